@@ -1,0 +1,148 @@
+//! The CPU as a device: ranges become slices.
+
+use std::marker::PhantomData;
+
+use super::{Buf, Device, DeviceError, Indices, Kernels, Region, StepMemory, Threads};
+use crate::storage::Storage;
+
+/// The processor that the program runs on.
+#[derive(Clone, Debug)]
+pub struct Cpu {
+    threads: Threads,
+}
+
+impl Cpu {
+    /// As many threads as the process may use.
+    pub fn new() -> Self {
+        Self::with_threads(std::thread::available_parallelism().map_or(1, usize::from))
+    }
+
+    /// `count` threads, the calling one included (0 counts as 1). Results have the same bits for
+    /// any count.
+    pub fn with_threads(count: usize) -> Self {
+        Self { threads: Threads::new(count.max(1)) }
+    }
+}
+
+impl Default for Cpu {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Device for Cpu {
+    type Memory = Storage;
+    type Step<'a> = CpuStep<'a>;
+
+    fn allocate(&self, floats: usize) -> Result<Storage, DeviceError> {
+        Storage::try_zeros(floats)
+            .ok_or(DeviceError::OutOfMemory { device: "CPU", bytes: floats.saturating_mul(4) })
+    }
+
+    fn step<'a>(&'a self, memory: StepMemory<'a, Self>) -> CpuStep<'a> {
+        CpuStep {
+            params: memory.params.as_slice(),
+            grads: Writable::new(memory.grads.as_mut_slice()),
+            arena: Writable::new(memory.arena.as_mut_slice()),
+            inputs: memory.inputs,
+            indices: memory.indices,
+            threads: &self.threads,
+        }
+    }
+}
+
+/// A step on the CPU.
+pub struct CpuStep<'a> {
+    params: &'a [f32],
+    grads: Writable<'a>,
+    arena: Writable<'a>,
+    inputs: &'a [&'a [f32]],
+    indices: &'a [u32],
+    threads: &'a Threads,
+}
+
+/// An exclusively borrowed slice that is handed out in parts.
+struct Writable<'a> {
+    start: *mut f32,
+    len: usize,
+    borrow: PhantomData<&'a mut [f32]>,
+}
+
+impl<'a> Writable<'a> {
+    fn new(slice: &'a mut [f32]) -> Self {
+        Self { start: slice.as_mut_ptr(), len: slice.len(), borrow: PhantomData }
+    }
+
+    /// The start of `buf`.
+    ///
+    /// # Panics
+    /// When `buf` leaves the region (a bug of this library).
+    #[inline]
+    fn at(&self, buf: Buf) -> *mut f32 {
+        let inside = buf.start.checked_add(buf.len).is_some_and(|end| end <= self.len);
+        assert!(inside, "gradiron: {buf:?} leaves its region of {} floats (a bug)", self.len);
+        // SAFETY: `start + buf.start` is inside the slice, or one past its end.
+        unsafe { self.start.add(buf.start) }
+    }
+}
+
+impl Kernels for CpuStep<'_> {}
+
+impl<'a> CpuStep<'a> {
+    pub(crate) fn threads(&self) -> &'a Threads {
+        self.threads
+    }
+
+    /// The class indices of `range`.
+    pub(crate) fn indices(&self, range: Indices) -> &'a [u32] {
+        &self.indices[range.start..range.start + range.len]
+    }
+
+    /// The slices of a kernel call: `writes` to write, `reads` to read.
+    ///
+    /// # Panics
+    /// When a range leaves its region, a written range is read-only or overlaps another range.
+    /// The plan rules this out, so it would be a bug of this library.
+    #[inline]
+    pub(crate) fn views<const W: usize, const R: usize>(
+        &mut self,
+        writes: [Buf; W],
+        reads: [Buf; R],
+    ) -> ([&mut [f32]; W], [&[f32]; R]) {
+        for (i, w) in writes.iter().enumerate() {
+            let apart = writes[..i].iter().chain(&reads).all(|other| !w.overlaps(*other));
+            assert!(apart, "gradiron: a written range is in use: {writes:?} {reads:?} (a bug)");
+        }
+        let writes = writes.map(|w| {
+            // SAFETY: `written` checked the bounds; the loop above showed that no other range of
+            // this call overlaps, and the borrow of `self` keeps further calls out.
+            unsafe { std::slice::from_raw_parts_mut(self.written(w), w.len) }
+        });
+        let reads = reads.map(|r| {
+            // SAFETY: `read` checked the bounds, and no written range overlaps this one.
+            unsafe { std::slice::from_raw_parts(self.read(r), r.len) }
+        });
+        (writes, reads)
+    }
+
+    /// The start of a range that may be written, bounds checked.
+    #[inline]
+    pub(crate) fn written(&self, buf: Buf) -> *mut f32 {
+        match buf.region {
+            Region::Grads => self.grads.at(buf),
+            Region::Arena => self.arena.at(buf),
+            Region::Params | Region::Input(_) => panic!("gradiron: {buf:?} is read-only (a bug)"),
+        }
+    }
+
+    /// The start of a range that may be read, bounds checked.
+    #[inline]
+    pub(crate) fn read(&self, buf: Buf) -> *const f32 {
+        match buf.region {
+            Region::Params => self.params[buf.start..][..buf.len].as_ptr(),
+            Region::Grads => self.grads.at(buf),
+            Region::Arena => self.arena.at(buf),
+            Region::Input(i) => self.inputs[usize::from(i)][buf.start..][..buf.len].as_ptr(),
+        }
+    }
+}

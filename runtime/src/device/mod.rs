@@ -1,0 +1,123 @@
+//! The device boundary.
+//!
+//! What `model!` generates never touches memory. It names ranges ([`Buf`]) of the few
+//! [`Region`]s of a step and hands them to [`Kernels`]; a device resolves the ranges. On the
+//! CPU they become slices, checked for bounds and overlap; on another device they would
+//! become pointers. A second device is a second implementor of these traits.
+
+mod cpu;
+mod threads;
+
+pub use cpu::{Cpu, CpuStep};
+pub use threads::Threads;
+
+use crate::ops;
+
+/// The kinds of memory that a step reads and writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Region {
+    /// The model's parameters: read only.
+    Params,
+    /// The gradients of the parameters.
+    Grads,
+    /// Everything that is planned: activations, saved values, scratch, results.
+    Arena,
+    /// The n-th float input of the call, used in place: read only.
+    Input(u8),
+}
+
+/// A range of floats in one region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Buf {
+    pub region: Region,
+    pub start: usize,
+    pub len: usize,
+}
+
+impl Buf {
+    pub const fn new(region: Region, start: usize, len: usize) -> Self {
+        Self { region, start, len }
+    }
+
+    /// The range `start..start + len` of this range.
+    #[inline]
+    pub const fn part(self, start: usize, len: usize) -> Self {
+        assert!(start + len <= self.len, "gradiron: a planned range leaves its buffer (a bug)");
+        Self { region: self.region, start: self.start + start, len }
+    }
+
+    const fn overlaps(self, other: Self) -> bool {
+        let same = match (self.region, other.region) {
+            (Region::Params, Region::Params)
+            | (Region::Grads, Region::Grads)
+            | (Region::Arena, Region::Arena) => true,
+            (Region::Input(a), Region::Input(b)) => a == b,
+            _ => false,
+        };
+        same && self.start < other.start + other.len && other.start < self.start + self.len
+    }
+}
+
+/// A range of class indices, one of the integer inputs of the call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Indices {
+    pub start: usize,
+    pub len: usize,
+}
+
+impl Indices {
+    pub const fn new(start: usize, len: usize) -> Self {
+        Self { start, len }
+    }
+}
+
+/// The memory of one step, lent to a device.
+pub struct StepMemory<'a, D: Device> {
+    pub params: &'a D::Memory,
+    pub grads: &'a mut D::Memory,
+    pub arena: &'a mut D::Memory,
+    pub inputs: &'a [&'a [f32]],
+    pub indices: &'a [u32],
+}
+
+/// Where a step runs.
+pub trait Device {
+    /// A block of floats on this device.
+    type Memory;
+    /// A step under way: the kernels, bound to the memory they work on.
+    type Step<'a>: Kernels
+    where
+        Self: 'a;
+
+    /// A zeroed block of `floats` floats.
+    ///
+    /// # Errors
+    /// When the device has no room for it.
+    fn allocate(&self, floats: usize) -> Result<Self::Memory, DeviceError>;
+
+    /// Starts a step.
+    fn step<'a>(&'a self, memory: StepMemory<'a, Self>) -> Self::Step<'a>
+    where
+        Self: Sized;
+}
+
+/// Every kernel, one room each: what generated code may call.
+pub trait Kernels:
+    ops::matmul::Matmul
+    + ops::conv2d::Conv2d
+    + ops::pool2d::Pool2d
+    + ops::reduce::Reduce
+    + ops::softmax::Softmax
+    + ops::cross_entropy::CrossEntropy
+    + ops::nll_loss::NllLoss
+    + ops::permute::Permute
+    + ops::elementwise::Map
+{
+}
+
+/// A device that cannot do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum DeviceError {
+    #[error("the {device} has no room for {bytes} bytes; use a smaller batch capacity")]
+    OutOfMemory { device: &'static str, bytes: usize },
+}
