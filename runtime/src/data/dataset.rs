@@ -1,0 +1,217 @@
+//! Samples in memory: inputs and targets side by side.
+
+use std::fmt;
+use std::iter::FusedIterator;
+
+use super::DataError;
+
+/// Inputs and their targets, paired by position.
+///
+/// `X` is one input without a batch dimension, usually a plain nested array such as
+/// `[[[f32; 28]; 28]; 1]`; `Y` is one target, such as a class number `u8` or an array. Both
+/// lie in one block of memory each, so a batch is a pair of slices and costs no copy.
+///
+/// ```
+/// use gradiron::data::Dataset;
+///
+/// let inputs = vec![[0.0, 0.0], [0.0, 1.0], [1.0, 0.0]];
+/// let mut data = Dataset::new(inputs, vec![0u8, 1, 1])?;
+/// data.shuffle(7);
+/// for (inputs, targets) in data.batches(2) {
+///     assert_eq!(inputs.len(), targets.len());
+/// }
+/// # Ok::<(), gradiron::data::DataError>(())
+/// ```
+#[derive(Clone, Default, PartialEq)]
+pub struct Dataset<X, Y> {
+    /// The inputs.
+    pub inputs: Vec<X>,
+    /// The target of each input.
+    pub targets: Vec<Y>,
+}
+
+impl<X, Y> Dataset<X, Y> {
+    /// Pairs each input with the target at the same position.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::Lengths`] when there are not equally many of both.
+    pub fn new(inputs: Vec<X>, targets: Vec<Y>) -> Result<Self, DataError> {
+        if inputs.len() != targets.len() {
+            return Err(DataError::Lengths {
+                inputs: inputs.len(),
+                targets: targets.len(),
+            });
+        }
+        Ok(Self { inputs, targets })
+    }
+
+    /// The number of pairs. What was pushed to only one of the fields has no pair and counts
+    /// in no method.
+    pub fn len(&self) -> usize {
+        self.inputs.len().min(self.targets.len())
+    }
+
+    /// Whether there is no pair.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Puts the pairs in a random order that depends only on `seed` and the length.
+    ///
+    /// Use another seed for each epoch, such as its number.
+    pub fn shuffle(&mut self, seed: u64) {
+        for last in (1..self.len()).rev() {
+            let other = pick(seed, last as u64, last + 1);
+            self.inputs.swap(last, other);
+            self.targets.swap(last, other);
+        }
+    }
+
+    /// The pairs in order, `n` at a time, without copying. The last batch is smaller when `n`
+    /// does not divide the length; an `n` of 0 counts as 1.
+    pub fn batches(
+        &self,
+        n: usize,
+    ) -> impl ExactSizeIterator<Item = (&[X], &[Y])> + DoubleEndedIterator + FusedIterator + Clone
+    {
+        let (n, len) = (n.max(1), self.len());
+        self.inputs[..len]
+            .chunks(n)
+            .zip(self.targets[..len].chunks(n))
+    }
+
+    /// The first `at` pairs, and the rest. The rest is empty when there are no more than `at`.
+    pub fn split(mut self, at: usize) -> (Self, Self) {
+        let at = at.min(self.len());
+        let rest = Self {
+            inputs: self.inputs.split_off(at),
+            targets: self.targets.split_off(at),
+        };
+        (self, rest)
+    }
+
+    /// The first `n` pairs, or all when there are fewer.
+    pub fn take(mut self, n: usize) -> Self {
+        let n = n.min(self.len());
+        self.inputs.truncate(n);
+        self.targets.truncate(n);
+        self
+    }
+}
+
+impl<X, Y> fmt::Debug for Dataset<X, Y> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Dataset({} pairs)", self.len())
+    }
+}
+
+/// The `counter`-th number below `bound` of the stream that `seed` starts.
+fn pick(seed: u64, counter: u64, bound: usize) -> usize {
+    // SplitMix64, with the counter in place of its running state.
+    let mix = |mut x: u64| {
+        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        x ^ (x >> 31)
+    };
+    let step = counter.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let random = mix(mix(seed).wrapping_add(step));
+    // The high half of a product with a number below 2^64 is below the other factor.
+    ((u128::from(random) * bound as u128) >> 64) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counting(n: usize) -> Dataset<usize, usize> {
+        Dataset::new((0..n).collect(), (0..n).map(|i| 10 * i).collect()).unwrap()
+    }
+
+    #[test]
+    fn lengths_must_agree() {
+        let error = Dataset::new(vec![1, 2, 3], vec![1]).unwrap_err();
+        assert!(
+            error.to_string().contains("3 inputs and 1 targets"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn batches_cover_everything_in_order() {
+        let data = counting(10);
+        for n in [0, 1, 3, 5, 10, 11, usize::MAX] {
+            let batches = data.batches(n);
+            assert_eq!(batches.len(), 10_usize.div_ceil(n.max(1)));
+            let (mut inputs, mut targets) = (Vec::new(), Vec::new());
+            for (x, y) in batches {
+                assert!(x.len() <= n.max(1));
+                inputs.extend_from_slice(x);
+                targets.extend_from_slice(y);
+            }
+            assert_eq!((&inputs, &targets), (&data.inputs, &data.targets));
+        }
+        assert_eq!(counting(0).batches(4).count(), 0);
+    }
+
+    #[test]
+    fn batches_are_slices_of_the_set() {
+        let data = counting(4);
+        let (inputs, targets) = data.batches(2).nth(1).unwrap();
+        assert!(std::ptr::eq(inputs, &data.inputs[2..]));
+        assert!(std::ptr::eq(targets, &data.targets[2..]));
+    }
+
+    #[test]
+    fn shuffling_keeps_pairs_and_repeats_with_its_seed() {
+        let (mut a, mut b, mut c) = (counting(1000), counting(1000), counting(1000));
+        a.shuffle(1);
+        b.shuffle(1);
+        c.shuffle(2);
+        assert!(a == b && a != c && a != counting(1000));
+        assert!(a.inputs.iter().zip(&a.targets).all(|(x, y)| 10 * x == *y));
+        let mut sorted = a.inputs.clone();
+        sorted.sort_unstable();
+        assert_eq!(sorted, counting(1000).inputs);
+        counting(0).shuffle(3);
+        counting(1).shuffle(3);
+    }
+
+    #[test]
+    fn shuffles_are_uniform() {
+        // 24 orders of 4 pairs, 24,000 seeds: each order 1,000 times, give or take 5 sigma.
+        let mut counts = std::collections::HashMap::new();
+        for seed in 0..24_000 {
+            let mut data = counting(4);
+            data.shuffle(seed);
+            *counts.entry(data.inputs).or_insert(0_i32) += 1;
+        }
+        assert_eq!(counts.len(), 24);
+        assert!(
+            counts.values().all(|n| (n - 1000).abs() < 160),
+            "{counts:?}"
+        );
+    }
+
+    #[test]
+    fn split_and_take_clamp() {
+        let (head, tail) = counting(5).split(2);
+        assert_eq!((head.inputs, tail.inputs), (vec![0, 1], vec![2, 3, 4]));
+        let (head, tail) = counting(5).split(9);
+        assert_eq!((head.len(), tail.len()), (5, 0));
+        assert_eq!(counting(5).take(2), counting(2));
+        assert_eq!(counting(5).take(9), counting(5));
+        assert_eq!(format!("{:?}", counting(5)), "Dataset(5 pairs)");
+    }
+
+    #[test]
+    fn fields_of_different_lengths_do_no_harm() {
+        let mut data = counting(5);
+        data.inputs.extend([5, 6]);
+        data.shuffle(1);
+        assert_eq!(data.len(), 5);
+        assert!(data.batches(4).all(|(x, y)| x.len() == y.len()));
+        assert_eq!(data.clone().take(9).inputs.len(), 5);
+        assert_eq!(data.split(7).0.len(), 5);
+    }
+}

@@ -1,0 +1,224 @@
+//! Reader of the IDX format, plain or compressed with gzip.
+//!
+//! An IDX file is two zero bytes, a byte for the element type, a byte for the number of
+//! dimensions, each dimension as a big-endian `u32`, and then the elements with the last
+//! dimension running fastest. This reader takes unsigned bytes (type `0x08`), which is what
+//! images and labels are published as.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, ErrorKind, Read};
+use std::path::Path;
+
+use flate2::bufread::MultiGzDecoder;
+
+use super::DataError;
+
+/// The contents of an IDX file of unsigned bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Idx<const RANK: usize> {
+    /// The dimensions, the slowest first.
+    pub dims: [usize; RANK],
+    /// The elements; as many as the product of `dims`.
+    pub bytes: Vec<u8>,
+}
+
+/// Reads an IDX file of unsigned bytes with `RANK` dimensions. A file whose name ends in
+/// `.gz` is decompressed on the way.
+///
+/// Memory use follows the bytes that the file really has, never what its header claims.
+///
+/// ```no_run
+/// use gradiron::data::idx;
+///
+/// let labels = idx::read::<1>("data/mnist/train-labels-idx1-ubyte.gz")?;
+/// println!("{} labels, the first is {}", labels.dims[0], labels.bytes[0]);
+/// # Ok::<(), gradiron::data::DataError>(())
+/// ```
+///
+/// # Errors
+///
+/// When the file is missing or cannot be read, is not what its name or `RANK` says, or is
+/// truncated, damaged or longer than its header says.
+pub fn read<const RANK: usize>(path: impl AsRef<Path>) -> Result<Idx<RANK>, DataError> {
+    let path = path.as_ref();
+    let file = File::open(path).map_err(|source| match source.kind() {
+        ErrorKind::NotFound => DataError::NotFound {
+            path: path.into(),
+            help: "check the path",
+        },
+        _ => DataError::Io {
+            path: path.into(),
+            source,
+        },
+    })?;
+    parse(path, BufReader::new(file))
+}
+
+/// Reads from `reader` what the file at `path` contains.
+fn parse<const RANK: usize>(path: &Path, mut reader: impl BufRead) -> Result<Idx<RANK>, DataError> {
+    if path
+        .extension()
+        .is_some_and(|end| end.eq_ignore_ascii_case("gz"))
+    {
+        let mut start = [0; 2];
+        let got = fill(&mut reader, &mut start).map_err(|source| read_error(path, source))?;
+        if start[..got] != *GZIP {
+            return Err(DataError::NotGzip {
+                path: path.into(),
+                found: hex(&start[..got]),
+            });
+        }
+        parse_plain(path, MultiGzDecoder::new(GZIP.chain(reader)))
+    } else {
+        parse_plain(path, reader)
+    }
+}
+
+const GZIP: &[u8] = &[0x1f, 0x8b];
+const UNSIGNED_BYTE: u8 = 0x08;
+
+fn parse_plain<const RANK: usize>(
+    path: &Path,
+    mut reader: impl Read,
+) -> Result<Idx<RANK>, DataError> {
+    let dims = header(path, &mut reader)?;
+    let expected = dims
+        .iter()
+        // The product of the others must fit even when one is zero.
+        .map(|&n| n.max(1))
+        .try_fold(1_usize, usize::checked_mul)
+        .filter(|&n| n <= isize::MAX as usize)
+        .ok_or_else(|| DataError::TooLarge {
+            path: path.into(),
+            dims: dims.to_vec(),
+        })?;
+    let expected = if dims.contains(&0) { 0 } else { expected };
+
+    // Grows with what arrives. The byte past the end tells whether there is more.
+    let mut bytes = Vec::new();
+    reader
+        .take(expected as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|source| read_error(path, source))?;
+    if bytes.len() > expected {
+        return Err(DataError::Trailing {
+            path: path.into(),
+            dims: dims.to_vec(),
+            expected,
+        });
+    }
+    if bytes.len() < expected {
+        return Err(DataError::Truncated {
+            path: path.into(),
+            dims: dims.to_vec(),
+            expected,
+            found: bytes.len(),
+        });
+    }
+    Ok(Idx { dims, bytes })
+}
+
+fn header<const RANK: usize>(
+    path: &Path,
+    reader: &mut impl Read,
+) -> Result<[usize; RANK], DataError> {
+    let size = 4 + 4 * RANK;
+    let short = |found| DataError::TruncatedHeader {
+        path: path.into(),
+        expected: size,
+        found,
+    };
+
+    let mut magic = [0; 4];
+    let got = fill(reader, &mut magic).map_err(|source| read_error(path, source))?;
+    if magic[..got.min(2)].iter().any(|&byte| byte != 0) {
+        let help = if magic[..got.min(2)] == *GZIP {
+            "this is gzip data, so the name of the file should end in `.gz`"
+        } else {
+            "check that this is the right file, or get it anew"
+        };
+        return Err(DataError::Magic {
+            path: path.into(),
+            found: hex(&magic[..got]),
+            help,
+        });
+    }
+    if got < magic.len() {
+        return Err(short(got));
+    }
+    let [_, _, element, rank] = magic;
+    if element != UNSIGNED_BYTE {
+        return Err(DataError::ElementType {
+            path: path.into(),
+            found: element,
+            name: element_name(element),
+        });
+    }
+    if usize::from(rank) != RANK {
+        return Err(DataError::Rank {
+            path: path.into(),
+            expected: RANK,
+            found: rank.into(),
+        });
+    }
+
+    let mut dims = [0; RANK];
+    for (i, dim) in dims.iter_mut().enumerate() {
+        let mut word = [0; 4];
+        let got = fill(reader, &mut word).map_err(|source| read_error(path, source))?;
+        if got < word.len() {
+            return Err(short(4 + 4 * i + got));
+        }
+        // Where `usize` is narrower than 32 bits, the largest makes the product overflow.
+        *dim = usize::try_from(u32::from_be_bytes(word)).unwrap_or(usize::MAX);
+    }
+    Ok(dims)
+}
+
+fn element_name(code: u8) -> &'static str {
+    match code {
+        0x09 => "signed byte",
+        0x0b => "16-bit integer",
+        0x0c => "32-bit integer",
+        0x0d => "32-bit float",
+        0x0e => "64-bit float",
+        _ => "not an IDX type",
+    }
+}
+
+/// Reads until `buffer` is full or the data ends; returns how much was read.
+fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut got = 0;
+    while got < buffer.len() {
+        match reader.read(&mut buffer[got..]) {
+            Ok(0) => break,
+            Ok(n) => got += n,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(got)
+}
+
+/// Tells damaged gzip data, which the decoder reports with these kinds, from a failing disk.
+fn read_error(path: &Path, source: io::Error) -> DataError {
+    let path = path.into();
+    match source.kind() {
+        ErrorKind::UnexpectedEof | ErrorKind::InvalidData | ErrorKind::InvalidInput => {
+            DataError::DamagedGzip { path, source }
+        }
+        _ => DataError::Io { path, source },
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    if bytes.is_empty() {
+        return "nothing (it is empty)".into();
+    }
+    let words: Vec<_> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    words.join(" ")
+}
+
+#[cfg(test)]
+#[path = "idx_tests.rs"]
+mod tests;

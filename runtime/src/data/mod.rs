@@ -1,0 +1,13 @@
+//! Data sets: paired samples in memory, and readers of published formats.
+//!
+//! [`Dataset`] holds the samples as plain nested arrays and hands them out in batches.
+//! [`idx`] reads the IDX format, [`mnist`] the set of handwritten digits that is published
+//! in it. Whatever is wrong with a file comes back as a [`DataError`].
+
+mod dataset;
+mod error;
+pub mod idx;
+pub mod mnist;
+
+pub use dataset::Dataset;
+pub use error::DataError;
