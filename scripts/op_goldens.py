@@ -87,7 +87,7 @@ LOSSES = {
     "binary_cross_entropy_with_logits": (F.binary_cross_entropy_with_logits, SIGNED, BINARY),
     "binary_cross_entropy_with_logits_soft": (F.binary_cross_entropy_with_logits, SIGNED, SOFT),
     "kl_div_mean": (
-        # PyTorch warns that this is not the mathematical definition; so its own words for it.
+        # What reduction="mean" computes, less the warning that it is not the usual definition.
         lambda x, y: F.kl_div(x, y, reduction="none").mean(),
         LOG_PROBABILITIES,
         DISTRIBUTIONS,

@@ -74,6 +74,25 @@ fn the_slice_loads() {
 }
 
 #[test]
+#[ignore = "needs `scripts/fetch-data.sh mnist`"]
+fn the_full_set_loads() {
+    let (train, test) = mnist::load(slice().join("../../../data/mnist")).unwrap();
+    assert_eq!((train.len(), test.len()), (60_000, 10_000));
+    let pixels = train.inputs.as_flattened().as_flattened().as_flattened();
+    let moment = |power| {
+        let sum: f64 = pixels.iter().map(|&x| f64::from(x).powi(power)).sum();
+        sum / pixels.len() as f64
+    };
+    let (mean, square) = (moment(1), moment(2));
+    assert!(
+        mean.abs() < 1e-3 && (square - 1.0).abs() < 1e-3,
+        "{mean} {square}"
+    );
+    let (head, _) = train.split(6000);
+    assert_eq!(head, mnist::load(slice()).unwrap().0);
+}
+
+#[test]
 fn the_slice_is_handed_out_in_batches() {
     let (train, _) = mnist::load(slice()).unwrap();
     let (mut train, held_out): (Dataset<Image, u8>, _) = train.split(5000);
