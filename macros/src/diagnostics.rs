@@ -1,0 +1,117 @@
+//! What the user is told: one message a root cause, at the user's own token.
+
+use proc_macro2::{Span, TokenStream};
+use quote::quote_spanned;
+
+/// A mistake in the user's text.
+#[derive(Debug)]
+pub struct Diagnostic {
+    pub start: Span,
+    pub end: Span,
+    pub message: String,
+    /// Lines below the message, `help: …` or `shapes: …`.
+    pub notes: Vec<String>,
+}
+
+impl Diagnostic {
+    pub fn new(span: Span, message: impl Into<String>) -> Self {
+        Self { start: span, end: span, message: message.into(), notes: Vec::new() }
+    }
+
+    /// A message that underlines all of `tokens`.
+    pub fn over(tokens: &impl quote::ToTokens, message: impl Into<String>) -> Self {
+        let mut spans = tokens.to_token_stream().into_iter().map(|token| token.span());
+        let start = spans.next().unwrap_or_else(Span::call_site);
+        let end = spans.last().unwrap_or(start);
+        Self { start, end, message: message.into(), notes: Vec::new() }
+    }
+
+    pub fn help(mut self, text: impl AsRef<str>) -> Self {
+        self.notes.push(format!("help: {}", text.as_ref()));
+        self
+    }
+
+    pub fn note(mut self, text: impl Into<String>) -> Self {
+        self.notes.push(text.into());
+        self
+    }
+
+    /// The whole text, a line for each note.
+    pub fn text(&self) -> String {
+        let mut text = self.message.clone();
+        for note in &self.notes {
+            text.push_str("\n  ");
+            text.push_str(note);
+        }
+        text
+    }
+}
+
+impl From<syn::Error> for Diagnostic {
+    fn from(error: syn::Error) -> Self {
+        Self::new(error.span(), error.to_string())
+    }
+}
+
+/// All mistakes found so far, in the order of the text.
+#[derive(Debug, Default)]
+pub struct Diagnostics {
+    found: Vec<Diagnostic>,
+}
+
+impl Diagnostics {
+    /// A mistake in a function that another one calls is met twice and reported once.
+    pub fn push(&mut self, diagnostic: impl Into<Diagnostic>) {
+        let new = diagnostic.into();
+        let key = |d: &Diagnostic| (d.text(), format!("{:?}", d.start));
+        if !self.found.iter().any(|known| key(known) == key(&new)) {
+            self.found.push(new);
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    /// Keeps the value, or records the mistake.
+    pub fn keep<T, E: Into<Diagnostic>>(&mut self, result: Result<T, E>) -> Option<T> {
+        result.map_err(|error| self.push(error)).ok()
+    }
+
+    /// The messages alone, for tests.
+    pub fn texts(&self) -> Vec<String> {
+        self.found.iter().map(Diagnostic::text).collect()
+    }
+
+    /// One `compile_error!` a message.
+    pub fn emit(&self) -> TokenStream {
+        let error = |diagnostic: &Diagnostic| {
+            let text = diagnostic.text();
+            // rustc underlines from the first token's span to the last one's.
+            let head = quote_spanned!(diagnostic.start => ::core::compile_error);
+            let tail = quote_spanned!(diagnostic.end => { #text });
+            quote::quote!(#head ! #tail)
+        };
+        self.found.iter().map(error).collect()
+    }
+}
+
+/// The known name nearest to `name`, when it is near enough to be a slip.
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .into_iter()
+        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
+        .filter(|(similarity, _)| *similarity > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate)
+}
+
+/// `a`, `b` and `c`.
+pub fn list<S: AsRef<str>>(names: &[S]) -> String {
+    let quoted: Vec<_> = names.iter().map(|name| format!("`{}`", name.as_ref())).collect();
+    match quoted.as_slice() {
+        [] => "nothing".into(),
+        [one] => one.clone(),
+        [head @ .., last] => format!("{} and {last}", head.join(", ")),
+    }
+}

@@ -1,0 +1,124 @@
+//! Phase 5: the backward pass, by a reverse walk that knows no op.
+
+use std::rc::Rc;
+
+use crate::graph::{Dest, Graph, Kind, Phase, Source, ValueId};
+use crate::ops::elementwise::Elementwise;
+use crate::ops::{Backward, Rule};
+
+/// Appends to `forward` the nodes that compute the gradients of its parameters and float
+/// arguments from the gradients of its results.
+///
+/// # Errors
+/// The name of an op without a derivative that lies on the way.
+pub fn differentiate(forward: &Graph) -> Result<Graph, String> {
+    let mut walk = Walk { graph: forward.clone(), gradients: vec![None; forward.values.len()] };
+    for (dest, value) in forward.outputs.clone() {
+        if let Dest::Result(r) = dest {
+            let ty = walk.graph.ty(value).clone();
+            let label = format!("d_{}", walk.graph.values[value].label);
+            let seed = walk.graph.add_value(ty, Source::DResult(r), label);
+            walk.gradients.push(None);
+            walk.accumulate(value, seed, Phase::Backward);
+        }
+    }
+    let needs = needs(forward);
+    for n in (0..forward.nodes.len()).rev() {
+        walk.node(forward, n, &needs)?;
+    }
+    let Walk { mut graph, gradients } = walk;
+    for (v, value) in forward.values.iter().enumerate() {
+        if let Some(gradient) = gradients[v] {
+            match value.source {
+                Source::Param(p) => graph.outputs.push((Dest::DParam(p), gradient)),
+                Source::Arg(a) => graph.outputs.push((Dest::DArg(a), gradient)),
+                _ => {}
+            }
+        }
+    }
+    graph.remove_dead();
+    Ok(graph)
+}
+
+/// Which values' gradients are asked for: those that depend on a parameter, and, only for the
+/// gradients of the arguments, those that depend on a float argument alone.
+fn needs(graph: &Graph) -> Vec<Option<Phase>> {
+    let mut needs: Vec<Option<Phase>> = graph
+        .values
+        .iter()
+        .map(|value| match (value.source, value.ty.kind) {
+            (Source::Param(_), _) => Some(Phase::Backward),
+            (Source::Arg(_), Kind::Float) => Some(Phase::BackwardInputs),
+            _ => None,
+        })
+        .collect();
+    for node in &graph.nodes {
+        let need = node.inputs.iter().filter_map(|i| needs[*i]).min();
+        for output in &node.outputs {
+            if graph.ty(*output).kind == Kind::Float {
+                needs[*output] = need;
+            }
+        }
+    }
+    needs
+}
+
+struct Walk {
+    graph: Graph,
+    /// The gradient of each value, as far as it has been summed up.
+    gradients: Vec<Option<ValueId>>,
+}
+
+impl Walk {
+    /// Fan-out always adds up.
+    fn accumulate(&mut self, value: ValueId, gradient: ValueId, phase: Phase) {
+        let sum = match self.gradients[value] {
+            None => gradient,
+            Some(known) => {
+                let add = Rc::new(Elementwise::new("add"));
+                let sum = self.graph.apply(&mut Rule::new(), add, &[known, gradient], phase);
+                self.gradients.push(None);
+                sum.expect("gradients of one value have one shape")[0]
+            }
+        };
+        self.gradients[value] = Some(sum);
+    }
+
+    fn node(
+        &mut self,
+        forward: &Graph,
+        n: usize,
+        needs: &[Option<Phase>],
+    ) -> Result<(), String> {
+        let node = &forward.nodes[n];
+        let d_outputs: Vec<_> = node.outputs.iter().map(|o| self.gradients[*o]).collect();
+        let wanted: Vec<_> = node.inputs.iter().map(|i| needs[*i]).collect();
+        if d_outputs.iter().all(Option::is_none) || wanted.iter().all(Option::is_none) {
+            return Ok(());
+        }
+        self.graph.label.clone_from(&node.label);
+        let mut backward = Backward {
+            graph: &mut self.graph,
+            rule: &mut Rule::new(),
+            inputs: node.inputs.clone(),
+            outputs: node.outputs.clone(),
+            d_outputs,
+            d_inputs: vec![None; wanted.len()],
+            wanted,
+            failed: None,
+        };
+        node.op.backward(&mut backward);
+        let (d_inputs, failed) = (backward.d_inputs, backward.failed);
+        self.gradients.resize(self.graph.values.len(), None);
+        if let Some(op) = failed {
+            return Err(op);
+        }
+        for (input, gradient) in node.inputs.iter().zip(d_inputs) {
+            if let (Some(gradient), Some(phase)) = (gradient, needs[*input]) {
+                self.graph.label.clone_from(&node.label);
+                self.accumulate(*input, gradient, phase);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,551 @@
+//! The methods that users call, and what a workspace needs to know.
+
+use std::collections::HashSet;
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote};
+
+use super::boundary::{Form, form, ty};
+use super::{Function, Interface, Model, hidden};
+use crate::dim::{Atom, Dim};
+use crate::graph::{Kind, Ty};
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Pass {
+    Infer,
+    Grad,
+    GradInputs,
+}
+
+const PASSES: [Pass; 3] = [Pass::Infer, Pass::Grad, Pass::GradInputs];
+
+/// How large workspaces are and where the buffers in them lie.
+pub fn program(model: &Model) -> TokenStream {
+    let (impl_generics, self_ty) = model.generics();
+    let sizes = model.sizes();
+    let empty = Vec::new();
+    let functions = model.functions.as_ref().unwrap_or(&empty);
+    let plans = functions.iter().map(|function| {
+        let [offsets, infer_offsets, floats] =
+            ["offsets", "infer_offsets", "floats"].map(|s| hidden(&function.name, s));
+        let indices = class_args(function).map(|arg| arg.ty.shape.len().tokens());
+        quote! {
+            ::gradiron::FunctionPlan::new(
+                [
+                    Self::#floats(n, ::gradiron::Pass::Infer),
+                    Self::#floats(n, ::gradiron::Pass::Grad),
+                    Self::#floats(n, ::gradiron::Pass::GradInputs),
+                ],
+                0 #(+ #indices)*,
+                |out| Self::#infer_offsets(n, out),
+                |out| Self::#offsets(n, false, true, out),
+                |out| Self::#offsets(n, true, true, out),
+            )
+        }
+    });
+    let bind = model.bind_sizes();
+    let floats = functions.iter().map(|function| floats(model, function));
+    quote! {
+        #[allow(unused_variables, clippy::all)]
+        #[automatically_derived]
+        impl #impl_generics ::gradiron::Program for #self_ty {
+            const SIZES: &'static [&'static str] = &[#(#sizes),*];
+            fn plan(n: ::gradiron::arena::Sizes) -> Vec<::gradiron::FunctionPlan> {
+                #bind
+                vec![#(#plans),*]
+            }
+        }
+        #[allow(unused_variables, non_snake_case, clippy::all)]
+        #[automatically_derived]
+        impl #impl_generics #self_ty {
+            #(#floats)*
+        }
+    }
+}
+
+fn class_args(function: &Function) -> impl Iterator<Item = &crate::lower::Arg> {
+    function.args.iter().filter(|arg| arg.ty.kind == Kind::Classes)
+}
+
+/// The arena that each pass of a function takes.
+fn floats(model: &Model, function: &Function) -> TokenStream {
+    let [name, layout, infer_layout] =
+        ["floats", "layout", "infer_layout"].map(|s| hidden(&function.name, s));
+    let lens = |types: &[Ty]| -> Vec<TokenStream> {
+        types.iter().map(|ty| ty.shape.len().tokens()).collect()
+    };
+    let results = lens(&function.results);
+    let args: Vec<Ty> = function.args.iter().map(|arg| arg.ty.clone()).collect();
+    let floats: Vec<Ty> = args.into_iter().filter(|ty| ty.kind == Kind::Float).collect();
+    let d_args = lens(&floats);
+    let bind = model.bind_sizes();
+    let padded = quote!(::gradiron::arena::padded);
+    quote! {
+        #[doc(hidden)]
+        pub const fn #name(n: ::gradiron::arena::Sizes, pass: ::gradiron::Pass) -> usize {
+            #bind
+            let results = 0 #(+ #padded(#results))*;
+            let d_args = 0 #(+ #padded(#d_args))*;
+            match pass {
+                ::gradiron::Pass::Infer => results + Self::#infer_layout(n).saved,
+                ::gradiron::Pass::Grad => 2 * results + Self::#layout(n, false, true).saved,
+                ::gradiron::Pass::GradInputs => {
+                    2 * results + d_args + Self::#layout(n, true, true).saved
+                }
+            }
+        }
+    }
+}
+
+/// Constructors, costs and the three calls of each function.
+pub fn methods(model: &Model) -> TokenStream {
+    let (impl_generics, self_ty) = model.generics();
+    let calls = |receiver: Receiver| {
+        let methods = model.interfaces.iter().enumerate().flat_map(|(f, interface)| {
+            PASSES.map(|pass| method(model, f, interface, pass, receiver))
+        });
+        methods.collect::<TokenStream>()
+    };
+    let workspace = workspace(model);
+    if model.header.is_none() {
+        let calls = calls(Receiver::Free);
+        return quote!(#workspace #calls);
+    }
+    let costs = costs(model);
+    if model.derived {
+        let input = model.interfaces.first().map(|f| (f, &f.args[0].ty, &f.results[0]));
+        let sequential = input.map(|(_, x, y)| {
+            let calls = calls(Receiver::Params);
+            let generics = model.generic_names();
+            let type_of = |t: &Ty| {
+                let reference = ty(&t.shape, &form(&t.shape, &generics), &quote!());
+                // The trait names what is behind the reference.
+                reference.into_iter().skip(1).collect::<TokenStream>()
+            };
+            let (x, y) = (type_of(x), type_of(y));
+            quote! {
+                #[allow(clippy::all)]
+                #[automatically_derived]
+                impl #impl_generics ::gradiron::Sequential for #self_ty {
+                    type Input = #x;
+                    type Output = #y;
+                    #calls
+                }
+            }
+        });
+        return quote! {
+            #[allow(clippy::all)]
+            #[automatically_derived]
+            impl #impl_generics #self_ty { #workspace #costs }
+            #sequential
+        };
+    }
+    let calls = calls(Receiver::SelfRef);
+    quote! {
+        #[allow(clippy::all)]
+        #[automatically_derived]
+        impl #impl_generics #self_ty { #workspace #costs #calls }
+    }
+}
+
+fn size_args(model: &Model) -> (Vec<Ident>, TokenStream) {
+    let names: Vec<Ident> = model.sizes().iter().map(|n| crate::dim::run_ident(n)).collect();
+    let ones = (names.len()..4).map(|_| quote!(1));
+    let array = quote!([#(#names,)* #(#ones),*]);
+    (names, array)
+}
+
+fn workspace(model: &Model) -> TokenStream {
+    let (_, self_ty) = model.generics();
+    let (names, sizes) = size_args(model);
+    let (method, target) = match (model.header, model.interfaces.first()) {
+        (None, Some(first)) => (format_ident!("{}_workspace", first.name), quote!(#self_ty)),
+        _ => (format_ident!("workspace"), quote!(Self)),
+    };
+    let on = format_ident!("{method}_on");
+    quote! {
+        /// The memory of training and inference on the CPU, for at most these sizes; allocated here
+        /// and never again.
+        ///
+        /// # Errors
+        /// When a size is 0 or memory does not suffice.
+        pub fn #method(#(#names: usize),*) -> Result<::gradiron::Workspace<#target>, ::gradiron::WorkspaceError> {
+            ::gradiron::Workspace::new(::gradiron::device::Cpu::new(), #sizes)
+        }
+
+        /// The same on another device.
+        ///
+        /// # Errors
+        /// When a size is 0 or the device's memory does not suffice.
+        pub fn #on<D: ::gradiron::device::Device>(device: D, #(#names: usize),*)
+            -> Result<::gradiron::Workspace<#target, D>, ::gradiron::WorkspaceError>
+        {
+            ::gradiron::Workspace::new(device, #sizes)
+        }
+    }
+}
+
+/// Memory and arithmetic, known before anything runs.
+fn costs(model: &Model) -> TokenStream {
+    let (names, sizes) = size_args(model);
+    let Some(functions) = &model.functions else {
+        return quote! {
+            pub const fn train_bytes(#(#names: usize),*) -> usize { 0 }
+            pub const fn infer_bytes(#(#names: usize),*) -> usize { 0 }
+            pub const fn flops(#(#names: usize),*) -> usize { 0 }
+        };
+    };
+    let floats: Vec<_> = functions.iter().map(|f| hidden(&f.name, "floats")).collect();
+    let indices = functions.iter().map(|function| {
+        let lens = class_args(function).map(|arg| arg.ty.shape.len().tokens());
+        quote!(0 #(+ #lens)*)
+    });
+    let indices: Vec<_> = indices.collect();
+    let flops = hidden(&functions[0].name, "flops");
+    let max = quote!(::gradiron::arena::max);
+    let flops_doc = format!("Floating-point operations of one `{}`.", functions[0].name);
+    quote! {
+        /// The bytes of a workspace for training: activations, gradients and scratch memory. The
+        /// parameters (`4 * PARAMS`) and the optimizer's state come on top.
+        pub const fn train_bytes(#(#names: usize),*) -> usize {
+            let n = #sizes;
+            let arena = #max(&[#(
+                #max(&[Self::#floats(n, ::gradiron::Pass::Infer), Self::#floats(n, ::gradiron::Pass::Grad),
+                    Self::#floats(n, ::gradiron::Pass::GradInputs)])
+            ),*]);
+            let indices = #max(&[#(#indices),*]);
+            4 * (arena + indices + <Self as ::gradiron::Module>::PARAMS)
+        }
+
+        /// The bytes that inference alone needs.
+        pub const fn infer_bytes(#(#names: usize),*) -> usize {
+            let n = #sizes;
+            4 * #max(&[#(Self::#floats(n, ::gradiron::Pass::Infer)),*])
+        }
+
+        #[doc = #flops_doc]
+        pub const fn flops(#(#names: usize),*) -> usize {
+            Self::#flops(#sizes)
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Receiver {
+    /// `&self` owns the parameters.
+    SelfRef,
+    /// The parameters are an argument: the trait of a derived module.
+    Params,
+    /// There are none.
+    Free,
+}
+
+fn method(
+    model: &Model,
+    f: usize,
+    interface: &Interface,
+    pass: Pass,
+    receiver: Receiver,
+) -> TokenStream {
+    let generics = model.generic_names();
+    let life = quote!('w);
+    let type_of = |t: &Ty| ty(&t.shape, &form(&t.shape, &generics), &life);
+    let results: Vec<_> = interface.results.iter().map(type_of).collect();
+    let is_loss = interface.results.len() == 1 && interface.results[0].shape.rank() == 0;
+    let floats: Vec<_> = interface.args.iter().filter(|a| a.ty.kind == Kind::Float).collect();
+    // Without parameters, gradients are those of the arguments.
+    let pass = match (pass, receiver) {
+        (Pass::GradInputs, Receiver::Free) => return TokenStream::new(),
+        (Pass::Grad, Receiver::Free) => Pass::GradInputs,
+        (pass, _) => pass,
+    };
+    let name = match (pass, receiver) {
+        (Pass::Infer, _) => interface.name.clone(),
+        (Pass::GradInputs, Receiver::SelfRef | Receiver::Params) => {
+            format_ident!("{}_grad_inputs", interface.name)
+        }
+        _ => format_ident!("{}_grad", interface.name),
+    };
+    let args = interface.args.iter().map(|arg| {
+        let name = &arg.name;
+        match arg.ty.kind {
+            Kind::Classes => quote!(#name: &[impl ::gradiron::ClassIndex]),
+            _ => {
+                let ty = ty(&arg.ty.shape, &form(&arg.ty.shape, &generics), &quote!());
+                quote!(#name: #ty)
+            }
+        }
+    });
+    let with_seeds = pass != Pass::Infer && !is_loss;
+    let seeds: Vec<Ident> = (0..interface.results.len())
+        .map(|r| match interface.results.len() {
+            1 => format_ident!("d_result"),
+            _ => format_ident!("d_result_{r}"),
+        })
+        .collect();
+    let seed_args = seeds.iter().zip(&interface.results).filter(|_| with_seeds).map(|(name, t)| {
+        let ty = ty(&t.shape, &form(&t.shape, &generics), &quote!());
+        quote!(#name: #ty)
+    });
+    let tuple = |types: &[TokenStream]| match types {
+        [one] => one.clone(),
+        _ => quote!((#(#types),*)),
+    };
+    let value = tuple(&results);
+    let returns = match pass {
+        Pass::GradInputs => {
+            let d_args: Vec<_> = floats.iter().map(|arg| type_of(&arg.ty)).collect();
+            let d_args = tuple(&d_args);
+            quote!((#value, #d_args))
+        }
+        _ => value,
+    };
+    let vis = match (receiver, &interface.vis) {
+        (Receiver::Params, _) => quote!(),
+        (_, vis) => vis.clone(),
+    };
+    let (self_arg, ws_model) = match receiver {
+        Receiver::SelfRef => (quote!(&self,), quote!(Self)),
+        Receiver::Params => (quote!(params: &::gradiron::Storage,), quote!(Self)),
+        Receiver::Free => {
+            let (_, ty) = model.generics();
+            (quote!(), ty)
+        }
+    };
+    let docs = docs(interface, pass, receiver);
+    let body = match &model.functions {
+        Some(functions) => {
+            body(model, f, &functions[f], pass, receiver, with_seeds.then_some(&seeds[..]))
+        }
+        None => quote!(::core::unreachable!("this program does not compile")),
+    };
+    quote! {
+        #docs
+        #[allow(unused_variables, unused_parens, clippy::all)]
+        #vis fn #name<'w, D: ::gradiron::device::Device>(
+            #self_arg ws: &'w mut ::gradiron::Workspace<#ws_model, D>, #(#args,)* #(#seed_args,)*
+        ) -> Result<#returns, ::gradiron::InputError> {
+            #body
+        }
+    }
+}
+
+fn docs(interface: &Interface, pass: Pass, receiver: Receiver) -> TokenStream {
+    let user = &interface.docs;
+    let name = &interface.name;
+    let types: Vec<String> =
+        interface.args.iter().map(|arg| format!("{} `{}`", arg.name, arg.ty)).collect();
+    let results: Vec<String> = interface.results.iter().map(|ty| format!("`{ty}`")).collect();
+    let line = match (pass, receiver) {
+        (Pass::Infer, _) => format!("Inference: {} → {}.", types.join(", "), results.join(", ")),
+        (Pass::Grad, _) => format!("`{name}` and the gradients of the parameters, in `ws.grads()`."),
+        (_, Receiver::Free) => format!("`{name}` and the gradients of its float arguments."),
+        _ => format!("`{name}`, the gradients of the parameters, and those of its float arguments."),
+    };
+    quote! {
+        #user
+        #[doc = ""]
+        #[doc = #line]
+        ///
+        /// # Errors
+        /// When an input does not fit the workspace or another input.
+    }
+}
+
+fn body(
+    model: &Model,
+    f: usize,
+    function: &Function,
+    pass: Pass,
+    receiver: Receiver,
+    seeds: Option<&[Ident]>,
+) -> TokenStream {
+    let (_, self_ty) = model.generics();
+    let generics = model.generic_names();
+    let sizes = sizes(model, function, &generics);
+    let is_float = |arg: &&crate::lower::Arg| arg.ty.kind == Kind::Float;
+    let floats: Vec<_> = function.args.iter().filter(is_float).collect();
+    let mut inputs: Vec<TokenStream> =
+        floats.iter().map(|arg| flat(&arg.name, &arg.ty, &generics)).collect();
+    let lens = floats.iter().map(|arg| arg.ty.shape.len().tokens());
+    let args = lens.enumerate().map(|(i, len)| {
+        let i = i as u8;
+        quote!(::gradiron::device::Buf::new(::gradiron::device::Region::Input(#i), 0, #len))
+    });
+    let args: Vec<_> = args.collect();
+    let result_lens: Vec<_> = function.results.iter().map(|ty| ty.shape.len().tokens()).collect();
+    let (mut d_results, mut seed_checks) = (Vec::new(), TokenStream::new());
+    for (r, len) in result_lens.iter().enumerate() {
+        d_results.push(match seeds {
+            Some(names) => {
+                let (i, name) = (inputs.len() as u8, &names[r]);
+                let ty = &function.results[r];
+                if form(&ty.shape, &generics) != Form::Number {
+                    let text = name.to_string();
+                    let value = flat(name, ty, &generics);
+                    seed_checks.extend(quote!(ws.exact(#text, #value.len(), #len)?;));
+                }
+                inputs.push(flat(name, ty, &generics));
+                quote!(::gradiron::device::Buf::new(::gradiron::device::Region::Input(#i), 0, #len))
+            }
+            None => quote!(places.take(#len)),
+        });
+    }
+    let classes = classes(function);
+    let [infer, train, back] = ["infer", "train", "back"].map(|s| hidden(&function.name, s));
+    let ty = quote!(<#self_ty>);
+    let region = |region: &str| {
+        let region = format_ident!("{region}");
+        quote!(::gradiron::device::Buf::new(::gradiron::device::Region::#region, 0, #ty::__AT[#ty::__AT.len() - 1]))
+    };
+    let (params, grads) = (region("Params"), region("Grads"));
+    let pass_name = format_ident!("{pass:?}");
+    let d_args = floats.iter().map(|arg| {
+        let len = arg.ty.shape.len().tokens();
+        match pass {
+            Pass::GradInputs => quote!(places.take(#len)),
+            _ => quote!(places.take(0)),
+        }
+    });
+    let work = match pass {
+        Pass::Infer => quote! {
+            #ty::#infer(k, n, offsets, params, args, classes, results, block);
+        },
+        _ => {
+            let want = pass == Pass::GradInputs;
+            let seed = seeds.is_none().then(|| quote!(k.fill(d_results[0], 1.0);));
+            quote! {
+                #ty::#train(k, n, offsets, params, args, classes, results, block, block);
+                #seed
+                #ty::#back(k, n, offsets, #want, params, args, classes, results, block,
+                    d_results, #grads, d_args, block);
+            }
+        }
+    };
+    let gradients = (pass != Pass::Infer).then(|| {
+        quote! {
+            let d_results = [#(#d_results),*];
+            let d_args = [#(#d_args),*];
+        }
+    });
+    let host = match receiver {
+        Receiver::SelfRef => quote!(Some(&self.params)),
+        Receiver::Params => quote!(Some(params)),
+        Receiver::Free => quote!(None),
+    };
+    let read = |buf: TokenStream, ty: &Ty| match form(&ty.shape, &generics) {
+        Form::Number => quote!(ws.read(#buf)[0]),
+        Form::Array => quote!(::gradiron::view::array(ws.read(#buf))),
+        Form::Batch => quote!(::gradiron::view::batch(ws.read(#buf))),
+        Form::Flat => quote!(ws.read(#buf)),
+    };
+    let tuple = |values: Vec<TokenStream>| match values.as_slice() {
+        [one] => one.clone(),
+        _ => quote!((#(#values),*)),
+    };
+    let values =
+        tuple(function.results.iter().enumerate().map(|(r, ty)| read(quote!(results[#r]), ty)).collect());
+    let outcome = match pass {
+        Pass::GradInputs => {
+            let gradients =
+                tuple(floats.iter().enumerate().map(|(i, a)| read(quote!(d_args[#i]), &a.ty)).collect());
+            quote!(Ok((#values, #gradients)))
+        }
+        _ => quote!(Ok(#values)),
+    };
+    quote! {
+        #sizes
+        #seed_checks
+        #classes
+        let host = #host;
+        let inputs: &[&[f32]] = &[#(#inputs),*];
+        let args = [#(#args),*];
+        let mut places = ::gradiron::arena::Places::default();
+        let results = [#(places.take(#result_lens)),*];
+        #gradients
+        let block = places.take(ws.block(#f, ::gradiron::Pass::#pass_name));
+        let params = #params;
+        ws.run(host, inputs, #f, ::gradiron::Pass::#pass_name, |k, offsets| {
+            use ::gradiron::ops::copy::Fill as _;
+            #work
+        });
+        let ws = &*ws;
+        #outcome
+    }
+}
+
+/// The floats of an argument.
+fn flat(name: &Ident, ty: &Ty, generics: &HashSet<String>) -> TokenStream {
+    match form(&ty.shape, generics) {
+        Form::Number => quote!(::core::slice::from_ref(&#name)),
+        Form::Array => quote!(::gradiron::view::flat(::core::slice::from_ref(#name))),
+        Form::Batch => quote!(::gradiron::view::flat(#name)),
+        Form::Flat => quote!(#name),
+    }
+}
+
+/// The run-time sizes, from the arguments and checked against the workspace.
+fn sizes(model: &Model, function: &Function, generics: &HashSet<String>) -> TokenStream {
+    let names = model.sizes();
+    let mut known: HashSet<&str> = HashSet::new();
+    let mut checks = TokenStream::new();
+    for arg in &function.args {
+        let (name, text) = (&arg.name, arg.name.to_string());
+        let form = form(&arg.ty.shape, generics);
+        let is_flat = arg.ty.kind == Kind::Classes || form == Form::Flat;
+        if !is_flat && form != Form::Batch {
+            continue;
+        }
+        let run_time = arg.ty.dims().first().and_then(|lead| {
+            let mut atoms = lead.atoms();
+            match (atoms.next(), atoms.next()) {
+                (Some(Atom::Run(size)), None) => Some(size.as_str()),
+                _ => None,
+            }
+        });
+        let Some(size) = run_time else {
+            let len = arg.ty.shape.len().tokens();
+            checks.extend(quote!(ws.exact(#text, #name.len(), #len)?;));
+            continue;
+        };
+        let at = names.iter().position(|n| n == size).expect("sizes lists all names");
+        let variable = crate::dim::run_ident(size);
+        let sample = match is_flat {
+            true => crate::dim::product(&arg.ty.dims()[1..]),
+            false => Dim::lit(1),
+        };
+        let sample = sample.tokens();
+        checks.extend(match known.insert(size) {
+            true => quote!(let #variable = ws.size(#at, #text, #name.len(), #sample)?;),
+            false => quote!(ws.same(#at, #text, #name.len(), #sample, #variable)?;),
+        });
+    }
+    let bound = names.iter().map(|name| {
+        let variable = crate::dim::run_ident(name);
+        if known.contains(name.as_str()) { quote!(#variable) } else { quote!(1) }
+    });
+    let ones = (names.len()..4).map(|_| quote!(1));
+    quote! {
+        #checks
+        let n: ::gradiron::arena::Sizes = [#(#bound,)* #(#ones),*];
+    }
+}
+
+/// The class indices, checked and copied to where kernels read them.
+fn classes(function: &Function) -> TokenStream {
+    let graph = &function.infer.0;
+    let copies = function.args.iter().enumerate().filter(|(_, arg)| arg.ty.kind == Kind::Classes);
+    let copies = copies.map(|(a, arg)| {
+        let bounds = graph.nodes.iter().filter(|n| n.inputs.contains(&graph.args[a])).filter_map(|node| {
+            let types: Vec<Ty> = node.inputs.iter().map(|v| graph.ty(*v).clone()).collect();
+            node.op.classes(&types)
+        });
+        let (name, text) = (&arg.name, arg.name.to_string());
+        quote!(ws.classes(&mut index_at, #text, #name, ::gradiron::arena::min(&[#(#bounds),*]))?)
+    });
+    let copies: Vec<_> = copies.collect();
+    quote! {
+        let mut index_at = 0;
+        let classes = [#(#copies),*];
+    }
+}

@@ -1,0 +1,80 @@
+//! The types that users hand in and get back: plain nested arrays, a slice of them for a batch.
+
+use std::collections::HashSet;
+
+use proc_macro2::{TokenStream, TokenTree};
+use quote::quote;
+
+use crate::dim::{Dim, Shape};
+
+/// How a shape looks in a signature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Form {
+    /// `[]`: `f32`
+    Number,
+    /// `[3, 4]`: `&[[f32; 4]; 3]`
+    Array,
+    /// `[batch, 784]`: `&[[f32; 784]]`
+    Batch,
+    /// Sizes that types cannot name (`[batch, 4 * D]`): `&[f32]`, its length checked at run time
+    Flat,
+}
+
+pub fn form(shape: &Shape, generics: &HashSet<String>) -> Form {
+    let (lead, rest) = match shape.0.split_first() {
+        None => return Form::Number,
+        Some((lead, rest)) if lead.is_run_time() => (Some(lead), rest),
+        Some(_) => (None, &shape.0[..]),
+    };
+    let simple_lead = lead.is_none_or(|lead| {
+        let mut atoms = lead.atoms();
+        atoms.next().is_some() && atoms.next().is_none() && lead.to_string().parse::<proc_macro2::Ident>().is_ok()
+    });
+    match (simple_lead && rest.iter().all(|dim| is_nameable(dim, generics)), lead) {
+        (false, _) => Form::Flat,
+        (true, Some(_)) => Form::Batch,
+        (true, None) => Form::Array,
+    }
+}
+
+/// Array lengths may use a const parameter only by itself.
+fn is_nameable(dim: &Dim, generics: &HashSet<String>) -> bool {
+    let tokens = dim.tokens();
+    let alone = tokens.clone().into_iter().count() == 1
+        && matches!(tokens.clone().into_iter().next(), Some(TokenTree::Ident(_)));
+    alone || !mentions(&tokens, generics)
+}
+
+/// Whether `tokens` use one of `names`.
+pub fn mentions(tokens: &TokenStream, names: &HashSet<String>) -> bool {
+    tokens.clone().into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => names.contains(&ident.to_string()),
+        TokenTree::Group(group) => mentions(&group.stream(), names),
+        _ => false,
+    })
+}
+
+/// `[[f32; 4]; 3]`
+pub fn array(dims: &[Dim]) -> TokenStream {
+    dims.iter().rev().fold(quote!(f32), |element, dim| {
+        let dim = dim.tokens();
+        let braces = dim.clone().into_iter().count() > 1;
+        if braces { quote!([#element; { #dim }]) } else { quote!([#element; #dim]) }
+    })
+}
+
+/// The type of an argument or a result, behind the lifetime `life`.
+pub fn ty(shape: &Shape, form: &Form, life: &TokenStream) -> TokenStream {
+    match form {
+        Form::Number => quote!(f32),
+        Form::Array => {
+            let array = array(&shape.0);
+            quote!(& #life #array)
+        }
+        Form::Batch => {
+            let sample = array(&shape.0[1..]);
+            quote!(& #life [#sample])
+        }
+        Form::Flat => quote!(& #life [f32]),
+    }
+}

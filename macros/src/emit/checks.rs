@@ -1,0 +1,94 @@
+//! What only rustc can decide, as constants that fail to evaluate at the user's token.
+
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+
+use super::boundary::mentions;
+use super::{Model, hidden};
+use crate::dim::Dim;
+use crate::graph::{Kind, Phase, Ty};
+
+/// The checks of the model, and the signatures that models around it check against.
+pub fn checks(model: &Model) -> TokenStream {
+    let Some(functions) = &model.functions else { return TokenStream::new() };
+    let generics = model.generic_names();
+    let (impl_generics, ty) = model.generics();
+    let (mut inside, mut free) = (TokenStream::new(), TokenStream::new());
+    let mut add = |check: TokenStream| {
+        if mentions(&check, &generics) {
+            inside.extend(quote!(let () = #check;));
+        } else {
+            free.extend(quote!(const _: () = #check;));
+        }
+    };
+    for deferred in &model.deferred {
+        let (left, right) = (deferred.left.tokens(), deferred.right.tokens());
+        let (message, span) = (&deferred.message, deferred.span);
+        let (l, r) = (deferred.left.to_string(), deferred.right.to_string());
+        add(quote_spanned!(span=> ::gradiron::check::equal(#left, #right, #l, #r, #message)));
+    }
+    for function in functions {
+        for node in &function.infer.0.nodes {
+            let Some(callee) = node.op.callee() else { continue };
+            debug_assert_eq!(node.phase, Phase::Forward);
+            let graph = &function.infer.0;
+            let args = node.inputs[1..].iter().map(|v| type_sig(graph.ty(*v)));
+            let results = callee.results.iter().map(type_sig);
+            let (signature, model) = (callee.item("SIGNATURE"), &callee.model);
+            let (step, span) = (&node.label, callee.function.span());
+            add(quote_spanned!(span=> {
+                let () = <#model>::__CHECK;
+                ::gradiron::check::call(&#signature, #step, &[#(#args),*], &[#(#results),*])
+            }));
+        }
+    }
+    let signatures = functions.iter().map(|function| {
+        let name = hidden(&function.name, "SIGNATURE");
+        let args = function.args.iter().map(|arg| {
+            let (name, ty) = (arg.name.to_string(), type_sig(&arg.ty));
+            quote!((#name, #ty))
+        });
+        let results = function.results.iter().map(type_sig);
+        quote! {
+            #[doc(hidden)]
+            pub const #name: ::gradiron::check::Signature = ::gradiron::check::Signature {
+                args: &[#(#args),*],
+                results: &[#(#results),*],
+            };
+        }
+    });
+    // A generic model is checked here for its defaults, and for any other sizes where it is used.
+    let name = model.name();
+    let defaults = model.header.is_some_and(|header| {
+        let mut params = header.generics.const_params();
+        !header.generics.params.is_empty() && params.all(|param| param.default.is_some())
+    });
+    let instance = defaults.then(|| quote!(const _: () = { let () = <#name>::__CHECK; };));
+    quote! {
+        #free
+        #[allow(non_upper_case_globals, clippy::all)]
+        #[automatically_derived]
+        impl #impl_generics #ty {
+            #[doc(hidden)]
+            pub const __CHECK: () = { #inside };
+            #(#signatures)*
+        }
+        #instance
+    }
+}
+
+fn type_sig(ty: &Ty) -> TokenStream {
+    let classes = ty.kind == Kind::Classes;
+    let dims = ty.dims().iter().map(size);
+    quote!(::gradiron::check::TypeSig { classes: #classes, dims: &[#(#dims),*] })
+}
+
+fn size(dim: &Dim) -> TokenStream {
+    if dim.is_run_time() {
+        let text = dim.to_string();
+        quote!(::gradiron::check::Size::Run(#text))
+    } else {
+        let dim = dim.tokens();
+        quote!(::gradiron::check::Size::Fixed(#dim))
+    }
+}

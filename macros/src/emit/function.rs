@@ -1,0 +1,392 @@
+//! The hidden items of a function: sizes, layouts, and the passes themselves.
+
+use std::collections::HashSet;
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote};
+
+use super::{Function, Model, hidden};
+use crate::dim::{Atom, Dim};
+use crate::graph::{Dest, Graph, Kind, Phase, Ty, ValueId};
+use crate::ops::Emit;
+use crate::ops::call::Callee;
+use crate::plan::{Home, Part, Plan};
+
+/// Everything that callers of the function use.
+pub fn hidden_items(model: &Model, function: &Function) -> TokenStream {
+    let bind = bind(model, function);
+    let layouts = [
+        layout(model, function, &function.train, "layout", "TABLE", "offsets"),
+        layout(model, function, &function.infer, "infer_layout", "INFER_TABLE", "infer_offsets"),
+    ];
+    let sizes = sizes(model, function);
+    let infer = pass(model, function, Pass::Infer);
+    let train = pass(model, function, Pass::Train);
+    let back = pass(model, function, Pass::Back);
+    quote!(#bind #(#layouts)* #sizes #infer #train #back)
+}
+
+/// The run-time sizes from the first size of each argument.
+fn bind(model: &Model, function: &Function) -> TokenStream {
+    let (name, count) = (hidden(&function.name, "bind"), function.args.len());
+    let sizes = model.sizes();
+    let mut bound = HashSet::new();
+    let lets = function.args.iter().enumerate().filter_map(|(a, arg)| {
+        let lead = arg.ty.dims().first()?;
+        let mut atoms = lead.atoms();
+        let (Some(Atom::Run(size)), None) = (atoms.next(), atoms.next()) else { return None };
+        let at = sizes.iter().position(|known| known == size)?;
+        bound.insert(at).then(|| quote!(n[#at] = leads[#a];))
+    });
+    let lets: Vec<_> = lets.collect();
+    quote! {
+        #[doc(hidden)]
+        pub const fn #name(leads: [usize; #count]) -> ::gradiron::arena::Sizes {
+            let mut n = [1; 4];
+            #(#lets)*
+            n
+        }
+    }
+}
+
+/// The nested calls of a graph, each once.
+fn callees(graph: &Graph) -> Vec<&Callee> {
+    let mut callees: Vec<&Callee> = Vec::new();
+    for node in &graph.nodes {
+        if let Some(callee) = node.op.callee()
+            && !callees.iter().any(|known| known.id == callee.id)
+        {
+            callees.push(callee);
+        }
+    }
+    callees
+}
+
+/// Sizes and lifetimes of the buffers, their offsets, and those of nested models behind them.
+fn layout(
+    model: &Model,
+    function: &Function,
+    (graph, plan): &(Graph, Plan),
+    layout: &str,
+    table: &str,
+    offsets: &str,
+) -> TokenStream {
+    let count = plan.buffers.len();
+    let inference = layout == "infer_layout";
+    let [layout, table_name, offsets_name] =
+        [layout, table, offsets].map(|suffix| hidden(&function.name, suffix));
+    let sizes = plan.buffers.iter().map(|buffer| {
+        let size = buffer.size.tokens();
+        if buffer.inputs_only { quote!(if want_inputs { #size } else { 0 }) } else { quote!(#size) }
+    });
+    let lives = plan.buffers.iter().map(|buffer| {
+        let (first, last) = (buffer.first as u32, buffer.last as u32);
+        let part = format_ident!("{:?}", buffer.part);
+        quote!(::gradiron::arena::Life::new(#first, #last, ::gradiron::arena::Part::#part))
+    });
+    let callees = callees(graph);
+    let tables = callees.iter().map(|callee| callee.item(table));
+    let nested = callees.iter().map(|callee| {
+        let (fill, sizes) = (callee.item(offsets), callee.sizes());
+        if inference { quote!(#fill(#sizes, out);) } else { quote!(#fill(#sizes, true, false, out);) }
+    });
+    let bind = model.bind_sizes();
+    let flags = if inference { quote!() } else { quote!(, want_inputs: bool, whole: bool) };
+    let (given, whole) = if inference {
+        (quote!(), quote!(true))
+    } else {
+        (quote!(, want_inputs, whole), quote!(whole))
+    };
+    quote! {
+        #[doc(hidden)]
+        pub const fn #layout(n: ::gradiron::arena::Sizes #flags) -> ::gradiron::arena::Layout<#count> {
+            #bind
+            ::gradiron::arena::plan([#(#sizes),*], [#(#lives),*], #whole)
+        }
+        #[doc(hidden)]
+        pub const #table_name: usize = #count #(+ #tables)*;
+        #[doc(hidden)]
+        pub fn #offsets_name(n: ::gradiron::arena::Sizes #flags, out: &mut Vec<usize>) {
+            #bind
+            out.extend_from_slice(&Self::#layout(n #given).offsets);
+            #(#nested)*
+        }
+    }
+}
+
+/// What a nested call of this function needs, and its cost.
+fn sizes(model: &Model, function: &Function) -> TokenStream {
+    let [layout, infer_layout, saved, scratch, infer_scratch, flops] =
+        ["layout", "infer_layout", "saved", "scratch", "infer_scratch", "flops"]
+            .map(|suffix| hidden(&function.name, suffix));
+    let (graph, _) = &function.infer;
+    let costs = graph.nodes.iter().map(|node| {
+        let inputs: Vec<Ty> = node.inputs.iter().map(|v| graph.ty(*v).clone()).collect();
+        let outputs: Vec<Ty> = node.outputs.iter().map(|v| graph.ty(*v).clone()).collect();
+        node.op.flops(&inputs, &outputs)
+    });
+    let total = costs.fold(Dim::lit(0), |sum, cost| sum.plus(&cost)).tokens();
+    let bind = model.bind_sizes();
+    quote! {
+        #[doc(hidden)]
+        pub const fn #saved(n: ::gradiron::arena::Sizes) -> usize {
+            Self::#layout(n, true, false).saved
+        }
+        #[doc(hidden)]
+        pub const fn #scratch(n: ::gradiron::arena::Sizes) -> usize {
+            Self::#layout(n, true, false).scratch
+        }
+        #[doc(hidden)]
+        pub const fn #infer_scratch(n: ::gradiron::arena::Sizes) -> usize {
+            Self::#infer_layout(n).saved
+        }
+        #[doc(hidden)]
+        pub const fn #flops(n: ::gradiron::arena::Sizes) -> usize {
+            #bind
+            #total
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pass {
+    Infer,
+    Train,
+    Back,
+}
+
+fn pass(model: &Model, function: &Function, pass: Pass) -> TokenStream {
+    let (graph, plan) = match pass {
+        Pass::Infer => &function.infer,
+        Pass::Train | Pass::Back => &function.train,
+    };
+    let writer = Writer { model, function, graph, plan, pass };
+    let nodes: Vec<usize> = (0..graph.nodes.len())
+        .filter(|n| (graph.nodes[*n].phase == Phase::Forward) == (pass != Pass::Back))
+        .collect();
+    let bindings = writer.bindings(&nodes);
+    let items = nodes.iter().map(|n| graph.nodes[*n].op.items(&writer.item(*n)));
+    let lines = nodes.iter().map(|n| writer.line(*n));
+    let offsets = writer.nested_offsets();
+    let unreached = writer.unreached();
+    let bind = model.bind_sizes();
+    let floats = function.args.iter().filter(|arg| arg.ty.kind == Kind::Float).count();
+    let classes = function.args.len() - floats;
+    let results = function.results.len();
+    let buf = quote!(::gradiron::device::Buf);
+    let (name, extra) = match pass {
+        Pass::Infer => ("infer", quote!(scratch: #buf)),
+        Pass::Train => ("train", quote!(saved: #buf, scratch: #buf)),
+        Pass::Back => (
+            "back",
+            quote! {
+                saved: #buf, d_results: [#buf; #results], d_params: #buf,
+                d_args: [#buf; #floats], scratch: #buf
+            },
+        ),
+    };
+    let name = hidden(&function.name, name);
+    let want = if pass == Pass::Back { quote!(want_inputs: bool,) } else { quote!() };
+    quote! {
+        #[doc(hidden)]
+        #[inline(never)]
+        pub fn #name<K: ::gradiron::device::Kernels>(
+            k: &mut K, n: ::gradiron::arena::Sizes, offsets: &[usize], #want params: #buf,
+            args: [#buf; #floats], classes: [::gradiron::device::Indices; #classes],
+            results: [#buf; #results], #extra
+        ) {
+            #(#items)*
+            #bind
+            #offsets
+            #bindings
+            #unreached
+            #(#lines)*
+        }
+    }
+}
+
+struct Writer<'a> {
+    model: &'a Model<'a>,
+    function: &'a Function,
+    graph: &'a Graph,
+    plan: &'a Plan,
+    pass: Pass,
+}
+
+impl Writer<'_> {
+    fn item(&self, n: usize) -> Ident {
+        format_ident!("Chain{n}")
+    }
+
+    /// The variable of a value: `fc1_7`.
+    fn var(&self, value: ValueId) -> Ident {
+        let label = &self.graph.values[value].label;
+        let plain: String =
+            label.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+        let plain = plain.trim_matches('_');
+        match plain.starts_with(|c: char| c.is_ascii_alphabetic()) {
+            true => format_ident!("{plain}_{value}"),
+            false => format_ident!("v_{value}"),
+        }
+    }
+
+    /// The position of an argument among the arguments of its kind.
+    fn among(&self, arg: usize) -> usize {
+        let kind = self.function.args[arg].ty.kind;
+        self.function.args[..arg].iter().filter(|other| other.ty.kind == kind).count()
+    }
+
+    /// The range that a value lives in.
+    fn place(&self, value: ValueId) -> Option<TokenStream> {
+        let ty = self.graph.ty(value);
+        Some(match self.plan.homes[value] {
+            Home::Arg(a) => {
+                let at = self.among(a);
+                match self.function.args[a].ty.kind {
+                    Kind::Classes => quote!(classes[#at]),
+                    _ => quote!(args[#at]),
+                }
+            }
+            Home::Param(p) => {
+                let range = self.param_range(p);
+                quote!(params #range)
+            }
+            Home::DResult(r) => quote!(d_results[#r]),
+            Home::Out(Dest::Result(r)) => quote!(results[#r]),
+            Home::Out(Dest::DParam(p)) => {
+                let range = self.param_range(p);
+                quote!(d_params #range)
+            }
+            Home::Out(Dest::DArg(a)) => {
+                let at = self.among(a);
+                quote!(d_args[#at])
+            }
+            Home::Buffer(b) => self.buffer(b, &ty.shape.len()),
+            Home::Nowhere => return None,
+        })
+    }
+
+    fn param_range(&self, p: usize) -> TokenStream {
+        let at = self.model.order[p];
+        let len = self.model.params[p].1.shape.len().tokens();
+        quote!(.part(Self::__AT[#at], #len))
+    }
+
+    fn buffer(&self, b: usize, len: &Dim) -> TokenStream {
+        let len = len.tokens();
+        let memory = match (self.pass, self.plan.buffers[b].part) {
+            (Pass::Infer, _) | (_, Part::Forward | Part::Backward) => quote!(scratch),
+            (_, Part::Saved) => quote!(saved),
+        };
+        quote!(#memory.part(offsets[#b], #len))
+    }
+
+    /// `let fc1_7 = saved.part(offsets[3], batch * 128);`
+    fn bindings(&self, nodes: &[usize]) -> TokenStream {
+        let mut seen = HashSet::new();
+        let mut lets = TokenStream::new();
+        for n in nodes {
+            let node = &self.graph.nodes[*n];
+            if node.op.is_view() {
+                continue;
+            }
+            for value in node.inputs.iter().chain(&node.outputs) {
+                if !seen.insert(*value) {
+                    continue;
+                }
+                let Some(place) = self.place(*value) else { continue };
+                let (var, inputs_only) = (self.var(*value), self.is_inputs_only(*value));
+                // Memory that is there only when the gradients of the arguments are asked for.
+                lets.extend(match inputs_only {
+                    true => quote!(let #var = if want_inputs { #place } else { params.part(0, 0) };),
+                    false => quote!(let #var = #place;),
+                });
+            }
+        }
+        lets
+    }
+
+    fn is_inputs_only(&self, value: ValueId) -> bool {
+        match self.plan.homes[value] {
+            Home::Buffer(b) => self.plan.buffers[b].inputs_only,
+            _ => false,
+        }
+    }
+
+    /// Parameters that this function does not depend on have no gradient.
+    fn unreached(&self) -> TokenStream {
+        if self.pass != Pass::Back {
+            return TokenStream::new();
+        }
+        let reached = |p: usize| {
+            self.graph.outputs.iter().any(|(dest, _)| *dest == Dest::DParam(p))
+        };
+        let fills = (0..self.model.params.len()).filter(|p| !reached(*p)).map(|p| {
+            let range = self.param_range(p);
+            quote!(k.fill(d_params #range, 0.0);)
+        });
+        let floats: Vec<_> =
+            (0..self.function.args.len()).filter(|a| self.function.args[*a].ty.kind == Kind::Float).collect();
+        let unreached = floats.iter().enumerate().filter(|(_, a)| {
+            !self.graph.outputs.iter().any(|(dest, _)| *dest == Dest::DArg(**a))
+        });
+        let arg_fills = unreached.map(|(at, _)| quote!(k.fill(d_args[#at], 0.0);));
+        let arg_fills: Vec<_> = arg_fills.collect();
+        let arg_fills = match arg_fills.len() {
+            0 => quote!(),
+            _ => quote!(if want_inputs { #(#arg_fills)* }),
+        };
+        quote!(#(#fills)* #arg_fills)
+    }
+
+    /// The parts of the offsets that belong to nested models.
+    fn nested_offsets(&self) -> TokenStream {
+        let mut start = {
+            let own = self.plan.buffers.len();
+            quote!(#own)
+        };
+        let table = if self.pass == Pass::Infer { "INFER_TABLE" } else { "TABLE" };
+        let mut lets = TokenStream::new();
+        for callee in callees(self.graph) {
+            let (var, len) = (callee.offsets(), callee.item(table));
+            lets.extend(quote!(let #var = &offsets[#start..][..#len];));
+            start = quote!(#start + #len);
+        }
+        lets
+    }
+
+    /// One runtime call.
+    fn line(&self, n: usize) -> TokenStream {
+        let node = &self.graph.nodes[n];
+        if node.op.is_view() {
+            return TokenStream::new();
+        }
+        let types = |values: &[ValueId]| values.iter().map(|v| self.graph.ty(*v).clone()).collect();
+        let vars = |values: &[ValueId]| -> Vec<TokenStream> {
+            values
+                .iter()
+                .map(|v| {
+                    let var = self.var(*v);
+                    quote!(#var)
+                })
+                .collect()
+        };
+        let uses = self.graph.uses();
+        let scratch = self.plan.scratch[n].map(|b| self.buffer(b, &self.plan.buffers[b].size));
+        let emit = Emit {
+            inputs: types(&node.inputs),
+            outputs: types(&node.outputs),
+            input_vars: vars(&node.inputs),
+            output_vars: vars(&node.outputs),
+            used: node.outputs.iter().map(|o| uses[*o] > 0).collect(),
+            scratch,
+            item: self.item(n),
+            inference: self.pass == Pass::Infer,
+        };
+        let call = node.op.emit(&emit);
+        match node.phase {
+            Phase::BackwardInputs => quote!(if want_inputs { #call }),
+            _ => call,
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Phase 8: the Rust that users run. Per function a forward and a backward pass, flat, one line an
+//! op; around them the methods that users call.
+
+mod api;
+mod boundary;
+mod checks;
+mod function;
+mod params;
+
+use std::collections::HashSet;
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{format_ident, quote};
+
+use crate::dim::{Atom, Dim};
+use crate::graph::{Graph, Ty};
+use crate::lower::{Arg, Param};
+use crate::ops::Deferred;
+use crate::plan::Plan;
+use crate::syntax::{Field, Header};
+
+/// A function after the last phase.
+#[derive(Debug)]
+pub struct Function {
+    pub name: Ident,
+    pub args: Vec<Arg>,
+    pub results: Vec<Ty>,
+    /// Inference alone.
+    pub infer: (Graph, Plan),
+    /// Forward and backward.
+    pub train: (Graph, Plan),
+}
+
+/// The interface of a function, which stays even when its body is wrong.
+#[derive(Debug)]
+pub struct Interface {
+    pub name: Ident,
+    pub vis: TokenStream,
+    pub docs: TokenStream,
+    pub args: Vec<Arg>,
+    pub results: Vec<Ty>,
+}
+
+/// A model after the last phase.
+#[derive(Debug)]
+pub struct Model<'a> {
+    pub header: Option<&'a Header>,
+    /// Whether the user's struct is there already (`#[derive(Module)]`).
+    pub derived: bool,
+    pub fields: &'a [Field],
+    /// In the order of the flat slice, with the field each belongs to; by table index.
+    pub params: Vec<(usize, Param)>,
+    /// Table index → place in the flat order.
+    pub order: Vec<usize>,
+    pub interfaces: Vec<Interface>,
+    /// None when there were mistakes: a stub is emitted.
+    pub functions: Option<Vec<Function>>,
+    pub deferred: Vec<Deferred>,
+}
+
+impl Model<'_> {
+    pub fn name(&self) -> Ident {
+        match self.header {
+            Some(header) => header.name.clone(),
+            None => {
+                let first = self.interfaces.first().map(|f| f.name.to_string());
+                format_ident!("__{}", first.unwrap_or_else(|| "functions".into()))
+            }
+        }
+    }
+
+    /// `impl<const D: usize>` and `Block<D>`.
+    pub fn generics(&self) -> (TokenStream, TokenStream) {
+        let name = self.name();
+        let Some(header) = self.header else { return (quote!(), quote!(#name)) };
+        let params = header.generics.const_params().map(|param| {
+            let (ident, ty) = (&param.ident, &param.ty);
+            quote!(const #ident: #ty)
+        });
+        let idents = header.generics.const_params().map(|param| &param.ident);
+        match header.generics.params.len() {
+            0 => (quote!(), quote!(#name)),
+            _ => (quote!(<#(#params),*>), quote!(#name<#(#idents),*>)),
+        }
+    }
+
+    pub fn generic_names(&self) -> HashSet<String> {
+        let params = self.header.iter().flat_map(|h| h.generics.const_params());
+        params.map(|param| param.ident.to_string()).collect()
+    }
+
+    /// The run-time sizes of all functions, by first appearance.
+    pub fn sizes(&self) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        let types = self.interfaces.iter().flat_map(|f| &f.args).map(|arg| &arg.ty);
+        for atom in types.flat_map(|ty| ty.shape.0.iter().flat_map(Dim::atoms)) {
+            if let Atom::Run(name) = atom
+                && !names.contains(name)
+            {
+                names.push(name.clone());
+            }
+        }
+        names
+    }
+
+    /// `let batch = n[0];`
+    pub fn bind_sizes(&self) -> TokenStream {
+        let lets = self.sizes().into_iter().enumerate().map(|(i, name)| {
+            let name = crate::dim::run_ident(&name);
+            quote!(let #name = n[#i];)
+        });
+        quote!(#(#lets)*)
+    }
+}
+
+/// A hidden item of a function: `__forward_train`.
+pub fn hidden(function: &Ident, suffix: &str) -> Ident {
+    // `call_site`: the user's token would draw the compiler's messages about generated code to it.
+    Ident::new(&format!("__{function}_{suffix}"), Span::call_site())
+}
+
+/// The whole expansion.
+pub fn emit(model: &Model) -> TokenStream {
+    let definition = params::definition(model);
+    let module = params::module(model);
+    let checks = checks::checks(model);
+    let (impl_generics, ty) = model.generics();
+    let methods = api::methods(model);
+    let hidden = model.functions.iter().flatten().map(|f| function::hidden_items(model, f));
+    let program = api::program(model);
+    quote! {
+        #definition
+        #module
+        #program
+        #checks
+        #[allow(
+            unused_variables, unused_parens, non_snake_case, non_upper_case_globals, dead_code,
+            clippy::all
+        )]
+        #[automatically_derived]
+        impl #impl_generics #ty {
+            #(#hidden)*
+        }
+        #methods
+    }
+}

@@ -1,0 +1,206 @@
+//! Phase 6: elementwise nodes of one shape become chains that pass over memory once.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use crate::graph::{Dest, Graph, Node, Phase, Source, ValueId};
+use crate::ops::chain::{Chain, Operand, Step};
+use crate::ops::elementwise::Elementwise;
+use crate::ops::Rule;
+
+/// Longer chains would run out of registers.
+const MAX_STEPS: usize = 16;
+
+/// Fuses every elementwise node, alone or with others, into a chain.
+pub fn fuse(graph: &mut Graph) {
+    own_outputs(graph);
+    let groups = groups(graph);
+    rewrite(graph, &groups);
+    graph.remove_dead();
+}
+
+/// Gives each output memory of its own: an output that is an argument, a view of one, or another
+/// output as well, is copied.
+fn own_outputs(graph: &mut Graph) {
+    let mut taken = Vec::new();
+    let mut copies = Vec::new();
+    for k in 0..graph.outputs.len() {
+        let (dest, value) = graph.outputs[k];
+        let root = view_root(graph, value);
+        let phase = match dest {
+            Dest::Result(_) => Phase::Forward,
+            Dest::DParam(_) => Phase::Backward,
+            Dest::DArg(_) => Phase::BackwardInputs,
+        };
+        let owned = match graph.values[root].source {
+            // The memory of an argument's gradient is there only when it is asked for.
+            Source::Node(n, _) => graph.nodes[n].phase == phase && !taken.contains(&root),
+            _ => false,
+        };
+        if owned {
+            taken.push(root);
+            continue;
+        }
+        let copy = Rc::new(Elementwise::copy());
+        graph.label.clone_from(&graph.values[value].label.clone());
+        let made = graph.apply(&mut Rule::new(), copy, &[value], phase);
+        let copied = made.expect("a copy has a shape")[0];
+        copies.push(graph.nodes.pop().expect("just applied"));
+        graph.outputs[k].1 = copied;
+    }
+    let at = graph.nodes.iter().position(|n| n.phase != Phase::Forward);
+    let mut backward = at.map(|at| graph.nodes.split_off(at)).unwrap_or_default();
+    let mut nodes = std::mem::take(&mut graph.nodes);
+    let (first, last): (Vec<_>, Vec<_>) =
+        copies.into_iter().partition(|node| node.phase == Phase::Forward);
+    nodes.extend(first);
+    nodes.append(&mut backward);
+    nodes.extend(last);
+    graph.set_nodes(nodes);
+}
+
+/// The value whose memory `value` is.
+pub fn view_root(graph: &Graph, mut value: ValueId) -> ValueId {
+    while let Source::Node(n, _) = graph.values[value].source {
+        if !graph.nodes[n].op.is_view() {
+            break;
+        }
+        value = graph.nodes[n].inputs[0];
+    }
+    value
+}
+
+fn is_constant(node: &Node) -> bool {
+    node.op.elementwise().is_some() && node.inputs.is_empty()
+}
+
+/// For each node the group it belongs to; a group is named by its last node, where it will run.
+fn groups(graph: &Graph) -> Vec<Option<usize>> {
+    let mut group: Vec<Option<usize>> = vec![None; graph.nodes.len()];
+    let mut members: HashMap<usize, Vec<usize>> = HashMap::new();
+    let mut users: Vec<Vec<usize>> = vec![Vec::new(); graph.values.len()];
+    for (n, node) in graph.nodes.iter().enumerate() {
+        node.inputs.iter().for_each(|i| users[*i].push(n));
+    }
+    for (n, node) in graph.nodes.iter().enumerate() {
+        if node.op.elementwise().is_none() || is_constant(node) {
+            continue;
+        }
+        let mut joined = vec![n];
+        let shape = &graph.ty(node.outputs[0]).shape;
+        for input in &node.inputs {
+            let Source::Node(p, _) = graph.values[*input].source else { continue };
+            let Some(g) = group[p] else { continue };
+            let Some(candidates) = members.get(&g) else { continue };
+            let fits = graph.ty(graph.nodes[p].outputs[0]).shape == *shape
+                && graph.nodes[p].phase == node.phase
+                && joined.len() + candidates.len() <= MAX_STEPS
+                // The group moves down to `n`: nothing in between may need its results.
+                && candidates.iter().flat_map(|m| &graph.nodes[*m].outputs).all(|output| {
+                    users[*output].iter().all(|u| *u >= n || candidates.contains(u))
+                });
+            if fits {
+                joined.extend(members.remove(&g).expect("just looked up"));
+            }
+        }
+        joined.sort_unstable();
+        joined.iter().for_each(|m| group[*m] = Some(n));
+        members.insert(n, joined);
+    }
+    group
+}
+
+/// Replaces each group by a chain at the place of its last node.
+fn rewrite(graph: &mut Graph, group: &[Option<usize>]) {
+    let mut nodes = Vec::new();
+    let outputs: Vec<_> = graph.outputs.iter().map(|(_, v)| *v).collect();
+    for n in 0..graph.nodes.len() {
+        let node = &graph.nodes[n];
+        let members: Vec<usize> = match group[n] {
+            Some(last) if last == n => (0..=n).filter(|m| group[*m] == Some(n)).collect(),
+            Some(_) => continue,
+            None if is_constant(node) => {
+                let outside = |other: &Node| {
+                    other.inputs.contains(&node.outputs[0]) && other.op.elementwise().is_none()
+                };
+                if !graph.nodes.iter().any(outside) && !outputs.contains(&node.outputs[0]) {
+                    continue;
+                }
+                vec![n]
+            }
+            None => {
+                nodes.push(node.clone());
+                continue;
+            }
+        };
+        let used_outside = |value: ValueId| {
+            outputs.contains(&value)
+                || graph.nodes.iter().enumerate().any(|(u, other)| {
+                    other.inputs.contains(&value) && !members.contains(&u)
+                })
+        };
+        let mut builder = Builder { graph, steps: Vec::new(), inputs: Vec::new(), made: HashMap::new() };
+        members.iter().for_each(|m| builder.node(*m));
+        let kept: Vec<ValueId> =
+            members.iter().map(|m| graph.nodes[*m].outputs[0]).filter(|v| used_outside(*v)).collect();
+        let (steps, inputs, made) = (builder.steps, builder.inputs, builder.made);
+        let mut labels: Vec<String> = members.iter().map(|m| graph.nodes[*m].label.clone()).collect();
+        labels.dedup();
+        let chain = Chain {
+            outputs: kept.iter().map(|v| made[v]).collect(),
+            shape: graph.ty(node.outputs[0]).shape.clone(),
+            inputs: inputs.len(),
+            steps,
+        };
+        nodes.push(Node {
+            op: Rc::new(chain),
+            inputs,
+            outputs: kept,
+            phase: node.phase,
+            label: labels.join(" → "),
+        });
+    }
+    graph.set_nodes(nodes);
+}
+
+struct Builder<'a> {
+    graph: &'a Graph,
+    steps: Vec<Step>,
+    inputs: Vec<ValueId>,
+    /// The step that makes a value.
+    made: HashMap<ValueId, usize>,
+}
+
+impl Builder<'_> {
+    fn node(&mut self, n: usize) {
+        let node = &self.graph.nodes[n];
+        let elementwise = node.op.elementwise().expect("only elementwise nodes are grouped");
+        let operands = node.inputs.iter().map(|input| self.operand(*input)).collect();
+        self.push(elementwise, operands, node.outputs[0]);
+    }
+
+    fn push(&mut self, op: &Elementwise, operands: Vec<Operand>, value: ValueId) {
+        let (func, constants) = (op.func, op.constants.clone());
+        let func = if func == "const" { "constant" } else { func };
+        self.made.insert(value, self.steps.len());
+        self.steps.push(Step { func, constants, operands });
+    }
+
+    fn operand(&mut self, value: ValueId) -> Operand {
+        if let Some(step) = self.made.get(&value) {
+            return Operand::Step(*step);
+        }
+        if let Source::Node(n, _) = self.graph.values[value].source
+            && is_constant(&self.graph.nodes[n])
+        {
+            let constant = self.graph.nodes[n].op.elementwise().expect("a constant").clone();
+            self.push(&constant, Vec::new(), value);
+            return Operand::Step(self.steps.len() - 1);
+        }
+        let known = self.inputs.iter().position(|input| *input == value);
+        Operand::Input(known.unwrap_or_else(|| {
+            self.inputs.push(value);
+            self.inputs.len() - 1
+        }))
+    }
+}

@@ -1,0 +1,254 @@
+//! Phase 3: the graph. Values in SSA form, nodes in the order of execution.
+
+use std::fmt::Write;
+use std::rc::Rc;
+
+use crate::dim::{Dim, Shape};
+use crate::ops::{Mismatch, Op, Rule};
+
+pub type ValueId = usize;
+
+/// What a value holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Float,
+    /// Class indices, `Classes[batch]`.
+    Classes,
+    /// Something an op keeps for its backward: positions of maxima, a nested model's memory.
+    Saved,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ty {
+    pub shape: Shape,
+    pub kind: Kind,
+}
+
+impl Ty {
+    pub fn float(dims: impl Into<Vec<Dim>>) -> Self {
+        Self { shape: Shape(dims.into()), kind: Kind::Float }
+    }
+
+    pub fn dims(&self) -> &[Dim] {
+        &self.shape.0
+    }
+}
+
+impl std::fmt::Display for Ty {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.kind {
+            Kind::Float => write!(f, "{}", self.shape),
+            Kind::Classes => write!(f, "Classes{}", self.shape),
+            Kind::Saved => write!(f, "saved{}", self.shape),
+        }
+    }
+}
+
+/// Where a value comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The n-th argument of the function.
+    Arg(usize),
+    /// The n-th parameter in the model's table.
+    Param(usize),
+    /// The gradient of the n-th result, given from outside.
+    DResult(usize),
+    /// The k-th output of a node.
+    Node(usize, usize),
+}
+
+#[derive(Clone, Debug)]
+pub struct Value {
+    pub ty: Ty,
+    pub source: Source,
+    /// What the user would call it: `image`, `fc1`, `relu`.
+    pub label: String,
+    /// The value that the user's step started from, for the trail of shapes.
+    pub from: Option<ValueId>,
+}
+
+/// Which pass a node runs in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    Forward,
+    Backward,
+    /// Backward work that only the gradients of the float arguments need.
+    BackwardInputs,
+}
+
+#[derive(Clone, Debug)]
+pub struct Node {
+    pub op: Rc<dyn Op>,
+    pub inputs: Vec<ValueId>,
+    pub outputs: Vec<ValueId>,
+    pub phase: Phase,
+    /// The step of the user's that this node belongs to: `fc1`.
+    pub label: String,
+}
+
+/// What becomes of a value at the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Dest {
+    Result(usize),
+    /// The gradient of a parameter.
+    DParam(usize),
+    /// The gradient of a float argument.
+    DArg(usize),
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Graph {
+    pub values: Vec<Value>,
+    pub nodes: Vec<Node>,
+    pub args: Vec<ValueId>,
+    pub outputs: Vec<(Dest, ValueId)>,
+    /// The label that new nodes carry.
+    pub label: String,
+}
+
+impl Graph {
+    pub fn ty(&self, value: ValueId) -> &Ty {
+        &self.values[value].ty
+    }
+
+    pub fn add_value(&mut self, ty: Ty, source: Source, label: impl Into<String>) -> ValueId {
+        self.values.push(Value { ty, source, label: label.into(), from: None });
+        self.values.len() - 1
+    }
+
+    /// The value of a parameter, one for all its uses.
+    pub fn param(&mut self, index: usize, shape: Shape, name: &str) -> ValueId {
+        let known = self.values.iter().position(|v| v.source == Source::Param(index));
+        known.unwrap_or_else(|| {
+            self.add_value(Ty { shape, kind: Kind::Float }, Source::Param(index), name)
+        })
+    }
+
+    /// Appends a node after its shape rule has agreed.
+    pub fn apply(
+        &mut self,
+        rule: &mut Rule,
+        op: Rc<dyn Op>,
+        inputs: &[ValueId],
+        phase: Phase,
+    ) -> Result<Vec<ValueId>, Mismatch> {
+        let types: Vec<_> = inputs.iter().map(|v| self.ty(*v).clone()).collect();
+        let outputs = op.infer(rule, &types)?;
+        let node = self.nodes.len();
+        let label = self.label.clone();
+        let outputs = outputs.into_iter().enumerate().map(|(k, ty)| {
+            self.values.push(Value {
+                ty,
+                source: Source::Node(node, k),
+                label: label.clone(),
+                from: inputs.first().copied(),
+            });
+            self.values.len() - 1
+        });
+        let outputs: Vec<_> = outputs.collect();
+        let inputs = inputs.to_vec();
+        self.nodes.push(Node { op, inputs, outputs: outputs.clone(), phase, label });
+        Ok(outputs)
+    }
+
+    /// Which values are read by a node or are outputs.
+    pub fn uses(&self) -> Vec<usize> {
+        let mut uses = vec![0; self.values.len()];
+        let read = self.nodes.iter().flat_map(|n| &n.inputs);
+        for value in read.chain(self.outputs.iter().map(|(_, v)| v)) {
+            uses[*value] += 1;
+        }
+        uses
+    }
+
+    /// Replaces the nodes, keeping the values' sources true.
+    pub fn set_nodes(&mut self, nodes: Vec<Node>) {
+        self.nodes = nodes;
+        for (n, node) in self.nodes.iter().enumerate() {
+            for (k, output) in node.outputs.iter().enumerate() {
+                self.values[*output].source = Source::Node(n, k);
+            }
+        }
+    }
+
+    /// Drops the nodes that no output depends on.
+    pub fn remove_dead(&mut self) {
+        let mut live = vec![false; self.values.len()];
+        for (_, value) in &self.outputs {
+            live[*value] = true;
+        }
+        let mut kept = Vec::new();
+        for node in std::mem::take(&mut self.nodes).into_iter().rev() {
+            if node.outputs.iter().any(|o| live[*o]) {
+                node.inputs.iter().for_each(|i| live[*i] = true);
+                kept.push(node);
+            }
+        }
+        kept.reverse();
+        self.set_nodes(kept);
+    }
+
+    /// Checks what every phase relies on.
+    ///
+    /// # Errors
+    /// The broken invariant, in words: a bug of the phase that ran last.
+    pub fn verify(&self) -> Result<(), String> {
+        let mut defined: Vec<bool> =
+            self.values.iter().map(|v| !matches!(v.source, Source::Node(..))).collect();
+        let mut phase = Phase::Forward;
+        for (n, node) in self.nodes.iter().enumerate() {
+            if let Some(early) = node.inputs.iter().find(|i| !defined[**i]) {
+                return Err(format!("node {n} ({}) reads %{early} too early", node.op.name()));
+            }
+            if node.phase == Phase::Forward && phase > Phase::Forward {
+                return Err(format!("node {n} ({}) is forward after backward", node.op.name()));
+            }
+            phase = phase.max(node.phase);
+            for (k, output) in node.outputs.iter().enumerate() {
+                if std::mem::replace(&mut defined[*output], true) {
+                    return Err(format!("%{output} is defined twice"));
+                }
+                if self.values[*output].source != Source::Node(n, k) {
+                    return Err(format!("%{output} does not know that node {n} makes it"));
+                }
+            }
+        }
+        match self.outputs.iter().find(|(_, v)| !defined[*v]) {
+            Some((dest, v)) => Err(format!("{dest:?} is %{v}, which nothing makes")),
+            None => Ok(()),
+        }
+    }
+
+    /// The text form.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        for (v, value) in self.values.iter().enumerate() {
+            if !matches!(value.source, Source::Node(..)) {
+                let _ = writeln!(text, "%{v}: {} = {:?} `{}`", value.ty, value.source, value.label);
+            }
+        }
+        let mut phase = Phase::Forward;
+        for node in &self.nodes {
+            if phase == Phase::Forward && node.phase != phase {
+                text.push_str("-- backward\n");
+                phase = node.phase;
+            }
+            let outputs: Vec<_> =
+                node.outputs.iter().map(|o| format!("%{o}: {}", self.ty(*o))).collect();
+            let inputs: Vec<_> = node.inputs.iter().map(|i| format!("%{i}")).collect();
+            let only = if node.phase == Phase::BackwardInputs { " (inputs only)" } else { "" };
+            let _ = writeln!(
+                text,
+                "{} = {}({})  # {}{only}",
+                outputs.join(", "),
+                node.op.name(),
+                inputs.join(", "),
+                node.label
+            );
+        }
+        for (dest, value) in &self.outputs {
+            let _ = writeln!(text, "{dest:?} = %{value}");
+        }
+        text
+    }
+}

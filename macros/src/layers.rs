@@ -1,0 +1,309 @@
+//! The layers: each one function that declares its parameters and builds its ops.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::{Expr, Path};
+
+use crate::diagnostics::{Diagnostic, nearest};
+use crate::dim::{Compared, Dim, Shape};
+use crate::graph::ValueId;
+use crate::lower::{FnCx, Lowering, Options, Param, ParamInit, Scope, dim, methods_flatten, text_of};
+use crate::ops::Mismatch;
+use crate::ops::conv2d::{Conv2d, Pass, Window};
+use crate::ops::elementwise::Elementwise;
+use crate::ops::matmul::{Layout, Matmul};
+use crate::ops::pool2d::{Pool, Pool2d};
+use crate::ops::shaping::Reshape;
+use crate::ops::softmax::Softmax;
+use crate::syntax::LayerDecl;
+
+/// A layer at one of its uses.
+pub struct Use<'l, 'a, 'm> {
+    pub cx: &'l mut FnCx<'a, 'm>,
+    field: usize,
+    pub options: Options,
+    pub x: ValueId,
+}
+
+type Layer = fn(&mut Use) -> Lowering<ValueId>;
+
+/// Name, whether it has parameters, and what it does.
+const LAYERS: &[(&str, bool, Layer)] = &[
+    ("Linear", true, linear),
+    ("Conv2d", true, conv2d),
+    ("MaxPool2d", false, |l| pool(l, Pool::Max)),
+    ("AvgPool2d", false, |l| pool(l, Pool::Avg)),
+    ("Flatten", false, |l| methods_flatten(l.cx, l.x, &mut l.options)),
+    ("Relu", false, |l| l.activation("relu")),
+    ("LeakyRelu", false, |l| l.activation("leaky_relu")),
+    ("Elu", false, |l| l.activation("elu")),
+    ("Gelu", false, |l| l.activation("gelu")),
+    ("Silu", false, |l| l.activation("silu")),
+    ("Sigmoid", false, |l| l.activation("sigmoid")),
+    ("Tanh", false, |l| l.activation("tanh")),
+    ("Softplus", false, |l| l.activation("softplus")),
+    ("Softmax", false, |l| softmax(l, false)),
+    ("LogSoftmax", false, |l| softmax(l, true)),
+];
+
+fn find(path: &Path) -> Option<&'static (&'static str, bool, Layer)> {
+    let last = path.segments.last()?.ident.to_string();
+    LAYERS.iter().find(|(name, ..)| *name == last)
+}
+
+/// Whether `path` names a layer of this library.
+pub fn is_layer(path: &Path) -> bool {
+    find(path).is_some()
+}
+
+pub fn has_params(path: &Path) -> bool {
+    find(path).is_none_or(|(_, has_params, _)| *has_params)
+}
+
+/// `self.fc1(x)`
+pub fn apply(cx: &mut FnCx, field: usize, decl: &LayerDecl, x: ValueId) -> Lowering<ValueId> {
+    let Some((name, _, layer)) = find(&decl.path) else {
+        let written = text_of(&decl.path);
+        let error = Diagnostic::over(&decl.path, format!("no layer is named `{written}`"));
+        let names = LAYERS.iter().map(|(name, ..)| *name).chain(["Param"]);
+        let error = match nearest(&written, names) {
+            Some(near) => error.help(format!("did you mean `{near}`?")),
+            None => error.help(format!("a model of your own is a type: `{written}<…>`, without parentheses")),
+        };
+        return Err(cx.model.report(error));
+    };
+    let options = Options::new(*name, decl.span, decl.args.clone());
+    let mut layer_use = Use { cx, field, options, x };
+    let y = layer(&mut layer_use)?;
+    let finished = layer_use.options.finish();
+    cx.ok(finished)?;
+    Ok(y)
+}
+
+impl Use<'_, '_, '_> {
+    fn dim(&mut self, expr: &Expr) -> Lowering<Dim> {
+        let scope = Scope { run_time: false, ..self.cx.scope() };
+        let dim = dim(expr, &scope);
+        self.cx.ok(dim)
+    }
+
+    /// A parameter of the layer.
+    pub fn param(&mut self, name: &str, shape: Vec<Dim>, init: TokenStream) -> ValueId {
+        let param = Param { name: name.into(), shape: Shape(shape), init: ParamInit::Init(init) };
+        self.cx.field_param(self.field, param)
+    }
+
+    pub fn op(&mut self, op: impl crate::ops::Op + 'static, inputs: &[ValueId]) -> Lowering<ValueId> {
+        self.cx.op(op, inputs)
+    }
+
+    fn flag(&mut self, name: &'static str, default: bool) -> Lowering<bool> {
+        match self.options.take_named(name) {
+            Some(expr) => self.cx.ok(Options::bool(&expr)),
+            None => Ok(default),
+        }
+    }
+
+    fn activation(&mut self, func: &'static str) -> Lowering<ValueId> {
+        self.cx.elementwise(self.x, func, &mut self.options)
+    }
+
+    /// The written input and output sizes; the input is `found` when it is left out.
+    fn sizes(&mut self, axis: usize, what: &str) -> Lowering<(Dim, Dim)> {
+        let found = self.cx.graph.ty(self.x).clone();
+        let (from, to) = match self.options.sizes() {
+            Ok(sizes) => sizes,
+            Err(error) => return Err(self.cx.model.report(error)),
+        };
+        let output = self.dim(&to)?;
+        let dims = found.dims();
+        let actual = dims[axis].clone();
+        let Some(from) = from else {
+            if actual.is_run_time() {
+                let text = format!("cannot take its input size from {found}");
+                return Err(self.cx.refuse(Mismatch::new(text), Some(self.x)));
+            }
+            return Ok((actual, output));
+        };
+        let input = self.dim(&from)?;
+        let mut expected = found.clone();
+        expected.shape.0[axis] = input.clone();
+        match input.compare(&actual) {
+            Compared::Same => {}
+            Compared::Unknown => {
+                let name = self.cx.rule.step.clone();
+                let message = format!("`{name}` expects {expected} but receives {found}");
+                self.cx.rule.span = first_span(&from);
+                self.cx.rule.defer(input.clone(), actual, message);
+            }
+            Compared::Different => {
+                let source = self.source(axis);
+                let name = &self.options.owner;
+                self.cx.rule.span = first_span(&from);
+                let text = format!("expects {expected} but receives {found}");
+                let help = format!("{source} makes {actual} {what}; write `{name}({actual} -> {output}…)` here");
+                let help = help.replace("…)`", if self.options.args.is_empty() { ")`" } else { ", …)`" });
+                let error = Mismatch::new(text).help(help);
+                return Err(self.cx.refuse(error, Some(self.x)));
+            }
+        }
+        Ok((input, output))
+    }
+
+    /// The step that made this axis what it is: `fc1`, behind steps that keep it.
+    fn source(&self, axis: usize) -> String {
+        let graph = &self.cx.graph;
+        let mut value = self.x;
+        while let Some(from) = graph.values[value].from {
+            let (now, before) = (graph.ty(value), graph.ty(from));
+            if now.shape.rank() != before.shape.rank() || now.dims()[axis] != before.dims()[axis] {
+                break;
+            }
+            value = from;
+        }
+        format!("`{}`", graph.values[value].label)
+    }
+}
+
+fn first_span(expr: &Expr) -> proc_macro2::Span {
+    syn::spanned::Spanned::span(expr)
+}
+
+/// PyTorch's default for `Linear` and `Conv2d`: `U(−1/√fan_in, 1/√fan_in)`, which is Kaiming's
+/// uniform distribution with `a = √5`.
+fn default_init(fan_in: &Dim) -> TokenStream {
+    let fan_in = fan_in.tokens();
+    quote!(::gradiron::init::Init::KaimingUniform { fan_in: #fan_in, a: 2.236_068 })
+}
+
+/// `y = x wᵀ + b`: `x [.., I]  w [O, I]  b [O]  →  y [.., O]`
+fn linear(l: &mut Use) -> Lowering<ValueId> {
+    let rank = l.cx.graph.ty(l.x).shape.rank();
+    if rank == 0 {
+        return Err(l.cx.refuse(Mismatch::new("expects [.., features] but receives []"), Some(l.x)));
+    }
+    let (input, output) = l.sizes(rank - 1, "features")?;
+    let w = l.param("weight", vec![output.clone(), input.clone()], default_init(&input));
+    let y = l.op(Matmul(Layout::NT), &[l.x, w])?;
+    if !l.flag("bias", true)? {
+        return Ok(y);
+    }
+    let b = l.param("bias", vec![output], default_init(&input));
+    l.op(Elementwise::new("add"), &[y, b])
+}
+
+/// `x [N, C, H, W]  w [O, C/groups, kh, kw]  b [O]  →  y [N, O, H', W']`
+fn conv2d(l: &mut Use) -> Lowering<ValueId> {
+    crate::lower::image(l.cx, l.x)?;
+    let (input, output) = l.sizes(1, "channels")?;
+    let mut x = l.cx.graph.ty(l.x).shape.0.clone();
+    x[1] = input.clone();
+    let kernel = l.cx.pair_option(&mut l.options, "kernel", None)?;
+    let one = [Dim::lit(1), Dim::lit(1)];
+    let window = window(l.cx, &mut l.options, kernel, one, true)?;
+    let groups = match l.options.take_named("groups") {
+        Some(expr) => l.dim(&expr)?,
+        None => Dim::lit(1),
+    };
+    for (what, channels) in [("input", &input), ("output", &output)] {
+        if let (Some(n), Some(g)) = (channels.as_lit(), groups.as_lit())
+            && n % g != 0
+        {
+            let text = format!("cannot split {n} {what} channels into {g} groups");
+            return Err(l.cx.refuse(Mismatch::new(text), Some(l.x)));
+        }
+    }
+    let Some(per_group) = input.floor_divided_by(&groups) else {
+        let text = format!("cannot split {input} channels into {groups} groups");
+        return Err(l.cx.refuse(Mismatch::new(text), Some(l.x)));
+    };
+    let shape = vec![output.clone(), per_group, window.kernel[0].clone(), window.kernel[1].clone()];
+    let fan_in = crate::dim::product(&shape[1..]);
+    let w = l.param("weight", shape.clone(), default_init(&fan_in));
+    let op = Conv2d { pass: Pass::Forward, window, groups, x, w: shape };
+    let y = l.op(op, &[l.x, w])?;
+    if !l.flag("bias", true)? {
+        return Ok(y);
+    }
+    let b = l.param("bias", vec![output.clone()], default_init(&fan_in));
+    let planes = Shape(vec![output, Dim::lit(1), Dim::lit(1)]);
+    let b = l.op(Reshape(planes), &[b])?;
+    l.op(Elementwise::new("add"), &[y, b])
+}
+
+fn pool(l: &mut Use, pool: Pool) -> Lowering<ValueId> {
+    let x = crate::lower::image(l.cx, l.x)?;
+    let kernel = l.cx.pair_option(&mut l.options, "kernel", None)?;
+    let window = window(l.cx, &mut l.options, kernel.clone(), kernel, pool == Pool::Max)?;
+    l.op(Pool2d { pool, window, x }, &[l.x])
+}
+
+fn softmax(l: &mut Use, log: bool) -> Lowering<ValueId> {
+    let rank = l.cx.graph.ty(l.x).shape.rank();
+    let axis = match l.options.take("dim") {
+        Some(expr) => l.cx.ok(Options::axis(&expr, rank))?,
+        None if rank > 0 => rank - 1,
+        None => {
+            let text = "needs an axis, but receives []";
+            return Err(l.cx.refuse(Mismatch::new(text), Some(l.x)));
+        }
+    };
+    l.op(Softmax { log, grad: false, axis }, &[l.x])
+}
+
+/// The steps of a window, in PyTorch's order: stride, padding, dilation.
+pub fn window(
+    cx: &mut FnCx,
+    options: &mut Options,
+    kernel: [Dim; 2],
+    stride: [Dim; 2],
+    dilates: bool,
+) -> Lowering<Window> {
+    let stride = cx.pair_option(options, "stride", Some(stride))?;
+    let padding = cx.pair_option(options, "padding", Some([Dim::lit(0), Dim::lit(0)]))?;
+    let one = [Dim::lit(1), Dim::lit(1)];
+    let dilation = if dilates { cx.pair_option(options, "dilation", Some(one))? } else { one };
+    Ok(Window { kernel, stride, padding, dilation })
+}
+
+/// `self.position`: the value of `Param([64, 128], init = normal(0.0, 0.02))`.
+pub fn param(cx: &mut FnCx, field: usize, decl: &LayerDecl) -> Lowering<ValueId> {
+    let mut options = Options::new("Param", decl.span, decl.args.clone());
+    let Some(Expr::Array(array)) = options.take("shape") else {
+        let error = Diagnostic::new(decl.span, "`Param` needs a shape");
+        return Err(cx.model.report(error.help("write `Param([64, 128])`")));
+    };
+    let dims: Vec<_> = array.elems.iter().cloned().collect();
+    let scope = Scope { run_time: false, ..cx.scope() };
+    let shape = crate::lower::shape(&dims, &scope);
+    let shape = cx.ok(shape)?;
+    let init = options.take("init");
+    let init = param_init(init.as_ref());
+    let init = cx.ok(init)?;
+    let finished = options.finish();
+    cx.ok(finished)?;
+    let param = Param { name: String::new(), shape, init: ParamInit::Init(init) };
+    Ok(cx.field_param(field, param))
+}
+
+/// `zeros`, `ones`, `constant(0.5)`, `normal(0.0, 0.02)`, `uniform(-0.1, 0.1)`
+fn param_init(init: Option<&Expr>) -> Result<TokenStream, Diagnostic> {
+    let room = quote!(::gradiron::init::Init);
+    let Some(init) = init else {
+        return Ok(quote!(#room::Normal { mean: 0.0, std: 0.02 }));
+    };
+    let (name, args) = match init {
+        Expr::Call(call) => (text_of(&call.func), call.args.iter().collect()),
+        other => (text_of(other), Vec::new()),
+    };
+    match (name.as_str(), args.as_slice()) {
+        ("zeros", []) => Ok(quote!(#room::Zeros)),
+        ("ones", []) => Ok(quote!(#room::Ones)),
+        ("constant", [value]) => Ok(quote!(#room::Constant(#value))),
+        ("normal", [mean, std]) => Ok(quote!(#room::Normal { mean: #mean, std: #std })),
+        ("uniform", [low, high]) => Ok(quote!(#room::Uniform { low: #low, high: #high })),
+        _ => Err(Diagnostic::over(init, format!("no initialiser `{}`", text_of(init))).help(
+            "there are `zeros`, `ones`, `constant(x)`, `normal(mean, std)` and `uniform(low, high)`",
+        )),
+    }
+}

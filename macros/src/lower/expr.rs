@@ -1,0 +1,529 @@
+//! Expressions of a function's body.
+
+use std::collections::HashMap;
+
+use proc_macro2::{Ident, Span};
+use quote::ToTokens;
+use syn::punctuated::Punctuated;
+use syn::spanned::Spanned;
+use syn::{BinOp, Expr, Token, UnOp};
+
+use super::options::number;
+use super::{FnCx, Item, Lowering, Options, Poison, dim, text_of};
+use crate::diagnostics::{Diagnostic, nearest};
+use crate::dim::Dim;
+use crate::graph::{Kind, Ty, ValueId};
+use crate::layers;
+use crate::ops::call::{Call, Callee};
+use crate::ops::elementwise::{Constant, Elementwise};
+use crate::syntax::{Arg, FieldDecl, Function, Stmt, TypeExpr};
+
+/// What an expression is.
+#[derive(Debug, Clone)]
+enum Lowered {
+    Value(ValueId),
+    Tuple(Vec<ValueId>),
+    Number(Constant),
+}
+
+impl<'a> FnCx<'a, '_> {
+    /// The values that a body returns.
+    pub fn body(&mut self, function: &'a Function) -> Lowering<Vec<ValueId>> {
+        let mut result = None;
+        let mut failed = function.broken;
+        for stmt in &function.body {
+            match stmt {
+                Stmt::Let { names, annotation, value } => {
+                    failed |= self.bind(names, annotation.as_ref(), value).is_err();
+                }
+                Stmt::Tail(expr) => {
+                    let expected = function.returns.first().filter(|_| !function.returns_tuple);
+                    let lowered = self.expr(expr, expected);
+                    failed |= lowered.is_err();
+                    result = Some(lowered.and_then(|lowered| self.values(lowered)));
+                }
+            }
+        }
+        match result {
+            _ if failed => Err(Poison),
+            Some(values) => values,
+            None => {
+                let text = format!("`{}` ends without a value", function.name);
+                let help = "end the body with an expression without `;`";
+                Err(self.model.report(Diagnostic::new(function.body_span, text).help(help)))
+            }
+        }
+    }
+
+    fn bind(&mut self, names: &[Ident], annotation: Option<&TypeExpr>, value: &Expr) -> Lowering<()> {
+        let bound = self.expr(value, annotation).and_then(|lowered| {
+            let values = match (lowered, names.len()) {
+                (Lowered::Tuple(values), 1) => {
+                    self.names.insert(names[0].to_string(), Item::Tuple(values));
+                    return Ok(Vec::new());
+                }
+                (lowered, _) => self.values(lowered)?,
+            };
+            if values.len() != names.len() {
+                let text = format!("{} names for {} values", names.len(), values.len());
+                return Err(self.model.report(Diagnostic::over(value, text)));
+            }
+            if let Some(annotation) = annotation {
+                self.check_annotation(annotation, values[0], value)?;
+            }
+            Ok(values)
+        });
+        match bound {
+            Ok(values) => {
+                for (name, value) in names.iter().zip(values) {
+                    self.names.insert(name.to_string(), Item::Value(value));
+                }
+                Ok(())
+            }
+            Err(Poison) => {
+                for name in names {
+                    self.names.insert(name.to_string(), Item::Poison);
+                }
+                Err(Poison)
+            }
+        }
+    }
+
+    fn check_annotation(&mut self, written: &TypeExpr, value: ValueId, expr: &Expr) -> Lowering<()> {
+        let declared = self.ty(written)?;
+        let found = self.graph.ty(value).clone();
+        self.step("let", written.span);
+        if self.rule.equal_shapes(&declared.shape, &found.shape) {
+            return Ok(());
+        }
+        let text = format!("declared as {declared}, but `{}` is {found}", text_of(expr));
+        let error = Diagnostic::new(written.span, text)
+            .note(format!("shapes: {}", self.trail(value)));
+        Err(self.model.report(error))
+    }
+
+    /// A number becomes a value of shape `[]`.
+    fn value(&mut self, lowered: Lowered, span: Span) -> Lowering<ValueId> {
+        match lowered {
+            Lowered::Value(value) => Ok(value),
+            Lowered::Number(constant) => self.op(Elementwise::constant(constant), &[]),
+            Lowered::Tuple(values) => {
+                let text = format!("expected one value, found a tuple of {}", values.len());
+                Err(self.model.report(Diagnostic::new(span, text)))
+            }
+        }
+    }
+
+    fn values(&mut self, lowered: Lowered) -> Lowering<Vec<ValueId>> {
+        match lowered {
+            Lowered::Tuple(values) => Ok(values),
+            other => Ok(vec![self.value(other, Span::call_site())?]),
+        }
+    }
+
+    pub fn one(&mut self, expr: &Expr) -> Lowering<ValueId> {
+        let lowered = self.expr(expr, None)?;
+        self.value(lowered, expr.span())
+    }
+
+    /// `expected` is the shape that the place of the expression states, if it states one.
+    fn expr(&mut self, expr: &Expr, expected: Option<&TypeExpr>) -> Lowering<Lowered> {
+        match expr {
+            Expr::Paren(inner) => self.expr(&inner.expr, expected),
+            Expr::Group(inner) => self.expr(&inner.expr, expected),
+            Expr::Reference(inner) => self.expr(&inner.expr, expected),
+            Expr::Path(path) => match path.path.get_ident() {
+                Some(name) if self.names.contains_key(&name.to_string()) => self.name(name),
+                _ => match number(expr) {
+                    Some(constant) => Ok(Lowered::Number(constant)),
+                    None => Err(self.unknown_name(expr)),
+                },
+            },
+            Expr::Lit(_) => match number(expr) {
+                Some(constant) => Ok(Lowered::Number(constant)),
+                None => Err(self.unsupported(expr)),
+            },
+            Expr::Tuple(tuple) => {
+                let values: Lowering<Vec<_>> = tuple.elems.iter().map(|e| self.one(e)).collect();
+                values.map(Lowered::Tuple)
+            }
+            Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => {
+                if let Some(constant) = number(expr) {
+                    return Ok(Lowered::Number(constant));
+                }
+                let x = self.one(&unary.expr)?;
+                self.step("-", unary.op.span());
+                let y = self.op(Elementwise::new("neg"), &[x])?;
+                self.made(y, "neg", Some(x));
+                Ok(Lowered::Value(y))
+            }
+            Expr::Binary(binary) => self.binary(binary),
+            Expr::Field(field) => self.field_value(field),
+            Expr::MethodCall(call) if is_self(&call.receiver) => {
+                let args = call_args(&call.args);
+                self.self_call(&call.method, args, expected)
+            }
+            Expr::MethodCall(call) => {
+                let x = self.expr(&call.receiver, None)?;
+                let x = self.value(x, call.receiver.span())?;
+                let args = call_args(&call.args);
+                self.method(x, &call.method, args).map(Lowered::Value)
+            }
+            Expr::Call(call) => match &*call.func {
+                Expr::Path(path) if path.path.get_ident().is_some() => {
+                    let name = path.path.get_ident().expect("checked").clone();
+                    self.free_call(&name, call_args(&call.args)).and_then(|values| {
+                        Ok(match values.as_slice() {
+                            [one] => Lowered::Value(*one),
+                            _ => Lowered::Tuple(values),
+                        })
+                    })
+                }
+                Expr::Field(field) if is_self(&field.base) => {
+                    // `(self.fc1)(x)` and `self.fc1(x)` mean the same here.
+                    let syn::Member::Named(name) = &field.member else {
+                        return Err(self.unsupported(expr));
+                    };
+                    self.self_call(&name.clone(), call_args(&call.args), expected)
+                }
+                _ => Err(self.unsupported(expr)),
+            },
+            other => Err(self.unsupported(other)),
+        }
+    }
+
+    fn name(&mut self, name: &Ident) -> Lowering<Lowered> {
+        match &self.names[&name.to_string()] {
+            Item::Value(value) => Ok(Lowered::Value(*value)),
+            Item::Tuple(values) => Ok(Lowered::Tuple(values.clone())),
+            Item::Poison => Err(Poison),
+        }
+    }
+
+    fn unknown_name(&mut self, expr: &Expr) -> Poison {
+        let name = text_of(expr);
+        let mut error = Diagnostic::over(expr, format!("no value is named `{name}`"));
+        if self.model.field(&name).is_some() {
+            error = error.help(format!("the layer is `self.{name}`"));
+        } else if let Some(near) = nearest(&name, self.names.keys().map(String::as_str)) {
+            error = error.help(format!("did you mean `{near}`?"));
+        }
+        self.model.report(error)
+    }
+
+    fn unsupported(&mut self, expr: &Expr) -> Poison {
+        let what = match expr {
+            Expr::ForLoop(_) | Expr::While(_) | Expr::Loop(_) => {
+                let error = Diagnostic::over(expr, "a body has no loops").help(
+                    "a row of equal models is a field `blocks: [Block; 4]`, called as `self.blocks(x)`",
+                );
+                return self.model.report(error);
+            }
+            Expr::If(_) | Expr::Match(_) => "a body has no branches: its shapes are fixed",
+            Expr::Macro(_) => "a body calls no macros",
+            Expr::Closure(_) => "a body has no closures",
+            _ => "this is not part of the language of models",
+        };
+        let help = "a body has `let`, method calls, functions, `self.layer(x)` and + - * /";
+        self.model.report(Diagnostic::over(expr, what).help(help))
+    }
+
+    fn binary(&mut self, binary: &syn::ExprBinary) -> Lowering<Lowered> {
+        let func = match binary.op {
+            BinOp::Add(_) => "add",
+            BinOp::Sub(_) => "sub",
+            BinOp::Mul(_) => "mul",
+            BinOp::Div(_) => "div",
+            _ => {
+                let text = format!("no operator `{}` here", text_of(&binary.op));
+                let error = Diagnostic::over(&binary.op, text).help("there are + - * /");
+                return Err(self.model.report(error));
+            }
+        };
+        // Both sides first, so that each reports its own mistakes.
+        let (left, right) = (self.expr(&binary.left, None), self.expr(&binary.right, None));
+        let (left, right) = (left?, right?);
+        if let (Lowered::Number(_), Lowered::Number(_)) = (&left, &right) {
+            let whole = Expr::Binary(binary.clone());
+            return number(&whole).map(Lowered::Number).ok_or_else(|| self.unsupported(&whole));
+        }
+        let symbol = text_of(&binary.op);
+        self.step(&symbol, binary.op.span());
+        let a = self.value(left, binary.left.span())?;
+        let b = self.value(right, binary.right.span())?;
+        self.floats(&[a, b])?;
+        self.step(&symbol, binary.op.span());
+        let y = self.op(Elementwise::new(func), &[a, b])?;
+        let from = if self.graph.values[a].label.is_empty() { b } else { a };
+        self.made(y, &symbol, Some(from));
+        Ok(Lowered::Value(y))
+    }
+
+    /// Class indices are not numbers to compute with.
+    pub fn floats(&mut self, values: &[ValueId]) -> Lowering<()> {
+        for value in values {
+            let value = &self.graph.values[*value];
+            if value.ty.kind != Kind::Float {
+                let (step, label) = (&self.rule.step, &value.label);
+                let text = format!("`{step}` computes with numbers, but `{label}` is {}", value.ty);
+                let error = Diagnostic::new(self.rule.span, text)
+                    .help("class indices are the target of `cross_entropy` or `nll_loss`");
+                return Err(self.model.report(error));
+            }
+        }
+        Ok(())
+    }
+
+    /// `self.position`: a free parameter.
+    fn field_value(&mut self, field: &syn::ExprField) -> Lowering<Lowered> {
+        let syn::Member::Named(name) = &field.member else {
+            let error = Diagnostic::over(field, "fields have names here");
+            return Err(self.model.report(error));
+        };
+        if !is_self(&field.base) {
+            let error = Diagnostic::over(field, format!("`{}` has no field", text_of(&field.base)));
+            return Err(self.model.report(error));
+        }
+        let Some(index) = self.model.field(&name.to_string()) else {
+            return Err(self.unknown_member(name));
+        };
+        match &self.model.item.fields[index].decl {
+            FieldDecl::Layer(layer) if layer.path.is_ident("Param") => {
+                layers::param(self, index, layer).map(Lowered::Value)
+            }
+            _ => {
+                let text = format!("`{name}` is a layer, not a value");
+                let help = format!("call it: `self.{name}(x)`");
+                Err(self.model.report(Diagnostic::new(name.span(), text).help(help)))
+            }
+        }
+    }
+
+    fn unknown_member(&mut self, name: &Ident) -> Poison {
+        let text = format!("the model has no layer or function `{name}`");
+        let fields = self.model.item.fields.iter().map(|f| f.name.to_string());
+        let functions = self.model.item.functions.iter().map(|f| f.name.to_string());
+        let known: Vec<_> = fields.chain(functions).collect();
+        let error = Diagnostic::new(name.span(), text);
+        let error = match nearest(&name.to_string(), known.iter().map(String::as_str)) {
+            Some(near) => error.help(format!("did you mean `{near}`?")),
+            None => error.help(format!("declare it: `{name}: Linear(784 -> 128)`")),
+        };
+        self.model.report(error)
+    }
+
+    /// `self.fc1(x)`, `self.encode(x)`
+    fn self_call(
+        &mut self,
+        name: &Ident,
+        args: Vec<Arg>,
+        expected: Option<&TypeExpr>,
+    ) -> Lowering<Lowered> {
+        if let Some(function) = self.model.function(&name.to_string()) {
+            return self.inline(name, function, args);
+        }
+        let Some(index) = self.model.field(&name.to_string()) else {
+            return Err(self.unknown_member(name));
+        };
+        let values = self.arg_values(&args)?;
+        let item = self.model.item;
+        match &item.fields[index].decl {
+            FieldDecl::Layer(layer) if layer.path.is_ident("Param") => {
+                let text = format!("`{name}` is a parameter, not a function");
+                let help = format!("use its value: `self.{name}`");
+                Err(self.model.report(Diagnostic::new(name.span(), text).help(help)))
+            }
+            FieldDecl::Layer(layer) => {
+                let [x] = values[..] else {
+                    let text = format!("`{name}` takes one input, but receives {}", values.len());
+                    return Err(self.model.report(Diagnostic::new(name.span(), text)));
+                };
+                self.step(&name.to_string(), layer.span);
+                self.floats(&[x])?;
+                if self.model.broken_fields.contains(&index) {
+                    return Err(Poison);
+                }
+                let y = layers::apply(self, index, layer, x);
+                let y = y.inspect_err(|Poison| {
+                    self.model.broken_fields.insert(index);
+                })?;
+                self.made(y, &name.to_string(), Some(x));
+                Ok(Lowered::Value(y))
+            }
+            FieldDecl::Model(ty) => {
+                let method = Ident::new("forward", name.span());
+                self.call_model(index, &ty.to_token_stream(), None, &method, &values, expected)
+            }
+            FieldDecl::Array(ty, count) => {
+                let scope = super::Scope { run_time: false, ..self.scope() };
+                let count = dim(count, &scope);
+                let count = self.ok(count)?;
+                let method = Ident::new("forward", name.span());
+                self.call_model(index, &ty.to_token_stream(), Some(count), &method, &values, None)
+            }
+        }
+    }
+
+    pub fn arg_values(&mut self, args: &[Arg]) -> Lowering<Vec<ValueId>> {
+        let lowered: Vec<_> = args
+            .iter()
+            .map(|arg| match arg {
+                Arg::Value(expr) => self.one(expr),
+                Arg::Named(name, _) => {
+                    let text = format!("no option `{name}` in a call of a layer or model");
+                    Err(self.model.report(Diagnostic::new(name.span(), text)))
+                }
+                Arg::Sizes(from, _) => {
+                    Err(self.model.report(Diagnostic::over(from, "no sizes in a call")))
+                }
+            })
+            .collect();
+        lowered.into_iter().collect()
+    }
+
+    /// A call of the model's own function: its body in place.
+    fn inline(&mut self, name: &Ident, function: &'a Function, args: Vec<Arg>) -> Lowering<Lowered> {
+        let key = name.to_string();
+        if self.inlining.contains(&key) {
+            let text = format!("`{name}` calls itself");
+            return Err(self.model.report(Diagnostic::new(name.span(), text)));
+        }
+        let values = self.arg_values(&args)?;
+        if values.len() != function.args.len() {
+            let expected = function.args.len();
+            let text = format!("`{name}` takes {expected} inputs, but receives {}", values.len());
+            return Err(self.model.report(Diagnostic::new(name.span(), text)));
+        }
+        let mut names = HashMap::new();
+        let mut sizes = HashMap::new();
+        for (arg, value) in function.args.iter().zip(&values) {
+            if let Some(Expr::Path(path)) = arg.ty.dims.first()
+                && let Some(size) = path.path.get_ident().map(ToString::to_string)
+                && super::sizes::is_run_time_name(&size)
+                && let Some(actual) = self.graph.ty(*value).shape.0.first()
+            {
+                sizes.entry(size).or_insert_with(|| actual.clone());
+            }
+            names.insert(arg.name.to_string(), Item::Value(*value));
+        }
+        let names = std::mem::replace(&mut self.names, names);
+        let sizes = std::mem::replace(&mut self.sizes, sizes);
+        self.inlining.push(key.clone());
+        let result = self.inline_body(name, function, &values);
+        self.inlining.pop();
+        self.names = names;
+        self.sizes = sizes;
+        let results = result?;
+        Ok(match results.as_slice() {
+            [one] => Lowered::Value(*one),
+            _ => Lowered::Tuple(results),
+        })
+    }
+
+    fn inline_body(
+        &mut self,
+        name: &Ident,
+        function: &'a Function,
+        values: &[ValueId],
+    ) -> Lowering<Vec<ValueId>> {
+        for (arg, value) in function.args.iter().zip(values) {
+            let declared = self.ty(&arg.ty)?;
+            let found = self.graph.ty(*value).clone();
+            self.step(&name.to_string(), name.span());
+            let fits = declared.kind == found.kind
+                && self.rule.equal_shapes(&declared.shape, &found.shape);
+            if !fits {
+                let text = format!(
+                    "`{name}` expects {declared} as `{}`, but receives {found}",
+                    arg.name
+                );
+                let error = Diagnostic::new(name.span(), text)
+                    .note(format!("shapes: {} → {name} ✗", self.trail(*value)));
+                return Err(self.model.report(error));
+            }
+        }
+        self.body(function)
+    }
+
+    /// A call of another model. Its result is not visible from here: it is what the place of the
+    /// call states, or else taken to have the shape of the input; rustc checks it.
+    fn call_model(
+        &mut self,
+        field: usize,
+        model: &proc_macro2::TokenStream,
+        count: Option<Dim>,
+        function: &Ident,
+        values: &[ValueId],
+        expected: Option<&TypeExpr>,
+    ) -> Lowering<Lowered> {
+        let name = self.model.item.fields[field].name.clone();
+        self.step(&name.to_string(), name.span());
+        let args: Vec<Ty> = values.iter().map(|v| self.graph.ty(*v).clone()).collect();
+        if args.is_empty() || (count.is_some() && args.len() != 1) {
+            let text = format!("`{name}` takes one input, but receives {}", args.len());
+            return Err(self.model.report(Diagnostic::new(function.span(), text)));
+        }
+        let result = match expected {
+            Some(written) => self.ty(written)?,
+            None => args[0].clone(),
+        };
+        let callee = Callee {
+            id: self.calls,
+            model: model.clone(),
+            text: text_of(model),
+            function: function.clone(),
+            count: count.clone(),
+            leads: args.iter().map(|ty| ty.dims().first().cloned().unwrap_or(Dim::lit(1))).collect(),
+            results: vec![result],
+        };
+        self.calls += 1;
+        let size = callee.params().times(&count.clone().unwrap_or(Dim::lit(1)));
+        let param = super::Param {
+            name: String::new(),
+            shape: crate::dim::Shape(vec![size]),
+            init: super::ParamInit::Nested { model: model.clone(), count },
+        };
+        let params = self.field_param(field, param);
+        let inputs: Vec<_> = [params].iter().chain(values).copied().collect();
+        let y = self.op(Call::new(callee, args), &inputs)?;
+        self.made(y, &name.to_string(), Some(values[0]));
+        Ok(Lowered::Value(y))
+    }
+
+    /// The value of a field's parameter.
+    pub fn field_param(&mut self, field: usize, param: super::Param) -> ValueId {
+        let owner = &self.model.item.fields[field].name;
+        let label = match param.name.as_str() {
+            "" => owner.to_string(),
+            name => format!("{owner}.{name}"),
+        };
+        let shape = param.shape.clone();
+        let index = self.model.param_index(field, param);
+        self.graph.param(index, shape, &label)
+    }
+}
+
+fn is_self(expr: &Expr) -> bool {
+    matches!(expr, Expr::Path(path) if path.path.is_ident("self"))
+}
+
+/// `logits, label, label_smoothing = 0.1`
+fn call_args(args: &Punctuated<Expr, Token![,]>) -> Vec<Arg> {
+    args.iter()
+        .map(|arg| match arg {
+            Expr::Assign(assign) => match &*assign.left {
+                Expr::Path(path) if path.path.get_ident().is_some() => Arg::Named(
+                    path.path.get_ident().expect("checked").clone(),
+                    (*assign.right).clone(),
+                ),
+                _ => Arg::Value(arg.clone()),
+            },
+            other => Arg::Value(other.clone()),
+        })
+        .collect()
+}
+
+/// What is left of a call's arguments after its tensors.
+pub fn options(owner: &Ident, args: Vec<Arg>) -> Options {
+    Options::new(owner.to_string(), owner.span(), args)
+}

@@ -1,0 +1,191 @@
+//! Free functions: losses, and every method under its own name (`relu(x)`).
+
+use proc_macro2::Ident;
+
+use super::expr::options;
+use super::{FnCx, Lowering, Options, methods};
+use crate::diagnostics::{Diagnostic, nearest};
+use crate::graph::ValueId;
+use crate::ops::Mismatch;
+use crate::ops::elementwise::{Constant, Elementwise};
+use crate::ops::loss::{CrossEntropy, NllLoss};
+use crate::ops::reduce::{Kind, Reduce};
+use crate::syntax::Arg;
+
+type Loss = fn(&mut FnCx, [ValueId; 2], &mut Options) -> Lowering<ValueId>;
+
+/// PyTorch's losses of an input and a target, under the names of `torch.nn.functional`.
+const LOSSES: &[(&str, Loss)] = &[
+    ("cross_entropy", |cx, inputs, o| {
+        let smoothing = cx.literal_option(o, "label_smoothing", 0.0)?;
+        if !(0.0..=1.0).contains(&smoothing) {
+            let text = format!("`label_smoothing` is {smoothing}, but goes from 0 to 1");
+            return Err(cx.model.report(Diagnostic::new(o.span, text)));
+        }
+        cx.op(CrossEntropy { smoothing, grad: false }, &inputs)
+    }),
+    ("nll_loss", |cx, inputs, _| cx.op(NllLoss { grad: false }, &inputs)),
+    // mean (x − t)²
+    ("mse_loss", |cx, inputs, o| {
+        let difference = difference(cx, inputs)?;
+        let squared = cx.op(Elementwise::new("square"), &[difference])?;
+        reduced(cx, squared, o)
+    }),
+    // mean |x − t|
+    ("l1_loss", |cx, inputs, o| {
+        let difference = difference(cx, inputs)?;
+        let distance = cx.op(Elementwise::new("abs"), &[difference])?;
+        reduced(cx, distance, o)
+    }),
+    // mean of d²/2β where |d| < β, |d| − β/2 elsewhere
+    ("smooth_l1_loss", |cx, inputs, o| {
+        let beta = cx.number_option(o, "beta", Some(1.0))?;
+        of_difference(cx, inputs, o, "smooth_l1", beta)
+    }),
+    // mean of d²/2 where |d| ≤ δ, δ(|d| − δ/2) elsewhere
+    ("huber_loss", |cx, inputs, o| {
+        let delta = cx.number_option(o, "delta", Some(1.0))?;
+        of_difference(cx, inputs, o, "huber", delta)
+    }),
+    // mean −(t log x + (1 − t) log(1 − x))
+    ("binary_cross_entropy", |cx, inputs, o| of_pair(cx, inputs, o, "bce")),
+    // the same of x = sigmoid(logits)
+    ("binary_cross_entropy_with_logits", |cx, inputs, o| of_pair(cx, inputs, o, "bce_with_logits")),
+    // mean t (log t − x), x a log-probability
+    ("kl_div", |cx, inputs, o| {
+        let rows = cx.graph.ty(inputs[0]).shape.0.first().cloned();
+        same_shapes(cx, inputs)?;
+        let each = cx.op(Elementwise::new("kl_div"), &inputs)?;
+        let batch_mean = match o.take_named("reduction") {
+            Some(expr) if super::text_of(&expr) == "batchmean" => true,
+            Some(expr) => {
+                let text = format!("no reduction `{}`", super::text_of(&expr));
+                let error = Diagnostic::over(&expr, text);
+                return Err(cx.model.report(error.help("`kl_div` takes `reduction = batchmean`")));
+            }
+            None => false,
+        };
+        match rows {
+            Some(rows) if batch_mean => {
+                let axes = (0..cx.graph.ty(each).shape.rank()).collect();
+                let sum = cx.op(Reduce { kind: Kind::Sum, axes }, &[each])?;
+                let weight = cx.op(Elementwise::constant(Constant::Over(1.0, rows)), &[])?;
+                cx.op(Elementwise::new("mul"), &[sum, weight])
+            }
+            _ => mean(cx, each),
+        }
+    }),
+];
+
+impl FnCx<'_, '_> {
+    pub fn free_call(&mut self, name: &Ident, args: Vec<Arg>) -> Lowering<Vec<ValueId>> {
+        let text = name.to_string();
+        let Some((_, loss)) = LOSSES.iter().find(|(known, _)| *known == text) else {
+            return self.method_call(name, args).map(|value| vec![value]);
+        };
+        let tensors = args.iter().take_while(|arg| matches!(arg, Arg::Value(_))).count().min(2);
+        if tensors < 2 {
+            let error = Diagnostic::new(name.span(), format!("`{name}` needs an input and a target"));
+            return Err(self.model.report(error.help(format!("write `{name}(prediction, target)`"))));
+        }
+        let inputs = self.arg_values(&args[..2])?;
+        let mut options = options(name, args[2..].to_vec());
+        self.step(&text, name.span());
+        let y = loss(self, [inputs[0], inputs[1]], &mut options)?;
+        let finished = options.finish();
+        self.ok(finished)?;
+        self.made(y, &text, Some(inputs[0]));
+        Ok(vec![y])
+    }
+
+    /// `relu(x)`: a method in front of its value.
+    fn method_call(&mut self, name: &Ident, mut args: Vec<Arg>) -> Lowering<ValueId> {
+        let text = name.to_string();
+        let known = methods::names().any(|method| method == text);
+        match args.first() {
+            Some(Arg::Value(x)) if known => {
+                let x = self.one(&x.clone())?;
+                args.remove(0);
+                self.method(x, name, args)
+            }
+            _ if known => {
+                let error = Diagnostic::new(name.span(), format!("`{name}` needs a value"));
+                Err(self.model.report(error))
+            }
+            _ => {
+                let error = Diagnostic::new(name.span(), format!("no function is named `{name}`"));
+                let losses = LOSSES.iter().map(|(name, _)| *name);
+                let with_loss = format!("{text}_loss");
+                let near = losses.clone().find(|loss| *loss == with_loss);
+                let near = near.or_else(|| nearest(&text, losses.chain(methods::names())));
+                let error = match (self.model.function(&text).is_some() || self.model.field(&text).is_some(), near) {
+                    (true, _) => error.help(format!("call it as `self.{name}(…)`")),
+                    (_, Some(near)) => error.help(format!("did you mean `{near}`?")),
+                    _ => error,
+                };
+                Err(self.model.report(error))
+            }
+        }
+    }
+}
+
+/// Targets have the shape of the input: broadcasting here is nearly always a mistake.
+fn same_shapes(cx: &mut FnCx, [input, target]: [ValueId; 2]) -> Lowering<()> {
+    cx.floats(&[input])?;
+    let (x, t) = (cx.graph.ty(input).clone(), cx.graph.ty(target).clone());
+    if x.kind == t.kind && cx.rule.equal_shapes(&x.shape, &t.shape) {
+        return Ok(());
+    }
+    let text = format!("expects a target of shape {x}, like its input, but receives {t}");
+    Err(cx.refuse(Mismatch::new(text), Some(input)))
+}
+
+fn difference(cx: &mut FnCx, inputs: [ValueId; 2]) -> Lowering<ValueId> {
+    same_shapes(cx, inputs)?;
+    cx.op(Elementwise::new("sub"), &inputs)
+}
+
+fn of_difference(
+    cx: &mut FnCx,
+    inputs: [ValueId; 2],
+    o: &mut Options,
+    func: &'static str,
+    constant: Constant,
+) -> Lowering<ValueId> {
+    let d = difference(cx, inputs)?;
+    let each = cx.op(Elementwise { func, constants: vec![constant], shape: None }, &[d])?;
+    reduced(cx, each, o)
+}
+
+fn of_pair(
+    cx: &mut FnCx,
+    inputs: [ValueId; 2],
+    o: &mut Options,
+    func: &'static str,
+) -> Lowering<ValueId> {
+    same_shapes(cx, inputs)?;
+    let each = cx.op(Elementwise::new(func), &inputs)?;
+    reduced(cx, each, o)
+}
+
+/// `reduction = mean` (the default), `sum` or `none`.
+fn reduced(cx: &mut FnCx, each: ValueId, o: &mut Options) -> Lowering<ValueId> {
+    let Some(expr) = o.take_named("reduction") else { return mean(cx, each) };
+    match super::text_of(&expr).as_str() {
+        "mean" => mean(cx, each),
+        "sum" => {
+            let axes = (0..cx.graph.ty(each).shape.rank()).collect();
+            cx.op(Reduce { kind: Kind::Sum, axes }, &[each])
+        }
+        "none" => Ok(each),
+        other => {
+            let error = Diagnostic::over(&expr, format!("no reduction `{other}`"));
+            Err(cx.model.report(error.help("there are `mean`, `sum` and `none`")))
+        }
+    }
+}
+
+fn mean(cx: &mut FnCx, each: ValueId) -> Lowering<ValueId> {
+    let axes = (0..cx.graph.ty(each).shape.rank()).collect();
+    cx.op(Reduce { kind: Kind::Mean, axes }, &[each])
+}

@@ -1,0 +1,232 @@
+//! Methods of values: `x.relu()`, `x.max_pool2d(2)`, `x.sum(dim = 1)`.
+
+use proc_macro2::Ident;
+
+use super::expr::options;
+use super::{FnCx, Lowering, Options, Poison, shape};
+use crate::diagnostics::{Diagnostic, nearest};
+use crate::dim::{Dim, Shape, product};
+use crate::graph::ValueId;
+use crate::layers::window;
+use crate::ops::elementwise::{self, Elementwise};
+use crate::ops::matmul::{Layout, Matmul};
+use crate::ops::pool2d::{Pool, Pool2d};
+use crate::ops::reduce::{Kind, Reduce};
+use crate::ops::shaping::{Permute, Reshape};
+use crate::ops::softmax::Softmax;
+use crate::ops::Mismatch;
+use crate::syntax::Arg;
+
+type Method = fn(&mut FnCx, ValueId, &mut Options) -> Lowering<ValueId>;
+
+/// The methods that are not rows of the elementwise table.
+const METHODS: &[(&str, Method)] = &[
+    ("max_pool2d", |cx, x, o| pool(cx, x, o, Pool::Max)),
+    ("avg_pool2d", |cx, x, o| pool(cx, x, o, Pool::Avg)),
+    ("flatten", flatten),
+    ("reshape", reshape),
+    ("squeeze", squeeze),
+    ("unsqueeze", unsqueeze),
+    ("transpose", transpose),
+    ("permute", permute),
+    ("matmul", matmul),
+    ("sum", |cx, x, o| reduce(cx, x, o, Kind::Sum)),
+    ("mean", |cx, x, o| reduce(cx, x, o, Kind::Mean)),
+    ("amax", |cx, x, o| reduce(cx, x, o, Kind::Max)),
+    ("amin", |cx, x, o| reduce(cx, x, o, Kind::Min)),
+    ("softmax", |cx, x, o| softmax(cx, x, o, false)),
+    ("log_softmax", |cx, x, o| softmax(cx, x, o, true)),
+];
+
+/// The names that both methods and functions answer to.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    let rows = elementwise::ROWS.iter().map(|row| row.name);
+    let rows = rows.filter(|name| !elementwise::INTERNAL.contains(name));
+    rows.chain(METHODS.iter().map(|(name, _)| *name))
+}
+
+impl FnCx<'_, '_> {
+    pub fn method(&mut self, x: ValueId, name: &Ident, args: Vec<Arg>) -> Lowering<ValueId> {
+        let text = name.to_string();
+        self.step(&text, name.span());
+        self.floats(&[x])?;
+        let mut options = options(name, args);
+        let y = if let Some((_, method)) = METHODS.iter().find(|(known, _)| *known == text) {
+            method(self, x, &mut options)?
+        } else if names().any(|known| known == text) {
+            self.elementwise(x, &text, &mut options)?
+        } else {
+            return Err(self.unknown_method(name));
+        };
+        let finished = options.finish();
+        self.ok(finished)?;
+        self.made(y, &text, Some(x));
+        Ok(y)
+    }
+
+    fn unknown_method(&mut self, name: &Ident) -> Poison {
+        let error = Diagnostic::new(name.span(), format!("no operation is named `{name}`"));
+        let error = match (self.model.field(&name.to_string()), nearest(&name.to_string(), names())) {
+            (Some(_), _) => error.help(format!("the layer is called as `self.{name}(x)`")),
+            (_, Some(near)) => error.help(format!("did you mean `{near}`?")),
+            _ => error,
+        };
+        self.model.report(error)
+    }
+
+    /// `x.relu()`, `x.clamp(0.0, 6.0)`, `x.maximum(y)`
+    pub fn elementwise(&mut self, x: ValueId, name: &str, o: &mut Options) -> Lowering<ValueId> {
+        let row = elementwise::find(name).expect("the name is a row's");
+        let mut inputs = vec![x];
+        for _ in 1..row.grads.len() {
+            let Some(expr) = o.take("other") else {
+                let text = format!("`{name}` combines two values, but receives one");
+                return Err(self.model.report(Diagnostic::new(o.span, text)));
+            };
+            inputs.push(self.one(&expr)?);
+        }
+        let mut constants = Vec::new();
+        for (option, default) in row.constants {
+            constants.push(self.number_option(o, option, *default)?);
+        }
+        self.step(name, o.span);
+        self.floats(&inputs)?;
+        self.op(Elementwise { func: row.name, constants, shape: None }, &inputs)
+    }
+
+    fn rank(&self, x: ValueId) -> usize {
+        self.graph.ty(x).shape.rank()
+    }
+
+    /// `name`, an axis of `x`.
+    fn axis_option(&mut self, x: ValueId, o: &mut Options, name: &'static str) -> Lowering<usize> {
+        let (owner, rank) = (o.owner.clone(), self.rank(x));
+        match o.take(name) {
+            Some(expr) => self.ok(Options::axis(&expr, rank)),
+            None => {
+                let error = Diagnostic::new(o.span, format!("`{owner}` needs an axis"));
+                Err(self.model.report(error.help(format!("write `{owner}({name} = 1)`"))))
+            }
+        }
+    }
+}
+
+fn pool(cx: &mut FnCx, x: ValueId, o: &mut Options, pool: Pool) -> Lowering<ValueId> {
+    let dims = image(cx, x)?;
+    let kernel = cx.pair_option(o, "kernel", None)?;
+    let window = window(cx, o, kernel.clone(), kernel, pool == Pool::Max)?;
+    cx.op(Pool2d { pool, window, x: dims }, &[x])
+}
+
+/// The four sizes of a batch of images.
+pub fn image(cx: &mut FnCx, x: ValueId) -> Lowering<Vec<Dim>> {
+    let ty = cx.graph.ty(x).clone();
+    if ty.shape.rank() == 4 {
+        return Ok(ty.shape.0);
+    }
+    let text = format!("expects images [batch, channels, height, width] but receives {ty}");
+    Err(cx.refuse(Mismatch::new(text), Some(x)))
+}
+
+/// From `start_dim` (1, PyTorch's `nn.Flatten`) on, one axis.
+pub fn flatten(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
+    let dims = cx.graph.ty(x).shape.0.clone();
+    let start = match o.take("start_dim") {
+        Some(expr) => cx.ok(Options::axis(&expr, dims.len()))?,
+        None => 1,
+    };
+    if start >= dims.len() {
+        return Ok(x);
+    }
+    let flat = [&dims[..start], &[product(&dims[start..])]].concat();
+    cx.op(Reshape(Shape(flat)), &[x])
+}
+
+fn reshape(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
+    let Some(expr) = o.take("shape") else {
+        let error = Diagnostic::new(o.span, "`reshape` needs a shape");
+        return Err(cx.model.report(error.help("write `reshape([batch, 4, 16])`")));
+    };
+    let syn::Expr::Array(array) = &expr else {
+        let error = Diagnostic::over(&expr, "expected a shape such as `[batch, 4, 16]`");
+        return Err(cx.model.report(error));
+    };
+    let dims: Vec<_> = array.elems.iter().cloned().collect();
+    let shape = shape(&dims, &cx.scope());
+    let shape = cx.ok(shape)?;
+    cx.op(Reshape(shape), &[x])
+}
+
+fn squeeze(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
+    let axis = cx.axis_option(x, o, "dim")?;
+    let mut dims = cx.graph.ty(x).shape.0.clone();
+    if !dims.remove(axis).is_one() {
+        let text = format!("removes an axis of size 1, but axis {axis} of {} is not", cx.graph.ty(x));
+        return Err(cx.refuse(Mismatch::new(text), Some(x)));
+    }
+    cx.op(Reshape(Shape(dims)), &[x])
+}
+
+fn unsqueeze(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
+    let mut dims = cx.graph.ty(x).shape.0.clone();
+    let axis = match o.take("dim") {
+        Some(expr) => cx.ok(Options::axis(&expr, dims.len() + 1))?,
+        None => 0,
+    };
+    dims.insert(axis, Dim::lit(1));
+    cx.op(Reshape(Shape(dims)), &[x])
+}
+
+fn transpose(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
+    let a = cx.axis_option(x, o, "dim0")?;
+    let b = cx.axis_option(x, o, "dim1")?;
+    let mut axes: Vec<_> = (0..cx.rank(x)).collect();
+    axes.swap(a, b);
+    cx.op(Permute(axes), &[x])
+}
+
+fn permute(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
+    let rank = cx.rank(x);
+    let Some(syn::Expr::Array(array)) = o.take("dims") else {
+        let error = Diagnostic::new(o.span, "`permute` needs the order of the axes");
+        return Err(cx.model.report(error.help("write `permute([0, 2, 1])`")));
+    };
+    let axes: Result<Vec<_>, _> = array.elems.iter().map(|e| Options::axis(e, rank)).collect();
+    let axes = cx.ok(axes)?;
+    cx.op(Permute(axes), &[x])
+}
+
+fn matmul(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
+    let Some(expr) = o.take("other") else {
+        let error = Diagnostic::new(o.span, "`matmul` needs a second matrix");
+        return Err(cx.model.report(error.help("write `a.matmul(b)`")));
+    };
+    let b = cx.one(&expr)?;
+    cx.step("matmul", o.span);
+    cx.floats(&[b])?;
+    cx.op(Matmul(Layout::NN), &[x, b])
+}
+
+fn reduce(cx: &mut FnCx, x: ValueId, o: &mut Options, kind: Kind) -> Lowering<ValueId> {
+    let dims = cx.graph.ty(x).shape.0.clone();
+    let axes = match o.take("dim") {
+        Some(expr) => cx.ok(Options::axes(&expr, dims.len()))?,
+        None => (0..dims.len()).collect(),
+    };
+    let keep = match o.take("keepdim") {
+        Some(expr) => cx.ok(Options::bool(&expr))?,
+        None => false,
+    };
+    let y = cx.op(Reduce { kind, axes: axes.clone() }, &[x])?;
+    if !keep {
+        return Ok(y);
+    }
+    let ones = dims.into_iter().enumerate();
+    let ones = ones.map(|(i, dim)| if axes.contains(&i) { Dim::lit(1) } else { dim });
+    cx.op(Reshape(Shape(ones.collect())), &[y])
+}
+
+fn softmax(cx: &mut FnCx, x: ValueId, o: &mut Options, log: bool) -> Lowering<ValueId> {
+    let axis = cx.axis_option(x, o, "dim")?;
+    cx.op(Softmax { log, grad: false, axis }, &[x])
+}

@@ -1,0 +1,259 @@
+//! The arguments of layers, methods and functions: positional first, then `name = value`.
+
+use proc_macro2::{Span, TokenStream};
+use quote::quote;
+use syn::{Expr, Lit, UnOp};
+
+use super::{FnCx, Lowering, Poison, Scope, dim, text_of};
+use crate::diagnostics::{Diagnostic, list, nearest};
+use crate::dim::Dim;
+use crate::ops::elementwise::Constant;
+use crate::syntax::Arg;
+
+/// The arguments not taken yet. Positional ones go by the order in which names are asked for.
+pub struct Options {
+    /// The layer or function they belong to.
+    pub owner: String,
+    pub span: Span,
+    pub args: Vec<Arg>,
+    /// Every name asked for.
+    asked: Vec<&'static str>,
+}
+
+impl Options {
+    pub fn new(owner: impl Into<String>, span: Span, args: Vec<Arg>) -> Self {
+        Self { owner: owner.into(), span, args, asked: Vec::new() }
+    }
+
+    /// The value of `name`, by name or as the next positional argument.
+    pub fn take(&mut self, name: &'static str) -> Option<Expr> {
+        self.take_named(name).or_else(|| self.take_next())
+    }
+
+    /// The value of `name`, by name only.
+    pub fn take_named(&mut self, name: &'static str) -> Option<Expr> {
+        self.asked.push(name);
+        let at = self.args.iter().position(|arg| matches!(arg, Arg::Named(n, _) if n == name))?;
+        match self.args.remove(at) {
+            Arg::Named(_, value) => Some(value),
+            _ => None,
+        }
+    }
+
+    fn take_next(&mut self) -> Option<Expr> {
+        match self.args.first() {
+            Some(Arg::Value(_)) => match self.args.remove(0) {
+                Arg::Value(value) => Some(value),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// `784 -> 128`, `784, 128` or `128`: the input (when written) and the output.
+    pub fn sizes(&mut self) -> Result<(Option<Expr>, Expr), Diagnostic> {
+        if let Some(Arg::Sizes(from, to)) = self.args.first().cloned() {
+            self.args.remove(0);
+            return Ok((Some(from), to));
+        }
+        let first = self.take_next();
+        match (first, matches!(self.args.first(), Some(Arg::Value(_)))) {
+            (Some(from), true) => {
+                let to = self.take_next().expect("peeked");
+                Ok((Some(from), to))
+            }
+            (Some(to), false) => Ok((None, to)),
+            (None, _) => Err(Diagnostic::new(self.span, format!("`{}` has no sizes", self.owner))
+                .help(format!("write `{}(784 -> 128)`", self.owner))),
+        }
+    }
+
+    /// Reports what nothing asked for.
+    pub fn finish(self) -> Result<(), Diagnostic> {
+        let Some(rest) = self.args.into_iter().next() else { return Ok(()) };
+        let owner = self.owner;
+        let known = match self.asked.len() {
+            0 => format!("`{owner}` takes no options"),
+            _ => format!("`{owner}` takes {}", list(&self.asked)),
+        };
+        Err(match rest {
+            Arg::Named(name, _) => {
+                let text = format!("`{owner}` has no option `{name}`");
+                let error = Diagnostic::new(name.span(), text);
+                match nearest(&name.to_string(), self.asked.iter().copied()) {
+                    Some(near) => error.help(format!("did you mean `{near}`?")),
+                    None => error.help(known),
+                }
+            }
+            Arg::Value(value) => {
+                Diagnostic::over(&value, format!("`{owner}` has an argument too many")).help(known)
+            }
+            Arg::Sizes(from, _) => {
+                Diagnostic::over(&from, format!("`{owner}` has no use for these sizes")).help(known)
+            }
+        })
+    }
+
+    /// A whole number; `-1` counts from the end when `rank` is given.
+    pub fn axis(expr: &Expr, rank: usize) -> Result<usize, Diagnostic> {
+        let refuse = || {
+            Diagnostic::over(expr, format!("`{}` is not an axis", text_of(expr)))
+                .help(format!("the axes here are 0 to {}, or -1 for the last", rank.max(1) - 1))
+        };
+        let (negative, lit) = match expr {
+            Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => (true, &*unary.expr),
+            other => (false, other),
+        };
+        let Expr::Lit(lit) = lit else { return Err(refuse()) };
+        let Lit::Int(number) = &lit.lit else { return Err(refuse()) };
+        let number: usize = number.base10_parse()?;
+        let axis = if negative { rank.checked_sub(number) } else { Some(number) };
+        axis.filter(|axis| *axis < rank).ok_or_else(refuse)
+    }
+
+    /// `0` or `[0, 2]`
+    pub fn axes(expr: &Expr, rank: usize) -> Result<Vec<usize>, Diagnostic> {
+        let mut axes = match expr {
+            Expr::Array(array) => {
+                array.elems.iter().map(|e| Self::axis(e, rank)).collect::<Result<Vec<_>, _>>()?
+            }
+            one => vec![Self::axis(one, rank)?],
+        };
+        axes.sort_unstable();
+        axes.dedup();
+        Ok(axes)
+    }
+
+    pub fn bool(expr: &Expr) -> Result<bool, Diagnostic> {
+        match expr {
+            Expr::Lit(lit) => match &lit.lit {
+                Lit::Bool(value) => Ok(value.value),
+                _ => Err(Diagnostic::over(expr, "expected `true` or `false`")),
+            },
+            _ => Err(Diagnostic::over(expr, "expected `true` or `false`")),
+        }
+    }
+
+    /// `5`, or `(3, 5)` for height and width.
+    pub fn pair(expr: &Expr, scope: &Scope) -> Result<[Dim; 2], Diagnostic> {
+        // Padding may be 0, which is no size.
+        let size = |expr: &Expr| match text_of(expr).as_str() {
+            "0" => Ok(Dim::lit(0)),
+            _ => dim(expr, scope),
+        };
+        match expr {
+            Expr::Tuple(tuple) if tuple.elems.len() == 2 => {
+                Ok([size(&tuple.elems[0])?, size(&tuple.elems[1])?])
+            }
+            Expr::Tuple(_) => Err(Diagnostic::over(expr, "expected a number or `(height, width)`")),
+            one => {
+                let one = size(one)?;
+                Ok([one.clone(), one])
+            }
+        }
+    }
+}
+
+/// A number in a body: a literal when it is one, else an `f32` expression for rustc.
+pub fn number(expr: &Expr) -> Option<Constant> {
+    match expr {
+        Expr::Lit(lit) => match &lit.lit {
+            Lit::Float(value) => value.base10_parse().ok().map(Constant::Literal),
+            Lit::Int(value) => value.base10_parse().ok().map(Constant::Literal),
+            _ => None,
+        },
+        Expr::Paren(inner) => number(&inner.expr),
+        Expr::Group(inner) => number(&inner.expr),
+        Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => {
+            Some(match number(&unary.expr)? {
+                Constant::Literal(value) => Constant::Literal(-value),
+                _ => rust(expr),
+            })
+        }
+        Expr::Path(path) => {
+            let last = path.path.segments.last()?.ident.to_string();
+            let is_const = !last.starts_with(|c: char| c.is_lowercase() || c == '_');
+            is_const.then(|| rust(expr))
+        }
+        Expr::Binary(binary) => {
+            number(&binary.left)?;
+            number(&binary.right)?;
+            Some(rust(expr))
+        }
+        _ => None,
+    }
+}
+
+fn rust(expr: &Expr) -> Constant {
+    let tokens: TokenStream = quote!((#expr));
+    Constant::Expr(text_of(expr), tokens)
+}
+
+impl FnCx<'_, '_> {
+    /// Unwraps, or reports and poisons.
+    pub fn ok<T>(&mut self, result: Result<T, Diagnostic>) -> Lowering<T> {
+        result.map_err(|error| self.model.report(error))
+    }
+
+    /// An option that is a number; `default` when it is not written.
+    pub fn number_option(
+        &mut self,
+        options: &mut Options,
+        name: &'static str,
+        default: Option<f64>,
+    ) -> Lowering<Constant> {
+        let (owner, span) = (options.owner.clone(), options.span);
+        match (options.take(name), default) {
+            (Some(expr), _) => number(&expr).ok_or_else(|| {
+                let text = format!("`{name}` of `{owner}` is a number");
+                self.model.report(Diagnostic::over(&expr, text).help("write `0.5`"))
+            }),
+            (None, Some(default)) => Ok(Constant::Literal(default)),
+            (None, None) => {
+                let text = format!("`{owner}` needs its `{name}`");
+                let help = format!("write `{owner}({name} = 1.0)`");
+                Err(self.model.report(Diagnostic::new(span, text).help(help)))
+            }
+        }
+    }
+
+    /// An option that only a literal can give.
+    pub fn literal_option(
+        &mut self,
+        options: &mut Options,
+        name: &'static str,
+        default: f64,
+    ) -> Lowering<f64> {
+        let span = options.span;
+        match self.number_option(options, name, Some(default))? {
+            Constant::Literal(value) => Ok(value),
+            other => {
+                let text = format!("`{name}` is a literal here, not `{other}`");
+                Err(self.model.report(Diagnostic::new(span, text)))
+            }
+        }
+    }
+
+    pub fn pair_option(
+        &mut self,
+        options: &mut Options,
+        name: &'static str,
+        default: Option<[Dim; 2]>,
+    ) -> Lowering<[Dim; 2]> {
+        match (options.take(name), default) {
+            (Some(expr), _) => {
+                let scope = Scope { run_time: false, ..self.scope() };
+                let pair = Options::pair(&expr, &scope);
+                self.ok(pair)
+            }
+            (None, Some(default)) => Ok(default),
+            (None, None) => {
+                let (owner, span) = (&options.owner, options.span);
+                let text = format!("`{owner}` needs its `{name}`");
+                let help = format!("write `{name} = 3`, or `{name} = (3, 5)` for height and width");
+                let error = Diagnostic::new(span, text).help(help);
+                Err::<_, Poison>(self.model.report(error))
+            }
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! A call of another model's function, once or through a row of equal models.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote};
+
+use super::elementwise::{Constant, Elementwise};
+use super::{Backward, Emit, Mismatch, Op, Rule};
+use crate::dim::Dim;
+use crate::graph::{Kind, Ty, ValueId};
+
+/// The function that is called.
+#[derive(Clone, Debug)]
+pub struct Callee {
+    /// Tells the calls of one function apart.
+    pub id: usize,
+    /// The model's type: `Block<128>`.
+    pub model: TokenStream,
+    pub text: String,
+    /// `forward`
+    pub function: Ident,
+    /// How many models in a row; the output of one is the input of the next.
+    pub count: Option<Dim>,
+    /// The first size of each argument, by which the callee knows its run-time sizes.
+    pub leads: Vec<Dim>,
+    pub results: Vec<Ty>,
+}
+
+impl Callee {
+    /// A hidden item of the callee: `__forward_train`.
+    pub fn item(&self, suffix: &str) -> TokenStream {
+        let (model, item) = (&self.model, format_ident!("__{}_{suffix}", self.function));
+        quote!(<#model>::#item)
+    }
+
+    /// The callee's run-time sizes.
+    pub fn sizes(&self) -> TokenStream {
+        let (bind, leads) = (self.item("bind"), self.leads.iter().map(Dim::tokens));
+        quote!(#bind([#(#leads),*]))
+    }
+
+    fn size_of(&self, item: &str) -> Dim {
+        let (call, sizes) = (self.item(item), self.sizes());
+        let text = format!("{}::{}.{item}#{}", self.text, self.function, self.id);
+        Dim::expr(text, quote!(#call(#sizes)))
+    }
+
+    /// The variable that holds the callee's part of the offsets.
+    pub fn offsets(&self) -> Ident {
+        format_ident!("offsets_{}", self.id)
+    }
+
+    /// The number of parameters of one model.
+    pub fn params(&self) -> Dim {
+        let model = &self.model;
+        Dim::expr(
+            format!("{}::PARAMS", self.text),
+            quote!(<#model as ::gradiron::Module>::PARAMS),
+        )
+    }
+
+    fn count(&self) -> Dim {
+        self.count.clone().unwrap_or(Dim::lit(1))
+    }
+}
+
+/// Forward: `results, between, saved` from `params, args`; `between` holds the values between
+/// the models of a row. With `grad`: `d_params, d_args` from
+/// `params, args, results, between, saved, d_results`.
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub callee: Callee,
+    pub grad: bool,
+    /// With `grad`: which arguments' gradients are asked for, and whether only by the gradients
+    /// of the function's own arguments.
+    pub wanted: Vec<Option<Only>>,
+    pub args: Vec<Ty>,
+}
+
+/// Whether work is done for the gradients of the float arguments only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Only(pub bool);
+
+impl Call {
+    pub fn new(callee: Callee, args: Vec<Ty>) -> Self {
+        Self { callee, grad: false, wanted: Vec::new(), args }
+    }
+
+    /// The variables of the float arguments and of the class indices among `vars`.
+    fn split<'a>(&self, vars: &'a [TokenStream]) -> (Vec<&'a TokenStream>, Vec<&'a TokenStream>) {
+        let of = |kind: Kind| {
+            let pairs = self.args.iter().zip(vars);
+            pairs.filter(|(ty, _)| ty.kind == kind).map(|(_, var)| var).collect()
+        };
+        (of(Kind::Float), of(Kind::Classes))
+    }
+
+    fn between(&self) -> Dim {
+        let state = self.callee.results[0].shape.len();
+        self.callee.count().minus(&Dim::lit(1)).times(&state)
+    }
+}
+
+impl Op for Call {
+    fn name(&self) -> String {
+        let count = self.callee.count.as_ref().map(|n| format!(" x {n}")).unwrap_or_default();
+        let grad = if self.grad { ".grad" } else { "" };
+        format!("call{grad} {}::{}{count}", self.callee.text, self.callee.function)
+    }
+
+    fn infer(&self, _: &mut Rule, inputs: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
+        if self.grad {
+            let wanted = self.args.iter().zip(&self.wanted);
+            let d_args = wanted.filter(|(_, wanted)| wanted.is_some()).map(|(ty, _)| ty.clone());
+            return Ok([inputs[0].clone()].into_iter().chain(d_args).collect());
+        }
+        let saved = |size: Dim| Ty { kind: Kind::Saved, ..Ty::float([size]) };
+        let memory = self.callee.count().times(&self.callee.size_of("saved"));
+        let extra = [saved(self.between()), saved(memory)];
+        Ok(self.callee.results.iter().cloned().chain(extra).collect())
+    }
+
+    fn backward(&self, b: &mut Backward) {
+        if self.grad {
+            return b.none("the gradient of a call");
+        }
+        let results = self.callee.results.len();
+        let d_results: Vec<ValueId> = (0..results)
+            .map(|r| {
+                b.d_outputs[r].unwrap_or_else(|| {
+                    let zero = b.op(0, Elementwise::constant(Constant::Literal(0.0)), &[]);
+                    let shape = self.callee.results[r].shape.clone();
+                    b.op(0, Elementwise::broadcast(shape), &[zero])
+                })
+            })
+            .collect();
+        let wanted: Vec<_> = (0..self.args.len())
+            .map(|i| b.wanted[1 + i].map(|phase| Only(phase == crate::graph::Phase::BackwardInputs)))
+            .collect();
+        let inputs: Vec<_> =
+            b.inputs.iter().chain(&b.outputs).chain(&d_results).copied().collect();
+        let op = Self { grad: true, wanted: wanted.clone(), ..self.clone() };
+        let gradients = b.ops(0, op, &inputs);
+        b.set(0, gradients[0]);
+        let asked = (0..self.args.len()).filter(|i| wanted[*i].is_some());
+        for (i, gradient) in asked.zip(&gradients[1..]) {
+            b.set(1 + i, *gradient);
+        }
+    }
+
+    fn emit(&self, e: &Emit) -> TokenStream {
+        match (self.grad, &self.callee.count) {
+            (false, None) => self.emit_one(e),
+            (false, Some(count)) => self.emit_row(e, count),
+            (true, None) => self.emit_grad(e),
+            (true, Some(count)) => self.emit_row_grad(e, count),
+        }
+    }
+
+    fn flops(&self, _: &[Ty], _: &[Ty]) -> Dim {
+        let flops = self.callee.size_of("flops");
+        let passes = if self.grad { 2 } else { 1 };
+        self.callee.count().times(&flops).times(&Dim::lit(passes))
+    }
+
+    fn scratch(&self, inference: bool) -> Option<Dim> {
+        let own = self.own_scratch(inference);
+        // The states between the models of a row that live for a moment.
+        let states = match (&self.callee.count, self.grad, inference) {
+            (Some(_), true, _) => 2,
+            (Some(_), false, true) => 1,
+            _ => 0,
+        };
+        Some(own.plus(&self.callee.results[0].shape.len().times(&Dim::lit(states))))
+    }
+
+    fn skips_unused(&self) -> bool {
+        true
+    }
+
+    fn callee(&self) -> Option<&Callee> {
+        Some(&self.callee)
+    }
+}
+
+impl Call {
+    fn own_scratch(&self, inference: bool) -> Dim {
+        self.callee.size_of(if inference { "infer_scratch" } else { "scratch" })
+    }
+
+    fn emit_one(&self, e: &Emit) -> TokenStream {
+        let (params, scratch) = (e.x(0), e.scratch());
+        let (floats, classes) = self.split(&e.input_vars[1..]);
+        let results = &e.output_vars[..self.callee.results.len()];
+        let (sizes, offsets) = (self.callee.sizes(), self.callee.offsets());
+        if e.inference {
+            let infer = self.callee.item("infer");
+            return quote! {
+                #infer(k, #sizes, #offsets, #params, [#(#floats),*], [#(#classes),*],
+                    [#(#results),*], #scratch);
+            };
+        }
+        let (train, saved) = (self.callee.item("train"), e.y(self.callee.results.len() + 1));
+        quote! {
+            #train(k, #sizes, #offsets, #params, [#(#floats),*], [#(#classes),*],
+                [#(#results),*], #saved, #scratch);
+        }
+    }
+
+    fn emit_grad(&self, e: &Emit) -> TokenStream {
+        let (count, results) = (self.args.len(), self.callee.results.len());
+        let (params, d_params, scratch) = (e.x(0), e.y(0), e.scratch());
+        let (floats, classes) = self.split(&e.input_vars[1..=count]);
+        let outs = &e.input_vars[1 + count..][..results];
+        let saved = e.x(1 + count + results + 1);
+        let d_outs = &e.input_vars[1 + count + results + 2..];
+        let mut gradients = e.output_vars[1..].iter();
+        let empty = quote!(#params.part(0, 0));
+        let d_args: Vec<_> = self
+            .args
+            .iter()
+            .zip(&self.wanted)
+            .filter(|(ty, _)| ty.kind == Kind::Float)
+            .map(|(_, wanted)| wanted.and_then(|_| gradients.next().cloned()).unwrap_or(empty.clone()))
+            .collect();
+        let want = self.want();
+        let (back, sizes, offsets) =
+            (self.callee.item("back"), self.callee.sizes(), self.callee.offsets());
+        quote! {
+            #back(k, #sizes, #offsets, #want, #params, [#(#floats),*], [#(#classes),*],
+                [#(#outs),*], #saved, [#(#d_outs),*], #d_params, [#(#d_args),*], #scratch);
+        }
+    }
+
+    /// Whether the callee computes the gradients of its arguments.
+    fn want(&self) -> TokenStream {
+        if self.wanted.iter().flatten().any(|only| !only.0) {
+            quote!(true)
+        } else if self.wanted.iter().flatten().next().is_some() {
+            quote!(want_inputs)
+        } else {
+            quote!(false)
+        }
+    }
+
+    fn emit_row(&self, e: &Emit, count: &Dim) -> TokenStream {
+        let (params, x, y, scratch) = (e.x(0), e.x(1), e.y(0), e.scratch());
+        let (sizes, offsets, count) = (self.callee.sizes(), self.callee.offsets(), count.tokens());
+        let (size, state) = (self.callee.params().tokens(), self.callee.results[0].shape.len());
+        let state = state.tokens();
+        if e.inference {
+            // Two states are enough: the result and one between, taken in turns.
+            let (infer, own) = (self.callee.item("infer"), self.own_scratch(true).tokens());
+            return quote! {{
+                let count = #count;
+                let between = #scratch.part(#own, #state);
+                for i in 0..count {
+                    let at = |i: usize| if (count - i) % 2 == 0 { #y } else { between };
+                    let from = if i == 0 { #x } else { at(i) };
+                    #infer(k, #sizes, #offsets, #params.part(i * #size, #size), [from], [],
+                        [at(i + 1)], #scratch.part(0, #own));
+                }
+            }};
+        }
+        let (train, between, saved) = (self.callee.item("train"), e.y(1), e.y(2));
+        let memory = self.callee.size_of("saved").tokens();
+        quote! {{
+            let count = #count;
+            for i in 0..count {
+                let at = |i: usize| {
+                    if i == 0 { #x } else if i == count { #y } else { #between.part((i - 1) * #state, #state) }
+                };
+                #train(k, #sizes, #offsets, #params.part(i * #size, #size), [at(i)], [],
+                    [at(i + 1)], #saved.part(i * #memory, #memory), #scratch);
+            }
+        }}
+    }
+
+    fn emit_row_grad(&self, e: &Emit, count: &Dim) -> TokenStream {
+        let [params, x, y, between, saved, d_y] = [0, 1, 2, 3, 4, 5].map(|i| e.x(i));
+        let (d_params, scratch) = (e.y(0), e.scratch());
+        let (sizes, offsets, count) = (self.callee.sizes(), self.callee.offsets(), count.tokens());
+        let (size, state) = (self.callee.params().tokens(), self.callee.results[0].shape.len());
+        let (state, memory) = (state.tokens(), self.callee.size_of("saved").tokens());
+        let (back, own) = (self.callee.item("back"), self.own_scratch(false).tokens());
+        let want = self.want();
+        let d_x = match self.wanted[0] {
+            Some(_) => e.y(1).clone(),
+            None => quote!(#params.part(0, 0)),
+        };
+        quote! {{
+            let count = #count;
+            for i in (0..count).rev() {
+                let at = |i: usize| {
+                    if i == 0 { #x } else if i == count { #y } else { #between.part((i - 1) * #state, #state) }
+                };
+                let d_at = |i: usize| {
+                    if i == 0 { #d_x } else if i == count { #d_y } else { #scratch.part(#own + i % 2 * #state, #state) }
+                };
+                #back(k, #sizes, #offsets, i > 0 || #want, #params.part(i * #size, #size), [at(i)], [],
+                    [at(i + 1)], #saved.part(i * #memory, #memory), [d_at(i + 1)],
+                    #d_params.part(i * #size, #size), [d_at(i)], #scratch.part(0, #own));
+            }
+        }}
+    }
+}

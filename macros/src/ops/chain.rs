@@ -1,0 +1,171 @@
+//! Elementwise nodes fused into one pass over memory.
+
+use proc_macro2::{Ident, Literal, TokenStream};
+use quote::{format_ident, quote};
+
+use super::elementwise::Constant;
+use super::{Backward, Emit, Mismatch, Op, Rule, dims, room};
+use crate::dim::{Dim, Shape};
+use crate::graph::Ty;
+
+/// Where a step of a chain takes a value from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operand {
+    /// An input of the chain.
+    Input(usize),
+    /// An earlier step.
+    Step(usize),
+}
+
+/// One function of a chain.
+#[derive(Clone, Debug)]
+pub struct Step {
+    pub func: &'static str,
+    pub constants: Vec<Constant>,
+    pub operands: Vec<Operand>,
+}
+
+/// `steps` on each element; the results of the steps `outputs` are kept.
+#[derive(Clone, Debug)]
+pub struct Chain {
+    pub steps: Vec<Step>,
+    pub outputs: Vec<usize>,
+    pub shape: Shape,
+    pub inputs: usize,
+}
+
+impl Chain {
+    /// `relu(add(x0, x1))`, each step that is used twice under a name.
+    pub fn text(&self) -> String {
+        let operand = |o: &Operand| match o {
+            Operand::Input(i) => format!("x{i}"),
+            Operand::Step(s) => format!("t{s}"),
+        };
+        let step = |(s, step): (usize, &Step)| {
+            let constants = step.constants.iter().map(ToString::to_string);
+            let args: Vec<_> = step.operands.iter().map(operand).chain(constants).collect();
+            format!("t{s} = {}({})", step.func, args.join(", "))
+        };
+        let steps: Vec<_> = self.steps.iter().enumerate().map(step).collect();
+        let outputs: Vec<_> = self.outputs.iter().map(|s| format!("t{s}")).collect();
+        format!("{}; {}", steps.join("; "), outputs.join(", "))
+    }
+
+    /// The constants that are known only when the step runs.
+    fn scalars(&self) -> Vec<&Constant> {
+        let constants = self.steps.iter().flat_map(|step| &step.constants);
+        constants.filter(|c| !matches!(c, Constant::Literal(_))).collect()
+    }
+
+    /// The axes of the output, neighbours merged where all operands go along or all are repeated,
+    /// and for each operand the axes it has.
+    fn axes(&self, inputs: &[Ty]) -> (Vec<Dim>, Vec<Vec<bool>>) {
+        let rank = self.shape.rank();
+        let has = |ty: &Ty, axis: usize| {
+            let own = (axis + ty.shape.rank()).checked_sub(rank).map(|k| &ty.shape.0[k]);
+            own.is_some_and(|dim| !dim.is_one() || self.shape.0[axis].is_one())
+        };
+        let mut sizes: Vec<Dim> = Vec::new();
+        let mut masks: Vec<Vec<bool>> = vec![Vec::new(); inputs.len()];
+        for (axis, dim) in self.shape.0.iter().enumerate() {
+            if dim.is_one() && rank > 1 {
+                continue;
+            }
+            let column: Vec<_> = inputs.iter().map(|ty| has(ty, axis)).collect();
+            let merges = masks.iter().zip(&column).all(|(mask, has)| mask.last() == Some(has));
+            match sizes.last_mut() {
+                Some(last) if merges || inputs.is_empty() => *last = last.times(dim),
+                _ => {
+                    sizes.push(dim.clone());
+                    masks.iter_mut().zip(column).for_each(|(mask, has)| mask.push(has));
+                }
+            }
+        }
+        if sizes.is_empty() {
+            sizes.push(Dim::lit(1));
+            masks.iter_mut().for_each(|mask| mask.push(true));
+        }
+        (sizes, masks)
+    }
+}
+
+impl Op for Chain {
+    fn name(&self) -> String {
+        format!("chain {{ {} }}", self.text())
+    }
+
+    fn infer(&self, _: &mut Rule, _: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
+        Ok(vec![Ty::float(self.shape.0.clone()); self.outputs.len()])
+    }
+
+    fn backward(&self, b: &mut Backward) {
+        b.none("a fused chain");
+    }
+
+    fn emit(&self, e: &Emit) -> TokenStream {
+        let (sizes, masks) = self.axes(&e.inputs);
+        let (sizes, item, outs) = (dims(&sizes), &e.item, &e.output_vars);
+        let ins = e.input_vars.iter().zip(&masks).map(|(var, mask)| quote!((#var, [#(#mask),*])));
+        let scalars = self.scalars().into_iter().map(|constant| match constant {
+            Constant::Over(factor, dim) => {
+                let (factor, dim) = (Literal::f32_unsuffixed(*factor as f32), dim.tokens());
+                quote!(#factor / (#dim) as f32)
+            }
+            Constant::Expr(_, tokens) => tokens.clone(),
+            Constant::Literal(value) => panic!("{value} is part of the chain"),
+        });
+        quote!(k.map::<#item, _, _, _, _>([#(#outs),*], [#(#ins),*], #sizes, [#(#scalars),*]);)
+    }
+
+    fn flops(&self, _: &[Ty], _: &[Ty]) -> Dim {
+        self.shape.len().times(&Dim::lit(self.steps.len()))
+    }
+
+    fn in_place(&self) -> bool {
+        true
+    }
+
+    fn items(&self, name: &Ident) -> TokenStream {
+        let (inputs, outputs) = (self.inputs, self.outputs.len());
+        let scalars = self.scalars().len();
+        let xs: Vec<_> = (0..inputs).map(|i| format_ident!("x{i}")).collect();
+        let cs: Vec<_> = (0..scalars).map(|i| format_ident!("c{i}")).collect();
+        let room = room("elementwise");
+        let mut next = cs.iter();
+        let steps = self.steps.iter().enumerate().map(|(s, step)| {
+            let (result, func) = (format_ident!("t{s}"), format_ident!("{}", step.func));
+            let operands = step.operands.iter().map(|operand| match operand {
+                Operand::Input(i) => xs[*i].clone(),
+                Operand::Step(s) => format_ident!("t{s}"),
+            });
+            let constants = step.constants.iter().map(|constant| match constant {
+                Constant::Literal(value) => {
+                    let value = Literal::f32_suffixed(*value as f32);
+                    quote!(#value)
+                }
+                _ => {
+                    let name = next.next().expect("a scalar for each such constant");
+                    quote!(#name)
+                }
+            });
+            quote!(let #result = #room::functions::#func::<A>(#(#operands,)* #(#constants),*);)
+        });
+        let outs = self.outputs.iter().map(|s| format_ident!("t{s}"));
+        let text = self.text();
+        quote! {
+            #[doc = #text]
+            struct #name;
+            impl #room::Elementwise<#inputs, #outputs, #scalars> for #name {
+                const TEXT: &'static str = #text;
+                #[inline(always)]
+                fn eval<A: ::gradiron::math::Arith>(
+                    [#(#xs),*]: [f32; #inputs],
+                    [#(#cs),*]: [f32; #scalars],
+                ) -> [f32; #outputs] {
+                    #(#steps)*
+                    [#(#outs),*]
+                }
+            }
+        }
+    }
+}

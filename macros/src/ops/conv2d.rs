@@ -1,0 +1,170 @@
+//! Two-dimensional convolution.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::{Backward, Emit, Mismatch, Op, Rule, room};
+use crate::dim::{Dim, product};
+use crate::graph::Ty;
+
+/// Kernel size and steps, `[height, width]` each.
+#[derive(Clone, Debug)]
+pub struct Window {
+    pub kernel: [Dim; 2],
+    pub stride: [Dim; 2],
+    pub padding: [Dim; 2],
+    pub dilation: [Dim; 2],
+}
+
+impl Window {
+    /// `⌊(size + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1` (PyTorch's `Conv2d`).
+    ///
+    /// # Errors
+    /// When the window does not fit into the padded input.
+    pub fn output(&self, axis: usize, size: &Dim) -> Result<Dim, Mismatch> {
+        let one = Dim::lit(1);
+        let reach = self.dilation[axis].times(&self.kernel[axis].minus(&one)).plus(&one);
+        let padded = size.plus(&self.padding[axis].times(&Dim::lit(2)));
+        let side = ["high", "wide"][axis];
+        if let (Some(padded), Some(reach)) = (padded.as_lit(), reach.as_lit())
+            && reach > padded
+        {
+            return Err(Mismatch::new(format!(
+                "has a window {reach} {side}, but its input with padding is {padded} {side}"
+            ))
+            .help("use a smaller kernel or more padding"));
+        }
+        if self.stride[axis].as_lit() == Some(0) {
+            return Err(Mismatch::new("has stride 0").help("strides start at 1"));
+        }
+        let steps = padded.minus(&reach).floor_divided_by(&self.stride[axis]);
+        let steps = steps.ok_or_else(|| {
+            Mismatch::new(format!("slides over {size}, which is known only at run time"))
+                .help("the height and width of an image are constants")
+        })?;
+        Ok(steps.plus(&one))
+    }
+
+    /// The fields of the runtime's spec.
+    pub fn tokens(&self) -> TokenStream {
+        let pair = |[h, w]: &[Dim; 2]| {
+            let (h, w) = (h.tokens(), w.tokens());
+            quote!([#h, #w])
+        };
+        let (kernel, stride) = (pair(&self.kernel), pair(&self.stride));
+        let (padding, dilation) = (pair(&self.padding), pair(&self.dilation));
+        quote!(kernel: #kernel, stride: #stride, padding: #padding, dilation: #dilation)
+    }
+
+    pub fn text(&self) -> String {
+        let pair = |[h, w]: &[Dim; 2]| if h == w { h.to_string() } else { format!("{h}x{w}") };
+        let mut text = format!("k{} s{} p{}", pair(&self.kernel), pair(&self.stride), pair(&self.padding));
+        if self.dilation.iter().any(|d| !d.is_one()) {
+            text.push_str(&format!(" d{}", pair(&self.dilation)));
+        }
+        text
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pass {
+    /// `y [N, O, H', W'] = x [N, C, H, W] ∗ w [O, C/groups, kh, kw]`
+    Forward,
+    /// `d_x` from `d_y`, `w`
+    InputGrad,
+    /// `d_w` from `d_y`, `x`
+    WeightGrad,
+}
+
+#[derive(Clone, Debug)]
+pub struct Conv2d {
+    pub pass: Pass,
+    pub window: Window,
+    pub groups: Dim,
+    /// The shape of `x`.
+    pub x: Vec<Dim>,
+    /// The shape of `w`.
+    pub w: Vec<Dim>,
+}
+
+impl Conv2d {
+    fn output(&self) -> Result<Vec<Dim>, Mismatch> {
+        Ok(vec![
+            self.x[0].clone(),
+            self.w[0].clone(),
+            self.window.output(0, &self.x[2])?,
+            self.window.output(1, &self.x[3])?,
+        ])
+    }
+
+    fn spec(&self) -> TokenStream {
+        let room = room("conv2d");
+        let [batch, inputs, height, width] = [0, 1, 2, 3].map(|i| self.x[i].tokens());
+        let (outputs, window, groups) =
+            (self.w[0].tokens(), self.window.tokens(), self.groups.tokens());
+        quote! {
+            #room::Conv2dSpec {
+                batch: #batch, in_channels: #inputs, out_channels: #outputs,
+                height: #height, width: #width, #window, groups: #groups,
+            }
+        }
+    }
+}
+
+impl Op for Conv2d {
+    fn name(&self) -> String {
+        let pass = match self.pass {
+            Pass::Forward => "conv2d",
+            Pass::InputGrad => "conv2d.input_grad",
+            Pass::WeightGrad => "conv2d.weight_grad",
+        };
+        format!("{pass}<{} g{}>", self.window.text(), self.groups)
+    }
+
+    fn infer(&self, _: &mut Rule, _: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
+        Ok(vec![Ty::float(match self.pass {
+            Pass::Forward => self.output()?,
+            Pass::InputGrad => self.x.clone(),
+            Pass::WeightGrad => self.w.clone(),
+        })])
+    }
+
+    fn backward(&self, b: &mut Backward) {
+        let (x, w, d_y) = (b.inputs[0], b.inputs[1], b.d_y());
+        if self.pass != Pass::Forward {
+            return b.none("the gradient of a convolution");
+        }
+        if b.wants(0) {
+            let d_x = b.op(0, Self { pass: Pass::InputGrad, ..self.clone() }, &[d_y, w]);
+            b.set(0, d_x);
+        }
+        if b.wants(1) {
+            let d_w = b.op(1, Self { pass: Pass::WeightGrad, ..self.clone() }, &[d_y, x]);
+            b.set(1, d_w);
+        }
+    }
+
+    fn emit(&self, e: &Emit) -> TokenStream {
+        let (out, a, b, scratch, spec) = (e.y(0), e.x(0), e.x(1), e.scratch(), self.spec());
+        match self.pass {
+            Pass::Forward => quote!(k.conv2d(#out, #a, #b, #scratch, #spec);),
+            Pass::InputGrad => quote!(k.conv2d_input_grad(#out, #a, #b, #scratch, #spec);),
+            Pass::WeightGrad => quote!(k.conv2d_weight_grad(#out, #a, #b, #scratch, #spec);),
+        }
+    }
+
+    fn flops(&self, _: &[Ty], _: &[Ty]) -> Dim {
+        let output = self.output().map(|dims| product(&dims)).unwrap_or(Dim::lit(0));
+        Dim::lit(2).times(&output).times(&product(&self.w[1..]))
+    }
+
+    fn scratch(&self, _: bool) -> Option<Dim> {
+        let spec = self.spec();
+        let call = match self.pass {
+            Pass::Forward => quote!(#spec.forward_scratch()),
+            Pass::InputGrad => quote!(#spec.input_grad_scratch()),
+            Pass::WeightGrad => quote!(#spec.weight_grad_scratch()),
+        };
+        Some(Dim::expr(format!("scratch of {}", self.name()), call))
+    }
+}

@@ -1,0 +1,159 @@
+//! The losses with class indices. The elementwise losses are a row of the elementwise table and
+//! a mean; see `lower/functions.rs`.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::{Backward, Emit, Mismatch, Op, Rule, room};
+use crate::dim::{Dim, Shape, product};
+use crate::graph::{Kind, Ty};
+
+/// `[N, C, ..]` as `(N, C, product of ..)`.
+fn split(scores: &[Dim]) -> (Dim, Dim, Dim) {
+    (scores[0].clone(), scores[1].clone(), product(&scores[2..]))
+}
+
+/// The class indices `Classes[N, ..]` that belong to scores `[N, C, ..]`.
+fn check(rule: &mut Rule, inputs: &[Ty]) -> Result<(), Mismatch> {
+    let (scores, label) = (&inputs[0], &inputs[1]);
+    if scores.kind != Kind::Float || scores.shape.rank() < 2 {
+        return Err(Mismatch::new(format!(
+            "expects scores [batch, classes], but receives {scores}"
+        )));
+    }
+    let mut expected = scores.dims().to_vec();
+    let classes = expected.remove(1);
+    let expected = Ty { shape: Shape(expected), kind: Kind::Classes };
+    if label.kind != Kind::Classes {
+        return Err(Mismatch::new(format!("expects {expected} as its target, but receives {label}"))
+            .help(format!(
+                "declare the target as `{expected}`: one index below {classes} a sample"
+            )));
+    }
+    if !rule.equal_shapes(&expected.shape, &label.shape) {
+        return Err(Mismatch::new(format!("expects {expected} as its target, but receives {label}")));
+    }
+    Ok(())
+}
+
+/// PyTorch's `cross_entropy` with mean reduction: the loss and each row's log-sum-exp.
+#[derive(Clone, Debug)]
+pub struct CrossEntropy {
+    pub smoothing: f64,
+    /// `d_logits` from `d_loss`, `logits`, log-sum-exp and `label`
+    pub grad: bool,
+}
+
+impl CrossEntropy {
+    fn spec(&self, logits: &Ty) -> TokenStream {
+        let room = room("cross_entropy");
+        let (outer, classes, inner) = split(logits.dims());
+        let (outer, classes, inner) = (outer.tokens(), classes.tokens(), inner.tokens());
+        let smoothing = proc_macro2::Literal::f32_unsuffixed(self.smoothing as f32);
+        quote! {
+            #room::CrossEntropySpec {
+                outer: #outer, classes: #classes, inner: #inner, smoothing: #smoothing,
+            }
+        }
+    }
+}
+
+impl Op for CrossEntropy {
+    fn name(&self) -> String {
+        let grad = if self.grad { ".grad" } else { "" };
+        match self.smoothing {
+            0.0 => format!("cross_entropy{grad}"),
+            smoothing => format!("cross_entropy{grad}<smoothing {smoothing}>"),
+        }
+    }
+
+    fn infer(&self, rule: &mut Rule, inputs: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
+        if self.grad {
+            return Ok(vec![inputs[1].clone()]);
+        }
+        check(rule, inputs)?;
+        let rows = Ty { kind: Kind::Saved, ..inputs[1].clone() };
+        Ok(vec![Ty::float([]), rows])
+    }
+
+    fn backward(&self, b: &mut Backward) {
+        if self.grad {
+            return b.none("the gradient of a cross-entropy");
+        }
+        let (logits, label, lse) = (b.inputs[0], b.inputs[1], b.outputs[1]);
+        let inputs = [b.d_y(), logits, lse, label];
+        let d_logits = b.op(0, Self { grad: true, ..self.clone() }, &inputs);
+        b.set(0, d_logits);
+    }
+
+    fn emit(&self, e: &Emit) -> TokenStream {
+        if self.grad {
+            let spec = self.spec(&e.inputs[1]);
+            let (d_logits, d_loss, logits, lse, label) = (e.y(0), e.x(0), e.x(1), e.x(2), e.x(3));
+            return quote!(k.cross_entropy_grad(#d_logits, #d_loss, #logits, #lse, #label, #spec););
+        }
+        let (spec, loss, lse) = (self.spec(&e.inputs[0]), e.y(0), e.y(1));
+        let (logits, label) = (e.x(0), e.x(1));
+        quote!(k.cross_entropy(#loss, #lse, #logits, #label, #spec);)
+    }
+
+    fn flops(&self, inputs: &[Ty], _: &[Ty]) -> Dim {
+        let logits = &inputs[usize::from(self.grad)];
+        logits.shape.len().times(&Dim::lit(4))
+    }
+
+    fn classes(&self, inputs: &[Ty]) -> Option<TokenStream> {
+        let logits = &inputs[usize::from(self.grad)];
+        Some(split(logits.dims()).1.tokens())
+    }
+}
+
+/// PyTorch's `nll_loss` with mean reduction.
+#[derive(Clone, Copy, Debug)]
+pub struct NllLoss {
+    /// The shape `[N, C, ..]` comes from the input; with `grad`, `d_log_probs` from `d_loss`,
+    /// `log_probs` (for its shape) and `label`.
+    pub grad: bool,
+}
+
+impl Op for NllLoss {
+    fn name(&self) -> String {
+        if self.grad { "nll_loss.grad".into() } else { "nll_loss".into() }
+    }
+
+    fn infer(&self, rule: &mut Rule, inputs: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
+        if self.grad {
+            return Ok(vec![inputs[1].clone()]);
+        }
+        check(rule, inputs)?;
+        Ok(vec![Ty::float([])])
+    }
+
+    fn backward(&self, b: &mut Backward) {
+        if self.grad {
+            return b.none("the gradient of an nll_loss");
+        }
+        let inputs = [b.d_y(), b.inputs[0], b.inputs[1]];
+        let d_x = b.op(0, Self { grad: true }, &inputs);
+        b.set(0, d_x);
+    }
+
+    fn emit(&self, e: &Emit) -> TokenStream {
+        let room = room("nll_loss");
+        let (outer, classes, inner) = split(e.inputs[usize::from(self.grad)].dims());
+        let (outer, classes, inner) = (outer.tokens(), classes.tokens(), inner.tokens());
+        let spec = quote!(#room::NllLossSpec { outer: #outer, classes: #classes, inner: #inner });
+        let out = e.y(0);
+        if self.grad {
+            let (d_loss, label) = (e.x(0), e.x(2));
+            quote!(k.nll_loss_grad(#out, #d_loss, #label, #spec);)
+        } else {
+            let (x, label) = (e.x(0), e.x(1));
+            quote!(k.nll_loss(#out, #x, #label, #spec);)
+        }
+    }
+
+    fn classes(&self, inputs: &[Ty]) -> Option<TokenStream> {
+        Some(split(inputs[usize::from(self.grad)].dims()).1.tokens())
+    }
+}

@@ -1,0 +1,109 @@
+//! Matrix products.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::{Backward, Emit, Mismatch, Op, Rule, room};
+use crate::dim::{Dim, product};
+use crate::graph::Ty;
+
+/// How the operands lie in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// `y [.., m, n] = a [.., m, k] · b [k, n]`
+    NN,
+    /// `y [.., m, n] = a [.., m, k] · b [n, k]ᵀ`
+    NT,
+    /// `y [m, n] = a [.., k, m]ᵀ · b [.., k, n]`, summed over the leading axes
+    TN,
+}
+
+/// A product of matrices; leading axes of `a` count as rows.
+#[derive(Clone, Copy, Debug)]
+pub struct Matmul(pub Layout);
+
+impl Matmul {
+    /// `(m, k, n)`
+    fn sizes(self, a: &[Dim], b: &[Dim]) -> (Dim, Dim, Dim) {
+        let rows = |dims: &[Dim]| product(&dims[..dims.len() - 1]);
+        let last = |dims: &[Dim]| dims[dims.len() - 1].clone();
+        match self.0 {
+            Layout::NN => (rows(a), last(a), last(b)),
+            Layout::NT => (rows(a), last(a), rows(b)),
+            Layout::TN => (last(a), rows(a), last(b)),
+        }
+    }
+}
+
+impl Op for Matmul {
+    fn name(&self) -> String {
+        format!("matmul.{:?}", self.0).to_lowercase()
+    }
+
+    fn infer(&self, rule: &mut Rule, inputs: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
+        let (a, b) = (inputs[0].dims(), inputs[1].dims());
+        let matrices = !a.is_empty() && b.len() == 2 || self.0 == Layout::TN && a.len() == b.len();
+        if !matrices {
+            return Err(Mismatch::new(format!(
+                "multiplies [.., k] by a matrix [k, n], but receives {} and {}",
+                inputs[0], inputs[1]
+            )));
+        }
+        let inner = match self.0 {
+            Layout::NN => rule.equal(&a[a.len() - 1], &b[0]),
+            Layout::NT => rule.equal(&a[a.len() - 1], &b[1]),
+            Layout::TN => rule.equal(&product(&a[..a.len() - 1]), &product(&b[..b.len() - 1])),
+        };
+        if !inner {
+            let (rows, columns) = (&a[a.len() - 1], &b[0]);
+            return Err(Mismatch::new(format!(
+                "multiplies {} by {}: {columns} rows are needed to meet {rows} columns",
+                inputs[0], inputs[1]
+            ))
+            .help("the last size on the left must be the first size on the right"));
+        }
+        let (m, _, n) = self.sizes(a, b);
+        let shape = match self.0 {
+            Layout::TN => vec![m, n],
+            _ => a[..a.len() - 1].iter().cloned().chain([n]).collect(),
+        };
+        Ok(vec![Ty::float(shape)])
+    }
+
+    fn backward(&self, g: &mut Backward) {
+        let (a, b, d_y) = (g.inputs[0], g.inputs[1], g.d_y());
+        if g.wants(0) {
+            let d_a = match self.0 {
+                Layout::NN => g.op(0, Self(Layout::NT), &[d_y, b]),
+                Layout::NT => g.op(0, Self(Layout::NN), &[d_y, b]),
+                Layout::TN => g.op(0, Self(Layout::NT), &[b, d_y]),
+            };
+            g.set(0, d_a);
+        }
+        if g.wants(1) {
+            let d_b = match self.0 {
+                Layout::NN => g.op(1, Self(Layout::TN), &[a, d_y]),
+                Layout::NT => g.op(1, Self(Layout::TN), &[d_y, a]),
+                Layout::TN => g.op(1, Self(Layout::NN), &[a, d_y]),
+            };
+            g.set(1, d_b);
+        }
+    }
+
+    fn emit(&self, e: &Emit) -> TokenStream {
+        let (y, a, b, room) = (e.y(0), e.x(0), e.x(1), room("matmul"));
+        let (m, k, n) = self.sizes(e.inputs[0].dims(), e.inputs[1].dims());
+        let (m, inner, n) = (m.tokens(), k.tokens(), n.tokens());
+        let layout = quote::format_ident!("{:?}", self.0);
+        quote! {
+            k.matmul(#y, #a, #b, #room::MatmulSpec {
+                layout: #room::Layout::#layout, m: #m, k: #inner, n: #n,
+            });
+        }
+    }
+
+    fn flops(&self, inputs: &[Ty], _: &[Ty]) -> Dim {
+        let (m, k, n) = self.sizes(inputs[0].dims(), inputs[1].dims());
+        Dim::lit(2).times(&m).times(&k).times(&n)
+    }
+}

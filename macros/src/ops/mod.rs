@@ -1,0 +1,245 @@
+//! What the compiler knows of operations. The phases call [`Op`] and name no op.
+
+pub mod call;
+pub mod chain;
+pub mod conv2d;
+pub mod elementwise;
+pub mod loss;
+pub mod matmul;
+pub mod pool2d;
+pub mod reduce;
+pub mod shaping;
+pub mod softmax;
+
+use std::fmt::Debug;
+use std::rc::Rc;
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::quote;
+
+use crate::dim::{Compared, Dim, Shape};
+use crate::graph::{Graph, Phase, Ty, ValueId};
+
+/// An operation: its shape rule, derivative, cost and runtime call in one place.
+pub trait Op: Debug {
+    /// The text form, `conv2d.weight_grad`.
+    fn name(&self) -> String;
+
+    /// The shape rule: the types of the outputs.
+    ///
+    /// # Errors
+    /// What is expected, and what the inputs are instead.
+    fn infer(&self, rule: &mut Rule, inputs: &[Ty]) -> Result<Vec<Ty>, Mismatch>;
+
+    /// Appends the nodes that compute the gradients of the inputs.
+    fn backward(&self, b: &mut Backward);
+
+    /// The runtime call.
+    fn emit(&self, e: &Emit) -> TokenStream;
+
+    /// Floating-point operations of one run.
+    fn flops(&self, _inputs: &[Ty], outputs: &[Ty]) -> Dim {
+        outputs[0].shape.len()
+    }
+
+    /// Floats of memory that the call needs while it runs.
+    fn scratch(&self, _inference: bool) -> Option<Dim> {
+        None
+    }
+
+    /// Set when the op computes each element of its outputs from the same element of its inputs.
+    fn elementwise(&self) -> Option<&elementwise::Elementwise> {
+        None
+    }
+
+    /// Whether the output is the input's memory under another shape.
+    fn is_view(&self) -> bool {
+        false
+    }
+
+    /// Whether an output may take the memory of an input of the same shape that ends here.
+    fn in_place(&self) -> bool {
+        false
+    }
+
+    /// Whether saved outputs that nothing reads take no memory.
+    fn skips_unused(&self) -> bool {
+        false
+    }
+
+    /// The number of classes that the class indices among the inputs must stay below.
+    fn classes(&self, _inputs: &[Ty]) -> Option<TokenStream> {
+        None
+    }
+
+    /// The emitted function of a nested model, when the op calls one.
+    fn callee(&self) -> Option<&call::Callee> {
+        None
+    }
+
+    /// Items that the runtime call needs beside it.
+    fn items(&self, _name: &Ident) -> TokenStream {
+        TokenStream::new()
+    }
+}
+
+/// Why a shape rule refuses.
+#[derive(Debug, Clone)]
+pub struct Mismatch {
+    /// After the name of the step: `expects [batch, 100] but receives [batch, 128]`.
+    pub message: String,
+    pub help: Option<String>,
+}
+
+impl Mismatch {
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), help: None }
+    }
+
+    pub fn help(mut self, text: impl Into<String>) -> Self {
+        self.help = Some(text.into());
+        self
+    }
+}
+
+/// An equality of sizes that only rustc can decide.
+#[derive(Debug, Clone)]
+pub struct Deferred {
+    pub left: Dim,
+    pub right: Dim,
+    /// `` `fc2` expects ``, `` but receives ``: the numbers come between.
+    pub message: String,
+    pub span: Span,
+}
+
+/// The step that a shape rule speaks for, and the checks it leaves to rustc.
+#[derive(Debug)]
+pub struct Rule {
+    pub step: String,
+    pub span: Span,
+    pub deferred: Vec<Deferred>,
+}
+
+impl Rule {
+    pub fn new() -> Self {
+        Self { step: String::new(), span: Span::call_site(), deferred: Vec::new() }
+    }
+
+    /// Whether two sizes agree; an equality of constants is left to rustc and taken as agreed.
+    pub fn equal(&mut self, left: &Dim, right: &Dim) -> bool {
+        match left.compare(right) {
+            Compared::Same => true,
+            Compared::Different => false,
+            Compared::Unknown => {
+                let message = format!("`{}` needs {left} and {right} to be equal", self.step);
+                self.defer(left.clone(), right.clone(), message);
+                true
+            }
+        }
+    }
+
+    pub fn equal_shapes(&mut self, left: &Shape, right: &Shape) -> bool {
+        left.rank() == right.rank() && left.0.iter().zip(&right.0).all(|(l, r)| self.equal(l, r))
+    }
+
+    pub fn defer(&mut self, left: Dim, right: Dim, message: String) {
+        self.deferred.push(Deferred { left, right, message, span: self.span });
+    }
+}
+
+/// Where an op writes its derivative.
+pub struct Backward<'a> {
+    pub graph: &'a mut Graph,
+    pub rule: &'a mut Rule,
+    pub inputs: Vec<ValueId>,
+    pub outputs: Vec<ValueId>,
+    /// The gradients of the outputs; none where nothing depends on one.
+    pub d_outputs: Vec<Option<ValueId>>,
+    /// Whether an input's gradient is asked for, and in which phase.
+    pub wanted: Vec<Option<Phase>>,
+    pub d_inputs: Vec<Option<ValueId>>,
+    pub failed: Option<String>,
+}
+
+impl Backward<'_> {
+    /// The gradient of the only output that has one.
+    pub fn d_y(&self) -> ValueId {
+        self.d_outputs[0].expect("backward runs only for an output with a gradient")
+    }
+
+    pub fn ty(&self, value: ValueId) -> Ty {
+        self.graph.ty(value).clone()
+    }
+
+    /// Whether the gradient of input `i` is asked for.
+    pub fn wants(&self, i: usize) -> bool {
+        self.wanted[i].is_some()
+    }
+
+    /// Adds a node that computes (a part of) the gradient of input `i`.
+    pub fn op(&mut self, i: usize, op: impl Op + 'static, inputs: &[ValueId]) -> ValueId {
+        self.ops(i, op, inputs)[0]
+    }
+
+    pub fn ops(&mut self, i: usize, op: impl Op + 'static, inputs: &[ValueId]) -> Vec<ValueId> {
+        let phase = self.wanted[i].unwrap_or(Phase::Backward);
+        let name = op.name();
+        match self.graph.apply(self.rule, Rc::new(op), inputs, phase) {
+            Ok(outputs) => outputs,
+            Err(mismatch) => {
+                // Derivatives are written by us: their shapes must fit.
+                panic!("the derivative `{name}` {}", mismatch.message)
+            }
+        }
+    }
+
+    pub fn set(&mut self, i: usize, gradient: ValueId) {
+        self.d_inputs[i] = Some(gradient);
+    }
+
+    /// Says that there is no derivative.
+    pub fn none(&mut self, op: &str) {
+        self.failed = Some(op.to_string());
+    }
+}
+
+/// What an op sees while its runtime call is emitted.
+pub struct Emit {
+    pub inputs: Vec<Ty>,
+    pub outputs: Vec<Ty>,
+    /// The variables that hold the ranges.
+    pub input_vars: Vec<TokenStream>,
+    pub output_vars: Vec<TokenStream>,
+    /// Whether an output is read by anything.
+    pub used: Vec<bool>,
+    pub scratch: Option<TokenStream>,
+    /// A name for the op's items.
+    pub item: Ident,
+    /// Set while inference is emitted.
+    pub inference: bool,
+}
+
+impl Emit {
+    pub fn x(&self, i: usize) -> &TokenStream {
+        &self.input_vars[i]
+    }
+
+    pub fn y(&self, i: usize) -> &TokenStream {
+        &self.output_vars[i]
+    }
+
+    pub fn scratch(&self) -> &TokenStream {
+        self.scratch.as_ref().expect("the op declares scratch memory")
+    }
+}
+
+/// The path of a room of the runtime: `::gradiron::ops::matmul`.
+pub fn room(name: &str) -> TokenStream {
+    let name = quote::format_ident!("{name}");
+    quote!(::gradiron::ops::#name)
+}
+
+pub fn dims(dims: &[Dim]) -> TokenStream {
+    let dims = dims.iter().map(Dim::tokens);
+    quote!([#(#dims),*])
+}

@@ -1,0 +1,86 @@
+//! Reshape and permute.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::{Backward, Emit, Mismatch, Op, Rule, dims};
+use crate::dim::{Dim, Shape};
+use crate::graph::Ty;
+
+/// The same memory under another shape.
+#[derive(Clone, Debug)]
+pub struct Reshape(pub Shape);
+
+impl Op for Reshape {
+    fn name(&self) -> String {
+        format!("reshape{}", self.0)
+    }
+
+    fn infer(&self, rule: &mut Rule, inputs: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
+        let (from, to) = (inputs[0].shape.len(), self.0.len());
+        if rule.equal(&from, &to) {
+            return Ok(vec![Ty::float(self.0.0.clone())]);
+        }
+        Err(Mismatch::new(format!("cannot give {} the shape {}", inputs[0], self.0))
+            .help(format!("the first has {from} elements, the second {to}")))
+    }
+
+    fn backward(&self, b: &mut Backward) {
+        let shape = b.ty(b.inputs[0]).shape;
+        let d_x = b.op(0, Self(shape), &[b.d_y()]);
+        b.set(0, d_x);
+    }
+
+    fn emit(&self, _: &Emit) -> TokenStream {
+        TokenStream::new()
+    }
+
+    fn flops(&self, _: &[Ty], _: &[Ty]) -> Dim {
+        Dim::lit(0)
+    }
+
+    fn is_view(&self) -> bool {
+        true
+    }
+}
+
+/// Axis `i` of the output is axis `axes[i]` of the input.
+#[derive(Clone, Debug)]
+pub struct Permute(pub Vec<usize>);
+
+impl Op for Permute {
+    fn name(&self) -> String {
+        format!("permute{:?}", self.0)
+    }
+
+    fn infer(&self, _: &mut Rule, inputs: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
+        let mut sorted = self.0.clone();
+        sorted.sort_unstable();
+        if sorted != (0..inputs[0].shape.rank()).collect::<Vec<_>>() {
+            return Err(Mismatch::new(format!(
+                "needs each axis of {} once, but receives {:?}",
+                inputs[0], self.0
+            )));
+        }
+        let shape: Vec<Dim> = self.0.iter().map(|axis| inputs[0].dims()[*axis].clone()).collect();
+        Ok(vec![Ty::float(shape)])
+    }
+
+    fn backward(&self, b: &mut Backward) {
+        let mut inverse = vec![0; self.0.len()];
+        for (i, axis) in self.0.iter().enumerate() {
+            inverse[*axis] = i;
+        }
+        let d_x = b.op(0, Self(inverse), &[b.d_y()]);
+        b.set(0, d_x);
+    }
+
+    fn emit(&self, e: &Emit) -> TokenStream {
+        let (y, x, sizes, axes) = (e.y(0), e.x(0), dims(e.inputs[0].dims()), &self.0);
+        quote!(k.permute(#y, #x, #sizes, [#(#axes),*]);)
+    }
+
+    fn flops(&self, _: &[Ty], _: &[Ty]) -> Dim {
+        Dim::lit(0)
+    }
+}

@@ -1,0 +1,61 @@
+//! Softmax and its logarithm along one axis.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::{Backward, Emit, Mismatch, Op, Rule, room};
+use crate::dim::{Dim, product};
+use crate::graph::Ty;
+
+/// `softmax(x)ᵢ = exp(xᵢ) / Σⱼ exp(xⱼ)`; with `log`, its logarithm. With `grad`, the derivative
+/// from `d_y` and `y`.
+#[derive(Clone, Copy, Debug)]
+pub struct Softmax {
+    pub log: bool,
+    pub grad: bool,
+    pub axis: usize,
+}
+
+impl Op for Softmax {
+    fn name(&self) -> String {
+        let log = if self.log { "log_softmax" } else { "softmax" };
+        let grad = if self.grad { ".grad" } else { "" };
+        format!("{log}{grad}<axis {}>", self.axis)
+    }
+
+    fn infer(&self, _: &mut Rule, inputs: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
+        Ok(vec![inputs[0].clone()])
+    }
+
+    fn backward(&self, b: &mut Backward) {
+        if self.grad {
+            return b.none("the gradient of a softmax");
+        }
+        let (d_y, y) = (b.d_y(), b.outputs[0]);
+        let d_x = b.op(0, Self { grad: true, ..*self }, &[d_y, y]);
+        b.set(0, d_x);
+    }
+
+    fn emit(&self, e: &Emit) -> TokenStream {
+        let room = room("softmax");
+        let dims = e.inputs[0].dims();
+        let outer = product(&dims[..self.axis]).tokens();
+        let size = dims[self.axis].tokens();
+        let inner = product(&dims[self.axis + 1..]).tokens();
+        let spec = quote!(#room::SoftmaxSpec { outer: #outer, size: #size, inner: #inner });
+        let (out, a) = (e.y(0), e.x(0));
+        match (self.log, self.grad) {
+            (false, false) => quote!(k.softmax(#out, #a, #spec);),
+            (true, false) => quote!(k.log_softmax(#out, #a, #spec);),
+            (log, true) => {
+                let y = e.x(1);
+                let call = if log { quote!(log_softmax_grad) } else { quote!(softmax_grad) };
+                quote!(k.#call(#out, #a, #y, #spec);)
+            }
+        }
+    }
+
+    fn flops(&self, inputs: &[Ty], _: &[Ty]) -> Dim {
+        inputs[0].shape.len().times(&Dim::lit(4))
+    }
+}

@@ -1,0 +1,185 @@
+//! Phase 7: which memory each value lives in, and from when to when. Offsets follow from the
+//! sizes, by the runtime's `arena::plan`, once these are known to rustc.
+
+use std::fmt::Write;
+
+use crate::dim::Dim;
+use crate::fuse::view_root;
+use crate::graph::{Dest, Graph, Kind, Phase, Source, ValueId};
+
+/// The memory of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Home {
+    Arg(usize),
+    Param(usize),
+    DResult(usize),
+    /// Handed in by the caller.
+    Out(Dest),
+    /// In the arena.
+    Buffer(usize),
+    /// Nothing reads it, and its op does without.
+    Nowhere,
+}
+
+/// The part of the arena that a buffer is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Lives from the forward into the backward pass.
+    Saved,
+    Forward,
+    Backward,
+}
+
+#[derive(Clone, Debug)]
+pub struct Buffer {
+    pub size: Dim,
+    /// The first and the last node that need it.
+    pub first: usize,
+    pub last: usize,
+    pub part: Part,
+    /// Needed only for the gradients of the float arguments.
+    pub inputs_only: bool,
+    pub label: String,
+}
+
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// By value.
+    pub homes: Vec<Home>,
+    pub buffers: Vec<Buffer>,
+    /// By node: the buffer of its scratch memory.
+    pub scratch: Vec<Option<usize>>,
+}
+
+/// Plans the memory of `graph`.
+pub fn plan(graph: &Graph, inference: bool) -> Plan {
+    let roots: Vec<ValueId> = (0..graph.values.len()).map(|v| view_root(graph, v)).collect();
+    let mut last_use = vec![0; graph.values.len()];
+    let mut is_used = vec![false; graph.values.len()];
+    for (n, node) in graph.nodes.iter().enumerate() {
+        for input in &node.inputs {
+            last_use[roots[*input]] = n;
+            is_used[roots[*input]] = true;
+        }
+    }
+    let mut planner = Planner {
+        graph,
+        last_use,
+        is_used,
+        homes: vec![Home::Nowhere; graph.values.len()],
+        buffers: Vec::new(),
+    };
+    planner.outside(&roots);
+    let mut scratch = Vec::new();
+    for (n, node) in graph.nodes.iter().enumerate() {
+        if !node.op.is_view() {
+            planner.outputs(n, &roots);
+        }
+        let size = node.op.scratch(inference);
+        scratch.push(size.map(|size| planner.buffer(size, n, n, "scratch")));
+    }
+    let Planner { mut homes, mut buffers, .. } = planner;
+    for v in 0..homes.len() {
+        homes[v] = homes[roots[v]];
+    }
+    let first_backward = graph.nodes.iter().position(|n| n.phase != Phase::Forward);
+    let boundary = first_backward.unwrap_or(graph.nodes.len());
+    for buffer in &mut buffers {
+        buffer.part = match (buffer.first < boundary, buffer.last < boundary) {
+            (true, false) => Part::Saved,
+            (true, true) => Part::Forward,
+            (false, _) => Part::Backward,
+        };
+        let inputs_only = |n: usize| graph.nodes[n].phase == Phase::BackwardInputs;
+        buffer.inputs_only = inputs_only(buffer.first) && inputs_only(buffer.last);
+    }
+    Plan { homes, buffers, scratch }
+}
+
+struct Planner<'a> {
+    graph: &'a Graph,
+    last_use: Vec<usize>,
+    is_used: Vec<bool>,
+    homes: Vec<Home>,
+    buffers: Vec<Buffer>,
+}
+
+impl Planner<'_> {
+    /// Values that the caller keeps.
+    fn outside(&mut self, roots: &[ValueId]) {
+        for (v, value) in self.graph.values.iter().enumerate() {
+            match value.source {
+                Source::Arg(a) => self.homes[v] = Home::Arg(a),
+                Source::Param(p) => self.homes[v] = Home::Param(p),
+                Source::DResult(r) => self.homes[v] = Home::DResult(r),
+                Source::Node(..) => {}
+            }
+        }
+        for (dest, value) in &self.graph.outputs {
+            self.homes[roots[*value]] = Home::Out(*dest);
+        }
+    }
+
+    fn buffer(&mut self, size: Dim, first: usize, last: usize, label: &str) -> usize {
+        let label = label.to_string();
+        let (part, inputs_only) = (Part::Forward, false);
+        self.buffers.push(Buffer { size, first, last, part, inputs_only, label });
+        self.buffers.len() - 1
+    }
+
+    fn outputs(&mut self, n: usize, roots: &[ValueId]) {
+        let node = &self.graph.nodes[n];
+        for output in &node.outputs {
+            if self.homes[*output] != Home::Nowhere {
+                continue;
+            }
+            let ty = self.graph.ty(*output);
+            let unread = !self.is_used[*output];
+            if unread && ty.kind == Kind::Saved && node.op.skips_unused() {
+                continue;
+            }
+            let last = self.last_use[*output].max(n);
+            let taken = if node.op.in_place() { self.ending(n, *output, roots) } else { None };
+            let buffer = match taken {
+                Some(buffer) => {
+                    self.buffers[buffer].last = last;
+                    buffer
+                }
+                None => self.buffer(ty.shape.len(), n, last, &self.graph.values[*output].label),
+            };
+            self.homes[*output] = Home::Buffer(buffer);
+        }
+    }
+
+    /// A buffer of the output's size among the inputs that nothing needs after node `n`.
+    fn ending(&self, n: usize, output: ValueId, roots: &[ValueId]) -> Option<usize> {
+        let node = &self.graph.nodes[n];
+        let size = self.graph.ty(output).shape.len();
+        node.inputs.iter().find_map(|input| {
+            let Home::Buffer(b) = self.homes[roots[*input]] else { return None };
+            let buffer = &self.buffers[b];
+            let given = node.outputs.iter().any(|o| self.homes[*o] == Home::Buffer(b));
+            // A node that runs only at times leaves the memory of the others alone.
+            let made = self.graph.nodes[buffer.first].phase;
+            let same_runs = (made == Phase::BackwardInputs) == (node.phase == Phase::BackwardInputs);
+            let fits = buffer.last == n && buffer.size == size && !given && same_runs;
+            fits.then_some(b)
+        })
+    }
+}
+
+impl Plan {
+    /// The text form.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        for (b, buffer) in self.buffers.iter().enumerate() {
+            let only = if buffer.inputs_only { ", inputs only" } else { "" };
+            let _ = writeln!(
+                text,
+                "buffer {b} `{}`: {} floats, nodes {}..={}, {:?}{only}",
+                buffer.label, buffer.size, buffer.first, buffer.last, buffer.part
+            );
+        }
+        text
+    }
+}

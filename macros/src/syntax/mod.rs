@@ -1,0 +1,103 @@
+//! Phase 1: text to syntax. A model is a `struct` of layers and its functions; expressions are
+//! Rust's own. A part that does not parse is reported and left out; the rest goes on.
+
+mod parse;
+
+pub use parse::{parse_layer_type, parse_model};
+
+use proc_macro2::{Ident, Span};
+use syn::{Attribute, Expr, Generics, Path, Type, Visibility};
+
+/// All that one `model! { … }` holds.
+#[derive(Debug)]
+pub struct ModelItem {
+    /// Left out in a model of plain functions.
+    pub header: Option<Header>,
+    pub fields: Vec<Field>,
+    pub functions: Vec<Function>,
+}
+
+/// `/// docs  pub struct Block<const D: usize>`
+#[derive(Debug)]
+pub struct Header {
+    pub attrs: Vec<Attribute>,
+    pub vis: Visibility,
+    pub name: Ident,
+    pub generics: Generics,
+}
+
+/// `fc1: Linear(784 -> 128)`
+#[derive(Debug)]
+pub struct Field {
+    pub name: Ident,
+    pub decl: FieldDecl,
+}
+
+#[derive(Debug)]
+pub enum FieldDecl {
+    /// `Linear(784 -> 128, bias = false)`
+    Layer(LayerDecl),
+    /// A model: `Block<128>`.
+    Model(Type),
+    /// A number of equal models in a row: `[Block<128>; 4]`.
+    Array(Type, Expr),
+}
+
+#[derive(Debug)]
+pub struct LayerDecl {
+    pub path: Path,
+    pub args: Vec<Arg>,
+    /// The parentheses.
+    pub span: Span,
+}
+
+/// An argument of a layer or of a call.
+#[derive(Debug, Clone)]
+pub enum Arg {
+    /// `784`
+    Value(Expr),
+    /// `784 -> 128`
+    Sizes(Expr, Expr),
+    /// `padding = 2`
+    Named(Ident, Expr),
+}
+
+/// `fn forward(&self, x: [batch, 784]) -> [batch, 10] { … }`
+#[derive(Debug)]
+pub struct Function {
+    pub attrs: Vec<Attribute>,
+    pub vis: Option<Visibility>,
+    pub name: Ident,
+    /// Whether there is a `&self`.
+    pub has_self: bool,
+    pub args: Vec<FnArg>,
+    pub returns: Vec<TypeExpr>,
+    /// Whether the results are written as a tuple.
+    pub returns_tuple: bool,
+    pub body: Vec<Stmt>,
+    /// Something in the body did not parse.
+    pub broken: bool,
+    pub body_span: Span,
+}
+
+#[derive(Debug)]
+pub struct FnArg {
+    pub name: Ident,
+    pub ty: TypeExpr,
+}
+
+/// `[batch, 784]` or `Classes[batch]`
+#[derive(Debug, Clone)]
+pub struct TypeExpr {
+    pub classes: bool,
+    pub dims: Vec<Expr>,
+    pub span: Span,
+}
+
+#[derive(Debug)]
+pub enum Stmt {
+    /// `let x = …;`, `let (a, b) = …;`, `let x: [batch, 32] = …;`
+    Let { names: Vec<Ident>, annotation: Option<TypeExpr>, value: Expr },
+    /// The value of the function.
+    Tail(Expr),
+}
