@@ -1,6 +1,9 @@
 //! Modules (what a network is) and models (a network with its parameters).
 
+use std::path::Path;
+
 use crate::init::{Init, Seed};
+use crate::io::{self, LoadError, SaveError};
 use crate::storage::Storage;
 
 /// One parameter: its place in the flat slice, and what files and initialisers need to know.
@@ -53,6 +56,38 @@ pub trait Model {
         let mut specs = Vec::new();
         Self::Module::describe("", 0, &mut specs);
         specs
+    }
+
+    /// Saves the parameters as safetensors, under the names of PyTorch's `state_dict`.
+    ///
+    /// A file that is there already is replaced at once when the new one is whole and on the
+    /// disk; until then, and after an error, it is as it was.
+    ///
+    /// # Errors
+    ///
+    /// When the folder is missing, the disk full, or the path leads to something that is no
+    /// file or read-only.
+    fn save(&self, path: impl AsRef<Path>) -> Result<(), SaveError>
+    where
+        Self: Sized,
+    {
+        io::save(self, path.as_ref())
+    }
+
+    /// Loads the parameters from a safetensors file, one of PyTorch's `state_dict` for instance.
+    ///
+    /// The file must have exactly the model's parameters, as `f32`s. Everything is checked and
+    /// read before the first parameter changes: after an error the model is as it was.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read, is damaged or no safetensors file, or when tensors are
+    /// missing, unexpected, or of another shape or dtype; all of them are listed.
+    fn load(&mut self, path: impl AsRef<Path>) -> Result<(), LoadError>
+    where
+        Self: Sized,
+    {
+        io::load(self, path.as_ref())
     }
 }
 

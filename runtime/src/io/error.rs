@@ -1,0 +1,243 @@
+//! What can go wrong with a file of parameters.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+/// How many mismatches a message spells out.
+pub(super) const SHOWN: usize = 5;
+
+/// Why parameters were not saved.
+#[derive(Debug, thiserror::Error)]
+pub enum SaveError {
+    /// The path leads to something that a file must not replace.
+    #[error("cannot save to `{path}`: {reason}; name another file")]
+    Refused {
+        /// The path to save to.
+        path: PathBuf,
+        /// What is there.
+        reason: &'static str,
+    },
+    /// The new file could not be made beside the old one: its folder is missing, for instance.
+    #[error(
+        "cannot save to `{path}`: no file can be made in the folder `{folder}` ({error}); \
+         check that the folder exists and may be written to"
+    )]
+    Folder {
+        /// The path to save to.
+        path: PathBuf,
+        /// The folder of the path.
+        folder: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// Writing failed: the disk is full, for instance. An old file is as it was.
+    #[error(
+        "cannot save to `{path}`: writing failed ({error}); what was there before is unchanged"
+    )]
+    Write {
+        /// The path to save to.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// The new file is in place, and the system did not confirm that it would outlast a loss of
+    /// power.
+    #[error(
+        "saved `{path}`, but the folder `{folder}` could not be synced ({error}); the file may \
+         not outlast a loss of power"
+    )]
+    Sync {
+        /// The path to save to.
+        path: PathBuf,
+        /// The folder of the path.
+        folder: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// The model describes its parameters wrongly.
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
+}
+
+/// Why parameters were not loaded. The model is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file is missing or cannot be read.
+    #[error("cannot read `{path}`: {error}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// The file is one of PyTorch's own, which run code when they are read.
+    #[error(
+        "expected safetensors, found PyTorch's own format in `{path}`; convert it in Python: \
+         `safetensors.torch.save_file(torch.load(\"{path}\", weights_only=True), \
+         \"model.safetensors\")`"
+    )]
+    PyTorch {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is something else, or damaged.
+    #[error(
+        "expected safetensors, found something else or a damaged file in `{path}`: {error}; \
+         write or download the file again"
+    )]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: FormatError,
+    },
+    /// The file holds the parameters of another model.
+    #[error("the parameters in `{path}` are not those of the model: {}", List(mismatches))]
+    Mismatch {
+        /// The file.
+        path: PathBuf,
+        /// All that does not fit: first the model's parameters in their order, then what the
+        /// file has beyond them.
+        mismatches: Vec<Mismatch>,
+    },
+    /// The model describes its parameters wrongly.
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
+}
+
+/// What is wrong with a file that should hold safetensors.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum FormatError {
+    /// There is no room for the length of the header.
+    #[error("expected at least 8 bytes, found {found}")]
+    TooShort {
+        /// The bytes of the file.
+        found: u64,
+    },
+    /// The header is longer than the file, or than the format allows.
+    #[error("expected a header of at most {most} bytes, found a header length of {found}")]
+    HeaderLength {
+        /// The bytes after the header's length, at most 100 000 000.
+        most: u64,
+        /// The header's length, as the file tells it.
+        found: u64,
+    },
+    /// The header is no JSON, or tells nonsense, tensors that overlap for instance.
+    #[error("its header is wrong ({reason})")]
+    Header {
+        /// What the parser said.
+        reason: String,
+    },
+    /// The file was cut off, or something was appended.
+    #[error("expected {expected} bytes by its header, found {found}")]
+    FileLength {
+        /// The bytes that the header tells of, itself included.
+        expected: u128,
+        /// The bytes of the file.
+        found: u64,
+    },
+}
+
+/// One tensor that does not fit the model.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Mismatch {
+    /// The file lacks a parameter.
+    Missing {
+        /// The parameter.
+        tensor: String,
+        /// Its shape.
+        expected: Vec<usize>,
+        /// A tensor of the file that the model does not have, with a similar name. Looked for
+        /// only where a message shows it.
+        similar: Option<String>,
+    },
+    /// The file has a tensor that the model does not have.
+    Unexpected {
+        /// The tensor.
+        tensor: String,
+        /// Its shape.
+        found: Vec<usize>,
+    },
+    /// A tensor has another shape.
+    Shape {
+        /// The tensor.
+        tensor: String,
+        /// The shape of the parameter.
+        expected: Vec<usize>,
+        /// The shape in the file.
+        found: Vec<usize>,
+    },
+    /// A tensor holds other numbers than `f32`.
+    Dtype {
+        /// The tensor.
+        tensor: String,
+        /// The type in the file, as safetensors calls it, `BF16`.
+        found: String,
+    },
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Mismatch::Missing { tensor, expected, similar } => {
+                write!(f, "`{tensor}`: expected shape {expected:?}, found no such tensor")?;
+                match similar {
+                    Some(similar) => write!(f, "; rename `{similar}` if you meant that"),
+                    None => Ok(()),
+                }
+            }
+            Mismatch::Unexpected { tensor, found } => {
+                let todo = "remove it from the file";
+                write!(f, "`{tensor}`: expected no such tensor, found shape {found:?}; {todo}")
+            }
+            Mismatch::Shape { tensor, expected, found } => {
+                write!(f, "`{tensor}`: expected shape {expected:?}, found {found:?}")
+            }
+            Mismatch::Dtype { tensor, found } => {
+                let todo = "convert it in Python with `tensor.float()`";
+                write!(f, "`{tensor}`: expected dtype F32, found {found}; {todo}")
+            }
+        }
+    }
+}
+
+struct List<'a>(&'a [Mismatch]);
+
+impl fmt::Display for List<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for mismatch in self.0.iter().take(SHOWN) {
+            write!(f, "\n  {mismatch}")?;
+        }
+        match self.0.len().saturating_sub(SHOWN) {
+            0 => Ok(()),
+            rest => write!(f, "\n  and {rest} more"),
+        }
+    }
+}
+
+/// A model whose description of its parameters is wrong, which only one written by hand can be.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum LayoutError {
+    /// A parameter lies outside of the flat slice.
+    #[error(
+        "the model describes `{tensor}` with shape {shape:?} from float {start} on, and has \
+         {params} floats; correct its `Module::describe`"
+    )]
+    Outside {
+        /// The parameter.
+        tensor: String,
+        /// Its shape.
+        shape: Vec<usize>,
+        /// Its first float.
+        start: usize,
+        /// The length of the flat slice.
+        params: usize,
+    },
+    /// Two parameters have one name.
+    #[error("the model describes two parameters `{tensor}`; correct its `Module::describe`")]
+    Twice {
+        /// The name.
+        tensor: String,
+    },
+}

@@ -1,0 +1,13 @@
+//! Parameters in files: [`Model::save`](crate::module::Model::save) and
+//! [`Model::load`](crate::module::Model::load).
+//!
+//! The format is [safetensors](https://github.com/huggingface/safetensors), with the names and
+//! layouts of PyTorch's `state_dict`: a file goes between both libraries as it is. What is
+//! written has the bytes that `safetensors.torch.save_file(net.state_dict(), path)` writes.
+
+mod error;
+mod replace;
+mod safetensors;
+
+pub use error::{FormatError, LayoutError, LoadError, Mismatch, SaveError};
+pub(crate) use safetensors::{load, save};

@@ -1,0 +1,184 @@
+//! Files that are replaced whole or not at all.
+//!
+//! The new file is written beside the old one, synced and renamed over it, which a file system
+//! does at once. So there is always one whole file under the name, whatever stops the program;
+//! the worst that can stay behind is a file `.gradiron-….tmp`.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::SaveError;
+
+/// Replaces the file at `path`, or the file that a link there leads to, by what `write` writes.
+/// Keeps the permissions of an old file.
+pub(super) fn replace(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>,
+) -> Result<(), SaveError> {
+    let refused = |reason| SaveError::Refused { path: path.to_owned(), reason };
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let old = fs::metadata(&target).ok();
+    match &old {
+        Some(old) if !old.is_file() => return Err(refused("it is not a regular file")),
+        Some(old) if old.permissions().readonly() => return Err(refused("it is read-only")),
+        _ => {}
+    }
+    let folder = match target.parent() {
+        _ if target.file_name().is_none() => return Err(refused("it names no file")),
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+
+    let (aside, file) = Aside::create_in(folder).map_err(|error| SaveError::Folder {
+        path: path.to_owned(),
+        folder: folder.to_owned(),
+        error,
+    })?;
+    let written = || {
+        let mut writer = BufWriter::new(&file);
+        write(&mut writer)?;
+        writer.flush()?;
+        drop(writer);
+        if let Some(old) = old {
+            // Not every file system has permissions to keep.
+            let _ = file.set_permissions(old.permissions());
+        }
+        file.sync_all()?;
+        // Some systems do not rename what is open.
+        drop(file);
+        aside.rename(&target)
+    };
+    written().map_err(|error| SaveError::Write { path: path.to_owned(), error })?;
+    sync(folder).map_err(|error| SaveError::Sync {
+        path: path.to_owned(),
+        folder: folder.to_owned(),
+        error,
+    })
+}
+
+/// A file that is removed unless it is renamed.
+struct Aside {
+    path: PathBuf,
+    renamed: bool,
+}
+
+impl Aside {
+    fn create_in(folder: &Path) -> io::Result<(Self, File)> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        loop {
+            let count = COUNT.fetch_add(1, Ordering::Relaxed);
+            let path = folder.join(format!(".gradiron-{}-{count}.tmp", std::process::id()));
+            match File::create_new(&path) {
+                Ok(file) => return Ok((Self { path, renamed: false }, file)),
+                // Left behind by an earlier process of the same number.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn rename(mut self, target: &Path) -> io::Result<()> {
+        fs::rename(&self.path, target)?;
+        self.renamed = true;
+        Ok(())
+    }
+}
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        if !self.renamed {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Makes a rename in the folder outlast a loss of power, where folders can be synced.
+fn sync(folder: &Path) -> io::Result<()> {
+    if !cfg!(unix) {
+        return Ok(());
+    }
+    match File::open(folder)?.sync_all() {
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+        result => result,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A folder of its own for one test, removed at its end.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let folder = std::env::temp_dir()
+                .join(format!("gradiron-replace-{name}-{}", std::process::id()));
+            fs::create_dir(&folder).unwrap();
+            Self(folder)
+        }
+
+        fn names(&self) -> Vec<String> {
+            let entries = fs::read_dir(&self.0).unwrap();
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn a_write_that_fails_halfway_leaves_the_old_file() {
+        let folder = Folder::new("halfway");
+        let path = folder.0.join("net");
+        fs::write(&path, "old").unwrap();
+        let result = replace(&path, |file| {
+            file.write_all(&[0; 100_000])?;
+            Err(io::ErrorKind::StorageFull.into())
+        });
+        assert!(matches!(result, Err(SaveError::Write { .. })));
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(folder.names(), ["net"]);
+    }
+
+    #[test]
+    fn a_panic_while_writing_leaves_the_old_file() {
+        let folder = Folder::new("panic");
+        let path = folder.0.join("net");
+        fs::write(&path, "old").unwrap();
+        let write = || replace(&path, |_| std::panic::resume_unwind(Box::new(())));
+        assert!(std::panic::catch_unwind(write).is_err());
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(folder.names(), ["net"]);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_renamed_is_removed() {
+        let folder = Folder::new("rename");
+        let path = folder.0.join("net");
+        // A folder takes the name while the file is being written.
+        let result = replace(&path, |_| fs::create_dir_all(path.join("full")));
+        assert!(matches!(result, Err(SaveError::Write { .. })));
+        assert_eq!(folder.names(), ["net"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_followed_and_permissions_kept() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let folder = Folder::new("links");
+        let (path, link) = (folder.0.join("net"), folder.0.join("latest"));
+        fs::write(&path, "old").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        symlink("net", &link).unwrap();
+        replace(&link, |file| file.write_all(b"new")).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    }
+}

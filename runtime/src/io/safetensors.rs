@@ -1,0 +1,208 @@
+//! The safetensors format.
+//!
+//! A file is the length of the header (8 bytes, little-endian), the header (JSON: dtype, shape
+//! and place of every tensor) and the tensors, one behind the other. Loading checks the header
+//! against the length of the file and against the model, reads all tensors, and only then
+//! changes the model.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use safetensors::Dtype;
+use safetensors::tensor::{Metadata, TensorInfo};
+
+use super::error::{FormatError, LayoutError, LoadError, Mismatch, SHOWN, SaveError};
+use super::replace::replace;
+use crate::module::{Model, ParamSpec};
+
+/// The format's limit for headers, in bytes.
+const MAX_HEADER: u64 = 100_000_000;
+/// What PyTorch's zip files and its older pickles start with.
+const ZIP: &[u8] = b"PK\x03\x04";
+const PICKLE: &[u8] = b"\x80\x02";
+
+pub(crate) fn save<M: Model>(net: &M, path: &Path) -> Result<(), SaveError> {
+    let params = net.params();
+    let mut specs = checked_specs::<M>(params.len())?;
+    // The order of the file that Python writes.
+    specs.sort_by(|a, b| a.name.cmp(&b.name));
+    let failed = |reason: String| SaveError::Write {
+        path: path.to_owned(),
+        error: io::Error::other(reason),
+    };
+    let metadata = metadata(&specs).map_err(|error| failed(error.to_string()))?;
+    let mut header = serde_json::to_string(&metadata).map_err(|error| failed(error.to_string()))?;
+    while !header.len().is_multiple_of(8) {
+        header.push(' ');
+    }
+    if header.len() as u64 > MAX_HEADER {
+        return Err(failed(format!("expected at most {MAX_HEADER} bytes of names and shapes")));
+    }
+
+    replace(path, |file| {
+        file.write_all(&(header.len() as u64).to_le_bytes())?;
+        file.write_all(header.as_bytes())?;
+        for spec in &specs {
+            for floats in params[spec.start..][..spec.len()].chunks(1024) {
+                let mut bytes = [[0; 4]; 1024];
+                let bytes = &mut bytes[..floats.len()];
+                for (bytes, float) in bytes.iter_mut().zip(floats) {
+                    *bytes = float.to_le_bytes();
+                }
+                file.write_all(bytes.as_flattened())?;
+            }
+        }
+        Ok(())
+    })
+}
+
+fn metadata(specs: &[ParamSpec]) -> Result<Metadata, safetensors::SafeTensorError> {
+    let mut end = 0;
+    let tensors = specs.iter().map(|spec| {
+        let start = end;
+        end += 4 * spec.len();
+        let info =
+            TensorInfo { dtype: Dtype::F32, shape: spec.shape.clone(), data_offsets: (start, end) };
+        (spec.name.clone(), info)
+    });
+    Metadata::new(None, tensors.collect())
+}
+
+pub(crate) fn load<M: Model>(net: &mut M, path: &Path) -> Result<(), LoadError> {
+    let specs = checked_specs::<M>(net.params().len())?;
+    let read_error = |error| LoadError::Read { path: path.to_owned(), error };
+    // Opening what is no regular file could wait for ever.
+    if !fs::metadata(path).map_err(read_error)?.is_file() {
+        let error = io::Error::other("expected a regular file, found something else");
+        return Err(read_error(error));
+    }
+    let mut file = File::open(path).map_err(read_error)?;
+    let metadata = read_metadata(&mut file, path)?;
+
+    let mismatches = mismatches(&specs, &metadata);
+    if !mismatches.is_empty() {
+        return Err(LoadError::Mismatch { path: path.to_owned(), mismatches });
+    }
+    let data = read_bytes(&mut file, metadata.data_len()).map_err(read_error)?;
+
+    let params = net.params_mut();
+    for spec in &specs {
+        // All names are there, or a mismatch would have been found.
+        let Some(info) = metadata.info(&spec.name) else { continue };
+        let (floats, _) = data[info.data_offsets.0..info.data_offsets.1].as_chunks();
+        for (param, &bytes) in params[spec.start..][..spec.len()].iter_mut().zip(floats) {
+            *param = f32::from_le_bytes(bytes);
+        }
+    }
+    Ok(())
+}
+
+/// The parameters of a model that lie within its flat slice and have different names.
+fn checked_specs<M: Model>(params: usize) -> Result<Vec<ParamSpec>, LayoutError> {
+    let specs = M::param_specs();
+    let mut names = HashSet::new();
+    for spec in &specs {
+        let ParamSpec { name, shape, start, .. } = spec;
+        let len = shape.iter().try_fold(1usize, |len, &size| len.checked_mul(size));
+        let end = len.and_then(|len| len.checked_add(*start));
+        if end.is_none_or(|end| end > params) {
+            let (tensor, shape, start) = (name.clone(), shape.clone(), *start);
+            return Err(LayoutError::Outside { tensor, shape, start, params });
+        }
+        if !names.insert(name) {
+            return Err(LayoutError::Twice { tensor: name.clone() });
+        }
+    }
+    Ok(specs)
+}
+
+/// Reads the header and leaves the file at its first tensor.
+fn read_metadata(file: &mut File, path: &Path) -> Result<Metadata, LoadError> {
+    let read_error = |error| LoadError::Read { path: path.to_owned(), error };
+    let format_error = |error| LoadError::Format { path: path.to_owned(), error };
+    let file_len = file.metadata().map_err(read_error)?.len();
+
+    let start = read_bytes(file, file_len.min(8) as usize).map_err(read_error)?;
+    let Ok(length) = <[u8; 8]>::try_from(start.as_slice()) else {
+        return Err(format_error(FormatError::TooShort { found: file_len }));
+    };
+    let found = u64::from_le_bytes(length);
+    let most = file_len.saturating_sub(8).min(MAX_HEADER);
+    if found > most {
+        // A header of 640 bytes starts as a pickle does, though not beyond the two bytes.
+        let pickle = start.starts_with(PICKLE) && found >> 16 != 0;
+        if pickle || start.starts_with(ZIP) {
+            return Err(LoadError::PyTorch { path: path.to_owned() });
+        }
+        return Err(format_error(FormatError::HeaderLength { most, found }));
+    }
+
+    let header = read_bytes(file, found as usize).map_err(read_error)?;
+    let metadata: Metadata = serde_json::from_slice(&header)
+        .map_err(|error| format_error(FormatError::Header { reason: error.to_string() }))?;
+    let expected = 8 + u128::from(found) + metadata.data_len() as u128;
+    if expected != u128::from(file_len) {
+        return Err(format_error(FormatError::FileLength { expected, found: file_len }));
+    }
+    Ok(metadata)
+}
+
+/// The next `len` bytes. An error, and no abort, when memory does not suffice.
+fn read_bytes(file: &mut File, len: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(len)?;
+    bytes.resize(len, 0);
+    file.read_exact(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Everything in which a file differs from the model.
+fn mismatches(specs: &[ParamSpec], metadata: &Metadata) -> Vec<Mismatch> {
+    let known: HashSet<&str> = specs.iter().map(|spec| spec.name.as_str()).collect();
+    let mut unexpected = metadata.offset_keys();
+    unexpected.retain(|name| !known.contains(name.as_str()));
+
+    let mut mismatches = Vec::new();
+    for spec in specs {
+        let tensor = spec.name.clone();
+        let expected = spec.shape.clone();
+        match metadata.info(&spec.name) {
+            None => {
+                let shown = mismatches.len() < SHOWN;
+                let similar = if shown { similar(&tensor, &unexpected) } else { None };
+                mismatches.push(Mismatch::Missing { tensor, expected, similar });
+            }
+            Some(info) if info.shape != spec.shape => {
+                let found = info.shape.clone();
+                mismatches.push(Mismatch::Shape { tensor, expected, found });
+            }
+            Some(info) if info.dtype != Dtype::F32 => {
+                mismatches.push(Mismatch::Dtype { tensor, found: info.dtype.to_string() });
+            }
+            Some(_) => {}
+        }
+    }
+    mismatches.extend(unexpected.into_iter().map(|tensor| {
+        let found = metadata.info(&tensor).map_or_else(Vec::new, |info| info.shape.clone());
+        Mismatch::Unexpected { tensor, found }
+    }));
+    mismatches
+}
+
+/// The candidate that is `name` behind or before a prefix (`module.`), or the nearest one of
+/// which at most a third differs.
+fn similar(name: &str, candidates: &[String]) -> Option<String> {
+    let ends_with = |long: &str, short: &str| {
+        long.strip_suffix(short).is_some_and(|prefix| prefix.ends_with('.'))
+    };
+    let prefixed = candidates.iter().find(|other| ends_with(other, name) || ends_with(name, other));
+    let nearest = || {
+        let distances =
+            candidates.iter().map(|other| (strsim::damerau_levenshtein(name, other), other));
+        let (distance, other) = distances.min_by_key(|&(distance, _)| distance)?;
+        (3 * distance <= name.chars().count()).then_some(other)
+    };
+    prefixed.or_else(nearest).cloned()
+}

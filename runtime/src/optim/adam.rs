@@ -1,0 +1,225 @@
+//! Adam and AdamW.
+//!
+//! ```text
+//! g ← ±g + weight_decay · p                 Adam
+//! p ← (1 - lr · weight_decay) · p           AdamW
+//! m ← m + (1 - beta1) · (g - m)
+//! v ← beta2 · v + (1 - beta2) · g²
+//! u ← max(u, v)                             with amsgrad, otherwise u = v
+//! p ← p - lr / (1 - beta1ᵗ) · m / (√u / √(1 - beta2ᵗ) + eps)
+//! ```
+//!
+//! at step `t` = 1, 2, … Kingma and Ba, "Adam: a method for stochastic optimization" (ICLR 2015);
+//! AdamW: Loshchilov and Hutter, "Decoupled weight decay regularization" (ICLR 2019); amsgrad:
+//! Reddi, Kale and Kumar, "On the convergence of Adam and beyond" (ICLR 2018).
+
+use std::marker::PhantomData;
+
+use super::{Check, Grads, HyperParamError, Lerp, Optimizer, Regularizer, clone_and_debug};
+use crate::module::Model;
+use crate::storage::Storage;
+
+/// What Adam and AdamW have in common.
+#[derive(Clone, Debug)]
+struct Moments {
+    lr: f32,
+    betas: (f64, f64),
+    eps: f32,
+    regularizer: Regularizer,
+    /// AdamW's.
+    decoupled_weight_decay: f64,
+    steps: u64,
+    exp_avg: Storage,
+    exp_avg_sq: Storage,
+    /// There with amsgrad.
+    max_exp_avg_sq: Option<Storage>,
+}
+
+impl Moments {
+    fn new(check: Check, len: usize, lr: f32) -> Result<Self, HyperParamError> {
+        Ok(Self {
+            lr: check.learning_rate(lr)?,
+            betas: (0.9, 0.999),
+            eps: 1e-8,
+            regularizer: Regularizer::NONE,
+            decoupled_weight_decay: 0.0,
+            steps: 0,
+            exp_avg: Storage::zeros(len),
+            exp_avg_sq: Storage::zeros(len),
+            max_exp_avg_sq: None,
+        })
+    }
+
+    fn amsgrad(&mut self, amsgrad: bool) {
+        let len = self.exp_avg_sq.as_slice().len();
+        self.max_exp_avg_sq = amsgrad.then(|| Storage::zeros(len));
+    }
+
+    fn step(&mut self, params: &mut [f32], grads: &[f32]) {
+        self.steps = self.steps.saturating_add(1);
+        let (t, lr, (beta1, beta2)) = (self.steps as f64, f64::from(self.lr), self.betas);
+        let Self { regularizer, eps, .. } = *self;
+        let keep = (1.0 - lr * self.decoupled_weight_decay) as f32;
+        let down = -(lr / (1.0 - beta1.powf(t))) as f32;
+        let bias_root = (1.0 - beta2.powf(t)).sqrt() as f32;
+        let lerp = Lerp::new(1.0 - beta1);
+        let (beta2, fresh) = (beta2 as f32, (1.0 - beta2) as f32);
+
+        let elements = params
+            .iter_mut()
+            .zip(grads)
+            .zip(self.exp_avg.as_mut_slice())
+            .zip(self.exp_avg_sq.as_mut_slice())
+            .map(|(((p, &g), m), v)| {
+                let g = regularizer.apply(*p, g);
+                *p *= keep;
+                *m = lerp.between(*m, g);
+                *v = *v * beta2 + fresh * g * g;
+                (p, *m, *v)
+            });
+        match &mut self.max_exp_avg_sq {
+            None => {
+                for (p, m, v) in elements {
+                    *p += down * m / (v.sqrt() / bias_root + eps);
+                }
+            }
+            Some(max_exp_avg_sq) => {
+                for ((p, m, v), u) in elements.zip(max_exp_avg_sq.as_mut_slice()) {
+                    *u = if v > *u { v } else { *u };
+                    *p += down * m / (u.sqrt() / bias_root + eps);
+                }
+            }
+        }
+    }
+}
+
+/// The methods that Adam and AdamW share.
+macro_rules! adam {
+    ($name:ident, $check:ident) => {
+        clone_and_debug!($name { moments });
+
+        impl<M: Model> $name<M> {
+            /// The factors of the running means of gradients and of their squares from one step
+            /// to the next.
+            ///
+            /// # Errors
+            ///
+            /// Both must be at least 0 and below 1.
+            pub fn betas(mut self, beta1: f64, beta2: f64) -> Result<Self, HyperParamError> {
+                let beta1 = $check.decay_rate("betas[0]", beta1)?;
+                self.moments.betas = (beta1, $check.decay_rate("betas[1]", beta2)?);
+                Ok(self)
+            }
+
+            /// What is added to the root, so that small gradients do not make large steps.
+            ///
+            /// # Errors
+            ///
+            /// `eps` must be finite and at least 0.
+            pub fn eps(mut self, eps: f64) -> Result<Self, HyperParamError> {
+                self.moments.eps = $check.not_negative("eps", eps)? as f32;
+                Ok(self)
+            }
+
+            /// Whether to divide by the largest mean of squares so far. Allocates its buffer.
+            pub fn amsgrad(mut self, amsgrad: bool) -> Self {
+                self.moments.amsgrad(amsgrad);
+                self
+            }
+
+            /// Whether to step up the gradient instead of down.
+            pub fn maximize(mut self, maximize: bool) -> Self {
+                self.moments.regularizer.maximize(maximize);
+                self
+            }
+        }
+
+        impl<M: Model> Optimizer<M> for $name<M> {
+            fn step(&mut self, net: &mut M, grads: Grads<'_, M>) {
+                self.moments.step(net.params_mut(), grads.as_slice());
+            }
+
+            fn learning_rate(&self) -> f32 {
+                self.moments.lr
+            }
+
+            fn set_learning_rate(&mut self, lr: f32) -> Result<(), HyperParamError> {
+                self.moments.lr = $check.learning_rate(lr)?;
+                Ok(())
+            }
+        }
+    };
+}
+
+const ADAM: Check = Check("Adam");
+const ADAM_W: Check = Check("AdamW");
+
+/// `torch.optim.Adam`: steps along the running mean of the gradients, divided by the running
+/// root mean square, both corrected for their start at 0.
+///
+/// Defaults: betas 0.9 and 0.999, eps 1e-8, weight decay 0, no amsgrad. Keeps two buffers of the
+/// size of the parameters, and a third with amsgrad.
+pub struct Adam<M> {
+    moments: Moments,
+    model: PhantomData<fn(&mut M)>,
+}
+
+adam!(Adam, ADAM);
+
+impl<M: Model> Adam<M> {
+    /// Steps of about `lr` (PyTorch's default is 1e-3) in every parameter.
+    ///
+    /// # Errors
+    ///
+    /// `lr` must be finite and at least 0.
+    pub fn new(net: &M, lr: f32) -> Result<Self, HyperParamError> {
+        let moments = Moments::new(ADAM, net.params().len(), lr)?;
+        Ok(Self { moments, model: PhantomData })
+    }
+
+    /// The factor of `p` that is added to the gradient: an L2 penalty of half that factor.
+    /// [`AdamW`] decays the parameters themselves.
+    ///
+    /// # Errors
+    ///
+    /// `weight_decay` must be finite and at least 0.
+    pub fn weight_decay(mut self, weight_decay: f64) -> Result<Self, HyperParamError> {
+        let weight_decay = ADAM.not_negative("weight_decay", weight_decay)?;
+        self.moments.regularizer.weight_decay = weight_decay as f32;
+        Ok(self)
+    }
+}
+
+/// `torch.optim.AdamW`: [`Adam`] with a decay of the parameters that the running means do not
+/// see.
+///
+/// Defaults: those of [`Adam`], and weight decay 1e-2.
+pub struct AdamW<M> {
+    moments: Moments,
+    model: PhantomData<fn(&mut M)>,
+}
+
+adam!(AdamW, ADAM_W);
+
+impl<M: Model> AdamW<M> {
+    /// Steps of about `lr` (PyTorch's default is 1e-3) in every parameter.
+    ///
+    /// # Errors
+    ///
+    /// `lr` must be finite and at least 0.
+    pub fn new(net: &M, lr: f32) -> Result<Self, HyperParamError> {
+        let mut moments = Moments::new(ADAM_W, net.params().len(), lr)?;
+        moments.decoupled_weight_decay = 1e-2;
+        Ok(Self { moments, model: PhantomData })
+    }
+
+    /// The decay: every step multiplies the parameters by `1 - lr · weight_decay`.
+    ///
+    /// # Errors
+    ///
+    /// `weight_decay` must be finite and at least 0.
+    pub fn weight_decay(mut self, weight_decay: f64) -> Result<Self, HyperParamError> {
+        self.moments.decoupled_weight_decay = ADAM_W.not_negative("weight_decay", weight_decay)?;
+        Ok(self)
+    }
+}

@@ -1,0 +1,197 @@
+//! RMSprop.
+//!
+//! ```text
+//! g ← ±g + weight_decay · p
+//! v ← alpha · v + (1 - alpha) · g²
+//! a ← a + (1 - alpha) · (g - a)             when centered
+//! d ← √(v - a²) + eps                       when centered
+//! d ← √v + eps                              otherwise
+//! b ← momentum · b + g / d,  p ← p - lr · b with momentum
+//! p ← p - lr · g / d                        without
+//! ```
+//!
+//! Tieleman and Hinton, "Neural networks for machine learning", lecture 6.5 (Coursera, 2012);
+//! centered: Graves, "Generating sequences with recurrent neural networks" (arXiv:1308.0850,
+//! 2013). `eps` is outside of the root, as in `torch.optim.RMSprop`.
+
+use std::marker::PhantomData;
+
+use super::{Check, Grads, HyperParamError, Lerp, Optimizer, Regularizer, clone_and_debug};
+use crate::module::Model;
+use crate::storage::Storage;
+
+const CHECK: Check = Check("RMSprop");
+
+/// `torch.optim.RMSprop`: steps divided by a running root mean square of the gradients.
+///
+/// Defaults: alpha 0.99, eps 1e-8, weight decay 0, momentum 0, not centered. Keeps one buffer of
+/// the size of the parameters, one more with momentum and one more when centered.
+#[doc(alias = "RmsProp")]
+pub struct RMSprop<M> {
+    /// The number of parameters.
+    len: usize,
+    lr: f32,
+    alpha: f64,
+    eps: f32,
+    momentum: f32,
+    regularizer: Regularizer,
+    square_avg: Storage,
+    /// There when centered.
+    grad_avg: Option<Storage>,
+    /// There with momentum.
+    buffer: Option<Storage>,
+    model: PhantomData<fn(&mut M)>,
+}
+
+clone_and_debug!(RMSprop {
+    len,
+    lr,
+    alpha,
+    eps,
+    momentum,
+    regularizer,
+    square_avg,
+    grad_avg,
+    buffer
+});
+
+impl<M: Model> RMSprop<M> {
+    /// Steps of `lr` (PyTorch's default is 1e-2) times the normalised gradient.
+    ///
+    /// # Errors
+    ///
+    /// `lr` must be finite and at least 0.
+    pub fn new(net: &M, lr: f32) -> Result<Self, HyperParamError> {
+        let len = net.params().len();
+        Ok(Self {
+            len,
+            lr: CHECK.learning_rate(lr)?,
+            alpha: 0.99,
+            eps: 1e-8,
+            momentum: 0.0,
+            regularizer: Regularizer::NONE,
+            square_avg: Storage::zeros(len),
+            grad_avg: None,
+            buffer: None,
+            model: PhantomData,
+        })
+    }
+
+    /// The factor of the running mean of squares from one step to the next.
+    ///
+    /// # Errors
+    ///
+    /// `alpha` must be at least 0 and below 1.
+    pub fn alpha(mut self, alpha: f64) -> Result<Self, HyperParamError> {
+        self.alpha = CHECK.decay_rate("alpha", alpha)?;
+        Ok(self)
+    }
+
+    /// What is added to the root, so that small gradients do not make large steps.
+    ///
+    /// # Errors
+    ///
+    /// `eps` must be finite and at least 0.
+    pub fn eps(mut self, eps: f64) -> Result<Self, HyperParamError> {
+        self.eps = CHECK.not_negative("eps", eps)? as f32;
+        Ok(self)
+    }
+
+    /// The factor of `p` that is added to the gradient: an L2 penalty of half that factor.
+    ///
+    /// # Errors
+    ///
+    /// `weight_decay` must be finite and at least 0.
+    pub fn weight_decay(mut self, weight_decay: f64) -> Result<Self, HyperParamError> {
+        let weight_decay = CHECK.not_negative("weight_decay", weight_decay)?;
+        self.regularizer.weight_decay = weight_decay as f32;
+        Ok(self)
+    }
+
+    /// The factor of the velocity from one step to the next. Allocates the buffer.
+    ///
+    /// # Errors
+    ///
+    /// `momentum` must be finite and at least 0.
+    pub fn momentum(mut self, momentum: f64) -> Result<Self, HyperParamError> {
+        self.momentum = CHECK.not_negative("momentum", momentum)? as f32;
+        self.buffer = (momentum != 0.0).then(|| Storage::zeros(self.len));
+        Ok(self)
+    }
+
+    /// Whether to divide by an estimate of the standard deviation instead: the running mean of
+    /// the gradients is taken out. Allocates its buffer.
+    pub fn centered(mut self, centered: bool) -> Self {
+        self.grad_avg = centered.then(|| Storage::zeros(self.len));
+        self
+    }
+
+    /// Whether to step up the gradient instead of down.
+    pub fn maximize(mut self, maximize: bool) -> Self {
+        self.regularizer.maximize(maximize);
+        self
+    }
+}
+
+impl<M: Model> Optimizer<M> for RMSprop<M> {
+    fn step(&mut self, net: &mut M, grads: Grads<'_, M>) {
+        let Self { regularizer, eps, momentum, .. } = *self;
+        let down = -self.lr;
+        let alpha = self.alpha as f32;
+        let fresh = (1.0 - self.alpha) as f32;
+        let lerp = Lerp::new(1.0 - self.alpha);
+        let square = |v: &mut f32, g: f32| {
+            *v = *v * alpha + fresh * g * g;
+            *v
+        };
+        let variance = |v: &mut f32, a: &mut f32, g: f32| {
+            *a = lerp.between(*a, g);
+            square(v, g) - *a * *a
+        };
+        let plain = |p: &mut f32, g: f32, d: f32| *p += down * g / d;
+        let moving = |p: &mut f32, g: f32, d: f32, b: &mut f32| {
+            *b = *b * momentum + g / d;
+            *p += down * *b;
+        };
+
+        let elements = net
+            .params_mut()
+            .iter_mut()
+            .zip(grads.as_slice())
+            .zip(self.square_avg.as_mut_slice())
+            .map(|((p, &g), v)| (regularizer.apply(*p, g), p, v));
+        let grad_avg = self.grad_avg.as_mut().map(Storage::as_mut_slice);
+        let buffer = self.buffer.as_mut().map(Storage::as_mut_slice);
+        match (grad_avg, buffer) {
+            (None, None) => {
+                for (g, p, v) in elements {
+                    plain(p, g, square(v, g).sqrt() + eps);
+                }
+            }
+            (None, Some(buffer)) => {
+                for ((g, p, v), b) in elements.zip(buffer) {
+                    moving(p, g, square(v, g).sqrt() + eps, b);
+                }
+            }
+            (Some(grad_avg), None) => {
+                for ((g, p, v), a) in elements.zip(grad_avg) {
+                    plain(p, g, variance(v, a, g).sqrt() + eps);
+                }
+            }
+            (Some(grad_avg), Some(buffer)) => {
+                for (((g, p, v), a), b) in elements.zip(grad_avg).zip(buffer) {
+                    moving(p, g, variance(v, a, g).sqrt() + eps, b);
+                }
+            }
+        }
+    }
+
+    fn learning_rate(&self) -> f32 {
+        self.lr
+    }
+
+    fn set_learning_rate(&mut self, lr: f32) -> Result<(), HyperParamError> {
+        self.lr = CHECK.learning_rate(lr)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,159 @@
+//! Stochastic gradient descent.
+//!
+//! ```text
+//! g ← ±g + weight_decay · p
+//! b ← g                                     at the first step
+//! b ← momentum · b + (1 - dampening) · g    afterwards
+//! g ← g + momentum · b                      with nesterov
+//! g ← b                                     without
+//! p ← p - lr · g
+//! ```
+//!
+//! The three lines in the middle are there only with momentum. Sutskever, Martens, Dahl and
+//! Hinton, "On the importance of initialization and momentum in deep learning" (ICML 2013), in
+//! the form of `torch.optim.SGD`, where the learning rate multiplies the velocity.
+
+use std::marker::PhantomData;
+
+use super::{Check, Grads, HyperParamError, Optimizer, Regularizer, clone_and_debug};
+use crate::module::Model;
+use crate::storage::Storage;
+
+const CHECK: Check = Check("Sgd");
+
+/// `torch.optim.SGD`: stochastic gradient descent, with momentum if asked for.
+///
+/// Defaults: momentum 0, dampening 0, no Nesterov momentum, weight decay 0. Momentum keeps one
+/// buffer of the size of the parameters.
+#[doc(alias = "SGD")]
+pub struct Sgd<M> {
+    /// The number of parameters.
+    len: usize,
+    lr: f32,
+    momentum: f64,
+    dampening: f64,
+    nesterov: bool,
+    regularizer: Regularizer,
+    /// There with momentum.
+    buffer: Option<Storage>,
+    started: bool,
+    model: PhantomData<fn(&mut M)>,
+}
+
+clone_and_debug!(Sgd { len, lr, momentum, dampening, nesterov, regularizer, buffer, started });
+
+impl<M: Model> Sgd<M> {
+    /// Steps of `lr` times the gradient.
+    ///
+    /// # Errors
+    ///
+    /// `lr` must be finite and at least 0.
+    pub fn new(net: &M, lr: f32) -> Result<Self, HyperParamError> {
+        Ok(Self {
+            len: net.params().len(),
+            lr: CHECK.learning_rate(lr)?,
+            momentum: 0.0,
+            dampening: 0.0,
+            nesterov: false,
+            regularizer: Regularizer::NONE,
+            buffer: None,
+            started: false,
+            model: PhantomData,
+        })
+    }
+
+    /// The factor of the velocity from one step to the next, 0.9 for instance. Allocates the
+    /// buffer.
+    ///
+    /// # Errors
+    ///
+    /// `momentum` must be finite and at least 0, and above 0 with Nesterov momentum.
+    pub fn momentum(mut self, momentum: f64) -> Result<Self, HyperParamError> {
+        self.momentum = CHECK.not_negative("momentum", momentum)?;
+        self.buffer = (momentum != 0.0).then(|| Storage::zeros(self.len));
+        self.started = false;
+        self.check_nesterov()
+    }
+
+    /// How much less than the whole gradient enters the velocity.
+    ///
+    /// # Errors
+    ///
+    /// `dampening` must be finite, and 0 with Nesterov momentum.
+    pub fn dampening(mut self, dampening: f64) -> Result<Self, HyperParamError> {
+        let holds = (dampening as f32).is_finite();
+        self.dampening = CHECK.that(holds, "dampening", "finite", dampening)?;
+        self.check_nesterov()
+    }
+
+    /// Whether to step along the gradient at the place to which the velocity leads. Goes after
+    /// [`momentum`](Self::momentum), which it needs.
+    ///
+    /// # Errors
+    ///
+    /// Nesterov momentum needs a momentum above 0 and a dampening of 0.
+    pub fn nesterov(mut self, nesterov: bool) -> Result<Self, HyperParamError> {
+        self.nesterov = nesterov;
+        self.check_nesterov()
+    }
+
+    /// The factor of `p` that is added to the gradient: an L2 penalty of half that factor.
+    ///
+    /// # Errors
+    ///
+    /// `weight_decay` must be finite and at least 0.
+    pub fn weight_decay(mut self, weight_decay: f64) -> Result<Self, HyperParamError> {
+        let weight_decay = CHECK.not_negative("weight_decay", weight_decay)?;
+        self.regularizer.weight_decay = weight_decay as f32;
+        Ok(self)
+    }
+
+    /// Whether to step up the gradient instead of down.
+    pub fn maximize(mut self, maximize: bool) -> Self {
+        self.regularizer.maximize(maximize);
+        self
+    }
+
+    fn check_nesterov(self) -> Result<Self, HyperParamError> {
+        if self.nesterov {
+            let expected = "above 0 before nesterov(true)";
+            CHECK.that(self.momentum > 0.0, "momentum", expected, self.momentum)?;
+            let expected = "0 with nesterov(true)";
+            CHECK.that(self.dampening == 0.0, "dampening", expected, self.dampening)?;
+        }
+        Ok(self)
+    }
+}
+
+impl<M: Model> Optimizer<M> for Sgd<M> {
+    fn step(&mut self, net: &mut M, grads: Grads<'_, M>) {
+        let Self { regularizer, nesterov, .. } = *self;
+        let down = -self.lr;
+        let momentum = self.momentum as f32;
+        let elements = net.params_mut().iter_mut().zip(grads.as_slice());
+        let Some(buffer) = &mut self.buffer else {
+            for (p, &g) in elements {
+                *p += down * regularizer.apply(*p, g);
+            }
+            return;
+        };
+        // The buffer starts as zeros, so the first step adds the whole gradient to it.
+        let fresh = if self.started { (1.0 - self.dampening) as f32 } else { 1.0 };
+        self.started = true;
+        for ((p, &g), b) in elements.zip(buffer.as_mut_slice()) {
+            let g = regularizer.apply(*p, g);
+            *b = *b * momentum + fresh * g;
+            let g = if nesterov { g + momentum * *b } else { *b };
+            *p += down * g;
+        }
+    }
+
+    fn learning_rate(&self) -> f32 {
+        self.lr
+    }
+
+    fn set_learning_rate(&mut self, lr: f32) -> Result<(), HyperParamError> {
+        self.lr = CHECK.learning_rate(lr)?;
+        Ok(())
+    }
+}

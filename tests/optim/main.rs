@@ -1,0 +1,200 @@
+//! The optimizers against `torch.optim` (`scripts/optimizer_goldens.py` made the files), and
+//! their hyper-parameters.
+
+use std::collections::BTreeMap;
+
+use gradiron::init::Init;
+use gradiron::module::{Model, Module, ParamSpec};
+use gradiron::optim::{Adam, AdamW, Grads, HyperParamError, Optimizer, RMSprop, Sgd};
+
+const COUNT: usize = 37;
+
+struct Weights;
+
+impl Module for Weights {
+    const PARAMS: usize = COUNT;
+
+    fn describe(prefix: &str, start: usize, specs: &mut Vec<ParamSpec>) {
+        let name = format!("{prefix}weight");
+        specs.push(ParamSpec { name, shape: vec![COUNT], start, init: Init::Zeros });
+    }
+}
+
+#[derive(Clone)]
+struct Net(Vec<f32>);
+
+impl Model for Net {
+    type Module = Weights;
+
+    fn params(&self) -> &[f32] {
+        &self.0
+    }
+
+    fn params_mut(&mut self) -> &mut [f32] {
+        &mut self.0
+    }
+}
+
+type Built = Result<Box<dyn Optimizer<Net>>, HyperParamError>;
+
+fn boxed<O: Optimizer<Net> + 'static>(optimizer: O) -> Built {
+    Ok(Box::new(optimizer))
+}
+
+fn build(case: &str, net: &Net) -> Built {
+    match case {
+        "sgd" => boxed(Sgd::new(net, 0.1)?),
+        "sgd_decay" => boxed(Sgd::new(net, 0.1)?.weight_decay(1e-2)?),
+        "sgd_maximize" => boxed(Sgd::new(net, 0.1)?.weight_decay(1e-2)?.maximize(true)),
+        "sgd_momentum" => boxed(Sgd::new(net, 0.05)?.momentum(0.9)?),
+        "sgd_dampening" => boxed(Sgd::new(net, 0.05)?.momentum(0.9)?.dampening(0.3)?),
+        "sgd_nesterov" => {
+            boxed(Sgd::new(net, 0.05)?.momentum(0.9)?.nesterov(true)?.weight_decay(1e-4)?)
+        }
+        "adam" => boxed(Adam::new(net, 1e-3)?),
+        "adam_large_lr" => boxed(Adam::new(net, 0.3)?),
+        "adam_betas" => boxed(Adam::new(net, 1e-2)?.betas(0.4, 0.9)?.eps(1e-3)?),
+        "adam_decay" => boxed(Adam::new(net, 1e-2)?.weight_decay(0.1)?),
+        "adam_amsgrad" => boxed(Adam::new(net, 1e-2)?.betas(0.9, 0.5)?.amsgrad(true)),
+        "adam_maximize" => boxed(Adam::new(net, 1e-2)?.maximize(true)),
+        "adamw" => boxed(AdamW::new(net, 1e-3)?),
+        "adamw_decay" => boxed(AdamW::new(net, 1e-2)?.weight_decay(0.3)?),
+        "adamw_amsgrad" => boxed(AdamW::new(net, 1e-2)?.betas(0.9, 0.5)?.amsgrad(true)),
+        "rmsprop" => boxed(RMSprop::new(net, 1e-2)?),
+        "rmsprop_alpha" => {
+            boxed(RMSprop::new(net, 1e-2)?.alpha(0.9)?.eps(1e-4)?.weight_decay(0.1)?)
+        }
+        "rmsprop_momentum" => boxed(RMSprop::new(net, 1e-3)?.momentum(0.9)?),
+        "rmsprop_centered" => boxed(RMSprop::new(net, 1e-3)?.alpha(0.9)?.centered(true)),
+        "rmsprop_centered_momentum" => {
+            let rmsprop = RMSprop::new(net, 1e-3)?.alpha(0.4)?.eps(1e-2)?.momentum(0.5)?;
+            boxed(rmsprop.centered(true).maximize(true))
+        }
+        "schedule_sgd" => boxed(Sgd::new(net, 0.1)?.momentum(0.9)?),
+        "schedule_adam" => boxed(Adam::new(net, 0.1)?),
+        _ => panic!("the goldens have a case that the test does not build: {case}"),
+    }
+}
+
+/// The lines `label: bits bits …` of a golden file.
+fn tensors(text: &str) -> BTreeMap<&str, Vec<f32>> {
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines
+        .map(|line| {
+            let (label, bits) = line.split_once(": ").unwrap();
+            let float = |word| f32::from_bits(u32::from_str_radix(word, 16).unwrap());
+            (label, bits.split(' ').map(float).collect())
+        })
+        .collect()
+}
+
+fn ulp(x: f32) -> f32 {
+    x.abs().next_up() - x.abs()
+}
+
+/// PyTorch's processor code contracts some of the products and sums into fused multiply-adds,
+/// which save one rounding; everything else is the same operation on the same bits. So both
+/// sides agree, per step, to
+///
+/// - one ulp of the largest value of the parameter so far, for the two roundings of
+///   `p - update`, and
+/// - a few roundings (2⁻²⁴ each) of the update, at most 6 on either side: one ulp each of the
+///   scale of an update, as the values that cancel (`g - m`, momentum against a new gradient)
+///   are bounded by the largest update that the case makes.
+#[test]
+fn parameters_follow_pytorch() {
+    let inputs = tensors(include_str!("inputs.txt"));
+    let goldens = tensors(include_str!("goldens.txt"));
+    let mut cases: Vec<&str> =
+        goldens.keys().map(|label| label.split_once(' ').unwrap().0).collect();
+    cases.dedup();
+    assert_eq!(cases.len(), 22);
+
+    let mut exact = 0;
+    let mut all = 0;
+    for case in cases {
+        let mut net = Net(inputs["start"].clone());
+        let mut optimizer = build(case, &net).unwrap();
+        let mut scale = net.0.clone();
+        let mut update = [0f32; COUNT];
+        let mut worst = 0f32;
+        for step in 1..=10 {
+            if case.starts_with("schedule") {
+                optimizer.set_learning_rate(0.1 / step as f32).unwrap();
+                assert_eq!(optimizer.learning_rate(), 0.1 / step as f32);
+            }
+            let before = net.clone();
+            optimizer.step(&mut net, Grads::new(&inputs[format!("grad {step}").as_str()]));
+            for i in 0..COUNT {
+                scale[i] = scale[i].abs().max(net.0[i].abs());
+                update[i] = update[i].max((net.0[i] - before.0[i]).abs());
+            }
+            let Some(golden) = goldens.get(format!("{case} {step}").as_str()) else { continue };
+            for i in 0..COUNT {
+                let (p, q) = (net.0[i], golden[i]);
+                let tolerance = step as f32 * (ulp(scale[i]) + 6.0 * ulp(update[i]));
+                let error = (p - q).abs();
+                worst = worst.max(error / ulp(scale[i]));
+                exact += usize::from(error == 0.0);
+                all += 1;
+                assert!(error <= tolerance, "{case}, step {step}, [{i}]: {p} and {q}");
+            }
+        }
+        println!("{case}: at most {worst} ulp of the parameter");
+    }
+    println!("{exact} of {all} with the same bits");
+}
+
+#[test]
+fn a_step_may_find_gradients_that_are_not_numbers() {
+    let mut net = Net(vec![1.0; COUNT]);
+    let mut adam = Adam::new(&net, 1e-3).unwrap();
+    let mut grads = vec![0.5; COUNT];
+    grads[3] = f32::NAN;
+    grads[4] = f32::INFINITY;
+    adam.step(&mut net, Grads::new(&grads));
+    assert!(net.0[3].is_nan() && net.0[4].is_nan());
+    assert_eq!(net.0[2], 1.0 - 1e-3);
+}
+
+#[test]
+fn wrong_hyper_parameters_are_named() {
+    let net = Net(vec![0.0; COUNT]);
+    let text = |error: HyperParamError| error.to_string();
+    let refused = [
+        Sgd::new(&net, f32::NAN).map(drop),
+        Sgd::new(&net, -0.1).map(drop),
+        Sgd::new(&net, 0.1).unwrap().momentum(-1.0).map(drop),
+        Sgd::new(&net, 0.1).unwrap().dampening(f64::INFINITY).map(drop),
+        Sgd::new(&net, 0.1).unwrap().nesterov(true).map(drop),
+        Sgd::new(&net, 0.1).unwrap().dampening(0.5).unwrap().momentum(0.9).map(drop),
+        Adam::new(&net, f32::INFINITY).map(drop),
+        Adam::new(&net, 0.1).unwrap().betas(1.0, 0.999).map(drop),
+        Adam::new(&net, 0.1).unwrap().betas(0.9, f64::NAN).map(drop),
+        Adam::new(&net, 0.1).unwrap().eps(-1e-8).map(drop),
+        AdamW::new(&net, 0.1).unwrap().weight_decay(1e300).map(drop),
+        RMSprop::new(&net, 0.1).unwrap().alpha(1.5).map(drop),
+    ]
+    .map(|result| result.err().map(text));
+    let expected = [
+        Some("Sgd: expected lr to be finite and at least 0, found NaN"),
+        Some("Sgd: expected lr to be finite and at least 0, found -0.1"),
+        Some("Sgd: expected momentum to be finite and at least 0, found -1"),
+        Some("Sgd: expected dampening to be finite, found inf"),
+        Some("Sgd: expected momentum to be above 0 before nesterov(true), found 0"),
+        None,
+        Some("Adam: expected lr to be finite and at least 0, found inf"),
+        Some("Adam: expected betas[0] to be at least 0 and below 1, found 1"),
+        Some("Adam: expected betas[1] to be at least 0 and below 1, found NaN"),
+        Some("Adam: expected eps to be finite and at least 0, found -0.00000001"),
+    ];
+    for (found, expected) in refused.iter().zip(expected) {
+        assert_eq!(found.as_deref(), expected);
+    }
+    assert!(refused[10].as_deref().unwrap().starts_with("AdamW: expected weight_decay to be"));
+    assert!(refused[11].as_deref().unwrap().ends_with("found 1.5"));
+
+    let mut adam = Adam::new(&net, 0.25).unwrap();
+    assert!(adam.set_learning_rate(f32::NAN).is_err());
+    assert_eq!(adam.learning_rate(), 0.25);
+}
