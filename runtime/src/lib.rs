@@ -1,0 +1,4 @@
+//! Neural networks whose shapes the compiler checks.
+
+pub mod math;
+pub mod storage;
