@@ -3,12 +3,14 @@
 use std::marker::PhantomData;
 
 use super::{Buf, Device, DeviceError, Indices, Kernels, Region, StepMemory, Threads};
+use crate::math::SimdLevel;
 use crate::storage::Storage;
 
 /// The processor that the program runs on.
 #[derive(Clone, Debug)]
 pub struct Cpu {
     threads: Threads,
+    level: SimdLevel,
 }
 
 impl Cpu {
@@ -20,7 +22,16 @@ impl Cpu {
     /// `count` threads, the calling one included (0 counts as 1). Results have the same bits for
     /// any count.
     pub fn with_threads(count: usize) -> Self {
-        Self { threads: Threads::new(count.max(1)) }
+        Self {
+            threads: Threads::new(count.max(1)),
+            level: SimdLevel::detect(),
+        }
+    }
+
+    /// The same threads, kernels for `level`: a lower one than the processor has, to test it.
+    /// Results of different levels differ in rounding.
+    pub fn with_simd(self, level: SimdLevel) -> Self {
+        Self { level, ..self }
     }
 }
 
@@ -35,8 +46,10 @@ impl Device for Cpu {
     type Step<'a> = CpuStep<'a>;
 
     fn allocate(&self, floats: usize) -> Result<Storage, DeviceError> {
-        Storage::try_zeros(floats)
-            .ok_or(DeviceError::OutOfMemory { device: "CPU", bytes: floats.saturating_mul(4) })
+        Storage::try_zeros(floats).ok_or(DeviceError::OutOfMemory {
+            device: "CPU",
+            bytes: floats.saturating_mul(4),
+        })
     }
 
     fn step<'a>(&'a self, memory: StepMemory<'a, Self>) -> CpuStep<'a> {
@@ -47,6 +60,7 @@ impl Device for Cpu {
             inputs: memory.inputs,
             indices: memory.indices,
             threads: &self.threads,
+            level: self.level,
         }
     }
 }
@@ -59,6 +73,7 @@ pub struct CpuStep<'a> {
     inputs: &'a [&'a [f32]],
     indices: &'a [u32],
     threads: &'a Threads,
+    level: SimdLevel,
 }
 
 /// An exclusively borrowed slice that is handed out in parts.
@@ -70,7 +85,11 @@ struct Writable<'a> {
 
 impl<'a> Writable<'a> {
     fn new(slice: &'a mut [f32]) -> Self {
-        Self { start: slice.as_mut_ptr(), len: slice.len(), borrow: PhantomData }
+        Self {
+            start: slice.as_mut_ptr(),
+            len: slice.len(),
+            borrow: PhantomData,
+        }
     }
 
     /// The start of `buf`.
@@ -79,8 +98,15 @@ impl<'a> Writable<'a> {
     /// When `buf` leaves the region (a bug of this library).
     #[inline]
     fn at(&self, buf: Buf) -> *mut f32 {
-        let inside = buf.start.checked_add(buf.len).is_some_and(|end| end <= self.len);
-        assert!(inside, "gradiron: {buf:?} leaves its region of {} floats (a bug)", self.len);
+        let inside = buf
+            .start
+            .checked_add(buf.len)
+            .is_some_and(|end| end <= self.len);
+        assert!(
+            inside,
+            "gradiron: {buf:?} leaves its region of {} floats (a bug)",
+            self.len
+        );
         // SAFETY: `start + buf.start` is inside the slice, or one past its end.
         unsafe { self.start.add(buf.start) }
     }
@@ -91,6 +117,10 @@ impl Kernels for CpuStep<'_> {}
 impl<'a> CpuStep<'a> {
     pub(crate) fn threads(&self) -> &'a Threads {
         self.threads
+    }
+
+    pub(crate) fn level(&self) -> SimdLevel {
+        self.level
     }
 
     /// The class indices of `range`.
@@ -110,8 +140,14 @@ impl<'a> CpuStep<'a> {
         reads: [Buf; R],
     ) -> ([&mut [f32]; W], [&[f32]; R]) {
         for (i, w) in writes.iter().enumerate() {
-            let apart = writes[..i].iter().chain(&reads).all(|other| !w.overlaps(*other));
-            assert!(apart, "gradiron: a written range is in use: {writes:?} {reads:?} (a bug)");
+            let apart = writes[..i]
+                .iter()
+                .chain(&reads)
+                .all(|other| !w.overlaps(*other));
+            assert!(
+                apart,
+                "gradiron: a written range is in use: {writes:?} {reads:?} (a bug)"
+            );
         }
         let writes = writes.map(|w| {
             // SAFETY: `written` checked the bounds; the loop above showed that no other range of

@@ -9,7 +9,8 @@ mod cpu;
 mod threads;
 
 pub use cpu::{Cpu, CpuStep};
-pub use threads::Threads;
+pub(crate) use threads::SharedMut;
+pub use threads::{PARALLEL_WORK, Threads};
 
 use crate::ops;
 
@@ -42,8 +43,15 @@ impl Buf {
     /// The range `start..start + len` of this range.
     #[inline]
     pub const fn part(self, start: usize, len: usize) -> Self {
-        assert!(start + len <= self.len, "gradiron: a planned range leaves its buffer (a bug)");
-        Self { region: self.region, start: self.start + start, len }
+        assert!(
+            start + len <= self.len,
+            "gradiron: a planned range leaves its buffer (a bug)"
+        );
+        Self {
+            region: self.region,
+            start: self.start + start,
+            len,
+        }
     }
 
     const fn overlaps(self, other: Self) -> bool {
@@ -54,7 +62,9 @@ impl Buf {
             (Region::Input(a), Region::Input(b)) => a == b,
             _ => false,
         };
-        same && self.start < other.start + other.len && other.start < self.start + self.len
+        // An empty range overlaps nothing, wherever it starts.
+        let full = self.len > 0 && other.len > 0;
+        same && full && self.start < other.start + other.len && other.start < self.start + self.len
     }
 }
 
@@ -111,7 +121,7 @@ pub trait Kernels:
     + ops::cross_entropy::CrossEntropy
     + ops::nll_loss::NllLoss
     + ops::permute::Permute
-    + ops::elementwise::Map
+    + ops::copy::Fill
 {
 }
 

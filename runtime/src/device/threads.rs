@@ -1,0 +1,436 @@
+//! A small persistent team of threads.
+//!
+//! A training step must allocate nothing. A run entered from outside a rayon pool allocates a
+//! block of its injector every 63 pushes, and scoped threads are started anew each time, so the
+//! team is our own: a run is one pointer that the workers pick up.
+
+use std::any::Any;
+use std::cell::UnsafeCell;
+use std::fmt;
+use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+/// Work below this many estimated operations (a fused multiply-add or a float moved counts as
+/// one; a transcendental function as eight) stays on the calling thread. Waking a spinning team
+/// and waiting for it costs about 1 µs, a parked one about 10 µs; 2^15 operations take about 4 µs.
+pub const PARALLEL_WORK: usize = 1 << 15;
+
+/// How often a worker looks for work before it parks: about 30 µs.
+const SPINS: u32 = if cfg!(miri) { 8 } else { 2000 };
+
+/// A team of threads, the calling one included. Clones share the team, which ends with the last.
+#[derive(Clone)]
+pub struct Threads {
+    team: Arc<Team>,
+}
+
+struct Team {
+    shared: Arc<Shared>,
+    workers: Vec<JoinHandle<()>>,
+}
+
+struct Job {
+    f: *const (dyn Fn(usize) + Sync),
+    chunks: usize,
+}
+
+/// The gate: bit 0 says that a run is open, bits 1..16 count the workers inside, the others hold
+/// the number of the run.
+struct Shared {
+    gate: AtomicUsize,
+    job: UnsafeCell<Option<Job>>,
+    next: AtomicUsize,
+    /// A run is under way.
+    busy: AtomicBool,
+    asleep: AtomicUsize,
+    shutdown: AtomicBool,
+    sleep: Mutex<()>,
+    wake: Condvar,
+    panic: Mutex<Option<Box<dyn Any + Send>>>,
+}
+
+const OPEN: usize = 1;
+const INSIDE: usize = 2;
+const INSIDE_MASK: usize = 0xfffe;
+const RUN: usize = 1 << 16;
+
+// SAFETY: `job` is written only by the thread that holds `busy` while the gate is closed and
+// nobody is inside, and read only by threads inside, so accesses never overlap; entering the gate
+// acquires what opening it released. The pointer in it is to a `Sync` closure.
+unsafe impl Sync for Shared {}
+// SAFETY: as above; nothing in it belongs to one thread.
+unsafe impl Send for Shared {}
+
+impl Shared {
+    /// Runs chunks until none is left; a panic is kept for the caller.
+    fn work(&self, f: &(dyn Fn(usize) + Sync), chunks: usize) {
+        loop {
+            let chunk = self.next.fetch_add(1, Ordering::Relaxed);
+            if chunk >= chunks {
+                return;
+            }
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| f(chunk))) {
+                let mut panic = self.panic.lock().unwrap_or_else(PoisonError::into_inner);
+                panic.get_or_insert(payload);
+            }
+        }
+    }
+
+    fn worker(&self) {
+        let mut served = usize::MAX;
+        while let Some(run) = self.enter(served) {
+            served = run;
+            // SAFETY: this thread is inside the gate, so `job` is set and nobody writes it, and
+            // `run` does not return, which keeps the closure alive, before this thread is out.
+            let (f, chunks) = unsafe {
+                let job = (*self.job.get()).as_ref().expect("a run is open");
+                (&*job.f, job.chunks)
+            };
+            self.work(f, chunks);
+            self.gate.fetch_sub(INSIDE, Ordering::Release);
+        }
+    }
+
+    /// Waits for a run other than `served` and enters it; nothing at shutdown.
+    fn enter(&self, served: usize) -> Option<usize> {
+        let mut spins = 0;
+        loop {
+            if self.shutdown.load(Ordering::Relaxed) {
+                return None;
+            }
+            let gate = self.gate.load(Ordering::Relaxed);
+            if gate & OPEN != 0 && gate / RUN != served {
+                let entered = self.gate.compare_exchange_weak(
+                    gate,
+                    gate + INSIDE,
+                    Ordering::Acquire,
+                    Ordering::Relaxed,
+                );
+                if entered.is_ok() {
+                    return Some(gate / RUN);
+                }
+            } else if spins < SPINS {
+                spins += 1;
+                std::hint::spin_loop();
+            } else {
+                self.park(served);
+                spins = 0;
+            }
+        }
+    }
+
+    /// Sleeps until a run opens. A caller opens the gate and then reads `asleep`; a worker counts
+    /// itself asleep and then reads the gate; so one of them sees the other.
+    fn park(&self, served: usize) {
+        let mut guard = self.sleep.lock().unwrap_or_else(PoisonError::into_inner);
+        self.asleep.fetch_add(1, Ordering::SeqCst);
+        loop {
+            let gate = self.gate.load(Ordering::SeqCst);
+            let open = gate & OPEN != 0 && gate / RUN != served;
+            if open || self.shutdown.load(Ordering::SeqCst) {
+                break;
+            }
+            guard = self
+                .wake
+                .wait(guard)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        self.asleep.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    fn wake_all(&self) {
+        let _guard = self.sleep.lock().unwrap_or_else(PoisonError::into_inner);
+        self.wake.notify_all();
+    }
+}
+
+impl Threads {
+    /// A team of `count` threads, the calling one included (0 counts as 1).
+    pub fn new(count: usize) -> Self {
+        let shared = Arc::new(Shared {
+            gate: AtomicUsize::new(0),
+            job: UnsafeCell::new(None),
+            next: AtomicUsize::new(0),
+            busy: AtomicBool::new(false),
+            asleep: AtomicUsize::new(0),
+            shutdown: AtomicBool::new(false),
+            sleep: Mutex::new(()),
+            wake: Condvar::new(),
+            panic: Mutex::new(None),
+        });
+        let workers = (1..count.min(INSIDE_MASK / INSIDE))
+            .map_while(|i| {
+                let shared = Arc::clone(&shared);
+                let thread = std::thread::Builder::new().name(format!("gradiron-{i}"));
+                // A team that the system does not let grow is a smaller team.
+                thread.spawn(move || shared.worker()).ok()
+            })
+            .collect();
+        Self {
+            team: Arc::new(Team { shared, workers }),
+        }
+    }
+
+    /// The number of threads, the calling one included.
+    pub fn count(&self) -> usize {
+        self.team.workers.len() + 1
+    }
+
+    /// Calls `f(0)`, …, `f(chunks - 1)`, each once, spread over the team in any order. Allocates
+    /// nothing. Inside another run of this team everything stays on the calling thread.
+    ///
+    /// # Panics
+    /// When a call panics: with its payload, after all calls have ended.
+    pub fn run(&self, chunks: usize, f: &(dyn Fn(usize) + Sync)) {
+        let shared = &*self.team.shared;
+        let alone = chunks <= 1 || self.team.workers.is_empty();
+        if alone || shared.busy.swap(true, Ordering::Acquire) {
+            (0..chunks).for_each(f);
+            return;
+        }
+        // SAFETY: only the lifetime changes. Workers use the pointer only inside the gate, and
+        // this function returns only after the gate was closed and the last worker has left it;
+        // nothing in between unwinds, since `work` catches the panics of `f`.
+        let f_static: *const (dyn Fn(usize) + Sync) = unsafe {
+            std::mem::transmute::<*const (dyn Fn(usize) + Sync + '_), *const (dyn Fn(usize) + Sync)>(
+                f,
+            )
+        };
+        // SAFETY: this thread holds `busy`, the gate is closed and nobody is inside.
+        unsafe {
+            *shared.job.get() = Some(Job {
+                f: f_static,
+                chunks,
+            })
+        };
+        shared.next.store(0, Ordering::Relaxed);
+        let run = (shared.gate.load(Ordering::Relaxed) / RUN).wrapping_add(1);
+        shared
+            .gate
+            .store(run.wrapping_mul(RUN) | OPEN, Ordering::SeqCst);
+        if shared.asleep.load(Ordering::SeqCst) > 0 {
+            shared.wake_all();
+        }
+        shared.work(f, chunks);
+        shared.gate.fetch_and(!OPEN, Ordering::Relaxed);
+        let mut spins = 0_u32;
+        while shared.gate.load(Ordering::Acquire) & INSIDE_MASK != 0 {
+            spins += 1;
+            if spins < SPINS {
+                std::hint::spin_loop()
+            } else {
+                std::thread::yield_now()
+            }
+        }
+        let panic = shared
+            .panic
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        shared.busy.store(false, Ordering::Release);
+        if let Some(payload) = panic {
+            resume_unwind(payload);
+        }
+    }
+
+    /// [`run`](Self::run) where `work`, the estimated operations of all chunks, is worth it
+    /// ([`PARALLEL_WORK`]); otherwise on the calling thread.
+    #[inline]
+    pub fn run_if(&self, work: usize, chunks: usize, f: &(dyn Fn(usize) + Sync)) {
+        if work < PARALLEL_WORK {
+            (0..chunks).for_each(f)
+        } else {
+            self.run(chunks, f)
+        }
+    }
+
+    /// Calls `f(i, part)` for the parts of `len` elements of `y` (the last may be shorter).
+    pub fn split<T: Send>(
+        &self,
+        work: usize,
+        y: &mut [T],
+        len: usize,
+        f: impl Fn(usize, &mut [T]) + Sync,
+    ) {
+        self.split2(work, (y, len), (&mut [], 0), |i, y, _: &mut [()]| f(i, y));
+    }
+
+    /// Calls `f(i, part of a, part of b)` for the parts of the given lengths. `a` decides how many
+    /// there are; parts of `b` beyond its end are shorter or empty.
+    pub fn split2<T: Send, U: Send>(
+        &self,
+        work: usize,
+        (a, a_len): (&mut [T], usize),
+        (b, b_len): (&mut [U], usize),
+        f: impl Fn(usize, &mut [T], &mut [U]) + Sync,
+    ) {
+        if a.is_empty() {
+            return;
+        }
+        let chunks = a.len().div_ceil(a_len);
+        let (a, b) = (SharedMut::new(a), SharedMut::new(b));
+        self.run_if(work, chunks, &|i| {
+            // SAFETY: each `i` comes once, so each part is lent once, and parts are disjoint.
+            let (a, b) = unsafe { (a.part(i, a_len), b.part(i, b_len)) };
+            f(i, a, b);
+        });
+    }
+}
+
+/// An exclusively borrowed slice of which each thread uses its own part.
+pub(crate) struct SharedMut<'a, T> {
+    start: *mut T,
+    len: usize,
+    borrow: PhantomData<&'a mut [T]>,
+}
+
+// SAFETY: whoever uses parts on several threads promises that they are disjoint (`at`), which is
+// sending elements.
+unsafe impl<T: Send> Sync for SharedMut<'_, T> {}
+
+impl<'a, T> SharedMut<'a, T> {
+    pub fn new(slice: &'a mut [T]) -> Self {
+        Self {
+            start: slice.as_mut_ptr(),
+            len: slice.len(),
+            borrow: PhantomData,
+        }
+    }
+
+    /// The start of `len` elements at `start`. Whoever uses it makes sure that nobody else uses
+    /// these elements at the time.
+    ///
+    /// # Panics
+    /// When the range leaves the slice.
+    pub fn at(&self, start: usize, len: usize) -> *mut T {
+        assert!(
+            start <= self.len && len <= self.len - start,
+            "a part leaves its slice"
+        );
+        // SAFETY: inside the slice, or one past its end.
+        unsafe { self.start.add(start) }
+    }
+
+    /// Elements `i * len..(i + 1) * len`, cut at the end.
+    ///
+    /// # Safety
+    /// No `i` is asked for twice, always with one `len`, and `at` is not used meanwhile.
+    #[allow(clippy::mut_from_ref)]
+    unsafe fn part(&self, i: usize, len: usize) -> &mut [T] {
+        let start = i.saturating_mul(len).min(self.len);
+        let len = len.min(self.len - start);
+        // SAFETY: inside the slice, and nobody else has this part (the caller's promise).
+        unsafe { std::slice::from_raw_parts_mut(self.at(start, len), len) }
+    }
+}
+
+impl Drop for Team {
+    fn drop(&mut self) {
+        self.shared.shutdown.store(true, Ordering::SeqCst);
+        self.shared.wake_all();
+        for worker in self.workers.drain(..) {
+            let _ = worker.join();
+        }
+    }
+}
+
+impl fmt::Debug for Threads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Threads({})", self.count())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROUNDS: usize = if cfg!(miri) { 20 } else { 20_000 };
+
+    fn counts(threads: &Threads, chunks: usize) {
+        let seen: Vec<AtomicUsize> = (0..chunks).map(|_| AtomicUsize::new(0)).collect();
+        threads.run(chunks, &|i| {
+            seen[i].fetch_add(1, Ordering::Relaxed);
+        });
+        assert!(seen.iter().all(|n| n.load(Ordering::Relaxed) == 1));
+    }
+
+    #[test]
+    fn every_chunk_runs_once() {
+        for count in [0, 1, 2, 3, 7] {
+            let threads = Threads::new(count);
+            assert_eq!(threads.count(), count.max(1));
+            for round in 0..ROUNDS / 10 {
+                counts(&threads, round % 13);
+            }
+        }
+    }
+
+    #[test]
+    fn workers_that_parked_wake_up() {
+        let threads = Threads::new(2);
+        for _ in 0..4 {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+            let meet = std::sync::Barrier::new(2);
+            threads.run(2, &|_| {
+                meet.wait();
+            });
+        }
+    }
+
+    #[test]
+    fn nested_runs_stay_on_their_thread() {
+        let threads = Threads::new(3);
+        threads.run(8, &|_| {
+            let here = std::thread::current().id();
+            threads.run(4, &|_| assert_eq!(std::thread::current().id(), here));
+        });
+    }
+
+    #[test]
+    fn two_callers_share_a_team() {
+        let threads = Threads::new(2);
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| (0..ROUNDS / 4).for_each(|i| counts(&threads.clone(), i % 5)));
+            }
+        });
+    }
+
+    #[test]
+    fn a_panic_reaches_the_caller_after_all_chunks() {
+        let threads = Threads::new(2);
+        for bad in 0..6 {
+            let done = AtomicUsize::new(0);
+            let result = catch_unwind(AssertUnwindSafe(|| {
+                threads.run(6, &|i| {
+                    if i == bad {
+                        resume_unwind(Box::new("bad chunk"));
+                    }
+                    done.fetch_add(1, Ordering::Relaxed);
+                });
+            }));
+            assert_eq!(
+                *result.unwrap_err().downcast::<&str>().unwrap(),
+                "bad chunk"
+            );
+            assert_eq!(done.load(Ordering::Relaxed), 5);
+            counts(&threads, 5);
+        }
+    }
+
+    #[test]
+    fn parts_cover_the_slice() {
+        let threads = Threads::new(2);
+        for (n, len) in [(0, 3), (1, 3), (10, 3), (9, 3)] {
+            let (mut a, mut b) = (vec![0; n], vec![0; 5]);
+            threads.split2(usize::MAX, (&mut a, len), (&mut b, 2), |i, a, b| {
+                a.fill(i + 1);
+                b.fill(i + 1);
+            });
+            assert!(a.iter().enumerate().all(|(i, v)| *v == i / len + 1));
+        }
+    }
+}

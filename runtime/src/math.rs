@@ -1,0 +1,262 @@
+//! Vector mathematics: functions of one `f32`, without branches, that LLVM vectorises when a loop
+//! over them sits inside a function with the right target features ([`simd!`], [`Body`]).
+//!
+//! Each function states its greatest error against the function of real numbers, in units in the
+//! last place of the result (ulp); `math/tests.rs` measures it over the whole range of `f32`.
+//! The polynomials are near-minimax fits made for this file.
+
+mod dispatch;
+#[cfg(test)]
+mod tests;
+
+pub use dispatch::{Body, SimdKind, SimdLevel, simd_levels};
+pub(crate) use dispatch::{PortableArith, simd};
+
+/// How `a * b + c` is computed.
+pub trait Arith: Copy + 'static {
+    fn mul_add(a: f32, b: f32, c: f32) -> f32;
+}
+
+/// One rounding. Slow outside functions that enable `fma` (there it is a library call).
+#[derive(Clone, Copy, Debug)]
+pub struct Fused;
+
+/// Two roundings.
+#[derive(Clone, Copy, Debug)]
+pub struct Plain;
+
+impl Arith for Fused {
+    #[inline(always)]
+    fn mul_add(a: f32, b: f32, c: f32) -> f32 {
+        a.mul_add(b, c)
+    }
+}
+
+impl Arith for Plain {
+    #[inline(always)]
+    fn mul_add(a: f32, b: f32, c: f32) -> f32 {
+        a * b + c
+    }
+}
+
+/// Horner's rule, the highest coefficient first.
+#[inline(always)]
+fn poly<A: Arith, const N: usize>(x: f32, coefficients: [f32; N]) -> f32 {
+    let mut sum = coefficients[0];
+    let mut i = 1;
+    while i < N {
+        sum = A::mul_add(sum, x, coefficients[i]);
+        i += 1;
+    }
+    sum
+}
+
+/// 1.5 · 2²³: adding it rounds to an integer, which the low bits then hold.
+const ROUND: f32 = 12_582_912.0;
+const LN2_HI: f32 = 0.693_145_75;
+const LN2_LO: f32 = 1.428_606_8e-6;
+
+/// `2^n` for `-126 <= n <= 127`.
+#[inline(always)]
+fn exp2i(n: i32) -> f32 {
+    f32::from_bits(n.wrapping_add(127).wrapping_shl(23) as u32)
+}
+
+/// `e^x`: at most 1.5 ulp, subnormal results included.
+#[inline(always)]
+pub fn exp<A: Arith>(x: f32) -> f32 {
+    // Comparisons, not `min`/`max`: NaN passes through.
+    let x = if x > 89.0 { 89.0 } else { x };
+    let x = if x < -104.0 { -104.0 } else { x };
+    let shifted = A::mul_add(x, std::f32::consts::LOG2_E, ROUND);
+    let n = shifted - ROUND;
+    let r = A::mul_add(n, -LN2_HI, x);
+    let r = A::mul_add(n, -LN2_LO, r);
+    let q = poly::<A, 5>(
+        r,
+        [
+            0.001_392_675_8,
+            0.008_363_346,
+            0.041_666_55,
+            0.166_665_76,
+            0.500_000_06,
+        ],
+    );
+    let p = A::mul_add(q, r * r, r) + 1.0;
+    // Two factors, because 2^n itself may leave the range where the result does not.
+    let n = (shifted.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32);
+    let half = n >> 1;
+    p * exp2i(half) * exp2i(n.wrapping_sub(half))
+}
+
+/// The natural logarithm: at most 1 ulp.
+#[inline(always)]
+pub fn log<A: Arith>(x: f32) -> f32 {
+    let tiny = x < f32::MIN_POSITIVE;
+    let scaled = if tiny { x * 8_388_608.0 } else { x };
+    // x = 2^e · m with sqrt(1/2) <= m < sqrt(2)
+    let bits = scaled.to_bits();
+    let offset = bits.wrapping_sub(0x3f35_04f3);
+    let e = (offset as i32) >> 23;
+    let m = f32::from_bits((offset & 0x007f_ffff).wrapping_add(0x3f35_04f3));
+    let e = e as f32 - if tiny { 23.0 } else { 0.0 };
+    let f = m - 1.0;
+    let q = poly::<A, 9>(
+        f,
+        [
+            0.069_697_54,
+            -0.114_791_88,
+            0.116_857_96,
+            -0.124_257_766,
+            0.142_490_33,
+            -0.166_677_98,
+            0.200_007_16,
+            -0.249_999_97,
+            0.333_333_3,
+        ],
+    );
+    let square = f * f;
+    let tail = A::mul_add(q * f, square, e * LN2_LO);
+    let tail = A::mul_add(square, -0.5, tail);
+    let y = A::mul_add(e, LN2_HI, tail + f);
+    let y = if x > 0.0 { y } else { f32::NAN };
+    let y = if x == 0.0 { f32::NEG_INFINITY } else { y };
+    if x == f32::INFINITY { f32::INFINITY } else { y }
+}
+
+/// `log(1 + x)`: at most 2 ulp.
+#[inline(always)]
+pub fn log1p<A: Arith>(x: f32) -> f32 {
+    let w = 1.0 + x;
+    let lost = x - (w - 1.0);
+    let y = log::<A>(w) + lost / w;
+    // -0 keeps its sign, and at the ends of the range `lost / w` is NaN.
+    let y = if w == 1.0 { x } else { y };
+    let y = if x == f32::INFINITY { f32::INFINITY } else { y };
+    if x == -1.0 { f32::NEG_INFINITY } else { y }
+}
+
+/// The hyperbolic tangent: at most 2 ulp.
+#[inline(always)]
+pub fn tanh<A: Arith>(x: f32) -> f32 {
+    let z = x * x;
+    let q = poly::<A, 5>(
+        z,
+        [
+            -0.006_096_714_4,
+            0.020_997_18,
+            -0.053_850_91,
+            0.133_327_7,
+            -0.333_333_28,
+        ],
+    );
+    let near = A::mul_add(q * z, x, x);
+    let a = x.abs();
+    let far = 1.0 - 2.0 / (exp::<A>(a + a) + 1.0);
+    if a < 0.625 { near } else { far.copysign(x) }
+}
+
+/// `1 / (1 + e^-x)`: at most 3 ulp, subnormal results included.
+#[inline(always)]
+pub fn sigmoid<A: Arith>(x: f32) -> f32 {
+    let e = exp::<A>(-x.abs());
+    let top = if x < 0.0 { e } else { 1.0 };
+    top / (1.0 + e)
+}
+
+/// The error function: at most 2 ulp.
+#[inline(always)]
+pub fn erf<A: Arith>(x: f32) -> f32 {
+    let z = x * x;
+    let q = poly::<A, 7>(
+        z,
+        [
+            7.875_875e-5,
+            -0.000_801_686_45,
+            0.005_189_087_6,
+            -0.026_854_212,
+            0.112_835_95,
+            -0.376_126_27,
+            0.128_379_17,
+        ],
+    );
+    let near = A::mul_add(q, x, x);
+    // -log(1 - erf(a)) is smooth.
+    let a = x.abs();
+    let a = if a > 4.0 { 4.0 } else { a };
+    let g = poly::<A, 9>(
+        a,
+        [
+            -1.638_637_3e-6,
+            4.608_745e-5,
+            -0.000_597_052_93,
+            0.004_760_748,
+            -0.026_424_37,
+            0.110_085_68,
+            0.631_820_26,
+            1.130_236_7,
+            -0.000_320_914_38,
+        ],
+    );
+    let far = (1.0 - exp::<A>(-g)).copysign(x);
+    if a < 1.0 { near } else { far }
+}
+
+/// `log(1 + e^x)`: at most 3 ulp, subnormal results included.
+#[inline(always)]
+pub fn softplus<A: Arith>(x: f32) -> f32 {
+    let positive = if x < 0.0 { 0.0 } else { x };
+    positive + log1p::<A>(exp::<A>(-x.abs()))
+}
+
+/// The quadrant of `x` and its distance from the middle of that quadrant.
+#[inline(always)]
+fn quadrant(x: f32) -> (u32, f32) {
+    // pi/2 in two parts: `n * PI_2_HI` is exact while n has at most 28 bits.
+    const PI_2_HI: f64 = 1.570_796_310_901_641_8;
+    const PI_2_LO: f64 = 1.589_325_477_352_819_7e-8;
+    const ROUND: f64 = 6_755_399_441_055_744.0;
+    let x = f64::from(x);
+    let shifted = x * std::f64::consts::FRAC_2_PI + ROUND;
+    let n = shifted - ROUND;
+    let r = (x - n * PI_2_HI) - n * PI_2_LO;
+    (shifted.to_bits() as u32, r as f32)
+}
+
+#[inline(always)]
+fn sin_quadrant<A: Arith>(n: u32, r: f32) -> f32 {
+    let z = r * r;
+    let q = poly::<A, 3>(z, [-0.000_195_878_9, 0.008_332_748, -0.166_666_65]);
+    let sin = A::mul_add(q * z, r, r);
+    let q = poly::<A, 3>(z, [2.454_794_2e-5, -0.001_388_830_3, 0.041_666_664]);
+    let cos = A::mul_add(q * z, z, A::mul_add(z, -0.5, 1.0));
+    let y = if n & 1 == 0 { sin } else { cos };
+    f32::from_bits(y.to_bits() ^ ((n & 2) << 30))
+}
+
+/// The sine: at most 2 ulp where `|x| <= 2^27`, and NaN beyond, where neighbouring floats are
+/// more than a whole turn apart.
+#[inline(always)]
+pub fn sin<A: Arith>(x: f32) -> f32 {
+    let (n, r) = quadrant(x);
+    let y = sin_quadrant::<A>(n, r);
+    // -0 keeps its sign.
+    let y = if x == 0.0 { x } else { y };
+    if x.abs() <= 134_217_728.0 {
+        y
+    } else {
+        f32::NAN
+    }
+}
+
+/// The cosine: at most 2 ulp where `|x| <= 2^27`, and NaN beyond, as for [`sin`].
+#[inline(always)]
+pub fn cos<A: Arith>(x: f32) -> f32 {
+    let (n, r) = quadrant(x);
+    let y = sin_quadrant::<A>(n.wrapping_add(1), r);
+    if x.abs() <= 134_217_728.0 {
+        y
+    } else {
+        f32::NAN
+    }
+}

@@ -1,0 +1,124 @@
+//! Every function on every level against `f64`, over the whole range of `f32`.
+
+use super::*;
+
+/// The distance of neighbouring floats at `y`.
+fn ulp(y: f64) -> f64 {
+    let y = (y.abs() as f32).clamp(f32::MIN_POSITIVE, f32::MAX);
+    f64::from(y) - f64::from(f32::from_bits(y.to_bits() - 1))
+}
+
+fn inputs() -> Vec<f32> {
+    let mut inputs: Vec<f32> = (0..u32::MAX - 1511)
+        .step_by(1511)
+        .map(f32::from_bits)
+        .collect();
+    // The range where most of the structure is, densely.
+    inputs.extend((-200_000..200_000).map(|i| i as f32 * 6e-4));
+    inputs.extend((-200_000..200_000).map(|i| i as f32 * 1.3e-5));
+    let edges = [
+        0.0,
+        1.0,
+        f32::MIN_POSITIVE,
+        f32::MAX,
+        f32::INFINITY,
+        f32::from_bits(1),
+    ];
+    inputs.extend(edges.iter().flat_map(|&x| [x, -x]));
+    inputs.push(f32::NAN);
+    inputs.extend([
+        88.72, 88.73, -87.3, -87.4, -103.9, -104.0, 4.0, 0.625, 0.5, 2.0,
+    ]);
+    inputs
+}
+
+fn check(name: &str, bound: f64, f: fn(SimdLevel, &mut [f32], &[f32]), exact: fn(f64) -> f64) {
+    let x = inputs();
+    for level in simd_levels() {
+        let mut y = vec![0.0; x.len()];
+        f(level, &mut y, &x);
+        let (mut worst, mut at) = (0.0, 0.0);
+        for (&x, &y) in x.iter().zip(&y) {
+            let want = exact(f64::from(x));
+            let rounded = want as f32;
+            if want.is_nan() || rounded.is_infinite() || y.is_nan() || y.is_infinite() {
+                // The last float before overflow may still be finite or already infinite.
+                let edge = want.is_finite() && want.abs() < 1.000_001 * f64::from(f32::MAX);
+                let same = rounded.to_bits() == y.to_bits() || (rounded.is_nan() && y.is_nan());
+                assert!(
+                    same || edge,
+                    "{name} {level:?}: {name}({x:e}) = {y:e}, not {want:e}"
+                );
+                continue;
+            }
+            if want == 0.0 {
+                assert_eq!(y, 0.0, "{name} {level:?} at {x:e}");
+            }
+            let error = (f64::from(y) - want).abs() / ulp(want);
+            if error > worst {
+                (worst, at) = (error, x);
+            }
+        }
+        println!("{name:9} {:?}: {worst:.3} ulp at {at:e}", level.kind());
+        assert!(
+            worst <= bound,
+            "{name} {level:?}: {worst} ulp at {at:e}, more than {bound}"
+        );
+    }
+}
+
+macro_rules! check {
+    ($name:ident, $bound:expr, $exact:expr) => {
+        #[test]
+        fn $name() {
+            simd! {
+                fn all<A>(y: &mut [f32], x: &[f32]) {
+                    for (y, x) in y.iter_mut().zip(x) {
+                        *y = super::$name::<A>(*x);
+                    }
+                }
+            }
+            check(stringify!($name), $bound, all, $exact);
+        }
+    };
+}
+
+check!(exp, 1.5, f64::exp);
+check!(log, 1.0, f64::ln);
+check!(log1p, 2.0, f64::ln_1p);
+check!(tanh, 2.0, f64::tanh);
+check!(sigmoid, 3.0, |x| if x < 0.0 {
+    x.exp() / (1.0 + x.exp())
+} else {
+    1.0 / (1.0 + (-x).exp())
+});
+check!(erf, 2.0, erf64);
+check!(softplus, 3.0, |x| x.max(0.0)
+    + (-x.abs()).exp().ln_1p()
+    + if x.is_nan() { x } else { 0.0 });
+check!(sin, 2.0, |x| if x.abs() <= 134_217_728.0 {
+    x.sin()
+} else {
+    f64::NAN
+});
+check!(cos, 2.0, |x| if x.abs() <= 134_217_728.0 {
+    x.cos()
+} else {
+    f64::NAN
+});
+
+/// `2 / sqrt(pi) · e^(-x²) · Σ 2^n x^(2n+1) / (2n+1)!!`: only positive terms.
+fn erf64(x: f64) -> f64 {
+    if x.is_nan() || x.abs() > 6.5 {
+        return if x.is_nan() { x } else { x.signum() };
+    }
+    let (mut term, mut sum) = (x, x);
+    for n in 1..250 {
+        term *= 2.0 * x * x / f64::from(2 * n + 1);
+        sum += term;
+        if term.abs() < 1e-18 * sum.abs() {
+            break;
+        }
+    }
+    std::f64::consts::FRAC_2_SQRT_PI * (-x * x).exp() * sum
+}

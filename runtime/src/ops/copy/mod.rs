@@ -1,0 +1,12 @@
+//! Copies and constants: `y = x` and `y = value`.
+
+mod cpu;
+
+use crate::device::Buf;
+
+pub trait Fill {
+    /// `y = x`
+    fn copy(&mut self, y: Buf, x: Buf);
+    /// `y[i] = value`
+    fn fill(&mut self, y: Buf, value: f32);
+}

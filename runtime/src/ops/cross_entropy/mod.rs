@@ -1,0 +1,49 @@
+//! Cross entropy of logits and labels, mean, with label smoothing `s`
+//! (`torch.nn.CrossEntropyLoss`). With `C` classes, `N = outer · inner` positions of
+//! `logits [outer, classes, inner]` and `lse_i = log Σ_c e^(x_ic)`,
+//!
+//! `loss = 1/N · Σ_i [lse_i − (1 − s) · x_(i, label_i) − s/C · Σ_c x_ic]`
+//!
+//! `d_x_ic = d_loss/N · [e^(x_ic − lse_i) − (1 − s) · [c = label_i] − s/C]`
+
+mod cpu;
+pub mod reference;
+
+use crate::device::{Buf, Indices};
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CrossEntropySpec {
+    pub outer: usize,
+    pub classes: usize,
+    pub inner: usize,
+    pub smoothing: f32,
+}
+
+impl CrossEntropySpec {
+    /// The number of labels.
+    pub const fn positions(&self) -> usize {
+        self.outer * self.inner
+    }
+}
+
+pub trait CrossEntropy {
+    /// `loss [1]`, and `lse [outer, inner]`, which the gradient needs.
+    fn cross_entropy(
+        &mut self,
+        loss: Buf,
+        lse: Buf,
+        logits: Buf,
+        label: Indices,
+        spec: CrossEntropySpec,
+    );
+
+    fn cross_entropy_grad(
+        &mut self,
+        d_logits: Buf,
+        d_loss: Buf,
+        logits: Buf,
+        lse: Buf,
+        label: Indices,
+        spec: CrossEntropySpec,
+    );
+}

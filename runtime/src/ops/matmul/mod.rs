@@ -1,0 +1,56 @@
+//! Matrix product (`torch.matmul` of two matrices): `y[i, j] = Σ_p a[i, p] · b[p, j]`, where either
+//! operand may be stored transposed. With `d_y` the gradient of the result,
+//! `d_a = d_y · bᵀ` and `d_b = aᵀ · d_y`, which are matrix products again.
+
+mod cpu;
+mod gemm;
+pub mod reference;
+mod tile;
+
+pub(crate) use gemm::pack_a;
+pub(crate) use tile::{Block, Tiling, dot};
+
+use crate::device::Buf;
+
+/// How the operands are stored, row-major.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// `a [m, k]`, `b [k, n]`
+    NN,
+    /// `a [m, k]`, `b [n, k]`
+    NT,
+    /// `a [k, m]`, `b [k, n]`
+    TN,
+}
+
+/// The sizes of a product `y [m, n]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MatmulSpec {
+    pub layout: Layout,
+    pub m: usize,
+    pub k: usize,
+    pub n: usize,
+}
+
+impl MatmulSpec {
+    /// The distances of neighbours in `a`: from row to row, along `k`.
+    pub const fn a_strides(&self) -> (usize, usize) {
+        match self.layout {
+            Layout::NN | Layout::NT => (self.k, 1),
+            Layout::TN => (1, self.m),
+        }
+    }
+
+    /// The distances of neighbours in `b`: along `k`, from column to column.
+    pub const fn b_strides(&self) -> (usize, usize) {
+        match self.layout {
+            Layout::NN | Layout::TN => (self.n, 1),
+            Layout::NT => (1, self.k),
+        }
+    }
+}
+
+pub trait Matmul {
+    /// `y = a · b`; zeros where `k` is 0.
+    fn matmul(&mut self, y: Buf, a: Buf, b: Buf, spec: MatmulSpec);
+}

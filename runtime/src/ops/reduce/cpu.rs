@@ -1,0 +1,184 @@
+//! Reductions on the CPU. Axes of size 1 vanish and neighbours of one fate merge, so that few
+//! patterns remain; the frequent ones have loops of their own.
+
+use super::fold::{COLUMNS, Fold, Levels, Max, Min, Sum, fold_columns, fold_row};
+use super::{Reduce, ReduceKind, ReduceSpec};
+use crate::device::{Buf, CpuStep, Threads};
+use crate::math::{SimdLevel, simd};
+use crate::ops::permute::strides;
+
+/// Floats that one thread folds at a time, at least.
+const CHUNK: usize = 1 << 14;
+/// Into how many parts a reduction to one number is cut, at most.
+const PARTS: usize = 64;
+
+/// The axes, merged: alternately kept and reduced.
+#[derive(Clone, Copy)]
+struct Axes<const R: usize> {
+    rank: usize,
+    size: [usize; R],
+    step: [usize; R],
+    kept: [bool; R],
+}
+
+impl<const R: usize> Axes<R> {
+    fn new(spec: &ReduceSpec<R>) -> Self {
+        let x_strides = strides(spec.dims);
+        let mut axes = Self {
+            rank: 0,
+            size: [1; R],
+            step: [1; R],
+            kept: [false; R],
+        };
+        for i in (0..R).filter(|&i| spec.dims[i] != 1) {
+            let last = axes.rank.wrapping_sub(1);
+            if axes.rank > 0 && axes.kept[last] == spec.kept[i] {
+                axes.size[last] *= spec.dims[i];
+                axes.step[last] = x_strides[i];
+            } else {
+                axes.size[axes.rank] = spec.dims[i];
+                axes.step[axes.rank] = x_strides[i];
+                axes.kept[axes.rank] = spec.kept[i];
+                axes.rank += 1;
+            }
+        }
+        axes
+    }
+}
+
+impl Reduce for CpuStep<'_> {
+    fn reduce<const R: usize>(&mut self, y: Buf, x: Buf, spec: ReduceSpec<R>) {
+        let (threads, level) = (self.threads(), self.level());
+        let ([y], [x]) = self.views([y], [x]);
+        let axes = Axes::new(&spec);
+        let reduce = match spec.kind {
+            ReduceKind::Sum => reduce_with::<Sum, R>,
+            ReduceKind::Max => reduce_with::<Max, R>,
+            ReduceKind::Min => reduce_with::<Min, R>,
+        };
+        reduce(threads, level, y, x, &axes, Folds::of(spec.kind));
+        if spec.scale != 1.0 {
+            y.iter_mut().for_each(|y| *y *= spec.scale);
+        }
+    }
+}
+
+/// The vectorised loops of one kind.
+#[derive(Clone, Copy)]
+struct Folds {
+    row: fn(SimdLevel, &[f32]) -> f32,
+    columns: fn(SimdLevel, &mut [f32], &[f32], usize, usize),
+}
+
+macro_rules! folds {
+    ($($kind:ident: $row:ident $columns:ident,)*) => {
+        $(simd! {
+            fn $row<A>(x: &[f32]) -> f32 {
+                fold_row::<$kind>(x)
+            }
+        }
+        simd! {
+            fn $columns<A>(y: &mut [f32], x: &[f32], row: usize, rows: usize) {
+                fold_columns::<$kind>(y, x, row, rows)
+            }
+        })*
+
+        impl Folds {
+            fn of(kind: ReduceKind) -> Self {
+                match kind {
+                    $(ReduceKind::$kind => Self { row: $row, columns: $columns },)*
+                }
+            }
+        }
+    };
+}
+folds! {
+    Sum: sum_row sum_columns,
+    Max: max_row max_columns,
+    Min: min_row min_columns,
+}
+
+fn reduce_with<F: Fold, const R: usize>(
+    threads: &Threads,
+    level: SimdLevel,
+    y: &mut [f32],
+    x: &[f32],
+    axes: &Axes<R>,
+    folds: Folds,
+) {
+    if x.is_empty() {
+        return y.fill(F::NEUTRAL);
+    }
+    let work = x.len();
+    match (&axes.kept[..axes.rank], &axes.size[..axes.rank]) {
+        ([] | [true], _) => y.copy_from_slice(x),
+        // x [N] → y []
+        ([false], _) => {
+            let each = x.len().div_ceil(PARTS).next_multiple_of(CHUNK);
+            let mut parts = [F::NEUTRAL; PARTS];
+            let count = x.len().div_ceil(each);
+            threads.split(work, &mut parts[..count], 1, |i, part| {
+                part[0] = (folds.row)(level, &x[i * each..x.len().min((i + 1) * each)]);
+            });
+            y[0] = fold_row::<F>(&parts);
+        }
+        // x [N, K] → y [N]
+        ([true, false], &[_, k]) => {
+            let each = CHUNK.div_ceil(k);
+            threads.split(work, y, each, |i, y| {
+                for (y, x) in y.iter_mut().zip(x[i * each * k..].chunks_exact(k)) {
+                    *y = (folds.row)(level, x);
+                }
+            });
+        }
+        // x [K, N] → y [N]
+        ([false, true], &[k, n]) => {
+            threads.split(work, y, COLUMNS, |i, y| {
+                (folds.columns)(level, y, &x[i * COLUMNS..], n, k);
+            });
+        }
+        // x [B, N, K] → y [N]
+        ([false, true, false], &[b, n, k]) => {
+            threads.split(work, y, 1, |i, y| {
+                let mut levels = Levels::new::<F>();
+                for batch in 0..b {
+                    levels.push::<F>((folds.row)(level, &x[(batch * n + i) * k..][..k]));
+                }
+                y[0] = levels.finish::<F>();
+            });
+        }
+        _ => {
+            let each = (CHUNK * y.len() / x.len()).max(1);
+            threads.split(work, y, each, |chunk, y| {
+                for (i, y) in y.iter_mut().enumerate() {
+                    *y = fold_axes::<F, R>(&x[start(axes, chunk * each + i)..], axes, 0);
+                }
+            });
+        }
+    }
+}
+
+/// Where the elements of a result start.
+fn start<const R: usize>(axes: &Axes<R>, mut result: usize) -> usize {
+    let mut start = 0;
+    for i in (0..axes.rank).rev().filter(|&i| axes.kept[i]) {
+        start += result % axes.size[i] * axes.step[i];
+        result /= axes.size[i];
+    }
+    start
+}
+
+/// Folds over the reduced axes from `axis` on.
+fn fold_axes<F: Fold, const R: usize>(x: &[f32], axes: &Axes<R>, axis: usize) -> f32 {
+    let Some(axis) = (axis..axes.rank).find(|&i| !axes.kept[i]) else {
+        return x[0];
+    };
+    if axes.step[axis] == 1 {
+        return fold_row::<F>(&x[..axes.size[axis]]);
+    }
+    let mut levels = Levels::new::<F>();
+    for i in 0..axes.size[axis] {
+        levels.push::<F>(fold_axes::<F, R>(&x[i * axes.step[axis]..], axes, axis + 1));
+    }
+    levels.finish::<F>()
+}

@@ -1,0 +1,60 @@
+//! Sums, means, maxima and minima over some axes (`torch.sum`, `mean`, `amax`, `amin`):
+//! `y[kept] = scale · Σ_reduced x`. The gradient of a sum is `scale · d_y`, broadcast; that of a
+//! maximum or minimum is shared evenly among the equals (`torch.amax`).
+//!
+//! Sums are accurate: at most 128 numbers are added one after another before their sum is carried
+//! to a second level, which carries to a third after as many, so that the error of a sum of `n`
+//! numbers is at most `(260 + n/2^14) · ε · Σ|x|` in place of `n · ε · Σ|x|` for each axis group.
+//! The order depends on the sizes alone. NaN in a maximum or minimum gives NaN. The sum of nothing
+//! is 0, its maximum -∞, its minimum ∞.
+
+mod cpu;
+mod fold;
+pub mod reference;
+
+pub(crate) use fold::{Fold, Max, Sum, fold_row};
+
+use crate::device::Buf;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReduceKind {
+    Sum,
+    Max,
+    Min,
+}
+
+/// A reduction of `x [dims]` to the kept axes, in order; the result is multiplied by `scale`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ReduceSpec<const R: usize> {
+    pub dims: [usize; R],
+    pub kept: [bool; R],
+    pub kind: ReduceKind,
+    pub scale: f32,
+}
+
+impl<const R: usize> ReduceSpec<R> {
+    const fn product(&self, kept: bool) -> usize {
+        let (mut product, mut i) = (1, 0);
+        while i < R {
+            if self.kept[i] == kept {
+                product *= self.dims[i];
+            }
+            i += 1;
+        }
+        product
+    }
+
+    /// The number of results.
+    pub const fn output_len(&self) -> usize {
+        self.product(true)
+    }
+
+    /// The number of elements behind each result.
+    pub const fn reduced_len(&self) -> usize {
+        self.product(false)
+    }
+}
+
+pub trait Reduce {
+    fn reduce<const R: usize>(&mut self, y: Buf, x: Buf, spec: ReduceSpec<R>);
+}

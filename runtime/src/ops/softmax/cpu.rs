@@ -1,0 +1,198 @@
+//! Softmax on the CPU. Rows are vectorised along their elements where these are neighbours, and
+//! across up to [`COLUMNS`] distributions where they are not.
+
+use super::{Softmax, SoftmaxSpec};
+use crate::device::{Buf, CpuStep};
+use crate::math::{self, Arith, simd};
+use crate::ops::reduce::{Fold, Max, Sum, fold_row};
+
+/// Distributions that are handled together where their elements are apart.
+const COLUMNS: usize = 64;
+/// Elements that one thread takes at a time, at least.
+const CHUNK: usize = 1 << 12;
+
+impl SoftmaxSpec {
+    fn outer_each(&self) -> usize {
+        CHUNK.div_ceil((self.size * self.inner).max(1))
+    }
+}
+
+/// The kernels map `[size, inner]` slabs; slab `i` of `y` belongs to slab `i` of the inputs.
+macro_rules! kernels {
+    ($($name:ident($y:ident, $($x:ident),*): $slab:ident;)*) => {
+        $(fn $name(&mut self, $y: Buf, $($x: Buf,)* spec: SoftmaxSpec) {
+            let (threads, level) = (self.threads(), self.level());
+            let ([$y], [$($x),*]) = self.views([$y], [$($x),*]);
+            let slab = spec.size * spec.inner;
+            let each = spec.outer_each() * slab;
+            threads.split(16 * $y.len(), $y, each, |i, $y| {
+                $(let $x = &$x[i * each..][..$y.len()];)*
+                $slab(level, $y, $($x,)* spec);
+            });
+        })*
+    };
+}
+
+impl Softmax for CpuStep<'_> {
+    kernels! {
+        softmax(y, x): softmax_slabs;
+        log_softmax(y, x): log_softmax_slabs;
+        softmax_grad(d_x, d_y, y): softmax_grad_slabs;
+        log_softmax_grad(d_x, d_y, y): log_softmax_grad_slabs;
+    }
+}
+
+simd! {
+    fn softmax_slabs<A>(y: &mut [f32], x: &[f32], spec: SoftmaxSpec) {
+        let slab = spec.size * spec.inner;
+        for (y, x) in y.chunks_exact_mut(slab).zip(x.chunks_exact(slab)) {
+            if spec.inner == 1 {
+                let (_, sum) = exp_row::<A>(y, x);
+                let scale = 1.0 / sum;
+                y.iter_mut().for_each(|y| *y *= scale);
+            } else {
+                for col in (0..spec.inner).step_by(COLUMNS) {
+                    let (_, sum) = exp_columns::<A>(y, x, spec, col);
+                    let scale = sum.map(|sum| 1.0 / sum);
+                    for row in y.chunks_exact_mut(spec.inner) {
+                        for (y, scale) in row[col..].iter_mut().zip(&scale) {
+                            *y *= scale;
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+simd! {
+    fn log_softmax_slabs<A>(y: &mut [f32], x: &[f32], spec: SoftmaxSpec) {
+        let slab = spec.size * spec.inner;
+        for (y, x) in y.chunks_exact_mut(slab).zip(x.chunks_exact(slab)) {
+            if spec.inner == 1 {
+                let (max, sum) = exp_row::<A>(y, x);
+                let log = math::log::<A>(sum);
+                for (y, x) in y.iter_mut().zip(x) {
+                    *y = (x - max) - log;
+                }
+            } else {
+                for col in (0..spec.inner).step_by(COLUMNS) {
+                    let (max, mut log) = exp_columns::<A>(y, x, spec, col);
+                    for sum in &mut log {
+                        *sum = math::log::<A>(*sum);
+                    }
+                    let rows = y.chunks_exact_mut(spec.inner).zip(x.chunks_exact(spec.inner));
+                    for (y, x) in rows {
+                        for (((y, x), max), log) in
+                            y[col..].iter_mut().zip(&x[col..]).zip(&max).zip(&log)
+                        {
+                            *y = (x - max) - log;
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `y = e^(x − m)`; returns `m` and the sum.
+#[inline(always)]
+fn exp_row<A: Arith>(y: &mut [f32], x: &[f32]) -> (f32, f32) {
+    let max = fold_row::<Max>(x);
+    for (y, x) in y.iter_mut().zip(x) {
+        *y = math::exp::<A>(x - max);
+    }
+    (max, fold_row::<Sum>(y))
+}
+
+/// The same for the columns from `col` on.
+#[inline(always)]
+fn exp_columns<A: Arith>(
+    y: &mut [f32],
+    x: &[f32],
+    spec: SoftmaxSpec,
+    col: usize,
+) -> ([f32; COLUMNS], [f32; COLUMNS]) {
+    let mut max = [f32::NEG_INFINITY; COLUMNS];
+    for x in x.chunks_exact(spec.inner) {
+        for (max, x) in max.iter_mut().zip(&x[col..]) {
+            *max = Max::fold(*max, *x);
+        }
+    }
+    let mut sum = [0.0; COLUMNS];
+    for (y, x) in y
+        .chunks_exact_mut(spec.inner)
+        .zip(x.chunks_exact(spec.inner))
+    {
+        for (((y, x), max), sum) in y[col..].iter_mut().zip(&x[col..]).zip(&max).zip(&mut sum) {
+            *y = math::exp::<A>(x - max);
+            *sum += *y;
+        }
+    }
+    (max, sum)
+}
+
+simd! {
+    fn softmax_grad_slabs<A>(d_x: &mut [f32], d_y: &[f32], y: &[f32], spec: SoftmaxSpec) {
+        let slab = spec.size * spec.inner;
+        let slabs = d_x.chunks_exact_mut(slab).zip(d_y.chunks_exact(slab)).zip(y.chunks_exact(slab));
+        for ((d_x, d_y), y) in slabs {
+            if spec.inner == 1 {
+                for ((d_x, d_y), y) in d_x.iter_mut().zip(d_y).zip(y) {
+                    *d_x = d_y * y;
+                }
+                let dot = fold_row::<Sum>(d_x);
+                for ((d_x, d_y), y) in d_x.iter_mut().zip(d_y).zip(y) {
+                    *d_x = y * (d_y - dot);
+                }
+                continue;
+            }
+            for col in (0..spec.inner).step_by(COLUMNS) {
+                let mut dot = [0.0; COLUMNS];
+                for (d_y, y) in d_y.chunks_exact(spec.inner).zip(y.chunks_exact(spec.inner)) {
+                    for ((dot, d_y), y) in dot.iter_mut().zip(&d_y[col..]).zip(&y[col..]) {
+                        *dot = A::mul_add(*d_y, *y, *dot);
+                    }
+                }
+                let rows = d_x.chunks_exact_mut(spec.inner).zip(d_y.chunks_exact(spec.inner));
+                for ((d_x, d_y), y) in rows.zip(y.chunks_exact(spec.inner)) {
+                    let columns = d_x[col..].iter_mut().zip(&d_y[col..]).zip(&y[col..]);
+                    for (((d_x, d_y), y), dot) in columns.zip(&dot) {
+                        *d_x = y * (d_y - dot);
+                    }
+                }
+            }
+        }
+    }
+}
+
+simd! {
+    fn log_softmax_grad_slabs<A>(d_x: &mut [f32], d_y: &[f32], y: &[f32], spec: SoftmaxSpec) {
+        let slab = spec.size * spec.inner;
+        let slabs = d_x.chunks_exact_mut(slab).zip(d_y.chunks_exact(slab)).zip(y.chunks_exact(slab));
+        for ((d_x, d_y), y) in slabs {
+            if spec.inner == 1 {
+                let sum = fold_row::<Sum>(d_y);
+                for ((d_x, d_y), y) in d_x.iter_mut().zip(d_y).zip(y) {
+                    *d_x = A::mul_add(-math::exp::<A>(*y), sum, *d_y);
+                }
+                continue;
+            }
+            for col in (0..spec.inner).step_by(COLUMNS) {
+                let mut sum = [0.0; COLUMNS];
+                for d_y in d_y.chunks_exact(spec.inner) {
+                    for (sum, d_y) in sum.iter_mut().zip(&d_y[col..]) {
+                        *sum += d_y;
+                    }
+                }
+                let rows = d_x.chunks_exact_mut(spec.inner).zip(d_y.chunks_exact(spec.inner));
+                for ((d_x, d_y), y) in rows.zip(y.chunks_exact(spec.inner)) {
+                    let columns = d_x[col..].iter_mut().zip(&d_y[col..]).zip(&y[col..]);
+                    for (((d_x, d_y), y), sum) in columns.zip(&sum) {
+                        *d_x = A::mul_add(-math::exp::<A>(*y), *sum, *d_y);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! Softmax over the middle axis of `x [outer, size, inner]` (`torch.softmax`, `log_softmax`):
+//!
+//! `y_c = e^(x_c − m) / Σ_j e^(x_j − m)` with `m = max_j x_j`, and its logarithm. Gradients:
+//! `d_x_c = y_c · (d_y_c − Σ_j d_y_j · y_j)` for the softmax and
+//! `d_x_c = d_y_c − e^(y_c) · Σ_j d_y_j` for its logarithm.
+
+mod cpu;
+pub mod reference;
+
+use crate::device::Buf;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SoftmaxSpec {
+    pub outer: usize,
+    pub size: usize,
+    pub inner: usize,
+}
+
+impl SoftmaxSpec {
+    /// The number of elements.
+    pub const fn elements(&self) -> usize {
+        self.outer * self.size * self.inner
+    }
+}
+
+pub trait Softmax {
+    fn softmax(&mut self, y: Buf, x: Buf, spec: SoftmaxSpec);
+    fn log_softmax(&mut self, y: Buf, x: Buf, spec: SoftmaxSpec);
+    fn softmax_grad(&mut self, d_x: Buf, d_y: Buf, y: Buf, spec: SoftmaxSpec);
+    fn log_softmax_grad(&mut self, d_x: Buf, d_y: Buf, y: Buf, spec: SoftmaxSpec);
+}
