@@ -193,8 +193,8 @@ impl Dim {
             });
             let number = Literal::usize_unsuffixed(factor.unsigned_abs() as usize);
             let number = (atoms.is_empty() || factor.abs() > 1).then(|| quote!(#number));
-            let factors = number.into_iter().chain(factors);
-            quote!(#(#factors)**)
+            let product = |left, right| quote!(#left * #right);
+            number.into_iter().chain(factors).reduce(product).expect("a term has a factor")
         };
         let sign = |positive: bool| {
             self.terms.iter().filter(move |(_, f)| (**f > 0) == positive).map(term)

@@ -9,6 +9,7 @@ use super::boundary::{Form, form, ty};
 use super::{Function, Interface, Model, hidden};
 use crate::dim::{Atom, Dim};
 use crate::graph::{Kind, Ty};
+use crate::ops::variant;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Pass {
@@ -45,10 +46,12 @@ pub fn program(model: &Model) -> TokenStream {
     });
     let bind = model.bind_sizes();
     let floats = functions.iter().map(|function| floats(model, function));
+    let owner = if model.derived { quote!(::gradiron::Net<Self>) } else { quote!(Self) };
     quote! {
         #[allow(unused_variables, clippy::all)]
         #[automatically_derived]
         impl #impl_generics ::gradiron::Program for #self_ty {
+            type Owner = #owner;
             const SIZES: &'static [&'static str] = &[#(#sizes),*];
             fn plan(n: ::gradiron::arena::Sizes) -> Vec<::gradiron::FunctionPlan> {
                 #bind
@@ -399,7 +402,7 @@ fn body(
         quote!(::gradiron::device::Buf::new(::gradiron::device::Region::#region, 0, #ty::__AT[#ty::__AT.len() - 1]))
     };
     let (params, grads) = (region("Params"), region("Grads"));
-    let pass_name = format_ident!("{pass:?}");
+    let pass_name = variant(&pass);
     let d_args = floats.iter().map(|arg| {
         let len = arg.ty.shape.len().tokens();
         match pass {
@@ -463,7 +466,7 @@ fn body(
         let mut places = ::gradiron::arena::Places::default();
         let results = [#(places.take(#result_lens)),*];
         #gradients
-        let block = places.take(ws.block(#f, ::gradiron::Pass::#pass_name));
+        let block = places.rest(ws.floats(#f, ::gradiron::Pass::#pass_name));
         let params = #params;
         ws.run(host, inputs, #f, ::gradiron::Pass::#pass_name, |k, offsets| {
             use ::gradiron::ops::copy::Fill as _;

@@ -26,10 +26,8 @@ pub fn form(shape: &Shape, generics: &HashSet<String>) -> Form {
         Some((lead, rest)) if lead.is_run_time() => (Some(lead), rest),
         Some(_) => (None, &shape.0[..]),
     };
-    let simple_lead = lead.is_none_or(|lead| {
-        let mut atoms = lead.atoms();
-        atoms.next().is_some() && atoms.next().is_none() && lead.to_string().parse::<proc_macro2::Ident>().is_ok()
-    });
+    // `2 * batch` is no length that a slice could have by itself.
+    let simple_lead = lead.is_none_or(|lead| lead.atoms().any(|atom| atom.text() == lead.to_string()));
     match (simple_lead && rest.iter().all(|dim| is_nameable(dim, generics)), lead) {
         (false, _) => Form::Flat,
         (true, Some(_)) => Form::Batch,

@@ -8,7 +8,7 @@ use quote::{format_ident, quote};
 use super::{Function, Model, hidden};
 use crate::dim::{Atom, Dim};
 use crate::graph::{Dest, Graph, Kind, Phase, Ty, ValueId};
-use crate::ops::Emit;
+use crate::ops::{Emit, variant};
 use crate::ops::call::Callee;
 use crate::plan::{Home, Part, Plan};
 
@@ -81,7 +81,7 @@ fn layout(
     });
     let lives = plan.buffers.iter().map(|buffer| {
         let (first, last) = (buffer.first as u32, buffer.last as u32);
-        let part = format_ident!("{:?}", buffer.part);
+        let part = variant(&buffer.part);
         quote!(::gradiron::arena::Life::new(#first, #last, ::gradiron::arena::Part::#part))
     });
     let callees = callees(graph);

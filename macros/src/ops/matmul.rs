@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::{Backward, Emit, Mismatch, Op, Rule, room};
+use super::{Backward, Emit, Mismatch, Op, Rule, room, variant};
 use crate::dim::{Dim, product};
 use crate::graph::Ty;
 
@@ -94,7 +94,7 @@ impl Op for Matmul {
         let (y, a, b, room) = (e.y(0), e.x(0), e.x(1), room("matmul"));
         let (m, k, n) = self.sizes(e.inputs[0].dims(), e.inputs[1].dims());
         let (m, inner, n) = (m.tokens(), k.tokens(), n.tokens());
-        let layout = quote::format_ident!("{:?}", self.0);
+        let layout = variant(&self.0);
         quote! {
             k.matmul(#y, #a, #b, #room::MatmulSpec {
                 layout: #room::Layout::#layout, m: #m, k: #inner, n: #n,

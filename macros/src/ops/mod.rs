@@ -243,3 +243,8 @@ pub fn dims(dims: &[Dim]) -> TokenStream {
     let dims = dims.iter().map(Dim::tokens);
     quote!([#(#dims),*])
 }
+
+/// The name of an enum's variant.
+pub fn variant(value: &impl Debug) -> Ident {
+    Ident::new(&format!("{value:?}"), Span::call_site())
+}

@@ -52,6 +52,10 @@ impl Device for Cpu {
         })
     }
 
+    fn read<'a>(&'a self, memory: &'a Storage, start: usize, len: usize) -> &'a [f32] {
+        &memory.as_slice()[start..][..len]
+    }
+
     fn step<'a>(&'a self, memory: StepMemory<'a, Self>) -> CpuStep<'a> {
         CpuStep {
             params: memory.params.as_slice(),

@@ -13,6 +13,7 @@ pub(crate) use threads::SharedMut;
 pub use threads::{PARALLEL_WORK, Threads};
 
 use crate::ops;
+use crate::storage::Storage;
 
 /// The kinds of memory that a step reads and writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +55,7 @@ impl Buf {
         }
     }
 
-    const fn overlaps(self, other: Self) -> bool {
+    pub(crate) const fn overlaps(self, other: Self) -> bool {
         let same = match (self.region, other.region) {
             (Region::Params, Region::Params)
             | (Region::Grads, Region::Grads)
@@ -83,7 +84,8 @@ impl Indices {
 
 /// The memory of one step, lent to a device.
 pub struct StepMemory<'a, D: Device> {
-    pub params: &'a D::Memory,
+    /// On the host; a device with memory of its own keeps a copy of them.
+    pub params: &'a Storage,
     pub grads: &'a mut D::Memory,
     pub arena: &'a mut D::Memory,
     pub inputs: &'a [&'a [f32]],
@@ -105,6 +107,9 @@ pub trait Device {
     /// When the device has no room for it.
     fn allocate(&self, floats: usize) -> Result<Self::Memory, DeviceError>;
 
+    /// The floats `start..start + len` of a block, on the host.
+    fn read<'a>(&'a self, memory: &'a Self::Memory, start: usize, len: usize) -> &'a [f32];
+
     /// Starts a step.
     fn step<'a>(&'a self, memory: StepMemory<'a, Self>) -> Self::Step<'a>
     where
@@ -122,6 +127,7 @@ pub trait Kernels:
     + ops::nll_loss::NllLoss
     + ops::permute::Permute
     + ops::copy::Fill
+    + ops::elementwise::Map
 {
 }
 

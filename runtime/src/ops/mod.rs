@@ -4,6 +4,7 @@
 pub mod conv2d;
 pub mod copy;
 pub mod cross_entropy;
+pub mod elementwise;
 pub mod matmul;
 pub mod nll_loss;
 pub mod permute;

@@ -1,0 +1,217 @@
+//! Checks that rustc evaluates: sizes that are the user's constants, and the shapes at which one
+//! model calls another. A failed check is an error at the user's token, in decimals.
+
+/// A size in a signature.
+#[derive(Clone, Copy, Debug)]
+pub enum Size {
+    Fixed(usize),
+    /// Known at run time: `batch`.
+    Run(&'static str),
+}
+
+/// The type of an argument or a result.
+#[derive(Clone, Copy, Debug)]
+pub struct TypeSig {
+    pub classes: bool,
+    pub dims: &'static [Size],
+}
+
+/// What a function takes and gives.
+#[derive(Clone, Copy, Debug)]
+pub struct Signature {
+    pub args: &'static [(&'static str, TypeSig)],
+    pub results: &'static [TypeSig],
+}
+
+/// Fails when two sizes differ.
+///
+/// # Panics
+/// Then, while rustc evaluates the constant: that is the error the user sees.
+pub const fn equal(
+    left: usize,
+    right: usize,
+    left_text: &'static str,
+    right_text: &'static str,
+    message: &'static str,
+) {
+    if left != right {
+        let text = Text::new().str(message).str(": ");
+        let text = text.named(left_text, left).str(", ").named(right_text, right);
+        panic!("{}", text.as_str());
+    }
+}
+
+/// Fails when a call does not fit the function that it calls.
+///
+/// # Panics
+/// Then, while rustc evaluates the constant: that is the error the user sees.
+pub const fn call(
+    callee: &Signature,
+    step: &'static str,
+    args: &[TypeSig],
+    results: &[TypeSig],
+) {
+    if callee.args.len() != args.len() {
+        let text = Text::new().str("`").str(step).str("` takes ").number(callee.args.len());
+        panic!("{}", text.str(" inputs, but receives ").number(args.len()).as_str());
+    }
+    // What the callee's run-time names stand for here.
+    let mut bound: [Option<(&'static str, Size)>; 4] = [None; 4];
+    let mut i = 0;
+    while i < args.len() {
+        let (_, expected) = callee.args[i];
+        if !fits(&expected, &args[i], &mut bound) {
+            let text = Text::new().str("`").str(step).str("` expects ").shape(&expected);
+            panic!("{}", text.str(" but receives ").shape(&args[i]).as_str());
+        }
+        i += 1;
+    }
+    if callee.results.len() != results.len() {
+        let text = Text::new().str("`").str(step).str("` gives ").number(callee.results.len());
+        panic!("{}", text.str(" results, but here it is one").as_str());
+    }
+    let mut i = 0;
+    while i < results.len() {
+        if !fits(&callee.results[i], &results[i], &mut bound) {
+            let text = Text::new().str("`").str(step).str("` gives ").shape(&callee.results[i]);
+            let text = text.str(", but is taken here as ").shape(&results[i]);
+            let text = text.str("; a model's result is not visible from outside: write `let y: ");
+            panic!("{}", text.shape(&callee.results[i]).str(" = …`").as_str());
+        }
+        i += 1;
+    }
+}
+
+const fn fits(
+    expected: &TypeSig,
+    found: &TypeSig,
+    bound: &mut [Option<(&'static str, Size)>; 4],
+) -> bool {
+    if expected.classes != found.classes || expected.dims.len() != found.dims.len() {
+        return false;
+    }
+    let mut i = 0;
+    while i < expected.dims.len() {
+        let same = match expected.dims[i] {
+            Size::Fixed(_) => same_size(expected.dims[i], found.dims[i]),
+            Size::Run(name) => bind(name, found.dims[i], bound),
+        };
+        if !same {
+            return false;
+        }
+        i += 1;
+    }
+    true
+}
+
+/// Binds a run-time name at its first appearance, compares afterwards.
+const fn bind(
+    name: &'static str,
+    size: Size,
+    bound: &mut [Option<(&'static str, Size)>; 4],
+) -> bool {
+    let mut i = 0;
+    while i < bound.len() {
+        match bound[i] {
+            Some((known, value)) if same_text(known, name) => return same_size(value, size),
+            Some(_) => {}
+            None => {
+                bound[i] = Some((name, size));
+                return true;
+            }
+        }
+        i += 1;
+    }
+    false
+}
+
+const fn same_size(a: Size, b: Size) -> bool {
+    match (a, b) {
+        (Size::Fixed(a), Size::Fixed(b)) => a == b,
+        (Size::Run(a), Size::Run(b)) => same_text(a, b),
+        _ => false,
+    }
+}
+
+const fn same_text(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    if a.len() != b.len() {
+        return false;
+    }
+    let mut i = 0;
+    while i < a.len() {
+        if a[i] != b[i] {
+            return false;
+        }
+        i += 1;
+    }
+    true
+}
+
+/// A message that is written while rustc evaluates; what does not fit is left out.
+struct Text {
+    bytes: [u8; 512],
+    len: usize,
+}
+
+impl Text {
+    const fn new() -> Self {
+        Self { bytes: [0; 512], len: 0 }
+    }
+
+    const fn str(mut self, text: &str) -> Self {
+        let text = text.as_bytes();
+        if self.len + text.len() <= self.bytes.len() {
+            let mut i = 0;
+            while i < text.len() {
+                self.bytes[self.len + i] = text[i];
+                i += 1;
+            }
+            self.len += text.len();
+        }
+        self
+    }
+
+    const fn number(self, number: usize) -> Self {
+        let text = if number >= 10 { self.number(number / 10) } else { self };
+        let digit = [b'0' + (number % 10) as u8];
+        match core::str::from_utf8(&digit) {
+            Ok(digit) => text.str(digit),
+            Err(_) => text,
+        }
+    }
+
+    /// `D = 64`, or `64` when the text is the number itself.
+    const fn named(self, name: &'static str, number: usize) -> Self {
+        let plain = Text::new().number(number);
+        if same_text(plain.as_str(), name) {
+            self.number(number)
+        } else {
+            self.str(name).str(" = ").number(number)
+        }
+    }
+
+    const fn shape(self, ty: &TypeSig) -> Self {
+        let mut text = if ty.classes { self.str("Classes[") } else { self.str("[") };
+        let mut i = 0;
+        while i < ty.dims.len() {
+            if i > 0 {
+                text = text.str(", ");
+            }
+            text = match ty.dims[i] {
+                Size::Fixed(size) => text.number(size),
+                Size::Run(name) => text.str(name),
+            };
+            i += 1;
+        }
+        text.str("]")
+    }
+
+    const fn as_str(&self) -> &str {
+        let (text, _) = self.bytes.split_at(self.len);
+        match core::str::from_utf8(text) {
+            Ok(text) => text,
+            Err(_) => "sizes do not fit",
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The owner of a derived module's parameters.
+
+use std::marker::PhantomData;
+
+use crate::device::Device;
+use crate::init::Seed;
+use crate::module::{Model, Module, init_params};
+use crate::storage::Storage;
+use crate::workspace::{InputError, Program, Workspace};
+
+/// A module that maps one batch of inputs to one of outputs: what `#[derive(Module)]` makes of a
+/// struct.
+pub trait Sequential: Program {
+    /// `[[f32; 784]]` for `[batch, 784]`.
+    type Input: ?Sized;
+    type Output: ?Sized;
+
+    #[doc(hidden)]
+    fn forward<'w, D: Device>(
+        params: &Storage,
+        ws: &'w mut Workspace<Self, D>,
+        x: &Self::Input,
+    ) -> Result<&'w Self::Output, InputError>
+    where
+        Self: Sized;
+
+    #[doc(hidden)]
+    fn forward_grad<'w, D: Device>(
+        params: &Storage,
+        ws: &'w mut Workspace<Self, D>,
+        x: &Self::Input,
+        d_result: &Self::Output,
+    ) -> Result<&'w Self::Output, InputError>
+    where
+        Self: Sized;
+
+    #[doc(hidden)]
+    #[allow(clippy::type_complexity)]
+    fn forward_grad_inputs<'w, D: Device>(
+        params: &Storage,
+        ws: &'w mut Workspace<Self, D>,
+        x: &Self::Input,
+        d_result: &Self::Output,
+    ) -> Result<(&'w Self::Output, &'w Self::Input), InputError>
+    where
+        Self: Sized;
+}
+
+/// A derived module together with its parameters.
+pub struct Net<M> {
+    params: Storage,
+    module: PhantomData<fn() -> M>,
+}
+
+impl<M> Clone for Net<M> {
+    fn clone(&self) -> Self {
+        Self { params: self.params.clone(), module: PhantomData }
+    }
+}
+
+impl<M> std::fmt::Debug for Net<M> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Net").field("params", &self.params).finish()
+    }
+}
+
+impl<M: Module> Net<M> {
+    /// New parameters, drawn from `seed` by PyTorch's default initialisers.
+    pub fn init(seed: Seed) -> Self {
+        Self { params: init_params::<M>(seed), module: PhantomData }
+    }
+}
+
+impl<M: Sequential> Net<M> {
+    /// Inference: the fields in their order.
+    ///
+    /// # Errors
+    /// When the input does not fit the workspace.
+    pub fn forward<'w, D: Device>(
+        &self,
+        ws: &'w mut Workspace<M, D>,
+        x: &M::Input,
+    ) -> Result<&'w M::Output, InputError> {
+        M::forward(&self.params, ws, x)
+    }
+
+    /// The output, and the gradients of the parameters in `ws.grads()`, from the gradient
+    /// `d_result` of the output.
+    ///
+    /// # Errors
+    /// When an input does not fit the workspace.
+    pub fn forward_grad<'w, D: Device>(
+        &self,
+        ws: &'w mut Workspace<M, D>,
+        x: &M::Input,
+        d_result: &M::Output,
+    ) -> Result<&'w M::Output, InputError> {
+        M::forward_grad(&self.params, ws, x, d_result)
+    }
+
+    /// The same, and the gradient of the input.
+    ///
+    /// # Errors
+    /// When an input does not fit the workspace.
+    pub fn forward_grad_inputs<'w, D: Device>(
+        &self,
+        ws: &'w mut Workspace<M, D>,
+        x: &M::Input,
+        d_result: &M::Output,
+    ) -> Result<(&'w M::Output, &'w M::Input), InputError> {
+        M::forward_grad_inputs(&self.params, ws, x, d_result)
+    }
+}
+
+impl<M: Module> Model for Net<M> {
+    type Module = M;
+
+    fn params(&self) -> &[f32] {
+        self.params.as_slice()
+    }
+
+    fn params_mut(&mut self) -> &mut [f32] {
+        self.params.as_mut_slice()
+    }
+}

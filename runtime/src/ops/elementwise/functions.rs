@@ -1,0 +1,166 @@
+//! The elementwise functions and their derivatives, PyTorch's definitions. `f_grad` is `d_x` from
+//! the gradient `d` of the output and from `x` or `y`, as its arguments say.
+
+use crate::math::{self, Arith};
+
+/// Defines functions of `f32`s that are always inlined, without branches.
+macro_rules! functions {
+    ($($(#[$doc:meta])* $name:ident<$A:ident>($($arg:ident),*) = $body:expr;)*) => {
+        $($(#[$doc])*
+        #[inline(always)]
+        pub fn $name<$A: Arith>($($arg: f32),*) -> f32 {
+            $body
+        })*
+    };
+}
+
+const FRAC_1_SQRT_2: f32 = std::f32::consts::FRAC_1_SQRT_2;
+/// √(2/π)
+const GELU_TANH: f32 = 0.797_884_6;
+/// 1/√(2π)
+const INV_SQRT_TAU: f32 = 0.398_942_3;
+
+/// 1 where `condition`, else 0.
+#[inline(always)]
+fn indicator(condition: bool) -> f32 {
+    if condition { 1.0 } else { 0.0 }
+}
+
+functions! {
+    constant<A>(value) = value;
+    copy<A>(x) = x;
+    add<A>(a, b) = a + b;
+    sub<A>(a, b) = a - b;
+    mul<A>(a, b) = a * b;
+    div<A>(a, b) = a / b;
+    /// The derivative by the divisor: `-d · y / b`.
+    div_grad<A>(d, y, b) = -d * y / b;
+    neg<A>(x) = -x;
+    /// 1 where equal, else 0.
+    equal<A>(a, b) = indicator(a == b);
+
+    /// The larger one; NaN if one is.
+    maximum<A>(a, b) = if a > b || a.is_nan() { a } else { b };
+    /// By the first; equal ones share the gradient.
+    maximum_grad<A>(d, a, b) = d * (indicator(a > b) + 0.5 * indicator(a == b));
+    /// The smaller one; NaN if one is.
+    minimum<A>(a, b) = if a < b || a.is_nan() { a } else { b };
+    /// By the first; equal ones share the gradient.
+    minimum_grad<A>(d, a, b) = d * (indicator(a < b) + 0.5 * indicator(a == b));
+
+    abs<A>(x) = x.abs();
+    /// `d · sign(x)`, 0 at 0.
+    abs_grad<A>(d, x) = d * (indicator(x > 0.0) - indicator(x < 0.0));
+    exp<A>(x) = math::exp::<A>(x);
+    log<A>(x) = math::log::<A>(x);
+    sqrt<A>(x) = x.sqrt();
+    sqrt_grad<A>(d, y) = d / (2.0 * y);
+    square<A>(x) = x * x;
+    square_grad<A>(d, x) = 2.0 * d * x;
+    sin<A>(x) = math::sin::<A>(x);
+    sin_grad<A>(d, x) = d * math::cos::<A>(x);
+    cos<A>(x) = math::cos::<A>(x);
+    cos_grad<A>(d, x) = -d * math::sin::<A>(x);
+
+    /// `x^p`
+    powf<A>(x, p) = x.powf(p);
+    powf_grad<A>(d, x, p) = d * p * x.powf(p - 1.0);
+    /// `x^n`, `n` a whole number.
+    powi<A>(x, n) = x.powi(n as i32);
+    powi_grad<A>(d, x, n) = if n == 0.0 { 0.0 * d } else { d * n * x.powi(n as i32 - 1) };
+
+    /// `max(x, 0)`; NaN passes.
+    relu<A>(x) = if x <= 0.0 { 0.0 } else { x };
+    relu_grad<A>(d, y) = if y <= 0.0 { 0.0 } else { d };
+    /// `x`, or `slope · x` below 0.
+    leaky_relu<A>(x, slope) = if x > 0.0 { x } else { slope * x };
+    leaky_relu_grad<A>(d, x, slope) = if x > 0.0 { d } else { slope * d };
+    /// `x`, or `α (eˣ − 1)` below 0.
+    elu<A>(x, alpha) = if x > 0.0 { x } else { alpha * expm1::<A>(x) };
+    elu_grad<A>(d, x, alpha) = if x > 0.0 { d } else { d * alpha * math::exp::<A>(x) };
+    /// `x Φ(x)`, `Φ` the normal distribution.
+    gelu<A>(x) = 0.5 * x * (1.0 + math::erf::<A>(x * FRAC_1_SQRT_2));
+    /// `d (Φ(x) + x φ(x))`
+    gelu_grad<A>(d, x) = {
+        let cdf = 0.5 * (1.0 + math::erf::<A>(x * FRAC_1_SQRT_2));
+        let pdf = INV_SQRT_TAU * math::exp::<A>(-0.5 * x * x);
+        d * A::mul_add(x, pdf, cdf)
+    };
+    /// `x/2 (1 + tanh(√(2/π) (x + 0.044715 x³)))`
+    gelu_tanh<A>(x) = 0.5 * x * (1.0 + math::tanh::<A>(GELU_TANH * (x + 0.044_715 * x * x * x)));
+    gelu_tanh_grad<A>(d, x) = {
+        let t = math::tanh::<A>(GELU_TANH * (x + 0.044_715 * x * x * x));
+        let inner = GELU_TANH * (1.0 + 3.0 * 0.044_715 * x * x);
+        d * (0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * inner)
+    };
+    /// `x σ(x)`
+    silu<A>(x) = x * math::sigmoid::<A>(x);
+    silu_grad<A>(d, x) = {
+        let s = math::sigmoid::<A>(x);
+        d * s * (1.0 + x * (1.0 - s))
+    };
+    /// `1 / (1 + e⁻ˣ)`
+    sigmoid<A>(x) = math::sigmoid::<A>(x);
+    sigmoid_grad<A>(d, y) = d * y * (1.0 - y);
+    tanh<A>(x) = math::tanh::<A>(x);
+    tanh_grad<A>(d, y) = d * (1.0 - y * y);
+    /// `log(1 + e^(βx)) / β`, or `x` where `βx` is above the threshold.
+    softplus<A>(x, beta, threshold) =
+        if x * beta > threshold { x } else { math::softplus::<A>(x * beta) / beta };
+    softplus_grad<A>(d, x, beta, threshold) =
+        if x * beta > threshold { d } else { d * math::sigmoid::<A>(x * beta) };
+    /// `min(max(x, low), high)`; NaN passes.
+    clamp<A>(x, low, high) = {
+        let x = if x < low { low } else { x };
+        if x > high { high } else { x }
+    };
+    clamp_grad<A>(d, x, low, high) = if x < low || x > high { 0.0 } else { d };
+
+    /// `x²/2β` where `|x| < β`, `|x| − β/2` elsewhere.
+    smooth_l1<A>(x, beta) =
+        if x.abs() < beta { 0.5 * x * x / beta } else { x.abs() - 0.5 * beta };
+    smooth_l1_grad<A>(d, x, beta) = if x.abs() < beta { d * x / beta } else { abs_grad::<A>(d, x) };
+    /// `x²/2` where `|x| ≤ δ`, `δ (|x| − δ/2)` elsewhere.
+    huber<A>(x, delta) =
+        if x.abs() <= delta { 0.5 * x * x } else { delta * (x.abs() - 0.5 * delta) };
+    huber_grad<A>(d, x, delta) = if x.abs() <= delta { d * x } else { delta * abs_grad::<A>(d, x) };
+    /// `−(t log x + (1 − t) log(1 − x))`, the logarithms not below −100 (PyTorch).
+    bce<A>(x, t) = {
+        let (log_x, log_1_x) = (math::log::<A>(x), math::log1p::<A>(-x));
+        let log_x = if log_x < -100.0 { -100.0 } else { log_x };
+        let log_1_x = if log_1_x < -100.0 { -100.0 } else { log_1_x };
+        (t - 1.0) * log_1_x - t * log_x
+    };
+    /// `d (x − t) / max(x (1 − x), 10⁻¹²)`
+    bce_grad<A>(d, x, t) = {
+        let variance = x * (1.0 - x);
+        d * (x - t) / if variance < 1e-12 { 1e-12 } else { variance }
+    };
+    bce_grad_target<A>(d, x) = d * (math::log1p::<A>(-x) - math::log::<A>(x));
+    /// `(1 − t) x + softplus(−x)`, the cross-entropy of `σ(x)`.
+    bce_with_logits<A>(x, t) = {
+        // softplus(−x) = max(−x, 0) + log(1 + e^−|x|)
+        let low = if x < 0.0 { -x } else { 0.0 };
+        (1.0 - t) * x + low + math::log1p::<A>(math::exp::<A>(-x.abs()))
+    };
+    bce_with_logits_grad<A>(d, x, t) = d * (math::sigmoid::<A>(x) - t);
+    bce_with_logits_grad_target<A>(d, x) = -d * x;
+    /// `t (log t − x)`, 0 where `t` is 0.
+    kl_div<A>(x, t) = if t > 0.0 { t * (math::log::<A>(t) - x) } else { 0.0 * t };
+    kl_div_grad<A>(d, t) = -d * t;
+    kl_div_grad_target<A>(d, x, t) =
+        if t > 0.0 { d * (math::log::<A>(t) + 1.0 - x) } else { 0.0 * d };
+}
+
+/// `eˣ − 1` for `x ≤ 0`, also near 0.
+#[inline(always)]
+fn expm1<A: Arith>(x: f32) -> f32 {
+    // x + x²/2 + x³/6 + x⁴/24 + x⁵/120: below 0.25 the rest is under 2⁻²⁴ of the sum.
+    let series = {
+        let tail = A::mul_add(x, 1.0 / 120.0, 1.0 / 24.0);
+        let tail = A::mul_add(x, tail, 1.0 / 6.0);
+        let tail = A::mul_add(x, tail, 0.5);
+        A::mul_add(x * x, tail, x)
+    };
+    if x > -0.125 { series } else { math::exp::<A>(x) - 1.0 }
+}

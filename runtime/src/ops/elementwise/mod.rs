@@ -1,0 +1,33 @@
+//! Elementwise operations: any chain of them in one pass over memory.
+//!
+//! `y = f(x₀, x₁, …)` for each element, with the inputs repeated along the axes that they do not
+//! have. `f` is a chain of [`functions`], put together by `model!`.
+
+mod cpu;
+pub mod functions;
+
+use crate::device::Buf;
+use crate::math::Arith;
+
+/// A chain of elementwise functions of `IN` inputs, `OUT` outputs and `S` constants.
+pub trait Elementwise<const IN: usize, const OUT: usize, const S: usize> {
+    /// The chain in the notation of C: what a device with a compiler of its own builds.
+    const TEXT: &'static str;
+
+    /// The chain for one element.
+    fn eval<A: Arith>(x: [f32; IN], constants: [f32; S]) -> [f32; OUT];
+}
+
+/// Runs chains over memory.
+pub trait Map {
+    /// The outputs have the sizes `dims`; an input has those axes of `dims` that it marks, and is
+    /// repeated along the others. An output may be the memory of an input that has all axes.
+    fn map<E, const IN: usize, const OUT: usize, const S: usize, const R: usize>(
+        &mut self,
+        outputs: [Buf; OUT],
+        inputs: [(Buf, [bool; R]); IN],
+        dims: [usize; R],
+        constants: [f32; S],
+    ) where
+        E: Elementwise<IN, OUT, S>;
+}

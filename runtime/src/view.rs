@@ -1,0 +1,67 @@
+//! Flat slices as nested arrays and back: the shapes of users' data are Rust's own types.
+
+use bytemuck::Pod;
+
+/// The floats of a batch of samples.
+pub fn flat<T: Pod>(samples: &[T]) -> &[f32] {
+    bytemuck::cast_slice(samples)
+}
+
+/// Floats as samples of type `T`, `[[f32; 28]; 28]` for instance.
+///
+/// # Panics
+/// When `floats` is not a whole number of samples; generated code asks for whole ones.
+pub fn batch<T: Pod>(floats: &[f32]) -> &[T] {
+    bytemuck::cast_slice(floats)
+}
+
+/// Floats as one array.
+///
+/// # Panics
+/// When their number is not the array's; generated code asks for the right one.
+pub fn array<T: Pod>(floats: &[f32]) -> &T {
+    bytemuck::from_bytes(bytemuck::cast_slice(floats))
+}
+
+/// Flat data as samples: `samples::<[[f32; 28]; 28]>(&floats)`.
+///
+/// # Errors
+/// When the floats are not a whole number of samples.
+pub fn samples<T: Pod>(floats: &[f32]) -> Result<&[T], NotWhole> {
+    bytemuck::try_cast_slice(floats).map_err(|_| NotWhole {
+        found: floats.len(),
+        sample: size_of::<T>() / size_of::<f32>(),
+    })
+}
+
+/// Flat data that ends in the middle of a sample.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{found} floats are not a whole number of samples of {sample} floats each")]
+pub struct NotWhole {
+    pub found: usize,
+    pub sample: usize,
+}
+
+/// The parameters of one layer.
+#[derive(Debug)]
+pub struct Layer<'a, W: ?Sized, B: ?Sized> {
+    weight: &'a W,
+    bias: &'a B,
+}
+
+impl<'a, W: ?Sized, B: ?Sized> Layer<'a, W, B> {
+    #[doc(hidden)]
+    pub fn new(weight: &'a W, bias: &'a B) -> Self {
+        Self { weight, bias }
+    }
+
+    /// The weight, in PyTorch's layout: `[out, in]`, `[out, in / groups, kh, kw]`.
+    pub fn weight(&self) -> &'a W {
+        self.weight
+    }
+
+    /// The bias, `[out]`; `()` for a layer without one.
+    pub fn bias(&self) -> &'a B {
+        self.bias
+    }
+}

@@ -1,0 +1,278 @@
+//! The memory of a model's runs: allocated once, before the first.
+
+use std::marker::PhantomData;
+
+use crate::arena::Sizes;
+use crate::device::{Buf, Cpu, Device, DeviceError, Indices, StepMemory};
+use crate::module::Module;
+use crate::optim::Grads;
+use crate::storage::Storage;
+
+/// The largest run-time size that a workspace takes.
+const MAX_SIZE: usize = 1 << 24;
+
+/// What a function is run for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pass {
+    Infer,
+    /// The gradients of the parameters.
+    Grad,
+    /// Those of the float arguments as well.
+    GradInputs,
+}
+
+/// The memory of one function, as planned for a workspace's sizes.
+#[derive(Clone, Debug)]
+#[doc(hidden)]
+pub struct FunctionPlan {
+    /// Floats of the arena, by pass.
+    floats: [usize; 3],
+    indices: usize,
+    /// Offsets of the planned buffers, by pass.
+    offsets: [Vec<usize>; 3],
+}
+
+impl FunctionPlan {
+    pub fn new(
+        floats: [usize; 3],
+        indices: usize,
+        infer: impl Fn(&mut Vec<usize>),
+        grad: impl Fn(&mut Vec<usize>),
+        grad_inputs: impl Fn(&mut Vec<usize>),
+    ) -> Self {
+        let mut offsets = [const { Vec::new() }; 3];
+        infer(&mut offsets[0]);
+        grad(&mut offsets[1]);
+        grad_inputs(&mut offsets[2]);
+        Self { floats, indices, offsets }
+    }
+}
+
+/// A model as workspaces see it. Implemented by `model!` and `#[derive(Module)]`.
+pub trait Program: Module {
+    /// The type that owns the parameters, whose gradients these are.
+    type Owner;
+
+    /// The names of the run-time sizes.
+    const SIZES: &'static [&'static str];
+
+    #[doc(hidden)]
+    fn plan(n: Sizes) -> Vec<FunctionPlan>;
+}
+
+/// All memory that runs of an `M` need on a device: activations, saved values, scratch memory,
+/// results and gradients. Nothing is allocated after it was made.
+#[derive(Debug)]
+pub struct Workspace<M, D: Device = Cpu> {
+    device: D,
+    capacity: Sizes,
+    arena: D::Memory,
+    grads: D::Memory,
+    indices: Vec<u32>,
+    plans: Vec<FunctionPlan>,
+    none: Storage,
+    model: PhantomData<fn() -> M>,
+}
+
+impl<M: Program, D: Device> Workspace<M, D> {
+    /// Memory for runs of at most the run-time sizes `capacity`.
+    ///
+    /// # Errors
+    /// When a size is 0 or absurd, or the device's memory does not suffice.
+    pub fn new(device: D, capacity: Sizes) -> Result<Self, WorkspaceError> {
+        for (name, size) in M::SIZES.iter().zip(capacity) {
+            if !(1..=MAX_SIZE).contains(&size) {
+                return Err(WorkspaceError::Capacity { name, size, most: MAX_SIZE });
+            }
+        }
+        let plans = M::plan(capacity);
+        let floats = plans.iter().flat_map(|plan| plan.floats).max().unwrap_or(0);
+        let indices = plans.iter().map(|plan| plan.indices).max().unwrap_or(0);
+        Ok(Self {
+            arena: device.allocate(floats)?,
+            grads: device.allocate(M::PARAMS)?,
+            indices: vec![0; indices],
+            none: Storage::zeros(0),
+            device,
+            capacity,
+            plans,
+            model: PhantomData,
+        })
+    }
+
+    /// The bytes of this workspace: `M::train_bytes` of its capacity.
+    pub fn bytes(&self) -> usize {
+        let floats = self.plans.iter().flat_map(|plan| plan.floats).max().unwrap_or(0);
+        4 * (floats + self.indices.len() + M::PARAMS)
+    }
+
+    /// The gradients of the last `…_grad` call.
+    pub fn grads(&self) -> Grads<'_, M::Owner> {
+        Grads::new(self.device.read(&self.grads, 0, M::PARAMS))
+    }
+}
+
+/// What generated code calls.
+#[doc(hidden)]
+impl<M: Program, D: Device> Workspace<M, D> {
+    /// The run-time size number `at`, from `len` elements of `sample` each.
+    #[inline]
+    pub fn size(
+        &self,
+        at: usize,
+        input: &'static str,
+        len: usize,
+        sample: usize,
+    ) -> Result<usize, InputError> {
+        let size = whole(input, len, sample)?;
+        match size {
+            0 => Err(InputError::Empty { input }),
+            size if size > self.capacity[at] => Err(InputError::TooLarge {
+                input,
+                size: M::SIZES[at],
+                found: size,
+                capacity: self.capacity[at],
+            }),
+            size => Ok(size),
+        }
+    }
+
+    /// Checks that another input has the same run-time size.
+    #[inline]
+    pub fn same(
+        &self,
+        at: usize,
+        input: &'static str,
+        len: usize,
+        sample: usize,
+        expected: usize,
+    ) -> Result<(), InputError> {
+        match whole(input, len, sample)? {
+            found if found == expected => Ok(()),
+            found => Err(InputError::Differs { input, size: M::SIZES[at], expected, found }),
+        }
+    }
+
+    #[inline]
+    pub fn exact(&self, input: &'static str, found: usize, expected: usize) -> Result<(), InputError> {
+        if found == expected { Ok(()) } else { Err(InputError::Length { input, expected, found }) }
+    }
+
+    /// Copies class indices to where kernels read them, each below `classes`.
+    #[inline]
+    pub fn classes<C: ClassIndex>(
+        &mut self,
+        at: &mut usize,
+        input: &'static str,
+        indices: &[C],
+        classes: usize,
+    ) -> Result<Indices, InputError> {
+        let start = *at;
+        let slots = &mut self.indices[start..start + indices.len()];
+        for (i, (slot, index)) in slots.iter_mut().zip(indices).enumerate() {
+            match index.class() {
+                Some(class) if class < classes => *slot = class as u32,
+                _ => return Err(InputError::Class { input, at: i, found: index.text(), classes }),
+            }
+        }
+        *at += indices.len();
+        Ok(Indices::new(start, indices.len()))
+    }
+
+    /// The floats of the arena that a function's pass may use.
+    #[inline]
+    pub fn floats(&self, function: usize, pass: Pass) -> usize {
+        self.plans[function].floats[pass as usize]
+    }
+
+    /// Runs the kernels of `body`.
+    #[inline]
+    pub fn run(
+        &mut self,
+        params: Option<&Storage>,
+        inputs: &[&[f32]],
+        function: usize,
+        pass: Pass,
+        body: impl FnOnce(&mut D::Step<'_>, &[usize]),
+    ) {
+        let mut step = self.device.step(StepMemory {
+            params: params.unwrap_or(&self.none),
+            grads: &mut self.grads,
+            arena: &mut self.arena,
+            inputs,
+            indices: &self.indices,
+        });
+        body(&mut step, &self.plans[function].offsets[pass as usize]);
+    }
+
+    /// The floats of a result.
+    #[inline]
+    pub fn read(&self, buf: Buf) -> &[f32] {
+        self.device.read(&self.arena, buf.start, buf.len)
+    }
+}
+
+#[inline]
+fn whole(input: &'static str, len: usize, sample: usize) -> Result<usize, InputError> {
+    match len.checked_rem(sample) {
+        Some(0) => Ok(len / sample),
+        _ => Err(InputError::NotWhole { input, found: len, sample }),
+    }
+}
+
+/// A type that class indices come in: any integer.
+pub trait ClassIndex: Copy {
+    /// The index, when it is not negative.
+    fn class(self) -> Option<usize>;
+
+    #[doc(hidden)]
+    fn text(self) -> i128;
+}
+
+macro_rules! class_index {
+    ($($int:ty),*) => {
+        $(impl ClassIndex for $int {
+            #[inline]
+            fn class(self) -> Option<usize> {
+                usize::try_from(self).ok()
+            }
+
+            fn text(self) -> i128 {
+                self as i128
+            }
+        })*
+    };
+}
+
+class_index!(u8, u16, u32, u64, usize, i8, i16, i32, i64, isize);
+
+/// A workspace that cannot be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WorkspaceError {
+    #[error("the workspace's `{name}` is {size}, but goes from 1 to {most}")]
+    Capacity { name: &'static str, size: usize, most: usize },
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+}
+
+/// An input that does not fit. Nothing was computed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InputError {
+    #[error("`{input}` is empty; give it at least one sample")]
+    Empty { input: &'static str },
+    #[error(
+        "`{input}` has {size} = {found}, but the workspace was made for at most {capacity}; \
+         make a larger one or split the input"
+    )]
+    TooLarge { input: &'static str, size: &'static str, found: usize, capacity: usize },
+    #[error("`{input}` has {size} = {found}, but the inputs before it have {expected}")]
+    Differs { input: &'static str, size: &'static str, expected: usize, found: usize },
+    #[error("`{input}` has {found} floats, but needs {expected}")]
+    Length { input: &'static str, expected: usize, found: usize },
+    #[error("`{input}` has {found} elements, not a whole number of samples of {sample} each")]
+    NotWhole { input: &'static str, found: usize, sample: usize },
+    #[error("`{input}[{at}]` is the class {found}, but classes go from 0 to {}", classes - 1)]
+    Class { input: &'static str, at: usize, found: i128, classes: usize },
+}
