@@ -84,10 +84,7 @@ fn the_full_set_loads() {
         sum / pixels.len() as f64
     };
     let (mean, square) = (moment(1), moment(2));
-    assert!(
-        mean.abs() < 1e-3 && (square - 1.0).abs() < 1e-3,
-        "{mean} {square}"
-    );
+    assert!(mean.abs() < 1e-3 && (square - 1.0).abs() < 1e-3, "{mean} {square}");
     let (head, _) = train.split(6000);
     assert_eq!(head, mnist::load(slice()).unwrap().0);
 }
@@ -128,10 +125,7 @@ fn plain_files_load_before_compressed_ones() {
 
 #[test]
 fn a_missing_file_is_named() {
-    assert_fails(
-        Path::new("no/such"),
-        &["no/such", "no such file", "fetch-data.sh"],
-    );
+    assert_fails(Path::new("no/such"), &["no/such", "no such file", "fetch-data.sh"]);
     for name in NAMES {
         let folder = tiny("missing");
         fs::remove_file(folder.join(name)).unwrap();

@@ -93,7 +93,9 @@ fn types(input: &DeriveInput, fields: &[Field]) -> Result<(TypeExpr, TypeExpr), 
         })?;
     }
     let linear = |field: &Field, at: usize| match &field.decl {
-        FieldDecl::Layer(layer) if layer.path.segments.last().is_some_and(|s| s.ident == "Linear") => {
+        FieldDecl::Layer(layer)
+            if layer.path.segments.last().is_some_and(|s| s.ident == "Linear") =>
+        {
             match layer.args.get(at) {
                 Some(Arg::Value(size)) => Some(TypeExpr {
                     classes: false,

@@ -84,12 +84,7 @@ impl Walk {
         self.gradients[value] = Some(sum);
     }
 
-    fn node(
-        &mut self,
-        forward: &Graph,
-        n: usize,
-        needs: &[Option<Phase>],
-    ) -> Result<(), String> {
+    fn node(&mut self, forward: &Graph, n: usize, needs: &[Option<Phase>]) -> Result<(), String> {
         let node = &forward.nodes[n];
         let d_outputs: Vec<_> = node.outputs.iter().map(|o| self.gradients[*o]).collect();
         let wanted: Vec<_> = node.inputs.iter().map(|i| needs[*i]).collect();

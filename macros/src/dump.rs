@@ -15,7 +15,9 @@ pub fn dump(model: &Model, rust: &TokenStream) {
     let name = model.name();
     let files = [("graph.txt", text(model)), ("rs", pretty(rust))];
     let written = std::fs::create_dir_all(folder).and_then(|()| {
-        files.iter().try_for_each(|(end, text)| std::fs::write(folder.join(format!("{name}.{end}")), text))
+        files
+            .iter()
+            .try_for_each(|(end, text)| std::fs::write(folder.join(format!("{name}.{end}")), text))
     });
     if let Err(error) = written {
         eprintln!("GRADIRON_DUMP={}: {error}", folder.display());
@@ -27,7 +29,8 @@ pub fn text(model: &Model) -> String {
     let mut text = String::new();
     for function in model.functions.iter().flatten() {
         for (pass, (graph, plan)) in [("infer", &function.infer), ("train", &function.train)] {
-            let _ = writeln!(text, "== {} ({pass})\n{}{}", function.name, graph.text(), plan.text());
+            let _ =
+                writeln!(text, "== {} ({pass})\n{}{}", function.name, graph.text(), plan.text());
         }
     }
     text

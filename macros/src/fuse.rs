@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use crate::graph::{Dest, Graph, Node, Phase, Source, ValueId};
+use crate::ops::Rule;
 use crate::ops::chain::{Chain, Operand, Step};
 use crate::ops::elementwise::Elementwise;
-use crate::ops::Rule;
 
 /// Longer chains would run out of registers.
 const MAX_STEPS: usize = 16;
@@ -135,16 +135,23 @@ fn rewrite(graph: &mut Graph, group: &[Option<usize>]) {
         };
         let used_outside = |value: ValueId| {
             outputs.contains(&value)
-                || graph.nodes.iter().enumerate().any(|(u, other)| {
-                    other.inputs.contains(&value) && !members.contains(&u)
-                })
+                || graph
+                    .nodes
+                    .iter()
+                    .enumerate()
+                    .any(|(u, other)| other.inputs.contains(&value) && !members.contains(&u))
         };
-        let mut builder = Builder { graph, steps: Vec::new(), inputs: Vec::new(), made: HashMap::new() };
+        let mut builder =
+            Builder { graph, steps: Vec::new(), inputs: Vec::new(), made: HashMap::new() };
         members.iter().for_each(|m| builder.node(*m));
-        let kept: Vec<ValueId> =
-            members.iter().map(|m| graph.nodes[*m].outputs[0]).filter(|v| used_outside(*v)).collect();
+        let kept: Vec<ValueId> = members
+            .iter()
+            .map(|m| graph.nodes[*m].outputs[0])
+            .filter(|v| used_outside(*v))
+            .collect();
         let (steps, inputs, made) = (builder.steps, builder.inputs, builder.made);
-        let mut labels: Vec<String> = members.iter().map(|m| graph.nodes[*m].label.clone()).collect();
+        let mut labels: Vec<String> =
+            members.iter().map(|m| graph.nodes[*m].label.clone()).collect();
         labels.dedup();
         let chain = Chain {
             outputs: kept.iter().map(|v| made[v]).collect(),

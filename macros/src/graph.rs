@@ -55,6 +55,13 @@ pub enum Source {
     DResult(usize),
     /// The k-th output of a node.
     Node(usize, usize),
+    /// Nothing makes it any more: its node was dropped or became part of another.
+    Gone,
+}
+
+/// Whether a node makes the value, or made it.
+fn is_made(source: Source) -> bool {
+    matches!(source, Source::Node(..) | Source::Gone)
 }
 
 #[derive(Clone, Debug)]
@@ -164,6 +171,11 @@ impl Graph {
     /// Replaces the nodes, keeping the values' sources true.
     pub fn set_nodes(&mut self, nodes: Vec<Node>) {
         self.nodes = nodes;
+        for value in &mut self.values {
+            if matches!(value.source, Source::Node(..)) {
+                value.source = Source::Gone;
+            }
+        }
         for (n, node) in self.nodes.iter().enumerate() {
             for (k, output) in node.outputs.iter().enumerate() {
                 self.values[*output].source = Source::Node(n, k);
@@ -193,8 +205,7 @@ impl Graph {
     /// # Errors
     /// The broken invariant, in words: a bug of the phase that ran last.
     pub fn verify(&self) -> Result<(), String> {
-        let mut defined: Vec<bool> =
-            self.values.iter().map(|v| !matches!(v.source, Source::Node(..))).collect();
+        let mut defined: Vec<bool> = self.values.iter().map(|v| !is_made(v.source)).collect();
         let mut phase = Phase::Forward;
         for (n, node) in self.nodes.iter().enumerate() {
             if let Some(early) = node.inputs.iter().find(|i| !defined[**i]) {
@@ -223,7 +234,7 @@ impl Graph {
     pub fn text(&self) -> String {
         let mut text = String::new();
         for (v, value) in self.values.iter().enumerate() {
-            if !matches!(value.source, Source::Node(..)) {
+            if !is_made(value.source) {
                 let _ = writeln!(text, "%{v}: {} = {:?} `{}`", value.ty, value.source, value.label);
             }
         }

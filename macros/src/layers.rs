@@ -7,7 +7,9 @@ use syn::{Expr, Path};
 use crate::diagnostics::{Diagnostic, nearest};
 use crate::dim::{Compared, Dim, Shape};
 use crate::graph::ValueId;
-use crate::lower::{FnCx, Lowering, Options, Param, ParamInit, Scope, dim, methods_flatten, text_of};
+use crate::lower::{
+    FnCx, Lowering, Options, Param, ParamInit, Scope, dim, methods_flatten, text_of,
+};
 use crate::ops::Mismatch;
 use crate::ops::conv2d::{Conv2d, Pass, Window};
 use crate::ops::elementwise::Elementwise;
@@ -68,7 +70,9 @@ pub fn apply(cx: &mut FnCx, field: usize, decl: &LayerDecl, x: ValueId) -> Lower
         let names = LAYERS.iter().map(|(name, ..)| *name).chain(["Param"]);
         let error = match nearest(&written, names) {
             Some(near) => error.help(format!("did you mean `{near}`?")),
-            None => error.help(format!("a model of your own is a type: `{written}<…>`, without parentheses")),
+            None => error.help(format!(
+                "a model of your own is a type: `{written}<…>`, without parentheses"
+            )),
         };
         return Err(cx.model.report(error));
     };
@@ -93,7 +97,11 @@ impl Use<'_, '_, '_> {
         self.cx.field_param(self.field, param)
     }
 
-    pub fn op(&mut self, op: impl crate::ops::Op + 'static, inputs: &[ValueId]) -> Lowering<ValueId> {
+    pub fn op(
+        &mut self,
+        op: impl crate::ops::Op + 'static,
+        inputs: &[ValueId],
+    ) -> Lowering<ValueId> {
         self.cx.op(op, inputs)
     }
 
@@ -141,8 +149,11 @@ impl Use<'_, '_, '_> {
                 let name = &self.options.owner;
                 self.cx.rule.span = first_span(&from);
                 let text = format!("expects {expected} but receives {found}");
-                let help = format!("{source} makes {actual} {what}; write `{name}({actual} -> {output}…)` here");
-                let help = help.replace("…)`", if self.options.args.is_empty() { ")`" } else { ", …)`" });
+                let help = format!(
+                    "{source} makes {actual} {what}; write `{name}({actual} -> {output}…)` here"
+                );
+                let help =
+                    help.replace("…)`", if self.options.args.is_empty() { ")`" } else { ", …)`" });
                 let error = Mismatch::new(text).help(help);
                 return Err(self.cx.refuse(error, Some(self.x)));
             }
@@ -180,7 +191,9 @@ fn default_init(fan_in: &Dim) -> TokenStream {
 fn linear(l: &mut Use) -> Lowering<ValueId> {
     let rank = l.cx.graph.ty(l.x).shape.rank();
     if rank == 0 {
-        return Err(l.cx.refuse(Mismatch::new("expects [.., features] but receives []"), Some(l.x)));
+        return Err(l
+            .cx
+            .refuse(Mismatch::new("expects [.., features] but receives []"), Some(l.x)));
     }
     let (input, output) = l.sizes(rank - 1, "features")?;
     let w = l.param("weight", vec![output.clone(), input.clone()], default_init(&input));

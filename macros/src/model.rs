@@ -69,7 +69,8 @@ fn finish(
     let backward = match differentiate(&graph) {
         Ok(backward) => backward,
         Err(op) => {
-            let text = format!("`{op}` has no derivative, but lies between a parameter and `{name}`");
+            let text =
+                format!("`{op}` has no derivative, but lies between a parameter and `{name}`");
             diagnostics.push(Diagnostic::new(name.span(), text));
             return None;
         }
@@ -101,11 +102,17 @@ fn check_item(item: &ModelItem, diagnostics: &mut Diagnostics) {
     for (i, name) in names.iter().enumerate() {
         if names[..i].contains(name) {
             let text = format!("`{name}` is declared twice");
-            diagnostics.push(Diagnostic::new(name.span(), text).help("names of layers and functions differ"));
+            diagnostics.push(
+                Diagnostic::new(name.span(), text).help("names of layers and functions differ"),
+            );
         }
     }
     if let Some(header) = &item.header {
-        let others = header.generics.params.iter().filter(|param| !matches!(param, syn::GenericParam::Const(_)));
+        let others = header
+            .generics
+            .params
+            .iter()
+            .filter(|param| !matches!(param, syn::GenericParam::Const(_)));
         for other in others {
             let text = "a model's parameters are constants: `const D: usize`";
             diagnostics.push(Diagnostic::over(other, text));
@@ -120,7 +127,8 @@ fn check_item(item: &ModelItem, diagnostics: &mut Diagnostics) {
         match (&item.header, function.has_self) {
             (Some(_), false) => {
                 let text = format!("`{}` has no `&self`", function.name);
-                diagnostics.push(Diagnostic::new(function.name.span(), text).help("write `(&self, …)`"));
+                diagnostics
+                    .push(Diagnostic::new(function.name.span(), text).help("write `(&self, …)`"));
             }
             (None, true) => {
                 let text = format!("`{}` has a `&self`, but there is no `struct`", function.name);

@@ -112,7 +112,7 @@ impl Planner<'_> {
                 Source::Arg(a) => self.homes[v] = Home::Arg(a),
                 Source::Param(p) => self.homes[v] = Home::Param(p),
                 Source::DResult(r) => self.homes[v] = Home::DResult(r),
-                Source::Node(..) => {}
+                Source::Node(..) | Source::Gone => {}
             }
         }
         for (dest, value) in &self.graph.outputs {
@@ -161,7 +161,8 @@ impl Planner<'_> {
             let given = node.outputs.iter().any(|o| self.homes[*o] == Home::Buffer(b));
             // A node that runs only at times leaves the memory of the others alone.
             let made = self.graph.nodes[buffer.first].phase;
-            let same_runs = (made == Phase::BackwardInputs) == (node.phase == Phase::BackwardInputs);
+            let same_runs =
+                (made == Phase::BackwardInputs) == (node.phase == Phase::BackwardInputs);
             let fits = buffer.last == n && buffer.size == size && !given && same_runs;
             fits.then_some(b)
         })

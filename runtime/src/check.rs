@@ -45,12 +45,7 @@ pub const fn equal(
 ///
 /// # Panics
 /// Then, while rustc evaluates the constant: that is the error the user sees.
-pub const fn call(
-    callee: &Signature,
-    step: &'static str,
-    args: &[TypeSig],
-    results: &[TypeSig],
-) {
+pub const fn call(callee: &Signature, step: &'static str, args: &[TypeSig], results: &[TypeSig]) {
     if callee.args.len() != args.len() {
         let text = Text::new().str("`").str(step).str("` takes ").number(callee.args.len());
         panic!("{}", text.str(" inputs, but receives ").number(args.len()).as_str());

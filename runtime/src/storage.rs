@@ -16,10 +16,7 @@ pub struct Storage {
 impl Storage {
     /// A block of `len` zeros.
     pub fn zeros(len: usize) -> Self {
-        Self {
-            lines: bytemuck::zeroed_vec(len.div_ceil(16)),
-            len,
-        }
+        Self { lines: bytemuck::zeroed_vec(len.div_ceil(16)), len }
     }
 
     /// A block of `len` zeros, or nothing when memory does not suffice.

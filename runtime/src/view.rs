@@ -28,10 +28,8 @@ pub fn array<T: Pod>(floats: &[f32]) -> &T {
 /// # Errors
 /// When the floats are not a whole number of samples.
 pub fn samples<T: Pod>(floats: &[f32]) -> Result<&[T], NotWhole> {
-    bytemuck::try_cast_slice(floats).map_err(|_| NotWhole {
-        found: floats.len(),
-        sample: size_of::<T>() / size_of::<f32>(),
-    })
+    bytemuck::try_cast_slice(floats)
+        .map_err(|_| NotWhole { found: floats.len(), sample: size_of::<T>() / size_of::<f32>() })
 }
 
 /// Flat data that ends in the middle of a sample.

@@ -154,7 +154,12 @@ impl<M: Program, D: Device> Workspace<M, D> {
     }
 
     #[inline]
-    pub fn exact(&self, input: &'static str, found: usize, expected: usize) -> Result<(), InputError> {
+    pub fn exact(
+        &self,
+        input: &'static str,
+        found: usize,
+        expected: usize,
+    ) -> Result<(), InputError> {
         if found == expected { Ok(()) } else { Err(InputError::Length { input, expected, found }) }
     }
 

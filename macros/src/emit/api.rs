@@ -341,9 +341,13 @@ fn docs(interface: &Interface, pass: Pass, receiver: Receiver) -> TokenStream {
     let results: Vec<String> = interface.results.iter().map(|ty| format!("`{ty}`")).collect();
     let line = match (pass, receiver) {
         (Pass::Infer, _) => format!("Inference: {} → {}.", types.join(", "), results.join(", ")),
-        (Pass::Grad, _) => format!("`{name}` and the gradients of the parameters, in `ws.grads()`."),
+        (Pass::Grad, _) => {
+            format!("`{name}` and the gradients of the parameters, in `ws.grads()`.")
+        }
         (_, Receiver::Free) => format!("`{name}` and the gradients of its float arguments."),
-        _ => format!("`{name}`, the gradients of the parameters, and those of its float arguments."),
+        _ => {
+            format!("`{name}`, the gradients of the parameters, and those of its float arguments.")
+        }
     };
     quote! {
         #user
@@ -446,12 +450,14 @@ fn body(
         [one] => one.clone(),
         _ => quote!((#(#values),*)),
     };
-    let values =
-        tuple(function.results.iter().enumerate().map(|(r, ty)| read(quote!(results[#r]), ty)).collect());
+    let values = tuple(
+        function.results.iter().enumerate().map(|(r, ty)| read(quote!(results[#r]), ty)).collect(),
+    );
     let outcome = match pass {
         Pass::GradInputs => {
-            let gradients =
-                tuple(floats.iter().enumerate().map(|(i, a)| read(quote!(d_args[#i]), &a.ty)).collect());
+            let gradients = tuple(
+                floats.iter().enumerate().map(|(i, a)| read(quote!(d_args[#i]), &a.ty)).collect(),
+            );
             quote!(Ok((#values, #gradients)))
         }
         _ => quote!(Ok(#values)),
@@ -539,10 +545,11 @@ fn classes(function: &Function) -> TokenStream {
     let graph = &function.infer.0;
     let copies = function.args.iter().enumerate().filter(|(_, arg)| arg.ty.kind == Kind::Classes);
     let copies = copies.map(|(a, arg)| {
-        let bounds = graph.nodes.iter().filter(|n| n.inputs.contains(&graph.args[a])).filter_map(|node| {
-            let types: Vec<Ty> = node.inputs.iter().map(|v| graph.ty(*v).clone()).collect();
-            node.op.classes(&types)
-        });
+        let bounds =
+            graph.nodes.iter().filter(|n| n.inputs.contains(&graph.args[a])).filter_map(|node| {
+                let types: Vec<Ty> = node.inputs.iter().map(|v| graph.ty(*v).clone()).collect();
+                node.op.classes(&types)
+            });
         let (name, text) = (&arg.name, arg.name.to_string());
         quote!(ws.classes(&mut index_at, #text, #name, ::gradiron::arena::min(&[#(#bounds),*]))?)
     });

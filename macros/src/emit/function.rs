@@ -8,8 +8,8 @@ use quote::{format_ident, quote};
 use super::{Function, Model, hidden};
 use crate::dim::{Atom, Dim};
 use crate::graph::{Dest, Graph, Kind, Phase, Ty, ValueId};
-use crate::ops::{Emit, variant};
 use crate::ops::call::Callee;
+use crate::ops::{Emit, variant};
 use crate::plan::{Home, Part, Plan};
 
 /// Everything that callers of the function use.
@@ -88,7 +88,11 @@ fn layout(
     let tables = callees.iter().map(|callee| callee.item(table));
     let nested = callees.iter().map(|callee| {
         let (fill, sizes) = (callee.item(offsets), callee.sizes());
-        if inference { quote!(#fill(#sizes, out);) } else { quote!(#fill(#sizes, true, false, out);) }
+        if inference {
+            quote!(#fill(#sizes, out);)
+        } else {
+            quote!(#fill(#sizes, true, false, out);)
+        }
     });
     let bind = model.bind_sizes();
     let flags = if inference { quote!() } else { quote!(, want_inputs: bool, whole: bool) };
@@ -298,7 +302,9 @@ impl Writer<'_> {
                 let (var, inputs_only) = (self.var(*value), self.is_inputs_only(*value));
                 // Memory that is there only when the gradients of the arguments are asked for.
                 lets.extend(match inputs_only {
-                    true => quote!(let #var = if want_inputs { #place } else { params.part(0, 0) };),
+                    true => {
+                        quote!(let #var = if want_inputs { #place } else { params.part(0, 0) };)
+                    }
                     false => quote!(let #var = #place;),
                 });
             }
@@ -318,18 +324,19 @@ impl Writer<'_> {
         if self.pass != Pass::Back {
             return TokenStream::new();
         }
-        let reached = |p: usize| {
-            self.graph.outputs.iter().any(|(dest, _)| *dest == Dest::DParam(p))
-        };
+        let reached =
+            |p: usize| self.graph.outputs.iter().any(|(dest, _)| *dest == Dest::DParam(p));
         let fills = (0..self.model.params.len()).filter(|p| !reached(*p)).map(|p| {
             let range = self.param_range(p);
             quote!(k.fill(d_params #range, 0.0);)
         });
-        let floats: Vec<_> =
-            (0..self.function.args.len()).filter(|a| self.function.args[*a].ty.kind == Kind::Float).collect();
-        let unreached = floats.iter().enumerate().filter(|(_, a)| {
-            !self.graph.outputs.iter().any(|(dest, _)| *dest == Dest::DArg(**a))
-        });
+        let floats: Vec<_> = (0..self.function.args.len())
+            .filter(|a| self.function.args[*a].ty.kind == Kind::Float)
+            .collect();
+        let unreached = floats
+            .iter()
+            .enumerate()
+            .filter(|(_, a)| !self.graph.outputs.iter().any(|(dest, _)| *dest == Dest::DArg(**a)));
         let arg_fills = unreached.map(|(at, _)| quote!(k.fill(d_args[#at], 0.0);));
         let arg_fills: Vec<_> = arg_fills.collect();
         let arg_fills = match arg_fills.len() {

@@ -3,8 +3,8 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::boundary::{Form, array, form};
 use super::Model;
+use super::boundary::{Form, array, form};
 use crate::lower::{Param, ParamInit};
 
 /// The struct that owns the flat slice, with a table of the layers in its docs.
@@ -182,7 +182,8 @@ fn views(model: &Model) -> Vec<TokenStream> {
         match form(&param.shape, &generics) {
             Form::Array => {
                 let ty = array(dims);
-                let view = quote!(::gradiron::view::array(&self.params.as_slice()[#start..][..#len]));
+                let view =
+                    quote!(::gradiron::view::array(&self.params.as_slice()[#start..][..#len]));
                 (ty, view)
             }
             _ => (quote!([f32]), quote!(&self.params.as_slice()[#start..][..#len])),

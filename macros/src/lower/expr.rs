@@ -55,7 +55,12 @@ impl<'a> FnCx<'a, '_> {
         }
     }
 
-    fn bind(&mut self, names: &[Ident], annotation: Option<&TypeExpr>, value: &Expr) -> Lowering<()> {
+    fn bind(
+        &mut self,
+        names: &[Ident],
+        annotation: Option<&TypeExpr>,
+        value: &Expr,
+    ) -> Lowering<()> {
         let bound = self.expr(value, annotation).and_then(|lowered| {
             let values = match (lowered, names.len()) {
                 (Lowered::Tuple(values), 1) => {
@@ -89,7 +94,12 @@ impl<'a> FnCx<'a, '_> {
         }
     }
 
-    fn check_annotation(&mut self, written: &TypeExpr, value: ValueId, expr: &Expr) -> Lowering<()> {
+    fn check_annotation(
+        &mut self,
+        written: &TypeExpr,
+        value: ValueId,
+        expr: &Expr,
+    ) -> Lowering<()> {
         let declared = self.ty(written)?;
         let found = self.graph.ty(value).clone();
         self.step("let", written.span);
@@ -97,8 +107,8 @@ impl<'a> FnCx<'a, '_> {
             return Ok(());
         }
         let text = format!("declared as {declared}, but `{}` is {found}", text_of(expr));
-        let error = Diagnostic::new(written.span, text)
-            .note(format!("shapes: {}", self.trail(value)));
+        let error =
+            Diagnostic::new(written.span, text).note(format!("shapes: {}", self.trail(value)));
         Err(self.model.report(error))
     }
 
@@ -382,7 +392,12 @@ impl<'a> FnCx<'a, '_> {
     }
 
     /// A call of the model's own function: its body in place.
-    fn inline(&mut self, name: &Ident, function: &'a Function, args: Vec<Arg>) -> Lowering<Lowered> {
+    fn inline(
+        &mut self,
+        name: &Ident,
+        function: &'a Function,
+        args: Vec<Arg>,
+    ) -> Lowering<Lowered> {
         let key = name.to_string();
         if self.inlining.contains(&key) {
             let text = format!("`{name}` calls itself");
@@ -433,10 +448,8 @@ impl<'a> FnCx<'a, '_> {
             let fits = declared.kind == found.kind
                 && self.rule.equal_shapes(&declared.shape, &found.shape);
             if !fits {
-                let text = format!(
-                    "`{name}` expects {declared} as `{}`, but receives {found}",
-                    arg.name
-                );
+                let text =
+                    format!("`{name}` expects {declared} as `{}`, but receives {found}", arg.name);
                 let error = Diagnostic::new(name.span(), text)
                     .note(format!("shapes: {} → {name} ✗", self.trail(*value)));
                 return Err(self.model.report(error));
@@ -473,7 +486,10 @@ impl<'a> FnCx<'a, '_> {
             text: text_of(model),
             function: function.clone(),
             count: count.clone(),
-            leads: args.iter().map(|ty| ty.dims().first().cloned().unwrap_or(Dim::lit(1))).collect(),
+            leads: args
+                .iter()
+                .map(|ty| ty.dims().first().cloned().unwrap_or(Dim::lit(1)))
+                .collect(),
             results: vec![result],
         };
         self.calls += 1;

@@ -85,8 +85,11 @@ impl FnCx<'_, '_> {
         };
         let tensors = args.iter().take_while(|arg| matches!(arg, Arg::Value(_))).count().min(2);
         if tensors < 2 {
-            let error = Diagnostic::new(name.span(), format!("`{name}` needs an input and a target"));
-            return Err(self.model.report(error.help(format!("write `{name}(prediction, target)`"))));
+            let error =
+                Diagnostic::new(name.span(), format!("`{name}` needs an input and a target"));
+            return Err(self
+                .model
+                .report(error.help(format!("write `{name}(prediction, target)`"))));
         }
         let inputs = self.arg_values(&args[..2])?;
         let mut options = options(name, args[2..].to_vec());
@@ -118,7 +121,10 @@ impl FnCx<'_, '_> {
                 let with_loss = format!("{text}_loss");
                 let near = losses.clone().find(|loss| *loss == with_loss);
                 let near = near.or_else(|| nearest(&text, losses.chain(methods::names())));
-                let error = match (self.model.function(&text).is_some() || self.model.field(&text).is_some(), near) {
+                let error = match (
+                    self.model.function(&text).is_some() || self.model.field(&text).is_some(),
+                    near,
+                ) {
                     (true, _) => error.help(format!("call it as `self.{name}(…)`")),
                     (_, Some(near)) => error.help(format!("did you mean `{near}`?")),
                     _ => error,

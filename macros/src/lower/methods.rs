@@ -8,13 +8,13 @@ use crate::diagnostics::{Diagnostic, nearest};
 use crate::dim::{Dim, Shape, product};
 use crate::graph::ValueId;
 use crate::layers::window;
+use crate::ops::Mismatch;
 use crate::ops::elementwise::{self, Elementwise};
 use crate::ops::matmul::{Layout, Matmul};
 use crate::ops::pool2d::{Pool, Pool2d};
 use crate::ops::reduce::{Kind, Reduce};
 use crate::ops::shaping::{Permute, Reshape};
 use crate::ops::softmax::Softmax;
-use crate::ops::Mismatch;
 use crate::syntax::Arg;
 
 type Method = fn(&mut FnCx, ValueId, &mut Options) -> Lowering<ValueId>;
@@ -66,7 +66,8 @@ impl FnCx<'_, '_> {
 
     fn unknown_method(&mut self, name: &Ident) -> Poison {
         let error = Diagnostic::new(name.span(), format!("no operation is named `{name}`"));
-        let error = match (self.model.field(&name.to_string()), nearest(&name.to_string(), names())) {
+        let error = match (self.model.field(&name.to_string()), nearest(&name.to_string(), names()))
+        {
             (Some(_), _) => error.help(format!("the layer is called as `self.{name}(x)`")),
             (_, Some(near)) => error.help(format!("did you mean `{near}`?")),
             _ => error,
@@ -161,7 +162,8 @@ fn squeeze(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
     let axis = cx.axis_option(x, o, "dim")?;
     let mut dims = cx.graph.ty(x).shape.0.clone();
     if !dims.remove(axis).is_one() {
-        let text = format!("removes an axis of size 1, but axis {axis} of {} is not", cx.graph.ty(x));
+        let text =
+            format!("removes an axis of size 1, but axis {axis} of {} is not", cx.graph.ty(x));
         return Err(cx.refuse(Mismatch::new(text), Some(x)));
     }
     cx.op(Reshape(Shape(dims)), &[x])

@@ -18,8 +18,8 @@ use quote::ToTokens;
 
 use crate::diagnostics::{Diagnostic, Diagnostics, list};
 use crate::dim::{Atom, Dim, Shape};
-use crate::graph::{Dest, Graph, Kind, Source, Ty, ValueId};
 use crate::emit::Interface;
+use crate::graph::{Dest, Graph, Kind, Source, Ty, ValueId};
 use crate::layers;
 use crate::ops::{Deferred, Mismatch, Op, Rule};
 use crate::syntax::{FieldDecl, Function, ModelItem, TypeExpr};
@@ -245,10 +245,11 @@ impl<'a> FnCx<'a, '_> {
         for (arg, value) in function.args.iter().zip(&self.graph.args) {
             let name = arg.name.to_string();
             if uses[*value] == 0 && !name.starts_with('_') {
-                let text = format!("the input `{name}` does not reach the result of `{}`", function.name);
-                outcome = Err(self.model.report(
-                    Diagnostic::new(arg.name.span(), text).help("use it, or take it out"),
-                ));
+                let text =
+                    format!("the input `{name}` does not reach the result of `{}`", function.name);
+                outcome = Err(self
+                    .model
+                    .report(Diagnostic::new(arg.name.span(), text).help("use it, or take it out")));
             }
         }
         outcome
@@ -383,7 +384,16 @@ pub fn check_fields(model: &mut ModelCx, functions: &[Lowered]) {
 pub fn text_of(tokens: &impl ToTokens) -> String {
     let text = tokens.to_token_stream().to_string();
     let mut tight = text;
-    for (loose, close) in [(" < ", "<"), (" >", ">"), (" :: ", "::"), (" , ", ", "), (" (", "("), ("( ", "("), (" )", ")"), (" . ", ".")] {
+    for (loose, close) in [
+        (" < ", "<"),
+        (" >", ">"),
+        (" :: ", "::"),
+        (" , ", ", "),
+        (" (", "("),
+        ("( ", "("),
+        (" )", ")"),
+        (" . ", "."),
+    ] {
         tight = tight.replace(loose, close);
     }
     tight

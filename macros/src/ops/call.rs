@@ -52,10 +52,7 @@ impl Callee {
     /// The number of parameters of one model.
     pub fn params(&self) -> Dim {
         let model = &self.model;
-        Dim::expr(
-            format!("{}::PARAMS", self.text),
-            quote!(<#model as ::gradiron::Module>::PARAMS),
-        )
+        Dim::expr(format!("{}::PARAMS", self.text), quote!(<#model as ::gradiron::Module>::PARAMS))
     }
 
     fn count(&self) -> Dim {
@@ -134,10 +131,11 @@ impl Op for Call {
             })
             .collect();
         let wanted: Vec<_> = (0..self.args.len())
-            .map(|i| b.wanted[1 + i].map(|phase| Only(phase == crate::graph::Phase::BackwardInputs)))
+            .map(|i| {
+                b.wanted[1 + i].map(|phase| Only(phase == crate::graph::Phase::BackwardInputs))
+            })
             .collect();
-        let inputs: Vec<_> =
-            b.inputs.iter().chain(&b.outputs).chain(&d_results).copied().collect();
+        let inputs: Vec<_> = b.inputs.iter().chain(&b.outputs).chain(&d_results).copied().collect();
         let op = Self { grad: true, wanted: wanted.clone(), ..self.clone() };
         let gradients = b.ops(0, op, &inputs);
         b.set(0, gradients[0]);
@@ -220,7 +218,9 @@ impl Call {
             .iter()
             .zip(&self.wanted)
             .filter(|(ty, _)| ty.kind == Kind::Float)
-            .map(|(_, wanted)| wanted.and_then(|_| gradients.next().cloned()).unwrap_or(empty.clone()))
+            .map(|(_, wanted)| {
+                wanted.and_then(|_| gradients.next().cloned()).unwrap_or(empty.clone())
+            })
             .collect();
         let want = self.want();
         let (back, sizes, offsets) =

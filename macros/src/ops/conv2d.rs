@@ -58,7 +58,8 @@ impl Window {
 
     pub fn text(&self) -> String {
         let pair = |[h, w]: &[Dim; 2]| if h == w { h.to_string() } else { format!("{h}x{w}") };
-        let mut text = format!("k{} s{} p{}", pair(&self.kernel), pair(&self.stride), pair(&self.padding));
+        let mut text =
+            format!("k{} s{} p{}", pair(&self.kernel), pair(&self.stride), pair(&self.padding));
         if self.dilation.iter().any(|d| !d.is_one()) {
             text.push_str(&format!(" d{}", pair(&self.dilation)));
         }

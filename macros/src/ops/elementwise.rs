@@ -70,26 +70,14 @@ pub const ROWS: &[Row] = &[
     row("silu", &[By("silu_grad", &[D, X(0)])]),
     row("sigmoid", &[By("sigmoid_grad", &[D, Y])]),
     row("tanh", &[By("tanh_grad", &[D, Y])]),
-    Row {
-        name: "powf",
-        grads: &[By("powf_grad", &[D, X(0)])],
-        constants: &[("exponent", None)],
-    },
-    Row {
-        name: "powi",
-        grads: &[By("powi_grad", &[D, X(0)])],
-        constants: &[("exponent", None)],
-    },
+    Row { name: "powf", grads: &[By("powf_grad", &[D, X(0)])], constants: &[("exponent", None)] },
+    Row { name: "powi", grads: &[By("powi_grad", &[D, X(0)])], constants: &[("exponent", None)] },
     Row {
         name: "leaky_relu",
         grads: &[By("leaky_relu_grad", &[D, X(0)])],
         constants: &[("negative_slope", Some(0.01))],
     },
-    Row {
-        name: "elu",
-        grads: &[By("elu_grad", &[D, X(0)])],
-        constants: &[("alpha", Some(1.0))],
-    },
+    Row { name: "elu", grads: &[By("elu_grad", &[D, X(0)])], constants: &[("alpha", Some(1.0))] },
     Row {
         name: "softplus",
         grads: &[By("softplus_grad", &[D, X(0)])],
@@ -114,7 +102,10 @@ pub const ROWS: &[Row] = &[
     row("bce", &[By("bce_grad", &[D, X(0), X(1)]), By("bce_grad_target", &[D, X(0)])]),
     row(
         "bce_with_logits",
-        &[By("bce_with_logits_grad", &[D, X(0), X(1)]), By("bce_with_logits_grad_target", &[D, X(0)])],
+        &[
+            By("bce_with_logits_grad", &[D, X(0), X(1)]),
+            By("bce_with_logits_grad_target", &[D, X(0)]),
+        ],
     ),
     row("kl_div", &[By("kl_div_grad", &[D, X(1)]), By("kl_div_grad_target", &[D, X(0), X(1)])]),
 ];

@@ -25,13 +25,15 @@ fn check(rule: &mut Rule, inputs: &[Ty]) -> Result<(), Mismatch> {
     let classes = expected.remove(1);
     let expected = Ty { shape: Shape(expected), kind: Kind::Classes };
     if label.kind != Kind::Classes {
-        return Err(Mismatch::new(format!("expects {expected} as its target, but receives {label}"))
-            .help(format!(
-                "declare the target as `{expected}`: one index below {classes} a sample"
-            )));
+        return Err(Mismatch::new(format!(
+            "expects {expected} as its target, but receives {label}"
+        ))
+        .help(format!("declare the target as `{expected}`: one index below {classes} a sample")));
     }
     if !rule.equal_shapes(&expected.shape, &label.shape) {
-        return Err(Mismatch::new(format!("expects {expected} as its target, but receives {label}")));
+        return Err(Mismatch::new(format!(
+            "expects {expected} as its target, but receives {label}"
+        )));
     }
     Ok(())
 }

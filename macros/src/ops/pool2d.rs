@@ -31,7 +31,8 @@ impl Pool2d {
     fn spec(&self) -> TokenStream {
         let room = room("pool2d");
         let planes = product(&self.x[..2]).tokens();
-        let (height, width, window) = (self.x[2].tokens(), self.x[3].tokens(), self.window.tokens());
+        let (height, width, window) =
+            (self.x[2].tokens(), self.x[3].tokens(), self.window.tokens());
         quote!(#room::Pool2dSpec { planes: #planes, height: #height, width: #width, #window })
     }
 }

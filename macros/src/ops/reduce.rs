@@ -54,7 +54,9 @@ impl Op for Reduce {
     fn backward(&self, b: &mut Backward) {
         let (x, y) = (b.inputs[0], b.outputs[0]);
         let shape = b.ty(x).shape;
-        let ones = |(i, dim): (usize, &Dim)| if self.axes.contains(&i) { Dim::lit(1) } else { dim.clone() };
+        let ones = |(i, dim): (usize, &Dim)| {
+            if self.axes.contains(&i) { Dim::lit(1) } else { dim.clone() }
+        };
         let with_ones = Shape(shape.0.iter().enumerate().map(ones).collect());
         let expand = |b: &mut Backward, value: ValueId| {
             let value = b.op(0, Reshape(with_ones.clone()), &[value]);

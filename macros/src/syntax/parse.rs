@@ -91,7 +91,10 @@ fn field(input: ParseStream) -> syn::Result<Field> {
     input.parse::<Visibility>()?;
     let name: Ident = input.parse()?;
     input.parse::<Token![:]>().map_err(|e| {
-        syn::Error::new(e.span(), format!("expected `:` and a layer, as in `{name}: Linear(2 -> 1)`"))
+        syn::Error::new(
+            e.span(),
+            format!("expected `:` and a layer, as in `{name}: Linear(2 -> 1)`"),
+        )
     })?;
     let decl = field_decl(input)?;
     if !input.is_empty() {

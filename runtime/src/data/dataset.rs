@@ -38,10 +38,7 @@ impl<X, Y> Dataset<X, Y> {
     /// [`DataError::Lengths`] when there are not equally many of both.
     pub fn new(inputs: Vec<X>, targets: Vec<Y>) -> Result<Self, DataError> {
         if inputs.len() != targets.len() {
-            return Err(DataError::Lengths {
-                inputs: inputs.len(),
-                targets: targets.len(),
-            });
+            return Err(DataError::Lengths { inputs: inputs.len(), targets: targets.len() });
         }
         Ok(Self { inputs, targets })
     }
@@ -76,18 +73,13 @@ impl<X, Y> Dataset<X, Y> {
     ) -> impl ExactSizeIterator<Item = (&[X], &[Y])> + DoubleEndedIterator + FusedIterator + Clone
     {
         let (n, len) = (n.max(1), self.len());
-        self.inputs[..len]
-            .chunks(n)
-            .zip(self.targets[..len].chunks(n))
+        self.inputs[..len].chunks(n).zip(self.targets[..len].chunks(n))
     }
 
     /// The first `at` pairs, and the rest. The rest is empty when there are no more than `at`.
     pub fn split(mut self, at: usize) -> (Self, Self) {
         let at = at.min(self.len());
-        let rest = Self {
-            inputs: self.inputs.split_off(at),
-            targets: self.targets.split_off(at),
-        };
+        let rest = Self { inputs: self.inputs.split_off(at), targets: self.targets.split_off(at) };
         (self, rest)
     }
 
@@ -131,10 +123,7 @@ mod tests {
     #[test]
     fn lengths_must_agree() {
         let error = Dataset::new(vec![1, 2, 3], vec![1]).unwrap_err();
-        assert!(
-            error.to_string().contains("3 inputs and 1 targets"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("3 inputs and 1 targets"), "{error}");
     }
 
     #[test]
@@ -187,10 +176,7 @@ mod tests {
             *counts.entry(data.inputs).or_insert(0_i32) += 1;
         }
         assert_eq!(counts.len(), 24);
-        assert!(
-            counts.values().all(|n| (n - 1000).abs() < 160),
-            "{counts:?}"
-        );
+        assert!(counts.values().all(|n| (n - 1000).abs() < 160), "{counts:?}");
     }
 
     #[test]

@@ -54,11 +54,7 @@ pub enum DataError {
          the file anew",
         path.display()
     )]
-    TruncatedHeader {
-        path: PathBuf,
-        expected: usize,
-        found: usize,
-    },
+    TruncatedHeader { path: PathBuf, expected: usize, found: usize },
 
     /// The file is not an IDX file.
     #[error(
@@ -66,11 +62,7 @@ pub enum DataError {
          {found}: {help}",
         path.display()
     )]
-    Magic {
-        path: PathBuf,
-        found: String,
-        help: &'static str,
-    },
+    Magic { path: PathBuf, found: String, help: &'static str },
 
     /// The elements are not unsigned bytes.
     #[error(
@@ -78,11 +70,7 @@ pub enum DataError {
          ({name}): convert the file to unsigned bytes",
         path.display()
     )]
-    ElementType {
-        path: PathBuf,
-        found: u8,
-        name: &'static str,
-    },
+    ElementType { path: PathBuf, found: u8, name: &'static str },
 
     /// The file has another number of dimensions.
     #[error(
@@ -90,11 +78,7 @@ pub enum DataError {
          file (images have 3, labels 1)",
         path.display()
     )]
-    Rank {
-        path: PathBuf,
-        expected: usize,
-        found: usize,
-    },
+    Rank { path: PathBuf, expected: usize, found: usize },
 
     /// The dimensions multiply to more bytes than memory can address.
     #[error(
@@ -110,12 +94,7 @@ pub enum DataError {
          {found}: the file is truncated; get it anew",
         path.display()
     )]
-    Truncated {
-        path: PathBuf,
-        dims: Vec<usize>,
-        expected: usize,
-        found: usize,
-    },
+    Truncated { path: PathBuf, dims: Vec<usize>, expected: usize, found: usize },
 
     /// The file holds more bytes than its dimensions promise.
     #[error(
@@ -123,11 +102,7 @@ pub enum DataError {
          header or the end of the file is damaged; get it anew",
         path.display()
     )]
-    Trailing {
-        path: PathBuf,
-        dims: Vec<usize>,
-        expected: usize,
-    },
+    Trailing { path: PathBuf, dims: Vec<usize>, expected: usize },
 
     /// The images have another size.
     #[error(
@@ -135,11 +110,7 @@ pub enum DataError {
          file",
         path.display(), expected[0], expected[1], found[0], found[1]
     )]
-    ImageSize {
-        path: PathBuf,
-        expected: [usize; 2],
-        found: [usize; 2],
-    },
+    ImageSize { path: PathBuf, expected: [usize; 2], found: [usize; 2] },
 
     /// A label is not the number of a class.
     #[error(
@@ -147,12 +118,7 @@ pub enum DataError {
          the right file, or get it anew",
         path.display()
     )]
-    Label {
-        path: PathBuf,
-        index: usize,
-        found: u8,
-        classes: usize,
-    },
+    Label { path: PathBuf, index: usize, found: u8, classes: usize },
 
     /// Images and labels do not pair up.
     #[error(
@@ -160,10 +126,5 @@ pub enum DataError {
          labels: take both files from the same set",
         labels.display(), path.display()
     )]
-    Unpaired {
-        path: PathBuf,
-        labels: PathBuf,
-        images: usize,
-        found: usize,
-    },
+    Unpaired { path: PathBuf, labels: PathBuf, images: usize, found: usize },
 }

@@ -42,31 +42,19 @@ pub struct Idx<const RANK: usize> {
 pub fn read<const RANK: usize>(path: impl AsRef<Path>) -> Result<Idx<RANK>, DataError> {
     let path = path.as_ref();
     let file = File::open(path).map_err(|source| match source.kind() {
-        ErrorKind::NotFound => DataError::NotFound {
-            path: path.into(),
-            help: "check the path",
-        },
-        _ => DataError::Io {
-            path: path.into(),
-            source,
-        },
+        ErrorKind::NotFound => DataError::NotFound { path: path.into(), help: "check the path" },
+        _ => DataError::Io { path: path.into(), source },
     })?;
     parse(path, BufReader::new(file))
 }
 
 /// Reads from `reader` what the file at `path` contains.
 fn parse<const RANK: usize>(path: &Path, mut reader: impl BufRead) -> Result<Idx<RANK>, DataError> {
-    if path
-        .extension()
-        .is_some_and(|end| end.eq_ignore_ascii_case("gz"))
-    {
+    if path.extension().is_some_and(|end| end.eq_ignore_ascii_case("gz")) {
         let mut start = [0; 2];
         let got = fill(&mut reader, &mut start).map_err(|source| read_error(path, source))?;
         if start[..got] != *GZIP {
-            return Err(DataError::NotGzip {
-                path: path.into(),
-                found: hex(&start[..got]),
-            });
+            return Err(DataError::NotGzip { path: path.into(), found: hex(&start[..got]) });
         }
         parse_plain(path, MultiGzDecoder::new(GZIP.chain(reader)))
     } else {
@@ -88,10 +76,7 @@ fn parse_plain<const RANK: usize>(
         .map(|&n| n.max(1))
         .try_fold(1_usize, usize::checked_mul)
         .filter(|&n| n <= isize::MAX as usize)
-        .ok_or_else(|| DataError::TooLarge {
-            path: path.into(),
-            dims: dims.to_vec(),
-        })?;
+        .ok_or_else(|| DataError::TooLarge { path: path.into(), dims: dims.to_vec() })?;
     let expected = if dims.contains(&0) { 0 } else { expected };
 
     // Grows with what arrives. The byte past the end tells whether there is more.
@@ -101,11 +86,7 @@ fn parse_plain<const RANK: usize>(
         .read_to_end(&mut bytes)
         .map_err(|source| read_error(path, source))?;
     if bytes.len() > expected {
-        return Err(DataError::Trailing {
-            path: path.into(),
-            dims: dims.to_vec(),
-            expected,
-        });
+        return Err(DataError::Trailing { path: path.into(), dims: dims.to_vec(), expected });
     }
     if bytes.len() < expected {
         return Err(DataError::Truncated {
@@ -123,11 +104,7 @@ fn header<const RANK: usize>(
     reader: &mut impl Read,
 ) -> Result<[usize; RANK], DataError> {
     let size = 4 + 4 * RANK;
-    let short = |found| DataError::TruncatedHeader {
-        path: path.into(),
-        expected: size,
-        found,
-    };
+    let short = |found| DataError::TruncatedHeader { path: path.into(), expected: size, found };
 
     let mut magic = [0; 4];
     let got = fill(reader, &mut magic).map_err(|source| read_error(path, source))?;
@@ -137,11 +114,7 @@ fn header<const RANK: usize>(
         } else {
             "check that this is the right file, or get it anew"
         };
-        return Err(DataError::Magic {
-            path: path.into(),
-            found: hex(&magic[..got]),
-            help,
-        });
+        return Err(DataError::Magic { path: path.into(), found: hex(&magic[..got]), help });
     }
     if got < magic.len() {
         return Err(short(got));
@@ -155,11 +128,7 @@ fn header<const RANK: usize>(
         });
     }
     if usize::from(rank) != RANK {
-        return Err(DataError::Rank {
-            path: path.into(),
-            expected: RANK,
-            found: rank.into(),
-        });
+        return Err(DataError::Rank { path: path.into(), expected: RANK, found: rank.into() });
     }
 
     let mut dims = [0; RANK];

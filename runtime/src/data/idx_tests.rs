@@ -36,10 +36,7 @@ fn assert_says<const RANK: usize>(result: Result<Idx<RANK>, DataError>, parts: &
 #[test]
 fn reads_plain_and_compressed_files() {
     let file = idx(&[2, 1, 3], &[1, 2, 3, 4, 5, 6]);
-    let expected = Idx {
-        dims: [2, 1, 3],
-        bytes: vec![1, 2, 3, 4, 5, 6],
-    };
+    let expected = Idx { dims: [2, 1, 3], bytes: vec![1, 2, 3, 4, 5, 6] };
     assert_eq!(plain(&file).unwrap(), expected);
     assert_eq!(zipped(&gzip(&file)).unwrap(), expected);
     // gzip files may be concatenated.
@@ -78,10 +75,7 @@ fn says_what_is_wrong_with_the_length() {
     assert_says(plain::<3>(&idx(&[most; 3], &[])), &["4294967295"]);
     assert_says(plain::<3>(&idx(&[0, most, most], &[])), &["[0, 42949"]);
     // Promises nearly 4 GB: must neither wait for nor reserve them.
-    assert_says(
-        plain::<1>(&idx(&[most], &[1, 2])),
-        &["only 2", "4294967295"],
-    );
+    assert_says(plain::<1>(&idx(&[most], &[1, 2])), &["only 2", "4294967295"]);
     assert_says(zipped::<1>(&gzip(&idx(&[most], &[1]))), &["only 1"]);
     assert_says(plain::<1>(&idx(&[2], &[1, 2, 3])), &["2 bytes", "more"]);
     assert_says(zipped::<1>(&gzip(&idx(&[0], &[3]))), &["0 bytes", "more"]);
@@ -131,9 +125,7 @@ fn damage_never_panics() {
     let compressed = gzip(&file);
     let mut state = 1_u64;
     let mut random = move |below: usize| {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         (state >> 33) as usize % below
     };
     for round in 0..20_000 {

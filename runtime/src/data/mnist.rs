@@ -73,11 +73,7 @@ fn load_part(folder: &Path, part: &str) -> Result<Dataset<Image, u8>, DataError>
     let images = idx::read::<3>(&path)?;
     let [count, rows, columns] = images.dims;
     if [rows, columns] != [SIDE, SIDE] {
-        return Err(DataError::ImageSize {
-            path,
-            expected: [SIDE, SIDE],
-            found: [rows, columns],
-        });
+        return Err(DataError::ImageSize { path, expected: [SIDE, SIDE], found: [rows, columns] });
     }
     if labels.len() != count {
         return Err(DataError::Unpaired {

@@ -22,10 +22,7 @@ impl Cpu {
     /// `count` threads, the calling one included (0 counts as 1). Results have the same bits for
     /// any count.
     pub fn with_threads(count: usize) -> Self {
-        Self {
-            threads: Threads::new(count.max(1)),
-            level: SimdLevel::detect(),
-        }
+        Self { threads: Threads::new(count.max(1)), level: SimdLevel::detect() }
     }
 
     /// The same threads, kernels for `level`: a lower one than the processor has, to test it.
@@ -46,10 +43,8 @@ impl Device for Cpu {
     type Step<'a> = CpuStep<'a>;
 
     fn allocate(&self, floats: usize) -> Result<Storage, DeviceError> {
-        Storage::try_zeros(floats).ok_or(DeviceError::OutOfMemory {
-            device: "CPU",
-            bytes: floats.saturating_mul(4),
-        })
+        Storage::try_zeros(floats)
+            .ok_or(DeviceError::OutOfMemory { device: "CPU", bytes: floats.saturating_mul(4) })
     }
 
     fn read<'a>(&'a self, memory: &'a Storage, start: usize, len: usize) -> &'a [f32] {
@@ -89,11 +84,7 @@ struct Writable<'a> {
 
 impl<'a> Writable<'a> {
     fn new(slice: &'a mut [f32]) -> Self {
-        Self {
-            start: slice.as_mut_ptr(),
-            len: slice.len(),
-            borrow: PhantomData,
-        }
+        Self { start: slice.as_mut_ptr(), len: slice.len(), borrow: PhantomData }
     }
 
     /// The start of `buf`.
@@ -102,15 +93,8 @@ impl<'a> Writable<'a> {
     /// When `buf` leaves the region (a bug of this library).
     #[inline]
     fn at(&self, buf: Buf) -> *mut f32 {
-        let inside = buf
-            .start
-            .checked_add(buf.len)
-            .is_some_and(|end| end <= self.len);
-        assert!(
-            inside,
-            "gradiron: {buf:?} leaves its region of {} floats (a bug)",
-            self.len
-        );
+        let inside = buf.start.checked_add(buf.len).is_some_and(|end| end <= self.len);
+        assert!(inside, "gradiron: {buf:?} leaves its region of {} floats (a bug)", self.len);
         // SAFETY: `start + buf.start` is inside the slice, or one past its end.
         unsafe { self.start.add(buf.start) }
     }
@@ -144,14 +128,8 @@ impl<'a> CpuStep<'a> {
         reads: [Buf; R],
     ) -> ([&mut [f32]; W], [&[f32]; R]) {
         for (i, w) in writes.iter().enumerate() {
-            let apart = writes[..i]
-                .iter()
-                .chain(&reads)
-                .all(|other| !w.overlaps(*other));
-            assert!(
-                apart,
-                "gradiron: a written range is in use: {writes:?} {reads:?} (a bug)"
-            );
+            let apart = writes[..i].iter().chain(&reads).all(|other| !w.overlaps(*other));
+            assert!(apart, "gradiron: a written range is in use: {writes:?} {reads:?} (a bug)");
         }
         let writes = writes.map(|w| {
             // SAFETY: `written` checked the bounds; the loop above showed that no other range of

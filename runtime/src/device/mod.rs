@@ -44,15 +44,8 @@ impl Buf {
     /// The range `start..start + len` of this range.
     #[inline]
     pub const fn part(self, start: usize, len: usize) -> Self {
-        assert!(
-            start + len <= self.len,
-            "gradiron: a planned range leaves its buffer (a bug)"
-        );
-        Self {
-            region: self.region,
-            start: self.start + start,
-            len,
-        }
+        assert!(start + len <= self.len, "gradiron: a planned range leaves its buffer (a bug)");
+        Self { region: self.region, start: self.start + start, len }
     }
 
     pub(crate) const fn overlaps(self, other: Self) -> bool {

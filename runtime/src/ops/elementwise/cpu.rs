@@ -60,7 +60,11 @@ impl Map for CpuStep<'_> {
                     Range { rows: first..(first + each).min(len / row), from: 0, to: row }
                 }
             };
-            level.run(Run::<E, IN, OUT, S, R> { rows: &rows, range, chain: std::marker::PhantomData });
+            level.run(Run::<E, IN, OUT, S, R> {
+                rows: &rows,
+                range,
+                chain: std::marker::PhantomData,
+            });
         });
     }
 }

@@ -1,0 +1,120 @@
+//! LeNet on MNIST.
+//!
+//! `cargo run --release --example mnist` trains on the slice of MNIST in this repository. After
+//! `scripts/fetch-data.sh mnist` the same command trains on all of it. The number of epochs may be
+//! given: `-- 3`.
+
+use std::path::Path;
+use std::time::Instant;
+
+use gradiron::data::{Dataset, mnist};
+use gradiron::prelude::*;
+use indicatif::{ProgressBar, ProgressStyle};
+
+const BATCH: usize = 64;
+
+model! {
+    /// LeNet-5 for 28×28 greyscale digits.
+    pub struct LeNet {
+        conv1: Conv2d(1 -> 6, kernel = 5, padding = 2),
+        conv2: Conv2d(6 -> 16, kernel = 5),
+        fc1: Linear(400 -> 120),
+        fc2: Linear(84), // the input size is inferred when it is left out
+        fc3: Linear(84 -> 10),
+    }
+
+    fn forward(&self, image: [batch, 1, 28, 28]) -> [batch, 10] {
+        let x = self.conv1(image).relu().max_pool2d(2);
+        let x = self.conv2(x).relu().max_pool2d(2).flatten();
+        let x = self.fc1(x).relu();
+        let x = self.fc2(x).relu();
+        self.fc3(x)
+    }
+
+    fn loss(&self, image: [batch, 1, 28, 28], label: Classes[batch]) -> [] {
+        cross_entropy(self.forward(image), label)
+    }
+}
+
+// Memory is known before anything runs: a training step at this batch size fits into 8 MiB.
+const _: () = assert!(LeNet::train_bytes(BATCH) <= 8 << 20);
+
+type Digits = Dataset<mnist::Image, u8>;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let full = root.join("data/mnist");
+    let (folder, default_epochs) = match full.is_dir() {
+        true => (full, 5),
+        false => (root.join("examples/data/mnist-slice"), 10),
+    };
+    let epochs = match std::env::args().nth(1) {
+        Some(text) => {
+            text.parse().map_err(|_| format!("expected a number of epochs, found `{text}`"))?
+        }
+        None => default_epochs,
+    };
+    let (mut train, test) = mnist::load(&folder)?;
+    println!("{} training and {} test images from {}", train.len(), test.len(), folder.display());
+    println!("{} parameters, {} kB for training", LeNet::PARAMS, LeNet::train_bytes(BATCH) / 1000);
+
+    let mut net = LeNet::init(Seed(0));
+    let mut ws = LeNet::workspace(BATCH)?;
+    let mut adam = Adam::new(&net, 1e-3)?;
+    let start = Instant::now();
+    for epoch in 1..=epochs {
+        // The learning rate falls to a tenth over the run.
+        let done = (epoch - 1) as f32 / epochs as f32;
+        adam.set_learning_rate(2e-3 * 0.1_f32.powf(done))?;
+        train.shuffle(epoch);
+        train_epoch(&mut net, &mut ws, &mut adam, &train, epoch)?;
+        println!("epoch {epoch}  test accuracy {:.2} %", 100.0 * accuracy(&net, &mut ws, &test)?);
+    }
+    println!("{:.1} s", start.elapsed().as_secs_f64());
+    net.save(std::env::temp_dir().join("lenet.safetensors"))?;
+    Ok(())
+}
+
+fn train_epoch(
+    net: &mut LeNet,
+    ws: &mut Workspace<LeNet>,
+    adam: &mut Adam<LeNet>,
+    train: &Digits,
+    epoch: u64,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let style = "epoch {prefix} {bar:30} {pos}/{len}  {per_sec}  {msg}";
+    let bar = ProgressBar::new(train.len() as u64).with_prefix(epoch.to_string());
+    bar.set_style(ProgressStyle::with_template(style)?);
+    let (start, mut sum, mut steps) = (Instant::now(), 0.0, 0);
+    for (image, label) in train.batches(BATCH) {
+        sum += net.loss_grad(ws, image, label)?;
+        adam.step(net, ws.grads());
+        steps += 1;
+        bar.inc(image.len() as u64);
+        if steps % 50 == 0 {
+            bar.set_message(format!("loss {:.4}", sum / steps as f32));
+        }
+    }
+    bar.finish_and_clear();
+    let rate = train.len() as f64 / start.elapsed().as_secs_f64();
+    print!("loss {:.4}  {rate:.0} samples/s  ", sum / steps as f32);
+    Ok(())
+}
+
+/// The share of test images whose largest output is their label.
+fn accuracy(
+    net: &LeNet,
+    ws: &mut Workspace<LeNet>,
+    test: &Digits,
+) -> Result<f64, Box<dyn std::error::Error>> {
+    let mut hits = 0;
+    for (image, label) in test.batches(BATCH) {
+        let logits = net.forward(ws, image)?;
+        hits += logits.iter().zip(label).filter(|(row, label)| argmax(row) == **label).count();
+    }
+    Ok(hits as f64 / test.len() as f64)
+}
+
+fn argmax(row: &[f32; 10]) -> u8 {
+    (0..10).max_by(|a, b| row[*a as usize].total_cmp(&row[*b as usize])).unwrap_or(0)
+}
