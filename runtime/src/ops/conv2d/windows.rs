@@ -34,9 +34,8 @@ fn copy_loosely(y: &mut [f32], x: &[f32], len: usize) {
         if at + STEP <= y.len() && at + STEP <= x.len() {
             y[at..at + STEP].copy_from_slice(&x[at..at + STEP]);
         } else {
-            for i in at..len.min(at + STEP) {
-                y[i] = x[i];
-            }
+            y[at..len].copy_from_slice(&x[at..len]);
+            return;
         }
         at += STEP;
     }

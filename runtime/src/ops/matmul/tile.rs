@@ -274,24 +274,28 @@ unsafe fn tile_of<V: Vector, const ROWS: usize, const NV: usize>(tile: Tile) {
             for (i, sums) in sums.iter().enumerate() {
                 for (j, &sum) in sums.iter().enumerate() {
                     let c = tile.c.add(i * tile.c_row + j * V::LANES);
-                    let sum = if tile.accumulate {
-                        V::load(c).add(sum)
+                    if tile.accumulate {
+                        V::load(c).add(sum).store(c)
                     } else {
-                        sum
-                    };
-                    sum.store(c);
+                        sum.store(c)
+                    }
                 }
             }
             return;
         }
-        let mut row = [0.0; Tiling::MAX_COLS];
-        for (i, sums) in sums.iter().enumerate() {
+        // Through memory, in loops that the compiler unrolls: the sums stay in registers above.
+        let mut rows = [[0.0; Tiling::MAX_COLS]; ROWS];
+        for (row, sums) in rows.iter_mut().zip(&sums) {
             for (j, &sum) in sums.iter().enumerate() {
                 sum.store(row.as_mut_ptr().add(j * V::LANES));
             }
+        }
+        for (i, row) in rows.iter().enumerate() {
             let c = std::slice::from_raw_parts_mut(tile.c.add(i * tile.c_row), tile.cols);
-            for (c, &sum) in c.iter_mut().zip(&row) {
-                *c = if tile.accumulate { *c + sum } else { sum };
+            if tile.accumulate {
+                c.iter_mut().zip(row).for_each(|(c, sum)| *c += sum);
+            } else {
+                c.copy_from_slice(&row[..tile.cols]);
             }
         }
     }
