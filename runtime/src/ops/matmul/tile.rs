@@ -14,11 +14,13 @@ trait Vector: Copy {
     /// `self + a · b`
     unsafe fn add_product(self, a: Self, b: Self) -> Self;
     unsafe fn add(self, other: Self) -> Self;
+    /// The sum of the lanes.
+    unsafe fn sum(self) -> f32;
 }
 
 macro_rules! x86_vector {
     ($type:ty, $lanes:expr, $splat:ident, $load:ident, $store:ident, $add:ident,
-     |$sum:ident, $a:ident, $b:ident| $fma:expr) => {
+     |$sum:ident, $a:ident, $b:ident| $fma:expr, |$v:ident| $total:expr) => {
         #[cfg(target_arch = "x86_64")]
         impl Vector for $type {
             const LANES: usize = $lanes;
@@ -48,6 +50,12 @@ macro_rules! x86_vector {
                 // SAFETY: as for `splat`.
                 unsafe { $add(self, other) }
             }
+            #[inline(always)]
+            unsafe fn sum(self) -> f32 {
+                let $v = self;
+                // SAFETY: as for `splat`.
+                unsafe { $total }
+            }
         }
     };
 }
@@ -58,7 +66,8 @@ x86_vector!(
     _mm512_loadu_ps,
     _mm512_storeu_ps,
     _mm512_add_ps,
-    |sum, a, b| _mm512_fmadd_ps(a, b, sum)
+    |sum, a, b| _mm512_fmadd_ps(a, b, sum),
+    |v| _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1)).sum()
 );
 x86_vector!(
     __m256,
@@ -67,7 +76,8 @@ x86_vector!(
     _mm256_loadu_ps,
     _mm256_storeu_ps,
     _mm256_add_ps,
-    |sum, a, b| _mm256_fmadd_ps(a, b, sum)
+    |sum, a, b| _mm256_fmadd_ps(a, b, sum),
+    |v| _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1)).sum()
 );
 x86_vector!(
     __m128,
@@ -76,7 +86,11 @@ x86_vector!(
     _mm_loadu_ps,
     _mm_storeu_ps,
     _mm_add_ps,
-    |sum, a, b| _mm_add_ps(sum, _mm_mul_ps(a, b))
+    |sum, a, b| _mm_add_ps(sum, _mm_mul_ps(a, b)),
+    |v| {
+        let pairs = _mm_add_ps(v, _mm_movehl_ps(v, v));
+        _mm_cvtss_f32(_mm_add_ss(pairs, _mm_shuffle_ps(pairs, pairs, 1)))
+    }
 );
 
 #[cfg(target_arch = "x86_64")]
@@ -110,6 +124,10 @@ impl Vector for [f32; 4] {
     #[inline(always)]
     unsafe fn add(self, other: Self) -> Self {
         std::array::from_fn(|i| self[i] + other[i])
+    }
+    #[inline(always)]
+    unsafe fn sum(self) -> f32 {
+        (self[0] + self[2]) + (self[1] + self[3])
     }
 }
 
@@ -423,16 +441,7 @@ unsafe fn dot_tile<V: Vector, const M: usize, const N: usize>(
         }
         for (i, sums) in sums.iter().enumerate() {
             for (j, &sum) in sums.iter().enumerate() {
-                let mut lanes = [0.0_f32; 16];
-                sum.store(lanes.as_mut_ptr());
-                let mut width = V::LANES / 2;
-                while width > 0 {
-                    for l in 0..width {
-                        lanes[l] += lanes[l + width];
-                    }
-                    width /= 2;
-                }
-                *c.add(i * c_row + j) += lanes[0];
+                *c.add(i * c_row + j) += sum.sum();
             }
         }
     }
