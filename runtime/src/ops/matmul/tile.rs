@@ -14,11 +14,13 @@ trait Vector: Copy {
     /// `self + a · b`
     unsafe fn add_product(self, a: Self, b: Self) -> Self;
     unsafe fn add(self, other: Self) -> Self;
+    /// The sum of the lanes.
+    unsafe fn sum(self) -> f32;
 }
 
 macro_rules! x86_vector {
     ($type:ty, $lanes:expr, $splat:ident, $load:ident, $store:ident, $add:ident,
-     |$sum:ident, $a:ident, $b:ident| $fma:expr) => {
+     |$sum:ident, $a:ident, $b:ident| $fma:expr, |$v:ident| $total:expr) => {
         #[cfg(target_arch = "x86_64")]
         impl Vector for $type {
             const LANES: usize = $lanes;
@@ -48,6 +50,12 @@ macro_rules! x86_vector {
                 // SAFETY: as for `splat`.
                 unsafe { $add(self, other) }
             }
+            #[inline(always)]
+            unsafe fn sum(self) -> f32 {
+                let $v = self;
+                // SAFETY: as for `splat`.
+                unsafe { $total }
+            }
         }
     };
 }
@@ -58,7 +66,8 @@ x86_vector!(
     _mm512_loadu_ps,
     _mm512_storeu_ps,
     _mm512_add_ps,
-    |sum, a, b| _mm512_fmadd_ps(a, b, sum)
+    |sum, a, b| _mm512_fmadd_ps(a, b, sum),
+    |v| _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1)).sum()
 );
 x86_vector!(
     __m256,
@@ -67,11 +76,22 @@ x86_vector!(
     _mm256_loadu_ps,
     _mm256_storeu_ps,
     _mm256_add_ps,
-    |sum, a, b| _mm256_fmadd_ps(a, b, sum)
+    |sum, a, b| _mm256_fmadd_ps(a, b, sum),
+    |v| _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1)).sum()
 );
-x86_vector!(__m128, 4, _mm_set1_ps, _mm_loadu_ps, _mm_storeu_ps, _mm_add_ps, |sum, a, b| {
-    _mm_add_ps(sum, _mm_mul_ps(a, b))
-});
+x86_vector!(
+    __m128,
+    4,
+    _mm_set1_ps,
+    _mm_loadu_ps,
+    _mm_storeu_ps,
+    _mm_add_ps,
+    |sum, a, b| _mm_add_ps(sum, _mm_mul_ps(a, b)),
+    |v| {
+        let pairs = _mm_add_ps(v, _mm_movehl_ps(v, v));
+        _mm_cvtss_f32(_mm_add_ss(pairs, _mm_shuffle_ps(pairs, pairs, 1)))
+    }
+);
 
 #[cfg(target_arch = "x86_64")]
 type PortableVector = __m128;
@@ -105,6 +125,10 @@ impl Vector for [f32; 4] {
     unsafe fn add(self, other: Self) -> Self {
         std::array::from_fn(|i| self[i] + other[i])
     }
+    #[inline(always)]
+    unsafe fn sum(self) -> f32 {
+        (self[0] + self[2]) + (self[1] + self[3])
+    }
 }
 
 /// The most rows and the columns of a tile, whose sums fill most registers.
@@ -129,7 +153,11 @@ impl Tiling {
     /// Rows of each panel when `rows` are shared out evenly; the last panel may have fewer.
     pub const fn panel_rows(self, rows: usize) -> usize {
         let panels = rows.div_ceil(self.rows);
-        if panels == 0 { 1 } else { rows.div_ceil(panels) }
+        if panels == 0 {
+            1
+        } else {
+            rows.div_ceil(panels)
+        }
     }
 }
 
@@ -212,7 +240,9 @@ unsafe fn run_tiles<V: Vector, const NV: usize, const ROWS: usize>(block: &Block
                 Tile {
                     k: k_end - k_start,
                     a: block.a.add(row * block.a_k + k_start * rows),
-                    b: block.b.add(col / width * block.b_panel + k_start * block.b_row),
+                    b: block
+                        .b
+                        .add(col / width * block.b_panel + k_start * block.b_row),
                     b_row: block.b_row,
                     c: block.c.add(row * block.c_row + col),
                     c_row: block.c_row,
@@ -262,20 +292,28 @@ unsafe fn tile_of<V: Vector, const ROWS: usize, const NV: usize>(tile: Tile) {
             for (i, sums) in sums.iter().enumerate() {
                 for (j, &sum) in sums.iter().enumerate() {
                     let c = tile.c.add(i * tile.c_row + j * V::LANES);
-                    let sum = if tile.accumulate { V::load(c).add(sum) } else { sum };
-                    sum.store(c);
+                    if tile.accumulate {
+                        V::load(c).add(sum).store(c)
+                    } else {
+                        sum.store(c)
+                    }
                 }
             }
             return;
         }
-        let mut row = [0.0; Tiling::MAX_COLS];
-        for (i, sums) in sums.iter().enumerate() {
+        // Through memory, in loops that the compiler unrolls: the sums stay in registers above.
+        let mut rows = [[0.0; Tiling::MAX_COLS]; ROWS];
+        for (row, sums) in rows.iter_mut().zip(&sums) {
             for (j, &sum) in sums.iter().enumerate() {
                 sum.store(row.as_mut_ptr().add(j * V::LANES));
             }
+        }
+        for (i, row) in rows.iter().enumerate() {
             let c = std::slice::from_raw_parts_mut(tile.c.add(i * tile.c_row), tile.cols);
-            for (c, &sum) in c.iter_mut().zip(&row) {
-                *c = if tile.accumulate { *c + sum } else { sum };
+            if tile.accumulate {
+                c.iter_mut().zip(row).for_each(|(c, sum)| *c += sum);
+            } else {
+                c.copy_from_slice(&row[..tile.cols]);
             }
         }
     }
@@ -403,16 +441,7 @@ unsafe fn dot_tile<V: Vector, const M: usize, const N: usize>(
         }
         for (i, sums) in sums.iter().enumerate() {
             for (j, &sum) in sums.iter().enumerate() {
-                let mut lanes = [0.0_f32; 16];
-                sum.store(lanes.as_mut_ptr());
-                let mut width = V::LANES / 2;
-                while width > 0 {
-                    for l in 0..width {
-                        lanes[l] += lanes[l + width];
-                    }
-                    width /= 2;
-                }
-                *c.add(i * c_row + j) += lanes[0];
+                *c.add(i * c_row + j) += sum.sum();
             }
         }
     }

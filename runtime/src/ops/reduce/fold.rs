@@ -48,7 +48,10 @@ pub(crate) struct Levels {
 impl Levels {
     #[inline(always)]
     pub fn new<F: Fold>() -> Self {
-        Self { level: [F::NEUTRAL; 3], count: [0; 2] }
+        Self {
+            level: [F::NEUTRAL; 3],
+            count: [0; 2],
+        }
     }
 
     #[inline(always)]
@@ -158,8 +161,9 @@ pub(crate) fn fold_columns<F: Fold>(y: &mut [f32], x: &[f32], row: usize, rows: 
 
 #[inline(always)]
 fn carry<F: Fold>(levels: &mut [[f32; COLUMNS]; 3], from: usize) {
-    for j in 0..COLUMNS {
-        levels[from + 1][j] = F::fold(levels[from + 1][j], levels[from][j]);
-        levels[from][j] = F::NEUTRAL;
+    let (lower, upper) = levels.split_at_mut(from + 1);
+    for (to, from) in upper[0].iter_mut().zip(&mut lower[from]) {
+        *to = F::fold(*to, *from);
+        *from = F::NEUTRAL;
     }
 }

@@ -1,0 +1,186 @@
+//! Times of kernels: `cargo bench --bench kernels -- [threads]`.
+
+use std::time::Instant;
+
+use gradiron::device::{Buf, Cpu, CpuStep, Device, Region, StepMemory};
+use gradiron::ops::conv2d::{Conv2d, Conv2dSpec};
+use gradiron::ops::matmul::{Layout, Matmul, MatmulSpec};
+use gradiron::ops::permute::Permute;
+use gradiron::ops::pool2d::{Pool2d, Pool2dSpec};
+use gradiron::ops::reduce::{Reduce, ReduceKind, ReduceSpec};
+use gradiron::ops::softmax::{Softmax, SoftmaxSpec};
+use gradiron::storage::Storage;
+
+const ROOM: usize = 1 << 22;
+
+struct Bench {
+    cpu: Cpu,
+    arena: Storage,
+}
+
+/// The part of the arena for the n-th operand.
+fn operand(n: usize, len: usize) -> Buf {
+    Buf::new(Region::Arena, n * ROOM, len)
+}
+
+impl Bench {
+    /// The median of the times, in µs.
+    fn time(&mut self, name: &str, flops: usize, kernel: impl Fn(&mut CpuStep<'_>)) {
+        let (params, mut grads) = (Storage::zeros(0), Storage::zeros(0));
+        let mut times: Vec<f64> = (0..200)
+            .map(|_| {
+                let mut step = self.cpu.step(StepMemory {
+                    params: &params,
+                    grads: &mut grads,
+                    arena: &mut self.arena,
+                    inputs: &[],
+                    indices: &[],
+                });
+                let start = Instant::now();
+                kernel(&mut step);
+                start.elapsed().as_secs_f64()
+            })
+            .collect();
+        times.sort_by(f64::total_cmp);
+        let (median, best) = (times[times.len() / 2], times[0]);
+        let rate = flops as f64 / median * 1e-9;
+        println!(
+            "{name:34} {:9.1} µs  (best {:9.1})  {rate:7.1} G/s",
+            median * 1e6,
+            best * 1e6
+        );
+    }
+
+    fn conv(&mut self, name: &str, spec: Conv2dSpec) {
+        let x = operand(0, spec.input_len());
+        let w = operand(1, spec.weight_len());
+        let y = operand(2, spec.output_len());
+        let (d_x, d_w) = (operand(3, x.len), operand(4, w.len));
+        let scratch = |len| operand(5, len);
+        let flops = 2 * y.len * (w.len / spec.out_channels);
+        self.time(&format!("{name} forward"), flops, |step| {
+            step.conv2d(y, x, w, scratch(spec.forward_scratch()), spec);
+        });
+        self.time(&format!("{name} input gradient"), flops, |step| {
+            step.conv2d_input_grad(d_x, y, w, scratch(spec.input_grad_scratch()), spec);
+        });
+        self.time(&format!("{name} weight gradient"), flops, |step| {
+            step.conv2d_weight_grad(d_w, y, x, scratch(spec.weight_grad_scratch()), spec);
+        });
+    }
+}
+
+fn main() {
+    let threads = std::env::args().filter_map(|arg| arg.parse().ok()).next();
+    let cpu = threads.map_or_else(Cpu::new, Cpu::with_threads);
+    println!("{cpu:?}");
+    let mut arena = Storage::zeros(6 * ROOM);
+    arena
+        .as_mut_slice()
+        .iter_mut()
+        .enumerate()
+        .for_each(|(i, x)| *x = (i % 17) as f32 * 0.1 - 0.8);
+    let mut bench = Bench { cpu, arena };
+    for layout in [Layout::NN, Layout::NT, Layout::TN] {
+        for (m, k, n) in [
+            (64, 784, 128),
+            (64, 128, 10),
+            (64, 400, 120),
+            (1, 784, 128),
+            (1024, 1024, 1024),
+        ] {
+            let spec = MatmulSpec { layout, m, k, n };
+            let (y, a, b) = (operand(0, m * n), operand(1, m * k), operand(2, k * n));
+            bench.time(&format!("{layout:?} {m}x{k}x{n}"), 2 * m * n * k, |step| {
+                step.matmul(y, a, b, spec);
+            });
+        }
+    }
+    let conv1 = Conv2dSpec {
+        batch: 64,
+        in_channels: 1,
+        out_channels: 6,
+        height: 28,
+        width: 28,
+        kernel: [5, 5],
+        stride: [1, 1],
+        padding: [2, 2],
+        dilation: [1, 1],
+        groups: 1,
+    };
+    let conv2 = Conv2dSpec {
+        in_channels: 6,
+        out_channels: 16,
+        height: 14,
+        width: 14,
+        padding: [0, 0],
+        ..conv1
+    };
+    let large = Conv2dSpec {
+        batch: 8,
+        in_channels: 64,
+        out_channels: 64,
+        kernel: [3, 3],
+        padding: [1, 1],
+        ..conv1
+    };
+    bench.conv("LeNet conv1", conv1);
+    bench.conv("LeNet conv2", conv2);
+    bench.conv("64 to 64, 3x3, 28², batch 8", large);
+    bench.conv(
+        "depthwise 64, 3x3, 28², batch 8",
+        Conv2dSpec {
+            groups: 64,
+            ..large
+        },
+    );
+    let pool = Pool2dSpec {
+        planes: 384,
+        height: 28,
+        width: 28,
+        kernel: [2, 2],
+        stride: [2, 2],
+        padding: [0, 0],
+        dilation: [1, 1],
+    };
+    let (x, y, index) = (
+        operand(0, pool.input_len()),
+        operand(1, pool.output_len()),
+        operand(2, pool.output_len()),
+    );
+    bench.time("max_pool2d 2x2 [384, 28, 28]", x.len, |step| {
+        step.max_pool2d(y, Some(index), x, pool)
+    });
+    bench.time("max_pool2d_grad", x.len, |step| {
+        step.max_pool2d_grad(x, y, index, pool)
+    });
+    let size = SoftmaxSpec {
+        outer: 64,
+        size: 1000,
+        inner: 1,
+    };
+    let (y, x) = (operand(0, size.elements()), operand(1, size.elements()));
+    bench.time("softmax [64, 1000]", x.len, |step| step.softmax(y, x, size));
+    let kept = [
+        [false, true, false],
+        [true, true, false],
+        [false, false, true],
+        [false; 3],
+    ];
+    for kept in kept {
+        let spec = ReduceSpec {
+            dims: [64, 6, 784],
+            kept,
+            kind: ReduceKind::Sum,
+            scale: 1.0,
+        };
+        let (y, x) = (operand(0, spec.output_len()), operand(1, 64 * 6 * 784));
+        bench.time(&format!("sum [64, 6, 784] {kept:?}"), x.len, |step| {
+            step.reduce(y, x, spec)
+        });
+    }
+    let (y, x) = (operand(0, 1 << 20), operand(1, 1 << 20));
+    bench.time("transpose [1024, 1024]", 1 << 20, |step| {
+        step.permute(y, x, [1024, 1024], [1, 0])
+    });
+}

@@ -1,0 +1,187 @@
+//! After a first call no kernel allocates, on any thread.
+
+use std::alloc::{GlobalAlloc, Layout as Memory, System};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use gradiron::device::{Buf, Cpu, CpuStep, Device, Indices, Region, StepMemory};
+use gradiron::math::simd_levels;
+use gradiron::ops::conv2d::{Conv2d, Conv2dSpec};
+use gradiron::ops::copy::Fill;
+use gradiron::ops::cross_entropy::{CrossEntropy, CrossEntropySpec};
+use gradiron::ops::matmul::{Layout, Matmul, MatmulSpec};
+use gradiron::ops::nll_loss::{NllLoss, NllLossSpec};
+use gradiron::ops::permute::Permute;
+use gradiron::ops::pool2d::{Pool2d, Pool2dSpec};
+use gradiron::ops::reduce::{Reduce, ReduceKind, ReduceSpec};
+use gradiron::ops::softmax::{Softmax, SoftmaxSpec};
+use gradiron::storage::Storage;
+
+struct Counting;
+
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: every call goes to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Memory) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, start: *mut u8, layout: Memory) {
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(start, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn every_kernel(step: &mut CpuStep<'_>) {
+    let arena = |start: usize, len: usize| Buf::new(Region::Arena, start, len);
+    let [y, y2, x, x2] = [0, 1 << 20, 2 << 20, 3 << 20].map(|start| arena(start, 1 << 20));
+    let scratch = arena(4 << 20, 1 << 22);
+    for layout in [Layout::NN, Layout::NT, Layout::TN] {
+        for (m, k, n) in [(64, 784, 128), (3, 5, 7), (500, 1500, 300)] {
+            let spec = MatmulSpec { layout, m, k, n };
+            step.matmul(y.part(0, m * n), x.part(0, m * k), x2.part(0, k * n), spec);
+        }
+    }
+    let conv = Conv2dSpec {
+        batch: 64,
+        in_channels: 6,
+        out_channels: 16,
+        height: 14,
+        width: 14,
+        kernel: [5, 5],
+        stride: [1, 1],
+        padding: [0, 0],
+        dilation: [1, 1],
+        groups: 1,
+    };
+    let [input, output] = [conv.input_len(), conv.output_len()];
+    let (w, d_y) = (x2.part(0, conv.weight_len()), x2.part(4096, output));
+    let part = |len: usize| scratch.part(0, len);
+    step.conv2d(
+        y.part(0, output),
+        x.part(0, input),
+        w,
+        part(conv.forward_scratch()),
+        conv,
+    );
+    step.conv2d_input_grad(
+        y.part(0, input),
+        d_y,
+        w,
+        part(conv.input_grad_scratch()),
+        conv,
+    );
+    let d_w = y.part(0, conv.weight_len());
+    step.conv2d_weight_grad(
+        d_w,
+        d_y,
+        x.part(0, input),
+        part(conv.weight_grad_scratch()),
+        conv,
+    );
+    let pool = Pool2dSpec {
+        planes: 384,
+        height: 28,
+        width: 28,
+        kernel: [2, 2],
+        stride: [2, 2],
+        padding: [0, 0],
+        dilation: [1, 1],
+    };
+    let (input, output) = (x.part(0, pool.input_len()), y.part(0, pool.output_len()));
+    let (d_x, index) = (x2.part(0, pool.input_len()), y2.part(0, pool.output_len()));
+    step.max_pool2d(output, Some(index), input, pool);
+    step.max_pool2d(output, None, input, pool);
+    step.max_pool2d(output, Some(index), input, pool);
+    step.max_pool2d_grad(d_x, output, index, pool);
+    step.avg_pool2d(output, input, pool);
+    step.avg_pool2d_grad(d_x, output, pool);
+    for kind in [ReduceKind::Sum, ReduceKind::Max, ReduceKind::Min] {
+        for mask in 0..8 {
+            let kept = std::array::from_fn(|i| mask >> i & 1 == 1);
+            let spec = ReduceSpec {
+                dims: [64, 100, 50],
+                kept,
+                kind,
+                scale: 0.5,
+            };
+            step.reduce(y.part(0, spec.output_len()), x.part(0, 320_000), spec);
+        }
+    }
+    let label = Indices::new(0, 6400);
+    for (outer, inner) in [(6400, 1), (64, 100)] {
+        let spec = SoftmaxSpec {
+            outer,
+            size: 10,
+            inner,
+        };
+        let (y, x, x2) = (y.part(0, 64_000), x.part(0, 64_000), x2.part(0, 64_000));
+        step.softmax(y, x, spec);
+        step.log_softmax(y, x, spec);
+        step.softmax_grad(y, x, x2, spec);
+        step.log_softmax_grad(y, x, x2, spec);
+        let spec = CrossEntropySpec {
+            outer,
+            classes: 10,
+            inner,
+            smoothing: 0.1,
+        };
+        let (loss, lse) = (y2.part(0, 1), y2.part(16, 6400));
+        step.cross_entropy(loss, lse, x, label, spec);
+        step.cross_entropy_grad(y, loss, x, lse, label, spec);
+        let spec = NllLossSpec {
+            outer,
+            classes: 10,
+            inner,
+        };
+        step.nll_loss(loss, x, label, spec);
+        step.nll_loss_grad(y, loss, label, spec);
+    }
+    step.permute(
+        y.part(0, 320_000),
+        x.part(0, 320_000),
+        [64, 100, 50],
+        [2, 0, 1],
+    );
+    step.copy(y, x);
+    step.fill(y, 1.0);
+}
+
+#[test]
+fn kernels_allocate_nothing() {
+    let mut arena = Storage::zeros(1 << 23);
+    arena
+        .as_mut_slice()
+        .iter_mut()
+        .enumerate()
+        .for_each(|(i, x)| *x = (i % 7) as f32 - 3.0);
+    let label = [3_u32; 6400];
+    let (params, mut grads) = (Storage::zeros(0), Storage::zeros(0));
+    for threads in [1, 2] {
+        let cpu = Cpu::with_threads(threads);
+        for level in simd_levels() {
+            let cpu = cpu.clone().with_simd(level);
+            let mut run = |times: usize| {
+                for _ in 0..times {
+                    every_kernel(&mut cpu.step(StepMemory {
+                        params: &params,
+                        grads: &mut grads,
+                        arena: &mut arena,
+                        inputs: &[],
+                        indices: &label,
+                    }));
+                }
+            };
+            run(1);
+            let before = ALLOCATIONS.load(Ordering::Relaxed);
+            run(5);
+            let allocations = ALLOCATIONS.load(Ordering::Relaxed) - before;
+            assert_eq!(allocations, 0, "{threads} threads, {level:?}");
+        }
+    }
+}

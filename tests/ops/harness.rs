@@ -1,0 +1,191 @@
+//! Running kernels and comparing their results.
+//!
+//! # Tolerances
+//!
+//! With `ε = 2^-24`, half the distance from 1 to the next `f32`, every operation has a relative
+//! error of at most `ε`. A sum of `n` products in any order is then off by at most
+//! `n·ε / (1 − n·ε) · Σ|a||b|` (N. Higham, Accuracy and Stability of Numerical Algorithms, §3.1),
+//! for which tests use `(n + c)·ε · Σ|a||b|`, `c` counting the operations on the sum itself. They
+//! get `Σ|a||b|` from the reference, run on absolute values. A function with an error of `u` ulp
+//! counts as `2u` operations. Results below the normal range are off by [`TINY`] at most.
+//!
+//! Central differences of step `h` are off by `h²/6 · |f‴|` and, in `f64`, `2^-52 · |f| / h`: with
+//! `h = 2^-14` and third derivatives of order 1, below `1e-8 · (1 + |f|)`.
+
+use std::sync::OnceLock;
+
+use gradiron::device::{Buf, Cpu, CpuStep, Device, Region, StepMemory};
+use gradiron::math::{SimdLevel, simd_levels};
+use gradiron::storage::Storage;
+
+pub const EPSILON: f64 = 1.0 / 16_777_216.0;
+pub const TINY: f64 = 1e-37;
+
+/// Sizes around register widths, block lengths and oddities.
+pub const SIZES: [usize; 7] = [1, 2, 3, 7, 17, 64, 65];
+
+/// A stream of numbers (G. Steele, D. Lea, C. Flood, SplitMix, 2014).
+pub struct Rng(pub u64);
+
+impl Rng {
+    pub fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// Numbers in `[-1, 1)`, exact in `f32`.
+    pub fn floats(&mut self, len: usize) -> Vec<f32> {
+        (0..len)
+            .map(|_| (self.bits() >> 40) as f32 / (1 << 23) as f32 - 1.0)
+            .collect()
+    }
+
+    pub fn below(&mut self, bound: usize) -> usize {
+        (self.bits() % bound as u64) as usize
+    }
+
+    pub fn labels(&mut self, len: usize, classes: usize) -> Vec<u32> {
+        (0..len).map(|_| self.below(classes) as u32).collect()
+    }
+}
+
+pub fn wide(x: &[f32]) -> Vec<f64> {
+    x.iter().map(|&x| f64::from(x)).collect()
+}
+
+pub fn abs(x: &[f64]) -> Vec<f64> {
+    x.iter().map(|x| x.abs()).collect()
+}
+
+/// Every instruction set, each with one, two and three threads.
+fn devices() -> &'static [(SimdLevel, [Cpu; 3])] {
+    static DEVICES: OnceLock<Vec<(SimdLevel, [Cpu; 3])>> = OnceLock::new();
+    DEVICES.get_or_init(|| {
+        let cpus = [1, 2, 3].map(Cpu::with_threads);
+        let with = |level| (level, cpus.clone().map(|cpu| cpu.with_simd(level)));
+        simd_levels().into_iter().map(with).collect()
+    })
+}
+
+/// A kernel call: lengths of outputs, inputs, class indices, floats of scratch.
+pub struct Call<'a> {
+    pub outputs: &'a [usize],
+    pub inputs: &'a [&'a [f32]],
+    pub indices: &'a [u32],
+    pub scratch: usize,
+}
+
+impl Call<'_> {
+    /// Runs the call on every device, outputs and scratch poisoned with NaN, and gives the outputs
+    /// of each instruction set to `check`.
+    pub fn run(
+        &self,
+        kernel: impl Fn(&mut CpuStep<'_>, &[Buf], &[Buf], Buf),
+        check: impl Fn(&str, &[Vec<f32>]),
+    ) {
+        for (level, cpus) in devices() {
+            let results = cpus.each_ref().map(|cpu| self.run_on(cpu, &kernel));
+            for (threads, result) in results.iter().enumerate().skip(1) {
+                assert!(
+                    bits(result) == bits(&results[0]),
+                    "{level:?}: {} threads change the result",
+                    threads + 1
+                );
+            }
+            check(&format!("{level:?}"), &results[0]);
+        }
+    }
+
+    fn run_on(
+        &self,
+        cpu: &Cpu,
+        kernel: &impl Fn(&mut CpuStep<'_>, &[Buf], &[Buf], Buf),
+    ) -> Vec<Vec<f32>> {
+        // Odd gaps: no range is aligned, and a write beside its range is seen.
+        const GAP: usize = 19;
+        let mut end = GAP;
+        let mut place = |len: usize| {
+            let buf = Buf::new(Region::Arena, end, len);
+            end += len + GAP;
+            buf
+        };
+        let outputs: Vec<Buf> = self.outputs.iter().map(|&len| place(len)).collect();
+        let scratch = place(self.scratch);
+        let inputs: Vec<Buf> = (0_u8..)
+            .zip(self.inputs)
+            .map(|(i, x)| Buf::new(Region::Input(i), 0, x.len()))
+            .collect();
+        let mut arena = Storage::zeros(end);
+        arena.as_mut_slice().fill(f32::NAN);
+        let memory = StepMemory {
+            params: &Storage::zeros(0),
+            grads: &mut Storage::zeros(0),
+            arena: &mut arena,
+            inputs: self.inputs,
+            indices: self.indices,
+        };
+        kernel(&mut cpu.step(memory), &outputs, &inputs, scratch);
+        let arena = arena.as_slice();
+        for buf in outputs.iter().chain([&scratch]) {
+            let gap = &arena[buf.start + buf.len..][..GAP];
+            assert!(
+                gap.iter().all(|x| x.is_nan()),
+                "a kernel wrote behind its range"
+            );
+        }
+        outputs
+            .iter()
+            .map(|buf| arena[buf.start..][..buf.len].to_vec())
+            .collect()
+    }
+}
+
+fn bits(outputs: &[Vec<f32>]) -> Vec<u32> {
+    outputs.iter().flatten().map(|x| x.to_bits()).collect()
+}
+
+/// Checks `|got − want| <= bound`, element by element; NaN and infinities must be the same.
+pub fn assert_close(name: &str, got: &[f32], want: &[f64], bound: impl Fn(usize) -> f64) {
+    assert_eq!(got.len(), want.len(), "{name}");
+    for (i, (&got, &want)) in got.iter().zip(want).enumerate() {
+        let same = if want.is_finite() {
+            (f64::from(got) - want).abs() <= bound(i) + TINY
+        } else {
+            f64::from(got) == want || (got.is_nan() && want.is_nan())
+        };
+        assert!(
+            same,
+            "{name}: element {i} is {got:e}, not {want:e} ± {:e}",
+            bound(i)
+        );
+    }
+}
+
+/// Checks `gradient` of `f` at `x` against central differences, for up to 40 coordinates.
+pub fn assert_gradient(name: &str, x: &[f64], gradient: &[f64], f: impl Fn(&[f64]) -> f64) {
+    const STEP: f64 = 1.0 / 16_384.0;
+    let mut x = x.to_vec();
+    let value = f(&x).abs();
+    for i in (0..x.len()).step_by(x.len().div_ceil(40).max(1)) {
+        let middle = x[i];
+        x[i] = middle + STEP;
+        let above = f(&x);
+        x[i] = middle - STEP;
+        let below = f(&x);
+        x[i] = middle;
+        let difference = (above - below) / (2.0 * STEP);
+        let error = (difference - gradient[i]).abs();
+        assert!(
+            error <= 1e-8 * (1.0 + value),
+            "{name}: derivative {i} is {}, not {difference}",
+            gradient[i]
+        );
+    }
+}
+
+/// `Σ a·b`: the weighted sum of outputs that gradients are taken of.
+pub fn weighted(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}

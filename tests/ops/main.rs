@@ -1,0 +1,15 @@
+//! Every operation: the forward kernel against a naive `f64` reference, the reference backward
+//! against central differences, the backward kernel against the reference backward; on every
+//! instruction set of the processor, with the same bits for any number of threads.
+
+mod harness;
+
+mod conv2d;
+mod copy;
+mod cross_entropy;
+mod matmul;
+mod nll_loss;
+mod permute;
+mod pool2d;
+mod reduce;
+mod softmax;

@@ -1,0 +1,151 @@
+//! Reductions.
+
+use gradiron::ops::reduce::{Reduce, ReduceKind, ReduceSpec, reference};
+
+use crate::harness::*;
+
+const KINDS: [ReduceKind; 3] = [ReduceKind::Sum, ReduceKind::Max, ReduceKind::Min];
+
+fn check<const R: usize>(dims: [usize; R], kept: [bool; R]) {
+    for kind in KINDS {
+        let spec = ReduceSpec {
+            dims,
+            kept,
+            kind,
+            scale: 0.3,
+        };
+        let mut rng = Rng(10);
+        let x = rng.floats(dims.iter().product());
+        let x64 = wide(&x);
+        let (mut want, mut size) = (vec![0.0; spec.output_len()], vec![0.0; spec.output_len()]);
+        reference::reduce(&mut want, &x64, spec);
+        reference::reduce(
+            &mut size,
+            &abs(&x64),
+            ReduceSpec {
+                kind: ReduceKind::Sum,
+                ..spec
+            },
+        );
+        // The bound that the module states, for each group of reduced axes.
+        let n = spec.reduced_len() as f64;
+        let chain = (2.0 * (260.0 + n / 16_384.0)).min(n) + 2.0;
+        let call = Call {
+            outputs: &[spec.output_len()],
+            inputs: &[&x],
+            indices: &[],
+            scratch: 0,
+        };
+        call.run(
+            |step, y, x, _| step.reduce(y[0], x[0], spec),
+            |level, y| {
+                let name = format!("{spec:?} {level}");
+                assert_close(&name, &y[0], &want, |i| chain * EPSILON * size[i]);
+            },
+        );
+        if x.len() > 2000 || x.is_empty() {
+            continue;
+        }
+        let d_y = wide(&rng.floats(spec.output_len()));
+        let mut d_x = vec![0.0; x.len()];
+        reference::reduce_grad(&mut d_x, &d_y, &x64, spec);
+        assert_gradient("reduce", &x64, &d_x, |x| {
+            let mut y = vec![0.0; d_y.len()];
+            reference::reduce(&mut y, x, spec);
+            weighted(&y, &d_y)
+        });
+    }
+}
+
+#[test]
+fn matrices() {
+    for m in SIZES {
+        for n in SIZES {
+            for kept in [[true, true], [true, false], [false, true], [false, false]] {
+                check([m, n], kept);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_choice_of_four_axes() {
+    for dims in [[2, 3, 7, 5], [3, 1, 17, 2], [4, 65, 3, 64], [5, 6, 1, 1]] {
+        for mask in 0..16 {
+            check(dims, std::array::from_fn(|i| mask >> i & 1 == 1));
+        }
+    }
+}
+
+#[test]
+fn long_sums() {
+    check([1_000_003], [false]);
+    check([3, 200_001], [true, false]);
+    check([40_000, 7], [false, true]);
+    check([64, 6, 784], [false, true, false]);
+    check([20_000, 3, 5], [false, true, false]);
+}
+
+#[test]
+fn nothing() {
+    check([], []);
+    check([0], [true]);
+    check([0], [false]);
+    check([0, 3], [false, true]);
+    check([3, 0], [true, false]);
+}
+
+#[test]
+fn nan_wins() {
+    for kind in [ReduceKind::Max, ReduceKind::Min] {
+        for at in [0, 5, 63, 64, 100] {
+            let mut x = vec![1.0; 101 * 3];
+            x[at * 3 + 1] = f32::NAN;
+            let spec = ReduceSpec {
+                dims: [101, 3],
+                kept: [false, true],
+                kind,
+                scale: 1.0,
+            };
+            let call = Call {
+                outputs: &[3, 101, 1],
+                inputs: &[&x],
+                indices: &[],
+                scratch: 0,
+            };
+            call.run(
+                |step, y, x, _| {
+                    step.reduce(y[0], x[0], spec);
+                    step.reduce(
+                        y[1],
+                        x[0],
+                        ReduceSpec {
+                            kept: [true, false],
+                            ..spec
+                        },
+                    );
+                    step.reduce(
+                        y[2],
+                        x[0],
+                        ReduceSpec {
+                            kept: [false, false],
+                            ..spec
+                        },
+                    );
+                },
+                |_, y| {
+                    assert_eq!(
+                        y[0].iter().map(|y| y.is_nan()).collect::<Vec<_>>(),
+                        [false, true, false]
+                    );
+                    assert!(
+                        y[1].iter()
+                            .enumerate()
+                            .all(|(i, y)| y.is_nan() == (i == at))
+                    );
+                    assert!(y[2][0].is_nan());
+                },
+            );
+        }
+    }
+}
