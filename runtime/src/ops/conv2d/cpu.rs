@@ -158,9 +158,6 @@ fn forward(
                         (start, count),
                         spec,
                     );
-                    for row in cols.chunks_exact_mut(tile) {
-                        row[count..].fill(0.0);
-                    }
                     let weights = &weights[group * out * window..][..out * window];
                     let sizes = (out, window, count);
                     // SAFETY: `y` has `out` rows of `positions` for this group of this image; items
@@ -210,7 +207,6 @@ fn input_grad(
                     for (o, row) in outputs.chunks_exact_mut(tile).enumerate() {
                         let d_y = &d_y[(item * out + o) * positions + start..][..count];
                         row[..count].copy_from_slice(d_y);
-                        row[count..].fill(0.0);
                     }
                     let sizes = (window, out, count);
                     // SAFETY: `cols` has `window` rows of `tile`.
@@ -218,13 +214,8 @@ fn input_grad(
                         let c = cols.as_mut_ptr();
                         tile_product(level, (c, tile), weights, (outputs, tile), sizes);
                     }
-                    scatter(
-                        level,
-                        (d_x, spec.group_in()),
-                        (cols, tile),
-                        (start, count),
-                        spec,
-                    );
+                    let cols = (&*cols, tile);
+                    scatter(level, (d_x, spec.group_in()), cols, (start, count), spec);
                 }
             }
         },

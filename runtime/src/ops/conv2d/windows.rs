@@ -41,6 +41,24 @@ fn copy_loosely(y: &mut [f32], x: &[f32], len: usize) {
     }
 }
 
+/// Copies up to `count` rows of at most [`STEP`] floats, loosely; stops where a whole step leaves
+/// either side, and returns how many it copied.
+#[inline(always)]
+fn copy_rows(
+    (y, y_row): (&mut [f32], usize),
+    (x, from, x_row): (&[f32], usize, usize),
+    count: usize,
+) -> usize {
+    for i in 0..count {
+        let (to, from) = (i * y_row, from + i * x_row);
+        if to + STEP > y.len() || from + STEP > x.len() {
+            return i;
+        }
+        y[to..to + STEP].copy_from_slice(&x[from..from + STEP]);
+    }
+    count
+}
+
 /// Fills the first `len` elements with zeros, loosely.
 #[inline(always)]
 fn zero_loosely(y: &mut [f32], len: usize) {
@@ -74,8 +92,26 @@ simd! {
                 for v in 0..spec.kernel[1] {
                     let row = &mut rows.next().expect("a row for each tap")[at..];
                     let (first, last) = meeting(&spec, v);
+                    let whole = stride == 1 && out_width <= STEP && (first, last) == (0, out_width);
                     let ((mut i, mut j), mut done) = (begin, 0);
                     while done < positions {
+                        let input = input_row(&spec, i, u);
+                        // Whole rows that one step covers go together.
+                        if whole && j == 0 && input < spec.height {
+                            let rows = (spec.height - input).div_ceil(spec.stride[0]);
+                            let rows = rows.min((positions - done) / out_width);
+                            let tap = v * spec.dilation[1] - spec.padding[1];
+                            let from = c * plane + input * spec.width + tap;
+                            let moved = copy_rows(
+                                (&mut row[done..], out_width),
+                                (x, from, spec.stride[0] * spec.width),
+                                rows,
+                            );
+                            (i, done) = (i + moved, done + moved * out_width);
+                            if done == positions {
+                                break;
+                            }
+                        }
                         let end = out_width.min(j + positions - done);
                         let out = &mut row[done..];
                         let input = input_row(&spec, i, u);
