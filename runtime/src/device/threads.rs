@@ -14,11 +14,12 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 /// Work below this many estimated operations (a fused multiply-add or a float moved counts as
-/// one; a transcendental function as eight) stays on the calling thread. Waking a spinning team
-/// and waiting for it costs about 1 µs, a parked one about 10 µs; 2^15 operations take about 4 µs.
+/// one; a transcendental function as eight) stays on the calling thread. Measured on two cores of a
+/// Zen 5 server: a run in which both threads take part costs 0.6 µs when the team spins and 3 µs,
+/// sometimes 60, when it is parked; copying 2^15 floats takes 1.5 µs.
 pub const PARALLEL_WORK: usize = 1 << 15;
 
-/// How often a worker looks for work before it parks: about 30 µs.
+/// How often a worker looks for work before it parks: 50 µs where a pause takes 25 ns.
 const SPINS: u32 = if cfg!(miri) { 8 } else { 2000 };
 
 /// A team of threads, the calling one included. Clones share the team, which ends with the last.
