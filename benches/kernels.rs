@@ -44,11 +44,7 @@ impl Bench {
         times.sort_by(f64::total_cmp);
         let (median, best) = (times[times.len() / 2], times[0]);
         let rate = flops as f64 / median * 1e-9;
-        println!(
-            "{name:34} {:9.1} µs  (best {:9.1})  {rate:7.1} G/s",
-            median * 1e6,
-            best * 1e6
-        );
+        println!("{name:34} {:9.1} µs  (best {:9.1})  {rate:7.1} G/s", median * 1e6, best * 1e6);
     }
 
     fn conv(&mut self, name: &str, spec: Conv2dSpec) {
@@ -75,20 +71,12 @@ fn main() {
     let cpu = threads.map_or_else(Cpu::new, Cpu::with_threads);
     println!("{cpu:?}");
     let mut arena = Storage::zeros(6 * ROOM);
-    arena
-        .as_mut_slice()
-        .iter_mut()
-        .enumerate()
-        .for_each(|(i, x)| *x = (i % 17) as f32 * 0.1 - 0.8);
+    arena.as_mut_slice().iter_mut().enumerate().for_each(|(i, x)| *x = (i % 17) as f32 * 0.1 - 0.8);
     let mut bench = Bench { cpu, arena };
     for layout in [Layout::NN, Layout::NT, Layout::TN] {
-        for (m, k, n) in [
-            (64, 784, 128),
-            (64, 128, 10),
-            (64, 400, 120),
-            (1, 784, 128),
-            (1024, 1024, 1024),
-        ] {
+        for (m, k, n) in
+            [(64, 784, 128), (64, 128, 10), (64, 400, 120), (1, 784, 128), (1024, 1024, 1024)]
+        {
             let spec = MatmulSpec { layout, m, k, n };
             let (y, a, b) = (operand(0, m * n), operand(1, m * k), operand(2, k * n));
             bench.time(&format!("{layout:?} {m}x{k}x{n}"), 2 * m * n * k, |step| {
@@ -127,13 +115,7 @@ fn main() {
     bench.conv("LeNet conv1", conv1);
     bench.conv("LeNet conv2", conv2);
     bench.conv("64 to 64, 3x3, 28², batch 8", large);
-    bench.conv(
-        "depthwise 64, 3x3, 28², batch 8",
-        Conv2dSpec {
-            groups: 64,
-            ..large
-        },
-    );
+    bench.conv("depthwise 64, 3x3, 28², batch 8", Conv2dSpec { groups: 64, ..large });
     let pool = Pool2dSpec {
         planes: 384,
         height: 28,
@@ -151,36 +133,16 @@ fn main() {
     bench.time("max_pool2d 2x2 [384, 28, 28]", x.len, |step| {
         step.max_pool2d(y, Some(index), x, pool)
     });
-    bench.time("max_pool2d_grad", x.len, |step| {
-        step.max_pool2d_grad(x, y, index, pool)
-    });
-    let size = SoftmaxSpec {
-        outer: 64,
-        size: 1000,
-        inner: 1,
-    };
+    bench.time("max_pool2d_grad", x.len, |step| step.max_pool2d_grad(x, y, index, pool));
+    let size = SoftmaxSpec { outer: 64, size: 1000, inner: 1 };
     let (y, x) = (operand(0, size.elements()), operand(1, size.elements()));
     bench.time("softmax [64, 1000]", x.len, |step| step.softmax(y, x, size));
-    let kept = [
-        [false, true, false],
-        [true, true, false],
-        [false, false, true],
-        [false; 3],
-    ];
+    let kept = [[false, true, false], [true, true, false], [false, false, true], [false; 3]];
     for kept in kept {
-        let spec = ReduceSpec {
-            dims: [64, 6, 784],
-            kept,
-            kind: ReduceKind::Sum,
-            scale: 1.0,
-        };
+        let spec = ReduceSpec { dims: [64, 6, 784], kept, kind: ReduceKind::Sum, scale: 1.0 };
         let (y, x) = (operand(0, spec.output_len()), operand(1, 64 * 6 * 784));
-        bench.time(&format!("sum [64, 6, 784] {kept:?}"), x.len, |step| {
-            step.reduce(y, x, spec)
-        });
+        bench.time(&format!("sum [64, 6, 784] {kept:?}"), x.len, |step| step.reduce(y, x, spec));
     }
     let (y, x) = (operand(0, 1 << 20), operand(1, 1 << 20));
-    bench.time("transpose [1024, 1024]", 1 << 20, |step| {
-        step.permute(y, x, [1024, 1024], [1, 0])
-    });
+    bench.time("transpose [1024, 1024]", 1 << 20, |step| step.permute(y, x, [1024, 1024], [1, 0]));
 }

@@ -62,28 +62,10 @@ fn every_kernel(step: &mut CpuStep<'_>) {
     let [input, output] = [conv.input_len(), conv.output_len()];
     let (w, d_y) = (x2.part(0, conv.weight_len()), x2.part(4096, output));
     let part = |len: usize| scratch.part(0, len);
-    step.conv2d(
-        y.part(0, output),
-        x.part(0, input),
-        w,
-        part(conv.forward_scratch()),
-        conv,
-    );
-    step.conv2d_input_grad(
-        y.part(0, input),
-        d_y,
-        w,
-        part(conv.input_grad_scratch()),
-        conv,
-    );
+    step.conv2d(y.part(0, output), x.part(0, input), w, part(conv.forward_scratch()), conv);
+    step.conv2d_input_grad(y.part(0, input), d_y, w, part(conv.input_grad_scratch()), conv);
     let d_w = y.part(0, conv.weight_len());
-    step.conv2d_weight_grad(
-        d_w,
-        d_y,
-        x.part(0, input),
-        part(conv.weight_grad_scratch()),
-        conv,
-    );
+    step.conv2d_weight_grad(d_w, d_y, x.part(0, input), part(conv.weight_grad_scratch()), conv);
     let pool = Pool2dSpec {
         planes: 384,
         height: 28,
@@ -104,50 +86,27 @@ fn every_kernel(step: &mut CpuStep<'_>) {
     for kind in [ReduceKind::Sum, ReduceKind::Max, ReduceKind::Min] {
         for mask in 0..8 {
             let kept = std::array::from_fn(|i| mask >> i & 1 == 1);
-            let spec = ReduceSpec {
-                dims: [64, 100, 50],
-                kept,
-                kind,
-                scale: 0.5,
-            };
+            let spec = ReduceSpec { dims: [64, 100, 50], kept, kind, scale: 0.5 };
             step.reduce(y.part(0, spec.output_len()), x.part(0, 320_000), spec);
         }
     }
     let label = Indices::new(0, 6400);
     for (outer, inner) in [(6400, 1), (64, 100)] {
-        let spec = SoftmaxSpec {
-            outer,
-            size: 10,
-            inner,
-        };
+        let spec = SoftmaxSpec { outer, size: 10, inner };
         let (y, x, x2) = (y.part(0, 64_000), x.part(0, 64_000), x2.part(0, 64_000));
         step.softmax(y, x, spec);
         step.log_softmax(y, x, spec);
         step.softmax_grad(y, x, x2, spec);
         step.log_softmax_grad(y, x, x2, spec);
-        let spec = CrossEntropySpec {
-            outer,
-            classes: 10,
-            inner,
-            smoothing: 0.1,
-        };
+        let spec = CrossEntropySpec { outer, classes: 10, inner, smoothing: 0.1 };
         let (loss, lse) = (y2.part(0, 1), y2.part(16, 6400));
         step.cross_entropy(loss, lse, x, label, spec);
         step.cross_entropy_grad(y, loss, x, lse, label, spec);
-        let spec = NllLossSpec {
-            outer,
-            classes: 10,
-            inner,
-        };
+        let spec = NllLossSpec { outer, classes: 10, inner };
         step.nll_loss(loss, x, label, spec);
         step.nll_loss_grad(y, loss, label, spec);
     }
-    step.permute(
-        y.part(0, 320_000),
-        x.part(0, 320_000),
-        [64, 100, 50],
-        [2, 0, 1],
-    );
+    step.permute(y.part(0, 320_000), x.part(0, 320_000), [64, 100, 50], [2, 0, 1]);
     step.copy(y, x);
     step.fill(y, 1.0);
 }
@@ -155,11 +114,7 @@ fn every_kernel(step: &mut CpuStep<'_>) {
 #[test]
 fn kernels_allocate_nothing() {
     let mut arena = Storage::zeros(1 << 23);
-    arena
-        .as_mut_slice()
-        .iter_mut()
-        .enumerate()
-        .for_each(|(i, x)| *x = (i % 7) as f32 - 3.0);
+    arena.as_mut_slice().iter_mut().enumerate().for_each(|(i, x)| *x = (i % 7) as f32 - 3.0);
     let label = [3_u32; 6400];
     let (params, mut grads) = (Storage::zeros(0), Storage::zeros(0));
     for threads in [1, 2] {

@@ -72,16 +72,8 @@ pub fn exp<A: Arith>(x: f32) -> f32 {
     let n = shifted - ROUND;
     let r = A::mul_add(n, -LN2_HI, x);
     let r = A::mul_add(n, -LN2_LO, r);
-    let q = poly::<A, 5>(
-        r,
-        [
-            0.001_392_675_8,
-            0.008_363_346,
-            0.041_666_55,
-            0.166_665_76,
-            0.500_000_06,
-        ],
-    );
+    let q =
+        poly::<A, 5>(r, [0.001_392_675_8, 0.008_363_346, 0.041_666_55, 0.166_665_76, 0.500_000_06]);
     let p = A::mul_add(q, r * r, r) + 1.0;
     // Two factors, because 2^n itself may leave the range where the result does not.
     let n = (shifted.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32);
@@ -140,16 +132,8 @@ pub fn log1p<A: Arith>(x: f32) -> f32 {
 #[inline(always)]
 pub fn tanh<A: Arith>(x: f32) -> f32 {
     let z = x * x;
-    let q = poly::<A, 5>(
-        z,
-        [
-            -0.006_096_714,
-            0.020_997_18,
-            -0.053_850_91,
-            0.133_327_7,
-            -0.333_333_28,
-        ],
-    );
+    let q =
+        poly::<A, 5>(z, [-0.006_096_714, 0.020_997_18, -0.053_850_91, 0.133_327_7, -0.333_333_28]);
     let near = A::mul_add(q * z, x, x);
     let a = x.abs();
     let far = 1.0 - 2.0 / (exp::<A>(a + a) + 1.0);
@@ -242,11 +226,7 @@ pub fn sin<A: Arith>(x: f32) -> f32 {
     let y = sin_quadrant::<A>(n, r);
     // -0 keeps its sign.
     let y = if x == 0.0 { x } else { y };
-    if x.abs() <= 134_217_728.0 {
-        y
-    } else {
-        f32::NAN
-    }
+    if x.abs() <= 134_217_728.0 { y } else { f32::NAN }
 }
 
 /// The cosine: at most 2 ulp where `|x| <= 2^27`, and NaN beyond, as for [`sin`].
@@ -254,9 +234,5 @@ pub fn sin<A: Arith>(x: f32) -> f32 {
 pub fn cos<A: Arith>(x: f32) -> f32 {
     let (n, r) = quadrant(x);
     let y = sin_quadrant::<A>(n.wrapping_add(1), r);
-    if x.abs() <= 134_217_728.0 {
-        y
-    } else {
-        f32::NAN
-    }
+    if x.abs() <= 134_217_728.0 { y } else { f32::NAN }
 }

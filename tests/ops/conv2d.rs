@@ -19,106 +19,23 @@ fn specs() -> Vec<Conv2dSpec> {
     };
     vec![
         base,
-        Conv2dSpec {
-            padding: [1, 1],
-            ..base
-        },
-        Conv2dSpec {
-            padding: [2, 1],
-            stride: [2, 3],
-            ..base
-        },
-        Conv2dSpec {
-            padding: [3, 4],
-            dilation: [2, 2],
-            ..base
-        },
-        Conv2dSpec {
-            stride: [3, 2],
-            dilation: [1, 3],
-            ..base
-        },
-        Conv2dSpec {
-            kernel: [1, 1],
-            ..base
-        },
-        Conv2dSpec {
-            kernel: [1, 1],
-            stride: [2, 2],
-            padding: [1, 1],
-            ..base
-        },
-        Conv2dSpec {
-            kernel: [9, 7],
-            ..base
-        },
-        Conv2dSpec {
-            kernel: [9, 7],
-            padding: [4, 3],
-            ..base
-        },
-        Conv2dSpec {
-            kernel: [2, 5],
-            padding: [0, 2],
-            width: 23,
-            ..base
-        },
-        Conv2dSpec {
-            in_channels: 4,
-            out_channels: 6,
-            groups: 2,
-            padding: [1, 1],
-            ..base
-        },
-        Conv2dSpec {
-            in_channels: 6,
-            out_channels: 6,
-            groups: 6,
-            padding: [1, 1],
-            ..base
-        },
-        Conv2dSpec {
-            in_channels: 3,
-            out_channels: 9,
-            groups: 3,
-            stride: [2, 2],
-            ..base
-        },
-        Conv2dSpec {
-            batch: 1,
-            in_channels: 1,
-            out_channels: 1,
-            ..base
-        },
-        Conv2dSpec {
-            batch: 3,
-            in_channels: 17,
-            out_channels: 65,
-            padding: [1, 1],
-            ..base
-        },
-        Conv2dSpec {
-            batch: 1,
-            in_channels: 65,
-            out_channels: 17,
-            height: 17,
-            width: 17,
-            ..base
-        },
-        Conv2dSpec {
-            batch: 65,
-            in_channels: 2,
-            out_channels: 3,
-            ..base
-        },
-        Conv2dSpec {
-            batch: 1,
-            in_channels: 2,
-            out_channels: 3,
-            height: 64,
-            width: 65,
-            ..base
-        },
+        Conv2dSpec { padding: [1, 1], ..base },
+        Conv2dSpec { padding: [2, 1], stride: [2, 3], ..base },
+        Conv2dSpec { padding: [3, 4], dilation: [2, 2], ..base },
+        Conv2dSpec { stride: [3, 2], dilation: [1, 3], ..base },
+        Conv2dSpec { kernel: [1, 1], ..base },
+        Conv2dSpec { kernel: [1, 1], stride: [2, 2], padding: [1, 1], ..base },
+        Conv2dSpec { kernel: [9, 7], ..base },
+        Conv2dSpec { kernel: [9, 7], padding: [4, 3], ..base },
+        Conv2dSpec { kernel: [2, 5], padding: [0, 2], width: 23, ..base },
+        Conv2dSpec { in_channels: 4, out_channels: 6, groups: 2, padding: [1, 1], ..base },
+        Conv2dSpec { in_channels: 6, out_channels: 6, groups: 6, padding: [1, 1], ..base },
+        Conv2dSpec { in_channels: 3, out_channels: 9, groups: 3, stride: [2, 2], ..base },
+        Conv2dSpec { batch: 1, in_channels: 1, out_channels: 1, ..base },
+        Conv2dSpec { batch: 3, in_channels: 17, out_channels: 65, padding: [1, 1], ..base },
+        Conv2dSpec { batch: 1, in_channels: 65, out_channels: 17, height: 17, width: 17, ..base },
+        Conv2dSpec { batch: 65, in_channels: 2, out_channels: 3, ..base },
+        Conv2dSpec { batch: 1, in_channels: 2, out_channels: 3, height: 64, width: 65, ..base },
         // LeNet's layers.
         Conv2dSpec {
             batch: 7,
@@ -152,14 +69,8 @@ fn specs() -> Vec<Conv2dSpec> {
         // Nothing to do.
         Conv2dSpec { batch: 0, ..base },
         Conv2dSpec { height: 2, ..base },
-        Conv2dSpec {
-            out_channels: 0,
-            ..base
-        },
-        Conv2dSpec {
-            in_channels: 0,
-            ..base
-        },
+        Conv2dSpec { out_channels: 0, ..base },
+        Conv2dSpec { in_channels: 0, ..base },
     ]
 }
 
@@ -248,10 +159,7 @@ fn reference_gradients() {
             continue;
         }
         let mut rng = Rng(6);
-        let (x, w) = (
-            wide(&rng.floats(spec.input_len())),
-            wide(&rng.floats(spec.weight_len())),
-        );
+        let (x, w) = (wide(&rng.floats(spec.input_len())), wide(&rng.floats(spec.weight_len())));
         let d_y = wide(&rng.floats(spec.output_len()));
         let (mut d_x, mut d_w) = (vec![0.0; x.len()], vec![0.0; w.len()]);
         reference::conv2d_input_grad(&mut d_x, &d_y, &w, spec);

@@ -8,12 +8,7 @@ use crate::harness::*;
 fn copies_and_constants() {
     for len in SIZES.into_iter().chain([0, 100_000]) {
         let x = Rng(16).floats(len);
-        let call = Call {
-            outputs: &[len, len],
-            inputs: &[&x],
-            indices: &[],
-            scratch: 0,
-        };
+        let call = Call { outputs: &[len, len], inputs: &[&x], indices: &[], scratch: 0 };
         call.run(
             |step, y, x, _| {
                 step.copy(y[0], x[0]);

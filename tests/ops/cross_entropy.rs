@@ -10,32 +10,12 @@ fn specs() -> Vec<CrossEntropySpec> {
     for smoothing in [0.0, 0.1] {
         for classes in SIZES {
             for (outer, inner) in [(1, 1), (7, 1), (64, 1), (3, 17), (2, 65)] {
-                specs.push(CrossEntropySpec {
-                    outer,
-                    classes,
-                    inner,
-                    smoothing,
-                });
+                specs.push(CrossEntropySpec { outer, classes, inner, smoothing });
             }
         }
-        specs.push(CrossEntropySpec {
-            outer: 128,
-            classes: 1000,
-            inner: 1,
-            smoothing,
-        });
-        specs.push(CrossEntropySpec {
-            outer: 1000,
-            classes: 10,
-            inner: 1,
-            smoothing,
-        });
-        specs.push(CrossEntropySpec {
-            outer: 0,
-            classes: 10,
-            inner: 1,
-            smoothing,
-        });
+        specs.push(CrossEntropySpec { outer: 128, classes: 1000, inner: 1, smoothing });
+        specs.push(CrossEntropySpec { outer: 1000, classes: 10, inner: 1, smoothing });
+        specs.push(CrossEntropySpec { outer: 0, classes: 10, inner: 1, smoothing });
     }
     specs
 }
@@ -45,11 +25,7 @@ fn loss_and_gradient() {
     for spec in specs() {
         let mut rng = Rng(13);
         let (classes, positions) = (spec.classes, spec.positions());
-        let x: Vec<f32> = rng
-            .floats(classes * positions)
-            .iter()
-            .map(|x| x * 4.0)
-            .collect();
+        let x: Vec<f32> = rng.floats(classes * positions).iter().map(|x| x * 4.0).collect();
         let x64 = wide(&x);
         let label = rng.labels(positions, classes);
         let mut lse = vec![0.0; positions];
@@ -66,9 +42,7 @@ fn loss_and_gradient() {
         // counts 3; the logarithm turns the relative error of the sum into an absolute one.
         let sum = (8 + 3 + classes) as f64;
         let lse_bound = |lse: f64| (sum + 4.0 * lse.abs() + 12.0) * EPSILON;
-        let worst = lse
-            .iter()
-            .fold(0.0, |worst: f64, &lse| worst.max(lse_bound(lse)));
+        let worst = lse.iter().fold(0.0, |worst: f64, &lse| worst.max(lse_bound(lse)));
         let share = 0.7 / positions as f64;
         call.run(
             |step, y, x, _| {
@@ -81,11 +55,7 @@ fn loss_and_gradient() {
                 assert_close(&name, &got[1], &lse, |i| lse_bound(lse[i]));
                 // The terms are summed in f64; with smoothing each carries a sum of `classes` x,
                 // and the constant 1 − s is rounded.
-                let smooth = if spec.smoothing > 0.0 {
-                    4.0 * (classes + 4) as f64
-                } else {
-                    0.0
-                };
+                let smooth = if spec.smoothing > 0.0 { 4.0 * (classes + 4) as f64 } else { 0.0 };
                 let bound = worst + (smooth + loss.abs() + 4.0) * EPSILON;
                 assert_close(&name, &got[0], &[loss], |_| bound);
                 // e^(x − lse) <= 1 inherits the error of lse and of the subtraction.

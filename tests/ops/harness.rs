@@ -37,9 +37,7 @@ impl Rng {
 
     /// Numbers in `[-1, 1)`, exact in `f32`.
     pub fn floats(&mut self, len: usize) -> Vec<f32> {
-        (0..len)
-            .map(|_| (self.bits() >> 40) as f32 / (1 << 23) as f32 - 1.0)
-            .collect()
+        (0..len).map(|_| (self.bits() >> 40) as f32 / (1 << 23) as f32 - 1.0).collect()
     }
 
     pub fn below(&mut self, bound: usize) -> usize {
@@ -130,15 +128,9 @@ impl Call<'_> {
         let arena = arena.as_slice();
         for buf in outputs.iter().chain([&scratch]) {
             let gap = &arena[buf.start + buf.len..][..GAP];
-            assert!(
-                gap.iter().all(|x| x.is_nan()),
-                "a kernel wrote behind its range"
-            );
+            assert!(gap.iter().all(|x| x.is_nan()), "a kernel wrote behind its range");
         }
-        outputs
-            .iter()
-            .map(|buf| arena[buf.start..][..buf.len].to_vec())
-            .collect()
+        outputs.iter().map(|buf| arena[buf.start..][..buf.len].to_vec()).collect()
     }
 }
 
@@ -155,11 +147,7 @@ pub fn assert_close(name: &str, got: &[f32], want: &[f64], bound: impl Fn(usize)
         } else {
             f64::from(got) == want || (got.is_nan() && want.is_nan())
         };
-        assert!(
-            same,
-            "{name}: element {i} is {got:e}, not {want:e} ± {:e}",
-            bound(i)
-        );
+        assert!(same, "{name}: element {i} is {got:e}, not {want:e} ± {:e}", bound(i));
     }
 }
 

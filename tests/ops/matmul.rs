@@ -14,12 +14,7 @@ fn check(spec: MatmulSpec) {
     let (mut want, mut size) = (vec![0.0; m * n], vec![0.0; m * n]);
     reference::matmul(&mut want, &a64, &b64, spec);
     reference::matmul(&mut size, &abs(&a64), &abs(&b64), spec);
-    let call = Call {
-        outputs: &[m * n],
-        inputs: &[&a, &b],
-        indices: &[],
-        scratch: 0,
-    };
+    let call = Call { outputs: &[m * n], inputs: &[&a, &b], indices: &[], scratch: 0 };
     call.run(
         |step, y, x, _| step.matmul(y[0], x[0], x[1], spec),
         |level, y| {
@@ -45,13 +40,9 @@ fn products_of_all_layouts() {
 #[test]
 fn products_beyond_one_block() {
     for layout in LAYOUTS {
-        for (m, k, n) in [
-            (300, 300, 300),
-            (5, 2100, 9),
-            (1030, 3, 70),
-            (33, 600, 1100),
-            (64, 784, 128),
-        ] {
+        for (m, k, n) in
+            [(300, 300, 300), (5, 2100, 9), (1030, 3, 70), (33, 600, 1100), (64, 784, 128)]
+        {
             check(MatmulSpec { layout, m, k, n });
         }
     }
@@ -70,12 +61,7 @@ fn empty_products() {
 #[test]
 fn gradients() {
     for layout in LAYOUTS {
-        let spec = MatmulSpec {
-            layout,
-            m: 5,
-            k: 7,
-            n: 3,
-        };
+        let spec = MatmulSpec { layout, m: 5, k: 7, n: 3 };
         let mut rng = Rng(1);
         let (a, b) = (wide(&rng.floats(35)), wide(&rng.floats(21)));
         let d_y = wide(&rng.floats(15));
@@ -95,43 +81,16 @@ fn gradients() {
 #[test]
 fn the_products_of_a_linear_layer() {
     let (m, k, n) = (17, 65, 7);
-    let forward = MatmulSpec {
-        layout: Layout::NT,
-        m,
-        k,
-        n,
-    };
+    let forward = MatmulSpec { layout: Layout::NT, m, k, n };
     let mut rng = Rng(2);
     let (x, w, d_y) = (rng.floats(m * k), rng.floats(n * k), rng.floats(m * n));
     let (mut d_x, mut d_w) = (vec![0.0; m * k], vec![0.0; n * k]);
-    reference::matmul_grad(
-        &mut d_x,
-        &mut d_w,
-        &wide(&d_y),
-        &wide(&x),
-        &wide(&w),
-        forward,
-    );
-    let call = Call {
-        outputs: &[m * k, n * k],
-        inputs: &[&d_y, &x, &w],
-        indices: &[],
-        scratch: 0,
-    };
+    reference::matmul_grad(&mut d_x, &mut d_w, &wide(&d_y), &wide(&x), &wide(&w), forward);
+    let call = Call { outputs: &[m * k, n * k], inputs: &[&d_y, &x, &w], indices: &[], scratch: 0 };
     call.run(
         |step, y, x, _| {
-            let input = MatmulSpec {
-                layout: Layout::NN,
-                m,
-                k: n,
-                n: k,
-            };
-            let weight = MatmulSpec {
-                layout: Layout::TN,
-                m: n,
-                k: m,
-                n: k,
-            };
+            let input = MatmulSpec { layout: Layout::NN, m, k: n, n: k };
+            let weight = MatmulSpec { layout: Layout::TN, m: n, k: m, n: k };
             step.matmul(y[0], x[0], x[2], input);
             step.matmul(y[1], x[0], x[1], weight);
         },

@@ -9,11 +9,7 @@ use crate::harness::*;
 fn loss_and_gradient() {
     for classes in SIZES {
         for (outer, inner) in [(1, 1), (7, 1), (64, 1), (3, 17), (2, 65), (5000, 1), (0, 1)] {
-            let spec = NllLossSpec {
-                outer,
-                classes,
-                inner,
-            };
+            let spec = NllLossSpec { outer, classes, inner };
             let mut rng = Rng(14);
             let x = rng.floats(classes * spec.positions());
             let x64 = wide(&x);
@@ -21,12 +17,8 @@ fn loss_and_gradient() {
             let loss = reference::nll_loss(&x64, &label, spec);
             let mut d_x = vec![0.0; x.len()];
             reference::nll_loss_grad(&mut d_x, 0.7, &label, spec);
-            let call = Call {
-                outputs: &[1, x.len()],
-                inputs: &[&x, &[0.7]],
-                indices: &label,
-                scratch: 0,
-            };
+            let call =
+                Call { outputs: &[1, x.len()], inputs: &[&x, &[0.7]], indices: &label, scratch: 0 };
             call.run(
                 |step, y, x, _| {
                     let label = Indices::new(0, label.len());
@@ -43,9 +35,7 @@ fn loss_and_gradient() {
             if x.len() > 500 || x.is_empty() {
                 continue;
             }
-            assert_gradient("nll", &x64, &d_x, |x| {
-                0.7 * reference::nll_loss(x, &label, spec)
-            });
+            assert_gradient("nll", &x64, &d_x, |x| 0.7 * reference::nll_loss(x, &label, spec));
         }
     }
 }

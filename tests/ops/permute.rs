@@ -11,12 +11,7 @@ fn check<const R: usize>(dims: [usize; R], axes: [usize; R]) {
     let mut back = vec![0.0; x.len()];
     reference::permute_grad(&mut back, &want, dims, axes);
     assert_eq!(back, wide(&x));
-    let call = Call {
-        outputs: &[x.len(), x.len()],
-        inputs: &[&x],
-        indices: &[],
-        scratch: 0,
-    };
+    let call = Call { outputs: &[x.len(), x.len()], inputs: &[&x], indices: &[], scratch: 0 };
     call.run(
         |step, y, x, _| {
             step.permute(y[0], x[0], dims, axes);
@@ -32,8 +27,7 @@ fn check<const R: usize>(dims: [usize; R], axes: [usize; R]) {
 /// All orders of `0..R`.
 fn orders<const R: usize>() -> Vec<[usize; R]> {
     let all = (0..R.pow(R as u32)).map(|n| std::array::from_fn(|i| n / R.pow(i as u32) % R));
-    all.filter(|axes: &[usize; R]| (0..R).all(|axis| axes.contains(&axis)))
-        .collect()
+    all.filter(|axes: &[usize; R]| (0..R).all(|axis| axes.contains(&axis))).collect()
 }
 
 #[test]
@@ -49,12 +43,8 @@ fn transposes() {
 
 #[test]
 fn every_order() {
-    orders()
-        .into_iter()
-        .for_each(|axes| check([3, 17, 65], axes));
-    orders()
-        .into_iter()
-        .for_each(|axes| check([40, 33, 50], axes));
+    orders().into_iter().for_each(|axes| check([3, 17, 65], axes));
+    orders().into_iter().for_each(|axes| check([40, 33, 50], axes));
     for dims in [[2, 3, 7, 5], [17, 1, 3, 64], [1, 1, 1, 1], [2, 0, 3, 4]] {
         orders().into_iter().for_each(|axes| check(dims, axes));
     }

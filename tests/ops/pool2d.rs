@@ -16,73 +16,21 @@ fn specs(dilated: bool) -> Vec<Pool2dSpec> {
     };
     let mut specs = vec![
         base,
-        Pool2dSpec {
-            planes: 65,
-            height: 28,
-            width: 28,
-            ..base
-        },
-        Pool2dSpec {
-            planes: 64,
-            height: 17,
-            width: 65,
-            ..base
-        },
-        Pool2dSpec {
-            kernel: [3, 3],
-            padding: [1, 1],
-            ..base
-        },
-        Pool2dSpec {
-            kernel: [3, 2],
-            stride: [1, 3],
-            padding: [1, 0],
-            ..base
-        },
-        Pool2dSpec {
-            kernel: [1, 1],
-            stride: [1, 1],
-            ..base
-        },
-        Pool2dSpec {
-            kernel: [9, 7],
-            stride: [1, 1],
-            ..base
-        },
-        Pool2dSpec {
-            height: 1,
-            width: 2,
-            kernel: [1, 2],
-            ..base
-        },
+        Pool2dSpec { planes: 65, height: 28, width: 28, ..base },
+        Pool2dSpec { planes: 64, height: 17, width: 65, ..base },
+        Pool2dSpec { kernel: [3, 3], padding: [1, 1], ..base },
+        Pool2dSpec { kernel: [3, 2], stride: [1, 3], padding: [1, 0], ..base },
+        Pool2dSpec { kernel: [1, 1], stride: [1, 1], ..base },
+        Pool2dSpec { kernel: [9, 7], stride: [1, 1], ..base },
+        Pool2dSpec { height: 1, width: 2, kernel: [1, 2], ..base },
         Pool2dSpec { planes: 0, ..base },
         Pool2dSpec { height: 1, ..base },
-        Pool2dSpec {
-            planes: 40,
-            height: 64,
-            width: 64,
-            kernel: [3, 3],
-            stride: [1, 1],
-            ..base
-        },
+        Pool2dSpec { planes: 40, height: 64, width: 64, kernel: [3, 3], stride: [1, 1], ..base },
     ];
     if dilated {
-        specs.push(Pool2dSpec {
-            dilation: [2, 3],
-            ..base
-        });
-        specs.push(Pool2dSpec {
-            kernel: [4, 4],
-            padding: [2, 2],
-            dilation: [3, 2],
-            ..base
-        });
-        specs.push(Pool2dSpec {
-            kernel: [5, 3],
-            padding: [2, 1],
-            dilation: [1, 2],
-            ..base
-        });
+        specs.push(Pool2dSpec { dilation: [2, 3], ..base });
+        specs.push(Pool2dSpec { kernel: [4, 4], padding: [2, 2], dilation: [3, 2], ..base });
+        specs.push(Pool2dSpec { kernel: [5, 3], padding: [2, 1], dilation: [1, 2], ..base });
     }
     specs
 }
@@ -102,10 +50,7 @@ fn awkward(rng: &mut Rng, len: usize) -> Vec<f32> {
 fn maximum() {
     for spec in specs(true) {
         let mut rng = Rng(7);
-        for x in [
-            rng.floats(spec.input_len()),
-            awkward(&mut rng, spec.input_len()),
-        ] {
+        for x in [rng.floats(spec.input_len()), awkward(&mut rng, spec.input_len())] {
             let outputs = spec.output_len();
             let (mut want, mut places) = (vec![0.0; outputs], vec![0; outputs]);
             reference::max_pool2d(&mut want, &mut places, &wide(&x), spec);
@@ -144,12 +89,7 @@ fn maximum_gradient() {
         reference::max_pool2d_grad(&mut want, &d_y64, &places, spec);
         reference::max_pool2d_grad(&mut size, &abs(&d_y64), &places, spec);
         let index: Vec<f32> = places.iter().map(|&i| f32::from_bits(i)).collect();
-        let call = Call {
-            outputs: &[x.len()],
-            inputs: &[&d_y, &index],
-            indices: &[],
-            scratch: 0,
-        };
+        let call = Call { outputs: &[x.len()], inputs: &[&d_y, &index], indices: &[], scratch: 0 };
         let windows = (spec.kernel[0] * spec.kernel[1]) as f64;
         call.run(
             |step, y, x, _| step.max_pool2d_grad(y[0], x[0], x[1], spec),
@@ -178,12 +118,8 @@ fn average() {
         let (mut d_x, mut d_x_size) = (vec![0.0; x.len()], vec![0.0; x.len()]);
         reference::avg_pool2d_grad(&mut d_x, &d_y64, spec);
         reference::avg_pool2d_grad(&mut d_x_size, &abs(&d_y64), spec);
-        let call = Call {
-            outputs: &[y.len(), x.len()],
-            inputs: &[&x, &d_y],
-            indices: &[],
-            scratch: 0,
-        };
+        let call =
+            Call { outputs: &[y.len(), x.len()], inputs: &[&x, &d_y], indices: &[], scratch: 0 };
         let terms = (spec.kernel[0] * spec.kernel[1] + 2) as f64;
         call.run(
             |step, y, x, _| {

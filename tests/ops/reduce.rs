@@ -8,34 +8,17 @@ const KINDS: [ReduceKind; 3] = [ReduceKind::Sum, ReduceKind::Max, ReduceKind::Mi
 
 fn check<const R: usize>(dims: [usize; R], kept: [bool; R]) {
     for kind in KINDS {
-        let spec = ReduceSpec {
-            dims,
-            kept,
-            kind,
-            scale: 0.3,
-        };
+        let spec = ReduceSpec { dims, kept, kind, scale: 0.3 };
         let mut rng = Rng(10);
         let x = rng.floats(dims.iter().product());
         let x64 = wide(&x);
         let (mut want, mut size) = (vec![0.0; spec.output_len()], vec![0.0; spec.output_len()]);
         reference::reduce(&mut want, &x64, spec);
-        reference::reduce(
-            &mut size,
-            &abs(&x64),
-            ReduceSpec {
-                kind: ReduceKind::Sum,
-                ..spec
-            },
-        );
+        reference::reduce(&mut size, &abs(&x64), ReduceSpec { kind: ReduceKind::Sum, ..spec });
         // The bound that the module states, for each group of reduced axes.
         let n = spec.reduced_len() as f64;
         let chain = (2.0 * (260.0 + n / 16_384.0)).min(n) + 2.0;
-        let call = Call {
-            outputs: &[spec.output_len()],
-            inputs: &[&x],
-            indices: &[],
-            scratch: 0,
-        };
+        let call = Call { outputs: &[spec.output_len()], inputs: &[&x], indices: &[], scratch: 0 };
         call.run(
             |step, y, x, _| step.reduce(y[0], x[0], spec),
             |level, y| {
@@ -101,48 +84,20 @@ fn nan_wins() {
         for at in [0, 5, 63, 64, 100] {
             let mut x = vec![1.0; 101 * 3];
             x[at * 3 + 1] = f32::NAN;
-            let spec = ReduceSpec {
-                dims: [101, 3],
-                kept: [false, true],
-                kind,
-                scale: 1.0,
-            };
-            let call = Call {
-                outputs: &[3, 101, 1],
-                inputs: &[&x],
-                indices: &[],
-                scratch: 0,
-            };
+            let spec = ReduceSpec { dims: [101, 3], kept: [false, true], kind, scale: 1.0 };
+            let call = Call { outputs: &[3, 101, 1], inputs: &[&x], indices: &[], scratch: 0 };
             call.run(
                 |step, y, x, _| {
                     step.reduce(y[0], x[0], spec);
-                    step.reduce(
-                        y[1],
-                        x[0],
-                        ReduceSpec {
-                            kept: [true, false],
-                            ..spec
-                        },
-                    );
-                    step.reduce(
-                        y[2],
-                        x[0],
-                        ReduceSpec {
-                            kept: [false, false],
-                            ..spec
-                        },
-                    );
+                    step.reduce(y[1], x[0], ReduceSpec { kept: [true, false], ..spec });
+                    step.reduce(y[2], x[0], ReduceSpec { kept: [false, false], ..spec });
                 },
                 |_, y| {
                     assert_eq!(
                         y[0].iter().map(|y| y.is_nan()).collect::<Vec<_>>(),
                         [false, true, false]
                     );
-                    assert!(
-                        y[1].iter()
-                            .enumerate()
-                            .all(|(i, y)| y.is_nan() == (i == at))
-                    );
+                    assert!(y[1].iter().enumerate().all(|(i, y)| y.is_nan() == (i == at)));
                     assert!(y[2][0].is_nan());
                 },
             );

@@ -6,31 +6,11 @@ use crate::harness::*;
 
 fn specs() -> Vec<SoftmaxSpec> {
     let mut specs = vec![
-        SoftmaxSpec {
-            outer: 0,
-            size: 3,
-            inner: 1,
-        },
-        SoftmaxSpec {
-            outer: 2,
-            size: 3,
-            inner: 0,
-        },
-        SoftmaxSpec {
-            outer: 64,
-            size: 1000,
-            inner: 1,
-        },
-        SoftmaxSpec {
-            outer: 3,
-            size: 10_000,
-            inner: 1,
-        },
-        SoftmaxSpec {
-            outer: 5,
-            size: 17,
-            inner: 130,
-        },
+        SoftmaxSpec { outer: 0, size: 3, inner: 1 },
+        SoftmaxSpec { outer: 2, size: 3, inner: 0 },
+        SoftmaxSpec { outer: 64, size: 1000, inner: 1 },
+        SoftmaxSpec { outer: 3, size: 10_000, inner: 1 },
+        SoftmaxSpec { outer: 5, size: 17, inner: 130 },
     ];
     for size in SIZES {
         for (outer, inner) in [(1, 1), (17, 1), (3, 7), (2, 65), (64, 64)] {
@@ -44,20 +24,11 @@ fn specs() -> Vec<SoftmaxSpec> {
 fn forward() {
     for spec in specs() {
         let mut rng = Rng(11);
-        let x: Vec<f32> = rng
-            .floats(spec.elements())
-            .iter()
-            .map(|x| x * 20.0)
-            .collect();
+        let x: Vec<f32> = rng.floats(spec.elements()).iter().map(|x| x * 20.0).collect();
         let (mut y, mut log_y) = (vec![0.0; x.len()], vec![0.0; x.len()]);
         reference::softmax(&mut y, &wide(&x), spec);
         reference::log_softmax(&mut log_y, &wide(&x), spec);
-        let call = Call {
-            outputs: &[x.len(), x.len()],
-            inputs: &[&x],
-            indices: &[],
-            scratch: 0,
-        };
+        let call = Call { outputs: &[x.len(), x.len()], inputs: &[&x], indices: &[], scratch: 0 };
         // `x − m` is off by ε·|x − m| <= 40·ε, which the exponential makes a relative error; then
         // two exponentials (3 each), a sum of `size` terms, a quotient and a product.
         let terms = (40 + 40 + 6 + spec.size + 3) as f64;
@@ -121,26 +92,15 @@ fn backward() {
             weighted(&y, &d_y64)
         };
         assert_gradient("softmax", &x, &d_x, |x| loss(x, reference::softmax));
-        assert_gradient("log_softmax", &x, &d_x_log, |x| {
-            loss(x, reference::log_softmax)
-        });
+        assert_gradient("log_softmax", &x, &d_x_log, |x| loss(x, reference::log_softmax));
     }
 }
 
 #[test]
 fn large_inputs_do_not_overflow() {
     let x = [1000.0, 1000.0, -1000.0, f32::NEG_INFINITY];
-    let spec = SoftmaxSpec {
-        outer: 1,
-        size: 4,
-        inner: 1,
-    };
-    let call = Call {
-        outputs: &[4],
-        inputs: &[&x],
-        indices: &[],
-        scratch: 0,
-    };
+    let spec = SoftmaxSpec { outer: 1, size: 4, inner: 1 };
+    let call = Call { outputs: &[4], inputs: &[&x], indices: &[], scratch: 0 };
     call.run(
         |step, y, x, _| step.softmax(y[0], x[0], spec),
         |_, y| assert_eq!(y[0], [0.5, 0.5, 0.0, 0.0]),

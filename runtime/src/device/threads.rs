@@ -134,10 +134,7 @@ impl Shared {
             if open || self.shutdown.load(Ordering::SeqCst) {
                 break;
             }
-            guard = self
-                .wake
-                .wait(guard)
-                .unwrap_or_else(PoisonError::into_inner);
+            guard = self.wake.wait(guard).unwrap_or_else(PoisonError::into_inner);
         }
         self.asleep.fetch_sub(1, Ordering::SeqCst);
     }
@@ -170,9 +167,7 @@ impl Threads {
                 thread.spawn(move || shared.worker()).ok()
             })
             .collect();
-        Self {
-            team: Arc::new(Team { shared, workers }),
-        }
+        Self { team: Arc::new(Team { shared, workers }) }
     }
 
     /// The number of threads, the calling one included.
@@ -201,17 +196,10 @@ impl Threads {
             )
         };
         // SAFETY: this thread holds `busy`, the gate is closed and nobody is inside.
-        unsafe {
-            *shared.job.get() = Some(Job {
-                f: f_static,
-                chunks,
-            })
-        };
+        unsafe { *shared.job.get() = Some(Job { f: f_static, chunks }) };
         shared.next.store(0, Ordering::Relaxed);
         let run = (shared.gate.load(Ordering::Relaxed) / RUN).wrapping_add(1);
-        shared
-            .gate
-            .store(run.wrapping_mul(RUN) | OPEN, Ordering::SeqCst);
+        shared.gate.store(run.wrapping_mul(RUN) | OPEN, Ordering::SeqCst);
         if shared.asleep.load(Ordering::SeqCst) > 0 {
             shared.wake_all();
         }
@@ -220,17 +208,9 @@ impl Threads {
         let mut spins = 0_u32;
         while shared.gate.load(Ordering::Acquire) & INSIDE_MASK != 0 {
             spins += 1;
-            if spins < SPINS {
-                std::hint::spin_loop()
-            } else {
-                std::thread::yield_now()
-            }
+            if spins < SPINS { std::hint::spin_loop() } else { std::thread::yield_now() }
         }
-        let panic = shared
-            .panic
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let panic = shared.panic.lock().unwrap_or_else(PoisonError::into_inner).take();
         shared.busy.store(false, Ordering::Release);
         if let Some(payload) = panic {
             resume_unwind(payload);
@@ -241,11 +221,7 @@ impl Threads {
     /// ([`PARALLEL_WORK`]); otherwise on the calling thread.
     #[inline]
     pub fn run_if(&self, work: usize, chunks: usize, f: &(dyn Fn(usize) + Sync)) {
-        if work < PARALLEL_WORK {
-            (0..chunks).for_each(f)
-        } else {
-            self.run(chunks, f)
-        }
+        if work < PARALLEL_WORK { (0..chunks).for_each(f) } else { self.run(chunks, f) }
     }
 
     /// Calls `f(i, part)` for the parts of `len` elements of `y` (the last may be shorter).
@@ -294,11 +270,7 @@ unsafe impl<T: Send> Sync for SharedMut<'_, T> {}
 
 impl<'a, T> SharedMut<'a, T> {
     pub fn new(slice: &'a mut [T]) -> Self {
-        Self {
-            start: slice.as_mut_ptr(),
-            len: slice.len(),
-            borrow: PhantomData,
-        }
+        Self { start: slice.as_mut_ptr(), len: slice.len(), borrow: PhantomData }
     }
 
     /// The start of `len` elements at `start`. Whoever uses it makes sure that nobody else uses
@@ -307,10 +279,7 @@ impl<'a, T> SharedMut<'a, T> {
     /// # Panics
     /// When the range leaves the slice.
     pub fn at(&self, start: usize, len: usize) -> *mut T {
-        assert!(
-            start <= self.len && len <= self.len - start,
-            "a part leaves its slice"
-        );
+        assert!(start <= self.len && len <= self.len - start, "a part leaves its slice");
         // SAFETY: inside the slice, or one past its end.
         unsafe { self.start.add(start) }
     }
@@ -413,10 +382,7 @@ mod tests {
                     done.fetch_add(1, Ordering::Relaxed);
                 });
             }));
-            assert_eq!(
-                *result.unwrap_err().downcast::<&str>().unwrap(),
-                "bad chunk"
-            );
+            assert_eq!(*result.unwrap_err().downcast::<&str>().unwrap(), "bad chunk");
             assert_eq!(done.load(Ordering::Relaxed), 5);
             counts(&threads, 5);
         }

@@ -57,9 +57,7 @@ impl SimdLevel {
 
     /// The highest level of this processor.
     pub fn detect() -> Self {
-        Self::new(SimdKind::Avx512)
-            .or_else(|| Self::new(SimdKind::Avx2))
-            .unwrap_or(Self::PORTABLE)
+        Self::new(SimdKind::Avx512).or_else(|| Self::new(SimdKind::Avx2)).unwrap_or(Self::PORTABLE)
     }
 
     /// The instruction set.

@@ -9,26 +9,14 @@ fn ulp(y: f64) -> f64 {
 }
 
 fn inputs() -> Vec<f32> {
-    let mut inputs: Vec<f32> = (0..u32::MAX - 1511)
-        .step_by(1511)
-        .map(f32::from_bits)
-        .collect();
+    let mut inputs: Vec<f32> = (0..u32::MAX - 1511).step_by(1511).map(f32::from_bits).collect();
     // The range where most of the structure is, densely.
     inputs.extend((-200_000..200_000).map(|i| i as f32 * 6e-4));
     inputs.extend((-200_000..200_000).map(|i| i as f32 * 1.3e-5));
-    let edges = [
-        0.0,
-        1.0,
-        f32::MIN_POSITIVE,
-        f32::MAX,
-        f32::INFINITY,
-        f32::from_bits(1),
-    ];
+    let edges = [0.0, 1.0, f32::MIN_POSITIVE, f32::MAX, f32::INFINITY, f32::from_bits(1)];
     inputs.extend(edges.iter().flat_map(|&x| [x, -x]));
     inputs.push(f32::NAN);
-    inputs.extend([
-        88.72, 88.73, -87.3, -87.4, -103.9, -104.0, 4.0, 0.625, 0.5, 2.0,
-    ]);
+    inputs.extend([88.72, 88.73, -87.3, -87.4, -103.9, -104.0, 4.0, 0.625, 0.5, 2.0]);
     inputs
 }
 
@@ -45,10 +33,7 @@ fn check(name: &str, bound: f64, f: fn(SimdLevel, &mut [f32], &[f32]), exact: fn
                 // The last float before overflow may still be finite or already infinite.
                 let edge = want.is_finite() && want.abs() < 1.000_001 * f64::from(f32::MAX);
                 let same = rounded.to_bits() == y.to_bits() || (rounded.is_nan() && y.is_nan());
-                assert!(
-                    same || edge,
-                    "{name} {level:?}: {name}({x:e}) = {y:e}, not {want:e}"
-                );
+                assert!(same || edge, "{name} {level:?}: {name}({x:e}) = {y:e}, not {want:e}");
                 continue;
             }
             if want == 0.0 {
@@ -60,10 +45,7 @@ fn check(name: &str, bound: f64, f: fn(SimdLevel, &mut [f32], &[f32]), exact: fn
             }
         }
         println!("{name:9} {:?}: {worst:.3} ulp at {at:e}", level.kind());
-        assert!(
-            worst <= bound,
-            "{name} {level:?}: {worst} ulp at {at:e}, more than {bound}"
-        );
+        assert!(worst <= bound, "{name} {level:?}: {worst} ulp at {at:e}, more than {bound}");
     }
 }
 
@@ -93,19 +75,9 @@ check!(sigmoid, 3.0, |x| if x < 0.0 {
     1.0 / (1.0 + (-x).exp())
 });
 check!(erf, 2.0, erf64);
-check!(softplus, 3.0, |x| x.max(0.0)
-    + (-x.abs()).exp().ln_1p()
-    + if x.is_nan() { x } else { 0.0 });
-check!(sin, 2.0, |x| if x.abs() <= 134_217_728.0 {
-    x.sin()
-} else {
-    f64::NAN
-});
-check!(cos, 2.0, |x| if x.abs() <= 134_217_728.0 {
-    x.cos()
-} else {
-    f64::NAN
-});
+check!(softplus, 3.0, |x| x.max(0.0) + (-x.abs()).exp().ln_1p() + if x.is_nan() { x } else { 0.0 });
+check!(sin, 2.0, |x| if x.abs() <= 134_217_728.0 { x.sin() } else { f64::NAN });
+check!(cos, 2.0, |x| if x.abs() <= 134_217_728.0 { x.cos() } else { f64::NAN });
 
 /// `2 / sqrt(pi) · e^(-x²) · Σ 2^n x^(2n+1) / (2n+1)!!`: only positive terms.
 fn erf64(x: f64) -> f64 {

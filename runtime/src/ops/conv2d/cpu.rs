@@ -81,10 +81,7 @@ fn pack_weights(
     transposed: bool,
 ) {
     let (out, window) = (spec.group_out(), spec.window());
-    for (packed, w) in packed
-        .chunks_exact_mut(out * window)
-        .zip(w.chunks_exact(out * window))
-    {
+    for (packed, w) in packed.chunks_exact_mut(out * window).zip(w.chunks_exact(out * window)) {
         if transposed {
             pack_a(level, packed, (w, 1, window), (window, out));
         } else {
@@ -151,22 +148,14 @@ fn forward(
                 for group in 0..spec.groups {
                     let channels = image * spec.groups + group;
                     let x = &x[channels * spec.group_input()..][..spec.group_input()];
-                    gather(
-                        level,
-                        (cols, tile, 0),
-                        (x, spec.group_in()),
-                        (start, count),
-                        spec,
-                    );
+                    gather(level, (cols, tile, 0), (x, spec.group_in()), (start, count), spec);
                     let weights = &weights[group * out * window..][..out * window];
                     let sizes = (out, window, count);
                     // SAFETY: `y` has `out` rows of `positions` for this group of this image; items
                     // write apart.
                     unsafe {
-                        let c = y.at(
-                            channels * out * positions + start,
-                            (out - 1) * positions + count,
-                        );
+                        let c =
+                            y.at(channels * out * positions + start, (out - 1) * positions + count);
                         tile_product(level, (c, positions), weights, (cols, tile), sizes);
                     }
                 }
@@ -190,36 +179,30 @@ fn input_grad(
     let slots = Conv2dSpec::slots(items);
     let slot_len = (window + out) * tile;
     let d_x = SharedMut::new(d_x);
-    threads.split(
-        spec.work().max(1),
-        &mut tiles[..slots * slot_len],
-        slot_len,
-        |slot, scratch| {
-            let (cols, outputs) = scratch.split_at_mut(window * tile);
-            for item in share(items, slot, slots) {
-                // SAFETY: each item has its own channels of its own image.
-                let d_x =
-                    unsafe { std::slice::from_raw_parts_mut(d_x.at(item * input, input), input) };
-                d_x.fill(0.0);
-                let weights = &weights[item % spec.groups * out * window..][..out * window];
-                for start in (0..positions).step_by(tile) {
-                    let count = tile.min(positions - start);
-                    for (o, row) in outputs.chunks_exact_mut(tile).enumerate() {
-                        let d_y = &d_y[(item * out + o) * positions + start..][..count];
-                        row[..count].copy_from_slice(d_y);
-                    }
-                    let sizes = (window, out, count);
-                    // SAFETY: `cols` has `window` rows of `tile`.
-                    unsafe {
-                        let c = cols.as_mut_ptr();
-                        tile_product(level, (c, tile), weights, (outputs, tile), sizes);
-                    }
-                    let cols = (&*cols, tile);
-                    scatter(level, (d_x, spec.group_in()), cols, (start, count), spec);
+    threads.split(spec.work().max(1), &mut tiles[..slots * slot_len], slot_len, |slot, scratch| {
+        let (cols, outputs) = scratch.split_at_mut(window * tile);
+        for item in share(items, slot, slots) {
+            // SAFETY: each item has its own channels of its own image.
+            let d_x = unsafe { std::slice::from_raw_parts_mut(d_x.at(item * input, input), input) };
+            d_x.fill(0.0);
+            let weights = &weights[item % spec.groups * out * window..][..out * window];
+            for start in (0..positions).step_by(tile) {
+                let count = tile.min(positions - start);
+                for (o, row) in outputs.chunks_exact_mut(tile).enumerate() {
+                    let d_y = &d_y[(item * out + o) * positions + start..][..count];
+                    row[..count].copy_from_slice(d_y);
                 }
+                let sizes = (window, out, count);
+                // SAFETY: `cols` has `window` rows of `tile`.
+                unsafe {
+                    let c = cols.as_mut_ptr();
+                    tile_product(level, (c, tile), weights, (outputs, tile), sizes);
+                }
+                let cols = (&*cols, tile);
+                scatter(level, (d_x, spec.group_in()), cols, (start, count), spec);
             }
-        },
-    );
+        }
+    });
 }
 
 /// Adds to `partial [parts, out, window]`: each part sums its share of the batch.
@@ -242,14 +225,7 @@ fn weight_grads(
         let first = block * spec.weight_channels();
         let channels = spec.weight_channels().min(spec.group_in() - first);
         for group in 0..spec.groups {
-            let mut tile = WeightTile {
-                spec,
-                level,
-                group,
-                first,
-                channels,
-                filled: 0,
-            };
+            let mut tile = WeightTile { spec, level, group, first, channels, filled: 0 };
             for image in images.clone() {
                 tile.image(scratch, image, d_y, x, &partial, part);
             }
@@ -326,13 +302,7 @@ impl WeightTile {
         unsafe {
             let c = partial.at(start, (out - 1) * window + cols_len);
             let sizes = (out, k, cols_len);
-            dot(
-                self.level,
-                (c, window),
-                (outputs.as_ptr(), width),
-                (cols.as_ptr(), width),
-                sizes,
-            );
+            dot(self.level, (c, window), (outputs.as_ptr(), width), (cols.as_ptr(), width), sizes);
         }
         self.filled = 0;
     }

@@ -47,11 +47,7 @@ impl Conv2dSpec {
     const fn out(&self, size: usize, axis: usize) -> usize {
         let reach = self.dilation[axis] * (self.kernel[axis] - 1) + 1;
         let padded = size + 2 * self.padding[axis];
-        if padded < reach {
-            0
-        } else {
-            (padded - reach) / self.stride[axis] + 1
-        }
+        if padded < reach { 0 } else { (padded - reach) / self.stride[axis] + 1 }
     }
 
     pub const fn out_height(&self) -> usize {
@@ -124,10 +120,7 @@ impl Conv2dSpec {
 
     /// Into how many parts the batch is cut for the weight gradient, each with a partial sum.
     const fn weight_parts(&self) -> usize {
-        min(
-            max(PARTIAL / max(self.weight_len(), 1), 1),
-            Self::slots(self.batch),
-        )
+        min(max(PARTIAL / max(self.weight_len(), 1), 1), Self::slots(self.batch))
     }
 
     /// Input channels of a block for the weight gradient, whose windows are formed on their own.
@@ -144,10 +137,7 @@ impl Conv2dSpec {
     const fn weight_tile(&self) -> usize {
         let rows = self.weight_rows();
         let fit = min(2 * TILE / max(rows, 1), 1024) / 16 * 16;
-        min(
-            max(fit, 16),
-            max(self.batch * self.positions(), 1).next_multiple_of(16),
-        )
+        min(max(fit, 16), max(self.batch * self.positions(), 1).next_multiple_of(16))
     }
 
     /// The rows of a tile for the weight gradient: the windows' and the outputs'.

@@ -4,23 +4,10 @@ use super::Conv2dSpec;
 
 /// Calls `f(place in y, place in x, place in w)` for every product of the sum.
 fn products(spec: Conv2dSpec, mut f: impl FnMut(usize, usize, usize)) {
-    let Conv2dSpec {
-        height,
-        width,
-        kernel,
-        stride,
-        padding,
-        dilation,
-        ..
-    } = spec;
-    let (group_in, group_out) = (
-        spec.in_channels / spec.groups,
-        spec.out_channels / spec.groups,
-    );
+    let Conv2dSpec { height, width, kernel, stride, padding, dilation, .. } = spec;
+    let (group_in, group_out) = (spec.in_channels / spec.groups, spec.out_channels / spec.groups);
     let place = |out: usize, tap: usize, axis: usize, size: usize| {
-        (out * stride[axis] + tap * dilation[axis])
-            .checked_sub(padding[axis])
-            .filter(|&i| i < size)
+        (out * stride[axis] + tap * dilation[axis]).checked_sub(padding[axis]).filter(|&i| i < size)
     };
     let mut y = 0;
     for n in 0..spec.batch {

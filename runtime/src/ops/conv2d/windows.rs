@@ -10,10 +10,7 @@ fn meeting(spec: &Conv2dSpec, v: usize) -> (usize, usize) {
     let (stride, padding, tap) = (spec.stride[1], spec.padding[1], v * spec.dilation[1]);
     let out_width = spec.out_width();
     let start = padding.saturating_sub(tap).div_ceil(stride).min(out_width);
-    let end = (spec.width + padding)
-        .saturating_sub(tap)
-        .div_ceil(stride)
-        .min(out_width);
+    let end = (spec.width + padding).saturating_sub(tap).div_ceil(stride).min(out_width);
     (start, end.max(start))
 }
 

@@ -10,9 +10,7 @@ impl Fill for CpuStep<'_> {
     fn copy(&mut self, y: Buf, x: Buf) {
         let threads = self.threads();
         let ([y], [x]) = self.views([y], [x]);
-        threads.split(y.len(), y, CHUNK, |i, y| {
-            y.copy_from_slice(&x[i * CHUNK..][..y.len()])
-        });
+        threads.split(y.len(), y, CHUNK, |i, y| y.copy_from_slice(&x[i * CHUNK..][..y.len()]));
     }
 
     fn fill(&mut self, y: Buf, value: f32) {

@@ -16,9 +16,7 @@ const PARTS: usize = 64;
 impl CrossEntropySpec {
     /// The outer positions that one thread takes at a time.
     fn outer_each(&self) -> usize {
-        CHUNK
-            .div_ceil((self.classes * self.inner).max(1))
-            .max(self.outer.div_ceil(PARTS))
+        CHUNK.div_ceil((self.classes * self.inner).max(1)).max(self.outer.div_ceil(PARTS))
     }
 }
 
@@ -38,16 +36,11 @@ impl CrossEntropy for CpuStep<'_> {
         let (each, slab) = (spec.outer_each(), spec.classes * spec.inner);
         let mut parts = [0.0_f64; PARTS];
         let lens = (each * spec.inner, each * slab);
-        threads.split2(
-            16 * logits.len(),
-            (lse, lens.0),
-            (&mut parts, 1),
-            |i, lse, part| {
-                let logits = &logits[i * lens.1..][..lse.len() * spec.classes];
-                let label = &label[i * lens.0..][..lse.len()];
-                part[0] = losses(level, lse, logits, label, spec);
-            },
-        );
+        threads.split2(16 * logits.len(), (lse, lens.0), (&mut parts, 1), |i, lse, part| {
+            let logits = &logits[i * lens.1..][..lse.len() * spec.classes];
+            let label = &label[i * lens.0..][..lse.len()];
+            part[0] = losses(level, lse, logits, label, spec);
+        });
         loss[0] = (parts.iter().sum::<f64>() / spec.positions() as f64) as f32;
     }
 

@@ -5,11 +5,7 @@ use crate::ops::softmax::SoftmaxSpec;
 use crate::ops::softmax::reference::{distributions, log_sum_exp};
 
 fn softmax_spec(spec: CrossEntropySpec) -> SoftmaxSpec {
-    SoftmaxSpec {
-        outer: spec.outer,
-        size: spec.classes,
-        inner: spec.inner,
-    }
+    SoftmaxSpec { outer: spec.outer, size: spec.classes, inner: spec.inner }
 }
 
 pub fn cross_entropy(
@@ -43,11 +39,7 @@ pub fn cross_entropy_grad(
     let mut i = 0;
     distributions(softmax_spec(spec), |places| {
         for (class, &at) in places.iter().enumerate() {
-            let target = if class == label[i] as usize {
-                1.0 - smoothing
-            } else {
-                0.0
-            };
+            let target = if class == label[i] as usize { 1.0 - smoothing } else { 0.0 };
             let target = target + smoothing / spec.classes as f64;
             d_logits[at] = share * ((logits[at] - lse[i]).exp() - target);
         }

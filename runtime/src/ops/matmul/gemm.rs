@@ -55,17 +55,11 @@ pub(crate) fn gemm(
                 let cols = PIECE.min(n - j);
                 let width = cols.next_multiple_of(Tiling::of(level).cols);
                 let packed_b = at_least(packed_b, terms * width);
-                let b = View {
-                    data: &b.data[p * b.row + j * b.col..],
-                    ..b
-                };
+                let b = View { data: &b.data[p * b.row + j * b.col..], ..b };
                 for i in (0..m).step_by(PIECE) {
                     let rows = PIECE.min(m - i);
                     let packed_a = at_least(packed_a, terms * rows);
-                    let a = View {
-                        data: &a.data[i * a.row + p * a.col..],
-                        ..a
-                    };
+                    let a = View { data: &a.data[i * a.row + p * a.col..], ..a };
                     let sizes = (rows, terms, cols);
                     pack(threads, level, (packed_a, a), (packed_b, b), sizes, i == 0);
                     let y = &mut y[i * n + j..];
@@ -102,24 +96,14 @@ fn pack(
                 let start = a_start.at(i * a_len, rows * terms);
                 std::slice::from_raw_parts_mut(start, rows * terms)
             };
-            pack_panel_a(
-                panel,
-                View {
-                    data: &a.data[i * panel_rows * a.row..],
-                    ..a
-                },
-                rows,
-            );
+            pack_panel_a(panel, View { data: &a.data[i * panel_rows * a.row..], ..a }, rows);
         }
         if i < b_panels {
             let cols = tiling.cols.min(cols - i * tiling.cols);
             // SAFETY: panel `i` is inside `packed_b`, which is borrowed, and only this call has it.
             let panel =
                 unsafe { std::slice::from_raw_parts_mut(b_start.at(i * b_len, b_len), b_len) };
-            let b = View {
-                data: &b.data[i * tiling.cols * b.col..],
-                ..b
-            };
+            let b = View { data: &b.data[i * tiling.cols * b.col..], ..b };
             pack_panel_b(panel, b, tiling.cols, cols);
         }
     });
@@ -136,15 +120,8 @@ pub(crate) fn pack_a(
         return;
     }
     let panel_rows = Tiling::of(level).panel_rows(rows);
-    for (i, panel) in packed[..rows * terms]
-        .chunks_mut(panel_rows * terms)
-        .enumerate()
-    {
-        let a = View {
-            data: &a[i * panel_rows * row..],
-            row,
-            col,
-        };
+    for (i, panel) in packed[..rows * terms].chunks_mut(panel_rows * terms).enumerate() {
+        let a = View { data: &a[i * panel_rows * row..], row, col };
         pack_panel_a(panel, a, panel_rows.min(rows - i * panel_rows));
     }
 }
@@ -157,13 +134,7 @@ fn pack_panel_a(panel: &mut [f32], a: View<'_>, rows: usize) {
         }
         return;
     }
-    transpose(
-        panel,
-        rows,
-        a.data,
-        (a.row, a.col),
-        (rows, panel.len() / rows),
-    );
+    transpose(panel, rows, a.data, (a.row, a.col), (rows, panel.len() / rows));
 }
 
 /// `panel [terms, width]`, of which `cols` are filled and the others zero.
@@ -178,13 +149,7 @@ fn pack_panel_b(panel: &mut [f32], b: View<'_>, width: usize, cols: usize) {
     if cols < width {
         panel.fill(0.0);
     }
-    transpose(
-        panel,
-        width,
-        b.data,
-        (b.col, b.row),
-        (cols, panel.len() / width),
-    );
+    transpose(panel, width, b.data, (b.col, b.row), (cols, panel.len() / width));
 }
 
 /// `out[p · out_row + i] = x[i · row + p · col]` for `i < rows`, `p < cols`.

@@ -153,11 +153,7 @@ impl Tiling {
     /// Rows of each panel when `rows` are shared out evenly; the last panel may have fewer.
     pub const fn panel_rows(self, rows: usize) -> usize {
         let panels = rows.div_ceil(self.rows);
-        if panels == 0 {
-            1
-        } else {
-            rows.div_ceil(panels)
-        }
+        if panels == 0 { 1 } else { rows.div_ceil(panels) }
     }
 }
 
@@ -240,9 +236,7 @@ unsafe fn run_tiles<V: Vector, const NV: usize, const ROWS: usize>(block: &Block
                 Tile {
                     k: k_end - k_start,
                     a: block.a.add(row * block.a_k + k_start * rows),
-                    b: block
-                        .b
-                        .add(col / width * block.b_panel + k_start * block.b_row),
+                    b: block.b.add(col / width * block.b_panel + k_start * block.b_row),
                     b_row: block.b_row,
                     c: block.c.add(row * block.c_row + col),
                     c_row: block.c_row,
@@ -292,11 +286,7 @@ unsafe fn tile_of<V: Vector, const ROWS: usize, const NV: usize>(tile: Tile) {
             for (i, sums) in sums.iter().enumerate() {
                 for (j, &sum) in sums.iter().enumerate() {
                     let c = tile.c.add(i * tile.c_row + j * V::LANES);
-                    if tile.accumulate {
-                        V::load(c).add(sum).store(c)
-                    } else {
-                        sum.store(c)
-                    }
+                    if tile.accumulate { V::load(c).add(sum).store(c) } else { sum.store(c) }
                 }
             }
             return;

@@ -31,8 +31,5 @@ impl NllLoss for CpuStep<'_> {
 /// # Panics
 /// When `class` is none of the `classes`.
 pub(crate) fn check(class: u32, classes: usize) {
-    assert!(
-        (class as usize) < classes,
-        "label {class} is none of the {classes} classes"
-    );
+    assert!((class as usize) < classes, "label {class} is none of the {classes} classes");
 }

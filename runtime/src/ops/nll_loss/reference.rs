@@ -3,10 +3,7 @@
 use super::NllLossSpec;
 
 pub fn nll_loss(log_probs: &[f64], label: &[u32], spec: NllLossSpec) -> f64 {
-    let picked = label
-        .iter()
-        .enumerate()
-        .map(|(i, &class)| log_probs[spec.at(i, class as usize)]);
+    let picked = label.iter().enumerate().map(|(i, &class)| log_probs[spec.at(i, class as usize)]);
     -picked.sum::<f64>() / label.len() as f64
 }
 

@@ -19,11 +19,7 @@ struct Axes<const R: usize> {
 
 fn merge<const R: usize>(dims: [usize; R], axes: [usize; R]) -> Axes<R> {
     let x_strides = strides(dims);
-    let mut merged = Axes {
-        rank: 0,
-        size: [1; R],
-        step: [1; R],
-    };
+    let mut merged = Axes { rank: 0, size: [1; R], step: [1; R] };
     for axis in axes {
         let (size, step) = (dims[axis], x_strides[axis]);
         if size == 1 {
@@ -99,11 +95,7 @@ fn permute<const R: usize>(y: &mut [f32], x: &[f32], axes: &Axes<R>) {
     let mut index = [0; R];
     loop {
         let x_at = offset(axes, &index[..last]);
-        let y_at: usize = index[..last]
-            .iter()
-            .zip(&y_strides)
-            .map(|(i, stride)| i * stride)
-            .sum();
+        let y_at: usize = index[..last].iter().zip(&y_strides).map(|(i, stride)| i * stride).sum();
         let y_row = y_strides[near];
         for col in (0..cols).step_by(SIDE) {
             let width = SIDE.min(cols - col);

@@ -21,25 +21,16 @@ fn is_halving(spec: Pool2dSpec) -> bool {
 fn taps(spec: &Pool2dSpec, axis: usize, out: usize, size: usize) -> (usize, usize) {
     let (dilation, padding) = (spec.dilation[axis], spec.padding[axis]);
     let start = out * spec.stride[axis];
-    let skipped = padding
-        .saturating_sub(start)
-        .div_ceil(dilation)
-        .min(spec.kernel[axis]);
+    let skipped = padding.saturating_sub(start).div_ceil(dilation).min(spec.kernel[axis]);
     let first = start + skipped * dilation;
     let room = (size + padding).saturating_sub(first).div_ceil(dilation);
-    (
-        room.min(spec.kernel[axis] - skipped),
-        first.saturating_sub(padding),
-    )
+    (room.min(spec.kernel[axis] - skipped), first.saturating_sub(padding))
 }
 
 impl Pool2d for CpuStep<'_> {
     fn max_pool2d(&mut self, y: Buf, index: Option<Buf>, x: Buf, spec: Pool2dSpec) {
         let (threads, level) = (self.threads(), self.level());
-        let (inputs, outputs) = (
-            spec.height * spec.width,
-            spec.out_height() * spec.out_width(),
-        );
+        let (inputs, outputs) = (spec.height * spec.width, spec.out_height() * spec.out_width());
         let each = planes_each(spec);
         let work = 2 * spec.output_len() * spec.kernel[0] * spec.kernel[1];
         let len = each * outputs;
@@ -56,9 +47,7 @@ impl Pool2d for CpuStep<'_> {
         if let Some(index) = index {
             let ([y, index], [x]) = self.views([y, index], [x]);
             let index = bytemuck::cast_slice_mut::<f32, u32>(index);
-            threads.split2(work, (y, len), (index, len), |i, y, index| {
-                run(i, y, index, x)
-            });
+            threads.split2(work, (y, len), (index, len), |i, y, index| run(i, y, index, x));
         } else {
             let ([y], [x]) = self.views([y], [x]);
             threads.split(work, y, len, |i, y| run(i, y, &mut [], x));
@@ -69,10 +58,7 @@ impl Pool2d for CpuStep<'_> {
         let threads = self.threads();
         let ([d_x], [d_y, index]) = self.views([d_x], [d_y, index]);
         let index = bytemuck::cast_slice::<f32, u32>(index);
-        let (inputs, outputs) = (
-            spec.height * spec.width,
-            spec.out_height() * spec.out_width(),
-        );
+        let (inputs, outputs) = (spec.height * spec.width, spec.out_height() * spec.out_width());
         let each = planes_each(spec);
         threads.split(d_x.len() + 2 * d_y.len(), d_x, each * inputs, |i, d_x| {
             for (plane, d_x) in (i * each..).zip(d_x.chunks_exact_mut(inputs)) {
@@ -89,10 +75,7 @@ impl Pool2d for CpuStep<'_> {
         debug_assert!(spec.dilation == [1, 1]);
         let threads = self.threads();
         let ([y], [x]) = self.views([y], [x]);
-        let (inputs, outputs) = (
-            spec.height * spec.width,
-            spec.out_height() * spec.out_width(),
-        );
+        let (inputs, outputs) = (spec.height * spec.width, spec.out_height() * spec.out_width());
         let each = planes_each(spec);
         let work = spec.output_len() * spec.kernel[0] * spec.kernel[1];
         threads.split(work, y, each * outputs, |i, y| {
@@ -106,10 +89,7 @@ impl Pool2d for CpuStep<'_> {
         debug_assert!(spec.dilation == [1, 1]);
         let threads = self.threads();
         let ([d_x], [d_y]) = self.views([d_x], [d_y]);
-        let (inputs, outputs) = (
-            spec.height * spec.width,
-            spec.out_height() * spec.out_width(),
-        );
+        let (inputs, outputs) = (spec.height * spec.width, spec.out_height() * spec.out_width());
         let each = planes_each(spec);
         let work = d_x.len() + spec.output_len() * spec.kernel[0] * spec.kernel[1];
         threads.split(work, d_x, each * inputs, |i, d_x| {

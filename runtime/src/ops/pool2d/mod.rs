@@ -26,11 +26,7 @@ impl Pool2dSpec {
     const fn out(&self, size: usize, axis: usize) -> usize {
         let reach = self.dilation[axis] * (self.kernel[axis] - 1) + 1;
         let padded = size + 2 * self.padding[axis];
-        if padded < reach {
-            0
-        } else {
-            (padded - reach) / self.stride[axis] + 1
-        }
+        if padded < reach { 0 } else { (padded - reach) / self.stride[axis] + 1 }
     }
 
     pub const fn out_height(&self) -> usize {

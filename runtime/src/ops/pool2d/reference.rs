@@ -4,19 +4,9 @@ use super::Pool2dSpec;
 
 /// Calls `f(output, place in the plane)` for every element of every window, in order.
 fn windows(spec: Pool2dSpec, mut f: impl FnMut(usize, usize, Option<usize>)) {
-    let Pool2dSpec {
-        height,
-        width,
-        kernel,
-        stride,
-        padding,
-        dilation,
-        ..
-    } = spec;
+    let Pool2dSpec { height, width, kernel, stride, padding, dilation, .. } = spec;
     let place = |out: usize, tap: usize, axis: usize, size: usize| {
-        (out * stride[axis] + tap * dilation[axis])
-            .checked_sub(padding[axis])
-            .filter(|&i| i < size)
+        (out * stride[axis] + tap * dilation[axis]).checked_sub(padding[axis]).filter(|&i| i < size)
     };
     let mut output = 0;
     for plane in 0..spec.planes {

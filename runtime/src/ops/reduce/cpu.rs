@@ -24,12 +24,7 @@ struct Axes<const R: usize> {
 impl<const R: usize> Axes<R> {
     fn new(spec: &ReduceSpec<R>) -> Self {
         let x_strides = strides(spec.dims);
-        let mut axes = Self {
-            rank: 0,
-            size: [1; R],
-            step: [1; R],
-            kept: [false; R],
-        };
+        let mut axes = Self { rank: 0, size: [1; R], step: [1; R], kept: [false; R] };
         for i in (0..R).filter(|&i| spec.dims[i] != 1) {
             let last = axes.rank.wrapping_sub(1);
             if axes.rank > 0 && axes.kept[last] == spec.kept[i] {

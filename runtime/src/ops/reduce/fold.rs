@@ -48,10 +48,7 @@ pub(crate) struct Levels {
 impl Levels {
     #[inline(always)]
     pub fn new<F: Fold>() -> Self {
-        Self {
-            level: [F::NEUTRAL; 3],
-            count: [0; 2],
-        }
+        Self { level: [F::NEUTRAL; 3], count: [0; 2] }
     }
 
     #[inline(always)]

@@ -43,15 +43,9 @@ pub fn reduce_grad<const R: usize>(d_x: &mut [f64], d_y: &[f64], x: &[f64], spec
     reduce(&mut extreme, x, ReduceSpec { scale: 1.0, ..spec });
     let mut equals = vec![0.0; d_y.len()];
     let wins = |at: usize| x[at] == extreme[result_of(at, &spec)];
-    (0..x.len())
-        .filter(|&at| wins(at))
-        .for_each(|at| equals[result_of(at, &spec)] += 1.0);
+    (0..x.len()).filter(|&at| wins(at)).for_each(|at| equals[result_of(at, &spec)] += 1.0);
     for (at, d_x) in d_x.iter_mut().enumerate() {
         let result = result_of(at, &spec);
-        *d_x = if wins(at) {
-            scale * d_y[result] / equals[result]
-        } else {
-            0.0
-        };
+        *d_x = if wins(at) { scale * d_y[result] / equals[result] } else { 0.0 };
     }
 }

@@ -120,10 +120,7 @@ fn exp_columns<A: Arith>(
         }
     }
     let mut sum = [0.0; COLUMNS];
-    for (y, x) in y
-        .chunks_exact_mut(spec.inner)
-        .zip(x.chunks_exact(spec.inner))
-    {
+    for (y, x) in y.chunks_exact_mut(spec.inner).zip(x.chunks_exact(spec.inner)) {
         for (((y, x), max), sum) in y[col..].iter_mut().zip(&x[col..]).zip(&max).zip(&mut sum) {
             *y = math::exp::<A>(x - max);
             *sum += *y;

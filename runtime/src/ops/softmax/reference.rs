@@ -14,14 +14,8 @@ pub fn distributions(spec: SoftmaxSpec, mut f: impl FnMut(&[usize])) {
 
 /// `log Σ e^x` over the elements at `places`.
 pub fn log_sum_exp(x: &[f64], places: &[usize]) -> f64 {
-    let max = places
-        .iter()
-        .fold(f64::NEG_INFINITY, |max, &at| max.max(x[at]));
-    max + places
-        .iter()
-        .map(|&at| (x[at] - max).exp())
-        .sum::<f64>()
-        .ln()
+    let max = places.iter().fold(f64::NEG_INFINITY, |max, &at| max.max(x[at]));
+    max + places.iter().map(|&at| (x[at] - max).exp()).sum::<f64>().ln()
 }
 
 pub fn softmax(y: &mut [f64], x: &[f64], spec: SoftmaxSpec) {
@@ -39,17 +33,13 @@ pub fn log_softmax(y: &mut [f64], x: &[f64], spec: SoftmaxSpec) {
 pub fn softmax_grad(d_x: &mut [f64], d_y: &[f64], y: &[f64], spec: SoftmaxSpec) {
     distributions(spec, |places| {
         let dot: f64 = places.iter().map(|&at| d_y[at] * y[at]).sum();
-        places
-            .iter()
-            .for_each(|&at| d_x[at] = y[at] * (d_y[at] - dot));
+        places.iter().for_each(|&at| d_x[at] = y[at] * (d_y[at] - dot));
     });
 }
 
 pub fn log_softmax_grad(d_x: &mut [f64], d_y: &[f64], y: &[f64], spec: SoftmaxSpec) {
     distributions(spec, |places| {
         let sum: f64 = places.iter().map(|&at| d_y[at]).sum();
-        places
-            .iter()
-            .for_each(|&at| d_x[at] = d_y[at] - y[at].exp() * sum);
+        places.iter().for_each(|&at| d_x[at] = d_y[at] - y[at].exp() * sum);
     });
 }
