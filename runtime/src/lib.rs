@@ -1,5 +1,4 @@
 //! Neural networks whose shapes the compiler checks.
-#![doc(test(attr(deny(warnings))))]
 
 // `model!` writes absolute paths.
 extern crate self as gradiron;

@@ -141,7 +141,7 @@ fn damage_never_panics() {
         bad.truncate(bad.len() - random(2) * random(bad.len()));
         if let Ok(read) = parse(&bad) {
             // Flips that leave the format valid: other elements, or dimensions that agree.
-            assert_eq!(read.bytes.len(), read.dims.iter().product());
+            assert_eq!(read.bytes.len(), read.dims.iter().product::<usize>());
         }
     }
 }
