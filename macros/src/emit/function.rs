@@ -3,11 +3,12 @@
 use std::collections::HashSet;
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote};
+use quote::format_ident;
 
 use super::{Function, Model, hidden};
 use crate::dim::{Atom, Dim};
 use crate::graph::{Dest, Graph, Kind, Phase, Ty, ValueId};
+use crate::hygiene::{quote, variable};
 use crate::ops::call::Callee;
 use crate::ops::{Emit, variant};
 use crate::plan::{Home, Part, Plan};
@@ -194,8 +195,8 @@ fn pass(model: &Model, function: &Function, pass: Pass) -> TokenStream {
     quote! {
         #[doc(hidden)]
         #[inline(never)]
-        pub fn #name<K: ::gradiron::device::Kernels>(
-            k: &mut K, n: ::gradiron::arena::Sizes, offsets: &[usize], #want params: #buf,
+        pub fn #name<Kernels__: ::gradiron::device::Kernels>(
+            k: &mut Kernels__, n: ::gradiron::arena::Sizes, offsets: &[usize], #want params: #buf,
             args: [#buf; #floats], classes: [::gradiron::device::Indices; #classes],
             results: [#buf; #results], #extra
         ) {
@@ -229,8 +230,8 @@ impl Writer<'_> {
             label.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
         let plain = plain.trim_matches('_');
         match plain.starts_with(|c: char| c.is_ascii_alphabetic()) {
-            true => format_ident!("{plain}_{value}"),
-            false => format_ident!("v_{value}"),
+            true => variable!("{plain}_{value}"),
+            false => variable!("v_{value}"),
         }
     }
 
