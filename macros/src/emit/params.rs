@@ -59,7 +59,10 @@ fn sorted<'m>(model: &'m Model) -> Vec<(usize, &'m (usize, Param))> {
 }
 
 fn full_name(model: &Model, field: usize, param: &Param) -> String {
-    let field = &model.fields[field].name;
+    let field = model.fields[field].name.to_string();
+    // A tuple's field `_0` is `0` in files, as in PyTorch's `Sequential`.
+    let number = field.strip_prefix('_').filter(|number| number.parse::<usize>().is_ok());
+    let field = number.filter(|_| model.derived).unwrap_or(&field);
     match param.name.as_str() {
         "" => field.to_string(),
         name => format!("{field}.{name}"),
