@@ -3,12 +3,12 @@
 use std::collections::HashSet;
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote};
 
 use super::chains::Chains;
 use super::{Function, Model, hidden};
 use crate::dim::{Atom, Dim};
 use crate::graph::{Dest, Graph, Kind, Phase, Ty, ValueId};
+use crate::hygiene::{quote, variable};
 use crate::ops::call::Callee;
 use crate::ops::{Emit, variant};
 use crate::plan::{Home, Part, Plan};
@@ -170,8 +170,8 @@ pub fn signature(function: &Ident, pass: Pass) -> TokenStream {
         Pass::Back => (
             "back",
             quote! {
-                saved: #buf, d_results: [#buf; RESULTS], d_params: #buf,
-                d_args: [#buf; FLOATS], scratch: #buf
+                saved: #buf, d_results: [#buf; RESULTS__], d_params: #buf,
+                d_args: [#buf; FLOATS__], scratch: #buf
             },
         ),
     };
@@ -181,14 +181,14 @@ pub fn signature(function: &Ident, pass: Pass) -> TokenStream {
         #[doc(hidden)]
         #[inline(never)]
         pub fn #name<
-            K: ::gradiron::device::Kernels,
-            const FLOATS: usize,
-            const CLASSES: usize,
-            const RESULTS: usize,
+            Kernels__: ::gradiron::device::Kernels,
+            const FLOATS__: usize,
+            const CLASSES__: usize,
+            const RESULTS__: usize,
         >(
-            k: &mut K, n: ::gradiron::arena::Sizes, offsets: &[usize], #want params: #buf,
-            args: [#buf; FLOATS], classes: [::gradiron::device::Indices; CLASSES],
-            results: [#buf; RESULTS], #extra
+            k: &mut Kernels__, n: ::gradiron::arena::Sizes, offsets: &[usize], #want params: #buf,
+            args: [#buf; FLOATS__], classes: [::gradiron::device::Indices; CLASSES__],
+            results: [#buf; RESULTS__], #extra
         )
     }
 }
@@ -235,8 +235,8 @@ impl Writer<'_> {
             label.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
         let plain = plain.trim_matches('_');
         match plain.starts_with(|c: char| c.is_ascii_alphabetic()) {
-            true => format_ident!("{plain}_{value}"),
-            false => format_ident!("v_{value}"),
+            true => variable!("{plain}_{value}"),
+            false => variable!("v_{value}"),
         }
     }
 

@@ -12,10 +12,11 @@ mod stub;
 use std::collections::HashSet;
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{format_ident, quote};
+use quote::format_ident;
 
 use crate::dim::{Atom, Dim};
 use crate::graph::{Graph, Ty};
+use crate::hygiene::quote;
 use crate::lower::{Arg, Param};
 use crate::ops::Deferred;
 use crate::plan::Plan;

@@ -1,10 +1,10 @@
 //! The struct, its parameters and views of them.
 
 use proc_macro2::TokenStream;
-use quote::quote;
 
 use super::Model;
 use super::boundary::{Form, array, form};
+use crate::hygiene::quote;
 use crate::lower::{Param, ParamInit};
 
 /// The struct that owns the flat slice, with a table of the layers in its docs.
@@ -186,6 +186,7 @@ fn views(model: &Model) -> Vec<TokenStream> {
                     quote!(::gradiron::view::array(&self.params.as_slice()[#start..][..#len]));
                 (ty, view)
             }
+            Form::Number => (quote!(f32), quote!(&self.params.as_slice()[#start])),
             _ => (quote!([f32]), quote!(&self.params.as_slice()[#start..][..#len])),
         }
     };

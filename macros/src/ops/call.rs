@@ -1,12 +1,13 @@
 //! A call of another model's function, once or through a row of equal models.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote};
+use quote::format_ident;
 
 use super::elementwise::{Constant, Elementwise};
 use super::{Backward, Emit, Mismatch, Op, Rule};
 use crate::dim::Dim;
 use crate::graph::{Kind, Ty, ValueId};
+use crate::hygiene::{quote, variable};
 
 /// The function that is called.
 #[derive(Clone, Debug)]
@@ -46,7 +47,7 @@ impl Callee {
 
     /// The variable that holds the callee's part of the offsets.
     pub fn offsets(&self) -> Ident {
-        format_ident!("offsets_{}", self.id)
+        variable!("offsets_{}", self.id)
     }
 
     /// The number of parameters of one model.

@@ -1,12 +1,13 @@
 //! Elementwise nodes fused into one pass over memory.
 
 use proc_macro2::{Ident, Literal, TokenStream};
-use quote::{format_ident, quote};
+use quote::format_ident;
 
 use super::elementwise::Constant;
 use super::{Backward, Emit, Mismatch, Op, Rule, dims};
 use crate::dim::{Dim, Shape};
 use crate::graph::Ty;
+use crate::hygiene::{quote, variable};
 
 /// Where a step of a chain takes a value from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,14 +147,14 @@ impl Op for Chain {
     fn items(&self, name: &Ident) -> TokenStream {
         let (inputs, outputs) = (self.inputs, self.outputs.len());
         let scalars = self.scalars().len();
-        let xs: Vec<_> = (0..inputs).map(|i| format_ident!("x{i}")).collect();
-        let cs: Vec<_> = (0..scalars).map(|i| format_ident!("c{i}")).collect();
+        let xs: Vec<_> = (0..inputs).map(|i| variable!("x{i}")).collect();
+        let cs: Vec<_> = (0..scalars).map(|i| variable!("c{i}")).collect();
         let mut next = cs.iter();
         let steps = self.steps.iter().enumerate().map(|(s, step)| {
-            let (result, func) = (format_ident!("t{s}"), format_ident!("{}", step.func));
+            let (result, func) = (variable!("t{s}"), format_ident!("{}", step.func));
             let operands = step.operands.iter().map(|operand| match operand {
                 Operand::Input(i) => xs[*i].clone(),
-                Operand::Step(s) => format_ident!("t{s}"),
+                Operand::Step(s) => variable!("t{s}"),
             });
             let constants = step.constants.iter().map(|constant| match constant {
                 Constant::Literal(value) => {
@@ -167,7 +168,7 @@ impl Op for Chain {
             });
             quote!(let #result = functions::#func::<A>(#(#operands,)* #(#constants),*);)
         });
-        let outs = self.outputs.iter().map(|s| format_ident!("t{s}"));
+        let outs = self.outputs.iter().map(|s| variable!("t{s}"));
         let text = self.text();
         quote! {
             #[doc = #text]

@@ -15,10 +15,10 @@ use std::fmt::Debug;
 use std::rc::Rc;
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::quote;
 
 use crate::dim::{Compared, Dim, Shape};
 use crate::graph::{Graph, Phase, Ty, ValueId};
+use crate::hygiene::quote;
 
 /// An operation: its shape rule, derivative, cost and runtime call in one place.
 pub trait Op: Debug {
