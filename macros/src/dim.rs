@@ -250,10 +250,6 @@ impl Shape {
     pub fn len(&self) -> Dim {
         product(&self.0)
     }
-
-    pub fn last(&self) -> Option<&Dim> {
-        self.0.last()
-    }
 }
 
 pub fn product(dims: &[Dim]) -> Dim {

@@ -24,6 +24,8 @@ pub struct Use<'l, 'a, 'm> {
     pub cx: &'l mut FnCx<'a, 'm>,
     field: usize,
     pub options: Options,
+    /// Whether the layer is written as a type, `Linear<784, 128>`.
+    is_type: bool,
     pub x: ValueId,
 }
 
@@ -77,7 +79,7 @@ pub fn apply(cx: &mut FnCx, field: usize, decl: &LayerDecl, x: ValueId) -> Lower
         return Err(cx.model.report(error));
     };
     let options = Options::new(*name, decl.span, decl.args.clone());
-    let mut layer_use = Use { cx, field, options, x };
+    let mut layer_use = Use { cx, field, options, is_type: decl.is_type, x };
     let y = layer(&mut layer_use)?;
     let finished = layer_use.options.finish();
     cx.ok(finished)?;
@@ -149,13 +151,16 @@ impl Use<'_, '_, '_> {
                 let name = &self.options.owner;
                 self.cx.rule.span = first_span(&from);
                 let text = format!("expects {expected} but receives {found}");
-                let help = format!(
-                    "{source} makes {actual} {what}; write `{name}({actual} -> {output}…)` here"
-                );
-                let help =
-                    help.replace("…)`", if self.options.args.is_empty() { ")`" } else { ", …)`" });
+                let rest: String = self.options.args.iter().map(|arg| format!(", {arg}")).collect();
+                let fixed = match self.is_type {
+                    true => format!("{name}<{actual}, {output}{rest}>"),
+                    false => format!("{name}({actual} -> {output}{rest})"),
+                };
+                let help = format!("{source} makes {actual} {what}; write `{fixed}` here");
                 let error = Mismatch::new(text).help(help);
-                return Err(self.cx.refuse(error, Some(self.x)));
+                self.cx.refuse(error, Some(self.x));
+                // What follows is checked as if the help had been taken.
+                return Ok((actual, output));
             }
         }
         Ok((input, output))

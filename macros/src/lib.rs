@@ -14,6 +14,8 @@ mod model;
 mod ops;
 mod plan;
 mod syntax;
+#[cfg(test)]
+mod tests;
 
 use proc_macro::TokenStream;
 

@@ -1,6 +1,9 @@
 //! The compiler on one page: the phases in their order.
 
-use proc_macro2::TokenStream;
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use proc_macro2::{Ident, Span, TokenStream};
 
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::differentiate::differentiate;
@@ -15,24 +18,49 @@ use crate::syntax::{FieldDecl, ModelItem, parse_model};
 
 /// `model! { … }` to Rust.
 pub fn expand(tokens: TokenStream) -> TokenStream {
+    guarded(|diagnostics| {
+        let item = parse_model(tokens, diagnostics);
+        compile(&item, false, diagnostics)
+    })
+}
+
+/// The errors and the Rust of `work`; a panic of ours is an error like others.
+pub fn guarded(work: impl FnOnce(&mut Diagnostics) -> TokenStream) -> TokenStream {
     let mut diagnostics = Diagnostics::default();
-    let item = parse_model(tokens, &mut diagnostics);
-    let expansion = compile(&item, false, &mut diagnostics);
+    diagnostics.phase = "parse";
+    let caught = catch_unwind(AssertUnwindSafe(|| work(&mut diagnostics)));
+    let expansion = caught.unwrap_or_else(|panic| {
+        let text = format!("a bug of gradiron, in `{}`: {}", diagnostics.phase, message(&*panic));
+        let help = "please report it with this model: https://github.com/gradiron/gradiron/issues";
+        let span = diagnostics.subject.unwrap_or_else(Span::call_site);
+        diagnostics.push(Diagnostic::new(span, text).help(help));
+        TokenStream::new()
+    });
     let errors = diagnostics.emit();
     quote::quote!(#errors #expansion)
 }
 
+/// What a panic says.
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or(panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("a panic")
+}
+
 /// A parsed model to Rust; what is wrong with it is in `diagnostics`.
 pub fn compile(item: &ModelItem, derived: bool, diagnostics: &mut Diagnostics) -> TokenStream {
+    let name = item.header.as_ref().map(|header| &header.name);
+    let name = name.or(item.functions.first().map(|function| &function.name));
+    diagnostics.subject = name.map(Ident::span);
+    diagnostics.phase = "check";
     check_item(item, diagnostics);
-    // Lower and check.
+    diagnostics.phase = "lower";
     let mut cx = ModelCx::new(item, diagnostics);
     let lowered: Vec<_> = item.functions.iter().map(|f| lower_function(&mut cx, f)).collect();
     let lowered: Option<Vec<Lowered>> = lowered.into_iter().collect();
     if let Some(functions) = &lowered {
         check_fields(&mut cx, functions);
     }
-    let interfaces = item.functions.iter().filter_map(|f| lower::interface(&mut cx, f)).collect();
+    let interfaces = item.functions.iter().map(|f| lower::interface(&mut cx, f)).collect();
     let params = std::mem::take(&mut cx.params);
     let mut order: Vec<usize> = (0..params.len()).collect();
     order.sort_by_key(|index| params[*index].0);
@@ -41,13 +69,12 @@ pub fn compile(item: &ModelItem, derived: bool, diagnostics: &mut Diagnostics) -
         order.iter().enumerate().for_each(|(place, index)| places[*index] = place);
         places
     };
-    // Differentiate, fuse, plan.
     let mut deferred = Vec::new();
     let functions = lowered.filter(|_| diagnostics.is_empty()).and_then(|lowered| {
         let functions = lowered.into_iter().map(|f| finish(f, &mut deferred, diagnostics));
         functions.collect::<Vec<_>>().into_iter().collect::<Option<Vec<_>>>()
     });
-    // Emit.
+    diagnostics.phase = "emit";
     let header = item.header.as_ref();
     let fields = &item.fields;
     let model =
@@ -65,7 +92,8 @@ fn finish(
 ) -> Option<Function> {
     let Lowered { name, args, results, graph, deferred: own } = lowered;
     deferred.extend(own);
-    verified(&graph, "lower");
+    verified(&graph);
+    diagnostics.phase = "differentiate";
     let backward = match differentiate(&graph) {
         Ok(backward) => backward,
         Err(op) => {
@@ -75,23 +103,25 @@ fn finish(
             return None;
         }
     };
-    verified(&backward, "differentiate");
-    let infer = planned(graph, true);
-    let train = planned(backward, false);
+    verified(&backward);
+    let infer = planned(graph, true, diagnostics);
+    let train = planned(backward, false, diagnostics);
     Some(Function { name, args, results, infer, train })
 }
 
-fn planned(mut graph: Graph, inference: bool) -> (Graph, Plan) {
+fn planned(mut graph: Graph, inference: bool, diagnostics: &mut Diagnostics) -> (Graph, Plan) {
+    diagnostics.phase = "fuse";
     fuse(&mut graph);
-    verified(&graph, "fuse");
+    verified(&graph);
+    diagnostics.phase = "plan";
     let plan = plan(&graph, inference);
     (graph, plan)
 }
 
 /// A broken graph is a bug of the macro, and says so.
-fn verified(graph: &Graph, phase: &str) {
+fn verified(graph: &Graph) {
     if let Err(broken) = graph.verify() {
-        panic!("bug in gradiron's phase `{phase}`: {broken}\n{}", graph.text());
+        panic!("{broken}\n{}", graph.text());
     }
 }
 

@@ -8,6 +8,8 @@ pub enum Size {
     Fixed(usize),
     /// Known at run time: `batch`.
     Run(&'static str),
+    /// The shape has a mistake that is reported elsewhere: fits everything.
+    Unknown,
 }
 
 /// The type of an argument or a result.
@@ -32,6 +34,7 @@ pub struct Signature {
 ///
 /// # Panics
 /// Then, while rustc evaluates the constant: that is the error the user sees.
+#[track_caller]
 pub const fn equal(
     left: usize,
     right: usize,
@@ -50,6 +53,7 @@ pub const fn equal(
 ///
 /// # Panics
 /// Then, while rustc evaluates the constant: that is the error the user sees.
+#[track_caller]
 pub const fn call(callee: &Signature, step: &'static str, args: &[TypeSig], results: &[TypeSig]) {
     if callee.args.len() != args.len() {
         let text = Text::new().str("`").str(step).str("` takes ").number(callee.args.len());
@@ -87,6 +91,9 @@ const fn fits(
     found: &TypeSig,
     bound: &mut [Option<(&'static str, Size)>; 4],
 ) -> bool {
+    if matches!(expected.dims, [Size::Unknown]) {
+        return true;
+    }
     if expected.classes != found.classes || expected.dims.len() != found.dims.len() {
         return false;
     }
@@ -95,6 +102,7 @@ const fn fits(
         let same = match expected.dims[i] {
             Size::Fixed(_) => same_size(expected.dims[i], found.dims[i]),
             Size::Run(name) => bind(name, found.dims[i], bound),
+            Size::Unknown => true,
         };
         if !same {
             return false;
@@ -201,6 +209,7 @@ impl Text {
             text = match ty.dims[i] {
                 Size::Fixed(size) => text.number(size),
                 Size::Run(name) => text.str(name),
+                Size::Unknown => text.str("?"),
             };
             i += 1;
         }

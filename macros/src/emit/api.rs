@@ -273,6 +273,7 @@ fn method(
         let name = &arg.name;
         match arg.ty.kind {
             Kind::Classes => quote!(#name: &[impl ::gradiron::ClassIndex]),
+            Kind::Unknown if receiver != Receiver::Params => quote!(#name: impl Sized),
             _ => {
                 let ty = ty(&arg.ty.shape, &form(&arg.ty.shape, &generics), &quote!());
                 quote!(#name: #ty)

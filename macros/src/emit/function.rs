@@ -28,7 +28,7 @@ pub fn hidden_items(model: &Model, function: &Function) -> TokenStream {
 
 /// The run-time sizes from the first size of each argument.
 fn bind(model: &Model, function: &Function) -> TokenStream {
-    let (name, count) = (hidden(&function.name, "bind"), function.args.len());
+    let name = hidden(&function.name, "bind");
     let sizes = model.sizes();
     let mut bound = HashSet::new();
     let lets = function.args.iter().enumerate().filter_map(|(a, arg)| {
@@ -36,12 +36,12 @@ fn bind(model: &Model, function: &Function) -> TokenStream {
         let mut atoms = lead.atoms();
         let (Some(Atom::Run(size)), None) = (atoms.next(), atoms.next()) else { return None };
         let at = sizes.iter().position(|known| known == size)?;
-        bound.insert(at).then(|| quote!(n[#at] = leads[#a];))
+        bound.insert(at).then(|| quote!(if #a < ARGS { n[#at] = leads[#a]; }))
     });
     let lets: Vec<_> = lets.collect();
     quote! {
         #[doc(hidden)]
-        pub const fn #name(leads: [usize; #count]) -> ::gradiron::arena::Sizes {
+        pub const fn #name<const ARGS: usize>(leads: [usize; ARGS]) -> ::gradiron::arena::Sizes {
             let mut n = [1; 4];
             #(#lets)*
             n
@@ -153,10 +153,43 @@ fn sizes(model: &Model, function: &Function) -> TokenStream {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Pass {
+pub enum Pass {
     Infer,
     Train,
     Back,
+}
+
+/// A pass as callers see it. The numbers of arguments are generic: where a caller has another one
+/// in mind, the check of the call says so, not rustc's types.
+pub fn signature(function: &Ident, pass: Pass) -> TokenStream {
+    let buf = quote!(::gradiron::device::Buf);
+    let (name, extra) = match pass {
+        Pass::Infer => ("infer", quote!(scratch: #buf)),
+        Pass::Train => ("train", quote!(saved: #buf, scratch: #buf)),
+        Pass::Back => (
+            "back",
+            quote! {
+                saved: #buf, d_results: [#buf; RESULTS], d_params: #buf,
+                d_args: [#buf; FLOATS], scratch: #buf
+            },
+        ),
+    };
+    let name = hidden(function, name);
+    let want = if pass == Pass::Back { quote!(want_inputs: bool,) } else { quote!() };
+    quote! {
+        #[doc(hidden)]
+        #[inline(never)]
+        pub fn #name<
+            K: ::gradiron::device::Kernels,
+            const FLOATS: usize,
+            const CLASSES: usize,
+            const RESULTS: usize,
+        >(
+            k: &mut K, n: ::gradiron::arena::Sizes, offsets: &[usize], #want params: #buf,
+            args: [#buf; FLOATS], classes: [::gradiron::device::Indices; CLASSES],
+            results: [#buf; RESULTS], #extra
+        )
+    }
 }
 
 fn pass(model: &Model, function: &Function, pass: Pass) -> TokenStream {
@@ -173,32 +206,9 @@ fn pass(model: &Model, function: &Function, pass: Pass) -> TokenStream {
     let lines = nodes.iter().map(|n| writer.line(*n));
     let offsets = writer.nested_offsets();
     let unreached = writer.unreached();
-    let bind = model.bind_sizes();
-    let floats = function.args.iter().filter(|arg| arg.ty.kind == Kind::Float).count();
-    let classes = function.args.len() - floats;
-    let results = function.results.len();
-    let buf = quote!(::gradiron::device::Buf);
-    let (name, extra) = match pass {
-        Pass::Infer => ("infer", quote!(scratch: #buf)),
-        Pass::Train => ("train", quote!(saved: #buf, scratch: #buf)),
-        Pass::Back => (
-            "back",
-            quote! {
-                saved: #buf, d_results: [#buf; #results], d_params: #buf,
-                d_args: [#buf; #floats], scratch: #buf
-            },
-        ),
-    };
-    let name = hidden(&function.name, name);
-    let want = if pass == Pass::Back { quote!(want_inputs: bool,) } else { quote!() };
+    let (signature, bind) = (signature(&function.name, pass), model.bind_sizes());
     quote! {
-        #[doc(hidden)]
-        #[inline(never)]
-        pub fn #name<K: ::gradiron::device::Kernels>(
-            k: &mut K, n: ::gradiron::arena::Sizes, offsets: &[usize], #want params: #buf,
-            args: [#buf; #floats], classes: [::gradiron::device::Indices; #classes],
-            results: [#buf; #results], #extra
-        ) {
+        #signature {
             #(#items)*
             #bind
             #offsets
@@ -382,7 +392,6 @@ impl Writer<'_> {
         let scratch = self.plan.scratch[n].map(|b| self.buffer(b, &self.plan.buffers[b].size));
         let emit = Emit {
             inputs: types(&node.inputs),
-            outputs: types(&node.outputs),
             input_vars: vars(&node.inputs),
             output_vars: vars(&node.outputs),
             used: node.outputs.iter().map(|o| uses[*o] > 0).collect(),

@@ -6,6 +6,7 @@ mod boundary;
 mod checks;
 mod function;
 mod params;
+mod stub;
 
 use std::collections::HashSet;
 
@@ -126,7 +127,10 @@ pub fn emit(model: &Model) -> TokenStream {
     let checks = checks::checks(model);
     let (impl_generics, ty) = model.generics();
     let methods = api::methods(model);
-    let hidden = model.functions.iter().flatten().map(|f| function::hidden_items(model, f));
+    let hidden: Vec<_> = match &model.functions {
+        Some(functions) => functions.iter().map(|f| function::hidden_items(model, f)).collect(),
+        None => model.interfaces.iter().map(|f| stub::hidden_items(&f.name)).collect(),
+    };
     let program = api::program(model);
     quote! {
         #definition

@@ -30,23 +30,26 @@ impl<'a> FnCx<'a, '_> {
     /// The values that a body returns.
     pub fn body(&mut self, function: &'a Function) -> Lowering<Vec<ValueId>> {
         let mut result = None;
-        let mut failed = function.broken;
         for stmt in &function.body {
             match stmt {
                 Stmt::Let { names, annotation, value } => {
-                    failed |= self.bind(names, annotation.as_ref(), value).is_err();
+                    self.failed |= self.bind(names, annotation.as_ref(), value).is_err();
+                }
+                Stmt::Broken { names } => {
+                    self.failed = true;
+                    self.poison(names);
                 }
                 Stmt::Tail(expr) => {
                     let expected = function.returns.first().filter(|_| !function.returns_tuple);
                     let lowered = self.expr(expr, expected);
-                    failed |= lowered.is_err();
+                    self.failed |= lowered.is_err();
                     result = Some(lowered.and_then(|lowered| self.values(lowered)));
                 }
             }
         }
         match result {
-            _ if failed => Err(Poison),
             Some(values) => values,
+            None if self.failed => Err(Poison),
             None => {
                 let text = format!("`{}` ends without a value", function.name);
                 let help = "end the body with an expression without `;`";
@@ -86,11 +89,15 @@ impl<'a> FnCx<'a, '_> {
                 Ok(())
             }
             Err(Poison) => {
-                for name in names {
-                    self.names.insert(name.to_string(), Item::Poison);
-                }
+                self.poison(names);
                 Err(Poison)
             }
+        }
+    }
+
+    fn poison(&mut self, names: &[Ident]) {
+        for name in names {
+            self.names.insert(name.to_string(), Item::Poison);
         }
     }
 
@@ -301,6 +308,7 @@ impl<'a> FnCx<'a, '_> {
             FieldDecl::Layer(layer) if layer.path.is_ident("Param") => {
                 layers::param(self, index, layer).map(Lowered::Value)
             }
+            FieldDecl::Broken => Err(Poison),
             _ => {
                 let text = format!("`{name}` is a layer, not a value");
                 let help = format!("call it: `self.{name}(x)`");
@@ -310,6 +318,9 @@ impl<'a> FnCx<'a, '_> {
     }
 
     fn unknown_member(&mut self, name: &Ident) -> Poison {
+        if self.model.item.lost {
+            return Poison;
+        }
         let text = format!("the model has no layer or function `{name}`");
         let fields = self.model.item.fields.iter().map(|f| f.name.to_string());
         let functions = self.model.item.functions.iter().map(|f| f.name.to_string());
@@ -360,6 +371,7 @@ impl<'a> FnCx<'a, '_> {
                 self.made(y, &name.to_string(), Some(x));
                 Ok(Lowered::Value(y))
             }
+            FieldDecl::Broken => Err(Poison),
             FieldDecl::Model(ty) => {
                 let method = Ident::new("forward", name.span());
                 self.call_model(index, &ty.to_token_stream(), None, &method, &values, expected)

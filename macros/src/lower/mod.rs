@@ -73,6 +73,8 @@ pub struct ModelCx<'a> {
     /// Fields whose declaration has been reported as wrong.
     pub broken_fields: HashSet<usize>,
     pub consts: HashSet<String>,
+    /// The results of functions that do not state them, as their bodies make them.
+    pub inferred: HashMap<String, Vec<Ty>>,
 }
 
 impl<'a> ModelCx<'a> {
@@ -80,7 +82,7 @@ impl<'a> ModelCx<'a> {
         let generics = item.header.iter().flat_map(|header| header.generics.const_params());
         let consts = generics.map(|param| param.ident.to_string()).collect();
         let (params, broken_fields) = (Vec::new(), HashSet::new());
-        Self { item, diagnostics, params, broken_fields, consts }
+        Self { item, diagnostics, params, broken_fields, consts, inferred: HashMap::new() }
     }
 
     pub fn field(&self, name: &str) -> Option<usize> {
@@ -126,6 +128,8 @@ pub struct FnCx<'a, 'm> {
     /// The functions that are being written out in place, to find recursion.
     pub inlining: Vec<String>,
     pub calls: usize,
+    /// A statement was wrong: what it would have used may be unused.
+    pub failed: bool,
 }
 
 /// Lowers one function; what is wrong with it is in the diagnostics.
@@ -138,12 +142,20 @@ pub fn lower_function<'a>(model: &mut ModelCx<'a>, function: &'a Function) -> Op
         sizes: HashMap::new(),
         inlining: vec![function.name.to_string()],
         calls: 0,
+        failed: false,
     };
     let args = cx.declare_args(function);
     let results = cx.result_types(function);
     let made = cx.body(function);
+    if let Some(span) = function.arrow_missing {
+        cx.report_results(function, span, made.as_deref().unwrap_or_default());
+        return None;
+    }
     let (args, results, made) = (args.ok()?, results.ok()?, made.ok()?);
     cx.check_results(function, &results, &made).ok()?;
+    if cx.failed {
+        return None;
+    }
     for (r, value) in made.iter().enumerate() {
         cx.graph.outputs.push((Dest::Result(r), *value));
     }
@@ -187,6 +199,14 @@ impl<'a> FnCx<'a, '_> {
         }
     }
 
+    /// A type that may be wrong: of one that is, the run-time size is kept.
+    fn stub_ty(&mut self, ty: &TypeExpr) -> Ty {
+        self.ty(ty).unwrap_or_else(|Poison| {
+            let lead = ty.dims.first().and_then(|lead| dim(lead, &self.scope()).ok());
+            Ty { shape: Shape(lead.into_iter().collect()), kind: Kind::Unknown }
+        })
+    }
+
     fn result_types(&mut self, function: &Function) -> Lowering<Vec<Ty>> {
         function.returns.iter().map(|ty| self.ty(ty)).collect()
     }
@@ -196,6 +216,9 @@ impl<'a> FnCx<'a, '_> {
     }
 
     pub fn ty(&mut self, ty: &TypeExpr) -> Lowering<Ty> {
+        if ty.broken {
+            return Err(Poison);
+        }
         let shape = shape(&ty.dims, &self.scope());
         let shape = shape.map_err(|error| self.model.report(error))?;
         if let Some(late) = shape.0.iter().skip(1).find(|dim| dim.is_run_time()) {
@@ -204,6 +227,22 @@ impl<'a> FnCx<'a, '_> {
             return Err(self.model.report(Diagnostic::new(ty.span, text).help(help)));
         }
         Ok(Ty { shape, kind: if ty.classes { Kind::Classes } else { Kind::Float } })
+    }
+
+    /// Says which results a function without `->` makes.
+    fn report_results(&mut self, function: &Function, span: Span, made: &[ValueId]) {
+        let types: Vec<Ty> = made.iter().map(|value| self.graph.ty(*value).clone()).collect();
+        let help = match types.as_slice() {
+            [] => "write `-> [batch, 10]`, or `-> []` for a number".into(),
+            [one] => format!("write `-> {one}` before the body"),
+            several => {
+                let texts: Vec<_> = several.iter().map(Ty::to_string).collect();
+                format!("write `-> ({})` before the body", texts.join(", "))
+            }
+        };
+        let text = format!("`{}` does not say what it returns", function.name);
+        self.model.report(Diagnostic::new(span, text).help(help));
+        self.model.inferred.insert(function.name.to_string(), types);
     }
 
     fn check_results(
@@ -317,8 +356,8 @@ impl<'a> FnCx<'a, '_> {
     }
 }
 
-/// The interface of a function, when its types are right, whatever its body is.
-pub fn interface<'a>(model: &mut ModelCx<'a>, function: &'a Function) -> Option<Interface> {
+/// The interface of a function, whatever its body is.
+pub fn interface<'a>(model: &mut ModelCx<'a>, function: &'a Function) -> Interface {
     let default = model.item.header.as_ref().map(|header| header.vis.to_token_stream());
     let vis = function.vis.as_ref().map(ToTokens::to_token_stream).or(default);
     let mut cx = FnCx {
@@ -329,12 +368,20 @@ pub fn interface<'a>(model: &mut ModelCx<'a>, function: &'a Function) -> Option<
         sizes: HashMap::new(),
         inlining: Vec::new(),
         calls: 0,
+        failed: false,
     };
-    let args = cx.declare_args(function).ok()?;
-    let results = cx.result_types(function).ok()?;
+    let args = function.args.iter().map(|arg| {
+        cx.declare_sizes(&arg.ty);
+        Arg { name: arg.name.clone(), ty: cx.stub_ty(&arg.ty) }
+    });
+    let args = args.collect();
+    let results = match cx.model.inferred.remove(&function.name.to_string()) {
+        Some(results) => results,
+        None => function.returns.iter().map(|ty| cx.stub_ty(ty)).collect(),
+    };
     let docs = function.attrs.iter().map(ToTokens::to_token_stream).collect();
     let vis = vis.unwrap_or_default();
-    Some(Interface { name: function.name.clone(), vis, docs, args, results })
+    Interface { name: function.name.clone(), vis, docs, args, results }
 }
 
 /// Reports the fields that no function uses, and those that never reach a number to minimise.
@@ -362,6 +409,7 @@ pub fn check_fields(model: &mut ModelCx, functions: &[Lowered]) {
         let has_params = match &field.decl {
             FieldDecl::Layer(layer) => layers::has_params(&layer.path),
             FieldDecl::Model(_) | FieldDecl::Array(..) => true,
+            FieldDecl::Broken => false,
         };
         let name = &field.name;
         if model.broken_fields.contains(&i) || !has_params {

@@ -206,7 +206,6 @@ impl Backward<'_> {
 /// What an op sees while its runtime call is emitted.
 pub struct Emit {
     pub inputs: Vec<Ty>,
-    pub outputs: Vec<Ty>,
     /// The variables that hold the ranges.
     pub input_vars: Vec<TokenStream>,
     pub output_vars: Vec<TokenStream>,

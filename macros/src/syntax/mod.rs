@@ -2,11 +2,14 @@
 //! Rust's own. A part that does not parse is reported and left out; the rest goes on.
 
 mod parse;
+mod recover;
 
 pub use parse::{parse_layer_type, parse_model};
 
 use proc_macro2::{Ident, Span};
 use syn::{Attribute, Expr, Generics, Path, Type, Visibility};
+
+use crate::lower::text_of;
 
 /// All that one `model! { … }` holds.
 #[derive(Debug)]
@@ -15,6 +18,8 @@ pub struct ModelItem {
     pub header: Option<Header>,
     pub fields: Vec<Field>,
     pub functions: Vec<Function>,
+    /// A field or a function did not parse so far as to have a name.
+    pub lost: bool,
 }
 
 /// `/// docs  pub struct Block<const D: usize>`
@@ -41,12 +46,16 @@ pub enum FieldDecl {
     Model(Type),
     /// A number of equal models in a row: `[Block<128>; 4]`.
     Array(Type, Expr),
+    /// Did not parse.
+    Broken,
 }
 
 #[derive(Debug)]
 pub struct LayerDecl {
     pub path: Path,
     pub args: Vec<Arg>,
+    /// Whether it is written as a type, `Linear<784, 128>`.
+    pub is_type: bool,
     /// The parentheses.
     pub span: Span,
 }
@@ -72,11 +81,11 @@ pub struct Function {
     pub has_self: bool,
     pub args: Vec<FnArg>,
     pub returns: Vec<TypeExpr>,
+    /// Where `-> …` is missing.
+    pub arrow_missing: Option<Span>,
     /// Whether the results are written as a tuple.
     pub returns_tuple: bool,
     pub body: Vec<Stmt>,
-    /// Something in the body did not parse.
-    pub broken: bool,
     pub body_span: Span,
 }
 
@@ -86,12 +95,24 @@ pub struct FnArg {
     pub ty: TypeExpr,
 }
 
+impl std::fmt::Display for Arg {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Value(value) => f.write_str(&text_of(value)),
+            Self::Sizes(from, to) => write!(f, "{} -> {}", text_of(from), text_of(to)),
+            Self::Named(name, value) => write!(f, "{name} = {}", text_of(value)),
+        }
+    }
+}
+
 /// `[batch, 784]` or `Classes[batch]`
 #[derive(Debug, Clone)]
 pub struct TypeExpr {
     pub classes: bool,
     pub dims: Vec<Expr>,
     pub span: Span,
+    /// Did not parse.
+    pub broken: bool,
 }
 
 #[derive(Debug)]
@@ -100,4 +121,6 @@ pub enum Stmt {
     Let { names: Vec<Ident>, annotation: Option<TypeExpr>, value: Expr },
     /// The value of the function.
     Tail(Expr),
+    /// Did not parse; it would have bound these names.
+    Broken { names: Vec<Ident> },
 }
