@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
+use super::chains::Chains;
 use super::{Function, Model, hidden};
 use crate::dim::{Atom, Dim};
 use crate::graph::{Dest, Graph, Kind, Phase, Ty, ValueId};
@@ -13,16 +14,16 @@ use crate::ops::{Emit, variant};
 use crate::plan::{Home, Part, Plan};
 
 /// Everything that callers of the function use.
-pub fn hidden_items(model: &Model, function: &Function) -> TokenStream {
+pub fn hidden_items(model: &Model, function: &Function, chains: &Chains) -> TokenStream {
     let bind = bind(model, function);
     let layouts = [
         layout(model, function, &function.train, "layout", "TABLE", "offsets"),
         layout(model, function, &function.infer, "infer_layout", "INFER_TABLE", "infer_offsets"),
     ];
     let sizes = sizes(model, function);
-    let infer = pass(model, function, Pass::Infer);
-    let train = pass(model, function, Pass::Train);
-    let back = pass(model, function, Pass::Back);
+    let infer = pass(model, function, chains, Pass::Infer);
+    let train = pass(model, function, chains, Pass::Train);
+    let back = pass(model, function, chains, Pass::Back);
     quote!(#bind #(#layouts)* #sizes #infer #train #back)
 }
 
@@ -192,24 +193,22 @@ pub fn signature(function: &Ident, pass: Pass) -> TokenStream {
     }
 }
 
-fn pass(model: &Model, function: &Function, pass: Pass) -> TokenStream {
+fn pass(model: &Model, function: &Function, chains: &Chains, pass: Pass) -> TokenStream {
     let (graph, plan) = match pass {
         Pass::Infer => &function.infer,
         Pass::Train | Pass::Back => &function.train,
     };
-    let writer = Writer { model, function, graph, plan, pass };
+    let writer = Writer { model, function, chains, graph, plan, pass };
     let nodes: Vec<usize> = (0..graph.nodes.len())
         .filter(|n| (graph.nodes[*n].phase == Phase::Forward) == (pass != Pass::Back))
         .collect();
     let bindings = writer.bindings(&nodes);
-    let items = nodes.iter().map(|n| graph.nodes[*n].op.items(&writer.item(*n)));
     let lines = nodes.iter().map(|n| writer.line(*n));
     let offsets = writer.nested_offsets();
     let unreached = writer.unreached();
     let (signature, bind) = (signature(&function.name, pass), model.bind_sizes());
     quote! {
         #signature {
-            #(#items)*
             #bind
             #offsets
             #bindings
@@ -222,16 +221,13 @@ fn pass(model: &Model, function: &Function, pass: Pass) -> TokenStream {
 struct Writer<'a> {
     model: &'a Model<'a>,
     function: &'a Function,
+    chains: &'a Chains,
     graph: &'a Graph,
     plan: &'a Plan,
     pass: Pass,
 }
 
 impl Writer<'_> {
-    fn item(&self, n: usize) -> Ident {
-        format_ident!("Chain{n}")
-    }
-
     /// The variable of a value: `fc1_7`.
     fn var(&self, value: ValueId) -> Ident {
         let label = &self.graph.values[value].label;
@@ -396,7 +392,7 @@ impl Writer<'_> {
             output_vars: vars(&node.outputs),
             used: node.outputs.iter().map(|o| uses[*o] > 0).collect(),
             scratch,
-            item: self.item(n),
+            item: self.chains.path(&*node.op),
             inference: self.pass == Pass::Infer,
         };
         let call = node.op.emit(&emit);

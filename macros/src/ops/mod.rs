@@ -81,6 +81,11 @@ pub trait Op: Debug {
     fn items(&self, _name: &Ident) -> TokenStream {
         TokenStream::new()
     }
+
+    /// What such an item is called.
+    fn item_name(&self) -> String {
+        String::new()
+    }
 }
 
 /// Why a shape rule refuses.
@@ -212,8 +217,8 @@ pub struct Emit {
     /// Whether an output is read by anything.
     pub used: Vec<bool>,
     pub scratch: Option<TokenStream>,
-    /// A name for the op's items.
-    pub item: Ident,
+    /// The path of the op's item.
+    pub item: TokenStream,
     /// Set while inference is emitted.
     pub inference: bool,
 }
