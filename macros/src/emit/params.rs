@@ -116,6 +116,7 @@ pub fn module(model: &Model) -> TokenStream {
                 at
             };
         }
+        #[allow(clippy::all)]
         #[automatically_derived]
         impl #impl_generics ::gradiron::Module for #ty {
             const PARAMS: usize = Self::__AT[#count];
@@ -135,6 +136,7 @@ fn owner(model: &Model, checked: &Option<TokenStream>) -> TokenStream {
     }
     if model.derived {
         return quote! {
+            #[allow(clippy::all)]
             #[automatically_derived]
             impl #impl_generics #ty {
                 /// New parameters, drawn from `seed` by PyTorch's default initialisers.

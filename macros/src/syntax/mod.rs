@@ -39,6 +39,7 @@ pub struct Field {
 }
 
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant)] // there are few of them
 pub enum FieldDecl {
     /// `Linear(784 -> 128, bias = false)`
     Layer(LayerDecl),
