@@ -180,8 +180,8 @@ fn workspace(model: &Model) -> TokenStream {
         ///
         /// # Errors
         /// When a size is 0 or the device's memory does not suffice.
-        pub fn #on<D: ::gradiron::device::Device>(device: D, #(#names: usize),*)
-            -> Result<::gradiron::Workspace<#target, D>, ::gradiron::WorkspaceError>
+        pub fn #on<Dev: ::gradiron::device::Device>(device: Dev, #(#names: usize),*)
+            -> Result<::gradiron::Workspace<#target, Dev>, ::gradiron::WorkspaceError>
         {
             ::gradiron::Workspace::new(device, #sizes)
         }
@@ -255,7 +255,7 @@ fn method(
     let type_of = |t: &Ty| ty(&t.shape, &form(&t.shape, &generics), &life);
     let results: Vec<_> = interface.results.iter().map(type_of).collect();
     let is_loss = interface.results.len() == 1 && interface.results[0].shape.rank() == 0;
-    let floats: Vec<_> = interface.args.iter().filter(|a| a.ty.kind == Kind::Float).collect();
+    let floats: Vec<_> = interface.args.iter().filter(|a| a.ty.kind != Kind::Classes).collect();
     // Without parameters, gradients are those of the arguments.
     let pass = match (pass, receiver) {
         (Pass::GradInputs, Receiver::Free) => return TokenStream::new(),
@@ -326,8 +326,8 @@ fn method(
     quote! {
         #docs
         #[allow(unused_variables, unused_parens, clippy::all)]
-        #vis fn #name<'w, D: ::gradiron::device::Device>(
-            #self_arg ws: &'w mut ::gradiron::Workspace<#ws_model, D>, #(#args,)* #(#seed_args,)*
+        #vis fn #name<'w, Dev: ::gradiron::device::Device>(
+            #self_arg ws: &'w mut ::gradiron::Workspace<#ws_model, Dev>, #(#args,)* #(#seed_args,)*
         ) -> Result<#returns, ::gradiron::InputError> {
             #body
         }

@@ -36,12 +36,12 @@ fn bind(model: &Model, function: &Function) -> TokenStream {
         let mut atoms = lead.atoms();
         let (Some(Atom::Run(size)), None) = (atoms.next(), atoms.next()) else { return None };
         let at = sizes.iter().position(|known| known == size)?;
-        bound.insert(at).then(|| quote!(if #a < ARGS { n[#at] = leads[#a]; }))
+        bound.insert(at).then(|| quote!(if #a < Args { n[#at] = leads[#a]; }))
     });
     let lets: Vec<_> = lets.collect();
     quote! {
         #[doc(hidden)]
-        pub const fn #name<const ARGS: usize>(leads: [usize; ARGS]) -> ::gradiron::arena::Sizes {
+        pub const fn #name<const Args: usize>(leads: [usize; Args]) -> ::gradiron::arena::Sizes {
             let mut n = [1; 4];
             #(#lets)*
             n
@@ -159,7 +159,7 @@ pub enum Pass {
     Back,
 }
 
-/// A pass as callers see it. The numbers of arguments are generic: where a caller has another one
+/// A pass as callers see it. Generic parameters are in camel case: the user's are constants. The numbers of arguments are generic: where a caller has another one
 /// in mind, the check of the call says so, not rustc's types.
 pub fn signature(function: &Ident, pass: Pass) -> TokenStream {
     let buf = quote!(::gradiron::device::Buf);
@@ -169,8 +169,8 @@ pub fn signature(function: &Ident, pass: Pass) -> TokenStream {
         Pass::Back => (
             "back",
             quote! {
-                saved: #buf, d_results: [#buf; RESULTS], d_params: #buf,
-                d_args: [#buf; FLOATS], scratch: #buf
+                saved: #buf, d_results: [#buf; Results], d_params: #buf,
+                d_args: [#buf; Floats], scratch: #buf
             },
         ),
     };
@@ -180,14 +180,14 @@ pub fn signature(function: &Ident, pass: Pass) -> TokenStream {
         #[doc(hidden)]
         #[inline(never)]
         pub fn #name<
-            K: ::gradiron::device::Kernels,
-            const FLOATS: usize,
-            const CLASSES: usize,
-            const RESULTS: usize,
+            Kern: ::gradiron::device::Kernels,
+            const Floats: usize,
+            const Classes: usize,
+            const Results: usize,
         >(
-            k: &mut K, n: ::gradiron::arena::Sizes, offsets: &[usize], #want params: #buf,
-            args: [#buf; FLOATS], classes: [::gradiron::device::Indices; CLASSES],
-            results: [#buf; RESULTS], #extra
+            k: &mut Kern, n: ::gradiron::arena::Sizes, offsets: &[usize], #want params: #buf,
+            args: [#buf; Floats], classes: [::gradiron::device::Indices; Classes],
+            results: [#buf; Results], #extra
         )
     }
 }
