@@ -1,0 +1,13 @@
+//! Whole models: their gradients against differences, and what they promise besides.
+
+#[macro_use]
+mod macros;
+
+mod check;
+mod data;
+mod elementwise;
+mod functions;
+mod images;
+mod layers;
+mod losses;
+mod shapes;
