@@ -154,10 +154,10 @@ fn types(input: &DeriveInput, fields: &[Field]) -> Result<(TypeExpr, TypeExpr), 
         (None, Some(_)) => ("the input shape", "input = [batch, 1, 28, 28]"),
         (Some(_), None) => ("the output shape", "output = [batch, 10]"),
         (None, None) => {
-            ("the shape at either end", "input = [batch, 1, 28, 28], output = [batch, 10]")
+            ("the input and the output shape", "input = [batch, 1, 28, 28], output = [batch, 10]")
         }
     };
-    let text = format!("{which} of `{}` is not known", input.ident);
+    let text = format!("nothing states {which} of `{}`", input.ident);
     let help = format!("write `#[module({options})]` above the struct");
     Err(Diagnostic::new(input.ident.span(), text).help(help))
 }

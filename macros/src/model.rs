@@ -91,7 +91,11 @@ fn finish(
     diagnostics: &mut Diagnostics,
 ) -> Option<Function> {
     let Lowered { name, args, results, graph, deferred: own } = lowered;
-    deferred.extend(own);
+    for new in own {
+        if !deferred.iter().any(|known| known.is_same(&new)) {
+            deferred.push(new);
+        }
+    }
     verified(&graph);
     diagnostics.phase = "differentiate";
     let backward = match differentiate(&graph) {

@@ -49,15 +49,22 @@ pub const fn equal(
     }
 }
 
-/// Fails when a call does not fit the function that it calls.
+/// Fails when a call, of one model or of several in a row, does not fit the function that it calls.
 ///
 /// # Panics
 /// Then, while rustc evaluates the constant: that is the error the user sees.
 #[track_caller]
-pub const fn call(callee: &Signature, step: &'static str, args: &[TypeSig], results: &[TypeSig]) {
+pub const fn call(
+    callee: &Signature,
+    step: &'static str,
+    in_row: bool,
+    args: &[TypeSig],
+    results: &[TypeSig],
+) {
     if callee.args.len() != args.len() {
         let text = Text::new().str("`").str(step).str("` takes ").number(callee.args.len());
-        panic!("{}", text.str(" inputs, but receives ").number(args.len()).as_str());
+        let text = text.str(if callee.args.len() == 1 { " input" } else { " inputs" });
+        panic!("{}", text.str(", but receives ").number(args.len()).as_str());
     }
     // What the callee's run-time names stand for here.
     let mut bound: [Option<(&'static str, Size)>; 4] = [None; 4];
@@ -78,9 +85,16 @@ pub const fn call(callee: &Signature, step: &'static str, args: &[TypeSig], resu
     while i < results.len() {
         if !fits(&callee.results[i], &results[i], &mut bound) {
             let text = Text::new().str("`").str(step).str("` gives ").shape(&callee.results[i]);
+            if in_row {
+                let text = text.str(" and takes ").shape(&results[i]);
+                panic!(
+                    "{}",
+                    text.str(": in a row, each model's result is the next one's input").as_str()
+                );
+            }
             let text = text.str(", but is taken here as ").shape(&results[i]);
-            let text = text.str("; a model's result is not visible from outside: write `let y: ");
-            panic!("{}", text.shape(&callee.results[i]).str(" = …`").as_str());
+            let text = text.str("\n  help: write `let y: ").shape(&callee.results[i]);
+            panic!("{}", text.str(" = self.").str(step).str("(…)`").as_str());
         }
         i += 1;
     }

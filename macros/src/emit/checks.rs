@@ -36,9 +36,10 @@ pub fn checks(model: &Model) -> TokenStream {
             let results = callee.results.iter().map(type_sig);
             let (signature, model) = (callee.item("SIGNATURE"), &callee.model);
             let (step, span) = (&node.label, callee.function.span());
+            let in_row = callee.count.is_some();
             add(quote_spanned!(span=> {
                 let () = <#model>::__CHECK;
-                ::gradiron::check::call(&#signature, #step, &[#(#args),*], &[#(#results),*])
+                ::gradiron::check::call(&#signature, #step, #in_row, &[#(#args),*], &[#(#results),*])
             }));
         }
     }

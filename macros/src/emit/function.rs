@@ -37,12 +37,12 @@ fn bind(model: &Model, function: &Function) -> TokenStream {
         let mut atoms = lead.atoms();
         let (Some(Atom::Run(size)), None) = (atoms.next(), atoms.next()) else { return None };
         let at = sizes.iter().position(|known| known == size)?;
-        bound.insert(at).then(|| quote!(if #a < ARGS { n[#at] = leads[#a]; }))
+        bound.insert(at).then(|| quote!(if #a < Args { n[#at] = leads[#a]; }))
     });
     let lets: Vec<_> = lets.collect();
     quote! {
         #[doc(hidden)]
-        pub const fn #name<const ARGS: usize>(leads: [usize; ARGS]) -> ::gradiron::arena::Sizes {
+        pub const fn #name<const Args: usize>(leads: [usize; Args]) -> ::gradiron::arena::Sizes {
             let mut n = [1; 4];
             #(#lets)*
             n
@@ -160,7 +160,7 @@ pub enum Pass {
     Back,
 }
 
-/// A pass as callers see it. The numbers of arguments are generic: where a caller has another one
+/// A pass as callers see it. Generic parameters are in camel case: the user's are constants. The numbers of arguments are generic: where a caller has another one
 /// in mind, the check of the call says so, not rustc's types.
 pub fn signature(function: &Ident, pass: Pass) -> TokenStream {
     let buf = quote!(::gradiron::device::Buf);

@@ -16,7 +16,7 @@ pub fn hidden_items(function: &Ident) -> TokenStream {
     let sizes_type = quote!(::gradiron::arena::Sizes);
     quote! {
         #[doc(hidden)]
-        pub const fn #bind<const ARGS: usize>(leads: [usize; ARGS]) -> #sizes_type {
+        pub const fn #bind<const Args: usize>(leads: [usize; Args]) -> #sizes_type {
             [1; 4]
         }
         #(#[doc(hidden)] pub const fn #sizes(n: #sizes_type) -> usize { 0 })*

@@ -10,7 +10,7 @@ use syn::{BinOp, Expr, Token, UnOp};
 
 use super::options::number;
 use super::{FnCx, Item, Lowering, Options, Poison, dim, text_of};
-use crate::diagnostics::{Diagnostic, nearest};
+use crate::diagnostics::{Diagnostic, counted, nearest};
 use crate::dim::Dim;
 use crate::graph::{Kind, Ty, ValueId};
 use crate::layers;
@@ -73,7 +73,9 @@ impl<'a> FnCx<'a, '_> {
                 (lowered, _) => self.values(lowered)?,
             };
             if values.len() != names.len() {
-                let text = format!("{} names for {} values", names.len(), values.len());
+                let (names, values) =
+                    (counted(names.len(), "name"), counted(values.len(), "value"));
+                let text = format!("{names} for {values}");
                 return Err(self.model.report(Diagnostic::over(value, text)));
             }
             if let Some(annotation) = annotation {
@@ -357,7 +359,8 @@ impl<'a> FnCx<'a, '_> {
             FieldDecl::Layer(layer) => {
                 let [x] = values[..] else {
                     let text = format!("`{name}` takes one input, but receives {}", values.len());
-                    return Err(self.model.report(Diagnostic::new(name.span(), text)));
+                    let error = Diagnostic::new(name.span(), text);
+                    return Err(self.model.report(error.help(format!("write `self.{name}(x)`"))));
                 };
                 self.step(&name.to_string(), layer.span);
                 self.floats(&[x])?;
@@ -417,9 +420,11 @@ impl<'a> FnCx<'a, '_> {
         }
         let values = self.arg_values(&args)?;
         if values.len() != function.args.len() {
-            let expected = function.args.len();
-            let text = format!("`{name}` takes {expected} inputs, but receives {}", values.len());
-            return Err(self.model.report(Diagnostic::new(name.span(), text)));
+            let args: Vec<_> = function.args.iter().map(ToString::to_string).collect();
+            let inputs = counted(args.len(), "input");
+            let text = format!("`{name}` takes {inputs}, but receives {}", values.len());
+            let help = format!("it is declared as `fn {name}(&self, {})`", args.join(", "));
+            return Err(self.model.report(Diagnostic::new(name.span(), text).help(help)));
         }
         let mut names = HashMap::new();
         let mut sizes = HashMap::new();

@@ -120,7 +120,8 @@ impl FnCx<'_, '_> {
                 let losses = LOSSES.iter().map(|(name, _)| *name);
                 let with_loss = format!("{text}_loss");
                 let near = losses.clone().find(|loss| *loss == with_loss);
-                let near = near.or_else(|| nearest(&text, losses.chain(methods::names())));
+                let near =
+                    near.or_else(|| nearest(&text, losses)).or_else(|| methods::likely(&text));
                 let error = match (
                     self.model.function(&text).is_some() || self.model.field(&text).is_some(),
                     near,
@@ -143,7 +144,8 @@ fn same_shapes(cx: &mut FnCx, [input, target]: [ValueId; 2]) -> Lowering<()> {
         return Ok(());
     }
     let text = format!("expects a target of shape {x}, like its input, but receives {t}");
-    Err(cx.refuse(Mismatch::new(text), Some(input)))
+    let help = format!("declare the target as `{x}`, or reshape it: `target.reshape({x})`");
+    Err(cx.refuse(Mismatch::new(text).help(help), Some(input)))
 }
 
 fn difference(cx: &mut FnCx, inputs: [ValueId; 2]) -> Lowering<ValueId> {

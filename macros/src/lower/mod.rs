@@ -16,7 +16,7 @@ use std::collections::{HashMap, HashSet};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::ToTokens;
 
-use crate::diagnostics::{Diagnostic, Diagnostics, list};
+use crate::diagnostics::{Diagnostic, Diagnostics, counted, list};
 use crate::dim::{Atom, Dim, Shape};
 use crate::emit::Interface;
 use crate::graph::{Dest, Graph, Kind, Source, Ty, ValueId};
@@ -177,7 +177,7 @@ impl<'a> FnCx<'a, '_> {
                     let value = self.graph.add_value(ty.clone(), Source::Arg(i), &name);
                     self.graph.args.push(value);
                     self.names.insert(name, Item::Value(value));
-                    args.push(Arg { name: arg.name.clone(), ty });
+                    args.push(Arg { name: hygienic(&arg.name), ty });
                 }
                 Err(Poison) => {
                     self.names.insert(name, Item::Poison);
@@ -202,8 +202,17 @@ impl<'a> FnCx<'a, '_> {
     /// A type that may be wrong: of one that is, the run-time size is kept.
     fn stub_ty(&mut self, ty: &TypeExpr) -> Ty {
         self.ty(ty).unwrap_or_else(|Poison| {
-            let lead = ty.dims.first().and_then(|lead| dim(lead, &self.scope()).ok());
-            Ty { shape: Shape(lead.into_iter().collect()), kind: Kind::Unknown }
+            let any_size = || self.sizes.values().next().cloned();
+            let lead = ty.dims.first().map(|lead| dim(lead, &self.scope()).ok().or_else(any_size));
+            let rest = ty.dims.iter().skip(1).map(|size| dim(size, &self.scope()).ok());
+            let kind = if ty.classes { Kind::Classes } else { Kind::Float };
+            match lead.into_iter().chain(rest).collect::<Option<Vec<_>>>() {
+                Some(dims) if !ty.broken => Ty { shape: Shape(dims), kind },
+                dims => {
+                    let lead = dims.into_iter().flatten().take(1).collect();
+                    Ty { shape: Shape(lead), kind: Kind::Unknown }
+                }
+            }
         })
     }
 
@@ -254,8 +263,8 @@ impl<'a> FnCx<'a, '_> {
         let name = &function.name;
         if declared.len() != made.len() {
             let text = format!(
-                "`{name}` declares {} results, but its body makes {}",
-                declared.len(),
+                "`{name}` declares {}, but its body makes {}",
+                counted(declared.len(), "result"),
                 made.len()
             );
             return Err(self.model.report(Diagnostic::new(function.body_span, text)));
@@ -356,6 +365,11 @@ impl<'a> FnCx<'a, '_> {
     }
 }
 
+/// The name of an argument as a variable that is never one of generated code.
+fn hygienic(name: &Ident) -> Ident {
+    Ident::new(&name.to_string(), name.span().resolved_at(Span::mixed_site()))
+}
+
 /// The interface of a function, whatever its body is.
 pub fn interface<'a>(model: &mut ModelCx<'a>, function: &'a Function) -> Interface {
     let default = model.item.header.as_ref().map(|header| header.vis.to_token_stream());
@@ -372,7 +386,7 @@ pub fn interface<'a>(model: &mut ModelCx<'a>, function: &'a Function) -> Interfa
     };
     let args = function.args.iter().map(|arg| {
         cx.declare_sizes(&arg.ty);
-        Arg { name: arg.name.clone(), ty: cx.stub_ty(&arg.ty) }
+        Arg { name: hygienic(&arg.name), ty: cx.stub_ty(&arg.ty) }
     });
     let args = args.collect();
     let results = match cx.model.inferred.remove(&function.name.to_string()) {
@@ -404,7 +418,7 @@ pub fn check_fields(model: &mut ModelCx, functions: &[Lowered]) {
     let is_loss = |f: &&Lowered| f.results.len() == 1 && f.results[0].shape.rank() == 0;
     let losses: Vec<_> = functions.iter().filter(is_loss).map(|f| f.name.to_string()).collect();
     let trained = reached(&mut functions.iter().filter(is_loss));
-    let mut errors = Vec::new();
+    let (mut errors, mut untrained) = (Vec::new(), Vec::new());
     for (i, field) in model.item.fields.iter().enumerate() {
         let has_params = match &field.decl {
             FieldDecl::Layer(layer) => layers::has_params(&layer.path),
@@ -420,10 +434,14 @@ pub fn check_fields(model: &mut ModelCx, functions: &[Lowered]) {
             let help = format!("call it as `self.{name}(x)`, or take it out");
             errors.push(Diagnostic::new(name.span(), text).help(help));
         } else if !losses.is_empty() && !trained.contains(&i) {
-            let text = format!("the parameters of `{name}` do not reach {}", list(&losses));
-            let help = "they would never be trained: use the layer there, or take it out";
-            errors.push(Diagnostic::new(name.span(), text).help(help));
+            untrained.push(name);
         }
+    }
+    if let Some(first) = untrained.first() {
+        let names: Vec<_> = untrained.iter().map(ToString::to_string).collect();
+        let text = format!("the parameters of {} do not reach {}", list(&names), list(&losses));
+        let help = "they would never be trained: use them there, or take them out";
+        errors.push(Diagnostic::new(first.span(), text).help(help));
     }
     errors.into_iter().for_each(|error| model.diagnostics.push(error));
 }

@@ -117,6 +117,14 @@ pub struct Deferred {
     pub span: Span,
 }
 
+impl Deferred {
+    /// Whether both compare the same two sizes: one cause, one error.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let (here, there) = ((&self.left, &self.right), (&other.left, &other.right));
+        here == there || here == (there.1, there.0)
+    }
+}
+
 /// The step that a shape rule speaks for, and the checks it leaves to rustc.
 #[derive(Debug)]
 pub struct Rule {
@@ -148,7 +156,10 @@ impl Rule {
     }
 
     pub fn defer(&mut self, left: Dim, right: Dim, message: String) {
-        self.deferred.push(Deferred { left, right, message, span: self.span });
+        let new = Deferred { left, right, message, span: self.span };
+        if !self.deferred.iter().any(|known| known.is_same(&new)) {
+            self.deferred.push(new);
+        }
     }
 }
 

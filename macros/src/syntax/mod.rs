@@ -116,6 +116,20 @@ pub struct TypeExpr {
     pub broken: bool,
 }
 
+impl std::fmt::Display for TypeExpr {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let dims: Vec<_> = self.dims.iter().map(text_of).collect();
+        let classes = if self.classes { "Classes" } else { "" };
+        write!(f, "{classes}[{}]", dims.join(", "))
+    }
+}
+
+impl std::fmt::Display for FnArg {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.name, self.ty)
+    }
+}
+
 #[derive(Debug)]
 pub enum Stmt {
     /// `let x = …;`, `let (a, b) = …;`, `let x: [batch, 32] = …;`

@@ -21,7 +21,11 @@ pub fn parse_piece<T>(
     inside.parse2(TokenTree::Group(group).into()).map_err(|error| {
         let text = error.to_string();
         match text.strip_prefix("unexpected end of input, ") {
-            Some(expected) => syn::Error::new(error.span(), format!("{expected} after this")),
+            Some(expected) => {
+                let expected = expected.replace("identifier or integer", "a method");
+                let expected = expected.replace("identifier", "a name");
+                syn::Error::new(error.span(), format!("{expected} after this"))
+            }
             None => error,
         }
     })
