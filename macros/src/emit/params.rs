@@ -59,9 +59,12 @@ fn sorted<'m>(model: &'m Model) -> Vec<(usize, &'m (usize, Param))> {
 }
 
 fn full_name(model: &Model, field: usize, param: &Param) -> String {
-    let field = &model.fields[field].name;
+    let field = match member(model, &model.fields[field].name) {
+        syn::Member::Named(name) => name.to_string(),
+        syn::Member::Unnamed(index) => index.index.to_string(),
+    };
     match param.name.as_str() {
-        "" => field.to_string(),
+        "" => field,
         name => format!("{field}.{name}"),
     }
 }
@@ -135,10 +138,17 @@ fn owner(model: &Model, checked: &Option<TokenStream>) -> TokenStream {
         return TokenStream::new();
     }
     if model.derived {
+        // The struct only describes: without this, rustc would call its fields unused.
+        let fields = model.fields.iter().map(|field| member(model, &field.name));
         return quote! {
             #[allow(clippy::all)]
             #[automatically_derived]
             impl #impl_generics #ty {
+                #[allow(dead_code)]
+                fn __fields(&self) {
+                    let _ = (#(&self.#fields,)*);
+                }
+
                 /// New parameters, drawn from `seed` by PyTorch's default initialisers.
                 pub fn init(seed: ::gradiron::Seed) -> ::gradiron::Net<Self> {
                     #checked
@@ -172,6 +182,15 @@ fn owner(model: &Model, checked: &Option<TokenStream>) -> TokenStream {
             }
             #(#views)*
         }
+    }
+}
+
+/// A field as the user's struct has it: a tuple struct's are named `_0`, `_1`, … in the model.
+fn member(model: &Model, name: &proc_macro2::Ident) -> syn::Member {
+    let number = name.to_string().strip_prefix('_').and_then(|number| number.parse::<usize>().ok());
+    match number.filter(|_| model.derived) {
+        Some(index) => syn::Member::Unnamed(index.into()),
+        None => syn::Member::Named(name.clone()),
     }
 }
 
