@@ -113,6 +113,15 @@ impl<M: Program, D: Device> Workspace<M, D> {
     }
 }
 
+impl<M> Workspace<M> {
+    /// Fills all memory with NaN: to test that no run reads what it has not written.
+    #[doc(hidden)]
+    pub fn poison(&mut self) {
+        self.arena.as_mut_slice().fill(f32::NAN);
+        self.grads.as_mut_slice().fill(f32::NAN);
+    }
+}
+
 /// What generated code calls.
 #[doc(hidden)]
 impl<M: Program, D: Device> Workspace<M, D> {

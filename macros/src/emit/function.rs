@@ -63,6 +63,9 @@ fn callees(graph: &Graph) -> Vec<&Callee> {
     callees
 }
 
+/// What stands before the offsets of a function: the floats of its saved and its scratch memory.
+const HEADER: usize = 2;
+
 /// Sizes and lifetimes of the buffers, their offsets, and those of nested models behind them.
 fn layout(
     model: &Model,
@@ -95,6 +98,9 @@ fn layout(
             quote!(#fill(#sizes, true, false, out);)
         }
     });
+    let stated = callees.iter().map(|callee| {
+        callee.stated(if inference { &["infer_scratch"] } else { &["saved", "scratch"] })
+    });
     let bind = model.bind_sizes();
     let flags = if inference { quote!() } else { quote!(, want_inputs: bool, whole: bool) };
     let (given, whole) = if inference {
@@ -106,14 +112,17 @@ fn layout(
         #[doc(hidden)]
         pub const fn #layout(n: ::gradiron::arena::Sizes #flags) -> ::gradiron::arena::Layout<#count> {
             #bind
+            #(#stated)*
             ::gradiron::arena::plan([#(#sizes),*], [#(#lives),*], #whole)
         }
         #[doc(hidden)]
-        pub const #table_name: usize = #count #(+ #tables)*;
+        pub const #table_name: usize = #HEADER + #count #(+ #tables)*;
         #[doc(hidden)]
         pub fn #offsets_name(n: ::gradiron::arena::Sizes #flags, out: &mut Vec<usize>) {
             #bind
-            out.extend_from_slice(&Self::#layout(n #given).offsets);
+            let layout = Self::#layout(n #given);
+            out.extend_from_slice(&[layout.saved, layout.scratch]);
+            out.extend_from_slice(&layout.offsets);
             #(#nested)*
         }
     }
@@ -131,6 +140,7 @@ fn sizes(model: &Model, function: &Function) -> TokenStream {
         node.op.flops(&inputs, &outputs)
     });
     let total = costs.fold(Dim::lit(0), |sum, cost| sum.plus(&cost)).tokens();
+    let nested = callees(graph).into_iter().map(|callee| callee.stated(&["flops"]));
     let bind = model.bind_sizes();
     quote! {
         #[doc(hidden)]
@@ -148,6 +158,7 @@ fn sizes(model: &Model, function: &Function) -> TokenStream {
         #[doc(hidden)]
         pub const fn #flops(n: ::gradiron::arena::Sizes) -> usize {
             #bind
+            #(#nested)*
             #total
         }
     }
@@ -283,12 +294,12 @@ impl Writer<'_> {
     }
 
     fn buffer(&self, b: usize, len: &Dim) -> TokenStream {
-        let len = len.tokens();
+        let (len, b_at) = (len.tokens(), HEADER + b);
         let memory = match (self.pass, self.plan.buffers[b].part) {
             (Pass::Infer, _) | (_, Part::Forward | Part::Backward) => quote!(scratch),
             (_, Part::Saved) => quote!(saved),
         };
-        quote!(#memory.part(offsets[#b], #len))
+        quote!(#memory.part(offsets[#b_at], #len))
     }
 
     /// `let fc1_7 = saved.part(offsets[3], batch * 128);`
@@ -355,7 +366,7 @@ impl Writer<'_> {
     /// The parts of the offsets that belong to nested models.
     fn nested_offsets(&self) -> TokenStream {
         let mut start = {
-            let own = self.plan.buffers.len();
+            let own = HEADER + self.plan.buffers.len();
             quote!(#own)
         };
         let table = if self.pass == Pass::Infer { "INFER_TABLE" } else { "TABLE" };
@@ -363,6 +374,7 @@ impl Writer<'_> {
         for callee in callees(self.graph) {
             let (var, len) = (callee.offsets(), callee.item(table));
             lets.extend(quote!(let #var = &offsets[#start..][..#len];));
+            lets.extend(callee.planned(self.pass == Pass::Infer));
             start = quote!(#start + #len);
         }
         lets
