@@ -23,7 +23,7 @@ pub fn expand(tokens: TokenStream) -> TokenStream {
 }
 
 /// The model that a struct describes.
-fn model(input: &DeriveInput, diagnostics: &mut Diagnostics) -> ModelItem {
+pub fn model(input: &DeriveInput, diagnostics: &mut Diagnostics) -> ModelItem {
     let span = input.ident.span();
     let fields = fields(input, diagnostics);
     let types = types(input, &fields).map_err(|error| {

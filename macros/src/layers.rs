@@ -6,7 +6,7 @@ use syn::{Expr, Path};
 
 use crate::diagnostics::{Diagnostic, nearest};
 use crate::dim::{Compared, Dim, Shape};
-use crate::graph::ValueId;
+use crate::graph::{Source, Ty, ValueId};
 use crate::lower::{
     FnCx, Lowering, Options, Param, ParamInit, Scope, dim, methods_flatten, text_of,
 };
@@ -17,7 +17,7 @@ use crate::ops::matmul::{Layout, Matmul};
 use crate::ops::pool2d::{Pool, Pool2d};
 use crate::ops::shaping::Reshape;
 use crate::ops::softmax::Softmax;
-use crate::syntax::LayerDecl;
+use crate::syntax::{Arg, LayerDecl};
 
 /// A layer at one of its uses.
 pub struct Use<'l, 'a, 'm> {
@@ -72,9 +72,14 @@ pub fn apply(cx: &mut FnCx, field: usize, decl: &LayerDecl, x: ValueId) -> Lower
         let names = LAYERS.iter().map(|(name, ..)| *name).chain(["Param"]);
         let error = match nearest(&written, names) {
             Some(near) => error.help(format!("did you mean `{near}`?")),
-            None => error.help(format!(
-                "a model of your own is a type: `{written}<…>`, without parentheses"
-            )),
+            None => {
+                let names: Vec<_> = LAYERS.iter().map(|(name, ..)| *name).collect();
+                error
+                    .help(format!(
+                        "a model of your own is written without parentheses: `{written}`"
+                    ))
+                    .note(format!("layers: {} and Param", names.join(", ")))
+            }
         };
         return Err(cx.model.report(error));
     };
@@ -84,6 +89,37 @@ pub fn apply(cx: &mut FnCx, field: usize, decl: &LayerDecl, x: ValueId) -> Lower
     let finished = layer_use.options.finish();
     cx.ok(finished)?;
     Ok(y)
+}
+
+/// Applies a layer to an input that fits its declaration, for its parameters.
+pub fn declare(cx: &mut FnCx, field: usize, decl: &LayerDecl) {
+    if decl.path.is_ident("Param") {
+        let _ = param(cx, field, decl);
+        return;
+    }
+    let input = match decl.args.first() {
+        Some(Arg::Sizes(from, _) | Arg::Value(from)) => from,
+        _ => return,
+    };
+    let Ok(channels) = dim(input, &Scope { run_time: false, ..cx.scope() }) else { return };
+    let side = Dim::lit(1 << 12);
+    let shape = match find(&decl.path) {
+        Some(("Conv2d", ..)) => vec![Dim::lit(1), channels, side.clone(), side],
+        _ => vec![Dim::lit(1), channels],
+    };
+    let x = cx.graph.add_value(Ty::float(shape), Source::Arg(0), "x");
+    let _ = apply(cx, field, decl, x);
+}
+
+/// How a layer is written.
+pub fn example(path: &Path) -> String {
+    let name = text_of(&path.segments.last().map(|last| &last.ident));
+    match name.as_str() {
+        "Linear" => "Linear(784 -> 128)".into(),
+        "Conv2d" => "Conv2d(1 -> 6, kernel = 5)".into(),
+        "MaxPool2d" | "AvgPool2d" => format!("{name}(2)"),
+        _ => format!("{name}()"),
+    }
 }
 
 impl Use<'_, '_, '_> {

@@ -2,7 +2,7 @@
 
 use gradiron::prelude::*;
 
-use crate::data::{batch};
+use crate::data::batch;
 
 const STRIDE: usize = 2;
 

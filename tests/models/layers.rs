@@ -117,7 +117,8 @@ fn free_parameters() {
     assert_eq!((net.zeros(), net.ones(), net.constant()), (&[0.0; 2], &[[1.0; 2]], &[-1.5; 2]));
     assert_eq!(net.number().to_bits(), 0.75_f32.to_bits());
     assert!(net.uniform().as_flattened().iter().all(|x| (-0.25..0.5).contains(x)));
-    let inits: Vec<_> = Params::param_specs().into_iter().map(|spec| (spec.name, spec.init)).collect();
+    let inits: Vec<_> =
+        Params::param_specs().into_iter().map(|spec| (spec.name, spec.init)).collect();
     let of = |name: &str| inits.iter().find(|(known, _)| known == name).map(|(_, init)| *init);
     assert_eq!(of("default"), Some(Init::Normal { mean: 0.0, std: 0.02 }));
     assert_eq!(of("normal"), Some(Init::Normal { mean: 1.0, std: 0.5 }));

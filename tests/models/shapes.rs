@@ -143,7 +143,8 @@ model! {
 
 #[test]
 fn matrix_products() {
-    let (x, y, z) = (batch::<[f32; 3]>(1, 3), random::<[[f32; 4]; 3]>(2), random::<[[f32; 2]; 4]>(3));
+    let (x, y, z) =
+        (batch::<[f32; 3]>(1, 3), random::<[[f32; 4]; 3]>(2), random::<[[f32; 2]; 4]>(3));
     free_gradients!(products_workspace(5), [products, products_grad], (x, y, z) -> (a, b));
     let (x, y) = (batch::<[[f32; 3]; 2]>(4, 2), random::<[[f32; 2]; 3]>(5));
     free_gradients!(

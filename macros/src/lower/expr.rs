@@ -303,6 +303,9 @@ impl<'a> FnCx<'a, '_> {
             let error = Diagnostic::over(field, format!("`{}` has no field", text_of(&field.base)));
             return Err(self.model.report(error));
         }
+        if self.model.ambiguous.contains(&name.to_string()) {
+            return Err(Poison);
+        }
         let Some(index) = self.model.field(&name.to_string()) else {
             return Err(self.unknown_member(name));
         };
@@ -342,6 +345,9 @@ impl<'a> FnCx<'a, '_> {
         args: Vec<Arg>,
         expected: Option<&TypeExpr>,
     ) -> Lowering<Lowered> {
+        if self.model.ambiguous.contains(&name.to_string()) {
+            return Err(Poison);
+        }
         if let Some(function) = self.model.function(&name.to_string()) {
             return self.inline(name, function, args);
         }

@@ -22,7 +22,7 @@ use crate::emit::Interface;
 use crate::graph::{Dest, Graph, Kind, Source, Ty, ValueId};
 use crate::layers;
 use crate::ops::{Deferred, Mismatch, Op, Rule};
-use crate::syntax::{FieldDecl, Function, ModelItem, TypeExpr};
+use crate::syntax::{FieldDecl, Function, ModelItem, TypeExpr, ambiguous};
 
 /// A mistake that has been reported already.
 #[derive(Debug, Clone, Copy)]
@@ -73,6 +73,8 @@ pub struct ModelCx<'a> {
     /// Fields whose declaration has been reported as wrong.
     pub broken_fields: HashSet<usize>,
     pub consts: HashSet<String>,
+    /// Names that are declared twice.
+    pub ambiguous: HashSet<String>,
     /// The results of functions that do not state them, as their bodies make them.
     pub inferred: HashMap<String, Vec<Ty>>,
 }
@@ -82,7 +84,8 @@ impl<'a> ModelCx<'a> {
         let generics = item.header.iter().flat_map(|header| header.generics.const_params());
         let consts = generics.map(|param| param.ident.to_string()).collect();
         let (params, broken_fields) = (Vec::new(), HashSet::new());
-        Self { item, diagnostics, params, broken_fields, consts, inferred: HashMap::new() }
+        let (ambiguous, inferred) = (ambiguous(item), HashMap::new());
+        Self { item, diagnostics, params, broken_fields, consts, ambiguous, inferred }
     }
 
     pub fn field(&self, name: &str) -> Option<usize> {
@@ -134,16 +137,8 @@ pub struct FnCx<'a, 'm> {
 
 /// Lowers one function; what is wrong with it is in the diagnostics.
 pub fn lower_function<'a>(model: &mut ModelCx<'a>, function: &'a Function) -> Option<Lowered> {
-    let mut cx = FnCx {
-        model,
-        graph: Graph::default(),
-        rule: Rule::new(),
-        names: HashMap::new(),
-        sizes: HashMap::new(),
-        inlining: vec![function.name.to_string()],
-        calls: 0,
-        failed: false,
-    };
+    let mut cx = FnCx::new(model);
+    cx.inlining.push(function.name.to_string());
     let args = cx.declare_args(function);
     let results = cx.result_types(function);
     let made = cx.body(function);
@@ -163,6 +158,21 @@ pub fn lower_function<'a>(model: &mut ModelCx<'a>, function: &'a Function) -> Op
     cx.check_used(function).ok()?;
     let (graph, deferred) = (cx.graph, cx.rule.deferred);
     Some(Lowered { name: function.name.clone(), args, results, graph, deferred })
+}
+
+impl<'a, 'm> FnCx<'a, 'm> {
+    fn new(model: &'m mut ModelCx<'a>) -> Self {
+        Self {
+            model,
+            graph: Graph::default(),
+            rule: Rule::new(),
+            names: HashMap::new(),
+            sizes: HashMap::new(),
+            inlining: Vec::new(),
+            calls: 0,
+            failed: false,
+        }
+    }
 }
 
 impl<'a> FnCx<'a, '_> {
@@ -365,6 +375,22 @@ impl<'a> FnCx<'a, '_> {
     }
 }
 
+/// Declares the parameters of the layers that no function could be lowered up to, as far as their
+/// declarations say which: the stub of a model with mistakes has a view of each.
+pub fn declare_unused(model: &mut ModelCx) {
+    let mut muted = Diagnostics::default();
+    let mut cx = ModelCx::new(model.item, &mut muted);
+    cx.params = std::mem::take(&mut model.params);
+    for (i, field) in model.item.fields.iter().enumerate() {
+        if let FieldDecl::Layer(layer) = &field.decl
+            && !cx.params.iter().any(|(owner, _)| *owner == i)
+        {
+            layers::declare(&mut FnCx::new(&mut cx), i, layer);
+        }
+    }
+    model.params = cx.params;
+}
+
 /// The name of an argument as a variable that is never one of generated code.
 fn hygienic(name: &Ident) -> Ident {
     Ident::new(&name.to_string(), name.span().resolved_at(Span::mixed_site()))
@@ -374,16 +400,7 @@ fn hygienic(name: &Ident) -> Ident {
 pub fn interface<'a>(model: &mut ModelCx<'a>, function: &'a Function) -> Interface {
     let default = model.item.header.as_ref().map(|header| header.vis.to_token_stream());
     let vis = function.vis.as_ref().map(ToTokens::to_token_stream).or(default);
-    let mut cx = FnCx {
-        model,
-        graph: Graph::default(),
-        rule: Rule::new(),
-        names: HashMap::new(),
-        sizes: HashMap::new(),
-        inlining: Vec::new(),
-        calls: 0,
-        failed: false,
-    };
+    let mut cx = FnCx::new(model);
     let args = function.args.iter().map(|arg| {
         cx.declare_sizes(&arg.ty);
         Arg { name: hygienic(&arg.name), ty: cx.stub_ty(&arg.ty) }

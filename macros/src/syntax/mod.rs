@@ -1,9 +1,11 @@
 //! Phase 1: text to syntax. A model is a `struct` of layers and its functions; expressions are
 //! Rust's own. A part that does not parse is reported and left out; the rest goes on.
 
+mod check;
 mod parse;
 mod recover;
 
+pub use check::{ambiguous, check_item, distinct};
 pub use parse::{parse_layer_type, parse_model};
 
 use proc_macro2::{Ident, Span};
