@@ -17,7 +17,7 @@ pub fn expand(tokens: TokenStream) -> TokenStream {
         let input = diagnostics.keep(syn::parse2(tokens));
         input.map_or_else(TokenStream::new, |input| {
             let item = model(&input, diagnostics);
-            compile(&item, true, diagnostics)
+            compile(&item, diagnostics)
         })
     })
 }
@@ -58,7 +58,7 @@ pub fn model(input: &DeriveInput, diagnostics: &mut Diagnostics) -> ModelItem {
         name: input.ident.clone(),
         generics: input.generics.clone(),
     };
-    ModelItem { header: Some(header), fields, functions: vec![forward], lost: false }
+    ModelItem { header: Some(header), fields, functions: vec![forward], derived: true, lost: false }
 }
 
 fn fields(input: &DeriveInput, diagnostics: &mut Diagnostics) -> Vec<Field> {

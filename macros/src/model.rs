@@ -19,7 +19,7 @@ use crate::syntax::{ModelItem, check_item, distinct, parse_model};
 pub fn expand(tokens: TokenStream) -> TokenStream {
     guarded(|diagnostics| {
         let item = parse_model(tokens, diagnostics);
-        compile(&item, false, diagnostics)
+        compile(&item, diagnostics)
     })
 }
 
@@ -46,7 +46,7 @@ fn message(panic: &(dyn Any + Send)) -> &str {
 }
 
 /// A parsed model to Rust; what is wrong with it is in `diagnostics`.
-pub fn compile(item: &ModelItem, derived: bool, diagnostics: &mut Diagnostics) -> TokenStream {
+pub fn compile(item: &ModelItem, diagnostics: &mut Diagnostics) -> TokenStream {
     let name = item.header.as_ref().map(|header| &header.name);
     let name = name.or(item.functions.first().map(|function| &function.name));
     diagnostics.subject = name.map(Ident::span);
@@ -79,7 +79,7 @@ pub fn compile(item: &ModelItem, derived: bool, diagnostics: &mut Diagnostics) -
     });
     diagnostics.phase = "emit";
     let header = item.header.as_ref();
-    let fields = &item.fields;
+    let (fields, derived) = (&item.fields, item.derived);
     let model =
         Model { header, derived, fields, params, order: places, interfaces, functions, deferred };
     let rust = emit::emit(&model);

@@ -20,6 +20,8 @@ pub struct ModelItem {
     pub header: Option<Header>,
     pub fields: Vec<Field>,
     pub functions: Vec<Function>,
+    /// Whether the user's struct is there already (`#[derive(Module)]`).
+    pub derived: bool,
     /// A field or a function did not parse so far as to have a name.
     pub lost: bool,
 }

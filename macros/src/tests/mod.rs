@@ -22,14 +22,14 @@ use crate::syntax::parse_model;
 fn expand(text: &str) -> (Diagnostics, TokenStream) {
     let mut diagnostics = Diagnostics::default();
     let tokens: TokenStream = text.parse().expect("the text has balanced brackets");
-    let (item, derived) = match text.contains("#[derive(Module)]") {
+    let item = match text.contains("#[derive(Module)]") {
         true => {
             let input = syn::parse2(tokens).expect("the text is a struct");
-            (derive::model(&input, &mut diagnostics), true)
+            derive::model(&input, &mut diagnostics)
         }
-        false => (parse_model(tokens, &mut diagnostics), false),
+        false => parse_model(tokens, &mut diagnostics),
     };
-    let rust = compile(&item, derived, &mut diagnostics);
+    let rust = compile(&item, &mut diagnostics);
     (diagnostics, rust)
 }
 
