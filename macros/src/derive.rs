@@ -17,13 +17,13 @@ pub fn expand(tokens: TokenStream) -> TokenStream {
         let input = diagnostics.keep(syn::parse2(tokens));
         input.map_or_else(TokenStream::new, |input| {
             let item = model(&input, diagnostics);
-            compile(&item, true, diagnostics)
+            compile(&item, diagnostics)
         })
     })
 }
 
 /// The model that a struct describes.
-fn model(input: &DeriveInput, diagnostics: &mut Diagnostics) -> ModelItem {
+pub fn model(input: &DeriveInput, diagnostics: &mut Diagnostics) -> ModelItem {
     let span = input.ident.span();
     let fields = fields(input, diagnostics);
     let types = types(input, &fields).map_err(|error| {
@@ -58,7 +58,7 @@ fn model(input: &DeriveInput, diagnostics: &mut Diagnostics) -> ModelItem {
         name: input.ident.clone(),
         generics: input.generics.clone(),
     };
-    ModelItem { header: Some(header), fields, functions: vec![forward], lost: false }
+    ModelItem { header: Some(header), fields, functions: vec![forward], derived: true, lost: false }
 }
 
 fn fields(input: &DeriveInput, diagnostics: &mut Diagnostics) -> Vec<Field> {

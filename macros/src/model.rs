@@ -10,17 +10,16 @@ use crate::differentiate::differentiate;
 use crate::emit::{self, Function, Model};
 use crate::fuse::fuse;
 use crate::graph::Graph;
-use crate::layers;
 use crate::lower::{self, Lowered, ModelCx, check_fields, lower_function};
 use crate::ops::Deferred;
 use crate::plan::{Plan, plan};
-use crate::syntax::{FieldDecl, ModelItem, parse_model};
+use crate::syntax::{ModelItem, check_item, distinct, parse_model};
 
 /// `model! { … }` to Rust.
 pub fn expand(tokens: TokenStream) -> TokenStream {
     guarded(|diagnostics| {
         let item = parse_model(tokens, diagnostics);
-        compile(&item, false, diagnostics)
+        compile(&item, diagnostics)
     })
 }
 
@@ -47,20 +46,24 @@ fn message(panic: &(dyn Any + Send)) -> &str {
 }
 
 /// A parsed model to Rust; what is wrong with it is in `diagnostics`.
-pub fn compile(item: &ModelItem, derived: bool, diagnostics: &mut Diagnostics) -> TokenStream {
+pub fn compile(item: &ModelItem, diagnostics: &mut Diagnostics) -> TokenStream {
     let name = item.header.as_ref().map(|header| &header.name);
     let name = name.or(item.functions.first().map(|function| &function.name));
     diagnostics.subject = name.map(Ident::span);
     diagnostics.phase = "check";
     check_item(item, diagnostics);
+    let functions = distinct(&item.functions);
     diagnostics.phase = "lower";
     let mut cx = ModelCx::new(item, diagnostics);
-    let lowered: Vec<_> = item.functions.iter().map(|f| lower_function(&mut cx, f)).collect();
+    let lowered: Vec<_> = functions.iter().map(|f| lower_function(&mut cx, f)).collect();
     let lowered: Option<Vec<Lowered>> = lowered.into_iter().collect();
     if let Some(functions) = &lowered {
         check_fields(&mut cx, functions);
     }
-    let interfaces = item.functions.iter().map(|f| lower::interface(&mut cx, f)).collect();
+    if !cx.diagnostics.is_empty() {
+        lower::declare_unused(&mut cx);
+    }
+    let interfaces = functions.iter().map(|f| lower::interface(&mut cx, f)).collect();
     let params = std::mem::take(&mut cx.params);
     let mut order: Vec<usize> = (0..params.len()).collect();
     order.sort_by_key(|index| params[*index].0);
@@ -76,7 +79,7 @@ pub fn compile(item: &ModelItem, derived: bool, diagnostics: &mut Diagnostics) -
     });
     diagnostics.phase = "emit";
     let header = item.header.as_ref();
-    let fields = &item.fields;
+    let (fields, derived) = (&item.fields, item.derived);
     let model =
         Model { header, derived, fields, params, order: places, interfaces, functions, deferred };
     let rust = emit::emit(&model);
@@ -126,64 +129,5 @@ fn planned(mut graph: Graph, inference: bool, diagnostics: &mut Diagnostics) -> 
 fn verified(graph: &Graph) {
     if let Err(broken) = graph.verify() {
         panic!("{broken}\n{}", graph.text());
-    }
-}
-
-/// Mistakes of the whole: names used twice, nothing to compute.
-fn check_item(item: &ModelItem, diagnostics: &mut Diagnostics) {
-    let names = item.fields.iter().map(|f| &f.name);
-    let names: Vec<_> = names.chain(item.functions.iter().map(|f| &f.name)).collect();
-    for (i, name) in names.iter().enumerate() {
-        if names[..i].contains(name) {
-            let text = format!("`{name}` is declared twice");
-            diagnostics.push(
-                Diagnostic::new(name.span(), text).help("names of layers and functions differ"),
-            );
-        }
-    }
-    if let Some(header) = &item.header {
-        let others = header
-            .generics
-            .params
-            .iter()
-            .filter(|param| !matches!(param, syn::GenericParam::Const(_)));
-        for other in others {
-            let text = "a model's parameters are constants: `const D: usize`";
-            diagnostics.push(Diagnostic::over(other, text));
-        }
-        if item.functions.is_empty() && diagnostics.is_empty() {
-            let text = format!("`{}` has no function", header.name);
-            let help = "write `fn forward(&self, x: [batch, 784]) -> [batch, 10] { … }`";
-            diagnostics.push(Diagnostic::new(header.name.span(), text).help(help));
-        }
-    }
-    for function in &item.functions {
-        match (&item.header, function.has_self) {
-            (Some(_), false) => {
-                let text = format!("`{}` has no `&self`", function.name);
-                diagnostics
-                    .push(Diagnostic::new(function.name.span(), text).help("write `(&self, …)`"));
-            }
-            (None, true) => {
-                let text = format!("`{}` has a `&self`, but there is no `struct`", function.name);
-                diagnostics.push(Diagnostic::new(function.name.span(), text));
-            }
-            _ => {}
-        }
-        if function.args.is_empty() {
-            let text = format!("`{}` has no input", function.name);
-            let help = "write `x: [batch, 784]` among its arguments";
-            diagnostics.push(Diagnostic::new(function.name.span(), text).help(help));
-        }
-    }
-    for field in &item.fields {
-        if let FieldDecl::Model(syn::Type::Path(path)) = &field.decl
-            && layers::is_layer(&path.path)
-        {
-            let layer = lower::text_of(&path.path);
-            let text = format!("`{layer}` is a layer of gradiron and is written with parentheses");
-            let help = format!("write `{}: Linear(784 -> 128)`", field.name);
-            diagnostics.push(Diagnostic::over(path, text).help(help));
-        }
     }
 }

@@ -217,6 +217,11 @@ fn views(model: &Model) -> Vec<TokenStream> {
             params.iter().enumerate().filter(|(_, (_, (owner, _)))| *owner == f).collect();
         let name = &field.name;
         let (k, (_, (_, first))) = own.first()?;
+        // One of several with this name: a mistake that is reported.
+        let before = model.fields[..f].iter().map(|other| &other.name);
+        if before.chain(model.interfaces.iter().map(|f| &f.name)).any(|other| other == name) {
+            return None;
+        }
         if matches!(first.init, ParamInit::Nested { .. }) {
             return None;
         }

@@ -52,7 +52,12 @@ impl<'a> FnCx<'a, '_> {
             None if self.failed => Err(Poison),
             None => {
                 let text = format!("`{}` ends without a value", function.name);
-                let help = "end the body with an expression without `;`";
+                let last = function.body.iter().rev().find_map(|stmt| match stmt {
+                    Stmt::Let { names, .. } => names.last(),
+                    _ => None,
+                });
+                let value = last.map_or("x".into(), ToString::to_string);
+                let help = format!("write `{value}` without `;` at the end");
                 Err(self.model.report(Diagnostic::new(function.body_span, text).help(help)))
             }
         }
@@ -205,6 +210,13 @@ impl<'a> FnCx<'a, '_> {
                     };
                     self.self_call(&name.clone(), call_args(&call.args), expected)
                 }
+                Expr::Path(path) => {
+                    let last = path.path.segments.last().map(|last| last.ident.to_string());
+                    let error =
+                        Diagnostic::over(path, "a body calls functions by their names alone");
+                    let help = format!("write `{}(…)`", last.unwrap_or_default());
+                    Err(self.model.report(error.help(help)))
+                }
                 _ => Err(self.unsupported(expr)),
             },
             other => Err(self.unsupported(other)),
@@ -300,8 +312,12 @@ impl<'a> FnCx<'a, '_> {
             return Err(self.model.report(error));
         };
         if !is_self(&field.base) {
-            let error = Diagnostic::over(field, format!("`{}` has no field", text_of(&field.base)));
+            let text = format!("`{}` has no field `{name}`", text_of(&field.base));
+            let error = Diagnostic::new(name.span(), text);
             return Err(self.model.report(error));
+        }
+        if self.model.ambiguous.contains(&name.to_string()) {
+            return Err(Poison);
         }
         let Some(index) = self.model.field(&name.to_string()) else {
             return Err(self.unknown_member(name));
@@ -342,6 +358,9 @@ impl<'a> FnCx<'a, '_> {
         args: Vec<Arg>,
         expected: Option<&TypeExpr>,
     ) -> Lowering<Lowered> {
+        if self.model.ambiguous.contains(&name.to_string()) {
+            return Err(Poison);
+        }
         if let Some(function) = self.model.function(&name.to_string()) {
             return self.inline(name, function, args);
         }
@@ -362,7 +381,7 @@ impl<'a> FnCx<'a, '_> {
                     let error = Diagnostic::new(name.span(), text);
                     return Err(self.model.report(error.help(format!("write `self.{name}(x)`"))));
                 };
-                self.step(&name.to_string(), layer.span);
+                self.step(&name.to_string(), name.span());
                 self.floats(&[x])?;
                 if self.model.broken_fields.contains(&index) {
                     return Err(Poison);
@@ -396,7 +415,8 @@ impl<'a> FnCx<'a, '_> {
                 Arg::Value(expr) => self.one(expr),
                 Arg::Named(name, _) => {
                     let text = format!("no option `{name}` in a call of a layer or model");
-                    Err(self.model.report(Diagnostic::new(name.span(), text)))
+                    let error = Diagnostic::new(name.span(), text);
+                    Err(self.model.report(error.help("options stand where the layer is declared")))
                 }
                 Arg::Sizes(from, _) => {
                     Err(self.model.report(Diagnostic::over(from, "no sizes in a call")))
@@ -490,8 +510,12 @@ impl<'a> FnCx<'a, '_> {
         self.step(&name.to_string(), name.span());
         let args: Vec<Ty> = values.iter().map(|v| self.graph.ty(*v).clone()).collect();
         if args.is_empty() || (count.is_some() && args.len() != 1) {
-            let text = format!("`{name}` takes one input, but receives {}", args.len());
-            return Err(self.model.report(Diagnostic::new(function.span(), text)));
+            let text = match count {
+                Some(_) => format!("`{name}` is a row of models, which takes one input"),
+                None => format!("`{name}` receives no input"),
+            };
+            let error = Diagnostic::new(function.span(), text);
+            return Err(self.model.report(error.help(format!("write `self.{name}(x)`"))));
         }
         let result = match expected {
             Some(written) => self.ty(written)?,

@@ -87,7 +87,10 @@ impl FnCx<'_, '_> {
         let error = match (self.model.field(&name.to_string()), likely(&name.to_string())) {
             (Some(_), _) => error.help(format!("the layer is called as `self.{name}(x)`")),
             (_, Some(near)) => error.help(format!("did you mean `{near}`?")),
-            _ => error,
+            _ => {
+                let names: Vec<_> = names().collect();
+                error.note(format!("operations: {}", names.join(", ")))
+            }
         };
         self.model.report(error)
     }

@@ -1,9 +1,11 @@
 //! Phase 1: text to syntax. A model is a `struct` of layers and its functions; expressions are
 //! Rust's own. A part that does not parse is reported and left out; the rest goes on.
 
+mod check;
 mod parse;
 mod recover;
 
+pub use check::{ambiguous, check_item, distinct};
 pub use parse::{parse_layer_type, parse_model};
 
 use proc_macro2::{Ident, Span};
@@ -18,6 +20,8 @@ pub struct ModelItem {
     pub header: Option<Header>,
     pub fields: Vec<Field>,
     pub functions: Vec<Function>,
+    /// Whether the user's struct is there already (`#[derive(Module)]`).
+    pub derived: bool,
     /// A field or a function did not parse so far as to have a name.
     pub lost: bool,
 }

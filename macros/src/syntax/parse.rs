@@ -14,8 +14,13 @@ use crate::lower::text_of;
 
 /// Parses the text of a `model! { … }`.
 pub fn parse_model(tokens: TokenStream, diagnostics: &mut Diagnostics) -> ModelItem {
-    let mut model =
-        ModelItem { header: None, fields: Vec::new(), functions: Vec::new(), lost: false };
+    let mut model = ModelItem {
+        header: None,
+        fields: Vec::new(),
+        functions: Vec::new(),
+        derived: false,
+        lost: false,
+    };
     let parser = |input: ParseStream| {
         while !input.is_empty() {
             let start = input.cursor();
@@ -50,10 +55,14 @@ fn item(
         }
         model.header = Some(Header { attrs, vis, name, generics });
         for tokens in split(body.stream(), ',') {
-            let (field, error) = field(tokens, body.span_close());
-            error.into_iter().for_each(|error| diagnostics.push(error));
-            model.lost |= field.is_none();
-            model.fields.extend(field);
+            let mut rest = tokens;
+            // More than one where a comma is missing.
+            while !rest.is_empty() {
+                let (field, behind) = field(rest, body.span_close(), diagnostics);
+                model.lost |= field.is_none();
+                model.fields.extend(field);
+                rest = behind;
+            }
         }
         Ok(())
     } else if input.peek(Token![fn]) {
@@ -77,26 +86,35 @@ fn group(input: ParseStream, delimiter: Delimiter, what: &str) -> Result<Group, 
 }
 
 /// A field, broken when only its name could be read.
-fn field(tokens: TokenStream, end: Span) -> (Option<Field>, Option<syn::Error>) {
-    let mut name = None;
+fn field(
+    tokens: TokenStream,
+    end: Span,
+    diagnostics: &mut Diagnostics,
+) -> (Option<Field>, TokenStream) {
+    let (mut name, mut behind) = (None, TokenStream::new());
     let decl = parse_piece(tokens, end, |input| {
         input.call(Attribute::parse_outer)?;
         input.parse::<Visibility>()?;
         let ident: Ident = input.parse()?;
+        if input.peek(syn::token::Paren) {
+            let args: TokenTree = input.parse()?;
+            let example =
+                format!("{}: {ident}{}", ident.to_string().to_lowercase(), text_of(&args));
+            let text = format!("this layer has no name: write `{example}`");
+            return Err(syn::Error::new(ident.span(), text));
+        }
         name = Some(ident.clone());
         let expected = format!("expected `:` and a layer, as in `{ident}: Linear(2 -> 1)`");
         input.parse::<Token![:]>().map_err(|e| syn::Error::new(e.span(), expected))?;
         let decl = field_decl(input)?;
-        match input.is_empty() {
-            true => Ok(decl),
-            false => Err(input.error("expected `,` before this field")),
+        if !input.is_empty() {
+            diagnostics.push(input.error("expected `,` before this"));
+            behind = input.parse()?;
         }
+        Ok(decl)
     });
-    let (decl, error) = match decl {
-        Ok(decl) => (decl, None),
-        Err(error) => (FieldDecl::Broken, Some(error)),
-    };
-    (name.map(|name| Field { name, decl }), error)
+    let decl = diagnostics.keep(decl).unwrap_or(FieldDecl::Broken);
+    (name.map(|name| Field { name, decl }), behind)
 }
 
 fn field_decl(input: ParseStream) -> syn::Result<FieldDecl> {
@@ -321,7 +339,7 @@ fn statement(input: ParseStream, last: bool) -> syn::Result<Stmt> {
             )?;
             names.into_iter().collect()
         } else {
-            vec![input.call(Ident::parse_any)?]
+            vec![input.parse()?]
         };
         let annotation = if input.peek(Token![:]) {
             input.parse::<Token![:]>()?;
@@ -343,11 +361,11 @@ fn statement(input: ParseStream, last: bool) -> syn::Result<Stmt> {
             }),
             other => Err(syn::Error::new_spanned(other, "only a name can be assigned")),
         },
-        value if last || is_control_flow(&value) => Ok(Stmt::Tail(value)),
+        value if last || is_unsupported(&value) => Ok(Stmt::Tail(value)),
         Expr::Binary(ref binary) if is_compound(&binary.op) => {
             let (name, op) = (text_of(&binary.left), text_of(&binary.op));
-            let text =
-                format!("no operator `{op}` here: write `let {name} = {name} {} …`", &op[..1]);
+            let (sign, value) = (&op[..1], text_of(&binary.right));
+            let text = format!("no operator `{op}`: write `let {name} = {name} {sign} {value}`");
             Err(syn::Error::new_spanned(binary.op, text))
         }
         value => Err(syn::Error::new_spanned(
@@ -359,7 +377,7 @@ fn statement(input: ParseStream, last: bool) -> syn::Result<Stmt> {
 
 fn whole_expr(input: ParseStream) -> syn::Result<Expr> {
     let expr = input.parse()?;
-    if is_control_flow(&expr) {
+    if is_unsupported(&expr) && !input.peek(Token![.]) {
         // No `;` ends it, so the next statement is in this piece as well.
         input.parse::<TokenStream>()?;
     }
@@ -369,9 +387,17 @@ fn whole_expr(input: ParseStream) -> syn::Result<Expr> {
     }
 }
 
-/// Loops and branches, which a body does not have.
-fn is_control_flow(expr: &Expr) -> bool {
-    matches!(expr, Expr::ForLoop(_) | Expr::While(_) | Expr::Loop(_) | Expr::If(_) | Expr::Match(_))
+/// What a body does not have, wherever it stands.
+fn is_unsupported(expr: &Expr) -> bool {
+    matches!(
+        expr,
+        Expr::ForLoop(_)
+            | Expr::While(_)
+            | Expr::Loop(_)
+            | Expr::If(_)
+            | Expr::Match(_)
+            | Expr::Macro(_)
+    )
 }
 
 fn is_compound(op: &BinOp) -> bool {
