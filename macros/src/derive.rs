@@ -1,51 +1,40 @@
 //! `#[derive(Module)]`: a plain struct becomes a model whose `forward` runs its fields in order.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote};
+use quote::format_ident;
 use syn::spanned::Spanned;
 use syn::{Data, DeriveInput, Expr, Type, Visibility, parse_quote};
 
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::layers;
-use crate::model::compile;
+use crate::model::{compile, guarded};
 use crate::syntax::{
     Arg, Field, FieldDecl, FnArg, Function, Header, ModelItem, Stmt, TypeExpr, parse_layer_type,
 };
 
 pub fn expand(tokens: TokenStream) -> TokenStream {
-    let mut diagnostics = Diagnostics::default();
-    let item = syn::parse2(tokens).map_err(Diagnostic::from).and_then(|input| model(&input));
-    let item = diagnostics.keep(item);
-    let expansion = item.map(|item| compile(&item, true, &mut diagnostics));
-    let errors = diagnostics.emit();
-    quote!(#errors #expansion)
+    guarded(|diagnostics| {
+        let input = diagnostics.keep(syn::parse2(tokens));
+        input.map_or_else(TokenStream::new, |input| {
+            let item = model(&input, diagnostics);
+            compile(&item, diagnostics)
+        })
+    })
 }
 
 /// The model that a struct describes.
-fn model(input: &DeriveInput) -> Result<ModelItem, Diagnostic> {
-    let Data::Struct(data) = &input.data else {
-        let text = "`Module` is derived for a struct of layers";
-        return Err(Diagnostic::new(input.ident.span(), text));
-    };
-    let mut fields = Vec::new();
-    for (i, field) in data.fields.iter().enumerate() {
-        let Type::Path(path) = &field.ty else {
-            let text = "a field of a module is a layer or a model";
-            return Err(Diagnostic::over(&field.ty, text).help("write `fc1: Linear<784, 128>`"));
-        };
-        let name = field.ident.clone().unwrap_or_else(|| numbered(i, field.ty.span()));
-        let decl = match layers::is_layer(&path.path) {
-            true => FieldDecl::Layer(parse_layer_type(&path.path)?),
-            false => FieldDecl::Model(field.ty.clone()),
-        };
-        fields.push(Field { name, decl });
-    }
-    if fields.is_empty() {
-        let text = format!("`{}` has no layers", input.ident);
-        return Err(Diagnostic::new(input.ident.span(), text));
-    }
-    let (x, y) = types(input, &fields)?;
+pub fn model(input: &DeriveInput, diagnostics: &mut Diagnostics) -> ModelItem {
     let span = input.ident.span();
+    let fields = fields(input, diagnostics);
+    let types = types(input, &fields).map_err(|error| {
+        // Without layers, there are no shapes to know.
+        if diagnostics.is_empty() {
+            diagnostics.push(error);
+        }
+    });
+    let unknown =
+        || TypeExpr { classes: false, dims: vec![parse_quote!(batch)], span, broken: true };
+    let (x, y) = types.unwrap_or_else(|()| (unknown(), unknown()));
     // `self.fc2(self.act(self.fc1(x)))`, with each model's result in a `let` of its own.
     let body = fields.iter().fold(parse_quote!(x), |inner: Expr, field| {
         let name = &field.name;
@@ -59,8 +48,8 @@ fn model(input: &DeriveInput) -> Result<ModelItem, Diagnostic> {
         args: vec![FnArg { name: format_ident!("x", span = span), ty: x }],
         returns: vec![y],
         returns_tuple: false,
+        arrow_missing: None,
         body: vec![Stmt::Tail(body)],
-        broken: false,
         body_span: span,
     };
     let header = Header {
@@ -69,7 +58,50 @@ fn model(input: &DeriveInput) -> Result<ModelItem, Diagnostic> {
         name: input.ident.clone(),
         generics: input.generics.clone(),
     };
-    Ok(ModelItem { header: Some(header), fields, functions: vec![forward] })
+    ModelItem { header: Some(header), fields, functions: vec![forward], derived: true, lost: false }
+}
+
+fn fields(input: &DeriveInput, diagnostics: &mut Diagnostics) -> Vec<Field> {
+    let name = &input.ident;
+    let none = match &input.data {
+        Data::Struct(data) => {
+            let fields: Vec<_> =
+                data.fields.iter().enumerate().map(|(i, f)| field(i, f, diagnostics)).collect();
+            if !fields.is_empty() {
+                return fields;
+            }
+            Diagnostic::new(name.span(), format!("`{name}` has no layers"))
+                .help(format!("write `struct {name} {{ fc1: Linear<784, 128> }}`"))
+        }
+        Data::Enum(data) => {
+            let text = format!("`Module` is derived for a struct of layers; `{name}` is an enum");
+            let help = format!("write `struct {name} {{ fc1: Linear<784, 128> }}`");
+            Diagnostic::new(data.enum_token.span, text).help(help)
+        }
+        Data::Union(data) => {
+            let text = format!("`Module` is derived for a struct of layers; `{name}` is a union");
+            Diagnostic::new(data.union_token.span, text)
+        }
+    };
+    diagnostics.push(none);
+    Vec::new()
+}
+
+fn field(i: usize, field: &syn::Field, diagnostics: &mut Diagnostics) -> Field {
+    let name = field.ident.clone().unwrap_or_else(|| numbered(i, field.ty.span()));
+    let decl = match &field.ty {
+        Type::Path(path) if layers::is_layer(&path.path) => {
+            diagnostics.keep(parse_layer_type(&path.path)).map(FieldDecl::Layer)
+        }
+        Type::Path(_) => Some(FieldDecl::Model(field.ty.clone())),
+        other => {
+            let text = format!("`{}` is neither a layer nor a model", crate::lower::text_of(other));
+            let error = Diagnostic::over(other, text);
+            diagnostics.push(error.help(format!("write `{name}: Linear<784, 128>`")));
+            None
+        }
+    };
+    Field { name, decl: decl.unwrap_or(FieldDecl::Broken) }
 }
 
 /// The name of a tuple field, as in PyTorch's `Sequential`: its number.
@@ -101,18 +133,14 @@ fn types(input: &DeriveInput, fields: &[Field]) -> Result<(TypeExpr, TypeExpr), 
                     classes: false,
                     dims: vec![parse_quote!(batch), size.clone()],
                     span: layer.span,
+                    broken: false,
                 }),
                 _ => None,
             }
         }
         _ => None,
     };
-    let missing = |which: &str| {
-        let text = format!("the {which} shape of `{}` is not known", input.ident);
-        Diagnostic::new(input.ident.span(), text)
-            .help(format!("write `#[module({which} = [batch, 1, 28, 28])]` above the struct"))
-    };
-    let x = x.or_else(|| linear(&fields[0], 0)).ok_or_else(|| missing("input"))?;
+    let x = x.or_else(|| fields.first().and_then(|field| linear(field, 0)));
     let last = fields.iter().rev().find_map(|field| linear(field, 1));
     let shaped_last = fields.iter().rev().take_while(|field| linear(field, 1).is_none());
     // Activations behind the last `Linear` keep its shape.
@@ -120,6 +148,16 @@ fn types(input: &DeriveInput, fields: &[Field]) -> Result<(TypeExpr, TypeExpr), 
         FieldDecl::Layer(layer) => !layers::has_params(&layer.path),
         _ => false,
     });
-    let y = y.or_else(|| last.filter(|_| keeps_shape)).ok_or_else(|| missing("output"))?;
-    Ok((x, y))
+    let y = y.or_else(|| last.filter(|_| keeps_shape));
+    let (which, options) = match (x, y) {
+        (Some(x), Some(y)) => return Ok((x, y)),
+        (None, Some(_)) => ("the input shape", "input = [batch, 1, 28, 28]"),
+        (Some(_), None) => ("the output shape", "output = [batch, 10]"),
+        (None, None) => {
+            ("the input and the output shape", "input = [batch, 1, 28, 28], output = [batch, 10]")
+        }
+    };
+    let text = format!("nothing states {which} of `{}`", input.ident);
+    let help = format!("write `#[module({options})]` above the struct");
+    Err(Diagnostic::new(input.ident.span(), text).help(help))
 }

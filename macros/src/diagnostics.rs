@@ -36,6 +36,12 @@ impl Diagnostic {
         self
     }
 
+    /// Where it starts, as a key and to sort by.
+    fn place(&self) -> (usize, usize, String) {
+        let start = self.start.start();
+        (start.line, start.column, format!("{:?}", self.start))
+    }
+
     /// The whole text, a line for each note.
     pub fn text(&self) -> String {
         let mut text = self.message.clone();
@@ -53,18 +59,21 @@ impl From<syn::Error> for Diagnostic {
     }
 }
 
-/// All mistakes found so far, in the order of the text.
+/// All mistakes found so far.
 #[derive(Debug, Default)]
 pub struct Diagnostics {
     found: Vec<Diagnostic>,
+    /// The phase that runs, for the message of a bug.
+    pub phase: &'static str,
+    /// The name of the model, for the message of a bug.
+    pub subject: Option<Span>,
 }
 
 impl Diagnostics {
-    /// A mistake in a function that another one calls is met twice and reported once.
+    /// One token is wrong once: a mistake in a function that others call is met at each call.
     pub fn push(&mut self, diagnostic: impl Into<Diagnostic>) {
         let new = diagnostic.into();
-        let key = |d: &Diagnostic| (d.text(), format!("{:?}", d.start));
-        if !self.found.iter().any(|known| key(known) == key(&new)) {
+        if !self.found.iter().any(|known| known.place() == new.place()) {
             self.found.push(new);
         }
     }
@@ -78,9 +87,11 @@ impl Diagnostics {
         result.map_err(|error| self.push(error)).ok()
     }
 
-    /// The messages alone, for tests.
-    pub fn texts(&self) -> Vec<String> {
-        self.found.iter().map(Diagnostic::text).collect()
+    /// What was found, in the order of the user's text.
+    pub fn sorted(&self) -> Vec<&Diagnostic> {
+        let mut sorted: Vec<_> = self.found.iter().collect();
+        sorted.sort_by_key(|diagnostic| diagnostic.place());
+        sorted
     }
 
     /// One `compile_error!` a message.
@@ -92,18 +103,24 @@ impl Diagnostics {
             let tail = quote_spanned!(diagnostic.end => { #text });
             quote::quote!(#head ! #tail)
         };
-        self.found.iter().map(error).collect()
+        self.sorted().into_iter().map(error).collect()
     }
 }
 
 /// The known name nearest to `name`, when it is near enough to be a slip.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let name = name.to_lowercase();
     known
         .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
+        .map(|candidate| (strsim::jaro_winkler(&name, &candidate.to_lowercase()), candidate))
         .filter(|(similarity, _)| *similarity > 0.8)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, candidate)| candidate)
+}
+
+/// `1 input`, `2 inputs`
+pub fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// `a`, `b` and `c`.

@@ -207,9 +207,10 @@ impl Dim {
     }
 }
 
-/// The variable that holds a run-time dimension in generated code.
+/// The variable that holds a run-time dimension in generated code; hygienic, as users may call it
+/// like one of ours.
 pub fn run_ident(name: &str) -> proc_macro2::Ident {
-    quote::format_ident!("{name}")
+    proc_macro2::Ident::new(name, proc_macro2::Span::call_site())
 }
 
 impl fmt::Display for Dim {
@@ -249,10 +250,6 @@ impl Shape {
     /// The number of elements.
     pub fn len(&self) -> Dim {
         product(&self.0)
-    }
-
-    pub fn last(&self) -> Option<&Dim> {
-        self.0.last()
     }
 }
 

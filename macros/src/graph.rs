@@ -16,6 +16,8 @@ pub enum Kind {
     Classes,
     /// Something an op keeps for its backward: positions of maxima, a nested model's memory.
     Saved,
+    /// What is declared wrongly: in the signatures of stubs only.
+    Unknown,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +42,7 @@ impl std::fmt::Display for Ty {
             Kind::Float => write!(f, "{}", self.shape),
             Kind::Classes => write!(f, "Classes{}", self.shape),
             Kind::Saved => write!(f, "saved{}", self.shape),
+            Kind::Unknown => f.write_str("?"),
         }
     }
 }

@@ -6,7 +6,7 @@ use syn::{Expr, Path};
 
 use crate::diagnostics::{Diagnostic, nearest};
 use crate::dim::{Compared, Dim, Shape};
-use crate::graph::ValueId;
+use crate::graph::{Source, Ty, ValueId};
 use crate::lower::{
     FnCx, Lowering, Options, Param, ParamInit, Scope, dim, methods_flatten, text_of,
 };
@@ -17,13 +17,15 @@ use crate::ops::matmul::{Layout, Matmul};
 use crate::ops::pool2d::{Pool, Pool2d};
 use crate::ops::shaping::Reshape;
 use crate::ops::softmax::Softmax;
-use crate::syntax::LayerDecl;
+use crate::syntax::{Arg, LayerDecl, parse_layer_type};
 
 /// A layer at one of its uses.
 pub struct Use<'l, 'a, 'm> {
     pub cx: &'l mut FnCx<'a, 'm>,
     field: usize,
     pub options: Options,
+    /// Whether the layer is written as a type, `Linear<784, 128>`.
+    is_type: bool,
     pub x: ValueId,
 }
 
@@ -70,18 +72,64 @@ pub fn apply(cx: &mut FnCx, field: usize, decl: &LayerDecl, x: ValueId) -> Lower
         let names = LAYERS.iter().map(|(name, ..)| *name).chain(["Param"]);
         let error = match nearest(&written, names) {
             Some(near) => error.help(format!("did you mean `{near}`?")),
-            None => error.help(format!(
-                "a model of your own is a type: `{written}<…>`, without parentheses"
-            )),
+            None => {
+                let names: Vec<_> = LAYERS.iter().map(|(name, ..)| *name).collect();
+                error
+                    .help(format!(
+                        "a model of your own is written without parentheses: `{written}`"
+                    ))
+                    .note(format!("layers: {} and Param", names.join(", ")))
+            }
         };
         return Err(cx.model.report(error));
     };
     let options = Options::new(*name, decl.span, decl.args.clone());
-    let mut layer_use = Use { cx, field, options, x };
+    let mut layer_use = Use { cx, field, options, is_type: decl.is_type, x };
     let y = layer(&mut layer_use)?;
     let finished = layer_use.options.finish();
     cx.ok(finished)?;
     Ok(y)
+}
+
+/// Applies a layer to an input that fits its declaration, for its parameters.
+pub fn declare(cx: &mut FnCx, field: usize, decl: &LayerDecl) {
+    if decl.path.is_ident("Param") {
+        let _ = param(cx, field, decl);
+        return;
+    }
+    let input = match decl.args.first() {
+        Some(Arg::Sizes(from, _) | Arg::Value(from)) => from,
+        _ => return,
+    };
+    let Ok(channels) = dim(input, &Scope { run_time: false, ..cx.scope() }) else { return };
+    let side = Dim::lit(1 << 12);
+    let shape = match find(&decl.path) {
+        Some(("Conv2d", ..)) => vec![Dim::lit(1), channels, side.clone(), side],
+        _ => vec![Dim::lit(1), channels],
+    };
+    let x = cx.graph.add_value(Ty::float(shape), Source::Arg(0), "x");
+    let _ = apply(cx, field, decl, x);
+}
+
+/// How a layer is written.
+pub fn example(path: &Path) -> String {
+    let name = text_of(&path.segments.last().map(|last| &last.ident));
+    let written = parse_layer_type(path).map(|layer| layer.args).unwrap_or_default();
+    let written: Vec<_> = written.iter().map(ToString::to_string).collect();
+    match (name.as_str(), written.as_slice()) {
+        ("Linear" | "Conv2d", [from, to, rest @ ..]) => {
+            let sizes = [format!("{from} -> {to}")].into_iter().chain(rest.iter().cloned());
+            return format!("{name}({})", sizes.collect::<Vec<_>>().join(", "));
+        }
+        (_, [_, ..]) => return format!("{name}({})", written.join(", ")),
+        (_, []) => {}
+    }
+    match name.as_str() {
+        "Linear" => "Linear(784 -> 128)".into(),
+        "Conv2d" => "Conv2d(1 -> 6, kernel = 5)".into(),
+        "MaxPool2d" | "AvgPool2d" => format!("{name}(2)"),
+        _ => format!("{name}()"),
+    }
 }
 
 impl Use<'_, '_, '_> {
@@ -149,19 +197,23 @@ impl Use<'_, '_, '_> {
                 let name = &self.options.owner;
                 self.cx.rule.span = first_span(&from);
                 let text = format!("expects {expected} but receives {found}");
-                let help = format!(
-                    "{source} makes {actual} {what}; write `{name}({actual} -> {output}…)` here"
-                );
-                let help =
-                    help.replace("…)`", if self.options.args.is_empty() { ")`" } else { ", …)`" });
+                let rest: String = self.options.args.iter().map(|arg| format!(", {arg}")).collect();
+                let fixed = match self.is_type {
+                    true => format!("{name}<{actual}, {output}{rest}>"),
+                    false => format!("{name}({actual} -> {output}{rest})"),
+                };
+                let plural = if actual.is_one() { "" } else { "s" };
+                let help = format!("{source} {actual} {what}{plural}; write `{fixed}` here");
                 let error = Mismatch::new(text).help(help);
-                return Err(self.cx.refuse(error, Some(self.x)));
+                self.cx.refuse(error, Some(self.x));
+                // What follows is checked as if the help had been taken.
+                return Ok((actual, output));
             }
         }
         Ok((input, output))
     }
 
-    /// The step that made this axis what it is: `fc1`, behind steps that keep it.
+    /// The step that made this axis what it is, behind steps that keep it: `` `fc1` makes ``.
     fn source(&self, axis: usize) -> String {
         let graph = &self.cx.graph;
         let mut value = self.x;
@@ -172,7 +224,9 @@ impl Use<'_, '_, '_> {
             }
             value = from;
         }
-        format!("`{}`", graph.values[value].label)
+        let source = &graph.values[value];
+        let verb = if matches!(source.source, Source::Arg(_)) { "has" } else { "makes" };
+        format!("`{}` {verb}", source.label)
     }
 }
 
@@ -191,11 +245,11 @@ fn default_init(fan_in: &Dim) -> TokenStream {
 fn linear(l: &mut Use) -> Lowering<ValueId> {
     let rank = l.cx.graph.ty(l.x).shape.rank();
     if rank == 0 {
-        return Err(l
-            .cx
-            .refuse(Mismatch::new("expects [.., features] but receives []"), Some(l.x)));
+        let text = "expects [.., features] but receives []";
+        let error = Mismatch::new(text).help("make an axis first: `x.reshape([1])`");
+        return Err(l.cx.refuse(error, Some(l.x)));
     }
-    let (input, output) = l.sizes(rank - 1, "features")?;
+    let (input, output) = l.sizes(rank - 1, "feature")?;
     let w = l.param("weight", vec![output.clone(), input.clone()], default_init(&input));
     let y = l.op(Matmul(Layout::NT), &[l.x, w])?;
     if !l.flag("bias", true)? {
@@ -208,14 +262,17 @@ fn linear(l: &mut Use) -> Lowering<ValueId> {
 /// `x [N, C, H, W]  w [O, C/groups, kh, kw]  b [O]  →  y [N, O, H', W']`
 fn conv2d(l: &mut Use) -> Lowering<ValueId> {
     crate::lower::image(l.cx, l.x)?;
-    let (input, output) = l.sizes(1, "channels")?;
+    let (input, output) = l.sizes(1, "channel")?;
     let mut x = l.cx.graph.ty(l.x).shape.0.clone();
     x[1] = input.clone();
     let kernel = l.cx.pair_option(&mut l.options, "kernel", None)?;
     let one = [Dim::lit(1), Dim::lit(1)];
     let window = window(l.cx, &mut l.options, kernel, one, true)?;
     let groups = match l.options.take_named("groups") {
-        Some(expr) => l.dim(&expr)?,
+        Some(expr) => {
+            l.cx.rule.span = first_span(&expr);
+            l.dim(&expr)?
+        }
         None => Dim::lit(1),
     };
     for (what, channels) in [("input", &input), ("output", &output)] {

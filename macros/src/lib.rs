@@ -15,17 +15,20 @@ mod model;
 mod ops;
 mod plan;
 mod syntax;
+#[cfg(test)]
+mod tests;
 
 use proc_macro::TokenStream;
 
-/// Declares a network: its layers, and functions over them. Documented in the crate `gradiron`.
+// The docs of both macros are in the crate `gradiron`, where they run as tests.
+
+#[allow(missing_docs)]
 #[proc_macro]
 pub fn model(tokens: TokenStream) -> TokenStream {
     model::expand(tokens.into()).into()
 }
 
-/// Makes a plain struct of layers and models a module that runs its fields in order. Documented in
-/// the crate `gradiron`.
+#[allow(missing_docs)]
 #[proc_macro_derive(Module, attributes(module))]
 pub fn derive_module(tokens: TokenStream) -> TokenStream {
     derive::expand(tokens.into()).into()

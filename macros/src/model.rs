@@ -1,38 +1,69 @@
 //! The compiler on one page: the phases in their order.
 
-use proc_macro2::TokenStream;
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use proc_macro2::{Ident, Span, TokenStream};
 
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::differentiate::differentiate;
 use crate::emit::{self, Function, Model};
 use crate::fuse::fuse;
 use crate::graph::Graph;
-use crate::layers;
 use crate::lower::{self, Lowered, ModelCx, check_fields, lower_function};
 use crate::ops::Deferred;
 use crate::plan::{Plan, plan};
-use crate::syntax::{FieldDecl, ModelItem, parse_model};
+use crate::syntax::{ModelItem, check_item, distinct, parse_model};
 
 /// `model! { … }` to Rust.
 pub fn expand(tokens: TokenStream) -> TokenStream {
+    guarded(|diagnostics| {
+        let item = parse_model(tokens, diagnostics);
+        compile(&item, diagnostics)
+    })
+}
+
+/// The errors and the Rust of `work`; a panic of ours is an error like others.
+pub fn guarded(work: impl FnOnce(&mut Diagnostics) -> TokenStream) -> TokenStream {
     let mut diagnostics = Diagnostics::default();
-    let item = parse_model(tokens, &mut diagnostics);
-    let expansion = compile(&item, false, &mut diagnostics);
+    diagnostics.phase = "parse";
+    let caught = catch_unwind(AssertUnwindSafe(|| work(&mut diagnostics)));
+    let expansion = caught.unwrap_or_else(|panic| {
+        let text = format!("a bug of gradiron, in `{}`: {}", diagnostics.phase, message(&*panic));
+        let help = "please report it with this model: https://github.com/gradiron/gradiron/issues";
+        let span = diagnostics.subject.unwrap_or_else(Span::call_site);
+        diagnostics.push(Diagnostic::new(span, text).help(help));
+        TokenStream::new()
+    });
     let errors = diagnostics.emit();
     quote::quote!(#errors #expansion)
 }
 
+/// What a panic says.
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or(panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("a panic")
+}
+
 /// A parsed model to Rust; what is wrong with it is in `diagnostics`.
-pub fn compile(item: &ModelItem, derived: bool, diagnostics: &mut Diagnostics) -> TokenStream {
+pub fn compile(item: &ModelItem, diagnostics: &mut Diagnostics) -> TokenStream {
+    let name = item.header.as_ref().map(|header| &header.name);
+    let name = name.or(item.functions.first().map(|function| &function.name));
+    diagnostics.subject = name.map(Ident::span);
+    diagnostics.phase = "check";
     check_item(item, diagnostics);
-    // Lower and check.
+    let functions = distinct(&item.functions);
+    diagnostics.phase = "lower";
     let mut cx = ModelCx::new(item, diagnostics);
-    let lowered: Vec<_> = item.functions.iter().map(|f| lower_function(&mut cx, f)).collect();
+    let lowered: Vec<_> = functions.iter().map(|f| lower_function(&mut cx, f)).collect();
     let lowered: Option<Vec<Lowered>> = lowered.into_iter().collect();
     if let Some(functions) = &lowered {
         check_fields(&mut cx, functions);
     }
-    let interfaces = item.functions.iter().filter_map(|f| lower::interface(&mut cx, f)).collect();
+    if !cx.diagnostics.is_empty() {
+        lower::declare_unused(&mut cx);
+    }
+    let interfaces = functions.iter().map(|f| lower::interface(&mut cx, f)).collect();
     let params = std::mem::take(&mut cx.params);
     let mut order: Vec<usize> = (0..params.len()).collect();
     order.sort_by_key(|index| params[*index].0);
@@ -41,15 +72,14 @@ pub fn compile(item: &ModelItem, derived: bool, diagnostics: &mut Diagnostics) -
         order.iter().enumerate().for_each(|(place, index)| places[*index] = place);
         places
     };
-    // Differentiate, fuse, plan.
     let mut deferred = Vec::new();
     let functions = lowered.filter(|_| diagnostics.is_empty()).and_then(|lowered| {
         let functions = lowered.into_iter().map(|f| finish(f, &mut deferred, diagnostics));
         functions.collect::<Vec<_>>().into_iter().collect::<Option<Vec<_>>>()
     });
-    // Emit.
+    diagnostics.phase = "emit";
     let header = item.header.as_ref();
-    let fields = &item.fields;
+    let (fields, derived) = (&item.fields, item.derived);
     let model =
         Model { header, derived, fields, params, order: places, interfaces, functions, deferred };
     let rust = emit::emit(&model);
@@ -64,8 +94,13 @@ fn finish(
     diagnostics: &mut Diagnostics,
 ) -> Option<Function> {
     let Lowered { name, args, results, graph, deferred: own } = lowered;
-    deferred.extend(own);
-    verified(&graph, "lower");
+    for new in own {
+        if !deferred.iter().any(|known| known.is_same(&new)) {
+            deferred.push(new);
+        }
+    }
+    verified(&graph);
+    diagnostics.phase = "differentiate";
     let backward = match differentiate(&graph) {
         Ok(backward) => backward,
         Err(op) => {
@@ -75,81 +110,24 @@ fn finish(
             return None;
         }
     };
-    verified(&backward, "differentiate");
-    let infer = planned(graph, true);
-    let train = planned(backward, false);
+    verified(&backward);
+    let infer = planned(graph, true, diagnostics);
+    let train = planned(backward, false, diagnostics);
     Some(Function { name, args, results, infer, train })
 }
 
-fn planned(mut graph: Graph, inference: bool) -> (Graph, Plan) {
+fn planned(mut graph: Graph, inference: bool, diagnostics: &mut Diagnostics) -> (Graph, Plan) {
+    diagnostics.phase = "fuse";
     fuse(&mut graph);
-    verified(&graph, "fuse");
+    verified(&graph);
+    diagnostics.phase = "plan";
     let plan = plan(&graph, inference);
     (graph, plan)
 }
 
 /// A broken graph is a bug of the macro, and says so.
-fn verified(graph: &Graph, phase: &str) {
+fn verified(graph: &Graph) {
     if let Err(broken) = graph.verify() {
-        panic!("bug in gradiron's phase `{phase}`: {broken}\n{}", graph.text());
-    }
-}
-
-/// Mistakes of the whole: names used twice, nothing to compute.
-fn check_item(item: &ModelItem, diagnostics: &mut Diagnostics) {
-    let names = item.fields.iter().map(|f| &f.name);
-    let names: Vec<_> = names.chain(item.functions.iter().map(|f| &f.name)).collect();
-    for (i, name) in names.iter().enumerate() {
-        if names[..i].contains(name) {
-            let text = format!("`{name}` is declared twice");
-            diagnostics.push(
-                Diagnostic::new(name.span(), text).help("names of layers and functions differ"),
-            );
-        }
-    }
-    if let Some(header) = &item.header {
-        let others = header
-            .generics
-            .params
-            .iter()
-            .filter(|param| !matches!(param, syn::GenericParam::Const(_)));
-        for other in others {
-            let text = "a model's parameters are constants: `const D: usize`";
-            diagnostics.push(Diagnostic::over(other, text));
-        }
-        if item.functions.is_empty() && diagnostics.is_empty() {
-            let text = format!("`{}` has no function", header.name);
-            let help = "write `fn forward(&self, x: [batch, 784]) -> [batch, 10] { … }`";
-            diagnostics.push(Diagnostic::new(header.name.span(), text).help(help));
-        }
-    }
-    for function in &item.functions {
-        match (&item.header, function.has_self) {
-            (Some(_), false) => {
-                let text = format!("`{}` has no `&self`", function.name);
-                diagnostics
-                    .push(Diagnostic::new(function.name.span(), text).help("write `(&self, …)`"));
-            }
-            (None, true) => {
-                let text = format!("`{}` has a `&self`, but there is no `struct`", function.name);
-                diagnostics.push(Diagnostic::new(function.name.span(), text));
-            }
-            _ => {}
-        }
-        if function.args.is_empty() {
-            let text = format!("`{}` has no input", function.name);
-            let help = "write `x: [batch, 784]` among its arguments";
-            diagnostics.push(Diagnostic::new(function.name.span(), text).help(help));
-        }
-    }
-    for field in &item.fields {
-        if let FieldDecl::Model(syn::Type::Path(path)) = &field.decl
-            && layers::is_layer(&path.path)
-        {
-            let layer = lower::text_of(&path.path);
-            let text = format!("`{layer}` is a layer of gradiron and is written with parentheses");
-            let help = format!("write `{}: Linear(784 -> 128)`", field.name);
-            diagnostics.push(Diagnostic::over(path, text).help(help));
-        }
+        panic!("{broken}\n{}", graph.text());
     }
 }

@@ -57,19 +57,16 @@ pub struct Life {
 }
 
 impl Life {
+    /// A life from op `first` to op `last`.
     pub const fn new(first: u32, last: u32, part: Part) -> Self {
         Self { first, last, part }
-    }
-
-    /// Whether two buffers are needed by one op.
-    pub const fn meets(&self, other: &Self) -> bool {
-        self.first <= other.last && other.first <= self.last
     }
 }
 
 /// Where each of `N` buffers starts.
 #[derive(Clone, Copy, Debug)]
 pub struct Layout<const N: usize> {
+    /// The first float of each buffer.
     pub offsets: [usize; N],
     /// The floats of the memory that lasts from forward to backward, or of all of it.
     pub saved: usize,
@@ -77,84 +74,160 @@ pub struct Layout<const N: usize> {
     pub scratch: usize,
 }
 
-/// Offsets for buffers of `sizes` floats, such that no two that live at once overlap.
+/// Offsets for buffers of `sizes` floats, such that no two that live at once overlap. `lives` are in
+/// the order of their first op.
 ///
 /// With `whole`, one block serves forward and backward, and what the forward pass saved is used
 /// again as soon as the backward pass has read it. Otherwise a function's saved memory and its
 /// scratch memory are two blocks, because others run between its two passes.
 ///
-/// Larger buffers are placed first, each at the lowest offset that is free throughout its life
-/// ("greedy by size", Pisarchyk & Lee 2020).
+/// Time is walked once: what has died leaves a hole, and a new buffer takes the smallest hole that
+/// holds it. The work is the number of buffers times the few holes, because rustc evaluates it.
 pub const fn plan<const N: usize>(sizes: [usize; N], lives: [Life; N], whole: bool) -> Layout<N> {
     let mut offsets = [0; N];
-    let mut placed = [false; N];
-    let (mut saved, mut scratch) = (0, 0);
-    let mut round = 0;
-    while round < N {
-        let next = largest(&sizes, &placed);
-        let offset = lowest_gap(next, &sizes, &lives, &offsets, &placed, whole);
-        offsets[next] = offset;
-        placed[next] = true;
-        let end = offset + padded(sizes[next]);
-        if whole || matches!(lives[next].part, Part::Saved) {
-            saved = max(&[saved, end]);
-        } else {
-            scratch = max(&[scratch, end]);
-        }
-        round += 1;
-    }
-    Layout { offsets, saved, scratch }
-}
-
-const fn largest<const N: usize>(sizes: &[usize; N], placed: &[bool; N]) -> usize {
-    let (mut best, mut i) = (N, 0);
+    let mut saved = 0;
+    let mut space = Space::<N>::new();
+    let mut alive = Alive::<N>::new();
+    let mut i = 0;
     while i < N {
-        if !placed[i] && (best == N || sizes[i] > sizes[best]) {
-            best = i;
+        let size = padded(sizes[i]);
+        if !whole && matches!(lives[i].part, Part::Saved) {
+            // Saved memory outlives the function that plans it: nothing of it is used again.
+            offsets[i] = saved;
+            saved += size;
+        } else if size > 0 {
+            while let Some(dead) = alive.next_dead(&lives, lives[i].first) {
+                space.give_back(offsets[dead], padded(sizes[dead]));
+            }
+            offsets[i] = space.take(size);
+            alive.insert(i, &lives);
         }
         i += 1;
     }
-    best
+    match whole {
+        true => Layout { offsets, saved: space.end, scratch: 0 },
+        false => Layout { offsets, saved, scratch: space.end },
+    }
 }
 
-/// Whether two buffers must not share memory.
-const fn conflict(a: &Life, b: &Life, whole: bool) -> bool {
-    let one_block = matches!(
-        (a.part, b.part),
-        (Part::Saved, Part::Saved)
-            | (Part::Forward | Part::Backward, Part::Forward | Part::Backward)
-    );
-    // Saved memory outlives the function that plans it.
-    let both_saved = !whole && matches!((a.part, b.part), (Part::Saved, Part::Saved));
-    (whole || one_block) && (both_saved || a.meets(b))
+/// The buffers that are alive, as a list in the order of their deaths.
+struct Alive<const N: usize> {
+    head: usize,
+    next: [usize; N],
 }
 
-const fn lowest_gap<const N: usize>(
-    next: usize,
-    sizes: &[usize; N],
-    lives: &[Life; N],
-    offsets: &[usize; N],
-    placed: &[bool; N],
-    whole: bool,
-) -> usize {
-    let size = padded(sizes[next]);
-    let mut offset = 0;
-    // Each pass moves past every buffer in the way; it ends when none is.
-    loop {
-        let (mut moved, mut i) = (false, 0);
-        while i < N {
-            if placed[i] && conflict(&lives[next], &lives[i], whole) {
-                let end = offsets[i] + padded(sizes[i]);
-                if offset < end && offsets[i] < offset + size {
-                    offset = end;
-                    moved = true;
-                }
+impl<const N: usize> Alive<N> {
+    const fn new() -> Self {
+        Self { head: N, next: [N; N] }
+    }
+
+    /// What lives shortest is in front, where new buffers mostly belong.
+    const fn insert(&mut self, new: usize, lives: &[Life; N]) {
+        if self.head == N || lives[new].last <= lives[self.head].last {
+            self.next[new] = self.head;
+            self.head = new;
+            return;
+        }
+        let mut at = self.head;
+        while self.next[at] != N && lives[self.next[at]].last < lives[new].last {
+            at = self.next[at];
+        }
+        self.next[new] = self.next[at];
+        self.next[at] = new;
+    }
+
+    /// Takes out a buffer that died before op `now`.
+    const fn next_dead(&mut self, lives: &[Life; N], now: u32) -> Option<usize> {
+        let first = self.head;
+        if first == N || lives[first].last >= now {
+            return None;
+        }
+        self.head = self.next[first];
+        Some(first)
+    }
+}
+
+/// Memory in use up to `end`, with the holes in it in the order of their place.
+struct Space<const N: usize> {
+    end: usize,
+    starts: [usize; N],
+    ends: [usize; N],
+    holes: usize,
+}
+
+impl<const N: usize> Space<N> {
+    const fn new() -> Self {
+        Self { end: 0, starts: [0; N], ends: [0; N], holes: 0 }
+    }
+
+    /// The start of `size` floats: in the smallest hole that holds them, or at the end.
+    const fn take(&mut self, size: usize) -> usize {
+        let (mut best, mut i) = (self.holes, 0);
+        while i < self.holes {
+            let room = self.ends[i] - self.starts[i];
+            if room >= size && (best == self.holes || room < self.ends[best] - self.starts[best]) {
+                best = i;
             }
             i += 1;
         }
-        if !moved {
-            return offset;
+        if best < self.holes {
+            let start = self.starts[best];
+            self.starts[best] += size;
+            if self.starts[best] == self.ends[best] {
+                self.remove(best);
+            }
+            return start;
         }
+        // A hole at the end grows.
+        let last = self.holes.wrapping_sub(1);
+        let start = if self.holes > 0 && self.ends[last] == self.end {
+            self.holes = last;
+            self.starts[last]
+        } else {
+            self.end
+        };
+        self.end = start + size;
+        start
+    }
+
+    const fn give_back(&mut self, start: usize, size: usize) {
+        let end = start + size;
+        let mut at = 0;
+        while at < self.holes && self.ends[at] < start {
+            at += 1;
+        }
+        let touches_left = at < self.holes && self.ends[at] == start;
+        let right = if touches_left { at + 1 } else { at };
+        let touches_right = right < self.holes && self.starts[right] == end;
+        match (touches_left, touches_right) {
+            (true, true) => {
+                self.ends[at] = self.ends[right];
+                self.remove(right);
+            }
+            (true, false) => self.ends[at] = end,
+            (false, true) => self.starts[right] = start,
+            (false, false) => {
+                let mut i = self.holes;
+                while i > at {
+                    self.starts[i] = self.starts[i - 1];
+                    self.ends[i] = self.ends[i - 1];
+                    i -= 1;
+                }
+                self.starts[at] = start;
+                self.ends[at] = end;
+                self.holes += 1;
+            }
+        }
+    }
+
+    const fn remove(&mut self, hole: usize) {
+        let mut i = hole + 1;
+        while i < self.holes {
+            self.starts[i - 1] = self.starts[i];
+            self.ends[i - 1] = self.ends[i];
+            i += 1;
+        }
+        self.holes -= 1;
     }
 }
 
@@ -166,6 +239,7 @@ pub struct Places {
 }
 
 impl Places {
+    /// The next `len` floats.
     pub fn take(&mut self, len: usize) -> Buf {
         let start = self.used;
         self.used += padded(len);

@@ -4,22 +4,29 @@
 /// A size in a signature.
 #[derive(Clone, Copy, Debug)]
 pub enum Size {
+    /// Known to the compiler.
     Fixed(usize),
     /// Known at run time: `batch`.
     Run(&'static str),
+    /// The shape has a mistake that is reported elsewhere: fits everything.
+    Unknown,
 }
 
 /// The type of an argument or a result.
 #[derive(Clone, Copy, Debug)]
 pub struct TypeSig {
+    /// Whether it holds class indices.
     pub classes: bool,
+    /// The sizes.
     pub dims: &'static [Size],
 }
 
 /// What a function takes and gives.
 #[derive(Clone, Copy, Debug)]
 pub struct Signature {
+    /// The arguments, with their names.
     pub args: &'static [(&'static str, TypeSig)],
+    /// The results.
     pub results: &'static [TypeSig],
 }
 
@@ -27,6 +34,7 @@ pub struct Signature {
 ///
 /// # Panics
 /// Then, while rustc evaluates the constant: that is the error the user sees.
+#[track_caller]
 pub const fn equal(
     left: usize,
     right: usize,
@@ -41,14 +49,22 @@ pub const fn equal(
     }
 }
 
-/// Fails when a call does not fit the function that it calls.
+/// Fails when a call, of one model or of several in a row, does not fit the function that it calls.
 ///
 /// # Panics
 /// Then, while rustc evaluates the constant: that is the error the user sees.
-pub const fn call(callee: &Signature, step: &'static str, args: &[TypeSig], results: &[TypeSig]) {
+#[track_caller]
+pub const fn call(
+    callee: &Signature,
+    step: &'static str,
+    in_row: bool,
+    args: &[TypeSig],
+    results: &[TypeSig],
+) {
     if callee.args.len() != args.len() {
         let text = Text::new().str("`").str(step).str("` takes ").number(callee.args.len());
-        panic!("{}", text.str(" inputs, but receives ").number(args.len()).as_str());
+        let text = text.str(if callee.args.len() == 1 { " input" } else { " inputs" });
+        panic!("{}", text.str(", but receives ").number(args.len()).as_str());
     }
     // What the callee's run-time names stand for here.
     let mut bound: [Option<(&'static str, Size)>; 4] = [None; 4];
@@ -69,9 +85,16 @@ pub const fn call(callee: &Signature, step: &'static str, args: &[TypeSig], resu
     while i < results.len() {
         if !fits(&callee.results[i], &results[i], &mut bound) {
             let text = Text::new().str("`").str(step).str("` gives ").shape(&callee.results[i]);
+            if in_row {
+                let text = text.str(" and takes ").shape(&results[i]);
+                panic!(
+                    "{}",
+                    text.str(": in a row, each model's result is the next one's input").as_str()
+                );
+            }
             let text = text.str(", but is taken here as ").shape(&results[i]);
-            let text = text.str("; a model's result is not visible from outside: write `let y: ");
-            panic!("{}", text.shape(&callee.results[i]).str(" = …`").as_str());
+            let text = text.str("\n  help: write `let y: ").shape(&callee.results[i]);
+            panic!("{}", text.str(" = self.").str(step).str("(…)`").as_str());
         }
         i += 1;
     }
@@ -82,6 +105,9 @@ const fn fits(
     found: &TypeSig,
     bound: &mut [Option<(&'static str, Size)>; 4],
 ) -> bool {
+    if matches!(expected.dims, [Size::Unknown]) {
+        return true;
+    }
     if expected.classes != found.classes || expected.dims.len() != found.dims.len() {
         return false;
     }
@@ -90,6 +116,7 @@ const fn fits(
         let same = match expected.dims[i] {
             Size::Fixed(_) => same_size(expected.dims[i], found.dims[i]),
             Size::Run(name) => bind(name, found.dims[i], bound),
+            Size::Unknown => true,
         };
         if !same {
             return false;
@@ -196,6 +223,7 @@ impl Text {
             text = match ty.dims[i] {
                 Size::Fixed(size) => text.number(size),
                 Size::Run(name) => text.str(name),
+                Size::Unknown => text.str("?"),
             };
             i += 1;
         }

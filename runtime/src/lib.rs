@@ -1,4 +1,41 @@
 //! Neural networks whose shapes the compiler checks.
+//!
+//! [`model!`] turns layers and functions into a struct with methods for inference and for
+//! gradients. A [`Workspace`] holds all memory of its runs, allocated once; an optimizer of
+//! [`optim`] changes the parameters along the gradients in it.
+//!
+//! ```
+//! use gradiron::prelude::*;
+//!
+//! model! {
+//!     /// y = w x + b
+//!     pub struct Line {
+//!         line: Linear(1 -> 1),
+//!     }
+//!
+//!     fn loss(&self, x: [batch, 1], y: [batch, 1]) -> [] {
+//!         mse_loss(self.line(x), y)
+//!     }
+//! }
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let x: Vec<[f32; 1]> = (0..100).map(|i| [i as f32 / 50.0 - 1.0]).collect();
+//!     let y: Vec<[f32; 1]> = x.iter().map(|[x]| [3.0 * x + 2.0]).collect();
+//!
+//!     let mut net = Line::init(Seed(0));
+//!     let mut ws = Line::workspace(100)?;
+//!     let mut sgd = Sgd::new(&net, 0.2)?;
+//!     for _ in 0..100 {
+//!         net.loss_grad(&mut ws, &x, &y)?;
+//!         sgd.step(&mut net, ws.grads());
+//!     }
+//!     assert!((net.line().weight()[0][0] - 3.0).abs() < 1e-2);
+//!     Ok(())
+//! }
+//! ```
+//!
+//! The repository's README has the tables of layers, operations, losses and optimizers.
+#![warn(missing_docs)]
 
 // `model!` writes absolute paths.
 extern crate self as gradiron;
@@ -20,7 +57,10 @@ pub mod storage;
 pub mod view;
 pub mod workspace;
 
-pub use gradiron_macros::{Module, model};
+#[doc = include_str!("derive.md")]
+pub use gradiron_macros::Module;
+#[doc = include_str!("model.md")]
+pub use gradiron_macros::model;
 pub use init::Seed;
 pub use module::{Model, Module, ParamSpec, init_params};
 pub use net::{Net, Sequential};
@@ -40,3 +80,8 @@ pub mod prelude {
     pub use crate::workspace::Workspace;
     pub use gradiron_macros::{Module, model};
 }
+
+/// The snippets of the README, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -256,7 +256,7 @@ fn method(
     let type_of = |t: &Ty| ty(&t.shape, &form(&t.shape, &generics), &life);
     let results: Vec<_> = interface.results.iter().map(type_of).collect();
     let is_loss = interface.results.len() == 1 && interface.results[0].shape.rank() == 0;
-    let floats: Vec<_> = interface.args.iter().filter(|a| a.ty.kind == Kind::Float).collect();
+    let floats: Vec<_> = interface.args.iter().filter(|a| a.ty.kind != Kind::Classes).collect();
     // Without parameters, gradients are those of the arguments.
     let pass = match (pass, receiver) {
         (Pass::GradInputs, Receiver::Free) => return TokenStream::new(),
@@ -274,6 +274,7 @@ fn method(
         let name = &arg.name;
         match arg.ty.kind {
             Kind::Classes => quote!(#name: &[impl ::gradiron::ClassIndex]),
+            Kind::Unknown if receiver != Receiver::Params => quote!(#name: impl Sized),
             _ => {
                 let ty = ty(&arg.ty.shape, &form(&arg.ty.shape, &generics), &quote!());
                 quote!(#name: #ty)

@@ -11,7 +11,6 @@ use crate::hygiene::quote;
 
 /// The checks of the model, and the signatures that models around it check against.
 pub fn checks(model: &Model) -> TokenStream {
-    let Some(functions) = &model.functions else { return TokenStream::new() };
     let generics = model.generic_names();
     let (impl_generics, ty) = model.generics();
     let (mut inside, mut free) = (TokenStream::new(), TokenStream::new());
@@ -28,7 +27,7 @@ pub fn checks(model: &Model) -> TokenStream {
         let (l, r) = (deferred.left.to_string(), deferred.right.to_string());
         add(quote_spanned!(span=> ::gradiron::check::equal(#left, #right, #l, #r, #message)));
     }
-    for function in functions {
+    for function in model.functions.iter().flatten() {
         for node in &function.infer.0.nodes {
             let Some(callee) = node.op.callee() else { continue };
             debug_assert_eq!(node.phase, Phase::Forward);
@@ -37,13 +36,14 @@ pub fn checks(model: &Model) -> TokenStream {
             let results = callee.results.iter().map(type_sig);
             let (signature, model) = (callee.item("SIGNATURE"), &callee.model);
             let (step, span) = (&node.label, callee.function.span());
+            let in_row = callee.count.is_some();
             add(quote_spanned!(span=> {
                 let () = <#model>::__CHECK;
-                ::gradiron::check::call(&#signature, #step, &[#(#args),*], &[#(#results),*])
+                ::gradiron::check::call(&#signature, #step, #in_row, &[#(#args),*], &[#(#results),*])
             }));
         }
     }
-    let signatures = functions.iter().map(|function| {
+    let signatures = model.interfaces.iter().map(|function| {
         let name = hidden(&function.name, "SIGNATURE");
         let args = function.args.iter().map(|arg| {
             let (name, ty) = (arg.name.to_string(), type_sig(&arg.ty));
@@ -64,7 +64,8 @@ pub fn checks(model: &Model) -> TokenStream {
         let mut params = header.generics.const_params();
         !header.generics.params.is_empty() && params.all(|param| param.default.is_some())
     });
-    let instance = defaults.then(|| quote!(const _: () = { let () = <#name>::__CHECK; };));
+    let instance = defaults
+        .then(|| quote_spanned!(name.span()=> const _: () = { let () = <#name>::__CHECK; };));
     quote! {
         #free
         #[allow(non_upper_case_globals, clippy::all)]
@@ -80,6 +81,11 @@ pub fn checks(model: &Model) -> TokenStream {
 
 fn type_sig(ty: &Ty) -> TokenStream {
     let classes = ty.kind == Kind::Classes;
+    if ty.kind == Kind::Unknown {
+        return quote!(::gradiron::check::TypeSig {
+            classes: #classes, dims: &[::gradiron::check::Size::Unknown]
+        });
+    }
     let dims = ty.dims().iter().map(size);
     quote!(::gradiron::check::TypeSig { classes: #classes, dims: &[#(#dims),*] })
 }

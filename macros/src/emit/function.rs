@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use proc_macro2::{Ident, TokenStream};
-use quote::format_ident;
 
+use super::chains::Chains;
 use super::{Function, Model, hidden};
 use crate::dim::{Atom, Dim};
 use crate::graph::{Dest, Graph, Kind, Phase, Ty, ValueId};
@@ -14,22 +14,22 @@ use crate::ops::{Emit, variant};
 use crate::plan::{Home, Part, Plan};
 
 /// Everything that callers of the function use.
-pub fn hidden_items(model: &Model, function: &Function) -> TokenStream {
+pub fn hidden_items(model: &Model, function: &Function, chains: &Chains) -> TokenStream {
     let bind = bind(model, function);
     let layouts = [
         layout(model, function, &function.train, "layout", "TABLE", "offsets"),
         layout(model, function, &function.infer, "infer_layout", "INFER_TABLE", "infer_offsets"),
     ];
     let sizes = sizes(model, function);
-    let infer = pass(model, function, Pass::Infer);
-    let train = pass(model, function, Pass::Train);
-    let back = pass(model, function, Pass::Back);
+    let infer = pass(model, function, chains, Pass::Infer);
+    let train = pass(model, function, chains, Pass::Train);
+    let back = pass(model, function, chains, Pass::Back);
     quote!(#bind #(#layouts)* #sizes #infer #train #back)
 }
 
 /// The run-time sizes from the first size of each argument.
 fn bind(model: &Model, function: &Function) -> TokenStream {
-    let (name, count) = (hidden(&function.name, "bind"), function.args.len());
+    let name = hidden(&function.name, "bind");
     let sizes = model.sizes();
     let mut bound = HashSet::new();
     let lets = function.args.iter().enumerate().filter_map(|(a, arg)| {
@@ -37,12 +37,12 @@ fn bind(model: &Model, function: &Function) -> TokenStream {
         let mut atoms = lead.atoms();
         let (Some(Atom::Run(size)), None) = (atoms.next(), atoms.next()) else { return None };
         let at = sizes.iter().position(|known| known == size)?;
-        bound.insert(at).then(|| quote!(n[#at] = leads[#a];))
+        bound.insert(at).then(|| quote!(if #a < Args { n[#at] = leads[#a]; }))
     });
     let lets: Vec<_> = lets.collect();
     quote! {
         #[doc(hidden)]
-        pub const fn #name(leads: [usize; #count]) -> ::gradiron::arena::Sizes {
+        pub const fn #name<const Args: usize>(leads: [usize; Args]) -> ::gradiron::arena::Sizes {
             let mut n = [1; 4];
             #(#lets)*
             n
@@ -165,30 +165,15 @@ fn sizes(model: &Model, function: &Function) -> TokenStream {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Pass {
+pub enum Pass {
     Infer,
     Train,
     Back,
 }
 
-fn pass(model: &Model, function: &Function, pass: Pass) -> TokenStream {
-    let (graph, plan) = match pass {
-        Pass::Infer => &function.infer,
-        Pass::Train | Pass::Back => &function.train,
-    };
-    let writer = Writer { model, function, graph, plan, pass };
-    let nodes: Vec<usize> = (0..graph.nodes.len())
-        .filter(|n| (graph.nodes[*n].phase == Phase::Forward) == (pass != Pass::Back))
-        .collect();
-    let bindings = writer.bindings(&nodes);
-    let items = nodes.iter().map(|n| graph.nodes[*n].op.items(&writer.item(*n)));
-    let lines = nodes.iter().map(|n| writer.line(*n));
-    let offsets = writer.nested_offsets();
-    let unreached = writer.unreached();
-    let bind = model.bind_sizes();
-    let floats = function.args.iter().filter(|arg| arg.ty.kind == Kind::Float).count();
-    let classes = function.args.len() - floats;
-    let results = function.results.len();
+/// A pass as callers see it. Generic parameters are in camel case: the user's are constants. The numbers of arguments are generic: where a caller has another one
+/// in mind, the check of the call says so, not rustc's types.
+pub fn signature(function: &Ident, pass: Pass) -> TokenStream {
     let buf = quote!(::gradiron::device::Buf);
     let (name, extra) = match pass {
         Pass::Infer => ("infer", quote!(scratch: #buf)),
@@ -196,22 +181,45 @@ fn pass(model: &Model, function: &Function, pass: Pass) -> TokenStream {
         Pass::Back => (
             "back",
             quote! {
-                saved: #buf, d_results: [#buf; #results], d_params: #buf,
-                d_args: [#buf; #floats], scratch: #buf
+                saved: #buf, d_results: [#buf; RESULTS__], d_params: #buf,
+                d_args: [#buf; FLOATS__], scratch: #buf
             },
         ),
     };
-    let name = hidden(&function.name, name);
+    let name = hidden(function, name);
     let want = if pass == Pass::Back { quote!(want_inputs: bool,) } else { quote!() };
     quote! {
         #[doc(hidden)]
         #[inline(never)]
-        pub fn #name<Kernels__: ::gradiron::device::Kernels>(
+        pub fn #name<
+            Kernels__: ::gradiron::device::Kernels,
+            const FLOATS__: usize,
+            const CLASSES__: usize,
+            const RESULTS__: usize,
+        >(
             k: &mut Kernels__, n: ::gradiron::arena::Sizes, offsets: &[usize], #want params: #buf,
-            args: [#buf; #floats], classes: [::gradiron::device::Indices; #classes],
-            results: [#buf; #results], #extra
-        ) {
-            #(#items)*
+            args: [#buf; FLOATS__], classes: [::gradiron::device::Indices; CLASSES__],
+            results: [#buf; RESULTS__], #extra
+        )
+    }
+}
+
+fn pass(model: &Model, function: &Function, chains: &Chains, pass: Pass) -> TokenStream {
+    let (graph, plan) = match pass {
+        Pass::Infer => &function.infer,
+        Pass::Train | Pass::Back => &function.train,
+    };
+    let writer = Writer { model, function, chains, graph, plan, pass };
+    let nodes: Vec<usize> = (0..graph.nodes.len())
+        .filter(|n| (graph.nodes[*n].phase == Phase::Forward) == (pass != Pass::Back))
+        .collect();
+    let bindings = writer.bindings(&nodes);
+    let lines = nodes.iter().map(|n| writer.line(*n));
+    let offsets = writer.nested_offsets();
+    let unreached = writer.unreached();
+    let (signature, bind) = (signature(&function.name, pass), model.bind_sizes());
+    quote! {
+        #signature {
             #bind
             #offsets
             #bindings
@@ -224,16 +232,13 @@ fn pass(model: &Model, function: &Function, pass: Pass) -> TokenStream {
 struct Writer<'a> {
     model: &'a Model<'a>,
     function: &'a Function,
+    chains: &'a Chains,
     graph: &'a Graph,
     plan: &'a Plan,
     pass: Pass,
 }
 
 impl Writer<'_> {
-    fn item(&self, n: usize) -> Ident {
-        format_ident!("Chain{n}")
-    }
-
     /// The variable of a value: `fc1_7`.
     fn var(&self, value: ValueId) -> Ident {
         let label = &self.graph.values[value].label;
@@ -395,12 +400,11 @@ impl Writer<'_> {
         let scratch = self.plan.scratch[n].map(|b| self.buffer(b, &self.plan.buffers[b].size));
         let emit = Emit {
             inputs: types(&node.inputs),
-            outputs: types(&node.outputs),
             input_vars: vars(&node.inputs),
             output_vars: vars(&node.outputs),
             used: node.outputs.iter().map(|o| uses[*o] > 0).collect(),
             scratch,
-            item: self.item(n),
+            item: self.chains.path(&*node.op),
             inference: self.pass == Pass::Infer,
         };
         let call = node.op.emit(&emit);

@@ -3,9 +3,11 @@
 
 mod api;
 mod boundary;
+mod chains;
 mod checks;
 mod function;
 mod params;
+mod stub;
 
 use std::collections::HashSet;
 
@@ -127,10 +129,18 @@ pub fn emit(model: &Model) -> TokenStream {
     let checks = checks::checks(model);
     let (impl_generics, ty) = model.generics();
     let methods = api::methods(model);
-    let hidden = model.functions.iter().flatten().map(|f| function::hidden_items(model, f));
+    let chains = chains::Chains::new(model);
+    let hidden: Vec<_> = match &model.functions {
+        Some(functions) => {
+            functions.iter().map(|f| function::hidden_items(model, f, &chains)).collect()
+        }
+        None => model.interfaces.iter().map(|f| stub::hidden_items(&f.name)).collect(),
+    };
     let program = api::program(model);
+    let chains = chains.definitions();
     quote! {
         #definition
+        #chains
         #module
         #program
         #checks

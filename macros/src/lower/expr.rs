@@ -10,7 +10,7 @@ use syn::{BinOp, Expr, Token, UnOp};
 
 use super::options::number;
 use super::{FnCx, Item, Lowering, Options, Poison, dim, text_of};
-use crate::diagnostics::{Diagnostic, nearest};
+use crate::diagnostics::{Diagnostic, counted, nearest};
 use crate::dim::Dim;
 use crate::graph::{Kind, Ty, ValueId};
 use crate::layers;
@@ -30,26 +30,34 @@ impl<'a> FnCx<'a, '_> {
     /// The values that a body returns.
     pub fn body(&mut self, function: &'a Function) -> Lowering<Vec<ValueId>> {
         let mut result = None;
-        let mut failed = function.broken;
         for stmt in &function.body {
             match stmt {
                 Stmt::Let { names, annotation, value } => {
-                    failed |= self.bind(names, annotation.as_ref(), value).is_err();
+                    self.failed |= self.bind(names, annotation.as_ref(), value).is_err();
+                }
+                Stmt::Broken { names } => {
+                    self.failed = true;
+                    self.poison(names);
                 }
                 Stmt::Tail(expr) => {
                     let expected = function.returns.first().filter(|_| !function.returns_tuple);
                     let lowered = self.expr(expr, expected);
-                    failed |= lowered.is_err();
+                    self.failed |= lowered.is_err();
                     result = Some(lowered.and_then(|lowered| self.values(lowered)));
                 }
             }
         }
         match result {
-            _ if failed => Err(Poison),
             Some(values) => values,
+            None if self.failed => Err(Poison),
             None => {
                 let text = format!("`{}` ends without a value", function.name);
-                let help = "end the body with an expression without `;`";
+                let last = function.body.iter().rev().find_map(|stmt| match stmt {
+                    Stmt::Let { names, .. } => names.last(),
+                    _ => None,
+                });
+                let value = last.map_or("x".into(), ToString::to_string);
+                let help = format!("write `{value}` without `;` at the end");
                 Err(self.model.report(Diagnostic::new(function.body_span, text).help(help)))
             }
         }
@@ -70,7 +78,9 @@ impl<'a> FnCx<'a, '_> {
                 (lowered, _) => self.values(lowered)?,
             };
             if values.len() != names.len() {
-                let text = format!("{} names for {} values", names.len(), values.len());
+                let (names, values) =
+                    (counted(names.len(), "name"), counted(values.len(), "value"));
+                let text = format!("{names} for {values}");
                 return Err(self.model.report(Diagnostic::over(value, text)));
             }
             if let Some(annotation) = annotation {
@@ -86,11 +96,15 @@ impl<'a> FnCx<'a, '_> {
                 Ok(())
             }
             Err(Poison) => {
-                for name in names {
-                    self.names.insert(name.to_string(), Item::Poison);
-                }
+                self.poison(names);
                 Err(Poison)
             }
+        }
+    }
+
+    fn poison(&mut self, names: &[Ident]) {
+        for name in names {
+            self.names.insert(name.to_string(), Item::Poison);
         }
     }
 
@@ -182,11 +196,11 @@ impl<'a> FnCx<'a, '_> {
             Expr::Call(call) => match &*call.func {
                 Expr::Path(path) if path.path.get_ident().is_some() => {
                     let name = path.path.get_ident().expect("checked").clone();
-                    self.free_call(&name, call_args(&call.args)).and_then(|values| {
-                        Ok(match values.as_slice() {
+                    self.free_call(&name, call_args(&call.args)).map(|values| {
+                        match values.as_slice() {
                             [one] => Lowered::Value(*one),
                             _ => Lowered::Tuple(values),
-                        })
+                        }
                     })
                 }
                 Expr::Field(field) if is_self(&field.base) => {
@@ -195,6 +209,13 @@ impl<'a> FnCx<'a, '_> {
                         return Err(self.unsupported(expr));
                     };
                     self.self_call(&name.clone(), call_args(&call.args), expected)
+                }
+                Expr::Path(path) => {
+                    let last = path.path.segments.last().map(|last| last.ident.to_string());
+                    let error =
+                        Diagnostic::over(path, "a body calls functions by their names alone");
+                    let help = format!("write `{}(…)`", last.unwrap_or_default());
+                    Err(self.model.report(error.help(help)))
                 }
                 _ => Err(self.unsupported(expr)),
             },
@@ -291,8 +312,12 @@ impl<'a> FnCx<'a, '_> {
             return Err(self.model.report(error));
         };
         if !is_self(&field.base) {
-            let error = Diagnostic::over(field, format!("`{}` has no field", text_of(&field.base)));
+            let text = format!("`{}` has no field `{name}`", text_of(&field.base));
+            let error = Diagnostic::new(name.span(), text);
             return Err(self.model.report(error));
+        }
+        if self.model.ambiguous.contains(&name.to_string()) {
+            return Err(Poison);
         }
         let Some(index) = self.model.field(&name.to_string()) else {
             return Err(self.unknown_member(name));
@@ -301,6 +326,7 @@ impl<'a> FnCx<'a, '_> {
             FieldDecl::Layer(layer) if layer.path.is_ident("Param") => {
                 layers::param(self, index, layer).map(Lowered::Value)
             }
+            FieldDecl::Broken => Err(Poison),
             _ => {
                 let text = format!("`{name}` is a layer, not a value");
                 let help = format!("call it: `self.{name}(x)`");
@@ -310,6 +336,9 @@ impl<'a> FnCx<'a, '_> {
     }
 
     fn unknown_member(&mut self, name: &Ident) -> Poison {
+        if self.model.item.lost {
+            return Poison;
+        }
         let text = format!("the model has no layer or function `{name}`");
         let fields = self.model.item.fields.iter().map(|f| f.name.to_string());
         let functions = self.model.item.functions.iter().map(|f| f.name.to_string());
@@ -329,6 +358,9 @@ impl<'a> FnCx<'a, '_> {
         args: Vec<Arg>,
         expected: Option<&TypeExpr>,
     ) -> Lowering<Lowered> {
+        if self.model.ambiguous.contains(&name.to_string()) {
+            return Err(Poison);
+        }
         if let Some(function) = self.model.function(&name.to_string()) {
             return self.inline(name, function, args);
         }
@@ -346,9 +378,10 @@ impl<'a> FnCx<'a, '_> {
             FieldDecl::Layer(layer) => {
                 let [x] = values[..] else {
                     let text = format!("`{name}` takes one input, but receives {}", values.len());
-                    return Err(self.model.report(Diagnostic::new(name.span(), text)));
+                    let error = Diagnostic::new(name.span(), text);
+                    return Err(self.model.report(error.help(format!("write `self.{name}(x)`"))));
                 };
-                self.step(&name.to_string(), layer.span);
+                self.step(&name.to_string(), name.span());
                 self.floats(&[x])?;
                 if self.model.broken_fields.contains(&index) {
                     return Err(Poison);
@@ -360,6 +393,7 @@ impl<'a> FnCx<'a, '_> {
                 self.made(y, &name.to_string(), Some(x));
                 Ok(Lowered::Value(y))
             }
+            FieldDecl::Broken => Err(Poison),
             FieldDecl::Model(ty) => {
                 let method = Ident::new("forward", name.span());
                 self.call_model(index, &ty.to_token_stream(), None, &method, &values, expected)
@@ -381,7 +415,8 @@ impl<'a> FnCx<'a, '_> {
                 Arg::Value(expr) => self.one(expr),
                 Arg::Named(name, _) => {
                     let text = format!("no option `{name}` in a call of a layer or model");
-                    Err(self.model.report(Diagnostic::new(name.span(), text)))
+                    let error = Diagnostic::new(name.span(), text);
+                    Err(self.model.report(error.help("options stand where the layer is declared")))
                 }
                 Arg::Sizes(from, _) => {
                     Err(self.model.report(Diagnostic::over(from, "no sizes in a call")))
@@ -405,9 +440,11 @@ impl<'a> FnCx<'a, '_> {
         }
         let values = self.arg_values(&args)?;
         if values.len() != function.args.len() {
-            let expected = function.args.len();
-            let text = format!("`{name}` takes {expected} inputs, but receives {}", values.len());
-            return Err(self.model.report(Diagnostic::new(name.span(), text)));
+            let args: Vec<_> = function.args.iter().map(ToString::to_string).collect();
+            let inputs = counted(args.len(), "input");
+            let text = format!("`{name}` takes {inputs}, but receives {}", values.len());
+            let help = format!("it is declared as `fn {name}(&self, {})`", args.join(", "));
+            return Err(self.model.report(Diagnostic::new(name.span(), text).help(help)));
         }
         let mut names = HashMap::new();
         let mut sizes = HashMap::new();
@@ -473,8 +510,12 @@ impl<'a> FnCx<'a, '_> {
         self.step(&name.to_string(), name.span());
         let args: Vec<Ty> = values.iter().map(|v| self.graph.ty(*v).clone()).collect();
         if args.is_empty() || (count.is_some() && args.len() != 1) {
-            let text = format!("`{name}` takes one input, but receives {}", args.len());
-            return Err(self.model.report(Diagnostic::new(function.span(), text)));
+            let text = match count {
+                Some(_) => format!("`{name}` is a row of models, which takes one input"),
+                None => format!("`{name}` receives no input"),
+            };
+            let error = Diagnostic::new(function.span(), text);
+            return Err(self.model.report(error.help(format!("write `self.{name}(x)`"))));
         }
         let result = match expected {
             Some(written) => self.ty(written)?,

@@ -3,13 +3,13 @@
 use proc_macro2::Ident;
 
 use super::expr::options;
-use super::{FnCx, Lowering, Options, methods};
+use super::{FnCx, Item, Lowering, Options, Poison, methods};
 use crate::diagnostics::{Diagnostic, nearest};
-use crate::graph::ValueId;
+use crate::graph::{Kind, ValueId};
 use crate::ops::Mismatch;
 use crate::ops::elementwise::{Constant, Elementwise};
 use crate::ops::loss::{CrossEntropy, NllLoss};
-use crate::ops::reduce::{Kind, Reduce};
+use crate::ops::reduce::{self, Reduce};
 use crate::syntax::Arg;
 
 type Loss = fn(&mut FnCx, [ValueId; 2], &mut Options) -> Lowering<ValueId>;
@@ -20,7 +20,8 @@ const LOSSES: &[(&str, Loss)] = &[
         let smoothing = cx.literal_option(o, "label_smoothing", 0.0)?;
         if !(0.0..=1.0).contains(&smoothing) {
             let text = format!("`label_smoothing` is {smoothing}, but goes from 0 to 1");
-            return Err(cx.model.report(Diagnostic::new(o.span, text)));
+            let error = Diagnostic::new(o.span, text).help("write `label_smoothing = 0.1`");
+            return Err(cx.model.report(error));
         }
         cx.op(CrossEntropy { smoothing, grad: false }, &inputs)
     }),
@@ -68,7 +69,7 @@ const LOSSES: &[(&str, Loss)] = &[
         match rows {
             Some(rows) if batch_mean => {
                 let axes = (0..cx.graph.ty(each).shape.rank()).collect();
-                let sum = cx.op(Reduce { kind: Kind::Sum, axes }, &[each])?;
+                let sum = cx.op(Reduce { kind: reduce::Kind::Sum, axes }, &[each])?;
                 let weight = cx.op(Elementwise::constant(Constant::Over(1.0, rows)), &[])?;
                 cx.op(Elementwise::new("mul"), &[sum, weight])
             }
@@ -81,7 +82,14 @@ impl FnCx<'_, '_> {
     pub fn free_call(&mut self, name: &Ident, args: Vec<Arg>) -> Lowering<Vec<ValueId>> {
         let text = name.to_string();
         let Some((_, loss)) = LOSSES.iter().find(|(known, _)| *known == text) else {
-            return self.method_call(name, args).map(|value| vec![value]);
+            match self.names.get(&text) {
+                Some(Item::Poison) => return Err(Poison),
+                Some(_) => {
+                    let error = format!("`{name}` is a value, not a function");
+                    return Err(self.model.report(Diagnostic::new(name.span(), error)));
+                }
+                None => return self.method_call(name, args).map(|value| vec![value]),
+            }
         };
         let tensors = args.iter().take_while(|arg| matches!(arg, Arg::Value(_))).count().min(2);
         if tensors < 2 {
@@ -120,7 +128,8 @@ impl FnCx<'_, '_> {
                 let losses = LOSSES.iter().map(|(name, _)| *name);
                 let with_loss = format!("{text}_loss");
                 let near = losses.clone().find(|loss| *loss == with_loss);
-                let near = near.or_else(|| nearest(&text, losses.chain(methods::names())));
+                let near =
+                    near.or_else(|| nearest(&text, losses)).or_else(|| methods::likely(&text));
                 let error = match (
                     self.model.function(&text).is_some() || self.model.field(&text).is_some(),
                     near,
@@ -143,7 +152,14 @@ fn same_shapes(cx: &mut FnCx, [input, target]: [ValueId; 2]) -> Lowering<()> {
         return Ok(());
     }
     let text = format!("expects a target of shape {x}, like its input, but receives {t}");
-    Err(cx.refuse(Mismatch::new(text), Some(input)))
+    let help = match (t.kind, x.shape.len() == t.shape.len()) {
+        (Kind::Float, true) => {
+            format!("declare the target as `{x}`, or reshape it: `target.reshape({x})`")
+        }
+        (Kind::Float, false) => format!("declare the target as `{x}`"),
+        _ => format!("declare the target as `{x}`; class indices go to `cross_entropy`"),
+    };
+    Err(cx.refuse(Mismatch::new(text).help(help), Some(input)))
 }
 
 fn difference(cx: &mut FnCx, inputs: [ValueId; 2]) -> Lowering<ValueId> {
@@ -181,7 +197,7 @@ fn reduced(cx: &mut FnCx, each: ValueId, o: &mut Options) -> Lowering<ValueId> {
         "mean" => mean(cx, each),
         "sum" => {
             let axes = (0..cx.graph.ty(each).shape.rank()).collect();
-            cx.op(Reduce { kind: Kind::Sum, axes }, &[each])
+            cx.op(Reduce { kind: reduce::Kind::Sum, axes }, &[each])
         }
         "none" => Ok(each),
         other => {
@@ -193,5 +209,5 @@ fn reduced(cx: &mut FnCx, each: ValueId, o: &mut Options) -> Lowering<ValueId> {
 
 fn mean(cx: &mut FnCx, each: ValueId) -> Lowering<ValueId> {
     let axes = (0..cx.graph.ty(each).shape.rank()).collect();
-    cx.op(Reduce { kind: Kind::Mean, axes }, &[each])
+    cx.op(Reduce { kind: reduce::Kind::Mean, axes }, &[each])
 }

@@ -45,6 +45,24 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     rows.chain(METHODS.iter().map(|(name, _)| *name))
 }
 
+/// What PyTorch calls otherwise.
+const OTHER_NAMES: &[(&str, &str)] = &[
+    ("view", "reshape"),
+    ("pow", "powf"),
+    ("max", "amax"),
+    ("min", "amin"),
+    ("mm", "matmul"),
+    ("bmm", "matmul"),
+    ("t", "transpose"),
+    ("swish", "silu"),
+];
+
+/// The operation that `name` is likely to stand for.
+pub fn likely(name: &str) -> Option<&'static str> {
+    let other = OTHER_NAMES.iter().find(|(other, _)| *other == name);
+    other.map(|(_, ours)| *ours).or_else(|| nearest(name, names()))
+}
+
 impl FnCx<'_, '_> {
     pub fn method(&mut self, x: ValueId, name: &Ident, args: Vec<Arg>) -> Lowering<ValueId> {
         let text = name.to_string();
@@ -66,11 +84,13 @@ impl FnCx<'_, '_> {
 
     fn unknown_method(&mut self, name: &Ident) -> Poison {
         let error = Diagnostic::new(name.span(), format!("no operation is named `{name}`"));
-        let error = match (self.model.field(&name.to_string()), nearest(&name.to_string(), names()))
-        {
+        let error = match (self.model.field(&name.to_string()), likely(&name.to_string())) {
             (Some(_), _) => error.help(format!("the layer is called as `self.{name}(x)`")),
             (_, Some(near)) => error.help(format!("did you mean `{near}`?")),
-            _ => error,
+            _ => {
+                let names: Vec<_> = names().collect();
+                error.note(format!("operations: {}", names.join(", ")))
+            }
         };
         self.model.report(error)
     }

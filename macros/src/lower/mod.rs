@@ -16,13 +16,13 @@ use std::collections::{HashMap, HashSet};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::ToTokens;
 
-use crate::diagnostics::{Diagnostic, Diagnostics, list};
+use crate::diagnostics::{Diagnostic, Diagnostics, counted, list};
 use crate::dim::{Atom, Dim, Shape};
 use crate::emit::Interface;
 use crate::graph::{Dest, Graph, Kind, Source, Ty, ValueId};
 use crate::layers;
 use crate::ops::{Deferred, Mismatch, Op, Rule};
-use crate::syntax::{FieldDecl, Function, ModelItem, TypeExpr};
+use crate::syntax::{FieldDecl, Function, ModelItem, TypeExpr, ambiguous};
 
 /// A mistake that has been reported already.
 #[derive(Debug, Clone, Copy)]
@@ -73,6 +73,10 @@ pub struct ModelCx<'a> {
     /// Fields whose declaration has been reported as wrong.
     pub broken_fields: HashSet<usize>,
     pub consts: HashSet<String>,
+    /// Names that are declared twice.
+    pub ambiguous: HashSet<String>,
+    /// The results of functions that do not state them, as their bodies make them.
+    pub inferred: HashMap<String, Vec<Ty>>,
 }
 
 impl<'a> ModelCx<'a> {
@@ -80,7 +84,8 @@ impl<'a> ModelCx<'a> {
         let generics = item.header.iter().flat_map(|header| header.generics.const_params());
         let consts = generics.map(|param| param.ident.to_string()).collect();
         let (params, broken_fields) = (Vec::new(), HashSet::new());
-        Self { item, diagnostics, params, broken_fields, consts }
+        let (ambiguous, inferred) = (ambiguous(item), HashMap::new());
+        Self { item, diagnostics, params, broken_fields, consts, ambiguous, inferred }
     }
 
     pub fn field(&self, name: &str) -> Option<usize> {
@@ -126,24 +131,26 @@ pub struct FnCx<'a, 'm> {
     /// The functions that are being written out in place, to find recursion.
     pub inlining: Vec<String>,
     pub calls: usize,
+    /// A statement was wrong: what it would have used may be unused.
+    pub failed: bool,
 }
 
 /// Lowers one function; what is wrong with it is in the diagnostics.
 pub fn lower_function<'a>(model: &mut ModelCx<'a>, function: &'a Function) -> Option<Lowered> {
-    let mut cx = FnCx {
-        model,
-        graph: Graph::default(),
-        rule: Rule::new(),
-        names: HashMap::new(),
-        sizes: HashMap::new(),
-        inlining: vec![function.name.to_string()],
-        calls: 0,
-    };
+    let mut cx = FnCx::new(model);
+    cx.inlining.push(function.name.to_string());
     let args = cx.declare_args(function);
     let results = cx.result_types(function);
     let made = cx.body(function);
+    if let Some(span) = function.arrow_missing {
+        cx.report_results(function, span, made.as_deref().unwrap_or_default());
+        return None;
+    }
     let (args, results, made) = (args.ok()?, results.ok()?, made.ok()?);
     cx.check_results(function, &results, &made).ok()?;
+    if cx.failed {
+        return None;
+    }
     for (r, value) in made.iter().enumerate() {
         cx.graph.outputs.push((Dest::Result(r), *value));
     }
@@ -153,19 +160,34 @@ pub fn lower_function<'a>(model: &mut ModelCx<'a>, function: &'a Function) -> Op
     Some(Lowered { name: function.name.clone(), args, results, graph, deferred })
 }
 
+impl<'a, 'm> FnCx<'a, 'm> {
+    fn new(model: &'m mut ModelCx<'a>) -> Self {
+        Self {
+            model,
+            graph: Graph::default(),
+            rule: Rule::new(),
+            names: HashMap::new(),
+            sizes: HashMap::new(),
+            inlining: Vec::new(),
+            calls: 0,
+            failed: false,
+        }
+    }
+}
+
 impl<'a> FnCx<'a, '_> {
     fn declare_args(&mut self, function: &'a Function) -> Lowering<Vec<Arg>> {
         let mut args = Vec::new();
         let mut failed = false;
+        self.declare_sizes(function);
         for (i, arg) in function.args.iter().enumerate() {
-            self.declare_sizes(&arg.ty);
             let name = arg.name.to_string();
             match self.ty(&arg.ty) {
                 Ok(ty) => {
                     let value = self.graph.add_value(ty.clone(), Source::Arg(i), &name);
                     self.graph.args.push(value);
                     self.names.insert(name, Item::Value(value));
-                    args.push(Arg { name: arg.name.clone(), ty });
+                    args.push(Arg { name: hygienic(&arg.name), ty });
                 }
                 Err(Poison) => {
                     self.names.insert(name, Item::Poison);
@@ -176,19 +198,54 @@ impl<'a> FnCx<'a, '_> {
         if failed { Err(Poison) } else { Ok(args) }
     }
 
-    /// A lower-case name at the head of an argument's shape is a run-time size.
-    fn declare_sizes(&mut self, ty: &TypeExpr) {
-        if let Some(syn::Expr::Path(path)) = ty.dims.first()
-            && let Some(name) = path.path.get_ident()
-            && sizes::is_run_time_name(&name.to_string())
-        {
-            let name = name.to_string();
-            self.sizes.insert(name.clone(), Dim::atom(Atom::Run(name)));
+    /// A lower-case name in an argument's shape is a run-time size. Where an argument is broken, so
+    /// is one in a result.
+    fn declare_sizes(&mut self, function: &Function) {
+        let broken = function.args.iter().any(|arg| arg.ty.broken);
+        let results = function.returns.iter().filter(|_| broken);
+        let types = function.args.iter().map(|arg| &arg.ty).chain(results);
+        for size in types.flat_map(|ty| &ty.dims) {
+            if let syn::Expr::Path(path) = size
+                && let Some(name) = path.path.get_ident().map(ToString::to_string)
+                && sizes::is_run_time_name(&name)
+            {
+                self.sizes.insert(name.clone(), Dim::atom(Atom::Run(name)));
+            }
         }
     }
 
+    /// A type that may be wrong: of one that is, the run-time size is kept.
+    fn stub_ty(&mut self, ty: &TypeExpr) -> Ty {
+        self.ty(ty).unwrap_or_else(|Poison| {
+            let any_size = || self.sizes.values().next().cloned();
+            let lead = match ty.dims.first() {
+                Some(lead) => Some(dim(lead, &self.scope()).ok().or_else(any_size)),
+                None => ty.broken.then(any_size),
+            };
+            let rest = ty.dims.iter().skip(1).map(|size| dim(size, &self.scope()).ok());
+            let kind = if ty.classes { Kind::Classes } else { Kind::Float };
+            match lead.into_iter().chain(rest).collect::<Option<Vec<_>>>() {
+                Some(dims) if !ty.broken => Ty { shape: Shape(dims), kind },
+                dims => {
+                    let lead = dims.into_iter().flatten().take(1).collect();
+                    Ty { shape: Shape(lead), kind: Kind::Unknown }
+                }
+            }
+        })
+    }
+
     fn result_types(&mut self, function: &Function) -> Lowering<Vec<Ty>> {
-        function.returns.iter().map(|ty| self.ty(ty)).collect()
+        let types: Vec<_> = function.returns.iter().map(|ty| self.result_type(ty)).collect();
+        types.into_iter().collect()
+    }
+
+    fn result_type(&mut self, written: &TypeExpr) -> Lowering<Ty> {
+        let ty = self.ty(written)?;
+        if ty.kind == Kind::Float {
+            return Ok(ty);
+        }
+        let error = Diagnostic::new(written.span, "a function returns numbers, not class indices");
+        Err(self.model.report(error.help(format!("write `-> {}`", ty.shape))))
     }
 
     pub fn scope(&self) -> Scope<'_> {
@@ -196,6 +253,9 @@ impl<'a> FnCx<'a, '_> {
     }
 
     pub fn ty(&mut self, ty: &TypeExpr) -> Lowering<Ty> {
+        if ty.broken {
+            return Err(Poison);
+        }
         let shape = shape(&ty.dims, &self.scope());
         let shape = shape.map_err(|error| self.model.report(error))?;
         if let Some(late) = shape.0.iter().skip(1).find(|dim| dim.is_run_time()) {
@@ -204,6 +264,22 @@ impl<'a> FnCx<'a, '_> {
             return Err(self.model.report(Diagnostic::new(ty.span, text).help(help)));
         }
         Ok(Ty { shape, kind: if ty.classes { Kind::Classes } else { Kind::Float } })
+    }
+
+    /// Says which results a function without `->` makes.
+    fn report_results(&mut self, function: &Function, span: Span, made: &[ValueId]) {
+        let types: Vec<Ty> = made.iter().map(|value| self.graph.ty(*value).clone()).collect();
+        let help = match types.as_slice() {
+            [] => "write `-> [batch, 10]`, or `-> []` for a number".into(),
+            [one] => format!("write `-> {one}` before the body"),
+            several => {
+                let texts: Vec<_> = several.iter().map(Ty::to_string).collect();
+                format!("write `-> ({})` before the body", texts.join(", "))
+            }
+        };
+        let text = format!("`{}` does not say what it returns", function.name);
+        self.model.report(Diagnostic::new(span, text).help(help));
+        self.model.inferred.insert(function.name.to_string(), types);
     }
 
     fn check_results(
@@ -215,11 +291,12 @@ impl<'a> FnCx<'a, '_> {
         let name = &function.name;
         if declared.len() != made.len() {
             let text = format!(
-                "`{name}` declares {} results, but its body makes {}",
-                declared.len(),
+                "`{name}` declares {}, but its body makes {}",
+                counted(declared.len(), "result"),
                 made.len()
             );
-            return Err(self.model.report(Diagnostic::new(function.body_span, text)));
+            let span = function.returns.first().map_or(function.body_span, |first| first.span);
+            return Err(self.model.report(Diagnostic::new(span, text)));
         }
         self.rule.step = name.to_string();
         for ((declared, value), written) in declared.iter().zip(made).zip(&function.returns) {
@@ -228,9 +305,12 @@ impl<'a> FnCx<'a, '_> {
             let fits = found.kind == declared.kind
                 && self.rule.equal_shapes(&declared.shape, &found.shape);
             if !fits {
-                let text = format!("`{name}` returns {declared}, but its body makes {found}");
-                let error = Diagnostic::new(written.span, text)
-                    .help(format!("write `-> {found}`, or change the last layer"))
+                let (text, arrow) = match self.model.item.derived {
+                    false => (format!("`{name}` returns {declared}, but its body makes"), "->"),
+                    true => (format!("the output is {declared}, but the layers make"), "output ="),
+                };
+                let error = Diagnostic::new(written.span, format!("{text} {found}"))
+                    .help(format!("write `{arrow} {found}`, or change the last layer"))
                     .note(format!("shapes: {}", self.trail(*value)));
                 return Err(self.model.report(error));
             }
@@ -242,8 +322,11 @@ impl<'a> FnCx<'a, '_> {
     fn check_used(&mut self, function: &Function) -> Lowering<()> {
         let uses = self.graph.uses();
         let mut outcome = Ok(());
-        for (arg, value) in function.args.iter().zip(&self.graph.args) {
+        for (i, (arg, value)) in function.args.iter().zip(&self.graph.args).enumerate() {
             let name = arg.name.to_string();
+            if function.args[i + 1..].iter().any(|other| other.name == arg.name) {
+                continue;
+            }
             if uses[*value] == 0 && !name.starts_with('_') {
                 let text =
                     format!("the input `{name}` does not reach the result of `{}`", function.name);
@@ -317,24 +400,43 @@ impl<'a> FnCx<'a, '_> {
     }
 }
 
-/// The interface of a function, when its types are right, whatever its body is.
-pub fn interface<'a>(model: &mut ModelCx<'a>, function: &'a Function) -> Option<Interface> {
+/// Declares the parameters of the layers that no function could be lowered up to, as far as their
+/// declarations say which: the stub of a model with mistakes has a view of each.
+pub fn declare_unused(model: &mut ModelCx) {
+    let mut muted = Diagnostics::default();
+    let mut cx = ModelCx::new(model.item, &mut muted);
+    cx.params = std::mem::take(&mut model.params);
+    for (i, field) in model.item.fields.iter().enumerate() {
+        if let FieldDecl::Layer(layer) = &field.decl
+            && !cx.params.iter().any(|(owner, _)| *owner == i)
+        {
+            layers::declare(&mut FnCx::new(&mut cx), i, layer);
+        }
+    }
+    model.params = cx.params;
+}
+
+/// The name of an argument as a variable that is never one of generated code.
+fn hygienic(name: &Ident) -> Ident {
+    Ident::new(&name.to_string(), name.span().resolved_at(Span::mixed_site()))
+}
+
+/// The interface of a function, whatever its body is.
+pub fn interface<'a>(model: &mut ModelCx<'a>, function: &'a Function) -> Interface {
     let default = model.item.header.as_ref().map(|header| header.vis.to_token_stream());
     let vis = function.vis.as_ref().map(ToTokens::to_token_stream).or(default);
-    let mut cx = FnCx {
-        model,
-        graph: Graph::default(),
-        rule: Rule::new(),
-        names: HashMap::new(),
-        sizes: HashMap::new(),
-        inlining: Vec::new(),
-        calls: 0,
+    let mut cx = FnCx::new(model);
+    cx.declare_sizes(function);
+    let args =
+        function.args.iter().map(|arg| Arg { name: hygienic(&arg.name), ty: cx.stub_ty(&arg.ty) });
+    let args = args.collect();
+    let results = match cx.model.inferred.remove(&function.name.to_string()) {
+        Some(results) => results,
+        None => function.returns.iter().map(|ty| cx.stub_ty(ty)).collect(),
     };
-    let args = cx.declare_args(function).ok()?;
-    let results = cx.result_types(function).ok()?;
     let docs = function.attrs.iter().map(ToTokens::to_token_stream).collect();
     let vis = vis.unwrap_or_default();
-    Some(Interface { name: function.name.clone(), vis, docs, args, results })
+    Interface { name: function.name.clone(), vis, docs, args, results }
 }
 
 /// Reports the fields that no function uses, and those that never reach a number to minimise.
@@ -353,15 +455,19 @@ pub fn check_fields(model: &mut ModelCx, functions: &[Lowered]) {
         }
         fields
     };
+    if functions.is_empty() {
+        return;
+    }
     let used = reached(&mut functions.iter());
     let is_loss = |f: &&Lowered| f.results.len() == 1 && f.results[0].shape.rank() == 0;
     let losses: Vec<_> = functions.iter().filter(is_loss).map(|f| f.name.to_string()).collect();
     let trained = reached(&mut functions.iter().filter(is_loss));
-    let mut errors = Vec::new();
+    let (mut errors, mut untrained) = (Vec::new(), Vec::new());
     for (i, field) in model.item.fields.iter().enumerate() {
         let has_params = match &field.decl {
             FieldDecl::Layer(layer) => layers::has_params(&layer.path),
             FieldDecl::Model(_) | FieldDecl::Array(..) => true,
+            FieldDecl::Broken => false,
         };
         let name = &field.name;
         if model.broken_fields.contains(&i) || !has_params {
@@ -372,10 +478,14 @@ pub fn check_fields(model: &mut ModelCx, functions: &[Lowered]) {
             let help = format!("call it as `self.{name}(x)`, or take it out");
             errors.push(Diagnostic::new(name.span(), text).help(help));
         } else if !losses.is_empty() && !trained.contains(&i) {
-            let text = format!("the parameters of `{name}` do not reach {}", list(&losses));
-            let help = "they would never be trained: use the layer there, or take it out";
-            errors.push(Diagnostic::new(name.span(), text).help(help));
+            untrained.push(name);
         }
+    }
+    if let Some(first) = untrained.first() {
+        let names: Vec<_> = untrained.iter().map(ToString::to_string).collect();
+        let text = format!("the parameters of {} do not reach {}", list(&names), list(&losses));
+        let help = "they would never be trained: use them there, or take them out";
+        errors.push(Diagnostic::new(first.span(), text).help(help));
     }
     errors.into_iter().for_each(|error| model.diagnostics.push(error));
 }
@@ -389,6 +499,7 @@ pub fn text_of(tokens: &impl ToTokens) -> String {
         (" >", ">"),
         (" :: ", "::"),
         (" , ", ", "),
+        (" ; ", "; "),
         (" (", "("),
         ("( ", "("),
         (" )", ")"),

@@ -2,6 +2,7 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
+use syn::spanned::Spanned;
 use syn::{Expr, Lit, UnOp};
 
 use super::{FnCx, Lowering, Poison, Scope, dim, text_of};
@@ -65,6 +66,25 @@ impl Options {
             (Some(to), false) => Ok((None, to)),
             (None, _) => Err(Diagnostic::new(self.span, format!("`{}` has no sizes", self.owner))
                 .help(format!("write `{}(784 -> 128)`", self.owner))),
+        }
+    }
+
+    /// That `name` is not there, or is there under a name that is nearly right.
+    fn missing(&self, name: &'static str, help: String) -> Diagnostic {
+        let owner = &self.owner;
+        let slip = self.args.iter().find_map(|arg| match arg {
+            Arg::Named(written, value) if nearest(&written.to_string(), [name]).is_some() => {
+                Some((written, value))
+            }
+            _ => None,
+        });
+        match slip {
+            Some((written, value)) => {
+                let text = format!("`{owner}` has no option `{written}`");
+                let help = format!("did you mean `{name} = {}`?", text_of(value));
+                Diagnostic::new(written.span(), text).help(help)
+            }
+            None => Diagnostic::new(self.span, format!("`{owner}` needs its `{name}`")).help(help),
         }
     }
 
@@ -202,7 +222,7 @@ impl FnCx<'_, '_> {
         name: &'static str,
         default: Option<f64>,
     ) -> Lowering<Constant> {
-        let (owner, span) = (options.owner.clone(), options.span);
+        let owner = options.owner.clone();
         match (options.take(name), default) {
             (Some(expr), _) => number(&expr).ok_or_else(|| {
                 let text = format!("`{name}` of `{owner}` is a number");
@@ -210,9 +230,8 @@ impl FnCx<'_, '_> {
             }),
             (None, Some(default)) => Ok(Constant::Literal(default)),
             (None, None) => {
-                let text = format!("`{owner}` needs its `{name}`");
                 let help = format!("write `{owner}({name} = 1.0)`");
-                Err(self.model.report(Diagnostic::new(span, text).help(help)))
+                Err(self.model.report(options.missing(name, help)))
             }
         }
     }
@@ -242,16 +261,18 @@ impl FnCx<'_, '_> {
     ) -> Lowering<[Dim; 2]> {
         match (options.take(name), default) {
             (Some(expr), _) => {
+                if name == "kernel" {
+                    // What does not fit is at the kernel.
+                    self.rule.span = expr.span();
+                }
                 let scope = Scope { run_time: false, ..self.scope() };
                 let pair = Options::pair(&expr, &scope);
                 self.ok(pair)
             }
             (None, Some(default)) => Ok(default),
             (None, None) => {
-                let (owner, span) = (&options.owner, options.span);
-                let text = format!("`{owner}` needs its `{name}`");
                 let help = format!("write `{name} = 3`, or `{name} = (3, 5)` for height and width");
-                let error = Diagnostic::new(span, text).help(help);
+                let error = options.missing(name, help);
                 Err::<_, Poison>(self.model.report(error))
             }
         }

@@ -32,7 +32,10 @@ impl Window {
             return Err(Mismatch::new(format!(
                 "has a window {reach} {side}, but its input with padding is {padded} {side}"
             ))
-            .help("use a smaller kernel or more padding"));
+            .help(match self.dilation[axis].is_one() {
+                true => format!("a kernel of {padded} or less fits, or add padding"),
+                false => "use a smaller kernel, less dilation or more padding".into(),
+            }));
         }
         if self.stride[axis].as_lit() == Some(0) {
             return Err(Mismatch::new("has stride 0").help("strides start at 1"));

@@ -1,8 +1,6 @@
 //! Elementwise operations: a table row each. The functions themselves are in the runtime's room
 //! `elementwise`, under the same names.
 
-use std::rc::Rc;
-
 use proc_macro2::TokenStream;
 
 use super::{Backward, Emit, Mismatch, Op, Rule};
@@ -29,8 +27,6 @@ pub enum Grad {
     Pass,
     /// A row of the room, with the op's own constants.
     By(&'static str, &'static [Read]),
-    /// There is none.
-    None,
 }
 use Grad::{By, Pass};
 
@@ -203,7 +199,6 @@ impl Op for Elementwise {
             }
             let full = match grad {
                 Pass => b.d_y(),
-                Grad::None => return b.none(self.func),
                 By(func, reads) => {
                     let reads: Vec<ValueId> = reads
                         .iter()
@@ -251,9 +246,4 @@ pub fn broadcast(rule: &mut Rule, a: &Shape, b: &Shape) -> Option<Shape> {
         });
     }
     Some(Shape(dims))
-}
-
-/// An elementwise node of `func` in a fresh `Rc`.
-pub fn node(func: &'static str) -> Rc<dyn Op> {
-    Rc::new(Elementwise::new(func))
 }

@@ -33,7 +33,8 @@ fn check(rule: &mut Rule, inputs: &[Ty]) -> Result<(), Mismatch> {
     if !rule.equal_shapes(&expected.shape, &label.shape) {
         return Err(Mismatch::new(format!(
             "expects {expected} as its target, but receives {label}"
-        )));
+        ))
+        .help(format!("declare the target as `{expected}`")));
     }
     Ok(())
 }

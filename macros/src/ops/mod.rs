@@ -81,6 +81,11 @@ pub trait Op: Debug {
     fn items(&self, _name: &Ident) -> TokenStream {
         TokenStream::new()
     }
+
+    /// What such an item is called.
+    fn item_name(&self) -> String {
+        String::new()
+    }
 }
 
 /// Why a shape rule refuses.
@@ -110,6 +115,14 @@ pub struct Deferred {
     /// `` `fc2` expects ``, `` but receives ``: the numbers come between.
     pub message: String,
     pub span: Span,
+}
+
+impl Deferred {
+    /// Whether both compare the same two sizes: one cause, one error.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let (here, there) = ((&self.left, &self.right), (&other.left, &other.right));
+        here == there || here == (there.1, there.0)
+    }
 }
 
 /// The step that a shape rule speaks for, and the checks it leaves to rustc.
@@ -143,7 +156,10 @@ impl Rule {
     }
 
     pub fn defer(&mut self, left: Dim, right: Dim, message: String) {
-        self.deferred.push(Deferred { left, right, message, span: self.span });
+        let new = Deferred { left, right, message, span: self.span };
+        if !self.deferred.iter().any(|known| known.is_same(&new)) {
+            self.deferred.push(new);
+        }
     }
 }
 
@@ -206,15 +222,14 @@ impl Backward<'_> {
 /// What an op sees while its runtime call is emitted.
 pub struct Emit {
     pub inputs: Vec<Ty>,
-    pub outputs: Vec<Ty>,
     /// The variables that hold the ranges.
     pub input_vars: Vec<TokenStream>,
     pub output_vars: Vec<TokenStream>,
     /// Whether an output is read by anything.
     pub used: Vec<bool>,
     pub scratch: Option<TokenStream>,
-    /// A name for the op's items.
-    pub item: Ident,
+    /// The path of the op's item.
+    pub item: TokenStream,
     /// Set while inference is emitted.
     pub inference: bool,
 }

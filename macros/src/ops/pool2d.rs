@@ -59,7 +59,8 @@ impl Op for Pool2d {
             {
                 return Err(Mismatch::new(format!(
                     "has padding {padding}, more than half of its kernel {kernel}"
-                )));
+                ))
+                .help(format!("write `padding = {}`", kernel / 2)));
             }
         }
         let y = Ty::float(vec![

@@ -1,12 +1,17 @@
 //! Phase 1: text to syntax. A model is a `struct` of layers and its functions; expressions are
 //! Rust's own. A part that does not parse is reported and left out; the rest goes on.
 
+mod check;
 mod parse;
+mod recover;
 
+pub use check::{ambiguous, check_item, distinct};
 pub use parse::{parse_layer_type, parse_model};
 
 use proc_macro2::{Ident, Span};
 use syn::{Attribute, Expr, Generics, Path, Type, Visibility};
+
+use crate::lower::text_of;
 
 /// All that one `model! { … }` holds.
 #[derive(Debug)]
@@ -15,6 +20,10 @@ pub struct ModelItem {
     pub header: Option<Header>,
     pub fields: Vec<Field>,
     pub functions: Vec<Function>,
+    /// Whether the user's struct is there already (`#[derive(Module)]`).
+    pub derived: bool,
+    /// A field or a function did not parse so far as to have a name.
+    pub lost: bool,
 }
 
 /// `/// docs  pub struct Block<const D: usize>`
@@ -34,6 +43,7 @@ pub struct Field {
 }
 
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant)] // there are few of them
 pub enum FieldDecl {
     /// `Linear(784 -> 128, bias = false)`
     Layer(LayerDecl),
@@ -41,12 +51,16 @@ pub enum FieldDecl {
     Model(Type),
     /// A number of equal models in a row: `[Block<128>; 4]`.
     Array(Type, Expr),
+    /// Did not parse.
+    Broken,
 }
 
 #[derive(Debug)]
 pub struct LayerDecl {
     pub path: Path,
     pub args: Vec<Arg>,
+    /// Whether it is written as a type, `Linear<784, 128>`.
+    pub is_type: bool,
     /// The parentheses.
     pub span: Span,
 }
@@ -72,11 +86,11 @@ pub struct Function {
     pub has_self: bool,
     pub args: Vec<FnArg>,
     pub returns: Vec<TypeExpr>,
+    /// Where `-> …` is missing.
+    pub arrow_missing: Option<Span>,
     /// Whether the results are written as a tuple.
     pub returns_tuple: bool,
     pub body: Vec<Stmt>,
-    /// Something in the body did not parse.
-    pub broken: bool,
     pub body_span: Span,
 }
 
@@ -86,12 +100,38 @@ pub struct FnArg {
     pub ty: TypeExpr,
 }
 
+impl std::fmt::Display for Arg {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Value(value) => f.write_str(&text_of(value)),
+            Self::Sizes(from, to) => write!(f, "{} -> {}", text_of(from), text_of(to)),
+            Self::Named(name, value) => write!(f, "{name} = {}", text_of(value)),
+        }
+    }
+}
+
 /// `[batch, 784]` or `Classes[batch]`
 #[derive(Debug, Clone)]
 pub struct TypeExpr {
     pub classes: bool,
     pub dims: Vec<Expr>,
     pub span: Span,
+    /// Did not parse.
+    pub broken: bool,
+}
+
+impl std::fmt::Display for TypeExpr {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let dims: Vec<_> = self.dims.iter().map(text_of).collect();
+        let classes = if self.classes { "Classes" } else { "" };
+        write!(f, "{classes}[{}]", dims.join(", "))
+    }
+}
+
+impl std::fmt::Display for FnArg {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.name, self.ty)
+    }
 }
 
 #[derive(Debug)]
@@ -100,4 +140,6 @@ pub enum Stmt {
     Let { names: Vec<Ident>, annotation: Option<TypeExpr>, value: Expr },
     /// The value of the function.
     Tail(Expr),
+    /// Did not parse; it would have bound these names.
+    Broken { names: Vec<Ident> },
 }

@@ -1,27 +1,38 @@
 //! The parser: recovers at the next field, statement or item.
 
-use proc_macro2::{Delimiter, Group, Ident, Spacing, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Spacing, Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
-use syn::parse::{Parse, ParseStream, Parser};
+use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Expr, Path, Token, Type, Visibility};
+use syn::{Attribute, BinOp, Expr, Path, Token, Type, Visibility};
+
+use super::recover::{bound_names, parse_piece, skip_to_item, until_body};
 
 use super::{Arg, Field, FieldDecl, FnArg, Function, Header, LayerDecl, ModelItem, Stmt, TypeExpr};
 use crate::diagnostics::{Diagnostic, Diagnostics};
+use crate::lower::text_of;
 
 /// Parses the text of a `model! { … }`.
 pub fn parse_model(tokens: TokenStream, diagnostics: &mut Diagnostics) -> ModelItem {
-    let mut model = ModelItem { header: None, fields: Vec::new(), functions: Vec::new() };
+    let mut model = ModelItem {
+        header: None,
+        fields: Vec::new(),
+        functions: Vec::new(),
+        derived: false,
+        lost: false,
+    };
     let parser = |input: ParseStream| {
         while !input.is_empty() {
+            let start = input.cursor();
             if let Err(error) = item(input, &mut model, diagnostics) {
                 diagnostics.push(error);
-                skip_to_item(input);
+                model.lost = true;
+                skip_to_item(input, input.cursor() != start);
             }
         }
         Ok(())
     };
-    let result = parser.parse2(tokens);
+    let result = parse_piece(tokens, Span::call_site(), parser);
     diagnostics.keep(result);
     model
 }
@@ -43,7 +54,16 @@ fn item(
                 .help("put the second one in a `model!` of its own; models nest as fields"));
         }
         model.header = Some(Header { attrs, vis, name, generics });
-        model.fields = fields(body, diagnostics);
+        for tokens in split(body.stream(), ',') {
+            let mut rest = tokens;
+            // More than one where a comma is missing.
+            while !rest.is_empty() {
+                let (field, behind) = field(rest, body.span_close(), diagnostics);
+                model.lost |= field.is_none();
+                model.fields.extend(field);
+                rest = behind;
+            }
+        }
         Ok(())
     } else if input.peek(Token![fn]) {
         let explicit = !matches!(vis, Visibility::Inherited);
@@ -55,52 +75,46 @@ fn item(
     }
 }
 
-/// Leaves `input` before the next thing that looks like an item.
-fn skip_to_item(input: ParseStream) {
-    let _ = input.step(|cursor| {
-        let mut rest = *cursor;
-        while let Some((token, next)) = rest.token_tree() {
-            rest = next;
-            let ends = matches!(&token, TokenTree::Group(g) if g.delimiter() == Delimiter::Brace);
-            if ends {
-                break;
-            }
-        }
-        Ok(((), rest))
-    });
-}
-
 fn group(input: ParseStream, delimiter: Delimiter, what: &str) -> Result<Group, Diagnostic> {
-    match input.parse::<TokenTree>() {
-        Ok(TokenTree::Group(group)) if group.delimiter() == delimiter => Ok(group),
-        Ok(other) => Err(Diagnostic::new(other.span(), format!("expected {what}"))),
-        Err(error) => Err(Diagnostic::new(error.span(), format!("expected {what}"))),
+    match input.fork().parse::<TokenTree>() {
+        Ok(TokenTree::Group(group)) if group.delimiter() == delimiter => {
+            input.parse::<TokenTree>()?;
+            Ok(group)
+        }
+        _ => Err(Diagnostic::new(input.span(), format!("expected {what}"))),
     }
 }
 
-fn fields(body: Group, diagnostics: &mut Diagnostics) -> Vec<Field> {
-    let mut fields = Vec::new();
-    for tokens in split(body.stream(), ',') {
-        fields.extend(diagnostics.keep(field.parse2(tokens)));
-    }
-    fields
-}
-
-fn field(input: ParseStream) -> syn::Result<Field> {
-    input.call(Attribute::parse_outer)?;
-    input.parse::<Visibility>()?;
-    let name: Ident = input.parse()?;
-    input.parse::<Token![:]>().map_err(|e| {
-        syn::Error::new(
-            e.span(),
-            format!("expected `:` and a layer, as in `{name}: Linear(2 -> 1)`"),
-        )
-    })?;
-    let decl = field_decl(input)?;
-    if !input.is_empty() {
-        return Err(input.error("expected `,` after this field"));
-    }
-    Ok(Field { name, decl })
+/// A field, broken when only its name could be read.
+fn field(
+    tokens: TokenStream,
+    end: Span,
+    diagnostics: &mut Diagnostics,
+) -> (Option<Field>, TokenStream) {
+    let (mut name, mut behind) = (None, TokenStream::new());
+    let decl = parse_piece(tokens, end, |input| {
+        input.call(Attribute::parse_outer)?;
+        input.parse::<Visibility>()?;
+        let ident: Ident = input.parse()?;
+        if input.peek(syn::token::Paren) {
+            let args: TokenTree = input.parse()?;
+            let example =
+                format!("{}: {ident}{}", ident.to_string().to_lowercase(), text_of(&args));
+            let text = format!("this layer has no name: write `{example}`");
+            return Err(syn::Error::new(ident.span(), text));
+        }
+        name = Some(ident.clone());
+        let expected = format!("expected `:` and a layer, as in `{ident}: Linear(2 -> 1)`");
+        input.parse::<Token![:]>().map_err(|e| syn::Error::new(e.span(), expected))?;
+        let decl = field_decl(input)?;
+        if !input.is_empty() {
+            diagnostics.push(input.error("expected `,` before this"));
+            behind = input.parse()?;
+        }
+        Ok(decl)
+    });
+    let decl = diagnostics.keep(decl).unwrap_or(FieldDecl::Broken);
+    (name.map(|name| Field { name, decl }), behind)
 }
 
 fn field_decl(input: ParseStream) -> syn::Result<FieldDecl> {
@@ -116,15 +130,16 @@ fn field_decl(input: ParseStream) -> syn::Result<FieldDecl> {
                 layer.span,
                 "an array holds models; put the layer in a `model!` of its own",
             )),
-            FieldDecl::Array(..) => Err(content.error("an array of arrays is not supported")),
+            _ => Err(content.error("an array of arrays is not supported")),
         };
     }
     let ahead = input.fork();
     if ahead.call(Path::parse_mod_style).is_ok() && ahead.peek(syn::token::Paren) {
         let path = input.call(Path::parse_mod_style)?;
         let TokenTree::Group(group) = input.parse()? else { unreachable!("peeked") };
-        let args = args(group.stream())?;
-        return Ok(FieldDecl::Layer(LayerDecl { path, args, span: group.span() }));
+        let args = args(group.stream(), group.span_close())?;
+        let span = group.span();
+        return Ok(FieldDecl::Layer(LayerDecl { path, args, is_type: false, span }));
     }
     Ok(FieldDecl::Model(input.parse::<Type>().map_err(|e| {
         syn::Error::new(e.span(), "expected a layer such as `Linear(784 -> 128)` or a model's type")
@@ -132,15 +147,16 @@ fn field_decl(input: ParseStream) -> syn::Result<FieldDecl> {
 }
 
 /// `784 -> 128, bias = false`
-fn args(tokens: TokenStream) -> syn::Result<Vec<Arg>> {
-    split(tokens, ',').into_iter().map(arg).collect()
+fn args(tokens: TokenStream, end: Span) -> syn::Result<Vec<Arg>> {
+    split(tokens, ',').into_iter().map(|tokens| arg(tokens, end)).collect()
 }
 
-fn arg(tokens: TokenStream) -> syn::Result<Arg> {
-    if let Some((from, to)) = split_arrow(&tokens) {
-        return Ok(Arg::Sizes(syn::parse2(from)?, syn::parse2(to)?));
+fn arg(tokens: TokenStream, end: Span) -> syn::Result<Arg> {
+    if let Some((from, arrow, to)) = split_arrow(&tokens) {
+        let side = |tokens| parse_piece(tokens, arrow, Expr::parse);
+        return Ok(Arg::Sizes(side(from)?, side(to)?));
     }
-    match syn::parse2(tokens)? {
+    match parse_piece(tokens, end, Expr::parse)? {
         Expr::Assign(assign) => match *assign.left {
             Expr::Path(path) if path.path.get_ident().is_some() => {
                 Ok(Arg::Named(path.path.get_ident().cloned().expect("checked"), *assign.right))
@@ -166,7 +182,7 @@ pub fn parse_layer_type(path: &Path) -> syn::Result<LayerDecl> {
     }
     let mut path = path.clone();
     path.segments.last_mut().expect("a path has segments").arguments = syn::PathArguments::None;
-    Ok(LayerDecl { span: last.ident.span(), path, args })
+    Ok(LayerDecl { span: last.ident.span(), path, args, is_type: true })
 }
 
 fn function(
@@ -184,23 +200,24 @@ fn function(
         if is_self(&tokens) {
             has_self = true;
         } else {
-            args.extend(diagnostics.keep(fn_arg.parse2(tokens)));
+            args.extend(fn_arg(tokens, params.span_close(), diagnostics));
         }
     }
-    let arrow = input.parse::<Token![->]>().map_err(|e| {
-        Diagnostic::new(e.span(), format!("`{name}` does not say what it returns"))
-            .help("write `-> [batch, 10]`, or `-> []` for a number")
-    });
-    arrow?;
-    let (returns, returns_tuple) = if input.peek(syn::token::Paren) {
-        let content = group(input, Delimiter::Parenthesis, "the results in `( … )`")?;
-        let types = Punctuated::<TypeExpr, Token![,]>::parse_terminated.parse2(content.stream())?;
-        (types.into_iter().collect(), true)
-    } else {
-        (vec![input.parse()?], false)
+    let arrow: Option<Token![->]> = input.parse()?;
+    let end = arrow.as_ref().map_or(params.span_close(), |arrow| arrow.spans[1]);
+    let written = until_body(input);
+    // `[batch, 10]` alone is a result without its arrow.
+    let arrow_missing = (arrow.is_none() && written.is_empty()).then_some(name.span());
+    if arrow.is_none() && !written.is_empty() {
+        let error = Diagnostic::over(&written, "expected `->` before the result");
+        diagnostics.push(error.help(format!("write `-> {}`", text_of(&written))));
+    }
+    let (returns, returns_tuple) = match arrow_missing {
+        Some(_) => (Vec::new(), false),
+        None => results(written, end, diagnostics),
     };
     let body = group(input, Delimiter::Brace, "the body in `{ … }`")?;
-    let (statements, broken) = statements(&body, diagnostics);
+    let statements = statements(&body, diagnostics);
     Ok(Function {
         attrs,
         vis,
@@ -209,8 +226,8 @@ fn function(
         args,
         returns,
         returns_tuple,
+        arrow_missing,
         body: statements,
-        broken,
         body_span: body.span_close(),
     })
 }
@@ -219,11 +236,46 @@ fn is_self(tokens: &TokenStream) -> bool {
     matches!(tokens.clone().into_iter().last(), Some(TokenTree::Ident(name)) if name == "self")
 }
 
-fn fn_arg(input: ParseStream) -> syn::Result<FnArg> {
-    let name = input.call(Ident::parse_any)?;
-    input.parse::<Token![:]>()?;
-    let ty = input.parse()?;
-    Ok(FnArg { name, ty })
+/// An argument, its type broken when only its name could be read.
+fn fn_arg(tokens: TokenStream, end: Span, diagnostics: &mut Diagnostics) -> Option<FnArg> {
+    let mut name = None;
+    let broken = TypeExpr::broken(tokens.clone(), end);
+    let ty = parse_piece(tokens, end, |input| {
+        let ident = input.call(Ident::parse_any)?;
+        name = Some(ident.clone());
+        let expected = format!("expected `:` and a shape, as in `{ident}: [batch, 784]`");
+        input.parse::<Token![:]>().map_err(|e| syn::Error::new(e.span(), expected))?;
+        input.parse::<TypeExpr>()
+    });
+    let ty = diagnostics.keep(ty).unwrap_or(broken);
+    name.map(|name| FnArg { name, ty })
+}
+
+/// What stands behind `->`.
+fn results(tokens: TokenStream, end: Span, diagnostics: &mut Diagnostics) -> (Vec<TypeExpr>, bool) {
+    let broken = TypeExpr::broken(tokens.clone(), end);
+    let parsed = parse_piece(tokens, end, |input| {
+        if !input.peek(syn::token::Paren) {
+            return Ok((vec![input.parse()?], false));
+        }
+        let content;
+        syn::parenthesized!(content in input);
+        let types = Punctuated::<TypeExpr, Token![,]>::parse_terminated(&content)?;
+        Ok((types.into_iter().collect(), true))
+    });
+    diagnostics.keep(parsed).unwrap_or((vec![broken], false))
+}
+
+impl TypeExpr {
+    /// Of a text that does not parse, the name that its shape starts with.
+    fn broken(tokens: TokenStream, span: Span) -> Self {
+        let shape = tokens.into_iter().find_map(|token| match token {
+            TokenTree::Group(group) => group.stream().into_iter().next(),
+            _ => None,
+        });
+        let lead = shape.and_then(|token| syn::parse2(token.into()).ok());
+        Self { classes: false, dims: lead.into_iter().collect(), span, broken: true }
+    }
 }
 
 impl Parse for TypeExpr {
@@ -248,15 +300,15 @@ impl Parse for TypeExpr {
             return Err(input.error("expected a shape such as `[batch, 10]`"));
         }
         input.parse::<TokenTree>()?;
-        let dims = Punctuated::<Expr, Token![,]>::parse_terminated.parse2(shape.stream())?;
-        Ok(Self { classes, dims: dims.into_iter().collect(), span: shape.span() })
+        let dims = Punctuated::<Expr, Token![,]>::parse_terminated;
+        let dims = parse_piece(shape.stream(), shape.span_close(), dims)?;
+        Ok(Self { classes, dims: dims.into_iter().collect(), span: shape.span(), broken: false })
     }
 }
 
-/// The statements of a body; one that does not parse is reported and left out.
-fn statements(body: &Group, diagnostics: &mut Diagnostics) -> (Vec<Stmt>, bool) {
+/// The statements of a body.
+fn statements(body: &Group, diagnostics: &mut Diagnostics) -> Vec<Stmt> {
     let mut statements = Vec::new();
-    let mut broken = false;
     let pieces = split(body.stream(), ';');
     let ends_open = !matches!(
         body.stream().into_iter().last(),
@@ -265,12 +317,11 @@ fn statements(body: &Group, diagnostics: &mut Diagnostics) -> (Vec<Stmt>, bool) 
     let count = pieces.len();
     for (i, tokens) in pieces.into_iter().enumerate() {
         let last = i + 1 == count && ends_open;
-        match diagnostics.keep((|input: ParseStream| statement(input, last)).parse2(tokens)) {
-            Some(statement) => statements.push(statement),
-            None => broken = true,
-        }
+        let names = bound_names(tokens.clone());
+        let parsed = parse_piece(tokens, body.span_close(), |input| statement(input, last));
+        statements.push(diagnostics.keep(parsed).unwrap_or(Stmt::Broken { names }));
     }
-    (statements, broken)
+    statements
 }
 
 fn statement(input: ParseStream, last: bool) -> syn::Result<Stmt> {
@@ -288,7 +339,7 @@ fn statement(input: ParseStream, last: bool) -> syn::Result<Stmt> {
             )?;
             names.into_iter().collect()
         } else {
-            vec![input.call(Ident::parse_any)?]
+            vec![input.parse()?]
         };
         let annotation = if input.peek(Token![:]) {
             input.parse::<Token![:]>()?;
@@ -310,7 +361,13 @@ fn statement(input: ParseStream, last: bool) -> syn::Result<Stmt> {
             }),
             other => Err(syn::Error::new_spanned(other, "only a name can be assigned")),
         },
-        value if last => Ok(Stmt::Tail(value)),
+        value if last || is_unsupported(&value) => Ok(Stmt::Tail(value)),
+        Expr::Binary(ref binary) if is_compound(&binary.op) => {
+            let (name, op) = (text_of(&binary.left), text_of(&binary.op));
+            let (sign, value) = (&op[..1], text_of(&binary.right));
+            let text = format!("no operator `{op}`: write `let {name} = {name} {sign} {value}`");
+            Err(syn::Error::new_spanned(binary.op, text))
+        }
         value => Err(syn::Error::new_spanned(
             value,
             "this value is dropped: bind it with `let`, or leave out the `;` to return it",
@@ -320,11 +377,34 @@ fn statement(input: ParseStream, last: bool) -> syn::Result<Stmt> {
 
 fn whole_expr(input: ParseStream) -> syn::Result<Expr> {
     let expr = input.parse()?;
-    if input.is_empty() {
-        Ok(expr)
-    } else {
-        Err(input.error("expected `;` or an operator before this"))
+    if is_unsupported(&expr) && !input.peek(Token![.]) {
+        // No `;` ends it, so the next statement is in this piece as well.
+        input.parse::<TokenStream>()?;
     }
+    match input.is_empty() {
+        true => Ok(expr),
+        false => Err(input.error("expected `;` or an operator before this")),
+    }
+}
+
+/// What a body does not have, wherever it stands.
+fn is_unsupported(expr: &Expr) -> bool {
+    matches!(
+        expr,
+        Expr::ForLoop(_)
+            | Expr::While(_)
+            | Expr::Loop(_)
+            | Expr::If(_)
+            | Expr::Match(_)
+            | Expr::Macro(_)
+    )
+}
+
+fn is_compound(op: &BinOp) -> bool {
+    matches!(
+        op,
+        BinOp::AddAssign(_) | BinOp::SubAssign(_) | BinOp::MulAssign(_) | BinOp::DivAssign(_)
+    )
 }
 
 /// The pieces between separators outside any bracket; empty pieces are left out.
@@ -356,11 +436,11 @@ fn split(tokens: TokenStream, separator: char) -> Vec<TokenStream> {
     pieces.into_iter().map(|piece| piece.into_iter().collect()).collect()
 }
 
-/// `784 -> 128` as its two sides.
-fn split_arrow(tokens: &TokenStream) -> Option<(TokenStream, TokenStream)> {
+/// `784 -> 128` as its two sides and the arrow.
+fn split_arrow(tokens: &TokenStream) -> Option<(TokenStream, Span, TokenStream)> {
     let tokens: Vec<_> = tokens.clone().into_iter().collect();
     let is = |token: &TokenTree, c: char| matches!(token, TokenTree::Punct(p) if p.as_char() == c);
     let at = tokens.windows(2).position(|pair| is(&pair[0], '-') && is(&pair[1], '>'))?;
     let side = |tokens: &[TokenTree]| tokens.iter().cloned().collect();
-    Some((side(&tokens[..at]), side(&tokens[at + 2..])))
+    Some((side(&tokens[..at]), tokens[at + 1].span(), side(&tokens[at + 2..])))
 }

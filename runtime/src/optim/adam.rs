@@ -16,6 +16,7 @@
 use std::marker::PhantomData;
 
 use super::{Check, Grads, HyperParamError, Lerp, Optimizer, Regularizer, clone_and_debug};
+use crate::math::{SimdLevel, simd};
 use crate::module::Model;
 use crate::storage::Storage;
 
@@ -58,37 +59,77 @@ impl Moments {
     fn step(&mut self, params: &mut [f32], grads: &[f32]) {
         self.steps = self.steps.saturating_add(1);
         let (t, lr, (beta1, beta2)) = (self.steps as f64, f64::from(self.lr), self.betas);
-        let Self { regularizer, eps, .. } = *self;
-        let keep = (1.0 - lr * self.decoupled_weight_decay) as f32;
-        let down = -(lr / (1.0 - beta1.powf(t))) as f32;
-        let bias_root = (1.0 - beta2.powf(t)).sqrt() as f32;
-        let lerp = Lerp::new(1.0 - beta1);
-        let (beta2, fresh) = (beta2 as f32, (1.0 - beta2) as f32);
-
-        let elements = params
-            .iter_mut()
-            .zip(grads)
-            .zip(self.exp_avg.as_mut_slice())
-            .zip(self.exp_avg_sq.as_mut_slice())
-            .map(|(((p, &g), m), v)| {
-                let g = regularizer.apply(*p, g);
-                *p *= keep;
-                *m = lerp.between(*m, g);
-                *v = *v * beta2 + fresh * g * g;
-                (p, *m, *v)
-            });
+        let factors = Factors {
+            regularizer: self.regularizer,
+            keep: (1.0 - lr * self.decoupled_weight_decay) as f32,
+            down: -(lr / (1.0 - beta1.powf(t))) as f32,
+            bias_root: (1.0 - beta2.powf(t)).sqrt() as f32,
+            lerp: Lerp::new(1.0 - beta1),
+            beta2: beta2 as f32,
+            fresh: (1.0 - beta2) as f32,
+            eps: self.eps,
+        };
+        let (m, v) = (self.exp_avg.as_mut_slice(), self.exp_avg_sq.as_mut_slice());
+        let level = SimdLevel::detect();
         match &mut self.max_exp_avg_sq {
-            None => {
-                for (p, m, v) in elements {
-                    *p += down * m / (v.sqrt() / bias_root + eps);
-                }
-            }
-            Some(max_exp_avg_sq) => {
-                for ((p, m, v), u) in elements.zip(max_exp_avg_sq.as_mut_slice()) {
-                    *u = if v > *u { v } else { *u };
-                    *p += down * m / (u.sqrt() / bias_root + eps);
-                }
-            }
+            None => pass(level, params, grads, m, v, factors),
+            Some(u) => pass_amsgrad(level, params, grads, m, v, u.as_mut_slice(), factors),
+        }
+    }
+}
+
+/// The scalars of a step.
+#[derive(Clone, Copy)]
+struct Factors {
+    regularizer: Regularizer,
+    keep: f32,
+    down: f32,
+    bias_root: f32,
+    lerp: Lerp,
+    beta2: f32,
+    fresh: f32,
+    eps: f32,
+}
+
+impl Factors {
+    /// The running means `m` and `v` with `g` in them; `p` decays.
+    #[inline(always)]
+    fn average(self, p: &mut f32, g: f32, m: &mut f32, v: &mut f32) {
+        let g = self.regularizer.apply(*p, g);
+        *p *= self.keep;
+        *m = self.lerp.between(*m, g);
+        *v = *v * self.beta2 + self.fresh * g * g;
+    }
+
+    #[inline(always)]
+    fn descend(self, p: &mut f32, m: f32, u: f32) {
+        *p += self.down * m / (u.sqrt() / self.bias_root + self.eps);
+    }
+}
+
+// Without fused multiply-add the results have the same bits for vectors of any width.
+simd! {
+    fn pass<A>(p: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [f32], f: Factors) {
+        for (((p, &g), m), v) in p.iter_mut().zip(g).zip(m).zip(v) {
+            f.average(p, g, m, v);
+            f.descend(p, *m, *v);
+        }
+    }
+}
+
+simd! {
+    fn pass_amsgrad<A>(
+        p: &mut [f32],
+        g: &[f32],
+        m: &mut [f32],
+        v: &mut [f32],
+        u: &mut [f32],
+        f: Factors,
+    ) {
+        for ((((p, &g), m), v), u) in p.iter_mut().zip(g).zip(m).zip(v).zip(u) {
+            f.average(p, g, m, v);
+            *u = if *v > *u { *v } else { *u };
+            f.descend(p, *m, *u);
         }
     }
 }

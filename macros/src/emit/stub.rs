@@ -1,0 +1,30 @@
+//! The hidden items of a model with mistakes: models that use it compile, and its own mistakes are
+//! all that is reported.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::quote;
+
+use super::function::{Pass, signature};
+use super::hidden;
+
+pub fn hidden_items(function: &Ident) -> TokenStream {
+    let item = |suffix| hidden(function, suffix);
+    let (bind, offsets, infer_offsets) = (item("bind"), item("offsets"), item("infer_offsets"));
+    let sizes = ["saved", "scratch", "infer_scratch", "flops"].map(item);
+    let tables = ["TABLE", "INFER_TABLE"].map(item);
+    let passes = [Pass::Infer, Pass::Train, Pass::Back].map(|pass| signature(function, pass));
+    let sizes_type = quote!(::gradiron::arena::Sizes);
+    quote! {
+        #[doc(hidden)]
+        pub const fn #bind<const Args: usize>(leads: [usize; Args]) -> #sizes_type {
+            [1; 4]
+        }
+        #(#[doc(hidden)] pub const fn #sizes(n: #sizes_type) -> usize { 0 })*
+        #(#[doc(hidden)] pub const #tables: usize = 0;)*
+        #[doc(hidden)]
+        pub fn #offsets(n: #sizes_type, want_inputs: bool, whole: bool, out: &mut Vec<usize>) {}
+        #[doc(hidden)]
+        pub fn #infer_offsets(n: #sizes_type, out: &mut Vec<usize>) {}
+        #(#passes {})*
+    }
+}

@@ -1,0 +1,112 @@
+//! Mistakes that need no shapes: names used twice, functions without `&self`, nothing to compute.
+
+use std::collections::HashSet;
+
+use proc_macro2::Ident;
+
+use super::{FieldDecl, Function, Header, ModelItem};
+use crate::diagnostics::{Diagnostic, Diagnostics};
+use crate::layers;
+use crate::lower::text_of;
+
+/// Reports the mistakes of the model as a whole.
+pub fn check_item(item: &ModelItem, diagnostics: &mut Diagnostics) {
+    check_names(item, diagnostics);
+    if let Some(header) = &item.header {
+        check_header(header, item, diagnostics);
+    }
+    for function in &item.functions {
+        check_function(function, item.header.is_some(), diagnostics);
+    }
+    for field in &item.fields {
+        if let FieldDecl::Model(syn::Type::Path(path)) = &field.decl
+            && layers::is_layer(&path.path)
+        {
+            let layer = text_of(&path.path);
+            let text = format!("`{layer}` is a layer of gradiron and is written with parentheses");
+            let help = format!("write `{}: {}`", field.name, layers::example(&path.path));
+            diagnostics.push(Diagnostic::over(path, text).help(help));
+        }
+    }
+}
+
+/// The first function of each name.
+pub fn distinct(functions: &[Function]) -> Vec<&Function> {
+    let mut seen = HashSet::new();
+    functions.iter().filter(|function| seen.insert(&function.name)).collect()
+}
+
+/// The names that are declared more than once: what they mean is not known.
+pub fn ambiguous(item: &ModelItem) -> HashSet<String> {
+    let mut seen = HashSet::new();
+    let twice = names(item).filter(|name| !seen.insert(name.to_string()));
+    twice.map(ToString::to_string).collect()
+}
+
+fn names(item: &ModelItem) -> impl Iterator<Item = &Ident> {
+    let fields = item.fields.iter().map(|field| &field.name);
+    fields.chain(item.functions.iter().map(|function| &function.name))
+}
+
+fn check_names(item: &ModelItem, diagnostics: &mut Diagnostics) {
+    let mut seen = HashSet::new();
+    for name in names(item) {
+        if !seen.insert(name) {
+            let free = free_name(&name.to_string(), |free| names(item).all(|other| other != free));
+            let text = format!("`{name}` is declared twice");
+            let help = format!("give it another name, such as `{free}`");
+            diagnostics.push(Diagnostic::new(name.span(), text).help(help));
+        }
+    }
+    for function in &item.functions {
+        let mut seen = HashSet::new();
+        for arg in &function.args {
+            if !seen.insert(&arg.name) {
+                let text = format!("`{}` has two inputs named `{}`", function.name, arg.name);
+                diagnostics.push(Diagnostic::new(arg.name.span(), text));
+            }
+        }
+    }
+}
+
+/// `fc3` when `fc1` and `fc2` are there.
+fn free_name(name: &str, is_free: impl Fn(&str) -> bool) -> String {
+    let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    let numbered = (2..).map(|number| format!("{stem}{number}"));
+    numbered.into_iter().find(|free| is_free(free)).expect("there is always another number")
+}
+
+fn check_header(header: &Header, item: &ModelItem, diagnostics: &mut Diagnostics) {
+    let is_const = |param: &&syn::GenericParam| matches!(param, syn::GenericParam::Const(_));
+    for other in header.generics.params.iter().filter(|param| !is_const(param)) {
+        let text = "a model's parameters are constants: `const D: usize`";
+        diagnostics.push(Diagnostic::over(other, text));
+    }
+    if item.functions.is_empty() && diagnostics.is_empty() {
+        let text = format!("`{}` has no function", header.name);
+        let help = "write `fn forward(&self, x: [batch, 784]) -> [batch, 10] { … }`";
+        diagnostics.push(Diagnostic::new(header.name.span(), text).help(help));
+    }
+}
+
+fn check_function(function: &Function, has_struct: bool, diagnostics: &mut Diagnostics) {
+    let name = &function.name;
+    let args: Vec<_> = function.args.iter().map(ToString::to_string).collect();
+    let args = args.join(", ");
+    if has_struct && !function.has_self {
+        let help = format!("write `fn {name}(&self, {args})`");
+        let text = format!("`{name}` has no `&self`");
+        diagnostics.push(Diagnostic::new(name.span(), text).help(help));
+    }
+    if !has_struct && function.has_self {
+        let text = format!("`{name}` has a `&self`, but there is no `struct`");
+        let help = format!("write `fn {name}({args})`, or declare the layers in a `struct`");
+        diagnostics.push(Diagnostic::new(name.span(), text).help(help));
+    }
+    if function.args.is_empty() {
+        let this = if has_struct { "&self, " } else { "" };
+        let help = format!("write `fn {name}({this}x: [batch, 784])`");
+        let text = format!("`{name}` has no input");
+        diagnostics.push(Diagnostic::new(name.span(), text).help(help));
+    }
+}

@@ -1,0 +1,88 @@
+//! What the parser does where the text is wrong: errors at tokens, and a place to go on.
+
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+use syn::parse::{ParseStream, Parser};
+
+/// Parses a piece of the text. When it ends too early, the error is at its last token, or at `end`
+/// when it is empty: by itself, `syn` would point at the whole macro.
+pub fn parse_piece<T>(
+    tokens: TokenStream,
+    end: Span,
+    parser: impl FnOnce(ParseStream) -> syn::Result<T>,
+) -> syn::Result<T> {
+    let end = tokens.clone().into_iter().last().map_or(end, |token| token.span());
+    let mut group = Group::new(Delimiter::Brace, tokens);
+    group.set_span(end);
+    let inside = |input: ParseStream| {
+        let content;
+        syn::braced!(content in input);
+        parser(&content)
+    };
+    inside.parse2(TokenTree::Group(group).into()).map_err(|error| {
+        let text = error.to_string();
+        match text.strip_prefix("unexpected end of input, ") {
+            Some(expected) => {
+                let expected = expected.replace("identifier or integer", "a method");
+                let expected = expected.replace("identifier", "a name");
+                syn::Error::new(error.span(), format!("{expected} after this"))
+            }
+            None => error,
+        }
+    })
+}
+
+/// Leaves `input` before the next thing that looks like an item, which is not where it stands
+/// unless it has `moved`.
+pub fn skip_to_item(input: ParseStream, mut moved: bool) {
+    let skipped = input.step(|cursor| {
+        let mut rest = *cursor;
+        while let Some((token, next)) = rest.token_tree() {
+            let starts = match &token {
+                TokenTree::Ident(word) => word == "fn" || word == "struct" || word == "pub",
+                TokenTree::Punct(punct) => punct.as_char() == '#',
+                _ => false,
+            };
+            if starts && moved {
+                break;
+            }
+            (rest, moved) = (next, true);
+            if matches!(&token, TokenTree::Group(g) if g.delimiter() == Delimiter::Brace) {
+                break;
+            }
+        }
+        Ok(((), rest))
+    });
+    skipped.expect("a step that never fails");
+}
+
+/// The tokens before the next `{ … }`.
+pub fn until_body(input: ParseStream) -> TokenStream {
+    let mut tokens = TokenStream::new();
+    while !input.is_empty() && !input.peek(syn::token::Brace) {
+        tokens.extend(input.parse::<TokenTree>());
+    }
+    tokens
+}
+
+/// The names that a statement binds, whatever else is wrong with it.
+pub fn bound_names(tokens: TokenStream) -> Vec<Ident> {
+    let mut names = Vec::new();
+    let mut tokens = tokens.into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        if !matches!(&token, TokenTree::Ident(word) if word == "let") {
+            continue;
+        }
+        tokens.next_if(|token| matches!(token, TokenTree::Ident(word) if word == "mut"));
+        match tokens.next() {
+            Some(TokenTree::Ident(name)) => names.push(name),
+            Some(TokenTree::Group(group)) => {
+                names.extend(group.stream().into_iter().filter_map(|token| match token {
+                    TokenTree::Ident(name) => Some(name),
+                    _ => None,
+                }));
+            }
+            _ => {}
+        }
+    }
+    names
+}

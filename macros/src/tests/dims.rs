@@ -1,0 +1,95 @@
+//! The algebra of sizes.
+
+use quote::quote;
+
+use crate::dim::{Atom, Compared, Dim, Shape, product};
+
+fn lit(value: usize) -> Dim {
+    Dim::lit(value)
+}
+
+fn batch() -> Dim {
+    Dim::atom(Atom::Run("batch".into()))
+}
+
+fn constant(name: &str) -> Dim {
+    let tokens = name.parse().expect("a name");
+    Dim::atom(Atom::Const(name.into(), tokens))
+}
+
+#[test]
+fn sums_and_products_are_polynomials() {
+    let d = constant("D");
+    assert_eq!(d.times(&lit(4)), lit(4).times(&d));
+    assert_eq!(d.plus(&d), lit(2).times(&d));
+    assert_eq!(d.plus(&lit(1)).times(&d), d.times(&d).plus(&d));
+    assert_eq!(d.minus(&d), lit(0));
+    assert_eq!(d.times(&lit(0)), lit(0));
+    assert_eq!(product(&[lit(2), d.clone(), lit(3)]), lit(6).times(&d));
+    assert_eq!(product(&[]), lit(1));
+    assert_eq!(batch().times(&d), d.times(&batch()));
+    assert_ne!(constant("batch"), batch());
+}
+
+#[test]
+fn only_numbers_are_literals() {
+    assert_eq!(lit(7).as_lit(), Some(7));
+    assert_eq!(lit(0).as_lit(), Some(0));
+    assert_eq!(constant("D").as_lit(), None);
+    assert_eq!(lit(3).minus(&lit(5)).as_lit(), None);
+    assert!(lit(1).is_one() && !lit(2).is_one() && !constant("D").is_one());
+    assert!(batch().times(&lit(2)).is_run_time() && !constant("D").is_run_time());
+}
+
+#[test]
+fn division_is_exact_or_rounds_down() {
+    let (d, h) = (constant("D"), constant("H"));
+    let four_d = lit(4).times(&d);
+    assert_eq!(four_d.divided_by(&lit(2)), Some(lit(2).times(&d)));
+    assert_eq!(four_d.divided_by(&d), Some(lit(4)));
+    assert_eq!(four_d.divided_by(&lit(3)), None);
+    assert_eq!(four_d.divided_by(&d.plus(&lit(1))), None);
+    assert_eq!(lit(7).floor_divided_by(&lit(2)), Some(lit(3)));
+    assert_eq!(lit(7).floor_divided_by(&lit(0)), None);
+    assert_eq!(batch().floor_divided_by(&lit(2)), None);
+    assert_eq!(batch().times(&lit(2)).floor_divided_by(&lit(2)), Some(batch()));
+    // Left to rustc.
+    let quotient = d.floor_divided_by(&h).expect("constants divide");
+    assert_eq!(quotient.to_string(), "(D) / (H)");
+    assert_eq!(quotient.tokens().to_string(), quote!(((D) / (H))).to_string());
+}
+
+#[test]
+fn comparison_knows_that_sizes_are_positive() {
+    let (d, h) = (constant("D"), constant("H"));
+    assert_eq!(lit(3).compare(&lit(3)), Compared::Same);
+    assert_eq!(lit(3).compare(&lit(4)), Compared::Different);
+    assert_eq!(d.compare(&d.plus(&lit(1))), Compared::Different);
+    assert_eq!(lit(2).times(&d).compare(&d), Compared::Different);
+    assert_eq!(d.compare(&h), Compared::Unknown);
+    assert_eq!(d.compare(&lit(64)), Compared::Unknown);
+    // A size of a run is equal to nothing but itself.
+    assert_eq!(batch().compare(&batch()), Compared::Same);
+    assert_eq!(batch().compare(&lit(64)), Compared::Different);
+    assert_eq!(batch().compare(&d), Compared::Different);
+}
+
+#[test]
+fn texts_and_tokens() {
+    let d = constant("D");
+    let dims = [
+        (lit(0), "0", "0"),
+        (lit(12), "12", "12"),
+        (d.clone(), "D", "D"),
+        (lit(4).times(&d).plus(&lit(1)), "4*D + 1", "1 + 4 * D"),
+        (d.minus(&lit(2)), "D - 2", "D - 2"),
+        (lit(2).times(&batch()).times(&d), "2*batch*D", "2 * batch * D"),
+        (d.times(&d), "D*D", "D * D"),
+    ];
+    for (dim, text, tokens) in dims {
+        assert_eq!((dim.to_string().as_str(), dim.tokens().to_string().as_str()), (text, tokens));
+    }
+    assert_eq!(Shape(vec![batch(), lit(3), d]).to_string(), "[batch, 3, D]");
+    assert_eq!(Shape::default().to_string(), "[]");
+    assert_eq!(Shape::default().len(), lit(1));
+}

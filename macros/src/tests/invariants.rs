@@ -1,0 +1,134 @@
+//! What every phase keeps true, for all models of the snapshots.
+
+use super::snapshots::MODELS;
+use crate::diagnostics::Diagnostics;
+use crate::differentiate::differentiate;
+use crate::fuse::{fuse, view_root};
+use crate::graph::{Dest, Graph, Kind, Phase, Source};
+use crate::lower::{ModelCx, lower_function};
+use crate::plan::{Home, Part, Plan, plan};
+use crate::syntax::parse_model;
+
+/// Each function's graph after `lower`.
+fn graphs() -> Vec<Graph> {
+    let mut graphs = Vec::new();
+    for (_, text) in MODELS {
+        let mut diagnostics = Diagnostics::default();
+        let item = parse_model(text.parse().expect("balanced brackets"), &mut diagnostics);
+        let mut cx = ModelCx::new(&item, &mut diagnostics);
+        let lowered = item.functions.iter().map(|f| lower_function(&mut cx, f).expect("right"));
+        graphs.extend(lowered.map(|lowered| lowered.graph));
+    }
+    graphs
+}
+
+#[test]
+fn differentiate_gives_each_parameter_one_gradient_of_its_shape() {
+    for forward in graphs() {
+        forward.verify().expect("lower");
+        let graph = differentiate(&forward).expect("all have derivatives");
+        graph.verify().expect("differentiate");
+        for (v, value) in forward.values.iter().enumerate() {
+            let dest = match (value.source, value.ty.kind) {
+                (Source::Param(p), _) => Dest::DParam(p),
+                (Source::Arg(a), Kind::Float) => Dest::DArg(a),
+                _ => continue,
+            };
+            let gradients: Vec<_> = graph.outputs.iter().filter(|(d, _)| *d == dest).collect();
+            let [(_, gradient)] = gradients[..] else { panic!("{dest:?}: {gradients:?}") };
+            assert_eq!(graph.ty(*gradient), forward.ty(v), "{dest:?}");
+        }
+    }
+}
+
+#[test]
+fn gradients_of_parameters_need_no_gradients_of_arguments() {
+    for forward in graphs() {
+        let graph = differentiate(&forward).expect("all have derivatives");
+        for node in graph.nodes.iter().filter(|node| node.phase == Phase::Backward) {
+            for input in &node.inputs {
+                if let Source::Node(n, _) = graph.values[*input].source {
+                    assert_ne!(graph.nodes[n].phase, Phase::BackwardInputs, "{}", graph.text());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn fuse_leaves_no_elementwise_node_and_the_same_outputs() {
+    for forward in graphs() {
+        for graph in [forward.clone(), differentiate(&forward).expect("all have derivatives")] {
+            let mut fused = graph.clone();
+            fuse(&mut fused);
+            fused.verify().expect("fuse");
+            assert!(fused.nodes.iter().all(|node| node.op.elementwise().is_none()));
+            let outputs = |graph: &Graph| -> Vec<_> {
+                graph.outputs.iter().map(|(d, v)| (*d, graph.ty(*v).clone())).collect()
+            };
+            assert_eq!(outputs(&fused), outputs(&graph));
+            assert!(fused.nodes.len() <= graph.nodes.len() + graph.outputs.len());
+        }
+    }
+}
+
+#[test]
+fn outputs_have_memory_of_their_own() {
+    for forward in graphs() {
+        let mut graph = differentiate(&forward).expect("all have derivatives");
+        fuse(&mut graph);
+        let mut roots: Vec<_> = graph.outputs.iter().map(|(_, v)| view_root(&graph, *v)).collect();
+        let count = roots.len();
+        roots.sort_unstable();
+        roots.dedup();
+        assert_eq!(roots.len(), count, "{}", graph.text());
+    }
+}
+
+#[test]
+fn plans_hold_what_is_read_until_it_was_read() {
+    for forward in graphs() {
+        for (inference, mut graph) in
+            [(true, forward.clone()), (false, differentiate(&forward).expect("all"))]
+        {
+            fuse(&mut graph);
+            check_plan(&graph, &plan(&graph, inference));
+        }
+    }
+}
+
+fn check_plan(graph: &Graph, plan: &Plan) {
+    assert_eq!((plan.homes.len(), plan.scratch.len()), (graph.values.len(), graph.nodes.len()));
+    let boundary = graph.nodes.iter().position(|node| node.phase != Phase::Forward);
+    let boundary = boundary.unwrap_or(graph.nodes.len());
+    for (n, node) in graph.nodes.iter().enumerate() {
+        for value in node.inputs.iter().chain(&node.outputs) {
+            let text = || format!("%{value} at node {n} of\n{}{}", graph.text(), plan.text());
+            match plan.homes[*value] {
+                Home::Buffer(b) => {
+                    let buffer = &plan.buffers[b];
+                    assert!(buffer.first <= n && n <= buffer.last, "{}", text());
+                    assert_eq!(buffer.size, graph.ty(*value).shape.len(), "{}", text());
+                }
+                Home::Nowhere => assert!(!node.inputs.contains(value), "{}", text()),
+                _ => {}
+            }
+        }
+    }
+    for buffer in &plan.buffers {
+        let part = match (buffer.first < boundary, buffer.last < boundary) {
+            (true, true) => Part::Forward,
+            (true, false) => Part::Saved,
+            (false, _) => Part::Backward,
+        };
+        assert_eq!(buffer.part, part);
+    }
+    // No two values that are needed at once share a buffer.
+    for (n, node) in graph.nodes.iter().enumerate() {
+        let mut taken: Vec<_> = node.outputs.iter().map(|o| plan.homes[*o]).collect();
+        taken.retain(|home| *home != Home::Nowhere);
+        let count = taken.len();
+        taken.dedup();
+        assert_eq!(taken.len(), count, "node {n} writes two outputs to one place");
+    }
+}
