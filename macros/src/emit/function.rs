@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
+use syn::Index;
 
 use super::{Function, Model, hidden};
 use crate::dim::{Atom, Dim};
@@ -255,7 +256,7 @@ impl Writer<'_> {
         let ty = self.graph.ty(value);
         Some(match self.plan.homes[value] {
             Home::Arg(a) => {
-                let at = self.among(a);
+                let at = Index::from(self.among(a));
                 match self.function.args[a].ty.kind {
                     Kind::Classes => quote!(classes[#at]),
                     _ => quote!(args[#at]),
@@ -265,14 +266,20 @@ impl Writer<'_> {
                 let range = self.param_range(p);
                 quote!(params #range)
             }
-            Home::DResult(r) => quote!(d_results[#r]),
-            Home::Out(Dest::Result(r)) => quote!(results[#r]),
+            Home::DResult(r) => {
+                let r = Index::from(r);
+                quote!(d_results[#r])
+            }
+            Home::Out(Dest::Result(r)) => {
+                let r = Index::from(r);
+                quote!(results[#r])
+            }
             Home::Out(Dest::DParam(p)) => {
                 let range = self.param_range(p);
                 quote!(d_params #range)
             }
             Home::Out(Dest::DArg(a)) => {
-                let at = self.among(a);
+                let at = Index::from(self.among(a));
                 quote!(d_args[#at])
             }
             Home::Buffer(b) => self.buffer(b, &ty.shape.len()),
@@ -281,7 +288,7 @@ impl Writer<'_> {
     }
 
     fn param_range(&self, p: usize) -> TokenStream {
-        let at = self.model.order[p];
+        let at = Index::from(self.model.order[p]);
         let len = self.model.params[p].1.shape.len().tokens();
         quote!(.part(Self::__AT[#at], #len))
     }
@@ -292,6 +299,7 @@ impl Writer<'_> {
             (Pass::Infer, _) | (_, Part::Forward | Part::Backward) => quote!(scratch),
             (_, Part::Saved) => quote!(saved),
         };
+        let b = Index::from(b);
         quote!(#memory.part(offsets[#b], #len))
     }
 

@@ -23,7 +23,7 @@ impl ::gradiron::Program for __energy {
     type Owner = Self;
     const SIZES: &'static [&'static str] = &["n"];
     fn plan(n: ::gradiron::arena::Sizes) -> Vec<::gradiron::FunctionPlan> {
-        let n = n[0usize];
+        let n = n[0];
         vec![
             ::gradiron::FunctionPlan::new([Self::__energy_floats(n,
             ::gradiron::Pass::Infer), Self::__energy_floats(n, ::gradiron::Pass::Grad),
@@ -41,7 +41,7 @@ impl __energy {
         n: ::gradiron::arena::Sizes,
         pass: ::gradiron::Pass,
     ) -> usize {
-        let n = n[0usize];
+        let n = n[0];
         let results = 0 + ::gradiron::arena::padded(1);
         let d_args = 0 + ::gradiron::arena::padded(3 * n)
             + ::gradiron::arena::padded(3 * n);
@@ -119,7 +119,7 @@ impl __energy {
         want_inputs: bool,
         whole: bool,
     ) -> ::gradiron::arena::Layout<6usize> {
-        let n = n[0usize];
+        let n = n[0];
         ::gradiron::arena::plan(
             [
                 3 * n,
@@ -165,14 +165,14 @@ impl __energy {
         whole: bool,
         out: &mut Vec<usize>,
     ) {
-        let n = n[0usize];
+        let n = n[0];
         out.extend_from_slice(&Self::__energy_layout(n, want_inputs, whole).offsets);
     }
     #[doc(hidden)]
     pub const fn __energy_infer_layout(
         n: ::gradiron::arena::Sizes,
     ) -> ::gradiron::arena::Layout<3usize> {
-        let n = n[0usize];
+        let n = n[0];
         ::gradiron::arena::plan(
             [3 * n, n, 1],
             [
@@ -199,7 +199,7 @@ impl __energy {
     pub const __energy_INFER_TABLE: usize = 3usize;
     #[doc(hidden)]
     pub fn __energy_infer_offsets(n: ::gradiron::arena::Sizes, out: &mut Vec<usize>) {
-        let n = n[0usize];
+        let n = n[0];
         out.extend_from_slice(&Self::__energy_infer_layout(n).offsets);
     }
     #[doc(hidden)]
@@ -216,7 +216,7 @@ impl __energy {
     }
     #[doc(hidden)]
     pub const fn __energy_flops(n: ::gradiron::arena::Sizes) -> usize {
-        let n = n[0usize];
+        let n = n[0];
         2 + 11 * n
     }
     #[doc(hidden)]
@@ -284,14 +284,14 @@ impl __energy {
                 [t1]
             }
         }
-        let n = n[0usize];
-        let x_0 = args[0usize];
-        let y_1 = args[1usize];
-        let v_3 = scratch.part(offsets[0usize], 3 * n);
-        let sum_4 = scratch.part(offsets[1usize], n);
-        let sqrt_5 = scratch.part(offsets[1usize], n);
-        let mean_6 = scratch.part(offsets[2usize], 1);
-        let v_8 = results[0usize];
+        let n = n[0];
+        let x_0 = args[0];
+        let y_1 = args[1];
+        let v_3 = scratch.part(offsets[0], 3 * n);
+        let sum_4 = scratch.part(offsets[1], n);
+        let sqrt_5 = scratch.part(offsets[1], n);
+        let mean_6 = scratch.part(offsets[2], 1);
+        let v_8 = results[0];
         k.map::<Chain0, _, _, _, _>([v_3], [(x_0, [true]), (y_1, [true])], [3 * n], []);
         k.reduce(
             sum_4,
@@ -382,15 +382,15 @@ impl __energy {
                 [t1]
             }
         }
-        let n = n[0usize];
-        let x_0 = args[0usize];
-        let y_1 = args[1usize];
-        let v_2 = saved.part(offsets[0usize], 3 * n);
-        let v_3 = scratch.part(offsets[1usize], 3 * n);
-        let sum_4 = saved.part(offsets[2usize], n);
-        let sqrt_5 = saved.part(offsets[2usize], n);
-        let mean_6 = scratch.part(offsets[3usize], 1);
-        let v_8 = results[0usize];
+        let n = n[0];
+        let x_0 = args[0];
+        let y_1 = args[1];
+        let v_2 = saved.part(offsets[0], 3 * n);
+        let v_3 = scratch.part(offsets[1], 3 * n);
+        let sum_4 = saved.part(offsets[2], n);
+        let sqrt_5 = saved.part(offsets[2], n);
+        let mean_6 = scratch.part(offsets[3], 1);
+        let v_8 = results[0];
         k.map::<
                 Chain0,
                 _,
@@ -499,34 +499,34 @@ impl __energy {
                 [t3, t4]
             }
         }
-        let n = n[0usize];
-        let d_9 = d_results[0usize];
-        let v_10 = if want_inputs {
-            scratch.part(offsets[4usize], 1)
+        let n = n[0];
+        let d_9 = d_results[0];
+        let d_mean_10 = if want_inputs {
+            scratch.part(offsets[4], 1)
         } else {
             params.part(0, 0)
         };
         let mean_11 = if want_inputs {
-            scratch.part(offsets[4usize], 1)
+            scratch.part(offsets[4], 1)
         } else {
             params.part(0, 0)
         };
-        let sqrt_5 = saved.part(offsets[2usize], n);
-        let sqrt_15 = if want_inputs {
-            scratch.part(offsets[5usize], n)
+        let sqrt_5 = saved.part(offsets[2], n);
+        let d_sum_15 = if want_inputs {
+            scratch.part(offsets[5], n)
         } else {
             params.part(0, 0)
         };
         let sum_16 = if want_inputs {
-            scratch.part(offsets[5usize], n)
+            scratch.part(offsets[5], n)
         } else {
             params.part(0, 0)
         };
-        let v_2 = saved.part(offsets[0usize], 3 * n);
-        let v_20 = d_args[0usize];
-        let v_21 = d_args[1usize];
+        let v_2 = saved.part(offsets[0], 3 * n);
+        let v_20 = d_args[0];
+        let d_y_21 = d_args[1];
         if want_inputs {
-            k.map::<Chain5, _, _, _, _>([v_10], [(d_9, [true])], [1], []);
+            k.map::<Chain5, _, _, _, _>([d_mean_10], [(d_9, [true])], [1], []);
         }
         if want_inputs {
             k.map::<
@@ -536,7 +536,7 @@ impl __energy {
                     _,
                     _,
                 >(
-                [sqrt_15],
+                [d_sum_15],
                 [(mean_11, [false]), (sqrt_5, [true])],
                 [n],
                 [1.0 / (n) as f32],
@@ -550,7 +550,7 @@ impl __energy {
                     _,
                     _,
                 >(
-                [v_20, v_21],
+                [v_20, d_y_21],
                 [(sum_16, [true, false]), (v_2, [true, true])],
                 [n, 3],
                 [],

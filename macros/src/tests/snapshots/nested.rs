@@ -103,7 +103,7 @@ impl ::gradiron::Program for Net {
     type Owner = Self;
     const SIZES: &'static [&'static str] = &["batch"];
     fn plan(n: ::gradiron::arena::Sizes) -> Vec<::gradiron::FunctionPlan> {
-        let batch = n[0usize];
+        let batch = n[0];
         vec![
             ::gradiron::FunctionPlan::new([Self::__forward_floats(n,
             ::gradiron::Pass::Infer), Self::__forward_floats(n, ::gradiron::Pass::Grad),
@@ -121,7 +121,7 @@ impl Net {
         n: ::gradiron::arena::Sizes,
         pass: ::gradiron::Pass,
     ) -> usize {
-        let batch = n[0usize];
+        let batch = n[0];
         let results = 0 + ::gradiron::arena::padded(2 * batch);
         let d_args = 0 + ::gradiron::arena::padded(16 * batch);
         match pass {
@@ -243,7 +243,7 @@ impl Net {
         want_inputs: bool,
         whole: bool,
     ) -> ::gradiron::arena::Layout<12usize> {
-        let batch = n[0usize];
+        let batch = n[0];
         ::gradiron::arena::plan(
             [
                 64 * batch,
@@ -313,7 +313,7 @@ impl Net {
         whole: bool,
         out: &mut Vec<usize>,
     ) {
-        let batch = n[0usize];
+        let batch = n[0];
         out.extend_from_slice(&Self::__forward_layout(n, want_inputs, whole).offsets);
         <Block<
             64,
@@ -324,7 +324,7 @@ impl Net {
     pub const fn __forward_infer_layout(
         n: ::gradiron::arena::Sizes,
     ) -> ::gradiron::arena::Layout<4usize> {
-        let batch = n[0usize];
+        let batch = n[0];
         ::gradiron::arena::plan(
             [
                 64 * batch,
@@ -365,7 +365,7 @@ impl Net {
         + <Head>::__forward_INFER_TABLE;
     #[doc(hidden)]
     pub fn __forward_infer_offsets(n: ::gradiron::arena::Sizes, out: &mut Vec<usize>) {
-        let batch = n[0usize];
+        let batch = n[0];
         out.extend_from_slice(&Self::__forward_infer_layout(n).offsets);
         <Block<64>>::__forward_infer_offsets(<Block<64>>::__forward_bind([batch]), out);
         <Head>::__forward_infer_offsets(<Head>::__forward_bind([batch]), out);
@@ -384,7 +384,7 @@ impl Net {
     }
     #[doc(hidden)]
     pub const fn __forward_flops(n: ::gradiron::arena::Sizes) -> usize {
-        let batch = n[0usize];
+        let batch = n[0];
         2112 * batch
             + 4 * <Block<64>>::__forward_flops(<Block<64>>::__forward_bind([batch]))
             + <Head>::__forward_flops(<Head>::__forward_bind([batch]))
@@ -422,21 +422,20 @@ impl Net {
                 [t0]
             }
         }
-        let batch = n[0usize];
+        let batch = n[0];
         let offsets_0 = &offsets[4usize..][..<Block<64>>::__forward_INFER_TABLE];
         let offsets_1 = &offsets[4usize
             + <Block<64>>::__forward_INFER_TABLE..][..<Head>::__forward_INFER_TABLE];
-        let x_0 = args[0usize];
-        let first_weight_1 = params.part(Self::__AT[0usize], 1024);
-        let first_2 = scratch.part(offsets[0usize], 64 * batch);
-        let first_bias_3 = params.part(Self::__AT[1usize], 64);
-        let first_4 = scratch.part(offsets[0usize], 64 * batch);
+        let x_0 = args[0];
+        let first_weight_1 = params.part(Self::__AT[0], 1024);
+        let first_2 = scratch.part(offsets[0], 64 * batch);
+        let first_bias_3 = params.part(Self::__AT[1], 64);
+        let first_4 = scratch.part(offsets[0], 64 * batch);
         let blocks_5 = params
-            .part(Self::__AT[2usize], 4 * <Block<64> as ::gradiron::Module>::PARAMS);
-        let blocks_6 = scratch.part(offsets[1usize], 64 * batch);
-        let head_9 = params
-            .part(Self::__AT[3usize], <Head as ::gradiron::Module>::PARAMS);
-        let head_10 = results[0usize];
+            .part(Self::__AT[2], 4 * <Block<64> as ::gradiron::Module>::PARAMS);
+        let blocks_6 = scratch.part(offsets[1], 64 * batch);
+        let head_9 = params.part(Self::__AT[3], <Head as ::gradiron::Module>::PARAMS);
+        let head_10 = results[0];
         k.matmul(
             first_2,
             x_0,
@@ -464,7 +463,7 @@ impl Net {
             let count = 4;
             let between = scratch
                 .part(
-                    offsets[2usize],
+                    offsets[2],
                     64 * batch
                         + <Block<
                             64,
@@ -497,7 +496,7 @@ impl Net {
                     [at(i + 1)],
                     scratch
                         .part(
-                            offsets[2usize],
+                            offsets[2],
                             64 * batch
                                 + <Block<
                                     64,
@@ -526,7 +525,7 @@ impl Net {
             [head_10],
             scratch
                 .part(
-                    offsets[3usize],
+                    offsets[3],
                     <Head>::__forward_infer_scratch(<Head>::__forward_bind([batch])),
                 ),
         );
@@ -565,33 +564,29 @@ impl Net {
                 [t0]
             }
         }
-        let batch = n[0usize];
+        let batch = n[0];
         let offsets_0 = &offsets[12usize..][..<Block<64>>::__forward_TABLE];
         let offsets_1 = &offsets[12usize
             + <Block<64>>::__forward_TABLE..][..<Head>::__forward_TABLE];
-        let x_0 = args[0usize];
-        let first_weight_1 = params.part(Self::__AT[0usize], 1024);
-        let first_2 = saved.part(offsets[0usize], 64 * batch);
-        let first_bias_3 = params.part(Self::__AT[1usize], 64);
-        let first_4 = saved.part(offsets[0usize], 64 * batch);
+        let x_0 = args[0];
+        let first_weight_1 = params.part(Self::__AT[0], 1024);
+        let first_2 = saved.part(offsets[0], 64 * batch);
+        let first_bias_3 = params.part(Self::__AT[1], 64);
+        let first_4 = saved.part(offsets[0], 64 * batch);
         let blocks_5 = params
-            .part(Self::__AT[2usize], 4 * <Block<64> as ::gradiron::Module>::PARAMS);
-        let blocks_6 = saved.part(offsets[1usize], 64 * batch);
-        let blocks_7 = saved.part(offsets[2usize], 192 * batch);
+            .part(Self::__AT[2], 4 * <Block<64> as ::gradiron::Module>::PARAMS);
+        let blocks_6 = saved.part(offsets[1], 64 * batch);
+        let blocks_7 = saved.part(offsets[2], 192 * batch);
         let blocks_8 = saved
             .part(
-                offsets[3usize],
+                offsets[3],
                 4 * <Block<64>>::__forward_saved(<Block<64>>::__forward_bind([batch])),
             );
-        let head_9 = params
-            .part(Self::__AT[3usize], <Head as ::gradiron::Module>::PARAMS);
-        let head_10 = results[0usize];
-        let head_11 = saved.part(offsets[5usize], 0);
+        let head_9 = params.part(Self::__AT[3], <Head as ::gradiron::Module>::PARAMS);
+        let head_10 = results[0];
+        let head_11 = saved.part(offsets[5], 0);
         let head_12 = saved
-            .part(
-                offsets[6usize],
-                <Head>::__forward_saved(<Head>::__forward_bind([batch])),
-            );
+            .part(offsets[6], <Head>::__forward_saved(<Head>::__forward_bind([batch])));
         k.matmul(
             first_2,
             x_0,
@@ -653,7 +648,7 @@ impl Net {
                         ),
                     scratch
                         .part(
-                            offsets[4usize],
+                            offsets[4],
                             <Block<
                                 64,
                             >>::__forward_scratch(<Block<64>>::__forward_bind([batch])),
@@ -672,7 +667,7 @@ impl Net {
             head_12,
             scratch
                 .part(
-                    offsets[7usize],
+                    offsets[7],
                     <Head>::__forward_scratch(<Head>::__forward_bind([batch])),
                 ),
         );
@@ -699,41 +694,37 @@ impl Net {
         d_args: [::gradiron::device::Buf; Floats],
         scratch: ::gradiron::device::Buf,
     ) {
-        let batch = n[0usize];
+        let batch = n[0];
         let offsets_0 = &offsets[12usize..][..<Block<64>>::__forward_TABLE];
         let offsets_1 = &offsets[12usize
             + <Block<64>>::__forward_TABLE..][..<Head>::__forward_TABLE];
-        let head_9 = params
-            .part(Self::__AT[3usize], <Head as ::gradiron::Module>::PARAMS);
-        let blocks_6 = saved.part(offsets[1usize], 64 * batch);
-        let head_10 = results[0usize];
-        let head_11 = saved.part(offsets[5usize], 0);
+        let head_9 = params.part(Self::__AT[3], <Head as ::gradiron::Module>::PARAMS);
+        let blocks_6 = saved.part(offsets[1], 64 * batch);
+        let head_10 = results[0];
+        let head_11 = saved.part(offsets[5], 0);
         let head_12 = saved
-            .part(
-                offsets[6usize],
-                <Head>::__forward_saved(<Head>::__forward_bind([batch])),
-            );
-        let d_head_13 = d_results[0usize];
-        let head_14 = d_params
-            .part(Self::__AT[3usize], <Head as ::gradiron::Module>::PARAMS);
-        let head_15 = scratch.part(offsets[8usize], 64 * batch);
+            .part(offsets[6], <Head>::__forward_saved(<Head>::__forward_bind([batch])));
+        let d_head_13 = d_results[0];
+        let d_head_14 = d_params
+            .part(Self::__AT[3], <Head as ::gradiron::Module>::PARAMS);
+        let d_blocks_15 = scratch.part(offsets[8], 64 * batch);
         let blocks_5 = params
-            .part(Self::__AT[2usize], 4 * <Block<64> as ::gradiron::Module>::PARAMS);
-        let first_4 = saved.part(offsets[0usize], 64 * batch);
-        let blocks_7 = saved.part(offsets[2usize], 192 * batch);
+            .part(Self::__AT[2], 4 * <Block<64> as ::gradiron::Module>::PARAMS);
+        let first_4 = saved.part(offsets[0], 64 * batch);
+        let blocks_7 = saved.part(offsets[2], 192 * batch);
         let blocks_8 = saved
             .part(
-                offsets[3usize],
+                offsets[3],
                 4 * <Block<64>>::__forward_saved(<Block<64>>::__forward_bind([batch])),
             );
-        let blocks_16 = d_params
-            .part(Self::__AT[2usize], 4 * <Block<64> as ::gradiron::Module>::PARAMS);
-        let blocks_17 = scratch.part(offsets[10usize], 64 * batch);
-        let first_18 = d_params.part(Self::__AT[1usize], 64);
-        let first_weight_1 = params.part(Self::__AT[0usize], 1024);
-        let first_19 = d_args[0usize];
-        let x_0 = args[0usize];
-        let first_20 = d_params.part(Self::__AT[0usize], 1024);
+        let d_blocks_16 = d_params
+            .part(Self::__AT[2], 4 * <Block<64> as ::gradiron::Module>::PARAMS);
+        let d_first_17 = scratch.part(offsets[10], 64 * batch);
+        let d_first_bias_18 = d_params.part(Self::__AT[1], 64);
+        let first_weight_1 = params.part(Self::__AT[0], 1024);
+        let d_x_19 = d_args[0];
+        let x_0 = args[0];
+        let d_first_weight_20 = d_params.part(Self::__AT[0], 1024);
         <Head>::__forward_back(
             k,
             <Head>::__forward_bind([batch]),
@@ -745,11 +736,11 @@ impl Net {
             [head_10],
             head_12,
             [d_head_13],
-            head_14,
-            [head_15],
+            d_head_14,
+            [d_blocks_15],
             scratch
                 .part(
-                    offsets[9usize],
+                    offsets[9],
                     <Head>::__forward_scratch(<Head>::__forward_bind([batch])),
                 ),
         );
@@ -767,13 +758,13 @@ impl Net {
                 };
                 let d_at = |i: usize| {
                     if i == 0 {
-                        blocks_17
+                        d_first_17
                     } else if i == count {
-                        head_15
+                        d_blocks_15
                     } else {
                         scratch
                             .part(
-                                offsets[11usize],
+                                offsets[11],
                                 128 * batch
                                     + <Block<
                                         64,
@@ -814,7 +805,7 @@ impl Net {
                             >>::__forward_saved(<Block<64>>::__forward_bind([batch])),
                         ),
                     [d_at(i + 1)],
-                    blocks_16
+                    d_blocks_16
                         .part(
                             i * <Block<64> as ::gradiron::Module>::PARAMS,
                             <Block<64> as ::gradiron::Module>::PARAMS,
@@ -822,7 +813,7 @@ impl Net {
                     [d_at(i)],
                     scratch
                         .part(
-                            offsets[11usize],
+                            offsets[11],
                             128 * batch
                                 + <Block<
                                     64,
@@ -838,8 +829,8 @@ impl Net {
             }
         }
         k.reduce(
-            first_18,
-            blocks_17,
+            d_first_bias_18,
+            d_first_17,
             ::gradiron::ops::reduce::ReduceSpec {
                 dims: [batch, 64],
                 kept: [false, true],
@@ -849,8 +840,8 @@ impl Net {
         );
         if want_inputs {
             k.matmul(
-                first_19,
-                blocks_17,
+                d_x_19,
+                d_first_17,
                 first_weight_1,
                 ::gradiron::ops::matmul::MatmulSpec {
                     layout: ::gradiron::ops::matmul::Layout::NN,
@@ -861,8 +852,8 @@ impl Net {
             );
         }
         k.matmul(
-            first_20,
-            blocks_17,
+            d_first_weight_20,
+            d_first_17,
             x_0,
             ::gradiron::ops::matmul::MatmulSpec {
                 layout: ::gradiron::ops::matmul::Layout::TN,
