@@ -1,5 +1,7 @@
 //! Everything in the README's tables of layers, operations and losses, used once.
 
+#![forbid(unsafe_code)]
+
 use gradiron::prelude::*;
 
 model! {

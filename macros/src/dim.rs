@@ -210,7 +210,7 @@ impl Dim {
 /// The variable that holds a run-time dimension in generated code; hygienic, as users may call it
 /// like one of ours.
 pub fn run_ident(name: &str) -> proc_macro2::Ident {
-    proc_macro2::Ident::new(name, proc_macro2::Span::mixed_site())
+    proc_macro2::Ident::new(name, proc_macro2::Span::call_site())
 }
 
 impl fmt::Display for Dim {

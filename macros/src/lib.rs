@@ -8,6 +8,7 @@ mod dump;
 mod emit;
 mod fuse;
 mod graph;
+mod hygiene;
 mod layers;
 mod lower;
 mod model;

@@ -57,6 +57,7 @@ pub struct Life {
 }
 
 impl Life {
+    /// A life from op `first` to op `last`.
     pub const fn new(first: u32, last: u32, part: Part) -> Self {
         Self { first, last, part }
     }
@@ -65,6 +66,7 @@ impl Life {
 /// Where each of `N` buffers starts.
 #[derive(Clone, Copy, Debug)]
 pub struct Layout<const N: usize> {
+    /// The first float of each buffer.
     pub offsets: [usize; N],
     /// The floats of the memory that lasts from forward to backward, or of all of it.
     pub saved: usize,
@@ -237,6 +239,7 @@ pub struct Places {
 }
 
 impl Places {
+    /// The next `len` floats.
     pub fn take(&mut self, len: usize) -> Buf {
         let start = self.used;
         self.used += padded(len);

@@ -4,6 +4,7 @@
 /// A size in a signature.
 #[derive(Clone, Copy, Debug)]
 pub enum Size {
+    /// Known to the compiler.
     Fixed(usize),
     /// Known at run time: `batch`.
     Run(&'static str),
@@ -14,14 +15,18 @@ pub enum Size {
 /// The type of an argument or a result.
 #[derive(Clone, Copy, Debug)]
 pub struct TypeSig {
+    /// Whether it holds class indices.
     pub classes: bool,
+    /// The sizes.
     pub dims: &'static [Size],
 }
 
 /// What a function takes and gives.
 #[derive(Clone, Copy, Debug)]
 pub struct Signature {
+    /// The arguments, with their names.
     pub args: &'static [(&'static str, TypeSig)],
+    /// The results.
     pub results: &'static [TypeSig],
 }
 

@@ -13,6 +13,7 @@ pub struct Seed(pub u64);
 /// `[out, in, kh, kw]` they are `in · kh · kw` and `out · kh · kw`. A fan of 0 gives zeros, as
 /// there is nothing to draw. The constructors are plain data, so all of them work in `const`.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[allow(missing_docs)] // the fields are symbols of the formulas
 pub enum Init {
     /// 0.
     Zeros,

@@ -1,5 +1,5 @@
 //! Vector mathematics: functions of one `f32`, without branches, that LLVM vectorises when a loop
-//! over them sits inside a function with the right target features ([`simd!`], [`Body`]).
+//! over them sits inside a function with the right target features (`simd!`, [`Body`]).
 //!
 //! Each function states its greatest error against the function of real numbers, in units in the
 //! last place of the result (ulp); `math/tests.rs` measures it over the whole range of `f32`.
@@ -14,6 +14,7 @@ pub(crate) use dispatch::{PortableArith, simd};
 
 /// How `a * b + c` is computed.
 pub trait Arith: Copy + 'static {
+    /// `a * b + c`
     fn mul_add(a: f32, b: f32, c: f32) -> f32;
 }
 

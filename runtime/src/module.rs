@@ -15,6 +15,7 @@ pub struct ParamSpec {
     pub shape: Vec<usize>,
     /// The first float in the flat slice.
     pub start: usize,
+    /// How it gets its first values.
     pub init: Init,
 }
 
@@ -24,6 +25,7 @@ impl ParamSpec {
         self.shape.iter().product()
     }
 
+    /// Whether it has no floats.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

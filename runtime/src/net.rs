@@ -13,6 +13,7 @@ use crate::workspace::{InputError, Program, Workspace};
 pub trait Sequential: Program {
     /// `[[f32; 784]]` for `[batch, 784]`.
     type Input: ?Sized;
+    /// `[[f32; 10]]` for `[batch, 10]`.
     type Output: ?Sized;
 
     #[doc(hidden)]

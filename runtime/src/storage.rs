@@ -25,10 +25,12 @@ impl Storage {
         Some(Self { lines, len })
     }
 
+    /// The floats.
     pub fn as_slice(&self) -> &[f32] {
         &bytemuck::cast_slice(&self.lines)[..self.len]
     }
 
+    /// The floats, to change.
     pub fn as_mut_slice(&mut self) -> &mut [f32] {
         &mut bytemuck::cast_slice_mut(&mut self.lines)[..self.len]
     }

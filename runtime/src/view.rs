@@ -36,7 +36,9 @@ pub fn samples<T: Pod>(floats: &[f32]) -> Result<&[T], NotWhole> {
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("{found} floats are not a whole number of samples of {sample} floats each")]
 pub struct NotWhole {
+    /// The floats that were given.
     pub found: usize,
+    /// The floats of one sample.
     pub sample: usize,
 }
 

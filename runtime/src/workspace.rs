@@ -14,6 +14,7 @@ const MAX_SIZE: usize = 1 << 24;
 /// What a function is run for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pass {
+    /// The results alone.
     Infer,
     /// The gradients of the parameters.
     Grad,
@@ -109,6 +110,15 @@ impl<M: Program, D: Device> Workspace<M, D> {
     /// The gradients of the last `…_grad` call.
     pub fn grads(&self) -> Grads<'_, M::Owner> {
         Grads::new(self.device.read(&self.grads, 0, M::PARAMS))
+    }
+}
+
+impl<M> Workspace<M> {
+    /// Fills all memory with NaN: to test that no run reads what it has not written.
+    #[doc(hidden)]
+    pub fn poison(&mut self) {
+        self.arena.as_mut_slice().fill(f32::NAN);
+        self.grads.as_mut_slice().fill(f32::NAN);
     }
 }
 
@@ -254,6 +264,7 @@ class_index!(u8, u16, u32, u64, usize, i8, i16, i32, i64, isize);
 /// A workspace that cannot be made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[allow(missing_docs)] // the messages say it
 pub enum WorkspaceError {
     #[error("the workspace's `{name}` is {size}, but goes from 1 to {most}")]
     Capacity { name: &'static str, size: usize, most: usize },
@@ -264,6 +275,7 @@ pub enum WorkspaceError {
 /// An input that does not fit. Nothing was computed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
+#[allow(missing_docs)] // the messages say it
 pub enum InputError {
     #[error("`{input}` is empty; give it at least one sample")]
     Empty { input: &'static str },

@@ -54,6 +54,6 @@ fn functions_of_positive_numbers() {
 
 #[test]
 fn functions_with_kinks() {
-    let (x, y) = (batch::<[f32; 5]>(5, 3), batch::<[f32; 5]>(6, 3));
+    let (x, y) = (batch::<[f32; 5]>(15, 3), batch::<[f32; 5]>(18, 3));
     free_gradients!(signed_workspace(3), [kinked, kinked_grad], (x, y) -> (z));
 }

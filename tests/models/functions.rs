@@ -64,7 +64,7 @@ fn parameters_that_a_function_does_not_reach_have_no_gradient() {
         assert!(own.iter().all(|g| (*g != 0.0) == reached), "{}: {own:?}", spec.name);
     }
     gradients!(
-        net, Several::workspace(1, 5),
+        net.clone(), Several::workspace(1, 5),
         [decode, decode_grad, decode_grad_inputs], (z) -> (y));
     gradients!(
         net, Several::workspace(4, 5),

@@ -5,9 +5,11 @@ mod macros;
 
 mod check;
 mod data;
+mod derived;
 mod elementwise;
 mod functions;
 mod images;
 mod layers;
 mod losses;
+mod nested;
 mod shapes;

@@ -3,12 +3,13 @@
 use std::collections::HashSet;
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote};
+use quote::format_ident;
 
 use super::boundary::{Form, form, ty};
 use super::{Function, Interface, Model, hidden};
 use crate::dim::{Atom, Dim};
 use crate::graph::{Kind, Ty};
+use crate::hygiene::{quote, variable};
 use crate::ops::variant;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -180,8 +181,8 @@ fn workspace(model: &Model) -> TokenStream {
         ///
         /// # Errors
         /// When a size is 0 or the device's memory does not suffice.
-        pub fn #on<Dev: ::gradiron::device::Device>(device: Dev, #(#names: usize),*)
-            -> Result<::gradiron::Workspace<#target, Dev>, ::gradiron::WorkspaceError>
+        pub fn #on<Device__: ::gradiron::device::Device>(device: Device__, #(#names: usize),*)
+            -> Result<::gradiron::Workspace<#target, Device__>, ::gradiron::WorkspaceError>
         {
             ::gradiron::Workspace::new(device, #sizes)
         }
@@ -283,8 +284,8 @@ fn method(
     let with_seeds = pass != Pass::Infer && !is_loss;
     let seeds: Vec<Ident> = (0..interface.results.len())
         .map(|r| match interface.results.len() {
-            1 => format_ident!("d_result"),
-            _ => format_ident!("d_result_{r}"),
+            1 => variable!("d_result"),
+            _ => variable!("d_result_{r}"),
         })
         .collect();
     let seed_args = seeds.iter().zip(&interface.results).filter(|_| with_seeds).map(|(name, t)| {
@@ -326,8 +327,8 @@ fn method(
     quote! {
         #docs
         #[allow(unused_variables, unused_parens, clippy::all)]
-        #vis fn #name<'w, Dev: ::gradiron::device::Device>(
-            #self_arg ws: &'w mut ::gradiron::Workspace<#ws_model, Dev>, #(#args,)* #(#seed_args,)*
+        #vis fn #name<'w, Device__: ::gradiron::device::Device>(
+            #self_arg ws: &'w mut ::gradiron::Workspace<#ws_model, Device__>, #(#args,)* #(#seed_args,)*
         ) -> Result<#returns, ::gradiron::InputError> {
             #body
         }

@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 
 use proc_macro2::{TokenStream, TokenTree};
-use quote::quote;
 
 use crate::dim::{Dim, Shape};
+use crate::hygiene::quote;
 
 /// How a shape looks in a signature.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,12 +1,13 @@
 //! What only rustc can decide, as constants that fail to evaluate at the user's token.
 
 use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use quote::quote_spanned;
 
 use super::boundary::mentions;
 use super::{Model, hidden};
 use crate::dim::Dim;
 use crate::graph::{Kind, Phase, Ty};
+use crate::hygiene::quote;
 
 /// The checks of the model, and the signatures that models around it check against.
 pub fn checks(model: &Model) -> TokenStream {

@@ -3,27 +3,28 @@
 use std::collections::HashSet;
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote};
 use syn::Index;
 
+use super::chains::Chains;
 use super::{Function, Model, hidden};
 use crate::dim::{Atom, Dim};
 use crate::graph::{Dest, Graph, Kind, Phase, Ty, ValueId};
+use crate::hygiene::{quote, variable};
 use crate::ops::call::Callee;
 use crate::ops::{Emit, variant};
 use crate::plan::{Home, Part, Plan};
 
 /// Everything that callers of the function use.
-pub fn hidden_items(model: &Model, function: &Function) -> TokenStream {
+pub fn hidden_items(model: &Model, function: &Function, chains: &Chains) -> TokenStream {
     let bind = bind(model, function);
     let layouts = [
         layout(model, function, &function.train, "layout", "TABLE", "offsets"),
         layout(model, function, &function.infer, "infer_layout", "INFER_TABLE", "infer_offsets"),
     ];
     let sizes = sizes(model, function);
-    let infer = pass(model, function, Pass::Infer);
-    let train = pass(model, function, Pass::Train);
-    let back = pass(model, function, Pass::Back);
+    let infer = pass(model, function, chains, Pass::Infer);
+    let train = pass(model, function, chains, Pass::Train);
+    let back = pass(model, function, chains, Pass::Back);
     quote!(#bind #(#layouts)* #sizes #infer #train #back)
 }
 
@@ -63,6 +64,9 @@ fn callees(graph: &Graph) -> Vec<&Callee> {
     callees
 }
 
+/// What stands before the offsets of a function: the floats of its saved and its scratch memory.
+const HEADER: usize = 2;
+
 /// Sizes and lifetimes of the buffers, their offsets, and those of nested models behind them.
 fn layout(
     model: &Model,
@@ -95,6 +99,9 @@ fn layout(
             quote!(#fill(#sizes, true, false, out);)
         }
     });
+    let stated = callees.iter().map(|callee| {
+        callee.stated(if inference { &["infer_scratch"] } else { &["saved", "scratch"] })
+    });
     let bind = model.bind_sizes();
     let flags = if inference { quote!() } else { quote!(, want_inputs: bool, whole: bool) };
     let (given, whole) = if inference {
@@ -106,14 +113,17 @@ fn layout(
         #[doc(hidden)]
         pub const fn #layout(n: ::gradiron::arena::Sizes #flags) -> ::gradiron::arena::Layout<#count> {
             #bind
+            #(#stated)*
             ::gradiron::arena::plan([#(#sizes),*], [#(#lives),*], #whole)
         }
         #[doc(hidden)]
-        pub const #table_name: usize = #count #(+ #tables)*;
+        pub const #table_name: usize = #HEADER + #count #(+ #tables)*;
         #[doc(hidden)]
         pub fn #offsets_name(n: ::gradiron::arena::Sizes #flags, out: &mut Vec<usize>) {
             #bind
-            out.extend_from_slice(&Self::#layout(n #given).offsets);
+            let layout = Self::#layout(n #given);
+            out.extend_from_slice(&[layout.saved, layout.scratch]);
+            out.extend_from_slice(&layout.offsets);
             #(#nested)*
         }
     }
@@ -131,6 +141,7 @@ fn sizes(model: &Model, function: &Function) -> TokenStream {
         node.op.flops(&inputs, &outputs)
     });
     let total = costs.fold(Dim::lit(0), |sum, cost| sum.plus(&cost)).tokens();
+    let nested = callees(graph).into_iter().map(|callee| callee.stated(&["flops"]));
     let bind = model.bind_sizes();
     quote! {
         #[doc(hidden)]
@@ -148,6 +159,7 @@ fn sizes(model: &Model, function: &Function) -> TokenStream {
         #[doc(hidden)]
         pub const fn #flops(n: ::gradiron::arena::Sizes) -> usize {
             #bind
+            #(#nested)*
             #total
         }
     }
@@ -170,8 +182,8 @@ pub fn signature(function: &Ident, pass: Pass) -> TokenStream {
         Pass::Back => (
             "back",
             quote! {
-                saved: #buf, d_results: [#buf; Results], d_params: #buf,
-                d_args: [#buf; Floats], scratch: #buf
+                saved: #buf, d_results: [#buf; RESULTS__], d_params: #buf,
+                d_args: [#buf; FLOATS__], scratch: #buf
             },
         ),
     };
@@ -181,36 +193,34 @@ pub fn signature(function: &Ident, pass: Pass) -> TokenStream {
         #[doc(hidden)]
         #[inline(never)]
         pub fn #name<
-            Kern: ::gradiron::device::Kernels,
-            const Floats: usize,
-            const Classes: usize,
-            const Results: usize,
+            Kernels__: ::gradiron::device::Kernels,
+            const FLOATS__: usize,
+            const CLASSES__: usize,
+            const RESULTS__: usize,
         >(
-            k: &mut Kern, n: ::gradiron::arena::Sizes, offsets: &[usize], #want params: #buf,
-            args: [#buf; Floats], classes: [::gradiron::device::Indices; Classes],
-            results: [#buf; Results], #extra
+            k: &mut Kernels__, n: ::gradiron::arena::Sizes, offsets: &[usize], #want params: #buf,
+            args: [#buf; FLOATS__], classes: [::gradiron::device::Indices; CLASSES__],
+            results: [#buf; RESULTS__], #extra
         )
     }
 }
 
-fn pass(model: &Model, function: &Function, pass: Pass) -> TokenStream {
+fn pass(model: &Model, function: &Function, chains: &Chains, pass: Pass) -> TokenStream {
     let (graph, plan) = match pass {
         Pass::Infer => &function.infer,
         Pass::Train | Pass::Back => &function.train,
     };
-    let writer = Writer { model, function, graph, plan, pass };
+    let writer = Writer { model, function, chains, graph, plan, pass };
     let nodes: Vec<usize> = (0..graph.nodes.len())
         .filter(|n| (graph.nodes[*n].phase == Phase::Forward) == (pass != Pass::Back))
         .collect();
     let bindings = writer.bindings(&nodes);
-    let items = nodes.iter().map(|n| graph.nodes[*n].op.items(&writer.item(*n)));
     let lines = nodes.iter().map(|n| writer.line(*n));
     let offsets = writer.nested_offsets();
     let unreached = writer.unreached();
     let (signature, bind) = (signature(&function.name, pass), model.bind_sizes());
     quote! {
         #signature {
-            #(#items)*
             #bind
             #offsets
             #bindings
@@ -223,16 +233,13 @@ fn pass(model: &Model, function: &Function, pass: Pass) -> TokenStream {
 struct Writer<'a> {
     model: &'a Model<'a>,
     function: &'a Function,
+    chains: &'a Chains,
     graph: &'a Graph,
     plan: &'a Plan,
     pass: Pass,
 }
 
 impl Writer<'_> {
-    fn item(&self, n: usize) -> Ident {
-        format_ident!("Chain{n}")
-    }
-
     /// The variable of a value: `fc1_7`.
     fn var(&self, value: ValueId) -> Ident {
         let label = &self.graph.values[value].label;
@@ -240,8 +247,8 @@ impl Writer<'_> {
             label.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
         let plain = plain.trim_matches('_');
         match plain.starts_with(|c: char| c.is_ascii_alphabetic()) {
-            true => format_ident!("{plain}_{value}"),
-            false => format_ident!("v_{value}"),
+            true => variable!("{plain}_{value}"),
+            false => variable!("v_{value}"),
         }
     }
 
@@ -294,13 +301,12 @@ impl Writer<'_> {
     }
 
     fn buffer(&self, b: usize, len: &Dim) -> TokenStream {
-        let len = len.tokens();
+        let (len, b_at) = (len.tokens(), Index::from(HEADER + b));
         let memory = match (self.pass, self.plan.buffers[b].part) {
             (Pass::Infer, _) | (_, Part::Forward | Part::Backward) => quote!(scratch),
             (_, Part::Saved) => quote!(saved),
         };
-        let b = Index::from(b);
-        quote!(#memory.part(offsets[#b], #len))
+        quote!(#memory.part(offsets[#b_at], #len))
     }
 
     /// `let fc1_7 = saved.part(offsets[3], batch * 128);`
@@ -367,7 +373,7 @@ impl Writer<'_> {
     /// The parts of the offsets that belong to nested models.
     fn nested_offsets(&self) -> TokenStream {
         let mut start = {
-            let own = self.plan.buffers.len();
+            let own = HEADER + self.plan.buffers.len();
             quote!(#own)
         };
         let table = if self.pass == Pass::Infer { "INFER_TABLE" } else { "TABLE" };
@@ -375,6 +381,7 @@ impl Writer<'_> {
         for callee in callees(self.graph) {
             let (var, len) = (callee.offsets(), callee.item(table));
             lets.extend(quote!(let #var = &offsets[#start..][..#len];));
+            lets.extend(callee.planned(self.pass == Pass::Infer));
             start = quote!(#start + #len);
         }
         lets
@@ -404,7 +411,7 @@ impl Writer<'_> {
             output_vars: vars(&node.outputs),
             used: node.outputs.iter().map(|o| uses[*o] > 0).collect(),
             scratch,
-            item: self.item(n),
+            item: self.chains.path(&*node.op),
             inference: self.pass == Pass::Infer,
         };
         let call = node.op.emit(&emit);

@@ -3,6 +3,7 @@
 
 mod api;
 mod boundary;
+mod chains;
 mod checks;
 mod function;
 mod params;
@@ -11,10 +12,11 @@ mod stub;
 use std::collections::HashSet;
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{format_ident, quote};
+use quote::format_ident;
 
 use crate::dim::{Atom, Dim};
 use crate::graph::{Graph, Ty};
+use crate::hygiene::quote;
 use crate::lower::{Arg, Param};
 use crate::ops::Deferred;
 use crate::plan::Plan;
@@ -128,13 +130,18 @@ pub fn emit(model: &Model) -> TokenStream {
     let checks = checks::checks(model);
     let (impl_generics, ty) = model.generics();
     let methods = api::methods(model);
+    let chains = chains::Chains::new(model);
     let hidden: Vec<_> = match &model.functions {
-        Some(functions) => functions.iter().map(|f| function::hidden_items(model, f)).collect(),
+        Some(functions) => {
+            functions.iter().map(|f| function::hidden_items(model, f, &chains)).collect()
+        }
         None => model.interfaces.iter().map(|f| stub::hidden_items(&f.name)).collect(),
     };
     let program = api::program(model);
+    let chains = chains.definitions();
     quote! {
         #definition
+        #chains
         #module
         #program
         #checks

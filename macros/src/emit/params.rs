@@ -1,10 +1,10 @@
 //! The struct, its parameters and views of them.
 
 use proc_macro2::TokenStream;
-use quote::quote;
 
 use super::Model;
 use super::boundary::{Form, array, form};
+use crate::hygiene::quote;
 use crate::lower::{Param, ParamInit};
 
 /// The struct that owns the flat slice, with a table of the layers in its docs.
@@ -59,9 +59,12 @@ fn sorted<'m>(model: &'m Model) -> Vec<(usize, &'m (usize, Param))> {
 }
 
 fn full_name(model: &Model, field: usize, param: &Param) -> String {
-    let field = &model.fields[field].name;
+    let field = match member(model, &model.fields[field].name) {
+        syn::Member::Named(name) => name.to_string(),
+        syn::Member::Unnamed(index) => index.index.to_string(),
+    };
     match param.name.as_str() {
-        "" => field.to_string(),
+        "" => field,
         name => format!("{field}.{name}"),
     }
 }
@@ -116,6 +119,7 @@ pub fn module(model: &Model) -> TokenStream {
                 at
             };
         }
+        #[allow(clippy::all)]
         #[automatically_derived]
         impl #impl_generics ::gradiron::Module for #ty {
             const PARAMS: usize = Self::__AT[#count];
@@ -134,9 +138,17 @@ fn owner(model: &Model, checked: &Option<TokenStream>) -> TokenStream {
         return TokenStream::new();
     }
     if model.derived {
+        // The struct only describes: without this, rustc would call its fields unused.
+        let fields = model.fields.iter().map(|field| member(model, &field.name));
         return quote! {
+            #[allow(clippy::all)]
             #[automatically_derived]
             impl #impl_generics #ty {
+                #[allow(dead_code)]
+                fn __fields(&self) {
+                    let _ = (#(&self.#fields,)*);
+                }
+
                 /// New parameters, drawn from `seed` by PyTorch's default initialisers.
                 pub fn init(seed: ::gradiron::Seed) -> ::gradiron::Net<Self> {
                     #checked
@@ -173,6 +185,15 @@ fn owner(model: &Model, checked: &Option<TokenStream>) -> TokenStream {
     }
 }
 
+/// A field as the user's struct has it: a tuple struct's are named `_0`, `_1`, … in the model.
+fn member(model: &Model, name: &proc_macro2::Ident) -> syn::Member {
+    let number = name.to_string().strip_prefix('_').and_then(|number| number.parse::<usize>().ok());
+    match number.filter(|_| model.derived) {
+        Some(index) => syn::Member::Unnamed(index.into()),
+        None => syn::Member::Named(name.clone()),
+    }
+}
+
 /// `net.fc1().weight()`, `net.position()`.
 fn views(model: &Model) -> Vec<TokenStream> {
     let generics = model.generic_names();
@@ -186,6 +207,7 @@ fn views(model: &Model) -> Vec<TokenStream> {
                     quote!(::gradiron::view::array(&self.params.as_slice()[#start..][..#len]));
                 (ty, view)
             }
+            Form::Number => (quote!(f32), quote!(&self.params.as_slice()[#start])),
             _ => (quote!([f32]), quote!(&self.params.as_slice()[#start..][..#len])),
         }
     };

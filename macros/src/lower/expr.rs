@@ -196,11 +196,11 @@ impl<'a> FnCx<'a, '_> {
             Expr::Call(call) => match &*call.func {
                 Expr::Path(path) if path.path.get_ident().is_some() => {
                     let name = path.path.get_ident().expect("checked").clone();
-                    self.free_call(&name, call_args(&call.args)).and_then(|values| {
-                        Ok(match values.as_slice() {
+                    self.free_call(&name, call_args(&call.args)).map(|values| {
+                        match values.as_slice() {
                             [one] => Lowered::Value(*one),
                             _ => Lowered::Tuple(values),
-                        })
+                        }
                     })
                 }
                 Expr::Field(field) if is_self(&field.base) => {

@@ -1,12 +1,13 @@
 //! A call of another model's function, once or through a row of equal models.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote};
+use quote::format_ident;
 
 use super::elementwise::{Constant, Elementwise};
 use super::{Backward, Emit, Mismatch, Op, Rule};
 use crate::dim::Dim;
 use crate::graph::{Kind, Ty, ValueId};
+use crate::hygiene::{quote, variable};
 
 /// The function that is called.
 #[derive(Clone, Debug)]
@@ -38,15 +39,41 @@ impl Callee {
         quote!(#bind([#(#leads),*]))
     }
 
+    /// A size that the callee states: a variable, see [`Callee::stated`] and [`Callee::planned`].
     fn size_of(&self, item: &str) -> Dim {
-        let (call, sizes) = (self.item(item), self.sizes());
+        let variable = self.size_variable(item);
         let text = format!("{}::{}.{item}#{}", self.text, self.function, self.id);
-        Dim::expr(text, quote!(#call(#sizes)))
+        Dim::expr(text, quote!(#variable))
+    }
+
+    fn size_variable(&self, item: &str) -> Ident {
+        variable!("{item}_{}", self.id)
+    }
+
+    /// Binds sizes of the callee as it states them for its present run-time sizes.
+    pub fn stated(&self, items: &[&str]) -> TokenStream {
+        let lets = items.iter().map(|item| {
+            let (variable, call, sizes) = (self.size_variable(item), self.item(item), self.sizes());
+            quote!(let #variable = #call(#sizes);)
+        });
+        quote!(#(#lets)*)
+    }
+
+    /// Binds the callee's memory as it was planned, at the workspace's capacity: its offsets lie
+    /// in this much, however small the present run-time sizes are.
+    pub fn planned(&self, inference: bool) -> TokenStream {
+        let offsets = self.offsets();
+        let items: &[&str] = if inference { &["infer_scratch"] } else { &["saved", "scratch"] };
+        let lets = items.iter().enumerate().map(|(at, item)| {
+            let variable = self.size_variable(item);
+            quote!(let #variable = #offsets[#at];)
+        });
+        quote!(#(#lets)*)
     }
 
     /// The variable that holds the callee's part of the offsets.
     pub fn offsets(&self) -> Ident {
-        format_ident!("offsets_{}", self.id)
+        variable!("offsets_{}", self.id)
     }
 
     /// The number of parameters of one model.
@@ -168,7 +195,8 @@ impl Op for Call {
             (Some(_), false, true) => 1,
             _ => 0,
         };
-        Some(own.plus(&self.callee.results[0].shape.len().times(&Dim::lit(states))))
+        let states = self.callee.results[0].shape.len().times(&Dim::lit(states));
+        Some(own.plus(&states).plus(&self.unasked()))
     }
 
     fn skips_unused(&self) -> bool {
@@ -183,6 +211,17 @@ impl Op for Call {
 impl Call {
     fn own_scratch(&self, inference: bool) -> Dim {
         self.callee.size_of(if inference { "infer_scratch" } else { "scratch" })
+    }
+
+    /// Floats for the gradients that the callee computes with others though nobody asks for them:
+    /// those of constants.
+    fn unasked(&self) -> Dim {
+        if self.callee.count.is_some() || self.wanted.iter().flatten().next().is_none() {
+            return Dim::lit(0);
+        }
+        let args = self.args.iter().zip(&self.wanted);
+        args.filter(|(ty, wanted)| ty.kind == Kind::Float && wanted.is_none())
+            .fold(Dim::lit(0), |sum, (ty, _)| sum.plus(&ty.shape.len()))
     }
 
     fn emit_one(&self, e: &Emit) -> TokenStream {
@@ -212,22 +251,30 @@ impl Call {
         let saved = e.x(1 + count + results + 1);
         let d_outs = &e.input_vars[1 + count + results + 2..];
         let mut gradients = e.output_vars[1..].iter();
-        let empty = quote!(#params.part(0, 0));
-        let d_args: Vec<_> = self
-            .args
-            .iter()
-            .zip(&self.wanted)
-            .filter(|(ty, _)| ty.kind == Kind::Float)
-            .map(|(_, wanted)| {
-                wanted.and_then(|_| gradients.next().cloned()).unwrap_or(empty.clone())
-            })
-            .collect();
+        let any = self.wanted.iter().flatten().next().is_some();
+        let mut at = self.own_scratch(false);
+        let mut d_args = Vec::new();
+        for (ty, wanted) in self.args.iter().zip(&self.wanted) {
+            d_args.extend(match (ty.kind, wanted) {
+                (Kind::Float, Some(_)) => gradients.next().cloned(),
+                (Kind::Float, None) if any => {
+                    let (start, len) = (at.tokens(), ty.shape.len());
+                    at = at.plus(&len);
+                    let len = len.tokens();
+                    Some(quote!(#scratch.part(#start, #len)))
+                }
+                (Kind::Float, None) => Some(quote!(#params.part(0, 0))),
+                _ => None,
+            });
+        }
         let want = self.want();
         let (back, sizes, offsets) =
             (self.callee.item("back"), self.callee.sizes(), self.callee.offsets());
+        let own = self.own_scratch(false).tokens();
         quote! {
             #back(k, #sizes, #offsets, #want, #params, [#(#floats),*], [#(#classes),*],
-                [#(#outs),*], #saved, [#(#d_outs),*], #d_params, [#(#d_args),*], #scratch);
+                [#(#outs),*], #saved, [#(#d_outs),*], #d_params, [#(#d_args),*],
+                #scratch.part(0, #own));
         }
     }
 

@@ -1,12 +1,13 @@
 //! Elementwise nodes fused into one pass over memory.
 
 use proc_macro2::{Ident, Literal, TokenStream};
-use quote::{format_ident, quote};
+use quote::format_ident;
 
 use super::elementwise::Constant;
-use super::{Backward, Emit, Mismatch, Op, Rule, dims, room};
+use super::{Backward, Emit, Mismatch, Op, Rule, dims};
 use crate::dim::{Dim, Shape};
 use crate::graph::Ty;
+use crate::hygiene::{quote, variable};
 
 /// Where a step of a chain takes a value from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,18 +126,35 @@ impl Op for Chain {
         true
     }
 
+    /// `AddRelu`
+    fn item_name(&self) -> String {
+        let camel = |func: &str| {
+            let words = func.split('_').map(|word| {
+                let (head, tail) = word.split_at(1.min(word.len()));
+                head.to_uppercase() + tail
+            });
+            words.collect::<String>()
+        };
+        let funcs = self.steps.iter().map(|step| step.func).filter(|func| *func != "constant");
+        let names: Vec<_> = funcs.map(camel).collect();
+        match names.len() {
+            0 => "Constant".into(),
+            1..=4 => names.concat(),
+            n => format!("{}And{}More", names[..3].concat(), n - 3),
+        }
+    }
+
     fn items(&self, name: &Ident) -> TokenStream {
         let (inputs, outputs) = (self.inputs, self.outputs.len());
         let scalars = self.scalars().len();
-        let xs: Vec<_> = (0..inputs).map(|i| format_ident!("x{i}")).collect();
-        let cs: Vec<_> = (0..scalars).map(|i| format_ident!("c{i}")).collect();
-        let room = room("elementwise");
+        let xs: Vec<_> = (0..inputs).map(|i| variable!("x{i}")).collect();
+        let cs: Vec<_> = (0..scalars).map(|i| variable!("c{i}")).collect();
         let mut next = cs.iter();
         let steps = self.steps.iter().enumerate().map(|(s, step)| {
-            let (result, func) = (format_ident!("t{s}"), format_ident!("{}", step.func));
+            let (result, func) = (variable!("t{s}"), format_ident!("{}", step.func));
             let operands = step.operands.iter().map(|operand| match operand {
                 Operand::Input(i) => xs[*i].clone(),
-                Operand::Step(s) => format_ident!("t{s}"),
+                Operand::Step(s) => variable!("t{s}"),
             });
             let constants = step.constants.iter().map(|constant| match constant {
                 Constant::Literal(value) => {
@@ -148,17 +166,17 @@ impl Op for Chain {
                     quote!(#name)
                 }
             });
-            quote!(let #result = #room::functions::#func::<A>(#(#operands,)* #(#constants),*);)
+            quote!(let #result = functions::#func::<A>(#(#operands,)* #(#constants),*);)
         });
-        let outs = self.outputs.iter().map(|s| format_ident!("t{s}"));
+        let outs = self.outputs.iter().map(|s| variable!("t{s}"));
         let text = self.text();
         quote! {
             #[doc = #text]
-            struct #name;
-            impl #room::Elementwise<#inputs, #outputs, #scalars> for #name {
+            pub struct #name;
+            impl Elementwise<#inputs, #outputs, #scalars> for #name {
                 const TEXT: &'static str = #text;
                 #[inline(always)]
-                fn eval<A: ::gradiron::math::Arith>(
+                fn eval<A: Arith>(
                     [#(#xs),*]: [f32; #inputs],
                     [#(#cs),*]: [f32; #scalars],
                 ) -> [f32; #outputs] {

@@ -1,11 +1,11 @@
 //! Two-dimensional convolution.
 
 use proc_macro2::TokenStream;
-use quote::quote;
 
 use super::{Backward, Emit, Mismatch, Op, Rule, room};
 use crate::dim::{Dim, product};
 use crate::graph::Ty;
+use crate::hygiene::quote;
 
 /// Kernel size and steps, `[height, width]` each.
 #[derive(Clone, Debug)]

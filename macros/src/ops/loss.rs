@@ -2,11 +2,11 @@
 //! a mean; see `lower/functions.rs`.
 
 use proc_macro2::TokenStream;
-use quote::quote;
 
 use super::{Backward, Emit, Mismatch, Op, Rule, room};
 use crate::dim::{Dim, Shape, product};
 use crate::graph::{Kind, Ty};
+use crate::hygiene::quote;
 
 /// `[N, C, ..]` as `(N, C, product of ..)`.
 fn split(scores: &[Dim]) -> (Dim, Dim, Dim) {

@@ -1,11 +1,11 @@
 //! Matrix products.
 
 use proc_macro2::TokenStream;
-use quote::quote;
 
 use super::{Backward, Emit, Mismatch, Op, Rule, room, variant};
 use crate::dim::{Dim, product};
 use crate::graph::Ty;
+use crate::hygiene::quote;
 
 /// How the operands lie in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,10 +15,10 @@ use std::fmt::Debug;
 use std::rc::Rc;
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::quote;
 
 use crate::dim::{Compared, Dim, Shape};
 use crate::graph::{Graph, Phase, Ty, ValueId};
+use crate::hygiene::quote;
 
 /// An operation: its shape rule, derivative, cost and runtime call in one place.
 pub trait Op: Debug {
@@ -80,6 +80,11 @@ pub trait Op: Debug {
     /// Items that the runtime call needs beside it.
     fn items(&self, _name: &Ident) -> TokenStream {
         TokenStream::new()
+    }
+
+    /// What such an item is called.
+    fn item_name(&self) -> String {
+        String::new()
     }
 }
 
@@ -223,8 +228,8 @@ pub struct Emit {
     /// Whether an output is read by anything.
     pub used: Vec<bool>,
     pub scratch: Option<TokenStream>,
-    /// A name for the op's items.
-    pub item: Ident,
+    /// The path of the op's item.
+    pub item: TokenStream,
     /// Set while inference is emitted.
     pub inference: bool,
 }

@@ -1,12 +1,12 @@
 //! Maximum and average pooling.
 
 use proc_macro2::TokenStream;
-use quote::quote;
 
 use super::conv2d::Window;
 use super::{Backward, Emit, Mismatch, Op, Rule, room};
 use crate::dim::{Dim, product};
 use crate::graph::{Kind, Ty};
+use crate::hygiene::quote;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pool {

@@ -1,13 +1,13 @@
 //! Sums, means and extremes over axes.
 
 use proc_macro2::TokenStream;
-use quote::quote;
 
 use super::elementwise::{Constant, Elementwise};
 use super::shaping::Reshape;
 use super::{Backward, Emit, Mismatch, Op, Rule, dims, room};
 use crate::dim::{Dim, Shape, product};
 use crate::graph::{Ty, ValueId};
+use crate::hygiene::quote;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {

@@ -1,11 +1,11 @@
 //! Reshape and permute.
 
 use proc_macro2::TokenStream;
-use quote::quote;
 
 use super::{Backward, Emit, Mismatch, Op, Rule, dims};
 use crate::dim::{Dim, Shape};
 use crate::graph::Ty;
+use crate::hygiene::quote;
 
 /// The same memory under another shape.
 #[derive(Clone, Debug)]

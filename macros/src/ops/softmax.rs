@@ -1,11 +1,11 @@
 //! Softmax and its logarithm along one axis.
 
 use proc_macro2::TokenStream;
-use quote::quote;
 
 use super::{Backward, Emit, Mismatch, Op, Rule, room};
 use crate::dim::{Dim, product};
 use crate::graph::Ty;
+use crate::hygiene::quote;
 
 /// `softmax(x)ᵢ = exp(xᵢ) / Σⱼ exp(xⱼ)`; with `log`, its logarithm. With `grad`, the derivative
 /// from `d_y` and `y`.

@@ -43,6 +43,7 @@ pub struct Field {
 }
 
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant)] // there are few of them
 pub enum FieldDecl {
     /// `Linear(784 -> 128, bias = false)`
     Layer(LayerDecl),

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 /// Every message names the file, what was expected and what was found, and what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[allow(missing_docs)] // the messages say it
 pub enum DataError {
     /// A data set was given more inputs than targets, or fewer.
     #[error(

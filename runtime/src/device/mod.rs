@@ -31,12 +31,16 @@ pub enum Region {
 /// A range of floats in one region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Buf {
+    /// The memory that the range is in.
     pub region: Region,
+    /// Its first float.
     pub start: usize,
+    /// The number of floats.
     pub len: usize,
 }
 
 impl Buf {
+    /// `len` floats of `region` from `start` on.
     pub const fn new(region: Region, start: usize, len: usize) -> Self {
         Self { region, start, len }
     }
@@ -65,11 +69,14 @@ impl Buf {
 /// A range of class indices, one of the integer inputs of the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Indices {
+    /// The first index.
     pub start: usize,
+    /// The number of indices.
     pub len: usize,
 }
 
 impl Indices {
+    /// `len` indices from `start` on.
     pub const fn new(start: usize, len: usize) -> Self {
         Self { start, len }
     }
@@ -79,9 +86,13 @@ impl Indices {
 pub struct StepMemory<'a, D: Device> {
     /// On the host; a device with memory of its own keeps a copy of them.
     pub params: &'a Storage,
+    /// The gradients of the parameters.
     pub grads: &'a mut D::Memory,
+    /// The planned memory.
     pub arena: &'a mut D::Memory,
+    /// The float inputs, on the host.
     pub inputs: &'a [&'a [f32]],
+    /// The class indices of all inputs, on the host.
     pub indices: &'a [u32],
 }
 
@@ -126,6 +137,7 @@ pub trait Kernels:
 
 /// A device that cannot do what was asked.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)] // the messages say it
 pub enum DeviceError {
     #[error("the {device} has no room for {bytes} bytes; use a smaller batch capacity")]
     OutOfMemory { device: &'static str, bytes: usize },

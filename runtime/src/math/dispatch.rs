@@ -98,10 +98,12 @@ pub(crate) type PortableArith = Fused;
 pub(crate) type PortableArith = super::Plain;
 
 /// A kernel body for [`SimdLevel::run`], for bodies that are generic in more than the arithmetic;
-/// others use [`simd!`]. Its `run`, and all that `run` calls in loops, must be
+/// others use `simd!`. Its `run`, and all that `run` calls in loops, must be
 /// `#[inline(always)]`, and closures there stay without `target_feature` unless they are inlined.
 pub trait Body {
+    /// What a run gives.
     type Output;
+    /// The kernel, with the arithmetic of an instruction set.
     fn run<A: Arith>(self) -> Self::Output;
 }
 

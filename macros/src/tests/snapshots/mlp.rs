@@ -11,6 +11,43 @@
 pub struct Mlp {
     params: ::gradiron::Storage,
 }
+#[doc(hidden)]
+#[allow(non_snake_case, clippy::all)]
+mod __Mlp_chains {
+    use ::gradiron::math::Arith;
+    use ::gradiron::ops::elementwise::{Elementwise, functions};
+    ///t0 = add(x0, x1); t1 = relu(t0); t1
+    pub struct AddRelu;
+    impl Elementwise<2usize, 1usize, 0usize> for AddRelu {
+        const TEXT: &'static str = "t0 = add(x0, x1); t1 = relu(t0); t1";
+        #[inline(always)]
+        fn eval<A: Arith>([x0, x1]: [f32; 2usize], []: [f32; 0usize]) -> [f32; 1usize] {
+            let t0 = functions::add::<A>(x0, x1);
+            let t1 = functions::relu::<A>(t0);
+            [t1]
+        }
+    }
+    ///t0 = add(x0, x1); t0
+    pub struct Add;
+    impl Elementwise<2usize, 1usize, 0usize> for Add {
+        const TEXT: &'static str = "t0 = add(x0, x1); t0";
+        #[inline(always)]
+        fn eval<A: Arith>([x0, x1]: [f32; 2usize], []: [f32; 0usize]) -> [f32; 1usize] {
+            let t0 = functions::add::<A>(x0, x1);
+            [t0]
+        }
+    }
+    ///t0 = relu_grad(x0, x1); t0
+    pub struct ReluGrad;
+    impl Elementwise<2usize, 1usize, 0usize> for ReluGrad {
+        const TEXT: &'static str = "t0 = relu_grad(x0, x1); t0";
+        #[inline(always)]
+        fn eval<A: Arith>([x0, x1]: [f32; 2usize], []: [f32; 0usize]) -> [f32; 1usize] {
+            let t0 = functions::relu_grad::<A>(x0, x1);
+            [t0]
+        }
+    }
+}
 #[allow(clippy::all, non_upper_case_globals)]
 #[automatically_derived]
 impl Mlp {
@@ -23,6 +60,7 @@ impl Mlp {
         at
     };
 }
+#[allow(clippy::all)]
 #[automatically_derived]
 impl ::gradiron::Module for Mlp {
     const PARAMS: usize = Self::__AT[4usize];
@@ -276,7 +314,7 @@ impl Mlp {
         )
     }
     #[doc(hidden)]
-    pub const __forward_TABLE: usize = 3usize;
+    pub const __forward_TABLE: usize = 2usize + 3usize;
     #[doc(hidden)]
     pub fn __forward_offsets(
         n: ::gradiron::arena::Sizes,
@@ -285,7 +323,9 @@ impl Mlp {
         out: &mut Vec<usize>,
     ) {
         let batch = n[0];
-        out.extend_from_slice(&Self::__forward_layout(n, want_inputs, whole).offsets);
+        let layout = Self::__forward_layout(n, want_inputs, whole);
+        out.extend_from_slice(&[layout.saved, layout.scratch]);
+        out.extend_from_slice(&layout.offsets);
     }
     #[doc(hidden)]
     pub const fn __forward_infer_layout(
@@ -310,11 +350,13 @@ impl Mlp {
         )
     }
     #[doc(hidden)]
-    pub const __forward_INFER_TABLE: usize = 2usize;
+    pub const __forward_INFER_TABLE: usize = 2usize + 2usize;
     #[doc(hidden)]
     pub fn __forward_infer_offsets(n: ::gradiron::arena::Sizes, out: &mut Vec<usize>) {
         let batch = n[0];
-        out.extend_from_slice(&Self::__forward_infer_layout(n).offsets);
+        let layout = Self::__forward_infer_layout(n);
+        out.extend_from_slice(&[layout.saved, layout.scratch]);
+        out.extend_from_slice(&layout.offsets);
     }
     #[doc(hidden)]
     pub const fn __forward_saved(n: ::gradiron::arena::Sizes) -> usize {
@@ -336,61 +378,28 @@ impl Mlp {
     #[doc(hidden)]
     #[inline(never)]
     pub fn __forward_infer<
-        Kern: ::gradiron::device::Kernels,
-        const Floats: usize,
-        const Classes: usize,
-        const Results: usize,
+        Kernels__: ::gradiron::device::Kernels,
+        const FLOATS__: usize,
+        const CLASSES__: usize,
+        const RESULTS__: usize,
     >(
-        k: &mut Kern,
+        k: &mut Kernels__,
         n: ::gradiron::arena::Sizes,
         offsets: &[usize],
         params: ::gradiron::device::Buf,
-        args: [::gradiron::device::Buf; Floats],
-        classes: [::gradiron::device::Indices; Classes],
-        results: [::gradiron::device::Buf; Results],
+        args: [::gradiron::device::Buf; FLOATS__],
+        classes: [::gradiron::device::Indices; CLASSES__],
+        results: [::gradiron::device::Buf; RESULTS__],
         scratch: ::gradiron::device::Buf,
     ) {
-        ///t0 = add(x0, x1); t1 = relu(t0); t1
-        struct Chain1;
-        impl ::gradiron::ops::elementwise::Elementwise<2usize, 1usize, 0usize>
-        for Chain1 {
-            const TEXT: &'static str = "t0 = add(x0, x1); t1 = relu(t0); t1";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                x1,
-                ]: [f32; 2usize],
-                []: [f32; 0usize],
-            ) -> [f32; 1usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::add::<A>(x0, x1);
-                let t1 = ::gradiron::ops::elementwise::functions::relu::<A>(t0);
-                [t1]
-            }
-        }
-        ///t0 = add(x0, x1); t0
-        struct Chain3;
-        impl ::gradiron::ops::elementwise::Elementwise<2usize, 1usize, 0usize>
-        for Chain3 {
-            const TEXT: &'static str = "t0 = add(x0, x1); t0";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                x1,
-                ]: [f32; 2usize],
-                []: [f32; 0usize],
-            ) -> [f32; 1usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::add::<A>(x0, x1);
-                [t0]
-            }
-        }
         let batch = n[0];
         let image_0 = args[0];
         let fc1_weight_1 = params.part(Self::__AT[0], 100352);
-        let fc1_2 = scratch.part(offsets[0], 128 * batch);
+        let fc1_2 = scratch.part(offsets[2], 128 * batch);
         let fc1_bias_3 = params.part(Self::__AT[1], 128);
-        let relu_5 = scratch.part(offsets[0], 128 * batch);
+        let relu_5 = scratch.part(offsets[2], 128 * batch);
         let fc2_weight_6 = params.part(Self::__AT[2], 1280);
-        let fc2_7 = scratch.part(offsets[1], 10 * batch);
+        let fc2_7 = scratch.part(offsets[3], 10 * batch);
         let fc2_bias_8 = params.part(Self::__AT[3], 10);
         let fc2_9 = results[0];
         k.matmul(
@@ -405,7 +414,7 @@ impl Mlp {
             },
         );
         k.map::<
-                Chain1,
+                __Mlp_chains::AddRelu,
                 _,
                 _,
                 _,
@@ -428,7 +437,7 @@ impl Mlp {
             },
         );
         k.map::<
-                Chain3,
+                __Mlp_chains::Add,
                 _,
                 _,
                 _,
@@ -443,62 +452,29 @@ impl Mlp {
     #[doc(hidden)]
     #[inline(never)]
     pub fn __forward_train<
-        Kern: ::gradiron::device::Kernels,
-        const Floats: usize,
-        const Classes: usize,
-        const Results: usize,
+        Kernels__: ::gradiron::device::Kernels,
+        const FLOATS__: usize,
+        const CLASSES__: usize,
+        const RESULTS__: usize,
     >(
-        k: &mut Kern,
+        k: &mut Kernels__,
         n: ::gradiron::arena::Sizes,
         offsets: &[usize],
         params: ::gradiron::device::Buf,
-        args: [::gradiron::device::Buf; Floats],
-        classes: [::gradiron::device::Indices; Classes],
-        results: [::gradiron::device::Buf; Results],
+        args: [::gradiron::device::Buf; FLOATS__],
+        classes: [::gradiron::device::Indices; CLASSES__],
+        results: [::gradiron::device::Buf; RESULTS__],
         saved: ::gradiron::device::Buf,
         scratch: ::gradiron::device::Buf,
     ) {
-        ///t0 = add(x0, x1); t1 = relu(t0); t1
-        struct Chain1;
-        impl ::gradiron::ops::elementwise::Elementwise<2usize, 1usize, 0usize>
-        for Chain1 {
-            const TEXT: &'static str = "t0 = add(x0, x1); t1 = relu(t0); t1";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                x1,
-                ]: [f32; 2usize],
-                []: [f32; 0usize],
-            ) -> [f32; 1usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::add::<A>(x0, x1);
-                let t1 = ::gradiron::ops::elementwise::functions::relu::<A>(t0);
-                [t1]
-            }
-        }
-        ///t0 = add(x0, x1); t0
-        struct Chain3;
-        impl ::gradiron::ops::elementwise::Elementwise<2usize, 1usize, 0usize>
-        for Chain3 {
-            const TEXT: &'static str = "t0 = add(x0, x1); t0";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                x1,
-                ]: [f32; 2usize],
-                []: [f32; 0usize],
-            ) -> [f32; 1usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::add::<A>(x0, x1);
-                [t0]
-            }
-        }
         let batch = n[0];
         let image_0 = args[0];
         let fc1_weight_1 = params.part(Self::__AT[0], 100352);
-        let fc1_2 = saved.part(offsets[0], 128 * batch);
+        let fc1_2 = saved.part(offsets[2], 128 * batch);
         let fc1_bias_3 = params.part(Self::__AT[1], 128);
-        let relu_5 = saved.part(offsets[0], 128 * batch);
+        let relu_5 = saved.part(offsets[2], 128 * batch);
         let fc2_weight_6 = params.part(Self::__AT[2], 1280);
-        let fc2_7 = scratch.part(offsets[1], 10 * batch);
+        let fc2_7 = scratch.part(offsets[3], 10 * batch);
         let fc2_bias_8 = params.part(Self::__AT[3], 10);
         let fc2_9 = results[0];
         k.matmul(
@@ -513,7 +489,7 @@ impl Mlp {
             },
         );
         k.map::<
-                Chain1,
+                __Mlp_chains::AddRelu,
                 _,
                 _,
                 _,
@@ -536,7 +512,7 @@ impl Mlp {
             },
         );
         k.map::<
-                Chain3,
+                __Mlp_chains::Add,
                 _,
                 _,
                 _,
@@ -551,49 +527,33 @@ impl Mlp {
     #[doc(hidden)]
     #[inline(never)]
     pub fn __forward_back<
-        Kern: ::gradiron::device::Kernels,
-        const Floats: usize,
-        const Classes: usize,
-        const Results: usize,
+        Kernels__: ::gradiron::device::Kernels,
+        const FLOATS__: usize,
+        const CLASSES__: usize,
+        const RESULTS__: usize,
     >(
-        k: &mut Kern,
+        k: &mut Kernels__,
         n: ::gradiron::arena::Sizes,
         offsets: &[usize],
         want_inputs: bool,
         params: ::gradiron::device::Buf,
-        args: [::gradiron::device::Buf; Floats],
-        classes: [::gradiron::device::Indices; Classes],
-        results: [::gradiron::device::Buf; Results],
+        args: [::gradiron::device::Buf; FLOATS__],
+        classes: [::gradiron::device::Indices; CLASSES__],
+        results: [::gradiron::device::Buf; RESULTS__],
         saved: ::gradiron::device::Buf,
-        d_results: [::gradiron::device::Buf; Results],
+        d_results: [::gradiron::device::Buf; RESULTS__],
         d_params: ::gradiron::device::Buf,
-        d_args: [::gradiron::device::Buf; Floats],
+        d_args: [::gradiron::device::Buf; FLOATS__],
         scratch: ::gradiron::device::Buf,
     ) {
-        ///t0 = relu_grad(x0, x1); t0
-        struct Chain7;
-        impl ::gradiron::ops::elementwise::Elementwise<2usize, 1usize, 0usize>
-        for Chain7 {
-            const TEXT: &'static str = "t0 = relu_grad(x0, x1); t0";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                x1,
-                ]: [f32; 2usize],
-                []: [f32; 0usize],
-            ) -> [f32; 1usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::relu_grad::<A>(x0, x1);
-                [t0]
-            }
-        }
         let batch = n[0];
         let d_fc2_10 = d_results[0];
         let d_fc2_bias_11 = d_params.part(Self::__AT[3], 10);
         let fc2_weight_6 = params.part(Self::__AT[2], 1280);
-        let d_relu_12 = scratch.part(offsets[2], 128 * batch);
-        let relu_5 = saved.part(offsets[0], 128 * batch);
+        let d_relu_12 = scratch.part(offsets[4], 128 * batch);
+        let relu_5 = saved.part(offsets[2], 128 * batch);
         let d_fc2_weight_13 = d_params.part(Self::__AT[2], 1280);
-        let d_fc1_14 = scratch.part(offsets[2], 128 * batch);
+        let d_fc1_14 = scratch.part(offsets[4], 128 * batch);
         let d_fc1_bias_15 = d_params.part(Self::__AT[1], 128);
         let fc1_weight_1 = params.part(Self::__AT[0], 100352);
         let d_image_16 = d_args[0];
@@ -632,7 +592,7 @@ impl Mlp {
             },
         );
         k.map::<
-                Chain7,
+                __Mlp_chains::ReluGrad,
                 _,
                 _,
                 _,
@@ -711,7 +671,7 @@ impl Mlp {
         )
     }
     #[doc(hidden)]
-    pub const __loss_TABLE: usize = 5usize;
+    pub const __loss_TABLE: usize = 2usize + 5usize;
     #[doc(hidden)]
     pub fn __loss_offsets(
         n: ::gradiron::arena::Sizes,
@@ -720,7 +680,9 @@ impl Mlp {
         out: &mut Vec<usize>,
     ) {
         let batch = n[0];
-        out.extend_from_slice(&Self::__loss_layout(n, want_inputs, whole).offsets);
+        let layout = Self::__loss_layout(n, want_inputs, whole);
+        out.extend_from_slice(&[layout.saved, layout.scratch]);
+        out.extend_from_slice(&layout.offsets);
     }
     #[doc(hidden)]
     pub const fn __loss_infer_layout(
@@ -750,11 +712,13 @@ impl Mlp {
         )
     }
     #[doc(hidden)]
-    pub const __loss_INFER_TABLE: usize = 3usize;
+    pub const __loss_INFER_TABLE: usize = 2usize + 3usize;
     #[doc(hidden)]
     pub fn __loss_infer_offsets(n: ::gradiron::arena::Sizes, out: &mut Vec<usize>) {
         let batch = n[0];
-        out.extend_from_slice(&Self::__loss_infer_layout(n).offsets);
+        let layout = Self::__loss_infer_layout(n);
+        out.extend_from_slice(&[layout.saved, layout.scratch]);
+        out.extend_from_slice(&layout.offsets);
     }
     #[doc(hidden)]
     pub const fn __loss_saved(n: ::gradiron::arena::Sizes) -> usize {
@@ -776,66 +740,33 @@ impl Mlp {
     #[doc(hidden)]
     #[inline(never)]
     pub fn __loss_infer<
-        Kern: ::gradiron::device::Kernels,
-        const Floats: usize,
-        const Classes: usize,
-        const Results: usize,
+        Kernels__: ::gradiron::device::Kernels,
+        const FLOATS__: usize,
+        const CLASSES__: usize,
+        const RESULTS__: usize,
     >(
-        k: &mut Kern,
+        k: &mut Kernels__,
         n: ::gradiron::arena::Sizes,
         offsets: &[usize],
         params: ::gradiron::device::Buf,
-        args: [::gradiron::device::Buf; Floats],
-        classes: [::gradiron::device::Indices; Classes],
-        results: [::gradiron::device::Buf; Results],
+        args: [::gradiron::device::Buf; FLOATS__],
+        classes: [::gradiron::device::Indices; CLASSES__],
+        results: [::gradiron::device::Buf; RESULTS__],
         scratch: ::gradiron::device::Buf,
     ) {
-        ///t0 = add(x0, x1); t1 = relu(t0); t1
-        struct Chain1;
-        impl ::gradiron::ops::elementwise::Elementwise<2usize, 1usize, 0usize>
-        for Chain1 {
-            const TEXT: &'static str = "t0 = add(x0, x1); t1 = relu(t0); t1";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                x1,
-                ]: [f32; 2usize],
-                []: [f32; 0usize],
-            ) -> [f32; 1usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::add::<A>(x0, x1);
-                let t1 = ::gradiron::ops::elementwise::functions::relu::<A>(t0);
-                [t1]
-            }
-        }
-        ///t0 = add(x0, x1); t0
-        struct Chain3;
-        impl ::gradiron::ops::elementwise::Elementwise<2usize, 1usize, 0usize>
-        for Chain3 {
-            const TEXT: &'static str = "t0 = add(x0, x1); t0";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                x1,
-                ]: [f32; 2usize],
-                []: [f32; 0usize],
-            ) -> [f32; 1usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::add::<A>(x0, x1);
-                [t0]
-            }
-        }
         let batch = n[0];
         let image_0 = args[0];
         let fc1_weight_2 = params.part(Self::__AT[0], 100352);
-        let fc1_3 = scratch.part(offsets[0], 128 * batch);
+        let fc1_3 = scratch.part(offsets[2], 128 * batch);
         let fc1_bias_4 = params.part(Self::__AT[1], 128);
-        let relu_6 = scratch.part(offsets[0], 128 * batch);
+        let relu_6 = scratch.part(offsets[2], 128 * batch);
         let fc2_weight_7 = params.part(Self::__AT[2], 1280);
-        let fc2_8 = scratch.part(offsets[1], 10 * batch);
+        let fc2_8 = scratch.part(offsets[3], 10 * batch);
         let fc2_bias_9 = params.part(Self::__AT[3], 10);
-        let fc2_10 = scratch.part(offsets[1], 10 * batch);
+        let fc2_10 = scratch.part(offsets[3], 10 * batch);
         let label_1 = classes[0];
         let cross_entropy_11 = results[0];
-        let cross_entropy_12 = scratch.part(offsets[2], batch);
+        let cross_entropy_12 = scratch.part(offsets[4], batch);
         k.matmul(
             fc1_3,
             image_0,
@@ -848,7 +779,7 @@ impl Mlp {
             },
         );
         k.map::<
-                Chain1,
+                __Mlp_chains::AddRelu,
                 _,
                 _,
                 _,
@@ -871,7 +802,7 @@ impl Mlp {
             },
         );
         k.map::<
-                Chain3,
+                __Mlp_chains::Add,
                 _,
                 _,
                 _,
@@ -898,67 +829,34 @@ impl Mlp {
     #[doc(hidden)]
     #[inline(never)]
     pub fn __loss_train<
-        Kern: ::gradiron::device::Kernels,
-        const Floats: usize,
-        const Classes: usize,
-        const Results: usize,
+        Kernels__: ::gradiron::device::Kernels,
+        const FLOATS__: usize,
+        const CLASSES__: usize,
+        const RESULTS__: usize,
     >(
-        k: &mut Kern,
+        k: &mut Kernels__,
         n: ::gradiron::arena::Sizes,
         offsets: &[usize],
         params: ::gradiron::device::Buf,
-        args: [::gradiron::device::Buf; Floats],
-        classes: [::gradiron::device::Indices; Classes],
-        results: [::gradiron::device::Buf; Results],
+        args: [::gradiron::device::Buf; FLOATS__],
+        classes: [::gradiron::device::Indices; CLASSES__],
+        results: [::gradiron::device::Buf; RESULTS__],
         saved: ::gradiron::device::Buf,
         scratch: ::gradiron::device::Buf,
     ) {
-        ///t0 = add(x0, x1); t1 = relu(t0); t1
-        struct Chain1;
-        impl ::gradiron::ops::elementwise::Elementwise<2usize, 1usize, 0usize>
-        for Chain1 {
-            const TEXT: &'static str = "t0 = add(x0, x1); t1 = relu(t0); t1";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                x1,
-                ]: [f32; 2usize],
-                []: [f32; 0usize],
-            ) -> [f32; 1usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::add::<A>(x0, x1);
-                let t1 = ::gradiron::ops::elementwise::functions::relu::<A>(t0);
-                [t1]
-            }
-        }
-        ///t0 = add(x0, x1); t0
-        struct Chain3;
-        impl ::gradiron::ops::elementwise::Elementwise<2usize, 1usize, 0usize>
-        for Chain3 {
-            const TEXT: &'static str = "t0 = add(x0, x1); t0";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                x1,
-                ]: [f32; 2usize],
-                []: [f32; 0usize],
-            ) -> [f32; 1usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::add::<A>(x0, x1);
-                [t0]
-            }
-        }
         let batch = n[0];
         let image_0 = args[0];
         let fc1_weight_2 = params.part(Self::__AT[0], 100352);
-        let fc1_3 = saved.part(offsets[0], 128 * batch);
+        let fc1_3 = saved.part(offsets[2], 128 * batch);
         let fc1_bias_4 = params.part(Self::__AT[1], 128);
-        let relu_6 = saved.part(offsets[0], 128 * batch);
+        let relu_6 = saved.part(offsets[2], 128 * batch);
         let fc2_weight_7 = params.part(Self::__AT[2], 1280);
-        let fc2_8 = saved.part(offsets[1], 10 * batch);
+        let fc2_8 = saved.part(offsets[3], 10 * batch);
         let fc2_bias_9 = params.part(Self::__AT[3], 10);
-        let fc2_10 = saved.part(offsets[1], 10 * batch);
+        let fc2_10 = saved.part(offsets[3], 10 * batch);
         let label_1 = classes[0];
         let cross_entropy_11 = results[0];
-        let cross_entropy_12 = saved.part(offsets[2], batch);
+        let cross_entropy_12 = saved.part(offsets[4], batch);
         k.matmul(
             fc1_3,
             image_0,
@@ -971,7 +869,7 @@ impl Mlp {
             },
         );
         k.map::<
-                Chain1,
+                __Mlp_chains::AddRelu,
                 _,
                 _,
                 _,
@@ -994,7 +892,7 @@ impl Mlp {
             },
         );
         k.map::<
-                Chain3,
+                __Mlp_chains::Add,
                 _,
                 _,
                 _,
@@ -1021,53 +919,37 @@ impl Mlp {
     #[doc(hidden)]
     #[inline(never)]
     pub fn __loss_back<
-        Kern: ::gradiron::device::Kernels,
-        const Floats: usize,
-        const Classes: usize,
-        const Results: usize,
+        Kernels__: ::gradiron::device::Kernels,
+        const FLOATS__: usize,
+        const CLASSES__: usize,
+        const RESULTS__: usize,
     >(
-        k: &mut Kern,
+        k: &mut Kernels__,
         n: ::gradiron::arena::Sizes,
         offsets: &[usize],
         want_inputs: bool,
         params: ::gradiron::device::Buf,
-        args: [::gradiron::device::Buf; Floats],
-        classes: [::gradiron::device::Indices; Classes],
-        results: [::gradiron::device::Buf; Results],
+        args: [::gradiron::device::Buf; FLOATS__],
+        classes: [::gradiron::device::Indices; CLASSES__],
+        results: [::gradiron::device::Buf; RESULTS__],
         saved: ::gradiron::device::Buf,
-        d_results: [::gradiron::device::Buf; Results],
+        d_results: [::gradiron::device::Buf; RESULTS__],
         d_params: ::gradiron::device::Buf,
-        d_args: [::gradiron::device::Buf; Floats],
+        d_args: [::gradiron::device::Buf; FLOATS__],
         scratch: ::gradiron::device::Buf,
     ) {
-        ///t0 = relu_grad(x0, x1); t0
-        struct Chain9;
-        impl ::gradiron::ops::elementwise::Elementwise<2usize, 1usize, 0usize>
-        for Chain9 {
-            const TEXT: &'static str = "t0 = relu_grad(x0, x1); t0";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                x1,
-                ]: [f32; 2usize],
-                []: [f32; 0usize],
-            ) -> [f32; 1usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::relu_grad::<A>(x0, x1);
-                [t0]
-            }
-        }
         let batch = n[0];
         let d_cross_entropy_13 = d_results[0];
-        let fc2_10 = saved.part(offsets[1], 10 * batch);
-        let cross_entropy_12 = saved.part(offsets[2], batch);
+        let fc2_10 = saved.part(offsets[3], 10 * batch);
+        let cross_entropy_12 = saved.part(offsets[4], batch);
         let label_1 = classes[0];
-        let d_fc2_14 = scratch.part(offsets[3], 10 * batch);
+        let d_fc2_14 = scratch.part(offsets[5], 10 * batch);
         let d_fc2_bias_15 = d_params.part(Self::__AT[3], 10);
         let fc2_weight_7 = params.part(Self::__AT[2], 1280);
-        let d_relu_16 = scratch.part(offsets[4], 128 * batch);
-        let relu_6 = saved.part(offsets[0], 128 * batch);
+        let d_relu_16 = scratch.part(offsets[6], 128 * batch);
+        let relu_6 = saved.part(offsets[2], 128 * batch);
         let d_fc2_weight_17 = d_params.part(Self::__AT[2], 1280);
-        let d_fc1_18 = scratch.part(offsets[4], 128 * batch);
+        let d_fc1_18 = scratch.part(offsets[6], 128 * batch);
         let d_fc1_bias_19 = d_params.part(Self::__AT[1], 128);
         let fc1_weight_2 = params.part(Self::__AT[0], 100352);
         let d_image_20 = d_args[0];
@@ -1119,7 +1001,7 @@ impl Mlp {
             },
         );
         k.map::<
-                Chain9,
+                __Mlp_chains::ReluGrad,
                 _,
                 _,
                 _,
@@ -1178,10 +1060,10 @@ impl Mlp {
     ///
     /// # Errors
     /// When a size is 0 or the device's memory does not suffice.
-    pub fn workspace_on<Dev: ::gradiron::device::Device>(
-        device: Dev,
+    pub fn workspace_on<Device__: ::gradiron::device::Device>(
+        device: Device__,
         batch: usize,
-    ) -> Result<::gradiron::Workspace<Self, Dev>, ::gradiron::WorkspaceError> {
+    ) -> Result<::gradiron::Workspace<Self, Device__>, ::gradiron::WorkspaceError> {
         ::gradiron::Workspace::new(device, [batch, 1, 1, 1])
     }
     /// The bytes of a workspace for training: activations, gradients and scratch memory. The
@@ -1230,9 +1112,9 @@ impl Mlp {
     /// # Errors
     /// When an input does not fit the workspace or another input.
     #[allow(unused_variables, unused_parens, clippy::all)]
-    pub fn forward<'w, Dev: ::gradiron::device::Device>(
+    pub fn forward<'w, Device__: ::gradiron::device::Device>(
         &self,
-        ws: &'w mut ::gradiron::Workspace<Self, Dev>,
+        ws: &'w mut ::gradiron::Workspace<Self, Device__>,
         image: &[[f32; 784]],
     ) -> Result<&'w [[f32; 10]], ::gradiron::InputError> {
         let batch = ws.size(0usize, "image", image.len(), 1)?;
@@ -1284,9 +1166,9 @@ impl Mlp {
     /// # Errors
     /// When an input does not fit the workspace or another input.
     #[allow(unused_variables, unused_parens, clippy::all)]
-    pub fn forward_grad<'w, Dev: ::gradiron::device::Device>(
+    pub fn forward_grad<'w, Device__: ::gradiron::device::Device>(
         &self,
-        ws: &'w mut ::gradiron::Workspace<Self, Dev>,
+        ws: &'w mut ::gradiron::Workspace<Self, Device__>,
         image: &[[f32; 784]],
         d_result: &[[f32; 10]],
     ) -> Result<&'w [[f32; 10]], ::gradiron::InputError> {
@@ -1371,9 +1253,9 @@ impl Mlp {
     /// # Errors
     /// When an input does not fit the workspace or another input.
     #[allow(unused_variables, unused_parens, clippy::all)]
-    pub fn forward_grad_inputs<'w, Dev: ::gradiron::device::Device>(
+    pub fn forward_grad_inputs<'w, Device__: ::gradiron::device::Device>(
         &self,
-        ws: &'w mut ::gradiron::Workspace<Self, Dev>,
+        ws: &'w mut ::gradiron::Workspace<Self, Device__>,
         image: &[[f32; 784]],
         d_result: &[[f32; 10]],
     ) -> Result<(&'w [[f32; 10]], &'w [[f32; 784]]), ::gradiron::InputError> {
@@ -1461,9 +1343,9 @@ impl Mlp {
     /// # Errors
     /// When an input does not fit the workspace or another input.
     #[allow(unused_variables, unused_parens, clippy::all)]
-    pub fn loss<'w, Dev: ::gradiron::device::Device>(
+    pub fn loss<'w, Device__: ::gradiron::device::Device>(
         &self,
-        ws: &'w mut ::gradiron::Workspace<Self, Dev>,
+        ws: &'w mut ::gradiron::Workspace<Self, Device__>,
         image: &[[f32; 784]],
         label: &[impl ::gradiron::ClassIndex],
     ) -> Result<f32, ::gradiron::InputError> {
@@ -1519,9 +1401,9 @@ impl Mlp {
     /// # Errors
     /// When an input does not fit the workspace or another input.
     #[allow(unused_variables, unused_parens, clippy::all)]
-    pub fn loss_grad<'w, Dev: ::gradiron::device::Device>(
+    pub fn loss_grad<'w, Device__: ::gradiron::device::Device>(
         &self,
-        ws: &'w mut ::gradiron::Workspace<Self, Dev>,
+        ws: &'w mut ::gradiron::Workspace<Self, Device__>,
         image: &[[f32; 784]],
         label: &[impl ::gradiron::ClassIndex],
     ) -> Result<f32, ::gradiron::InputError> {
@@ -1600,9 +1482,9 @@ impl Mlp {
     /// # Errors
     /// When an input does not fit the workspace or another input.
     #[allow(unused_variables, unused_parens, clippy::all)]
-    pub fn loss_grad_inputs<'w, Dev: ::gradiron::device::Device>(
+    pub fn loss_grad_inputs<'w, Device__: ::gradiron::device::Device>(
         &self,
-        ws: &'w mut ::gradiron::Workspace<Self, Dev>,
+        ws: &'w mut ::gradiron::Workspace<Self, Device__>,
         image: &[[f32; 784]],
         label: &[impl ::gradiron::ClassIndex],
     ) -> Result<(f32, &'w [[f32; 784]]), ::gradiron::InputError> {

@@ -16,15 +16,25 @@ use crate::device::Buf;
 /// The sizes of a convolution; `[rows, columns]` each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Conv2dSpec {
+    /// Images.
     pub batch: usize,
+    /// Channels of the input.
     pub in_channels: usize,
+    /// Channels of the output.
     pub out_channels: usize,
+    /// Rows of the input.
     pub height: usize,
+    /// Columns of the input.
     pub width: usize,
+    /// The size of a window.
     pub kernel: [usize; 2],
+    /// The steps between windows.
     pub stride: [usize; 2],
+    /// Zeros around the input, on each side.
     pub padding: [usize; 2],
+    /// The distances of neighbours within a window.
     pub dilation: [usize; 2],
+    /// Groups of channels that do not meet.
     pub groups: usize,
 }
 
@@ -50,22 +60,27 @@ impl Conv2dSpec {
         if padded < reach { 0 } else { (padded - reach) / self.stride[axis] + 1 }
     }
 
+    /// Rows of the output.
     pub const fn out_height(&self) -> usize {
         self.out(self.height, 0)
     }
 
+    /// Columns of the output.
     pub const fn out_width(&self) -> usize {
         self.out(self.width, 1)
     }
 
+    /// Elements of the input.
     pub const fn input_len(&self) -> usize {
         self.batch * self.in_channels * self.height * self.width
     }
 
+    /// Elements of the weight.
     pub const fn weight_len(&self) -> usize {
         self.out_channels * self.window()
     }
 
+    /// Elements of the output.
     pub const fn output_len(&self) -> usize {
         self.batch * self.out_channels * self.positions()
     }
@@ -152,9 +167,12 @@ impl Conv2dSpec {
     }
 }
 
+/// The kernels of this room.
 pub trait Conv2d {
     /// `x [batch, in, height, width]`  `w [out, in / groups, kh, kw]` → `y [batch, out, oh, ow]`
     fn conv2d(&mut self, y: Buf, x: Buf, w: Buf, scratch: Buf, spec: Conv2dSpec);
+    /// The gradient of the input.
     fn conv2d_input_grad(&mut self, d_x: Buf, d_y: Buf, w: Buf, scratch: Buf, spec: Conv2dSpec);
+    /// The gradient of the weight.
     fn conv2d_weight_grad(&mut self, d_w: Buf, d_y: Buf, x: Buf, scratch: Buf, spec: Conv2dSpec);
 }

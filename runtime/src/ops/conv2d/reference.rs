@@ -33,16 +33,19 @@ fn products(spec: Conv2dSpec, mut f: impl FnMut(usize, usize, usize)) {
     }
 }
 
+/// `conv2d`, plain.
 pub fn conv2d(y: &mut [f64], x: &[f64], w: &[f64], spec: Conv2dSpec) {
     y.fill(0.0);
     products(spec, |at_y, at_x, at_w| y[at_y] += x[at_x] * w[at_w]);
 }
 
+/// The gradient of the input of `conv2d`.
 pub fn conv2d_input_grad(d_x: &mut [f64], d_y: &[f64], w: &[f64], spec: Conv2dSpec) {
     d_x.fill(0.0);
     products(spec, |at_y, at_x, at_w| d_x[at_x] += d_y[at_y] * w[at_w]);
 }
 
+/// The gradient of the weight of `conv2d`.
 pub fn conv2d_weight_grad(d_w: &mut [f64], d_y: &[f64], x: &[f64], spec: Conv2dSpec) {
     d_w.fill(0.0);
     products(spec, |at_y, at_x, at_w| d_w[at_w] += d_y[at_y] * x[at_x]);

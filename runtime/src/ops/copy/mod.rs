@@ -4,6 +4,7 @@ mod cpu;
 
 use crate::device::Buf;
 
+/// The kernels of this room.
 pub trait Fill {
     /// `y = x`
     fn copy(&mut self, y: Buf, x: Buf);

@@ -11,11 +11,16 @@ pub mod reference;
 
 use crate::device::{Buf, Indices};
 
+/// The sizes of the logits.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CrossEntropySpec {
+    /// Product of the sizes before the classes.
     pub outer: usize,
+    /// The number of classes.
     pub classes: usize,
+    /// Product of the sizes behind the classes.
     pub inner: usize,
+    /// The label smoothing `s`.
     pub smoothing: f32,
 }
 
@@ -26,6 +31,7 @@ impl CrossEntropySpec {
     }
 }
 
+/// The kernels of this room.
 pub trait CrossEntropy {
     /// `loss [1]`, and `lse [outer, inner]`, which the gradient needs.
     fn cross_entropy(
@@ -37,6 +43,7 @@ pub trait CrossEntropy {
         spec: CrossEntropySpec,
     );
 
+    /// The gradient of the logits.
     fn cross_entropy_grad(
         &mut self,
         d_logits: Buf,

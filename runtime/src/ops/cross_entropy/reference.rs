@@ -8,6 +8,7 @@ fn softmax_spec(spec: CrossEntropySpec) -> SoftmaxSpec {
     SoftmaxSpec { outer: spec.outer, size: spec.classes, inner: spec.inner }
 }
 
+/// `cross_entropy`, plain.
 pub fn cross_entropy(
     lse: &mut [f64],
     logits: &[f64],
@@ -26,6 +27,7 @@ pub fn cross_entropy(
     loss / spec.positions() as f64
 }
 
+/// The gradient of `cross_entropy`.
 pub fn cross_entropy_grad(
     d_logits: &mut [f64],
     d_loss: f64,

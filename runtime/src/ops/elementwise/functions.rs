@@ -1,5 +1,6 @@
 //! The elementwise functions and their derivatives, PyTorch's definitions. `f_grad` is `d_x` from
 //! the gradient `d` of the output and from `x` or `y`, as its arguments say.
+#![allow(missing_docs)] // most are their formula
 
 use crate::math::{self, Arith};
 

@@ -26,9 +26,13 @@ pub enum Layout {
 /// The sizes of a product `y [m, n]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MatmulSpec {
+    /// How the operands are stored.
     pub layout: Layout,
+    /// Rows of `a` and `y`.
     pub m: usize,
+    /// Columns of `a`, rows of `b`.
     pub k: usize,
+    /// Columns of `b` and `y`.
     pub n: usize,
 }
 
@@ -50,6 +54,7 @@ impl MatmulSpec {
     }
 }
 
+/// The kernel of this room.
 pub trait Matmul {
     /// `y = a · b`; zeros where `k` is 0.
     fn matmul(&mut self, y: Buf, a: Buf, b: Buf, spec: MatmulSpec);

@@ -2,6 +2,7 @@
 
 use super::MatmulSpec;
 
+/// `matmul`, plain.
 pub fn matmul(y: &mut [f64], a: &[f64], b: &[f64], spec: MatmulSpec) {
     let ((a_row, a_k), (b_k, b_col)) = (spec.a_strides(), spec.b_strides());
     for i in 0..spec.m {
@@ -12,6 +13,7 @@ pub fn matmul(y: &mut [f64], a: &[f64], b: &[f64], spec: MatmulSpec) {
     }
 }
 
+/// The gradient of `matmul`.
 pub fn matmul_grad(
     d_a: &mut [f64],
     d_b: &mut [f64],

@@ -9,10 +9,14 @@ pub(crate) use cpu::check;
 
 use crate::device::{Buf, Indices};
 
+/// The sizes of the log-probabilities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NllLossSpec {
+    /// Product of the sizes before the classes.
     pub outer: usize,
+    /// The number of classes.
     pub classes: usize,
+    /// Product of the sizes behind the classes.
     pub inner: usize,
 }
 
@@ -28,7 +32,10 @@ impl NllLossSpec {
     }
 }
 
+/// The kernels of this room.
 pub trait NllLoss {
+    /// The loss, `[1]`.
     fn nll_loss(&mut self, loss: Buf, log_probs: Buf, label: Indices, spec: NllLossSpec);
+    /// The gradient of the log-probabilities.
     fn nll_loss_grad(&mut self, d_log_probs: Buf, d_loss: Buf, label: Indices, spec: NllLossSpec);
 }

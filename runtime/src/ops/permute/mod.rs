@@ -6,6 +6,7 @@ pub mod reference;
 
 use crate::device::Buf;
 
+/// The kernel of this room.
 pub trait Permute {
     /// `y = x` with its axes reordered; `dims` are the sizes of `x`.
     fn permute<const R: usize>(&mut self, y: Buf, x: Buf, dims: [usize; R], axes: [usize; R]);

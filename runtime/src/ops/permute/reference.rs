@@ -2,6 +2,7 @@
 
 use super::{inverse, strides};
 
+/// `permute`, plain.
 pub fn permute<const R: usize>(y: &mut [f64], x: &[f64], dims: [usize; R], axes: [usize; R]) {
     let x_strides = strides(dims);
     let y_dims = axes.map(|axis| dims[axis]);
@@ -12,6 +13,7 @@ pub fn permute<const R: usize>(y: &mut [f64], x: &[f64], dims: [usize; R], axes:
     }
 }
 
+/// The gradient of `permute`.
 pub fn permute_grad<const R: usize>(
     d_x: &mut [f64],
     d_y: &[f64],

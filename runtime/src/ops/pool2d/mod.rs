@@ -13,12 +13,19 @@ use crate::device::Buf;
 /// The sizes of a pooling; `[rows, columns]` each. `planes` is batch × channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pool2dSpec {
+    /// Batch × channels.
     pub planes: usize,
+    /// Rows of the input.
     pub height: usize,
+    /// Columns of the input.
     pub width: usize,
+    /// The size of a window.
     pub kernel: [usize; 2],
+    /// The steps between windows.
     pub stride: [usize; 2],
+    /// Places around the input, on each side.
     pub padding: [usize; 2],
+    /// The distances of neighbours within a window.
     pub dilation: [usize; 2],
 }
 
@@ -29,28 +36,35 @@ impl Pool2dSpec {
         if padded < reach { 0 } else { (padded - reach) / self.stride[axis] + 1 }
     }
 
+    /// Rows of the output.
     pub const fn out_height(&self) -> usize {
         self.out(self.height, 0)
     }
 
+    /// Columns of the output.
     pub const fn out_width(&self) -> usize {
         self.out(self.width, 1)
     }
 
+    /// Elements of the input.
     pub const fn input_len(&self) -> usize {
         self.planes * self.height * self.width
     }
 
+    /// Elements of the output.
     pub const fn output_len(&self) -> usize {
         self.planes * self.out_height() * self.out_width()
     }
 }
 
+/// The kernels of this room.
 pub trait Pool2d {
     /// `y` the maxima; `index` the places of the maxima in their planes, a `u32` in each float.
     fn max_pool2d(&mut self, y: Buf, index: Option<Buf>, x: Buf, spec: Pool2dSpec);
+    /// The gradient of the input, from the places of the maxima.
     fn max_pool2d_grad(&mut self, d_x: Buf, d_y: Buf, index: Buf, spec: Pool2dSpec);
     /// `y` the averages; `dilation` is 1.
     fn avg_pool2d(&mut self, y: Buf, x: Buf, spec: Pool2dSpec);
+    /// The gradient of the input.
     fn avg_pool2d_grad(&mut self, d_x: Buf, d_y: Buf, spec: Pool2dSpec);
 }

@@ -25,6 +25,7 @@ fn windows(spec: Pool2dSpec, mut f: impl FnMut(usize, usize, Option<usize>)) {
     }
 }
 
+/// `max_pool2d`, plain.
 pub fn max_pool2d(y: &mut [f64], index: &mut [u32], x: &[f64], spec: Pool2dSpec) {
     y.fill(f64::NEG_INFINITY);
     index.fill(u32::MAX);
@@ -38,6 +39,7 @@ pub fn max_pool2d(y: &mut [f64], index: &mut [u32], x: &[f64], spec: Pool2dSpec)
     });
 }
 
+/// The gradient of `max_pool2d`.
 pub fn max_pool2d_grad(d_x: &mut [f64], d_y: &[f64], index: &[u32], spec: Pool2dSpec) {
     d_x.fill(0.0);
     let outputs = spec.out_height() * spec.out_width();
@@ -46,6 +48,7 @@ pub fn max_pool2d_grad(d_x: &mut [f64], d_y: &[f64], index: &[u32], spec: Pool2d
     }
 }
 
+/// `avg_pool2d`, plain.
 pub fn avg_pool2d(y: &mut [f64], x: &[f64], spec: Pool2dSpec) {
     y.fill(0.0);
     let size = (spec.kernel[0] * spec.kernel[1]) as f64;
@@ -54,6 +57,7 @@ pub fn avg_pool2d(y: &mut [f64], x: &[f64], spec: Pool2dSpec) {
     });
 }
 
+/// The gradient of `avg_pool2d`.
 pub fn avg_pool2d_grad(d_x: &mut [f64], d_y: &[f64], spec: Pool2dSpec) {
     d_x.fill(0.0);
     let size = (spec.kernel[0] * spec.kernel[1]) as f64;

@@ -16,19 +16,27 @@ pub(crate) use fold::{Fold, Max, Sum, fold_row};
 
 use crate::device::Buf;
 
+/// What becomes of the elements behind a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReduceKind {
+    /// Their sum; a mean by way of `scale`.
     Sum,
+    /// Their maximum.
     Max,
+    /// Their minimum.
     Min,
 }
 
 /// A reduction of `x [dims]` to the kept axes, in order; the result is multiplied by `scale`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ReduceSpec<const R: usize> {
+    /// The sizes of `x`.
     pub dims: [usize; R],
+    /// The axes that stay.
     pub kept: [bool; R],
+    /// What is computed.
     pub kind: ReduceKind,
+    /// The factor of the result.
     pub scale: f32,
 }
 
@@ -55,6 +63,8 @@ impl<const R: usize> ReduceSpec<R> {
     }
 }
 
+/// The kernel of this room.
 pub trait Reduce {
+    /// `y` from `x`.
     fn reduce<const R: usize>(&mut self, y: Buf, x: Buf, spec: ReduceSpec<R>);
 }

@@ -13,6 +13,7 @@ fn result_of<const R: usize>(at: usize, spec: &ReduceSpec<R>) -> usize {
     result
 }
 
+/// `reduce`, plain.
 pub fn reduce<const R: usize>(y: &mut [f64], x: &[f64], spec: ReduceSpec<R>) {
     y.fill(match spec.kind {
         ReduceKind::Sum => 0.0,
@@ -31,6 +32,7 @@ pub fn reduce<const R: usize>(y: &mut [f64], x: &[f64], spec: ReduceSpec<R>) {
     y.iter_mut().for_each(|y| *y *= f64::from(spec.scale));
 }
 
+/// The gradient of `reduce`.
 pub fn reduce_grad<const R: usize>(d_x: &mut [f64], d_y: &[f64], x: &[f64], spec: ReduceSpec<R>) {
     let scale = f64::from(spec.scale);
     if spec.kind == ReduceKind::Sum {

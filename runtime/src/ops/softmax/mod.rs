@@ -9,10 +9,14 @@ pub mod reference;
 
 use crate::device::Buf;
 
+/// The sizes of the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SoftmaxSpec {
+    /// Product of the sizes before the axis.
     pub outer: usize,
+    /// The size of the axis.
     pub size: usize,
+    /// Product of the sizes behind the axis.
     pub inner: usize,
 }
 
@@ -23,9 +27,14 @@ impl SoftmaxSpec {
     }
 }
 
+/// The kernels of this room.
 pub trait Softmax {
+    /// `y = softmax(x)`
     fn softmax(&mut self, y: Buf, x: Buf, spec: SoftmaxSpec);
+    /// `y = log_softmax(x)`
     fn log_softmax(&mut self, y: Buf, x: Buf, spec: SoftmaxSpec);
+    /// The gradient of the input, from `y`.
     fn softmax_grad(&mut self, d_x: Buf, d_y: Buf, y: Buf, spec: SoftmaxSpec);
+    /// The gradient of the input, from `y`.
     fn log_softmax_grad(&mut self, d_x: Buf, d_y: Buf, y: Buf, spec: SoftmaxSpec);
 }

@@ -18,11 +18,13 @@ pub fn log_sum_exp(x: &[f64], places: &[usize]) -> f64 {
     max + places.iter().map(|&at| (x[at] - max).exp()).sum::<f64>().ln()
 }
 
+/// `softmax`, plain.
 pub fn softmax(y: &mut [f64], x: &[f64], spec: SoftmaxSpec) {
     log_softmax(y, x, spec);
     y.iter_mut().for_each(|y| *y = y.exp());
 }
 
+/// `log_softmax`, plain.
 pub fn log_softmax(y: &mut [f64], x: &[f64], spec: SoftmaxSpec) {
     distributions(spec, |places| {
         let lse = log_sum_exp(x, places);
@@ -30,6 +32,7 @@ pub fn log_softmax(y: &mut [f64], x: &[f64], spec: SoftmaxSpec) {
     });
 }
 
+/// The gradient of `softmax`.
 pub fn softmax_grad(d_x: &mut [f64], d_y: &[f64], y: &[f64], spec: SoftmaxSpec) {
     distributions(spec, |places| {
         let dot: f64 = places.iter().map(|&at| d_y[at] * y[at]).sum();
@@ -37,6 +40,7 @@ pub fn softmax_grad(d_x: &mut [f64], d_y: &[f64], y: &[f64], spec: SoftmaxSpec) 
     });
 }
 
+/// The gradient of `log_softmax`.
 pub fn log_softmax_grad(d_x: &mut [f64], d_y: &[f64], y: &[f64], spec: SoftmaxSpec) {
     distributions(spec, |places| {
         let sum: f64 = places.iter().map(|&at| d_y[at]).sum();

@@ -1,0 +1,77 @@
+//! The fused chains of a model: equal ones are one type, whichever function they stand in, since
+//! each is compiled for every instruction set.
+
+use std::collections::{HashMap, HashSet};
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{format_ident, quote};
+
+use super::Model;
+use crate::ops::Op;
+
+/// The types of the chains, by what they compute.
+#[derive(Debug, Default)]
+pub struct Chains {
+    names: HashMap<String, Ident>,
+    items: TokenStream,
+    module: String,
+}
+
+impl Chains {
+    pub fn new(model: &Model) -> Self {
+        let mut chains = Self { module: format!("__{}_chains", model.name()), ..Self::default() };
+        let mut taken = HashSet::new();
+        for function in model.functions.iter().flatten() {
+            for (graph, _) in [&function.infer, &function.train] {
+                graph.nodes.iter().for_each(|node| chains.add(&*node.op, &mut taken));
+            }
+        }
+        chains
+    }
+
+    fn add(&mut self, op: &dyn Op, taken: &mut HashSet<String>) {
+        let key = key(op);
+        if key.is_empty() || self.names.contains_key(&key) {
+            return;
+        }
+        let base = op.item_name();
+        let numbered = (2..).map(|i| format!("{base}{i}"));
+        let name = std::iter::once(base.clone()).chain(numbered).find(|name| !taken.contains(name));
+        let name = name.expect("there are enough numbers");
+        let ident = Ident::new(&name, Span::call_site());
+        self.items.extend(op.items(&ident));
+        taken.insert(name);
+        self.names.insert(key, ident);
+    }
+
+    /// The path of an op's type.
+    pub fn path(&self, op: &dyn Op) -> TokenStream {
+        let module = format_ident!("{}", self.module);
+        match self.names.get(&key(op)) {
+            Some(name) => quote!(#module::#name),
+            None => TokenStream::new(),
+        }
+    }
+
+    /// The module that holds the types.
+    pub fn definitions(&self) -> TokenStream {
+        if self.items.is_empty() {
+            return TokenStream::new();
+        }
+        let (module, items) = (format_ident!("{}", self.module), &self.items);
+        quote! {
+            #[doc(hidden)]
+            #[allow(non_snake_case, clippy::all)]
+            mod #module {
+                use ::gradiron::math::Arith;
+                use ::gradiron::ops::elementwise::{Elementwise, functions};
+                #items
+            }
+        }
+    }
+}
+
+/// What the op's item is, but for its name.
+fn key(op: &dyn Op) -> String {
+    op.items(&format_ident!("Chain")).to_string()
+}
