@@ -208,7 +208,7 @@ impl ::gradiron::Program for Cnn {
     type Owner = Self;
     const SIZES: &'static [&'static str] = &["batch"];
     fn plan(n: ::gradiron::arena::Sizes) -> Vec<::gradiron::FunctionPlan> {
-        let batch = n[0usize];
+        let batch = n[0];
         vec![
             ::gradiron::FunctionPlan::new([Self::__forward_floats(n,
             ::gradiron::Pass::Infer), Self::__forward_floats(n, ::gradiron::Pass::Grad),
@@ -231,7 +231,7 @@ impl Cnn {
         n: ::gradiron::arena::Sizes,
         pass: ::gradiron::Pass,
     ) -> usize {
-        let batch = n[0usize];
+        let batch = n[0];
         let results = 0 + ::gradiron::arena::padded(10 * batch);
         let d_args = 0 + ::gradiron::arena::padded(784 * batch);
         match pass {
@@ -249,7 +249,7 @@ impl Cnn {
         n: ::gradiron::arena::Sizes,
         pass: ::gradiron::Pass,
     ) -> usize {
-        let batch = n[0usize];
+        let batch = n[0];
         let results = 0 + ::gradiron::arena::padded(1);
         let d_args = 0 + ::gradiron::arena::padded(784 * batch)
             + ::gradiron::arena::padded(10 * batch);
@@ -355,7 +355,7 @@ impl Cnn {
         want_inputs: bool,
         whole: bool,
     ) -> ::gradiron::arena::Layout<9usize> {
-        let batch = n[0usize];
+        let batch = n[0];
         ::gradiron::arena::plan(
             [
                 4704 * batch,
@@ -463,7 +463,7 @@ impl Cnn {
         whole: bool,
         out: &mut Vec<usize>,
     ) {
-        let batch = n[0usize];
+        let batch = n[0];
         let layout = Self::__forward_layout(n, want_inputs, whole);
         out.extend_from_slice(&[layout.saved, layout.scratch]);
         out.extend_from_slice(&layout.offsets);
@@ -472,7 +472,7 @@ impl Cnn {
     pub const fn __forward_infer_layout(
         n: ::gradiron::arena::Sizes,
     ) -> ::gradiron::arena::Layout<4usize> {
-        let batch = n[0usize];
+        let batch = n[0];
         ::gradiron::arena::plan(
             [
                 4704 * batch,
@@ -521,7 +521,7 @@ impl Cnn {
     pub const __forward_INFER_TABLE: usize = 2usize + 4usize;
     #[doc(hidden)]
     pub fn __forward_infer_offsets(n: ::gradiron::arena::Sizes, out: &mut Vec<usize>) {
-        let batch = n[0usize];
+        let batch = n[0];
         let layout = Self::__forward_infer_layout(n);
         out.extend_from_slice(&[layout.saved, layout.scratch]);
         out.extend_from_slice(&layout.offsets);
@@ -540,7 +540,7 @@ impl Cnn {
     }
     #[doc(hidden)]
     pub const fn __forward_flops(n: ::gradiron::arena::Sizes) -> usize {
-        let batch = n[0usize];
+        let batch = n[0];
         272842 * batch
     }
     #[doc(hidden)]
@@ -560,25 +560,25 @@ impl Cnn {
         results: [::gradiron::device::Buf; RESULTS__],
         scratch: ::gradiron::device::Buf,
     ) {
-        let batch = n[0usize];
-        let image_0 = args[0usize];
-        let conv_weight_1 = params.part(Self::__AT[0usize], 150);
-        let conv_2 = scratch.part(offsets[2usize], 4704 * batch);
-        let conv_4 = params.part(Self::__AT[1usize], 6);
-        let relu_6 = scratch.part(offsets[2usize], 4704 * batch);
-        let max_pool2d_7 = scratch.part(offsets[4usize], 1176 * batch);
-        let flatten_9 = scratch.part(offsets[4usize], 1176 * batch);
-        let fc_weight_10 = params.part(Self::__AT[2usize], 11760);
-        let fc_11 = scratch.part(offsets[5usize], 10 * batch);
-        let fc_bias_12 = params.part(Self::__AT[3usize], 10);
-        let fc_13 = results[0usize];
+        let batch = n[0];
+        let image_0 = args[0];
+        let conv_weight_1 = params.part(Self::__AT[0], 150);
+        let conv_2 = scratch.part(offsets[2], 4704 * batch);
+        let conv_4 = params.part(Self::__AT[1], 6);
+        let relu_6 = scratch.part(offsets[2], 4704 * batch);
+        let max_pool2d_7 = scratch.part(offsets[4], 1176 * batch);
+        let flatten_9 = scratch.part(offsets[4], 1176 * batch);
+        let fc_weight_10 = params.part(Self::__AT[2], 11760);
+        let fc_11 = scratch.part(offsets[5], 10 * batch);
+        let fc_bias_12 = params.part(Self::__AT[3], 10);
+        let fc_13 = results[0];
         k.conv2d(
             conv_2,
             image_0,
             conv_weight_1,
             scratch
                 .part(
-                    offsets[3usize],
+                    offsets[3],
                     ::gradiron::ops::conv2d::Conv2dSpec {
                         batch: batch,
                         in_channels: 1,
@@ -674,26 +674,26 @@ impl Cnn {
         saved: ::gradiron::device::Buf,
         scratch: ::gradiron::device::Buf,
     ) {
-        let batch = n[0usize];
-        let image_0 = args[0usize];
-        let conv_weight_1 = params.part(Self::__AT[0usize], 150);
-        let conv_2 = saved.part(offsets[2usize], 4704 * batch);
-        let conv_4 = params.part(Self::__AT[1usize], 6);
-        let relu_6 = saved.part(offsets[2usize], 4704 * batch);
-        let max_pool2d_7 = saved.part(offsets[4usize], 1176 * batch);
-        let max_pool2d_8 = saved.part(offsets[5usize], 1176 * batch);
-        let flatten_9 = saved.part(offsets[4usize], 1176 * batch);
-        let fc_weight_10 = params.part(Self::__AT[2usize], 11760);
-        let fc_11 = scratch.part(offsets[6usize], 10 * batch);
-        let fc_bias_12 = params.part(Self::__AT[3usize], 10);
-        let fc_13 = results[0usize];
+        let batch = n[0];
+        let image_0 = args[0];
+        let conv_weight_1 = params.part(Self::__AT[0], 150);
+        let conv_2 = saved.part(offsets[2], 4704 * batch);
+        let conv_4 = params.part(Self::__AT[1], 6);
+        let relu_6 = saved.part(offsets[2], 4704 * batch);
+        let max_pool2d_7 = saved.part(offsets[4], 1176 * batch);
+        let max_pool2d_8 = saved.part(offsets[5], 1176 * batch);
+        let flatten_9 = saved.part(offsets[4], 1176 * batch);
+        let fc_weight_10 = params.part(Self::__AT[2], 11760);
+        let fc_11 = scratch.part(offsets[6], 10 * batch);
+        let fc_bias_12 = params.part(Self::__AT[3], 10);
+        let fc_13 = results[0];
         k.conv2d(
             conv_2,
             image_0,
             conv_weight_1,
             scratch
                 .part(
-                    offsets[3usize],
+                    offsets[3],
                     ::gradiron::ops::conv2d::Conv2dSpec {
                         batch: batch,
                         in_channels: 1,
@@ -793,25 +793,25 @@ impl Cnn {
         d_args: [::gradiron::device::Buf; FLOATS__],
         scratch: ::gradiron::device::Buf,
     ) {
-        let batch = n[0usize];
-        let d_fc_14 = d_results[0usize];
-        let fc_15 = d_params.part(Self::__AT[3usize], 10);
-        let fc_weight_10 = params.part(Self::__AT[2usize], 11760);
-        let fc_16 = scratch.part(offsets[7usize], 1176 * batch);
-        let flatten_9 = saved.part(offsets[4usize], 1176 * batch);
-        let fc_17 = d_params.part(Self::__AT[2usize], 11760);
-        let flatten_18 = scratch.part(offsets[7usize], 1176 * batch);
-        let max_pool2d_8 = saved.part(offsets[5usize], 1176 * batch);
-        let max_pool2d_19 = scratch.part(offsets[8usize], 4704 * batch);
-        let relu_6 = saved.part(offsets[2usize], 4704 * batch);
-        let relu_20 = scratch.part(offsets[8usize], 4704 * batch);
-        let conv_21 = d_params.part(Self::__AT[1usize], 6);
-        let conv_weight_1 = params.part(Self::__AT[0usize], 150);
-        let conv_24 = d_args[0usize];
-        let image_0 = args[0usize];
-        let conv_25 = d_params.part(Self::__AT[0usize], 150);
+        let batch = n[0];
+        let d_fc_14 = d_results[0];
+        let d_fc_bias_15 = d_params.part(Self::__AT[3], 10);
+        let fc_weight_10 = params.part(Self::__AT[2], 11760);
+        let d_flatten_16 = scratch.part(offsets[7], 1176 * batch);
+        let flatten_9 = saved.part(offsets[4], 1176 * batch);
+        let d_fc_weight_17 = d_params.part(Self::__AT[2], 11760);
+        let d_max_pool2d_18 = scratch.part(offsets[7], 1176 * batch);
+        let max_pool2d_8 = saved.part(offsets[5], 1176 * batch);
+        let d_relu_19 = scratch.part(offsets[8], 4704 * batch);
+        let relu_6 = saved.part(offsets[2], 4704 * batch);
+        let d_conv_20 = scratch.part(offsets[8], 4704 * batch);
+        let conv_21 = d_params.part(Self::__AT[1], 6);
+        let conv_weight_1 = params.part(Self::__AT[0], 150);
+        let d_image_24 = d_args[0];
+        let image_0 = args[0];
+        let d_conv_weight_25 = d_params.part(Self::__AT[0], 150);
         k.reduce(
-            fc_15,
+            d_fc_bias_15,
             d_fc_14,
             ::gradiron::ops::reduce::ReduceSpec {
                 dims: [batch, 10],
@@ -821,7 +821,7 @@ impl Cnn {
             },
         );
         k.matmul(
-            fc_16,
+            d_flatten_16,
             d_fc_14,
             fc_weight_10,
             ::gradiron::ops::matmul::MatmulSpec {
@@ -832,7 +832,7 @@ impl Cnn {
             },
         );
         k.matmul(
-            fc_17,
+            d_fc_weight_17,
             d_fc_14,
             flatten_9,
             ::gradiron::ops::matmul::MatmulSpec {
@@ -843,8 +843,8 @@ impl Cnn {
             },
         );
         k.max_pool2d_grad(
-            max_pool2d_19,
-            flatten_18,
+            d_relu_19,
+            d_max_pool2d_18,
             max_pool2d_8,
             ::gradiron::ops::pool2d::Pool2dSpec {
                 planes: 6 * batch,
@@ -862,15 +862,10 @@ impl Cnn {
                 _,
                 _,
                 _,
-            >(
-            [relu_20],
-            [(max_pool2d_19, [true]), (relu_6, [true])],
-            [4704 * batch],
-            [],
-        );
+            >([d_conv_20], [(d_relu_19, [true]), (relu_6, [true])], [4704 * batch], []);
         k.reduce(
             conv_21,
-            relu_20,
+            d_conv_20,
             ::gradiron::ops::reduce::ReduceSpec {
                 dims: [batch, 6, 28, 28],
                 kept: [false, true, false, false],
@@ -880,12 +875,12 @@ impl Cnn {
         );
         if want_inputs {
             k.conv2d_input_grad(
-                conv_24,
-                relu_20,
+                d_image_24,
+                d_conv_20,
                 conv_weight_1,
                 scratch
                     .part(
-                        offsets[9usize],
+                        offsets[9],
                         ::gradiron::ops::conv2d::Conv2dSpec {
                             batch: batch,
                             in_channels: 1,
@@ -915,12 +910,12 @@ impl Cnn {
             );
         }
         k.conv2d_weight_grad(
-            conv_25,
-            relu_20,
+            d_conv_weight_25,
+            d_conv_20,
             image_0,
             scratch
                 .part(
-                    offsets[10usize],
+                    offsets[10],
                     ::gradiron::ops::conv2d::Conv2dSpec {
                         batch: batch,
                         in_channels: 1,
@@ -965,7 +960,7 @@ impl Cnn {
         want_inputs: bool,
         whole: bool,
     ) -> ::gradiron::arena::Layout<13usize> {
-        let batch = n[0usize];
+        let batch = n[0];
         ::gradiron::arena::plan(
             [
                 4704 * batch,
@@ -1101,7 +1096,7 @@ impl Cnn {
         whole: bool,
         out: &mut Vec<usize>,
     ) {
-        let batch = n[0usize];
+        let batch = n[0];
         let layout = Self::__loss_layout(n, want_inputs, whole);
         out.extend_from_slice(&[layout.saved, layout.scratch]);
         out.extend_from_slice(&layout.offsets);
@@ -1110,7 +1105,7 @@ impl Cnn {
     pub const fn __loss_infer_layout(
         n: ::gradiron::arena::Sizes,
     ) -> ::gradiron::arena::Layout<5usize> {
-        let batch = n[0usize];
+        let batch = n[0];
         ::gradiron::arena::plan(
             [
                 4704 * batch,
@@ -1165,7 +1160,7 @@ impl Cnn {
     pub const __loss_INFER_TABLE: usize = 2usize + 5usize;
     #[doc(hidden)]
     pub fn __loss_infer_offsets(n: ::gradiron::arena::Sizes, out: &mut Vec<usize>) {
-        let batch = n[0usize];
+        let batch = n[0];
         let layout = Self::__loss_infer_layout(n);
         out.extend_from_slice(&[layout.saved, layout.scratch]);
         out.extend_from_slice(&layout.offsets);
@@ -1184,7 +1179,7 @@ impl Cnn {
     }
     #[doc(hidden)]
     pub const fn __loss_flops(n: ::gradiron::arena::Sizes) -> usize {
-        let batch = n[0usize];
+        let batch = n[0];
         272912 * batch
     }
     #[doc(hidden)]
@@ -1204,29 +1199,29 @@ impl Cnn {
         results: [::gradiron::device::Buf; RESULTS__],
         scratch: ::gradiron::device::Buf,
     ) {
-        let batch = n[0usize];
-        let image_0 = args[0usize];
-        let conv_weight_2 = params.part(Self::__AT[0usize], 150);
-        let conv_3 = scratch.part(offsets[2usize], 4704 * batch);
-        let conv_5 = params.part(Self::__AT[1usize], 6);
-        let relu_7 = scratch.part(offsets[2usize], 4704 * batch);
-        let max_pool2d_8 = scratch.part(offsets[4usize], 1176 * batch);
-        let flatten_10 = scratch.part(offsets[4usize], 1176 * batch);
-        let fc_weight_11 = params.part(Self::__AT[2usize], 11760);
-        let fc_12 = scratch.part(offsets[5usize], 10 * batch);
-        let fc_bias_13 = params.part(Self::__AT[3usize], 10);
-        let fc_14 = scratch.part(offsets[5usize], 10 * batch);
-        let softmax_15 = scratch.part(offsets[6usize], 10 * batch);
-        let target_1 = args[1usize];
-        let mse_loss_17 = scratch.part(offsets[6usize], 10 * batch);
-        let mse_loss_18 = results[0usize];
+        let batch = n[0];
+        let image_0 = args[0];
+        let conv_weight_2 = params.part(Self::__AT[0], 150);
+        let conv_3 = scratch.part(offsets[2], 4704 * batch);
+        let conv_5 = params.part(Self::__AT[1], 6);
+        let relu_7 = scratch.part(offsets[2], 4704 * batch);
+        let max_pool2d_8 = scratch.part(offsets[4], 1176 * batch);
+        let flatten_10 = scratch.part(offsets[4], 1176 * batch);
+        let fc_weight_11 = params.part(Self::__AT[2], 11760);
+        let fc_12 = scratch.part(offsets[5], 10 * batch);
+        let fc_bias_13 = params.part(Self::__AT[3], 10);
+        let fc_14 = scratch.part(offsets[5], 10 * batch);
+        let softmax_15 = scratch.part(offsets[6], 10 * batch);
+        let target_1 = args[1];
+        let mse_loss_17 = scratch.part(offsets[6], 10 * batch);
+        let mse_loss_18 = results[0];
         k.conv2d(
             conv_3,
             image_0,
             conv_weight_2,
             scratch
                 .part(
-                    offsets[3usize],
+                    offsets[3],
                     ::gradiron::ops::conv2d::Conv2dSpec {
                         batch: batch,
                         in_channels: 1,
@@ -1353,31 +1348,31 @@ impl Cnn {
         saved: ::gradiron::device::Buf,
         scratch: ::gradiron::device::Buf,
     ) {
-        let batch = n[0usize];
-        let image_0 = args[0usize];
-        let conv_weight_2 = params.part(Self::__AT[0usize], 150);
-        let conv_3 = saved.part(offsets[2usize], 4704 * batch);
-        let conv_5 = params.part(Self::__AT[1usize], 6);
-        let relu_7 = saved.part(offsets[2usize], 4704 * batch);
-        let max_pool2d_8 = saved.part(offsets[4usize], 1176 * batch);
-        let max_pool2d_9 = saved.part(offsets[5usize], 1176 * batch);
-        let flatten_10 = saved.part(offsets[4usize], 1176 * batch);
-        let fc_weight_11 = params.part(Self::__AT[2usize], 11760);
-        let fc_12 = scratch.part(offsets[6usize], 10 * batch);
-        let fc_bias_13 = params.part(Self::__AT[3usize], 10);
-        let fc_14 = scratch.part(offsets[6usize], 10 * batch);
-        let softmax_15 = saved.part(offsets[7usize], 10 * batch);
-        let target_1 = args[1usize];
-        let mse_loss_16 = saved.part(offsets[8usize], 10 * batch);
-        let mse_loss_17 = scratch.part(offsets[9usize], 10 * batch);
-        let mse_loss_18 = results[0usize];
+        let batch = n[0];
+        let image_0 = args[0];
+        let conv_weight_2 = params.part(Self::__AT[0], 150);
+        let conv_3 = saved.part(offsets[2], 4704 * batch);
+        let conv_5 = params.part(Self::__AT[1], 6);
+        let relu_7 = saved.part(offsets[2], 4704 * batch);
+        let max_pool2d_8 = saved.part(offsets[4], 1176 * batch);
+        let max_pool2d_9 = saved.part(offsets[5], 1176 * batch);
+        let flatten_10 = saved.part(offsets[4], 1176 * batch);
+        let fc_weight_11 = params.part(Self::__AT[2], 11760);
+        let fc_12 = scratch.part(offsets[6], 10 * batch);
+        let fc_bias_13 = params.part(Self::__AT[3], 10);
+        let fc_14 = scratch.part(offsets[6], 10 * batch);
+        let softmax_15 = saved.part(offsets[7], 10 * batch);
+        let target_1 = args[1];
+        let mse_loss_16 = saved.part(offsets[8], 10 * batch);
+        let mse_loss_17 = scratch.part(offsets[9], 10 * batch);
+        let mse_loss_18 = results[0];
         k.conv2d(
             conv_3,
             image_0,
             conv_weight_2,
             scratch
                 .part(
-                    offsets[3usize],
+                    offsets[3],
                     ::gradiron::ops::conv2d::Conv2dSpec {
                         batch: batch,
                         in_channels: 1,
@@ -1508,28 +1503,28 @@ impl Cnn {
         d_args: [::gradiron::device::Buf; FLOATS__],
         scratch: ::gradiron::device::Buf,
     ) {
-        let batch = n[0usize];
-        let mse_loss_20 = d_results[0usize];
-        let mse_loss_16 = saved.part(offsets[8usize], 10 * batch);
-        let mse_loss_24 = saved.part(offsets[8usize], 10 * batch);
-        let mse_loss_25 = d_args[1usize];
-        let softmax_15 = saved.part(offsets[7usize], 10 * batch);
-        let softmax_26 = scratch.part(offsets[10usize], 10 * batch);
-        let fc_27 = d_params.part(Self::__AT[3usize], 10);
-        let fc_weight_11 = params.part(Self::__AT[2usize], 11760);
-        let fc_28 = scratch.part(offsets[11usize], 1176 * batch);
-        let flatten_10 = saved.part(offsets[4usize], 1176 * batch);
-        let fc_29 = d_params.part(Self::__AT[2usize], 11760);
-        let flatten_30 = scratch.part(offsets[11usize], 1176 * batch);
-        let max_pool2d_9 = saved.part(offsets[5usize], 1176 * batch);
-        let max_pool2d_31 = scratch.part(offsets[12usize], 4704 * batch);
-        let relu_7 = saved.part(offsets[2usize], 4704 * batch);
-        let relu_32 = scratch.part(offsets[12usize], 4704 * batch);
-        let conv_33 = d_params.part(Self::__AT[1usize], 6);
-        let conv_weight_2 = params.part(Self::__AT[0usize], 150);
-        let conv_36 = d_args[0usize];
-        let image_0 = args[0usize];
-        let conv_37 = d_params.part(Self::__AT[0usize], 150);
+        let batch = n[0];
+        let mse_loss_20 = d_results[0];
+        let mse_loss_16 = saved.part(offsets[8], 10 * batch);
+        let d_mse_loss_24 = saved.part(offsets[8], 10 * batch);
+        let d_target_25 = d_args[1];
+        let softmax_15 = saved.part(offsets[7], 10 * batch);
+        let d_fc_26 = scratch.part(offsets[10], 10 * batch);
+        let d_fc_bias_27 = d_params.part(Self::__AT[3], 10);
+        let fc_weight_11 = params.part(Self::__AT[2], 11760);
+        let d_flatten_28 = scratch.part(offsets[11], 1176 * batch);
+        let flatten_10 = saved.part(offsets[4], 1176 * batch);
+        let d_fc_weight_29 = d_params.part(Self::__AT[2], 11760);
+        let d_max_pool2d_30 = scratch.part(offsets[11], 1176 * batch);
+        let max_pool2d_9 = saved.part(offsets[5], 1176 * batch);
+        let d_relu_31 = scratch.part(offsets[12], 4704 * batch);
+        let relu_7 = saved.part(offsets[2], 4704 * batch);
+        let d_conv_32 = scratch.part(offsets[12], 4704 * batch);
+        let conv_33 = d_params.part(Self::__AT[1], 6);
+        let conv_weight_2 = params.part(Self::__AT[0], 150);
+        let d_image_36 = d_args[0];
+        let image_0 = args[0];
+        let d_conv_weight_37 = d_params.part(Self::__AT[0], 150);
         k.map::<
                 __Cnn_chains::CopyMulSquareGrad,
                 _,
@@ -1537,7 +1532,7 @@ impl Cnn {
                 _,
                 _,
             >(
-            [mse_loss_24],
+            [d_mse_loss_24],
             [(mse_loss_20, [false]), (mse_loss_16, [true])],
             [10 * batch],
             [1.0 / (10 * batch) as f32],
@@ -1549,11 +1544,11 @@ impl Cnn {
                     _,
                     _,
                     _,
-                >([mse_loss_25], [(mse_loss_24, [true])], [10 * batch], []);
+                >([d_target_25], [(d_mse_loss_24, [true])], [10 * batch], []);
         }
         k.softmax_grad(
-            softmax_26,
-            mse_loss_24,
+            d_fc_26,
+            d_mse_loss_24,
             softmax_15,
             ::gradiron::ops::softmax::SoftmaxSpec {
                 outer: batch,
@@ -1562,8 +1557,8 @@ impl Cnn {
             },
         );
         k.reduce(
-            fc_27,
-            softmax_26,
+            d_fc_bias_27,
+            d_fc_26,
             ::gradiron::ops::reduce::ReduceSpec {
                 dims: [batch, 10],
                 kept: [false, true],
@@ -1572,8 +1567,8 @@ impl Cnn {
             },
         );
         k.matmul(
-            fc_28,
-            softmax_26,
+            d_flatten_28,
+            d_fc_26,
             fc_weight_11,
             ::gradiron::ops::matmul::MatmulSpec {
                 layout: ::gradiron::ops::matmul::Layout::NN,
@@ -1583,8 +1578,8 @@ impl Cnn {
             },
         );
         k.matmul(
-            fc_29,
-            softmax_26,
+            d_fc_weight_29,
+            d_fc_26,
             flatten_10,
             ::gradiron::ops::matmul::MatmulSpec {
                 layout: ::gradiron::ops::matmul::Layout::TN,
@@ -1594,8 +1589,8 @@ impl Cnn {
             },
         );
         k.max_pool2d_grad(
-            max_pool2d_31,
-            flatten_30,
+            d_relu_31,
+            d_max_pool2d_30,
             max_pool2d_9,
             ::gradiron::ops::pool2d::Pool2dSpec {
                 planes: 6 * batch,
@@ -1613,15 +1608,10 @@ impl Cnn {
                 _,
                 _,
                 _,
-            >(
-            [relu_32],
-            [(max_pool2d_31, [true]), (relu_7, [true])],
-            [4704 * batch],
-            [],
-        );
+            >([d_conv_32], [(d_relu_31, [true]), (relu_7, [true])], [4704 * batch], []);
         k.reduce(
             conv_33,
-            relu_32,
+            d_conv_32,
             ::gradiron::ops::reduce::ReduceSpec {
                 dims: [batch, 6, 28, 28],
                 kept: [false, true, false, false],
@@ -1631,12 +1621,12 @@ impl Cnn {
         );
         if want_inputs {
             k.conv2d_input_grad(
-                conv_36,
-                relu_32,
+                d_image_36,
+                d_conv_32,
                 conv_weight_2,
                 scratch
                     .part(
-                        offsets[13usize],
+                        offsets[13],
                         ::gradiron::ops::conv2d::Conv2dSpec {
                             batch: batch,
                             in_channels: 1,
@@ -1666,12 +1656,12 @@ impl Cnn {
             );
         }
         k.conv2d_weight_grad(
-            conv_37,
-            relu_32,
+            d_conv_weight_37,
+            d_conv_32,
             image_0,
             scratch
                 .part(
-                    offsets[14usize],
+                    offsets[14],
                     ::gradiron::ops::conv2d::Conv2dSpec {
                         batch: batch,
                         in_channels: 1,

@@ -117,7 +117,7 @@ impl ::gradiron::Program for __energy {
     type Owner = Self;
     const SIZES: &'static [&'static str] = &["n"];
     fn plan(n: ::gradiron::arena::Sizes) -> Vec<::gradiron::FunctionPlan> {
-        let n = n[0usize];
+        let n = n[0];
         vec![
             ::gradiron::FunctionPlan::new([Self::__energy_floats(n,
             ::gradiron::Pass::Infer), Self::__energy_floats(n, ::gradiron::Pass::Grad),
@@ -135,7 +135,7 @@ impl __energy {
         n: ::gradiron::arena::Sizes,
         pass: ::gradiron::Pass,
     ) -> usize {
-        let n = n[0usize];
+        let n = n[0];
         let results = 0 + ::gradiron::arena::padded(1);
         let d_args = 0 + ::gradiron::arena::padded(3 * n)
             + ::gradiron::arena::padded(3 * n);
@@ -213,7 +213,7 @@ impl __energy {
         want_inputs: bool,
         whole: bool,
     ) -> ::gradiron::arena::Layout<6usize> {
-        let n = n[0usize];
+        let n = n[0];
         ::gradiron::arena::plan(
             [
                 3 * n,
@@ -259,7 +259,7 @@ impl __energy {
         whole: bool,
         out: &mut Vec<usize>,
     ) {
-        let n = n[0usize];
+        let n = n[0];
         let layout = Self::__energy_layout(n, want_inputs, whole);
         out.extend_from_slice(&[layout.saved, layout.scratch]);
         out.extend_from_slice(&layout.offsets);
@@ -268,7 +268,7 @@ impl __energy {
     pub const fn __energy_infer_layout(
         n: ::gradiron::arena::Sizes,
     ) -> ::gradiron::arena::Layout<3usize> {
-        let n = n[0usize];
+        let n = n[0];
         ::gradiron::arena::plan(
             [3 * n, n, 1],
             [
@@ -295,7 +295,7 @@ impl __energy {
     pub const __energy_INFER_TABLE: usize = 2usize + 3usize;
     #[doc(hidden)]
     pub fn __energy_infer_offsets(n: ::gradiron::arena::Sizes, out: &mut Vec<usize>) {
-        let n = n[0usize];
+        let n = n[0];
         let layout = Self::__energy_infer_layout(n);
         out.extend_from_slice(&[layout.saved, layout.scratch]);
         out.extend_from_slice(&layout.offsets);
@@ -314,7 +314,7 @@ impl __energy {
     }
     #[doc(hidden)]
     pub const fn __energy_flops(n: ::gradiron::arena::Sizes) -> usize {
-        let n = n[0usize];
+        let n = n[0];
         2 + 11 * n
     }
     #[doc(hidden)]
@@ -334,14 +334,14 @@ impl __energy {
         results: [::gradiron::device::Buf; RESULTS__],
         scratch: ::gradiron::device::Buf,
     ) {
-        let n = n[0usize];
-        let x_0 = args[0usize];
-        let y_1 = args[1usize];
-        let v_3 = scratch.part(offsets[2usize], 3 * n);
-        let sum_4 = scratch.part(offsets[3usize], n);
-        let sqrt_5 = scratch.part(offsets[3usize], n);
-        let mean_6 = scratch.part(offsets[4usize], 1);
-        let v_8 = results[0usize];
+        let n = n[0];
+        let x_0 = args[0];
+        let y_1 = args[1];
+        let v_3 = scratch.part(offsets[2], 3 * n);
+        let sum_4 = scratch.part(offsets[3], n);
+        let sqrt_5 = scratch.part(offsets[3], n);
+        let mean_6 = scratch.part(offsets[4], 1);
+        let v_8 = results[0];
         k.map::<
                 ____energy_chains::SubMul,
                 _,
@@ -396,15 +396,15 @@ impl __energy {
         saved: ::gradiron::device::Buf,
         scratch: ::gradiron::device::Buf,
     ) {
-        let n = n[0usize];
-        let x_0 = args[0usize];
-        let y_1 = args[1usize];
-        let v_2 = saved.part(offsets[2usize], 3 * n);
-        let v_3 = scratch.part(offsets[3usize], 3 * n);
-        let sum_4 = saved.part(offsets[4usize], n);
-        let sqrt_5 = saved.part(offsets[4usize], n);
-        let mean_6 = scratch.part(offsets[5usize], 1);
-        let v_8 = results[0usize];
+        let n = n[0];
+        let x_0 = args[0];
+        let y_1 = args[1];
+        let v_2 = saved.part(offsets[2], 3 * n);
+        let v_3 = scratch.part(offsets[3], 3 * n);
+        let sum_4 = saved.part(offsets[4], n);
+        let sqrt_5 = saved.part(offsets[4], n);
+        let mean_6 = scratch.part(offsets[5], 1);
+        let v_8 = results[0];
         k.map::<
                 ____energy_chains::SubMul2,
                 _,
@@ -463,32 +463,32 @@ impl __energy {
         d_args: [::gradiron::device::Buf; FLOATS__],
         scratch: ::gradiron::device::Buf,
     ) {
-        let n = n[0usize];
-        let d_9 = d_results[0usize];
-        let v_10 = if want_inputs {
-            scratch.part(offsets[6usize], 1)
+        let n = n[0];
+        let d_9 = d_results[0];
+        let d_mean_10 = if want_inputs {
+            scratch.part(offsets[6], 1)
         } else {
             params.part(0, 0)
         };
         let mean_11 = if want_inputs {
-            scratch.part(offsets[6usize], 1)
+            scratch.part(offsets[6], 1)
         } else {
             params.part(0, 0)
         };
-        let sqrt_5 = saved.part(offsets[4usize], n);
-        let sqrt_15 = if want_inputs {
-            scratch.part(offsets[7usize], n)
+        let sqrt_5 = saved.part(offsets[4], n);
+        let d_sum_15 = if want_inputs {
+            scratch.part(offsets[7], n)
         } else {
             params.part(0, 0)
         };
         let sum_16 = if want_inputs {
-            scratch.part(offsets[7usize], n)
+            scratch.part(offsets[7], n)
         } else {
             params.part(0, 0)
         };
-        let v_2 = saved.part(offsets[2usize], 3 * n);
-        let v_20 = d_args[0usize];
-        let v_21 = d_args[1usize];
+        let v_2 = saved.part(offsets[2], 3 * n);
+        let v_20 = d_args[0];
+        let d_y_21 = d_args[1];
         if want_inputs {
             k.map::<
                     ____energy_chains::Mul2,
@@ -496,7 +496,7 @@ impl __energy {
                     _,
                     _,
                     _,
-                >([v_10], [(d_9, [true])], [1], []);
+                >([d_mean_10], [(d_9, [true])], [1], []);
         }
         if want_inputs {
             k.map::<
@@ -506,7 +506,7 @@ impl __energy {
                     _,
                     _,
                 >(
-                [sqrt_15],
+                [d_sum_15],
                 [(mean_11, [false]), (sqrt_5, [true])],
                 [n],
                 [1.0 / (n) as f32],
@@ -520,7 +520,7 @@ impl __energy {
                     _,
                     _,
                 >(
-                [v_20, v_21],
+                [v_20, d_y_21],
                 [(sum_16, [true, false]), (v_2, [true, true])],
                 [n, 3],
                 [],

@@ -155,7 +155,7 @@ impl ::gradiron::Program for Mlp {
     type Owner = Self;
     const SIZES: &'static [&'static str] = &["batch"];
     fn plan(n: ::gradiron::arena::Sizes) -> Vec<::gradiron::FunctionPlan> {
-        let batch = n[0usize];
+        let batch = n[0];
         vec![
             ::gradiron::FunctionPlan::new([Self::__forward_floats(n,
             ::gradiron::Pass::Infer), Self::__forward_floats(n, ::gradiron::Pass::Grad),
@@ -178,7 +178,7 @@ impl Mlp {
         n: ::gradiron::arena::Sizes,
         pass: ::gradiron::Pass,
     ) -> usize {
-        let batch = n[0usize];
+        let batch = n[0];
         let results = 0 + ::gradiron::arena::padded(10 * batch);
         let d_args = 0 + ::gradiron::arena::padded(784 * batch);
         match pass {
@@ -196,7 +196,7 @@ impl Mlp {
         n: ::gradiron::arena::Sizes,
         pass: ::gradiron::Pass,
     ) -> usize {
-        let batch = n[0usize];
+        let batch = n[0];
         let results = 0 + ::gradiron::arena::padded(1);
         let d_args = 0 + ::gradiron::arena::padded(784 * batch);
         match pass {
@@ -294,7 +294,7 @@ impl Mlp {
         want_inputs: bool,
         whole: bool,
     ) -> ::gradiron::arena::Layout<3usize> {
-        let batch = n[0usize];
+        let batch = n[0];
         ::gradiron::arena::plan(
             [128 * batch, 10 * batch, 128 * batch],
             [
@@ -322,7 +322,7 @@ impl Mlp {
         whole: bool,
         out: &mut Vec<usize>,
     ) {
-        let batch = n[0usize];
+        let batch = n[0];
         let layout = Self::__forward_layout(n, want_inputs, whole);
         out.extend_from_slice(&[layout.saved, layout.scratch]);
         out.extend_from_slice(&layout.offsets);
@@ -331,7 +331,7 @@ impl Mlp {
     pub const fn __forward_infer_layout(
         n: ::gradiron::arena::Sizes,
     ) -> ::gradiron::arena::Layout<2usize> {
-        let batch = n[0usize];
+        let batch = n[0];
         ::gradiron::arena::plan(
             [128 * batch, 10 * batch],
             [
@@ -353,7 +353,7 @@ impl Mlp {
     pub const __forward_INFER_TABLE: usize = 2usize + 2usize;
     #[doc(hidden)]
     pub fn __forward_infer_offsets(n: ::gradiron::arena::Sizes, out: &mut Vec<usize>) {
-        let batch = n[0usize];
+        let batch = n[0];
         let layout = Self::__forward_infer_layout(n);
         out.extend_from_slice(&[layout.saved, layout.scratch]);
         out.extend_from_slice(&layout.offsets);
@@ -372,7 +372,7 @@ impl Mlp {
     }
     #[doc(hidden)]
     pub const fn __forward_flops(n: ::gradiron::arena::Sizes) -> usize {
-        let batch = n[0usize];
+        let batch = n[0];
         203530 * batch
     }
     #[doc(hidden)]
@@ -392,16 +392,16 @@ impl Mlp {
         results: [::gradiron::device::Buf; RESULTS__],
         scratch: ::gradiron::device::Buf,
     ) {
-        let batch = n[0usize];
-        let image_0 = args[0usize];
-        let fc1_weight_1 = params.part(Self::__AT[0usize], 100352);
-        let fc1_2 = scratch.part(offsets[2usize], 128 * batch);
-        let fc1_bias_3 = params.part(Self::__AT[1usize], 128);
-        let relu_5 = scratch.part(offsets[2usize], 128 * batch);
-        let fc2_weight_6 = params.part(Self::__AT[2usize], 1280);
-        let fc2_7 = scratch.part(offsets[3usize], 10 * batch);
-        let fc2_bias_8 = params.part(Self::__AT[3usize], 10);
-        let fc2_9 = results[0usize];
+        let batch = n[0];
+        let image_0 = args[0];
+        let fc1_weight_1 = params.part(Self::__AT[0], 100352);
+        let fc1_2 = scratch.part(offsets[2], 128 * batch);
+        let fc1_bias_3 = params.part(Self::__AT[1], 128);
+        let relu_5 = scratch.part(offsets[2], 128 * batch);
+        let fc2_weight_6 = params.part(Self::__AT[2], 1280);
+        let fc2_7 = scratch.part(offsets[3], 10 * batch);
+        let fc2_bias_8 = params.part(Self::__AT[3], 10);
+        let fc2_9 = results[0];
         k.matmul(
             fc1_2,
             image_0,
@@ -467,16 +467,16 @@ impl Mlp {
         saved: ::gradiron::device::Buf,
         scratch: ::gradiron::device::Buf,
     ) {
-        let batch = n[0usize];
-        let image_0 = args[0usize];
-        let fc1_weight_1 = params.part(Self::__AT[0usize], 100352);
-        let fc1_2 = saved.part(offsets[2usize], 128 * batch);
-        let fc1_bias_3 = params.part(Self::__AT[1usize], 128);
-        let relu_5 = saved.part(offsets[2usize], 128 * batch);
-        let fc2_weight_6 = params.part(Self::__AT[2usize], 1280);
-        let fc2_7 = scratch.part(offsets[3usize], 10 * batch);
-        let fc2_bias_8 = params.part(Self::__AT[3usize], 10);
-        let fc2_9 = results[0usize];
+        let batch = n[0];
+        let image_0 = args[0];
+        let fc1_weight_1 = params.part(Self::__AT[0], 100352);
+        let fc1_2 = saved.part(offsets[2], 128 * batch);
+        let fc1_bias_3 = params.part(Self::__AT[1], 128);
+        let relu_5 = saved.part(offsets[2], 128 * batch);
+        let fc2_weight_6 = params.part(Self::__AT[2], 1280);
+        let fc2_7 = scratch.part(offsets[3], 10 * batch);
+        let fc2_bias_8 = params.part(Self::__AT[3], 10);
+        let fc2_9 = results[0];
         k.matmul(
             fc1_2,
             image_0,
@@ -546,21 +546,21 @@ impl Mlp {
         d_args: [::gradiron::device::Buf; FLOATS__],
         scratch: ::gradiron::device::Buf,
     ) {
-        let batch = n[0usize];
-        let d_fc2_10 = d_results[0usize];
-        let fc2_11 = d_params.part(Self::__AT[3usize], 10);
-        let fc2_weight_6 = params.part(Self::__AT[2usize], 1280);
-        let fc2_12 = scratch.part(offsets[4usize], 128 * batch);
-        let relu_5 = saved.part(offsets[2usize], 128 * batch);
-        let fc2_13 = d_params.part(Self::__AT[2usize], 1280);
-        let relu_14 = scratch.part(offsets[4usize], 128 * batch);
-        let fc1_15 = d_params.part(Self::__AT[1usize], 128);
-        let fc1_weight_1 = params.part(Self::__AT[0usize], 100352);
-        let fc1_16 = d_args[0usize];
-        let image_0 = args[0usize];
-        let fc1_17 = d_params.part(Self::__AT[0usize], 100352);
+        let batch = n[0];
+        let d_fc2_10 = d_results[0];
+        let d_fc2_bias_11 = d_params.part(Self::__AT[3], 10);
+        let fc2_weight_6 = params.part(Self::__AT[2], 1280);
+        let d_relu_12 = scratch.part(offsets[4], 128 * batch);
+        let relu_5 = saved.part(offsets[2], 128 * batch);
+        let d_fc2_weight_13 = d_params.part(Self::__AT[2], 1280);
+        let d_fc1_14 = scratch.part(offsets[4], 128 * batch);
+        let d_fc1_bias_15 = d_params.part(Self::__AT[1], 128);
+        let fc1_weight_1 = params.part(Self::__AT[0], 100352);
+        let d_image_16 = d_args[0];
+        let image_0 = args[0];
+        let d_fc1_weight_17 = d_params.part(Self::__AT[0], 100352);
         k.reduce(
-            fc2_11,
+            d_fc2_bias_11,
             d_fc2_10,
             ::gradiron::ops::reduce::ReduceSpec {
                 dims: [batch, 10],
@@ -570,7 +570,7 @@ impl Mlp {
             },
         );
         k.matmul(
-            fc2_12,
+            d_relu_12,
             d_fc2_10,
             fc2_weight_6,
             ::gradiron::ops::matmul::MatmulSpec {
@@ -581,7 +581,7 @@ impl Mlp {
             },
         );
         k.matmul(
-            fc2_13,
+            d_fc2_weight_13,
             d_fc2_10,
             relu_5,
             ::gradiron::ops::matmul::MatmulSpec {
@@ -597,10 +597,10 @@ impl Mlp {
                 _,
                 _,
                 _,
-            >([relu_14], [(fc2_12, [true]), (relu_5, [true])], [128 * batch], []);
+            >([d_fc1_14], [(d_relu_12, [true]), (relu_5, [true])], [128 * batch], []);
         k.reduce(
-            fc1_15,
-            relu_14,
+            d_fc1_bias_15,
+            d_fc1_14,
             ::gradiron::ops::reduce::ReduceSpec {
                 dims: [batch, 128],
                 kept: [false, true],
@@ -610,8 +610,8 @@ impl Mlp {
         );
         if want_inputs {
             k.matmul(
-                fc1_16,
-                relu_14,
+                d_image_16,
+                d_fc1_14,
                 fc1_weight_1,
                 ::gradiron::ops::matmul::MatmulSpec {
                     layout: ::gradiron::ops::matmul::Layout::NN,
@@ -622,8 +622,8 @@ impl Mlp {
             );
         }
         k.matmul(
-            fc1_17,
-            relu_14,
+            d_fc1_weight_17,
+            d_fc1_14,
             image_0,
             ::gradiron::ops::matmul::MatmulSpec {
                 layout: ::gradiron::ops::matmul::Layout::TN,
@@ -649,7 +649,7 @@ impl Mlp {
         want_inputs: bool,
         whole: bool,
     ) -> ::gradiron::arena::Layout<5usize> {
-        let batch = n[0usize];
+        let batch = n[0];
         ::gradiron::arena::plan(
             [128 * batch, 10 * batch, batch, 10 * batch, 128 * batch],
             [
@@ -679,7 +679,7 @@ impl Mlp {
         whole: bool,
         out: &mut Vec<usize>,
     ) {
-        let batch = n[0usize];
+        let batch = n[0];
         let layout = Self::__loss_layout(n, want_inputs, whole);
         out.extend_from_slice(&[layout.saved, layout.scratch]);
         out.extend_from_slice(&layout.offsets);
@@ -688,7 +688,7 @@ impl Mlp {
     pub const fn __loss_infer_layout(
         n: ::gradiron::arena::Sizes,
     ) -> ::gradiron::arena::Layout<3usize> {
-        let batch = n[0usize];
+        let batch = n[0];
         ::gradiron::arena::plan(
             [128 * batch, 10 * batch, batch],
             [
@@ -715,7 +715,7 @@ impl Mlp {
     pub const __loss_INFER_TABLE: usize = 2usize + 3usize;
     #[doc(hidden)]
     pub fn __loss_infer_offsets(n: ::gradiron::arena::Sizes, out: &mut Vec<usize>) {
-        let batch = n[0usize];
+        let batch = n[0];
         let layout = Self::__loss_infer_layout(n);
         out.extend_from_slice(&[layout.saved, layout.scratch]);
         out.extend_from_slice(&layout.offsets);
@@ -734,7 +734,7 @@ impl Mlp {
     }
     #[doc(hidden)]
     pub const fn __loss_flops(n: ::gradiron::arena::Sizes) -> usize {
-        let batch = n[0usize];
+        let batch = n[0];
         203570 * batch
     }
     #[doc(hidden)]
@@ -754,19 +754,19 @@ impl Mlp {
         results: [::gradiron::device::Buf; RESULTS__],
         scratch: ::gradiron::device::Buf,
     ) {
-        let batch = n[0usize];
-        let image_0 = args[0usize];
-        let fc1_weight_2 = params.part(Self::__AT[0usize], 100352);
-        let fc1_3 = scratch.part(offsets[2usize], 128 * batch);
-        let fc1_bias_4 = params.part(Self::__AT[1usize], 128);
-        let relu_6 = scratch.part(offsets[2usize], 128 * batch);
-        let fc2_weight_7 = params.part(Self::__AT[2usize], 1280);
-        let fc2_8 = scratch.part(offsets[3usize], 10 * batch);
-        let fc2_bias_9 = params.part(Self::__AT[3usize], 10);
-        let fc2_10 = scratch.part(offsets[3usize], 10 * batch);
-        let label_1 = classes[0usize];
-        let cross_entropy_11 = results[0usize];
-        let cross_entropy_12 = scratch.part(offsets[4usize], batch);
+        let batch = n[0];
+        let image_0 = args[0];
+        let fc1_weight_2 = params.part(Self::__AT[0], 100352);
+        let fc1_3 = scratch.part(offsets[2], 128 * batch);
+        let fc1_bias_4 = params.part(Self::__AT[1], 128);
+        let relu_6 = scratch.part(offsets[2], 128 * batch);
+        let fc2_weight_7 = params.part(Self::__AT[2], 1280);
+        let fc2_8 = scratch.part(offsets[3], 10 * batch);
+        let fc2_bias_9 = params.part(Self::__AT[3], 10);
+        let fc2_10 = scratch.part(offsets[3], 10 * batch);
+        let label_1 = classes[0];
+        let cross_entropy_11 = results[0];
+        let cross_entropy_12 = scratch.part(offsets[4], batch);
         k.matmul(
             fc1_3,
             image_0,
@@ -844,19 +844,19 @@ impl Mlp {
         saved: ::gradiron::device::Buf,
         scratch: ::gradiron::device::Buf,
     ) {
-        let batch = n[0usize];
-        let image_0 = args[0usize];
-        let fc1_weight_2 = params.part(Self::__AT[0usize], 100352);
-        let fc1_3 = saved.part(offsets[2usize], 128 * batch);
-        let fc1_bias_4 = params.part(Self::__AT[1usize], 128);
-        let relu_6 = saved.part(offsets[2usize], 128 * batch);
-        let fc2_weight_7 = params.part(Self::__AT[2usize], 1280);
-        let fc2_8 = saved.part(offsets[3usize], 10 * batch);
-        let fc2_bias_9 = params.part(Self::__AT[3usize], 10);
-        let fc2_10 = saved.part(offsets[3usize], 10 * batch);
-        let label_1 = classes[0usize];
-        let cross_entropy_11 = results[0usize];
-        let cross_entropy_12 = saved.part(offsets[4usize], batch);
+        let batch = n[0];
+        let image_0 = args[0];
+        let fc1_weight_2 = params.part(Self::__AT[0], 100352);
+        let fc1_3 = saved.part(offsets[2], 128 * batch);
+        let fc1_bias_4 = params.part(Self::__AT[1], 128);
+        let relu_6 = saved.part(offsets[2], 128 * batch);
+        let fc2_weight_7 = params.part(Self::__AT[2], 1280);
+        let fc2_8 = saved.part(offsets[3], 10 * batch);
+        let fc2_bias_9 = params.part(Self::__AT[3], 10);
+        let fc2_10 = saved.part(offsets[3], 10 * batch);
+        let label_1 = classes[0];
+        let cross_entropy_11 = results[0];
+        let cross_entropy_12 = saved.part(offsets[4], batch);
         k.matmul(
             fc1_3,
             image_0,
@@ -938,25 +938,25 @@ impl Mlp {
         d_args: [::gradiron::device::Buf; FLOATS__],
         scratch: ::gradiron::device::Buf,
     ) {
-        let batch = n[0usize];
-        let d_cross_entropy_13 = d_results[0usize];
-        let fc2_10 = saved.part(offsets[3usize], 10 * batch);
-        let cross_entropy_12 = saved.part(offsets[4usize], batch);
-        let label_1 = classes[0usize];
-        let cross_entropy_14 = scratch.part(offsets[5usize], 10 * batch);
-        let fc2_15 = d_params.part(Self::__AT[3usize], 10);
-        let fc2_weight_7 = params.part(Self::__AT[2usize], 1280);
-        let fc2_16 = scratch.part(offsets[6usize], 128 * batch);
-        let relu_6 = saved.part(offsets[2usize], 128 * batch);
-        let fc2_17 = d_params.part(Self::__AT[2usize], 1280);
-        let relu_18 = scratch.part(offsets[6usize], 128 * batch);
-        let fc1_19 = d_params.part(Self::__AT[1usize], 128);
-        let fc1_weight_2 = params.part(Self::__AT[0usize], 100352);
-        let fc1_20 = d_args[0usize];
-        let image_0 = args[0usize];
-        let fc1_21 = d_params.part(Self::__AT[0usize], 100352);
+        let batch = n[0];
+        let d_cross_entropy_13 = d_results[0];
+        let fc2_10 = saved.part(offsets[3], 10 * batch);
+        let cross_entropy_12 = saved.part(offsets[4], batch);
+        let label_1 = classes[0];
+        let d_fc2_14 = scratch.part(offsets[5], 10 * batch);
+        let d_fc2_bias_15 = d_params.part(Self::__AT[3], 10);
+        let fc2_weight_7 = params.part(Self::__AT[2], 1280);
+        let d_relu_16 = scratch.part(offsets[6], 128 * batch);
+        let relu_6 = saved.part(offsets[2], 128 * batch);
+        let d_fc2_weight_17 = d_params.part(Self::__AT[2], 1280);
+        let d_fc1_18 = scratch.part(offsets[6], 128 * batch);
+        let d_fc1_bias_19 = d_params.part(Self::__AT[1], 128);
+        let fc1_weight_2 = params.part(Self::__AT[0], 100352);
+        let d_image_20 = d_args[0];
+        let image_0 = args[0];
+        let d_fc1_weight_21 = d_params.part(Self::__AT[0], 100352);
         k.cross_entropy_grad(
-            cross_entropy_14,
+            d_fc2_14,
             d_cross_entropy_13,
             fc2_10,
             cross_entropy_12,
@@ -969,8 +969,8 @@ impl Mlp {
             },
         );
         k.reduce(
-            fc2_15,
-            cross_entropy_14,
+            d_fc2_bias_15,
+            d_fc2_14,
             ::gradiron::ops::reduce::ReduceSpec {
                 dims: [batch, 10],
                 kept: [false, true],
@@ -979,8 +979,8 @@ impl Mlp {
             },
         );
         k.matmul(
-            fc2_16,
-            cross_entropy_14,
+            d_relu_16,
+            d_fc2_14,
             fc2_weight_7,
             ::gradiron::ops::matmul::MatmulSpec {
                 layout: ::gradiron::ops::matmul::Layout::NN,
@@ -990,8 +990,8 @@ impl Mlp {
             },
         );
         k.matmul(
-            fc2_17,
-            cross_entropy_14,
+            d_fc2_weight_17,
+            d_fc2_14,
             relu_6,
             ::gradiron::ops::matmul::MatmulSpec {
                 layout: ::gradiron::ops::matmul::Layout::TN,
@@ -1006,10 +1006,10 @@ impl Mlp {
                 _,
                 _,
                 _,
-            >([relu_18], [(fc2_16, [true]), (relu_6, [true])], [128 * batch], []);
+            >([d_fc1_18], [(d_relu_16, [true]), (relu_6, [true])], [128 * batch], []);
         k.reduce(
-            fc1_19,
-            relu_18,
+            d_fc1_bias_19,
+            d_fc1_18,
             ::gradiron::ops::reduce::ReduceSpec {
                 dims: [batch, 128],
                 kept: [false, true],
@@ -1019,8 +1019,8 @@ impl Mlp {
         );
         if want_inputs {
             k.matmul(
-                fc1_20,
-                relu_18,
+                d_image_20,
+                d_fc1_18,
                 fc1_weight_2,
                 ::gradiron::ops::matmul::MatmulSpec {
                     layout: ::gradiron::ops::matmul::Layout::NN,
@@ -1031,8 +1031,8 @@ impl Mlp {
             );
         }
         k.matmul(
-            fc1_21,
-            relu_18,
+            d_fc1_weight_21,
+            d_fc1_18,
             image_0,
             ::gradiron::ops::matmul::MatmulSpec {
                 layout: ::gradiron::ops::matmul::Layout::TN,

@@ -120,7 +120,7 @@ impl ::gradiron::Program for Net {
     type Owner = Self;
     const SIZES: &'static [&'static str] = &["batch"];
     fn plan(n: ::gradiron::arena::Sizes) -> Vec<::gradiron::FunctionPlan> {
-        let batch = n[0usize];
+        let batch = n[0];
         vec![
             ::gradiron::FunctionPlan::new([Self::__forward_floats(n,
             ::gradiron::Pass::Infer), Self::__forward_floats(n, ::gradiron::Pass::Grad),
@@ -138,7 +138,7 @@ impl Net {
         n: ::gradiron::arena::Sizes,
         pass: ::gradiron::Pass,
     ) -> usize {
-        let batch = n[0usize];
+        let batch = n[0];
         let results = 0 + ::gradiron::arena::padded(2 * batch);
         let d_args = 0 + ::gradiron::arena::padded(16 * batch);
         match pass {
@@ -260,7 +260,7 @@ impl Net {
         want_inputs: bool,
         whole: bool,
     ) -> ::gradiron::arena::Layout<12usize> {
-        let batch = n[0usize];
+        let batch = n[0];
         let saved_0 = <Block<64>>::__forward_saved(<Block<64>>::__forward_bind([batch]));
         let scratch_0 = <Block<
             64,
@@ -333,7 +333,7 @@ impl Net {
         whole: bool,
         out: &mut Vec<usize>,
     ) {
-        let batch = n[0usize];
+        let batch = n[0];
         let layout = Self::__forward_layout(n, want_inputs, whole);
         out.extend_from_slice(&[layout.saved, layout.scratch]);
         out.extend_from_slice(&layout.offsets);
@@ -346,7 +346,7 @@ impl Net {
     pub const fn __forward_infer_layout(
         n: ::gradiron::arena::Sizes,
     ) -> ::gradiron::arena::Layout<4usize> {
-        let batch = n[0usize];
+        let batch = n[0];
         let infer_scratch_0 = <Block<
             64,
         >>::__forward_infer_scratch(<Block<64>>::__forward_bind([batch]));
@@ -385,7 +385,7 @@ impl Net {
         + <Block<64>>::__forward_INFER_TABLE + <Head>::__forward_INFER_TABLE;
     #[doc(hidden)]
     pub fn __forward_infer_offsets(n: ::gradiron::arena::Sizes, out: &mut Vec<usize>) {
-        let batch = n[0usize];
+        let batch = n[0];
         let layout = Self::__forward_infer_layout(n);
         out.extend_from_slice(&[layout.saved, layout.scratch]);
         out.extend_from_slice(&layout.offsets);
@@ -406,7 +406,7 @@ impl Net {
     }
     #[doc(hidden)]
     pub const fn __forward_flops(n: ::gradiron::arena::Sizes) -> usize {
-        let batch = n[0usize];
+        let batch = n[0];
         let flops_0 = <Block<64>>::__forward_flops(<Block<64>>::__forward_bind([batch]));
         let flops_1 = <Head>::__forward_flops(<Head>::__forward_bind([batch]));
         2112 * batch + 4 * flops_0 + flops_1
@@ -428,23 +428,22 @@ impl Net {
         results: [::gradiron::device::Buf; RESULTS__],
         scratch: ::gradiron::device::Buf,
     ) {
-        let batch = n[0usize];
+        let batch = n[0];
         let offsets_0 = &offsets[6usize..][..<Block<64>>::__forward_INFER_TABLE];
         let infer_scratch_0 = offsets_0[0usize];
         let offsets_1 = &offsets[6usize
             + <Block<64>>::__forward_INFER_TABLE..][..<Head>::__forward_INFER_TABLE];
         let infer_scratch_1 = offsets_1[0usize];
-        let x_0 = args[0usize];
-        let first_weight_1 = params.part(Self::__AT[0usize], 1024);
-        let first_2 = scratch.part(offsets[2usize], 64 * batch);
-        let first_bias_3 = params.part(Self::__AT[1usize], 64);
-        let first_4 = scratch.part(offsets[2usize], 64 * batch);
+        let x_0 = args[0];
+        let first_weight_1 = params.part(Self::__AT[0], 1024);
+        let first_2 = scratch.part(offsets[2], 64 * batch);
+        let first_bias_3 = params.part(Self::__AT[1], 64);
+        let first_4 = scratch.part(offsets[2], 64 * batch);
         let blocks_5 = params
-            .part(Self::__AT[2usize], 4 * <Block<64> as ::gradiron::Module>::PARAMS);
-        let blocks_6 = scratch.part(offsets[3usize], 64 * batch);
-        let head_9 = params
-            .part(Self::__AT[3usize], <Head as ::gradiron::Module>::PARAMS);
-        let head_10 = results[0usize];
+            .part(Self::__AT[2], 4 * <Block<64> as ::gradiron::Module>::PARAMS);
+        let blocks_6 = scratch.part(offsets[3], 64 * batch);
+        let head_9 = params.part(Self::__AT[3], <Head as ::gradiron::Module>::PARAMS);
+        let head_10 = results[0];
         k.matmul(
             first_2,
             x_0,
@@ -471,7 +470,7 @@ impl Net {
         {
             let count = 4;
             let between = scratch
-                .part(offsets[4usize], 64 * batch + infer_scratch_0)
+                .part(offsets[4], 64 * batch + infer_scratch_0)
                 .part(infer_scratch_0, 64 * batch);
             for i in 0..count {
                 let at = |i: usize| {
@@ -493,7 +492,7 @@ impl Net {
                     [],
                     [at(i + 1)],
                     scratch
-                        .part(offsets[4usize], 64 * batch + infer_scratch_0)
+                        .part(offsets[4], 64 * batch + infer_scratch_0)
                         .part(0, infer_scratch_0),
                 );
             }
@@ -506,7 +505,7 @@ impl Net {
             [blocks_6],
             [],
             [head_10],
-            scratch.part(offsets[5usize], infer_scratch_1),
+            scratch.part(offsets[5], infer_scratch_1),
         );
     }
     #[doc(hidden)]
@@ -527,7 +526,7 @@ impl Net {
         saved: ::gradiron::device::Buf,
         scratch: ::gradiron::device::Buf,
     ) {
-        let batch = n[0usize];
+        let batch = n[0];
         let offsets_0 = &offsets[14usize..][..<Block<64>>::__forward_TABLE];
         let saved_0 = offsets_0[0usize];
         let scratch_0 = offsets_0[1usize];
@@ -535,21 +534,20 @@ impl Net {
             + <Block<64>>::__forward_TABLE..][..<Head>::__forward_TABLE];
         let saved_1 = offsets_1[0usize];
         let scratch_1 = offsets_1[1usize];
-        let x_0 = args[0usize];
-        let first_weight_1 = params.part(Self::__AT[0usize], 1024);
-        let first_2 = saved.part(offsets[2usize], 64 * batch);
-        let first_bias_3 = params.part(Self::__AT[1usize], 64);
-        let first_4 = saved.part(offsets[2usize], 64 * batch);
+        let x_0 = args[0];
+        let first_weight_1 = params.part(Self::__AT[0], 1024);
+        let first_2 = saved.part(offsets[2], 64 * batch);
+        let first_bias_3 = params.part(Self::__AT[1], 64);
+        let first_4 = saved.part(offsets[2], 64 * batch);
         let blocks_5 = params
-            .part(Self::__AT[2usize], 4 * <Block<64> as ::gradiron::Module>::PARAMS);
-        let blocks_6 = saved.part(offsets[3usize], 64 * batch);
-        let blocks_7 = saved.part(offsets[4usize], 192 * batch);
-        let blocks_8 = saved.part(offsets[5usize], 4 * saved_0);
-        let head_9 = params
-            .part(Self::__AT[3usize], <Head as ::gradiron::Module>::PARAMS);
-        let head_10 = results[0usize];
-        let head_11 = saved.part(offsets[7usize], 0);
-        let head_12 = saved.part(offsets[8usize], saved_1);
+            .part(Self::__AT[2], 4 * <Block<64> as ::gradiron::Module>::PARAMS);
+        let blocks_6 = saved.part(offsets[3], 64 * batch);
+        let blocks_7 = saved.part(offsets[4], 192 * batch);
+        let blocks_8 = saved.part(offsets[5], 4 * saved_0);
+        let head_9 = params.part(Self::__AT[3], <Head as ::gradiron::Module>::PARAMS);
+        let head_10 = results[0];
+        let head_11 = saved.part(offsets[7], 0);
+        let head_12 = saved.part(offsets[8], saved_1);
         k.matmul(
             first_2,
             x_0,
@@ -600,7 +598,7 @@ impl Net {
                     [],
                     [at(i + 1)],
                     blocks_8.part(i * saved_0, saved_0),
-                    scratch.part(offsets[6usize], scratch_0),
+                    scratch.part(offsets[6], scratch_0),
                 );
             }
         }
@@ -613,7 +611,7 @@ impl Net {
             [],
             [head_10],
             head_12,
-            scratch.part(offsets[9usize], scratch_1),
+            scratch.part(offsets[9], scratch_1),
         );
     }
     #[doc(hidden)]
@@ -638,7 +636,7 @@ impl Net {
         d_args: [::gradiron::device::Buf; FLOATS__],
         scratch: ::gradiron::device::Buf,
     ) {
-        let batch = n[0usize];
+        let batch = n[0];
         let offsets_0 = &offsets[14usize..][..<Block<64>>::__forward_TABLE];
         let saved_0 = offsets_0[0usize];
         let scratch_0 = offsets_0[1usize];
@@ -646,29 +644,28 @@ impl Net {
             + <Block<64>>::__forward_TABLE..][..<Head>::__forward_TABLE];
         let saved_1 = offsets_1[0usize];
         let scratch_1 = offsets_1[1usize];
-        let head_9 = params
-            .part(Self::__AT[3usize], <Head as ::gradiron::Module>::PARAMS);
-        let blocks_6 = saved.part(offsets[3usize], 64 * batch);
-        let head_10 = results[0usize];
-        let head_11 = saved.part(offsets[7usize], 0);
-        let head_12 = saved.part(offsets[8usize], saved_1);
-        let d_head_13 = d_results[0usize];
-        let head_14 = d_params
-            .part(Self::__AT[3usize], <Head as ::gradiron::Module>::PARAMS);
-        let head_15 = scratch.part(offsets[10usize], 64 * batch);
+        let head_9 = params.part(Self::__AT[3], <Head as ::gradiron::Module>::PARAMS);
+        let blocks_6 = saved.part(offsets[3], 64 * batch);
+        let head_10 = results[0];
+        let head_11 = saved.part(offsets[7], 0);
+        let head_12 = saved.part(offsets[8], saved_1);
+        let d_head_13 = d_results[0];
+        let d_head_14 = d_params
+            .part(Self::__AT[3], <Head as ::gradiron::Module>::PARAMS);
+        let d_blocks_15 = scratch.part(offsets[10], 64 * batch);
         let blocks_5 = params
-            .part(Self::__AT[2usize], 4 * <Block<64> as ::gradiron::Module>::PARAMS);
-        let first_4 = saved.part(offsets[2usize], 64 * batch);
-        let blocks_7 = saved.part(offsets[4usize], 192 * batch);
-        let blocks_8 = saved.part(offsets[5usize], 4 * saved_0);
-        let blocks_16 = d_params
-            .part(Self::__AT[2usize], 4 * <Block<64> as ::gradiron::Module>::PARAMS);
-        let blocks_17 = scratch.part(offsets[12usize], 64 * batch);
-        let first_18 = d_params.part(Self::__AT[1usize], 64);
-        let first_weight_1 = params.part(Self::__AT[0usize], 1024);
-        let first_19 = d_args[0usize];
-        let x_0 = args[0usize];
-        let first_20 = d_params.part(Self::__AT[0usize], 1024);
+            .part(Self::__AT[2], 4 * <Block<64> as ::gradiron::Module>::PARAMS);
+        let first_4 = saved.part(offsets[2], 64 * batch);
+        let blocks_7 = saved.part(offsets[4], 192 * batch);
+        let blocks_8 = saved.part(offsets[5], 4 * saved_0);
+        let d_blocks_16 = d_params
+            .part(Self::__AT[2], 4 * <Block<64> as ::gradiron::Module>::PARAMS);
+        let d_first_17 = scratch.part(offsets[12], 64 * batch);
+        let d_first_bias_18 = d_params.part(Self::__AT[1], 64);
+        let first_weight_1 = params.part(Self::__AT[0], 1024);
+        let d_x_19 = d_args[0];
+        let x_0 = args[0];
+        let d_first_weight_20 = d_params.part(Self::__AT[0], 1024);
         <Head>::__forward_back(
             k,
             <Head>::__forward_bind([batch]),
@@ -680,9 +677,9 @@ impl Net {
             [head_10],
             head_12,
             [d_head_13],
-            head_14,
-            [head_15],
-            scratch.part(offsets[11usize], scratch_1).part(0, scratch_1),
+            d_head_14,
+            [d_blocks_15],
+            scratch.part(offsets[11], scratch_1).part(0, scratch_1),
         );
         {
             let count = 4;
@@ -698,12 +695,12 @@ impl Net {
                 };
                 let d_at = |i: usize| {
                     if i == 0 {
-                        blocks_17
+                        d_first_17
                     } else if i == count {
-                        head_15
+                        d_blocks_15
                     } else {
                         scratch
-                            .part(offsets[13usize], 128 * batch + scratch_0)
+                            .part(offsets[13], 128 * batch + scratch_0)
                             .part(scratch_0 + i % 2 * 64 * batch, 64 * batch)
                     }
                 };
@@ -724,21 +721,19 @@ impl Net {
                     [at(i + 1)],
                     blocks_8.part(i * saved_0, saved_0),
                     [d_at(i + 1)],
-                    blocks_16
+                    d_blocks_16
                         .part(
                             i * <Block<64> as ::gradiron::Module>::PARAMS,
                             <Block<64> as ::gradiron::Module>::PARAMS,
                         ),
                     [d_at(i)],
-                    scratch
-                        .part(offsets[13usize], 128 * batch + scratch_0)
-                        .part(0, scratch_0),
+                    scratch.part(offsets[13], 128 * batch + scratch_0).part(0, scratch_0),
                 );
             }
         }
         k.reduce(
-            first_18,
-            blocks_17,
+            d_first_bias_18,
+            d_first_17,
             ::gradiron::ops::reduce::ReduceSpec {
                 dims: [batch, 64],
                 kept: [false, true],
@@ -748,8 +743,8 @@ impl Net {
         );
         if want_inputs {
             k.matmul(
-                first_19,
-                blocks_17,
+                d_x_19,
+                d_first_17,
                 first_weight_1,
                 ::gradiron::ops::matmul::MatmulSpec {
                     layout: ::gradiron::ops::matmul::Layout::NN,
@@ -760,8 +755,8 @@ impl Net {
             );
         }
         k.matmul(
-            first_20,
-            blocks_17,
+            d_first_weight_20,
+            d_first_17,
             x_0,
             ::gradiron::ops::matmul::MatmulSpec {
                 layout: ::gradiron::ops::matmul::Layout::TN,

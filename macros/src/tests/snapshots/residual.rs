@@ -236,7 +236,7 @@ impl<const D: usize> ::gradiron::Program for Residual<D> {
     type Owner = Self;
     const SIZES: &'static [&'static str] = &["batch"];
     fn plan(n: ::gradiron::arena::Sizes) -> Vec<::gradiron::FunctionPlan> {
-        let batch = n[0usize];
+        let batch = n[0];
         vec![
             ::gradiron::FunctionPlan::new([Self::__forward_floats(n,
             ::gradiron::Pass::Infer), Self::__forward_floats(n, ::gradiron::Pass::Grad),
@@ -254,7 +254,7 @@ impl<const D: usize> Residual<D> {
         n: ::gradiron::arena::Sizes,
         pass: ::gradiron::Pass,
     ) -> usize {
-        let batch = n[0usize];
+        let batch = n[0];
         let results = 0 + ::gradiron::arena::padded(batch * D);
         let d_args = 0 + ::gradiron::arena::padded(batch * D);
         match pass {
@@ -327,7 +327,7 @@ impl<const D: usize> Residual<D> {
         want_inputs: bool,
         whole: bool,
     ) -> ::gradiron::arena::Layout<7usize> {
-        let batch = n[0usize];
+        let batch = n[0];
         ::gradiron::arena::plan(
             [
                 4 * batch * D,
@@ -379,7 +379,7 @@ impl<const D: usize> Residual<D> {
         whole: bool,
         out: &mut Vec<usize>,
     ) {
-        let batch = n[0usize];
+        let batch = n[0];
         let layout = Self::__forward_layout(n, want_inputs, whole);
         out.extend_from_slice(&[layout.saved, layout.scratch]);
         out.extend_from_slice(&layout.offsets);
@@ -388,7 +388,7 @@ impl<const D: usize> Residual<D> {
     pub const fn __forward_infer_layout(
         n: ::gradiron::arena::Sizes,
     ) -> ::gradiron::arena::Layout<2usize> {
-        let batch = n[0usize];
+        let batch = n[0];
         ::gradiron::arena::plan(
             [4 * batch * D, batch * D],
             [
@@ -410,7 +410,7 @@ impl<const D: usize> Residual<D> {
     pub const __forward_INFER_TABLE: usize = 2usize + 2usize;
     #[doc(hidden)]
     pub fn __forward_infer_offsets(n: ::gradiron::arena::Sizes, out: &mut Vec<usize>) {
-        let batch = n[0usize];
+        let batch = n[0];
         let layout = Self::__forward_infer_layout(n);
         out.extend_from_slice(&[layout.saved, layout.scratch]);
         out.extend_from_slice(&layout.offsets);
@@ -429,7 +429,7 @@ impl<const D: usize> Residual<D> {
     }
     #[doc(hidden)]
     pub const fn __forward_flops(n: ::gradiron::arena::Sizes) -> usize {
-        let batch = n[0usize];
+        let batch = n[0];
         13 * batch * D + 16 * batch * D * D
     }
     #[doc(hidden)]
@@ -449,17 +449,17 @@ impl<const D: usize> Residual<D> {
         results: [::gradiron::device::Buf; RESULTS__],
         scratch: ::gradiron::device::Buf,
     ) {
-        let batch = n[0usize];
-        let x_0 = args[0usize];
-        let up_weight_1 = params.part(Self::__AT[0usize], 4 * D * D);
-        let up_2 = scratch.part(offsets[2usize], 4 * batch * D);
-        let up_bias_3 = params.part(Self::__AT[1usize], 4 * D);
-        let gelu_5 = scratch.part(offsets[2usize], 4 * batch * D);
-        let down_weight_6 = params.part(Self::__AT[2usize], 4 * D * D);
-        let down_7 = scratch.part(offsets[3usize], batch * D);
-        let down_bias_8 = params.part(Self::__AT[3usize], D);
-        let scale_11 = params.part(Self::__AT[4usize], D);
-        let v_14 = results[0usize];
+        let batch = n[0];
+        let x_0 = args[0];
+        let up_weight_1 = params.part(Self::__AT[0], 4 * D * D);
+        let up_2 = scratch.part(offsets[2], 4 * batch * D);
+        let up_bias_3 = params.part(Self::__AT[1], 4 * D);
+        let gelu_5 = scratch.part(offsets[2], 4 * batch * D);
+        let down_weight_6 = params.part(Self::__AT[2], 4 * D * D);
+        let down_7 = scratch.part(offsets[3], batch * D);
+        let down_bias_8 = params.part(Self::__AT[3], D);
+        let scale_11 = params.part(Self::__AT[4], D);
+        let v_14 = results[0];
         k.matmul(
             up_2,
             x_0,
@@ -530,20 +530,20 @@ impl<const D: usize> Residual<D> {
         saved: ::gradiron::device::Buf,
         scratch: ::gradiron::device::Buf,
     ) {
-        let batch = n[0usize];
-        let x_0 = args[0usize];
-        let up_weight_1 = params.part(Self::__AT[0usize], 4 * D * D);
-        let up_2 = saved.part(offsets[2usize], 4 * batch * D);
-        let up_bias_3 = params.part(Self::__AT[1usize], 4 * D);
-        let up_4 = saved.part(offsets[2usize], 4 * batch * D);
-        let gelu_5 = saved.part(offsets[3usize], 4 * batch * D);
-        let down_weight_6 = params.part(Self::__AT[2usize], 4 * D * D);
-        let down_7 = saved.part(offsets[4usize], batch * D);
-        let down_bias_8 = params.part(Self::__AT[3usize], D);
-        let scale_11 = params.part(Self::__AT[4usize], D);
-        let v_10 = saved.part(offsets[4usize], batch * D);
-        let sigmoid_13 = saved.part(offsets[5usize], batch * D);
-        let v_14 = results[0usize];
+        let batch = n[0];
+        let x_0 = args[0];
+        let up_weight_1 = params.part(Self::__AT[0], 4 * D * D);
+        let up_2 = saved.part(offsets[2], 4 * batch * D);
+        let up_bias_3 = params.part(Self::__AT[1], 4 * D);
+        let up_4 = saved.part(offsets[2], 4 * batch * D);
+        let gelu_5 = saved.part(offsets[3], 4 * batch * D);
+        let down_weight_6 = params.part(Self::__AT[2], 4 * D * D);
+        let down_7 = saved.part(offsets[4], batch * D);
+        let down_bias_8 = params.part(Self::__AT[3], D);
+        let scale_11 = params.part(Self::__AT[4], D);
+        let v_10 = saved.part(offsets[4], batch * D);
+        let sigmoid_13 = saved.part(offsets[5], batch * D);
+        let v_14 = results[0];
         k.matmul(
             up_2,
             x_0,
@@ -618,38 +618,38 @@ impl<const D: usize> Residual<D> {
         d_args: [::gradiron::device::Buf; FLOATS__],
         scratch: ::gradiron::device::Buf,
     ) {
-        let batch = n[0usize];
-        let d_15 = d_results[0usize];
-        let scale_11 = params.part(Self::__AT[4usize], D);
-        let v_17 = scratch.part(offsets[6usize], batch * D);
-        let v_10 = saved.part(offsets[4usize], batch * D);
-        let v_18 = saved.part(offsets[4usize], batch * D);
-        let v_19 = d_params.part(Self::__AT[4usize], D);
-        let down_21 = d_params.part(Self::__AT[3usize], D);
-        let down_weight_6 = params.part(Self::__AT[2usize], 4 * D * D);
-        let down_22 = scratch.part(offsets[7usize], 4 * batch * D);
-        let gelu_5 = saved.part(offsets[3usize], 4 * batch * D);
-        let down_23 = d_params.part(Self::__AT[2usize], 4 * D * D);
-        let up_4 = saved.part(offsets[2usize], 4 * batch * D);
-        let gelu_24 = scratch.part(offsets[7usize], 4 * batch * D);
-        let up_25 = d_params.part(Self::__AT[1usize], 4 * D);
-        let up_weight_1 = params.part(Self::__AT[0usize], 4 * D * D);
-        let up_26 = if want_inputs {
-            scratch.part(offsets[8usize], batch * D)
+        let batch = n[0];
+        let d_15 = d_results[0];
+        let scale_11 = params.part(Self::__AT[4], D);
+        let d_17 = scratch.part(offsets[6], batch * D);
+        let v_10 = saved.part(offsets[4], batch * D);
+        let v_18 = saved.part(offsets[4], batch * D);
+        let d_scale_19 = d_params.part(Self::__AT[4], D);
+        let d_down_bias_21 = d_params.part(Self::__AT[3], D);
+        let down_weight_6 = params.part(Self::__AT[2], 4 * D * D);
+        let d_gelu_22 = scratch.part(offsets[7], 4 * batch * D);
+        let gelu_5 = saved.part(offsets[3], 4 * batch * D);
+        let d_down_weight_23 = d_params.part(Self::__AT[2], 4 * D * D);
+        let up_4 = saved.part(offsets[2], 4 * batch * D);
+        let d_up_24 = scratch.part(offsets[7], 4 * batch * D);
+        let d_up_bias_25 = d_params.part(Self::__AT[1], 4 * D);
+        let up_weight_1 = params.part(Self::__AT[0], 4 * D * D);
+        let d_x_26 = if want_inputs {
+            scratch.part(offsets[8], batch * D)
         } else {
             params.part(0, 0)
         };
-        let x_0 = args[0usize];
-        let up_27 = d_params.part(Self::__AT[0usize], 4 * D * D);
-        let sigmoid_13 = saved.part(offsets[5usize], batch * D);
-        let up_28 = d_args[0usize];
+        let x_0 = args[0];
+        let d_up_weight_27 = d_params.part(Self::__AT[0], 4 * D * D);
+        let sigmoid_13 = saved.part(offsets[5], batch * D);
+        let up_28 = d_args[0];
         k.map::<
                 __Residual_chains::Mul,
                 _,
                 _,
                 _,
                 _,
-            >([v_17], [(d_15, [true, true]), (scale_11, [false, true])], [batch, D], []);
+            >([d_17], [(d_15, [true, true]), (scale_11, [false, true])], [batch, D], []);
         k.map::<
                 __Residual_chains::Mul,
                 _,
@@ -658,7 +658,7 @@ impl<const D: usize> Residual<D> {
                 _,
             >([v_18], [(d_15, [true]), (v_10, [true])], [batch * D], []);
         k.reduce(
-            v_19,
+            d_scale_19,
             v_18,
             ::gradiron::ops::reduce::ReduceSpec {
                 dims: [batch, D],
@@ -668,8 +668,8 @@ impl<const D: usize> Residual<D> {
             },
         );
         k.reduce(
-            down_21,
-            v_17,
+            d_down_bias_21,
+            d_17,
             ::gradiron::ops::reduce::ReduceSpec {
                 dims: [batch, D],
                 kept: [false, true],
@@ -678,8 +678,8 @@ impl<const D: usize> Residual<D> {
             },
         );
         k.matmul(
-            down_22,
-            v_17,
+            d_gelu_22,
+            d_17,
             down_weight_6,
             ::gradiron::ops::matmul::MatmulSpec {
                 layout: ::gradiron::ops::matmul::Layout::NN,
@@ -689,8 +689,8 @@ impl<const D: usize> Residual<D> {
             },
         );
         k.matmul(
-            down_23,
-            v_17,
+            d_down_weight_23,
+            d_17,
             gelu_5,
             ::gradiron::ops::matmul::MatmulSpec {
                 layout: ::gradiron::ops::matmul::Layout::TN,
@@ -705,10 +705,10 @@ impl<const D: usize> Residual<D> {
                 _,
                 _,
                 _,
-            >([gelu_24], [(down_22, [true]), (up_4, [true])], [4 * batch * D], []);
+            >([d_up_24], [(d_gelu_22, [true]), (up_4, [true])], [4 * batch * D], []);
         k.reduce(
-            up_25,
-            gelu_24,
+            d_up_bias_25,
+            d_up_24,
             ::gradiron::ops::reduce::ReduceSpec {
                 dims: [batch, 4 * D],
                 kept: [false, true],
@@ -718,8 +718,8 @@ impl<const D: usize> Residual<D> {
         );
         if want_inputs {
             k.matmul(
-                up_26,
-                gelu_24,
+                d_x_26,
+                d_up_24,
                 up_weight_1,
                 ::gradiron::ops::matmul::MatmulSpec {
                     layout: ::gradiron::ops::matmul::Layout::NN,
@@ -730,8 +730,8 @@ impl<const D: usize> Residual<D> {
             );
         }
         k.matmul(
-            up_27,
-            gelu_24,
+            d_up_weight_27,
+            d_up_24,
             x_0,
             ::gradiron::ops::matmul::MatmulSpec {
                 layout: ::gradiron::ops::matmul::Layout::TN,
@@ -749,7 +749,7 @@ impl<const D: usize> Residual<D> {
                     _,
                 >(
                 [up_28],
-                [(d_15, [true]), (sigmoid_13, [true]), (v_17, [true]), (up_26, [true])],
+                [(d_15, [true]), (sigmoid_13, [true]), (d_17, [true]), (d_x_26, [true])],
                 [batch * D],
                 [],
             );
