@@ -92,6 +92,7 @@ impl Walk {
             return Ok(());
         }
         self.graph.label.clone_from(&node.label);
+        let known = self.graph.values.len();
         let mut backward = Backward {
             graph: &mut self.graph,
             rule: &mut Rule::new(),
@@ -104,6 +105,13 @@ impl Walk {
         };
         node.op.backward(&mut backward);
         let (d_inputs, failed) = (backward.d_inputs, backward.failed);
+        for (input, gradient) in node.inputs.iter().zip(&d_inputs) {
+            // A gradient that is handed through keeps its name.
+            if let Some(gradient) = gradient.filter(|gradient| *gradient >= known) {
+                let name = format!("d_{}", self.graph.values[*input].label);
+                self.graph.values[gradient].label = name;
+            }
+        }
         self.gradients.resize(self.graph.values.len(), None);
         if let Some(op) = failed {
             return Err(op);

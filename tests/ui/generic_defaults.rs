@@ -3,7 +3,7 @@
 use gradiron::prelude::*;
 
 model! {
-    pub struct Block<const D: usize = 8, const H: usize = 4> {
+    pub struct Block<const D: usize = 8, const H: usize = 5> {
         up: Linear(D -> 4 * D),
         down: Linear(8 * H -> D),
     }

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use proc_macro2::{Ident, TokenStream};
+use syn::Index;
 
 use super::chains::Chains;
 use super::{Function, Model, hidden};
@@ -262,7 +263,7 @@ impl Writer<'_> {
         let ty = self.graph.ty(value);
         Some(match self.plan.homes[value] {
             Home::Arg(a) => {
-                let at = self.among(a);
+                let at = Index::from(self.among(a));
                 match self.function.args[a].ty.kind {
                     Kind::Classes => quote!(classes[#at]),
                     _ => quote!(args[#at]),
@@ -272,14 +273,20 @@ impl Writer<'_> {
                 let range = self.param_range(p);
                 quote!(params #range)
             }
-            Home::DResult(r) => quote!(d_results[#r]),
-            Home::Out(Dest::Result(r)) => quote!(results[#r]),
+            Home::DResult(r) => {
+                let r = Index::from(r);
+                quote!(d_results[#r])
+            }
+            Home::Out(Dest::Result(r)) => {
+                let r = Index::from(r);
+                quote!(results[#r])
+            }
             Home::Out(Dest::DParam(p)) => {
                 let range = self.param_range(p);
                 quote!(d_params #range)
             }
             Home::Out(Dest::DArg(a)) => {
-                let at = self.among(a);
+                let at = Index::from(self.among(a));
                 quote!(d_args[#at])
             }
             Home::Buffer(b) => self.buffer(b, &ty.shape.len()),
@@ -288,13 +295,13 @@ impl Writer<'_> {
     }
 
     fn param_range(&self, p: usize) -> TokenStream {
-        let at = self.model.order[p];
+        let at = Index::from(self.model.order[p]);
         let len = self.model.params[p].1.shape.len().tokens();
         quote!(.part(Self::__AT[#at], #len))
     }
 
     fn buffer(&self, b: usize, len: &Dim) -> TokenStream {
-        let (len, b_at) = (len.tokens(), HEADER + b);
+        let (len, b_at) = (len.tokens(), Index::from(HEADER + b));
         let memory = match (self.pass, self.plan.buffers[b].part) {
             (Pass::Infer, _) | (_, Part::Forward | Part::Backward) => quote!(scratch),
             (_, Part::Saved) => quote!(saved),

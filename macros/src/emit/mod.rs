@@ -110,6 +110,7 @@ impl Model<'_> {
     pub fn bind_sizes(&self) -> TokenStream {
         let lets = self.sizes().into_iter().enumerate().map(|(i, name)| {
             let name = crate::dim::run_ident(&name);
+            let i = syn::Index::from(i);
             quote!(let #name = n[#i];)
         });
         quote!(#(#lets)*)

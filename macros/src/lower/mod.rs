@@ -187,7 +187,7 @@ impl<'a> FnCx<'a, '_> {
                     let value = self.graph.add_value(ty.clone(), Source::Arg(i), &name);
                     self.graph.args.push(value);
                     self.names.insert(name, Item::Value(value));
-                    args.push(Arg { name: hygienic(&arg.name), ty });
+                    args.push(Arg { name: arg.name.clone(), ty });
                 }
                 Err(Poison) => {
                     self.names.insert(name, Item::Poison);
@@ -416,11 +416,6 @@ pub fn declare_unused(model: &mut ModelCx) {
     model.params = cx.params;
 }
 
-/// The name of an argument as a variable that is never one of generated code.
-fn hygienic(name: &Ident) -> Ident {
-    Ident::new(&name.to_string(), name.span().resolved_at(Span::mixed_site()))
-}
-
 /// The interface of a function, whatever its body is.
 pub fn interface<'a>(model: &mut ModelCx<'a>, function: &'a Function) -> Interface {
     let default = model.item.header.as_ref().map(|header| header.vis.to_token_stream());
@@ -428,7 +423,7 @@ pub fn interface<'a>(model: &mut ModelCx<'a>, function: &'a Function) -> Interfa
     let mut cx = FnCx::new(model);
     cx.declare_sizes(function);
     let args =
-        function.args.iter().map(|arg| Arg { name: hygienic(&arg.name), ty: cx.stub_ty(&arg.ty) });
+        function.args.iter().map(|arg| Arg { name: arg.name.clone(), ty: cx.stub_ty(&arg.ty) });
     let args = args.collect();
     let results = match cx.model.inferred.remove(&function.name.to_string()) {
         Some(results) => results,

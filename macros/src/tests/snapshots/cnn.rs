@@ -11,6 +11,94 @@
 pub struct Cnn {
     params: ::gradiron::Storage,
 }
+#[doc(hidden)]
+#[allow(non_snake_case, clippy::all)]
+mod __Cnn_chains {
+    use ::gradiron::math::Arith;
+    use ::gradiron::ops::elementwise::{Elementwise, functions};
+    /// `t0 = add(x0, x1); t1 = relu(t0); t1`
+    pub struct AddRelu;
+    impl Elementwise<2usize, 1usize, 0usize> for AddRelu {
+        const TEXT: &'static str = "t0 = add(x0, x1); t1 = relu(t0); t1";
+        #[inline(always)]
+        fn eval<A: Arith>([x0, x1]: [f32; 2usize], []: [f32; 0usize]) -> [f32; 1usize] {
+            let t0 = functions::add::<A>(x0, x1);
+            let t1 = functions::relu::<A>(t0);
+            [t1]
+        }
+    }
+    /// `t0 = add(x0, x1); t0`
+    pub struct Add;
+    impl Elementwise<2usize, 1usize, 0usize> for Add {
+        const TEXT: &'static str = "t0 = add(x0, x1); t0";
+        #[inline(always)]
+        fn eval<A: Arith>([x0, x1]: [f32; 2usize], []: [f32; 0usize]) -> [f32; 1usize] {
+            let t0 = functions::add::<A>(x0, x1);
+            [t0]
+        }
+    }
+    /// `t0 = relu_grad(x0, x1); t0`
+    pub struct ReluGrad;
+    impl Elementwise<2usize, 1usize, 0usize> for ReluGrad {
+        const TEXT: &'static str = "t0 = relu_grad(x0, x1); t0";
+        #[inline(always)]
+        fn eval<A: Arith>([x0, x1]: [f32; 2usize], []: [f32; 0usize]) -> [f32; 1usize] {
+            let t0 = functions::relu_grad::<A>(x0, x1);
+            [t0]
+        }
+    }
+    /// `t0 = sub(x0, x1); t1 = square(t0); t1`
+    pub struct SubSquare;
+    impl Elementwise<2usize, 1usize, 0usize> for SubSquare {
+        const TEXT: &'static str = "t0 = sub(x0, x1); t1 = square(t0); t1";
+        #[inline(always)]
+        fn eval<A: Arith>([x0, x1]: [f32; 2usize], []: [f32; 0usize]) -> [f32; 1usize] {
+            let t0 = functions::sub::<A>(x0, x1);
+            let t1 = functions::square::<A>(t0);
+            [t1]
+        }
+    }
+    /// `t0 = sub(x0, x1); t1 = square(t0); t0, t1`
+    pub struct SubSquare2;
+    impl Elementwise<2usize, 2usize, 0usize> for SubSquare2 {
+        const TEXT: &'static str = "t0 = sub(x0, x1); t1 = square(t0); t0, t1";
+        #[inline(always)]
+        fn eval<A: Arith>([x0, x1]: [f32; 2usize], []: [f32; 0usize]) -> [f32; 2usize] {
+            let t0 = functions::sub::<A>(x0, x1);
+            let t1 = functions::square::<A>(t0);
+            [t0, t1]
+        }
+    }
+    /// `t0 = copy(x0); t1 = constant(c0); t2 = mul(t0, t1); t3 = square_grad(t2, x1); t3`
+    pub struct CopyMulSquareGrad;
+    impl Elementwise<2usize, 1usize, 1usize> for CopyMulSquareGrad {
+        const TEXT: &'static str = "t0 = copy(x0); t1 = constant(c0); t2 = mul(t0, t1); t3 = square_grad(t2, x1); t3";
+        #[inline(always)]
+        fn eval<A: Arith>(
+            [x0,
+            x1,
+            ]: [f32; 2usize],
+            [c0,
+            ]: [f32; 1usize],
+        ) -> [f32; 1usize] {
+            let t0 = functions::copy::<A>(x0);
+            let t1 = functions::constant::<A>(c0);
+            let t2 = functions::mul::<A>(t0, t1);
+            let t3 = functions::square_grad::<A>(t2, x1);
+            [t3]
+        }
+    }
+    /// `t0 = neg(x0); t0`
+    pub struct Neg;
+    impl Elementwise<1usize, 1usize, 0usize> for Neg {
+        const TEXT: &'static str = "t0 = neg(x0); t0";
+        #[inline(always)]
+        fn eval<A: Arith>([x0]: [f32; 1usize], []: [f32; 0usize]) -> [f32; 1usize] {
+            let t0 = functions::neg::<A>(x0);
+            [t0]
+        }
+    }
+}
 #[allow(clippy::all, non_upper_case_globals)]
 #[automatically_derived]
 impl Cnn {
@@ -23,6 +111,7 @@ impl Cnn {
         at
     };
 }
+#[allow(clippy::all)]
 #[automatically_derived]
 impl ::gradiron::Module for Cnn {
     const PARAMS: usize = Self::__AT[4usize];
@@ -119,7 +208,7 @@ impl ::gradiron::Program for Cnn {
     type Owner = Self;
     const SIZES: &'static [&'static str] = &["batch"];
     fn plan(n: ::gradiron::arena::Sizes) -> Vec<::gradiron::FunctionPlan> {
-        let batch = n[0usize];
+        let batch = n[0];
         vec![
             ::gradiron::FunctionPlan::new([Self::__forward_floats(n,
             ::gradiron::Pass::Infer), Self::__forward_floats(n, ::gradiron::Pass::Grad),
@@ -142,7 +231,7 @@ impl Cnn {
         n: ::gradiron::arena::Sizes,
         pass: ::gradiron::Pass,
     ) -> usize {
-        let batch = n[0usize];
+        let batch = n[0];
         let results = 0 + ::gradiron::arena::padded(10 * batch);
         let d_args = 0 + ::gradiron::arena::padded(784 * batch);
         match pass {
@@ -160,7 +249,7 @@ impl Cnn {
         n: ::gradiron::arena::Sizes,
         pass: ::gradiron::Pass,
     ) -> usize {
-        let batch = n[0usize];
+        let batch = n[0];
         let results = 0 + ::gradiron::arena::padded(1);
         let d_args = 0 + ::gradiron::arena::padded(784 * batch)
             + ::gradiron::arena::padded(10 * batch);
@@ -266,7 +355,7 @@ impl Cnn {
         want_inputs: bool,
         whole: bool,
     ) -> ::gradiron::arena::Layout<9usize> {
-        let batch = n[0usize];
+        let batch = n[0];
         ::gradiron::arena::plan(
             [
                 4704 * batch,
@@ -366,7 +455,7 @@ impl Cnn {
         )
     }
     #[doc(hidden)]
-    pub const __forward_TABLE: usize = 9usize;
+    pub const __forward_TABLE: usize = 2usize + 9usize;
     #[doc(hidden)]
     pub fn __forward_offsets(
         n: ::gradiron::arena::Sizes,
@@ -374,14 +463,16 @@ impl Cnn {
         whole: bool,
         out: &mut Vec<usize>,
     ) {
-        let batch = n[0usize];
-        out.extend_from_slice(&Self::__forward_layout(n, want_inputs, whole).offsets);
+        let batch = n[0];
+        let layout = Self::__forward_layout(n, want_inputs, whole);
+        out.extend_from_slice(&[layout.saved, layout.scratch]);
+        out.extend_from_slice(&layout.offsets);
     }
     #[doc(hidden)]
     pub const fn __forward_infer_layout(
         n: ::gradiron::arena::Sizes,
     ) -> ::gradiron::arena::Layout<4usize> {
-        let batch = n[0usize];
+        let batch = n[0];
         ::gradiron::arena::plan(
             [
                 4704 * batch,
@@ -427,11 +518,13 @@ impl Cnn {
         )
     }
     #[doc(hidden)]
-    pub const __forward_INFER_TABLE: usize = 4usize;
+    pub const __forward_INFER_TABLE: usize = 2usize + 4usize;
     #[doc(hidden)]
     pub fn __forward_infer_offsets(n: ::gradiron::arena::Sizes, out: &mut Vec<usize>) {
-        let batch = n[0usize];
-        out.extend_from_slice(&Self::__forward_infer_layout(n).offsets);
+        let batch = n[0];
+        let layout = Self::__forward_infer_layout(n);
+        out.extend_from_slice(&[layout.saved, layout.scratch]);
+        out.extend_from_slice(&layout.offsets);
     }
     #[doc(hidden)]
     pub const fn __forward_saved(n: ::gradiron::arena::Sizes) -> usize {
@@ -447,78 +540,45 @@ impl Cnn {
     }
     #[doc(hidden)]
     pub const fn __forward_flops(n: ::gradiron::arena::Sizes) -> usize {
-        let batch = n[0usize];
+        let batch = n[0];
         272842 * batch
     }
     #[doc(hidden)]
     #[inline(never)]
     pub fn __forward_infer<
-        Kern: ::gradiron::device::Kernels,
-        const Floats: usize,
-        const Classes: usize,
-        const Results: usize,
+        Kernels__: ::gradiron::device::Kernels,
+        const FLOATS__: usize,
+        const CLASSES__: usize,
+        const RESULTS__: usize,
     >(
-        k: &mut Kern,
+        k: &mut Kernels__,
         n: ::gradiron::arena::Sizes,
         offsets: &[usize],
         params: ::gradiron::device::Buf,
-        args: [::gradiron::device::Buf; Floats],
-        classes: [::gradiron::device::Indices; Classes],
-        results: [::gradiron::device::Buf; Results],
+        args: [::gradiron::device::Buf; FLOATS__],
+        classes: [::gradiron::device::Indices; CLASSES__],
+        results: [::gradiron::device::Buf; RESULTS__],
         scratch: ::gradiron::device::Buf,
     ) {
-        ///t0 = add(x0, x1); t1 = relu(t0); t1
-        struct Chain2;
-        impl ::gradiron::ops::elementwise::Elementwise<2usize, 1usize, 0usize>
-        for Chain2 {
-            const TEXT: &'static str = "t0 = add(x0, x1); t1 = relu(t0); t1";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                x1,
-                ]: [f32; 2usize],
-                []: [f32; 0usize],
-            ) -> [f32; 1usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::add::<A>(x0, x1);
-                let t1 = ::gradiron::ops::elementwise::functions::relu::<A>(t0);
-                [t1]
-            }
-        }
-        ///t0 = add(x0, x1); t0
-        struct Chain6;
-        impl ::gradiron::ops::elementwise::Elementwise<2usize, 1usize, 0usize>
-        for Chain6 {
-            const TEXT: &'static str = "t0 = add(x0, x1); t0";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                x1,
-                ]: [f32; 2usize],
-                []: [f32; 0usize],
-            ) -> [f32; 1usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::add::<A>(x0, x1);
-                [t0]
-            }
-        }
-        let batch = n[0usize];
-        let image_0 = args[0usize];
-        let conv_weight_1 = params.part(Self::__AT[0usize], 150);
-        let conv_2 = scratch.part(offsets[0usize], 4704 * batch);
-        let conv_4 = params.part(Self::__AT[1usize], 6);
-        let relu_6 = scratch.part(offsets[0usize], 4704 * batch);
-        let max_pool2d_7 = scratch.part(offsets[2usize], 1176 * batch);
-        let flatten_9 = scratch.part(offsets[2usize], 1176 * batch);
-        let fc_weight_10 = params.part(Self::__AT[2usize], 11760);
-        let fc_11 = scratch.part(offsets[3usize], 10 * batch);
-        let fc_bias_12 = params.part(Self::__AT[3usize], 10);
-        let fc_13 = results[0usize];
+        let batch = n[0];
+        let image_0 = args[0];
+        let conv_weight_1 = params.part(Self::__AT[0], 150);
+        let conv_2 = scratch.part(offsets[2], 4704 * batch);
+        let conv_4 = params.part(Self::__AT[1], 6);
+        let relu_6 = scratch.part(offsets[2], 4704 * batch);
+        let max_pool2d_7 = scratch.part(offsets[4], 1176 * batch);
+        let flatten_9 = scratch.part(offsets[4], 1176 * batch);
+        let fc_weight_10 = params.part(Self::__AT[2], 11760);
+        let fc_11 = scratch.part(offsets[5], 10 * batch);
+        let fc_bias_12 = params.part(Self::__AT[3], 10);
+        let fc_13 = results[0];
         k.conv2d(
             conv_2,
             image_0,
             conv_weight_1,
             scratch
                 .part(
-                    offsets[1usize],
+                    offsets[3],
                     ::gradiron::ops::conv2d::Conv2dSpec {
                         batch: batch,
                         in_channels: 1,
@@ -547,7 +607,7 @@ impl Cnn {
             },
         );
         k.map::<
-                Chain2,
+                __Cnn_chains::AddRelu,
                 _,
                 _,
                 _,
@@ -584,7 +644,7 @@ impl Cnn {
             },
         );
         k.map::<
-                Chain6,
+                __Cnn_chains::Add,
                 _,
                 _,
                 _,
@@ -599,74 +659,41 @@ impl Cnn {
     #[doc(hidden)]
     #[inline(never)]
     pub fn __forward_train<
-        Kern: ::gradiron::device::Kernels,
-        const Floats: usize,
-        const Classes: usize,
-        const Results: usize,
+        Kernels__: ::gradiron::device::Kernels,
+        const FLOATS__: usize,
+        const CLASSES__: usize,
+        const RESULTS__: usize,
     >(
-        k: &mut Kern,
+        k: &mut Kernels__,
         n: ::gradiron::arena::Sizes,
         offsets: &[usize],
         params: ::gradiron::device::Buf,
-        args: [::gradiron::device::Buf; Floats],
-        classes: [::gradiron::device::Indices; Classes],
-        results: [::gradiron::device::Buf; Results],
+        args: [::gradiron::device::Buf; FLOATS__],
+        classes: [::gradiron::device::Indices; CLASSES__],
+        results: [::gradiron::device::Buf; RESULTS__],
         saved: ::gradiron::device::Buf,
         scratch: ::gradiron::device::Buf,
     ) {
-        ///t0 = add(x0, x1); t1 = relu(t0); t1
-        struct Chain2;
-        impl ::gradiron::ops::elementwise::Elementwise<2usize, 1usize, 0usize>
-        for Chain2 {
-            const TEXT: &'static str = "t0 = add(x0, x1); t1 = relu(t0); t1";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                x1,
-                ]: [f32; 2usize],
-                []: [f32; 0usize],
-            ) -> [f32; 1usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::add::<A>(x0, x1);
-                let t1 = ::gradiron::ops::elementwise::functions::relu::<A>(t0);
-                [t1]
-            }
-        }
-        ///t0 = add(x0, x1); t0
-        struct Chain6;
-        impl ::gradiron::ops::elementwise::Elementwise<2usize, 1usize, 0usize>
-        for Chain6 {
-            const TEXT: &'static str = "t0 = add(x0, x1); t0";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                x1,
-                ]: [f32; 2usize],
-                []: [f32; 0usize],
-            ) -> [f32; 1usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::add::<A>(x0, x1);
-                [t0]
-            }
-        }
-        let batch = n[0usize];
-        let image_0 = args[0usize];
-        let conv_weight_1 = params.part(Self::__AT[0usize], 150);
-        let conv_2 = saved.part(offsets[0usize], 4704 * batch);
-        let conv_4 = params.part(Self::__AT[1usize], 6);
-        let relu_6 = saved.part(offsets[0usize], 4704 * batch);
-        let max_pool2d_7 = saved.part(offsets[2usize], 1176 * batch);
-        let max_pool2d_8 = saved.part(offsets[3usize], 1176 * batch);
-        let flatten_9 = saved.part(offsets[2usize], 1176 * batch);
-        let fc_weight_10 = params.part(Self::__AT[2usize], 11760);
-        let fc_11 = scratch.part(offsets[4usize], 10 * batch);
-        let fc_bias_12 = params.part(Self::__AT[3usize], 10);
-        let fc_13 = results[0usize];
+        let batch = n[0];
+        let image_0 = args[0];
+        let conv_weight_1 = params.part(Self::__AT[0], 150);
+        let conv_2 = saved.part(offsets[2], 4704 * batch);
+        let conv_4 = params.part(Self::__AT[1], 6);
+        let relu_6 = saved.part(offsets[2], 4704 * batch);
+        let max_pool2d_7 = saved.part(offsets[4], 1176 * batch);
+        let max_pool2d_8 = saved.part(offsets[5], 1176 * batch);
+        let flatten_9 = saved.part(offsets[4], 1176 * batch);
+        let fc_weight_10 = params.part(Self::__AT[2], 11760);
+        let fc_11 = scratch.part(offsets[6], 10 * batch);
+        let fc_bias_12 = params.part(Self::__AT[3], 10);
+        let fc_13 = results[0];
         k.conv2d(
             conv_2,
             image_0,
             conv_weight_1,
             scratch
                 .part(
-                    offsets[1usize],
+                    offsets[3],
                     ::gradiron::ops::conv2d::Conv2dSpec {
                         batch: batch,
                         in_channels: 1,
@@ -695,7 +722,7 @@ impl Cnn {
             },
         );
         k.map::<
-                Chain2,
+                __Cnn_chains::AddRelu,
                 _,
                 _,
                 _,
@@ -732,7 +759,7 @@ impl Cnn {
             },
         );
         k.map::<
-                Chain6,
+                __Cnn_chains::Add,
                 _,
                 _,
                 _,
@@ -747,60 +774,44 @@ impl Cnn {
     #[doc(hidden)]
     #[inline(never)]
     pub fn __forward_back<
-        Kern: ::gradiron::device::Kernels,
-        const Floats: usize,
-        const Classes: usize,
-        const Results: usize,
+        Kernels__: ::gradiron::device::Kernels,
+        const FLOATS__: usize,
+        const CLASSES__: usize,
+        const RESULTS__: usize,
     >(
-        k: &mut Kern,
+        k: &mut Kernels__,
         n: ::gradiron::arena::Sizes,
         offsets: &[usize],
         want_inputs: bool,
         params: ::gradiron::device::Buf,
-        args: [::gradiron::device::Buf; Floats],
-        classes: [::gradiron::device::Indices; Classes],
-        results: [::gradiron::device::Buf; Results],
+        args: [::gradiron::device::Buf; FLOATS__],
+        classes: [::gradiron::device::Indices; CLASSES__],
+        results: [::gradiron::device::Buf; RESULTS__],
         saved: ::gradiron::device::Buf,
-        d_results: [::gradiron::device::Buf; Results],
+        d_results: [::gradiron::device::Buf; RESULTS__],
         d_params: ::gradiron::device::Buf,
-        d_args: [::gradiron::device::Buf; Floats],
+        d_args: [::gradiron::device::Buf; FLOATS__],
         scratch: ::gradiron::device::Buf,
     ) {
-        ///t0 = relu_grad(x0, x1); t0
-        struct Chain12;
-        impl ::gradiron::ops::elementwise::Elementwise<2usize, 1usize, 0usize>
-        for Chain12 {
-            const TEXT: &'static str = "t0 = relu_grad(x0, x1); t0";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                x1,
-                ]: [f32; 2usize],
-                []: [f32; 0usize],
-            ) -> [f32; 1usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::relu_grad::<A>(x0, x1);
-                [t0]
-            }
-        }
-        let batch = n[0usize];
-        let d_fc_14 = d_results[0usize];
-        let fc_15 = d_params.part(Self::__AT[3usize], 10);
-        let fc_weight_10 = params.part(Self::__AT[2usize], 11760);
-        let fc_16 = scratch.part(offsets[5usize], 1176 * batch);
-        let flatten_9 = saved.part(offsets[2usize], 1176 * batch);
-        let fc_17 = d_params.part(Self::__AT[2usize], 11760);
-        let flatten_18 = scratch.part(offsets[5usize], 1176 * batch);
-        let max_pool2d_8 = saved.part(offsets[3usize], 1176 * batch);
-        let max_pool2d_19 = scratch.part(offsets[6usize], 4704 * batch);
-        let relu_6 = saved.part(offsets[0usize], 4704 * batch);
-        let relu_20 = scratch.part(offsets[6usize], 4704 * batch);
-        let conv_21 = d_params.part(Self::__AT[1usize], 6);
-        let conv_weight_1 = params.part(Self::__AT[0usize], 150);
-        let conv_24 = d_args[0usize];
-        let image_0 = args[0usize];
-        let conv_25 = d_params.part(Self::__AT[0usize], 150);
+        let batch = n[0];
+        let d_fc_14 = d_results[0];
+        let d_fc_bias_15 = d_params.part(Self::__AT[3], 10);
+        let fc_weight_10 = params.part(Self::__AT[2], 11760);
+        let d_flatten_16 = scratch.part(offsets[7], 1176 * batch);
+        let flatten_9 = saved.part(offsets[4], 1176 * batch);
+        let d_fc_weight_17 = d_params.part(Self::__AT[2], 11760);
+        let d_max_pool2d_18 = scratch.part(offsets[7], 1176 * batch);
+        let max_pool2d_8 = saved.part(offsets[5], 1176 * batch);
+        let d_relu_19 = scratch.part(offsets[8], 4704 * batch);
+        let relu_6 = saved.part(offsets[2], 4704 * batch);
+        let d_conv_20 = scratch.part(offsets[8], 4704 * batch);
+        let conv_21 = d_params.part(Self::__AT[1], 6);
+        let conv_weight_1 = params.part(Self::__AT[0], 150);
+        let d_image_24 = d_args[0];
+        let image_0 = args[0];
+        let d_conv_weight_25 = d_params.part(Self::__AT[0], 150);
         k.reduce(
-            fc_15,
+            d_fc_bias_15,
             d_fc_14,
             ::gradiron::ops::reduce::ReduceSpec {
                 dims: [batch, 10],
@@ -810,7 +821,7 @@ impl Cnn {
             },
         );
         k.matmul(
-            fc_16,
+            d_flatten_16,
             d_fc_14,
             fc_weight_10,
             ::gradiron::ops::matmul::MatmulSpec {
@@ -821,7 +832,7 @@ impl Cnn {
             },
         );
         k.matmul(
-            fc_17,
+            d_fc_weight_17,
             d_fc_14,
             flatten_9,
             ::gradiron::ops::matmul::MatmulSpec {
@@ -832,8 +843,8 @@ impl Cnn {
             },
         );
         k.max_pool2d_grad(
-            max_pool2d_19,
-            flatten_18,
+            d_relu_19,
+            d_max_pool2d_18,
             max_pool2d_8,
             ::gradiron::ops::pool2d::Pool2dSpec {
                 planes: 6 * batch,
@@ -846,20 +857,15 @@ impl Cnn {
             },
         );
         k.map::<
-                Chain12,
+                __Cnn_chains::ReluGrad,
                 _,
                 _,
                 _,
                 _,
-            >(
-            [relu_20],
-            [(max_pool2d_19, [true]), (relu_6, [true])],
-            [4704 * batch],
-            [],
-        );
+            >([d_conv_20], [(d_relu_19, [true]), (relu_6, [true])], [4704 * batch], []);
         k.reduce(
             conv_21,
-            relu_20,
+            d_conv_20,
             ::gradiron::ops::reduce::ReduceSpec {
                 dims: [batch, 6, 28, 28],
                 kept: [false, true, false, false],
@@ -869,12 +875,12 @@ impl Cnn {
         );
         if want_inputs {
             k.conv2d_input_grad(
-                conv_24,
-                relu_20,
+                d_image_24,
+                d_conv_20,
                 conv_weight_1,
                 scratch
                     .part(
-                        offsets[7usize],
+                        offsets[9],
                         ::gradiron::ops::conv2d::Conv2dSpec {
                             batch: batch,
                             in_channels: 1,
@@ -904,12 +910,12 @@ impl Cnn {
             );
         }
         k.conv2d_weight_grad(
-            conv_25,
-            relu_20,
+            d_conv_weight_25,
+            d_conv_20,
             image_0,
             scratch
                 .part(
-                    offsets[8usize],
+                    offsets[10],
                     ::gradiron::ops::conv2d::Conv2dSpec {
                         batch: batch,
                         in_channels: 1,
@@ -954,7 +960,7 @@ impl Cnn {
         want_inputs: bool,
         whole: bool,
     ) -> ::gradiron::arena::Layout<13usize> {
-        let batch = n[0usize];
+        let batch = n[0];
         ::gradiron::arena::plan(
             [
                 4704 * batch,
@@ -1082,7 +1088,7 @@ impl Cnn {
         )
     }
     #[doc(hidden)]
-    pub const __loss_TABLE: usize = 13usize;
+    pub const __loss_TABLE: usize = 2usize + 13usize;
     #[doc(hidden)]
     pub fn __loss_offsets(
         n: ::gradiron::arena::Sizes,
@@ -1090,14 +1096,16 @@ impl Cnn {
         whole: bool,
         out: &mut Vec<usize>,
     ) {
-        let batch = n[0usize];
-        out.extend_from_slice(&Self::__loss_layout(n, want_inputs, whole).offsets);
+        let batch = n[0];
+        let layout = Self::__loss_layout(n, want_inputs, whole);
+        out.extend_from_slice(&[layout.saved, layout.scratch]);
+        out.extend_from_slice(&layout.offsets);
     }
     #[doc(hidden)]
     pub const fn __loss_infer_layout(
         n: ::gradiron::arena::Sizes,
     ) -> ::gradiron::arena::Layout<5usize> {
-        let batch = n[0usize];
+        let batch = n[0];
         ::gradiron::arena::plan(
             [
                 4704 * batch,
@@ -1149,11 +1157,13 @@ impl Cnn {
         )
     }
     #[doc(hidden)]
-    pub const __loss_INFER_TABLE: usize = 5usize;
+    pub const __loss_INFER_TABLE: usize = 2usize + 5usize;
     #[doc(hidden)]
     pub fn __loss_infer_offsets(n: ::gradiron::arena::Sizes, out: &mut Vec<usize>) {
-        let batch = n[0usize];
-        out.extend_from_slice(&Self::__loss_infer_layout(n).offsets);
+        let batch = n[0];
+        let layout = Self::__loss_infer_layout(n);
+        out.extend_from_slice(&[layout.saved, layout.scratch]);
+        out.extend_from_slice(&layout.offsets);
     }
     #[doc(hidden)]
     pub const fn __loss_saved(n: ::gradiron::arena::Sizes) -> usize {
@@ -1169,99 +1179,49 @@ impl Cnn {
     }
     #[doc(hidden)]
     pub const fn __loss_flops(n: ::gradiron::arena::Sizes) -> usize {
-        let batch = n[0usize];
+        let batch = n[0];
         272912 * batch
     }
     #[doc(hidden)]
     #[inline(never)]
     pub fn __loss_infer<
-        Kern: ::gradiron::device::Kernels,
-        const Floats: usize,
-        const Classes: usize,
-        const Results: usize,
+        Kernels__: ::gradiron::device::Kernels,
+        const FLOATS__: usize,
+        const CLASSES__: usize,
+        const RESULTS__: usize,
     >(
-        k: &mut Kern,
+        k: &mut Kernels__,
         n: ::gradiron::arena::Sizes,
         offsets: &[usize],
         params: ::gradiron::device::Buf,
-        args: [::gradiron::device::Buf; Floats],
-        classes: [::gradiron::device::Indices; Classes],
-        results: [::gradiron::device::Buf; Results],
+        args: [::gradiron::device::Buf; FLOATS__],
+        classes: [::gradiron::device::Indices; CLASSES__],
+        results: [::gradiron::device::Buf; RESULTS__],
         scratch: ::gradiron::device::Buf,
     ) {
-        ///t0 = add(x0, x1); t1 = relu(t0); t1
-        struct Chain2;
-        impl ::gradiron::ops::elementwise::Elementwise<2usize, 1usize, 0usize>
-        for Chain2 {
-            const TEXT: &'static str = "t0 = add(x0, x1); t1 = relu(t0); t1";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                x1,
-                ]: [f32; 2usize],
-                []: [f32; 0usize],
-            ) -> [f32; 1usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::add::<A>(x0, x1);
-                let t1 = ::gradiron::ops::elementwise::functions::relu::<A>(t0);
-                [t1]
-            }
-        }
-        ///t0 = add(x0, x1); t0
-        struct Chain6;
-        impl ::gradiron::ops::elementwise::Elementwise<2usize, 1usize, 0usize>
-        for Chain6 {
-            const TEXT: &'static str = "t0 = add(x0, x1); t0";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                x1,
-                ]: [f32; 2usize],
-                []: [f32; 0usize],
-            ) -> [f32; 1usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::add::<A>(x0, x1);
-                [t0]
-            }
-        }
-        ///t0 = sub(x0, x1); t1 = square(t0); t1
-        struct Chain8;
-        impl ::gradiron::ops::elementwise::Elementwise<2usize, 1usize, 0usize>
-        for Chain8 {
-            const TEXT: &'static str = "t0 = sub(x0, x1); t1 = square(t0); t1";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                x1,
-                ]: [f32; 2usize],
-                []: [f32; 0usize],
-            ) -> [f32; 1usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::sub::<A>(x0, x1);
-                let t1 = ::gradiron::ops::elementwise::functions::square::<A>(t0);
-                [t1]
-            }
-        }
-        let batch = n[0usize];
-        let image_0 = args[0usize];
-        let conv_weight_2 = params.part(Self::__AT[0usize], 150);
-        let conv_3 = scratch.part(offsets[0usize], 4704 * batch);
-        let conv_5 = params.part(Self::__AT[1usize], 6);
-        let relu_7 = scratch.part(offsets[0usize], 4704 * batch);
-        let max_pool2d_8 = scratch.part(offsets[2usize], 1176 * batch);
-        let flatten_10 = scratch.part(offsets[2usize], 1176 * batch);
-        let fc_weight_11 = params.part(Self::__AT[2usize], 11760);
-        let fc_12 = scratch.part(offsets[3usize], 10 * batch);
-        let fc_bias_13 = params.part(Self::__AT[3usize], 10);
-        let fc_14 = scratch.part(offsets[3usize], 10 * batch);
-        let softmax_15 = scratch.part(offsets[4usize], 10 * batch);
-        let target_1 = args[1usize];
-        let mse_loss_17 = scratch.part(offsets[4usize], 10 * batch);
-        let mse_loss_18 = results[0usize];
+        let batch = n[0];
+        let image_0 = args[0];
+        let conv_weight_2 = params.part(Self::__AT[0], 150);
+        let conv_3 = scratch.part(offsets[2], 4704 * batch);
+        let conv_5 = params.part(Self::__AT[1], 6);
+        let relu_7 = scratch.part(offsets[2], 4704 * batch);
+        let max_pool2d_8 = scratch.part(offsets[4], 1176 * batch);
+        let flatten_10 = scratch.part(offsets[4], 1176 * batch);
+        let fc_weight_11 = params.part(Self::__AT[2], 11760);
+        let fc_12 = scratch.part(offsets[5], 10 * batch);
+        let fc_bias_13 = params.part(Self::__AT[3], 10);
+        let fc_14 = scratch.part(offsets[5], 10 * batch);
+        let softmax_15 = scratch.part(offsets[6], 10 * batch);
+        let target_1 = args[1];
+        let mse_loss_17 = scratch.part(offsets[6], 10 * batch);
+        let mse_loss_18 = results[0];
         k.conv2d(
             conv_3,
             image_0,
             conv_weight_2,
             scratch
                 .part(
-                    offsets[1usize],
+                    offsets[3],
                     ::gradiron::ops::conv2d::Conv2dSpec {
                         batch: batch,
                         in_channels: 1,
@@ -1290,7 +1250,7 @@ impl Cnn {
             },
         );
         k.map::<
-                Chain2,
+                __Cnn_chains::AddRelu,
                 _,
                 _,
                 _,
@@ -1327,7 +1287,7 @@ impl Cnn {
             },
         );
         k.map::<
-                Chain6,
+                __Cnn_chains::Add,
                 _,
                 _,
                 _,
@@ -1348,7 +1308,7 @@ impl Cnn {
             },
         );
         k.map::<
-                Chain8,
+                __Cnn_chains::SubSquare,
                 _,
                 _,
                 _,
@@ -1373,96 +1333,46 @@ impl Cnn {
     #[doc(hidden)]
     #[inline(never)]
     pub fn __loss_train<
-        Kern: ::gradiron::device::Kernels,
-        const Floats: usize,
-        const Classes: usize,
-        const Results: usize,
+        Kernels__: ::gradiron::device::Kernels,
+        const FLOATS__: usize,
+        const CLASSES__: usize,
+        const RESULTS__: usize,
     >(
-        k: &mut Kern,
+        k: &mut Kernels__,
         n: ::gradiron::arena::Sizes,
         offsets: &[usize],
         params: ::gradiron::device::Buf,
-        args: [::gradiron::device::Buf; Floats],
-        classes: [::gradiron::device::Indices; Classes],
-        results: [::gradiron::device::Buf; Results],
+        args: [::gradiron::device::Buf; FLOATS__],
+        classes: [::gradiron::device::Indices; CLASSES__],
+        results: [::gradiron::device::Buf; RESULTS__],
         saved: ::gradiron::device::Buf,
         scratch: ::gradiron::device::Buf,
     ) {
-        ///t0 = add(x0, x1); t1 = relu(t0); t1
-        struct Chain2;
-        impl ::gradiron::ops::elementwise::Elementwise<2usize, 1usize, 0usize>
-        for Chain2 {
-            const TEXT: &'static str = "t0 = add(x0, x1); t1 = relu(t0); t1";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                x1,
-                ]: [f32; 2usize],
-                []: [f32; 0usize],
-            ) -> [f32; 1usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::add::<A>(x0, x1);
-                let t1 = ::gradiron::ops::elementwise::functions::relu::<A>(t0);
-                [t1]
-            }
-        }
-        ///t0 = add(x0, x1); t0
-        struct Chain6;
-        impl ::gradiron::ops::elementwise::Elementwise<2usize, 1usize, 0usize>
-        for Chain6 {
-            const TEXT: &'static str = "t0 = add(x0, x1); t0";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                x1,
-                ]: [f32; 2usize],
-                []: [f32; 0usize],
-            ) -> [f32; 1usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::add::<A>(x0, x1);
-                [t0]
-            }
-        }
-        ///t0 = sub(x0, x1); t1 = square(t0); t0, t1
-        struct Chain8;
-        impl ::gradiron::ops::elementwise::Elementwise<2usize, 2usize, 0usize>
-        for Chain8 {
-            const TEXT: &'static str = "t0 = sub(x0, x1); t1 = square(t0); t0, t1";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                x1,
-                ]: [f32; 2usize],
-                []: [f32; 0usize],
-            ) -> [f32; 2usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::sub::<A>(x0, x1);
-                let t1 = ::gradiron::ops::elementwise::functions::square::<A>(t0);
-                [t0, t1]
-            }
-        }
-        let batch = n[0usize];
-        let image_0 = args[0usize];
-        let conv_weight_2 = params.part(Self::__AT[0usize], 150);
-        let conv_3 = saved.part(offsets[0usize], 4704 * batch);
-        let conv_5 = params.part(Self::__AT[1usize], 6);
-        let relu_7 = saved.part(offsets[0usize], 4704 * batch);
-        let max_pool2d_8 = saved.part(offsets[2usize], 1176 * batch);
-        let max_pool2d_9 = saved.part(offsets[3usize], 1176 * batch);
-        let flatten_10 = saved.part(offsets[2usize], 1176 * batch);
-        let fc_weight_11 = params.part(Self::__AT[2usize], 11760);
-        let fc_12 = scratch.part(offsets[4usize], 10 * batch);
-        let fc_bias_13 = params.part(Self::__AT[3usize], 10);
-        let fc_14 = scratch.part(offsets[4usize], 10 * batch);
-        let softmax_15 = saved.part(offsets[5usize], 10 * batch);
-        let target_1 = args[1usize];
-        let mse_loss_16 = saved.part(offsets[6usize], 10 * batch);
-        let mse_loss_17 = scratch.part(offsets[7usize], 10 * batch);
-        let mse_loss_18 = results[0usize];
+        let batch = n[0];
+        let image_0 = args[0];
+        let conv_weight_2 = params.part(Self::__AT[0], 150);
+        let conv_3 = saved.part(offsets[2], 4704 * batch);
+        let conv_5 = params.part(Self::__AT[1], 6);
+        let relu_7 = saved.part(offsets[2], 4704 * batch);
+        let max_pool2d_8 = saved.part(offsets[4], 1176 * batch);
+        let max_pool2d_9 = saved.part(offsets[5], 1176 * batch);
+        let flatten_10 = saved.part(offsets[4], 1176 * batch);
+        let fc_weight_11 = params.part(Self::__AT[2], 11760);
+        let fc_12 = scratch.part(offsets[6], 10 * batch);
+        let fc_bias_13 = params.part(Self::__AT[3], 10);
+        let fc_14 = scratch.part(offsets[6], 10 * batch);
+        let softmax_15 = saved.part(offsets[7], 10 * batch);
+        let target_1 = args[1];
+        let mse_loss_16 = saved.part(offsets[8], 10 * batch);
+        let mse_loss_17 = scratch.part(offsets[9], 10 * batch);
+        let mse_loss_18 = results[0];
         k.conv2d(
             conv_3,
             image_0,
             conv_weight_2,
             scratch
                 .part(
-                    offsets[1usize],
+                    offsets[3],
                     ::gradiron::ops::conv2d::Conv2dSpec {
                         batch: batch,
                         in_channels: 1,
@@ -1491,7 +1401,7 @@ impl Cnn {
             },
         );
         k.map::<
-                Chain2,
+                __Cnn_chains::AddRelu,
                 _,
                 _,
                 _,
@@ -1528,7 +1438,7 @@ impl Cnn {
             },
         );
         k.map::<
-                Chain6,
+                __Cnn_chains::Add,
                 _,
                 _,
                 _,
@@ -1549,7 +1459,7 @@ impl Cnn {
             },
         );
         k.map::<
-                Chain8,
+                __Cnn_chains::SubSquare2,
                 _,
                 _,
                 _,
@@ -1574,124 +1484,71 @@ impl Cnn {
     #[doc(hidden)]
     #[inline(never)]
     pub fn __loss_back<
-        Kern: ::gradiron::device::Kernels,
-        const Floats: usize,
-        const Classes: usize,
-        const Results: usize,
+        Kernels__: ::gradiron::device::Kernels,
+        const FLOATS__: usize,
+        const CLASSES__: usize,
+        const RESULTS__: usize,
     >(
-        k: &mut Kern,
+        k: &mut Kernels__,
         n: ::gradiron::arena::Sizes,
         offsets: &[usize],
         want_inputs: bool,
         params: ::gradiron::device::Buf,
-        args: [::gradiron::device::Buf; Floats],
-        classes: [::gradiron::device::Indices; Classes],
-        results: [::gradiron::device::Buf; Results],
+        args: [::gradiron::device::Buf; FLOATS__],
+        classes: [::gradiron::device::Indices; CLASSES__],
+        results: [::gradiron::device::Buf; RESULTS__],
         saved: ::gradiron::device::Buf,
-        d_results: [::gradiron::device::Buf; Results],
+        d_results: [::gradiron::device::Buf; RESULTS__],
         d_params: ::gradiron::device::Buf,
-        d_args: [::gradiron::device::Buf; Floats],
+        d_args: [::gradiron::device::Buf; FLOATS__],
         scratch: ::gradiron::device::Buf,
     ) {
-        ///t0 = copy(x0); t1 = constant(1.0/(10*batch)); t2 = mul(t0, t1); t3 = square_grad(t2, x1); t3
-        struct Chain11;
-        impl ::gradiron::ops::elementwise::Elementwise<2usize, 1usize, 1usize>
-        for Chain11 {
-            const TEXT: &'static str = "t0 = copy(x0); t1 = constant(1.0/(10*batch)); t2 = mul(t0, t1); t3 = square_grad(t2, x1); t3";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                x1,
-                ]: [f32; 2usize],
-                [c0,
-                ]: [f32; 1usize],
-            ) -> [f32; 1usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::copy::<A>(x0);
-                let t1 = ::gradiron::ops::elementwise::functions::constant::<A>(c0);
-                let t2 = ::gradiron::ops::elementwise::functions::mul::<A>(t0, t1);
-                let t3 = ::gradiron::ops::elementwise::functions::square_grad::<
-                    A,
-                >(t2, x1);
-                [t3]
-            }
-        }
-        ///t0 = neg(x0); t0
-        struct Chain12;
-        impl ::gradiron::ops::elementwise::Elementwise<1usize, 1usize, 0usize>
-        for Chain12 {
-            const TEXT: &'static str = "t0 = neg(x0); t0";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                ]: [f32; 1usize],
-                []: [f32; 0usize],
-            ) -> [f32; 1usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::neg::<A>(x0);
-                [t0]
-            }
-        }
-        ///t0 = relu_grad(x0, x1); t0
-        struct Chain19;
-        impl ::gradiron::ops::elementwise::Elementwise<2usize, 1usize, 0usize>
-        for Chain19 {
-            const TEXT: &'static str = "t0 = relu_grad(x0, x1); t0";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                x1,
-                ]: [f32; 2usize],
-                []: [f32; 0usize],
-            ) -> [f32; 1usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::relu_grad::<A>(x0, x1);
-                [t0]
-            }
-        }
-        let batch = n[0usize];
-        let mse_loss_20 = d_results[0usize];
-        let mse_loss_16 = saved.part(offsets[6usize], 10 * batch);
-        let mse_loss_24 = saved.part(offsets[6usize], 10 * batch);
-        let mse_loss_25 = d_args[1usize];
-        let softmax_15 = saved.part(offsets[5usize], 10 * batch);
-        let softmax_26 = scratch.part(offsets[8usize], 10 * batch);
-        let fc_27 = d_params.part(Self::__AT[3usize], 10);
-        let fc_weight_11 = params.part(Self::__AT[2usize], 11760);
-        let fc_28 = scratch.part(offsets[9usize], 1176 * batch);
-        let flatten_10 = saved.part(offsets[2usize], 1176 * batch);
-        let fc_29 = d_params.part(Self::__AT[2usize], 11760);
-        let flatten_30 = scratch.part(offsets[9usize], 1176 * batch);
-        let max_pool2d_9 = saved.part(offsets[3usize], 1176 * batch);
-        let max_pool2d_31 = scratch.part(offsets[10usize], 4704 * batch);
-        let relu_7 = saved.part(offsets[0usize], 4704 * batch);
-        let relu_32 = scratch.part(offsets[10usize], 4704 * batch);
-        let conv_33 = d_params.part(Self::__AT[1usize], 6);
-        let conv_weight_2 = params.part(Self::__AT[0usize], 150);
-        let conv_36 = d_args[0usize];
-        let image_0 = args[0usize];
-        let conv_37 = d_params.part(Self::__AT[0usize], 150);
+        let batch = n[0];
+        let mse_loss_20 = d_results[0];
+        let mse_loss_16 = saved.part(offsets[8], 10 * batch);
+        let d_mse_loss_24 = saved.part(offsets[8], 10 * batch);
+        let d_target_25 = d_args[1];
+        let softmax_15 = saved.part(offsets[7], 10 * batch);
+        let d_fc_26 = scratch.part(offsets[10], 10 * batch);
+        let d_fc_bias_27 = d_params.part(Self::__AT[3], 10);
+        let fc_weight_11 = params.part(Self::__AT[2], 11760);
+        let d_flatten_28 = scratch.part(offsets[11], 1176 * batch);
+        let flatten_10 = saved.part(offsets[4], 1176 * batch);
+        let d_fc_weight_29 = d_params.part(Self::__AT[2], 11760);
+        let d_max_pool2d_30 = scratch.part(offsets[11], 1176 * batch);
+        let max_pool2d_9 = saved.part(offsets[5], 1176 * batch);
+        let d_relu_31 = scratch.part(offsets[12], 4704 * batch);
+        let relu_7 = saved.part(offsets[2], 4704 * batch);
+        let d_conv_32 = scratch.part(offsets[12], 4704 * batch);
+        let conv_33 = d_params.part(Self::__AT[1], 6);
+        let conv_weight_2 = params.part(Self::__AT[0], 150);
+        let d_image_36 = d_args[0];
+        let image_0 = args[0];
+        let d_conv_weight_37 = d_params.part(Self::__AT[0], 150);
         k.map::<
-                Chain11,
+                __Cnn_chains::CopyMulSquareGrad,
                 _,
                 _,
                 _,
                 _,
             >(
-            [mse_loss_24],
+            [d_mse_loss_24],
             [(mse_loss_20, [false]), (mse_loss_16, [true])],
             [10 * batch],
             [1.0 / (10 * batch) as f32],
         );
         if want_inputs {
             k.map::<
-                    Chain12,
+                    __Cnn_chains::Neg,
                     _,
                     _,
                     _,
                     _,
-                >([mse_loss_25], [(mse_loss_24, [true])], [10 * batch], []);
+                >([d_target_25], [(d_mse_loss_24, [true])], [10 * batch], []);
         }
         k.softmax_grad(
-            softmax_26,
-            mse_loss_24,
+            d_fc_26,
+            d_mse_loss_24,
             softmax_15,
             ::gradiron::ops::softmax::SoftmaxSpec {
                 outer: batch,
@@ -1700,8 +1557,8 @@ impl Cnn {
             },
         );
         k.reduce(
-            fc_27,
-            softmax_26,
+            d_fc_bias_27,
+            d_fc_26,
             ::gradiron::ops::reduce::ReduceSpec {
                 dims: [batch, 10],
                 kept: [false, true],
@@ -1710,8 +1567,8 @@ impl Cnn {
             },
         );
         k.matmul(
-            fc_28,
-            softmax_26,
+            d_flatten_28,
+            d_fc_26,
             fc_weight_11,
             ::gradiron::ops::matmul::MatmulSpec {
                 layout: ::gradiron::ops::matmul::Layout::NN,
@@ -1721,8 +1578,8 @@ impl Cnn {
             },
         );
         k.matmul(
-            fc_29,
-            softmax_26,
+            d_fc_weight_29,
+            d_fc_26,
             flatten_10,
             ::gradiron::ops::matmul::MatmulSpec {
                 layout: ::gradiron::ops::matmul::Layout::TN,
@@ -1732,8 +1589,8 @@ impl Cnn {
             },
         );
         k.max_pool2d_grad(
-            max_pool2d_31,
-            flatten_30,
+            d_relu_31,
+            d_max_pool2d_30,
             max_pool2d_9,
             ::gradiron::ops::pool2d::Pool2dSpec {
                 planes: 6 * batch,
@@ -1746,20 +1603,15 @@ impl Cnn {
             },
         );
         k.map::<
-                Chain19,
+                __Cnn_chains::ReluGrad,
                 _,
                 _,
                 _,
                 _,
-            >(
-            [relu_32],
-            [(max_pool2d_31, [true]), (relu_7, [true])],
-            [4704 * batch],
-            [],
-        );
+            >([d_conv_32], [(d_relu_31, [true]), (relu_7, [true])], [4704 * batch], []);
         k.reduce(
             conv_33,
-            relu_32,
+            d_conv_32,
             ::gradiron::ops::reduce::ReduceSpec {
                 dims: [batch, 6, 28, 28],
                 kept: [false, true, false, false],
@@ -1769,12 +1621,12 @@ impl Cnn {
         );
         if want_inputs {
             k.conv2d_input_grad(
-                conv_36,
-                relu_32,
+                d_image_36,
+                d_conv_32,
                 conv_weight_2,
                 scratch
                     .part(
-                        offsets[11usize],
+                        offsets[13],
                         ::gradiron::ops::conv2d::Conv2dSpec {
                             batch: batch,
                             in_channels: 1,
@@ -1804,12 +1656,12 @@ impl Cnn {
             );
         }
         k.conv2d_weight_grad(
-            conv_37,
-            relu_32,
+            d_conv_weight_37,
+            d_conv_32,
             image_0,
             scratch
                 .part(
-                    offsets[12usize],
+                    offsets[14],
                     ::gradiron::ops::conv2d::Conv2dSpec {
                         batch: batch,
                         in_channels: 1,
@@ -1856,10 +1708,10 @@ impl Cnn {
     ///
     /// # Errors
     /// When a size is 0 or the device's memory does not suffice.
-    pub fn workspace_on<Dev: ::gradiron::device::Device>(
-        device: Dev,
+    pub fn workspace_on<Device__: ::gradiron::device::Device>(
+        device: Device__,
         batch: usize,
-    ) -> Result<::gradiron::Workspace<Self, Dev>, ::gradiron::WorkspaceError> {
+    ) -> Result<::gradiron::Workspace<Self, Device__>, ::gradiron::WorkspaceError> {
         ::gradiron::Workspace::new(device, [batch, 1, 1, 1])
     }
     /// The bytes of a workspace for training: activations, gradients and scratch memory. The
@@ -1908,9 +1760,9 @@ impl Cnn {
     /// # Errors
     /// When an input does not fit the workspace or another input.
     #[allow(unused_variables, unused_parens, clippy::all)]
-    pub fn forward<'w, Dev: ::gradiron::device::Device>(
+    pub fn forward<'w, Device__: ::gradiron::device::Device>(
         &self,
-        ws: &'w mut ::gradiron::Workspace<Self, Dev>,
+        ws: &'w mut ::gradiron::Workspace<Self, Device__>,
         image: &[[[[f32; 28]; 28]; 1]],
     ) -> Result<&'w [[f32; 10]], ::gradiron::InputError> {
         let batch = ws.size(0usize, "image", image.len(), 1)?;
@@ -1962,9 +1814,9 @@ impl Cnn {
     /// # Errors
     /// When an input does not fit the workspace or another input.
     #[allow(unused_variables, unused_parens, clippy::all)]
-    pub fn forward_grad<'w, Dev: ::gradiron::device::Device>(
+    pub fn forward_grad<'w, Device__: ::gradiron::device::Device>(
         &self,
-        ws: &'w mut ::gradiron::Workspace<Self, Dev>,
+        ws: &'w mut ::gradiron::Workspace<Self, Device__>,
         image: &[[[[f32; 28]; 28]; 1]],
         d_result: &[[f32; 10]],
     ) -> Result<&'w [[f32; 10]], ::gradiron::InputError> {
@@ -2049,9 +1901,9 @@ impl Cnn {
     /// # Errors
     /// When an input does not fit the workspace or another input.
     #[allow(unused_variables, unused_parens, clippy::all)]
-    pub fn forward_grad_inputs<'w, Dev: ::gradiron::device::Device>(
+    pub fn forward_grad_inputs<'w, Device__: ::gradiron::device::Device>(
         &self,
-        ws: &'w mut ::gradiron::Workspace<Self, Dev>,
+        ws: &'w mut ::gradiron::Workspace<Self, Device__>,
         image: &[[[[f32; 28]; 28]; 1]],
         d_result: &[[f32; 10]],
     ) -> Result<(&'w [[f32; 10]], &'w [[[[f32; 28]; 28]; 1]]), ::gradiron::InputError> {
@@ -2139,9 +1991,9 @@ impl Cnn {
     /// # Errors
     /// When an input does not fit the workspace or another input.
     #[allow(unused_variables, unused_parens, clippy::all)]
-    pub fn loss<'w, Dev: ::gradiron::device::Device>(
+    pub fn loss<'w, Device__: ::gradiron::device::Device>(
         &self,
-        ws: &'w mut ::gradiron::Workspace<Self, Dev>,
+        ws: &'w mut ::gradiron::Workspace<Self, Device__>,
         image: &[[[[f32; 28]; 28]; 1]],
         target: &[[f32; 10]],
     ) -> Result<f32, ::gradiron::InputError> {
@@ -2203,9 +2055,9 @@ impl Cnn {
     /// # Errors
     /// When an input does not fit the workspace or another input.
     #[allow(unused_variables, unused_parens, clippy::all)]
-    pub fn loss_grad<'w, Dev: ::gradiron::device::Device>(
+    pub fn loss_grad<'w, Device__: ::gradiron::device::Device>(
         &self,
-        ws: &'w mut ::gradiron::Workspace<Self, Dev>,
+        ws: &'w mut ::gradiron::Workspace<Self, Device__>,
         image: &[[[[f32; 28]; 28]; 1]],
         target: &[[f32; 10]],
     ) -> Result<f32, ::gradiron::InputError> {
@@ -2290,9 +2142,9 @@ impl Cnn {
     /// # Errors
     /// When an input does not fit the workspace or another input.
     #[allow(unused_variables, unused_parens, clippy::all)]
-    pub fn loss_grad_inputs<'w, Dev: ::gradiron::device::Device>(
+    pub fn loss_grad_inputs<'w, Device__: ::gradiron::device::Device>(
         &self,
-        ws: &'w mut ::gradiron::Workspace<Self, Dev>,
+        ws: &'w mut ::gradiron::Workspace<Self, Device__>,
         image: &[[[[f32; 28]; 28]; 1]],
         target: &[[f32; 10]],
     ) -> Result<

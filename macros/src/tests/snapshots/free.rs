@@ -2,6 +2,99 @@
 #[allow(non_camel_case_types)]
 #[derive(Clone, Copy, Debug)]
 pub struct __energy;
+#[doc(hidden)]
+#[allow(non_snake_case, clippy::all)]
+mod ____energy_chains {
+    use ::gradiron::math::Arith;
+    use ::gradiron::ops::elementwise::{Elementwise, functions};
+    /// `t0 = sub(x0, x1); t1 = mul(t0, t0); t1`
+    pub struct SubMul;
+    impl Elementwise<2usize, 1usize, 0usize> for SubMul {
+        const TEXT: &'static str = "t0 = sub(x0, x1); t1 = mul(t0, t0); t1";
+        #[inline(always)]
+        fn eval<A: Arith>([x0, x1]: [f32; 2usize], []: [f32; 0usize]) -> [f32; 1usize] {
+            let t0 = functions::sub::<A>(x0, x1);
+            let t1 = functions::mul::<A>(t0, t0);
+            [t1]
+        }
+    }
+    /// `t0 = sqrt(x0); t0`
+    pub struct Sqrt;
+    impl Elementwise<1usize, 1usize, 0usize> for Sqrt {
+        const TEXT: &'static str = "t0 = sqrt(x0); t0";
+        #[inline(always)]
+        fn eval<A: Arith>([x0]: [f32; 1usize], []: [f32; 0usize]) -> [f32; 1usize] {
+            let t0 = functions::sqrt::<A>(x0);
+            [t0]
+        }
+    }
+    /// `t0 = constant(0.5); t1 = mul(t0, x0); t1`
+    pub struct Mul;
+    impl Elementwise<1usize, 1usize, 0usize> for Mul {
+        const TEXT: &'static str = "t0 = constant(0.5); t1 = mul(t0, x0); t1";
+        #[inline(always)]
+        fn eval<A: Arith>([x0]: [f32; 1usize], []: [f32; 0usize]) -> [f32; 1usize] {
+            let t0 = functions::constant::<A>(0.5f32);
+            let t1 = functions::mul::<A>(t0, x0);
+            [t1]
+        }
+    }
+    /// `t0 = sub(x0, x1); t1 = mul(t0, t0); t0, t1`
+    pub struct SubMul2;
+    impl Elementwise<2usize, 2usize, 0usize> for SubMul2 {
+        const TEXT: &'static str = "t0 = sub(x0, x1); t1 = mul(t0, t0); t0, t1";
+        #[inline(always)]
+        fn eval<A: Arith>([x0, x1]: [f32; 2usize], []: [f32; 0usize]) -> [f32; 2usize] {
+            let t0 = functions::sub::<A>(x0, x1);
+            let t1 = functions::mul::<A>(t0, t0);
+            [t0, t1]
+        }
+    }
+    /// `t0 = constant(0.5); t1 = mul(x0, t0); t1`
+    pub struct Mul2;
+    impl Elementwise<1usize, 1usize, 0usize> for Mul2 {
+        const TEXT: &'static str = "t0 = constant(0.5); t1 = mul(x0, t0); t1";
+        #[inline(always)]
+        fn eval<A: Arith>([x0]: [f32; 1usize], []: [f32; 0usize]) -> [f32; 1usize] {
+            let t0 = functions::constant::<A>(0.5f32);
+            let t1 = functions::mul::<A>(x0, t0);
+            [t1]
+        }
+    }
+    /// `t0 = copy(x0); t1 = constant(c0); t2 = mul(t0, t1); t3 = sqrt_grad(t2, x1); t3`
+    pub struct CopyMulSqrtGrad;
+    impl Elementwise<2usize, 1usize, 1usize> for CopyMulSqrtGrad {
+        const TEXT: &'static str = "t0 = copy(x0); t1 = constant(c0); t2 = mul(t0, t1); t3 = sqrt_grad(t2, x1); t3";
+        #[inline(always)]
+        fn eval<A: Arith>(
+            [x0,
+            x1,
+            ]: [f32; 2usize],
+            [c0,
+            ]: [f32; 1usize],
+        ) -> [f32; 1usize] {
+            let t0 = functions::copy::<A>(x0);
+            let t1 = functions::constant::<A>(c0);
+            let t2 = functions::mul::<A>(t0, t1);
+            let t3 = functions::sqrt_grad::<A>(t2, x1);
+            [t3]
+        }
+    }
+    /// `t0 = copy(x0); t1 = mul(t0, x1); t2 = mul(t0, x1); t3 = add(t1, t2); t4 = neg(t3); t3, t4`
+    pub struct CopyMulMulAnd2More;
+    impl Elementwise<2usize, 2usize, 0usize> for CopyMulMulAnd2More {
+        const TEXT: &'static str = "t0 = copy(x0); t1 = mul(t0, x1); t2 = mul(t0, x1); t3 = add(t1, t2); t4 = neg(t3); t3, t4";
+        #[inline(always)]
+        fn eval<A: Arith>([x0, x1]: [f32; 2usize], []: [f32; 0usize]) -> [f32; 2usize] {
+            let t0 = functions::copy::<A>(x0);
+            let t1 = functions::mul::<A>(t0, x1);
+            let t2 = functions::mul::<A>(t0, x1);
+            let t3 = functions::add::<A>(t1, t2);
+            let t4 = functions::neg::<A>(t3);
+            [t3, t4]
+        }
+    }
+}
 #[allow(clippy::all, non_upper_case_globals)]
 #[automatically_derived]
 impl __energy {
@@ -10,6 +103,7 @@ impl __energy {
         at
     };
 }
+#[allow(clippy::all)]
 #[automatically_derived]
 impl ::gradiron::Module for __energy {
     const PARAMS: usize = Self::__AT[0usize];
@@ -23,7 +117,7 @@ impl ::gradiron::Program for __energy {
     type Owner = Self;
     const SIZES: &'static [&'static str] = &["n"];
     fn plan(n: ::gradiron::arena::Sizes) -> Vec<::gradiron::FunctionPlan> {
-        let n = n[0usize];
+        let n = n[0];
         vec![
             ::gradiron::FunctionPlan::new([Self::__energy_floats(n,
             ::gradiron::Pass::Infer), Self::__energy_floats(n, ::gradiron::Pass::Grad),
@@ -41,7 +135,7 @@ impl __energy {
         n: ::gradiron::arena::Sizes,
         pass: ::gradiron::Pass,
     ) -> usize {
-        let n = n[0usize];
+        let n = n[0];
         let results = 0 + ::gradiron::arena::padded(1);
         let d_args = 0 + ::gradiron::arena::padded(3 * n)
             + ::gradiron::arena::padded(3 * n);
@@ -119,7 +213,7 @@ impl __energy {
         want_inputs: bool,
         whole: bool,
     ) -> ::gradiron::arena::Layout<6usize> {
-        let n = n[0usize];
+        let n = n[0];
         ::gradiron::arena::plan(
             [
                 3 * n,
@@ -157,7 +251,7 @@ impl __energy {
         )
     }
     #[doc(hidden)]
-    pub const __energy_TABLE: usize = 6usize;
+    pub const __energy_TABLE: usize = 2usize + 6usize;
     #[doc(hidden)]
     pub fn __energy_offsets(
         n: ::gradiron::arena::Sizes,
@@ -165,14 +259,16 @@ impl __energy {
         whole: bool,
         out: &mut Vec<usize>,
     ) {
-        let n = n[0usize];
-        out.extend_from_slice(&Self::__energy_layout(n, want_inputs, whole).offsets);
+        let n = n[0];
+        let layout = Self::__energy_layout(n, want_inputs, whole);
+        out.extend_from_slice(&[layout.saved, layout.scratch]);
+        out.extend_from_slice(&layout.offsets);
     }
     #[doc(hidden)]
     pub const fn __energy_infer_layout(
         n: ::gradiron::arena::Sizes,
     ) -> ::gradiron::arena::Layout<3usize> {
-        let n = n[0usize];
+        let n = n[0];
         ::gradiron::arena::plan(
             [3 * n, n, 1],
             [
@@ -196,11 +292,13 @@ impl __energy {
         )
     }
     #[doc(hidden)]
-    pub const __energy_INFER_TABLE: usize = 3usize;
+    pub const __energy_INFER_TABLE: usize = 2usize + 3usize;
     #[doc(hidden)]
     pub fn __energy_infer_offsets(n: ::gradiron::arena::Sizes, out: &mut Vec<usize>) {
-        let n = n[0usize];
-        out.extend_from_slice(&Self::__energy_infer_layout(n).offsets);
+        let n = n[0];
+        let layout = Self::__energy_infer_layout(n);
+        out.extend_from_slice(&[layout.saved, layout.scratch]);
+        out.extend_from_slice(&layout.offsets);
     }
     #[doc(hidden)]
     pub const fn __energy_saved(n: ::gradiron::arena::Sizes) -> usize {
@@ -216,83 +314,41 @@ impl __energy {
     }
     #[doc(hidden)]
     pub const fn __energy_flops(n: ::gradiron::arena::Sizes) -> usize {
-        let n = n[0usize];
+        let n = n[0];
         2 + 11 * n
     }
     #[doc(hidden)]
     #[inline(never)]
     pub fn __energy_infer<
-        Kern: ::gradiron::device::Kernels,
-        const Floats: usize,
-        const Classes: usize,
-        const Results: usize,
+        Kernels__: ::gradiron::device::Kernels,
+        const FLOATS__: usize,
+        const CLASSES__: usize,
+        const RESULTS__: usize,
     >(
-        k: &mut Kern,
+        k: &mut Kernels__,
         n: ::gradiron::arena::Sizes,
         offsets: &[usize],
         params: ::gradiron::device::Buf,
-        args: [::gradiron::device::Buf; Floats],
-        classes: [::gradiron::device::Indices; Classes],
-        results: [::gradiron::device::Buf; Results],
+        args: [::gradiron::device::Buf; FLOATS__],
+        classes: [::gradiron::device::Indices; CLASSES__],
+        results: [::gradiron::device::Buf; RESULTS__],
         scratch: ::gradiron::device::Buf,
     ) {
-        ///t0 = sub(x0, x1); t1 = mul(t0, t0); t1
-        struct Chain0;
-        impl ::gradiron::ops::elementwise::Elementwise<2usize, 1usize, 0usize>
-        for Chain0 {
-            const TEXT: &'static str = "t0 = sub(x0, x1); t1 = mul(t0, t0); t1";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                x1,
-                ]: [f32; 2usize],
-                []: [f32; 0usize],
-            ) -> [f32; 1usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::sub::<A>(x0, x1);
-                let t1 = ::gradiron::ops::elementwise::functions::mul::<A>(t0, t0);
-                [t1]
-            }
-        }
-        ///t0 = sqrt(x0); t0
-        struct Chain2;
-        impl ::gradiron::ops::elementwise::Elementwise<1usize, 1usize, 0usize>
-        for Chain2 {
-            const TEXT: &'static str = "t0 = sqrt(x0); t0";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                ]: [f32; 1usize],
-                []: [f32; 0usize],
-            ) -> [f32; 1usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::sqrt::<A>(x0);
-                [t0]
-            }
-        }
-        ///t0 = constant(0.5); t1 = mul(t0, x0); t1
-        struct Chain4;
-        impl ::gradiron::ops::elementwise::Elementwise<1usize, 1usize, 0usize>
-        for Chain4 {
-            const TEXT: &'static str = "t0 = constant(0.5); t1 = mul(t0, x0); t1";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                ]: [f32; 1usize],
-                []: [f32; 0usize],
-            ) -> [f32; 1usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::constant::<A>(0.5f32);
-                let t1 = ::gradiron::ops::elementwise::functions::mul::<A>(t0, x0);
-                [t1]
-            }
-        }
-        let n = n[0usize];
-        let x_0 = args[0usize];
-        let y_1 = args[1usize];
-        let v_3 = scratch.part(offsets[0usize], 3 * n);
-        let sum_4 = scratch.part(offsets[1usize], n);
-        let sqrt_5 = scratch.part(offsets[1usize], n);
-        let mean_6 = scratch.part(offsets[2usize], 1);
-        let v_8 = results[0usize];
-        k.map::<Chain0, _, _, _, _>([v_3], [(x_0, [true]), (y_1, [true])], [3 * n], []);
+        let n = n[0];
+        let x_0 = args[0];
+        let y_1 = args[1];
+        let v_3 = scratch.part(offsets[2], 3 * n);
+        let sum_4 = scratch.part(offsets[3], n);
+        let sqrt_5 = scratch.part(offsets[3], n);
+        let mean_6 = scratch.part(offsets[4], 1);
+        let v_8 = results[0];
+        k.map::<
+                ____energy_chains::SubMul,
+                _,
+                _,
+                _,
+                _,
+            >([v_3], [(x_0, [true]), (y_1, [true])], [3 * n], []);
         k.reduce(
             sum_4,
             v_3,
@@ -303,7 +359,13 @@ impl __energy {
                 scale: 1.0,
             },
         );
-        k.map::<Chain2, _, _, _, _>([sqrt_5], [(sum_4, [true])], [n], []);
+        k.map::<
+                ____energy_chains::Sqrt,
+                _,
+                _,
+                _,
+                _,
+            >([sqrt_5], [(sum_4, [true])], [n], []);
         k.reduce(
             mean_6,
             sqrt_5,
@@ -314,85 +376,37 @@ impl __energy {
                 scale: 1.0 / (n) as f32,
             },
         );
-        k.map::<Chain4, _, _, _, _>([v_8], [(mean_6, [true])], [1], []);
+        k.map::<____energy_chains::Mul, _, _, _, _>([v_8], [(mean_6, [true])], [1], []);
     }
     #[doc(hidden)]
     #[inline(never)]
     pub fn __energy_train<
-        Kern: ::gradiron::device::Kernels,
-        const Floats: usize,
-        const Classes: usize,
-        const Results: usize,
+        Kernels__: ::gradiron::device::Kernels,
+        const FLOATS__: usize,
+        const CLASSES__: usize,
+        const RESULTS__: usize,
     >(
-        k: &mut Kern,
+        k: &mut Kernels__,
         n: ::gradiron::arena::Sizes,
         offsets: &[usize],
         params: ::gradiron::device::Buf,
-        args: [::gradiron::device::Buf; Floats],
-        classes: [::gradiron::device::Indices; Classes],
-        results: [::gradiron::device::Buf; Results],
+        args: [::gradiron::device::Buf; FLOATS__],
+        classes: [::gradiron::device::Indices; CLASSES__],
+        results: [::gradiron::device::Buf; RESULTS__],
         saved: ::gradiron::device::Buf,
         scratch: ::gradiron::device::Buf,
     ) {
-        ///t0 = sub(x0, x1); t1 = mul(t0, t0); t0, t1
-        struct Chain0;
-        impl ::gradiron::ops::elementwise::Elementwise<2usize, 2usize, 0usize>
-        for Chain0 {
-            const TEXT: &'static str = "t0 = sub(x0, x1); t1 = mul(t0, t0); t0, t1";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                x1,
-                ]: [f32; 2usize],
-                []: [f32; 0usize],
-            ) -> [f32; 2usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::sub::<A>(x0, x1);
-                let t1 = ::gradiron::ops::elementwise::functions::mul::<A>(t0, t0);
-                [t0, t1]
-            }
-        }
-        ///t0 = sqrt(x0); t0
-        struct Chain2;
-        impl ::gradiron::ops::elementwise::Elementwise<1usize, 1usize, 0usize>
-        for Chain2 {
-            const TEXT: &'static str = "t0 = sqrt(x0); t0";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                ]: [f32; 1usize],
-                []: [f32; 0usize],
-            ) -> [f32; 1usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::sqrt::<A>(x0);
-                [t0]
-            }
-        }
-        ///t0 = constant(0.5); t1 = mul(t0, x0); t1
-        struct Chain4;
-        impl ::gradiron::ops::elementwise::Elementwise<1usize, 1usize, 0usize>
-        for Chain4 {
-            const TEXT: &'static str = "t0 = constant(0.5); t1 = mul(t0, x0); t1";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                ]: [f32; 1usize],
-                []: [f32; 0usize],
-            ) -> [f32; 1usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::constant::<A>(0.5f32);
-                let t1 = ::gradiron::ops::elementwise::functions::mul::<A>(t0, x0);
-                [t1]
-            }
-        }
-        let n = n[0usize];
-        let x_0 = args[0usize];
-        let y_1 = args[1usize];
-        let v_2 = saved.part(offsets[0usize], 3 * n);
-        let v_3 = scratch.part(offsets[1usize], 3 * n);
-        let sum_4 = saved.part(offsets[2usize], n);
-        let sqrt_5 = saved.part(offsets[2usize], n);
-        let mean_6 = scratch.part(offsets[3usize], 1);
-        let v_8 = results[0usize];
+        let n = n[0];
+        let x_0 = args[0];
+        let y_1 = args[1];
+        let v_2 = saved.part(offsets[2], 3 * n);
+        let v_3 = scratch.part(offsets[3], 3 * n);
+        let sum_4 = saved.part(offsets[4], n);
+        let sqrt_5 = saved.part(offsets[4], n);
+        let mean_6 = scratch.part(offsets[5], 1);
+        let v_8 = results[0];
         k.map::<
-                Chain0,
+                ____energy_chains::SubMul2,
                 _,
                 _,
                 _,
@@ -408,7 +422,13 @@ impl __energy {
                 scale: 1.0,
             },
         );
-        k.map::<Chain2, _, _, _, _>([sqrt_5], [(sum_4, [true])], [n], []);
+        k.map::<
+                ____energy_chains::Sqrt,
+                _,
+                _,
+                _,
+                _,
+            >([sqrt_5], [(sum_4, [true])], [n], []);
         k.reduce(
             mean_6,
             sqrt_5,
@@ -419,124 +439,74 @@ impl __energy {
                 scale: 1.0 / (n) as f32,
             },
         );
-        k.map::<Chain4, _, _, _, _>([v_8], [(mean_6, [true])], [1], []);
+        k.map::<____energy_chains::Mul, _, _, _, _>([v_8], [(mean_6, [true])], [1], []);
     }
     #[doc(hidden)]
     #[inline(never)]
     pub fn __energy_back<
-        Kern: ::gradiron::device::Kernels,
-        const Floats: usize,
-        const Classes: usize,
-        const Results: usize,
+        Kernels__: ::gradiron::device::Kernels,
+        const FLOATS__: usize,
+        const CLASSES__: usize,
+        const RESULTS__: usize,
     >(
-        k: &mut Kern,
+        k: &mut Kernels__,
         n: ::gradiron::arena::Sizes,
         offsets: &[usize],
         want_inputs: bool,
         params: ::gradiron::device::Buf,
-        args: [::gradiron::device::Buf; Floats],
-        classes: [::gradiron::device::Indices; Classes],
-        results: [::gradiron::device::Buf; Results],
+        args: [::gradiron::device::Buf; FLOATS__],
+        classes: [::gradiron::device::Indices; CLASSES__],
+        results: [::gradiron::device::Buf; RESULTS__],
         saved: ::gradiron::device::Buf,
-        d_results: [::gradiron::device::Buf; Results],
+        d_results: [::gradiron::device::Buf; RESULTS__],
         d_params: ::gradiron::device::Buf,
-        d_args: [::gradiron::device::Buf; Floats],
+        d_args: [::gradiron::device::Buf; FLOATS__],
         scratch: ::gradiron::device::Buf,
     ) {
-        ///t0 = constant(0.5); t1 = mul(x0, t0); t1
-        struct Chain5;
-        impl ::gradiron::ops::elementwise::Elementwise<1usize, 1usize, 0usize>
-        for Chain5 {
-            const TEXT: &'static str = "t0 = constant(0.5); t1 = mul(x0, t0); t1";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                ]: [f32; 1usize],
-                []: [f32; 0usize],
-            ) -> [f32; 1usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::constant::<A>(0.5f32);
-                let t1 = ::gradiron::ops::elementwise::functions::mul::<A>(x0, t0);
-                [t1]
-            }
-        }
-        ///t0 = copy(x0); t1 = constant(1.0/(n)); t2 = mul(t0, t1); t3 = sqrt_grad(t2, x1); t3
-        struct Chain7;
-        impl ::gradiron::ops::elementwise::Elementwise<2usize, 1usize, 1usize>
-        for Chain7 {
-            const TEXT: &'static str = "t0 = copy(x0); t1 = constant(1.0/(n)); t2 = mul(t0, t1); t3 = sqrt_grad(t2, x1); t3";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                x1,
-                ]: [f32; 2usize],
-                [c0,
-                ]: [f32; 1usize],
-            ) -> [f32; 1usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::copy::<A>(x0);
-                let t1 = ::gradiron::ops::elementwise::functions::constant::<A>(c0);
-                let t2 = ::gradiron::ops::elementwise::functions::mul::<A>(t0, t1);
-                let t3 = ::gradiron::ops::elementwise::functions::sqrt_grad::<A>(t2, x1);
-                [t3]
-            }
-        }
-        ///t0 = copy(x0); t1 = mul(t0, x1); t2 = mul(t0, x1); t3 = add(t1, t2); t4 = neg(t3); t3, t4
-        struct Chain9;
-        impl ::gradiron::ops::elementwise::Elementwise<2usize, 2usize, 0usize>
-        for Chain9 {
-            const TEXT: &'static str = "t0 = copy(x0); t1 = mul(t0, x1); t2 = mul(t0, x1); t3 = add(t1, t2); t4 = neg(t3); t3, t4";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                x1,
-                ]: [f32; 2usize],
-                []: [f32; 0usize],
-            ) -> [f32; 2usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::copy::<A>(x0);
-                let t1 = ::gradiron::ops::elementwise::functions::mul::<A>(t0, x1);
-                let t2 = ::gradiron::ops::elementwise::functions::mul::<A>(t0, x1);
-                let t3 = ::gradiron::ops::elementwise::functions::add::<A>(t1, t2);
-                let t4 = ::gradiron::ops::elementwise::functions::neg::<A>(t3);
-                [t3, t4]
-            }
-        }
-        let n = n[0usize];
-        let d_9 = d_results[0usize];
-        let v_10 = if want_inputs {
-            scratch.part(offsets[4usize], 1)
+        let n = n[0];
+        let d_9 = d_results[0];
+        let d_mean_10 = if want_inputs {
+            scratch.part(offsets[6], 1)
         } else {
             params.part(0, 0)
         };
         let mean_11 = if want_inputs {
-            scratch.part(offsets[4usize], 1)
+            scratch.part(offsets[6], 1)
         } else {
             params.part(0, 0)
         };
-        let sqrt_5 = saved.part(offsets[2usize], n);
-        let sqrt_15 = if want_inputs {
-            scratch.part(offsets[5usize], n)
+        let sqrt_5 = saved.part(offsets[4], n);
+        let d_sum_15 = if want_inputs {
+            scratch.part(offsets[7], n)
         } else {
             params.part(0, 0)
         };
         let sum_16 = if want_inputs {
-            scratch.part(offsets[5usize], n)
+            scratch.part(offsets[7], n)
         } else {
             params.part(0, 0)
         };
-        let v_2 = saved.part(offsets[0usize], 3 * n);
-        let v_20 = d_args[0usize];
-        let v_21 = d_args[1usize];
+        let v_2 = saved.part(offsets[2], 3 * n);
+        let v_20 = d_args[0];
+        let d_y_21 = d_args[1];
         if want_inputs {
-            k.map::<Chain5, _, _, _, _>([v_10], [(d_9, [true])], [1], []);
+            k.map::<
+                    ____energy_chains::Mul2,
+                    _,
+                    _,
+                    _,
+                    _,
+                >([d_mean_10], [(d_9, [true])], [1], []);
         }
         if want_inputs {
             k.map::<
-                    Chain7,
+                    ____energy_chains::CopyMulSqrtGrad,
                     _,
                     _,
                     _,
                     _,
                 >(
-                [sqrt_15],
+                [d_sum_15],
                 [(mean_11, [false]), (sqrt_5, [true])],
                 [n],
                 [1.0 / (n) as f32],
@@ -544,13 +514,13 @@ impl __energy {
         }
         if want_inputs {
             k.map::<
-                    Chain9,
+                    ____energy_chains::CopyMulMulAnd2More,
                     _,
                     _,
                     _,
                     _,
                 >(
-                [v_20, v_21],
+                [v_20, d_y_21],
                 [(sum_16, [true, false]), (v_2, [true, true])],
                 [n, 3],
                 [],
@@ -572,10 +542,10 @@ pub fn energy_workspace(
 ///
 /// # Errors
 /// When a size is 0 or the device's memory does not suffice.
-pub fn energy_workspace_on<Dev: ::gradiron::device::Device>(
-    device: Dev,
+pub fn energy_workspace_on<Device__: ::gradiron::device::Device>(
+    device: Device__,
     n: usize,
-) -> Result<::gradiron::Workspace<__energy, Dev>, ::gradiron::WorkspaceError> {
+) -> Result<::gradiron::Workspace<__energy, Device__>, ::gradiron::WorkspaceError> {
     ::gradiron::Workspace::new(device, [n, 1, 1, 1])
 }
 ///
@@ -584,8 +554,8 @@ pub fn energy_workspace_on<Dev: ::gradiron::device::Device>(
 /// # Errors
 /// When an input does not fit the workspace or another input.
 #[allow(unused_variables, unused_parens, clippy::all)]
-pub fn energy<'w, Dev: ::gradiron::device::Device>(
-    ws: &'w mut ::gradiron::Workspace<__energy, Dev>,
+pub fn energy<'w, Device__: ::gradiron::device::Device>(
+    ws: &'w mut ::gradiron::Workspace<__energy, Device__>,
     x: &[[f32; 3]],
     y: &[[f32; 3]],
 ) -> Result<f32, ::gradiron::InputError> {
@@ -636,8 +606,8 @@ pub fn energy<'w, Dev: ::gradiron::device::Device>(
 /// # Errors
 /// When an input does not fit the workspace or another input.
 #[allow(unused_variables, unused_parens, clippy::all)]
-pub fn energy_grad<'w, Dev: ::gradiron::device::Device>(
-    ws: &'w mut ::gradiron::Workspace<__energy, Dev>,
+pub fn energy_grad<'w, Device__: ::gradiron::device::Device>(
+    ws: &'w mut ::gradiron::Workspace<__energy, Device__>,
     x: &[[f32; 3]],
     y: &[[f32; 3]],
 ) -> Result<(f32, (&'w [[f32; 3]], &'w [[f32; 3]])), ::gradiron::InputError> {

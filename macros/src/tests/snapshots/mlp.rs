@@ -11,6 +11,43 @@
 pub struct Mlp {
     params: ::gradiron::Storage,
 }
+#[doc(hidden)]
+#[allow(non_snake_case, clippy::all)]
+mod __Mlp_chains {
+    use ::gradiron::math::Arith;
+    use ::gradiron::ops::elementwise::{Elementwise, functions};
+    /// `t0 = add(x0, x1); t1 = relu(t0); t1`
+    pub struct AddRelu;
+    impl Elementwise<2usize, 1usize, 0usize> for AddRelu {
+        const TEXT: &'static str = "t0 = add(x0, x1); t1 = relu(t0); t1";
+        #[inline(always)]
+        fn eval<A: Arith>([x0, x1]: [f32; 2usize], []: [f32; 0usize]) -> [f32; 1usize] {
+            let t0 = functions::add::<A>(x0, x1);
+            let t1 = functions::relu::<A>(t0);
+            [t1]
+        }
+    }
+    /// `t0 = add(x0, x1); t0`
+    pub struct Add;
+    impl Elementwise<2usize, 1usize, 0usize> for Add {
+        const TEXT: &'static str = "t0 = add(x0, x1); t0";
+        #[inline(always)]
+        fn eval<A: Arith>([x0, x1]: [f32; 2usize], []: [f32; 0usize]) -> [f32; 1usize] {
+            let t0 = functions::add::<A>(x0, x1);
+            [t0]
+        }
+    }
+    /// `t0 = relu_grad(x0, x1); t0`
+    pub struct ReluGrad;
+    impl Elementwise<2usize, 1usize, 0usize> for ReluGrad {
+        const TEXT: &'static str = "t0 = relu_grad(x0, x1); t0";
+        #[inline(always)]
+        fn eval<A: Arith>([x0, x1]: [f32; 2usize], []: [f32; 0usize]) -> [f32; 1usize] {
+            let t0 = functions::relu_grad::<A>(x0, x1);
+            [t0]
+        }
+    }
+}
 #[allow(clippy::all, non_upper_case_globals)]
 #[automatically_derived]
 impl Mlp {
@@ -23,6 +60,7 @@ impl Mlp {
         at
     };
 }
+#[allow(clippy::all)]
 #[automatically_derived]
 impl ::gradiron::Module for Mlp {
     const PARAMS: usize = Self::__AT[4usize];
@@ -117,7 +155,7 @@ impl ::gradiron::Program for Mlp {
     type Owner = Self;
     const SIZES: &'static [&'static str] = &["batch"];
     fn plan(n: ::gradiron::arena::Sizes) -> Vec<::gradiron::FunctionPlan> {
-        let batch = n[0usize];
+        let batch = n[0];
         vec![
             ::gradiron::FunctionPlan::new([Self::__forward_floats(n,
             ::gradiron::Pass::Infer), Self::__forward_floats(n, ::gradiron::Pass::Grad),
@@ -140,7 +178,7 @@ impl Mlp {
         n: ::gradiron::arena::Sizes,
         pass: ::gradiron::Pass,
     ) -> usize {
-        let batch = n[0usize];
+        let batch = n[0];
         let results = 0 + ::gradiron::arena::padded(10 * batch);
         let d_args = 0 + ::gradiron::arena::padded(784 * batch);
         match pass {
@@ -158,7 +196,7 @@ impl Mlp {
         n: ::gradiron::arena::Sizes,
         pass: ::gradiron::Pass,
     ) -> usize {
-        let batch = n[0usize];
+        let batch = n[0];
         let results = 0 + ::gradiron::arena::padded(1);
         let d_args = 0 + ::gradiron::arena::padded(784 * batch);
         match pass {
@@ -256,7 +294,7 @@ impl Mlp {
         want_inputs: bool,
         whole: bool,
     ) -> ::gradiron::arena::Layout<3usize> {
-        let batch = n[0usize];
+        let batch = n[0];
         ::gradiron::arena::plan(
             [128 * batch, 10 * batch, 128 * batch],
             [
@@ -276,7 +314,7 @@ impl Mlp {
         )
     }
     #[doc(hidden)]
-    pub const __forward_TABLE: usize = 3usize;
+    pub const __forward_TABLE: usize = 2usize + 3usize;
     #[doc(hidden)]
     pub fn __forward_offsets(
         n: ::gradiron::arena::Sizes,
@@ -284,14 +322,16 @@ impl Mlp {
         whole: bool,
         out: &mut Vec<usize>,
     ) {
-        let batch = n[0usize];
-        out.extend_from_slice(&Self::__forward_layout(n, want_inputs, whole).offsets);
+        let batch = n[0];
+        let layout = Self::__forward_layout(n, want_inputs, whole);
+        out.extend_from_slice(&[layout.saved, layout.scratch]);
+        out.extend_from_slice(&layout.offsets);
     }
     #[doc(hidden)]
     pub const fn __forward_infer_layout(
         n: ::gradiron::arena::Sizes,
     ) -> ::gradiron::arena::Layout<2usize> {
-        let batch = n[0usize];
+        let batch = n[0];
         ::gradiron::arena::plan(
             [128 * batch, 10 * batch],
             [
@@ -310,11 +350,13 @@ impl Mlp {
         )
     }
     #[doc(hidden)]
-    pub const __forward_INFER_TABLE: usize = 2usize;
+    pub const __forward_INFER_TABLE: usize = 2usize + 2usize;
     #[doc(hidden)]
     pub fn __forward_infer_offsets(n: ::gradiron::arena::Sizes, out: &mut Vec<usize>) {
-        let batch = n[0usize];
-        out.extend_from_slice(&Self::__forward_infer_layout(n).offsets);
+        let batch = n[0];
+        let layout = Self::__forward_infer_layout(n);
+        out.extend_from_slice(&[layout.saved, layout.scratch]);
+        out.extend_from_slice(&layout.offsets);
     }
     #[doc(hidden)]
     pub const fn __forward_saved(n: ::gradiron::arena::Sizes) -> usize {
@@ -330,69 +372,36 @@ impl Mlp {
     }
     #[doc(hidden)]
     pub const fn __forward_flops(n: ::gradiron::arena::Sizes) -> usize {
-        let batch = n[0usize];
+        let batch = n[0];
         203530 * batch
     }
     #[doc(hidden)]
     #[inline(never)]
     pub fn __forward_infer<
-        Kern: ::gradiron::device::Kernels,
-        const Floats: usize,
-        const Classes: usize,
-        const Results: usize,
+        Kernels__: ::gradiron::device::Kernels,
+        const FLOATS__: usize,
+        const CLASSES__: usize,
+        const RESULTS__: usize,
     >(
-        k: &mut Kern,
+        k: &mut Kernels__,
         n: ::gradiron::arena::Sizes,
         offsets: &[usize],
         params: ::gradiron::device::Buf,
-        args: [::gradiron::device::Buf; Floats],
-        classes: [::gradiron::device::Indices; Classes],
-        results: [::gradiron::device::Buf; Results],
+        args: [::gradiron::device::Buf; FLOATS__],
+        classes: [::gradiron::device::Indices; CLASSES__],
+        results: [::gradiron::device::Buf; RESULTS__],
         scratch: ::gradiron::device::Buf,
     ) {
-        ///t0 = add(x0, x1); t1 = relu(t0); t1
-        struct Chain1;
-        impl ::gradiron::ops::elementwise::Elementwise<2usize, 1usize, 0usize>
-        for Chain1 {
-            const TEXT: &'static str = "t0 = add(x0, x1); t1 = relu(t0); t1";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                x1,
-                ]: [f32; 2usize],
-                []: [f32; 0usize],
-            ) -> [f32; 1usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::add::<A>(x0, x1);
-                let t1 = ::gradiron::ops::elementwise::functions::relu::<A>(t0);
-                [t1]
-            }
-        }
-        ///t0 = add(x0, x1); t0
-        struct Chain3;
-        impl ::gradiron::ops::elementwise::Elementwise<2usize, 1usize, 0usize>
-        for Chain3 {
-            const TEXT: &'static str = "t0 = add(x0, x1); t0";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                x1,
-                ]: [f32; 2usize],
-                []: [f32; 0usize],
-            ) -> [f32; 1usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::add::<A>(x0, x1);
-                [t0]
-            }
-        }
-        let batch = n[0usize];
-        let image_0 = args[0usize];
-        let fc1_weight_1 = params.part(Self::__AT[0usize], 100352);
-        let fc1_2 = scratch.part(offsets[0usize], 128 * batch);
-        let fc1_bias_3 = params.part(Self::__AT[1usize], 128);
-        let relu_5 = scratch.part(offsets[0usize], 128 * batch);
-        let fc2_weight_6 = params.part(Self::__AT[2usize], 1280);
-        let fc2_7 = scratch.part(offsets[1usize], 10 * batch);
-        let fc2_bias_8 = params.part(Self::__AT[3usize], 10);
-        let fc2_9 = results[0usize];
+        let batch = n[0];
+        let image_0 = args[0];
+        let fc1_weight_1 = params.part(Self::__AT[0], 100352);
+        let fc1_2 = scratch.part(offsets[2], 128 * batch);
+        let fc1_bias_3 = params.part(Self::__AT[1], 128);
+        let relu_5 = scratch.part(offsets[2], 128 * batch);
+        let fc2_weight_6 = params.part(Self::__AT[2], 1280);
+        let fc2_7 = scratch.part(offsets[3], 10 * batch);
+        let fc2_bias_8 = params.part(Self::__AT[3], 10);
+        let fc2_9 = results[0];
         k.matmul(
             fc1_2,
             image_0,
@@ -405,7 +414,7 @@ impl Mlp {
             },
         );
         k.map::<
-                Chain1,
+                __Mlp_chains::AddRelu,
                 _,
                 _,
                 _,
@@ -428,7 +437,7 @@ impl Mlp {
             },
         );
         k.map::<
-                Chain3,
+                __Mlp_chains::Add,
                 _,
                 _,
                 _,
@@ -443,64 +452,31 @@ impl Mlp {
     #[doc(hidden)]
     #[inline(never)]
     pub fn __forward_train<
-        Kern: ::gradiron::device::Kernels,
-        const Floats: usize,
-        const Classes: usize,
-        const Results: usize,
+        Kernels__: ::gradiron::device::Kernels,
+        const FLOATS__: usize,
+        const CLASSES__: usize,
+        const RESULTS__: usize,
     >(
-        k: &mut Kern,
+        k: &mut Kernels__,
         n: ::gradiron::arena::Sizes,
         offsets: &[usize],
         params: ::gradiron::device::Buf,
-        args: [::gradiron::device::Buf; Floats],
-        classes: [::gradiron::device::Indices; Classes],
-        results: [::gradiron::device::Buf; Results],
+        args: [::gradiron::device::Buf; FLOATS__],
+        classes: [::gradiron::device::Indices; CLASSES__],
+        results: [::gradiron::device::Buf; RESULTS__],
         saved: ::gradiron::device::Buf,
         scratch: ::gradiron::device::Buf,
     ) {
-        ///t0 = add(x0, x1); t1 = relu(t0); t1
-        struct Chain1;
-        impl ::gradiron::ops::elementwise::Elementwise<2usize, 1usize, 0usize>
-        for Chain1 {
-            const TEXT: &'static str = "t0 = add(x0, x1); t1 = relu(t0); t1";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                x1,
-                ]: [f32; 2usize],
-                []: [f32; 0usize],
-            ) -> [f32; 1usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::add::<A>(x0, x1);
-                let t1 = ::gradiron::ops::elementwise::functions::relu::<A>(t0);
-                [t1]
-            }
-        }
-        ///t0 = add(x0, x1); t0
-        struct Chain3;
-        impl ::gradiron::ops::elementwise::Elementwise<2usize, 1usize, 0usize>
-        for Chain3 {
-            const TEXT: &'static str = "t0 = add(x0, x1); t0";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                x1,
-                ]: [f32; 2usize],
-                []: [f32; 0usize],
-            ) -> [f32; 1usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::add::<A>(x0, x1);
-                [t0]
-            }
-        }
-        let batch = n[0usize];
-        let image_0 = args[0usize];
-        let fc1_weight_1 = params.part(Self::__AT[0usize], 100352);
-        let fc1_2 = saved.part(offsets[0usize], 128 * batch);
-        let fc1_bias_3 = params.part(Self::__AT[1usize], 128);
-        let relu_5 = saved.part(offsets[0usize], 128 * batch);
-        let fc2_weight_6 = params.part(Self::__AT[2usize], 1280);
-        let fc2_7 = scratch.part(offsets[1usize], 10 * batch);
-        let fc2_bias_8 = params.part(Self::__AT[3usize], 10);
-        let fc2_9 = results[0usize];
+        let batch = n[0];
+        let image_0 = args[0];
+        let fc1_weight_1 = params.part(Self::__AT[0], 100352);
+        let fc1_2 = saved.part(offsets[2], 128 * batch);
+        let fc1_bias_3 = params.part(Self::__AT[1], 128);
+        let relu_5 = saved.part(offsets[2], 128 * batch);
+        let fc2_weight_6 = params.part(Self::__AT[2], 1280);
+        let fc2_7 = scratch.part(offsets[3], 10 * batch);
+        let fc2_bias_8 = params.part(Self::__AT[3], 10);
+        let fc2_9 = results[0];
         k.matmul(
             fc1_2,
             image_0,
@@ -513,7 +489,7 @@ impl Mlp {
             },
         );
         k.map::<
-                Chain1,
+                __Mlp_chains::AddRelu,
                 _,
                 _,
                 _,
@@ -536,7 +512,7 @@ impl Mlp {
             },
         );
         k.map::<
-                Chain3,
+                __Mlp_chains::Add,
                 _,
                 _,
                 _,
@@ -551,56 +527,40 @@ impl Mlp {
     #[doc(hidden)]
     #[inline(never)]
     pub fn __forward_back<
-        Kern: ::gradiron::device::Kernels,
-        const Floats: usize,
-        const Classes: usize,
-        const Results: usize,
+        Kernels__: ::gradiron::device::Kernels,
+        const FLOATS__: usize,
+        const CLASSES__: usize,
+        const RESULTS__: usize,
     >(
-        k: &mut Kern,
+        k: &mut Kernels__,
         n: ::gradiron::arena::Sizes,
         offsets: &[usize],
         want_inputs: bool,
         params: ::gradiron::device::Buf,
-        args: [::gradiron::device::Buf; Floats],
-        classes: [::gradiron::device::Indices; Classes],
-        results: [::gradiron::device::Buf; Results],
+        args: [::gradiron::device::Buf; FLOATS__],
+        classes: [::gradiron::device::Indices; CLASSES__],
+        results: [::gradiron::device::Buf; RESULTS__],
         saved: ::gradiron::device::Buf,
-        d_results: [::gradiron::device::Buf; Results],
+        d_results: [::gradiron::device::Buf; RESULTS__],
         d_params: ::gradiron::device::Buf,
-        d_args: [::gradiron::device::Buf; Floats],
+        d_args: [::gradiron::device::Buf; FLOATS__],
         scratch: ::gradiron::device::Buf,
     ) {
-        ///t0 = relu_grad(x0, x1); t0
-        struct Chain7;
-        impl ::gradiron::ops::elementwise::Elementwise<2usize, 1usize, 0usize>
-        for Chain7 {
-            const TEXT: &'static str = "t0 = relu_grad(x0, x1); t0";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                x1,
-                ]: [f32; 2usize],
-                []: [f32; 0usize],
-            ) -> [f32; 1usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::relu_grad::<A>(x0, x1);
-                [t0]
-            }
-        }
-        let batch = n[0usize];
-        let d_fc2_10 = d_results[0usize];
-        let fc2_11 = d_params.part(Self::__AT[3usize], 10);
-        let fc2_weight_6 = params.part(Self::__AT[2usize], 1280);
-        let fc2_12 = scratch.part(offsets[2usize], 128 * batch);
-        let relu_5 = saved.part(offsets[0usize], 128 * batch);
-        let fc2_13 = d_params.part(Self::__AT[2usize], 1280);
-        let relu_14 = scratch.part(offsets[2usize], 128 * batch);
-        let fc1_15 = d_params.part(Self::__AT[1usize], 128);
-        let fc1_weight_1 = params.part(Self::__AT[0usize], 100352);
-        let fc1_16 = d_args[0usize];
-        let image_0 = args[0usize];
-        let fc1_17 = d_params.part(Self::__AT[0usize], 100352);
+        let batch = n[0];
+        let d_fc2_10 = d_results[0];
+        let d_fc2_bias_11 = d_params.part(Self::__AT[3], 10);
+        let fc2_weight_6 = params.part(Self::__AT[2], 1280);
+        let d_relu_12 = scratch.part(offsets[4], 128 * batch);
+        let relu_5 = saved.part(offsets[2], 128 * batch);
+        let d_fc2_weight_13 = d_params.part(Self::__AT[2], 1280);
+        let d_fc1_14 = scratch.part(offsets[4], 128 * batch);
+        let d_fc1_bias_15 = d_params.part(Self::__AT[1], 128);
+        let fc1_weight_1 = params.part(Self::__AT[0], 100352);
+        let d_image_16 = d_args[0];
+        let image_0 = args[0];
+        let d_fc1_weight_17 = d_params.part(Self::__AT[0], 100352);
         k.reduce(
-            fc2_11,
+            d_fc2_bias_11,
             d_fc2_10,
             ::gradiron::ops::reduce::ReduceSpec {
                 dims: [batch, 10],
@@ -610,7 +570,7 @@ impl Mlp {
             },
         );
         k.matmul(
-            fc2_12,
+            d_relu_12,
             d_fc2_10,
             fc2_weight_6,
             ::gradiron::ops::matmul::MatmulSpec {
@@ -621,7 +581,7 @@ impl Mlp {
             },
         );
         k.matmul(
-            fc2_13,
+            d_fc2_weight_13,
             d_fc2_10,
             relu_5,
             ::gradiron::ops::matmul::MatmulSpec {
@@ -632,15 +592,15 @@ impl Mlp {
             },
         );
         k.map::<
-                Chain7,
+                __Mlp_chains::ReluGrad,
                 _,
                 _,
                 _,
                 _,
-            >([relu_14], [(fc2_12, [true]), (relu_5, [true])], [128 * batch], []);
+            >([d_fc1_14], [(d_relu_12, [true]), (relu_5, [true])], [128 * batch], []);
         k.reduce(
-            fc1_15,
-            relu_14,
+            d_fc1_bias_15,
+            d_fc1_14,
             ::gradiron::ops::reduce::ReduceSpec {
                 dims: [batch, 128],
                 kept: [false, true],
@@ -650,8 +610,8 @@ impl Mlp {
         );
         if want_inputs {
             k.matmul(
-                fc1_16,
-                relu_14,
+                d_image_16,
+                d_fc1_14,
                 fc1_weight_1,
                 ::gradiron::ops::matmul::MatmulSpec {
                     layout: ::gradiron::ops::matmul::Layout::NN,
@@ -662,8 +622,8 @@ impl Mlp {
             );
         }
         k.matmul(
-            fc1_17,
-            relu_14,
+            d_fc1_weight_17,
+            d_fc1_14,
             image_0,
             ::gradiron::ops::matmul::MatmulSpec {
                 layout: ::gradiron::ops::matmul::Layout::TN,
@@ -689,7 +649,7 @@ impl Mlp {
         want_inputs: bool,
         whole: bool,
     ) -> ::gradiron::arena::Layout<5usize> {
-        let batch = n[0usize];
+        let batch = n[0];
         ::gradiron::arena::plan(
             [128 * batch, 10 * batch, batch, 10 * batch, 128 * batch],
             [
@@ -711,7 +671,7 @@ impl Mlp {
         )
     }
     #[doc(hidden)]
-    pub const __loss_TABLE: usize = 5usize;
+    pub const __loss_TABLE: usize = 2usize + 5usize;
     #[doc(hidden)]
     pub fn __loss_offsets(
         n: ::gradiron::arena::Sizes,
@@ -719,14 +679,16 @@ impl Mlp {
         whole: bool,
         out: &mut Vec<usize>,
     ) {
-        let batch = n[0usize];
-        out.extend_from_slice(&Self::__loss_layout(n, want_inputs, whole).offsets);
+        let batch = n[0];
+        let layout = Self::__loss_layout(n, want_inputs, whole);
+        out.extend_from_slice(&[layout.saved, layout.scratch]);
+        out.extend_from_slice(&layout.offsets);
     }
     #[doc(hidden)]
     pub const fn __loss_infer_layout(
         n: ::gradiron::arena::Sizes,
     ) -> ::gradiron::arena::Layout<3usize> {
-        let batch = n[0usize];
+        let batch = n[0];
         ::gradiron::arena::plan(
             [128 * batch, 10 * batch, batch],
             [
@@ -750,11 +712,13 @@ impl Mlp {
         )
     }
     #[doc(hidden)]
-    pub const __loss_INFER_TABLE: usize = 3usize;
+    pub const __loss_INFER_TABLE: usize = 2usize + 3usize;
     #[doc(hidden)]
     pub fn __loss_infer_offsets(n: ::gradiron::arena::Sizes, out: &mut Vec<usize>) {
-        let batch = n[0usize];
-        out.extend_from_slice(&Self::__loss_infer_layout(n).offsets);
+        let batch = n[0];
+        let layout = Self::__loss_infer_layout(n);
+        out.extend_from_slice(&[layout.saved, layout.scratch]);
+        out.extend_from_slice(&layout.offsets);
     }
     #[doc(hidden)]
     pub const fn __loss_saved(n: ::gradiron::arena::Sizes) -> usize {
@@ -770,72 +734,39 @@ impl Mlp {
     }
     #[doc(hidden)]
     pub const fn __loss_flops(n: ::gradiron::arena::Sizes) -> usize {
-        let batch = n[0usize];
+        let batch = n[0];
         203570 * batch
     }
     #[doc(hidden)]
     #[inline(never)]
     pub fn __loss_infer<
-        Kern: ::gradiron::device::Kernels,
-        const Floats: usize,
-        const Classes: usize,
-        const Results: usize,
+        Kernels__: ::gradiron::device::Kernels,
+        const FLOATS__: usize,
+        const CLASSES__: usize,
+        const RESULTS__: usize,
     >(
-        k: &mut Kern,
+        k: &mut Kernels__,
         n: ::gradiron::arena::Sizes,
         offsets: &[usize],
         params: ::gradiron::device::Buf,
-        args: [::gradiron::device::Buf; Floats],
-        classes: [::gradiron::device::Indices; Classes],
-        results: [::gradiron::device::Buf; Results],
+        args: [::gradiron::device::Buf; FLOATS__],
+        classes: [::gradiron::device::Indices; CLASSES__],
+        results: [::gradiron::device::Buf; RESULTS__],
         scratch: ::gradiron::device::Buf,
     ) {
-        ///t0 = add(x0, x1); t1 = relu(t0); t1
-        struct Chain1;
-        impl ::gradiron::ops::elementwise::Elementwise<2usize, 1usize, 0usize>
-        for Chain1 {
-            const TEXT: &'static str = "t0 = add(x0, x1); t1 = relu(t0); t1";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                x1,
-                ]: [f32; 2usize],
-                []: [f32; 0usize],
-            ) -> [f32; 1usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::add::<A>(x0, x1);
-                let t1 = ::gradiron::ops::elementwise::functions::relu::<A>(t0);
-                [t1]
-            }
-        }
-        ///t0 = add(x0, x1); t0
-        struct Chain3;
-        impl ::gradiron::ops::elementwise::Elementwise<2usize, 1usize, 0usize>
-        for Chain3 {
-            const TEXT: &'static str = "t0 = add(x0, x1); t0";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                x1,
-                ]: [f32; 2usize],
-                []: [f32; 0usize],
-            ) -> [f32; 1usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::add::<A>(x0, x1);
-                [t0]
-            }
-        }
-        let batch = n[0usize];
-        let image_0 = args[0usize];
-        let fc1_weight_2 = params.part(Self::__AT[0usize], 100352);
-        let fc1_3 = scratch.part(offsets[0usize], 128 * batch);
-        let fc1_bias_4 = params.part(Self::__AT[1usize], 128);
-        let relu_6 = scratch.part(offsets[0usize], 128 * batch);
-        let fc2_weight_7 = params.part(Self::__AT[2usize], 1280);
-        let fc2_8 = scratch.part(offsets[1usize], 10 * batch);
-        let fc2_bias_9 = params.part(Self::__AT[3usize], 10);
-        let fc2_10 = scratch.part(offsets[1usize], 10 * batch);
-        let label_1 = classes[0usize];
-        let cross_entropy_11 = results[0usize];
-        let cross_entropy_12 = scratch.part(offsets[2usize], batch);
+        let batch = n[0];
+        let image_0 = args[0];
+        let fc1_weight_2 = params.part(Self::__AT[0], 100352);
+        let fc1_3 = scratch.part(offsets[2], 128 * batch);
+        let fc1_bias_4 = params.part(Self::__AT[1], 128);
+        let relu_6 = scratch.part(offsets[2], 128 * batch);
+        let fc2_weight_7 = params.part(Self::__AT[2], 1280);
+        let fc2_8 = scratch.part(offsets[3], 10 * batch);
+        let fc2_bias_9 = params.part(Self::__AT[3], 10);
+        let fc2_10 = scratch.part(offsets[3], 10 * batch);
+        let label_1 = classes[0];
+        let cross_entropy_11 = results[0];
+        let cross_entropy_12 = scratch.part(offsets[4], batch);
         k.matmul(
             fc1_3,
             image_0,
@@ -848,7 +779,7 @@ impl Mlp {
             },
         );
         k.map::<
-                Chain1,
+                __Mlp_chains::AddRelu,
                 _,
                 _,
                 _,
@@ -871,7 +802,7 @@ impl Mlp {
             },
         );
         k.map::<
-                Chain3,
+                __Mlp_chains::Add,
                 _,
                 _,
                 _,
@@ -898,67 +829,34 @@ impl Mlp {
     #[doc(hidden)]
     #[inline(never)]
     pub fn __loss_train<
-        Kern: ::gradiron::device::Kernels,
-        const Floats: usize,
-        const Classes: usize,
-        const Results: usize,
+        Kernels__: ::gradiron::device::Kernels,
+        const FLOATS__: usize,
+        const CLASSES__: usize,
+        const RESULTS__: usize,
     >(
-        k: &mut Kern,
+        k: &mut Kernels__,
         n: ::gradiron::arena::Sizes,
         offsets: &[usize],
         params: ::gradiron::device::Buf,
-        args: [::gradiron::device::Buf; Floats],
-        classes: [::gradiron::device::Indices; Classes],
-        results: [::gradiron::device::Buf; Results],
+        args: [::gradiron::device::Buf; FLOATS__],
+        classes: [::gradiron::device::Indices; CLASSES__],
+        results: [::gradiron::device::Buf; RESULTS__],
         saved: ::gradiron::device::Buf,
         scratch: ::gradiron::device::Buf,
     ) {
-        ///t0 = add(x0, x1); t1 = relu(t0); t1
-        struct Chain1;
-        impl ::gradiron::ops::elementwise::Elementwise<2usize, 1usize, 0usize>
-        for Chain1 {
-            const TEXT: &'static str = "t0 = add(x0, x1); t1 = relu(t0); t1";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                x1,
-                ]: [f32; 2usize],
-                []: [f32; 0usize],
-            ) -> [f32; 1usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::add::<A>(x0, x1);
-                let t1 = ::gradiron::ops::elementwise::functions::relu::<A>(t0);
-                [t1]
-            }
-        }
-        ///t0 = add(x0, x1); t0
-        struct Chain3;
-        impl ::gradiron::ops::elementwise::Elementwise<2usize, 1usize, 0usize>
-        for Chain3 {
-            const TEXT: &'static str = "t0 = add(x0, x1); t0";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                x1,
-                ]: [f32; 2usize],
-                []: [f32; 0usize],
-            ) -> [f32; 1usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::add::<A>(x0, x1);
-                [t0]
-            }
-        }
-        let batch = n[0usize];
-        let image_0 = args[0usize];
-        let fc1_weight_2 = params.part(Self::__AT[0usize], 100352);
-        let fc1_3 = saved.part(offsets[0usize], 128 * batch);
-        let fc1_bias_4 = params.part(Self::__AT[1usize], 128);
-        let relu_6 = saved.part(offsets[0usize], 128 * batch);
-        let fc2_weight_7 = params.part(Self::__AT[2usize], 1280);
-        let fc2_8 = saved.part(offsets[1usize], 10 * batch);
-        let fc2_bias_9 = params.part(Self::__AT[3usize], 10);
-        let fc2_10 = saved.part(offsets[1usize], 10 * batch);
-        let label_1 = classes[0usize];
-        let cross_entropy_11 = results[0usize];
-        let cross_entropy_12 = saved.part(offsets[2usize], batch);
+        let batch = n[0];
+        let image_0 = args[0];
+        let fc1_weight_2 = params.part(Self::__AT[0], 100352);
+        let fc1_3 = saved.part(offsets[2], 128 * batch);
+        let fc1_bias_4 = params.part(Self::__AT[1], 128);
+        let relu_6 = saved.part(offsets[2], 128 * batch);
+        let fc2_weight_7 = params.part(Self::__AT[2], 1280);
+        let fc2_8 = saved.part(offsets[3], 10 * batch);
+        let fc2_bias_9 = params.part(Self::__AT[3], 10);
+        let fc2_10 = saved.part(offsets[3], 10 * batch);
+        let label_1 = classes[0];
+        let cross_entropy_11 = results[0];
+        let cross_entropy_12 = saved.part(offsets[4], batch);
         k.matmul(
             fc1_3,
             image_0,
@@ -971,7 +869,7 @@ impl Mlp {
             },
         );
         k.map::<
-                Chain1,
+                __Mlp_chains::AddRelu,
                 _,
                 _,
                 _,
@@ -994,7 +892,7 @@ impl Mlp {
             },
         );
         k.map::<
-                Chain3,
+                __Mlp_chains::Add,
                 _,
                 _,
                 _,
@@ -1021,60 +919,44 @@ impl Mlp {
     #[doc(hidden)]
     #[inline(never)]
     pub fn __loss_back<
-        Kern: ::gradiron::device::Kernels,
-        const Floats: usize,
-        const Classes: usize,
-        const Results: usize,
+        Kernels__: ::gradiron::device::Kernels,
+        const FLOATS__: usize,
+        const CLASSES__: usize,
+        const RESULTS__: usize,
     >(
-        k: &mut Kern,
+        k: &mut Kernels__,
         n: ::gradiron::arena::Sizes,
         offsets: &[usize],
         want_inputs: bool,
         params: ::gradiron::device::Buf,
-        args: [::gradiron::device::Buf; Floats],
-        classes: [::gradiron::device::Indices; Classes],
-        results: [::gradiron::device::Buf; Results],
+        args: [::gradiron::device::Buf; FLOATS__],
+        classes: [::gradiron::device::Indices; CLASSES__],
+        results: [::gradiron::device::Buf; RESULTS__],
         saved: ::gradiron::device::Buf,
-        d_results: [::gradiron::device::Buf; Results],
+        d_results: [::gradiron::device::Buf; RESULTS__],
         d_params: ::gradiron::device::Buf,
-        d_args: [::gradiron::device::Buf; Floats],
+        d_args: [::gradiron::device::Buf; FLOATS__],
         scratch: ::gradiron::device::Buf,
     ) {
-        ///t0 = relu_grad(x0, x1); t0
-        struct Chain9;
-        impl ::gradiron::ops::elementwise::Elementwise<2usize, 1usize, 0usize>
-        for Chain9 {
-            const TEXT: &'static str = "t0 = relu_grad(x0, x1); t0";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                x1,
-                ]: [f32; 2usize],
-                []: [f32; 0usize],
-            ) -> [f32; 1usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::relu_grad::<A>(x0, x1);
-                [t0]
-            }
-        }
-        let batch = n[0usize];
-        let d_cross_entropy_13 = d_results[0usize];
-        let fc2_10 = saved.part(offsets[1usize], 10 * batch);
-        let cross_entropy_12 = saved.part(offsets[2usize], batch);
-        let label_1 = classes[0usize];
-        let cross_entropy_14 = scratch.part(offsets[3usize], 10 * batch);
-        let fc2_15 = d_params.part(Self::__AT[3usize], 10);
-        let fc2_weight_7 = params.part(Self::__AT[2usize], 1280);
-        let fc2_16 = scratch.part(offsets[4usize], 128 * batch);
-        let relu_6 = saved.part(offsets[0usize], 128 * batch);
-        let fc2_17 = d_params.part(Self::__AT[2usize], 1280);
-        let relu_18 = scratch.part(offsets[4usize], 128 * batch);
-        let fc1_19 = d_params.part(Self::__AT[1usize], 128);
-        let fc1_weight_2 = params.part(Self::__AT[0usize], 100352);
-        let fc1_20 = d_args[0usize];
-        let image_0 = args[0usize];
-        let fc1_21 = d_params.part(Self::__AT[0usize], 100352);
+        let batch = n[0];
+        let d_cross_entropy_13 = d_results[0];
+        let fc2_10 = saved.part(offsets[3], 10 * batch);
+        let cross_entropy_12 = saved.part(offsets[4], batch);
+        let label_1 = classes[0];
+        let d_fc2_14 = scratch.part(offsets[5], 10 * batch);
+        let d_fc2_bias_15 = d_params.part(Self::__AT[3], 10);
+        let fc2_weight_7 = params.part(Self::__AT[2], 1280);
+        let d_relu_16 = scratch.part(offsets[6], 128 * batch);
+        let relu_6 = saved.part(offsets[2], 128 * batch);
+        let d_fc2_weight_17 = d_params.part(Self::__AT[2], 1280);
+        let d_fc1_18 = scratch.part(offsets[6], 128 * batch);
+        let d_fc1_bias_19 = d_params.part(Self::__AT[1], 128);
+        let fc1_weight_2 = params.part(Self::__AT[0], 100352);
+        let d_image_20 = d_args[0];
+        let image_0 = args[0];
+        let d_fc1_weight_21 = d_params.part(Self::__AT[0], 100352);
         k.cross_entropy_grad(
-            cross_entropy_14,
+            d_fc2_14,
             d_cross_entropy_13,
             fc2_10,
             cross_entropy_12,
@@ -1087,8 +969,8 @@ impl Mlp {
             },
         );
         k.reduce(
-            fc2_15,
-            cross_entropy_14,
+            d_fc2_bias_15,
+            d_fc2_14,
             ::gradiron::ops::reduce::ReduceSpec {
                 dims: [batch, 10],
                 kept: [false, true],
@@ -1097,8 +979,8 @@ impl Mlp {
             },
         );
         k.matmul(
-            fc2_16,
-            cross_entropy_14,
+            d_relu_16,
+            d_fc2_14,
             fc2_weight_7,
             ::gradiron::ops::matmul::MatmulSpec {
                 layout: ::gradiron::ops::matmul::Layout::NN,
@@ -1108,8 +990,8 @@ impl Mlp {
             },
         );
         k.matmul(
-            fc2_17,
-            cross_entropy_14,
+            d_fc2_weight_17,
+            d_fc2_14,
             relu_6,
             ::gradiron::ops::matmul::MatmulSpec {
                 layout: ::gradiron::ops::matmul::Layout::TN,
@@ -1119,15 +1001,15 @@ impl Mlp {
             },
         );
         k.map::<
-                Chain9,
+                __Mlp_chains::ReluGrad,
                 _,
                 _,
                 _,
                 _,
-            >([relu_18], [(fc2_16, [true]), (relu_6, [true])], [128 * batch], []);
+            >([d_fc1_18], [(d_relu_16, [true]), (relu_6, [true])], [128 * batch], []);
         k.reduce(
-            fc1_19,
-            relu_18,
+            d_fc1_bias_19,
+            d_fc1_18,
             ::gradiron::ops::reduce::ReduceSpec {
                 dims: [batch, 128],
                 kept: [false, true],
@@ -1137,8 +1019,8 @@ impl Mlp {
         );
         if want_inputs {
             k.matmul(
-                fc1_20,
-                relu_18,
+                d_image_20,
+                d_fc1_18,
                 fc1_weight_2,
                 ::gradiron::ops::matmul::MatmulSpec {
                     layout: ::gradiron::ops::matmul::Layout::NN,
@@ -1149,8 +1031,8 @@ impl Mlp {
             );
         }
         k.matmul(
-            fc1_21,
-            relu_18,
+            d_fc1_weight_21,
+            d_fc1_18,
             image_0,
             ::gradiron::ops::matmul::MatmulSpec {
                 layout: ::gradiron::ops::matmul::Layout::TN,
@@ -1178,10 +1060,10 @@ impl Mlp {
     ///
     /// # Errors
     /// When a size is 0 or the device's memory does not suffice.
-    pub fn workspace_on<Dev: ::gradiron::device::Device>(
-        device: Dev,
+    pub fn workspace_on<Device__: ::gradiron::device::Device>(
+        device: Device__,
         batch: usize,
-    ) -> Result<::gradiron::Workspace<Self, Dev>, ::gradiron::WorkspaceError> {
+    ) -> Result<::gradiron::Workspace<Self, Device__>, ::gradiron::WorkspaceError> {
         ::gradiron::Workspace::new(device, [batch, 1, 1, 1])
     }
     /// The bytes of a workspace for training: activations, gradients and scratch memory. The
@@ -1230,9 +1112,9 @@ impl Mlp {
     /// # Errors
     /// When an input does not fit the workspace or another input.
     #[allow(unused_variables, unused_parens, clippy::all)]
-    pub fn forward<'w, Dev: ::gradiron::device::Device>(
+    pub fn forward<'w, Device__: ::gradiron::device::Device>(
         &self,
-        ws: &'w mut ::gradiron::Workspace<Self, Dev>,
+        ws: &'w mut ::gradiron::Workspace<Self, Device__>,
         image: &[[f32; 784]],
     ) -> Result<&'w [[f32; 10]], ::gradiron::InputError> {
         let batch = ws.size(0usize, "image", image.len(), 1)?;
@@ -1284,9 +1166,9 @@ impl Mlp {
     /// # Errors
     /// When an input does not fit the workspace or another input.
     #[allow(unused_variables, unused_parens, clippy::all)]
-    pub fn forward_grad<'w, Dev: ::gradiron::device::Device>(
+    pub fn forward_grad<'w, Device__: ::gradiron::device::Device>(
         &self,
-        ws: &'w mut ::gradiron::Workspace<Self, Dev>,
+        ws: &'w mut ::gradiron::Workspace<Self, Device__>,
         image: &[[f32; 784]],
         d_result: &[[f32; 10]],
     ) -> Result<&'w [[f32; 10]], ::gradiron::InputError> {
@@ -1371,9 +1253,9 @@ impl Mlp {
     /// # Errors
     /// When an input does not fit the workspace or another input.
     #[allow(unused_variables, unused_parens, clippy::all)]
-    pub fn forward_grad_inputs<'w, Dev: ::gradiron::device::Device>(
+    pub fn forward_grad_inputs<'w, Device__: ::gradiron::device::Device>(
         &self,
-        ws: &'w mut ::gradiron::Workspace<Self, Dev>,
+        ws: &'w mut ::gradiron::Workspace<Self, Device__>,
         image: &[[f32; 784]],
         d_result: &[[f32; 10]],
     ) -> Result<(&'w [[f32; 10]], &'w [[f32; 784]]), ::gradiron::InputError> {
@@ -1461,9 +1343,9 @@ impl Mlp {
     /// # Errors
     /// When an input does not fit the workspace or another input.
     #[allow(unused_variables, unused_parens, clippy::all)]
-    pub fn loss<'w, Dev: ::gradiron::device::Device>(
+    pub fn loss<'w, Device__: ::gradiron::device::Device>(
         &self,
-        ws: &'w mut ::gradiron::Workspace<Self, Dev>,
+        ws: &'w mut ::gradiron::Workspace<Self, Device__>,
         image: &[[f32; 784]],
         label: &[impl ::gradiron::ClassIndex],
     ) -> Result<f32, ::gradiron::InputError> {
@@ -1519,9 +1401,9 @@ impl Mlp {
     /// # Errors
     /// When an input does not fit the workspace or another input.
     #[allow(unused_variables, unused_parens, clippy::all)]
-    pub fn loss_grad<'w, Dev: ::gradiron::device::Device>(
+    pub fn loss_grad<'w, Device__: ::gradiron::device::Device>(
         &self,
-        ws: &'w mut ::gradiron::Workspace<Self, Dev>,
+        ws: &'w mut ::gradiron::Workspace<Self, Device__>,
         image: &[[f32; 784]],
         label: &[impl ::gradiron::ClassIndex],
     ) -> Result<f32, ::gradiron::InputError> {
@@ -1600,9 +1482,9 @@ impl Mlp {
     /// # Errors
     /// When an input does not fit the workspace or another input.
     #[allow(unused_variables, unused_parens, clippy::all)]
-    pub fn loss_grad_inputs<'w, Dev: ::gradiron::device::Device>(
+    pub fn loss_grad_inputs<'w, Device__: ::gradiron::device::Device>(
         &self,
-        ws: &'w mut ::gradiron::Workspace<Self, Dev>,
+        ws: &'w mut ::gradiron::Workspace<Self, Device__>,
         image: &[[f32; 784]],
         label: &[impl ::gradiron::ClassIndex],
     ) -> Result<(f32, &'w [[f32; 784]]), ::gradiron::InputError> {

@@ -11,6 +11,22 @@
 struct Net {
     params: ::gradiron::Storage,
 }
+#[doc(hidden)]
+#[allow(non_snake_case, clippy::all)]
+mod __Net_chains {
+    use ::gradiron::math::Arith;
+    use ::gradiron::ops::elementwise::{Elementwise, functions};
+    /// `t0 = add(x0, x1); t0`
+    pub struct Add;
+    impl Elementwise<2usize, 1usize, 0usize> for Add {
+        const TEXT: &'static str = "t0 = add(x0, x1); t0";
+        #[inline(always)]
+        fn eval<A: Arith>([x0, x1]: [f32; 2usize], []: [f32; 0usize]) -> [f32; 1usize] {
+            let t0 = functions::add::<A>(x0, x1);
+            [t0]
+        }
+    }
+}
 #[allow(clippy::all, non_upper_case_globals)]
 #[automatically_derived]
 impl Net {
@@ -23,6 +39,7 @@ impl Net {
         at
     };
 }
+#[allow(clippy::all)]
 #[automatically_derived]
 impl ::gradiron::Module for Net {
     const PARAMS: usize = Self::__AT[4usize];
@@ -103,7 +120,7 @@ impl ::gradiron::Program for Net {
     type Owner = Self;
     const SIZES: &'static [&'static str] = &["batch"];
     fn plan(n: ::gradiron::arena::Sizes) -> Vec<::gradiron::FunctionPlan> {
-        let batch = n[0usize];
+        let batch = n[0];
         vec![
             ::gradiron::FunctionPlan::new([Self::__forward_floats(n,
             ::gradiron::Pass::Infer), Self::__forward_floats(n, ::gradiron::Pass::Grad),
@@ -121,7 +138,7 @@ impl Net {
         n: ::gradiron::arena::Sizes,
         pass: ::gradiron::Pass,
     ) -> usize {
-        let batch = n[0usize];
+        let batch = n[0];
         let results = 0 + ::gradiron::arena::padded(2 * batch);
         let d_args = 0 + ::gradiron::arena::padded(16 * batch);
         match pass {
@@ -243,24 +260,27 @@ impl Net {
         want_inputs: bool,
         whole: bool,
     ) -> ::gradiron::arena::Layout<12usize> {
-        let batch = n[0usize];
+        let batch = n[0];
+        let saved_0 = <Block<64>>::__forward_saved(<Block<64>>::__forward_bind([batch]));
+        let scratch_0 = <Block<
+            64,
+        >>::__forward_scratch(<Block<64>>::__forward_bind([batch]));
+        let saved_1 = <Head>::__forward_saved(<Head>::__forward_bind([batch]));
+        let scratch_1 = <Head>::__forward_scratch(<Head>::__forward_bind([batch]));
         ::gradiron::arena::plan(
             [
                 64 * batch,
                 64 * batch,
                 192 * batch,
-                4 * <Block<64>>::__forward_saved(<Block<64>>::__forward_bind([batch])),
-                <Block<64>>::__forward_scratch(<Block<64>>::__forward_bind([batch])),
+                4 * saved_0,
+                scratch_0,
                 0,
-                <Head>::__forward_saved(<Head>::__forward_bind([batch])),
-                <Head>::__forward_scratch(<Head>::__forward_bind([batch])),
+                saved_1,
+                scratch_1,
                 64 * batch,
-                <Head>::__forward_scratch(<Head>::__forward_bind([batch])),
+                scratch_1,
                 64 * batch,
-                128 * batch
-                    + <Block<
-                        64,
-                    >>::__forward_scratch(<Block<64>>::__forward_bind([batch])),
+                128 * batch + scratch_0,
             ],
             [
                 ::gradiron::arena::Life::new(0u32, 5u32, ::gradiron::arena::Part::Saved),
@@ -304,7 +324,7 @@ impl Net {
         )
     }
     #[doc(hidden)]
-    pub const __forward_TABLE: usize = 12usize + <Block<64>>::__forward_TABLE
+    pub const __forward_TABLE: usize = 2usize + 12usize + <Block<64>>::__forward_TABLE
         + <Head>::__forward_TABLE;
     #[doc(hidden)]
     pub fn __forward_offsets(
@@ -313,8 +333,10 @@ impl Net {
         whole: bool,
         out: &mut Vec<usize>,
     ) {
-        let batch = n[0usize];
-        out.extend_from_slice(&Self::__forward_layout(n, want_inputs, whole).offsets);
+        let batch = n[0];
+        let layout = Self::__forward_layout(n, want_inputs, whole);
+        out.extend_from_slice(&[layout.saved, layout.scratch]);
+        out.extend_from_slice(&layout.offsets);
         <Block<
             64,
         >>::__forward_offsets(<Block<64>>::__forward_bind([batch]), true, false, out);
@@ -324,17 +346,15 @@ impl Net {
     pub const fn __forward_infer_layout(
         n: ::gradiron::arena::Sizes,
     ) -> ::gradiron::arena::Layout<4usize> {
-        let batch = n[0usize];
+        let batch = n[0];
+        let infer_scratch_0 = <Block<
+            64,
+        >>::__forward_infer_scratch(<Block<64>>::__forward_bind([batch]));
+        let infer_scratch_1 = <Head>::__forward_infer_scratch(
+            <Head>::__forward_bind([batch]),
+        );
         ::gradiron::arena::plan(
-            [
-                64 * batch,
-                64 * batch,
-                64 * batch
-                    + <Block<
-                        64,
-                    >>::__forward_infer_scratch(<Block<64>>::__forward_bind([batch])),
-                <Head>::__forward_infer_scratch(<Head>::__forward_bind([batch])),
-            ],
+            [64 * batch, 64 * batch, 64 * batch + infer_scratch_0, infer_scratch_1],
             [
                 ::gradiron::arena::Life::new(
                     0u32,
@@ -361,12 +381,14 @@ impl Net {
         )
     }
     #[doc(hidden)]
-    pub const __forward_INFER_TABLE: usize = 4usize + <Block<64>>::__forward_INFER_TABLE
-        + <Head>::__forward_INFER_TABLE;
+    pub const __forward_INFER_TABLE: usize = 2usize + 4usize
+        + <Block<64>>::__forward_INFER_TABLE + <Head>::__forward_INFER_TABLE;
     #[doc(hidden)]
     pub fn __forward_infer_offsets(n: ::gradiron::arena::Sizes, out: &mut Vec<usize>) {
-        let batch = n[0usize];
-        out.extend_from_slice(&Self::__forward_infer_layout(n).offsets);
+        let batch = n[0];
+        let layout = Self::__forward_infer_layout(n);
+        out.extend_from_slice(&[layout.saved, layout.scratch]);
+        out.extend_from_slice(&layout.offsets);
         <Block<64>>::__forward_infer_offsets(<Block<64>>::__forward_bind([batch]), out);
         <Head>::__forward_infer_offsets(<Head>::__forward_bind([batch]), out);
     }
@@ -384,59 +406,44 @@ impl Net {
     }
     #[doc(hidden)]
     pub const fn __forward_flops(n: ::gradiron::arena::Sizes) -> usize {
-        let batch = n[0usize];
-        2112 * batch
-            + 4 * <Block<64>>::__forward_flops(<Block<64>>::__forward_bind([batch]))
-            + <Head>::__forward_flops(<Head>::__forward_bind([batch]))
+        let batch = n[0];
+        let flops_0 = <Block<64>>::__forward_flops(<Block<64>>::__forward_bind([batch]));
+        let flops_1 = <Head>::__forward_flops(<Head>::__forward_bind([batch]));
+        2112 * batch + 4 * flops_0 + flops_1
     }
     #[doc(hidden)]
     #[inline(never)]
     pub fn __forward_infer<
-        Kern: ::gradiron::device::Kernels,
-        const Floats: usize,
-        const Classes: usize,
-        const Results: usize,
+        Kernels__: ::gradiron::device::Kernels,
+        const FLOATS__: usize,
+        const CLASSES__: usize,
+        const RESULTS__: usize,
     >(
-        k: &mut Kern,
+        k: &mut Kernels__,
         n: ::gradiron::arena::Sizes,
         offsets: &[usize],
         params: ::gradiron::device::Buf,
-        args: [::gradiron::device::Buf; Floats],
-        classes: [::gradiron::device::Indices; Classes],
-        results: [::gradiron::device::Buf; Results],
+        args: [::gradiron::device::Buf; FLOATS__],
+        classes: [::gradiron::device::Indices; CLASSES__],
+        results: [::gradiron::device::Buf; RESULTS__],
         scratch: ::gradiron::device::Buf,
     ) {
-        ///t0 = add(x0, x1); t0
-        struct Chain1;
-        impl ::gradiron::ops::elementwise::Elementwise<2usize, 1usize, 0usize>
-        for Chain1 {
-            const TEXT: &'static str = "t0 = add(x0, x1); t0";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                x1,
-                ]: [f32; 2usize],
-                []: [f32; 0usize],
-            ) -> [f32; 1usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::add::<A>(x0, x1);
-                [t0]
-            }
-        }
-        let batch = n[0usize];
-        let offsets_0 = &offsets[4usize..][..<Block<64>>::__forward_INFER_TABLE];
-        let offsets_1 = &offsets[4usize
+        let batch = n[0];
+        let offsets_0 = &offsets[6usize..][..<Block<64>>::__forward_INFER_TABLE];
+        let infer_scratch_0 = offsets_0[0usize];
+        let offsets_1 = &offsets[6usize
             + <Block<64>>::__forward_INFER_TABLE..][..<Head>::__forward_INFER_TABLE];
-        let x_0 = args[0usize];
-        let first_weight_1 = params.part(Self::__AT[0usize], 1024);
-        let first_2 = scratch.part(offsets[0usize], 64 * batch);
-        let first_bias_3 = params.part(Self::__AT[1usize], 64);
-        let first_4 = scratch.part(offsets[0usize], 64 * batch);
+        let infer_scratch_1 = offsets_1[0usize];
+        let x_0 = args[0];
+        let first_weight_1 = params.part(Self::__AT[0], 1024);
+        let first_2 = scratch.part(offsets[2], 64 * batch);
+        let first_bias_3 = params.part(Self::__AT[1], 64);
+        let first_4 = scratch.part(offsets[2], 64 * batch);
         let blocks_5 = params
-            .part(Self::__AT[2usize], 4 * <Block<64> as ::gradiron::Module>::PARAMS);
-        let blocks_6 = scratch.part(offsets[1usize], 64 * batch);
-        let head_9 = params
-            .part(Self::__AT[3usize], <Head as ::gradiron::Module>::PARAMS);
-        let head_10 = results[0usize];
+            .part(Self::__AT[2], 4 * <Block<64> as ::gradiron::Module>::PARAMS);
+        let blocks_6 = scratch.part(offsets[3], 64 * batch);
+        let head_9 = params.part(Self::__AT[3], <Head as ::gradiron::Module>::PARAMS);
+        let head_10 = results[0];
         k.matmul(
             first_2,
             x_0,
@@ -449,7 +456,7 @@ impl Net {
             },
         );
         k.map::<
-                Chain1,
+                __Net_chains::Add,
                 _,
                 _,
                 _,
@@ -463,19 +470,8 @@ impl Net {
         {
             let count = 4;
             let between = scratch
-                .part(
-                    offsets[2usize],
-                    64 * batch
-                        + <Block<
-                            64,
-                        >>::__forward_infer_scratch(<Block<64>>::__forward_bind([batch])),
-                )
-                .part(
-                    <Block<
-                        64,
-                    >>::__forward_infer_scratch(<Block<64>>::__forward_bind([batch])),
-                    64 * batch,
-                );
+                .part(offsets[4], 64 * batch + infer_scratch_0)
+                .part(infer_scratch_0, 64 * batch);
             for i in 0..count {
                 let at = |i: usize| {
                     if (count - i) % 2 == 0 { blocks_6 } else { between }
@@ -496,23 +492,8 @@ impl Net {
                     [],
                     [at(i + 1)],
                     scratch
-                        .part(
-                            offsets[2usize],
-                            64 * batch
-                                + <Block<
-                                    64,
-                                >>::__forward_infer_scratch(
-                                    <Block<64>>::__forward_bind([batch]),
-                                ),
-                        )
-                        .part(
-                            0,
-                            <Block<
-                                64,
-                            >>::__forward_infer_scratch(
-                                <Block<64>>::__forward_bind([batch]),
-                            ),
-                        ),
+                        .part(offsets[4], 64 * batch + infer_scratch_0)
+                        .part(0, infer_scratch_0),
                 );
             }
         }
@@ -524,74 +505,49 @@ impl Net {
             [blocks_6],
             [],
             [head_10],
-            scratch
-                .part(
-                    offsets[3usize],
-                    <Head>::__forward_infer_scratch(<Head>::__forward_bind([batch])),
-                ),
+            scratch.part(offsets[5], infer_scratch_1),
         );
     }
     #[doc(hidden)]
     #[inline(never)]
     pub fn __forward_train<
-        Kern: ::gradiron::device::Kernels,
-        const Floats: usize,
-        const Classes: usize,
-        const Results: usize,
+        Kernels__: ::gradiron::device::Kernels,
+        const FLOATS__: usize,
+        const CLASSES__: usize,
+        const RESULTS__: usize,
     >(
-        k: &mut Kern,
+        k: &mut Kernels__,
         n: ::gradiron::arena::Sizes,
         offsets: &[usize],
         params: ::gradiron::device::Buf,
-        args: [::gradiron::device::Buf; Floats],
-        classes: [::gradiron::device::Indices; Classes],
-        results: [::gradiron::device::Buf; Results],
+        args: [::gradiron::device::Buf; FLOATS__],
+        classes: [::gradiron::device::Indices; CLASSES__],
+        results: [::gradiron::device::Buf; RESULTS__],
         saved: ::gradiron::device::Buf,
         scratch: ::gradiron::device::Buf,
     ) {
-        ///t0 = add(x0, x1); t0
-        struct Chain1;
-        impl ::gradiron::ops::elementwise::Elementwise<2usize, 1usize, 0usize>
-        for Chain1 {
-            const TEXT: &'static str = "t0 = add(x0, x1); t0";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                x1,
-                ]: [f32; 2usize],
-                []: [f32; 0usize],
-            ) -> [f32; 1usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::add::<A>(x0, x1);
-                [t0]
-            }
-        }
-        let batch = n[0usize];
-        let offsets_0 = &offsets[12usize..][..<Block<64>>::__forward_TABLE];
-        let offsets_1 = &offsets[12usize
+        let batch = n[0];
+        let offsets_0 = &offsets[14usize..][..<Block<64>>::__forward_TABLE];
+        let saved_0 = offsets_0[0usize];
+        let scratch_0 = offsets_0[1usize];
+        let offsets_1 = &offsets[14usize
             + <Block<64>>::__forward_TABLE..][..<Head>::__forward_TABLE];
-        let x_0 = args[0usize];
-        let first_weight_1 = params.part(Self::__AT[0usize], 1024);
-        let first_2 = saved.part(offsets[0usize], 64 * batch);
-        let first_bias_3 = params.part(Self::__AT[1usize], 64);
-        let first_4 = saved.part(offsets[0usize], 64 * batch);
+        let saved_1 = offsets_1[0usize];
+        let scratch_1 = offsets_1[1usize];
+        let x_0 = args[0];
+        let first_weight_1 = params.part(Self::__AT[0], 1024);
+        let first_2 = saved.part(offsets[2], 64 * batch);
+        let first_bias_3 = params.part(Self::__AT[1], 64);
+        let first_4 = saved.part(offsets[2], 64 * batch);
         let blocks_5 = params
-            .part(Self::__AT[2usize], 4 * <Block<64> as ::gradiron::Module>::PARAMS);
-        let blocks_6 = saved.part(offsets[1usize], 64 * batch);
-        let blocks_7 = saved.part(offsets[2usize], 192 * batch);
-        let blocks_8 = saved
-            .part(
-                offsets[3usize],
-                4 * <Block<64>>::__forward_saved(<Block<64>>::__forward_bind([batch])),
-            );
-        let head_9 = params
-            .part(Self::__AT[3usize], <Head as ::gradiron::Module>::PARAMS);
-        let head_10 = results[0usize];
-        let head_11 = saved.part(offsets[5usize], 0);
-        let head_12 = saved
-            .part(
-                offsets[6usize],
-                <Head>::__forward_saved(<Head>::__forward_bind([batch])),
-            );
+            .part(Self::__AT[2], 4 * <Block<64> as ::gradiron::Module>::PARAMS);
+        let blocks_6 = saved.part(offsets[3], 64 * batch);
+        let blocks_7 = saved.part(offsets[4], 192 * batch);
+        let blocks_8 = saved.part(offsets[5], 4 * saved_0);
+        let head_9 = params.part(Self::__AT[3], <Head as ::gradiron::Module>::PARAMS);
+        let head_10 = results[0];
+        let head_11 = saved.part(offsets[7], 0);
+        let head_12 = saved.part(offsets[8], saved_1);
         k.matmul(
             first_2,
             x_0,
@@ -604,7 +560,7 @@ impl Net {
             },
         );
         k.map::<
-                Chain1,
+                __Net_chains::Add,
                 _,
                 _,
                 _,
@@ -641,23 +597,8 @@ impl Net {
                     [at(i)],
                     [],
                     [at(i + 1)],
-                    blocks_8
-                        .part(
-                            i
-                                * <Block<
-                                    64,
-                                >>::__forward_saved(<Block<64>>::__forward_bind([batch])),
-                            <Block<
-                                64,
-                            >>::__forward_saved(<Block<64>>::__forward_bind([batch])),
-                        ),
-                    scratch
-                        .part(
-                            offsets[4usize],
-                            <Block<
-                                64,
-                            >>::__forward_scratch(<Block<64>>::__forward_bind([batch])),
-                        ),
+                    blocks_8.part(i * saved_0, saved_0),
+                    scratch.part(offsets[6], scratch_0),
                 );
             }
         }
@@ -670,70 +611,61 @@ impl Net {
             [],
             [head_10],
             head_12,
-            scratch
-                .part(
-                    offsets[7usize],
-                    <Head>::__forward_scratch(<Head>::__forward_bind([batch])),
-                ),
+            scratch.part(offsets[9], scratch_1),
         );
     }
     #[doc(hidden)]
     #[inline(never)]
     pub fn __forward_back<
-        Kern: ::gradiron::device::Kernels,
-        const Floats: usize,
-        const Classes: usize,
-        const Results: usize,
+        Kernels__: ::gradiron::device::Kernels,
+        const FLOATS__: usize,
+        const CLASSES__: usize,
+        const RESULTS__: usize,
     >(
-        k: &mut Kern,
+        k: &mut Kernels__,
         n: ::gradiron::arena::Sizes,
         offsets: &[usize],
         want_inputs: bool,
         params: ::gradiron::device::Buf,
-        args: [::gradiron::device::Buf; Floats],
-        classes: [::gradiron::device::Indices; Classes],
-        results: [::gradiron::device::Buf; Results],
+        args: [::gradiron::device::Buf; FLOATS__],
+        classes: [::gradiron::device::Indices; CLASSES__],
+        results: [::gradiron::device::Buf; RESULTS__],
         saved: ::gradiron::device::Buf,
-        d_results: [::gradiron::device::Buf; Results],
+        d_results: [::gradiron::device::Buf; RESULTS__],
         d_params: ::gradiron::device::Buf,
-        d_args: [::gradiron::device::Buf; Floats],
+        d_args: [::gradiron::device::Buf; FLOATS__],
         scratch: ::gradiron::device::Buf,
     ) {
-        let batch = n[0usize];
-        let offsets_0 = &offsets[12usize..][..<Block<64>>::__forward_TABLE];
-        let offsets_1 = &offsets[12usize
+        let batch = n[0];
+        let offsets_0 = &offsets[14usize..][..<Block<64>>::__forward_TABLE];
+        let saved_0 = offsets_0[0usize];
+        let scratch_0 = offsets_0[1usize];
+        let offsets_1 = &offsets[14usize
             + <Block<64>>::__forward_TABLE..][..<Head>::__forward_TABLE];
-        let head_9 = params
-            .part(Self::__AT[3usize], <Head as ::gradiron::Module>::PARAMS);
-        let blocks_6 = saved.part(offsets[1usize], 64 * batch);
-        let head_10 = results[0usize];
-        let head_11 = saved.part(offsets[5usize], 0);
-        let head_12 = saved
-            .part(
-                offsets[6usize],
-                <Head>::__forward_saved(<Head>::__forward_bind([batch])),
-            );
-        let d_head_13 = d_results[0usize];
-        let head_14 = d_params
-            .part(Self::__AT[3usize], <Head as ::gradiron::Module>::PARAMS);
-        let head_15 = scratch.part(offsets[8usize], 64 * batch);
+        let saved_1 = offsets_1[0usize];
+        let scratch_1 = offsets_1[1usize];
+        let head_9 = params.part(Self::__AT[3], <Head as ::gradiron::Module>::PARAMS);
+        let blocks_6 = saved.part(offsets[3], 64 * batch);
+        let head_10 = results[0];
+        let head_11 = saved.part(offsets[7], 0);
+        let head_12 = saved.part(offsets[8], saved_1);
+        let d_head_13 = d_results[0];
+        let d_head_14 = d_params
+            .part(Self::__AT[3], <Head as ::gradiron::Module>::PARAMS);
+        let d_blocks_15 = scratch.part(offsets[10], 64 * batch);
         let blocks_5 = params
-            .part(Self::__AT[2usize], 4 * <Block<64> as ::gradiron::Module>::PARAMS);
-        let first_4 = saved.part(offsets[0usize], 64 * batch);
-        let blocks_7 = saved.part(offsets[2usize], 192 * batch);
-        let blocks_8 = saved
-            .part(
-                offsets[3usize],
-                4 * <Block<64>>::__forward_saved(<Block<64>>::__forward_bind([batch])),
-            );
-        let blocks_16 = d_params
-            .part(Self::__AT[2usize], 4 * <Block<64> as ::gradiron::Module>::PARAMS);
-        let blocks_17 = scratch.part(offsets[10usize], 64 * batch);
-        let first_18 = d_params.part(Self::__AT[1usize], 64);
-        let first_weight_1 = params.part(Self::__AT[0usize], 1024);
-        let first_19 = d_args[0usize];
-        let x_0 = args[0usize];
-        let first_20 = d_params.part(Self::__AT[0usize], 1024);
+            .part(Self::__AT[2], 4 * <Block<64> as ::gradiron::Module>::PARAMS);
+        let first_4 = saved.part(offsets[2], 64 * batch);
+        let blocks_7 = saved.part(offsets[4], 192 * batch);
+        let blocks_8 = saved.part(offsets[5], 4 * saved_0);
+        let d_blocks_16 = d_params
+            .part(Self::__AT[2], 4 * <Block<64> as ::gradiron::Module>::PARAMS);
+        let d_first_17 = scratch.part(offsets[12], 64 * batch);
+        let d_first_bias_18 = d_params.part(Self::__AT[1], 64);
+        let first_weight_1 = params.part(Self::__AT[0], 1024);
+        let d_x_19 = d_args[0];
+        let x_0 = args[0];
+        let d_first_weight_20 = d_params.part(Self::__AT[0], 1024);
         <Head>::__forward_back(
             k,
             <Head>::__forward_bind([batch]),
@@ -745,13 +677,9 @@ impl Net {
             [head_10],
             head_12,
             [d_head_13],
-            head_14,
-            [head_15],
-            scratch
-                .part(
-                    offsets[9usize],
-                    <Head>::__forward_scratch(<Head>::__forward_bind([batch])),
-                ),
+            d_head_14,
+            [d_blocks_15],
+            scratch.part(offsets[11], scratch_1).part(0, scratch_1),
         );
         {
             let count = 4;
@@ -767,25 +695,13 @@ impl Net {
                 };
                 let d_at = |i: usize| {
                     if i == 0 {
-                        blocks_17
+                        d_first_17
                     } else if i == count {
-                        head_15
+                        d_blocks_15
                     } else {
                         scratch
-                            .part(
-                                offsets[11usize],
-                                128 * batch
-                                    + <Block<
-                                        64,
-                                    >>::__forward_scratch(<Block<64>>::__forward_bind([batch])),
-                            )
-                            .part(
-                                <Block<
-                                    64,
-                                >>::__forward_scratch(<Block<64>>::__forward_bind([batch]))
-                                    + i % 2 * 64 * batch,
-                                64 * batch,
-                            )
+                            .part(offsets[13], 128 * batch + scratch_0)
+                            .part(scratch_0 + i % 2 * 64 * batch, 64 * batch)
                     }
                 };
                 <Block<
@@ -803,43 +719,21 @@ impl Net {
                     [at(i)],
                     [],
                     [at(i + 1)],
-                    blocks_8
-                        .part(
-                            i
-                                * <Block<
-                                    64,
-                                >>::__forward_saved(<Block<64>>::__forward_bind([batch])),
-                            <Block<
-                                64,
-                            >>::__forward_saved(<Block<64>>::__forward_bind([batch])),
-                        ),
+                    blocks_8.part(i * saved_0, saved_0),
                     [d_at(i + 1)],
-                    blocks_16
+                    d_blocks_16
                         .part(
                             i * <Block<64> as ::gradiron::Module>::PARAMS,
                             <Block<64> as ::gradiron::Module>::PARAMS,
                         ),
                     [d_at(i)],
-                    scratch
-                        .part(
-                            offsets[11usize],
-                            128 * batch
-                                + <Block<
-                                    64,
-                                >>::__forward_scratch(<Block<64>>::__forward_bind([batch])),
-                        )
-                        .part(
-                            0,
-                            <Block<
-                                64,
-                            >>::__forward_scratch(<Block<64>>::__forward_bind([batch])),
-                        ),
+                    scratch.part(offsets[13], 128 * batch + scratch_0).part(0, scratch_0),
                 );
             }
         }
         k.reduce(
-            first_18,
-            blocks_17,
+            d_first_bias_18,
+            d_first_17,
             ::gradiron::ops::reduce::ReduceSpec {
                 dims: [batch, 64],
                 kept: [false, true],
@@ -849,8 +743,8 @@ impl Net {
         );
         if want_inputs {
             k.matmul(
-                first_19,
-                blocks_17,
+                d_x_19,
+                d_first_17,
                 first_weight_1,
                 ::gradiron::ops::matmul::MatmulSpec {
                     layout: ::gradiron::ops::matmul::Layout::NN,
@@ -861,8 +755,8 @@ impl Net {
             );
         }
         k.matmul(
-            first_20,
-            blocks_17,
+            d_first_weight_20,
+            d_first_17,
             x_0,
             ::gradiron::ops::matmul::MatmulSpec {
                 layout: ::gradiron::ops::matmul::Layout::TN,
@@ -890,10 +784,10 @@ impl Net {
     ///
     /// # Errors
     /// When a size is 0 or the device's memory does not suffice.
-    pub fn workspace_on<Dev: ::gradiron::device::Device>(
-        device: Dev,
+    pub fn workspace_on<Device__: ::gradiron::device::Device>(
+        device: Device__,
         batch: usize,
-    ) -> Result<::gradiron::Workspace<Self, Dev>, ::gradiron::WorkspaceError> {
+    ) -> Result<::gradiron::Workspace<Self, Device__>, ::gradiron::WorkspaceError> {
         ::gradiron::Workspace::new(device, [batch, 1, 1, 1])
     }
     /// The bytes of a workspace for training: activations, gradients and scratch memory. The
@@ -929,9 +823,9 @@ impl Net {
     /// # Errors
     /// When an input does not fit the workspace or another input.
     #[allow(unused_variables, unused_parens, clippy::all)]
-    fn forward<'w, Dev: ::gradiron::device::Device>(
+    fn forward<'w, Device__: ::gradiron::device::Device>(
         &self,
-        ws: &'w mut ::gradiron::Workspace<Self, Dev>,
+        ws: &'w mut ::gradiron::Workspace<Self, Device__>,
         x: &[[f32; 16]],
     ) -> Result<&'w [[f32; 2]], ::gradiron::InputError> {
         let batch = ws.size(0usize, "x", x.len(), 1)?;
@@ -983,9 +877,9 @@ impl Net {
     /// # Errors
     /// When an input does not fit the workspace or another input.
     #[allow(unused_variables, unused_parens, clippy::all)]
-    fn forward_grad<'w, Dev: ::gradiron::device::Device>(
+    fn forward_grad<'w, Device__: ::gradiron::device::Device>(
         &self,
-        ws: &'w mut ::gradiron::Workspace<Self, Dev>,
+        ws: &'w mut ::gradiron::Workspace<Self, Device__>,
         x: &[[f32; 16]],
         d_result: &[[f32; 2]],
     ) -> Result<&'w [[f32; 2]], ::gradiron::InputError> {
@@ -1070,9 +964,9 @@ impl Net {
     /// # Errors
     /// When an input does not fit the workspace or another input.
     #[allow(unused_variables, unused_parens, clippy::all)]
-    fn forward_grad_inputs<'w, Dev: ::gradiron::device::Device>(
+    fn forward_grad_inputs<'w, Device__: ::gradiron::device::Device>(
         &self,
-        ws: &'w mut ::gradiron::Workspace<Self, Dev>,
+        ws: &'w mut ::gradiron::Workspace<Self, Device__>,
         x: &[[f32; 16]],
         d_result: &[[f32; 2]],
     ) -> Result<(&'w [[f32; 2]], &'w [[f32; 16]]), ::gradiron::InputError> {

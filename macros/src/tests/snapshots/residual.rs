@@ -12,6 +12,115 @@
 pub struct Residual<const D: usize = 8> {
     params: ::gradiron::Storage,
 }
+#[doc(hidden)]
+#[allow(non_snake_case, clippy::all)]
+mod __Residual_chains {
+    use ::gradiron::math::Arith;
+    use ::gradiron::ops::elementwise::{Elementwise, functions};
+    /// `t0 = add(x0, x1); t1 = gelu(t0); t1`
+    pub struct AddGelu;
+    impl Elementwise<2usize, 1usize, 0usize> for AddGelu {
+        const TEXT: &'static str = "t0 = add(x0, x1); t1 = gelu(t0); t1";
+        #[inline(always)]
+        fn eval<A: Arith>([x0, x1]: [f32; 2usize], []: [f32; 0usize]) -> [f32; 1usize] {
+            let t0 = functions::add::<A>(x0, x1);
+            let t1 = functions::gelu::<A>(t0);
+            [t1]
+        }
+    }
+    /// `t0 = add(x0, x1); t1 = add(x2, t0); t2 = mul(t1, x3); t3 = sigmoid(x2); t4 = add(t2, t3); t4`
+    pub struct AddAddMulAnd2More;
+    impl Elementwise<4usize, 1usize, 0usize> for AddAddMulAnd2More {
+        const TEXT: &'static str = "t0 = add(x0, x1); t1 = add(x2, t0); t2 = mul(t1, x3); t3 = sigmoid(x2); t4 = add(t2, t3); t4";
+        #[inline(always)]
+        fn eval<A: Arith>(
+            [x0,
+            x1,
+            x2,
+            x3,
+            ]: [f32; 4usize],
+            []: [f32; 0usize],
+        ) -> [f32; 1usize] {
+            let t0 = functions::add::<A>(x0, x1);
+            let t1 = functions::add::<A>(x2, t0);
+            let t2 = functions::mul::<A>(t1, x3);
+            let t3 = functions::sigmoid::<A>(x2);
+            let t4 = functions::add::<A>(t2, t3);
+            [t4]
+        }
+    }
+    /// `t0 = add(x0, x1); t1 = gelu(t0); t0, t1`
+    pub struct AddGelu2;
+    impl Elementwise<2usize, 2usize, 0usize> for AddGelu2 {
+        const TEXT: &'static str = "t0 = add(x0, x1); t1 = gelu(t0); t0, t1";
+        #[inline(always)]
+        fn eval<A: Arith>([x0, x1]: [f32; 2usize], []: [f32; 0usize]) -> [f32; 2usize] {
+            let t0 = functions::add::<A>(x0, x1);
+            let t1 = functions::gelu::<A>(t0);
+            [t0, t1]
+        }
+    }
+    /// `t0 = add(x0, x1); t1 = add(x2, t0); t2 = mul(t1, x3); t3 = sigmoid(x2); t4 = add(t2, t3); t1, t3, t4`
+    pub struct AddAddMulAnd2More2;
+    impl Elementwise<4usize, 3usize, 0usize> for AddAddMulAnd2More2 {
+        const TEXT: &'static str = "t0 = add(x0, x1); t1 = add(x2, t0); t2 = mul(t1, x3); t3 = sigmoid(x2); t4 = add(t2, t3); t1, t3, t4";
+        #[inline(always)]
+        fn eval<A: Arith>(
+            [x0,
+            x1,
+            x2,
+            x3,
+            ]: [f32; 4usize],
+            []: [f32; 0usize],
+        ) -> [f32; 3usize] {
+            let t0 = functions::add::<A>(x0, x1);
+            let t1 = functions::add::<A>(x2, t0);
+            let t2 = functions::mul::<A>(t1, x3);
+            let t3 = functions::sigmoid::<A>(x2);
+            let t4 = functions::add::<A>(t2, t3);
+            [t1, t3, t4]
+        }
+    }
+    /// `t0 = mul(x0, x1); t0`
+    pub struct Mul;
+    impl Elementwise<2usize, 1usize, 0usize> for Mul {
+        const TEXT: &'static str = "t0 = mul(x0, x1); t0";
+        #[inline(always)]
+        fn eval<A: Arith>([x0, x1]: [f32; 2usize], []: [f32; 0usize]) -> [f32; 1usize] {
+            let t0 = functions::mul::<A>(x0, x1);
+            [t0]
+        }
+    }
+    /// `t0 = gelu_grad(x0, x1); t0`
+    pub struct GeluGrad;
+    impl Elementwise<2usize, 1usize, 0usize> for GeluGrad {
+        const TEXT: &'static str = "t0 = gelu_grad(x0, x1); t0";
+        #[inline(always)]
+        fn eval<A: Arith>([x0, x1]: [f32; 2usize], []: [f32; 0usize]) -> [f32; 1usize] {
+            let t0 = functions::gelu_grad::<A>(x0, x1);
+            [t0]
+        }
+    }
+    /// `t0 = sigmoid_grad(x0, x1); t1 = add(t0, x2); t2 = add(t1, x3); t2`
+    pub struct SigmoidGradAddAdd;
+    impl Elementwise<4usize, 1usize, 0usize> for SigmoidGradAddAdd {
+        const TEXT: &'static str = "t0 = sigmoid_grad(x0, x1); t1 = add(t0, x2); t2 = add(t1, x3); t2";
+        #[inline(always)]
+        fn eval<A: Arith>(
+            [x0,
+            x1,
+            x2,
+            x3,
+            ]: [f32; 4usize],
+            []: [f32; 0usize],
+        ) -> [f32; 1usize] {
+            let t0 = functions::sigmoid_grad::<A>(x0, x1);
+            let t1 = functions::add::<A>(t0, x2);
+            let t2 = functions::add::<A>(t1, x3);
+            [t2]
+        }
+    }
+}
 #[allow(clippy::all, non_upper_case_globals)]
 #[automatically_derived]
 impl<const D: usize> Residual<D> {
@@ -25,6 +134,7 @@ impl<const D: usize> Residual<D> {
         at
     };
 }
+#[allow(clippy::all)]
 #[automatically_derived]
 impl<const D: usize> ::gradiron::Module for Residual<D> {
     const PARAMS: usize = Self::__AT[5usize];
@@ -126,7 +236,7 @@ impl<const D: usize> ::gradiron::Program for Residual<D> {
     type Owner = Self;
     const SIZES: &'static [&'static str] = &["batch"];
     fn plan(n: ::gradiron::arena::Sizes) -> Vec<::gradiron::FunctionPlan> {
-        let batch = n[0usize];
+        let batch = n[0];
         vec![
             ::gradiron::FunctionPlan::new([Self::__forward_floats(n,
             ::gradiron::Pass::Infer), Self::__forward_floats(n, ::gradiron::Pass::Grad),
@@ -144,7 +254,7 @@ impl<const D: usize> Residual<D> {
         n: ::gradiron::arena::Sizes,
         pass: ::gradiron::Pass,
     ) -> usize {
-        let batch = n[0usize];
+        let batch = n[0];
         let results = 0 + ::gradiron::arena::padded(batch * D);
         let d_args = 0 + ::gradiron::arena::padded(batch * D);
         match pass {
@@ -217,7 +327,7 @@ impl<const D: usize> Residual<D> {
         want_inputs: bool,
         whole: bool,
     ) -> ::gradiron::arena::Layout<7usize> {
-        let batch = n[0usize];
+        let batch = n[0];
         ::gradiron::arena::plan(
             [
                 4 * batch * D,
@@ -261,7 +371,7 @@ impl<const D: usize> Residual<D> {
         )
     }
     #[doc(hidden)]
-    pub const __forward_TABLE: usize = 7usize;
+    pub const __forward_TABLE: usize = 2usize + 7usize;
     #[doc(hidden)]
     pub fn __forward_offsets(
         n: ::gradiron::arena::Sizes,
@@ -269,14 +379,16 @@ impl<const D: usize> Residual<D> {
         whole: bool,
         out: &mut Vec<usize>,
     ) {
-        let batch = n[0usize];
-        out.extend_from_slice(&Self::__forward_layout(n, want_inputs, whole).offsets);
+        let batch = n[0];
+        let layout = Self::__forward_layout(n, want_inputs, whole);
+        out.extend_from_slice(&[layout.saved, layout.scratch]);
+        out.extend_from_slice(&layout.offsets);
     }
     #[doc(hidden)]
     pub const fn __forward_infer_layout(
         n: ::gradiron::arena::Sizes,
     ) -> ::gradiron::arena::Layout<2usize> {
-        let batch = n[0usize];
+        let batch = n[0];
         ::gradiron::arena::plan(
             [4 * batch * D, batch * D],
             [
@@ -295,11 +407,13 @@ impl<const D: usize> Residual<D> {
         )
     }
     #[doc(hidden)]
-    pub const __forward_INFER_TABLE: usize = 2usize;
+    pub const __forward_INFER_TABLE: usize = 2usize + 2usize;
     #[doc(hidden)]
     pub fn __forward_infer_offsets(n: ::gradiron::arena::Sizes, out: &mut Vec<usize>) {
-        let batch = n[0usize];
-        out.extend_from_slice(&Self::__forward_infer_layout(n).offsets);
+        let batch = n[0];
+        let layout = Self::__forward_infer_layout(n);
+        out.extend_from_slice(&[layout.saved, layout.scratch]);
+        out.extend_from_slice(&layout.offsets);
     }
     #[doc(hidden)]
     pub const fn __forward_saved(n: ::gradiron::arena::Sizes) -> usize {
@@ -315,76 +429,37 @@ impl<const D: usize> Residual<D> {
     }
     #[doc(hidden)]
     pub const fn __forward_flops(n: ::gradiron::arena::Sizes) -> usize {
-        let batch = n[0usize];
+        let batch = n[0];
         13 * batch * D + 16 * batch * D * D
     }
     #[doc(hidden)]
     #[inline(never)]
     pub fn __forward_infer<
-        Kern: ::gradiron::device::Kernels,
-        const Floats: usize,
-        const Classes: usize,
-        const Results: usize,
+        Kernels__: ::gradiron::device::Kernels,
+        const FLOATS__: usize,
+        const CLASSES__: usize,
+        const RESULTS__: usize,
     >(
-        k: &mut Kern,
+        k: &mut Kernels__,
         n: ::gradiron::arena::Sizes,
         offsets: &[usize],
         params: ::gradiron::device::Buf,
-        args: [::gradiron::device::Buf; Floats],
-        classes: [::gradiron::device::Indices; Classes],
-        results: [::gradiron::device::Buf; Results],
+        args: [::gradiron::device::Buf; FLOATS__],
+        classes: [::gradiron::device::Indices; CLASSES__],
+        results: [::gradiron::device::Buf; RESULTS__],
         scratch: ::gradiron::device::Buf,
     ) {
-        ///t0 = add(x0, x1); t1 = gelu(t0); t1
-        struct Chain1;
-        impl ::gradiron::ops::elementwise::Elementwise<2usize, 1usize, 0usize>
-        for Chain1 {
-            const TEXT: &'static str = "t0 = add(x0, x1); t1 = gelu(t0); t1";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                x1,
-                ]: [f32; 2usize],
-                []: [f32; 0usize],
-            ) -> [f32; 1usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::add::<A>(x0, x1);
-                let t1 = ::gradiron::ops::elementwise::functions::gelu::<A>(t0);
-                [t1]
-            }
-        }
-        ///t0 = add(x0, x1); t1 = add(x2, t0); t2 = mul(t1, x3); t3 = sigmoid(x2); t4 = add(t2, t3); t4
-        struct Chain3;
-        impl ::gradiron::ops::elementwise::Elementwise<4usize, 1usize, 0usize>
-        for Chain3 {
-            const TEXT: &'static str = "t0 = add(x0, x1); t1 = add(x2, t0); t2 = mul(t1, x3); t3 = sigmoid(x2); t4 = add(t2, t3); t4";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                x1,
-                x2,
-                x3,
-                ]: [f32; 4usize],
-                []: [f32; 0usize],
-            ) -> [f32; 1usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::add::<A>(x0, x1);
-                let t1 = ::gradiron::ops::elementwise::functions::add::<A>(x2, t0);
-                let t2 = ::gradiron::ops::elementwise::functions::mul::<A>(t1, x3);
-                let t3 = ::gradiron::ops::elementwise::functions::sigmoid::<A>(x2);
-                let t4 = ::gradiron::ops::elementwise::functions::add::<A>(t2, t3);
-                [t4]
-            }
-        }
-        let batch = n[0usize];
-        let x_0 = args[0usize];
-        let up_weight_1 = params.part(Self::__AT[0usize], 4 * D * D);
-        let up_2 = scratch.part(offsets[0usize], 4 * batch * D);
-        let up_bias_3 = params.part(Self::__AT[1usize], 4 * D);
-        let gelu_5 = scratch.part(offsets[0usize], 4 * batch * D);
-        let down_weight_6 = params.part(Self::__AT[2usize], 4 * D * D);
-        let down_7 = scratch.part(offsets[1usize], batch * D);
-        let down_bias_8 = params.part(Self::__AT[3usize], D);
-        let scale_11 = params.part(Self::__AT[4usize], D);
-        let v_14 = results[0usize];
+        let batch = n[0];
+        let x_0 = args[0];
+        let up_weight_1 = params.part(Self::__AT[0], 4 * D * D);
+        let up_2 = scratch.part(offsets[2], 4 * batch * D);
+        let up_bias_3 = params.part(Self::__AT[1], 4 * D);
+        let gelu_5 = scratch.part(offsets[2], 4 * batch * D);
+        let down_weight_6 = params.part(Self::__AT[2], 4 * D * D);
+        let down_7 = scratch.part(offsets[3], batch * D);
+        let down_bias_8 = params.part(Self::__AT[3], D);
+        let scale_11 = params.part(Self::__AT[4], D);
+        let v_14 = results[0];
         k.matmul(
             up_2,
             x_0,
@@ -397,7 +472,7 @@ impl<const D: usize> Residual<D> {
             },
         );
         k.map::<
-                Chain1,
+                __Residual_chains::AddGelu,
                 _,
                 _,
                 _,
@@ -420,7 +495,7 @@ impl<const D: usize> Residual<D> {
             },
         );
         k.map::<
-                Chain3,
+                __Residual_chains::AddAddMulAnd2More,
                 _,
                 _,
                 _,
@@ -440,74 +515,35 @@ impl<const D: usize> Residual<D> {
     #[doc(hidden)]
     #[inline(never)]
     pub fn __forward_train<
-        Kern: ::gradiron::device::Kernels,
-        const Floats: usize,
-        const Classes: usize,
-        const Results: usize,
+        Kernels__: ::gradiron::device::Kernels,
+        const FLOATS__: usize,
+        const CLASSES__: usize,
+        const RESULTS__: usize,
     >(
-        k: &mut Kern,
+        k: &mut Kernels__,
         n: ::gradiron::arena::Sizes,
         offsets: &[usize],
         params: ::gradiron::device::Buf,
-        args: [::gradiron::device::Buf; Floats],
-        classes: [::gradiron::device::Indices; Classes],
-        results: [::gradiron::device::Buf; Results],
+        args: [::gradiron::device::Buf; FLOATS__],
+        classes: [::gradiron::device::Indices; CLASSES__],
+        results: [::gradiron::device::Buf; RESULTS__],
         saved: ::gradiron::device::Buf,
         scratch: ::gradiron::device::Buf,
     ) {
-        ///t0 = add(x0, x1); t1 = gelu(t0); t0, t1
-        struct Chain1;
-        impl ::gradiron::ops::elementwise::Elementwise<2usize, 2usize, 0usize>
-        for Chain1 {
-            const TEXT: &'static str = "t0 = add(x0, x1); t1 = gelu(t0); t0, t1";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                x1,
-                ]: [f32; 2usize],
-                []: [f32; 0usize],
-            ) -> [f32; 2usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::add::<A>(x0, x1);
-                let t1 = ::gradiron::ops::elementwise::functions::gelu::<A>(t0);
-                [t0, t1]
-            }
-        }
-        ///t0 = add(x0, x1); t1 = add(x2, t0); t2 = mul(t1, x3); t3 = sigmoid(x2); t4 = add(t2, t3); t1, t3, t4
-        struct Chain3;
-        impl ::gradiron::ops::elementwise::Elementwise<4usize, 3usize, 0usize>
-        for Chain3 {
-            const TEXT: &'static str = "t0 = add(x0, x1); t1 = add(x2, t0); t2 = mul(t1, x3); t3 = sigmoid(x2); t4 = add(t2, t3); t1, t3, t4";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                x1,
-                x2,
-                x3,
-                ]: [f32; 4usize],
-                []: [f32; 0usize],
-            ) -> [f32; 3usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::add::<A>(x0, x1);
-                let t1 = ::gradiron::ops::elementwise::functions::add::<A>(x2, t0);
-                let t2 = ::gradiron::ops::elementwise::functions::mul::<A>(t1, x3);
-                let t3 = ::gradiron::ops::elementwise::functions::sigmoid::<A>(x2);
-                let t4 = ::gradiron::ops::elementwise::functions::add::<A>(t2, t3);
-                [t1, t3, t4]
-            }
-        }
-        let batch = n[0usize];
-        let x_0 = args[0usize];
-        let up_weight_1 = params.part(Self::__AT[0usize], 4 * D * D);
-        let up_2 = saved.part(offsets[0usize], 4 * batch * D);
-        let up_bias_3 = params.part(Self::__AT[1usize], 4 * D);
-        let up_4 = saved.part(offsets[0usize], 4 * batch * D);
-        let gelu_5 = saved.part(offsets[1usize], 4 * batch * D);
-        let down_weight_6 = params.part(Self::__AT[2usize], 4 * D * D);
-        let down_7 = saved.part(offsets[2usize], batch * D);
-        let down_bias_8 = params.part(Self::__AT[3usize], D);
-        let scale_11 = params.part(Self::__AT[4usize], D);
-        let v_10 = saved.part(offsets[2usize], batch * D);
-        let sigmoid_13 = saved.part(offsets[3usize], batch * D);
-        let v_14 = results[0usize];
+        let batch = n[0];
+        let x_0 = args[0];
+        let up_weight_1 = params.part(Self::__AT[0], 4 * D * D);
+        let up_2 = saved.part(offsets[2], 4 * batch * D);
+        let up_bias_3 = params.part(Self::__AT[1], 4 * D);
+        let up_4 = saved.part(offsets[2], 4 * batch * D);
+        let gelu_5 = saved.part(offsets[3], 4 * batch * D);
+        let down_weight_6 = params.part(Self::__AT[2], 4 * D * D);
+        let down_7 = saved.part(offsets[4], batch * D);
+        let down_bias_8 = params.part(Self::__AT[3], D);
+        let scale_11 = params.part(Self::__AT[4], D);
+        let v_10 = saved.part(offsets[4], batch * D);
+        let sigmoid_13 = saved.part(offsets[5], batch * D);
+        let v_14 = results[0];
         k.matmul(
             up_2,
             x_0,
@@ -520,7 +556,7 @@ impl<const D: usize> Residual<D> {
             },
         );
         k.map::<
-                Chain1,
+                __Residual_chains::AddGelu2,
                 _,
                 _,
                 _,
@@ -543,7 +579,7 @@ impl<const D: usize> Residual<D> {
             },
         );
         k.map::<
-                Chain3,
+                __Residual_chains::AddAddMulAnd2More2,
                 _,
                 _,
                 _,
@@ -563,136 +599,66 @@ impl<const D: usize> Residual<D> {
     #[doc(hidden)]
     #[inline(never)]
     pub fn __forward_back<
-        Kern: ::gradiron::device::Kernels,
-        const Floats: usize,
-        const Classes: usize,
-        const Results: usize,
+        Kernels__: ::gradiron::device::Kernels,
+        const FLOATS__: usize,
+        const CLASSES__: usize,
+        const RESULTS__: usize,
     >(
-        k: &mut Kern,
+        k: &mut Kernels__,
         n: ::gradiron::arena::Sizes,
         offsets: &[usize],
         want_inputs: bool,
         params: ::gradiron::device::Buf,
-        args: [::gradiron::device::Buf; Floats],
-        classes: [::gradiron::device::Indices; Classes],
-        results: [::gradiron::device::Buf; Results],
+        args: [::gradiron::device::Buf; FLOATS__],
+        classes: [::gradiron::device::Indices; CLASSES__],
+        results: [::gradiron::device::Buf; RESULTS__],
         saved: ::gradiron::device::Buf,
-        d_results: [::gradiron::device::Buf; Results],
+        d_results: [::gradiron::device::Buf; RESULTS__],
         d_params: ::gradiron::device::Buf,
-        d_args: [::gradiron::device::Buf; Floats],
+        d_args: [::gradiron::device::Buf; FLOATS__],
         scratch: ::gradiron::device::Buf,
     ) {
-        ///t0 = mul(x0, x1); t0
-        struct Chain4;
-        impl ::gradiron::ops::elementwise::Elementwise<2usize, 1usize, 0usize>
-        for Chain4 {
-            const TEXT: &'static str = "t0 = mul(x0, x1); t0";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                x1,
-                ]: [f32; 2usize],
-                []: [f32; 0usize],
-            ) -> [f32; 1usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::mul::<A>(x0, x1);
-                [t0]
-            }
-        }
-        ///t0 = mul(x0, x1); t0
-        struct Chain5;
-        impl ::gradiron::ops::elementwise::Elementwise<2usize, 1usize, 0usize>
-        for Chain5 {
-            const TEXT: &'static str = "t0 = mul(x0, x1); t0";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                x1,
-                ]: [f32; 2usize],
-                []: [f32; 0usize],
-            ) -> [f32; 1usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::mul::<A>(x0, x1);
-                [t0]
-            }
-        }
-        ///t0 = gelu_grad(x0, x1); t0
-        struct Chain10;
-        impl ::gradiron::ops::elementwise::Elementwise<2usize, 1usize, 0usize>
-        for Chain10 {
-            const TEXT: &'static str = "t0 = gelu_grad(x0, x1); t0";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                x1,
-                ]: [f32; 2usize],
-                []: [f32; 0usize],
-            ) -> [f32; 1usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::gelu_grad::<A>(x0, x1);
-                [t0]
-            }
-        }
-        ///t0 = sigmoid_grad(x0, x1); t1 = add(t0, x2); t2 = add(t1, x3); t2
-        struct Chain14;
-        impl ::gradiron::ops::elementwise::Elementwise<4usize, 1usize, 0usize>
-        for Chain14 {
-            const TEXT: &'static str = "t0 = sigmoid_grad(x0, x1); t1 = add(t0, x2); t2 = add(t1, x3); t2";
-            #[inline(always)]
-            fn eval<A: ::gradiron::math::Arith>(
-                [x0,
-                x1,
-                x2,
-                x3,
-                ]: [f32; 4usize],
-                []: [f32; 0usize],
-            ) -> [f32; 1usize] {
-                let t0 = ::gradiron::ops::elementwise::functions::sigmoid_grad::<
-                    A,
-                >(x0, x1);
-                let t1 = ::gradiron::ops::elementwise::functions::add::<A>(t0, x2);
-                let t2 = ::gradiron::ops::elementwise::functions::add::<A>(t1, x3);
-                [t2]
-            }
-        }
-        let batch = n[0usize];
-        let d_15 = d_results[0usize];
-        let scale_11 = params.part(Self::__AT[4usize], D);
-        let v_17 = scratch.part(offsets[4usize], batch * D);
-        let v_10 = saved.part(offsets[2usize], batch * D);
-        let v_18 = saved.part(offsets[2usize], batch * D);
-        let v_19 = d_params.part(Self::__AT[4usize], D);
-        let down_21 = d_params.part(Self::__AT[3usize], D);
-        let down_weight_6 = params.part(Self::__AT[2usize], 4 * D * D);
-        let down_22 = scratch.part(offsets[5usize], 4 * batch * D);
-        let gelu_5 = saved.part(offsets[1usize], 4 * batch * D);
-        let down_23 = d_params.part(Self::__AT[2usize], 4 * D * D);
-        let up_4 = saved.part(offsets[0usize], 4 * batch * D);
-        let gelu_24 = scratch.part(offsets[5usize], 4 * batch * D);
-        let up_25 = d_params.part(Self::__AT[1usize], 4 * D);
-        let up_weight_1 = params.part(Self::__AT[0usize], 4 * D * D);
-        let up_26 = if want_inputs {
-            scratch.part(offsets[6usize], batch * D)
+        let batch = n[0];
+        let d_15 = d_results[0];
+        let scale_11 = params.part(Self::__AT[4], D);
+        let d_17 = scratch.part(offsets[6], batch * D);
+        let v_10 = saved.part(offsets[4], batch * D);
+        let v_18 = saved.part(offsets[4], batch * D);
+        let d_scale_19 = d_params.part(Self::__AT[4], D);
+        let d_down_bias_21 = d_params.part(Self::__AT[3], D);
+        let down_weight_6 = params.part(Self::__AT[2], 4 * D * D);
+        let d_gelu_22 = scratch.part(offsets[7], 4 * batch * D);
+        let gelu_5 = saved.part(offsets[3], 4 * batch * D);
+        let d_down_weight_23 = d_params.part(Self::__AT[2], 4 * D * D);
+        let up_4 = saved.part(offsets[2], 4 * batch * D);
+        let d_up_24 = scratch.part(offsets[7], 4 * batch * D);
+        let d_up_bias_25 = d_params.part(Self::__AT[1], 4 * D);
+        let up_weight_1 = params.part(Self::__AT[0], 4 * D * D);
+        let d_x_26 = if want_inputs {
+            scratch.part(offsets[8], batch * D)
         } else {
             params.part(0, 0)
         };
-        let x_0 = args[0usize];
-        let up_27 = d_params.part(Self::__AT[0usize], 4 * D * D);
-        let sigmoid_13 = saved.part(offsets[3usize], batch * D);
-        let up_28 = d_args[0usize];
+        let x_0 = args[0];
+        let d_up_weight_27 = d_params.part(Self::__AT[0], 4 * D * D);
+        let sigmoid_13 = saved.part(offsets[5], batch * D);
+        let up_28 = d_args[0];
         k.map::<
-                Chain4,
+                __Residual_chains::Mul,
                 _,
                 _,
                 _,
                 _,
-            >([v_17], [(d_15, [true, true]), (scale_11, [false, true])], [batch, D], []);
+            >([d_17], [(d_15, [true, true]), (scale_11, [false, true])], [batch, D], []);
         k.map::<
-                Chain5,
+                __Residual_chains::Mul,
                 _,
                 _,
                 _,
                 _,
             >([v_18], [(d_15, [true]), (v_10, [true])], [batch * D], []);
         k.reduce(
-            v_19,
+            d_scale_19,
             v_18,
             ::gradiron::ops::reduce::ReduceSpec {
                 dims: [batch, D],
@@ -702,8 +668,8 @@ impl<const D: usize> Residual<D> {
             },
         );
         k.reduce(
-            down_21,
-            v_17,
+            d_down_bias_21,
+            d_17,
             ::gradiron::ops::reduce::ReduceSpec {
                 dims: [batch, D],
                 kept: [false, true],
@@ -712,8 +678,8 @@ impl<const D: usize> Residual<D> {
             },
         );
         k.matmul(
-            down_22,
-            v_17,
+            d_gelu_22,
+            d_17,
             down_weight_6,
             ::gradiron::ops::matmul::MatmulSpec {
                 layout: ::gradiron::ops::matmul::Layout::NN,
@@ -723,8 +689,8 @@ impl<const D: usize> Residual<D> {
             },
         );
         k.matmul(
-            down_23,
-            v_17,
+            d_down_weight_23,
+            d_17,
             gelu_5,
             ::gradiron::ops::matmul::MatmulSpec {
                 layout: ::gradiron::ops::matmul::Layout::TN,
@@ -734,15 +700,15 @@ impl<const D: usize> Residual<D> {
             },
         );
         k.map::<
-                Chain10,
+                __Residual_chains::GeluGrad,
                 _,
                 _,
                 _,
                 _,
-            >([gelu_24], [(down_22, [true]), (up_4, [true])], [4 * batch * D], []);
+            >([d_up_24], [(d_gelu_22, [true]), (up_4, [true])], [4 * batch * D], []);
         k.reduce(
-            up_25,
-            gelu_24,
+            d_up_bias_25,
+            d_up_24,
             ::gradiron::ops::reduce::ReduceSpec {
                 dims: [batch, 4 * D],
                 kept: [false, true],
@@ -752,8 +718,8 @@ impl<const D: usize> Residual<D> {
         );
         if want_inputs {
             k.matmul(
-                up_26,
-                gelu_24,
+                d_x_26,
+                d_up_24,
                 up_weight_1,
                 ::gradiron::ops::matmul::MatmulSpec {
                     layout: ::gradiron::ops::matmul::Layout::NN,
@@ -764,8 +730,8 @@ impl<const D: usize> Residual<D> {
             );
         }
         k.matmul(
-            up_27,
-            gelu_24,
+            d_up_weight_27,
+            d_up_24,
             x_0,
             ::gradiron::ops::matmul::MatmulSpec {
                 layout: ::gradiron::ops::matmul::Layout::TN,
@@ -776,14 +742,14 @@ impl<const D: usize> Residual<D> {
         );
         if want_inputs {
             k.map::<
-                    Chain14,
+                    __Residual_chains::SigmoidGradAddAdd,
                     _,
                     _,
                     _,
                     _,
                 >(
                 [up_28],
-                [(d_15, [true]), (sigmoid_13, [true]), (v_17, [true]), (up_26, [true])],
+                [(d_15, [true]), (sigmoid_13, [true]), (d_17, [true]), (d_x_26, [true])],
                 [batch * D],
                 [],
             );
@@ -807,10 +773,10 @@ impl<const D: usize> Residual<D> {
     ///
     /// # Errors
     /// When a size is 0 or the device's memory does not suffice.
-    pub fn workspace_on<Dev: ::gradiron::device::Device>(
-        device: Dev,
+    pub fn workspace_on<Device__: ::gradiron::device::Device>(
+        device: Device__,
         batch: usize,
-    ) -> Result<::gradiron::Workspace<Self, Dev>, ::gradiron::WorkspaceError> {
+    ) -> Result<::gradiron::Workspace<Self, Device__>, ::gradiron::WorkspaceError> {
         ::gradiron::Workspace::new(device, [batch, 1, 1, 1])
     }
     /// The bytes of a workspace for training: activations, gradients and scratch memory. The
@@ -846,9 +812,9 @@ impl<const D: usize> Residual<D> {
     /// # Errors
     /// When an input does not fit the workspace or another input.
     #[allow(unused_variables, unused_parens, clippy::all)]
-    pub fn forward<'w, Dev: ::gradiron::device::Device>(
+    pub fn forward<'w, Device__: ::gradiron::device::Device>(
         &self,
-        ws: &'w mut ::gradiron::Workspace<Self, Dev>,
+        ws: &'w mut ::gradiron::Workspace<Self, Device__>,
         x: &[[f32; D]],
     ) -> Result<&'w [[f32; D]], ::gradiron::InputError> {
         let batch = ws.size(0usize, "x", x.len(), 1)?;
@@ -902,9 +868,9 @@ impl<const D: usize> Residual<D> {
     /// # Errors
     /// When an input does not fit the workspace or another input.
     #[allow(unused_variables, unused_parens, clippy::all)]
-    pub fn forward_grad<'w, Dev: ::gradiron::device::Device>(
+    pub fn forward_grad<'w, Device__: ::gradiron::device::Device>(
         &self,
-        ws: &'w mut ::gradiron::Workspace<Self, Dev>,
+        ws: &'w mut ::gradiron::Workspace<Self, Device__>,
         x: &[[f32; D]],
         d_result: &[[f32; D]],
     ) -> Result<&'w [[f32; D]], ::gradiron::InputError> {
@@ -993,9 +959,9 @@ impl<const D: usize> Residual<D> {
     /// # Errors
     /// When an input does not fit the workspace or another input.
     #[allow(unused_variables, unused_parens, clippy::all)]
-    pub fn forward_grad_inputs<'w, Dev: ::gradiron::device::Device>(
+    pub fn forward_grad_inputs<'w, Device__: ::gradiron::device::Device>(
         &self,
-        ws: &'w mut ::gradiron::Workspace<Self, Dev>,
+        ws: &'w mut ::gradiron::Workspace<Self, Device__>,
         x: &[[f32; D]],
         d_result: &[[f32; D]],
     ) -> Result<(&'w [[f32; D]], &'w [[f32; D]]), ::gradiron::InputError> {
