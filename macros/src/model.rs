@@ -30,7 +30,7 @@ pub fn guarded(work: impl FnOnce(&mut Diagnostics) -> TokenStream) -> TokenStrea
     let caught = catch_unwind(AssertUnwindSafe(|| work(&mut diagnostics)));
     let expansion = caught.unwrap_or_else(|panic| {
         let text = format!("a bug of gradiron, in `{}`: {}", diagnostics.phase, message(&*panic));
-        let help = "please report it with this model: https://github.com/gradiron/gradiron/issues";
+        let help = "please report it together with this model";
         let span = diagnostics.subject.unwrap_or_else(Span::call_site);
         diagnostics.push(Diagnostic::new(span, text).help(help));
         TokenStream::new()

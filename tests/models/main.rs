@@ -12,4 +12,5 @@ mod images;
 mod layers;
 mod losses;
 mod nested;
+mod promises;
 mod shapes;

@@ -36,14 +36,27 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// `relu(add(x0, x1))`, each step that is used twice under a name.
+    /// `t0 = add(x0, x1); t1 = relu(t0); t1`
     pub fn text(&self) -> String {
+        self.write(ToString::to_string)
+    }
+
+    /// The same with the constants that are known at run time as `c0`, `c1`, …
+    fn source(&self) -> String {
+        let next = std::cell::Cell::new(0);
+        self.write(|constant| match constant {
+            Constant::Literal(_) => constant.to_string(),
+            _ => format!("c{}", next.replace(next.get() + 1)),
+        })
+    }
+
+    fn write(&self, constant: impl Fn(&Constant) -> String) -> String {
         let operand = |o: &Operand| match o {
             Operand::Input(i) => format!("x{i}"),
             Operand::Step(s) => format!("t{s}"),
         };
         let step = |(s, step): (usize, &Step)| {
-            let constants = step.constants.iter().map(ToString::to_string);
+            let constants = step.constants.iter().map(&constant);
             let args: Vec<_> = step.operands.iter().map(operand).chain(constants).collect();
             format!("t{s} = {}({})", step.func, args.join(", "))
         };
@@ -169,9 +182,10 @@ impl Op for Chain {
             quote!(let #result = functions::#func::<A>(#(#operands,)* #(#constants),*);)
         });
         let outs = self.outputs.iter().map(|s| variable!("t{s}"));
-        let text = self.text();
+        let text = self.source();
+        let doc = format!(" `{text}`");
         quote! {
-            #[doc = #text]
+            #[doc = #doc]
             pub struct #name;
             impl Elementwise<#inputs, #outputs, #scalars> for #name {
                 const TEXT: &'static str = #text;

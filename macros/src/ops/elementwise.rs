@@ -107,7 +107,7 @@ pub const ROWS: &[Row] = &[
 ];
 
 /// The rows that users do not name: pieces of losses.
-pub const INTERNAL: &[&str] = &["smooth_l1", "huber", "bce", "bce_with_logits", "kl_div", "add"];
+pub const INTERNAL: &[&str] = &["smooth_l1", "huber", "bce", "bce_with_logits", "kl_div"];
 
 pub fn find(name: &str) -> Option<&'static Row> {
     ROWS.iter().find(|row| row.name == name)

@@ -16,7 +16,7 @@ pub struct Cnn {
 mod __Cnn_chains {
     use ::gradiron::math::Arith;
     use ::gradiron::ops::elementwise::{Elementwise, functions};
-    ///t0 = add(x0, x1); t1 = relu(t0); t1
+    /// `t0 = add(x0, x1); t1 = relu(t0); t1`
     pub struct AddRelu;
     impl Elementwise<2usize, 1usize, 0usize> for AddRelu {
         const TEXT: &'static str = "t0 = add(x0, x1); t1 = relu(t0); t1";
@@ -27,7 +27,7 @@ mod __Cnn_chains {
             [t1]
         }
     }
-    ///t0 = add(x0, x1); t0
+    /// `t0 = add(x0, x1); t0`
     pub struct Add;
     impl Elementwise<2usize, 1usize, 0usize> for Add {
         const TEXT: &'static str = "t0 = add(x0, x1); t0";
@@ -37,7 +37,7 @@ mod __Cnn_chains {
             [t0]
         }
     }
-    ///t0 = relu_grad(x0, x1); t0
+    /// `t0 = relu_grad(x0, x1); t0`
     pub struct ReluGrad;
     impl Elementwise<2usize, 1usize, 0usize> for ReluGrad {
         const TEXT: &'static str = "t0 = relu_grad(x0, x1); t0";
@@ -47,7 +47,7 @@ mod __Cnn_chains {
             [t0]
         }
     }
-    ///t0 = sub(x0, x1); t1 = square(t0); t1
+    /// `t0 = sub(x0, x1); t1 = square(t0); t1`
     pub struct SubSquare;
     impl Elementwise<2usize, 1usize, 0usize> for SubSquare {
         const TEXT: &'static str = "t0 = sub(x0, x1); t1 = square(t0); t1";
@@ -58,7 +58,7 @@ mod __Cnn_chains {
             [t1]
         }
     }
-    ///t0 = sub(x0, x1); t1 = square(t0); t0, t1
+    /// `t0 = sub(x0, x1); t1 = square(t0); t0, t1`
     pub struct SubSquare2;
     impl Elementwise<2usize, 2usize, 0usize> for SubSquare2 {
         const TEXT: &'static str = "t0 = sub(x0, x1); t1 = square(t0); t0, t1";
@@ -69,10 +69,10 @@ mod __Cnn_chains {
             [t0, t1]
         }
     }
-    ///t0 = copy(x0); t1 = constant(1.0/(10*batch)); t2 = mul(t0, t1); t3 = square_grad(t2, x1); t3
+    /// `t0 = copy(x0); t1 = constant(c0); t2 = mul(t0, t1); t3 = square_grad(t2, x1); t3`
     pub struct CopyMulSquareGrad;
     impl Elementwise<2usize, 1usize, 1usize> for CopyMulSquareGrad {
-        const TEXT: &'static str = "t0 = copy(x0); t1 = constant(1.0/(10*batch)); t2 = mul(t0, t1); t3 = square_grad(t2, x1); t3";
+        const TEXT: &'static str = "t0 = copy(x0); t1 = constant(c0); t2 = mul(t0, t1); t3 = square_grad(t2, x1); t3";
         #[inline(always)]
         fn eval<A: Arith>(
             [x0,
@@ -88,7 +88,7 @@ mod __Cnn_chains {
             [t3]
         }
     }
-    ///t0 = neg(x0); t0
+    /// `t0 = neg(x0); t0`
     pub struct Neg;
     impl Elementwise<1usize, 1usize, 0usize> for Neg {
         const TEXT: &'static str = "t0 = neg(x0); t0";

@@ -7,7 +7,7 @@ pub struct __energy;
 mod ____energy_chains {
     use ::gradiron::math::Arith;
     use ::gradiron::ops::elementwise::{Elementwise, functions};
-    ///t0 = sub(x0, x1); t1 = mul(t0, t0); t1
+    /// `t0 = sub(x0, x1); t1 = mul(t0, t0); t1`
     pub struct SubMul;
     impl Elementwise<2usize, 1usize, 0usize> for SubMul {
         const TEXT: &'static str = "t0 = sub(x0, x1); t1 = mul(t0, t0); t1";
@@ -18,7 +18,7 @@ mod ____energy_chains {
             [t1]
         }
     }
-    ///t0 = sqrt(x0); t0
+    /// `t0 = sqrt(x0); t0`
     pub struct Sqrt;
     impl Elementwise<1usize, 1usize, 0usize> for Sqrt {
         const TEXT: &'static str = "t0 = sqrt(x0); t0";
@@ -28,7 +28,7 @@ mod ____energy_chains {
             [t0]
         }
     }
-    ///t0 = constant(0.5); t1 = mul(t0, x0); t1
+    /// `t0 = constant(0.5); t1 = mul(t0, x0); t1`
     pub struct Mul;
     impl Elementwise<1usize, 1usize, 0usize> for Mul {
         const TEXT: &'static str = "t0 = constant(0.5); t1 = mul(t0, x0); t1";
@@ -39,7 +39,7 @@ mod ____energy_chains {
             [t1]
         }
     }
-    ///t0 = sub(x0, x1); t1 = mul(t0, t0); t0, t1
+    /// `t0 = sub(x0, x1); t1 = mul(t0, t0); t0, t1`
     pub struct SubMul2;
     impl Elementwise<2usize, 2usize, 0usize> for SubMul2 {
         const TEXT: &'static str = "t0 = sub(x0, x1); t1 = mul(t0, t0); t0, t1";
@@ -50,7 +50,7 @@ mod ____energy_chains {
             [t0, t1]
         }
     }
-    ///t0 = constant(0.5); t1 = mul(x0, t0); t1
+    /// `t0 = constant(0.5); t1 = mul(x0, t0); t1`
     pub struct Mul2;
     impl Elementwise<1usize, 1usize, 0usize> for Mul2 {
         const TEXT: &'static str = "t0 = constant(0.5); t1 = mul(x0, t0); t1";
@@ -61,10 +61,10 @@ mod ____energy_chains {
             [t1]
         }
     }
-    ///t0 = copy(x0); t1 = constant(1.0/(n)); t2 = mul(t0, t1); t3 = sqrt_grad(t2, x1); t3
+    /// `t0 = copy(x0); t1 = constant(c0); t2 = mul(t0, t1); t3 = sqrt_grad(t2, x1); t3`
     pub struct CopyMulSqrtGrad;
     impl Elementwise<2usize, 1usize, 1usize> for CopyMulSqrtGrad {
-        const TEXT: &'static str = "t0 = copy(x0); t1 = constant(1.0/(n)); t2 = mul(t0, t1); t3 = sqrt_grad(t2, x1); t3";
+        const TEXT: &'static str = "t0 = copy(x0); t1 = constant(c0); t2 = mul(t0, t1); t3 = sqrt_grad(t2, x1); t3";
         #[inline(always)]
         fn eval<A: Arith>(
             [x0,
@@ -80,7 +80,7 @@ mod ____energy_chains {
             [t3]
         }
     }
-    ///t0 = copy(x0); t1 = mul(t0, x1); t2 = mul(t0, x1); t3 = add(t1, t2); t4 = neg(t3); t3, t4
+    /// `t0 = copy(x0); t1 = mul(t0, x1); t2 = mul(t0, x1); t3 = add(t1, t2); t4 = neg(t3); t3, t4`
     pub struct CopyMulMulAnd2More;
     impl Elementwise<2usize, 2usize, 0usize> for CopyMulMulAnd2More {
         const TEXT: &'static str = "t0 = copy(x0); t1 = mul(t0, x1); t2 = mul(t0, x1); t3 = add(t1, t2); t4 = neg(t3); t3, t4";

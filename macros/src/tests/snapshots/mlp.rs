@@ -16,7 +16,7 @@ pub struct Mlp {
 mod __Mlp_chains {
     use ::gradiron::math::Arith;
     use ::gradiron::ops::elementwise::{Elementwise, functions};
-    ///t0 = add(x0, x1); t1 = relu(t0); t1
+    /// `t0 = add(x0, x1); t1 = relu(t0); t1`
     pub struct AddRelu;
     impl Elementwise<2usize, 1usize, 0usize> for AddRelu {
         const TEXT: &'static str = "t0 = add(x0, x1); t1 = relu(t0); t1";
@@ -27,7 +27,7 @@ mod __Mlp_chains {
             [t1]
         }
     }
-    ///t0 = add(x0, x1); t0
+    /// `t0 = add(x0, x1); t0`
     pub struct Add;
     impl Elementwise<2usize, 1usize, 0usize> for Add {
         const TEXT: &'static str = "t0 = add(x0, x1); t0";
@@ -37,7 +37,7 @@ mod __Mlp_chains {
             [t0]
         }
     }
-    ///t0 = relu_grad(x0, x1); t0
+    /// `t0 = relu_grad(x0, x1); t0`
     pub struct ReluGrad;
     impl Elementwise<2usize, 1usize, 0usize> for ReluGrad {
         const TEXT: &'static str = "t0 = relu_grad(x0, x1); t0";

@@ -16,7 +16,7 @@ struct Net {
 mod __Net_chains {
     use ::gradiron::math::Arith;
     use ::gradiron::ops::elementwise::{Elementwise, functions};
-    ///t0 = add(x0, x1); t0
+    /// `t0 = add(x0, x1); t0`
     pub struct Add;
     impl Elementwise<2usize, 1usize, 0usize> for Add {
         const TEXT: &'static str = "t0 = add(x0, x1); t0";

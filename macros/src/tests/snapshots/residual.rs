@@ -17,7 +17,7 @@ pub struct Residual<const D: usize = 8> {
 mod __Residual_chains {
     use ::gradiron::math::Arith;
     use ::gradiron::ops::elementwise::{Elementwise, functions};
-    ///t0 = add(x0, x1); t1 = gelu(t0); t1
+    /// `t0 = add(x0, x1); t1 = gelu(t0); t1`
     pub struct AddGelu;
     impl Elementwise<2usize, 1usize, 0usize> for AddGelu {
         const TEXT: &'static str = "t0 = add(x0, x1); t1 = gelu(t0); t1";
@@ -28,7 +28,7 @@ mod __Residual_chains {
             [t1]
         }
     }
-    ///t0 = add(x0, x1); t1 = add(x2, t0); t2 = mul(t1, x3); t3 = sigmoid(x2); t4 = add(t2, t3); t4
+    /// `t0 = add(x0, x1); t1 = add(x2, t0); t2 = mul(t1, x3); t3 = sigmoid(x2); t4 = add(t2, t3); t4`
     pub struct AddAddMulAnd2More;
     impl Elementwise<4usize, 1usize, 0usize> for AddAddMulAnd2More {
         const TEXT: &'static str = "t0 = add(x0, x1); t1 = add(x2, t0); t2 = mul(t1, x3); t3 = sigmoid(x2); t4 = add(t2, t3); t4";
@@ -49,7 +49,7 @@ mod __Residual_chains {
             [t4]
         }
     }
-    ///t0 = add(x0, x1); t1 = gelu(t0); t0, t1
+    /// `t0 = add(x0, x1); t1 = gelu(t0); t0, t1`
     pub struct AddGelu2;
     impl Elementwise<2usize, 2usize, 0usize> for AddGelu2 {
         const TEXT: &'static str = "t0 = add(x0, x1); t1 = gelu(t0); t0, t1";
@@ -60,7 +60,7 @@ mod __Residual_chains {
             [t0, t1]
         }
     }
-    ///t0 = add(x0, x1); t1 = add(x2, t0); t2 = mul(t1, x3); t3 = sigmoid(x2); t4 = add(t2, t3); t1, t3, t4
+    /// `t0 = add(x0, x1); t1 = add(x2, t0); t2 = mul(t1, x3); t3 = sigmoid(x2); t4 = add(t2, t3); t1, t3, t4`
     pub struct AddAddMulAnd2More2;
     impl Elementwise<4usize, 3usize, 0usize> for AddAddMulAnd2More2 {
         const TEXT: &'static str = "t0 = add(x0, x1); t1 = add(x2, t0); t2 = mul(t1, x3); t3 = sigmoid(x2); t4 = add(t2, t3); t1, t3, t4";
@@ -81,7 +81,7 @@ mod __Residual_chains {
             [t1, t3, t4]
         }
     }
-    ///t0 = mul(x0, x1); t0
+    /// `t0 = mul(x0, x1); t0`
     pub struct Mul;
     impl Elementwise<2usize, 1usize, 0usize> for Mul {
         const TEXT: &'static str = "t0 = mul(x0, x1); t0";
@@ -91,7 +91,7 @@ mod __Residual_chains {
             [t0]
         }
     }
-    ///t0 = gelu_grad(x0, x1); t0
+    /// `t0 = gelu_grad(x0, x1); t0`
     pub struct GeluGrad;
     impl Elementwise<2usize, 1usize, 0usize> for GeluGrad {
         const TEXT: &'static str = "t0 = gelu_grad(x0, x1); t0";
@@ -101,7 +101,7 @@ mod __Residual_chains {
             [t0]
         }
     }
-    ///t0 = sigmoid_grad(x0, x1); t1 = add(t0, x2); t2 = add(t1, x3); t2
+    /// `t0 = sigmoid_grad(x0, x1); t1 = add(t0, x2); t2 = add(t1, x3); t2`
     pub struct SigmoidGradAddAdd;
     impl Elementwise<4usize, 1usize, 0usize> for SigmoidGradAddAdd {
         const TEXT: &'static str = "t0 = sigmoid_grad(x0, x1); t1 = add(t0, x2); t2 = add(t1, x3); t2";

@@ -115,7 +115,8 @@ functions! {
         let x = if x < low { low } else { x };
         if x > high { high } else { x }
     };
-    clamp_grad<A>(d, x, low, high) = if x < low || x > high { 0.0 } else { d };
+    /// 0 on the bounds too.
+    clamp_grad<A>(d, x, low, high) = if x <= low || x >= high { 0.0 } else { d };
 
     /// `x²/2β` where `|x| < β`, `|x| − β/2` elsewhere.
     smooth_l1<A>(x, beta) =

@@ -1,0 +1,98 @@
+//! After the first step, training and inference allocate nothing, on any thread.
+
+mod nets;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use gradiron::data::{Dataset, mnist::Image};
+use gradiron::prelude::*;
+use nets::{BATCH, LeNet, Mlp, digits};
+
+/// Counts the allocations of all threads.
+struct Counting;
+
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: everything is passed on to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::SeqCst);
+        // SAFETY: as above.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::SeqCst);
+        // SAFETY: as above.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::SeqCst);
+        // SAFETY: as above.
+        unsafe { System.realloc(memory, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { System.dealloc(memory, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+const STEPS: usize = 200;
+
+/// The allocations of `run`.
+fn allocations(run: impl FnOnce()) -> usize {
+    let before = ALLOCATIONS.load(Ordering::SeqCst);
+    run();
+    ALLOCATIONS.load(Ordering::SeqCst) - before
+}
+
+/// The batches of `data` over and over, the smaller last one included.
+fn steps(data: &Dataset<Image, u8>, count: usize) -> impl Iterator<Item = (&[Image], &[u8])> {
+    data.batches(BATCH).cycle().take(count)
+}
+
+macro_rules! allocates_nothing {
+    ($model:ident, $optimizer:expr, $data:expr, $threads:expr) => {{
+        let mut net = $model::init(Seed(0));
+        let mut ws = $model::workspace_on(Cpu::with_threads($threads), BATCH).unwrap();
+        let mut optimizer = $optimizer(&net).unwrap();
+        let mut train = |count| {
+            for (image, label) in steps($data, count) {
+                let loss = net.loss_grad(&mut ws, image, label).unwrap();
+                optimizer.step(&mut net, ws.grads());
+                assert!(loss.is_finite());
+            }
+        };
+        train(1);
+        let training = allocations(|| train(STEPS));
+        let mut infer = |count| {
+            for (image, label) in steps($data, count) {
+                assert_eq!(net.forward(&mut ws, image).unwrap().len(), image.len());
+                assert!(net.loss(&mut ws, image, label).unwrap().is_finite());
+            }
+        };
+        infer(1);
+        let inference = allocations(|| infer(STEPS));
+        assert_eq!((training, inference), (0, 0), "{}, threads: {}", stringify!($model), $threads);
+    }};
+}
+
+/// One test, so that no other runs beside it.
+#[test]
+fn steps_allocate_nothing() {
+    assert_eq!(allocations(|| drop(std::hint::black_box(Box::new(1)))), 1, "allocations count");
+    // Ten whole batches and a smaller one.
+    let data = digits().take(10 * BATCH + BATCH / 3);
+    for threads in [1, 2] {
+        let sgd = |net: &_| Sgd::new(net, 0.01)?.momentum(0.9);
+        let adam = |net: &_| Adam::new(net, 1e-3);
+        allocates_nothing!(LeNet, adam, &data, threads);
+        allocates_nothing!(Mlp, sgd, &data, threads);
+    }
+}
