@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use proc_macro2::{Ident, TokenStream};
 use quote::format_ident;
 
-use super::boundary::{Form, form, ty};
+use super::boundary::{Form, at, form, ty};
 use super::{Function, Interface, Model, hidden};
 use crate::dim::{Atom, Dim};
 use crate::graph::{Kind, Ty};
@@ -277,6 +277,7 @@ fn method(
             Kind::Unknown if receiver != Receiver::Params => quote!(#name: impl Sized),
             _ => {
                 let ty = ty(&arg.ty.shape, &form(&arg.ty.shape, &generics), &quote!());
+                let ty = at(ty, name.span());
                 quote!(#name: #ty)
             }
         }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Group, Span, TokenStream, TokenTree};
 
 use crate::dim::{Dim, Shape};
 use crate::hygiene::quote;
@@ -76,4 +76,22 @@ pub fn ty(shape: &Shape, form: &Form, life: &TokenStream) -> TokenStream {
         }
         Form::Flat => quote!(& #life [f32]),
     }
+}
+
+/// A type as if it stood at `span`: what rustc says of it, it says there. Constants in it stay
+/// where the user wrote them.
+pub fn at(tokens: TokenStream, span: Span) -> TokenStream {
+    let moved = tokens.into_iter().map(|token| match token {
+        TokenTree::Group(group) => {
+            let mut moved = Group::new(group.delimiter(), at(group.stream(), span));
+            moved.set_span(group.span().located_at(span));
+            TokenTree::Group(moved)
+        }
+        TokenTree::Ident(name) if name != "f32" => TokenTree::Ident(name),
+        mut token => {
+            token.set_span(token.span().located_at(span));
+            token
+        }
+    });
+    moved.collect()
 }

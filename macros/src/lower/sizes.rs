@@ -60,8 +60,9 @@ pub fn dim(expr: &Expr, scope: &Scope) -> Result<Dim, Diagnostic> {
                 return Ok(Dim::atom(Atom::Const(name, quote!(#path))));
             }
             if !scope.run_time {
-                return Err(Diagnostic::over(expr, format!("`{name}` is not a constant"))
-                    .help("a layer's sizes are numbers, `const` items or const parameters"));
+                return Err(Diagnostic::over(expr, format!("`{name}` is not a constant")).help(
+                    "a layer's sizes are numbers, constants in upper case or const parameters",
+                ));
             }
             scope.sizes.get(&name).cloned().ok_or_else(|| unknown(expr, &name, scope))
         }
