@@ -10,7 +10,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 
 /// Work below this many estimated operations (a fused multiply-add or a float moved counts as
@@ -159,14 +159,23 @@ impl Threads {
             wake: Condvar::new(),
             panic: Mutex::new(None),
         });
+        let (up, all_up) = mpsc::channel();
         let workers = (1..count.min(INSIDE_MASK / INSIDE))
             .map_while(|i| {
-                let shared = Arc::clone(&shared);
+                let (shared, up) = (Arc::clone(&shared), up.clone());
                 let thread = std::thread::Builder::new().name(format!("gradiron-{i}"));
+                let work = move || {
+                    drop(up);
+                    shared.worker();
+                };
                 // A team that the system does not let grow is a smaller team.
-                thread.spawn(move || shared.worker()).ok()
+                thread.spawn(work).ok()
             })
             .collect();
+        // Starting a thread allocates: it is over before the first run, once every worker has
+        // dropped its end.
+        drop(up);
+        let _: Result<(), _> = all_up.recv();
         Self { team: Arc::new(Team { shared, workers }) }
     }
 
