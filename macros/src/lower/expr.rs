@@ -187,6 +187,11 @@ impl<'a> FnCx<'a, '_> {
                 let args = call_args(&call.args);
                 self.self_call(&call.method, args, expected)
             }
+            Expr::MethodCall(call) if self.nested_model(&call.receiver).is_some() => {
+                let (field, ty) = self.nested_model(&call.receiver).expect("just found");
+                let values = self.arg_values(&call_args(&call.args))?;
+                self.call_model(field, &ty, None, &call.method, &values, expected)
+            }
             Expr::MethodCall(call) => {
                 let x = self.expr(&call.receiver, None)?;
                 let x = self.value(x, call.receiver.span())?;
@@ -405,6 +410,17 @@ impl<'a> FnCx<'a, '_> {
                 let method = Ident::new("forward", name.span());
                 self.call_model(index, &ty.to_token_stream(), Some(count), &method, &values, None)
             }
+        }
+    }
+
+    /// The model `self.encoder`, of which `self.encoder.encode(x)` calls a function.
+    fn nested_model(&self, receiver: &Expr) -> Option<(usize, proc_macro2::TokenStream)> {
+        let Expr::Field(field) = receiver else { return None };
+        let syn::Member::Named(name) = &field.member else { return None };
+        let index = self.model.field(&name.to_string()).filter(|_| is_self(&field.base))?;
+        match &self.model.item.fields[index].decl {
+            FieldDecl::Model(ty) => Some((index, ty.to_token_stream())),
+            _ => None,
         }
     }
 
