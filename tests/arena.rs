@@ -8,7 +8,7 @@ use proptest::prelude::*;
 const BUFFERS: usize = 12;
 
 /// A forward pass of `boundary` nodes and a backward pass behind it; a buffer belongs to the part
-/// that its life says. Buffers come in the order of their first node, as `plan` wants them.
+/// that its life says, and the buffers are in the order of their first nodes.
 fn buffers() -> impl Strategy<Value = ([usize; BUFFERS], [(u32, u32, Part); BUFFERS])> {
     let size = prop_oneof![Just(0), 1..40_usize, 1..5000_usize];
     let sizes = prop::array::uniform12(size);

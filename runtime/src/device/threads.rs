@@ -10,7 +10,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 /// Work below this many estimated operations (a fused multiply-add or a float moved counts as
@@ -47,6 +47,8 @@ struct Shared {
     /// A run is under way.
     busy: AtomicBool,
     asleep: AtomicUsize,
+    /// The number of workers that are past what the system does to start a thread.
+    started: AtomicUsize,
     shutdown: AtomicBool,
     sleep: Mutex<()>,
     wake: Condvar,
@@ -81,6 +83,7 @@ impl Shared {
     }
 
     fn worker(&self) {
+        self.started.fetch_add(1, Ordering::Release);
         let mut served = usize::MAX;
         while let Some(run) = self.enter(served) {
             served = run;
@@ -154,28 +157,24 @@ impl Threads {
             next: AtomicUsize::new(0),
             busy: AtomicBool::new(false),
             asleep: AtomicUsize::new(0),
+            started: AtomicUsize::new(0),
             shutdown: AtomicBool::new(false),
             sleep: Mutex::new(()),
             wake: Condvar::new(),
             panic: Mutex::new(None),
         });
-        let (up, all_up) = mpsc::channel();
-        let workers = (1..count.min(INSIDE_MASK / INSIDE))
+        let workers: Vec<_> = (1..count.min(INSIDE_MASK / INSIDE))
             .map_while(|i| {
-                let (shared, up) = (Arc::clone(&shared), up.clone());
+                let shared = Arc::clone(&shared);
                 let thread = std::thread::Builder::new().name(format!("gradiron-{i}"));
-                let work = move || {
-                    drop(up);
-                    shared.worker();
-                };
                 // A team that the system does not let grow is a smaller team.
-                thread.spawn(work).ok()
+                thread.spawn(move || shared.worker()).ok()
             })
             .collect();
-        // Starting a thread allocates: it is over before the first run, once every worker has
-        // dropped its end.
-        drop(up);
-        let _: Result<(), _> = all_up.recv();
+        // A thread allocates while it starts; nothing does later.
+        while shared.started.load(Ordering::Acquire) < workers.len() {
+            std::thread::yield_now();
+        }
         Self { team: Arc::new(Team { shared, workers }) }
     }
 
