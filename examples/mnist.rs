@@ -71,7 +71,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("epoch {epoch}  test accuracy {:.2} %", 100.0 * accuracy(&net, &mut ws, &test)?);
     }
     println!("{:.1} s", start.elapsed().as_secs_f64());
-    net.save(std::env::temp_dir().join("lenet.safetensors"))?;
+    let file = std::env::temp_dir().join("lenet.safetensors");
+    net.save(&file)?;
+    println!("saved as {}", file.display());
     Ok(())
 }
 

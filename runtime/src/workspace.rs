@@ -62,7 +62,8 @@ pub trait Program: Module {
 }
 
 /// All memory that runs of an `M` need on a device: activations, saved values, scratch memory,
-/// results and gradients. Nothing is allocated after it was made.
+/// results and gradients. Nothing is allocated after the first run, in which each
+/// thread allocates what it keeps for packed matrices.
 #[derive(Debug)]
 pub struct Workspace<M, D: Device = Cpu> {
     device: D,
