@@ -3,7 +3,9 @@
 use std::time::Instant;
 
 use gradiron::device::{Buf, Cpu, CpuStep, Device, Region, StepMemory};
+use gradiron::math::Arith;
 use gradiron::ops::conv2d::{Conv2d, Conv2dSpec};
+use gradiron::ops::elementwise::{Elementwise, Map, functions};
 use gradiron::ops::matmul::{Layout, Matmul, MatmulSpec};
 use gradiron::ops::permute::Permute;
 use gradiron::ops::pool2d::{Pool2d, Pool2dSpec};
@@ -12,6 +14,35 @@ use gradiron::ops::softmax::{Softmax, SoftmaxSpec};
 use gradiron::storage::Storage;
 
 const ROOM: usize = 1 << 22;
+
+/// Defines chains of one output for [`Map`].
+macro_rules! chains {
+    ($($name:ident($($x:ident),*) = $($func:ident)|+;)*) => {
+        $(struct $name;
+        impl Elementwise<{ [$(stringify!($x)),*].len() }, 1, 0> for $name {
+            const TEXT: &'static str = stringify!($name);
+            #[inline(always)]
+            fn eval<A: Arith>([$($x),*]: [f32; [$(stringify!($x)),*].len()], []: [f32; 0]) -> [f32; 1] {
+                chains!(@apply A ($($x),*) $($func)|+)
+            }
+        })*
+    };
+    (@apply $A:ident ($($x:expr),*) $func:ident) => {
+        [functions::$func::<$A>($($x),*)]
+    };
+    (@apply $A:ident ($($x:expr),*) $func:ident | $($rest:ident)|+) => {
+        chains!(@apply $A (functions::$func::<$A>($($x),*)) $($rest)|+)
+    };
+}
+
+chains! {
+    AddRelu(x, b) = add | relu;
+    Add(x, b) = add;
+    ReluGrad(d, y) = relu_grad;
+    Gelu(x) = gelu;
+    GeluGrad(d, x) = gelu_grad;
+    TanhExp(x) = tanh | exp;
+}
 
 struct Bench {
     cpu: Cpu,
@@ -44,7 +75,7 @@ impl Bench {
         times.sort_by(f64::total_cmp);
         let (median, best) = (times[times.len() / 2], times[0]);
         let rate = flops as f64 / median * 1e-9;
-        println!("{name:34} {:9.1} µs  (best {:9.1})  {rate:7.1} G/s", median * 1e6, best * 1e6);
+        println!("{name:34} {:11.3} µs  (best {:11.3})  {rate:7.1} G/s", median * 1e6, best * 1e6);
     }
 
     fn conv(&mut self, name: &str, spec: Conv2dSpec) {
@@ -145,4 +176,42 @@ fn main() {
     }
     let (y, x) = (operand(0, 1 << 20), operand(1, 1 << 20));
     bench.time("transpose [1024, 1024]", 1 << 20, |step| step.permute(y, x, [1024, 1024], [1, 0]));
+    maps(&mut bench);
+}
+
+/// Elementwise chains; their rates are bytes read and written.
+fn maps(bench: &mut Bench) {
+    let full = [true; 3];
+    let row = |n, len| (operand(n, len), [true; 2]);
+    let image = 64 * 6 * 784;
+    let (y, x, d) = (operand(0, image), operand(1, image), operand(2, image));
+    let bias = (operand(3, 6), [false, true, false]);
+    bench.time("add + relu [64, 6, 784] + [6, 1]", 8 * image, |step| {
+        step.map::<AddRelu, 2, 1, 0, 3>([y], [(x, full), bias], [64, 6, 784], []);
+    });
+    bench.time("relu_grad [64, 6, 784]", 12 * image, |step| {
+        step.map::<ReluGrad, 2, 1, 0, 1>([y], [(d, [true]), (x, [true])], [image], []);
+    });
+    let wide = 2048 * 1536;
+    let (y, x, d) = (operand(0, wide), operand(1, wide), operand(2, wide));
+    bench.time("gelu [2048, 1536]", 8 * wide, |step| {
+        step.map::<Gelu, 1, 1, 0, 1>([y], [(x, [true])], [wide], []);
+    });
+    bench.time("gelu_grad [2048, 1536]", 12 * wide, |step| {
+        step.map::<GeluGrad, 2, 1, 0, 1>([y], [(d, [true]), (x, [true])], [wide], []);
+    });
+    bench.time("tanh + exp [2048, 1536]", 8 * wide, |step| {
+        step.map::<TanhExp, 1, 1, 0, 1>([y], [(x, [true])], [wide], []);
+    });
+    for (rows, cols) in [(64, 10), (64, 128), (100, 1), (2048, 10), (2048, 1536)] {
+        let len = rows * cols;
+        bench.time(&format!("add [{rows}, {cols}] + [{cols}]"), 8 * len, |step| {
+            let bias = (operand(3, cols), [false, true]);
+            step.map::<Add, 2, 1, 0, 2>([y.part(0, len)], [row(1, len), bias], [rows, cols], []);
+        });
+        bench.time(&format!("add [{rows}, {cols}] + [{rows}, 1]"), 8 * len, |step| {
+            let column = (operand(3, rows), [true, false]);
+            step.map::<Add, 2, 1, 0, 2>([y.part(0, len)], [row(1, len), column], [rows, cols], []);
+        });
+    }
 }

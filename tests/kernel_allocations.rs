@@ -4,10 +4,11 @@ use std::alloc::{GlobalAlloc, Layout as Memory, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gradiron::device::{Buf, Cpu, CpuStep, Device, Indices, Region, StepMemory};
-use gradiron::math::simd_levels;
+use gradiron::math::{Arith, simd_levels};
 use gradiron::ops::conv2d::{Conv2d, Conv2dSpec};
 use gradiron::ops::copy::Fill;
 use gradiron::ops::cross_entropy::{CrossEntropy, CrossEntropySpec};
+use gradiron::ops::elementwise::{Elementwise, Map, functions};
 use gradiron::ops::matmul::{Layout, Matmul, MatmulSpec};
 use gradiron::ops::nll_loss::{NllLoss, NllLossSpec};
 use gradiron::ops::permute::Permute;
@@ -36,6 +37,16 @@ unsafe impl GlobalAlloc for Counting {
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
+
+struct AddGelu;
+
+impl Elementwise<2, 1, 0> for AddGelu {
+    const TEXT: &'static str = "gelu(add(x0, x1))";
+    #[inline(always)]
+    fn eval<A: Arith>([x, b]: [f32; 2], []: [f32; 0]) -> [f32; 1] {
+        [functions::gelu::<A>(functions::add::<A>(x, b))]
+    }
+}
 
 fn every_kernel(step: &mut CpuStep<'_>) {
     let arena = |start: usize, len: usize| Buf::new(Region::Arena, start, len);
@@ -107,6 +118,13 @@ fn every_kernel(step: &mut CpuStep<'_>) {
         step.nll_loss_grad(y, loss, label, spec);
     }
     step.permute(y.part(0, 320_000), x.part(0, 320_000), [64, 100, 50], [2, 0, 1]);
+    for mask in 0..8 {
+        let has = std::array::from_fn(|i| mask >> i & 1 == 1);
+        for dims in [[64, 6, 784], [640, 10, 1], [2, 3, 5]] {
+            let y = y.part(0, dims.iter().product());
+            step.map::<AddGelu, 2, 1, 0, 3>([y], [(x, [true; 3]), (x2, has)], dims, []);
+        }
+    }
     step.copy(y, x);
     step.fill(y, 1.0);
 }

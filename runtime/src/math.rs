@@ -63,23 +63,47 @@ fn exp2i(n: i32) -> f32 {
     f32::from_bits(n.wrapping_add(127).wrapping_shl(23) as u32)
 }
 
-/// `e^x`: at most 1.5 ulp, subnormal results included.
+/// `(p, n)` with `e^x = 2^n · (1 + p)`.
 #[inline(always)]
-pub fn exp<A: Arith>(x: f32) -> f32 {
-    // Comparisons, not `min`/`max`: NaN passes through.
-    let x = if x > 89.0 { 89.0 } else { x };
-    let x = if x < -104.0 { -104.0 } else { x };
+fn exp_parts<A: Arith>(x: f32) -> (f32, i32) {
     let shifted = A::mul_add(x, std::f32::consts::LOG2_E, ROUND);
     let n = shifted - ROUND;
     let r = A::mul_add(n, -LN2_HI, x);
     let r = A::mul_add(n, -LN2_LO, r);
     let q =
         poly::<A, 5>(r, [0.001_392_675_8, 0.008_363_346, 0.041_666_55, 0.166_665_76, 0.500_000_06]);
-    let p = A::mul_add(q, r * r, r) + 1.0;
-    // Two factors, because 2^n itself may leave the range where the result does not.
-    let n = (shifted.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32);
+    let p = A::mul_add(q, r * r, r);
+    (p, (shifted.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32))
+}
+
+/// `x · 2^n`, where `2^n` itself may leave the range and the result does not.
+#[inline(always)]
+fn scale(x: f32, n: i32) -> f32 {
     let half = n >> 1;
-    p * exp2i(half) * exp2i(n.wrapping_sub(half))
+    x * exp2i(half) * exp2i(n.wrapping_sub(half))
+}
+
+/// `e^x`: at most 1.5 ulp, subnormal results included.
+#[inline(always)]
+pub fn exp<A: Arith>(x: f32) -> f32 {
+    // Comparisons, not `min`/`max`: NaN passes through.
+    let x = if x > 89.0 { 89.0 } else { x };
+    let x = if x < -104.0 { -104.0 } else { x };
+    let (p, n) = exp_parts::<A>(x);
+    scale(p + 1.0, n)
+}
+
+/// `e^x − 1`: at most 2.5 ulp.
+#[inline(always)]
+pub fn expm1<A: Arith>(x: f32) -> f32 {
+    let z = if x > 89.0 { 89.0 } else { x };
+    let z = if z < -20.0 { -20.0 } else { z };
+    let (p, n) = exp_parts::<A>(z);
+    // e^x − 1 = 2^n · (p + (1 − 2^-n))
+    let inverse = exp2i(if n > 126 { -126 } else { n.wrapping_neg() });
+    let y = scale(p + (1.0 - inverse), n);
+    // -0 keeps its sign.
+    if x == 0.0 { x } else { y }
 }
 
 /// The natural logarithm: at most 1 ulp.

@@ -66,6 +66,7 @@ macro_rules! check {
 }
 
 check!(exp, 1.5, f64::exp);
+check!(expm1, 2.5, f64::exp_m1);
 check!(log, 1.0, f64::ln);
 check!(log1p, 2.0, f64::ln_1p);
 check!(tanh, 2.0, f64::tanh);

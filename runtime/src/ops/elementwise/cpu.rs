@@ -1,5 +1,8 @@
-//! Chains on the CPU. Rows are cut into blocks that are copied to the stack, computed there and
-//! copied out: LLVM then knows that nothing overlaps, and an output may be an input's memory.
+//! Chains on the CPU. The outputs are cut into blocks, short rows several at a time. The inputs of
+//! a block are copied to the stack, computed there and copied out: LLVM then knows that nothing
+//! overlaps, and an output may be an input's memory.
+
+use std::marker::PhantomData;
 
 use super::{Elementwise, Map};
 use crate::device::{Buf, CpuStep};
@@ -33,92 +36,193 @@ impl Map for CpuStep<'_> {
             assert!(apart, "gradiron: a chain's output is in use (a bug)");
         }
         let inputs = inputs.map(|(buf, has)| {
-            let own: usize = dims.iter().zip(has).filter(|(_, has)| *has).map(|(d, _)| d).product();
-            assert!(buf.len >= own, "gradiron: a chain's input is too small (a bug)");
-            let (strides, step) = strides(dims, has);
-            Input { start: self.read(buf), strides, step }
+            let input = Input::new(self.read(buf), dims, has);
+            assert!(buf.len >= input.len, "gradiron: a chain's input is too small (a bug)");
+            input
         });
         let outputs = outputs.map(|buf| self.written(buf));
-        let rows = Rows { outputs, inputs, dims, constants };
-        let (level, threads) = (self.level(), self.threads());
-        let row = dims.last().copied().unwrap_or(1);
-        let (count, each) = match row {
-            0 => return,
-            // Long rows are cut, short ones are taken together.
-            row if row >= CHUNK => (len / row * row.div_ceil(CHUNK), 0),
-            row => ((len / row).div_ceil((CHUNK / row).max(1)), (CHUNK / row).max(1)),
-        };
-        threads.run_if(WORK * len, count, &|chunk| {
-            let range = match each {
-                0 => {
-                    let pieces = row.div_ceil(CHUNK);
-                    let (r, from) = (chunk / pieces, chunk % pieces * CHUNK);
-                    Range { rows: r..r + 1, from, to: row.min(from + CHUNK) }
-                }
-                each => {
-                    let first = chunk * each;
-                    Range { rows: first..(first + each).min(len / row), from: 0, to: row }
-                }
-            };
-            level.run(Run::<E, IN, OUT, S, R> {
-                rows: &rows,
-                range,
-                chain: std::marker::PhantomData,
+        let full = inputs.iter().all(|input| input.full);
+        let map = Mapped { outputs, inputs, dims, len, full, constants };
+        let level = self.level();
+        self.threads().run_if(WORK * len, len.div_ceil(CHUNK), &|chunk| {
+            level.run(Chunk::<E, IN, OUT, S, R> {
+                map: &map,
+                start: chunk * CHUNK,
+                chain: PhantomData,
             });
         });
     }
 }
 
-/// The step of an input for each axis in front of the last, and whether it has the last.
-fn strides<const R: usize>(dims: [usize; R], has: [bool; R]) -> ([usize; R], usize) {
-    let mut strides = [0; R];
-    let mut stride = 1;
-    for axis in (0..R).rev() {
-        if has[axis] {
-            strides[axis] = stride;
-            stride *= dims[axis];
-        }
-    }
-    let step = strides.last().copied().unwrap_or(0);
-    (strides, step)
-}
-
 struct Input<const R: usize> {
     start: *const f32,
+    len: usize,
+    /// The distance of neighbours along each axis, 0 along those it is repeated in.
     strides: [usize; R],
-    /// 1 along a row that the input has, 0 along one it is repeated in.
+    /// The stride of the last axis.
     step: usize,
+    /// Whether it has an element for each of the output, in the same order.
+    full: bool,
 }
 
-struct Rows<const IN: usize, const OUT: usize, const S: usize, const R: usize> {
+impl<const R: usize> Input<R> {
+    fn new(start: *const f32, dims: [usize; R], has: [bool; R]) -> Self {
+        let (mut strides, mut len, mut full) = ([0; R], 1, true);
+        for axis in (0..R).rev() {
+            if has[axis] {
+                strides[axis] = len;
+                len *= dims[axis];
+            }
+            full &= has[axis] || dims[axis] == 1;
+        }
+        Self { start, len, strides, step: strides.last().copied().unwrap_or(0), full }
+    }
+}
+
+struct Mapped<const IN: usize, const OUT: usize, const S: usize, const R: usize> {
     outputs: [*mut f32; OUT],
     inputs: [Input<R>; IN],
     dims: [usize; R],
+    len: usize,
+    /// Whether all inputs are.
+    full: bool,
     constants: [f32; S],
 }
 
 // SAFETY: chunks write different elements, and no chunk reads an element that another one writes:
 // outputs overlap only inputs of the same elements.
 unsafe impl<const IN: usize, const OUT: usize, const S: usize, const R: usize> Sync
-    for Rows<IN, OUT, S, R>
+    for Mapped<IN, OUT, S, R>
 {
 }
 
-/// Some rows, or a part of one.
-struct Range {
-    rows: std::ops::Range<usize>,
-    from: usize,
-    to: usize,
+/// A place in the rows of the output, and where the inputs of that row start.
+struct Place<const IN: usize, const R: usize> {
+    index: [usize; R],
+    column: usize,
+    offsets: [usize; IN],
 }
 
-struct Run<'a, E, const IN: usize, const OUT: usize, const S: usize, const R: usize> {
-    rows: &'a Rows<IN, OUT, S, R>,
-    range: Range,
-    chain: std::marker::PhantomData<E>,
+impl<const IN: usize, const R: usize> Place<IN, R> {
+    #[inline(always)]
+    fn new<const OUT: usize, const S: usize>(map: &Mapped<IN, OUT, S, R>, at: usize) -> Self {
+        let mut place = Self { index: [0; R], column: 0, offsets: [0; IN] };
+        let mut rest = at;
+        for axis in (0..R).rev() {
+            place.index[axis] = rest % map.dims[axis];
+            rest /= map.dims[axis];
+            if axis == R - 1 {
+                place.column = place.index[axis];
+                continue;
+            }
+            for (offset, input) in place.offsets.iter_mut().zip(&map.inputs) {
+                *offset += place.index[axis] * input.strides[axis];
+            }
+        }
+        place
+    }
+
+    #[inline(always)]
+    fn next_row<const OUT: usize, const S: usize>(&mut self, map: &Mapped<IN, OUT, S, R>) {
+        self.column = 0;
+        for axis in (0..R.saturating_sub(1)).rev() {
+            self.index[axis] += 1;
+            for (offset, input) in self.offsets.iter_mut().zip(&map.inputs) {
+                *offset += input.strides[axis];
+            }
+            if self.index[axis] < map.dims[axis] {
+                return;
+            }
+            self.index[axis] = 0;
+            for (offset, input) in self.offsets.iter_mut().zip(&map.inputs) {
+                *offset -= input.strides[axis] * map.dims[axis];
+            }
+        }
+    }
+
+    /// Where each input of the `len` elements at `at` is: in place, or put together in `blocks`.
+    #[inline(always)]
+    fn block<const OUT: usize, const S: usize>(
+        &mut self,
+        map: &Mapped<IN, OUT, S, R>,
+        blocks: &mut [[f32; BLOCK]; IN],
+        at: usize,
+        len: usize,
+    ) -> [*const f32; IN] {
+        let row = map.dims.last().copied().unwrap_or(1);
+        let mut from = [std::ptr::null(); IN];
+        // SAFETY, here and below: `map` checked that the input has all elements of its axes, and
+        // this place and what is read behind it are inside them; blocks are on the stack.
+        let start = |place: &Self, i: usize| unsafe {
+            map.inputs[i].start.add(place.offsets[i] + place.column * map.inputs[i].step)
+        };
+        if len == BLOCK && row - self.column >= BLOCK {
+            for i in 0..IN {
+                from[i] = start(self, i);
+                if map.inputs[i].step == 0 {
+                    // SAFETY: as above.
+                    blocks[i] = [unsafe { *from[i] }; BLOCK];
+                    from[i] = blocks[i].as_ptr();
+                }
+            }
+            self.advance(map, BLOCK);
+            return from;
+        }
+        for i in 0..IN {
+            from[i] = blocks[i].as_ptr();
+            if map.inputs[i].full {
+                // SAFETY: as above.
+                unsafe {
+                    let start = map.inputs[i].start.add(at);
+                    match len {
+                        BLOCK => from[i] = start,
+                        _ => std::ptr::copy_nonoverlapping(start, blocks[i].as_mut_ptr(), len),
+                    }
+                }
+            }
+        }
+        let mut filled = if map.full { len } else { 0 };
+        while filled < len {
+            let piece = (len - filled).min(row - self.column);
+            for i in (0..IN).filter(|&i| !map.inputs[i].full) {
+                let from = start(self, i);
+                let to = &mut blocks[i][filled..filled + piece];
+                // SAFETY: as above.
+                unsafe {
+                    match map.inputs[i].step {
+                        0 => to.fill(*from),
+                        _ => std::ptr::copy_nonoverlapping(from, to.as_mut_ptr(), piece),
+                    }
+                }
+            }
+            filled += piece;
+            self.advance(map, piece);
+        }
+        from
+    }
+
+    /// Goes on by `by` elements, at most to the end of the row.
+    #[inline(always)]
+    fn advance<const OUT: usize, const S: usize>(
+        &mut self,
+        map: &Mapped<IN, OUT, S, R>,
+        by: usize,
+    ) {
+        self.column += by;
+        if self.column == map.dims.last().copied().unwrap_or(1) {
+            self.next_row(map);
+        }
+    }
+}
+
+struct Chunk<'a, E, const IN: usize, const OUT: usize, const S: usize, const R: usize> {
+    map: &'a Mapped<IN, OUT, S, R>,
+    start: usize,
+    chain: PhantomData<E>,
 }
 
 impl<E, const IN: usize, const OUT: usize, const S: usize, const R: usize> Body
-    for Run<'_, E, IN, OUT, S, R>
+    for Chunk<'_, E, IN, OUT, S, R>
 where
     E: Elementwise<IN, OUT, S>,
 {
@@ -126,49 +230,31 @@ where
 
     #[inline(always)]
     fn run<A: Arith>(self) {
-        let rows = self.rows;
-        let row_len = rows.dims.last().copied().unwrap_or(1);
-        for row in self.range.rows {
-            let mut starts = [0; IN];
-            for (start, input) in starts.iter_mut().zip(&rows.inputs) {
-                let mut rest = row;
-                for axis in (0..R.saturating_sub(1)).rev() {
-                    *start += rest % rows.dims[axis] * input.strides[axis];
-                    rest /= rows.dims[axis];
+        let map = self.map;
+        let mut place = Place::new(map, self.start);
+        // Behind a short block is what an earlier one left: computed and not used.
+        let mut blocks = [[0.0; BLOCK]; IN];
+        let end = map.len.min(self.start + CHUNK);
+        for at in (self.start..end).step_by(BLOCK) {
+            let len = BLOCK.min(end - at);
+            let from = place.block(map, &mut blocks, at, len);
+            // SAFETY: `block` gives whole blocks.
+            let x = from.map(|from| unsafe { from.cast::<[f32; BLOCK]>().read() });
+            let mut y = [[0.0; BLOCK]; OUT];
+            for e in 0..BLOCK {
+                let element = E::eval::<A>(std::array::from_fn(|i| x[i][e]), map.constants);
+                for o in 0..OUT {
+                    y[o][e] = element[o];
                 }
             }
-            let mut at = self.range.from;
-            while at < self.range.to {
-                let len = BLOCK.min(self.range.to - at);
-                let mut x = [[0.0; BLOCK]; IN];
-                for i in 0..IN {
-                    let input = &rows.inputs[i];
-                    // SAFETY: `map` checked that the input has all elements of its axes, and
-                    // `row` and `at + len` are inside them; the block is on the stack.
-                    unsafe {
-                        let from = input.start.add(starts[i] + at * input.step);
-                        if input.step == 0 {
-                            x[i] = [*from; BLOCK];
-                        } else {
-                            std::ptr::copy_nonoverlapping(from, x[i].as_mut_ptr(), len);
-                        }
+            for (block, output) in y.iter().zip(map.outputs) {
+                // SAFETY: `map` checked the size of the output; see `Sync` for other threads.
+                unsafe {
+                    match len {
+                        BLOCK => output.add(at).cast::<[f32; BLOCK]>().write(*block),
+                        _ => std::ptr::copy_nonoverlapping(block.as_ptr(), output.add(at), len),
                     }
                 }
-                let mut y = [[0.0; BLOCK]; OUT];
-                for e in 0..BLOCK {
-                    let element = E::eval::<A>(std::array::from_fn(|i| x[i][e]), rows.constants);
-                    for o in 0..OUT {
-                        y[o][e] = element[o];
-                    }
-                }
-                for (block, output) in y.iter().zip(rows.outputs) {
-                    // SAFETY: `map` checked the size of the output; see `Sync` for other threads.
-                    unsafe {
-                        let to = output.add(row * row_len + at);
-                        std::ptr::copy_nonoverlapping(block.as_ptr(), to, len);
-                    }
-                }
-                at += len;
             }
         }
     }

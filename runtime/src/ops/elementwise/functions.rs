@@ -12,6 +12,10 @@ macro_rules! functions {
         pub fn $name<$A: Arith>($($arg: f32),*) -> f32 {
             $body
         })*
+
+        /// All of them.
+        #[doc(hidden)]
+        pub const NAMES: &[&str] = &[$(stringify!($name)),*];
     };
 }
 
@@ -43,11 +47,17 @@ functions! {
     /// The larger one; NaN if one is.
     maximum<A>(a, b) = if a > b || a.is_nan() { a } else { b };
     /// By the first; equal ones share the gradient.
-    maximum_grad<A>(d, a, b) = d * (indicator(a > b) + 0.5 * indicator(a == b));
+    maximum_grad<A>(d, a, b) = {
+        let d = if a == b { 0.5 * d } else { d };
+        if a < b { 0.0 } else { d }
+    };
     /// The smaller one; NaN if one is.
     minimum<A>(a, b) = if a < b || a.is_nan() { a } else { b };
     /// By the first; equal ones share the gradient.
-    minimum_grad<A>(d, a, b) = d * (indicator(a < b) + 0.5 * indicator(a == b));
+    minimum_grad<A>(d, a, b) = {
+        let d = if a == b { 0.5 * d } else { d };
+        if a > b { 0.0 } else { d }
+    };
 
     abs<A>(x) = x.abs();
     /// `d · sign(x)`, 0 at 0.
@@ -65,10 +75,10 @@ functions! {
 
     /// `x^p`
     powf<A>(x, p) = x.powf(p);
-    powf_grad<A>(d, x, p) = d * p * x.powf(p - 1.0);
+    powf_grad<A>(d, x, p) = if p == 0.0 { 0.0 } else { d * p * x.powf(p - 1.0) };
     /// `x^n`, `n` a whole number.
-    powi<A>(x, n) = x.powi(n as i32);
-    powi_grad<A>(d, x, n) = if n == 0.0 { 0.0 * d } else { d * n * x.powi(n as i32 - 1) };
+    powi<A>(x, n) = whole_power(x, n as i32);
+    powi_grad<A>(d, x, n) = if n == 0.0 { 0.0 } else { d * n * whole_power(x, n as i32 - 1) };
 
     /// `max(x, 0)`; NaN passes.
     relu<A>(x) = if x <= 0.0 { 0.0 } else { x };
@@ -77,7 +87,7 @@ functions! {
     leaky_relu<A>(x, slope) = if x > 0.0 { x } else { slope * x };
     leaky_relu_grad<A>(d, x, slope) = if x > 0.0 { d } else { slope * d };
     /// `x`, or `α (eˣ − 1)` below 0.
-    elu<A>(x, alpha) = if x > 0.0 { x } else { alpha * expm1::<A>(x) };
+    elu<A>(x, alpha) = if x > 0.0 { x } else { alpha * math::expm1::<A>(x) };
     elu_grad<A>(d, x, alpha) = if x > 0.0 { d } else { d * alpha * math::exp::<A>(x) };
     /// `x Φ(x)`, `Φ` the normal distribution.
     gelu<A>(x) = 0.5 * x * (1.0 + math::erf::<A>(x * FRAC_1_SQRT_2));
@@ -115,17 +125,17 @@ functions! {
         let x = if x < low { low } else { x };
         if x > high { high } else { x }
     };
-    /// 0 on the bounds too.
-    clamp_grad<A>(d, x, low, high) = if x <= low || x >= high { 0.0 } else { d };
+    /// 0 on the bounds too, and at NaN.
+    clamp_grad<A>(d, x, low, high) = if x > low && x < high { d } else { 0.0 };
 
     /// `x²/2β` where `|x| < β`, `|x| − β/2` elsewhere.
     smooth_l1<A>(x, beta) =
         if x.abs() < beta { 0.5 * x * x / beta } else { x.abs() - 0.5 * beta };
-    smooth_l1_grad<A>(d, x, beta) = if x.abs() < beta { d * x / beta } else { abs_grad::<A>(d, x) };
+    smooth_l1_grad<A>(d, x, beta) = if x.abs() >= beta { abs_grad::<A>(d, x) } else { d * x / beta };
     /// `x²/2` where `|x| ≤ δ`, `δ (|x| − δ/2)` elsewhere.
     huber<A>(x, delta) =
         if x.abs() <= delta { 0.5 * x * x } else { delta * (x.abs() - 0.5 * delta) };
-    huber_grad<A>(d, x, delta) = if x.abs() <= delta { d * x } else { delta * abs_grad::<A>(d, x) };
+    huber_grad<A>(d, x, delta) = if x.abs() > delta { delta * abs_grad::<A>(d, x) } else { d * x };
     /// `−(t log x + (1 − t) log(1 − x))`, the logarithms not below −100 (PyTorch).
     bce<A>(x, t) = {
         let (log_x, log_1_x) = (math::log::<A>(x), math::log1p::<A>(-x));
@@ -148,21 +158,15 @@ functions! {
     bce_with_logits_grad<A>(d, x, t) = d * (math::sigmoid::<A>(x) - t);
     bce_with_logits_grad_target<A>(d, x) = -d * x;
     /// `t (log t − x)`, 0 where `t` is 0.
-    kl_div<A>(x, t) = if t > 0.0 { t * (math::log::<A>(t) - x) } else { 0.0 * t };
+    kl_div<A>(x, t) = if t == 0.0 { 0.0 } else { t * (math::log::<A>(t) - x) };
     kl_div_grad<A>(d, t) = -d * t;
     kl_div_grad_target<A>(d, x, t) =
-        if t > 0.0 { d * (math::log::<A>(t) + 1.0 - x) } else { 0.0 * d };
+        if t == 0.0 { 0.0 } else { d * (math::log::<A>(t) + 1.0 - x) };
 }
 
-/// `eˣ − 1` for `x ≤ 0`, also near 0.
+/// In `f64`: repeated products of `f32`s would be off by `n` roundings, and overflow on the way
+/// to a small result.
 #[inline(always)]
-fn expm1<A: Arith>(x: f32) -> f32 {
-    // x + x²/2 + x³/6 + x⁴/24 + x⁵/120: below 0.25 the rest is under 2⁻²⁴ of the sum.
-    let series = {
-        let tail = A::mul_add(x, 1.0 / 120.0, 1.0 / 24.0);
-        let tail = A::mul_add(x, tail, 1.0 / 6.0);
-        let tail = A::mul_add(x, tail, 0.5);
-        A::mul_add(x * x, tail, x)
-    };
-    if x > -0.125 { series } else { math::exp::<A>(x) - 1.0 }
+fn whole_power(x: f32, n: i32) -> f32 {
+    f64::from(x).powi(n) as f32
 }

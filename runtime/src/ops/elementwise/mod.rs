@@ -5,6 +5,7 @@
 
 mod cpu;
 pub mod functions;
+pub mod reference;
 
 use crate::device::Buf;
 use crate::math::Arith;
