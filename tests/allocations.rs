@@ -43,6 +43,35 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
+model! {
+    struct Block<const WIDTH: usize> {
+        up: Linear(WIDTH -> 4 * WIDTH),
+        down: Linear(4 * WIDTH -> WIDTH),
+    }
+
+    fn forward(&self, x: [batch, WIDTH]) -> [batch, WIDTH] {
+        x + self.down(self.up(x).gelu())
+    }
+}
+
+model! {
+    struct Nested {
+        conv: Conv2d(1 -> 8, kernel = 5, padding = 2),
+        fc1: Linear(64),
+        blocks: [Block<64>; 3],
+        fc2: Linear(10),
+    }
+
+    fn forward(&self, x: [batch, 1, 28, 28]) -> [batch, 10] {
+        let x = self.conv(x).relu().max_pool2d(2).flatten();
+        self.fc2(self.blocks(self.fc1(x)))
+    }
+
+    fn loss(&self, x: [batch, 1, 28, 28], label: Classes[batch]) -> [] {
+        cross_entropy(self.forward(x), label)
+    }
+}
+
 const STEPS: usize = 200;
 
 /// The allocations of `run`.
@@ -94,5 +123,6 @@ fn steps_allocate_nothing() {
         let adam = |net: &_| Adam::new(net, 1e-3);
         allocates_nothing!(LeNet, adam, &data, threads);
         allocates_nothing!(Mlp, sgd, &data, threads);
+        allocates_nothing!(Nested, |net: &_| AdamW::new(net, 1e-3), &data, threads);
     }
 }

@@ -8,14 +8,15 @@ use proptest::prelude::*;
 const BUFFERS: usize = 12;
 
 /// A forward pass of `boundary` nodes and a backward pass behind it; a buffer belongs to the part
-/// that its life says.
+/// that its life says, and the buffers are in the order of their first nodes.
 fn buffers() -> impl Strategy<Value = ([usize; BUFFERS], [(u32, u32, Part); BUFFERS])> {
     let size = prop_oneof![Just(0), 1..40_usize, 1..5000_usize];
     let sizes = prop::array::uniform12(size);
     let lives = prop::array::uniform12((0..20_u32, 0..20_u32));
     (sizes, lives, 0..=20_u32).prop_map(|(sizes, lives, boundary)| {
-        let lives = lives.map(|(a, b)| {
-            let (first, last) = (a.min(b), a.max(b));
+        let mut lives = lives.map(|(a, b)| (a.min(b), a.max(b)));
+        lives.sort_unstable();
+        let lives = lives.map(|(first, last)| {
             let part = match (first < boundary, last < boundary) {
                 (true, true) => Part::Forward,
                 (true, false) => Part::Saved,

@@ -90,6 +90,8 @@ pub const fn plan<const N: usize>(sizes: [usize; N], lives: [Life; N], whole: bo
     let mut alive = Alive::<N>::new();
     let mut i = 0;
     while i < N {
+        let ordered = i == 0 || lives[i - 1].first <= lives[i].first;
+        assert!(ordered, "gradiron: lives are not in the order of their first op (a bug)");
         let size = padded(sizes[i]);
         if !whole && matches!(lives[i].part, Part::Saved) {
             // Saved memory outlives the function that plans it: nothing of it is used again.

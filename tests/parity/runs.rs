@@ -79,7 +79,11 @@ macro_rules! check {
         assert!(ours <= tolerance, "{} drifts by {ours:e}, not {tolerance:e}", $name);
         // Whatever rounding does later, five steps add no more than a few roundings of the loss.
         let early = drift(&[&losses[..5], &truth[5..]].concat(), truth);
-        assert!(early <= 8.0 * f64::from(f32::EPSILON), "{} drifts by {early:e} in five steps", $name);
+        assert!(
+            early <= 8.0 * f64::from(f32::EPSILON),
+            "{} drifts by {early:e} in five steps",
+            $name
+        );
         let again = run!($model, $file, $optimizer, Cpu::with_threads(2), None);
         assert!(again == (losses, params), "{}: another number of threads, other bits", $name);
     }};

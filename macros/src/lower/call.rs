@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use proc_macro2::Ident;
+use proc_macro2::{Ident, TokenStream};
 use quote::ToTokens;
 use syn::punctuated::Punctuated;
 use syn::{Expr, Token};
 
-use super::expr::Lowered;
+use super::expr::{Lowered, is_self};
 use super::{FnCx, Item, Lowering, Options, Poison, dim, text_of};
 use crate::diagnostics::{Diagnostic, counted};
 use crate::dim::Dim;
@@ -71,6 +71,17 @@ impl<'a> FnCx<'a, '_> {
                 let method = Ident::new("forward", name.span());
                 self.call_model(index, &ty.to_token_stream(), Some(count), &method, &values, None)
             }
+        }
+    }
+
+    /// The model `self.encoder`, of which `self.encoder.encode(x)` calls a function.
+    pub fn nested_model(&self, receiver: &Expr) -> Option<(usize, TokenStream)> {
+        let Expr::Field(field) = receiver else { return None };
+        let syn::Member::Named(name) = &field.member else { return None };
+        let index = self.model.field(&name.to_string()).filter(|_| is_self(&field.base))?;
+        match &self.model.item.fields[index].decl {
+            FieldDecl::Model(ty) => Some((index, ty.to_token_stream())),
+            _ => None,
         }
     }
 
@@ -163,10 +174,10 @@ impl<'a> FnCx<'a, '_> {
 
     /// A call of another model. Its result is not visible from here: it is what the place of the
     /// call states, or else taken to have the shape of the input; rustc checks it.
-    fn call_model(
+    pub fn call_model(
         &mut self,
         field: usize,
-        model: &proc_macro2::TokenStream,
+        model: &TokenStream,
         count: Option<Dim>,
         function: &Ident,
         values: &[ValueId],

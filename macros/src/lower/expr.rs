@@ -182,6 +182,11 @@ impl<'a> FnCx<'a, '_> {
                 let args = call_args(&call.args);
                 self.self_call(&call.method, args, expected)
             }
+            Expr::MethodCall(call) if self.nested_model(&call.receiver).is_some() => {
+                let (field, ty) = self.nested_model(&call.receiver).expect("just found");
+                let values = self.arg_values(&call_args(&call.args))?;
+                self.call_model(field, &ty, None, &call.method, &values, expected)
+            }
             Expr::MethodCall(call) => {
                 let x = self.expr(&call.receiver, None)?;
                 let x = self.value(x, call.receiver.span())?;
@@ -347,6 +352,6 @@ impl<'a> FnCx<'a, '_> {
     }
 }
 
-fn is_self(expr: &Expr) -> bool {
+pub fn is_self(expr: &Expr) -> bool {
     matches!(expr, Expr::Path(path) if path.path.is_ident("self"))
 }

@@ -47,6 +47,8 @@ struct Shared {
     /// A run is under way.
     busy: AtomicBool,
     asleep: AtomicUsize,
+    /// The number of workers that are past what the system does to start a thread.
+    started: AtomicUsize,
     shutdown: AtomicBool,
     sleep: Mutex<()>,
     wake: Condvar,
@@ -81,6 +83,7 @@ impl Shared {
     }
 
     fn worker(&self) {
+        self.started.fetch_add(1, Ordering::Release);
         let mut served = usize::MAX;
         while let Some(run) = self.enter(served) {
             served = run;
@@ -154,12 +157,13 @@ impl Threads {
             next: AtomicUsize::new(0),
             busy: AtomicBool::new(false),
             asleep: AtomicUsize::new(0),
+            started: AtomicUsize::new(0),
             shutdown: AtomicBool::new(false),
             sleep: Mutex::new(()),
             wake: Condvar::new(),
             panic: Mutex::new(None),
         });
-        let workers = (1..count.min(INSIDE_MASK / INSIDE))
+        let workers: Vec<_> = (1..count.min(INSIDE_MASK / INSIDE))
             .map_while(|i| {
                 let shared = Arc::clone(&shared);
                 let thread = std::thread::Builder::new().name(format!("gradiron-{i}"));
@@ -167,6 +171,10 @@ impl Threads {
                 thread.spawn(move || shared.worker()).ok()
             })
             .collect();
+        // A thread allocates while it starts; nothing does later.
+        while shared.started.load(Ordering::Acquire) < workers.len() {
+            std::thread::yield_now();
+        }
         Self { team: Arc::new(Team { shared, workers }) }
     }
 
