@@ -1,19 +1,16 @@
 //! The methods that users call, and what a workspace needs to know.
 
-use std::collections::HashSet;
-
 use proc_macro2::{Ident, TokenStream};
 use quote::format_ident;
 
-use super::boundary::{Form, at, form, ty};
+use super::body::body;
+use super::boundary::{at, form, ty};
 use super::{Function, Interface, Model, hidden};
-use crate::dim::{Atom, Dim};
 use crate::graph::{Kind, Ty};
 use crate::hygiene::{quote, variable};
-use crate::ops::variant;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Pass {
+pub enum Pass {
     Infer,
     Grad,
     GradInputs,
@@ -235,7 +232,7 @@ fn costs(model: &Model) -> TokenStream {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Receiver {
+pub enum Receiver {
     /// `&self` owns the parameters.
     SelfRef,
     /// The parameters are an argument: the trait of a derived module.
@@ -359,206 +356,5 @@ fn docs(interface: &Interface, pass: Pass, receiver: Receiver) -> TokenStream {
         ///
         /// # Errors
         /// When an input does not fit the workspace or another input.
-    }
-}
-
-fn body(
-    model: &Model,
-    f: usize,
-    function: &Function,
-    pass: Pass,
-    receiver: Receiver,
-    seeds: Option<&[Ident]>,
-) -> TokenStream {
-    let (_, self_ty) = model.generics();
-    let generics = model.generic_names();
-    let sizes = sizes(model, function, &generics);
-    let is_float = |arg: &&crate::lower::Arg| arg.ty.kind == Kind::Float;
-    let floats: Vec<_> = function.args.iter().filter(is_float).collect();
-    let mut inputs: Vec<TokenStream> =
-        floats.iter().map(|arg| flat(&arg.name, &arg.ty, &generics)).collect();
-    let lens = floats.iter().map(|arg| arg.ty.shape.len().tokens());
-    let args = lens.enumerate().map(|(i, len)| {
-        let i = i as u8;
-        quote!(::gradiron::device::Buf::new(::gradiron::device::Region::Input(#i), 0, #len))
-    });
-    let args: Vec<_> = args.collect();
-    let result_lens: Vec<_> = function.results.iter().map(|ty| ty.shape.len().tokens()).collect();
-    let (mut d_results, mut seed_checks) = (Vec::new(), TokenStream::new());
-    for (r, len) in result_lens.iter().enumerate() {
-        d_results.push(match seeds {
-            Some(names) => {
-                let (i, name) = (inputs.len() as u8, &names[r]);
-                let ty = &function.results[r];
-                if form(&ty.shape, &generics) != Form::Number {
-                    let text = name.to_string();
-                    let value = flat(name, ty, &generics);
-                    seed_checks.extend(quote!(ws.exact(#text, #value.len(), #len)?;));
-                }
-                inputs.push(flat(name, ty, &generics));
-                quote!(::gradiron::device::Buf::new(::gradiron::device::Region::Input(#i), 0, #len))
-            }
-            None => quote!(places.take(#len)),
-        });
-    }
-    let classes = classes(function);
-    let [infer, train, back] = ["infer", "train", "back"].map(|s| hidden(&function.name, s));
-    let ty = quote!(<#self_ty>);
-    let region = |region: &str| {
-        let region = format_ident!("{region}");
-        quote!(::gradiron::device::Buf::new(::gradiron::device::Region::#region, 0, #ty::__AT[#ty::__AT.len() - 1]))
-    };
-    let (params, grads) = (region("Params"), region("Grads"));
-    let pass_name = variant(&pass);
-    let d_args = floats.iter().map(|arg| {
-        let len = arg.ty.shape.len().tokens();
-        match pass {
-            Pass::GradInputs => quote!(places.take(#len)),
-            _ => quote!(places.take(0)),
-        }
-    });
-    let work = match pass {
-        Pass::Infer => quote! {
-            #ty::#infer(k, n, offsets, params, args, classes, results, block);
-        },
-        _ => {
-            let want = pass == Pass::GradInputs;
-            let seed = seeds.is_none().then(|| quote!(k.fill(d_results[0], 1.0);));
-            quote! {
-                #ty::#train(k, n, offsets, params, args, classes, results, block, block);
-                #seed
-                #ty::#back(k, n, offsets, #want, params, args, classes, results, block,
-                    d_results, #grads, d_args, block);
-            }
-        }
-    };
-    let gradients = (pass != Pass::Infer).then(|| {
-        quote! {
-            let d_results = [#(#d_results),*];
-            let d_args = [#(#d_args),*];
-        }
-    });
-    let host = match receiver {
-        Receiver::SelfRef => quote!(Some(&self.params)),
-        Receiver::Params => quote!(Some(params)),
-        Receiver::Free => quote!(None),
-    };
-    let read = |buf: TokenStream, ty: &Ty| match form(&ty.shape, &generics) {
-        Form::Number => quote!(ws.read(#buf)[0]),
-        Form::Array => quote!(::gradiron::view::array(ws.read(#buf))),
-        Form::Batch => quote!(::gradiron::view::batch(ws.read(#buf))),
-        Form::Flat => quote!(ws.read(#buf)),
-    };
-    let tuple = |values: Vec<TokenStream>| match values.as_slice() {
-        [one] => one.clone(),
-        _ => quote!((#(#values),*)),
-    };
-    let values = tuple(
-        function.results.iter().enumerate().map(|(r, ty)| read(quote!(results[#r]), ty)).collect(),
-    );
-    let outcome = match pass {
-        Pass::GradInputs => {
-            let gradients = tuple(
-                floats.iter().enumerate().map(|(i, a)| read(quote!(d_args[#i]), &a.ty)).collect(),
-            );
-            quote!(Ok((#values, #gradients)))
-        }
-        _ => quote!(Ok(#values)),
-    };
-    quote! {
-        #sizes
-        #seed_checks
-        #classes
-        let host = #host;
-        let inputs: &[&[f32]] = &[#(#inputs),*];
-        let args = [#(#args),*];
-        let mut places = ::gradiron::arena::Places::default();
-        let results = [#(places.take(#result_lens)),*];
-        #gradients
-        let block = places.rest(ws.floats(#f, ::gradiron::Pass::#pass_name));
-        let params = #params;
-        ws.run(host, inputs, #f, ::gradiron::Pass::#pass_name, |k, offsets| {
-            use ::gradiron::ops::copy::Fill as _;
-            #work
-        });
-        let ws = &*ws;
-        #outcome
-    }
-}
-
-/// The floats of an argument.
-fn flat(name: &Ident, ty: &Ty, generics: &HashSet<String>) -> TokenStream {
-    match form(&ty.shape, generics) {
-        Form::Number => quote!(::core::slice::from_ref(&#name)),
-        Form::Array => quote!(::gradiron::view::flat(::core::slice::from_ref(#name))),
-        Form::Batch => quote!(::gradiron::view::flat(#name)),
-        Form::Flat => quote!(#name),
-    }
-}
-
-/// The run-time sizes, from the arguments and checked against the workspace.
-fn sizes(model: &Model, function: &Function, generics: &HashSet<String>) -> TokenStream {
-    let names = model.sizes();
-    let mut known: HashSet<&str> = HashSet::new();
-    let mut checks = TokenStream::new();
-    for arg in &function.args {
-        let (name, text) = (&arg.name, arg.name.to_string());
-        let form = form(&arg.ty.shape, generics);
-        let is_flat = arg.ty.kind == Kind::Classes || form == Form::Flat;
-        if !is_flat && form != Form::Batch {
-            continue;
-        }
-        let run_time = arg.ty.dims().first().and_then(|lead| {
-            let mut atoms = lead.atoms();
-            match (atoms.next(), atoms.next()) {
-                (Some(Atom::Run(size)), None) => Some(size.as_str()),
-                _ => None,
-            }
-        });
-        let Some(size) = run_time else {
-            let len = arg.ty.shape.len().tokens();
-            checks.extend(quote!(ws.exact(#text, #name.len(), #len)?;));
-            continue;
-        };
-        let at = names.iter().position(|n| n == size).expect("sizes lists all names");
-        let variable = crate::dim::run_ident(size);
-        let sample = match is_flat {
-            true => crate::dim::product(&arg.ty.dims()[1..]),
-            false => Dim::lit(1),
-        };
-        let sample = sample.tokens();
-        checks.extend(match known.insert(size) {
-            true => quote!(let #variable = ws.size(#at, #text, #name.len(), #sample)?;),
-            false => quote!(ws.same(#at, #text, #name.len(), #sample, #variable)?;),
-        });
-    }
-    let bound = names.iter().map(|name| {
-        let variable = crate::dim::run_ident(name);
-        if known.contains(name.as_str()) { quote!(#variable) } else { quote!(1) }
-    });
-    let ones = (names.len()..4).map(|_| quote!(1));
-    quote! {
-        #checks
-        let n: ::gradiron::arena::Sizes = [#(#bound,)* #(#ones),*];
-    }
-}
-
-/// The class indices, checked and copied to where kernels read them.
-fn classes(function: &Function) -> TokenStream {
-    let graph = &function.infer.0;
-    let copies = function.args.iter().enumerate().filter(|(_, arg)| arg.ty.kind == Kind::Classes);
-    let copies = copies.map(|(a, arg)| {
-        let bounds =
-            graph.nodes.iter().filter(|n| n.inputs.contains(&graph.args[a])).filter_map(|node| {
-                let types: Vec<Ty> = node.inputs.iter().map(|v| graph.ty(*v).clone()).collect();
-                node.op.classes(&types)
-            });
-        let (name, text) = (&arg.name, arg.name.to_string());
-        quote!(ws.classes(&mut index_at, #text, #name, ::gradiron::arena::min(&[#(#bounds),*]))?)
-    });
-    let copies: Vec<_> = copies.collect();
-    quote! {
-        let mut index_at = 0;
-        let classes = [#(#copies),*];
     }
 }

@@ -2,6 +2,7 @@
 //! op; around them the methods that users call.
 
 mod api;
+mod body;
 mod boundary;
 mod chains;
 mod checks;

@@ -1,26 +1,21 @@
 //! Expressions of a function's body.
 
-use std::collections::HashMap;
-
 use proc_macro2::{Ident, Span};
-use quote::ToTokens;
-use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{BinOp, Expr, Token, UnOp};
+use syn::{BinOp, Expr, UnOp};
 
+use super::call::call_args;
 use super::options::number;
-use super::{FnCx, Item, Lowering, Options, Poison, dim, text_of};
+use super::{FnCx, Item, Lowering, Poison, text_of};
 use crate::diagnostics::{Diagnostic, counted, nearest};
-use crate::dim::Dim;
-use crate::graph::{Kind, Ty, ValueId};
+use crate::graph::{Kind, ValueId};
 use crate::layers;
-use crate::ops::call::{Call, Callee};
 use crate::ops::elementwise::{Constant, Elementwise};
-use crate::syntax::{Arg, FieldDecl, Function, Stmt, TypeExpr};
+use crate::syntax::{FieldDecl, Function, Stmt, TypeExpr};
 
 /// What an expression is.
 #[derive(Debug, Clone)]
-enum Lowered {
+pub enum Lowered {
     Value(ValueId),
     Tuple(Vec<ValueId>),
     Number(Constant),
@@ -340,7 +335,7 @@ impl<'a> FnCx<'a, '_> {
         }
     }
 
-    fn unknown_member(&mut self, name: &Ident) -> Poison {
+    pub fn unknown_member(&mut self, name: &Ident) -> Poison {
         if self.model.item.lost {
             return Poison;
         }
@@ -355,248 +350,8 @@ impl<'a> FnCx<'a, '_> {
         };
         self.model.report(error)
     }
-
-    /// `self.fc1(x)`, `self.encode(x)`
-    fn self_call(
-        &mut self,
-        name: &Ident,
-        args: Vec<Arg>,
-        expected: Option<&TypeExpr>,
-    ) -> Lowering<Lowered> {
-        if self.model.ambiguous.contains(&name.to_string()) {
-            return Err(Poison);
-        }
-        if let Some(function) = self.model.function(&name.to_string()) {
-            return self.inline(name, function, args);
-        }
-        let Some(index) = self.model.field(&name.to_string()) else {
-            return Err(self.unknown_member(name));
-        };
-        let values = self.arg_values(&args)?;
-        let item = self.model.item;
-        match &item.fields[index].decl {
-            FieldDecl::Layer(layer) if layer.path.is_ident("Param") => {
-                let text = format!("`{name}` is a parameter, not a function");
-                let help = format!("use its value: `self.{name}`");
-                Err(self.model.report(Diagnostic::new(name.span(), text).help(help)))
-            }
-            FieldDecl::Layer(layer) => {
-                let [x] = values[..] else {
-                    let text = format!("`{name}` takes one input, but receives {}", values.len());
-                    let error = Diagnostic::new(name.span(), text);
-                    return Err(self.model.report(error.help(format!("write `self.{name}(x)`"))));
-                };
-                self.step(&name.to_string(), name.span());
-                self.floats(&[x])?;
-                if self.model.broken_fields.contains(&index) {
-                    return Err(Poison);
-                }
-                let y = layers::apply(self, index, layer, x);
-                let y = y.inspect_err(|Poison| {
-                    self.model.broken_fields.insert(index);
-                })?;
-                self.made(y, &name.to_string(), Some(x));
-                Ok(Lowered::Value(y))
-            }
-            FieldDecl::Broken => Err(Poison),
-            FieldDecl::Model(ty) => {
-                let method = Ident::new("forward", name.span());
-                self.call_model(index, &ty.to_token_stream(), None, &method, &values, expected)
-            }
-            FieldDecl::Array(ty, count) => {
-                let scope = super::Scope { run_time: false, ..self.scope() };
-                let count = dim(count, &scope);
-                let count = self.ok(count)?;
-                let method = Ident::new("forward", name.span());
-                self.call_model(index, &ty.to_token_stream(), Some(count), &method, &values, None)
-            }
-        }
-    }
-
-    /// The model `self.encoder`, of which `self.encoder.encode(x)` calls a function.
-    fn nested_model(&self, receiver: &Expr) -> Option<(usize, proc_macro2::TokenStream)> {
-        let Expr::Field(field) = receiver else { return None };
-        let syn::Member::Named(name) = &field.member else { return None };
-        let index = self.model.field(&name.to_string()).filter(|_| is_self(&field.base))?;
-        match &self.model.item.fields[index].decl {
-            FieldDecl::Model(ty) => Some((index, ty.to_token_stream())),
-            _ => None,
-        }
-    }
-
-    pub fn arg_values(&mut self, args: &[Arg]) -> Lowering<Vec<ValueId>> {
-        let lowered: Vec<_> = args
-            .iter()
-            .map(|arg| match arg {
-                Arg::Value(expr) => self.one(expr),
-                Arg::Named(name, _) => {
-                    let text = format!("no option `{name}` in a call of a layer or model");
-                    let error = Diagnostic::new(name.span(), text);
-                    Err(self.model.report(error.help("options stand where the layer is declared")))
-                }
-                Arg::Sizes(from, _) => {
-                    Err(self.model.report(Diagnostic::over(from, "no sizes in a call")))
-                }
-            })
-            .collect();
-        lowered.into_iter().collect()
-    }
-
-    /// A call of the model's own function: its body in place.
-    fn inline(
-        &mut self,
-        name: &Ident,
-        function: &'a Function,
-        args: Vec<Arg>,
-    ) -> Lowering<Lowered> {
-        let key = name.to_string();
-        if self.inlining.contains(&key) {
-            let text = format!("`{name}` calls itself");
-            return Err(self.model.report(Diagnostic::new(name.span(), text)));
-        }
-        let values = self.arg_values(&args)?;
-        if values.len() != function.args.len() {
-            let args: Vec<_> = function.args.iter().map(ToString::to_string).collect();
-            let inputs = counted(args.len(), "input");
-            let text = format!("`{name}` takes {inputs}, but receives {}", values.len());
-            let help = format!("it is declared as `fn {name}(&self, {})`", args.join(", "));
-            return Err(self.model.report(Diagnostic::new(name.span(), text).help(help)));
-        }
-        let mut names = HashMap::new();
-        let mut sizes = HashMap::new();
-        for (arg, value) in function.args.iter().zip(&values) {
-            if let Some(Expr::Path(path)) = arg.ty.dims.first()
-                && let Some(size) = path.path.get_ident().map(ToString::to_string)
-                && super::sizes::is_run_time_name(&size)
-                && let Some(actual) = self.graph.ty(*value).shape.0.first()
-            {
-                sizes.entry(size).or_insert_with(|| actual.clone());
-            }
-            names.insert(arg.name.to_string(), Item::Value(*value));
-        }
-        let names = std::mem::replace(&mut self.names, names);
-        let sizes = std::mem::replace(&mut self.sizes, sizes);
-        self.inlining.push(key.clone());
-        let result = self.inline_body(name, function, &values);
-        self.inlining.pop();
-        self.names = names;
-        self.sizes = sizes;
-        let results = result?;
-        Ok(match results.as_slice() {
-            [one] => Lowered::Value(*one),
-            _ => Lowered::Tuple(results),
-        })
-    }
-
-    fn inline_body(
-        &mut self,
-        name: &Ident,
-        function: &'a Function,
-        values: &[ValueId],
-    ) -> Lowering<Vec<ValueId>> {
-        for (arg, value) in function.args.iter().zip(values) {
-            let declared = self.ty(&arg.ty)?;
-            let found = self.graph.ty(*value).clone();
-            self.step(&name.to_string(), name.span());
-            let fits = declared.kind == found.kind
-                && self.rule.equal_shapes(&declared.shape, &found.shape);
-            if !fits {
-                let text =
-                    format!("`{name}` expects {declared} as `{}`, but receives {found}", arg.name);
-                let error = Diagnostic::new(name.span(), text)
-                    .note(format!("shapes: {} → {name} ✗", self.trail(*value)));
-                return Err(self.model.report(error));
-            }
-        }
-        self.body(function)
-    }
-
-    /// A call of another model. Its result is not visible from here: it is what the place of the
-    /// call states, or else taken to have the shape of the input; rustc checks it.
-    fn call_model(
-        &mut self,
-        field: usize,
-        model: &proc_macro2::TokenStream,
-        count: Option<Dim>,
-        function: &Ident,
-        values: &[ValueId],
-        expected: Option<&TypeExpr>,
-    ) -> Lowering<Lowered> {
-        let name = self.model.item.fields[field].name.clone();
-        self.step(&name.to_string(), name.span());
-        let args: Vec<Ty> = values.iter().map(|v| self.graph.ty(*v).clone()).collect();
-        if args.is_empty() || (count.is_some() && args.len() != 1) {
-            let text = match count {
-                Some(_) => format!("`{name}` is a row of models, which takes one input"),
-                None => format!("`{name}` receives no input"),
-            };
-            let error = Diagnostic::new(function.span(), text);
-            return Err(self.model.report(error.help(format!("write `self.{name}(x)`"))));
-        }
-        let result = match expected {
-            Some(written) => self.ty(written)?,
-            None => args[0].clone(),
-        };
-        let callee = Callee {
-            id: self.calls,
-            model: model.clone(),
-            text: text_of(model),
-            function: function.clone(),
-            count: count.clone(),
-            leads: args
-                .iter()
-                .map(|ty| ty.dims().first().cloned().unwrap_or(Dim::lit(1)))
-                .collect(),
-            results: vec![result],
-        };
-        self.calls += 1;
-        let size = callee.params().times(&count.clone().unwrap_or(Dim::lit(1)));
-        let param = super::Param {
-            name: String::new(),
-            shape: crate::dim::Shape(vec![size]),
-            init: super::ParamInit::Nested { model: model.clone(), count },
-        };
-        let params = self.field_param(field, param);
-        let inputs: Vec<_> = [params].iter().chain(values).copied().collect();
-        let y = self.op(Call::new(callee, args), &inputs)?;
-        self.made(y, &name.to_string(), Some(values[0]));
-        Ok(Lowered::Value(y))
-    }
-
-    /// The value of a field's parameter.
-    pub fn field_param(&mut self, field: usize, param: super::Param) -> ValueId {
-        let owner = &self.model.item.fields[field].name;
-        let label = match param.name.as_str() {
-            "" => owner.to_string(),
-            name => format!("{owner}.{name}"),
-        };
-        let shape = param.shape.clone();
-        let index = self.model.param_index(field, param);
-        self.graph.param(index, shape, &label)
-    }
 }
 
-fn is_self(expr: &Expr) -> bool {
+pub fn is_self(expr: &Expr) -> bool {
     matches!(expr, Expr::Path(path) if path.path.is_ident("self"))
-}
-
-/// `logits, label, label_smoothing = 0.1`
-fn call_args(args: &Punctuated<Expr, Token![,]>) -> Vec<Arg> {
-    args.iter()
-        .map(|arg| match arg {
-            Expr::Assign(assign) => match &*assign.left {
-                Expr::Path(path) if path.path.get_ident().is_some() => Arg::Named(
-                    path.path.get_ident().expect("checked").clone(),
-                    (*assign.right).clone(),
-                ),
-                _ => Arg::Value(arg.clone()),
-            },
-            other => Arg::Value(other.clone()),
-        })
-        .collect()
-}
-
-/// What is left of a call's arguments after its tensors.
-pub fn options(owner: &Ident, args: Vec<Arg>) -> Options {
-    Options::new(owner.to_string(), owner.span(), args)
 }

@@ -2,7 +2,7 @@
 
 use proc_macro2::Ident;
 
-use super::expr::options;
+use super::call::options;
 use super::{FnCx, Item, Lowering, Options, Poison, methods};
 use crate::diagnostics::{Diagnostic, nearest};
 use crate::graph::{Kind, ValueId};

@@ -2,7 +2,7 @@
 
 use proc_macro2::Ident;
 
-use super::expr::options;
+use super::call::options;
 use super::{FnCx, Lowering, Options, Poison, shape};
 use crate::diagnostics::{Diagnostic, nearest};
 use crate::dim::{Dim, Shape, product};

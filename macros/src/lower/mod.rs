@@ -1,12 +1,18 @@
 //! Phase 2: names and layers to ops. Building a node runs its shape rule at once, because
 //! inferred sizes need the shapes; what failed is poison, and what poison feeds stays silent.
 
+mod call;
 mod expr;
+mod fields;
 mod functions;
+mod interface;
 mod methods;
 mod options;
+mod results;
 mod sizes;
 
+pub use fields::check_fields;
+pub use interface::{declare_unused, interface};
 pub use methods::{flatten as methods_flatten, image};
 pub use options::Options;
 pub use sizes::{Scope, dim, shape};
@@ -16,13 +22,11 @@ use std::collections::{HashMap, HashSet};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::ToTokens;
 
-use crate::diagnostics::{Diagnostic, Diagnostics, counted, list};
+use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::dim::{Atom, Dim, Shape};
-use crate::emit::Interface;
 use crate::graph::{Dest, Graph, Kind, Source, Ty, ValueId};
-use crate::layers;
 use crate::ops::{Deferred, Mismatch, Op, Rule};
-use crate::syntax::{FieldDecl, Function, ModelItem, TypeExpr, ambiguous};
+use crate::syntax::{Function, ModelItem, TypeExpr, ambiguous};
 
 /// A mistake that has been reported already.
 #[derive(Debug, Clone, Copy)]
@@ -214,40 +218,6 @@ impl<'a> FnCx<'a, '_> {
         }
     }
 
-    /// A type that may be wrong: of one that is, the run-time size is kept.
-    fn stub_ty(&mut self, ty: &TypeExpr) -> Ty {
-        self.ty(ty).unwrap_or_else(|Poison| {
-            let any_size = || self.sizes.values().next().cloned();
-            let lead = match ty.dims.first() {
-                Some(lead) => Some(dim(lead, &self.scope()).ok().or_else(any_size)),
-                None => ty.broken.then(any_size),
-            };
-            let rest = ty.dims.iter().skip(1).map(|size| dim(size, &self.scope()).ok());
-            let kind = if ty.classes { Kind::Classes } else { Kind::Float };
-            match lead.into_iter().chain(rest).collect::<Option<Vec<_>>>() {
-                Some(dims) if !ty.broken => Ty { shape: Shape(dims), kind },
-                dims => {
-                    let lead = dims.into_iter().flatten().take(1).collect();
-                    Ty { shape: Shape(lead), kind: Kind::Unknown }
-                }
-            }
-        })
-    }
-
-    fn result_types(&mut self, function: &Function) -> Lowering<Vec<Ty>> {
-        let types: Vec<_> = function.returns.iter().map(|ty| self.result_type(ty)).collect();
-        types.into_iter().collect()
-    }
-
-    fn result_type(&mut self, written: &TypeExpr) -> Lowering<Ty> {
-        let ty = self.ty(written)?;
-        if ty.kind == Kind::Float {
-            return Ok(ty);
-        }
-        let error = Diagnostic::new(written.span, "a function returns numbers, not class indices");
-        Err(self.model.report(error.help(format!("write `-> {}`", ty.shape))))
-    }
-
     pub fn scope(&self) -> Scope<'_> {
         Scope { sizes: &self.sizes, consts: &self.model.consts, run_time: true }
     }
@@ -264,78 +234,6 @@ impl<'a> FnCx<'a, '_> {
             return Err(self.model.report(Diagnostic::new(ty.span, text).help(help)));
         }
         Ok(Ty { shape, kind: if ty.classes { Kind::Classes } else { Kind::Float } })
-    }
-
-    /// Says which results a function without `->` makes.
-    fn report_results(&mut self, function: &Function, span: Span, made: &[ValueId]) {
-        let types: Vec<Ty> = made.iter().map(|value| self.graph.ty(*value).clone()).collect();
-        let help = match types.as_slice() {
-            [] => "write `-> [batch, 10]`, or `-> []` for a number".into(),
-            [one] => format!("write `-> {one}` before the body"),
-            several => {
-                let texts: Vec<_> = several.iter().map(Ty::to_string).collect();
-                format!("write `-> ({})` before the body", texts.join(", "))
-            }
-        };
-        let text = format!("`{}` does not say what it returns", function.name);
-        self.model.report(Diagnostic::new(span, text).help(help));
-        self.model.inferred.insert(function.name.to_string(), types);
-    }
-
-    fn check_results(
-        &mut self,
-        function: &Function,
-        declared: &[Ty],
-        made: &[ValueId],
-    ) -> Lowering<()> {
-        let name = &function.name;
-        if declared.len() != made.len() {
-            let text = format!(
-                "`{name}` declares {}, but its body makes {}",
-                counted(declared.len(), "result"),
-                made.len()
-            );
-            let span = function.returns.first().map_or(function.body_span, |first| first.span);
-            return Err(self.model.report(Diagnostic::new(span, text)));
-        }
-        self.rule.step = name.to_string();
-        for ((declared, value), written) in declared.iter().zip(made).zip(&function.returns) {
-            self.rule.span = written.span;
-            let found = self.graph.ty(*value).clone();
-            let fits = found.kind == declared.kind
-                && self.rule.equal_shapes(&declared.shape, &found.shape);
-            if !fits {
-                let (text, arrow) = match self.model.item.derived {
-                    false => (format!("`{name}` returns {declared}, but its body makes"), "->"),
-                    true => (format!("the output is {declared}, but the layers make"), "output ="),
-                };
-                let error = Diagnostic::new(written.span, format!("{text} {found}"))
-                    .help(format!("write `{arrow} {found}`, or change the last layer"))
-                    .note(format!("shapes: {}", self.trail(*value)));
-                return Err(self.model.report(error));
-            }
-        }
-        Ok(())
-    }
-
-    /// Every input must reach a result.
-    fn check_used(&mut self, function: &Function) -> Lowering<()> {
-        let uses = self.graph.uses();
-        let mut outcome = Ok(());
-        for (i, (arg, value)) in function.args.iter().zip(&self.graph.args).enumerate() {
-            let name = arg.name.to_string();
-            if function.args[i + 1..].iter().any(|other| other.name == arg.name) {
-                continue;
-            }
-            if uses[*value] == 0 && !name.starts_with('_') {
-                let text =
-                    format!("the input `{name}` does not reach the result of `{}`", function.name);
-                outcome = Err(self
-                    .model
-                    .report(Diagnostic::new(arg.name.span(), text).help("use it, or take it out")));
-            }
-        }
-        outcome
     }
 
     /// Adds a node; a refusal becomes a message about the current step.
@@ -398,91 +296,6 @@ impl<'a> FnCx<'a, '_> {
         steps.reverse();
         steps.join(" → ")
     }
-}
-
-/// Declares the parameters of the layers that no function could be lowered up to, as far as their
-/// declarations say which: the stub of a model with mistakes has a view of each.
-pub fn declare_unused(model: &mut ModelCx) {
-    let mut muted = Diagnostics::default();
-    let mut cx = ModelCx::new(model.item, &mut muted);
-    cx.params = std::mem::take(&mut model.params);
-    for (i, field) in model.item.fields.iter().enumerate() {
-        if let FieldDecl::Layer(layer) = &field.decl
-            && !cx.params.iter().any(|(owner, _)| *owner == i)
-        {
-            layers::declare(&mut FnCx::new(&mut cx), i, layer);
-        }
-    }
-    model.params = cx.params;
-}
-
-/// The interface of a function, whatever its body is.
-pub fn interface<'a>(model: &mut ModelCx<'a>, function: &'a Function) -> Interface {
-    let default = model.item.header.as_ref().map(|header| header.vis.to_token_stream());
-    let vis = function.vis.as_ref().map(ToTokens::to_token_stream).or(default);
-    let mut cx = FnCx::new(model);
-    cx.declare_sizes(function);
-    let args =
-        function.args.iter().map(|arg| Arg { name: arg.name.clone(), ty: cx.stub_ty(&arg.ty) });
-    let args = args.collect();
-    let results = match cx.model.inferred.remove(&function.name.to_string()) {
-        Some(results) => results,
-        None => function.returns.iter().map(|ty| cx.stub_ty(ty)).collect(),
-    };
-    let docs = function.attrs.iter().map(ToTokens::to_token_stream).collect();
-    let vis = vis.unwrap_or_default();
-    Interface { name: function.name.clone(), vis, docs, args, results }
-}
-
-/// Reports the fields that no function uses, and those that never reach a number to minimise.
-pub fn check_fields(model: &mut ModelCx, functions: &[Lowered]) {
-    let reached = |functions: &mut dyn Iterator<Item = &Lowered>| {
-        let mut fields = HashSet::new();
-        for function in functions {
-            let uses = function.graph.uses();
-            for (v, value) in function.graph.values.iter().enumerate() {
-                if let Source::Param(index) = value.source
-                    && uses[v] > 0
-                {
-                    fields.insert(model.params[index].0);
-                }
-            }
-        }
-        fields
-    };
-    if functions.is_empty() {
-        return;
-    }
-    let used = reached(&mut functions.iter());
-    let is_loss = |f: &&Lowered| f.results.len() == 1 && f.results[0].shape.rank() == 0;
-    let losses: Vec<_> = functions.iter().filter(is_loss).map(|f| f.name.to_string()).collect();
-    let trained = reached(&mut functions.iter().filter(is_loss));
-    let (mut errors, mut untrained) = (Vec::new(), Vec::new());
-    for (i, field) in model.item.fields.iter().enumerate() {
-        let has_params = match &field.decl {
-            FieldDecl::Layer(layer) => layers::has_params(&layer.path),
-            FieldDecl::Model(_) | FieldDecl::Array(..) => true,
-            FieldDecl::Broken => false,
-        };
-        let name = &field.name;
-        if model.broken_fields.contains(&i) || !has_params {
-            continue;
-        }
-        if !used.contains(&i) {
-            let text = format!("the layer `{name}` is never used");
-            let help = format!("call it as `self.{name}(x)`, or take it out");
-            errors.push(Diagnostic::new(name.span(), text).help(help));
-        } else if !losses.is_empty() && !trained.contains(&i) {
-            untrained.push(name);
-        }
-    }
-    if let Some(first) = untrained.first() {
-        let names: Vec<_> = untrained.iter().map(ToString::to_string).collect();
-        let text = format!("the parameters of {} do not reach {}", list(&names), list(&losses));
-        let help = "they would never be trained: use them there, or take them out";
-        errors.push(Diagnostic::new(first.span(), text).help(help));
-    }
-    errors.into_iter().for_each(|error| model.diagnostics.push(error));
 }
 
 /// The text of tokens without the spaces that token streams print.

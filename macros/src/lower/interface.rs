@@ -1,0 +1,67 @@
+//! What users see of a model, which stays whatever is wrong with its functions.
+
+use quote::ToTokens;
+
+use super::{Arg, FnCx, ModelCx, Poison, dim};
+use crate::diagnostics::Diagnostics;
+use crate::dim::Shape;
+use crate::emit::Interface;
+use crate::graph::{Kind, Ty};
+use crate::layers;
+use crate::syntax::{FieldDecl, Function, TypeExpr};
+
+/// The interface of a function, whatever its body is.
+pub fn interface<'a>(model: &mut ModelCx<'a>, function: &'a Function) -> Interface {
+    let default = model.item.header.as_ref().map(|header| header.vis.to_token_stream());
+    let vis = function.vis.as_ref().map(ToTokens::to_token_stream).or(default);
+    let mut cx = FnCx::new(model);
+    cx.declare_sizes(function);
+    let args =
+        function.args.iter().map(|arg| Arg { name: arg.name.clone(), ty: cx.stub_ty(&arg.ty) });
+    let args = args.collect();
+    let results = match cx.model.inferred.remove(&function.name.to_string()) {
+        Some(results) => results,
+        None => function.returns.iter().map(|ty| cx.stub_ty(ty)).collect(),
+    };
+    let docs = function.attrs.iter().map(ToTokens::to_token_stream).collect();
+    let vis = vis.unwrap_or_default();
+    Interface { name: function.name.clone(), vis, docs, args, results }
+}
+
+impl FnCx<'_, '_> {
+    /// A type that may be wrong: of one that is, the run-time size is kept.
+    fn stub_ty(&mut self, ty: &TypeExpr) -> Ty {
+        self.ty(ty).unwrap_or_else(|Poison| {
+            let any_size = || self.sizes.values().next().cloned();
+            let lead = match ty.dims.first() {
+                Some(lead) => Some(dim(lead, &self.scope()).ok().or_else(any_size)),
+                None => ty.broken.then(any_size),
+            };
+            let rest = ty.dims.iter().skip(1).map(|size| dim(size, &self.scope()).ok());
+            let kind = if ty.classes { Kind::Classes } else { Kind::Float };
+            match lead.into_iter().chain(rest).collect::<Option<Vec<_>>>() {
+                Some(dims) if !ty.broken => Ty { shape: Shape(dims), kind },
+                dims => {
+                    let lead = dims.into_iter().flatten().take(1).collect();
+                    Ty { shape: Shape(lead), kind: Kind::Unknown }
+                }
+            }
+        })
+    }
+}
+
+/// Declares the parameters of the layers that no function could be lowered up to, as far as their
+/// declarations say which: the stub of a model with mistakes has a view of each.
+pub fn declare_unused(model: &mut ModelCx) {
+    let mut muted = Diagnostics::default();
+    let mut cx = ModelCx::new(model.item, &mut muted);
+    cx.params = std::mem::take(&mut model.params);
+    for (i, field) in model.item.fields.iter().enumerate() {
+        if let FieldDecl::Layer(layer) = &field.decl
+            && !cx.params.iter().any(|(owner, _)| *owner == i)
+        {
+            layers::declare(&mut FnCx::new(&mut cx), i, layer);
+        }
+    }
+    model.params = cx.params;
+}
