@@ -5,7 +5,6 @@ use gradiron::prelude::*;
 use crate::data::batch;
 
 #[derive(Module)]
-#[allow(dead_code)]
 struct Mlp {
     fc1: Linear<4, 5>,
     act: Tanh,
@@ -14,12 +13,10 @@ struct Mlp {
 }
 
 #[derive(Module)]
-#[allow(dead_code)]
 struct Pair(Linear<3, 4>, Gelu, Linear<4, 2>);
 
 #[derive(Module)]
 #[module(input = [batch, 1, 5, 5], output = [batch, 2])]
-#[allow(dead_code)]
 struct Images {
     conv: Conv2d<1, 2, 3, 1, 1>,
     act: Silu,
@@ -59,7 +56,6 @@ model! {
 /// A layer, a model and another derived module in one struct.
 #[derive(Module)]
 #[module(output = [batch, 3])]
-#[allow(dead_code)]
 struct Stack {
     head: Linear<4, 3>,
     residual: Residual,

@@ -69,7 +69,7 @@ fn rust() {
     for (name, text) in MODELS {
         let (diagnostics, rust) = expand(text);
         assert_eq!(rendered(&diagnostics), "");
-        compare(&format!("snapshots/{name}.rs"), &pretty(&rust));
+        compare(&format!("snapshots/{name}.rs.snap"), &pretty(&rust));
     }
 }
 

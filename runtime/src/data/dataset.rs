@@ -4,6 +4,11 @@ use std::fmt;
 use std::iter::FusedIterator;
 
 use super::DataError;
+use crate::init::Seed;
+use crate::rng::Rng;
+
+/// The stream that orders are drawn from, far from those of parameters.
+const SHUFFLE: u64 = u64::MAX;
 
 /// Inputs and their targets, paired by position.
 ///
@@ -58,8 +63,9 @@ impl<X, Y> Dataset<X, Y> {
     ///
     /// Use another seed for each epoch, such as its number.
     pub fn shuffle(&mut self, seed: u64) {
+        let mut rng = Rng::new(Seed(seed), SHUFFLE);
         for last in (1..self.len()).rev() {
-            let other = pick(seed, last as u64, last + 1);
+            let other = rng.below(last + 1);
             self.inputs.swap(last, other);
             self.targets.swap(last, other);
         }
@@ -96,20 +102,6 @@ impl<X, Y> fmt::Debug for Dataset<X, Y> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Dataset({} pairs)", self.len())
     }
-}
-
-/// The `counter`-th number below `bound` of the stream that `seed` starts.
-fn pick(seed: u64, counter: u64, bound: usize) -> usize {
-    // SplitMix64, with the counter in place of its running state.
-    let mix = |mut x: u64| {
-        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        x ^ (x >> 31)
-    };
-    let step = counter.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let random = mix(mix(seed).wrapping_add(step));
-    // The high half of a product with a number below 2^64 is below the other factor.
-    ((u128::from(random) * bound as u128) >> 64) as usize
 }
 
 #[cfg(test)]
