@@ -11,3 +11,10 @@ pub mod permute;
 pub mod pool2d;
 pub mod reduce;
 pub mod softmax;
+
+/// The places of a window along an axis of `padded` elements; none when it does not fit
+/// (PyTorch's `Conv2d` and `MaxPool2d`): `⌊(padded − dilation·(kernel − 1) − 1) / stride⌋ + 1`.
+const fn windows(padded: usize, kernel: usize, stride: usize, dilation: usize) -> usize {
+    let reach = dilation * (kernel - 1) + 1;
+    if padded < reach { 0 } else { (padded - reach) / stride + 1 }
+}

@@ -12,6 +12,7 @@ pub mod reference;
 mod windows;
 
 use crate::device::Buf;
+use crate::ops::windows;
 
 /// The sizes of a convolution; `[rows, columns]` each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,9 +56,8 @@ const fn max(a: usize, b: usize) -> usize {
 
 impl Conv2dSpec {
     const fn out(&self, size: usize, axis: usize) -> usize {
-        let reach = self.dilation[axis] * (self.kernel[axis] - 1) + 1;
         let padded = size + 2 * self.padding[axis];
-        if padded < reach { 0 } else { (padded - reach) / self.stride[axis] + 1 }
+        windows(padded, self.kernel[axis], self.stride[axis], self.dilation[axis])
     }
 
     /// Rows of the output.

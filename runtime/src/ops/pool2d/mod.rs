@@ -9,6 +9,7 @@ mod cpu;
 pub mod reference;
 
 use crate::device::Buf;
+use crate::ops::windows;
 
 /// The sizes of a pooling; `[rows, columns]` each. `planes` is batch × channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,9 +32,8 @@ pub struct Pool2dSpec {
 
 impl Pool2dSpec {
     const fn out(&self, size: usize, axis: usize) -> usize {
-        let reach = self.dilation[axis] * (self.kernel[axis] - 1) + 1;
         let padded = size + 2 * self.padding[axis];
-        if padded < reach { 0 } else { (padded - reach) / self.stride[axis] + 1 }
+        windows(padded, self.kernel[axis], self.stride[axis], self.dilation[axis])
     }
 
     /// Rows of the output.
