@@ -18,3 +18,9 @@ const fn windows(padded: usize, kernel: usize, stride: usize, dilation: usize) -
     let reach = dilation * (kernel - 1) + 1;
     if padded < reach { 0 } else { (padded - reach) / stride + 1 }
 }
+
+/// What becomes of parts of a result as soon as they are complete, while they are in cache: called
+/// with the start and the length of a part, in elements of the result. Parts do not overlap and
+/// cover the result; calls come from any thread of the team.
+#[allow(dead_code)]
+pub(crate) type Finish<'a> = Option<&'a (dyn Fn(usize, usize) + Sync)>;
