@@ -4,8 +4,10 @@
 
 mod cpu;
 mod gemm;
+mod pack;
 pub mod reference;
 mod tile;
+mod vector;
 
 pub(crate) use gemm::pack_a;
 pub(crate) use tile::{Block, Tiling, dot};
@@ -38,6 +40,11 @@ pub struct MatmulSpec {
 }
 
 impl MatmulSpec {
+    /// `(m, k, n)`
+    pub const fn sizes(&self) -> (usize, usize, usize) {
+        (self.m, self.k, self.n)
+    }
+
     /// The distances of neighbours in `a`: from row to row, along `k`.
     pub const fn a_strides(&self) -> (usize, usize) {
         match self.layout {
