@@ -16,3 +16,4 @@ mod permute;
 mod pool2d;
 mod reduce;
 mod softmax;
+mod then;
