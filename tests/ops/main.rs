@@ -18,3 +18,4 @@ mod permute;
 mod pool2d;
 mod reduce;
 mod softmax;
+mod then;
