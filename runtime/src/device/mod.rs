@@ -135,6 +135,8 @@ pub trait Kernels:
     + ops::cross_entropy::CrossEntropy
     + ops::nll_loss::NllLoss
     + ops::permute::Permute
+    + ops::cat::Cat
+    + ops::interpolate::Interpolate
     + ops::copy::Fill
     + ops::elementwise::Map
 {
