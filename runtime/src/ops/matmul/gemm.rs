@@ -9,20 +9,24 @@
 use std::mem::MaybeUninit;
 
 use super::MatmulSpec;
-use super::pack::{Part, pack};
-use super::tile::{Panel, Tiling};
+use super::few::few_rows;
+use super::pack::{Part, pack, pack_lines};
+use super::tile::{Panel, Tiling, prefetch_part};
 use crate::device::{SharedMut, Threads};
 use crate::math::SimdLevel;
 use crate::ops::Finish;
 
-/// Most terms of a block: a packed panel of `a` is then 16 KiB.
-const K_BLOCK: usize = 256;
-/// Floats of the packed block of `b`: half of a second-level cache of 1 MiB.
-const B_BLOCK: usize = 128 << 10;
-/// The same for small products, for which a large stack frame costs too much.
-const SMALL_B_BLOCK: usize = 4 << 10;
+/// Most terms of a block: a packed panel of `a` then fills half of a first-level cache.
+const K_BLOCK: usize = 384;
 /// The lines of a packed panel of `a` are so many floats long.
 const A_WIDTH: usize = 16;
+/// Floats for a panel of `a` and a block of `b`: half of a second-level cache of 1 MiB. Each page
+/// of a stack frame costs some ns, so products that need less have smaller frames.
+const LARGE_FRAME: usize = 132 << 10;
+const MEDIUM_FRAME: usize = 24 << 10;
+const SMALL_FRAME: usize = 4 << 10;
+/// Operands of at most so many floats are read in place: they stay in the second-level cache.
+const IN_PLACE: usize = 32 << 10;
 
 /// A matrix somewhere in memory: its start, the distances between rows and between columns, one of
 /// them 1.
@@ -47,7 +51,7 @@ impl<'a> View<'a> {
     }
 
     /// The part that starts at an element.
-    fn part(&self, row: usize, col: usize) -> Part {
+    pub(super) fn part(&self, row: usize, col: usize) -> Part {
         let start = row * self.row + col * self.col;
         Part { data: self.data.as_ptr().wrapping_add(start), row: self.row, col: self.col }
     }
@@ -89,13 +93,25 @@ pub(crate) fn gemm(
     }
     a.assert_holds(m, k);
     b.assert_holds(k, n);
-    let cut = Cut::of(level, (m, k, n));
     let product = Product { level, y, a, b, k, n, finish };
+    if m <= FEW_ROWS && a.col == 1 && b.row == 1 {
+        // Each weight is read once: a product of few rows costs what reading costs.
+        let cols = (FEW_ROWS_CHUNK / k).next_multiple_of(16);
+        return threads.run_if(n * k / 4, n.div_ceil(cols), &|chunk| {
+            product.few_rows(m, (chunk * cols, cols.min(n - chunk * cols)));
+        });
+    }
+    let cut = Cut::of(level, (m, k, n));
     threads.run_if(m * n * k / 16, cut.down * cut.across, &|chunk| {
         let (row, col) = (chunk / cut.across * cut.rows, chunk % cut.across * cut.cols);
         product.chunk((row, cut.rows.min(m - row)), (col, cut.cols.min(n - col)));
     });
 }
+
+/// Up to so many rows, products of rows are sums along the rows of both operands.
+const FEW_ROWS: usize = 8;
+/// Floats of `b` in a chunk of such a product.
+const FEW_ROWS_CHUNK: usize = 1 << 17;
 
 /// How a result is cut into chunks, by sizes alone.
 struct Cut {
@@ -107,7 +123,7 @@ struct Cut {
 
 impl Cut {
     /// Chunks have about so many multiply-adds, or more when there are enough of them.
-    const WORK: usize = 1 << 19;
+    const WORK: usize = 1 << 20;
     const CHUNKS: usize = 8;
 
     fn of(level: SimdLevel, (m, k, n): (usize, usize, usize)) -> Self {
@@ -115,11 +131,14 @@ impl Cut {
         let wanted = (m * n).saturating_mul(k).div_ceil(Self::WORK).min(Self::CHUNKS);
         let (mut down, mut across) = (1, 1);
         while down * across < wanted {
-            // Chunks that are long in both directions pack least.
-            if n / across >= m / down && n / across >= 2 * tiling.cols {
+            // Chunks that are long in both directions pack least; short ones do little else.
+            let (rows, cols) = (m / down, n / across);
+            if cols >= 4 * tiling.cols && cols >= rows {
                 across *= 2;
-            } else if m / down >= 2 * tiling.rows {
+            } else if rows >= 8 * tiling.rows {
                 down *= 2;
+            } else if cols >= 4 * tiling.cols {
+                across *= 2;
             } else {
                 break;
             }
@@ -128,13 +147,6 @@ impl Cut {
         let cols = n.div_ceil(across).next_multiple_of(tiling.cols);
         Self { rows, cols, down: m.div_ceil(rows), across: n.div_ceil(cols) }
     }
-}
-
-/// Memory for packing, on the stack.
-#[repr(align(64))]
-struct Packed<const A: usize, const B: usize> {
-    b: [MaybeUninit<f32>; B],
-    a: [MaybeUninit<f32>; A],
 }
 
 struct Product<'a> {
@@ -150,33 +162,59 @@ struct Product<'a> {
 /// Where a range starts and how long it is.
 type Range = (usize, usize);
 
+/// The pieces of `range` of `each` elements.
+fn pieces((start, len): Range, each: usize) -> impl Iterator<Item = Range> {
+    (0..len).step_by(each).map(move |i| (start + i, each.min(len - i)))
+}
+
+/// The blocks of a chunk.
+#[derive(Clone, Copy)]
+struct Blocks {
+    rows: Range,
+    cols: Range,
+    /// Terms and columns of a block.
+    terms: usize,
+    width: usize,
+    pack_a: bool,
+    pack_b: bool,
+}
+
+/// Memory for packing, on the stack.
+#[repr(align(64))]
+struct Packed<const LEN: usize>([MaybeUninit<f32>; LEN]);
+
 impl Product<'_> {
     fn chunk(&self, rows: Range, cols: Range) {
-        let width = cols.1.next_multiple_of(Tiling::of(self.level).cols);
-        if width * self.k <= SMALL_B_BLOCK && self.k <= 64 {
-            self.chunk_with::<{ A_WIDTH * 64 }, SMALL_B_BLOCK>(rows, cols);
-        } else {
-            self.chunk_with::<{ A_WIDTH * K_BLOCK }, B_BLOCK>(rows, cols);
+        let tiling = Tiling::of(self.level);
+        let k = self.k;
+        let pack_b = self.b.col != 1 || (rows.1 > 2 * tiling.rows && self.b.row * k > IN_PLACE);
+        let pack_a = cols.1 > 4 * tiling.cols;
+        let terms = k.div_ceil(k.div_ceil(K_BLOCK));
+        let most = (LARGE_FRAME - A_WIDTH * K_BLOCK) / terms / tiling.cols * tiling.cols;
+        let width = cols.1.div_ceil(cols.1.div_ceil(most)).next_multiple_of(tiling.cols);
+        let floats = usize::from(pack_a) * A_WIDTH * terms + usize::from(pack_b) * width * terms;
+        let blocks = Blocks { rows, cols, terms, width, pack_a, pack_b };
+        match floats {
+            0 => self.blocks(blocks, std::ptr::dangling_mut()),
+            ..=SMALL_FRAME => self.blocks_packed::<SMALL_FRAME>(blocks),
+            ..=MEDIUM_FRAME => self.blocks_packed::<MEDIUM_FRAME>(blocks),
+            _ => self.blocks_packed::<LARGE_FRAME>(blocks),
         }
     }
 
-    /// Its stack frame holds `A + B` floats.
     #[inline(never)]
-    fn chunk_with<const A: usize, const B: usize>(&self, rows: Range, cols: Range) {
-        let mut packed = MaybeUninit::<Packed<A, B>>::uninit();
-        let packed = packed.as_mut_ptr();
-        // SAFETY: fields of memory of this frame.
-        let (packed_a, packed_b) = unsafe { (&raw mut (*packed).a, &raw mut (*packed).b) };
-        let (packed_a, packed_b) = (packed_a.cast::<f32>(), packed_b.cast::<f32>());
-        let width = Tiling::of(self.level).cols;
-        let terms = self.k.div_ceil(self.k.div_ceil(A / A_WIDTH));
-        let most = B / terms / width * width;
-        let each = cols.1.div_ceil(cols.1.div_ceil(most)).next_multiple_of(width);
-        for col in (cols.0..cols.0 + cols.1).step_by(each) {
-            let cols = (col, each.min(cols.0 + cols.1 - col));
-            for p in (0..self.k).step_by(terms) {
-                let terms = (p, terms.min(self.k - p));
-                self.block(rows, cols, terms, packed_a, packed_b);
+    fn blocks_packed<const LEN: usize>(&self, blocks: Blocks) {
+        let mut packed = MaybeUninit::<Packed<LEN>>::uninit();
+        self.blocks(blocks, packed.as_mut_ptr().cast());
+    }
+
+    /// `packed` has room for what `blocks` says to pack.
+    fn blocks(&self, blocks: Blocks, packed: *mut f32) {
+        let a_len = if blocks.pack_a { A_WIDTH * blocks.terms } else { 0 };
+        let packed_b = packed.wrapping_add(a_len);
+        for cols in pieces(blocks.cols, blocks.width) {
+            for terms in pieces((0, self.k), blocks.terms) {
+                self.block(blocks, cols, terms, packed, packed_b);
             }
         }
     }
@@ -184,74 +222,91 @@ impl Product<'_> {
     /// Adds a block of terms to a part of `y`; the first terms overwrite it.
     fn block(
         &self,
-        rows: Range,
+        blocks: Blocks,
         cols: Range,
         terms: Range,
         packed_a: *mut f32,
         packed_b: *mut f32,
     ) {
         let (level, tiling) = (self.level, Tiling::of(self.level));
-        let b = if self.b_in_place(rows.1) {
-            let b = self.b.part(terms.0, cols.0);
-            (b.data, b.row, tiling.cols)
-        } else {
+        let (b, b_row, b_panel) = if blocks.pack_b {
             self.pack_b(cols, terms, packed_b);
             (packed_b.cast_const(), tiling.cols, tiling.cols * terms.1)
+        } else {
+            let b = self.b.part(terms.0, cols.0);
+            (b.data, b.row, tiling.cols)
         };
-        let a_in_place = self.a_in_place(cols.1);
-        let panel_rows = tiling.panel_rows(rows.1);
-        for row in (rows.0..rows.0 + rows.1).step_by(panel_rows) {
-            let count = panel_rows.min(rows.0 + rows.1 - row);
-            let a = self.a.part(row, terms.0);
-            let (a, a_row, a_k) = if a_in_place {
-                (a.data, a.row, a.col)
-            } else {
+        let panel_rows = tiling.panel_rows(blocks.rows.1);
+        for rows in pieces(blocks.rows, panel_rows) {
+            let part = self.a.part(rows.0, terms.0);
+            let (a, a_row, a_k) = if blocks.pack_a {
                 // SAFETY: the part is inside `a`, and a panel is at most `A_WIDTH` wide.
-                unsafe { pack(level, (packed_a, A_WIDTH), a, (count, terms.1)) };
+                unsafe { pack(level, (packed_a, A_WIDTH), part, (rows.1, terms.1)) };
                 (packed_a.cast_const(), 1, A_WIDTH)
+            } else {
+                (part.data, part.row, part.col)
             };
-            // SAFETY: chunks are apart in `y`; the operands are as described.
-            unsafe {
-                Panel {
-                    rows: count,
-                    cols: cols.1,
-                    k: terms.1,
-                    a,
-                    a_row,
-                    a_k,
-                    b: b.0,
-                    b_row: b.1,
-                    b_panel: b.2,
-                    c: self.y.at(row * self.n + cols.0, (count - 1) * self.n + cols.1),
-                    c_row: self.n,
-                    accumulate: terms.0 > 0,
+            let next = Part { data: part.data.wrapping_add(rows.1 * part.row), ..part };
+            let groups = cols.1.div_ceil(tiling.cols);
+            for (j, group) in pieces(cols, tiling.cols).enumerate() {
+                if blocks.pack_a {
+                    prefetch_part(next, (rows.1, terms.1), (j, groups));
                 }
-                .run(level);
+                // SAFETY: chunks are apart in `y`; the operands are as described.
+                unsafe {
+                    Panel {
+                        rows: rows.1,
+                        cols: group.1,
+                        k: terms.1,
+                        a,
+                        a_row,
+                        a_k,
+                        b: b.wrapping_add(j * b_panel),
+                        b_row,
+                        b_panel,
+                        c: self.y.at(rows.0 * self.n + group.0, (rows.1 - 1) * self.n + group.1),
+                        c_row: self.n,
+                        accumulate: terms.0 > 0,
+                    }
+                    .run(level);
+                }
             }
             if terms.0 + terms.1 == self.k {
-                self.finished((row, count), cols);
+                self.finished(rows, cols);
             }
         }
-    }
-
-    /// `b` is read in place when its rows are contiguous and it is read only a few times.
-    fn b_in_place(&self, rows: usize) -> bool {
-        self.b.col == 1 && rows <= 2 * Tiling::of(self.level).rows
-    }
-
-    /// `a` is read in place when it is read only a few times.
-    fn a_in_place(&self, cols: usize) -> bool {
-        cols <= 4 * Tiling::of(self.level).cols
     }
 
     fn pack_b(&self, cols: Range, terms: Range, packed: *mut f32) {
         let width = Tiling::of(self.level).cols;
-        for j in (0..cols.1).step_by(width) {
-            let b = self.b.transposed().part(cols.0 + j, terms.0);
-            let sizes = (width.min(cols.1 - j), terms.1);
+        if self.b.col == 1 {
+            let b = self.b.part(terms.0, cols.0);
             // SAFETY: the part is inside `b`; the block has room for all panels.
-            unsafe { pack(self.level, (packed.add(j * terms.1), width), b, sizes) };
+            return unsafe { pack_lines(self.level, packed, b, (terms.1, cols.1), width) };
         }
+        for piece in pieces(cols, width) {
+            let b = self.b.transposed().part(piece.0, terms.0);
+            let panel = packed.wrapping_add((piece.0 - cols.0) * terms.1);
+            // SAFETY: as above.
+            unsafe { pack(self.level, (panel, width), b, (piece.1, terms.1)) };
+        }
+    }
+
+    fn few_rows(&self, m: usize, cols: Range) {
+        let c = self.y.at(cols.0, (m - 1) * self.n + cols.1);
+        let b = self.b.part(0, cols.0);
+        let sizes = (m, self.k, cols.1);
+        // SAFETY: chunks are apart in `y`; the operands are as long as asserted.
+        unsafe {
+            few_rows(
+                self.level,
+                (c, self.n),
+                (self.a.data.as_ptr(), self.a.row),
+                (b.data, b.col),
+                sizes,
+            );
+        }
+        self.finished((0, m), cols);
     }
 
     fn finished(&self, rows: Range, cols: Range) {
@@ -280,6 +335,40 @@ pub(crate) fn pack_a(
         for (p, out) in panel.chunks_exact_mut(count).enumerate() {
             for (i, out) in out.iter_mut().enumerate() {
                 *out = a[i * row + p * col];
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// Every element is finished once, after its sum is complete.
+    #[test]
+    fn the_finish_gets_the_whole_result() {
+        use super::super::Layout;
+        let sizes = [(1, 5, 3), (3, 300, 700), (64, 784, 130), (200, 900, 300), (2, 0, 3)];
+        for (m, k, n) in sizes {
+            for layout in [Layout::NN, Layout::NT, Layout::TN] {
+                let spec = MatmulSpec { layout, m, k, n };
+                let (a, b) = (vec![1.0; m * k], vec![1.0; k * n]);
+                let mut data = vec![f32::NAN; m * n];
+                let y = SharedMut::new(&mut data);
+                let seen = Mutex::new(vec![0; m * n]);
+                let finish = |start: usize, len: usize| {
+                    for i in start..start + len {
+                        // SAFETY: this range is this call's own.
+                        assert_eq!(unsafe { *y.at(i, 1) }, k as f32);
+                        seen.lock().unwrap()[i] += 1;
+                    }
+                };
+                let (threads, level) = (Threads::new(2), SimdLevel::detect());
+                let (a, b) = (View::of_a(&a, spec), View::of_b(&b, spec));
+                gemm(&threads, level, &y, a, b, spec.sizes(), Some(&finish));
+                assert!(seen.lock().unwrap().iter().all(|&n| n == 1), "{spec:?}");
             }
         }
     }
