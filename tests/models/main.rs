@@ -8,6 +8,7 @@ mod data;
 mod derived;
 mod elementwise;
 mod functions;
+mod fused;
 mod images;
 mod layers;
 mod losses;

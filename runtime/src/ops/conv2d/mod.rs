@@ -15,6 +15,7 @@ pub mod reference;
 mod windows;
 
 use crate::device::Buf;
+use crate::ops::elementwise::{Elementwise, Map, Operands};
 
 /// The sizes of a convolution; `[rows, columns]` each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,11 +166,43 @@ impl Conv2dSpec {
 }
 
 /// The kernels of this room.
-pub trait Conv2d {
+pub trait Conv2d: Map {
     /// `x [batch, in, height, width]`  `w [out, in / groups, kh, kw]` → `y [batch, out, oh, ow]`
     fn conv2d(&mut self, y: Buf, x: Buf, w: Buf, scratch: Buf, spec: Conv2dSpec);
     /// The gradient of the input.
     fn conv2d_input_grad(&mut self, d_x: Buf, d_y: Buf, w: Buf, scratch: Buf, spec: Conv2dSpec);
     /// The gradient of the weight.
     fn conv2d_weight_grad(&mut self, d_w: Buf, d_y: Buf, x: Buf, scratch: Buf, spec: Conv2dSpec);
+
+    /// `conv2d`, then a chain whose first input is `y`; `y` may be the memory of its first output.
+    fn conv2d_map<E, const IN: usize, const OUT: usize, const S: usize, const R: usize>(
+        &mut self,
+        y: Buf,
+        x: Buf,
+        w: Buf,
+        scratch: Buf,
+        spec: Conv2dSpec,
+        then: Operands<IN, OUT, S, R>,
+    ) where
+        E: Elementwise<IN, OUT, S>,
+    {
+        self.conv2d(y, x, w, scratch, spec);
+        self.map::<E, IN, OUT, S, R>(then.outputs, then.inputs, then.dims, then.constants);
+    }
+
+    /// The gradient of the input, then a chain of it, as in `conv2d_map`.
+    fn conv2d_input_grad_map<E, const IN: usize, const OUT: usize, const S: usize, const R: usize>(
+        &mut self,
+        d_x: Buf,
+        d_y: Buf,
+        w: Buf,
+        scratch: Buf,
+        spec: Conv2dSpec,
+        then: Operands<IN, OUT, S, R>,
+    ) where
+        E: Elementwise<IN, OUT, S>,
+    {
+        self.conv2d_input_grad(d_x, d_y, w, scratch, spec);
+        self.map::<E, IN, OUT, S, R>(then.outputs, then.inputs, then.dims, then.constants);
+    }
 }
