@@ -1,7 +1,11 @@
 //! Products of few rows: sums along the rows of both operands, each row of `b` read once.
 
+use super::tile::prefetch;
 use super::vector::{MAX_LANES, PortableVector, Vector, by_level};
 use crate::math::SimdLevel;
+
+/// How many floats ahead of their use lines of `b` are asked for.
+const AHEAD: usize = 64;
 
 /// The start of a matrix and the distance of its rows.
 type Rows = (*const f32, usize);
@@ -64,8 +68,12 @@ unsafe fn rows<V: Vector, const M: usize>(
                 for i in 0..M {
                     let x = V::load(a.add(i * a_row + p));
                     for t in 0..each {
+                        let column = columns[t].add(p);
+                        if i == 0 {
+                            prefetch(column.wrapping_add(AHEAD));
+                        }
                         let sum = &mut sums[i * each + t];
-                        *sum = sum.add_product(x, V::load(columns[t].add(p)));
+                        *sum = sum.add_product(x, V::load(column));
                     }
                 }
                 p += V::LANES;

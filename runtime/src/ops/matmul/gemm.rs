@@ -2,27 +2,25 @@
 //!
 //! A chunk is a rectangle of `y` that one thread computes, whole sums at a time. It packs the
 //! columns of `b` that it needs, a block of terms at a time, into memory of its stack, where they
-//! stay in the second-level cache; it packs a panel of `a` right before it multiplies it with all
-//! these columns, so that the panel stays in the first level. Operands that already lie well are
-//! read in place.
+//! stay in the second-level cache. `a` is read in place, a panel at a time, which stays in the
+//! first level while it meets all these columns: a copy would wait for memory, while products
+//! overlap with their loads. A small `b` with contiguous rows is read in place too.
 
 use std::mem::MaybeUninit;
 
 use super::MatmulSpec;
 use super::few::few_rows;
 use super::pack::{Part, pack, pack_lines};
-use super::tile::{Panel, Tiling, prefetch_part};
+use super::tile::{Panel, Tiling};
 use crate::device::{SharedMut, Threads};
 use crate::math::SimdLevel;
 use crate::ops::Finish;
 
-/// Most terms of a block: a packed panel of `a` then fills half of a first-level cache.
-const K_BLOCK: usize = 384;
-/// The lines of a packed panel of `a` are so many floats long.
-const A_WIDTH: usize = 16;
-/// Floats for a panel of `a` and a block of `b`: half of a second-level cache of 1 MiB. Each page
-/// of a stack frame costs some ns, so products that need less have smaller frames.
-const LARGE_FRAME: usize = 132 << 10;
+/// Most terms of a block: a panel of `a` then has 28 KiB.
+const K_BLOCK: usize = 512;
+/// Floats of a packed block of `b`: half of a second-level cache of 1 MiB. Each page of a stack
+/// frame costs some ns, so products that need less have smaller frames.
+const LARGE_FRAME: usize = 128 << 10;
 const MEDIUM_FRAME: usize = 24 << 10;
 const SMALL_FRAME: usize = 4 << 10;
 /// Operands of at most so many floats are read in place: they stay in the second-level cache.
@@ -122,13 +120,17 @@ struct Cut {
 }
 
 impl Cut {
-    /// Chunks have about so many multiply-adds, or more when there are enough of them.
-    const WORK: usize = 1 << 20;
-    const CHUNKS: usize = 8;
+    /// Multiply-adds that are worth a chunk: few chunks pack least.
+    const LEAST_WORK: usize = 1 << 20;
+    const FEW: usize = 4;
+    /// Beyond so many chunks are cut further.
+    const MOST_WORK: usize = 1 << 28;
 
     fn of(level: SimdLevel, (m, k, n): (usize, usize, usize)) -> Self {
         let tiling = Tiling::of(level);
-        let wanted = (m * n).saturating_mul(k).div_ceil(Self::WORK).min(Self::CHUNKS);
+        let work = (m * n).saturating_mul(k);
+        let few = work.div_ceil(Self::LEAST_WORK).min(Self::FEW);
+        let wanted = few.max(work.div_ceil(Self::MOST_WORK));
         let (mut down, mut across) = (1, 1);
         while down * across < wanted {
             // Chunks that are long in both directions pack least; short ones do little else.
@@ -175,7 +177,6 @@ struct Blocks {
     /// Terms and columns of a block.
     terms: usize,
     width: usize,
-    pack_a: bool,
     pack_b: bool,
 }
 
@@ -188,17 +189,19 @@ impl Product<'_> {
         let tiling = Tiling::of(self.level);
         let k = self.k;
         let pack_b = self.b.col != 1 || (rows.1 > 2 * tiling.rows && self.b.row * k > IN_PLACE);
-        let pack_a = cols.1 > 4 * tiling.cols;
         let terms = k.div_ceil(k.div_ceil(K_BLOCK));
-        let most = (LARGE_FRAME - A_WIDTH * K_BLOCK) / terms / tiling.cols * tiling.cols;
+        let most = LARGE_FRAME / terms / tiling.cols * tiling.cols;
         let width = cols.1.div_ceil(cols.1.div_ceil(most)).next_multiple_of(tiling.cols);
-        let floats = usize::from(pack_a) * A_WIDTH * terms + usize::from(pack_b) * width * terms;
-        let blocks = Blocks { rows, cols, terms, width, pack_a, pack_b };
-        match floats {
-            0 => self.blocks(blocks, std::ptr::dangling_mut()),
-            ..=SMALL_FRAME => self.blocks_packed::<SMALL_FRAME>(blocks),
-            ..=MEDIUM_FRAME => self.blocks_packed::<MEDIUM_FRAME>(blocks),
-            _ => self.blocks_packed::<LARGE_FRAME>(blocks),
+        let blocks = Blocks { rows, cols, terms, width, pack_b };
+        let floats = width * terms;
+        if !pack_b {
+            self.blocks(blocks, std::ptr::dangling_mut());
+        } else if floats <= SMALL_FRAME {
+            self.blocks_packed::<SMALL_FRAME>(blocks);
+        } else if floats <= MEDIUM_FRAME {
+            self.blocks_packed::<MEDIUM_FRAME>(blocks);
+        } else {
+            self.blocks_packed::<LARGE_FRAME>(blocks);
         }
     }
 
@@ -208,68 +211,46 @@ impl Product<'_> {
         self.blocks(blocks, packed.as_mut_ptr().cast());
     }
 
-    /// `packed` has room for what `blocks` says to pack.
+    /// `packed` has room for a block where `blocks` says to pack.
     fn blocks(&self, blocks: Blocks, packed: *mut f32) {
-        let a_len = if blocks.pack_a { A_WIDTH * blocks.terms } else { 0 };
-        let packed_b = packed.wrapping_add(a_len);
         for cols in pieces(blocks.cols, blocks.width) {
             for terms in pieces((0, self.k), blocks.terms) {
-                self.block(blocks, cols, terms, packed, packed_b);
+                self.block(blocks, cols, terms, packed);
             }
         }
     }
 
     /// Adds a block of terms to a part of `y`; the first terms overwrite it.
-    fn block(
-        &self,
-        blocks: Blocks,
-        cols: Range,
-        terms: Range,
-        packed_a: *mut f32,
-        packed_b: *mut f32,
-    ) {
+    fn block(&self, blocks: Blocks, cols: Range, terms: Range, packed: *mut f32) {
         let (level, tiling) = (self.level, Tiling::of(self.level));
         let (b, b_row, b_panel) = if blocks.pack_b {
-            self.pack_b(cols, terms, packed_b);
-            (packed_b.cast_const(), tiling.cols, tiling.cols * terms.1)
+            self.pack_b(cols, terms, packed);
+            (packed.cast_const(), tiling.cols, tiling.cols * terms.1)
         } else {
             let b = self.b.part(terms.0, cols.0);
             (b.data, b.row, tiling.cols)
         };
         let panel_rows = tiling.panel_rows(blocks.rows.1);
         for rows in pieces(blocks.rows, panel_rows) {
-            let part = self.a.part(rows.0, terms.0);
-            let (a, a_row, a_k) = if blocks.pack_a {
-                // SAFETY: the part is inside `a`, and a panel is at most `A_WIDTH` wide.
-                unsafe { pack(level, (packed_a, A_WIDTH), part, (rows.1, terms.1)) };
-                (packed_a.cast_const(), 1, A_WIDTH)
-            } else {
-                (part.data, part.row, part.col)
-            };
-            let next = Part { data: part.data.wrapping_add(rows.1 * part.row), ..part };
-            let groups = cols.1.div_ceil(tiling.cols);
-            for (j, group) in pieces(cols, tiling.cols).enumerate() {
-                if blocks.pack_a {
-                    prefetch_part(next, (rows.1, terms.1), (j, groups));
+            let a = self.a.part(rows.0, terms.0);
+            let c = self.y.at(rows.0 * self.n + cols.0, (rows.1 - 1) * self.n + cols.1);
+            // SAFETY: chunks are apart in `y`; the operands are as described.
+            unsafe {
+                Panel {
+                    rows: rows.1,
+                    cols: cols.1,
+                    k: terms.1,
+                    a: a.data,
+                    a_row: a.row,
+                    a_k: a.col,
+                    b,
+                    b_row,
+                    b_panel,
+                    c,
+                    c_row: self.n,
+                    accumulate: terms.0 > 0,
                 }
-                // SAFETY: chunks are apart in `y`; the operands are as described.
-                unsafe {
-                    Panel {
-                        rows: rows.1,
-                        cols: group.1,
-                        k: terms.1,
-                        a,
-                        a_row,
-                        a_k,
-                        b: b.wrapping_add(j * b_panel),
-                        b_row,
-                        b_panel,
-                        c: self.y.at(rows.0 * self.n + group.0, (rows.1 - 1) * self.n + group.1),
-                        c_row: self.n,
-                        accumulate: terms.0 > 0,
-                    }
-                    .run(level);
-                }
+                .run(level);
             }
             if terms.0 + terms.1 == self.k {
                 self.finished(rows, cols);

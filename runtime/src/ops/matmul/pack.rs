@@ -63,7 +63,7 @@ unsafe fn pack_panel<V: Vector, const ROWS: usize>(pack: Pack) {
                 for (r, line) in block.iter_mut().enumerate().take(V::LANES) {
                     let at = start.add(r * x.row + p);
                     *line = V::load(at);
-                    prefetch::<true>(at.wrapping_add(AHEAD));
+                    prefetch(at.wrapping_add(AHEAD));
                 }
                 V::transpose(&mut block);
                 for (c, line) in block.iter().enumerate().take(V::LANES) {
@@ -115,8 +115,8 @@ unsafe fn lines<V: Vector, const ROWS: usize>(pack: Pack) {
         unsafe {
             let (line, out) = (x.data.add(p * x.row), out.add(p * width));
             for j in (0..full).step_by(width) {
-                prefetch::<true>(line.wrapping_add(LINES_AHEAD * x.row + j));
-                prefetch::<true>(line.wrapping_add(LINES_AHEAD * x.row + j + V::LANES));
+                prefetch(line.wrapping_add(LINES_AHEAD * x.row + j));
+                prefetch(line.wrapping_add(LINES_AHEAD * x.row + j + V::LANES));
                 let out = out.add(j * rows);
                 V::load(line.add(j)).store(out);
                 V::load(line.add(j + V::LANES)).store(out.add(V::LANES));

@@ -1,7 +1,6 @@
 //! The innermost loops of products: a panel of rows times panels of columns, with the sums of a
 //! tile in registers.
 
-use super::pack::Part;
 use super::vector::{PortableVector, Vector, by_level};
 use crate::math::{SimdKind, SimdLevel};
 
@@ -108,7 +107,7 @@ unsafe fn tile<V: Vector, const ROWS: usize, const NV: usize, const COLUMN: bool
     unsafe {
         for i in 0..ROWS {
             for j in 0..NV {
-                prefetch::<true>(c.wrapping_add(i * panel.c_row + j * V::LANES));
+                prefetch(c.wrapping_add(i * panel.c_row + j * V::LANES));
             }
         }
         let mut sums = [[V::splat(0.0); NV]; ROWS];
@@ -145,36 +144,17 @@ unsafe fn tile<V: Vector, const ROWS: usize, const NV: usize, const COLUMN: bool
     }
 }
 
-/// Brings the line of `p` into the first-level cache, or the second; any address is right.
+/// Brings the line of `p` nearer; any address is right.
 #[inline(always)]
-pub(super) fn prefetch<const FIRST: bool>(p: *const f32) {
+pub(super) fn prefetch(p: *const f32) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: a prefetch reads nothing, and every x86-64 processor has it.
     unsafe {
-        use std::arch::x86_64::{_MM_HINT_T0, _MM_HINT_T1, _mm_prefetch};
-        if FIRST {
-            _mm_prefetch::<_MM_HINT_T0>(p.cast());
-        } else {
-            _mm_prefetch::<_MM_HINT_T1>(p.cast());
-        }
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(p.cast());
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = p;
-}
-
-/// Brings a share of the lines of `x [rows, cols]` into the second-level cache.
-pub(super) fn prefetch_part(
-    x: Part,
-    (rows, cols): (usize, usize),
-    (share, shares): (usize, usize),
-) {
-    const LINE: usize = 16;
-    let (lines, len, distance) = if x.col == 1 { (rows, cols, x.row) } else { (cols, rows, x.col) };
-    for i in lines * share / shares..lines * (share + 1) / shares {
-        for p in (0..len).step_by(LINE) {
-            prefetch::<false>(x.data.wrapping_add(i * distance + p));
-        }
-    }
 }
 
 /// A product of packed panels: `c [rows, cols] = a · b`, or `c += a · b`.
