@@ -6,7 +6,7 @@
 
 use super::strip::{MAX_KERNEL, Strip};
 use super::tile::{Product, pack};
-use super::{TERMS, slots};
+use super::{OUTPUTS, TERMS, slots};
 use crate::device::SharedMut;
 use crate::ops::conv2d::cpu::{Run, share};
 use crate::ops::conv2d::{Conv2dSpec, max};
@@ -25,7 +25,7 @@ pub(in crate::ops::conv2d) const fn applies(spec: &Conv2dSpec) -> bool {
         && spec.padding[0] <= (kh - 1) * spec.dilation[0]
         && spec.padding[1] <= (kw - 1) * spec.dilation[1]
         && spec.out_channels * kh <= TERMS
-        && spec.in_channels * kw <= TERMS
+        && spec.in_channels * kw <= OUTPUTS
 }
 
 /// What the rows of `d_x` that are computed at a time need of `d_y`: a strip of a 1×1 convolution

@@ -22,7 +22,7 @@ const SLOTS: usize = 16;
 /// The most terms of a sum, and the most outputs, for which this was measured to be the fastest: with
 /// more, weights and strips leave the first cache.
 const TERMS: usize = 160;
-const OUTPUTS: usize = 16;
+const OUTPUTS: usize = 64;
 
 const fn slots(items: usize) -> usize {
     min(SLOTS, max(items, 1))
@@ -34,7 +34,6 @@ pub(super) const fn applies(spec: &Conv2dSpec) -> bool {
         && spec.kernel[0] <= MAX_KERNEL
         && spec.window() <= TERMS
         && spec.out_channels <= OUTPUTS
-        && !(spec.kernel[0] == 3 && spec.kernel[1] == 3 && spec.in_channels > 8)
 }
 
 /// The floats of scratch that `forward` needs.
