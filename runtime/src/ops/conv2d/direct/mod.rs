@@ -10,8 +10,7 @@ mod weight_grad;
 pub(super) use input_grad::{applies as input_grad_applies, input_grad, input_grad_scratch};
 pub(super) use weight_grad::{applies as weight_grad_applies, weight_grad, weight_grad_scratch};
 
-use super::cpu::Run;
-use super::cpu::share;
+use super::cpu::{Run, share};
 use super::{Conv2dSpec, max, min};
 use crate::device::SharedMut;
 use strip::{MAX_KERNEL, Strip};
@@ -19,8 +18,8 @@ use tile::{Product, pack};
 
 /// How many strips there are at a time, which bounds both scratch and threads.
 const SLOTS: usize = 16;
-/// The most terms of a sum, and the most outputs, for which this was measured to be the fastest: with
-/// more, weights and strips leave the first cache.
+/// The most terms of a sum, and the most outputs: with more, weights and strips leave the first
+/// cache, and products are faster.
 const TERMS: usize = 160;
 const OUTPUTS: usize = 64;
 

@@ -190,7 +190,7 @@ unsafe fn write_steps<const N: usize>(to: *mut f32, x: Option<*const f32>, len: 
         }
     };
     (0..len / N).for_each(|i| step(i * N));
-    if len % N > 0 {
+    if !len.is_multiple_of(N) {
         step(len - N);
     }
 }
