@@ -3,6 +3,7 @@
 //! `d_a = d_y · bᵀ` and `d_b = aᵀ · d_y`, which are matrix products again.
 
 mod cpu;
+mod few;
 mod gemm;
 pub(in crate::ops) mod pack;
 pub mod reference;
