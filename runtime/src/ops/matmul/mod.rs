@@ -5,10 +5,10 @@
 mod cpu;
 mod few;
 mod gemm;
-mod pack;
+pub(in crate::ops) mod pack;
 pub mod reference;
 mod tile;
-mod vector;
+pub(in crate::ops) mod vector;
 
 pub(crate) use gemm::pack_a;
 pub(crate) use tile::{Block, Tiling, dot};

@@ -7,7 +7,7 @@ use crate::math::SimdLevel;
 
 /// A part of a matrix: its start, the distances between rows and between columns, one of them 1.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Part {
+pub(in crate::ops) struct Part {
     pub data: *const f32,
     pub row: usize,
     pub col: usize,
@@ -29,7 +29,7 @@ struct Pack {
 /// # Safety
 /// `x` is readable, `out` is lent to write; `width` is a multiple of the lanes of `level` and at
 /// least `rows`.
-pub(super) unsafe fn pack(
+pub(in crate::ops) unsafe fn pack(
     level: SimdLevel,
     (out, width): (*mut f32, usize),
     x: Part,
