@@ -4,6 +4,7 @@
 
 mod harness;
 
+mod batch_norm;
 mod conv2d;
 mod copy;
 mod cross_entropy;

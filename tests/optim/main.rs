@@ -124,7 +124,7 @@ fn parameters_follow_pytorch() {
                 assert_eq!(optimizer.learning_rate(), 0.1 / step as f32);
             }
             let before = net.clone();
-            optimizer.step(&mut net, Grads::new(&inputs[format!("grad {step}").as_str()]));
+            optimizer.step(&mut net, Grads::new(&inputs[format!("grad {step}").as_str()], &[]));
             for i in 0..COUNT {
                 scale[i] = scale[i].abs().max(net.0[i].abs());
                 update[i] = update[i].max((net.0[i] - before.0[i]).abs());
@@ -152,7 +152,7 @@ fn a_step_may_find_gradients_that_are_not_numbers() {
     let mut grads = vec![0.5; COUNT];
     grads[3] = f32::NAN;
     grads[4] = f32::INFINITY;
-    adam.step(&mut net, Grads::new(&grads));
+    adam.step(&mut net, Grads::new(&grads, &[]));
     assert!(net.0[3].is_nan() && net.0[4].is_nan());
     assert_eq!(net.0[2], 1.0 - 1e-3);
 }

@@ -15,7 +15,7 @@
 
 use std::marker::PhantomData;
 
-use super::{Check, Grads, HyperParamError, Lerp, Optimizer, Regularizer, clone_and_debug};
+use super::{Check, HyperParamError, Lerp, Optimizer, Regularizer, clone_and_debug};
 use crate::math::{SimdLevel, simd};
 use crate::module::Model;
 use crate::storage::Storage;
@@ -176,8 +176,8 @@ macro_rules! adam {
         }
 
         impl<M: Model> Optimizer<M> for $name<M> {
-            fn step(&mut self, net: &mut M, grads: Grads<'_, M>) {
-                self.moments.step(net.params_mut(), grads.as_slice());
+            fn update(&mut self, params: &mut [f32], grads: &[f32]) {
+                self.moments.step(params, grads);
             }
 
             fn learning_rate(&self) -> f32 {

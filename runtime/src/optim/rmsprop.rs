@@ -16,7 +16,7 @@
 
 use std::marker::PhantomData;
 
-use super::{Check, Grads, HyperParamError, Lerp, Optimizer, Regularizer, clone_and_debug};
+use super::{Check, HyperParamError, Lerp, Optimizer, Regularizer, clone_and_debug};
 use crate::module::Model;
 use crate::storage::Storage;
 
@@ -134,7 +134,7 @@ impl<M: Model> RMSprop<M> {
 }
 
 impl<M: Model> Optimizer<M> for RMSprop<M> {
-    fn step(&mut self, net: &mut M, grads: Grads<'_, M>) {
+    fn update(&mut self, params: &mut [f32], grads: &[f32]) {
         let Self { regularizer, eps, momentum, .. } = *self;
         let down = -self.lr;
         let alpha = self.alpha as f32;
@@ -154,10 +154,9 @@ impl<M: Model> Optimizer<M> for RMSprop<M> {
             *p += down * *b;
         };
 
-        let elements = net
-            .params_mut()
+        let elements = params
             .iter_mut()
-            .zip(grads.as_slice())
+            .zip(grads)
             .zip(self.square_avg.as_mut_slice())
             .map(|((p, &g), v)| (regularizer.apply(*p, g), p, v));
         let grad_avg = self.grad_avg.as_mut().map(Storage::as_mut_slice);

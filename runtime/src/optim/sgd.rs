@@ -15,7 +15,7 @@
 
 use std::marker::PhantomData;
 
-use super::{Check, Grads, HyperParamError, Optimizer, Regularizer, clone_and_debug};
+use super::{Check, HyperParamError, Optimizer, Regularizer, clone_and_debug};
 use crate::module::Model;
 use crate::storage::Storage;
 
@@ -126,11 +126,11 @@ impl<M: Model> Sgd<M> {
 }
 
 impl<M: Model> Optimizer<M> for Sgd<M> {
-    fn step(&mut self, net: &mut M, grads: Grads<'_, M>) {
+    fn update(&mut self, params: &mut [f32], grads: &[f32]) {
         let Self { regularizer, nesterov, .. } = *self;
         let down = -self.lr;
         let momentum = self.momentum as f32;
-        let elements = net.params_mut().iter_mut().zip(grads.as_slice());
+        let elements = params.iter_mut().zip(grads);
         let Some(buffer) = &mut self.buffer else {
             for (p, &g) in elements {
                 *p += down * regularizer.apply(*p, g);
