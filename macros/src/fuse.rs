@@ -1,4 +1,5 @@
-//! Phase 7: elementwise nodes of one shape become chains that pass over memory once.
+//! Phase 7: elementwise nodes of one shape become chains that pass over memory once, and a chain
+//! that follows a product becomes part of its call.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -7,6 +8,7 @@ use crate::graph::{Dest, Graph, Node, Phase, Source, ValueId};
 use crate::ops::Rule;
 use crate::ops::chain::{Chain, Operand, Step};
 use crate::ops::elementwise::Elementwise;
+use crate::ops::mapped::Mapped;
 
 /// Longer chains would run out of registers.
 const MAX_STEPS: usize = 16;
@@ -150,24 +152,62 @@ fn rewrite(graph: &mut Graph, group: &[Option<usize>]) {
             .filter(|v| used_outside(*v))
             .collect();
         let (steps, inputs, made) = (builder.steps, builder.inputs, builder.made);
-        let mut labels: Vec<String> =
-            members.iter().map(|m| graph.nodes[*m].label.clone()).collect();
-        labels.dedup();
-        let chain = Chain {
+        let labels: Vec<_> = members.iter().map(|m| graph.nodes[*m].label.clone()).collect();
+        let mut chain = Chain {
             outputs: kept.iter().map(|v| made[v]).collect(),
             shape: graph.ty(node.outputs[0]).shape.clone(),
             inputs: inputs.len(),
             steps,
         };
+        let (mut inputs, mut outputs, phase) = (inputs, kept, node.phase);
+        let Some(at) = followed(graph, &nodes, &inputs, &chain, phase) else {
+            let label = joined(labels);
+            nodes.push(Node { op: Rc::new(chain), inputs, outputs, phase, label });
+            continue;
+        };
+        let Node { op, inputs: operands, outputs: results, label, .. } = nodes.remove(at);
+        let first = inputs.iter().position(|i| *i == results[0]).expect("the chain reads it");
+        chain.swap_inputs(0, first);
+        inputs.swap(0, first);
+        let kept = used_outside(results[0]);
+        outputs.extend(kept.then_some(results[0]));
+        let count = operands.len();
         nodes.push(Node {
-            op: Rc::new(chain),
-            inputs,
-            outputs: kept,
-            phase: node.phase,
-            label: labels.join(" → "),
+            op: Rc::new(Mapped { op, chain, inputs: count, kept }),
+            inputs: operands.into_iter().chain(inputs.into_iter().skip(1)).collect(),
+            outputs,
+            phase,
+            label: joined([label].into_iter().chain(labels).collect()),
         });
     }
     graph.set_nodes(nodes);
+}
+
+/// `fc1 → relu`
+fn joined(mut labels: Vec<String>) -> String {
+    labels.dedup();
+    labels.join(" → ")
+}
+
+/// The last of `nodes` that can go on with `chain`: its result has the chain's shape, and moves down
+/// to the chain since nothing in between reads it.
+fn followed(
+    graph: &Graph,
+    nodes: &[Node],
+    inputs: &[ValueId],
+    chain: &Chain,
+    phase: Phase,
+) -> Option<usize> {
+    for (at, node) in nodes.iter().enumerate().rev() {
+        if node.op.takes_chain() && node.phase == phase && inputs.contains(&node.outputs[0]) {
+            let result = node.outputs[0];
+            let read = nodes[at + 1..].iter().any(|other| other.inputs.contains(&result));
+            if !read && graph.ty(result).shape == chain.shape {
+                return Some(at);
+            }
+        }
+    }
+    None
 }
 
 struct Builder<'a> {

@@ -131,7 +131,7 @@ impl Planner<'_> {
 
     fn outputs(&mut self, n: usize, roots: &[ValueId]) {
         let node = &self.graph.nodes[n];
-        for output in &node.outputs {
+        for (k, output) in node.outputs.iter().enumerate() {
             if self.homes[*output] != Home::Nowhere {
                 continue;
             }
@@ -142,8 +142,7 @@ impl Planner<'_> {
                 continue;
             }
             let last = self.last_use[*output].max(n);
-            let taken = if node.op.in_place() { self.ending(n, *output, roots) } else { None };
-            let buffer = match taken {
+            let buffer = match self.ending(n, k, roots) {
                 Some(buffer) => {
                     self.buffers[buffer].last = last;
                     buffer
@@ -154,12 +153,17 @@ impl Planner<'_> {
         }
     }
 
-    /// A buffer of the output's size among the inputs that nothing needs after node `n`.
-    fn ending(&self, n: usize, output: ValueId, roots: &[ValueId]) -> Option<usize> {
+    /// A buffer of the size of output `k` among the inputs that nothing needs after node `n`.
+    fn ending(&self, n: usize, k: usize, roots: &[ValueId]) -> Option<usize> {
         let node = &self.graph.nodes[n];
-        let size = self.graph.ty(output).shape.len();
-        node.inputs.iter().find_map(|input| {
-            let Home::Buffer(b) = self.homes[roots[*input]] else { return None };
+        let size = self.graph.ty(node.outputs[k]).shape.len();
+        let inputs = || node.inputs.iter().map(|input| roots[*input]);
+        inputs().find_map(|input| {
+            let allowed = |(i, other)| other != input || node.op.in_place(k, i);
+            if !inputs().enumerate().all(allowed) {
+                return None;
+            }
+            let Home::Buffer(b) = self.homes[input] else { return None };
             let buffer = &self.buffers[b];
             let given = node.outputs.iter().any(|o| self.homes[*o] == Home::Buffer(b));
             // A node that runs only at times leaves the memory of the others alone.

@@ -9,6 +9,7 @@ mod data;
 mod derived;
 mod elementwise;
 mod functions;
+mod fused;
 mod images;
 mod layers;
 mod losses;

@@ -437,6 +437,7 @@ impl Writer<'_> {
             scratch,
             item: self.chains.path(&*node.op),
             inference: self.pass == Pass::Infer,
+            then: None,
         };
         let call = node.op.emit(&emit);
         match node.phase {

@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Literal, TokenStream};
 use quote::format_ident;
 
 use super::elementwise::Constant;
-use super::{Backward, Emit, Mismatch, Op, Rule, dims};
+use super::{Backward, Emit, Mismatch, Op, Rule, dims, room};
 use crate::dim::{Dim, Shape};
 use crate::graph::Ty;
 use crate::hygiene::{quote, variable};
@@ -65,6 +65,17 @@ impl Chain {
         format!("{}; {}", steps.join("; "), outputs.join(", "))
     }
 
+    /// Exchanges the names of two inputs.
+    pub fn swap_inputs(&mut self, a: usize, b: usize) {
+        for operand in self.steps.iter_mut().flat_map(|step| &mut step.operands) {
+            match operand {
+                Operand::Input(i) if *i == a => *i = b,
+                Operand::Input(i) if *i == b => *i = a,
+                _ => {}
+            }
+        }
+    }
+
     /// The constants that are known only when the step runs.
     fn scalars(&self) -> Vec<&Constant> {
         let constants = self.steps.iter().flat_map(|step| &step.constants);
@@ -101,6 +112,43 @@ impl Chain {
         }
         (sizes, masks)
     }
+
+    /// The outputs, the inputs with the axes they have, the sizes, and the constants that are
+    /// known only when the step runs.
+    fn parts(
+        &self,
+        inputs: &[Ty],
+        input_vars: &[TokenStream],
+        outputs: &[TokenStream],
+    ) -> [TokenStream; 4] {
+        let (sizes, masks) = self.axes(inputs);
+        let inputs = input_vars.iter().zip(&masks).map(|(var, mask)| quote!((#var, [#(#mask),*])));
+        let scalars = self.scalars().into_iter().map(|constant| match constant {
+            Constant::Over(factor, dim) => {
+                let (factor, dim) = (Literal::f32_unsuffixed(*factor as f32), dim.tokens());
+                quote!(#factor / (#dim) as f32)
+            }
+            Constant::Expr(_, tokens) => tokens.clone(),
+            Constant::Literal(value) => panic!("{value} is part of the chain"),
+        });
+        [quote!([#(#outputs),*]), quote!([#(#inputs),*]), dims(&sizes), quote!([#(#scalars),*])]
+    }
+
+    /// What the call of another op is given to go on with this chain.
+    pub fn operands(
+        &self,
+        inputs: &[Ty],
+        input_vars: &[TokenStream],
+        outputs: &[TokenStream],
+    ) -> TokenStream {
+        let [outputs, inputs, dims, constants] = self.parts(inputs, input_vars, outputs);
+        let room = room("elementwise");
+        quote! {
+            #room::Operands {
+                outputs: #outputs, inputs: #inputs, dims: #dims, constants: #constants,
+            }
+        }
+    }
 }
 
 impl Op for Chain {
@@ -117,25 +165,17 @@ impl Op for Chain {
     }
 
     fn emit(&self, e: &Emit) -> TokenStream {
-        let (sizes, masks) = self.axes(&e.inputs);
-        let (sizes, item, outs) = (dims(&sizes), &e.item, &e.output_vars);
-        let ins = e.input_vars.iter().zip(&masks).map(|(var, mask)| quote!((#var, [#(#mask),*])));
-        let scalars = self.scalars().into_iter().map(|constant| match constant {
-            Constant::Over(factor, dim) => {
-                let (factor, dim) = (Literal::f32_unsuffixed(*factor as f32), dim.tokens());
-                quote!(#factor / (#dim) as f32)
-            }
-            Constant::Expr(_, tokens) => tokens.clone(),
-            Constant::Literal(value) => panic!("{value} is part of the chain"),
-        });
-        quote!(k.map::<#item, _, _, _, _>([#(#outs),*], [#(#ins),*], #sizes, [#(#scalars),*]);)
+        let [outputs, inputs, dims, constants] =
+            self.parts(&e.inputs, &e.input_vars, &e.output_vars);
+        let item = &e.item;
+        quote!(k.map::<#item, _, _, _, _>(#outputs, #inputs, #dims, #constants);)
     }
 
     fn flops(&self, _: &[Ty], _: &[Ty]) -> Dim {
         self.shape.len().times(&Dim::lit(self.steps.len()))
     }
 
-    fn in_place(&self) -> bool {
+    fn in_place(&self, _: usize, _: usize) -> bool {
         true
     }
 

@@ -150,11 +150,16 @@ impl Op for Conv2d {
 
     fn emit(&self, e: &Emit) -> TokenStream {
         let (out, a, b, scratch, spec) = (e.y(0), e.x(0), e.x(1), e.scratch(), self.spec());
-        match self.pass {
-            Pass::Forward => quote!(k.conv2d(#out, #a, #b, #scratch, #spec);),
-            Pass::InputGrad => quote!(k.conv2d_input_grad(#out, #a, #b, #scratch, #spec);),
-            Pass::WeightGrad => quote!(k.conv2d_weight_grad(#out, #a, #b, #scratch, #spec);),
-        }
+        let kernel = match self.pass {
+            Pass::Forward => "conv2d",
+            Pass::InputGrad => "conv2d_input_grad",
+            Pass::WeightGrad => "conv2d_weight_grad",
+        };
+        e.call(kernel, &quote!(#out, #a, #b, #scratch, #spec))
+    }
+
+    fn takes_chain(&self) -> bool {
+        self.pass != Pass::WeightGrad
     }
 
     fn flops(&self, _: &[Ty], _: &[Ty]) -> Dim {

@@ -95,11 +95,14 @@ impl Op for Matmul {
         let (m, k, n) = self.sizes(e.inputs[0].dims(), e.inputs[1].dims());
         let (m, inner, n) = (m.tokens(), k.tokens(), n.tokens());
         let layout = variant(&self.0);
-        quote! {
-            k.matmul(#y, #a, #b, #room::MatmulSpec {
-                layout: #room::Layout::#layout, m: #m, k: #inner, n: #n,
-            });
-        }
+        let spec = quote! {
+            #room::MatmulSpec { layout: #room::Layout::#layout, m: #m, k: #inner, n: #n }
+        };
+        e.call("matmul", &quote!(#y, #a, #b, #spec))
+    }
+
+    fn takes_chain(&self) -> bool {
+        true
     }
 
     fn flops(&self, inputs: &[Ty], _: &[Ty]) -> Dim {

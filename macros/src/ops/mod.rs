@@ -6,6 +6,7 @@ pub mod chain;
 pub mod conv2d;
 pub mod elementwise;
 pub mod loss;
+pub mod mapped;
 pub mod matmul;
 pub mod pool2d;
 pub mod reduce;
@@ -67,7 +68,12 @@ pub trait Op: Debug {
     }
 
     /// Whether an output may take the memory of an input of the same shape that ends here.
-    fn in_place(&self) -> bool {
+    fn in_place(&self, _output: usize, _input: usize) -> bool {
+        false
+    }
+
+    /// Whether the runtime call of the op can go on with a chain of its only output.
+    fn takes_chain(&self) -> bool {
         false
     }
 
@@ -241,6 +247,8 @@ pub struct Emit {
     pub item: TokenStream,
     /// Set while inference is emitted.
     pub inference: bool,
+    /// The operands of the chain that follows, for an op that takes one.
+    pub then: Option<TokenStream>,
 }
 
 impl Emit {
@@ -254,6 +262,17 @@ impl Emit {
 
     pub fn scratch(&self) -> &TokenStream {
         self.scratch.as_ref().expect("the op declares scratch memory")
+    }
+
+    /// `k.matmul(args)`, or `k.matmul_map::<Chain, _, _, _, _>(args, operands)` when a chain
+    /// follows.
+    pub fn call(&self, kernel: &str, args: &TokenStream) -> TokenStream {
+        let Some(operands) = &self.then else {
+            let kernel = quote::format_ident!("{kernel}");
+            return quote!(k.#kernel(#args););
+        };
+        let (kernel, item) = (quote::format_ident!("{kernel}_map"), &self.item);
+        quote!(k.#kernel::<#item, _, _, _, _>(#args, #operands);)
     }
 }
 

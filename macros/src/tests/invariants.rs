@@ -131,4 +131,14 @@ fn check_plan(graph: &Graph, plan: &Plan) {
         taken.dedup();
         assert_eq!(taken.len(), count, "node {n} writes two outputs to one place");
     }
+    // An output overwrites an input only where the op allows it.
+    for (n, node) in graph.nodes.iter().enumerate().filter(|(_, node)| !node.op.is_view()) {
+        for (k, output) in node.outputs.iter().enumerate() {
+            for (i, input) in node.inputs.iter().enumerate() {
+                let apart = plan.homes[*output] != plan.homes[*input];
+                let nowhere = plan.homes[*output] == Home::Nowhere;
+                assert!(apart || nowhere || node.op.in_place(k, i), "node {n}: %{output} %{input}");
+            }
+        }
+    }
 }

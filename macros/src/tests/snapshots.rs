@@ -54,8 +54,28 @@ pub const FREE: &str = "
         0.5 * (d * d).sum(dim = 1).sqrt().mean()
     }";
 
-pub const MODELS: [(&str, &str); 5] =
-    [("mlp", MLP), ("residual", RESIDUAL), ("cnn", CNN), ("nested", NESTED), ("free", FREE)];
+/// Products and what follows them: an operand that ends there, two products in one chain, a product
+/// that is read twice, and a parameter with two uses.
+pub const FUSED: &str = "
+    struct Fused {
+        a: Linear(4 -> 4), b: Linear(4 -> 4, bias = false), c: Conv2d(2 -> 2, kernel = 3, padding = 1),
+    }
+    fn forward(&self, x: [batch, 4], image: [batch, 2, 4, 4]) -> ([batch, 4], [batch, 2, 4, 4]) {
+        let h = x.exp();
+        let y = h + self.b(h);
+        let z = (self.a(y) * self.b(x)).tanh();
+        let w = self.a(z);
+        (w.gelu() + w.sum(dim = 1, keepdim = true), image + self.c(self.c(image).relu()))
+    }";
+
+pub const MODELS: [(&str, &str); 6] = [
+    ("mlp", MLP),
+    ("residual", RESIDUAL),
+    ("cnn", CNN),
+    ("nested", NESTED),
+    ("free", FREE),
+    ("fused", FUSED),
+];
 
 #[test]
 fn phases() {
@@ -66,7 +86,8 @@ fn phases() {
 
 #[test]
 fn rust() {
-    for (name, text) in MODELS {
+    // The graphs of the last say all about it.
+    for (name, text) in &MODELS[..5] {
         let (diagnostics, rust) = expand(text);
         assert_eq!(rendered(&diagnostics), "");
         compare(&format!("snapshots/{name}.rs.snap"), &pretty(&rust));

@@ -23,5 +23,4 @@ const fn windows(padded: usize, kernel: usize, stride: usize, dilation: usize) -
 /// What becomes of parts of a result as soon as they are complete, while they are in cache: called
 /// with the start and the length of a part, in elements of the result. Parts do not overlap and
 /// cover the result; calls come from any thread of the team.
-#[allow(dead_code)]
 pub(crate) type Finish<'a> = Option<&'a (dyn Fn(usize, usize) + Sync)>;

@@ -1,309 +1,102 @@
-//! Convolutions on the CPU: products with tiles of the matrix of windows. Each slot of scratch
-//! serves a fixed share of the work, so results do not depend on the number of threads.
+//! Convolutions on the CPU: the choice of the algorithm.
 
-use super::windows::{gather, scatter};
-use super::{Conv2d, Conv2dSpec};
+use super::{Algorithm, Conv2d, Conv2dSpec, windows};
 use crate::device::{Buf, CpuStep, SharedMut, Threads};
 use crate::math::SimdLevel;
-use crate::ops::matmul::{Block, Tiling, dot, pack_a};
+use crate::ops::Finish;
 
-/// Terms that are summed in registers at a time.
-const K_BLOCK: usize = 256;
-
-/// The share of `slot` when `items` are dealt out to `slots`.
-fn share(items: usize, slot: usize, slots: usize) -> std::ops::Range<usize> {
-    items * slot / slots..items * (slot + 1) / slots
+/// What every algorithm is told about a pass.
+#[derive(Clone, Copy)]
+pub(super) struct Run<'a> {
+    pub threads: &'a Threads,
+    pub level: SimdLevel,
+    pub spec: Conv2dSpec,
+    finish: Finish<'a>,
 }
 
-impl Conv2dSpec {
-    /// What a run does, for [`Threads::run_if`].
-    fn work(&self) -> usize {
-        self.output_len() * self.window() / 16
+impl Run<'_> {
+    /// The estimated operations of the pass, for [`Threads::run_if`].
+    pub fn work(&self) -> usize {
+        (self.spec.output_len() * self.spec.window() / 16).max(1)
     }
 
-    /// Floats of a group of one image of `x`.
-    fn group_input(&self) -> usize {
-        self.group_in() * self.height * self.width
+    /// Says that elements `start..start + len` of the result are complete and not used any more.
+    pub fn complete(&self, start: usize, len: usize) {
+        if let Some(finish) = self.finish {
+            finish(start, len);
+        }
+    }
+}
+
+impl CpuStep<'_> {
+    /// `conv2d`, each part of `y` finished where it is computed.
+    pub(crate) fn conv2d_then(
+        &mut self,
+        [y, x, w, scratch]: [Buf; 4],
+        spec: Conv2dSpec,
+        finish: Finish<'_>,
+    ) {
+        let run = Run { threads: self.threads(), level: self.level(), spec, finish };
+        let ([y, scratch], [x, w]) = self.views([y, scratch], [x, w]);
+        if y.is_empty() || spec.window() == 0 {
+            y.fill(0.0);
+            return run.complete(0, spec.output_len());
+        }
+        let y = SharedMut::new(y);
+        match spec.forward_algorithm() {
+            Algorithm::Direct => windows::forward(run, y, x, w, scratch),
+            Algorithm::Depthwise => windows::forward(run, y, x, w, scratch),
+            Algorithm::Pointwise => windows::forward(run, y, x, w, scratch),
+            Algorithm::Winograd => windows::forward(run, y, x, w, scratch),
+            Algorithm::Windows => windows::forward(run, y, x, w, scratch),
+        }
+    }
+
+    /// `conv2d_input_grad`, each part of `d_x` finished where it is computed.
+    pub(crate) fn conv2d_input_grad_then(
+        &mut self,
+        [d_x, d_y, w, scratch]: [Buf; 4],
+        spec: Conv2dSpec,
+        finish: Finish<'_>,
+    ) {
+        let run = Run { threads: self.threads(), level: self.level(), spec, finish };
+        let ([d_x, scratch], [d_y, w]) = self.views([d_x, scratch], [d_y, w]);
+        if d_y.is_empty() || d_x.is_empty() {
+            d_x.fill(0.0);
+            return run.complete(0, spec.input_len());
+        }
+        let d_x = SharedMut::new(d_x);
+        match spec.input_grad_algorithm() {
+            Algorithm::Direct => windows::input_grad(run, d_x, d_y, w, scratch),
+            Algorithm::Depthwise => windows::input_grad(run, d_x, d_y, w, scratch),
+            Algorithm::Pointwise => windows::input_grad(run, d_x, d_y, w, scratch),
+            Algorithm::Winograd => windows::input_grad(run, d_x, d_y, w, scratch),
+            Algorithm::Windows => windows::input_grad(run, d_x, d_y, w, scratch),
+        }
     }
 }
 
 impl Conv2d for CpuStep<'_> {
     fn conv2d(&mut self, y: Buf, x: Buf, w: Buf, scratch: Buf, spec: Conv2dSpec) {
-        let (threads, level) = (self.threads(), self.level());
-        let ([y, scratch], [x, w]) = self.views([y, scratch], [x, w]);
-        if y.is_empty() || spec.window() == 0 {
-            return y.fill(0.0);
-        }
-        let (weights, tiles) = scratch.split_at_mut(spec.weight_len());
-        pack_weights(level, weights, w, spec, false);
-        forward(threads, level, y, x, weights, tiles, spec);
+        self.conv2d_then([y, x, w, scratch], spec, None);
     }
 
     fn conv2d_input_grad(&mut self, d_x: Buf, d_y: Buf, w: Buf, scratch: Buf, spec: Conv2dSpec) {
-        let (threads, level) = (self.threads(), self.level());
-        let ([d_x, scratch], [d_y, w]) = self.views([d_x, scratch], [d_y, w]);
-        if d_y.is_empty() || d_x.is_empty() {
-            return d_x.fill(0.0);
-        }
-        let (weights, tiles) = scratch.split_at_mut(spec.weight_len());
-        pack_weights(level, weights, w, spec, true);
-        input_grad(threads, level, d_x, d_y, weights, tiles, spec);
+        self.conv2d_input_grad_then([d_x, d_y, w, scratch], spec, None);
     }
 
     fn conv2d_weight_grad(&mut self, d_w: Buf, d_y: Buf, x: Buf, scratch: Buf, spec: Conv2dSpec) {
-        let (threads, level) = (self.threads(), self.level());
+        let run = Run { threads: self.threads(), level: self.level(), spec, finish: None };
         let ([d_w, scratch], [d_y, x]) = self.views([d_w, scratch], [d_y, x]);
         if d_y.is_empty() || d_w.is_empty() {
             return d_w.fill(0.0);
         }
-        let parts = spec.weight_parts();
-        let (partial, tiles) = scratch.split_at_mut(parts * d_w.len());
-        partial.fill(0.0);
-        weight_grads(threads, level, partial, d_y, x, tiles, spec);
-        let len = d_w.len();
-        threads.split(len * parts, d_w, 1 << 12, |i, d_w| {
-            d_w.copy_from_slice(&partial[i << 12..][..d_w.len()]);
-            for part in 1..parts {
-                for (d_w, p) in d_w.iter_mut().zip(&partial[part * len + (i << 12)..]) {
-                    *d_w += p;
-                }
-            }
-        });
-    }
-}
-
-/// Packs the weights of each group, `[out, window]` or its transpose.
-fn pack_weights(
-    level: SimdLevel,
-    packed: &mut [f32],
-    w: &[f32],
-    spec: Conv2dSpec,
-    transposed: bool,
-) {
-    let (out, window) = (spec.group_out(), spec.window());
-    for (packed, w) in packed.chunks_exact_mut(out * window).zip(w.chunks_exact(out * window)) {
-        if transposed {
-            pack_a(level, packed, (w, 1, window), (window, out));
-        } else {
-            pack_a(level, packed, (w, window, 1), (out, window));
+        match spec.weight_grad_algorithm() {
+            Algorithm::Direct => windows::weight_grad(run, d_w, d_y, x, scratch),
+            Algorithm::Depthwise => windows::weight_grad(run, d_w, d_y, x, scratch),
+            Algorithm::Pointwise => windows::weight_grad(run, d_w, d_y, x, scratch),
+            Algorithm::Winograd => windows::weight_grad(run, d_w, d_y, x, scratch),
+            Algorithm::Windows => windows::weight_grad(run, d_w, d_y, x, scratch),
         }
-    }
-}
-
-/// The product of packed `a [rows, k]` and the tile `b [k, cols]`, both rows `tile` floats apart.
-#[allow(clippy::too_many_arguments)]
-unsafe fn tile_product(
-    level: SimdLevel,
-    (c, c_row): (*mut f32, usize),
-    a: &[f32],
-    (b, b_row): (&[f32], usize),
-    (rows, k, cols): (usize, usize, usize),
-) {
-    let tiling = Tiling::of(level);
-    debug_assert!(a.len() >= rows * k && b.len() >= k * b_row && b_row % tiling.cols == 0);
-    for start in (0..k).step_by(K_BLOCK) {
-        // SAFETY: the operands are as long as asserted, and the caller lends `c`.
-        unsafe {
-            Block {
-                rows,
-                cols,
-                k: (start, k.min(start + K_BLOCK)),
-                a: a.as_ptr(),
-                a_k: k,
-                panel_rows: tiling.panel_rows(rows),
-                b: b.as_ptr(),
-                b_panel: tiling.cols,
-                b_row,
-                c,
-                c_row,
-                accumulate: start > 0,
-            }
-            .run(level);
-        }
-    }
-}
-
-fn forward(
-    threads: &Threads,
-    level: SimdLevel,
-    y: &mut [f32],
-    x: &[f32],
-    weights: &[f32],
-    tiles: &mut [f32],
-    spec: Conv2dSpec,
-) {
-    let (positions, window, tile) = (spec.positions(), spec.window(), spec.tile());
-    let (image_tiles, out) = (spec.image_tiles(), spec.group_out());
-    let items = spec.batch * image_tiles;
-    let slots = Conv2dSpec::slots(items);
-    let y = SharedMut::new(y);
-    threads.split(
-        spec.work().max(1),
-        &mut tiles[..slots * window * tile],
-        window * tile,
-        |slot, cols| {
-            for item in share(items, slot, slots) {
-                let (image, start) = (item / image_tiles, item % image_tiles * tile);
-                let count = tile.min(positions - start);
-                for group in 0..spec.groups {
-                    let channels = image * spec.groups + group;
-                    let x = &x[channels * spec.group_input()..][..spec.group_input()];
-                    gather(level, (cols, tile, 0), (x, spec.group_in()), (start, count), spec);
-                    let weights = &weights[group * out * window..][..out * window];
-                    let sizes = (out, window, count);
-                    // SAFETY: `y` has `out` rows of `positions` for this group of this image; items
-                    // write apart.
-                    unsafe {
-                        let c =
-                            y.at(channels * out * positions + start, (out - 1) * positions + count);
-                        tile_product(level, (c, positions), weights, (cols, tile), sizes);
-                    }
-                }
-            }
-        },
-    );
-}
-
-fn input_grad(
-    threads: &Threads,
-    level: SimdLevel,
-    d_x: &mut [f32],
-    d_y: &[f32],
-    weights: &[f32],
-    tiles: &mut [f32],
-    spec: Conv2dSpec,
-) {
-    let (positions, window, tile) = (spec.positions(), spec.window(), spec.tile());
-    let (out, input) = (spec.group_out(), spec.group_input());
-    let items = spec.batch * spec.groups;
-    let slots = Conv2dSpec::slots(items);
-    let slot_len = (window + out) * tile;
-    let d_x = SharedMut::new(d_x);
-    threads.split(spec.work().max(1), &mut tiles[..slots * slot_len], slot_len, |slot, scratch| {
-        let (cols, outputs) = scratch.split_at_mut(window * tile);
-        for item in share(items, slot, slots) {
-            // SAFETY: each item has its own channels of its own image.
-            let d_x = unsafe { std::slice::from_raw_parts_mut(d_x.at(item * input, input), input) };
-            d_x.fill(0.0);
-            let weights = &weights[item % spec.groups * out * window..][..out * window];
-            for start in (0..positions).step_by(tile) {
-                let count = tile.min(positions - start);
-                for (o, row) in outputs.chunks_exact_mut(tile).enumerate() {
-                    let d_y = &d_y[(item * out + o) * positions + start..][..count];
-                    row[..count].copy_from_slice(d_y);
-                }
-                let sizes = (window, out, count);
-                // SAFETY: `cols` has `window` rows of `tile`.
-                unsafe {
-                    let c = cols.as_mut_ptr();
-                    tile_product(level, (c, tile), weights, (outputs, tile), sizes);
-                }
-                let cols = (&*cols, tile);
-                scatter(level, (d_x, spec.group_in()), cols, (start, count), spec);
-            }
-        }
-    });
-}
-
-/// Adds to `partial [parts, out, window]`: each part sums its share of the batch.
-fn weight_grads(
-    threads: &Threads,
-    level: SimdLevel,
-    partial: &mut [f32],
-    d_y: &[f32],
-    x: &[f32],
-    tiles: &mut [f32],
-    spec: Conv2dSpec,
-) {
-    let (parts, blocks) = (spec.weight_parts(), spec.weight_blocks());
-    let slot_len = spec.weight_rows() * spec.weight_tile();
-    let partial = SharedMut::new(partial);
-    let tiles = &mut tiles[..parts * blocks * slot_len];
-    threads.split(spec.work().max(1), tiles, slot_len, |item, scratch| {
-        let (part, block) = (item / blocks, item % blocks);
-        let images = share(spec.batch, part, parts);
-        let first = block * spec.weight_channels();
-        let channels = spec.weight_channels().min(spec.group_in() - first);
-        for group in 0..spec.groups {
-            let mut tile = WeightTile { spec, level, group, first, channels, filled: 0 };
-            for image in images.clone() {
-                tile.image(scratch, image, d_y, x, &partial, part);
-            }
-            tile.flush(scratch, &partial, part);
-        }
-    });
-}
-
-/// The windows and outputs of several images side by side, for one block of channels.
-struct WeightTile {
-    spec: Conv2dSpec,
-    level: SimdLevel,
-    group: usize,
-    first: usize,
-    channels: usize,
-    filled: usize,
-}
-
-impl WeightTile {
-    /// Adds the windows of an image, and flushes whenever the tile is full.
-    fn image(
-        &mut self,
-        scratch: &mut [f32],
-        image: usize,
-        d_y: &[f32],
-        x: &[f32],
-        partial: &SharedMut<f32>,
-        part: usize,
-    ) {
-        let spec = self.spec;
-        let (positions, width, out) = (spec.positions(), spec.weight_tile(), spec.group_out());
-        let group = image * spec.groups + self.group;
-        let plane = spec.height * spec.width;
-        let x = &x[group * spec.group_input() + self.first * plane..][..self.channels * plane];
-        let mut start = 0;
-        while start < positions {
-            let count = (width - self.filled).min(positions - start);
-            // A few windows at the end of a tile are not worth their setup.
-            if count < positions - start && self.filled > 0 {
-                self.flush(scratch, partial, part);
-                continue;
-            }
-            let (outputs, cols) = scratch.split_at_mut(out * width);
-            for (o, row) in outputs.chunks_exact_mut(width).enumerate() {
-                let d_y = &d_y[(group * out + o) * positions + start..][..count];
-                row[self.filled..][..count].copy_from_slice(d_y);
-            }
-            gather(
-                self.level,
-                (cols, width, self.filled),
-                (x, self.channels),
-                (start, count),
-                spec,
-            );
-            self.filled += count;
-            start += count;
-        }
-    }
-
-    /// Adds the products of the tile to the partial gradient.
-    fn flush(&mut self, scratch: &mut [f32], partial: &SharedMut<f32>, part: usize) {
-        let spec = self.spec;
-        let (width, out, window) = (spec.weight_tile(), spec.group_out(), spec.window());
-        let taps = spec.kernel[0] * spec.kernel[1];
-        let k = self.filled.next_multiple_of(16);
-        let rows = out + self.channels * taps;
-        for row in scratch.chunks_exact_mut(width).take(rows) {
-            row[self.filled..k].fill(0.0);
-        }
-        let (outputs, cols) = scratch.split_at(out * width);
-        let start = (part * spec.groups + self.group) * out * window + self.first * taps;
-        let cols_len = self.channels * taps;
-        // SAFETY: items differ in their part or in their columns of the gradient.
-        unsafe {
-            let c = partial.at(start, (out - 1) * window + cols_len);
-            let sizes = (out, k, cols_len);
-            dot(self.level, (c, window), (outputs.as_ptr(), width), (cols.as_ptr(), width), sizes);
-        }
-        self.filled = 0;
     }
 }

@@ -19,6 +19,19 @@ pub trait Elementwise<const IN: usize, const OUT: usize, const S: usize> {
     fn eval<A: Arith>(x: [f32; IN], constants: [f32; S]) -> [f32; OUT];
 }
 
+/// What a chain runs over.
+#[derive(Clone, Copy, Debug)]
+pub struct Operands<const IN: usize, const OUT: usize, const S: usize, const R: usize> {
+    /// The memory of the outputs.
+    pub outputs: [Buf; OUT],
+    /// The memory of each input, and which axes it has.
+    pub inputs: [(Buf, [bool; R]); IN],
+    /// The sizes of the outputs.
+    pub dims: [usize; R],
+    /// The constants of the chain.
+    pub constants: [f32; S],
+}
+
 /// Runs chains over memory.
 pub trait Map {
     /// The outputs have the sizes `dims`; an input has those axes of `dims` that it marks, and is

@@ -1,21 +1,31 @@
-//! Packing and blocking. The packed operands live in a buffer of the calling thread that is kept,
-//! so that a step allocates nothing.
+//! Cutting a product into chunks, and each chunk into blocks that stay in cache.
+//!
+//! A chunk is a rectangle of `y` that one thread computes, whole sums at a time. It packs the
+//! columns of `b` that it needs, a block of terms at a time, into memory of its stack, where they
+//! stay in the second-level cache; it packs a panel of `a` right before it multiplies it with all
+//! these columns, so that the panel stays in the first level. Operands that already lie well are
+//! read in place.
 
-use std::cell::RefCell;
+use std::mem::MaybeUninit;
 
-use super::tile::{Block, Tiling};
+use super::MatmulSpec;
+use super::pack::{Part, pack};
+use super::tile::{Panel, Tiling};
 use crate::device::{SharedMut, Threads};
 use crate::math::SimdLevel;
-use crate::storage::Storage;
+use crate::ops::Finish;
 
-/// Operands are packed in pieces of at most this many rows, columns and terms: 4 MiB each.
-const PIECE: usize = 1024;
-/// Terms that are summed in registers at a time: a panel of `b` then fits the first-level cache.
+/// Most terms of a block: a packed panel of `a` is then 16 KiB.
 const K_BLOCK: usize = 256;
-/// A chunk of a run has at least so many multiply-adds when it is cut further.
-const CHUNK_WORK: usize = 1 << 18;
+/// Floats of the packed block of `b`: half of a second-level cache of 1 MiB.
+const B_BLOCK: usize = 128 << 10;
+/// The same for small products, for which a large stack frame costs too much.
+const SMALL_B_BLOCK: usize = 4 << 10;
+/// The lines of a packed panel of `a` are so many floats long.
+const A_WIDTH: usize = 16;
 
-/// A matrix somewhere in memory: its start, the distances between rows and between columns.
+/// A matrix somewhere in memory: its start, the distances between rows and between columns, one of
+/// them 1.
 #[derive(Clone, Copy)]
 pub(crate) struct View<'a> {
     pub data: &'a [f32],
@@ -23,228 +33,254 @@ pub(crate) struct View<'a> {
     pub col: usize,
 }
 
-thread_local! {
-    static PACKED: RefCell<(Storage, Storage)> =
-        RefCell::new((Storage::zeros(0), Storage::zeros(0)));
-}
-
-fn at_least(storage: &mut Storage, len: usize) -> &mut [f32] {
-    if storage.as_slice().len() < len {
-        *storage = Storage::zeros(len);
+impl<'a> View<'a> {
+    /// The left operand of a product.
+    pub fn of_a(data: &'a [f32], spec: MatmulSpec) -> Self {
+        let (row, col) = spec.a_strides();
+        Self { data, row, col }
     }
-    &mut storage.as_mut_slice()[..len]
+
+    /// The right operand of a product.
+    pub fn of_b(data: &'a [f32], spec: MatmulSpec) -> Self {
+        let (row, col) = spec.b_strides();
+        Self { data, row, col }
+    }
+
+    /// The part that starts at an element.
+    fn part(&self, row: usize, col: usize) -> Part {
+        let start = row * self.row + col * self.col;
+        Part { data: self.data.as_ptr().wrapping_add(start), row: self.row, col: self.col }
+    }
+
+    fn transposed(self) -> Self {
+        Self { row: self.col, col: self.row, ..self }
+    }
+
+    fn assert_holds(&self, rows: usize, cols: usize) {
+        assert!(
+            self.data.len() > (rows - 1) * self.row + (cols - 1) * self.col
+                && (self.row == 1 || self.col == 1),
+            "gradiron: an operand is smaller than its product says (a bug)"
+        );
+    }
 }
 
-/// `y [m, n] = a [m, k] · b [k, n]`, `y` row-major.
+/// `y [m, n] = a [m, k] · b [k, n]`, `y` row-major; `finish` gets whole rows, or parts of rows.
 pub(crate) fn gemm(
     threads: &Threads,
     level: SimdLevel,
-    y: &mut [f32],
+    y: &SharedMut<'_, f32>,
     a: View<'_>,
     b: View<'_>,
     (m, k, n): (usize, usize, usize),
+    finish: Finish<'_>,
 ) {
-    if k == 0 || y.is_empty() {
-        y.fill(0.0);
+    if m == 0 || n == 0 {
         return;
     }
-    PACKED.with_borrow_mut(|(packed_a, packed_b)| {
-        for p in (0..k).step_by(PIECE) {
-            let terms = PIECE.min(k - p);
-            for j in (0..n).step_by(PIECE) {
-                let cols = PIECE.min(n - j);
-                let width = cols.next_multiple_of(Tiling::of(level).cols);
-                let packed_b = at_least(packed_b, terms * width);
-                let b = View { data: &b.data[p * b.row + j * b.col..], ..b };
-                for i in (0..m).step_by(PIECE) {
-                    let rows = PIECE.min(m - i);
-                    let packed_a = at_least(packed_a, terms * rows);
-                    let a = View { data: &a.data[i * a.row + p * a.col..], ..a };
-                    let sizes = (rows, terms, cols);
-                    pack(threads, level, (packed_a, a), (packed_b, b), sizes, i == 0);
-                    let y = &mut y[i * n + j..];
-                    multiply(threads, level, (y, n), packed_a, packed_b, sizes, p > 0);
-                }
+    let c = y.at(0, m * n);
+    if k == 0 {
+        // SAFETY: `at` checked the range, and nobody else uses it before `finish`.
+        unsafe { c.write_bytes(0, m * n) };
+        if let Some(finish) = finish {
+            finish(0, m * n);
+        }
+        return;
+    }
+    a.assert_holds(m, k);
+    b.assert_holds(k, n);
+    let cut = Cut::of(level, (m, k, n));
+    let product = Product { level, y, a, b, k, n, finish };
+    threads.run_if(m * n * k / 16, cut.down * cut.across, &|chunk| {
+        let (row, col) = (chunk / cut.across * cut.rows, chunk % cut.across * cut.cols);
+        product.chunk((row, cut.rows.min(m - row)), (col, cut.cols.min(n - col)));
+    });
+}
+
+/// How a result is cut into chunks, by sizes alone.
+struct Cut {
+    rows: usize,
+    cols: usize,
+    down: usize,
+    across: usize,
+}
+
+impl Cut {
+    /// Chunks have about so many multiply-adds, or more when there are enough of them.
+    const WORK: usize = 1 << 19;
+    const CHUNKS: usize = 8;
+
+    fn of(level: SimdLevel, (m, k, n): (usize, usize, usize)) -> Self {
+        let tiling = Tiling::of(level);
+        let wanted = (m * n).saturating_mul(k).div_ceil(Self::WORK).min(Self::CHUNKS);
+        let (mut down, mut across) = (1, 1);
+        while down * across < wanted {
+            // Chunks that are long in both directions pack least.
+            if n / across >= m / down && n / across >= 2 * tiling.cols {
+                across *= 2;
+            } else if m / down >= 2 * tiling.rows {
+                down *= 2;
+            } else {
+                break;
             }
         }
-    });
+        let rows = m.div_ceil(down);
+        let cols = n.div_ceil(across).next_multiple_of(tiling.cols);
+        Self { rows, cols, down: m.div_ceil(rows), across: n.div_ceil(cols) }
+    }
 }
 
-/// Packs both operands of a piece, `b` only when `fresh`.
-fn pack(
-    threads: &Threads,
+/// Memory for packing, on the stack.
+#[repr(align(64))]
+struct Packed<const A: usize, const B: usize> {
+    b: [MaybeUninit<f32>; B],
+    a: [MaybeUninit<f32>; A],
+}
+
+struct Product<'a> {
     level: SimdLevel,
-    (packed_a, a): (&mut [f32], View<'_>),
-    (packed_b, b): (&mut [f32], View<'_>),
-    (rows, terms, cols): (usize, usize, usize),
-    fresh: bool,
-) {
-    let tiling = Tiling::of(level);
-    let panel_rows = tiling.panel_rows(rows);
-    // Panels of `a` and `b` come in pairs, so that one run packs both.
-    let work = 2 * packed_a.len() + 2 * packed_b.len();
-    let (a_len, b_len) = (panel_rows * terms, tiling.cols * terms);
-    let a_panels = packed_a.len().div_ceil(a_len);
-    let b_panels = if fresh { cols.div_ceil(tiling.cols) } else { 0 };
-    let pairs = a_panels.max(b_panels);
-    let (a_start, b_start) = (SharedMut::new(packed_a), SharedMut::new(packed_b));
-    threads.run_if(work, pairs, &|i| {
-        if i < a_panels {
-            let rows = panel_rows.min(rows - i * panel_rows);
-            // SAFETY: panel `i` is inside `packed_a`, which is borrowed, and only this call has it.
-            let panel = unsafe {
-                let start = a_start.at(i * a_len, rows * terms);
-                std::slice::from_raw_parts_mut(start, rows * terms)
-            };
-            pack_panel_a(panel, View { data: &a.data[i * panel_rows * a.row..], ..a }, rows);
-        }
-        if i < b_panels {
-            let cols = tiling.cols.min(cols - i * tiling.cols);
-            // SAFETY: panel `i` is inside `packed_b`, which is borrowed, and only this call has it.
-            let panel =
-                unsafe { std::slice::from_raw_parts_mut(b_start.at(i * b_len, b_len), b_len) };
-            let b = View { data: &b.data[i * tiling.cols * b.col..], ..b };
-            pack_panel_b(panel, b, tiling.cols, cols);
-        }
-    });
+    y: &'a SharedMut<'a, f32>,
+    a: View<'a>,
+    b: View<'a>,
+    k: usize,
+    n: usize,
+    finish: Finish<'a>,
 }
 
-/// Packs all of `a [rows, terms]` for [`Block`], on this thread.
+/// Where a range starts and how long it is.
+type Range = (usize, usize);
+
+impl Product<'_> {
+    fn chunk(&self, rows: Range, cols: Range) {
+        let width = cols.1.next_multiple_of(Tiling::of(self.level).cols);
+        if width * self.k <= SMALL_B_BLOCK && self.k <= 64 {
+            self.chunk_with::<{ A_WIDTH * 64 }, SMALL_B_BLOCK>(rows, cols);
+        } else {
+            self.chunk_with::<{ A_WIDTH * K_BLOCK }, B_BLOCK>(rows, cols);
+        }
+    }
+
+    /// Its stack frame holds `A + B` floats.
+    #[inline(never)]
+    fn chunk_with<const A: usize, const B: usize>(&self, rows: Range, cols: Range) {
+        let mut packed = MaybeUninit::<Packed<A, B>>::uninit();
+        let packed = packed.as_mut_ptr();
+        // SAFETY: fields of memory of this frame.
+        let (packed_a, packed_b) = unsafe { (&raw mut (*packed).a, &raw mut (*packed).b) };
+        let (packed_a, packed_b) = (packed_a.cast::<f32>(), packed_b.cast::<f32>());
+        let width = Tiling::of(self.level).cols;
+        let terms = self.k.div_ceil(self.k.div_ceil(A / A_WIDTH));
+        let most = B / terms / width * width;
+        let each = cols.1.div_ceil(cols.1.div_ceil(most)).next_multiple_of(width);
+        for col in (cols.0..cols.0 + cols.1).step_by(each) {
+            let cols = (col, each.min(cols.0 + cols.1 - col));
+            for p in (0..self.k).step_by(terms) {
+                let terms = (p, terms.min(self.k - p));
+                self.block(rows, cols, terms, packed_a, packed_b);
+            }
+        }
+    }
+
+    /// Adds a block of terms to a part of `y`; the first terms overwrite it.
+    fn block(
+        &self,
+        rows: Range,
+        cols: Range,
+        terms: Range,
+        packed_a: *mut f32,
+        packed_b: *mut f32,
+    ) {
+        let (level, tiling) = (self.level, Tiling::of(self.level));
+        let b = if self.b_in_place(rows.1) {
+            let b = self.b.part(terms.0, cols.0);
+            (b.data, b.row, tiling.cols)
+        } else {
+            self.pack_b(cols, terms, packed_b);
+            (packed_b.cast_const(), tiling.cols, tiling.cols * terms.1)
+        };
+        let a_in_place = self.a_in_place(cols.1);
+        let panel_rows = tiling.panel_rows(rows.1);
+        for row in (rows.0..rows.0 + rows.1).step_by(panel_rows) {
+            let count = panel_rows.min(rows.0 + rows.1 - row);
+            let a = self.a.part(row, terms.0);
+            let (a, a_row, a_k) = if a_in_place {
+                (a.data, a.row, a.col)
+            } else {
+                // SAFETY: the part is inside `a`, and a panel is at most `A_WIDTH` wide.
+                unsafe { pack(level, (packed_a, A_WIDTH), a, (count, terms.1)) };
+                (packed_a.cast_const(), 1, A_WIDTH)
+            };
+            // SAFETY: chunks are apart in `y`; the operands are as described.
+            unsafe {
+                Panel {
+                    rows: count,
+                    cols: cols.1,
+                    k: terms.1,
+                    a,
+                    a_row,
+                    a_k,
+                    b: b.0,
+                    b_row: b.1,
+                    b_panel: b.2,
+                    c: self.y.at(row * self.n + cols.0, (count - 1) * self.n + cols.1),
+                    c_row: self.n,
+                    accumulate: terms.0 > 0,
+                }
+                .run(level);
+            }
+            if terms.0 + terms.1 == self.k {
+                self.finished((row, count), cols);
+            }
+        }
+    }
+
+    /// `b` is read in place when its rows are contiguous and it is read only a few times.
+    fn b_in_place(&self, rows: usize) -> bool {
+        self.b.col == 1 && rows <= 2 * Tiling::of(self.level).rows
+    }
+
+    /// `a` is read in place when it is read only a few times.
+    fn a_in_place(&self, cols: usize) -> bool {
+        cols <= 4 * Tiling::of(self.level).cols
+    }
+
+    fn pack_b(&self, cols: Range, terms: Range, packed: *mut f32) {
+        let width = Tiling::of(self.level).cols;
+        for j in (0..cols.1).step_by(width) {
+            let b = self.b.transposed().part(cols.0 + j, terms.0);
+            let sizes = (width.min(cols.1 - j), terms.1);
+            // SAFETY: the part is inside `b`; the block has room for all panels.
+            unsafe { pack(self.level, (packed.add(j * terms.1), width), b, sizes) };
+        }
+    }
+
+    fn finished(&self, rows: Range, cols: Range) {
+        let Some(finish) = self.finish else { return };
+        if cols.1 == self.n {
+            return finish(rows.0 * self.n, rows.1 * self.n);
+        }
+        for row in rows.0..rows.0 + rows.1 {
+            finish(row * self.n + cols.0, cols.1);
+        }
+    }
+}
+
+/// Packs all of `a [rows, terms]` for [`Block`](super::tile::Block), on this thread.
 pub(crate) fn pack_a(
     level: SimdLevel,
     packed: &mut [f32],
     (a, row, col): (&[f32], usize, usize),
     (rows, terms): (usize, usize),
 ) {
-    if rows * terms == 0 {
-        return;
-    }
     let panel_rows = Tiling::of(level).panel_rows(rows);
-    for (i, panel) in packed[..rows * terms].chunks_mut(panel_rows * terms).enumerate() {
-        let a = View { data: &a[i * panel_rows * row..], row, col };
-        pack_panel_a(panel, a, panel_rows.min(rows - i * panel_rows));
-    }
-}
-
-/// `panel [terms, rows]`
-fn pack_panel_a(panel: &mut [f32], a: View<'_>, rows: usize) {
-    if a.row == 1 {
-        for (p, out) in panel.chunks_exact_mut(rows).enumerate() {
-            out.copy_from_slice(&a.data[p * a.col..][..rows]);
-        }
-        return;
-    }
-    transpose(panel, rows, a.data, (a.row, a.col), (rows, panel.len() / rows));
-}
-
-/// `panel [terms, width]`, of which `cols` are filled and the others zero.
-fn pack_panel_b(panel: &mut [f32], b: View<'_>, width: usize, cols: usize) {
-    if b.col == 1 {
-        for (p, out) in panel.chunks_exact_mut(width).enumerate() {
-            out[..cols].copy_from_slice(&b.data[p * b.row..][..cols]);
-            out[cols..].fill(0.0);
-        }
-        return;
-    }
-    if cols < width {
-        panel.fill(0.0);
-    }
-    transpose(panel, width, b.data, (b.col, b.row), (cols, panel.len() / width));
-}
-
-/// `out[p · out_row + i] = x[i · row + p · col]` for `i < rows`, `p < cols`.
-fn transpose(
-    out: &mut [f32],
-    out_row: usize,
-    x: &[f32],
-    (row, col): (usize, usize),
-    (rows, cols): (usize, usize),
-) {
-    if col != 1 {
-        for p in 0..cols {
-            for (i, out) in out[p * out_row..][..rows].iter_mut().enumerate() {
-                *out = x[i * row + p * col];
+    for first in (0..rows).step_by(panel_rows) {
+        let count = panel_rows.min(rows - first);
+        let panel = &mut packed[first * terms..][..count * terms];
+        let a = &a[first * row..];
+        for (p, out) in panel.chunks_exact_mut(count).enumerate() {
+            for (i, out) in out.iter_mut().enumerate() {
+                *out = a[i * row + p * col];
             }
         }
-        return;
     }
-    let full = rows / 4 * 4;
-    for i in (0..full).step_by(4) {
-        let lines: [&[f32]; 4] = std::array::from_fn(|r| &x[(i + r) * row..][..cols]);
-        for p in (0..cols / 4 * 4).step_by(4) {
-            let block: [[f32; 4]; 4] =
-                std::array::from_fn(|r| std::array::from_fn(|c| lines[r][p + c]));
-            for c in 0..4 {
-                let column: [f32; 4] = std::array::from_fn(|r| block[r][c]);
-                out[(p + c) * out_row + i..][..4].copy_from_slice(&column);
-            }
-        }
-        for p in cols / 4 * 4..cols {
-            let column: [f32; 4] = std::array::from_fn(|r| lines[r][p]);
-            out[p * out_row + i..][..4].copy_from_slice(&column);
-        }
-    }
-    for i in full..rows {
-        for (p, &x) in x[i * row..][..cols].iter().enumerate() {
-            out[p * out_row + i] = x;
-        }
-    }
-}
-
-/// The product of one packed piece: chunks of whole panels, their number given by the sizes alone.
-fn multiply(
-    threads: &Threads,
-    level: SimdLevel,
-    (y, y_row): (&mut [f32], usize),
-    packed_a: &[f32],
-    packed_b: &[f32],
-    (rows, terms, cols): (usize, usize, usize),
-    accumulate: bool,
-) {
-    let tiling = Tiling::of(level);
-    let panel_rows = tiling.panel_rows(rows);
-    let (a_panels, b_panels) = (rows.div_ceil(panel_rows), cols.div_ceil(tiling.cols));
-    let (mut a_each, mut b_each) = (a_panels.min(12), b_panels.min(8));
-    while a_panels.div_ceil(a_each) * b_panels.div_ceil(b_each) < 8
-        && a_each * panel_rows * b_each * tiling.cols * terms > 2 * CHUNK_WORK
-    {
-        if b_each > 1 && b_each * tiling.cols >= a_each * panel_rows {
-            b_each = b_each.div_ceil(2);
-        } else if a_each > 1 {
-            a_each = a_each.div_ceil(2);
-        } else {
-            break;
-        }
-    }
-    let (down, across) = (a_panels.div_ceil(a_each), b_panels.div_ceil(b_each));
-    assert!(packed_a.len() >= rows * terms);
-    assert!(packed_b.len() >= b_panels * tiling.cols * terms);
-    let y = SharedMut::new(y);
-    // A tile does 16 to 400 multiply-adds in the time of one operation of other kernels.
-    threads.run_if(rows * cols * terms / 16, down * across, &|chunk| {
-        let (i, j) = (chunk / across * a_each, chunk % across * b_each);
-        let (row, col) = (i * panel_rows, j * tiling.cols);
-        let rows = (a_each * panel_rows).min(rows - row);
-        let cols = (b_each * tiling.cols).min(cols - col);
-        for p in (0..terms).step_by(K_BLOCK) {
-            // SAFETY: asserted above; chunks are apart in `y`, which is borrowed throughout.
-            unsafe {
-                Block {
-                    rows,
-                    cols,
-                    k: (p, terms.min(p + K_BLOCK)),
-                    a: packed_a.as_ptr().add(row * terms),
-                    a_k: terms,
-                    panel_rows,
-                    b: packed_b.as_ptr().add(col * terms),
-                    b_panel: tiling.cols * terms,
-                    b_row: tiling.cols,
-                    c: y.at(row * y_row + col, (rows - 1) * y_row + cols),
-                    c_row: y_row,
-                    accumulate: accumulate || p > 0,
-                }
-                .run(level);
-            }
-        }
-    });
 }

@@ -4,13 +4,16 @@
 
 mod cpu;
 mod gemm;
+mod pack;
 pub mod reference;
 mod tile;
+mod vector;
 
 pub(crate) use gemm::pack_a;
 pub(crate) use tile::{Block, Tiling, dot};
 
 use crate::device::Buf;
+use crate::ops::elementwise::{Elementwise, Map, Operands};
 
 /// How the operands are stored, row-major.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +40,11 @@ pub struct MatmulSpec {
 }
 
 impl MatmulSpec {
+    /// `(m, k, n)`
+    pub const fn sizes(&self) -> (usize, usize, usize) {
+        (self.m, self.k, self.n)
+    }
+
     /// The distances of neighbours in `a`: from row to row, along `k`.
     pub const fn a_strides(&self) -> (usize, usize) {
         match self.layout {
@@ -55,7 +63,23 @@ impl MatmulSpec {
 }
 
 /// The kernel of this room.
-pub trait Matmul {
+pub trait Matmul: Map {
     /// `y = a · b`; zeros where `k` is 0.
     fn matmul(&mut self, y: Buf, a: Buf, b: Buf, spec: MatmulSpec);
+
+    /// `y = a · b`, then a chain whose first input is `y`; `y` may be the memory of its first
+    /// output.
+    fn matmul_map<E, const IN: usize, const OUT: usize, const S: usize, const R: usize>(
+        &mut self,
+        y: Buf,
+        a: Buf,
+        b: Buf,
+        spec: MatmulSpec,
+        then: Operands<IN, OUT, S, R>,
+    ) where
+        E: Elementwise<IN, OUT, S>,
+    {
+        self.matmul(y, a, b, spec);
+        self.map::<E, IN, OUT, S, R>(then.outputs, then.inputs, then.dims, then.constants);
+    }
 }

@@ -1,0 +1,203 @@
+//! The matrix of windows: row `(c, u, v)`, column `(i, j)` holds the element of `x` that tap
+//! `(u, v)` of channel `c` meets at output `(i, j)`.
+
+use super::Conv2dSpec;
+use crate::math::simd;
+
+/// The outputs `j` whose tap `v` meets the plane.
+#[inline(always)]
+fn meeting(spec: &Conv2dSpec, v: usize) -> (usize, usize) {
+    let (stride, padding, tap) = (spec.stride[1], spec.padding[1], v * spec.dilation[1]);
+    let out_width = spec.out_width();
+    let start = padding.saturating_sub(tap).div_ceil(stride).min(out_width);
+    let end = (spec.width + padding).saturating_sub(tap).div_ceil(stride).min(out_width);
+    (start, end.max(start))
+}
+
+/// The row of `x` that tap `u` of output row `i` meets, if less than the height.
+#[inline(always)]
+fn input_row(spec: &Conv2dSpec, i: usize, u: usize) -> usize {
+    (i * spec.stride[0] + u * spec.dilation[0]).wrapping_sub(spec.padding[0])
+}
+
+/// Floats that are moved at once. Loose functions may also write to what follows, up to a whole
+/// step: rows are filled from left to right.
+const STEP: usize = 16;
+
+/// Copies the first `len` elements, loosely.
+#[inline(always)]
+fn copy_loosely(y: &mut [f32], x: &[f32], len: usize) {
+    let mut at = 0;
+    while at < len {
+        if at + STEP > y.len() || at + STEP > x.len() {
+            y[at..len].copy_from_slice(&x[at..len]);
+            return;
+        }
+        y[at..at + STEP].copy_from_slice(&x[at..at + STEP]);
+        at += STEP;
+    }
+}
+
+/// Copies up to `count` rows of at most [`STEP`] floats, loosely; stops where a whole step leaves
+/// either side, and returns how many it copied.
+#[inline(always)]
+fn copy_rows(
+    (y, y_row): (&mut [f32], usize),
+    (x, from, x_row): (&[f32], usize, usize),
+    count: usize,
+) -> usize {
+    for i in 0..count {
+        let (to, from) = (i * y_row, from + i * x_row);
+        if to + STEP > y.len() || from + STEP > x.len() {
+            return i;
+        }
+        y[to..to + STEP].copy_from_slice(&x[from..from + STEP]);
+    }
+    count
+}
+
+/// Fills the first `len` elements with zeros, loosely.
+#[inline(always)]
+fn zero_loosely(y: &mut [f32], len: usize) {
+    let mut at = 0;
+    while at < len {
+        if at + STEP > y.len() {
+            y[at..len].fill(0.0);
+            return;
+        }
+        y[at..at + STEP].copy_from_slice(&[0.0; STEP]);
+        at += STEP;
+    }
+}
+
+simd! {
+    /// Fills columns `at..at + positions` of `cols [channels · kh · kw, width]` with the windows of
+    /// outputs `start..start + positions` of `x [channels, height, width]`. Columns behind them are
+    /// left with anything.
+    pub(super) fn gather<A>(
+        cols: (&mut [f32], usize, usize),
+        x: (&[f32], usize),
+        outputs: (usize, usize),
+        spec: Conv2dSpec,
+    ) {
+        let ((cols, width, at), (x, channels), (start, positions)) = (cols, x, outputs);
+        let (plane, out_width, stride) = (spec.height * spec.width, spec.out_width(), spec.stride[1]);
+        let begin = (start / out_width, start % out_width);
+        let mut rows = cols.chunks_exact_mut(width);
+        for c in 0..channels {
+            for u in 0..spec.kernel[0] {
+                for v in 0..spec.kernel[1] {
+                    let row = &mut rows.next().expect("a row for each tap")[at..];
+                    let (first, last) = meeting(&spec, v);
+                    let whole = stride == 1 && out_width <= STEP && (first, last) == (0, out_width);
+                    let ((mut i, mut j), mut done) = (begin, 0);
+                    while done < positions {
+                        let input = input_row(&spec, i, u);
+                        // Whole rows that one step covers go together.
+                        if whole && j == 0 && input < spec.height {
+                            let rows = (spec.height - input).div_ceil(spec.stride[0]);
+                            let rows = rows.min((positions - done) / out_width);
+                            let tap = v * spec.dilation[1] - spec.padding[1];
+                            let from = c * plane + input * spec.width + tap;
+                            let moved = copy_rows(
+                                (&mut row[done..], out_width),
+                                (x, from, spec.stride[0] * spec.width),
+                                rows,
+                            );
+                            (i, done) = (i + moved, done + moved * out_width);
+                            if done == positions {
+                                break;
+                            }
+                        }
+                        let end = out_width.min(j + positions - done);
+                        let out = &mut row[done..];
+                        let input = input_row(&spec, i, u);
+                        let (lo, hi) = (first.max(j), last.min(end));
+                        if input >= spec.height || lo >= hi {
+                            zero_loosely(out, end - j);
+                        } else {
+                            zero_loosely(out, lo - j);
+                            let tap = lo * stride + v * spec.dilation[1] - spec.padding[1];
+                            let x = &x[c * plane + input * spec.width + tap..];
+                            let out = &mut out[lo - j..];
+                            if stride == 1 {
+                                copy_loosely(out, x, hi - lo);
+                            } else {
+                                for (k, out) in out[..hi - lo].iter_mut().enumerate() {
+                                    *out = x[k * stride];
+                                }
+                            }
+                            zero_loosely(&mut out[hi - lo..], end - hi);
+                        }
+                        done += end - j;
+                        (i, j) = (i + 1, 0);
+                    }
+                }
+            }
+        }
+    }
+}
+
+simd! {
+    /// Adds columns of `cols` back to where [`gather`] took them from.
+    pub(super) fn scatter<A>(
+        x: (&mut [f32], usize),
+        cols: (&[f32], usize),
+        outputs: (usize, usize),
+        spec: Conv2dSpec,
+    ) {
+        let ((x, channels), (cols, width), (start, positions)) = (x, cols, outputs);
+        let (plane, out_width, stride) = (spec.height * spec.width, spec.out_width(), spec.stride[1]);
+        let begin = (start / out_width, start % out_width);
+        let mut rows = cols.chunks_exact(width);
+        for x in x.chunks_exact_mut(plane).take(channels) {
+            for u in 0..spec.kernel[0] {
+                for v in 0..spec.kernel[1] {
+                    let row = rows.next().expect("a row for each tap");
+                    let (first, last) = meeting(&spec, v);
+                    let ((mut i, mut j), mut done) = (begin, 0);
+                    while done < positions {
+                        let end = out_width.min(j + positions - done);
+                        let input = input_row(&spec, i, u);
+                        let (lo, hi) = (first.max(j), last.min(end));
+                        if input < spec.height && lo < hi {
+                            let tap = lo * stride + v * spec.dilation[1] - spec.padding[1];
+                            let x = &mut x[input * spec.width + tap..];
+                            let row = &row[done + lo - j..][..hi - lo];
+                            if stride == 1 {
+                                add_run(&mut x[..row.len()], row);
+                            } else {
+                                for (k, row) in row.iter().enumerate() {
+                                    x[k * stride] += row;
+                                }
+                            }
+                        }
+                        done += end - j;
+                        (i, j) = (i + 1, 0);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `y += x`, without a long remainder: runs are short.
+#[inline(always)]
+fn add_run(y: &mut [f32], x: &[f32]) {
+    #[inline(always)]
+    fn add<const N: usize>(y: &mut [f32], x: &[f32], mut at: usize) -> usize {
+        while at + N <= y.len() {
+            for (y, x) in y[at..at + N].iter_mut().zip(&x[at..at + N]) {
+                *y += x;
+            }
+            at += N;
+        }
+        at
+    }
+    let x = &x[..y.len()];
+    let at = add::<16>(y, x, 0);
+    let at = add::<8>(y, x, at);
+    let at = add::<4>(y, x, at);
+    let at = add::<2>(y, x, at);
+    add::<1>(y, x, at);
+}
