@@ -101,7 +101,8 @@ fn statistics() {
                     assert_close(&name, &got[1], &invstds, bound);
                     let bound = |c: usize| weight * delta(c) + half * (1.0 + new_means[c].abs());
                     assert_close(&name, &got[2], &new_means, bound);
-                    let bound = |c: usize| 2.0 * weight * var_bound(c) + half * (1.0 + new_vars[c].abs());
+                    let bound =
+                        |c: usize| 2.0 * weight * var_bound(c) + half * (1.0 + new_vars[c].abs());
                     assert_close(&name, &got[3], &new_vars, bound);
                     assert_eq!(got[4], [5.0]);
                 },

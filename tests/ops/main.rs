@@ -5,11 +5,13 @@
 mod harness;
 
 mod batch_norm;
+mod cat;
 mod conv2d;
 mod copy;
 mod cross_entropy;
 mod derivatives;
 mod elementwise;
+mod interpolate;
 mod map;
 mod matmul;
 mod nll_loss;
@@ -17,3 +19,4 @@ mod permute;
 mod pool2d;
 mod reduce;
 mod softmax;
+mod then;

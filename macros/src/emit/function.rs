@@ -381,10 +381,7 @@ impl Writer<'_> {
         let floats: Vec<_> = (0..self.function.args.len())
             .filter(|a| self.function.args[*a].ty.kind == Kind::Float)
             .collect();
-        let unreached = floats
-            .iter()
-            .enumerate()
-            .filter(|(_, a)| !reached(Dest::DArg(**a)));
+        let unreached = floats.iter().enumerate().filter(|(_, a)| !reached(Dest::DArg(**a)));
         let arg_fills = unreached.map(|(at, _)| quote!(k.fill(d_args[#at], 0.0);));
         let arg_fills: Vec<_> = arg_fills.collect();
         let arg_fills = match arg_fills.len() {

@@ -274,8 +274,7 @@ fn views(model: &Model) -> Vec<TokenStream> {
         if before.chain(model.interfaces.iter().map(|f| &f.name)).any(|other| other == name) {
             return None;
         }
-        let own: Vec<_> =
-            params.iter().enumerate().filter(|(_, (owner, _))| *owner == f).collect();
+        let own: Vec<_> = params.iter().enumerate().filter(|(_, (owner, _))| *owner == f).collect();
         if own.iter().any(|(_, (_, param))| matches!(param.init, ParamInit::Nested { .. })) {
             return None;
         }
@@ -300,9 +299,8 @@ fn views(model: &Model) -> Vec<TokenStream> {
         let (weight_ty, weight) = param("weight");
         let (bias_ty, bias) = param("bias");
         let statistics = ["running_mean", "running_var", "num_batches_tracked"].map(|name| {
-            let own = |(_, (owner, state)): &(usize, &&(usize, State))| {
-                *owner == f && state.name == name
-            };
+            let own =
+                |(_, (owner, state)): &(usize, &&(usize, State))| *owner == f && state.name == name;
             let (k, (_, state)) = state.iter().enumerate().find(own)?;
             let start = quote!(<Self as ::gradiron::Module>::PARAMS + Self::__STATE_AT[#k]);
             Some(view(model, &state.shape, &start))

@@ -92,9 +92,8 @@ impl Op for BatchNorm {
         // slope = −scale · invstd · d_w / n and offset = −scale · d_b / n − slope · mean.
         let ty = b.ty(x);
         let share = b.op(0, Elementwise::constant(Constant::Over(1.0, count(&ty))), &[]);
-        let mut op = |func: &'static str, inputs: &[ValueId]| {
-            b.op(0, Elementwise::new(func), inputs)
-        };
+        let mut op =
+            |func: &'static str, inputs: &[ValueId]| b.op(0, Elementwise::new(func), inputs);
         let scale = match weight {
             Some(weight) => op("mul", &[weight, invstd]),
             None => invstd,
@@ -111,9 +110,8 @@ impl Op for BatchNorm {
         let planes = planes(&ty);
         let [scale, slope, offset] =
             [scale, slope, offset].map(|value| b.op(0, Reshape(planes.clone()), &[value]));
-        let mut op = |func: &'static str, inputs: &[ValueId]| {
-            b.op(0, Elementwise::new(func), inputs)
-        };
+        let mut op =
+            |func: &'static str, inputs: &[ValueId]| b.op(0, Elementwise::new(func), inputs);
         let d_x = op("mul", &[d_y, scale]);
         let of_x = op("mul", &[x, slope]);
         let d_x = op("add", &[d_x, of_x]);

@@ -2,9 +2,11 @@
 
 pub mod batch_norm;
 pub mod call;
+pub mod cat;
 pub mod chain;
 pub mod conv2d;
 pub mod elementwise;
+pub mod interpolate;
 pub mod loss;
 pub mod mapped;
 pub mod matmul;

@@ -51,6 +51,10 @@ impl Device for Cpu {
         &memory.as_slice()[start..][..len]
     }
 
+    fn threads(&self) -> Option<&Threads> {
+        Some(&self.threads)
+    }
+
     fn step<'a>(&'a self, memory: StepMemory<'a, Self>) -> CpuStep<'a> {
         CpuStep {
             params: memory.params.as_slice(),

@@ -2,10 +2,12 @@
 //! the CPU kernels.
 
 pub mod batch_norm;
+pub mod cat;
 pub mod conv2d;
 pub mod copy;
 pub mod cross_entropy;
 pub mod elementwise;
+pub mod interpolate;
 pub mod matmul;
 pub mod nll_loss;
 pub mod permute;

@@ -20,6 +20,7 @@
 //! ```
 
 mod adam;
+mod pass;
 mod rmsprop;
 mod sgd;
 
@@ -29,6 +30,7 @@ pub use sgd::Sgd;
 
 use std::marker::PhantomData;
 
+use crate::device::Threads;
 use crate::module::Model;
 
 /// The gradients of all parameters of an `M`, in the order of [`Model::params`], and the state
@@ -47,13 +49,15 @@ use crate::module::Model;
 pub struct Grads<'a, M> {
     grads: &'a [f32],
     state: &'a [f32],
+    /// What a step runs on beside the calling thread.
+    threads: Option<&'a Threads>,
     model: PhantomData<fn() -> M>,
 }
 
 impl<'a, M> Grads<'a, M> {
     #[doc(hidden)]
-    pub const fn new(grads: &'a [f32], state: &'a [f32]) -> Self {
-        Self { grads, state, model: PhantomData }
+    pub const fn new(grads: &'a [f32], state: &'a [f32], threads: Option<&'a Threads>) -> Self {
+        Self { grads, state, threads, model: PhantomData }
     }
 
     /// The gradients, in the order of [`Model::params`].
@@ -83,13 +87,13 @@ impl<M> std::fmt::Debug for Grads<'_, M> {
 
 /// What changes the parameters of an `M` along its gradients.
 pub trait Optimizer<M: Model> {
-    /// Changes the parameters along their gradients, which are in the same order.
-    fn update(&mut self, params: &mut [f32], grads: &[f32]);
+    /// Changes the parameters along their gradients, and nothing else of `net`.
+    fn update(&mut self, net: &mut M, grads: Grads<'_, M>);
 
     /// One step: the parameters change along their gradients, and the state becomes the one that
     /// the same pass made ([`Model::update_state`]). Allocates nothing and cannot fail.
     fn step(&mut self, net: &mut M, grads: Grads<'_, M>) {
-        self.update(net.params_mut(), grads.as_slice());
+        self.update(net, grads);
         net.update_state(grads);
     }
 
@@ -185,24 +189,22 @@ impl Regularizer {
 /// `torch.lerp` of `f32`s: `from + weight · (to - from)`, from the nearer end.
 #[derive(Clone, Copy)]
 struct Lerp {
-    towards: f32,
-    back: f32,
+    /// Negative from the far end.
+    weight: f32,
     near_start: bool,
 }
 
 impl Lerp {
     fn new(weight: f64) -> Self {
-        let towards = weight as f32;
-        Self { towards, back: 1.0 - towards, near_start: towards < 0.5 }
+        let weight = weight as f32;
+        let near_start = weight < 0.5;
+        Self { weight: if near_start { weight } else { weight - 1.0 }, near_start }
     }
 
     #[inline(always)]
     fn between(self, from: f32, to: f32) -> f32 {
-        if self.near_start {
-            from + self.towards * (to - from)
-        } else {
-            to - (to - from) * self.back
-        }
+        let nearer = if self.near_start { from } else { to };
+        nearer + self.weight * (to - from)
     }
 }
 

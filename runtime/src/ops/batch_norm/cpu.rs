@@ -54,8 +54,8 @@ impl BatchNorm for CpuStep<'_> {
         let none = Running { old: [none; 3], new: [none; 3], momentum: None };
         let Running { old, new, momentum } = running.unwrap_or(none);
         let [new_mean, new_var, new_batches] = new;
-        let ([mean, invstd, new_mean, new_var, new_batches], [x, old_mean, old_var, batches]) = self
-            .views([mean, invstd, new_mean, new_var, new_batches], [x, old[0], old[1], old[2]]);
+        let ([mean, invstd, new_mean, new_var, new_batches], [x, old_mean, old_var, batches]) =
+            self.views([mean, invstd, new_mean, new_var, new_batches], [x, old[0], old[1], old[2]]);
         let mut weight = 0.0;
         if let [new_batches] = new_batches {
             *new_batches = batches[0] + 1.0;
@@ -104,8 +104,7 @@ impl BatchNorm for CpuStep<'_> {
         threads.run_if(4 * spec.elements(), blocks.count(), &|block| {
             let first = block * blocks.channels;
             // SAFETY: each block is run once and has channels of its own.
-            let [d_w, d_b] =
-                unsafe { [&d_w, &d_b].map(|out| out.part(block, blocks.channels)) };
+            let [d_w, d_b] = unsafe { [&d_w, &d_b].map(|out| out.part(block, blocks.channels)) };
             let mut sums = Sums { products: [0.0; WIDTH], plain: [0.0; WIDTH] };
             channel_sums(level, &mut sums, d_y, x, &mean[first..][..d_w.len()], block, blocks);
             for (c, (d_w, d_b)) in d_w.iter_mut().zip(d_b).enumerate() {
@@ -244,7 +243,13 @@ fn whole<const K: usize>(
 
 /// Calls `f` with the tiles of a block, one behind the other.
 #[inline(always)]
-fn tiles<'a>(a: &'a [f32], b: &'a [f32], block: usize, blocks: Blocks, mut f: impl FnMut(Tile<'a>)) {
+fn tiles<'a>(
+    a: &'a [f32],
+    b: &'a [f32],
+    block: usize,
+    blocks: Blocks,
+    mut f: impl FnMut(Tile<'a>),
+) {
     let (spec, stride) = (blocks.spec, blocks.row());
     let first = block * blocks.channels;
     let width = blocks.channels.min(spec.channels - first) * spec.inner;
