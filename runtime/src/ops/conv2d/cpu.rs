@@ -1,6 +1,6 @@
 //! Convolutions on the CPU: the choice of the algorithm.
 
-use super::{Algorithm, Conv2d, Conv2dSpec, windows};
+use super::{Algorithm, Conv2d, Conv2dSpec, direct, windows};
 use crate::device::{Buf, CpuStep, SharedMut, Threads};
 use crate::math::SimdLevel;
 use crate::ops::Finish;
@@ -29,6 +29,11 @@ impl Run<'_> {
     }
 }
 
+/// The share of `slot` when `items` are dealt out to `slots`.
+pub(super) fn share(items: usize, slot: usize, slots: usize) -> std::ops::Range<usize> {
+    items * slot / slots..items * (slot + 1) / slots
+}
+
 impl CpuStep<'_> {
     /// `conv2d`, each part of `y` finished where it is computed.
     fn conv2d_then(&mut self, [y, x, w, scratch]: [Buf; 4], spec: Conv2dSpec, finish: Finish<'_>) {
@@ -40,7 +45,7 @@ impl CpuStep<'_> {
         }
         let y = SharedMut::new(y);
         match spec.forward_algorithm() {
-            Algorithm::Direct => windows::forward(run, y, x, w, scratch),
+            Algorithm::Direct => direct::forward(run, y, x, w, scratch),
             Algorithm::Depthwise => windows::forward(run, y, x, w, scratch),
             Algorithm::Pointwise => windows::forward(run, y, x, w, scratch),
             Algorithm::Winograd => windows::forward(run, y, x, w, scratch),
@@ -63,7 +68,7 @@ impl CpuStep<'_> {
         }
         let d_x = SharedMut::new(d_x);
         match spec.input_grad_algorithm() {
-            Algorithm::Direct => windows::input_grad(run, d_x, d_y, w, scratch),
+            Algorithm::Direct => direct::input_grad(run, d_x, d_y, w, scratch),
             Algorithm::Depthwise => windows::input_grad(run, d_x, d_y, w, scratch),
             Algorithm::Pointwise => windows::input_grad(run, d_x, d_y, w, scratch),
             Algorithm::Winograd => windows::input_grad(run, d_x, d_y, w, scratch),
@@ -124,7 +129,7 @@ impl Conv2d for CpuStep<'_> {
             return d_w.fill(0.0);
         }
         match spec.weight_grad_algorithm() {
-            Algorithm::Direct => windows::weight_grad(run, d_w, d_y, x, scratch),
+            Algorithm::Direct => direct::weight_grad(run, d_w, d_y, x, scratch),
             Algorithm::Depthwise => windows::weight_grad(run, d_w, d_y, x, scratch),
             Algorithm::Pointwise => windows::weight_grad(run, d_w, d_y, x, scratch),
             Algorithm::Winograd => windows::weight_grad(run, d_w, d_y, x, scratch),

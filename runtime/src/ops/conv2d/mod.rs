@@ -10,6 +10,7 @@
 //! alone; [`Conv2dSpec`] says which, and what scratch memory it needs.
 
 mod cpu;
+mod direct;
 mod matrix;
 pub mod reference;
 mod windows;
@@ -116,25 +117,35 @@ impl Conv2dSpec {
         self.out_height() * self.out_width()
     }
 
+    /// The outputs `j` of a row whose tap `v` meets the plane.
+    #[inline(always)]
+    fn columns(&self, v: usize) -> std::ops::Range<usize> {
+        let (stride, padding, tap) = (self.stride[1], self.padding[1], v * self.dilation[1]);
+        let out_width = self.out_width();
+        let start = padding.saturating_sub(tap).div_ceil(stride).min(out_width);
+        let end = (self.width + padding).saturating_sub(tap).div_ceil(stride).min(out_width);
+        start..end.max(start)
+    }
+
     /// How `conv2d` is computed.
     pub const fn forward_algorithm(&self) -> Algorithm {
-        Algorithm::Windows
+        if direct::applies(self) { Algorithm::Direct } else { Algorithm::Windows }
     }
 
     /// How `conv2d_input_grad` is computed.
     pub const fn input_grad_algorithm(&self) -> Algorithm {
-        Algorithm::Windows
+        if direct::input_grad_applies(self) { Algorithm::Direct } else { Algorithm::Windows }
     }
 
     /// How `conv2d_weight_grad` is computed.
     pub const fn weight_grad_algorithm(&self) -> Algorithm {
-        Algorithm::Windows
+        if direct::weight_grad_applies(self) { Algorithm::Direct } else { Algorithm::Windows }
     }
 
     /// The floats of scratch that `conv2d` needs.
     pub const fn forward_scratch(&self) -> usize {
         match self.forward_algorithm() {
-            Algorithm::Direct => windows::forward_scratch(self),
+            Algorithm::Direct => direct::forward_scratch(self),
             Algorithm::Depthwise => windows::forward_scratch(self),
             Algorithm::Pointwise => windows::forward_scratch(self),
             Algorithm::Winograd => windows::forward_scratch(self),
@@ -145,7 +156,7 @@ impl Conv2dSpec {
     /// The floats of scratch that `conv2d_input_grad` needs.
     pub const fn input_grad_scratch(&self) -> usize {
         match self.input_grad_algorithm() {
-            Algorithm::Direct => windows::input_grad_scratch(self),
+            Algorithm::Direct => direct::input_grad_scratch(self),
             Algorithm::Depthwise => windows::input_grad_scratch(self),
             Algorithm::Pointwise => windows::input_grad_scratch(self),
             Algorithm::Winograd => windows::input_grad_scratch(self),
@@ -156,7 +167,7 @@ impl Conv2dSpec {
     /// The floats of scratch that `conv2d_weight_grad` needs.
     pub const fn weight_grad_scratch(&self) -> usize {
         match self.weight_grad_algorithm() {
-            Algorithm::Direct => windows::weight_grad_scratch(self),
+            Algorithm::Direct => direct::weight_grad_scratch(self),
             Algorithm::Depthwise => windows::weight_grad_scratch(self),
             Algorithm::Pointwise => windows::weight_grad_scratch(self),
             Algorithm::Winograd => windows::weight_grad_scratch(self),
