@@ -1,11 +1,12 @@
-//! Times of kernels: `cargo bench --bench kernels -- [threads]`.
+//! Times of kernels: `cargo bench --bench kernels -- [threads] [part of a name]`.
 
 use std::time::Instant;
 
-use gradiron::device::{Buf, Cpu, CpuStep, Device, Region, StepMemory};
+use gradiron::device::{Buf, Cpu, CpuStep, Device, Indices, Region, StepMemory};
 use gradiron::math::Arith;
 use gradiron::ops::cat::{Cat, CatSpec};
 use gradiron::ops::conv2d::{Conv2d, Conv2dSpec};
+use gradiron::ops::cross_entropy::{CrossEntropy, CrossEntropySpec};
 use gradiron::ops::elementwise::{Elementwise, Map, functions};
 use gradiron::ops::interpolate::{Interpolate, InterpolateMode, InterpolateSpec};
 use gradiron::ops::matmul::{Layout, Matmul, MatmulSpec};
@@ -15,7 +16,7 @@ use gradiron::ops::reduce::{Reduce, ReduceKind, ReduceSpec};
 use gradiron::ops::softmax::{Softmax, SoftmaxSpec};
 use gradiron::storage::Storage;
 
-const ROOM: usize = 1 << 22;
+const ROOM: usize = 512 * 10_000;
 
 /// Defines chains of one output for [`Map`].
 macro_rules! chains {
@@ -49,6 +50,8 @@ chains! {
 struct Bench {
     cpu: Cpu,
     arena: Storage,
+    /// Kernels with this in their name are run.
+    only: String,
 }
 
 /// The part of the arena for the n-th operand.
@@ -59,6 +62,9 @@ fn operand(n: usize, len: usize) -> Buf {
 impl Bench {
     /// The median of the times, in µs.
     fn time(&mut self, name: &str, flops: usize, kernel: impl Fn(&mut CpuStep<'_>)) {
+        if !name.contains(&self.only) {
+            return;
+        }
         let (params, mut grads) = (Storage::zeros(0), Storage::zeros(0));
         let mut times: Vec<f64> = (0..200)
             .map(|_| {
@@ -67,7 +73,7 @@ impl Bench {
                     grads: &mut grads,
                     arena: &mut self.arena,
                     inputs: &[],
-                    indices: &[],
+                    indices: &[3; 512],
                 });
                 let start = Instant::now();
                 kernel(&mut step);
@@ -105,7 +111,9 @@ fn main() {
     println!("{cpu:?}");
     let mut arena = Storage::zeros(6 * ROOM);
     arena.as_mut_slice().iter_mut().enumerate().for_each(|(i, x)| *x = (i % 17) as f32 * 0.1 - 0.8);
-    let mut bench = Bench { cpu, arena };
+    let mut words = std::env::args().skip(1).filter(|arg| arg.parse::<usize>().is_err());
+    let only = words.find(|arg| !arg.starts_with('-')).unwrap_or_default();
+    let mut bench = Bench { cpu, arena, only };
     for layout in [Layout::NN, Layout::NT, Layout::TN] {
         for (m, k, n) in
             [(64, 784, 128), (64, 128, 10), (64, 400, 120), (1, 784, 128), (1024, 1024, 1024)]
@@ -170,6 +178,18 @@ fn main() {
     let size = SoftmaxSpec { outer: 64, size: 1000, inner: 1 };
     let (y, x) = (operand(0, size.elements()), operand(1, size.elements()));
     bench.time("softmax [64, 1000]", x.len, |step| step.softmax(y, x, size));
+    let spec = CrossEntropySpec { outer: 512, classes: 10_000, inner: 1, smoothing: 0.0 };
+    let (loss, label) = (operand(2, 1), Indices::new(0, 512));
+    let (d_x, x) = (operand(0, 512 * 10_000), operand(1, 512 * 10_000));
+    bench.time("cross_entropy [512, 10000]", x.len, |step| {
+        step.cross_entropy(loss, x, label, spec);
+    });
+    bench.time("cross_entropy with gradient", x.len, |step| {
+        step.cross_entropy_with_grad(loss, d_x, x, label, spec);
+    });
+    bench.time("cross_entropy in place", x.len, |step| {
+        step.cross_entropy_with_grad(loss, x, x, label, spec);
+    });
     let kept = [[false, true, false], [true, true, false], [false, false, true], [false; 3]];
     for kept in kept {
         let spec = ReduceSpec { dims: [64, 6, 784], kept, kind: ReduceKind::Sum, scale: 1.0 };
