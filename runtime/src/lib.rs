@@ -62,7 +62,7 @@ pub use gradiron_macros::Module;
 #[doc = include_str!("model.md")]
 pub use gradiron_macros::model;
 pub use init::Seed;
-pub use module::{Model, Module, ParamSpec, init_params};
+pub use module::{Model, Module, ParamSpec, StateKind, StateSpec, init_params};
 pub use net::{Net, Sequential};
 pub use storage::Storage;
 #[doc(hidden)]
