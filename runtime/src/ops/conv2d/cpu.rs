@@ -1,6 +1,6 @@
 //! Convolutions on the CPU: the choice of the algorithm.
 
-use super::{Algorithm, Conv2d, Conv2dSpec, windows};
+use super::{Algorithm, Conv2d, Conv2dSpec, windows, winograd};
 use crate::device::{Buf, CpuStep, SharedMut, Threads};
 use crate::math::SimdLevel;
 use crate::ops::Finish;
@@ -29,6 +29,14 @@ impl Run<'_> {
 }
 
 impl CpuStep<'_> {
+    /// The algorithm of a run on this device.
+    fn allowed(&self, algorithm: Algorithm) -> Algorithm {
+        match algorithm {
+            Algorithm::Winograd if !self.winograd() => Algorithm::Windows,
+            algorithm => algorithm,
+        }
+    }
+
     /// `conv2d`, each part of `y` finished where it is computed.
     pub(crate) fn conv2d_then(
         &mut self,
@@ -37,17 +45,18 @@ impl CpuStep<'_> {
         finish: Finish<'_>,
     ) {
         let run = Run { threads: self.threads(), level: self.level(), spec, finish };
+        let algorithm = self.allowed(spec.forward_algorithm());
         let ([y, scratch], [x, w]) = self.views([y, scratch], [x, w]);
         if y.is_empty() || spec.window() == 0 {
             y.fill(0.0);
             return run.complete(0, spec.output_len());
         }
         let y = SharedMut::new(y);
-        match spec.forward_algorithm() {
+        match algorithm {
             Algorithm::Direct => windows::forward(run, y, x, w, scratch),
             Algorithm::Depthwise => windows::forward(run, y, x, w, scratch),
             Algorithm::Pointwise => windows::forward(run, y, x, w, scratch),
-            Algorithm::Winograd => windows::forward(run, y, x, w, scratch),
+            Algorithm::Winograd => winograd::forward(run, y, x, w, scratch),
             Algorithm::Windows => windows::forward(run, y, x, w, scratch),
         }
     }
@@ -60,17 +69,18 @@ impl CpuStep<'_> {
         finish: Finish<'_>,
     ) {
         let run = Run { threads: self.threads(), level: self.level(), spec, finish };
+        let algorithm = self.allowed(spec.input_grad_algorithm());
         let ([d_x, scratch], [d_y, w]) = self.views([d_x, scratch], [d_y, w]);
         if d_y.is_empty() || d_x.is_empty() {
             d_x.fill(0.0);
             return run.complete(0, spec.input_len());
         }
         let d_x = SharedMut::new(d_x);
-        match spec.input_grad_algorithm() {
+        match algorithm {
             Algorithm::Direct => windows::input_grad(run, d_x, d_y, w, scratch),
             Algorithm::Depthwise => windows::input_grad(run, d_x, d_y, w, scratch),
             Algorithm::Pointwise => windows::input_grad(run, d_x, d_y, w, scratch),
-            Algorithm::Winograd => windows::input_grad(run, d_x, d_y, w, scratch),
+            Algorithm::Winograd => winograd::input_grad(run, d_x, d_y, w, scratch),
             Algorithm::Windows => windows::input_grad(run, d_x, d_y, w, scratch),
         }
     }
@@ -87,15 +97,16 @@ impl Conv2d for CpuStep<'_> {
 
     fn conv2d_weight_grad(&mut self, d_w: Buf, d_y: Buf, x: Buf, scratch: Buf, spec: Conv2dSpec) {
         let run = Run { threads: self.threads(), level: self.level(), spec, finish: None };
+        let algorithm = self.allowed(spec.weight_grad_algorithm());
         let ([d_w, scratch], [d_y, x]) = self.views([d_w, scratch], [d_y, x]);
         if d_y.is_empty() || d_w.is_empty() {
             return d_w.fill(0.0);
         }
-        match spec.weight_grad_algorithm() {
+        match algorithm {
             Algorithm::Direct => windows::weight_grad(run, d_w, d_y, x, scratch),
             Algorithm::Depthwise => windows::weight_grad(run, d_w, d_y, x, scratch),
             Algorithm::Pointwise => windows::weight_grad(run, d_w, d_y, x, scratch),
-            Algorithm::Winograd => windows::weight_grad(run, d_w, d_y, x, scratch),
+            Algorithm::Winograd => winograd::weight_grad(run, d_w, d_y, x, scratch),
             Algorithm::Windows => windows::weight_grad(run, d_w, d_y, x, scratch),
         }
     }

@@ -10,7 +10,8 @@ mod tile;
 mod vector;
 
 pub(crate) use gemm::pack_a;
-pub(crate) use tile::{Block, Tiling, dot};
+pub(crate) use tile::{Block, Panel, Tiling, dot};
+pub(crate) use vector::{MAX_LANES, PortableVector, Vector, by_level};
 
 use crate::device::Buf;
 use crate::ops::elementwise::{Elementwise, Map, Operands};

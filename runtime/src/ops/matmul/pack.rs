@@ -1,7 +1,7 @@
 //! Packing: copies of parts of operands in the order in which [`Panel`](super::tile::Panel) reads
 //! them.
 
-use super::vector::{MAX_LANES, PortableVector, Vector, by_level};
+use super::vector::{MAX_LANES, Vector, by_level};
 use crate::math::SimdLevel;
 
 /// A part of a matrix: its start, the distances between rows and between columns, one of them 1.

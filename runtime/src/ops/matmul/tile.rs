@@ -1,7 +1,7 @@
 //! The innermost loops of products: a panel of rows times panels of columns, with the sums of a
 //! tile in registers.
 
-use super::vector::{PortableVector, Vector, by_level};
+use super::vector::{Vector, by_level};
 use crate::math::{SimdKind, SimdLevel};
 
 /// The most rows and the columns of a tile, whose sums fill most registers.

@@ -4,7 +4,7 @@
 use std::arch::x86_64::*;
 
 /// A register of floats. All methods need the instruction set of the type.
-pub(super) trait Vector: Copy {
+pub(crate) trait Vector: Copy {
     const LANES: usize;
     /// Chooses the first lanes of a register.
     type Mask: Copy;
@@ -27,7 +27,7 @@ pub(super) trait Vector: Copy {
 }
 
 /// The largest `Vector::LANES`.
-pub(super) const MAX_LANES: usize = 16;
+pub(crate) const MAX_LANES: usize = 16;
 
 macro_rules! x86_vector {
     ($type:ty, $lanes:expr, $splat:ident, $load:ident, $store:ident, $add:ident,
@@ -237,10 +237,10 @@ unsafe fn transpose_4(r: &mut [__m128; MAX_LANES]) {
 }
 
 #[cfg(target_arch = "x86_64")]
-pub(super) type PortableVector = __m128;
+pub(crate) type PortableVector = __m128;
 
 #[cfg(not(target_arch = "x86_64"))]
-pub(super) type PortableVector = [f32; 4];
+pub(crate) type PortableVector = [f32; 4];
 
 #[cfg(not(target_arch = "x86_64"))]
 impl Vector for [f32; 4] {
@@ -321,15 +321,17 @@ macro_rules! by_level {
                 // SAFETY: as above.
                 SimdKind::Avx2 => unsafe { avx2(arg) },
                 // SAFETY: the caller's promise.
-                SimdKind::Portable => unsafe { $body::<PortableVector, 6>(arg) },
+                SimdKind::Portable => unsafe {
+                    $body::<$crate::ops::matmul::PortableVector, 6>(arg)
+                },
             }
         }
         #[cfg(not(target_arch = "x86_64"))]
         {
             let _ = level;
             // SAFETY: the caller's promise.
-            unsafe { $body::<PortableVector, 6>(arg) }
+            unsafe { $body::<$crate::ops::matmul::PortableVector, 6>(arg) }
         }
     }};
 }
-pub(super) use by_level;
+pub(crate) use by_level;
