@@ -5,10 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gradiron::device::{Buf, Cpu, CpuStep, Device, Indices, Region, StepMemory};
 use gradiron::math::{Arith, simd_levels};
+use gradiron::ops::cat::{Cat, CatSpec};
 use gradiron::ops::conv2d::{Conv2d, Conv2dSpec};
 use gradiron::ops::copy::Fill;
 use gradiron::ops::cross_entropy::{CrossEntropy, CrossEntropySpec};
 use gradiron::ops::elementwise::{Elementwise, Map, functions};
+use gradiron::ops::interpolate::{Interpolate, InterpolateMode, InterpolateSpec};
 use gradiron::ops::matmul::{Layout, Matmul, MatmulSpec};
 use gradiron::ops::nll_loss::{NllLoss, NllLossSpec};
 use gradiron::ops::permute::Permute;
@@ -124,6 +126,17 @@ fn every_kernel(step: &mut CpuStep<'_>) {
             let y = y.part(0, dims.iter().product());
             step.map::<AddGelu, 2, 1, 0, 3>([y], [(x, [true; 3]), (x2, has)], dims, []);
         }
+    }
+    let spec = CatSpec { outer: 64, start: 1000, len: 5000, total: 8000 };
+    step.cat(y.part(0, 64 * 8000), x.part(0, 64 * 5000), spec);
+    step.cat_grad(x.part(0, 64 * 5000), y.part(0, 64 * 8000), spec);
+    for mode in
+        [InterpolateMode::Nearest, InterpolateMode::Bilinear, InterpolateMode::BilinearCorners]
+    {
+        let spec = InterpolateSpec { planes: 64, height: 32, width: 32, scale: [2, 2], mode };
+        let (x, y) = (x.part(0, spec.input_len()), y.part(0, spec.output_len()));
+        step.interpolate(y, x, spec);
+        step.interpolate_grad(x, y, spec);
     }
     step.copy(y, x);
     step.fill(y, 1.0);

@@ -9,6 +9,11 @@ model! {
         conv: Conv2d(2 -> 4, kernel = (3, 5), stride = 1, padding = (1, 2), dilation = 1,
             groups = 2, bias = false),
         inferred: Conv2d(4, kernel = 3, padding = 1),
+        wide: ConvTranspose2d(4 -> 4, kernel = 2, stride = 2, padding = 0, output_padding = 0,
+            dilation = 1, groups = 2, bias = false),
+        inferred_wide: ConvTranspose2d(4, kernel = 3, padding = 1),
+        smooth: Upsample(2, mode = bilinear, align_corners = true),
+        quarters: AdaptiveAvgPool2d(8),
         max: MaxPool2d(2, stride = 2, padding = 0, dilation = 1),
         avg: AvgPool2d(2, stride = 1, padding = 1),
         flatten: Flatten(start_dim = 1),
@@ -33,7 +38,8 @@ model! {
     }
 
     fn forward(&self, x: [batch, 2, 8, 8]) -> [batch, 6] {
-        let x = self.max(self.relu(self.conv(x)));
+        let x = self.inferred_wide(self.wide(self.conv(x)));
+        let x = self.max(self.relu(self.quarters(self.smooth(x))));
         let x = self.avg(self.leaky_relu(self.inferred(x)));
         let x = self.fc1(self.flatten(self.elu(x)));
         let x = self.fc2(self.gelu(self.silu(self.sigmoid(x))));
@@ -61,6 +67,10 @@ model! {
         let x = x.flatten().unsqueeze(1).squeeze(1);
         let images = x.reshape([batch, 1, 2, 2]);
         let pooled = images.max_pool2d(2).flatten() + images.avg_pool2d(2, stride = 1).flatten();
+        let larger = images.interpolate(2) + images.interpolate(2, mode = bilinear);
+        let parts = cat([larger.adaptive_avg_pool2d(1), images.adaptive_avg_pool2d((1, 2))
+            .reshape([batch, 2, 1, 1])], dim = 1);
+        let x = x + parts.flatten().mean(dim = 1, keepdim = true);
         let x = x + x.sum() + x.mean(dim = 1, keepdim = true) + x.amax(dim = [0, 1]) + x.amin(dim = 0);
         x * pooled
     }

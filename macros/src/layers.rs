@@ -8,7 +8,8 @@ use crate::diagnostics::{Diagnostic, nearest};
 use crate::dim::{Compared, Dim, Shape};
 use crate::graph::{Source, Ty, ValueId};
 use crate::lower::{
-    FnCx, Lowering, Options, Param, ParamInit, Scope, dim, methods_flatten, text_of,
+    FnCx, Lowering, Options, Param, ParamInit, Scope, adaptive_avg_pool, dim, interpolate,
+    methods_flatten, text_of,
 };
 use crate::ops::Mismatch;
 use crate::ops::conv2d::{Conv2d, Pass, Window};
@@ -35,8 +36,11 @@ type Layer = fn(&mut Use) -> Lowering<ValueId>;
 const LAYERS: &[(&str, bool, Layer)] = &[
     ("Linear", true, linear),
     ("Conv2d", true, conv2d),
+    ("ConvTranspose2d", true, conv_transpose2d),
     ("MaxPool2d", false, |l| pool(l, Pool::Max)),
     ("AvgPool2d", false, |l| pool(l, Pool::Avg)),
+    ("AdaptiveAvgPool2d", false, |l| adaptive_avg_pool(l.cx, l.x, &mut l.options)),
+    ("Upsample", false, |l| interpolate(l.cx, l.x, &mut l.options)),
     ("Flatten", false, |l| methods_flatten(l.cx, l.x, &mut l.options)),
     ("Relu", false, |l| l.activation("relu")),
     ("LeakyRelu", false, |l| l.activation("leaky_relu")),
@@ -104,7 +108,7 @@ pub fn declare(cx: &mut FnCx, field: usize, decl: &LayerDecl) {
     let Ok(channels) = dim(input, &Scope { run_time: false, ..cx.scope() }) else { return };
     let side = Dim::lit(1 << 12);
     let shape = match find(&decl.path) {
-        Some(("Conv2d", ..)) => vec![Dim::lit(1), channels, side.clone(), side],
+        Some(("Conv2d" | "ConvTranspose2d", ..)) => vec![Dim::lit(1), channels, side.clone(), side],
         _ => vec![Dim::lit(1), channels],
     };
     let x = cx.graph.add_value(Ty::float(shape), Source::Arg(0), "x");
@@ -117,7 +121,7 @@ pub fn example(path: &Path) -> String {
     let written = parse_layer_type(path).map(|layer| layer.args).unwrap_or_default();
     let written: Vec<_> = written.iter().map(ToString::to_string).collect();
     match (name.as_str(), written.as_slice()) {
-        ("Linear" | "Conv2d", [from, to, rest @ ..]) => {
+        ("Linear" | "Conv2d" | "ConvTranspose2d", [from, to, rest @ ..]) => {
             let sizes = [format!("{from} -> {to}")].into_iter().chain(rest.iter().cloned());
             return format!("{name}({})", sizes.collect::<Vec<_>>().join(", "));
         }
@@ -127,7 +131,9 @@ pub fn example(path: &Path) -> String {
     match name.as_str() {
         "Linear" => "Linear(784 -> 128)".into(),
         "Conv2d" => "Conv2d(1 -> 6, kernel = 5)".into(),
-        "MaxPool2d" | "AvgPool2d" => format!("{name}(2)"),
+        "ConvTranspose2d" => "ConvTranspose2d(32 -> 16, kernel = 2, stride = 2)".into(),
+        "AdaptiveAvgPool2d" => format!("{name}(1)"),
+        "MaxPool2d" | "AvgPool2d" | "Upsample" => format!("{name}(2)"),
         _ => format!("{name}()"),
     }
 }
@@ -268,6 +274,80 @@ fn conv2d(l: &mut Use) -> Lowering<ValueId> {
     let kernel = l.cx.pair_option(&mut l.options, "kernel", None)?;
     let one = [Dim::lit(1), Dim::lit(1)];
     let window = window(l.cx, &mut l.options, kernel, one, true)?;
+    let (groups, [per_group, _]) = groups(l, &input, &output)?;
+    let [kh, kw] = window.kernel.clone();
+    let shape = vec![output.clone(), per_group, kh, kw];
+    let fan_in = crate::dim::product(&shape[1..]);
+    let w = l.param("weight", shape.clone(), default_init(&fan_in));
+    let op = Conv2d { pass: Pass::Forward, window, groups, x, w: shape };
+    let y = l.op(op, &[l.x, w])?;
+    plane_bias(l, y, output, &fan_in)
+}
+
+/// `x [N, C, H, W]  w [C, O/groups, kh, kw]  b [O]  →  y [N, O, H', W']`: the transposed map of
+/// the convolution from `y` to `x`.
+fn conv_transpose2d(l: &mut Use) -> Lowering<ValueId> {
+    let x = crate::lower::image(l.cx, l.x)?;
+    let (input, output) = l.sizes(1, "channel")?;
+    let kernel = l.cx.pair_option(&mut l.options, "kernel", None)?;
+    let one = [Dim::lit(1), Dim::lit(1)];
+    let window = window(l.cx, &mut l.options, kernel, one, true)?;
+    let zero = [Dim::lit(0), Dim::lit(0)];
+    let padding = l.cx.pair_option(&mut l.options, "output_padding", Some(zero))?;
+    let (groups, [_, per_group]) = groups(l, &input, &output)?;
+    let mut y = vec![x[0].clone(), output.clone()];
+    for (axis, padding) in padding.iter().enumerate() {
+        y.push(transposed_size(l, &window, axis, &x[2 + axis], padding)?);
+    }
+    let [kh, kw] = window.kernel.clone();
+    let shape = vec![input, per_group, kh, kw];
+    let fan_in = crate::dim::product(&shape[1..]);
+    let w = l.param("weight", shape.clone(), default_init(&fan_in));
+    let op = Conv2d { pass: Pass::InputGrad, window, groups, x: y, w: shape };
+    let y = l.op(op, &[l.x, w])?;
+    plane_bias(l, y, output, &fan_in)
+}
+
+/// `(size − 1)·stride − 2·padding + dilation·(kernel − 1) + output_padding + 1` (PyTorch's
+/// `ConvTranspose2d`).
+fn transposed_size(
+    l: &mut Use,
+    window: &Window,
+    axis: usize,
+    size: &Dim,
+    output_padding: &Dim,
+) -> Lowering<Dim> {
+    let one = Dim::lit(1);
+    let (stride, padding) = (&window.stride[axis], &window.padding[axis]);
+    let reach = window.dilation[axis].times(&window.kernel[axis].minus(&one));
+    let spread = size.minus(&one).times(stride).plus(&reach).plus(output_padding).plus(&one);
+    let made = spread.minus(&padding.times(&Dim::lit(2)));
+    let mismatch = match (stride.as_lit(), output_padding.as_lit()) {
+        (Some(0), _) => Mismatch::new("has stride 0").help("strides start at 1"),
+        (Some(stride), Some(extra)) if extra >= stride => {
+            let text =
+                format!("has output padding {extra}, which is not below its stride {stride}");
+            Mismatch::new(text).help(format!("write `output_padding = {}` or less", stride - 1))
+        }
+        _ if made.atoms().next().is_none() && made.as_lit().is_none_or(|made| made == 0) => {
+            Mismatch::new(format!("cuts a padding of {padding} off {spread} on both sides"))
+                .help("use less padding or a larger kernel")
+        }
+        _ => {
+            // The convolution from the output has to come back to the input.
+            let back = window.output(axis, &made);
+            let back = back.map_err(|mismatch| l.cx.refuse(mismatch, Some(l.x)))?;
+            if l.cx.rule.equal(&back, size) {
+                return Ok(made);
+            }
+            Mismatch::new("needs an output padding below its stride")
+        }
+    };
+    Err(l.cx.refuse(mismatch, Some(l.x)))
+}
+
+/// The option `groups`, and the input and output channels of one group.
+fn groups(l: &mut Use, input: &Dim, output: &Dim) -> Lowering<(Dim, [Dim; 2])> {
     let groups = match l.options.take_named("groups") {
         Some(expr) => {
             l.cx.rule.span = first_span(&expr);
@@ -275,28 +355,27 @@ fn conv2d(l: &mut Use) -> Lowering<ValueId> {
         }
         None => Dim::lit(1),
     };
-    for (what, channels) in [("input", &input), ("output", &output)] {
-        if let (Some(n), Some(g)) = (channels.as_lit(), groups.as_lit())
-            && n % g != 0
-        {
+    let mut split = |what: &str, channels: &Dim| match (channels.as_lit(), groups.as_lit()) {
+        (Some(n), Some(g)) if n % g != 0 => {
             let text = format!("cannot split {n} {what} channels into {g} groups");
-            return Err(l.cx.refuse(Mismatch::new(text), Some(l.x)));
+            Err(l.cx.refuse(Mismatch::new(text), Some(l.x)))
         }
-    }
-    let Some(per_group) = input.floor_divided_by(&groups) else {
-        let text = format!("cannot split {input} channels into {groups} groups");
-        return Err(l.cx.refuse(Mismatch::new(text), Some(l.x)));
+        _ => channels.floor_divided_by(&groups).ok_or_else(|| {
+            let text = format!("cannot split {channels} {what} channels into {groups} groups");
+            l.cx.refuse(Mismatch::new(text), Some(l.x))
+        }),
     };
-    let shape = vec![output.clone(), per_group, window.kernel[0].clone(), window.kernel[1].clone()];
-    let fan_in = crate::dim::product(&shape[1..]);
-    let w = l.param("weight", shape.clone(), default_init(&fan_in));
-    let op = Conv2d { pass: Pass::Forward, window, groups, x, w: shape };
-    let y = l.op(op, &[l.x, w])?;
+    let each = [split("input", input)?, split("output", output)?];
+    Ok((groups, each))
+}
+
+/// Adds the option `bias`, one number for each plane.
+fn plane_bias(l: &mut Use, y: ValueId, channels: Dim, fan_in: &Dim) -> Lowering<ValueId> {
     if !l.flag("bias", true)? {
         return Ok(y);
     }
-    let b = l.param("bias", vec![output.clone()], default_init(&fan_in));
-    let planes = Shape(vec![output, Dim::lit(1), Dim::lit(1)]);
+    let b = l.param("bias", vec![channels.clone()], default_init(fan_in));
+    let planes = Shape(vec![channels, Dim::lit(1), Dim::lit(1)]);
     let b = l.op(Reshape(planes), &[b])?;
     l.op(Elementwise::new("add"), &[y, b])
 }

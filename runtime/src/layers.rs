@@ -15,10 +15,16 @@ layers! {
     Linear<I, O>;
     /// `nn.Conv2d(I, O, kernel_size=K, stride=STRIDE, padding=PADDING)`.
     Conv2d<I, O, K, STRIDE = 1, PADDING = 0>;
+    /// `nn.ConvTranspose2d(I, O, kernel_size=K, stride=STRIDE, padding=PADDING)`.
+    ConvTranspose2d<I, O, K, STRIDE = 1, PADDING = 0>;
     /// `nn.MaxPool2d(K)`, stride `K`.
     MaxPool2d<K>;
     /// `nn.AvgPool2d(K)`, stride `K`.
     AvgPool2d<K>;
+    /// `O` x `O` averages of equal parts of each plane, `nn.AdaptiveAvgPool2d(O)`.
+    AdaptiveAvgPool2d<O>;
+    /// `SCALE` times larger planes, `nn.Upsample(scale_factor=SCALE)`.
+    Upsample<SCALE>;
     /// All axes but the first as one, `nn.Flatten()`.
     Flatten;
     /// `max(x, 0)`

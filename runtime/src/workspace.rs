@@ -110,7 +110,7 @@ impl<M: Program, D: Device> Workspace<M, D> {
 
     /// The gradients of the last `…_grad` call.
     pub fn grads(&self) -> Grads<'_, M::Owner> {
-        Grads::new(self.device.read(&self.grads, 0, M::PARAMS))
+        Grads::new(self.device.read(&self.grads, 0, M::PARAMS), self.device.threads())
     }
 }
 

@@ -62,6 +62,59 @@ model! {
     }
 }
 
+model! {
+    struct Transposed {
+        plain: ConvTranspose2d(2 -> 3, kernel = 3),
+        double: ConvTranspose2d(3 -> 4, kernel = 2, stride = STRIDE, bias = false),
+        odd: ConvTranspose2d(4 -> 6, kernel = (3, 2), stride = (2, 3), padding = (1, 0),
+            output_padding = (1, 2), groups = 2),
+        dilated: ConvTranspose2d(2, kernel = 2, dilation = (2, 1), padding = 1),
+    }
+
+    fn forward(&self, x: [batch, 2, 2, 1]) -> [batch, 2, 16, 18] {
+        let y = self.double(self.plain(x)).tanh();
+        self.dilated(self.odd(y))
+    }
+}
+
+#[test]
+fn transposed_convolutions() {
+    let x = batch::<[[[f32; 1]; 2]; 2]>(5, 2);
+    gradients!(
+        Transposed::init(Seed(2)), Transposed::workspace(3),
+        [forward, forward_grad, forward_grad_inputs], (x) -> (y));
+}
+
+model! {
+    fn joined(a: [batch, 2, 3], b: [batch, 1, 3], c: [batch, 2, 1])
+        -> ([batch, 3, 3], [batch, 2, 7], [2 * batch, 2, 3])
+    {
+        (cat([a.exp(), b], 1), cat([a * a, c, a], dim = -1), cat([a, a.sin()]))
+    }
+
+    fn resized(x: [batch, 2, 4, 2])
+        -> ([batch, 2, 8, 4], [batch, 2, 8, 6], [batch, 2, 8, 2], [batch, 2, 1, 1], [batch, 2, 2, 1])
+    {
+        (x.interpolate(2).sin(), x.interpolate((2, 3), mode = bilinear).exp(),
+            x.interpolate(scale_factor = (2, 1), mode = bilinear, align_corners = true),
+            x.adaptive_avg_pool2d(1), x.square().adaptive_avg_pool2d((2, 1)))
+    }
+}
+
+#[test]
+fn joining() {
+    let a = batch::<[[f32; 3]; 2]>(6, 2);
+    let b = batch::<[[f32; 3]; 1]>(7, 2);
+    let c = batch::<[[f32; 1]; 2]>(8, 2);
+    free_gradients!(joined_workspace(3), [joined, joined_grad], (a, b, c) -> (x, y, z));
+}
+
+#[test]
+fn resizing() {
+    let x = batch::<[[[f32; 2]; 4]; 2]>(9, 2);
+    free_gradients!(joined_workspace(2), [resized, resized_grad], (x) -> (a, b, c, d, e));
+}
+
 #[test]
 fn pools_with_overlap_and_padding() {
     let x = batch::<[[[f32; 4]; 5]; 2]>(3, 2);

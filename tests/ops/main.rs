@@ -4,11 +4,13 @@
 
 mod harness;
 
+mod cat;
 mod conv2d;
 mod copy;
 mod cross_entropy;
 mod derivatives;
 mod elementwise;
+mod interpolate;
 mod map;
 mod matmul;
 mod nll_loss;
@@ -16,3 +18,4 @@ mod permute;
 mod pool2d;
 mod reduce;
 mod softmax;
+mod then;

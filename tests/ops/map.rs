@@ -38,7 +38,7 @@ impl Elementwise<0, 1, 1> for Constant {
     }
 }
 
-struct Copy;
+pub struct Copy;
 
 impl Elementwise<1, 1, 0> for Copy {
     const TEXT: &'static str = "x0";

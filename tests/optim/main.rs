@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use gradiron::device::Threads;
 use gradiron::init::Init;
 use gradiron::module::{Model, Module, ParamSpec};
 use gradiron::optim::{Adam, AdamW, Grads, HyperParamError, Optimizer, RMSprop, Sgd};
@@ -124,7 +125,7 @@ fn parameters_follow_pytorch() {
                 assert_eq!(optimizer.learning_rate(), 0.1 / step as f32);
             }
             let before = net.clone();
-            optimizer.step(&mut net, Grads::new(&inputs[format!("grad {step}").as_str()]));
+            optimizer.step(&mut net, Grads::new(&inputs[format!("grad {step}").as_str()], None));
             for i in 0..COUNT {
                 scale[i] = scale[i].abs().max(net.0[i].abs());
                 update[i] = update[i].max((net.0[i] - before.0[i]).abs());
@@ -145,6 +146,32 @@ fn parameters_follow_pytorch() {
     println!("{exact} of {all} with the same bits");
 }
 
+/// Parameters of many chunks, changed by a team or in pieces that have no whole block: vectors and
+/// threads do not change a bit.
+#[test]
+fn threads_and_vectors_give_the_same_bits() {
+    let len = 3 * 8192 + 37;
+    let start: Vec<f32> = (0..len).map(|i| (i as f32 * 0.37).sin()).collect();
+    let grads: Vec<f32> = (0..len).map(|i| (i as f32 * 0.73).cos() * 0.1).collect();
+    let steps = |case: &str, start: &[f32], grads: &[f32], threads: Option<&Threads>| {
+        let mut net = Net(start.to_vec());
+        let mut optimizer = build(case, &net).unwrap();
+        (0..3).for_each(|_| optimizer.step(&mut net, Grads::new(grads, threads)));
+        net.0
+    };
+    let cases = ["sgd_decay", "sgd_nesterov", "adam", "adam_amsgrad", "adamw", "rmsprop_centered"];
+    for case in cases {
+        let pieces = start.chunks(7).zip(grads.chunks(7));
+        let expected: Vec<f32> = pieces.flat_map(|(p, g)| steps(case, p, g, None)).collect();
+        assert_eq!(steps(case, &start, &grads, None), expected, "{case}");
+        for count in [1, 2, 3] {
+            let threads = Threads::new(count);
+            let found = steps(case, &start, &grads, Some(&threads));
+            assert_eq!(found, expected, "{case}, {count} threads");
+        }
+    }
+}
+
 #[test]
 fn a_step_may_find_gradients_that_are_not_numbers() {
     let mut net = Net(vec![1.0; COUNT]);
@@ -152,7 +179,7 @@ fn a_step_may_find_gradients_that_are_not_numbers() {
     let mut grads = vec![0.5; COUNT];
     grads[3] = f32::NAN;
     grads[4] = f32::INFINITY;
-    adam.step(&mut net, Grads::new(&grads));
+    adam.step(&mut net, Grads::new(&grads, None));
     assert!(net.0[3].is_nan() && net.0[4].is_nan());
     assert_eq!(net.0[2], 1.0 - 1e-3);
 }

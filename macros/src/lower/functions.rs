@@ -1,12 +1,14 @@
 //! Free functions: losses, and every method under its own name (`relu(x)`).
 
 use proc_macro2::Ident;
+use syn::Expr;
 
 use super::call::options;
 use super::{FnCx, Item, Lowering, Options, Poison, methods};
 use crate::diagnostics::{Diagnostic, nearest};
 use crate::graph::{Kind, ValueId};
 use crate::ops::Mismatch;
+use crate::ops::cat::Cat;
 use crate::ops::elementwise::{Constant, Elementwise};
 use crate::ops::loss::{CrossEntropy, NllLoss};
 use crate::ops::reduce::{self, Reduce};
@@ -81,6 +83,9 @@ const LOSSES: &[(&str, Loss)] = &[
 impl FnCx<'_, '_> {
     pub fn free_call(&mut self, name: &Ident, args: Vec<Arg>) -> Lowering<Vec<ValueId>> {
         let text = name.to_string();
+        if text == "cat" && !self.names.contains_key("cat") {
+            return self.cat(name, args).map(|value| vec![value]);
+        }
         let Some((_, loss)) = LOSSES.iter().find(|(known, _)| *known == text) else {
             match self.names.get(&text) {
                 Some(Item::Poison) => return Err(Poison),
@@ -107,6 +112,33 @@ impl FnCx<'_, '_> {
         self.ok(finished)?;
         self.made(y, &text, Some(inputs[0]));
         Ok(vec![y])
+    }
+
+    /// `cat([a, b], 1)`: values one behind the other along an axis, PyTorch's `torch.cat`.
+    fn cat(&mut self, name: &Ident, mut args: Vec<Arg>) -> Lowering<ValueId> {
+        let Some(Arg::Value(Expr::Array(list))) = args.first().cloned() else {
+            let error = Diagnostic::new(name.span(), "`cat` joins a list of values");
+            return Err(self.model.report(error.help("write `cat([a, b], 1)`")));
+        };
+        args.remove(0);
+        // All of them first, so that each reports its own mistakes.
+        let values: Vec<_> = list.elems.iter().map(|value| self.one(value)).collect();
+        let values = values.into_iter().collect::<Lowering<Vec<_>>>()?;
+        let Some(&first) = values.first() else {
+            return Err(self.model.report(Diagnostic::over(&list, "`cat` of nothing")));
+        };
+        let mut options = options(name, args);
+        self.step("cat", name.span());
+        self.floats(&values)?;
+        let axis = match options.take("dim") {
+            Some(expr) => self.ok(Options::axis(&expr, self.graph.ty(first).shape.rank()))?,
+            None => 0,
+        };
+        let y = self.op(Cat { axis }, &values)?;
+        let finished = options.finish();
+        self.ok(finished)?;
+        self.made(y, "cat", Some(first));
+        Ok(y)
     }
 
     /// `relu(x)`: a method in front of its value.

@@ -3,13 +3,14 @@
 use proc_macro2::Ident;
 
 use super::call::options;
-use super::{FnCx, Lowering, Options, Poison, shape};
+use super::{FnCx, Lowering, Options, Poison, shape, text_of};
 use crate::diagnostics::{Diagnostic, nearest};
 use crate::dim::{Dim, Shape, product};
 use crate::graph::ValueId;
 use crate::layers::window;
 use crate::ops::Mismatch;
 use crate::ops::elementwise::{self, Elementwise};
+use crate::ops::interpolate::{Interpolate, Mode};
 use crate::ops::matmul::{Layout, Matmul};
 use crate::ops::pool2d::{Pool, Pool2d};
 use crate::ops::reduce::{Kind, Reduce};
@@ -23,6 +24,8 @@ type Method = fn(&mut FnCx, ValueId, &mut Options) -> Lowering<ValueId>;
 const METHODS: &[(&str, Method)] = &[
     ("max_pool2d", |cx, x, o| pool(cx, x, o, Pool::Max)),
     ("avg_pool2d", |cx, x, o| pool(cx, x, o, Pool::Avg)),
+    ("adaptive_avg_pool2d", adaptive_avg_pool),
+    ("interpolate", interpolate),
     ("flatten", flatten),
     ("reshape", reshape),
     ("squeeze", squeeze),
@@ -55,12 +58,15 @@ const OTHER_NAMES: &[(&str, &str)] = &[
     ("bmm", "matmul"),
     ("t", "transpose"),
     ("swish", "silu"),
+    ("upsample", "interpolate"),
+    ("concat", "cat"),
+    ("concatenate", "cat"),
 ];
 
 /// The operation that `name` is likely to stand for.
 pub fn likely(name: &str) -> Option<&'static str> {
     let other = OTHER_NAMES.iter().find(|(other, _)| *other == name);
-    other.map(|(_, ours)| *ours).or_else(|| nearest(name, names()))
+    other.map(|(_, ours)| *ours).or_else(|| nearest(name, names().chain(["cat"])))
 }
 
 impl FnCx<'_, '_> {
@@ -86,6 +92,7 @@ impl FnCx<'_, '_> {
         let error = Diagnostic::new(name.span(), format!("no operation is named `{name}`"));
         let error = match (self.model.field(&name.to_string()), likely(&name.to_string())) {
             (Some(_), _) => error.help(format!("the layer is called as `self.{name}(x)`")),
+            (_, Some("cat")) => error.help("write `cat([a, b], 1)`"),
             (_, Some(near)) => error.help(format!("did you mean `{near}`?")),
             _ => {
                 let names: Vec<_> = names().collect();
@@ -137,6 +144,57 @@ fn pool(cx: &mut FnCx, x: ValueId, o: &mut Options, pool: Pool) -> Lowering<Valu
     let kernel = cx.pair_option(o, "kernel", None)?;
     let window = window(cx, o, kernel.clone(), kernel, pool == Pool::Max)?;
     cx.op(Pool2d { pool, window, x: dims }, &[x])
+}
+
+/// To `output_size` averages: windows that divide the image.
+pub fn adaptive_avg_pool(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
+    let dims = image(cx, x)?;
+    let output = cx.pair_option(o, "output_size", None)?;
+    if output.iter().all(Dim::is_one) {
+        let y = cx.op(Reduce { kind: Kind::Mean, axes: vec![2, 3] }, &[x])?;
+        let [n, c, h, w] = [dims[0].clone(), dims[1].clone(), Dim::lit(1), Dim::lit(1)];
+        return cx.op(Reshape(Shape(vec![n, c, h, w])), &[y]);
+    }
+    let mut kernel = Vec::new();
+    for (size, output) in dims[2..].iter().zip(&output) {
+        let Some(side) = size.divided_by(output) else {
+            let text = format!("cannot cut {size} into {output} equal parts");
+            let help = "the output size has to divide the height and the width";
+            return Err(cx.refuse(Mismatch::new(text).help(help), Some(x)));
+        };
+        kernel.push(side);
+    }
+    let kernel = [kernel[0].clone(), kernel[1].clone()];
+    let window = window(cx, o, kernel.clone(), kernel, false)?;
+    cx.op(Pool2d { pool: Pool::Avg, window, x: dims }, &[x])
+}
+
+/// `scale_factor` times larger; `mode` is `nearest` or `bilinear`.
+pub fn interpolate(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
+    let dims = image(cx, x)?;
+    let scale = cx.pair_option(o, "scale_factor", None)?;
+    let mode = o.take_named("mode");
+    let corners = o.take_named("align_corners");
+    let mode = match mode.as_ref().map(text_of).as_deref() {
+        None | Some("nearest") => Mode::Nearest,
+        Some("bilinear") => Mode::Bilinear,
+        Some(other) => {
+            let error = Diagnostic::over(&mode, format!("no mode `{other}`"));
+            return Err(cx.model.report(error.help("there are `nearest` and `bilinear`")));
+        }
+    };
+    let mode = match (mode, corners) {
+        (mode, None) => mode,
+        (Mode::Nearest, Some(expr)) => {
+            let error = Diagnostic::over(&expr, "`align_corners` belongs to `mode = bilinear`");
+            return Err(cx.model.report(error));
+        }
+        (mode, Some(expr)) => match cx.ok(Options::bool(&expr))? {
+            true => Mode::BilinearCorners,
+            false => mode,
+        },
+    };
+    cx.op(Interpolate { mode, grad: false, scale, x: dims }, &[x])
 }
 
 /// The four sizes of a batch of images.

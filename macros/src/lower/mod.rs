@@ -13,7 +13,7 @@ mod sizes;
 
 pub use fields::check_fields;
 pub use interface::{declare_unused, interface};
-pub use methods::{flatten as methods_flatten, image};
+pub use methods::{adaptive_avg_pool, flatten as methods_flatten, image, interpolate};
 pub use options::Options;
 pub use sizes::{Scope, dim, shape};
 

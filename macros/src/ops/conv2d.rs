@@ -74,7 +74,7 @@ impl Window {
 pub enum Pass {
     /// `y [N, O, H', W'] = x [N, C, H, W] ∗ w [O, C/groups, kh, kw]`
     Forward,
-    /// `d_x` from `d_y`, `w`
+    /// `d_x` from `d_y`, `w`; also the transposed convolution
     InputGrad,
     /// `d_w` from `d_y`, `x`
     WeightGrad,
@@ -135,15 +135,18 @@ impl Op for Conv2d {
 
     fn backward(&self, b: &mut Backward) {
         let (x, w, d_y) = (b.inputs[0], b.inputs[1], b.d_y());
-        if self.pass != Pass::Forward {
-            return b.none("the gradient of a convolution");
-        }
+        // `InputGrad` runs forward as a transposed convolution: input and output change places.
+        let (d_x_pass, d_w_inputs) = match self.pass {
+            Pass::Forward => (Pass::InputGrad, [d_y, x]),
+            Pass::InputGrad => (Pass::Forward, [x, d_y]),
+            Pass::WeightGrad => return b.none("the gradient of a convolution's weight"),
+        };
         if b.wants(0) {
-            let d_x = b.op(0, Self { pass: Pass::InputGrad, ..self.clone() }, &[d_y, w]);
+            let d_x = b.op(0, Self { pass: d_x_pass, ..self.clone() }, &[d_y, w]);
             b.set(0, d_x);
         }
         if b.wants(1) {
-            let d_w = b.op(1, Self { pass: Pass::WeightGrad, ..self.clone() }, &[d_y, x]);
+            let d_w = b.op(1, Self { pass: Pass::WeightGrad, ..self.clone() }, &d_w_inputs);
             b.set(1, d_w);
         }
     }

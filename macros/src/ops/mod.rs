@@ -1,9 +1,11 @@
 //! What the compiler knows of operations. The phases call [`Op`] and name no op.
 
 pub mod call;
+pub mod cat;
 pub mod chain;
 pub mod conv2d;
 pub mod elementwise;
+pub mod interpolate;
 pub mod loss;
 pub mod mapped;
 pub mod matmul;

@@ -59,7 +59,12 @@ impl Device for Cpu {
         &memory.as_slice()[start..][..len]
     }
 
+    fn threads(&self) -> Option<&Threads> {
+        Some(&self.threads)
+    }
+
     fn step<'a>(&'a self, memory: StepMemory<'a, Self>) -> CpuStep<'a> {
+        self.threads.in_step(true);
         CpuStep {
             params: memory.params.as_slice(),
             grads: Writable::new(memory.grads.as_mut_slice()),
@@ -111,6 +116,12 @@ impl<'a> Writable<'a> {
 }
 
 impl Kernels for CpuStep<'_> {}
+
+impl Drop for CpuStep<'_> {
+    fn drop(&mut self) {
+        self.threads.in_step(false);
+    }
+}
 
 impl<'a> CpuStep<'a> {
     pub(crate) fn threads(&self) -> &'a Threads {

@@ -114,6 +114,11 @@ pub trait Device {
     /// The floats `start..start + len` of a block, on the host.
     fn read<'a>(&'a self, memory: &'a Self::Memory, start: usize, len: usize) -> &'a [f32];
 
+    /// The team of threads for work on the host, if this device keeps one.
+    fn threads(&self) -> Option<&Threads> {
+        None
+    }
+
     /// Starts a step.
     fn step<'a>(&'a self, memory: StepMemory<'a, Self>) -> Self::Step<'a>
     where
@@ -130,6 +135,8 @@ pub trait Kernels:
     + ops::cross_entropy::CrossEntropy
     + ops::nll_loss::NllLoss
     + ops::permute::Permute
+    + ops::cat::Cat
+    + ops::interpolate::Interpolate
     + ops::copy::Fill
     + ops::elementwise::Map
 {

@@ -22,6 +22,10 @@ pub const PARALLEL_WORK: usize = 1 << 15;
 /// How often a worker looks for work before it parks: 50 µs where a pause takes 25 ns.
 const SPINS: u32 = if cfg!(miri) { 8 } else { 2000 };
 
+/// How often it looks again while a step is under way, with other programs let in between: some
+/// milliseconds.
+const STEP_SPINS: u32 = if cfg!(miri) { 8 } else { 10_000 };
+
 /// A team of threads, the calling one included. Clones share the team, which ends with the last.
 #[derive(Clone)]
 pub struct Threads {
@@ -46,6 +50,8 @@ struct Shared {
     next: AtomicUsize,
     /// A run is under way.
     busy: AtomicBool,
+    /// A step is under way, so more runs will follow soon.
+    step: AtomicBool,
     asleep: AtomicUsize,
     /// The number of workers that are past what the system does to start a thread.
     started: AtomicUsize,
@@ -119,6 +125,9 @@ impl Shared {
             } else if spins < SPINS {
                 spins += 1;
                 std::hint::spin_loop();
+            } else if spins < SPINS + STEP_SPINS && self.step.load(Ordering::Relaxed) {
+                spins += 1;
+                std::thread::yield_now();
             } else {
                 self.park(served);
                 spins = 0;
@@ -156,6 +165,7 @@ impl Threads {
             job: UnsafeCell::new(None),
             next: AtomicUsize::new(0),
             busy: AtomicBool::new(false),
+            step: AtomicBool::new(false),
             asleep: AtomicUsize::new(0),
             started: AtomicUsize::new(0),
             shutdown: AtomicBool::new(false),
@@ -223,6 +233,14 @@ impl Threads {
         if let Some(payload) = panic {
             resume_unwind(payload);
         }
+    }
+
+    /// Says that a step begins or ends. Within a step the workers that took part in a run stay
+    /// awake for the next one; a step without runs wakes nobody. Only a hint: callers that share a
+    /// team may overwrite it.
+    #[inline]
+    pub(crate) fn in_step(&self, step: bool) {
+        self.team.shared.step.store(step, Ordering::Relaxed);
     }
 
     /// [`run`](Self::run) where `work`, the estimated operations of all chunks, is worth it
@@ -356,6 +374,17 @@ mod tests {
                 meet.wait();
             });
         }
+    }
+
+    #[test]
+    fn a_long_step_may_use_the_team_at_any_time() {
+        let threads = Threads::new(2);
+        threads.in_step(true);
+        for round in 0..8 {
+            counts(&threads, 5);
+            std::thread::sleep(std::time::Duration::from_millis(round));
+        }
+        threads.in_step(false);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! One kernel body, compiled once for each instruction set and chosen at run time.
 
+use std::sync::OnceLock;
+
 use super::{Arith, Fused};
 
 /// An instruction set that kernels are compiled for.
@@ -57,7 +59,11 @@ impl SimdLevel {
 
     /// The highest level of this processor.
     pub fn detect() -> Self {
-        Self::new(SimdKind::Avx512).or_else(|| Self::new(SimdKind::Avx2)).unwrap_or(Self::PORTABLE)
+        static HIGHEST: OnceLock<SimdLevel> = OnceLock::new();
+        *HIGHEST.get_or_init(|| {
+            let higher = Self::new(SimdKind::Avx512).or_else(|| Self::new(SimdKind::Avx2));
+            higher.unwrap_or(Self::PORTABLE)
+        })
     }
 
     /// The instruction set.

@@ -1,10 +1,12 @@
 //! The operations, one room each: the mathematics, the kernel trait, a naive `f64` reference and
 //! the CPU kernels.
 
+pub mod cat;
 pub mod conv2d;
 pub mod copy;
 pub mod cross_entropy;
 pub mod elementwise;
+pub mod interpolate;
 pub mod matmul;
 pub mod nll_loss;
 pub mod permute;

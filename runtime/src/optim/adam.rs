@@ -15,8 +15,8 @@
 
 use std::marker::PhantomData;
 
+use super::pass::{self, Update};
 use super::{Check, Grads, HyperParamError, Lerp, Optimizer, Regularizer, clone_and_debug};
-use crate::math::{SimdLevel, simd};
 use crate::module::Model;
 use crate::storage::Storage;
 
@@ -56,7 +56,7 @@ impl Moments {
         self.max_exp_avg_sq = amsgrad.then(|| Storage::zeros(len));
     }
 
-    fn step(&mut self, params: &mut [f32], grads: &[f32]) {
+    fn step<M: Model>(&mut self, net: &mut M, grads: Grads<'_, M>) {
         self.steps = self.steps.saturating_add(1);
         let (t, lr, (beta1, beta2)) = (self.steps as f64, f64::from(self.lr), self.betas);
         let factors = Factors {
@@ -69,11 +69,10 @@ impl Moments {
             fresh: (1.0 - beta2) as f32,
             eps: self.eps,
         };
-        let (m, v) = (self.exp_avg.as_mut_slice(), self.exp_avg_sq.as_mut_slice());
-        let level = SimdLevel::detect();
+        let (m, v) = (&mut self.exp_avg, &mut self.exp_avg_sq);
         match &mut self.max_exp_avg_sq {
-            None => pass(level, params, grads, m, v, factors),
-            Some(u) => pass_amsgrad(level, params, grads, m, v, u.as_mut_slice(), factors),
+            None => pass::step(net, grads, [m, v], factors),
+            Some(u) => pass::step(net, grads, [m, v, u], factors),
         }
     }
 }
@@ -94,43 +93,31 @@ struct Factors {
 impl Factors {
     /// The running means `m` and `v` with `g` in them; `p` decays.
     #[inline(always)]
-    fn average(self, p: &mut f32, g: f32, m: &mut f32, v: &mut f32) {
-        let g = self.regularizer.apply(*p, g);
-        *p *= self.keep;
-        *m = self.lerp.between(*m, g);
-        *v = *v * self.beta2 + self.fresh * g * g;
+    fn average(self, p: f32, g: f32, m: f32, v: f32) -> [f32; 3] {
+        let g = self.regularizer.apply(p, g);
+        [p * self.keep, self.lerp.between(m, g), v * self.beta2 + self.fresh * g * g]
     }
 
     #[inline(always)]
-    fn descend(self, p: &mut f32, m: f32, u: f32) {
-        *p += self.down * m / (u.sqrt() / self.bias_root + self.eps);
+    fn descend(self, p: f32, m: f32, u: f32) -> f32 {
+        p + self.down * m / (u.sqrt() / self.bias_root + self.eps)
     }
 }
 
-// Without fused multiply-add the results have the same bits for vectors of any width.
-simd! {
-    fn pass<A>(p: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [f32], f: Factors) {
-        for (((p, &g), m), v) in p.iter_mut().zip(g).zip(m).zip(v) {
-            f.average(p, g, m, v);
-            f.descend(p, *m, *v);
-        }
+impl Update<2> for Factors {
+    #[inline(always)]
+    fn element(self, p: f32, g: f32, [m, v]: [f32; 2]) -> (f32, [f32; 2]) {
+        let [p, m, v] = self.average(p, g, m, v);
+        (self.descend(p, m, v), [m, v])
     }
 }
 
-simd! {
-    fn pass_amsgrad<A>(
-        p: &mut [f32],
-        g: &[f32],
-        m: &mut [f32],
-        v: &mut [f32],
-        u: &mut [f32],
-        f: Factors,
-    ) {
-        for ((((p, &g), m), v), u) in p.iter_mut().zip(g).zip(m).zip(v).zip(u) {
-            f.average(p, g, m, v);
-            *u = if *v > *u { *v } else { *u };
-            f.descend(p, *m, *u);
-        }
+impl Update<3> for Factors {
+    #[inline(always)]
+    fn element(self, p: f32, g: f32, [m, v, u]: [f32; 3]) -> (f32, [f32; 3]) {
+        let [p, m, v] = self.average(p, g, m, v);
+        let u = if v > u { v } else { u };
+        (self.descend(p, m, u), [m, v, u])
     }
 }
 
@@ -177,7 +164,7 @@ macro_rules! adam {
 
         impl<M: Model> Optimizer<M> for $name<M> {
             fn step(&mut self, net: &mut M, grads: Grads<'_, M>) {
-                self.moments.step(net.params_mut(), grads.as_slice());
+                self.moments.step(net, grads);
             }
 
             fn learning_rate(&self) -> f32 {

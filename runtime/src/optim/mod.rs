@@ -20,6 +20,7 @@
 //! ```
 
 mod adam;
+mod pass;
 mod rmsprop;
 mod sgd;
 
@@ -29,6 +30,7 @@ pub use sgd::Sgd;
 
 use std::marker::PhantomData;
 
+use crate::device::Threads;
 use crate::module::Model;
 
 /// The gradients of all parameters of an `M`, in the order of [`Model::params`].
@@ -45,13 +47,15 @@ use crate::module::Model;
 /// ```
 pub struct Grads<'a, M> {
     grads: &'a [f32],
+    /// What a step runs on beside the calling thread.
+    threads: Option<&'a Threads>,
     model: PhantomData<fn() -> M>,
 }
 
 impl<'a, M> Grads<'a, M> {
     #[doc(hidden)]
-    pub const fn new(grads: &'a [f32]) -> Self {
-        Self { grads, model: PhantomData }
+    pub const fn new(grads: &'a [f32], threads: Option<&'a Threads>) -> Self {
+        Self { grads, threads, model: PhantomData }
     }
 
     /// The gradients, in the order of [`Model::params`].
@@ -171,24 +175,22 @@ impl Regularizer {
 /// `torch.lerp` of `f32`s: `from + weight · (to - from)`, from the nearer end.
 #[derive(Clone, Copy)]
 struct Lerp {
-    towards: f32,
-    back: f32,
+    /// Negative from the far end.
+    weight: f32,
     near_start: bool,
 }
 
 impl Lerp {
     fn new(weight: f64) -> Self {
-        let towards = weight as f32;
-        Self { towards, back: 1.0 - towards, near_start: towards < 0.5 }
+        let weight = weight as f32;
+        let near_start = weight < 0.5;
+        Self { weight: if near_start { weight } else { weight - 1.0 }, near_start }
     }
 
     #[inline(always)]
     fn between(self, from: f32, to: f32) -> f32 {
-        if self.near_start {
-            from + self.towards * (to - from)
-        } else {
-            to - (to - from) * self.back
-        }
+        let nearer = if self.near_start { from } else { to };
+        nearer + self.weight * (to - from)
     }
 }
 

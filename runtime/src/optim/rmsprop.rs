@@ -16,6 +16,7 @@
 
 use std::marker::PhantomData;
 
+use super::pass::{self, Update};
 use super::{Check, Grads, HyperParamError, Lerp, Optimizer, Regularizer, clone_and_debug};
 use crate::module::Model;
 use crate::storage::Storage;
@@ -135,54 +136,21 @@ impl<M: Model> RMSprop<M> {
 
 impl<M: Model> Optimizer<M> for RMSprop<M> {
     fn step(&mut self, net: &mut M, grads: Grads<'_, M>) {
-        let Self { regularizer, eps, momentum, .. } = *self;
-        let down = -self.lr;
-        let alpha = self.alpha as f32;
-        let fresh = (1.0 - self.alpha) as f32;
-        let lerp = Lerp::new(1.0 - self.alpha);
-        let square = |v: &mut f32, g: f32| {
-            *v = *v * alpha + fresh * g * g;
-            *v
+        let factors = Factors {
+            regularizer: self.regularizer,
+            down: -self.lr,
+            alpha: self.alpha as f32,
+            fresh: (1.0 - self.alpha) as f32,
+            lerp: Lerp::new(1.0 - self.alpha),
+            eps: self.eps,
+            momentum: self.momentum,
         };
-        let variance = |v: &mut f32, a: &mut f32, g: f32| {
-            *a = lerp.between(*a, g);
-            square(v, g) - *a * *a
-        };
-        let plain = |p: &mut f32, g: f32, d: f32| *p += down * g / d;
-        let moving = |p: &mut f32, g: f32, d: f32, b: &mut f32| {
-            *b = *b * momentum + g / d;
-            *p += down * *b;
-        };
-
-        let elements = net
-            .params_mut()
-            .iter_mut()
-            .zip(grads.as_slice())
-            .zip(self.square_avg.as_mut_slice())
-            .map(|((p, &g), v)| (regularizer.apply(*p, g), p, v));
-        let grad_avg = self.grad_avg.as_mut().map(Storage::as_mut_slice);
-        let buffer = self.buffer.as_mut().map(Storage::as_mut_slice);
-        match (grad_avg, buffer) {
-            (None, None) => {
-                for (g, p, v) in elements {
-                    plain(p, g, square(v, g).sqrt() + eps);
-                }
-            }
-            (None, Some(buffer)) => {
-                for ((g, p, v), b) in elements.zip(buffer) {
-                    moving(p, g, square(v, g).sqrt() + eps, b);
-                }
-            }
-            (Some(grad_avg), None) => {
-                for ((g, p, v), a) in elements.zip(grad_avg) {
-                    plain(p, g, variance(v, a, g).sqrt() + eps);
-                }
-            }
-            (Some(grad_avg), Some(buffer)) => {
-                for (((g, p, v), a), b) in elements.zip(grad_avg).zip(buffer) {
-                    moving(p, g, variance(v, a, g).sqrt() + eps, b);
-                }
-            }
+        let v = &mut self.square_avg;
+        match (&mut self.grad_avg, &mut self.buffer) {
+            (None, None) => pass::step(net, grads, [v], Plain(factors)),
+            (None, Some(b)) => pass::step(net, grads, [v, b], Moving(factors)),
+            (Some(a), None) => pass::step(net, grads, [v, a], Centered(factors)),
+            (Some(a), Some(b)) => pass::step(net, grads, [v, a, b], CenteredMoving(factors)),
         }
     }
 
@@ -193,5 +161,87 @@ impl<M: Model> Optimizer<M> for RMSprop<M> {
     fn set_learning_rate(&mut self, lr: f32) -> Result<(), HyperParamError> {
         self.lr = CHECK.learning_rate(lr)?;
         Ok(())
+    }
+}
+
+/// The scalars of a step.
+#[derive(Clone, Copy)]
+struct Factors {
+    regularizer: Regularizer,
+    down: f32,
+    alpha: f32,
+    fresh: f32,
+    lerp: Lerp,
+    eps: f32,
+    momentum: f32,
+}
+
+impl Factors {
+    /// The running mean of squares, with `g` in it.
+    #[inline(always)]
+    fn square(self, v: f32, g: f32) -> f32 {
+        v * self.alpha + self.fresh * g * g
+    }
+
+    #[inline(always)]
+    fn descend(self, p: f32, g: f32, variance: f32) -> f32 {
+        p + self.down * g / (variance.sqrt() + self.eps)
+    }
+
+    /// The velocity, and the parameter moved by it.
+    #[inline(always)]
+    fn glide(self, p: f32, g: f32, variance: f32, b: f32) -> (f32, f32) {
+        let b = b * self.momentum + g / (variance.sqrt() + self.eps);
+        (p + self.down * b, b)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Plain(Factors);
+
+impl Update<1> for Plain {
+    #[inline(always)]
+    fn element(self, p: f32, g: f32, [v]: [f32; 1]) -> (f32, [f32; 1]) {
+        let g = self.0.regularizer.apply(p, g);
+        let v = self.0.square(v, g);
+        (self.0.descend(p, g, v), [v])
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Moving(Factors);
+
+impl Update<2> for Moving {
+    #[inline(always)]
+    fn element(self, p: f32, g: f32, [v, b]: [f32; 2]) -> (f32, [f32; 2]) {
+        let g = self.0.regularizer.apply(p, g);
+        let v = self.0.square(v, g);
+        let (p, b) = self.0.glide(p, g, v, b);
+        (p, [v, b])
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Centered(Factors);
+
+impl Update<2> for Centered {
+    #[inline(always)]
+    fn element(self, p: f32, g: f32, [v, a]: [f32; 2]) -> (f32, [f32; 2]) {
+        let g = self.0.regularizer.apply(p, g);
+        let (v, a) = (self.0.square(v, g), self.0.lerp.between(a, g));
+        (self.0.descend(p, g, v - a * a), [v, a])
+    }
+}
+
+#[derive(Clone, Copy)]
+struct CenteredMoving(Factors);
+
+impl Update<3> for CenteredMoving {
+    #[inline(always)]
+    fn element(self, p: f32, g: f32, [v, a, b]: [f32; 3]) -> (f32, [f32; 3]) {
+        let g = self.0.regularizer.apply(p, g);
+        let (v, a) = (self.0.square(v, g), self.0.lerp.between(a, g));
+        let (p, b) = self.0.glide(p, g, v - a * a, b);
+        (p, [v, a, b])
     }
 }

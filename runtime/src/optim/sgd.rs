@@ -15,6 +15,7 @@
 
 use std::marker::PhantomData;
 
+use super::pass::{self, Update};
 use super::{Check, Grads, HyperParamError, Optimizer, Regularizer, clone_and_debug};
 use crate::module::Model;
 use crate::storage::Storage;
@@ -128,24 +129,15 @@ impl<M: Model> Sgd<M> {
 impl<M: Model> Optimizer<M> for Sgd<M> {
     fn step(&mut self, net: &mut M, grads: Grads<'_, M>) {
         let Self { regularizer, nesterov, .. } = *self;
-        let down = -self.lr;
-        let momentum = self.momentum as f32;
-        let elements = net.params_mut().iter_mut().zip(grads.as_slice());
+        let descend = Descend { regularizer, down: -self.lr };
         let Some(buffer) = &mut self.buffer else {
-            for (p, &g) in elements {
-                *p += down * regularizer.apply(*p, g);
-            }
-            return;
+            return pass::step(net, grads, [], descend);
         };
         // The buffer starts as zeros, so the first step adds the whole gradient to it.
         let fresh = if self.started { (1.0 - self.dampening) as f32 } else { 1.0 };
         self.started = true;
-        for ((p, &g), b) in elements.zip(buffer.as_mut_slice()) {
-            let g = regularizer.apply(*p, g);
-            *b = *b * momentum + fresh * g;
-            let g = if nesterov { g + momentum * *b } else { *b };
-            *p += down * g;
-        }
+        let momentum = self.momentum as f32;
+        pass::step(net, grads, [buffer], Momentum { descend, momentum, fresh, nesterov });
     }
 
     fn learning_rate(&self) -> f32 {
@@ -155,5 +147,36 @@ impl<M: Model> Optimizer<M> for Sgd<M> {
     fn set_learning_rate(&mut self, lr: f32) -> Result<(), HyperParamError> {
         self.lr = CHECK.learning_rate(lr)?;
         Ok(())
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Descend {
+    regularizer: Regularizer,
+    down: f32,
+}
+
+impl Update<0> for Descend {
+    #[inline(always)]
+    fn element(self, p: f32, g: f32, []: [f32; 0]) -> (f32, [f32; 0]) {
+        (p + self.down * self.regularizer.apply(p, g), [])
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Momentum {
+    descend: Descend,
+    momentum: f32,
+    fresh: f32,
+    nesterov: bool,
+}
+
+impl Update<1> for Momentum {
+    #[inline(always)]
+    fn element(self, p: f32, g: f32, [b]: [f32; 1]) -> (f32, [f32; 1]) {
+        let g = self.descend.regularizer.apply(p, g);
+        let b = b * self.momentum + self.fresh * g;
+        let g = if self.nesterov { g + self.momentum * b } else { b };
+        (p + self.descend.down * g, [b])
     }
 }

@@ -4,6 +4,7 @@ use super::{Algorithm, Conv2d, Conv2dSpec, windows, winograd};
 use crate::device::{Buf, CpuStep, SharedMut, Threads};
 use crate::math::SimdLevel;
 use crate::ops::Finish;
+use crate::ops::elementwise::{Elementwise, Operands};
 
 /// What every algorithm is told about a pass.
 #[derive(Clone, Copy)]
@@ -38,12 +39,7 @@ impl CpuStep<'_> {
     }
 
     /// `conv2d`, each part of `y` finished where it is computed.
-    pub(crate) fn conv2d_then(
-        &mut self,
-        [y, x, w, scratch]: [Buf; 4],
-        spec: Conv2dSpec,
-        finish: Finish<'_>,
-    ) {
+    fn conv2d_then(&mut self, [y, x, w, scratch]: [Buf; 4], spec: Conv2dSpec, finish: Finish<'_>) {
         let run = Run { threads: self.threads(), level: self.level(), spec, finish };
         let algorithm = self.allowed(spec.forward_algorithm());
         let ([y, scratch], [x, w]) = self.views([y, scratch], [x, w]);
@@ -62,7 +58,7 @@ impl CpuStep<'_> {
     }
 
     /// `conv2d_input_grad`, each part of `d_x` finished where it is computed.
-    pub(crate) fn conv2d_input_grad_then(
+    fn conv2d_input_grad_then(
         &mut self,
         [d_x, d_y, w, scratch]: [Buf; 4],
         spec: Conv2dSpec,
@@ -91,8 +87,44 @@ impl Conv2d for CpuStep<'_> {
         self.conv2d_then([y, x, w, scratch], spec, None);
     }
 
+    fn conv2d_map<E, const IN: usize, const OUT: usize, const S: usize, const R: usize>(
+        &mut self,
+        y: Buf,
+        x: Buf,
+        w: Buf,
+        scratch: Buf,
+        spec: Conv2dSpec,
+        then: Operands<IN, OUT, S, R>,
+    ) where
+        E: Elementwise<IN, OUT, S>,
+    {
+        let reads = [x, w, scratch];
+        let (level, map) = (self.level(), self.follow::<E, IN, OUT, S, R>(y, &reads, then));
+        // SAFETY: parts are complete and apart, and the sums do not use what the chain does.
+        let finish = |start, len| unsafe { map.run(level, start, len) };
+        self.conv2d_then([y, x, w, scratch], spec, Some(&finish));
+    }
+
     fn conv2d_input_grad(&mut self, d_x: Buf, d_y: Buf, w: Buf, scratch: Buf, spec: Conv2dSpec) {
         self.conv2d_input_grad_then([d_x, d_y, w, scratch], spec, None);
+    }
+
+    fn conv2d_input_grad_map<E, const IN: usize, const OUT: usize, const S: usize, const R: usize>(
+        &mut self,
+        d_x: Buf,
+        d_y: Buf,
+        w: Buf,
+        scratch: Buf,
+        spec: Conv2dSpec,
+        then: Operands<IN, OUT, S, R>,
+    ) where
+        E: Elementwise<IN, OUT, S>,
+    {
+        let reads = [d_y, w, scratch];
+        let (level, map) = (self.level(), self.follow::<E, IN, OUT, S, R>(d_x, &reads, then));
+        // SAFETY: parts are complete and apart, and the sums do not use what the chain does.
+        let finish = |start, len| unsafe { map.run(level, start, len) };
+        self.conv2d_input_grad_then([d_x, d_y, w, scratch], spec, Some(&finish));
     }
 
     fn conv2d_weight_grad(&mut self, d_w: Buf, d_y: Buf, x: Buf, scratch: Buf, spec: Conv2dSpec) {

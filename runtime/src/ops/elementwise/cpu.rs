@@ -4,12 +4,14 @@
 
 use std::marker::PhantomData;
 
-use super::{Elementwise, Map};
+use super::{Elementwise, Map, Operands};
 use crate::device::{Buf, CpuStep};
-use crate::math::{Arith, Body};
+use crate::math::{Arith, Body, SimdLevel};
 
 /// Floats of a block.
 const BLOCK: usize = 64;
+/// Floats that are written at once; so much memory is behind each block.
+const WIDTH: usize = 16;
 /// Elements that one thread takes at a time.
 const CHUNK: usize = 1 << 13;
 /// Estimated operations an element.
@@ -25,6 +27,26 @@ impl Map for CpuStep<'_> {
     ) where
         E: Elementwise<IN, OUT, S>,
     {
+        let map = self.mapped::<E, IN, OUT, S, R>(Operands { outputs, inputs, dims, constants });
+        let (level, len) = (self.level(), map.len);
+        self.threads().run_if(WORK * len, len.div_ceil(CHUNK), &|chunk| {
+            let start = chunk * CHUNK;
+            // SAFETY: chunks are apart, and this step has the memory of the chain to itself.
+            unsafe { map.run(level, start, CHUNK.min(len - start)) }
+        });
+    }
+}
+
+impl CpuStep<'_> {
+    /// A chain, its memory checked.
+    ///
+    /// # Panics
+    /// When a range is too short, or an output overlaps what it may not overlap. The plan rules
+    /// this out, so it would be a bug of this library.
+    fn mapped<E, const IN: usize, const OUT: usize, const S: usize, const R: usize>(
+        &self,
+        Operands { outputs, inputs, dims, constants }: Operands<IN, OUT, S, R>,
+    ) -> Mapped<E, IN, OUT, S, R> {
         let len: usize = dims.iter().product();
         for (i, output) in outputs.iter().enumerate() {
             assert!(output.len >= len, "gradiron: a chain's output is too small (a bug)");
@@ -42,15 +64,28 @@ impl Map for CpuStep<'_> {
         });
         let outputs = outputs.map(|buf| self.written(buf));
         let full = inputs.iter().all(|input| input.full);
-        let map = Mapped { outputs, inputs, dims, len, full, constants };
-        let level = self.level();
-        self.threads().run_if(WORK * len, len.div_ceil(CHUNK), &|chunk| {
-            level.run(Chunk::<E, IN, OUT, S, R> {
-                map: &map,
-                start: chunk * CHUNK,
-                chain: PhantomData,
-            });
-        });
+        Mapped { outputs, inputs, dims, len, full, constants, chain: PhantomData }
+    }
+
+    /// The chain that follows a kernel which makes `result` from `reads`, for its finish.
+    ///
+    /// # Panics
+    /// When the chain's memory is wrong, see above; when its first input is not `result`, and when
+    /// the kernel and the chain would write what the other one reads.
+    pub(crate) fn follow<E, const IN: usize, const OUT: usize, const S: usize, const R: usize>(
+        &self,
+        result: Buf,
+        reads: &[Buf],
+        then: Operands<IN, OUT, S, R>,
+    ) -> Mapped<E, IN, OUT, S, R> {
+        let map = self.mapped::<E, IN, OUT, S, R>(then);
+        let first = then.inputs.first().is_some_and(|(buf, _)| *buf == result);
+        let matches = first && map.inputs[0].full && map.len == result.len;
+        assert!(matches, "gradiron: a chain does not read the result that it follows (a bug)");
+        let apart = then.inputs[1..].iter().all(|(input, _)| !input.overlaps(result))
+            && then.outputs.iter().all(|output| reads.iter().all(|read| !output.overlaps(*read)));
+        assert!(apart, "gradiron: a chain's memory is in use (a bug)");
+        map
     }
 }
 
@@ -79,7 +114,8 @@ impl<const R: usize> Input<R> {
     }
 }
 
-struct Mapped<const IN: usize, const OUT: usize, const S: usize, const R: usize> {
+/// A chain and its memory.
+pub(crate) struct Mapped<E, const IN: usize, const OUT: usize, const S: usize, const R: usize> {
     outputs: [*mut f32; OUT],
     inputs: [Input<R>; IN],
     dims: [usize; R],
@@ -87,13 +123,32 @@ struct Mapped<const IN: usize, const OUT: usize, const S: usize, const R: usize>
     /// Whether all inputs are.
     full: bool,
     constants: [f32; S],
+    chain: PhantomData<fn() -> E>,
 }
 
-// SAFETY: chunks write different elements, and no chunk reads an element that another one writes:
-// outputs overlap only inputs of the same elements.
-unsafe impl<const IN: usize, const OUT: usize, const S: usize, const R: usize> Sync
-    for Mapped<IN, OUT, S, R>
+// SAFETY: only `run` uses the pointers; its callers promise that ranges are apart, and no range
+// reads an element that another one writes: outputs overlap only inputs of the same elements.
+unsafe impl<E, const IN: usize, const OUT: usize, const S: usize, const R: usize> Sync
+    for Mapped<E, IN, OUT, S, R>
 {
+}
+
+impl<E, const IN: usize, const OUT: usize, const S: usize, const R: usize> Mapped<E, IN, OUT, S, R>
+where
+    E: Elementwise<IN, OUT, S>,
+{
+    /// The chain for elements `start..start + len`.
+    ///
+    /// # Safety
+    /// The memory is that of the step which made this, nobody else uses these elements of it at
+    /// the time, and nobody writes those of inputs without all axes.
+    pub(crate) unsafe fn run(&self, level: SimdLevel, start: usize, len: usize) {
+        assert!(start <= self.len && len <= self.len - start, "a part leaves its chain");
+        // An empty chain may have empty axes, in which nothing has a place.
+        if len > 0 {
+            level.run(Chunk { map: self, start, end: start + len });
+        }
+    }
 }
 
 /// A place in the rows of the output, and where the inputs of that row start.
@@ -105,7 +160,7 @@ struct Place<const IN: usize, const R: usize> {
 
 impl<const IN: usize, const R: usize> Place<IN, R> {
     #[inline(always)]
-    fn new<const OUT: usize, const S: usize>(map: &Mapped<IN, OUT, S, R>, at: usize) -> Self {
+    fn new<E, const OUT: usize, const S: usize>(map: &Mapped<E, IN, OUT, S, R>, at: usize) -> Self {
         let mut place = Self { index: [0; R], column: 0, offsets: [0; IN] };
         let mut rest = at;
         for axis in (0..R).rev() {
@@ -123,7 +178,7 @@ impl<const IN: usize, const R: usize> Place<IN, R> {
     }
 
     #[inline(always)]
-    fn next_row<const OUT: usize, const S: usize>(&mut self, map: &Mapped<IN, OUT, S, R>) {
+    fn next_row<E, const OUT: usize, const S: usize>(&mut self, map: &Mapped<E, IN, OUT, S, R>) {
         self.column = 0;
         for axis in (0..R.saturating_sub(1)).rev() {
             self.index[axis] += 1;
@@ -142,10 +197,10 @@ impl<const IN: usize, const R: usize> Place<IN, R> {
 
     /// Where each input of the `len` elements at `at` is: in place, or put together in `blocks`.
     #[inline(always)]
-    fn block<const OUT: usize, const S: usize>(
+    fn block<E, const OUT: usize, const S: usize>(
         &mut self,
-        map: &Mapped<IN, OUT, S, R>,
-        blocks: &mut [[f32; BLOCK]; IN],
+        map: &Mapped<E, IN, OUT, S, R>,
+        blocks: &mut [[f32; BLOCK + WIDTH]; IN],
         at: usize,
         len: usize,
     ) -> [*const f32; IN] {
@@ -161,7 +216,7 @@ impl<const IN: usize, const R: usize> Place<IN, R> {
                 from[i] = start(self, i);
                 if map.inputs[i].step == 0 {
                     // SAFETY: as above.
-                    blocks[i] = [unsafe { *from[i] }; BLOCK];
+                    blocks[i] = [unsafe { *from[i] }; BLOCK + WIDTH];
                     from[i] = blocks[i].as_ptr();
                 }
             }
@@ -186,12 +241,16 @@ impl<const IN: usize, const R: usize> Place<IN, R> {
             let piece = (len - filled).min(row - self.column);
             for i in (0..IN).filter(|&i| !map.inputs[i].full) {
                 let from = start(self, i);
-                let to = &mut blocks[i][filled..filled + piece];
-                // SAFETY: as above.
+                // SAFETY: as above; `filled + piece` is at most `BLOCK`.
                 unsafe {
-                    match map.inputs[i].step {
-                        0 => to.fill(*from),
-                        _ => std::ptr::copy_nonoverlapping(from, to.as_mut_ptr(), piece),
+                    let to = blocks[i].as_mut_ptr().add(filled);
+                    if map.inputs[i].step != 0 {
+                        std::ptr::copy_nonoverlapping(from, to, piece);
+                        continue;
+                    }
+                    // Whole registers: what is written too much comes before the next piece.
+                    for at in (0..piece).step_by(WIDTH) {
+                        to.add(at).cast::<[f32; WIDTH]>().write([*from; WIDTH]);
                     }
                 }
             }
@@ -203,9 +262,9 @@ impl<const IN: usize, const R: usize> Place<IN, R> {
 
     /// Goes on by `by` elements, at most to the end of the row.
     #[inline(always)]
-    fn advance<const OUT: usize, const S: usize>(
+    fn advance<E, const OUT: usize, const S: usize>(
         &mut self,
-        map: &Mapped<IN, OUT, S, R>,
+        map: &Mapped<E, IN, OUT, S, R>,
         by: usize,
     ) {
         self.column += by;
@@ -216,9 +275,9 @@ impl<const IN: usize, const R: usize> Place<IN, R> {
 }
 
 struct Chunk<'a, E, const IN: usize, const OUT: usize, const S: usize, const R: usize> {
-    map: &'a Mapped<IN, OUT, S, R>,
+    map: &'a Mapped<E, IN, OUT, S, R>,
     start: usize,
-    chain: PhantomData<E>,
+    end: usize,
 }
 
 impl<E, const IN: usize, const OUT: usize, const S: usize, const R: usize> Body
@@ -233,10 +292,9 @@ where
         let map = self.map;
         let mut place = Place::new(map, self.start);
         // Behind a short block is what an earlier one left: computed and not used.
-        let mut blocks = [[0.0; BLOCK]; IN];
-        let end = map.len.min(self.start + CHUNK);
-        for at in (self.start..end).step_by(BLOCK) {
-            let len = BLOCK.min(end - at);
+        let mut blocks = [[0.0; BLOCK + WIDTH]; IN];
+        for at in (self.start..self.end).step_by(BLOCK) {
+            let len = BLOCK.min(self.end - at);
             let from = place.block(map, &mut blocks, at, len);
             // SAFETY: `block` gives whole blocks.
             let x = from.map(|from| unsafe { from.cast::<[f32; BLOCK]>().read() });

@@ -1,0 +1,113 @@
+//! The step of every optimizer: one pass over parameters, gradients and state.
+
+use super::Grads;
+use crate::device::SharedMut;
+use crate::math::{Arith, Body, SimdLevel};
+use crate::module::Model;
+use crate::storage::Storage;
+
+/// Elements of a block, which is computed in registers.
+const BLOCK: usize = 32;
+/// Elements that one thread takes at a time.
+const CHUNK: usize = 1 << 13;
+
+/// How one parameter and its `S` numbers of state change along its gradient.
+pub(super) trait Update<const S: usize>: Copy + Sync {
+    /// The new parameter and state. Without fused multiply-add, so that vectors of any width give
+    /// the same bits.
+    fn element(self, p: f32, g: f32, state: [f32; S]) -> (f32, [f32; S]);
+}
+
+/// Changes all parameters of `net`, and the state with them, on the team of the gradients' device.
+#[inline]
+pub(super) fn step<M: Model, U: Update<S>, const S: usize>(
+    net: &mut M,
+    grads: Grads<'_, M>,
+    state: [&mut Storage; S],
+    update: U,
+) {
+    let state = state.map(Storage::as_mut_slice);
+    let (params, threads) = (net.params_mut(), grads.threads);
+    let grads = grads.as_slice();
+    let len = state.iter().map(|s| s.len()).fold(params.len().min(grads.len()), usize::min);
+    let (params, state) = (SharedMut::new(params), state.map(SharedMut::new));
+    let level = SimdLevel::detect();
+    let run = |start: usize, len: usize| {
+        level.run(Part {
+            params: params.at(start, len),
+            grads: &grads[start..start + len],
+            state: state.each_ref().map(|s| s.at(start, len)),
+            update,
+        });
+    };
+    match threads {
+        Some(threads) if len > CHUNK => {
+            // Floats moved, and divisions.
+            let work = (4 + 4 * S) * len;
+            threads.run_if(work, len.div_ceil(CHUNK), &|chunk| {
+                let start = chunk * CHUNK;
+                run(start, CHUNK.min(len - start));
+            });
+        }
+        _ => run(0, len),
+    }
+}
+
+/// The elements that one call takes: pointers to as many as `grads` has.
+struct Part<'a, U, const S: usize> {
+    params: *mut f32,
+    grads: &'a [f32],
+    state: [*mut f32; S],
+    update: U,
+}
+
+impl<U: Update<S>, const S: usize> Body for Part<'_, U, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<A: Arith>(self) {
+        let Self { params, grads, state, update } = self;
+        let (blocks, rest) = grads.as_chunks::<BLOCK>();
+        for (i, g) in blocks.iter().enumerate() {
+            // SAFETY: `step` lent all elements of this part to this call alone, and the block is
+            // inside of it.
+            let (p, s) = unsafe {
+                let at = i * BLOCK;
+                (
+                    params.add(at).cast::<[f32; BLOCK]>(),
+                    state.map(|s| s.add(at).cast::<[f32; BLOCK]>()),
+                )
+            };
+            // SAFETY: as above. Copies on the stack: nothing overlaps, so the loop vectorises.
+            let (old_p, old_s) = unsafe { (p.read(), s.map(|s| s.read())) };
+            let (mut new_p, mut new_s) = ([0.0; BLOCK], [[0.0; BLOCK]; S]);
+            for e in 0..BLOCK {
+                let state = std::array::from_fn(|k| old_s[k][e]);
+                let (p, state) = update.element(old_p[e], g[e], state);
+                new_p[e] = p;
+                for k in 0..S {
+                    new_s[k][e] = state[k];
+                }
+            }
+            // SAFETY: as above.
+            unsafe {
+                p.write(new_p);
+                for (s, new) in s.into_iter().zip(new_s) {
+                    s.write(new);
+                }
+            }
+        }
+        let whole = blocks.len() * BLOCK;
+        for (i, g) in rest.iter().enumerate() {
+            // SAFETY: as above.
+            unsafe {
+                let (p, s) = (params.add(whole + i), state.map(|s| s.add(whole + i)));
+                let (new, new_s) = update.element(*p, *g, s.map(|s| *s));
+                *p = new;
+                for (s, new) in s.into_iter().zip(new_s) {
+                    *s = new;
+                }
+            }
+        }
+    }
+}
