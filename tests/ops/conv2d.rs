@@ -57,6 +57,15 @@ fn specs() -> Vec<Conv2dSpec> {
             kernel: [5, 5],
             ..base
         },
+        // Several strips of rows, strides, and windows of all widths.
+        Conv2dSpec { out_channels: 8, height: 65, width: 64, padding: [1, 1], ..base },
+        Conv2dSpec { height: 65, width: 65, stride: [2, 2], padding: [1, 1], ..base },
+        Conv2dSpec { out_channels: 16, height: 64, width: 17, kernel: [7, 7], ..base },
+        Conv2dSpec { out_channels: 17, kernel: [4, 6], padding: [2, 3], width: 17, ..base },
+        Conv2dSpec { out_channels: 13, kernel: [4, 4], stride: [2, 1], height: 17, ..base },
+        Conv2dSpec { out_channels: 9, kernel: [2, 2], stride: [2, 2], height: 17, ..base },
+        Conv2dSpec { in_channels: 1, kernel: [17, 1], height: 19, ..base },
+        Conv2dSpec { in_channels: 1, kernel: [1, 17], width: 65, padding: [0, 8], ..base },
         // More weights than one partial gradient holds, and more terms than one block.
         Conv2dSpec {
             batch: 2,

@@ -121,6 +121,15 @@ pub enum DataError {
     )]
     Label { path: PathBuf, index: usize, found: u8, classes: usize },
 
+    /// The file does not consist of whole records.
+    #[error(
+        "`{}`: expected records of {record} bytes each, a label and an image, but found {found} \
+         bytes, which are no whole number of them: the file is truncated or another one; get it \
+         anew",
+        path.display()
+    )]
+    Records { path: PathBuf, record: usize, found: usize },
+
     /// Images and labels do not pair up.
     #[error(
         "`{}`: expected one label for each of the {images} images in `{}`, but found {found} \

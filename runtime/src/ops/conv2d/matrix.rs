@@ -1,18 +1,10 @@
 //! The matrix of windows: row `(c, u, v)`, column `(i, j)` holds the element of `x` that tap
 //! `(u, v)` of channel `c` meets at output `(i, j)`.
 
+use std::ops::Range;
+
 use super::Conv2dSpec;
 use crate::math::simd;
-
-/// The outputs `j` whose tap `v` meets the plane.
-#[inline(always)]
-fn meeting(spec: &Conv2dSpec, v: usize) -> (usize, usize) {
-    let (stride, padding, tap) = (spec.stride[1], spec.padding[1], v * spec.dilation[1]);
-    let out_width = spec.out_width();
-    let start = padding.saturating_sub(tap).div_ceil(stride).min(out_width);
-    let end = (spec.width + padding).saturating_sub(tap).div_ceil(stride).min(out_width);
-    (start, end.max(start))
-}
 
 /// The row of `x` that tap `u` of output row `i` meets, if less than the height.
 #[inline(always)]
@@ -88,7 +80,7 @@ simd! {
             for u in 0..spec.kernel[0] {
                 for v in 0..spec.kernel[1] {
                     let row = &mut rows.next().expect("a row for each tap")[at..];
-                    let (first, last) = meeting(&spec, v);
+                    let Range { start: first, end: last } = spec.columns(v);
                     let whole = stride == 1 && out_width <= STEP && (first, last) == (0, out_width);
                     let ((mut i, mut j), mut done) = (begin, 0);
                     while done < positions {
@@ -154,7 +146,7 @@ simd! {
             for u in 0..spec.kernel[0] {
                 for v in 0..spec.kernel[1] {
                     let row = rows.next().expect("a row for each tap");
-                    let (first, last) = meeting(&spec, v);
+                    let Range { start: first, end: last } = spec.columns(v);
                     let ((mut i, mut j), mut done) = (begin, 0);
                     while done < positions {
                         let end = out_width.min(j + positions - done);

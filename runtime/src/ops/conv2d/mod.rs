@@ -10,6 +10,7 @@
 //! alone; [`Conv2dSpec`] says which, and what scratch memory it needs.
 
 mod cpu;
+mod direct;
 mod matrix;
 pub mod reference;
 mod windows;
@@ -120,56 +121,105 @@ impl Conv2dSpec {
         self.out_height() * self.out_width()
     }
 
+    /// The outputs `j` of a row whose tap `v` meets the plane.
+    #[inline(always)]
+    fn columns(&self, v: usize) -> std::ops::Range<usize> {
+        let (stride, padding, tap) = (self.stride[1], self.padding[1], v * self.dilation[1]);
+        let out_width = self.out_width();
+        let start = padding.saturating_sub(tap).div_ceil(stride).min(out_width);
+        let end = (self.width + padding).saturating_sub(tap).div_ceil(stride).min(out_width);
+        start..end.max(start)
+    }
+
     /// How `conv2d` is computed.
     pub const fn forward_algorithm(&self) -> Algorithm {
-        if winograd::applies(self) { Algorithm::Winograd } else { Algorithm::Windows }
+        self.forward_choice(true)
+    }
+
+    /// The same, with or without Winograd's algorithm.
+    const fn forward_choice(&self, winograd: bool) -> Algorithm {
+        if winograd && winograd::applies(self) {
+            Algorithm::Winograd
+        } else if direct::applies(self) {
+            Algorithm::Direct
+        } else {
+            Algorithm::Windows
+        }
     }
 
     /// How `conv2d_input_grad` is computed.
     pub const fn input_grad_algorithm(&self) -> Algorithm {
-        if winograd::applies(self) { Algorithm::Winograd } else { Algorithm::Windows }
+        self.input_grad_choice(true)
+    }
+
+    /// The same, with or without Winograd's algorithm.
+    const fn input_grad_choice(&self, winograd: bool) -> Algorithm {
+        if winograd && winograd::applies(self) {
+            Algorithm::Winograd
+        } else if direct::input_grad_applies(self) {
+            Algorithm::Direct
+        } else {
+            Algorithm::Windows
+        }
     }
 
     /// How `conv2d_weight_grad` is computed.
     pub const fn weight_grad_algorithm(&self) -> Algorithm {
-        if winograd::applies(self) { Algorithm::Winograd } else { Algorithm::Windows }
+        self.weight_grad_choice(true)
     }
 
-    /// The floats of scratch that `conv2d` needs.
+    /// The same, with or without Winograd's algorithm.
+    const fn weight_grad_choice(&self, winograd: bool) -> Algorithm {
+        if winograd && winograd::applies(self) {
+            Algorithm::Winograd
+        } else if direct::weight_grad_applies(self) {
+            Algorithm::Direct
+        } else {
+            Algorithm::Windows
+        }
+    }
+
+    /// The floats of scratch that `conv2d` needs, with or without Winograd's algorithm.
     pub const fn forward_scratch(&self) -> usize {
-        match self.forward_algorithm() {
-            Algorithm::Direct => windows::forward_scratch(self),
+        max(self.forward_needs(true), self.forward_needs(false))
+    }
+
+    const fn forward_needs(&self, winograd: bool) -> usize {
+        match self.forward_choice(winograd) {
+            Algorithm::Direct => direct::forward_scratch(self),
             Algorithm::Depthwise => windows::forward_scratch(self),
             Algorithm::Pointwise => windows::forward_scratch(self),
-            Algorithm::Winograd => {
-                max(winograd::forward_scratch(self), windows::forward_scratch(self))
-            }
+            Algorithm::Winograd => winograd::forward_scratch(self),
             Algorithm::Windows => windows::forward_scratch(self),
         }
     }
 
-    /// The floats of scratch that `conv2d_input_grad` needs.
+    /// The floats of scratch that `conv2d_input_grad` needs, with or without Winograd's algorithm.
     pub const fn input_grad_scratch(&self) -> usize {
-        match self.input_grad_algorithm() {
-            Algorithm::Direct => windows::input_grad_scratch(self),
+        max(self.input_grad_needs(true), self.input_grad_needs(false))
+    }
+
+    const fn input_grad_needs(&self, winograd: bool) -> usize {
+        match self.input_grad_choice(winograd) {
+            Algorithm::Direct => direct::input_grad_scratch(self),
             Algorithm::Depthwise => windows::input_grad_scratch(self),
             Algorithm::Pointwise => windows::input_grad_scratch(self),
-            Algorithm::Winograd => {
-                max(winograd::input_grad_scratch(self), windows::input_grad_scratch(self))
-            }
+            Algorithm::Winograd => winograd::input_grad_scratch(self),
             Algorithm::Windows => windows::input_grad_scratch(self),
         }
     }
 
-    /// The floats of scratch that `conv2d_weight_grad` needs.
+    /// The floats of scratch that `conv2d_weight_grad` needs, with or without Winograd's algorithm.
     pub const fn weight_grad_scratch(&self) -> usize {
-        match self.weight_grad_algorithm() {
-            Algorithm::Direct => windows::weight_grad_scratch(self),
+        max(self.weight_grad_needs(true), self.weight_grad_needs(false))
+    }
+
+    const fn weight_grad_needs(&self, winograd: bool) -> usize {
+        match self.weight_grad_choice(winograd) {
+            Algorithm::Direct => direct::weight_grad_scratch(self),
             Algorithm::Depthwise => windows::weight_grad_scratch(self),
             Algorithm::Pointwise => windows::weight_grad_scratch(self),
-            Algorithm::Winograd => {
-                max(winograd::weight_grad_scratch(self), windows::weight_grad_scratch(self))
-            }
+            Algorithm::Winograd => winograd::weight_grad_scratch(self),
             Algorithm::Windows => windows::weight_grad_scratch(self),
         }
     }

@@ -2,7 +2,7 @@
 //! P. Simard, 2006), a tile of it at a time. Each slot of scratch serves a fixed share of the work,
 //! so results do not depend on the number of threads.
 
-use super::cpu::Run;
+use super::cpu::{Run, share};
 use super::matrix::{gather, scatter};
 use super::{Conv2dSpec, max, min};
 use crate::device::SharedMut;
@@ -18,11 +18,6 @@ const PARTIAL: usize = 1 << 18;
 
 /// Terms that are summed in registers at a time.
 const K_BLOCK: usize = 256;
-
-/// The share of `slot` when `items` are dealt out to `slots`.
-fn share(items: usize, slot: usize, slots: usize) -> std::ops::Range<usize> {
-    items * slot / slots..items * (slot + 1) / slots
-}
 
 impl Conv2dSpec {
     /// The windows of a tile in `conv2d` and `conv2d_input_grad`: a multiple of 32.

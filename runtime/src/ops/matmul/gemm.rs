@@ -2,27 +2,29 @@
 //!
 //! A chunk is a rectangle of `y` that one thread computes, whole sums at a time. It packs the
 //! columns of `b` that it needs, a block of terms at a time, into memory of its stack, where they
-//! stay in the second-level cache; it packs a panel of `a` right before it multiplies it with all
-//! these columns, so that the panel stays in the first level. Operands that already lie well are
-//! read in place.
+//! stay in the second-level cache. `a` is read in place, a panel at a time, which stays in the
+//! first level while it meets all these columns: a copy would wait for memory, while products
+//! overlap with their loads. A small `b` with contiguous rows is read in place too.
 
 use std::mem::MaybeUninit;
 
 use super::MatmulSpec;
-use super::pack::{Part, pack};
+use super::few::few_rows;
+use super::pack::{Part, pack, pack_lines};
 use super::tile::{Panel, Tiling};
 use crate::device::{SharedMut, Threads};
 use crate::math::SimdLevel;
 use crate::ops::Finish;
 
-/// Most terms of a block: a packed panel of `a` is then 16 KiB.
-const K_BLOCK: usize = 256;
-/// Floats of the packed block of `b`: half of a second-level cache of 1 MiB.
-const B_BLOCK: usize = 128 << 10;
-/// The same for small products, for which a large stack frame costs too much.
-const SMALL_B_BLOCK: usize = 4 << 10;
-/// The lines of a packed panel of `a` are so many floats long.
-const A_WIDTH: usize = 16;
+/// Most terms of a block: a panel of `a` then has 28 KiB.
+const K_BLOCK: usize = 512;
+/// Floats of a packed block of `b`: half of a second-level cache of 1 MiB. Each page of a stack
+/// frame costs some ns, so products that need less have smaller frames.
+const LARGE_FRAME: usize = 128 << 10;
+const MEDIUM_FRAME: usize = 24 << 10;
+const SMALL_FRAME: usize = 4 << 10;
+/// Operands of at most so many floats are read in place: they stay in the second-level cache.
+const IN_PLACE: usize = 32 << 10;
 
 /// A matrix somewhere in memory: its start, the distances between rows and between columns, one of
 /// them 1.
@@ -47,7 +49,7 @@ impl<'a> View<'a> {
     }
 
     /// The part that starts at an element.
-    fn part(&self, row: usize, col: usize) -> Part {
+    pub(super) fn part(&self, row: usize, col: usize) -> Part {
         let start = row * self.row + col * self.col;
         Part { data: self.data.as_ptr().wrapping_add(start), row: self.row, col: self.col }
     }
@@ -89,13 +91,25 @@ pub(crate) fn gemm(
     }
     a.assert_holds(m, k);
     b.assert_holds(k, n);
-    let cut = Cut::of(level, (m, k, n));
     let product = Product { level, y, a, b, k, n, finish };
+    if m <= FEW_ROWS && a.col == 1 && b.row == 1 {
+        // Each weight is read once: a product of few rows costs what reading costs.
+        let cols = (FEW_ROWS_CHUNK / k).next_multiple_of(16);
+        return threads.run_if(n * k / 4, n.div_ceil(cols), &|chunk| {
+            product.few_rows(m, (chunk * cols, cols.min(n - chunk * cols)));
+        });
+    }
+    let cut = Cut::of(level, (m, k, n));
     threads.run_if(m * n * k / 16, cut.down * cut.across, &|chunk| {
         let (row, col) = (chunk / cut.across * cut.rows, chunk % cut.across * cut.cols);
         product.chunk((row, cut.rows.min(m - row)), (col, cut.cols.min(n - col)));
     });
 }
+
+/// Up to so many rows, products of rows are sums along the rows of both operands.
+const FEW_ROWS: usize = 8;
+/// Floats of `b` in a chunk of such a product.
+const FEW_ROWS_CHUNK: usize = 1 << 17;
 
 /// How a result is cut into chunks, by sizes alone.
 struct Cut {
@@ -106,20 +120,27 @@ struct Cut {
 }
 
 impl Cut {
-    /// Chunks have about so many multiply-adds, or more when there are enough of them.
-    const WORK: usize = 1 << 19;
-    const CHUNKS: usize = 8;
+    /// Multiply-adds that are worth a chunk: few chunks pack least.
+    const LEAST_WORK: usize = 1 << 20;
+    const FEW: usize = 4;
+    /// Beyond so many chunks are cut further.
+    const MOST_WORK: usize = 1 << 28;
 
     fn of(level: SimdLevel, (m, k, n): (usize, usize, usize)) -> Self {
         let tiling = Tiling::of(level);
-        let wanted = (m * n).saturating_mul(k).div_ceil(Self::WORK).min(Self::CHUNKS);
+        let work = (m * n).saturating_mul(k);
+        let few = work.div_ceil(Self::LEAST_WORK).min(Self::FEW);
+        let wanted = few.max(work.div_ceil(Self::MOST_WORK));
         let (mut down, mut across) = (1, 1);
         while down * across < wanted {
-            // Chunks that are long in both directions pack least.
-            if n / across >= m / down && n / across >= 2 * tiling.cols {
+            // Chunks that are long in both directions pack least; short ones do little else.
+            let (rows, cols) = (m / down, n / across);
+            if cols >= 4 * tiling.cols && cols >= rows {
                 across *= 2;
-            } else if m / down >= 2 * tiling.rows {
+            } else if rows >= 8 * tiling.rows {
                 down *= 2;
+            } else if cols >= 4 * tiling.cols {
+                across *= 2;
             } else {
                 break;
             }
@@ -128,13 +149,6 @@ impl Cut {
         let cols = n.div_ceil(across).next_multiple_of(tiling.cols);
         Self { rows, cols, down: m.div_ceil(rows), across: n.div_ceil(cols) }
     }
-}
-
-/// Memory for packing, on the stack.
-#[repr(align(64))]
-struct Packed<const A: usize, const B: usize> {
-    b: [MaybeUninit<f32>; B],
-    a: [MaybeUninit<f32>; A],
 }
 
 struct Product<'a> {
@@ -150,108 +164,130 @@ struct Product<'a> {
 /// Where a range starts and how long it is.
 type Range = (usize, usize);
 
+/// The pieces of `range` of `each` elements.
+fn pieces((start, len): Range, each: usize) -> impl Iterator<Item = Range> {
+    (0..len).step_by(each).map(move |i| (start + i, each.min(len - i)))
+}
+
+/// The blocks of a chunk.
+#[derive(Clone, Copy)]
+struct Blocks {
+    rows: Range,
+    cols: Range,
+    /// Terms and columns of a block.
+    terms: usize,
+    width: usize,
+    pack_b: bool,
+}
+
+/// Memory for packing, on the stack.
+#[repr(align(64))]
+struct Packed<const LEN: usize>([MaybeUninit<f32>; LEN]);
+
 impl Product<'_> {
     fn chunk(&self, rows: Range, cols: Range) {
-        let width = cols.1.next_multiple_of(Tiling::of(self.level).cols);
-        if width * self.k <= SMALL_B_BLOCK && self.k <= 64 {
-            self.chunk_with::<{ A_WIDTH * 64 }, SMALL_B_BLOCK>(rows, cols);
+        let tiling = Tiling::of(self.level);
+        let k = self.k;
+        let pack_b = self.b.col != 1 || (rows.1 > 2 * tiling.rows && self.b.row * k > IN_PLACE);
+        let terms = k.div_ceil(k.div_ceil(K_BLOCK));
+        let most = LARGE_FRAME / terms / tiling.cols * tiling.cols;
+        let width = cols.1.div_ceil(cols.1.div_ceil(most)).next_multiple_of(tiling.cols);
+        let blocks = Blocks { rows, cols, terms, width, pack_b };
+        let floats = width * terms;
+        if !pack_b {
+            self.blocks(blocks, std::ptr::dangling_mut());
+        } else if floats <= SMALL_FRAME {
+            self.blocks_packed::<SMALL_FRAME>(blocks);
+        } else if floats <= MEDIUM_FRAME {
+            self.blocks_packed::<MEDIUM_FRAME>(blocks);
         } else {
-            self.chunk_with::<{ A_WIDTH * K_BLOCK }, B_BLOCK>(rows, cols);
+            self.blocks_packed::<LARGE_FRAME>(blocks);
         }
     }
 
-    /// Its stack frame holds `A + B` floats.
     #[inline(never)]
-    fn chunk_with<const A: usize, const B: usize>(&self, rows: Range, cols: Range) {
-        let mut packed = MaybeUninit::<Packed<A, B>>::uninit();
-        let packed = packed.as_mut_ptr();
-        // SAFETY: fields of memory of this frame.
-        let (packed_a, packed_b) = unsafe { (&raw mut (*packed).a, &raw mut (*packed).b) };
-        let (packed_a, packed_b) = (packed_a.cast::<f32>(), packed_b.cast::<f32>());
-        let width = Tiling::of(self.level).cols;
-        let terms = self.k.div_ceil(self.k.div_ceil(A / A_WIDTH));
-        let most = B / terms / width * width;
-        let each = cols.1.div_ceil(cols.1.div_ceil(most)).next_multiple_of(width);
-        for col in (cols.0..cols.0 + cols.1).step_by(each) {
-            let cols = (col, each.min(cols.0 + cols.1 - col));
-            for p in (0..self.k).step_by(terms) {
-                let terms = (p, terms.min(self.k - p));
-                self.block(rows, cols, terms, packed_a, packed_b);
+    fn blocks_packed<const LEN: usize>(&self, blocks: Blocks) {
+        let mut packed = MaybeUninit::<Packed<LEN>>::uninit();
+        self.blocks(blocks, packed.as_mut_ptr().cast());
+    }
+
+    /// `packed` has room for a block where `blocks` says to pack.
+    fn blocks(&self, blocks: Blocks, packed: *mut f32) {
+        for cols in pieces(blocks.cols, blocks.width) {
+            for terms in pieces((0, self.k), blocks.terms) {
+                self.block(blocks, cols, terms, packed);
             }
         }
     }
 
     /// Adds a block of terms to a part of `y`; the first terms overwrite it.
-    fn block(
-        &self,
-        rows: Range,
-        cols: Range,
-        terms: Range,
-        packed_a: *mut f32,
-        packed_b: *mut f32,
-    ) {
+    fn block(&self, blocks: Blocks, cols: Range, terms: Range, packed: *mut f32) {
         let (level, tiling) = (self.level, Tiling::of(self.level));
-        let b = if self.b_in_place(rows.1) {
+        let (b, b_row, b_panel) = if blocks.pack_b {
+            self.pack_b(cols, terms, packed);
+            (packed.cast_const(), tiling.cols, tiling.cols * terms.1)
+        } else {
             let b = self.b.part(terms.0, cols.0);
             (b.data, b.row, tiling.cols)
-        } else {
-            self.pack_b(cols, terms, packed_b);
-            (packed_b.cast_const(), tiling.cols, tiling.cols * terms.1)
         };
-        let a_in_place = self.a_in_place(cols.1);
-        let panel_rows = tiling.panel_rows(rows.1);
-        for row in (rows.0..rows.0 + rows.1).step_by(panel_rows) {
-            let count = panel_rows.min(rows.0 + rows.1 - row);
-            let a = self.a.part(row, terms.0);
-            let (a, a_row, a_k) = if a_in_place {
-                (a.data, a.row, a.col)
-            } else {
-                // SAFETY: the part is inside `a`, and a panel is at most `A_WIDTH` wide.
-                unsafe { pack(level, (packed_a, A_WIDTH), a, (count, terms.1)) };
-                (packed_a.cast_const(), 1, A_WIDTH)
-            };
+        let panel_rows = tiling.panel_rows(blocks.rows.1);
+        for rows in pieces(blocks.rows, panel_rows) {
+            let a = self.a.part(rows.0, terms.0);
+            let c = self.y.at(rows.0 * self.n + cols.0, (rows.1 - 1) * self.n + cols.1);
             // SAFETY: chunks are apart in `y`; the operands are as described.
             unsafe {
                 Panel {
-                    rows: count,
+                    rows: rows.1,
                     cols: cols.1,
                     k: terms.1,
-                    a,
-                    a_row,
-                    a_k,
-                    b: b.0,
-                    b_row: b.1,
-                    b_panel: b.2,
-                    c: self.y.at(row * self.n + cols.0, (count - 1) * self.n + cols.1),
+                    a: a.data,
+                    a_row: a.row,
+                    a_k: a.col,
+                    b,
+                    b_row,
+                    b_panel,
+                    c,
                     c_row: self.n,
                     accumulate: terms.0 > 0,
                 }
                 .run(level);
             }
             if terms.0 + terms.1 == self.k {
-                self.finished((row, count), cols);
+                self.finished(rows, cols);
             }
         }
     }
 
-    /// `b` is read in place when its rows are contiguous and it is read only a few times.
-    fn b_in_place(&self, rows: usize) -> bool {
-        self.b.col == 1 && rows <= 2 * Tiling::of(self.level).rows
-    }
-
-    /// `a` is read in place when it is read only a few times.
-    fn a_in_place(&self, cols: usize) -> bool {
-        cols <= 4 * Tiling::of(self.level).cols
-    }
-
     fn pack_b(&self, cols: Range, terms: Range, packed: *mut f32) {
         let width = Tiling::of(self.level).cols;
-        for j in (0..cols.1).step_by(width) {
-            let b = self.b.transposed().part(cols.0 + j, terms.0);
-            let sizes = (width.min(cols.1 - j), terms.1);
+        if self.b.col == 1 {
+            let b = self.b.part(terms.0, cols.0);
             // SAFETY: the part is inside `b`; the block has room for all panels.
-            unsafe { pack(self.level, (packed.add(j * terms.1), width), b, sizes) };
+            return unsafe { pack_lines(self.level, packed, b, (terms.1, cols.1), width) };
         }
+        for piece in pieces(cols, width) {
+            let b = self.b.transposed().part(piece.0, terms.0);
+            let panel = packed.wrapping_add((piece.0 - cols.0) * terms.1);
+            // SAFETY: as above.
+            unsafe { pack(self.level, (panel, width), b, (piece.1, terms.1)) };
+        }
+    }
+
+    fn few_rows(&self, m: usize, cols: Range) {
+        let c = self.y.at(cols.0, (m - 1) * self.n + cols.1);
+        let b = self.b.part(0, cols.0);
+        let sizes = (m, self.k, cols.1);
+        // SAFETY: chunks are apart in `y`; the operands are as long as asserted.
+        unsafe {
+            few_rows(
+                self.level,
+                (c, self.n),
+                (self.a.data.as_ptr(), self.a.row),
+                (b.data, b.col),
+                sizes,
+            );
+        }
+        self.finished((0, m), cols);
     }
 
     fn finished(&self, rows: Range, cols: Range) {
@@ -280,6 +316,40 @@ pub(crate) fn pack_a(
         for (p, out) in panel.chunks_exact_mut(count).enumerate() {
             for (i, out) in out.iter_mut().enumerate() {
                 *out = a[i * row + p * col];
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// Every element is finished once, after its sum is complete.
+    #[test]
+    fn the_finish_gets_the_whole_result() {
+        use super::super::Layout;
+        let sizes = [(1, 5, 3), (3, 300, 700), (64, 784, 130), (200, 900, 300), (2, 0, 3)];
+        for (m, k, n) in sizes {
+            for layout in [Layout::NN, Layout::NT, Layout::TN] {
+                let spec = MatmulSpec { layout, m, k, n };
+                let (a, b) = (vec![1.0; m * k], vec![1.0; k * n]);
+                let mut data = vec![f32::NAN; m * n];
+                let y = SharedMut::new(&mut data);
+                let seen = Mutex::new(vec![0; m * n]);
+                let finish = |start: usize, len: usize| {
+                    for i in start..start + len {
+                        // SAFETY: this range is this call's own.
+                        assert_eq!(unsafe { *y.at(i, 1) }, k as f32);
+                        seen.lock().unwrap()[i] += 1;
+                    }
+                };
+                let (threads, level) = (Threads::new(2), SimdLevel::detect());
+                let (a, b) = (View::of_a(&a, spec), View::of_b(&b, spec));
+                gemm(&threads, level, &y, a, b, spec.sizes(), Some(&finish));
+                assert!(seen.lock().unwrap().iter().all(|&n| n == 1), "{spec:?}");
             }
         }
     }

@@ -3,15 +3,15 @@
 //! `d_a = d_y · bᵀ` and `d_b = aᵀ · d_y`, which are matrix products again.
 
 mod cpu;
+mod few;
 mod gemm;
-mod pack;
+pub(in crate::ops) mod pack;
 pub mod reference;
 mod tile;
-mod vector;
+pub(in crate::ops) mod vector;
 
 pub(crate) use gemm::pack_a;
 pub(crate) use tile::{Block, Panel, Tiling, dot};
-pub(crate) use vector::{MAX_LANES, PortableVector, Vector, by_level};
 
 use crate::device::Buf;
 use crate::ops::elementwise::{Elementwise, Map, Operands};

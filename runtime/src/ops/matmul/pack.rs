@@ -1,12 +1,13 @@
 //! Packing: copies of parts of operands in the order in which [`Panel`](super::tile::Panel) reads
 //! them.
 
-use super::vector::{MAX_LANES, Vector, by_level};
+use super::tile::prefetch;
+use super::vector::{MAX_LANES, PortableVector, Vector, by_level};
 use crate::math::SimdLevel;
 
 /// A part of a matrix: its start, the distances between rows and between columns, one of them 1.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Part {
+pub(in crate::ops) struct Part {
     pub data: *const f32,
     pub row: usize,
     pub col: usize,
@@ -28,7 +29,7 @@ struct Pack {
 /// # Safety
 /// `x` is readable, `out` is lent to write; `width` is a multiple of the lanes of `level` and at
 /// least `rows`.
-pub(super) unsafe fn pack(
+pub(in crate::ops) unsafe fn pack(
     level: SimdLevel,
     (out, width): (*mut f32, usize),
     x: Part,
@@ -36,6 +37,9 @@ pub(super) unsafe fn pack(
 ) {
     by_level!(level, pack_panel(Pack { out, width, x, rows, cols } => Pack));
 }
+
+/// How many floats ahead of their use lines of memory are asked for.
+const AHEAD: usize = 64;
 
 #[inline(always)]
 unsafe fn pack_panel<V: Vector, const ROWS: usize>(pack: Pack) {
@@ -51,24 +55,83 @@ unsafe fn pack_panel<V: Vector, const ROWS: usize>(pack: Pack) {
                 for p in 0..cols {
                     V::load_part(start.add(p * x.col), mask).store(out.add(p * width));
                 }
-            } else {
-                for p in (0..cols).step_by(V::LANES) {
-                    let count = V::LANES.min(cols - p);
-                    let mask = V::mask(count);
-                    let mut block = [V::splat(0.0); MAX_LANES];
-                    for (r, line) in block.iter_mut().enumerate().take(V::LANES) {
-                        if r < rows {
-                            *line = V::load_part(start.add(r * x.row + p), mask);
-                        }
+                continue;
+            }
+            let full = if rows == V::LANES { cols / V::LANES * V::LANES } else { 0 };
+            for p in (0..full).step_by(V::LANES) {
+                let mut block = [V::splat(0.0); MAX_LANES];
+                for (r, line) in block.iter_mut().enumerate().take(V::LANES) {
+                    let at = start.add(r * x.row + p);
+                    *line = V::load(at);
+                    prefetch(at.wrapping_add(AHEAD));
+                }
+                V::transpose(&mut block);
+                for (c, line) in block.iter().enumerate().take(V::LANES) {
+                    line.store(out.add((p + c) * width));
+                }
+            }
+            for p in (full..cols).step_by(V::LANES) {
+                let count = V::LANES.min(cols - p);
+                let mask = V::mask(count);
+                let mut block = [V::splat(0.0); MAX_LANES];
+                for (r, line) in block.iter_mut().enumerate().take(V::LANES) {
+                    if r < rows {
+                        *line = V::load_part(start.add(r * x.row + p), mask);
                     }
-                    V::transpose(&mut block);
-                    for (c, line) in block.iter().enumerate().take(V::LANES) {
-                        if c < count {
-                            line.store(out.add((p + c) * width));
-                        }
+                }
+                V::transpose(&mut block);
+                for (c, line) in block.iter().enumerate().take(V::LANES) {
+                    if c < count {
+                        line.store(out.add((p + c) * width));
                     }
                 }
             }
         }
     }
 }
+
+/// `x [rows, cols]` with contiguous rows, in panels of `width` columns `[rows, width]`, with zeros
+/// behind the last column.
+///
+/// # Safety
+/// As for [`pack`].
+pub(super) unsafe fn pack_lines(
+    level: SimdLevel,
+    out: *mut f32,
+    x: Part,
+    (rows, cols): (usize, usize),
+    width: usize,
+) {
+    by_level!(level, lines(Pack { out, width, x, rows, cols } => Pack));
+}
+
+#[inline(always)]
+unsafe fn lines<V: Vector, const ROWS: usize>(pack: Pack) {
+    let Pack { out, x, rows, cols, .. } = pack;
+    let width = 2 * V::LANES;
+    let full = cols / width * width;
+    for p in 0..rows {
+        // SAFETY: row `p` of `x` and of each panel exist.
+        unsafe {
+            let (line, out) = (x.data.add(p * x.row), out.add(p * width));
+            for j in (0..full).step_by(width) {
+                prefetch(line.wrapping_add(LINES_AHEAD * x.row + j));
+                prefetch(line.wrapping_add(LINES_AHEAD * x.row + j + V::LANES));
+                let out = out.add(j * rows);
+                V::load(line.add(j)).store(out);
+                V::load(line.add(j + V::LANES)).store(out.add(V::LANES));
+            }
+            if full < cols {
+                let out = out.add(full * rows);
+                let left = cols - full;
+                let line = line.add(full);
+                V::load_part(line, V::mask(left)).store(out);
+                let second = V::mask(left.saturating_sub(V::LANES));
+                V::load_part(line.wrapping_add(V::LANES), second).store(out.add(V::LANES));
+            }
+        }
+    }
+}
+
+/// How many rows ahead of their use lines of memory are asked for.
+const LINES_AHEAD: usize = 8;

@@ -1,7 +1,7 @@
 //! The innermost loops of products: a panel of rows times panels of columns, with the sums of a
 //! tile in registers.
 
-use super::vector::{Vector, by_level};
+use super::vector::{PortableVector, Vector, by_level};
 use crate::math::{SimdKind, SimdLevel};
 
 /// The most rows and the columns of a tile, whose sums fill most registers.
@@ -146,7 +146,7 @@ unsafe fn tile<V: Vector, const ROWS: usize, const NV: usize, const COLUMN: bool
 
 /// Brings the line of `p` nearer; any address is right.
 #[inline(always)]
-fn prefetch(p: *const f32) {
+pub(super) fn prefetch(p: *const f32) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: a prefetch reads nothing, and every x86-64 processor has it.
     unsafe {

@@ -4,7 +4,7 @@
 use std::arch::x86_64::*;
 
 /// A register of floats. All methods need the instruction set of the type.
-pub(crate) trait Vector: Copy {
+pub(in crate::ops) trait Vector: Copy {
     const LANES: usize;
     /// Chooses the first lanes of a register.
     type Mask: Copy;
@@ -27,7 +27,7 @@ pub(crate) trait Vector: Copy {
 }
 
 /// The largest `Vector::LANES`.
-pub(crate) const MAX_LANES: usize = 16;
+pub(in crate::ops) const MAX_LANES: usize = 16;
 
 macro_rules! x86_vector {
     ($type:ty, $lanes:expr, $splat:ident, $load:ident, $store:ident, $add:ident,
@@ -237,10 +237,10 @@ unsafe fn transpose_4(r: &mut [__m128; MAX_LANES]) {
 }
 
 #[cfg(target_arch = "x86_64")]
-pub(crate) type PortableVector = __m128;
+pub(in crate::ops) type PortableVector = __m128;
 
 #[cfg(not(target_arch = "x86_64"))]
-pub(crate) type PortableVector = [f32; 4];
+pub(in crate::ops) type PortableVector = [f32; 4];
 
 #[cfg(not(target_arch = "x86_64"))]
 impl Vector for [f32; 4] {
@@ -321,17 +321,15 @@ macro_rules! by_level {
                 // SAFETY: as above.
                 SimdKind::Avx2 => unsafe { avx2(arg) },
                 // SAFETY: the caller's promise.
-                SimdKind::Portable => unsafe {
-                    $body::<$crate::ops::matmul::PortableVector, 6>(arg)
-                },
+                SimdKind::Portable => unsafe { $body::<PortableVector, 6>(arg) },
             }
         }
         #[cfg(not(target_arch = "x86_64"))]
         {
             let _ = level;
             // SAFETY: the caller's promise.
-            unsafe { $body::<$crate::ops::matmul::PortableVector, 6>(arg) }
+            unsafe { $body::<PortableVector, 6>(arg) }
         }
     }};
 }
-pub(crate) use by_level;
+pub(in crate::ops) use by_level;

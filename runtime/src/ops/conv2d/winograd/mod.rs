@@ -147,8 +147,3 @@ struct Strip {
     /// The first tile, counted over all images.
     first: usize,
 }
-
-/// The share of `slot` when `items` are dealt out to `slots`.
-fn share(items: usize, slot: usize, slots: usize) -> std::ops::Range<usize> {
-    items * slot / slots..items * (slot + 1) / slots
-}

@@ -6,9 +6,9 @@
 
 use super::strip::{Gather, Points, Scatter};
 use super::weights::Filters;
-use super::{BLOCK, LANES, POINTS, Planes, SLOTS, TAPS, share};
+use super::{BLOCK, LANES, POINTS, Planes, SLOTS, TAPS};
 use crate::device::SharedMut;
-use crate::ops::conv2d::cpu::Run;
+use crate::ops::conv2d::cpu::{Run, share};
 use crate::ops::conv2d::{Conv2dSpec, max, min};
 use crate::ops::matmul::{Panel, Tiling};
 

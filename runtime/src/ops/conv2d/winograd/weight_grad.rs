@@ -7,9 +7,9 @@
 
 use super::strip::{Gather, Points};
 use super::weights::FilterGrads;
-use super::{BLOCK, POINTS, Planes, SLOTS, TAPS, share};
+use super::{BLOCK, POINTS, Planes, SLOTS, TAPS};
 use crate::device::SharedMut;
-use crate::ops::conv2d::cpu::Run;
+use crate::ops::conv2d::cpu::{Run, share};
 use crate::ops::conv2d::{Conv2dSpec, max, min};
 use crate::ops::matmul::{Panel, Tiling};
 

@@ -1,0 +1,92 @@
+//! Convolutions with few channels, without a matrix of windows: sums over shifted runs of
+//! [strips](strip), with positions in the lanes. Each slot of scratch serves a fixed share of the
+//! work, so results do not depend on the number of threads.
+
+mod input_grad;
+mod strip;
+mod tile;
+mod weight_grad;
+
+pub(super) use input_grad::{applies as input_grad_applies, input_grad, input_grad_scratch};
+pub(super) use weight_grad::{applies as weight_grad_applies, weight_grad, weight_grad_scratch};
+
+use super::cpu::{Run, share};
+use super::{Conv2dSpec, max, min};
+use crate::device::SharedMut;
+use strip::{MAX_KERNEL, Strip};
+use tile::{Product, pack};
+
+/// How many strips there are at a time, which bounds both scratch and threads.
+const SLOTS: usize = 16;
+/// The most terms of a sum, and the most outputs: with more, weights and strips leave the first
+/// cache, and products are faster.
+const TERMS: usize = 160;
+const OUTPUTS: usize = 64;
+
+const fn slots(items: usize) -> usize {
+    min(SLOTS, max(items, 1))
+}
+
+/// Whether `forward` computes this.
+pub(super) const fn applies(spec: &Conv2dSpec) -> bool {
+    spec.groups == 1
+        && spec.kernel[0] <= MAX_KERNEL
+        && spec.window() <= TERMS
+        && spec.out_channels <= OUTPUTS
+}
+
+/// The floats of scratch that `forward` needs.
+pub(super) const fn forward_scratch(spec: &Conv2dSpec) -> usize {
+    let strip = Strip::of(*spec);
+    spec.weight_len() + slots(spec.batch * strip.count()) * strip.len()
+}
+
+/// `y = x ∗ w`
+pub(super) fn forward(
+    run: Run<'_>,
+    y: SharedMut<'_, f32>,
+    x: &[f32],
+    w: &[f32],
+    scratch: &mut [f32],
+) {
+    let (level, spec, strip) = (run.level, run.spec, Strip::of(run.spec));
+    let [kh, kw] = spec.kernel;
+    let (outputs, channels, positions) = (spec.out_channels, spec.in_channels, spec.positions());
+    let (weights, strips) = scratch.split_at_mut(spec.weight_len());
+    pack(level, weights, w, [outputs, strip.planes(), kh], |o, plane, u| {
+        ((o * channels + plane % channels) * kh + u) * kw + plane / channels
+    });
+    let weights = &*weights;
+    let rows = strip.window_rows();
+    let image = channels * spec.height * spec.width;
+    let (items, len) = (spec.batch * strip.count(), strip.len());
+    let slots = slots(items);
+    run.threads.split(run.work(), &mut strips[..slots * len], len, |slot, floats| {
+        for item in share(items, slot, slots) {
+            let (n, i) = (item / strip.count(), item % strip.count());
+            strip.fill(level, floats, &x[n * image..][..image], i);
+            let (first, count) = strip.outputs(i);
+            let start = n * outputs * positions + first * spec.out_width();
+            let len = count * spec.out_width();
+            let product = Product {
+                w: weights,
+                outputs,
+                x: floats.as_ptr(),
+                planes: strip.planes(),
+                pitch: strip.pitch(),
+                rows: &rows[..kh],
+                filled: strip.filled(i),
+                y: y.at(start, (outputs - 1) * positions + len),
+                y_row: positions,
+                len,
+            };
+            // SAFETY: the strip has its planes and slack, and items write rows of their own.
+            unsafe { product.run(level) };
+            if strip.count() == 1 {
+                run.complete(start, outputs * positions);
+            } else {
+                (0..outputs).for_each(|o| run.complete(start + o * positions, len));
+            }
+        }
+    });
+}
