@@ -42,16 +42,23 @@ impl<const R: usize> Axes<R> {
 }
 
 impl Reduce for CpuStep<'_> {
+    // Inlined where the kind is known, so that a program has the code of its kinds alone.
+    #[inline]
     fn reduce<const R: usize>(&mut self, y: Buf, x: Buf, spec: ReduceSpec<R>) {
+        match spec.kind {
+            ReduceKind::Sum => self.reduce_with::<Sum, R>(y, x, spec),
+            ReduceKind::Max => self.reduce_with::<Max, R>(y, x, spec),
+            ReduceKind::Min => self.reduce_with::<Min, R>(y, x, spec),
+        }
+    }
+}
+
+impl CpuStep<'_> {
+    #[inline(never)]
+    fn reduce_with<F: Loops, const R: usize>(&mut self, y: Buf, x: Buf, spec: ReduceSpec<R>) {
         let (threads, level) = (self.threads(), self.level());
         let ([y], [x]) = self.views([y], [x]);
-        let axes = Axes::new(&spec);
-        let reduce = match spec.kind {
-            ReduceKind::Sum => reduce_with::<Sum, R>,
-            ReduceKind::Max => reduce_with::<Max, R>,
-            ReduceKind::Min => reduce_with::<Min, R>,
-        };
-        reduce(threads, level, y, x, &axes, Folds::of(spec.kind));
+        reduce::<F, R>(threads, level, y, x, &Axes::new(&spec));
         if spec.scale != 1.0 {
             y.iter_mut().for_each(|y| *y *= spec.scale);
         }
@@ -59,13 +66,12 @@ impl Reduce for CpuStep<'_> {
 }
 
 /// The vectorised loops of one kind.
-#[derive(Clone, Copy)]
-struct Folds {
-    row: fn(SimdLevel, &[f32]) -> f32,
-    columns: fn(SimdLevel, &mut [f32], &[f32], usize, usize),
+trait Loops: Fold {
+    fn row(level: SimdLevel, x: &[f32]) -> f32;
+    fn columns(level: SimdLevel, y: &mut [f32], x: &[f32], row: usize, rows: usize);
 }
 
-macro_rules! folds {
+macro_rules! loops {
     ($($kind:ident: $row:ident $columns:ident,)*) => {
         $(simd! {
             fn $row<A>(x: &[f32]) -> f32 {
@@ -76,30 +82,30 @@ macro_rules! folds {
             fn $columns<A>(y: &mut [f32], x: &[f32], row: usize, rows: usize) {
                 fold_columns::<$kind>(y, x, row, rows)
             }
-        })*
-
-        impl Folds {
-            fn of(kind: ReduceKind) -> Self {
-                match kind {
-                    $(ReduceKind::$kind => Self { row: $row, columns: $columns },)*
-                }
-            }
         }
+        impl Loops for $kind {
+            fn row(level: SimdLevel, x: &[f32]) -> f32 {
+                $row(level, x)
+            }
+
+            fn columns(level: SimdLevel, y: &mut [f32], x: &[f32], row: usize, rows: usize) {
+                $columns(level, y, x, row, rows);
+            }
+        })*
     };
 }
-folds! {
+loops! {
     Sum: sum_row sum_columns,
     Max: max_row max_columns,
     Min: min_row min_columns,
 }
 
-fn reduce_with<F: Fold, const R: usize>(
+fn reduce<F: Loops, const R: usize>(
     threads: &Threads,
     level: SimdLevel,
     y: &mut [f32],
     x: &[f32],
     axes: &Axes<R>,
-    folds: Folds,
 ) {
     if x.is_empty() {
         return y.fill(F::NEUTRAL);
@@ -113,7 +119,7 @@ fn reduce_with<F: Fold, const R: usize>(
             let mut parts = [F::NEUTRAL; PARTS];
             let count = x.len().div_ceil(each);
             threads.split(work, &mut parts[..count], 1, |i, part| {
-                part[0] = (folds.row)(level, &x[i * each..x.len().min((i + 1) * each)]);
+                part[0] = F::row(level, &x[i * each..x.len().min((i + 1) * each)]);
             });
             y[0] = fold_row::<F>(&parts);
         }
@@ -122,14 +128,14 @@ fn reduce_with<F: Fold, const R: usize>(
             let each = CHUNK.div_ceil(k);
             threads.split(work, y, each, |i, y| {
                 for (y, x) in y.iter_mut().zip(x[i * each * k..].chunks_exact(k)) {
-                    *y = (folds.row)(level, x);
+                    *y = F::row(level, x);
                 }
             });
         }
         // x [K, N] → y [N]
         ([false, true], &[k, n]) => {
             threads.split(work, y, COLUMNS, |i, y| {
-                (folds.columns)(level, y, &x[i * COLUMNS..], n, k);
+                F::columns(level, y, &x[i * COLUMNS..], n, k);
             });
         }
         // x [B, N, K] → y [N]
@@ -137,7 +143,7 @@ fn reduce_with<F: Fold, const R: usize>(
             threads.split(work, y, 1, |i, y| {
                 let mut levels = Levels::new::<F>();
                 for batch in 0..b {
-                    levels.push::<F>((folds.row)(level, &x[(batch * n + i) * k..][..k]));
+                    levels.push::<F>(F::row(level, &x[(batch * n + i) * k..][..k]));
                 }
                 y[0] = levels.finish::<F>();
             });
