@@ -96,7 +96,8 @@ impl Call<'_> {
         }
     }
 
-    fn run_on(
+    /// Runs the call on one device.
+    pub fn run_on(
         &self,
         cpu: &Cpu,
         kernel: &impl Fn(&mut CpuStep<'_>, &[Buf], &[Buf], Buf),

@@ -11,7 +11,7 @@ mod tile;
 pub(in crate::ops) mod vector;
 
 pub(crate) use gemm::pack_a;
-pub(crate) use tile::{Block, Tiling, dot};
+pub(crate) use tile::{Block, Panel, Tiling, dot};
 
 use crate::device::Buf;
 use crate::ops::elementwise::{Elementwise, Map, Operands};
