@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use gradiron::device::{Buf, Cpu, CpuStep, Device, Indices, Region, StepMemory};
+use gradiron::device::{Buf, Cpu, CpuStep, Device, Indices, Precision, Region, StepMemory};
 use gradiron::math::Arith;
 use gradiron::ops::cat::{Cat, CatSpec};
 use gradiron::ops::conv2d::{Conv2d, Conv2dSpec};
@@ -131,6 +131,17 @@ fn main() {
             });
         }
     }
+    bench.cpu = bench.cpu.with_precision(Precision::Bf16);
+    for layout in [Layout::NN, Layout::NT, Layout::TN] {
+        for (m, k, n) in [(64, 784, 128), (256, 2048, 2048), (1024, 1024, 1024)] {
+            let spec = MatmulSpec { layout, m, k, n };
+            let (y, a, b) = (operand(0, m * n), operand(1, m * k), operand(2, k * n));
+            bench.time(&format!("bf16 {layout:?} {m}x{k}x{n}"), 2 * m * n * k, |step| {
+                step.matmul(y, a, b, spec);
+            });
+        }
+    }
+    bench.cpu = bench.cpu.with_precision(Precision::F32);
     let conv1 = Conv2dSpec {
         batch: 64,
         in_channels: 1,

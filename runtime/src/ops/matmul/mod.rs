@@ -2,6 +2,7 @@
 //! operand may be stored transposed. With `d_y` the gradient of the result,
 //! `d_a = d_y · bᵀ` and `d_b = aᵀ · d_y`, which are matrix products again.
 
+mod bf16;
 mod cpu;
 mod few;
 mod gemm;
