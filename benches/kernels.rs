@@ -1,11 +1,13 @@
-//! Times of kernels: `cargo bench --bench kernels -- [threads]`.
+//! Times of kernels: `cargo bench --bench kernels -- [threads] [part of a name]`;
+//! with `plain` as the name's successor, without Winograd's algorithm.
 
 use std::time::Instant;
 
-use gradiron::device::{Buf, Cpu, CpuStep, Device, Region, StepMemory};
+use gradiron::device::{Buf, Cpu, CpuStep, Device, Indices, Precision, Region, StepMemory};
 use gradiron::math::Arith;
 use gradiron::ops::cat::{Cat, CatSpec};
 use gradiron::ops::conv2d::{Conv2d, Conv2dSpec};
+use gradiron::ops::cross_entropy::{CrossEntropy, CrossEntropySpec};
 use gradiron::ops::elementwise::{Elementwise, Map, functions};
 use gradiron::ops::interpolate::{Interpolate, InterpolateMode, InterpolateSpec};
 use gradiron::ops::matmul::{Layout, Matmul, MatmulSpec};
@@ -15,7 +17,7 @@ use gradiron::ops::reduce::{Reduce, ReduceKind, ReduceSpec};
 use gradiron::ops::softmax::{Softmax, SoftmaxSpec};
 use gradiron::storage::Storage;
 
-const ROOM: usize = 1 << 22;
+const ROOM: usize = 512 * 10_000;
 
 /// Defines chains of one output for [`Map`].
 macro_rules! chains {
@@ -48,6 +50,8 @@ chains! {
 
 struct Bench {
     cpu: Cpu,
+    /// What the names of the kernels contain that are timed.
+    filter: String,
     arena: Storage,
 }
 
@@ -59,15 +63,20 @@ fn operand(n: usize, len: usize) -> Buf {
 impl Bench {
     /// The median of the times, in µs.
     fn time(&mut self, name: &str, flops: usize, kernel: impl Fn(&mut CpuStep<'_>)) {
+        if !name.contains(&self.filter) {
+            return;
+        }
         let (params, mut grads) = (Storage::zeros(0), Storage::zeros(0));
+        let begin = Instant::now();
         let mut times: Vec<f64> = (0..200)
+            .take_while(|&i| i < 10 || begin.elapsed().as_secs_f64() < 0.25)
             .map(|_| {
                 let mut step = self.cpu.step(StepMemory {
                     params: &params,
                     grads: &mut grads,
                     arena: &mut self.arena,
                     inputs: &[],
-                    indices: &[],
+                    indices: &[3; 512],
                 });
                 let start = Instant::now();
                 kernel(&mut step);
@@ -77,7 +86,7 @@ impl Bench {
         times.sort_by(f64::total_cmp);
         let (median, best) = (times[times.len() / 2], times[0]);
         let rate = flops as f64 / median * 1e-9;
-        println!("{name:34} {:11.3} µs  (best {:11.3})  {rate:7.1} G/s", median * 1e6, best * 1e6);
+        println!("{name:40} {:11.3} µs  (best {:11.3})  {rate:7.1} G/s", median * 1e6, best * 1e6);
     }
 
     fn conv(&mut self, name: &str, spec: Conv2dSpec) {
@@ -102,10 +111,15 @@ impl Bench {
 fn main() {
     let threads = std::env::args().filter_map(|arg| arg.parse().ok()).next();
     let cpu = threads.map_or_else(Cpu::new, Cpu::with_threads);
+    // `cargo bench` adds a flag of its own.
+    let other = |arg: &String| arg.parse::<usize>().is_err() && !arg.starts_with("--");
+    let mut words = std::env::args().skip(1).filter(other);
+    let filter = words.next().unwrap_or_default();
+    let cpu = cpu.with_winograd(words.next().is_none_or(|word| word != "plain"));
     println!("{cpu:?}");
-    let mut arena = Storage::zeros(6 * ROOM);
+    let mut arena = Storage::zeros(8 * ROOM);
     arena.as_mut_slice().iter_mut().enumerate().for_each(|(i, x)| *x = (i % 17) as f32 * 0.1 - 0.8);
-    let mut bench = Bench { cpu, arena };
+    let mut bench = Bench { cpu, filter, arena };
     for layout in [Layout::NN, Layout::NT, Layout::TN] {
         for (m, k, n) in
             [(64, 784, 128), (64, 128, 10), (64, 400, 120), (1, 784, 128), (1024, 1024, 1024)]
@@ -117,6 +131,17 @@ fn main() {
             });
         }
     }
+    bench.cpu = bench.cpu.with_precision(Precision::Bf16);
+    for layout in [Layout::NN, Layout::NT, Layout::TN] {
+        for (m, k, n) in [(64, 784, 128), (256, 2048, 2048), (1024, 1024, 1024)] {
+            let spec = MatmulSpec { layout, m, k, n };
+            let (y, a, b) = (operand(0, m * n), operand(1, m * k), operand(2, k * n));
+            bench.time(&format!("bf16 {layout:?} {m}x{k}x{n}"), 2 * m * n * k, |step| {
+                step.matmul(y, a, b, spec);
+            });
+        }
+    }
+    bench.cpu = bench.cpu.with_precision(Precision::F32);
     let conv1 = Conv2dSpec {
         batch: 64,
         in_channels: 1,
@@ -149,6 +174,7 @@ fn main() {
     bench.conv("LeNet conv2", conv2);
     bench.conv("64 to 64, 3x3, 28², batch 8", large);
     bench.conv("depthwise 64, 3x3, 28², batch 8", Conv2dSpec { groups: 64, ..large });
+    convs(&mut bench);
     let pool = Pool2dSpec {
         planes: 384,
         height: 28,
@@ -170,6 +196,18 @@ fn main() {
     let size = SoftmaxSpec { outer: 64, size: 1000, inner: 1 };
     let (y, x) = (operand(0, size.elements()), operand(1, size.elements()));
     bench.time("softmax [64, 1000]", x.len, |step| step.softmax(y, x, size));
+    let spec = CrossEntropySpec { outer: 512, classes: 10_000, inner: 1, smoothing: 0.0 };
+    let (loss, label) = (operand(2, 1), Indices::new(0, 512));
+    let (d_x, x) = (operand(0, 512 * 10_000), operand(1, 512 * 10_000));
+    bench.time("cross_entropy [512, 10000]", x.len, |step| {
+        step.cross_entropy(loss, x, label, spec);
+    });
+    bench.time("cross_entropy with gradient", x.len, |step| {
+        step.cross_entropy_with_grad(loss, d_x, x, label, spec);
+    });
+    bench.time("cross_entropy in place", x.len, |step| {
+        step.cross_entropy_with_grad(loss, x, x, label, spec);
+    });
     let kept = [[false, true, false], [true, true, false], [false, false, true], [false; 3]];
     for kept in kept {
         let spec = ReduceSpec { dims: [64, 6, 784], kept, kind: ReduceKind::Sum, scale: 1.0 };
@@ -180,6 +218,51 @@ fn main() {
     bench.time("transpose [1024, 1024]", 1 << 20, |step| step.permute(y, x, [1024, 1024], [1, 0]));
     images(&mut bench);
     maps(&mut bench);
+}
+
+/// The convolutions of ResNet-18 on CIFAR-10, batch 32, and of a U-Net on 64², batch 8.
+fn convs(bench: &mut Bench) {
+    let cases = [
+        (32, 3, 64, 32, 3, 1),
+        (32, 64, 64, 32, 3, 1),
+        (32, 64, 128, 32, 3, 2),
+        (32, 64, 128, 32, 1, 2),
+        (32, 128, 128, 16, 3, 1),
+        (32, 128, 256, 16, 3, 2),
+        (32, 256, 256, 8, 3, 1),
+        (32, 256, 512, 8, 3, 2),
+        (32, 512, 512, 4, 3, 1),
+        (8, 16, 16, 64, 3, 1),
+        (8, 32, 16, 64, 3, 1),
+        (8, 16, 32, 32, 3, 1),
+        (8, 32, 32, 32, 3, 1),
+        (8, 64, 64, 16, 3, 1),
+        (8, 128, 128, 8, 3, 1),
+        (1, 64, 64, 32, 3, 1),
+        (1, 128, 128, 16, 3, 1),
+        (1, 256, 256, 8, 3, 1),
+        (1, 512, 512, 4, 3, 1),
+    ];
+    for (batch, in_channels, out_channels, side, kernel, stride) in cases {
+        let spec = Conv2dSpec {
+            batch,
+            in_channels,
+            out_channels,
+            height: side,
+            width: side,
+            kernel: [kernel; 2],
+            stride: [stride; 2],
+            padding: [kernel / 2; 2],
+            dilation: [1, 1],
+            groups: 1,
+        };
+        bench.conv(
+            &format!(
+                "{in_channels} to {out_channels}, {kernel}x{kernel} s{stride}, {side}², {batch}"
+            ),
+            spec,
+        );
+    }
 }
 
 /// What U-Nets and residual networks need besides; rates are floats of the larger side.

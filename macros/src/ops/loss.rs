@@ -39,11 +39,12 @@ fn check(rule: &mut Rule, inputs: &[Ty]) -> Result<(), Mismatch> {
     Ok(())
 }
 
-/// PyTorch's `cross_entropy` with mean reduction: the loss and each row's log-sum-exp.
+/// PyTorch's `cross_entropy` with mean reduction: the loss, and `d_logits` for a `d_loss` of 1, which
+/// costs little more and is all that the backward pass needs.
 #[derive(Clone, Debug)]
 pub struct CrossEntropy {
     pub smoothing: f64,
-    /// `d_logits` from `d_loss`, `logits`, log-sum-exp and `label`
+    /// `d_logits` from `d_loss` and that for a `d_loss` of 1
     pub grad: bool,
 }
 
@@ -72,42 +73,56 @@ impl Op for CrossEntropy {
 
     fn infer(&self, rule: &mut Rule, inputs: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
         if self.grad {
-            return Ok(vec![inputs[1].clone()]);
+            return Ok(vec![Ty { kind: Kind::Float, ..inputs[1].clone() }]);
         }
         check(rule, inputs)?;
-        let rows = Ty { kind: Kind::Saved, ..inputs[1].clone() };
-        Ok(vec![Ty::float([]), rows])
+        let of_one = Ty { kind: Kind::Saved, ..inputs[0].clone() };
+        Ok(vec![Ty::float([]), of_one])
     }
 
     fn backward(&self, b: &mut Backward) {
         if self.grad {
             return b.none("the gradient of a cross-entropy");
         }
-        let (logits, label, lse) = (b.inputs[0], b.inputs[1], b.outputs[1]);
-        let inputs = [b.d_y(), logits, lse, label];
+        let inputs = [b.d_y(), b.outputs[1]];
         let d_logits = b.op(0, Self { grad: true, ..self.clone() }, &inputs);
         b.set(0, d_logits);
     }
 
     fn emit(&self, e: &Emit) -> TokenStream {
         if self.grad {
-            let spec = self.spec(&e.inputs[1]);
-            let (d_logits, d_loss, logits, lse, label) = (e.y(0), e.x(0), e.x(1), e.x(2), e.x(3));
-            return quote!(k.cross_entropy_grad(#d_logits, #d_loss, #logits, #lse, #label, #spec););
+            let (d_logits, d_loss, of_one) = (e.y(0), e.x(0), e.x(1));
+            return quote!(k.cross_entropy_grad(#d_logits, #d_loss, #of_one););
         }
-        let (spec, loss, lse) = (self.spec(&e.inputs[0]), e.y(0), e.y(1));
-        let (logits, label) = (e.x(0), e.x(1));
-        quote!(k.cross_entropy(#loss, #lse, #logits, #label, #spec);)
+        let spec = self.spec(&e.inputs[0]);
+        let (loss, of_one, logits, label) = (e.y(0), e.y(1), e.x(0), e.x(1));
+        match e.used[1] {
+            true => {
+                quote!(k.cross_entropy_with_grad(#loss, #of_one, #logits, #label, #spec);)
+            }
+            false => quote!(k.cross_entropy(#loss, #logits, #label, #spec);),
+        }
     }
 
     fn flops(&self, inputs: &[Ty], _: &[Ty]) -> Dim {
-        let logits = &inputs[usize::from(self.grad)];
-        logits.shape.len().times(&Dim::lit(4))
+        let each = if self.grad { 1 } else { 4 };
+        inputs[usize::from(self.grad)].shape.len().times(&Dim::lit(each))
+    }
+
+    fn skips_unused(&self) -> bool {
+        true
+    }
+
+    /// The gradient of the logits takes their place.
+    fn in_place(&self, output: usize, input: usize) -> bool {
+        match self.grad {
+            true => input == 1,
+            false => (output, input) == (1, 0),
+        }
     }
 
     fn classes(&self, inputs: &[Ty]) -> Option<TokenStream> {
-        let logits = &inputs[usize::from(self.grad)];
-        Some(split(logits.dims()).1.tokens())
+        (!self.grad).then(|| split(inputs[0].dims()).1.tokens())
     }
 }
 

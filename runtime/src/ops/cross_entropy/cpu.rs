@@ -5,6 +5,7 @@ use crate::device::{Buf, CpuStep, Indices};
 use crate::math::{self, Arith, simd};
 use crate::ops::nll_loss::check;
 use crate::ops::reduce::{Fold, Max, Sum, fold_row};
+use crate::ops::softmax::{EXPS, exp_row};
 
 /// Distributions that are handled together where their elements are apart.
 const COLUMNS: usize = 64;
@@ -18,162 +19,221 @@ impl CrossEntropySpec {
     fn outer_each(&self) -> usize {
         CHUNK.div_ceil((self.classes * self.inner).max(1)).max(self.outer.div_ceil(PARTS))
     }
+
+    fn slab(&self) -> usize {
+        self.classes * self.inner
+    }
 }
 
 impl CrossEntropy for CpuStep<'_> {
-    fn cross_entropy(
-        &mut self,
-        loss: Buf,
-        lse: Buf,
-        logits: Buf,
-        label: Indices,
-        spec: CrossEntropySpec,
-    ) {
+    fn cross_entropy(&mut self, loss: Buf, logits: Buf, label: Indices, spec: CrossEntropySpec) {
         let (threads, level) = (self.threads(), self.level());
-        let label = &self.indices(label)[..spec.positions()];
-        label.iter().for_each(|&class| check(class, spec.classes));
-        let ([loss, lse], [logits]) = self.views([loss, lse], [logits]);
-        let (each, slab) = (spec.outer_each(), spec.classes * spec.inner);
+        let label = self.labels(label, spec);
+        let ([loss], [logits]) = self.views([loss], [logits]);
+        let (each, slab) = (spec.outer_each(), spec.slab());
         let mut parts = [0.0_f64; PARTS];
-        let lens = (each * spec.inner, each * slab);
-        threads.split2(16 * logits.len(), (lse, lens.0), (&mut parts, 1), |i, lse, part| {
-            let logits = &logits[i * lens.1..][..lse.len() * spec.classes];
-            let label = &label[i * lens.0..][..lse.len()];
-            part[0] = losses(level, lse, logits, label, spec);
+        let count = if label.is_empty() { 0 } else { spec.outer.div_ceil(each) };
+        threads.split(16 * logits.len(), &mut parts[..count], 1, |i, part| {
+            let range = i * each..spec.outer.min((i + 1) * each);
+            let logits = &logits[range.start * slab..range.end * slab];
+            let label = &label[range.start * spec.inner..range.end * spec.inner];
+            part[0] = losses(level, logits, label, spec);
         });
-        loss[0] = (parts.iter().sum::<f64>() / spec.positions() as f64) as f32;
+        loss[0] = mean(&parts, spec);
     }
 
-    fn cross_entropy_grad(
+    fn cross_entropy_with_grad(
         &mut self,
+        loss: Buf,
         d_logits: Buf,
-        d_loss: Buf,
         logits: Buf,
-        lse: Buf,
         label: Indices,
         spec: CrossEntropySpec,
     ) {
         let (threads, level) = (self.threads(), self.level());
+        let label = self.labels(label, spec);
+        let (loss, d_logits, logits) = if d_logits == logits {
+            let ([loss, d_logits], []) = self.views([loss, d_logits], []);
+            (loss, d_logits, None)
+        } else {
+            let ([loss, d_logits], [logits]) = self.views([loss, d_logits], [logits]);
+            (loss, d_logits, Some(logits))
+        };
+        let each = spec.outer_each();
+        let mut parts = [0.0_f64; PARTS];
+        let len = (each * spec.slab()).max(1);
+        let work = 16 * d_logits.len();
+        threads.split2(work, (d_logits, len), (&mut parts, 1), |i, x, part| {
+            let logits = logits.map_or(&[][..], |logits| &logits[i * len..][..x.len()]);
+            part[0] = gradients(level, x, logits, &label[i * each * spec.inner..], spec);
+        });
+        loss[0] = mean(&parts, spec);
+    }
+
+    fn cross_entropy_grad(&mut self, d_logits: Buf, d_loss: Buf, of_one: Buf) {
+        let (threads, level) = (self.threads(), self.level());
+        if d_logits != of_one {
+            let ([d_logits], [d_loss, of_one]) = self.views([d_logits], [d_loss, of_one]);
+            let factor = d_loss[0];
+            threads.split(d_logits.len(), d_logits, CHUNK, |i, d_logits| {
+                d_logits.copy_from_slice(&of_one[i * CHUNK..][..d_logits.len()]);
+                scale(level, d_logits, factor);
+            });
+            return;
+        }
+        let ([d_logits], [d_loss]) = self.views([d_logits], [d_loss]);
+        let factor = d_loss[0];
+        if factor != 1.0 {
+            let work = d_logits.len();
+            threads.split(work, d_logits, CHUNK, |_, d_logits| scale(level, d_logits, factor));
+        }
+    }
+}
+
+impl<'a> CpuStep<'a> {
+    fn labels(&self, label: Indices, spec: CrossEntropySpec) -> &'a [u32] {
         let label = &self.indices(label)[..spec.positions()];
         label.iter().for_each(|&class| check(class, spec.classes));
-        let ([d_logits], [d_loss, logits, lse]) = self.views([d_logits], [d_loss, logits, lse]);
-        let (each, slab) = (spec.outer_each(), spec.classes * spec.inner);
-        let share = d_loss[0] / spec.positions() as f32;
-        threads.split(16 * logits.len(), d_logits, each * slab, |i, d_logits| {
-            let logits = &logits[i * each * slab..][..d_logits.len()];
-            let positions = i * each * spec.inner..;
-            let (lse, label) = (&lse[positions.clone()], &label[positions]);
-            gradients(level, d_logits, share, logits, lse, label, spec);
-        });
+        label
+    }
+}
+
+fn mean(parts: &[f64], spec: CrossEntropySpec) -> f32 {
+    (parts.iter().sum::<f64>() / spec.positions() as f64) as f32
+}
+
+simd! {
+    fn scale<A>(x: &mut [f32], factor: f32) {
+        x.iter_mut().for_each(|x| *x *= factor);
     }
 }
 
 simd! {
-    /// Fills `lse` and returns the sum of the losses.
-    fn losses<A>(
-        lse: &mut [f32],
-        logits: &[f32],
-        label: &[u32],
-        spec: CrossEntropySpec,
-    ) -> f64 {
-        let CrossEntropySpec { classes, inner, smoothing, .. } = spec;
-        let on = f64::from(1.0 - smoothing);
-        let off = f64::from(smoothing) / classes as f64;
-        let slabs = lse.chunks_exact_mut(inner).zip(logits.chunks_exact(classes * inner));
-        let mut loss = 0.0_f64;
-        for ((lse, x), label) in slabs.zip(label.chunks_exact(inner)) {
+    /// The sum of the losses.
+    fn losses<A>(logits: &[f32], label: &[u32], spec: CrossEntropySpec) -> f64 {
+        let inner = spec.inner;
+        let mut loss = 0.0;
+        for (x, label) in logits.chunks_exact(spec.slab()).zip(label.chunks_exact(inner)) {
             if inner == 1 {
-                lse[0] = log_sum_exp_row::<A>(x);
-                if smoothing != 0.0 {
-                    loss -= off * f64::from(fold_row::<Sum>(x));
-                }
-            } else {
-                for col in (0..inner).step_by(COLUMNS) {
-                    let total = log_sum_exp_columns::<A>(&mut lse[col..], x, inner, col);
-                    if smoothing != 0.0 {
-                        loss -= off * total;
-                    }
-                }
+                let max = fold_row::<Max>(x);
+                let terms = spec.terms(x, label[0]);
+                loss += f64::from(max) + f64::from(math::log::<A>(sum_exp::<A>(x, max))) - terms;
+                continue;
             }
-            for (i, (lse, label)) in lse.iter().zip(label).enumerate() {
-                loss += f64::from(*lse) - on * f64::from(x[*label as usize * inner + i]);
+            for col in (0..inner).step_by(COLUMNS) {
+                let (max, sum) = sum_exp_columns::<A>(x, inner, col);
+                loss += column_losses::<A>(x, &label[col..], (&max, &sum), col, spec);
             }
         }
         loss
     }
 }
 
-#[inline(always)]
-fn log_sum_exp_row<A: Arith>(x: &[f32]) -> f32 {
-    const BLOCK: usize = 512;
-    let max = fold_row::<Max>(x);
-    let mut sum = 0.0_f64;
-    let mut exps = [0.0; BLOCK];
-    for x in x.chunks(BLOCK) {
-        let exps = &mut exps[..x.len()];
-        for (y, x) in exps.iter_mut().zip(x) {
-            *y = math::exp::<A>(x - max);
-        }
-        sum += f64::from(fold_row::<Sum>(exps));
-    }
-    max + math::log::<A>(sum as f32)
-}
-
-/// Fills up to [`COLUMNS`] of `lse`, and returns the sum of all their elements.
-#[inline(always)]
-fn log_sum_exp_columns<A: Arith>(lse: &mut [f32], x: &[f32], inner: usize, col: usize) -> f64 {
-    let mut max = [f32::NEG_INFINITY; COLUMNS];
-    let mut total = 0.0_f64;
-    let width = COLUMNS.min(inner - col);
-    for x in x.chunks_exact(inner) {
-        let x = &x[col..][..width];
-        for (max, x) in max.iter_mut().zip(x) {
-            *max = Max::fold(*max, *x);
-        }
-        total += f64::from(fold_row::<Sum>(x));
-    }
-    let mut sum = [0.0; COLUMNS];
-    for x in x.chunks_exact(inner) {
-        for ((sum, x), max) in sum.iter_mut().zip(&x[col..][..width]).zip(&max) {
-            *sum += math::exp::<A>(x - max);
-        }
-    }
-    for ((lse, sum), max) in lse[..width].iter_mut().zip(&sum).zip(&max) {
-        *lse = max + math::log::<A>(*sum);
-    }
-    total
-}
-
 simd! {
-    fn gradients<A>(
-        d_logits: &mut [f32],
-        share: f32,
-        logits: &[f32],
-        lse: &[f32],
-        label: &[u32],
-        spec: CrossEntropySpec,
-    ) {
-        let CrossEntropySpec { classes, inner, smoothing, .. } = spec;
-        let off = smoothing / classes as f32;
-        let slab = classes * inner;
-        let slabs = d_logits.chunks_exact_mut(slab).zip(logits.chunks_exact(slab));
-        let positions = lse.chunks_exact(inner).zip(label.chunks_exact(inner));
-        for ((d_x, x), (lse, label)) in slabs.zip(positions) {
+    /// The gradients in the place of the logits, which are in `logits` if not there already;
+    /// returns the sum of the losses.
+    fn gradients<A>(x: &mut [f32], logits: &[f32], label: &[u32], spec: CrossEntropySpec) -> f64 {
+        let (slab, inner) = (spec.slab(), spec.inner);
+        let share = 1.0 / spec.positions() as f32;
+        let off = share * (spec.smoothing / spec.classes as f32);
+        let on = share * (1.0 - spec.smoothing);
+        let mut loss = 0.0;
+        for (i, (x, label)) in x.chunks_exact_mut(slab).zip(label.chunks_exact(inner)).enumerate() {
+            // A copy brings into the cache what is then overwritten there.
+            if !logits.is_empty() {
+                x.copy_from_slice(&logits[i * slab..][..slab]);
+            }
             if inner == 1 {
-                for (d_x, x) in d_x.iter_mut().zip(x) {
-                    *d_x = share * (math::exp::<A>(x - lse[0]) - off);
-                }
-            } else {
-                for (d_x, x) in d_x.chunks_exact_mut(inner).zip(x.chunks_exact(inner)) {
-                    for ((d_x, x), lse) in d_x.iter_mut().zip(x).zip(lse) {
-                        *d_x = share * (math::exp::<A>(x - lse) - off);
+                let max = fold_row::<Max>(x);
+                let terms = spec.terms(x, label[0]);
+                let sum = exp_row::<A>(x, max);
+                loss += f64::from(max) + f64::from(math::log::<A>(sum)) - terms;
+                let scale = share / sum;
+                x.iter_mut().for_each(|x| *x = A::mul_add(*x, scale, -off));
+            }
+            for col in (0..inner).step_by(COLUMNS).filter(|_| inner > 1) {
+                let (max, sum) = sum_exp_columns::<A>(x, inner, col);
+                loss += column_losses::<A>(x, &label[col..], (&max, &sum), col, spec);
+                let scale = sum.map(|sum| share / sum);
+                for x in x.chunks_exact_mut(inner) {
+                    for ((x, max), scale) in x[col..].iter_mut().zip(&max).zip(&scale) {
+                        *x = A::mul_add(math::exp::<A>(*x - max), *scale, -off);
                     }
                 }
             }
             for (i, label) in label.iter().enumerate() {
-                let at = *label as usize * inner + i;
-                d_x[at] = share * (math::exp::<A>(x[at] - lse[i]) - off - (1.0 - smoothing));
+                x[*label as usize * inner + i] -= on;
             }
         }
+        loss
     }
+}
+
+impl CrossEntropySpec {
+    /// `(1 − s) · x_label + s/C · Σ x` of a row.
+    #[inline(always)]
+    fn terms(&self, x: &[f32], label: u32) -> f64 {
+        let on = f64::from(1.0 - self.smoothing) * f64::from(x[label as usize]);
+        match self.smoothing {
+            0.0 => on,
+            s => on + f64::from(s) / self.classes as f64 * f64::from(fold_row::<Sum>(x)),
+        }
+    }
+}
+
+/// `Σ e^(x − max)`
+#[inline(always)]
+fn sum_exp<A: Arith>(x: &[f32], max: f32) -> f32 {
+    let (mut sum, mut block) = (0.0_f64, [0.0; EXPS]);
+    for x in x.chunks(EXPS) {
+        let block = &mut block[..x.len()];
+        block.copy_from_slice(x);
+        sum += f64::from(exp_row::<A>(block, max));
+    }
+    sum as f32
+}
+
+/// The maxima and `Σ e^(x − max)` of the columns from `col` on.
+#[inline(always)]
+fn sum_exp_columns<A: Arith>(
+    x: &[f32],
+    inner: usize,
+    col: usize,
+) -> ([f32; COLUMNS], [f32; COLUMNS]) {
+    let mut max = [f32::NEG_INFINITY; COLUMNS];
+    for x in x.chunks_exact(inner) {
+        for (max, x) in max.iter_mut().zip(&x[col..]) {
+            *max = Max::fold(*max, *x);
+        }
+    }
+    let mut sum = [0.0; COLUMNS];
+    for x in x.chunks_exact(inner) {
+        for ((sum, x), max) in sum.iter_mut().zip(&x[col..]).zip(&max) {
+            *sum += math::exp::<A>(x - max);
+        }
+    }
+    (max, sum)
+}
+
+/// The losses of the columns from `col` on.
+#[inline(always)]
+fn column_losses<A: Arith>(
+    x: &[f32],
+    label: &[u32],
+    (max, sum): (&[f32; COLUMNS], &[f32; COLUMNS]),
+    col: usize,
+    spec: CrossEntropySpec,
+) -> f64 {
+    let (inner, width) = (spec.inner, COLUMNS.min(spec.inner - col));
+    let mut loss = 0.0;
+    for (i, (label, (max, sum))) in label.iter().zip(max.iter().zip(sum)).take(width).enumerate() {
+        loss += f64::from(*max) + f64::from(math::log::<A>(*sum))
+            - f64::from(1.0 - spec.smoothing) * f64::from(x[*label as usize * inner + col + i]);
+    }
+    if spec.smoothing != 0.0 {
+        let total: f64 =
+            x.chunks_exact(inner).map(|x| f64::from(fold_row::<Sum>(&x[col..][..width]))).sum();
+        loss -= f64::from(spec.smoothing) / spec.classes as f64 * total;
+    }
+    loss
 }

@@ -5,6 +5,9 @@
 //! `loss = 1/N · Σ_i [lse_i − (1 − s) · x_(i, label_i) − s/C · Σ_c x_ic]`
 //!
 //! `d_x_ic = d_loss/N · [e^(x_ic − lse_i) − (1 − s) · [c = label_i] − s/C]`
+//!
+//! The exponentials of the loss are all that the gradient needs. So one pass computes both, the
+//! gradient for a `d_loss` of 1, and may leave it in the memory of the logits.
 
 mod cpu;
 pub mod reference;
@@ -33,24 +36,20 @@ impl CrossEntropySpec {
 
 /// The kernels of this room.
 pub trait CrossEntropy {
-    /// `loss [1]`, and `lse [outer, inner]`, which the gradient needs.
-    fn cross_entropy(
+    /// `loss [1]`
+    fn cross_entropy(&mut self, loss: Buf, logits: Buf, label: Indices, spec: CrossEntropySpec);
+
+    /// `loss [1]` and the gradient of the logits for a `d_loss` of 1, which may take their memory.
+    fn cross_entropy_with_grad(
         &mut self,
         loss: Buf,
-        lse: Buf,
+        d_logits: Buf,
         logits: Buf,
         label: Indices,
         spec: CrossEntropySpec,
     );
 
-    /// The gradient of the logits.
-    fn cross_entropy_grad(
-        &mut self,
-        d_logits: Buf,
-        d_loss: Buf,
-        logits: Buf,
-        lse: Buf,
-        label: Indices,
-        spec: CrossEntropySpec,
-    );
+    /// The gradient of the logits from that for a `d_loss` of 1, which may be the same memory:
+    /// then nothing is left to do for a `d_loss` of 1.
+    fn cross_entropy_grad(&mut self, d_logits: Buf, d_loss: Buf, of_one: Buf);
 }

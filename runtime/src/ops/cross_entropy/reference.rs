@@ -9,19 +9,14 @@ fn softmax_spec(spec: CrossEntropySpec) -> SoftmaxSpec {
 }
 
 /// `cross_entropy`, plain.
-pub fn cross_entropy(
-    lse: &mut [f64],
-    logits: &[f64],
-    label: &[u32],
-    spec: CrossEntropySpec,
-) -> f64 {
+pub fn cross_entropy(logits: &[f64], label: &[u32], spec: CrossEntropySpec) -> f64 {
     let smoothing = f64::from(spec.smoothing);
     let (mut loss, mut i) = (0.0, 0);
     distributions(softmax_spec(spec), |places| {
-        lse[i] = log_sum_exp(logits, places);
+        let lse = log_sum_exp(logits, places);
         let mean = places.iter().map(|&at| logits[at]).sum::<f64>() / spec.classes as f64;
         let picked = logits[places[label[i] as usize]];
-        loss += lse[i] - (1.0 - smoothing) * picked - smoothing * mean;
+        loss += lse - (1.0 - smoothing) * picked - smoothing * mean;
         i += 1;
     });
     loss / spec.positions() as f64
@@ -32,7 +27,6 @@ pub fn cross_entropy_grad(
     d_logits: &mut [f64],
     d_loss: f64,
     logits: &[f64],
-    lse: &[f64],
     label: &[u32],
     spec: CrossEntropySpec,
 ) {
@@ -40,10 +34,11 @@ pub fn cross_entropy_grad(
     let share = d_loss / spec.positions() as f64;
     let mut i = 0;
     distributions(softmax_spec(spec), |places| {
+        let lse = log_sum_exp(logits, places);
         for (class, &at) in places.iter().enumerate() {
             let target = if class == label[i] as usize { 1.0 - smoothing } else { 0.0 };
             let target = target + smoothing / spec.classes as f64;
-            d_logits[at] = share * ((logits[at] - lse[i]).exp() - target);
+            d_logits[at] = share * ((logits[at] - lse).exp() - target);
         }
         i += 1;
     });

@@ -47,7 +47,8 @@ simd! {
         let slab = spec.size * spec.inner;
         for (y, x) in y.chunks_exact_mut(slab).zip(x.chunks_exact(slab)) {
             if spec.inner == 1 {
-                let (_, sum) = exp_row::<A>(y, x);
+                y.copy_from_slice(x);
+                let sum = exp_row::<A>(y, fold_row::<Max>(x));
                 let scale = 1.0 / sum;
                 y.iter_mut().for_each(|y| *y *= scale);
             } else {
@@ -70,7 +71,9 @@ simd! {
         let slab = spec.size * spec.inner;
         for (y, x) in y.chunks_exact_mut(slab).zip(x.chunks_exact(slab)) {
             if spec.inner == 1 {
-                let (max, sum) = exp_row::<A>(y, x);
+                let max = fold_row::<Max>(x);
+                y.copy_from_slice(x);
+                let sum = exp_row::<A>(y, max);
                 let log = math::log::<A>(sum);
                 for (y, x) in y.iter_mut().zip(x) {
                     *y = (x - max) - log;
@@ -95,17 +98,21 @@ simd! {
     }
 }
 
-/// `y = e^(x − m)`; returns `m` and the sum.
+/// Elements of which a sum is taken while they are in the first-level cache.
+pub(crate) const EXPS: usize = 512;
+
+/// `e^(x − max)` in place of `x`; returns the sum.
 #[inline(always)]
-fn exp_row<A: Arith>(y: &mut [f32], x: &[f32]) -> (f32, f32) {
-    let max = fold_row::<Max>(x);
-    for (y, x) in y.iter_mut().zip(x) {
-        *y = math::exp::<A>(x - max);
+pub(crate) fn exp_row<A: Arith>(x: &mut [f32], max: f32) -> f32 {
+    let mut sum = 0.0_f64;
+    for x in x.chunks_mut(EXPS) {
+        x.iter_mut().for_each(|x| *x = math::exp::<A>(*x - max));
+        sum += f64::from(fold_row::<Sum>(x));
     }
-    (max, fold_row::<Sum>(y))
+    sum as f32
 }
 
-/// The same for the columns from `col` on.
+/// `y = e^(x − m)` for the columns from `col` on; returns `m` and the sums.
 #[inline(always)]
 fn exp_columns<A: Arith>(
     y: &mut [f32],

@@ -7,6 +7,8 @@
 mod cpu;
 pub mod reference;
 
+pub(crate) use cpu::{EXPS, exp_row};
+
 use crate::device::Buf;
 
 /// The sizes of the input.
