@@ -73,13 +73,16 @@ fn every_kernel(step: &mut CpuStep<'_>) {
         dilation: [1, 1],
         groups: 1,
     };
-    let [input, output] = [conv.input_len(), conv.output_len()];
-    let (w, d_y) = (x2.part(0, conv.weight_len()), x2.part(4096, output));
-    let part = |len: usize| scratch.part(0, len);
-    step.conv2d(y.part(0, output), x.part(0, input), w, part(conv.forward_scratch()), conv);
-    step.conv2d_input_grad(y.part(0, input), d_y, w, part(conv.input_grad_scratch()), conv);
-    let d_w = y.part(0, conv.weight_len());
-    step.conv2d_weight_grad(d_w, d_y, x.part(0, input), part(conv.weight_grad_scratch()), conv);
+    let wide = Conv2dSpec { batch: 3, in_channels: 32, out_channels: 32, kernel: [3, 3], ..conv };
+    for conv in [conv, wide, Conv2dSpec { stride: [2, 2], ..wide }] {
+        let [input, output] = [conv.input_len(), conv.output_len()];
+        let (w, d_y) = (x2.part(0, conv.weight_len()), x2.part(4096, output));
+        let part = |len: usize| scratch.part(0, len);
+        step.conv2d(y.part(0, output), x.part(0, input), w, part(conv.forward_scratch()), conv);
+        step.conv2d_input_grad(y.part(0, input), d_y, w, part(conv.input_grad_scratch()), conv);
+        let d_w = y.part(0, conv.weight_len());
+        step.conv2d_weight_grad(d_w, d_y, x.part(0, input), part(conv.weight_grad_scratch()), conv);
+    }
     let pool = Pool2dSpec {
         planes: 384,
         height: 28,

@@ -71,7 +71,7 @@ pub use workspace::{ClassIndex, InputError, Pass, Program, Workspace, WorkspaceE
 
 /// What a program that trains a network needs: `use gradiron::prelude::*;`.
 pub mod prelude {
-    pub use crate::device::Cpu;
+    pub use crate::device::{Cpu, Precision};
     pub use crate::init::Seed;
     pub use crate::layers::*;
     pub use crate::module::Model;

@@ -8,7 +8,7 @@
 mod cpu;
 mod threads;
 
-pub use cpu::{Cpu, CpuStep};
+pub use cpu::{Cpu, CpuStep, Precision};
 pub(crate) use threads::SharedMut;
 pub use threads::{PARALLEL_WORK, Threads};
 
