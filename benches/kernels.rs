@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use gradiron::device::{Buf, Cpu, CpuStep, Device, Indices, Precision, Region, StepMemory};
 use gradiron::math::Arith;
+use gradiron::ops::batch_norm::{BatchNorm, BatchNormSpec};
 use gradiron::ops::cat::{Cat, CatSpec};
 use gradiron::ops::conv2d::{Conv2d, Conv2dSpec};
 use gradiron::ops::cross_entropy::{CrossEntropy, CrossEntropySpec};
@@ -108,6 +109,56 @@ impl Bench {
     }
 }
 
+/// `y = x · scale + shift`
+struct Normalise;
+
+impl Elementwise<3, 1, 0> for Normalise {
+    const TEXT: &'static str = "add(mul(x0, x1), x2)";
+    #[inline(always)]
+    fn eval<A: Arith>([x, scale, shift]: [f32; 3], []: [f32; 0]) -> [f32; 1] {
+        [x * scale + shift]
+    }
+}
+
+/// `d_x = d_y · scale + x · slope + offset`
+struct NormaliseGrad;
+
+impl Elementwise<5, 1, 0> for NormaliseGrad {
+    const TEXT: &'static str = "add(add(mul(x0, x2), mul(x1, x3)), x4)";
+    #[inline(always)]
+    fn eval<A: Arith>([d_y, x, scale, slope, offset]: [f32; 5], []: [f32; 0]) -> [f32; 1] {
+        [d_y * scale + x * slope + offset]
+    }
+}
+
+/// Batch normalisation, forward and backward, for `[batch, channels, inner]`.
+fn batch_norm(bench: &mut Bench, dims: [usize; 3]) {
+    let [batch, channels, inner] = dims;
+    let spec = BatchNormSpec { batch, channels, inner, eps: 1e-5 };
+    let len = spec.elements();
+    let [x, y, d_y, d_x] = [0, 1, 2, 3].map(|n| operand(n, len));
+    let [mean, invstd, d_w, d_b, w, b] =
+        [0, 1, 2, 3, 4, 5].map(|n| operand(4, 6 * channels).part(n * channels, channels));
+    let name = format!("batch_norm {dims:?}");
+    let (full, each) = ([true; 3], [false, true, false]);
+    // As generated code merges the axes.
+    let (dims, each) =
+        if inner == 1 { ([1, batch, channels], [false, false, true]) } else { (dims, each) };
+    bench.time(&format!("{name} statistics"), len, |step| {
+        step.batch_norm_statistics(mean, invstd, x, None, spec);
+    });
+    bench.time(&format!("{name} sums"), len, |step| {
+        step.batch_norm_sums(d_w, d_b, d_y, x, mean, invstd, spec);
+    });
+    bench.time(&format!("{name} forward + backward"), len, |step| {
+        step.batch_norm_statistics(mean, invstd, x, None, spec);
+        step.map::<Normalise, 3, 1, 0, 3>([y], [(x, full), (w, each), (b, each)], dims, []);
+        step.batch_norm_sums(d_w, d_b, d_y, x, mean, invstd, spec);
+        let inputs = [(d_y, full), (x, full), (w, each), (mean, each), (b, each)];
+        step.map::<NormaliseGrad, 5, 1, 0, 3>([d_x], inputs, dims, []);
+    });
+}
+
 fn main() {
     let threads = std::env::args().filter_map(|arg| arg.parse().ok()).next();
     let cpu = threads.map_or_else(Cpu::new, Cpu::with_threads);
@@ -193,6 +244,9 @@ fn main() {
         step.max_pool2d(y, Some(index), x, pool)
     });
     bench.time("max_pool2d_grad", x.len, |step| step.max_pool2d_grad(x, y, index, pool));
+    for dims in [[32, 64, 1024], [32, 512, 16], [256, 2048, 1]] {
+        batch_norm(&mut bench, dims);
+    }
     let size = SoftmaxSpec { outer: 64, size: 1000, inner: 1 };
     let (y, x) = (operand(0, size.elements()), operand(1, size.elements()));
     bench.time("softmax [64, 1000]", x.len, |step| step.softmax(y, x, size));

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gradiron::device::{Buf, Cpu, CpuStep, Device, Indices, Region, StepMemory};
 use gradiron::math::{Arith, simd_levels};
+use gradiron::ops::batch_norm::{BatchNorm, BatchNormSpec};
 use gradiron::ops::cat::{Cat, CatSpec};
 use gradiron::ops::conv2d::{Conv2d, Conv2dSpec};
 use gradiron::ops::copy::Fill;
@@ -141,6 +142,13 @@ fn every_kernel(step: &mut CpuStep<'_>) {
         let (x, y) = (x.part(0, spec.input_len()), y.part(0, spec.output_len()));
         step.interpolate(y, x, spec);
         step.interpolate_grad(x, y, spec);
+    }
+    for (channels, inner) in [(6, 784), (64, 16)] {
+        let spec = BatchNormSpec { batch: 64, channels, inner, eps: 1e-5 };
+        let [x, d_y] = [x, x2].map(|buf| buf.part(0, spec.elements()));
+        let each = |n: usize| y.part(n * channels, channels);
+        step.batch_norm_statistics(each(0), each(1), x, None, spec);
+        step.batch_norm_sums(each(2), each(3), d_y, x, each(0), each(1), spec);
     }
     step.copy(y, x);
     step.fill(y, 1.0);

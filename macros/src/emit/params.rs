@@ -61,11 +61,10 @@ fn table(model: &Model) -> String {
     text
 }
 
+/// PyTorch's name; a field `_0` is `0`, as the parts of a `Sequential` are called.
 fn full_name(model: &Model, field: usize, tensor: &str) -> String {
-    let field = match member(model, &model.fields[field].name) {
-        syn::Member::Named(name) => name.to_string(),
-        syn::Member::Unnamed(index) => index.index.to_string(),
-    };
+    let name = model.fields[field].name.to_string();
+    let field = number(&name).map_or(name, |number| number.to_string());
     match tensor {
         "" => field,
         name => format!("{field}.{name}"),
@@ -257,11 +256,14 @@ fn owner(model: &Model, checked: &Option<TokenStream>) -> TokenStream {
 
 /// A field as the user's struct has it: a tuple struct's are named `_0`, `_1`, … in the model.
 fn member(model: &Model, name: &proc_macro2::Ident) -> syn::Member {
-    let number = name.to_string().strip_prefix('_').and_then(|number| number.parse::<usize>().ok());
-    match number.filter(|_| model.derived) {
+    match number(&name.to_string()).filter(|_| model.derived) {
         Some(index) => syn::Member::Unnamed(index.into()),
         None => syn::Member::Named(name.clone()),
     }
+}
+
+fn number(name: &str) -> Option<usize> {
+    name.strip_prefix('_')?.parse().ok()
 }
 
 /// `net.fc1().weight()`, `net.bn1().running_mean()`, `net.position()`.

@@ -6,13 +6,14 @@
 
 use super::{BatchNorm, BatchNormSpec, Running};
 use crate::device::{Buf, CpuStep, SharedMut};
-use crate::math::simd;
+use crate::math::{Arith, simd};
 
 /// Sums that are carried side by side.
 const LANES: usize = 64;
 /// Columns of a block, where the rows of a channel are shorter than [`LANES`].
 const WIDTH: usize = 256;
-/// Floats of a tile.
+/// Floats of a tile of one channel, which stays in the first cache. Tiles of several have
+/// [`LANES`] rows: merging them costs as much for each channel.
 const TILE: usize = 1 << 12;
 
 /// How the work is cut: by sizes alone.
@@ -153,6 +154,72 @@ struct Sums {
     plain: [f64; WIDTH],
 }
 
+/// What is added up: the sums with one more element of each tensor in them.
+trait Term<const K: usize> {
+    fn add<A: Arith>(sums: [f32; K], a: f32, b: f32, centre: f32) -> [f32; K];
+}
+
+/// `Σ a`
+struct Plain;
+
+/// `Σ (a − centre)²`
+struct Squares;
+
+/// `Σ a · (b − centre)` and `Σ a`
+struct Products;
+
+impl Term<1> for Plain {
+    #[inline(always)]
+    fn add<A: Arith>([sum]: [f32; 1], a: f32, _: f32, _: f32) -> [f32; 1] {
+        [sum + a]
+    }
+}
+
+impl Term<1> for Squares {
+    #[inline(always)]
+    fn add<A: Arith>([sum]: [f32; 1], a: f32, _: f32, centre: f32) -> [f32; 1] {
+        [A::mul_add(a - centre, a - centre, sum)]
+    }
+}
+
+impl Term<2> for Products {
+    #[inline(always)]
+    fn add<A: Arith>([products, plain]: [f32; 2], a: f32, b: f32, centre: f32) -> [f32; 2] {
+        [A::mul_add(a, b - centre, products), plain + a]
+    }
+}
+
+/// `lanes ← T(lanes, a, b, centre)`, lane by lane.
+#[inline(always)]
+fn add<A: Arith, T: Term<K>, const K: usize>(
+    lanes: &mut [[f32; LANES]; K],
+    a: &[f32; LANES],
+    b: &[f32; LANES],
+    centre: &[f32; LANES],
+) {
+    for j in 0..LANES {
+        let sums = T::add::<A>(std::array::from_fn(|k| lanes[k][j]), a[j], b[j], centre[j]);
+        for k in 0..K {
+            lanes[k][j] = sums[k];
+        }
+    }
+}
+
+/// The same for the first lanes alone.
+#[inline(always)]
+fn add_some<A: Arith, T: Term<K>, const K: usize>(
+    lanes: &mut [[f32; LANES]; K],
+    (a, b): (&[f32], &[f32]),
+    centre: &[f32; LANES],
+) {
+    for (j, (a, b)) in a.iter().zip(b).enumerate().take(LANES) {
+        let sums = T::add::<A>(std::array::from_fn(|k| lanes[k][j]), *a, *b, centre[j]);
+        for k in 0..K {
+            lanes[k][j] = sums[k];
+        }
+    }
+}
+
 /// A tile: `rows` rows of `len` neighbours in two tensors (or in one, twice), `stride` apart.
 #[derive(Clone, Copy)]
 struct Tile<'a> {
@@ -163,104 +230,119 @@ struct Tile<'a> {
     len: usize,
 }
 
-impl Tile<'_> {
-    /// Elements `from..from + LANES` of row `i`, fewer at its end.
+impl<'a> Tile<'a> {
+    /// Elements `from..from + LANES` of row `i`.
     #[inline(always)]
-    fn piece(&self, i: usize, from: usize) -> (&[f32], &[f32]) {
-        let (start, len) = (i * self.stride + from, LANES.min(self.len - from));
-        (&self.a[start..][..len], &self.b[start..][..len])
+    fn piece(&self, i: usize, from: usize) -> [&'a [f32; LANES]; 2] {
+        let at = i * self.stride + from;
+        [self.a, self.b].map(|x| x[at..at + LANES].first_chunk().expect("LANES elements"))
     }
-}
 
-/// `lanes ← term(lanes, a, b, centre)`, lane by lane.
-#[inline(always)]
-fn add<const K: usize>(
-    lanes: &mut [[f32; LANES]; K],
-    (a, b): (&[f32], &[f32]),
-    centre: &[f32; LANES],
-    term: impl Fn([f32; K], f32, f32, f32) -> [f32; K],
-) {
-    for (j, (a, b)) in a.iter().zip(b).take(LANES).enumerate() {
-        let sums = term(std::array::from_fn(|k| lanes[k][j]), *a, *b, centre[j]);
-        for k in 0..K {
-            lanes[k][j] = sums[k];
-        }
+    /// The elements of row `i` from `from` on.
+    #[inline(always)]
+    fn rest(&self, i: usize, from: usize) -> (&'a [f32], &'a [f32]) {
+        let (start, end) = (i * self.stride + from, i * self.stride + self.len);
+        (&self.a[start..end], &self.b[start..end])
     }
-}
 
-/// The sums of each column of a tile.
-#[inline(always)]
-fn columns<const K: usize>(
-    tile: Tile<'_>,
-    centre: &[f32; WIDTH],
-    term: impl Fn([f32; K], f32, f32, f32) -> [f32; K] + Copy,
-) -> [[f32; WIDTH]; K] {
-    let mut sums = [[0.0; WIDTH]; K];
-    for from in (0..tile.len).step_by(LANES) {
-        let centre: &[f32; LANES] = centre[from..].first_chunk().expect("a multiple of LANES");
-        let mut lanes = [[0.0; LANES]; K];
-        if tile.len - from >= LANES {
-            for i in 0..tile.rows {
-                let (a, b) = tile.piece(i, from);
-                add(&mut lanes, (&a[..LANES], &b[..LANES]), centre, term);
+    /// The sums of each column.
+    #[inline(always)]
+    fn columns<A: Arith, T: Term<K>, const K: usize>(
+        self,
+        centre: &[f32; WIDTH],
+    ) -> [[f32; WIDTH]; K] {
+        let mut sums = [[0.0; WIDTH]; K];
+        for from in (0..self.len).step_by(LANES) {
+            let centre = centre[from..].first_chunk().expect("WIDTH is whole lanes");
+            let mut lanes = [[0.0; LANES]; K];
+            if self.len - from >= LANES {
+                for i in 0..self.rows {
+                    let [a, b] = self.piece(i, from);
+                    add::<A, T, K>(&mut lanes, a, b, centre);
+                }
+            } else {
+                let mut some = [[0.0; LANES]; K];
+                for i in 0..self.rows {
+                    add_some::<A, T, K>(&mut some, self.rest(i, from), centre);
+                }
+                lanes = some;
             }
-        } else {
-            for i in 0..tile.rows {
-                add(&mut lanes, tile.piece(i, from), centre, term);
+            for k in 0..K {
+                sums[k][from..from + LANES].copy_from_slice(&lanes[k]);
             }
         }
+        sums
+    }
+
+    /// The sums of all elements.
+    #[inline(always)]
+    fn whole<A: Arith, T: Term<K>, const K: usize>(self, centre: f32) -> [f64; K] {
+        let centre = [centre; LANES];
+        let (mut lanes, mut some) = ([[0.0; LANES]; K], [[0.0; LANES]; K]);
+        let full = self.len - self.len % LANES;
+        for i in 0..self.rows {
+            for from in (0..full).step_by(LANES) {
+                let [a, b] = self.piece(i, from);
+                add::<A, T, K>(&mut lanes, a, b, &centre);
+            }
+        }
+        if full < self.len {
+            for i in 0..self.rows {
+                add_some::<A, T, K>(&mut some, self.rest(i, full), &centre);
+            }
+        }
+        let mut sums = [0.0; K];
         for k in 0..K {
-            sums[k][from..from + LANES].copy_from_slice(&lanes[k]);
+            for j in 0..LANES {
+                sums[k] += f64::from(lanes[k][j]) + f64::from(some[k][j]);
+            }
         }
+        sums
     }
-    sums
 }
 
-/// The sums of all elements of a tile.
-#[inline(always)]
-fn whole<const K: usize>(
-    tile: Tile<'_>,
-    centre: f32,
-    term: impl Fn([f32; K], f32, f32, f32) -> [f32; K] + Copy,
-) -> [f64; K] {
-    let centre = [centre; LANES];
-    let (mut lanes, mut rest) = ([[0.0; LANES]; K], [[0.0; LANES]; K]);
-    let full = tile.len - tile.len % LANES;
-    for i in 0..tile.rows {
-        for from in (0..full).step_by(LANES) {
-            let (a, b) = tile.piece(i, from);
-            add(&mut lanes, (&a[..LANES], &b[..LANES]), &centre, term);
-        }
-    }
-    if full < tile.len {
-        for i in 0..tile.rows {
-            add(&mut rest, tile.piece(i, full), &centre, term);
-        }
-    }
-    let total = |lanes: &[f32; LANES]| lanes.iter().map(|x| f64::from(*x)).sum::<f64>();
-    std::array::from_fn(|k| total(&lanes[k]) + total(&rest[k]))
-}
-
-/// Calls `f` with the tiles of a block, one behind the other.
-#[inline(always)]
-fn tiles<'a>(
+/// The tiles of a block, one behind the other.
+struct Tiles<'a> {
     a: &'a [f32],
     b: &'a [f32],
-    block: usize,
     blocks: Blocks,
-    mut f: impl FnMut(Tile<'a>),
-) {
-    let (spec, stride) = (blocks.spec, blocks.row());
-    let first = block * blocks.channels;
-    let width = blocks.channels.min(spec.channels - first) * spec.inner;
-    // Long rows are cut; of short ones, a tile has several.
-    let (len, rows) = (width.min(TILE), (TILE / width.max(1)).max(1));
-    for at in (0..spec.batch).step_by(rows) {
-        for from in (0..width).step_by(len.max(1)) {
-            let start = at * stride + first * spec.inner + from;
-            let (rows, len) = (rows.min(spec.batch - at), len.min(width - from));
-            f(Tile { a: &a[start..], b: &b[start..], stride, rows, len });
+    first: usize,
+    /// What a block has of a sample.
+    width: usize,
+    /// The rows of a tile and the length of each: long rows are cut, of short ones a tile has many.
+    rows: usize,
+    len: usize,
+    row: usize,
+    column: usize,
+}
+
+impl<'a> Tiles<'a> {
+    fn new(a: &'a [f32], b: &'a [f32], block: usize, blocks: Blocks) -> Self {
+        let (spec, channel) = (blocks.spec, block * blocks.channels);
+        let width = blocks.channels.min(spec.channels - channel) * spec.inner;
+        let tile = if blocks.channels == 1 { TILE } else { LANES * WIDTH };
+        let (rows, len) = ((tile / width.max(1)).clamp(1, LANES), width.clamp(1, TILE));
+        Self { a, b, blocks, first: channel * spec.inner, width, rows, len, row: 0, column: 0 }
+    }
+}
+
+impl<'a> Iterator for Tiles<'a> {
+    type Item = Tile<'a>;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Tile<'a>> {
+        if self.column >= self.width {
+            (self.row, self.column) = (self.row + self.rows, 0);
         }
+        let batch = self.blocks.spec.batch;
+        if self.row >= batch || self.width == 0 {
+            return None;
+        }
+        let stride = self.blocks.row();
+        let start = self.row * stride + self.first + self.column;
+        let (rows, len) = (self.rows.min(batch - self.row), self.len.min(self.width - self.column));
+        self.column += len;
+        Some(Tile { a: &self.a[start..], b: &self.b[start..], stride, rows, len })
     }
 }
 
@@ -269,7 +351,9 @@ fn tiles<'a>(
 fn gather(columns: &[f32; WIDTH], inner: usize) -> [f64; WIDTH] {
     let mut sums = [0.0; WIDTH];
     for (sum, columns) in sums.iter_mut().zip(columns.chunks_exact(inner)) {
-        *sum = columns.iter().map(|x| f64::from(*x)).sum();
+        for column in columns {
+            *sum += f64::from(*column);
+        }
     }
     sums
 }
@@ -287,24 +371,25 @@ fn spread(channels: &[f32], inner: usize) -> [f32; WIDTH] {
 simd! {
     fn channel_moments<A>(moments: &mut Moments, x: &[f32], block: usize, blocks: Blocks) {
         let inner = blocks.spec.inner;
-        let sum = |[sum]: [f32; 1], x: f32, _: f32, _: f32| [sum + x];
-        let square = |[sum]: [f32; 1], x: f32, _: f32, centre: f32| {
-            [A::mul_add(x - centre, x - centre, sum)]
-        };
-        tiles(x, x, block, blocks, |tile| {
+        for tile in Tiles::new(x, x, block, blocks) {
             if blocks.channels == 1 {
                 let count = tile.rows * tile.len;
-                let sums = whole(tile, 0.0, sum);
+                let sums = tile.whole::<A, Plain, 1>(0.0);
                 let centre = (sums[0] / count as f64) as f32;
-                moments.merge(count, &sums, &[centre], &whole(tile, centre, square));
+                let squares = tile.whole::<A, Squares, 1>(centre);
+                moments.merge(count, &sums, &[centre], &squares);
             } else {
                 let count = tile.rows * inner;
-                let sums = gather(&columns(tile, &[0.0; WIDTH], sum)[0], inner);
-                let centres = sums.map(|sum| (sum / count as f64) as f32);
-                let squares = columns(tile, &spread(&centres, inner), square);
-                moments.merge(count, &sums, &centres, &gather(&squares[0], inner));
+                let [columns] = tile.columns::<A, Plain, 1>(&[0.0; WIDTH]);
+                let sums = gather(&columns, inner);
+                let mut centres = [0.0; WIDTH];
+                for (centre, sum) in centres.iter_mut().zip(&sums) {
+                    *centre = (sum / count as f64) as f32;
+                }
+                let [squares] = tile.columns::<A, Squares, 1>(&spread(&centres, inner));
+                moments.merge(count, &sums, &centres, &gather(&squares, inner));
             }
-        });
+        }
     }
 }
 
@@ -318,26 +403,20 @@ simd! {
         blocks: Blocks,
     ) {
         let inner = blocks.spec.inner;
-        let term = |[products, plain]: [f32; 2], d_y: f32, x: f32, mean: f32| {
-            [A::mul_add(d_y, x - mean, products), plain + d_y]
-        };
-        if blocks.channels == 1 {
-            tiles(d_y, x, block, blocks, |tile| {
-                let [products, plain] = whole(tile, mean[0], term);
+        let means = if blocks.channels == 1 { [0.0; WIDTH] } else { spread(mean, inner) };
+        for tile in Tiles::new(d_y, x, block, blocks) {
+            if blocks.channels == 1 {
+                let [products, plain] = tile.whole::<A, Products, 2>(mean[0]);
                 sums.products[0] += products;
                 sums.plain[0] += plain;
-            });
-            return;
-        }
-        let means = spread(mean, inner);
-        tiles(d_y, x, block, blocks, |tile| {
-            let [products, plain] = columns(tile, &means, term);
-            let tile = gather(&products, inner).into_iter().zip(gather(&plain, inner));
-            let all = sums.products.iter_mut().zip(&mut sums.plain).zip(tile);
-            for ((products, plain), (tile_products, tile_plain)) in all {
-                *products += tile_products;
-                *plain += tile_plain;
+            } else {
+                let [products, plain] = tile.columns::<A, Products, 2>(&means);
+                let (products, plain) = (gather(&products, inner), gather(&plain, inner));
+                for c in 0..WIDTH {
+                    sums.products[c] += products[c];
+                    sums.plain[c] += plain[c];
+                }
             }
-        });
+        }
     }
 }
