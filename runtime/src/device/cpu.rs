@@ -67,7 +67,7 @@ impl Cpu {
 
     /// Whether convolutions with 3×3 windows may use minimal filtering (Winograd's algorithm),
     /// which they do unless told otherwise: up to four times as fast, with rounding errors about
-    /// ten times as large ([`Algorithm::Winograd`](crate::ops::conv2d::Algorithm::Winograd)).
+    /// seven times as large ([`Algorithm::Winograd`](crate::ops::conv2d::Algorithm::Winograd)).
     pub fn with_winograd(self, winograd: bool) -> Self {
         Self { winograd, ..self }
     }

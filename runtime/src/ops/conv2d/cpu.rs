@@ -48,7 +48,6 @@ impl CpuStep<'_> {
         match algorithm {
             Algorithm::Direct => direct::forward(run, y, x, w, scratch),
             Algorithm::Depthwise => windows::forward(run, y, x, w, scratch),
-            Algorithm::Pointwise => windows::forward(run, y, x, w, scratch),
             Algorithm::Winograd => winograd::forward(run, y, x, w, scratch),
             Algorithm::Windows => windows::forward(run, y, x, w, scratch),
         }
@@ -72,7 +71,6 @@ impl CpuStep<'_> {
         match algorithm {
             Algorithm::Direct => direct::input_grad(run, d_x, d_y, w, scratch),
             Algorithm::Depthwise => windows::input_grad(run, d_x, d_y, w, scratch),
-            Algorithm::Pointwise => windows::input_grad(run, d_x, d_y, w, scratch),
             Algorithm::Winograd => winograd::input_grad(run, d_x, d_y, w, scratch),
             Algorithm::Windows => windows::input_grad(run, d_x, d_y, w, scratch),
         }
@@ -134,7 +132,6 @@ impl Conv2d for CpuStep<'_> {
         match algorithm {
             Algorithm::Direct => direct::weight_grad(run, d_w, d_y, x, scratch),
             Algorithm::Depthwise => windows::weight_grad(run, d_w, d_y, x, scratch),
-            Algorithm::Pointwise => windows::weight_grad(run, d_w, d_y, x, scratch),
             Algorithm::Winograd => winograd::weight_grad(run, d_w, d_y, x, scratch),
             Algorithm::Windows => windows::weight_grad(run, d_w, d_y, x, scratch),
         }

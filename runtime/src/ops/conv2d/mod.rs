@@ -51,10 +51,8 @@ pub enum Algorithm {
     Direct,
     /// As many groups as channels: one filter for each plane.
     Depthwise,
-    /// 1×1 windows: products of matrices.
-    Pointwise,
     /// 3×3 windows with stride 1, by minimal filtering on tiles of 4×4 outputs: a quarter of the
-    /// multiplications, and rounding errors about ten times those of a plain sum (about 2e-6
+    /// multiplications, and rounding errors about seven times those of a plain sum (about 2e-6
     /// of the root mean square). A device may be told to do without
     /// ([`Cpu::with_winograd`](crate::device::Cpu::with_winograd)).
     Winograd,
@@ -188,7 +186,6 @@ impl Conv2dSpec {
         match self.forward_choice(winograd) {
             Algorithm::Direct => direct::forward_scratch(self),
             Algorithm::Depthwise => windows::forward_scratch(self),
-            Algorithm::Pointwise => windows::forward_scratch(self),
             Algorithm::Winograd => winograd::forward_scratch(self),
             Algorithm::Windows => windows::forward_scratch(self),
         }
@@ -203,7 +200,6 @@ impl Conv2dSpec {
         match self.input_grad_choice(winograd) {
             Algorithm::Direct => direct::input_grad_scratch(self),
             Algorithm::Depthwise => windows::input_grad_scratch(self),
-            Algorithm::Pointwise => windows::input_grad_scratch(self),
             Algorithm::Winograd => winograd::input_grad_scratch(self),
             Algorithm::Windows => windows::input_grad_scratch(self),
         }
@@ -218,7 +214,6 @@ impl Conv2dSpec {
         match self.weight_grad_choice(winograd) {
             Algorithm::Direct => direct::weight_grad_scratch(self),
             Algorithm::Depthwise => windows::weight_grad_scratch(self),
-            Algorithm::Pointwise => windows::weight_grad_scratch(self),
             Algorithm::Winograd => winograd::weight_grad_scratch(self),
             Algorithm::Windows => windows::weight_grad_scratch(self),
         }

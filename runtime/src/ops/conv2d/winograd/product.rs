@@ -325,4 +325,4 @@ impl Pass<'_> {
     }
 }
 
-const _: () = assert!(CHANNELS % LANES == 0);
+const _: () = assert!(CHANNELS.is_multiple_of(LANES));

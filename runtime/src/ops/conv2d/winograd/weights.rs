@@ -129,4 +129,4 @@ unsafe fn transform_back<V: Vector, const ROWS: usize>(grads: &FilterGrads) {
     }
 }
 
-const _: () = assert!(BLOCK % MAX_LANES == 0 && POINTS == 36);
+const _: () = assert!(BLOCK.is_multiple_of(MAX_LANES) && POINTS == 36);
