@@ -5,11 +5,15 @@
 
 mod common;
 #[allow(dead_code)] // its program
+#[path = "../examples/resnet18.rs"]
+mod resnet18;
+#[allow(dead_code)] // its program
 #[path = "../examples/unet.rs"]
 mod unet;
 
 use common::report::Report;
 use gradiron::prelude::*;
+use resnet18::ResNet18;
 use unet::UNet;
 
 /// Different batches, taken in turn.
@@ -143,6 +147,14 @@ fn main() -> Outcome {
     classifier!(report, "mlp", Mlp, 64, |net| Adam::new(net, 1e-3)?, [f32; 784]);
     classifier!(report, "mlp_large", MlpLarge, 256, |net| Adam::new(net, 1e-3)?, [f32; 784]);
     classifier!(report, "lenet", LeNet, 64, |net| Adam::new(net, 1e-3)?, [[[f32; 28]; 28]; 1]);
+    classifier!(
+        report,
+        "resnet18",
+        ResNet18,
+        32,
+        |net| Sgd::new(net, 1e-2)?.momentum(0.9)?,
+        [[[f32; 32]; 32]; 3]
+    );
     if report.wants("unet") {
         let mut net = UNet::init(Seed(0));
         let mut ws = UNet::workspace_on(Cpu::with_threads(report.threads), 8)?;

@@ -15,7 +15,7 @@ const BATCH: usize = 32;
 
 model! {
     /// x + f(x)
-    struct BasicBlock<const C: usize, const SIDE: usize> {
+    pub struct BasicBlock<const C: usize, const SIDE: usize> {
         conv1: Conv2d(C -> C, kernel = 3, padding = 1, bias = false),
         bn1: BatchNorm2d(C),
         conv2: Conv2d(C -> C, kernel = 3, padding = 1, bias = false),
@@ -30,7 +30,7 @@ model! {
 
 model! {
     /// A block that halves the sides.
-    struct DownBlock<const IN: usize, const C: usize, const SIDE: usize> {
+    pub struct DownBlock<const IN: usize, const C: usize, const SIDE: usize> {
         conv1: Conv2d(IN -> C, kernel = 3, stride = 2, padding = 1, bias = false),
         bn1: BatchNorm2d(C),
         conv2: Conv2d(C -> C, kernel = 3, padding = 1, bias = false),
@@ -46,7 +46,7 @@ model! {
 }
 
 model! {
-    struct Downsample<const IN: usize, const C: usize, const SIDE: usize> {
+    pub struct Downsample<const IN: usize, const C: usize, const SIDE: usize> {
         _0: Conv2d(IN -> C, kernel = 1, stride = 2, bias = false),
         _1: BatchNorm2d(C),
     }
@@ -57,7 +57,7 @@ model! {
 }
 
 model! {
-    struct Stage<const IN: usize, const C: usize, const SIDE: usize> {
+    pub struct Stage<const IN: usize, const C: usize, const SIDE: usize> {
         _0: DownBlock<IN, C, SIDE>,
         _1: BasicBlock<C, SIDE>,
     }
@@ -69,7 +69,7 @@ model! {
 }
 
 model! {
-    struct ResNet18 {
+    pub struct ResNet18 {
         conv1: Conv2d(3 -> 64, kernel = 3, padding = 1, bias = false),
         bn1: BatchNorm2d(64),
         layer1: [BasicBlock<64, 32>; 2],
