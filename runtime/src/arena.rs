@@ -9,6 +9,7 @@ pub type Sizes = [usize; 4];
 pub const ALIGN: usize = 16;
 
 /// `len` floats, rounded up to whole cache lines.
+#[inline]
 pub const fn padded(len: usize) -> usize {
     len.div_ceil(ALIGN) * ALIGN
 }
@@ -242,6 +243,7 @@ pub struct Places {
 
 impl Places {
     /// The next `len` floats.
+    #[inline]
     pub fn take(&mut self, len: usize) -> Buf {
         let start = self.used;
         self.used += padded(len);
@@ -249,6 +251,7 @@ impl Places {
     }
 
     /// All that is left of an arena of `floats`.
+    #[inline]
     pub fn rest(&mut self, floats: usize) -> Buf {
         self.take(floats - self.used)
     }

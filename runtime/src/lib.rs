@@ -44,6 +44,8 @@ pub mod arena;
 pub mod check;
 pub mod data;
 pub mod device;
+#[doc(hidden)]
+pub mod function;
 pub mod init;
 pub mod io;
 pub mod layers;

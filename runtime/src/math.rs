@@ -6,11 +6,15 @@
 //! The polynomials are near-minimax fits made for this file.
 
 mod dispatch;
+mod lanes;
 #[cfg(test)]
 mod tests;
 
 pub use dispatch::{Body, SimdKind, SimdLevel, simd_levels};
 pub(crate) use dispatch::{PortableArith, simd};
+#[cfg(target_arch = "x86_64")]
+pub(crate) use lanes::Pair;
+pub(crate) use lanes::{LANES, Lanes};
 
 /// How `a * b + c` is computed.
 pub trait Arith: Copy + 'static {

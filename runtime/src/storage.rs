@@ -26,11 +26,13 @@ impl Storage {
     }
 
     /// The floats.
+    #[inline]
     pub fn as_slice(&self) -> &[f32] {
         &bytemuck::cast_slice(&self.lines)[..self.len]
     }
 
     /// The floats, to change.
+    #[inline]
     pub fn as_mut_slice(&mut self) -> &mut [f32] {
         &mut bytemuck::cast_slice_mut(&mut self.lines)[..self.len]
     }

@@ -3,6 +3,7 @@
 use bytemuck::Pod;
 
 /// The floats of a batch of samples.
+#[inline]
 pub fn flat<T: Pod>(samples: &[T]) -> &[f32] {
     bytemuck::cast_slice(samples)
 }
@@ -11,6 +12,7 @@ pub fn flat<T: Pod>(samples: &[T]) -> &[f32] {
 ///
 /// # Panics
 /// When `floats` is not a whole number of samples; generated code asks for whole ones.
+#[inline]
 pub fn batch<T: Pod>(floats: &[f32]) -> &[T] {
     bytemuck::cast_slice(floats)
 }
@@ -19,6 +21,7 @@ pub fn batch<T: Pod>(floats: &[f32]) -> &[T] {
 ///
 /// # Panics
 /// When their number is not the array's; generated code asks for the right one.
+#[inline]
 pub fn array<T: Pod>(floats: &[f32]) -> &T {
     bytemuck::from_bytes(bytemuck::cast_slice(floats))
 }

@@ -3,7 +3,8 @@
 use std::marker::PhantomData;
 
 use crate::arena::Sizes;
-use crate::device::{Buf, Cpu, Device, DeviceError, Indices, StepMemory};
+use crate::device::{Buf, Cpu, Device, DeviceError, Indices, Region, StepMemory};
+use crate::function::{self, Call, Function, Gradients};
 use crate::module::Module;
 use crate::optim::Grads;
 use crate::storage::Storage;
@@ -207,25 +208,59 @@ impl<M: Program, D: Device> Workspace<M, D> {
         self.plans[function].floats[pass as usize]
     }
 
-    /// Runs the kernels of `body`.
+    /// Inference of the function `AT`.
     #[inline]
-    pub fn run(
+    pub fn infer<const AT: usize, const F: usize, const C: usize, const R: usize>(
         &mut self,
         params: Option<&Storage>,
         inputs: &[&[f32]],
-        function: usize,
+        call: Call<F, C, R>,
+    ) where
+        M: Function<AT, F, C, R>,
+    {
+        let none = Buf::new(Region::Arena, 0, 0);
+        let gradients = Gradients { d_results: [none; R], d_args: [none; F], want_inputs: false };
+        self.run::<AT, F, C, R, false>(params, inputs, Pass::Infer, call, gradients);
+    }
+
+    /// The function `AT` and its gradients.
+    #[inline]
+    pub fn grad<const AT: usize, const F: usize, const C: usize, const R: usize>(
+        &mut self,
+        params: Option<&Storage>,
+        inputs: &[&[f32]],
+        call: Call<F, C, R>,
+        gradients: Gradients<F, R>,
+    ) where
+        M: Function<AT, F, C, R>,
+    {
+        let pass = if gradients.want_inputs { Pass::GradInputs } else { Pass::Grad };
+        self.run::<AT, F, C, R, true>(params, inputs, pass, call, gradients);
+    }
+
+    #[inline(always)]
+    fn run<const AT: usize, const F: usize, const C: usize, const R: usize, const GRAD: bool>(
+        &mut self,
+        params: Option<&Storage>,
+        inputs: &[&[f32]],
         pass: Pass,
-        body: impl FnOnce(&mut D::Step<'_>, &[usize]),
-    ) {
-        let mut step = self.device.step(StepMemory {
+        call: Call<F, C, R>,
+        gradients: Gradients<F, R>,
+    ) where
+        M: Function<AT, F, C, R>,
+    {
+        let memory = StepMemory {
             params: params.unwrap_or(&self.none),
             grads: &mut self.grads,
             arena: &mut self.arena,
             inputs,
             indices: &self.indices,
-        });
-        body(&mut step, &self.plans[function].offsets[pass as usize]);
-        self.has_state |= pass != Pass::Infer;
+        };
+        let offsets = &self.plans[AT].offsets[pass as usize][..];
+        let model = PhantomData;
+        let run = function::Pass::<M, AT, F, C, R, GRAD> { offsets, call, gradients, model };
+        self.device.run(memory, run);
+        self.has_state |= GRAD;
     }
 
     /// The floats of a result.

@@ -14,7 +14,7 @@
 
 use std::sync::OnceLock;
 
-use gradiron::device::{Buf, Cpu, CpuStep, Device, Precision, Region, StepMemory};
+use gradiron::device::{Buf, Cpu, CpuStep, Device, Kernels, Precision, Region, Run, StepMemory};
 use gradiron::math::{SimdLevel, simd_levels};
 use gradiron::storage::Storage;
 
@@ -67,6 +67,31 @@ fn devices() -> &'static [(SimdLevel, [Cpu; 3])] {
     })
 }
 
+/// A kernel call for kernels of any kind: a type, since closures are not generic.
+pub trait AnyKernels {
+    fn call<K: Kernels>(&self, k: &mut K, outputs: &[Buf], inputs: &[Buf]);
+}
+
+/// A call on the kernels of small passes.
+struct Tiny<'a, C> {
+    call: &'a C,
+    outputs: &'a [Buf],
+    inputs: &'a [Buf],
+}
+
+impl<C: AnyKernels> Run for Tiny<'_, C> {
+    const MAY_BE_TINY: bool = true;
+
+    fn is_tiny(&self) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn run<K: Kernels>(self, k: &mut K) {
+        self.call.call(k, self.outputs, self.inputs);
+    }
+}
+
 /// A kernel call: lengths of outputs, inputs, class indices, floats of scratch.
 pub struct Call<'a> {
     pub outputs: &'a [usize],
@@ -108,11 +133,29 @@ impl Call<'_> {
         }
     }
 
+    /// The same on the kernels of small passes.
+    pub fn run_tiny(&self, call: impl AnyKernels, check: impl Fn(&str, &[Vec<f32>])) {
+        for (level, cpus) in devices() {
+            let on = |cpu: &Cpu, memory: StepMemory<'_, Cpu>, y: &[Buf], x: &[Buf], _: Buf| {
+                cpu.run(memory, Tiny { call: &call, outputs: y, inputs: x });
+            };
+            check(&format!("tiny {level:?}"), &self.run_with(&cpus[0], on));
+        }
+    }
+
     /// Runs the call on one device.
     pub fn run_on(
         &self,
         cpu: &Cpu,
         kernel: &impl Fn(&mut CpuStep<'_>, &[Buf], &[Buf], Buf),
+    ) -> Vec<Vec<f32>> {
+        self.run_with(cpu, |cpu, memory, y, x, s| kernel(&mut cpu.step(memory), y, x, s))
+    }
+
+    fn run_with(
+        &self,
+        cpu: &Cpu,
+        run: impl Fn(&Cpu, StepMemory<'_, Cpu>, &[Buf], &[Buf], Buf),
     ) -> Vec<Vec<f32>> {
         // Odd gaps: no range is aligned, and a write beside its range is seen.
         const GAP: usize = 19;
@@ -137,7 +180,7 @@ impl Call<'_> {
             inputs: self.inputs,
             indices: self.indices,
         };
-        kernel(&mut cpu.step(memory), &outputs, &inputs, scratch);
+        run(cpu, memory, &outputs, &inputs, scratch);
         let arena = arena.as_slice();
         for buf in outputs.iter().chain([&scratch]) {
             let gap = &arena[buf.start + buf.len..][..GAP];

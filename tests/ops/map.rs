@@ -1,6 +1,9 @@
 //! The kernel that runs elementwise chains. These chains round each operation by itself, on every
 //! instruction set: results must be exact.
 
+use std::marker::PhantomData;
+
+use gradiron::device::{Buf, Kernels};
 use gradiron::math::{Arith, Plain};
 use gradiron::ops::elementwise::{Elementwise, Map, functions};
 
@@ -48,6 +51,26 @@ impl Elementwise<1, 1, 0> for Copy {
     }
 }
 
+struct Mapping<E, const IN: usize, const S: usize, const R: usize> {
+    dims: [usize; R],
+    masks: [[bool; R]; IN],
+    constants: [f32; S],
+    chain: PhantomData<E>,
+}
+
+impl<E, const IN: usize, const OUT: usize, const S: usize, const R: usize> AnyKernels
+    for (Mapping<E, IN, S, R>, [(); OUT])
+where
+    E: Elementwise<IN, OUT, S>,
+{
+    #[inline(always)]
+    fn call<K: Kernels>(&self, k: &mut K, y: &[Buf], x: &[Buf]) {
+        let Mapping { dims, masks, constants, .. } = self.0;
+        let inputs = std::array::from_fn(|i| (x[i], masks[i]));
+        k.map::<E, IN, OUT, S, R>(y.try_into().unwrap(), inputs, dims, constants);
+    }
+}
+
 /// Where an input that has the axes `has` keeps element `at` of the output.
 fn place<const R: usize>(mut at: usize, dims: [usize; R], has: [bool; R]) -> usize {
     let (mut place, mut stride) = (0, 1);
@@ -90,6 +113,10 @@ fn check<E, const IN: usize, const OUT: usize, const S: usize, const R: usize>(
         },
         |level, got| assert!(got == want, "{dims:?} {masks:?} {level}"),
     );
+    let mapping = Mapping { dims, masks, constants, chain: PhantomData::<E> };
+    call.run_tiny((mapping, [(); OUT]), |level, got| {
+        assert!(got == want, "{dims:?} {masks:?} {level}");
+    });
 }
 
 /// The mask with the bits of `bits`.
@@ -166,14 +193,21 @@ fn in_place() {
             (want[0][at], want[1][at]) = (a, b);
         }
         let call = Call { outputs: &[all, all], inputs: &[&x, &y, &z], indices: &[], scratch: 0 };
-        call.run(
-            |step, out, x, _| {
-                step.map::<Copy, 1, 1, 0, 1>([out[1]], [(x[0], [true])], [all], []);
-                let inputs = [(out[1], [true; 2]), (x[1], [false, true]), (x[2], [true, false])];
-                step.map::<Many, 3, 2, 3, 2>([out[0], out[1]], inputs, dims, constants);
-            },
-            |level, got| assert!(got == want, "{dims:?} {level}"),
-        );
+        let check = |level: &str, got: &[Vec<f32>]| assert!(got == want, "{dims:?} {level}");
+        call.run(|step, out, x, _| InPlace(dims).call(step, out, x), check);
+        call.run_tiny(InPlace(dims), check);
+    }
+}
+
+struct InPlace([usize; 2]);
+
+impl AnyKernels for InPlace {
+    #[inline(always)]
+    fn call<K: Kernels>(&self, k: &mut K, out: &[Buf], x: &[Buf]) {
+        let (dims, constants) = (self.0, [-0.3, 0.2, 1.7]);
+        k.map::<Copy, 1, 1, 0, 1>([out[1]], [(x[0], [true])], [dims[0] * dims[1]], []);
+        let inputs = [(out[1], [true; 2]), (x[1], [false, true]), (x[2], [true, false])];
+        k.map::<Many, 3, 2, 3, 2>([out[0], out[1]], inputs, dims, constants);
     }
 }
 

@@ -1,11 +1,20 @@
 //! Matrix products.
 
-use gradiron::device::Precision;
+use gradiron::device::{Buf, Kernels, Precision};
 use gradiron::ops::matmul::{Layout, Matmul, MatmulSpec, reference};
 
 use crate::harness::*;
 
 const LAYOUTS: [Layout; 3] = [Layout::NN, Layout::NT, Layout::TN];
+
+struct Product(MatmulSpec);
+
+impl AnyKernels for Product {
+    #[inline(always)]
+    fn call<K: Kernels>(&self, k: &mut K, y: &[Buf], x: &[Buf]) {
+        k.matmul(y[0], x[0], x[1], self.0);
+    }
+}
 
 fn check(spec: MatmulSpec) {
     check_in(Precision::F32, spec, |x| x, 0.0);
@@ -22,14 +31,12 @@ fn check_in(precision: Precision, spec: MatmulSpec, exact: impl Fn(f32) -> f32, 
     reference::matmul(&mut want, &a64, &b64, spec);
     reference::matmul(&mut size, &abs(&a64), &abs(&b64), spec);
     let call = Call { outputs: &[m * n], inputs: &[&a, &b], indices: &[], scratch: 0 };
-    call.run_in(
-        precision,
-        |step, y, x, _| step.matmul(y[0], x[0], x[1], spec),
-        |level, y| {
-            let bound = |i: usize| ((k + 2) as f64 * EPSILON + error) * size[i];
-            assert_close(&format!("{spec:?} {level}"), &y[0], &want, bound);
-        },
-    );
+    let check = |level: &str, y: &[Vec<f32>]| {
+        let bound = |i: usize| ((k + 2) as f64 * EPSILON + error) * size[i];
+        assert_close(&format!("{spec:?} {level}"), &y[0], &want, bound);
+    };
+    call.run_in(precision, |step, y, x, _| step.matmul(y[0], x[0], x[1], spec), check);
+    call.run_tiny(Product(spec), check);
 }
 
 #[test]

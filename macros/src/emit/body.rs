@@ -3,11 +3,10 @@
 use std::collections::HashSet;
 
 use proc_macro2::{Ident, TokenStream};
-use quote::format_ident;
 
 use super::api::{Pass, Receiver};
 use super::boundary::{Form, form};
-use super::{Function, Model, hidden};
+use super::{Function, Model};
 use crate::dim::{Atom, Dim};
 use crate::graph::{Kind, Ty};
 use crate::hygiene::quote;
@@ -21,7 +20,6 @@ pub fn body(
     receiver: Receiver,
     seeds: Option<&[Ident]>,
 ) -> TokenStream {
-    let (_, self_ty) = model.generics();
     let generics = model.generic_names();
     let sizes = sizes(model, function, &generics);
     let is_float = |arg: &&crate::lower::Arg| arg.ty.kind == Kind::Float;
@@ -53,19 +51,6 @@ pub fn body(
         });
     }
     let classes = classes(function);
-    let [infer, train, back] = ["infer", "train", "back"].map(|s| hidden(&function.name, s));
-    let ty = quote!(<#self_ty>);
-    let region = |region: &str, is_state: bool| {
-        let region = format_ident!("{region}");
-        let module = quote!(<#self_ty as ::gradiron::Module>);
-        let range = match is_state {
-            false => quote!(0, #module::PARAMS),
-            true => quote!(#module::PARAMS, #module::STATE),
-        };
-        quote!(::gradiron::device::Buf::new(::gradiron::device::Region::#region, #range))
-    };
-    let (params, grads) = (region("Params", false), region("Grads", false));
-    let (state, new_state) = (region("Params", true), region("Grads", true));
     let pass_name = variant(&pass);
     let d_args = floats.iter().map(|arg| {
         let len = arg.ty.shape.len().tokens();
@@ -74,28 +59,26 @@ pub fn body(
             _ => quote!(places.take(0)),
         }
     });
-    let work = match pass {
-        Pass::Infer => quote! {
-            #ty::#infer(k, n, offsets, params, state, args, classes, results, block);
-        },
-        _ => {
-            let want = pass == Pass::GradInputs;
-            let seed = seeds.is_none().then(|| quote!(k.fill(d_results[0], 1.0);));
-            quote! {
-                #ty::#train(k, n, offsets, params, state, args, classes, results, block,
-                    #new_state, block);
-                #seed
-                #ty::#back(k, n, offsets, #want, params, args, classes, results, block,
-                    d_results, #grads, d_args, block);
-            }
-        }
-    };
     let gradients = (pass != Pass::Infer).then(|| {
         quote! {
             let d_results = [#(#d_results),*];
             let d_args = [#(#d_args),*];
         }
     });
+    let run = match pass {
+        Pass::Infer => quote!(ws.infer::<#f, _, _, _>(host, inputs, call);),
+        Pass::Grad | Pass::GradInputs => {
+            let want_inputs = pass == Pass::GradInputs;
+            quote! {
+                let gradients = ::gradiron::function::Gradients {
+                    d_results,
+                    d_args,
+                    want_inputs: #want_inputs,
+                };
+                ws.grad::<#f, _, _, _>(host, inputs, call, gradients);
+            }
+        }
+    };
     let host = match receiver {
         Receiver::SelfRef => quote!(Some(&self.params)),
         Receiver::Params => quote!(Some(params)),
@@ -134,11 +117,8 @@ pub fn body(
         let results = [#(places.take(#result_lens)),*];
         #gradients
         let block = places.rest(ws.floats(#f, ::gradiron::Pass::#pass_name));
-        let (params, state) = (#params, #state);
-        ws.run(host, inputs, #f, ::gradiron::Pass::#pass_name, |k, offsets| {
-            use ::gradiron::ops::copy::Fill as _;
-            #work
-        });
+        let call = ::gradiron::function::Call { n, args, classes, results, block };
+        #run
         let ws = &*ws;
         #outcome
     }

@@ -131,9 +131,15 @@ fn layout(
 
 /// What a nested call of this function needs, and its cost.
 fn sizes(model: &Model, function: &Function) -> TokenStream {
-    let [layout, infer_layout, saved, scratch, infer_scratch, flops] =
-        ["layout", "infer_layout", "saved", "scratch", "infer_scratch", "flops"]
+    let [layout, infer_layout, saved, scratch, infer_scratch, flops, steps] =
+        ["layout", "infer_layout", "saved", "scratch", "infer_scratch", "flops", "steps"]
             .map(|suffix| hidden(&function.name, suffix));
+    let lengths = [&function.infer.0, &function.train.0].map(|graph| {
+        let own: usize = graph.nodes.iter().map(|node| node.op.steps()).sum();
+        let at = Index::from(usize::from(std::ptr::eq(graph, &function.train.0)));
+        let nested = callees(graph).into_iter().map(|callee| callee.item("steps"));
+        quote!(#own #(+ #nested[#at])*)
+    });
     let (graph, _) = &function.infer;
     let costs = graph.nodes.iter().map(|node| {
         let inputs: Vec<Ty> = node.inputs.iter().map(|v| graph.ty(*v).clone()).collect();
@@ -162,6 +168,8 @@ fn sizes(model: &Model, function: &Function) -> TokenStream {
             #(#nested)*
             #total
         }
+        #[doc(hidden)]
+        pub const #steps: [usize; 2] = [#(#lengths),*];
     }
 }
 
@@ -172,40 +180,74 @@ pub enum Pass {
     Back,
 }
 
-/// A pass as callers see it. Generic parameters are in camel case: the user's are constants. The numbers of arguments are generic: where a caller has another one
-/// in mind, the check of the call says so, not rustc's types.
-pub fn signature(function: &Ident, pass: Pass) -> TokenStream {
+impl Pass {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Infer => "infer",
+            Self::Train => "train",
+            Self::Back => "back",
+        }
+    }
+}
+
+/// The generic parameters, the parameters and the arguments of a pass. Generic parameters are in
+/// camel case: the user's are constants. The numbers of arguments are generic: where a caller has
+/// another one in mind, the check of the call says so, not rustc's types.
+fn signature(pass: Pass) -> [TokenStream; 3] {
     let buf = quote!(::gradiron::device::Buf);
-    let (name, extra) = match pass {
-        Pass::Infer => ("infer", quote!(scratch: #buf)),
-        Pass::Train => ("train", quote!(saved: #buf, new_state: #buf, scratch: #buf)),
+    let common = quote! {
+        args: [#buf; FLOATS__], classes: [::gradiron::device::Indices; CLASSES__],
+        results: [#buf; RESULTS__]
+    };
+    let (want, extra) = match pass {
+        Pass::Infer => (quote!(), quote!(scratch: #buf)),
+        Pass::Train => (quote!(), quote!(saved: #buf, new_state: #buf, scratch: #buf)),
         Pass::Back => (
-            "back",
+            quote!(want_inputs: bool,),
             quote! {
                 saved: #buf, d_results: [#buf; RESULTS__], d_params: #buf,
                 d_args: [#buf; FLOATS__], scratch: #buf
             },
         ),
     };
-    let name = hidden(function, name);
-    let want = if pass == Pass::Back { quote!(want_inputs: bool,) } else { quote!() };
     let state = if pass == Pass::Back { quote!() } else { quote!(state: #buf,) };
-    quote! {
-        #[doc(hidden)]
-        #[inline(never)]
-        pub fn #name<
+    let generics = quote! {
+        <
             Kernels__: ::gradiron::device::Kernels,
             const FLOATS__: usize,
             const CLASSES__: usize,
             const RESULTS__: usize,
-        >(
-            k: &mut Kernels__, n: ::gradiron::arena::Sizes, offsets: &[usize], #want params: #buf,
-            #state args: [#buf; FLOATS__], classes: [::gradiron::device::Indices; CLASSES__],
-            results: [#buf; RESULTS__], #extra
-        )
+        >
+    };
+    let parameters = quote! {
+        k: &mut Kernels__, n: ::gradiron::arena::Sizes, offsets: &[usize], #want params: #buf,
+        #state #common, #extra
+    };
+    let arguments = match pass {
+        Pass::Infer => quote!(k, n, offsets, params, state, args, classes, results, scratch),
+        Pass::Train => quote! {
+            k, n, offsets, params, state, args, classes, results, saved, new_state, scratch
+        },
+        Pass::Back => quote! {
+            k, n, offsets, want_inputs, params, args, classes, results, saved, d_results, d_params,
+            d_args, scratch
+        },
+    };
+    [generics, parameters, arguments]
+}
+
+/// A pass of a model with mistakes.
+pub fn empty_pass(function: &Ident, pass: Pass) -> TokenStream {
+    let name = hidden(function, pass.name());
+    let [generics, parameters, _] = signature(pass);
+    quote! {
+        #[doc(hidden)]
+        pub fn #name #generics (#parameters) {}
     }
 }
 
+/// A pass as callers see it. It becomes part of the caller where the kernels are inlined, else it
+/// is one function however often it is called.
 fn pass(model: &Model, function: &Function, chains: &Chains, pass: Pass) -> TokenStream {
     let (graph, plan) = match pass {
         Pass::Infer => &function.infer,
@@ -219,9 +261,23 @@ fn pass(model: &Model, function: &Function, chains: &Chains, pass: Pass) -> Toke
     let lines = nodes.iter().map(|n| writer.line(*n));
     let offsets = writer.nested_offsets();
     let unreached = writer.unreached();
-    let (signature, bind) = (signature(&function.name, pass), model.bind_sizes());
+    let bind = model.bind_sizes();
+    let name = hidden(&function.name, pass.name());
+    let [shared, steps] =
+        ["shared", "steps"].map(|s| hidden(&function.name, &format!("{}_{s}", pass.name())));
+    let [generics, parameters, arguments] = signature(pass);
     quote! {
-        #signature {
+        #[doc(hidden)]
+        #[inline(always)]
+        pub fn #name #generics (#parameters) {
+            if Kernels__::INLINE { Self::#steps(#arguments) } else { Self::#shared(#arguments) }
+        }
+        #[inline(never)]
+        fn #shared #generics (#parameters) {
+            Self::#steps(#arguments)
+        }
+        #[inline(always)]
+        fn #steps #generics (#parameters) {
             #bind
             #offsets
             #bindings

@@ -8,6 +8,7 @@ mod chains;
 mod checks;
 mod function;
 mod params;
+mod run;
 mod stub;
 
 use std::collections::HashSet;
@@ -163,12 +164,14 @@ pub fn emit(model: &Model) -> TokenStream {
         None => model.interfaces.iter().map(|f| stub::hidden_items(&f.name)).collect(),
     };
     let program = api::program(model);
+    let runs = run::functions(model);
     let chains = chains.definitions();
     quote! {
         #definition
         #chains
         #module
         #program
+        #runs
         #checks
         #[allow(
             unused_variables, unused_parens, non_snake_case, non_upper_case_globals, dead_code,

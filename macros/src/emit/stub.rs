@@ -4,7 +4,7 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
-use super::function::{Pass, signature};
+use super::function::{Pass, empty_pass};
 use super::hidden;
 
 pub fn hidden_items(function: &Ident) -> TokenStream {
@@ -12,7 +12,8 @@ pub fn hidden_items(function: &Ident) -> TokenStream {
     let (bind, offsets, infer_offsets) = (item("bind"), item("offsets"), item("infer_offsets"));
     let sizes = ["saved", "scratch", "infer_scratch", "flops"].map(item);
     let tables = ["TABLE", "INFER_TABLE"].map(item);
-    let passes = [Pass::Infer, Pass::Train, Pass::Back].map(|pass| signature(function, pass));
+    let steps = item("steps");
+    let passes = [Pass::Infer, Pass::Train, Pass::Back].map(|pass| empty_pass(function, pass));
     let sizes_type = quote!(::gradiron::arena::Sizes);
     quote! {
         #[doc(hidden)]
@@ -22,9 +23,11 @@ pub fn hidden_items(function: &Ident) -> TokenStream {
         #(#[doc(hidden)] pub const fn #sizes(n: #sizes_type) -> usize { 0 })*
         #(#[doc(hidden)] pub const #tables: usize = 0;)*
         #[doc(hidden)]
+        pub const #steps: [usize; 2] = [0; 2];
+        #[doc(hidden)]
         pub fn #offsets(n: #sizes_type, want_inputs: bool, whole: bool, out: &mut Vec<usize>) {}
         #[doc(hidden)]
         pub fn #infer_offsets(n: #sizes_type, out: &mut Vec<usize>) {}
-        #(#passes {})*
+        #(#passes)*
     }
 }

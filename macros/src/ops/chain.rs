@@ -175,6 +175,10 @@ impl Op for Chain {
         self.shape.len().times(&Dim::lit(self.steps.len()))
     }
 
+    fn steps(&self) -> usize {
+        self.steps.len()
+    }
+
     fn in_place(&self, _: usize, _: usize) -> bool {
         true
     }

@@ -73,6 +73,10 @@ impl Op for Mapped {
         own.plus(&self.chain.flops(&types, outputs))
     }
 
+    fn steps(&self) -> usize {
+        self.op.steps() + self.chain.steps()
+    }
+
     fn scratch(&self, inference: bool) -> Option<Dim> {
         self.op.scratch(inference)
     }

@@ -54,6 +54,11 @@ pub trait Op: Debug {
         outputs[0].shape.len()
     }
 
+    /// Elementary steps of a run: how long its code is where it is inlined.
+    fn steps(&self) -> usize {
+        1
+    }
+
     /// Floats of memory that the call needs while it runs.
     fn scratch(&self, _inference: bool) -> Option<Dim> {
         None

@@ -2,7 +2,8 @@
 
 use std::marker::PhantomData;
 
-use super::{Buf, Device, DeviceError, Indices, Kernels, Region, StepMemory, Threads};
+use super::tiny::run_tiny;
+use super::{Buf, Device, DeviceError, Indices, Kernels, Region, Run, StepMemory, Threads};
 use crate::math::SimdLevel;
 use crate::storage::Storage;
 
@@ -88,6 +89,7 @@ impl Device for Cpu {
             .ok_or(DeviceError::OutOfMemory { device: "CPU", bytes: floats.saturating_mul(4) })
     }
 
+    #[inline]
     fn read<'a>(&'a self, memory: &'a Storage, start: usize, len: usize) -> &'a [f32] {
         &memory.as_slice()[start..][..len]
     }
@@ -96,6 +98,7 @@ impl Device for Cpu {
         Some(&self.threads)
     }
 
+    #[inline]
     fn step<'a>(&'a self, memory: StepMemory<'a, Self>) -> CpuStep<'a> {
         self.threads.in_step(true);
         CpuStep {
@@ -109,6 +112,14 @@ impl Device for Cpu {
             winograd: self.winograd,
             precision: self.precision,
         }
+    }
+
+    #[inline]
+    fn run<R: Run>(&self, memory: StepMemory<'_, Self>, run: R) {
+        if R::MAY_BE_TINY && run.is_tiny() {
+            return run_tiny(self.level, self.step(memory), run);
+        }
+        run.run(&mut self.step(memory));
     }
 }
 
@@ -133,6 +144,7 @@ struct Writable<'a> {
 }
 
 impl<'a> Writable<'a> {
+    #[inline]
     fn new(slice: &'a mut [f32]) -> Self {
         Self { start: slice.as_mut_ptr(), len: slice.len(), borrow: PhantomData }
     }
@@ -143,11 +155,32 @@ impl<'a> Writable<'a> {
     /// When `buf` leaves the region (a bug of this library).
     #[inline]
     fn at(&self, buf: Buf) -> *mut f32 {
-        let inside = buf.start.checked_add(buf.len).is_some_and(|end| end <= self.len);
-        assert!(inside, "gradiron: {buf:?} leaves its region of {} floats (a bug)", self.len);
+        check(buf, self.len);
         // SAFETY: `start + buf.start` is inside the slice, or one past its end.
         unsafe { self.start.add(buf.start) }
     }
+}
+
+/// # Panics
+/// When `buf` leaves its region of `len` floats (a bug of this library).
+#[inline(always)]
+fn check(buf: Buf, len: usize) {
+    #[cold]
+    #[inline(never)]
+    fn outside(buf: Buf, len: usize) -> ! {
+        panic!("gradiron: {buf:?} leaves its region of {len} floats (a bug)")
+    }
+    if buf.start > len || buf.len > len - buf.start {
+        outside(buf, len);
+    }
+}
+
+/// The start of `buf` in a region that is read only.
+#[inline(always)]
+fn start_in(region: &[f32], buf: Buf) -> *const f32 {
+    check(buf, region.len());
+    // SAFETY: `start` is inside the slice, or one past its end.
+    unsafe { region.as_ptr().add(buf.start) }
 }
 
 impl Kernels for CpuStep<'_> {}
@@ -221,10 +254,10 @@ impl<'a> CpuStep<'a> {
     #[inline]
     pub(crate) fn read(&self, buf: Buf) -> *const f32 {
         match buf.region {
-            Region::Params => self.params[buf.start..][..buf.len].as_ptr(),
+            Region::Params => start_in(self.params, buf),
             Region::Grads => self.grads.at(buf),
             Region::Arena => self.arena.at(buf),
-            Region::Input(i) => self.inputs[usize::from(i)][buf.start..][..buf.len].as_ptr(),
+            Region::Input(i) => start_in(self.inputs[usize::from(i)], buf),
         }
     }
 }

@@ -7,10 +7,12 @@
 
 mod cpu;
 mod threads;
+mod tiny;
 
 pub use cpu::{Cpu, CpuStep, Precision};
 pub(crate) use threads::SharedMut;
 pub use threads::{PARALLEL_WORK, Threads};
+pub(crate) use tiny::TinyStep;
 
 use crate::ops;
 use crate::storage::Storage;
@@ -123,6 +125,27 @@ pub trait Device {
     fn step<'a>(&'a self, memory: StepMemory<'a, Self>) -> Self::Step<'a>
     where
         Self: Sized;
+
+    /// Runs a step.
+    #[inline]
+    fn run<R: Run>(&self, memory: StepMemory<'_, Self>, run: R)
+    where
+        Self: Sized,
+    {
+        run.run(&mut self.step(memory));
+    }
+}
+
+/// The kernel calls of a step, for the kernels of any device.
+pub trait Run {
+    /// Whether the step may be so small that a device compiles it as one piece.
+    const MAY_BE_TINY: bool;
+
+    /// Whether the step is so small, at its present sizes.
+    fn is_tiny(&self) -> bool;
+
+    /// Makes the calls.
+    fn run<K: Kernels>(self, k: &mut K);
 }
 
 /// Every kernel, one room each: what generated code may call.
@@ -141,6 +164,8 @@ pub trait Kernels:
     + ops::copy::Fill
     + ops::elementwise::Map
 {
+    /// Whether kernels and the passes around them become one function.
+    const INLINE: bool = false;
 }
 
 /// A device that cannot do what was asked.

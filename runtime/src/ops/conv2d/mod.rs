@@ -230,6 +230,7 @@ pub trait Conv2d: Map {
     fn conv2d_weight_grad(&mut self, d_w: Buf, d_y: Buf, x: Buf, scratch: Buf, spec: Conv2dSpec);
 
     /// `conv2d`, then a chain whose first input is `y`; `y` may be the memory of its first output.
+    #[inline(always)]
     fn conv2d_map<E, const IN: usize, const OUT: usize, const S: usize, const R: usize>(
         &mut self,
         y: Buf,
@@ -246,6 +247,7 @@ pub trait Conv2d: Map {
     }
 
     /// The gradient of the input, then a chain of it, as in `conv2d_map`.
+    #[inline(always)]
     fn conv2d_input_grad_map<E, const IN: usize, const OUT: usize, const S: usize, const R: usize>(
         &mut self,
         d_x: Buf,

@@ -1,6 +1,7 @@
 //! Copies and constants: `y = x` and `y = value`.
 
 mod cpu;
+mod tiny;
 
 use crate::device::Buf;
 

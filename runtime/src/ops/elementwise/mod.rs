@@ -6,6 +6,7 @@
 mod cpu;
 pub mod functions;
 pub mod reference;
+mod tiny;
 
 use crate::device::Buf;
 use crate::math::Arith;

@@ -9,6 +9,7 @@ mod gemm;
 pub(in crate::ops) mod pack;
 pub mod reference;
 mod tile;
+mod tiny;
 pub(in crate::ops) mod vector;
 
 pub(crate) use gemm::pack_a;
@@ -71,6 +72,7 @@ pub trait Matmul: Map {
 
     /// `y = a · b`, then a chain whose first input is `y`; `y` may be the memory of its first
     /// output.
+    #[inline(always)]
     fn matmul_map<E, const IN: usize, const OUT: usize, const S: usize, const R: usize>(
         &mut self,
         y: Buf,

@@ -11,6 +11,7 @@
 mod cpu;
 mod fold;
 pub mod reference;
+mod tiny;
 
 pub(crate) use fold::{Fold, Max, Sum, fold_row};
 

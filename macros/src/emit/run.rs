@@ -1,0 +1,62 @@
+//! The functions of a model as workspaces run them: generic over the kernels, so that a small one
+//! is compiled as one piece.
+
+use proc_macro2::TokenStream;
+
+use super::{Function, Model, hidden};
+use crate::graph::Kind;
+use crate::hygiene::quote;
+
+pub fn functions(model: &Model) -> TokenStream {
+    let functions = model.functions.iter().flatten().enumerate();
+    functions.map(|(at, function)| implementation(model, at, function)).collect()
+}
+
+fn implementation(model: &Model, at: usize, function: &Function) -> TokenStream {
+    let (impl_generics, self_ty) = model.generics();
+    let [infer, train, back, flops, steps] =
+        ["infer", "train", "back", "flops", "steps"].map(|suffix| hidden(&function.name, suffix));
+    let count = |kind: Kind| function.args.iter().filter(|arg| arg.ty.kind == kind).count();
+    let (floats, classes) = (count(Kind::Float), count(Kind::Classes));
+    let results = function.results.len();
+    let buf = quote!(::gradiron::device::Buf);
+    let call = quote!(::gradiron::function::Call<#floats, #classes, #results>);
+    let passed = quote!(call.n, offsets, params, state, call.args, call.classes, call.results);
+    // The gradient of a loss by itself.
+    let is_loss = results == 1 && function.results[0].shape.rank() == 0;
+    let seed = is_loss.then(|| quote!(k.fill(gradients.d_results[0], 1.0);));
+    quote! {
+        #[allow(clippy::all)]
+        #[automatically_derived]
+        impl #impl_generics ::gradiron::function::Function<#at, #floats, #classes, #results>
+            for #self_ty
+        {
+            const FLOPS: usize = Self::#flops([1; 4]);
+            const STEPS: [usize; 2] = Self::#steps;
+            #[inline(always)]
+            fn flops(n: ::gradiron::arena::Sizes) -> usize {
+                Self::#flops(n)
+            }
+            #[inline(always)]
+            fn infer<Kernels__: ::gradiron::device::Kernels>(
+                k: &mut Kernels__, offsets: &[usize], [params, state]: [#buf; 2], call: #call,
+            ) {
+                Self::#infer(k, #passed, call.block);
+            }
+            #[inline(always)]
+            fn grad<Kernels__: ::gradiron::device::Kernels>(
+                k: &mut Kernels__, offsets: &[usize], [params, state]: [#buf; 2], call: #call,
+                [d_params, new_state]: [#buf; 2],
+                gradients: ::gradiron::function::Gradients<#floats, #results>,
+            ) {
+                Self::#train(k, #passed, call.block, new_state, call.block);
+                #seed
+                Self::#back(
+                    k, call.n, offsets, gradients.want_inputs, params, call.args, call.classes,
+                    call.results, call.block, gradients.d_results, d_params, gradients.d_args,
+                    call.block,
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Functions of models as workspaces run them.
+
+use crate::arena::Sizes;
+use crate::device::{Buf, Indices, Kernels, Region, Run};
+use crate::workspace::Program;
+
+/// A function may be compiled as one piece when a run with all run-time sizes at 1 takes at most
+/// so many floating-point operations. Beyond, arithmetic outweighs what the calls of kernels cost.
+const TINY_SAMPLE: usize = 1 << 15;
+/// That piece runs when the whole run takes at most so many: it is the work of one thread.
+const TINY_RUN: usize = 1 << 18;
+/// A longer function stays in parts: as one piece it would take the compiler long.
+const TINY_STEPS: usize = 40;
+/// Builds with debug assertions stay in parts as well: they are to be made quickly.
+const TINY_BUILD: bool = !cfg!(debug_assertions);
+
+/// What one run works on, beside the parameters.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<const FLOATS: usize, const CLASSES: usize, const RESULTS: usize> {
+    /// The run-time sizes.
+    pub n: Sizes,
+    /// The float arguments.
+    pub args: [Buf; FLOATS],
+    /// The class indices.
+    pub classes: [Indices; CLASSES],
+    /// The results.
+    pub results: [Buf; RESULTS],
+    /// The planned memory.
+    pub block: Buf,
+}
+
+/// What a run with gradients works on beside its [`Call`].
+#[derive(Clone, Copy, Debug)]
+pub struct Gradients<const FLOATS: usize, const RESULTS: usize> {
+    /// The gradients of the results.
+    pub d_results: [Buf; RESULTS],
+    /// The gradients of the float arguments, empty where they are not asked for.
+    pub d_args: [Buf; FLOATS],
+    /// Whether they are.
+    pub want_inputs: bool,
+}
+
+/// The function number `AT` of a model. Implemented by `model!`.
+pub trait Function<const AT: usize, const FLOATS: usize, const CLASSES: usize, const RESULTS: usize>:
+    Program
+{
+    /// Floating-point operations of inference when all run-time sizes are 1.
+    const FLOPS: usize;
+    /// The number of elementary steps of inference, and with gradients.
+    const STEPS: [usize; 2];
+
+    /// Floating-point operations of inference.
+    fn flops(n: Sizes) -> usize;
+
+    /// Inference. The model's own memory is its parameters and its state.
+    fn infer<K: Kernels>(
+        k: &mut K,
+        offsets: &[usize],
+        owned: [Buf; 2],
+        call: Call<FLOATS, CLASSES, RESULTS>,
+    );
+
+    /// The forward and the backward pass, which make the gradients of the parameters and the new
+    /// state.
+    fn grad<K: Kernels>(
+        k: &mut K,
+        offsets: &[usize],
+        owned: [Buf; 2],
+        call: Call<FLOATS, CLASSES, RESULTS>,
+        made: [Buf; 2],
+        gradients: Gradients<FLOATS, RESULTS>,
+    );
+}
+
+/// A run of the function `AT` of `M`, with gradients where `GRAD`.
+pub(crate) struct Pass<
+    'a,
+    M,
+    const AT: usize,
+    const FLOATS: usize,
+    const CLASSES: usize,
+    const RESULTS: usize,
+    const GRAD: bool,
+> {
+    pub offsets: &'a [usize],
+    pub call: Call<FLOATS, CLASSES, RESULTS>,
+    /// Empty ranges without gradients.
+    pub gradients: Gradients<FLOATS, RESULTS>,
+    pub model: std::marker::PhantomData<fn() -> M>,
+}
+
+impl<
+    M,
+    const AT: usize,
+    const FLOATS: usize,
+    const CLASSES: usize,
+    const RESULTS: usize,
+    const GRAD: bool,
+> Run for Pass<'_, M, AT, FLOATS, CLASSES, RESULTS, GRAD>
+where
+    M: Function<AT, FLOATS, CLASSES, RESULTS>,
+{
+    const MAY_BE_TINY: bool =
+        TINY_BUILD && M::FLOPS <= TINY_SAMPLE && M::STEPS[GRAD as usize] <= TINY_STEPS;
+
+    #[inline(always)]
+    fn is_tiny(&self) -> bool {
+        M::flops(self.call.n) <= TINY_RUN
+    }
+
+    #[inline(always)]
+    fn run<K: Kernels>(self, k: &mut K) {
+        let ranges =
+            |region| [Buf::new(region, 0, M::PARAMS), Buf::new(region, M::PARAMS, M::STATE)];
+        let owned = ranges(Region::Params);
+        if GRAD {
+            M::grad(k, self.offsets, owned, self.call, ranges(Region::Grads), self.gradients);
+        } else {
+            M::infer(k, self.offsets, owned, self.call);
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Chains over few elements: sixteen at a time, all read before any is written, so that an output
+//! may be an input's memory.
+
+use super::{Elementwise, Map};
+use crate::device::{Buf, TinyStep};
+use crate::math::{LANES, Lanes};
+
+impl<V: Lanes> Map for TinyStep<'_, V> {
+    #[inline(always)]
+    fn map<E, const IN: usize, const OUT: usize, const S: usize, const R: usize>(
+        &mut self,
+        outputs: [Buf; OUT],
+        inputs: [(Buf, [bool; R]); IN],
+        dims: [usize; R],
+        constants: [f32; S],
+    ) where
+        E: Elementwise<IN, OUT, S>,
+    {
+        let len: usize = dims.iter().product();
+        let outputs = outputs.map(|output| self.to(output, len));
+        let mut strides = [[0; R]; IN];
+        let inputs: [*const f32; IN] = std::array::from_fn(|i| {
+            let (buf, has) = inputs[i];
+            let mut len = 1;
+            for axis in (0..R).rev().filter(|&axis| has[axis]) {
+                strides[i][axis] = len;
+                len *= dims[axis];
+            }
+            self.from(buf, len)
+        });
+        // The last axes that each input has all or none of are one row. Axis 0 may be known at run
+        // time only: that its size is 1 makes no case of its own, so that one loop is compiled.
+        let (mut cols, mut axes, mut steps) = (1, R, None);
+        for axis in (0..R).rev() {
+            if axis > 0 && dims[axis] == 1 {
+                axes = axis;
+                continue;
+            }
+            let has: [bool; IN] = std::array::from_fn(|i| strides[i][axis] > 0);
+            if steps.is_some_and(|known| known != has) {
+                break;
+            }
+            steps = Some(has);
+            cols *= dims[axis];
+            axes = axis;
+        }
+        let steps = steps.unwrap_or([true; IN]);
+        for row in 0..dims[..axes].iter().product() {
+            let (mut starts, mut rest): ([usize; IN], _) = ([0; IN], row);
+            for axis in (0..axes).rev() {
+                let at = if axis == 0 { rest } else { rest % dims[axis] };
+                rest /= dims[axis];
+                for (start, strides) in starts.iter_mut().zip(&strides) {
+                    *start += at * strides[axis];
+                }
+            }
+            // SAFETY: the sizes were checked; each row is inside.
+            unsafe {
+                let inputs = std::array::from_fn(|i| inputs[i].add(starts[i]));
+                let outputs = outputs.map(|output| output.add(row * cols));
+                for at in (0..cols).step_by(LANES) {
+                    let len = LANES.min(cols - at);
+                    block::<V, E, IN, OUT, S>(outputs, inputs, steps, at, len, constants);
+                }
+            }
+        }
+    }
+}
+
+/// The `len` elements from `at` on, of inputs that go on (`steps`) or stay.
+#[inline(always)]
+unsafe fn block<
+    V: Lanes,
+    E: Elementwise<IN, OUT, S>,
+    const IN: usize,
+    const OUT: usize,
+    const S: usize,
+>(
+    outputs: [*mut f32; OUT],
+    inputs: [*const f32; IN],
+    steps: [bool; IN],
+    at: usize,
+    len: usize,
+    constants: [f32; S],
+) {
+    let (mut x, mut y) = ([[0.0; LANES]; IN], [[0.0; LANES]; OUT]);
+    for i in 0..IN {
+        // SAFETY: the caller lends the elements.
+        unsafe {
+            let lanes = match steps[i] {
+                true => V::load_some(inputs[i].add(at), len),
+                false => V::splat(*inputs[i]),
+            };
+            lanes.store(x[i].as_mut_ptr());
+        }
+    }
+    for e in 0..LANES {
+        let element = E::eval::<V::Arith>(std::array::from_fn(|i| x[i][e]), constants);
+        for o in 0..OUT {
+            y[o][e] = element[o];
+        }
+    }
+    for (output, y) in outputs.into_iter().zip(&y) {
+        // SAFETY: as above.
+        unsafe { V::load(y.as_ptr()).store_some(output.add(at), len) }
+    }
+}

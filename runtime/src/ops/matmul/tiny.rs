@@ -1,0 +1,179 @@
+//! Products of small matrices, without packing: sixteen results at a time, either as dots of
+//! neighbouring rows or as a sum of scaled rows.
+
+use super::{Layout, Matmul, MatmulSpec};
+use crate::device::{Buf, TinyStep};
+use crate::math::{LANES, Lanes};
+
+impl<V: Lanes> Matmul for TinyStep<'_, V> {
+    #[inline(always)]
+    fn matmul(&mut self, y: Buf, a: Buf, b: Buf, spec: MatmulSpec) {
+        let MatmulSpec { layout, m, k, n } = spec;
+        let (y, a, b) = (self.to(y, m * n), self.from(a, m * k), self.from(b, k * n));
+        // A column is a row in disguise: sixteen results of it are neighbours.
+        // SAFETY: `to` and `from` checked the sizes.
+        unsafe {
+            match layout {
+                Layout::TN if n == 1 && m > 1 => scaled_rows::<V>(y, (b, k, 1), a, (1, k, m)),
+                _ if k == 1 && n == 1 => scaled_rows::<V>(y, (b, 1, 1), a, (1, 1, m)),
+                _ if n == 1 => dots::<V>(y, b, a, (1, k, m)),
+                Layout::NT if k == 1 => scaled_rows::<V>(y, (a, 1, 1), b, (m, 1, n)),
+                Layout::NT => dots::<V>(y, a, b, (m, k, n)),
+                Layout::NN => scaled_rows::<V>(y, (a, k, 1), b, (m, k, n)),
+                Layout::TN => scaled_rows::<V>(y, (a, 1, m), b, (m, k, n)),
+            }
+        }
+    }
+}
+
+/// `y [m, n] = a [m, k] · b [n, k]ᵀ`
+#[inline(always)]
+unsafe fn dots<V: Lanes>(
+    y: *mut f32,
+    a: *const f32,
+    b: *const f32,
+    (m, k, n): (usize, usize, usize),
+) {
+    let (full, rest) = (n - n % LANES, n % LANES);
+    for i in 0..m {
+        // SAFETY: row `i` of `a` and `y`, and `LANES` or `rest` rows of `b`, are inside.
+        unsafe {
+            let (y, a) = (y.add(i * n), a.add(i * k));
+            for j in (0..full).step_by(LANES) {
+                row_dots::<V>(a, b.add(j * k), k, LANES).store(y.add(j));
+            }
+            if rest == 1 {
+                *y.add(full) = row_dot::<V>(a, b.add(full * k), k);
+            } else if rest > 0 {
+                row_dots::<V>(a, b.add(full * k), k, rest).store_some(y.add(full), rest);
+            }
+        }
+    }
+}
+
+/// The dots of `a [k]` with `rows` neighbouring rows of `b`.
+#[inline(always)]
+unsafe fn row_dots<V: Lanes>(a: *const f32, b: *const f32, k: usize, rows: usize) -> V {
+    let (full, rest) = (k - k % LANES, k % LANES);
+    // SAFETY: the caller lends `a [k]` and `b [rows, k]`.
+    unsafe {
+        let mut sums = [V::splat(0.0); LANES];
+        for p in (0..full).step_by(LANES) {
+            let x = V::load(a.add(p));
+            for (r, sum) in sums.iter_mut().enumerate() {
+                if r < rows {
+                    *sum = sum.add_product(x, V::load(b.add(r * k + p)));
+                }
+            }
+        }
+        if rest > 0 {
+            let x = V::load_some(a.add(full), rest);
+            for (r, sum) in sums.iter_mut().enumerate() {
+                if r < rows {
+                    *sum = sum.add_product(x, V::load_some(b.add(r * k + full), rest));
+                }
+            }
+        }
+        V::sum_each(sums)
+    }
+}
+
+/// The dot of `a [k]` and `b [k]`.
+#[inline(always)]
+unsafe fn row_dot<V: Lanes>(a: *const f32, b: *const f32, k: usize) -> f32 {
+    /// Chains of additions that run side by side.
+    const CHAINS: usize = 4;
+    let rest = k % LANES;
+    // SAFETY: the caller lends `a [k]` and `b [k]`.
+    unsafe {
+        let mut sums = [V::splat(0.0); CHAINS];
+        let mut p = 0;
+        while p + CHAINS * LANES <= k {
+            for (c, sum) in sums.iter_mut().enumerate() {
+                let p = p + c * LANES;
+                *sum = sum.add_product(V::load(a.add(p)), V::load(b.add(p)));
+            }
+            p += CHAINS * LANES;
+        }
+        while p + LANES <= k {
+            sums[0] = sums[0].add_product(V::load(a.add(p)), V::load(b.add(p)));
+            p += LANES;
+        }
+        if rest > 0 {
+            let (a, b) = (V::load_some(a.add(p), rest), V::load_some(b.add(p), rest));
+            sums[1] = sums[1].add_product(a, b);
+        }
+        sums[0].add(sums[1]).add(sums[2].add(sums[3])).sum()
+    }
+}
+
+/// `y [m, n] = a · b [k, n]`, where `a (start, row, column)` has these distances of neighbours.
+#[inline(always)]
+unsafe fn scaled_rows<V: Lanes>(
+    y: *mut f32,
+    (a, a_row, a_col): (*const f32, usize, usize),
+    b: *const f32,
+    (m, k, n): (usize, usize, usize),
+) {
+    /// Rows of `y` that share what is read of `b`.
+    const ROWS: usize = 4;
+    let mut i = 0;
+    // SAFETY: rows `i..i + ROWS` of `a` and `y` are inside; columns go to `n`.
+    unsafe {
+        while i + ROWS <= m {
+            let (y, a) = (y.add(i * n), (a.add(i * a_row), a_row, a_col));
+            for j in (0..n).step_by(LANES) {
+                tile::<V, ROWS>((y.add(j), n), a, (b.add(j), n), k, LANES.min(n - j));
+            }
+            i += ROWS;
+        }
+        while i < m {
+            let (y, a) = (y.add(i * n), (a.add(i * a_row), a_row, a_col));
+            for j in (0..n).step_by(LANES) {
+                tile::<V, 1>((y.add(j), n), a, (b.add(j), n), k, LANES.min(n - j));
+            }
+            i += 1;
+        }
+    }
+}
+
+/// `ROWS` rows and `cols` columns of a product.
+#[inline(always)]
+unsafe fn tile<V: Lanes, const ROWS: usize>(
+    (y, y_row): (*mut f32, usize),
+    (a, a_row, a_col): (*const f32, usize, usize),
+    (b, b_row): (*const f32, usize),
+    k: usize,
+    cols: usize,
+) {
+    /// Terms that are added side by side, since an addition takes some cycles.
+    const CHAINS: usize = 4;
+    // SAFETY: the caller lends `a [ROWS, k]`, `b [k, cols]` and `y [ROWS, cols]`.
+    unsafe {
+        let load = |p: usize| V::load_some(b.add(p * b_row), cols);
+        let mut sums = [[V::splat(0.0); CHAINS]; ROWS];
+        let chains = if ROWS == 1 { CHAINS } else { 1 };
+        let mut p = 0;
+        while p + chains <= k {
+            for c in 0..chains {
+                let x = load(p + c);
+                for (r, sums) in sums.iter_mut().enumerate() {
+                    let a = V::splat(*a.add(r * a_row + (p + c) * a_col));
+                    sums[c] = sums[c].add_product(a, x);
+                }
+            }
+            p += chains;
+        }
+        while p < k {
+            let x = load(p);
+            for (r, sums) in sums.iter_mut().enumerate() {
+                sums[0] = sums[0].add_product(V::splat(*a.add(r * a_row + p * a_col)), x);
+            }
+            p += 1;
+        }
+        for (r, [s0, s1, s2, s3]) in sums.into_iter().enumerate() {
+            let sum = if ROWS == 1 { s0.add(s1).add(s2.add(s3)) } else { s0 };
+            sum.store_some(y.add(r * y_row), cols);
+        }
+    }
+}
