@@ -188,7 +188,7 @@ impl Planes {
     /// The planes of `inputs` floats, as many as there are outputs for.
     fn new(spec: Pool2dSpec, (x, inputs): (*const f32, usize), y: (*const f32, usize)) -> Self {
         let plane = spec.height * spec.width;
-        let count = if plane == 0 { 0 } else { inputs / plane };
+        let count = inputs.checked_div(plane).unwrap_or(0);
         assert_eq!(count * spec.out_height() * spec.out_width(), y.1);
         Self { spec, count, x: x.cast_mut(), y: y.0.cast_mut(), index: std::ptr::null_mut() }
     }
