@@ -1,9 +1,11 @@
-//! Times of kernels: `cargo bench --bench kernels -- [threads] [part of a name]`.
+//! Times of kernels: `cargo bench --bench kernels -- [threads] [part of a name]`;
+//! with `plain` as the name's successor, without Winograd's algorithm.
 
 use std::time::Instant;
 
-use gradiron::device::{Buf, Cpu, CpuStep, Device, Indices, Region, StepMemory};
+use gradiron::device::{Buf, Cpu, CpuStep, Device, Indices, Precision, Region, StepMemory};
 use gradiron::math::Arith;
+use gradiron::ops::batch_norm::{BatchNorm, BatchNormSpec};
 use gradiron::ops::cat::{Cat, CatSpec};
 use gradiron::ops::conv2d::{Conv2d, Conv2dSpec};
 use gradiron::ops::cross_entropy::{CrossEntropy, CrossEntropySpec};
@@ -49,9 +51,9 @@ chains! {
 
 struct Bench {
     cpu: Cpu,
+    /// What the names of the kernels contain that are timed.
+    filter: String,
     arena: Storage,
-    /// Kernels with this in their name are run.
-    only: String,
 }
 
 /// The part of the arena for the n-th operand.
@@ -62,11 +64,13 @@ fn operand(n: usize, len: usize) -> Buf {
 impl Bench {
     /// The median of the times, in µs.
     fn time(&mut self, name: &str, flops: usize, kernel: impl Fn(&mut CpuStep<'_>)) {
-        if !name.contains(&self.only) {
+        if !name.contains(&self.filter) {
             return;
         }
         let (params, mut grads) = (Storage::zeros(0), Storage::zeros(0));
+        let begin = Instant::now();
         let mut times: Vec<f64> = (0..200)
+            .take_while(|&i| i < 10 || begin.elapsed().as_secs_f64() < 0.25)
             .map(|_| {
                 let mut step = self.cpu.step(StepMemory {
                     params: &params,
@@ -83,7 +87,7 @@ impl Bench {
         times.sort_by(f64::total_cmp);
         let (median, best) = (times[times.len() / 2], times[0]);
         let rate = flops as f64 / median * 1e-9;
-        println!("{name:34} {:11.3} µs  (best {:11.3})  {rate:7.1} G/s", median * 1e6, best * 1e6);
+        println!("{name:40} {:11.3} µs  (best {:11.3})  {rate:7.1} G/s", median * 1e6, best * 1e6);
     }
 
     fn conv(&mut self, name: &str, spec: Conv2dSpec) {
@@ -105,15 +109,68 @@ impl Bench {
     }
 }
 
+/// `y = x · scale + shift`
+struct Normalise;
+
+impl Elementwise<3, 1, 0> for Normalise {
+    const TEXT: &'static str = "add(mul(x0, x1), x2)";
+    #[inline(always)]
+    fn eval<A: Arith>([x, scale, shift]: [f32; 3], []: [f32; 0]) -> [f32; 1] {
+        [x * scale + shift]
+    }
+}
+
+/// `d_x = d_y · scale + x · slope + offset`
+struct NormaliseGrad;
+
+impl Elementwise<5, 1, 0> for NormaliseGrad {
+    const TEXT: &'static str = "add(add(mul(x0, x2), mul(x1, x3)), x4)";
+    #[inline(always)]
+    fn eval<A: Arith>([d_y, x, scale, slope, offset]: [f32; 5], []: [f32; 0]) -> [f32; 1] {
+        [d_y * scale + x * slope + offset]
+    }
+}
+
+/// Batch normalisation, forward and backward, for `[batch, channels, inner]`.
+fn batch_norm(bench: &mut Bench, dims: [usize; 3]) {
+    let [batch, channels, inner] = dims;
+    let spec = BatchNormSpec { batch, channels, inner, eps: 1e-5 };
+    let len = spec.elements();
+    let [x, y, d_y, d_x] = [0, 1, 2, 3].map(|n| operand(n, len));
+    let [mean, invstd, d_w, d_b, w, b] =
+        [0, 1, 2, 3, 4, 5].map(|n| operand(4, 6 * channels).part(n * channels, channels));
+    let name = format!("batch_norm {dims:?}");
+    let (full, each) = ([true; 3], [false, true, false]);
+    // As generated code merges the axes.
+    let (dims, each) =
+        if inner == 1 { ([1, batch, channels], [false, false, true]) } else { (dims, each) };
+    bench.time(&format!("{name} statistics"), len, |step| {
+        step.batch_norm_statistics(mean, invstd, x, None, spec);
+    });
+    bench.time(&format!("{name} sums"), len, |step| {
+        step.batch_norm_sums(d_w, d_b, d_y, x, mean, invstd, spec);
+    });
+    bench.time(&format!("{name} forward + backward"), len, |step| {
+        step.batch_norm_statistics(mean, invstd, x, None, spec);
+        step.map::<Normalise, 3, 1, 0, 3>([y], [(x, full), (w, each), (b, each)], dims, []);
+        step.batch_norm_sums(d_w, d_b, d_y, x, mean, invstd, spec);
+        let inputs = [(d_y, full), (x, full), (w, each), (mean, each), (b, each)];
+        step.map::<NormaliseGrad, 5, 1, 0, 3>([d_x], inputs, dims, []);
+    });
+}
+
 fn main() {
     let threads = std::env::args().filter_map(|arg| arg.parse().ok()).next();
     let cpu = threads.map_or_else(Cpu::new, Cpu::with_threads);
+    // `cargo bench` adds a flag of its own.
+    let other = |arg: &String| arg.parse::<usize>().is_err() && !arg.starts_with("--");
+    let mut words = std::env::args().skip(1).filter(other);
+    let filter = words.next().unwrap_or_default();
+    let cpu = cpu.with_winograd(words.next().is_none_or(|word| word != "plain"));
     println!("{cpu:?}");
-    let mut arena = Storage::zeros(6 * ROOM);
+    let mut arena = Storage::zeros(8 * ROOM);
     arena.as_mut_slice().iter_mut().enumerate().for_each(|(i, x)| *x = (i % 17) as f32 * 0.1 - 0.8);
-    let mut words = std::env::args().skip(1).filter(|arg| arg.parse::<usize>().is_err());
-    let only = words.find(|arg| !arg.starts_with('-')).unwrap_or_default();
-    let mut bench = Bench { cpu, arena, only };
+    let mut bench = Bench { cpu, filter, arena };
     for layout in [Layout::NN, Layout::NT, Layout::TN] {
         for (m, k, n) in
             [(64, 784, 128), (64, 128, 10), (64, 400, 120), (1, 784, 128), (1024, 1024, 1024)]
@@ -125,6 +182,17 @@ fn main() {
             });
         }
     }
+    bench.cpu = bench.cpu.with_precision(Precision::Bf16);
+    for layout in [Layout::NN, Layout::NT, Layout::TN] {
+        for (m, k, n) in [(64, 784, 128), (256, 2048, 2048), (1024, 1024, 1024)] {
+            let spec = MatmulSpec { layout, m, k, n };
+            let (y, a, b) = (operand(0, m * n), operand(1, m * k), operand(2, k * n));
+            bench.time(&format!("bf16 {layout:?} {m}x{k}x{n}"), 2 * m * n * k, |step| {
+                step.matmul(y, a, b, spec);
+            });
+        }
+    }
+    bench.cpu = bench.cpu.with_precision(Precision::F32);
     let conv1 = Conv2dSpec {
         batch: 64,
         in_channels: 1,
@@ -157,6 +225,7 @@ fn main() {
     bench.conv("LeNet conv2", conv2);
     bench.conv("64 to 64, 3x3, 28², batch 8", large);
     bench.conv("depthwise 64, 3x3, 28², batch 8", Conv2dSpec { groups: 64, ..large });
+    convs(&mut bench);
     let pool = Pool2dSpec {
         planes: 384,
         height: 28,
@@ -175,6 +244,9 @@ fn main() {
         step.max_pool2d(y, Some(index), x, pool)
     });
     bench.time("max_pool2d_grad", x.len, |step| step.max_pool2d_grad(x, y, index, pool));
+    for dims in [[32, 64, 1024], [32, 512, 16], [256, 2048, 1]] {
+        batch_norm(&mut bench, dims);
+    }
     let size = SoftmaxSpec { outer: 64, size: 1000, inner: 1 };
     let (y, x) = (operand(0, size.elements()), operand(1, size.elements()));
     bench.time("softmax [64, 1000]", x.len, |step| step.softmax(y, x, size));
@@ -200,6 +272,51 @@ fn main() {
     bench.time("transpose [1024, 1024]", 1 << 20, |step| step.permute(y, x, [1024, 1024], [1, 0]));
     images(&mut bench);
     maps(&mut bench);
+}
+
+/// The convolutions of ResNet-18 on CIFAR-10, batch 32, and of a U-Net on 64², batch 8.
+fn convs(bench: &mut Bench) {
+    let cases = [
+        (32, 3, 64, 32, 3, 1),
+        (32, 64, 64, 32, 3, 1),
+        (32, 64, 128, 32, 3, 2),
+        (32, 64, 128, 32, 1, 2),
+        (32, 128, 128, 16, 3, 1),
+        (32, 128, 256, 16, 3, 2),
+        (32, 256, 256, 8, 3, 1),
+        (32, 256, 512, 8, 3, 2),
+        (32, 512, 512, 4, 3, 1),
+        (8, 16, 16, 64, 3, 1),
+        (8, 32, 16, 64, 3, 1),
+        (8, 16, 32, 32, 3, 1),
+        (8, 32, 32, 32, 3, 1),
+        (8, 64, 64, 16, 3, 1),
+        (8, 128, 128, 8, 3, 1),
+        (1, 64, 64, 32, 3, 1),
+        (1, 128, 128, 16, 3, 1),
+        (1, 256, 256, 8, 3, 1),
+        (1, 512, 512, 4, 3, 1),
+    ];
+    for (batch, in_channels, out_channels, side, kernel, stride) in cases {
+        let spec = Conv2dSpec {
+            batch,
+            in_channels,
+            out_channels,
+            height: side,
+            width: side,
+            kernel: [kernel; 2],
+            stride: [stride; 2],
+            padding: [kernel / 2; 2],
+            dilation: [1, 1],
+            groups: 1,
+        };
+        bench.conv(
+            &format!(
+                "{in_channels} to {out_channels}, {kernel}x{kernel} s{stride}, {side}², {batch}"
+            ),
+            spec,
+        );
+    }
 }
 
 /// What U-Nets and residual networks need besides; rates are floats of the larger side.

@@ -62,7 +62,7 @@ fn time(
 ) {
     let len = net.params().len();
     let grads = filled(len, |i| 0.01 * (i as f32 * 0.37).sin() + 1e-3);
-    let grads = Grads::new(grads.as_slice(), Some(threads));
+    let grads = Grads::new(grads.as_slice(), &[], Some(threads));
     // Steps between two looks at the clock.
     let steps = (20_000 / len).max(1);
     let mut times = Vec::new();

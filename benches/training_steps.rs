@@ -1,15 +1,58 @@
-//! Times whole training steps: forward, loss, backward and Adam on one batch in memory.
+//! Times whole training steps: forward, loss, backward and optimizer, on batches in memory.
 //!
-//! `cargo bench --bench training_steps [-- THREADS]` prints the median and the 10th and 90th
-//! percentile in microseconds; `benches/pytorch.py` prints the same for PyTorch.
+//! `cargo bench --bench training_steps [-- [--threads N] [--json] [WORKLOAD…]]` prints the median,
+//! the best and the 90th percentile; `benches/compare.py` runs other libraries beside it.
 
-use std::time::{Duration, Instant};
+mod common;
+#[allow(dead_code)] // its program
+#[path = "../examples/resnet18.rs"]
+mod resnet18;
+#[allow(dead_code)] // its program
+#[path = "../examples/unet.rs"]
+mod unet;
 
+use common::report::Report;
 use gradiron::prelude::*;
+use resnet18::ResNet18;
+use unet::UNet;
 
-const BATCH: usize = 64;
-const WARM_UP: Duration = Duration::from_millis(500);
-const MEASURED: Duration = Duration::from_secs(3);
+/// Different batches, taken in turn.
+const BATCHES: usize = 8;
+
+model! {
+    pub struct Line {
+        line: Linear(1 -> 1),
+    }
+
+    fn loss(&self, x: [batch, 1], y: [batch, 1]) -> [] {
+        mse_loss(self.line(x), y)
+    }
+}
+
+model! {
+    pub struct Mlp {
+        fc1: Linear(784 -> 128),
+        fc2: Linear(128 -> 10),
+    }
+
+    fn loss(&self, image: [batch, 784], label: Classes[batch]) -> [] {
+        cross_entropy(self.fc2(self.fc1(image).relu()), label)
+    }
+}
+
+model! {
+    pub struct MlpLarge {
+        fc1: Linear(784 -> 2048),
+        fc2: Linear(2048 -> 2048),
+        fc3: Linear(2048 -> 10),
+    }
+
+    fn loss(&self, image: [batch, 784], label: Classes[batch]) -> [] {
+        let x = self.fc1(image).relu();
+        let x = self.fc2(x).relu();
+        cross_entropy(self.fc3(x), label)
+    }
+}
 
 model! {
     pub struct LeNet {
@@ -29,79 +72,101 @@ model! {
     }
 }
 
-model! {
-    pub struct Mlp {
-        fc1: Linear(784 -> 128),
-        fc2: Linear(128 -> 10),
-    }
+type Outcome = Result<(), Box<dyn std::error::Error>>;
 
-    fn loss(&self, image: [batch, 784], label: Classes[batch]) -> [] {
-        cross_entropy(self.fc2(self.fc1(image).relu()), label)
+/// Times the steps of a network that classifies: its type, the batch, the optimizer, the sample.
+macro_rules! classifier {
+    ($report:expr, $name:literal, $net:ident, $batch:literal, |$model:ident| $optimizer:expr, $sample:ty) => {
+        if $report.wants($name) {
+            let mut net = $net::init(Seed(0));
+            let mut ws = $net::workspace_on(Cpu::with_threads($report.threads), $batch)?;
+            let $model = &net;
+            let mut optimizer = $optimizer;
+            let mut turn = batches::<$sample>($batch);
+            $report.run($name, "gradiron", || {
+                let (x, label) = turn();
+                net.loss_grad(&mut ws, x, label).expect("the batch fits");
+                optimizer.step(&mut net, ws.grads());
+            });
+        }
+    };
+}
+
+/// The same samples in each batch with different labels: they cannot be learnt, so gradients do
+/// not vanish.
+fn batches<T: Sample>(batch: usize) -> impl FnMut() -> (&'static [T], &'static [u8]) {
+    let x: &'static [T] = Vec::leak((0..batch).map(T::new).collect());
+    let label = |i: usize| ((i as u32).wrapping_mul(0x9E37_79B9) >> 16) as u8 % 10;
+    let labels: &'static [u8] = Vec::leak((0..BATCHES * batch).map(label).collect());
+    let mut at = 0;
+    move || {
+        at = (at + 1) % BATCHES;
+        (x, &labels[at * batch..][..batch])
     }
 }
 
-model! {
-    pub struct Line {
-        line: Linear(1 -> 1),
-    }
+/// A sample of noise, the same for the same number.
+trait Sample: Copy + 'static {
+    fn new(number: usize) -> Self;
+}
 
-    fn loss(&self, x: [batch, 1], y: [batch, 1]) -> [] {
-        mse_loss(self.line(x), y)
+fn noise(i: usize) -> f32 {
+    let bits = (i as u32).wrapping_mul(0x85EB_CA6B);
+    (bits ^ (bits >> 15)).wrapping_mul(0xC2B2_AE35) as f32 / (1_u32 << 31) as f32 - 1.0
+}
+
+impl<const N: usize> Sample for [f32; N] {
+    fn new(number: usize) -> Self {
+        std::array::from_fn(|i| noise(number * N + i))
     }
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let threads = std::env::args().find_map(|arg| arg.parse().ok()).unwrap_or(2);
-    let cpu = || Cpu::with_threads(threads);
-    let image: Vec<f32> = (0..BATCH * 784).map(|i| (i as f32 * 0.37).sin()).collect();
-    let label: Vec<u8> = (0..BATCH).map(|i| (i % 10) as u8).collect();
-    println!("{threads} threads, µs per training step: median (10 %, 90 %)");
-
-    let (mut net, mut ws) = (LeNet::init(Seed(0)), LeNet::workspace_on(cpu(), BATCH)?);
-    let mut adam = Adam::new(&net, 1e-3)?;
-    let images = gradiron::view::samples(&image)?;
-    measure("LeNet, batch 64, Adam", || {
-        net.loss_grad(&mut ws, images, &label)?;
-        adam.step(&mut net, ws.grads());
-        Ok(())
-    })?;
-
-    let (mut net, mut ws) = (Mlp::init(Seed(0)), Mlp::workspace_on(cpu(), BATCH)?);
-    let mut adam = Adam::new(&net, 1e-3)?;
-    let images = gradiron::view::samples(&image)?;
-    measure("MLP 784-128-10, batch 64, Adam", || {
-        net.loss_grad(&mut ws, images, &label)?;
-        adam.step(&mut net, ws.grads());
-        Ok(())
-    })?;
-
-    let (mut net, mut ws) = (Line::init(Seed(0)), Line::workspace_on(cpu(), 100)?);
-    let mut sgd = Sgd::new(&net, 1e-3)?;
-    let x: Vec<[f32; 1]> = (0..100).map(|i| [i as f32 / 50.0 - 1.0]).collect();
-    measure("linear regression, batch 100, SGD", || {
-        net.loss_grad(&mut ws, &x, &x)?;
-        sgd.step(&mut net, ws.grads());
-        Ok(())
-    })
+impl<const C: usize, const H: usize, const W: usize> Sample for [[[f32; W]; H]; C] {
+    fn new(number: usize) -> Self {
+        std::array::from_fn(|c| {
+            std::array::from_fn(|i| {
+                std::array::from_fn(|j| noise(((number * C + c) * H + i) * W + j))
+            })
+        })
+    }
 }
 
-fn measure(
-    name: &str,
-    mut step: impl FnMut() -> Result<(), gradiron::InputError>,
-) -> Result<(), Box<dyn std::error::Error>> {
-    let start = Instant::now();
-    while start.elapsed() < WARM_UP {
-        step()?;
+fn main() -> Outcome {
+    let report = Report::from_args();
+    if report.wants("linear_regression") {
+        let mut net = Line::init(Seed(0));
+        let mut ws = Line::workspace_on(Cpu::with_threads(report.threads), 100)?;
+        let mut sgd = Sgd::new(&net, 1e-2)?;
+        let x: Vec<[f32; 1]> = (0..100).map(Sample::new).collect();
+        let y: Vec<[f32; 1]> = (0..100).map(|i| [3.0 * x[i][0] + 2.0 + noise(1000 + i)]).collect();
+        report.run("linear_regression", "gradiron", || {
+            net.loss_grad(&mut ws, &x, &y).expect("the batch fits");
+            sgd.step(&mut net, ws.grads());
+        });
     }
-    let mut times = Vec::new();
-    let start = Instant::now();
-    while start.elapsed() < MEASURED {
-        let before = Instant::now();
-        step()?;
-        times.push(before.elapsed().as_secs_f64() * 1e6);
+    classifier!(report, "mlp", Mlp, 64, |net| Adam::new(net, 1e-3)?, [f32; 784]);
+    classifier!(report, "mlp_large", MlpLarge, 256, |net| Adam::new(net, 1e-3)?, [f32; 784]);
+    classifier!(report, "lenet", LeNet, 64, |net| Adam::new(net, 1e-3)?, [[[f32; 28]; 28]; 1]);
+    classifier!(
+        report,
+        "resnet18",
+        ResNet18,
+        32,
+        |net| Sgd::new(net, 1e-2)?.momentum(0.9)?,
+        [[[f32; 32]; 32]; 3]
+    );
+    if report.wants("unet") {
+        let mut net = UNet::init(Seed(0));
+        let mut ws = UNet::workspace_on(Cpu::with_threads(report.threads), 8)?;
+        let mut adam = Adam::new(&net, 1e-3)?;
+        let x: Vec<[[[f32; 64]; 64]; 3]> = (0..8).map(Sample::new).collect();
+        let signs = |row: [f32; 64]| row.map(|x| f32::from(x > 0.0));
+        let mask = |i: usize| [<[[[f32; 64]; 64]; 1]>::new(100 + i)[0].map(signs)];
+        let mask: Vec<_> = (0..8).map(mask).collect();
+        report.run("unet", "gradiron", || {
+            net.loss_grad(&mut ws, &x, &mask).expect("the batch fits");
+            adam.step(&mut net, ws.grads());
+        });
     }
-    times.sort_by(f64::total_cmp);
-    let at = |share: f64| times[(share * (times.len() - 1) as f64) as usize];
-    println!("{name:36} {:9.2} ({:.2}, {:.2})", at(0.5), at(0.1), at(0.9));
     Ok(())
 }

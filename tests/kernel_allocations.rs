@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gradiron::device::{Buf, Cpu, CpuStep, Device, Indices, Region, StepMemory};
 use gradiron::math::{Arith, simd_levels};
+use gradiron::ops::batch_norm::{BatchNorm, BatchNormSpec};
 use gradiron::ops::cat::{Cat, CatSpec};
 use gradiron::ops::conv2d::{Conv2d, Conv2dSpec};
 use gradiron::ops::copy::Fill;
@@ -72,13 +73,16 @@ fn every_kernel(step: &mut CpuStep<'_>) {
         dilation: [1, 1],
         groups: 1,
     };
-    let [input, output] = [conv.input_len(), conv.output_len()];
-    let (w, d_y) = (x2.part(0, conv.weight_len()), x2.part(4096, output));
-    let part = |len: usize| scratch.part(0, len);
-    step.conv2d(y.part(0, output), x.part(0, input), w, part(conv.forward_scratch()), conv);
-    step.conv2d_input_grad(y.part(0, input), d_y, w, part(conv.input_grad_scratch()), conv);
-    let d_w = y.part(0, conv.weight_len());
-    step.conv2d_weight_grad(d_w, d_y, x.part(0, input), part(conv.weight_grad_scratch()), conv);
+    let wide = Conv2dSpec { batch: 3, in_channels: 32, out_channels: 32, kernel: [3, 3], ..conv };
+    for conv in [conv, wide, Conv2dSpec { stride: [2, 2], ..wide }] {
+        let [input, output] = [conv.input_len(), conv.output_len()];
+        let (w, d_y) = (x2.part(0, conv.weight_len()), x2.part(4096, output));
+        let part = |len: usize| scratch.part(0, len);
+        step.conv2d(y.part(0, output), x.part(0, input), w, part(conv.forward_scratch()), conv);
+        step.conv2d_input_grad(y.part(0, input), d_y, w, part(conv.input_grad_scratch()), conv);
+        let d_w = y.part(0, conv.weight_len());
+        step.conv2d_weight_grad(d_w, d_y, x.part(0, input), part(conv.weight_grad_scratch()), conv);
+    }
     let pool = Pool2dSpec {
         planes: 384,
         height: 28,
@@ -138,6 +142,13 @@ fn every_kernel(step: &mut CpuStep<'_>) {
         let (x, y) = (x.part(0, spec.input_len()), y.part(0, spec.output_len()));
         step.interpolate(y, x, spec);
         step.interpolate_grad(x, y, spec);
+    }
+    for (channels, inner) in [(6, 784), (64, 16)] {
+        let spec = BatchNormSpec { batch: 64, channels, inner, eps: 1e-5 };
+        let [x, d_y] = [x, x2].map(|buf| buf.part(0, spec.elements()));
+        let each = |n: usize| y.part(n * channels, channels);
+        step.batch_norm_statistics(each(0), each(1), x, None, spec);
+        step.batch_norm_sums(each(2), each(3), d_y, x, each(0), each(1), spec);
     }
     step.copy(y, x);
     step.fill(y, 1.0);

@@ -14,6 +14,8 @@ model! {
         inferred_wide: ConvTranspose2d(4, kernel = 3, padding = 1),
         smooth: Upsample(2, mode = bilinear, align_corners = true),
         quarters: AdaptiveAvgPool2d(8),
+        bn: BatchNorm2d(4, eps = 1e-5, momentum = 0.1, affine = true, track_running_stats = true),
+        bn1: BatchNorm1d(6, momentum = none, affine = false),
         max: MaxPool2d(2, stride = 2, padding = 0, dilation = 1),
         avg: AvgPool2d(2, stride = 1, padding = 1),
         flatten: Flatten(start_dim = 1),
@@ -38,11 +40,11 @@ model! {
     }
 
     fn forward(&self, x: [batch, 2, 8, 8]) -> [batch, 6] {
-        let x = self.inferred_wide(self.wide(self.conv(x)));
+        let x = self.inferred_wide(self.wide(self.bn(self.conv(x))));
         let x = self.max(self.relu(self.quarters(self.smooth(x))));
         let x = self.avg(self.leaky_relu(self.inferred(x)));
         let x = self.fc1(self.flatten(self.elu(x)));
-        let x = self.fc2(self.gelu(self.silu(self.sigmoid(x))));
+        let x = self.bn1(self.fc2(self.gelu(self.silu(self.sigmoid(x)))));
         let params = self.normal + self.plain + self.zeros + self.uniform;
         let x = (x + params) * self.ones / self.constant;
         self.log_softmax(self.softmax(self.softplus(self.tanh(x))))

@@ -161,9 +161,30 @@ impl Dim {
         if self.is_run_time() || divisor.is_run_time() {
             return None;
         }
+        if let Some(split) =
+            divisor.as_lit().and_then(|divisor| self.floor_divided_by_number(divisor))
+        {
+            return Some(split);
+        }
         let (a, b) = (self.tokens(), divisor.tokens());
         let text = format!("({self}) / ({divisor})");
         Some(Self::atom(Atom::Const(text, quote!(((#a) / (#b))))))
+    }
+
+    /// `⌊(2·D − 1) / 2⌋ = D − 1`: where all terms but the number are multiples of the divisor.
+    fn floor_divided_by_number(&self, divisor: usize) -> Option<Self> {
+        let divisor = i64::try_from(divisor).ok().filter(|divisor| *divisor > 0)?;
+        let mut terms = BTreeMap::new();
+        for (atoms, factor) in &self.terms {
+            let quotient = factor.div_euclid(divisor);
+            if !atoms.is_empty() && quotient * divisor != *factor {
+                return None;
+            }
+            if quotient != 0 {
+                terms.insert(atoms.clone(), quotient);
+            }
+        }
+        Some(Self { terms })
     }
 
     /// Sizes are at least 1, so a difference whose terms all have one sign is not zero.

@@ -1,4 +1,4 @@
-//! Phase 6: elementwise nodes of one shape become chains that pass over memory once, and a chain
+//! Phase 7: elementwise nodes of one shape become chains that pass over memory once, and a chain
 //! that follows a product becomes part of its call.
 
 use std::collections::HashMap;
@@ -30,7 +30,7 @@ fn own_outputs(graph: &mut Graph) {
         let (dest, value) = graph.outputs[k];
         let root = view_root(graph, value);
         let phase = match dest {
-            Dest::Result(_) => Phase::Forward,
+            Dest::Result(_) | Dest::NewState(_) => Phase::Forward,
             Dest::DParam(_) => Phase::Backward,
             Dest::DArg(_) => Phase::BackwardInputs,
         };

@@ -16,6 +16,9 @@ pub enum Kind {
     Classes,
     /// Something an op keeps for its backward: positions of maxima, a nested model's memory.
     Saved,
+    /// A tensor of the model's state. An op's k-th one among the outputs is the new value of its
+    /// k-th one among the inputs.
+    State,
     /// What is declared wrongly: in the signatures of stubs only.
     Unknown,
 }
@@ -42,6 +45,7 @@ impl std::fmt::Display for Ty {
             Kind::Float => write!(f, "{}", self.shape),
             Kind::Classes => write!(f, "Classes{}", self.shape),
             Kind::Saved => write!(f, "saved{}", self.shape),
+            Kind::State => write!(f, "state{}", self.shape),
             Kind::Unknown => f.write_str("?"),
         }
     }
@@ -54,6 +58,8 @@ pub enum Source {
     Arg(usize),
     /// The n-th parameter in the model's table.
     Param(usize),
+    /// The n-th tensor of the model's state.
+    State(usize),
     /// The gradient of the n-th result, given from outside.
     DResult(usize),
     /// The k-th output of a node.
@@ -100,6 +106,8 @@ pub struct Node {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Dest {
     Result(usize),
+    /// The new value of a tensor of the state.
+    NewState(usize),
     /// The gradient of a parameter.
     DParam(usize),
     /// The gradient of a float argument.
@@ -126,12 +134,10 @@ impl Graph {
         self.values.len() - 1
     }
 
-    /// The value of a parameter, one for all its uses.
-    pub fn param(&mut self, index: usize, shape: Shape, name: &str) -> ValueId {
-        let known = self.values.iter().position(|v| v.source == Source::Param(index));
-        known.unwrap_or_else(|| {
-            self.add_value(Ty { shape, kind: Kind::Float }, Source::Param(index), name)
-        })
+    /// The value of a parameter or a tensor of the state, one for all its uses.
+    pub fn given(&mut self, source: Source, ty: Ty, name: &str) -> ValueId {
+        let known = self.values.iter().position(|v| v.source == source);
+        known.unwrap_or_else(|| self.add_value(ty, source, name))
     }
 
     /// Appends a node after its shape rule has agreed.

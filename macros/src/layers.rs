@@ -8,10 +8,11 @@ use crate::diagnostics::{Diagnostic, nearest};
 use crate::dim::{Compared, Dim, Shape};
 use crate::graph::{Source, Ty, ValueId};
 use crate::lower::{
-    FnCx, Lowering, Options, Param, ParamInit, Scope, adaptive_avg_pool, dim, interpolate,
-    methods_flatten, text_of,
+    FnCx, Lowering, Options, Param, ParamInit, Scope, State, StateInit, adaptive_avg_pool, dim,
+    interpolate, methods_flatten, text_of,
 };
 use crate::ops::Mismatch;
+use crate::ops::batch_norm::{self, BatchNorm};
 use crate::ops::conv2d::{Conv2d, Pass, Window};
 use crate::ops::elementwise::Elementwise;
 use crate::ops::matmul::{Layout, Matmul};
@@ -37,6 +38,8 @@ const LAYERS: &[(&str, bool, Layer)] = &[
     ("Linear", true, linear),
     ("Conv2d", true, conv2d),
     ("ConvTranspose2d", true, conv_transpose2d),
+    ("BatchNorm1d", true, |l| batch_norm(l, 1)),
+    ("BatchNorm2d", true, |l| batch_norm(l, 2)),
     ("MaxPool2d", false, |l| pool(l, Pool::Max)),
     ("AvgPool2d", false, |l| pool(l, Pool::Avg)),
     ("AdaptiveAvgPool2d", false, |l| adaptive_avg_pool(l.cx, l.x, &mut l.options)),
@@ -108,7 +111,9 @@ pub fn declare(cx: &mut FnCx, field: usize, decl: &LayerDecl) {
     let Ok(channels) = dim(input, &Scope { run_time: false, ..cx.scope() }) else { return };
     let side = Dim::lit(1 << 12);
     let shape = match find(&decl.path) {
-        Some(("Conv2d" | "ConvTranspose2d", ..)) => vec![Dim::lit(1), channels, side.clone(), side],
+        Some(("Conv2d" | "ConvTranspose2d" | "BatchNorm2d", ..)) => {
+            vec![Dim::lit(1), channels, side.clone(), side]
+        }
         _ => vec![Dim::lit(1), channels],
     };
     let x = cx.graph.add_value(Ty::float(shape), Source::Arg(0), "x");
@@ -132,6 +137,7 @@ pub fn example(path: &Path) -> String {
         "Linear" => "Linear(784 -> 128)".into(),
         "Conv2d" => "Conv2d(1 -> 6, kernel = 5)".into(),
         "ConvTranspose2d" => "ConvTranspose2d(32 -> 16, kernel = 2, stride = 2)".into(),
+        "BatchNorm1d" | "BatchNorm2d" => format!("{name}(64)"),
         "AdaptiveAvgPool2d" => format!("{name}(1)"),
         "MaxPool2d" | "AvgPool2d" | "Upsample" => format!("{name}(2)"),
         _ => format!("{name}()"),
@@ -166,6 +172,16 @@ impl Use<'_, '_, '_> {
         }
     }
 
+    /// `momentum = 0.1`; `momentum = none` where all batches weigh the same.
+    fn momentum(&mut self) -> Lowering<Option<f64>> {
+        let is_none = |arg: &Arg| matches!(arg, Arg::Named(name, value) if name == "momentum" && text_of(value) == "none");
+        let Some(at) = self.options.args.iter().position(is_none) else {
+            return self.cx.literal_option(&mut self.options, "momentum", 0.1).map(Some);
+        };
+        self.options.args.remove(at);
+        Ok(None)
+    }
+
     fn activation(&mut self, func: &'static str) -> Lowering<ValueId> {
         self.cx.elementwise(self.x, func, &mut self.options)
     }
@@ -187,7 +203,26 @@ impl Use<'_, '_, '_> {
             }
             return Ok((actual, output));
         };
-        let input = self.dim(&from)?;
+        let rest: String = self.options.args.iter().map(|arg| format!(", {arg}")).collect();
+        let (name, is_type) = (self.options.owner.clone(), self.is_type);
+        let input = self.input(&from, axis, what, |actual| match is_type {
+            true => format!("{name}<{actual}, {output}{rest}>"),
+            false => format!("{name}({actual} -> {output}{rest})"),
+        })?;
+        Ok((input, output))
+    }
+
+    /// The written input size `from`, compared with that of the value; what `fixed` writes is the
+    /// help where they differ.
+    fn input(
+        &mut self,
+        from: &Expr,
+        axis: usize,
+        what: &str,
+        fixed: impl FnOnce(&Dim) -> String,
+    ) -> Lowering<Dim> {
+        let found = self.cx.graph.ty(self.x).clone();
+        let (input, actual) = (self.dim(from)?, found.dims()[axis].clone());
         let mut expected = found.clone();
         expected.shape.0[axis] = input.clone();
         match input.compare(&actual) {
@@ -195,28 +230,23 @@ impl Use<'_, '_, '_> {
             Compared::Unknown => {
                 let name = self.cx.rule.step.clone();
                 let message = format!("`{name}` expects {expected} but receives {found}");
-                self.cx.rule.span = first_span(&from);
+                self.cx.rule.span = first_span(from);
                 self.cx.rule.defer(input.clone(), actual, message);
             }
             Compared::Different => {
                 let source = self.source(axis);
-                let name = &self.options.owner;
-                self.cx.rule.span = first_span(&from);
+                self.cx.rule.span = first_span(from);
                 let text = format!("expects {expected} but receives {found}");
-                let rest: String = self.options.args.iter().map(|arg| format!(", {arg}")).collect();
-                let fixed = match self.is_type {
-                    true => format!("{name}<{actual}, {output}{rest}>"),
-                    false => format!("{name}({actual} -> {output}{rest})"),
-                };
                 let plural = if actual.is_one() { "" } else { "s" };
+                let fixed = fixed(&actual);
                 let help = format!("{source} {actual} {what}{plural}; write `{fixed}` here");
                 let error = Mismatch::new(text).help(help);
                 self.cx.refuse(error, Some(self.x));
                 // What follows is checked as if the help had been taken.
-                return Ok((actual, output));
+                return Ok(actual);
             }
         }
-        Ok((input, output))
+        Ok(input)
     }
 
     /// The step that made this axis what it is, behind steps that keep it: `` `fc1` makes ``.
@@ -378,6 +408,60 @@ fn plane_bias(l: &mut Use, y: ValueId, channels: Dim, fan_in: &Dim) -> Lowering<
     let planes = Shape(vec![channels, Dim::lit(1), Dim::lit(1)]);
     let b = l.op(Reshape(planes), &[b])?;
     l.op(Elementwise::new("add"), &[y, b])
+}
+
+/// `x [N, C]` or `[N, C, L]` in one dimension, `[N, C, H, W]` in two; `w [C]  b [C]`, and the running
+/// statistics.
+fn batch_norm(l: &mut Use, dimensions: usize) -> Lowering<ValueId> {
+    let found = l.cx.graph.ty(l.x).clone();
+    match (dimensions, found.shape.rank()) {
+        (1, 2 | 3) => {}
+        (1, _) => {
+            let text = format!("expects [batch, channels] but receives {found}");
+            let help = if found.shape.rank() == 4 { "images go through `BatchNorm2d`" } else { "" };
+            let error = Mismatch { message: text, help: (!help.is_empty()).then(|| help.into()) };
+            return Err(l.cx.refuse(error, Some(l.x)));
+        }
+        _ => drop(crate::lower::image(l.cx, l.x)?),
+    }
+    let channels = match l.options.take("channels") {
+        Some(from) => {
+            let rest: String = l.options.args.iter().map(|arg| format!(", {arg}")).collect();
+            let (name, is_type) = (l.options.owner.clone(), l.is_type);
+            l.input(&from, 1, "channel", |actual| match is_type {
+                true => format!("{name}<{actual}{rest}>"),
+                false => format!("{name}({actual}{rest})"),
+            })?
+        }
+        None => found.dims()[1].clone(),
+    };
+    let eps = l.cx.literal_option(&mut l.options, "eps", 1e-5)?;
+    let momentum = l.momentum()?;
+    let (affine, track) = (l.flag("affine", true)?, l.flag("track_running_stats", true)?);
+    let mut inputs = vec![l.x];
+    if affine {
+        let init = quote!(::gradiron::init::Init);
+        inputs.push(l.param("weight", vec![channels.clone()], quote!(#init::Ones)));
+        inputs.push(l.param("bias", vec![channels.clone()], quote!(#init::Zeros)));
+    }
+    let mut state = Vec::new();
+    if track {
+        for (name, shape, init) in [
+            ("running_mean", vec![channels.clone()], StateInit::Value(0.0)),
+            ("running_var", vec![channels.clone()], StateInit::Value(1.0)),
+            ("num_batches_tracked", Vec::new(), StateInit::Count),
+        ] {
+            let tensor = State { name: name.into(), shape: Shape(shape), init };
+            let (index, value) = l.cx.field_state(l.field, tensor);
+            state.push(index);
+            inputs.push(value);
+        }
+    }
+    let op = BatchNorm(batch_norm::Options { eps, momentum, affine, track });
+    let outputs = l.cx.ops(op, &inputs)?;
+    let new_state = &outputs[outputs.len() - state.len()..];
+    l.cx.state.extend(state.into_iter().zip(new_state.iter().copied()));
+    Ok(outputs[0])
 }
 
 fn pool(l: &mut Use, pool: Pool) -> Lowering<ValueId> {

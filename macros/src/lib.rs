@@ -6,6 +6,7 @@ mod differentiate;
 mod dim;
 mod dump;
 mod emit;
+mod expand;
 mod fuse;
 mod graph;
 mod hygiene;

@@ -7,7 +7,8 @@ use proc_macro2::{Ident, Span, TokenStream};
 
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::differentiate::differentiate;
-use crate::emit::{self, Function, Model};
+use crate::emit::{self, Function, Model, Table};
+use crate::expand::expand_ops;
 use crate::fuse::fuse;
 use crate::graph::Graph;
 use crate::lower::{self, Lowered, ModelCx, check_fields, lower_function};
@@ -64,14 +65,8 @@ pub fn compile(item: &ModelItem, diagnostics: &mut Diagnostics) -> TokenStream {
         lower::declare_unused(&mut cx);
     }
     let interfaces = functions.iter().map(|f| lower::interface(&mut cx, f)).collect();
-    let params = std::mem::take(&mut cx.params);
-    let mut order: Vec<usize> = (0..params.len()).collect();
-    order.sort_by_key(|index| params[*index].0);
-    let places = {
-        let mut places = vec![0; order.len()];
-        order.iter().enumerate().for_each(|(place, index)| places[*index] = place);
-        places
-    };
+    let params = Table::new(std::mem::take(&mut cx.params));
+    let state = Table::new(std::mem::take(&mut cx.state));
     let mut deferred = Vec::new();
     let functions = lowered.filter(|_| diagnostics.is_empty()).and_then(|lowered| {
         let functions = lowered.into_iter().map(|f| finish(f, &mut deferred, diagnostics));
@@ -80,8 +75,7 @@ pub fn compile(item: &ModelItem, diagnostics: &mut Diagnostics) -> TokenStream {
     diagnostics.phase = "emit";
     let header = item.header.as_ref();
     let (fields, derived) = (&item.fields, item.derived);
-    let model =
-        Model { header, derived, fields, params, order: places, interfaces, functions, deferred };
+    let model = Model { header, derived, fields, params, state, interfaces, functions, deferred };
     let rust = emit::emit(&model);
     crate::dump::dump(&model, &rust);
     rust
@@ -117,6 +111,9 @@ fn finish(
 }
 
 fn planned(mut graph: Graph, inference: bool, diagnostics: &mut Diagnostics) -> (Graph, Plan) {
+    diagnostics.phase = "expand";
+    expand_ops(&mut graph, inference);
+    verified(&graph);
     diagnostics.phase = "fuse";
     fuse(&mut graph);
     verified(&graph);

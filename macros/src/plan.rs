@@ -1,4 +1,4 @@
-//! Phase 7: which memory each value lives in, and from when to when. Offsets follow from the
+//! Phase 8: which memory each value lives in, and from when to when. Offsets follow from the
 //! sizes, by the runtime's `arena::plan`, once these are known to rustc.
 
 use std::fmt::Write;
@@ -12,6 +12,7 @@ use crate::graph::{Dest, Graph, Kind, Phase, Source, ValueId};
 pub enum Home {
     Arg(usize),
     Param(usize),
+    State(usize),
     DResult(usize),
     /// Handed in by the caller.
     Out(Dest),
@@ -111,6 +112,7 @@ impl Planner<'_> {
             match value.source {
                 Source::Arg(a) => self.homes[v] = Home::Arg(a),
                 Source::Param(p) => self.homes[v] = Home::Param(p),
+                Source::State(s) => self.homes[v] = Home::State(s),
                 Source::DResult(r) => self.homes[v] = Home::DResult(r),
                 Source::Node(..) | Source::Gone => {}
             }
@@ -135,7 +137,8 @@ impl Planner<'_> {
             }
             let ty = self.graph.ty(*output);
             let unread = !self.is_used[*output];
-            if unread && ty.kind == Kind::Saved && node.op.skips_unused() {
+            let is_result = !matches!(ty.kind, Kind::Saved | Kind::State);
+            if unread && !is_result && node.op.skips_unused() {
                 continue;
             }
             let last = self.last_use[*output].max(n);

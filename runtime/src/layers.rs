@@ -17,6 +17,10 @@ layers! {
     Conv2d<I, O, K, STRIDE = 1, PADDING = 0>;
     /// `nn.ConvTranspose2d(I, O, kernel_size=K, stride=STRIDE, padding=PADDING)`.
     ConvTranspose2d<I, O, K, STRIDE = 1, PADDING = 0>;
+    /// `nn.BatchNorm1d(C)`.
+    BatchNorm1d<C>;
+    /// `nn.BatchNorm2d(C)`.
+    BatchNorm2d<C>;
     /// `nn.MaxPool2d(K)`, stride `K`.
     MaxPool2d<K>;
     /// `nn.AvgPool2d(K)`, stride `K`.

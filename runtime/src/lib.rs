@@ -62,7 +62,7 @@ pub use gradiron_macros::Module;
 #[doc = include_str!("model.md")]
 pub use gradiron_macros::model;
 pub use init::Seed;
-pub use module::{Model, Module, ParamSpec, init_params};
+pub use module::{Model, Module, ParamSpec, StateKind, StateSpec, init_params};
 pub use net::{Net, Sequential};
 pub use storage::Storage;
 #[doc(hidden)]
@@ -71,7 +71,7 @@ pub use workspace::{ClassIndex, InputError, Pass, Program, Workspace, WorkspaceE
 
 /// What a program that trains a network needs: `use gradiron::prelude::*;`.
 pub mod prelude {
-    pub use crate::device::Cpu;
+    pub use crate::device::{Cpu, Precision};
     pub use crate::init::Seed;
     pub use crate::layers::*;
     pub use crate::module::Model;

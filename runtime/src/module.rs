@@ -1,9 +1,10 @@
-//! Modules (what a network is) and models (a network with its parameters).
+//! Modules (what a network is) and models (a network with its parameters and its state).
 
 use std::path::Path;
 
 use crate::init::{Init, Seed};
 use crate::io::{self, LoadError, SaveError};
+use crate::optim::Grads;
 use crate::storage::Storage;
 
 /// One parameter: its place in the flat slice, and what files and initialisers need to know.
@@ -31,18 +32,61 @@ impl ParamSpec {
     }
 }
 
-/// The description of a network: what its parameters are. Implemented by `model!` and by
-/// `#[derive(Module)]`.
+/// One tensor of the state, what PyTorch calls a buffer: it is saved with the parameters, and no
+/// optimizer trains it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StateSpec {
+    /// PyTorch's name, `bn1.running_mean`.
+    pub name: String,
+    /// PyTorch's layout.
+    pub shape: Vec<usize>,
+    /// The first float in the flat slice of the state.
+    pub start: usize,
+    /// The first value of every element.
+    pub init: f32,
+    /// What its floats are.
+    pub kind: StateKind,
+}
+
+impl StateSpec {
+    /// The number of floats.
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Whether it has no floats.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// What the floats of a state tensor are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StateKind {
+    /// Numbers, `f32` in files.
+    Float,
+    /// A count in one float, which stays at 2²⁴ once it is there; `i64` in files.
+    Count,
+}
+
+/// The description of a network: what its parameters and its state are. Implemented by `model!`
+/// and by `#[derive(Module)]`.
 pub trait Module {
     /// The number of parameters, in floats.
     const PARAMS: usize;
 
+    /// The size of the state, in floats.
+    const STATE: usize = 0;
+
     /// Appends this module's parameters, in the order of the flat slice, their names behind
     /// `prefix` (`""`, or `"encoder."`) and their places behind `start`.
     fn describe(prefix: &str, start: usize, specs: &mut Vec<ParamSpec>);
+
+    /// The same for the state.
+    fn describe_state(_prefix: &str, _start: usize, _specs: &mut Vec<StateSpec>) {}
 }
 
-/// A network with its parameters, all in one flat slice.
+/// A network with its parameters, all in one flat slice, and its state in another.
 pub trait Model {
     /// What the parameters are.
     type Module: Module;
@@ -53,6 +97,17 @@ pub trait Model {
     /// All parameters, to change.
     fn params_mut(&mut self) -> &mut [f32];
 
+    /// The state, such as the running statistics of batch normalisation, in the order of
+    /// [`state_specs`](Model::state_specs).
+    fn state(&self) -> &[f32] {
+        &[]
+    }
+
+    /// The state, to change.
+    fn state_mut(&mut self) -> &mut [f32] {
+        &mut []
+    }
+
     /// Every parameter's name, shape and place in the flat slice.
     fn param_specs() -> Vec<ParamSpec> {
         let mut specs = Vec::new();
@@ -60,7 +115,27 @@ pub trait Model {
         specs
     }
 
-    /// Saves the parameters as safetensors, under the names of PyTorch's `state_dict`.
+    /// Every state tensor's name, shape and place in the flat slice.
+    fn state_specs() -> Vec<StateSpec> {
+        let mut specs = Vec::new();
+        Self::Module::describe_state("", 0, &mut specs);
+        specs
+    }
+
+    /// Takes over the state that the last `…_grad` call made, as an optimizer's step does after
+    /// it changed the parameters. By itself it renews running statistics and trains nothing.
+    fn update_state(&mut self, grads: Grads<'_, Self>)
+    where
+        Self: Sized,
+    {
+        // Without a `…_grad` call there is no new state.
+        if !grads.state().is_empty() {
+            self.state_mut().copy_from_slice(grads.state());
+        }
+    }
+
+    /// Saves the parameters and the state as safetensors, under the names of PyTorch's
+    /// `state_dict`.
     ///
     /// A file that is there already is replaced at once when the new one is whole and on the
     /// disk; until then, and after an error, it is as it was.
@@ -76,10 +151,11 @@ pub trait Model {
         io::save(self, path.as_ref())
     }
 
-    /// Loads the parameters from a safetensors file, one of PyTorch's `state_dict` for instance.
+    /// Loads the parameters and the state from a safetensors file, one of PyTorch's `state_dict`
+    /// for instance.
     ///
-    /// The file must have exactly the model's parameters, as `f32`s. Everything is checked and
-    /// read before the first parameter changes: after an error the model is as it was.
+    /// The file must have exactly the model's tensors, as `f32`s (counts as `i64`s). Everything is
+    /// checked and read before the first number changes: after an error the model is as it was.
     ///
     /// # Errors
     ///
@@ -93,14 +169,20 @@ pub trait Model {
     }
 }
 
-/// New parameters for `M`, each drawn from its own stream of `seed`.
+/// New parameters for `M`, each drawn from its own stream of `seed`, and behind them its state.
 pub fn init_params<M: Module>(seed: Seed) -> Storage {
     let mut specs = Vec::new();
     M::describe("", 0, &mut specs);
-    let mut params = Storage::zeros(M::PARAMS);
+    let mut storage = Storage::zeros(M::PARAMS + M::STATE);
+    let (params, state) = storage.as_mut_slice().split_at_mut(M::PARAMS);
     for (stream, spec) in specs.iter().enumerate() {
         let range = spec.start..spec.start + spec.len();
-        spec.init.fill(&mut params.as_mut_slice()[range], seed, stream as u64);
+        spec.init.fill(&mut params[range], seed, stream as u64);
     }
-    params
+    let mut specs = Vec::new();
+    M::describe_state("", 0, &mut specs);
+    for spec in &specs {
+        state[spec.start..spec.start + spec.len()].fill(spec.init);
+    }
+    storage
 }

@@ -1,4 +1,4 @@
-//! The owner of a derived module's parameters.
+//! The owner of a derived module's parameters and state.
 
 use std::marker::PhantomData;
 
@@ -47,8 +47,9 @@ pub trait Sequential: Program {
         Self: Sized;
 }
 
-/// A derived module together with its parameters.
+/// A derived module together with its parameters and its state.
 pub struct Net<M> {
+    /// The parameters, then the state.
     params: Storage,
     module: PhantomData<fn() -> M>,
 }
@@ -117,10 +118,18 @@ impl<M: Module> Model for Net<M> {
     type Module = M;
 
     fn params(&self) -> &[f32] {
-        self.params.as_slice()
+        &self.params.as_slice()[..M::PARAMS]
     }
 
     fn params_mut(&mut self) -> &mut [f32] {
-        self.params.as_mut_slice()
+        &mut self.params.as_mut_slice()[..M::PARAMS]
+    }
+
+    fn state(&self) -> &[f32] {
+        &self.params.as_slice()[M::PARAMS..]
+    }
+
+    fn state_mut(&mut self) -> &mut [f32] {
+        &mut self.params.as_mut_slice()[M::PARAMS..]
     }
 }

@@ -65,3 +65,51 @@ impl<'a, W: ?Sized, B: ?Sized> Layer<'a, W, B> {
         self.bias
     }
 }
+
+/// The parameters and the running statistics of a batch normalisation.
+#[derive(Debug)]
+pub struct BatchNorm<'a, W: ?Sized, B: ?Sized, S: ?Sized> {
+    layer: Layer<'a, W, B>,
+    running_mean: &'a S,
+    running_var: &'a S,
+    num_batches_tracked: &'a f32,
+}
+
+impl<'a, W: ?Sized, B: ?Sized, S: ?Sized> BatchNorm<'a, W, B, S> {
+    #[doc(hidden)]
+    pub fn new(
+        weight: &'a W,
+        bias: &'a B,
+        running_mean: &'a S,
+        running_var: &'a S,
+        num_batches_tracked: &'a f32,
+    ) -> Self {
+        let layer = Layer::new(weight, bias);
+        Self { layer, running_mean, running_var, num_batches_tracked }
+    }
+
+    /// The factors, `[channels]`; `()` without `affine`.
+    pub fn weight(&self) -> &'a W {
+        self.layer.weight
+    }
+
+    /// What is added, `[channels]`; `()` without `affine`.
+    pub fn bias(&self) -> &'a B {
+        self.layer.bias
+    }
+
+    /// The running mean of each channel.
+    pub fn running_mean(&self) -> &'a S {
+        self.running_mean
+    }
+
+    /// The running variance of each channel.
+    pub fn running_var(&self) -> &'a S {
+        self.running_var
+    }
+
+    /// How many batches are in the running statistics.
+    pub fn num_batches_tracked(&self) -> f32 {
+        *self.num_batches_tracked
+    }
+}

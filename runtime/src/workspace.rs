@@ -69,7 +69,10 @@ pub struct Workspace<M, D: Device = Cpu> {
     device: D,
     capacity: Sizes,
     arena: D::Memory,
+    /// The gradients of the parameters, then the new state.
     grads: D::Memory,
+    /// Whether a `…_grad` call has made a new state.
+    has_state: bool,
     indices: Vec<u32>,
     plans: Vec<FunctionPlan>,
     none: Storage,
@@ -92,7 +95,8 @@ impl<M: Program, D: Device> Workspace<M, D> {
         let indices = plans.iter().map(|plan| plan.indices).max().unwrap_or(0);
         Ok(Self {
             arena: device.allocate(floats)?,
-            grads: device.allocate(M::PARAMS)?,
+            grads: device.allocate(M::PARAMS + M::STATE)?,
+            has_state: false,
             indices: vec![0; indices],
             none: Storage::zeros(0),
             device,
@@ -105,12 +109,14 @@ impl<M: Program, D: Device> Workspace<M, D> {
     /// The bytes of this workspace: `M::train_bytes` of its capacity.
     pub fn bytes(&self) -> usize {
         let floats = self.plans.iter().flat_map(|plan| plan.floats).max().unwrap_or(0);
-        4 * (floats + self.indices.len() + M::PARAMS)
+        4 * (floats + self.indices.len() + M::PARAMS + M::STATE)
     }
 
-    /// The gradients of the last `…_grad` call.
+    /// The gradients of the last `…_grad` call, and the state that it made.
     pub fn grads(&self) -> Grads<'_, M::Owner> {
-        Grads::new(self.device.read(&self.grads, 0, M::PARAMS), self.device.threads())
+        let state = if self.has_state { M::STATE } else { 0 };
+        let read = |start, len| self.device.read(&self.grads, start, len);
+        Grads::new(read(0, M::PARAMS), read(M::PARAMS, state), self.device.threads())
     }
 }
 
@@ -219,6 +225,7 @@ impl<M: Program, D: Device> Workspace<M, D> {
             indices: &self.indices,
         });
         body(&mut step, &self.plans[function].offsets[pass as usize]);
+        self.has_state |= pass != Pass::Infer;
     }
 
     /// The floats of a result.

@@ -3,6 +3,7 @@
 #[macro_use]
 mod macros;
 
+mod batch_norm;
 mod check;
 mod data;
 mod derived;

@@ -14,7 +14,7 @@
 
 use std::sync::OnceLock;
 
-use gradiron::device::{Buf, Cpu, CpuStep, Device, Region, StepMemory};
+use gradiron::device::{Buf, Cpu, CpuStep, Device, Precision, Region, StepMemory};
 use gradiron::math::{SimdLevel, simd_levels};
 use gradiron::storage::Storage;
 
@@ -83,8 +83,20 @@ impl Call<'_> {
         kernel: impl Fn(&mut CpuStep<'_>, &[Buf], &[Buf], Buf),
         check: impl Fn(&str, &[Vec<f32>]),
     ) {
+        self.run_in(Precision::F32, kernel, check);
+    }
+
+    /// [`run`](Self::run) in a precision.
+    pub fn run_in(
+        &self,
+        precision: Precision,
+        kernel: impl Fn(&mut CpuStep<'_>, &[Buf], &[Buf], Buf),
+        check: impl Fn(&str, &[Vec<f32>]),
+    ) {
         for (level, cpus) in devices() {
-            let results = cpus.each_ref().map(|cpu| self.run_on(cpu, &kernel));
+            let results = cpus
+                .each_ref()
+                .map(|cpu| self.run_on(&cpu.clone().with_precision(precision), &kernel));
             for (threads, result) in results.iter().enumerate().skip(1) {
                 assert!(
                     bits(result) == bits(&results[0]),
@@ -96,7 +108,8 @@ impl Call<'_> {
         }
     }
 
-    fn run_on(
+    /// Runs the call on one device.
+    pub fn run_on(
         &self,
         cpu: &Cpu,
         kernel: &impl Fn(&mut CpuStep<'_>, &[Buf], &[Buf], Buf),

@@ -4,6 +4,7 @@
 
 mod harness;
 
+mod batch_norm;
 mod cat;
 mod conv2d;
 mod copy;

@@ -1,5 +1,6 @@
 //! Matrix products.
 
+use gradiron::device::Precision;
 use gradiron::ops::matmul::{Layout, Matmul, MatmulSpec, reference};
 
 use crate::harness::*;
@@ -7,18 +8,25 @@ use crate::harness::*;
 const LAYOUTS: [Layout; 3] = [Layout::NN, Layout::NT, Layout::TN];
 
 fn check(spec: MatmulSpec) {
+    check_in(Precision::F32, spec, |x| x, 0.0);
+}
+
+/// `error` is that of the product of two factors, which are first mapped by `exact`.
+fn check_in(precision: Precision, spec: MatmulSpec, exact: impl Fn(f32) -> f32, error: f64) {
     let MatmulSpec { m, k, n, .. } = spec;
     let mut rng = Rng((m * 1_000_003 + k * 1009 + n) as u64);
-    let (a, b) = (rng.floats(m * k), rng.floats(k * n));
+    let mut floats = |len| rng.floats(len).into_iter().map(&exact).collect::<Vec<_>>();
+    let (a, b) = (floats(m * k), floats(k * n));
     let (a64, b64) = (wide(&a), wide(&b));
     let (mut want, mut size) = (vec![0.0; m * n], vec![0.0; m * n]);
     reference::matmul(&mut want, &a64, &b64, spec);
     reference::matmul(&mut size, &abs(&a64), &abs(&b64), spec);
     let call = Call { outputs: &[m * n], inputs: &[&a, &b], indices: &[], scratch: 0 };
-    call.run(
+    call.run_in(
+        precision,
         |step, y, x, _| step.matmul(y[0], x[0], x[1], spec),
         |level, y| {
-            let bound = |i: usize| (k + 2) as f64 * EPSILON * size[i];
+            let bound = |i: usize| ((k + 2) as f64 * EPSILON + error) * size[i];
             assert_close(&format!("{spec:?} {level}"), &y[0], &want, bound);
         },
     );
@@ -44,6 +52,40 @@ fn products_beyond_one_block() {
             [(300, 300, 300), (5, 2100, 9), (1030, 3, 70), (33, 600, 1100), (64, 784, 128)]
         {
             check(MatmulSpec { layout, m, k, n });
+        }
+    }
+}
+
+/// Sizes around the smallest products that are computed in bf16, odd numbers of terms, several
+/// blocks.
+const BF16_SIZES: [(usize, usize, usize); 7] = [
+    (16, 4096, 16),
+    (17, 4001, 33),
+    (100, 101, 131),
+    (300, 300, 300),
+    (64, 784, 128),
+    (33, 600, 1100),
+    (257, 1027, 300),
+];
+
+/// Factors with an error of `2^-9` each: their product errs by `2·2^-9 + 2^-18`.
+#[test]
+fn bf16_products_round_their_factors() {
+    for layout in LAYOUTS {
+        for (m, k, n) in BF16_SIZES {
+            let factors = 1.0 / 256.0 + 1.0 / 262_144.0;
+            check_in(Precision::Bf16, MatmulSpec { layout, m, k, n }, |x| x, factors);
+        }
+    }
+}
+
+/// Factors that are bf16 already are not rounded, and sums are `f32`.
+#[test]
+fn bf16_products_sum_in_f32() {
+    for layout in LAYOUTS {
+        for (m, k, n) in BF16_SIZES {
+            let upper = |x: f32| f32::from_bits(x.to_bits() & 0xffff_0000);
+            check_in(Precision::Bf16, MatmulSpec { layout, m, k, n }, upper, 0.0);
         }
     }
 }

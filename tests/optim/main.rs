@@ -125,7 +125,8 @@ fn parameters_follow_pytorch() {
                 assert_eq!(optimizer.learning_rate(), 0.1 / step as f32);
             }
             let before = net.clone();
-            optimizer.step(&mut net, Grads::new(&inputs[format!("grad {step}").as_str()], None));
+            optimizer
+                .step(&mut net, Grads::new(&inputs[format!("grad {step}").as_str()], &[], None));
             for i in 0..COUNT {
                 scale[i] = scale[i].abs().max(net.0[i].abs());
                 update[i] = update[i].max((net.0[i] - before.0[i]).abs());
@@ -156,7 +157,7 @@ fn threads_and_vectors_give_the_same_bits() {
     let steps = |case: &str, start: &[f32], grads: &[f32], threads: Option<&Threads>| {
         let mut net = Net(start.to_vec());
         let mut optimizer = build(case, &net).unwrap();
-        (0..3).for_each(|_| optimizer.step(&mut net, Grads::new(grads, threads)));
+        (0..3).for_each(|_| optimizer.step(&mut net, Grads::new(grads, &[], threads)));
         net.0
     };
     let cases = ["sgd_decay", "sgd_nesterov", "adam", "adam_amsgrad", "adamw", "rmsprop_centered"];
@@ -179,7 +180,7 @@ fn a_step_may_find_gradients_that_are_not_numbers() {
     let mut grads = vec![0.5; COUNT];
     grads[3] = f32::NAN;
     grads[4] = f32::INFINITY;
-    adam.step(&mut net, Grads::new(&grads, None));
+    adam.step(&mut net, Grads::new(&grads, &[], None));
     assert!(net.0[3].is_nan() && net.0[4].is_nan());
     assert_eq!(net.0[2], 1.0 - 1e-3);
 }

@@ -3,5 +3,6 @@
 mod images;
 #[path = "../nets/mod.rs"]
 mod nets;
+mod norm;
 mod ops;
 mod runs;

@@ -69,7 +69,7 @@ macro_rules! check {
         let of = |precision: &str| &recorded[&format!("{} {precision}", $name)];
         let truth = of("float64");
         let (losses, params) = run!($model, $file, $optimizer, Cpu::with_threads(1), None);
-        let spread = (0..4)
+        let spread = (0..16)
             .map(|seed| drift(&run!($model, $file, $optimizer, Cpu::new(), Some(seed)).0, &losses));
         let spread = spread.fold(0.0, f64::max);
         let theirs = drift(of("float32"), truth);

@@ -206,8 +206,8 @@ fn costs(model: &Model) -> TokenStream {
     let max = quote!(::gradiron::arena::max);
     let flops_doc = format!("Floating-point operations of one `{}`.", functions[0].name);
     quote! {
-        /// The bytes of a workspace for training: activations, gradients and scratch memory. The
-        /// parameters (`4 * PARAMS`) and the optimizer's state come on top.
+        /// The bytes of a workspace for training: activations, gradients, new state and scratch
+        /// memory. The parameters (`4 * PARAMS`) and the optimizer's state come on top.
         pub const fn train_bytes(#(#names: usize),*) -> usize {
             let n = #sizes;
             let arena = #max(&[#(
@@ -215,7 +215,8 @@ fn costs(model: &Model) -> TokenStream {
                     Self::#floats(n, ::gradiron::Pass::GradInputs)])
             ),*]);
             let indices = #max(&[#(#indices),*]);
-            4 * (arena + indices + <Self as ::gradiron::Module>::PARAMS)
+            let of_model = <Self as ::gradiron::Module>::PARAMS + <Self as ::gradiron::Module>::STATE;
+            4 * (arena + indices + of_model)
         }
 
         /// The bytes that inference alone needs.

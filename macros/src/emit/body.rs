@@ -55,11 +55,17 @@ pub fn body(
     let classes = classes(function);
     let [infer, train, back] = ["infer", "train", "back"].map(|s| hidden(&function.name, s));
     let ty = quote!(<#self_ty>);
-    let region = |region: &str| {
+    let region = |region: &str, is_state: bool| {
         let region = format_ident!("{region}");
-        quote!(::gradiron::device::Buf::new(::gradiron::device::Region::#region, 0, #ty::__AT[#ty::__AT.len() - 1]))
+        let module = quote!(<#self_ty as ::gradiron::Module>);
+        let range = match is_state {
+            false => quote!(0, #module::PARAMS),
+            true => quote!(#module::PARAMS, #module::STATE),
+        };
+        quote!(::gradiron::device::Buf::new(::gradiron::device::Region::#region, #range))
     };
-    let (params, grads) = (region("Params"), region("Grads"));
+    let (params, grads) = (region("Params", false), region("Grads", false));
+    let (state, new_state) = (region("Params", true), region("Grads", true));
     let pass_name = variant(&pass);
     let d_args = floats.iter().map(|arg| {
         let len = arg.ty.shape.len().tokens();
@@ -70,13 +76,14 @@ pub fn body(
     });
     let work = match pass {
         Pass::Infer => quote! {
-            #ty::#infer(k, n, offsets, params, args, classes, results, block);
+            #ty::#infer(k, n, offsets, params, state, args, classes, results, block);
         },
         _ => {
             let want = pass == Pass::GradInputs;
             let seed = seeds.is_none().then(|| quote!(k.fill(d_results[0], 1.0);));
             quote! {
-                #ty::#train(k, n, offsets, params, args, classes, results, block, block);
+                #ty::#train(k, n, offsets, params, state, args, classes, results, block,
+                    #new_state, block);
                 #seed
                 #ty::#back(k, n, offsets, #want, params, args, classes, results, block,
                     d_results, #grads, d_args, block);
@@ -127,7 +134,7 @@ pub fn body(
         let results = [#(places.take(#result_lens)),*];
         #gradients
         let block = places.rest(ws.floats(#f, ::gradiron::Pass::#pass_name));
-        let params = #params;
+        let (params, state) = (#params, #state);
         ws.run(host, inputs, #f, ::gradiron::Pass::#pass_name, |k, offsets| {
             use ::gradiron::ops::copy::Fill as _;
             #work

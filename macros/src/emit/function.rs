@@ -178,7 +178,7 @@ pub fn signature(function: &Ident, pass: Pass) -> TokenStream {
     let buf = quote!(::gradiron::device::Buf);
     let (name, extra) = match pass {
         Pass::Infer => ("infer", quote!(scratch: #buf)),
-        Pass::Train => ("train", quote!(saved: #buf, scratch: #buf)),
+        Pass::Train => ("train", quote!(saved: #buf, new_state: #buf, scratch: #buf)),
         Pass::Back => (
             "back",
             quote! {
@@ -189,6 +189,7 @@ pub fn signature(function: &Ident, pass: Pass) -> TokenStream {
     };
     let name = hidden(function, name);
     let want = if pass == Pass::Back { quote!(want_inputs: bool,) } else { quote!() };
+    let state = if pass == Pass::Back { quote!() } else { quote!(state: #buf,) };
     quote! {
         #[doc(hidden)]
         #[inline(never)]
@@ -199,7 +200,7 @@ pub fn signature(function: &Ident, pass: Pass) -> TokenStream {
             const RESULTS__: usize,
         >(
             k: &mut Kernels__, n: ::gradiron::arena::Sizes, offsets: &[usize], #want params: #buf,
-            args: [#buf; FLOATS__], classes: [::gradiron::device::Indices; CLASSES__],
+            #state args: [#buf; FLOATS__], classes: [::gradiron::device::Indices; CLASSES__],
             results: [#buf; RESULTS__], #extra
         )
     }
@@ -273,6 +274,10 @@ impl Writer<'_> {
                 let range = self.param_range(p);
                 quote!(params #range)
             }
+            Home::State(s) => {
+                let range = self.state_range(s);
+                quote!(state #range)
+            }
             Home::DResult(r) => {
                 let r = Index::from(r);
                 quote!(d_results[#r])
@@ -280,6 +285,10 @@ impl Writer<'_> {
             Home::Out(Dest::Result(r)) => {
                 let r = Index::from(r);
                 quote!(results[#r])
+            }
+            Home::Out(Dest::NewState(s)) => {
+                let range = self.state_range(s);
+                quote!(new_state #range)
             }
             Home::Out(Dest::DParam(p)) => {
                 let range = self.param_range(p);
@@ -295,9 +304,15 @@ impl Writer<'_> {
     }
 
     fn param_range(&self, p: usize) -> TokenStream {
-        let at = Index::from(self.model.order[p]);
-        let len = self.model.params[p].1.shape.len().tokens();
+        let at = Index::from(self.model.params.order[p]);
+        let len = self.model.params.tensors[p].1.shape.len().tokens();
         quote!(.part(Self::__AT[#at], #len))
+    }
+
+    fn state_range(&self, s: usize) -> TokenStream {
+        let at = Index::from(self.model.state.order[s]);
+        let len = self.model.state.tensors[s].1.shape.len().tokens();
+        quote!(.part(Self::__STATE_AT[#at], #len))
     }
 
     fn buffer(&self, b: usize, len: &Dim) -> TokenStream {
@@ -343,24 +358,30 @@ impl Writer<'_> {
         }
     }
 
-    /// Parameters that this function does not depend on have no gradient.
+    /// Parameters that this function does not depend on have no gradient, and state that it does
+    /// not change stays as it is.
     fn unreached(&self) -> TokenStream {
-        if self.pass != Pass::Back {
+        let reached = |dest: Dest| self.graph.outputs.iter().any(|(reached, _)| *reached == dest);
+        if self.pass == Pass::Train {
+            let held = (0..self.model.state.tensors.len()).filter(|s| !reached(Dest::NewState(*s)));
+            let copies = held.map(|s| {
+                let range = self.state_range(s);
+                quote!(k.copy(new_state #range, state #range);)
+            });
+            return copies.collect();
+        }
+        if self.pass == Pass::Infer {
             return TokenStream::new();
         }
-        let reached =
-            |p: usize| self.graph.outputs.iter().any(|(dest, _)| *dest == Dest::DParam(p));
-        let fills = (0..self.model.params.len()).filter(|p| !reached(*p)).map(|p| {
+        let params = 0..self.model.params.tensors.len();
+        let fills = params.filter(|p| !reached(Dest::DParam(*p))).map(|p| {
             let range = self.param_range(p);
             quote!(k.fill(d_params #range, 0.0);)
         });
         let floats: Vec<_> = (0..self.function.args.len())
             .filter(|a| self.function.args[*a].ty.kind == Kind::Float)
             .collect();
-        let unreached = floats
-            .iter()
-            .enumerate()
-            .filter(|(_, a)| !self.graph.outputs.iter().any(|(dest, _)| *dest == Dest::DArg(**a)));
+        let unreached = floats.iter().enumerate().filter(|(_, a)| !reached(Dest::DArg(**a)));
         let arg_fills = unreached.map(|(at, _)| quote!(k.fill(d_args[#at], 0.0);));
         let arg_fills: Vec<_> = arg_fills.collect();
         let arg_fills = match arg_fills.len() {

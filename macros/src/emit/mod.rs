@@ -1,4 +1,4 @@
-//! Phase 8: the Rust that users run. Per function a forward and a backward pass, flat, one line an
+//! Phase 9: the Rust that users run. Per function a forward and a backward pass, flat, one line an
 //! op; around them the methods that users call.
 
 mod api;
@@ -18,7 +18,7 @@ use quote::format_ident;
 use crate::dim::{Atom, Dim};
 use crate::graph::{Graph, Ty};
 use crate::hygiene::quote;
-use crate::lower::{Arg, Param};
+use crate::lower::{Arg, Param, State};
 use crate::ops::Deferred;
 use crate::plan::Plan;
 use crate::syntax::{Field, Header};
@@ -45,6 +45,32 @@ pub struct Interface {
     pub results: Vec<Ty>,
 }
 
+/// The tensors of a flat slice.
+#[derive(Debug)]
+pub struct Table<T> {
+    /// With the field each belongs to, in the order of their first uses: by index.
+    pub tensors: Vec<(usize, T)>,
+    /// Index → place in the flat slice, where they lie in the order of the fields.
+    pub order: Vec<usize>,
+}
+
+impl<T> Table<T> {
+    pub fn new(tensors: Vec<(usize, T)>) -> Self {
+        let mut sorted: Vec<usize> = (0..tensors.len()).collect();
+        sorted.sort_by_key(|index| tensors[*index].0);
+        let mut order = vec![0; sorted.len()];
+        sorted.iter().enumerate().for_each(|(place, index)| order[*index] = place);
+        Self { tensors, order }
+    }
+
+    /// In the order of the flat slice.
+    pub fn sorted(&self) -> Vec<&(usize, T)> {
+        let mut sorted: Vec<_> = self.tensors.iter().enumerate().collect();
+        sorted.sort_by_key(|(index, _)| self.order[*index]);
+        sorted.into_iter().map(|(_, tensor)| tensor).collect()
+    }
+}
+
 /// A model after the last phase.
 #[derive(Debug)]
 pub struct Model<'a> {
@@ -52,10 +78,8 @@ pub struct Model<'a> {
     /// Whether the user's struct is there already (`#[derive(Module)]`).
     pub derived: bool,
     pub fields: &'a [Field],
-    /// In the order of the flat slice, with the field each belongs to; by table index.
-    pub params: Vec<(usize, Param)>,
-    /// Table index → place in the flat order.
-    pub order: Vec<usize>,
+    pub params: Table<Param>,
+    pub state: Table<State>,
     pub interfaces: Vec<Interface>,
     /// None when there were mistakes: a stub is emitted.
     pub functions: Option<Vec<Function>>,

@@ -1,13 +1,15 @@
 //! The struct, its parameters and views of them.
 
 use proc_macro2::TokenStream;
+use quote::format_ident;
 
 use super::Model;
 use super::boundary::{Form, array, form};
+use crate::dim::{Dim, Shape};
 use crate::hygiene::quote;
-use crate::lower::{Param, ParamInit};
+use crate::lower::{ParamInit, State, StateInit};
 
-/// The struct that owns the flat slice, with a table of the layers in its docs.
+/// The struct that owns the parameters and behind them the state, with a table of the layers in its docs.
 pub fn definition(model: &Model) -> TokenStream {
     let name = model.name();
     let Some(header) = model.header else {
@@ -33,12 +35,11 @@ pub fn definition(model: &Model) -> TokenStream {
     }
 }
 
-/// Markdown: the parameters and their shapes.
+/// Markdown: the parameters and the state with their shapes.
 fn table(model: &Model) -> String {
     let mut text = String::from("\n\n| parameter | shape |\n|---|---|\n");
-    for (index, (field, param)) in sorted(model) {
-        let _ = index;
-        let name = full_name(model, *field, param);
+    for (field, param) in model.params.sorted() {
+        let name = full_name(model, *field, &param.name);
         let shape = match &param.init {
             ParamInit::Init(_) => param.shape.to_string(),
             ParamInit::Nested { model, count } => {
@@ -48,22 +49,23 @@ fn table(model: &Model) -> String {
         };
         text.push_str(&format!("| `{name}` | `{shape}` |\n"));
     }
+    let own = |(_, state): &&&(usize, State)| !matches!(state.init, StateInit::Nested { .. });
+    let state = model.state.sorted();
+    if state.iter().any(|state| own(&state)) {
+        text.push_str("\n| state | shape |\n|---|---|\n");
+    }
+    for (field, state) in state.iter().filter(own) {
+        let name = full_name(model, *field, &state.name);
+        text.push_str(&format!("| `{name}` | `{}` |\n", state.shape));
+    }
     text
 }
 
-/// The parameters in the order of the flat slice.
-fn sorted<'m>(model: &'m Model) -> Vec<(usize, &'m (usize, Param))> {
-    let mut sorted: Vec<_> = model.params.iter().enumerate().collect();
-    sorted.sort_by_key(|(index, _)| model.order[*index]);
-    sorted
-}
-
-fn full_name(model: &Model, field: usize, param: &Param) -> String {
-    let field = match member(model, &model.fields[field].name) {
-        syn::Member::Named(name) => name.to_string(),
-        syn::Member::Unnamed(index) => index.index.to_string(),
-    };
-    match param.name.as_str() {
+/// PyTorch's name; a field `_0` is `0`, as the parts of a `Sequential` are called.
+fn full_name(model: &Model, field: usize, tensor: &str) -> String {
+    let name = model.fields[field].name.to_string();
+    let field = number(&name).map_or(name, |number| number.to_string());
+    match tensor {
         "" => field,
         name => format!("{field}.{name}"),
     }
@@ -72,16 +74,13 @@ fn full_name(model: &Model, field: usize, param: &Param) -> String {
 /// `Module`, and `Model` for a struct that owns its parameters.
 pub fn module(model: &Model) -> TokenStream {
     let (impl_generics, ty) = model.generics();
-    let count = model.params.len();
-    let ends = sorted(model).into_iter().enumerate().map(|(k, (_, (_, param)))| {
-        let (next, len) = (k + 1, param.shape.len().tokens());
-        quote!(at[#next] = at[#k] + #len;)
-    });
-    let describes = sorted(model).into_iter().enumerate().map(|(k, (_, (field, param)))| {
-        let name = full_name(model, *field, param);
+    let params = model.params.sorted();
+    let params_at = starts("__AT", params.iter().map(|(_, param)| &param.shape));
+    let describes = params.iter().enumerate().map(|(k, (field, param))| {
+        let name = full_name(model, *field, &param.name);
         match &param.init {
             ParamInit::Init(init) => {
-                let shape = param.shape.0.iter().map(crate::dim::Dim::tokens);
+                let shape = param.shape.0.iter().map(Dim::tokens);
                 quote! {
                     specs.push(::gradiron::ParamSpec {
                         name: format!("{prefix}{}", #name),
@@ -91,44 +90,108 @@ pub fn module(model: &Model) -> TokenStream {
                     });
                 }
             }
-            ParamInit::Nested { model, count: None } => quote! {
-                <#model as ::gradiron::Module>::describe(
-                    &format!("{prefix}{}.", #name), start + Self::__AT[#k], specs);
-            },
-            ParamInit::Nested { model, count: Some(count) } => {
-                let count = count.tokens();
-                quote! {
-                    for i in 0..#count {
-                        let at = Self::__AT[#k] + i * <#model as ::gradiron::Module>::PARAMS;
-                        <#model as ::gradiron::Module>::describe(
-                            &format!("{prefix}{}.{i}.", #name), start + at, specs);
-                    }
-                }
+            ParamInit::Nested { model, count } => {
+                let (start, size) = (quote!(Self::__AT[#k]), quote!(PARAMS));
+                describe_nested(&quote!(describe), &name, model, count.as_ref(), &start, &size)
             }
         }
     });
+    let state = model.state.sorted();
+    let state_at = starts("__STATE_AT", state.iter().map(|(_, state)| &state.shape));
+    let describes_state = state.iter().enumerate().map(|(k, (field, state))| {
+        let name = full_name(model, *field, &state.name);
+        let (init, kind) = match &state.init {
+            StateInit::Value(value) => (*value, quote!(Float)),
+            StateInit::Count => (0.0, quote!(Count)),
+            StateInit::Nested { model, count } => {
+                let (start, size) = (quote!(Self::__STATE_AT[#k]), quote!(STATE));
+                let describe = quote!(describe_state);
+                return describe_nested(&describe, &name, model, count.as_ref(), &start, &size);
+            }
+        };
+        let shape = state.shape.0.iter().map(Dim::tokens);
+        quote! {
+            specs.push(::gradiron::StateSpec {
+                name: format!("{prefix}{}", #name),
+                shape: vec![#(#shape),*],
+                start: start + Self::__STATE_AT[#k],
+                init: #init,
+                kind: ::gradiron::StateKind::#kind,
+            });
+        }
+    });
+    let describe_state = (!state.is_empty()).then(|| {
+        quote! {
+            fn describe_state(
+                prefix: &str, start: usize, specs: &mut Vec<::gradiron::StateSpec>
+            ) {
+                #(#describes_state)*
+            }
+        }
+    });
+    let (count, state_count) = (params.len(), state.len());
     let checked = model.functions.is_some().then(|| quote!(let () = Self::__CHECK;));
     let owner = owner(model, &checked);
     quote! {
         #[allow(clippy::all, non_upper_case_globals)]
         #[automatically_derived]
         impl #impl_generics #ty {
-            const __AT: [usize; #count + 1] = {
-                let mut at = [0; #count + 1];
-                #(#ends)*
-                at
-            };
+            #params_at
+            #state_at
         }
         #[allow(clippy::all)]
         #[automatically_derived]
         impl #impl_generics ::gradiron::Module for #ty {
             const PARAMS: usize = Self::__AT[#count];
+            const STATE: usize = Self::__STATE_AT[#state_count];
             fn describe(prefix: &str, start: usize, specs: &mut Vec<::gradiron::ParamSpec>) {
                 #checked
                 #(#describes)*
             }
+            #describe_state
         }
         #owner
+    }
+}
+
+/// The places of tensors in their flat slice, and its length behind them.
+fn starts<'s>(name: &str, shapes: impl ExactSizeIterator<Item = &'s Shape>) -> TokenStream {
+    let (name, count) = (format_ident!("{name}"), shapes.len());
+    let ends = shapes.enumerate().map(|(k, shape)| {
+        let (next, len) = (k + 1, shape.len().tokens());
+        quote!(at[#next] = at[#k] + #len;)
+    });
+    let ends: Vec<_> = ends.collect();
+    let mutable = (count > 0).then(|| quote!(mut));
+    quote! {
+        const #name: [usize; #count + 1] = {
+            let #mutable at = [0; #count + 1];
+            #(#ends)*
+            at
+        };
+    }
+}
+
+/// The tensors of a nested model, or of a row of them.
+fn describe_nested(
+    describe: &TokenStream,
+    name: &str,
+    model: &TokenStream,
+    count: Option<&Dim>,
+    start: &TokenStream,
+    size: &TokenStream,
+) -> TokenStream {
+    let module = quote!(<#model as ::gradiron::Module>);
+    match count.map(Dim::tokens) {
+        None => quote! {
+            #module::#describe(&format!("{prefix}{}.", #name), start + #start, specs);
+        },
+        Some(count) => quote! {
+            for i in 0..#count {
+                let at = #start + i * #module::#size;
+                #module::#describe(&format!("{prefix}{}.{i}.", #name), start + at, specs);
+            }
+        },
     }
 }
 
@@ -163,10 +226,16 @@ fn owner(model: &Model, checked: &Option<TokenStream>) -> TokenStream {
         impl #impl_generics ::gradiron::Model for #ty {
             type Module = Self;
             fn params(&self) -> &[f32] {
-                self.params.as_slice()
+                &self.params.as_slice()[..<Self as ::gradiron::Module>::PARAMS]
             }
             fn params_mut(&mut self) -> &mut [f32] {
-                self.params.as_mut_slice()
+                &mut self.params.as_mut_slice()[..<Self as ::gradiron::Module>::PARAMS]
+            }
+            fn state(&self) -> &[f32] {
+                &self.params.as_slice()[<Self as ::gradiron::Module>::PARAMS..]
+            }
+            fn state_mut(&mut self) -> &mut [f32] {
+                &mut self.params.as_mut_slice()[<Self as ::gradiron::Module>::PARAMS..]
             }
         }
         #[allow(clippy::all)]
@@ -187,47 +256,35 @@ fn owner(model: &Model, checked: &Option<TokenStream>) -> TokenStream {
 
 /// A field as the user's struct has it: a tuple struct's are named `_0`, `_1`, … in the model.
 fn member(model: &Model, name: &proc_macro2::Ident) -> syn::Member {
-    let number = name.to_string().strip_prefix('_').and_then(|number| number.parse::<usize>().ok());
-    match number.filter(|_| model.derived) {
+    match number(&name.to_string()).filter(|_| model.derived) {
         Some(index) => syn::Member::Unnamed(index.into()),
         None => syn::Member::Named(name.clone()),
     }
 }
 
-/// `net.fc1().weight()`, `net.position()`.
+fn number(name: &str) -> Option<usize> {
+    name.strip_prefix('_')?.parse().ok()
+}
+
+/// `net.fc1().weight()`, `net.bn1().running_mean()`, `net.position()`.
 fn views(model: &Model) -> Vec<TokenStream> {
-    let generics = model.generic_names();
-    let typed = |k: usize, param: &Param| {
-        let (dims, start) = (&param.shape.0, quote!(Self::__AT[#k]));
-        let len = param.shape.len().tokens();
-        match form(&param.shape, &generics) {
-            Form::Array => {
-                let ty = array(dims);
-                let view =
-                    quote!(::gradiron::view::array(&self.params.as_slice()[#start..][..#len]));
-                (ty, view)
-            }
-            Form::Number => (quote!(f32), quote!(&self.params.as_slice()[#start])),
-            _ => (quote!([f32]), quote!(&self.params.as_slice()[#start..][..#len])),
-        }
-    };
-    let params = sorted(model);
+    let (params, state) = (model.params.sorted(), model.state.sorted());
     let fields = model.fields.iter().enumerate().filter_map(|(f, field)| {
-        let own: Vec<_> =
-            params.iter().enumerate().filter(|(_, (_, (owner, _)))| *owner == f).collect();
         let name = &field.name;
-        let (k, (_, (_, first))) = own.first()?;
         // One of several with this name: a mistake that is reported.
         let before = model.fields[..f].iter().map(|other| &other.name);
         if before.chain(model.interfaces.iter().map(|f| &f.name)).any(|other| other == name) {
             return None;
         }
-        if matches!(first.init, ParamInit::Nested { .. }) {
+        let own: Vec<_> = params.iter().enumerate().filter(|(_, (owner, _))| *owner == f).collect();
+        if own.iter().any(|(_, (_, param))| matches!(param.init, ParamInit::Nested { .. })) {
             return None;
         }
-        let (ty, view) = typed(*k, first);
-        if first.name.is_empty() {
-            let doc = format!("The parameter `{name}`, `{}`.", first.shape);
+        if let [(k, (_, param))] = own[..]
+            && param.name.is_empty()
+        {
+            let (ty, view) = view(model, &param.shape, &quote!(Self::__AT[#k]));
+            let doc = format!("The parameter `{name}`, `{}`.", param.shape);
             return Some(quote! {
                 #[doc = #doc]
                 pub fn #name(&self) -> &#ty {
@@ -235,17 +292,52 @@ fn views(model: &Model) -> Vec<TokenStream> {
                 }
             });
         }
-        let doc = format!("The parameters of the layer `{name}`.");
-        let (bias_ty, bias) = match own.get(1) {
-            Some((k, (_, (_, bias)))) => typed(*k, bias),
-            None => (quote!(()), quote!(&())),
+        let param = |name: &str| {
+            let found = own.iter().find(|(_, (_, param))| param.name == name);
+            found.map_or((quote!(()), quote!(&())), |(k, (_, param))| {
+                view(model, &param.shape, &quote!(Self::__AT[#k]))
+            })
         };
+        let (weight_ty, weight) = param("weight");
+        let (bias_ty, bias) = param("bias");
+        let statistics = ["running_mean", "running_var", "num_batches_tracked"].map(|name| {
+            let own =
+                |(_, (owner, state)): &(usize, &&(usize, State))| *owner == f && state.name == name;
+            let (k, (_, state)) = state.iter().enumerate().find(own)?;
+            let start = quote!(<Self as ::gradiron::Module>::PARAMS + Self::__STATE_AT[#k]);
+            Some(view(model, &state.shape, &start))
+        });
+        let (ty, new) = match statistics {
+            [Some((ty, mean)), Some((_, var)), Some((_, count))] => (
+                quote!(::gradiron::view::BatchNorm<'_, #weight_ty, #bias_ty, #ty>),
+                quote!(::gradiron::view::BatchNorm::new(#weight, #bias, #mean, #var, #count)),
+            ),
+            _ if own.is_empty() => return None,
+            _ => (
+                quote!(::gradiron::view::Layer<'_, #weight_ty, #bias_ty>),
+                quote!(::gradiron::view::Layer::new(#weight, #bias)),
+            ),
+        };
+        let doc = format!("The parameters of the layer `{name}`.");
         Some(quote! {
             #[doc = #doc]
-            pub fn #name(&self) -> ::gradiron::view::Layer<'_, #ty, #bias_ty> {
-                ::gradiron::view::Layer::new(#view, #bias)
+            pub fn #name(&self) -> #ty {
+                #new
             }
         })
     });
     fields.collect()
+}
+
+/// The type of a tensor and the reference to it, from its first float on.
+fn view(model: &Model, shape: &Shape, start: &TokenStream) -> (TokenStream, TokenStream) {
+    let len = shape.len().tokens();
+    match form(shape, &model.generic_names()) {
+        Form::Array => {
+            let view = quote!(::gradiron::view::array(&self.params.as_slice()[#start..][..#len]));
+            (array(&shape.0), view)
+        }
+        Form::Number => (quote!(f32), quote!(&self.params.as_slice()[#start])),
+        _ => (quote!([f32]), quote!(&self.params.as_slice()[#start..][..#len])),
+    }
 }

@@ -11,7 +11,7 @@ use super::expr::{Lowered, is_self};
 use super::{FnCx, Item, Lowering, Options, Poison, dim, text_of};
 use crate::diagnostics::{Diagnostic, counted};
 use crate::dim::Dim;
-use crate::graph::{Ty, ValueId};
+use crate::graph::{Kind, Source, Ty, ValueId};
 use crate::layers;
 use crate::ops::call::{Call, Callee};
 use crate::syntax::{Arg, FieldDecl, Function, TypeExpr};
@@ -215,25 +215,49 @@ impl<'a> FnCx<'a, '_> {
         let param = super::Param {
             name: String::new(),
             shape: crate::dim::Shape(vec![size]),
-            init: super::ParamInit::Nested { model: model.clone(), count },
+            init: super::ParamInit::Nested { model: model.clone(), count: count.clone() },
         };
         let params = self.field_param(field, param);
-        let inputs: Vec<_> = [params].iter().chain(values).copied().collect();
-        let y = self.op(Call::new(callee, args), &inputs)?;
+        let size = callee.state().times(&count.clone().unwrap_or(Dim::lit(1)));
+        let state = super::State {
+            name: String::new(),
+            shape: crate::dim::Shape(vec![size]),
+            init: super::StateInit::Nested { model: model.clone(), count },
+        };
+        let (state, state_value) = self.field_state(field, state);
+        let inputs: Vec<_> = [params, state_value].iter().chain(values).copied().collect();
+        let outputs = self.ops(Call::new(callee, args), &inputs)?;
+        self.state.insert(state, *outputs.last().expect("the new state is the last output"));
+        let y = outputs[0];
         self.made(y, &name.to_string(), Some(values[0]));
         Ok(Lowered::Value(y))
     }
 
     /// The value of a field's parameter.
     pub fn field_param(&mut self, field: usize, param: super::Param) -> ValueId {
+        let label = self.label(field, &param.name);
+        let ty = Ty { shape: param.shape.clone(), kind: Kind::Float };
+        let index = self.model.param_index(field, param);
+        self.graph.given(Source::Param(index), ty, &label)
+    }
+
+    /// A tensor of a field's state: its index, under which a layer notes its new value, and the
+    /// value that it has here.
+    pub fn field_state(&mut self, field: usize, state: super::State) -> (usize, ValueId) {
+        let label = self.label(field, &state.name);
+        let ty = Ty { shape: state.shape.clone(), kind: Kind::State };
+        let index = self.model.state_index(field, state);
+        let first = self.graph.given(Source::State(index), ty, &label);
+        (index, self.state.get(&index).copied().unwrap_or(first))
+    }
+
+    /// `fc1.weight`
+    fn label(&self, field: usize, tensor: &str) -> String {
         let owner = &self.model.item.fields[field].name;
-        let label = match param.name.as_str() {
+        match tensor {
             "" => owner.to_string(),
             name => format!("{owner}.{name}"),
-        };
-        let shape = param.shape.clone();
-        let index = self.model.param_index(field, param);
-        self.graph.param(index, shape, &label)
+        }
     }
 }
 

@@ -15,11 +15,11 @@ pub fn check_fields(model: &mut ModelCx, functions: &[Lowered]) {
         for function in functions {
             let uses = function.graph.uses();
             for (v, value) in function.graph.values.iter().enumerate() {
-                if let Source::Param(index) = value.source
-                    && uses[v] > 0
-                {
-                    fields.insert(model.params[index].0);
-                }
+                match value.source {
+                    Source::Param(index) if uses[v] > 0 => fields.insert(model.params[index].0),
+                    Source::State(index) if uses[v] > 0 => fields.insert(model.state[index].0),
+                    _ => continue,
+                };
             }
         }
         fields

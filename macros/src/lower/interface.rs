@@ -56,6 +56,7 @@ pub fn declare_unused(model: &mut ModelCx) {
     let mut muted = Diagnostics::default();
     let mut cx = ModelCx::new(model.item, &mut muted);
     cx.params = std::mem::take(&mut model.params);
+    cx.state = std::mem::take(&mut model.state);
     for (i, field) in model.item.fields.iter().enumerate() {
         if let FieldDecl::Layer(layer) = &field.decl
             && !cx.params.iter().any(|(owner, _)| *owner == i)
@@ -64,4 +65,5 @@ pub fn declare_unused(model: &mut ModelCx) {
         }
     }
     model.params = cx.params;
+    model.state = cx.state;
 }

@@ -17,7 +17,7 @@ pub use methods::{adaptive_avg_pool, flatten as methods_flatten, image, interpol
 pub use options::Options;
 pub use sizes::{Scope, dim, shape};
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::ToTokens;
@@ -51,6 +51,25 @@ pub enum ParamInit {
     Nested { model: TokenStream, count: Option<Dim> },
 }
 
+/// A tensor of the model's state.
+#[derive(Debug, Clone)]
+pub struct State {
+    /// Behind the field's name: `running_mean`; empty for a nested model.
+    pub name: String,
+    pub shape: Shape,
+    pub init: StateInit,
+}
+
+#[derive(Debug, Clone)]
+pub enum StateInit {
+    /// The first value of each element.
+    Value(f32),
+    /// A count, from 0 on.
+    Count,
+    /// The state of a model, or of a row of them.
+    Nested { model: TokenStream, count: Option<Dim> },
+}
+
 /// A function as the later phases see it.
 #[derive(Debug)]
 pub struct Lowered {
@@ -74,6 +93,8 @@ pub struct ModelCx<'a> {
     /// Each field's parameters, declared at the field's first use; a flat index is handed out
     /// by [`ModelCx::param_index`].
     pub params: Vec<(usize, Param)>,
+    /// The same for the state.
+    pub state: Vec<(usize, State)>,
     /// Fields whose declaration has been reported as wrong.
     pub broken_fields: HashSet<usize>,
     pub consts: HashSet<String>,
@@ -87,9 +108,9 @@ impl<'a> ModelCx<'a> {
     pub fn new(item: &'a ModelItem, diagnostics: &'a mut Diagnostics) -> Self {
         let generics = item.header.iter().flat_map(|header| header.generics.const_params());
         let consts = generics.map(|param| param.ident.to_string()).collect();
-        let (params, broken_fields) = (Vec::new(), HashSet::new());
+        let (params, state, broken_fields) = (Vec::new(), Vec::new(), HashSet::new());
         let (ambiguous, inferred) = (ambiguous(item), HashMap::new());
-        Self { item, diagnostics, params, broken_fields, consts, ambiguous, inferred }
+        Self { item, diagnostics, params, state, broken_fields, consts, ambiguous, inferred }
     }
 
     pub fn field(&self, name: &str) -> Option<usize> {
@@ -106,6 +127,15 @@ impl<'a> ModelCx<'a> {
         known.unwrap_or_else(|| {
             self.params.push((field, param));
             self.params.len() - 1
+        })
+    }
+
+    /// The same for a tensor of the state.
+    pub fn state_index(&mut self, field: usize, state: State) -> usize {
+        let known = self.state.iter().position(|(f, s)| *f == field && s.name == state.name);
+        known.unwrap_or_else(|| {
+            self.state.push((field, state));
+            self.state.len() - 1
         })
     }
 
@@ -132,6 +162,8 @@ pub struct FnCx<'a, 'm> {
     pub names: HashMap<String, Item>,
     /// The run-time names in scope and what they stand for.
     pub sizes: HashMap<String, Dim>,
+    /// The present values of the state that layers have changed, by index.
+    pub state: BTreeMap<usize, ValueId>,
     /// The functions that are being written out in place, to find recursion.
     pub inlining: Vec<String>,
     pub calls: usize,
@@ -158,6 +190,9 @@ pub fn lower_function<'a>(model: &mut ModelCx<'a>, function: &'a Function) -> Op
     for (r, value) in made.iter().enumerate() {
         cx.graph.outputs.push((Dest::Result(r), *value));
     }
+    for (s, value) in std::mem::take(&mut cx.state) {
+        cx.graph.outputs.push((Dest::NewState(s), value));
+    }
     cx.graph.remove_dead();
     cx.check_used(function).ok()?;
     let (graph, deferred) = (cx.graph, cx.rule.deferred);
@@ -172,6 +207,7 @@ impl<'a, 'm> FnCx<'a, 'm> {
             rule: Rule::new(),
             names: HashMap::new(),
             sizes: HashMap::new(),
+            state: BTreeMap::new(),
             inlining: Vec::new(),
             calls: 0,
             failed: false,

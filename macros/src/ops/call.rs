@@ -82,13 +82,19 @@ impl Callee {
         Dim::expr(format!("{}::PARAMS", self.text), quote!(<#model as ::gradiron::Module>::PARAMS))
     }
 
+    /// The floats of the state of one model.
+    pub fn state(&self) -> Dim {
+        let model = &self.model;
+        Dim::expr(format!("{}::STATE", self.text), quote!(<#model as ::gradiron::Module>::STATE))
+    }
+
     fn count(&self) -> Dim {
         self.count.clone().unwrap_or(Dim::lit(1))
     }
 }
 
-/// Forward: `results, between, saved` from `params, args`; `between` holds the values between
-/// the models of a row. With `grad`: `d_params, d_args` from
+/// Forward: `results, between, saved, new_state` from `params, state, args`; `between` holds the
+/// values between the models of a row. With `grad`: `d_params, d_args` from
 /// `params, args, results, between, saved, d_results`.
 #[derive(Clone, Debug)]
 pub struct Call {
@@ -119,8 +125,8 @@ impl Call {
     }
 
     fn between(&self) -> Dim {
-        let state = self.callee.results[0].shape.len();
-        self.callee.count().minus(&Dim::lit(1)).times(&state)
+        let value = self.callee.results[0].shape.len();
+        self.callee.count().minus(&Dim::lit(1)).times(&value)
     }
 }
 
@@ -139,7 +145,7 @@ impl Op for Call {
         }
         let saved = |size: Dim| Ty { kind: Kind::Saved, ..Ty::float([size]) };
         let memory = self.callee.count().times(&self.callee.size_of("saved"));
-        let extra = [saved(self.between()), saved(memory)];
+        let extra = [saved(self.between()), saved(memory), inputs[1].clone()];
         Ok(self.callee.results.iter().cloned().chain(extra).collect())
     }
 
@@ -159,16 +165,19 @@ impl Op for Call {
             .collect();
         let wanted: Vec<_> = (0..self.args.len())
             .map(|i| {
-                b.wanted[1 + i].map(|phase| Only(phase == crate::graph::Phase::BackwardInputs))
+                b.wanted[2 + i].map(|phase| Only(phase == crate::graph::Phase::BackwardInputs))
             })
             .collect();
-        let inputs: Vec<_> = b.inputs.iter().chain(&b.outputs).chain(&d_results).copied().collect();
+        let (params, args) = (b.inputs[0], &b.inputs[2..]);
+        let made = &b.outputs[..results + 2];
+        let inputs: Vec<_> =
+            [params].iter().chain(args).chain(made).chain(&d_results).copied().collect();
         let op = Self { grad: true, wanted: wanted.clone(), ..self.clone() };
         let gradients = b.ops(0, op, &inputs);
         b.set(0, gradients[0]);
         let asked = (0..self.args.len()).filter(|i| wanted[*i].is_some());
         for (i, gradient) in asked.zip(&gradients[1..]) {
-            b.set(1 + i, *gradient);
+            b.set(2 + i, *gradient);
         }
     }
 
@@ -189,14 +198,14 @@ impl Op for Call {
 
     fn scratch(&self, inference: bool) -> Option<Dim> {
         let own = self.own_scratch(inference);
-        // The states between the models of a row that live for a moment.
-        let states = match (&self.callee.count, self.grad, inference) {
+        // The values between the models of a row that live for a moment.
+        let values = match (&self.callee.count, self.grad, inference) {
             (Some(_), true, _) => 2,
             (Some(_), false, true) => 1,
             _ => 0,
         };
-        let states = self.callee.results[0].shape.len().times(&Dim::lit(states));
-        Some(own.plus(&states).plus(&self.unasked()))
+        let values = self.callee.results[0].shape.len().times(&Dim::lit(values));
+        Some(own.plus(&values).plus(&self.unasked()))
     }
 
     fn skips_unused(&self) -> bool {
@@ -225,21 +234,23 @@ impl Call {
     }
 
     fn emit_one(&self, e: &Emit) -> TokenStream {
-        let (params, scratch) = (e.x(0), e.scratch());
-        let (floats, classes) = self.split(&e.input_vars[1..]);
-        let results = &e.output_vars[..self.callee.results.len()];
+        let (params, state, scratch) = (e.x(0), e.x(1), e.scratch());
+        let (floats, classes) = self.split(&e.input_vars[2..]);
+        let count = self.callee.results.len();
+        let results = &e.output_vars[..count];
         let (sizes, offsets) = (self.callee.sizes(), self.callee.offsets());
         if e.inference {
             let infer = self.callee.item("infer");
             return quote! {
-                #infer(k, #sizes, #offsets, #params, [#(#floats),*], [#(#classes),*],
+                #infer(k, #sizes, #offsets, #params, #state, [#(#floats),*], [#(#classes),*],
                     [#(#results),*], #scratch);
             };
         }
-        let (train, saved) = (self.callee.item("train"), e.y(self.callee.results.len() + 1));
+        let (train, saved) = (self.callee.item("train"), e.y(count + 1));
+        let new_state = e.y(count + 2);
         quote! {
-            #train(k, #sizes, #offsets, #params, [#(#floats),*], [#(#classes),*],
-                [#(#results),*], #saved, #scratch);
+            #train(k, #sizes, #offsets, #params, #state, [#(#floats),*], [#(#classes),*],
+                [#(#results),*], #saved, #new_state, #scratch);
         }
     }
 
@@ -290,34 +301,39 @@ impl Call {
     }
 
     fn emit_row(&self, e: &Emit, count: &Dim) -> TokenStream {
-        let (params, x, y, scratch) = (e.x(0), e.x(1), e.y(0), e.scratch());
+        let [params, state, x] = [0, 1, 2].map(|i| e.x(i));
+        let (y, scratch) = (e.y(0), e.scratch());
         let (sizes, offsets, count) = (self.callee.sizes(), self.callee.offsets(), count.tokens());
-        let (size, state) = (self.callee.params().tokens(), self.callee.results[0].shape.len());
-        let state = state.tokens();
+        let (size, state_size) = (self.callee.params().tokens(), self.callee.state().tokens());
+        let value = self.callee.results[0].shape.len().tokens();
         if e.inference {
-            // Two states are enough: the result and one between, taken in turns.
+            // Two values are enough: the result and one between, taken in turns.
             let (infer, own) = (self.callee.item("infer"), self.own_scratch(true).tokens());
             return quote! {{
                 let count = #count;
-                let between = #scratch.part(#own, #state);
+                let between = #scratch.part(#own, #value);
                 for i in 0..count {
                     let at = |i: usize| if (count - i) % 2 == 0 { #y } else { between };
                     let from = if i == 0 { #x } else { at(i) };
-                    #infer(k, #sizes, #offsets, #params.part(i * #size, #size), [from], [],
-                        [at(i + 1)], #scratch.part(0, #own));
+                    #infer(k, #sizes, #offsets, #params.part(i * #size, #size),
+                        #state.part(i * #state_size, #state_size), [from], [], [at(i + 1)],
+                        #scratch.part(0, #own));
                 }
             }};
         }
-        let (train, between, saved) = (self.callee.item("train"), e.y(1), e.y(2));
+        let train = self.callee.item("train");
+        let [between, saved, new_state] = [1, 2, 3].map(|i| e.y(i));
         let memory = self.callee.size_of("saved").tokens();
         quote! {{
             let count = #count;
             for i in 0..count {
                 let at = |i: usize| {
-                    if i == 0 { #x } else if i == count { #y } else { #between.part((i - 1) * #state, #state) }
+                    if i == 0 { #x } else if i == count { #y } else { #between.part((i - 1) * #value, #value) }
                 };
-                #train(k, #sizes, #offsets, #params.part(i * #size, #size), [at(i)], [],
-                    [at(i + 1)], #saved.part(i * #memory, #memory), #scratch);
+                #train(k, #sizes, #offsets, #params.part(i * #size, #size),
+                    #state.part(i * #state_size, #state_size), [at(i)], [], [at(i + 1)],
+                    #saved.part(i * #memory, #memory),
+                    #new_state.part(i * #state_size, #state_size), #scratch);
             }
         }}
     }
@@ -326,8 +342,8 @@ impl Call {
         let [params, x, y, between, saved, d_y] = [0, 1, 2, 3, 4, 5].map(|i| e.x(i));
         let (d_params, scratch) = (e.y(0), e.scratch());
         let (sizes, offsets, count) = (self.callee.sizes(), self.callee.offsets(), count.tokens());
-        let (size, state) = (self.callee.params().tokens(), self.callee.results[0].shape.len());
-        let (state, memory) = (state.tokens(), self.callee.size_of("saved").tokens());
+        let (size, value) = (self.callee.params().tokens(), self.callee.results[0].shape.len());
+        let (value, memory) = (value.tokens(), self.callee.size_of("saved").tokens());
         let (back, own) = (self.callee.item("back"), self.own_scratch(false).tokens());
         let want = self.want();
         let d_x = match self.wanted[0] {
@@ -338,10 +354,10 @@ impl Call {
             let count = #count;
             for i in (0..count).rev() {
                 let at = |i: usize| {
-                    if i == 0 { #x } else if i == count { #y } else { #between.part((i - 1) * #state, #state) }
+                    if i == 0 { #x } else if i == count { #y } else { #between.part((i - 1) * #value, #value) }
                 };
                 let d_at = |i: usize| {
-                    if i == 0 { #d_x } else if i == count { #d_y } else { #scratch.part(#own + i % 2 * #state, #state) }
+                    if i == 0 { #d_x } else if i == count { #d_y } else { #scratch.part(#own + i % 2 * #value, #value) }
                 };
                 #back(k, #sizes, #offsets, i > 0 || #want, #params.part(i * #size, #size), [at(i)], [],
                     [at(i + 1)], #saved.part(i * #memory, #memory), [d_at(i + 1)],

@@ -1,5 +1,6 @@
 //! What the compiler knows of operations. The phases call [`Op`] and name no op.
 
+pub mod batch_norm;
 pub mod call;
 pub mod cat;
 pub mod chain;
@@ -20,6 +21,7 @@ use std::rc::Rc;
 use proc_macro2::{Ident, Span, TokenStream};
 
 use crate::dim::{Compared, Dim, Shape};
+use crate::expand::Expand;
 use crate::graph::{Graph, Phase, Ty, ValueId};
 use crate::hygiene::quote;
 
@@ -36,6 +38,13 @@ pub trait Op: Debug {
 
     /// Appends the nodes that compute the gradients of the inputs.
     fn backward(&self, b: &mut Backward);
+
+    /// Appends the simpler ops that compute the outputs, and names them, when the op is made of
+    /// others; it is differentiated as a whole before. Outputs that nothing reads may be left
+    /// out at the end.
+    fn expand(&self, _e: &mut Expand) -> Option<Vec<ValueId>> {
+        None
+    }
 
     /// The runtime call.
     fn emit(&self, e: &Emit) -> TokenStream;

@@ -54,6 +54,8 @@ fn division_is_exact_or_rounds_down() {
     assert_eq!(batch().floor_divided_by(&lit(2)), None);
     assert_eq!(batch().times(&lit(2)).floor_divided_by(&lit(2)), Some(batch()));
     // Left to rustc.
+    let odd = d.times(&lit(2)).minus(&lit(1));
+    assert_eq!(odd.floor_divided_by(&lit(2)), Some(d.minus(&lit(1))));
     let quotient = d.floor_divided_by(&h).expect("constants divide");
     assert_eq!(quotient.to_string(), "(D) / (H)");
     assert_eq!(quotient.tokens().to_string(), quote!(((D) / (H))).to_string());

@@ -8,7 +8,7 @@
 mod cpu;
 mod threads;
 
-pub use cpu::{Cpu, CpuStep};
+pub use cpu::{Cpu, CpuStep, Precision};
 pub(crate) use threads::SharedMut;
 pub use threads::{PARALLEL_WORK, Threads};
 
@@ -18,9 +18,9 @@ use crate::storage::Storage;
 /// The kinds of memory that a step reads and writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Region {
-    /// The model's parameters: read only.
+    /// The model's parameters and behind them its state: read only.
     Params,
-    /// The gradients of the parameters.
+    /// The gradients of the parameters and behind them the new state.
     Grads,
     /// Everything that is planned: activations, saved values, scratch, results.
     Arena,
@@ -86,7 +86,7 @@ impl Indices {
 pub struct StepMemory<'a, D: Device> {
     /// On the host; a device with memory of its own keeps a copy of them.
     pub params: &'a Storage,
-    /// The gradients of the parameters.
+    /// The gradients of the parameters, then the new state.
     pub grads: &'a mut D::Memory,
     /// The planned memory.
     pub arena: &'a mut D::Memory,
@@ -129,6 +129,7 @@ pub trait Device {
 pub trait Kernels:
     ops::matmul::Matmul
     + ops::conv2d::Conv2d
+    + ops::batch_norm::BatchNorm
     + ops::pool2d::Pool2d
     + ops::reduce::Reduce
     + ops::softmax::Softmax

@@ -315,7 +315,7 @@ impl<'a, T> SharedMut<'a, T> {
     /// # Safety
     /// No `i` is asked for twice, always with one `len`, and `at` is not used meanwhile.
     #[allow(clippy::mut_from_ref)]
-    unsafe fn part(&self, i: usize, len: usize) -> &mut [T] {
+    pub unsafe fn part(&self, i: usize, len: usize) -> &mut [T] {
         let start = i.saturating_mul(len).min(self.len);
         let len = len.min(self.len - start);
         // SAFETY: inside the slice, and nobody else has this part (the caller's promise).

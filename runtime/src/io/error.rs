@@ -168,10 +168,12 @@ pub enum Mismatch {
         /// The shape in the file.
         found: Vec<usize>,
     },
-    /// A tensor holds other numbers than `f32`.
+    /// A tensor holds other numbers: not `F32`, or `I64` for a count.
     Dtype {
         /// The tensor.
         tensor: String,
+        /// The type it should have, as safetensors calls it.
+        expected: String,
         /// The type in the file, as safetensors calls it, `BF16`.
         found: String,
     },
@@ -194,9 +196,10 @@ impl fmt::Display for Mismatch {
             Mismatch::Shape { tensor, expected, found } => {
                 write!(f, "`{tensor}`: expected shape {expected:?}, found {found:?}")
             }
-            Mismatch::Dtype { tensor, found } => {
-                let todo = "convert it in Python with `tensor.float()`";
-                write!(f, "`{tensor}`: expected dtype F32, found {found}; {todo}")
+            Mismatch::Dtype { tensor, expected, found } => {
+                let method = if expected == "I64" { "long" } else { "float" };
+                let todo = format!("convert it in Python with `tensor.{method}()`");
+                write!(f, "`{tensor}`: expected dtype {expected}, found {found}; {todo}")
             }
         }
     }
@@ -222,7 +225,7 @@ pub enum LayoutError {
     /// A parameter lies outside of the flat slice.
     #[error(
         "the model describes `{tensor}` with shape {shape:?} from float {start} on, and has \
-         {params} floats; correct its `Module::describe`"
+         {floats} floats; correct its `Module::describe`"
     )]
     Outside {
         /// The parameter.
@@ -232,7 +235,7 @@ pub enum LayoutError {
         /// Its first float.
         start: usize,
         /// The length of the flat slice.
-        params: usize,
+        floats: usize,
     },
     /// Two parameters have one name.
     #[error("the model describes two parameters `{tensor}`; correct its `Module::describe`")]

@@ -8,6 +8,7 @@
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
+use std::ops::Range;
 use std::path::Path;
 
 use safetensors::Dtype;
@@ -15,7 +16,7 @@ use safetensors::tensor::{Metadata, TensorInfo};
 
 use super::error::{FormatError, LayoutError, LoadError, Mismatch, SHOWN, SaveError};
 use super::replace::replace;
-use crate::module::{Model, ParamSpec};
+use crate::module::{Model, ParamSpec, StateKind, StateSpec};
 
 /// The format's limit for headers, in bytes.
 const MAX_HEADER: u64 = 100_000_000;
@@ -24,15 +25,14 @@ const ZIP: &[u8] = b"PK\x03\x04";
 const PICKLE: &[u8] = b"\x80\x02";
 
 pub(crate) fn save<M: Model>(net: &M, path: &Path) -> Result<(), SaveError> {
-    let params = net.params();
-    let mut specs = checked_specs::<M>(params.len())?;
+    let mut tensors = tensors(net)?;
     // The order of the file that Python writes.
-    specs.sort_by(|a, b| a.name.cmp(&b.name));
+    tensors.sort_by(|a, b| b.dtype.cmp(&a.dtype).then_with(|| a.name.cmp(&b.name)));
     let failed = |reason: String| SaveError::Write {
         path: path.to_owned(),
         error: io::Error::other(reason),
     };
-    let metadata = metadata(&specs).map_err(|error| failed(error.to_string()))?;
+    let metadata = metadata(&tensors).map_err(|error| failed(error.to_string()))?;
     let mut header = serde_json::to_string(&metadata).map_err(|error| failed(error.to_string()))?;
     while !header.len().is_multiple_of(8) {
         header.push(' ');
@@ -44,34 +44,46 @@ pub(crate) fn save<M: Model>(net: &M, path: &Path) -> Result<(), SaveError> {
     replace(path, |file| {
         file.write_all(&(header.len() as u64).to_le_bytes())?;
         file.write_all(header.as_bytes())?;
-        for spec in &specs {
-            for floats in params[spec.start..][..spec.len()].chunks(1024) {
-                let mut bytes = [[0; 4]; 1024];
-                let bytes = &mut bytes[..floats.len()];
-                for (bytes, float) in bytes.iter_mut().zip(floats) {
-                    *bytes = float.to_le_bytes();
-                }
-                file.write_all(bytes.as_flattened())?;
+        for tensor in &tensors {
+            let floats = &if tensor.is_state { net.state() } else { net.params() }[tensor.range()];
+            match tensor.dtype {
+                Dtype::I64 => write(file, floats, |float| (float as i64).to_le_bytes())?,
+                _ => write(file, floats, f32::to_le_bytes)?,
             }
         }
         Ok(())
     })
 }
 
-fn metadata(specs: &[ParamSpec]) -> Result<Metadata, safetensors::SafeTensorError> {
+fn write<const BYTES: usize>(
+    file: &mut dyn Write,
+    floats: &[f32],
+    bytes_of: impl Fn(f32) -> [u8; BYTES],
+) -> io::Result<()> {
+    for floats in floats.chunks(1024) {
+        let mut bytes = [[0; BYTES]; 1024];
+        let bytes = &mut bytes[..floats.len()];
+        for (bytes, float) in bytes.iter_mut().zip(floats) {
+            *bytes = bytes_of(*float);
+        }
+        file.write_all(bytes.as_flattened())?;
+    }
+    Ok(())
+}
+
+fn metadata(tensors: &[Tensor]) -> Result<Metadata, safetensors::SafeTensorError> {
     let mut end = 0;
-    let tensors = specs.iter().map(|spec| {
+    let tensors = tensors.iter().map(|tensor| {
         let start = end;
-        end += 4 * spec.len();
-        let info =
-            TensorInfo { dtype: Dtype::F32, shape: spec.shape.clone(), data_offsets: (start, end) };
-        (spec.name.clone(), info)
+        end += tensor.range().len() * if tensor.dtype == Dtype::I64 { 8 } else { 4 };
+        let (dtype, shape) = (tensor.dtype, tensor.shape.clone());
+        (tensor.name.clone(), TensorInfo { dtype, shape, data_offsets: (start, end) })
     });
     Metadata::new(None, tensors.collect())
 }
 
 pub(crate) fn load<M: Model>(net: &mut M, path: &Path) -> Result<(), LoadError> {
-    let specs = checked_specs::<M>(net.params().len())?;
+    let tensors = tensors(net)?;
     let read_error = |error| LoadError::Read { path: path.to_owned(), error };
     // Opening what is no regular file could wait for ever.
     if !fs::metadata(path).map_err(read_error)?.is_file() {
@@ -81,41 +93,75 @@ pub(crate) fn load<M: Model>(net: &mut M, path: &Path) -> Result<(), LoadError> 
     let mut file = File::open(path).map_err(read_error)?;
     let metadata = read_metadata(&mut file, path)?;
 
-    let mismatches = mismatches(&specs, &metadata);
+    let mismatches = mismatches(&tensors, &metadata);
     if !mismatches.is_empty() {
         return Err(LoadError::Mismatch { path: path.to_owned(), mismatches });
     }
     let data = read_bytes(&mut file, metadata.data_len()).map_err(read_error)?;
 
-    let params = net.params_mut();
-    for spec in &specs {
+    for tensor in &tensors {
         // All names are there, or a mismatch would have been found.
-        let Some(info) = metadata.info(&spec.name) else { continue };
-        let (floats, _) = data[info.data_offsets.0..info.data_offsets.1].as_chunks();
-        for (param, &bytes) in params[spec.start..][..spec.len()].iter_mut().zip(floats) {
-            *param = f32::from_le_bytes(bytes);
+        let Some(info) = metadata.info(&tensor.name) else { continue };
+        let data = &data[info.data_offsets.0..info.data_offsets.1];
+        let floats = if tensor.is_state { net.state_mut() } else { net.params_mut() };
+        let floats = &mut floats[tensor.range()];
+        match tensor.dtype {
+            Dtype::I64 => read(floats, data, |bytes| i64::from_le_bytes(bytes) as f32),
+            _ => read(floats, data, f32::from_le_bytes),
         }
     }
     Ok(())
 }
 
-/// The parameters of a model that lie within its flat slice and have different names.
-fn checked_specs<M: Model>(params: usize) -> Result<Vec<ParamSpec>, LayoutError> {
-    let specs = M::param_specs();
-    let mut names = HashSet::new();
-    for spec in &specs {
+fn read<const BYTES: usize>(floats: &mut [f32], data: &[u8], of: impl Fn([u8; BYTES]) -> f32) {
+    let (data, _) = data.as_chunks();
+    for (float, &bytes) in floats.iter_mut().zip(data) {
+        *float = of(bytes);
+    }
+}
+
+/// A parameter or a part of the state.
+struct Tensor {
+    name: String,
+    shape: Vec<usize>,
+    start: usize,
+    is_state: bool,
+    dtype: Dtype,
+}
+
+impl Tensor {
+    /// Its place in the flat slice of its kind.
+    fn range(&self) -> Range<usize> {
+        self.start..self.start + self.shape.iter().product::<usize>()
+    }
+}
+
+/// The tensors of a model, which lie within its flat slices and have different names.
+fn tensors<M: Model>(net: &M) -> Result<Vec<Tensor>, LayoutError> {
+    let params = M::param_specs().into_iter().map(|spec| {
         let ParamSpec { name, shape, start, .. } = spec;
+        Tensor { name, shape, start, is_state: false, dtype: Dtype::F32 }
+    });
+    let state = M::state_specs().into_iter().map(|spec| {
+        let StateSpec { name, shape, start, kind, .. } = spec;
+        let dtype = if kind == StateKind::Count { Dtype::I64 } else { Dtype::F32 };
+        Tensor { name, shape, start, is_state: true, dtype }
+    });
+    let tensors: Vec<Tensor> = params.chain(state).collect();
+    let mut names = HashSet::new();
+    for Tensor { name, shape, start, is_state, .. } in &tensors {
+        let floats = if *is_state { net.state().len() } else { net.params().len() };
         let len = shape.iter().try_fold(1usize, |len, &size| len.checked_mul(size));
         let end = len.and_then(|len| len.checked_add(*start));
-        if end.is_none_or(|end| end > params) {
+        if end.is_none_or(|end| end > floats) {
             let (tensor, shape, start) = (name.clone(), shape.clone(), *start);
-            return Err(LayoutError::Outside { tensor, shape, start, params });
+            return Err(LayoutError::Outside { tensor, shape, start, floats });
         }
         if !names.insert(name) {
             return Err(LayoutError::Twice { tensor: name.clone() });
         }
     }
-    Ok(specs)
+    Ok(tensors)
 }
 
 /// Reads the header and leaves the file at its first tensor.
@@ -159,13 +205,13 @@ fn read_bytes(file: &mut File, len: usize) -> io::Result<Vec<u8>> {
 }
 
 /// Everything in which a file differs from the model.
-fn mismatches(specs: &[ParamSpec], metadata: &Metadata) -> Vec<Mismatch> {
-    let known: HashSet<&str> = specs.iter().map(|spec| spec.name.as_str()).collect();
+fn mismatches(tensors: &[Tensor], metadata: &Metadata) -> Vec<Mismatch> {
+    let known: HashSet<&str> = tensors.iter().map(|spec| spec.name.as_str()).collect();
     let mut unexpected = metadata.offset_keys();
     unexpected.retain(|name| !known.contains(name.as_str()));
 
     let mut mismatches = Vec::new();
-    for spec in specs {
+    for spec in tensors {
         let tensor = spec.name.clone();
         let expected = spec.shape.clone();
         match metadata.info(&spec.name) {
@@ -178,8 +224,9 @@ fn mismatches(specs: &[ParamSpec], metadata: &Metadata) -> Vec<Mismatch> {
                 let found = info.shape.clone();
                 mismatches.push(Mismatch::Shape { tensor, expected, found });
             }
-            Some(info) if info.dtype != Dtype::F32 => {
-                mismatches.push(Mismatch::Dtype { tensor, found: info.dtype.to_string() });
+            Some(info) if info.dtype != spec.dtype => {
+                let (expected, found) = (spec.dtype.to_string(), info.dtype.to_string());
+                mismatches.push(Mismatch::Dtype { tensor, expected, found });
             }
             Some(_) => {}
         }

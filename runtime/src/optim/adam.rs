@@ -163,7 +163,7 @@ macro_rules! adam {
         }
 
         impl<M: Model> Optimizer<M> for $name<M> {
-            fn step(&mut self, net: &mut M, grads: Grads<'_, M>) {
+            fn update(&mut self, net: &mut M, grads: Grads<'_, M>) {
                 self.moments.step(net, grads);
             }
 

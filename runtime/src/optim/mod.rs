@@ -33,7 +33,8 @@ use std::marker::PhantomData;
 use crate::device::Threads;
 use crate::module::Model;
 
-/// The gradients of all parameters of an `M`, in the order of [`Model::params`].
+/// The gradients of all parameters of an `M`, in the order of [`Model::params`], and the state
+/// that the same pass made.
 ///
 /// The type names the model, so the gradients of one network do not step another:
 ///
@@ -47,6 +48,7 @@ use crate::module::Model;
 /// ```
 pub struct Grads<'a, M> {
     grads: &'a [f32],
+    state: &'a [f32],
     /// What a step runs on beside the calling thread.
     threads: Option<&'a Threads>,
     model: PhantomData<fn() -> M>,
@@ -54,13 +56,18 @@ pub struct Grads<'a, M> {
 
 impl<'a, M> Grads<'a, M> {
     #[doc(hidden)]
-    pub const fn new(grads: &'a [f32], threads: Option<&'a Threads>) -> Self {
-        Self { grads, threads, model: PhantomData }
+    pub const fn new(grads: &'a [f32], state: &'a [f32], threads: Option<&'a Threads>) -> Self {
+        Self { grads, state, threads, model: PhantomData }
     }
 
     /// The gradients, in the order of [`Model::params`].
     pub const fn as_slice(&self) -> &'a [f32] {
         self.grads
+    }
+
+    /// The new state, in the order of [`Model::state`]; nothing when no pass has made one.
+    pub const fn state(&self) -> &'a [f32] {
+        self.state
     }
 }
 
@@ -80,8 +87,15 @@ impl<M> std::fmt::Debug for Grads<'_, M> {
 
 /// What changes the parameters of an `M` along its gradients.
 pub trait Optimizer<M: Model> {
-    /// One step. Allocates nothing and cannot fail.
-    fn step(&mut self, net: &mut M, grads: Grads<'_, M>);
+    /// Changes the parameters along their gradients, and nothing else of `net`.
+    fn update(&mut self, net: &mut M, grads: Grads<'_, M>);
+
+    /// One step: the parameters change along their gradients, and the state becomes the one that
+    /// the same pass made ([`Model::update_state`]). Allocates nothing and cannot fail.
+    fn step(&mut self, net: &mut M, grads: Grads<'_, M>) {
+        self.update(net, grads);
+        net.update_state(grads);
+    }
 
     /// The learning rate of the next step.
     fn learning_rate(&self) -> f32;

@@ -135,7 +135,7 @@ impl<M: Model> RMSprop<M> {
 }
 
 impl<M: Model> Optimizer<M> for RMSprop<M> {
-    fn step(&mut self, net: &mut M, grads: Grads<'_, M>) {
+    fn update(&mut self, net: &mut M, grads: Grads<'_, M>) {
         let factors = Factors {
             regularizer: self.regularizer,
             down: -self.lr,

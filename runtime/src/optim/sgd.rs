@@ -127,7 +127,7 @@ impl<M: Model> Sgd<M> {
 }
 
 impl<M: Model> Optimizer<M> for Sgd<M> {
-    fn step(&mut self, net: &mut M, grads: Grads<'_, M>) {
+    fn update(&mut self, net: &mut M, grads: Grads<'_, M>) {
         let Self { regularizer, nesterov, .. } = *self;
         let descend = Descend { regularizer, down: -self.lr };
         let Some(buffer) = &mut self.buffer else {

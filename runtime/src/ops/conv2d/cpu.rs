@@ -1,6 +1,6 @@
 //! Convolutions on the CPU: the choice of the algorithm.
 
-use super::{Algorithm, Conv2d, Conv2dSpec, direct, windows};
+use super::{Algorithm, Conv2d, Conv2dSpec, direct, windows, winograd};
 use crate::device::{Buf, CpuStep, SharedMut, Threads};
 use crate::math::SimdLevel;
 use crate::ops::Finish;
@@ -38,17 +38,17 @@ impl CpuStep<'_> {
     /// `conv2d`, each part of `y` finished where it is computed.
     fn conv2d_then(&mut self, [y, x, w, scratch]: [Buf; 4], spec: Conv2dSpec, finish: Finish<'_>) {
         let run = Run { threads: self.threads(), level: self.level(), spec, finish };
+        let algorithm = spec.forward_choice(self.winograd());
         let ([y, scratch], [x, w]) = self.views([y, scratch], [x, w]);
         if y.is_empty() || spec.window() == 0 {
             y.fill(0.0);
             return run.complete(0, spec.output_len());
         }
         let y = SharedMut::new(y);
-        match spec.forward_algorithm() {
+        match algorithm {
             Algorithm::Direct => direct::forward(run, y, x, w, scratch),
             Algorithm::Depthwise => windows::forward(run, y, x, w, scratch),
-            Algorithm::Pointwise => windows::forward(run, y, x, w, scratch),
-            Algorithm::Winograd => windows::forward(run, y, x, w, scratch),
+            Algorithm::Winograd => winograd::forward(run, y, x, w, scratch),
             Algorithm::Windows => windows::forward(run, y, x, w, scratch),
         }
     }
@@ -61,17 +61,17 @@ impl CpuStep<'_> {
         finish: Finish<'_>,
     ) {
         let run = Run { threads: self.threads(), level: self.level(), spec, finish };
+        let algorithm = spec.input_grad_choice(self.winograd());
         let ([d_x, scratch], [d_y, w]) = self.views([d_x, scratch], [d_y, w]);
         if d_y.is_empty() || d_x.is_empty() {
             d_x.fill(0.0);
             return run.complete(0, spec.input_len());
         }
         let d_x = SharedMut::new(d_x);
-        match spec.input_grad_algorithm() {
+        match algorithm {
             Algorithm::Direct => direct::input_grad(run, d_x, d_y, w, scratch),
             Algorithm::Depthwise => windows::input_grad(run, d_x, d_y, w, scratch),
-            Algorithm::Pointwise => windows::input_grad(run, d_x, d_y, w, scratch),
-            Algorithm::Winograd => windows::input_grad(run, d_x, d_y, w, scratch),
+            Algorithm::Winograd => winograd::input_grad(run, d_x, d_y, w, scratch),
             Algorithm::Windows => windows::input_grad(run, d_x, d_y, w, scratch),
         }
     }
@@ -124,15 +124,15 @@ impl Conv2d for CpuStep<'_> {
 
     fn conv2d_weight_grad(&mut self, d_w: Buf, d_y: Buf, x: Buf, scratch: Buf, spec: Conv2dSpec) {
         let run = Run { threads: self.threads(), level: self.level(), spec, finish: None };
+        let algorithm = spec.weight_grad_choice(self.winograd());
         let ([d_w, scratch], [d_y, x]) = self.views([d_w, scratch], [d_y, x]);
         if d_y.is_empty() || d_w.is_empty() {
             return d_w.fill(0.0);
         }
-        match spec.weight_grad_algorithm() {
+        match algorithm {
             Algorithm::Direct => direct::weight_grad(run, d_w, d_y, x, scratch),
             Algorithm::Depthwise => windows::weight_grad(run, d_w, d_y, x, scratch),
-            Algorithm::Pointwise => windows::weight_grad(run, d_w, d_y, x, scratch),
-            Algorithm::Winograd => windows::weight_grad(run, d_w, d_y, x, scratch),
+            Algorithm::Winograd => winograd::weight_grad(run, d_w, d_y, x, scratch),
             Algorithm::Windows => windows::weight_grad(run, d_w, d_y, x, scratch),
         }
     }

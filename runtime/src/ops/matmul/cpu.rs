@@ -9,10 +9,10 @@ use crate::ops::elementwise::{Elementwise, Operands};
 impl CpuStep<'_> {
     /// `matmul`, each part of `y` finished where it is computed.
     fn matmul_then(&mut self, [y, a, b]: [Buf; 3], spec: MatmulSpec, finish: Finish<'_>) {
-        let (threads, level) = (self.threads(), self.level());
+        let (threads, how) = (self.threads(), (self.level(), self.precision()));
         let ([y], [a, b]) = self.views([y], [a, b]);
         let y = SharedMut::new(y);
-        gemm(threads, level, &y, View::of_a(a, spec), View::of_b(b, spec), spec.sizes(), finish);
+        gemm(threads, how, &y, View::of_a(a, spec), View::of_b(b, spec), spec.sizes(), finish);
     }
 }
 

@@ -9,15 +9,18 @@
 use std::mem::MaybeUninit;
 
 use super::MatmulSpec;
+use super::bf16::{self, Form};
 use super::few::few_rows;
 use super::pack::{Part, pack, pack_lines};
 use super::tile::{Panel, Tiling};
-use crate::device::{SharedMut, Threads};
+use crate::device::{Precision, SharedMut, Threads};
 use crate::math::SimdLevel;
 use crate::ops::Finish;
 
-/// Most terms of a block: a panel of `a` then has 28 KiB.
+/// Most floats of a row of `a` in a block: a panel then has 28 KiB.
 const K_BLOCK: usize = 512;
+/// Columns of a packed panel of `a`.
+const PACKED_ROWS: usize = 16;
 /// Floats of a packed block of `b`: half of a second-level cache of 1 MiB. Each page of a stack
 /// frame costs some ns, so products that need less have smaller frames.
 const LARGE_FRAME: usize = 128 << 10;
@@ -70,7 +73,7 @@ impl<'a> View<'a> {
 /// `y [m, n] = a [m, k] · b [k, n]`, `y` row-major; `finish` gets whole rows, or parts of rows.
 pub(crate) fn gemm(
     threads: &Threads,
-    level: SimdLevel,
+    (level, precision): (SimdLevel, Precision),
     y: &SharedMut<'_, f32>,
     a: View<'_>,
     b: View<'_>,
@@ -91,7 +94,8 @@ pub(crate) fn gemm(
     }
     a.assert_holds(m, k);
     b.assert_holds(k, n);
-    let product = Product { level, y, a, b, k, n, finish };
+    let form = Form::of(level, precision, (m, k, n));
+    let product = Product { level, form, y, a, b, k, n, finish };
     if m <= FEW_ROWS && a.col == 1 && b.row == 1 {
         // Each weight is read once: a product of few rows costs what reading costs.
         let cols = (FEW_ROWS_CHUNK / k).next_multiple_of(16);
@@ -153,6 +157,7 @@ impl Cut {
 
 struct Product<'a> {
     level: SimdLevel,
+    form: Form,
     y: &'a SharedMut<'a, f32>,
     a: View<'a>,
     b: View<'a>,
@@ -177,6 +182,7 @@ struct Blocks {
     /// Terms and columns of a block.
     terms: usize,
     width: usize,
+    pack_a: bool,
     pack_b: bool,
 }
 
@@ -187,13 +193,18 @@ struct Packed<const LEN: usize>([MaybeUninit<f32>; LEN]);
 impl Product<'_> {
     fn chunk(&self, rows: Range, cols: Range) {
         let tiling = Tiling::of(self.level);
-        let k = self.k;
-        let pack_b = self.b.col != 1 || (rows.1 > 2 * tiling.rows && self.b.row * k > IN_PLACE);
-        let terms = k.div_ceil(k.div_ceil(K_BLOCK));
-        let most = LARGE_FRAME / terms / tiling.cols * tiling.cols;
+        let pack_a = self.form != Form::Floats;
+        let pack_b = pack_a
+            || self.b.col != 1
+            || (rows.1 > 2 * tiling.rows && self.b.row * self.k > IN_PLACE);
+        let k = self.k.div_ceil(self.form.terms());
+        let depth = k.div_ceil(k.div_ceil(K_BLOCK));
+        let panel = if pack_a { PACKED_ROWS * depth } else { 0 };
+        let most = (LARGE_FRAME - panel) / depth / tiling.cols * tiling.cols;
         let width = cols.1.div_ceil(cols.1.div_ceil(most)).next_multiple_of(tiling.cols);
-        let blocks = Blocks { rows, cols, terms, width, pack_b };
-        let floats = width * terms;
+        let terms = depth * self.form.terms();
+        let blocks = Blocks { rows, cols, terms, width, pack_a, pack_b };
+        let floats = panel + width * depth;
         if !pack_b {
             self.blocks(blocks, std::ptr::dangling_mut());
         } else if floats <= SMALL_FRAME {
@@ -223,34 +234,48 @@ impl Product<'_> {
     /// Adds a block of terms to a part of `y`; the first terms overwrite it.
     fn block(&self, blocks: Blocks, cols: Range, terms: Range, packed: *mut f32) {
         let (level, tiling) = (self.level, Tiling::of(self.level));
+        let depth = terms.1.div_ceil(self.form.terms());
+        let packed_b =
+            if blocks.pack_a { packed.wrapping_add(PACKED_ROWS * depth) } else { packed };
         let (b, b_row, b_panel) = if blocks.pack_b {
-            self.pack_b(cols, terms, packed);
-            (packed.cast_const(), tiling.cols, tiling.cols * terms.1)
+            self.pack_b(cols, terms, packed_b);
+            (packed_b.cast_const(), tiling.cols, tiling.cols * depth)
         } else {
             let b = self.b.part(terms.0, cols.0);
             (b.data, b.row, tiling.cols)
         };
         let panel_rows = tiling.panel_rows(blocks.rows.1);
         for rows in pieces(blocks.rows, panel_rows) {
-            let a = self.a.part(rows.0, terms.0);
+            let mut a = self.a.part(rows.0, terms.0);
+            if blocks.pack_a {
+                // SAFETY: the part is inside `a`; the panel has room for it.
+                unsafe {
+                    bf16::pack(level, self.form, (packed, PACKED_ROWS), a, (rows.1, terms.1))
+                };
+                a = Part { data: packed, row: 1, col: PACKED_ROWS };
+            }
             let c = self.y.at(rows.0 * self.n + cols.0, (rows.1 - 1) * self.n + cols.1);
+            let panel = Panel {
+                rows: rows.1,
+                cols: cols.1,
+                k: depth,
+                a: a.data,
+                a_row: a.row,
+                a_k: a.col,
+                b,
+                b_row,
+                b_panel,
+                c,
+                c_row: self.n,
+                accumulate: terms.0 > 0,
+            };
             // SAFETY: chunks are apart in `y`; the operands are as described.
             unsafe {
-                Panel {
-                    rows: rows.1,
-                    cols: cols.1,
-                    k: terms.1,
-                    a: a.data,
-                    a_row: a.row,
-                    a_k: a.col,
-                    b,
-                    b_row,
-                    b_panel,
-                    c,
-                    c_row: self.n,
-                    accumulate: terms.0 > 0,
+                match self.form {
+                    #[cfg(target_arch = "x86_64")]
+                    Form::Pairs => bf16::pairs::run(&panel),
+                    _ => panel.run(level),
                 }
-                .run(level);
             }
             if terms.0 + terms.1 == self.k {
                 self.finished(rows, cols);
@@ -260,6 +285,13 @@ impl Product<'_> {
 
     fn pack_b(&self, cols: Range, terms: Range, packed: *mut f32) {
         let width = Tiling::of(self.level).cols;
+        if self.form != Form::Floats {
+            let b = self.b.transposed().part(cols.0, terms.0);
+            // SAFETY: the part is inside `b`; the block has room for all panels.
+            return unsafe {
+                bf16::pack(self.level, self.form, (packed, width), b, (cols.1, terms.1))
+            };
+        }
         if self.b.col == 1 {
             let b = self.b.part(terms.0, cols.0);
             // SAFETY: the part is inside `b`; the block has room for all panels.
@@ -348,7 +380,7 @@ mod tests {
                 };
                 let (threads, level) = (Threads::new(2), SimdLevel::detect());
                 let (a, b) = (View::of_a(&a, spec), View::of_b(&b, spec));
-                gemm(&threads, level, &y, a, b, spec.sizes(), Some(&finish));
+                gemm(&threads, (level, Precision::F32), &y, a, b, spec.sizes(), Some(&finish));
                 assert!(seen.lock().unwrap().iter().all(|&n| n == 1), "{spec:?}");
             }
         }

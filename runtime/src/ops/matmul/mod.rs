@@ -2,6 +2,7 @@
 //! operand may be stored transposed. With `d_y` the gradient of the result,
 //! `d_a = d_y · bᵀ` and `d_b = aᵀ · d_y`, which are matrix products again.
 
+mod bf16;
 mod cpu;
 mod few;
 mod gemm;
@@ -11,7 +12,7 @@ mod tile;
 pub(in crate::ops) mod vector;
 
 pub(crate) use gemm::pack_a;
-pub(crate) use tile::{Block, Tiling, dot};
+pub(crate) use tile::{Block, Panel, Tiling, dot};
 
 use crate::device::Buf;
 use crate::ops::elementwise::{Elementwise, Map, Operands};

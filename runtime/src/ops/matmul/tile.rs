@@ -57,15 +57,47 @@ impl Panel {
     }
 }
 
+/// How registers of operands are multiplied.
+pub(super) trait Multiply<V> {
+    /// Whether rows of `a` may be contiguous too.
+    const ANY_ORDER: bool;
+    /// `sum + a · b`
+    unsafe fn add_product(sum: V, a: V, b: V) -> V;
+}
+
+/// Each lane is a number.
+struct Floats;
+
+impl<V: Vector> Multiply<V> for Floats {
+    const ANY_ORDER: bool = true;
+    #[inline(always)]
+    unsafe fn add_product(sum: V, a: V, b: V) -> V {
+        // SAFETY: the caller has the instruction set.
+        unsafe { sum.add_product(a, b) }
+    }
+}
+
 #[inline(always)]
 unsafe fn run_panel<V: Vector, const ROWS: usize>(panel: &Panel) {
+    // SAFETY: the caller's promise.
+    unsafe { panel_rows::<V, Floats, ROWS>(panel) }
+}
+
+/// [`Panel::run`] for at most `ROWS` rows.
+///
+/// # Safety
+/// As there.
+#[inline(always)]
+pub(super) unsafe fn panel_rows<V: Vector, M: Multiply<V>, const ROWS: usize>(panel: &Panel) {
     macro_rules! by_rows {
         ($($rows:literal)*) => {
             // The guards leave out tiles that the registers do not hold.
             match (panel.rows, panel.a_row == 1) {
                 (0, _) => {}
-                $(($rows, true) if $rows <= ROWS => tiles::<V, $rows, true>(panel),
-                  ($rows, false) if $rows <= ROWS => tiles::<V, $rows, false>(panel),)*
+                $(($rows, true) if $rows <= ROWS => tiles::<V, M, $rows, true>(panel),
+                  ($rows, false) if $rows <= ROWS && M::ANY_ORDER => {
+                      tiles::<V, M, $rows, false>(panel)
+                  })*
                 _ => unreachable!("a tile has at most {ROWS} rows"),
             }
         };
@@ -76,27 +108,33 @@ unsafe fn run_panel<V: Vector, const ROWS: usize>(panel: &Panel) {
 
 /// The tiles of a panel; `COLUMN` where the columns of `a` are contiguous.
 #[inline(always)]
-unsafe fn tiles<V: Vector, const ROWS: usize, const COLUMN: bool>(panel: &Panel) {
+unsafe fn tiles<V: Vector, M: Multiply<V>, const ROWS: usize, const COLUMN: bool>(panel: &Panel) {
     let width = 2 * V::LANES;
     let (mut b, mut c, mut cols) = (panel.b, panel.c, panel.cols);
     // SAFETY: the tiles are inside the ranges that the caller lends.
     unsafe {
         let full = V::mask(V::LANES);
         while cols >= width {
-            tile::<V, ROWS, 2, COLUMN>(panel, b, c, full);
+            tile::<V, M, ROWS, 2, COLUMN>(panel, b, c, full);
             (b, c, cols) = (b.wrapping_add(panel.b_panel), c.add(width), cols - width);
         }
         if cols > V::LANES {
-            tile::<V, ROWS, 2, COLUMN>(panel, b, c, V::mask(cols - V::LANES));
+            tile::<V, M, ROWS, 2, COLUMN>(panel, b, c, V::mask(cols - V::LANES));
         } else if cols > 0 {
-            tile::<V, ROWS, 1, COLUMN>(panel, b, c, V::mask(cols));
+            tile::<V, M, ROWS, 1, COLUMN>(panel, b, c, V::mask(cols));
         }
     }
 }
 
 /// One tile of `NV` vectors, of the last of which only the lanes of `mask` exist.
 #[inline(always)]
-unsafe fn tile<V: Vector, const ROWS: usize, const NV: usize, const COLUMN: bool>(
+unsafe fn tile<
+    V: Vector,
+    M: Multiply<V>,
+    const ROWS: usize,
+    const NV: usize,
+    const COLUMN: bool,
+>(
     panel: &Panel,
     b: *const f32,
     c: *mut f32,
@@ -122,7 +160,7 @@ unsafe fn tile<V: Vector, const ROWS: usize, const NV: usize, const COLUMN: bool
             for (i, sums) in sums.iter_mut().enumerate() {
                 let x = V::splat(*a.add(i * a_row));
                 for (sum, column) in sums.iter_mut().zip(columns) {
-                    *sum = sum.add_product(x, column);
+                    *sum = M::add_product(*sum, x, column);
                 }
             }
             a = a.wrapping_add(a_k);

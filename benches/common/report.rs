@@ -1,0 +1,96 @@
+//! Timing, and a line for each measurement.
+
+use std::time::{Duration, Instant};
+
+const WARM_UP: Duration = Duration::from_millis(600);
+const MEASURED: Duration = Duration::from_millis(1300);
+
+/// The command line: `[--threads N] [--json] [WORKLOAD…]`.
+pub struct Report {
+    pub threads: usize,
+    json: bool,
+    only: Vec<String>,
+}
+
+/// Microseconds of a step.
+#[derive(Clone, Copy)]
+pub struct Times {
+    pub median: f64,
+    pub min: f64,
+    pub p90: f64,
+    pub steps: usize,
+}
+
+impl Report {
+    pub fn from_args() -> Self {
+        let mut report = Self { threads: 2, json: false, only: Vec::new() };
+        let mut args = std::env::args().skip(1);
+        while let Some(arg) = args.next() {
+            match arg.as_str() {
+                "--threads" => match args.next().and_then(|n| n.parse().ok()) {
+                    Some(threads) => report.threads = threads,
+                    None => fail("--threads needs a number"),
+                },
+                "--json" => report.json = true,
+                "--bench" => {} // cargo adds it
+                flag if flag.starts_with('-') => {
+                    fail(&format!("unknown flag {flag}: [--threads N] [--json] [WORKLOAD…]"))
+                }
+                name => report.only.push(name.to_string()),
+            }
+        }
+        report
+    }
+
+    pub fn wants(&self, workload: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|name| name == workload)
+    }
+
+    /// Times `step` and prints the line of `workload`, when it is wanted.
+    pub fn run(&self, workload: &str, contestant: &str, step: impl FnMut()) {
+        if !self.wants(workload) {
+            return;
+        }
+        let Times { median, min, p90, steps } = time(step);
+        if self.json {
+            let threads = self.threads;
+            println!(
+                "{{\"workload\": \"{workload}\", \"contestant\": \"{contestant}\", \
+                 \"threads\": {threads}, \"median_us\": {median:.4}, \"min_us\": {min:.4}, \
+                 \"p90_us\": {p90:.4}, \"iters\": {steps}}}"
+            );
+        } else {
+            println!("{workload:22} {contestant:14} {median:12.3} µs  ({min:.3} to {p90:.3})");
+        }
+    }
+}
+
+fn fail(message: &str) -> ! {
+    eprintln!("{message}");
+    std::process::exit(2);
+}
+
+/// Times `step` in samples of at least 20 µs, so that reading the clock does not count.
+pub fn time(step: impl FnMut()) -> Times {
+    time_for(WARM_UP, MEASURED, step)
+}
+
+pub fn time_for(warm_up: Duration, measured: Duration, mut step: impl FnMut()) -> Times {
+    let (start, mut calls) = (Instant::now(), 0_u32);
+    while calls < 3 || start.elapsed() < warm_up {
+        step();
+        calls += 1;
+    }
+    let each = start.elapsed().as_secs_f64() / f64::from(calls);
+    let group = (20e-6 / each).ceil().max(1.0) as usize;
+    let mut times = Vec::new();
+    let start = Instant::now();
+    while times.len() < 9 || start.elapsed() < measured {
+        let before = Instant::now();
+        (0..group).for_each(|_| step());
+        times.push(before.elapsed().as_secs_f64() * 1e6 / group as f64);
+    }
+    times.sort_by(f64::total_cmp);
+    let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
+    Times { median: at(0.5), min: times[0], p90: at(0.9), steps: times.len() * group }
+}

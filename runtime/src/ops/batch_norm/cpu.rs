@@ -1,0 +1,422 @@
+//! Batch statistics on the CPU. Channels are cut into blocks, and what a block has of the input
+//! into tiles that stay in cache. The mean of a tile and the squares around it are summed in `f32`
+//! in short chains, in two passes; tiles are merged in `f64` (T. Chan, G. Golub, R. LeVeque,
+//! "Updating formulae and a pairwise algorithm for computing sample variances", 1979). So nothing
+//! cancels however far the mean is from 0, and memory is read once.
+
+use super::{BatchNorm, BatchNormSpec, Running};
+use crate::device::{Buf, CpuStep, SharedMut};
+use crate::math::{Arith, simd};
+
+/// Sums that are carried side by side.
+const LANES: usize = 64;
+/// Columns of a block, where the rows of a channel are shorter than [`LANES`].
+const WIDTH: usize = 256;
+/// Floats of a tile of one channel, which stays in the first cache. Tiles of several have
+/// [`LANES`] rows: merging them costs as much for each channel.
+const TILE: usize = 1 << 12;
+
+/// How the work is cut: by sizes alone.
+#[derive(Clone, Copy)]
+struct Blocks {
+    spec: BatchNormSpec,
+    /// The channels of a block.
+    channels: usize,
+}
+
+impl Blocks {
+    fn new(spec: BatchNormSpec) -> Self {
+        let channels = if spec.inner < LANES { WIDTH / spec.inner.max(1) } else { 1 };
+        Self { spec, channels }
+    }
+
+    fn count(self) -> usize {
+        self.spec.channels.div_ceil(self.channels)
+    }
+
+    /// The floats of one sample.
+    fn row(self) -> usize {
+        self.spec.channels * self.spec.inner
+    }
+}
+
+impl BatchNorm for CpuStep<'_> {
+    fn batch_norm_statistics(
+        &mut self,
+        mean: Buf,
+        invstd: Buf,
+        x: Buf,
+        running: Option<Running>,
+        spec: BatchNormSpec,
+    ) {
+        let (threads, level) = (self.threads(), self.level());
+        let blocks = Blocks::new(spec);
+        let none = mean.part(0, 0);
+        let none = Running { old: [none; 3], new: [none; 3], momentum: None };
+        let Running { old, new, momentum } = running.unwrap_or(none);
+        let [new_mean, new_var, new_batches] = new;
+        let ([mean, invstd, new_mean, new_var, new_batches], [x, old_mean, old_var, batches]) =
+            self.views([mean, invstd, new_mean, new_var, new_batches], [x, old[0], old[1], old[2]]);
+        let mut weight = 0.0;
+        if let [new_batches] = new_batches {
+            *new_batches = batches[0] + 1.0;
+            weight = momentum.map_or(1.0 / f64::from(*new_batches), f64::from);
+        }
+        let n = spec.count() as f64;
+        let [mean, invstd] = [mean, invstd].map(SharedMut::new);
+        let [new_mean, new_var] = [new_mean, new_var].map(SharedMut::new);
+        threads.run_if(4 * spec.elements(), blocks.count(), &|block| {
+            let mut moments = Moments::new();
+            channel_moments(level, &mut moments, x, block, blocks);
+            // SAFETY: each block is run once and has channels of its own.
+            let [mean, invstd, new_mean, new_var] = unsafe {
+                [&mean, &invstd, &new_mean, &new_var].map(|out| out.part(block, blocks.channels))
+            };
+            let first = block * blocks.channels;
+            for (c, (mean, invstd)) in mean.iter_mut().zip(invstd).enumerate() {
+                let (mu, squares) = (moments.mean[c], moments.squares[c]);
+                *mean = mu as f32;
+                *invstd = (1.0 / (squares / n + f64::from(spec.eps)).sqrt()) as f32;
+            }
+            let moved = |old: f32, by: f64| ((1.0 - weight) * f64::from(old) + weight * by) as f32;
+            for (c, (new_mean, new_var)) in new_mean.iter_mut().zip(new_var).enumerate() {
+                let old = (old_mean[first + c], old_var[first + c]);
+                *new_mean = moved(old.0, moments.mean[c]);
+                *new_var =
+                    if n > 1.0 { moved(old.1, moments.squares[c] / (n - 1.0)) } else { old.1 };
+            }
+        });
+    }
+
+    fn batch_norm_sums(
+        &mut self,
+        d_w: Buf,
+        d_b: Buf,
+        d_y: Buf,
+        x: Buf,
+        mean: Buf,
+        invstd: Buf,
+        spec: BatchNormSpec,
+    ) {
+        let (threads, level) = (self.threads(), self.level());
+        let blocks = Blocks::new(spec);
+        let ([d_w, d_b], [d_y, x, mean, invstd]) = self.views([d_w, d_b], [d_y, x, mean, invstd]);
+        let [d_w, d_b] = [d_w, d_b].map(SharedMut::new);
+        threads.run_if(4 * spec.elements(), blocks.count(), &|block| {
+            let first = block * blocks.channels;
+            // SAFETY: each block is run once and has channels of its own.
+            let [d_w, d_b] = unsafe { [&d_w, &d_b].map(|out| out.part(block, blocks.channels)) };
+            let mut sums = Sums { products: [0.0; WIDTH], plain: [0.0; WIDTH] };
+            channel_sums(level, &mut sums, d_y, x, &mean[first..][..d_w.len()], block, blocks);
+            for (c, (d_w, d_b)) in d_w.iter_mut().zip(d_b).enumerate() {
+                *d_w = (sums.products[c] * f64::from(invstd[first + c])) as f32;
+                *d_b = sums.plain[c] as f32;
+            }
+        });
+    }
+}
+
+/// The moments of the channels of a block.
+struct Moments {
+    count: f64,
+    mean: [f64; WIDTH],
+    /// `Σ (x − mean)²`
+    squares: [f64; WIDTH],
+}
+
+impl Moments {
+    fn new() -> Self {
+        Self { count: 0.0, mean: [0.0; WIDTH], squares: [0.0; WIDTH] }
+    }
+
+    /// Adds `count` elements a channel, with their sums and their squares around `centre`.
+    #[inline(always)]
+    fn merge(&mut self, count: usize, sums: &[f64], centre: &[f32], squares: &[f64]) {
+        let count = count as f64;
+        let total = self.count + count;
+        let (one, share, between) = (1.0 / count, count / total, self.count * count / total);
+        self.count = total;
+        let all = self.mean.iter_mut().zip(&mut self.squares).zip(sums).zip(centre).zip(squares);
+        for ((((mean, into), sum), centre), squares) in all {
+            let (new, off) = (sum * one, sum * one - f64::from(*centre));
+            let distance = new - *mean;
+            *mean += distance * share;
+            *into += squares - count * off * off + distance * distance * between;
+        }
+    }
+}
+
+/// The sums of the channels of a block.
+struct Sums {
+    /// `Σ d_y · (x − mean)`
+    products: [f64; WIDTH],
+    /// `Σ d_y`
+    plain: [f64; WIDTH],
+}
+
+/// What is added up: the sums with one more element of each tensor in them.
+trait Term<const K: usize> {
+    fn add<A: Arith>(sums: [f32; K], a: f32, b: f32, centre: f32) -> [f32; K];
+}
+
+/// `Σ a`
+struct Plain;
+
+/// `Σ (a − centre)²`
+struct Squares;
+
+/// `Σ a · (b − centre)` and `Σ a`
+struct Products;
+
+impl Term<1> for Plain {
+    #[inline(always)]
+    fn add<A: Arith>([sum]: [f32; 1], a: f32, _: f32, _: f32) -> [f32; 1] {
+        [sum + a]
+    }
+}
+
+impl Term<1> for Squares {
+    #[inline(always)]
+    fn add<A: Arith>([sum]: [f32; 1], a: f32, _: f32, centre: f32) -> [f32; 1] {
+        [A::mul_add(a - centre, a - centre, sum)]
+    }
+}
+
+impl Term<2> for Products {
+    #[inline(always)]
+    fn add<A: Arith>([products, plain]: [f32; 2], a: f32, b: f32, centre: f32) -> [f32; 2] {
+        [A::mul_add(a, b - centre, products), plain + a]
+    }
+}
+
+/// `lanes ← T(lanes, a, b, centre)`, lane by lane.
+#[inline(always)]
+fn add<A: Arith, T: Term<K>, const K: usize>(
+    lanes: &mut [[f32; LANES]; K],
+    a: &[f32; LANES],
+    b: &[f32; LANES],
+    centre: &[f32; LANES],
+) {
+    for j in 0..LANES {
+        let sums = T::add::<A>(std::array::from_fn(|k| lanes[k][j]), a[j], b[j], centre[j]);
+        for k in 0..K {
+            lanes[k][j] = sums[k];
+        }
+    }
+}
+
+/// The same for the first lanes alone.
+#[inline(always)]
+fn add_some<A: Arith, T: Term<K>, const K: usize>(
+    lanes: &mut [[f32; LANES]; K],
+    (a, b): (&[f32], &[f32]),
+    centre: &[f32; LANES],
+) {
+    for (j, (a, b)) in a.iter().zip(b).enumerate().take(LANES) {
+        let sums = T::add::<A>(std::array::from_fn(|k| lanes[k][j]), *a, *b, centre[j]);
+        for k in 0..K {
+            lanes[k][j] = sums[k];
+        }
+    }
+}
+
+/// A tile: `rows` rows of `len` neighbours in two tensors (or in one, twice), `stride` apart.
+#[derive(Clone, Copy)]
+struct Tile<'a> {
+    a: &'a [f32],
+    b: &'a [f32],
+    stride: usize,
+    rows: usize,
+    len: usize,
+}
+
+impl<'a> Tile<'a> {
+    /// Elements `from..from + LANES` of row `i`.
+    #[inline(always)]
+    fn piece(&self, i: usize, from: usize) -> [&'a [f32; LANES]; 2] {
+        let at = i * self.stride + from;
+        [self.a, self.b].map(|x| x[at..at + LANES].first_chunk().expect("LANES elements"))
+    }
+
+    /// The elements of row `i` from `from` on.
+    #[inline(always)]
+    fn rest(&self, i: usize, from: usize) -> (&'a [f32], &'a [f32]) {
+        let (start, end) = (i * self.stride + from, i * self.stride + self.len);
+        (&self.a[start..end], &self.b[start..end])
+    }
+
+    /// The sums of each column.
+    #[inline(always)]
+    fn columns<A: Arith, T: Term<K>, const K: usize>(
+        self,
+        centre: &[f32; WIDTH],
+    ) -> [[f32; WIDTH]; K] {
+        let mut sums = [[0.0; WIDTH]; K];
+        for from in (0..self.len).step_by(LANES) {
+            let centre = centre[from..].first_chunk().expect("WIDTH is whole lanes");
+            let mut lanes = [[0.0; LANES]; K];
+            if self.len - from >= LANES {
+                for i in 0..self.rows {
+                    let [a, b] = self.piece(i, from);
+                    add::<A, T, K>(&mut lanes, a, b, centre);
+                }
+            } else {
+                let mut some = [[0.0; LANES]; K];
+                for i in 0..self.rows {
+                    add_some::<A, T, K>(&mut some, self.rest(i, from), centre);
+                }
+                lanes = some;
+            }
+            for k in 0..K {
+                sums[k][from..from + LANES].copy_from_slice(&lanes[k]);
+            }
+        }
+        sums
+    }
+
+    /// The sums of all elements.
+    #[inline(always)]
+    fn whole<A: Arith, T: Term<K>, const K: usize>(self, centre: f32) -> [f64; K] {
+        let centre = [centre; LANES];
+        let (mut lanes, mut some) = ([[0.0; LANES]; K], [[0.0; LANES]; K]);
+        let full = self.len - self.len % LANES;
+        for i in 0..self.rows {
+            for from in (0..full).step_by(LANES) {
+                let [a, b] = self.piece(i, from);
+                add::<A, T, K>(&mut lanes, a, b, &centre);
+            }
+        }
+        if full < self.len {
+            for i in 0..self.rows {
+                add_some::<A, T, K>(&mut some, self.rest(i, full), &centre);
+            }
+        }
+        let mut sums = [0.0; K];
+        for k in 0..K {
+            for j in 0..LANES {
+                sums[k] += f64::from(lanes[k][j]) + f64::from(some[k][j]);
+            }
+        }
+        sums
+    }
+}
+
+/// The tiles of a block, one behind the other.
+struct Tiles<'a> {
+    a: &'a [f32],
+    b: &'a [f32],
+    blocks: Blocks,
+    first: usize,
+    /// What a block has of a sample.
+    width: usize,
+    /// The rows of a tile and the length of each: long rows are cut, of short ones a tile has many.
+    rows: usize,
+    len: usize,
+    row: usize,
+    column: usize,
+}
+
+impl<'a> Tiles<'a> {
+    fn new(a: &'a [f32], b: &'a [f32], block: usize, blocks: Blocks) -> Self {
+        let (spec, channel) = (blocks.spec, block * blocks.channels);
+        let width = blocks.channels.min(spec.channels - channel) * spec.inner;
+        let tile = if blocks.channels == 1 { TILE } else { LANES * WIDTH };
+        let (rows, len) = ((tile / width.max(1)).clamp(1, LANES), width.clamp(1, TILE));
+        Self { a, b, blocks, first: channel * spec.inner, width, rows, len, row: 0, column: 0 }
+    }
+}
+
+impl<'a> Iterator for Tiles<'a> {
+    type Item = Tile<'a>;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Tile<'a>> {
+        if self.column >= self.width {
+            (self.row, self.column) = (self.row + self.rows, 0);
+        }
+        let batch = self.blocks.spec.batch;
+        if self.row >= batch || self.width == 0 {
+            return None;
+        }
+        let stride = self.blocks.row();
+        let start = self.row * stride + self.first + self.column;
+        let (rows, len) = (self.rows.min(batch - self.row), self.len.min(self.width - self.column));
+        self.column += len;
+        Some(Tile { a: &self.a[start..], b: &self.b[start..], stride, rows, len })
+    }
+}
+
+/// Sums the columns of each channel.
+#[inline(always)]
+fn gather(columns: &[f32; WIDTH], inner: usize) -> [f64; WIDTH] {
+    let mut sums = [0.0; WIDTH];
+    for (sum, columns) in sums.iter_mut().zip(columns.chunks_exact(inner)) {
+        for column in columns {
+            *sum += f64::from(*column);
+        }
+    }
+    sums
+}
+
+/// Repeats what each channel has for its columns.
+#[inline(always)]
+fn spread(channels: &[f32], inner: usize) -> [f32; WIDTH] {
+    let mut columns = [0.0; WIDTH];
+    for (columns, value) in columns.chunks_exact_mut(inner).zip(channels) {
+        columns.fill(*value);
+    }
+    columns
+}
+
+simd! {
+    fn channel_moments<A>(moments: &mut Moments, x: &[f32], block: usize, blocks: Blocks) {
+        let inner = blocks.spec.inner;
+        for tile in Tiles::new(x, x, block, blocks) {
+            if blocks.channels == 1 {
+                let count = tile.rows * tile.len;
+                let sums = tile.whole::<A, Plain, 1>(0.0);
+                let centre = (sums[0] / count as f64) as f32;
+                let squares = tile.whole::<A, Squares, 1>(centre);
+                moments.merge(count, &sums, &[centre], &squares);
+            } else {
+                let count = tile.rows * inner;
+                let [columns] = tile.columns::<A, Plain, 1>(&[0.0; WIDTH]);
+                let sums = gather(&columns, inner);
+                let mut centres = [0.0; WIDTH];
+                for (centre, sum) in centres.iter_mut().zip(&sums) {
+                    *centre = (sum / count as f64) as f32;
+                }
+                let [squares] = tile.columns::<A, Squares, 1>(&spread(&centres, inner));
+                moments.merge(count, &sums, &centres, &gather(&squares, inner));
+            }
+        }
+    }
+}
+
+simd! {
+    fn channel_sums<A>(
+        sums: &mut Sums,
+        d_y: &[f32],
+        x: &[f32],
+        mean: &[f32],
+        block: usize,
+        blocks: Blocks,
+    ) {
+        let inner = blocks.spec.inner;
+        let means = if blocks.channels == 1 { [0.0; WIDTH] } else { spread(mean, inner) };
+        for tile in Tiles::new(d_y, x, block, blocks) {
+            if blocks.channels == 1 {
+                let [products, plain] = tile.whole::<A, Products, 2>(mean[0]);
+                sums.products[0] += products;
+                sums.plain[0] += plain;
+            } else {
+                let [products, plain] = tile.columns::<A, Products, 2>(&means);
+                let (products, plain) = (gather(&products, inner), gather(&plain, inner));
+                for c in 0..WIDTH {
+                    sums.products[c] += products[c];
+                    sums.plain[c] += plain[c];
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! 3×3 windows with stride 1 by minimal filtering (S. Winograd, Arithmetic Complexity of
+//! Computations, 1980; for convolutional networks: A. Lavin, S. Gray, 2015), F(4×4, 3×3):
+//!
+//! `y = Aᵀ [Σ_c (G w Gᵀ) ⊙ (Bᵀ d B)] A`
+//!
+//! for each tile `y` of 4×4 outputs and the tile `d` of 6×6 inputs below it. The sum over channels
+//! is a product of matrices for each of the 36 points, with a quarter of the multiplications of the
+//! plain sum. The gradient of the input is the same for weights turned and transposed, and the
+//! gradient of the weight is the adjoint, `Gᵀ [Σ (Bᵀ d B) ⊙ (A d_y Aᵀ)] G`.
+//!
+//! The price is accuracy. Transforms sum terms larger than their result: the rows of `Bᵀ`, `G` and
+//! `Aᵀ` have absolute sums of at most 10, 1 and 19. Measured on random data, errors are about seven
+//! times those of the plain sum.
+
+mod product;
+mod strip;
+mod transform;
+mod weight_grad;
+mod weights;
+
+pub(super) use product::{forward, forward_scratch, input_grad, input_grad_scratch};
+pub(super) use weight_grad::{weight_grad, weight_grad_scratch};
+
+use super::{Conv2dSpec, max, min};
+
+/// Rows and columns of a tile of outputs.
+const TILE: usize = 4;
+/// Points of a transformed tile.
+const POINTS: usize = 36;
+/// Weights of a filter.
+const TAPS: usize = 9;
+/// Lanes of the widest vector: channels of transformed tiles are padded to a multiple.
+const LANES: usize = 16;
+/// Channels of a product at a time.
+const BLOCK: usize = 32;
+/// Scratch areas for parts of the work, which bounds the number of threads.
+const SLOTS: usize = 16;
+/// The floats of a strip, unless one row of tiles has more: it stays in the first-level cache.
+const STRIP: usize = 6 << 10;
+
+/// Whether the algorithm fits the convolution.
+pub(super) const fn applies(spec: &Conv2dSpec) -> bool {
+    let plain = spec.stride[0] == 1
+        && spec.stride[1] == 1
+        && spec.dilation[0] == 1
+        && spec.dilation[1] == 1
+        && spec.groups == 1;
+    plain
+        && spec.kernel[0] == 3
+        && spec.kernel[1] == 3
+        && spec.padding[0] <= 2
+        && spec.padding[1] <= 2
+        && spec.in_channels >= 16
+        && spec.out_channels >= 16
+}
+
+/// Images of channels.
+#[derive(Clone, Copy)]
+struct Planes {
+    images: usize,
+    channels: usize,
+    height: usize,
+    width: usize,
+}
+
+impl Planes {
+    const fn inputs(spec: &Conv2dSpec) -> Self {
+        let (channels, height, width) = (spec.in_channels, spec.height, spec.width);
+        Self { images: spec.batch, channels, height, width }
+    }
+
+    const fn outputs(spec: &Conv2dSpec) -> Self {
+        let (height, width) = (spec.out_height(), spec.out_width());
+        Self { images: spec.batch, channels: spec.out_channels, height, width }
+    }
+
+    /// Rows of tiles.
+    const fn down(&self) -> usize {
+        self.height.div_ceil(TILE)
+    }
+
+    /// Columns of tiles.
+    const fn across(&self) -> usize {
+        self.width.div_ceil(TILE)
+    }
+
+    /// The most rows of tiles in a strip.
+    const fn strip_down(&self) -> usize {
+        let columns = (TILE * self.across() + 2) * LANES;
+        let fit = (STRIP / max(columns, 1)).saturating_sub(2) / TILE;
+        min(max(fit, 1), max(self.down(), 1))
+    }
+
+    /// Floats of the memory for a strip, with the margins of its tiles of inputs.
+    const fn strip_len(&self) -> usize {
+        (TILE * self.strip_down() + 2) * (TILE * self.across() + 2) * LANES
+    }
+
+    /// The most tiles of a strip.
+    const fn strip_tiles(&self) -> usize {
+        self.strip_down() * self.across()
+    }
+
+    /// Strips of an image.
+    const fn image_strips(&self) -> usize {
+        self.down().div_ceil(self.strip_down())
+    }
+
+    /// All strips.
+    const fn strips(&self) -> usize {
+        self.images * self.image_strips()
+    }
+
+    fn strip(&self, index: usize) -> Strip {
+        let (image, row) = (index / self.image_strips(), index % self.image_strips());
+        let row = row * self.strip_down();
+        let down = self.strip_down().min(self.down() - row);
+        let first = (image * self.down() + row) * self.across();
+        Strip { image, row, down, across: self.across(), first }
+    }
+
+    /// The floats of an image.
+    const fn image_len(&self) -> usize {
+        self.channels * self.height * self.width
+    }
+
+    /// The distance between transformed tiles: not a power of two, so that they spread over the
+    /// sets of a cache.
+    const fn tile_len(&self) -> usize {
+        self.channels.next_multiple_of(LANES) + LANES
+    }
+
+    /// The distance between points of so many transformed tiles.
+    const fn point_len(&self, tiles: usize) -> usize {
+        self.tile_len() * tiles + LANES
+    }
+}
+
+/// Consecutive rows of the tiles of an image.
+#[derive(Clone, Copy)]
+struct Strip {
+    image: usize,
+    /// The first row of tiles.
+    row: usize,
+    down: usize,
+    across: usize,
+    /// The first tile, counted over all images.
+    first: usize,
+}

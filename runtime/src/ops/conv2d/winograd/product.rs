@@ -1,0 +1,328 @@
+//! The convolution, and the gradient of its input.
+//!
+//! A block of strips at a time: all of it is transformed into memory that all threads share; then
+//! each part of the work is some strips for one block of output channels, from the products to the
+//! finished planes.
+
+use super::strip::{Gather, Points, Scatter};
+use super::weights::Filters;
+use super::{BLOCK, LANES, POINTS, Planes, SLOTS, TAPS};
+use crate::device::SharedMut;
+use crate::ops::conv2d::cpu::{Run, share};
+use crate::ops::conv2d::{Conv2dSpec, max, min};
+use crate::ops::matmul::{Panel, Tiling};
+
+/// Floats of a block of transformed inputs, unless one strip has more.
+const INPUTS: usize = 3 << 19;
+/// Tiles of a part of the work, unless one strip has more.
+const TILES: usize = 64;
+/// Channels that are summed in registers at a time.
+const TERMS: usize = 128;
+/// Channels of a strip that are transformed at a time.
+const CHANNELS: usize = 64;
+
+/// The sizes of a pass: forward, or for the gradient of the input.
+#[derive(Clone, Copy)]
+struct Plan {
+    from: Planes,
+    to: Planes,
+    padding: [usize; 2],
+    backward: bool,
+}
+
+impl Plan {
+    const fn forward(spec: &Conv2dSpec) -> Self {
+        let (from, to) = (Planes::inputs(spec), Planes::outputs(spec));
+        Self { from, to, padding: spec.padding, backward: false }
+    }
+
+    const fn backward(spec: &Conv2dSpec) -> Self {
+        let (from, to) = (Planes::outputs(spec), Planes::inputs(spec));
+        let padding = [2 - spec.padding[0], 2 - spec.padding[1]];
+        Self { from, to, padding, backward: true }
+    }
+
+    /// Strips of a block.
+    const fn block_strips(&self) -> usize {
+        let tiles = INPUTS / (POINTS * self.from.tile_len());
+        min(max(tiles / max(self.to.strip_tiles(), 1), 1), max(self.to.strips(), 1))
+    }
+
+    /// Floats between the points of a block.
+    const fn point_len(&self) -> usize {
+        self.from.point_len(self.block_strips() * self.to.strip_tiles())
+    }
+
+    /// Strips of a part of the work.
+    const fn part_strips(&self) -> usize {
+        min(max(TILES / max(self.to.strip_tiles(), 1), 1), self.block_strips())
+    }
+
+    /// Blocks of output channels.
+    const fn blocks(&self) -> usize {
+        self.to.channels.div_ceil(BLOCK)
+    }
+
+    /// Terms that are summed at a time.
+    const fn terms(&self) -> usize {
+        self.from.channels.div_ceil(max(self.from.channels.div_ceil(TERMS), 1))
+    }
+
+    /// Floats of a block of transformed weights, for some of the terms.
+    const fn weights_len(&self) -> usize {
+        POINTS * self.terms() * BLOCK
+    }
+
+    /// Whether weights are transformed where they are used, once each.
+    const fn once(&self) -> bool {
+        self.part_strips() == max(self.to.strips(), 1)
+    }
+
+    /// Floats of the transformed weights that are kept.
+    const fn all_weights_len(&self) -> usize {
+        if self.once() {
+            return 0;
+        }
+        self.blocks() * self.from.channels.div_ceil(max(self.terms(), 1)) * self.weights_len()
+    }
+
+    /// Floats of products of a part of the work.
+    const fn products_len(&self) -> usize {
+        POINTS * self.part_strips() * self.to.strip_tiles() * BLOCK
+    }
+
+    /// Floats of a slot.
+    const fn slot_len(&self) -> usize {
+        let weights = if self.once() { self.weights_len() } else { 0 };
+        self.to.strip_len() + self.products_len() + weights
+    }
+
+    const fn scratch(&self) -> usize {
+        POINTS * self.point_len() + self.all_weights_len() + SLOTS * self.slot_len()
+    }
+}
+
+/// The floats of scratch of [`forward`].
+pub const fn forward_scratch(spec: &Conv2dSpec) -> usize {
+    Plan::forward(spec).scratch()
+}
+
+/// The floats of scratch of [`input_grad`].
+pub const fn input_grad_scratch(spec: &Conv2dSpec) -> usize {
+    Plan::backward(spec).scratch()
+}
+
+/// `y` from `x` and `w`.
+pub fn forward(run: Run<'_>, y: SharedMut<'_, f32>, x: &[f32], w: &[f32], scratch: &mut [f32]) {
+    Pass { run, plan: Plan::forward(&run.spec), y, x, w }.run(scratch);
+}
+
+/// `d_x` from `d_y` and `w`.
+pub fn input_grad(
+    run: Run<'_>,
+    d_x: SharedMut<'_, f32>,
+    d_y: &[f32],
+    w: &[f32],
+    scratch: &mut [f32],
+) {
+    Pass { run, plan: Plan::backward(&run.spec), y: d_x, x: d_y, w }.run(scratch);
+}
+
+struct Pass<'a> {
+    run: Run<'a>,
+    plan: Plan,
+    y: SharedMut<'a, f32>,
+    x: &'a [f32],
+    w: &'a [f32],
+}
+
+impl Pass<'_> {
+    fn run(&self, scratch: &mut [f32]) {
+        let plan = self.plan;
+        assert!(self.x.len() == plan.from.images * plan.from.image_len());
+        assert!(self.w.len() == plan.from.channels * plan.to.channels * TAPS);
+        let (inputs, rest) = scratch.split_at_mut(POINTS * plan.point_len());
+        let (weights, rest) = rest.split_at_mut(plan.all_weights_len());
+        let slots = &mut rest[..SLOTS * plan.slot_len()];
+        if !plan.once() {
+            self.weights(&SharedMut::new(&mut *weights));
+        }
+        let strips = plan.to.strips();
+        for first in (0..strips).step_by(plan.block_strips()) {
+            let strips = plan.block_strips().min(strips - first);
+            self.inputs(&SharedMut::new(&mut *inputs), slots, (first, strips));
+            self.products(inputs, weights, slots, (first, strips));
+        }
+    }
+
+    /// The weights of a block of channels and some terms, `points` being their transforms.
+    fn filters(&self, block: usize, first: usize, points: *mut f32) -> Filters {
+        let Plan { from, to, backward, .. } = self.plan;
+        let forward_row = self.run.spec.in_channels * TAPS;
+        let (term, channel) = if backward { (forward_row, TAPS) } else { (TAPS, forward_row) };
+        Filters {
+            w: self.w[block * BLOCK * channel + first * term..].as_ptr(),
+            term,
+            channel,
+            rotated: backward,
+            terms: self.plan.terms().min(from.channels - first),
+            channels: BLOCK.min(to.channels - block * BLOCK),
+            points,
+        }
+    }
+
+    /// Transforms all weights.
+    fn weights(&self, all: &SharedMut<'_, f32>) {
+        let (plan, len) = (self.plan, self.plan.weights_len());
+        let parts = plan.from.channels.div_ceil(plan.terms());
+        self.run.threads.run_if(8 * plan.all_weights_len(), plan.blocks() * parts, &|item| {
+            let points = all.at(item * len, len);
+            let filters = self.filters(item / parts, item % parts * plan.terms(), points);
+            // SAFETY: each item has its own part of the transforms; `filters` is inside `w`.
+            unsafe { filters.transform(self.run.level) };
+        });
+    }
+
+    /// Transforms the inputs of a block of strips.
+    fn inputs(&self, all: &SharedMut<'_, f32>, slots: &mut [f32], strips: (usize, usize)) {
+        let (plan, len) = (self.plan, self.plan.slot_len());
+        let groups = plan.from.channels.div_ceil(CHANNELS);
+        let (first, count) = strips;
+        let origin = plan.to.strip(first).first;
+        let tile_len = plan.from.tile_len();
+        self.run.threads.split(self.run.work(), slots, len, |slot, scratch| {
+            for item in share(count * groups, slot, SLOTS) {
+                let strip = plan.to.strip(first + item / groups);
+                let channel = item % groups * CHANNELS;
+                let start = (strip.first - origin) * tile_len;
+                let used = (POINTS - 1) * plan.point_len() + strip.down * strip.across * tile_len;
+                let image = plan.from.image_len();
+                let gather = Gather {
+                    planes: self.x[strip.image * image..][..image].as_ptr(),
+                    shape: plan.from,
+                    strip,
+                    channels: (channel, plan.from.channels.min(channel + CHANNELS)),
+                    margin: plan.padding,
+                    rows: scratch[..plan.to.strip_len()].as_mut_ptr(),
+                    points: Points {
+                        start: all.at(start, used),
+                        point: plan.point_len(),
+                        tile: tile_len,
+                    },
+                };
+                // SAFETY: items differ in their tiles or their channels; rows are this slot's.
+                unsafe { gather.inputs(self.run.level) };
+            }
+        });
+    }
+
+    /// The results of a block of strips.
+    fn products(
+        &self,
+        inputs: &[f32],
+        weights: &[f32],
+        slots: &mut [f32],
+        (first, count): (usize, usize),
+    ) {
+        let (plan, len) = (self.plan, self.plan.slot_len());
+        let parts = count.div_ceil(plan.part_strips());
+        let items = plan.blocks() * parts;
+        self.run.threads.split(self.run.work(), slots, len, |slot, scratch| {
+            for item in share(items, slot, SLOTS) {
+                let (block, part) = (item / parts, item % parts * plan.part_strips());
+                let end = count.min(part + plan.part_strips());
+                self.part(inputs, weights, scratch, block, (first, first + part, first + end));
+            }
+        });
+    }
+
+    /// The results of strips `start..end` of the block of strips that begins at `first`, for one
+    /// block of channels.
+    fn part(
+        &self,
+        inputs: &[f32],
+        weights: &[f32],
+        scratch: &mut [f32],
+        block: usize,
+        (first, start, end): (usize, usize, usize),
+    ) {
+        let Plan { from, to, .. } = self.plan;
+        let (plan, level) = (self.plan, self.run.level);
+        let (rows, rest) = scratch.split_at_mut(to.strip_len());
+        let (products, own) = rest.split_at_mut(plan.products_len());
+        let (origin, start_tile) = (to.strip(first).first, to.strip(start).first);
+        let last = to.strip(end - 1);
+        let tiles = last.first + last.down * last.across - start_tile;
+        let channels = BLOCK.min(to.channels - block * BLOCK);
+        let panel_rows = Tiling::of(level).panel_rows(tiles);
+        let products = products.as_mut_ptr();
+        for (i, term) in (0..from.channels).step_by(plan.terms()).enumerate() {
+            let terms = plan.terms().min(from.channels - term);
+            let weights = if plan.once() {
+                // SAFETY: this slot's memory, and `filters` is inside `w`.
+                unsafe { self.filters(block, term, own.as_mut_ptr()).transform(level) };
+                &own[..]
+            } else {
+                let blocks = from.channels.div_ceil(plan.terms());
+                &weights[(block * blocks + i) * plan.weights_len()..][..plan.weights_len()]
+            };
+            for point in 0..POINTS {
+                let at = point * plan.point_len() + (start_tile - origin) * from.tile_len() + term;
+                let a = &inputs[at..][..(tiles - 1) * from.tile_len() + terms];
+                let b = &weights[point * terms * BLOCK..][..terms * BLOCK];
+                for row in (0..tiles).step_by(panel_rows) {
+                    // SAFETY: `a`, `b` and the products are as long as the panel says.
+                    unsafe {
+                        Panel {
+                            rows: panel_rows.min(tiles - row),
+                            cols: channels,
+                            k: terms,
+                            a: a.as_ptr().add(row * from.tile_len()),
+                            a_row: from.tile_len(),
+                            a_k: 1,
+                            b: b.as_ptr(),
+                            b_row: BLOCK,
+                            b_panel: Tiling::of(level).cols,
+                            c: products.add((point * tiles + row) * BLOCK),
+                            c_row: BLOCK,
+                            accumulate: i > 0,
+                        }
+                        .run(level);
+                    }
+                }
+            }
+        }
+        for strip in start..end {
+            let strip = to.strip(strip);
+            let plane = to.height * to.width;
+            let first = (strip.image * to.channels + block * BLOCK) * plane;
+            // SAFETY: parts differ in their strips or their channels; the rest is this slot's.
+            unsafe {
+                Scatter {
+                    planes: self.y.at(first, channels * plane),
+                    shape: to,
+                    strip,
+                    channels,
+                    rows: rows.as_mut_ptr(),
+                    points: Points {
+                        start: products.add((strip.first - start_tile) * BLOCK),
+                        point: tiles * BLOCK,
+                        tile: BLOCK,
+                    },
+                }
+                .run(level);
+            }
+            if strip.down == to.down() {
+                self.run.complete(first, channels * plane);
+            } else {
+                let start = super::TILE * strip.row * to.width;
+                let len = (super::TILE * strip.down * to.width).min(plane - start);
+                for channel in 0..channels {
+                    self.run.complete(first + channel * plane + start, len);
+                }
+            }
+        }
+    }
+}
+
+const _: () = assert!(CHANNELS.is_multiple_of(LANES));

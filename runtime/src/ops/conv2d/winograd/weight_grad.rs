@@ -1,0 +1,305 @@
+//! The gradient of the weight.
+//!
+//! A block of strips at a time: inputs and output gradients are transformed into memory that all
+//! threads share, then multiplied point by point, the sum running over tiles. Where all strips fit
+//! one block, the products of some channels are transformed back at once; otherwise they are
+//! summed up in memory over the blocks.
+
+use super::strip::{Gather, Points};
+use super::weights::FilterGrads;
+use super::{BLOCK, POINTS, Planes, SLOTS, TAPS};
+use crate::device::SharedMut;
+use crate::ops::conv2d::cpu::{Run, share};
+use crate::ops::conv2d::{Conv2dSpec, max, min};
+use crate::ops::matmul::{Panel, Tiling};
+
+/// Floats of a block of transformed inputs and output gradients, unless one strip has more.
+const TILES_LEN: usize = 5 << 19;
+/// Tiles that are summed in registers at a time.
+const TERMS: usize = 256;
+/// Channels of a strip that are transformed at a time.
+const CHANNELS: usize = 64;
+/// Input channels of a block of products.
+const INPUTS: usize = 64;
+/// Into how many parts the points are cut where products are summed up in memory.
+const CUTS: usize = 6;
+
+/// The sizes of the pass.
+#[derive(Clone, Copy)]
+struct Plan {
+    x: Planes,
+    y: Planes,
+    padding: [usize; 2],
+}
+
+impl Plan {
+    const fn new(spec: &Conv2dSpec) -> Self {
+        Self { x: Planes::inputs(spec), y: Planes::outputs(spec), padding: spec.padding }
+    }
+
+    /// Strips of a block.
+    const fn block_strips(&self) -> usize {
+        let tiles = TILES_LEN / (POINTS * (self.x.tile_len() + self.y.tile_len()));
+        min(max(tiles / max(self.y.strip_tiles(), 1), 1), max(self.y.strips(), 1))
+    }
+
+    /// Tiles of a block.
+    const fn block_tiles(&self) -> usize {
+        self.block_strips() * self.y.strip_tiles()
+    }
+
+    /// Whether all strips are one block.
+    const fn once(&self) -> bool {
+        self.block_strips() == max(self.y.strips(), 1)
+    }
+
+    /// Input channels of a block of products.
+    const fn inputs(&self) -> usize {
+        min(INPUTS, self.x.channels)
+    }
+
+    /// Blocks of products.
+    const fn blocks(&self) -> usize {
+        self.x.channels.div_ceil(max(self.inputs(), 1)) * self.y.channels.div_ceil(BLOCK)
+    }
+
+    /// Floats of a block of products.
+    const fn products_len(&self) -> usize {
+        POINTS * self.inputs() * BLOCK
+    }
+
+    const fn scratch(&self) -> usize {
+        let (x, y) = (self.x.point_len(self.block_tiles()), self.y.point_len(self.block_tiles()));
+        let products = if self.once() { SLOTS } else { max(self.blocks(), SLOTS) };
+        POINTS * (x + y) + SLOTS * self.y.strip_len() + products * self.products_len()
+    }
+}
+
+/// The floats of scratch of [`weight_grad`].
+pub const fn weight_grad_scratch(spec: &Conv2dSpec) -> usize {
+    Plan::new(spec).scratch()
+}
+
+/// `d_w` from `d_y` and `x`.
+pub fn weight_grad(run: Run<'_>, d_w: &mut [f32], d_y: &[f32], x: &[f32], scratch: &mut [f32]) {
+    let plan = Plan::new(&run.spec);
+    assert!(x.len() == plan.x.images * plan.x.image_len());
+    assert!(d_y.len() == plan.y.images * plan.y.image_len());
+    let points = [plan.x, plan.y].map(|planes| planes.point_len(plan.block_tiles()));
+    let (inputs, rest) = scratch.split_at_mut(POINTS * points[0]);
+    let (outputs, rest) = rest.split_at_mut(POINTS * points[1]);
+    let (rows, products) = rest.split_at_mut(SLOTS * plan.y.strip_len());
+    let pass = Pass { run, plan, points, x, d_y, d_w: SharedMut::new(d_w) };
+    let strips = plan.y.strips();
+    for first in (0..strips).step_by(plan.block_strips()) {
+        let strips = plan.block_strips().min(strips - first);
+        let tiles = pass.gather([&mut *inputs, &mut *outputs], rows, (first, strips));
+        if plan.once() {
+            pass.products_and_weights(inputs, outputs, products, tiles);
+        } else {
+            pass.products(inputs, outputs, products, tiles, first > 0);
+        }
+    }
+    if !plan.once() {
+        pass.weights(products);
+    }
+}
+
+struct Pass<'a> {
+    run: Run<'a>,
+    plan: Plan,
+    /// The distances between points of inputs and output gradients.
+    points: [usize; 2],
+    x: &'a [f32],
+    d_y: &'a [f32],
+    d_w: SharedMut<'a, f32>,
+}
+
+impl Pass<'_> {
+    /// Transforms both sides for a block of strips, and counts its tiles.
+    fn gather(
+        &self,
+        sides: [&mut [f32]; 2],
+        rows: &mut [f32],
+        (first, count): (usize, usize),
+    ) -> usize {
+        let plan = self.plan;
+        let [x_groups, y_groups] = [plan.x, plan.y].map(|p| p.channels.div_ceil(CHANNELS));
+        let groups = x_groups + y_groups;
+        let origin = plan.y.strip(first).first;
+        let sides = sides.map(SharedMut::new);
+        self.run.threads.split(self.run.work(), rows, plan.y.strip_len(), |slot, rows| {
+            for item in share(count * groups, slot, SLOTS) {
+                let strip = plan.y.strip(first + item / groups);
+                let group = item % groups;
+                let (side, group) =
+                    if group < x_groups { (0, group) } else { (1, group - x_groups) };
+                let (shape, data) = if side == 0 { (plan.x, self.x) } else { (plan.y, self.d_y) };
+                let channel = group * CHANNELS;
+                let start = (strip.first - origin) * shape.tile_len();
+                let used =
+                    (POINTS - 1) * self.points[side] + strip.down * strip.across * shape.tile_len();
+                let gather = Gather {
+                    planes: data[strip.image * shape.image_len()..].as_ptr(),
+                    shape,
+                    strip,
+                    channels: (channel, shape.channels.min(channel + CHANNELS)),
+                    margin: if side == 0 { plan.padding } else { [0, 0] },
+                    rows: rows.as_mut_ptr(),
+                    points: Points {
+                        start: sides[side].at(start, used),
+                        point: self.points[side],
+                        tile: shape.tile_len(),
+                    },
+                };
+                // SAFETY: items differ in their tiles or their channels; rows are this slot's.
+                unsafe {
+                    if side == 0 {
+                        gather.inputs(self.run.level);
+                    } else {
+                        gather.output_grads(self.run.level);
+                    }
+                }
+            }
+        });
+        let last = plan.y.strip(first + count - 1);
+        last.first + last.down * last.across - origin
+    }
+
+    /// The first input channel and the first output channel of a block of products.
+    fn place(&self, block: usize) -> (usize, usize) {
+        let across = self.plan.y.channels.div_ceil(BLOCK);
+        (block / across * self.plan.inputs(), block % across * BLOCK)
+    }
+
+    /// Each block of products, transformed back at once.
+    fn products_and_weights(
+        &self,
+        inputs: &[f32],
+        outputs: &[f32],
+        products: &mut [f32],
+        tiles: usize,
+    ) {
+        let (blocks, len) = (self.plan.blocks(), self.plan.products_len());
+        self.run.threads.split(self.run.work(), &mut products[..SLOTS * len], len, |slot, own| {
+            for block in share(blocks, slot, SLOTS) {
+                let own = own.as_mut_ptr();
+                // SAFETY: this slot's memory.
+                unsafe {
+                    self.multiply((inputs, outputs), own, block, (0, POINTS), tiles, false);
+                    self.transform(own, block);
+                }
+            }
+        });
+    }
+
+    /// Adds to all products.
+    fn products(
+        &self,
+        inputs: &[f32],
+        outputs: &[f32],
+        products: &mut [f32],
+        tiles: usize,
+        accumulate: bool,
+    ) {
+        let (blocks, len) = (self.plan.blocks(), self.plan.products_len());
+        let products = SharedMut::new(products);
+        self.run.threads.run_if(self.run.work(), blocks * CUTS, &|item| {
+            let (block, cut) = (item / CUTS, item % CUTS);
+            let points = (cut * POINTS / CUTS, (cut + 1) * POINTS / CUTS);
+            // SAFETY: items differ in their block or their points.
+            unsafe {
+                let own = products.at(block * len, len);
+                self.multiply((inputs, outputs), own, block, points, tiles, accumulate);
+            }
+        });
+    }
+
+    /// Transforms all products back.
+    fn weights(&self, products: &mut [f32]) {
+        let (blocks, len) = (self.plan.blocks(), self.plan.products_len());
+        self.run.threads.split(
+            self.run.work(),
+            &mut products[..blocks * len],
+            len,
+            |block, own| {
+                // SAFETY: this block's memory.
+                unsafe { self.transform(own.as_mut_ptr(), block) };
+            },
+        );
+    }
+
+    /// The products of a block for the points `first..end`.
+    ///
+    /// # Safety
+    /// These points of `products` are lent for this call.
+    unsafe fn multiply(
+        &self,
+        (inputs, outputs): (&[f32], &[f32]),
+        products: *mut f32,
+        block: usize,
+        (first, end): (usize, usize),
+        tiles: usize,
+        accumulate: bool,
+    ) {
+        let (plan, level) = (self.plan, self.run.level);
+        let (input, output) = self.place(block);
+        let rows = plan.inputs().min(plan.x.channels - input);
+        let cols = BLOCK.min(plan.y.channels - output);
+        let panel_rows = Tiling::of(level).panel_rows(rows);
+        let [x_tile, y_tile] = [plan.x, plan.y].map(|planes| planes.tile_len());
+        for point in first..end {
+            for term in (0..tiles).step_by(TERMS) {
+                let terms = TERMS.min(tiles - term);
+                let a = &inputs[point * self.points[0] + term * x_tile + input..];
+                let b = &outputs[point * self.points[1] + term * y_tile + output..];
+                assert!(a.len() >= (terms - 1) * x_tile + rows);
+                assert!(b.len() >= (terms - 1) * y_tile + cols);
+                for row in (0..rows).step_by(panel_rows) {
+                    // SAFETY: `a` and `b` are as long as asserted; the caller lends the products.
+                    unsafe {
+                        Panel {
+                            rows: panel_rows.min(rows - row),
+                            cols,
+                            k: terms,
+                            a: a.as_ptr().add(row),
+                            a_row: 1,
+                            a_k: x_tile,
+                            b: b.as_ptr(),
+                            b_row: y_tile,
+                            b_panel: Tiling::of(level).cols,
+                            c: products.add((point * plan.inputs() + row) * BLOCK),
+                            c_row: BLOCK,
+                            accumulate: accumulate || term > 0,
+                        }
+                        .run(level);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Transforms a block of products into gradients.
+    ///
+    /// # Safety
+    /// The products are lent for this call, and no other thread has this block.
+    unsafe fn transform(&self, products: *const f32, block: usize) {
+        let (input, output) = self.place(block);
+        let inputs = self.plan.inputs().min(self.plan.x.channels - input);
+        let outputs = BLOCK.min(self.plan.y.channels - output);
+        let row = self.plan.x.channels * TAPS;
+        let start = output * row + input * TAPS;
+        // SAFETY: blocks differ in their channels.
+        unsafe {
+            FilterGrads {
+                points: products,
+                point: self.plan.inputs() * BLOCK,
+                inputs,
+                outputs,
+                d_w: self.d_w.at(start, (outputs - 1) * row + inputs * TAPS),
+                output: row,
+            }
+            .transform(self.run.level);
+        }
+    }
+}

@@ -1,0 +1,70 @@
+#!/usr/bin/env python3
+"""Trains a small network with batch normalisation in PyTorch, for tests/parity.
+
+    python3 scripts/norm_parity.py
+
+Needs torch and safetensors. Writes into tests/parity:
+
+norm.safetensors
+    The initial `state_dict`, running statistics and `num_batches_tracked` included.
+
+norm-trained.safetensors
+    The same after 5 steps of SGD (lr 0.05, momentum 0.9) in float64, rounded to float32.
+
+norm-run.safetensors
+    `image` [8, 2, 6, 6] and `target` [8, 3], the `loss` of each step before its update, and what
+    the trained network makes of the images in evaluation mode, `evaluated` [8, 3].
+"""
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+from torch import nn
+
+TARGET = Path(__file__).resolve().parent.parent / "tests" / "parity"
+STEPS = 5
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(2, 4, 3, padding=1, bias=False)
+        self.bn = nn.BatchNorm2d(4)
+        self.fc = nn.Linear(144, 3)
+        self.bn1 = nn.BatchNorm1d(3)
+
+    def forward(self, x):
+        x = F.relu(self.bn(self.conv(x)))
+        return self.bn1(self.fc(x.flatten(1)))
+
+
+def rounded(state):
+    return {name: x.float() if x.is_floating_point() else x for name, x in state.items()}
+
+
+def main():
+    torch.manual_seed(5)
+    net = Net()
+    save_file(net.state_dict(), TARGET / "norm.safetensors")
+    image, target = torch.randn(8, 2, 6, 6) + 0.5, torch.randn(8, 3)
+    net = net.double()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.05, momentum=0.9)
+    losses = []
+    for _ in range(STEPS):
+        optimizer.zero_grad()
+        loss = F.mse_loss(net(image.double()), target.double())
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    save_file(rounded(net.state_dict()), TARGET / "norm-trained.safetensors")
+    net.eval()
+    with torch.no_grad():
+        evaluated = net(image.double()).float()
+    run = {"image": image, "target": target, "loss": torch.tensor(losses), "evaluated": evaluated}
+    save_file(run, TARGET / "norm-run.safetensors")
+
+
+if __name__ == "__main__":
+    main()
