@@ -77,13 +77,17 @@ type Outcome = Result<(), Box<dyn std::error::Error>>;
 /// Times the steps of a network that classifies: its type, the batch, the optimizer, the sample.
 macro_rules! classifier {
     ($report:expr, $name:literal, $net:ident, $batch:literal, |$model:ident| $optimizer:expr, $sample:ty) => {
+        classifier!($report, $name, "gradiron", F32, $net, $batch, |$model| $optimizer, $sample);
+    };
+    ($report:expr, $name:literal, $contestant:literal, $precision:ident, $net:ident, $batch:literal, |$model:ident| $optimizer:expr, $sample:ty) => {
         if $report.wants($name) {
             let mut net = $net::init(Seed(0));
-            let mut ws = $net::workspace_on(Cpu::with_threads($report.threads), $batch)?;
+            let cpu = Cpu::with_threads($report.threads).with_precision(Precision::$precision);
+            let mut ws = $net::workspace_on(cpu, $batch)?;
             let $model = &net;
             let mut optimizer = $optimizer;
             let mut turn = batches::<$sample>($batch);
-            $report.run($name, "gradiron", || {
+            $report.run($name, $contestant, || {
                 let (x, label) = turn();
                 net.loss_grad(&mut ws, x, label).expect("the batch fits");
                 optimizer.step(&mut net, ws.grads());
@@ -146,6 +150,16 @@ fn main() -> Outcome {
     }
     classifier!(report, "mlp", Mlp, 64, |net| Adam::new(net, 1e-3)?, [f32; 784]);
     classifier!(report, "mlp_large", MlpLarge, 256, |net| Adam::new(net, 1e-3)?, [f32; 784]);
+    classifier!(
+        report,
+        "mlp_large",
+        "gradiron_bf16",
+        Bf16,
+        MlpLarge,
+        256,
+        |net| Adam::new(net, 1e-3)?,
+        [f32; 784]
+    );
     classifier!(report, "lenet", LeNet, 64, |net| Adam::new(net, 1e-3)?, [[[f32; 28]; 28]; 1]);
     classifier!(
         report,
