@@ -1,20 +1,18 @@
-//! Times what a control loop waits for: inference of one sample, and training steps of nets so
-//! small that the calls could cost more than the arithmetic.
+//! Times what waits for an answer: inference of one sample, by two threads where it repays them.
 //!
-//! `cargo bench --bench latency [-- FILTER]` prints the median and the 10th and 90th percentile in
-//! nanoseconds, on one thread.
+//! `cargo bench --bench latency [-- [--threads N] [--json] [WORKLOAD…]]` prints the median, the best
+//! and the 90th percentile; `benches/compare.py` runs other libraries beside it.
 
-use std::error::Error;
+mod common;
+#[allow(dead_code)] // its program
+#[path = "../examples/resnet18.rs"]
+mod resnet18;
+
 use std::hint::black_box;
-use std::time::{Duration, Instant};
 
-use gradiron::InputError;
+use common::report::Report;
 use gradiron::prelude::*;
-
-const WARM_UP: Duration = Duration::from_millis(200);
-const MEASURED: Duration = Duration::from_millis(800);
-/// What is timed at once, so that reading the clock does not count.
-const SPAN: Duration = Duration::from_micros(20);
+use resnet18::ResNet18;
 
 model! {
     struct Control {
@@ -25,20 +23,6 @@ model! {
 
     fn forward(&self, state: [batch, 4]) -> [batch, 2] {
         self.fc3(self.fc2(self.fc1(state).tanh()).tanh())
-    }
-
-    fn loss(&self, state: [batch, 4], action: [batch, 2]) -> [] {
-        mse_loss(self.forward(state), action)
-    }
-}
-
-model! {
-    struct Line {
-        line: Linear(1 -> 1),
-    }
-
-    fn loss(&self, x: [batch, 1], y: [batch, 1]) -> [] {
-        mse_loss(self.line(x), y)
     }
 }
 
@@ -69,82 +53,23 @@ model! {
     }
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let filter = std::env::args().skip(1).find(|arg| !arg.starts_with('-')).unwrap_or_default();
-    let measure = |name: &str, run: &mut dyn FnMut() -> Result<(), InputError>| match name
-        .contains(&filter)
-    {
-        true => measure(name, run),
-        false => Ok(()),
-    };
-    let cpu = || Cpu::with_threads(1);
-    println!("one thread, ns: median (10 %, 90 %)");
-
-    let (mut net, mut ws) = (Control::init(Seed(0)), Control::workspace_on(cpu(), 64)?);
-    let state = [[0.3, -0.2, 0.7, 0.1]; 64];
-    measure("inference, control MLP 4-32-32-2, batch 1", &mut || {
-        black_box(net.forward(&mut ws, black_box(&state[..1]))?);
-        Ok(())
-    })?;
-    measure("inference, control MLP 4-32-32-2, batch 64", &mut || {
-        black_box(net.forward(&mut ws, black_box(&state))?);
-        Ok(())
-    })?;
-    let action = [[0.5, -0.5]; 64];
-    let mut sgd = Sgd::new(&net, 1e-3)?;
-    measure("training step, control MLP, batch 64, SGD", &mut || {
-        black_box(net.loss_grad(&mut ws, black_box(&state), black_box(&action))?);
-        sgd.step(&mut net, ws.grads());
-        Ok(())
-    })?;
-
-    let (mut net, mut ws) = (Line::init(Seed(0)), Line::workspace_on(cpu(), 100)?);
-    let mut sgd = Sgd::new(&net, 1e-3)?;
-    let x: Vec<[f32; 1]> = (0..100).map(|i| [i as f32 / 50.0 - 1.0]).collect();
-    measure("training step, linear regression, batch 100, SGD", &mut || {
-        black_box(net.loss_grad(&mut ws, black_box(&x), black_box(&x))?);
-        sgd.step(&mut net, ws.grads());
-        Ok(())
-    })?;
-
-    let image: [[[f32; 28]; 28]; 1] =
-        [std::array::from_fn(|i| std::array::from_fn(|j| ((28 * i + j) as f32 * 0.37).sin()))];
-    let flat: [f32; 784] = std::array::from_fn(|i| image[0][i / 28][i % 28]);
-    let (net, mut ws) = (Mlp::init(Seed(0)), Mlp::workspace_on(cpu(), 1)?);
-    measure("inference, MLP 784-128-10, batch 1", &mut || {
-        black_box(net.forward(&mut ws, black_box(&[flat]))?);
-        Ok(())
-    })?;
-    let (net, mut ws) = (LeNet::init(Seed(0)), LeNet::workspace_on(cpu(), 1)?);
-    measure("inference, LeNet, batch 1", &mut || {
-        black_box(net.forward(&mut ws, black_box(&[image]))?);
-        Ok(())
-    })?;
-    Ok(())
+/// Times `forward` of one sample.
+macro_rules! infer {
+    ($report:expr, $name:literal, $net:ident, $sample:expr) => {{
+        let net = $net::init(Seed(0));
+        let mut ws = $net::workspace_on(Cpu::with_threads($report.threads), 1)?;
+        let sample = [$sample];
+        $report.run($name, "gradiron", || {
+            black_box(net.forward(&mut ws, black_box(&sample)).expect("the sample fits"));
+        });
+    }};
 }
 
-fn measure(
-    name: &str,
-    run: &mut dyn FnMut() -> Result<(), InputError>,
-) -> Result<(), Box<dyn Error>> {
-    let mut count = 0_u32;
-    let start = Instant::now();
-    while start.elapsed() < WARM_UP {
-        run()?;
-        count += 1;
-    }
-    let each = (SPAN.as_nanos() * u128::from(count) / WARM_UP.as_nanos()).max(1);
-    let mut times = Vec::new();
-    let start = Instant::now();
-    while start.elapsed() < MEASURED {
-        let before = Instant::now();
-        for _ in 0..each {
-            run()?;
-        }
-        times.push(before.elapsed().as_secs_f64() * 1e9 / each as f64);
-    }
-    times.sort_by(f64::total_cmp);
-    let at = |share: f64| times[(share * (times.len() - 1) as f64) as usize];
-    println!("{name:50} {:9.1} ({:.1}, {:.1})", at(0.5), at(0.1), at(0.9));
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let report = Report::from_args();
+    infer!(report, "infer_control_mlp", Control, [0.3, -0.2, 0.7, 0.1]);
+    infer!(report, "infer_mlp", Mlp, [0.5; 784]);
+    infer!(report, "infer_lenet", LeNet, [[[0.5; 28]; 28]]);
+    infer!(report, "infer_resnet18", ResNet18, [[[0.5; 32]; 32]; 3]);
     Ok(())
 }

@@ -100,3 +100,49 @@ fn mlp() {
     check!("mlp sgd", Mlp, "mlp.safetensors", |net| Sgd::new(net, 0.05)?.momentum(0.9));
     check!("mlp adam", Mlp, "mlp.safetensors", |net| Adam::new(net, 1e-3));
 }
+
+/// The share of the digits that a network gets right after an epoch in `precision`, and their
+/// number.
+macro_rules! epoch {
+    ($model:ident, $precision:expr) => {{
+        let mut net = $model::init(Seed(1));
+        let cpu = Cpu::new().with_precision($precision);
+        let mut ws = $model::workspace_on(cpu, BATCH).expect("it is small");
+        let mut adam = Adam::new(&net, 1e-3).expect("sound hyper-parameters");
+        let digits = digits();
+        for (image, label) in digits.batches(BATCH) {
+            net.loss_grad(&mut ws, image, label).expect("it fits");
+            adam.step(&mut net, ws.grads());
+        }
+        let (mut right, mut count) = (0, 0);
+        for (image, label) in digits.batches(BATCH) {
+            let scores = net.forward(&mut ws, image).expect("it fits");
+            for (scores, &label) in scores.iter().zip(label) {
+                right += usize::from(scores.iter().all(|&s| s <= scores[usize::from(label)]));
+                count += 1;
+            }
+        }
+        (right as f64 / count as f64, count as f64)
+    }};
+}
+
+/// Accuracies of two networks on `n` digits differ by chance alone, with a standard deviation of
+/// at most `√(2·p·(1 − p) / n)` (two binomial draws): three of them are allowed.
+#[test]
+fn bf16_learns_as_well() {
+    macro_rules! check {
+        ($model:ident) => {
+            let (exact, n) = epoch!($model, Precision::F32);
+            let (rounded, _) = epoch!($model, Precision::Bf16);
+            println!("{}: {exact} in f32, {rounded} in bf16", stringify!($model));
+            let deviation = (2.0 * exact * (1.0 - exact) / n).sqrt();
+            assert!(exact > 0.5, "an epoch teaches nothing: {exact}");
+            assert!(
+                (exact - rounded).abs() <= 3.0 * deviation,
+                "{exact} in f32, {rounded} in bf16"
+            );
+        };
+    }
+    check!(LeNet);
+    check!(Mlp);
+}

@@ -117,7 +117,7 @@ pub(super) mod pairs {
         unsafe fn add_product(sum: __m512, a: __m512, b: __m512) -> __m512 {
             // SAFETY: the caller has AVX512-BF16; the casts change only the type.
             unsafe {
-                let (a, b): (__m512bh, __m512bh) = (std::mem::transmute(a), std::mem::transmute(b));
+                let [a, b] = [a, b].map(|pairs| std::mem::transmute::<__m512, __m512bh>(pairs));
                 _mm512_dpbf16_ps(sum, a, b)
             }
         }

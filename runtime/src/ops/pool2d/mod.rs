@@ -6,6 +6,7 @@
 //! window, padding (zeros) included, and knows no dilation.
 
 mod cpu;
+mod halve;
 pub mod reference;
 
 use crate::device::Buf;
