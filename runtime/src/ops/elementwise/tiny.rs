@@ -71,8 +71,8 @@ impl<V: Lanes> Map for TinyStep<'_, V> {
                 for i in 0..IN {
                     from[i] = from[i].add(starts[i]);
                 }
-                for o in 0..OUT {
-                    to[o] = to[o].add(row * cols);
+                for to in &mut to {
+                    *to = to.add(row * cols);
                 }
                 for at in (0..cols).step_by(LANES) {
                     let len = LANES.min(cols - at);
