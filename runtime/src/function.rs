@@ -109,7 +109,15 @@ where
     }
 
     #[inline(always)]
-    fn run<K: Kernels>(self, k: &mut K) {
+    fn run<K: Kernels>(mut self, k: &mut K) {
+        // The regions are the same for every call. Said here, they are constants for the kernels
+        // that are inlined behind.
+        for (i, arg) in self.call.args.iter_mut().enumerate() {
+            arg.region = Region::Input(i as u8);
+        }
+        self.call.results.iter_mut().for_each(|result| result.region = Region::Arena);
+        self.gradients.d_args.iter_mut().for_each(|d_arg| d_arg.region = Region::Arena);
+        self.call.block.region = Region::Arena;
         let ranges =
             |region| [Buf::new(region, 0, M::PARAMS), Buf::new(region, M::PARAMS, M::STATE)];
         let owned = ranges(Region::Params);

@@ -153,7 +153,7 @@ impl<'a> Writable<'a> {
     ///
     /// # Panics
     /// When `buf` leaves the region (a bug of this library).
-    #[inline]
+    #[inline(always)]
     fn at(&self, buf: Buf) -> *mut f32 {
         check(buf, self.len);
         // SAFETY: `start + buf.start` is inside the slice, or one past its end.
@@ -186,6 +186,8 @@ fn start_in(region: &[f32], buf: Buf) -> *const f32 {
 impl Kernels for CpuStep<'_> {}
 
 impl Drop for CpuStep<'_> {
+    // A call would keep a small step in memory, not in registers.
+    #[inline(always)]
     fn drop(&mut self) {
         self.threads.in_step(false);
     }
@@ -241,7 +243,7 @@ impl<'a> CpuStep<'a> {
     }
 
     /// The start of a range that may be written, bounds checked.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn written(&self, buf: Buf) -> *mut f32 {
         match buf.region {
             Region::Grads => self.grads.at(buf),
@@ -251,7 +253,7 @@ impl<'a> CpuStep<'a> {
     }
 
     /// The start of a range that may be read, bounds checked.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn read(&self, buf: Buf) -> *const f32 {
         match buf.region {
             Region::Params => start_in(self.params, buf),

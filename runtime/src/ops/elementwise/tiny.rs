@@ -16,51 +16,67 @@ impl<V: Lanes> Map for TinyStep<'_, V> {
     ) where
         E: Elementwise<IN, OUT, S>,
     {
+        // Plain loops here and below: the compiler unrolls them, and the shapes become constants.
         let len: usize = dims.iter().product();
-        let outputs = outputs.map(|output| self.to(output, len));
-        let mut strides = [[0; R]; IN];
-        let inputs: [*const f32; IN] = std::array::from_fn(|i| {
+        let mut to = [std::ptr::null_mut(); OUT];
+        for o in 0..OUT {
+            to[o] = self.to(outputs[o], len);
+        }
+        let (mut from, mut strides) = ([std::ptr::null(); IN], [[0; R]; IN]);
+        for i in 0..IN {
             let (buf, has) = inputs[i];
             let mut len = 1;
-            for axis in (0..R).rev().filter(|&axis| has[axis]) {
-                strides[i][axis] = len;
-                len *= dims[axis];
+            for axis in (0..R).rev() {
+                if has[axis] {
+                    strides[i][axis] = len;
+                    len *= dims[axis];
+                }
             }
-            self.from(buf, len)
-        });
+            from[i] = self.from(buf, len);
+        }
         // The last axes that each input has all or none of are one row. Axis 0 may be known at run
         // time only: that its size is 1 makes no case of its own, so that one loop is compiled.
-        let (mut cols, mut axes, mut steps) = (1, R, None);
+        let (mut cols, mut axes) = (1, R);
+        let (mut steps, mut started) = ([true; IN], false);
         for axis in (0..R).rev() {
             if axis > 0 && dims[axis] == 1 {
                 axes = axis;
                 continue;
             }
-            let has: [bool; IN] = std::array::from_fn(|i| strides[i][axis] > 0);
-            if steps.is_some_and(|known| known != has) {
+            let mut has = [false; IN];
+            let mut same = true;
+            for i in 0..IN {
+                has[i] = inputs[i].1[axis];
+                same &= !started || has[i] == steps[i];
+            }
+            if !same {
                 break;
             }
-            steps = Some(has);
+            (steps, started) = (has, true);
             cols *= dims[axis];
             axes = axis;
         }
-        let steps = steps.unwrap_or([true; IN]);
         for row in 0..dims[..axes].iter().product() {
             let (mut starts, mut rest): ([usize; IN], _) = ([0; IN], row);
             for axis in (0..axes).rev() {
                 let at = if axis == 0 { rest } else { rest % dims[axis] };
                 rest /= dims[axis];
-                for (start, strides) in starts.iter_mut().zip(&strides) {
-                    *start += at * strides[axis];
+                for i in 0..IN {
+                    starts[i] += at * strides[i][axis];
                 }
             }
             // SAFETY: the sizes were checked; each row is inside.
             unsafe {
-                let inputs = std::array::from_fn(|i| inputs[i].add(starts[i]));
-                let outputs = outputs.map(|output| output.add(row * cols));
+                let (mut from, mut to) = (from, to);
+                for i in 0..IN {
+                    from[i] = from[i].add(starts[i]);
+                }
+                for to in &mut to {
+                    *to = to.add(row * cols);
+                }
                 for at in (0..cols).step_by(LANES) {
                     let len = LANES.min(cols - at);
-                    block::<V, E, IN, OUT, S>(outputs, inputs, steps, at, len, constants);
+                    block::<V, E, IN, OUT, S>(to, from, steps, at, len, constants);
                 }
             }
         }
