@@ -5,7 +5,7 @@ use gradiron::ops::conv2d::{Algorithm, Conv2d, Conv2dSpec, reference};
 
 use crate::harness::*;
 
-fn specs() -> Vec<Conv2dSpec> {
+pub fn specs() -> Vec<Conv2dSpec> {
     let base = Conv2dSpec {
         batch: 2,
         in_channels: 3,
@@ -107,6 +107,28 @@ fn specs() -> Vec<Conv2dSpec> {
             padding: [1, 1],
             ..base
         },
+        // Few positions with many channels, in several images, and more images than are few.
+        Conv2dSpec {
+            batch: 3,
+            in_channels: 70,
+            out_channels: 130,
+            height: 8,
+            width: 6,
+            stride: [2, 2],
+            padding: [1, 1],
+            ..base
+        },
+        Conv2dSpec { batch: 3, in_channels: 300, out_channels: 20, kernel: [1, 1], ..base },
+        Conv2dSpec { batch: 9, in_channels: 40, out_channels: 17, padding: [1, 1], ..base },
+        Conv2dSpec {
+            batch: 1,
+            in_channels: 33,
+            out_channels: 70,
+            height: 17,
+            width: 17,
+            padding: [1, 1],
+            ..base
+        },
         // Nothing to do.
         Conv2dSpec { batch: 0, ..base },
         Conv2dSpec { height: 2, ..base },
@@ -130,7 +152,7 @@ const OUTPUT_NORMS: [f64; 4] = [16.0, 17.0, 24.0, 48.0];
 const WEIGHT_NORMS: [f64; 3] = [70.0 / 3.0, 85.0 / 3.0, 160.0 / 3.0];
 
 /// The bound for element `i` of planes of this width and length.
-fn plane_bound(terms: usize, plane: usize, width: usize, i: usize) -> f64 {
+pub fn plane_bound(terms: usize, plane: usize, width: usize, i: usize) -> f64 {
     let (row, col) = (i % plane / width % 4, i % width % 4);
     winograd_bound(terms, [OUTPUT_NORMS[row], OUTPUT_NORMS[col]])
 }

@@ -1,4 +1,4 @@
-//! Phase 9: the Rust that users run. Per function a forward and a backward pass, flat, one line an
+//! Phase 10: the Rust that users run. Per function a forward and a backward pass, flat, one line an
 //! op; around them the methods that users call.
 
 mod api;
@@ -9,6 +9,7 @@ mod checks;
 mod function;
 mod params;
 mod pass;
+mod prepare;
 mod run;
 mod stub;
 
@@ -158,9 +159,11 @@ pub fn emit(model: &Model) -> TokenStream {
     let (impl_generics, ty) = model.generics();
     let methods = api::methods(model);
     let chains = chains::Chains::new(model);
+    let prepared = prepare::Values::new(model);
+    let prepare = prepare::items(model, &prepared, &chains);
     let hidden: Vec<_> = match &model.functions {
         Some(functions) => {
-            functions.iter().map(|f| function::hidden_items(model, f, &chains)).collect()
+            functions.iter().map(|f| function::hidden_items(model, f, &chains, &prepared)).collect()
         }
         None => model.interfaces.iter().map(|f| stub::hidden_items(&f.name)).collect(),
     };
@@ -180,6 +183,7 @@ pub fn emit(model: &Model) -> TokenStream {
         )]
         #[automatically_derived]
         impl #impl_generics #ty {
+            #prepare
             #(#hidden)*
         }
         #methods

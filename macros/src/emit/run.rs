@@ -39,9 +39,10 @@ fn implementation(model: &Model, at: usize, function: &Function) -> TokenStream 
             }
             #[inline(always)]
             fn infer<Kernels__: ::gradiron::device::Kernels>(
-                k: &mut Kernels__, offsets: &[usize], [params, state]: [#buf; 2], call: #call,
+                k: &mut Kernels__, offsets: &[usize], [params, state]: [#buf; 2], prepared: #buf,
+                call: #call,
             ) {
-                Self::#infer(k, #passed, call.block);
+                Self::#infer(k, #passed, prepared, call.block);
             }
             #[inline(always)]
             fn grad<Kernels__: ::gradiron::device::Kernels>(

@@ -12,7 +12,7 @@ pub(super) struct Run<'a> {
     pub threads: &'a Threads,
     pub level: SimdLevel,
     pub spec: Conv2dSpec,
-    finish: Finish<'a>,
+    pub finish: Finish<'a>,
 }
 
 impl Run<'_> {
@@ -36,7 +36,12 @@ pub(super) fn share(items: usize, slot: usize, slots: usize) -> std::ops::Range<
 
 impl CpuStep<'_> {
     /// `conv2d`, each part of `y` finished where it is computed.
-    fn conv2d_then(&mut self, [y, x, w, scratch]: [Buf; 4], spec: Conv2dSpec, finish: Finish<'_>) {
+    pub(super) fn conv2d_then(
+        &mut self,
+        [y, x, w, scratch]: [Buf; 4],
+        spec: Conv2dSpec,
+        finish: Finish<'_>,
+    ) {
         let run = Run { threads: self.threads(), level: self.level(), spec, finish };
         let algorithm = spec.forward_choice(self.winograd());
         let ([y, scratch], [x, w]) = self.views([y, scratch], [x, w]);
@@ -98,6 +103,39 @@ impl Conv2d for CpuStep<'_> {
         // SAFETY: parts are complete and apart, and the sums do not use what the chain does.
         let finish = |start, len| unsafe { map.run(level, start, len) };
         self.conv2d_then([y, x, w, scratch], spec, Some(&finish));
+    }
+
+    fn conv2d_prepare(&mut self, prepared: Buf, w: Buf, spec: Conv2dSpec) {
+        self.prepare(prepared, w, spec);
+    }
+
+    fn conv2d_prepared(
+        &mut self,
+        y: Buf,
+        x: Buf,
+        [w, prepared]: [Buf; 2],
+        scratch: Buf,
+        spec: Conv2dSpec,
+    ) {
+        self.prepared_then([y, x, w, prepared, scratch], spec, None);
+    }
+
+    fn conv2d_prepared_map<E, const IN: usize, const OUT: usize, const S: usize, const R: usize>(
+        &mut self,
+        y: Buf,
+        x: Buf,
+        [w, prepared]: [Buf; 2],
+        scratch: Buf,
+        spec: Conv2dSpec,
+        then: Operands<IN, OUT, S, R>,
+    ) where
+        E: Elementwise<IN, OUT, S>,
+    {
+        let reads = [x, w, prepared, scratch];
+        let (level, map) = (self.level(), self.follow::<E, IN, OUT, S, R>(y, &reads, then));
+        // SAFETY: parts are complete and apart, and the sums do not use what the chain does.
+        let finish = |start, len| unsafe { map.run(level, start, len) };
+        self.prepared_then([y, x, w, prepared, scratch], spec, Some(&finish));
     }
 
     fn conv2d_input_grad(&mut self, d_x: Buf, d_y: Buf, w: Buf, scratch: Buf, spec: Conv2dSpec) {
