@@ -194,6 +194,11 @@ fn bits(outputs: &[Vec<f32>]) -> Vec<u32> {
     outputs.iter().flatten().map(|x| x.to_bits()).collect()
 }
 
+/// Whether two results have the same bits.
+pub fn same(a: &[f32], b: &[f32]) -> bool {
+    a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits())
+}
+
 /// Checks `|got − want| <= bound`, element by element; NaN and infinities must be the same.
 pub fn assert_close(name: &str, got: &[f32], want: &[f64], bound: impl Fn(usize) -> f64) {
     assert_eq!(got.len(), want.len(), "{name}");

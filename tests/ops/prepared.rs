@@ -1,10 +1,10 @@
 //! Kernels that are given what was prepared of their weights.
 
 use gradiron::device::{Buf, Kernels, Precision};
-use gradiron::ops::conv2d::{Algorithm, Conv2d, reference as conv2d};
+use gradiron::ops::conv2d::{Algorithm, Conv2d, Pass, reference as conv2d};
 use gradiron::ops::matmul::{Layout, MatmulSpec, reference as matmul};
 
-use crate::conv2d::{plane_bound, specs};
+use crate::conv2d::{bound, specs};
 use crate::harness::*;
 
 struct Packed(MatmulSpec);
@@ -73,10 +73,9 @@ fn convolutions() {
             indices: &[],
             scratch: spec.prepared_scratch(),
         };
-        let winograd = spec.forward_algorithm() == Algorithm::Winograd;
-        let plane = spec.out_height() * spec.out_width();
-        let bound = |i: usize| match winograd {
-            true => plane_bound(spec.in_channels, plane, spec.out_width(), i),
+        let winograd = spec.algorithm(Pass::Forward) == Algorithm::Winograd;
+        let error = |i: usize| match winograd {
+            true => bound(Pass::Forward, spec, i),
             false => (terms + 2) as f64 * EPSILON * size[i],
         };
         call.run(
@@ -84,7 +83,7 @@ fn convolutions() {
                 step.conv2d_prepare(y[1], x[1], spec);
                 step.conv2d_prepared(y[0], x[0], [x[1], y[1]], scratch, spec);
             },
-            |level, y| assert_close(&format!("{spec:?} {level}"), &y[0], &want, bound),
+            |level, y| assert_close(&format!("{spec:?} {level}"), &y[0], &want, error),
         );
     }
 }

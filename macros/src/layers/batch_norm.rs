@@ -15,10 +15,17 @@ pub(super) fn batch_norm(l: &mut Use, dimensions: usize) -> Lowering<ValueId> {
     let found = l.cx.graph.ty(l.x).clone();
     match (dimensions, found.shape.rank()) {
         (1, 2 | 3) => {}
-        (1, _) => {
-            let text = format!("expects [batch, channels] but receives {found}");
-            let help = if found.shape.rank() == 4 { "images go through `BatchNorm2d`" } else { "" };
-            let error = Mismatch { message: text, help: (!help.is_empty()).then(|| help.into()) };
+        (1, rank) => {
+            let error = Mismatch::new(format!("expects [batch, channels] but receives {found}"));
+            let error = match rank {
+                4 => error.help("images go through `BatchNorm2d`"),
+                _ => error,
+            };
+            return Err(l.cx.refuse(error, Some(l.x)));
+        }
+        (_, 2 | 3) => {
+            let text = format!("expects [batch, channels, height, width] but receives {found}");
+            let error = Mismatch::new(text).help("rows of features go through `BatchNorm1d`");
             return Err(l.cx.refuse(error, Some(l.x)));
         }
         _ => drop(crate::lower::image(l.cx, l.x)?),

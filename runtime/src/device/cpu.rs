@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use super::tiny::run_tiny;
 use super::{Buf, Device, DeviceError, Indices, Kernels, Region, Run, StepMemory, Threads};
 use crate::math::SimdLevel;
+use crate::ops::conv2d::{Algorithm, Choice};
 use crate::storage::Storage;
 
 /// The precision of the factors of large matrix products.
@@ -29,7 +30,7 @@ pub enum Precision {
 pub struct Cpu {
     threads: Threads,
     level: SimdLevel,
-    winograd: bool,
+    convolution: Choice,
     precision: Precision,
 }
 
@@ -46,7 +47,7 @@ impl Cpu {
             threads: Threads::new(count.max(1)),
             level: SimdLevel::detect(),
             precision: Precision::F32,
-            winograd: true,
+            convolution: Choice::Any,
         }
     }
 
@@ -70,7 +71,8 @@ impl Cpu {
     /// which they do unless told otherwise: up to four times as fast, with rounding errors about
     /// seven times as large ([`Algorithm::Winograd`](crate::ops::conv2d::Algorithm::Winograd)).
     pub fn with_winograd(self, winograd: bool) -> Self {
-        Self { winograd, ..self }
+        let convolution = if winograd { Choice::Any } else { Choice::WithoutWinograd };
+        Self { convolution, ..self }
     }
 }
 
@@ -109,7 +111,7 @@ impl Device for Cpu {
             indices: memory.indices,
             threads: &self.threads,
             level: self.level,
-            winograd: self.winograd,
+            convolution: self.convolution,
             precision: self.precision,
         }
     }
@@ -132,7 +134,7 @@ pub struct CpuStep<'a> {
     indices: &'a [u32],
     threads: &'a Threads,
     level: SimdLevel,
-    winograd: bool,
+    convolution: Choice,
     precision: Precision,
 }
 
@@ -202,8 +204,17 @@ impl<'a> CpuStep<'a> {
         self.level
     }
 
-    pub(crate) fn winograd(&self) -> bool {
-        self.winograd
+    pub(crate) fn convolution(&self) -> Choice {
+        self.convolution
+    }
+
+    /// Convolutions by `algorithm` wherever it fits: for tests of algorithms that would not be
+    /// chosen. The caller gives the scratch memory of [`Conv2dSpec::scratch_of`].
+    ///
+    /// [`Conv2dSpec::scratch_of`]: crate::ops::conv2d::Conv2dSpec::scratch_of
+    #[doc(hidden)]
+    pub fn convolve_by(&mut self, algorithm: Algorithm) {
+        self.convolution = Choice::Only(algorithm);
     }
 
     pub(crate) fn precision(&self) -> Precision {

@@ -1,7 +1,7 @@
 //! Weights that are prepared once for many calls.
 
 use super::cpu::Run;
-use super::{Conv2dSpec, direct, max, panels, winograd};
+use super::{Choice, Conv2dSpec, Pass, direct, max, panels, winograd};
 use crate::device::{Buf, CpuStep, SharedMut};
 use crate::ops::Finish;
 
@@ -19,10 +19,12 @@ enum Form {
 }
 
 impl Form {
-    const fn of(spec: &Conv2dSpec, winograd: bool) -> Self {
-        if winograd && winograd::prepares(spec) {
+    const fn of(spec: &Conv2dSpec, choice: Choice) -> Self {
+        if matches!(choice, Choice::Only(_)) {
+            Self::Plain
+        } else if matches!(choice, Choice::Any) && winograd::prepares(spec) {
             Self::Winograd
-        } else if direct::applies(spec) {
+        } else if direct::fits(spec, Pass::Forward) && direct::pays(spec, Pass::Forward) {
             Self::Direct
         } else if panels::applies(spec) {
             Self::Panels
@@ -45,13 +47,16 @@ impl Conv2dSpec {
     /// The floats that `conv2d_prepare` makes of the weights, whatever the batch, with or without
     /// Winograd's algorithm.
     pub const fn prepared_len(&self) -> usize {
-        max(Form::of(self, true).len(self), Form::of(self, false).len(self))
+        max(
+            Form::of(self, Choice::Any).len(self),
+            Form::of(self, Choice::WithoutWinograd).len(self),
+        )
     }
 
     /// The floats of scratch that `conv2d_prepared` needs.
     pub const fn prepared_scratch(&self) -> usize {
         let panels = if panels::applies(self) { panels::scratch(self) } else { 0 };
-        max(self.forward_scratch(), panels)
+        max(self.scratch(Pass::Forward), panels)
     }
 }
 
@@ -59,7 +64,7 @@ impl CpuStep<'_> {
     /// `conv2d_prepare`
     pub(super) fn prepare(&mut self, prepared: Buf, w: Buf, spec: Conv2dSpec) {
         let run = Run { threads: self.threads(), level: self.level(), spec, finish: None };
-        let form = Form::of(&spec, self.winograd());
+        let form = Form::of(&spec, self.convolution());
         let ([prepared], [w]) = self.views([prepared], [w]);
         if w.is_empty() {
             return;
@@ -79,13 +84,13 @@ impl CpuStep<'_> {
         spec: Conv2dSpec,
         finish: Finish<'_>,
     ) {
-        let form = Form::of(&spec, self.winograd());
+        let form = Form::of(&spec, self.convolution());
         let plain = match form {
             Form::Panels => !panels::serves(&spec),
             _ => form == Form::Plain,
         };
         if plain || spec.output_len() == 0 || spec.window() == 0 {
-            return self.conv2d_then([y, x, w, scratch], spec, finish);
+            return self.conv2d_then(Pass::Forward, [y, x, w, scratch], spec, finish);
         }
         let run = Run { threads: self.threads(), level: self.level(), spec, finish };
         let ([y, scratch], [x, prepared]) = self.views([y, scratch], [x, prepared]);
