@@ -10,7 +10,6 @@ pub(in crate::ops) mod pack;
 pub mod reference;
 mod tile;
 mod tiny;
-pub(in crate::ops) mod vector;
 
 pub(crate) use gemm::pack_a;
 pub(crate) use tile::{Block, Panel, Tiling, dot};
