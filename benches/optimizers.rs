@@ -4,7 +4,8 @@
 
 use std::time::Instant;
 
-use gradiron::device::Threads;
+use gradiron::device::{Host, Threads};
+use gradiron::math::SimdLevel;
 use gradiron::module::{Model, Module, ParamSpec};
 use gradiron::optim::{Adam, Grads, HyperParamError, Optimizer, RMSprop, Sgd};
 use gradiron::storage::Storage;
@@ -62,7 +63,8 @@ fn time(
 ) {
     let len = net.params().len();
     let grads = filled(len, |i| 0.01 * (i as f32 * 0.37).sin() + 1e-3);
-    let grads = Grads::new(grads.as_slice(), &[], Some(threads));
+    let grads =
+        Grads::new(grads.as_slice(), &[], Some(Host { threads, level: SimdLevel::detect() }));
     // Steps between two looks at the clock.
     let steps = (20_000 / len).max(1);
     let mut times = Vec::new();

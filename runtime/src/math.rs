@@ -6,15 +6,13 @@
 //! The polynomials are near-minimax fits made for this file.
 
 mod dispatch;
-mod lanes;
 #[cfg(test)]
 mod tests;
+mod vector;
 
 pub use dispatch::{Body, SimdKind, SimdLevel, simd_levels};
 pub(crate) use dispatch::{PortableArith, simd};
-#[cfg(target_arch = "x86_64")]
-pub(crate) use lanes::Pair;
-pub(crate) use lanes::{LANES, Lanes};
+pub(crate) use vector::{MAX_LANES, PortableVector, Vector, by_level, prefetch};
 
 /// How `a * b + c` is computed.
 pub trait Arith: Copy + 'static {

@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use gradiron::device::Threads;
+use gradiron::device::{Host, Threads};
 use gradiron::init::Init;
+use gradiron::math::simd_levels;
 use gradiron::module::{Model, Module, ParamSpec};
 use gradiron::optim::{Adam, AdamW, Grads, HyperParamError, Optimizer, RMSprop, Sgd};
 
@@ -147,17 +148,17 @@ fn parameters_follow_pytorch() {
     println!("{exact} of {all} with the same bits");
 }
 
-/// Parameters of many chunks, changed by a team or in pieces that have no whole block: vectors and
-/// threads do not change a bit.
+/// Parameters of many chunks, changed by a team or in pieces that have no whole block: vectors,
+/// threads and instruction sets do not change a bit.
 #[test]
 fn threads_and_vectors_give_the_same_bits() {
     let len = 3 * 8192 + 37;
     let start: Vec<f32> = (0..len).map(|i| (i as f32 * 0.37).sin()).collect();
     let grads: Vec<f32> = (0..len).map(|i| (i as f32 * 0.73).cos() * 0.1).collect();
-    let steps = |case: &str, start: &[f32], grads: &[f32], threads: Option<&Threads>| {
+    let steps = |case: &str, start: &[f32], grads: &[f32], host: Option<Host<'_>>| {
         let mut net = Net(start.to_vec());
         let mut optimizer = build(case, &net).unwrap();
-        (0..3).for_each(|_| optimizer.step(&mut net, Grads::new(grads, &[], threads)));
+        (0..3).for_each(|_| optimizer.step(&mut net, Grads::new(grads, &[], host)));
         net.0
     };
     let cases = ["sgd_decay", "sgd_nesterov", "adam", "adam_amsgrad", "adamw", "rmsprop_centered"];
@@ -167,8 +168,11 @@ fn threads_and_vectors_give_the_same_bits() {
         assert_eq!(steps(case, &start, &grads, None), expected, "{case}");
         for count in [1, 2, 3] {
             let threads = Threads::new(count);
-            let found = steps(case, &start, &grads, Some(&threads));
-            assert_eq!(found, expected, "{case}, {count} threads");
+            for level in simd_levels() {
+                let host = Host { threads: &threads, level };
+                let found = steps(case, &start, &grads, Some(host));
+                assert_eq!(found, expected, "{case}, {count} threads, {level:?}");
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 use super::tiny::run_tiny;
-use super::{Buf, Device, DeviceError, Indices, Kernels, Region, Run, StepMemory, Threads};
+use super::{Buf, Device, DeviceError, Host, Indices, Kernels, Region, Run, StepMemory, Threads};
 use crate::math::SimdLevel;
 use crate::ops::conv2d::{Algorithm, Choice};
 use crate::storage::Storage;
@@ -96,8 +96,8 @@ impl Device for Cpu {
         &memory.as_slice()[start..][..len]
     }
 
-    fn threads(&self) -> Option<&Threads> {
-        Some(&self.threads)
+    fn host(&self) -> Option<Host<'_>> {
+        Some(Host { threads: &self.threads, level: self.level })
     }
 
     #[inline]

@@ -14,6 +14,7 @@ pub(crate) use threads::SharedMut;
 pub use threads::{PARALLEL_WORK, Threads};
 pub(crate) use tiny::TinyStep;
 
+use crate::math::SimdLevel;
 use crate::ops;
 use crate::storage::Storage;
 
@@ -98,6 +99,15 @@ pub struct StepMemory<'a, D: Device> {
     pub indices: &'a [u32],
 }
 
+/// Threads of the host and the instruction set that they use.
+#[derive(Clone, Copy, Debug)]
+pub struct Host<'a> {
+    /// The team.
+    pub threads: &'a Threads,
+    /// Its instructions.
+    pub level: SimdLevel,
+}
+
 /// Where a step runs.
 pub trait Device {
     /// A block of floats on this device.
@@ -116,8 +126,8 @@ pub trait Device {
     /// The floats `start..start + len` of a block, on the host.
     fn read<'a>(&'a self, memory: &'a Self::Memory, start: usize, len: usize) -> &'a [f32];
 
-    /// The team of threads for work on the host, if this device keeps one.
-    fn threads(&self) -> Option<&Threads> {
+    /// What works on memory of the host, if this device keeps such a team.
+    fn host(&self) -> Option<Host<'_>> {
         None
     }
 

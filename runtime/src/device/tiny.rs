@@ -8,7 +8,7 @@
 use std::marker::PhantomData;
 
 use super::{Buf, CpuStep, Indices, Kernels, Run};
-use crate::math::{Lanes, SimdLevel};
+use crate::math::{SimdLevel, Vector};
 use crate::ops::batch_norm::{BatchNorm, BatchNormSpec, Running};
 use crate::ops::cat::{Cat, CatSpec};
 use crate::ops::conv2d::{Conv2d, Conv2dSpec, Pass};
@@ -51,14 +51,14 @@ impl<'a, V> TinyStep<'a, V> {
     }
 }
 
-impl<V: Lanes> Kernels for TinyStep<'_, V> {
+impl<V: Vector> Kernels for TinyStep<'_, V> {
     const INLINE: bool = true;
 }
 
 /// Kernels that have no small form.
 macro_rules! whole {
     ($($room:ident { $($kernel:ident($($arg:ident: $ty:ty),*);)* })*) => {
-        $(impl<V: Lanes> $room for TinyStep<'_, V> {
+        $(impl<V: Vector> $room for TinyStep<'_, V> {
             $(#[inline(always)]
             #[allow(clippy::too_many_arguments)]
             fn $kernel(&mut self, $($arg: $ty),*) {
@@ -112,7 +112,7 @@ whole! {
     }
 }
 
-impl<V: Lanes> Permute for TinyStep<'_, V> {
+impl<V: Vector> Permute for TinyStep<'_, V> {
     #[inline(always)]
     fn permute<const R: usize>(&mut self, y: Buf, x: Buf, dims: [usize; R], axes: [usize; R]) {
         self.step.permute(y, x, dims, axes);
@@ -123,14 +123,14 @@ impl<V: Lanes> Permute for TinyStep<'_, V> {
 #[inline(always)]
 pub(super) fn run_tiny<R: Run>(level: SimdLevel, step: CpuStep<'_>, run: R) {
     #[inline(always)]
-    fn body<V: Lanes, R: Run>(step: CpuStep<'_>, run: R) {
+    fn body<V: Vector, R: Run>(step: CpuStep<'_>, run: R) {
         run.run(&mut TinyStep { step, lanes: PhantomData::<V> });
     }
     #[cfg(target_arch = "x86_64")]
     {
-        use std::arch::x86_64::__m512;
+        use std::arch::x86_64::{__m256, __m512};
 
-        use crate::math::{Pair, SimdKind};
+        use crate::math::SimdKind;
 
         #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi1,bmi2")]
         fn avx512<R: Run>(step: CpuStep<'_>, run: R) {
@@ -138,7 +138,7 @@ pub(super) fn run_tiny<R: Run>(level: SimdLevel, step: CpuStep<'_>, run: R) {
         }
         #[target_feature(enable = "avx2,fma,bmi1,bmi2")]
         fn avx2<R: Run>(step: CpuStep<'_>, run: R) {
-            body::<Pair, R>(step, run);
+            body::<__m256, R>(step, run);
         }
         match level.kind() {
             // SAFETY: a level of this kind exists only where the processor has the features.
@@ -155,6 +155,6 @@ pub(super) fn run_tiny<R: Run>(level: SimdLevel, step: CpuStep<'_>, run: R) {
     #[cfg(not(target_arch = "x86_64"))]
     {
         let _ = level;
-        body::<[f32; 16], R>(step, run);
+        body::<crate::math::PortableVector, R>(step, run);
     }
 }

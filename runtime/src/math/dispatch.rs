@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use super::{Arith, Fused};
+use super::Arith;
 
 /// An instruction set that kernels are compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,11 +79,11 @@ impl SimdLevel {
         {
             #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi1,bmi2")]
             fn avx512<B: Body>(body: B) -> B::Output {
-                body.run::<Fused>()
+                body.run::<super::Fused>()
             }
             #[target_feature(enable = "avx2,fma,bmi1,bmi2")]
             fn avx2<B: Body>(body: B) -> B::Output {
-                body.run::<Fused>()
+                body.run::<super::Fused>()
             }
             match self.0 {
                 // SAFETY: `new` made this level, so the processor has these features.
@@ -99,7 +99,7 @@ impl SimdLevel {
 
 /// The arithmetic of [`SimdKind::Portable`]: fused where the target always has it.
 #[cfg(any(target_arch = "aarch64", target_feature = "fma"))]
-pub(crate) type PortableArith = Fused;
+pub(crate) type PortableArith = super::Fused;
 #[cfg(not(any(target_arch = "aarch64", target_feature = "fma")))]
 pub(crate) type PortableArith = super::Plain;
 

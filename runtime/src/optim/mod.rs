@@ -30,7 +30,7 @@ pub use sgd::Sgd;
 
 use std::marker::PhantomData;
 
-use crate::device::Threads;
+use crate::device::Host;
 use crate::module::Model;
 
 /// The gradients of all parameters of an `M`, in the order of [`Model::params`], and the state
@@ -49,15 +49,15 @@ use crate::module::Model;
 pub struct Grads<'a, M> {
     grads: &'a [f32],
     state: &'a [f32],
-    /// What a step runs on beside the calling thread.
-    threads: Option<&'a Threads>,
+    /// What a step runs on; the calling thread alone where there is nothing.
+    host: Option<Host<'a>>,
     model: PhantomData<fn() -> M>,
 }
 
 impl<'a, M> Grads<'a, M> {
     #[doc(hidden)]
-    pub const fn new(grads: &'a [f32], state: &'a [f32], threads: Option<&'a Threads>) -> Self {
-        Self { grads, state, threads, model: PhantomData }
+    pub const fn new(grads: &'a [f32], state: &'a [f32], host: Option<Host<'a>>) -> Self {
+        Self { grads, state, host, model: PhantomData }
     }
 
     /// The gradients, in the order of [`Model::params`].

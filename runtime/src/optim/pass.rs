@@ -1,7 +1,7 @@
 //! The step of every optimizer: one pass over parameters, gradients and state.
 
 use super::Grads;
-use crate::device::SharedMut;
+use crate::device::{Host, SharedMut};
 use crate::math::{Arith, Body, SimdLevel};
 use crate::module::Model;
 use crate::storage::Storage;
@@ -27,11 +27,11 @@ pub(super) fn step<M: Model, U: Update<S>, const S: usize>(
     update: U,
 ) {
     let state = state.map(Storage::as_mut_slice);
-    let (params, threads) = (net.params_mut(), grads.threads);
+    let (params, host) = (net.params_mut(), grads.host);
     let grads = grads.as_slice();
     let len = state.iter().map(|s| s.len()).fold(params.len().min(grads.len()), usize::min);
     let (params, state) = (SharedMut::new(params), state.map(SharedMut::new));
-    let level = SimdLevel::detect();
+    let level = host.map_or_else(SimdLevel::detect, |host| host.level);
     let run = |start: usize, len: usize| {
         level.run(Part {
             params: params.at(start, len),
@@ -40,8 +40,8 @@ pub(super) fn step<M: Model, U: Update<S>, const S: usize>(
             update,
         });
     };
-    match threads {
-        Some(threads) if len > CHUNK => {
+    match host {
+        Some(Host { threads, .. }) if len > CHUNK => {
             // Floats moved, and divisions.
             let work = (4 + 4 * S) * len;
             threads.run_if(work, len.div_ceil(CHUNK), &|chunk| {

@@ -2,33 +2,34 @@
 
 use super::Fill;
 use crate::device::{Buf, TinyStep};
-use crate::math::{LANES, Lanes};
+use crate::math::Vector;
 
-impl<V: Lanes> Fill for TinyStep<'_, V> {
+impl<V: Vector> Fill for TinyStep<'_, V> {
     #[inline(always)]
     fn copy(&mut self, y: Buf, x: Buf) {
         let (len, y, x) = (y.len, self.to(y, y.len), self.from(x, y.len));
-        let full = len - len % LANES;
+        let full = len - len % V::LANES;
         // SAFETY: the sizes were checked.
         unsafe {
-            for at in (0..full).step_by(LANES) {
+            for at in (0..full).step_by(V::LANES) {
                 V::load(x.add(at)).store(y.add(at));
             }
-            V::load_some(x.add(full), len - full).store_some(y.add(full), len - full);
+            V::load_part(x.add(full), V::mask(len - full))
+                .store_part(y.add(full), V::mask(len - full));
         }
     }
 
     #[inline(always)]
     fn fill(&mut self, y: Buf, value: f32) {
         let (len, y) = (y.len, self.to(y, y.len));
-        let full = len - len % LANES;
+        let full = len - len % V::LANES;
         // SAFETY: the sizes were checked.
         unsafe {
             let value = V::splat(value);
-            for at in (0..full).step_by(LANES) {
+            for at in (0..full).step_by(V::LANES) {
                 value.store(y.add(at));
             }
-            value.store_some(y.add(full), len - full);
+            value.store_part(y.add(full), V::mask(len - full));
         }
     }
 }

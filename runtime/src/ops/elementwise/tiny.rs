@@ -1,11 +1,11 @@
-//! Chains over few elements: sixteen at a time, all read before any is written, so that an output
-//! may be an input's memory.
+//! Chains over few elements: a register at a time, all read before any is written, so that an
+//! output may be an input's memory.
 
 use super::{Elementwise, Map};
 use crate::device::{Buf, TinyStep};
-use crate::math::{LANES, Lanes};
+use crate::math::{MAX_LANES, Vector};
 
-impl<V: Lanes> Map for TinyStep<'_, V> {
+impl<V: Vector> Map for TinyStep<'_, V> {
     #[inline(always)]
     fn map<E, const IN: usize, const OUT: usize, const S: usize, const R: usize>(
         &mut self,
@@ -74,8 +74,8 @@ impl<V: Lanes> Map for TinyStep<'_, V> {
                 for to in &mut to {
                     *to = to.add(row * cols);
                 }
-                for at in (0..cols).step_by(LANES) {
-                    let len = LANES.min(cols - at);
+                for at in (0..cols).step_by(V::LANES) {
+                    let len = V::LANES.min(cols - at);
                     block::<V, E, IN, OUT, S>(to, from, steps, at, len, constants);
                 }
             }
@@ -86,7 +86,7 @@ impl<V: Lanes> Map for TinyStep<'_, V> {
 /// The `len` elements from `at` on, of inputs that go on (`steps`) or stay.
 #[inline(always)]
 unsafe fn block<
-    V: Lanes,
+    V: Vector,
     E: Elementwise<IN, OUT, S>,
     const IN: usize,
     const OUT: usize,
@@ -99,18 +99,18 @@ unsafe fn block<
     len: usize,
     constants: [f32; S],
 ) {
-    let (mut x, mut y) = ([[0.0; LANES]; IN], [[0.0; LANES]; OUT]);
+    let (mut x, mut y) = ([[0.0; MAX_LANES]; IN], [[0.0; MAX_LANES]; OUT]);
     for i in 0..IN {
         // SAFETY: the caller lends the elements.
         unsafe {
             let lanes = match steps[i] {
-                true => V::load_some(inputs[i].add(at), len),
+                true => V::load_part(inputs[i].add(at), V::mask(len)),
                 false => V::splat(*inputs[i]),
             };
             lanes.store(x[i].as_mut_ptr());
         }
     }
-    for e in 0..LANES {
+    for e in 0..V::LANES {
         let element = E::eval::<V::Arith>(std::array::from_fn(|i| x[i][e]), constants);
         for o in 0..OUT {
             y[o][e] = element[o];
@@ -118,6 +118,6 @@ unsafe fn block<
     }
     for (output, y) in outputs.into_iter().zip(&y) {
         // SAFETY: as above.
-        unsafe { V::load(y.as_ptr()).store_some(output.add(at), len) }
+        unsafe { V::load(y.as_ptr()).store_part(output.add(at), V::mask(len)) }
     }
 }

@@ -17,6 +17,7 @@ pub(super) enum Form {
     /// bf16, one term in the place of a float.
     Rounded,
     /// bf16, two terms in the place of a float.
+    #[cfg(target_arch = "x86_64")]
     Pairs,
 }
 
@@ -43,6 +44,7 @@ impl Form {
     pub const fn terms(self) -> usize {
         match self {
             Self::Floats | Self::Rounded => 1,
+            #[cfg(target_arch = "x86_64")]
             Self::Pairs => 2,
         }
     }
@@ -101,7 +103,7 @@ pub(super) mod pairs {
 
     use super::super::pack::Part;
     use super::super::tile::{Multiply, Panel, panel_rows};
-    use super::super::vector::Vector;
+    use crate::math::Vector;
 
     const LANES: usize = 16;
     /// How many floats ahead, or lines of memory, are asked for.

@@ -1,8 +1,6 @@
 //! Products of few rows: sums along the rows of both operands, each row of `b` read once.
 
-use super::tile::prefetch;
-use super::vector::{MAX_LANES, PortableVector, Vector, by_level};
-use crate::math::SimdLevel;
+use crate::math::{MAX_LANES, SimdLevel, Vector, by_level, prefetch};
 
 /// How many floats ahead of their use lines of `b` are asked for.
 const AHEAD: usize = 64;
@@ -44,7 +42,7 @@ unsafe fn all_rows<V: Vector, const ROWS: usize>((c, a, b, sizes): (Out, Rows, R
     }
 }
 
-/// `M` rows: as many columns at a time as make `LANES` sums, which one transposition adds up.
+/// `M` rows: as many columns at a time as make `LANES` sums.
 #[inline(always)]
 unsafe fn rows<V: Vector, const M: usize>(
     (c, c_row): Out,
@@ -88,20 +86,13 @@ unsafe fn rows<V: Vector, const M: usize>(
                     }
                 }
             }
-            V::transpose(&mut sums);
-            let mut step = V::LANES / 2;
-            while step > 0 {
-                for t in 0..step {
-                    sums[t] = sums[t].add(sums[t + step]);
-                }
-                step /= 2;
-            }
+            let sums = V::sum_each(sums);
             if M == 1 {
-                sums[0].store_part(c.add(j), V::mask(count));
+                sums.store_part(c.add(j), V::mask(count));
                 continue;
             }
             let mut totals = [0.0_f32; MAX_LANES];
-            sums[0].store(totals.as_mut_ptr());
+            sums.store(totals.as_mut_ptr());
             for (i, totals) in totals.chunks_exact(each).enumerate().take(M) {
                 std::ptr::copy_nonoverlapping(totals.as_ptr(), c.add(i * c_row + j), count);
             }

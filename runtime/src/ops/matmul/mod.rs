@@ -11,7 +11,6 @@ mod packed;
 pub mod reference;
 mod tile;
 mod tiny;
-pub(in crate::ops) mod vector;
 
 pub(crate) use gemm::{View, pack_a, pack_all};
 pub(crate) use tile::{Block, Panel, Tiling, dot};

@@ -1,9 +1,7 @@
 //! Packing: copies of parts of operands in the order in which [`Panel`](super::tile::Panel) reads
 //! them.
 
-use super::tile::prefetch;
-use super::vector::{MAX_LANES, PortableVector, Vector, by_level};
-use crate::math::SimdLevel;
+use crate::math::{MAX_LANES, SimdLevel, Vector, by_level, prefetch};
 
 /// A part of a matrix: its start, the distances between rows and between columns, one of them 1.
 #[derive(Clone, Copy, Debug)]

@@ -1,8 +1,7 @@
 //! The innermost loops of products: a panel of rows times panels of columns, with the sums of a
 //! tile in registers.
 
-use super::vector::{PortableVector, Vector, by_level};
-use crate::math::{SimdKind, SimdLevel};
+use crate::math::{SimdKind, SimdLevel, Vector, by_level, prefetch};
 
 /// The most rows and the columns of a tile, whose sums fill most registers.
 #[derive(Clone, Copy, Debug)]
@@ -180,19 +179,6 @@ unsafe fn tile<
             sums[NV - 1].store_part(c.add(last), mask);
         }
     }
-}
-
-/// Brings the line of `p` nearer; any address is right.
-#[inline(always)]
-pub(super) fn prefetch(p: *const f32) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: a prefetch reads nothing, and every x86-64 processor has it.
-    unsafe {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>(p.cast());
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = p;
 }
 
 /// A product of packed panels: `c [rows, cols] = a · b`, or `c += a · b`.

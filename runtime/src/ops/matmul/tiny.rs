@@ -1,16 +1,16 @@
-//! Products of small matrices, without packing: sixteen results at a time, either as dots of
-//! neighbouring rows or as a sum of scaled rows.
+//! Products of small matrices, without packing: a register of results at a time, either as dots
+//! of neighbouring rows or as a sum of scaled rows.
 
 use super::{Layout, Matmul, MatmulSpec};
 use crate::device::{Buf, TinyStep};
-use crate::math::{LANES, Lanes};
+use crate::math::{MAX_LANES, Vector};
 
-impl<V: Lanes> Matmul for TinyStep<'_, V> {
+impl<V: Vector> Matmul for TinyStep<'_, V> {
     #[inline(always)]
     fn matmul(&mut self, y: Buf, a: Buf, b: Buf, spec: MatmulSpec) {
         let MatmulSpec { layout, m, k, n } = spec;
         let (y, a, b) = (self.to(y, m * n), self.from(a, m * k), self.from(b, k * n));
-        // A column is a row in disguise: sixteen results of it are neighbours.
+        // A column is a row in disguise: the results of a register are neighbours.
         // SAFETY: `to` and `from` checked the sizes.
         unsafe {
             match layout {
@@ -28,24 +28,24 @@ impl<V: Lanes> Matmul for TinyStep<'_, V> {
 
 /// `y [m, n] = a [m, k] · b [n, k]ᵀ`
 #[inline(always)]
-unsafe fn dots<V: Lanes>(
+unsafe fn dots<V: Vector>(
     y: *mut f32,
     a: *const f32,
     b: *const f32,
     (m, k, n): (usize, usize, usize),
 ) {
-    let (full, rest) = (n - n % LANES, n % LANES);
+    let (full, rest) = (n - n % V::LANES, n % V::LANES);
     for i in 0..m {
-        // SAFETY: row `i` of `a` and `y`, and `LANES` or `rest` rows of `b`, are inside.
+        // SAFETY: row `i` of `a` and `y`, and `V::LANES` or `rest` rows of `b`, are inside.
         unsafe {
             let (y, a) = (y.add(i * n), a.add(i * k));
-            for j in (0..full).step_by(LANES) {
-                row_dots::<V>(a, b.add(j * k), k, LANES).store(y.add(j));
+            for j in (0..full).step_by(V::LANES) {
+                row_dots::<V>(a, b.add(j * k), k, V::LANES).store(y.add(j));
             }
             if rest == 1 {
                 *y.add(full) = row_dot::<V>(a, b.add(full * k), k);
             } else if rest > 0 {
-                row_dots::<V>(a, b.add(full * k), k, rest).store_some(y.add(full), rest);
+                row_dots::<V>(a, b.add(full * k), k, rest).store_part(y.add(full), V::mask(rest));
             }
         }
     }
@@ -53,12 +53,12 @@ unsafe fn dots<V: Lanes>(
 
 /// The dots of `a [k]` with `rows` neighbouring rows of `b`.
 #[inline(always)]
-unsafe fn row_dots<V: Lanes>(a: *const f32, b: *const f32, k: usize, rows: usize) -> V {
-    let (full, rest) = (k - k % LANES, k % LANES);
+unsafe fn row_dots<V: Vector>(a: *const f32, b: *const f32, k: usize, rows: usize) -> V {
+    let (full, rest) = (k - k % V::LANES, k % V::LANES);
     // SAFETY: the caller lends `a [k]` and `b [rows, k]`.
     unsafe {
-        let mut sums = [V::splat(0.0); LANES];
-        for p in (0..full).step_by(LANES) {
+        let mut sums = [V::splat(0.0); MAX_LANES];
+        for p in (0..full).step_by(V::LANES) {
             let x = V::load(a.add(p));
             for (r, sum) in sums.iter_mut().enumerate() {
                 if r < rows {
@@ -67,10 +67,10 @@ unsafe fn row_dots<V: Lanes>(a: *const f32, b: *const f32, k: usize, rows: usize
             }
         }
         if rest > 0 {
-            let x = V::load_some(a.add(full), rest);
+            let x = V::load_part(a.add(full), V::mask(rest));
             for (r, sum) in sums.iter_mut().enumerate() {
                 if r < rows {
-                    *sum = sum.add_product(x, V::load_some(b.add(r * k + full), rest));
+                    *sum = sum.add_product(x, V::load_part(b.add(r * k + full), V::mask(rest)));
                 }
             }
         }
@@ -80,27 +80,28 @@ unsafe fn row_dots<V: Lanes>(a: *const f32, b: *const f32, k: usize, rows: usize
 
 /// The dot of `a [k]` and `b [k]`.
 #[inline(always)]
-unsafe fn row_dot<V: Lanes>(a: *const f32, b: *const f32, k: usize) -> f32 {
+unsafe fn row_dot<V: Vector>(a: *const f32, b: *const f32, k: usize) -> f32 {
     /// Chains of additions that run side by side.
     const CHAINS: usize = 4;
-    let rest = k % LANES;
+    let rest = k % V::LANES;
     // SAFETY: the caller lends `a [k]` and `b [k]`.
     unsafe {
         let mut sums = [V::splat(0.0); CHAINS];
         let mut p = 0;
-        while p + CHAINS * LANES <= k {
+        while p + CHAINS * V::LANES <= k {
             for (c, sum) in sums.iter_mut().enumerate() {
-                let p = p + c * LANES;
+                let p = p + c * V::LANES;
                 *sum = sum.add_product(V::load(a.add(p)), V::load(b.add(p)));
             }
-            p += CHAINS * LANES;
+            p += CHAINS * V::LANES;
         }
-        while p + LANES <= k {
+        while p + V::LANES <= k {
             sums[0] = sums[0].add_product(V::load(a.add(p)), V::load(b.add(p)));
-            p += LANES;
+            p += V::LANES;
         }
         if rest > 0 {
-            let (a, b) = (V::load_some(a.add(p), rest), V::load_some(b.add(p), rest));
+            let (a, b) =
+                (V::load_part(a.add(p), V::mask(rest)), V::load_part(b.add(p), V::mask(rest)));
             sums[1] = sums[1].add_product(a, b);
         }
         sums[0].add(sums[1]).add(sums[2].add(sums[3])).sum()
@@ -109,7 +110,7 @@ unsafe fn row_dot<V: Lanes>(a: *const f32, b: *const f32, k: usize) -> f32 {
 
 /// `y [m, n] = a · b [k, n]`, where `a (start, row, column)` has these distances of neighbours.
 #[inline(always)]
-unsafe fn scaled_rows<V: Lanes>(
+unsafe fn scaled_rows<V: Vector>(
     y: *mut f32,
     (a, a_row, a_col): (*const f32, usize, usize),
     b: *const f32,
@@ -122,15 +123,15 @@ unsafe fn scaled_rows<V: Lanes>(
     unsafe {
         while i + ROWS <= m {
             let (y, a) = (y.add(i * n), (a.add(i * a_row), a_row, a_col));
-            for j in (0..n).step_by(LANES) {
-                tile::<V, ROWS>((y.add(j), n), a, (b.add(j), n), k, LANES.min(n - j));
+            for j in (0..n).step_by(V::LANES) {
+                tile::<V, ROWS>((y.add(j), n), a, (b.add(j), n), k, V::LANES.min(n - j));
             }
             i += ROWS;
         }
         while i < m {
             let (y, a) = (y.add(i * n), (a.add(i * a_row), a_row, a_col));
-            for j in (0..n).step_by(LANES) {
-                tile::<V, 1>((y.add(j), n), a, (b.add(j), n), k, LANES.min(n - j));
+            for j in (0..n).step_by(V::LANES) {
+                tile::<V, 1>((y.add(j), n), a, (b.add(j), n), k, V::LANES.min(n - j));
             }
             i += 1;
         }
@@ -139,7 +140,7 @@ unsafe fn scaled_rows<V: Lanes>(
 
 /// `ROWS` rows and `cols` columns of a product.
 #[inline(always)]
-unsafe fn tile<V: Lanes, const ROWS: usize>(
+unsafe fn tile<V: Vector, const ROWS: usize>(
     (y, y_row): (*mut f32, usize),
     (a, a_row, a_col): (*const f32, usize, usize),
     (b, b_row): (*const f32, usize),
@@ -150,7 +151,7 @@ unsafe fn tile<V: Lanes, const ROWS: usize>(
     const CHAINS: usize = 4;
     // SAFETY: the caller lends `a [ROWS, k]`, `b [k, cols]` and `y [ROWS, cols]`.
     unsafe {
-        let load = |p: usize| V::load_some(b.add(p * b_row), cols);
+        let load = |p: usize| V::load_part(b.add(p * b_row), V::mask(cols));
         let mut sums = [[V::splat(0.0); CHAINS]; ROWS];
         let chains = if ROWS == 1 { CHAINS } else { 1 };
         let mut p = 0;
@@ -173,7 +174,7 @@ unsafe fn tile<V: Lanes, const ROWS: usize>(
         }
         for (r, [s0, s1, s2, s3]) in sums.into_iter().enumerate() {
             let sum = if ROWS == 1 { s0.add(s1).add(s2.add(s3)) } else { s0 };
-            sum.store_some(y.add(r * y_row), cols);
+            sum.store_part(y.add(r * y_row), V::mask(cols));
         }
     }
 }

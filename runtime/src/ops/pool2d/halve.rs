@@ -1,12 +1,8 @@
 //! Pooling of windows 2×2 that lie side by side: pairs of neighbours are taken apart in registers,
 //! an output in each lane.
 
-#[cfg(target_arch = "x86_64")]
-use std::arch::x86_64::*;
-
 use super::Pool2dSpec;
-use crate::math::SimdLevel;
-use crate::ops::matmul::vector::{PortableVector, Vector, by_level};
+use crate::math::{SimdLevel, Vector, by_level};
 
 /// Whether these kernels compute it.
 pub fn applies(spec: &Pool2dSpec) -> bool {
@@ -14,162 +10,6 @@ pub fn applies(spec: &Pool2dSpec) -> bool {
         && spec.stride == [2, 2]
         && spec.padding == [0, 0]
         && spec.dilation == [1, 1]
-}
-
-/// Registers whose lanes are taken apart and put together; places are `u32` in the lanes.
-trait Pairs: Vector {
-    /// The even and the odd lanes of `low` and `high`, one behind the other.
-    unsafe fn split(low: Self, high: Self) -> (Self, Self);
-    /// The inverse of `split`.
-    unsafe fn zip(even: Self, odd: Self) -> (Self, Self);
-    /// `first, first + 2, first + 4, …`
-    unsafe fn places(first: u32) -> Self;
-    /// `value` and `place` where `value` is greater than `max`, or NaN; else `max` and `at`.
-    unsafe fn greater(max: (Self, Self), value: (Self, Self)) -> (Self, Self);
-    /// `self` where the bits of `a` and `b` are the same, else zeros.
-    unsafe fn where_same(self, a: Self, b: Self) -> Self;
-}
-
-#[cfg(target_arch = "x86_64")]
-impl Pairs for __m512 {
-    #[inline(always)]
-    unsafe fn split(low: Self, high: Self) -> (Self, Self) {
-        // SAFETY: the caller has AVX-512; so for all methods here.
-        unsafe {
-            let even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
-            let odd = _mm512_add_epi32(even, _mm512_set1_epi32(1));
-            (_mm512_permutex2var_ps(low, even, high), _mm512_permutex2var_ps(low, odd, high))
-        }
-    }
-    #[inline(always)]
-    unsafe fn zip(even: Self, odd: Self) -> (Self, Self) {
-        // SAFETY: as for `split`.
-        unsafe {
-            let low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-            let high = _mm512_add_epi32(low, _mm512_set1_epi32(8));
-            (_mm512_permutex2var_ps(even, low, odd), _mm512_permutex2var_ps(even, high, odd))
-        }
-    }
-    #[inline(always)]
-    unsafe fn places(first: u32) -> Self {
-        // SAFETY: as for `split`.
-        unsafe {
-            let lanes =
-                _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
-            _mm512_castsi512_ps(_mm512_add_epi32(lanes, _mm512_set1_epi32(first as i32)))
-        }
-    }
-    #[inline(always)]
-    unsafe fn greater(max: (Self, Self), value: (Self, Self)) -> (Self, Self) {
-        // SAFETY: as for `split`.
-        unsafe {
-            let wins = _mm512_cmp_ps_mask(value.0, max.0, _CMP_GT_OQ)
-                | _mm512_cmp_ps_mask(value.0, value.0, _CMP_UNORD_Q);
-            (_mm512_mask_blend_ps(wins, max.0, value.0), _mm512_mask_blend_ps(wins, max.1, value.1))
-        }
-    }
-    #[inline(always)]
-    unsafe fn where_same(self, a: Self, b: Self) -> Self {
-        // SAFETY: as for `split`.
-        unsafe {
-            let (a, b) = (_mm512_castps_si512(a), _mm512_castps_si512(b));
-            _mm512_maskz_mov_ps(_mm512_cmpeq_epi32_mask(a, b), self)
-        }
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-impl Pairs for __m256 {
-    #[inline(always)]
-    unsafe fn split(low: Self, high: Self) -> (Self, Self) {
-        // SAFETY: the caller has AVX2; so for all methods here.
-        unsafe {
-            // The shuffles work within halves.
-            let first = _mm256_permute2f128_ps(low, high, 0x20);
-            let second = _mm256_permute2f128_ps(low, high, 0x31);
-            (_mm256_shuffle_ps(first, second, 0x88), _mm256_shuffle_ps(first, second, 0xdd))
-        }
-    }
-    #[inline(always)]
-    unsafe fn zip(even: Self, odd: Self) -> (Self, Self) {
-        // SAFETY: as for `split`.
-        unsafe {
-            let (low, high) = (_mm256_unpacklo_ps(even, odd), _mm256_unpackhi_ps(even, odd));
-            (_mm256_permute2f128_ps(low, high, 0x20), _mm256_permute2f128_ps(low, high, 0x31))
-        }
-    }
-    #[inline(always)]
-    unsafe fn places(first: u32) -> Self {
-        // SAFETY: as for `split`.
-        unsafe {
-            let lanes = _mm256_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14);
-            _mm256_castsi256_ps(_mm256_add_epi32(lanes, _mm256_set1_epi32(first as i32)))
-        }
-    }
-    #[inline(always)]
-    unsafe fn greater(max: (Self, Self), value: (Self, Self)) -> (Self, Self) {
-        // SAFETY: as for `split`.
-        unsafe {
-            let wins = _mm256_or_ps(
-                _mm256_cmp_ps(value.0, max.0, _CMP_GT_OQ),
-                _mm256_cmp_ps(value.0, value.0, _CMP_UNORD_Q),
-            );
-            (_mm256_blendv_ps(max.0, value.0, wins), _mm256_blendv_ps(max.1, value.1, wins))
-        }
-    }
-    #[inline(always)]
-    unsafe fn where_same(self, a: Self, b: Self) -> Self {
-        // SAFETY: as for `split`.
-        unsafe {
-            let (a, b) = (_mm256_castps_si256(a), _mm256_castps_si256(b));
-            _mm256_and_ps(self, _mm256_castsi256_ps(_mm256_cmpeq_epi32(a, b)))
-        }
-    }
-}
-
-/// `[f32; 4]`, which the compiler keeps in a register where it can.
-#[inline(always)]
-fn lanes(v: PortableVector) -> [f32; 4] {
-    bytemuck::cast(v)
-}
-
-#[inline(always)]
-fn register(lanes: [f32; 4]) -> PortableVector {
-    bytemuck::cast(lanes)
-}
-
-impl Pairs for PortableVector {
-    #[inline(always)]
-    unsafe fn split(low: Self, high: Self) -> (Self, Self) {
-        let ([a, b, c, d], [e, f, g, h]) = (lanes(low), lanes(high));
-        (register([a, c, e, g]), register([b, d, f, h]))
-    }
-    #[inline(always)]
-    unsafe fn zip(even: Self, odd: Self) -> (Self, Self) {
-        let ([a, c, e, g], [b, d, f, h]) = (lanes(even), lanes(odd));
-        (register([a, b, c, d]), register([e, f, g, h]))
-    }
-    #[inline(always)]
-    unsafe fn places(first: u32) -> Self {
-        register([0, 2, 4, 6].map(|lane| f32::from_bits(first + lane)))
-    }
-    #[inline(always)]
-    unsafe fn greater(max: (Self, Self), value: (Self, Self)) -> (Self, Self) {
-        let (mut most, mut at) = (lanes(max.0), lanes(max.1).map(f32::to_bits));
-        let (values, places) = (lanes(value.0), lanes(value.1).map(f32::to_bits));
-        for i in 0..4 {
-            let wins = values[i] > most[i] || values[i].is_nan();
-            most[i] = if wins { values[i] } else { most[i] };
-            at[i] = if wins { places[i] } else { at[i] };
-        }
-        (register(most), register(at.map(f32::from_bits)))
-    }
-    #[inline(always)]
-    unsafe fn where_same(self, a: Self, b: Self) -> Self {
-        let (x, a, b) = (lanes(self), lanes(a), lanes(b));
-        let same = |i: usize| a[i].to_bits() == b[i].to_bits();
-        register(std::array::from_fn(|i| if same(i) { x[i] } else { 0.0 }))
-    }
 }
 
 /// Whole planes of a pass.
@@ -206,7 +46,7 @@ struct Run<V: Vector> {
     inputs: [V::Mask; 2],
 }
 
-impl<V: Pairs> Run<V> {
+impl<V: Vector> Run<V> {
     /// The four taps of each output, in order.
     #[inline(always)]
     unsafe fn taps(&self, x: *const f32) -> [V; 4] {
@@ -214,7 +54,7 @@ impl<V: Pairs> Run<V> {
         unsafe {
             let load = |at: usize| {
                 let low = V::load_part(x.add(at), self.inputs[0]);
-                V::split(low, V::load_part(x.wrapping_add(at + V::LANES), self.inputs[1]))
+                V::deinterleave(low, V::load_part(x.wrapping_add(at + V::LANES), self.inputs[1]))
             };
             let (top, bottom) = (load(self.top), load(self.top + self.width));
             [top.0, top.1, bottom.0, bottom.1]
@@ -226,7 +66,14 @@ impl<V: Pairs> Run<V> {
     unsafe fn places(&self) -> [V; 4] {
         let (top, bottom) = (self.place as u32, (self.place + self.width) as u32);
         // SAFETY: the caller has the instruction set.
-        unsafe { [V::places(top), V::places(top + 1), V::places(bottom), V::places(bottom + 1)] }
+        unsafe {
+            [
+                V::count_by_two(top),
+                V::count_by_two(top + 1),
+                V::count_by_two(bottom),
+                V::count_by_two(bottom + 1),
+            ]
+        }
     }
 
     /// Writes the four taps.
@@ -235,7 +82,7 @@ impl<V: Pairs> Run<V> {
         // SAFETY: the caller lends the planes of the run.
         unsafe {
             for (at, i) in [(self.top, 0), (self.top + self.width, 2)] {
-                let (low, high) = V::zip(taps[i], taps[i + 1]);
+                let (low, high) = V::interleave(taps[i], taps[i + 1]);
                 low.store_part(x.add(at), self.inputs[0]);
                 high.store_part(x.wrapping_add(at + V::LANES), self.inputs[1]);
             }
@@ -245,7 +92,7 @@ impl<V: Pairs> Run<V> {
 
 /// Calls `f` for all runs, plane after plane.
 #[inline(always)]
-unsafe fn each_run<V: Pairs>(planes: &Planes, mut f: impl FnMut(Run<V>)) {
+unsafe fn each_run<V: Vector>(planes: &Planes, mut f: impl FnMut(Run<V>)) {
     let Pool2dSpec { height, width, .. } = planes.spec;
     let (out_height, out_width) = (planes.spec.out_height(), planes.spec.out_width());
     // SAFETY: the caller has the instruction set.
@@ -301,7 +148,7 @@ pub fn max(level: SimdLevel, y: &mut [f32], index: &mut [f32], x: &[f32], spec: 
 }
 
 #[inline(always)]
-unsafe fn max_runs<V: Pairs, const ROWS: usize>(p: &Planes) {
+unsafe fn max_runs<V: Vector, const ROWS: usize>(p: &Planes) {
     // SAFETY: the runs are inside the planes, which the caller lends.
     unsafe {
         each_run::<V>(p, |run| {
@@ -329,7 +176,7 @@ pub fn max_grad(level: SimdLevel, d_x: &mut [f32], d_y: &[f32], index: &[f32], s
 }
 
 #[inline(always)]
-unsafe fn max_grad_runs<V: Pairs, const ROWS: usize>(p: &Planes) {
+unsafe fn max_grad_runs<V: Vector, const ROWS: usize>(p: &Planes) {
     // SAFETY: as in `max_runs`.
     unsafe {
         each_run::<V>(p, |run| {
@@ -352,7 +199,7 @@ pub fn avg(level: SimdLevel, y: &mut [f32], x: &[f32], spec: Pool2dSpec) {
 }
 
 #[inline(always)]
-unsafe fn avg_runs<V: Pairs, const ROWS: usize>(p: &Planes) {
+unsafe fn avg_runs<V: Vector, const ROWS: usize>(p: &Planes) {
     // SAFETY: as in `max_runs`.
     unsafe {
         each_run::<V>(p, |run| {
@@ -373,7 +220,7 @@ pub fn avg_grad(level: SimdLevel, d_x: &mut [f32], d_y: &[f32], spec: Pool2dSpec
 }
 
 #[inline(always)]
-unsafe fn avg_grad_runs<V: Pairs, const ROWS: usize>(p: &Planes) {
+unsafe fn avg_grad_runs<V: Vector, const ROWS: usize>(p: &Planes) {
     // SAFETY: as in `max_runs`.
     unsafe {
         each_run::<V>(p, |run| {

@@ -3,12 +3,12 @@
 use super::fold::CHAIN;
 use super::{Reduce, ReduceKind, ReduceSpec};
 use crate::device::{Buf, TinyStep};
-use crate::math::{LANES, Lanes};
+use crate::math::Vector;
 
 /// The most elements behind a result: two levels of sums are accurate to here, see the room.
 const MOST: usize = CHAIN * CHAIN;
 
-impl<V: Lanes> Reduce for TinyStep<'_, V> {
+impl<V: Vector> Reduce for TinyStep<'_, V> {
     #[inline(always)]
     fn reduce<const R: usize>(&mut self, y: Buf, x: Buf, spec: ReduceSpec<R>) {
         // The last axes of one fate, and those before them of the other.
@@ -44,10 +44,10 @@ impl<V: Lanes> Reduce for TinyStep<'_, V> {
                     }
                 }
                 _ => {
-                    for at in (0..inner).step_by(LANES) {
-                        let cols = LANES.min(inner - at);
+                    for at in (0..inner).step_by(V::LANES) {
+                        let cols = V::LANES.min(inner - at);
                         let sum = column_sums::<V>(x.add(at), inner, outer, cols);
-                        scaled(sum, spec.scale).store_some(y.add(at), cols);
+                        scaled(sum, spec.scale).store_part(y.add(at), V::mask(cols));
                     }
                 }
             }
@@ -56,14 +56,14 @@ impl<V: Lanes> Reduce for TinyStep<'_, V> {
 }
 
 #[inline(always)]
-unsafe fn scaled<V: Lanes>(x: V, scale: f32) -> V {
+unsafe fn scaled<V: Vector>(x: V, scale: f32) -> V {
     // SAFETY: the caller has the instruction set.
     unsafe { V::splat(0.0).add_product(x, V::splat(scale)) }
 }
 
 /// `Σ x [len]`
 #[inline(always)]
-unsafe fn row_sum<V: Lanes>(x: *const f32, len: usize) -> f32 {
+unsafe fn row_sum<V: Vector>(x: *const f32, len: usize) -> f32 {
     /// Chains of additions that run side by side.
     const CHAINS: usize = 4;
     // SAFETY: the caller lends `x`.
@@ -72,22 +72,22 @@ unsafe fn row_sum<V: Lanes>(x: *const f32, len: usize) -> f32 {
             return *x;
         }
         let mut total = V::splat(0.0);
-        for from in (0..len).step_by(CHAIN * CHAINS * LANES) {
-            let to = len.min(from + CHAIN * CHAINS * LANES);
+        for from in (0..len).step_by(CHAIN * CHAINS * V::LANES) {
+            let to = len.min(from + CHAIN * CHAINS * V::LANES);
             let mut sums = [V::splat(0.0); CHAINS];
             let mut p = from;
-            while p + CHAINS * LANES <= to {
+            while p + CHAINS * V::LANES <= to {
                 for (c, sum) in sums.iter_mut().enumerate() {
-                    *sum = sum.add(V::load(x.add(p + c * LANES)));
+                    *sum = sum.add(V::load(x.add(p + c * V::LANES)));
                 }
-                p += CHAINS * LANES;
+                p += CHAINS * V::LANES;
             }
-            while p + LANES <= to {
+            while p + V::LANES <= to {
                 sums[0] = sums[0].add(V::load(x.add(p)));
-                p += LANES;
+                p += V::LANES;
             }
             if p < to {
-                sums[1] = sums[1].add(V::load_some(x.add(p), to - p));
+                sums[1] = sums[1].add(V::load_part(x.add(p), V::mask(to - p)));
             }
             total = total.add(sums[0].add(sums[1]).add(sums[2].add(sums[3])));
         }
@@ -97,14 +97,14 @@ unsafe fn row_sum<V: Lanes>(x: *const f32, len: usize) -> f32 {
 
 /// The sums of `cols` columns of `x [rows, row]`.
 #[inline(always)]
-unsafe fn column_sums<V: Lanes>(x: *const f32, row: usize, rows: usize, cols: usize) -> V {
+unsafe fn column_sums<V: Vector>(x: *const f32, row: usize, rows: usize, cols: usize) -> V {
     // SAFETY: the caller lends `x`.
     unsafe {
         let mut total = V::splat(0.0);
         for from in (0..rows).step_by(CHAIN) {
             let mut sum = V::splat(0.0);
             for i in from..rows.min(from + CHAIN) {
-                sum = sum.add(V::load_some(x.add(i * row), cols));
+                sum = sum.add(V::load_part(x.add(i * row), V::mask(cols)));
             }
             total = total.add(sum);
         }

@@ -8,9 +8,9 @@ use super::strip::Strip;
 use super::tile::{Product, pack};
 use super::{OUTPUTS, TERMS, slots};
 use crate::device::SharedMut;
+use crate::math::{Vector, by_level};
 use crate::ops::conv2d::cpu::{Run, share};
 use crate::ops::conv2d::{Conv2dSpec, max};
-use crate::ops::matmul::vector::{PortableVector, Vector, by_level};
 
 /// The floats of the rows `e` at a time, unless a single one is longer.
 const ROWS: usize = 8 << 10;

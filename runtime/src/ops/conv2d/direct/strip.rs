@@ -5,9 +5,9 @@
 //! `r / stride` of phase `r % stride`, and padding is zeros. Tap `(c, u, v)` starts in plane
 //! `(v, c)` at [`Strip::row`]`(u)`, and meets there output after output.
 
+use crate::math::MAX_LANES;
 use crate::math::{SimdLevel, simd};
 use crate::ops::conv2d::{Conv2dSpec, max, min};
-use crate::ops::matmul::vector::MAX_LANES;
 
 /// Floats of a strip, unless a single row of outputs needs more: most of the first cache.
 const STRIP: usize = 10 << 10;

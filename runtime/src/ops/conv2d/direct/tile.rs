@@ -1,8 +1,8 @@
 //! Products of weights with shifted runs of a strip.
 
 use crate::math::SimdLevel;
+use crate::math::{Vector, by_level};
 use crate::ops::matmul::Tiling;
-use crate::ops::matmul::vector::{PortableVector, Vector, by_level};
 
 /// The most outputs, and the most registers of each, that are summed at a time.
 const OUTPUTS: usize = 8;

@@ -5,10 +5,10 @@
 
 use super::strip::{MAX_KERNEL, Strip};
 use super::{SLOTS, TERMS};
+use crate::math::{MAX_LANES, Vector, by_level};
 use crate::ops::conv2d::cpu::{Run, share};
 use crate::ops::conv2d::{Conv2dSpec, max, min};
 use crate::ops::matmul::pack::{Part, pack};
-use crate::ops::matmul::vector::{MAX_LANES, PortableVector, Vector, by_level};
 
 /// The most outputs for which lanes are positions.
 const FEW: usize = 8;

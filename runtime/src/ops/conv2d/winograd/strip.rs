@@ -4,7 +4,7 @@
 use super::transform::{Input, Output, OutputGrad, Transform, both};
 use super::{LANES, POINTS, Planes, Strip, TILE};
 use crate::math::SimdLevel;
-use crate::ops::matmul::vector::{MAX_LANES, PortableVector, Vector, by_level};
+use crate::math::{MAX_LANES, Vector, by_level};
 
 /// Where transformed tiles lie: that of a point, a tile and a channel is at
 /// `point · self.point + tile · self.tile + channel`.

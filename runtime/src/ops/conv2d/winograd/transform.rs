@@ -1,7 +1,7 @@
 //! The transforms of F(4×4, 3×3), one vector of channels at a time. Each is a small matrix that is
 //! applied along the columns and then along the rows.
 
-use crate::ops::matmul::vector::Vector;
+use crate::math::Vector;
 
 /// A matrix of `TO` rows and `FROM` columns.
 pub trait Transform<const FROM: usize, const TO: usize> {

@@ -3,7 +3,7 @@
 use super::transform::{Weight, WeightGrad, both};
 use super::{BLOCK, POINTS, TAPS};
 use crate::math::SimdLevel;
-use crate::ops::matmul::vector::{MAX_LANES, PortableVector, Vector, by_level};
+use crate::math::{MAX_LANES, Vector, by_level};
 
 /// Weights `[out, in, 3, 3]` as a product sees them: some `terms` for some `channels`.
 #[derive(Clone, Copy)]
