@@ -118,6 +118,7 @@ impl<M: Program, D: Device> Workspace<M, D> {
         let state = if self.has_state { M::STATE } else { 0 };
         let read = |start, len| self.device.read(&self.grads, start, len);
         Grads::new(read(0, M::PARAMS), read(M::PARAMS, state), self.device.threads())
+            .recorded(self.device.profile())
     }
 }
 

@@ -6,9 +6,9 @@ use proc_macro2::{Ident, TokenStream};
 use syn::Index;
 
 use super::chains::Chains;
-use super::{Function, Model, hidden};
+use super::{Function, Model, hidden, profile};
 use crate::dim::{Atom, Dim};
-use crate::graph::{Dest, Graph, Kind, Phase, Ty, ValueId};
+use crate::graph::{Dest, Graph, Kind, Phase, ValueId};
 use crate::hygiene::{quote, variable};
 use crate::ops::call::Callee;
 use crate::ops::{Emit, variant};
@@ -52,7 +52,7 @@ fn bind(model: &Model, function: &Function) -> TokenStream {
 }
 
 /// The nested calls of a graph, each once.
-fn callees(graph: &Graph) -> Vec<&Callee> {
+pub fn callees(graph: &Graph) -> Vec<&Callee> {
     let mut callees: Vec<&Callee> = Vec::new();
     for node in &graph.nodes {
         if let Some(callee) = node.op.callee()
@@ -141,11 +141,7 @@ fn sizes(model: &Model, function: &Function) -> TokenStream {
         quote!(#own #(+ #nested[#at])*)
     });
     let (graph, _) = &function.infer;
-    let costs = graph.nodes.iter().map(|node| {
-        let inputs: Vec<Ty> = node.inputs.iter().map(|v| graph.ty(*v).clone()).collect();
-        let outputs: Vec<Ty> = node.outputs.iter().map(|v| graph.ty(*v).clone()).collect();
-        node.op.flops(&inputs, &outputs)
-    });
+    let costs = graph.nodes.iter().map(|node| profile::flops(graph, node));
     let total = costs.fold(Dim::lit(0), |sum, cost| sum.plus(&cost)).tokens();
     let nested = callees(graph).into_iter().map(|callee| callee.stated(&["flops"]));
     let bind = model.bind_sizes();
@@ -256,15 +252,17 @@ fn pass(model: &Model, function: &Function, chains: &Chains, pass: Pass) -> Toke
     let writer = Writer { model, function, chains, graph, plan, pass };
     let nodes: Vec<usize> = (0..graph.nodes.len())
         .filter(|n| (graph.nodes[*n].phase == Phase::Forward) == (pass != Pass::Back))
+        .filter(|n| !graph.nodes[*n].op.is_view())
         .collect();
     let bindings = writer.bindings(&nodes);
-    let lines = nodes.iter().map(|n| writer.line(*n));
+    let lines = nodes.iter().enumerate().map(|(number, n)| writer.line(number, *n));
     let offsets = writer.nested_offsets();
     let unreached = writer.unreached();
     let bind = model.bind_sizes();
     let name = hidden(&function.name, pass.name());
-    let [shared, steps] =
-        ["shared", "steps"].map(|s| hidden(&function.name, &format!("{}_{s}", pass.name())));
+    let [shared, steps, ops, costs] = ["shared", "steps", "ops", "costs"]
+        .map(|suffix| hidden(&function.name, &format!("{}_{suffix}", pass.name())));
+    let profile = profile::items(model, [&ops, &costs], (graph, plan), &nodes);
     let [generics, parameters, arguments] = signature(pass);
     quote! {
         #[doc(hidden)]
@@ -281,9 +279,12 @@ fn pass(model: &Model, function: &Function, chains: &Chains, pass: Pass) -> Toke
             #bind
             #offsets
             #bindings
+            k.enter(Self::#ops, n);
             #unreached
             #(#lines)*
+            k.leave();
         }
+        #profile
     }
 }
 
@@ -386,9 +387,6 @@ impl Writer<'_> {
         let mut lets = TokenStream::new();
         for n in nodes {
             let node = &self.graph.nodes[*n];
-            if node.op.is_view() {
-                continue;
-            }
             for value in node.inputs.iter().chain(&node.outputs) {
                 if !seen.insert(*value) {
                     continue;
@@ -464,12 +462,9 @@ impl Writer<'_> {
         lets
     }
 
-    /// One runtime call.
-    fn line(&self, n: usize) -> TokenStream {
+    /// One runtime call, the operation `number` of the pass.
+    fn line(&self, number: usize, n: usize) -> TokenStream {
         let node = &self.graph.nodes[n];
-        if node.op.is_view() {
-            return TokenStream::new();
-        }
         let types = |values: &[ValueId]| values.iter().map(|v| self.graph.ty(*v).clone()).collect();
         let vars = |values: &[ValueId]| -> Vec<TokenStream> {
             values
@@ -494,8 +489,8 @@ impl Writer<'_> {
         };
         let call = node.op.emit(&emit);
         match node.phase {
-            Phase::BackwardInputs => quote!(if want_inputs { #call }),
-            _ => call,
+            Phase::BackwardInputs => quote!(if want_inputs { k.op(#number); #call }),
+            _ => quote!(k.op(#number); #call),
         }
     }
 }

@@ -32,6 +32,7 @@ use std::marker::PhantomData;
 
 use crate::device::Threads;
 use crate::module::Model;
+use crate::profile::Profile;
 
 /// The gradients of all parameters of an `M`, in the order of [`Model::params`], and the state
 /// that the same pass made.
@@ -51,13 +52,19 @@ pub struct Grads<'a, M> {
     state: &'a [f32],
     /// What a step runs on beside the calling thread.
     threads: Option<&'a Threads>,
+    /// Where a step is recorded.
+    profile: Option<&'a Profile>,
     model: PhantomData<fn() -> M>,
 }
 
 impl<'a, M> Grads<'a, M> {
     #[doc(hidden)]
     pub const fn new(grads: &'a [f32], state: &'a [f32], threads: Option<&'a Threads>) -> Self {
-        Self { grads, state, threads, model: PhantomData }
+        Self { grads, state, threads, profile: None, model: PhantomData }
+    }
+
+    pub(crate) const fn recorded(self, profile: Option<&'a Profile>) -> Self {
+        Self { profile, ..self }
     }
 
     /// The gradients, in the order of [`Model::params`].
