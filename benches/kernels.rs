@@ -7,7 +7,7 @@ use gradiron::device::{Buf, Cpu, CpuStep, Device, Indices, Precision, Region, St
 use gradiron::math::Arith;
 use gradiron::ops::batch_norm::{BatchNorm, BatchNormSpec};
 use gradiron::ops::cat::{Cat, CatSpec};
-use gradiron::ops::conv2d::{Conv2d, Conv2dSpec};
+use gradiron::ops::conv2d::{Conv2d, Conv2dSpec, Pass};
 use gradiron::ops::cross_entropy::{CrossEntropy, CrossEntropySpec};
 use gradiron::ops::elementwise::{Elementwise, Map, functions};
 use gradiron::ops::interpolate::{Interpolate, InterpolateMode, InterpolateSpec};
@@ -95,17 +95,18 @@ impl Bench {
         let w = operand(1, spec.weight_len());
         let y = operand(2, spec.output_len());
         let (d_x, d_w) = (operand(3, x.len), operand(4, w.len));
-        let scratch = |len| operand(5, len);
         let flops = 2 * y.len * (w.len / spec.out_channels);
-        self.time(&format!("{name} forward"), flops, |step| {
-            step.conv2d(y, x, w, scratch(spec.forward_scratch()), spec);
-        });
-        self.time(&format!("{name} input gradient"), flops, |step| {
-            step.conv2d_input_grad(d_x, y, w, scratch(spec.input_grad_scratch()), spec);
-        });
-        self.time(&format!("{name} weight gradient"), flops, |step| {
-            step.conv2d_weight_grad(d_w, y, x, scratch(spec.weight_grad_scratch()), spec);
-        });
+        let passes = [
+            ("forward", Pass::Forward, y, [x, w]),
+            ("input gradient", Pass::InputGrad, d_x, [y, w]),
+            ("weight gradient", Pass::WeightGrad, d_w, [y, x]),
+        ];
+        for (title, pass, out, of) in passes {
+            let scratch = operand(5, spec.scratch(pass));
+            self.time(&format!("{name} {title}"), flops, |step| {
+                step.conv2d(pass, out, of, scratch, spec);
+            });
+        }
     }
 }
 
@@ -193,38 +194,6 @@ fn main() {
         }
     }
     bench.cpu = bench.cpu.with_precision(Precision::F32);
-    let conv1 = Conv2dSpec {
-        batch: 64,
-        in_channels: 1,
-        out_channels: 6,
-        height: 28,
-        width: 28,
-        kernel: [5, 5],
-        stride: [1, 1],
-        padding: [2, 2],
-        dilation: [1, 1],
-        groups: 1,
-    };
-    let conv2 = Conv2dSpec {
-        in_channels: 6,
-        out_channels: 16,
-        height: 14,
-        width: 14,
-        padding: [0, 0],
-        ..conv1
-    };
-    let large = Conv2dSpec {
-        batch: 8,
-        in_channels: 64,
-        out_channels: 64,
-        kernel: [3, 3],
-        padding: [1, 1],
-        ..conv1
-    };
-    bench.conv("LeNet conv1", conv1);
-    bench.conv("LeNet conv2", conv2);
-    bench.conv("64 to 64, 3x3, 28², batch 8", large);
-    bench.conv("depthwise 64, 3x3, 28², batch 8", Conv2dSpec { groups: 64, ..large });
     convs(&mut bench);
     let pool = Pool2dSpec {
         planes: 384,
@@ -274,8 +243,17 @@ fn main() {
     maps(&mut bench);
 }
 
-/// The convolutions of ResNet-18 on CIFAR-10, batch 32, and of a U-Net on 64², batch 8.
+/// The convolutions of LeNet, of ResNet-18 on CIFAR-10, batch 32, and of a U-Net on 64², batch 8.
 fn convs(bench: &mut Bench) {
+    let same = |batch, channels, side: usize, kernel: usize| Conv2dSpec {
+        padding: [kernel / 2; 2],
+        ..Conv2dSpec::new(batch, channels, [side; 2], [kernel; 2])
+    };
+    bench.conv("LeNet conv1", same(64, [1, 6], 28, 5));
+    bench.conv("LeNet conv2", Conv2dSpec::new(64, [6, 16], [14; 2], [5; 2]));
+    let large = same(8, [64, 64], 28, 3);
+    bench.conv("64 to 64, 3x3, 28², batch 8", large);
+    bench.conv("depthwise 64, 3x3, 28², batch 8", Conv2dSpec { groups: 64, ..large });
     let cases = [
         (32, 3, 64, 32, 3, 1),
         (32, 64, 64, 32, 3, 1),
@@ -297,25 +275,10 @@ fn convs(bench: &mut Bench) {
         (1, 256, 256, 8, 3, 1),
         (1, 512, 512, 4, 3, 1),
     ];
-    for (batch, in_channels, out_channels, side, kernel, stride) in cases {
-        let spec = Conv2dSpec {
-            batch,
-            in_channels,
-            out_channels,
-            height: side,
-            width: side,
-            kernel: [kernel; 2],
-            stride: [stride; 2],
-            padding: [kernel / 2; 2],
-            dilation: [1, 1],
-            groups: 1,
-        };
-        bench.conv(
-            &format!(
-                "{in_channels} to {out_channels}, {kernel}x{kernel} s{stride}, {side}², {batch}"
-            ),
-            spec,
-        );
+    for (batch, inputs, outputs, side, kernel, stride) in cases {
+        let name = format!("{inputs} to {outputs}, {kernel}x{kernel} s{stride}, {side}², {batch}");
+        let spec = same(batch, [inputs, outputs], side, kernel);
+        bench.conv(&name, Conv2dSpec { stride: [stride; 2], ..spec });
     }
 }
 
@@ -324,16 +287,8 @@ fn images(bench: &mut Bench) {
     for (channels, side) in [(16, 32), (32, 16), (64, 8)] {
         // The transposed convolution from `2 · channels` to `channels`: roles are swapped.
         let spec = Conv2dSpec {
-            batch: 8,
-            in_channels: channels,
-            out_channels: 2 * channels,
-            height: 2 * side,
-            width: 2 * side,
-            kernel: [2, 2],
             stride: [2, 2],
-            padding: [0, 0],
-            dilation: [1, 1],
-            groups: 1,
+            ..Conv2dSpec::new(8, [channels, 2 * channels], [2 * side; 2], [2, 2])
         };
         bench.conv(&format!("2x2 stride 2, {channels}, {side}²"), spec);
         let half = channels * 4 * side * side;

@@ -7,7 +7,7 @@ use gradiron::device::{Buf, Cpu, CpuStep, Device, Indices, Region, StepMemory};
 use gradiron::math::{Arith, simd_levels};
 use gradiron::ops::batch_norm::{BatchNorm, BatchNormSpec};
 use gradiron::ops::cat::{Cat, CatSpec};
-use gradiron::ops::conv2d::{Conv2d, Conv2dSpec};
+use gradiron::ops::conv2d::{Conv2d, Conv2dSpec, Pass};
 use gradiron::ops::copy::Fill;
 use gradiron::ops::cross_entropy::{CrossEntropy, CrossEntropySpec};
 use gradiron::ops::elementwise::{Elementwise, Map, functions};
@@ -61,27 +61,20 @@ fn every_kernel(step: &mut CpuStep<'_>) {
             step.matmul(y.part(0, m * n), x.part(0, m * k), x2.part(0, k * n), spec);
         }
     }
-    let conv = Conv2dSpec {
-        batch: 64,
-        in_channels: 6,
-        out_channels: 16,
-        height: 14,
-        width: 14,
-        kernel: [5, 5],
-        stride: [1, 1],
-        padding: [0, 0],
-        dilation: [1, 1],
-        groups: 1,
-    };
-    let wide = Conv2dSpec { batch: 3, in_channels: 32, out_channels: 32, kernel: [3, 3], ..conv };
-    for conv in [conv, wide, Conv2dSpec { stride: [2, 2], ..wide }] {
-        let [input, output] = [conv.input_len(), conv.output_len()];
-        let (w, d_y) = (x2.part(0, conv.weight_len()), x2.part(4096, output));
-        let part = |len: usize| scratch.part(0, len);
-        step.conv2d(y.part(0, output), x.part(0, input), w, part(conv.forward_scratch()), conv);
-        step.conv2d_input_grad(y.part(0, input), d_y, w, part(conv.input_grad_scratch()), conv);
-        let d_w = y.part(0, conv.weight_len());
-        step.conv2d_weight_grad(d_w, d_y, x.part(0, input), part(conv.weight_grad_scratch()), conv);
+    let conv = Conv2dSpec::new(64, [6, 16], [14, 14], [5, 5]);
+    let wide = Conv2dSpec::new(3, [32, 32], [14, 14], [3, 3]);
+    for spec in [conv, wide, Conv2dSpec { stride: [2, 2], ..wide }] {
+        let [input, output, weight] = [spec.input_len(), spec.output_len(), spec.weight_len()];
+        let (d_y, w) = (x2.part(0, output), x2.part(output, weight));
+        let x = x.part(0, input);
+        let passes = [
+            (Pass::Forward, output, [x, w]),
+            (Pass::InputGrad, input, [d_y, w]),
+            (Pass::WeightGrad, weight, [d_y, x]),
+        ];
+        for (pass, len, of) in passes {
+            step.conv2d(pass, y.part(0, len), of, scratch.part(0, spec.scratch(pass)), spec);
+        }
     }
     let pool = Pool2dSpec {
         planes: 384,

@@ -186,7 +186,9 @@ fn several_models_and_threads_share_a_profile() -> Outcome {
                 block.forward(&mut ws, &[[0.5; 64]; 32]).expect("it fits").len()
             })
         });
-        runs.map(|run| assert_eq!(run.join().expect("no panic"), 32));
+        for run in runs {
+            assert_eq!(run.join().expect("no panic"), 32);
+        }
     });
     let table = profile.table();
     let shared = row(&table, Phase::Forward, "Block.up + tanh", "matmul.nt + add + tanh");
@@ -194,6 +196,9 @@ fn several_models_and_threads_share_a_profile() -> Outcome {
     assert_eq!(row(&table, Phase::Forward, "Net.conv1", "conv2d").calls, 1);
     Ok(())
 }
+
+/// Name, category, start and end in nanoseconds.
+type Slice = (String, String, u64, u64);
 
 /// A path of its own for one test; the file is removed at the end.
 struct Trace(PathBuf);
@@ -204,8 +209,7 @@ impl Trace {
         Self(std::env::temp_dir().join(name))
     }
 
-    /// The slices: name, category, start and end in nanoseconds.
-    fn slices(&self) -> Result<Vec<(String, String, u64, u64)>, Box<dyn std::error::Error>> {
+    fn slices(&self) -> Result<Vec<Slice>, Box<dyn std::error::Error>> {
         let trace: Value = serde_json::from_str(&std::fs::read_to_string(&self.0)?)?;
         let events = trace["traceEvents"].as_array().ok_or("no events")?;
         let slices = events.iter().filter(|event| event["ph"] == "X").map(|event| {
@@ -239,7 +243,7 @@ fn traces_are_nested() -> Outcome {
         }
     }
     let around = |name: &str, category: &str| -> Vec<&str> {
-        let of = |(n, c, ..): &&(String, String, u64, u64)| n == name && c == category;
+        let of = |(n, c, ..): &&Slice| n == name && c == category;
         let (_, _, start, end) = slices.iter().find(of).expect("a slice of this name");
         let mut around: Vec<_> =
             slices.iter().filter(|(_, _, s, e)| s <= start && end <= e).collect();

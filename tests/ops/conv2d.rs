@@ -1,118 +1,92 @@
 //! Convolutions.
 
 use gradiron::device::Cpu;
-use gradiron::ops::conv2d::{Algorithm, Conv2d, Conv2dSpec, reference};
+use gradiron::ops::conv2d::{Algorithm, Conv2d, Conv2dSpec, Pass, reference};
 
 use crate::harness::*;
 
+const PASSES: [Pass; 3] = [Pass::Forward, Pass::InputGrad, Pass::WeightGrad];
+const ALGORITHMS: [Algorithm; 3] = [Algorithm::Direct, Algorithm::Winograd, Algorithm::Windows];
+
 fn specs() -> Vec<Conv2dSpec> {
-    let base = Conv2dSpec {
-        batch: 2,
-        in_channels: 3,
-        out_channels: 5,
-        height: 9,
-        width: 7,
-        kernel: [3, 3],
-        stride: [1, 1],
-        padding: [0, 0],
-        dilation: [1, 1],
-        groups: 1,
-    };
+    let new = Conv2dSpec::new;
+    let base = new(2, [3, 5], [9, 7], [3, 3]);
+    let same = |spec: Conv2dSpec| Conv2dSpec { padding: spec.kernel.map(|k| k / 2), ..spec };
     vec![
         base,
-        Conv2dSpec { padding: [1, 1], ..base },
+        same(base),
         Conv2dSpec { padding: [2, 1], stride: [2, 3], ..base },
         Conv2dSpec { padding: [3, 4], dilation: [2, 2], ..base },
         Conv2dSpec { stride: [3, 2], dilation: [1, 3], ..base },
         Conv2dSpec { kernel: [1, 1], ..base },
         Conv2dSpec { kernel: [1, 1], stride: [2, 2], padding: [1, 1], ..base },
         Conv2dSpec { kernel: [9, 7], ..base },
-        Conv2dSpec { kernel: [9, 7], padding: [4, 3], ..base },
+        same(Conv2dSpec { kernel: [9, 7], ..base }),
         Conv2dSpec { kernel: [2, 5], padding: [0, 2], width: 23, ..base },
-        Conv2dSpec { in_channels: 4, out_channels: 6, groups: 2, padding: [1, 1], ..base },
-        Conv2dSpec { in_channels: 6, out_channels: 6, groups: 6, padding: [1, 1], ..base },
+        same(Conv2dSpec { in_channels: 4, out_channels: 6, groups: 2, ..base }),
+        same(Conv2dSpec { in_channels: 6, out_channels: 6, groups: 6, ..base }),
         Conv2dSpec { in_channels: 3, out_channels: 9, groups: 3, stride: [2, 2], ..base },
-        Conv2dSpec { batch: 1, in_channels: 1, out_channels: 1, ..base },
-        Conv2dSpec { batch: 3, in_channels: 17, out_channels: 65, padding: [1, 1], ..base },
-        Conv2dSpec { batch: 1, in_channels: 65, out_channels: 17, height: 17, width: 17, ..base },
-        Conv2dSpec { batch: 65, in_channels: 2, out_channels: 3, ..base },
-        Conv2dSpec { batch: 1, in_channels: 2, out_channels: 3, height: 64, width: 65, ..base },
+        new(1, [1, 1], [9, 7], [3, 3]),
+        same(new(3, [17, 65], [9, 7], [3, 3])),
+        new(1, [65, 17], [17, 17], [3, 3]),
+        new(65, [2, 3], [9, 7], [3, 3]),
+        new(1, [2, 3], [64, 65], [3, 3]),
         // LeNet's layers.
-        Conv2dSpec {
-            batch: 7,
-            in_channels: 1,
-            out_channels: 6,
-            height: 28,
-            width: 28,
-            kernel: [5, 5],
-            padding: [2, 2],
-            ..base
-        },
-        Conv2dSpec {
-            batch: 17,
-            in_channels: 6,
-            out_channels: 16,
-            height: 14,
-            width: 14,
-            kernel: [5, 5],
-            ..base
-        },
+        same(new(7, [1, 6], [28, 28], [5, 5])),
+        new(17, [6, 16], [14, 14], [5, 5]),
         // Several strips of rows, strides, and windows of all widths.
-        Conv2dSpec { out_channels: 8, height: 65, width: 64, padding: [1, 1], ..base },
-        Conv2dSpec { height: 65, width: 65, stride: [2, 2], padding: [1, 1], ..base },
-        Conv2dSpec { out_channels: 16, height: 64, width: 17, kernel: [7, 7], ..base },
-        Conv2dSpec { out_channels: 17, kernel: [4, 6], padding: [2, 3], width: 17, ..base },
-        Conv2dSpec { out_channels: 13, kernel: [4, 4], stride: [2, 1], height: 17, ..base },
-        Conv2dSpec { out_channels: 9, kernel: [2, 2], stride: [2, 2], height: 17, ..base },
-        Conv2dSpec { in_channels: 1, kernel: [17, 1], height: 19, ..base },
-        Conv2dSpec { in_channels: 1, kernel: [1, 17], width: 65, padding: [0, 8], ..base },
+        same(new(2, [3, 8], [65, 64], [3, 3])),
+        same(Conv2dSpec { stride: [2, 2], ..new(2, [3, 5], [65, 65], [3, 3]) }),
+        new(2, [3, 16], [64, 17], [7, 7]),
+        same(new(2, [3, 17], [9, 17], [4, 6])),
+        Conv2dSpec { stride: [2, 1], ..new(2, [3, 13], [17, 7], [4, 4]) },
+        Conv2dSpec { stride: [2, 2], ..new(2, [3, 9], [17, 7], [2, 2]) },
+        new(2, [1, 5], [19, 7], [17, 1]),
+        same(new(2, [1, 5], [9, 65], [1, 17])),
         // More weights than one partial gradient holds, and more terms than one block.
-        Conv2dSpec {
-            batch: 2,
-            in_channels: 130,
-            out_channels: 300,
-            height: 4,
-            width: 4,
-            padding: [1, 1],
-            ..base
-        },
+        same(new(2, [130, 300], [4, 4], [3, 3])),
         // Tiles of 4×4 outputs: ragged, with every padding, and several blocks of them.
-        Conv2dSpec { in_channels: 16, out_channels: 16, padding: [1, 1], ..base },
-        Conv2dSpec { in_channels: 16, out_channels: 33, padding: [2, 0], ..base },
-        Conv2dSpec { in_channels: 21, out_channels: 16, padding: [0, 2], width: 30, ..base },
-        Conv2dSpec {
-            batch: 5,
-            in_channels: 33,
-            out_channels: 40,
-            height: 4,
-            width: 4,
-            padding: [1, 1],
-            ..base
-        },
-        Conv2dSpec {
-            batch: 20,
-            in_channels: 20,
-            out_channels: 48,
-            height: 8,
-            width: 8,
-            padding: [1, 1],
-            ..base
-        },
-        Conv2dSpec {
-            batch: 4,
-            in_channels: 160,
-            out_channels: 16,
-            height: 40,
-            width: 39,
-            padding: [1, 1],
-            ..base
-        },
+        same(new(2, [16, 16], [9, 7], [3, 3])),
+        Conv2dSpec { padding: [2, 0], ..new(2, [16, 33], [9, 7], [3, 3]) },
+        Conv2dSpec { padding: [0, 2], ..new(2, [21, 16], [9, 30], [3, 3]) },
+        same(new(5, [33, 40], [4, 4], [3, 3])),
+        same(new(20, [20, 48], [8, 8], [3, 3])),
+        same(new(4, [160, 16], [40, 39], [3, 3])),
         // Nothing to do.
         Conv2dSpec { batch: 0, ..base },
         Conv2dSpec { height: 2, ..base },
         Conv2dSpec { out_channels: 0, ..base },
         Conv2dSpec { in_channels: 0, ..base },
     ]
+}
+
+/// A pass in `f64`.
+fn reference(pass: Pass, out: &mut [f64], [a, b]: [&[f64]; 2], spec: Conv2dSpec) {
+    match pass {
+        Pass::Forward => reference::conv2d(out, a, b, spec),
+        Pass::InputGrad => reference::conv2d_input_grad(out, a, b, spec),
+        Pass::WeightGrad => reference::conv2d_weight_grad(out, a, b, spec),
+    }
+}
+
+/// The floats of the result and of the operands.
+fn lens(pass: Pass, spec: Conv2dSpec) -> [usize; 3] {
+    let (x, y, w) = (spec.input_len(), spec.output_len(), spec.weight_len());
+    match pass {
+        Pass::Forward => [y, x, w],
+        Pass::InputGrad => [x, y, w],
+        Pass::WeightGrad => [w, y, x],
+    }
+}
+
+/// The most terms of a sum.
+fn terms(pass: Pass, spec: Conv2dSpec) -> usize {
+    let Conv2dSpec { in_channels, out_channels, kernel, groups, .. } = spec;
+    match pass {
+        Pass::Forward => in_channels / groups * kernel[0] * kernel[1],
+        Pass::InputGrad => out_channels / groups * kernel[0] * kernel[1],
+        Pass::WeightGrad => spec.batch * spec.out_height() * spec.out_width(),
+    }
 }
 
 /// The error of Winograd's algorithm on numbers of at most 1: `n` sums of tiles and transforms, the
@@ -129,113 +103,74 @@ const OUTPUT_NORMS: [f64; 4] = [16.0, 17.0, 24.0, 48.0];
 /// `|Gᵀ| (|A| 1 ⊙ |Bᵀ| 1)` for each row of a window.
 const WEIGHT_NORMS: [f64; 3] = [70.0 / 3.0, 85.0 / 3.0, 160.0 / 3.0];
 
-/// The bound for element `i` of planes of this width and length.
-fn plane_bound(terms: usize, plane: usize, width: usize, i: usize) -> f64 {
-    let (row, col) = (i % plane / width % 4, i % width % 4);
-    winograd_bound(terms, [OUTPUT_NORMS[row], OUTPUT_NORMS[col]])
+/// The bound for element `i` of a pass.
+fn bound(pass: Pass, spec: Conv2dSpec, i: usize) -> f64 {
+    let in_plane = |channels: usize, height: usize, width: usize| {
+        let (row, col) = (i % (height * width) / width % 4, i % width % 4);
+        winograd_bound(channels, [OUTPUT_NORMS[row], OUTPUT_NORMS[col]])
+    };
+    match pass {
+        Pass::Forward => in_plane(spec.in_channels, spec.out_height(), spec.out_width()),
+        Pass::InputGrad => in_plane(spec.out_channels, spec.height, spec.width),
+        Pass::WeightGrad => {
+            let tiles = spec.batch * spec.out_height().div_ceil(4) * spec.out_width().div_ceil(4);
+            winograd_bound(tiles, [WEIGHT_NORMS[i % 9 / 3], WEIGHT_NORMS[i % 3]])
+        }
+    }
 }
 
-/// The bound for element `i` of the weights' gradient.
-fn weight_bound(spec: Conv2dSpec, i: usize) -> f64 {
-    let tiles = spec.batch * spec.out_height().div_ceil(4) * spec.out_width().div_ceil(4);
-    winograd_bound(tiles, [WEIGHT_NORMS[i % 9 / 3], WEIGHT_NORMS[i % 3]])
+/// Every algorithm where it fits, whether it would be chosen or not.
+fn check(pass: Pass) {
+    for spec in specs() {
+        let mut rng = Rng(3);
+        let lens = lens(pass, spec);
+        let [a, b] = [lens[1], lens[2]].map(|len| rng.floats(len));
+        let (a64, b64) = (wide(&a), wide(&b));
+        let (mut want, mut size) = (vec![0.0; lens[0]], vec![0.0; lens[0]]);
+        reference(pass, &mut want, [&a64, &b64], spec);
+        reference(pass, &mut size, [&abs(&a64), &abs(&b64)], spec);
+        for algorithm in ALGORITHMS.into_iter().filter(|&algorithm| spec.fits(pass, algorithm)) {
+            let scratch = spec.scratch_of(pass, algorithm);
+            Call { outputs: &[lens[0]], inputs: &[&a, &b], indices: &[], scratch }.run(
+                |step, y, x, scratch| {
+                    step.convolve_by(algorithm);
+                    step.conv2d(pass, y[0], [x[0], x[1]], scratch, spec);
+                },
+                |level, y| {
+                    let name = format!("{pass:?} {algorithm:?} {spec:?} {level}");
+                    assert_close(&name, &y[0], &want, |i| match algorithm {
+                        Algorithm::Winograd => bound(pass, spec, i),
+                        _ => (terms(pass, spec) + 2) as f64 * EPSILON * size[i],
+                    });
+                },
+            );
+        }
+        // The one that is chosen, with the scratch memory of a plan.
+        let (algorithm, scratch) = (spec.algorithm(pass), spec.scratch(pass));
+        Call { outputs: &[lens[0]; 2], inputs: &[&a, &b], indices: &[], scratch }.run(
+            |step, y, x, scratch| {
+                step.conv2d(pass, y[0], [x[0], x[1]], scratch, spec);
+                step.convolve_by(algorithm);
+                step.conv2d(pass, y[1], [x[0], x[1]], scratch, spec);
+            },
+            |level, y| assert!(same(&y[0], &y[1]), "{pass:?} {spec:?} {level}"),
+        );
+    }
 }
 
 #[test]
 fn forward() {
-    for spec in specs() {
-        let mut rng = Rng(3);
-        let (x, w) = (rng.floats(spec.input_len()), rng.floats(spec.weight_len()));
-        let (x64, w64) = (wide(&x), wide(&w));
-        let (mut want, mut size) = (vec![0.0; spec.output_len()], vec![0.0; spec.output_len()]);
-        reference::conv2d(&mut want, &x64, &w64, spec);
-        reference::conv2d(&mut size, &abs(&x64), &abs(&w64), spec);
-        let terms = spec.weight_len() / spec.out_channels.max(1);
-        let call = Call {
-            outputs: &[spec.output_len()],
-            inputs: &[&x, &w],
-            indices: &[],
-            scratch: spec.forward_scratch(),
-        };
-        call.run(
-            |step, y, x, scratch| step.conv2d(y[0], x[0], x[1], scratch, spec),
-            |level, y| {
-                let plain = |i: usize| (terms + 2) as f64 * EPSILON * size[i];
-                let bound = |i: usize| match spec.forward_algorithm() {
-                    Algorithm::Winograd => plane_bound(
-                        spec.in_channels,
-                        spec.out_height() * spec.out_width(),
-                        spec.out_width(),
-                        i,
-                    ),
-                    _ => plain(i),
-                };
-                assert_close(&format!("{spec:?} {level}"), &y[0], &want, bound);
-            },
-        );
-    }
+    check(Pass::Forward);
 }
 
 #[test]
 fn input_gradient() {
-    for spec in specs() {
-        let mut rng = Rng(4);
-        let (d_y, w) = (rng.floats(spec.output_len()), rng.floats(spec.weight_len()));
-        let (d_y64, w64) = (wide(&d_y), wide(&w));
-        let (mut want, mut size) = (vec![0.0; spec.input_len()], vec![0.0; spec.input_len()]);
-        reference::conv2d_input_grad(&mut want, &d_y64, &w64, spec);
-        reference::conv2d_input_grad(&mut size, &abs(&d_y64), &abs(&w64), spec);
-        let terms = spec.out_channels / spec.groups * spec.kernel[0] * spec.kernel[1];
-        let call = Call {
-            outputs: &[spec.input_len()],
-            inputs: &[&d_y, &w],
-            indices: &[],
-            scratch: spec.input_grad_scratch(),
-        };
-        call.run(
-            |step, y, x, scratch| step.conv2d_input_grad(y[0], x[0], x[1], scratch, spec),
-            |level, y| {
-                let plain = |i: usize| (terms + 2) as f64 * EPSILON * size[i];
-                let bound = |i: usize| match spec.input_grad_algorithm() {
-                    Algorithm::Winograd => {
-                        plane_bound(spec.out_channels, spec.height * spec.width, spec.width, i)
-                    }
-                    _ => plain(i),
-                };
-                assert_close(&format!("{spec:?} {level}"), &y[0], &want, bound);
-            },
-        );
-    }
+    check(Pass::InputGrad);
 }
 
 #[test]
 fn weight_gradient() {
-    for spec in specs() {
-        let mut rng = Rng(5);
-        let (d_y, x) = (rng.floats(spec.output_len()), rng.floats(spec.input_len()));
-        let (d_y64, x64) = (wide(&d_y), wide(&x));
-        let (mut want, mut size) = (vec![0.0; spec.weight_len()], vec![0.0; spec.weight_len()]);
-        reference::conv2d_weight_grad(&mut want, &d_y64, &x64, spec);
-        reference::conv2d_weight_grad(&mut size, &abs(&d_y64), &abs(&x64), spec);
-        let terms = spec.batch * spec.out_height() * spec.out_width();
-        let call = Call {
-            outputs: &[spec.weight_len()],
-            inputs: &[&d_y, &x],
-            indices: &[],
-            scratch: spec.weight_grad_scratch(),
-        };
-        call.run(
-            |step, y, x, scratch| step.conv2d_weight_grad(y[0], x[0], x[1], scratch, spec),
-            |level, y| {
-                let plain = |i: usize| (terms + 2) as f64 * EPSILON * size[i];
-                let bound = |i: usize| match spec.weight_grad_algorithm() {
-                    Algorithm::Winograd => weight_bound(spec, i),
-                    _ => plain(i),
-                };
-                assert_close(&format!("{spec:?} {level}"), &y[0], &want, bound);
-            },
-        );
-    }
+    check(Pass::WeightGrad);
 }
 
 #[test]
@@ -270,47 +205,30 @@ fn relative_error(got: &[f32], want: &[f64]) -> f64 {
 /// What the docs of `Algorithm::Winograd` say of its accuracy, and that it can be turned off.
 #[test]
 fn winograd_is_accurate_and_optional() {
-    let spec = Conv2dSpec {
-        batch: 2,
-        in_channels: 64,
-        out_channels: 64,
-        height: 16,
-        width: 16,
-        kernel: [3, 3],
-        stride: [1, 1],
-        padding: [1, 1],
-        dilation: [1, 1],
-        groups: 1,
-    };
-    assert_eq!(spec.forward_algorithm(), Algorithm::Winograd);
+    let spec = Conv2dSpec { padding: [1, 1], ..Conv2dSpec::new(2, [64, 64], [16, 16], [3, 3]) };
+    assert!(PASSES.iter().all(|&pass| spec.algorithm(pass) == Algorithm::Winograd));
     let mut rng = Rng(7);
     let (x, w) = (rng.floats(spec.input_len()), rng.floats(spec.weight_len()));
     let d_y = rng.floats(spec.output_len());
-    let (mut y64, mut d_x64) = (vec![0.0; spec.output_len()], vec![0.0; spec.input_len()]);
-    let mut d_w64 = vec![0.0; spec.weight_len()];
-    reference::conv2d(&mut y64, &wide(&x), &wide(&w), spec);
-    reference::conv2d_input_grad(&mut d_x64, &wide(&d_y), &wide(&w), spec);
-    reference::conv2d_weight_grad(&mut d_w64, &wide(&d_y), &wide(&x), spec);
-    let scratch = spec.forward_scratch();
-    let scratch = scratch.max(spec.input_grad_scratch()).max(spec.weight_grad_scratch());
-    let call = Call {
-        outputs: &[spec.output_len(), spec.input_len(), spec.weight_len()],
-        inputs: &[&x, &w, &d_y],
-        indices: &[],
-        scratch,
-    };
+    let operands = [[0, 1], [2, 1], [2, 0]];
+    let inputs = [&x[..], &w, &d_y];
+    let lens = PASSES.map(|pass| lens(pass, spec)[0]);
+    let want = [0, 1, 2].map(|i| {
+        let mut want = vec![0.0; lens[i]];
+        let [a, b] = operands[i].map(|j| wide(inputs[j]));
+        reference(PASSES[i], &mut want, [&a, &b], spec);
+        want
+    });
+    let scratch = PASSES.map(|pass| spec.scratch(pass)).into_iter().max().unwrap_or(0);
+    let call = Call { outputs: &lens, inputs: &inputs, indices: &[], scratch };
     let errors = |cpu: &Cpu| {
         let results = call.run_on(cpu, &|step, out, x, scratch| {
-            step.conv2d(out[0], x[0], x[1], scratch, spec);
-            step.conv2d_input_grad(out[1], x[2], x[1], scratch, spec);
-            step.conv2d_weight_grad(out[2], x[2], x[0], scratch, spec);
+            for i in 0..3 {
+                step.conv2d(PASSES[i], out[i], operands[i].map(|j| x[j]), scratch, spec);
+            }
         });
-        [&y64, &d_x64, &d_w64]
-            .map(|want| want.as_slice())
-            .into_iter()
-            .zip(&results)
-            .map(|(want, got)| relative_error(got, want))
-            .fold(0.0, f64::max)
+        let errors = want.iter().zip(&results).map(|(want, got)| relative_error(got, want));
+        errors.fold(0.0, f64::max)
     };
     let cpu = Cpu::with_threads(2);
     let (winograd, plain) = (errors(&cpu), errors(&cpu.clone().with_winograd(false)));

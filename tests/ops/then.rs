@@ -2,7 +2,7 @@
 
 use gradiron::device::{Buf, CpuStep};
 use gradiron::math::Arith;
-use gradiron::ops::conv2d::{Conv2d, Conv2dSpec};
+use gradiron::ops::conv2d::{Conv2d, Conv2dSpec, Pass};
 use gradiron::ops::elementwise::{Elementwise, Map, Operands, functions};
 use gradiron::ops::matmul::{Layout, Matmul, MatmulSpec};
 
@@ -69,10 +69,6 @@ fn check<const R: usize>(
     );
 }
 
-fn same(a: &[f32], b: &[f32]) -> bool {
-    a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits())
-}
-
 #[test]
 fn products() {
     let sizes = [
@@ -112,19 +108,12 @@ fn products() {
 /// Planes of few and of many positions; with a channel, a pixel, an image and one number repeated.
 #[test]
 fn convolutions() {
-    let spec =
-        |batch, [in_channels, out_channels]: [usize; 2], size, kernel, stride, groups| Conv2dSpec {
-            batch,
-            in_channels,
-            out_channels,
-            height: size,
-            width: size,
-            kernel: [kernel; 2],
-            stride: [stride; 2],
-            padding: [kernel / 2; 2],
-            dilation: [1; 2],
-            groups,
-        };
+    let spec = |batch, channels, size, kernel, stride, groups| Conv2dSpec {
+        stride: [stride; 2],
+        padding: [kernel / 2; 2],
+        groups,
+        ..Conv2dSpec::new(batch, channels, [size; 2], [kernel; 2])
+    };
     let specs = [
         spec(1, [1, 1], 1, 1, 1, 1),
         spec(2, [3, 5], 7, 3, 1, 1),
@@ -143,30 +132,20 @@ fn convolutions() {
         let y_dims = [spec.batch, spec.out_channels, spec.out_height() * spec.out_width()];
         let x_dims = [spec.batch, spec.in_channels, spec.height * spec.width];
         let masks = [[false, true, false], [false, false, true], [true, false, false], [false; 3]];
-        for has in masks {
-            let name = format!("{spec:?} {has:?}");
-            check(
-                &name,
-                [&x, &w],
-                spec.forward_scratch(),
-                (y_dims, has),
-                |step, y, x, scratch| step.conv2d(y, x[0], x[1], scratch, spec),
-                |step, y, x, scratch, then| {
-                    step.conv2d_map::<Follow, 3, 2, 1, 3>(y, x[0], x[1], scratch, spec, then);
-                },
-            );
-            check(
-                &name,
-                [&d_y, &w],
-                spec.input_grad_scratch(),
-                (x_dims, has),
-                |step, y, x, scratch| step.conv2d_input_grad(y, x[0], x[1], scratch, spec),
-                |step, y, x, scratch, then| {
-                    step.conv2d_input_grad_map::<Follow, 3, 2, 1, 3>(
-                        y, x[0], x[1], scratch, spec, then,
-                    );
-                },
-            );
+        for (pass, a, dims) in [(Pass::Forward, &x, y_dims), (Pass::InputGrad, &d_y, x_dims)] {
+            for has in masks {
+                check(
+                    &format!("{pass:?} {spec:?} {has:?}"),
+                    [a, &w],
+                    spec.scratch(pass),
+                    (dims, has),
+                    |step, y, x, scratch| step.conv2d(pass, y, [x[0], x[1]], scratch, spec),
+                    |step, y, x, scratch, then| {
+                        let of = [x[0], x[1]];
+                        step.conv2d_map::<Follow, 3, 2, 1, 3>(pass, y, of, scratch, spec, then);
+                    },
+                );
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ mod chains;
 mod checks;
 mod function;
 mod params;
+mod pass;
 mod profile;
 mod run;
 mod stub;

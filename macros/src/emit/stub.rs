@@ -4,8 +4,8 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
-use super::function::{Pass, empty_pass};
 use super::hidden;
+use super::pass::{Pass, empty_pass};
 
 pub fn hidden_items(function: &Ident) -> TokenStream {
     let item = |suffix| hidden(function, suffix);

@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 
-use super::{Backward, Emit, Mismatch, Op, Rule, room};
+use super::{Backward, Emit, Mismatch, Op, Rule, room, variant};
 use crate::dim::{Dim, product};
 use crate::graph::Ty;
 use crate::hygiene::quote;
@@ -101,6 +101,12 @@ impl Conv2d {
         ])
     }
 
+    /// The runtime's name of the pass.
+    fn pass(&self) -> TokenStream {
+        let (room, pass) = (room("conv2d"), variant(&self.pass));
+        quote!(#room::Pass::#pass)
+    }
+
     fn spec(&self) -> TokenStream {
         let room = room("conv2d");
         let [batch, inputs, height, width] = [0, 1, 2, 3].map(|i| self.x[i].tokens());
@@ -152,13 +158,9 @@ impl Op for Conv2d {
     }
 
     fn emit(&self, e: &Emit) -> TokenStream {
-        let (out, a, b, scratch, spec) = (e.y(0), e.x(0), e.x(1), e.scratch(), self.spec());
-        let kernel = match self.pass {
-            Pass::Forward => "conv2d",
-            Pass::InputGrad => "conv2d_input_grad",
-            Pass::WeightGrad => "conv2d_weight_grad",
-        };
-        e.call(kernel, &quote!(#out, #a, #b, #scratch, #spec))
+        let (out, a, b, scratch) = (e.y(0), e.x(0), e.x(1), e.scratch());
+        let (pass, spec) = (self.pass(), self.spec());
+        e.call("conv2d", &quote!(#pass, #out, [#a, #b], #scratch, #spec))
     }
 
     fn takes_chain(&self) -> bool {
@@ -171,12 +173,8 @@ impl Op for Conv2d {
     }
 
     fn scratch(&self, _: bool) -> Option<Dim> {
-        let spec = self.spec();
-        let call = match self.pass {
-            Pass::Forward => quote!(#spec.forward_scratch()),
-            Pass::InputGrad => quote!(#spec.input_grad_scratch()),
-            Pass::WeightGrad => quote!(#spec.weight_grad_scratch()),
-        };
+        let (pass, spec) = (self.pass(), self.spec());
+        let call = quote!(#spec.scratch(#pass));
         Some(Dim::expr(format!("scratch of {}", self.name()), call))
     }
 }

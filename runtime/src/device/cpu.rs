@@ -7,6 +7,7 @@ use super::tiny::run_tiny;
 use super::{Buf, Device, DeviceError, Indices, Kernels, Region, Run, StepMemory, Threads};
 use crate::arena::Sizes;
 use crate::math::SimdLevel;
+use crate::ops::conv2d::{Algorithm, Choice};
 use crate::profile::{self, Lane, PassOps, Profile};
 use crate::storage::Storage;
 
@@ -32,7 +33,7 @@ pub enum Precision {
 pub struct Cpu {
     threads: Threads,
     level: SimdLevel,
-    winograd: bool,
+    convolution: Choice,
     precision: Precision,
     profile: Option<Profile>,
 }
@@ -50,7 +51,7 @@ impl Cpu {
             threads: Threads::new(count.max(1)),
             level: SimdLevel::detect(),
             precision: Precision::F32,
-            winograd: true,
+            convolution: Choice::Any,
             profile: profile::from_environment(),
         }
     }
@@ -75,7 +76,8 @@ impl Cpu {
     /// which they do unless told otherwise: up to four times as fast, with rounding errors about
     /// seven times as large ([`Algorithm::Winograd`](crate::ops::conv2d::Algorithm::Winograd)).
     pub fn with_winograd(self, winograd: bool) -> Self {
-        Self { winograd, ..self }
+        let convolution = if winograd { Choice::Any } else { Choice::WithoutWinograd };
+        Self { convolution, ..self }
     }
 
     /// The same threads; what runs on them is recorded in `profile`, and not in the record that
@@ -144,13 +146,13 @@ impl Device for Cpu {
             indices: memory.indices,
             threads: &self.threads,
             level: self.level,
-            winograd: self.winograd,
+            convolution: self.convolution,
             precision: self.precision,
             lane: None,
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn run<R: Run>(&self, memory: StepMemory<'_, Self>, run: R) {
         if let Some(profile) = &self.profile {
             return self.run_recorded(profile, memory, run);
@@ -171,7 +173,7 @@ pub struct CpuStep<'a> {
     indices: &'a [u32],
     threads: &'a Threads,
     level: SimdLevel,
-    winograd: bool,
+    convolution: Choice,
     precision: Precision,
     /// Where the step is recorded.
     lane: Option<&'a mut Lane>,
@@ -271,8 +273,17 @@ impl<'a> CpuStep<'a> {
         self.level
     }
 
-    pub(crate) fn winograd(&self) -> bool {
-        self.winograd
+    pub(crate) fn convolution(&self) -> Choice {
+        self.convolution
+    }
+
+    /// Convolutions by `algorithm` wherever it fits: for tests of algorithms that would not be
+    /// chosen. The caller gives the scratch memory of [`Conv2dSpec::scratch_of`].
+    ///
+    /// [`Conv2dSpec::scratch_of`]: crate::ops::conv2d::Conv2dSpec::scratch_of
+    #[doc(hidden)]
+    pub fn convolve_by(&mut self, algorithm: Algorithm) {
+        self.convolution = Choice::Only(algorithm);
     }
 
     pub(crate) fn precision(&self) -> Precision {

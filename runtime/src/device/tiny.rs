@@ -11,7 +11,7 @@ use super::{Buf, CpuStep, Indices, Kernels, Run};
 use crate::math::{Lanes, SimdLevel};
 use crate::ops::batch_norm::{BatchNorm, BatchNormSpec, Running};
 use crate::ops::cat::{Cat, CatSpec};
-use crate::ops::conv2d::{Conv2d, Conv2dSpec};
+use crate::ops::conv2d::{Conv2d, Conv2dSpec, Pass};
 use crate::ops::cross_entropy::{CrossEntropy, CrossEntropySpec};
 use crate::ops::interpolate::{Interpolate, InterpolateSpec};
 use crate::ops::nll_loss::{NllLoss, NllLossSpec};
@@ -69,9 +69,7 @@ macro_rules! whole {
 }
 whole! {
     Conv2d {
-        conv2d(y: Buf, x: Buf, w: Buf, scratch: Buf, spec: Conv2dSpec);
-        conv2d_input_grad(d_x: Buf, d_y: Buf, w: Buf, scratch: Buf, spec: Conv2dSpec);
-        conv2d_weight_grad(d_w: Buf, d_y: Buf, x: Buf, scratch: Buf, spec: Conv2dSpec);
+        conv2d(pass: Pass, out: Buf, of: [Buf; 2], scratch: Buf, spec: Conv2dSpec);
     }
     BatchNorm {
         batch_norm_statistics(

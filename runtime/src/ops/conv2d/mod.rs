@@ -6,15 +6,19 @@
 //! output `o`. The gradients are the transposed linear maps: `d_x` sums `w · d_y`, and `d_w` sums
 //! `x · d_y`, over the same index triples.
 //!
-//! A convolution is computed by one of several algorithms, one file each, chosen by its sizes
-//! alone; [`Conv2dSpec`] says which, and what scratch memory it needs.
+//! Each [`Pass`] is computed by one of several algorithms, chosen by its sizes alone;
+//! [`Conv2dSpec`] says which, and what scratch memory it needs.
 
+mod algorithm;
 mod cpu;
 mod direct;
 mod matrix;
 pub mod reference;
 mod windows;
 mod winograd;
+
+pub(crate) use algorithm::Choice;
+pub use algorithm::{Algorithm, Pass};
 
 use crate::device::Buf;
 use crate::ops::elementwise::{Elementwise, Map, Operands};
@@ -44,22 +48,6 @@ pub struct Conv2dSpec {
     pub groups: usize,
 }
 
-/// How a pass of a convolution is computed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Algorithm {
-    /// Sums over windows with an output channel or a position in each lane, for few channels.
-    Direct,
-    /// As many groups as channels: one filter for each plane.
-    Depthwise,
-    /// 3×3 windows with stride 1, by minimal filtering on tiles of 4×4 outputs: a quarter of the
-    /// multiplications, and rounding errors about seven times those of a plain sum (about 2e-6
-    /// of the root mean square). A device may be told to do without
-    /// ([`Cpu::with_winograd`](crate::device::Cpu::with_winograd)).
-    Winograd,
-    /// Products with the matrix of windows.
-    Windows,
-}
-
 const fn min(a: usize, b: usize) -> usize {
     if a < b { a } else { b }
 }
@@ -69,6 +57,30 @@ const fn max(a: usize, b: usize) -> usize {
 }
 
 impl Conv2dSpec {
+    /// `channels` of the input and the output, planes of `[rows, columns]`, and as in PyTorch,
+    /// unless changed: stride 1, no padding, dilation 1, one group.
+    pub const fn new(
+        batch: usize,
+        channels: [usize; 2],
+        [height, width]: [usize; 2],
+        kernel: [usize; 2],
+    ) -> Self {
+        let [in_channels, out_channels] = channels;
+        let (stride, padding, dilation, groups) = ([1, 1], [0, 0], [1, 1], 1);
+        Self {
+            batch,
+            in_channels,
+            out_channels,
+            height,
+            width,
+            kernel,
+            stride,
+            padding,
+            dilation,
+            groups,
+        }
+    }
+
     const fn out(&self, size: usize, axis: usize) -> usize {
         let padded = size + 2 * self.padding[axis];
         crate::ops::windows(padded, self.kernel[axis], self.stride[axis], self.dilation[axis])
@@ -128,138 +140,30 @@ impl Conv2dSpec {
         let end = (self.width + padding).saturating_sub(tap).div_ceil(stride).min(out_width);
         start..end.max(start)
     }
-
-    /// How `conv2d` is computed.
-    pub const fn forward_algorithm(&self) -> Algorithm {
-        self.forward_choice(true)
-    }
-
-    /// The same, with or without Winograd's algorithm.
-    const fn forward_choice(&self, winograd: bool) -> Algorithm {
-        if winograd && winograd::applies(self) {
-            Algorithm::Winograd
-        } else if direct::applies(self) {
-            Algorithm::Direct
-        } else {
-            Algorithm::Windows
-        }
-    }
-
-    /// How `conv2d_input_grad` is computed.
-    pub const fn input_grad_algorithm(&self) -> Algorithm {
-        self.input_grad_choice(true)
-    }
-
-    /// The same, with or without Winograd's algorithm.
-    const fn input_grad_choice(&self, winograd: bool) -> Algorithm {
-        if winograd && winograd::applies(self) {
-            Algorithm::Winograd
-        } else if direct::input_grad_applies(self) {
-            Algorithm::Direct
-        } else {
-            Algorithm::Windows
-        }
-    }
-
-    /// How `conv2d_weight_grad` is computed.
-    pub const fn weight_grad_algorithm(&self) -> Algorithm {
-        self.weight_grad_choice(true)
-    }
-
-    /// The same, with or without Winograd's algorithm.
-    const fn weight_grad_choice(&self, winograd: bool) -> Algorithm {
-        if winograd && winograd::applies(self) {
-            Algorithm::Winograd
-        } else if direct::weight_grad_applies(self) {
-            Algorithm::Direct
-        } else {
-            Algorithm::Windows
-        }
-    }
-
-    /// The floats of scratch that `conv2d` needs, with or without Winograd's algorithm.
-    pub const fn forward_scratch(&self) -> usize {
-        max(self.forward_needs(true), self.forward_needs(false))
-    }
-
-    const fn forward_needs(&self, winograd: bool) -> usize {
-        match self.forward_choice(winograd) {
-            Algorithm::Direct => direct::forward_scratch(self),
-            Algorithm::Depthwise => windows::forward_scratch(self),
-            Algorithm::Winograd => winograd::forward_scratch(self),
-            Algorithm::Windows => windows::forward_scratch(self),
-        }
-    }
-
-    /// The floats of scratch that `conv2d_input_grad` needs, with or without Winograd's algorithm.
-    pub const fn input_grad_scratch(&self) -> usize {
-        max(self.input_grad_needs(true), self.input_grad_needs(false))
-    }
-
-    const fn input_grad_needs(&self, winograd: bool) -> usize {
-        match self.input_grad_choice(winograd) {
-            Algorithm::Direct => direct::input_grad_scratch(self),
-            Algorithm::Depthwise => windows::input_grad_scratch(self),
-            Algorithm::Winograd => winograd::input_grad_scratch(self),
-            Algorithm::Windows => windows::input_grad_scratch(self),
-        }
-    }
-
-    /// The floats of scratch that `conv2d_weight_grad` needs, with or without Winograd's algorithm.
-    pub const fn weight_grad_scratch(&self) -> usize {
-        max(self.weight_grad_needs(true), self.weight_grad_needs(false))
-    }
-
-    const fn weight_grad_needs(&self, winograd: bool) -> usize {
-        match self.weight_grad_choice(winograd) {
-            Algorithm::Direct => direct::weight_grad_scratch(self),
-            Algorithm::Depthwise => windows::weight_grad_scratch(self),
-            Algorithm::Winograd => winograd::weight_grad_scratch(self),
-            Algorithm::Windows => windows::weight_grad_scratch(self),
-        }
-    }
 }
 
 /// The kernels of this room.
 pub trait Conv2d: Map {
-    /// `x [batch, in, height, width]`  `w [out, in / groups, kh, kw]` → `y [batch, out, oh, ow]`
-    fn conv2d(&mut self, y: Buf, x: Buf, w: Buf, scratch: Buf, spec: Conv2dSpec);
-    /// The gradient of the input.
-    fn conv2d_input_grad(&mut self, d_x: Buf, d_y: Buf, w: Buf, scratch: Buf, spec: Conv2dSpec);
-    /// The gradient of the weight.
-    fn conv2d_weight_grad(&mut self, d_w: Buf, d_y: Buf, x: Buf, scratch: Buf, spec: Conv2dSpec);
+    /// A pass, `out` from its two operands in the order of [`Pass`]:
+    /// `x [batch, in, height, width]`, `w [out, in / groups, kh, kw]`, `y [batch, out, oh, ow]`,
+    /// gradients alike.
+    fn conv2d(&mut self, pass: Pass, out: Buf, of: [Buf; 2], scratch: Buf, spec: Conv2dSpec);
 
-    /// `conv2d`, then a chain whose first input is `y`; `y` may be the memory of its first output.
+    /// A pass, then a chain whose first input is `out`; `out` may be the memory of its first
+    /// output.
     #[inline(always)]
     fn conv2d_map<E, const IN: usize, const OUT: usize, const S: usize, const R: usize>(
         &mut self,
-        y: Buf,
-        x: Buf,
-        w: Buf,
+        pass: Pass,
+        out: Buf,
+        of: [Buf; 2],
         scratch: Buf,
         spec: Conv2dSpec,
         then: Operands<IN, OUT, S, R>,
     ) where
         E: Elementwise<IN, OUT, S>,
     {
-        self.conv2d(y, x, w, scratch, spec);
-        self.map::<E, IN, OUT, S, R>(then.outputs, then.inputs, then.dims, then.constants);
-    }
-
-    /// The gradient of the input, then a chain of it, as in `conv2d_map`.
-    #[inline(always)]
-    fn conv2d_input_grad_map<E, const IN: usize, const OUT: usize, const S: usize, const R: usize>(
-        &mut self,
-        d_x: Buf,
-        d_y: Buf,
-        w: Buf,
-        scratch: Buf,
-        spec: Conv2dSpec,
-        then: Operands<IN, OUT, S, R>,
-    ) where
-        E: Elementwise<IN, OUT, S>,
-    {
-        self.conv2d_input_grad(d_x, d_y, w, scratch, spec);
+        self.conv2d(pass, out, of, scratch, spec);
         self.map::<E, IN, OUT, S, R>(then.outputs, then.inputs, then.dims, then.constants);
     }
 }

@@ -4,7 +4,7 @@
 
 use super::cpu::{Run, share};
 use super::matrix::{gather, scatter};
-use super::{Conv2dSpec, max, min};
+use super::{Conv2dSpec, Pass, max, min};
 use crate::device::SharedMut;
 use crate::math::SimdLevel;
 use crate::ops::matmul::{Block, Tiling, dot, pack_a};
@@ -69,22 +69,23 @@ impl Conv2dSpec {
     }
 }
 
-/// The floats of scratch of [`forward`].
-pub(super) const fn forward_scratch(spec: &Conv2dSpec) -> usize {
-    let slots = Conv2dSpec::slots(spec.batch * spec.image_tiles());
-    spec.weight_len() + slots * spec.window() * spec.tile()
-}
-
-/// The floats of scratch of [`input_grad`].
-pub(super) const fn input_grad_scratch(spec: &Conv2dSpec) -> usize {
-    let slots = Conv2dSpec::slots(spec.batch * spec.groups);
-    spec.weight_len() + slots * (spec.window() + spec.group_out()) * spec.tile()
-}
-
-/// The floats of scratch of [`weight_grad`].
-pub(super) const fn weight_grad_scratch(spec: &Conv2dSpec) -> usize {
-    let items = spec.weight_parts() * spec.weight_blocks();
-    spec.weight_parts() * spec.weight_len() + items * spec.weight_rows() * spec.weight_tile()
+/// The floats of scratch of a pass.
+pub(super) const fn scratch(spec: &Conv2dSpec, pass: Pass) -> usize {
+    match pass {
+        Pass::Forward => {
+            let slots = Conv2dSpec::slots(spec.batch * spec.image_tiles());
+            spec.weight_len() + slots * spec.window() * spec.tile()
+        }
+        Pass::InputGrad => {
+            let slots = Conv2dSpec::slots(spec.batch * spec.groups);
+            spec.weight_len() + slots * (spec.window() + spec.group_out()) * spec.tile()
+        }
+        Pass::WeightGrad => {
+            let items = spec.weight_parts() * spec.weight_blocks();
+            spec.weight_parts() * spec.weight_len()
+                + items * spec.weight_rows() * spec.weight_tile()
+        }
+    }
 }
 
 /// Packs the weights of each group, `[out, window]` or its transpose.

@@ -4,7 +4,7 @@
 //!
 //! is a product of runs, and `d_x[c][i, j] = Σ_v e[c, v][i, j + p₁ − v·d₁]` sums a few rows.
 
-use super::strip::{MAX_KERNEL, Strip};
+use super::strip::Strip;
 use super::tile::{Product, pack};
 use super::{OUTPUTS, TERMS, slots};
 use crate::device::SharedMut;
@@ -15,17 +15,18 @@ use crate::ops::matmul::vector::{PortableVector, Vector, by_level};
 /// The floats of the rows `e` at a time, unless a single one is longer.
 const ROWS: usize = 8 << 10;
 
-/// Whether `input_grad` computes this.
-pub(in crate::ops::conv2d) const fn applies(spec: &Conv2dSpec) -> bool {
+/// Whether these sizes can be computed so.
+pub(super) const fn fits(spec: &Conv2dSpec) -> bool {
     let [kh, kw] = spec.kernel;
-    spec.groups == 1
-        && kh <= MAX_KERNEL
-        && spec.stride[0] == 1
+    spec.stride[0] == 1
         && spec.stride[1] == 1
         && spec.padding[0] <= (kh - 1) * spec.dilation[0]
         && spec.padding[1] <= (kw - 1) * spec.dilation[1]
-        && spec.out_channels * kh <= TERMS
-        && spec.in_channels * kw <= OUTPUTS
+}
+
+/// Whether it is faster than products.
+pub(super) const fn pays(spec: &Conv2dSpec) -> bool {
+    spec.out_channels * spec.kernel[0] <= TERMS && spec.in_channels * spec.kernel[1] <= OUTPUTS
 }
 
 /// What the rows of `d_x` that are computed at a time need of `d_y`: a strip of a 1×1 convolution
@@ -53,8 +54,8 @@ const fn rows_len(spec: &Conv2dSpec) -> usize {
     spec.in_channels * spec.kernel[1] * strip(spec).rows * spec.out_width()
 }
 
-/// The floats of scratch that `input_grad` needs.
-pub(in crate::ops::conv2d) const fn input_grad_scratch(spec: &Conv2dSpec) -> usize {
+/// The floats of scratch.
+pub(super) const fn scratch(spec: &Conv2dSpec) -> usize {
     let strip = strip(spec);
     spec.weight_len() + slots(spec.batch * strip.count()) * (strip.len() + rows_len(spec))
 }

@@ -7,11 +7,11 @@ mod strip;
 mod tile;
 mod weight_grad;
 
-pub(super) use input_grad::{applies as input_grad_applies, input_grad, input_grad_scratch};
-pub(super) use weight_grad::{applies as weight_grad_applies, weight_grad, weight_grad_scratch};
+pub(super) use input_grad::input_grad;
+pub(super) use weight_grad::weight_grad;
 
 use super::cpu::{Run, share};
-use super::{Conv2dSpec, max, min};
+use super::{Conv2dSpec, Pass, max, min};
 use crate::device::SharedMut;
 use strip::{MAX_KERNEL, Strip};
 use tile::{Product, pack};
@@ -27,18 +27,36 @@ const fn slots(items: usize) -> usize {
     min(SLOTS, max(items, 1))
 }
 
-/// Whether `forward` computes this.
-pub(super) const fn applies(spec: &Conv2dSpec) -> bool {
-    spec.groups == 1
-        && spec.kernel[0] <= MAX_KERNEL
-        && spec.window() <= TERMS
-        && spec.out_channels <= OUTPUTS
+/// Whether a pass of these sizes can be computed so.
+pub(super) const fn fits(spec: &Conv2dSpec, pass: Pass) -> bool {
+    let few_rows = spec.groups == 1 && spec.kernel[0] <= MAX_KERNEL;
+    few_rows
+        && match pass {
+            Pass::Forward => true,
+            Pass::InputGrad => input_grad::fits(spec),
+            Pass::WeightGrad => weight_grad::fits(spec),
+        }
 }
 
-/// The floats of scratch that `forward` needs.
-pub(super) const fn forward_scratch(spec: &Conv2dSpec) -> usize {
-    let strip = Strip::of(*spec);
-    spec.weight_len() + slots(spec.batch * strip.count()) * strip.len()
+/// Whether it is faster than products.
+pub(super) const fn pays(spec: &Conv2dSpec, pass: Pass) -> bool {
+    match pass {
+        Pass::Forward => spec.window() <= TERMS && spec.out_channels <= OUTPUTS,
+        Pass::InputGrad => input_grad::pays(spec),
+        Pass::WeightGrad => weight_grad::pays(spec),
+    }
+}
+
+/// The floats of scratch of a pass.
+pub(super) const fn scratch(spec: &Conv2dSpec, pass: Pass) -> usize {
+    match pass {
+        Pass::Forward => {
+            let strip = Strip::of(*spec);
+            spec.weight_len() + slots(spec.batch * strip.count()) * strip.len()
+        }
+        Pass::InputGrad => input_grad::scratch(spec),
+        Pass::WeightGrad => weight_grad::scratch(spec),
+    }
 }
 
 /// `y = x ∗ w`

@@ -23,13 +23,17 @@ const fn few(spec: &Conv2dSpec) -> bool {
     spec.out_channels <= FEW
 }
 
-/// Whether `weight_grad` computes this.
-pub(in crate::ops::conv2d) const fn applies(spec: &Conv2dSpec) -> bool {
-    spec.groups == 1
-        && spec.kernel[0] <= MAX_KERNEL
-        && spec.window() <= TERMS
-        && spec.out_channels <= 2 * MAX_LANES
-        && (few(spec) || (spec.kernel[1] <= COLUMNS && spec.dilation[1] == 1))
+/// Whether these sizes can be computed so.
+pub(super) const fn fits(spec: &Conv2dSpec) -> bool {
+    few(spec)
+        || (spec.out_channels <= 2 * MAX_LANES
+            && spec.kernel[1] <= COLUMNS
+            && spec.dilation[1] == 1)
+}
+
+/// Whether it is faster than products.
+pub(super) const fn pays(spec: &Conv2dSpec) -> bool {
+    spec.window() <= TERMS
 }
 
 /// The strips of `x` that are read at a time.
@@ -74,8 +78,8 @@ const fn parts(spec: &Conv2dSpec) -> usize {
     min(most, max(spec.batch * strip(spec).count(), 1))
 }
 
-/// The floats of scratch that `weight_grad` needs.
-pub(in crate::ops::conv2d) const fn weight_grad_scratch(spec: &Conv2dSpec) -> usize {
+/// The floats of scratch.
+pub(super) const fn scratch(spec: &Conv2dSpec) -> usize {
     parts(spec) * (partial_len(spec) + slice_len(spec))
 }
 

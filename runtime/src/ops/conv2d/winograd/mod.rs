@@ -18,10 +18,10 @@ mod transform;
 mod weight_grad;
 mod weights;
 
-pub(super) use product::{forward, forward_scratch, input_grad, input_grad_scratch};
-pub(super) use weight_grad::{weight_grad, weight_grad_scratch};
+pub(super) use product::{forward, input_grad};
+pub(super) use weight_grad::weight_grad;
 
-use super::{Conv2dSpec, max, min};
+use super::{Conv2dSpec, Pass, max, min};
 
 /// Rows and columns of a tile of outputs.
 const TILE: usize = 4;
@@ -38,20 +38,32 @@ const SLOTS: usize = 16;
 /// The floats of a strip, unless one row of tiles has more: it stays in the first-level cache.
 const STRIP: usize = 6 << 10;
 
-/// Whether the algorithm fits the convolution.
-pub(super) const fn applies(spec: &Conv2dSpec) -> bool {
-    let plain = spec.stride[0] == 1
-        && spec.stride[1] == 1
-        && spec.dilation[0] == 1
-        && spec.dilation[1] == 1
-        && spec.groups == 1;
-    plain
-        && spec.kernel[0] == 3
-        && spec.kernel[1] == 3
+/// Whether convolutions of these sizes can be computed so.
+pub(super) const fn fits(spec: &Conv2dSpec) -> bool {
+    let [kernel, stride, dilation] = [spec.kernel, spec.stride, spec.dilation];
+    kernel[0] == 3
+        && kernel[1] == 3
+        && stride[0] == 1
+        && stride[1] == 1
+        && dilation[0] == 1
+        && dilation[1] == 1
         && spec.padding[0] <= 2
         && spec.padding[1] <= 2
-        && spec.in_channels >= 16
-        && spec.out_channels >= 16
+        && spec.groups == 1
+}
+
+/// Whether it is faster than all others: transforms cost as much for one channel as for a register.
+pub(super) const fn pays(spec: &Conv2dSpec) -> bool {
+    spec.in_channels >= LANES && spec.out_channels >= LANES
+}
+
+/// The floats of scratch of a pass.
+pub(super) const fn scratch(spec: &Conv2dSpec, pass: Pass) -> usize {
+    match pass {
+        Pass::Forward => product::Plan::forward(spec).scratch(),
+        Pass::InputGrad => product::Plan::backward(spec).scratch(),
+        Pass::WeightGrad => weight_grad::Plan::new(spec).scratch(),
+    }
 }
 
 /// Images of channels.

@@ -23,7 +23,7 @@ const CHANNELS: usize = 64;
 
 /// The sizes of a pass: forward, or for the gradient of the input.
 #[derive(Clone, Copy)]
-struct Plan {
+pub struct Plan {
     from: Planes,
     to: Planes,
     padding: [usize; 2],
@@ -31,12 +31,12 @@ struct Plan {
 }
 
 impl Plan {
-    const fn forward(spec: &Conv2dSpec) -> Self {
+    pub const fn forward(spec: &Conv2dSpec) -> Self {
         let (from, to) = (Planes::inputs(spec), Planes::outputs(spec));
         Self { from, to, padding: spec.padding, backward: false }
     }
 
-    const fn backward(spec: &Conv2dSpec) -> Self {
+    pub const fn backward(spec: &Conv2dSpec) -> Self {
         let (from, to) = (Planes::outputs(spec), Planes::inputs(spec));
         let padding = [2 - spec.padding[0], 2 - spec.padding[1]];
         Self { from, to, padding, backward: true }
@@ -97,19 +97,10 @@ impl Plan {
         self.to.strip_len() + self.products_len() + weights
     }
 
-    const fn scratch(&self) -> usize {
+    /// The floats of scratch.
+    pub const fn scratch(&self) -> usize {
         POINTS * self.point_len() + self.all_weights_len() + SLOTS * self.slot_len()
     }
-}
-
-/// The floats of scratch of [`forward`].
-pub const fn forward_scratch(spec: &Conv2dSpec) -> usize {
-    Plan::forward(spec).scratch()
-}
-
-/// The floats of scratch of [`input_grad`].
-pub const fn input_grad_scratch(spec: &Conv2dSpec) -> usize {
-    Plan::backward(spec).scratch()
 }
 
 /// `y` from `x` and `w`.

@@ -26,14 +26,14 @@ const CUTS: usize = 6;
 
 /// The sizes of the pass.
 #[derive(Clone, Copy)]
-struct Plan {
+pub struct Plan {
     x: Planes,
     y: Planes,
     padding: [usize; 2],
 }
 
 impl Plan {
-    const fn new(spec: &Conv2dSpec) -> Self {
+    pub const fn new(spec: &Conv2dSpec) -> Self {
         Self { x: Planes::inputs(spec), y: Planes::outputs(spec), padding: spec.padding }
     }
 
@@ -68,16 +68,12 @@ impl Plan {
         POINTS * self.inputs() * BLOCK
     }
 
-    const fn scratch(&self) -> usize {
+    /// The floats of scratch.
+    pub const fn scratch(&self) -> usize {
         let (x, y) = (self.x.point_len(self.block_tiles()), self.y.point_len(self.block_tiles()));
         let products = if self.once() { SLOTS } else { max(self.blocks(), SLOTS) };
         POINTS * (x + y) + SLOTS * self.y.strip_len() + products * self.products_len()
     }
-}
-
-/// The floats of scratch of [`weight_grad`].
-pub const fn weight_grad_scratch(spec: &Conv2dSpec) -> usize {
-    Plan::new(spec).scratch()
 }
 
 /// `d_w` from `d_y` and `x`.

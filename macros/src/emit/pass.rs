@@ -1,0 +1,341 @@
+//! The passes of a function: one runtime call for each operation.
+
+use std::collections::HashSet;
+
+use proc_macro2::{Ident, TokenStream};
+use syn::Index;
+
+use super::chains::Chains;
+use super::function::{HEADER, callees};
+use super::{Function, Model, hidden, profile};
+use crate::dim::Dim;
+use crate::graph::{Dest, Graph, Kind, Phase, ValueId};
+use crate::hygiene::{quote, variable};
+use crate::ops::Emit;
+use crate::plan::{Home, Part, Plan};
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Pass {
+    Infer,
+    Train,
+    Back,
+}
+
+impl Pass {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Infer => "infer",
+            Self::Train => "train",
+            Self::Back => "back",
+        }
+    }
+}
+
+/// The generic parameters, the parameters and the arguments of a pass. Generic parameters are in
+/// camel case: the user's are constants. The numbers of arguments are generic: where a caller has
+/// another one in mind, the check of the call says so, not rustc's types.
+fn signature(pass: Pass) -> [TokenStream; 3] {
+    let buf = quote!(::gradiron::device::Buf);
+    let common = quote! {
+        args: [#buf; FLOATS__], classes: [::gradiron::device::Indices; CLASSES__],
+        results: [#buf; RESULTS__]
+    };
+    let (want, extra) = match pass {
+        Pass::Infer => (quote!(), quote!(scratch: #buf)),
+        Pass::Train => (quote!(), quote!(saved: #buf, new_state: #buf, scratch: #buf)),
+        Pass::Back => (
+            quote!(want_inputs: bool,),
+            quote! {
+                saved: #buf, d_results: [#buf; RESULTS__], d_params: #buf,
+                d_args: [#buf; FLOATS__], scratch: #buf
+            },
+        ),
+    };
+    let state = if pass == Pass::Back { quote!() } else { quote!(state: #buf,) };
+    let generics = quote! {
+        <
+            Kernels__: ::gradiron::device::Kernels,
+            const FLOATS__: usize,
+            const CLASSES__: usize,
+            const RESULTS__: usize,
+        >
+    };
+    let parameters = quote! {
+        k: &mut Kernels__, n: ::gradiron::arena::Sizes, offsets: &[usize], #want params: #buf,
+        #state #common, #extra
+    };
+    let arguments = match pass {
+        Pass::Infer => quote!(k, n, offsets, params, state, args, classes, results, scratch),
+        Pass::Train => quote! {
+            k, n, offsets, params, state, args, classes, results, saved, new_state, scratch
+        },
+        Pass::Back => quote! {
+            k, n, offsets, want_inputs, params, args, classes, results, saved, d_results, d_params,
+            d_args, scratch
+        },
+    };
+    [generics, parameters, arguments]
+}
+
+/// A pass of a model with mistakes.
+pub fn empty_pass(function: &Ident, pass: Pass) -> TokenStream {
+    let name = hidden(function, pass.name());
+    let [generics, parameters, _] = signature(pass);
+    quote! {
+        #[doc(hidden)]
+        pub fn #name #generics (#parameters) {}
+    }
+}
+
+/// A pass as callers see it. It becomes part of the caller where the kernels are inlined, else it
+/// is one function however often it is called.
+pub fn pass(model: &Model, function: &Function, chains: &Chains, pass: Pass) -> TokenStream {
+    let (graph, plan) = match pass {
+        Pass::Infer => &function.infer,
+        Pass::Train | Pass::Back => &function.train,
+    };
+    let writer = Writer { model, function, chains, graph, plan, pass };
+    let nodes: Vec<usize> = (0..graph.nodes.len())
+        .filter(|n| (graph.nodes[*n].phase == Phase::Forward) == (pass != Pass::Back))
+        .filter(|n| !graph.nodes[*n].op.is_view())
+        .collect();
+    let bindings = writer.bindings(&nodes);
+    let lines = nodes.iter().enumerate().map(|(number, n)| writer.line(number, *n));
+    let offsets = writer.nested_offsets();
+    let unreached = writer.unreached();
+    let bind = model.bind_sizes();
+    let name = hidden(&function.name, pass.name());
+    let [shared, steps, ops, costs] = ["shared", "steps", "ops", "costs"]
+        .map(|suffix| hidden(&function.name, &format!("{}_{suffix}", pass.name())));
+    let profile = profile::items(model, [&ops, &costs], (graph, plan), &nodes);
+    let [generics, parameters, arguments] = signature(pass);
+    quote! {
+        #[doc(hidden)]
+        #[inline(always)]
+        pub fn #name #generics (#parameters) {
+            if Kernels__::INLINE { Self::#steps(#arguments) } else { Self::#shared(#arguments) }
+        }
+        #[inline(never)]
+        fn #shared #generics (#parameters) {
+            Self::#steps(#arguments)
+        }
+        #[inline(always)]
+        fn #steps #generics (#parameters) {
+            #bind
+            #offsets
+            #bindings
+            k.enter(Self::#ops, n);
+            #unreached
+            #(#lines)*
+            k.leave();
+        }
+        #profile
+    }
+}
+
+struct Writer<'a> {
+    model: &'a Model<'a>,
+    function: &'a Function,
+    chains: &'a Chains,
+    graph: &'a Graph,
+    plan: &'a Plan,
+    pass: Pass,
+}
+
+impl Writer<'_> {
+    /// The variable of a value: `fc1_7`.
+    fn var(&self, value: ValueId) -> Ident {
+        let label = &self.graph.values[value].label;
+        let plain: String =
+            label.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+        let plain = plain.trim_matches('_');
+        match plain.starts_with(|c: char| c.is_ascii_alphabetic()) {
+            true => variable!("{plain}_{value}"),
+            false => variable!("v_{value}"),
+        }
+    }
+
+    /// The position of an argument among the arguments of its kind.
+    fn among(&self, arg: usize) -> usize {
+        let kind = self.function.args[arg].ty.kind;
+        self.function.args[..arg].iter().filter(|other| other.ty.kind == kind).count()
+    }
+
+    /// The range that a value lives in.
+    fn place(&self, value: ValueId) -> Option<TokenStream> {
+        let ty = self.graph.ty(value);
+        Some(match self.plan.homes[value] {
+            Home::Arg(a) => {
+                let at = Index::from(self.among(a));
+                match self.function.args[a].ty.kind {
+                    Kind::Classes => quote!(classes[#at]),
+                    _ => quote!(args[#at]),
+                }
+            }
+            Home::Param(p) => {
+                let range = self.param_range(p);
+                quote!(params #range)
+            }
+            Home::State(s) => {
+                let range = self.state_range(s);
+                quote!(state #range)
+            }
+            Home::DResult(r) => {
+                let r = Index::from(r);
+                quote!(d_results[#r])
+            }
+            Home::Out(Dest::Result(r)) => {
+                let r = Index::from(r);
+                quote!(results[#r])
+            }
+            Home::Out(Dest::NewState(s)) => {
+                let range = self.state_range(s);
+                quote!(new_state #range)
+            }
+            Home::Out(Dest::DParam(p)) => {
+                let range = self.param_range(p);
+                quote!(d_params #range)
+            }
+            Home::Out(Dest::DArg(a)) => {
+                let at = Index::from(self.among(a));
+                quote!(d_args[#at])
+            }
+            Home::Buffer(b) => self.buffer(b, &ty.shape.len()),
+            Home::Nowhere => return None,
+        })
+    }
+
+    fn param_range(&self, p: usize) -> TokenStream {
+        let at = Index::from(self.model.params.order[p]);
+        let len = self.model.params.tensors[p].1.shape.len().tokens();
+        quote!(.part(Self::__AT[#at], #len))
+    }
+
+    fn state_range(&self, s: usize) -> TokenStream {
+        let at = Index::from(self.model.state.order[s]);
+        let len = self.model.state.tensors[s].1.shape.len().tokens();
+        quote!(.part(Self::__STATE_AT[#at], #len))
+    }
+
+    fn buffer(&self, b: usize, len: &Dim) -> TokenStream {
+        let (len, b_at) = (len.tokens(), Index::from(HEADER + b));
+        let memory = match (self.pass, self.plan.buffers[b].part) {
+            (Pass::Infer, _) | (_, Part::Forward | Part::Backward) => quote!(scratch),
+            (_, Part::Saved) => quote!(saved),
+        };
+        quote!(#memory.part(offsets[#b_at], #len))
+    }
+
+    /// `let fc1_7 = saved.part(offsets[3], batch * 128);`
+    fn bindings(&self, nodes: &[usize]) -> TokenStream {
+        let mut seen = HashSet::new();
+        let mut lets = TokenStream::new();
+        for n in nodes {
+            let node = &self.graph.nodes[*n];
+            for value in node.inputs.iter().chain(&node.outputs) {
+                if !seen.insert(*value) {
+                    continue;
+                }
+                let Some(place) = self.place(*value) else { continue };
+                let (var, inputs_only) = (self.var(*value), self.is_inputs_only(*value));
+                // Memory that is there only when the gradients of the arguments are asked for.
+                lets.extend(match inputs_only {
+                    true => {
+                        quote!(let #var = if want_inputs { #place } else { params.part(0, 0) };)
+                    }
+                    false => quote!(let #var = #place;),
+                });
+            }
+        }
+        lets
+    }
+
+    fn is_inputs_only(&self, value: ValueId) -> bool {
+        match self.plan.homes[value] {
+            Home::Buffer(b) => self.plan.buffers[b].inputs_only,
+            _ => false,
+        }
+    }
+
+    /// Parameters that this function does not depend on have no gradient, and state that it does
+    /// not change stays as it is.
+    fn unreached(&self) -> TokenStream {
+        let reached = |dest: Dest| self.graph.outputs.iter().any(|(reached, _)| *reached == dest);
+        if self.pass == Pass::Train {
+            let held = (0..self.model.state.tensors.len()).filter(|s| !reached(Dest::NewState(*s)));
+            let copies = held.map(|s| {
+                let range = self.state_range(s);
+                quote!(k.copy(new_state #range, state #range);)
+            });
+            return copies.collect();
+        }
+        if self.pass == Pass::Infer {
+            return TokenStream::new();
+        }
+        let params = 0..self.model.params.tensors.len();
+        let fills = params.filter(|p| !reached(Dest::DParam(*p))).map(|p| {
+            let range = self.param_range(p);
+            quote!(k.fill(d_params #range, 0.0);)
+        });
+        let floats: Vec<_> = (0..self.function.args.len())
+            .filter(|a| self.function.args[*a].ty.kind == Kind::Float)
+            .collect();
+        let unreached = floats.iter().enumerate().filter(|(_, a)| !reached(Dest::DArg(**a)));
+        let arg_fills = unreached.map(|(at, _)| quote!(k.fill(d_args[#at], 0.0);));
+        let arg_fills: Vec<_> = arg_fills.collect();
+        let arg_fills = match arg_fills.len() {
+            0 => quote!(),
+            _ => quote!(if want_inputs { #(#arg_fills)* }),
+        };
+        quote!(#(#fills)* #arg_fills)
+    }
+
+    /// The parts of the offsets that belong to nested models.
+    fn nested_offsets(&self) -> TokenStream {
+        let mut start = {
+            let own = HEADER + self.plan.buffers.len();
+            quote!(#own)
+        };
+        let table = if self.pass == Pass::Infer { "INFER_TABLE" } else { "TABLE" };
+        let mut lets = TokenStream::new();
+        for callee in callees(self.graph) {
+            let (var, len) = (callee.offsets(), callee.item(table));
+            lets.extend(quote!(let #var = &offsets[#start..][..#len];));
+            lets.extend(callee.planned(self.pass == Pass::Infer));
+            start = quote!(#start + #len);
+        }
+        lets
+    }
+
+    /// One runtime call, the operation `number` of the pass.
+    fn line(&self, number: usize, n: usize) -> TokenStream {
+        let node = &self.graph.nodes[n];
+        let types = |values: &[ValueId]| values.iter().map(|v| self.graph.ty(*v).clone()).collect();
+        let vars = |values: &[ValueId]| -> Vec<TokenStream> {
+            values
+                .iter()
+                .map(|v| {
+                    let var = self.var(*v);
+                    quote!(#var)
+                })
+                .collect()
+        };
+        let uses = self.graph.uses();
+        let scratch = self.plan.scratch[n].map(|b| self.buffer(b, &self.plan.buffers[b].size));
+        let emit = Emit {
+            inputs: types(&node.inputs),
+            input_vars: vars(&node.inputs),
+            output_vars: vars(&node.outputs),
+            used: node.outputs.iter().map(|o| uses[*o] > 0).collect(),
+            scratch,
+            item: self.chains.path(&*node.op),
+            inference: self.pass == Pass::Infer,
+            then: None,
+        };
+        let call = node.op.emit(&emit);
+        match node.phase {
+            Phase::BackwardInputs => quote!(if want_inputs { k.op(#number); #call }),
+            _ => quote!(k.op(#number); #call),
+        }
+    }
+}

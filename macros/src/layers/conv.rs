@@ -1,0 +1,126 @@
+//! `Conv2d` and `ConvTranspose2d`.
+
+use super::pool::window;
+use super::usage::{Use, default_init, first_span};
+use crate::dim::{Dim, Shape};
+use crate::graph::ValueId;
+use crate::lower::Lowering;
+use crate::ops::Mismatch;
+use crate::ops::conv2d::{Conv2d, Pass, Window};
+use crate::ops::elementwise::Elementwise;
+use crate::ops::shaping::Reshape;
+
+/// `x [N, C, H, W]  w [O, C/groups, kh, kw]  b [O]  →  y [N, O, H', W']`
+pub(super) fn conv2d(l: &mut Use) -> Lowering<ValueId> {
+    crate::lower::image(l.cx, l.x)?;
+    let (input, output) = l.sizes(1, "channel")?;
+    let mut x = l.cx.graph.ty(l.x).shape.0.clone();
+    x[1] = input.clone();
+    let kernel = l.cx.pair_option(&mut l.options, "kernel", None)?;
+    let one = [Dim::lit(1), Dim::lit(1)];
+    let window = window(l.cx, &mut l.options, kernel, one, true)?;
+    let (groups, [per_group, _]) = groups(l, &input, &output)?;
+    let [kh, kw] = window.kernel.clone();
+    let shape = vec![output.clone(), per_group, kh, kw];
+    let fan_in = crate::dim::product(&shape[1..]);
+    let w = l.param("weight", shape.clone(), default_init(&fan_in));
+    let op = Conv2d { pass: Pass::Forward, window, groups, x, w: shape };
+    let y = l.op(op, &[l.x, w])?;
+    plane_bias(l, y, output, &fan_in)
+}
+
+/// `x [N, C, H, W]  w [C, O/groups, kh, kw]  b [O]  →  y [N, O, H', W']`: the transposed map of
+/// the convolution from `y` to `x`.
+pub(super) fn conv_transpose2d(l: &mut Use) -> Lowering<ValueId> {
+    let x = crate::lower::image(l.cx, l.x)?;
+    let (input, output) = l.sizes(1, "channel")?;
+    let kernel = l.cx.pair_option(&mut l.options, "kernel", None)?;
+    let one = [Dim::lit(1), Dim::lit(1)];
+    let window = window(l.cx, &mut l.options, kernel, one, true)?;
+    let zero = [Dim::lit(0), Dim::lit(0)];
+    let padding = l.cx.pair_option(&mut l.options, "output_padding", Some(zero))?;
+    let (groups, [_, per_group]) = groups(l, &input, &output)?;
+    let mut y = vec![x[0].clone(), output.clone()];
+    for (axis, padding) in padding.iter().enumerate() {
+        y.push(transposed_size(l, &window, axis, &x[2 + axis], padding)?);
+    }
+    let [kh, kw] = window.kernel.clone();
+    let shape = vec![input, per_group, kh, kw];
+    let fan_in = crate::dim::product(&shape[1..]);
+    let w = l.param("weight", shape.clone(), default_init(&fan_in));
+    let op = Conv2d { pass: Pass::InputGrad, window, groups, x: y, w: shape };
+    let y = l.op(op, &[l.x, w])?;
+    plane_bias(l, y, output, &fan_in)
+}
+
+/// `(size − 1)·stride − 2·padding + dilation·(kernel − 1) + output_padding + 1` (PyTorch's
+/// `ConvTranspose2d`).
+fn transposed_size(
+    l: &mut Use,
+    window: &Window,
+    axis: usize,
+    size: &Dim,
+    output_padding: &Dim,
+) -> Lowering<Dim> {
+    let one = Dim::lit(1);
+    let (stride, padding) = (&window.stride[axis], &window.padding[axis]);
+    let reach = window.dilation[axis].times(&window.kernel[axis].minus(&one));
+    let spread = size.minus(&one).times(stride).plus(&reach).plus(output_padding).plus(&one);
+    let made = spread.minus(&padding.times(&Dim::lit(2)));
+    let mismatch = match (stride.as_lit(), output_padding.as_lit()) {
+        (Some(0), _) => Mismatch::new("has stride 0").help("strides start at 1"),
+        (Some(stride), Some(extra)) if extra >= stride => {
+            let text =
+                format!("has output padding {extra}, which is not below its stride {stride}");
+            Mismatch::new(text).help(format!("write `output_padding = {}` or less", stride - 1))
+        }
+        _ if made.atoms().next().is_none() && made.as_lit().is_none_or(|made| made == 0) => {
+            Mismatch::new(format!("cuts a padding of {padding} off {spread} on both sides"))
+                .help("use less padding or a larger kernel")
+        }
+        _ => {
+            // The convolution from the output has to come back to the input.
+            let back = window.output(axis, &made);
+            let back = back.map_err(|mismatch| l.cx.refuse(mismatch, Some(l.x)))?;
+            if l.cx.rule.equal(&back, size) {
+                return Ok(made);
+            }
+            Mismatch::new("needs an output padding below its stride")
+        }
+    };
+    Err(l.cx.refuse(mismatch, Some(l.x)))
+}
+
+/// The option `groups`, and the input and output channels of one group.
+fn groups(l: &mut Use, input: &Dim, output: &Dim) -> Lowering<(Dim, [Dim; 2])> {
+    let groups = match l.options.take_named("groups") {
+        Some(expr) => {
+            l.cx.rule.span = first_span(&expr);
+            l.dim(&expr)?
+        }
+        None => Dim::lit(1),
+    };
+    let mut split = |what: &str, channels: &Dim| match (channels.as_lit(), groups.as_lit()) {
+        (Some(n), Some(g)) if n % g != 0 => {
+            let text = format!("cannot split {n} {what} channels into {g} groups");
+            Err(l.cx.refuse(Mismatch::new(text), Some(l.x)))
+        }
+        _ => channels.floor_divided_by(&groups).ok_or_else(|| {
+            let text = format!("cannot split {channels} {what} channels into {groups} groups");
+            l.cx.refuse(Mismatch::new(text), Some(l.x))
+        }),
+    };
+    let each = [split("input", input)?, split("output", output)?];
+    Ok((groups, each))
+}
+
+/// Adds the option `bias`, one number for each plane.
+fn plane_bias(l: &mut Use, y: ValueId, channels: Dim, fan_in: &Dim) -> Lowering<ValueId> {
+    if !l.flag("bias", true)? {
+        return Ok(y);
+    }
+    let b = l.param("bias", vec![channels.clone()], default_init(fan_in));
+    let planes = Shape(vec![channels, Dim::lit(1), Dim::lit(1)]);
+    let b = l.op(Reshape(planes), &[b])?;
+    l.op(Elementwise::new("add"), &[y, b])
+}

@@ -1,0 +1,26 @@
+//! `Linear`.
+
+use super::usage::{Use, default_init};
+use crate::graph::ValueId;
+use crate::lower::Lowering;
+use crate::ops::Mismatch;
+use crate::ops::elementwise::Elementwise;
+use crate::ops::matmul::{Layout, Matmul};
+
+/// `y = x wᵀ + b`: `x [.., I]  w [O, I]  b [O]  →  y [.., O]`
+pub(super) fn linear(l: &mut Use) -> Lowering<ValueId> {
+    let rank = l.cx.graph.ty(l.x).shape.rank();
+    if rank == 0 {
+        let text = "expects [.., features] but receives []";
+        let error = Mismatch::new(text).help("make an axis first: `x.reshape([1])`");
+        return Err(l.cx.refuse(error, Some(l.x)));
+    }
+    let (input, output) = l.sizes(rank - 1, "feature")?;
+    let w = l.param("weight", vec![output.clone(), input.clone()], default_init(&input));
+    let y = l.op(Matmul(Layout::NT), &[l.x, w])?;
+    if !l.flag("bias", true)? {
+        return Ok(y);
+    }
+    let b = l.param("bias", vec![output], default_init(&input));
+    l.op(Elementwise::new("add"), &[y, b])
+}

@@ -1,0 +1,154 @@
+//! What the layers share: their options, their parameters and the check of their input.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::Expr;
+
+use crate::dim::{Compared, Dim, Shape};
+use crate::graph::{Source, ValueId};
+use crate::lower::{FnCx, Lowering, Options, Param, ParamInit, Scope, dim, text_of};
+use crate::ops::Mismatch;
+use crate::syntax::Arg;
+
+/// A layer at one of its uses.
+pub struct Use<'l, 'a, 'm> {
+    pub cx: &'l mut FnCx<'a, 'm>,
+    pub field: usize,
+    pub options: Options,
+    /// Whether the layer is written as a type, `Linear<784, 128>`.
+    pub is_type: bool,
+    pub x: ValueId,
+}
+
+impl Use<'_, '_, '_> {
+    pub(super) fn dim(&mut self, expr: &Expr) -> Lowering<Dim> {
+        let scope = Scope { run_time: false, ..self.cx.scope() };
+        let dim = dim(expr, &scope);
+        self.cx.ok(dim)
+    }
+
+    /// A parameter of the layer.
+    pub fn param(&mut self, name: &str, shape: Vec<Dim>, init: TokenStream) -> ValueId {
+        let param = Param { name: name.into(), shape: Shape(shape), init: ParamInit::Init(init) };
+        self.cx.field_param(self.field, param)
+    }
+
+    pub fn op(
+        &mut self,
+        op: impl crate::ops::Op + 'static,
+        inputs: &[ValueId],
+    ) -> Lowering<ValueId> {
+        self.cx.op(op, inputs)
+    }
+
+    pub(super) fn flag(&mut self, name: &'static str, default: bool) -> Lowering<bool> {
+        match self.options.take_named(name) {
+            Some(expr) => self.cx.ok(Options::bool(&expr)),
+            None => Ok(default),
+        }
+    }
+
+    /// `momentum = 0.1`; `momentum = none` where all batches weigh the same.
+    pub(super) fn momentum(&mut self) -> Lowering<Option<f64>> {
+        let is_none = |arg: &Arg| matches!(arg, Arg::Named(name, value) if name == "momentum" && text_of(value) == "none");
+        let Some(at) = self.options.args.iter().position(is_none) else {
+            return self.cx.literal_option(&mut self.options, "momentum", 0.1).map(Some);
+        };
+        self.options.args.remove(at);
+        Ok(None)
+    }
+
+    pub(super) fn activation(&mut self, func: &'static str) -> Lowering<ValueId> {
+        self.cx.elementwise(self.x, func, &mut self.options)
+    }
+
+    /// The written input and output sizes; the input is `found` when it is left out.
+    pub(super) fn sizes(&mut self, axis: usize, what: &str) -> Lowering<(Dim, Dim)> {
+        let found = self.cx.graph.ty(self.x).clone();
+        let (from, to) = match self.options.sizes() {
+            Ok(sizes) => sizes,
+            Err(error) => return Err(self.cx.model.report(error)),
+        };
+        let output = self.dim(&to)?;
+        let dims = found.dims();
+        let actual = dims[axis].clone();
+        let Some(from) = from else {
+            if actual.is_run_time() {
+                let text = format!("cannot take its input size from {found}");
+                return Err(self.cx.refuse(Mismatch::new(text), Some(self.x)));
+            }
+            return Ok((actual, output));
+        };
+        let rest: String = self.options.args.iter().map(|arg| format!(", {arg}")).collect();
+        let (name, is_type) = (self.options.owner.clone(), self.is_type);
+        let input = self.input(&from, axis, what, |actual| match is_type {
+            true => format!("{name}<{actual}, {output}{rest}>"),
+            false => format!("{name}({actual} -> {output}{rest})"),
+        })?;
+        Ok((input, output))
+    }
+
+    /// The written input size `from`, compared with that of the value; what `fixed` writes is the
+    /// help where they differ.
+    pub(super) fn input(
+        &mut self,
+        from: &Expr,
+        axis: usize,
+        what: &str,
+        fixed: impl FnOnce(&Dim) -> String,
+    ) -> Lowering<Dim> {
+        let found = self.cx.graph.ty(self.x).clone();
+        let (input, actual) = (self.dim(from)?, found.dims()[axis].clone());
+        let mut expected = found.clone();
+        expected.shape.0[axis] = input.clone();
+        match input.compare(&actual) {
+            Compared::Same => {}
+            Compared::Unknown => {
+                let name = self.cx.rule.step.clone();
+                let message = format!("`{name}` expects {expected} but receives {found}");
+                self.cx.rule.span = first_span(from);
+                self.cx.rule.defer(input.clone(), actual, message);
+            }
+            Compared::Different => {
+                let source = self.source(axis);
+                self.cx.rule.span = first_span(from);
+                let text = format!("expects {expected} but receives {found}");
+                let plural = if actual.is_one() { "" } else { "s" };
+                let fixed = fixed(&actual);
+                let help = format!("{source} {actual} {what}{plural}; write `{fixed}` here");
+                let error = Mismatch::new(text).help(help);
+                self.cx.refuse(error, Some(self.x));
+                // What follows is checked as if the help had been taken.
+                return Ok(actual);
+            }
+        }
+        Ok(input)
+    }
+
+    /// The step that made this axis what it is, behind steps that keep it: `` `fc1` makes ``.
+    fn source(&self, axis: usize) -> String {
+        let graph = &self.cx.graph;
+        let mut value = self.x;
+        while let Some(from) = graph.values[value].from {
+            let (now, before) = (graph.ty(value), graph.ty(from));
+            if now.shape.rank() != before.shape.rank() || now.dims()[axis] != before.dims()[axis] {
+                break;
+            }
+            value = from;
+        }
+        let source = &graph.values[value];
+        let verb = if matches!(source.source, Source::Arg(_)) { "has" } else { "makes" };
+        format!("`{}` {verb}", source.label)
+    }
+}
+
+pub(super) fn first_span(expr: &Expr) -> proc_macro2::Span {
+    syn::spanned::Spanned::span(expr)
+}
+
+/// PyTorch's default for `Linear` and `Conv2d`: `U(−1/√fan_in, 1/√fan_in)`, which is Kaiming's
+/// uniform distribution with `a = √5`.
+pub(super) fn default_init(fan_in: &Dim) -> TokenStream {
+    let fan_in = fan_in.tokens();
+    quote!(::gradiron::init::Init::KaimingUniform { fan_in: #fan_in, a: 2.236_068 })
+}
