@@ -191,8 +191,10 @@ fn several_models_and_threads_share_a_profile() -> Outcome {
         }
     });
     let table = profile.table();
-    let shared = row(&table, Phase::Forward, "Block.up + tanh", "matmul.nt + add + tanh");
+    let shared = row(&table, Phase::Forward, "Block.up + tanh", "matmul.packed + add + tanh");
     assert_eq!(shared.calls, 2);
+    // Each workspace prepares once.
+    assert_eq!(row(&table, Phase::Prepare, "Block.up", "matmul.pack").calls, 2);
     assert_eq!(row(&table, Phase::Forward, "Net.conv1", "conv2d").calls, 1);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Phase 7: elementwise nodes of one shape become chains that pass over memory once, and a chain
+//! Phase 8: elementwise nodes of one shape become chains that pass over memory once, and a chain
 //! that follows a product becomes part of its call.
 
 use std::collections::HashMap;
@@ -50,7 +50,7 @@ fn own_outputs(graph: &mut Graph) {
         copies.push(graph.nodes.pop().expect("just applied"));
         graph.outputs[k].1 = copied;
     }
-    let at = graph.nodes.iter().position(|n| n.phase != Phase::Forward);
+    let at = graph.nodes.iter().position(|n| n.phase > Phase::Forward);
     let mut backward = at.map(|at| graph.nodes.split_off(at)).unwrap_or_default();
     let mut nodes = std::mem::take(&mut graph.nodes);
     let (first, last): (Vec<_>, Vec<_>) =

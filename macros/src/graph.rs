@@ -86,6 +86,8 @@ pub struct Value {
 /// Which pass a node runs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
+    /// Inference: once for each version of the parameters and the state, in front.
+    Prepare,
     Forward,
     Backward,
     /// Backward work that only the gradients of the float arguments need.
@@ -215,13 +217,14 @@ impl Graph {
     /// The broken invariant, in words: a bug of the phase that ran last.
     pub fn verify(&self) -> Result<(), String> {
         let mut defined: Vec<bool> = self.values.iter().map(|v| !is_made(v.source)).collect();
-        let mut phase = Phase::Forward;
+        let mut phase = Phase::Prepare;
         for (n, node) in self.nodes.iter().enumerate() {
             if let Some(early) = node.inputs.iter().find(|i| !defined[**i]) {
                 return Err(format!("node {n} ({}) reads %{early} too early", node.op.name()));
             }
-            if node.phase == Phase::Forward && phase > Phase::Forward {
-                return Err(format!("node {n} ({}) is forward after backward", node.op.name()));
+            if node.phase <= Phase::Forward && node.phase < phase {
+                let (name, late) = (node.op.name(), node.phase);
+                return Err(format!("node {n} ({name}) is {late:?} after {phase:?}"));
             }
             phase = phase.max(node.phase);
             for (k, output) in node.outputs.iter().enumerate() {
@@ -249,9 +252,10 @@ impl Graph {
         }
         let mut phase = Phase::Forward;
         for node in &self.nodes {
-            if phase == Phase::Forward && node.phase != phase {
-                text.push_str("-- backward\n");
-                phase = node.phase;
+            let part = node.phase.min(Phase::Backward);
+            if part != phase {
+                text.push_str(&format!("-- {part:?}\n").to_lowercase());
+                phase = part;
             }
             let outputs: Vec<_> =
                 node.outputs.iter().map(|o| format!("%{o}: {}", self.ty(*o))).collect();

@@ -15,6 +15,7 @@ mod lower;
 mod model;
 mod ops;
 mod plan;
+mod prepare;
 mod syntax;
 #[cfg(test)]
 mod tests;

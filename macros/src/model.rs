@@ -14,6 +14,7 @@ use crate::graph::Graph;
 use crate::lower::{self, Lowered, ModelCx, check_fields, lower_function};
 use crate::ops::Deferred;
 use crate::plan::{Plan, plan};
+use crate::prepare::prepare;
 use crate::syntax::{ModelItem, check_item, distinct, parse_model};
 
 /// `model! { … }` to Rust.
@@ -114,6 +115,11 @@ fn planned(mut graph: Graph, inference: bool, diagnostics: &mut Diagnostics) -> 
     diagnostics.phase = "expand";
     expand_ops(&mut graph, inference);
     verified(&graph);
+    if inference {
+        diagnostics.phase = "prepare";
+        prepare(&mut graph);
+        verified(&graph);
+    }
     diagnostics.phase = "fuse";
     fuse(&mut graph);
     verified(&graph);

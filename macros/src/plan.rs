@@ -1,4 +1,4 @@
-//! Phase 8: which memory each value lives in, and from when to when. Offsets follow from the
+//! Phase 9: which memory each value lives in, and from when to when. Offsets follow from the
 //! sizes, by the runtime's `arena::plan`, once these are known to rustc.
 
 use std::fmt::Write;
@@ -16,6 +16,8 @@ pub enum Home {
     DResult(usize),
     /// Handed in by the caller.
     Out(Dest),
+    /// Kept from run to run, by the value that was prepared.
+    Prepared(ValueId),
     /// In the arena.
     Buffer(usize),
     /// Nothing reads it, and its op does without.
@@ -83,7 +85,7 @@ pub fn plan(graph: &Graph, inference: bool) -> Plan {
     for v in 0..homes.len() {
         homes[v] = homes[roots[v]];
     }
-    let first_backward = graph.nodes.iter().position(|n| n.phase != Phase::Forward);
+    let first_backward = graph.nodes.iter().position(|n| n.phase > Phase::Forward);
     let boundary = first_backward.unwrap_or(graph.nodes.len());
     for buffer in &mut buffers {
         buffer.part = match (buffer.first < boundary, buffer.last < boundary) {
@@ -116,6 +118,9 @@ impl Planner<'_> {
                 Source::DResult(r) => self.homes[v] = Home::DResult(r),
                 Source::Node(..) | Source::Gone => {}
             }
+        }
+        for node in self.graph.nodes.iter().filter(|node| node.phase == Phase::Prepare) {
+            node.outputs.iter().for_each(|v| self.homes[*v] = Home::Prepared(*v));
         }
         for (dest, value) in &self.graph.outputs {
             self.homes[roots[*value]] = Home::Out(*dest);

@@ -63,6 +63,7 @@ pub trait Function<const AT: usize, const FLOATS: usize, const CLASSES: usize, c
         k: &mut K,
         offsets: &[usize],
         owned: [Buf; 2],
+        prepared: Buf,
         call: Call<FLOATS, CLASSES, RESULTS>,
     );
 
@@ -78,6 +79,37 @@ pub trait Function<const AT: usize, const FLOATS: usize, const CLASSES: usize, c
     );
 }
 
+/// What a model has in a region: its parameters and its state, or their successors.
+#[inline(always)]
+fn owned<M: Program>(region: Region) -> [Buf; 2] {
+    [Buf::new(region, 0, M::PARAMS), Buf::new(region, M::PARAMS, M::STATE)]
+}
+
+/// The run that computes the prepared values, which start there in the arena.
+pub(crate) struct Preparation<M> {
+    pub start: usize,
+    pub model: std::marker::PhantomData<fn() -> M>,
+}
+
+impl<M: Program> Run for Preparation<M> {
+    const MAY_BE_TINY: bool = false;
+    const NAME: &'static str = M::PREPARE;
+    const PHASE: Phase = Phase::Prepare;
+
+    fn is_tiny(&self) -> bool {
+        false
+    }
+
+    fn flops(&self) -> usize {
+        0
+    }
+
+    fn run<K: Kernels>(self, k: &mut K) {
+        let prepared = Buf::new(Region::Arena, self.start, M::PREPARED);
+        M::prepare(k, owned::<M>(Region::Params), prepared);
+    }
+}
+
 /// A run of the function `AT` of `M`, with gradients where `GRAD`.
 pub(crate) struct Pass<
     'a,
@@ -90,6 +122,8 @@ pub(crate) struct Pass<
 > {
     pub offsets: &'a [usize],
     pub call: Call<FLOATS, CLASSES, RESULTS>,
+    /// Where the prepared values start in the arena.
+    pub prepared: usize,
     /// Empty ranges without gradients.
     pub gradients: Gradients<FLOATS, RESULTS>,
     pub model: std::marker::PhantomData<fn() -> M>,
@@ -132,13 +166,13 @@ where
         self.call.results.iter_mut().for_each(|result| result.region = Region::Arena);
         self.gradients.d_args.iter_mut().for_each(|d_arg| d_arg.region = Region::Arena);
         self.call.block.region = Region::Arena;
-        let ranges =
-            |region| [Buf::new(region, 0, M::PARAMS), Buf::new(region, M::PARAMS, M::STATE)];
-        let owned = ranges(Region::Params);
+        let given = owned::<M>(Region::Params);
         if GRAD {
-            M::grad(k, self.offsets, owned, self.call, ranges(Region::Grads), self.gradients);
+            let made = owned::<M>(Region::Grads);
+            M::grad(k, self.offsets, given, self.call, made, self.gradients);
         } else {
-            M::infer(k, self.offsets, owned, self.call);
+            let prepared = Buf::new(Region::Arena, self.prepared, M::PREPARED);
+            M::infer(k, self.offsets, given, prepared, self.call);
         }
     }
 }

@@ -3,11 +3,11 @@
 use std::marker::PhantomData;
 
 use crate::arena::Sizes;
-use crate::device::{Buf, Cpu, Device, DeviceError, Indices, Region, StepMemory};
+use crate::device::{Buf, Cpu, Device, DeviceError, Indices, Kernels, Region, StepMemory};
 use crate::function::{self, Call, Function, Gradients};
 use crate::module::Module;
 use crate::optim::Grads;
-use crate::storage::Storage;
+use crate::storage::{Storage, Version};
 
 /// The largest run-time size that a workspace takes.
 const MAX_SIZE: usize = 1 << 24;
@@ -60,6 +60,18 @@ pub trait Program: Module {
 
     #[doc(hidden)]
     fn plan(n: Sizes) -> Vec<FunctionPlan>;
+
+    /// The floats of what inference prepares.
+    #[doc(hidden)]
+    const PREPARED: usize;
+
+    /// What profiles call the run that prepares them.
+    #[doc(hidden)]
+    const PREPARE: &'static str;
+
+    /// Prepares inference for the present parameters and state.
+    #[doc(hidden)]
+    fn prepare<K: Kernels>(k: &mut K, owned: [Buf; 2], prepared: Buf);
 }
 
 /// All memory that runs of an `M` need on a device: activations, saved values, scratch memory,
@@ -69,7 +81,11 @@ pub trait Program: Module {
 pub struct Workspace<M, D: Device = Cpu> {
     device: D,
     capacity: Sizes,
+    /// What passes use, and behind it what is prepared for inference.
     arena: D::Memory,
+    prepared_at: usize,
+    /// The version of the parameters and the state that it was prepared for.
+    prepared_for: Option<Version>,
     /// The gradients of the parameters, then the new state.
     grads: D::Memory,
     /// Whether a `…_grad` call has made a new state.
@@ -95,7 +111,9 @@ impl<M: Program, D: Device> Workspace<M, D> {
         let floats = plans.iter().flat_map(|plan| plan.floats).max().unwrap_or(0);
         let indices = plans.iter().map(|plan| plan.indices).max().unwrap_or(0);
         Ok(Self {
-            arena: device.allocate(floats)?,
+            arena: device.allocate(floats + M::PREPARED)?,
+            prepared_at: floats,
+            prepared_for: None,
             grads: device.allocate(M::PARAMS + M::STATE)?,
             has_state: false,
             indices: vec![0; indices],
@@ -109,8 +127,7 @@ impl<M: Program, D: Device> Workspace<M, D> {
 
     /// The bytes of this workspace: `M::train_bytes` of its capacity.
     pub fn bytes(&self) -> usize {
-        let floats = self.plans.iter().flat_map(|plan| plan.floats).max().unwrap_or(0);
-        4 * (floats + self.indices.len() + M::PARAMS + M::STATE)
+        4 * (self.prepared_at + M::PREPARED + self.indices.len() + M::PARAMS + M::STATE)
     }
 
     /// The gradients of the last `…_grad` call, and the state that it made.
@@ -128,6 +145,7 @@ impl<M> Workspace<M> {
     pub fn poison(&mut self) {
         self.arena.as_mut_slice().fill(f32::NAN);
         self.grads.as_mut_slice().fill(f32::NAN);
+        self.prepared_for = None;
     }
 }
 
@@ -219,9 +237,32 @@ impl<M: Program, D: Device> Workspace<M, D> {
     ) where
         M: Function<AT, F, C, R>,
     {
+        if M::PREPARED > 0 {
+            self.prepare(params);
+        }
         let none = Buf::new(Region::Arena, 0, 0);
         let gradients = Gradients { d_results: [none; R], d_args: [none; F], want_inputs: false };
         self.run::<AT, F, C, R, false>(params, inputs, Pass::Infer, call, gradients);
+    }
+
+    /// Prepares inference, unless that was done for the same parameters and the same state.
+    #[inline]
+    fn prepare(&mut self, params: Option<&Storage>) {
+        let version = params.map(Storage::version);
+        if self.prepared_for == version {
+            return;
+        }
+        self.prepared_for = None;
+        let start = self.prepared_at;
+        let memory = StepMemory {
+            params: params.unwrap_or(&self.none),
+            grads: &mut self.grads,
+            arena: &mut self.arena,
+            inputs: &[],
+            indices: &[],
+        };
+        self.device.run(memory, function::Preparation::<M> { start, model: PhantomData });
+        self.prepared_for = version;
     }
 
     /// The function `AT` and its gradients.
@@ -258,8 +299,9 @@ impl<M: Program, D: Device> Workspace<M, D> {
             indices: &self.indices,
         };
         let offsets = &self.plans[AT].offsets[pass as usize][..];
-        let model = PhantomData;
-        let run = function::Pass::<M, AT, F, C, R, GRAD> { offsets, call, gradients, model };
+        let (prepared, model) = (self.prepared_at, PhantomData);
+        let run =
+            function::Pass::<M, AT, F, C, R, GRAD> { offsets, call, prepared, gradients, model };
         self.device.run(memory, run);
         self.has_state |= GRAD;
     }

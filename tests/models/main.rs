@@ -14,5 +14,6 @@ mod images;
 mod layers;
 mod losses;
 mod nested;
+mod prepared;
 mod promises;
 mod shapes;

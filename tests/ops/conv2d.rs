@@ -8,7 +8,7 @@ use crate::harness::*;
 const PASSES: [Pass; 3] = [Pass::Forward, Pass::InputGrad, Pass::WeightGrad];
 const ALGORITHMS: [Algorithm; 3] = [Algorithm::Direct, Algorithm::Winograd, Algorithm::Windows];
 
-fn specs() -> Vec<Conv2dSpec> {
+pub fn specs() -> Vec<Conv2dSpec> {
     let new = Conv2dSpec::new;
     let base = new(2, [3, 5], [9, 7], [3, 3]);
     let same = |spec: Conv2dSpec| Conv2dSpec { padding: spec.kernel.map(|k| k / 2), ..spec };
@@ -52,6 +52,11 @@ fn specs() -> Vec<Conv2dSpec> {
         same(new(5, [33, 40], [4, 4], [3, 3])),
         same(new(20, [20, 48], [8, 8], [3, 3])),
         same(new(4, [160, 16], [40, 39], [3, 3])),
+        // Few positions with many channels, in several images, and more images than are few.
+        Conv2dSpec { stride: [2, 2], ..same(new(3, [70, 130], [8, 6], [3, 3])) },
+        new(3, [300, 20], [9, 7], [1, 1]),
+        same(new(9, [40, 17], [9, 7], [3, 3])),
+        same(new(1, [33, 70], [17, 17], [3, 3])),
         // Nothing to do.
         Conv2dSpec { batch: 0, ..base },
         Conv2dSpec { height: 2, ..base },
@@ -104,7 +109,7 @@ const OUTPUT_NORMS: [f64; 4] = [16.0, 17.0, 24.0, 48.0];
 const WEIGHT_NORMS: [f64; 3] = [70.0 / 3.0, 85.0 / 3.0, 160.0 / 3.0];
 
 /// The bound for element `i` of a pass.
-fn bound(pass: Pass, spec: Conv2dSpec, i: usize) -> f64 {
+pub fn bound(pass: Pass, spec: Conv2dSpec, i: usize) -> f64 {
     let in_plane = |channels: usize, height: usize, width: usize| {
         let (row, col) = (i % (height * width) / width % 4, i % width % 4);
         winograd_bound(channels, [OUTPUT_NORMS[row], OUTPUT_NORMS[col]])

@@ -17,6 +17,7 @@ mod matmul;
 mod nll_loss;
 mod permute;
 mod pool2d;
+mod prepared;
 mod reduce;
 mod softmax;
 mod then;

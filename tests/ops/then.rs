@@ -105,6 +105,32 @@ fn products() {
     }
 }
 
+/// Of packed weights, those that are not large enough to be packed too.
+#[test]
+fn packed_products() {
+    let sizes = [(1, 784, 128), (2, 300, 130), (7, 300, 130), (33, 600, 100), (3, 7, 2)];
+    for (m, k, n) in sizes {
+        let spec = MatmulSpec { layout: Layout::NT, m, k, n };
+        let mut rng = Rng(44);
+        let (a, b) = (rng.floats(m * k), rng.floats(k * n));
+        for has in [[false, true], [true, false]] {
+            check(
+                &format!("{spec:?} {has:?}"),
+                [&a, &b],
+                spec.packed_len(),
+                ([m, n], has),
+                |step, y, x, packed| {
+                    step.matmul_pack(packed, x[1], spec);
+                    step.matmul_packed(y, x[0], x[1], packed, spec);
+                },
+                |step, y, x, packed, then| {
+                    step.matmul_packed_map::<Follow, 3, 2, 1, 2>(y, x[0], x[1], packed, spec, then);
+                },
+            );
+        }
+    }
+}
+
 /// Planes of few and of many positions; with a channel, a pixel, an image and one number repeated.
 #[test]
 fn convolutions() {
@@ -143,6 +169,29 @@ fn convolutions() {
                     |step, y, x, scratch, then| {
                         let of = [x[0], x[1]];
                         step.conv2d_map::<Follow, 3, 2, 1, 3>(pass, y, of, scratch, spec, then);
+                    },
+                );
+            }
+            let len = spec.prepared_len();
+            let parts =
+                |scratch: Buf| (scratch.part(0, len), scratch.part(len, spec.prepared_scratch()));
+            for has in masks {
+                check(
+                    &format!("prepared {spec:?} {has:?}"),
+                    [&x, &w],
+                    len + spec.prepared_scratch(),
+                    (y_dims, has),
+                    |step, y, x, scratch| {
+                        let (prepared, scratch) = parts(scratch);
+                        step.conv2d_prepare(prepared, x[1], spec);
+                        step.conv2d_prepared(y, x[0], [x[1], prepared], scratch, spec);
+                    },
+                    |step, y, x, scratch, then| {
+                        let (prepared, scratch) = parts(scratch);
+                        let of = [x[1], prepared];
+                        step.conv2d_prepared_map::<Follow, 3, 2, 1, 3>(
+                            y, x[0], of, scratch, spec, then,
+                        );
                     },
                 );
             }

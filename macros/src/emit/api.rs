@@ -45,6 +45,7 @@ pub fn program(model: &Model) -> TokenStream {
     let bind = model.bind_sizes();
     let floats = functions.iter().map(|function| floats(model, function));
     let owner = if model.derived { quote!(::gradiron::Net<Self>) } else { quote!(Self) };
+    let prepare = model.called(&"prepare");
     quote! {
         #[allow(unused_variables, clippy::all)]
         #[automatically_derived]
@@ -54,6 +55,14 @@ pub fn program(model: &Model) -> TokenStream {
             fn plan(n: ::gradiron::arena::Sizes) -> Vec<::gradiron::FunctionPlan> {
                 #bind
                 vec![#(#plans),*]
+            }
+            const PREPARED: usize = Self::__PREPARED;
+            const PREPARE: &'static str = #prepare;
+            fn prepare<Kernels__: ::gradiron::device::Kernels>(
+                k: &mut Kernels__, [params, state]: [::gradiron::device::Buf; 2],
+                prepared: ::gradiron::device::Buf,
+            ) {
+                Self::__prepare(k, params, state, prepared);
             }
         }
         #[allow(unused_variables, non_snake_case, clippy::all)]
@@ -206,8 +215,9 @@ fn costs(model: &Model) -> TokenStream {
     let max = quote!(::gradiron::arena::max);
     let flops_doc = format!("Floating-point operations of one `{}`.", functions[0].name);
     quote! {
-        /// The bytes of a workspace for training: activations, gradients, new state and scratch
-        /// memory. The parameters (`4 * PARAMS`) and the optimizer's state come on top.
+        /// The bytes of a workspace for training: activations, gradients, new state, scratch
+        /// memory, and what its inference prepares. The parameters (`4 * PARAMS`) and the
+        /// optimizer's state come on top.
         pub const fn train_bytes(#(#names: usize),*) -> usize {
             let n = #sizes;
             let arena = #max(&[#(
@@ -216,13 +226,13 @@ fn costs(model: &Model) -> TokenStream {
             ),*]);
             let indices = #max(&[#(#indices),*]);
             let of_model = <Self as ::gradiron::Module>::PARAMS + <Self as ::gradiron::Module>::STATE;
-            4 * (arena + indices + of_model)
+            4 * (arena + indices + of_model + Self::__PREPARED)
         }
 
-        /// The bytes that inference alone needs.
+        /// The bytes that inference alone needs, with what it prepares of the parameters.
         pub const fn infer_bytes(#(#names: usize),*) -> usize {
             let n = #sizes;
-            4 * #max(&[#(Self::#floats(n, ::gradiron::Pass::Infer)),*])
+            4 * (#max(&[#(Self::#floats(n, ::gradiron::Pass::Infer)),*]) + Self::__PREPARED)
         }
 
         #[doc = #flops_doc]

@@ -32,7 +32,8 @@ pub fn checks(model: &Model) -> TokenStream {
             let Some(callee) = node.op.callee() else { continue };
             debug_assert_eq!(node.phase, Phase::Forward);
             let graph = &function.infer.0;
-            let args = node.inputs[2..].iter().map(|v| type_sig(graph.ty(*v)));
+            let args =
+                node.inputs[2..][..callee.leads.len()].iter().map(|v| type_sig(graph.ty(*v)));
             let results = callee.results.iter().map(type_sig);
             let (signature, model) = (callee.item("SIGNATURE"), &callee.model);
             let (step, span) = (&node.label, callee.function.span());

@@ -7,26 +7,31 @@ use syn::Index;
 
 use super::chains::Chains;
 use super::pass::{Pass, pass};
+use super::prepare::Values;
 use super::{Function, Model, hidden, profile};
 use crate::dim::{Atom, Dim};
-use crate::graph::Graph;
+use crate::graph::{Graph, Node, Phase};
 use crate::hygiene::quote;
 use crate::ops::call::Callee;
 use crate::ops::variant;
 use crate::plan::Plan;
 
 /// Everything that callers of the function use.
-pub fn hidden_items(model: &Model, function: &Function, chains: &Chains) -> TokenStream {
+pub fn hidden_items(
+    model: &Model,
+    function: &Function,
+    chains: &Chains,
+    prepared: &Values,
+) -> TokenStream {
     let bind = bind(model, function);
     let layouts = [
         layout(model, function, &function.train, "layout", "TABLE", "offsets"),
         layout(model, function, &function.infer, "infer_layout", "INFER_TABLE", "infer_offsets"),
     ];
     let sizes = sizes(model, function);
-    let infer = pass(model, function, chains, Pass::Infer);
-    let train = pass(model, function, chains, Pass::Train);
-    let back = pass(model, function, chains, Pass::Back);
-    quote!(#bind #(#layouts)* #sizes #infer #train #back)
+    let passes = [Pass::Infer, Pass::Train, Pass::Back]
+        .map(|which| pass(model, function, chains, prepared, which));
+    quote!(#bind #(#layouts)* #sizes #(#passes)*)
 }
 
 /// The run-time sizes from the first size of each argument.
@@ -130,19 +135,24 @@ fn layout(
     }
 }
 
+/// The nodes of a graph that run each time.
+fn run(graph: &Graph) -> impl Iterator<Item = &Node> {
+    graph.nodes.iter().filter(|node| node.phase != Phase::Prepare)
+}
+
 /// What a nested call of this function needs, and its cost.
 fn sizes(model: &Model, function: &Function) -> TokenStream {
     let [layout, infer_layout, saved, scratch, infer_scratch, flops, steps] =
         ["layout", "infer_layout", "saved", "scratch", "infer_scratch", "flops", "steps"]
             .map(|suffix| hidden(&function.name, suffix));
     let lengths = [&function.infer.0, &function.train.0].map(|graph| {
-        let own: usize = graph.nodes.iter().map(|node| node.op.steps()).sum();
+        let own: usize = run(graph).map(|node| node.op.steps()).sum();
         let at = Index::from(usize::from(std::ptr::eq(graph, &function.train.0)));
         let nested = callees(graph).into_iter().map(|callee| callee.item("steps"));
         quote!(#own #(+ #nested[#at])*)
     });
     let (graph, _) = &function.infer;
-    let costs = graph.nodes.iter().map(|node| profile::flops(graph, node));
+    let costs = run(graph).map(|node| profile::flops(graph, node));
     let total = costs.fold(Dim::lit(0), |sum, cost| sum.plus(&cost)).tokens();
     let nested = callees(graph).into_iter().map(|callee| callee.stated(&["flops"]));
     let bind = model.bind_sizes();

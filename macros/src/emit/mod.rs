@@ -1,4 +1,4 @@
-//! Phase 9: the Rust that users run. Per function a forward and a backward pass, flat, one line an
+//! Phase 10: the Rust that users run. Per function a forward and a backward pass, flat, one line an
 //! op; around them the methods that users call.
 
 mod api;
@@ -9,6 +9,7 @@ mod checks;
 mod function;
 mod params;
 mod pass;
+mod prepare;
 mod profile;
 mod run;
 mod stub;
@@ -115,6 +116,14 @@ impl Model<'_> {
         }
     }
 
+    /// What profiles call a function: `Mlp::loss`.
+    pub fn called(&self, function: &impl std::fmt::Display) -> String {
+        match self.header {
+            Some(header) => format!("{}::{function}", header.name),
+            None => function.to_string(),
+        }
+    }
+
     pub fn generic_names(&self) -> HashSet<String> {
         let params = self.header.iter().flat_map(|h| h.generics.const_params());
         params.map(|param| param.ident.to_string()).collect()
@@ -159,9 +168,11 @@ pub fn emit(model: &Model) -> TokenStream {
     let (impl_generics, ty) = model.generics();
     let methods = api::methods(model);
     let chains = chains::Chains::new(model);
+    let prepared = prepare::Values::new(model);
+    let prepare = prepare::items(model, &prepared, &chains);
     let hidden: Vec<_> = match &model.functions {
         Some(functions) => {
-            functions.iter().map(|f| function::hidden_items(model, f, &chains)).collect()
+            functions.iter().map(|f| function::hidden_items(model, f, &chains, &prepared)).collect()
         }
         None => model.interfaces.iter().map(|f| stub::hidden_items(&f.name)).collect(),
     };
@@ -181,6 +192,7 @@ pub fn emit(model: &Model) -> TokenStream {
         )]
         #[automatically_derived]
         impl #impl_generics #ty {
+            #prepare
             #(#hidden)*
         }
         #methods

@@ -75,7 +75,7 @@ fn full_name(model: &Model, field: usize, tensor: &str) -> String {
 pub fn module(model: &Model) -> TokenStream {
     let (impl_generics, ty) = model.generics();
     let params = model.params.sorted();
-    let params_at = starts("__AT", params.iter().map(|(_, param)| &param.shape));
+    let params_at = starts("__AT", params.iter().map(|(_, param)| param.shape.len().tokens()));
     let describes = params.iter().enumerate().map(|(k, (field, param))| {
         let name = full_name(model, *field, &param.name);
         match &param.init {
@@ -97,7 +97,7 @@ pub fn module(model: &Model) -> TokenStream {
         }
     });
     let state = model.state.sorted();
-    let state_at = starts("__STATE_AT", state.iter().map(|(_, state)| &state.shape));
+    let state_at = starts("__STATE_AT", state.iter().map(|(_, state)| state.shape.len().tokens()));
     let describes_state = state.iter().enumerate().map(|(k, (field, state))| {
         let name = full_name(model, *field, &state.name);
         let (init, kind) = match &state.init {
@@ -155,10 +155,10 @@ pub fn module(model: &Model) -> TokenStream {
 }
 
 /// The places of tensors in their flat slice, and its length behind them.
-fn starts<'s>(name: &str, shapes: impl ExactSizeIterator<Item = &'s Shape>) -> TokenStream {
-    let (name, count) = (format_ident!("{name}"), shapes.len());
-    let ends = shapes.enumerate().map(|(k, shape)| {
-        let (next, len) = (k + 1, shape.len().tokens());
+pub fn starts(name: &str, lens: impl ExactSizeIterator<Item = TokenStream>) -> TokenStream {
+    let (name, count) = (format_ident!("{name}"), lens.len());
+    let ends = lens.enumerate().map(|(k, len)| {
+        let next = k + 1;
         quote!(at[#next] = at[#k] + #len;)
     });
     let ends: Vec<_> = ends.collect();

@@ -7,6 +7,7 @@ use syn::Index;
 
 use super::chains::Chains;
 use super::function::{HEADER, callees};
+use super::prepare::Values;
 use super::{Function, Model, hidden, profile};
 use crate::dim::Dim;
 use crate::graph::{Dest, Graph, Kind, Phase, ValueId};
@@ -41,7 +42,7 @@ fn signature(pass: Pass) -> [TokenStream; 3] {
         results: [#buf; RESULTS__]
     };
     let (want, extra) = match pass {
-        Pass::Infer => (quote!(), quote!(scratch: #buf)),
+        Pass::Infer => (quote!(), quote!(prepared: #buf, scratch: #buf)),
         Pass::Train => (quote!(), quote!(saved: #buf, new_state: #buf, scratch: #buf)),
         Pass::Back => (
             quote!(want_inputs: bool,),
@@ -65,7 +66,9 @@ fn signature(pass: Pass) -> [TokenStream; 3] {
         #state #common, #extra
     };
     let arguments = match pass {
-        Pass::Infer => quote!(k, n, offsets, params, state, args, classes, results, scratch),
+        Pass::Infer => {
+            quote!(k, n, offsets, params, state, args, classes, results, prepared, scratch)
+        }
         Pass::Train => quote! {
             k, n, offsets, params, state, args, classes, results, saved, new_state, scratch
         },
@@ -89,14 +92,24 @@ pub fn empty_pass(function: &Ident, pass: Pass) -> TokenStream {
 
 /// A pass as callers see it. It becomes part of the caller where the kernels are inlined, else it
 /// is one function however often it is called.
-pub fn pass(model: &Model, function: &Function, chains: &Chains, pass: Pass) -> TokenStream {
+pub fn pass(
+    model: &Model,
+    function: &Function,
+    chains: &Chains,
+    prepared: &Values,
+    pass: Pass,
+) -> TokenStream {
     let (graph, plan) = match pass {
         Pass::Infer => &function.infer,
         Pass::Train | Pass::Back => &function.train,
     };
-    let writer = Writer { model, function, chains, graph, plan, pass };
+    let writer = Writer { model, function, chains, prepared, graph, plan, pass };
     let nodes: Vec<usize> = (0..graph.nodes.len())
-        .filter(|n| (graph.nodes[*n].phase == Phase::Forward) == (pass != Pass::Back))
+        .filter(|n| match graph.nodes[*n].phase {
+            Phase::Prepare => false,
+            Phase::Forward => pass != Pass::Back,
+            Phase::Backward | Phase::BackwardInputs => pass == Pass::Back,
+        })
         .filter(|n| !graph.nodes[*n].op.is_view())
         .collect();
     let bindings = writer.bindings(&nodes);
@@ -107,7 +120,9 @@ pub fn pass(model: &Model, function: &Function, chains: &Chains, pass: Pass) -> 
     let name = hidden(&function.name, pass.name());
     let [shared, steps, ops, costs] = ["shared", "steps", "ops", "costs"]
         .map(|suffix| hidden(&function.name, &format!("{}_{suffix}", pass.name())));
-    let profile = profile::items(model, [&ops, &costs], (graph, plan), &nodes);
+    let phase = if pass == Pass::Back { "Backward" } else { "Forward" };
+    let ran = nodes.iter().map(|n| (&graph.nodes[*n], graph, plan));
+    let profile = profile::items(model, [&ops, &costs], phase, &ran.collect::<Vec<_>>());
     let [generics, parameters, arguments] = signature(pass);
     quote! {
         #[doc(hidden)]
@@ -133,10 +148,26 @@ pub fn pass(model: &Model, function: &Function, chains: &Chains, pass: Pass) -> 
     }
 }
 
+/// The call that prepares the outputs of node `n` of a function, the operation `number` of the
+/// preparation.
+pub fn preparation(
+    model: &Model,
+    function: &Function,
+    chains: &Chains,
+    prepared: &Values,
+    (number, n): (usize, usize),
+) -> TokenStream {
+    let (graph, plan) = &function.infer;
+    let writer = Writer { model, function, chains, prepared, graph, plan, pass: Pass::Infer };
+    let (bindings, line) = (writer.bindings(&[n]), writer.line(number, n));
+    quote!({ #bindings #line })
+}
+
 struct Writer<'a> {
     model: &'a Model<'a>,
     function: &'a Function,
     chains: &'a Chains,
+    prepared: &'a Values<'a>,
     graph: &'a Graph,
     plan: &'a Plan,
     pass: Pass,
@@ -199,6 +230,11 @@ impl Writer<'_> {
             Home::Out(Dest::DArg(a)) => {
                 let at = Index::from(self.among(a));
                 quote!(d_args[#at])
+            }
+            Home::Prepared(v) => {
+                let at = Index::from(self.prepared.place(self.function, v));
+                let len = self.graph.ty(v).shape.len().tokens();
+                quote!(prepared.part(Self::__PREPARED_AT[#at], #len))
             }
             Home::Buffer(b) => self.buffer(b, &ty.shape.len()),
             Home::Nowhere => return None,

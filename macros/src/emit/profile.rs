@@ -1,27 +1,26 @@
 //! What a profile knows of a pass: names and costs of its operations.
 
 use proc_macro2::{Ident, TokenStream};
+use quote::format_ident;
 
 use super::Model;
-use super::function::callees;
 use crate::dim::Dim;
 use crate::graph::{Graph, Node, Phase, Ty, ValueId};
 use crate::hygiene::quote;
 use crate::plan::{Home, Plan};
 
-/// The items `ops` and `costs` of a pass that runs `nodes`.
+/// The items `ops` and `costs` of a pass that runs `nodes`, each of a graph and its plan.
 pub fn items(
     model: &Model,
     [ops, costs]: [&Ident; 2],
-    (graph, plan): (&Graph, &Plan),
-    nodes: &[usize],
+    phase: &str,
+    nodes: &[(&Node, &Graph, &Plan)],
 ) -> TokenStream {
-    let nodes = || nodes.iter().map(|n| &graph.nodes[*n]);
-    let is_backward = nodes().any(|node| node.phase != Phase::Forward);
-    let phase = if is_backward { quote!(Backward) } else { quote!(Forward) };
-    let lines = nodes().map(|node| format!("{}\t{}\n", name(&node.label), node.op.kind()));
+    let phase = format_ident!("{phase}");
+    let lines =
+        nodes.iter().map(|(node, ..)| format!("{}\t{}\n", name(&node.label), node.op.kind()));
     let text: String = lines.collect();
-    let rows = nodes().map(|node| {
+    let rows = nodes.iter().map(|(node, graph, plan)| {
         let (flops, bytes) = (flops(graph, node).tokens(), bytes(graph, plan, node).tokens());
         match node.phase {
             Phase::BackwardInputs => quote!(if want_inputs { [#flops, #bytes] } else { [0, 0] }),
@@ -29,7 +28,8 @@ pub fn items(
         }
     });
     let bind = model.bind_sizes();
-    let nested = callees(graph).into_iter().map(|callee| callee.stated(&["flops"]));
+    let nested = nodes.iter().filter_map(|(node, ..)| node.op.callee());
+    let nested = nested.map(|callee| callee.stated(&["flops"]));
     quote! {
         const #ops: &'static ::gradiron::profile::PassOps = &::gradiron::profile::PassOps {
             phase: ::gradiron::profile::Phase::#phase,

@@ -17,10 +17,7 @@ fn implementation(model: &Model, at: usize, function: &Function) -> TokenStream 
     let [infer, train, back, flops, steps] =
         ["infer", "train", "back", "flops", "steps"].map(|suffix| hidden(&function.name, suffix));
     let ops = ["infer_ops", "train_ops", "back_ops"].map(|suffix| hidden(&function.name, suffix));
-    let called = match model.header {
-        Some(header) => format!("{}::{}", header.name, function.name),
-        None => function.name.to_string(),
-    };
+    let called = model.called(&function.name);
     let called_grad = format!("{called}_grad");
     let count = |kind: Kind| function.args.iter().filter(|arg| arg.ty.kind == kind).count();
     let (floats, classes) = (count(Kind::Float), count(Kind::Classes));
@@ -47,9 +44,10 @@ fn implementation(model: &Model, at: usize, function: &Function) -> TokenStream 
             }
             #[inline(always)]
             fn infer<Kernels__: ::gradiron::device::Kernels>(
-                k: &mut Kernels__, offsets: &[usize], [params, state]: [#buf; 2], call: #call,
+                k: &mut Kernels__, offsets: &[usize], [params, state]: [#buf; 2], prepared: #buf,
+                call: #call,
             ) {
-                Self::#infer(k, #passed, call.block);
+                Self::#infer(k, #passed, prepared, call.block);
             }
             #[inline(always)]
             fn grad<Kernels__: ::gradiron::device::Kernels>(

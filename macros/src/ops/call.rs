@@ -1,10 +1,12 @@
 //! A call of another model's function, once or through a row of equal models.
 
+use std::rc::Rc;
+
 use proc_macro2::{Ident, TokenStream};
 use quote::format_ident;
 
 use super::elementwise::{Constant, Elementwise};
-use super::{Backward, Emit, Mismatch, Op, Rule};
+use super::{Backward, Emit, Mismatch, Op, Prepared, Rule};
 use crate::dim::Dim;
 use crate::graph::{Kind, Ty, ValueId};
 use crate::hygiene::{quote, variable};
@@ -88,13 +90,19 @@ impl Callee {
         Dim::expr(format!("{}::STATE", self.text), quote!(<#model as ::gradiron::Module>::STATE))
     }
 
+    /// The floats that one model prepares.
+    fn prepared(&self) -> Dim {
+        let model = &self.model;
+        Dim::expr(format!("{}::PREPARED", self.text), quote!(<#model>::__PREPARED))
+    }
+
     fn count(&self) -> Dim {
         self.count.clone().unwrap_or(Dim::lit(1))
     }
 }
 
-/// Forward: `results, between, saved, new_state` from `params, state, args`; `between` holds the
-/// values between the models of a row. With `grad`: `d_params, d_args` from
+/// Forward: `results, between, saved, new_state` from `params, state, args`, and in inference what
+/// the models prepared; `between` holds the values between the models of a row. With `grad`: `d_params, d_args` from
 /// `params, args, results, between, saved, d_results`.
 #[derive(Clone, Debug)]
 pub struct Call {
@@ -105,6 +113,10 @@ pub struct Call {
     pub wanted: Vec<Option<Only>>,
     pub args: Vec<Ty>,
 }
+
+/// What each of the models prepares, from `params, state`.
+#[derive(Clone, Debug)]
+struct Prepare(Callee);
 
 /// Whether work is done for the gradients of the float arguments only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -215,6 +227,44 @@ impl Op for Call {
     fn callee(&self) -> Option<&Callee> {
         Some(&self.callee)
     }
+
+    fn prepared(&self, _: &[Ty]) -> Option<Prepared> {
+        let (first, then) = (Rc::new(Prepare(self.callee.clone())), Rc::new(self.clone()));
+        (!self.grad).then(|| Prepared { reads: vec![0, 1], first, then })
+    }
+}
+
+impl Op for Prepare {
+    fn name(&self) -> String {
+        let count = self.0.count.as_ref().map(|n| format!(" x {n}")).unwrap_or_default();
+        format!("prepare {}{count}", self.0.text)
+    }
+
+    fn infer(&self, _: &mut Rule, _: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
+        let len = self.0.count().times(&self.0.prepared());
+        Ok(vec![Ty { kind: Kind::Saved, ..Ty::float([len]) }])
+    }
+
+    fn backward(&self, b: &mut Backward) {
+        b.none("what a model prepared");
+    }
+
+    fn emit(&self, e: &Emit) -> TokenStream {
+        let (prepared, params, state) = (e.y(0), e.x(0), e.x(1));
+        let model = &self.0.model;
+        let [size, state_size, len] =
+            [self.0.params(), self.0.state(), self.0.prepared()].map(|dim| dim.tokens());
+        match self.0.count.as_ref().map(Dim::tokens) {
+            None => quote!(<#model>::__prepare(k, #params, #state, #prepared);),
+            Some(count) => quote! {
+                for i in 0..#count {
+                    k.item(i);
+                    <#model>::__prepare(k, #params.part(i * #size, #size),
+                        #state.part(i * #state_size, #state_size), #prepared.part(i * #len, #len));
+                }
+            },
+        }
+    }
 }
 
 impl Call {
@@ -235,15 +285,15 @@ impl Call {
 
     fn emit_one(&self, e: &Emit) -> TokenStream {
         let (params, state, scratch) = (e.x(0), e.x(1), e.scratch());
-        let (floats, classes) = self.split(&e.input_vars[2..]);
+        let (floats, classes) = self.split(&e.input_vars[2..][..self.args.len()]);
         let count = self.callee.results.len();
         let results = &e.output_vars[..count];
         let (sizes, offsets) = (self.callee.sizes(), self.callee.offsets());
         if e.inference {
-            let infer = self.callee.item("infer");
+            let (infer, prepared) = (self.callee.item("infer"), e.x(2 + self.args.len()));
             return quote! {
                 #infer(k, #sizes, #offsets, #params, #state, [#(#floats),*], [#(#classes),*],
-                    [#(#results),*], #scratch);
+                    [#(#results),*], #prepared, #scratch);
             };
         }
         let (train, saved) = (self.callee.item("train"), e.y(count + 1));
@@ -309,6 +359,7 @@ impl Call {
         if e.inference {
             // Two values are enough: the result and one between, taken in turns.
             let (infer, own) = (self.callee.item("infer"), self.own_scratch(true).tokens());
+            let (prepared, len) = (e.x(3), self.callee.prepared().tokens());
             return quote! {{
                 let count = #count;
                 let between = #scratch.part(#own, #value);
@@ -318,7 +369,7 @@ impl Call {
                     k.item(i);
                     #infer(k, #sizes, #offsets, #params.part(i * #size, #size),
                         #state.part(i * #state_size, #state_size), [from], [], [at(i + 1)],
-                        #scratch.part(0, #own));
+                        #prepared.part(i * #len, #len), #scratch.part(0, #own));
                 }
             }};
         }

@@ -1,10 +1,12 @@
 //! Two-dimensional convolution.
 
+use std::rc::Rc;
+
 use proc_macro2::TokenStream;
 
-use super::{Backward, Emit, Mismatch, Op, Rule, room, variant};
+use super::{Backward, Emit, Mismatch, Op, Prepared, Rule, room, variant};
 use crate::dim::{Dim, product};
-use crate::graph::Ty;
+use crate::graph::{Kind, Ty};
 use crate::hygiene::quote;
 
 /// Kernel size and steps, `[height, width]` each.
@@ -91,6 +93,14 @@ pub struct Conv2d {
     pub w: Vec<Dim>,
 }
 
+/// The prepared form of `w`.
+#[derive(Clone, Debug)]
+struct Prepare(Conv2d);
+
+/// `y` from `x`, `w` and its prepared form.
+#[derive(Clone, Debug)]
+struct Ready(Conv2d);
+
 impl Conv2d {
     fn output(&self) -> Result<Vec<Dim>, Mismatch> {
         Ok(vec![
@@ -163,6 +173,16 @@ impl Op for Conv2d {
         e.call("conv2d", &quote!(#pass, #out, [#a, #b], #scratch, #spec))
     }
 
+    fn prepared(&self, _: &[Ty]) -> Option<Prepared> {
+        let split = || {
+            // The form is the same for any number of images.
+            let image = [Dim::lit(1)].into_iter().chain(self.x[1..].iter().cloned()).collect();
+            let first = Rc::new(Prepare(Self { x: image, ..self.clone() }));
+            Prepared { reads: vec![1], first, then: Rc::new(Ready(self.clone())) }
+        };
+        (self.pass == Pass::Forward).then(split)
+    }
+
     fn takes_chain(&self) -> bool {
         self.pass != Pass::WeightGrad
     }
@@ -176,5 +196,61 @@ impl Op for Conv2d {
         let (pass, spec) = (self.pass(), self.spec());
         let call = quote!(#spec.scratch(#pass));
         Some(Dim::expr(format!("scratch of {}", self.name()), call))
+    }
+}
+
+impl Op for Prepare {
+    fn name(&self) -> String {
+        let [channels, height, width] = [1, 2, 3].map(|axis| &self.0.x[axis]);
+        format!("prepare {} of [{channels}, {height}, {width}]", self.0.name())
+    }
+
+    fn infer(&self, _: &mut Rule, inputs: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
+        let spec = self.0.spec();
+        let text = format!("{} {}", self.name(), inputs[0]);
+        let len = Dim::expr(text, quote!(#spec.prepared_len()));
+        Ok(vec![Ty { kind: Kind::Saved, ..Ty::float([len]) }])
+    }
+
+    fn backward(&self, b: &mut Backward) {
+        b.none("a prepared weight");
+    }
+
+    fn emit(&self, e: &Emit) -> TokenStream {
+        let (prepared, w, spec) = (e.y(0), e.x(0), self.0.spec());
+        quote!(k.conv2d_prepare(#prepared, #w, #spec);)
+    }
+}
+
+impl Op for Ready {
+    fn name(&self) -> String {
+        format!("prepared {}", self.0.name())
+    }
+
+    fn infer(&self, rule: &mut Rule, inputs: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
+        self.0.infer(rule, &inputs[..2])
+    }
+
+    fn backward(&self, b: &mut Backward) {
+        b.none("a convolution with a prepared weight");
+    }
+
+    fn emit(&self, e: &Emit) -> TokenStream {
+        let (y, x, w, prepared) = (e.y(0), e.x(0), e.x(1), e.x(2));
+        let (scratch, spec) = (e.scratch(), self.0.spec());
+        e.call("conv2d_prepared", &quote!(#y, #x, [#w, #prepared], #scratch, #spec))
+    }
+
+    fn takes_chain(&self) -> bool {
+        true
+    }
+
+    fn flops(&self, inputs: &[Ty], outputs: &[Ty]) -> Dim {
+        self.0.flops(inputs, outputs)
+    }
+
+    fn scratch(&self, _: bool) -> Option<Dim> {
+        let spec = self.0.spec();
+        Some(Dim::expr(format!("scratch of {}", self.name()), quote!(#spec.prepared_scratch())))
     }
 }

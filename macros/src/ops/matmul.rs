@@ -1,10 +1,12 @@
 //! Matrix products.
 
+use std::rc::Rc;
+
 use proc_macro2::TokenStream;
 
-use super::{Backward, Emit, Mismatch, Op, Rule, room, variant};
+use super::{Backward, Emit, Mismatch, Op, Prepared, Rule, room, variant};
 use crate::dim::{Dim, product};
-use crate::graph::Ty;
+use crate::graph::{Kind, Ty};
 use crate::hygiene::quote;
 
 /// How the operands lie in memory.
@@ -22,6 +24,14 @@ pub enum Layout {
 #[derive(Clone, Copy, Debug)]
 pub struct Matmul(pub Layout);
 
+/// The packed form of `b [n, k]`.
+#[derive(Clone, Copy, Debug)]
+struct Pack;
+
+/// `y [.., m, n] = a [.., m, k] · b [n, k]ᵀ` from `a`, `b` and its packed form.
+#[derive(Clone, Copy, Debug)]
+struct Packed;
+
 impl Matmul {
     /// `(m, k, n)`
     fn sizes(self, a: &[Dim], b: &[Dim]) -> (Dim, Dim, Dim) {
@@ -32,6 +42,21 @@ impl Matmul {
             Layout::NT => (rows(a), last(a), rows(b)),
             Layout::TN => (last(a), rows(a), last(b)),
         }
+    }
+
+    /// The runtime's spec.
+    fn spec(self, [m, k, n]: [&Dim; 3]) -> TokenStream {
+        let (room, layout) = (room("matmul"), variant(&self.0));
+        let [m, inner, n] = [m, k, n].map(Dim::tokens);
+        quote! {
+            #room::MatmulSpec { layout: #room::Layout::#layout, m: #m, k: #inner, n: #n }
+        }
+    }
+
+    /// The same for these operands.
+    fn spec_of(self, inputs: &[Ty]) -> TokenStream {
+        let (m, k, n) = self.sizes(inputs[0].dims(), inputs[1].dims());
+        self.spec([&m, &k, &n])
     }
 }
 
@@ -91,14 +116,13 @@ impl Op for Matmul {
     }
 
     fn emit(&self, e: &Emit) -> TokenStream {
-        let (y, a, b, room) = (e.y(0), e.x(0), e.x(1), room("matmul"));
-        let (m, k, n) = self.sizes(e.inputs[0].dims(), e.inputs[1].dims());
-        let (m, inner, n) = (m.tokens(), k.tokens(), n.tokens());
-        let layout = variant(&self.0);
-        let spec = quote! {
-            #room::MatmulSpec { layout: #room::Layout::#layout, m: #m, k: #inner, n: #n }
-        };
+        let (y, a, b, spec) = (e.y(0), e.x(0), e.x(1), self.spec_of(&e.inputs));
         e.call("matmul", &quote!(#y, #a, #b, #spec))
+    }
+
+    fn prepared(&self, _: &[Ty]) -> Option<Prepared> {
+        let is_linear = self.0 == Layout::NT;
+        is_linear.then(|| Prepared { reads: vec![1], first: Rc::new(Pack), then: Rc::new(Packed) })
     }
 
     fn takes_chain(&self) -> bool {
@@ -108,5 +132,62 @@ impl Op for Matmul {
     fn flops(&self, inputs: &[Ty], _: &[Ty]) -> Dim {
         let (m, k, n) = self.sizes(inputs[0].dims(), inputs[1].dims());
         Dim::lit(2).times(&m).times(&k).times(&n)
+    }
+}
+
+impl Pack {
+    /// For one row: the form is the same for any number of them.
+    fn spec(b: &Ty) -> TokenStream {
+        let [n, k] = [0, 1].map(|axis| &b.dims()[axis]);
+        Matmul(Layout::NT).spec([&Dim::lit(1), k, n])
+    }
+}
+
+impl Op for Pack {
+    fn name(&self) -> String {
+        "matmul.pack".into()
+    }
+
+    fn infer(&self, _: &mut Rule, inputs: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
+        let spec = Self::spec(&inputs[0]);
+        let len = Dim::expr(format!("packed {}", inputs[0]), quote!(#spec.packed_len()));
+        Ok(vec![Ty { kind: Kind::Saved, ..Ty::float([len]) }])
+    }
+
+    fn backward(&self, b: &mut Backward) {
+        b.none("a packed matrix");
+    }
+
+    fn emit(&self, e: &Emit) -> TokenStream {
+        let (packed, b, spec) = (e.y(0), e.x(0), Self::spec(&e.inputs[0]));
+        quote!(k.matmul_pack(#packed, #b, #spec);)
+    }
+}
+
+impl Op for Packed {
+    fn name(&self) -> String {
+        "matmul.packed".into()
+    }
+
+    fn infer(&self, rule: &mut Rule, inputs: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
+        Matmul(Layout::NT).infer(rule, &inputs[..2])
+    }
+
+    fn backward(&self, b: &mut Backward) {
+        b.none("a product with a packed matrix");
+    }
+
+    fn emit(&self, e: &Emit) -> TokenStream {
+        let (y, a, b, packed) = (e.y(0), e.x(0), e.x(1), e.x(2));
+        let spec = Matmul(Layout::NT).spec_of(&e.inputs);
+        e.call("matmul_packed", &quote!(#y, #a, #b, #packed, #spec))
+    }
+
+    fn takes_chain(&self) -> bool {
+        true
+    }
+
+    fn flops(&self, inputs: &[Ty], outputs: &[Ty]) -> Dim {
+        Matmul(Layout::NT).flops(inputs, outputs)
     }
 }

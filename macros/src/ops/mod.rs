@@ -51,6 +51,12 @@ pub trait Op: Debug {
         None
     }
 
+    /// What inference computes once for each version of the inputs that the op names, where these
+    /// depend on parameters and state alone.
+    fn prepared(&self, _inputs: &[Ty]) -> Option<Prepared> {
+        None
+    }
+
     /// The runtime call.
     fn emit(&self, e: &Emit) -> TokenStream;
 
@@ -118,6 +124,17 @@ pub trait Op: Debug {
     fn item_name(&self) -> String {
         String::new()
     }
+}
+
+/// An op in two parts.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The inputs that the first part reads.
+    pub reads: Vec<usize>,
+    /// The first part, which makes one value of them.
+    pub first: Rc<dyn Op>,
+    /// The second, which is given that value behind the inputs of the whole.
+    pub then: Rc<dyn Op>,
 }
 
 /// Why a shape rule refuses.

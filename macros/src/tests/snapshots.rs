@@ -9,6 +9,7 @@ use crate::fuse::fuse;
 use crate::graph::Graph;
 use crate::lower::{ModelCx, lower_function, text_of};
 use crate::plan::plan;
+use crate::prepare::prepare;
 use crate::syntax::{FieldDecl, ModelItem, Stmt, parse_model};
 
 pub const MLP: &str = "
@@ -108,6 +109,10 @@ fn phases_of(text: &str) -> String {
         let _ = writeln!(out, "== {}: differentiate\n{}", function.name, backward.text());
         for (pass, mut graph) in [("inference", forward), ("training", backward)] {
             let inference = pass == "inference";
+            if inference {
+                prepare(&mut graph);
+                let _ = writeln!(out, "== {}: prepare\n{}", function.name, graph.text());
+            }
             fuse(&mut graph);
             let _ = writeln!(out, "== {}: fuse, {pass}\n{}", function.name, graph.text());
             out.push_str(&planned(&function.name.to_string(), pass, &graph, inference));

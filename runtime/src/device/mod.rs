@@ -155,7 +155,7 @@ pub trait Run {
     /// Whether the step is so small, at its present sizes.
     fn is_tiny(&self) -> bool;
 
-    /// Its floating-point operations.
+    /// Its floating-point operations, asked of a tiny step.
     fn flops(&self) -> usize;
 
     /// Makes the calls.

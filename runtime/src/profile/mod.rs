@@ -166,6 +166,8 @@ impl Record {
 /// Which part of a training step an operation belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
+    /// What inference does once for each version of the parameters.
+    Prepare,
     /// The forward pass, and all of inference.
     Forward,
     /// The backward pass.
@@ -180,6 +182,7 @@ impl Phase {
     /// As tables and traces call it.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Prepare => "prepare",
             Self::Forward => "forward",
             Self::Backward => "backward",
             Self::Both => "both",

@@ -12,7 +12,7 @@ pub(super) struct Run<'a> {
     pub threads: &'a Threads,
     pub level: SimdLevel,
     pub spec: Conv2dSpec,
-    finish: Finish<'a>,
+    pub finish: Finish<'a>,
 }
 
 impl Run<'_> {
@@ -36,7 +36,7 @@ pub(super) fn share(items: usize, slot: usize, slots: usize) -> std::ops::Range<
 
 impl CpuStep<'_> {
     /// A pass, each part of `out` finished where it is computed.
-    fn conv2d_then(
+    pub(super) fn conv2d_then(
         &mut self,
         pass: Pass,
         [out, a, b, scratch]: [Buf; 4],
@@ -87,5 +87,38 @@ impl Conv2d for CpuStep<'_> {
         // SAFETY: parts are complete and apart, and the sums do not use what the chain does.
         let finish = |start, len| unsafe { map.run(level, start, len) };
         self.conv2d_then(pass, [out, a, b, scratch], spec, Some(&finish));
+    }
+
+    fn conv2d_prepare(&mut self, prepared: Buf, w: Buf, spec: Conv2dSpec) {
+        self.prepare(prepared, w, spec);
+    }
+
+    fn conv2d_prepared(
+        &mut self,
+        y: Buf,
+        x: Buf,
+        [w, prepared]: [Buf; 2],
+        scratch: Buf,
+        spec: Conv2dSpec,
+    ) {
+        self.prepared_then([y, x, w, prepared, scratch], spec, None);
+    }
+
+    fn conv2d_prepared_map<E, const IN: usize, const OUT: usize, const S: usize, const R: usize>(
+        &mut self,
+        y: Buf,
+        x: Buf,
+        [w, prepared]: [Buf; 2],
+        scratch: Buf,
+        spec: Conv2dSpec,
+        then: Operands<IN, OUT, S, R>,
+    ) where
+        E: Elementwise<IN, OUT, S>,
+    {
+        let reads = [x, w, prepared, scratch];
+        let (level, map) = (self.level(), self.follow::<E, IN, OUT, S, R>(y, &reads, then));
+        // SAFETY: parts are complete and apart, and the sums do not use what the chain does.
+        let finish = |start, len| unsafe { map.run(level, start, len) };
+        self.prepared_then([y, x, w, prepared, scratch], spec, Some(&finish));
     }
 }

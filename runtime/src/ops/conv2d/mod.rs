@@ -13,6 +13,8 @@ mod algorithm;
 mod cpu;
 mod direct;
 mod matrix;
+mod panels;
+mod prepared;
 pub mod reference;
 mod windows;
 mod winograd;
@@ -144,6 +146,39 @@ impl Conv2dSpec {
 
 /// The kernels of this room.
 pub trait Conv2d: Map {
+    /// Writes a form of `w`, `prepared_len` floats, that `conv2d_prepared` may prefer.
+    fn conv2d_prepare(&mut self, _prepared: Buf, _w: Buf, _spec: Conv2dSpec) {}
+
+    /// `conv2d`, given `[w, prepared]`, the second made of the first by `conv2d_prepare`.
+    #[inline(always)]
+    fn conv2d_prepared(
+        &mut self,
+        y: Buf,
+        x: Buf,
+        [w, _]: [Buf; 2],
+        scratch: Buf,
+        spec: Conv2dSpec,
+    ) {
+        self.conv2d(Pass::Forward, y, [x, w], scratch, spec);
+    }
+
+    /// `conv2d_prepared`, then a chain, as in `conv2d_map`.
+    #[inline(always)]
+    fn conv2d_prepared_map<E, const IN: usize, const OUT: usize, const S: usize, const R: usize>(
+        &mut self,
+        y: Buf,
+        x: Buf,
+        weights: [Buf; 2],
+        scratch: Buf,
+        spec: Conv2dSpec,
+        then: Operands<IN, OUT, S, R>,
+    ) where
+        E: Elementwise<IN, OUT, S>,
+    {
+        self.conv2d_prepared(y, x, weights, scratch, spec);
+        self.map::<E, IN, OUT, S, R>(then.outputs, then.inputs, then.dims, then.constants);
+    }
+
     /// A pass, `out` from its two operands in the order of [`Pass`]:
     /// `x [batch, in, height, width]`, `w [out, in / groups, kh, kw]`, `y [batch, out, oh, ow]`,
     /// gradients alike.

@@ -1,24 +1,26 @@
 //! Matrix products on the CPU.
 
-use super::gemm::{View, gemm};
+use super::gemm::{View, gemm, pack_all};
 use super::{Matmul, MatmulSpec};
 use crate::device::{Buf, CpuStep, SharedMut};
 use crate::ops::Finish;
 use crate::ops::elementwise::{Elementwise, Operands};
 
 impl CpuStep<'_> {
-    /// `matmul`, each part of `y` finished where it is computed.
-    fn matmul_then(&mut self, [y, a, b]: [Buf; 3], spec: MatmulSpec, finish: Finish<'_>) {
+    /// `matmul`, each part of `y` finished where it is computed; `packed` is empty, or what
+    /// `matmul_pack` made of `b`.
+    fn matmul_then(&mut self, [y, a, b, packed]: [Buf; 4], spec: MatmulSpec, finish: Finish<'_>) {
         let (threads, how) = (self.threads(), (self.level(), self.precision()));
-        let ([y], [a, b]) = self.views([y], [a, b]);
+        let ([y], [a, b, packed]) = self.views([y], [a, b, packed]);
         let y = SharedMut::new(y);
-        gemm(threads, how, &y, View::of_a(a, spec), View::of_b(b, spec), spec.sizes(), finish);
+        let b = View::of_b(b, spec).with_panels(packed);
+        gemm(threads, how, &y, View::of_a(a, spec), b, spec.sizes(), finish);
     }
 }
 
 impl Matmul for CpuStep<'_> {
     fn matmul(&mut self, y: Buf, a: Buf, b: Buf, spec: MatmulSpec) {
-        self.matmul_then([y, a, b], spec, None);
+        self.matmul_then([y, a, b, b.part(0, 0)], spec, None);
     }
 
     fn matmul_map<E, const IN: usize, const OUT: usize, const S: usize, const R: usize>(
@@ -34,6 +36,36 @@ impl Matmul for CpuStep<'_> {
         let (level, map) = (self.level(), self.follow::<E, IN, OUT, S, R>(y, &[a, b], then));
         // SAFETY: parts are complete and apart, and the product does not use what the chain does.
         let finish = |start, len| unsafe { map.run(level, start, len) };
-        self.matmul_then([y, a, b], spec, Some(&finish));
+        self.matmul_then([y, a, b, b.part(0, 0)], spec, Some(&finish));
+    }
+
+    fn matmul_pack(&mut self, packed: Buf, b: Buf, spec: MatmulSpec) {
+        if spec.packed_len() > 0 {
+            let (threads, level) = (self.threads(), self.level());
+            let ([packed], [b]) = self.views([packed], [b]);
+            pack_all(threads, level, packed, View::of_b(b, spec), (spec.k, spec.n));
+        }
+    }
+
+    fn matmul_packed(&mut self, y: Buf, a: Buf, b: Buf, packed: Buf, spec: MatmulSpec) {
+        self.matmul_then([y, a, b, packed], spec, None);
+    }
+
+    fn matmul_packed_map<E, const IN: usize, const OUT: usize, const S: usize, const R: usize>(
+        &mut self,
+        y: Buf,
+        a: Buf,
+        b: Buf,
+        packed: Buf,
+        spec: MatmulSpec,
+        then: Operands<IN, OUT, S, R>,
+    ) where
+        E: Elementwise<IN, OUT, S>,
+    {
+        let reads = [a, b, packed];
+        let (level, map) = (self.level(), self.follow::<E, IN, OUT, S, R>(y, &reads, then));
+        // SAFETY: parts are complete and apart, and the product does not use what the chain does.
+        let finish = |start, len| unsafe { map.run(level, start, len) };
+        self.matmul_then([y, a, b, packed], spec, Some(&finish));
     }
 }

@@ -12,6 +12,7 @@ use super::MatmulSpec;
 use super::bf16::{self, Form};
 use super::few::few_rows;
 use super::pack::{Part, pack, pack_lines};
+use super::packed::{self, Panels};
 use super::tile::{Panel, Tiling};
 use crate::device::{Precision, SharedMut, Threads};
 use crate::math::SimdLevel;
@@ -36,19 +37,26 @@ pub(crate) struct View<'a> {
     pub data: &'a [f32],
     pub row: usize,
     pub col: usize,
+    /// Empty, or all columns as [`pack_all`] leaves them.
+    panels: &'a [f32],
 }
 
 impl<'a> View<'a> {
     /// The left operand of a product.
     pub fn of_a(data: &'a [f32], spec: MatmulSpec) -> Self {
         let (row, col) = spec.a_strides();
-        Self { data, row, col }
+        Self { data, row, col, panels: &[] }
     }
 
     /// The right operand of a product.
     pub fn of_b(data: &'a [f32], spec: MatmulSpec) -> Self {
         let (row, col) = spec.b_strides();
-        Self { data, row, col }
+        Self { data, row, col, panels: &[] }
+    }
+
+    /// The same matrix, with its columns packed too unless `panels` is empty.
+    pub fn with_panels(self, panels: &'a [f32]) -> Self {
+        Self { panels, ..self }
     }
 
     /// The part that starts at an element.
@@ -95,7 +103,15 @@ pub(crate) fn gemm(
     a.assert_holds(m, k);
     b.assert_holds(k, n);
     let form = Form::of(level, precision, (m, k, n));
-    let product = Product { level, form, y, a, b, k, n, finish };
+    let is_packed = form == Form::Floats && !b.panels.is_empty();
+    assert!(!is_packed || b.panels.len() >= packed::len(k, n), "gradiron: {FEW_PANELS} (a bug)");
+    let product = Product { level, form, y, a, b, k, n, finish, is_packed };
+    if is_packed && m <= packed::FEW_ROWS {
+        let cols = (FEW_ROWS_CHUNK / k).next_multiple_of(packed::ALIGN);
+        return threads.run_if(n * k / 4, n.div_ceil(cols), &|chunk| {
+            product.few_packed(m, (chunk * cols, cols.min(n - chunk * cols)));
+        });
+    }
     if m <= FEW_ROWS && a.col == 1 && b.row == 1 {
         // Each weight is read once: a product of few rows costs what reading costs.
         let cols = (FEW_ROWS_CHUNK / k).next_multiple_of(16);
@@ -107,6 +123,28 @@ pub(crate) fn gemm(
     threads.run_if(m * n * k / 16, cut.down * cut.across, &|chunk| {
         let (row, col) = (chunk / cut.across * cut.rows, chunk % cut.across * cut.cols);
         product.chunk((row, cut.rows.min(m - row)), (col, cut.cols.min(n - col)));
+    });
+}
+
+const FEW_PANELS: &str = "a packed operand is smaller than its product says";
+
+/// Packs all columns of `b [k, n]`, whose columns are contiguous.
+pub(crate) fn pack_all(
+    threads: &Threads,
+    level: SimdLevel,
+    packed: &mut [f32],
+    b: View<'_>,
+    (k, n): (usize, usize),
+) {
+    b.assert_holds(k, n);
+    assert!(packed.len() >= packed::len(k, n), "gradiron: {FEW_PANELS} (a bug)");
+    let width = Tiling::of(level).cols;
+    let panels = &mut packed[..n.div_ceil(width) * width * k];
+    threads.split(k * n / 4, panels, width * k, |panel, out| {
+        let (first, b) = (panel * width, b.transposed());
+        let cols = width.min(n - first);
+        // SAFETY: the columns are inside `b`, and `out` is a panel.
+        unsafe { pack(level, (out.as_mut_ptr(), width), b.part(first, 0), (cols, k)) };
     });
 }
 
@@ -164,6 +202,8 @@ struct Product<'a> {
     k: usize,
     n: usize,
     finish: Finish<'a>,
+    /// Whether the panels of `b` are used.
+    is_packed: bool,
 }
 
 /// Where a range starts and how long it is.
@@ -195,8 +235,8 @@ impl Product<'_> {
         let tiling = Tiling::of(self.level);
         let pack_a = self.form != Form::Floats;
         let pack_b = pack_a
-            || self.b.col != 1
-            || (rows.1 > 2 * tiling.rows && self.b.row * self.k > IN_PLACE);
+            || !self.is_packed && self.b.col != 1
+            || !self.is_packed && (rows.1 > 2 * tiling.rows && self.b.row * self.k > IN_PLACE);
         let k = self.k.div_ceil(self.form.terms());
         let depth = k.div_ceil(k.div_ceil(K_BLOCK));
         let panel = if pack_a { PACKED_ROWS * depth } else { 0 };
@@ -237,7 +277,11 @@ impl Product<'_> {
         let depth = terms.1.div_ceil(self.form.terms());
         let packed_b =
             if blocks.pack_a { packed.wrapping_add(PACKED_ROWS * depth) } else { packed };
-        let (b, b_row, b_panel) = if blocks.pack_b {
+        let (b, b_row, b_panel) = if self.is_packed {
+            // SAFETY: `gemm` checked the length of the panels; `cols` starts with one of them.
+            let b = unsafe { self.b.panels.as_ptr().add(cols.0 * self.k + terms.0 * tiling.cols) };
+            (b, tiling.cols, tiling.cols * self.k)
+        } else if blocks.pack_b {
             self.pack_b(cols, terms, packed_b);
             (packed_b.cast_const(), tiling.cols, tiling.cols * depth)
         } else {
@@ -319,6 +363,22 @@ impl Product<'_> {
                 sizes,
             );
         }
+        self.finished((0, m), cols);
+    }
+
+    fn few_packed(&self, m: usize, cols: Range) {
+        let panels = Panels {
+            rows: m,
+            cols: cols.1,
+            k: self.k,
+            a: self.a.data.as_ptr(),
+            a_row: self.a.row,
+            b: self.b.panels[cols.0 * self.k..].as_ptr(),
+            c: self.y.at(cols.0, (m - 1) * self.n + cols.1),
+            c_row: self.n,
+        };
+        // SAFETY: chunks are apart in `y`; the operands are as long as asserted.
+        unsafe { panels.run(self.level) };
         self.finished((0, m), cols);
     }
 

@@ -7,12 +7,13 @@ mod cpu;
 mod few;
 mod gemm;
 pub(in crate::ops) mod pack;
+mod packed;
 pub mod reference;
 mod tile;
 mod tiny;
 pub(in crate::ops) mod vector;
 
-pub(crate) use gemm::pack_a;
+pub(crate) use gemm::{View, pack_a, pack_all};
 pub(crate) use tile::{Block, Panel, Tiling, dot};
 
 use crate::device::Buf;
@@ -63,6 +64,12 @@ impl MatmulSpec {
             Layout::NT => (1, self.k),
         }
     }
+
+    /// The floats of the packed form of `b [n, k]`, whatever `m`; 0 where reading `b` itself is as
+    /// fast.
+    pub const fn packed_len(&self) -> usize {
+        packed::len(self.k, self.n)
+    }
 }
 
 /// The kernel of this room.
@@ -84,6 +91,32 @@ pub trait Matmul: Map {
         E: Elementwise<IN, OUT, S>,
     {
         self.matmul(y, a, b, spec);
+        self.map::<E, IN, OUT, S, R>(then.outputs, then.inputs, then.dims, then.constants);
+    }
+
+    /// Writes a form of `b [n, k]`, `packed_len` floats, that `matmul_packed` may prefer.
+    fn matmul_pack(&mut self, _packed: Buf, _b: Buf, _spec: MatmulSpec) {}
+
+    /// `matmul` of layout [`NT`](Layout::NT), given `b` and what `matmul_pack` made of it.
+    #[inline(always)]
+    fn matmul_packed(&mut self, y: Buf, a: Buf, b: Buf, _packed: Buf, spec: MatmulSpec) {
+        self.matmul(y, a, b, spec);
+    }
+
+    /// `matmul_packed`, then a chain, as in `matmul_map`.
+    #[inline(always)]
+    fn matmul_packed_map<E, const IN: usize, const OUT: usize, const S: usize, const R: usize>(
+        &mut self,
+        y: Buf,
+        a: Buf,
+        b: Buf,
+        packed: Buf,
+        spec: MatmulSpec,
+        then: Operands<IN, OUT, S, R>,
+    ) where
+        E: Elementwise<IN, OUT, S>,
+    {
+        self.matmul_packed(y, a, b, packed, spec);
         self.map::<E, IN, OUT, S, R>(then.outputs, then.inputs, then.dims, then.constants);
     }
 }

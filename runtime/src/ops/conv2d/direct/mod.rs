@@ -67,14 +67,31 @@ pub(super) fn forward(
     w: &[f32],
     scratch: &mut [f32],
 ) {
-    let (level, spec, strip) = (run.level, run.spec, Strip::of(run.spec));
-    let [kh, kw] = spec.kernel;
-    let (outputs, channels, positions) = (spec.out_channels, spec.in_channels, spec.positions());
-    let (weights, strips) = scratch.split_at_mut(spec.weight_len());
-    pack(level, weights, w, [outputs, strip.planes(), kh], |o, plane, u| {
+    let (weights, strips) = scratch.split_at_mut(run.spec.weight_len());
+    prepare(run, weights, w);
+    forward_prepared(run, y, x, weights, strips);
+}
+
+/// The weights in the order in which [`forward_prepared`] reads them.
+pub(super) fn prepare(run: Run<'_>, prepared: &mut [f32], w: &[f32]) {
+    let (spec, [kh, kw]) = (run.spec, run.spec.kernel);
+    let (channels, planes) = (spec.in_channels, Strip::of(spec).planes());
+    pack(run.level, prepared, w, [spec.out_channels, planes, kh], |o, plane, u| {
         ((o * channels + plane % channels) * kh + u) * kw + plane / channels
     });
-    let weights = &*weights;
+}
+
+/// `y = x ∗ w`, of prepared weights.
+pub(super) fn forward_prepared(
+    run: Run<'_>,
+    y: SharedMut<'_, f32>,
+    x: &[f32],
+    weights: &[f32],
+    strips: &mut [f32],
+) {
+    let (level, spec, strip) = (run.level, run.spec, Strip::of(run.spec));
+    let kh = spec.kernel[0];
+    let (outputs, channels, positions) = (spec.out_channels, spec.in_channels, spec.positions());
     let rows = strip.window_rows();
     let image = channels * spec.height * spec.width;
     let (items, len) = (spec.batch * strip.count(), strip.len());

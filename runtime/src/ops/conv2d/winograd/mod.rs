@@ -18,7 +18,7 @@ mod transform;
 mod weight_grad;
 mod weights;
 
-pub(super) use product::{forward, input_grad};
+pub(super) use product::{forward, forward_prepared, input_grad, prepare, prepared_len};
 pub(super) use weight_grad::weight_grad;
 
 use super::{Conv2dSpec, Pass, max, min};
@@ -64,6 +64,16 @@ pub(super) const fn scratch(spec: &Conv2dSpec, pass: Pass) -> usize {
         Pass::InputGrad => product::Plan::backward(spec).scratch(),
         Pass::WeightGrad => weight_grad::Plan::new(spec).scratch(),
     }
+}
+
+/// Tiles of an image, the least that are worth transformed weights: these take four times the
+/// memory, which takes longer to read than sums with a quarter of the multiplications save.
+const PREPARED_TILES: usize = 16;
+
+/// Whether transformed weights are worth keeping, whatever the batch.
+pub(super) const fn prepares(spec: &Conv2dSpec) -> bool {
+    let to = Planes::outputs(spec);
+    fits(spec) && pays(spec) && to.down() * to.across() >= PREPARED_TILES
 }
 
 /// Images of channels.

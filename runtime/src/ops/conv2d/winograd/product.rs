@@ -80,9 +80,11 @@ impl Plan {
 
     /// Floats of the transformed weights that are kept.
     const fn all_weights_len(&self) -> usize {
-        if self.once() {
-            return 0;
-        }
+        if self.once() { 0 } else { self.prepared_len() }
+    }
+
+    /// Floats of all transformed weights.
+    const fn prepared_len(&self) -> usize {
         self.blocks() * self.from.channels.div_ceil(max(self.terms(), 1)) * self.weights_len()
     }
 
@@ -105,7 +107,31 @@ impl Plan {
 
 /// `y` from `x` and `w`.
 pub fn forward(run: Run<'_>, y: SharedMut<'_, f32>, x: &[f32], w: &[f32], scratch: &mut [f32]) {
-    Pass { run, plan: Plan::forward(&run.spec), y, x, w }.run(scratch);
+    let plan = Plan::forward(&run.spec);
+    Pass { run, plan, y, x, weights: Source::Given(Weights::new(run, plan, w)) }.run(scratch);
+}
+
+/// The floats of all transformed weights.
+pub const fn prepared_len(spec: &Conv2dSpec) -> usize {
+    Plan::forward(spec).prepared_len()
+}
+
+/// Transforms all weights.
+pub fn prepare(run: Run<'_>, prepared: &mut [f32], w: &[f32]) {
+    let weights = Weights::new(run, Plan::forward(&run.spec), w);
+    weights.transform(&SharedMut::new(prepared));
+}
+
+/// `y` from `x` and transformed weights.
+pub fn forward_prepared(
+    run: Run<'_>,
+    y: SharedMut<'_, f32>,
+    x: &[f32],
+    prepared: &[f32],
+    scratch: &mut [f32],
+) {
+    let plan = Plan::forward(&run.spec);
+    Pass { run, plan, y, x, weights: Source::Prepared(prepared) }.run(scratch);
 }
 
 /// `d_x` from `d_y` and `w`.
@@ -116,37 +142,26 @@ pub fn input_grad(
     w: &[f32],
     scratch: &mut [f32],
 ) {
-    Pass { run, plan: Plan::backward(&run.spec), y: d_x, x: d_y, w }.run(scratch);
+    let plan = Plan::backward(&run.spec);
+    let weights = Source::Given(Weights::new(run, plan, w));
+    Pass { run, plan, y: d_x, x: d_y, weights }.run(scratch);
 }
 
-struct Pass<'a> {
+/// The weights of a pass.
+#[derive(Clone, Copy)]
+struct Weights<'a> {
     run: Run<'a>,
     plan: Plan,
-    y: SharedMut<'a, f32>,
-    x: &'a [f32],
     w: &'a [f32],
 }
 
-impl Pass<'_> {
-    fn run(&self, scratch: &mut [f32]) {
-        let plan = self.plan;
-        assert!(self.x.len() == plan.from.images * plan.from.image_len());
-        assert!(self.w.len() == plan.from.channels * plan.to.channels * TAPS);
-        let (inputs, rest) = scratch.split_at_mut(POINTS * plan.point_len());
-        let (weights, rest) = rest.split_at_mut(plan.all_weights_len());
-        let slots = &mut rest[..SLOTS * plan.slot_len()];
-        if !plan.once() {
-            self.weights(&SharedMut::new(&mut *weights));
-        }
-        let strips = plan.to.strips();
-        for first in (0..strips).step_by(plan.block_strips()) {
-            let strips = plan.block_strips().min(strips - first);
-            self.inputs(&SharedMut::new(&mut *inputs), slots, (first, strips));
-            self.products(inputs, weights, slots, (first, strips));
-        }
+impl<'a> Weights<'a> {
+    fn new(run: Run<'a>, plan: Plan, w: &'a [f32]) -> Self {
+        assert!(w.len() == plan.from.channels * plan.to.channels * TAPS);
+        Self { run, plan, w }
     }
 
-    /// The weights of a block of channels and some terms, `points` being their transforms.
+    /// Those of a block of channels and some terms, `points` being their transforms.
     fn filters(&self, block: usize, first: usize, points: *mut f32) -> Filters {
         let Plan { from, to, backward, .. } = self.plan;
         let forward_row = self.run.spec.in_channels * TAPS;
@@ -162,16 +177,55 @@ impl Pass<'_> {
         }
     }
 
-    /// Transforms all weights.
-    fn weights(&self, all: &SharedMut<'_, f32>) {
+    /// Transforms all of them.
+    fn transform(&self, all: &SharedMut<'_, f32>) {
         let (plan, len) = (self.plan, self.plan.weights_len());
         let parts = plan.from.channels.div_ceil(plan.terms());
-        self.run.threads.run_if(8 * plan.all_weights_len(), plan.blocks() * parts, &|item| {
+        self.run.threads.run_if(8 * plan.prepared_len(), plan.blocks() * parts, &|item| {
             let points = all.at(item * len, len);
             let filters = self.filters(item / parts, item % parts * plan.terms(), points);
             // SAFETY: each item has its own part of the transforms; `filters` is inside `w`.
             unsafe { filters.transform(self.run.level) };
         });
+    }
+}
+
+/// Where the transformed weights of a pass come from.
+#[derive(Clone, Copy)]
+enum Source<'a> {
+    Given(Weights<'a>),
+    /// All of them, transformed before.
+    Prepared(&'a [f32]),
+}
+
+struct Pass<'a> {
+    run: Run<'a>,
+    plan: Plan,
+    y: SharedMut<'a, f32>,
+    x: &'a [f32],
+    weights: Source<'a>,
+}
+
+impl Pass<'_> {
+    fn run(&self, scratch: &mut [f32]) {
+        let plan = self.plan;
+        assert!(self.x.len() == plan.from.images * plan.from.image_len());
+        let (inputs, rest) = scratch.split_at_mut(POINTS * plan.point_len());
+        let (weights, rest) = rest.split_at_mut(plan.all_weights_len());
+        let slots = &mut rest[..SLOTS * plan.slot_len()];
+        let source = match self.weights {
+            Source::Given(given) if !plan.once() => {
+                given.transform(&SharedMut::new(&mut *weights));
+                Source::Prepared(weights)
+            }
+            source => source,
+        };
+        let strips = plan.to.strips();
+        for first in (0..strips).step_by(plan.block_strips()) {
+            let strips = plan.block_strips().min(strips - first);
+            self.inputs(&SharedMut::new(&mut *inputs), slots, (first, strips));
+            self.products(inputs, source, slots, (first, strips));
+        }
     }
 
     /// Transforms the inputs of a block of strips.
@@ -211,7 +265,7 @@ impl Pass<'_> {
     fn products(
         &self,
         inputs: &[f32],
-        weights: &[f32],
+        source: Source<'_>,
         slots: &mut [f32],
         (first, count): (usize, usize),
     ) {
@@ -222,7 +276,7 @@ impl Pass<'_> {
             for item in share(items, slot, SLOTS) {
                 let (block, part) = (item / parts, item % parts * plan.part_strips());
                 let end = count.min(part + plan.part_strips());
-                self.part(inputs, weights, scratch, block, (first, first + part, first + end));
+                self.part(inputs, source, scratch, block, (first, first + part, first + end));
             }
         });
     }
@@ -232,7 +286,7 @@ impl Pass<'_> {
     fn part(
         &self,
         inputs: &[f32],
-        weights: &[f32],
+        source: Source<'_>,
         scratch: &mut [f32],
         block: usize,
         (first, start, end): (usize, usize, usize),
@@ -249,13 +303,16 @@ impl Pass<'_> {
         let products = products.as_mut_ptr();
         for (i, term) in (0..from.channels).step_by(plan.terms()).enumerate() {
             let terms = plan.terms().min(from.channels - term);
-            let weights = if plan.once() {
-                // SAFETY: this slot's memory, and `filters` is inside `w`.
-                unsafe { self.filters(block, term, own.as_mut_ptr()).transform(level) };
-                &own[..]
-            } else {
-                let blocks = from.channels.div_ceil(plan.terms());
-                &weights[(block * blocks + i) * plan.weights_len()..][..plan.weights_len()]
+            let weights = match source {
+                Source::Given(given) => {
+                    // SAFETY: this slot's memory, and `filters` is inside `w`.
+                    unsafe { given.filters(block, term, own.as_mut_ptr()).transform(level) };
+                    &own[..]
+                }
+                Source::Prepared(all) => {
+                    let blocks = from.channels.div_ceil(plan.terms());
+                    &all[(block * blocks + i) * plan.weights_len()..][..plan.weights_len()]
+                }
             };
             for point in 0..POINTS {
                 let at = point * plan.point_len() + (start_tile - origin) * from.tile_len() + term;

@@ -1,0 +1,100 @@
+//! What a model prepares for inference: the values of all its functions, equal ones once.
+
+use std::collections::HashMap;
+
+use proc_macro2::TokenStream;
+use quote::format_ident;
+
+use super::chains::Chains;
+use super::params::starts;
+use super::pass::preparation;
+use super::{Function, Model, profile};
+use crate::dim::Dim;
+use crate::graph::{Graph, Phase, Source, ValueId};
+use crate::hygiene::quote;
+
+/// The prepared values, in the order in which they are made and lie in memory.
+#[derive(Debug, Default)]
+pub struct Values<'a> {
+    /// The nodes that make them: a function, and the place in its graph.
+    nodes: Vec<(&'a Function, usize)>,
+    sizes: Vec<Dim>,
+    /// By function and value.
+    places: HashMap<(String, ValueId), usize>,
+}
+
+impl<'a> Values<'a> {
+    pub fn new(model: &'a Model) -> Self {
+        let mut values = Self::default();
+        let mut known: HashMap<String, usize> = HashMap::new();
+        for function in model.functions.iter().flatten() {
+            let (graph, _) = &function.infer;
+            for (n, node) in graph.nodes.iter().enumerate() {
+                if node.phase != Phase::Prepare || node.op.is_view() {
+                    continue;
+                }
+                let first = values.sizes.len();
+                let start = *known.entry(formula(graph, node.outputs[0])).or_insert(first);
+                if start == first {
+                    values.nodes.push((function, n));
+                    let sizes = node.outputs.iter().map(|v| graph.ty(*v).shape.len());
+                    values.sizes.extend(sizes);
+                }
+                for (k, output) in node.outputs.iter().enumerate() {
+                    values.places.insert((function.name.to_string(), *output), start + k);
+                }
+            }
+        }
+        values
+    }
+
+    /// The number of a value among all.
+    pub fn place(&self, function: &Function, value: ValueId) -> usize {
+        self.places[&(function.name.to_string(), value)]
+    }
+}
+
+/// How a value follows from parameters and state: equal text, equal value.
+fn formula(graph: &Graph, value: ValueId) -> String {
+    let Source::Node(n, k) = graph.values[value].source else {
+        return format!("{:?}", graph.values[value].source);
+    };
+    let node = &graph.nodes[n];
+    let inputs: Vec<_> = node.inputs.iter().map(|input| formula(graph, *input)).collect();
+    let outputs: Vec<_> = node.outputs.iter().map(|v| graph.ty(*v).to_string()).collect();
+    format!("{}({}): {outputs:?} {k}", node.op.name(), inputs.join(", "))
+}
+
+/// The places of the values, and the pass that makes them.
+pub fn items(model: &Model, values: &Values, chains: &Chains) -> TokenStream {
+    let padded = values.sizes.iter().map(|size| {
+        let size = size.tokens();
+        quote!(::gradiron::arena::padded(#size))
+    });
+    let (count, starts) = (values.sizes.len(), starts("__PREPARED_AT", padded));
+    let calls =
+        values.nodes.iter().enumerate().map(|(number, (function, n))| {
+            preparation(model, function, chains, values, (number, *n))
+        });
+    let ran = values.nodes.iter().map(|(function, n)| {
+        let (graph, plan) = &function.infer;
+        (&graph.nodes[*n], graph, plan)
+    });
+    let [ops, costs] = ["__prepare_ops", "__prepare_costs"].map(|item| format_ident!("{item}"));
+    let profile = profile::items(model, [&ops, &costs], "Prepare", &ran.collect::<Vec<_>>());
+    let buf = quote!(::gradiron::device::Buf);
+    quote! {
+        #starts
+        #[doc(hidden)]
+        pub const __PREPARED: usize = Self::__PREPARED_AT[#count];
+        #[doc(hidden)]
+        pub fn __prepare<Kernels__: ::gradiron::device::Kernels>(
+            k: &mut Kernels__, params: #buf, state: #buf, prepared: #buf,
+        ) {
+            k.enter(Self::#ops, [1; 4]);
+            #(#calls)*
+            k.leave();
+        }
+        #profile
+    }
+}

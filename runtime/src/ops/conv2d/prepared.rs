@@ -1,0 +1,104 @@
+//! Weights that are prepared once for many calls.
+
+use super::cpu::Run;
+use super::{Choice, Conv2dSpec, Pass, direct, max, panels, winograd};
+use crate::device::{Buf, CpuStep, SharedMut};
+use crate::ops::Finish;
+
+/// What is made of weights, by the sizes of a convolution other than its batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// Their transforms.
+    Winograd,
+    /// The order in which sums over windows read them.
+    Direct,
+    /// Panels of output channels.
+    Panels,
+    /// Nothing.
+    Plain,
+}
+
+impl Form {
+    const fn of(spec: &Conv2dSpec, choice: Choice) -> Self {
+        if matches!(choice, Choice::Only(_)) {
+            Self::Plain
+        } else if matches!(choice, Choice::Any) && winograd::prepares(spec) {
+            Self::Winograd
+        } else if direct::fits(spec, Pass::Forward) && direct::pays(spec, Pass::Forward) {
+            Self::Direct
+        } else if panels::applies(spec) {
+            Self::Panels
+        } else {
+            Self::Plain
+        }
+    }
+
+    const fn len(self, spec: &Conv2dSpec) -> usize {
+        match self {
+            Self::Winograd => winograd::prepared_len(spec),
+            Self::Direct => spec.weight_len(),
+            Self::Panels => panels::packed_len(spec),
+            Self::Plain => 0,
+        }
+    }
+}
+
+impl Conv2dSpec {
+    /// The floats that `conv2d_prepare` makes of the weights, whatever the batch, with or without
+    /// Winograd's algorithm.
+    pub const fn prepared_len(&self) -> usize {
+        max(
+            Form::of(self, Choice::Any).len(self),
+            Form::of(self, Choice::WithoutWinograd).len(self),
+        )
+    }
+
+    /// The floats of scratch that `conv2d_prepared` needs.
+    pub const fn prepared_scratch(&self) -> usize {
+        let panels = if panels::applies(self) { panels::scratch(self) } else { 0 };
+        max(self.scratch(Pass::Forward), panels)
+    }
+}
+
+impl CpuStep<'_> {
+    /// `conv2d_prepare`
+    pub(super) fn prepare(&mut self, prepared: Buf, w: Buf, spec: Conv2dSpec) {
+        let run = Run { threads: self.threads(), level: self.level(), spec, finish: None };
+        let form = Form::of(&spec, self.convolution());
+        let ([prepared], [w]) = self.views([prepared], [w]);
+        if w.is_empty() {
+            return;
+        }
+        match form {
+            Form::Winograd => winograd::prepare(run, prepared, w),
+            Form::Direct => direct::prepare(run, prepared, w),
+            Form::Panels => panels::pack(run.threads, run.level, prepared, w, spec),
+            Form::Plain => {}
+        }
+    }
+
+    /// `conv2d_prepared`, each part of `y` finished where it is computed.
+    pub(super) fn prepared_then(
+        &mut self,
+        [y, x, w, prepared, scratch]: [Buf; 5],
+        spec: Conv2dSpec,
+        finish: Finish<'_>,
+    ) {
+        let form = Form::of(&spec, self.convolution());
+        let plain = match form {
+            Form::Panels => !panels::serves(&spec),
+            _ => form == Form::Plain,
+        };
+        if plain || spec.output_len() == 0 || spec.window() == 0 {
+            return self.conv2d_then(Pass::Forward, [y, x, w, scratch], spec, finish);
+        }
+        let run = Run { threads: self.threads(), level: self.level(), spec, finish };
+        let ([y, scratch], [x, prepared]) = self.views([y, scratch], [x, prepared]);
+        let (y, prepared) = (SharedMut::new(y), &prepared[..form.len(&spec)]);
+        match form {
+            Form::Winograd => winograd::forward_prepared(run, y, x, prepared, scratch),
+            Form::Direct => direct::forward_prepared(run, y, x, prepared, scratch),
+            Form::Panels | Form::Plain => panels::forward(run, y, x, prepared, scratch),
+        }
+    }
+}

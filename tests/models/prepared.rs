@@ -1,0 +1,200 @@
+//! What inference prepares of the parameters and the state: never of old ones, and once.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use gradiron::device::{Device, DeviceError, StepMemory};
+use gradiron::prelude::*;
+use gradiron::storage::Storage;
+
+type Outcome = Result<(), Box<dyn std::error::Error>>;
+type Image = [[[f32; 8]; 8]; 3];
+
+model! {
+    struct Wide<const D: usize> {
+        fc: Linear(D -> D),
+        bn: BatchNorm1d(D),
+    }
+
+    fn forward(&self, x: [batch, D]) -> [batch, D] {
+        x + self.bn(self.fc(x)).tanh()
+    }
+}
+
+model! {
+    /// Weights in all forms, models in models, a row of them, and a weight that is a formula.
+    struct Net {
+        few: Conv2d(3 -> 4, kernel = 3, padding = 1),
+        many: Conv2d(4 -> 80, kernel = 3, stride = 2),
+        bn: BatchNorm2d(80),
+        first: Wide<720>,
+        rows: [Wide<128>; 3],
+        middle: Linear(720 -> 128),
+        table: Param([128, 10]),
+    }
+
+    fn forward(&self, image: [batch, 3, 8, 8]) -> [batch, 10] {
+        let x = self.bn(self.many(self.few(image))).relu().flatten();
+        let x: [batch, 720] = self.first(x);
+        self.rows(self.middle(x)).matmul(self.table.exp() * 0.1)
+    }
+
+    fn loss(&self, image: [batch, 3, 8, 8], label: Classes[batch]) -> [] {
+        cross_entropy(self.forward(image), label)
+    }
+}
+
+fn images(count: usize) -> Vec<Image> {
+    let value = |n, c, i, j| ((n * 192 + c * 64 + i * 8 + j) as f32 * 0.37).sin();
+    let row = |n, c, i| std::array::from_fn(|j| value(n, c, i, j));
+    let plane = |n, c| std::array::from_fn(|i| row(n, c, i));
+    (0..count).map(|n| std::array::from_fn(|c| plane(n, c))).collect()
+}
+
+/// Inference in a workspace of its own, whose memory held no numbers before.
+fn afresh(net: &Net, images: &[Image]) -> Result<Vec<[f32; 10]>, Box<dyn std::error::Error>> {
+    let mut ws = Net::workspace(images.len())?;
+    ws.poison();
+    let y = net.forward(&mut ws, images)?.to_vec();
+    assert!(y.iter().flatten().all(|y| y.is_finite()));
+    Ok(y)
+}
+
+/// Inference, which must be that of the present parameters and state.
+#[track_caller]
+fn present(net: &Net, ws: &mut Workspace<Net>, images: &[Image]) -> Vec<[f32; 10]> {
+    let y = net.forward(ws, images).expect("the images fit").to_vec();
+    assert_eq!(y, afresh(net, images).expect("the images fit"));
+    y
+}
+
+/// The same, where it differs from what it was.
+#[track_caller]
+fn assert_anew(net: &Net, ws: &mut Workspace<Net>, images: &[Image], old: &mut Vec<[f32; 10]>) {
+    let y = present(net, ws, images);
+    assert_ne!(&y, old);
+    *old = y;
+}
+
+#[test]
+fn inference_sees_the_present_weights() -> Outcome {
+    let images = images(5);
+    let (mut net, other) = (Net::init(Seed(1)), Net::init(Seed(2)));
+    let mut ws = Net::workspace(5)?;
+    let mut sgd = Sgd::new(&net, 0.1)?;
+    let mut y = Vec::new();
+    assert_anew(&net, &mut ws, &images, &mut y);
+    for _ in 0..2 {
+        // The step changes parameters and state.
+        net.loss_grad(&mut ws, &images, &[0_u8, 1, 2, 3, 4])?;
+        sgd.step(&mut net, ws.grads());
+        assert_anew(&net, &mut ws, &images, &mut y);
+        assert!(net.loss(&mut ws, &images, &[0_u8, 1, 2, 3, 4])?.is_finite());
+    }
+    for spec in Net::param_specs() {
+        net.params_mut()[spec.start + spec.len() / 2] += 1.0;
+        y = present(&net, &mut ws, &images);
+    }
+    for spec in Net::state_specs().iter().filter(|spec| spec.name.contains("running")) {
+        net.state_mut()[spec.start + spec.len() / 2] += 1.0;
+        y = present(&net, &mut ws, &images);
+    }
+    let copy = net.clone();
+    net.loss_grad(&mut ws, &images, &[0_u8, 1, 2, 3, 4])?;
+    net.update_state(ws.grads());
+    assert_anew(&net, &mut ws, &images, &mut y);
+    assert_anew(&copy, &mut ws, &images, &mut y);
+    assert_anew(&other, &mut ws, &images, &mut y);
+    assert_anew(&net, &mut ws, &images, &mut y);
+    std::mem::swap(&mut net, &mut copy.clone());
+    assert_anew(&net, &mut ws, &images, &mut y);
+    let path = std::env::temp_dir().join(format!("gradiron-{}.safetensors", std::process::id()));
+    other.save(&path)?;
+    let loaded = net.load(&path);
+    std::fs::remove_file(&path)?;
+    loaded?;
+    assert_anew(&net, &mut ws, &images, &mut y);
+    // Memory that is overwritten is not taken for prepared.
+    ws.poison();
+    assert_eq!(net.forward(&mut ws, &images)?, &y);
+    Ok(())
+}
+
+/// A workspace for many samples gives the bits of one for few.
+#[test]
+fn capacity_does_not_change_results() -> Outcome {
+    let net = Net::init(Seed(3));
+    let mut ws = Net::workspace(70)?;
+    for count in [1, 2, 3, 9, 17, 70, 1] {
+        let images = images(count);
+        assert_eq!(net.forward(&mut ws, &images)?, afresh(&net, &images)?);
+    }
+    Ok(())
+}
+
+/// The CPU, and how many runs it was given.
+struct Counted(Cpu, Rc<Cell<usize>>);
+
+impl Device for Counted {
+    type Memory = Storage;
+    type Step<'a> = <Cpu as Device>::Step<'a>;
+
+    fn allocate(&self, floats: usize) -> Result<Storage, DeviceError> {
+        self.0.allocate(floats)
+    }
+
+    fn read<'a>(&'a self, memory: &'a Storage, start: usize, len: usize) -> &'a [f32] {
+        self.0.read(memory, start, len)
+    }
+
+    fn step<'a>(&'a self, memory: StepMemory<'a, Self>) -> Self::Step<'a> {
+        let StepMemory { params, grads, arena, inputs, indices } = memory;
+        self.1.set(self.1.get() + 1);
+        self.0.step(StepMemory { params, grads, arena, inputs, indices })
+    }
+}
+
+#[test]
+fn nothing_is_prepared_twice() -> Outcome {
+    let (images, label) = (images(2), [1_u8, 2]);
+    let mut net = Net::init(Seed(4));
+    let runs = Rc::new(Cell::new(0));
+    let mut ws = Net::workspace_on(Counted(Cpu::with_threads(1), Rc::clone(&runs)), 2)?;
+    net.forward(&mut ws, &images)?;
+    assert_eq!(runs.replace(0), 2, "one to prepare, one to infer");
+    net.forward(&mut ws, &images)?;
+    assert_eq!(runs.replace(0), 1);
+    net.loss(&mut ws, &images, &label)?;
+    assert_eq!(runs.replace(0), 1, "functions share what is prepared");
+    net.loss_grad(&mut ws, &images, &label)?;
+    assert_eq!(runs.replace(0), 1, "training prepares nothing");
+    net.forward(&mut ws, &images)?;
+    assert_eq!(runs.replace(0), 1, "and leaves what is prepared alone");
+    net.params_mut();
+    net.loss(&mut ws, &images, &label)?;
+    assert_eq!(runs.replace(0), 2);
+    Ok(())
+}
+
+model! {
+    struct Small {
+        fc1: Linear(4 -> 32),
+        fc2: Linear(32 -> 2),
+    }
+
+    fn forward(&self, x: [batch, 4]) -> [batch, 2] {
+        self.fc2(self.fc1(x).tanh())
+    }
+}
+
+#[test]
+fn small_weights_are_not_prepared() -> Outcome {
+    let net = Small::init(Seed(5));
+    let runs = Rc::new(Cell::new(0));
+    let mut ws = Small::workspace_on(Counted(Cpu::with_threads(1), Rc::clone(&runs)), 1)?;
+    net.forward(&mut ws, &[[1.0, 2.0, 3.0, 4.0]])?;
+    assert_eq!(runs.get(), 1);
+    // Two layers of activations and the result, in whole lines.
+    assert_eq!(Small::infer_bytes(1), 4 * (16 + 32));
+    Ok(())
+}
