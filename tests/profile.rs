@@ -180,10 +180,10 @@ fn several_models_and_threads_share_a_profile() -> Outcome {
     std::thread::scope(|scope| {
         let runs = [0, 1].map(|_| {
             scope.spawn(|| {
-                let block = Block::<64>::init(Seed(1));
+                let block = Block::<256>::init(Seed(1));
                 let cpu = Cpu::with_threads(1).with_profile(&profile);
-                let mut ws = Block::<64>::workspace_on(cpu, 32).expect("it fits");
-                block.forward(&mut ws, &[[0.5; 64]; 32]).expect("it fits").len()
+                let mut ws = Block::<256>::workspace_on(cpu, 32).expect("it fits");
+                block.forward(&mut ws, &[[0.5; 256]; 32]).expect("it fits").len()
             })
         });
         for run in runs {

@@ -47,7 +47,7 @@
 //!     net.forward(&mut ws, &[[0.5; 784]; 64])?;
 //!     let table = profile.table();
 //!     println!("{table}");
-//!     assert_eq!(table.rows().iter().map(|row| row.calls).sum::<u64>(), 2);
+//!     assert!(table.rows().iter().any(|row| row.name == "fc1 + relu" && row.calls == 1));
 //!     Ok(())
 //! }
 //! ```
