@@ -106,7 +106,8 @@ fn inference_sees_the_present_weights() -> Outcome {
     assert_anew(&copy, &mut ws, &images, &mut y);
     assert_anew(&other, &mut ws, &images, &mut y);
     assert_anew(&net, &mut ws, &images, &mut y);
-    std::mem::swap(&mut net, &mut copy.clone());
+    let mut swapped = copy.clone();
+    std::mem::swap(&mut net, &mut swapped);
     assert_anew(&net, &mut ws, &images, &mut y);
     let path = std::env::temp_dir().join(format!("gradiron-{}.safetensors", std::process::id()));
     other.save(&path)?;

@@ -108,7 +108,8 @@ impl Plan {
 /// `y` from `x` and `w`.
 pub fn forward(run: Run<'_>, y: SharedMut<'_, f32>, x: &[f32], w: &[f32], scratch: &mut [f32]) {
     let plan = Plan::forward(&run.spec);
-    Pass { run, plan, y, x, weights: Source::Given(Weights::new(run, plan, w)) }.run(scratch);
+    let weights = Source::Given(&Weights::new(run, plan, w));
+    Pass { run, plan, y, x, weights }.run(scratch);
 }
 
 /// The floats of all transformed weights.
@@ -143,7 +144,7 @@ pub fn input_grad(
     scratch: &mut [f32],
 ) {
     let plan = Plan::backward(&run.spec);
-    let weights = Source::Given(Weights::new(run, plan, w));
+    let weights = Source::Given(&Weights::new(run, plan, w));
     Pass { run, plan, y: d_x, x: d_y, weights }.run(scratch);
 }
 
@@ -193,7 +194,7 @@ impl<'a> Weights<'a> {
 /// Where the transformed weights of a pass come from.
 #[derive(Clone, Copy)]
 enum Source<'a> {
-    Given(Weights<'a>),
+    Given(&'a Weights<'a>),
     /// All of them, transformed before.
     Prepared(&'a [f32]),
 }
