@@ -2,6 +2,7 @@
 
 use crate::arena::Sizes;
 use crate::device::{Buf, Indices, Kernels, Region, Run};
+use crate::profile::{PassOps, Phase};
 use crate::workspace::Program;
 
 /// A function may be compiled as one piece when a run with all run-time sizes at 1 takes at most
@@ -48,6 +49,11 @@ pub trait Function<const AT: usize, const FLOATS: usize, const CLASSES: usize, c
     const FLOPS: usize;
     /// The number of elementary steps of inference, and with gradients.
     const STEPS: [usize; 2];
+    /// What profiles call inference, and the function with gradients: `Mlp::loss`,
+    /// `Mlp::loss_grad`.
+    const NAMES: [&'static str; 2];
+    /// The passes of inference, of the forward and of the backward pass.
+    const OPS: [&'static PassOps; 3];
 
     /// Floating-point operations of inference.
     fn flops(n: Sizes) -> usize;
@@ -87,9 +93,15 @@ pub(crate) struct Preparation<M> {
 
 impl<M: Program> Run for Preparation<M> {
     const MAY_BE_TINY: bool = false;
+    const NAME: &'static str = M::PREPARE;
+    const PHASE: Phase = Phase::Prepare;
 
     fn is_tiny(&self) -> bool {
         false
+    }
+
+    fn flops(&self) -> usize {
+        0
     }
 
     fn run<K: Kernels>(self, k: &mut K) {
@@ -130,6 +142,14 @@ where
 {
     const MAY_BE_TINY: bool =
         TINY_BUILD && M::FLOPS <= TINY_SAMPLE && M::STEPS[GRAD as usize] <= TINY_STEPS;
+
+    const NAME: &'static str = M::NAMES[GRAD as usize];
+    const PHASE: Phase = if GRAD { Phase::Both } else { Phase::Forward };
+
+    fn flops(&self) -> usize {
+        let passes = if GRAD { &M::OPS[1..] } else { &M::OPS[..1] };
+        passes.iter().map(|ops| ops.flops(self.call.n, self.gradients.want_inputs)).sum()
+    }
 
     #[inline(always)]
     fn is_tiny(&self) -> bool {

@@ -54,6 +54,7 @@ pub mod module;
 pub mod net;
 pub mod ops;
 pub mod optim;
+pub mod profile;
 pub mod rng;
 pub mod storage;
 pub mod view;
@@ -79,6 +80,7 @@ pub mod prelude {
     pub use crate::module::Model;
     pub use crate::net::Net;
     pub use crate::optim::{Adam, AdamW, Grads, Optimizer, RMSprop, Sgd};
+    pub use crate::profile::Profile;
     pub use crate::workspace::Workspace;
     pub use gradiron_macros::{Module, model};
 }

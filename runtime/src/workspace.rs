@@ -65,6 +65,10 @@ pub trait Program: Module {
     #[doc(hidden)]
     const PREPARED: usize;
 
+    /// What profiles call the run that prepares them.
+    #[doc(hidden)]
+    const PREPARE: &'static str;
+
     /// Prepares inference for the present parameters and state.
     #[doc(hidden)]
     fn prepare<K: Kernels>(k: &mut K, owned: [Buf; 2], prepared: Buf);
@@ -130,7 +134,12 @@ impl<M: Program, D: Device> Workspace<M, D> {
     pub fn grads(&self) -> Grads<'_, M::Owner> {
         let state = if self.has_state { M::STATE } else { 0 };
         let read = |start, len| self.device.read(&self.grads, start, len);
+<<<<<<< HEAD
         Grads::new(read(0, M::PARAMS), read(M::PARAMS, state), self.device.host())
+=======
+        Grads::new(read(0, M::PARAMS), read(M::PARAMS, state), self.device.threads())
+            .recorded(self.device.profile())
+>>>>>>> profile
     }
 }
 

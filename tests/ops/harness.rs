@@ -16,6 +16,7 @@ use std::sync::OnceLock;
 
 use gradiron::device::{Buf, Cpu, CpuStep, Device, Kernels, Precision, Region, Run, StepMemory};
 use gradiron::math::{SimdLevel, simd_levels};
+use gradiron::profile::Phase;
 use gradiron::storage::Storage;
 
 pub const EPSILON: f64 = 1.0 / 16_777_216.0;
@@ -81,9 +82,15 @@ struct Tiny<'a, C> {
 
 impl<C: AnyKernels> Run for Tiny<'_, C> {
     const MAY_BE_TINY: bool = true;
+    const NAME: &'static str = "kernel";
+    const PHASE: Phase = Phase::Forward;
 
     fn is_tiny(&self) -> bool {
         true
+    }
+
+    fn flops(&self) -> usize {
+        0
     }
 
     #[inline(always)]

@@ -45,6 +45,7 @@ pub fn program(model: &Model) -> TokenStream {
     let bind = model.bind_sizes();
     let floats = functions.iter().map(|function| floats(model, function));
     let owner = if model.derived { quote!(::gradiron::Net<Self>) } else { quote!(Self) };
+    let prepare = model.called(&"prepare");
     quote! {
         #[allow(unused_variables, clippy::all)]
         #[automatically_derived]
@@ -56,6 +57,7 @@ pub fn program(model: &Model) -> TokenStream {
                 vec![#(#plans),*]
             }
             const PREPARED: usize = Self::__PREPARED;
+            const PREPARE: &'static str = #prepare;
             fn prepare<Kernels__: ::gradiron::device::Kernels>(
                 k: &mut Kernels__, [params, state]: [::gradiron::device::Buf; 2],
                 prepared: ::gradiron::device::Buf,

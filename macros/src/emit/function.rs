@@ -8,9 +8,9 @@ use syn::Index;
 use super::chains::Chains;
 use super::pass::{Pass, pass};
 use super::prepare::Values;
-use super::{Function, Model, hidden};
+use super::{Function, Model, hidden, profile};
 use crate::dim::{Atom, Dim};
-use crate::graph::{Graph, Node, Phase, Ty};
+use crate::graph::{Graph, Node, Phase};
 use crate::hygiene::quote;
 use crate::ops::call::Callee;
 use crate::ops::variant;
@@ -152,11 +152,7 @@ fn sizes(model: &Model, function: &Function) -> TokenStream {
         quote!(#own #(+ #nested[#at])*)
     });
     let (graph, _) = &function.infer;
-    let costs = run(graph).map(|node| {
-        let inputs: Vec<Ty> = node.inputs.iter().map(|v| graph.ty(*v).clone()).collect();
-        let outputs: Vec<Ty> = node.outputs.iter().map(|v| graph.ty(*v).clone()).collect();
-        node.op.flops(&inputs, &outputs)
-    });
+    let costs = run(graph).map(|node| profile::flops(graph, node));
     let total = costs.fold(Dim::lit(0), |sum, cost| sum.plus(&cost)).tokens();
     let nested = callees(graph).into_iter().map(|callee| callee.stated(&["flops"]));
     let bind = model.bind_sizes();

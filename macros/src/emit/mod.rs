@@ -10,6 +10,7 @@ mod function;
 mod params;
 mod pass;
 mod prepare;
+mod profile;
 mod run;
 mod stub;
 
@@ -112,6 +113,14 @@ impl Model<'_> {
         match header.generics.params.len() {
             0 => (quote!(), quote!(#name)),
             _ => (quote!(<#(#params),*>), quote!(#name<#(#idents),*>)),
+        }
+    }
+
+    /// What profiles call a function: `Mlp::loss`.
+    pub fn called(&self, function: &impl std::fmt::Display) -> String {
+        match self.header {
+            Some(header) => format!("{}::{function}", header.name),
+            None => function.to_string(),
         }
     }
 

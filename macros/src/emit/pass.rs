@@ -8,7 +8,7 @@ use syn::Index;
 use super::chains::Chains;
 use super::function::{HEADER, callees};
 use super::prepare::Values;
-use super::{Function, Model, hidden};
+use super::{Function, Model, hidden, profile};
 use crate::dim::Dim;
 use crate::graph::{Dest, Graph, Kind, Phase, ValueId};
 use crate::hygiene::{quote, variable};
@@ -110,15 +110,19 @@ pub fn pass(
             Phase::Forward => pass != Pass::Back,
             Phase::Backward | Phase::BackwardInputs => pass == Pass::Back,
         })
+        .filter(|n| !graph.nodes[*n].op.is_view())
         .collect();
     let bindings = writer.bindings(&nodes);
-    let lines = nodes.iter().map(|n| writer.line(*n));
+    let lines = nodes.iter().enumerate().map(|(number, n)| writer.line(number, *n));
     let offsets = writer.nested_offsets();
     let unreached = writer.unreached();
     let bind = model.bind_sizes();
     let name = hidden(&function.name, pass.name());
-    let [shared, steps] =
-        ["shared", "steps"].map(|s| hidden(&function.name, &format!("{}_{s}", pass.name())));
+    let [shared, steps, ops, costs] = ["shared", "steps", "ops", "costs"]
+        .map(|suffix| hidden(&function.name, &format!("{}_{suffix}", pass.name())));
+    let phase = if pass == Pass::Back { "Backward" } else { "Forward" };
+    let ran = nodes.iter().map(|n| (&graph.nodes[*n], graph, plan));
+    let profile = profile::items(model, [&ops, &costs], phase, &ran.collect::<Vec<_>>());
     let [generics, parameters, arguments] = signature(pass);
     quote! {
         #[doc(hidden)]
@@ -135,23 +139,27 @@ pub fn pass(
             #bind
             #offsets
             #bindings
+            k.enter(Self::#ops, n);
             #unreached
             #(#lines)*
+            k.leave();
         }
+        #profile
     }
 }
 
-/// The call that prepares the outputs of node `n` of a function.
+/// The call that prepares the outputs of node `n` of a function, the operation `number` of the
+/// preparation.
 pub fn preparation(
     model: &Model,
     function: &Function,
     chains: &Chains,
     prepared: &Values,
-    n: usize,
+    (number, n): (usize, usize),
 ) -> TokenStream {
     let (graph, plan) = &function.infer;
     let writer = Writer { model, function, chains, prepared, graph, plan, pass: Pass::Infer };
-    let (bindings, line) = (writer.bindings(&[n]), writer.line(n));
+    let (bindings, line) = (writer.bindings(&[n]), writer.line(number, n));
     quote!({ #bindings #line })
 }
 
@@ -260,9 +268,6 @@ impl Writer<'_> {
         let mut lets = TokenStream::new();
         for n in nodes {
             let node = &self.graph.nodes[*n];
-            if node.op.is_view() {
-                continue;
-            }
             for value in node.inputs.iter().chain(&node.outputs) {
                 if !seen.insert(*value) {
                     continue;
@@ -338,12 +343,9 @@ impl Writer<'_> {
         lets
     }
 
-    /// One runtime call.
-    fn line(&self, n: usize) -> TokenStream {
+    /// One runtime call, the operation `number` of the pass.
+    fn line(&self, number: usize, n: usize) -> TokenStream {
         let node = &self.graph.nodes[n];
-        if node.op.is_view() {
-            return TokenStream::new();
-        }
         let types = |values: &[ValueId]| values.iter().map(|v| self.graph.ty(*v).clone()).collect();
         let vars = |values: &[ValueId]| -> Vec<TokenStream> {
             values
@@ -368,8 +370,8 @@ impl Writer<'_> {
         };
         let call = node.op.emit(&emit);
         match node.phase {
-            Phase::BackwardInputs => quote!(if want_inputs { #call }),
-            _ => call,
+            Phase::BackwardInputs => quote!(if want_inputs { k.op(#number); #call }),
+            _ => quote!(k.op(#number); #call),
         }
     }
 }

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 
 use proc_macro2::TokenStream;
+use quote::format_ident;
 
 use super::chains::Chains;
 use super::params::starts;
 use super::pass::preparation;
-use super::{Function, Model};
+use super::{Function, Model, profile};
 use crate::dim::Dim;
 use crate::graph::{Graph, Phase, Source, ValueId};
 use crate::hygiene::quote;
@@ -71,8 +72,16 @@ pub fn items(model: &Model, values: &Values, chains: &Chains) -> TokenStream {
         quote!(::gradiron::arena::padded(#size))
     });
     let (count, starts) = (values.sizes.len(), starts("__PREPARED_AT", padded));
-    let calls = values.nodes.iter();
-    let calls = calls.map(|(function, n)| preparation(model, function, chains, values, *n));
+    let calls =
+        values.nodes.iter().enumerate().map(|(number, (function, n))| {
+            preparation(model, function, chains, values, (number, *n))
+        });
+    let ran = values.nodes.iter().map(|(function, n)| {
+        let (graph, plan) = &function.infer;
+        (&graph.nodes[*n], graph, plan)
+    });
+    let [ops, costs] = ["__prepare_ops", "__prepare_costs"].map(|item| format_ident!("{item}"));
+    let profile = profile::items(model, [&ops, &costs], "Prepare", &ran.collect::<Vec<_>>());
     let buf = quote!(::gradiron::device::Buf);
     quote! {
         #starts
@@ -82,7 +91,10 @@ pub fn items(model: &Model, values: &Values, chains: &Chains) -> TokenStream {
         pub fn __prepare<Kernels__: ::gradiron::device::Kernels>(
             k: &mut Kernels__, params: #buf, state: #buf, prepared: #buf,
         ) {
+            k.enter(Self::#ops, [1; 4]);
             #(#calls)*
+            k.leave();
         }
+        #profile
     }
 }

@@ -16,6 +16,9 @@ fn implementation(model: &Model, at: usize, function: &Function) -> TokenStream 
     let (impl_generics, self_ty) = model.generics();
     let [infer, train, back, flops, steps] =
         ["infer", "train", "back", "flops", "steps"].map(|suffix| hidden(&function.name, suffix));
+    let ops = ["infer_ops", "train_ops", "back_ops"].map(|suffix| hidden(&function.name, suffix));
+    let called = model.called(&function.name);
+    let called_grad = format!("{called}_grad");
     let count = |kind: Kind| function.args.iter().filter(|arg| arg.ty.kind == kind).count();
     let (floats, classes) = (count(Kind::Float), count(Kind::Classes));
     let results = function.results.len();
@@ -33,6 +36,8 @@ fn implementation(model: &Model, at: usize, function: &Function) -> TokenStream 
         {
             const FLOPS: usize = Self::#flops([1; 4]);
             const STEPS: [usize; 2] = Self::#steps;
+            const NAMES: [&'static str; 2] = [#called, #called_grad];
+            const OPS: [&'static ::gradiron::profile::PassOps; 3] = [#(Self::#ops),*];
             #[inline(always)]
             fn flops(n: ::gradiron::arena::Sizes) -> usize {
                 Self::#flops(n)

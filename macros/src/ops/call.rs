@@ -258,6 +258,7 @@ impl Op for Prepare {
             None => quote!(<#model>::__prepare(k, #params, #state, #prepared);),
             Some(count) => quote! {
                 for i in 0..#count {
+                    k.item(i);
                     <#model>::__prepare(k, #params.part(i * #size, #size),
                         #state.part(i * #state_size, #state_size), #prepared.part(i * #len, #len));
                 }
@@ -365,6 +366,7 @@ impl Call {
                 for i in 0..count {
                     let at = |i: usize| if (count - i) % 2 == 0 { #y } else { between };
                     let from = if i == 0 { #x } else { at(i) };
+                    k.item(i);
                     #infer(k, #sizes, #offsets, #params.part(i * #size, #size),
                         #state.part(i * #state_size, #state_size), [from], [], [at(i + 1)],
                         #prepared.part(i * #len, #len), #scratch.part(0, #own));
@@ -380,6 +382,7 @@ impl Call {
                 let at = |i: usize| {
                     if i == 0 { #x } else if i == count { #y } else { #between.part((i - 1) * #value, #value) }
                 };
+                k.item(i);
                 #train(k, #sizes, #offsets, #params.part(i * #size, #size),
                     #state.part(i * #state_size, #state_size), [at(i)], [], [at(i + 1)],
                     #saved.part(i * #memory, #memory),
@@ -409,6 +412,7 @@ impl Call {
                 let d_at = |i: usize| {
                     if i == 0 { #d_x } else if i == count { #d_y } else { #scratch.part(#own + i % 2 * #value, #value) }
                 };
+                k.item(i);
                 #back(k, #sizes, #offsets, i > 0 || #want, #params.part(i * #size, #size), [at(i)], [],
                     [at(i + 1)], #saved.part(i * #memory, #memory), [d_at(i + 1)],
                     #d_params.part(i * #size, #size), [d_at(i)], #scratch.part(0, #own));

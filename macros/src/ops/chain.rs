@@ -156,6 +156,17 @@ impl Op for Chain {
         format!("chain {{ {} }}", self.text())
     }
 
+    /// `add + relu`
+    fn kind(&self) -> String {
+        let funcs = self.steps.iter().map(|step| step.func).filter(|func| *func != "constant");
+        let funcs: Vec<_> = funcs.collect();
+        match funcs.len() {
+            0 => "constant".into(),
+            1..=4 => funcs.join(" + "),
+            n => format!("{} + {} more", funcs[..3].join(" + "), n - 3),
+        }
+    }
+
     fn infer(&self, _: &mut Rule, _: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
         Ok(vec![Ty::float(self.shape.0.clone()); self.outputs.len()])
     }

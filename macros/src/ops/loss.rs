@@ -104,9 +104,13 @@ impl Op for CrossEntropy {
         }
     }
 
+    /// None for the gradient, which is there when the loss is one of a training step.
     fn flops(&self, inputs: &[Ty], _: &[Ty]) -> Dim {
-        let each = if self.grad { 1 } else { 4 };
-        inputs[usize::from(self.grad)].shape.len().times(&Dim::lit(each))
+        if self.grad { Dim::lit(0) } else { inputs[0].shape.len().times(&Dim::lit(4)) }
+    }
+
+    fn moves(&self) -> bool {
+        !self.grad
     }
 
     fn skips_unused(&self) -> bool {

@@ -39,6 +39,10 @@ impl Op for Mapped {
         format!("{}, {}", self.op.name(), self.chain.name())
     }
 
+    fn kind(&self) -> String {
+        format!("{} + {}", self.op.kind(), self.chain.kind())
+    }
+
     fn infer(&self, rule: &mut Rule, inputs: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
         let mut outputs = self.chain.infer(rule, inputs)?;
         outputs.extend(self.kept.then(|| self.result()));

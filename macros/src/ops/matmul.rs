@@ -162,6 +162,10 @@ impl Op for Pack {
         let (packed, b, spec) = (e.y(0), e.x(0), Self::spec(&e.inputs[0]));
         quote!(k.matmul_pack(#packed, #b, #spec);)
     }
+
+    fn flops(&self, _: &[Ty], _: &[Ty]) -> Dim {
+        Dim::lit(0)
+    }
 }
 
 impl Op for Packed {

@@ -30,6 +30,11 @@ pub trait Op: Debug {
     /// The text form, `conv2d.weight_grad`.
     fn name(&self) -> String;
 
+    /// What profiles say that it computes: the name without its details.
+    fn kind(&self) -> String {
+        self.name().split(['<', '[', ' ']).next().unwrap_or_default().to_string()
+    }
+
     /// The shape rule: the types of the outputs.
     ///
     /// # Errors
@@ -58,6 +63,11 @@ pub trait Op: Debug {
     /// Floating-point operations of one run.
     fn flops(&self, _inputs: &[Ty], outputs: &[Ty]) -> Dim {
         outputs[0].shape.len()
+    }
+
+    /// Whether a run reads its inputs and writes its outputs.
+    fn moves(&self) -> bool {
+        true
     }
 
     /// Elementary steps of a run: how long its code is where it is inlined.

@@ -109,7 +109,12 @@ impl Op for Pool2d {
         true
     }
 
-    fn flops(&self, _: &[Ty], outputs: &[Ty]) -> Dim {
-        outputs[0].shape.len().times(&self.window.kernel[0]).times(&self.window.kernel[1])
+    fn flops(&self, inputs: &[Ty], outputs: &[Ty]) -> Dim {
+        let window = self.window.kernel[0].times(&self.window.kernel[1]);
+        match self.pool {
+            Pool::Max | Pool::Avg => outputs[0].shape.len().times(&window),
+            Pool::MaxGrad => inputs[0].shape.len(),
+            Pool::AvgGrad => inputs[0].shape.len().times(&window),
+        }
     }
 }

@@ -1,11 +1,18 @@
 //! The CPU as a device: ranges become slices.
 
 use std::marker::PhantomData;
+use std::time::Instant;
 
 use super::tiny::run_tiny;
+<<<<<<< HEAD
 use super::{Buf, Device, DeviceError, Host, Indices, Kernels, Region, Run, StepMemory, Threads};
+=======
+use super::{Buf, Device, DeviceError, Indices, Kernels, Region, Run, StepMemory, Threads};
+use crate::arena::Sizes;
+>>>>>>> profile
 use crate::math::SimdLevel;
 use crate::ops::conv2d::{Algorithm, Choice};
+use crate::profile::{self, Lane, PassOps, Profile};
 use crate::storage::Storage;
 
 /// The precision of the factors of large matrix products.
@@ -32,6 +39,7 @@ pub struct Cpu {
     level: SimdLevel,
     convolution: Choice,
     precision: Precision,
+    profile: Option<Profile>,
 }
 
 impl Cpu {
@@ -48,6 +56,7 @@ impl Cpu {
             level: SimdLevel::detect(),
             precision: Precision::F32,
             convolution: Choice::Any,
+            profile: profile::from_environment(),
         }
     }
 
@@ -73,6 +82,32 @@ impl Cpu {
     pub fn with_winograd(self, winograd: bool) -> Self {
         let convolution = if winograd { Choice::Any } else { Choice::WithoutWinograd };
         Self { convolution, ..self }
+    }
+
+    /// The same threads; what runs on them is recorded in `profile`, and not in the record that
+    /// `GRADIRON_PROFILE` asks for ([`profile`](crate::profile)).
+    pub fn with_profile(self, profile: &Profile) -> Self {
+        Self { profile: Some(profile.clone()), ..self }
+    }
+
+    /// A run that is recorded.
+    #[cold]
+    #[inline(never)]
+    fn run_recorded<R: Run>(&self, profile: &Profile, memory: StepMemory<'_, Self>, run: R) {
+        let mut lane = profile.take_lane();
+        if R::MAY_BE_TINY && run.is_tiny() {
+            let (flops, start) = (run.flops(), Instant::now());
+            run_tiny(self.level, self.step(memory), run);
+            lane.add_run(R::NAME, R::PHASE, start, flops);
+        } else {
+            lane.begin(R::NAME, R::PHASE);
+            let mut step = self.step(memory);
+            step.lane = Some(&mut lane);
+            run.run(&mut step);
+            drop(step);
+            lane.end();
+        }
+        profile.give_back(lane);
     }
 }
 
@@ -100,6 +135,10 @@ impl Device for Cpu {
         Some(Host { threads: &self.threads, level: self.level })
     }
 
+    fn profile(&self) -> Option<&Profile> {
+        self.profile.as_ref()
+    }
+
     #[inline]
     fn step<'a>(&'a self, memory: StepMemory<'a, Self>) -> CpuStep<'a> {
         self.threads.in_step(true);
@@ -113,11 +152,15 @@ impl Device for Cpu {
             level: self.level,
             convolution: self.convolution,
             precision: self.precision,
+            lane: None,
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn run<R: Run>(&self, memory: StepMemory<'_, Self>, run: R) {
+        if let Some(profile) = &self.profile {
+            return self.run_recorded(profile, memory, run);
+        }
         if R::MAY_BE_TINY && run.is_tiny() {
             return run_tiny(self.level, self.step(memory), run);
         }
@@ -136,6 +179,8 @@ pub struct CpuStep<'a> {
     level: SimdLevel,
     convolution: Choice,
     precision: Precision,
+    /// Where the step is recorded.
+    lane: Option<&'a mut Lane>,
 }
 
 /// An exclusively borrowed slice that is handed out in parts.
@@ -185,7 +230,35 @@ fn start_in(region: &[f32], buf: Buf) -> *const f32 {
     unsafe { region.as_ptr().add(buf.start) }
 }
 
-impl Kernels for CpuStep<'_> {}
+impl Kernels for CpuStep<'_> {
+    #[inline(always)]
+    fn enter(&mut self, ops: &'static PassOps, n: Sizes) {
+        if let Some(lane) = &mut self.lane {
+            lane.enter(ops, n);
+        }
+    }
+
+    #[inline(always)]
+    fn op(&mut self, number: usize) {
+        if let Some(lane) = &mut self.lane {
+            lane.op(number);
+        }
+    }
+
+    #[inline(always)]
+    fn item(&mut self, number: usize) {
+        if let Some(lane) = &mut self.lane {
+            lane.item(number);
+        }
+    }
+
+    #[inline(always)]
+    fn leave(&mut self) {
+        if let Some(lane) = &mut self.lane {
+            lane.leave();
+        }
+    }
+}
 
 impl Drop for CpuStep<'_> {
     // A call would keep a small step in memory, not in registers.

@@ -14,8 +14,13 @@ pub(crate) use threads::SharedMut;
 pub use threads::{PARALLEL_WORK, Threads};
 pub(crate) use tiny::TinyStep;
 
+<<<<<<< HEAD
 use crate::math::SimdLevel;
+=======
+use crate::arena::Sizes;
+>>>>>>> profile
 use crate::ops;
+use crate::profile::{PassOps, Phase, Profile};
 use crate::storage::Storage;
 
 /// The kinds of memory that a step reads and writes.
@@ -131,6 +136,11 @@ pub trait Device {
         None
     }
 
+    /// The record of its runs, if there is one.
+    fn profile(&self) -> Option<&Profile> {
+        None
+    }
+
     /// Starts a step.
     fn step<'a>(&'a self, memory: StepMemory<'a, Self>) -> Self::Step<'a>
     where
@@ -150,9 +160,16 @@ pub trait Device {
 pub trait Run {
     /// Whether the step may be so small that a device compiles it as one piece.
     const MAY_BE_TINY: bool;
+    /// What a profile calls the step: `Mlp::loss`.
+    const NAME: &'static str;
+    /// The part of a training step that it is.
+    const PHASE: Phase;
 
     /// Whether the step is so small, at its present sizes.
     fn is_tiny(&self) -> bool;
+
+    /// Its floating-point operations, asked of a tiny step.
+    fn flops(&self) -> usize;
 
     /// Makes the calls.
     fn run<K: Kernels>(self, k: &mut K);
@@ -176,6 +193,22 @@ pub trait Kernels:
 {
     /// Whether kernels and the passes around them become one function.
     const INLINE: bool = false;
+
+    /// Tells a profile that the calls up to [`leave`](Self::leave) are those of a pass.
+    #[inline(always)]
+    fn enter(&mut self, _ops: &'static PassOps, _n: Sizes) {}
+
+    /// Tells a profile that the next calls are the operation `number` of the pass.
+    #[inline(always)]
+    fn op(&mut self, _number: usize) {}
+
+    /// Tells a profile that the next pass is that of the model `number` of a row.
+    #[inline(always)]
+    fn item(&mut self, _number: usize) {}
+
+    /// Tells a profile that the pass ends.
+    #[inline(always)]
+    fn leave(&mut self) {}
 }
 
 /// A device that cannot do what was asked.

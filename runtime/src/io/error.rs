@@ -7,7 +7,7 @@ use std::path::PathBuf;
 /// How many mismatches a message spells out.
 pub(super) const SHOWN: usize = 5;
 
-/// Why parameters were not saved.
+/// Why a file was not saved.
 #[derive(Debug, thiserror::Error)]
 pub enum SaveError {
     /// The path leads to something that a file must not replace.

@@ -10,4 +10,5 @@ mod replace;
 mod safetensors;
 
 pub use error::{FormatError, LayoutError, LoadError, Mismatch, SaveError};
+pub(crate) use replace::replace;
 pub(crate) use safetensors::{load, save};

@@ -13,7 +13,7 @@ use super::SaveError;
 
 /// Replaces the file at `path`, or the file that a link there leads to, by what `write` writes.
 /// Keeps the permissions of an old file.
-pub(super) fn replace(
+pub(crate) fn replace(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>,
 ) -> Result<(), SaveError> {

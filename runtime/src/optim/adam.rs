@@ -23,6 +23,8 @@ use crate::storage::Storage;
 /// What Adam and AdamW have in common.
 #[derive(Clone, Debug)]
 struct Moments {
+    /// The optimizer's.
+    name: &'static str,
     lr: f32,
     betas: (f64, f64),
     eps: f32,
@@ -39,6 +41,7 @@ struct Moments {
 impl Moments {
     fn new(check: Check, len: usize, lr: f32) -> Result<Self, HyperParamError> {
         Ok(Self {
+            name: check.0,
             lr: check.learning_rate(lr)?,
             betas: (0.9, 0.999),
             eps: 1e-8,
@@ -71,8 +74,8 @@ impl Moments {
         };
         let (m, v) = (&mut self.exp_avg, &mut self.exp_avg_sq);
         match &mut self.max_exp_avg_sq {
-            None => pass::step(net, grads, [m, v], factors),
-            Some(u) => pass::step(net, grads, [m, v, u], factors),
+            None => pass::step(self.name, net, grads, [m, v], factors),
+            Some(u) => pass::step(self.name, net, grads, [m, v, u], factors),
         }
     }
 }
@@ -105,6 +108,8 @@ impl Factors {
 }
 
 impl Update<2> for Factors {
+    const FLOPS: usize = 14;
+
     #[inline(always)]
     fn element(self, p: f32, g: f32, [m, v]: [f32; 2]) -> (f32, [f32; 2]) {
         let [p, m, v] = self.average(p, g, m, v);
@@ -113,6 +118,8 @@ impl Update<2> for Factors {
 }
 
 impl Update<3> for Factors {
+    const FLOPS: usize = 15;
+
     #[inline(always)]
     fn element(self, p: f32, g: f32, [m, v, u]: [f32; 3]) -> (f32, [f32; 3]) {
         let [p, m, v] = self.average(p, g, m, v);

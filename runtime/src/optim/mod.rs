@@ -32,6 +32,7 @@ use std::marker::PhantomData;
 
 use crate::device::Host;
 use crate::module::Model;
+use crate::profile::Profile;
 
 /// The gradients of all parameters of an `M`, in the order of [`Model::params`], and the state
 /// that the same pass made.
@@ -49,15 +50,31 @@ use crate::module::Model;
 pub struct Grads<'a, M> {
     grads: &'a [f32],
     state: &'a [f32],
+<<<<<<< HEAD
     /// What a step runs on; the calling thread alone where there is nothing.
     host: Option<Host<'a>>,
+=======
+    /// What a step runs on beside the calling thread.
+    threads: Option<&'a Threads>,
+    /// Where a step is recorded.
+    profile: Option<&'a Profile>,
+>>>>>>> profile
     model: PhantomData<fn() -> M>,
 }
 
 impl<'a, M> Grads<'a, M> {
     #[doc(hidden)]
+<<<<<<< HEAD
     pub const fn new(grads: &'a [f32], state: &'a [f32], host: Option<Host<'a>>) -> Self {
         Self { grads, state, host, model: PhantomData }
+=======
+    pub const fn new(grads: &'a [f32], state: &'a [f32], threads: Option<&'a Threads>) -> Self {
+        Self { grads, state, threads, profile: None, model: PhantomData }
+    }
+
+    pub(crate) const fn recorded(self, profile: Option<&'a Profile>) -> Self {
+        Self { profile, ..self }
+>>>>>>> profile
     }
 
     /// The gradients, in the order of [`Model::params`].

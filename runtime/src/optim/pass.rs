@@ -1,9 +1,12 @@
 //! The step of every optimizer: one pass over parameters, gradients and state.
 
+use std::time::Instant;
+
 use super::Grads;
 use crate::device::{Host, SharedMut};
 use crate::math::{Arith, Body, SimdLevel};
 use crate::module::Model;
+use crate::profile::Cost;
 use crate::storage::Storage;
 
 /// Elements of a block, which is computed in registers.
@@ -13,19 +16,25 @@ const CHUNK: usize = 1 << 13;
 
 /// How one parameter and its `S` numbers of state change along its gradient.
 pub(super) trait Update<const S: usize>: Copy + Sync {
+    /// Floating-point operations of an element without weight decay; a root is one.
+    const FLOPS: usize;
+
     /// The new parameter and state. Without fused multiply-add, so that vectors of any width give
     /// the same bits.
     fn element(self, p: f32, g: f32, state: [f32; S]) -> (f32, [f32; S]);
 }
 
 /// Changes all parameters of `net`, and the state with them, on the team of the gradients' device.
+/// Profiles call the step `name`.
 #[inline]
 pub(super) fn step<M: Model, U: Update<S>, const S: usize>(
+    name: &'static str,
     net: &mut M,
     grads: Grads<'_, M>,
     state: [&mut Storage; S],
     update: U,
 ) {
+    let recorded = grads.profile.map(|profile| (profile, Instant::now()));
     let state = state.map(Storage::as_mut_slice);
     let (params, host) = (net.params_mut(), grads.host);
     let grads = grads.as_slice();
@@ -50,6 +59,11 @@ pub(super) fn step<M: Model, U: Update<S>, const S: usize>(
             });
         }
         _ => run(0, len),
+    }
+    if let Some((profile, start)) = recorded {
+        // Parameters and state are read and written, gradients read.
+        let cost = Cost { flops: U::FLOPS * len, bytes: 4 * (3 + 2 * S) * len };
+        profile.optimizer_step(name, start, cost);
     }
 }
 

@@ -147,10 +147,12 @@ impl<M: Model> Optimizer<M> for RMSprop<M> {
         };
         let v = &mut self.square_avg;
         match (&mut self.grad_avg, &mut self.buffer) {
-            (None, None) => pass::step(net, grads, [v], Plain(factors)),
-            (None, Some(b)) => pass::step(net, grads, [v, b], Moving(factors)),
-            (Some(a), None) => pass::step(net, grads, [v, a], Centered(factors)),
-            (Some(a), Some(b)) => pass::step(net, grads, [v, a, b], CenteredMoving(factors)),
+            (None, None) => pass::step(CHECK.0, net, grads, [v], Plain(factors)),
+            (None, Some(b)) => pass::step(CHECK.0, net, grads, [v, b], Moving(factors)),
+            (Some(a), None) => pass::step(CHECK.0, net, grads, [v, a], Centered(factors)),
+            (Some(a), Some(b)) => {
+                pass::step(CHECK.0, net, grads, [v, a, b], CenteredMoving(factors))
+            }
         }
     }
 
@@ -200,6 +202,8 @@ impl Factors {
 struct Plain(Factors);
 
 impl Update<1> for Plain {
+    const FLOPS: usize = 9;
+
     #[inline(always)]
     fn element(self, p: f32, g: f32, [v]: [f32; 1]) -> (f32, [f32; 1]) {
         let g = self.0.regularizer.apply(p, g);
@@ -212,6 +216,8 @@ impl Update<1> for Plain {
 struct Moving(Factors);
 
 impl Update<2> for Moving {
+    const FLOPS: usize = 11;
+
     #[inline(always)]
     fn element(self, p: f32, g: f32, [v, b]: [f32; 2]) -> (f32, [f32; 2]) {
         let g = self.0.regularizer.apply(p, g);
@@ -225,6 +231,8 @@ impl Update<2> for Moving {
 struct Centered(Factors);
 
 impl Update<2> for Centered {
+    const FLOPS: usize = 14;
+
     #[inline(always)]
     fn element(self, p: f32, g: f32, [v, a]: [f32; 2]) -> (f32, [f32; 2]) {
         let g = self.0.regularizer.apply(p, g);
@@ -237,6 +245,8 @@ impl Update<2> for Centered {
 struct CenteredMoving(Factors);
 
 impl Update<3> for CenteredMoving {
+    const FLOPS: usize = 16;
+
     #[inline(always)]
     fn element(self, p: f32, g: f32, [v, a, b]: [f32; 3]) -> (f32, [f32; 3]) {
         let g = self.0.regularizer.apply(p, g);

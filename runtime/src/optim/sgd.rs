@@ -131,13 +131,13 @@ impl<M: Model> Optimizer<M> for Sgd<M> {
         let Self { regularizer, nesterov, .. } = *self;
         let descend = Descend { regularizer, down: -self.lr };
         let Some(buffer) = &mut self.buffer else {
-            return pass::step(net, grads, [], descend);
+            return pass::step(CHECK.0, net, grads, [], descend);
         };
         // The buffer starts as zeros, so the first step adds the whole gradient to it.
         let fresh = if self.started { (1.0 - self.dampening) as f32 } else { 1.0 };
         self.started = true;
         let momentum = self.momentum as f32;
-        pass::step(net, grads, [buffer], Momentum { descend, momentum, fresh, nesterov });
+        pass::step(CHECK.0, net, grads, [buffer], Momentum { descend, momentum, fresh, nesterov });
     }
 
     fn learning_rate(&self) -> f32 {
@@ -157,6 +157,8 @@ struct Descend {
 }
 
 impl Update<0> for Descend {
+    const FLOPS: usize = 2;
+
     #[inline(always)]
     fn element(self, p: f32, g: f32, []: [f32; 0]) -> (f32, [f32; 0]) {
         (p + self.down * self.regularizer.apply(p, g), [])
@@ -172,6 +174,8 @@ struct Momentum {
 }
 
 impl Update<1> for Momentum {
+    const FLOPS: usize = 5;
+
     #[inline(always)]
     fn element(self, p: f32, g: f32, [b]: [f32; 1]) -> (f32, [f32; 1]) {
         let g = self.descend.regularizer.apply(p, g);

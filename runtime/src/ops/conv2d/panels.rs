@@ -7,7 +7,7 @@ use super::matrix::gather;
 use super::{Conv2dSpec, max, min};
 use crate::device::{SharedMut, Threads};
 use crate::math::SimdLevel;
-use crate::ops::matmul::vector::{MAX_LANES, PortableVector, Vector, by_level};
+use crate::math::{MAX_LANES, Vector, by_level};
 use crate::ops::matmul::{Layout, MatmulSpec, Panel, Tiling, View, pack_all};
 
 /// The most positions of all images: with more, weights are not most of the memory.

@@ -1,8 +1,8 @@
 //! Products of few rows with a matrix that was packed before: each panel of it is read once, from
 //! one end to the other.
 
-use super::vector::{PortableVector, Vector, by_level};
 use crate::math::SimdLevel;
+use crate::math::{Vector, by_level};
 
 /// Matrices of fewer elements are not packed: they stay in cache, and calls cost more than reads.
 const LEAST: usize = 1 << 14;

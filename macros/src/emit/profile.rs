@@ -1,0 +1,81 @@
+//! What a profile knows of a pass: names and costs of its operations.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::format_ident;
+
+use super::Model;
+use crate::dim::Dim;
+use crate::graph::{Graph, Node, Phase, Ty, ValueId};
+use crate::hygiene::quote;
+use crate::plan::{Home, Plan};
+
+/// The items `ops` and `costs` of a pass that runs `nodes`, each of a graph and its plan.
+pub fn items(
+    model: &Model,
+    [ops, costs]: [&Ident; 2],
+    phase: &str,
+    nodes: &[(&Node, &Graph, &Plan)],
+) -> TokenStream {
+    let phase = format_ident!("{phase}");
+    let lines =
+        nodes.iter().map(|(node, ..)| format!("{}\t{}\n", name(&node.label), node.op.kind()));
+    let text: String = lines.collect();
+    let rows = nodes.iter().map(|(node, graph, plan)| {
+        let (flops, bytes) = (flops(graph, node).tokens(), bytes(graph, plan, node).tokens());
+        match node.phase {
+            Phase::BackwardInputs => quote!(if want_inputs { [#flops, #bytes] } else { [0, 0] }),
+            _ => quote!([#flops, #bytes]),
+        }
+    });
+    let bind = model.bind_sizes();
+    let nested = nodes.iter().filter_map(|(node, ..)| node.op.callee());
+    let nested = nested.map(|callee| callee.stated(&["flops"]));
+    quote! {
+        const #ops: &'static ::gradiron::profile::PassOps = &::gradiron::profile::PassOps {
+            phase: ::gradiron::profile::Phase::#phase,
+            text: #text,
+            costs: Self::#costs,
+        };
+        fn #costs(n: ::gradiron::arena::Sizes, want_inputs: bool, out: &mut Vec<[usize; 2]>) {
+            #bind
+            #(#nested)*
+            out.extend_from_slice(&[#(#rows),*]);
+        }
+    }
+}
+
+/// `fc1 + add + relu` for the steps `fc1 → + → relu`.
+fn name(label: &str) -> String {
+    let steps = label.split(" → ").map(|step| match step {
+        "+" => "add",
+        "-" => "sub",
+        "*" => "mul",
+        "/" => "div",
+        name => name,
+    });
+    steps.collect::<Vec<_>>().join(" + ")
+}
+
+/// The floating-point operations of a node.
+pub fn flops(graph: &Graph, node: &Node) -> Dim {
+    let types = |values: &[ValueId]| -> Vec<Ty> {
+        values.iter().map(|value| graph.ty(*value).clone()).collect()
+    };
+    node.op.flops(&types(&node.inputs), &types(&node.outputs))
+}
+
+/// What a node reads and writes, everything once; nothing for a call, whose operations count.
+fn bytes(graph: &Graph, plan: &Plan, node: &Node) -> Dim {
+    if node.op.callee().is_some() || !node.op.moves() {
+        return Dim::lit(0);
+    }
+    let mut seen = Vec::new();
+    let mut floats = Dim::lit(0);
+    for value in node.inputs.iter().chain(&node.outputs) {
+        if plan.homes[*value] != Home::Nowhere && !seen.contains(value) {
+            seen.push(*value);
+            floats = floats.plus(&graph.ty(*value).shape.len());
+        }
+    }
+    floats.times(&Dim::lit(4))
+}

@@ -1,0 +1,227 @@
+//! Where the time of runs goes: time, floating-point operations and bytes of each operation.
+//!
+//! A [`Profile`] records the runs of the devices that it was given to
+//! ([`Cpu::with_profile`](crate::device::Cpu::with_profile)). `GRADIRON_PROFILE` does the same for
+//! a whole process without a change of its code:
+//!
+//! | `GRADIRON_PROFILE` | |
+//! |---|---|
+//! | not set, or `0` | nothing is recorded |
+//! | `1` | a table on standard error |
+//! | `path.json` | a trace in that file, for Perfetto or `chrome://tracing` |
+//!
+//! Both are about all that the process has run so far, and come whenever its last workspace (or
+//! [`Cpu`](crate::device::Cpu)) is dropped: at the end of `main`, in most programs. Where nothing is
+//! dropped, after `std::process::exit` or an abort, nothing comes.
+//!
+//! # What is counted
+//!
+//! - Time: of the wall clock, on the thread that makes the call, from the start of an operation to
+//!   its end. Operations that were fused are one, under the names of all of them.
+//! - Floating-point operations: those of the definition. A convolution has as many with Winograd's
+//!   algorithm as without.
+//! - Bytes: each input read once, each output written once, wherever they lie. What is in cache can
+//!   so be faster than memory.
+//! - A small function that was compiled as one piece is one row, `one piece`.
+//! - What is outside of operations: in a run, mostly the recording itself, about 0.1 µs an
+//!   operation; between runs, everything that the program does there.
+//!
+//! ```
+//! use gradiron::prelude::*;
+//!
+//! model! {
+//!     struct Mlp {
+//!         fc1: Linear(784 -> 128),
+//!         fc2: Linear(128 -> 10),
+//!     }
+//!
+//!     fn forward(&self, x: [batch, 784]) -> [batch, 10] {
+//!         self.fc2(self.fc1(x).relu())
+//!     }
+//! }
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let profile = Profile::new();
+//!     let net = Mlp::init(Seed(0));
+//!     let mut ws = Mlp::workspace_on(Cpu::new().with_profile(&profile), 64)?;
+//!     net.forward(&mut ws, &[[0.5; 784]; 64])?;
+//!     let table = profile.table();
+//!     println!("{table}");
+//!     assert!(table.rows().iter().any(|row| row.name == "fc1 + relu" && row.calls == 1));
+//!     Ok(())
+//! }
+//! ```
+
+mod lane;
+mod table;
+mod trace;
+mod variable;
+
+use std::path::Path;
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+pub(crate) use lane::Lane;
+pub use table::{Row, Table};
+use variable::Destination;
+pub(crate) use variable::from_environment;
+
+use crate::arena::Sizes;
+use crate::io::SaveError;
+
+/// A record of runs. Clones are the same record.
+#[derive(Clone)]
+pub struct Profile {
+    record: Arc<Record>,
+}
+
+struct Record {
+    lanes: Mutex<Vec<Lane>>,
+    /// Whether a trace will be asked for.
+    keeps_events: bool,
+    /// Where the record goes when the last device that has it is dropped.
+    destination: Option<Destination>,
+}
+
+impl Profile {
+    /// An empty record.
+    pub fn new() -> Self {
+        Self::with(Vec::new(), None)
+    }
+
+    fn with(lanes: Vec<Lane>, destination: Option<Destination>) -> Self {
+        let keeps_events = !matches!(destination, Some(Destination::StandardError));
+        LazyLock::force(&lane::ORIGIN);
+        let lanes = Mutex::new(lanes);
+        Self { record: Arc::new(Record { lanes, keeps_events, destination }) }
+    }
+
+    /// What was recorded so far, by operation; runs that are under way are not in it.
+    pub fn table(&self) -> Table {
+        Table::new(&self.record.lanes())
+    }
+
+    /// Writes what was recorded so far as a trace in the JSON of Chrome's trace events, which
+    /// <https://ui.perfetto.dev> and `chrome://tracing` show: a slice for each run, in it those of
+    /// its passes, models and operations. A trace has the first half million slices of each thread.
+    ///
+    /// A file that is there already is replaced when the new one is whole.
+    ///
+    /// # Errors
+    /// When the folder is missing, the disk full, or the path leads to something that is no file
+    /// or read-only.
+    pub fn write_trace(&self, path: impl AsRef<Path>) -> Result<(), SaveError> {
+        trace::write(&self.record.lanes(), path.as_ref())
+    }
+
+    /// Forgets what was recorded so far, the first steps for instance, in which memory is touched
+    /// for the first time.
+    pub fn clear(&self) {
+        self.record.lanes().clear();
+    }
+
+    /// The lane of this thread, until it is given back.
+    pub(crate) fn take_lane(&self) -> Lane {
+        let thread = std::thread::current();
+        let mut lanes = self.record.lanes();
+        match lanes.iter().position(|lane| lane.thread == thread.id()) {
+            Some(at) => lanes.swap_remove(at),
+            None => Lane::new(&thread, self.record.keeps_events),
+        }
+    }
+
+    pub(crate) fn give_back(&self, lane: Lane) {
+        self.record.lanes().push(lane);
+    }
+
+    /// Adds a step of an optimizer that ends now.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn optimizer_step(&self, name: &'static str, start: Instant, cost: Cost) {
+        let time = start.elapsed();
+        let mut lane = self.take_lane();
+        lane.add_step(name, Timed { start, time }, cost);
+        self.give_back(lane);
+    }
+}
+
+impl Default for Profile {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl std::fmt::Debug for Profile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Profile")
+    }
+}
+
+impl Record {
+    fn lanes(&self) -> MutexGuard<'_, Vec<Lane>> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Which part of a training step an operation belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// What inference does once for each version of the parameters.
+    Prepare,
+    /// The forward pass, and all of inference.
+    Forward,
+    /// The backward pass.
+    Backward,
+    /// Forward and backward, in a small function that is one piece.
+    Both,
+    /// The optimizer.
+    Step,
+}
+
+impl Phase {
+    /// As tables and traces call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Prepare => "prepare",
+            Self::Forward => "forward",
+            Self::Backward => "backward",
+            Self::Both => "both",
+            Self::Step => "step",
+        }
+    }
+}
+
+/// What an operation needs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Cost {
+    pub flops: usize,
+    pub bytes: usize,
+}
+
+/// When something ran.
+#[derive(Clone, Copy)]
+pub(crate) struct Timed {
+    pub start: Instant,
+    pub time: Duration,
+}
+
+/// The operations of a pass. Made by `model!`.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct PassOps {
+    pub phase: Phase,
+    /// In their order, a line each: name, tab, kind.
+    pub text: &'static str,
+    /// Appends floating-point operations and bytes of each. Those that only the gradients of the
+    /// arguments need are 0 unless `want_inputs`.
+    pub costs: fn(n: Sizes, want_inputs: bool, out: &mut Vec<[usize; 2]>),
+}
+
+impl PassOps {
+    /// The sum over all operations.
+    pub(crate) fn flops(&self, n: Sizes, want_inputs: bool) -> usize {
+        let mut costs = Vec::new();
+        (self.costs)(n, want_inputs, &mut costs);
+        costs.iter().map(|[flops, _]| flops).sum()
+    }
+}
