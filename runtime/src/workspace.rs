@@ -134,12 +134,8 @@ impl<M: Program, D: Device> Workspace<M, D> {
     pub fn grads(&self) -> Grads<'_, M::Owner> {
         let state = if self.has_state { M::STATE } else { 0 };
         let read = |start, len| self.device.read(&self.grads, start, len);
-<<<<<<< HEAD
         Grads::new(read(0, M::PARAMS), read(M::PARAMS, state), self.device.host())
-=======
-        Grads::new(read(0, M::PARAMS), read(M::PARAMS, state), self.device.threads())
             .recorded(self.device.profile())
->>>>>>> profile
     }
 }
 

@@ -4,12 +4,8 @@ use std::marker::PhantomData;
 use std::time::Instant;
 
 use super::tiny::run_tiny;
-<<<<<<< HEAD
 use super::{Buf, Device, DeviceError, Host, Indices, Kernels, Region, Run, StepMemory, Threads};
-=======
-use super::{Buf, Device, DeviceError, Indices, Kernels, Region, Run, StepMemory, Threads};
 use crate::arena::Sizes;
->>>>>>> profile
 use crate::math::SimdLevel;
 use crate::ops::conv2d::{Algorithm, Choice};
 use crate::profile::{self, Lane, PassOps, Profile};

@@ -14,11 +14,8 @@ pub(crate) use threads::SharedMut;
 pub use threads::{PARALLEL_WORK, Threads};
 pub(crate) use tiny::TinyStep;
 
-<<<<<<< HEAD
-use crate::math::SimdLevel;
-=======
 use crate::arena::Sizes;
->>>>>>> profile
+use crate::math::SimdLevel;
 use crate::ops;
 use crate::profile::{PassOps, Phase, Profile};
 use crate::storage::Storage;

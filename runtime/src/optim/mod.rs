@@ -50,31 +50,21 @@ use crate::profile::Profile;
 pub struct Grads<'a, M> {
     grads: &'a [f32],
     state: &'a [f32],
-<<<<<<< HEAD
     /// What a step runs on; the calling thread alone where there is nothing.
     host: Option<Host<'a>>,
-=======
-    /// What a step runs on beside the calling thread.
-    threads: Option<&'a Threads>,
     /// Where a step is recorded.
     profile: Option<&'a Profile>,
->>>>>>> profile
     model: PhantomData<fn() -> M>,
 }
 
 impl<'a, M> Grads<'a, M> {
     #[doc(hidden)]
-<<<<<<< HEAD
     pub const fn new(grads: &'a [f32], state: &'a [f32], host: Option<Host<'a>>) -> Self {
-        Self { grads, state, host, model: PhantomData }
-=======
-    pub const fn new(grads: &'a [f32], state: &'a [f32], threads: Option<&'a Threads>) -> Self {
-        Self { grads, state, threads, profile: None, model: PhantomData }
+        Self { grads, state, host, profile: None, model: PhantomData }
     }
 
     pub(crate) const fn recorded(self, profile: Option<&'a Profile>) -> Self {
         Self { profile, ..self }
->>>>>>> profile
     }
 
     /// The gradients, in the order of [`Model::params`].
