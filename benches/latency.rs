@@ -3,15 +3,15 @@
 //! `cargo bench --bench latency [-- [--threads N] [--json] [WORKLOAD…]]` prints the median, the best
 //! and the 90th percentile; `benches/compare.py` runs other libraries beside it.
 
-mod common;
-#[allow(dead_code)] // its program
-#[path = "../examples/resnet18.rs"]
+#[path = "common/report.rs"]
+mod report;
+#[path = "../examples/resnet18/model.rs"]
 mod resnet18;
 
 use std::hint::black_box;
 
-use common::report::Report;
 use gradiron::prelude::*;
+use report::Report;
 use resnet18::ResNet18;
 
 model! {

@@ -1,14 +1,14 @@
-//! The limits of this machine that the other benchmarks are held against:
-//! `cargo bench --bench limits [-- --threads N]`.
+//! The limits of this machine that the other benchmarks are held against, for one thread and for
+//! all: `cargo bench --bench limits`.
 
-mod common;
+#[path = "common/limits.rs"]
+mod limits;
 
-use common::limits::{LEVELS, copies, multiply_adds};
-use common::report::Report;
+use limits::{LEVELS, copies, multiply_adds};
 
 fn main() {
-    let most = Report::from_args().threads;
-    for threads in 1..=most {
+    let all = std::thread::available_parallelism().map_or(1, usize::from);
+    for threads in if all == 1 { vec![1] } else { vec![1, all] } {
         println!("{threads} threads: multiply-adds {:7.1} GFLOP/s", multiply_adds(threads));
         for (level, floats) in LEVELS {
             println!("{threads} threads: copy in {level:4} {:9.1} GB/s", copies(threads, floats));
