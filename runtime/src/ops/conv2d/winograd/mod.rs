@@ -67,7 +67,8 @@ pub(super) const fn scratch(spec: &Conv2dSpec, pass: Pass) -> usize {
 }
 
 /// Tiles of an image, the least that are worth transformed weights: these take four times the
-/// memory, which takes longer to read than sums with a quarter of the multiplications save.
+/// memory, and with few tiles reading them should take longer than what a quarter of the
+/// multiplications saves. The number is an estimate from the bytes read.
 const PREPARED_TILES: usize = 16;
 
 /// Whether transformed weights are worth keeping, whatever the batch.
