@@ -11,6 +11,7 @@ of the rounds' medians, and how many times this library's it is; --write puts it
 """
 
 import argparse
+import collections
 import importlib.metadata
 import importlib.util
 import json
@@ -121,7 +122,7 @@ COLUMNS = (
 
 
 def amount(us):
-    for unit, size in (("ms", 1e3), ("µs", 1), ("ns", 1e-3)):
+    for unit, size in (("s", 1e6), ("ms", 1e3), ("µs", 1), ("ns", 1e-3)):
         if us >= size or unit == "ns":
             return f"{us / size:.3g} {unit}"
 
@@ -154,7 +155,10 @@ def table(lines):
                     cells.append("–")
                     continue
                 us, contestant = best[w, column]
-                note = f" ± {50 * spread[w, contestant]:.0f} %" if column == "Gradiron" else f" ({us / own:.2g}×)"
+                if column != "Gradiron":
+                    note = f" ({us / own:.0f}×)" if us > 10 * own else f" ({us / own:.2g}×)"
+                else:
+                    note = f" ± {50 * spread[w, contestant]:.0f} %" if spread[w, contestant] else ""
                 cells.append(amount(us) + note)
             text.append(f"| {w.removeprefix('infer_')} | " + " | ".join(cells) + " |")
         text.append("")
@@ -185,10 +189,12 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--only", default="", help="a pattern of workloads")
-    parser.add_argument("--raw", type=pathlib.Path, help="a file to which every measurement is added")
+    parser.add_argument("--raw", type=pathlib.Path, help="a file to which every measurement is added; the table shows what it has")
     parser.add_argument("--write", action="store_true", help="write the table into benches/README.md")
     args = parser.parse_args()
     tuning, lines = tuned(), []
+    if args.raw and args.raw.exists():
+        lines = [json.loads(line) for line in args.raw.read_text().splitlines()]
     plan = [c for c in commands(args.threads) if re.search(args.only, c[0])]
     for number in range(args.rounds):
         for workload, command in plan:
@@ -198,7 +204,9 @@ def main():
                 if args.raw:
                     with open(args.raw, "a") as file:
                         file.write(json.dumps(lines[-1]) + "\n")
-    text = f"{machine(args.threads)}; {args.rounds} rounds.\n\n{table(lines)}"
+    rounds = collections.Counter(line["workload"] for line in lines if line["contestant"] == "gradiron").values()
+    often = " to ".join(str(n) for n in sorted({min(rounds), max(rounds)})) + (" round" if max(rounds) == 1 else " rounds")
+    text = f"{machine(args.threads)}; {often}.\n\n{table(lines)}"
     print("\n" + text)
     if args.write:
         readme = HERE / "README.md"
