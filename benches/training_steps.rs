@@ -168,6 +168,16 @@ fn main() -> Outcome {
         |net| Sgd::new(net, 1e-2)?.momentum(0.9)?,
         [[[f32; 32]; 32]; 3]
     );
+    classifier!(
+        report,
+        "resnet18",
+        "gradiron_bf16",
+        Bf16,
+        ResNet18,
+        32,
+        |net| Sgd::new(net, 1e-2)?.momentum(0.9)?,
+        [[[f32; 32]; 32]; 3]
+    );
     if report.wants("unet") {
         let mut net = UNet::init(Seed(0));
         let mut ws = UNet::workspace_on(Cpu::with_threads(report.threads), 8)?;

@@ -15,6 +15,7 @@ use crate::lower::{self, Lowered, ModelCx, check_fields, lower_function};
 use crate::ops::Deferred;
 use crate::plan::{Plan, plan};
 use crate::prepare::prepare;
+use crate::store::store;
 use crate::syntax::{ModelItem, check_item, distinct, parse_model};
 
 /// `model! { … }` to Rust.
@@ -123,6 +124,11 @@ fn planned(mut graph: Graph, inference: bool, diagnostics: &mut Diagnostics) -> 
     diagnostics.phase = "fuse";
     fuse(&mut graph);
     verified(&graph);
+    if !inference {
+        diagnostics.phase = "store";
+        store(&mut graph);
+        verified(&graph);
+    }
     diagnostics.phase = "plan";
     let plan = plan(&graph, inference);
     (graph, plan)

@@ -33,6 +33,14 @@ pub enum Part {
     Backward,
 }
 
+/// A buffer that only runs have which store values in bf16 between the passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stored {
+    Half,
+    /// The widened value of this buffer, which lasts where nothing is stored in bf16.
+    Again(usize),
+}
+
 #[derive(Clone, Debug)]
 pub struct Buffer {
     pub size: Dim,
@@ -40,6 +48,9 @@ pub struct Buffer {
     pub first: usize,
     pub last: usize,
     pub part: Part,
+    pub stored: Option<Stored>,
+    /// The last node that needs it where values are not stored in bf16, and its part.
+    pub unstored: (usize, Part),
     /// Needed only for the gradients of the float arguments.
     pub inputs_only: bool,
     pub label: String,
@@ -87,12 +98,20 @@ pub fn plan(graph: &Graph, inference: bool) -> Plan {
     }
     let first_backward = graph.nodes.iter().position(|n| n.phase > Phase::Forward);
     let boundary = first_backward.unwrap_or(graph.nodes.len());
+    for b in 0..buffers.len() {
+        if let Some(Stored::Again(of)) = buffers[b].stored {
+            buffers[of].unstored.0 = buffers[b].last;
+        }
+    }
+    let part = |first: usize, last: usize| match (first < boundary, last < boundary) {
+        (true, false) => Part::Saved,
+        (true, true) => Part::Forward,
+        (false, _) => Part::Backward,
+    };
     for buffer in &mut buffers {
-        buffer.part = match (buffer.first < boundary, buffer.last < boundary) {
-            (true, false) => Part::Saved,
-            (true, true) => Part::Forward,
-            (false, _) => Part::Backward,
-        };
+        let last = buffer.last.max(buffer.unstored.0);
+        buffer.unstored = (last, part(buffer.first, last));
+        buffer.part = part(buffer.first, buffer.last);
         let inputs_only = |n: usize| graph.nodes[n].phase == Phase::BackwardInputs;
         buffer.inputs_only = inputs_only(buffer.first) && inputs_only(buffer.last);
     }
@@ -130,7 +149,8 @@ impl Planner<'_> {
     fn buffer(&mut self, size: Dim, first: usize, last: usize, label: &str) -> usize {
         let label = label.to_string();
         let (part, inputs_only) = (Part::Forward, false);
-        self.buffers.push(Buffer { size, first, last, part, inputs_only, label });
+        let (stored, unstored) = (None, (last, part));
+        self.buffers.push(Buffer { size, first, last, part, stored, unstored, inputs_only, label });
         self.buffers.len() - 1
     }
 
@@ -155,6 +175,23 @@ impl Planner<'_> {
                 None => self.buffer(ty.shape.len(), n, last, &self.graph.values[*output].label),
             };
             self.homes[*output] = Home::Buffer(buffer);
+            if node.op.is_conversion() {
+                self.buffers[buffer].stored = Some(self.stored(n));
+            }
+        }
+    }
+
+    /// What the conversion at `n` makes.
+    fn stored(&self, n: usize) -> Stored {
+        // A widened value is made of a half, which is made of the value.
+        let source = |v: ValueId| match self.graph.values[v].source {
+            Source::Node(n, _) => Some(&self.graph.nodes[n]),
+            _ => None,
+        };
+        let narrow = source(self.graph.nodes[n].inputs[0]).filter(|node| node.op.is_conversion());
+        match narrow.map(|narrow| self.homes[narrow.inputs[0]]) {
+            Some(Home::Buffer(of)) => Stored::Again(of),
+            _ => Stored::Half,
         }
     }
 
@@ -187,11 +224,20 @@ impl Plan {
         let mut text = String::new();
         for (b, buffer) in self.buffers.iter().enumerate() {
             let only = if buffer.inputs_only { ", inputs only" } else { "" };
-            let _ = writeln!(
+            let Buffer { label, size, first, last, part, unstored, .. } = buffer;
+            let _ = write!(
                 text,
-                "buffer {b} `{}`: {} floats, nodes {}..={}, {:?}{only}",
-                buffer.label, buffer.size, buffer.first, buffer.last, buffer.part
+                "buffer {b} `{label}`: {size} floats, nodes {first}..={last}, {part:?}{only}"
             );
+            text.push_str(&match buffer.stored {
+                Some(Stored::Half) => "; with bf16 only".into(),
+                Some(Stored::Again(of)) => format!("; with bf16, else buffer {of}"),
+                None if unstored.0 != *last => {
+                    format!(" with bf16, else ..={}, {:?}", unstored.0, unstored.1)
+                }
+                None => String::new(),
+            });
+            text.push('\n');
         }
         text
     }

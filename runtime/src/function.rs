@@ -15,6 +15,12 @@ const TINY_STEPS: usize = 40;
 /// Builds with debug assertions stay in parts as well: they are to be made quickly.
 const TINY_BUILD: bool = !cfg!(debug_assertions);
 
+/// Whether a function may be compiled as one piece, by the operations and the steps of a run with all
+/// run-time sizes at 1. Builds that leave it in parts plan the same memory.
+pub const fn is_small(flops: usize, steps: usize) -> bool {
+    flops <= TINY_SAMPLE && steps <= TINY_STEPS
+}
+
 /// What one run works on, beside the parameters.
 #[derive(Clone, Copy, Debug)]
 pub struct Call<const FLOATS: usize, const CLASSES: usize, const RESULTS: usize> {
@@ -140,8 +146,7 @@ impl<
 where
     M: Function<AT, FLOATS, CLASSES, RESULTS>,
 {
-    const MAY_BE_TINY: bool =
-        TINY_BUILD && M::FLOPS <= TINY_SAMPLE && M::STEPS[GRAD as usize] <= TINY_STEPS;
+    const MAY_BE_TINY: bool = TINY_BUILD && is_small(M::FLOPS, M::STEPS[GRAD as usize]);
 
     const NAME: &'static str = M::NAMES[GRAD as usize];
     const PHASE: Phase = if GRAD { Phase::Both } else { Phase::Forward };

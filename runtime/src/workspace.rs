@@ -58,8 +58,10 @@ pub trait Program: Module {
     /// The names of the run-time sizes.
     const SIZES: &'static [&'static str];
 
+    /// The memory of the functions; in a workspace that stores values in bf16 between the passes,
+    /// with `in_bf16`.
     #[doc(hidden)]
-    fn plan(n: Sizes) -> Vec<FunctionPlan>;
+    fn plan(n: Sizes, in_bf16: bool) -> Vec<FunctionPlan>;
 
     /// The floats of what inference prepares.
     #[doc(hidden)]
@@ -107,7 +109,7 @@ impl<M: Program, D: Device> Workspace<M, D> {
                 return Err(WorkspaceError::Capacity { name, size, most: MAX_SIZE });
             }
         }
-        let plans = M::plan(capacity);
+        let plans = M::plan(capacity, device.precision().is_bf16());
         let floats = plans.iter().flat_map(|plan| plan.floats).max().unwrap_or(0);
         let indices = plans.iter().map(|plan| plan.indices).max().unwrap_or(0);
         Ok(Self {
@@ -125,7 +127,8 @@ impl<M: Program, D: Device> Workspace<M, D> {
         })
     }
 
-    /// The bytes of this workspace: `M::train_bytes` of its capacity.
+    /// The bytes of this workspace: `M::train_bytes` of its capacity, or `M::train_bytes_with` for
+    /// the device's precision.
     pub fn bytes(&self) -> usize {
         4 * (self.prepared_at + M::PREPARED + self.indices.len() + M::PARAMS + M::STATE)
     }

@@ -7,6 +7,7 @@ mod harness;
 mod batch_norm;
 mod cat;
 mod conv2d;
+mod convert;
 mod copy;
 mod cross_entropy;
 mod derivatives;

@@ -31,14 +31,14 @@ pub fn program(model: &Model) -> TokenStream {
         quote! {
             ::gradiron::FunctionPlan::new(
                 [
-                    Self::#floats(n, ::gradiron::Pass::Infer),
-                    Self::#floats(n, ::gradiron::Pass::Grad),
-                    Self::#floats(n, ::gradiron::Pass::GradInputs),
+                    Self::#floats(n, ::gradiron::Pass::Infer, in_bf16),
+                    Self::#floats(n, ::gradiron::Pass::Grad, in_bf16),
+                    Self::#floats(n, ::gradiron::Pass::GradInputs, in_bf16),
                 ],
                 0 #(+ #indices)*,
                 |out| Self::#infer_offsets(n, out),
-                |out| Self::#offsets(n, false, true, out),
-                |out| Self::#offsets(n, true, true, out),
+                |out| Self::#offsets(n, false, true, in_bf16, out),
+                |out| Self::#offsets(n, true, true, in_bf16, out),
             )
         }
     });
@@ -52,7 +52,7 @@ pub fn program(model: &Model) -> TokenStream {
         impl #impl_generics ::gradiron::Program for #self_ty {
             type Owner = #owner;
             const SIZES: &'static [&'static str] = &[#(#sizes),*];
-            fn plan(n: ::gradiron::arena::Sizes) -> Vec<::gradiron::FunctionPlan> {
+            fn plan(n: ::gradiron::arena::Sizes, in_bf16: bool) -> Vec<::gradiron::FunctionPlan> {
                 #bind
                 vec![#(#plans),*]
             }
@@ -92,15 +92,17 @@ fn floats(model: &Model, function: &Function) -> TokenStream {
     let padded = quote!(::gradiron::arena::padded);
     quote! {
         #[doc(hidden)]
-        pub const fn #name(n: ::gradiron::arena::Sizes, pass: ::gradiron::Pass) -> usize {
+        pub const fn #name(
+            n: ::gradiron::arena::Sizes, pass: ::gradiron::Pass, in_bf16: bool,
+        ) -> usize {
             #bind
             let results = 0 #(+ #padded(#results))*;
             let d_args = 0 #(+ #padded(#d_args))*;
             match pass {
                 ::gradiron::Pass::Infer => results + Self::#infer_layout(n).saved,
-                ::gradiron::Pass::Grad => 2 * results + Self::#layout(n, false, true).saved,
+                ::gradiron::Pass::Grad => 2 * results + Self::#layout(n, false, true, in_bf16).saved,
                 ::gradiron::Pass::GradInputs => {
-                    2 * results + d_args + Self::#layout(n, true, true).saved
+                    2 * results + d_args + Self::#layout(n, true, true, in_bf16).saved
                 }
             }
         }
@@ -201,6 +203,9 @@ fn costs(model: &Model) -> TokenStream {
     let Some(functions) = &model.functions else {
         return quote! {
             pub const fn train_bytes(#(#names: usize),*) -> usize { 0 }
+            pub const fn train_bytes_with(
+                #(#names: usize,)* precision: ::gradiron::device::Precision,
+            ) -> usize { 0 }
             pub const fn infer_bytes(#(#names: usize),*) -> usize { 0 }
             pub const fn flops(#(#names: usize),*) -> usize { 0 }
         };
@@ -219,10 +224,20 @@ fn costs(model: &Model) -> TokenStream {
         /// memory, and what its inference prepares. The parameters (`4 * PARAMS`) and the
         /// optimizer's state come on top.
         pub const fn train_bytes(#(#names: usize),*) -> usize {
-            let n = #sizes;
+            Self::train_bytes_with(#(#names,)* ::gradiron::device::Precision::F32)
+        }
+
+        /// The same on a device that computes in `precision`.
+        pub const fn train_bytes_with(
+            #(#names: usize,)* precision: ::gradiron::device::Precision,
+        ) -> usize {
+            let (n, in_bf16) = (#sizes, precision.is_bf16());
             let arena = #max(&[#(
-                #max(&[Self::#floats(n, ::gradiron::Pass::Infer), Self::#floats(n, ::gradiron::Pass::Grad),
-                    Self::#floats(n, ::gradiron::Pass::GradInputs)])
+                #max(&[
+                    Self::#floats(n, ::gradiron::Pass::Infer, in_bf16),
+                    Self::#floats(n, ::gradiron::Pass::Grad, in_bf16),
+                    Self::#floats(n, ::gradiron::Pass::GradInputs, in_bf16),
+                ])
             ),*]);
             let indices = #max(&[#(#indices),*]);
             let of_model = <Self as ::gradiron::Module>::PARAMS + <Self as ::gradiron::Module>::STATE;
@@ -232,7 +247,7 @@ fn costs(model: &Model) -> TokenStream {
         /// The bytes that inference alone needs, with what it prepares of the parameters.
         pub const fn infer_bytes(#(#names: usize),*) -> usize {
             let n = #sizes;
-            4 * (#max(&[#(Self::#floats(n, ::gradiron::Pass::Infer)),*]) + Self::__PREPARED)
+            4 * (#max(&[#(Self::#floats(n, ::gradiron::Pass::Infer, false)),*]) + Self::__PREPARED)
         }
 
         #[doc = #flops_doc]

@@ -14,7 +14,7 @@ use crate::graph::{Graph, Node, Phase};
 use crate::hygiene::quote;
 use crate::ops::call::Callee;
 use crate::ops::variant;
-use crate::plan::Plan;
+use crate::plan::{Part, Plan};
 
 /// Everything that callers of the function use.
 pub fn hidden_items(
@@ -70,8 +70,10 @@ pub fn callees(graph: &Graph) -> Vec<&Callee> {
     callees
 }
 
-/// What stands before the offsets of a function: the floats of its saved and its scratch memory.
-pub const HEADER: usize = 2;
+/// What stands before the offsets of a function: the floats of its saved and its scratch memory,
+/// and whether it stores values in bf16.
+pub const HEADER: usize = 3;
+pub const IN_BF16: usize = 2;
 
 /// Sizes and lifetimes of the buffers, their offsets, and those of nested models behind them.
 fn layout(
@@ -88,12 +90,24 @@ fn layout(
         [layout, table, offsets].map(|suffix| hidden(&function.name, suffix));
     let sizes = plan.buffers.iter().map(|buffer| {
         let size = buffer.size.tokens();
-        if buffer.inputs_only { quote!(if want_inputs { #size } else { 0 }) } else { quote!(#size) }
+        match (buffer.inputs_only, buffer.stored.is_some()) {
+            (true, true) => quote!(if in_bf16 && want_inputs { #size } else { 0 }),
+            (true, false) => quote!(if want_inputs { #size } else { 0 }),
+            (false, true) => quote!(if in_bf16 { #size } else { 0 }),
+            (false, false) => quote!(#size),
+        }
     });
     let lives = plan.buffers.iter().map(|buffer| {
-        let (first, last) = (buffer.first as u32, buffer.last as u32);
-        let part = variant(&buffer.part);
-        quote!(::gradiron::arena::Life::new(#first, #last, ::gradiron::arena::Part::#part))
+        let life = |last: usize, part: Part| {
+            let (first, last, part) = (buffer.first as u32, last as u32, variant(&part));
+            quote!(::gradiron::arena::Life::new(#first, #last, ::gradiron::arena::Part::#part))
+        };
+        let (with, without) =
+            (life(buffer.last, buffer.part), life(buffer.unstored.0, buffer.unstored.1));
+        match buffer.unstored == (buffer.last, buffer.part) {
+            true => with,
+            false => quote!(if in_bf16 { #with } else { #without }),
+        }
     });
     let callees = callees(graph);
     let tables = callees.iter().map(|callee| callee.item(table));
@@ -102,23 +116,33 @@ fn layout(
         if inference {
             quote!(#fill(#sizes, out);)
         } else {
-            quote!(#fill(#sizes, true, false, out);)
+            quote!(#fill(#sizes, true, false, in_bf16, out);)
         }
     });
     let stated = callees.iter().map(|callee| {
         callee.stated(if inference { &["infer_scratch"] } else { &["saved", "scratch"] })
     });
     let bind = model.bind_sizes();
-    let flags = if inference { quote!() } else { quote!(, want_inputs: bool, whole: bool) };
-    let (given, whole) = if inference {
-        (quote!(), quote!(true))
+    let flags = match inference {
+        true => quote!(),
+        false => quote!(, want_inputs: bool, whole: bool, in_bf16: bool),
+    };
+    // A function that may become one piece keeps its values as they are.
+    let (given, whole, small, header) = if inference {
+        (quote!(), quote!(true), quote!(), quote!(0))
     } else {
-        (quote!(, want_inputs, whole), quote!(whole))
+        let [flops, steps] = ["flops", "steps"].map(|suffix| hidden(&function.name, suffix));
+        let small = quote! {
+            let in_bf16 = in_bf16
+                && !::gradiron::function::is_small(Self::#flops([1; 4]), Self::#steps[1]);
+        };
+        (quote!(, want_inputs, whole, in_bf16), quote!(whole), small, quote!(in_bf16 as usize))
     };
     quote! {
         #[doc(hidden)]
         pub const fn #layout(n: ::gradiron::arena::Sizes #flags) -> ::gradiron::arena::Layout<#count> {
             #bind
+            #small
             #(#stated)*
             ::gradiron::arena::plan([#(#sizes),*], [#(#lives),*], #whole)
         }
@@ -127,8 +151,9 @@ fn layout(
         #[doc(hidden)]
         pub fn #offsets_name(n: ::gradiron::arena::Sizes #flags, out: &mut Vec<usize>) {
             #bind
+            #small
             let layout = Self::#layout(n #given);
-            out.extend_from_slice(&[layout.saved, layout.scratch]);
+            out.extend_from_slice(&[layout.saved, layout.scratch, #header]);
             out.extend_from_slice(&layout.offsets);
             #(#nested)*
         }
@@ -158,12 +183,12 @@ fn sizes(model: &Model, function: &Function) -> TokenStream {
     let bind = model.bind_sizes();
     quote! {
         #[doc(hidden)]
-        pub const fn #saved(n: ::gradiron::arena::Sizes) -> usize {
-            Self::#layout(n, true, false).saved
+        pub const fn #saved(n: ::gradiron::arena::Sizes, in_bf16: bool) -> usize {
+            Self::#layout(n, true, false, in_bf16).saved
         }
         #[doc(hidden)]
-        pub const fn #scratch(n: ::gradiron::arena::Sizes) -> usize {
-            Self::#layout(n, true, false).scratch
+        pub const fn #scratch(n: ::gradiron::arena::Sizes, in_bf16: bool) -> usize {
+            Self::#layout(n, true, false, in_bf16).scratch
         }
         #[doc(hidden)]
         pub const fn #infer_scratch(n: ::gradiron::arena::Sizes) -> usize {

@@ -6,14 +6,14 @@ use proc_macro2::{Ident, TokenStream};
 use syn::Index;
 
 use super::chains::Chains;
-use super::function::{HEADER, callees};
+use super::function::{HEADER, IN_BF16, callees};
 use super::prepare::Values;
 use super::{Function, Model, hidden, profile};
 use crate::dim::Dim;
 use crate::graph::{Dest, Graph, Kind, Phase, ValueId};
 use crate::hygiene::{quote, variable};
 use crate::ops::Emit;
-use crate::plan::{Home, Part, Plan};
+use crate::plan::{Home, Part, Plan, Stored};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Pass {
@@ -113,6 +113,7 @@ pub fn pass(
         .filter(|n| !graph.nodes[*n].op.is_view())
         .collect();
     let bindings = writer.bindings(&nodes);
+    let in_bf16 = writer.in_bf16();
     let lines = nodes.iter().enumerate().map(|(number, n)| writer.line(number, *n));
     let offsets = writer.nested_offsets();
     let unreached = writer.unreached();
@@ -137,6 +138,7 @@ pub fn pass(
         #[inline(always)]
         fn #steps #generics (#parameters) {
             #bind
+            #in_bf16
             #offsets
             #bindings
             k.enter(Self::#ops, n);
@@ -254,12 +256,35 @@ impl Writer<'_> {
     }
 
     fn buffer(&self, b: usize, len: &Dim) -> TokenStream {
-        let (len, b_at) = (len.tokens(), Index::from(HEADER + b));
-        let memory = match (self.pass, self.plan.buffers[b].part) {
-            (Pass::Infer, _) | (_, Part::Forward | Part::Backward) => quote!(scratch),
-            (_, Part::Saved) => quote!(saved),
+        let buffer = &self.plan.buffers[b];
+        let len = len.tokens();
+        let range = |b: usize, part: Part| {
+            let at = Index::from(HEADER + b);
+            let memory = match (self.pass, part) {
+                (Pass::Infer, _) | (_, Part::Forward | Part::Backward) => quote!(scratch),
+                (_, Part::Saved) => quote!(saved),
+            };
+            quote!(#memory.part(offsets[#at], #len))
         };
-        quote!(#memory.part(offsets[#b_at], #len))
+        let (own, unstored) = (range(b, buffer.part), buffer.unstored.1);
+        let other = match buffer.stored {
+            Some(Stored::Half) => quote!(params.part(0, 0)),
+            Some(Stored::Again(of)) => range(of, self.plan.buffers[of].unstored.1),
+            None if unstored != buffer.part => range(b, unstored),
+            None => return own,
+        };
+        quote!(if in_bf16 { #own } else { #other })
+    }
+
+    /// Whether values are stored in bf16 between the passes, where that makes a difference. Where
+    /// kernels are inlined they are not, and rustc leaves it out.
+    fn in_bf16(&self) -> TokenStream {
+        let stores = self.graph.nodes.iter().any(|node| node.op.is_conversion());
+        let at = Index::from(IN_BF16);
+        match stores {
+            true => quote!(let in_bf16 = !Kernels__::INLINE && offsets[#at] != 0;),
+            false => quote!(),
+        }
     }
 
     /// `let fc1_7 = saved.part(offsets[3], batch * 128);`
@@ -369,9 +394,11 @@ impl Writer<'_> {
             then: None,
         };
         let call = node.op.emit(&emit);
-        match node.phase {
-            Phase::BackwardInputs => quote!(if want_inputs { k.op(#number); #call }),
-            _ => quote!(k.op(#number); #call),
+        match (node.phase == Phase::BackwardInputs, node.op.is_conversion()) {
+            (true, true) => quote!(if in_bf16 && want_inputs { k.op(#number); #call }),
+            (true, false) => quote!(if want_inputs { k.op(#number); #call }),
+            (false, true) => quote!(if in_bf16 { k.op(#number); #call }),
+            (false, false) => quote!(k.op(#number); #call),
         }
     }
 }

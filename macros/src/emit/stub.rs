@@ -10,7 +10,7 @@ use super::pass::{Pass, empty_pass};
 pub fn hidden_items(function: &Ident) -> TokenStream {
     let item = |suffix| hidden(function, suffix);
     let (bind, offsets, infer_offsets) = (item("bind"), item("offsets"), item("infer_offsets"));
-    let sizes = ["saved", "scratch", "infer_scratch", "flops"].map(item);
+    let [sizes, stored] = [["infer_scratch", "flops"], ["saved", "scratch"]].map(|s| s.map(item));
     let tables = ["TABLE", "INFER_TABLE"].map(item);
     let steps = item("steps");
     let passes = [Pass::Infer, Pass::Train, Pass::Back].map(|pass| empty_pass(function, pass));
@@ -21,11 +21,14 @@ pub fn hidden_items(function: &Ident) -> TokenStream {
             [1; 4]
         }
         #(#[doc(hidden)] pub const fn #sizes(n: #sizes_type) -> usize { 0 })*
+        #(#[doc(hidden)] pub const fn #stored(n: #sizes_type, in_bf16: bool) -> usize { 0 })*
         #(#[doc(hidden)] pub const #tables: usize = 0;)*
         #[doc(hidden)]
         pub const #steps: [usize; 2] = [0; 2];
         #[doc(hidden)]
-        pub fn #offsets(n: #sizes_type, want_inputs: bool, whole: bool, out: &mut Vec<usize>) {}
+        pub fn #offsets(
+            n: #sizes_type, want_inputs: bool, whole: bool, in_bf16: bool, out: &mut Vec<usize>,
+        ) {}
         #[doc(hidden)]
         pub fn #infer_offsets(n: #sizes_type, out: &mut Vec<usize>) {}
         #(#passes)*

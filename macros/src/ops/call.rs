@@ -56,7 +56,10 @@ impl Callee {
     pub fn stated(&self, items: &[&str]) -> TokenStream {
         let lets = items.iter().map(|item| {
             let (variable, call, sizes) = (self.size_variable(item), self.item(item), self.sizes());
-            quote!(let #variable = #call(#sizes);)
+            match *item {
+                "saved" | "scratch" => quote!(let #variable = #call(#sizes, in_bf16);),
+                _ => quote!(let #variable = #call(#sizes);),
+            }
         });
         quote!(#(#lets)*)
     }

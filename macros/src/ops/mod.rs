@@ -5,6 +5,7 @@ pub mod call;
 pub mod cat;
 pub mod chain;
 pub mod conv2d;
+pub mod convert;
 pub mod elementwise;
 pub mod interpolate;
 pub mod loss;
@@ -97,6 +98,17 @@ pub trait Op: Debug {
 
     /// Whether the runtime call of the op can go on with a chain of its only output.
     fn takes_chain(&self) -> bool {
+        false
+    }
+
+    /// Whether the call is made only by runs that store values in bf16 between the passes.
+    fn is_conversion(&self) -> bool {
+        false
+    }
+
+    /// Whether the derivative needs the output as it is: rounded to bf16, it would be wrong by more
+    /// than the rounding.
+    fn needs_exact_output(&self) -> bool {
         false
     }
 

@@ -4,9 +4,10 @@ use super::snapshots::MODELS;
 use crate::diagnostics::Diagnostics;
 use crate::differentiate::differentiate;
 use crate::fuse::{fuse, view_root};
-use crate::graph::{Dest, Graph, Kind, Phase, Source};
+use crate::graph::{Dest, Graph, Kind, Phase, Source, ValueId};
 use crate::lower::{ModelCx, lower_function};
-use crate::plan::{Home, Part, Plan, plan};
+use crate::plan::{Home, Part, Plan, Stored, plan};
+use crate::store::store;
 use crate::syntax::parse_model;
 
 /// Each function's graph after `lower`.
@@ -92,9 +93,37 @@ fn plans_hold_what_is_read_until_it_was_read() {
             [(true, forward.clone()), (false, differentiate(&forward).expect("all"))]
         {
             fuse(&mut graph);
+            if !inference {
+                store(&mut graph);
+                graph.verify().expect("store");
+            }
             check_plan(&graph, &plan(&graph, inference));
         }
     }
+}
+
+/// What is stored in bf16 is the value that the backward pass reads in its place, and nothing of the
+/// backward pass reads the value itself.
+#[test]
+fn what_is_stored_is_not_read_again() {
+    let mut stored = 0;
+    for forward in graphs() {
+        let mut graph = differentiate(&forward).expect("all have derivatives");
+        fuse(&mut graph);
+        store(&mut graph);
+        let halves = graph.nodes.iter().filter(|node| node.op.name() == "narrow");
+        for (value, half) in halves.map(|node| (node.inputs[0], node.outputs[0])) {
+            stored += 1;
+            let root = |v: &ValueId| view_root(&graph, *v);
+            let backward = || graph.nodes.iter().filter(|node| node.phase > Phase::Forward);
+            assert!(backward().all(|n| !n.inputs.iter().any(|v| root(v) == value)));
+            let readers: Vec<_> = backward().filter(|n| n.inputs.contains(&half)).collect();
+            let [widen] = readers[..] else { panic!("{readers:?}") };
+            assert_eq!(graph.ty(widen.outputs[0]), graph.ty(value));
+            assert!(backward().any(|n| n.inputs.iter().any(|v| root(v) == widen.outputs[0])));
+        }
+    }
+    assert!(stored > 5, "{stored}");
 }
 
 fn check_plan(graph: &Graph, plan: &Plan) {
@@ -122,6 +151,13 @@ fn check_plan(graph: &Graph, plan: &Plan) {
             (false, _) => Part::Backward,
         };
         assert_eq!(buffer.part, part);
+        // Without bf16, a value lasts until what would be its widened value was read.
+        if let Some(Stored::Again(of)) = buffer.stored {
+            let kept = &plan.buffers[of];
+            assert_eq!((kept.stored, kept.unstored.1), (None, Part::Saved));
+            assert!(kept.last < buffer.first && kept.unstored.0 == buffer.last, "{}", plan.text());
+            assert_eq!(kept.size, buffer.size);
+        }
     }
     // No two values that are needed at once share a buffer.
     for (n, node) in graph.nodes.iter().enumerate() {

@@ -10,6 +10,7 @@ use crate::graph::Graph;
 use crate::lower::{ModelCx, lower_function, text_of};
 use crate::plan::plan;
 use crate::prepare::prepare;
+use crate::store::store;
 use crate::syntax::{FieldDecl, ModelItem, Stmt, parse_model};
 
 pub const MLP: &str = "
@@ -115,6 +116,10 @@ fn phases_of(text: &str) -> String {
             }
             fuse(&mut graph);
             let _ = writeln!(out, "== {}: fuse, {pass}\n{}", function.name, graph.text());
+            if !inference {
+                store(&mut graph);
+                let _ = writeln!(out, "== {}: store\n{}", function.name, graph.text());
+            }
             out.push_str(&planned(&function.name.to_string(), pass, &graph, inference));
         }
     }

@@ -11,11 +11,11 @@ use crate::ops::conv2d::{Algorithm, Choice};
 use crate::profile::{self, Lane, PassOps, Profile};
 use crate::storage::Storage;
 
-/// The precision of the factors of large matrix products.
+/// The precision of large matrix products and of what is stored between the passes.
 ///
-/// Parameters, activations, gradients and sums are `f32` in both, so a model trained in one runs in
-/// the other. A bf16 has the exponent of an `f32`: no gradient is lost below its range, and the
-/// loss needs no scaling.
+/// Parameters, their gradients, the optimizer's state and sums are `f32` in both, so a model trained
+/// in one runs in the other. A bf16 has the exponent of an `f32`: no gradient is lost below its
+/// range, and the loss needs no scaling.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Precision {
@@ -25,7 +25,17 @@ pub enum Precision {
     /// Factors are rounded to bf16, to the nearest, ties to even: an error of at most `2^-9` each.
     /// Small products, which gain nothing, and convolutions stay `f32`. Twice as fast where the
     /// processor has AVX512-BF16; the same rounding, but no gain, elsewhere.
+    ///
+    /// What the backward pass needs of the forward pass is stored in bf16, so training takes less
+    /// memory (`train_bytes_with`), but for functions that are small enough to become one piece.
     Bf16,
+}
+
+impl Precision {
+    #[doc(hidden)]
+    pub const fn is_bf16(self) -> bool {
+        matches!(self, Self::Bf16)
+    }
 }
 
 /// The processor that the program runs on.
@@ -56,7 +66,7 @@ impl Cpu {
         }
     }
 
-    /// The same threads, large products in `precision`.
+    /// The same threads, large products and what is stored between passes in `precision`.
     ///
     /// ```
     /// use gradiron::device::{Cpu, Precision};
@@ -129,6 +139,10 @@ impl Device for Cpu {
 
     fn host(&self) -> Option<Host<'_>> {
         Some(Host { threads: &self.threads, level: self.level })
+    }
+
+    fn precision(&self) -> Precision {
+        self.precision
     }
 
     fn profile(&self) -> Option<&Profile> {

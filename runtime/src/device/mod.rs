@@ -133,6 +133,11 @@ pub trait Device {
         None
     }
 
+    /// The precision that it computes in.
+    fn precision(&self) -> Precision {
+        Precision::F32
+    }
+
     /// The record of its runs, if there is one.
     fn profile(&self) -> Option<&Profile> {
         None
@@ -176,6 +181,7 @@ pub trait Run {
 pub trait Kernels:
     ops::matmul::Matmul
     + ops::conv2d::Conv2d
+    + ops::convert::Convert
     + ops::batch_norm::BatchNorm
     + ops::pool2d::Pool2d
     + ops::reduce::Reduce

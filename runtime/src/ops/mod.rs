@@ -4,6 +4,7 @@
 pub mod batch_norm;
 pub mod cat;
 pub mod conv2d;
+pub mod convert;
 pub mod copy;
 pub mod cross_entropy;
 pub mod elementwise;

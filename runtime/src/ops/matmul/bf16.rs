@@ -7,7 +7,7 @@
 
 use super::pack::{self, Part};
 use crate::device::Precision;
-use crate::math::{SimdLevel, simd};
+use crate::math::{SimdLevel, bf16, simd};
 
 /// In what form a product multiplies its operands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,17 +83,9 @@ pub(super) unsafe fn pack(
 simd! {
     fn round_all<A>(x: &mut [f32]) {
         for x in x {
-            *x = round(*x);
+            *x = bf16::widen(bf16::narrow(*x));
         }
     }
-}
-
-/// The nearest bf16, the even one of two; NaN stays NaN.
-#[inline(always)]
-fn round(x: f32) -> f32 {
-    let bits = x.to_bits();
-    let nearest = bits.wrapping_add(0x7fff + ((bits >> 16) & 1)) & 0xffff_0000;
-    if x.is_nan() { x } else { f32::from_bits(nearest) }
 }
 
 /// Pairs of terms, by AVX512-BF16.
@@ -233,27 +225,5 @@ pub(super) mod pairs {
                 }
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::round;
-
-    #[test]
-    fn rounding_is_to_the_nearest_even() {
-        let cases: [(u32, u32); 7] = [
-            (0x3f80_0000, 0x3f80_0000),
-            (0x3f80_7fff, 0x3f80_0000),
-            (0x3f80_8000, 0x3f80_0000),
-            (0x3f80_8001, 0x3f81_0000),
-            (0x3f81_8000, 0x3f82_0000),
-            (0xff7f_ffff, 0xff80_0000),
-            (0x7f80_0000, 0x7f80_0000),
-        ];
-        for (x, want) in cases {
-            assert_eq!(round(f32::from_bits(x)).to_bits(), want);
-        }
-        assert!(round(f32::NAN).is_nan());
     }
 }

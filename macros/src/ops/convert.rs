@@ -1,0 +1,82 @@
+//! Forms of values that are stored from the forward to the backward pass.
+
+use proc_macro2::TokenStream;
+
+use super::{Backward, Emit, Mismatch, Op, Rule};
+use crate::dim::{Dim, Shape};
+use crate::graph::{Kind, Ty};
+use crate::hygiene::quote;
+
+/// `y = x` rounded to bf16, two in the place of a float.
+#[derive(Clone, Copy, Debug)]
+pub struct Narrow;
+
+/// The values of this shape back as `f32`.
+#[derive(Clone, Debug)]
+pub struct Widen(pub Shape);
+
+impl Op for Narrow {
+    fn name(&self) -> String {
+        "narrow".into()
+    }
+
+    fn infer(&self, _: &mut Rule, inputs: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
+        let len = inputs[0].shape.len();
+        let tokens = len.tokens();
+        let text = format!("half of {len}");
+        let floats = Dim::expr(text, quote!(::gradiron::ops::convert::floats(#tokens)));
+        Ok(vec![Ty { kind: Kind::Saved, ..Ty::float([floats]) }])
+    }
+
+    fn backward(&self, b: &mut Backward) {
+        b.none("the gradient of a stored value");
+    }
+
+    fn emit(&self, e: &Emit) -> TokenStream {
+        let (y, x) = (e.y(0), e.x(0));
+        quote!(k.narrow(#y, #x);)
+    }
+
+    fn flops(&self, _: &[Ty], _: &[Ty]) -> Dim {
+        Dim::lit(0)
+    }
+
+    fn steps(&self) -> usize {
+        0
+    }
+
+    fn is_conversion(&self) -> bool {
+        true
+    }
+}
+
+impl Op for Widen {
+    fn name(&self) -> String {
+        format!("widen{}", self.0)
+    }
+
+    fn infer(&self, _: &mut Rule, _: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
+        Ok(vec![Ty::float(self.0.0.clone())])
+    }
+
+    fn backward(&self, b: &mut Backward) {
+        b.none("the gradient of a stored value");
+    }
+
+    fn emit(&self, e: &Emit) -> TokenStream {
+        let (y, x) = (e.y(0), e.x(0));
+        quote!(k.widen(#y, #x);)
+    }
+
+    fn flops(&self, _: &[Ty], _: &[Ty]) -> Dim {
+        Dim::lit(0)
+    }
+
+    fn steps(&self) -> usize {
+        0
+    }
+
+    fn is_conversion(&self) -> bool {
+        true
+    }
+}
