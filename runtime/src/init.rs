@@ -25,6 +25,9 @@ pub enum Init {
     Uniform { low: f32, high: f32 },
     /// Normal with this mean and standard deviation.
     Normal { mean: f32, std: f32 },
+    /// Normal with mean 0 and standard deviation 1, but zeros in the row `row` of `len` elements:
+    /// PyTorch's `Embedding` with a `padding_idx`.
+    PaddedNormal { row: usize, len: usize },
     /// Uniform in `[-bound, bound)`, `bound = √(6 / ((1 + a²) · fan_in))`, where `a` is the
     /// negative slope of the leaky ReLU that follows (0 for ReLU).
     ///
@@ -70,6 +73,9 @@ impl Init {
                 }
             }
         }
+        if let Init::PaddedNormal { row, len } = *self {
+            out.iter_mut().skip(row * len).take(len).for_each(|element| *element = 0.0);
+        }
     }
 
     fn law(&self) -> Law {
@@ -81,6 +87,7 @@ impl Init {
             Init::Constant(value) => Law::Constant(value),
             Init::Uniform { low, high } => Law::Uniform { low, high },
             Init::Normal { mean, std } => Law::Normal { mean, std },
+            Init::PaddedNormal { .. } => Law::Normal { mean: 0.0, std: 1.0 },
             Init::KaimingUniform { fan_in, a } => symmetric(kaiming(6.0, fan_in, a)),
             Init::KaimingNormal { fan_in, a } => centred(kaiming(2.0, fan_in, a)),
             Init::XavierUniform { fan_in, fan_out, gain } => {
@@ -141,6 +148,15 @@ mod tests {
         assert_eq!(draw(Init::Constant(-2.5), 3, 0), [-2.5; 3]);
         assert_eq!(draw(Init::KaimingUniform { fan_in: 0, a: 0.0 }, 3, 0), [0.0; 3]);
         assert_eq!(draw(Init::XavierNormal { fan_in: 0, fan_out: 0, gain: 1.0 }, 2, 0), [0.0; 2]);
+    }
+
+    #[test]
+    fn padding_is_zero_and_the_rest_as_without() {
+        let (padded, plain) =
+            (Init::PaddedNormal { row: 1, len: 3 }, Init::Normal { mean: 0.0, std: 1.0 });
+        let (padded, mut plain) = (draw(padded, 9, 4), draw(plain, 9, 4));
+        plain[3..6].fill(0.0);
+        assert_eq!(padded, plain);
     }
 
     #[test]

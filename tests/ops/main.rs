@@ -12,6 +12,7 @@ mod copy;
 mod cross_entropy;
 mod derivatives;
 mod elementwise;
+mod embedding;
 mod interpolate;
 mod map;
 mod matmul;

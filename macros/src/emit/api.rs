@@ -4,7 +4,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::format_ident;
 
 use super::body::body;
-use super::boundary::{at, form, ty};
+use super::boundary::{at, form, indices, ty};
 use super::{Function, Interface, Model, hidden};
 use crate::graph::{Kind, Ty};
 use crate::hygiene::{quote, variable};
@@ -296,7 +296,10 @@ fn method(
     let args = interface.args.iter().map(|arg| {
         let name = &arg.name;
         match arg.ty.kind {
-            Kind::Classes => quote!(#name: &[impl ::gradiron::ClassIndex]),
+            Kind::Classes => {
+                let ty = indices(&arg.ty.shape, &form(&arg.ty.shape, &generics));
+                quote!(#name: #ty)
+            }
             Kind::Unknown if receiver != Receiver::Params => quote!(#name: impl Sized),
             _ => {
                 let ty = ty(&arg.ty.shape, &form(&arg.ty.shape, &generics), &quote!());

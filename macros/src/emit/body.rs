@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use proc_macro2::{Ident, TokenStream};
 
 use super::api::{Pass, Receiver};
-use super::boundary::{Form, form};
-use super::{Function, Model};
+use super::boundary::{Form, flat_indices, form};
+use super::{Function, Model, hidden};
 use crate::dim::{Atom, Dim};
 use crate::graph::{Kind, Ty};
 use crate::hygiene::quote;
@@ -50,7 +50,7 @@ pub fn body(
             None => quote!(places.take(#len)),
         });
     }
-    let classes = classes(function);
+    let classes = classes(model, function, &generics);
     let pass_name = variant(&pass);
     let d_args = floats.iter().map(|arg| {
         let len = arg.ty.shape.len().tokens();
@@ -142,7 +142,7 @@ fn sizes(model: &Model, function: &Function, generics: &HashSet<String>) -> Toke
     for arg in &function.args {
         let (name, text) = (&arg.name, arg.name.to_string());
         let form = form(&arg.ty.shape, generics);
-        let is_flat = arg.ty.kind == Kind::Classes || form == Form::Flat;
+        let is_flat = form == Form::Flat;
         if !is_flat && form != Form::Batch {
             continue;
         }
@@ -182,21 +182,39 @@ fn sizes(model: &Model, function: &Function, generics: &HashSet<String>) -> Toke
 }
 
 /// The class indices, checked and copied to where kernels read them.
-fn classes(function: &Function) -> TokenStream {
-    let graph = &function.infer.0;
-    let copies = function.args.iter().enumerate().filter(|(_, arg)| arg.ty.kind == Kind::Classes);
-    let copies = copies.map(|(a, arg)| {
-        let bounds =
-            graph.nodes.iter().filter(|n| n.inputs.contains(&graph.args[a])).filter_map(|node| {
-                let types: Vec<Ty> = node.inputs.iter().map(|v| graph.ty(*v).clone()).collect();
-                node.op.classes(&types)
-            });
-        let (name, text) = (&arg.name, arg.name.to_string());
-        quote!(ws.classes(&mut index_at, #text, #name, ::gradiron::arena::min(&[#(#bounds),*]))?)
+fn classes(model: &Model, function: &Function, generics: &HashSet<String>) -> TokenStream {
+    let (_, owner) = model.generics();
+    let bounds = hidden(&function.name, "bounds");
+    let copies = class_args(function).enumerate().map(|(c, (_, arg))| {
+        let (name, text, shape) = (&arg.name, arg.name.to_string(), &arg.ty.shape);
+        let indices = flat_indices(name, shape, &form(shape, generics));
+        quote!(ws.classes(&mut index_at, #text, #indices, <#owner>::#bounds[#c])?)
     });
-    let copies: Vec<_> = copies.collect();
     quote! {
         let mut index_at = 0;
         let classes = [#(#copies),*];
     }
+}
+
+/// What the class indices of each argument must stay below, for all that reads them.
+pub fn bounds(function: &Function) -> TokenStream {
+    let graph = &function.infer.0;
+    let bounds = class_args(function).map(|(a, _)| {
+        let readers = graph.nodes.iter().flat_map(|node| {
+            let reads = node.inputs.iter().enumerate().filter(|(_, v)| **v == graph.args[a]);
+            let types: Vec<Ty> = node.inputs.iter().map(|v| graph.ty(*v).clone()).collect();
+            reads.filter_map(|(at, _)| node.op.classes(&types, at)).collect::<Vec<_>>()
+        });
+        quote!(::gradiron::arena::min(&[#(#readers),*]))
+    });
+    let (name, bounds) = (hidden(&function.name, "bounds"), bounds.collect::<Vec<_>>());
+    let count = bounds.len();
+    quote! {
+        #[doc(hidden)]
+        pub const #name: [usize; #count] = [#(#bounds),*];
+    }
+}
+
+fn class_args(function: &Function) -> impl Iterator<Item = (usize, &crate::lower::Arg)> {
+    function.args.iter().enumerate().filter(|(_, arg)| arg.ty.kind == Kind::Classes)
 }

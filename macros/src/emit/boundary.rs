@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use proc_macro2::{Group, Span, TokenStream, TokenTree};
+use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 
 use crate::dim::{Dim, Shape};
 use crate::hygiene::quote;
@@ -55,7 +55,11 @@ pub fn mentions(tokens: &TokenStream, names: &HashSet<String>) -> bool {
 
 /// `[[f32; 4]; 3]`
 pub fn array(dims: &[Dim]) -> TokenStream {
-    dims.iter().rev().fold(quote!(f32), |element, dim| {
+    array_of(quote!(f32), dims)
+}
+
+fn array_of(element: TokenStream, dims: &[Dim]) -> TokenStream {
+    dims.iter().rev().fold(element, |element, dim| {
         let dim = dim.tokens();
         let braces = dim.clone().into_iter().count() > 1;
         if braces { quote!([#element; { #dim }]) } else { quote!([#element; #dim]) }
@@ -76,6 +80,34 @@ pub fn ty(shape: &Shape, form: &Form, life: &TokenStream) -> TokenStream {
         }
         Form::Flat => quote!(& #life [f32]),
     }
+}
+
+/// The type of an argument of class indices, whose numbers are of any integer type.
+pub fn indices(shape: &Shape, form: &Form) -> TokenStream {
+    let index = quote!(impl ::gradiron::ClassIndex);
+    match form {
+        Form::Number => index,
+        Form::Array => {
+            let array = array_of(index, &shape.0);
+            quote!(& #array)
+        }
+        Form::Batch => {
+            let sample = array_of(index, &shape.0[1..]);
+            quote!(&[#sample])
+        }
+        Form::Flat => quote!(&[#index]),
+    }
+}
+
+/// All indices of such an argument, one behind the other.
+pub fn flat_indices(name: &Ident, shape: &Shape, form: &Form) -> TokenStream {
+    let (all, nested) = match form {
+        Form::Number => (quote!(::core::slice::from_ref(&#name)), 0),
+        Form::Array => (quote!(::core::slice::from_ref(#name)), shape.rank()),
+        Form::Batch => (quote!(#name), shape.rank() - 1),
+        Form::Flat => (quote!(#name), 0),
+    };
+    (0..nested).fold(all, |all, _| quote!(#all.as_flattened()))
 }
 
 /// A type as if it stood at `span`: what rustc says of it, it says there. Constants in it stay

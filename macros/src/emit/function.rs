@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use proc_macro2::TokenStream;
 use syn::Index;
 
+use super::body::bounds;
 use super::chains::Chains;
 use super::pass::{Pass, pass};
 use super::prepare::Values;
@@ -31,7 +32,8 @@ pub fn hidden_items(
     let sizes = sizes(model, function);
     let passes = [Pass::Infer, Pass::Train, Pass::Back]
         .map(|which| pass(model, function, chains, prepared, which));
-    quote!(#bind #(#layouts)* #sizes #(#passes)*)
+    let bounds = bounds(function);
+    quote!(#bind #(#layouts)* #sizes #bounds #(#passes)*)
 }
 
 /// The run-time sizes from the first size of each argument.

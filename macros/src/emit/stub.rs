@@ -12,7 +12,7 @@ pub fn hidden_items(function: &Ident) -> TokenStream {
     let (bind, offsets, infer_offsets) = (item("bind"), item("offsets"), item("infer_offsets"));
     let [sizes, stored] = [["infer_scratch", "flops"], ["saved", "scratch"]].map(|s| s.map(item));
     let tables = ["TABLE", "INFER_TABLE"].map(item);
-    let steps = item("steps");
+    let (steps, bounds) = (item("steps"), item("bounds"));
     let passes = [Pass::Infer, Pass::Train, Pass::Back].map(|pass| empty_pass(function, pass));
     let sizes_type = quote!(::gradiron::arena::Sizes);
     quote! {
@@ -25,6 +25,8 @@ pub fn hidden_items(function: &Ident) -> TokenStream {
         #(#[doc(hidden)] pub const #tables: usize = 0;)*
         #[doc(hidden)]
         pub const #steps: [usize; 2] = [0; 2];
+        #[doc(hidden)]
+        pub const #bounds: [usize; 16] = [0; 16];
         #[doc(hidden)]
         pub fn #offsets(
             n: #sizes_type, want_inputs: bool, whole: bool, in_bf16: bool, out: &mut Vec<usize>,

@@ -2,6 +2,7 @@
 
 mod batch_norm;
 mod conv;
+mod embedding;
 mod linear;
 mod param;
 mod pool;
@@ -12,6 +13,7 @@ use syn::Path;
 
 use batch_norm::batch_norm;
 use conv::{conv_transpose2d, conv2d};
+use embedding::embedding;
 use linear::linear;
 pub use param::param;
 use pool::pool;
@@ -21,42 +23,74 @@ use usage::Use;
 
 use crate::diagnostics::{Diagnostic, nearest};
 use crate::dim::Dim;
-use crate::graph::{Source, Ty, ValueId};
+use crate::graph::{Kind, Source, Ty, ValueId};
 use crate::lower::{
     FnCx, Lowering, Options, Scope, adaptive_avg_pool, dim, interpolate, methods_flatten, text_of,
 };
+use crate::ops::Mismatch;
 use crate::ops::pool2d::Pool;
 use crate::syntax::{Arg, LayerDecl, parse_layer_type};
 
-type Layer = fn(&mut Use) -> Lowering<ValueId>;
+/// A kind of layer.
+struct Layer {
+    name: &'static str,
+    has_params: bool,
+    takes: Takes,
+    /// Declares the parameters and builds the ops: the results of one use.
+    build: Build,
+}
 
-/// Name, whether it has parameters, and what it does.
-const LAYERS: &[(&str, bool, Layer)] = &[
-    ("Linear", true, linear),
-    ("Conv2d", true, conv2d),
-    ("ConvTranspose2d", true, conv_transpose2d),
-    ("BatchNorm1d", true, |l| batch_norm(l, 1)),
-    ("BatchNorm2d", true, |l| batch_norm(l, 2)),
-    ("MaxPool2d", false, |l| pool(l, Pool::Max)),
-    ("AvgPool2d", false, |l| pool(l, Pool::Avg)),
-    ("AdaptiveAvgPool2d", false, |l| adaptive_avg_pool(l.cx, l.x, &mut l.options)),
-    ("Upsample", false, |l| interpolate(l.cx, l.x, &mut l.options)),
-    ("Flatten", false, |l| methods_flatten(l.cx, l.x, &mut l.options)),
-    ("Relu", false, |l| l.activation("relu")),
-    ("LeakyRelu", false, |l| l.activation("leaky_relu")),
-    ("Elu", false, |l| l.activation("elu")),
-    ("Gelu", false, |l| l.activation("gelu")),
-    ("Silu", false, |l| l.activation("silu")),
-    ("Sigmoid", false, |l| l.activation("sigmoid")),
-    ("Tanh", false, |l| l.activation("tanh")),
-    ("Softplus", false, |l| l.activation("softplus")),
-    ("Softmax", false, |l| softmax(l, false)),
-    ("LogSoftmax", false, |l| softmax(l, true)),
+/// What a layer is called with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Takes {
+    Floats,
+    /// `Classes[batch, ..]`
+    Indices,
+}
+
+/// A layer's function, by how many results it has.
+#[derive(Clone, Copy)]
+enum Build {
+    One(fn(&mut Use) -> Lowering<ValueId>),
+}
+
+/// A layer with parameters.
+const fn with_params(name: &'static str, build: fn(&mut Use) -> Lowering<ValueId>) -> Layer {
+    Layer { name, has_params: true, takes: Takes::Floats, build: Build::One(build) }
+}
+
+/// A layer without parameters.
+const fn plain(name: &'static str, build: fn(&mut Use) -> Lowering<ValueId>) -> Layer {
+    Layer { has_params: false, ..with_params(name, build) }
+}
+
+const LAYERS: &[Layer] = &[
+    with_params("Linear", linear),
+    with_params("Conv2d", conv2d),
+    with_params("ConvTranspose2d", conv_transpose2d),
+    with_params("BatchNorm1d", |l| batch_norm(l, 1)),
+    with_params("BatchNorm2d", |l| batch_norm(l, 2)),
+    Layer { takes: Takes::Indices, ..with_params("Embedding", embedding) },
+    plain("MaxPool2d", |l| pool(l, Pool::Max)),
+    plain("AvgPool2d", |l| pool(l, Pool::Avg)),
+    plain("AdaptiveAvgPool2d", |l| adaptive_avg_pool(l.cx, l.x, &mut l.options)),
+    plain("Upsample", |l| interpolate(l.cx, l.x, &mut l.options)),
+    plain("Flatten", |l| methods_flatten(l.cx, l.x, &mut l.options)),
+    plain("Relu", |l| l.activation("relu")),
+    plain("LeakyRelu", |l| l.activation("leaky_relu")),
+    plain("Elu", |l| l.activation("elu")),
+    plain("Gelu", |l| l.activation("gelu")),
+    plain("Silu", |l| l.activation("silu")),
+    plain("Sigmoid", |l| l.activation("sigmoid")),
+    plain("Tanh", |l| l.activation("tanh")),
+    plain("Softplus", |l| l.activation("softplus")),
+    plain("Softmax", |l| softmax(l, false)),
+    plain("LogSoftmax", |l| softmax(l, true)),
 ];
 
-fn find(path: &Path) -> Option<&'static (&'static str, bool, Layer)> {
+fn find(path: &Path) -> Option<&'static Layer> {
     let last = path.segments.last()?.ident.to_string();
-    LAYERS.iter().find(|(name, ..)| *name == last)
+    LAYERS.iter().find(|layer| layer.name == last)
 }
 
 /// Whether `path` names a layer of this library.
@@ -65,19 +99,19 @@ pub fn is_layer(path: &Path) -> bool {
 }
 
 pub fn has_params(path: &Path) -> bool {
-    find(path).is_none_or(|(_, has_params, _)| *has_params)
+    find(path).is_none_or(|layer| layer.has_params)
 }
 
 /// `self.fc1(x)`
 pub fn apply(cx: &mut FnCx, field: usize, decl: &LayerDecl, x: ValueId) -> Lowering<ValueId> {
-    let Some((name, _, layer)) = find(&decl.path) else {
+    let Some(layer) = find(&decl.path) else {
         let written = text_of(&decl.path);
         let error = Diagnostic::over(&decl.path, format!("no layer is named `{written}`"));
-        let names = LAYERS.iter().map(|(name, ..)| *name).chain(["Param"]);
+        let names = LAYERS.iter().map(|layer| layer.name).chain(["Param"]);
         let error = match nearest(&written, names) {
             Some(near) => error.help(format!("did you mean `{near}`?")),
             None => {
-                let names: Vec<_> = LAYERS.iter().map(|(name, ..)| *name).collect();
+                let names: Vec<_> = LAYERS.iter().map(|layer| layer.name).collect();
                 error
                     .help(format!(
                         "a model of your own is written without parentheses: `{written}`"
@@ -87,12 +121,32 @@ pub fn apply(cx: &mut FnCx, field: usize, decl: &LayerDecl, x: ValueId) -> Lower
         };
         return Err(cx.model.report(error));
     };
-    let options = Options::new(*name, decl.span, decl.args.clone());
+    cx.takes(layer.takes, x)?;
+    let options = Options::new(layer.name, decl.span, decl.args.clone());
     let mut layer_use = Use { cx, field, options, is_type: decl.is_type, x };
-    let y = layer(&mut layer_use)?;
+    let Build::One(build) = layer.build;
+    let y = build(&mut layer_use)?;
     let finished = layer_use.options.finish();
     cx.ok(finished)?;
     Ok(y)
+}
+
+impl FnCx<'_, '_> {
+    /// Checks the kind of what a layer is called with.
+    fn takes(&mut self, takes: Takes, x: ValueId) -> Lowering<()> {
+        let found = self.graph.ty(x).clone();
+        if takes == Takes::Floats {
+            return self.floats(&[x]);
+        }
+        if found.kind == Kind::Classes {
+            return Ok(());
+        }
+        let mut expected = found.clone();
+        expected.kind = Kind::Classes;
+        let text = format!("looks up indices, but receives {found}");
+        let help = format!("declare the input as `{expected}`: whole numbers below the first size");
+        Err(self.refuse(Mismatch::new(text).help(help), Some(x)))
+    }
 }
 
 /// Applies a layer to an input that fits its declaration, for its parameters.
@@ -107,13 +161,18 @@ pub fn declare(cx: &mut FnCx, field: usize, decl: &LayerDecl) {
     };
     let Ok(channels) = dim(input, &Scope { run_time: false, ..cx.scope() }) else { return };
     let side = Dim::lit(1 << 12);
-    let shape = match find(&decl.path) {
-        Some(("Conv2d" | "ConvTranspose2d" | "BatchNorm2d", ..)) => {
+    let layer = find(&decl.path);
+    let shape = match layer.map(|layer| layer.name) {
+        Some("Conv2d" | "ConvTranspose2d" | "BatchNorm2d") => {
             vec![Dim::lit(1), channels, side.clone(), side]
         }
         _ => vec![Dim::lit(1), channels],
     };
-    let x = cx.graph.add_value(Ty::float(shape), Source::Arg(0), "x");
+    let kind = match layer.map(|layer| layer.takes) {
+        Some(Takes::Indices) => Kind::Classes,
+        _ => Kind::Float,
+    };
+    let x = cx.graph.add_value(Ty { kind, ..Ty::float(shape) }, Source::Arg(0), "x");
     let _ = apply(cx, field, decl, x);
 }
 
@@ -123,7 +182,7 @@ pub fn example(path: &Path) -> String {
     let written = parse_layer_type(path).map(|layer| layer.args).unwrap_or_default();
     let written: Vec<_> = written.iter().map(ToString::to_string).collect();
     match (name.as_str(), written.as_slice()) {
-        ("Linear" | "Conv2d" | "ConvTranspose2d", [from, to, rest @ ..]) => {
+        ("Linear" | "Conv2d" | "ConvTranspose2d" | "Embedding", [from, to, rest @ ..]) => {
             let sizes = [format!("{from} -> {to}")].into_iter().chain(rest.iter().cloned());
             return format!("{name}({})", sizes.collect::<Vec<_>>().join(", "));
         }
@@ -134,6 +193,7 @@ pub fn example(path: &Path) -> String {
         "Linear" => "Linear(784 -> 128)".into(),
         "Conv2d" => "Conv2d(1 -> 6, kernel = 5)".into(),
         "ConvTranspose2d" => "ConvTranspose2d(32 -> 16, kernel = 2, stride = 2)".into(),
+        "Embedding" => "Embedding(1000 -> 64)".into(),
         "BatchNorm1d" | "BatchNorm2d" => format!("{name}(64)"),
         "AdaptiveAvgPool2d" => format!("{name}(1)"),
         "MaxPool2d" | "AvgPool2d" | "Upsample" => format!("{name}(2)"),

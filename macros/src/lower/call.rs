@@ -48,7 +48,6 @@ impl<'a> FnCx<'a, '_> {
                     return Err(self.model.report(error.help(format!("write `self.{name}(x)`"))));
                 };
                 self.step(&name.to_string(), name.span());
-                self.floats(&[x])?;
                 if self.model.broken_fields.contains(&index) {
                     return Err(Poison);
                 }

@@ -215,6 +215,24 @@ impl FnCx<'_, '_> {
         result.map_err(|error| self.model.report(error))
     }
 
+    /// An index below `count`.
+    pub fn index(&mut self, expr: &Expr, count: &Dim) -> Lowering<Dim> {
+        let scope = Scope { run_time: false, ..self.scope() };
+        let index = match text_of(expr).as_str() {
+            "0" => Ok(Dim::lit(0)),
+            _ => dim(expr, &scope),
+        };
+        let index = self.ok(index)?;
+        match (index.as_lit(), count.as_lit()) {
+            (Some(at), Some(count)) if at >= count => {
+                let text = format!("the index {at} is not below {count}");
+                let help = format!("the indices here are 0 to {}", count - 1);
+                Err(self.model.report(Diagnostic::over(expr, text).help(help)))
+            }
+            _ => Ok(index),
+        }
+    }
+
     /// An option that is a number; `default` when it is not written.
     pub fn number_option(
         &mut self,

@@ -231,6 +231,13 @@ impl Op for Call {
         Some(&self.callee)
     }
 
+    fn classes(&self, _: &[Ty], at: usize) -> Option<TokenStream> {
+        let before = at.checked_sub(2).filter(|_| !self.grad)?;
+        let among = self.args[..before].iter().filter(|arg| arg.kind == Kind::Classes).count();
+        let bounds = self.callee.item("bounds");
+        Some(quote!(#bounds[#among]))
+    }
+
     fn prepared(&self, _: &[Ty]) -> Option<Prepared> {
         let (first, then) = (Rc::new(Prepare(self.callee.clone())), Rc::new(self.clone()));
         (!self.grad).then(|| Prepared { reads: vec![0, 1], first, then })

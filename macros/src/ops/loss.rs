@@ -125,7 +125,7 @@ impl Op for CrossEntropy {
         }
     }
 
-    fn classes(&self, inputs: &[Ty]) -> Option<TokenStream> {
+    fn classes(&self, inputs: &[Ty], _: usize) -> Option<TokenStream> {
         (!self.grad).then(|| split(inputs[0].dims()).1.tokens())
     }
 }
@@ -175,7 +175,7 @@ impl Op for NllLoss {
         }
     }
 
-    fn classes(&self, inputs: &[Ty]) -> Option<TokenStream> {
+    fn classes(&self, inputs: &[Ty], _: usize) -> Option<TokenStream> {
         Some(split(inputs[usize::from(self.grad)].dims()).1.tokens())
     }
 }

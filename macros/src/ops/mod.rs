@@ -7,6 +7,7 @@ pub mod chain;
 pub mod conv2d;
 pub mod convert;
 pub mod elementwise;
+pub mod embedding;
 pub mod interpolate;
 pub mod loss;
 pub mod mapped;
@@ -117,8 +118,8 @@ pub trait Op: Debug {
         false
     }
 
-    /// The number of classes that the class indices among the inputs must stay below.
-    fn classes(&self, _inputs: &[Ty]) -> Option<TokenStream> {
+    /// What the class indices of input `at` must stay below.
+    fn classes(&self, _inputs: &[Ty], _at: usize) -> Option<TokenStream> {
         None
     }
 

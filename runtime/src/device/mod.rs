@@ -188,6 +188,7 @@ pub trait Kernels:
     + ops::softmax::Softmax
     + ops::cross_entropy::CrossEntropy
     + ops::nll_loss::NllLoss
+    + ops::embedding::Embedding
     + ops::permute::Permute
     + ops::cat::Cat
     + ops::interpolate::Interpolate

@@ -8,6 +8,7 @@ pub mod convert;
 pub mod copy;
 pub mod cross_entropy;
 pub mod elementwise;
+pub mod embedding;
 pub mod interpolate;
 pub mod matmul;
 pub mod nll_loss;

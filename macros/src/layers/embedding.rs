@@ -1,0 +1,37 @@
+//! `Embedding`.
+
+use quote::quote;
+
+use super::usage::Use;
+use crate::diagnostics::Diagnostic;
+use crate::graph::ValueId;
+use crate::lower::Lowering;
+use crate::ops::embedding::Embedding;
+
+/// Row `index` of the table for each index: `index Classes[..]  w [V, D]  →  y [.., D]`
+pub(super) fn embedding(l: &mut Use) -> Lowering<ValueId> {
+    let (count, dim) = match l.options.sizes() {
+        Ok((Some(count), dim)) => (count, dim),
+        Ok((None, dim)) => {
+            let text = "`Embedding` needs the number of its rows and their size";
+            let help = format!("write `Embedding(1000 -> {})`", crate::lower::text_of(&dim));
+            let error = Diagnostic::over(&dim, text).help(help);
+            return Err(l.cx.model.report(error));
+        }
+        Err(error) => return Err(l.cx.model.report(error)),
+    };
+    let (count, dim) = (l.dim(&count)?, l.dim(&dim)?);
+    let padding = match l.options.take_named("padding_idx") {
+        Some(expr) => Some(l.cx.index(&expr, &count)?),
+        None => None,
+    };
+    let init = match &padding {
+        Some(row) => {
+            let (row, dim) = (row.tokens(), dim.tokens());
+            quote!(::gradiron::init::Init::PaddedNormal { row: #row, len: #dim })
+        }
+        None => quote!(::gradiron::init::Init::Normal { mean: 0.0, std: 1.0 }),
+    };
+    let w = l.param("weight", vec![count, dim], init);
+    l.op(Embedding { padding }, &[l.x, w])
+}

@@ -1,0 +1,52 @@
+//! Rows of a table.
+
+use gradiron::device::Indices;
+use gradiron::ops::embedding::{Embedding, EmbeddingSpec, reference};
+
+use crate::harness::*;
+
+#[test]
+fn rows_and_their_gradients() {
+    for rows in SIZES.into_iter().chain([1000]) {
+        for (count, dim) in [(1, 1), (7, 3), (64, 17), (65, 64), (3, 65), (0, 5), (3000, 33)] {
+            let mut rng = Rng(17);
+            let (w, d_y) = (rng.floats(rows * dim), rng.floats(count * dim));
+            let index = rng.labels(count, rows);
+            for padding in [None, Some(0), Some(rows - 1)] {
+                let spec = EmbeddingSpec { count, rows, dim, padding };
+                check(spec, &index, &w, &d_y);
+            }
+        }
+    }
+}
+
+fn check(spec: EmbeddingSpec, index: &[u32], w: &[f32], d_y: &[f32]) {
+    let mut y = vec![0.0; d_y.len()];
+    reference::embedding(&mut y, index, &wide(w), spec);
+    let [mut d_w, mut sums] = [0, 1].map(|_| vec![0.0; w.len()]);
+    reference::embedding_grad(&mut d_w, &wide(d_y), index, spec);
+    reference::embedding_grad(&mut sums, &abs(&wide(d_y)), index, spec);
+    let call = Call { outputs: &[y.len(), w.len()], inputs: &[w, d_y], indices: index, scratch: 0 };
+    let indices = Indices::new(0, index.len());
+    call.run(
+        |step, y, x, _| {
+            step.embedding(y[0], indices, x[0], spec);
+            step.embedding_grad(y[1], x[1], indices, spec);
+        },
+        |level, got| {
+            let name = format!("{spec:?} {level}");
+            assert_close(&name, &got[0], &y, |_| 0.0);
+            // A sum of at most `count` terms.
+            assert_close(&name, &got[1], &d_w, |i| spec.count as f64 * EPSILON * sums[i]);
+        },
+    );
+    if w.len() <= 300 && d_y.len() <= 300 {
+        assert_gradient("embedding", &wide(w), &d_w, |w| {
+            let mut y = vec![0.0; d_y.len()];
+            reference::embedding(&mut y, index, w, spec);
+            let hidden = |i: usize| spec.padding == Some(index[i / spec.dim] as usize);
+            let terms = y.iter().zip(d_y).enumerate().filter(|(i, _)| !hidden(*i));
+            terms.map(|(_, (y, d_y))| y * f64::from(*d_y)).sum()
+        });
+    }
+}
