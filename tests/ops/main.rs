@@ -14,6 +14,7 @@ mod derivatives;
 mod elementwise;
 mod embedding;
 mod interpolate;
+mod layer_norm;
 mod map;
 mod matmul;
 mod nll_loss;

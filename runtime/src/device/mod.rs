@@ -183,6 +183,7 @@ pub trait Kernels:
     + ops::conv2d::Conv2d
     + ops::convert::Convert
     + ops::batch_norm::BatchNorm
+    + ops::layer_norm::LayerNorm
     + ops::pool2d::Pool2d
     + ops::reduce::Reduce
     + ops::softmax::Softmax

@@ -10,6 +10,7 @@ pub mod cross_entropy;
 pub mod elementwise;
 pub mod embedding;
 pub mod interpolate;
+pub mod layer_norm;
 pub mod matmul;
 pub mod nll_loss;
 pub mod permute;

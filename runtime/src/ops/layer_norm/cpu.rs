@@ -1,0 +1,189 @@
+//! Normalisation on the CPU, row by row in cache: the mean first and then the squares around it, so
+//! that nothing cancels however far the mean is from 0. Sums are carried in [`LANES`] places and
+//! added up in `f64`.
+
+use super::{Affine, LayerNorm, LayerNormSpec};
+use crate::device::{Buf, CpuStep, SharedMut};
+use crate::math::{Arith, simd};
+
+/// Sums that are carried side by side.
+const LANES: usize = 64;
+/// Floats that one thread normalises at a time, at least.
+const CHUNK: usize = 1 << 13;
+
+impl LayerNorm for CpuStep<'_> {
+    fn layer_norm(&mut self, y: Buf, stats: Buf, x: Buf, affine: Affine, spec: LayerNormSpec) {
+        let (threads, level) = (self.threads(), self.level());
+        let ([y, stats], [x, w, b]) = self.views([y, stats], [x, affine.weight, affine.bias]);
+        let each = CHUNK.div_ceil(spec.dim);
+        let work = 8 * y.len();
+        threads.split2(work, (y, each * spec.dim), (stats, each * 2), |i, y, stats| {
+            let x = &x[i * each * spec.dim..][..y.len()];
+            normalise(level, y, stats, x, w, b, spec);
+        });
+    }
+
+    fn layer_norm_grad(
+        &mut self,
+        d_x: Buf,
+        d_affine: Affine,
+        d_y: Buf,
+        x: Buf,
+        weight: Buf,
+        stats: Buf,
+        spec: LayerNormSpec,
+        scratch: Buf,
+    ) {
+        let (threads, level) = (self.threads(), self.level());
+        let writes = [d_x, d_affine.weight, d_affine.bias, scratch];
+        let ([d_x, d_w, d_b, scratch], [d_y, x, w, stats]) =
+            self.views(writes, [d_y, x, weight, stats]);
+        let (group, dim) = (spec.group(), spec.dim);
+        let work = 16 * d_x.len();
+        threads.split2(work, (d_x, group * dim), (&mut *scratch, 2 * dim), |i, d_x, sums| {
+            let (from, len) = (i * group * dim, d_x.len());
+            let stats = &stats[2 * i * group..];
+            let (d_y, x) = (&d_y[from..][..len], &x[from..][..len]);
+            gradient(level, d_x, sums, d_y, x, w, stats, spec);
+        });
+        let groups = spec.rows.div_ceil(group);
+        let scratch = &scratch[..2 * dim * groups];
+        let each = CHUNK.div_ceil(groups.max(1));
+        let (d_w, d_b) = (SharedMut::new(d_w), SharedMut::new(d_b));
+        threads.run_if(2 * dim * groups, dim.div_ceil(each), &|i| {
+            // SAFETY: each `i` comes once, and its parts are its own.
+            let (d_w, d_b) = unsafe { (d_w.part(i, each), d_b.part(i, each)) };
+            add_groups(level, d_w, &scratch[i * each..], 2 * dim);
+            add_groups(level, d_b, &scratch[(dim + i * each).min(scratch.len())..], 2 * dim);
+        });
+    }
+}
+
+simd! {
+    fn normalise<A>(
+        y: &mut [f32],
+        stats: &mut [f32],
+        x: &[f32],
+        w: &[f32],
+        b: &[f32],
+        spec: LayerNormSpec,
+    ) {
+        let mut stats = stats.chunks_exact_mut(2);
+        for (y, x) in y.chunks_exact_mut(spec.dim).zip(x.chunks_exact(spec.dim)) {
+            let (mean, rstd) = row_stats::<A>(x, spec);
+            if let Some([to_mean, to_rstd]) = stats.next() {
+                (*to_mean, *to_rstd) = (mean, rstd);
+            }
+            match (w.is_empty(), b.is_empty()) {
+                (false, false) => {
+                    for (((y, x), w), b) in y.iter_mut().zip(x).zip(w).zip(b) {
+                        *y = A::mul_add((x - mean) * rstd, *w, *b);
+                    }
+                }
+                (false, true) => {
+                    for ((y, x), w) in y.iter_mut().zip(x).zip(w) {
+                        *y = (x - mean) * rstd * w;
+                    }
+                }
+                (true, false) => {
+                    for ((y, x), b) in y.iter_mut().zip(x).zip(b) {
+                        *y = A::mul_add(x - mean, rstd, *b);
+                    }
+                }
+                (true, true) => y.iter_mut().zip(x).for_each(|(y, x)| *y = (x - mean) * rstd),
+            }
+        }
+    }
+}
+
+/// `μ` and `1 / √(σ² + ε)`
+#[inline(always)]
+fn row_stats<A: Arith>(x: &[f32], spec: LayerNormSpec) -> (f32, f32) {
+    let n = x.len() as f64;
+    let mean = match spec.centred {
+        true => (lanes(x, x, |sum, x, _| sum + x) / n) as f32,
+        false => 0.0,
+    };
+    let squares = lanes(x, x, |sum, x, _| A::mul_add(x - mean, x - mean, sum));
+    (mean, (1.0 / (squares / n + f64::from(spec.eps)).sqrt()) as f32)
+}
+
+/// Folds two rows into [`LANES`] sums, and these into one.
+#[inline(always)]
+fn lanes(x: &[f32], y: &[f32], fold: impl Fn(f32, f32, f32) -> f32) -> f64 {
+    let mut sums = [0.0_f32; LANES];
+    let (xs, ys) = (x.chunks_exact(LANES), y.chunks_exact(LANES));
+    let rest = xs.remainder().iter().zip(ys.remainder());
+    for (sum, (x, y)) in sums.iter_mut().zip(rest) {
+        *sum = fold(*sum, *x, *y);
+    }
+    for (x, y) in xs.zip(ys) {
+        for l in 0..LANES {
+            sums[l] = fold(sums[l], x[l], y[l]);
+        }
+    }
+    let mut half = LANES / 2;
+    while half >= 4 {
+        for l in 0..half {
+            sums[l] += sums[l + half];
+        }
+        half /= 2;
+    }
+    sums[..4].iter().map(|sum| f64::from(*sum)).sum()
+}
+
+simd! {
+    /// The rows of a group: `d_x`, and in `sums [2, dim]` what they add to `d_w` and `d_b`.
+    fn gradient<A>(
+        d_x: &mut [f32],
+        sums: &mut [f32],
+        d_y: &[f32],
+        x: &[f32],
+        w: &[f32],
+        stats: &[f32],
+        spec: LayerNormSpec,
+    ) {
+        sums.fill(0.0);
+        let (to_w, to_b) = sums.split_at_mut(spec.dim);
+        let n = 1.0 / spec.dim as f32;
+        let rows = d_y.chunks_exact(spec.dim).zip(x.chunks_exact(spec.dim));
+        let rows = rows.zip(stats.chunks_exact(2));
+        for (d_x, ((d_y, x), stats)) in d_x.chunks_exact_mut(spec.dim).zip(rows) {
+            let (mean, rstd) = (stats[0], stats[1]);
+            // `d_x` holds `g` first.
+            match w.is_empty() {
+                true => d_x.copy_from_slice(d_y),
+                false => {
+                    for ((g, d_y), w) in d_x.iter_mut().zip(d_y).zip(w) {
+                        *g = d_y * w;
+                    }
+                }
+            }
+            for (((d_w, d_b), d_y), x) in to_w.iter_mut().zip(&mut *to_b).zip(d_y).zip(x) {
+                *d_w = A::mul_add(*d_y, (x - mean) * rstd, *d_w);
+                *d_b += d_y;
+            }
+            let plain = match spec.centred {
+                true => lanes(d_x, x, |sum, g, _| sum + g) as f32 * n,
+                false => 0.0,
+            };
+            let along = lanes(d_x, x, |sum, g, x| A::mul_add(g, (x - mean) * rstd, sum)) as f32 * n;
+            for (d_x, x) in d_x.iter_mut().zip(x) {
+                *d_x = rstd * (*d_x - plain - (x - mean) * rstd * along);
+            }
+        }
+    }
+}
+
+simd! {
+    /// The sums of `y.len()` columns over groups that are `apart` from one another.
+    fn add_groups<A>(y: &mut [f32], groups: &[f32], apart: usize) {
+        let len = y.len();
+        y.fill(0.0);
+        for group in groups.chunks(apart) {
+            if let Some(group) = group.get(..len) {
+                y.iter_mut().zip(group).for_each(|(y, x)| *y += x);
+            }
+        }
+    }
+}

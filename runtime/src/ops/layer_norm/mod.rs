@@ -1,0 +1,74 @@
+//! Layer normalisation of rows (J. Ba, J. Kiros, G. Hinton, "Layer Normalization", 2016;
+//! `torch.nn.LayerNorm`), and without centring, root-mean-square normalisation (B. Zhang,
+//! R. Sennrich, 2019; `torch.nn.RMSNorm`):
+//!
+//! `y = x̂ · w + b`,  `x̂ = (x − μ) / √(σ² + ε)` for the mean `μ` and the variance `σ²` of a row,
+//! `x̂ = x / √(mean(x²) + ε)` without centring.
+//!
+//! With `g = d_y · w` and means over the row: `d_x = (g − mean(g) − x̂ · mean(g · x̂)) / √(σ² + ε)`,
+//! where `mean(g)` is left out without centring; `d_w = Σ d_y · x̂` and `d_b = Σ d_y` over the rows.
+
+mod cpu;
+pub mod reference;
+mod tiny;
+
+use crate::device::Buf;
+
+/// The sizes of a normalisation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LayerNormSpec {
+    /// The number of rows.
+    pub rows: usize,
+    /// The elements of a row.
+    pub dim: usize,
+    /// What is added to the variance.
+    pub eps: f32,
+    /// Whether the mean is taken away.
+    pub centred: bool,
+}
+
+/// Groups of rows whose sums are taken apart, at most, and rows of a group, at least.
+const GROUPS: usize = 32;
+const ROWS: usize = 8;
+
+impl LayerNormSpec {
+    /// The rows of a group.
+    const fn group(&self) -> usize {
+        let each = self.rows.div_ceil(GROUPS);
+        if each < ROWS { ROWS } else { each }
+    }
+
+    /// The floats of scratch of the gradient: the sums of each group.
+    pub const fn grad_scratch(&self) -> usize {
+        2 * self.dim * self.rows.div_ceil(self.group())
+    }
+}
+
+/// Weight and bias, each empty where there is none; in gradients, those of both.
+#[derive(Clone, Copy, Debug)]
+pub struct Affine {
+    /// `w [dim]`
+    pub weight: Buf,
+    /// `b [dim]`
+    pub bias: Buf,
+}
+
+/// The kernels of this room.
+pub trait LayerNorm {
+    /// `y [rows, dim]`, and `stats [rows, 2]`: `μ` (0 without centring) and `1 / √(σ² + ε)`, which
+    /// may be empty.
+    fn layer_norm(&mut self, y: Buf, stats: Buf, x: Buf, affine: Affine, spec: LayerNormSpec);
+    /// The gradients of `x`, `w` and `b`.
+    #[allow(clippy::too_many_arguments)]
+    fn layer_norm_grad(
+        &mut self,
+        d_x: Buf,
+        d_affine: Affine,
+        d_y: Buf,
+        x: Buf,
+        weight: Buf,
+        stats: Buf,
+        spec: LayerNormSpec,
+        scratch: Buf,
+    );
+}
