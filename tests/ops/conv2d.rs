@@ -57,8 +57,8 @@ pub fn specs() -> Vec<Conv2dSpec> {
         new(3, [300, 20], [9, 7], [1, 1]),
         same(new(9, [40, 17], [9, 7], [3, 3])),
         same(new(1, [33, 70], [17, 17], [3, 3])),
-        // Phases of the input gradient: without taps, with taps of one side alone, with dilations
-        // that share a factor with the stride or do not, and planes of odd sizes.
+        // Strides that leave elements out or share a factor with the dilation, all paddings, odd
+        // sizes, several images in a tile.
         Conv2dSpec { stride: [3, 3], ..new(3, [20, 18], [11, 9], [2, 1]) },
         Conv2dSpec { stride: [2, 2], padding: [2, 2], ..new(2, [17, 19], [9, 8], [3, 3]) },
         Conv2dSpec { stride: [3, 2], padding: [1, 2], ..new(2, [18, 33], [10, 13], [5, 5]) },

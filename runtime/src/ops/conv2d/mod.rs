@@ -136,7 +136,11 @@ impl Conv2dSpec {
     /// The outputs `j` of a row whose tap `v` meets the plane.
     #[inline(always)]
     fn columns(&self, v: usize) -> std::ops::Range<usize> {
-        matrix::Taps::of(self).columns(v)
+        let (stride, padding, tap) = (self.stride[1], self.padding[1], v * self.dilation[1]);
+        let out_width = self.out_width();
+        let start = padding.saturating_sub(tap).div_ceil(stride).min(out_width);
+        let end = (self.width + padding).saturating_sub(tap).div_ceil(stride).min(out_width);
+        start..end.max(start)
     }
 }
 

@@ -3,7 +3,7 @@
 //! from one end to the other.
 
 use super::cpu::Run;
-use super::matrix::{Taps, gather};
+use super::matrix::gather;
 use super::{Conv2dSpec, max, min};
 use crate::device::{SharedMut, Threads};
 use crate::math::SimdLevel;
@@ -80,7 +80,7 @@ pub(super) fn forward(
         for n in 0..spec.batch {
             let x = &x[n * image + first * plane..][..count * plane];
             let columns = (&mut *windows, width, n * spec.positions());
-            gather(level, columns, x, 0, (0, spec.positions()), &Taps::of(&spec));
+            gather(level, columns, x, 0, (0, spec.positions()), spec);
         }
     });
     let windows = &*windows;

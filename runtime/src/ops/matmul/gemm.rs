@@ -393,6 +393,26 @@ impl Product<'_> {
     }
 }
 
+/// Packs all of `a [rows, terms]` for [`Block`](super::tile::Block), on this thread.
+pub(crate) fn pack_a(
+    level: SimdLevel,
+    packed: &mut [f32],
+    (a, row, col): (&[f32], usize, usize),
+    (rows, terms): (usize, usize),
+) {
+    let panel_rows = Tiling::of(level).panel_rows(rows);
+    for first in (0..rows).step_by(panel_rows) {
+        let count = panel_rows.min(rows - first);
+        let panel = &mut packed[first * terms..][..count * terms];
+        let a = &a[first * row..];
+        for (p, out) in panel.chunks_exact_mut(count).enumerate() {
+            for (i, out) in out.iter_mut().enumerate() {
+                *out = a[i * row + p * col];
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;

@@ -12,8 +12,8 @@ pub mod reference;
 mod tile;
 mod tiny;
 
-pub(crate) use gemm::{View, pack_all};
-pub(crate) use tile::{Panel, Tiling};
+pub(crate) use gemm::{View, pack_a, pack_all};
+pub(crate) use tile::{Block, Panel, Tiling};
 
 use crate::device::Buf;
 use crate::ops::elementwise::{Elementwise, Map, Operands};

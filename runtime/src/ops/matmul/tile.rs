@@ -180,3 +180,55 @@ unsafe fn tile<
         }
     }
 }
+
+/// A product of packed panels: `c [rows, cols] = a · b`, or `c += a · b`.
+///
+/// `a` is in panels of `panel_rows` rows (the last may have fewer), each `[k, rows of the panel]`,
+/// `panel_rows · a_k` floats apart. `b` is in panels of `Tiling::cols` columns, `b_panel` floats
+/// apart, whose rows are `b_row` floats apart.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Block {
+    pub rows: usize,
+    pub cols: usize,
+    /// Where the sum over `k` starts and ends.
+    pub k: (usize, usize),
+    pub a: *const f32,
+    pub a_k: usize,
+    pub panel_rows: usize,
+    pub b: *const f32,
+    pub b_panel: usize,
+    pub b_row: usize,
+    pub c: *mut f32,
+    pub c_row: usize,
+    pub accumulate: bool,
+}
+
+impl Block {
+    /// # Safety
+    /// The ranges described above are lent for this call, `c` to write; `panel_rows` is at most
+    /// `Tiling::of(level).rows`.
+    pub unsafe fn run(&self, level: SimdLevel) {
+        let (start, end) = self.k;
+        for row in (0..self.rows).step_by(self.panel_rows) {
+            let rows = self.panel_rows.min(self.rows - row);
+            // SAFETY: the panel is inside the ranges that the caller described.
+            unsafe {
+                Panel {
+                    rows,
+                    cols: self.cols,
+                    k: end - start,
+                    a: self.a.add(row * self.a_k + start * rows),
+                    a_row: 1,
+                    a_k: rows,
+                    b: self.b.add(start * self.b_row),
+                    b_row: self.b_row,
+                    b_panel: self.b_panel,
+                    c: self.c.add(row * self.c_row),
+                    c_row: self.c_row,
+                    accumulate: self.accumulate,
+                }
+                .run(level);
+            }
+        }
+    }
+}

@@ -1,86 +1,65 @@
-//! The gradient of the input: each [`Phase`] of it is a product with windows of the gradient of
-//! the outputs.
+//! The gradient of the input: the gradients of a tile of windows as one product, added where the
+//! windows lie.
 
 use super::super::cpu::{Run, share};
-use super::super::matrix::{Phase, place};
+use super::super::matrix::scatter;
 use super::super::{Conv2dSpec, max, min};
-use super::{Product, Segment, TERMS, TILES, row_len, segments, slots, tile};
+use super::{BLOCK, TERMS, slots};
 use crate::device::SharedMut;
+use crate::math::SimdLevel;
+use crate::ops::matmul::{Block, Tiling, pack_a};
 
-/// The most terms of a phase.
-const fn terms(spec: &Conv2dSpec) -> usize {
-    spec.group_out() * spec.kernel[0] * spec.kernel[1]
-}
-
-/// The most positions of a phase.
-const fn positions(spec: &Conv2dSpec) -> usize {
-    max(spec.height.div_ceil(spec.stride[0]) * spec.width.div_ceil(spec.stride[1]), 1)
-}
-
-/// The columns of a tile.
-const fn columns(spec: &Conv2dSpec) -> usize {
-    tile(terms(spec), spec.batch * positions(spec))
-}
-
-/// The images of an item: as many as fill a tile.
-const fn images(spec: &Conv2dSpec) -> usize {
-    max(min(columns(spec) / positions(spec), spec.batch / TILES), 1)
-}
-
-/// Whether there are phases that lie apart in memory.
-const fn strided(spec: &Conv2dSpec) -> bool {
-    spec.stride[0] * spec.stride[1] > 1
-}
-
-/// The floats of a block of windows.
-const fn block(spec: &Conv2dSpec) -> usize {
-    min(terms(spec), TERMS) * row_len(columns(spec))
-}
-
-/// The floats of a slot: a block of windows, and a result before it is put in place.
-const fn slot(spec: &Conv2dSpec) -> usize {
-    let result = if strided(spec) { spec.group_in() * row_len(columns(spec)) } else { 0 };
-    max(block(spec) + result, 1)
+/// The windows of a tile: a multiple of 32.
+const fn tile(spec: &Conv2dSpec) -> usize {
+    let fit = BLOCK / max(spec.window(), 1) / 32 * 32;
+    min(max(fit, 32), max(spec.positions(), 1).next_multiple_of(32))
 }
 
 pub(super) const fn scratch(spec: &Conv2dSpec) -> usize {
-    spec.weight_len() + slots(spec.batch.div_ceil(images(spec)) * spec.groups) * slot(spec)
+    let slot = (spec.window() + spec.group_out()) * tile(spec);
+    spec.weight_len() + slots(spec.batch * spec.groups) * slot
 }
 
-/// The weights of a group for each phase, `[in, out, taps]`, one after the other.
-fn arrange_weights(run: Run<'_>, arranged: &mut [f32], w: &[f32]) {
-    let spec = run.spec;
-    let (input, out, window) = (spec.group_in(), spec.group_out(), spec.window());
-    let taps = spec.kernel[0] * spec.kernel[1];
-    let mut rest = arranged;
-    for w in w.chunks_exact(out * window) {
-        for index in 0..spec.stride[0] * spec.stride[1] {
-            let phase = Phase::of(&spec, index);
-            let [rows, cols] = phase.taps.kernel;
-            let row = out * rows * cols;
-            let these;
-            (these, rest) = std::mem::take(&mut rest).split_at_mut(input * row);
-            if row == 0 {
-                continue;
-            }
-            run.threads.split(these.len(), these, ROWS * row, |i, these| {
-                for (o, w) in w.chunks_exact(window).enumerate() {
-                    let w = &w[i * ROWS * taps..];
-                    for t in 0..rows * cols {
-                        let tap = phase.tap(&spec, [t / cols, t % cols]);
-                        let at = o * rows * cols + t;
-                        for (y, w) in these.chunks_exact_mut(row).zip(w.chunks(taps)) {
-                            y[at] = w[tap];
-                        }
-                    }
-                }
-            });
-        }
+/// Packs the weights of each group, `[window, out]`.
+fn pack_weights(level: SimdLevel, packed: &mut [f32], w: &[f32], spec: Conv2dSpec) {
+    let (out, window) = (spec.group_out(), spec.window());
+    for (packed, w) in packed.chunks_exact_mut(out * window).zip(w.chunks_exact(out * window)) {
+        pack_a(level, packed, (w, 1, window), (window, out));
     }
 }
 
-/// Input channels whose weights are arranged at a time.
-const ROWS: usize = 16;
+/// The product of packed `a [rows, k]` and the tile `b [k, cols]`, both rows `tile` floats apart.
+#[allow(clippy::too_many_arguments)]
+unsafe fn tile_product(
+    level: SimdLevel,
+    (c, c_row): (*mut f32, usize),
+    a: &[f32],
+    (b, b_row): (&[f32], usize),
+    (rows, k, cols): (usize, usize, usize),
+) {
+    let tiling = Tiling::of(level);
+    debug_assert!(a.len() >= rows * k && b.len() >= k * b_row && b_row % tiling.cols == 0);
+    for start in (0..k).step_by(TERMS) {
+        // SAFETY: the operands are as long as asserted, and the caller lends `c`.
+        unsafe {
+            Block {
+                rows,
+                cols,
+                k: (start, k.min(start + TERMS)),
+                a: a.as_ptr(),
+                a_k: k,
+                panel_rows: tiling.panel_rows(rows),
+                b: b.as_ptr(),
+                b_panel: tiling.cols,
+                b_row,
+                c,
+                c_row,
+                accumulate: start > 0,
+            }
+            .run(level);
+        }
+    }
+}
 
 /// `d_x` from `d_y` and `w`.
 pub(in super::super) fn input_grad(
@@ -90,77 +69,37 @@ pub(in super::super) fn input_grad(
     w: &[f32],
     scratch: &mut [f32],
 ) {
-    let Run { threads, spec, .. } = run;
-    let (weights, scratch) = scratch.split_at_mut(spec.weight_len());
-    arrange_weights(run, weights, w);
-    let (weights, images) = (&*weights, images(&spec));
-    let items = spec.batch.div_ceil(images) * spec.groups;
-    let (slots, slot_len) = (slots(items), slot(&spec));
-    threads.split(run.work(), &mut scratch[..slots * slot_len], slot_len, |slot, scratch| {
+    let Run { threads, level, spec, .. } = run;
+    let (weights, tiles) = scratch.split_at_mut(spec.weight_len());
+    pack_weights(level, weights, w, spec);
+    let weights = &*weights;
+    let (positions, window, tile) = (spec.positions(), spec.window(), tile(&spec));
+    let (out, input) = (spec.group_out(), spec.group_in() * spec.height * spec.width);
+    let items = spec.batch * spec.groups;
+    let (slots, slot_len) = (slots(items), (window + out) * tile);
+    threads.split(run.work(), &mut tiles[..slots * slot_len], slot_len, |slot, scratch| {
+        let (cols, outputs) = scratch.split_at_mut(window * tile);
         for item in share(items, slot, slots) {
-            let (first, group) = (item / spec.groups * images, item % spec.groups);
-            let last = spec.batch.min(first + images);
-            item_grad(run, &d_x, d_y, weights, scratch, group, first..last);
+            // SAFETY: each item has its own channels of its own image.
+            let d_x = unsafe { std::slice::from_raw_parts_mut(d_x.at(item * input, input), input) };
+            d_x.fill(0.0);
+            let weights = &weights[item % spec.groups * out * window..][..out * window];
+            for start in (0..positions).step_by(tile) {
+                let count = tile.min(positions - start);
+                for (o, row) in outputs.chunks_exact_mut(tile).enumerate() {
+                    let d_y = &d_y[(item * out + o) * positions + start..][..count];
+                    row[..count].copy_from_slice(d_y);
+                }
+                let sizes = (window, out, count);
+                // SAFETY: `cols` has `window` rows of `tile`.
+                unsafe {
+                    let c = cols.as_mut_ptr();
+                    tile_product(level, (c, tile), weights, (outputs, tile), sizes);
+                }
+                let cols = (&*cols, tile);
+                scatter(level, (d_x, spec.group_in()), cols, (start, count), spec);
+            }
+            run.complete(item * input, input);
         }
     });
-}
-
-/// All phases of one group of some images.
-fn item_grad(
-    run: Run<'_>,
-    d_x: &SharedMut<'_, f32>,
-    d_y: &[f32],
-    weights: &[f32],
-    scratch: &mut [f32],
-    group: usize,
-    images: std::ops::Range<usize>,
-) {
-    let Run { level, spec, .. } = run;
-    let (tile, plane, out) = (columns(&spec), spec.height * spec.width, spec.group_out());
-    let (input, output) = (spec.group_in() * plane, out * spec.positions());
-    let width = row_len(tile);
-    let (block, result) = scratch.split_at_mut(block(&spec));
-    let mut weights = &weights[group * out * spec.window()..];
-    let start = |image: usize| (image * spec.groups + group) * input;
-    for index in 0..spec.stride[0] * spec.stride[1] {
-        let phase = Phase::of(&spec, index);
-        let terms = out * phase.taps.count();
-        let product = Product {
-            level,
-            taps: phase.taps,
-            x: (&d_y[group * output..], spec.groups * output),
-            a: weights,
-            rows: spec.group_in(),
-            terms,
-        };
-        weights = &weights[spec.group_in() * terms..];
-        let positions = phase.taps.positions();
-        let end = images.end * positions;
-        for first in (images.start * positions..end).step_by(tile) {
-            let columns = first..end.min(first + tile);
-            if !strided(&spec) {
-                let c = |s: Segment| d_x.at(start(s.image) + s.start, input - plane + s.len);
-                // SAFETY: each item has its own channels of its own images.
-                unsafe { product.run((&mut *block, width), columns, (c, plane)) };
-                continue;
-            }
-            if terms == 0 {
-                result.fill(0.0);
-            }
-            let c = SharedMut::new(&mut *result);
-            let at = |s: Segment| c.at(s.at, (spec.group_in() - 1) * width + s.len);
-            // SAFETY: segments are apart in `result`.
-            unsafe { product.run((&mut *block, width), columns.clone(), (at, width)) };
-            for s in segments(columns, positions) {
-                // SAFETY: each item has its own channels of its own images.
-                let d_x =
-                    unsafe { std::slice::from_raw_parts_mut(d_x.at(start(s.image), input), input) };
-                let (cols, sizes) = ((&*result, width, s.at), (plane, spec.width));
-                place(level, d_x, cols, (s.start, s.len), sizes, &phase);
-            }
-        }
-    }
-    for image in images {
-        run.complete(start(image), input);
-    }
 }

@@ -12,7 +12,7 @@ pub(super) use weight_grad::weight_grad;
 use std::ops::Range;
 
 use super::cpu::{Run, share};
-use super::matrix::{Taps, gather};
+use super::matrix::gather;
 use super::{Conv2dSpec, Pass, max, min};
 use crate::device::SharedMut;
 use crate::math::{MAX_LANES, SimdLevel};
@@ -92,13 +92,12 @@ fn segments(columns: Range<usize>, positions: usize) -> impl Iterator<Item = Seg
 /// A product of a matrix with windows of many images.
 struct Product<'a> {
     level: SimdLevel,
-    taps: Taps,
+    spec: Conv2dSpec,
     /// The planes of a group, and the distance of the images.
     x: (&'a [f32], usize),
     /// The left operand, `[rows, terms]`.
     a: &'a [f32],
     rows: usize,
-    terms: usize,
 }
 
 impl Product<'_> {
@@ -113,17 +112,17 @@ impl Product<'_> {
         columns: Range<usize>,
         (c, c_row): (impl Fn(Segment) -> *mut f32, usize),
     ) {
-        let Self { level, rows, terms, .. } = *self;
-        let (positions, tiling) = (self.taps.positions(), Tiling::of(level));
+        let Self { level, spec, a, rows, .. } = *self;
+        let (positions, terms, tiling) = (spec.positions(), spec.window(), Tiling::of(level));
         let panel_rows = tiling.panel_rows(rows);
-        assert!(self.a.len() >= rows * terms);
+        assert!(a.len() >= rows * terms);
         for first in (0..terms).step_by(TERMS) {
             let k = TERMS.min(terms - first);
             let block = &mut block[..k * width];
             for segment in segments(columns.clone(), positions) {
                 let Segment { image, start, len, at } = segment;
                 let x = &self.x.0[image * self.x.1..];
-                gather(level, (&mut *block, width, at), x, first, (start, len), &self.taps);
+                gather(level, (&mut *block, width, at), x, first, (start, len), spec);
             }
             for row in (0..rows).step_by(panel_rows) {
                 for segment in segments(columns.clone(), positions) {
@@ -131,7 +130,7 @@ impl Product<'_> {
                         rows: panel_rows.min(rows - row),
                         cols: segment.len,
                         k,
-                        a: self.a[row * terms + first..].as_ptr(),
+                        a: a[row * terms + first..].as_ptr(),
                         a_row: terms,
                         a_k: 1,
                         b: block[segment.at..].as_ptr(),
@@ -169,11 +168,10 @@ pub(super) fn forward(
             for group in 0..spec.groups {
                 let product = Product {
                     level,
-                    taps: Taps::of(&spec),
+                    spec,
                     x: (&x[group * input..], spec.groups * input),
                     a: &w[group * out * window..],
                     rows: out,
-                    terms: window,
                 };
                 let start = |segment: Segment| {
                     (segment.image * spec.groups + group) * out * positions + segment.start

@@ -2,7 +2,7 @@
 
 use super::super::Conv2dSpec;
 use super::super::cpu::{Run, share};
-use super::super::matrix::{Taps, gather};
+use super::super::matrix::gather;
 use super::super::{max, min};
 use super::{SLOTS, Segment, row_len, segments, slots};
 use crate::device::SharedMut;
@@ -124,8 +124,8 @@ impl Block {
         windows: std::ops::Range<usize>,
         accumulate: bool,
     ) {
-        let Self { level, ref spec, cut, group, first, count, sums } = *self;
-        let (positions, out, taps) = (spec.positions(), spec.group_out(), Taps::of(spec));
+        let Self { level, spec, cut, group, first, count, sums } = *self;
+        let (positions, out) = (spec.positions(), spec.group_out());
         let (width, k) = (row_len(cut.tile), windows.len());
         let tiling = Tiling::of(level);
         let (cols, rest) = scratch.split_at_mut(cut.columns * width);
@@ -134,7 +134,7 @@ impl Block {
         for Segment { image, start, len, at } in segments(windows.clone(), positions) {
             let x = &x[(image * spec.groups + group) * input..][..input];
             let cols = (&mut cols[..count * width], width, at);
-            gather(level, cols, x, first, (start, len), &taps);
+            gather(level, cols, x, first, (start, len), spec);
         }
         for from in (0..count).step_by(tiling.cols) {
             let part = Part { data: cols[from * width..].as_ptr(), row: width, col: 1 };
