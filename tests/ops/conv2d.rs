@@ -57,6 +57,17 @@ pub fn specs() -> Vec<Conv2dSpec> {
         new(3, [300, 20], [9, 7], [1, 1]),
         same(new(9, [40, 17], [9, 7], [3, 3])),
         same(new(1, [33, 70], [17, 17], [3, 3])),
+        // Strides that leave elements out or share a factor with the dilation, all paddings, odd
+        // sizes, several images in a tile.
+        Conv2dSpec { stride: [3, 3], ..new(3, [20, 18], [11, 9], [2, 1]) },
+        Conv2dSpec { stride: [2, 2], padding: [2, 2], ..new(2, [17, 19], [9, 8], [3, 3]) },
+        Conv2dSpec { stride: [3, 2], padding: [1, 2], ..new(2, [18, 33], [10, 13], [5, 5]) },
+        Conv2dSpec { stride: [2, 3], padding: [2, 0], ..new(3, [16, 20], [9, 11], [1, 2]) },
+        Conv2dSpec { stride: [4, 2], dilation: [2, 3], ..new(2, [5, 18], [13, 12], [3, 3]) },
+        Conv2dSpec { stride: [2, 2], groups: 3, ..same(new(5, [51, 54], [7, 6], [3, 3])) },
+        Conv2dSpec { stride: [2, 2], padding: [1, 0], ..new(1, [2, 3], [1, 2], [2, 2]) },
+        // Many tiles of windows with many terms.
+        Conv2dSpec { stride: [2, 2], ..same(new(4, [64, 128], [32, 31], [3, 3])) },
         // Nothing to do.
         Conv2dSpec { batch: 0, ..base },
         Conv2dSpec { height: 2, ..base },

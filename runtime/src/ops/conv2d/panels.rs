@@ -80,7 +80,7 @@ pub(super) fn forward(
         for n in 0..spec.batch {
             let x = &x[n * image + first * plane..][..count * plane];
             let columns = (&mut *windows, width, n * spec.positions());
-            gather(level, columns, (x, count), (0, spec.positions()), spec);
+            gather(level, columns, x, 0, (0, spec.positions()), spec);
         }
     });
     let windows = &*windows;

@@ -13,7 +13,7 @@ mod tile;
 mod tiny;
 
 pub(crate) use gemm::{View, pack_a, pack_all};
-pub(crate) use tile::{Block, Panel, Tiling, dot};
+pub(crate) use tile::{Block, Panel, Tiling};
 
 use crate::device::Buf;
 use crate::ops::elementwise::{Elementwise, Map, Operands};
