@@ -3,6 +3,8 @@
 //! `cargo bench --bench training_steps [-- [--threads N] [--json] [WORKLOAD…]]` prints the median,
 //! the best and the 90th percentile; `benches/compare.py` runs other libraries beside it.
 
+#[path = "common/args.rs"]
+mod args;
 #[path = "common/report.rs"]
 mod report;
 #[path = "../examples/resnet18/model.rs"]

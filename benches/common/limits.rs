@@ -6,15 +6,18 @@ use std::time::Instant;
 
 const REPEATS: usize = 9;
 
-/// The floats that two arrays in a level of memory have together, for one thread.
-pub const LEVELS: [(&str, usize); 4] =
-    [("L1", 6 << 10), ("L2", 128 << 10), ("L3", 2 << 20), ("DRAM", 96 << 20)];
-
 /// The most GFLOP/s of fused multiply-adds in `f32` that `threads` threads do together.
 pub fn multiply_adds(threads: usize) -> f64 {
     const ROUNDS: usize = 1 << 20;
     let (flops, kernel) = multiply_add_kernel();
     rate(threads, (ROUNDS * flops) as f64, |_| kernel(ROUNDS))
+}
+
+/// The most GFLOP/s of dot products in bf16 with sums in `f32`, where the processor has them.
+pub fn bf16_dots(threads: usize) -> Option<f64> {
+    const ROUNDS: usize = 1 << 20;
+    let (flops, kernel) = bf16_dot_kernel()?;
+    Some(rate(threads, (ROUNDS * flops) as f64, |_| kernel(ROUNDS)))
 }
 
 /// The GB/s, read and written, of copies between two arrays of `floats` floats together.
@@ -102,4 +105,30 @@ fn multiply_add_kernel() -> (usize, fn(usize)) {
         black_box(sums);
     }
     (128, portable)
+}
+
+/// A loop of independent dot products of pairs, and the floating-point operations of a round.
+fn bf16_dot_kernel() -> Option<(usize, fn(usize))> {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::*;
+
+        #[target_feature(enable = "avx512f,avx512bf16")]
+        fn dots(rounds: usize) {
+            let ones = _mm512_set1_ps(black_box(1e-3));
+            let (x, y) = (_mm512_cvtne2ps_pbh(ones, ones), _mm512_cvtne2ps_pbh(ones, ones));
+            let mut sums = [_mm512_set1_ps(1.0); 12];
+            for _ in 0..rounds {
+                for sum in &mut sums {
+                    *sum = _mm512_dpbf16_ps(*sum, x, y);
+                }
+            }
+            black_box(sums);
+        }
+        if is_x86_feature_detected!("avx512bf16") {
+            // SAFETY: the processor has the feature, and with it AVX-512.
+            return Some((12 * 32 * 2, |rounds| unsafe { dots(rounds) }));
+        }
+    }
+    None
 }

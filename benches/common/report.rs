@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use crate::args::Args;
+
 const WARM_UP: Duration = Duration::from_millis(600);
 const MEASURED: Duration = Duration::from_millis(1300);
 
-/// The command line: `[--threads N] [--json] [WORKLOAD…]`.
+/// Which workloads to time, and how to print them.
 pub struct Report {
     pub threads: usize,
     json: bool,
@@ -23,23 +25,8 @@ pub struct Times {
 
 impl Report {
     pub fn from_args() -> Self {
-        let mut report = Self { threads: 2, json: false, only: Vec::new() };
-        let mut args = std::env::args().skip(1);
-        while let Some(arg) = args.next() {
-            match arg.as_str() {
-                "--threads" => match args.next().and_then(|n| n.parse().ok()) {
-                    Some(threads) => report.threads = threads,
-                    None => fail("--threads needs a number"),
-                },
-                "--json" => report.json = true,
-                "--bench" => {} // cargo adds it
-                flag if flag.starts_with('-') => {
-                    fail(&format!("unknown flag {flag}: [--threads N] [--json] [WORKLOAD…]"))
-                }
-                name => report.only.push(name.to_string()),
-            }
-        }
-        report
+        let Args { threads, json, only } = Args::parse();
+        Self { threads, json, only }
     }
 
     pub fn wants(&self, workload: &str) -> bool {
@@ -65,19 +52,10 @@ impl Report {
     }
 }
 
-fn fail(message: &str) -> ! {
-    eprintln!("{message}");
-    std::process::exit(2);
-}
-
 /// Times `step` in samples of at least 20 µs, so that reading the clock does not count.
-pub fn time(step: impl FnMut()) -> Times {
-    time_for(WARM_UP, MEASURED, step)
-}
-
-pub fn time_for(warm_up: Duration, measured: Duration, mut step: impl FnMut()) -> Times {
+fn time(mut step: impl FnMut()) -> Times {
     let (start, mut calls) = (Instant::now(), 0_u32);
-    while calls < 3 || start.elapsed() < warm_up {
+    while calls < 3 || start.elapsed() < WARM_UP {
         step();
         calls += 1;
     }
@@ -85,7 +63,7 @@ pub fn time_for(warm_up: Duration, measured: Duration, mut step: impl FnMut()) -
     let group = (20e-6 / each).ceil().max(1.0) as usize;
     let mut times = Vec::new();
     let start = Instant::now();
-    while times.len() < 9 || start.elapsed() < measured {
+    while times.len() < 9 || start.elapsed() < MEASURED {
         let before = Instant::now();
         (0..group).for_each(|_| step());
         times.push(before.elapsed().as_secs_f64() * 1e6 / group as f64);

@@ -1,0 +1,29 @@
+//! Times of kernels beside the limits of the machine:
+//! `cargo bench --bench kernels [-- [--threads N] [PART OF A NAME…]]`.
+//!
+//! A line has the median and the best time, the rates, and how much of the median the limit that
+//! binds would take: 100 % is the roofline.
+
+#[path = "../common/args.rs"]
+mod args;
+#[path = "../common/limits.rs"]
+mod limits;
+
+mod bench;
+mod convolutions;
+mod images;
+mod maps;
+mod products;
+mod rows;
+
+use args::Args;
+use bench::Bench;
+
+fn main() {
+    let mut bench = Bench::new(Args::parse());
+    products::run(&mut bench);
+    convolutions::run(&mut bench);
+    images::run(&mut bench);
+    rows::run(&mut bench);
+    maps::run(&mut bench);
+}
