@@ -21,6 +21,10 @@ layers! {
     BatchNorm1d<C>;
     /// `nn.BatchNorm2d(C)`.
     BatchNorm2d<C>;
+    /// `nn.LayerNorm(D)`.
+    LayerNorm<D>;
+    /// `nn.RMSNorm(D)`.
+    RMSNorm<D>;
     /// `nn.MaxPool2d(K)`, stride `K`.
     MaxPool2d<K>;
     /// `nn.AvgPool2d(K)`, stride `K`.

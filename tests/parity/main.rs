@@ -6,3 +6,4 @@ mod nets;
 mod norm;
 mod ops;
 mod runs;
+mod sequence;

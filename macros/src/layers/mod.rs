@@ -3,6 +3,7 @@
 mod batch_norm;
 mod conv;
 mod embedding;
+mod layer_norm;
 mod linear;
 mod param;
 mod pool;
@@ -14,6 +15,7 @@ use syn::Path;
 use batch_norm::batch_norm;
 use conv::{conv_transpose2d, conv2d};
 use embedding::embedding;
+use layer_norm::layer_norm;
 use linear::linear;
 pub use param::param;
 use pool::pool;
@@ -70,6 +72,8 @@ const LAYERS: &[Layer] = &[
     with_params("ConvTranspose2d", conv_transpose2d),
     with_params("BatchNorm1d", |l| batch_norm(l, 1)),
     with_params("BatchNorm2d", |l| batch_norm(l, 2)),
+    with_params("LayerNorm", |l| layer_norm(l, true)),
+    with_params("RMSNorm", |l| layer_norm(l, false)),
     Layer { takes: Takes::Indices, ..with_params("Embedding", embedding) },
     plain("MaxPool2d", |l| pool(l, Pool::Max)),
     plain("AvgPool2d", |l| pool(l, Pool::Avg)),
@@ -194,7 +198,7 @@ pub fn example(path: &Path) -> String {
         "Conv2d" => "Conv2d(1 -> 6, kernel = 5)".into(),
         "ConvTranspose2d" => "ConvTranspose2d(32 -> 16, kernel = 2, stride = 2)".into(),
         "Embedding" => "Embedding(1000 -> 64)".into(),
-        "BatchNorm1d" | "BatchNorm2d" => format!("{name}(64)"),
+        "BatchNorm1d" | "BatchNorm2d" | "LayerNorm" | "RMSNorm" => format!("{name}(64)"),
         "AdaptiveAvgPool2d" => format!("{name}(1)"),
         "MaxPool2d" | "AvgPool2d" | "Upsample" => format!("{name}(2)"),
         _ => format!("{name}()"),

@@ -9,6 +9,7 @@ pub mod convert;
 pub mod elementwise;
 pub mod embedding;
 pub mod interpolate;
+pub mod layer_norm;
 pub mod loss;
 pub mod mapped;
 pub mod matmul;

@@ -29,7 +29,8 @@ pub fn layer_norm_grad(
     w: &[f64],
     spec: LayerNormSpec,
 ) {
-    [&mut *d_w, &mut *d_b].map(|sums| sums.fill(0.0));
+    d_w.fill(0.0);
+    d_b.fill(0.0);
     let n = spec.dim as f64;
     let rows = d_x.chunks_exact_mut(spec.dim).zip(d_y.chunks_exact(spec.dim));
     for ((d_x, d_y), x) in rows.zip(x.chunks_exact(spec.dim)) {

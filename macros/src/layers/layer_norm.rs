@@ -1,0 +1,58 @@
+//! `LayerNorm` and `RMSNorm`.
+
+use quote::quote;
+use syn::Expr;
+
+use super::usage::Use;
+use crate::dim::Dim;
+use crate::graph::ValueId;
+use crate::lower::{Lowering, text_of};
+use crate::ops::Mismatch;
+use crate::ops::layer_norm::{self, LayerNorm};
+
+/// `x [.., D]`, or `[.., H, W]` for `LayerNorm([H, W])`; `w` and `b` have the shape of what is
+/// normalised. Without `centred`, the root mean square is 1 and the mean stays.
+pub(super) fn layer_norm(l: &mut Use, centred: bool) -> Lowering<ValueId> {
+    let found = l.cx.graph.ty(l.x).clone();
+    let (written, is_list) = match l.options.take("normalized_shape") {
+        Some(Expr::Array(list)) => (list.elems.into_iter().collect(), true),
+        Some(one) => (vec![one], false),
+        None => (Vec::new(), false),
+    };
+    let axes = written.len().max(1);
+    let Some(first) = found.shape.rank().checked_sub(axes) else {
+        let text = format!("normalises {axes} axes, but receives {found}");
+        return Err(l.cx.refuse(Mismatch::new(text), Some(l.x)));
+    };
+    if let Some(size) = found.dims()[first..].iter().find(|dim| dim.is_run_time()) {
+        let text = format!("normalises axes of fixed sizes, but `{size}` of {found} is not");
+        return Err(l.cx.refuse(Mismatch::new(text), Some(l.x)));
+    }
+    let (name, is_type) = (l.options.owner.clone(), l.is_type);
+    let mut shape = found.dims()[first..].to_vec();
+    for (i, size) in written.iter().enumerate() {
+        let fixed = |actual: &Dim| {
+            let mut sizes: Vec<String> = written.iter().map(text_of).collect();
+            sizes[i] = actual.to_string();
+            match (is_type, is_list, sizes.join(", ")) {
+                (true, _, sizes) => format!("{name}<{sizes}>"),
+                (_, true, sizes) => format!("{name}([{sizes}])"),
+                (_, _, sizes) => format!("{name}({sizes})"),
+            }
+        };
+        shape[i] = l.input(size, first + i, "feature", fixed)?;
+    }
+    let eps = if centred { 1e-5 } else { f64::from(f32::EPSILON) };
+    let eps = l.cx.literal_option(&mut l.options, "eps", eps)?;
+    let weight = l.flag("elementwise_affine", true)?;
+    let bias = centred && l.flag("bias", true)? && weight;
+    let mut inputs = vec![l.x];
+    if weight {
+        inputs.push(l.param("weight", shape.clone(), quote!(::gradiron::init::Init::Ones)));
+    }
+    if bias {
+        inputs.push(l.param("bias", shape, quote!(::gradiron::init::Init::Zeros)));
+    }
+    let options = layer_norm::Options { axes, eps, centred, weight, bias };
+    Ok(l.cx.ops(LayerNorm(options), &inputs)?[0])
+}
