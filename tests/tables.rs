@@ -16,6 +16,10 @@ model! {
         quarters: AdaptiveAvgPool2d(8),
         bn: BatchNorm2d(4, eps = 1e-5, momentum = 0.1, affine = true, track_running_stats = true),
         bn1: BatchNorm1d(6, momentum = none, affine = false),
+        ln: LayerNorm(6, eps = 1e-5, elementwise_affine = true, bias = true),
+        plane: LayerNorm([1, 6], elementwise_affine = false),
+        rms: RMSNorm(6, eps = 1e-6, elementwise_affine = true),
+        token: Embedding(10 -> 6, padding_idx = 0),
         max: MaxPool2d(2, stride = 2, padding = 0, dilation = 1),
         avg: AvgPool2d(2, stride = 1, padding = 1),
         flatten: Flatten(start_dim = 1),
@@ -37,6 +41,11 @@ model! {
         ones: Param([6], init = ones),
         constant: Param([6], init = constant(0.5)),
         uniform: Param([6], init = uniform(-0.1, 0.1)),
+    }
+
+    fn norms(&self, index: Classes[batch], x: [batch, 6]) -> [batch, 6] {
+        let x = self.rms(self.ln(x + self.token(index)));
+        self.plane(x.reshape([batch, 1, 6])).reshape([batch, 6])
     }
 
     fn forward(&self, x: [batch, 2, 8, 8]) -> [batch, 6] {
@@ -103,6 +112,9 @@ fn layers() -> Outcome {
     let (y, d_x) = net.forward_grad_inputs(&mut ws, &[[[[0.3; 8]; 8]; 2]; 3], &[[0.1; 6]; 3])?;
     assert!(finite(y) && d_x.as_flattened().as_flattened().iter().all(|row| finite(&[*row])));
     assert!(ws.grads().as_slice().iter().all(|x| x.is_finite()));
+    let x = [[0.1, -0.7, 1.3, 0.4, -0.2, 0.9]; 3];
+    let (y, d_x) = net.norms_grad_inputs(&mut ws, &[0, 7, 9], &x, &[[0.1; 6]; 3])?;
+    assert!(finite(y) && finite(d_x));
     assert_eq!(net.constant(), &[0.5; 6]);
     assert_eq!(net.conv().bias(), &());
     Ok(())

@@ -126,6 +126,7 @@ pub fn apply(cx: &mut FnCx, field: usize, decl: &LayerDecl, x: ValueId) -> Lower
         return Err(cx.model.report(error));
     };
     cx.takes(layer.takes, x)?;
+    cx.model.applied.insert(field);
     let options = Options::new(layer.name, decl.span, decl.args.clone());
     let mut layer_use = Use { cx, field, options, is_type: decl.is_type, x };
     let Build::One(build) = layer.build;

@@ -38,6 +38,10 @@ pub fn check_fields(model: &mut ModelCx, functions: &[Lowered]) {
             FieldDecl::Model(_) | FieldDecl::Array(..) => true,
             FieldDecl::Broken => false,
         };
+        let owns = model.params.iter().map(|(owner, _)| owner);
+        let owns = owns.chain(model.state.iter().map(|(owner, _)| owner)).any(|owner| *owner == i);
+        // Options may leave a layer without parameters.
+        let has_params = has_params && (owns || !model.applied.contains(&i));
         let name = &field.name;
         if model.broken_fields.contains(&i) || !has_params {
             continue;

@@ -97,6 +97,8 @@ pub struct ModelCx<'a> {
     pub state: Vec<(usize, State)>,
     /// Fields whose declaration has been reported as wrong.
     pub broken_fields: HashSet<usize>,
+    /// Fields whose layer was applied.
+    pub applied: HashSet<usize>,
     pub consts: HashSet<String>,
     /// Names that are declared twice.
     pub ambiguous: HashSet<String>,
@@ -108,9 +110,20 @@ impl<'a> ModelCx<'a> {
     pub fn new(item: &'a ModelItem, diagnostics: &'a mut Diagnostics) -> Self {
         let generics = item.header.iter().flat_map(|header| header.generics.const_params());
         let consts = generics.map(|param| param.ident.to_string()).collect();
-        let (params, state, broken_fields) = (Vec::new(), Vec::new(), HashSet::new());
+        let (params, state) = (Vec::new(), Vec::new());
+        let (broken_fields, applied) = (HashSet::new(), HashSet::new());
         let (ambiguous, inferred) = (ambiguous(item), HashMap::new());
-        Self { item, diagnostics, params, state, broken_fields, consts, ambiguous, inferred }
+        Self {
+            item,
+            diagnostics,
+            params,
+            state,
+            broken_fields,
+            applied,
+            consts,
+            ambiguous,
+            inferred,
+        }
     }
 
     pub fn field(&self, name: &str) -> Option<usize> {
