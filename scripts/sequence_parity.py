@@ -40,3 +40,42 @@ run = {"index": index.to(torch.uint8), "x": x.detach(), "d_y": d_y, "y": y.detac
 torch.optim.SGD(net.parameters(), lr=0.5).step()
 run |= {f"after.{name}": p.detach() for name, p in net.named_parameters()}
 save_file({name: tensor.contiguous() for name, tensor in run.items()}, FOLDER / "sequence-run.safetensors")
+
+
+class Attending(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.attn = torch.nn.MultiheadAttention(12, 3, batch_first=True)
+        self.cross = torch.nn.MultiheadAttention(12, 2, batch_first=True)
+        self.plain = torch.nn.MultiheadAttention(12, 4, bias=False, batch_first=True)
+
+    def forward(self, x, memory, padding, bias):
+        mask = torch.nn.Transformer.generate_square_subsequent_mask(5)
+        y = self.attn(x, x, x, attn_mask=mask, is_causal=True, need_weights=False)[0]
+        y = y + self.cross(y, memory, memory, key_padding_mask=padding, need_weights=False)[0]
+        y = y + self.plain(y, y, y, attn_mask=bias, need_weights=False)[0]
+        q = y.reshape(-1, 5, 3, 4).transpose(1, 2)
+        k = memory.narrow(2, 0, 4).reshape(-1, 1, 7, 4)
+        v = memory.narrow(2, 8, 4).reshape(-1, 1, 7, 4)
+        z = torch.nn.functional.scaled_dot_product_attention(q, k, v, scale=0.7, enable_gqa=True)
+        return z.transpose(1, 2).reshape(-1, 5, 12)
+
+
+net = Attending()
+for name, p in net.named_parameters():
+    p.data += 0.2 * torch.randn_like(p)
+save_file(net.state_dict(), FOLDER / "attention.safetensors")
+x = torch.randn(3, 5, 12, requires_grad=True)
+memory = torch.randn(3, 7, 12, requires_grad=True)
+padding = torch.zeros(3, 7)
+padding[0, 5:] = float("-inf")
+padding[2, :3] = float("-inf")
+bias = torch.randn(5, 5)
+d_y = torch.randn(3, 5, 12)
+y = net(x, memory, padding, bias)
+y.backward(d_y)
+run = {"x": x.detach(), "memory": memory.detach(), "padding": padding, "bias": bias, "d_y": d_y}
+run |= {"y": y.detach(), "d_x": x.grad, "d_memory": memory.grad}
+torch.optim.SGD(net.parameters(), lr=0.5).step()
+run |= {f"after.{name}": p.detach() for name, p in net.named_parameters()}
+save_file({name: tensor.contiguous() for name, tensor in run.items()}, FOLDER / "attention-run.safetensors")

@@ -105,12 +105,15 @@ impl<T: Floats> Input for Vec<T> {
 
 /// Class indices: not variables.
 #[derive(Clone, Debug)]
-pub struct Labels(pub Vec<u8>);
+pub struct Labels<T = u8>(pub Vec<T>);
 
-impl Input for Labels {
-    type Arg<'a> = &'a [u8];
+impl<T> Input for Labels<T> {
+    type Arg<'a>
+        = &'a [T]
+    where
+        T: 'a;
 
-    fn arg(&self) -> &[u8] {
+    fn arg(&self) -> &[T] {
         &self.0
     }
 

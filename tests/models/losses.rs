@@ -25,7 +25,7 @@ fn losses_of_classes() {
     free_gradients!(cross_workspace(5), [cross, cross_grad], (x, label) -> number);
     free_gradients!(cross_workspace(3), [smoothed, smoothed_grad], (x, label) -> number);
     free_gradients!(cross_workspace(3), [nll, nll_grad], (x, label) -> number);
-    let (x, label) = (batch::<[[f32; 2]; 3]>(1, 2), Labels(vec![2, 0, 1, 1]));
+    let (x, label) = (batch::<[[f32; 2]; 3]>(1, 2), Labels(vec![[2_u8, 0], [1, 1]]));
     free_gradients!(cross_workspace(3), [pixels, pixels_grad], (x, label) -> number);
 }
 

@@ -4,6 +4,7 @@
 
 mod harness;
 
+mod attention;
 mod batch_norm;
 mod cat;
 mod conv2d;

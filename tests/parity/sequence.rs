@@ -71,3 +71,57 @@ fn embedding_and_norms() -> Result<(), Box<dyn std::error::Error>> {
     }
     Ok(())
 }
+
+model! {
+    struct Attending {
+        attn: MultiheadAttention(12, heads = 3),
+        cross: MultiheadAttention(12, heads = 2),
+        plain: MultiheadAttention(12, heads = 4, bias = false),
+    }
+
+    fn forward(
+        &self,
+        x: [batch, 5, 12],
+        memory: [batch, 7, 12],
+        padding: [batch, 7],
+        bias: [5, 5],
+    ) -> [batch, 5, 12] {
+        let y = self.attn(x, is_causal = true);
+        let y = y + self.cross(y, memory, memory, key_padding_mask = padding);
+        let y = y + self.plain(y, attn_mask = bias);
+        let q = y.reshape([batch, 5, 3, 4]).transpose(1, 2);
+        let k = memory.narrow(2, 0, 4).reshape([batch, 1, 7, 4]);
+        let v = memory.narrow(dim = 2, start = 8, length = 4).reshape([batch, 1, 7, 4]);
+        let z = scaled_dot_product_attention(q, k, v, scale = 0.7);
+        z.transpose(1, 2).reshape([batch, 5, 12])
+    }
+}
+
+#[test]
+fn attention() -> Result<(), Box<dyn std::error::Error>> {
+    let bytes = std::fs::read(file("attention-run.safetensors"))?;
+    let run = SafeTensors::deserialize(&bytes)?;
+    let [x, memory, padding, bias, d_y] =
+        ["x", "memory", "padding", "bias", "d_y"].map(|name| floats(&run, name));
+    let bias: &[[f32; 5]; 5] = gradiron::view::array(&bias);
+    let (x, memory, padding) = (batch(&x), batch(&memory), batch(&padding));
+    let mut net = Attending::init(Seed(0));
+    net.load(file("attention.safetensors"))?;
+    let mut ws = Attending::workspace(3)?;
+    let y = net.forward(&mut ws, x, memory, padding, bias)?;
+    assert_close("y in inference", flat(y), &floats(&run, "y"));
+    ws.poison();
+    let (y, (d_x, d_memory, ..)) =
+        net.forward_grad_inputs(&mut ws, x, memory, padding, bias, batch(&d_y))?;
+    assert_close("y", flat(y), &floats(&run, "y"));
+    assert_close("d_x", flat(d_x), &floats(&run, "d_x"));
+    assert_close("d_memory", flat(d_memory), &floats(&run, "d_memory"));
+    let mut sgd = Sgd::new(&net, 0.5)?;
+    sgd.step(&mut net, ws.grads());
+    for spec in Attending::param_specs() {
+        let len: usize = spec.shape.iter().product();
+        let after = &net.params()[spec.start..][..len];
+        assert_close(&spec.name, after, &floats(&run, &format!("after.{}", spec.name)));
+    }
+    Ok(())
+}

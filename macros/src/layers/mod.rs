@@ -1,5 +1,6 @@
 //! The layers: each one function that declares its parameters and builds its ops.
 
+mod attention;
 mod batch_norm;
 mod conv;
 mod embedding;
@@ -12,6 +13,7 @@ mod usage;
 
 use syn::Path;
 
+use attention::multihead_attention;
 use batch_norm::batch_norm;
 use conv::{conv_transpose2d, conv2d};
 use embedding::embedding;
@@ -38,6 +40,10 @@ struct Layer {
     name: &'static str,
     has_params: bool,
     takes: Takes,
+    /// How many inputs it may be called with.
+    inputs: &'static [usize],
+    /// Whether a call may have options.
+    has_options: bool,
     /// Declares the parameters and builds the ops: the results of one use.
     build: Build,
 }
@@ -58,7 +64,14 @@ enum Build {
 
 /// A layer with parameters.
 const fn with_params(name: &'static str, build: fn(&mut Use) -> Lowering<ValueId>) -> Layer {
-    Layer { name, has_params: true, takes: Takes::Floats, build: Build::One(build) }
+    Layer {
+        name,
+        has_params: true,
+        takes: Takes::Floats,
+        inputs: &[1],
+        has_options: false,
+        build: Build::One(build),
+    }
 }
 
 /// A layer without parameters.
@@ -75,6 +88,11 @@ const LAYERS: &[Layer] = &[
     with_params("LayerNorm", |l| layer_norm(l, true)),
     with_params("RMSNorm", |l| layer_norm(l, false)),
     Layer { takes: Takes::Indices, ..with_params("Embedding", embedding) },
+    Layer {
+        inputs: &[1, 3],
+        has_options: true,
+        ..with_params("MultiheadAttention", multihead_attention)
+    },
     plain("MaxPool2d", |l| pool(l, Pool::Max)),
     plain("AvgPool2d", |l| pool(l, Pool::Avg)),
     plain("AdaptiveAvgPool2d", |l| adaptive_avg_pool(l.cx, l.x, &mut l.options)),
@@ -106,8 +124,19 @@ pub fn has_params(path: &Path) -> bool {
     find(path).is_none_or(|layer| layer.has_params)
 }
 
-/// `self.fc1(x)`
-pub fn apply(cx: &mut FnCx, field: usize, decl: &LayerDecl, x: ValueId) -> Lowering<ValueId> {
+/// Whether a call of the layer may have options.
+pub fn has_options(path: &Path) -> bool {
+    find(path).is_some_and(|layer| layer.has_options)
+}
+
+/// `self.fc1(x)`, with the options of the call.
+pub fn apply(
+    cx: &mut FnCx,
+    field: usize,
+    decl: &LayerDecl,
+    inputs: &[ValueId],
+    call: Vec<Arg>,
+) -> Lowering<ValueId> {
     let Some(layer) = find(&decl.path) else {
         let written = text_of(&decl.path);
         let error = Diagnostic::over(&decl.path, format!("no layer is named `{written}`"));
@@ -125,14 +154,29 @@ pub fn apply(cx: &mut FnCx, field: usize, decl: &LayerDecl, x: ValueId) -> Lower
         };
         return Err(cx.model.report(error));
     };
-    cx.takes(layer.takes, x)?;
+    let (name, span) = (cx.rule.step.clone(), cx.rule.span);
+    if !layer.inputs.contains(&inputs.len()) {
+        let (takes, help) = match layer.inputs {
+            [1] => ("one input", format!("write `self.{name}(x)`")),
+            _ => (
+                "one input or three",
+                format!("write `self.{name}(x)` or `self.{name}(query, key, value)`"),
+            ),
+        };
+        let text = format!("`{name}` takes {takes}, but receives {}", inputs.len());
+        return Err(cx.model.report(Diagnostic::new(span, text).help(help)));
+    }
+    inputs.iter().try_for_each(|x| cx.takes(layer.takes, *x))?;
     cx.model.applied.insert(field);
     let options = Options::new(layer.name, decl.span, decl.args.clone());
-    let mut layer_use = Use { cx, field, options, is_type: decl.is_type, x };
+    let call = Options::new(name, span, call);
+    let (x, others) = (inputs[0], inputs[1..].to_vec());
+    let mut layer_use = Use { cx, field, options, call, is_type: decl.is_type, x, others };
     let Build::One(build) = layer.build;
     let y = build(&mut layer_use)?;
-    let finished = layer_use.options.finish();
-    cx.ok(finished)?;
+    let Use { options, call, .. } = layer_use;
+    cx.ok(options.finish())?;
+    cx.ok(call.finish())?;
     Ok(y)
 }
 
@@ -171,6 +215,7 @@ pub fn declare(cx: &mut FnCx, field: usize, decl: &LayerDecl) {
         Some("Conv2d" | "ConvTranspose2d" | "BatchNorm2d") => {
             vec![Dim::lit(1), channels, side.clone(), side]
         }
+        Some("MultiheadAttention") => vec![Dim::lit(1), Dim::lit(1), channels],
         _ => vec![Dim::lit(1), channels],
     };
     let kind = match layer.map(|layer| layer.takes) {
@@ -178,7 +223,7 @@ pub fn declare(cx: &mut FnCx, field: usize, decl: &LayerDecl) {
         _ => Kind::Float,
     };
     let x = cx.graph.add_value(Ty { kind, ..Ty::float(shape) }, Source::Arg(0), "x");
-    let _ = apply(cx, field, decl, x);
+    let _ = apply(cx, field, decl, &[x], Vec::new());
 }
 
 /// How a layer is written.
@@ -200,6 +245,7 @@ pub fn example(path: &Path) -> String {
         "ConvTranspose2d" => "ConvTranspose2d(32 -> 16, kernel = 2, stride = 2)".into(),
         "Embedding" => "Embedding(1000 -> 64)".into(),
         "BatchNorm1d" | "BatchNorm2d" | "LayerNorm" | "RMSNorm" => format!("{name}(64)"),
+        "MultiheadAttention" => format!("{name}(128, heads = 4)"),
         "AdaptiveAvgPool2d" => format!("{name}(1)"),
         "MaxPool2d" | "AvgPool2d" | "Upsample" => format!("{name}(2)"),
         _ => format!("{name}()"),

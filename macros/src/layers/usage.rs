@@ -15,9 +15,13 @@ pub struct Use<'l, 'a, 'm> {
     pub cx: &'l mut FnCx<'a, 'm>,
     pub field: usize,
     pub options: Options,
+    /// The options of the call.
+    pub call: Options,
     /// Whether the layer is written as a type, `Linear<784, 128>`.
     pub is_type: bool,
     pub x: ValueId,
+    /// The inputs behind the first.
+    pub others: Vec<ValueId>,
 }
 
 impl Use<'_, '_, '_> {

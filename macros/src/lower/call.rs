@@ -33,8 +33,14 @@ impl<'a> FnCx<'a, '_> {
         let Some(index) = self.model.field(&name.to_string()) else {
             return Err(self.unknown_member(name));
         };
-        let values = self.arg_values(&args)?;
         let item = self.model.item;
+        let has_options = match &item.fields[index].decl {
+            FieldDecl::Layer(layer) => layers::has_options(&layer.path),
+            _ => false,
+        };
+        let is_option = |arg: &Arg| has_options && matches!(arg, Arg::Named(..));
+        let (options, args): (Vec<_>, Vec<_>) = args.into_iter().partition(is_option);
+        let values = self.arg_values(&args)?;
         match &item.fields[index].decl {
             FieldDecl::Layer(layer) if layer.path.is_ident("Param") => {
                 let text = format!("`{name}` is a parameter, not a function");
@@ -42,20 +48,15 @@ impl<'a> FnCx<'a, '_> {
                 Err(self.model.report(Diagnostic::new(name.span(), text).help(help)))
             }
             FieldDecl::Layer(layer) => {
-                let [x] = values[..] else {
-                    let text = format!("`{name}` takes one input, but receives {}", values.len());
-                    let error = Diagnostic::new(name.span(), text);
-                    return Err(self.model.report(error.help(format!("write `self.{name}(x)`"))));
-                };
                 self.step(&name.to_string(), name.span());
                 if self.model.broken_fields.contains(&index) {
                     return Err(Poison);
                 }
-                let y = layers::apply(self, index, layer, x);
+                let y = layers::apply(self, index, layer, &values, options);
                 let y = y.inspect_err(|Poison| {
                     self.model.broken_fields.insert(index);
                 })?;
-                self.made(y, &name.to_string(), Some(x));
+                self.made(y, &name.to_string(), Some(values[0]));
                 Ok(Lowered::Value(y))
             }
             FieldDecl::Broken => Err(Poison),

@@ -8,6 +8,8 @@ use super::{FnCx, Item, Lowering, Options, Poison, methods};
 use crate::diagnostics::{Diagnostic, nearest};
 use crate::graph::{Kind, ValueId};
 use crate::ops::Mismatch;
+use crate::dim::Dim;
+use crate::ops::attention::{Attention, Layout};
 use crate::ops::cat::Cat;
 use crate::ops::elementwise::{Constant, Elementwise};
 use crate::ops::loss::{CrossEntropy, NllLoss};
@@ -86,6 +88,9 @@ impl FnCx<'_, '_> {
         if text == "cat" && !self.names.contains_key("cat") {
             return self.cat(name, args).map(|value| vec![value]);
         }
+        if text == "scaled_dot_product_attention" && !self.names.contains_key(&text) {
+            return self.attention(name, args).map(|value| vec![value]);
+        }
         let Some((_, loss)) = LOSSES.iter().find(|(known, _)| *known == text) else {
             match self.names.get(&text) {
                 Some(Item::Poison) => return Err(Poison),
@@ -138,6 +143,40 @@ impl FnCx<'_, '_> {
         let finished = options.finish();
         self.ok(finished)?;
         self.made(y, "cat", Some(first));
+        Ok(y)
+    }
+
+    /// PyTorch's `scaled_dot_product_attention(q, k, v)`.
+    fn attention(&mut self, name: &Ident, args: Vec<Arg>) -> Lowering<ValueId> {
+        let count = args.iter().take_while(|arg| matches!(arg, Arg::Value(_))).count();
+        if count < 3 {
+            let text = format!("`{name}` needs queries, keys and values");
+            let error = Diagnostic::new(name.span(), text);
+            return Err(self.model.report(error.help(format!("write `{name}(q, k, v)`"))));
+        }
+        let mut operands = self.arg_values(&args[..3])?;
+        let mut options = options(name, args[3..].to_vec());
+        let mask = match options.take_named("attn_mask") {
+            Some(mask) => Some(self.one(&mask)?),
+            None => None,
+        };
+        self.step(&name.to_string(), name.span());
+        operands.extend(mask);
+        self.floats(&operands)?;
+        let causal = match options.take_named("is_causal") {
+            Some(expr) => self.ok(Options::bool(&expr))?,
+            None => false,
+        };
+        let scale = match options.args.iter().any(|arg| matches!(arg, Arg::Named(n, _) if n == "scale"))
+        {
+            true => Some(self.literal_option(&mut options, "scale", 1.0)?),
+            false => None,
+        };
+        let (layout, heads, mask) = (Layout::ByHead, Dim::lit(1), mask.is_some());
+        let y = self.op(Attention { layout, heads, scale, causal, mask }, &operands)?;
+        let finished = options.finish();
+        self.ok(finished)?;
+        self.made(y, &name.to_string(), Some(operands[0]));
         Ok(y)
     }
 

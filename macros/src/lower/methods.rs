@@ -3,7 +3,7 @@
 use proc_macro2::Ident;
 
 use super::call::options;
-use super::{FnCx, Lowering, Options, Poison, shape, text_of};
+use super::{FnCx, Lowering, Options, Poison, Scope, shape, text_of};
 use crate::diagnostics::{Diagnostic, nearest};
 use crate::dim::{Dim, Shape, product};
 use crate::graph::ValueId;
@@ -12,6 +12,7 @@ use crate::ops::Mismatch;
 use crate::ops::elementwise::{self, Elementwise};
 use crate::ops::interpolate::{Interpolate, Mode};
 use crate::ops::matmul::{Layout, Matmul};
+use crate::ops::narrow::Narrow;
 use crate::ops::pool2d::{Pool, Pool2d};
 use crate::ops::reduce::{Kind, Reduce};
 use crate::ops::shaping::{Permute, Reshape};
@@ -32,6 +33,7 @@ const METHODS: &[(&str, Method)] = &[
     ("unsqueeze", unsqueeze),
     ("transpose", transpose),
     ("permute", permute),
+    ("narrow", narrow),
     ("matmul", matmul),
     ("sum", |cx, x, o| reduce(cx, x, o, Kind::Sum)),
     ("mean", |cx, x, o| reduce(cx, x, o, Kind::Mean)),
@@ -274,6 +276,20 @@ fn permute(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
     let axes: Result<Vec<_>, _> = array.elems.iter().map(|e| Options::axis(e, rank)).collect();
     let axes = cx.ok(axes)?;
     cx.op(Permute(axes), &[x])
+}
+
+/// `length` elements along `dim` from `start` on, PyTorch's `narrow`.
+fn narrow(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
+    let axis = cx.axis_option(x, o, "dim")?;
+    let size = cx.graph.ty(x).dims()[axis].clone();
+    let (Some(start), Some(len)) = (o.take("start"), o.take("length")) else {
+        let error = Diagnostic::new(o.span, "`narrow` needs a start and a length");
+        return Err(cx.model.report(error.help("write `narrow(dim = 1, start = 0, length = 4)`")));
+    };
+    let start = cx.index(&start, &size)?;
+    let len = crate::lower::dim(&len, &Scope { run_time: false, ..cx.scope() });
+    let len = cx.ok(len)?;
+    cx.op(Narrow { axis, start, len }, &[x])
 }
 
 fn matmul(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {

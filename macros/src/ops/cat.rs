@@ -23,7 +23,7 @@ struct CatGrad {
 }
 
 /// The place of an operand `x` in `y` for the runtime.
-fn spec(axis: usize, start: &Dim, x: &[Dim], y: &[Dim]) -> TokenStream {
+pub(super) fn spec(axis: usize, start: &Dim, x: &[Dim], y: &[Dim]) -> TokenStream {
     let room = room("cat");
     let inner = product(&x[axis + 1..]);
     let outer = product(&x[..axis]).tokens();

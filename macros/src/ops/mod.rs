@@ -1,5 +1,6 @@
 //! What the compiler knows of operations. The phases call [`Op`] and name no op.
 
+pub mod attention;
 pub mod batch_norm;
 pub mod call;
 pub mod cat;
@@ -13,6 +14,7 @@ pub mod layer_norm;
 pub mod loss;
 pub mod mapped;
 pub mod matmul;
+pub mod narrow;
 pub mod pool2d;
 pub mod reduce;
 pub mod shaping;

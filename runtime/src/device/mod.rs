@@ -184,6 +184,7 @@ pub trait Kernels:
     + ops::convert::Convert
     + ops::batch_norm::BatchNorm
     + ops::layer_norm::LayerNorm
+    + ops::attention::Attention
     + ops::pool2d::Pool2d
     + ops::reduce::Reduce
     + ops::softmax::Softmax

@@ -1,6 +1,7 @@
 //! The operations, one room each: the mathematics, the kernel trait, a naive `f64` reference and
 //! the CPU kernels.
 
+pub mod attention;
 pub mod batch_norm;
 pub mod cat;
 pub mod conv2d;

@@ -1,0 +1,86 @@
+//! A part of a value along an axis.
+
+use proc_macro2::TokenStream;
+
+use super::cat::spec;
+use super::{Backward, Emit, Mismatch, Op, Rule};
+use crate::dim::Dim;
+use crate::graph::Ty;
+use crate::hygiene::quote;
+
+/// The elements `start..start + len` along `axis`.
+#[derive(Clone, Debug)]
+pub struct Narrow {
+    pub axis: usize,
+    pub start: Dim,
+    pub len: Dim,
+}
+
+/// The gradient: that of the part in its place, zeros around it.
+#[derive(Clone, Debug)]
+struct Grad(Narrow, Vec<Dim>);
+
+impl Op for Narrow {
+    fn name(&self) -> String {
+        format!("narrow<{}, {} from {}>", self.axis, self.len, self.start)
+    }
+
+    fn infer(&self, _: &mut Rule, inputs: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
+        let mut y = inputs[0].dims().to_vec();
+        let end = self.start.plus(&self.len);
+        let beyond = match (end.as_lit(), y[self.axis].as_lit()) {
+            (Some(end), Some(size)) => end > size,
+            _ => y[self.axis].is_run_time() && end != y[self.axis],
+        };
+        if beyond {
+            let (start, axis) = (&self.start, self.axis);
+            let text = format!("takes {start} to {end} of axis {axis}, but receives {}", inputs[0]);
+            return Err(Mismatch::new(text));
+        }
+        y[self.axis] = self.len.clone();
+        Ok(vec![Ty::float(y)])
+    }
+
+    fn backward(&self, b: &mut Backward) {
+        let x = b.ty(b.inputs[0]).shape.0;
+        let d_x = b.op(0, Grad(self.clone(), x), &[b.d_y()]);
+        b.set(0, d_x);
+    }
+
+    fn emit(&self, e: &Emit) -> TokenStream {
+        let (y, x, whole) = (e.y(0), e.x(0), e.inputs[0].dims());
+        let mut part = whole.to_vec();
+        part[self.axis].clone_from(&self.len);
+        let spec = spec(self.axis, &self.start, &part, whole);
+        // The gradient of a concatenation takes a part of its value, too.
+        quote!(k.cat_grad(#y, #x, #spec);)
+    }
+
+    fn flops(&self, _: &[Ty], _: &[Ty]) -> Dim {
+        Dim::lit(0)
+    }
+}
+
+impl Op for Grad {
+    fn name(&self) -> String {
+        format!("{}.grad", self.0.name())
+    }
+
+    fn infer(&self, _: &mut Rule, _: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
+        Ok(vec![Ty::float(self.1.clone())])
+    }
+
+    fn backward(&self, b: &mut Backward) {
+        b.none("the gradient of a part");
+    }
+
+    fn emit(&self, e: &Emit) -> TokenStream {
+        let (d_x, d_y) = (e.y(0), e.x(0));
+        let spec = spec(self.0.axis, &self.0.start, e.inputs[0].dims(), &self.1);
+        quote!(k.fill(#d_x, 0.0); k.cat(#d_x, #d_y, #spec);)
+    }
+
+    fn flops(&self, _: &[Ty], _: &[Ty]) -> Dim {
+        Dim::lit(0)
+    }
+}

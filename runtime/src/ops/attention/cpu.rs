@@ -1,0 +1,504 @@
+//! Attention on the CPU, in blocks of [`BLOCK`] queries and keys, whose scores are in cache. A
+//! thread takes a block of queries at a time, in the backward pass a head of the keys with all its
+//! queries, so that nobody else adds to the same gradients.
+
+use super::{Attention, AttentionSpec, Given, Strides, View};
+use crate::device::{Buf, CpuStep};
+use crate::math::{self, SimdLevel, simd};
+use crate::ops::matmul::pack::{Part, pack};
+use crate::ops::matmul::{Panel, Tiling};
+use crate::ops::reduce::{Max, Sum, fold_row};
+
+/// Queries and keys of a block.
+const BLOCK: usize = 64;
+/// The most columns of a block of keys that are transposed at a time.
+const DEPTH: usize = 128;
+
+type Scores = [f32; BLOCK * BLOCK];
+
+/// Rows of an operand: the first, and the distance to the next.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Rows {
+    at: *mut f32,
+    row: usize,
+}
+
+/// An operand in memory. Read only, unless it was made of memory to write.
+#[derive(Clone, Copy)]
+struct Operand {
+    start: *mut f32,
+    strides: Strides,
+}
+
+// SAFETY: threads read operands, and write only parts that are theirs alone.
+unsafe impl Sync for Operand {}
+
+impl Operand {
+    fn rows(&self, batch: usize, head: usize, row: usize) -> Rows {
+        let at = self.strides.at(batch, head, row);
+        Rows { at: self.start.wrapping_add(at), row: self.strides.row }
+    }
+}
+
+/// All operands of a call.
+#[derive(Clone, Copy)]
+struct Operands {
+    q: Operand,
+    k: Operand,
+    v: Operand,
+    mask: Option<Operand>,
+    y: Operand,
+    /// `[batch, heads, queries]`, null where nobody asks for it.
+    lse: Operand,
+}
+
+impl CpuStep<'_> {
+    /// Checks that `sizes` (samples, heads, rows, floats of a row) are in the range.
+    fn check_view(view: View, [batch, heads, rows, dim]: [usize; 4]) {
+        let last = view.strides.at(batch - 1, heads - 1, rows - 1) + dim;
+        assert!(last <= view.buf.len, "gradiron: an operand leaves its range (a bug)");
+    }
+
+    fn operand(&self, view: View, sizes: [usize; 4]) -> Operand {
+        Self::check_view(view, sizes);
+        Operand { start: self.read(view.buf).cast_mut(), strides: view.strides }
+    }
+
+    fn operand_mut(&self, view: View, sizes: [usize; 4]) -> Operand {
+        Self::check_view(view, sizes);
+        Operand { start: self.written(view.buf), strides: view.strides }
+    }
+
+    fn given(&self, given: Given, y: Operand, lse: Operand, spec: &AttentionSpec) -> Operands {
+        let of_keys = [spec.batch, spec.kv_heads, spec.keys, spec.dim];
+        let of_scores = [spec.batch, spec.heads, spec.queries, spec.keys];
+        Operands {
+            q: self.operand(given.q, spec.of_queries()),
+            k: self.operand(given.k, of_keys),
+            v: self.operand(given.v, of_keys),
+            mask: given.mask.map(|mask| self.operand(mask, of_scores)),
+            y,
+            lse,
+        }
+    }
+}
+
+impl AttentionSpec {
+    fn of_queries(&self) -> [usize; 4] {
+        [self.batch, self.heads, self.queries, self.dim]
+    }
+
+    fn is_empty(&self) -> bool {
+        self.batch * self.heads * self.queries * self.keys * self.dim == 0
+    }
+
+    /// The strides of a number for each query.
+    fn by_query(&self) -> Strides {
+        Strides { start: 0, batch: self.heads * self.queries, head: self.queries, row: 1 }
+    }
+
+    /// How many of the keys `from..from + count` the last of the queries up to `end` sees.
+    fn seen(&self, end: usize, from: usize, count: usize) -> usize {
+        match self.causal {
+            Some(offset) => (end + offset).saturating_sub(from).min(count),
+            None => count,
+        }
+    }
+
+    fn work(&self) -> usize {
+        self.batch * self.heads * self.queries * self.keys * self.dim
+    }
+}
+
+/// Panics where what is written overlaps what is read: a bug of the plan.
+fn check_apart(writes: &[Buf], reads: &[Buf]) {
+    let apart = writes.iter().all(|w| reads.iter().all(|r| !w.overlaps(*r)));
+    assert!(apart, "gradiron: planned ranges overlap (a bug)");
+}
+
+impl Given {
+    fn bufs(&self) -> [Buf; 4] {
+        let mask = self.mask.map_or(self.q.buf.part(0, 0), |mask| mask.buf);
+        [self.q.buf, self.k.buf, self.v.buf, mask]
+    }
+}
+
+impl Attention for CpuStep<'_> {
+    fn attention(&mut self, y: View, lse: Buf, given: Given, spec: AttentionSpec) {
+        if spec.is_empty() {
+            return;
+        }
+        check_apart(&[y.buf, lse], &given.bufs());
+        check_apart(&[y.buf], &[lse]);
+        let to_y = self.operand_mut(y, spec.of_queries());
+        let start = match lse.len {
+            0 => std::ptr::null_mut(),
+            _ => self.operand_mut(View { buf: lse, strides: spec.by_query() }, spec.of_lse()).start,
+        };
+        let operands = self.given(given, to_y, Operand { start, strides: spec.by_query() }, &spec);
+        let (threads, level) = (self.threads(), self.level());
+        let blocks = spec.queries.div_ceil(BLOCK);
+        threads.run_if(4 * spec.work(), spec.batch * spec.heads * blocks, &|unit| {
+            // Those that see the most keys first.
+            let (block, rest) = (blocks - 1 - unit % blocks, unit / blocks);
+            let at = [rest / spec.heads, rest % spec.heads, block * BLOCK];
+            // SAFETY: the operands are as large as `spec` says, and nothing but this call writes
+            // these rows of `y` and `lse`.
+            unsafe { queries(level, &operands, at, &spec) };
+        });
+    }
+
+    fn attention_grad(
+        &mut self,
+        d_qkv: [View; 3],
+        [d_y, y]: [View; 2],
+        lse: Buf,
+        given: Given,
+        spec: AttentionSpec,
+    ) {
+        if spec.is_empty() {
+            return;
+        }
+        let [q, k, v, mask] = given.bufs();
+        check_apart(&d_qkv.map(|view| view.buf), &[q, k, v, mask, d_y.buf, y.buf, lse]);
+        let of_keys = [spec.batch, spec.kv_heads, spec.keys, spec.dim];
+        let d_q = self.operand_mut(d_qkv[0], spec.of_queries());
+        let d_kv = [d_qkv[1], d_qkv[2]].map(|view| self.operand_mut(view, of_keys));
+        let d_y = self.operand(d_y, spec.of_queries());
+        let y = self.operand(y, spec.of_queries());
+        let lse = self.operand(View { buf: lse, strides: spec.by_query() }, spec.of_lse());
+        let operands = self.given(given, y, lse, &spec);
+        let (threads, level) = (self.threads(), self.level());
+        let gradients = Gradients { d_q, d_k: d_kv[0], d_v: d_kv[1], d_y };
+        threads.run_if(10 * spec.work(), spec.batch * spec.kv_heads, &|unit| {
+            let at = [unit / spec.kv_heads, unit % spec.kv_heads];
+            // SAFETY: as above; the gradients of this head of the keys and of its queries are
+            // written by this call alone.
+            unsafe { head_grad(level, &operands, &gradients, at, &spec) };
+        });
+    }
+}
+
+impl AttentionSpec {
+    fn of_lse(&self) -> [usize; 4] {
+        [self.batch, self.heads, self.queries, 1]
+    }
+}
+
+/// `c [m, n] (+)= a [m, k] · b [k, n]`, where `a` is in place and rows of `b` are contiguous.
+///
+/// # Safety
+/// The ranges are lent, that of `c` to write.
+unsafe fn multiply(
+    level: SimdLevel,
+    (c, accumulate): (Rows, bool),
+    (a, a_row, a_k): (*const f32, usize, usize),
+    b: Rows,
+    [m, n, k]: [usize; 3],
+) {
+    let tiling = Tiling::of(level);
+    let each = tiling.panel_rows(m);
+    for row in (0..m).step_by(each) {
+        // SAFETY: the rows `row..row + each` of `a` and `c`, and all of `b`.
+        unsafe {
+            Panel {
+                rows: each.min(m - row),
+                cols: n,
+                k,
+                a: a.add(row * a_row),
+                a_row,
+                a_k,
+                b: b.at,
+                b_row: b.row,
+                b_panel: tiling.cols,
+                c: c.at.add(row * c.row),
+                c_row: c.row,
+                accumulate,
+            }
+            .run(level);
+        }
+    }
+}
+
+/// Columns of a block of rows as rows of [`BLOCK`] floats.
+struct Transposed {
+    floats: [f32; DEPTH * BLOCK],
+    holds: Option<(Rows, usize)>,
+}
+
+impl Transposed {
+    fn new() -> Self {
+        Self { floats: [0.0; DEPTH * BLOCK], holds: None }
+    }
+
+    /// `c [m, n] = a [m, dim] · b [n, dim]ᵀ`; the transposed form of `b` is kept for the next call
+    /// where all of it has room.
+    ///
+    /// # Safety
+    /// The rows of `a` and `b` are there to read.
+    unsafe fn scores(
+        &mut self,
+        level: SimdLevel,
+        c: &mut Scores,
+        a: Rows,
+        b: Rows,
+        [m, n, dim]: [usize; 3],
+    ) {
+        let c = Rows { at: c.as_mut_ptr(), row: BLOCK };
+        for from in (0..dim).step_by(DEPTH) {
+            let depth = DEPTH.min(dim - from);
+            let floats = self.floats.as_mut_ptr();
+            // SAFETY: columns `from..from + depth` of the rows; `floats` has room for them.
+            unsafe {
+                if self.holds != Some((b, from)) {
+                    let part = Part { data: b.at.add(from), row: b.row, col: 1 };
+                    pack(level, (floats, BLOCK), part, (n, depth));
+                    self.holds = Some((b, from));
+                }
+                let b = Rows { at: floats, row: BLOCK };
+                let a = (a.at.add(from).cast_const(), a.row, 1);
+                multiply(level, (c, from > 0), a, b, [m, n, depth]);
+            }
+        }
+    }
+}
+
+/// A block of scores: its queries and keys, and what is added to them.
+#[derive(Clone, Copy)]
+struct Block {
+    rows: usize,
+    cols: usize,
+    scale: f32,
+    /// Of the first query and key, where there is one.
+    mask: Option<Rows>,
+    /// How many keys the first query sees, of which the first are before the block; the next query
+    /// sees one more.
+    sees: Option<(usize, usize)>,
+}
+
+impl Block {
+    fn new(
+        mask: Option<Operand>,
+        [b, h, i, j]: [usize; 4],
+        [rows, cols]: [usize; 2],
+        spec: &AttentionSpec,
+    ) -> Self {
+        let mask = mask.map(|mask| {
+            let rows = mask.rows(b, h, i);
+            Rows { at: rows.at.wrapping_add(j), ..rows }
+        });
+        // All queries see all keys of a block below the diagonal.
+        let sees = spec.causal.map(|offset| (i + 1 + offset, j));
+        let sees = sees.filter(|(sees, before)| *sees < before + cols);
+        Self { rows, cols, scale: spec.scale, mask, sees }
+    }
+
+    /// Turns products into scores.
+    ///
+    /// # Safety
+    /// The rows of the mask are there to read.
+    #[inline(always)]
+    unsafe fn finish(&self, scores: &mut [f32], row: usize) {
+        scores.iter_mut().for_each(|s| *s *= self.scale);
+        if let Some(mask) = self.mask {
+            // SAFETY: the caller's promise.
+            let mask =
+                unsafe { std::slice::from_raw_parts(mask.at.add(row * mask.row), scores.len()) };
+            scores.iter_mut().zip(mask).for_each(|(s, mask)| *s += mask);
+        }
+        if let Some((sees, before)) = self.sees {
+            let hidden = scores.len().min((sees + row).saturating_sub(before));
+            scores[hidden..].fill(f32::NEG_INFINITY);
+        }
+    }
+}
+
+/// What is carried of each row of a block of queries.
+struct Carried {
+    max: [f32; BLOCK],
+    sum: [f32; BLOCK],
+}
+
+/// `y` and `lse` of a block of queries.
+///
+/// # Safety
+/// The operands have the sizes of `spec`; the rows of `y` and `lse` are lent to write.
+unsafe fn queries(level: SimdLevel, o: &Operands, [b, h, i]: [usize; 3], spec: &AttentionSpec) {
+    let (m, dim) = (BLOCK.min(spec.queries - i), spec.dim);
+    let kv = h / (spec.heads / spec.kv_heads);
+    let (q, y) = (o.q.rows(b, h, i), o.y.rows(b, h, i));
+    let (mut scores, mut keys) = ([0.0; BLOCK * BLOCK], Transposed::new());
+    let mut carried = Carried { max: [f32::NEG_INFINITY; BLOCK], sum: [0.0; BLOCK] };
+    for j in (0..spec.keys).step_by(BLOCK) {
+        let n = spec.seen(i + m, j, BLOCK.min(spec.keys - j));
+        if n == 0 {
+            break;
+        }
+        let block = Block::new(o.mask, [b, h, i, j], [m, n], spec);
+        let first = j == 0;
+        // SAFETY: rows of these blocks, the caller's promise.
+        unsafe {
+            keys.scores(level, &mut scores, q, o.k.rows(b, kv, j), [m, n, dim]);
+            carry(level, &mut scores, &mut carried, block, (y, dim, first));
+            let p = (scores.as_ptr(), BLOCK, 1);
+            multiply(level, (y, !first), p, o.v.rows(b, kv, j), [m, dim, n]);
+        }
+    }
+    divide(level, &carried, (y, dim), o.lse.rows(b, h, i), m, o.lse.start.is_null());
+}
+
+simd! {
+    /// A block of products as exponentials of scores, and what was summed up before in their terms.
+    fn carry<A>(
+        scores: &mut Scores,
+        carried: &mut Carried,
+        block: Block,
+        y: (Rows, usize, bool),
+    ) {
+        let (y, dim, first) = y;
+        for row in 0..block.rows {
+            let scores = &mut scores[row * BLOCK..][..block.cols];
+            // SAFETY: the mask has these rows, the promise of the caller.
+            unsafe { block.finish(scores, row) };
+            let (old, new) = (carried.max[row], fold_row::<Max>(scores));
+            let max = if new > old || new.is_nan() { new } else { old };
+            // A query that has seen no key yet.
+            let base = if max == f32::NEG_INFINITY { 0.0 } else { max };
+            scores.iter_mut().for_each(|s| *s = math::exp::<A>(*s - base));
+            let factor = math::exp::<A>(old - base);
+            carried.sum[row] = carried.sum[row] * factor + fold_row::<Sum>(scores);
+            carried.max[row] = max;
+            if !first && factor != 1.0 {
+                // SAFETY: row `row` of `y` is lent, the promise of the caller.
+                let y = unsafe { std::slice::from_raw_parts_mut(y.at.add(row * y.row), dim) };
+                y.iter_mut().for_each(|y| *y *= factor);
+            }
+        }
+    }
+}
+
+simd! {
+    /// The sums by their weights, and `lse`.
+    fn divide<A>(carried: &Carried, y: (Rows, usize), lse: Rows, rows: usize, without_lse: bool) {
+        let (y, dim) = y;
+        for row in 0..rows {
+            let (max, sum) = (carried.max[row], carried.sum[row]);
+            let is_blind = max == f32::NEG_INFINITY;
+            // SAFETY: row `row` of `y` and of `lse` are lent, the promise of the caller.
+            let y = unsafe { std::slice::from_raw_parts_mut(y.at.add(row * y.row), dim) };
+            match is_blind {
+                true => y.fill(0.0),
+                false => {
+                    let weight = 1.0 / sum;
+                    y.iter_mut().for_each(|y| *y *= weight);
+                }
+            }
+            if !without_lse {
+                let value = if is_blind { f32::INFINITY } else { max + math::log::<A>(sum) };
+                // SAFETY: as above.
+                unsafe { *lse.at.add(row) = value };
+            }
+        }
+    }
+}
+
+/// The gradients of a call, and that of its result.
+#[derive(Clone, Copy)]
+struct Gradients {
+    d_q: Operand,
+    d_k: Operand,
+    d_v: Operand,
+    d_y: Operand,
+}
+
+/// The gradients of a head of keys and values, and of all queries that read them.
+///
+/// # Safety
+/// The operands have the sizes of `spec`, and these gradients are lent to write.
+unsafe fn head_grad(
+    level: SimdLevel,
+    o: &Operands,
+    g: &Gradients,
+    [b, kv]: [usize; 2],
+    spec: &AttentionSpec,
+) {
+    let (dim, group) = (spec.dim, spec.heads / spec.kv_heads);
+    let (mut p, mut d_s) = ([0.0; BLOCK * BLOCK], [0.0; BLOCK * BLOCK]);
+    let (mut keys, mut values) = (Transposed::new(), Transposed::new());
+    for j in (0..spec.keys).step_by(BLOCK) {
+        let all = BLOCK.min(spec.keys - j);
+        let (k, v) = (o.k.rows(b, kv, j), o.v.rows(b, kv, j));
+        let (d_k, d_v) = (g.d_k.rows(b, kv, j), g.d_v.rows(b, kv, j));
+        for row in 0..all {
+            // SAFETY: rows of these gradients, the caller's promise.
+            unsafe {
+                std::slice::from_raw_parts_mut(d_k.at.add(row * d_k.row), dim).fill(0.0);
+                std::slice::from_raw_parts_mut(d_v.at.add(row * d_v.row), dim).fill(0.0);
+            }
+        }
+        for (h, i) in (kv * group..(kv + 1) * group)
+            .flat_map(|h| (0..spec.queries).step_by(BLOCK).map(move |i| (h, i)))
+        {
+            let m = BLOCK.min(spec.queries - i);
+            let n = spec.seen(i + m, j, all);
+            if n == 0 {
+                continue;
+            }
+            let (q, y, d_y) = (o.q.rows(b, h, i), o.y.rows(b, h, i), g.d_y.rows(b, h, i));
+            let (d_q, lse) = (g.d_q.rows(b, h, i), o.lse.rows(b, h, i));
+            let block = Block::new(o.mask, [b, h, i, j], [m, n], spec);
+            // SAFETY: as above.
+            unsafe {
+                // All keys of the block, of which these queries may see the first `n`.
+                keys.scores(level, &mut p, q, k, [m, all, dim]);
+                values.scores(level, &mut d_s, d_y, v, [m, all, dim]);
+                score_grad(level, (&mut p, &mut d_s), block, [y, d_y, lse], dim);
+                let of_keys = |x: &Scores| (x.as_ptr(), 1, BLOCK);
+                multiply(level, (d_v, true), of_keys(&p), d_y, [n, dim, m]);
+                multiply(level, (d_k, true), of_keys(&d_s), q, [n, dim, m]);
+                multiply(level, (d_q, j > 0), (d_s.as_ptr(), BLOCK, 1), k, [m, dim, n]);
+            }
+        }
+    }
+}
+
+simd! {
+    /// `p` of products and `d_s` of `d_p`.
+    fn score_grad<A>(
+        of: (&mut Scores, &mut Scores),
+        block: Block,
+        rows: [Rows; 3],
+        dim: usize,
+    ) {
+        let ((p, d_s), [y, d_y, lse]) = (of, rows);
+        for row in 0..block.rows {
+            let p = &mut p[row * BLOCK..][..block.cols];
+            let d_s = &mut d_s[row * BLOCK..][..block.cols];
+            // SAFETY: row `row` of the mask and of each of these, the promise of the caller.
+            let (y, d_y, lse) = unsafe {
+                block.finish(p, row);
+                (
+                    std::slice::from_raw_parts(y.at.add(row * y.row), dim),
+                    std::slice::from_raw_parts(d_y.at.add(row * d_y.row), dim),
+                    *lse.at.add(row),
+                )
+            };
+            let mut sums = [0.0; 16];
+            let (ys, d_ys) = (y.chunks_exact(16), d_y.chunks_exact(16));
+            for (sum, (y, d_y)) in sums.iter_mut().zip(ys.remainder().iter().zip(d_ys.remainder()))
+            {
+                *sum = y * d_y;
+            }
+            for (y, d_y) in ys.zip(d_ys) {
+                for l in 0..16 {
+                    sums[l] = A::mul_add(y[l], d_y[l], sums[l]);
+                }
+            }
+            let mean: f32 = sums.iter().sum();
+            for (p, d_s) in p.iter_mut().zip(d_s) {
+                *p = math::exp::<A>(*p - lse);
+                *d_s = *p * (*d_s - mean) * block.scale;
+            }
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Naive attention in `f64`, with all scores.
+
+use super::{AttentionSpec, Strides};
+
+/// The floats of an operand and where its rows lie.
+pub type Rows<'a> = (&'a [f64], Strides);
+
+/// Queries, keys, values and the mask.
+#[derive(Clone, Copy, Debug)]
+pub struct Given<'a> {
+    /// The queries.
+    pub q: Rows<'a>,
+    /// The keys.
+    pub k: Rows<'a>,
+    /// The values.
+    pub v: Rows<'a>,
+    /// The additive mask.
+    pub mask: Option<Rows<'a>>,
+}
+
+fn row<'a>((x, strides): Rows<'a>, [b, h, i]: [usize; 3], dim: usize) -> &'a [f64] {
+    &x[strides.at(b, h, i)..][..dim]
+}
+
+fn dot(x: &[f64], y: &[f64]) -> f64 {
+    x.iter().zip(y).map(|(x, y)| x * y).sum()
+}
+
+/// `softmax(s)` of a query, zeros where it sees no key; and `lse`.
+fn probabilities(given: &Given, [b, h, i]: [usize; 3], spec: &AttentionSpec) -> (Vec<f64>, f64) {
+    let kv = h / (spec.heads / spec.kv_heads);
+    let q = row(given.q, [b, h, i], spec.dim);
+    let score = |j: usize| {
+        let hidden = spec.causal.is_some_and(|offset| j > i + offset);
+        let mask = given.mask.map_or(0.0, |mask| row(mask, [b, h, i], spec.keys)[j]);
+        let score = dot(q, row(given.k, [b, kv, j], spec.dim)) * f64::from(spec.scale) + mask;
+        if hidden { f64::NEG_INFINITY } else { score }
+    };
+    let scores: Vec<f64> = (0..spec.keys).map(score).collect();
+    let max = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    if max == f64::NEG_INFINITY {
+        return (vec![0.0; spec.keys], f64::INFINITY);
+    }
+    let sum: f64 = scores.iter().map(|s| (s - max).exp()).sum();
+    (scores.iter().map(|s| (s - max).exp() / sum).collect(), max + sum.ln())
+}
+
+/// The queries: sample, head and row.
+fn queries(spec: &AttentionSpec) -> impl Iterator<Item = [usize; 3]> + use<> {
+    let (heads, queries) = (spec.heads, spec.queries);
+    (0..spec.batch * heads * queries)
+        .map(move |n| [n / queries / heads, n / queries % heads, n % queries])
+}
+
+/// `attention`, plain.
+pub fn attention(y: (&mut [f64], Strides), lse: &mut [f64], given: Given, spec: AttentionSpec) {
+    let (y, strides) = y;
+    for (n, at @ [b, h, i]) in queries(&spec).enumerate() {
+        let (p, log_sum) = probabilities(&given, at, &spec);
+        lse[n] = log_sum;
+        let kv = h / (spec.heads / spec.kv_heads);
+        for d in 0..spec.dim {
+            let value = |j: usize| row(given.v, [b, kv, j], spec.dim)[d];
+            y[strides.at(b, h, i) + d] = (0..spec.keys).map(|j| p[j] * value(j)).sum();
+        }
+    }
+}
+
+/// `attention_grad`, plain; the gradients have the strides of what they are of.
+pub fn attention_grad(
+    [d_q, d_k, d_v]: [&mut [f64]; 3],
+    d_y: Rows,
+    given: Given,
+    spec: AttentionSpec,
+) {
+    let scale = f64::from(spec.scale);
+    for at @ [b, h, i] in queries(&spec) {
+        let (p, _) = probabilities(&given, at, &spec);
+        let kv = h / (spec.heads / spec.kv_heads);
+        let (q, d_y) = (row(given.q, at, spec.dim), row(d_y, at, spec.dim));
+        let d_p: Vec<f64> =
+            (0..spec.keys).map(|j| dot(d_y, row(given.v, [b, kv, j], spec.dim))).collect();
+        let mean = dot(&p, &d_p);
+        for j in 0..spec.keys {
+            let d_s = p[j] * (d_p[j] - mean) * scale;
+            let k = row(given.k, [b, kv, j], spec.dim);
+            for d in 0..spec.dim {
+                d_q[given.q.1.at(b, h, i) + d] += d_s * k[d];
+                d_k[given.k.1.at(b, kv, j) + d] += d_s * q[d];
+                d_v[given.v.1.at(b, kv, j) + d] += p[j] * d_y[d];
+            }
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! Attention, in every layout of its operands.
+
+use gradiron::device::Buf;
+use gradiron::ops::attention::{Attention as _, AttentionSpec, Given, Strides, View, reference};
+
+use crate::harness::*;
+
+/// How queries, keys and values lie in memory.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Layout {
+    /// Side by side in the rows of one range.
+    Packed,
+    ByRow,
+    ByHead,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Mask {
+    None,
+    /// For each key of a sample, `−∞` for some.
+    Keys,
+    /// For each query and key.
+    Additive,
+}
+
+fn spec(heads: [usize; 2], [queries, keys]: [usize; 2], dim: usize) -> AttentionSpec {
+    let scale = 1.0 / (dim as f32).sqrt();
+    let [heads, kv_heads] = heads;
+    AttentionSpec { batch: 2, heads, kv_heads, queries, keys, dim, scale, causal: None }
+}
+
+/// Where the operands of the range `n` lie, and the floats of their ranges.
+fn places(layout: Layout, s: &AttentionSpec) -> ([(usize, Strides); 3], Vec<usize>) {
+    let (q, kv) = (s.heads * s.dim, s.kv_heads * s.dim);
+    let lens = vec![s.batch * s.queries * q, s.batch * s.keys * kv, s.batch * s.keys * kv];
+    match layout {
+        Layout::Packed => {
+            let row = q + 2 * kv;
+            let at = |start| Strides { start, batch: s.queries * row, head: s.dim, row };
+            ([(0, at(0)), (0, at(q)), (0, at(q + kv))], vec![s.batch * s.queries * row])
+        }
+        Layout::ByRow => {
+            let [q, k] = [(s.queries, s.heads), (s.keys, s.kv_heads)]
+                .map(|(rows, heads)| Strides::by_row(rows, heads, s.dim));
+            ([(0, q), (1, k), (2, k)], lens)
+        }
+        Layout::ByHead => {
+            let [q, k] = [(s.queries, s.heads), (s.keys, s.kv_heads)]
+                .map(|(rows, heads)| Strides::by_head(rows, heads, s.dim));
+            ([(0, q), (1, k), (2, k)], lens)
+        }
+    }
+}
+
+fn check(layout: Layout, mask: Mask, s: AttentionSpec) {
+    let name = format!("{layout:?} {mask:?} {s:?}");
+    let mut rng = Rng(31);
+    let (at, lens) = places(layout, &s);
+    let operands: Vec<Vec<f32>> = lens.iter().map(|len| rng.floats(*len)).collect();
+    let y_at = match layout {
+        Layout::ByHead => Strides::by_head(s.queries, s.heads, s.dim),
+        _ => Strides::by_row(s.queries, s.heads, s.dim),
+    };
+    let (count, rows) = (s.batch * s.queries * s.heads * s.dim, s.batch * s.heads * s.queries);
+    let d_y = rng.floats(count);
+    let (mask, mask_at) = match mask {
+        Mask::None => (Vec::new(), None),
+        Mask::Keys => {
+            let hidden = |x: &f32| if *x > 0.3 { f32::NEG_INFINITY } else { 0.0 };
+            let mask = rng.floats(s.batch * s.keys).iter().map(hidden).collect();
+            (mask, Some(Strides { start: 0, batch: s.keys, head: 0, row: 0 }))
+        }
+        Mask::Additive => {
+            let mask = rng.floats(s.queries * s.keys);
+            (mask, Some(Strides { start: 0, batch: 0, head: 0, row: s.keys }))
+        }
+    };
+
+    let wides: Vec<Vec<f64>> = operands.iter().map(|x| wide(x)).collect();
+    let (wide_mask, wide_d_y) = (wide(&mask), wide(&d_y));
+    let of = |n: usize| (&wides[at[n].0][..], at[n].1);
+    let given = reference::Given {
+        q: of(0),
+        k: of(1),
+        v: of(2),
+        mask: mask_at.map(|strides| (&wide_mask[..], strides)),
+    };
+    let (mut y, mut lse) = (vec![0.0; count], vec![0.0; rows]);
+    reference::attention((&mut y, y_at), &mut lse, given, s);
+    let mut whole = [0, 1, 2].map(|n| vec![0.0; wides[at[n].0].len()]);
+    let [d_q, d_k, d_v] = &mut whole;
+    reference::attention_grad([d_q, d_k, d_v], (&wide_d_y, y_at), given, s);
+    // Packed, the three gradients are parts of one range.
+    let mut expected: Vec<Vec<f64>> = lens.iter().map(|len| vec![0.0; *len]).collect();
+    for (n, (range, _)) in at.iter().enumerate() {
+        expected[*range].iter_mut().zip(&whole[n]).for_each(|(sum, d)| *sum += d);
+    }
+
+    let outputs: Vec<usize> = [count, rows, count].into_iter().chain(lens.clone()).collect();
+    let inputs: Vec<&[f32]> = operands.iter().map(|x| &x[..]).chain([&mask[..], &d_y]).collect();
+    let call = Call { outputs: &outputs, inputs: &inputs, indices: &[], scratch: 0 };
+    let ranges = lens.len();
+    // Scores are sums of `dim` products below 1; a probability is as wrong as its score, and as
+    // the sum of `keys` exponentials.
+    let (dim, keys) = (s.dim as f64, s.keys as f64);
+    let of_score = EPSILON * (dim + 4.0) * (dim * f64::from(s.scale) + 1.0);
+    let of_p = 2.0 * of_score + EPSILON * (keys + 16.0);
+    // `|d_p − mean| ≤ 2 dim`, summed over probabilities or over all queries of a key.
+    let queries = (s.queries * s.heads / s.kv_heads) as f64;
+    let of_d = queries.max(2.0) * 2.0 * dim * (of_p * 4.0 + EPSILON * (dim + queries + 8.0));
+    call.run(
+        |step, outputs, inputs, _| {
+            let view = |ranges: &[Buf], n: usize| View { buf: ranges[at[n].0], strides: at[n].1 };
+            let whole = |buf: Buf| View { buf, strides: y_at };
+            let given = Given {
+                q: view(inputs, 0),
+                k: view(inputs, 1),
+                v: view(inputs, 2),
+                mask: mask_at.map(|strides| View { buf: inputs[ranges], strides }),
+            };
+            step.attention(whole(outputs[0]), outputs[1], given, s);
+            step.attention(whole(outputs[2]), outputs[1].part(0, 0), given, s);
+            let d_qkv = [0, 1, 2].map(|n| view(&outputs[3..], n));
+            let results = [whole(inputs[ranges + 1]), whole(outputs[0])];
+            step.attention_grad(d_qkv, results, outputs[1], given, s);
+        },
+        |level, got| {
+            assert_close(&format!("{name} {level} y"), &got[0], &y, |_| of_p);
+            assert!(same(&got[0], &got[2]), "{name} {level}: lse changes y");
+            assert_close(&format!("{name} {level} lse"), &got[1], &lse, |_| of_p + EPSILON * 16.0);
+            for (n, d) in expected.iter().enumerate() {
+                assert_close(&format!("{name} {level} d {n}"), &got[3 + n], d, |_| of_d);
+            }
+        },
+    );
+    if count <= 200 {
+        for n in 0..3 {
+            let value = |x: &[f64]| {
+                let mut wides = wides.clone();
+                wides[at[n].0] = x.to_vec();
+                let of = |n: usize| (&wides[at[n].0][..], at[n].1);
+                let given = reference::Given { q: of(0), k: of(1), v: of(2), ..given };
+                let mut y = vec![0.0; count];
+                reference::attention((&mut y, y_at), &mut vec![0.0; rows], given, s);
+                y.iter().zip(&d_y).map(|(y, d_y)| y * f64::from(*d_y)).sum::<f64>()
+            };
+            assert_gradient(&name, &wides[at[n].0], &expected[at[n].0], value);
+        }
+    }
+}
+
+#[test]
+fn layouts_and_heads() {
+    for layout in [Layout::Packed, Layout::ByRow, Layout::ByHead] {
+        for heads in [[1, 1], [2, 2], [4, 2], [3, 1]] {
+            for size in [1, 5, 64, 65, 130] {
+                check(layout, Mask::None, spec(heads, [size; 2], 5));
+            }
+        }
+    }
+}
+
+#[test]
+fn widths() {
+    for dim in [1, 3, 16, 31, 32, 64, 100, 129, 260] {
+        check(Layout::Packed, Mask::None, spec([2, 1], [70, 70], dim));
+        check(Layout::ByHead, Mask::Additive, spec([1, 1], [3, 70], dim));
+    }
+}
+
+#[test]
+fn causal() {
+    for sizes in [[1, 1], [3, 3], [64, 64], [65, 65], [130, 130], [70, 5], [5, 70], [66, 200]] {
+        for offset in [0, 1, 7, 65] {
+            let spec = AttentionSpec { causal: Some(offset), ..spec([2, 2], sizes, 8) };
+            check(Layout::ByRow, Mask::None, spec);
+            check(Layout::ByHead, Mask::Keys, spec);
+        }
+    }
+}
+
+#[test]
+fn masks() {
+    for mask in [Mask::Keys, Mask::Additive] {
+        for sizes in [[2, 2], [7, 9], [70, 66], [3, 150]] {
+            check(Layout::ByRow, mask, spec([4, 2], sizes, 8));
+        }
+    }
+}
+
+#[test]
+fn keys_that_nobody_sees() {
+    // Of the only keys, none is seen: zeros, and no gradient.
+    let s = AttentionSpec { batch: 1, ..spec([1, 1], [3, 2], 4) };
+    let (q, k, d_y) = (vec![0.5; 12], vec![0.5; 8], vec![1.0; 12]);
+    let mask = vec![f32::NEG_INFINITY; 2];
+    let call = Call {
+        outputs: &[12, 3, 12, 8, 8],
+        inputs: &[&q, &k, &mask, &d_y],
+        indices: &[],
+        scratch: 0,
+    };
+    call.run(
+        |step, y, x, _| {
+            let (rows, keys) = (Strides::by_row(3, 1, 4), Strides::by_row(2, 1, 4));
+            let view = |buf, strides| View { buf, strides };
+            let repeated = Strides { start: 0, batch: 0, head: 0, row: 0 };
+            let given = Given {
+                q: view(x[0], rows),
+                k: view(x[1], keys),
+                v: view(x[1], keys),
+                mask: Some(view(x[2], repeated)),
+            };
+            step.attention(view(y[0], rows), y[1], given, s);
+            let d_qkv = [view(y[2], rows), view(y[3], keys), view(y[4], keys)];
+            step.attention_grad(d_qkv, [view(x[3], rows), view(y[0], rows)], y[1], given, s);
+        },
+        |level, got| {
+            for (n, got) in got.iter().enumerate().filter(|(n, _)| *n != 1) {
+                assert!(got.iter().all(|x| *x == 0.0), "{level} {n}: {got:?}");
+            }
+        },
+    );
+}
