@@ -28,10 +28,14 @@ pub(super) fn multihead_attention(l: &mut Use) -> Lowering<ValueId> {
         return Err(l.cx.model.report(error.help("write `MultiheadAttention(128, heads = 4)`")));
     };
     let rest: String = l.options.args.iter().map(|arg| format!(", {arg}")).collect();
-    let size = l.input(&written, 2, "feature", |size| format!("MultiheadAttention({size}{rest})"))?;
+    let size =
+        l.input(&written, 2, "feature", |size| format!("MultiheadAttention({size}{rest})"))?;
     let Some(heads) = l.options.take("heads") else {
         let error = Diagnostic::new(l.options.span, "`MultiheadAttention` needs its `heads`");
-        return Err(l.cx.model.report(error.help(format!("write `MultiheadAttention({size}, heads = 4)`"))));
+        return Err(l
+            .cx
+            .model
+            .report(error.help(format!("write `MultiheadAttention({size}, heads = 4)`"))));
     };
     let heads = l.dim(&heads)?;
     if let (Some(size), Some(heads)) = (size.as_lit(), heads.as_lit())
@@ -42,7 +46,8 @@ pub(super) fn multihead_attention(l: &mut Use) -> Lowering<ValueId> {
     }
     let bias = l.flag("bias", true)?;
     let three = size.times(&Dim::lit(3));
-    let weight = l.param("in_proj_weight", vec![three.clone(), size.clone()], xavier(&three, &size));
+    let weight =
+        l.param("in_proj_weight", vec![three.clone(), size.clone()], xavier(&three, &size));
     let zeros = quote!(::gradiron::init::Init::Zeros);
     let in_bias = bias.then(|| l.param("in_proj_bias", vec![three.clone()], zeros.clone()));
 

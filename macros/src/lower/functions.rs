@@ -6,9 +6,9 @@ use syn::Expr;
 use super::call::options;
 use super::{FnCx, Item, Lowering, Options, Poison, methods};
 use crate::diagnostics::{Diagnostic, nearest};
+use crate::dim::Dim;
 use crate::graph::{Kind, ValueId};
 use crate::ops::Mismatch;
-use crate::dim::Dim;
 use crate::ops::attention::{Attention, Layout};
 use crate::ops::cat::Cat;
 use crate::ops::elementwise::{Constant, Elementwise};
@@ -167,11 +167,11 @@ impl FnCx<'_, '_> {
             Some(expr) => self.ok(Options::bool(&expr))?,
             None => false,
         };
-        let scale = match options.args.iter().any(|arg| matches!(arg, Arg::Named(n, _) if n == "scale"))
-        {
-            true => Some(self.literal_option(&mut options, "scale", 1.0)?),
-            false => None,
-        };
+        let scale =
+            match options.args.iter().any(|arg| matches!(arg, Arg::Named(n, _) if n == "scale")) {
+                true => Some(self.literal_option(&mut options, "scale", 1.0)?),
+                false => None,
+            };
         let (layout, heads, mask) = (Layout::ByHead, Dim::lit(1), mask.is_some());
         let y = self.op(Attention { layout, heads, scale, causal, mask }, &operands)?;
         let finished = options.finish();

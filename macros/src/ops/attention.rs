@@ -138,7 +138,10 @@ impl Attention {
                 let at = self.operands();
                 let strides = mask_strides(inputs[at].dims(), &s.scores);
                 let stride = |back: usize| {
-                    s.scores.len().checked_sub(back).map_or(Dim::lit(0), |axis| strides[axis].clone())
+                    s.scores
+                        .len()
+                        .checked_sub(back)
+                        .map_or(Dim::lit(0), |axis| strides[axis].clone())
                 };
                 let (batch, head) = match s.scores.len() {
                     4 => (stride(4), stride(3)),
@@ -162,7 +165,9 @@ impl Attention {
                 && rule.equal(&q.dims()[rank - 1], &k.dims()[rank - 1])
                 && (rank < 3 || rule.equal(&q.dims()[0], &k.dims()[0]));
             if !fits {
-                let text = format!("expects queries [batch, heads, rows, size] and keys and values like them, but receives {q}, {k} and {v}");
+                let text = format!(
+                    "expects queries [batch, heads, rows, size] and keys and values like them, but receives {q}, {k} and {v}"
+                );
                 return Err(Mismatch::new(text));
             }
             if let (4, Some(heads), Some(kv)) = (rank, q.dims()[1].as_lit(), k.dims()[1].as_lit())
@@ -179,9 +184,9 @@ impl Attention {
         let aligned = scores.iter().rev().zip(mask.dims().iter().rev());
         let fits = mask.shape.rank() <= scores.len()
             && mask.shape.rank() > 0
-            && aligned.enumerate().all(|(back, (score, mask))| {
-                mask.is_one() && back > 0 || rule.equal(score, mask)
-            });
+            && aligned
+                .enumerate()
+                .all(|(back, (score, mask))| mask.is_one() && back > 0 || rule.equal(score, mask));
         if fits {
             return Ok(());
         }
@@ -194,7 +199,7 @@ impl Attention {
 /// The strides of a mask along the axes of the scores: 0 where it is repeated.
 fn mask_strides(mask: &[Dim], scores: &[Dim]) -> Vec<Dim> {
     let mut strides = vec![Dim::lit(0); scores.len()];
-    for (axis, dim) in mask.iter().enumerate().filter(|(_, dim)| !dim.is_one()) {
+    for (axis, _) in mask.iter().enumerate().filter(|(_, dim)| !dim.is_one()) {
         strides[scores.len() - mask.len() + axis] = product(&mask[axis + 1..]);
     }
     strides
