@@ -33,6 +33,9 @@ model! {
         softplus: Softplus(beta = 1.0, threshold = 20.0),
         softmax: Softmax(dim = -1),
         log_softmax: LogSoftmax(dim = -1),
+        attn: MultiheadAttention(6, heads = 2, bias = true),
+        tied: Linear(6 -> 10, bias = false, tied = self.token),
+        drawn: Embedding(10 -> 6, init = uniform(-0.1, 0.1)),
         fc1: Linear(100 -> 6, bias = false),
         fc2: Linear(6),
         normal: Param([6], init = normal(0.0, 0.02)),
@@ -44,7 +47,14 @@ model! {
     }
 
     fn norms(&self, index: Classes[batch], x: [batch, 6]) -> [batch, 6] {
-        let x = self.rms(self.ln(x + self.token(index)));
+        let x = self.rms(self.ln(x + self.token(index.reshape([batch, 1]).squeeze(1))));
+        let x = x + self.tied(x).narrow(dim = 1, start = 4, length = 6) + self.drawn(index);
+        let rows = x.reshape([batch, 1, 6]);
+        let mask = rows.mean(dim = 2);
+        let y = self.attn(rows, is_causal = true);
+        let y = y + self.attn(y, rows, rows, attn_mask = mask, key_padding_mask = mask);
+        let y = y + scaled_dot_product_attention(y, y, rows, attn_mask = mask, is_causal = true, scale = 0.5);
+        let x = x + y.reshape([batch, 6]);
         self.plane(x.reshape([batch, 1, 6])).reshape([batch, 6])
     }
 

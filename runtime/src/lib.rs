@@ -56,6 +56,7 @@ pub mod ops;
 pub mod optim;
 pub mod profile;
 pub mod rng;
+pub mod sample;
 pub mod storage;
 pub mod view;
 pub mod workspace;

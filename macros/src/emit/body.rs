@@ -8,6 +8,7 @@ use super::api::{Pass, Receiver};
 use super::boundary::{Form, flat_indices, form};
 use super::{Function, Model, hidden};
 use crate::dim::{Atom, Dim};
+use crate::fuse::view_root;
 use crate::graph::{Kind, Ty};
 use crate::hygiene::quote;
 use crate::ops::variant;
@@ -201,7 +202,11 @@ pub fn bounds(function: &Function) -> TokenStream {
     let graph = &function.infer.0;
     let bounds = class_args(function).map(|(a, _)| {
         let readers = graph.nodes.iter().flat_map(|node| {
-            let reads = node.inputs.iter().enumerate().filter(|(_, v)| **v == graph.args[a]);
+            let reads = node
+                .inputs
+                .iter()
+                .enumerate()
+                .filter(|(_, v)| view_root(graph, **v) == graph.args[a]);
             let types: Vec<Ty> = node.inputs.iter().map(|v| graph.ty(*v).clone()).collect();
             reads.filter_map(|(at, _)| node.op.classes(&types, at)).collect::<Vec<_>>()
         });

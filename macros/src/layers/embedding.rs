@@ -2,6 +2,7 @@
 
 use quote::quote;
 
+use super::param::param_init;
 use super::usage::Use;
 use crate::diagnostics::Diagnostic;
 use crate::graph::ValueId;
@@ -25,12 +26,20 @@ pub(super) fn embedding(l: &mut Use) -> Lowering<ValueId> {
         Some(expr) => Some(l.cx.index(&expr, &count)?),
         None => None,
     };
-    let init = match &padding {
-        Some(row) => {
+    let init = match (l.options.take_named("init"), &padding) {
+        (Some(init), None) => {
+            let init = param_init(Some(&init));
+            l.cx.ok(init)?
+        }
+        (Some(init), Some(_)) => {
+            let text = "`padding_idx` starts its row at zero: there is no other `init` with it";
+            return Err(l.cx.model.report(Diagnostic::over(&init, text)));
+        }
+        (None, Some(row)) => {
             let (row, dim) = (row.tokens(), dim.tokens());
             quote!(::gradiron::init::Init::PaddedNormal { row: #row, len: #dim })
         }
-        None => quote!(::gradiron::init::Init::Normal { mean: 0.0, std: 1.0 }),
+        (None, None) => quote!(::gradiron::init::Init::Normal { mean: 0.0, std: 1.0 }),
     };
     let w = l.param("weight", vec![count, dim], init);
     l.op(Embedding { padding }, &[l.x, w])

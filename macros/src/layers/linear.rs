@@ -16,7 +16,11 @@ pub(super) fn linear(l: &mut Use) -> Lowering<ValueId> {
         return Err(l.cx.refuse(error, Some(l.x)));
     }
     let (input, output) = l.sizes(rank - 1, "feature")?;
-    let w = l.param("weight", vec![output.clone(), input.clone()], default_init(&input));
+    let shape = vec![output.clone(), input.clone()];
+    let w = match l.options.take_named("tied") {
+        Some(owner) => l.tied(&owner, &shape)?,
+        None => l.param("weight", shape, default_init(&input)),
+    };
     let y = l.op(Matmul(Layout::NT), &[l.x, w])?;
     if !l.flag("bias", true)? {
         return Ok(y);

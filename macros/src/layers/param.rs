@@ -30,7 +30,7 @@ pub fn param(cx: &mut FnCx, field: usize, decl: &LayerDecl) -> Lowering<ValueId>
 }
 
 /// `zeros`, `ones`, `constant(0.5)`, `normal(0.0, 0.02)`, `uniform(-0.1, 0.1)`
-fn param_init(init: Option<&Expr>) -> Result<TokenStream, Diagnostic> {
+pub(super) fn param_init(init: Option<&Expr>) -> Result<TokenStream, Diagnostic> {
     let room = quote!(::gradiron::init::Init);
     let Some(init) = init else {
         return Ok(quote!(#room::Normal { mean: 0.0, std: 0.02 }));

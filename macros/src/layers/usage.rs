@@ -4,9 +4,10 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::Expr;
 
+use crate::diagnostics::Diagnostic;
 use crate::dim::{Compared, Dim, Shape};
 use crate::graph::{Source, ValueId};
-use crate::lower::{FnCx, Lowering, Options, Param, ParamInit, Scope, dim, text_of};
+use crate::lower::{FnCx, Lowering, Options, Param, ParamInit, Scope, dim, is_self, text_of};
 use crate::ops::Mismatch;
 use crate::syntax::Arg;
 
@@ -35,6 +36,38 @@ impl Use<'_, '_, '_> {
     pub fn param(&mut self, name: &str, shape: Vec<Dim>, init: TokenStream) -> ValueId {
         let param = Param { name: name.into(), shape: Shape(shape), init: ParamInit::Init(init) };
         self.cx.field_param(self.field, param)
+    }
+
+    /// The weight of another layer, `self.token`, used as this one's.
+    pub(super) fn tied(&mut self, owner: &Expr, shape: &[Dim]) -> Lowering<ValueId> {
+        let name = match owner {
+            Expr::Path(path) => path.path.get_ident().cloned(),
+            Expr::Field(field) if is_self(&field.base) => match &field.member {
+                syn::Member::Named(name) => Some(name.clone()),
+                syn::Member::Unnamed(_) => None,
+            },
+            _ => None,
+        };
+        let Some(name) = name else {
+            let error = Diagnostic::over(owner, "`tied` names the layer whose weight is shared");
+            return Err(self.cx.model.report(error.help("write `tied = self.token`")));
+        };
+        let Some(field) = self.cx.model.field(&name.to_string()) else {
+            return Err(self.cx.unknown_member(&name));
+        };
+        let is_weight = |(f, param): &&(usize, Param)| *f == field && param.name == "weight";
+        let Some((_, weight)) = self.cx.model.params.iter().find(is_weight).cloned() else {
+            let text = format!("`{name}` has made no weight up to here");
+            let help = format!("call `self.{name}` before `self.{}`", self.cx.rule.step);
+            return Err(self.cx.model.report(Diagnostic::over(owner, text).help(help)));
+        };
+        let needed = Shape(shape.to_vec());
+        if !self.cx.rule.equal_shapes(&needed, &weight.shape) {
+            let text = format!("needs a weight {needed}, but that of `{name}` is {}", weight.shape);
+            self.cx.rule.span = first_span(owner);
+            return Err(self.cx.refuse(Mismatch::new(text), Some(self.x)));
+        }
+        Ok(self.cx.field_param(field, weight))
     }
 
     pub fn op(

@@ -43,6 +43,9 @@ const METHODS: &[(&str, Method)] = &[
     ("log_softmax", |cx, x, o| softmax(cx, x, o, true)),
 ];
 
+/// The methods that class indices have, too.
+const SHAPING: &[&str] = &["flatten", "reshape", "squeeze", "unsqueeze"];
+
 /// The names that both methods and functions answer to.
 pub fn names() -> impl Iterator<Item = &'static str> {
     let rows = elementwise::ROWS.iter().map(|row| row.name);
@@ -75,7 +78,10 @@ impl FnCx<'_, '_> {
     pub fn method(&mut self, x: ValueId, name: &Ident, args: Vec<Arg>) -> Lowering<ValueId> {
         let text = name.to_string();
         self.step(&text, name.span());
-        self.floats(&[x])?;
+        // Class indices have no arithmetic, but a shape.
+        if !SHAPING.contains(&text.as_str()) {
+            self.floats(&[x])?;
+        }
         let mut options = options(name, args);
         let y = if let Some((_, method)) = METHODS.iter().find(|(known, _)| *known == text) {
             method(self, x, &mut options)?

@@ -11,6 +11,7 @@ mod options;
 mod results;
 mod sizes;
 
+pub use expr::is_self;
 pub use fields::check_fields;
 pub use interface::{declare_unused, interface};
 pub use methods::{adaptive_avg_pool, flatten as methods_flatten, image, interpolate};

@@ -19,7 +19,7 @@ impl Op for Reshape {
     fn infer(&self, rule: &mut Rule, inputs: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
         let (from, to) = (inputs[0].shape.len(), self.0.len());
         if rule.equal(&from, &to) {
-            return Ok(vec![Ty::float(self.0.0.clone())]);
+            return Ok(vec![Ty { shape: self.0.clone(), kind: inputs[0].kind }]);
         }
         Err(Mismatch::new(format!("cannot give {} the shape {}", inputs[0], self.0))
             .help(format!("the first has {from} elements, the second {to}")))

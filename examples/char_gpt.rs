@@ -1,0 +1,140 @@
+//! A GPT of characters on Shakespeare: trains for 2,000 steps, then writes.
+//!
+//! `cargo run --release --example char_gpt`; the number of steps may be given: `-- 500`.
+
+use std::time::Instant;
+
+use gradiron::prelude::*;
+use gradiron::rng::Rng;
+use gradiron::sample::Sampler;
+
+/// Plays by William Shakespeare, in the public domain.
+const TEXT: &str = include_str!("data/shakespeare/plays.txt");
+
+const VOCAB: usize = 96; // printable ASCII, and the end of a line
+const CONTEXT: usize = 64;
+const WIDTH: usize = 128;
+const BATCH: usize = 12;
+
+model! {
+    pub struct Block {
+        ln_1: LayerNorm(WIDTH, bias = false),
+        attn: MultiheadAttention(WIDTH, heads = 4, bias = false),
+        ln_2: LayerNorm(WIDTH, bias = false),
+        c_fc: Linear(WIDTH -> 4 * WIDTH, bias = false),
+        c_proj: Linear(4 * WIDTH -> WIDTH, bias = false),
+    }
+
+    fn forward(&self, x: [batch, CONTEXT, WIDTH]) -> [batch, CONTEXT, WIDTH] {
+        let x = x + self.attn(self.ln_1(x), is_causal = true);
+        x + self.c_proj(self.c_fc(self.ln_2(x)).gelu())
+    }
+}
+
+model! {
+    pub struct Gpt {
+        wte: Embedding(VOCAB -> WIDTH, init = normal(0.0, 0.02)),
+        wpe: Param([CONTEXT, WIDTH], init = normal(0.0, 0.02)),
+        h: [Block; 4],
+        ln_f: LayerNorm(WIDTH, bias = false),
+        lm_head: Linear(WIDTH -> VOCAB, bias = false, tied = self.wte),
+    }
+
+    fn forward(&self, token: Classes[batch, CONTEXT]) -> [batch, CONTEXT, VOCAB] {
+        self.lm_head(self.ln_f(self.h(self.wte(token) + self.wpe)))
+    }
+
+    fn loss(&self, token: Classes[batch, CONTEXT], next: Classes[batch, CONTEXT]) -> [] {
+        let logits = self.forward(token).reshape([batch * CONTEXT, VOCAB]);
+        cross_entropy(logits, next.reshape([batch * CONTEXT]))
+    }
+}
+
+type Rows = Vec<[u8; CONTEXT]>;
+
+/// Printable ASCII from 1 on; 0 is the end of a line.
+fn encode(text: &str) -> Result<Vec<u8>, String> {
+    let token = |c: char| match c {
+        '\n' => Ok(0),
+        ' '..='~' => Ok(c as u8 - b' ' + 1),
+        other => Err(format!("the text has the character {other:?}, which is not ASCII")),
+    };
+    text.chars().map(token).collect()
+}
+
+fn decode(token: usize) -> char {
+    if token == 0 { '\n' } else { (token as u8 - 1 + b' ') as char }
+}
+
+/// Random pieces of the text, and what follows each of their characters.
+fn pieces(text: &[u8], rng: &mut Rng) -> (Rows, Rows) {
+    let piece = |_| {
+        let at = rng.below(text.len() - CONTEXT);
+        let rows = [&text[at..][..CONTEXT], &text[at + 1..][..CONTEXT]];
+        let [token, next] = rows.map(|row| *row.first_chunk().expect("as many as the context"));
+        (token, next)
+    };
+    (0..BATCH).map(piece).unzip()
+}
+
+/// A rise over 100 steps, then half a cosine from `1e-3` to `1e-4`.
+fn learning_rate(step: usize, steps: usize) -> f32 {
+    let done = step.saturating_sub(100) as f32 / steps.saturating_sub(100).max(1) as f32;
+    let rate = 1e-4 + 0.5 * (1.0 + (std::f32::consts::PI * done).cos()) * 9e-4;
+    rate * ((step + 1) as f32 / 100.0).min(1.0)
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let steps = match std::env::args().nth(1) {
+        Some(text) => {
+            text.parse().map_err(|_| format!("expected a number of steps, found `{text}`"))?
+        }
+        None => 2000,
+    };
+    let text = encode(TEXT)?;
+    let (train, validation) = text.split_at(text.len() * 9 / 10);
+    println!(
+        "{} characters, {} parameters, {} kB",
+        text.len(),
+        Gpt::PARAMS,
+        Gpt::train_bytes(BATCH) / 1000
+    );
+
+    let mut net = Gpt::init(Seed(0));
+    let mut ws = Gpt::workspace(BATCH)?;
+    let mut adam = AdamW::new(&net, 1e-3)?.betas(0.9, 0.99)?.weight_decay(0.1)?;
+    let mut rng = Rng::new(Seed(1), 0);
+    let start = Instant::now();
+    for step in 0..steps {
+        let (token, next) = pieces(train, &mut rng);
+        let loss = net.loss_grad(&mut ws, &token, &next)?;
+        adam.set_learning_rate(learning_rate(step, steps))?;
+        adam.step(&mut net, ws.grads());
+        if step % 200 == 0 || step + 1 == steps {
+            let seconds = start.elapsed().as_secs_f32();
+            println!("step {step:5}: loss {loss:.3} after {seconds:.1} s");
+        }
+    }
+
+    let (mut sum, mut rng) = (0.0, Rng::new(Seed(2), 0));
+    for _ in 0..200 {
+        let (token, next) = pieces(validation, &mut rng);
+        sum += net.loss(&mut ws, &token, &next)?;
+    }
+    println!("validation loss: {:.3} nats a character\n", sum / 200.0);
+
+    let mut sampler = Sampler::new(Seed(3)).temperature(0.8)?.top_k(40)?;
+    let mut written = encode("\nKING ")?;
+    for _ in 0..500 {
+        let known = &written[written.len().saturating_sub(CONTEXT)..];
+        let mut token = [0; CONTEXT];
+        token[..known.len()].copy_from_slice(known);
+        // A character sees those before it alone, so what stands behind it may be anything.
+        let last = known.len() - 1;
+        let logits = net.forward(&mut ws, &[token])?;
+        written.push(sampler.next(&logits[0][last])? as u8);
+    }
+    let text: String = written.iter().map(|token| decode(usize::from(*token))).collect();
+    println!("{}", text.trim_start());
+    Ok(())
+}

@@ -1,0 +1,13 @@
+use gradiron::prelude::*;
+
+model! {
+    struct Net {
+        attn: MultiheadAttention(100, heads = 3),
+    }
+
+    fn forward(&self, x: [batch, 16, 100]) -> [batch, 16, 100] {
+        self.attn(x)
+    }
+}
+
+fn main() {}
