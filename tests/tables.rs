@@ -51,9 +51,10 @@ model! {
         let x = x + self.tied(x).narrow(dim = 1, start = 4, length = 6) + self.drawn(index);
         let rows = x.reshape([batch, 1, 6]);
         let mask = rows.mean(dim = 2);
+        let bias = mask.sum().reshape([1, 1]);
         let y = self.attn(rows, is_causal = true);
-        let y = y + self.attn(y, rows, rows, attn_mask = mask, key_padding_mask = mask);
-        let y = y + scaled_dot_product_attention(y, y, rows, attn_mask = mask, is_causal = true, scale = 0.5);
+        let y = y + self.attn(y, rows, rows, attn_mask = bias, key_padding_mask = mask);
+        let y = y + scaled_dot_product_attention(y, y, rows, attn_mask = bias, is_causal = true, scale = 0.5);
         let x = x + y.reshape([batch, 6]);
         self.plane(x.reshape([batch, 1, 6])).reshape([batch, 6])
     }
