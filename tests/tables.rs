@@ -47,11 +47,12 @@ model! {
     }
 
     fn norms(&self, index: Classes[batch], x: [batch, 6]) -> [batch, 6] {
+        // Masks have no gradient, so they come from an input.
+        let mask = x.mean(dim = 1, keepdim = true);
+        let bias = mask.sum().reshape([1, 1]);
         let x = self.rms(self.ln(x + self.token(index.reshape([batch, 1]).squeeze(1))));
         let x = x + self.tied(x).narrow(dim = 1, start = 4, length = 6) + self.drawn(index);
         let rows = x.reshape([batch, 1, 6]);
-        let mask = rows.mean(dim = 2);
-        let bias = mask.sum().reshape([1, 1]);
         let y = self.attn(rows, is_causal = true);
         let y = y + self.attn(y, rows, rows, attn_mask = bias, key_padding_mask = mask);
         let y = y + scaled_dot_product_attention(y, y, rows, attn_mask = bias, is_causal = true, scale = 0.5);
