@@ -72,7 +72,9 @@ model! {
     }
 }
 
-const STEPS: usize = 200;
+/// Some thousand runs of the threads. A test of a minute would see allocations of the harness, which
+/// reports it.
+const STEPS: usize = 60;
 
 /// The allocations of `run`.
 fn allocations(run: impl FnOnce()) -> usize {
