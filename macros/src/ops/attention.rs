@@ -66,7 +66,7 @@ impl Attention {
                 _ => (axis(q, 3), [Dim::lit(1), Dim::lit(1)]),
             };
             let (queries, keys, dim) = (axis(q, 2), axis(k, 2), axis(q, 1));
-            let scores = [&q[..rank - 1], &[keys.clone()]].concat();
+            let scores = [&q[..rank - 1], std::slice::from_ref(&keys)].concat();
             return Sizes { batch, heads, kv_heads, queries, keys, dim, scores };
         }
         let parts = if self.layout == Layout::Packed { 3 } else { 1 };
