@@ -79,6 +79,8 @@ pub struct Lowered {
     pub results: Vec<Ty>,
     pub graph: Graph,
     pub deferred: Vec<Deferred>,
+    /// The size of the sequences of which the next positions run by themselves.
+    pub step: Option<(Dim, Span)>,
 }
 
 #[derive(Debug, Clone)]
@@ -209,8 +211,15 @@ pub fn lower_function<'a>(model: &mut ModelCx<'a>, function: &'a Function) -> Op
     }
     cx.graph.remove_dead();
     cx.check_used(function).ok()?;
+    let step = match &function.step {
+        Some(size) => {
+            let length = dim(size, &Scope { run_time: false, ..cx.scope() });
+            Some((cx.ok(length).ok()?, syn::spanned::Spanned::span(size)))
+        }
+        None => None,
+    };
     let (graph, deferred) = (cx.graph, cx.rule.deferred);
-    Some(Lowered { name: function.name.clone(), args, results, graph, deferred })
+    Some(Lowered { name: function.name.clone(), args, results, graph, deferred, step })
 }
 
 impl<'a, 'm> FnCx<'a, 'm> {

@@ -148,6 +148,20 @@ impl Attention for CpuStep<'_> {
         });
     }
 
+    fn append(&mut self, to: [View; 2], from: [View; 2], past: usize, spec: AttentionSpec) {
+        let AttentionSpec { batch, kv_heads, keys, dim, .. } = spec;
+        for (to, from) in to.into_iter().zip(from) {
+            for (batch, head) in (0..batch).flat_map(|b| (0..kv_heads).map(move |h| (b, h))) {
+                for row in 0..keys {
+                    let part =
+                        |view: View, row| view.buf.part(view.strides.at(batch, head, row), dim);
+                    let ([y], [x]) = self.views([part(to, past + row)], [part(from, row)]);
+                    y.copy_from_slice(x);
+                }
+            }
+        }
+    }
+
     fn attention_grad(
         &mut self,
         d_qkv: [View; 3],
