@@ -221,8 +221,8 @@ where
                 let (of, within) = (i / (new * row), i % (new * row));
                 let expected = whole[of * sequence + start * row + within];
                 let difference = (value - expected).abs() / largest;
-                // Nothing is apart from what is not a number.
-                if !(difference <= worst.difference) {
+                // What is not a number is farthest of all.
+                if difference.is_nan() || difference > worst.difference {
                     worst = StepCheck { difference, position: start + within / row };
                 }
             }
@@ -283,4 +283,51 @@ where
     let block = places.rest(ws.floats(AT, pass));
     run(ws, &inputs, Call { n, args, classes, results, block });
     results.map(|result| ws.read(result).to_vec())
+}
+
+/// The items of a function that has no step: a call of one is refused by
+/// [`check::steps`](crate::check::steps), and by nothing else.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! no_step {
+    ($length:ident $bind:ident $cache:ident $scratch:ident $table:ident $offsets:ident $step:ident) => {
+        #[doc(hidden)]
+        pub const $length: Option<usize> = None;
+        #[doc(hidden)]
+        pub const fn $bind<const ARGS: usize>(
+            _: [usize; ARGS],
+            _: usize,
+            _: usize,
+        ) -> $crate::arena::Sizes {
+            [1; 4]
+        }
+        #[doc(hidden)]
+        pub const fn $cache(_: $crate::arena::Sizes) -> usize {
+            0
+        }
+        #[doc(hidden)]
+        pub const fn $scratch(_: $crate::arena::Sizes) -> usize {
+            0
+        }
+        #[doc(hidden)]
+        pub const $table: usize = 0;
+        #[doc(hidden)]
+        pub fn $offsets(_: $crate::arena::Sizes, _: &mut Vec<usize>) {}
+        #[doc(hidden)]
+        #[allow(clippy::too_many_arguments)]
+        pub fn $step<K, const F: usize, const C: usize, const R: usize>(
+            _: &mut K,
+            _: $crate::arena::Sizes,
+            _: &[usize],
+            _: $crate::device::Buf,
+            _: $crate::device::Buf,
+            _: [$crate::device::Buf; F],
+            _: [$crate::device::Indices; C],
+            _: [$crate::device::Buf; R],
+            _: $crate::device::Buf,
+            _: $crate::device::Buf,
+            _: $crate::device::Buf,
+        ) {
+        }
+    };
 }

@@ -146,7 +146,10 @@ fn mistakes_are_reported_and_change_nothing() {
     let error = net.forward_step(&mut ws, &mut cache, &none).unwrap_err();
     assert_eq!(error, InputError::Empty { input: "token" });
     let error = net.forward_step(&mut ws, &mut cache, &[1_u8, 200]).unwrap_err();
-    assert!(matches!(error, InputError::Class { input: "token", at: 1, found: 200, .. }), "{error}");
+    assert!(
+        matches!(error, InputError::Class { input: "token", at: 1, found: 200, .. }),
+        "{error}"
+    );
     let error = net.forward_step(&mut ws, &mut cache, &[0_u8; 2 * CONTEXT + 2]).unwrap_err();
     assert_eq!(error, InputError::Full { input: "token", new: 13, past: 0, length: CONTEXT });
     assert!(cache.is_empty());

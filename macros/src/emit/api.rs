@@ -39,7 +39,7 @@ pub fn program(model: &Model) -> TokenStream {
                 ],
                 0 #(+ #indices)*,
                 |out| Self::#infer_offsets(n, out),
-                |out| { #step_offsets },
+                #step_offsets,
                 |out| Self::#offsets(n, false, true, in_bf16, out),
                 |out| Self::#offsets(n, true, true, in_bf16, out),
             )

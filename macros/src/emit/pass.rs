@@ -91,7 +91,7 @@ fn signature(pass: Pass) -> [TokenStream; 3] {
     [generics, parameters, arguments]
 }
 
-/// A pass of a model with mistakes, or one that a function does not have.
+/// A pass of a model with mistakes.
 pub fn empty_pass(function: &Ident, pass: Pass) -> TokenStream {
     let name = hidden(function, pass.name());
     let [generics, parameters, _] = signature(pass);
@@ -110,9 +110,7 @@ pub fn pass(
     prepared: &Values,
     pass: Pass,
 ) -> TokenStream {
-    let Some((graph, plan)) = function.planned(pass) else {
-        return empty_pass(&function.name, pass);
-    };
+    let Some((graph, plan)) = function.planned(pass) else { return TokenStream::new() };
     let writer = Writer { model, function, chains, prepared, graph, plan, pass };
     let nodes: Vec<usize> = (0..graph.nodes.len())
         .filter(|n| match graph.nodes[*n].phase {

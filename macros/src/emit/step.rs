@@ -8,7 +8,7 @@ use super::body::flat;
 use super::boundary::{Form, at, flat_indices, form, indices, ty};
 use super::chains::Chains;
 use super::function::layout;
-use super::pass::{Pass, empty_pass, pass};
+use super::pass::{Pass, pass};
 use super::prepare::Values;
 use super::{Function, Interface, Model, StepForm, hidden};
 use crate::dim::{Atom, Dim, product};
@@ -20,19 +20,9 @@ use crate::step::{axis_of, rows_of};
 pub fn hidden_items(model: &Model, chains: &Chains, prepared: &Values) -> TokenStream {
     let items = model.interfaces.iter().enumerate().map(|(at, interface)| {
         let function = model.functions.as_ref().map(|functions| &functions[at]);
-        let length = hidden(&interface.name, "LENGTH");
-        let items = match function.and_then(|function| Some((function, function.step.as_ref()?))) {
+        match function.and_then(|function| Some((function, function.step.as_ref()?))) {
             Some((function, step)) => items(model, function, step, chains, prepared),
             None => stub(interface),
-        };
-        let known = match interface.step.as_ref().map(Dim::tokens) {
-            Some(known) => quote!(Some(#known)),
-            None => quote!(None),
-        };
-        quote! {
-            #[doc(hidden)]
-            pub const #length: Option<usize> = #known;
-            #items
         }
     });
     items.collect()
@@ -40,28 +30,10 @@ pub fn hidden_items(model: &Model, chains: &Chains, prepared: &Values) -> TokenS
 
 /// The items of a function that has no step, so that a call of it is reported once.
 fn stub(interface: &Interface) -> TokenStream {
-    let [bind, cache, scratch, table, offsets] =
-        ["step_bind", "cache", "step_scratch", "STEP_TABLE", "step_offsets"]
+    let items =
+        ["LENGTH", "step_bind", "cache", "step_scratch", "STEP_TABLE", "step_offsets", "step"]
             .map(|suffix| hidden(&interface.name, suffix));
-    let sizes = quote!(::gradiron::arena::Sizes);
-    let pass = empty_pass(&interface.name, Pass::Step);
-    quote! {
-        #[doc(hidden)]
-        pub const fn #bind<const Args: usize>(
-            leads: [usize; Args], past: usize, new: usize,
-        ) -> #sizes {
-            [1; 4]
-        }
-        #[doc(hidden)]
-        pub const fn #cache(n: #sizes) -> usize { 0 }
-        #[doc(hidden)]
-        pub const fn #scratch(n: #sizes) -> usize { 0 }
-        #[doc(hidden)]
-        pub const #table: usize = 0;
-        #[doc(hidden)]
-        pub fn #offsets(n: #sizes, out: &mut Vec<usize>) {}
-        #pass
-    }
+    quote!(::gradiron::no_step! { #(#items)* })
 }
 
 fn items(
@@ -71,9 +43,10 @@ fn items(
     chains: &Chains,
     prepared: &Values,
 ) -> TokenStream {
-    let [bind, whole_bind, sizes, cache, cache_at, scratch, step_layout] =
-        ["step_bind", "bind", "step_sizes", "cache", "cache_at", "step_scratch", "step_layout"]
-            .map(|suffix| hidden(&function.name, suffix));
+    let item = |suffix| hidden(&function.name, suffix);
+    let (bind, whole_bind, sizes) = (item("step_bind"), item("bind"), item("step_sizes"));
+    let [cache, cache_at, scratch, step_layout, known] =
+        ["cache", "cache_at", "step_scratch", "step_layout", "LENGTH"].map(item);
     let layout = layout(model, function, Pass::Step, ["step_layout", "STEP_TABLE", "step_offsets"]);
     let pass = pass(model, function, chains, prepared, Pass::Step);
     let (past, length) = (model.sizes().len(), step.length.tokens());
@@ -89,6 +62,8 @@ fn items(
     let nested = nested.filter(|callee| callee.steps).map(|callee| callee.stated(&["cache"]));
     let bind_sizes = model.bind_step_sizes();
     quote! {
+        #[doc(hidden)]
+        pub const #known: Option<usize> = Some(#length);
         #[doc(hidden)]
         pub const fn #bind<const Args: usize>(
             leads: [usize; Args], past: usize, new: usize,
@@ -146,8 +121,8 @@ fn caches(step: &StepForm) -> Vec<Dim> {
 pub fn offsets(function: &Function) -> TokenStream {
     let [offsets, sizes] = ["step_offsets", "step_sizes"].map(|s| hidden(&function.name, s));
     match function.step {
-        Some(_) => quote!(Self::#offsets(Self::#sizes(n), out);),
-        None => quote!(),
+        Some(_) => quote!(|out| Self::#offsets(Self::#sizes(n), out)),
+        None => quote!(|_| ()),
     }
 }
 

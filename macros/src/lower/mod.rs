@@ -212,10 +212,7 @@ pub fn lower_function<'a>(model: &mut ModelCx<'a>, function: &'a Function) -> Op
     cx.graph.remove_dead();
     cx.check_used(function).ok()?;
     let step = match &function.step {
-        Some(size) => {
-            let length = dim(size, &Scope { run_time: false, ..cx.scope() });
-            Some((cx.ok(length).ok()?, syn::spanned::Spanned::span(size)))
-        }
+        Some(size) => Some((cx.step_length(size).ok()?, syn::spanned::Spanned::span(size))),
         None => None,
     };
     let (graph, deferred) = (cx.graph, cx.rule.deferred);
@@ -275,6 +272,19 @@ impl<'a> FnCx<'a, '_> {
                 self.sizes.insert(name.clone(), Dim::atom(Atom::Run(name)));
             }
         }
+    }
+
+    /// The size of `#[step(CONTEXT)]`.
+    fn step_length(&mut self, size: &syn::Expr) -> Lowering<Dim> {
+        let text = if self.model.item.header.is_none() {
+            "`step` belongs above a function of a struct"
+        } else if self.sizes.len() > 1 {
+            "a function that runs step by step has one run-time size, that of its batch"
+        } else {
+            let length = dim(size, &Scope { run_time: false, ..self.scope() });
+            return self.ok(length);
+        };
+        Err(self.model.report(Diagnostic::over(size, text)))
     }
 
     pub fn scope(&self) -> Scope<'_> {
