@@ -294,8 +294,8 @@ macro_rules! no_step {
         #[doc(hidden)]
         pub const $length: Option<usize> = None;
         #[doc(hidden)]
-        pub const fn $bind<const ARGS: usize>(
-            _: [usize; ARGS],
+        pub const fn $bind<const ARGS__: usize>(
+            _: [usize; ARGS__],
             _: usize,
             _: usize,
         ) -> $crate::arena::Sizes {
@@ -315,15 +315,20 @@ macro_rules! no_step {
         pub fn $offsets(_: $crate::arena::Sizes, _: &mut Vec<usize>) {}
         #[doc(hidden)]
         #[allow(clippy::too_many_arguments)]
-        pub fn $step<K, const F: usize, const C: usize, const R: usize>(
-            _: &mut K,
+        pub fn $step<
+            Kernels__,
+            const FLOATS__: usize,
+            const CLASSES__: usize,
+            const RESULTS__: usize,
+        >(
+            _: &mut Kernels__,
             _: $crate::arena::Sizes,
             _: &[usize],
             _: $crate::device::Buf,
             _: $crate::device::Buf,
-            _: [$crate::device::Buf; F],
-            _: [$crate::device::Indices; C],
-            _: [$crate::device::Buf; R],
+            _: [$crate::device::Buf; FLOATS__],
+            _: [$crate::device::Indices; CLASSES__],
+            _: [$crate::device::Buf; RESULTS__],
             _: $crate::device::Buf,
             _: $crate::device::Buf,
             _: $crate::device::Buf,

@@ -280,11 +280,20 @@ impl<'a> FnCx<'a, '_> {
             "`step` belongs above a function of a struct"
         } else if self.sizes.len() > 1 {
             "a function that runs step by step has one run-time size, that of its batch"
+        } else if self.run_time_names() > 2 {
+            "a model with a function that runs step by step has at most two run-time sizes"
         } else {
             let length = dim(size, &Scope { run_time: false, ..self.scope() });
             return self.ok(length);
         };
         Err(self.model.report(Diagnostic::over(size, text)))
+    }
+
+    /// How many run-time sizes the model has.
+    fn run_time_names(&self) -> usize {
+        let args = self.model.item.functions.iter().flat_map(|function| &function.args);
+        let leads = args.filter_map(|arg| arg.ty.dims.first()).map(text_of);
+        leads.filter(|size| sizes::is_run_time_name(size)).collect::<HashSet<_>>().len()
     }
 
     pub fn scope(&self) -> Scope<'_> {

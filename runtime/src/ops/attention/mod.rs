@@ -13,6 +13,7 @@
 //! A query that sees no key gives zeros.
 
 mod cpu;
+mod few;
 pub mod reference;
 mod tiny;
 
