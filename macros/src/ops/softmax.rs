@@ -40,7 +40,7 @@ impl Op for Softmax {
     fn step(&self, s: &mut Step) -> Stepped {
         match s.only(0)? {
             axis if axis == self.axis => Err(NEEDS_ALL),
-            axis => s.same(self.clone(), axis),
+            axis => s.same(*self, axis),
         }
     }
 
