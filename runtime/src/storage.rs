@@ -24,6 +24,12 @@ pub struct Version {
 }
 
 impl Version {
+    /// Whether both are versions of one block.
+    #[cfg(feature = "cuda")]
+    pub(crate) fn is_same_block(self, other: Self) -> bool {
+        self.block == other.block
+    }
+
     /// The version of a new block.
     fn new() -> Self {
         static BLOCKS: AtomicU64 = AtomicU64::new(0);

@@ -6,10 +6,16 @@
 //! become pointers. A second device is a second implementor of these traits.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod threads;
 mod tiny;
 
 pub use cpu::{Cpu, CpuStep, Precision};
+#[cfg(feature = "cuda")]
+pub(crate) use cuda::{Arg, Grid};
+#[cfg(feature = "cuda")]
+pub use cuda::{Cuda, CudaError, CudaMemory, CudaStep};
 pub(crate) use threads::SharedMut;
 pub use threads::{PARALLEL_WORK, Threads};
 pub(crate) use tiny::TinyStep;
@@ -228,4 +234,7 @@ pub trait Kernels:
 pub enum DeviceError {
     #[error("the {device} has no room for {bytes} bytes; use a smaller batch capacity")]
     OutOfMemory { device: &'static str, bytes: usize },
+    #[cfg(feature = "cuda")]
+    #[error(transparent)]
+    Cuda(#[from] CudaError),
 }

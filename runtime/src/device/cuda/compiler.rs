@@ -1,0 +1,107 @@
+//! From the text of a kernel to code for one GPU, kept on disk from program to program.
+
+use std::ffi::{CStr, CString};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::PathBuf;
+
+use cudarc::nvrtc::{result, sys};
+
+use super::error::{Context, CudaError};
+
+/// What every kernel starts with.
+const PRELUDE: &str = include_str!("prelude.cuh");
+
+/// Compiles kernels for one architecture.
+#[derive(Debug)]
+pub(super) struct Compiler {
+    /// `sm_90`
+    arch: String,
+    /// Where code is kept; nowhere when there is no such folder.
+    folder: Option<PathBuf>,
+}
+
+impl Compiler {
+    pub fn new((major, minor): (i32, i32)) -> Self {
+        Self { arch: format!("sm_{major}{minor}"), folder: folder() }
+    }
+
+    /// The code of `text` with `defines` in front of it.
+    pub fn compile(&self, name: &str, defines: &str, text: &str) -> Result<Vec<u8>, CudaError> {
+        let whole = format!("{PRELUDE}\n{defines}\n{text}");
+        let file = self.folder.as_ref().map(|folder| {
+            let mut hasher = DefaultHasher::new();
+            (&whole, &self.arch, env!("CARGO_PKG_VERSION")).hash(&mut hasher);
+            folder.join(format!("{name}-{:016x}.{}.cubin", hasher.finish(), self.arch))
+        });
+        if let Some(code) = file.as_ref().and_then(|file| std::fs::read(file).ok()) {
+            return Ok(code);
+        }
+        let code = self.build(name, &whole)?;
+        if let Some(file) = file {
+            // A folder that cannot be written costs time at the next start, and nothing else.
+            let _ = crate::io::replace(&file, |to| std::io::Write::write_all(to, &code));
+        }
+        Ok(code)
+    }
+
+    fn build(&self, name: &str, text: &str) -> Result<Vec<u8>, CudaError> {
+        let text = CString::new(text).to("read a kernel")?;
+        let program = Program::new(&text)?;
+        let options = [
+            format!("--gpu-architecture={}", self.arch),
+            "--std=c++17".into(),
+            "--extra-device-vectorization".into(),
+        ];
+        // SAFETY: `program` is open.
+        let built = unsafe { result::compile_program(program.0, &options) };
+        if built.is_err() {
+            let (kernel, arch) = (name.to_string(), self.arch.clone());
+            return Err(CudaError::Compile { kernel, arch, log: program.log() });
+        }
+        program.code()
+    }
+}
+
+/// A program of the compiler's, closed in the end.
+struct Program(sys::nvrtcProgram);
+
+impl Program {
+    fn new(text: &CStr) -> Result<Self, CudaError> {
+        result::create_program(text, None).map(Self).to("start its compiler")
+    }
+
+    fn log(&self) -> String {
+        // SAFETY: the program is open; the log ends with a zero.
+        let log = unsafe { result::get_program_log(self.0) };
+        let bytes: Vec<u8> =
+            log.unwrap_or_default().into_iter().map(|c| c as u8).take_while(|c| *c != 0).collect();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    fn code(&self) -> Result<Vec<u8>, CudaError> {
+        let mut len = 0;
+        // SAFETY: the program is open and compiled.
+        unsafe { sys::nvrtcGetCUBINSize(self.0, &raw mut len) }.result().to("compile a kernel")?;
+        let mut code = vec![0_u8; len];
+        // SAFETY: `code` has room for as many bytes as the program says.
+        unsafe { sys::nvrtcGetCUBIN(self.0, code.as_mut_ptr().cast()) }
+            .result()
+            .to("compile a kernel")?;
+        Ok(code)
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // SAFETY: the program is open, and nobody uses it any more.
+        let _ = unsafe { result::destroy_program(self.0) };
+    }
+}
+
+/// `$XDG_CACHE_HOME/gradiron` or `$HOME/.cache/gradiron`, made if it is not there.
+fn folder() -> Option<PathBuf> {
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
+    let folder = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home)?.join("gradiron");
+    std::fs::create_dir_all(&folder).ok()?;
+    Some(folder)
+}

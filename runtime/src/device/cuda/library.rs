@@ -1,0 +1,85 @@
+//! Where CUDA's libraries are. They are found when a program runs, so that it starts, and says what
+//! is missing, where there are none.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use super::error::CudaError;
+
+/// The version whose libraries are used.
+const NEEDED: &str = "13.0";
+
+/// Finds all libraries, once for the process.
+///
+/// # Errors
+/// The first that is missing, and where it was looked for.
+pub(super) fn load() -> Result<(), CudaError> {
+    static LOADED: OnceLock<Result<(), CudaError>> = OnceLock::new();
+    LOADED.get_or_init(find_all).clone()
+}
+
+fn find_all() -> Result<(), CudaError> {
+    let folders = folders();
+    let looked = || match folders.as_slice() {
+        [] => "CUDA_PATH, which is not set".to_string(),
+        all => all.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", "),
+    };
+    // SAFETY: asks the loader for the library, whose initialisers are NVIDIA's.
+    if !unsafe { cudarc::driver::sys::is_culib_present() } {
+        return Err(CudaError::NoDriver { library: "libcuda.so", looked: looked() });
+    }
+    let nvrtc = ["libnvrtc-builtins.so.13.0", "libnvrtc.so.13"];
+    let missing = |library| CudaError::NoLibrary { library, looked: looked(), needed: NEEDED };
+    // SAFETY: as above.
+    if !unsafe { cudarc::nvrtc::sys::is_culib_present() } {
+        preload(&folders, &nvrtc);
+        // SAFETY: as above.
+        if !unsafe { cudarc::nvrtc::sys::is_culib_present() } {
+            return Err(missing("libnvrtc.so.13"));
+        }
+    }
+    // SAFETY: as above.
+    if !unsafe { cudarc::cublaslt::sys::is_culib_present() } {
+        preload(&folders, &["libcublas.so.13", "libcublasLt.so.13"]);
+        // SAFETY: as above.
+        if !unsafe { cudarc::cublaslt::sys::is_culib_present() } {
+            return Err(missing("libcublasLt.so.13"));
+        }
+    }
+    Ok(())
+}
+
+/// Folders beside those of the loader: of `CUDA_PATH` and `CUDA_HOME`, and the usual one.
+fn folders() -> Vec<PathBuf> {
+    let set = ["CUDA_PATH", "CUDA_HOME"].into_iter().filter_map(std::env::var_os);
+    let roots = set.map(PathBuf::from).chain([PathBuf::from("/usr/local/cuda")]);
+    let folders = roots.flat_map(|root| ["lib64", "lib", "targets/x86_64-linux/lib"].map(|f| root.join(f)));
+    folders.filter(|folder| folder.is_dir()).collect()
+}
+
+/// Opens libraries by their full paths and keeps them open: the loader then finds them by name.
+fn preload(folders: &[PathBuf], names: &[&str]) {
+    for name in names {
+        let found = folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file());
+        if let Some(path) = found {
+            open(&path);
+        }
+    }
+}
+
+#[cfg(unix)]
+fn open(path: &Path) {
+    use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
+    // SAFETY: a library of CUDA, whose initialisers are NVIDIA's; it is never closed.
+    if let Ok(library) = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_GLOBAL) } {
+        std::mem::forget(library);
+    }
+}
+
+#[cfg(not(unix))]
+fn open(path: &Path) {
+    // SAFETY: as above.
+    if let Ok(library) = unsafe { libloading::Library::new(path) } {
+        std::mem::forget(library);
+    }
+}
