@@ -7,3 +7,4 @@ mod norm;
 mod ops;
 mod runs;
 mod sequence;
+mod transformer;
