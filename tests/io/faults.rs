@@ -100,9 +100,9 @@ fn a_missing_tensor_names_a_similar_one() {
             "`fc.weight`: expected shape [3, 8], found no such tensor; \
              rename `module.fc.weight` if you meant that",
             "`conv_1.weight`: expected no such tensor, found shape [2, 1, 3, 3]; \
-             remove it from the file",
+             leave it out with `load_except`",
             "`module.fc.weight`: expected no such tensor, found shape [3, 8]; \
-             remove it from the file",
+             leave it out with `load_except`",
         ]
     );
     let mut all = GOOD;
@@ -128,7 +128,7 @@ fn wrong_shapes_and_dtypes_are_listed_together() {
             format!("`fc.weight`: expected dtype F32, found F64; {todo}"),
             format!("`fc.bias`: expected dtype F32, found BF16; {todo}"),
             "`bn.num_batches_tracked`: expected no such tensor, found shape []; \
-             remove it from the file"
+             leave it out with `load_except`"
                 .to_owned(),
         ]
     );

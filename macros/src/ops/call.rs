@@ -6,7 +6,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::format_ident;
 
 use super::elementwise::{Constant, Elementwise};
-use super::{Backward, Emit, Mismatch, Op, Prepared, Rule};
+use super::{Backward, Emit, Mismatch, Op, Prepared, Rule, room};
 use crate::dim::Dim;
 use crate::graph::{Kind, Ty, ValueId};
 use crate::hygiene::{quote, variable};
@@ -21,7 +21,8 @@ pub struct Callee {
     pub text: String,
     /// `forward`
     pub function: Ident,
-    /// How many models in a row; the output of one is the input of the next.
+    /// How many models in a row: the output of one is the first input of the next, and the other
+    /// inputs are given to each.
     pub count: Option<Dim>,
     /// The first size of each argument, by which the callee knows its run-time sizes.
     pub leads: Vec<Dim>,
@@ -220,7 +221,11 @@ impl Op for Call {
             _ => 0,
         };
         let values = self.callee.results[0].shape.len().times(&Dim::lit(values));
-        Some(own.plus(&values).plus(&self.unasked()))
+        let gradients = self.grad.then(|| match &self.callee.count {
+            Some(count) => self.row_gradients(count),
+            None => self.unasked(),
+        });
+        Some(own.plus(&values).plus(&gradients.unwrap_or(Dim::lit(0))))
     }
 
     fn skips_unused(&self) -> bool {
@@ -285,7 +290,7 @@ impl Call {
     /// Floats for the gradients that the callee computes with others though nobody asks for them:
     /// those of constants.
     fn unasked(&self) -> Dim {
-        if self.callee.count.is_some() || self.wanted.iter().flatten().next().is_none() {
+        if self.wanted.iter().flatten().next().is_none() {
             return Dim::lit(0);
         }
         let args = self.args.iter().zip(&self.wanted);
@@ -360,8 +365,20 @@ impl Call {
         }
     }
 
+    /// Floats for the gradients of the inputs that all models of a row share: those of each model
+    /// where they are asked for, else those of one.
+    fn row_gradients(&self, count: &Dim) -> Dim {
+        let shared = self.args.iter().zip(&self.wanted).skip(1);
+        shared.filter(|(ty, _)| ty.kind == Kind::Float).fold(Dim::lit(0), |sum, (ty, wanted)| {
+            let len = ty.shape.len();
+            sum.plus(&if wanted.is_some() { count.times(&len) } else { len })
+        })
+    }
+
     fn emit_row(&self, e: &Emit, count: &Dim) -> TokenStream {
         let [params, state, x] = [0, 1, 2].map(|i| e.x(i));
+        let (floats, classes) = self.split(&e.input_vars[2..][..self.args.len()]);
+        let shared = &floats[1..];
         let (y, scratch) = (e.y(0), e.scratch());
         let (sizes, offsets, count) = (self.callee.sizes(), self.callee.offsets(), count.tokens());
         let (size, state_size) = (self.callee.params().tokens(), self.callee.state().tokens());
@@ -369,7 +386,7 @@ impl Call {
         if e.inference {
             // Two values are enough: the result and one between, taken in turns.
             let (infer, own) = (self.callee.item("infer"), self.own_scratch(true).tokens());
-            let (prepared, len) = (e.x(3), self.callee.prepared().tokens());
+            let (prepared, len) = (e.x(2 + self.args.len()), self.callee.prepared().tokens());
             return quote! {{
                 let count = #count;
                 let between = #scratch.part(#own, #value);
@@ -378,7 +395,8 @@ impl Call {
                     let from = if i == 0 { #x } else { at(i) };
                     k.item(i);
                     #infer(k, #sizes, #offsets, #params.part(i * #size, #size),
-                        #state.part(i * #state_size, #state_size), [from], [], [at(i + 1)],
+                        #state.part(i * #state_size, #state_size), [from, #(#shared),*],
+                        [#(#classes),*], [at(i + 1)],
                         #prepared.part(i * #len, #len), #scratch.part(0, #own));
                 }
             }};
@@ -394,7 +412,8 @@ impl Call {
                 };
                 k.item(i);
                 #train(k, #sizes, #offsets, #params.part(i * #size, #size),
-                    #state.part(i * #state_size, #state_size), [at(i)], [], [at(i + 1)],
+                    #state.part(i * #state_size, #state_size), [at(i), #(#shared),*],
+                    [#(#classes),*], [at(i + 1)],
                     #saved.part(i * #memory, #memory),
                     #new_state.part(i * #state_size, #state_size), #scratch);
             }
@@ -402,17 +421,49 @@ impl Call {
     }
 
     fn emit_row_grad(&self, e: &Emit, count: &Dim) -> TokenStream {
-        let [params, x, y, between, saved, d_y] = [0, 1, 2, 3, 4, 5].map(|i| e.x(i));
+        let args = self.args.len();
+        let (params, x) = (e.x(0), e.x(1));
+        let [y, between, saved, d_y] = [0, 1, 2, 3].map(|i| e.x(1 + args + i));
+        let (floats, classes) = self.split(&e.input_vars[1..=args]);
+        let shared = &floats[1..];
         let (d_params, scratch) = (e.y(0), e.scratch());
-        let (sizes, offsets, count) = (self.callee.sizes(), self.callee.offsets(), count.tokens());
+        let (sizes, offsets) = (self.callee.sizes(), self.callee.offsets());
         let (size, value) = (self.callee.params().tokens(), self.callee.results[0].shape.len());
-        let (value, memory) = (value.tokens(), self.callee.size_of("saved").tokens());
-        let (back, own) = (self.callee.item("back"), self.own_scratch(false).tokens());
+        let memory = self.callee.size_of("saved").tokens();
+        let (back, own) = (self.callee.item("back"), self.own_scratch(false));
         let want = self.want();
-        let d_x = match self.wanted[0] {
-            Some(_) => e.y(1).clone(),
-            None => quote!(#params.part(0, 0)),
+        let mut gradients = e.output_vars[1..].iter();
+        let mut at = own.plus(&value.times(&Dim::lit(2)));
+        let (own, value) = (own.tokens(), value.tokens());
+        // When the gradient of the first input is not asked for, that of another one may be.
+        let d_x = match self.wanted[0].and_then(|_| gradients.next()) {
+            Some(d_x) => d_x.clone(),
+            None => quote!(#scratch.part(#own, #value)),
         };
+        let (mut d_shared, mut sums) = (Vec::new(), Vec::new());
+        let floats = self.args.iter().zip(&self.wanted).skip(1);
+        for (ty, wanted) in floats.filter(|(ty, _)| ty.kind == Kind::Float) {
+            let each = ty.shape.len();
+            let (start, len, all) = (at.tokens(), each.tokens(), count.times(&each));
+            let Some(d_arg) = wanted.and_then(|_| gradients.next()) else {
+                d_shared.push(quote!(#scratch.part(#start, #len)));
+                at = at.plus(&each);
+                continue;
+            };
+            d_shared.push(quote!(#scratch.part(#start + i * #len, #len)));
+            let (reduce, rows, floats) = (room("reduce"), count.tokens(), all.tokens());
+            sums.push(quote! {
+                k.reduce(#d_arg, #scratch.part(#start, #floats), #reduce::ReduceSpec {
+                    dims: [#rows, #len],
+                    kept: [false, true],
+                    kind: #reduce::ReduceKind::Sum,
+                    scale: 1.0,
+                });
+            });
+            at = at.plus(&all);
+        }
+        let sums = (!sums.is_empty()).then(|| quote!(if #want { #(#sums)* }));
+        let count = count.tokens();
         quote! {{
             let count = #count;
             for i in (0..count).rev() {
@@ -423,10 +474,13 @@ impl Call {
                     if i == 0 { #d_x } else if i == count { #d_y } else { #scratch.part(#own + i % 2 * #value, #value) }
                 };
                 k.item(i);
-                #back(k, #sizes, #offsets, i > 0 || #want, #params.part(i * #size, #size), [at(i)], [],
+                #back(k, #sizes, #offsets, i > 0 || #want, #params.part(i * #size, #size),
+                    [at(i), #(#shared),*], [#(#classes),*],
                     [at(i + 1)], #saved.part(i * #memory, #memory), [d_at(i + 1)],
-                    #d_params.part(i * #size, #size), [d_at(i)], #scratch.part(0, #own));
+                    #d_params.part(i * #size, #size), [d_at(i), #(#d_shared),*],
+                    #scratch.part(0, #own));
             }
+            #sums
         }}
     }
 }
