@@ -62,6 +62,8 @@ pub enum Source {
     State(usize),
     /// The gradient of the n-th result, given from outside.
     DResult(usize),
+    /// The n-th memory of a step that lasts from run to run. Ops change it in place.
+    Cache(usize),
     /// The k-th output of a node.
     Node(usize, usize),
     /// Nothing makes it any more: its node was dropped or became part of another.

@@ -1,15 +1,18 @@
 //! A call of another model's function, once or through a row of equal models.
 
+mod row;
+
 use std::rc::Rc;
 
 use proc_macro2::{Ident, TokenStream};
 use quote::format_ident;
 
 use super::elementwise::{Constant, Elementwise};
-use super::{Backward, Emit, Mismatch, Op, Prepared, Rule, room};
+use super::{Backward, Emit, Mismatch, Op, Prepared, Rule};
 use crate::dim::Dim;
 use crate::graph::{Kind, Ty, ValueId};
 use crate::hygiene::{quote, variable};
+use crate::step::{self, NEEDS_ALL, Step, Stepped};
 
 /// The function that is called.
 #[derive(Clone, Debug)]
@@ -27,18 +30,34 @@ pub struct Callee {
     /// The first size of each argument, by which the callee knows its run-time sizes.
     pub leads: Vec<Dim>,
     pub results: Vec<Ty>,
+    /// Whether the next positions of sequences are computed.
+    pub steps: bool,
 }
 
 impl Callee {
     /// A hidden item of the callee: `__forward_train`.
     pub fn item(&self, suffix: &str) -> TokenStream {
+        // A step has its own form of what inference has.
+        let suffix = match (self.steps, suffix) {
+            (true, "infer") => "step",
+            (true, "INFER_TABLE") => "STEP_TABLE",
+            (true, "infer_offsets") => "step_offsets",
+            (true, "infer_scratch") => "step_scratch",
+            (_, suffix) => suffix,
+        };
         let (model, item) = (&self.model, format_ident!("__{}_{suffix}", self.function));
         quote!(<#model>::#item)
     }
 
     /// The callee's run-time sizes.
     pub fn sizes(&self) -> TokenStream {
-        let (bind, leads) = (self.item("bind"), self.leads.iter().map(Dim::tokens));
+        let leads = self.leads.iter().map(Dim::tokens);
+        if self.steps {
+            let (bind, past, new) =
+                (self.item("step_bind"), step::past().tokens(), step::new().tokens());
+            return quote!(#bind([#(#leads),*], #past, #new));
+        }
+        let bind = self.item("bind");
         quote!(#bind([#(#leads),*]))
     }
 
@@ -74,7 +93,8 @@ impl Callee {
             let variable = self.size_variable(item);
             quote!(let #variable = #offsets[#at];)
         });
-        quote!(#(#lets)*)
+        let cache = if self.steps { self.stated(&["cache"]) } else { quote!() };
+        quote!(#(#lets)* #cache)
     }
 
     /// The variable that holds the callee's part of the offsets.
@@ -197,6 +217,29 @@ impl Op for Call {
         }
     }
 
+    fn step(&self, s: &mut Step) -> Stepped {
+        let axis = s.axes[2].ok_or(NEEDS_ALL)?;
+        let stays = |ty: &Ty| ty.dims().get(axis).is_some_and(|dim| s.is_length(dim));
+        if !self.callee.results.iter().all(stays) {
+            return Err(NEEDS_ALL);
+        }
+        let mut op = self.clone();
+        op.callee.steps = true;
+        op.callee.results.iter_mut().for_each(|ty| ty.shape.0[axis] = step::new());
+        for (i, arg) in op.args.iter_mut().enumerate() {
+            if let Some(axis) = s.axes[2 + i] {
+                arg.shape.0[axis] = step::new();
+            }
+        }
+        let leads = op.args.iter().map(|ty| ty.dims().first().cloned().unwrap_or(Dim::lit(1)));
+        op.callee.leads = leads.collect();
+        let cache = s.cache(vec![self.callee.count().times(&op.callee.size_of("cache"))]);
+        let inputs: Vec<_> = s.inputs.iter().copied().chain([cache]).collect();
+        let results = op.callee.results.len();
+        let made = s.apply(op, &inputs);
+        Ok(made.into_iter().take(results).map(|value| (value, Some(axis))).collect())
+    }
+
     fn emit(&self, e: &Emit) -> TokenStream {
         match (self.grad, &self.callee.count) {
             (false, None) => self.emit_one(e),
@@ -207,6 +250,10 @@ impl Op for Call {
     }
 
     fn flops(&self, _: &[Ty], _: &[Ty]) -> Dim {
+        // The steps of the callee count by themselves.
+        if self.callee.steps {
+            return Dim::lit(0);
+        }
         let flops = self.callee.size_of("flops");
         let passes = if self.grad { 2 } else { 1 };
         self.callee.count().times(&flops).times(&Dim::lit(passes))
@@ -305,10 +352,14 @@ impl Call {
         let results = &e.output_vars[..count];
         let (sizes, offsets) = (self.callee.sizes(), self.callee.offsets());
         if e.inference {
-            let (infer, prepared) = (self.callee.item("infer"), e.x(2 + self.args.len()));
+            let (infer, behind) = (self.callee.item("infer"), 2 + self.args.len());
+            let (cache, prepared) = match self.callee.steps {
+                true => (Some(e.x(behind)).into_iter(), e.x(behind + 1)),
+                false => (None.into_iter(), e.x(behind)),
+            };
             return quote! {
                 #infer(k, #sizes, #offsets, #params, #state, [#(#floats),*], [#(#classes),*],
-                    [#(#results),*], #prepared, #scratch);
+                    [#(#results),*], #(#cache,)* #prepared, #scratch);
             };
         }
         let (train, saved) = (self.callee.item("train"), e.y(count + 1));
@@ -363,124 +414,5 @@ impl Call {
         } else {
             quote!(false)
         }
-    }
-
-    /// Floats for the gradients of the inputs that all models of a row share: those of each model
-    /// where they are asked for, else those of one.
-    fn row_gradients(&self, count: &Dim) -> Dim {
-        let shared = self.args.iter().zip(&self.wanted).skip(1);
-        shared.filter(|(ty, _)| ty.kind == Kind::Float).fold(Dim::lit(0), |sum, (ty, wanted)| {
-            let len = ty.shape.len();
-            sum.plus(&if wanted.is_some() { count.times(&len) } else { len })
-        })
-    }
-
-    fn emit_row(&self, e: &Emit, count: &Dim) -> TokenStream {
-        let [params, state, x] = [0, 1, 2].map(|i| e.x(i));
-        let (floats, classes) = self.split(&e.input_vars[2..][..self.args.len()]);
-        let shared = &floats[1..];
-        let (y, scratch) = (e.y(0), e.scratch());
-        let (sizes, offsets, count) = (self.callee.sizes(), self.callee.offsets(), count.tokens());
-        let (size, state_size) = (self.callee.params().tokens(), self.callee.state().tokens());
-        let value = self.callee.results[0].shape.len().tokens();
-        if e.inference {
-            // Two values are enough: the result and one between, taken in turns.
-            let (infer, own) = (self.callee.item("infer"), self.own_scratch(true).tokens());
-            let (prepared, len) = (e.x(2 + self.args.len()), self.callee.prepared().tokens());
-            return quote! {{
-                let count = #count;
-                let between = #scratch.part(#own, #value);
-                for i in 0..count {
-                    let at = |i: usize| if (count - i) % 2 == 0 { #y } else { between };
-                    let from = if i == 0 { #x } else { at(i) };
-                    k.item(i);
-                    #infer(k, #sizes, #offsets, #params.part(i * #size, #size),
-                        #state.part(i * #state_size, #state_size), [from, #(#shared),*],
-                        [#(#classes),*], [at(i + 1)],
-                        #prepared.part(i * #len, #len), #scratch.part(0, #own));
-                }
-            }};
-        }
-        let train = self.callee.item("train");
-        let [between, saved, new_state] = [1, 2, 3].map(|i| e.y(i));
-        let memory = self.callee.size_of("saved").tokens();
-        quote! {{
-            let count = #count;
-            for i in 0..count {
-                let at = |i: usize| {
-                    if i == 0 { #x } else if i == count { #y } else { #between.part((i - 1) * #value, #value) }
-                };
-                k.item(i);
-                #train(k, #sizes, #offsets, #params.part(i * #size, #size),
-                    #state.part(i * #state_size, #state_size), [at(i), #(#shared),*],
-                    [#(#classes),*], [at(i + 1)],
-                    #saved.part(i * #memory, #memory),
-                    #new_state.part(i * #state_size, #state_size), #scratch);
-            }
-        }}
-    }
-
-    fn emit_row_grad(&self, e: &Emit, count: &Dim) -> TokenStream {
-        let args = self.args.len();
-        let (params, x) = (e.x(0), e.x(1));
-        let [y, between, saved, d_y] = [0, 1, 2, 3].map(|i| e.x(1 + args + i));
-        let (floats, classes) = self.split(&e.input_vars[1..=args]);
-        let shared = &floats[1..];
-        let (d_params, scratch) = (e.y(0), e.scratch());
-        let (sizes, offsets) = (self.callee.sizes(), self.callee.offsets());
-        let (size, value) = (self.callee.params().tokens(), self.callee.results[0].shape.len());
-        let memory = self.callee.size_of("saved").tokens();
-        let (back, own) = (self.callee.item("back"), self.own_scratch(false));
-        let want = self.want();
-        let mut gradients = e.output_vars[1..].iter();
-        let mut at = own.plus(&value.times(&Dim::lit(2)));
-        let (own, value) = (own.tokens(), value.tokens());
-        // When the gradient of the first input is not asked for, that of another one may be.
-        let d_x = match self.wanted[0].and_then(|_| gradients.next()) {
-            Some(d_x) => d_x.clone(),
-            None => quote!(#scratch.part(#own, #value)),
-        };
-        let (mut d_shared, mut sums) = (Vec::new(), Vec::new());
-        let floats = self.args.iter().zip(&self.wanted).skip(1);
-        for (ty, wanted) in floats.filter(|(ty, _)| ty.kind == Kind::Float) {
-            let each = ty.shape.len();
-            let (start, len, all) = (at.tokens(), each.tokens(), count.times(&each));
-            let Some(d_arg) = wanted.and_then(|_| gradients.next()) else {
-                d_shared.push(quote!(#scratch.part(#start, #len)));
-                at = at.plus(&each);
-                continue;
-            };
-            d_shared.push(quote!(#scratch.part(#start + i * #len, #len)));
-            let (reduce, rows, floats) = (room("reduce"), count.tokens(), all.tokens());
-            sums.push(quote! {
-                k.reduce(#d_arg, #scratch.part(#start, #floats), #reduce::ReduceSpec {
-                    dims: [#rows, #len],
-                    kept: [false, true],
-                    kind: #reduce::ReduceKind::Sum,
-                    scale: 1.0,
-                });
-            });
-            at = at.plus(&all);
-        }
-        let sums = (!sums.is_empty()).then(|| quote!(if #want { #(#sums)* }));
-        let count = count.tokens();
-        quote! {{
-            let count = #count;
-            for i in (0..count).rev() {
-                let at = |i: usize| {
-                    if i == 0 { #x } else if i == count { #y } else { #between.part((i - 1) * #value, #value) }
-                };
-                let d_at = |i: usize| {
-                    if i == 0 { #d_x } else if i == count { #d_y } else { #scratch.part(#own + i % 2 * #value, #value) }
-                };
-                k.item(i);
-                #back(k, #sizes, #offsets, i > 0 || #want, #params.part(i * #size, #size),
-                    [at(i), #(#shared),*], [#(#classes),*],
-                    [at(i + 1)], #saved.part(i * #memory, #memory), [d_at(i + 1)],
-                    #d_params.part(i * #size, #size), [d_at(i), #(#d_shared),*],
-                    #scratch.part(0, #own));
-            }
-            #sums
-        }}
     }
 }

@@ -83,6 +83,8 @@ pub enum Arg {
 #[derive(Debug)]
 pub struct Function {
     pub attrs: Vec<Attribute>,
+    /// `#[step(CONTEXT)]`: the size of the sequences of which the next positions run by themselves.
+    pub step: Option<Expr>,
     pub vis: Option<Visibility>,
     pub name: Ident,
     /// Whether there is a `&self`.
