@@ -112,6 +112,27 @@ fn a_missing_tensor_names_a_similar_one() {
 }
 
 #[test]
+fn tensors_are_left_out_by_name() {
+    let folder = Folder::new("except");
+    let mut all = GOOD.to_vec();
+    all[3].3 = &[3, 9];
+    all.remove(4);
+    all.extend([("pooler.weight", "F16", 2, &[2][..]), ("ids", "I64", 8, &[4])]);
+    let path = folder.file("net", &tensors(&all));
+    let mut net = Net::new(1);
+    let before = net.bits();
+    // Each of the three is needed, and half a name is none.
+    for names in [["fc", "pooler", "id"], ["fc", "pool", "ids"], ["f", "pooler", "ids"]] {
+        net.load_except(&path, &names).expect_err("a tensor does not fit");
+        assert_eq!(net.bits(), before, "a failed load changed the model");
+    }
+    net.load_except(&path, &["fc", "pooler.weight", "ids", "nothing"]).unwrap();
+    let (loaded, kept) = net.params().split_at(21);
+    assert_eq!(loaded, [0.0; 21]);
+    assert_eq!(kept, Net::new(1).params().split_at(21).1);
+}
+
+#[test]
 fn wrong_shapes_and_dtypes_are_listed_together() {
     let mut all = GOOD.to_vec();
     all[1].3 = &[2, 1, 5, 5];
