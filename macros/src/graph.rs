@@ -1,4 +1,4 @@
-//! Phase 3: the graph. Values in SSA form, nodes in the order of execution.
+//! The graph. Values in SSA form, nodes in the order of execution.
 
 use std::fmt::Write;
 use std::rc::Rc;

@@ -1,4 +1,4 @@
-//! Phase 9: which memory each value lives in, and from when to when. Offsets follow from the
+//! Which memory each value lives in, and from when to when. Offsets follow from the
 //! sizes, by the runtime's `arena::plan`, once these are known to rustc.
 
 use std::fmt::Write;

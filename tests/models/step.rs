@@ -42,6 +42,7 @@ model! {
 model! {
     /// Grouped queries by head, a memory that is the same for all positions, several results.
     struct Decoder<const T: usize> {
+        position: PositionalEncoding(8),
         q: Linear(8 -> 16),
         k: Linear(8 -> 8),
         v: Linear(8 -> 8),
@@ -51,8 +52,9 @@ model! {
 
     #[step(T)]
     fn decode(&self, x: [batch, T, 8], memory: [batch, 5, 16]) -> ([batch, T, 16], [batch, T]) {
-        let q = self.q(x).reshape([batch, T, 4, 4]).permute([0, 2, 1, 3]);
-        let k = self.k(x).reshape([batch, T, 2, 4]).permute([0, 2, 1, 3]);
+        let x = self.position(x);
+        let q = self.q(x).reshape([batch, T, 4, 4]).permute([0, 2, 1, 3]).rotary();
+        let k = self.k(x).reshape([batch, T, 2, 4]).rotary(dim = 1).permute([0, 2, 1, 3]);
         let v = self.v(x).reshape([batch, T, 2, 4]).permute([0, 2, 1, 3]);
         let y = scaled_dot_product_attention(q, k, v, is_causal = true, scale = 0.3);
         let y = y.permute([0, 2, 1, 3]).reshape([batch, T, 16]);

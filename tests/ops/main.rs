@@ -23,5 +23,6 @@ mod permute;
 mod pool2d;
 mod prepared;
 mod reduce;
+mod rotary;
 mod softmax;
 mod then;

@@ -1,4 +1,4 @@
-//! Phase 10: the Rust that users run. Per function a forward and a backward pass, flat, one line an
+//! The Rust that users run. Per function a forward and a backward pass, flat, one line an
 //! op; around them the methods that users call.
 
 mod api;

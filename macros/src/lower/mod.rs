@@ -1,4 +1,4 @@
-//! Phase 2: names and layers to ops. Building a node runs its shape rule at once, because
+//! Names and layers to ops. Building a node runs its shape rule at once, because
 //! inferred sizes need the shapes; what failed is poison, and what poison feeds stays silent.
 
 mod call;

@@ -17,6 +17,7 @@ pub mod matmul;
 pub mod narrow;
 pub mod pool2d;
 pub mod reduce;
+pub mod rotary;
 pub mod shaping;
 pub mod softmax;
 

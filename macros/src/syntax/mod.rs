@@ -1,4 +1,4 @@
-//! Phase 1: text to syntax. A model is a `struct` of layers and its functions; expressions are
+//! Text to syntax. A model is a `struct` of layers and its functions; expressions are
 //! Rust's own. A part that does not parse is reported and left out; the rest goes on.
 
 mod body;

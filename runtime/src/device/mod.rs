@@ -199,6 +199,7 @@ pub trait Kernels:
     + ops::permute::Permute
     + ops::cat::Cat
     + ops::interpolate::Interpolate
+    + ops::rotary::Rotary
     + ops::copy::Fill
     + ops::elementwise::Map
 {

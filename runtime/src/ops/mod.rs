@@ -17,6 +17,7 @@ pub mod nll_loss;
 pub mod permute;
 pub mod pool2d;
 pub mod reduce;
+pub mod rotary;
 pub mod softmax;
 
 /// The places of a window along an axis of `padded` elements; none when it does not fit
