@@ -74,7 +74,10 @@ model! {
     }
 }
 
-/// Sentences to what the model takes: rows of tokens, and masks.
+pub type Tokens = Vec<[u32; TOKENS]>;
+pub type Masks = Vec<[f32; TOKENS]>;
+
+/// Sentences to what the model takes.
 pub struct Rows(Tokenizer);
 
 impl Rows {
@@ -89,7 +92,7 @@ impl Rows {
         Ok(Self(tokenizer))
     }
 
-    pub fn of(&self, sentences: &[&str]) -> Result<(Vec<[u32; TOKENS]>, Vec<[f32; TOKENS]>)> {
+    pub fn of(&self, sentences: &[&str]) -> Result<(Tokens, Masks)> {
         let row = |sentence: &&str| {
             let encoded = self.0.encode_fast(*sentence, true)?;
             let (token, mask) = (encoded.get_ids(), encoded.get_attention_mask());

@@ -159,7 +159,7 @@ const PARTS: usize = 3;
 model! {
     /// Only rustc knows that `WIDTH` is `PARTS * (WIDTH / PARTS)`.
     fn split(x: [batch, 2, WIDTH]) -> [batch, PARTS, 2, WIDTH / PARTS] {
-        x.sin().reshape([batch, 2, PARTS, WIDTH / PARTS]).transpose(1, 2)
+        (x * 2.0).reshape([batch, 2, PARTS, WIDTH / PARTS]).transpose(1, 2)
     }
 }
 
@@ -169,5 +169,5 @@ fn constants_split_beside_a_run_time_size() {
     free_gradients!(split_workspace(3), [split, split_grad], (x) -> (y));
     let mut ws = split_workspace(3).unwrap();
     let y = split(&mut ws, &x).unwrap();
-    assert_eq!(y[2][1][0], [x[2][0][2].sin(), x[2][0][3].sin()]);
+    assert_eq!(y[2][1][0], [2.0 * x[2][0][2], 2.0 * x[2][0][3]]);
 }
