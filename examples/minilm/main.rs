@@ -11,13 +11,11 @@ use std::time::Instant;
 use gradiron::prelude::*;
 use model::{MiniLm, Rows, WIDTH};
 
-const SENTENCES: [&str; 8] = [
+const SENTENCES: [&str; 6] = [
     "A cat is sleeping on the sofa.",
     "Two dogs chase a ball through the park.",
     "The stock market fell sharply after the announcement.",
-    "Banks raised their interest rates again this month.",
     "Boil the pasta in salted water for nine minutes.",
-    "She baked a chocolate cake for her son's birthday.",
     "The spacecraft entered an orbit around Mars.",
     "Rust checks at compile time who owns each value.",
 ];

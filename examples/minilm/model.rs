@@ -1,9 +1,7 @@
 //! The BERT encoder of sentence-transformers/all-MiniLM-L6-v2, under the names of its file.
 
 use gradiron::prelude::*;
-use tokenizers::{
-    PaddingParams, PaddingStrategy, Result, Tokenizer, TruncationParams, TruncationStrategy,
-};
+use tokenizers::{PaddingParams, PaddingStrategy, Result, Tokenizer, TruncationParams};
 
 /// Tokens of a sentence: shorter ones are filled up, longer ones cut off. The model has 512
 /// positions.
@@ -84,11 +82,10 @@ impl Rows {
     /// From a `tokenizer.json`.
     pub fn load(path: impl AsRef<std::path::Path>) -> Result<Self> {
         let mut tokenizer = Tokenizer::from_file(path)?;
-        let strategy = PaddingStrategy::Fixed(TOKENS);
-        tokenizer.with_padding(Some(PaddingParams { strategy, ..Default::default() }));
-        let strategy = TruncationStrategy::LongestFirst;
-        let truncation = TruncationParams { max_length: TOKENS, strategy, ..Default::default() };
-        tokenizer.with_truncation(Some(truncation))?;
+        let padding =
+            PaddingParams { strategy: PaddingStrategy::Fixed(TOKENS), ..Default::default() };
+        let truncation = TruncationParams { max_length: TOKENS, ..Default::default() };
+        tokenizer.with_padding(Some(padding)).with_truncation(Some(truncation))?;
         Ok(Self(tokenizer))
     }
 
