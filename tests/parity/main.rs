@@ -1,5 +1,6 @@
 //! The same numbers as PyTorch's: training runs, and single operations with their gradients.
 
+mod bert;
 mod images;
 #[path = "../nets/mod.rs"]
 mod nets;
