@@ -17,5 +17,6 @@ mod losses;
 mod nested;
 mod prepared;
 mod promises;
+mod scan;
 mod shapes;
 mod step;

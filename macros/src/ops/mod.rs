@@ -19,6 +19,7 @@ pub mod narrow;
 pub mod pool2d;
 pub mod reduce;
 pub mod rotary;
+pub mod scan;
 pub mod shaping;
 pub mod softmax;
 
