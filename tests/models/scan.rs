@@ -188,3 +188,44 @@ fn a_scan_goes_on_step_by_step() {
     let check = net.forward_step_check(&mut ws, Seed(3)).unwrap();
     assert!(check.difference < 1e-6, "{check:?}");
 }
+
+model! {
+    /// A loss that gives the last state, for the next piece of the sequence.
+    struct Piece {
+        cell: Elman,
+        head: Linear(4 -> 3),
+    }
+
+    fn loss(&self, x: [batch, 3, 3], h: [batch, 4], label: Classes[batch, 3]) -> ([], [batch, 4]) {
+        let (y, h) = scan(self.cell, x, h);
+        let logits = self.head(y).reshape([3 * batch, 3]);
+        (cross_entropy(logits, label.reshape([3 * batch])), h)
+    }
+
+    fn last(&self, x: [batch, 3, 3], h: [batch, 4]) -> [batch, 4] {
+        let (_y, h) = scan(self.cell, x, h);
+        h
+    }
+}
+
+#[test]
+fn a_piece_of_a_sequence_goes_on_where_the_last_one_ended() {
+    let net = Piece::init(Seed(4));
+    let mut ws = Piece::workspace(2).unwrap();
+    let pieces = [1, 2].map(|seed| batch::<[[f32; 3]; 3]>(seed, 2));
+    let label = [[0_u8, 1, 2], [2, 1, 0]];
+    let mut h = vec![[0.0; 4]; 2];
+    for x in &pieces {
+        let expected = net.last(&mut ws, x, &h).unwrap().to_vec();
+        let (loss, next) = net.loss(&mut ws, x, &h, &label).unwrap();
+        assert_eq!(next, expected);
+        let (trained, next) = net.loss_grad(&mut ws, x, &h, &label).unwrap();
+        assert_eq!((trained, next), (loss, &expected[..]));
+        // The gradient is that of the number alone, and stops at the state that came in.
+        let grads = ws.grads().as_slice().to_vec();
+        let ((again, _), (_, d_h)) = net.loss_grad_inputs(&mut ws, x, &h, &label).unwrap();
+        assert!(again == loss && d_h.as_flattened().iter().any(|d| *d != 0.0));
+        assert_eq!(grads, ws.grads().as_slice());
+        h = expected;
+    }
+}

@@ -7,5 +7,6 @@ mod nets;
 mod norm;
 mod ops;
 mod runs;
+mod scan;
 mod sequence;
 mod transformer;
