@@ -164,6 +164,7 @@ fn kernels_allocate_nothing() {
                         grads: &mut grads,
                         arena: &mut arena,
                         cache: None,
+                        random: Default::default(),
                         inputs: &[],
                         indices: &label,
                     }));

@@ -44,6 +44,9 @@ model! {
         ones: Param([6], init = ones),
         constant: Param([6], init = constant(0.5)),
         uniform: Param([6], init = uniform(-0.1, 0.1)),
+        dropped: Dropout(0.2),
+        encoder: TransformerEncoderLayer(6, nhead = 2, dim_feedforward = 8, dropout = 0.1, activation = gelu, norm_first = true, layer_norm_eps = 1e-4, bias = false),
+        decoder: TransformerDecoderLayer(6, nhead = 3),
         turned: PositionalEncoding(6, base = 100.0),
     }
 
@@ -57,6 +60,11 @@ model! {
         let y = self.attn(rows, is_causal = true);
         let y = y + self.attn(y, rows, rows, attn_mask = bias, key_padding_mask = mask);
         let y = y + scaled_dot_product_attention(y, y, rows, attn_mask = bias, is_causal = true, scale = 0.5);
+        let y = self.encoder(y, is_causal = true);
+        let y = self.encoder(y, src_mask = bias, src_key_padding_mask = mask);
+        let y = self.decoder(y, rows, tgt_is_causal = true, memory_mask = bias);
+        let y = self.decoder(y, rows, tgt_mask = bias, tgt_key_padding_mask = mask, memory_key_padding_mask = mask);
+        let y = self.dropped(y).dropout(p = 0.3);
         let y = self.turned(y).rotary() + y.rotary(dim = 1, base = 100.0, interleaved = true);
         let x = x + y.reshape([batch, 6]);
         self.plane(x.reshape([batch, 1, 6])).reshape([batch, 6])

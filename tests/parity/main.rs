@@ -8,3 +8,4 @@ mod norm;
 mod ops;
 mod runs;
 mod sequence;
+mod transformer;

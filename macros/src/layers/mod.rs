@@ -10,6 +10,7 @@ mod param;
 mod pool;
 mod positional;
 mod softmax;
+mod transformer;
 mod usage;
 
 use syn::Path;
@@ -25,13 +26,15 @@ use pool::pool;
 pub use pool::window;
 use positional::positional_encoding;
 use softmax::softmax;
+use transformer::{decoder_layer, encoder_layer};
 use usage::Use;
 
 use crate::diagnostics::{Diagnostic, nearest};
 use crate::dim::Dim;
 use crate::graph::{Kind, Source, Ty, ValueId};
 use crate::lower::{
-    FnCx, Lowering, Options, Scope, adaptive_avg_pool, dim, interpolate, methods_flatten, text_of,
+    FnCx, Lowering, Options, Scope, adaptive_avg_pool, dim, dropout, interpolate, methods_flatten,
+    text_of,
 };
 use crate::ops::Mismatch;
 use crate::ops::pool2d::Pool;
@@ -95,10 +98,17 @@ const LAYERS: &[Layer] = &[
         has_options: true,
         ..with_params("MultiheadAttention", multihead_attention)
     },
+    Layer { has_options: true, ..with_params("TransformerEncoderLayer", encoder_layer) },
+    Layer {
+        inputs: &[2],
+        has_options: true,
+        ..with_params("TransformerDecoderLayer", decoder_layer)
+    },
     plain("MaxPool2d", |l| pool(l, Pool::Max)),
     plain("AvgPool2d", |l| pool(l, Pool::Avg)),
     plain("AdaptiveAvgPool2d", |l| adaptive_avg_pool(l.cx, l.x, &mut l.options)),
     plain("Upsample", |l| interpolate(l.cx, l.x, &mut l.options)),
+    plain("Dropout", |l| dropout(l.cx, l.x, &mut l.options)),
     plain("PositionalEncoding", positional_encoding),
     plain("Flatten", |l| methods_flatten(l.cx, l.x, &mut l.options)),
     plain("Relu", |l| l.activation("relu")),
@@ -161,6 +171,7 @@ pub fn apply(
     if !layer.inputs.contains(&inputs.len()) {
         let (takes, help) = match layer.inputs {
             [1] => ("one input", format!("write `self.{name}(x)`")),
+            [2] => ("two inputs", format!("write `self.{name}(tgt, memory)`")),
             _ => (
                 "one input or three",
                 format!("write `self.{name}(x)` or `self.{name}(query, key, value)`"),
@@ -218,7 +229,9 @@ pub fn declare(cx: &mut FnCx, field: usize, decl: &LayerDecl) {
         Some("Conv2d" | "ConvTranspose2d" | "BatchNorm2d") => {
             vec![Dim::lit(1), channels, side.clone(), side]
         }
-        Some("MultiheadAttention") => vec![Dim::lit(1), Dim::lit(1), channels],
+        Some("MultiheadAttention" | "TransformerEncoderLayer" | "TransformerDecoderLayer") => {
+            vec![Dim::lit(1), Dim::lit(1), channels]
+        }
         _ => vec![Dim::lit(1), channels],
     };
     let kind = match layer.map(|layer| layer.takes) {
@@ -226,7 +239,8 @@ pub fn declare(cx: &mut FnCx, field: usize, decl: &LayerDecl) {
         _ => Kind::Float,
     };
     let x = cx.graph.add_value(Ty { kind, ..Ty::float(shape) }, Source::Arg(0), "x");
-    let _ = apply(cx, field, decl, &[x], Vec::new());
+    let inputs = layer.map_or(1, |layer| layer.inputs[0]);
+    let _ = apply(cx, field, decl, &vec![x; inputs], Vec::new());
 }
 
 /// How a layer is written.
@@ -249,6 +263,7 @@ pub fn example(path: &Path) -> String {
         "Embedding" => "Embedding(1000 -> 64)".into(),
         "BatchNorm1d" | "BatchNorm2d" | "LayerNorm" | "RMSNorm" => format!("{name}(64)"),
         "MultiheadAttention" => format!("{name}(128, heads = 4)"),
+        "TransformerEncoderLayer" | "TransformerDecoderLayer" => format!("{name}(128, nhead = 4)"),
         "AdaptiveAvgPool2d" => format!("{name}(1)"),
         "MaxPool2d" | "AvgPool2d" | "Upsample" => format!("{name}(2)"),
         _ => format!("{name}()"),
