@@ -69,14 +69,12 @@ simd! {
         for (group, y) in y.chunks_mut(GROUP).enumerate() {
             let index = 16 * (first + group) as u64;
             let mut words = [[0_u32; 16]; 4];
-            for of in 0..16 {
-                let index = index + of as u64;
+            let [w0, w1, w2, w3] = &mut words;
+            let blocks = w0.iter_mut().zip(w1).zip(w2).zip(w3);
+            for (index, (((w0, w1), w2), w3)) in (index..).zip(blocks) {
                 let counter =
                     [index as u32, (index >> 32) as u32, stream as u32, (stream >> 32) as u32];
-                let block = philox4x32_10(counter, key);
-                for lane in 0..4 {
-                    words[lane][of] = block[lane];
-                }
+                [*w0, *w1, *w2, *w3] = philox4x32_10(counter, key);
             }
             for (y, word) in y.iter_mut().zip(words.as_flattened()) {
                 *y = if u64::from(*word) >= threshold { *y * scale } else { 0.0 };
