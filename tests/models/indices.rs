@@ -99,7 +99,14 @@ fn bounds_reach_the_arguments_outside() {
             _ => &mut label[1][2],
         };
         *slot = classes as u8;
-        let expected = InputError::Class { input, at: 5, found: classes as i128, classes };
+        let at = if i == 3 { vec![1, 2, 0] } else { vec![1, 2] };
+        let expected = InputError::Class { input, at, found: classes as i128, classes };
+        let place = if i == 3 { "[1][2][0]" } else { "[1][2]" };
+        let text = format!(
+            "`{input}{place}` is the class {classes}, but classes go from 0 to {}",
+            classes - 1
+        );
+        assert_eq!(expected.to_string(), text);
         let dy = batch::<[[f32; 2]; 3]>(1, 2);
         if i < 4 {
             assert_eq!(net.forward(&mut ws, &a, &b, &c, &d), Err(expected.clone()));
