@@ -8,7 +8,7 @@ use std::io::Write;
 use std::path::Path;
 
 use gradiron::prelude::*;
-use model::{MiniLm, Rows};
+use model::{MiniLm, rows, tokenizer};
 use safetensors::SafeTensors;
 
 #[test]
@@ -27,8 +27,8 @@ fn sentences_have_their_published_embeddings()
     let text = std::str::from_utf8(run.tensor("text")?.data())?;
     let sentences: Vec<&str> = text.split('\n').collect();
 
-    let rows = Rows::load(folder.join("tokenizer.json"))?;
-    let (token, mask) = rows.of(&sentences)?;
+    let tokenizer = tokenizer(folder.join("tokenizer.json"))?;
+    let (token, mask) = rows(&tokenizer, &sentences)?;
     let expected =
         run.tensor("token")?.data().as_chunks().0.iter().copied().map(u32::from_le_bytes);
     assert!(token.as_flattened().iter().copied().eq(expected));

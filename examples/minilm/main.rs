@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use gradiron::prelude::*;
-use model::{MiniLm, Rows, WIDTH};
+use model::{MiniLm, WIDTH, rows, tokenizer};
 
 const SENTENCES: [&str; 6] = [
     "A cat is sleeping on the sofa.",
@@ -35,13 +35,13 @@ fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let mut net = MiniLm::init(Seed(0));
     // The file's positions are 0, 1, 2, …, and its pooler is not used for sentences.
     net.load_except(folder.join("model.safetensors"), &["embeddings.position_ids", "pooler"])?;
-    let rows = Rows::load(folder.join("tokenizer.json"))?;
+    let tokenizer = tokenizer(folder.join("tokenizer.json"))?;
     let mut ws = MiniLm::workspace(SENTENCES.len())?;
-    let (token, mask) = rows.of(&SENTENCES)?;
+    let (token, mask) = rows(&tokenizer, &SENTENCES)?;
     let known = net.forward(&mut ws, &token, &mask)?.to_vec();
 
     let start = Instant::now();
-    let (token, mask) = rows.of(&[&question])?;
+    let (token, mask) = rows(&tokenizer, &[&question])?;
     let asked = net.forward(&mut ws, &token, &mask)?[0];
     let took = start.elapsed().as_secs_f32() * 1e3;
 

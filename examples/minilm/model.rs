@@ -75,26 +75,22 @@ model! {
 pub type Tokens = Vec<[u32; TOKENS]>;
 pub type Masks = Vec<[f32; TOKENS]>;
 
-/// Sentences to what the model takes.
-pub struct Rows(Tokenizer);
+/// The tokenizer of a `tokenizer.json`, whose rows have the model's length.
+pub fn tokenizer(path: impl AsRef<std::path::Path>) -> Result<Tokenizer> {
+    let mut tokenizer = Tokenizer::from_file(path)?;
+    let strategy = PaddingStrategy::Fixed(TOKENS);
+    let padding = PaddingParams { strategy, ..Default::default() };
+    let truncation = TruncationParams { max_length: TOKENS, ..Default::default() };
+    tokenizer.with_padding(Some(padding)).with_truncation(Some(truncation))?;
+    Ok(tokenizer)
+}
 
-impl Rows {
-    /// From a `tokenizer.json`.
-    pub fn load(path: impl AsRef<std::path::Path>) -> Result<Self> {
-        let mut tokenizer = Tokenizer::from_file(path)?;
-        let padding =
-            PaddingParams { strategy: PaddingStrategy::Fixed(TOKENS), ..Default::default() };
-        let truncation = TruncationParams { max_length: TOKENS, ..Default::default() };
-        tokenizer.with_padding(Some(padding)).with_truncation(Some(truncation))?;
-        Ok(Self(tokenizer))
-    }
-
-    pub fn of(&self, sentences: &[&str]) -> Result<(Tokens, Masks)> {
-        let row = |sentence: &&str| {
-            let encoded = self.0.encode_fast(*sentence, true)?;
-            let (token, mask) = (encoded.get_ids(), encoded.get_attention_mask());
-            Ok((std::array::from_fn(|i| token[i]), std::array::from_fn(|i| mask[i] as f32)))
-        };
-        sentences.iter().map(row).collect()
-    }
+/// What the model takes of some sentences.
+pub fn rows(tokenizer: &Tokenizer, sentences: &[&str]) -> Result<(Tokens, Masks)> {
+    let row = |sentence: &&str| {
+        let encoded = tokenizer.encode_fast(*sentence, true)?;
+        let (token, mask) = (encoded.get_ids(), encoded.get_attention_mask());
+        Ok((std::array::from_fn(|i| token[i]), std::array::from_fn(|i| mask[i] as f32)))
+    };
+    sentences.iter().map(row).collect()
 }
