@@ -192,5 +192,6 @@ fn loops_do_not_grow_with_their_steps() {
         assert!(diagnostics.is_empty());
         rust.to_string().split_whitespace().count()
     };
-    assert_eq!(len("4"), len("400"));
+    // Both are long enough to be stored in bf16.
+    assert_eq!(len("500"), len("5000"));
 }
