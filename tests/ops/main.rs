@@ -22,6 +22,7 @@ mod nll_loss;
 mod permute;
 mod pool2d;
 mod prepared;
+mod recurrent;
 mod reduce;
 mod softmax;
 mod then;
