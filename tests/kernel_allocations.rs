@@ -163,6 +163,7 @@ fn kernels_allocate_nothing() {
                         params: &params,
                         grads: &mut grads,
                         arena: &mut arena,
+                        cache: None,
                         inputs: &[],
                         indices: &label,
                     }));

@@ -44,6 +44,7 @@ model! {
         ones: Param([6], init = ones),
         constant: Param([6], init = constant(0.5)),
         uniform: Param([6], init = uniform(-0.1, 0.1)),
+        turned: PositionalEncoding(6, base = 100.0),
     }
 
     fn norms(&self, index: Classes[batch], x: [batch, 6]) -> [batch, 6] {
@@ -56,6 +57,7 @@ model! {
         let y = self.attn(rows, is_causal = true);
         let y = y + self.attn(y, rows, rows, attn_mask = bias, key_padding_mask = mask);
         let y = y + scaled_dot_product_attention(y, y, rows, attn_mask = bias, is_causal = true, scale = 0.5);
+        let y = self.turned(y).rotary() + y.rotary(dim = 1, base = 100.0, interleaved = true);
         let x = x + y.reshape([batch, 6]);
         self.plane(x.reshape([batch, 1, 6])).reshape([batch, 6])
     }

@@ -82,6 +82,7 @@ impl Bench {
                     params: &params,
                     grads: &mut grads,
                     arena: &mut self.arena,
+                    cache: None,
                     inputs: &[],
                     indices: &[3; 512],
                 });

@@ -42,6 +42,7 @@ pub fn model(input: &DeriveInput, diagnostics: &mut Diagnostics) -> ModelItem {
     });
     let forward = Function {
         attrs: Vec::new(),
+        step: None,
         vis: None,
         name: Ident::new("forward", span),
         has_self: true,

@@ -1,4 +1,4 @@
-//! Phase 5: the backward pass, by a reverse walk that knows no op.
+//! The backward pass, by a reverse walk that knows no op.
 
 use std::rc::Rc;
 

@@ -1,4 +1,4 @@
-//! Phase 6: operations that are made of others become these, so that their parts fuse with what
+//! Operations that are made of others become these, so that their parts fuse with what
 //! stands before and behind them.
 
 use std::rc::Rc;

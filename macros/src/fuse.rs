@@ -1,4 +1,4 @@
-//! Phase 8: elementwise nodes of one shape become chains that pass over memory once, and a chain
+//! Elementwise nodes of one shape become chains that pass over memory once, and a chain
 //! that follows a product becomes part of its call.
 
 use std::collections::HashMap;

@@ -1,4 +1,4 @@
-//! Phase 3: the graph. Values in SSA form, nodes in the order of execution.
+//! The graph. Values in SSA form, nodes in the order of execution.
 
 use std::fmt::Write;
 use std::rc::Rc;
@@ -62,6 +62,8 @@ pub enum Source {
     State(usize),
     /// The gradient of the n-th result, given from outside.
     DResult(usize),
+    /// The n-th memory of a step that lasts from run to run. Ops change it in place.
+    Cache(usize),
     /// The k-th output of a node.
     Node(usize, usize),
     /// Nothing makes it any more: its node was dropped or became part of another.

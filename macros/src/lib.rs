@@ -16,6 +16,7 @@ mod model;
 mod ops;
 mod plan;
 mod prepare;
+mod step;
 mod store;
 mod syntax;
 #[cfg(test)]

@@ -7,7 +7,8 @@ use proc_macro2::{Ident, Span, TokenStream};
 
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::differentiate::differentiate;
-use crate::emit::{self, Function, Model, Table};
+use crate::dim::Dim;
+use crate::emit::{self, Function, Model, StepForm, Table};
 use crate::expand::expand_ops;
 use crate::fuse::fuse;
 use crate::graph::Graph;
@@ -15,6 +16,7 @@ use crate::lower::{self, Lowered, ModelCx, check_fields, lower_function};
 use crate::ops::Deferred;
 use crate::plan::{Plan, plan};
 use crate::prepare::prepare;
+use crate::step::{Refused, stepwise};
 use crate::store::store;
 use crate::syntax::{ModelItem, check_item, distinct, parse_model};
 
@@ -89,13 +91,22 @@ fn finish(
     deferred: &mut Vec<Deferred>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Function> {
-    let Lowered { name, args, results, graph, deferred: own } = lowered;
+    let Lowered { name, args, results, graph, deferred: own, step } = lowered;
     for new in own {
         if !deferred.iter().any(|known| known.is_same(&new)) {
             deferred.push(new);
         }
     }
     verified(&graph);
+    diagnostics.phase = "step";
+    let step = match step.map(|(length, span)| stepped(&graph, &name, length, span)) {
+        Some(Err(error)) => {
+            diagnostics.push(error);
+            return None;
+        }
+        Some(Ok((length, graph))) => Some((length, planned(graph, true, diagnostics))),
+        None => None,
+    };
     diagnostics.phase = "differentiate";
     let backward = match differentiate(&graph) {
         Ok(backward) => backward,
@@ -109,7 +120,27 @@ fn finish(
     verified(&backward);
     let infer = planned(graph, true, diagnostics);
     let train = planned(backward, false, diagnostics);
-    Some(Function { name, args, results, infer, train })
+    let step = step.map(|(length, (graph, plan))| StepForm { length, graph, plan });
+    Some(Function { name, args, results, infer, train, step })
+}
+
+/// The run of a function on the next positions of its sequences.
+fn stepped(
+    graph: &Graph,
+    name: &Ident,
+    length: Dim,
+    span: Span,
+) -> Result<(Dim, Graph), Diagnostic> {
+    let refused = |Refused { text, help }| {
+        let error = Diagnostic::new(span, format!("`{name}` cannot run step by step: {text}"));
+        match help {
+            Some(help) => error.help(help),
+            None => error,
+        }
+    };
+    let graph = stepwise(graph, &length).map_err(refused)?;
+    verified(&graph);
+    Ok((length, graph))
 }
 
 fn planned(mut graph: Graph, inference: bool, diagnostics: &mut Diagnostics) -> (Graph, Plan) {

@@ -1,4 +1,4 @@
-//! Phase 9: which memory each value lives in, and from when to when. Offsets follow from the
+//! Which memory each value lives in, and from when to when. Offsets follow from the
 //! sizes, by the runtime's `arena::plan`, once these are known to rustc.
 
 use std::fmt::Write;
@@ -18,6 +18,8 @@ pub enum Home {
     Out(Dest),
     /// Kept from run to run, by the value that was prepared.
     Prepared(ValueId),
+    /// Kept from step to step.
+    Cache(usize),
     /// In the arena.
     Buffer(usize),
     /// Nothing reads it, and its op does without.
@@ -135,6 +137,7 @@ impl Planner<'_> {
                 Source::Param(p) => self.homes[v] = Home::Param(p),
                 Source::State(s) => self.homes[v] = Home::State(s),
                 Source::DResult(r) => self.homes[v] = Home::DResult(r),
+                Source::Cache(c) => self.homes[v] = Home::Cache(c),
                 Source::Node(..) | Source::Gone => {}
             }
         }

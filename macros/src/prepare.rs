@@ -1,4 +1,4 @@
-//! Phase 7, for inference: what depends on parameters and state alone goes into a phase of its own,
+//! For inference: what depends on parameters and state alone goes into a phase of its own,
 //! which runs once for each version of them.
 
 use crate::dim::Dim;

@@ -100,6 +100,24 @@ pub const fn call(
     }
 }
 
+/// Fails when a function that runs step by step calls one that does not, or by other lengths.
+///
+/// # Panics
+/// Then, while rustc evaluates the constant: that is the error the user sees.
+#[track_caller]
+pub const fn steps(callee: Option<usize>, length: usize, step: &'static str, called: &'static str) {
+    let text = Text::new().str("`").str(step).str("` runs step by step here, but `").str(called);
+    let text = match callee {
+        Some(found) if found == length => return,
+        Some(found) => {
+            let text = text.str("` has sequences of ").number(found);
+            text.str(" positions, not of ").number(length)
+        }
+        None => text.str("` does not\n  help: write `#[step(").number(length).str(")]` above it"),
+    };
+    panic!("{}", text.as_str());
+}
+
 const fn fits(
     expected: &TypeSig,
     found: &TypeSig,

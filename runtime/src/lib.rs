@@ -57,6 +57,7 @@ pub mod optim;
 pub mod profile;
 pub mod rng;
 pub mod sample;
+pub mod step;
 pub mod storage;
 pub mod view;
 pub mod workspace;
@@ -68,6 +69,7 @@ pub use gradiron_macros::model;
 pub use init::Seed;
 pub use module::{Model, Module, ParamSpec, StateKind, StateSpec, init_params};
 pub use net::{Net, Sequential};
+pub use step::{Cache, StepCheck};
 pub use storage::Storage;
 #[doc(hidden)]
 pub use workspace::FunctionPlan;
@@ -82,6 +84,7 @@ pub mod prelude {
     pub use crate::net::Net;
     pub use crate::optim::{Adam, AdamW, Grads, Optimizer, RMSprop, Sgd};
     pub use crate::profile::Profile;
+    pub use crate::step::Cache;
     pub use crate::workspace::Workspace;
     pub use gradiron_macros::{Module, model};
 }

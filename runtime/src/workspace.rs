@@ -1,5 +1,7 @@
 //! The memory of a model's runs: allocated once, before the first.
 
+mod step;
+
 use std::marker::PhantomData;
 
 use crate::arena::Sizes;
@@ -21,6 +23,8 @@ pub enum Pass {
     Grad,
     /// Those of the float arguments as well.
     GradInputs,
+    /// The results of the next positions of sequences.
+    Step,
 }
 
 /// The memory of one function, as planned for a workspace's sizes.
@@ -28,24 +32,26 @@ pub enum Pass {
 #[doc(hidden)]
 pub struct FunctionPlan {
     /// Floats of the arena, by pass.
-    floats: [usize; 3],
+    floats: [usize; 4],
     indices: usize,
     /// Offsets of the planned buffers, by pass.
-    offsets: [Vec<usize>; 3],
+    offsets: [Vec<usize>; 4],
 }
 
 impl FunctionPlan {
     pub fn new(
-        floats: [usize; 3],
+        floats: [usize; 4],
         indices: usize,
         infer: impl Fn(&mut Vec<usize>),
+        step: impl Fn(&mut Vec<usize>),
         grad: impl Fn(&mut Vec<usize>),
         grad_inputs: impl Fn(&mut Vec<usize>),
     ) -> Self {
-        let mut offsets = [const { Vec::new() }; 3];
+        let mut offsets = [const { Vec::new() }; 4];
         infer(&mut offsets[0]);
         grad(&mut offsets[1]);
         grad_inputs(&mut offsets[2]);
+        step(&mut offsets[3]);
         Self { floats, indices, offsets }
     }
 }
@@ -261,6 +267,7 @@ impl<M: Program, D: Device> Workspace<M, D> {
             params: params.unwrap_or(&self.none),
             grads: &mut self.grads,
             arena: &mut self.arena,
+            cache: None,
             inputs: &[],
             indices: &[],
         };
@@ -298,6 +305,7 @@ impl<M: Program, D: Device> Workspace<M, D> {
             params: params.unwrap_or(&self.none),
             grads: &mut self.grads,
             arena: &mut self.arena,
+            cache: None,
             inputs,
             indices: &self.indices,
         };
@@ -357,6 +365,8 @@ class_index!(u8, u16, u32, u64, usize, i8, i16, i32, i64, isize);
 pub enum WorkspaceError {
     #[error("the workspace's `{name}` is {size}, but goes from 1 to {most}")]
     Capacity { name: &'static str, size: usize, most: usize },
+    #[error("a cache for {sequences} sequences, but the workspace was made for at most {most}")]
+    Sequences { sequences: usize, most: usize },
     #[error(transparent)]
     Device(#[from] DeviceError),
 }
@@ -379,6 +389,15 @@ pub enum InputError {
     Length { input: &'static str, expected: usize, found: usize },
     #[error("`{input}` has {found} elements, not a whole number of samples of {sample} each")]
     NotWhole { input: &'static str, found: usize, sample: usize },
+    #[error(
+        "`{input}` has {new} new positions, but the cache holds {past} of at most {length}; \
+         `clear` it, or `truncate` it"
+    )]
+    Full { input: &'static str, new: usize, past: usize, length: usize },
+    #[error(
+        "the cache holds positions of other parameters, or of these before they changed; `clear` it"
+    )]
+    Stale,
     #[error("`{input}[{at}]` is the class {found}, but classes go from 0 to {}", classes - 1)]
     Class { input: &'static str, at: usize, found: i128, classes: usize },
 }

@@ -17,3 +17,4 @@ mod nested;
 mod prepared;
 mod promises;
 mod shapes;
+mod step;

@@ -170,7 +170,18 @@ fn widths() {
 
 #[test]
 fn causal() {
-    for sizes in [[1, 1], [3, 3], [64, 64], [65, 65], [130, 130], [70, 5], [5, 70], [66, 200]] {
+    for sizes in [
+        [1, 1],
+        [1, 130],
+        [3, 3],
+        [4, 70],
+        [64, 64],
+        [65, 65],
+        [130, 130],
+        [70, 5],
+        [5, 70],
+        [66, 200],
+    ] {
         for offset in [0, 1, 7, 65] {
             let spec = AttentionSpec { causal: Some(offset), ..spec([2, 2], sizes, 8) };
             check(Layout::ByRow, Mask::None, spec);
@@ -218,6 +229,36 @@ fn keys_that_nobody_sees() {
         |level, got| {
             for (n, got) in got.iter().enumerate().filter(|(n, _)| *n != 1) {
                 assert!(got.iter().all(|x| *x == 0.0), "{level} {n}: {got:?}");
+            }
+        },
+    );
+}
+
+#[test]
+fn rows_are_appended() {
+    // Two samples with two heads: three rows of `[batch, rows, heads, dim]` behind four of
+    // `[batch, heads, 7, dim]`.
+    let s = AttentionSpec { causal: Some(4), ..spec([2, 2], [3, 3], 5) };
+    let (from, to) = (Strides::by_row(3, 2, 5), Strides::by_head(7, 2, 5));
+    let rows: Vec<f32> = (0..60).map(|i| i as f32).collect();
+    let others: Vec<f32> = rows.iter().map(|x| -x).collect();
+    let call = Call { outputs: &[140, 140], inputs: &[&rows, &others], indices: &[], scratch: 0 };
+    call.run(
+        |step, y, x, _| {
+            let caches = [0, 1].map(|n| View { buf: y[n], strides: to });
+            step.append(caches, [0, 1].map(|n| View { buf: x[n], strides: from }), 4, s);
+        },
+        |level, got| {
+            for (got, rows) in got.iter().zip([&rows, &others]) {
+                for (b, h, row, i) in (0..140).map(|at| (at / 70, at / 35 % 2, at / 5 % 7, at % 5))
+                {
+                    let found = got[to.at(b, h, row) + i];
+                    // The harness fills what is written with NaN.
+                    match row.checked_sub(4) {
+                        Some(row) => assert_eq!(found, rows[from.at(b, h, row) + i], "{level}"),
+                        None => assert!(found.is_nan(), "{level}: row {row} is written"),
+                    }
+                }
             }
         },
     );

@@ -184,6 +184,7 @@ impl Call<'_> {
             params: &Storage::zeros(0),
             grads: &mut Storage::zeros(0),
             arena: &mut arena,
+            cache: None,
             inputs: self.inputs,
             indices: self.indices,
         };

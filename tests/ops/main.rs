@@ -24,5 +24,6 @@ mod pool2d;
 mod prepared;
 mod recurrent;
 mod reduce;
+mod rotary;
 mod softmax;
 mod then;

@@ -1,5 +1,5 @@
 //! Layers for sequences: results, gradients and a step as PyTorch makes them
-//! (`scripts/sequence_parity.py`).
+//! (`scripts/sequence_parity.py`, `scripts/positions_parity.py`).
 
 use std::path::{Path, PathBuf};
 
@@ -123,5 +123,35 @@ fn attention() -> Result<(), Box<dyn std::error::Error>> {
         let after = &net.params()[spec.start..][..len];
         assert_close(&spec.name, after, &floats(&run, &format!("after.{}", spec.name)));
     }
+    Ok(())
+}
+
+model! {
+    struct Positions {
+        encoding: PositionalEncoding(16),
+    }
+
+    fn forward(&self, x: [batch, 9, 16]) -> [batch, 9, 16] {
+        let x = self.encoding(x);
+        let q = x.reshape([batch, 9, 2, 8]).transpose(1, 2).rotary();
+        let k = x.reshape([batch, 9, 2, 8]).rotary(dim = 1, base = 100.0, interleaved = true);
+        let k = k.transpose(1, 2);
+        let y = scaled_dot_product_attention(q, k, k);
+        y.transpose(1, 2).reshape([batch, 9, 16])
+    }
+}
+
+#[test]
+fn positions() -> Result<(), Box<dyn std::error::Error>> {
+    let bytes = std::fs::read(file("positions-run.safetensors"))?;
+    let run = SafeTensors::deserialize(&bytes)?;
+    let [x, d_y] = ["x", "d_y"].map(|name| floats(&run, name));
+    let net = Positions::init(Seed(0));
+    let mut ws = Positions::workspace(3)?;
+    assert_close("y in inference", flat(net.forward(&mut ws, batch(&x))?), &floats(&run, "y"));
+    ws.poison();
+    let (y, d_x) = net.forward_grad_inputs(&mut ws, batch(&x), batch(&d_y))?;
+    assert_close("y", flat(y), &floats(&run, "y"));
+    assert_close("d_x", flat(d_x), &floats(&run, "d_x"));
     Ok(())
 }

@@ -5,7 +5,7 @@ use quote::format_ident;
 
 use super::body::body;
 use super::boundary::{at, form, indices, ty};
-use super::{Function, Interface, Model, hidden};
+use super::{Function, Interface, Model, hidden, step};
 use crate::graph::{Kind, Ty};
 use crate::hygiene::{quote, variable};
 
@@ -28,15 +28,18 @@ pub fn program(model: &Model) -> TokenStream {
         let [offsets, infer_offsets, floats] =
             ["offsets", "infer_offsets", "floats"].map(|s| hidden(&function.name, s));
         let indices = class_args(function).map(|arg| arg.ty.shape.len().tokens());
+        let step_offsets = step::offsets(function);
         quote! {
             ::gradiron::FunctionPlan::new(
                 [
                     Self::#floats(n, ::gradiron::Pass::Infer, in_bf16),
                     Self::#floats(n, ::gradiron::Pass::Grad, in_bf16),
                     Self::#floats(n, ::gradiron::Pass::GradInputs, in_bf16),
+                    Self::#floats(n, ::gradiron::Pass::Step, in_bf16),
                 ],
                 0 #(+ #indices)*,
                 |out| Self::#infer_offsets(n, out),
+                #step_offsets,
                 |out| Self::#offsets(n, false, true, in_bf16, out),
                 |out| Self::#offsets(n, true, true, in_bf16, out),
             )
@@ -90,6 +93,7 @@ fn floats(model: &Model, function: &Function) -> TokenStream {
     let d_args = lens(&floats);
     let bind = model.bind_sizes();
     let padded = quote!(::gradiron::arena::padded);
+    let step_floats = step::floats(function);
     quote! {
         #[doc(hidden)]
         pub const fn #name(
@@ -100,6 +104,7 @@ fn floats(model: &Model, function: &Function) -> TokenStream {
             let d_args = 0 #(+ #padded(#d_args))*;
             match pass {
                 ::gradiron::Pass::Infer => results + Self::#infer_layout(n).saved,
+                ::gradiron::Pass::Step => #step_floats,
                 ::gradiron::Pass::Grad => 2 * results + Self::#layout(n, false, true, in_bf16).saved,
                 ::gradiron::Pass::GradInputs => {
                     2 * results + d_args + Self::#layout(n, true, true, in_bf16).saved
@@ -153,10 +158,11 @@ pub fn methods(model: &Model) -> TokenStream {
         };
     }
     let calls = calls(Receiver::SelfRef);
+    let steps = step::methods(model);
     quote! {
         #[allow(clippy::all)]
         #[automatically_derived]
-        impl #impl_generics #self_ty { #workspace #costs #calls }
+        impl #impl_generics #self_ty { #workspace #costs #calls #steps }
     }
 }
 
@@ -237,6 +243,7 @@ fn costs(model: &Model) -> TokenStream {
                     Self::#floats(n, ::gradiron::Pass::Infer, in_bf16),
                     Self::#floats(n, ::gradiron::Pass::Grad, in_bf16),
                     Self::#floats(n, ::gradiron::Pass::GradInputs, in_bf16),
+                    Self::#floats(n, ::gradiron::Pass::Step, in_bf16),
                 ])
             ),*]);
             let indices = #max(&[#(#indices),*]);
@@ -247,7 +254,11 @@ fn costs(model: &Model) -> TokenStream {
         /// The bytes that inference alone needs, with what it prepares of the parameters.
         pub const fn infer_bytes(#(#names: usize),*) -> usize {
             let n = #sizes;
-            4 * (#max(&[#(Self::#floats(n, ::gradiron::Pass::Infer, false)),*]) + Self::__PREPARED)
+            let arena = #max(&[#(
+                Self::#floats(n, ::gradiron::Pass::Infer, false),
+                Self::#floats(n, ::gradiron::Pass::Step, false)
+            ),*]);
+            4 * (arena + Self::__PREPARED)
         }
 
         #[doc = #flops_doc]

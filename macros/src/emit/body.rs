@@ -126,7 +126,7 @@ pub fn body(
 }
 
 /// The floats of an argument.
-fn flat(name: &Ident, ty: &Ty, generics: &HashSet<String>) -> TokenStream {
+pub fn flat(name: &Ident, ty: &Ty, generics: &HashSet<String>) -> TokenStream {
     match form(&ty.shape, generics) {
         Form::Number => quote!(::core::slice::from_ref(&#name)),
         Form::Array => quote!(::gradiron::view::flat(::core::slice::from_ref(#name))),

@@ -7,6 +7,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
 
 use super::Model;
+use super::pass::Pass;
 use crate::ops::Op;
 
 /// The types of the chains, by what they compute.
@@ -22,7 +23,8 @@ impl Chains {
         let mut chains = Self { module: format!("__{}_chains", model.name()), ..Self::default() };
         let mut taken = HashSet::new();
         for function in model.functions.iter().flatten() {
-            for (graph, _) in [&function.infer, &function.train] {
+            for pass in [Pass::Infer, Pass::Train, Pass::Step] {
+                let Some((graph, _)) = function.planned(pass) else { continue };
                 graph.nodes.iter().for_each(|node| chains.add(&*node.op, &mut taken));
             }
         }

@@ -44,6 +44,16 @@ pub fn checks(model: &Model) -> TokenStream {
             }));
         }
     }
+    for function in model.functions.iter().flatten() {
+        let Some(form) = &function.step else { continue };
+        let length = form.length.tokens();
+        for node in &form.graph.nodes {
+            let Some(callee) = node.op.callee().filter(|callee| callee.steps) else { continue };
+            let (item, step, span) = (callee.item("LENGTH"), &node.label, callee.function.span());
+            let called = format!("{}::{}", callee.text, callee.function);
+            add(quote_spanned!(span=> ::gradiron::check::steps(#item, #length, #step, #called)));
+        }
+    }
     let signatures = model.interfaces.iter().map(|function| {
         let name = hidden(&function.name, "SIGNATURE");
         let args = function.args.iter().map(|arg| {

@@ -15,7 +15,7 @@ use crate::graph::{Graph, Node, Phase};
 use crate::hygiene::quote;
 use crate::ops::call::Callee;
 use crate::ops::variant;
-use crate::plan::{Part, Plan};
+use crate::plan::Part;
 
 /// Everything that callers of the function use.
 pub fn hidden_items(
@@ -26,8 +26,8 @@ pub fn hidden_items(
 ) -> TokenStream {
     let bind = bind(model, function);
     let layouts = [
-        layout(model, function, &function.train, "layout", "TABLE", "offsets"),
-        layout(model, function, &function.infer, "infer_layout", "INFER_TABLE", "infer_offsets"),
+        layout(model, function, Pass::Train, ["layout", "TABLE", "offsets"]),
+        layout(model, function, Pass::Infer, ["infer_layout", "INFER_TABLE", "infer_offsets"]),
     ];
     let sizes = sizes(model, function);
     let passes = [Pass::Infer, Pass::Train, Pass::Back]
@@ -78,18 +78,13 @@ pub const HEADER: usize = 3;
 pub const IN_BF16: usize = 2;
 
 /// Sizes and lifetimes of the buffers, their offsets, and those of nested models behind them.
-fn layout(
-    model: &Model,
-    function: &Function,
-    (graph, plan): &(Graph, Plan),
-    layout: &str,
-    table: &str,
-    offsets: &str,
-) -> TokenStream {
+pub fn layout(model: &Model, function: &Function, pass: Pass, names: [&str; 3]) -> TokenStream {
+    let Some((graph, plan)) = function.planned(pass) else { return TokenStream::new() };
     let count = plan.buffers.len();
-    let inference = layout == "infer_layout";
-    let [layout, table_name, offsets_name] =
-        [layout, table, offsets].map(|suffix| hidden(&function.name, suffix));
+    let inference = pass != Pass::Train;
+    let [layout, table_name, offsets_name] = names.map(|suffix| hidden(&function.name, suffix));
+    let (table, offsets) =
+        if inference { ("INFER_TABLE", "infer_offsets") } else { ("TABLE", "offsets") };
     let sizes = plan.buffers.iter().map(|buffer| {
         let size = buffer.size.tokens();
         match (buffer.inputs_only, buffer.stored.is_some()) {
@@ -124,7 +119,7 @@ fn layout(
     let stated = callees.iter().map(|callee| {
         callee.stated(if inference { &["infer_scratch"] } else { &["saved", "scratch"] })
     });
-    let bind = model.bind_sizes();
+    let bind = if pass == Pass::Step { model.bind_step_sizes() } else { model.bind_sizes() };
     let flags = match inference {
         true => quote!(),
         false => quote!(, want_inputs: bool, whole: bool, in_bf16: bool),

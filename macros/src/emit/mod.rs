@@ -1,4 +1,4 @@
-//! Phase 10: the Rust that users run. Per function a forward and a backward pass, flat, one line an
+//! The Rust that users run. Per function a forward and a backward pass, flat, one line an
 //! op; around them the methods that users call.
 
 mod api;
@@ -12,6 +12,7 @@ mod pass;
 mod prepare;
 mod profile;
 mod run;
+mod step;
 mod stub;
 
 use std::collections::HashSet;
@@ -37,6 +38,29 @@ pub struct Function {
     pub infer: (Graph, Plan),
     /// Forward and backward.
     pub train: (Graph, Plan),
+    /// Inference of the next positions of sequences.
+    pub step: Option<StepForm>,
+}
+
+impl Function {
+    /// What a pass runs.
+    pub fn planned(&self, pass: pass::Pass) -> Option<(&Graph, &Plan)> {
+        let (graph, plan) = match pass {
+            pass::Pass::Infer => &self.infer,
+            pass::Pass::Step => return self.step.as_ref().map(|step| (&step.graph, &step.plan)),
+            pass::Pass::Train | pass::Pass::Back => &self.train,
+        };
+        Some((graph, plan))
+    }
+}
+
+/// A function on the next positions of its sequences.
+#[derive(Debug)]
+pub struct StepForm {
+    /// The longest sequences.
+    pub length: Dim,
+    pub graph: Graph,
+    pub plan: Plan,
 }
 
 /// The interface of a function, which stays even when its body is wrong.
@@ -47,6 +71,8 @@ pub struct Interface {
     pub docs: TokenStream,
     pub args: Vec<Arg>,
     pub results: Vec<Ty>,
+    /// The longest sequences, where it also runs step by step.
+    pub step: Option<Dim>,
 }
 
 /// The tensors of a flat slice.
@@ -152,6 +178,16 @@ impl Model<'_> {
         });
         quote!(#(#lets)*)
     }
+
+    /// The same in a step, with the positions before and the new ones behind them.
+    pub fn bind_step_sizes(&self) -> TokenStream {
+        let (bind, count) = (self.bind_sizes(), self.sizes().len());
+        let lets = crate::step::SIZES.iter().enumerate().map(|(i, name)| {
+            let (name, i) = (crate::dim::run_ident(name), syn::Index::from(count + i));
+            quote!(let #name = n[#i];)
+        });
+        quote!(#bind #(#lets)*)
+    }
 }
 
 /// A hidden item of a function: `__forward_train`.
@@ -178,6 +214,7 @@ pub fn emit(model: &Model) -> TokenStream {
     };
     let program = api::program(model);
     let runs = run::functions(model);
+    let steps = step::hidden_items(model, &chains, &prepared);
     let chains = chains.definitions();
     quote! {
         #definition
@@ -194,6 +231,7 @@ pub fn emit(model: &Model) -> TokenStream {
         impl #impl_generics #ty {
             #prepare
             #(#hidden)*
+            #steps
         }
         #methods
     }

@@ -15,9 +15,11 @@ use crate::hygiene::{quote, variable};
 use crate::ops::Emit;
 use crate::plan::{Home, Part, Plan, Stored};
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Pass {
     Infer,
+    /// Inference of the next positions of sequences.
+    Step,
     Train,
     Back,
 }
@@ -26,9 +28,14 @@ impl Pass {
     fn name(self) -> &'static str {
         match self {
             Self::Infer => "infer",
+            Self::Step => "step",
             Self::Train => "train",
             Self::Back => "back",
         }
+    }
+
+    fn is_inference(self) -> bool {
+        matches!(self, Self::Infer | Self::Step)
     }
 }
 
@@ -43,6 +50,7 @@ fn signature(pass: Pass) -> [TokenStream; 3] {
     };
     let (want, extra) = match pass {
         Pass::Infer => (quote!(), quote!(prepared: #buf, scratch: #buf)),
+        Pass::Step => (quote!(), quote!(cache: #buf, prepared: #buf, scratch: #buf)),
         Pass::Train => (quote!(), quote!(saved: #buf, new_state: #buf, scratch: #buf)),
         Pass::Back => (
             quote!(want_inputs: bool,),
@@ -69,6 +77,9 @@ fn signature(pass: Pass) -> [TokenStream; 3] {
         Pass::Infer => {
             quote!(k, n, offsets, params, state, args, classes, results, prepared, scratch)
         }
+        Pass::Step => quote! {
+            k, n, offsets, params, state, args, classes, results, cache, prepared, scratch
+        },
         Pass::Train => quote! {
             k, n, offsets, params, state, args, classes, results, saved, new_state, scratch
         },
@@ -99,10 +110,7 @@ pub fn pass(
     prepared: &Values,
     pass: Pass,
 ) -> TokenStream {
-    let (graph, plan) = match pass {
-        Pass::Infer => &function.infer,
-        Pass::Train | Pass::Back => &function.train,
-    };
+    let Some((graph, plan)) = function.planned(pass) else { return TokenStream::new() };
     let writer = Writer { model, function, chains, prepared, graph, plan, pass };
     let nodes: Vec<usize> = (0..graph.nodes.len())
         .filter(|n| match graph.nodes[*n].phase {
@@ -117,13 +125,20 @@ pub fn pass(
     let lines = nodes.iter().enumerate().map(|(number, n)| writer.line(number, *n));
     let offsets = writer.nested_offsets();
     let unreached = writer.unreached();
-    let bind = model.bind_sizes();
+    let bind = match pass {
+        Pass::Step => {
+            let (bind, at) = (model.bind_step_sizes(), hidden(&function.name, "cache_at"));
+            quote!(#bind let cache_at = Self::#at(n);)
+        }
+        _ => model.bind_sizes(),
+    };
     let name = hidden(&function.name, pass.name());
     let [shared, steps, ops, costs] = ["shared", "steps", "ops", "costs"]
         .map(|suffix| hidden(&function.name, &format!("{}_{suffix}", pass.name())));
     let phase = if pass == Pass::Back { "Backward" } else { "Forward" };
     let ran = nodes.iter().map(|n| (&graph.nodes[*n], graph, plan));
-    let profile = profile::items(model, [&ops, &costs], phase, &ran.collect::<Vec<_>>());
+    let sizes = if pass == Pass::Step { model.bind_step_sizes() } else { model.bind_sizes() };
+    let profile = profile::items(&sizes, [&ops, &costs], phase, &ran.collect::<Vec<_>>());
     let [generics, parameters, arguments] = signature(pass);
     quote! {
         #[doc(hidden)]
@@ -154,13 +169,13 @@ pub fn pass(
 /// preparation.
 pub fn preparation(
     model: &Model,
-    function: &Function,
+    (function, pass): (&Function, Pass),
     chains: &Chains,
     prepared: &Values,
     (number, n): (usize, usize),
 ) -> TokenStream {
-    let (graph, plan) = &function.infer;
-    let writer = Writer { model, function, chains, prepared, graph, plan, pass: Pass::Infer };
+    let (graph, plan) = function.planned(pass).expect("the pass of one of its nodes");
+    let writer = Writer { model, function, chains, prepared, graph, plan, pass };
     let (bindings, line) = (writer.bindings(&[n]), writer.line(number, n));
     quote!({ #bindings #line })
 }
@@ -234,9 +249,13 @@ impl Writer<'_> {
                 quote!(d_args[#at])
             }
             Home::Prepared(v) => {
-                let at = Index::from(self.prepared.place(self.function, v));
+                let at = Index::from(self.prepared.place(self.function, self.pass, v));
                 let len = self.graph.ty(v).shape.len().tokens();
                 quote!(prepared.part(Self::__PREPARED_AT[#at], #len))
+            }
+            Home::Cache(c) => {
+                let (at, len) = (Index::from(c), ty.shape.len().tokens());
+                quote!(cache.part(cache_at[#at], #len))
             }
             Home::Buffer(b) => self.buffer(b, &ty.shape.len()),
             Home::Nowhere => return None,
@@ -261,7 +280,9 @@ impl Writer<'_> {
         let range = |b: usize, part: Part| {
             let at = Index::from(HEADER + b);
             let memory = match (self.pass, part) {
-                (Pass::Infer, _) | (_, Part::Forward | Part::Backward) => quote!(scratch),
+                (Pass::Infer | Pass::Step, _) | (_, Part::Forward | Part::Backward) => {
+                    quote!(scratch)
+                }
                 (_, Part::Saved) => quote!(saved),
             };
             quote!(#memory.part(offsets[#at], #len))
@@ -330,7 +351,7 @@ impl Writer<'_> {
             });
             return copies.collect();
         }
-        if self.pass == Pass::Infer {
+        if self.pass.is_inference() {
             return TokenStream::new();
         }
         let params = 0..self.model.params.tensors.len();
@@ -357,12 +378,13 @@ impl Writer<'_> {
             let own = HEADER + self.plan.buffers.len();
             quote!(#own)
         };
-        let table = if self.pass == Pass::Infer { "INFER_TABLE" } else { "TABLE" };
+        let inference = self.pass.is_inference();
+        let table = if inference { "INFER_TABLE" } else { "TABLE" };
         let mut lets = TokenStream::new();
         for callee in callees(self.graph) {
             let (var, len) = (callee.offsets(), callee.item(table));
             lets.extend(quote!(let #var = &offsets[#start..][..#len];));
-            lets.extend(callee.planned(self.pass == Pass::Infer));
+            lets.extend(callee.planned(inference));
             start = quote!(#start + #len);
         }
         lets
@@ -390,7 +412,7 @@ impl Writer<'_> {
             used: node.outputs.iter().map(|o| uses[*o] > 0).collect(),
             scratch,
             item: self.chains.path(&*node.op),
-            inference: self.pass == Pass::Infer,
+            inference: self.pass.is_inference(),
             then: None,
         };
         let call = node.op.emit(&emit);

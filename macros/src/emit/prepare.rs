@@ -7,20 +7,20 @@ use quote::format_ident;
 
 use super::chains::Chains;
 use super::params::starts;
-use super::pass::preparation;
+use super::pass::{Pass, preparation};
 use super::{Function, Model, profile};
 use crate::dim::Dim;
-use crate::graph::{Graph, Phase, Source, ValueId};
+use crate::graph::{Graph, Node, Phase, Source, ValueId};
 use crate::hygiene::quote;
 
 /// The prepared values, in the order in which they are made and lie in memory.
 #[derive(Debug, Default)]
 pub struct Values<'a> {
     /// The nodes that make them: a function, and the place in its graph.
-    nodes: Vec<(&'a Function, usize)>,
+    nodes: Vec<(&'a Function, Pass, usize)>,
     sizes: Vec<Dim>,
     /// By function and value.
-    places: HashMap<(String, ValueId), usize>,
+    places: HashMap<(String, Pass, ValueId), usize>,
 }
 
 impl<'a> Values<'a> {
@@ -28,20 +28,22 @@ impl<'a> Values<'a> {
         let mut values = Self::default();
         let mut known: HashMap<String, usize> = HashMap::new();
         for function in model.functions.iter().flatten() {
-            let (graph, _) = &function.infer;
-            for (n, node) in graph.nodes.iter().enumerate() {
-                if node.phase != Phase::Prepare || node.op.is_view() {
-                    continue;
-                }
-                let first = values.sizes.len();
-                let start = *known.entry(formula(graph, node.outputs[0])).or_insert(first);
-                if start == first {
-                    values.nodes.push((function, n));
-                    let sizes = node.outputs.iter().map(|v| graph.ty(*v).shape.len());
-                    values.sizes.extend(sizes);
-                }
-                for (k, output) in node.outputs.iter().enumerate() {
-                    values.places.insert((function.name.to_string(), *output), start + k);
+            for pass in [Pass::Infer, Pass::Step] {
+                let Some((graph, _)) = function.planned(pass) else { continue };
+                let nodes = graph.nodes.iter().enumerate();
+                let prepares = |node: &Node| node.phase == Phase::Prepare && !node.op.is_view();
+                for (n, node) in nodes.filter(|(_, node)| prepares(node)) {
+                    let first = values.sizes.len();
+                    let start = *known.entry(formula(graph, node.outputs[0])).or_insert(first);
+                    if start == first {
+                        values.nodes.push((function, pass, n));
+                        let sizes = node.outputs.iter().map(|v| graph.ty(*v).shape.len());
+                        values.sizes.extend(sizes);
+                    }
+                    for (k, output) in node.outputs.iter().enumerate() {
+                        let key = (function.name.to_string(), pass, *output);
+                        values.places.insert(key, start + k);
+                    }
                 }
             }
         }
@@ -49,8 +51,8 @@ impl<'a> Values<'a> {
     }
 
     /// The number of a value among all.
-    pub fn place(&self, function: &Function, value: ValueId) -> usize {
-        self.places[&(function.name.to_string(), value)]
+    pub fn place(&self, function: &Function, pass: Pass, value: ValueId) -> usize {
+        self.places[&(function.name.to_string(), pass, value)]
     }
 }
 
@@ -72,16 +74,15 @@ pub fn items(model: &Model, values: &Values, chains: &Chains) -> TokenStream {
         quote!(::gradiron::arena::padded(#size))
     });
     let (count, starts) = (values.sizes.len(), starts("__PREPARED_AT", padded));
-    let calls =
-        values.nodes.iter().enumerate().map(|(number, (function, n))| {
-            preparation(model, function, chains, values, (number, *n))
-        });
-    let ran = values.nodes.iter().map(|(function, n)| {
-        let (graph, plan) = &function.infer;
+    let calls = values.nodes.iter().enumerate().map(|(number, (function, pass, n))| {
+        preparation(model, (function, *pass), chains, values, (number, *n))
+    });
+    let ran = values.nodes.iter().map(|(function, pass, n)| {
+        let (graph, plan) = function.planned(*pass).expect("the pass of one of its nodes");
         (&graph.nodes[*n], graph, plan)
     });
     let [ops, costs] = ["__prepare_ops", "__prepare_costs"].map(|item| format_ident!("{item}"));
-    let profile = profile::items(model, [&ops, &costs], "Prepare", &ran.collect::<Vec<_>>());
+    let profile = profile::items(&quote!(), [&ops, &costs], "Prepare", &ran.collect::<Vec<_>>());
     let buf = quote!(::gradiron::device::Buf);
     quote! {
         #starts

@@ -3,15 +3,15 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::format_ident;
 
-use super::Model;
 use crate::dim::Dim;
 use crate::graph::{Graph, Node, Phase, Ty, ValueId};
 use crate::hygiene::quote;
 use crate::plan::{Home, Plan};
 
-/// The items `ops` and `costs` of a pass that runs `nodes`, each of a graph and its plan.
+/// The items `ops` and `costs` of a pass that runs `nodes`, each of a graph and its plan; `bind`
+/// binds the run-time sizes.
 pub fn items(
-    model: &Model,
+    bind: &TokenStream,
     [ops, costs]: [&Ident; 2],
     phase: &str,
     nodes: &[(&Node, &Graph, &Plan)],
@@ -27,7 +27,6 @@ pub fn items(
             _ => quote!([#flops, #bytes]),
         }
     });
-    let bind = model.bind_sizes();
     let nested = nodes.iter().filter_map(|(node, ..)| node.op.callee());
     let nested = nested.map(|callee| callee.stated(&["flops"]));
     quote! {

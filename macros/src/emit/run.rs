@@ -3,13 +3,18 @@
 
 use proc_macro2::TokenStream;
 
-use super::{Function, Model, hidden};
+use super::{Function, Model, hidden, step};
 use crate::graph::Kind;
 use crate::hygiene::quote;
 
 pub fn functions(model: &Model) -> TokenStream {
     let functions = model.functions.iter().flatten().enumerate();
-    functions.map(|(at, function)| implementation(model, at, function)).collect()
+    let runs = functions.map(|(at, function)| {
+        let (run, step) =
+            (implementation(model, at, function), step::implementation(model, at, function));
+        quote!(#run #step)
+    });
+    runs.collect()
 }
 
 fn implementation(model: &Model, at: usize, function: &Function) -> TokenStream {

@@ -8,6 +8,7 @@ mod layer_norm;
 mod linear;
 mod param;
 mod pool;
+mod positional;
 mod softmax;
 mod usage;
 
@@ -22,6 +23,7 @@ use linear::linear;
 pub use param::param;
 use pool::pool;
 pub use pool::window;
+use positional::positional_encoding;
 use softmax::softmax;
 use usage::Use;
 
@@ -97,6 +99,7 @@ const LAYERS: &[Layer] = &[
     plain("AvgPool2d", |l| pool(l, Pool::Avg)),
     plain("AdaptiveAvgPool2d", |l| adaptive_avg_pool(l.cx, l.x, &mut l.options)),
     plain("Upsample", |l| interpolate(l.cx, l.x, &mut l.options)),
+    plain("PositionalEncoding", positional_encoding),
     plain("Flatten", |l| methods_flatten(l.cx, l.x, &mut l.options)),
     plain("Relu", |l| l.activation("relu")),
     plain("LeakyRelu", |l| l.activation("leaky_relu")),

@@ -209,6 +209,7 @@ impl<'a> FnCx<'a, '_> {
                 .map(|ty| ty.dims().first().cloned().unwrap_or(Dim::lit(1)))
                 .collect(),
             results: vec![result],
+            steps: false,
         };
         self.calls += 1;
         let size = callee.params().times(&count.clone().unwrap_or(Dim::lit(1)));

@@ -25,7 +25,9 @@ pub fn interface<'a>(model: &mut ModelCx<'a>, function: &'a Function) -> Interfa
     };
     let docs = function.attrs.iter().map(ToTokens::to_token_stream).collect();
     let vis = vis.unwrap_or_default();
-    Interface { name: function.name.clone(), vis, docs, args, results }
+    let length = |size| dim(size, &super::Scope { run_time: false, ..cx.scope() }).ok();
+    let step = function.step.as_ref().and_then(length);
+    Interface { name: function.name.clone(), vis, docs, args, results, step }
 }
 
 impl FnCx<'_, '_> {

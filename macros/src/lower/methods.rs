@@ -15,6 +15,7 @@ use crate::ops::matmul::{Layout, Matmul};
 use crate::ops::narrow::Narrow;
 use crate::ops::pool2d::{Pool, Pool2d};
 use crate::ops::reduce::{Kind, Reduce};
+use crate::ops::rotary::Rotary;
 use crate::ops::shaping::{Permute, Reshape};
 use crate::ops::softmax::Softmax;
 use crate::syntax::Arg;
@@ -35,6 +36,7 @@ const METHODS: &[(&str, Method)] = &[
     ("permute", permute),
     ("narrow", narrow),
     ("matmul", matmul),
+    ("rotary", rotary),
     ("sum", |cx, x, o| reduce(cx, x, o, Kind::Sum)),
     ("mean", |cx, x, o| reduce(cx, x, o, Kind::Mean)),
     ("amax", |cx, x, o| reduce(cx, x, o, Kind::Max)),
@@ -326,6 +328,21 @@ fn reduce(cx: &mut FnCx, x: ValueId, o: &mut Options, kind: Kind) -> Lowering<Va
     let ones = dims.into_iter().enumerate();
     let ones = ones.map(|(i, dim)| if axes.contains(&i) { Dim::lit(1) } else { dim });
     cx.op(Reshape(Shape(ones.collect())), &[y])
+}
+
+/// `x.rotary()`: rows turned by their position, which is on the axis before theirs.
+fn rotary(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
+    let rank = cx.graph.ty(x).shape.rank();
+    let axis = match o.take("dim") {
+        Some(expr) => cx.ok(Options::axis(&expr, rank))?,
+        None => rank.saturating_sub(2),
+    };
+    let base = cx.literal_option(o, "base", 10_000.0)?;
+    let interleaved = match o.take_named("interleaved") {
+        Some(expr) => cx.ok(Options::bool(&expr))?,
+        None => false,
+    };
+    cx.op(Rotary::new(axis, base, interleaved), &[x])
 }
 
 fn softmax(cx: &mut FnCx, x: ValueId, o: &mut Options, log: bool) -> Lowering<ValueId> {

@@ -1,4 +1,4 @@
-//! Phase 2: names and layers to ops. Building a node runs its shape rule at once, because
+//! Names and layers to ops. Building a node runs its shape rule at once, because
 //! inferred sizes need the shapes; what failed is poison, and what poison feeds stays silent.
 
 mod call;
@@ -79,6 +79,8 @@ pub struct Lowered {
     pub results: Vec<Ty>,
     pub graph: Graph,
     pub deferred: Vec<Deferred>,
+    /// The size of the sequences of which the next positions run by themselves.
+    pub step: Option<(Dim, Span)>,
 }
 
 #[derive(Debug, Clone)]
@@ -209,8 +211,12 @@ pub fn lower_function<'a>(model: &mut ModelCx<'a>, function: &'a Function) -> Op
     }
     cx.graph.remove_dead();
     cx.check_used(function).ok()?;
+    let step = match &function.step {
+        Some(size) => Some((cx.step_length(size).ok()?, syn::spanned::Spanned::span(size))),
+        None => None,
+    };
     let (graph, deferred) = (cx.graph, cx.rule.deferred);
-    Some(Lowered { name: function.name.clone(), args, results, graph, deferred })
+    Some(Lowered { name: function.name.clone(), args, results, graph, deferred, step })
 }
 
 impl<'a, 'm> FnCx<'a, 'm> {
@@ -266,6 +272,28 @@ impl<'a> FnCx<'a, '_> {
                 self.sizes.insert(name.clone(), Dim::atom(Atom::Run(name)));
             }
         }
+    }
+
+    /// The size of `#[step(CONTEXT)]`.
+    fn step_length(&mut self, size: &syn::Expr) -> Lowering<Dim> {
+        let text = if self.model.item.header.is_none() {
+            "`step` belongs above a function of a struct"
+        } else if self.sizes.len() > 1 {
+            "a function that runs step by step has one run-time size, that of its batch"
+        } else if self.run_time_names() > 2 {
+            "a model with a function that runs step by step has at most two run-time sizes"
+        } else {
+            let length = dim(size, &Scope { run_time: false, ..self.scope() });
+            return self.ok(length);
+        };
+        Err(self.model.report(Diagnostic::over(size, text)))
+    }
+
+    /// How many run-time sizes the model has.
+    fn run_time_names(&self) -> usize {
+        let args = self.model.item.functions.iter().flat_map(|function| &function.args);
+        let leads = args.filter_map(|arg| arg.ty.dims.first()).map(text_of);
+        leads.filter(|size| sizes::is_run_time_name(size)).collect::<HashSet<_>>().len()
     }
 
     pub fn scope(&self) -> Scope<'_> {

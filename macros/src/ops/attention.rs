@@ -6,6 +6,7 @@ use super::{Backward, Emit, Mismatch, Op, Rule, room};
 use crate::dim::{Dim, product};
 use crate::graph::{Kind, Phase, Ty};
 use crate::hygiene::quote;
+use crate::step::{self, NEEDS_ALL, Step, Stepped};
 
 /// How queries, keys and values lie in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +34,14 @@ pub struct Attention {
 /// `d_qkv` or `d_q, d_k, d_v` from `d_y, y, lse` and the inputs.
 #[derive(Clone, Debug)]
 struct Grad(Attention);
+
+/// `y` of the next positions from their `qkv` or `q, k, v` and the keys and values of those before,
+/// `[batch, heads, length, dim]` each, to which theirs are added.
+#[derive(Clone, Debug)]
+struct Next(Attention, Dim);
+
+/// Said of a sequence that is not causal.
+pub const SEES_ALL: &str = "lets a position see those behind it";
 
 /// The sizes of an attention.
 struct Sizes {
@@ -247,6 +256,29 @@ impl Op for Attention {
         }
     }
 
+    fn step(&self, s: &mut Step) -> Stepped {
+        let operands = self.operands();
+        let axis = match self.layout {
+            Layout::ByHead => s.whole[0].shape.rank() - 2,
+            _ => 1,
+        };
+        let is_cross = operands == 3 && s.axes[1].is_none() && s.axes[2].is_none();
+        let own = if is_cross { 1 } else { operands };
+        let fits = s.axes.iter().enumerate().all(|(i, a)| *a == (i < own).then_some(axis));
+        match (fits, self.causal, self.mask) {
+            (true, false, false) if is_cross => return s.same(self.clone(), axis),
+            (true, true, false) if !is_cross => {}
+            (true, false, _) => return Err(SEES_ALL),
+            _ => return Err(NEEDS_ALL),
+        }
+        let sizes = self.sizes(&s.whole);
+        let cache = [sizes.batch, sizes.kv_heads, sizes.keys.clone(), sizes.dim];
+        let caches = [s.cache(cache.to_vec()), s.cache(cache.to_vec())];
+        let inputs: Vec<_> = s.inputs.iter().copied().chain(caches).collect();
+        let y = s.apply(Next(self.clone(), sizes.keys), &inputs)[0];
+        Ok(vec![(y, Some(axis))])
+    }
+
     fn emit(&self, e: &Emit) -> TokenStream {
         let s = self.sizes(&e.inputs);
         let y = e.y(0);
@@ -304,5 +336,61 @@ impl Op for Grad {
     fn flops(&self, inputs: &[Ty], _: &[Ty]) -> Dim {
         let s = self.0.sizes(&inputs[3..]);
         product(&s.scores).times(&s.dim).times(&Dim::lit(10))
+    }
+}
+
+impl Op for Next {
+    fn name(&self) -> String {
+        format!("{}.next", self.0.name())
+    }
+
+    fn infer(&self, _: &mut Rule, inputs: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
+        let s = self.0.sizes(&inputs[..self.0.operands()]);
+        let mut y = inputs[0].dims().to_vec();
+        if self.0.layout == Layout::Packed {
+            y[2] = s.heads.times(&s.dim);
+        }
+        Ok(vec![Ty::float(y)])
+    }
+
+    fn backward(&self, b: &mut Backward) {
+        b.none("the next positions of an attention");
+    }
+
+    fn emit(&self, e: &Emit) -> TokenStream {
+        let operands = self.0.operands();
+        let s = self.0.sizes(&e.inputs[..operands]);
+        let by_row = match self.0.layout {
+            Layout::Packed => Attention { layout: Layout::ByRow, ..self.0.clone() },
+            _ => self.0.clone(),
+        };
+        let y = e.y(0);
+        let to_y = by_row.plain_view(&s, y, &s.queries, &s.heads);
+        let views = self.0.views(&s, &e.input_vars);
+        let (q, k, v) = (&views[0], &views[1], &views[2]);
+        let rows = self.1.times(&s.dim);
+        let cache = |i: usize| {
+            let strides = [&Dim::lit(0), &s.kv_heads.times(&rows), &rows, &s.dim];
+            view(e.x(operands + i), strides)
+        };
+        let [keys, values] = [cache(0), cache(1)];
+        let (room, spec, past) = (room("attention"), self.0.spec(&s), step::past().tokens());
+        quote! {{
+            let spec = #spec;
+            k.append([#keys, #values], [#k, #v], #past, spec);
+            let spec = #room::AttentionSpec {
+                keys: #past + spec.keys, causal: ::core::option::Option::Some(#past), ..spec
+            };
+            let given = #room::Given {
+                q: #q, k: #keys, v: #values, mask: ::core::option::Option::None,
+            };
+            k.attention(#to_y, #y.part(0, 0), given, spec);
+        }}
+    }
+
+    /// The two products, as if half the positions were there.
+    fn flops(&self, inputs: &[Ty], _: &[Ty]) -> Dim {
+        let s = self.0.sizes(&inputs[..self.0.operands()]);
+        product(&s.scores[..s.scores.len() - 1]).times(&self.1).times(&s.dim).times(&Dim::lit(2))
     }
 }

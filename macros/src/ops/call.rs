@@ -10,6 +10,7 @@ use super::{Backward, Emit, Mismatch, Op, Prepared, Rule};
 use crate::dim::Dim;
 use crate::graph::{Kind, Ty, ValueId};
 use crate::hygiene::{quote, variable};
+use crate::step::{self, NEEDS_ALL, Step, Stepped};
 
 /// The function that is called.
 #[derive(Clone, Debug)]
@@ -26,18 +27,34 @@ pub struct Callee {
     /// The first size of each argument, by which the callee knows its run-time sizes.
     pub leads: Vec<Dim>,
     pub results: Vec<Ty>,
+    /// Whether the next positions of sequences are computed.
+    pub steps: bool,
 }
 
 impl Callee {
     /// A hidden item of the callee: `__forward_train`.
     pub fn item(&self, suffix: &str) -> TokenStream {
+        // A step has its own form of what inference has.
+        let suffix = match (self.steps, suffix) {
+            (true, "infer") => "step",
+            (true, "INFER_TABLE") => "STEP_TABLE",
+            (true, "infer_offsets") => "step_offsets",
+            (true, "infer_scratch") => "step_scratch",
+            (_, suffix) => suffix,
+        };
         let (model, item) = (&self.model, format_ident!("__{}_{suffix}", self.function));
         quote!(<#model>::#item)
     }
 
     /// The callee's run-time sizes.
     pub fn sizes(&self) -> TokenStream {
-        let (bind, leads) = (self.item("bind"), self.leads.iter().map(Dim::tokens));
+        let leads = self.leads.iter().map(Dim::tokens);
+        if self.steps {
+            let (bind, past, new) =
+                (self.item("step_bind"), step::past().tokens(), step::new().tokens());
+            return quote!(#bind([#(#leads),*], #past, #new));
+        }
+        let bind = self.item("bind");
         quote!(#bind([#(#leads),*]))
     }
 
@@ -73,7 +90,8 @@ impl Callee {
             let variable = self.size_variable(item);
             quote!(let #variable = #offsets[#at];)
         });
-        quote!(#(#lets)*)
+        let cache = if self.steps { self.stated(&["cache"]) } else { quote!() };
+        quote!(#(#lets)* #cache)
     }
 
     /// The variable that holds the callee's part of the offsets.
@@ -196,6 +214,29 @@ impl Op for Call {
         }
     }
 
+    fn step(&self, s: &mut Step) -> Stepped {
+        let axis = s.axes[2].ok_or(NEEDS_ALL)?;
+        let stays = |ty: &Ty| ty.dims().get(axis).is_some_and(|dim| s.is_length(dim));
+        if !self.callee.results.iter().all(stays) {
+            return Err(NEEDS_ALL);
+        }
+        let mut op = self.clone();
+        op.callee.steps = true;
+        op.callee.results.iter_mut().for_each(|ty| ty.shape.0[axis] = step::new());
+        for (i, arg) in op.args.iter_mut().enumerate() {
+            if let Some(axis) = s.axes[2 + i] {
+                arg.shape.0[axis] = step::new();
+            }
+        }
+        let leads = op.args.iter().map(|ty| ty.dims().first().cloned().unwrap_or(Dim::lit(1)));
+        op.callee.leads = leads.collect();
+        let cache = s.cache(vec![self.callee.count().times(&op.callee.size_of("cache"))]);
+        let inputs: Vec<_> = s.inputs.iter().copied().chain([cache]).collect();
+        let results = op.callee.results.len();
+        let made = s.apply(op, &inputs);
+        Ok(made.into_iter().take(results).map(|value| (value, Some(axis))).collect())
+    }
+
     fn emit(&self, e: &Emit) -> TokenStream {
         match (self.grad, &self.callee.count) {
             (false, None) => self.emit_one(e),
@@ -206,6 +247,10 @@ impl Op for Call {
     }
 
     fn flops(&self, _: &[Ty], _: &[Ty]) -> Dim {
+        // The steps of the callee count by themselves.
+        if self.callee.steps {
+            return Dim::lit(0);
+        }
         let flops = self.callee.size_of("flops");
         let passes = if self.grad { 2 } else { 1 };
         self.callee.count().times(&flops).times(&Dim::lit(passes))
@@ -300,10 +345,14 @@ impl Call {
         let results = &e.output_vars[..count];
         let (sizes, offsets) = (self.callee.sizes(), self.callee.offsets());
         if e.inference {
-            let (infer, prepared) = (self.callee.item("infer"), e.x(2 + self.args.len()));
+            let (infer, behind) = (self.callee.item("infer"), 2 + self.args.len());
+            let (cache, prepared) = match self.callee.steps {
+                true => (Some(e.x(behind)).into_iter(), e.x(behind + 1)),
+                false => (None.into_iter(), e.x(behind)),
+            };
             return quote! {
                 #infer(k, #sizes, #offsets, #params, #state, [#(#floats),*], [#(#classes),*],
-                    [#(#results),*], #prepared, #scratch);
+                    [#(#results),*], #(#cache,)* #prepared, #scratch);
             };
         }
         let (train, saved) = (self.callee.item("train"), e.y(count + 1));
@@ -369,7 +418,15 @@ impl Call {
         if e.inference {
             // Two values are enough: the result and one between, taken in turns.
             let (infer, own) = (self.callee.item("infer"), self.own_scratch(true).tokens());
-            let (prepared, len) = (e.x(3), self.callee.prepared().tokens());
+            let len = self.callee.prepared().tokens();
+            let cache_len = self.callee.size_of("cache").tokens();
+            let (cache, prepared) = match self.callee.steps {
+                true => {
+                    let cache = e.x(3);
+                    (quote!(#cache.part(i * #cache_len, #cache_len),), e.x(4))
+                }
+                false => (quote!(), e.x(3)),
+            };
             return quote! {{
                 let count = #count;
                 let between = #scratch.part(#own, #value);
@@ -379,7 +436,7 @@ impl Call {
                     k.item(i);
                     #infer(k, #sizes, #offsets, #params.part(i * #size, #size),
                         #state.part(i * #state_size, #state_size), [from], [], [at(i + 1)],
-                        #prepared.part(i * #len, #len), #scratch.part(0, #own));
+                        #cache #prepared.part(i * #len, #len), #scratch.part(0, #own));
                 }
             }};
         }

@@ -6,6 +6,7 @@ use super::{Backward, Emit, Mismatch, Op, Rule, room};
 use crate::dim::{Dim, product};
 use crate::graph::Ty;
 use crate::hygiene::quote;
+use crate::step::{NEEDS_ALL, Step, Stepped};
 
 /// The inputs one behind the other along `axis`.
 #[derive(Clone, Debug)]
@@ -74,6 +75,15 @@ impl Op for Cat {
                 let d_x = b.op(i, CatGrad { axis: self.axis, start, x }, &[b.d_y()]);
                 b.set(i, d_x);
             }
+        }
+    }
+
+    fn step(&self, s: &mut Step) -> Stepped {
+        match s.axes[0] {
+            Some(axis) if axis != self.axis && s.axes.iter().all(|other| *other == Some(axis)) => {
+                s.same(self.clone(), axis)
+            }
+            _ => Err(NEEDS_ALL),
         }
     }
 

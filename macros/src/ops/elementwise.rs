@@ -7,6 +7,7 @@ use super::{Backward, Emit, Mismatch, Op, Rule};
 use crate::dim::{Dim, Shape};
 use crate::graph::{Ty, ValueId};
 use crate::ops::reduce::sum_to;
+use crate::step::{NEEDS_ALL, Step, Stepped};
 
 /// What a derivative reads.
 #[derive(Clone, Copy, Debug)]
@@ -218,6 +219,30 @@ impl Op for Elementwise {
             let summed = sum_to(b, i, full, &target);
             b.set(i, summed);
         }
+    }
+
+    fn step(&self, s: &mut Step) -> Stepped {
+        // Axes meet counted from the last.
+        let ranks: Vec<_> = s.whole.iter().map(|ty| ty.shape.rank()).collect();
+        let places = s.axes.iter().zip(&ranks).filter_map(|(axis, rank)| Some(rank - (*axis)?));
+        let back = places.clone().next().ok_or(NEEDS_ALL)?;
+        if places.into_iter().any(|place| place != back) {
+            return Err(NEEDS_ALL);
+        }
+        for (i, rank) in ranks.into_iter().enumerate().filter(|(_, rank)| *rank >= back) {
+            if s.axes[i].is_none() && !s.whole[i].dims()[rank - back].is_one() {
+                s.inputs[i] = s.rows(i, rank - back)?;
+            }
+        }
+        let mut op = self.clone();
+        if let Some(shape) = &mut op.shape
+            && let Some(axis) = shape.rank().checked_sub(back)
+            && s.is_length(&shape.0[axis])
+        {
+            shape.0[axis] = crate::step::new();
+        }
+        let axis = s.outputs[0].shape.rank() - back;
+        s.same(op, axis)
     }
 
     fn emit(&self, _: &Emit) -> TokenStream {

@@ -6,6 +6,7 @@ use super::{Backward, Emit, Mismatch, Op, Rule, room};
 use crate::dim::Dim;
 use crate::graph::{Kind, Ty};
 use crate::hygiene::quote;
+use crate::step::{Step, Stepped};
 
 /// `y = w[index]`: `index Classes[..]  w [V, D]  →  y [.., D]`. The row `padding` has no gradient.
 #[derive(Clone, Debug)]
@@ -56,6 +57,11 @@ impl Op for Embedding {
             let d_w = b.op(1, grad, &[b.d_y(), index]);
             b.set(1, d_w);
         }
+    }
+
+    fn step(&self, s: &mut Step) -> Stepped {
+        let axis = s.only(0)?;
+        s.same(self.clone(), axis)
     }
 
     fn emit(&self, e: &Emit) -> TokenStream {

@@ -6,6 +6,7 @@ use super::{Backward, Emit, Mismatch, Op, Rule, room};
 use crate::dim::{Dim, product};
 use crate::graph::{Kind, Ty};
 use crate::hygiene::quote;
+use crate::step::{NEEDS_ALL, Step, Stepped};
 
 /// The options of PyTorch's `LayerNorm` and `RMSNorm`.
 #[derive(Clone, Debug)]
@@ -87,6 +88,14 @@ impl Op for LayerNorm {
             if b.wants(i) {
                 b.set(i, gradient);
             }
+        }
+    }
+
+    fn step(&self, s: &mut Step) -> Stepped {
+        let axis = s.only(0)?;
+        match axis + self.0.axes < s.whole[0].shape.rank() {
+            true => s.same(self.clone(), axis),
+            false => Err(NEEDS_ALL),
         }
     }
 

@@ -8,6 +8,7 @@ use super::{Backward, Emit, Mismatch, Op, Prepared, Rule, room, variant};
 use crate::dim::{Dim, product};
 use crate::graph::{Kind, Ty};
 use crate::hygiene::quote;
+use crate::step::{NEEDS_ALL, Step, Stepped};
 
 /// How the operands lie in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +113,15 @@ impl Op for Matmul {
                 Layout::TN => g.op(1, Self(Layout::NN), &[a, d_y]),
             };
             g.set(1, d_b);
+        }
+    }
+
+    fn step(&self, s: &mut Step) -> Stepped {
+        // Leading axes of `a` count as rows.
+        let axis = s.only(0)?;
+        match self.0 != Layout::TN && axis + 1 < s.whole[0].shape.rank() {
+            true => s.same(*self, axis),
+            false => Err(NEEDS_ALL),
         }
     }
 

@@ -17,6 +17,7 @@ pub mod matmul;
 pub mod narrow;
 pub mod pool2d;
 pub mod reduce;
+pub mod rotary;
 pub mod shaping;
 pub mod softmax;
 
@@ -29,6 +30,7 @@ use crate::dim::{Compared, Dim, Shape};
 use crate::expand::Expand;
 use crate::graph::{Graph, Phase, Ty, ValueId};
 use crate::hygiene::quote;
+use crate::step::{NEEDS_ALL, Step, Stepped};
 
 /// An operation: its shape rule, derivative, cost and runtime call in one place.
 pub trait Op: Debug {
@@ -48,6 +50,14 @@ pub trait Op: Debug {
 
     /// Appends the nodes that compute the gradients of the inputs.
     fn backward(&self, b: &mut Backward);
+
+    /// How it runs on the next positions of sequences, some inputs having an axis of positions.
+    ///
+    /// # Errors
+    /// Why it cannot, after its name.
+    fn step(&self, _: &mut Step) -> Stepped {
+        Err(NEEDS_ALL)
+    }
 
     /// Appends the simpler ops that compute the outputs, and names them, when the op is made of
     /// others; it is differentiated as a whole before. Outputs that nothing reads may be left

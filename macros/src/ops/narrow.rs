@@ -7,6 +7,7 @@ use super::{Backward, Emit, Mismatch, Op, Rule};
 use crate::dim::Dim;
 use crate::graph::Ty;
 use crate::hygiene::quote;
+use crate::step::{NEEDS_ALL, Step, Stepped};
 
 /// The elements `start..start + len` along `axis`.
 #[derive(Clone, Debug)]
@@ -45,6 +46,13 @@ impl Op for Narrow {
         let x = b.ty(b.inputs[0]).shape.0;
         let d_x = b.op(0, Grad(self.clone(), x), &[b.d_y()]);
         b.set(0, d_x);
+    }
+
+    fn step(&self, s: &mut Step) -> Stepped {
+        match s.only(0)? {
+            axis if axis == self.axis => Err(NEEDS_ALL),
+            axis => s.same(self.clone(), axis),
+        }
     }
 
     fn emit(&self, e: &Emit) -> TokenStream {

@@ -8,6 +8,7 @@ use super::{Backward, Emit, Mismatch, Op, Rule, dims, room};
 use crate::dim::{Dim, Shape, product};
 use crate::graph::{Ty, ValueId};
 use crate::hygiene::quote;
+use crate::step::{NEEDS_ALL, Step, Stepped};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -80,6 +81,15 @@ impl Op for Reduce {
             }
         };
         b.set(0, d_x);
+    }
+
+    fn step(&self, s: &mut Step) -> Stepped {
+        let axis = s.only(0)?;
+        let before = self.axes.iter().filter(|reduced| **reduced < axis).count();
+        match self.axes.contains(&axis) {
+            true => Err(NEEDS_ALL),
+            false => s.same(self.clone(), axis - before),
+        }
     }
 
     fn emit(&self, e: &Emit) -> TokenStream {

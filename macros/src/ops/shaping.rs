@@ -3,9 +3,10 @@
 use proc_macro2::TokenStream;
 
 use super::{Backward, Emit, Mismatch, Op, Rule, dims};
-use crate::dim::{Dim, Shape};
+use crate::dim::{Dim, Shape, product};
 use crate::graph::Ty;
 use crate::hygiene::quote;
+use crate::step::{NEEDS_ALL, Step, Stepped};
 
 /// The same memory under another shape.
 #[derive(Clone, Debug)]
@@ -29,6 +30,16 @@ impl Op for Reshape {
         let shape = b.ty(b.inputs[0]).shape;
         let d_x = b.op(0, Self(shape), &[b.d_y()]);
         b.set(0, d_x);
+    }
+
+    fn step(&self, s: &mut Step) -> Stepped {
+        let axis = s.only(0)?;
+        let before = product(&s.whole[0].dims()[..axis]);
+        let stays = |to: &usize| s.is_length(&self.0.0[*to]) && product(&self.0.0[..*to]) == before;
+        let to = (0..self.0.rank()).find(stays).ok_or(NEEDS_ALL)?;
+        let mut shape = self.0.clone();
+        shape.0[to] = crate::step::new();
+        s.same(Self(shape), to)
     }
 
     fn emit(&self, _: &Emit) -> TokenStream {
@@ -73,6 +84,12 @@ impl Op for Permute {
         }
         let d_x = b.op(0, Self(inverse), &[b.d_y()]);
         b.set(0, d_x);
+    }
+
+    fn step(&self, s: &mut Step) -> Stepped {
+        let axis = s.only(0)?;
+        let to = self.0.iter().position(|from| *from == axis).ok_or(NEEDS_ALL)?;
+        s.same(self.clone(), to)
     }
 
     fn emit(&self, e: &Emit) -> TokenStream {

@@ -6,6 +6,7 @@ use super::{Backward, Emit, Mismatch, Op, Rule, room};
 use crate::dim::{Dim, product};
 use crate::graph::Ty;
 use crate::hygiene::quote;
+use crate::step::{NEEDS_ALL, Step, Stepped};
 
 /// `softmax(x)ᵢ = exp(xᵢ) / Σⱼ exp(xⱼ)`; with `log`, its logarithm. With `grad`, the derivative
 /// from `d_y` and `y`.
@@ -34,6 +35,13 @@ impl Op for Softmax {
         let (d_y, y) = (b.d_y(), b.outputs[0]);
         let d_x = b.op(0, Self { grad: true, ..*self }, &[d_y, y]);
         b.set(0, d_x);
+    }
+
+    fn step(&self, s: &mut Step) -> Stepped {
+        match s.only(0)? {
+            axis if axis == self.axis => Err(NEEDS_ALL),
+            axis => s.same(*self, axis),
+        }
     }
 
     fn emit(&self, e: &Emit) -> TokenStream {

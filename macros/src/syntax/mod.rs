@@ -1,4 +1,4 @@
-//! Phase 1: text to syntax. A model is a `struct` of layers and its functions; expressions are
+//! Text to syntax. A model is a `struct` of layers and its functions; expressions are
 //! Rust's own. A part that does not parse is reported and left out; the rest goes on.
 
 mod body;
@@ -81,6 +81,8 @@ pub enum Arg {
 #[derive(Debug)]
 pub struct Function {
     pub attrs: Vec<Attribute>,
+    /// `#[step(CONTEXT)]`: the size of the sequences of which the next positions run by themselves.
+    pub step: Option<Expr>,
     pub vis: Option<Visibility>,
     pub name: Ident,
     /// Whether there is a `&self`.

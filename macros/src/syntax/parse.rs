@@ -188,7 +188,7 @@ pub fn parse_layer_type(path: &Path) -> syn::Result<LayerDecl> {
 
 fn function(
     input: ParseStream,
-    attrs: Vec<Attribute>,
+    mut attrs: Vec<Attribute>,
     vis: Option<Visibility>,
     diagnostics: &mut Diagnostics,
 ) -> Result<Function, Diagnostic> {
@@ -219,8 +219,10 @@ fn function(
     };
     let body = group(input, Delimiter::Brace, "the body in `{ … }`")?;
     let statements = statements(&body, diagnostics);
+    let step = step(&mut attrs, diagnostics);
     Ok(Function {
         attrs,
+        step,
         vis,
         name,
         has_self,
@@ -231,6 +233,18 @@ fn function(
         body: statements,
         body_span: body.span_close(),
     })
+}
+
+/// Takes `#[step(CONTEXT)]` out of the attributes of a function.
+fn step(attrs: &mut Vec<Attribute>, diagnostics: &mut Diagnostics) -> Option<Expr> {
+    let at = attrs.iter().position(|attr| attr.path().is_ident("step"))?;
+    let attr = attrs.remove(at);
+    attr.parse_args()
+        .inspect_err(|_| {
+            let error = Diagnostic::over(&attr, "`step` needs the size of the sequences");
+            diagnostics.push(error.help("write `#[step(CONTEXT)]`"));
+        })
+        .ok()
 }
 
 fn is_self(tokens: &TokenStream) -> bool {

@@ -156,6 +156,7 @@ impl Device for Cpu {
             params: memory.params.as_slice(),
             grads: Writable::new(memory.grads.as_mut_slice()),
             arena: Writable::new(memory.arena.as_mut_slice()),
+            cache: Writable::new(memory.cache.map_or(&mut [], Storage::as_mut_slice)),
             inputs: memory.inputs,
             indices: memory.indices,
             threads: &self.threads,
@@ -183,6 +184,7 @@ pub struct CpuStep<'a> {
     params: &'a [f32],
     grads: Writable<'a>,
     arena: Writable<'a>,
+    cache: Writable<'a>,
     inputs: &'a [&'a [f32]],
     indices: &'a [u32],
     threads: &'a Threads,
@@ -342,6 +344,7 @@ impl<'a> CpuStep<'a> {
         match buf.region {
             Region::Grads => self.grads.at(buf),
             Region::Arena => self.arena.at(buf),
+            Region::Cache => self.cache.at(buf),
             Region::Params | Region::Input(_) => panic!("gradiron: {buf:?} is read-only (a bug)"),
         }
     }
@@ -353,6 +356,7 @@ impl<'a> CpuStep<'a> {
             Region::Params => start_in(self.params, buf),
             Region::Grads => self.grads.at(buf),
             Region::Arena => self.arena.at(buf),
+            Region::Cache => self.cache.at(buf),
             Region::Input(i) => start_in(self.inputs[usize::from(i)], buf),
         }
     }

@@ -29,6 +29,8 @@ pub enum Region {
     Grads,
     /// Everything that is planned: activations, saved values, scratch, results.
     Arena,
+    /// What a run step by step keeps of the positions before.
+    Cache,
     /// The n-th float input of the call, used in place: read only.
     Input(u8),
 }
@@ -61,7 +63,8 @@ impl Buf {
         let same = match (self.region, other.region) {
             (Region::Params, Region::Params)
             | (Region::Grads, Region::Grads)
-            | (Region::Arena, Region::Arena) => true,
+            | (Region::Arena, Region::Arena)
+            | (Region::Cache, Region::Cache) => true,
             (Region::Input(a), Region::Input(b)) => a == b,
             _ => false,
         };
@@ -95,6 +98,8 @@ pub struct StepMemory<'a, D: Device> {
     pub grads: &'a mut D::Memory,
     /// The planned memory.
     pub arena: &'a mut D::Memory,
+    /// What is kept from step to step of a sequence.
+    pub cache: Option<&'a mut D::Memory>,
     /// The float inputs, on the host.
     pub inputs: &'a [&'a [f32]],
     /// The class indices of all inputs, on the host.
@@ -195,6 +200,7 @@ pub trait Kernels:
     + ops::permute::Permute
     + ops::cat::Cat
     + ops::interpolate::Interpolate
+    + ops::rotary::Rotary
     + ops::copy::Fill
     + ops::elementwise::Map
 {

@@ -18,6 +18,7 @@ pub mod permute;
 pub mod pool2d;
 pub mod recurrent;
 pub mod reduce;
+pub mod rotary;
 pub mod softmax;
 
 use crate::device::Buf;

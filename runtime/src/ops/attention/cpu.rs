@@ -2,6 +2,7 @@
 //! thread takes a block of queries at a time, in the backward pass a head of the keys with all its
 //! queries, so that nobody else adds to the same gradients.
 
+use super::few::{FEW, few_queries};
 use super::{Attention, AttentionSpec, Given, Strides, View};
 use crate::device::{Buf, CpuStep};
 use crate::math::{self, SimdLevel, simd};
@@ -11,7 +12,7 @@ use crate::ops::matmul::{Panel, Tiling};
 use crate::ops::reduce::{Max, Sum, fold_row};
 
 /// Queries and keys of a block.
-const BLOCK: usize = 64;
+pub(super) const BLOCK: usize = 64;
 /// The most columns of a block of keys that are transposed at a time.
 const DEPTH: usize = 128;
 
@@ -19,15 +20,15 @@ type Scores = [f32; BLOCK * BLOCK];
 
 /// Rows of an operand: the first, and the distance to the next.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Rows {
-    at: *mut f32,
-    row: usize,
+pub(super) struct Rows {
+    pub(super) at: *mut f32,
+    pub(super) row: usize,
 }
 
 /// An operand in memory. Read only, unless it was made of memory to write.
 #[derive(Clone, Copy)]
-struct Operand {
-    start: *mut f32,
+pub(super) struct Operand {
+    pub(super) start: *mut f32,
     strides: Strides,
 }
 
@@ -35,7 +36,7 @@ struct Operand {
 unsafe impl Sync for Operand {}
 
 impl Operand {
-    fn rows(&self, batch: usize, head: usize, row: usize) -> Rows {
+    pub(super) fn rows(&self, batch: usize, head: usize, row: usize) -> Rows {
         let at = self.strides.at(batch, head, row);
         Rows { at: self.start.wrapping_add(at), row: self.strides.row }
     }
@@ -43,14 +44,14 @@ impl Operand {
 
 /// All operands of a call.
 #[derive(Clone, Copy)]
-struct Operands {
-    q: Operand,
-    k: Operand,
-    v: Operand,
-    mask: Option<Operand>,
-    y: Operand,
+pub(super) struct Operands {
+    pub(super) q: Operand,
+    pub(super) k: Operand,
+    pub(super) v: Operand,
+    pub(super) mask: Option<Operand>,
+    pub(super) y: Operand,
     /// `[batch, heads, queries]`, null where nobody asks for it.
-    lse: Operand,
+    pub(super) lse: Operand,
 }
 
 impl CpuStep<'_> {
@@ -99,7 +100,7 @@ impl AttentionSpec {
     }
 
     /// How many of the keys `from..from + count` the last of the queries up to `end` sees.
-    fn seen(&self, end: usize, from: usize, count: usize) -> usize {
+    pub(super) fn seen(&self, end: usize, from: usize, count: usize) -> usize {
         match self.causal {
             Some(offset) => (end + offset).saturating_sub(from).min(count),
             None => count,
@@ -137,10 +138,26 @@ impl Attention for CpuStep<'_> {
             // Those that see the most keys first.
             let (block, rest) = (blocks - 1 - unit % blocks, unit / blocks);
             let at = [rest / spec.heads, rest % spec.heads, block * BLOCK];
+            let few = spec.queries <= FEW;
+            let queries = if few { few_queries } else { queries };
             // SAFETY: the operands are as large as `spec` says, and nothing but this call writes
             // these rows of `y` and `lse`.
             unsafe { queries(level, &operands, at, &spec) };
         });
+    }
+
+    fn append(&mut self, to: [View; 2], from: [View; 2], past: usize, spec: AttentionSpec) {
+        let AttentionSpec { batch, kv_heads, keys, dim, .. } = spec;
+        for (to, from) in to.into_iter().zip(from) {
+            for (batch, head) in (0..batch).flat_map(|b| (0..kv_heads).map(move |h| (b, h))) {
+                for row in 0..keys {
+                    let part =
+                        |view: View, row| view.buf.part(view.strides.at(batch, head, row), dim);
+                    let ([y], [x]) = self.views([part(to, past + row)], [part(from, row)]);
+                    y.copy_from_slice(x);
+                }
+            }
+        }
     }
 
     fn attention_grad(
@@ -184,7 +201,7 @@ impl AttentionSpec {
 ///
 /// # Safety
 /// The ranges are lent, that of `c` to write.
-unsafe fn multiply(
+pub(super) unsafe fn multiply(
     level: SimdLevel,
     (c, accumulate): (Rows, bool),
     (a, a_row, a_k): (*const f32, usize, usize),
@@ -260,7 +277,7 @@ impl Transposed {
 
 /// A block of scores: its queries and keys, and what is added to them.
 #[derive(Clone, Copy)]
-struct Block {
+pub(super) struct Block {
     rows: usize,
     cols: usize,
     scale: f32,
@@ -272,7 +289,7 @@ struct Block {
 }
 
 impl Block {
-    fn new(
+    pub(super) fn new(
         mask: Option<Operand>,
         [b, h, i, j]: [usize; 4],
         [rows, cols]: [usize; 2],
@@ -309,9 +326,15 @@ impl Block {
 }
 
 /// What is carried of each row of a block of queries.
-struct Carried {
+pub(super) struct Carried {
     max: [f32; BLOCK],
     sum: [f32; BLOCK],
+}
+
+impl Carried {
+    pub(super) fn new() -> Self {
+        Self { max: [f32::NEG_INFINITY; BLOCK], sum: [0.0; BLOCK] }
+    }
 }
 
 /// `y` and `lse` of a block of queries.
@@ -323,7 +346,7 @@ unsafe fn queries(level: SimdLevel, o: &Operands, [b, h, i]: [usize; 3], spec: &
     let kv = h / (spec.heads / spec.kv_heads);
     let (q, y) = (o.q.rows(b, h, i), o.y.rows(b, h, i));
     let (mut scores, mut keys) = ([0.0; BLOCK * BLOCK], Transposed::new());
-    let mut carried = Carried { max: [f32::NEG_INFINITY; BLOCK], sum: [0.0; BLOCK] };
+    let mut carried = Carried::new();
     for j in (0..spec.keys).step_by(BLOCK) {
         let n = spec.seen(i + m, j, BLOCK.min(spec.keys - j));
         if n == 0 {
@@ -344,8 +367,8 @@ unsafe fn queries(level: SimdLevel, o: &Operands, [b, h, i]: [usize; 3], spec: &
 
 simd! {
     /// A block of products as exponentials of scores, and what was summed up before in their terms.
-    fn carry<A>(
-        scores: &mut Scores,
+    pub(super) fn carry<A>(
+        scores: &mut [f32],
         carried: &mut Carried,
         block: Block,
         y: (Rows, usize, bool),
@@ -374,7 +397,7 @@ simd! {
 
 simd! {
     /// The sums by their weights, and `lse`.
-    fn divide<A>(carried: &Carried, y: (Rows, usize), lse: Rows, rows: usize, without_lse: bool) {
+    pub(super) fn divide<A>(carried: &Carried, y: (Rows, usize), lse: Rows, rows: usize, without_lse: bool) {
         let (y, dim) = y;
         for row in 0..rows {
             let (max, sum) = (carried.max[row], carried.sum[row]);

@@ -13,6 +13,7 @@
 //! A query that sees no key gives zeros.
 
 mod cpu;
+mod few;
 pub mod reference;
 mod tiny;
 
@@ -97,6 +98,9 @@ pub struct Given {
 pub trait Attention {
     /// `y [batch, heads, queries, dim]` and `lse [batch, heads, queries]`, which may be empty.
     fn attention(&mut self, y: View, lse: Buf, given: Given, spec: AttentionSpec);
+    /// Adds keys and values behind the first `past` rows of `to`; `spec` is that of the rows
+    /// added.
+    fn append(&mut self, to: [View; 2], from: [View; 2], past: usize, spec: AttentionSpec);
     /// The gradients of queries, keys and values from `d_y`, `y` and `lse`. They may lie side by
     /// side in one range.
     fn attention_grad(

@@ -11,6 +11,11 @@ impl<V: Vector> Attention for TinyStep<'_, V> {
     }
 
     #[inline(always)]
+    fn append(&mut self, to: [View; 2], from: [View; 2], past: usize, spec: AttentionSpec) {
+        self.whole().append(to, from, past, spec);
+    }
+
+    #[inline(always)]
     fn attention_grad(
         &mut self,
         d_qkv: [View; 3],

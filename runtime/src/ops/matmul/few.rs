@@ -15,7 +15,7 @@ type Sizes = (usize, usize, usize);
 ///
 /// # Safety
 /// The ranges are lent for this call, `c` to write.
-pub(super) unsafe fn few_rows(level: SimdLevel, c: Out, a: Rows, b: Rows, sizes: Sizes) {
+pub(crate) unsafe fn few_rows(level: SimdLevel, c: Out, a: Rows, b: Rows, sizes: Sizes) {
     by_level!(level, all_rows((c, a, b, sizes) => (Out, Rows, Rows, Sizes)));
 }
 

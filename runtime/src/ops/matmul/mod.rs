@@ -4,7 +4,7 @@
 
 mod bf16;
 mod cpu;
-mod few;
+pub(crate) mod few;
 mod gemm;
 pub(in crate::ops) mod pack;
 mod packed;

@@ -1,0 +1,43 @@
+//! Attention of few queries, as the next positions of a sequence are: their keys are read where they
+//! lie, since transposing a block for so few rows would take longer than its products.
+
+use super::AttentionSpec;
+use super::cpu::{BLOCK, Block, Carried, Operands, Rows, carry, divide, multiply};
+use crate::math::SimdLevel;
+use crate::ops::matmul::few::few_rows;
+
+/// The most queries for which that is faster.
+pub(super) const FEW: usize = 4;
+
+/// `y` and `lse` of all queries of a head, at most [`FEW`].
+///
+/// # Safety
+/// The operands have the sizes of `spec`; the rows of `y` and `lse` are lent to write.
+pub(super) unsafe fn few_queries(
+    level: SimdLevel,
+    o: &Operands,
+    [b, h, i]: [usize; 3],
+    spec: &AttentionSpec,
+) {
+    let (m, dim) = (spec.queries, spec.dim);
+    let kv = h / (spec.heads / spec.kv_heads);
+    let (q, y) = (o.q.rows(b, h, i), o.y.rows(b, h, i));
+    let (mut scores, mut carried) = ([0.0; FEW * BLOCK], Carried::new());
+    for j in (0..spec.keys).step_by(BLOCK) {
+        let n = spec.seen(i + m, j, BLOCK.min(spec.keys - j));
+        if n == 0 {
+            break;
+        }
+        let block = Block::new(o.mask, [b, h, i, j], [m, n], spec);
+        let (k, v, first) = (o.k.rows(b, kv, j), o.v.rows(b, kv, j), j == 0);
+        let to = (scores.as_mut_ptr(), BLOCK);
+        // SAFETY: rows of these operands, the caller's promise.
+        unsafe {
+            let of = |rows: Rows| (rows.at.cast_const(), rows.row);
+            few_rows(level, to, of(q), of(k), (m, dim, n));
+            carry(level, &mut scores, &mut carried, block, (y, dim, first));
+            multiply(level, (y, !first), (scores.as_ptr(), BLOCK, 1), v, [m, dim, n]);
+        }
+    }
+    divide(level, &carried, (y, dim), o.lse.rows(b, h, i), m, o.lse.start.is_null());
+}

@@ -1,0 +1,48 @@
+//! A nested model that does not run step by step, or by other lengths.
+
+use gradiron::prelude::*;
+
+model! {
+    struct Whole {
+        fc: Linear(4 -> 4),
+    }
+
+    fn forward(&self, x: [batch, 8, 4]) -> [batch, 8, 4] {
+        self.fc(x)
+    }
+}
+
+model! {
+    struct Net {
+        inner: Whole,
+    }
+
+    #[step(8)]
+    fn forward(&self, x: [batch, 8, 4]) -> [batch, 8, 4] {
+        self.inner(x)
+    }
+}
+
+model! {
+    struct Twelve<const T: usize> {
+        fc: Linear(4 -> 4),
+    }
+
+    #[step(12)]
+    fn forward(&self, x: [batch, 12, 4]) -> [batch, 12, 4] {
+        self.fc(x)
+    }
+}
+
+model! {
+    struct Other {
+        inner: Twelve<1>,
+    }
+
+    #[step(8)]
+    fn forward(&self, x: [batch, 8, 4]) -> [batch, 8, 4] {
+        self.inner(x)
+    }
+}
+
+fn main() {}
