@@ -165,7 +165,48 @@ pub trait Model {
     where
         Self: Sized,
     {
-        io::load(self, path.as_ref())
+        io::load(self, path.as_ref(), &[])
+    }
+
+    /// [`load`](Model::load), but for the tensors of these names, and for all tensors below them:
+    /// `"fc"` means `fc.weight` and `fc.bias`. Those of the file are not looked at, those of the
+    /// model stay as they are. So a file may hold parts that the model lacks, and a model may get
+    /// a new head on a trained body.
+    ///
+    /// ```
+    /// use gradiron::prelude::*;
+    ///
+    /// model! {
+    ///     struct Net {
+    ///         body: Linear(8 -> 4),
+    ///         fc: Linear(4 -> 10),
+    ///     }
+    ///
+    ///     fn forward(&self, x: [batch, 8]) -> [batch, 10] {
+    ///         self.fc(self.body(x).relu())
+    ///     }
+    /// }
+    ///
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     let path = std::env::temp_dir().join(format!("body-{}", std::process::id()));
+    ///     Net::init(Seed(0)).save(&path)?;
+    ///     let mut net = Net::init(Seed(1));
+    ///     net.load_except(&path, &["fc"])?;
+    ///     std::fs::remove_file(&path)?;
+    ///     assert_eq!(net.body().weight(), Net::init(Seed(0)).body().weight());
+    ///     assert_eq!(net.fc().weight(), Net::init(Seed(1)).fc().weight());
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`load`](Model::load), for all other tensors.
+    fn load_except(&mut self, path: impl AsRef<Path>, names: &[&str]) -> Result<(), LoadError>
+    where
+        Self: Sized,
+    {
+        io::load(self, path.as_ref(), names)
     }
 }
 

@@ -5,8 +5,9 @@ mod step;
 use std::marker::PhantomData;
 
 use crate::arena::Sizes;
-use crate::device::{Buf, Cpu, Device, DeviceError, Indices, Kernels, Region, StepMemory};
+use crate::device::{Buf, Cpu, Device, DeviceError, Indices, Kernels, Random, Region, StepMemory};
 use crate::function::{self, Call, Function, Gradients};
+use crate::init::Seed;
 use crate::module::Module;
 use crate::optim::Grads;
 use crate::storage::{Storage, Version};
@@ -99,6 +100,7 @@ pub struct Workspace<M, D: Device = Cpu> {
     /// Whether a `…_grad` call has made a new state.
     has_state: bool,
     indices: Vec<u32>,
+    random: Random,
     plans: Vec<FunctionPlan>,
     none: Storage,
     model: PhantomData<fn() -> M>,
@@ -125,12 +127,19 @@ impl<M: Program, D: Device> Workspace<M, D> {
             grads: device.allocate(M::PARAMS + M::STATE)?,
             has_state: false,
             indices: vec![0; indices],
+            random: Random::default(),
             none: Storage::zeros(0),
             device,
             capacity,
             plans,
             model: PhantomData,
         })
+    }
+
+    /// The seed of what the next `…_grad` calls draw: what dropout drops. Each call draws anew; after
+    /// the same seed the same calls draw the same. A new workspace has the seed 0.
+    pub fn manual_seed(&mut self, seed: Seed) {
+        self.random = Random { seed, step: 0 };
     }
 
     /// The bytes of this workspace: `M::train_bytes` of its capacity, or `M::train_bytes_with` for
@@ -268,6 +277,7 @@ impl<M: Program, D: Device> Workspace<M, D> {
             grads: &mut self.grads,
             arena: &mut self.arena,
             cache: None,
+            random: self.random,
             inputs: &[],
             indices: &[],
         };
@@ -306,6 +316,7 @@ impl<M: Program, D: Device> Workspace<M, D> {
             grads: &mut self.grads,
             arena: &mut self.arena,
             cache: None,
+            random: self.random,
             inputs,
             indices: &self.indices,
         };
@@ -315,6 +326,7 @@ impl<M: Program, D: Device> Workspace<M, D> {
             function::Pass::<M, AT, F, C, R, GRAD> { offsets, call, prepared, gradients, model };
         self.device.run(memory, run);
         self.has_state |= GRAD;
+        self.random.step += u64::from(GRAD);
     }
 
     /// The floats of a result.

@@ -7,6 +7,7 @@ mod batch_norm;
 mod check;
 mod data;
 mod derived;
+mod dropout;
 mod elementwise;
 mod functions;
 mod fused;

@@ -52,7 +52,7 @@ model! {
 
     #[step(T)]
     fn decode(&self, x: [batch, T, 8], memory: [batch, 5, 16]) -> ([batch, T, 16], [batch, T]) {
-        let x = self.position(x);
+        let x = self.position(x).dropout(0.1);
         let q = self.q(x).reshape([batch, T, 4, 4]).permute([0, 2, 1, 3]).rotary();
         let k = self.k(x).reshape([batch, T, 2, 4]).rotary(dim = 1).permute([0, 2, 1, 3]);
         let v = self.v(x).reshape([batch, T, 2, 4]).permute([0, 2, 1, 3]);

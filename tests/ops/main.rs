@@ -12,6 +12,7 @@ mod convert;
 mod copy;
 mod cross_entropy;
 mod derivatives;
+mod dropout;
 mod elementwise;
 mod embedding;
 mod interpolate;

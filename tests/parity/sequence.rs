@@ -26,11 +26,11 @@ model! {
     }
 }
 
-fn file(name: &str) -> PathBuf {
+pub fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity").join(name)
 }
 
-fn floats(tensors: &SafeTensors, name: &str) -> Vec<f32> {
+pub fn floats(tensors: &SafeTensors, name: &str) -> Vec<f32> {
     let bytes = tensors.tensor(name).expect("the run has it").data();
     bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
 }
@@ -38,7 +38,7 @@ fn floats(tensors: &SafeTensors, name: &str) -> Vec<f32> {
 /// Relative to numbers of order 1: four normalisations one behind the other, each of which
 /// multiplies the roundings of the one before by the inverse spread of its rows.
 #[track_caller]
-fn assert_close(name: &str, found: &[f32], expected: &[f32]) {
+pub fn assert_close(name: &str, found: &[f32], expected: &[f32]) {
     assert_eq!(found.len(), expected.len(), "{name}");
     for (i, (x, y)) in found.iter().zip(expected).enumerate() {
         let bound = 1e-5 * (1.0 + y.abs());

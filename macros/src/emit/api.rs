@@ -187,7 +187,7 @@ fn workspace(model: &Model) -> TokenStream {
         ///
         /// # Errors
         /// When a size is 0 or memory does not suffice.
-        pub fn #method(#(#names: usize),*) -> Result<::gradiron::Workspace<#target>, ::gradiron::WorkspaceError> {
+        pub fn #method(#(#names: usize),*) -> ::core::result::Result<::gradiron::Workspace<#target>, ::gradiron::WorkspaceError> {
             ::gradiron::Workspace::new(::gradiron::device::Cpu::new(), #sizes)
         }
 
@@ -196,7 +196,7 @@ fn workspace(model: &Model) -> TokenStream {
         /// # Errors
         /// When a size is 0 or the device's memory does not suffice.
         pub fn #on<Device__: ::gradiron::device::Device>(device: Device__, #(#names: usize),*)
-            -> Result<::gradiron::Workspace<#target, Device__>, ::gradiron::WorkspaceError>
+            -> ::core::result::Result<::gradiron::Workspace<#target, Device__>, ::gradiron::WorkspaceError>
         {
             ::gradiron::Workspace::new(device, #sizes)
         }
@@ -367,7 +367,7 @@ fn method(
         #[allow(unused_variables, unused_parens, clippy::all)]
         #vis fn #name<'w, Device__: ::gradiron::device::Device>(
             #self_arg ws: &'w mut ::gradiron::Workspace<#ws_model, Device__>, #(#args,)* #(#seed_args,)*
-        ) -> Result<#returns, ::gradiron::InputError> {
+        ) -> ::core::result::Result<#returns, ::gradiron::InputError> {
             #body
         }
     }

@@ -61,10 +61,15 @@ fn table(model: &Model) -> String {
     text
 }
 
-/// PyTorch's name; a field `_0` is `0`, as the parts of a `Sequential` are called.
+/// The name in files: PyTorch's. A field `_0` is `0`, as the parts of a `Sequential` are called.
 fn full_name(model: &Model, field: usize, tensor: &str) -> String {
-    let name = model.fields[field].name.to_string();
-    let field = number(&name).map_or(name, |number| number.to_string());
+    let field = &model.fields[field];
+    let name = field.name.to_string();
+    let field = match (&field.in_files, number(&name)) {
+        (Some(written), _) => written.value(),
+        (None, Some(number)) => number.to_string(),
+        (None, None) => name,
+    };
     match tensor {
         "" => field,
         name => format!("{field}.{name}"),

@@ -11,6 +11,7 @@ mod pool;
 mod positional;
 mod recurrent;
 mod softmax;
+mod transformer;
 mod usage;
 
 use syn::Path;
@@ -27,13 +28,15 @@ pub use pool::window;
 use positional::positional_encoding;
 use recurrent::{recurrent, rnn};
 use softmax::softmax;
+use transformer::{decoder_layer, encoder_layer};
 use usage::Use;
 
 use crate::diagnostics::{Diagnostic, nearest};
 use crate::dim::Dim;
 use crate::graph::{Kind, Source, Ty, ValueId};
 use crate::lower::{
-    FnCx, Lowering, Options, Scope, adaptive_avg_pool, dim, interpolate, methods_flatten, text_of,
+    FnCx, Lowering, Options, Scope, adaptive_avg_pool, dim, dropout, interpolate, methods_flatten,
+    text_of,
 };
 use crate::ops::Mismatch;
 use crate::ops::pool2d::Pool;
@@ -118,10 +121,17 @@ const LAYERS: &[Layer] = &[
     with_states("RNN", &[&["x"], &["x", "h0"]], rnn),
     with_states("LSTM", &[&["x"], &["x", "h0", "c0"]], |l| recurrent(l, Cell::Lstm)),
     with_states("GRU", &[&["x"], &["x", "h0"]], |l| recurrent(l, Cell::Gru)),
+    Layer { has_options: true, ..with_params("TransformerEncoderLayer", encoder_layer) },
+    Layer {
+        calls: &[&["tgt", "memory"]],
+        has_options: true,
+        ..with_params("TransformerDecoderLayer", decoder_layer)
+    },
     plain("MaxPool2d", |l| pool(l, Pool::Max)),
     plain("AvgPool2d", |l| pool(l, Pool::Avg)),
     plain("AdaptiveAvgPool2d", |l| adaptive_avg_pool(l.cx, l.x, &mut l.options)),
     plain("Upsample", |l| interpolate(l.cx, l.x, &mut l.options)),
+    plain("Dropout", |l| dropout(l.cx, l.x, &mut l.options)),
     plain("PositionalEncoding", positional_encoding),
     plain("Flatten", |l| methods_flatten(l.cx, l.x, &mut l.options)),
     plain("Relu", |l| l.activation("relu")),
@@ -246,7 +256,14 @@ pub fn declare(cx: &mut FnCx, field: usize, decl: &LayerDecl) {
         Some("Conv2d" | "ConvTranspose2d" | "BatchNorm2d") => {
             vec![Dim::lit(1), channels, side.clone(), side]
         }
-        Some("MultiheadAttention" | "RNN" | "LSTM" | "GRU") => {
+        Some(
+            "MultiheadAttention"
+            | "TransformerEncoderLayer"
+            | "TransformerDecoderLayer"
+            | "RNN"
+            | "LSTM"
+            | "GRU",
+        ) => {
             vec![Dim::lit(1), Dim::lit(1), channels]
         }
         _ => vec![Dim::lit(1), channels],
@@ -256,7 +273,8 @@ pub fn declare(cx: &mut FnCx, field: usize, decl: &LayerDecl) {
         _ => Kind::Float,
     };
     let x = cx.graph.add_value(Ty { kind, ..Ty::float(shape) }, Source::Arg(0), "x");
-    let _ = apply(cx, field, decl, &[x], Vec::new());
+    let inputs = layer.map_or(1, |layer| layer.calls[0].len());
+    let _ = apply(cx, field, decl, &vec![x; inputs], Vec::new());
 }
 
 /// How a layer is written.
@@ -283,6 +301,7 @@ pub fn example(path: &Path) -> String {
         "RNN" | "LSTM" | "GRU" => format!("{name}(64 -> 128)"),
         "BatchNorm1d" | "BatchNorm2d" | "LayerNorm" | "RMSNorm" => format!("{name}(64)"),
         "MultiheadAttention" => format!("{name}(128, heads = 4)"),
+        "TransformerEncoderLayer" | "TransformerDecoderLayer" => format!("{name}(128, nhead = 4)"),
         "AdaptiveAvgPool2d" => format!("{name}(1)"),
         "MaxPool2d" | "AvgPool2d" | "Upsample" => format!("{name}(2)"),
         _ => format!("{name}()"),

@@ -9,6 +9,8 @@ use crate::dim::{Compared, Dim, Shape};
 use crate::graph::{Source, ValueId};
 use crate::lower::{FnCx, Lowering, Options, Param, ParamInit, Scope, dim, is_self, text_of};
 use crate::ops::Mismatch;
+use crate::ops::elementwise::Elementwise;
+use crate::ops::matmul::{Layout, Matmul};
 use crate::syntax::Arg;
 
 /// A layer at one of its uses.
@@ -76,6 +78,20 @@ impl Use<'_, '_, '_> {
         inputs: &[ValueId],
     ) -> Lowering<ValueId> {
         self.cx.op(op, inputs)
+    }
+
+    /// `x wᵀ + b`
+    pub(super) fn affine(
+        &mut self,
+        x: ValueId,
+        weight: ValueId,
+        bias: Option<ValueId>,
+    ) -> Lowering<ValueId> {
+        let y = self.op(Matmul(Layout::NT), &[x, weight])?;
+        match bias {
+            Some(bias) => self.op(Elementwise::new("add"), &[y, bias]),
+            None => Ok(y),
+        }
     }
 
     pub(super) fn flag(&mut self, name: &'static str, default: bool) -> Lowering<bool> {

@@ -191,11 +191,8 @@ impl<'a> FnCx<'a, '_> {
         let name = self.model.item.fields[field].name.clone();
         self.step(&name.to_string(), name.span());
         let args: Vec<Ty> = values.iter().map(|v| self.graph.ty(*v).clone()).collect();
-        if args.is_empty() || (count.is_some() && args.len() != 1) {
-            let text = match count {
-                Some(_) => format!("`{name}` is a row of models, which takes one input"),
-                None => format!("`{name}` receives no input"),
-            };
+        if args.is_empty() {
+            let text = format!("`{name}` receives no input");
             let error = Diagnostic::new(function.span(), text);
             return Err(self.model.report(error.help(format!("write `self.{name}(x)`"))));
         }

@@ -9,6 +9,7 @@ use crate::dim::{Dim, Shape, product};
 use crate::graph::ValueId;
 use crate::layers::window;
 use crate::ops::Mismatch;
+use crate::ops::dropout::Dropout;
 use crate::ops::elementwise::{self, Elementwise};
 use crate::ops::interpolate::{Interpolate, Mode};
 use crate::ops::matmul::{Layout, Matmul};
@@ -37,6 +38,7 @@ const METHODS: &[(&str, Method)] = &[
     ("narrow", narrow),
     ("matmul", matmul),
     ("rotary", rotary),
+    ("dropout", dropout),
     ("sum", |cx, x, o| reduce(cx, x, o, Kind::Sum)),
     ("mean", |cx, x, o| reduce(cx, x, o, Kind::Mean)),
     ("amax", |cx, x, o| reduce(cx, x, o, Kind::Max)),
@@ -328,6 +330,16 @@ fn reduce(cx: &mut FnCx, x: ValueId, o: &mut Options, kind: Kind) -> Lowering<Va
     let ones = dims.into_iter().enumerate();
     let ones = ones.map(|(i, dim)| if axes.contains(&i) { Dim::lit(1) } else { dim });
     cx.op(Reshape(Shape(ones.collect())), &[y])
+}
+
+/// `x.dropout(0.1)`: nothing in inference.
+pub fn dropout(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
+    let p = cx.literal_option(o, "p", 0.5)?;
+    if !(0.0..=1.0).contains(&p) {
+        let text = format!("drops with the probability {p}, but that goes from 0 to 1");
+        return Err(cx.refuse(Mismatch::new(text).help("PyTorch's default is 0.5"), Some(x)));
+    }
+    if p == 0.0 { Ok(x) } else { cx.op(Dropout { p }, &[x]) }
 }
 
 /// `x.rotary()`: rows turned by their position, which is on the axis before theirs.

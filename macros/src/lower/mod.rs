@@ -14,7 +14,7 @@ mod sizes;
 pub use expr::is_self;
 pub use fields::check_fields;
 pub use interface::{declare_unused, interface};
-pub use methods::{adaptive_avg_pool, flatten as methods_flatten, image, interpolate};
+pub use methods::{adaptive_avg_pool, dropout, flatten as methods_flatten, image, interpolate};
 pub use options::Options;
 pub use sizes::{Scope, dim, shape};
 

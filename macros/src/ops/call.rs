@@ -1,5 +1,7 @@
 //! A call of another model's function, once or through a row of equal models.
 
+mod row;
+
 use std::rc::Rc;
 
 use proc_macro2::{Ident, TokenStream};
@@ -22,7 +24,8 @@ pub struct Callee {
     pub text: String,
     /// `forward`
     pub function: Ident,
-    /// How many models in a row; the output of one is the input of the next.
+    /// How many models in a row: the output of one is the first input of the next, and the other
+    /// inputs are given to each.
     pub count: Option<Dim>,
     /// The first size of each argument, by which the callee knows its run-time sizes.
     pub leads: Vec<Dim>,
@@ -265,7 +268,11 @@ impl Op for Call {
             _ => 0,
         };
         let values = self.callee.results[0].shape.len().times(&Dim::lit(values));
-        Some(own.plus(&values).plus(&self.unasked()))
+        let gradients = self.grad.then(|| match &self.callee.count {
+            Some(count) => self.row_gradients(count),
+            None => self.unasked(),
+        });
+        Some(own.plus(&values).plus(&gradients.unwrap_or(Dim::lit(0))))
     }
 
     fn skips_unused(&self) -> bool {
@@ -330,7 +337,7 @@ impl Call {
     /// Floats for the gradients that the callee computes with others though nobody asks for them:
     /// those of constants.
     fn unasked(&self) -> Dim {
-        if self.callee.count.is_some() || self.wanted.iter().flatten().next().is_none() {
+        if self.wanted.iter().flatten().next().is_none() {
             return Dim::lit(0);
         }
         let args = self.args.iter().zip(&self.wanted);
@@ -407,83 +414,5 @@ impl Call {
         } else {
             quote!(false)
         }
-    }
-
-    fn emit_row(&self, e: &Emit, count: &Dim) -> TokenStream {
-        let [params, state, x] = [0, 1, 2].map(|i| e.x(i));
-        let (y, scratch) = (e.y(0), e.scratch());
-        let (sizes, offsets, count) = (self.callee.sizes(), self.callee.offsets(), count.tokens());
-        let (size, state_size) = (self.callee.params().tokens(), self.callee.state().tokens());
-        let value = self.callee.results[0].shape.len().tokens();
-        if e.inference {
-            // Two values are enough: the result and one between, taken in turns.
-            let (infer, own) = (self.callee.item("infer"), self.own_scratch(true).tokens());
-            let len = self.callee.prepared().tokens();
-            let cache_len = self.callee.size_of("cache").tokens();
-            let (cache, prepared) = match self.callee.steps {
-                true => {
-                    let cache = e.x(3);
-                    (quote!(#cache.part(i * #cache_len, #cache_len),), e.x(4))
-                }
-                false => (quote!(), e.x(3)),
-            };
-            return quote! {{
-                let count = #count;
-                let between = #scratch.part(#own, #value);
-                for i in 0..count {
-                    let at = |i: usize| if (count - i) % 2 == 0 { #y } else { between };
-                    let from = if i == 0 { #x } else { at(i) };
-                    k.item(i);
-                    #infer(k, #sizes, #offsets, #params.part(i * #size, #size),
-                        #state.part(i * #state_size, #state_size), [from], [], [at(i + 1)],
-                        #cache #prepared.part(i * #len, #len), #scratch.part(0, #own));
-                }
-            }};
-        }
-        let train = self.callee.item("train");
-        let [between, saved, new_state] = [1, 2, 3].map(|i| e.y(i));
-        let memory = self.callee.size_of("saved").tokens();
-        quote! {{
-            let count = #count;
-            for i in 0..count {
-                let at = |i: usize| {
-                    if i == 0 { #x } else if i == count { #y } else { #between.part((i - 1) * #value, #value) }
-                };
-                k.item(i);
-                #train(k, #sizes, #offsets, #params.part(i * #size, #size),
-                    #state.part(i * #state_size, #state_size), [at(i)], [], [at(i + 1)],
-                    #saved.part(i * #memory, #memory),
-                    #new_state.part(i * #state_size, #state_size), #scratch);
-            }
-        }}
-    }
-
-    fn emit_row_grad(&self, e: &Emit, count: &Dim) -> TokenStream {
-        let [params, x, y, between, saved, d_y] = [0, 1, 2, 3, 4, 5].map(|i| e.x(i));
-        let (d_params, scratch) = (e.y(0), e.scratch());
-        let (sizes, offsets, count) = (self.callee.sizes(), self.callee.offsets(), count.tokens());
-        let (size, value) = (self.callee.params().tokens(), self.callee.results[0].shape.len());
-        let (value, memory) = (value.tokens(), self.callee.size_of("saved").tokens());
-        let (back, own) = (self.callee.item("back"), self.own_scratch(false).tokens());
-        let want = self.want();
-        let d_x = match self.wanted[0] {
-            Some(_) => e.y(1).clone(),
-            None => quote!(#params.part(0, 0)),
-        };
-        quote! {{
-            let count = #count;
-            for i in (0..count).rev() {
-                let at = |i: usize| {
-                    if i == 0 { #x } else if i == count { #y } else { #between.part((i - 1) * #value, #value) }
-                };
-                let d_at = |i: usize| {
-                    if i == 0 { #d_x } else if i == count { #d_y } else { #scratch.part(#own + i % 2 * #value, #value) }
-                };
-                k.item(i);
-                #back(k, #sizes, #offsets, i > 0 || #want, #params.part(i * #size, #size), [at(i)], [],
-                    [at(i + 1)], #saved.part(i * #memory, #memory), [d_at(i + 1)],
-                    #d_params.part(i * #size, #size), [d_at(i)], #scratch.part(0, #own));
-            }
-        }}
     }
 }

@@ -7,6 +7,7 @@ pub mod cat;
 pub mod chain;
 pub mod conv2d;
 pub mod convert;
+pub mod dropout;
 pub mod elementwise;
 pub mod embedding;
 pub mod interpolate;

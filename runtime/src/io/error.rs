@@ -190,7 +190,7 @@ impl fmt::Display for Mismatch {
                 }
             }
             Mismatch::Unexpected { tensor, found } => {
-                let todo = "remove it from the file";
+                let todo = "leave it out with `load_except`";
                 write!(f, "`{tensor}`: expected no such tensor, found shape {found:?}; {todo}")
             }
             Mismatch::Shape { tensor, expected, found } => {

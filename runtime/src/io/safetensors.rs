@@ -82,8 +82,16 @@ fn metadata(tensors: &[Tensor]) -> Result<Metadata, safetensors::SafeTensorError
     Metadata::new(None, tensors.collect())
 }
 
-pub(crate) fn load<M: Model>(net: &mut M, path: &Path) -> Result<(), LoadError> {
-    let tensors = tensors(net)?;
+/// Loads all tensors but those that `except` names, by themselves or by what stands before a dot.
+pub(crate) fn load<M: Model>(net: &mut M, path: &Path, except: &[&str]) -> Result<(), LoadError> {
+    let left_out = |name: &str| {
+        except
+            .iter()
+            .filter_map(|part| name.strip_prefix(part))
+            .any(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    let mut tensors = tensors(net)?;
+    tensors.retain(|tensor| !left_out(&tensor.name));
     let read_error = |error| LoadError::Read { path: path.to_owned(), error };
     // Opening what is no regular file could wait for ever.
     if !fs::metadata(path).map_err(read_error)?.is_file() {
@@ -93,7 +101,7 @@ pub(crate) fn load<M: Model>(net: &mut M, path: &Path) -> Result<(), LoadError> 
     let mut file = File::open(path).map_err(read_error)?;
     let metadata = read_metadata(&mut file, path)?;
 
-    let mismatches = mismatches(&tensors, &metadata);
+    let mismatches = mismatches(&tensors, &metadata, left_out);
     if !mismatches.is_empty() {
         return Err(LoadError::Mismatch { path: path.to_owned(), mismatches });
     }
@@ -204,11 +212,15 @@ fn read_bytes(file: &mut File, len: usize) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Everything in which a file differs from the model.
-fn mismatches(tensors: &[Tensor], metadata: &Metadata) -> Vec<Mismatch> {
+/// Everything in which a file differs from the model, but for the tensors that are left out.
+fn mismatches(
+    tensors: &[Tensor],
+    metadata: &Metadata,
+    left_out: impl Fn(&str) -> bool,
+) -> Vec<Mismatch> {
     let known: HashSet<&str> = tensors.iter().map(|spec| spec.name.as_str()).collect();
     let mut unexpected = metadata.offset_keys();
-    unexpected.retain(|name| !known.contains(name.as_str()));
+    unexpected.retain(|name| !known.contains(name.as_str()) && !left_out(name));
 
     let mut mismatches = Vec::new();
     for spec in tensors {

@@ -8,6 +8,7 @@ pub mod conv2d;
 pub mod convert;
 pub mod copy;
 pub mod cross_entropy;
+pub mod dropout;
 pub mod elementwise;
 pub mod embedding;
 pub mod interpolate;
