@@ -18,6 +18,8 @@ pub struct ParamSpec {
     pub start: usize,
     /// How it gets its first values.
     pub init: Init,
+    /// The names of weights that are tied to it: files may hold it under these, or several times.
+    pub tied: Vec<String>,
 }
 
 impl ParamSpec {
@@ -135,7 +137,7 @@ pub trait Model {
     }
 
     /// Saves the parameters and the state as safetensors, under the names of PyTorch's
-    /// `state_dict`.
+    /// `state_dict`; a tied weight once, under the name of the layer that owns it.
     ///
     /// A file that is there already is replaced at once when the new one is whole and on the
     /// disk; until then, and after an error, it is as it was.
@@ -154,7 +156,8 @@ pub trait Model {
     /// Loads the parameters and the state from a safetensors file, one of PyTorch's `state_dict`
     /// for instance.
     ///
-    /// The file must have exactly the model's tensors, as `f32`s (counts as `i64`s). Everything is
+    /// The file must have exactly the model's tensors, as `f32`s (counts as `i64`s). A tied weight may
+    /// be there under one of its names or under several, with the same numbers. Everything is
     /// checked and read before the first number changes: after an error the model is as it was.
     ///
     /// # Errors

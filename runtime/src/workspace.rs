@@ -218,13 +218,15 @@ impl<M: Program, D: Device> Workspace<M, D> {
         if found == expected { Ok(()) } else { Err(InputError::Length { input, expected, found }) }
     }
 
-    /// Copies class indices to where kernels read them, each below `classes`.
+    /// Copies class indices to where kernels read them, each below `classes`. Each of the argument's
+    /// rows has the shape `row`.
     #[inline]
     pub fn classes<C: ClassIndex>(
         &mut self,
         at: &mut usize,
         input: &'static str,
         indices: &[C],
+        row: &[usize],
         classes: usize,
     ) -> Result<Indices, InputError> {
         let start = *at;
@@ -232,7 +234,10 @@ impl<M: Program, D: Device> Workspace<M, D> {
         for (i, (slot, index)) in slots.iter_mut().zip(indices).enumerate() {
             match index.class() {
                 Some(class) if class < classes => *slot = class as u32,
-                _ => return Err(InputError::Class { input, at: i, found: index.text(), classes }),
+                _ => {
+                    let (at, found) = (place(i, row), index.text());
+                    return Err(InputError::Class { input, at, found, classes });
+                }
             }
         }
         *at += indices.len();
@@ -410,6 +415,31 @@ pub enum InputError {
         "the cache holds positions of other parameters, or of these before they changed; `clear` it"
     )]
     Stale,
-    #[error("`{input}[{at}]` is the class {found}, but classes go from 0 to {}", classes - 1)]
-    Class { input: &'static str, at: usize, found: i128, classes: usize },
+    #[error("`{input}{}` is the class {found}, but classes go from 0 to {}", Place(at), classes - 1)]
+    Class { input: &'static str, at: Vec<usize>, found: i128, classes: usize },
+}
+
+/// Where element `i` lies in an array of rows of the shape `row`.
+fn place(mut i: usize, row: &[usize]) -> Vec<usize> {
+    let mut at: Vec<usize> = row
+        .iter()
+        .rev()
+        .map(|size| {
+            let here = i % size;
+            i /= size;
+            here
+        })
+        .collect();
+    at.push(i);
+    at.reverse();
+    at
+}
+
+/// `[3][17]`
+struct Place<'a>(&'a [usize]);
+
+impl std::fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|at| write!(f, "[{at}]"))
+    }
 }

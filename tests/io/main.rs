@@ -2,6 +2,7 @@
 //! (`scripts/safetensors_fixture.py` made the file from PyTorch).
 
 mod faults;
+mod tied;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -30,7 +31,8 @@ impl Module for Layers {
             ("fc.weight", vec![3, 8]),
             ("fc.bias", vec![3]),
         ] {
-            let spec = ParamSpec { name: format!("{prefix}{name}"), shape, start, init };
+            let (name, tied) = (format!("{prefix}{name}"), vec![]);
+            let spec = ParamSpec { name, shape, start, init, tied };
             start += spec.len();
             specs.push(spec);
         }
@@ -245,13 +247,13 @@ impl<const TWICE: bool> Module for Wrong<TWICE> {
     const PARAMS: usize = 4;
 
     fn describe(_: &str, _: usize, specs: &mut Vec<ParamSpec>) {
-        let (name, init) = (String::from("weight"), Init::Zeros);
+        let (name, init, tied) = (String::from("weight"), Init::Zeros, vec![]);
         if TWICE {
-            let spec = ParamSpec { name, shape: vec![2], start: 0, init };
+            let spec = ParamSpec { name, shape: vec![2], start: 0, init, tied };
             specs.extend([spec.clone(), ParamSpec { start: 2, ..spec }]);
         } else {
             let shape = vec![usize::MAX, usize::MAX];
-            specs.push(ParamSpec { name, shape, start: 1, init });
+            specs.push(ParamSpec { name, shape, start: 1, init, tied });
         }
     }
 }

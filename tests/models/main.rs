@@ -12,6 +12,7 @@ mod elementwise;
 mod functions;
 mod fused;
 mod images;
+mod indices;
 mod layers;
 mod losses;
 mod nested;

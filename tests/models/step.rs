@@ -149,7 +149,7 @@ fn mistakes_are_reported_and_change_nothing() {
     assert_eq!(error, InputError::Empty { input: "token" });
     let error = net.forward_step(&mut ws, &mut cache, &[1_u8, 200]).unwrap_err();
     assert!(
-        matches!(error, InputError::Class { input: "token", at: 1, found: 200, .. }),
+        matches!(&error, InputError::Class { input: "token", at, found: 200, .. } if at == &[1]),
         "{error}"
     );
     let error = net.forward_step(&mut ws, &mut cache, &[0_u8; 2 * CONTEXT + 2]).unwrap_err();

@@ -19,7 +19,8 @@ impl Module for Weights {
     fn describe(prefix: &str, start: usize, specs: &mut Vec<ParamSpec>) {
         for (name, shape, at) in [("weight", vec![4, 5], 0), ("bias", vec![COUNT - 20], 20)] {
             let name = format!("{prefix}{name}");
-            specs.push(ParamSpec { name, shape, start: start + at, init: Init::Zeros });
+            let (start, tied) = (start + at, vec![]);
+            specs.push(ParamSpec { name, shape, start, init: Init::Zeros, tied });
         }
     }
 }

@@ -86,12 +86,14 @@ pub fn module(model: &Model) -> TokenStream {
         match &param.init {
             ParamInit::Init(init) => {
                 let shape = param.shape.0.iter().map(Dim::tokens);
+                let tied = param.tied.iter().map(|field| full_name(model, *field, &param.name));
                 quote! {
                     specs.push(::gradiron::ParamSpec {
                         name: format!("{prefix}{}", #name),
                         shape: vec![#(#shape),*],
                         start: start + Self::__AT[#k],
                         init: #init,
+                        tied: vec![#(format!("{prefix}{}", #tied)),*],
                     });
                 }
             }

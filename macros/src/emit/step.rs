@@ -351,7 +351,8 @@ fn body(model: &Model, at: usize, function: &Function, length: &Dim) -> TokenStr
         let (name, text) = (&arg.name, arg.name.to_string());
         let (rows, form) = seen(&arg.ty);
         let indices = flat_indices(name, &rows.shape, &form);
-        quote!(ws.classes(&mut index_at, #text, #indices, Self::#bounds[#c])?)
+        let row = rows.shape.0.iter().skip(1).map(Dim::tokens);
+        quote!(ws.classes(&mut index_at, #text, #indices, &[#(#row),*], Self::#bounds[#c])?)
     });
     let lens =
         step.graph.outputs.iter().map(|(_, value)| step.graph.ty(*value).shape.len().tokens());

@@ -219,6 +219,7 @@ impl<'a> FnCx<'a, '_> {
             name: String::new(),
             shape: crate::dim::Shape(vec![size]),
             init: super::ParamInit::Nested { model: model.clone(), count: count.clone() },
+            tied: Vec::new(),
         };
         let params = self.field_param(field, param);
         let size = callee.state().times(&count.clone().unwrap_or(Dim::lit(1)));

@@ -42,6 +42,8 @@ pub struct Param {
     pub name: String,
     pub shape: Shape,
     pub init: ParamInit,
+    /// The fields whose weight it is as well.
+    pub tied: Vec<usize>,
 }
 
 #[derive(Debug, Clone)]
