@@ -28,7 +28,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
 PYTHON_PEERS = HERE / "peers" / "python"
 RUST_PEERS = HERE / "peers" / "rust"
-TRAIN = ("linear_regression", "mlp", "mlp_large", "lenet", "resnet18", "unet")
+TRAIN = ("linear_regression", "mlp", "mlp_large", "lenet", "resnet18", "unet", "lstm", "gru")
 INFER = ("control_mlp", "mlp", "lenet", "resnet18")
 # What gains from storing and multiplying bf16, and what from the channels-last layout.
 BF16 = ("mlp_large", "resnet18")
@@ -75,7 +75,7 @@ def commands(threads):
         if have["jax"]:
             yield w, python("train_jax.py", w, "scan" if w in ("linear_regression", "mlp") else "jit")
         for name, binary in rust.items():
-            if binary.exists() and w != "unet" and (name != "dfdx" or w in ("linear_regression", "mlp", "mlp_large")):
+            if binary.exists() and w not in ("unet", "lstm", "gru") and (name != "dfdx" or w in ("linear_regression", "mlp", "mlp_large")):
                 yield w, [binary, w]
     for w in INFER:
         yield "infer_" + w, [ours["infer"], "--json", "--threads", str(threads), "infer_" + w]

@@ -73,6 +73,30 @@ model! {
     }
 }
 
+model! {
+    pub struct Lstm {
+        rnn: LSTM(64 -> 128),
+        fc: Linear(128 -> 10),
+    }
+
+    fn loss(&self, x: [batch, 64, 64], label: Classes[batch]) -> [] {
+        let (y, h, c) = self.rnn(x);
+        cross_entropy(self.fc(h), label)
+    }
+}
+
+model! {
+    pub struct Gru {
+        rnn: GRU(64 -> 128),
+        fc: Linear(128 -> 10),
+    }
+
+    fn loss(&self, x: [batch, 64, 64], label: Classes[batch]) -> [] {
+        let (y, h) = self.rnn(x);
+        cross_entropy(self.fc(h), label)
+    }
+}
+
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
 /// Times the steps of a network that classifies: its type, the batch, the optimizer, the sample.
@@ -123,6 +147,12 @@ fn noise(i: usize) -> f32 {
 impl<const N: usize> Sample for [f32; N] {
     fn new(number: usize) -> Self {
         std::array::from_fn(|i| noise(number * N + i))
+    }
+}
+
+impl<const H: usize, const W: usize> Sample for [[f32; W]; H] {
+    fn new(number: usize) -> Self {
+        std::array::from_fn(|i| std::array::from_fn(|j| noise((number * H + i) * W + j)))
     }
 }
 
@@ -180,6 +210,8 @@ fn main() -> Outcome {
         |net| Sgd::new(net, 1e-2)?.momentum(0.9)?,
         [[[f32; 32]; 32]; 3]
     );
+    classifier!(report, "lstm", Lstm, 32, |net| Adam::new(net, 1e-3)?, [[f32; 64]; 64]);
+    classifier!(report, "gru", Gru, 32, |net| Adam::new(net, 1e-3)?, [[f32; 64]; 64]);
     if report.wants("unet") {
         let mut net = UNet::init(Seed(0));
         let mut ws = UNet::workspace_on(Cpu::with_threads(report.threads), 8)?;

@@ -47,10 +47,13 @@ model! {
         dropped: Dropout(0.2),
         encoder: TransformerEncoderLayer(6, nhead = 2, dim_feedforward = 8, dropout = 0.1, activation = gelu, norm_first = true, layer_norm_eps = 1e-4, bias = false),
         decoder: TransformerDecoderLayer(6, nhead = 3),
+        rnn: RNN(6 -> 6, num_layers = 1, nonlinearity = relu, bias = true),
+        lstm: LSTM(6 -> 3, bidirectional = true),
+        gru: GRU(6, num_layers = 2),
         turned: PositionalEncoding(6, base = 100.0),
     }
 
-    fn norms(&self, index: Classes[batch], x: [batch, 6]) -> [batch, 6] {
+    fn norms(&self, index: Classes[batch], x: [batch, 6], length: Classes[batch]) -> [batch, 6] {
         // Masks have no gradient, so they come from an input.
         let mask = x.mean(dim = 1, keepdim = true);
         let bias = mask.sum().reshape([1, 1]);
@@ -66,6 +69,12 @@ model! {
         let y = self.decoder(y, rows, tgt_mask = bias, tgt_key_padding_mask = mask, memory_key_padding_mask = mask);
         let y = self.dropped(y).dropout(p = 0.3);
         let y = self.turned(y).rotary() + y.rotary(dim = 1, base = 100.0, interleaved = true);
+        let (y, h) = self.rnn(y);
+        let (y, h) = self.rnn(y, h, lengths = length);
+        let (y, h, c) = self.lstm(y);
+        let (y, h, c) = self.lstm(y, h, c);
+        let (y, s) = self.gru(y);
+        let y = y + (h + c).reshape([batch, 1, 6]) + s.sum(dim = 1, keepdim = true);
         let x = x + y.reshape([batch, 6]);
         self.plane(x.reshape([batch, 1, 6])).reshape([batch, 6])
     }
@@ -135,7 +144,7 @@ fn layers() -> Outcome {
     assert!(finite(y) && d_x.as_flattened().as_flattened().iter().all(|row| finite(&[*row])));
     assert!(ws.grads().as_slice().iter().all(|x| x.is_finite()));
     let x = [[0.1, -0.7, 1.3, 0.4, -0.2, 0.9]; 3];
-    let (y, d_x) = net.norms_grad_inputs(&mut ws, &[0, 7, 9], &x, &[[0.1; 6]; 3])?;
+    let (y, d_x) = net.norms_grad_inputs(&mut ws, &[0, 7, 9], &x, &[1, 0, 1], &[[0.1; 6]; 3])?;
     assert!(finite(y) && finite(d_x));
     assert_eq!(net.constant(), &[0.5; 6]);
     assert_eq!(net.conv().bias(), &());

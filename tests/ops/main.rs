@@ -24,6 +24,7 @@ mod nll_loss;
 mod permute;
 mod pool2d;
 mod prepared;
+mod recurrent;
 mod reduce;
 mod rotary;
 mod softmax;

@@ -6,6 +6,7 @@ mod images;
 mod nets;
 mod norm;
 mod ops;
+mod recurrent;
 mod runs;
 mod scan;
 mod sequence;

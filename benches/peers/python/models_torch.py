@@ -56,6 +56,19 @@ class ResNet18Cifar(nn.Module):
         return self.fc(x.mean((2, 3)))
 
 
+class RnnClassifier(nn.Module):
+    """A recurrent layer over steps, and a linear one on its last state."""
+
+    def __init__(self, kind, n_in=64, hidden=128, classes=10):
+        super().__init__()
+        self.rnn = getattr(nn, kind)(n_in, hidden, batch_first=True)
+        self.fc = nn.Linear(hidden, classes)
+
+    def forward(self, x):
+        y, _ = self.rnn(x)
+        return self.fc(y[:, -1])
+
+
 def conv_bn_relu_x2(c_in, c_out):
     return nn.Sequential(
         nn.Conv2d(c_in, c_out, 3, padding=1, bias=False), nn.BatchNorm2d(c_out), nn.ReLU(),

@@ -58,6 +58,8 @@ def build(name):
             return m.lenet(), ce, lambda: images(64, 1, 28, 28), *adam
         case "resnet18":
             return m.ResNet18Cifar(), ce, lambda: images(32, 3, 32, 32), opt.SGD, dict(lr=1e-2, momentum=0.9)
+        case "lstm" | "gru":
+            return m.RnnClassifier(name.upper()), ce, lambda: images(32, 64, 64), *adam
         case "unet":
             make = lambda: (torch.randn(8, 3, 64, 64), (torch.rand(8, 1, 64, 64) > 0.5).float())
             return m.UNet(), F.binary_cross_entropy_with_logits, make, *adam

@@ -52,12 +52,17 @@ impl<'a> FnCx<'a, '_> {
                 if self.model.broken_fields.contains(&index) {
                     return Err(Poison);
                 }
-                let y = layers::apply(self, index, layer, &values, options);
-                let y = y.inspect_err(|Poison| {
+                let results = layers::apply(self, index, layer, &values, options);
+                let results = results.inspect_err(|Poison| {
                     self.model.broken_fields.insert(index);
                 })?;
-                self.made(y, &name.to_string(), Some(values[0]));
-                Ok(Lowered::Value(y))
+                for value in &results {
+                    self.made(*value, &name.to_string(), Some(values[0]));
+                }
+                Ok(match results[..] {
+                    [one] => Lowered::Value(one),
+                    _ => Lowered::Tuple(results),
+                })
             }
             FieldDecl::Broken => Err(Poison),
             FieldDecl::Model(ty) => {

@@ -17,6 +17,7 @@ pub mod mapped;
 pub mod matmul;
 pub mod narrow;
 pub mod pool2d;
+pub mod recurrent;
 pub mod reduce;
 pub mod rotary;
 pub mod scan;

@@ -202,6 +202,7 @@ pub trait Kernels:
     + ops::batch_norm::BatchNorm
     + ops::layer_norm::LayerNorm
     + ops::attention::Attention
+    + ops::recurrent::Recurrent
     + ops::pool2d::Pool2d
     + ops::reduce::Reduce
     + ops::softmax::Softmax

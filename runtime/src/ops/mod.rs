@@ -18,9 +18,18 @@ pub mod matmul;
 pub mod nll_loss;
 pub mod permute;
 pub mod pool2d;
+pub mod recurrent;
 pub mod reduce;
 pub mod rotary;
 pub mod softmax;
+
+use crate::device::Buf;
+
+/// Panics where what is written overlaps what is read: a bug of the plan.
+fn check_apart(writes: &[Buf], reads: &[Buf]) {
+    let apart = writes.iter().all(|w| reads.iter().all(|r| !w.overlaps(*r)));
+    assert!(apart, "gradiron: planned ranges overlap (a bug)");
+}
 
 /// The places of a window along an axis of `padded` elements; none when it does not fit
 /// (PyTorch's `Conv2d` and `MaxPool2d`): `⌊(padded − dilation·(kernel − 1) − 1) / stride⌋ + 1`.
