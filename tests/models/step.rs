@@ -77,6 +77,23 @@ model! {
     }
 }
 
+model! {
+    /// Recurrent layers carry their states on.
+    struct Listener {
+        lstm: LSTM(5 -> 6, num_layers = 2),
+        gru: GRU(6 -> 4),
+        rnn: RNN(4 -> 3),
+    }
+
+    #[step(9)]
+    fn forward(&self, x: [batch, 9, 5], h: [batch, 4]) -> [batch, 9, 3] {
+        let (y, _h, _c) = self.lstm(x);
+        let (y, _h) = self.gru(y, h);
+        let (y, _h) = self.rnn(y);
+        y
+    }
+}
+
 #[test]
 fn steps_agree_with_the_whole() {
     for threads in [1, 2] {
@@ -88,6 +105,11 @@ fn steps_agree_with_the_whole() {
         let decoder = Decoder::<7>::init(Seed(3));
         let mut ws = Decoder::<7>::workspace_on(Cpu::with_threads(threads), 2).unwrap();
         let check = decoder.decode_step_check(&mut ws, Seed(4)).unwrap();
+        assert!(check.difference < 2e-6, "{check:?}");
+
+        let listener = Listener::init(Seed(7));
+        let mut ws = Listener::workspace_on(Cpu::with_threads(threads), 3).unwrap();
+        let check = listener.forward_step_check(&mut ws, Seed(8)).unwrap();
         assert!(check.difference < 2e-6, "{check:?}");
 
         let single = Single::init(Seed(5));

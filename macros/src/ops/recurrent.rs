@@ -8,6 +8,7 @@ use super::{Backward, Emit, Mismatch, Op, Rule, room, variant};
 use crate::dim::{Dim, product};
 use crate::graph::{Kind, Ty, ValueId};
 use crate::hygiene::quote;
+use crate::step::{self, NEEDS_ALL, Step, Stepped};
 
 /// What computes the next state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +56,10 @@ pub struct Recurrent {
     pub initial: bool,
     pub lengths: bool,
 }
+
+/// The next steps of sequences, whose states are in caches, the last inputs.
+#[derive(Clone, Debug)]
+struct Next(Recurrent);
 
 /// The gradients of `x`, of a GRU's products with `w`, and of the first states, from what was kept,
 /// `w`, an LSTM's first cells, the lengths, and the gradients of `y` and of the last states.
@@ -189,6 +194,18 @@ impl Op for Recurrent {
         }
     }
 
+    fn step(&self, s: &mut Step) -> Stepped {
+        if s.only(0)? != 1 || self.reverse || self.lengths {
+            return Err(NEEDS_ALL);
+        }
+        let states = self.cell.states();
+        let caches: Vec<_> = (0..states).map(|_| s.cache(self.of_state().shape.0)).collect();
+        let inputs: Vec<_> = s.inputs.iter().copied().chain(caches).collect();
+        let made = s.apply(Next(Self { steps: step::new(), ..self.clone() }), &inputs);
+        let axes = [Some(1)].into_iter().chain(std::iter::repeat(None));
+        Ok(made.into_iter().zip(axes).take(1 + states).collect())
+    }
+
     fn emit(&self, e: &Emit) -> TokenStream {
         let (room, spec, scratch) = (room("recurrent"), self.spec(), e.scratch());
         let (bias, first, lengths) = self.places();
@@ -235,6 +252,61 @@ impl Op for Recurrent {
 
     fn classes(&self, _: &[Ty], _: usize) -> Option<TokenStream> {
         Some(self.steps.plus(&Dim::lit(1)).tokens())
+    }
+}
+
+impl Op for Next {
+    fn name(&self) -> String {
+        format!("{}.next", self.0.name())
+    }
+
+    fn infer(&self, rule: &mut Rule, inputs: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
+        let mut made = self.0.infer(rule, inputs)?;
+        made.truncate(self.0.kept());
+        Ok(made)
+    }
+
+    fn backward(&self, b: &mut Backward) {
+        b.none("the next steps of a recurrent layer");
+    }
+
+    fn emit(&self, e: &Emit) -> TokenStream {
+        let (room, spec, scratch) = (room("recurrent"), self.0.spec(), e.scratch());
+        let (bias, first, _) = self.0.places();
+        let states = self.0.cell.states();
+        let caches = &e.input_vars[e.input_vars.len() - states..];
+        let begin = (0..states).map(|k| {
+            let cache = &caches[k];
+            match first.map(|first| e.x(first + k)) {
+                Some(first) => quote!(k.copy(#cache, #first);),
+                None => quote!(k.fill(#cache, 0.0);),
+            }
+        });
+        let (x, w, b) = (e.x(0), e.x(1), option(bias.map(|at| e.x(at))));
+        let (h, c) = (&caches[0], option(caches.get(1)));
+        let (y, last, cells) = (e.y(0), e.y(1), option(e.output_vars.get(2)));
+        let (made, past, none) = (&e.output_vars[1..=states], step::past().tokens(), option(None));
+        quote! {
+            if #past == 0 { #(#begin)* }
+            k.recurrent(
+                #room::Made { y: #y, h: #last, c: #cells },
+                #none,
+                #room::Given {
+                    x: #x, w: #w, b: #b, h: ::core::option::Option::Some(#h), c: #c, lengths: #none,
+                },
+                #scratch,
+                #spec,
+            );
+            #(k.copy(#caches, #made);)*
+        }
+    }
+
+    fn flops(&self, _: &[Ty], _: &[Ty]) -> Dim {
+        self.0.products()
+    }
+
+    fn scratch(&self, _: bool) -> Option<Dim> {
+        Some(self.0.needed())
     }
 }
 
