@@ -202,6 +202,7 @@ pub trait Kernels:
     + ops::batch_norm::BatchNorm
     + ops::layer_norm::LayerNorm
     + ops::attention::Attention
+    + ops::recurrent::Recurrent
     + ops::pool2d::Pool2d
     + ops::reduce::Reduce
     + ops::softmax::Softmax
@@ -211,6 +212,10 @@ pub trait Kernels:
     + ops::permute::Permute
     + ops::cat::Cat
     + ops::dropout::Dropout
+    + ops::argmax::Argmax
+    + ops::cumsum::Cumsum
+    + ops::gather::Gather
+    + ops::hold::Hold
     + ops::interpolate::Interpolate
     + ops::rotary::Rotary
     + ops::copy::Fill

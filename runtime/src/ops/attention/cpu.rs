@@ -6,6 +6,7 @@ use super::few::{FEW, few_queries};
 use super::{Attention, AttentionSpec, Given, Strides, View};
 use crate::device::{Buf, CpuStep};
 use crate::math::{self, SimdLevel, simd};
+use crate::ops::check_apart;
 use crate::ops::matmul::pack::{Part, pack};
 use crate::ops::matmul::{Panel, Tiling};
 use crate::ops::reduce::{Max, Sum, fold_row};
@@ -109,12 +110,6 @@ impl AttentionSpec {
     fn work(&self) -> usize {
         self.batch * self.heads * self.queries * self.keys * self.dim
     }
-}
-
-/// Panics where what is written overlaps what is read: a bug of the plan.
-fn check_apart(writes: &[Buf], reads: &[Buf]) {
-    let apart = writes.iter().all(|w| reads.iter().all(|r| !w.overlaps(*r)));
-    assert!(apart, "gradiron: planned ranges overlap (a bug)");
 }
 
 impl Given {
