@@ -139,13 +139,24 @@ pub fn methods(model: &Model) -> TokenStream {
                 // The trait names what is behind the reference.
                 reference.into_iter().skip(1).collect::<TokenStream>()
             };
-            let (x, y) = (type_of(x), type_of(y));
+            let y = type_of(y);
+            let (x, d_x) = match x.kind {
+                Kind::Classes => {
+                    let indices = indices(&x.shape, &form(&x.shape, &generics), &quote!(u32));
+                    (indices.into_iter().skip(1).collect(), quote!(()))
+                }
+                _ => {
+                    let x = type_of(x);
+                    (x.clone(), quote!(&'w #x))
+                }
+            };
             quote! {
                 #[allow(clippy::all)]
                 #[automatically_derived]
                 impl #impl_generics ::gradiron::Sequential for #self_ty {
                     type Input = #x;
                     type Output = #y;
+                    type InputGrad<'w> = #d_x where Self: 'w;
                     #calls
                 }
             }
@@ -308,7 +319,12 @@ fn method(
         let name = &arg.name;
         match arg.ty.kind {
             Kind::Classes => {
-                let ty = indices(&arg.ty.shape, &form(&arg.ty.shape, &generics));
+                let index = match receiver {
+                    // The trait names one type.
+                    Receiver::Params => quote!(u32),
+                    _ => quote!(impl ::gradiron::ClassIndex),
+                };
+                let ty = indices(&arg.ty.shape, &form(&arg.ty.shape, &generics), &index);
                 quote!(#name: #ty)
             }
             Kind::Unknown if receiver != Receiver::Params => quote!(#name: impl Sized),

@@ -221,7 +221,7 @@ fn method(model: &Model, at_: usize, interface: &Interface, length: &Dim) -> Tok
         let form = form(&shape, &generics);
         match arg.ty.kind {
             Kind::Classes => {
-                let ty = indices(&shape, &form);
+                let ty = indices(&shape, &form, &quote!(impl ::gradiron::ClassIndex));
                 quote!(#name: #ty)
             }
             Kind::Unknown => quote!(#name: impl Sized),
