@@ -18,5 +18,6 @@ mod losses;
 mod nested;
 mod prepared;
 mod promises;
+mod scan;
 mod shapes;
 mod step;

@@ -15,6 +15,7 @@ mod derivatives;
 mod dropout;
 mod elementwise;
 mod embedding;
+mod hold;
 mod interpolate;
 mod layer_norm;
 mod map;

@@ -8,5 +8,6 @@ mod norm;
 mod ops;
 mod recurrent;
 mod runs;
+mod scan;
 mod sequence;
 mod transformer;

@@ -6,7 +6,7 @@ use quote::format_ident;
 use super::body::body;
 use super::boundary::{at, form, indices, ty};
 use super::{Function, Interface, Model, hidden, step};
-use crate::graph::{Kind, Ty};
+use crate::graph::{Kind, Ty, is_loss};
 use crate::hygiene::{quote, variable};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -289,7 +289,7 @@ fn method(
     let life = quote!('w);
     let type_of = |t: &Ty| ty(&t.shape, &form(&t.shape, &generics), &life);
     let results: Vec<_> = interface.results.iter().map(type_of).collect();
-    let is_loss = interface.results.len() == 1 && interface.results[0].shape.rank() == 0;
+    let is_loss = is_loss(&interface.results);
     let floats: Vec<_> = interface.args.iter().filter(|a| a.ty.kind != Kind::Classes).collect();
     // Without parameters, gradients are those of the arguments.
     let pass = match (pass, receiver) {

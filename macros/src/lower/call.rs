@@ -206,14 +206,25 @@ impl<'a> FnCx<'a, '_> {
             text: text_of(model),
             function: function.clone(),
             count: count.clone(),
-            leads: args
-                .iter()
-                .map(|ty| ty.dims().first().cloned().unwrap_or(Dim::lit(1)))
-                .collect(),
+            args,
             results: vec![result],
             steps: false,
+            scans: false,
         };
         self.calls += 1;
+        let (params, state, state_value) = self.callee_tensors(field, &callee);
+        let inputs: Vec<_> = [params, state_value].iter().chain(values).copied().collect();
+        let outputs = self.ops(Call::new(callee), &inputs)?;
+        self.state.insert(state, *outputs.last().expect("the new state is the last output"));
+        let y = outputs[0];
+        self.made(y, &name.to_string(), Some(values[0]));
+        Ok(Lowered::Value(y))
+    }
+
+    /// The parameters and the state of a model that is called: both values, and the index of the
+    /// state.
+    pub fn callee_tensors(&mut self, field: usize, callee: &Callee) -> (ValueId, usize, ValueId) {
+        let (model, count) = (&callee.model, &callee.count);
         let size = callee.params().times(&count.clone().unwrap_or(Dim::lit(1)));
         let param = super::Param {
             name: String::new(),
@@ -226,15 +237,10 @@ impl<'a> FnCx<'a, '_> {
         let state = super::State {
             name: String::new(),
             shape: crate::dim::Shape(vec![size]),
-            init: super::StateInit::Nested { model: model.clone(), count },
+            init: super::StateInit::Nested { model: model.clone(), count: count.clone() },
         };
         let (state, state_value) = self.field_state(field, state);
-        let inputs: Vec<_> = [params, state_value].iter().chain(values).copied().collect();
-        let outputs = self.ops(Call::new(callee, args), &inputs)?;
-        self.state.insert(state, *outputs.last().expect("the new state is the last output"));
-        let y = outputs[0];
-        self.made(y, &name.to_string(), Some(values[0]));
-        Ok(Lowered::Value(y))
+        (params, state, state_value)
     }
 
     /// The value of a field's parameter.

@@ -9,6 +9,7 @@ mod interface;
 mod methods;
 mod options;
 mod results;
+mod scan;
 mod sizes;
 
 pub use expr::is_self;

@@ -20,6 +20,7 @@ pub mod pool2d;
 pub mod recurrent;
 pub mod reduce;
 pub mod rotary;
+pub mod scan;
 pub mod shaping;
 pub mod softmax;
 

@@ -212,6 +212,7 @@ pub trait Kernels:
     + ops::permute::Permute
     + ops::cat::Cat
     + ops::dropout::Dropout
+    + ops::hold::Hold
     + ops::interpolate::Interpolate
     + ops::rotary::Rotary
     + ops::copy::Fill

@@ -11,6 +11,7 @@ pub mod cross_entropy;
 pub mod dropout;
 pub mod elementwise;
 pub mod embedding;
+pub mod hold;
 pub mod interpolate;
 pub mod layer_norm;
 pub mod matmul;

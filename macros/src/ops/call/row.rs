@@ -12,7 +12,7 @@ impl Call {
     /// Floats for the gradients of the inputs that all models of a row share: those of each model
     /// where they are asked for, else those of one.
     pub(super) fn row_gradients(&self, count: &Dim) -> Dim {
-        let shared = self.args.iter().zip(&self.wanted).skip(1);
+        let shared = self.callee.args.iter().zip(&self.wanted).skip(1);
         shared.filter(|(ty, _)| ty.kind == Kind::Float).fold(Dim::lit(0), |sum, (ty, wanted)| {
             let len = ty.shape.len();
             sum.plus(&if wanted.is_some() { count.times(&len) } else { len })
@@ -21,7 +21,7 @@ impl Call {
 
     pub(super) fn emit_row(&self, e: &Emit, count: &Dim) -> TokenStream {
         let [params, state, x] = [0, 1, 2].map(|i| e.x(i));
-        let (floats, classes) = self.split(&e.input_vars[2..][..self.args.len()]);
+        let (floats, classes) = self.split(&e.input_vars[2..][..self.callee.args.len()]);
         let shared = &floats[1..];
         let (y, scratch) = (e.y(0), e.scratch());
         let (sizes, offsets, count) = (self.callee.sizes(), self.callee.offsets(), count.tokens());
@@ -32,7 +32,7 @@ impl Call {
             let (infer, own) = (self.callee.item("infer"), self.own_scratch(true).tokens());
             let len = self.callee.prepared().tokens();
             let cache_len = self.callee.size_of("cache").tokens();
-            let behind = 2 + self.args.len();
+            let behind = 2 + self.callee.args.len();
             let (cache, prepared) = match self.callee.steps {
                 true => {
                     let cache = e.x(behind);
@@ -74,7 +74,7 @@ impl Call {
     }
 
     pub(super) fn emit_row_grad(&self, e: &Emit, count: &Dim) -> TokenStream {
-        let args = self.args.len();
+        let args = self.callee.args.len();
         let (params, x) = (e.x(0), e.x(1));
         let [y, between, saved, d_y] = [0, 1, 2, 3].map(|i| e.x(1 + args + i));
         let (floats, classes) = self.split(&e.input_vars[1..=args]);
@@ -94,7 +94,7 @@ impl Call {
             None => quote!(#scratch.part(#own, #value)),
         };
         let (mut d_shared, mut sums) = (Vec::new(), Vec::new());
-        let floats = self.args.iter().zip(&self.wanted).skip(1);
+        let floats = self.callee.args.iter().zip(&self.wanted).skip(1);
         for (ty, wanted) in floats.filter(|(ty, _)| ty.kind == Kind::Float) {
             let each = ty.shape.len();
             let (start, len, all) = (at.tokens(), each.tokens(), count.times(&each));
