@@ -5,6 +5,8 @@
 
 #[path = "common/args.rs"]
 mod args;
+#[path = "common/gpt.rs"]
+mod gpt;
 #[path = "common/report.rs"]
 mod report;
 #[path = "../examples/resnet18/model.rs"]
@@ -12,7 +14,9 @@ mod resnet18;
 #[path = "../examples/unet/model.rs"]
 mod unet;
 
+use gpt::{CharGpt, Gpt};
 use gradiron::prelude::*;
+use gradiron::rng::Rng;
 use report::Report;
 use resnet18::ResNet18;
 use unet::UNet;
@@ -121,6 +125,28 @@ macro_rules! classifier {
     };
 }
 
+/// Times steps of a GPT with random pieces of 65 different characters.
+macro_rules! writer {
+    ($report:expr, $name:literal, $contestant:literal, $precision:ident, $net:ty, $batch:literal, $context:literal) => {
+        if $report.wants($name) {
+            let mut net = <$net>::init(Seed(0));
+            let cpu = Cpu::with_threads($report.threads).with_precision(Precision::$precision);
+            let mut ws = <$net>::workspace_on(cpu, $batch)?;
+            let mut adam = AdamW::new(&net, 1e-3)?;
+            let mut rng = Rng::new(Seed(1), 0);
+            let mut piece = || -> [u8; $context] { std::array::from_fn(|_| rng.below(65) as u8) };
+            let pieces: Vec<_> = (0..(BATCHES + 1) * $batch).map(|_| piece()).collect();
+            let mut at = 0;
+            $report.run($name, $contestant, || {
+                at = (at + 1) % BATCHES;
+                let [token, next] = [at, at + 1].map(|at| &pieces[at * $batch..][..$batch]);
+                net.loss_grad(&mut ws, token, next).expect("the batch fits");
+                adam.step(&mut net, ws.grads());
+            });
+        }
+    };
+}
+
 /// The same samples in each batch with different labels: they cannot be learnt, so gradients do
 /// not vanish.
 fn batches<T: Sample>(batch: usize) -> impl FnMut() -> (&'static [T], &'static [u8]) {
@@ -212,6 +238,9 @@ fn main() -> Outcome {
     );
     classifier!(report, "lstm", Lstm, 32, |net| Adam::new(net, 1e-3)?, [[f32; 64]; 64]);
     classifier!(report, "gru", Gru, 32, |net| Adam::new(net, 1e-3)?, [[f32; 64]; 64]);
+    writer!(report, "gpt", "gradiron", F32, CharGpt, 12, 64);
+    writer!(report, "gpt_large", "gradiron", F32, Gpt<256, 384, 6, 6>, 8, 256);
+    writer!(report, "gpt_large", "gradiron_bf16", Bf16, Gpt<256, 384, 6, 6>, 8, 256);
     if report.wants("unet") {
         let mut net = UNet::init(Seed(0));
         let mut ws = UNet::workspace_on(Cpu::with_threads(report.threads), 8)?;

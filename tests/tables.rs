@@ -63,6 +63,11 @@ model! {
         let y = self.attn(rows, is_causal = true);
         let y = y + self.attn(y, rows, rows, attn_mask = bias, key_padding_mask = mask);
         let y = y + scaled_dot_product_attention(y, y, rows, attn_mask = bias, is_causal = true, scale = 0.5);
+        let pairs = y.matmul(y.transpose(1, 2)).matmul(y);
+        let kept = where_(y.gt(0.0), y, pairs).masked_fill(y.lt(rows), 0.5).cumsum(2);
+        let kept = kept + y.ge(rows) * y.le(rows) + y.eq(rows) + y.ne(rows);
+        let places = kept.argmax(2).unsqueeze(2) + kept.select(dim = 2, index = 1).unsqueeze(2);
+        let y = y + cat([kept, kept], 2).gather(2, index.reshape([batch, 1, 1])) + places * 0.1;
         let y = self.encoder(y, is_causal = true);
         let y = self.encoder(y, src_mask = bias, src_key_padding_mask = mask);
         let y = self.decoder(y, rows, tgt_is_causal = true, memory_mask = bias);

@@ -199,7 +199,15 @@ table! {
     div(a: any(), b: any()) |y| y;
     div_grad(d: slopes(), y: slopes(), b: any()) |z| 2.0 * z;
     neg(x: any()) |y| 0.0;
-    equal(a: any(), b: any()) |y| 0.0;
+    eq(a: any(), b: any()) |y| 0.0;
+    ne(a: any(), b: any()) |y| 0.0;
+    gt(a: any(), b: any()) |y| 0.0;
+    ge(a: any(), b: any()) |y| 0.0;
+    lt(a: any(), b: any()) |y| 0.0;
+    le(a: any(), b: any()) |y| 0.0;
+    where_(c: vec![0.0, -0.0, 1.0, 0.5, f32::NAN], a: any(), b: vec![0.0, 7.0]) |y| 0.0;
+    where_grad(c: vec![0.0, 1.0, f32::NAN], d: any()) |y| 0.0;
+    where_grad_other(c: vec![0.0, 1.0, f32::NAN], d: any()) |y| 0.0;
 
     maximum(a: any(), b: any()) |y| 0.0;
     maximum_grad(d: any(), a: any(), b: whole()) |y| 0.0;

@@ -7,6 +7,7 @@ mod harness;
 mod attention;
 mod batch_norm;
 mod cat;
+mod choices;
 mod conv2d;
 mod convert;
 mod copy;

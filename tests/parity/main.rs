@@ -1,6 +1,7 @@
 //! The same numbers as PyTorch's: training runs, and single operations with their gradients.
 
 mod bert;
+mod choices;
 mod images;
 #[path = "../nets/mod.rs"]
 mod nets;

@@ -9,8 +9,12 @@ use crate::dim::{Dim, Shape, product};
 use crate::graph::ValueId;
 use crate::layers::window;
 use crate::ops::Mismatch;
+use crate::ops::argmax::Argmax;
+use crate::ops::bmm::Bmm;
+use crate::ops::cumsum::Cumsum;
 use crate::ops::dropout::Dropout;
 use crate::ops::elementwise::{self, Elementwise};
+use crate::ops::gather::Gather;
 use crate::ops::interpolate::{Interpolate, Mode};
 use crate::ops::matmul::{Layout, Matmul};
 use crate::ops::narrow::Narrow;
@@ -37,6 +41,17 @@ const METHODS: &[(&str, Method)] = &[
     ("permute", permute),
     ("narrow", narrow),
     ("matmul", matmul),
+    ("select", select),
+    ("gather", gather),
+    ("masked_fill", masked_fill),
+    ("cumsum", |cx, x, o| {
+        let axis = cx.axis_option(x, o, "dim")?;
+        cx.op(Cumsum { axis, reverse: false }, &[x])
+    }),
+    ("argmax", |cx, x, o| {
+        let axis = cx.axis_option(x, o, "dim")?;
+        cx.op(Argmax { axis }, &[x])
+    }),
     ("rotary", rotary),
     ("dropout", dropout),
     ("sum", |cx, x, o| reduce(cx, x, o, Kind::Sum)),
@@ -310,7 +325,49 @@ fn matmul(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
     let b = cx.one(&expr)?;
     cx.step("matmul", o.span);
     cx.floats(&[b])?;
-    cx.op(Matmul(Layout::NN), &[x, b])
+    match cx.rank(b) {
+        0..=2 => cx.op(Matmul(Layout::NN), &[x, b]),
+        _ => cx.op(Bmm(Layout::NN), &[x, b]),
+    }
+}
+
+/// One element of an axis, which disappears.
+fn select(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
+    let axis = cx.axis_option(x, o, "dim")?;
+    let mut dims = cx.graph.ty(x).shape.0.clone();
+    let Some(index) = o.take("index") else {
+        let error = Diagnostic::new(o.span, "`select` needs an index");
+        return Err(cx.model.report(error.help("write `select(dim = 1, index = 0)`")));
+    };
+    let start = cx.index(&index, &dims[axis])?;
+    let y = cx.op(Narrow { axis, start, len: Dim::lit(1) }, &[x])?;
+    dims.remove(axis);
+    cx.op(Reshape(Shape(dims)), &[y])
+}
+
+fn gather(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
+    let axis = cx.axis_option(x, o, "dim")?;
+    let Some(index) = o.take("index") else {
+        let error = Diagnostic::new(o.span, "`gather` needs an index");
+        return Err(cx.model.report(error.help("write `gather(dim = 1, index = i)`")));
+    };
+    let index = cx.one(&index)?;
+    cx.step("gather", o.span);
+    cx.op(Gather { axis }, &[x, index])
+}
+
+/// `value` where the mask is not 0.
+fn masked_fill(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
+    let Some(mask) = o.take("mask") else {
+        let error = Diagnostic::new(o.span, "`masked_fill` needs a mask and a value");
+        return Err(cx.model.report(error.help("write `masked_fill(mask, 0.0)`")));
+    };
+    let mask = cx.one(&mask)?;
+    let value = cx.number_option(o, "value", None)?;
+    cx.step("masked_fill", o.span);
+    cx.floats(&[mask])?;
+    let value = cx.op(Elementwise::constant(value), &[])?;
+    cx.op(Elementwise::new("where_"), &[mask, value, x])
 }
 
 fn reduce(cx: &mut FnCx, x: ValueId, o: &mut Options, kind: Kind) -> Lowering<ValueId> {

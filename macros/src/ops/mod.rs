@@ -1,15 +1,19 @@
 //! What the compiler knows of operations. The phases call [`Op`] and name no op.
 
+pub mod argmax;
 pub mod attention;
 pub mod batch_norm;
+pub mod bmm;
 pub mod call;
 pub mod cat;
 pub mod chain;
 pub mod conv2d;
 pub mod convert;
+pub mod cumsum;
 pub mod dropout;
 pub mod elementwise;
 pub mod embedding;
+pub mod gather;
 pub mod interpolate;
 pub mod layer_norm;
 pub mod loss;

@@ -212,6 +212,9 @@ pub trait Kernels:
     + ops::permute::Permute
     + ops::cat::Cat
     + ops::dropout::Dropout
+    + ops::argmax::Argmax
+    + ops::cumsum::Cumsum
+    + ops::gather::Gather
     + ops::hold::Hold
     + ops::interpolate::Interpolate
     + ops::rotary::Rotary

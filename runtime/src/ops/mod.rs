@@ -1,6 +1,7 @@
 //! The operations, one room each: the mathematics, the kernel trait, a naive `f64` reference and
 //! the CPU kernels.
 
+pub mod argmax;
 pub mod attention;
 pub mod batch_norm;
 pub mod cat;
@@ -8,9 +9,11 @@ pub mod conv2d;
 pub mod convert;
 pub mod copy;
 pub mod cross_entropy;
+pub mod cumsum;
 pub mod dropout;
 pub mod elementwise;
 pub mod embedding;
+pub mod gather;
 pub mod hold;
 pub mod interpolate;
 pub mod layer_norm;

@@ -41,8 +41,18 @@ functions! {
     /// The derivative by the divisor: `-d · y / b`.
     div_grad<A>(d, y, b) = -d * y / b;
     neg<A>(x) = -x;
-    /// 1 where equal, else 0.
-    equal<A>(a, b) = indicator(a == b);
+    /// 1 where equal, else 0; so are the comparisons that follow.
+    eq<A>(a, b) = indicator(a == b);
+    ne<A>(a, b) = indicator(a != b);
+    gt<A>(a, b) = indicator(a > b);
+    ge<A>(a, b) = indicator(a >= b);
+    lt<A>(a, b) = indicator(a < b);
+    le<A>(a, b) = indicator(a <= b);
+    /// `a` where `c` is not 0, else `b`.
+    where_<A>(c, a, b) = if c != 0.0 { a } else { b };
+    where_grad<A>(c, d) = if c != 0.0 { d } else { 0.0 };
+    /// By the second choice.
+    where_grad_other<A>(c, d) = if c != 0.0 { 0.0 } else { d };
 
     /// The larger one; NaN if one is.
     maximum<A>(a, b) = if a > b || a.is_nan() { a } else { b };
