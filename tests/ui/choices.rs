@@ -38,4 +38,10 @@ model! {
     }
 }
 
+model! {
+    fn keyword(x: [batch, 4], mask: [batch, 4]) -> [batch, 4] {
+        where(mask, x, mask)
+    }
+}
+
 fn main() {}
