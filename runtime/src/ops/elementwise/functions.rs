@@ -19,7 +19,6 @@ macro_rules! functions {
     };
 }
 
-const FRAC_1_SQRT_2: f32 = std::f32::consts::FRAC_1_SQRT_2;
 /// √(2/π)
 const GELU_TANH: f32 = 0.797_884_6;
 /// 1/√(2π)
@@ -100,12 +99,11 @@ functions! {
     elu<A>(x, alpha) = if x > 0.0 { x } else { alpha * math::expm1::<A>(x) };
     elu_grad<A>(d, x, alpha) = if x > 0.0 { d } else { d * alpha * math::exp::<A>(x) };
     /// `x Φ(x)`, `Φ` the normal distribution.
-    gelu<A>(x) = 0.5 * x * (1.0 + math::erf::<A>(x * FRAC_1_SQRT_2));
+    gelu<A>(x) = x * math::normal::<A>(x).0;
     /// `d (Φ(x) + x φ(x))`
     gelu_grad<A>(d, x) = {
-        let cdf = 0.5 * (1.0 + math::erf::<A>(x * FRAC_1_SQRT_2));
-        let pdf = INV_SQRT_TAU * math::exp::<A>(-0.5 * x * x);
-        d * A::mul_add(x, pdf, cdf)
+        let (cdf, e) = math::normal::<A>(x);
+        d * A::mul_add(x, INV_SQRT_TAU * e, cdf)
     };
     /// `x/2 (1 + tanh(√(2/π) (x + 0.044715 x³)))`
     gelu_tanh<A>(x) = 0.5 * x * (1.0 + math::tanh::<A>(GELU_TANH * (x + 0.044_715 * x * x * x)));
