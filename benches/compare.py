@@ -28,11 +28,13 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
 PYTHON_PEERS = HERE / "peers" / "python"
 RUST_PEERS = HERE / "peers" / "rust"
-TRAIN = ("linear_regression", "mlp", "mlp_large", "lenet", "resnet18", "unet")
-INFER = ("control_mlp", "mlp", "lenet", "resnet18")
+TRAIN = ("linear_regression", "mlp", "mlp_large", "lenet", "resnet18", "unet", "lstm", "gru", "gpt", "gpt_large")
+INFER = ("control_mlp", "mlp", "lenet", "resnet18", "gpt", "gpt_step")
 # What gains from storing and multiplying bf16, and what from the channels-last layout.
-BF16 = ("mlp_large", "resnet18")
+BF16 = ("mlp_large", "resnet18", "gpt_large")
 CHANNELS_LAST = ("resnet18", "unet")
+# What the peers in Rust and in JAX have no program for.
+TORCH_ONLY = ("gpt", "gpt_large", "gpt_step")
 
 
 def tuned():
@@ -72,22 +74,22 @@ def commands(threads):
             variants += ["eager+fused+bf16"] * (w in BF16)
             for variant in variants:
                 yield w, python("train_torch.py", w, variant)
-        if have["jax"]:
+        if have["jax"] and w not in TORCH_ONLY:
             yield w, python("train_jax.py", w, "scan" if w in ("linear_regression", "mlp") else "jit")
         for name, binary in rust.items():
-            if binary.exists() and w != "unet" and (name != "dfdx" or w in ("linear_regression", "mlp", "mlp_large")):
+            if binary.exists() and w not in ("unet", "lstm", "gru", *TORCH_ONLY) and (name != "dfdx" or w in ("linear_regression", "mlp", "mlp_large")):
                 yield w, [binary, w]
     for w in INFER:
         yield "infer_" + w, [ours["infer"], "--json", "--threads", str(threads), "infer_" + w]
         if have["torch"]:
-            for variant in ("eager", "compile"):
+            for variant in ("eager",) if w == "gpt_step" else ("eager", "compile"):
                 yield "infer_" + w, python("infer_torch.py", w, variant)
-        if have["torch"] and have["onnxruntime"]:
+        if have["torch"] and have["onnxruntime"] and w != "gpt_step":
             yield "infer_" + w, python("infer_torch.py", w, "ort")
-        if have["jax"]:
+        if have["jax"] and w not in TORCH_ONLY:
             yield "infer_" + w, python("infer_jax.py", w, "jit")
         for name, binary in rust.items():
-            if binary.exists() and (name != "dfdx" or w in ("control_mlp", "mlp")):
+            if binary.exists() and w not in TORCH_ONLY and (name != "dfdx" or w in ("control_mlp", "mlp")):
                 yield "infer_" + w, [binary, "infer_" + w]
 
 

@@ -5,6 +5,8 @@
 
 #[path = "common/args.rs"]
 mod args;
+#[path = "common/gpt.rs"]
+mod gpt;
 #[path = "common/report.rs"]
 mod report;
 #[path = "../examples/resnet18/model.rs"]
@@ -12,6 +14,7 @@ mod resnet18;
 
 use std::hint::black_box;
 
+use gpt::CharGpt;
 use gradiron::prelude::*;
 use report::Report;
 use resnet18::ResNet18;
@@ -73,5 +76,18 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     infer!(report, "infer_mlp", Mlp, [0.5; 784]);
     infer!(report, "infer_lenet", LeNet, [[[0.5; 28]; 28]]);
     infer!(report, "infer_resnet18", ResNet18, [[[0.5; 32]; 32]; 3]);
+    let token: [u8; 64] = std::array::from_fn(|i| i as u8);
+    infer!(report, "infer_gpt", CharGpt, token);
+    let net = CharGpt::init(Seed(0));
+    let mut ws = CharGpt::workspace_on(Cpu::with_threads(report.threads), 1)?;
+    let mut cache = CharGpt::forward_cache(&ws, 1)?;
+    // One character after another, through the whole context.
+    report.run("infer_gpt_step", "gradiron", || {
+        if cache.len() == cache.capacity() {
+            cache.clear();
+        }
+        let next = black_box([7_u8]);
+        black_box(net.forward_step(&mut ws, &mut cache, &next).expect("there is room"));
+    });
     Ok(())
 }

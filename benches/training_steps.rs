@@ -5,6 +5,8 @@
 
 #[path = "common/args.rs"]
 mod args;
+#[path = "common/gpt.rs"]
+mod gpt;
 #[path = "common/report.rs"]
 mod report;
 #[path = "../examples/resnet18/model.rs"]
@@ -12,7 +14,9 @@ mod resnet18;
 #[path = "../examples/unet/model.rs"]
 mod unet;
 
+use gpt::{CharGpt, Gpt};
 use gradiron::prelude::*;
+use gradiron::rng::Rng;
 use report::Report;
 use resnet18::ResNet18;
 use unet::UNet;
@@ -73,6 +77,30 @@ model! {
     }
 }
 
+model! {
+    pub struct Lstm {
+        rnn: LSTM(64 -> 128),
+        fc: Linear(128 -> 10),
+    }
+
+    fn loss(&self, x: [batch, 64, 64], label: Classes[batch]) -> [] {
+        let (y, h, c) = self.rnn(x);
+        cross_entropy(self.fc(h), label)
+    }
+}
+
+model! {
+    pub struct Gru {
+        rnn: GRU(64 -> 128),
+        fc: Linear(128 -> 10),
+    }
+
+    fn loss(&self, x: [batch, 64, 64], label: Classes[batch]) -> [] {
+        let (y, h) = self.rnn(x);
+        cross_entropy(self.fc(h), label)
+    }
+}
+
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
 /// Times the steps of a network that classifies: its type, the batch, the optimizer, the sample.
@@ -92,6 +120,28 @@ macro_rules! classifier {
                 let (x, label) = turn();
                 net.loss_grad(&mut ws, x, label).expect("the batch fits");
                 optimizer.step(&mut net, ws.grads());
+            });
+        }
+    };
+}
+
+/// Times steps of a GPT with random pieces of 65 different characters.
+macro_rules! writer {
+    ($report:expr, $name:literal, $contestant:literal, $precision:ident, $net:ty, $batch:literal, $context:literal) => {
+        if $report.wants($name) {
+            let mut net = <$net>::init(Seed(0));
+            let cpu = Cpu::with_threads($report.threads).with_precision(Precision::$precision);
+            let mut ws = <$net>::workspace_on(cpu, $batch)?;
+            let mut adam = AdamW::new(&net, 1e-3)?;
+            let mut rng = Rng::new(Seed(1), 0);
+            let mut piece = || -> [u8; $context] { std::array::from_fn(|_| rng.below(65) as u8) };
+            let pieces: Vec<_> = (0..(BATCHES + 1) * $batch).map(|_| piece()).collect();
+            let mut at = 0;
+            $report.run($name, $contestant, || {
+                at = (at + 1) % BATCHES;
+                let [token, next] = [at, at + 1].map(|at| &pieces[at * $batch..][..$batch]);
+                net.loss_grad(&mut ws, token, next).expect("the batch fits");
+                adam.step(&mut net, ws.grads());
             });
         }
     };
@@ -123,6 +173,12 @@ fn noise(i: usize) -> f32 {
 impl<const N: usize> Sample for [f32; N] {
     fn new(number: usize) -> Self {
         std::array::from_fn(|i| noise(number * N + i))
+    }
+}
+
+impl<const H: usize, const W: usize> Sample for [[f32; W]; H] {
+    fn new(number: usize) -> Self {
+        std::array::from_fn(|i| std::array::from_fn(|j| noise((number * H + i) * W + j)))
     }
 }
 
@@ -180,6 +236,11 @@ fn main() -> Outcome {
         |net| Sgd::new(net, 1e-2)?.momentum(0.9)?,
         [[[f32; 32]; 32]; 3]
     );
+    classifier!(report, "lstm", Lstm, 32, |net| Adam::new(net, 1e-3)?, [[f32; 64]; 64]);
+    classifier!(report, "gru", Gru, 32, |net| Adam::new(net, 1e-3)?, [[f32; 64]; 64]);
+    writer!(report, "gpt", "gradiron", F32, CharGpt, 12, 64);
+    writer!(report, "gpt_large", "gradiron", F32, Gpt<256, 384, 6, 6>, 8, 256);
+    writer!(report, "gpt_large", "gradiron_bf16", Bf16, Gpt<256, 384, 6, 6>, 8, 256);
     if report.wants("unet") {
         let mut net = UNet::init(Seed(0));
         let mut ws = UNet::workspace_on(Cpu::with_threads(report.threads), 8)?;

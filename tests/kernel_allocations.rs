@@ -16,6 +16,9 @@ use gradiron::ops::matmul::{Layout, Matmul, MatmulSpec};
 use gradiron::ops::nll_loss::{NllLoss, NllLossSpec};
 use gradiron::ops::permute::Permute;
 use gradiron::ops::pool2d::{Pool2d, Pool2dSpec};
+use gradiron::ops::recurrent::{
+    Cell, Given, Gradients, History, Made, Recurrent, RecurrentSpec, Upstream,
+};
 use gradiron::ops::reduce::{Reduce, ReduceKind, ReduceSpec};
 use gradiron::ops::softmax::{Softmax, SoftmaxSpec};
 use gradiron::storage::Storage;
@@ -143,6 +146,24 @@ fn every_kernel(step: &mut CpuStep<'_>) {
         step.batch_norm_statistics(each(0), each(1), x, None, spec);
         step.batch_norm_sums(each(2), each(3), d_y, x, each(0), each(1), spec);
     }
+    for cell in [Cell::Tanh, Cell::Lstm, Cell::Gru] {
+        let spec = RecurrentSpec { cell, batch: 32, steps: 8, hidden: 64, reverse: false };
+        let (of_x, of_y) = (32 * 8 * spec.width(), 32 * 8 * 64);
+        let part = |n: usize| y2.part(n * of_y, of_y);
+        let (gates, of_cells) = (y.part(0, of_x), cell == Cell::Lstm);
+        let cells = |buf: Buf| of_cells.then_some(buf);
+        let (x, w) = (x.part(0, of_x), x2.part(0, spec.width() * 64));
+        let given = Given { x, w, b: None, h: None, c: None, lengths: None };
+        let inner = (cell != Cell::Tanh).then_some(part(3));
+        let history = History { gates, before: part(2), inner };
+        let made = Made { y: part(0), h: part(1), c: cells(part(4)) };
+        let scratch = scratch.part(0, spec.scratch());
+        step.recurrent(made, Some(history), given, scratch, spec);
+        let upstream = Upstream { y: Some(part(0)), h: None, c: None };
+        let products = (cell == Cell::Gru).then_some(y.part(of_x, of_x));
+        let gradients = Gradients { x: gates, products, h: Some(part(1)), c: cells(part(4)) };
+        step.recurrent_grad(gradients, upstream, history, given, scratch, spec);
+    }
     step.copy(y, x);
     step.fill(y, 1.0);
 }
@@ -164,6 +185,7 @@ fn kernels_allocate_nothing() {
                         grads: &mut grads,
                         arena: &mut arena,
                         cache: None,
+                        random: Default::default(),
                         inputs: &[],
                         indices: &label,
                     }));

@@ -44,9 +44,16 @@ model! {
         ones: Param([6], init = ones),
         constant: Param([6], init = constant(0.5)),
         uniform: Param([6], init = uniform(-0.1, 0.1)),
+        dropped: Dropout(0.2),
+        encoder: TransformerEncoderLayer(6, nhead = 2, dim_feedforward = 8, dropout = 0.1, activation = gelu, norm_first = true, layer_norm_eps = 1e-4, bias = false),
+        decoder: TransformerDecoderLayer(6, nhead = 3),
+        rnn: RNN(6 -> 6, num_layers = 1, nonlinearity = relu, bias = true),
+        lstm: LSTM(6 -> 3, bidirectional = true),
+        gru: GRU(6, num_layers = 2),
+        turned: PositionalEncoding(6, base = 100.0),
     }
 
-    fn norms(&self, index: Classes[batch], x: [batch, 6]) -> [batch, 6] {
+    fn norms(&self, index: Classes[batch], x: [batch, 6], length: Classes[batch]) -> [batch, 6] {
         // Masks have no gradient, so they come from an input.
         let mask = x.mean(dim = 1, keepdim = true);
         let bias = mask.sum().reshape([1, 1]);
@@ -56,6 +63,23 @@ model! {
         let y = self.attn(rows, is_causal = true);
         let y = y + self.attn(y, rows, rows, attn_mask = bias, key_padding_mask = mask);
         let y = y + scaled_dot_product_attention(y, y, rows, attn_mask = bias, is_causal = true, scale = 0.5);
+        let pairs = y.matmul(y.transpose(1, 2)).matmul(y);
+        let kept = where_(y.gt(0.0), y, pairs).masked_fill(y.lt(rows), 0.5).cumsum(2);
+        let kept = kept + y.ge(rows) * y.le(rows) + y.eq(rows) + y.ne(rows);
+        let places = kept.argmax(2).unsqueeze(2) + kept.select(dim = 2, index = 1).unsqueeze(2);
+        let y = y + cat([kept, kept], 2).gather(2, index.reshape([batch, 1, 1])) + places * 0.1;
+        let y = self.encoder(y, is_causal = true);
+        let y = self.encoder(y, src_mask = bias, src_key_padding_mask = mask);
+        let y = self.decoder(y, rows, tgt_is_causal = true, memory_mask = bias);
+        let y = self.decoder(y, rows, tgt_mask = bias, tgt_key_padding_mask = mask, memory_key_padding_mask = mask);
+        let y = self.dropped(y).dropout(p = 0.3);
+        let y = self.turned(y).rotary() + y.rotary(dim = 1, base = 100.0, interleaved = true);
+        let (y, h) = self.rnn(y);
+        let (y, h) = self.rnn(y, h, lengths = length);
+        let (y, h, c) = self.lstm(y);
+        let (y, h, c) = self.lstm(y, h, c);
+        let (y, s) = self.gru(y);
+        let y = y + (h + c).reshape([batch, 1, 6]) + s.sum(dim = 1, keepdim = true);
         let x = x + y.reshape([batch, 6]);
         self.plane(x.reshape([batch, 1, 6])).reshape([batch, 6])
     }
@@ -125,7 +149,7 @@ fn layers() -> Outcome {
     assert!(finite(y) && d_x.as_flattened().as_flattened().iter().all(|row| finite(&[*row])));
     assert!(ws.grads().as_slice().iter().all(|x| x.is_finite()));
     let x = [[0.1, -0.7, 1.3, 0.4, -0.2, 0.9]; 3];
-    let (y, d_x) = net.norms_grad_inputs(&mut ws, &[0, 7, 9], &x, &[[0.1; 6]; 3])?;
+    let (y, d_x) = net.norms_grad_inputs(&mut ws, &[0, 7, 9], &x, &[1, 0, 1], &[[0.1; 6]; 3])?;
     assert!(finite(y) && finite(d_x));
     assert_eq!(net.constant(), &[0.5; 6]);
     assert_eq!(net.conv().bias(), &());

@@ -9,7 +9,8 @@ use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::layers;
 use crate::model::{compile, guarded};
 use crate::syntax::{
-    Arg, Field, FieldDecl, FnArg, Function, Header, ModelItem, Stmt, TypeExpr, parse_layer_type,
+    Arg, Field, FieldDecl, FnArg, Function, Header, ModelItem, Stmt, TypeExpr, name_in_files,
+    parse_layer_type,
 };
 
 pub fn expand(tokens: TokenStream) -> TokenStream {
@@ -102,7 +103,8 @@ fn field(i: usize, field: &syn::Field, diagnostics: &mut Diagnostics) -> Field {
             None
         }
     };
-    Field { name, decl: decl.unwrap_or(FieldDecl::Broken) }
+    let in_files = name_in_files(&field.attrs, diagnostics);
+    Field { name, in_files, decl: decl.unwrap_or(FieldDecl::Broken) }
 }
 
 /// The name of a tuple field, as in PyTorch's `Sequential`: its number.

@@ -133,6 +133,23 @@ impl Dim {
         sum
     }
 
+    /// Both without the atoms that are factors of all their terms. Sizes are at least 1, so they are
+    /// equal when these are.
+    pub fn without_common_factors(&self, other: &Self) -> (Self, Self) {
+        let mut terms = self.terms.keys().chain(other.terms.keys());
+        let mut common = terms.next().cloned().unwrap_or_default();
+        for atoms in terms {
+            let mut rest = atoms.clone();
+            common.retain(|atom| {
+                let found = rest.iter().position(|other| other == atom);
+                found.map(|at| rest.remove(at)).is_some()
+            });
+        }
+        let common = Self::term(common, 1);
+        let reduced = |dim: &Self| dim.divided_by(&common).unwrap_or_else(|| dim.clone());
+        (reduced(self), reduced(other))
+    }
+
     /// The exact quotient, when there is one that the macro can see.
     pub fn divided_by(&self, divisor: &Self) -> Option<Self> {
         let [(atoms, factor)] = divisor.terms.iter().collect::<Vec<_>>()[..] else { return None };

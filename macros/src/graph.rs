@@ -51,6 +51,13 @@ impl std::fmt::Display for Ty {
     }
 }
 
+/// Whether the first result, and no other, is a number: gradients are of it, and further results
+/// come along.
+pub fn is_loss(results: &[Ty]) -> bool {
+    let mut numbers = results.iter().map(|ty| ty.shape.rank() == 0);
+    numbers.next() == Some(true) && !numbers.any(|is_number| is_number)
+}
+
 /// Where a value comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {

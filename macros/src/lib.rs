@@ -33,7 +33,7 @@ pub fn model(tokens: TokenStream) -> TokenStream {
 }
 
 #[allow(missing_docs)]
-#[proc_macro_derive(Module, attributes(module))]
+#[proc_macro_derive(Module, attributes(module, name))]
 pub fn derive_module(tokens: TokenStream) -> TokenStream {
     derive::expand(tokens.into()).into()
 }

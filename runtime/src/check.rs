@@ -49,6 +49,17 @@ pub const fn equal(
     }
 }
 
+/// How a model is called.
+#[derive(Clone, Copy, Debug)]
+pub enum Calls {
+    /// Once.
+    Once,
+    /// Several in a row.
+    Row,
+    /// For each step of a sequence; with the floats of the model's state.
+    Scan(usize),
+}
+
 /// Fails when a call, of one model or of several in a row, does not fit the function that it calls.
 ///
 /// # Panics
@@ -57,14 +68,26 @@ pub const fn equal(
 pub const fn call(
     callee: &Signature,
     step: &'static str,
-    in_row: bool,
+    form: Calls,
     args: &[TypeSig],
     results: &[TypeSig],
 ) {
+    if let Calls::Scan(state) = form
+        && state > 0
+    {
+        let text = Text::new().str("`").str(step).str("` has state of its own, such as running");
+        let text = text.str(" statistics, which a scan does not carry\n  help: use `LayerNorm`");
+        panic!("{}", text.str(" in place of `BatchNorm`").as_str());
+    }
     if callee.args.len() != args.len() {
         let text = Text::new().str("`").str(step).str("` takes ").number(callee.args.len());
         let text = text.str(if callee.args.len() == 1 { " input" } else { " inputs" });
-        panic!("{}", text.str(", but receives ").number(args.len()).as_str());
+        let text = text.str(", but receives ").number(args.len());
+        let text = match form {
+            Calls::Scan(_) => text.str(": a step of the sequence and the states"),
+            _ => text,
+        };
+        panic!("{}", text.as_str());
     }
     // What the callee's run-time names stand for here.
     let mut bound: [Option<(&'static str, Size)>; 4] = [None; 4];
@@ -79,13 +102,21 @@ pub const fn call(
     }
     if callee.results.len() != results.len() {
         let text = Text::new().str("`").str(step).str("` gives ").number(callee.results.len());
-        panic!("{}", text.str(" results, but here it is one").as_str());
+        let text = match form {
+            Calls::Scan(_) => text.str(" results, but a scan takes ").number(results.len()),
+            _ => text.str(" results, but here it is one"),
+        };
+        let text = match form {
+            Calls::Scan(_) => text.str(": that of the step and the new states"),
+            _ => text,
+        };
+        panic!("{}", text.as_str());
     }
     let mut i = 0;
     while i < results.len() {
         if !fits(&callee.results[i], &results[i], &mut bound) {
             let text = Text::new().str("`").str(step).str("` gives ").shape(&callee.results[i]);
-            if in_row {
+            if let Calls::Row = form {
                 let text = text.str(" and takes ").shape(&results[i]);
                 panic!(
                     "{}",
@@ -93,6 +124,14 @@ pub const fn call(
                 );
             }
             let text = text.str(", but is taken here as ").shape(&results[i]);
+            if let Calls::Scan(_) = form {
+                let text = text.str(if i == 0 {
+                    "\n  help: write `out = […]` with the sizes of a step's result"
+                } else {
+                    ": a state keeps its shape from step to step"
+                });
+                panic!("{}", text.as_str());
+            }
             let text = text.str("\n  help: write `let y: ").shape(&callee.results[i]);
             panic!("{}", text.str(" = self.").str(step).str("(…)`").as_str());
         }

@@ -4,7 +4,7 @@ use crate::rng;
 
 /// What random numbers start from. The same seed gives the same bits on every platform, for any
 /// number of threads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Seed(pub u64);
 
 /// How a parameter gets its first values.

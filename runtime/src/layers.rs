@@ -17,6 +17,8 @@ layers! {
     Conv2d<I, O, K, STRIDE = 1, PADDING = 0>;
     /// `nn.ConvTranspose2d(I, O, kernel_size=K, stride=STRIDE, padding=PADDING)`.
     ConvTranspose2d<I, O, K, STRIDE = 1, PADDING = 0>;
+    /// Rows of a table, `nn.Embedding(V, D)`: the first field of a module of class indices.
+    Embedding<V, D>;
     /// `nn.BatchNorm1d(C)`.
     BatchNorm1d<C>;
     /// `nn.BatchNorm2d(C)`.

@@ -18,6 +18,8 @@ pub struct ParamSpec {
     pub start: usize,
     /// How it gets its first values.
     pub init: Init,
+    /// The names of weights that are tied to it: files may hold it under these, or several times.
+    pub tied: Vec<String>,
 }
 
 impl ParamSpec {
@@ -135,7 +137,7 @@ pub trait Model {
     }
 
     /// Saves the parameters and the state as safetensors, under the names of PyTorch's
-    /// `state_dict`.
+    /// `state_dict`; a tied weight once, under the name of the layer that owns it.
     ///
     /// A file that is there already is replaced at once when the new one is whole and on the
     /// disk; until then, and after an error, it is as it was.
@@ -154,7 +156,8 @@ pub trait Model {
     /// Loads the parameters and the state from a safetensors file, one of PyTorch's `state_dict`
     /// for instance.
     ///
-    /// The file must have exactly the model's tensors, as `f32`s (counts as `i64`s). Everything is
+    /// The file must have exactly the model's tensors, as `f32`s (counts as `i64`s). A tied weight may
+    /// be there under one of its names or under several, with the same numbers. Everything is
     /// checked and read before the first number changes: after an error the model is as it was.
     ///
     /// # Errors
@@ -165,7 +168,48 @@ pub trait Model {
     where
         Self: Sized,
     {
-        io::load(self, path.as_ref())
+        io::load(self, path.as_ref(), &[])
+    }
+
+    /// [`load`](Model::load), but for the tensors of these names, and for all tensors below them:
+    /// `"fc"` means `fc.weight` and `fc.bias`. Those of the file are not looked at, those of the
+    /// model stay as they are. So a file may hold parts that the model lacks, and a model may get
+    /// a new head on a trained body.
+    ///
+    /// ```
+    /// use gradiron::prelude::*;
+    ///
+    /// model! {
+    ///     struct Net {
+    ///         body: Linear(8 -> 4),
+    ///         fc: Linear(4 -> 10),
+    ///     }
+    ///
+    ///     fn forward(&self, x: [batch, 8]) -> [batch, 10] {
+    ///         self.fc(self.body(x).relu())
+    ///     }
+    /// }
+    ///
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     let path = std::env::temp_dir().join(format!("body-{}", std::process::id()));
+    ///     Net::init(Seed(0)).save(&path)?;
+    ///     let mut net = Net::init(Seed(1));
+    ///     net.load_except(&path, &["fc"])?;
+    ///     std::fs::remove_file(&path)?;
+    ///     assert_eq!(net.body().weight(), Net::init(Seed(0)).body().weight());
+    ///     assert_eq!(net.fc().weight(), Net::init(Seed(1)).fc().weight());
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`load`](Model::load), for all other tensors.
+    fn load_except(&mut self, path: impl AsRef<Path>, names: &[&str]) -> Result<(), LoadError>
+    where
+        Self: Sized,
+    {
+        io::load(self, path.as_ref(), names)
     }
 }
 

@@ -10,9 +10,13 @@ use crate::workspace::{InputError, Program, Workspace};
 
 /// A module that maps one batch of inputs to one of outputs: what `#[derive(Module)]` makes of a
 /// struct.
-pub trait Sequential: Program {
-    /// `[[f32; 784]]` for `[batch, 784]`.
+pub trait Sequential: Program + 'static {
+    /// `[[f32; 784]]` for `[batch, 784]`, `[[u32; 64]]` for `Classes[batch, 64]`.
     type Input: ?Sized;
+    /// The gradient of the input: a reference to floats of its shape, `()` for class indices.
+    type InputGrad<'w>
+    where
+        Self: 'w;
     /// `[[f32; 10]]` for `[batch, 10]`.
     type Output: ?Sized;
 
@@ -42,7 +46,7 @@ pub trait Sequential: Program {
         ws: &'w mut Workspace<Self, D>,
         x: &Self::Input,
         d_result: &Self::Output,
-    ) -> Result<(&'w Self::Output, &'w Self::Input), InputError>
+    ) -> Result<(&'w Self::Output, Self::InputGrad<'w>), InputError>
     where
         Self: Sized;
 }
@@ -109,7 +113,7 @@ impl<M: Sequential> Net<M> {
         ws: &'w mut Workspace<M, D>,
         x: &M::Input,
         d_result: &M::Output,
-    ) -> Result<(&'w M::Output, &'w M::Input), InputError> {
+    ) -> Result<(&'w M::Output, M::InputGrad<'w>), InputError> {
         M::forward_grad_inputs(&self.params, ws, x, d_result)
     }
 }

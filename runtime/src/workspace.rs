@@ -5,8 +5,9 @@ mod step;
 use std::marker::PhantomData;
 
 use crate::arena::Sizes;
-use crate::device::{Buf, Cpu, Device, DeviceError, Indices, Kernels, Region, StepMemory};
+use crate::device::{Buf, Cpu, Device, DeviceError, Indices, Kernels, Random, Region, StepMemory};
 use crate::function::{self, Call, Function, Gradients};
+use crate::init::Seed;
 use crate::module::Module;
 use crate::optim::Grads;
 use crate::storage::{Storage, Version};
@@ -99,6 +100,7 @@ pub struct Workspace<M, D: Device = Cpu> {
     /// Whether a `…_grad` call has made a new state.
     has_state: bool,
     indices: Vec<u32>,
+    random: Random,
     plans: Vec<FunctionPlan>,
     none: Storage,
     model: PhantomData<fn() -> M>,
@@ -125,12 +127,19 @@ impl<M: Program, D: Device> Workspace<M, D> {
             grads: device.allocate(M::PARAMS + M::STATE)?,
             has_state: false,
             indices: vec![0; indices],
+            random: Random::default(),
             none: Storage::zeros(0),
             device,
             capacity,
             plans,
             model: PhantomData,
         })
+    }
+
+    /// The seed of what the next `…_grad` calls draw: what dropout drops. Each call draws anew; after
+    /// the same seed the same calls draw the same. A new workspace has the seed 0.
+    pub fn manual_seed(&mut self, seed: Seed) {
+        self.random = Random { seed, step: 0 };
     }
 
     /// The bytes of this workspace: `M::train_bytes` of its capacity, or `M::train_bytes_with` for
@@ -209,13 +218,15 @@ impl<M: Program, D: Device> Workspace<M, D> {
         if found == expected { Ok(()) } else { Err(InputError::Length { input, expected, found }) }
     }
 
-    /// Copies class indices to where kernels read them, each below `classes`.
+    /// Copies class indices to where kernels read them, each below `classes`. Each of the argument's
+    /// rows has the shape `row`.
     #[inline]
     pub fn classes<C: ClassIndex>(
         &mut self,
         at: &mut usize,
         input: &'static str,
         indices: &[C],
+        row: &[usize],
         classes: usize,
     ) -> Result<Indices, InputError> {
         let start = *at;
@@ -223,7 +234,10 @@ impl<M: Program, D: Device> Workspace<M, D> {
         for (i, (slot, index)) in slots.iter_mut().zip(indices).enumerate() {
             match index.class() {
                 Some(class) if class < classes => *slot = class as u32,
-                _ => return Err(InputError::Class { input, at: i, found: index.text(), classes }),
+                _ => {
+                    let (at, found) = (place(i, row), index.text());
+                    return Err(InputError::Class { input, at, found, classes });
+                }
             }
         }
         *at += indices.len();
@@ -268,6 +282,7 @@ impl<M: Program, D: Device> Workspace<M, D> {
             grads: &mut self.grads,
             arena: &mut self.arena,
             cache: None,
+            random: self.random,
             inputs: &[],
             indices: &[],
         };
@@ -306,6 +321,7 @@ impl<M: Program, D: Device> Workspace<M, D> {
             grads: &mut self.grads,
             arena: &mut self.arena,
             cache: None,
+            random: self.random,
             inputs,
             indices: &self.indices,
         };
@@ -315,6 +331,7 @@ impl<M: Program, D: Device> Workspace<M, D> {
             function::Pass::<M, AT, F, C, R, GRAD> { offsets, call, prepared, gradients, model };
         self.device.run(memory, run);
         self.has_state |= GRAD;
+        self.random.step += u64::from(GRAD);
     }
 
     /// The floats of a result.
@@ -398,6 +415,31 @@ pub enum InputError {
         "the cache holds positions of other parameters, or of these before they changed; `clear` it"
     )]
     Stale,
-    #[error("`{input}[{at}]` is the class {found}, but classes go from 0 to {}", classes - 1)]
-    Class { input: &'static str, at: usize, found: i128, classes: usize },
+    #[error("`{input}{}` is the class {found}, but classes go from 0 to {}", Place(at), classes - 1)]
+    Class { input: &'static str, at: Vec<usize>, found: i128, classes: usize },
+}
+
+/// Where element `i` lies in an array of rows of the shape `row`.
+fn place(mut i: usize, row: &[usize]) -> Vec<usize> {
+    let mut at: Vec<usize> = row
+        .iter()
+        .rev()
+        .map(|size| {
+            let here = i % size;
+            i /= size;
+            here
+        })
+        .collect();
+    at.push(i);
+    at.reverse();
+    at
+}
+
+/// `[3][17]`
+struct Place<'a>(&'a [usize]);
+
+impl std::fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|at| write!(f, "[{at}]"))
+    }
 }

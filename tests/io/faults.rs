@@ -100,15 +100,36 @@ fn a_missing_tensor_names_a_similar_one() {
             "`fc.weight`: expected shape [3, 8], found no such tensor; \
              rename `module.fc.weight` if you meant that",
             "`conv_1.weight`: expected no such tensor, found shape [2, 1, 3, 3]; \
-             remove it from the file",
+             leave it out with `load_except`",
             "`module.fc.weight`: expected no such tensor, found shape [3, 8]; \
-             remove it from the file",
+             leave it out with `load_except`",
         ]
     );
     let mut all = GOOD;
     all[0].0 = "temperature";
     assert_eq!(lines(&tensors(&all))[0], "`scale`: expected shape [], found no such tensor");
     assert_eq!(lines(&tensors(&GOOD[..4])).len(), 1);
+}
+
+#[test]
+fn tensors_are_left_out_by_name() {
+    let folder = Folder::new("except");
+    let mut all = GOOD.to_vec();
+    all[3].3 = &[3, 9];
+    all.remove(4);
+    all.extend([("pooler.weight", "F16", 2, &[2][..]), ("ids", "I64", 8, &[4])]);
+    let path = folder.file("net", &tensors(&all));
+    let mut net = Net::new(1);
+    let before = net.bits();
+    // Each of the three is needed, and half a name is none.
+    for names in [["fc", "pooler", "id"], ["fc", "pool", "ids"], ["f", "pooler", "ids"]] {
+        net.load_except(&path, &names).expect_err("a tensor does not fit");
+        assert_eq!(net.bits(), before, "a failed load changed the model");
+    }
+    net.load_except(&path, &["fc", "pooler.weight", "ids", "nothing"]).unwrap();
+    let (loaded, kept) = net.params().split_at(21);
+    assert_eq!(loaded, [0.0; 21]);
+    assert_eq!(kept, Net::new(1).params().split_at(21).1);
 }
 
 #[test]
@@ -128,7 +149,7 @@ fn wrong_shapes_and_dtypes_are_listed_together() {
             format!("`fc.weight`: expected dtype F32, found F64; {todo}"),
             format!("`fc.bias`: expected dtype F32, found BF16; {todo}"),
             "`bn.num_batches_tracked`: expected no such tensor, found shape []; \
-             remove it from the file"
+             leave it out with `load_except`"
                 .to_owned(),
         ]
     );

@@ -2,6 +2,7 @@
 //! (`scripts/safetensors_fixture.py` made the file from PyTorch).
 
 mod faults;
+mod tied;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use std::path::{Path, PathBuf};
 use gradiron::init::{Init, Seed};
 use gradiron::io::{LoadError, SaveError};
 use gradiron::module::{Model, Module, ParamSpec, init_params};
+use gradiron::prelude::{Linear, Module, model};
 use gradiron::storage::Storage;
 
 const FIXTURE: &[u8] = include_bytes!("torch.safetensors");
@@ -29,7 +31,8 @@ impl Module for Layers {
             ("fc.weight", vec![3, 8]),
             ("fc.bias", vec![3]),
         ] {
-            let spec = ParamSpec { name: format!("{prefix}{name}"), shape, start, init };
+            let (name, tied) = (format!("{prefix}{name}"), vec![]);
+            let spec = ParamSpec { name, shape, start, init, tied };
             start += spec.len();
             specs.push(spec);
         }
@@ -135,6 +138,56 @@ fn a_state_dict_of_pytorch_loads_and_saves_as_the_same_bytes() {
     }
 }
 
+model! {
+    struct Inner {
+        #[name = "self.query"]
+        query: Linear(2 -> 2),
+        /// Docs stand beside a name.
+        #[name = "LayerNorm"]
+        ln: LayerNorm(2),
+    }
+
+    fn forward(&self, x: [batch, 2]) -> [batch, 2] {
+        self.ln(self.query(x))
+    }
+}
+
+model! {
+    struct Named {
+        #[name = "encoder.layer"]
+        layers: [Inner; 2],
+        #[name = "attention"]
+        inner: Inner,
+        #[name = "position.weight"]
+        position: Param([2]),
+    }
+
+    fn forward(&self, x: [batch, 2]) -> [batch, 2] {
+        self.inner(self.layers(x + self.position))
+    }
+}
+
+#[derive(Module)]
+#[module(output = [batch, 2])]
+struct Derived {
+    #[name = "classifier.0"]
+    fc: Linear<2, 2>,
+    inner: Inner,
+}
+
+#[test]
+fn fields_have_other_names_in_files() {
+    let names = |specs: Vec<ParamSpec>| specs.into_iter().map(|spec| spec.name).collect::<Vec<_>>();
+    let inner = ["self.query.weight", "self.query.bias", "LayerNorm.weight", "LayerNorm.bias"];
+    let below = |prefix: &str| inner.map(|name| format!("{prefix}.{name}"));
+    let parts = ["encoder.layer.0", "encoder.layer.1", "attention"].map(below);
+    assert_eq!(names(Named::param_specs())[..12], parts.concat());
+    assert_eq!(names(Named::param_specs())[12], "position.weight");
+    let derived = names(gradiron::net::Net::<Derived>::param_specs());
+    assert_eq!(derived[..2], ["classifier.0.weight", "classifier.0.bias"]);
+    assert_eq!(derived[2..], below("inner"));
+}
+
 #[test]
 fn a_relative_path_saves_into_the_current_folder() {
     let name = format!("gradiron-relative-{}.safetensors", std::process::id());
@@ -194,13 +247,13 @@ impl<const TWICE: bool> Module for Wrong<TWICE> {
     const PARAMS: usize = 4;
 
     fn describe(_: &str, _: usize, specs: &mut Vec<ParamSpec>) {
-        let (name, init) = (String::from("weight"), Init::Zeros);
+        let (name, init, tied) = (String::from("weight"), Init::Zeros, vec![]);
         if TWICE {
-            let spec = ParamSpec { name, shape: vec![2], start: 0, init };
+            let spec = ParamSpec { name, shape: vec![2], start: 0, init, tied };
             specs.extend([spec.clone(), ParamSpec { start: 2, ..spec }]);
         } else {
             let shape = vec![usize::MAX, usize::MAX];
-            specs.push(ParamSpec { name, shape, start: 1, init });
+            specs.push(ParamSpec { name, shape, start: 1, init, tied });
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use gradiron::prelude::*;
 
-use crate::data::batch;
+use crate::data::{Labels, batch, bits};
 
 #[derive(Module)]
 struct Mlp {
@@ -88,4 +88,51 @@ fn modules_and_models_contain_each_other() {
         [forward, forward_grad, forward_grad_inputs], (x) -> (y));
     let names: Vec<_> = Around::param_specs().into_iter().map(|spec| spec.name).collect();
     assert!(names.contains(&"stack.residual.fc.weight".to_string()), "{names:?}");
+}
+
+/// The logarithms of probabilities of the next token.
+#[derive(Module)]
+#[module(input = Classes[batch, 3], output = [batch, 3, 5])]
+struct Bigram {
+    token: Embedding<6, 4>,
+    ln: LayerNorm<4>,
+    head: Linear<4, 5>,
+    probabilities: LogSoftmax,
+}
+
+model! {
+    struct Trained {
+        bigram: Bigram,
+        scale: Param([5], init = ones),
+    }
+
+    fn forward(&self, token: Classes[batch, 3], x: [batch, 3, 5]) -> [batch, 3, 5] {
+        let y: [batch, 3, 5] = self.bigram(token);
+        y * self.scale + x
+    }
+}
+
+#[test]
+fn a_module_of_class_indices() {
+    let token = Labels(vec![[5_u32, 0, 2], [5, 5, 1]]);
+    let x = batch::<[[f32; 5]; 3]>(5, 2);
+    gradients!(
+        Trained::init(Seed(1)), Trained::workspace(2),
+        [forward, forward_grad, forward_grad_inputs], (token, x) -> (y));
+    // By itself: the same numbers, and no gradient of indices.
+    let net = Bigram::init(Seed(1));
+    let mut ws = Bigram::workspace(2).unwrap();
+    let y = net.forward(&mut ws, &token.0).unwrap().to_vec();
+    let (again, ()) = net.forward_grad_inputs(&mut ws, &token.0, &x).unwrap();
+    assert_eq!(again, y);
+    let grads = bits(ws.grads().as_slice());
+    assert_eq!(net.forward_grad(&mut ws, &token.0, &x).unwrap(), y);
+    assert_eq!(bits(ws.grads().as_slice()), grads);
+    let mut trained = Trained::init(Seed(2));
+    trained.params_mut()[..net.params().len()].copy_from_slice(net.params());
+    let zeros = vec![[[0.0; 5]; 3]; 2];
+    let mut outer = Trained::workspace(2).unwrap();
+    assert_eq!(trained.forward(&mut outer, &token.0, &zeros).unwrap(), y);
+    let error = net.forward(&mut ws, &[[0, 0, 6]]).unwrap_err().to_string();
+    assert_eq!(error, "`x[0][2]` is the class 6, but classes go from 0 to 5");
 }

@@ -285,3 +285,54 @@ fn const_parameters() {
         }
     }
 }
+
+model! {
+    struct Cell {
+        fc: Linear(3 -> 3),
+        token: Embedding(4 -> 3),
+    }
+
+    fn forward(&self, x: [n, 3], scale: [], y: [n, 3], label: Classes[n]) -> [n, 3] {
+        self.fc(x).tanh() * scale + y * self.token(label).sin()
+    }
+}
+
+model! {
+    /// A row whose first input goes from model to model, and the others to each.
+    struct Given<const N: usize> {
+        cells: [Cell; N],
+        fc: Linear(3 -> 3),
+    }
+
+    fn forward(&self, x: [batch, 3], s: [], y: [batch, 3], label: Classes[batch]) -> [batch, 3] {
+        self.cells(self.fc(x), s * s, self.fc(y), label)
+    }
+
+    /// Parameters are before a shared input only.
+    fn shared(&self, x: [batch, 3], y: [batch, 3], label: Classes[batch]) -> [batch, 3] {
+        self.cells(x, 0.75, self.fc(y), label)
+    }
+
+    /// Parameters are before the first input only.
+    fn first(&self, x: [batch, 3], y: [batch, 3], label: Classes[batch]) -> [batch, 3] {
+        self.cells(self.fc(x), 0.75, y, label)
+    }
+}
+
+#[test]
+fn rows_of_models_with_shared_inputs() {
+    let (x, y, s) = (batch::<[f32; 3]>(1, 3), batch::<[f32; 3]>(2, 3), 0.875_f32);
+    let label = Labels(vec![3, 0, 3]);
+    gradients!(
+        Given::<3>::init(Seed(1)), Given::<3>::workspace(3),
+        [forward, forward_grad, forward_grad_inputs], (x, s, y, label) -> (z));
+    gradients!(
+        Given::<1>::init(Seed(1)), Given::<1>::workspace(5),
+        [forward, forward_grad, forward_grad_inputs], (x, s, y, label) -> (z));
+    gradients!(
+        Given::<3>::init(Seed(1)), Given::<3>::workspace(4),
+        [shared, shared_grad, shared_grad_inputs], (x, y, label) -> (z));
+    gradients!(
+        Given::<3>::init(Seed(1)), Given::<3>::workspace(4),
+        [first, first_grad, first_grad_inputs], (x, y, label) -> (z));
+}

@@ -149,9 +149,9 @@ impl Device for Counted {
     }
 
     fn step<'a>(&'a self, memory: StepMemory<'a, Self>) -> Self::Step<'a> {
-        let StepMemory { params, grads, arena, cache, inputs, indices } = memory;
+        let StepMemory { params, grads, arena, cache, random, inputs, indices } = memory;
         self.1.set(self.1.get() + 1);
-        self.0.step(StepMemory { params, grads, arena, cache, inputs, indices })
+        self.0.step(StepMemory { params, grads, arena, cache, random, inputs, indices })
     }
 }
 

@@ -49,15 +49,20 @@ fn inputs_that_do_not_fit_change_nothing() {
         ),
         (
             net.loss_grad(&mut ws, &x[..3], &y[..3], &[0, 1, 4]),
-            InputError::Class { input: "label", at: 2, found: 4, classes: 4 },
+            InputError::Class { input: "label", at: vec![2], found: 4, classes: 4 },
         ),
         (
             net.loss_grad(&mut ws, &x[..3], &y[..3], &[0, -1, 2]),
-            InputError::Class { input: "label", at: 1, found: -1, classes: 4 },
+            InputError::Class { input: "label", at: vec![1], found: -1, classes: 4 },
         ),
         (
             net.loss_grad(&mut ws, &x[..1], &y[..1], &[u64::MAX]),
-            InputError::Class { input: "label", at: 0, found: i128::from(u64::MAX), classes: 4 },
+            InputError::Class {
+                input: "label",
+                at: vec![0],
+                found: i128::from(u64::MAX),
+                classes: 4,
+            },
         ),
     ];
     for (result, expected) in refused {

@@ -152,3 +152,22 @@ fn matrix_products() {
     let (x, y) = (batch::<[[f32; 3]; 3]>(6, 2), random::<[[f32; 3]; 3]>(7));
     free_gradients!(products_workspace(2), [squared, squared_grad], (x, y) -> (z));
 }
+
+const WIDTH: usize = 6;
+const PARTS: usize = 3;
+
+model! {
+    /// Only rustc knows that `WIDTH` is `PARTS * (WIDTH / PARTS)`.
+    fn split(x: [batch, 2, WIDTH]) -> [batch, PARTS, 2, WIDTH / PARTS] {
+        (x * 2.0).reshape([batch, 2, PARTS, WIDTH / PARTS]).transpose(1, 2)
+    }
+}
+
+#[test]
+fn constants_split_beside_a_run_time_size() {
+    let x = batch::<[[f32; WIDTH]; 2]>(1, 3);
+    free_gradients!(split_workspace(3), [split, split_grad], (x) -> (y));
+    let mut ws = split_workspace(3).unwrap();
+    let y = split(&mut ws, &x).unwrap();
+    assert_eq!(y[2][1][0], [2.0 * x[2][0][2], 2.0 * x[2][0][3]]);
+}

@@ -42,6 +42,15 @@ macro_rules! derivatives {
 
 derivatives! {
     div_grad: points(0.5, 4.0, &[]), |b| div(1.5, b), |d| div_grad(d, div(1.5, b), b);
+    where_grad: points(-3.0, 3.0, &[]), |a| where_(1.0, a, 0.4), |d| {
+        let _ = a;
+        where_grad(1.0, d)
+    };
+    where_grad_other: points(-3.0, 3.0, &[]),
+        |b| where_(0.0, 0.4, b), |d| {
+        let _ = b;
+        where_grad_other(0.0, d)
+    };
     maximum_grad: points(-3.0, 3.0, &[0.4]), |a| maximum(a, 0.4), |d| maximum_grad(d, a, 0.4);
     minimum_grad: points(-3.0, 3.0, &[0.4]), |a| minimum(a, 0.4), |d| minimum_grad(d, a, 0.4);
     abs_grad: points(-3.0, 3.0, &[0.0]), |x| abs(x), |d| abs_grad(d, x);

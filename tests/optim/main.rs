@@ -17,8 +17,11 @@ impl Module for Weights {
     const PARAMS: usize = COUNT;
 
     fn describe(prefix: &str, start: usize, specs: &mut Vec<ParamSpec>) {
-        let name = format!("{prefix}weight");
-        specs.push(ParamSpec { name, shape: vec![COUNT], start, init: Init::Zeros });
+        for (name, shape, at) in [("weight", vec![4, 5], 0), ("bias", vec![COUNT - 20], 20)] {
+            let name = format!("{prefix}{name}");
+            let (start, tied) = (start + at, vec![]);
+            specs.push(ParamSpec { name, shape, start, init: Init::Zeros, tied });
+        }
     }
 }
 
@@ -41,6 +44,10 @@ type Built = Result<Box<dyn Optimizer<Net>>, HyperParamError>;
 
 fn boxed<O: Optimizer<Net> + 'static>(optimizer: O) -> Built {
     Ok(Box::new(optimizer))
+}
+
+fn is_matrix(param: &ParamSpec) -> bool {
+    param.shape.len() >= 2
 }
 
 fn build(case: &str, net: &Net) -> Built {
@@ -72,6 +79,16 @@ fn build(case: &str, net: &Net) -> Built {
             let rmsprop = RMSprop::new(net, 1e-3)?.alpha(0.4)?.eps(1e-2)?.momentum(0.5)?;
             boxed(rmsprop.centered(true).maximize(true))
         }
+        "sgd_groups" => {
+            boxed(Sgd::new(net, 0.1)?.momentum(0.9)?.weight_decay(0.3)?.decay_only(is_matrix))
+        }
+        "adam_groups" => boxed(Adam::new(net, 1e-2)?.weight_decay(0.3)?.decay_only(is_matrix)),
+        "adamw_groups" => boxed(AdamW::new(net, 1e-2)?.weight_decay(0.3)?.decay_only(is_matrix)),
+        "rmsprop_groups" => {
+            boxed(RMSprop::new(net, 1e-2)?.weight_decay(0.3)?.decay_only(is_matrix))
+        }
+        "sgd_clip" => boxed(Sgd::new(net, 0.1)?.momentum(0.9)?),
+        "adamw_clip" => boxed(AdamW::new(net, 1e-2)?),
         "schedule_sgd" => boxed(Sgd::new(net, 0.1)?.momentum(0.9)?),
         "schedule_adam" => boxed(Adam::new(net, 0.1)?),
         _ => panic!("the goldens have a case that the test does not build: {case}"),
@@ -110,7 +127,7 @@ fn parameters_follow_pytorch() {
     let mut cases: Vec<&str> =
         goldens.keys().map(|label| label.split_once(' ').unwrap().0).collect();
     cases.dedup();
-    assert_eq!(cases.len(), 22);
+    assert_eq!(cases.len(), 28);
 
     let mut exact = 0;
     let mut all = 0;
@@ -126,8 +143,10 @@ fn parameters_follow_pytorch() {
                 assert_eq!(optimizer.learning_rate(), 0.1 / step as f32);
             }
             let before = net.clone();
-            optimizer
-                .step(&mut net, Grads::new(&inputs[format!("grad {step}").as_str()], &[], None));
+            let grads = Grads::new(&inputs[format!("grad {step}").as_str()], &[], None);
+            let clipped = case.ends_with("clip");
+            let grads = if clipped { grads.clip_norm(1.0).unwrap() } else { grads };
+            optimizer.step(&mut net, grads);
             for i in 0..COUNT {
                 scale[i] = scale[i].abs().max(net.0[i].abs());
                 update[i] = update[i].max((net.0[i] - before.0[i]).abs());
@@ -175,6 +194,74 @@ fn threads_and_vectors_give_the_same_bits() {
             }
         }
     }
+}
+
+/// A boundary of groups inside of a chunk, and a tail that no parameter describes, which decays.
+#[test]
+fn groups_are_cut_where_they_end() {
+    let len = 2 * 8192 + 5;
+    let start: Vec<f32> = (0..len).map(|i| (i as f32 * 0.37).sin()).collect();
+    let grads: Vec<f32> = (0..len).map(|i| (i as f32 * 0.73).cos() * 0.1).collect();
+    let steps = |case: &str, host: Option<Host<'_>>| {
+        let mut net = Net(start.clone());
+        let mut optimizer = build(case, &net).unwrap();
+        (0..3).for_each(|_| optimizer.step(&mut net, Grads::new(&grads, &[], host)));
+        net.0
+    };
+    let grouped = steps("adamw_groups", None);
+    for threads in [1, 2, 3].map(Threads::new) {
+        for level in simd_levels() {
+            let host = Host { threads: &threads, level };
+            assert_eq!(steps("adamw_groups", Some(host)), grouped);
+        }
+    }
+    let decayed = steps("adamw_decay", None);
+    for (i, (grouped, decayed)) in grouped.iter().zip(&decayed).enumerate() {
+        assert_eq!(grouped == decayed, !(20..COUNT).contains(&i), "element {i}");
+    }
+    let mut net = Net(start.clone());
+    let mut plain = AdamW::new(&net, 1e-2).unwrap().weight_decay(0.3).unwrap();
+    plain = plain.decay_only(|param| param.name == "weight").decay_only(|_| true);
+    (0..3).for_each(|_| plain.step(&mut net, Grads::new(&grads, &[], None)));
+    assert_eq!(net.0, decayed);
+}
+
+#[test]
+fn norms_are_exact_for_any_threads_and_vectors() {
+    for len in [0, 1, 31, 33, 8192, 8193, 3 * 8192 + 37, 130 * 8192 + 1] {
+        let grads: Vec<f32> = (0..len).map(|i| (i as f32 * 0.73).cos() * 1e20).collect();
+        // Squares that are too large for an `f32`, in `f64`s in order: each addition rounds once.
+        let exact = grads.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
+        let norm = |host: Option<Host<'_>>| Grads::<Net>::new(&grads, &[], host).norm();
+        let expected = norm(None);
+        let bound = exact * (f64::from(f32::EPSILON) + len as f64 * f64::EPSILON);
+        assert!((f64::from(expected) - exact).abs() <= bound, "{len}: {expected} and {exact}");
+        for threads in [1, 2, 3].map(Threads::new) {
+            for level in simd_levels() {
+                let host = Some(Host { threads: &threads, level });
+                assert_eq!(norm(host).to_bits(), expected.to_bits(), "{len}, {level:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn clipped_gradients_have_the_norm() {
+    let values = [3.0, 4.0];
+    let grads = Grads::<Net>::new(&values, &[], None);
+    assert_eq!(grads.clip_norm(6.0).unwrap().norm(), 5.0);
+    let clipped = grads.clip_norm(1.0).unwrap();
+    assert!((clipped.norm() - 1.0).abs() < 1e-6);
+    assert!((clipped.clip_norm(0.25).unwrap().norm() - 0.25).abs() < 1e-6);
+    assert_eq!(clipped.as_slice(), [3.0, 4.0]);
+    assert_eq!(grads.clip_norm(0.0).unwrap().norm(), 0.0);
+    let error = grads.clip_norm(-1.0).unwrap_err().to_string();
+    assert_eq!(error, "clip_norm: expected max_norm to be finite and at least 0, found -1");
+    // No number is hidden that is none.
+    let grads = Grads::<Net>::new(&[1.0, f32::NAN], &[], None);
+    let mut net = Net(vec![1.0; 2]);
+    Sgd::new(&net, 0.1).unwrap().step(&mut net, grads.clip_norm(1.0).unwrap());
+    assert!(net.0.iter().all(|p| p.is_nan()));
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! Layers for sequences: results, gradients and a step as PyTorch makes them
-//! (`scripts/sequence_parity.py`).
+//! (`scripts/sequence_parity.py`, `scripts/positions_parity.py`).
 
 use std::path::{Path, PathBuf};
 
@@ -26,11 +26,11 @@ model! {
     }
 }
 
-fn file(name: &str) -> PathBuf {
+pub fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity").join(name)
 }
 
-fn floats(tensors: &SafeTensors, name: &str) -> Vec<f32> {
+pub fn floats(tensors: &SafeTensors, name: &str) -> Vec<f32> {
     let bytes = tensors.tensor(name).expect("the run has it").data();
     bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
 }
@@ -38,7 +38,7 @@ fn floats(tensors: &SafeTensors, name: &str) -> Vec<f32> {
 /// Relative to numbers of order 1: four normalisations one behind the other, each of which
 /// multiplies the roundings of the one before by the inverse spread of its rows.
 #[track_caller]
-fn assert_close(name: &str, found: &[f32], expected: &[f32]) {
+pub fn assert_close(name: &str, found: &[f32], expected: &[f32]) {
     assert_eq!(found.len(), expected.len(), "{name}");
     for (i, (x, y)) in found.iter().zip(expected).enumerate() {
         let bound = 1e-5 * (1.0 + y.abs());
@@ -123,5 +123,35 @@ fn attention() -> Result<(), Box<dyn std::error::Error>> {
         let after = &net.params()[spec.start..][..len];
         assert_close(&spec.name, after, &floats(&run, &format!("after.{}", spec.name)));
     }
+    Ok(())
+}
+
+model! {
+    struct Positions {
+        encoding: PositionalEncoding(16),
+    }
+
+    fn forward(&self, x: [batch, 9, 16]) -> [batch, 9, 16] {
+        let x = self.encoding(x);
+        let q = x.reshape([batch, 9, 2, 8]).transpose(1, 2).rotary();
+        let k = x.reshape([batch, 9, 2, 8]).rotary(dim = 1, base = 100.0, interleaved = true);
+        let k = k.transpose(1, 2);
+        let y = scaled_dot_product_attention(q, k, k);
+        y.transpose(1, 2).reshape([batch, 9, 16])
+    }
+}
+
+#[test]
+fn positions() -> Result<(), Box<dyn std::error::Error>> {
+    let bytes = std::fs::read(file("positions-run.safetensors"))?;
+    let run = SafeTensors::deserialize(&bytes)?;
+    let [x, d_y] = ["x", "d_y"].map(|name| floats(&run, name));
+    let net = Positions::init(Seed(0));
+    let mut ws = Positions::workspace(3)?;
+    assert_close("y in inference", flat(net.forward(&mut ws, batch(&x))?), &floats(&run, "y"));
+    ws.poison();
+    let (y, d_x) = net.forward_grad_inputs(&mut ws, batch(&x), batch(&d_y))?;
+    assert_close("y", flat(y), &floats(&run, "y"));
+    assert_close("d_x", flat(d_x), &floats(&run, "d_x"));
     Ok(())
 }

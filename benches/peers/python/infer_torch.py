@@ -37,6 +37,10 @@ def build(name):
             return m.mlp([784, 128, 10]), (torch.randn(1, 784),)
         case "lenet":
             return m.lenet(), (torch.randn(1, 1, 28, 28),)
+        case "gpt":
+            return m.GPT(**m.GPT_SMALL), (torch.randint(65, (1, 64)),)
+        case "gpt_step":
+            return m.GPT(**m.GPT_SMALL), (torch.randint(65, (1, 64)),)
         case "resnet18":
             return m.ResNet18Cifar(), (torch.randn(1, 3, 32, 32),)
     sys.exit(f"unknown workload {name}")
@@ -88,6 +92,20 @@ def main():
 
         def step():
             step.out = run(*inputs)
+
+        if WORKLOAD == "gpt_step":
+            # One token after another against a cache of 64 places, through the whole context.
+            caches, turn = model.empty_cache(), 0
+            rows = [model.decode_eager(args[0][:, t : t + 1], t, *caches) for t in range(64)]
+            expected = torch.cat(rows, 1)[:, 63:]
+            token = args[0][:, 63:]
+
+            def step():
+                nonlocal turn
+                step.out = model.decode_eager(token, turn, *caches)
+                turn = (turn - 1) % 64
+
+            turn = 63
 
         step()
         out = step.out

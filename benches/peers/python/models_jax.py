@@ -157,6 +157,41 @@ def unet(p, s, x, train):
     return conv(x, p["out"]) + p["outb"], new
 
 
+# -------------------------------------------------------------------- LSTM, GRU
+
+
+def rnn_init(k, gates, n_in=64, h=128):
+    return {"wx": uniform(k, (n_in, gates * h), h), "wh": uniform(k, (h, gates * h), h),
+            "bx": uniform(k, (gates * h,), h), "bh": uniform(k, (gates * h,), h), "fc": linear_init(k, h, 10)}
+
+
+def lstm(p, x):
+    def cell(state, gx):
+        h, c = state
+        i, f, g, o = jnp.split(gx + h @ p["wh"] + p["bh"], 4, -1)
+        c = nn.sigmoid(f) * c + nn.sigmoid(i) * jnp.tanh(g)
+        h = nn.sigmoid(o) * jnp.tanh(c)
+        return (h, c), None
+
+    gates = (x @ p["wx"] + p["bx"]).swapaxes(0, 1)
+    zero = jnp.zeros((x.shape[0], p["wh"].shape[0]))
+    (h, _), _ = lax.scan(cell, (zero, zero), gates)
+    return linear(p["fc"], h)
+
+
+def gru(p, x):
+    def cell(h, gx):
+        rx, zx, nx = jnp.split(gx, 3, -1)
+        rh, zh, nh = jnp.split(h @ p["wh"] + p["bh"], 3, -1)
+        r, z = nn.sigmoid(rx + rh), nn.sigmoid(zx + zh)
+        n = jnp.tanh(nx + r * nh)
+        return (1 - z) * n + z * h, None
+
+    gates = (x @ p["wx"] + p["bx"]).swapaxes(0, 1)
+    h, _ = lax.scan(cell, jnp.zeros((x.shape[0], p["wh"].shape[0])), gates)
+    return linear(p["fc"], h)
+
+
 # ------------------------------------------------------------ losses, optimizers
 
 

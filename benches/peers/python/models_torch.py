@@ -56,6 +56,94 @@ class ResNet18Cifar(nn.Module):
         return self.fc(x.mean((2, 3)))
 
 
+class LayerNorm(nn.Module):
+    """LayerNorm without bias, as in nanoGPT."""
+
+    def __init__(self, n):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(n))
+
+    def forward(self, x):
+        return F.layer_norm(x, self.weight.shape, self.weight, None, 1e-5)
+
+
+class Block(nn.Module):
+    def __init__(self, n_embd, n_head):
+        super().__init__()
+        self.n_head = n_head
+        self.ln1, self.ln2 = LayerNorm(n_embd), LayerNorm(n_embd)
+        self.qkv = nn.Linear(n_embd, 3 * n_embd, bias=False)
+        self.proj = nn.Linear(n_embd, n_embd, bias=False)
+        self.up = nn.Linear(n_embd, 4 * n_embd, bias=False)
+        self.down = nn.Linear(4 * n_embd, n_embd, bias=False)
+
+    def split(self, x):
+        b, t, c = x.shape
+        return [z.view(b, t, self.n_head, c // self.n_head).transpose(1, 2) for z in self.qkv(x).split(c, dim=2)]
+
+    def finish(self, x, y):
+        b, t, c = x.shape
+        x = x + self.proj(y.transpose(1, 2).contiguous().view(b, t, c))
+        return x + self.down(F.gelu(self.up(self.ln2(x))))
+
+    def forward(self, x):
+        q, k, v = self.split(self.ln1(x))
+        return self.finish(x, F.scaled_dot_product_attention(q, k, v, is_causal=True))
+
+    def decode_eager(self, x, pos, k_cache, v_cache):
+        """One token; writes the cache in place and attends to the used part only."""
+        q, k, v = self.split(self.ln1(x))
+        k_cache[:, :, pos : pos + 1] = k
+        v_cache[:, :, pos : pos + 1] = v
+        y = F.scaled_dot_product_attention(q, k_cache[:, :, : pos + 1], v_cache[:, :, : pos + 1])
+        return self.finish(x, y)
+
+
+class GPT(nn.Module):
+    def __init__(self, vocab, block, n_layer, n_head, n_embd):
+        super().__init__()
+        self.vocab, self.block, self.n_head, self.n_embd = vocab, block, n_head, n_embd
+        self.wte = nn.Embedding(vocab, n_embd)
+        self.wpe = nn.Embedding(block, n_embd)
+        self.layers = nn.ModuleList([Block(n_embd, n_head) for _ in range(n_layer)])
+        self.ln = LayerNorm(n_embd)
+        self.head = nn.Linear(n_embd, vocab, bias=False)
+        self.head.weight = self.wte.weight
+        for p in self.parameters():
+            if p.dim() == 2:
+                nn.init.normal_(p, 0.0, 0.02)
+
+    def forward(self, idx):
+        x = self.wte(idx) + self.wpe(torch.arange(idx.shape[1]))
+        for layer in self.layers:
+            x = layer(x)
+        return self.head(self.ln(x))
+
+    def empty_cache(self):
+        shape = (len(self.layers), 1, self.n_head, self.block, self.n_embd // self.n_head)
+        return torch.zeros(shape), torch.zeros(shape)
+
+    def decode_eager(self, token, pos, k_cache, v_cache):
+        """token: int64 of shape (1, 1); pos: a Python int."""
+        x = self.wte(token) + self.wpe.weight[pos]
+        for i, layer in enumerate(self.layers):
+            x = layer.decode_eager(x, pos, k_cache[i], v_cache[i])
+        return self.head(self.ln(x))
+
+
+class RnnClassifier(nn.Module):
+    """A recurrent layer over steps, and a linear one on its last state."""
+
+    def __init__(self, kind, n_in=64, hidden=128, classes=10):
+        super().__init__()
+        self.rnn = getattr(nn, kind)(n_in, hidden, batch_first=True)
+        self.fc = nn.Linear(hidden, classes)
+
+    def forward(self, x):
+        y, _ = self.rnn(x)
+        return self.fc(y[:, -1])
+
+
 def conv_bn_relu_x2(c_in, c_out):
     return nn.Sequential(
         nn.Conv2d(c_in, c_out, 3, padding=1, bias=False), nn.BatchNorm2d(c_out), nn.ReLU(),
@@ -85,3 +173,7 @@ class UNet(nn.Module):
         for up, merge, skip in zip(self.up, self.merge, reversed(skips)):
             x = merge(torch.cat((skip, up(x)), 1))
         return self.out(x)
+
+
+GPT_SMALL = dict(vocab=65, block=64, n_layer=4, n_head=4, n_embd=128)
+GPT_LARGE = dict(vocab=65, block=256, n_layer=6, n_head=6, n_embd=384)

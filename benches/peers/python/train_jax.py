@@ -44,6 +44,10 @@ def build(name, k):
             forward = lambda p, s, x: m.resnet(p, s, x, True)
             make = lambda: images(32, 32, 32, 3)
             return *m.resnet_init(k), forward, m.cross_entropy, make, m.sgd(1e-2, 0.9)
+        case "lstm":
+            return m.rnn_init(k, 4), (), plain(m.lstm), m.cross_entropy, lambda: images(32, 64, 64), adam
+        case "gru":
+            return m.rnn_init(k, 3), (), plain(m.gru), m.cross_entropy, lambda: images(32, 64, 64), adam
         case "unet":
             forward = lambda p, s, x: m.unet(p, s, x, True)
             make = lambda: (jax.random.normal(k(), (8, 64, 64, 3)),

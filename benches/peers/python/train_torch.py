@@ -38,6 +38,11 @@ def images(batch, *shape, classes=10):
     return torch.randn(batch, *shape), torch.randint(classes, (batch,))
 
 
+def tokens(batch, block, vocab):
+    data = torch.randint(vocab, (batch, block + 1))
+    return data[:, :-1].contiguous(), data[:, 1:].contiguous()
+
+
 def line(batch):
     x = torch.randn(batch, 1)
     return x, 3 * x + 2 + torch.randn(batch, 1)
@@ -58,6 +63,12 @@ def build(name):
             return m.lenet(), ce, lambda: images(64, 1, 28, 28), *adam
         case "resnet18":
             return m.ResNet18Cifar(), ce, lambda: images(32, 3, 32, 32), opt.SGD, dict(lr=1e-2, momentum=0.9)
+        case "gpt":
+            return m.GPT(**m.GPT_SMALL), ce, lambda: tokens(12, 64, 65), opt.AdamW, dict(lr=1e-3)
+        case "gpt_large":
+            return m.GPT(**m.GPT_LARGE), ce, lambda: tokens(8, 256, 65), opt.AdamW, dict(lr=1e-3)
+        case "lstm" | "gru":
+            return m.RnnClassifier(name.upper()), ce, lambda: images(32, 64, 64), *adam
         case "unet":
             make = lambda: (torch.randn(8, 3, 64, 64), (torch.rand(8, 1, 64, 64) > 0.5).float())
             return m.UNet(), F.binary_cross_entropy_with_logits, make, *adam

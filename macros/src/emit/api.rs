@@ -6,7 +6,7 @@ use quote::format_ident;
 use super::body::body;
 use super::boundary::{at, form, indices, ty};
 use super::{Function, Interface, Model, hidden, step};
-use crate::graph::{Kind, Ty};
+use crate::graph::{Kind, Ty, is_loss};
 use crate::hygiene::{quote, variable};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -139,13 +139,24 @@ pub fn methods(model: &Model) -> TokenStream {
                 // The trait names what is behind the reference.
                 reference.into_iter().skip(1).collect::<TokenStream>()
             };
-            let (x, y) = (type_of(x), type_of(y));
+            let y = type_of(y);
+            let (x, d_x) = match x.kind {
+                Kind::Classes => {
+                    let indices = indices(&x.shape, &form(&x.shape, &generics), &quote!(u32));
+                    (indices.into_iter().skip(1).collect(), quote!(()))
+                }
+                _ => {
+                    let x = type_of(x);
+                    (x.clone(), quote!(&'w #x))
+                }
+            };
             quote! {
                 #[allow(clippy::all)]
                 #[automatically_derived]
                 impl #impl_generics ::gradiron::Sequential for #self_ty {
                     type Input = #x;
                     type Output = #y;
+                    type InputGrad<'w> = #d_x where Self: 'w;
                     #calls
                 }
             }
@@ -187,7 +198,7 @@ fn workspace(model: &Model) -> TokenStream {
         ///
         /// # Errors
         /// When a size is 0 or memory does not suffice.
-        pub fn #method(#(#names: usize),*) -> Result<::gradiron::Workspace<#target>, ::gradiron::WorkspaceError> {
+        pub fn #method(#(#names: usize),*) -> ::core::result::Result<::gradiron::Workspace<#target>, ::gradiron::WorkspaceError> {
             ::gradiron::Workspace::new(::gradiron::device::Cpu::new(), #sizes)
         }
 
@@ -196,7 +207,7 @@ fn workspace(model: &Model) -> TokenStream {
         /// # Errors
         /// When a size is 0 or the device's memory does not suffice.
         pub fn #on<Device__: ::gradiron::device::Device>(device: Device__, #(#names: usize),*)
-            -> Result<::gradiron::Workspace<#target, Device__>, ::gradiron::WorkspaceError>
+            -> ::core::result::Result<::gradiron::Workspace<#target, Device__>, ::gradiron::WorkspaceError>
         {
             ::gradiron::Workspace::new(device, #sizes)
         }
@@ -289,7 +300,7 @@ fn method(
     let life = quote!('w);
     let type_of = |t: &Ty| ty(&t.shape, &form(&t.shape, &generics), &life);
     let results: Vec<_> = interface.results.iter().map(type_of).collect();
-    let is_loss = interface.results.len() == 1 && interface.results[0].shape.rank() == 0;
+    let is_loss = is_loss(&interface.results);
     let floats: Vec<_> = interface.args.iter().filter(|a| a.ty.kind != Kind::Classes).collect();
     // Without parameters, gradients are those of the arguments.
     let pass = match (pass, receiver) {
@@ -308,7 +319,12 @@ fn method(
         let name = &arg.name;
         match arg.ty.kind {
             Kind::Classes => {
-                let ty = indices(&arg.ty.shape, &form(&arg.ty.shape, &generics));
+                let index = match receiver {
+                    // The trait names one type.
+                    Receiver::Params => quote!(u32),
+                    _ => quote!(impl ::gradiron::ClassIndex),
+                };
+                let ty = indices(&arg.ty.shape, &form(&arg.ty.shape, &generics), &index);
                 quote!(#name: #ty)
             }
             Kind::Unknown if receiver != Receiver::Params => quote!(#name: impl Sized),
@@ -367,7 +383,7 @@ fn method(
         #[allow(unused_variables, unused_parens, clippy::all)]
         #vis fn #name<'w, Device__: ::gradiron::device::Device>(
             #self_arg ws: &'w mut ::gradiron::Workspace<#ws_model, Device__>, #(#args,)* #(#seed_args,)*
-        ) -> Result<#returns, ::gradiron::InputError> {
+        ) -> ::core::result::Result<#returns, ::gradiron::InputError> {
             #body
         }
     }

@@ -189,7 +189,8 @@ fn classes(model: &Model, function: &Function, generics: &HashSet<String>) -> To
     let copies = class_args(function).enumerate().map(|(c, (_, arg))| {
         let (name, text, shape) = (&arg.name, arg.name.to_string(), &arg.ty.shape);
         let indices = flat_indices(name, shape, &form(shape, generics));
-        quote!(ws.classes(&mut index_at, #text, #indices, <#owner>::#bounds[#c])?)
+        let row = shape.0.iter().skip(1).map(Dim::tokens);
+        quote!(ws.classes(&mut index_at, #text, #indices, &[#(#row),*], <#owner>::#bounds[#c])?)
     });
     quote! {
         let mut index_at = 0;

@@ -82,17 +82,16 @@ pub fn ty(shape: &Shape, form: &Form, life: &TokenStream) -> TokenStream {
     }
 }
 
-/// The type of an argument of class indices, whose numbers are of any integer type.
-pub fn indices(shape: &Shape, form: &Form) -> TokenStream {
-    let index = quote!(impl ::gradiron::ClassIndex);
+/// The type of an argument of class indices, each an `index`.
+pub fn indices(shape: &Shape, form: &Form, index: &TokenStream) -> TokenStream {
     match form {
-        Form::Number => index,
+        Form::Number => index.clone(),
         Form::Array => {
-            let array = array_of(index, &shape.0);
+            let array = array_of(index.clone(), &shape.0);
             quote!(& #array)
         }
         Form::Batch => {
-            let sample = array_of(index, &shape.0[1..]);
+            let sample = array_of(index.clone(), &shape.0[1..]);
             quote!(&[#sample])
         }
         Form::Flat => quote!(&[#index]),

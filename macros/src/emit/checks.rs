@@ -31,16 +31,19 @@ pub fn checks(model: &Model) -> TokenStream {
         for node in &function.infer.0.nodes {
             let Some(callee) = node.op.callee() else { continue };
             debug_assert_eq!(node.phase, Phase::Forward);
-            let graph = &function.infer.0;
-            let args =
-                node.inputs[2..][..callee.leads.len()].iter().map(|v| type_sig(graph.ty(*v)));
+            let args = callee.args.iter().map(type_sig);
             let results = callee.results.iter().map(type_sig);
             let (signature, model) = (callee.item("SIGNATURE"), &callee.model);
             let (step, span) = (&node.label, callee.function.span());
-            let in_row = callee.count.is_some();
+            let form = match (callee.scans, callee.count.is_some()) {
+                (true, _) => quote!(Scan(<#model as ::gradiron::Module>::STATE)),
+                (_, true) => quote!(Row),
+                _ => quote!(Once),
+            };
+            let form = quote!(::gradiron::check::Calls::#form);
             add(quote_spanned!(span=> {
                 let () = <#model>::__CHECK;
-                ::gradiron::check::call(&#signature, #step, #in_row, &[#(#args),*], &[#(#results),*])
+                ::gradiron::check::call(&#signature, #step, #form, &[#(#args),*], &[#(#results),*])
             }));
         }
     }

@@ -61,10 +61,15 @@ fn table(model: &Model) -> String {
     text
 }
 
-/// PyTorch's name; a field `_0` is `0`, as the parts of a `Sequential` are called.
+/// The name in files: PyTorch's. A field `_0` is `0`, as the parts of a `Sequential` are called.
 fn full_name(model: &Model, field: usize, tensor: &str) -> String {
-    let name = model.fields[field].name.to_string();
-    let field = number(&name).map_or(name, |number| number.to_string());
+    let field = &model.fields[field];
+    let name = field.name.to_string();
+    let field = match (&field.in_files, number(&name)) {
+        (Some(written), _) => written.value(),
+        (None, Some(number)) => number.to_string(),
+        (None, None) => name,
+    };
     match tensor {
         "" => field,
         name => format!("{field}.{name}"),
@@ -81,12 +86,14 @@ pub fn module(model: &Model) -> TokenStream {
         match &param.init {
             ParamInit::Init(init) => {
                 let shape = param.shape.0.iter().map(Dim::tokens);
+                let tied = param.tied.iter().map(|field| full_name(model, *field, &param.name));
                 quote! {
                     specs.push(::gradiron::ParamSpec {
                         name: format!("{prefix}{}", #name),
                         shape: vec![#(#shape),*],
                         start: start + Self::__AT[#k],
                         init: #init,
+                        tied: vec![#(format!("{prefix}{}", #tied)),*],
                     });
                 }
             }

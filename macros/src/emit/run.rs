@@ -4,7 +4,7 @@
 use proc_macro2::TokenStream;
 
 use super::{Function, Model, hidden, step};
-use crate::graph::Kind;
+use crate::graph::{Kind, is_loss};
 use crate::hygiene::quote;
 
 pub fn functions(model: &Model) -> TokenStream {
@@ -31,8 +31,13 @@ fn implementation(model: &Model, at: usize, function: &Function) -> TokenStream 
     let call = quote!(::gradiron::function::Call<#floats, #classes, #results>);
     let passed = quote!(call.n, offsets, params, state, call.args, call.classes, call.results);
     // The gradient of a loss by itself.
-    let is_loss = results == 1 && function.results[0].shape.rank() == 0;
-    let seed = is_loss.then(|| quote!(k.fill(gradients.d_results[0], 1.0);));
+    let further = 1..results;
+    let seed = is_loss(&function.results).then(|| {
+        quote! {
+            k.fill(gradients.d_results[0], 1.0);
+            #(k.fill(gradients.d_results[#further], 0.0);)*
+        }
+    });
     quote! {
         #[allow(clippy::all)]
         #[automatically_derived]

@@ -221,7 +221,7 @@ fn method(model: &Model, at_: usize, interface: &Interface, length: &Dim) -> Tok
         let form = form(&shape, &generics);
         match arg.ty.kind {
             Kind::Classes => {
-                let ty = indices(&shape, &form);
+                let ty = indices(&shape, &form, &quote!(impl ::gradiron::ClassIndex));
                 quote!(#name: #ty)
             }
             Kind::Unknown => quote!(#name: impl Sized),
@@ -278,7 +278,7 @@ fn method(model: &Model, at_: usize, interface: &Interface, length: &Dim) -> Tok
         /// When the workspace was made for fewer sequences, or memory does not suffice.
         #vis fn #cache<Device__: ::gradiron::device::Device>(
             ws: &::gradiron::Workspace<Self, Device__> #size
-        ) -> Result<::gradiron::Cache<Self, #at_, Device__>, ::gradiron::WorkspaceError> {
+        ) -> ::core::result::Result<::gradiron::Cache<Self, #at_, Device__>, ::gradiron::WorkspaceError> {
             #fill
         }
 
@@ -291,7 +291,7 @@ fn method(model: &Model, at_: usize, interface: &Interface, length: &Dim) -> Tok
         #vis fn #step<'w, Device__: ::gradiron::device::Device>(
             &self, ws: &'w mut ::gradiron::Workspace<Self, Device__>,
             cache: &mut ::gradiron::Cache<Self, #at_, Device__>, #(#args),*
-        ) -> Result<#result, ::gradiron::InputError> {
+        ) -> ::core::result::Result<#result, ::gradiron::InputError> {
             #body
         }
 
@@ -301,7 +301,7 @@ fn method(model: &Model, at_: usize, interface: &Interface, length: &Dim) -> Tok
         /// When the device has no memory for the cache.
         #vis fn #check<Device__: ::gradiron::device::Device>(
             &self, ws: &mut ::gradiron::Workspace<Self, Device__>, seed: ::gradiron::Seed,
-        ) -> Result<::gradiron::StepCheck, ::gradiron::WorkspaceError> {
+        ) -> ::core::result::Result<::gradiron::StepCheck, ::gradiron::WorkspaceError> {
             #difference
         }
     }
@@ -351,7 +351,8 @@ fn body(model: &Model, at: usize, function: &Function, length: &Dim) -> TokenStr
         let (name, text) = (&arg.name, arg.name.to_string());
         let (rows, form) = seen(&arg.ty);
         let indices = flat_indices(name, &rows.shape, &form);
-        quote!(ws.classes(&mut index_at, #text, #indices, Self::#bounds[#c])?)
+        let row = rows.shape.0.iter().skip(1).map(Dim::tokens);
+        quote!(ws.classes(&mut index_at, #text, #indices, &[#(#row),*], Self::#bounds[#c])?)
     });
     let lens =
         step.graph.outputs.iter().map(|(_, value)| step.graph.ty(*value).shape.len().tokens());

@@ -9,9 +9,8 @@ use crate::dim::{Dim, Shape};
 use crate::graph::ValueId;
 use crate::lower::{Lowering, Options};
 use crate::ops::Mismatch;
-use crate::ops::attention::{Attention, Layout};
+use crate::ops::attention::{self, Layout};
 use crate::ops::elementwise::Elementwise;
-use crate::ops::matmul::{Layout as Product, Matmul};
 use crate::ops::narrow::Narrow;
 use crate::ops::shaping::Reshape;
 
@@ -30,86 +29,101 @@ pub(super) fn multihead_attention(l: &mut Use) -> Lowering<ValueId> {
     let rest: String = l.options.args.iter().map(|arg| format!(", {arg}")).collect();
     let size =
         l.input(&written, 2, "feature", |size| format!("MultiheadAttention({size}{rest})"))?;
-    let Some(heads) = l.options.take("heads") else {
-        let error = Diagnostic::new(l.options.span, "`MultiheadAttention` needs its `heads`");
-        return Err(l
-            .cx
-            .model
-            .report(error.help(format!("write `MultiheadAttention({size}, heads = 4)`"))));
+    let heads = heads(l, "heads", &size)?;
+    let bias = l.flag("bias", true)?;
+    let causal = causal(l, "is_causal")?;
+    let mask = mask(l, ["attn_mask", "key_padding_mask"])?;
+    let attention = Attention { size, heads, bias, causal, mask };
+    let inputs = [l.x].into_iter().chain(l.others.clone()).collect::<Vec<_>>();
+    attention.of(l, "", &inputs)
+}
+
+/// The number of heads, which share `size` features.
+pub(super) fn heads(l: &mut Use, name: &'static str, size: &Dim) -> Lowering<Dim> {
+    let Some(heads) = l.options.take(name) else {
+        let owner = l.options.owner.clone();
+        let error = Diagnostic::new(l.options.span, format!("`{owner}` needs its `{name}`"));
+        let help = format!("write `{owner}({size}, {name} = 4)`");
+        return Err(l.cx.model.report(error.help(help)));
     };
     let heads = l.dim(&heads)?;
-    if let (Some(size), Some(heads)) = (size.as_lit(), heads.as_lit())
-        && size % heads != 0
-    {
-        let text = format!("cannot split {size} features into {heads} heads");
-        return Err(l.cx.refuse(Mismatch::new(text), Some(l.x)));
-    }
-    let bias = l.flag("bias", true)?;
-    let three = size.times(&Dim::lit(3));
-    let weight =
-        l.param("in_proj_weight", vec![three.clone(), size.clone()], xavier(&three, &size));
-    let zeros = quote!(::gradiron::init::Init::Zeros);
-    let in_bias = bias.then(|| l.param("in_proj_bias", vec![three.clone()], zeros.clone()));
-
-    let causal = match l.call.take_named("is_causal") {
-        Some(expr) => l.cx.ok(Options::bool(&expr))?,
-        None => false,
-    };
-    let mask = mask(l)?;
-    let attention = |layout| Attention {
-        layout,
-        heads: heads.clone(),
-        scale: None,
-        causal,
-        mask: mask.is_some(),
-    };
-    let y = match l.others[..] {
-        [key, value] => {
-            // Each is projected by its rows of the weight.
-            let mut operands = Vec::new();
-            for (part, x) in [l.x, key, value].into_iter().enumerate() {
-                let start = size.times(&Dim::lit(part));
-                let rows = Narrow { axis: 0, start, len: size.clone() };
-                let weight = l.op(rows.clone(), &[weight])?;
-                let y = l.op(Matmul(Product::NT), &[x, weight])?;
-                operands.push(match in_bias {
-                    Some(bias) => {
-                        let bias = l.op(rows, &[bias])?;
-                        l.op(Elementwise::new("add"), &[y, bias])?
-                    }
-                    None => y,
-                });
-            }
-            operands.extend(mask);
-            l.op(attention(Layout::ByRow), &operands)?
+    match (size.as_lit(), heads.as_lit()) {
+        (Some(size), Some(heads)) if heads == 0 || size % heads != 0 => {
+            let text = format!("cannot split {size} features into {heads} heads");
+            Err(l.cx.refuse(Mismatch::new(text), Some(l.x)))
         }
-        _ => {
-            let qkv = l.op(Matmul(Product::NT), &[l.x, weight])?;
-            let qkv = match in_bias {
-                Some(bias) => l.op(Elementwise::new("add"), &[qkv, bias])?,
-                None => qkv,
-            };
-            let operands: Vec<_> = [qkv].into_iter().chain(mask).collect();
-            l.op(attention(Layout::Packed), &operands)?
-        }
-    };
-    let out = l.param("out_proj.weight", vec![size.clone(), size.clone()], default_init(&size));
-    let y = l.op(Matmul(Product::NT), &[y, out])?;
-    match bias {
-        true => {
-            let bias = l.param("out_proj.bias", vec![size], zeros);
-            l.op(Elementwise::new("add"), &[y, bias])
-        }
-        false => Ok(y),
+        _ => Ok(heads),
     }
 }
 
-/// What the options of the call add to the scores: `attn_mask`, and `key_padding_mask [N, S]` for
-/// all queries of a sample.
-fn mask(l: &mut Use) -> Lowering<Option<ValueId>> {
+/// Whether an option of the call hides what is behind a query.
+pub(super) fn causal(l: &mut Use, name: &'static str) -> Lowering<bool> {
+    match l.call.take_named(name) {
+        Some(expr) => l.cx.ok(Options::bool(&expr)),
+        None => Ok(false),
+    }
+}
+
+/// An attention with its projections.
+pub(super) struct Attention {
+    pub size: Dim,
+    pub heads: Dim,
+    pub bias: bool,
+    pub causal: bool,
+    pub mask: Option<ValueId>,
+}
+
+impl Attention {
+    /// `y [N, T, D]` of one input, or of queries, keys and values; the parameters' names start with
+    /// `prefix`.
+    pub fn of(&self, l: &mut Use, prefix: &str, inputs: &[ValueId]) -> Lowering<ValueId> {
+        let size = &self.size;
+        let three = size.times(&Dim::lit(3));
+        let name = |name: &str| format!("{prefix}{name}");
+        let xavier = xavier(&three, size);
+        let weight = l.param(&name("in_proj_weight"), vec![three.clone(), size.clone()], xavier);
+        let zeros = || quote!(::gradiron::init::Init::Zeros);
+        let bias = self.bias.then(|| l.param(&name("in_proj_bias"), vec![three], zeros()));
+        let op = |layout| attention::Attention {
+            layout,
+            heads: self.heads.clone(),
+            scale: None,
+            causal: self.causal,
+            mask: self.mask.is_some(),
+        };
+        let y = match inputs {
+            [_, _, _] => {
+                // Each is projected by its rows of the weight.
+                let mut operands = Vec::new();
+                for (part, x) in inputs.iter().enumerate() {
+                    let start = size.times(&Dim::lit(part));
+                    let rows = Narrow { axis: 0, start, len: size.clone() };
+                    let weight = l.op(rows.clone(), &[weight])?;
+                    let bias = bias.map(|bias| l.op(rows, &[bias])).transpose()?;
+                    operands.push(l.affine(*x, weight, bias)?);
+                }
+                operands.extend(self.mask);
+                l.op(op(Layout::ByRow), &operands)?
+            }
+            _ => {
+                let qkv = l.affine(inputs[0], weight, bias)?;
+                let operands: Vec<_> = [qkv].into_iter().chain(self.mask).collect();
+                l.op(op(Layout::Packed), &operands)?
+            }
+        };
+        let square = vec![size.clone(), size.clone()];
+        let out = l.param(&name("out_proj.weight"), square, default_init(size));
+        let bias = self.bias.then(|| l.param(&name("out_proj.bias"), vec![size.clone()], zeros()));
+        l.affine(y, out, bias)
+    }
+}
+
+/// What two options of the call add to the scores: a mask of them, and one of keys, `[N, S]`, for all
+/// queries of a sample.
+pub(super) fn mask(l: &mut Use, names: [&'static str; 2]) -> Lowering<Option<ValueId>> {
     let (step, span) = (l.cx.rule.step.clone(), l.cx.rule.span);
     let mut masks = [None, None];
-    for (mask, name) in masks.iter_mut().zip(["attn_mask", "key_padding_mask"]) {
+    for (mask, name) in masks.iter_mut().zip(names) {
         if let Some(expr) = l.call.take_named(name) {
             let value = l.cx.one(&expr)?;
             l.cx.step(&step, span);
@@ -121,7 +135,7 @@ fn mask(l: &mut Use) -> Lowering<Option<ValueId>> {
     let Some(padding) = padding else { return Ok(mask) };
     let found = l.cx.graph.ty(padding).clone();
     let [batch, keys] = found.dims() else {
-        let text = format!("expects a `key_padding_mask` [batch, keys] but receives {found}");
+        let text = format!("expects a `{}` [batch, keys] but receives {found}", names[1]);
         return Err(l.cx.refuse(Mismatch::new(text), Some(padding)));
     };
     let shape = Shape(vec![batch.clone(), Dim::lit(1), Dim::lit(1), keys.clone()]);

@@ -4,8 +4,6 @@ use super::usage::{Use, default_init};
 use crate::graph::ValueId;
 use crate::lower::Lowering;
 use crate::ops::Mismatch;
-use crate::ops::elementwise::Elementwise;
-use crate::ops::matmul::{Layout, Matmul};
 
 /// `y = x wᵀ + b`: `x [.., I]  w [O, I]  b [O]  →  y [.., O]`
 pub(super) fn linear(l: &mut Use) -> Lowering<ValueId> {
@@ -21,10 +19,7 @@ pub(super) fn linear(l: &mut Use) -> Lowering<ValueId> {
         Some(owner) => l.tied(&owner, &shape)?,
         None => l.param("weight", shape, default_init(&input)),
     };
-    let y = l.op(Matmul(Layout::NT), &[l.x, w])?;
-    if !l.flag("bias", true)? {
-        return Ok(y);
-    }
-    let b = l.param("bias", vec![output], default_init(&input));
-    l.op(Elementwise::new("add"), &[y, b])
+    let has_bias = l.flag("bias", true)?;
+    let b = has_bias.then(|| l.param("bias", vec![output], default_init(&input)));
+    l.affine(l.x, w, b)
 }

@@ -8,7 +8,10 @@ mod layer_norm;
 mod linear;
 mod param;
 mod pool;
+mod positional;
+mod recurrent;
 mod softmax;
+mod transformer;
 mod usage;
 
 use syn::Path;
@@ -22,17 +25,22 @@ use linear::linear;
 pub use param::param;
 use pool::pool;
 pub use pool::window;
+use positional::positional_encoding;
+use recurrent::{recurrent, rnn};
 use softmax::softmax;
+use transformer::{decoder_layer, encoder_layer};
 use usage::Use;
 
 use crate::diagnostics::{Diagnostic, nearest};
 use crate::dim::Dim;
 use crate::graph::{Kind, Source, Ty, ValueId};
 use crate::lower::{
-    FnCx, Lowering, Options, Scope, adaptive_avg_pool, dim, interpolate, methods_flatten, text_of,
+    FnCx, Lowering, Options, Scope, adaptive_avg_pool, dim, dropout, interpolate, methods_flatten,
+    text_of,
 };
 use crate::ops::Mismatch;
 use crate::ops::pool2d::Pool;
+use crate::ops::recurrent::Cell;
 use crate::syntax::{Arg, LayerDecl, parse_layer_type};
 
 /// A kind of layer.
@@ -40,8 +48,8 @@ struct Layer {
     name: &'static str,
     has_params: bool,
     takes: Takes,
-    /// How many inputs it may be called with.
-    inputs: &'static [usize],
+    /// The inputs that it may be called with.
+    calls: &'static [&'static [&'static str]],
     /// Whether a call may have options.
     has_options: bool,
     /// Declares the parameters and builds the ops: the results of one use.
@@ -60,6 +68,7 @@ enum Takes {
 #[derive(Clone, Copy)]
 enum Build {
     One(fn(&mut Use) -> Lowering<ValueId>),
+    Several(fn(&mut Use) -> Lowering<Vec<ValueId>>),
 }
 
 /// A layer with parameters.
@@ -68,7 +77,7 @@ const fn with_params(name: &'static str, build: fn(&mut Use) -> Lowering<ValueId
         name,
         has_params: true,
         takes: Takes::Floats,
-        inputs: &[1],
+        calls: &[&["x"]],
         has_options: false,
         build: Build::One(build),
     }
@@ -77,6 +86,22 @@ const fn with_params(name: &'static str, build: fn(&mut Use) -> Lowering<ValueId
 /// A layer without parameters.
 const fn plain(name: &'static str, build: fn(&mut Use) -> Lowering<ValueId>) -> Layer {
     Layer { has_params: false, ..with_params(name, build) }
+}
+
+/// A recurrent layer, with its results at all steps and its last states.
+const fn with_states(
+    name: &'static str,
+    calls: &'static [&'static [&'static str]],
+    build: fn(&mut Use) -> Lowering<Vec<ValueId>>,
+) -> Layer {
+    Layer {
+        name,
+        has_params: true,
+        takes: Takes::Floats,
+        calls,
+        has_options: true,
+        build: Build::Several(build),
+    }
 }
 
 const LAYERS: &[Layer] = &[
@@ -89,14 +114,25 @@ const LAYERS: &[Layer] = &[
     with_params("RMSNorm", |l| layer_norm(l, false)),
     Layer { takes: Takes::Indices, ..with_params("Embedding", embedding) },
     Layer {
-        inputs: &[1, 3],
+        calls: &[&["x"], &["query", "key", "value"]],
         has_options: true,
         ..with_params("MultiheadAttention", multihead_attention)
+    },
+    with_states("RNN", &[&["x"], &["x", "h0"]], rnn),
+    with_states("LSTM", &[&["x"], &["x", "h0", "c0"]], |l| recurrent(l, Cell::Lstm)),
+    with_states("GRU", &[&["x"], &["x", "h0"]], |l| recurrent(l, Cell::Gru)),
+    Layer { has_options: true, ..with_params("TransformerEncoderLayer", encoder_layer) },
+    Layer {
+        calls: &[&["tgt", "memory"]],
+        has_options: true,
+        ..with_params("TransformerDecoderLayer", decoder_layer)
     },
     plain("MaxPool2d", |l| pool(l, Pool::Max)),
     plain("AvgPool2d", |l| pool(l, Pool::Avg)),
     plain("AdaptiveAvgPool2d", |l| adaptive_avg_pool(l.cx, l.x, &mut l.options)),
     plain("Upsample", |l| interpolate(l.cx, l.x, &mut l.options)),
+    plain("Dropout", |l| dropout(l.cx, l.x, &mut l.options)),
+    plain("PositionalEncoding", positional_encoding),
     plain("Flatten", |l| methods_flatten(l.cx, l.x, &mut l.options)),
     plain("Relu", |l| l.activation("relu")),
     plain("LeakyRelu", |l| l.activation("leaky_relu")),
@@ -136,7 +172,7 @@ pub fn apply(
     decl: &LayerDecl,
     inputs: &[ValueId],
     call: Vec<Arg>,
-) -> Lowering<ValueId> {
+) -> Lowering<Vec<ValueId>> {
     let Some(layer) = find(&decl.path) else {
         let written = text_of(&decl.path);
         let error = Diagnostic::over(&decl.path, format!("no layer is named `{written}`"));
@@ -155,15 +191,14 @@ pub fn apply(
         return Err(cx.model.report(error));
     };
     let (name, span) = (cx.rule.step.clone(), cx.rule.span);
-    if !layer.inputs.contains(&inputs.len()) {
-        let (takes, help) = match layer.inputs {
-            [1] => ("one input", format!("write `self.{name}(x)`")),
-            _ => (
-                "one input or three",
-                format!("write `self.{name}(x)` or `self.{name}(query, key, value)`"),
-            ),
-        };
-        let text = format!("`{name}` takes {takes}, but receives {}", inputs.len());
+    if !layer.calls.iter().any(|names| names.len() == inputs.len()) {
+        let counts: Vec<_> = layer.calls.iter().map(|names| in_words(names.len())).collect();
+        let (plural, calls) = (if counts == ["one"] { "" } else { "s" }, layer.calls.iter());
+        let calls: Vec<_> =
+            calls.map(|names| format!("`self.{name}({})`", names.join(", "))).collect();
+        let (counts, found) = (counts.join(" or "), inputs.len());
+        let text = format!("`{name}` takes {counts} input{plural}, but receives {found}");
+        let help = format!("write {}", calls.join(" or "));
         return Err(cx.model.report(Diagnostic::new(span, text).help(help)));
     }
     inputs.iter().try_for_each(|x| cx.takes(layer.takes, *x))?;
@@ -172,12 +207,18 @@ pub fn apply(
     let call = Options::new(name, span, call);
     let (x, others) = (inputs[0], inputs[1..].to_vec());
     let mut layer_use = Use { cx, field, options, call, is_type: decl.is_type, x, others };
-    let Build::One(build) = layer.build;
-    let y = build(&mut layer_use)?;
+    let results = match layer.build {
+        Build::One(build) => vec![build(&mut layer_use)?],
+        Build::Several(build) => build(&mut layer_use)?,
+    };
     let Use { options, call, .. } = layer_use;
     cx.ok(options.finish())?;
     cx.ok(call.finish())?;
-    Ok(y)
+    Ok(results)
+}
+
+fn in_words(count: usize) -> &'static str {
+    ["no", "one", "two", "three"][count]
 }
 
 impl FnCx<'_, '_> {
@@ -215,7 +256,16 @@ pub fn declare(cx: &mut FnCx, field: usize, decl: &LayerDecl) {
         Some("Conv2d" | "ConvTranspose2d" | "BatchNorm2d") => {
             vec![Dim::lit(1), channels, side.clone(), side]
         }
-        Some("MultiheadAttention") => vec![Dim::lit(1), Dim::lit(1), channels],
+        Some(
+            "MultiheadAttention"
+            | "TransformerEncoderLayer"
+            | "TransformerDecoderLayer"
+            | "RNN"
+            | "LSTM"
+            | "GRU",
+        ) => {
+            vec![Dim::lit(1), Dim::lit(1), channels]
+        }
         _ => vec![Dim::lit(1), channels],
     };
     let kind = match layer.map(|layer| layer.takes) {
@@ -223,7 +273,8 @@ pub fn declare(cx: &mut FnCx, field: usize, decl: &LayerDecl) {
         _ => Kind::Float,
     };
     let x = cx.graph.add_value(Ty { kind, ..Ty::float(shape) }, Source::Arg(0), "x");
-    let _ = apply(cx, field, decl, &[x], Vec::new());
+    let inputs = layer.map_or(1, |layer| layer.calls[0].len());
+    let _ = apply(cx, field, decl, &vec![x; inputs], Vec::new());
 }
 
 /// How a layer is written.
@@ -232,7 +283,10 @@ pub fn example(path: &Path) -> String {
     let written = parse_layer_type(path).map(|layer| layer.args).unwrap_or_default();
     let written: Vec<_> = written.iter().map(ToString::to_string).collect();
     match (name.as_str(), written.as_slice()) {
-        ("Linear" | "Conv2d" | "ConvTranspose2d" | "Embedding", [from, to, rest @ ..]) => {
+        (
+            "Linear" | "Conv2d" | "ConvTranspose2d" | "Embedding" | "RNN" | "LSTM" | "GRU",
+            [from, to, rest @ ..],
+        ) => {
             let sizes = [format!("{from} -> {to}")].into_iter().chain(rest.iter().cloned());
             return format!("{name}({})", sizes.collect::<Vec<_>>().join(", "));
         }
@@ -244,8 +298,10 @@ pub fn example(path: &Path) -> String {
         "Conv2d" => "Conv2d(1 -> 6, kernel = 5)".into(),
         "ConvTranspose2d" => "ConvTranspose2d(32 -> 16, kernel = 2, stride = 2)".into(),
         "Embedding" => "Embedding(1000 -> 64)".into(),
+        "RNN" | "LSTM" | "GRU" => format!("{name}(64 -> 128)"),
         "BatchNorm1d" | "BatchNorm2d" | "LayerNorm" | "RMSNorm" => format!("{name}(64)"),
         "MultiheadAttention" => format!("{name}(128, heads = 4)"),
+        "TransformerEncoderLayer" | "TransformerDecoderLayer" => format!("{name}(128, nhead = 4)"),
         "AdaptiveAvgPool2d" => format!("{name}(1)"),
         "MaxPool2d" | "AvgPool2d" | "Upsample" => format!("{name}(2)"),
         _ => format!("{name}()"),

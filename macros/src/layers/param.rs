@@ -25,7 +25,8 @@ pub fn param(cx: &mut FnCx, field: usize, decl: &LayerDecl) -> Lowering<ValueId>
     let init = cx.ok(init)?;
     let finished = options.finish();
     cx.ok(finished)?;
-    let param = Param { name: String::new(), shape, init: ParamInit::Init(init) };
+    let (init, tied) = (ParamInit::Init(init), Vec::new());
+    let param = Param { name: String::new(), shape, init, tied };
     Ok(cx.field_param(field, param))
 }
 

@@ -9,6 +9,8 @@ use crate::dim::{Compared, Dim, Shape};
 use crate::graph::{Source, ValueId};
 use crate::lower::{FnCx, Lowering, Options, Param, ParamInit, Scope, dim, is_self, text_of};
 use crate::ops::Mismatch;
+use crate::ops::elementwise::Elementwise;
+use crate::ops::matmul::{Layout, Matmul};
 use crate::syntax::Arg;
 
 /// A layer at one of its uses.
@@ -34,7 +36,12 @@ impl Use<'_, '_, '_> {
 
     /// A parameter of the layer.
     pub fn param(&mut self, name: &str, shape: Vec<Dim>, init: TokenStream) -> ValueId {
-        let param = Param { name: name.into(), shape: Shape(shape), init: ParamInit::Init(init) };
+        let param = Param {
+            name: name.into(),
+            shape: Shape(shape),
+            init: ParamInit::Init(init),
+            tied: Vec::new(),
+        };
         self.cx.field_param(self.field, param)
     }
 
@@ -55,13 +62,17 @@ impl Use<'_, '_, '_> {
         let Some(field) = self.cx.model.field(&name.to_string()) else {
             return Err(self.cx.unknown_member(&name));
         };
-        let is_weight = |(f, param): &&(usize, Param)| *f == field && param.name == "weight";
-        let Some((_, weight)) = self.cx.model.params.iter().find(is_weight).cloned() else {
+        let mut params = self.cx.model.params.iter_mut();
+        let Some((_, weight)) = params.find(|(f, param)| *f == field && param.name == "weight")
+        else {
             let text = format!("`{name}` has made no weight up to here");
             let help = format!("call `self.{name}` before `self.{}`", self.cx.rule.step);
             return Err(self.cx.model.report(Diagnostic::over(owner, text).help(help)));
         };
-        let needed = Shape(shape.to_vec());
+        if !weight.tied.contains(&self.field) {
+            weight.tied.push(self.field);
+        }
+        let (weight, needed) = (weight.clone(), Shape(shape.to_vec()));
         if !self.cx.rule.equal_shapes(&needed, &weight.shape) {
             let text = format!("needs a weight {needed}, but that of `{name}` is {}", weight.shape);
             self.cx.rule.span = first_span(owner);
@@ -76,6 +87,20 @@ impl Use<'_, '_, '_> {
         inputs: &[ValueId],
     ) -> Lowering<ValueId> {
         self.cx.op(op, inputs)
+    }
+
+    /// `x wᵀ + b`
+    pub(super) fn affine(
+        &mut self,
+        x: ValueId,
+        weight: ValueId,
+        bias: Option<ValueId>,
+    ) -> Lowering<ValueId> {
+        let y = self.op(Matmul(Layout::NT), &[x, weight])?;
+        match bias {
+            Some(bias) => self.op(Elementwise::new("add"), &[y, bias]),
+            None => Ok(y),
+        }
     }
 
     pub(super) fn flag(&mut self, name: &'static str, default: bool) -> Lowering<bool> {

@@ -52,12 +52,17 @@ impl<'a> FnCx<'a, '_> {
                 if self.model.broken_fields.contains(&index) {
                     return Err(Poison);
                 }
-                let y = layers::apply(self, index, layer, &values, options);
-                let y = y.inspect_err(|Poison| {
+                let results = layers::apply(self, index, layer, &values, options);
+                let results = results.inspect_err(|Poison| {
                     self.model.broken_fields.insert(index);
                 })?;
-                self.made(y, &name.to_string(), Some(values[0]));
-                Ok(Lowered::Value(y))
+                for value in &results {
+                    self.made(*value, &name.to_string(), Some(values[0]));
+                }
+                Ok(match results[..] {
+                    [one] => Lowered::Value(one),
+                    _ => Lowered::Tuple(results),
+                })
             }
             FieldDecl::Broken => Err(Poison),
             FieldDecl::Model(ty) => {
@@ -186,11 +191,8 @@ impl<'a> FnCx<'a, '_> {
         let name = self.model.item.fields[field].name.clone();
         self.step(&name.to_string(), name.span());
         let args: Vec<Ty> = values.iter().map(|v| self.graph.ty(*v).clone()).collect();
-        if args.is_empty() || (count.is_some() && args.len() != 1) {
-            let text = match count {
-                Some(_) => format!("`{name}` is a row of models, which takes one input"),
-                None => format!("`{name}` receives no input"),
-            };
+        if args.is_empty() {
+            let text = format!("`{name}` receives no input");
             let error = Diagnostic::new(function.span(), text);
             return Err(self.model.report(error.help(format!("write `self.{name}(x)`"))));
         }
@@ -204,34 +206,41 @@ impl<'a> FnCx<'a, '_> {
             text: text_of(model),
             function: function.clone(),
             count: count.clone(),
-            leads: args
-                .iter()
-                .map(|ty| ty.dims().first().cloned().unwrap_or(Dim::lit(1)))
-                .collect(),
+            args,
             results: vec![result],
             steps: false,
+            scans: false,
         };
         self.calls += 1;
+        let (params, state, state_value) = self.callee_tensors(field, &callee);
+        let inputs: Vec<_> = [params, state_value].iter().chain(values).copied().collect();
+        let outputs = self.ops(Call::new(callee), &inputs)?;
+        self.state.insert(state, *outputs.last().expect("the new state is the last output"));
+        let y = outputs[0];
+        self.made(y, &name.to_string(), Some(values[0]));
+        Ok(Lowered::Value(y))
+    }
+
+    /// The parameters and the state of a model that is called: both values, and the index of the
+    /// state.
+    pub fn callee_tensors(&mut self, field: usize, callee: &Callee) -> (ValueId, usize, ValueId) {
+        let (model, count) = (&callee.model, &callee.count);
         let size = callee.params().times(&count.clone().unwrap_or(Dim::lit(1)));
         let param = super::Param {
             name: String::new(),
             shape: crate::dim::Shape(vec![size]),
             init: super::ParamInit::Nested { model: model.clone(), count: count.clone() },
+            tied: Vec::new(),
         };
         let params = self.field_param(field, param);
         let size = callee.state().times(&count.clone().unwrap_or(Dim::lit(1)));
         let state = super::State {
             name: String::new(),
             shape: crate::dim::Shape(vec![size]),
-            init: super::StateInit::Nested { model: model.clone(), count },
+            init: super::StateInit::Nested { model: model.clone(), count: count.clone() },
         };
         let (state, state_value) = self.field_state(field, state);
-        let inputs: Vec<_> = [params, state_value].iter().chain(values).copied().collect();
-        let outputs = self.ops(Call::new(callee, args), &inputs)?;
-        self.state.insert(state, *outputs.last().expect("the new state is the last output"));
-        let y = outputs[0];
-        self.made(y, &name.to_string(), Some(values[0]));
-        Ok(Lowered::Value(y))
+        (params, state, state_value)
     }
 
     /// The value of a field's parameter.

@@ -73,10 +73,12 @@ impl<'a> FnCx<'a, '_> {
                 (lowered, _) => self.values(lowered)?,
             };
             if values.len() != names.len() {
+                let shapes: Vec<_> = values.iter().map(|v| self.graph.ty(*v).to_string()).collect();
                 let (names, values) =
                     (counted(names.len(), "name"), counted(values.len(), "value"));
-                let text = format!("{names} for {values}");
-                return Err(self.model.report(Diagnostic::over(value, text)));
+                let error = Diagnostic::over(value, format!("{names} for {values}"));
+                let shapes = format!("shapes: ({})", shapes.join(", "));
+                return Err(self.model.report(error.note(shapes)));
             }
             if let Some(annotation) = annotation {
                 self.check_annotation(annotation, values[0], value)?;

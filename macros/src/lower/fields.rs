@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::{Lowered, ModelCx};
 use crate::diagnostics::{Diagnostic, list};
-use crate::graph::Source;
+use crate::graph::{Source, is_loss};
 use crate::layers;
 use crate::syntax::FieldDecl;
 
@@ -28,7 +28,7 @@ pub fn check_fields(model: &mut ModelCx, functions: &[Lowered]) {
         return;
     }
     let used = reached(&mut functions.iter());
-    let is_loss = |f: &&Lowered| f.results.len() == 1 && f.results[0].shape.rank() == 0;
+    let is_loss = |f: &&Lowered| is_loss(&f.results);
     let losses: Vec<_> = functions.iter().filter(is_loss).map(|f| f.name.to_string()).collect();
     let trained = reached(&mut functions.iter().filter(is_loss));
     let (mut errors, mut untrained) = (Vec::new(), Vec::new());

@@ -91,6 +91,9 @@ impl FnCx<'_, '_> {
         if text == "scaled_dot_product_attention" && !self.names.contains_key(&text) {
             return self.attention(name, args).map(|value| vec![value]);
         }
+        if text == "scan" && !self.names.contains_key(&text) {
+            return self.scan(name, args);
+        }
         let Some((_, loss)) = LOSSES.iter().find(|(known, _)| *known == text) else {
             match self.names.get(&text) {
                 Some(Item::Poison) => return Err(Poison),

@@ -9,12 +9,18 @@ use crate::dim::{Dim, Shape, product};
 use crate::graph::ValueId;
 use crate::layers::window;
 use crate::ops::Mismatch;
+use crate::ops::argmax::Argmax;
+use crate::ops::bmm::Bmm;
+use crate::ops::cumsum::Cumsum;
+use crate::ops::dropout::Dropout;
 use crate::ops::elementwise::{self, Elementwise};
+use crate::ops::gather::Gather;
 use crate::ops::interpolate::{Interpolate, Mode};
 use crate::ops::matmul::{Layout, Matmul};
 use crate::ops::narrow::Narrow;
 use crate::ops::pool2d::{Pool, Pool2d};
 use crate::ops::reduce::{Kind, Reduce};
+use crate::ops::rotary::Rotary;
 use crate::ops::shaping::{Permute, Reshape};
 use crate::ops::softmax::Softmax;
 use crate::syntax::Arg;
@@ -35,6 +41,19 @@ const METHODS: &[(&str, Method)] = &[
     ("permute", permute),
     ("narrow", narrow),
     ("matmul", matmul),
+    ("select", select),
+    ("gather", gather),
+    ("masked_fill", masked_fill),
+    ("cumsum", |cx, x, o| {
+        let axis = cx.axis_option(x, o, "dim")?;
+        cx.op(Cumsum { axis, reverse: false }, &[x])
+    }),
+    ("argmax", |cx, x, o| {
+        let axis = cx.axis_option(x, o, "dim")?;
+        cx.op(Argmax { axis }, &[x])
+    }),
+    ("rotary", rotary),
+    ("dropout", dropout),
     ("sum", |cx, x, o| reduce(cx, x, o, Kind::Sum)),
     ("mean", |cx, x, o| reduce(cx, x, o, Kind::Mean)),
     ("amax", |cx, x, o| reduce(cx, x, o, Kind::Max)),
@@ -306,7 +325,49 @@ fn matmul(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
     let b = cx.one(&expr)?;
     cx.step("matmul", o.span);
     cx.floats(&[b])?;
-    cx.op(Matmul(Layout::NN), &[x, b])
+    match cx.rank(b) {
+        0..=2 => cx.op(Matmul(Layout::NN), &[x, b]),
+        _ => cx.op(Bmm(Layout::NN), &[x, b]),
+    }
+}
+
+/// One element of an axis, which disappears.
+fn select(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
+    let axis = cx.axis_option(x, o, "dim")?;
+    let mut dims = cx.graph.ty(x).shape.0.clone();
+    let Some(index) = o.take("index") else {
+        let error = Diagnostic::new(o.span, "`select` needs an index");
+        return Err(cx.model.report(error.help("write `select(dim = 1, index = 0)`")));
+    };
+    let start = cx.index(&index, &dims[axis])?;
+    let y = cx.op(Narrow { axis, start, len: Dim::lit(1) }, &[x])?;
+    dims.remove(axis);
+    cx.op(Reshape(Shape(dims)), &[y])
+}
+
+fn gather(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
+    let axis = cx.axis_option(x, o, "dim")?;
+    let Some(index) = o.take("index") else {
+        let error = Diagnostic::new(o.span, "`gather` needs an index");
+        return Err(cx.model.report(error.help("write `gather(dim = 1, index = i)`")));
+    };
+    let index = cx.one(&index)?;
+    cx.step("gather", o.span);
+    cx.op(Gather { axis }, &[x, index])
+}
+
+/// `value` where the mask is not 0.
+fn masked_fill(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
+    let Some(mask) = o.take("mask") else {
+        let error = Diagnostic::new(o.span, "`masked_fill` needs a mask and a value");
+        return Err(cx.model.report(error.help("write `masked_fill(mask, 0.0)`")));
+    };
+    let mask = cx.one(&mask)?;
+    let value = cx.number_option(o, "value", None)?;
+    cx.step("masked_fill", o.span);
+    cx.floats(&[mask])?;
+    let value = cx.op(Elementwise::constant(value), &[])?;
+    cx.op(Elementwise::new("where_"), &[mask, value, x])
 }
 
 fn reduce(cx: &mut FnCx, x: ValueId, o: &mut Options, kind: Kind) -> Lowering<ValueId> {
@@ -326,6 +387,31 @@ fn reduce(cx: &mut FnCx, x: ValueId, o: &mut Options, kind: Kind) -> Lowering<Va
     let ones = dims.into_iter().enumerate();
     let ones = ones.map(|(i, dim)| if axes.contains(&i) { Dim::lit(1) } else { dim });
     cx.op(Reshape(Shape(ones.collect())), &[y])
+}
+
+/// `x.dropout(0.1)`: nothing in inference.
+pub fn dropout(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
+    let p = cx.literal_option(o, "p", 0.5)?;
+    if !(0.0..=1.0).contains(&p) {
+        let text = format!("drops with the probability {p}, but that goes from 0 to 1");
+        return Err(cx.refuse(Mismatch::new(text).help("PyTorch's default is 0.5"), Some(x)));
+    }
+    if p == 0.0 { Ok(x) } else { cx.op(Dropout { p }, &[x]) }
+}
+
+/// `x.rotary()`: rows turned by their position, which is on the axis before theirs.
+fn rotary(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
+    let rank = cx.graph.ty(x).shape.rank();
+    let axis = match o.take("dim") {
+        Some(expr) => cx.ok(Options::axis(&expr, rank))?,
+        None => rank.saturating_sub(2),
+    };
+    let base = cx.literal_option(o, "base", 10_000.0)?;
+    let interleaved = match o.take_named("interleaved") {
+        Some(expr) => cx.ok(Options::bool(&expr))?,
+        None => false,
+    };
+    cx.op(Rotary::new(axis, base, interleaved), &[x])
 }
 
 fn softmax(cx: &mut FnCx, x: ValueId, o: &mut Options, log: bool) -> Lowering<ValueId> {

@@ -9,12 +9,13 @@ mod interface;
 mod methods;
 mod options;
 mod results;
+mod scan;
 mod sizes;
 
 pub use expr::is_self;
 pub use fields::check_fields;
 pub use interface::{declare_unused, interface};
-pub use methods::{adaptive_avg_pool, flatten as methods_flatten, image, interpolate};
+pub use methods::{adaptive_avg_pool, dropout, flatten as methods_flatten, image, interpolate};
 pub use options::Options;
 pub use sizes::{Scope, dim, shape};
 
@@ -42,6 +43,8 @@ pub struct Param {
     pub name: String,
     pub shape: Shape,
     pub init: ParamInit,
+    /// The fields whose weight it is as well.
+    pub tied: Vec<usize>,
 }
 
 #[derive(Debug, Clone)]

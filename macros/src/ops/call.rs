@@ -1,5 +1,7 @@
 //! A call of another model's function, once or through a row of equal models.
 
+mod row;
+
 use std::rc::Rc;
 
 use proc_macro2::{Ident, TokenStream};
@@ -22,13 +24,16 @@ pub struct Callee {
     pub text: String,
     /// `forward`
     pub function: Ident,
-    /// How many models in a row; the output of one is the input of the next.
+    /// How many models in a row: the output of one is the first input of the next, and the other
+    /// inputs are given to each.
     pub count: Option<Dim>,
-    /// The first size of each argument, by which the callee knows its run-time sizes.
-    pub leads: Vec<Dim>,
+    /// What it is given; by their first sizes it knows its run-time sizes.
+    pub args: Vec<Ty>,
     pub results: Vec<Ty>,
     /// Whether the next positions of sequences are computed.
     pub steps: bool,
+    /// Whether it is called for each step of a sequence, with the results of the step before.
+    pub scans: bool,
 }
 
 impl Callee {
@@ -48,7 +53,8 @@ impl Callee {
 
     /// The callee's run-time sizes.
     pub fn sizes(&self) -> TokenStream {
-        let leads = self.leads.iter().map(Dim::tokens);
+        let one = Dim::lit(1);
+        let leads = self.args.iter().map(|ty| ty.dims().first().unwrap_or(&one).tokens());
         if self.steps {
             let (bind, past, new) =
                 (self.item("step_bind"), step::past().tokens(), step::new().tokens());
@@ -59,7 +65,7 @@ impl Callee {
     }
 
     /// A size that the callee states: a variable, see [`Callee::stated`] and [`Callee::planned`].
-    fn size_of(&self, item: &str) -> Dim {
+    pub fn size_of(&self, item: &str) -> Dim {
         let variable = self.size_variable(item);
         let text = format!("{}::{}.{item}#{}", self.text, self.function, self.id);
         Dim::expr(text, quote!(#variable))
@@ -112,7 +118,7 @@ impl Callee {
     }
 
     /// The floats that one model prepares.
-    fn prepared(&self) -> Dim {
+    pub fn prepared(&self) -> Dim {
         let model = &self.model;
         Dim::expr(format!("{}::PREPARED", self.text), quote!(<#model>::__PREPARED))
     }
@@ -132,26 +138,25 @@ pub struct Call {
     /// With `grad`: which arguments' gradients are asked for, and whether only by the gradients
     /// of the function's own arguments.
     pub wanted: Vec<Option<Only>>,
-    pub args: Vec<Ty>,
 }
 
 /// What each of the models prepares, from `params, state`.
 #[derive(Clone, Debug)]
-struct Prepare(Callee);
+pub struct Prepare(pub Callee);
 
 /// Whether work is done for the gradients of the float arguments only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Only(pub bool);
 
 impl Call {
-    pub fn new(callee: Callee, args: Vec<Ty>) -> Self {
-        Self { callee, grad: false, wanted: Vec::new(), args }
+    pub fn new(callee: Callee) -> Self {
+        Self { callee, grad: false, wanted: Vec::new() }
     }
 
     /// The variables of the float arguments and of the class indices among `vars`.
     fn split<'a>(&self, vars: &'a [TokenStream]) -> (Vec<&'a TokenStream>, Vec<&'a TokenStream>) {
         let of = |kind: Kind| {
-            let pairs = self.args.iter().zip(vars);
+            let pairs = self.callee.args.iter().zip(vars);
             pairs.filter(|(ty, _)| ty.kind == kind).map(|(_, var)| var).collect()
         };
         (of(Kind::Float), of(Kind::Classes))
@@ -172,7 +177,7 @@ impl Op for Call {
 
     fn infer(&self, _: &mut Rule, inputs: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
         if self.grad {
-            let wanted = self.args.iter().zip(&self.wanted);
+            let wanted = self.callee.args.iter().zip(&self.wanted);
             let d_args = wanted.filter(|(_, wanted)| wanted.is_some()).map(|(ty, _)| ty.clone());
             return Ok([inputs[0].clone()].into_iter().chain(d_args).collect());
         }
@@ -196,7 +201,7 @@ impl Op for Call {
                 })
             })
             .collect();
-        let wanted: Vec<_> = (0..self.args.len())
+        let wanted: Vec<_> = (0..self.callee.args.len())
             .map(|i| {
                 b.wanted[2 + i].map(|phase| Only(phase == crate::graph::Phase::BackwardInputs))
             })
@@ -208,7 +213,7 @@ impl Op for Call {
         let op = Self { grad: true, wanted: wanted.clone(), ..self.clone() };
         let gradients = b.ops(0, op, &inputs);
         b.set(0, gradients[0]);
-        let asked = (0..self.args.len()).filter(|i| wanted[*i].is_some());
+        let asked = (0..self.callee.args.len()).filter(|i| wanted[*i].is_some());
         for (i, gradient) in asked.zip(&gradients[1..]) {
             b.set(2 + i, *gradient);
         }
@@ -223,13 +228,11 @@ impl Op for Call {
         let mut op = self.clone();
         op.callee.steps = true;
         op.callee.results.iter_mut().for_each(|ty| ty.shape.0[axis] = step::new());
-        for (i, arg) in op.args.iter_mut().enumerate() {
+        for (i, arg) in op.callee.args.iter_mut().enumerate() {
             if let Some(axis) = s.axes[2 + i] {
                 arg.shape.0[axis] = step::new();
             }
         }
-        let leads = op.args.iter().map(|ty| ty.dims().first().cloned().unwrap_or(Dim::lit(1)));
-        op.callee.leads = leads.collect();
         let cache = s.cache(vec![self.callee.count().times(&op.callee.size_of("cache"))]);
         let inputs: Vec<_> = s.inputs.iter().copied().chain([cache]).collect();
         let results = op.callee.results.len();
@@ -265,7 +268,11 @@ impl Op for Call {
             _ => 0,
         };
         let values = self.callee.results[0].shape.len().times(&Dim::lit(values));
-        Some(own.plus(&values).plus(&self.unasked()))
+        let gradients = self.grad.then(|| match &self.callee.count {
+            Some(count) => self.row_gradients(count),
+            None => self.unasked(),
+        });
+        Some(own.plus(&values).plus(&gradients.unwrap_or(Dim::lit(0))))
     }
 
     fn skips_unused(&self) -> bool {
@@ -278,7 +285,8 @@ impl Op for Call {
 
     fn classes(&self, _: &[Ty], at: usize) -> Option<TokenStream> {
         let before = at.checked_sub(2).filter(|_| !self.grad)?;
-        let among = self.args[..before].iter().filter(|arg| arg.kind == Kind::Classes).count();
+        let among =
+            self.callee.args[..before].iter().filter(|arg| arg.kind == Kind::Classes).count();
         let bounds = self.callee.item("bounds");
         Some(quote!(#bounds[#among]))
     }
@@ -330,22 +338,22 @@ impl Call {
     /// Floats for the gradients that the callee computes with others though nobody asks for them:
     /// those of constants.
     fn unasked(&self) -> Dim {
-        if self.callee.count.is_some() || self.wanted.iter().flatten().next().is_none() {
+        if self.wanted.iter().flatten().next().is_none() {
             return Dim::lit(0);
         }
-        let args = self.args.iter().zip(&self.wanted);
+        let args = self.callee.args.iter().zip(&self.wanted);
         args.filter(|(ty, wanted)| ty.kind == Kind::Float && wanted.is_none())
             .fold(Dim::lit(0), |sum, (ty, _)| sum.plus(&ty.shape.len()))
     }
 
     fn emit_one(&self, e: &Emit) -> TokenStream {
         let (params, state, scratch) = (e.x(0), e.x(1), e.scratch());
-        let (floats, classes) = self.split(&e.input_vars[2..][..self.args.len()]);
+        let (floats, classes) = self.split(&e.input_vars[2..][..self.callee.args.len()]);
         let count = self.callee.results.len();
         let results = &e.output_vars[..count];
         let (sizes, offsets) = (self.callee.sizes(), self.callee.offsets());
         if e.inference {
-            let (infer, behind) = (self.callee.item("infer"), 2 + self.args.len());
+            let (infer, behind) = (self.callee.item("infer"), 2 + self.callee.args.len());
             let (cache, prepared) = match self.callee.steps {
                 true => (Some(e.x(behind)).into_iter(), e.x(behind + 1)),
                 false => (None.into_iter(), e.x(behind)),
@@ -364,7 +372,7 @@ impl Call {
     }
 
     fn emit_grad(&self, e: &Emit) -> TokenStream {
-        let (count, results) = (self.args.len(), self.callee.results.len());
+        let (count, results) = (self.callee.args.len(), self.callee.results.len());
         let (params, d_params, scratch) = (e.x(0), e.y(0), e.scratch());
         let (floats, classes) = self.split(&e.input_vars[1..=count]);
         let outs = &e.input_vars[1 + count..][..results];
@@ -374,7 +382,7 @@ impl Call {
         let any = self.wanted.iter().flatten().next().is_some();
         let mut at = self.own_scratch(false);
         let mut d_args = Vec::new();
-        for (ty, wanted) in self.args.iter().zip(&self.wanted) {
+        for (ty, wanted) in self.callee.args.iter().zip(&self.wanted) {
             d_args.extend(match (ty.kind, wanted) {
                 (Kind::Float, Some(_)) => gradients.next().cloned(),
                 (Kind::Float, None) if any => {
@@ -407,83 +415,5 @@ impl Call {
         } else {
             quote!(false)
         }
-    }
-
-    fn emit_row(&self, e: &Emit, count: &Dim) -> TokenStream {
-        let [params, state, x] = [0, 1, 2].map(|i| e.x(i));
-        let (y, scratch) = (e.y(0), e.scratch());
-        let (sizes, offsets, count) = (self.callee.sizes(), self.callee.offsets(), count.tokens());
-        let (size, state_size) = (self.callee.params().tokens(), self.callee.state().tokens());
-        let value = self.callee.results[0].shape.len().tokens();
-        if e.inference {
-            // Two values are enough: the result and one between, taken in turns.
-            let (infer, own) = (self.callee.item("infer"), self.own_scratch(true).tokens());
-            let len = self.callee.prepared().tokens();
-            let cache_len = self.callee.size_of("cache").tokens();
-            let (cache, prepared) = match self.callee.steps {
-                true => {
-                    let cache = e.x(3);
-                    (quote!(#cache.part(i * #cache_len, #cache_len),), e.x(4))
-                }
-                false => (quote!(), e.x(3)),
-            };
-            return quote! {{
-                let count = #count;
-                let between = #scratch.part(#own, #value);
-                for i in 0..count {
-                    let at = |i: usize| if (count - i) % 2 == 0 { #y } else { between };
-                    let from = if i == 0 { #x } else { at(i) };
-                    k.item(i);
-                    #infer(k, #sizes, #offsets, #params.part(i * #size, #size),
-                        #state.part(i * #state_size, #state_size), [from], [], [at(i + 1)],
-                        #cache #prepared.part(i * #len, #len), #scratch.part(0, #own));
-                }
-            }};
-        }
-        let train = self.callee.item("train");
-        let [between, saved, new_state] = [1, 2, 3].map(|i| e.y(i));
-        let memory = self.callee.size_of("saved").tokens();
-        quote! {{
-            let count = #count;
-            for i in 0..count {
-                let at = |i: usize| {
-                    if i == 0 { #x } else if i == count { #y } else { #between.part((i - 1) * #value, #value) }
-                };
-                k.item(i);
-                #train(k, #sizes, #offsets, #params.part(i * #size, #size),
-                    #state.part(i * #state_size, #state_size), [at(i)], [], [at(i + 1)],
-                    #saved.part(i * #memory, #memory),
-                    #new_state.part(i * #state_size, #state_size), #scratch);
-            }
-        }}
-    }
-
-    fn emit_row_grad(&self, e: &Emit, count: &Dim) -> TokenStream {
-        let [params, x, y, between, saved, d_y] = [0, 1, 2, 3, 4, 5].map(|i| e.x(i));
-        let (d_params, scratch) = (e.y(0), e.scratch());
-        let (sizes, offsets, count) = (self.callee.sizes(), self.callee.offsets(), count.tokens());
-        let (size, value) = (self.callee.params().tokens(), self.callee.results[0].shape.len());
-        let (value, memory) = (value.tokens(), self.callee.size_of("saved").tokens());
-        let (back, own) = (self.callee.item("back"), self.own_scratch(false).tokens());
-        let want = self.want();
-        let d_x = match self.wanted[0] {
-            Some(_) => e.y(1).clone(),
-            None => quote!(#params.part(0, 0)),
-        };
-        quote! {{
-            let count = #count;
-            for i in (0..count).rev() {
-                let at = |i: usize| {
-                    if i == 0 { #x } else if i == count { #y } else { #between.part((i - 1) * #value, #value) }
-                };
-                let d_at = |i: usize| {
-                    if i == 0 { #d_x } else if i == count { #d_y } else { #scratch.part(#own + i % 2 * #value, #value) }
-                };
-                k.item(i);
-                #back(k, #sizes, #offsets, i > 0 || #want, #params.part(i * #size, #size), [at(i)], [],
-                    [at(i + 1)], #saved.part(i * #memory, #memory), [d_at(i + 1)],
-                    #d_params.part(i * #size, #size), [d_at(i)], #scratch.part(0, #own));
-            }
-        }}
     }
 }

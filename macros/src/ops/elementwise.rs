@@ -28,8 +28,10 @@ pub enum Grad {
     Pass,
     /// A row of the room, with the op's own constants.
     By(&'static str, &'static [Read]),
+    /// Zero: the op has steps.
+    Flat,
 }
-use Grad::{By, Pass};
+use Grad::{By, Flat, Pass};
 
 /// An elementwise function that users can name.
 #[derive(Debug)]
@@ -53,6 +55,13 @@ pub const ROWS: &[Row] = &[
     row("div", &[By("div", &[D, X(1)]), By("div_grad", &[D, Y, X(1)])]),
     row("maximum", &[By("maximum_grad", &[D, X(0), X(1)]), By("maximum_grad", &[D, X(1), X(0)])]),
     row("minimum", &[By("minimum_grad", &[D, X(0), X(1)]), By("minimum_grad", &[D, X(1), X(0)])]),
+    row("eq", &[Flat, Flat]),
+    row("ne", &[Flat, Flat]),
+    row("gt", &[Flat, Flat]),
+    row("ge", &[Flat, Flat]),
+    row("lt", &[Flat, Flat]),
+    row("le", &[Flat, Flat]),
+    row("where_", &[Flat, By("where_grad", &[X(0), D]), By("where_grad_other", &[X(0), D])]),
     row("neg", &[By("neg", &[D])]),
     row("abs", &[By("abs_grad", &[D, X(0)])]),
     row("exp", &[By("mul", &[D, Y])]),
@@ -199,6 +208,7 @@ impl Op for Elementwise {
                 continue;
             }
             let full = match grad {
+                Flat => continue,
                 Pass => b.d_y(),
                 By(func, reads) => {
                     let reads: Vec<ValueId> = reads

@@ -1,14 +1,19 @@
 //! What the compiler knows of operations. The phases call [`Op`] and name no op.
 
+pub mod argmax;
 pub mod attention;
 pub mod batch_norm;
+pub mod bmm;
 pub mod call;
 pub mod cat;
 pub mod chain;
 pub mod conv2d;
 pub mod convert;
+pub mod cumsum;
+pub mod dropout;
 pub mod elementwise;
 pub mod embedding;
+pub mod gather;
 pub mod interpolate;
 pub mod layer_norm;
 pub mod loss;
@@ -16,7 +21,10 @@ pub mod mapped;
 pub mod matmul;
 pub mod narrow;
 pub mod pool2d;
+pub mod recurrent;
 pub mod reduce;
+pub mod rotary;
+pub mod scan;
 pub mod shaping;
 pub mod softmax;
 

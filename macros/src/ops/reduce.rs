@@ -73,7 +73,7 @@ impl Op for Reduce {
             }
             Kind::Max | Kind::Min => {
                 let y = expand(b, y);
-                let hit = b.op(0, Elementwise::new("equal"), &[x, y]);
+                let hit = b.op(0, Elementwise::new("eq"), &[x, y]);
                 let hits = b.op(0, Self { kind: Kind::Sum, axes: self.axes.clone() }, &[hit]);
                 let hits = expand(b, hits);
                 let share = b.op(0, Elementwise::new("div"), &[d_y, hits]);

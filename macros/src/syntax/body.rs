@@ -1,6 +1,6 @@
 //! Statements. One that does not parse is reported, and its names are kept.
 
-use proc_macro2::{Group, Ident, TokenStream, TokenTree};
+use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::ParseStream;
 use syn::punctuated::Punctuated;
@@ -9,7 +9,7 @@ use syn::{BinOp, Expr, Token};
 use super::Stmt;
 use super::parse::split;
 use super::recover::{bound_names, parse_piece};
-use crate::diagnostics::Diagnostics;
+use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::lower::text_of;
 
 /// The statements of a body.
@@ -24,10 +24,25 @@ pub fn statements(body: &Group, diagnostics: &mut Diagnostics) -> Vec<Stmt> {
     for (i, tokens) in pieces.into_iter().enumerate() {
         let last = i + 1 == count && ends_open;
         let names = bound_names(tokens.clone());
+        let keyword = keyword(&tokens);
         let parsed = parse_piece(tokens, body.span_close(), |input| statement(input, last));
+        let parsed = parsed.map_err(|error| match keyword {
+            Some(span) => Diagnostic::new(span, "`where` is a word of Rust's own")
+                .help("write `where_(condition, a, b)`"),
+            None => Diagnostic::from(error),
+        });
         statements.push(diagnostics.keep(parsed).unwrap_or(Stmt::Broken { names }));
     }
     statements
+}
+
+/// `where`, PyTorch's name, which Rust does not read as one.
+fn keyword(tokens: &TokenStream) -> Option<Span> {
+    tokens.clone().into_iter().find_map(|token| match token {
+        TokenTree::Ident(name) if name == "where" => Some(name.span()),
+        TokenTree::Group(group) => keyword(&group.stream()),
+        _ => None,
+    })
 }
 
 fn statement(input: ParseStream, last: bool) -> syn::Result<Stmt> {

@@ -58,6 +58,15 @@ fn check_names(item: &ModelItem, diagnostics: &mut Diagnostics) {
             diagnostics.push(Diagnostic::new(name.span(), text).help(help));
         }
     }
+    let mut seen = HashSet::new();
+    for field in &item.fields {
+        if let Some(written) = &field.in_files
+            && !seen.insert(written.value())
+        {
+            let text = format!("two fields have the name `{}` in files", written.value());
+            diagnostics.push(Diagnostic::new(written.span(), text));
+        }
+    }
     for function in &item.functions {
         let mut seen = HashSet::new();
         for arg in &function.args {

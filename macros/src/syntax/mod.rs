@@ -7,10 +7,10 @@ mod parse;
 mod recover;
 
 pub use check::{ambiguous, check_item, distinct};
-pub use parse::{parse_layer_type, parse_model};
+pub use parse::{name_in_files, parse_layer_type, parse_model};
 
 use proc_macro2::{Ident, Span};
-use syn::{Attribute, Expr, Generics, Path, Type, Visibility};
+use syn::{Attribute, Expr, Generics, LitStr, Path, Type, Visibility};
 
 use crate::lower::text_of;
 
@@ -36,10 +36,12 @@ pub struct Header {
     pub generics: Generics,
 }
 
-/// `fc1: Linear(784 -> 128)`
+/// `#[name = "classifier.0"] fc1: Linear(784 -> 128)`
 #[derive(Debug)]
 pub struct Field {
     pub name: Ident,
+    /// Its name in files, where that is another one.
+    pub in_files: Option<LitStr>,
     pub decl: FieldDecl,
 }
 

@@ -1,10 +1,11 @@
 //! The parser: recovers at the next field, statement or item.
 
 use proc_macro2::{Delimiter, Group, Ident, Spacing, Span, TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Expr, Path, Token, Type, Visibility};
+use syn::{Attribute, Expr, LitStr, Path, Token, Type, Visibility};
 
 use super::body::statements;
 use super::recover::{parse_piece, skip_to_item, until_body};
@@ -92,9 +93,9 @@ fn field(
     end: Span,
     diagnostics: &mut Diagnostics,
 ) -> (Option<Field>, TokenStream) {
-    let (mut name, mut behind) = (None, TokenStream::new());
+    let (mut name, mut in_files, mut behind) = (None, None, TokenStream::new());
     let decl = parse_piece(tokens, end, |input| {
-        input.call(Attribute::parse_outer)?;
+        let attrs = input.call(Attribute::parse_outer)?;
         input.parse::<Visibility>()?;
         let ident: Ident = input.parse()?;
         if input.peek(syn::token::Paren) {
@@ -105,6 +106,13 @@ fn field(
             return Err(syn::Error::new(ident.span(), text));
         }
         name = Some(ident.clone());
+        let is_known =
+            |attr: &Attribute| ["doc", "name"].iter().any(|known| attr.path().is_ident(known));
+        if let Some(other) = attrs.iter().find(|attr| !is_known(attr)) {
+            let text = "a layer has docs and `#[name = \"…\"]`, and no other attributes";
+            diagnostics.push(syn::Error::new_spanned(other, text));
+        }
+        in_files = name_in_files(&attrs, diagnostics);
         let expected = format!("expected `:` and a layer, as in `{ident}: Linear(2 -> 1)`");
         input.parse::<Token![:]>().map_err(|e| syn::Error::new(e.span(), expected))?;
         let decl = field_decl(input)?;
@@ -115,7 +123,22 @@ fn field(
         Ok(decl)
     });
     let decl = diagnostics.keep(decl).unwrap_or(FieldDecl::Broken);
-    (name.map(|name| Field { name, decl }), behind)
+    (name.map(|name| Field { name, in_files, decl }), behind)
+}
+
+/// `#[name = "attention.self"]` among the attributes of a field.
+pub fn name_in_files(attrs: &[Attribute], diagnostics: &mut Diagnostics) -> Option<LitStr> {
+    let attr = attrs.iter().find(|attr| attr.path().is_ident("name"))?;
+    let text: syn::Result<LitStr> =
+        attr.meta.require_name_value().and_then(|meta| syn::parse2(meta.value.to_token_stream()));
+    match text {
+        Ok(text) if text.value().split('.').all(|part| !part.is_empty()) => Some(text),
+        _ => {
+            let error = Diagnostic::over(attr, "expected a field's name in files");
+            diagnostics.push(error.help("write `#[name = \"encoder.layer\"]`"));
+            None
+        }
+    }
 }
 
 fn field_decl(input: ParseStream) -> syn::Result<FieldDecl> {

@@ -178,3 +178,20 @@ fn check_plan(graph: &Graph, plan: &Plan) {
         }
     }
 }
+
+/// A loop over time is as long for any number of steps.
+#[test]
+fn loops_do_not_grow_with_their_steps() {
+    let len = |steps: &str| {
+        let text = "struct Net { cell: Cell, fc: Linear(4 -> 2) }
+            fn forward(&self, x: [batch, STEPS, 3], h: [batch, 4]) -> [batch, STEPS, 2] {
+                let (y, _last) = scan(self.cell, x, h);
+                self.fc(y)
+            }";
+        let (diagnostics, rust) = super::expand(&text.replace("STEPS", steps));
+        assert!(diagnostics.is_empty());
+        rust.to_string().split_whitespace().count()
+    };
+    // Both are long enough to be stored in bf16.
+    assert_eq!(len("500"), len("5000"));
+}

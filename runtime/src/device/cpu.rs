@@ -4,7 +4,9 @@ use std::marker::PhantomData;
 use std::time::Instant;
 
 use super::tiny::run_tiny;
-use super::{Buf, Device, DeviceError, Host, Indices, Kernels, Region, Run, StepMemory, Threads};
+use super::{
+    Buf, Device, DeviceError, Host, Indices, Kernels, Random, Region, Run, StepMemory, Threads,
+};
 use crate::arena::Sizes;
 use crate::math::SimdLevel;
 use crate::ops::conv2d::{Algorithm, Choice};
@@ -157,6 +159,8 @@ impl Device for Cpu {
             grads: Writable::new(memory.grads.as_mut_slice()),
             arena: Writable::new(memory.arena.as_mut_slice()),
             cache: Writable::new(memory.cache.map_or(&mut [], Storage::as_mut_slice)),
+            random: memory.random,
+            calls: 0,
             inputs: memory.inputs,
             indices: memory.indices,
             threads: &self.threads,
@@ -185,6 +189,9 @@ pub struct CpuStep<'a> {
     grads: Writable<'a>,
     arena: Writable<'a>,
     cache: Writable<'a>,
+    random: Random,
+    /// Calls of kernels that draw random numbers.
+    calls: u32,
     inputs: &'a [&'a [f32]],
     indices: &'a [u32],
     threads: &'a Threads,
@@ -287,6 +294,17 @@ impl<'a> CpuStep<'a> {
 
     pub(crate) fn level(&self) -> SimdLevel {
         self.level
+    }
+
+    pub(crate) fn random(&self) -> Random {
+        self.random
+    }
+
+    /// The number of the next call that draws random numbers.
+    pub(crate) fn next_call(&mut self) -> u32 {
+        let call = self.calls;
+        self.calls += 1;
+        call
     }
 
     pub(crate) fn convolution(&self) -> Choice {

@@ -21,6 +21,7 @@ pub use threads::{PARALLEL_WORK, Threads};
 pub(crate) use tiny::TinyStep;
 
 use crate::arena::Sizes;
+use crate::init::Seed;
 use crate::math::SimdLevel;
 use crate::ops;
 use crate::profile::{PassOps, Phase, Profile};
@@ -96,6 +97,15 @@ impl Indices {
     }
 }
 
+/// What the random numbers of a step follow from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Random {
+    /// The seed.
+    pub seed: Seed,
+    /// The number of the step.
+    pub step: u64,
+}
+
 /// The memory of one step, lent to a device.
 pub struct StepMemory<'a, D: Device> {
     /// On the host; a device with memory of its own keeps a copy of them.
@@ -106,6 +116,8 @@ pub struct StepMemory<'a, D: Device> {
     pub arena: &'a mut D::Memory,
     /// What is kept from step to step of a sequence.
     pub cache: Option<&'a mut D::Memory>,
+    /// What its random numbers follow from.
+    pub random: Random,
     /// The float inputs, on the host.
     pub inputs: &'a [&'a [f32]],
     /// The class indices of all inputs, on the host.
@@ -196,6 +208,7 @@ pub trait Kernels:
     + ops::batch_norm::BatchNorm
     + ops::layer_norm::LayerNorm
     + ops::attention::Attention
+    + ops::recurrent::Recurrent
     + ops::pool2d::Pool2d
     + ops::reduce::Reduce
     + ops::softmax::Softmax
@@ -204,7 +217,13 @@ pub trait Kernels:
     + ops::embedding::Embedding
     + ops::permute::Permute
     + ops::cat::Cat
+    + ops::dropout::Dropout
+    + ops::argmax::Argmax
+    + ops::cumsum::Cumsum
+    + ops::gather::Gather
+    + ops::hold::Hold
     + ops::interpolate::Interpolate
+    + ops::rotary::Rotary
     + ops::copy::Fill
     + ops::elementwise::Map
 {

@@ -168,6 +168,13 @@ pub enum Mismatch {
         /// The shape in the file.
         found: Vec<usize>,
     },
+    /// Two tensors hold different numbers, but are one weight of the model.
+    Tied {
+        /// The tensor.
+        tensor: String,
+        /// The tensor that it should equal.
+        equal: String,
+    },
     /// A tensor holds other numbers: not `F32`, or `I64` for a count.
     Dtype {
         /// The tensor.
@@ -190,8 +197,13 @@ impl fmt::Display for Mismatch {
                 }
             }
             Mismatch::Unexpected { tensor, found } => {
-                let todo = "remove it from the file";
+                let todo = "leave it out with `load_except`";
                 write!(f, "`{tensor}`: expected no such tensor, found shape {found:?}; {todo}")
+            }
+            Mismatch::Tied { tensor, equal } => {
+                let tied = format!("the numbers of `{equal}`, to which it is tied in the model");
+                let todo = "leave it out with `load_except`, or do not tie it";
+                write!(f, "`{tensor}`: expected {tied}, found others; {todo}")
             }
             Mismatch::Shape { tensor, expected, found } => {
                 write!(f, "`{tensor}`: expected shape {expected:?}, found {found:?}")

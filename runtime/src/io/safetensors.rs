@@ -27,7 +27,7 @@ const PICKLE: &[u8] = b"\x80\x02";
 pub(crate) fn save<M: Model>(net: &M, path: &Path) -> Result<(), SaveError> {
     let mut tensors = tensors(net)?;
     // The order of the file that Python writes.
-    tensors.sort_by(|a, b| b.dtype.cmp(&a.dtype).then_with(|| a.name.cmp(&b.name)));
+    tensors.sort_by(|a, b| b.dtype.cmp(&a.dtype).then_with(|| a.name().cmp(b.name())));
     let failed = |reason: String| SaveError::Write {
         path: path.to_owned(),
         error: io::Error::other(reason),
@@ -77,13 +77,25 @@ fn metadata(tensors: &[Tensor]) -> Result<Metadata, safetensors::SafeTensorError
         let start = end;
         end += tensor.range().len() * if tensor.dtype == Dtype::I64 { 8 } else { 4 };
         let (dtype, shape) = (tensor.dtype, tensor.shape.clone());
-        (tensor.name.clone(), TensorInfo { dtype, shape, data_offsets: (start, end) })
+        (tensor.name().clone(), TensorInfo { dtype, shape, data_offsets: (start, end) })
     });
     Metadata::new(None, tensors.collect())
 }
 
-pub(crate) fn load<M: Model>(net: &mut M, path: &Path) -> Result<(), LoadError> {
-    let tensors = tensors(net)?;
+/// Loads all tensors but those that `except` names, by themselves or by what stands before a dot.
+pub(crate) fn load<M: Model>(net: &mut M, path: &Path, except: &[&str]) -> Result<(), LoadError> {
+    let left_out = |name: &str| {
+        except
+            .iter()
+            .filter_map(|part| name.strip_prefix(part))
+            .any(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    let mut tensors = tensors(net)?;
+    let known: HashSet<String> = tensors.iter().flat_map(|tensor| tensor.names.clone()).collect();
+    tensors.retain(|tensor| !left_out(tensor.name()));
+    for tensor in &mut tensors {
+        tensor.names.retain(|name| !left_out(name));
+    }
     let read_error = |error| LoadError::Read { path: path.to_owned(), error };
     // Opening what is no regular file could wait for ever.
     if !fs::metadata(path).map_err(read_error)?.is_file() {
@@ -93,16 +105,25 @@ pub(crate) fn load<M: Model>(net: &mut M, path: &Path) -> Result<(), LoadError> 
     let mut file = File::open(path).map_err(read_error)?;
     let metadata = read_metadata(&mut file, path)?;
 
-    let mismatches = mismatches(&tensors, &metadata);
+    let mut unexpected = metadata.offset_keys();
+    unexpected.retain(|name| !known.contains(name) && !left_out(name));
+    let mismatches = mismatches(&tensors, &metadata, unexpected);
     if !mismatches.is_empty() {
         return Err(LoadError::Mismatch { path: path.to_owned(), mismatches });
     }
     let data = read_bytes(&mut file, metadata.data_len()).map_err(read_error)?;
 
+    let data_of = |name: &String| {
+        metadata.info(name).map(|info| &data[info.data_offsets.0..info.data_offsets.1])
+    };
+    let mismatches: Vec<_> = tensors.iter().filter_map(|tensor| tensor.untied(data_of)).collect();
+    if !mismatches.is_empty() {
+        return Err(LoadError::Mismatch { path: path.to_owned(), mismatches });
+    }
+
     for tensor in &tensors {
-        // All names are there, or a mismatch would have been found.
-        let Some(info) = metadata.info(&tensor.name) else { continue };
-        let data = &data[info.data_offsets.0..info.data_offsets.1];
+        // One of the names is there, or a mismatch would have been found.
+        let Some(data) = tensor.names.iter().find_map(data_of) else { continue };
         let floats = if tensor.is_state { net.state_mut() } else { net.params_mut() };
         let floats = &mut floats[tensor.range()];
         match tensor.dtype {
@@ -122,7 +143,8 @@ fn read<const BYTES: usize>(floats: &mut [f32], data: &[u8], of: impl Fn([u8; BY
 
 /// A parameter or a part of the state.
 struct Tensor {
-    name: String,
+    /// Its own name, then those of what is tied to it.
+    names: Vec<String>,
     shape: Vec<usize>,
     start: usize,
     is_state: bool,
@@ -134,31 +156,44 @@ impl Tensor {
     fn range(&self) -> Range<usize> {
         self.start..self.start + self.shape.iter().product::<usize>()
     }
+
+    fn name(&self) -> &String {
+        &self.names[0]
+    }
+
+    /// Two of its names under which different numbers are.
+    fn untied<'a>(&self, data_of: impl Fn(&String) -> Option<&'a [u8]>) -> Option<Mismatch> {
+        let mut there = self.names.iter().filter_map(|name| Some((name, data_of(name)?)));
+        let (equal, data) = there.next()?;
+        let (tensor, _) = there.find(|(_, other)| *other != data)?;
+        Some(Mismatch::Tied { tensor: tensor.clone(), equal: equal.clone() })
+    }
 }
 
 /// The tensors of a model, which lie within its flat slices and have different names.
 fn tensors<M: Model>(net: &M) -> Result<Vec<Tensor>, LayoutError> {
     let params = M::param_specs().into_iter().map(|spec| {
-        let ParamSpec { name, shape, start, .. } = spec;
-        Tensor { name, shape, start, is_state: false, dtype: Dtype::F32 }
+        let ParamSpec { name, shape, start, tied, .. } = spec;
+        let names = [name].into_iter().chain(tied).collect();
+        Tensor { names, shape, start, is_state: false, dtype: Dtype::F32 }
     });
     let state = M::state_specs().into_iter().map(|spec| {
         let StateSpec { name, shape, start, kind, .. } = spec;
         let dtype = if kind == StateKind::Count { Dtype::I64 } else { Dtype::F32 };
-        Tensor { name, shape, start, is_state: true, dtype }
+        Tensor { names: vec![name], shape, start, is_state: true, dtype }
     });
     let tensors: Vec<Tensor> = params.chain(state).collect();
-    let mut names = HashSet::new();
-    for Tensor { name, shape, start, is_state, .. } in &tensors {
+    let mut known = HashSet::new();
+    for Tensor { names, shape, start, is_state, .. } in &tensors {
         let floats = if *is_state { net.state().len() } else { net.params().len() };
         let len = shape.iter().try_fold(1usize, |len, &size| len.checked_mul(size));
         let end = len.and_then(|len| len.checked_add(*start));
         if end.is_none_or(|end| end > floats) {
-            let (tensor, shape, start) = (name.clone(), shape.clone(), *start);
+            let (tensor, shape, start) = (names[0].clone(), shape.clone(), *start);
             return Err(LayoutError::Outside { tensor, shape, start, floats });
         }
-        if !names.insert(name) {
-            return Err(LayoutError::Twice { tensor: name.clone() });
+        if let Some(twice) = names.iter().find(|name| !known.insert(*name)) {
+            return Err(LayoutError::Twice { tensor: twice.clone() });
         }
     }
     Ok(tensors)
@@ -204,31 +239,30 @@ fn read_bytes(file: &mut File, len: usize) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Everything in which a file differs from the model.
-fn mismatches(tensors: &[Tensor], metadata: &Metadata) -> Vec<Mismatch> {
-    let known: HashSet<&str> = tensors.iter().map(|spec| spec.name.as_str()).collect();
-    let mut unexpected = metadata.offset_keys();
-    unexpected.retain(|name| !known.contains(name.as_str()));
-
+/// Everything in which a file differs from the model: in its tensors, and in those that the model does
+/// not have.
+fn mismatches(tensors: &[Tensor], metadata: &Metadata, unexpected: Vec<String>) -> Vec<Mismatch> {
     let mut mismatches = Vec::new();
     for spec in tensors {
-        let tensor = spec.name.clone();
         let expected = spec.shape.clone();
-        match metadata.info(&spec.name) {
-            None => {
-                let shown = mismatches.len() < SHOWN;
-                let similar = if shown { similar(&tensor, &unexpected) } else { None };
-                mismatches.push(Mismatch::Missing { tensor, expected, similar });
-            }
-            Some(info) if info.shape != spec.shape => {
-                let found = info.shape.clone();
+        let mut there =
+            spec.names.iter().filter_map(|name| Some((name, metadata.info(name)?))).peekable();
+        if there.peek().is_none() {
+            let tensor = spec.name().clone();
+            let shown = mismatches.len() < SHOWN;
+            let similar = if shown { similar(&tensor, &unexpected) } else { None };
+            mismatches.push(Mismatch::Missing { tensor, expected, similar });
+            continue;
+        }
+        for (tensor, info) in there {
+            let (tensor, found) = (tensor.clone(), info.shape.clone());
+            if info.shape != spec.shape {
+                let expected = expected.clone();
                 mismatches.push(Mismatch::Shape { tensor, expected, found });
-            }
-            Some(info) if info.dtype != spec.dtype => {
+            } else if info.dtype != spec.dtype {
                 let (expected, found) = (spec.dtype.to_string(), info.dtype.to_string());
                 mismatches.push(Mismatch::Dtype { tensor, expected, found });
             }
-            Some(_) => {}
         }
     }
     mismatches.extend(unexpected.into_iter().map(|tensor| {

@@ -1,6 +1,7 @@
 //! The operations, one room each: the mathematics, the kernel trait, a naive `f64` reference and
 //! the CPU kernels.
 
+pub mod argmax;
 pub mod attention;
 pub mod batch_norm;
 pub mod cat;
@@ -8,16 +9,30 @@ pub mod conv2d;
 pub mod convert;
 pub mod copy;
 pub mod cross_entropy;
+pub mod cumsum;
+pub mod dropout;
 pub mod elementwise;
 pub mod embedding;
+pub mod gather;
+pub mod hold;
 pub mod interpolate;
 pub mod layer_norm;
 pub mod matmul;
 pub mod nll_loss;
 pub mod permute;
 pub mod pool2d;
+pub mod recurrent;
 pub mod reduce;
+pub mod rotary;
 pub mod softmax;
+
+use crate::device::Buf;
+
+/// Panics where what is written overlaps what is read: a bug of the plan.
+fn check_apart(writes: &[Buf], reads: &[Buf]) {
+    let apart = writes.iter().all(|w| reads.iter().all(|r| !w.overlaps(*r)));
+    assert!(apart, "gradiron: planned ranges overlap (a bug)");
+}
 
 /// The places of a window along an axis of `padded` elements; none when it does not fit
 /// (PyTorch's `Conv2d` and `MaxPool2d`): `⌊(padded − dilation·(kernel − 1) − 1) / stride⌋ + 1`.

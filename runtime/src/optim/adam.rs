@@ -16,7 +16,10 @@
 use std::marker::PhantomData;
 
 use super::pass::{self, Update};
-use super::{Check, Grads, HyperParamError, Lerp, Optimizer, Regularizer, clone_and_debug};
+use super::{
+    Check, Decays, Grads, HyperParamError, Lerp, Optimizer, Regularizer, clone_and_debug,
+    decay_only,
+};
 use crate::module::Model;
 use crate::storage::Storage;
 
@@ -31,6 +34,7 @@ struct Moments {
     regularizer: Regularizer,
     /// AdamW's.
     decoupled_weight_decay: f64,
+    decays: Decays,
     steps: u64,
     exp_avg: Storage,
     exp_avg_sq: Storage,
@@ -47,6 +51,7 @@ impl Moments {
             eps: 1e-8,
             regularizer: Regularizer::NONE,
             decoupled_weight_decay: 0.0,
+            decays: Decays::default(),
             steps: 0,
             exp_avg: Storage::zeros(len),
             exp_avg_sq: Storage::zeros(len),
@@ -62,20 +67,22 @@ impl Moments {
     fn step<M: Model>(&mut self, net: &mut M, grads: Grads<'_, M>) {
         self.steps = self.steps.saturating_add(1);
         let (t, lr, (beta1, beta2)) = (self.steps as f64, f64::from(self.lr), self.betas);
-        let factors = Factors {
-            regularizer: self.regularizer,
-            keep: (1.0 - lr * self.decoupled_weight_decay) as f32,
+        let keep = (1.0 - lr * self.decoupled_weight_decay) as f32;
+        let [decaying, other] = self.regularizer.both();
+        let factors = [(decaying, keep), (other, 1.0)].map(|(regularizer, keep)| Factors {
+            regularizer,
+            keep,
             down: -(lr / (1.0 - beta1.powf(t))) as f32,
             bias_root: (1.0 - beta2.powf(t)).sqrt() as f32,
             lerp: Lerp::new(1.0 - beta1),
             beta2: beta2 as f32,
             fresh: (1.0 - beta2) as f32,
             eps: self.eps,
-        };
+        });
         let (m, v) = (&mut self.exp_avg, &mut self.exp_avg_sq);
         match &mut self.max_exp_avg_sq {
-            None => pass::step(self.name, net, grads, [m, v], factors),
-            Some(u) => pass::step(self.name, net, grads, [m, v, u], factors),
+            None => pass::step(self.name, net, grads, [m, v], factors, &self.decays),
+            Some(u) => pass::step(self.name, net, grads, [m, v, u], factors, &self.decays),
         }
     }
 }
@@ -161,6 +168,8 @@ macro_rules! adam {
                 self.moments.amsgrad(amsgrad);
                 self
             }
+
+            decay_only!(moments.decays);
 
             /// Whether to step up the gradient instead of down.
             pub fn maximize(mut self, maximize: bool) -> Self {

@@ -20,6 +20,8 @@
 //! ```
 
 mod adam;
+mod decay;
+mod norm;
 mod pass;
 mod rmsprop;
 mod sgd;
@@ -29,6 +31,8 @@ pub use rmsprop::RMSprop;
 pub use sgd::Sgd;
 
 use std::marker::PhantomData;
+
+use decay::Decays;
 
 use crate::device::Host;
 use crate::module::Model;
@@ -50,6 +54,8 @@ use crate::profile::Profile;
 pub struct Grads<'a, M> {
     grads: &'a [f32],
     state: &'a [f32],
+    /// What a step multiplies the gradients by.
+    scale: f32,
     /// What a step runs on; the calling thread alone where there is nothing.
     host: Option<Host<'a>>,
     /// Where a step is recorded.
@@ -60,14 +66,52 @@ pub struct Grads<'a, M> {
 impl<'a, M> Grads<'a, M> {
     #[doc(hidden)]
     pub const fn new(grads: &'a [f32], state: &'a [f32], host: Option<Host<'a>>) -> Self {
-        Self { grads, state, host, profile: None, model: PhantomData }
+        Self { grads, state, scale: 1.0, host, profile: None, model: PhantomData }
     }
 
     pub(crate) const fn recorded(self, profile: Option<&'a Profile>) -> Self {
         Self { profile, ..self }
     }
 
-    /// The gradients, in the order of [`Model::params`].
+    /// The norm of all gradients together: the root of the sum of their squares. It has the same bits
+    /// for any number of threads.
+    pub fn norm(self) -> f32 {
+        self.scale * norm::norm(self)
+    }
+
+    /// The same gradients for a step that is no longer than with gradients of the norm `max_norm`:
+    /// they are multiplied by `max_norm / (norm + 1e-6)` where that is less than 1, as by PyTorch's
+    /// `clip_grad_norm_`. It reads the gradients once, and the step multiplies them.
+    ///
+    /// ```
+    /// # use gradiron::prelude::*;
+    /// # model! {
+    /// #     struct Net { fc: Linear(2 -> 1) }
+    /// #     fn loss(&self, x: [batch, 2]) -> [] { self.fc(x).square().mean() }
+    /// # }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let mut net = Net::init(Seed(0));
+    /// # let mut ws = Net::workspace(4)?;
+    /// # let mut adam = AdamW::new(&net, 1e-3)?;
+    /// let loss = net.loss_grad(&mut ws, &[[1.0, 2.0]; 4])?;
+    /// adam.step(&mut net, ws.grads().clip_norm(1.0)?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `max_norm` must be finite and at least 0.
+    #[doc(alias = "clip_grad_norm_")]
+    pub fn clip_norm(self, max_norm: f32) -> Result<Self, HyperParamError> {
+        Check("clip_norm").not_negative("max_norm", f64::from(max_norm))?;
+        let factor = max_norm / (self.norm() + 1e-6);
+        // NaN stays, as gradients that are no numbers do.
+        Ok(if factor >= 1.0 { self } else { Self { scale: self.scale * factor, ..self } })
+    }
+
+    /// The gradients, in the order of [`Model::params`]; without the factor of
+    /// [`clip_norm`](Self::clip_norm).
     pub const fn as_slice(&self) -> &'a [f32] {
         self.grads
     }
@@ -182,6 +226,11 @@ struct Regularizer {
 impl Regularizer {
     const NONE: Self = Self { sign: 1.0, weight_decay: 0.0 };
 
+    /// For parameters that decay, and for the others.
+    fn both(self) -> [Self; 2] {
+        [self, Self { weight_decay: 0.0, ..self }]
+    }
+
     fn maximize(&mut self, maximize: bool) {
         self.sign = if maximize { -1.0 } else { 1.0 };
     }
@@ -214,6 +263,20 @@ impl Lerp {
         nearer + self.weight * (to - from)
     }
 }
+
+/// The method that chooses the parameters that decay.
+macro_rules! decay_only {
+    ($($decays:ident).+) => {
+        /// Weight decay for the parameters that `decays` says yes to, and for no others, as with
+        /// PyTorch's parameter groups: of weights but not of biases and norms with
+        /// `decay_only(|param| param.shape.len() >= 2)`.
+        pub fn decay_only(mut self, decays: impl Fn(&crate::module::ParamSpec) -> bool) -> Self {
+            self.$($decays).+ = super::Decays::only::<M>(decays);
+            self
+        }
+    };
+}
+use decay_only;
 
 /// `Clone` and `Debug` without asking them of the model.
 macro_rules! clone_and_debug {

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::Grads;
+use super::{Decays, Grads};
 use crate::device::{Host, SharedMut};
 use crate::math::{Arith, Body, SimdLevel};
 use crate::module::Model;
@@ -24,7 +24,8 @@ pub(super) trait Update<const S: usize>: Copy + Sync {
     fn element(self, p: f32, g: f32, state: [f32; S]) -> (f32, [f32; S]);
 }
 
-/// Changes all parameters of `net`, and the state with them, on the team of the gradients' device.
+/// Changes all parameters of `net`, and the state with them, on the team of the gradients' device: by
+/// the first update those that decay, by the second the others.
 /// Profiles call the step `name`.
 #[inline]
 pub(super) fn step<M: Model, U: Update<S>, const S: usize>(
@@ -32,21 +33,26 @@ pub(super) fn step<M: Model, U: Update<S>, const S: usize>(
     net: &mut M,
     grads: Grads<'_, M>,
     state: [&mut Storage; S],
-    update: U,
+    [decaying, other]: [U; 2],
+    decays: &Decays,
 ) {
     let recorded = grads.profile.map(|profile| (profile, Instant::now()));
     let state = state.map(Storage::as_mut_slice);
-    let (params, host) = (net.params_mut(), grads.host);
+    let (params, host, scale) = (net.params_mut(), grads.host, grads.scale);
     let grads = grads.as_slice();
     let len = state.iter().map(|s| s.len()).fold(params.len().min(grads.len()), usize::min);
     let (params, state) = (SharedMut::new(params), state.map(SharedMut::new));
     let level = host.map_or_else(SimdLevel::detect, |host| host.level);
     let run = |start: usize, len: usize| {
-        level.run(Part {
-            params: params.at(start, len),
-            grads: &grads[start..start + len],
-            state: state.each_ref().map(|s| s.at(start, len)),
-            update,
+        decays.parts(start..start + len, |part, decays| {
+            let (start, len) = (part.start, part.len());
+            level.run(Part {
+                params: params.at(start, len),
+                grads: &grads[part],
+                scale,
+                state: state.each_ref().map(|s| s.at(start, len)),
+                update: if decays { decaying } else { other },
+            });
         });
     };
     match host {
@@ -71,6 +77,7 @@ pub(super) fn step<M: Model, U: Update<S>, const S: usize>(
 struct Part<'a, U, const S: usize> {
     params: *mut f32,
     grads: &'a [f32],
+    scale: f32,
     state: [*mut f32; S],
     update: U,
 }
@@ -80,7 +87,7 @@ impl<U: Update<S>, const S: usize> Body for Part<'_, U, S> {
 
     #[inline(always)]
     fn run<A: Arith>(self) {
-        let Self { params, grads, state, update } = self;
+        let Self { params, grads, scale, state, update } = self;
         let (blocks, rest) = grads.as_chunks::<BLOCK>();
         for (i, g) in blocks.iter().enumerate() {
             // SAFETY: `step` lent all elements of this part to this call alone, and the block is
@@ -97,7 +104,7 @@ impl<U: Update<S>, const S: usize> Body for Part<'_, U, S> {
             let (mut new_p, mut new_s) = ([0.0; BLOCK], [[0.0; BLOCK]; S]);
             for e in 0..BLOCK {
                 let state = std::array::from_fn(|k| old_s[k][e]);
-                let (p, state) = update.element(old_p[e], g[e], state);
+                let (p, state) = update.element(old_p[e], scale * g[e], state);
                 new_p[e] = p;
                 for k in 0..S {
                     new_s[k][e] = state[k];
@@ -116,7 +123,7 @@ impl<U: Update<S>, const S: usize> Body for Part<'_, U, S> {
             // SAFETY: as above.
             unsafe {
                 let (p, s) = (params.add(whole + i), state.map(|s| s.add(whole + i)));
-                let (new, new_s) = update.element(*p, *g, s.map(|s| *s));
+                let (new, new_s) = update.element(*p, scale * *g, s.map(|s| *s));
                 *p = new;
                 for (s, new) in s.into_iter().zip(new_s) {
                     *s = new;

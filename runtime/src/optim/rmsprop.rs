@@ -17,7 +17,10 @@
 use std::marker::PhantomData;
 
 use super::pass::{self, Update};
-use super::{Check, Grads, HyperParamError, Lerp, Optimizer, Regularizer, clone_and_debug};
+use super::{
+    Check, Decays, Grads, HyperParamError, Lerp, Optimizer, Regularizer, clone_and_debug,
+    decay_only,
+};
 use crate::module::Model;
 use crate::storage::Storage;
 
@@ -36,6 +39,7 @@ pub struct RMSprop<M> {
     eps: f32,
     momentum: f32,
     regularizer: Regularizer,
+    decays: Decays,
     square_avg: Storage,
     /// There when centered.
     grad_avg: Option<Storage>,
@@ -51,6 +55,7 @@ clone_and_debug!(RMSprop {
     eps,
     momentum,
     regularizer,
+    decays,
     square_avg,
     grad_avg,
     buffer
@@ -71,6 +76,7 @@ impl<M: Model> RMSprop<M> {
             eps: 1e-8,
             momentum: 0.0,
             regularizer: Regularizer::NONE,
+            decays: Decays::default(),
             square_avg: Storage::zeros(len),
             grad_avg: None,
             buffer: None,
@@ -109,6 +115,8 @@ impl<M: Model> RMSprop<M> {
         Ok(self)
     }
 
+    decay_only!(decays);
+
     /// The factor of the velocity from one step to the next. Allocates the buffer.
     ///
     /// # Errors
@@ -136,22 +144,24 @@ impl<M: Model> RMSprop<M> {
 
 impl<M: Model> Optimizer<M> for RMSprop<M> {
     fn update(&mut self, net: &mut M, grads: Grads<'_, M>) {
-        let factors = Factors {
-            regularizer: self.regularizer,
+        let factors = self.regularizer.both().map(|regularizer| Factors {
+            regularizer,
             down: -self.lr,
             alpha: self.alpha as f32,
             fresh: (1.0 - self.alpha) as f32,
             lerp: Lerp::new(1.0 - self.alpha),
             eps: self.eps,
             momentum: self.momentum,
-        };
-        let v = &mut self.square_avg;
+        });
+        let (v, decays) = (&mut self.square_avg, &self.decays);
         match (&mut self.grad_avg, &mut self.buffer) {
-            (None, None) => pass::step(CHECK.0, net, grads, [v], Plain(factors)),
-            (None, Some(b)) => pass::step(CHECK.0, net, grads, [v, b], Moving(factors)),
-            (Some(a), None) => pass::step(CHECK.0, net, grads, [v, a], Centered(factors)),
+            (None, None) => pass::step(CHECK.0, net, grads, [v], factors.map(Plain), decays),
+            (None, Some(b)) => pass::step(CHECK.0, net, grads, [v, b], factors.map(Moving), decays),
+            (Some(a), None) => {
+                pass::step(CHECK.0, net, grads, [v, a], factors.map(Centered), decays)
+            }
             (Some(a), Some(b)) => {
-                pass::step(CHECK.0, net, grads, [v, a, b], CenteredMoving(factors))
+                pass::step(CHECK.0, net, grads, [v, a, b], factors.map(CenteredMoving), decays)
             }
         }
     }

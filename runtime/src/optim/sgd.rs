@@ -16,7 +16,9 @@
 use std::marker::PhantomData;
 
 use super::pass::{self, Update};
-use super::{Check, Grads, HyperParamError, Optimizer, Regularizer, clone_and_debug};
+use super::{
+    Check, Decays, Grads, HyperParamError, Optimizer, Regularizer, clone_and_debug, decay_only,
+};
 use crate::module::Model;
 use crate::storage::Storage;
 
@@ -35,13 +37,24 @@ pub struct Sgd<M> {
     dampening: f64,
     nesterov: bool,
     regularizer: Regularizer,
+    decays: Decays,
     /// There with momentum.
     buffer: Option<Storage>,
     started: bool,
     model: PhantomData<fn(&mut M)>,
 }
 
-clone_and_debug!(Sgd { len, lr, momentum, dampening, nesterov, regularizer, buffer, started });
+clone_and_debug!(Sgd {
+    len,
+    lr,
+    momentum,
+    dampening,
+    nesterov,
+    regularizer,
+    decays,
+    buffer,
+    started
+});
 
 impl<M: Model> Sgd<M> {
     /// Steps of `lr` times the gradient.
@@ -57,6 +70,7 @@ impl<M: Model> Sgd<M> {
             dampening: 0.0,
             nesterov: false,
             regularizer: Regularizer::NONE,
+            decays: Decays::default(),
             buffer: None,
             started: false,
             model: PhantomData,
@@ -109,6 +123,8 @@ impl<M: Model> Sgd<M> {
         Ok(self)
     }
 
+    decay_only!(decays);
+
     /// Whether to step up the gradient instead of down.
     pub fn maximize(mut self, maximize: bool) -> Self {
         self.regularizer.maximize(maximize);
@@ -129,15 +145,16 @@ impl<M: Model> Sgd<M> {
 impl<M: Model> Optimizer<M> for Sgd<M> {
     fn update(&mut self, net: &mut M, grads: Grads<'_, M>) {
         let Self { regularizer, nesterov, .. } = *self;
-        let descend = Descend { regularizer, down: -self.lr };
+        let descend = regularizer.both().map(|regularizer| Descend { regularizer, down: -self.lr });
         let Some(buffer) = &mut self.buffer else {
-            return pass::step(CHECK.0, net, grads, [], descend);
+            return pass::step(CHECK.0, net, grads, [], descend, &self.decays);
         };
         // The buffer starts as zeros, so the first step adds the whole gradient to it.
         let fresh = if self.started { (1.0 - self.dampening) as f32 } else { 1.0 };
         self.started = true;
         let momentum = self.momentum as f32;
-        pass::step(CHECK.0, net, grads, [buffer], Momentum { descend, momentum, fresh, nesterov });
+        let updates = descend.map(|descend| Momentum { descend, momentum, fresh, nesterov });
+        pass::step(CHECK.0, net, grads, [buffer], updates, &self.decays);
     }
 
     fn learning_rate(&self) -> f32 {

@@ -116,6 +116,7 @@ impl<M: Program, D: Device> Workspace<M, D> {
             grads: &mut self.grads,
             arena: &mut self.arena,
             cache: Some(&mut cache.memory),
+            random: self.random,
             inputs,
             indices: &self.indices,
         };

@@ -3,9 +3,11 @@
 //! queries, so that nobody else adds to the same gradients.
 
 use super::few::{FEW, few_queries};
+use super::grad::{Gradients, head_grad};
 use super::{Attention, AttentionSpec, Given, Strides, View};
 use crate::device::{Buf, CpuStep};
 use crate::math::{self, SimdLevel, simd};
+use crate::ops::check_apart;
 use crate::ops::matmul::pack::{Part, pack};
 use crate::ops::matmul::{Panel, Tiling};
 use crate::ops::reduce::{Max, Sum, fold_row};
@@ -15,7 +17,7 @@ pub(super) const BLOCK: usize = 64;
 /// The most columns of a block of keys that are transposed at a time.
 const DEPTH: usize = 128;
 
-type Scores = [f32; BLOCK * BLOCK];
+pub(super) type Scores = [f32; BLOCK * BLOCK];
 
 /// Rows of an operand: the first, and the distance to the next.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -109,12 +111,6 @@ impl AttentionSpec {
     fn work(&self) -> usize {
         self.batch * self.heads * self.queries * self.keys * self.dim
     }
-}
-
-/// Panics where what is written overlaps what is read: a bug of the plan.
-fn check_apart(writes: &[Buf], reads: &[Buf]) {
-    let apart = writes.iter().all(|w| reads.iter().all(|r| !w.overlaps(*r)));
-    assert!(apart, "gradiron: planned ranges overlap (a bug)");
 }
 
 impl Given {
@@ -238,13 +234,13 @@ pub(super) unsafe fn multiply(
 }
 
 /// Columns of a block of rows as rows of [`BLOCK`] floats.
-struct Transposed {
+pub(super) struct Transposed {
     floats: [f32; DEPTH * BLOCK],
     holds: Option<(Rows, usize)>,
 }
 
 impl Transposed {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { floats: [0.0; DEPTH * BLOCK], holds: None }
     }
 
@@ -253,7 +249,7 @@ impl Transposed {
     ///
     /// # Safety
     /// The rows of `a` and `b` are there to read.
-    unsafe fn scores(
+    pub(super) unsafe fn scores(
         &mut self,
         level: SimdLevel,
         c: &mut Scores,
@@ -283,14 +279,14 @@ impl Transposed {
 /// A block of scores: its queries and keys, and what is added to them.
 #[derive(Clone, Copy)]
 pub(super) struct Block {
-    rows: usize,
-    cols: usize,
-    scale: f32,
+    pub(super) rows: usize,
+    pub(super) cols: usize,
+    pub(super) scale: f32,
     /// Of the first query and key, where there is one.
-    mask: Option<Rows>,
+    pub(super) mask: Option<Rows>,
     /// How many keys the first query sees, of which the first are before the block; the next query
     /// sees one more.
-    sees: Option<(usize, usize)>,
+    pub(super) sees: Option<(usize, usize)>,
 }
 
 impl Block {
@@ -315,7 +311,7 @@ impl Block {
     /// # Safety
     /// The rows of the mask are there to read.
     #[inline(always)]
-    unsafe fn finish(&self, scores: &mut [f32], row: usize) {
+    pub(super) unsafe fn finish(&self, scores: &mut [f32], row: usize) {
         scores.iter_mut().for_each(|s| *s *= self.scale);
         if let Some(mask) = self.mask {
             // SAFETY: the caller's promise.
@@ -420,107 +416,6 @@ simd! {
                 let value = if is_blind { f32::INFINITY } else { max + math::log::<A>(sum) };
                 // SAFETY: as above.
                 unsafe { *lse.at.add(row) = value };
-            }
-        }
-    }
-}
-
-/// The gradients of a call, and that of its result.
-#[derive(Clone, Copy)]
-struct Gradients {
-    d_q: Operand,
-    d_k: Operand,
-    d_v: Operand,
-    d_y: Operand,
-}
-
-/// The gradients of a head of keys and values, and of all queries that read them.
-///
-/// # Safety
-/// The operands have the sizes of `spec`, and these gradients are lent to write.
-unsafe fn head_grad(
-    level: SimdLevel,
-    o: &Operands,
-    g: &Gradients,
-    [b, kv]: [usize; 2],
-    spec: &AttentionSpec,
-) {
-    let (dim, group) = (spec.dim, spec.heads / spec.kv_heads);
-    let (mut p, mut d_s) = ([0.0; BLOCK * BLOCK], [0.0; BLOCK * BLOCK]);
-    let (mut keys, mut values) = (Transposed::new(), Transposed::new());
-    for j in (0..spec.keys).step_by(BLOCK) {
-        let all = BLOCK.min(spec.keys - j);
-        let (k, v) = (o.k.rows(b, kv, j), o.v.rows(b, kv, j));
-        let (d_k, d_v) = (g.d_k.rows(b, kv, j), g.d_v.rows(b, kv, j));
-        for row in 0..all {
-            // SAFETY: rows of these gradients, the caller's promise.
-            unsafe {
-                std::slice::from_raw_parts_mut(d_k.at.add(row * d_k.row), dim).fill(0.0);
-                std::slice::from_raw_parts_mut(d_v.at.add(row * d_v.row), dim).fill(0.0);
-            }
-        }
-        for (h, i) in (kv * group..(kv + 1) * group)
-            .flat_map(|h| (0..spec.queries).step_by(BLOCK).map(move |i| (h, i)))
-        {
-            let m = BLOCK.min(spec.queries - i);
-            let n = spec.seen(i + m, j, all);
-            if n == 0 {
-                continue;
-            }
-            let (q, y, d_y) = (o.q.rows(b, h, i), o.y.rows(b, h, i), g.d_y.rows(b, h, i));
-            let (d_q, lse) = (g.d_q.rows(b, h, i), o.lse.rows(b, h, i));
-            let block = Block::new(o.mask, [b, h, i, j], [m, n], spec);
-            // SAFETY: as above.
-            unsafe {
-                // All keys of the block, of which these queries may see the first `n`.
-                keys.scores(level, &mut p, q, k, [m, all, dim]);
-                values.scores(level, &mut d_s, d_y, v, [m, all, dim]);
-                score_grad(level, (&mut p, &mut d_s), block, [y, d_y, lse], dim);
-                let of_keys = |x: &Scores| (x.as_ptr(), 1, BLOCK);
-                multiply(level, (d_v, true), of_keys(&p), d_y, [n, dim, m]);
-                multiply(level, (d_k, true), of_keys(&d_s), q, [n, dim, m]);
-                multiply(level, (d_q, j > 0), (d_s.as_ptr(), BLOCK, 1), k, [m, dim, n]);
-            }
-        }
-    }
-}
-
-simd! {
-    /// `p` of products and `d_s` of `d_p`.
-    fn score_grad<A>(
-        of: (&mut Scores, &mut Scores),
-        block: Block,
-        rows: [Rows; 3],
-        dim: usize,
-    ) {
-        let ((p, d_s), [y, d_y, lse]) = (of, rows);
-        for row in 0..block.rows {
-            let p = &mut p[row * BLOCK..][..block.cols];
-            let d_s = &mut d_s[row * BLOCK..][..block.cols];
-            // SAFETY: row `row` of the mask and of each of these, the promise of the caller.
-            let (y, d_y, lse) = unsafe {
-                block.finish(p, row);
-                (
-                    std::slice::from_raw_parts(y.at.add(row * y.row), dim),
-                    std::slice::from_raw_parts(d_y.at.add(row * d_y.row), dim),
-                    *lse.at.add(row),
-                )
-            };
-            let mut sums = [0.0; 16];
-            let (ys, d_ys) = (y.chunks_exact(16), d_y.chunks_exact(16));
-            for (sum, (y, d_y)) in sums.iter_mut().zip(ys.remainder().iter().zip(d_ys.remainder()))
-            {
-                *sum = y * d_y;
-            }
-            for (y, d_y) in ys.zip(d_ys) {
-                for l in 0..16 {
-                    sums[l] = A::mul_add(y[l], d_y[l], sums[l]);
-                }
-            }
-            let mean: f32 = sums.iter().sum();
-            for (p, d_s) in p.iter_mut().zip(d_s) {
-                *p = math::exp::<A>(*p - lse);
-                *d_s = *p * (*d_s - mean) * block.scale;
             }
         }
     }

@@ -14,6 +14,7 @@
 
 mod cpu;
 mod few;
+mod grad;
 pub mod reference;
 mod tiny;
 

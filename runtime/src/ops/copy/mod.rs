@@ -1,4 +1,4 @@
-//! Copies and constants: `y = x` and `y = value`.
+//! Copies, sums and constants: `y = x`, `y += x` and `y = value`.
 
 mod cpu;
 mod tiny;
@@ -9,6 +9,8 @@ use crate::device::Buf;
 pub trait Fill {
     /// `y = x`
     fn copy(&mut self, y: Buf, x: Buf);
+    /// `y += x`
+    fn accumulate(&mut self, y: Buf, x: Buf);
     /// `y[i] = value`
     fn fill(&mut self, y: Buf, value: f32);
 }

@@ -20,6 +20,21 @@ impl<V: Vector> Fill for TinyStep<'_, V> {
     }
 
     #[inline(always)]
+    fn accumulate(&mut self, y: Buf, x: Buf) {
+        let (len, y, x) = (y.len, self.to(y, y.len), self.from(x, y.len));
+        let full = len - len % V::LANES;
+        // SAFETY: the sizes were checked.
+        unsafe {
+            for at in (0..full).step_by(V::LANES) {
+                V::load(y.add(at)).add(V::load(x.add(at))).store(y.add(at));
+            }
+            let mask = V::mask(len - full);
+            let sum = V::load_part(y.add(full), mask).add(V::load_part(x.add(full), mask));
+            sum.store_part(y.add(full), mask);
+        }
+    }
+
+    #[inline(always)]
     fn fill(&mut self, y: Buf, value: f32) {
         let (len, y) = (y.len, self.to(y, y.len));
         let full = len - len % V::LANES;

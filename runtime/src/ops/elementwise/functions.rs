@@ -19,7 +19,6 @@ macro_rules! functions {
     };
 }
 
-const FRAC_1_SQRT_2: f32 = std::f32::consts::FRAC_1_SQRT_2;
 /// √(2/π)
 const GELU_TANH: f32 = 0.797_884_6;
 /// 1/√(2π)
@@ -41,8 +40,18 @@ functions! {
     /// The derivative by the divisor: `-d · y / b`.
     div_grad<A>(d, y, b) = -d * y / b;
     neg<A>(x) = -x;
-    /// 1 where equal, else 0.
-    equal<A>(a, b) = indicator(a == b);
+    /// 1 where equal, else 0; so are the comparisons that follow.
+    eq<A>(a, b) = indicator(a == b);
+    ne<A>(a, b) = indicator(a != b);
+    gt<A>(a, b) = indicator(a > b);
+    ge<A>(a, b) = indicator(a >= b);
+    lt<A>(a, b) = indicator(a < b);
+    le<A>(a, b) = indicator(a <= b);
+    /// `a` where `c` is not 0, else `b`.
+    where_<A>(c, a, b) = if c != 0.0 { a } else { b };
+    where_grad<A>(c, d) = if c != 0.0 { d } else { 0.0 };
+    /// By the second choice.
+    where_grad_other<A>(c, d) = if c != 0.0 { 0.0 } else { d };
 
     /// The larger one; NaN if one is.
     maximum<A>(a, b) = if a > b || a.is_nan() { a } else { b };
@@ -90,12 +99,11 @@ functions! {
     elu<A>(x, alpha) = if x > 0.0 { x } else { alpha * math::expm1::<A>(x) };
     elu_grad<A>(d, x, alpha) = if x > 0.0 { d } else { d * alpha * math::exp::<A>(x) };
     /// `x Φ(x)`, `Φ` the normal distribution.
-    gelu<A>(x) = 0.5 * x * (1.0 + math::erf::<A>(x * FRAC_1_SQRT_2));
+    gelu<A>(x) = x * math::normal::<A>(x).0;
     /// `d (Φ(x) + x φ(x))`
     gelu_grad<A>(d, x) = {
-        let cdf = 0.5 * (1.0 + math::erf::<A>(x * FRAC_1_SQRT_2));
-        let pdf = INV_SQRT_TAU * math::exp::<A>(-0.5 * x * x);
-        d * A::mul_add(x, pdf, cdf)
+        let (cdf, e) = math::normal::<A>(x);
+        d * A::mul_add(x, INV_SQRT_TAU * e, cdf)
     };
     /// `x/2 (1 + tanh(√(2/π) (x + 0.044715 x³)))`
     gelu_tanh<A>(x) = 0.5 * x * (1.0 + math::tanh::<A>(GELU_TANH * (x + 0.044_715 * x * x * x)));

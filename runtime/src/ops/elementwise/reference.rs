@@ -21,7 +21,15 @@ functions! {
     div(a, b) = a / b;
     div_grad(d, y, b) = -d * y / b;
     neg(x) = -x;
-    equal(a, b) = f64::from(a == b);
+    eq(a, b) = f64::from(a == b);
+    ne(a, b) = f64::from(a != b);
+    gt(a, b) = f64::from(a > b);
+    ge(a, b) = f64::from(a >= b);
+    lt(a, b) = f64::from(a < b);
+    le(a, b) = f64::from(a <= b);
+    where_(c, a, b) = if c == 0.0 { b } else { a };
+    where_grad(c, d) = if c == 0.0 { 0.0 } else { d };
+    where_grad_other(c, d) = if c == 0.0 { d } else { 0.0 };
 
     maximum(a, b) = if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) };
     maximum_grad(d, a, b) = if a < b { 0.0 } else if a == b { d / 2.0 } else { d };

@@ -93,7 +93,7 @@ unsafe fn pack_panel<V: Vector, const ROWS: usize>(pack: Pack) {
 ///
 /// # Safety
 /// As for [`pack`].
-pub(super) unsafe fn pack_lines(
+pub(in crate::ops) unsafe fn pack_lines(
     level: SimdLevel,
     out: *mut f32,
     x: Part,

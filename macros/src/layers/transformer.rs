@@ -1,0 +1,148 @@
+//! `TransformerEncoderLayer` and `TransformerDecoderLayer`.
+
+use quote::quote;
+
+use super::attention::{Attention, causal, heads, mask};
+use super::usage::{Use, default_init};
+use crate::diagnostics::Diagnostic;
+use crate::dim::Dim;
+use crate::graph::ValueId;
+use crate::lower::{Lowering, text_of};
+use crate::ops::Mismatch;
+use crate::ops::dropout::Dropout;
+use crate::ops::elementwise::Elementwise;
+use crate::ops::layer_norm::{self, LayerNorm};
+
+/// The options of both layers.
+struct Settings {
+    size: Dim,
+    heads: Dim,
+    feedforward: Dim,
+    dropout: f64,
+    activation: &'static str,
+    norm_first: bool,
+    eps: f64,
+    bias: bool,
+}
+
+/// `x [N, T, D]`: `x + attention(x)`, then `x + linear2(activation(linear1(x)))`, each with a norm
+/// in front or behind.
+pub(super) fn encoder_layer(l: &mut Use) -> Lowering<ValueId> {
+    let s = settings(l)?;
+    let causal = causal(l, "is_causal")?;
+    let mask = mask(l, ["src_mask", "src_key_padding_mask"])?;
+    let x =
+        s.block(l, l.x, "norm1", |s, l, x| s.attention(causal, mask).of(l, "self_attn.", &[x]))?;
+    s.block(l, x, "norm2", Settings::feedforward)
+}
+
+/// The same with `memory [N, S, D]`, which is attended to in between.
+pub(super) fn decoder_layer(l: &mut Use) -> Lowering<ValueId> {
+    let s = settings(l)?;
+    let memory = l.others[0];
+    let own = (causal(l, "tgt_is_causal")?, mask(l, ["tgt_mask", "tgt_key_padding_mask"])?);
+    let other = mask(l, ["memory_mask", "memory_key_padding_mask"])?;
+    let x =
+        s.block(l, l.x, "norm1", |s, l, x| s.attention(own.0, own.1).of(l, "self_attn.", &[x]))?;
+    let x = s.block(l, x, "norm2", |s, l, x| {
+        s.attention(false, other).of(l, "multihead_attn.", &[x, memory, memory])
+    })?;
+    s.block(l, x, "norm3", Settings::feedforward)
+}
+
+fn settings(l: &mut Use) -> Lowering<Settings> {
+    let found = l.cx.graph.ty(l.x).clone();
+    let owner = l.options.owner.clone();
+    if found.shape.rank() != 3 {
+        let text = format!("expects [batch, rows, features] but receives {found}");
+        return Err(l.cx.refuse(Mismatch::new(text), Some(l.x)));
+    }
+    let Some(written) = l.options.take("d_model") else {
+        let error = Diagnostic::new(l.options.span, format!("`{owner}` has no size"));
+        let help = format!("write `{owner}(128, nhead = 4)`");
+        return Err(l.cx.model.report(error.help(help)));
+    };
+    let rest: String = l.options.args.iter().map(|arg| format!(", {arg}")).collect();
+    let size = l.input(&written, 2, "feature", |size| format!("{owner}({size}{rest})"))?;
+    let heads = heads(l, "nhead", &size)?;
+    let feedforward = match l.options.take_named("dim_feedforward") {
+        Some(expr) => l.dim(&expr)?,
+        None => Dim::lit(2048),
+    };
+    let dropout = l.cx.literal_option(&mut l.options, "dropout", 0.1)?;
+    let activation = match l.options.take_named("activation") {
+        None => "relu",
+        Some(expr) => match ["relu", "gelu"].into_iter().find(|name| *name == text_of(&expr)) {
+            Some(name) => name,
+            None => {
+                let text = format!("no activation `{}` here", text_of(&expr));
+                let error = Diagnostic::over(&expr, text).help("there are `relu` and `gelu`");
+                return Err(l.cx.model.report(error));
+            }
+        },
+    };
+    let norm_first = l.flag("norm_first", false)?;
+    let eps = l.cx.literal_option(&mut l.options, "layer_norm_eps", 1e-5)?;
+    let bias = l.flag("bias", true)?;
+    Ok(Settings { size, heads, feedforward, dropout, activation, norm_first, eps, bias })
+}
+
+impl Settings {
+    fn attention(&self, causal: bool, mask: Option<ValueId>) -> Attention {
+        let (size, heads) = (self.size.clone(), self.heads.clone());
+        Attention { size, heads, bias: self.bias, causal, mask }
+    }
+
+    /// `norm(x + part(x))`, or `x + part(norm(x))`.
+    fn block(
+        &self,
+        l: &mut Use,
+        x: ValueId,
+        norm: &str,
+        part: impl FnOnce(&Self, &mut Use, ValueId) -> Lowering<ValueId>,
+    ) -> Lowering<ValueId> {
+        let from = if self.norm_first { self.norm(l, norm, x)? } else { x };
+        let y = part(self, l, from)?;
+        let y = self.dropped(l, y)?;
+        let y = l.op(Elementwise::new("add"), &[x, y])?;
+        if self.norm_first { Ok(y) } else { self.norm(l, norm, y) }
+    }
+
+    fn feedforward(&self, l: &mut Use, x: ValueId) -> Lowering<ValueId> {
+        let y = self.linear(l, "linear1", x, [&self.size, &self.feedforward])?;
+        let y = l.op(Elementwise::new(self.activation), &[y])?;
+        let y = self.dropped(l, y)?;
+        self.linear(l, "linear2", y, [&self.feedforward, &self.size])
+    }
+
+    fn linear(
+        &self,
+        l: &mut Use,
+        name: &str,
+        x: ValueId,
+        [from, to]: [&Dim; 2],
+    ) -> Lowering<ValueId> {
+        let shape = vec![to.clone(), from.clone()];
+        let weight = l.param(&format!("{name}.weight"), shape, default_init(from));
+        let init = default_init(from);
+        let bias = self.bias.then(|| l.param(&format!("{name}.bias"), vec![to.clone()], init));
+        l.affine(x, weight, bias)
+    }
+
+    fn norm(&self, l: &mut Use, name: &str, x: ValueId) -> Lowering<ValueId> {
+        let shape = vec![self.size.clone()];
+        let ones = quote!(::gradiron::init::Init::Ones);
+        let mut inputs = vec![x, l.param(&format!("{name}.weight"), shape.clone(), ones)];
+        if self.bias {
+            let zeros = quote!(::gradiron::init::Init::Zeros);
+            inputs.push(l.param(&format!("{name}.bias"), shape, zeros));
+        }
+        let (axes, eps, bias) = (1, self.eps, self.bias);
+        let options = layer_norm::Options { axes, eps, centred: true, weight: true, bias };
+        Ok(l.cx.ops(LayerNorm(options), &inputs)?[0])
+    }
+
+    fn dropped(&self, l: &mut Use, x: ValueId) -> Lowering<ValueId> {
+        if self.dropout == 0.0 { Ok(x) } else { l.op(Dropout { p: self.dropout }, &[x]) }
+    }
+}

@@ -1,0 +1,138 @@
+//! `scan(self.cell, x, h)`: a model for each step of a sequence.
+
+use proc_macro2::{Ident, TokenStream};
+use syn::Expr;
+
+use super::call::options;
+use super::{FnCx, Lowering, Options, text_of};
+use crate::diagnostics::Diagnostic;
+use crate::dim::{Dim, Shape};
+use crate::graph::{Kind, Ty, ValueId};
+use crate::ops::Mismatch;
+use crate::ops::call::Callee;
+use crate::ops::scan::Scan;
+use crate::ops::shaping::Permute;
+use crate::syntax::Arg;
+
+impl FnCx<'_, '_> {
+    /// `y [batch, T, ..]` and the last states, from `x [batch, T, ..]` and the first states. The
+    /// result of a step has the shape `out`, or that of the first state.
+    pub fn scan(&mut self, name: &Ident, mut args: Vec<Arg>) -> Lowering<Vec<ValueId>> {
+        let usage = "write `scan(self.cell, x, h)`";
+        let cell = match args.first() {
+            Some(Arg::Value(cell)) => self.cell(cell),
+            _ => None,
+        };
+        let Some((field, model, function)) = cell else {
+            let error = Diagnostic::new(name.span(), "`scan` needs a model that is a field");
+            return Err(self.model.report(error.help(usage)));
+        };
+        args.remove(0);
+        let count = args.iter().take_while(|arg| matches!(arg, Arg::Value(_))).count();
+        let values = self.arg_values(&args[..count])?;
+        let mut options = options(name, args[count..].to_vec());
+        let lengths = options.take_named("lengths").map(|expr| self.one(&expr)).transpose()?;
+        self.step(&self.model.item.fields[field].name.to_string(), name.span());
+        self.floats(&values)?;
+        let [x, firsts @ ..] = &values[..] else {
+            let error = Diagnostic::new(name.span(), "`scan` needs a sequence");
+            return Err(self.model.report(error.help(usage)));
+        };
+        if firsts.is_empty() {
+            let text = "`scan` carries no state from step to step";
+            let error = Diagnostic::new(name.span(), text);
+            return Err(self.model.report(error.help(usage)));
+        }
+        let found = self.graph.ty(*x).clone();
+        let [batch, steps, rest @ ..] = found.dims() else {
+            let text = format!("expects [batch, steps, ..] but receives {found}");
+            return Err(self.refuse(Mismatch::new(text), Some(*x)));
+        };
+        if steps.is_run_time() {
+            let text = format!("needs a fixed number of steps, but receives {found}");
+            return Err(self.refuse(Mismatch::new(text), Some(*x)));
+        }
+        if let Some(lengths) = lengths {
+            self.check_lengths(lengths, batch, steps)?;
+        }
+        let reverse = match options.take_named("reverse") {
+            Some(expr) => self.ok(Options::bool(&expr))?,
+            None => false,
+        };
+        let of_x = Ty::float([batch].into_iter().chain(rest).cloned().collect::<Vec<_>>());
+        let states: Vec<Ty> = firsts.iter().map(|v| self.graph.ty(*v).clone()).collect();
+        let of_y = match options.take_named("out") {
+            Some(Expr::Array(list)) => {
+                let sizes: Vec<_> = list.elems.iter().collect();
+                let mut dims = vec![batch.clone()];
+                for size in sizes {
+                    let scope = super::Scope { run_time: false, ..self.scope() };
+                    let dim = super::dim(size, &scope);
+                    dims.push(self.ok(dim)?);
+                }
+                Ty::float(dims)
+            }
+            Some(other) => {
+                let text = "`out` lists the sizes of a step's result behind the batch";
+                let error = Diagnostic::over(&other, text);
+                return Err(self.model.report(error.help("write `out = [4]`")));
+            }
+            None => states[0].clone(),
+        };
+        let finished = options.finish();
+        self.ok(finished)?;
+        let callee = Callee {
+            id: self.calls,
+            text: text_of(&model),
+            model,
+            function,
+            count: None,
+            args: [of_x].iter().chain(&states).cloned().collect(),
+            results: [of_y].iter().chain(&states).cloned().collect(),
+            steps: false,
+            scans: true,
+        };
+        self.calls += 1;
+        let (params, _, state) = self.callee_tensors(field, &callee);
+        let (steps, lengthy) = (steps.clone(), lengths.is_some());
+        let by_step = self.op(Permute(turned(found.shape.rank())), &[*x])?;
+        let inputs: Vec<_> =
+            [params, state, by_step].iter().chain(firsts).copied().chain(lengths).collect();
+        let scan = Scan { callee, steps, lengths: lengthy, reverse, next: false };
+        let mut made = self.ops(scan, &inputs)?;
+        made.truncate(1 + firsts.len());
+        let rank = self.graph.ty(made[0]).shape.rank();
+        made[0] = self.op(Permute(turned(rank)), &[made[0]])?;
+        self.made(made[0], "scan", Some(*x));
+        Ok(made)
+    }
+
+    /// `self.cell` or `self.cell.step`: the field, its model and the function.
+    fn cell(&self, expr: &Expr) -> Option<(usize, TokenStream, Ident)> {
+        if let Some((field, model)) = self.nested_model(expr) {
+            let function = Ident::new("forward", syn::spanned::Spanned::span(expr));
+            return Some((field, model, function));
+        }
+        let Expr::Field(field) = expr else { return None };
+        let syn::Member::Named(function) = &field.member else { return None };
+        let (at, model) = self.nested_model(&field.base)?;
+        Some((at, model, function.clone()))
+    }
+
+    /// The lengths of the samples' sequences.
+    pub fn check_lengths(&mut self, lengths: ValueId, batch: &Dim, steps: &Dim) -> Lowering<()> {
+        let found = self.graph.ty(lengths).clone();
+        let expected = Ty { shape: Shape(vec![batch.clone()]), kind: Kind::Classes };
+        if found.kind == Kind::Classes && self.rule.equal_shapes(&found.shape, &expected.shape) {
+            return Ok(());
+        }
+        let text = format!("expects `lengths` {expected} but receives {found}");
+        let help = format!("whole numbers from 0 to {steps}, one for each sample");
+        Err(self.refuse(Mismatch::new(text).help(help), Some(lengths)))
+    }
+}
+
+/// The first two axes the other way round.
+fn turned(rank: usize) -> Vec<usize> {
+    [1, 0].into_iter().chain(2..rank).collect()
+}

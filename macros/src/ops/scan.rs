@@ -1,0 +1,330 @@
+//! A model called for each step of a sequence, with the results of the step before.
+//!
+//! Inside, the steps are the first axis, so each is a range: `x [T, batch, ..]`. The forward pass of
+//! training keeps the states before each step and what the model saves of each; the backward pass
+//! is the same loop in reverse, with the gradients of the states in two buffers in turns. The code is
+//! as long for any number of steps.
+
+mod grad;
+
+use std::rc::Rc;
+
+use proc_macro2::TokenStream;
+
+use grad::Grad;
+
+use super::call::{Callee, Only, Prepare};
+use super::elementwise::{Constant, Elementwise};
+use super::{Backward, Emit, Mismatch, Op, Prepared, Rule};
+use crate::dim::Dim;
+use crate::graph::{Kind, Phase, Ty, ValueId};
+use crate::hygiene::quote;
+use crate::step::{self, NEEDS_ALL, Step, Stepped};
+
+/// `y, states, histories, saved` from `params, state, x, first states`, the lengths of the samples'
+/// sequences where there are any, and in inference what the model prepared.
+#[derive(Clone, Debug)]
+pub struct Scan {
+    /// Takes a step of `x` and the states, gives a step of `y` and the states.
+    pub callee: Callee,
+    /// The number of steps.
+    pub steps: Dim,
+    pub lengths: bool,
+    /// From the last step to the first.
+    pub reverse: bool,
+    /// Whether the states before lie in caches, which are the last inputs.
+    pub next: bool,
+}
+
+/// Parts of scratch memory, one behind the other.
+struct Scratch {
+    at: Dim,
+    memory: TokenStream,
+}
+
+impl Scratch {
+    fn new(memory: &TokenStream) -> Self {
+        Self { at: Dim::lit(0), memory: memory.clone() }
+    }
+
+    fn take(&mut self, len: &Dim) -> TokenStream {
+        let (memory, at, size) = (&self.memory, self.at.tokens(), len.tokens());
+        let part = quote!(#memory.part(#at, #size));
+        self.at = self.at.plus(len);
+        part
+    }
+}
+
+impl Scan {
+    /// The number of states.
+    fn states(&self) -> usize {
+        self.callee.args.len() - 1
+    }
+
+    /// The floats of a step of `x`, of a step of `y`, and of each state.
+    fn lens(&self) -> (Dim, Dim, Vec<Dim>) {
+        let len = |ty: &Ty| ty.shape.len();
+        let states = self.callee.args[1..].iter().map(len).collect();
+        (len(&self.callee.args[0]), len(&self.callee.results[0]), states)
+    }
+
+    /// The number of the input that holds the lengths.
+    fn lengths_at(&self) -> usize {
+        3 + self.states()
+    }
+
+    /// The step that turn `turn` of the loop computes.
+    fn turned(&self, turn: &TokenStream) -> TokenStream {
+        match self.reverse {
+            true => quote!(steps - 1 - #turn),
+            false => quote!(#turn),
+        }
+    }
+
+    /// What the model needs while it runs, beside the parts of this loop.
+    fn own_scratch(&self, inference: bool) -> Dim {
+        self.callee.size_of(if inference { "infer_scratch" } else { "scratch" })
+    }
+
+    fn sum(lens: &[Dim]) -> Dim {
+        lens.iter().fold(Dim::lit(0), |sum, len| sum.plus(len))
+    }
+
+    /// One call of the forward pass: into `to` by way of `scratch` where sequences end earlier.
+    #[allow(clippy::too_many_arguments)]
+    fn held(
+        &self,
+        scratch: &mut Scratch,
+        e: &Emit,
+        y: &TokenStream,
+        from: &[TokenStream],
+        to: &[TokenStream],
+        call: impl FnOnce(TokenStream, Vec<TokenStream>) -> TokenStream,
+    ) -> TokenStream {
+        if !self.lengths {
+            return call(y.clone(), to.to_vec());
+        }
+        let (_, y_len, lens) = self.lens();
+        let new_y = scratch.take(&y_len);
+        let new: Vec<_> = lens.iter().map(|len| scratch.take(len)).collect();
+        let lengths = e.x(self.lengths_at());
+        let run = call(new_y.clone(), new.clone());
+        quote! {
+            #run
+            k.hold(#y, #new_y, #y.part(0, 0), #lengths, step);
+            #(k.hold(#to, #new, #from, #lengths, step);)*
+        }
+    }
+
+    fn emit_infer(&self, e: &Emit) -> TokenStream {
+        let (params, state, x, y) = (e.x(0), e.x(1), e.x(2), e.y(0));
+        let (x_len, y_len, lens) = self.lens();
+        let [x_len, y_len] = [x_len, y_len].map(|len| len.tokens());
+        let (steps, step) = (self.steps.tokens(), self.turned(&quote!(i)));
+        let mut scratch = Scratch::new(e.scratch());
+        let own = scratch.take(&self.own_scratch(true));
+        let between: Vec<_> = lens.iter().map(|len| scratch.take(len)).collect();
+        let prepared = &e.input_vars[e.input_vars.len() - 1];
+        let firsts = &e.input_vars[3..3 + self.states()];
+        let caches = &e.input_vars[self.lengths_at() + usize::from(self.lengths)..];
+        // Two values of a state are enough: the last one and one between, taken in turns.
+        let last = &e.output_vars[1..=self.states()];
+        let begin = |k: usize| match self.next {
+            true => caches[k].clone(),
+            false => firsts[k].clone(),
+        };
+        let at = |k: usize, i: TokenStream| {
+            let (begin, last, between) = (begin(k), &last[k], &between[k]);
+            quote! {
+                if #i == 0 { #begin } else if (steps - #i) % 2 == 0 { #last } else { #between }
+            }
+        };
+        let from: Vec<_> = (0..lens.len()).map(|k| at(k, quote!(i))).collect();
+        let to: Vec<_> = (0..lens.len()).map(|k| at(k, quote!((i + 1)))).collect();
+        let names = |kind: &str| -> Vec<_> {
+            (0..lens.len()).map(|k| quote::format_ident!("{kind}_{k}")).collect()
+        };
+        let (froms, tos) = (names("from"), names("to"));
+        let [from_vars, to_vars] = [&froms, &tos]
+            .map(|names| -> Vec<TokenStream> { names.iter().map(|name| quote!(#name)).collect() });
+        let (infer, sizes, offsets) =
+            (self.callee.item("infer"), self.callee.sizes(), self.callee.offsets());
+        let run = self.held(&mut scratch, e, &quote!(y), &from_vars, &to_vars, |y, to| {
+            quote! {
+                #infer(k, #sizes, #offsets, #params, #state, [x, #(#from_vars),*], [],
+                    [#y, #(#to),*], #prepared, #own);
+            }
+        });
+        let (before, after) = match self.next {
+            true => {
+                let past = step::past().tokens();
+                let caches = &caches[..self.states()];
+                let first = quote!(if #past == 0 { #(k.copy(#caches, #firsts);)* });
+                (first, quote!(#(k.copy(#caches, #last);)*))
+            }
+            false => (quote!(), quote!()),
+        };
+        quote! {{
+            let steps = #steps;
+            #before
+            for i in 0..steps {
+                let step = #step;
+                let (x, y) = (#x.part(step * #x_len, #x_len), #y.part(step * #y_len, #y_len));
+                #(let #froms = #from;)*
+                #(let #tos = #to;)*
+                k.item(step);
+                #run
+            }
+            #after
+        }}
+    }
+
+    fn emit_train(&self, e: &Emit) -> TokenStream {
+        let (params, state, x, y) = (e.x(0), e.x(1), e.x(2), e.y(0));
+        let (x_len, y_len, lens) = self.lens();
+        let [x_len, y_len] = [x_len, y_len].map(|len| len.tokens());
+        let (steps, step) = (self.steps.tokens(), self.turned(&quote!(i)));
+        let mut scratch = Scratch::new(e.scratch());
+        let own = scratch.take(&self.own_scratch(false));
+        let states = self.states();
+        let firsts = &e.input_vars[3..3 + states];
+        let last = &e.output_vars[1..=states];
+        let histories = &e.output_vars[1 + states..][..states];
+        let saved = e.y(1 + 2 * states);
+        let memory = self.callee.size_of("saved").tokens();
+        let lens: Vec<_> = lens.iter().map(Dim::tokens).collect();
+        let at = |i: TokenStream| -> Vec<TokenStream> {
+            let parts = histories.iter().zip(&lens);
+            parts.map(|(history, len)| quote!(#history.part((#i) * #len, #len))).collect()
+        };
+        let (from, to) = (at(quote!(i)), at(quote!(i + 1)));
+        let (train, sizes, offsets) =
+            (self.callee.item("train"), self.callee.sizes(), self.callee.offsets());
+        let run = self.held(&mut scratch, e, &quote!(y), &from, &to, |y, to| {
+            quote! {
+                #train(k, #sizes, #offsets, #params, #state, [x, #(#from),*], [], [#y, #(#to),*],
+                    #saved.part(i * #memory, #memory), y.part(0, 0), #own);
+            }
+        });
+        let ends = at(quote!(steps));
+        let starts = at(quote!(0));
+        quote! {{
+            let steps = #steps;
+            #(k.copy(#starts, #firsts);)*
+            for i in 0..steps {
+                let step = #step;
+                let (x, y) = (#x.part(step * #x_len, #x_len), #y.part(step * #y_len, #y_len));
+                k.item(step);
+                #run
+            }
+            #(k.copy(#last, #ends);)*
+        }}
+    }
+
+    /// The shapes of the sequence that belongs to a step's type.
+    fn sequence(&self, ty: &Ty) -> Ty {
+        let dims = [self.steps.clone()].into_iter().chain(ty.dims().iter().cloned());
+        Ty::float(dims.collect::<Vec<_>>())
+    }
+}
+
+impl Op for Scan {
+    fn name(&self) -> String {
+        let reverse = if self.reverse { ", reverse" } else { "" };
+        let next = if self.next { ".next" } else { "" };
+        let Callee { text, function, .. } = &self.callee;
+        format!("scan{next} {text}::{function} x {}{reverse}", self.steps)
+    }
+
+    fn infer(&self, _: &mut Rule, _: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
+        let saved = |size: Dim| Ty { kind: Kind::Saved, ..Ty::float([size]) };
+        let y = self.sequence(&self.callee.results[0]);
+        let states = self.callee.results[1..].iter().cloned();
+        let (_, _, lens) = self.lens();
+        let times = self.steps.plus(&Dim::lit(1));
+        let histories = lens.iter().map(|len| saved(times.times(len)));
+        let memory = saved(self.steps.times(&self.callee.size_of("saved")));
+        Ok([y].into_iter().chain(states).chain(histories).chain([memory]).collect())
+    }
+
+    fn backward(&self, b: &mut Backward) {
+        let states = self.states();
+        let zeros = |b: &mut Backward, ty: Ty| {
+            let zero = b.op(0, Elementwise::constant(Constant::Literal(0.0)), &[]);
+            b.op(0, Elementwise::broadcast(ty.shape), &[zero])
+        };
+        let d_results: Vec<ValueId> = (0..=states)
+            .map(|r| {
+                let ty = b.ty(b.outputs[r]);
+                b.d_outputs[r].unwrap_or_else(|| zeros(b, ty))
+            })
+            .collect();
+        let wanted: Vec<_> = (0..=states)
+            .map(|i| b.wanted[2 + i].map(|phase| Only(phase == Phase::BackwardInputs)))
+            .collect();
+        let lengths = self.lengths.then(|| b.inputs[self.lengths_at()]);
+        let inputs: Vec<_> = [b.inputs[0], b.inputs[2]]
+            .into_iter()
+            .chain(lengths)
+            .chain([b.outputs[0]])
+            .chain(b.outputs[1 + states..].to_vec())
+            .chain(d_results)
+            .collect();
+        let gradients = b.ops(0, Grad { scan: self.clone(), wanted: wanted.clone() }, &inputs);
+        b.set(0, gradients[0]);
+        let asked = (0..=states).filter(|i| wanted[*i].is_some());
+        for (i, gradient) in asked.zip(&gradients[1..]) {
+            b.set(2 + i, *gradient);
+        }
+    }
+
+    fn step(&self, s: &mut Step) -> Stepped {
+        let states = 3..3 + self.states();
+        let known = s.axes[2] == Some(0) && states.into_iter().all(|i| s.axes[i].is_none());
+        if !known || self.lengths || self.reverse {
+            return Err(NEEDS_ALL);
+        }
+        let caches = self.callee.args[1..].iter().map(|ty| s.cache(ty.shape.0.clone()));
+        let caches: Vec<_> = caches.collect();
+        let inputs: Vec<_> = s.inputs.iter().copied().chain(caches).collect();
+        let op = Self { steps: step::new(), next: true, ..self.clone() };
+        let made = s.apply(op, &inputs);
+        let axes = [Some(0)].into_iter().chain(std::iter::repeat(None));
+        Ok(made.into_iter().zip(axes).take(1 + self.states()).collect())
+    }
+
+    fn emit(&self, e: &Emit) -> TokenStream {
+        if e.inference { self.emit_infer(e) } else { self.emit_train(e) }
+    }
+
+    fn flops(&self, _: &[Ty], _: &[Ty]) -> Dim {
+        self.steps.times(&self.callee.size_of("flops"))
+    }
+
+    fn scratch(&self, inference: bool) -> Option<Dim> {
+        let (_, y, lens) = self.lens();
+        let states = Self::sum(&lens);
+        let between = if inference { states.clone() } else { Dim::lit(0) };
+        let held = if self.lengths { y.plus(&states) } else { Dim::lit(0) };
+        Some(self.own_scratch(inference).plus(&between).plus(&held))
+    }
+
+    fn skips_unused(&self) -> bool {
+        true
+    }
+
+    fn callee(&self) -> Option<&Callee> {
+        Some(&self.callee)
+    }
+
+    fn classes(&self, _: &[Ty], at: usize) -> Option<TokenStream> {
+        let is_lengths = self.lengths && at == self.lengths_at();
+        let end = self.steps.plus(&Dim::lit(1)).tokens();
+        is_lengths.then_some(end)
+    }
+
+    fn prepared(&self, _: &[Ty]) -> Option<Prepared> {
+        let (first, then) = (Prepare(self.callee.clone()), self.clone());
+        Some(Prepared { reads: vec![0, 1], first: Rc::new(first), then: Rc::new(then) })
+    }
+}

@@ -1,0 +1,27 @@
+//! Running sums along an axis (`torch.cumsum`): `y[i] = Σ_{j ≤ i} x[j]`. The gradient is the running
+//! sum from the other end, `d_x[j] = Σ_{i ≥ j} d_y[i]`.
+
+mod cpu;
+pub mod reference;
+mod tiny;
+
+use crate::device::Buf;
+
+/// The sizes of `x [outer, size, inner]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CumsumSpec {
+    /// Product of the sizes before the axis.
+    pub outer: usize,
+    /// The size of the axis.
+    pub size: usize,
+    /// Product of the sizes behind the axis.
+    pub inner: usize,
+    /// Whether sums start from the last element.
+    pub reverse: bool,
+}
+
+/// The kernel of this room.
+pub trait Cumsum {
+    /// `y` from `x`.
+    fn cumsum(&mut self, y: Buf, x: Buf, spec: CumsumSpec);
+}

@@ -1,0 +1,57 @@
+//! The norm of all gradients.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::Grads;
+use crate::math::{Arith, Body, SimdLevel};
+
+/// Sums that are computed side by side.
+const LANES: usize = 32;
+/// Parts of the gradients, each of which one thread sums.
+const PARTS: usize = 128;
+/// The fewest gradients of a part.
+const LEAST: usize = 1 << 13;
+
+/// The root of the sum of squares. The sums are `f64`s in an order that the number of gradients
+/// alone decides; squares of `f32`s are exact in them, and neither vectors nor threads change a bit.
+pub(super) fn norm<M>(grads: Grads<'_, M>) -> f32 {
+    let level = grads.host.map_or_else(SimdLevel::detect, |host| host.level);
+    let grads_of_part = grads.grads.len().div_ceil(PARTS).max(LEAST).next_multiple_of(LANES);
+    let sums = [const { AtomicU64::new(0) }; PARTS];
+    let parts = grads.grads.len().div_ceil(grads_of_part);
+    let run = |part: usize| {
+        let start = part * grads_of_part;
+        let end = grads.grads.len().min(start + grads_of_part);
+        let sum: f64 = level.run(Squares(&grads.grads[start..end]));
+        sums[part].store(sum.to_bits(), Ordering::Relaxed);
+    };
+    match grads.host {
+        Some(host) => host.threads.run_if(grads.grads.len(), parts, &run),
+        None => (0..parts).for_each(run),
+    }
+    let sum: f64 =
+        sums[..parts].iter().map(|sum| f64::from_bits(sum.load(Ordering::Relaxed))).sum();
+    sum.sqrt() as f32
+}
+
+/// The sum of the squares.
+struct Squares<'a>(&'a [f32]);
+
+impl Body for Squares<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run<A: Arith>(self) -> f64 {
+        let mut sums = [0.0; LANES];
+        let (blocks, rest) = self.0.as_chunks::<LANES>();
+        for block in blocks {
+            for (sum, g) in sums.iter_mut().zip(block) {
+                *sum += f64::from(*g) * f64::from(*g);
+            }
+        }
+        for (sum, g) in sums.iter_mut().zip(rest) {
+            *sum += f64::from(*g) * f64::from(*g);
+        }
+        sums.iter().sum()
+    }
+}

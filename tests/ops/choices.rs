@@ -1,0 +1,102 @@
+//! Running sums, choices along an axis, and places of maxima.
+
+use gradiron::device::Indices;
+use gradiron::ops::argmax::{Argmax, reference as argmax};
+use gradiron::ops::cumsum::{Cumsum, CumsumSpec, reference as cumsum};
+use gradiron::ops::gather::{Gather, GatherSpec, reference as gather};
+use gradiron::ops::softmax::SoftmaxSpec;
+
+use crate::harness::*;
+
+const SHAPES: [[usize; 3]; 6] =
+    [[1, 1, 1], [1, 70, 1], [3, 5, 4], [130, 7, 3], [2, 300, 33], [5, 1, 9]];
+
+#[test]
+fn running_sums() {
+    for [outer, size, inner] in SHAPES {
+        for reverse in [false, true] {
+            let spec = CumsumSpec { outer, size, inner, reverse };
+            let x = Rng(4).floats(outer * size * inner);
+            let [mut y, mut sums] = [0, 1].map(|_| vec![0.0; x.len()]);
+            cumsum::cumsum(&mut y, &wide(&x), spec);
+            cumsum::cumsum(&mut sums, &abs(&wide(&x)), spec);
+            let call = Call { outputs: &[x.len()], inputs: &[&x], indices: &[], scratch: 0 };
+            call.run(
+                |step, y, x, _| step.cumsum(y[0], x[0], spec),
+                |level, got| {
+                    let bound = |i: usize| size as f64 * EPSILON * sums[i];
+                    assert_close(&format!("{spec:?} {level}"), &got[0], &y, bound);
+                },
+            );
+            if x.len() <= 300 {
+                // The gradient of Σ w · y is the sum of w from the other end.
+                let w = wide(&Rng(5).floats(x.len()));
+                let mut d_x = vec![0.0; x.len()];
+                cumsum::cumsum(&mut d_x, &w, CumsumSpec { reverse: !reverse, ..spec });
+                assert_gradient("cumsum", &wide(&x), &d_x, |x| {
+                    let mut y = vec![0.0; x.len()];
+                    cumsum::cumsum(&mut y, x, spec);
+                    weighted(&y, &w)
+                });
+            }
+        }
+    }
+}
+
+#[test]
+fn choices_and_their_gradients() {
+    for [outer, size, inner] in SHAPES {
+        for count in [1, 3, 70] {
+            let spec = GatherSpec { outer, size, count, inner };
+            let mut rng = Rng(6);
+            let (x, d_y) = (rng.floats(outer * size * inner), rng.floats(outer * count * inner));
+            let index = rng.labels(d_y.len(), size);
+            let mut y = vec![0.0; d_y.len()];
+            gather::gather(&mut y, &wide(&x), &index, spec);
+            let [mut d_x, mut sums] = [0, 1].map(|_| vec![0.0; x.len()]);
+            gather::gather_grad(&mut d_x, &wide(&d_y), &index, spec);
+            gather::gather_grad(&mut sums, &abs(&wide(&d_y)), &index, spec);
+            let outputs = [y.len(), x.len()];
+            let inputs: [&[f32]; 2] = [&x, &d_y];
+            let call = Call { outputs: &outputs, inputs: &inputs, indices: &index, scratch: 0 };
+            let indices = Indices::new(0, index.len());
+            call.run(
+                |step, y, x, _| {
+                    step.gather(y[0], x[0], indices, spec);
+                    step.gather_grad(y[1], x[1], indices, spec);
+                },
+                |level, got| {
+                    let name = format!("{spec:?} {level}");
+                    assert_close(&name, &got[0], &y, |_| 0.0);
+                    let bound = |i: usize| count as f64 * EPSILON * sums[i];
+                    assert_close(&name, &got[1], &d_x, bound);
+                },
+            );
+            if x.len() <= 300 {
+                assert_gradient("gather", &wide(&x), &d_x, |x| {
+                    let mut y = vec![0.0; d_y.len()];
+                    gather::gather(&mut y, x, &index, spec);
+                    weighted(&y, &wide(&d_y))
+                });
+            }
+        }
+    }
+}
+
+#[test]
+fn places_of_maxima() {
+    for [outer, size, inner] in SHAPES {
+        let spec = SoftmaxSpec { outer, size, inner };
+        let mut x = Rng(7).floats(outer * size * inner);
+        // Equal ones, and what is no number.
+        let last = x.len() - 1;
+        (x[last], x[last / 2]) = (x[0], f32::NAN);
+        let mut y = vec![0.0; outer * inner];
+        argmax::argmax(&mut y, &wide(&x), spec);
+        let call = Call { outputs: &[y.len()], inputs: &[&x], indices: &[], scratch: 0 };
+        call.run(
+            |step, y, x, _| step.argmax(y[0], x[0], spec),
+            |level, got| assert_close(&format!("{spec:?} {level}"), &got[0], &y, |_| 0.0),
+        );
+    }
+}

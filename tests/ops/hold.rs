@@ -1,0 +1,53 @@
+//! Sequences of different lengths.
+
+use gradiron::device::Indices;
+use gradiron::ops::copy::Fill as _;
+use gradiron::ops::hold::{Hold, reference};
+
+use crate::harness::*;
+
+#[test]
+fn the_new_or_the_old() {
+    for (batch, row) in [(1, 1), (3, 5), (7, 64), (300, 33), (2, 20_000)] {
+        let mut rng = Rng(3);
+        let (new, old) = (rng.floats(batch * row), rng.floats(batch * row));
+        let length = rng.labels(batch, 9);
+        for t in [0, 3, 8] {
+            let (mut held, mut cut) = (vec![0.0; new.len()], vec![0.0; new.len()]);
+            reference::hold(&mut held, &wide(&new), &wide(&old), &length, t);
+            reference::hold(&mut cut, &wide(&new), &[], &length, t);
+            let indices = Indices::new(0, batch);
+            let outputs = [new.len(), new.len()];
+            let inputs: [&[f32]; 2] = [&new, &old];
+            let call = Call { outputs: &outputs, inputs: &inputs, indices: &length, scratch: 0 };
+            call.run(
+                |step, y, x, _| {
+                    step.hold(y[0], x[0], x[1], indices, t);
+                    step.hold(y[1], x[0], x[1].part(0, 0), indices, t);
+                },
+                |level, got| {
+                    let name = format!("{batch} {row} {t} {level}");
+                    assert_close(&name, &got[0], &held, |_| 0.0);
+                    assert_close(&name, &got[1], &cut, |_| 0.0);
+                },
+            );
+        }
+    }
+}
+
+#[test]
+fn sums() {
+    for len in SIZES {
+        let (x, y) = (Rng(1).floats(len), Rng(2).floats(len));
+        let expected: Vec<f64> = x.iter().zip(&y).map(|(x, y)| f64::from(x + y)).collect();
+        let call = Call { outputs: &[len], inputs: &[&x, &y], indices: &[], scratch: 0 };
+        let sum = |got: &[Vec<f32>]| assert_close("sum", &got[0], &expected, |_| 0.0);
+        call.run(
+            |step, out, x, _| {
+                step.copy(out[0], x[0]);
+                step.accumulate(out[0], x[1]);
+            },
+            |_, got| sum(got),
+        );
+    }
+}
