@@ -1,7 +1,7 @@
 //! Functions of models as workspaces run them.
 
 use crate::arena::Sizes;
-use crate::device::{Buf, Indices, Kernels, Region, Run};
+use crate::device::{Buf, Indices, Kernels, Region, Run, RunKey};
 use crate::profile::{PassOps, Phase};
 use crate::workspace::Program;
 
@@ -102,6 +102,10 @@ impl<M: Program> Run for Preparation<M> {
     const NAME: &'static str = M::PREPARE;
     const PHASE: Phase = Phase::Prepare;
 
+    fn key(&self) -> Option<RunKey> {
+        Some(RunKey { name: Self::NAME, n: [1; 4], want_inputs: false })
+    }
+
     fn is_tiny(&self) -> bool {
         false
     }
@@ -150,6 +154,11 @@ where
 
     const NAME: &'static str = M::NAMES[GRAD as usize];
     const PHASE: Phase = if GRAD { Phase::Both } else { Phase::Forward };
+
+    fn key(&self) -> Option<RunKey> {
+        let want_inputs = self.gradients.want_inputs;
+        Some(RunKey { name: Self::NAME, n: self.call.n, want_inputs })
+    }
 
     fn flops(&self) -> usize {
         let passes = if GRAD { &M::OPS[1..] } else { &M::OPS[..1] };

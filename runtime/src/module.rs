@@ -130,10 +130,13 @@ pub trait Model {
     where
         Self: Sized,
     {
-        // Without a `…_grad` call there is no new state.
-        if !grads.state().is_empty() {
-            self.state_mut().copy_from_slice(grads.state());
-        }
+        grads.renew_state(self);
+    }
+
+    /// The parameters, and behind them the state, where one block holds them.
+    #[doc(hidden)]
+    fn storage(&mut self) -> Option<&mut Storage> {
+        None
     }
 
     /// Saves the parameters and the state as safetensors, under the names of PyTorch's

@@ -136,4 +136,8 @@ impl<M: Module> Model for Net<M> {
     fn state_mut(&mut self) -> &mut [f32] {
         &mut self.params.as_mut_slice()[M::PARAMS..]
     }
+
+    fn storage(&mut self) -> Option<&mut Storage> {
+        Some(&mut self.params)
+    }
 }

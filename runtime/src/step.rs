@@ -8,7 +8,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use crate::arena::{Places, Sizes};
-use crate::device::{Buf, Cpu, Device, Indices, Kernels, Region, Run};
+use crate::device::{Buf, Cpu, Device, DeviceError, Indices, Kernels, Region, Run, RunKey};
 use crate::function::{Call, Function};
 use crate::init::Seed;
 use crate::profile::Phase;
@@ -144,6 +144,11 @@ where
     const NAME: &'static str = M::STEP;
     const PHASE: Phase = Phase::Forward;
 
+    /// Each position has other calls.
+    fn key(&self) -> Option<RunKey> {
+        None
+    }
+
     fn is_tiny(&self) -> bool {
         false
     }
@@ -198,8 +203,8 @@ where
     });
     let whole =
         run::<M, D, AT, F, C, R>(ws, (&floats, &classes, &results), n, |ws, inputs, call| {
-            ws.infer::<AT, F, C, R>(Some(params), inputs, call);
-        });
+            ws.infer::<AT, F, C, R>(Some(params), inputs, call)
+        })?;
     let largest = whole.iter().flatten().fold(f32::MIN_POSITIVE, |most, v| most.max(v.abs()));
     let mut worst = StepCheck { difference: 0.0, position: 0 };
     let (mut start, mut new) = (0, 1);
@@ -212,8 +217,8 @@ where
             &results.map(|part| Part { len: part.len / M::LENGTH * new, ..part }),
         );
         let made = run::<M, D, AT, F, C, R>(ws, taken, n, |ws, inputs, call| {
-            ws.step::<AT, F, C, R>(params, &mut cache, inputs, call);
-        });
+            ws.step::<AT, F, C, R>(params, &mut cache, inputs, call)
+        })?;
         for ((whole, made), part) in whole.iter().zip(&made).zip(&results) {
             let row = part.row.expect("a result has a row for each position").max(1);
             let sequence = M::LENGTH * row;
@@ -260,8 +265,8 @@ fn run<M, D, const AT: usize, const F: usize, const C: usize, const R: usize>(
     ws: &mut Workspace<M, D>,
     (floats, classes, results): (&[Drawn<f32>; F], &[Drawn<u32>; C], &[Part; R]),
     n: Sizes,
-    run: impl FnOnce(&mut Workspace<M, D>, &[&[f32]], Call<F, C, R>),
-) -> [Vec<f32>; R]
+    run: impl FnOnce(&mut Workspace<M, D>, &[&[f32]], Call<F, C, R>) -> Result<(), DeviceError>,
+) -> Result<[Vec<f32>; R], DeviceError>
 where
     M: Stepwise<AT, F, C, R>,
     D: Device,
@@ -281,8 +286,12 @@ where
     let results = results.map(|part| places.take(part.len));
     let pass = if n[M::PAST + 1] == M::LENGTH { Pass::Infer } else { Pass::Step };
     let block = places.rest(ws.floats(AT, pass));
-    run(ws, &inputs, Call { n, args, classes, results, block });
-    results.map(|result| ws.read(result).to_vec())
+    run(ws, &inputs, Call { n, args, classes, results, block })?;
+    let mut made = [const { Vec::new() }; R];
+    for (made, result) in made.iter_mut().zip(results) {
+        *made = ws.read(result)?.to_vec();
+    }
+    Ok(made)
 }
 
 /// The items of a function that has no step: a call of one is refused by

@@ -1,18 +1,38 @@
 //! Memory that a device keeps: one zeroed, cache-line aligned block of floats.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::any::Any;
+use std::cell::UnsafeCell;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytemuck::{Pod, Zeroable};
+
+use crate::device::DeviceError;
 
 #[derive(Clone, Copy, Zeroable, Pod)]
 #[repr(C, align(64))]
 struct Line([f32; 16]);
 
 /// A block of `f32`s that starts on a 64-byte boundary and never moves or grows.
+///
+/// It may have a twin on a device with memory of its own. What changes there comes back when it is
+/// asked for.
 pub struct Storage {
-    lines: Vec<Line>,
+    lines: UnsafeCell<Vec<Line>>,
     len: usize,
     version: Version,
+    twin: Mutex<Option<Box<dyn Twin>>>,
+    /// Whether the twin has newer floats.
+    behind: AtomicBool,
+}
+
+/// The floats of a block on a device with memory of its own.
+pub trait Twin: Any + Send {
+    /// Brings them to the host.
+    ///
+    /// # Errors
+    /// When the device fails to.
+    fn download(&self, to: &mut [f32]) -> Result<(), DeviceError>;
 }
 
 /// Tells the contents of a block from those of all blocks at all times: where versions are equal,
@@ -24,12 +44,6 @@ pub struct Version {
 }
 
 impl Version {
-    /// Whether both are versions of one block.
-    #[cfg(feature = "cuda")]
-    pub(crate) fn is_same_block(self, other: Self) -> bool {
-        self.block == other.block
-    }
-
     /// The version of a new block.
     fn new() -> Self {
         static BLOCKS: AtomicU64 = AtomicU64::new(0);
@@ -37,28 +51,63 @@ impl Version {
     }
 }
 
+// SAFETY: `lines` changes behind a shared reference only in `catch_up`: under the lock, and only while
+// `behind` is set, which takes an exclusive reference; since then nobody has been lent the floats.
+unsafe impl Sync for Storage {}
+
 impl Clone for Storage {
     fn clone(&self) -> Self {
-        Self { lines: self.lines.clone(), len: self.len, version: Version::new() }
+        let mut clone = Self::zeros(self.len);
+        clone.as_mut_slice().copy_from_slice(self.as_slice());
+        clone
     }
 }
 
 impl Storage {
     /// A block of `len` zeros.
     pub fn zeros(len: usize) -> Self {
-        Self { lines: bytemuck::zeroed_vec(len.div_ceil(16)), len, version: Version::new() }
+        Self::of(bytemuck::zeroed_vec(len.div_ceil(16)), len)
     }
 
     /// A block of `len` zeros, or nothing when memory does not suffice.
     pub fn try_zeros(len: usize) -> Option<Self> {
         let lines = bytemuck::try_zeroed_vec(len.div_ceil(16)).ok()?;
-        Some(Self { lines, len, version: Version::new() })
+        Some(Self::of(lines, len))
+    }
+
+    fn of(lines: Vec<Line>, len: usize) -> Self {
+        Self {
+            lines: UnsafeCell::new(lines),
+            len,
+            version: Version::new(),
+            twin: Mutex::new(None),
+            behind: AtomicBool::new(false),
+        }
     }
 
     /// The floats.
+    ///
+    /// # Panics
+    /// When a device has newer ones and is lost.
     #[inline]
     pub fn as_slice(&self) -> &[f32] {
-        &bytemuck::cast_slice(&self.lines)[..self.len]
+        if self.behind.load(Ordering::Acquire) {
+            self.catch_up();
+        }
+        // SAFETY: what changes the lines next takes an exclusive reference (see `Sync`).
+        let lines = unsafe { &*self.lines.get() };
+        &bytemuck::cast_slice(lines)[..self.len]
+    }
+
+    /// The number of floats.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
     }
 
     /// The version of the floats: another one after each [`as_mut_slice`](Self::as_mut_slice).
@@ -68,10 +117,46 @@ impl Storage {
     }
 
     /// The floats, to change.
+    ///
+    /// # Panics
+    /// When a device has newer ones and is lost.
     #[inline]
     pub fn as_mut_slice(&mut self) -> &mut [f32] {
+        if *self.behind.get_mut() {
+            self.catch_up();
+        }
         self.version.changes += 1;
-        &mut bytemuck::cast_slice_mut(&mut self.lines)[..self.len]
+        &mut bytemuck::cast_slice_mut(self.lines.get_mut())[..self.len]
+    }
+
+    /// The twin, if there is one.
+    pub fn twin(&self) -> MutexGuard<'_, Option<Box<dyn Twin>>> {
+        self.twin.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says that the twin changes: its floats are those that count from now on.
+    pub fn change_twin(&mut self) -> Version {
+        self.version.changes += 1;
+        *self.behind.get_mut() = true;
+        self.version
+    }
+
+    /// Brings the newer floats from the twin.
+    #[cold]
+    fn catch_up(&self) {
+        let twin = self.twin();
+        if !self.behind.load(Ordering::Acquire) {
+            return;
+        }
+        if let Some(twin) = &*twin {
+            // SAFETY: under the lock, and nobody has been lent the floats since `behind` was set.
+            let lines = unsafe { &mut *self.lines.get() };
+            let floats = &mut bytemuck::cast_slice_mut(lines)[..self.len];
+            if let Err(error) = twin.download(floats) {
+                panic!("gradiron: parameters are lost with their device: {error}");
+            }
+        }
+        self.behind.store(false, Ordering::Release);
     }
 }
 

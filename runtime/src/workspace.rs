@@ -151,9 +151,7 @@ impl<M: Program, D: Device> Workspace<M, D> {
     /// The gradients of the last `…_grad` call, and the state that it made.
     pub fn grads(&self) -> Grads<'_, M::Owner> {
         let state = if self.has_state { M::STATE } else { 0 };
-        let read = |start, len| self.device.read(&self.grads, start, len);
-        Grads::new(read(0, M::PARAMS), read(M::PARAMS, state), self.device.host())
-            .recorded(self.device.profile())
+        Grads::lent(self.device.lend(&self.grads), M::PARAMS, state).recorded(self.device.profile())
     }
 }
 
@@ -257,23 +255,24 @@ impl<M: Program, D: Device> Workspace<M, D> {
         params: Option<&Storage>,
         inputs: &[&[f32]],
         call: Call<F, C, R>,
-    ) where
+    ) -> Result<(), DeviceError>
+    where
         M: Function<AT, F, C, R>,
     {
         if M::PREPARED > 0 {
-            self.prepare(params);
+            self.prepare(params)?;
         }
         let none = Buf::new(Region::Arena, 0, 0);
         let gradients = Gradients { d_results: [none; R], d_args: [none; F], want_inputs: false };
-        self.run::<AT, F, C, R, false>(params, inputs, Pass::Infer, call, gradients);
+        self.run::<AT, F, C, R, false>(params, inputs, Pass::Infer, call, gradients)
     }
 
     /// Prepares inference, unless that was done for the same parameters and the same state.
     #[inline]
-    fn prepare(&mut self, params: Option<&Storage>) {
+    fn prepare(&mut self, params: Option<&Storage>) -> Result<(), DeviceError> {
         let version = params.map(Storage::version);
         if self.prepared_for == version {
-            return;
+            return Ok(());
         }
         self.prepared_for = None;
         let start = self.prepared_at;
@@ -286,8 +285,9 @@ impl<M: Program, D: Device> Workspace<M, D> {
             inputs: &[],
             indices: &[],
         };
-        self.device.run(memory, function::Preparation::<M> { start, model: PhantomData });
+        self.device.run(memory, function::Preparation::<M> { start, model: PhantomData })?;
         self.prepared_for = version;
+        Ok(())
     }
 
     /// The function `AT` and its gradients.
@@ -298,11 +298,12 @@ impl<M: Program, D: Device> Workspace<M, D> {
         inputs: &[&[f32]],
         call: Call<F, C, R>,
         gradients: Gradients<F, R>,
-    ) where
+    ) -> Result<(), DeviceError>
+    where
         M: Function<AT, F, C, R>,
     {
         let pass = if gradients.want_inputs { Pass::GradInputs } else { Pass::Grad };
-        self.run::<AT, F, C, R, true>(params, inputs, pass, call, gradients);
+        self.run::<AT, F, C, R, true>(params, inputs, pass, call, gradients)
     }
 
     #[inline(always)]
@@ -313,7 +314,8 @@ impl<M: Program, D: Device> Workspace<M, D> {
         pass: Pass,
         call: Call<F, C, R>,
         gradients: Gradients<F, R>,
-    ) where
+    ) -> Result<(), DeviceError>
+    where
         M: Function<AT, F, C, R>,
     {
         let memory = StepMemory {
@@ -329,14 +331,15 @@ impl<M: Program, D: Device> Workspace<M, D> {
         let (prepared, model) = (self.prepared_at, PhantomData);
         let run =
             function::Pass::<M, AT, F, C, R, GRAD> { offsets, call, prepared, gradients, model };
-        self.device.run(memory, run);
+        self.device.run(memory, run)?;
         self.has_state |= GRAD;
         self.random.step += u64::from(GRAD);
+        Ok(())
     }
 
     /// The floats of a result.
     #[inline]
-    pub fn read(&self, buf: Buf) -> &[f32] {
+    pub fn read(&self, buf: Buf) -> Result<&[f32], DeviceError> {
         self.device.read(&self.arena, buf.start, buf.len)
     }
 }
@@ -388,7 +391,7 @@ pub enum WorkspaceError {
     Device(#[from] DeviceError),
 }
 
-/// An input that does not fit. Nothing was computed.
+/// An input that does not fit, and nothing was computed; or a device that failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 #[allow(missing_docs)] // the messages say it
@@ -417,6 +420,8 @@ pub enum InputError {
     Stale,
     #[error("`{input}{}` is the class {found}, but classes go from 0 to {}", Place(at), classes - 1)]
     Class { input: &'static str, at: Vec<usize>, found: i128, classes: usize },
+    #[error(transparent)]
+    Device(#[from] DeviceError),
 }
 
 /// Where element `i` lies in an array of rows of the shape `row`.

@@ -14,10 +14,12 @@
 
 use std::sync::OnceLock;
 
-use gradiron::device::{Buf, Cpu, CpuStep, Device, Kernels, Precision, Region, Run, StepMemory};
+use gradiron::device::{Buf, Cpu, Device, Kernels, Precision, Region, Run, RunKey, StepMemory};
 use gradiron::math::{SimdLevel, simd_levels};
 use gradiron::profile::Phase;
 use gradiron::storage::Storage;
+
+use crate::any::AnyStep;
 
 pub const EPSILON: f64 = 1.0 / 16_777_216.0;
 pub const TINY: f64 = 1e-37;
@@ -85,6 +87,10 @@ impl<C: AnyKernels> Run for Tiny<'_, C> {
     const NAME: &'static str = "kernel";
     const PHASE: Phase = Phase::Forward;
 
+    fn key(&self) -> Option<RunKey> {
+        None
+    }
+
     fn is_tiny(&self) -> bool {
         true
     }
@@ -112,7 +118,7 @@ impl Call<'_> {
     /// of each instruction set to `check`.
     pub fn run(
         &self,
-        kernel: impl Fn(&mut CpuStep<'_>, &[Buf], &[Buf], Buf),
+        kernel: impl Fn(&mut AnyStep<'_>, &[Buf], &[Buf], Buf),
         check: impl Fn(&str, &[Vec<f32>]),
     ) {
         self.run_in(Precision::F32, kernel, check);
@@ -122,7 +128,7 @@ impl Call<'_> {
     pub fn run_in(
         &self,
         precision: Precision,
-        kernel: impl Fn(&mut CpuStep<'_>, &[Buf], &[Buf], Buf),
+        kernel: impl Fn(&mut AnyStep<'_>, &[Buf], &[Buf], Buf),
         check: impl Fn(&str, &[Vec<f32>]),
     ) {
         for (level, cpus) in devices() {
@@ -138,13 +144,18 @@ impl Call<'_> {
             }
             check(&format!("{level:?}"), &results[0]);
         }
+        #[cfg(feature = "cuda")]
+        if precision == Precision::F32 {
+            crate::cuda::run(self, &kernel, &check);
+        }
     }
 
     /// The same on the kernels of small passes.
     pub fn run_tiny(&self, call: impl AnyKernels, check: impl Fn(&str, &[Vec<f32>])) {
         for (level, cpus) in devices() {
             let on = |cpu: &Cpu, memory: StepMemory<'_, Cpu>, y: &[Buf], x: &[Buf], _: Buf| {
-                cpu.run(memory, Tiny { call: &call, outputs: y, inputs: x });
+                let run = Tiny { call: &call, outputs: y, inputs: x };
+                cpu.run(memory, run).expect("a processor does not fail");
             };
             check(&format!("tiny {level:?}"), &self.run_with(&cpus[0], on));
         }
@@ -154,9 +165,11 @@ impl Call<'_> {
     pub fn run_on(
         &self,
         cpu: &Cpu,
-        kernel: &impl Fn(&mut CpuStep<'_>, &[Buf], &[Buf], Buf),
+        kernel: &impl Fn(&mut AnyStep<'_>, &[Buf], &[Buf], Buf),
     ) -> Vec<Vec<f32>> {
-        self.run_with(cpu, |cpu, memory, y, x, s| kernel(&mut cpu.step(memory), y, x, s))
+        self.run_with(cpu, |cpu, memory, y, x, s| {
+            kernel(&mut AnyStep::Cpu(cpu.step(memory)), y, x, s);
+        })
     }
 
     fn run_with(
@@ -164,20 +177,7 @@ impl Call<'_> {
         cpu: &Cpu,
         run: impl Fn(&Cpu, StepMemory<'_, Cpu>, &[Buf], &[Buf], Buf),
     ) -> Vec<Vec<f32>> {
-        // Odd gaps: no range is aligned, and a write beside its range is seen.
-        const GAP: usize = 19;
-        let mut end = GAP;
-        let mut place = |len: usize| {
-            let buf = Buf::new(Region::Arena, end, len);
-            end += len + GAP;
-            buf
-        };
-        let outputs: Vec<Buf> = self.outputs.iter().map(|&len| place(len)).collect();
-        let scratch = place(self.scratch);
-        let inputs: Vec<Buf> = (0_u8..)
-            .zip(self.inputs)
-            .map(|(i, x)| Buf::new(Region::Input(i), 0, x.len()))
-            .collect();
+        let Laid { outputs, inputs, scratch, end } = self.lay();
         let mut arena = Storage::zeros(end);
         arena.as_mut_slice().fill(f32::NAN);
         let memory = StepMemory {
@@ -190,13 +190,46 @@ impl Call<'_> {
             indices: self.indices,
         };
         run(cpu, memory, &outputs, &inputs, scratch);
-        let arena = arena.as_slice();
-        for buf in outputs.iter().chain([&scratch]) {
-            let gap = &arena[buf.start + buf.len..][..GAP];
-            assert!(gap.iter().all(|x| x.is_nan()), "a kernel wrote behind its range");
-        }
-        outputs.iter().map(|buf| arena[buf.start..][..buf.len].to_vec()).collect()
+        outputs_of(arena.as_slice(), &outputs, scratch)
     }
+
+    /// Where outputs, scratch memory and inputs lie.
+    pub fn lay(&self) -> Laid {
+        let mut end = GAP;
+        let mut place = |len: usize| {
+            let buf = Buf::new(Region::Arena, end, len);
+            end += len + GAP;
+            buf
+        };
+        let outputs: Vec<Buf> = self.outputs.iter().map(|&len| place(len)).collect();
+        let scratch = place(self.scratch);
+        let inputs = (0_u8..)
+            .zip(self.inputs)
+            .map(|(i, x)| Buf::new(Region::Input(i), 0, x.len()))
+            .collect();
+        Laid { outputs, inputs, scratch, end }
+    }
+}
+
+/// Odd gaps: no range is aligned, and a write beside its range is seen.
+const GAP: usize = 19;
+
+/// Where a call finds its memory.
+pub struct Laid {
+    pub outputs: Vec<Buf>,
+    pub inputs: Vec<Buf>,
+    pub scratch: Buf,
+    /// The floats of the arena.
+    pub end: usize,
+}
+
+/// The outputs, when nothing was written beside them.
+pub fn outputs_of(arena: &[f32], outputs: &[Buf], scratch: Buf) -> Vec<Vec<f32>> {
+    for buf in outputs.iter().chain([&scratch]) {
+        let gap = &arena[buf.start + buf.len..][..GAP];
+        assert!(gap.iter().all(|x| x.is_nan()), "a kernel wrote behind its range");
+    }
+    outputs.iter().map(|buf| arena[buf.start..][..buf.len].to_vec()).collect()
 }
 
 fn bits(outputs: &[Vec<f32>]) -> Vec<u32> {

@@ -1,7 +1,11 @@
 //! Every operation: the forward kernel against a naive `f64` reference, the reference backward
 //! against central differences, the backward kernel against the reference backward; on every
-//! instruction set of the processor, with the same bits for any number of threads.
+//! instruction set of the processor, with the same bits for any number of threads; with the feature
+//! `cuda`, on a GPU too.
 
+mod any;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod harness;
 
 mod attention;

@@ -67,7 +67,7 @@ pub fn body(
         }
     });
     let run = match pass {
-        Pass::Infer => quote!(ws.infer::<#f, _, _, _>(host, inputs, call);),
+        Pass::Infer => quote!(ws.infer::<#f, _, _, _>(host, inputs, call)?;),
         Pass::Grad | Pass::GradInputs => {
             let want_inputs = pass == Pass::GradInputs;
             quote! {
@@ -76,7 +76,7 @@ pub fn body(
                     d_args,
                     want_inputs: #want_inputs,
                 };
-                ws.grad::<#f, _, _, _>(host, inputs, call, gradients);
+                ws.grad::<#f, _, _, _>(host, inputs, call, gradients)?;
             }
         }
     };
@@ -86,10 +86,10 @@ pub fn body(
         Receiver::Free => quote!(None),
     };
     let read = |buf: TokenStream, ty: &Ty| match form(&ty.shape, &generics) {
-        Form::Number => quote!(ws.read(#buf)[0]),
-        Form::Array => quote!(::gradiron::view::array(ws.read(#buf))),
-        Form::Batch => quote!(::gradiron::view::batch(ws.read(#buf))),
-        Form::Flat => quote!(ws.read(#buf)),
+        Form::Number => quote!(ws.read(#buf)?[0]),
+        Form::Array => quote!(::gradiron::view::array(ws.read(#buf)?)),
+        Form::Batch => quote!(::gradiron::view::batch(ws.read(#buf)?)),
+        Form::Flat => quote!(ws.read(#buf)?),
     };
     let tuple = |values: Vec<TokenStream>| match values.as_slice() {
         [one] => one.clone(),

@@ -244,6 +244,9 @@ fn owner(model: &Model, checked: &Option<TokenStream>) -> TokenStream {
             fn state_mut(&mut self) -> &mut [f32] {
                 &mut self.params.as_mut_slice()[<Self as ::gradiron::Module>::PARAMS..]
             }
+            fn storage(&mut self) -> ::core::option::Option<&mut ::gradiron::Storage> {
+                Some(&mut self.params)
+            }
         }
         #[allow(clippy::all)]
         #[automatically_derived]

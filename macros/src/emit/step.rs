@@ -357,8 +357,8 @@ fn body(model: &Model, at: usize, function: &Function, length: &Dim) -> TokenStr
     let lens =
         step.graph.outputs.iter().map(|(_, value)| step.graph.ty(*value).shape.len().tokens());
     let reads = function.results.iter().enumerate().map(|(r, ty)| match seen(ty).1 {
-        Form::Flat => quote!(ws.read(results[#r])),
-        _ => quote!(::gradiron::view::batch(ws.read(results[#r]))),
+        Form::Flat => quote!(ws.read(results[#r])?),
+        _ => quote!(::gradiron::view::batch(ws.read(results[#r])?)),
     });
     quote! {
         let n = ws.step_sizes(cache, &self.params, #text, (#name.len(), #row))?;
@@ -372,7 +372,7 @@ fn body(model: &Model, at: usize, function: &Function, length: &Dim) -> TokenStr
         let results = [#(places.take(#lens)),*];
         let block = places.rest(ws.floats(#at, ::gradiron::Pass::Step));
         let call = ::gradiron::function::Call { n, args, classes, results, block };
-        ws.step::<#at, _, _, _>(&self.params, cache, inputs, call);
+        ws.step::<#at, _, _, _>(&self.params, cache, inputs, call)?;
         let ws = &*ws;
         Ok((#(#reads),*))
     }

@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use super::tiny::run_tiny;
 use super::{
-    Buf, Device, DeviceError, Host, Indices, Kernels, Random, Region, Run, StepMemory, Threads,
+    Buf, Device, DeviceError, Host, Indices, Kernels, Lent, Random, Region, Run, StepMemory,
+    Threads,
 };
 use crate::arena::Sizes;
 use crate::math::SimdLevel;
@@ -98,6 +99,27 @@ impl Cpu {
         Self { profile: Some(profile.clone()), ..self }
     }
 
+    /// Starts a step.
+    #[inline]
+    pub fn step<'a>(&'a self, memory: StepMemory<'a, Self>) -> CpuStep<'a> {
+        self.threads.in_step(true);
+        CpuStep {
+            params: memory.params.as_slice(),
+            grads: Writable::new(memory.grads.as_mut_slice()),
+            arena: Writable::new(memory.arena.as_mut_slice()),
+            cache: Writable::new(memory.cache.map_or(&mut [], Storage::as_mut_slice)),
+            random: memory.random,
+            calls: 0,
+            inputs: memory.inputs,
+            indices: memory.indices,
+            threads: &self.threads,
+            level: self.level,
+            convolution: self.convolution,
+            precision: self.precision,
+            lane: None,
+        }
+    }
+
     /// A run that is recorded.
     #[cold]
     #[inline(never)]
@@ -127,7 +149,6 @@ impl Default for Cpu {
 
 impl Device for Cpu {
     type Memory = Storage;
-    type Step<'a> = CpuStep<'a>;
 
     fn allocate(&self, floats: usize) -> Result<Storage, DeviceError> {
         Storage::try_zeros(floats)
@@ -135,12 +156,17 @@ impl Device for Cpu {
     }
 
     #[inline]
-    fn read<'a>(&'a self, memory: &'a Storage, start: usize, len: usize) -> &'a [f32] {
-        &memory.as_slice()[start..][..len]
+    fn read<'a>(
+        &'a self,
+        memory: &'a Storage,
+        start: usize,
+        len: usize,
+    ) -> Result<&'a [f32], DeviceError> {
+        Ok(&memory.as_slice()[start..][..len])
     }
 
-    fn host(&self) -> Option<Host<'_>> {
-        Some(Host { threads: &self.threads, level: self.level })
+    fn lend<'a>(&'a self, memory: &'a Storage) -> Lent<'a> {
+        Lent::Host(memory.as_slice(), Host { threads: &self.threads, level: self.level })
     }
 
     fn precision(&self) -> Precision {
@@ -151,35 +177,16 @@ impl Device for Cpu {
         self.profile.as_ref()
     }
 
-    #[inline]
-    fn step<'a>(&'a self, memory: StepMemory<'a, Self>) -> CpuStep<'a> {
-        self.threads.in_step(true);
-        CpuStep {
-            params: memory.params.as_slice(),
-            grads: Writable::new(memory.grads.as_mut_slice()),
-            arena: Writable::new(memory.arena.as_mut_slice()),
-            cache: Writable::new(memory.cache.map_or(&mut [], Storage::as_mut_slice)),
-            random: memory.random,
-            calls: 0,
-            inputs: memory.inputs,
-            indices: memory.indices,
-            threads: &self.threads,
-            level: self.level,
-            convolution: self.convolution,
-            precision: self.precision,
-            lane: None,
-        }
-    }
-
     #[inline(always)]
-    fn run<R: Run>(&self, memory: StepMemory<'_, Self>, run: R) {
+    fn run<R: Run>(&self, memory: StepMemory<'_, Self>, run: R) -> Result<(), DeviceError> {
         if let Some(profile) = &self.profile {
-            return self.run_recorded(profile, memory, run);
+            self.run_recorded(profile, memory, run);
+        } else if R::MAY_BE_TINY && run.is_tiny() {
+            run_tiny(self.level, self.step(memory), run);
+        } else {
+            run.run(&mut self.step(memory));
         }
-        if R::MAY_BE_TINY && run.is_tiny() {
-            return run_tiny(self.level, self.step(memory), run);
-        }
-        run.run(&mut self.step(memory));
+        Ok(())
     }
 }
 

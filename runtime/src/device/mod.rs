@@ -2,20 +2,22 @@
 //!
 //! What `model!` generates never touches memory. It names ranges ([`Buf`]) of the few
 //! [`Region`]s of a step and hands them to [`Kernels`]; a device resolves the ranges. On the
-//! CPU they become slices, checked for bounds and overlap; on another device they would
-//! become pointers. A second device is a second implementor of these traits.
+//! CPU they become slices, checked for bounds and overlap; on a GPU they become addresses. A second
+//! device is a second implementor of these traits.
 
 mod cpu;
 #[cfg(feature = "cuda")]
 mod cuda;
+mod remote;
 mod threads;
 mod tiny;
 
 pub use cpu::{Cpu, CpuStep, Precision};
 #[cfg(feature = "cuda")]
-pub(crate) use cuda::{Arg, Grid};
+pub(crate) use cuda::{Arg, CudaKernel, Epilogue, Grid, Product, THREADS, Text};
 #[cfg(feature = "cuda")]
 pub use cuda::{Cuda, CudaError, CudaMemory, CudaStep};
+pub use remote::{Remote, RemoteUpdate, SCALARS};
 pub(crate) use threads::SharedMut;
 pub use threads::{PARALLEL_WORK, Threads};
 pub(crate) use tiny::TinyStep;
@@ -137,10 +139,6 @@ pub struct Host<'a> {
 pub trait Device {
     /// A block of floats on this device.
     type Memory;
-    /// A step under way: the kernels, bound to the memory they work on.
-    type Step<'a>: Kernels
-    where
-        Self: 'a;
 
     /// A zeroed block of `floats` floats.
     ///
@@ -149,12 +147,18 @@ pub trait Device {
     fn allocate(&self, floats: usize) -> Result<Self::Memory, DeviceError>;
 
     /// The floats `start..start + len` of a block, on the host.
-    fn read<'a>(&'a self, memory: &'a Self::Memory, start: usize, len: usize) -> &'a [f32];
+    ///
+    /// # Errors
+    /// When the device fails to bring them there.
+    fn read<'a>(
+        &'a self,
+        memory: &'a Self::Memory,
+        start: usize,
+        len: usize,
+    ) -> Result<&'a [f32], DeviceError>;
 
-    /// What works on memory of the host, if this device keeps such a team.
-    fn host(&self) -> Option<Host<'_>> {
-        None
-    }
+    /// Floats where they are, for an optimizer that works there.
+    fn lend<'a>(&'a self, memory: &'a Self::Memory) -> Lent<'a>;
 
     /// The precision that it computes in.
     fn precision(&self) -> Precision {
@@ -166,19 +170,22 @@ pub trait Device {
         None
     }
 
-    /// Starts a step.
-    fn step<'a>(&'a self, memory: StepMemory<'a, Self>) -> Self::Step<'a>
+    /// Runs a step.
+    ///
+    /// # Errors
+    /// When the device fails to.
+    fn run<R: Run>(&self, memory: StepMemory<'_, Self>, run: R) -> Result<(), DeviceError>
     where
         Self: Sized;
+}
 
-    /// Runs a step.
-    #[inline]
-    fn run<R: Run>(&self, memory: StepMemory<'_, Self>, run: R)
-    where
-        Self: Sized,
-    {
-        run.run(&mut self.step(memory));
-    }
+/// Floats that an optimizer reads, where they are.
+#[derive(Clone, Copy)]
+pub enum Lent<'a> {
+    /// In memory of the host, with what works on it.
+    Host(&'a [f32], Host<'a>),
+    /// On a device with memory of its own.
+    Device(&'a dyn Remote),
 }
 
 /// The kernel calls of a step, for the kernels of any device.
@@ -190,6 +197,9 @@ pub trait Run {
     /// The part of a training step that it is.
     const PHASE: Phase;
 
+    /// What its calls follow from, when runs of the same key make the same calls.
+    fn key(&self) -> Option<RunKey>;
+
     /// Whether the step is so small, at its present sizes.
     fn is_tiny(&self) -> bool;
 
@@ -198,6 +208,17 @@ pub trait Run {
 
     /// Makes the calls.
     fn run<K: Kernels>(self, k: &mut K);
+}
+
+/// Tells a run from the other runs in a workspace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunKey {
+    /// What a profile calls the run.
+    pub name: &'static str,
+    /// The run-time sizes.
+    pub n: Sizes,
+    /// Whether it makes the gradients of the inputs.
+    pub want_inputs: bool,
 }
 
 /// Every kernel, one room each: what generated code may call.
@@ -248,7 +269,8 @@ pub trait Kernels:
 }
 
 /// A device that cannot do what was asked.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 #[allow(missing_docs)] // the messages say it
 pub enum DeviceError {
     #[error("the {device} has no room for {bytes} bytes; use a smaller batch capacity")]

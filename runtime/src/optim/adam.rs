@@ -17,9 +17,10 @@ use std::marker::PhantomData;
 
 use super::pass::{self, Update};
 use super::{
-    Check, Decays, Grads, HyperParamError, Lerp, Optimizer, Regularizer, clone_and_debug,
-    decay_only,
+    Check, Grads, HyperParamError, Lerp, Optimizer, Regularizer, Settings, clone_and_debug,
+    settings,
 };
+use crate::device::SCALARS;
 use crate::module::Model;
 use crate::storage::Storage;
 
@@ -34,7 +35,7 @@ struct Moments {
     regularizer: Regularizer,
     /// AdamW's.
     decoupled_weight_decay: f64,
-    decays: Decays,
+    settings: Settings,
     steps: u64,
     exp_avg: Storage,
     exp_avg_sq: Storage,
@@ -51,7 +52,7 @@ impl Moments {
             eps: 1e-8,
             regularizer: Regularizer::NONE,
             decoupled_weight_decay: 0.0,
-            decays: Decays::default(),
+            settings: Settings::default(),
             steps: 0,
             exp_avg: Storage::zeros(len),
             exp_avg_sq: Storage::zeros(len),
@@ -81,8 +82,8 @@ impl Moments {
         });
         let (m, v) = (&mut self.exp_avg, &mut self.exp_avg_sq);
         match &mut self.max_exp_avg_sq {
-            None => pass::step(self.name, net, grads, [m, v], factors, &self.decays),
-            Some(u) => pass::step(self.name, net, grads, [m, v, u], factors, &self.decays),
+            None => pass::step(self.name, net, grads, [m, v], factors, &self.settings),
+            Some(u) => pass::step(self.name, net, grads, [m, v, u], factors, &self.settings),
         }
     }
 }
@@ -114,8 +115,21 @@ impl Factors {
     }
 }
 
+impl Factors {
+    fn scalars(self) -> [f32; SCALARS] {
+        let Self { keep, down, bias_root, beta2, fresh, eps, .. } = self;
+        let ([sign, decay], [weight, near]) = (self.regularizer.scalars(), self.lerp.scalars());
+        [sign, decay, keep, down, bias_root, weight, near, beta2, fresh, eps, 0.0, 0.0]
+    }
+}
+
 impl Update<2> for Factors {
     const FLOPS: usize = 14;
+    const FUNCTION: &'static str = "adam";
+
+    fn scalars(self) -> [f32; SCALARS] {
+        self.scalars()
+    }
 
     #[inline(always)]
     fn element(self, p: f32, g: f32, [m, v]: [f32; 2]) -> (f32, [f32; 2]) {
@@ -126,6 +140,11 @@ impl Update<2> for Factors {
 
 impl Update<3> for Factors {
     const FLOPS: usize = 15;
+    const FUNCTION: &'static str = "amsgrad";
+
+    fn scalars(self) -> [f32; SCALARS] {
+        self.scalars()
+    }
 
     #[inline(always)]
     fn element(self, p: f32, g: f32, [m, v, u]: [f32; 3]) -> (f32, [f32; 3]) {
@@ -169,7 +188,7 @@ macro_rules! adam {
                 self
             }
 
-            decay_only!(moments.decays);
+            settings!($check, moments.settings);
 
             /// Whether to step up the gradient instead of down.
             pub fn maximize(mut self, maximize: bool) -> Self {

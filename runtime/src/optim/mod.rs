@@ -20,10 +20,10 @@
 //! ```
 
 mod adam;
-mod decay;
 mod norm;
 mod pass;
 mod rmsprop;
+mod settings;
 mod sgd;
 
 pub use adam::{Adam, AdamW};
@@ -32,9 +32,9 @@ pub use sgd::Sgd;
 
 use std::marker::PhantomData;
 
-use decay::Decays;
+use settings::{Settings, settings};
 
-use crate::device::Host;
+use crate::device::{DeviceError, Host, Lent, Remote};
 use crate::module::Model;
 use crate::profile::Profile;
 
@@ -52,21 +52,41 @@ use crate::profile::Profile;
 /// }
 /// ```
 pub struct Grads<'a, M> {
-    grads: &'a [f32],
-    state: &'a [f32],
-    /// What a step multiplies the gradients by.
-    scale: f32,
-    /// What a step runs on; the calling thread alone where there is nothing.
-    host: Option<Host<'a>>,
+    source: Source<'a>,
     /// Where a step is recorded.
     profile: Option<&'a Profile>,
     model: PhantomData<fn() -> M>,
 }
 
+/// Where gradients are, and behind them the new state.
+#[derive(Clone, Copy)]
+enum Source<'a> {
+    /// In memory of the host. A step runs on what stands beside them, on the calling thread where
+    /// there is nothing.
+    Host { grads: &'a [f32], state: &'a [f32], host: Option<Host<'a>> },
+    /// On a device with memory of its own.
+    Device { remote: &'a dyn Remote, params: usize, state: usize },
+}
+
 impl<'a, M> Grads<'a, M> {
     #[doc(hidden)]
     pub const fn new(grads: &'a [f32], state: &'a [f32], host: Option<Host<'a>>) -> Self {
-        Self { grads, state, scale: 1.0, host, profile: None, model: PhantomData }
+        let source = Source::Host { grads, state, host };
+        Self { source, profile: None, model: PhantomData }
+    }
+
+    /// The gradients of as many parameters, and behind them as many floats of state.
+    pub(crate) fn lent(lent: Lent<'a>, params: usize, state: usize) -> Self {
+        match lent {
+            Lent::Host(floats, host) => {
+                let (grads, rest) = floats.split_at(params);
+                Self::new(grads, &rest[..state], Some(host))
+            }
+            Lent::Device(remote) => {
+                let source = Source::Device { remote, params, state };
+                Self { source, profile: None, model: PhantomData }
+            }
+        }
     }
 
     pub(crate) const fn recorded(self, profile: Option<&'a Profile>) -> Self {
@@ -75,50 +95,56 @@ impl<'a, M> Grads<'a, M> {
 
     /// The norm of all gradients together: the root of the sum of their squares. It has the same bits
     /// for any number of threads.
-    pub fn norm(self) -> f32 {
-        self.scale * norm::norm(self)
+    ///
+    /// # Panics
+    /// When the gradients are on a device that is lost.
+    pub fn norm(&self) -> f32 {
+        match self.source {
+            Source::Host { grads, host, .. } => norm::norm(grads, host),
+            Source::Device { remote, params, .. } => here(remote.norm(params)),
+        }
     }
 
-    /// The same gradients for a step that is no longer than with gradients of the norm `max_norm`:
-    /// they are multiplied by `max_norm / (norm + 1e-6)` where that is less than 1, as by PyTorch's
-    /// `clip_grad_norm_`. It reads the gradients once, and the step multiplies them.
+    /// The gradients, in the order of [`Model::params`].
     ///
-    /// ```
-    /// # use gradiron::prelude::*;
-    /// # model! {
-    /// #     struct Net { fc: Linear(2 -> 1) }
-    /// #     fn loss(&self, x: [batch, 2]) -> [] { self.fc(x).square().mean() }
-    /// # }
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let mut net = Net::init(Seed(0));
-    /// # let mut ws = Net::workspace(4)?;
-    /// # let mut adam = AdamW::new(&net, 1e-3)?;
-    /// let loss = net.loss_grad(&mut ws, &[[1.0, 2.0]; 4])?;
-    /// adam.step(&mut net, ws.grads().clip_norm(1.0)?);
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// `max_norm` must be finite and at least 0.
-    #[doc(alias = "clip_grad_norm_")]
-    pub fn clip_norm(self, max_norm: f32) -> Result<Self, HyperParamError> {
-        Check("clip_norm").not_negative("max_norm", f64::from(max_norm))?;
-        let factor = max_norm / (self.norm() + 1e-6);
-        // NaN stays, as gradients that are no numbers do.
-        Ok(if factor >= 1.0 { self } else { Self { scale: self.scale * factor, ..self } })
-    }
-
-    /// The gradients, in the order of [`Model::params`]; without the factor of
-    /// [`clip_norm`](Self::clip_norm).
-    pub const fn as_slice(&self) -> &'a [f32] {
-        self.grads
+    /// # Panics
+    /// When they are on a device that is lost.
+    pub fn as_slice(&self) -> &'a [f32] {
+        match self.source {
+            Source::Host { grads, .. } => grads,
+            Source::Device { remote, params, .. } => here(remote.fetch(0, params)),
+        }
     }
 
     /// The new state, in the order of [`Model::state`]; nothing when no pass has made one.
-    pub const fn state(&self) -> &'a [f32] {
-        self.state
+    ///
+    /// # Panics
+    /// When it is on a device that is lost.
+    pub fn state(&self) -> &'a [f32] {
+        match self.source {
+            Source::Host { state, .. } => state,
+            Source::Device { remote, params, state } => here(remote.fetch(params, state)),
+        }
+    }
+
+    /// Renews the state of `net`; does nothing when no pass has made a new one.
+    pub(crate) fn renew_state(&self, net: &mut M)
+    where
+        M: Model,
+    {
+        match (self.source, net.storage()) {
+            (Source::Host { state: [], .. } | Source::Device { state: 0, .. }, _) => {}
+            (Source::Device { remote, params, .. }, Some(storage)) => remote.renew(storage, params),
+            _ => net.state_mut().copy_from_slice(self.state()),
+        }
+    }
+}
+
+/// What a device brought to the host.
+fn here<T>(brought: Result<T, DeviceError>) -> T {
+    match brought {
+        Ok(brought) => brought,
+        Err(error) => panic!("gradiron: gradients are lost with their device: {error}"),
     }
 }
 
@@ -132,7 +158,11 @@ impl<M> Copy for Grads<'_, M> {}
 
 impl<M> std::fmt::Debug for Grads<'_, M> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Grads({} floats)", self.grads.len())
+        let len = match self.source {
+            Source::Host { grads, .. } => grads.len(),
+            Source::Device { params, .. } => params,
+        };
+        write!(f, "Grads({len} floats)")
     }
 }
 
@@ -142,7 +172,8 @@ pub trait Optimizer<M: Model> {
     fn update(&mut self, net: &mut M, grads: Grads<'_, M>);
 
     /// One step: the parameters change along their gradients, and the state becomes the one that
-    /// the same pass made ([`Model::update_state`]). Allocates nothing and cannot fail.
+    /// the same pass made ([`Model::update_state`]). Allocates nothing and cannot fail on the CPU. On a
+    /// GPU it is started; what goes wrong is told by the next call that returns a `Result`.
     fn step(&mut self, net: &mut M, grads: Grads<'_, M>) {
         self.update(net, grads);
         net.update_state(grads);
@@ -235,6 +266,10 @@ impl Regularizer {
         self.sign = if maximize { -1.0 } else { 1.0 };
     }
 
+    fn scalars(self) -> [f32; 2] {
+        [self.sign, self.weight_decay]
+    }
+
     #[inline(always)]
     fn apply(self, param: f32, grad: f32) -> f32 {
         let grad = self.sign * grad;
@@ -257,26 +292,16 @@ impl Lerp {
         Self { weight: if near_start { weight } else { weight - 1.0 }, near_start }
     }
 
+    fn scalars(self) -> [f32; 2] {
+        [self.weight, if self.near_start { 1.0 } else { 0.0 }]
+    }
+
     #[inline(always)]
     fn between(self, from: f32, to: f32) -> f32 {
         let nearer = if self.near_start { from } else { to };
         nearer + self.weight * (to - from)
     }
 }
-
-/// The method that chooses the parameters that decay.
-macro_rules! decay_only {
-    ($($decays:ident).+) => {
-        /// Weight decay for the parameters that `decays` says yes to, and for no others, as with
-        /// PyTorch's parameter groups: of weights but not of biases and norms with
-        /// `decay_only(|param| param.shape.len() >= 2)`.
-        pub fn decay_only(mut self, decays: impl Fn(&crate::module::ParamSpec) -> bool) -> Self {
-            self.$($decays).+ = super::Decays::only::<M>(decays);
-            self
-        }
-    };
-}
-use decay_only;
 
 /// `Clone` and `Debug` without asking them of the model.
 macro_rules! clone_and_debug {

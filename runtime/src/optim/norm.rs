@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::Grads;
+use crate::device::Host;
 use crate::math::{Arith, Body, SimdLevel};
 
 /// Sums that are computed side by side.
@@ -14,19 +14,19 @@ const LEAST: usize = 1 << 13;
 
 /// The root of the sum of squares. The sums are `f64`s in an order that the number of gradients
 /// alone decides; squares of `f32`s are exact in them, and neither vectors nor threads change a bit.
-pub(super) fn norm<M>(grads: Grads<'_, M>) -> f32 {
-    let level = grads.host.map_or_else(SimdLevel::detect, |host| host.level);
-    let grads_of_part = grads.grads.len().div_ceil(PARTS).max(LEAST).next_multiple_of(LANES);
+pub(super) fn norm(grads: &[f32], host: Option<Host<'_>>) -> f32 {
+    let level = host.map_or_else(SimdLevel::detect, |host| host.level);
+    let grads_of_part = grads.len().div_ceil(PARTS).max(LEAST).next_multiple_of(LANES);
     let sums = [const { AtomicU64::new(0) }; PARTS];
-    let parts = grads.grads.len().div_ceil(grads_of_part);
+    let parts = grads.len().div_ceil(grads_of_part);
     let run = |part: usize| {
         let start = part * grads_of_part;
-        let end = grads.grads.len().min(start + grads_of_part);
-        let sum: f64 = level.run(Squares(&grads.grads[start..end]));
+        let end = grads.len().min(start + grads_of_part);
+        let sum: f64 = level.run(Squares(&grads[start..end]));
         sums[part].store(sum.to_bits(), Ordering::Relaxed);
     };
-    match grads.host {
-        Some(host) => host.threads.run_if(grads.grads.len(), parts, &run),
+    match host {
+        Some(host) => host.threads.run_if(grads.len(), parts, &run),
         None => (0..parts).for_each(run),
     }
     let sum: f64 =

@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use super::{Decays, Grads};
-use crate::device::{Host, SharedMut};
+use super::{Grads, Settings, Source, norm};
+use crate::device::{Host, RemoteUpdate, SCALARS, SharedMut};
 use crate::math::{Arith, Body, SimdLevel};
 use crate::module::Model;
 use crate::profile::Cost;
@@ -18,33 +18,73 @@ const CHUNK: usize = 1 << 13;
 pub(super) trait Update<const S: usize>: Copy + Sync {
     /// Floating-point operations of an element without weight decay; a root is one.
     const FLOPS: usize;
+    /// The same in `kernels.cu`.
+    const FUNCTION: &'static str;
+
+    /// The numbers that the function there takes.
+    fn scalars(self) -> [f32; SCALARS];
 
     /// The new parameter and state. Without fused multiply-add, so that vectors of any width give
     /// the same bits.
     fn element(self, p: f32, g: f32, state: [f32; S]) -> (f32, [f32; S]);
 }
 
-/// Changes all parameters of `net`, and the state with them, on the team of the gradients' device: by
-/// the first update those that decay, by the second the others.
+/// Changes all parameters of `net`, and the state with them, where the gradients are: by the first
+/// update those that decay, by the second the others.
 /// Profiles call the step `name`.
 #[inline]
 pub(super) fn step<M: Model, U: Update<S>, const S: usize>(
     name: &'static str,
     net: &mut M,
     grads: Grads<'_, M>,
-    state: [&mut Storage; S],
-    [decaying, other]: [U; 2],
-    decays: &Decays,
+    mut state: [&mut Storage; S],
+    updates: [U; 2],
+    settings: &Settings,
 ) {
     let recorded = grads.profile.map(|profile| (profile, Instant::now()));
+    let len = match grads.source {
+        Source::Host { grads, host, .. } => {
+            step_on_host(net.params_mut(), grads, host, state, updates, settings)
+        }
+        Source::Device { remote, .. } => {
+            if let Some(params) = net.storage() {
+                return remote.update(RemoteUpdate {
+                    function: U::FUNCTION,
+                    scalars: updates.map(Update::scalars),
+                    params,
+                    state: &mut state,
+                    decays: settings.decays.ends(),
+                    max_norm: settings.max_norm,
+                });
+            }
+            // Parameters that only their owner can reach.
+            step_on_host(net.params_mut(), grads.as_slice(), None, state, updates, settings)
+        }
+    };
+    if let Some((profile, start)) = recorded {
+        // Parameters and state are read and written, gradients read.
+        let cost = Cost { flops: U::FLOPS * len, bytes: 4 * (3 + 2 * S) * len };
+        profile.optimizer_step(name, start, cost);
+    }
+}
+
+/// Gives the number of elements.
+#[inline]
+fn step_on_host<U: Update<S>, const S: usize>(
+    params: &mut [f32],
+    grads: &[f32],
+    host: Option<Host<'_>>,
+    state: [&mut Storage; S],
+    [decaying, other]: [U; 2],
+    settings: &Settings,
+) -> usize {
+    let scale = settings.scale(|| norm::norm(grads, host));
     let state = state.map(Storage::as_mut_slice);
-    let (params, host, scale) = (net.params_mut(), grads.host, grads.scale);
-    let grads = grads.as_slice();
     let len = state.iter().map(|s| s.len()).fold(params.len().min(grads.len()), usize::min);
     let (params, state) = (SharedMut::new(params), state.map(SharedMut::new));
     let level = host.map_or_else(SimdLevel::detect, |host| host.level);
     let run = |start: usize, len: usize| {
-        decays.parts(start..start + len, |part, decays| {
+        settings.decays.parts(start..start + len, |part, decays| {
             let (start, len) = (part.start, part.len());
             level.run(Part {
                 params: params.at(start, len),
@@ -66,11 +106,7 @@ pub(super) fn step<M: Model, U: Update<S>, const S: usize>(
         }
         _ => run(0, len),
     }
-    if let Some((profile, start)) = recorded {
-        // Parameters and state are read and written, gradients read.
-        let cost = Cost { flops: U::FLOPS * len, bytes: 4 * (3 + 2 * S) * len };
-        profile.optimizer_step(name, start, cost);
-    }
+    len
 }
 
 /// The elements that one call takes: pointers to as many as `grads` has.

@@ -18,9 +18,10 @@ use std::marker::PhantomData;
 
 use super::pass::{self, Update};
 use super::{
-    Check, Decays, Grads, HyperParamError, Lerp, Optimizer, Regularizer, clone_and_debug,
-    decay_only,
+    Check, Grads, HyperParamError, Lerp, Optimizer, Regularizer, Settings, clone_and_debug,
+    settings,
 };
+use crate::device::SCALARS;
 use crate::module::Model;
 use crate::storage::Storage;
 
@@ -39,7 +40,7 @@ pub struct RMSprop<M> {
     eps: f32,
     momentum: f32,
     regularizer: Regularizer,
-    decays: Decays,
+    settings: Settings,
     square_avg: Storage,
     /// There when centered.
     grad_avg: Option<Storage>,
@@ -55,7 +56,7 @@ clone_and_debug!(RMSprop {
     eps,
     momentum,
     regularizer,
-    decays,
+    settings,
     square_avg,
     grad_avg,
     buffer
@@ -76,7 +77,7 @@ impl<M: Model> RMSprop<M> {
             eps: 1e-8,
             momentum: 0.0,
             regularizer: Regularizer::NONE,
-            decays: Decays::default(),
+            settings: Settings::default(),
             square_avg: Storage::zeros(len),
             grad_avg: None,
             buffer: None,
@@ -115,7 +116,7 @@ impl<M: Model> RMSprop<M> {
         Ok(self)
     }
 
-    decay_only!(decays);
+    settings!(CHECK, settings);
 
     /// The factor of the velocity from one step to the next. Allocates the buffer.
     ///
@@ -153,15 +154,17 @@ impl<M: Model> Optimizer<M> for RMSprop<M> {
             eps: self.eps,
             momentum: self.momentum,
         });
-        let (v, decays) = (&mut self.square_avg, &self.decays);
+        let (v, settings) = (&mut self.square_avg, &self.settings);
         match (&mut self.grad_avg, &mut self.buffer) {
-            (None, None) => pass::step(CHECK.0, net, grads, [v], factors.map(Plain), decays),
-            (None, Some(b)) => pass::step(CHECK.0, net, grads, [v, b], factors.map(Moving), decays),
+            (None, None) => pass::step(CHECK.0, net, grads, [v], factors.map(Plain), settings),
+            (None, Some(b)) => {
+                pass::step(CHECK.0, net, grads, [v, b], factors.map(Moving), settings)
+            }
             (Some(a), None) => {
-                pass::step(CHECK.0, net, grads, [v, a], factors.map(Centered), decays)
+                pass::step(CHECK.0, net, grads, [v, a], factors.map(Centered), settings)
             }
             (Some(a), Some(b)) => {
-                pass::step(CHECK.0, net, grads, [v, a, b], factors.map(CenteredMoving), decays)
+                pass::step(CHECK.0, net, grads, [v, a, b], factors.map(CenteredMoving), settings)
             }
         }
     }
@@ -189,6 +192,12 @@ struct Factors {
 }
 
 impl Factors {
+    fn scalars(self) -> [f32; SCALARS] {
+        let Self { down, alpha, fresh, eps, momentum, .. } = self;
+        let ([sign, decay], [weight, near]) = (self.regularizer.scalars(), self.lerp.scalars());
+        [sign, decay, down, alpha, fresh, weight, near, eps, momentum, 0.0, 0.0, 0.0]
+    }
+
     /// The running mean of squares, with `g` in it.
     #[inline(always)]
     fn square(self, v: f32, g: f32) -> f32 {
@@ -213,6 +222,11 @@ struct Plain(Factors);
 
 impl Update<1> for Plain {
     const FLOPS: usize = 9;
+    const FUNCTION: &'static str = "rmsprop";
+
+    fn scalars(self) -> [f32; SCALARS] {
+        self.0.scalars()
+    }
 
     #[inline(always)]
     fn element(self, p: f32, g: f32, [v]: [f32; 1]) -> (f32, [f32; 1]) {
@@ -227,6 +241,11 @@ struct Moving(Factors);
 
 impl Update<2> for Moving {
     const FLOPS: usize = 11;
+    const FUNCTION: &'static str = "rmsprop_momentum";
+
+    fn scalars(self) -> [f32; SCALARS] {
+        self.0.scalars()
+    }
 
     #[inline(always)]
     fn element(self, p: f32, g: f32, [v, b]: [f32; 2]) -> (f32, [f32; 2]) {
@@ -242,6 +261,11 @@ struct Centered(Factors);
 
 impl Update<2> for Centered {
     const FLOPS: usize = 14;
+    const FUNCTION: &'static str = "rmsprop_centered";
+
+    fn scalars(self) -> [f32; SCALARS] {
+        self.0.scalars()
+    }
 
     #[inline(always)]
     fn element(self, p: f32, g: f32, [v, a]: [f32; 2]) -> (f32, [f32; 2]) {
@@ -256,6 +280,11 @@ struct CenteredMoving(Factors);
 
 impl Update<3> for CenteredMoving {
     const FLOPS: usize = 16;
+    const FUNCTION: &'static str = "rmsprop_centered_momentum";
+
+    fn scalars(self) -> [f32; SCALARS] {
+        self.0.scalars()
+    }
 
     #[inline(always)]
     fn element(self, p: f32, g: f32, [v, a, b]: [f32; 3]) -> (f32, [f32; 3]) {

@@ -17,8 +17,9 @@ use std::marker::PhantomData;
 
 use super::pass::{self, Update};
 use super::{
-    Check, Decays, Grads, HyperParamError, Optimizer, Regularizer, clone_and_debug, decay_only,
+    Check, Grads, HyperParamError, Optimizer, Regularizer, Settings, clone_and_debug, settings,
 };
+use crate::device::SCALARS;
 use crate::module::Model;
 use crate::storage::Storage;
 
@@ -37,7 +38,7 @@ pub struct Sgd<M> {
     dampening: f64,
     nesterov: bool,
     regularizer: Regularizer,
-    decays: Decays,
+    settings: Settings,
     /// There with momentum.
     buffer: Option<Storage>,
     started: bool,
@@ -51,7 +52,7 @@ clone_and_debug!(Sgd {
     dampening,
     nesterov,
     regularizer,
-    decays,
+    settings,
     buffer,
     started
 });
@@ -70,7 +71,7 @@ impl<M: Model> Sgd<M> {
             dampening: 0.0,
             nesterov: false,
             regularizer: Regularizer::NONE,
-            decays: Decays::default(),
+            settings: Settings::default(),
             buffer: None,
             started: false,
             model: PhantomData,
@@ -123,7 +124,7 @@ impl<M: Model> Sgd<M> {
         Ok(self)
     }
 
-    decay_only!(decays);
+    settings!(CHECK, settings);
 
     /// Whether to step up the gradient instead of down.
     pub fn maximize(mut self, maximize: bool) -> Self {
@@ -147,14 +148,14 @@ impl<M: Model> Optimizer<M> for Sgd<M> {
         let Self { regularizer, nesterov, .. } = *self;
         let descend = regularizer.both().map(|regularizer| Descend { regularizer, down: -self.lr });
         let Some(buffer) = &mut self.buffer else {
-            return pass::step(CHECK.0, net, grads, [], descend, &self.decays);
+            return pass::step(CHECK.0, net, grads, [], descend, &self.settings);
         };
         // The buffer starts as zeros, so the first step adds the whole gradient to it.
         let fresh = if self.started { (1.0 - self.dampening) as f32 } else { 1.0 };
         self.started = true;
         let momentum = self.momentum as f32;
         let updates = descend.map(|descend| Momentum { descend, momentum, fresh, nesterov });
-        pass::step(CHECK.0, net, grads, [buffer], updates, &self.decays);
+        pass::step(CHECK.0, net, grads, [buffer], updates, &self.settings);
     }
 
     fn learning_rate(&self) -> f32 {
@@ -175,6 +176,12 @@ struct Descend {
 
 impl Update<0> for Descend {
     const FLOPS: usize = 2;
+    const FUNCTION: &'static str = "descend";
+
+    fn scalars(self) -> [f32; SCALARS] {
+        let [sign, decay] = self.regularizer.scalars();
+        [sign, decay, self.down, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+    }
 
     #[inline(always)]
     fn element(self, p: f32, g: f32, []: [f32; 0]) -> (f32, [f32; 0]) {
@@ -192,6 +199,13 @@ struct Momentum {
 
 impl Update<1> for Momentum {
     const FLOPS: usize = 5;
+    const FUNCTION: &'static str = "momentum";
+
+    fn scalars(self) -> [f32; SCALARS] {
+        let Self { descend: Descend { regularizer, down }, momentum, fresh, nesterov } = self;
+        let ([sign, decay], nesterov) = (regularizer.scalars(), if nesterov { 1.0 } else { 0.0 });
+        [sign, decay, down, momentum, fresh, nesterov, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+    }
 
     #[inline(always)]
     fn element(self, p: f32, g: f32, [b]: [f32; 1]) -> (f32, [f32; 1]) {

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use super::{InputError, Pass, Program, Workspace, WorkspaceError};
 use crate::arena::Sizes;
-use crate::device::{Device, StepMemory};
+use crate::device::{Device, DeviceError, StepMemory};
 use crate::function::Call;
 use crate::step::{Cache, StepRun, Stepwise};
 use crate::storage::Storage;
@@ -97,11 +97,12 @@ impl<M: Program, D: Device> Workspace<M, D> {
         cache: &mut Cache<M, AT, D>,
         inputs: &[&[f32]],
         call: Call<F, C, R>,
-    ) where
+    ) -> Result<(), DeviceError>
+    where
         M: Stepwise<AT, F, C, R>,
     {
         if M::PREPARED > 0 {
-            self.prepare(Some(params));
+            self.prepare(Some(params))?;
         }
         let new = call.n[M::PAST + 1];
         let run = StepRun::<M, AT, F, C, R> {
@@ -120,8 +121,9 @@ impl<M: Program, D: Device> Workspace<M, D> {
             inputs,
             indices: &self.indices,
         };
-        self.device.run(memory, run);
+        self.device.run(memory, run)?;
         cache.len += new;
         cache.version = Some(params.version());
+        Ok(())
     }
 }

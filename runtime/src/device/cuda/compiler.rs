@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use cudarc::nvrtc::{result, sys};
 
 use super::error::{Context, CudaError};
+use super::step::CudaKernel;
 
 /// What every kernel starts with.
 const PRELUDE: &str = include_str!("prelude.cuh");
@@ -25,9 +26,10 @@ impl Compiler {
         Self { arch: format!("sm_{major}{minor}"), folder: folder() }
     }
 
-    /// The code of `text` with `defines` in front of it.
-    pub fn compile(&self, name: &str, defines: &str, text: &str) -> Result<Vec<u8>, CudaError> {
-        let whole = format!("{PRELUDE}\n{defines}\n{text}");
+    /// The code of a kernel.
+    pub fn compile(&self, kernel: &CudaKernel) -> Result<Vec<u8>, CudaError> {
+        let name = format!("{}-{}", kernel.room, kernel.function);
+        let whole = format!("{PRELUDE}\n{}\n{}", kernel.defines, kernel.text);
         let file = self.folder.as_ref().map(|folder| {
             let mut hasher = DefaultHasher::new();
             (&whole, &self.arch, env!("CARGO_PKG_VERSION")).hash(&mut hasher);
@@ -36,7 +38,7 @@ impl Compiler {
         if let Some(code) = file.as_ref().and_then(|file| std::fs::read(file).ok()) {
             return Ok(code);
         }
-        let code = self.build(name, &whole)?;
+        let code = self.build(&name, &whole)?;
         if let Some(file) = file {
             // A folder that cannot be written costs time at the next start, and nothing else.
             let _ = crate::io::replace(&file, |to| std::io::Write::write_all(to, &code));
@@ -47,11 +49,7 @@ impl Compiler {
     fn build(&self, name: &str, text: &str) -> Result<Vec<u8>, CudaError> {
         let text = CString::new(text).to("read a kernel")?;
         let program = Program::new(&text)?;
-        let options = [
-            format!("--gpu-architecture={}", self.arch),
-            "--std=c++17".into(),
-            "--extra-device-vectorization".into(),
-        ];
+        let options = [format!("--gpu-architecture={}", self.arch), "--std=c++17".into()];
         // SAFETY: `program` is open.
         let built = unsafe { result::compile_program(program.0, &options) };
         if built.is_err() {
@@ -101,7 +99,8 @@ impl Drop for Program {
 /// `$XDG_CACHE_HOME/gradiron` or `$HOME/.cache/gradiron`, made if it is not there.
 fn folder() -> Option<PathBuf> {
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
-    let folder = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home)?.join("gradiron");
+    let folder =
+        std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home)?.join("gradiron");
     std::fs::create_dir_all(&folder).ok()?;
     Some(folder)
 }

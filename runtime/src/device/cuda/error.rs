@@ -1,7 +1,7 @@
 //! What can be wrong with a GPU and its libraries.
 
 /// A GPU that cannot be used.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 #[allow(missing_docs)] // the messages say it
 pub enum CudaError {
@@ -15,7 +15,9 @@ pub enum CudaError {
          or set CUDA_PATH to the folder of one"
     )]
     NoLibrary { library: &'static str, looked: String, needed: &'static str },
-    #[error("the NVIDIA driver supports CUDA {found}, but {needed} is needed; install a newer driver")]
+    #[error(
+        "the NVIDIA driver supports CUDA {found}, but {needed} is needed; install a newer driver"
+    )]
     OldDriver { found: String, needed: &'static str },
     #[error("there is no GPU {ordinal}: the driver sees {count}, numbered from 0")]
     NoDevice { ordinal: usize, count: usize },

@@ -53,7 +53,8 @@ fn find_all() -> Result<(), CudaError> {
 fn folders() -> Vec<PathBuf> {
     let set = ["CUDA_PATH", "CUDA_HOME"].into_iter().filter_map(std::env::var_os);
     let roots = set.map(PathBuf::from).chain([PathBuf::from("/usr/local/cuda")]);
-    let folders = roots.flat_map(|root| ["lib64", "lib", "targets/x86_64-linux/lib"].map(|f| root.join(f)));
+    let folders =
+        roots.flat_map(|root| ["lib64", "lib", "targets/x86_64-linux/lib"].map(|f| root.join(f)));
     folders.filter(|folder| folder.is_dir()).collect()
 }
 

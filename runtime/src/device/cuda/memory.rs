@@ -1,18 +1,21 @@
 //! Blocks of floats on a GPU, and what the host has read of them.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cudarc::driver::{result, sys::CUdeviceptr};
 
 use super::Shared;
 use super::error::{Context, CudaError};
+use super::run::Runs;
 
 /// A block of floats on a GPU.
 pub struct CudaMemory {
     block: Block,
     /// What the host has read since the last step.
     copies: Mutex<Vec<Copy>>,
+    /// The steps that work on it.
+    runs: Mutex<Runs>,
 }
 
 /// A range as the host sees it. It is refreshed where a step came between, which has the memory for
@@ -35,7 +38,20 @@ impl Drop for Copy {
 
 impl CudaMemory {
     pub(super) fn new(shared: &Arc<Shared>, len: usize) -> Result<Self, CudaError> {
-        Ok(Self { block: Block::zeroed(shared, len)?, copies: Mutex::new(Vec::new()) })
+        Ok(Self {
+            block: Block::zeroed(shared, len)?,
+            copies: Mutex::default(),
+            runs: Mutex::default(),
+        })
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.block.shared
+    }
+
+    /// The block.
+    pub(super) fn range(&self) -> Range {
+        self.block.range()
     }
 
     /// The block, for a step that changes it.
@@ -43,6 +59,11 @@ impl CudaMemory {
         let copies = self.copies.get_mut().unwrap_or_else(PoisonError::into_inner);
         copies.iter_mut().for_each(|copy| copy.fresh = false);
         self.block.range()
+    }
+
+    /// The steps that work on it.
+    pub(super) fn runs(&self) -> MutexGuard<'_, Runs> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A range on the host, after all that was asked of the GPU before.
@@ -66,6 +87,12 @@ impl CudaMemory {
         // SAFETY: owned by `copies`, which keeps it until `self` ends or is lent for a step.
         Ok(unsafe { &*copy.floats })
     }
+
+    /// Overwrites the floats from `start` on.
+    pub(super) fn write(&mut self, start: usize, floats: &[f32]) -> Result<(), CudaError> {
+        self.lend();
+        self.block.upload(start, floats)
+    }
 }
 
 impl fmt::Debug for CudaMemory {
@@ -75,10 +102,26 @@ impl fmt::Debug for CudaMemory {
 }
 
 /// A range of words of four bytes on the GPU.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Range {
     pub at: CUdeviceptr,
     pub len: usize,
+}
+
+impl Range {
+    /// The address of `len` words from `start` on.
+    ///
+    /// # Panics
+    /// When they leave the range (a bug of this library).
+    pub fn address(self, start: usize, len: usize) -> CUdeviceptr {
+        let inside = start <= self.len && len <= self.len - start;
+        assert!(
+            inside,
+            "gradiron: {start}.. of {len} leaves a region of {} words (a bug)",
+            self.len
+        );
+        self.at + 4 * start as u64
+    }
 }
 
 /// An allocation of words of four bytes.
@@ -97,7 +140,7 @@ impl Block {
         let at = unsafe { result::malloc_sync(bytes) }
             .map_err(|_| CudaError::OutOfMemory { bytes, free: free() })?;
         let block = Self { shared: Arc::clone(shared), at, len };
-        shared.count_allocation();
+        shared.counts.allocation();
         // SAFETY: the block has as many bytes.
         unsafe { result::memset_d8_async(at, 0, bytes, shared.stream()) }.to("clear memory")?;
         Ok(block)
@@ -107,20 +150,25 @@ impl Block {
         Range { at: self.at, len: self.len }
     }
 
-    /// Copies words to its start; they may change when this returns.
-    pub fn upload<T: bytemuck::Pod>(&mut self, words: &[T]) -> Result<(), CudaError> {
-        assert!(size_of_val(words) <= 4 * self.len, "gradiron: an upload leaves its memory (a bug)");
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Copies words to it, from `start` on; they may change when this returns.
+    pub fn upload<T: bytemuck::Pod>(&mut self, start: usize, words: &[T]) -> Result<(), CudaError> {
+        let at = self.range().address(start, size_of_val(words).div_ceil(4));
+        self.shared.bind()?;
         // SAFETY: the block has room; the driver has read `words` when the stream is done.
-        unsafe { result::memcpy_htod_async(self.at, words, self.shared.stream()) }
+        unsafe { result::memcpy_htod_async(at, words, self.shared.stream()) }
             .to("upload memory")?;
         self.shared.synchronize()
     }
 
-    fn download(&self, start: usize, to: &mut [f32]) -> Result<(), CudaError> {
+    /// Copies its words from `start` on to the host.
+    pub fn download(&self, start: usize, to: &mut [f32]) -> Result<(), CudaError> {
+        let at = self.range().address(start, to.len());
         self.shared.bind()?;
-        let at = self.at + 4 * start as u64;
-        // SAFETY: the range is in the block (checked by the caller), and `to` is borrowed until the
-        // stream is done.
+        // SAFETY: the range is in the block, and `to` is borrowed until the stream is done.
         unsafe { result::memcpy_dtoh_async(to, at, self.shared.stream()) }.to("download memory")?;
         self.shared.synchronize()
     }

@@ -1,32 +1,39 @@
 //! NVIDIA GPUs: ranges become addresses, kernels are compiled for the sizes of a model when they are
-//! first used, and run in order on one stream.
+//! first used, and a step is one CUDA graph.
 
 mod compiler;
 mod error;
+mod given;
 mod library;
 mod memory;
+mod optimizer;
+mod product;
+mod run;
 mod step;
+mod twin;
 
 use std::collections::HashMap;
 use std::ffi::CString;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use cudarc::driver::{CudaContext, CudaStream, result, sys};
 
 use self::compiler::Compiler;
-pub use self::error::CudaError;
 use self::error::Context as _;
+pub use self::error::CudaError;
+use self::given::Event;
 pub use self::memory::CudaMemory;
-use self::memory::{Block, Range};
+use self::product::Products;
+pub(crate) use self::product::{Epilogue, Product};
+use self::run::{Inputs, Places};
 pub use self::step::CudaStep;
-pub(crate) use self::step::{Arg, Grid};
-use super::{Device, DeviceError, StepMemory};
-use crate::storage::Storage;
+pub(crate) use self::step::{Arg, CudaKernel, Grid, THREADS, Text};
+use super::{Device, DeviceError, Lent, Run, StepMemory};
 
-/// The oldest driver, as the version of CUDA that it supports.
-const DRIVER: i32 = 12_000;
+/// The oldest driver, as the version of CUDA that it supports: the one whose compiler is used.
+const DRIVER: i32 = 13_000;
 
 /// A GPU.
 ///
@@ -43,14 +50,18 @@ pub struct Cuda {
 /// What the blocks and the steps of a GPU share.
 pub(super) struct Shared {
     context: Arc<CudaContext>,
+    /// Where steps run.
     stream: Arc<CudaStream>,
+    /// Where what they are given is copied.
+    copy_stream: Arc<CudaStream>,
     compiler: Compiler,
     /// Kernels by their text.
-    kernels: Mutex<HashMap<String, sys::CUfunction>>,
-    /// Parameters, inputs and class indices on the GPU.
-    resident: Mutex<Resident>,
-    launches: AtomicUsize,
-    allocations: AtomicUsize,
+    functions: Mutex<HashMap<String, sys::CUfunction>>,
+    products: Products,
+    workspace: OnceLock<sys::CUdeviceptr>,
+    counts: Counts,
+    /// What went wrong in a call that could not say so.
+    failure: Mutex<Option<CudaError>>,
 }
 
 // SAFETY: functions of loaded modules may be launched by any thread that has bound the context;
@@ -59,17 +70,32 @@ unsafe impl Send for Shared {}
 // SAFETY: as above.
 unsafe impl Sync for Shared {}
 
-/// Copies of what the host hands in.
+/// How often things happened.
 #[derive(Default)]
-struct Resident {
-    /// By the block of the host: the version that was uploaded.
-    params: Vec<(crate::storage::Version, Block)>,
-    inputs: Vec<Block>,
-    indices: Option<Block>,
+struct Counts {
+    launches: AtomicUsize,
+    graphs: AtomicUsize,
+    allocations: AtomicUsize,
+    synchronizations: AtomicUsize,
 }
 
-/// How many models' parameters stay on the GPU.
-const MODELS: usize = 8;
+impl Counts {
+    fn launch(&self) {
+        self.launches.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn graph(&self) {
+        self.graphs.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn allocation(&self) {
+        self.allocations.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn synchronization(&self) {
+        self.synchronizations.fetch_add(1, Ordering::Relaxed);
+    }
+}
 
 impl Cuda {
     /// The GPU number `ordinal`, as the driver counts them from 0.
@@ -85,24 +111,26 @@ impl Cuda {
         unsafe { sys::cuDriverGetVersion(&raw mut version) }.result().to("tell its version")?;
         if version < DRIVER {
             let found = format!("{}.{}", version / 1000, version % 1000 / 10);
-            return Err(CudaError::OldDriver { found, needed: "12.0" });
+            return Err(CudaError::OldDriver { found, needed: "13.0" });
         }
         let count = CudaContext::device_count().to("count its devices")? as usize;
         if ordinal >= count {
             return Err(CudaError::NoDevice { ordinal, count });
         }
         let context = CudaContext::new(ordinal).to("make a context")?;
-        let stream = context.new_stream().to("make a stream")?;
+        let [stream, copy_stream] = [context.new_stream(), context.new_stream()];
         let compiler = Compiler::new(context.compute_capability().to("tell its architecture")?);
         Ok(Self {
             shared: Arc::new(Shared {
+                stream: stream.to("make a stream")?,
+                copy_stream: copy_stream.to("make a stream")?,
                 context,
-                stream,
                 compiler,
-                kernels: Mutex::default(),
-                resident: Mutex::default(),
-                launches: AtomicUsize::new(0),
-                allocations: AtomicUsize::new(0),
+                functions: Mutex::default(),
+                products: Products::new(false)?,
+                workspace: OnceLock::new(),
+                counts: Counts::default(),
+                failure: Mutex::default(),
             }),
         })
     }
@@ -115,14 +143,73 @@ impl Cuda {
         self.shared.context.name().to("tell its name")
     }
 
-    /// Kernels launched so far.
+    /// Kernels and products launched one by one so far.
     pub fn launches(&self) -> usize {
-        self.shared.launches.load(Ordering::Relaxed)
+        self.shared.counts.launches.load(Ordering::Relaxed)
     }
 
-    /// Blocks of its memory allocated so far.
+    /// Graphs launched so far.
+    pub fn graph_launches(&self) -> usize {
+        self.shared.counts.graphs.load(Ordering::Relaxed)
+    }
+
+    /// Blocks of memory allocated so far, of the GPU and pinned ones of the host.
     pub fn allocations(&self) -> usize {
-        self.shared.allocations.load(Ordering::Relaxed)
+        self.shared.counts.allocations.load(Ordering::Relaxed)
+    }
+
+    /// How often the host waited for the GPU.
+    pub fn synchronizations(&self) -> usize {
+        self.shared.counts.synchronizations.load(Ordering::Relaxed)
+    }
+
+    /// Overwrites floats: for tests of kernels.
+    ///
+    /// # Errors
+    /// When the GPU fails to.
+    #[doc(hidden)]
+    pub fn write(
+        &self,
+        memory: &mut CudaMemory,
+        start: usize,
+        floats: &[f32],
+    ) -> Result<(), CudaError> {
+        memory.write(start, floats)
+    }
+
+    /// Runs the calls of `record`: for tests of kernels.
+    ///
+    /// # Errors
+    /// When the GPU fails to.
+    #[doc(hidden)]
+    pub fn run_calls(
+        &self,
+        memory: StepMemory<'_, Self>,
+        record: impl FnOnce(&mut CudaStep),
+    ) -> Result<(), CudaError> {
+        self.launch(memory, None, record)
+    }
+
+    fn launch(
+        &self,
+        memory: StepMemory<'_, Self>,
+        key: Option<super::RunKey>,
+        record: impl FnOnce(&mut CudaStep),
+    ) -> Result<(), CudaError> {
+        let shared = &self.shared;
+        shared.bind()?;
+        shared.told()?;
+        let places = Places {
+            params: twin::upload(shared, memory.params)?,
+            grads: memory.grads.lend(),
+            arena: memory.arena.lend(),
+            cache: memory.cache.map(CudaMemory::lend).unwrap_or_default(),
+        };
+        let mut runs = memory.arena.runs();
+        let placed = runs.given.place(shared, memory.inputs, memory.indices, memory.random)?;
+        let inputs = Inputs { floats: memory.inputs, placed };
+        runs.launch(shared, key, 0, places, &inputs, record)?;
+        runs.given.used(shared, placed)
     }
 }
 
@@ -141,105 +228,108 @@ impl Shared {
         self.stream.cu_stream()
     }
 
+    fn copy_stream(&self) -> sys::CUstream {
+        self.copy_stream.cu_stream()
+    }
+
     fn synchronize(&self) -> Result<(), CudaError> {
+        self.counts.synchronization();
         self.stream.synchronize().to("finish its work")
     }
 
-    fn count_allocation(&self) {
-        self.allocations.fetch_add(1, Ordering::Relaxed);
+    fn stream_waits(&self, event: &Event) -> Result<(), CudaError> {
+        wait(self.stream(), event)
     }
 
-    /// The kernel `name` of `text`, compiled with `defines` in front.
-    fn kernel(&self, name: &str, defines: &str, text: &str) -> Result<sys::CUfunction, CudaError> {
-        let mut kernels = self.kernels.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = format!("{name}\n{defines}\n{}", if defines.is_empty() { text } else { "" });
-        if let Some(kernel) = kernels.get(&key) {
-            return Ok(*kernel);
+    fn copy_stream_waits(&self, event: &Event) -> Result<(), CudaError> {
+        wait(self.copy_stream(), event)
+    }
+
+    /// The function of a kernel.
+    fn function(&self, kernel: &CudaKernel) -> Result<sys::CUfunction, CudaError> {
+        let mut functions = self.functions.lock().unwrap_or_else(PoisonError::into_inner);
+        let CudaKernel { room, text, function, defines } = kernel;
+        let key = format!("{room} {function}\n{defines}{text}");
+        if let Some(function) = functions.get(&key) {
+            return Ok(*function);
         }
-        let code = self.compiler.compile(name, defines, text)?;
+        let code = self.compiler.compile(kernel)?;
         // SAFETY: the context is bound, and `code` is a module for its device.
-        let kernel = unsafe {
+        let function = unsafe {
             let module = result::module::load_data(code.as_ptr().cast()).to("load a kernel")?;
-            let name = CString::new(name).to("name a kernel")?;
+            let name = CString::new(*function).to("name a kernel")?;
             result::module::get_function(module, name).to("find a kernel")?
         };
-        kernels.insert(key, kernel);
-        Ok(kernel)
+        functions.insert(key, function);
+        Ok(function)
     }
 
-    fn resident(&self) -> MutexGuard<'_, Resident> {
-        self.resident.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What cuBLASLt uses on the side.
+    fn workspace(&self) -> Result<sys::CUdeviceptr, CudaError> {
+        if let Some(workspace) = self.workspace.get() {
+            return Ok(*workspace);
+        }
+        let bytes = product::WORKSPACE;
+        let free = || result::mem_get_info().map_or(0, |(free, _)| free);
+        // SAFETY: the context is bound; freed when this value ends.
+        let workspace = unsafe { result::malloc_sync(bytes) }
+            .map_err(|_| CudaError::OutOfMemory { bytes, free: free() })?;
+        self.counts.allocation();
+        Ok(*self.workspace.get_or_init(|| workspace))
+    }
+
+    /// Keeps what went wrong for the next call that can say so.
+    fn fail(&self, error: CudaError) {
+        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        failure.get_or_insert(error);
+    }
+
+    /// Tells what went wrong before.
+    fn told(&self) -> Result<(), CudaError> {
+        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        failure.take().map_or(Ok(()), Err)
     }
 }
 
-impl Resident {
-    /// The parameters, uploaded unless they are there.
-    fn params(&mut self, shared: &Arc<Shared>, host: &Storage) -> Result<Range, CudaError> {
-        let version = host.version();
-        let known = self.params.iter().position(|(known, _)| known.is_same_block(version));
-        let at = match known {
-            Some(at) if self.params[at].0 == version => return Ok(self.params[at].1.range()),
-            Some(at) => at,
-            None => {
-                if self.params.len() == MODELS {
-                    self.params.remove(0);
-                }
-                let block = Block::zeroed(shared, host.as_slice().len())?;
-                self.params.push((version, block));
-                self.params.len() - 1
-            }
-        };
-        let (known, block) = &mut self.params[at];
-        block.upload(host.as_slice())?;
-        *known = version;
-        Ok(block.range())
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if let Some(workspace) = self.workspace.get()
+            && self.bind().and_then(|()| self.synchronize()).is_ok()
+        {
+            // SAFETY: allocated in `workspace`, and nothing that runs uses it.
+            let _ = unsafe { result::free_sync(*workspace) };
+        }
     }
+}
 
-    fn inputs(&mut self, shared: &Arc<Shared>, inputs: &[&[f32]]) -> Result<Vec<Range>, CudaError> {
-        let mut ranges = Vec::with_capacity(inputs.len());
-        for (i, input) in inputs.iter().enumerate() {
-            let known = self.inputs.get(i).map_or(0, |block| block.range().len);
-            if known < input.len() || self.inputs.len() <= i {
-                let block = Block::zeroed(shared, input.len())?;
-                if i < self.inputs.len() { self.inputs[i] = block } else { self.inputs.push(block) }
-            }
-            self.inputs[i].upload(input)?;
-            ranges.push(Range { len: input.len(), ..self.inputs[i].range() });
-        }
-        Ok(ranges)
-    }
-
-    fn indices(&mut self, shared: &Arc<Shared>, indices: &[u32]) -> Result<Range, CudaError> {
-        if self.indices.as_ref().is_none_or(|block| block.range().len < indices.len()) {
-            self.indices = Some(Block::zeroed(shared, indices.len())?);
-        }
-        let block = self.indices.as_mut().expect("just made");
-        if !indices.is_empty() {
-            block.upload(indices)?;
-        }
-        Ok(block.range())
-    }
+fn wait(stream: sys::CUstream, event: &Event) -> Result<(), CudaError> {
+    let flags = sys::CUevent_wait_flags::CU_EVENT_WAIT_DEFAULT;
+    // SAFETY: both are open.
+    unsafe { result::stream::wait_event(stream, event.raw(), flags) }.to("wait for an event")
 }
 
 impl Device for Cuda {
     type Memory = CudaMemory;
-    type Step<'a> = CudaStep<'a>;
 
     fn allocate(&self, floats: usize) -> Result<CudaMemory, DeviceError> {
-        CudaMemory::new(&self.shared, floats).map_err(DeviceError::Cuda)
+        Ok(CudaMemory::new(&self.shared, floats)?)
     }
 
-    fn read<'a>(&'a self, memory: &'a CudaMemory, start: usize, len: usize) -> &'a [f32] {
-        match memory.read(start, len) {
-            Ok(floats) => floats,
-            Err(error) => panic!("gradiron: {error}"),
-        }
+    fn read<'a>(
+        &'a self,
+        memory: &'a CudaMemory,
+        start: usize,
+        len: usize,
+    ) -> Result<&'a [f32], DeviceError> {
+        Ok(memory.read(start, len)?)
     }
 
-    fn step<'a>(&'a self, memory: StepMemory<'a, Self>) -> CudaStep<'a> {
-        match CudaStep::new(&self.shared, memory) {
-            Ok(step) => step,
-            Err(error) => panic!("gradiron: {error}"),
-        }
+    fn lend<'a>(&'a self, memory: &'a CudaMemory) -> Lent<'a> {
+        Lent::Device(memory)
+    }
+
+    fn run<R: Run>(&self, memory: StepMemory<'_, Self>, run: R) -> Result<(), DeviceError> {
+        let key = run.key();
+        Ok(self.launch(memory, key, |step| run.run(step))?)
     }
 }

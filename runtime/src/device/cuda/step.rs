@@ -1,151 +1,176 @@
-//! A step on a GPU: kernels launched in the order of the calls.
+//! What a step asks of a GPU: a list of launches. Generated code names kernels and ranges; the list
+//! is made once for the sizes of a call, and runs as often as the call does.
 
-use std::ffi::c_void;
+use std::borrow::Cow;
 use std::fmt::{Display, Write};
-use std::marker::PhantomData;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
-use cudarc::driver::{result, sys::CUdeviceptr};
+use super::product::Product;
+use crate::device::{Buf, Indices, Kernels};
 
-use super::error::{Context, CudaError};
-use super::memory::{CudaMemory, Range};
-use super::{Cuda, Shared};
-use crate::device::{Buf, Indices, Kernels, Region, StepMemory};
+/// The launches of a step, in their order.
+#[derive(Debug, Default)]
+pub struct CudaStep {
+    pub(super) launches: Vec<Launch>,
+    /// Calls of kernels that draw random numbers.
+    draws: u32,
+}
 
-/// A step on a GPU.
-pub struct CudaStep<'a> {
-    shared: &'a Arc<Shared>,
-    params: Range,
-    grads: Range,
-    arena: Range,
-    cache: Range,
-    inputs: Vec<Range>,
-    indices: Range,
-    memory: PhantomData<&'a mut CudaMemory>,
+/// One thing that the GPU does.
+#[derive(Debug)]
+pub(super) enum Launch {
+    Kernel { kernel: CudaKernel, grid: Grid, args: Vec<Arg> },
+    Product { product: Product, y: Buf, a: Buf, b: Buf, bias: Option<Buf> },
+}
+
+/// The text that holds the kernels of a room.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Text {
+    pub room: &'static str,
+    pub text: &'static str,
+}
+
+impl Text {
+    /// A function of the text.
+    pub fn kernel(self, function: &'static str) -> CudaKernel {
+        let defines = String::new();
+        CudaKernel { room: self.room, text: Cow::Borrowed(self.text), function, defines }
+    }
+}
+
+/// A kernel with its sizes.
+#[derive(Clone, Debug)]
+pub(crate) struct CudaKernel {
+    pub room: &'static str,
+    pub text: Cow<'static, str>,
+    pub function: &'static str,
+    /// What stands before the text.
+    pub defines: String,
+}
+
+impl CudaKernel {
+    /// Sets a size, or another word that the text uses.
+    pub fn with(mut self, name: &str, value: impl Display) -> Self {
+        let _ = writeln!(self.defines, "#define {name} {value}");
+        self
+    }
 }
 
 /// An argument of a kernel.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Arg {
-    At(CUdeviceptr),
+    Buf(Buf),
+    Indices(Indices),
+    Size(u32),
     Float(f32),
+    /// Four words: the seed and the number of the step, each the lower half first.
+    Random,
+    Null,
+    /// Memory behind no region.
+    Address(u64),
+}
+
+impl From<Buf> for Arg {
+    fn from(buf: Buf) -> Self {
+        Self::Buf(buf)
+    }
+}
+
+impl From<Option<Buf>> for Arg {
+    fn from(buf: Option<Buf>) -> Self {
+        buf.map_or(Self::Null, Self::Buf)
+    }
+}
+
+impl From<Indices> for Arg {
+    fn from(indices: Indices) -> Self {
+        Self::Indices(indices)
+    }
+}
+
+impl From<usize> for Arg {
+    /// # Panics
+    /// When a size does not fit; memory ends before.
+    fn from(size: usize) -> Self {
+        Self::Size(u32::try_from(size).expect("gradiron: a size of more than 32 bits"))
+    }
+}
+
+impl From<f32> for Arg {
+    fn from(value: f32) -> Self {
+        Self::Float(value)
+    }
 }
 
 /// Blocks of threads.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Grid {
     pub blocks: usize,
     pub threads: usize,
 }
 
+/// Threads of most blocks.
+pub(crate) const THREADS: usize = 256;
+
 impl Grid {
+    pub fn new(blocks: usize, threads: usize) -> Self {
+        Self { blocks, threads }
+    }
+
     /// A thread for each of `count` elements.
     pub fn each(count: usize) -> Self {
-        Self { blocks: count.div_ceil(256), threads: 256 }
+        Self { blocks: count.div_ceil(THREADS), threads: THREADS }
     }
 
     /// A block for each of `count` rows.
     pub fn rows(count: usize) -> Self {
-        Self { blocks: count, threads: 256 }
+        Self { blocks: count, threads: THREADS }
+    }
+
+    /// A warp for each of `count` rows.
+    pub fn warps(count: usize) -> Self {
+        Self { blocks: count.div_ceil(THREADS / 32), threads: THREADS }
     }
 }
 
-impl<'a> CudaStep<'a> {
-    pub(super) fn new(
-        shared: &'a Arc<Shared>,
-        memory: StepMemory<'a, Cuda>,
-    ) -> Result<Self, CudaError> {
-        shared.bind()?;
-        let mut resident = shared.resident();
-        Ok(Self {
-            shared,
-            params: resident.params(shared, memory.params)?,
-            grads: memory.grads.lend(),
-            arena: memory.arena.lend(),
-            cache: memory.cache.map(CudaMemory::lend).unwrap_or_default(),
-            inputs: resident.inputs(shared, memory.inputs)?,
-            indices: resident.indices(shared, memory.indices)?,
-            memory: PhantomData,
-        })
-    }
-
-    /// The address of a range.
-    ///
-    /// # Panics
-    /// When it leaves its region (a bug of this library).
-    pub(crate) fn at(&self, buf: Buf) -> Arg {
-        let range = match buf.region {
-            Region::Params => self.params,
-            Region::Grads => self.grads,
-            Region::Arena => self.arena,
-            Region::Cache => self.cache,
-            Region::Input(i) => self.inputs[usize::from(i)],
-        };
-        let inside = buf.start <= range.len && buf.len <= range.len - buf.start;
-        assert!(inside, "gradiron: {buf:?} leaves its region of {} floats (a bug)", range.len);
-        Arg::At(range.at + 4 * buf.start as u64)
-    }
-
-    /// The address of class indices.
-    pub(crate) fn indices(&self, indices: Indices) -> Arg {
-        assert!(indices.start + indices.len <= self.indices.len, "gradiron: indices (a bug)");
-        Arg::At(self.indices.at + 4 * indices.start as u64)
-    }
-
-    /// Launches the kernel `name` of `text`, compiled for these sizes.
-    pub(crate) fn launch(
-        &mut self,
-        (name, text): (&str, &str),
-        sizes: &[(&str, &dyn Display)],
-        grid: Grid,
-        args: &[Arg],
-    ) {
+impl CudaStep {
+    /// Adds a launch. The types of arguments are those of their ranges: in the text, `y_t` is the
+    /// type of the elements of the argument `y`.
+    pub(crate) fn launch(&mut self, mut kernel: CudaKernel, grid: Grid, args: &[(&str, Arg)]) {
         if grid.blocks == 0 {
             return;
         }
-        let mut defines = String::new();
-        for (size, value) in sizes {
-            let _ = writeln!(defines, "#define {size} {value}");
+        for (name, arg) in args {
+            if matches!(arg, Arg::Buf(_) | Arg::Null | Arg::Address(_)) {
+                let _ = writeln!(kernel.defines, "typedef float {name}_t;");
+            }
         }
-        if let Err(error) = self.try_launch(name, &defines, text, grid, args) {
-            panic!("gradiron: {error}");
-        }
+        let args = args.iter().map(|(_, arg)| *arg).collect();
+        self.launches.push(Launch::Kernel { kernel, grid, args });
     }
 
-    fn try_launch(
-        &self,
-        name: &str,
-        defines: &str,
-        text: &str,
-        grid: Grid,
-        args: &[Arg],
-    ) -> Result<(), CudaError> {
-        let kernel = self.shared.kernel(name, defines, text)?;
-        let mut params: Vec<*mut c_void> = args
-            .iter()
-            .map(|arg| match arg {
-                Arg::At(address) => std::ptr::from_ref(address).cast_mut().cast(),
-                Arg::Float(value) => std::ptr::from_ref(value).cast_mut().cast(),
-            })
-            .collect();
-        let (blocks, threads) = (grid.blocks as u32, grid.threads as u32);
-        // SAFETY: the kernel takes these arguments, whose ranges have the sizes that it was
-        // compiled for, and which nothing else uses before the stream comes to it.
-        unsafe {
-            result::launch_kernel(
-                kernel,
-                (blocks, 1, 1),
-                (threads, 1, 1),
-                0,
-                self.shared.stream(),
-                &mut params,
-            )
+    /// Adds a product, as part of the one before it where they are a batch.
+    pub(crate) fn product(
+        &mut self,
+        product: Product,
+        y: Buf,
+        [a, b]: [Buf; 2],
+        bias: Option<Buf>,
+    ) {
+        if let (None, Some(Launch::Product { product: last, y: y0, a: a0, b: b0, bias: None })) =
+            (bias, self.launches.last_mut())
+            && let Some(batch) = last.joined(product, [(*y0, y), (*a0, a), (*b0, b)])
+        {
+            *last = batch;
+            return;
         }
-        .to("launch a kernel")?;
-        self.shared.launches.fetch_add(1, Ordering::Relaxed);
-        Ok(())
+        self.launches.push(Launch::Product { product, y, a, b, bias });
+    }
+
+    /// The number of the next call that draws random numbers.
+    pub(crate) fn draw(&mut self) -> u32 {
+        self.draws += 1;
+        self.draws - 1
     }
 }
 
-impl Kernels for CudaStep<'_> {}
+impl Kernels for CudaStep {}

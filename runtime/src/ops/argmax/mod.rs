@@ -2,6 +2,8 @@
 //! number in an `f32`. NaN is larger than all else.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 pub mod reference;
 mod tiny;
 

@@ -13,6 +13,8 @@
 //! A query that sees no key gives zeros.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod few;
 mod grad;
 pub mod reference;

@@ -13,6 +13,8 @@
 //! it fuses with its neighbours.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 pub mod reference;
 
 use crate::device::Buf;

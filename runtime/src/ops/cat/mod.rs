@@ -3,6 +3,8 @@
 //! `x [outer, len]` from column `start` on. The gradient of the operand is this part of `d_y`.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 pub mod reference;
 
 use crate::device::Buf;

@@ -11,6 +11,8 @@
 
 mod algorithm;
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod direct;
 mod matrix;
 mod panels;

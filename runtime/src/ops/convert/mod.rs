@@ -2,6 +2,8 @@
 //! the place of a float, `yᵢ = bf16(xᵢ)`, rounded to the nearest, ties to even.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod tiny;
 
 use crate::device::Buf;

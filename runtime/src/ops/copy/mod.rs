@@ -1,6 +1,8 @@
 //! Copies, sums and constants: `y = x`, `y += x` and `y = value`.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod tiny;
 
 use crate::device::Buf;

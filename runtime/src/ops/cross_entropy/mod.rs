@@ -10,6 +10,8 @@
 //! gradient for a `d_loss` of 1, and may leave it in the memory of the logits.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 pub mod reference;
 
 use crate::device::{Buf, Indices};

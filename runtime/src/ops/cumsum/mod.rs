@@ -2,6 +2,8 @@
 //! sum from the other end, `d_x[j] = Σ_{i ≥ j} d_y[i]`.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 pub mod reference;
 mod tiny;
 

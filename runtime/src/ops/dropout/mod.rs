@@ -8,6 +8,8 @@
 //! `16 g + b` of Philox' stream `2⁶³ + 2¹⁶ s + c`.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 pub mod reference;
 mod tiny;
 

@@ -4,6 +4,8 @@
 //! have. `f` is a chain of [`functions`], put together by `model!`.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 pub mod functions;
 pub mod reference;
 mod tiny;

@@ -3,6 +3,8 @@
 //! in the order of `i`. The row `padding` has the gradient 0.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 pub mod reference;
 mod tiny;
 

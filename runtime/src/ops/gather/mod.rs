@@ -2,6 +2,8 @@
 //! gradient adds up what was chosen, in the order of `j`.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 pub mod reference;
 mod tiny;
 

@@ -4,6 +4,8 @@
 //! `y[b, :] = new[b, :]` where `t < length[b]`, else `old[b, :]`.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 pub mod reference;
 mod tiny;
 

@@ -10,6 +10,8 @@
 
 mod bilinear;
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 pub mod reference;
 
 use crate::device::Buf;

@@ -9,6 +9,8 @@
 //! where `mean(g)` is left out without centring; `d_w = Σ d_y · x̂` and `d_b = Σ d_y` over the rows.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 pub mod reference;
 mod tiny;
 

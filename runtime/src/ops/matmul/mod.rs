@@ -4,6 +4,8 @@
 
 mod bf16;
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 pub(crate) mod few;
 mod gemm;
 pub(in crate::ops) mod pack;

@@ -3,6 +3,8 @@
 //! `−d_loss / N` at the labels and 0 elsewhere.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 pub mod reference;
 
 pub(crate) use cpu::check;

@@ -2,6 +2,8 @@
 //! inverse permutation of the gradient.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 pub mod reference;
 
 use crate::device::Buf;

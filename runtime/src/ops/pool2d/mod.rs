@@ -6,6 +6,8 @@
 //! window, padding (zeros) included, and knows no dilation.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod halve;
 pub mod reference;
 

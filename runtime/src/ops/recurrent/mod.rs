@@ -22,6 +22,8 @@
 
 mod cells;
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 pub mod reference;
 mod tiny;
 

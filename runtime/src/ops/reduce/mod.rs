@@ -9,6 +9,8 @@
 //! is 0, its maximum -∞, its minimum ∞.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod fold;
 pub mod reference;
 mod tiny;

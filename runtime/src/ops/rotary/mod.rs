@@ -12,6 +12,8 @@
 //! `y[t, 2p] = sin θ[t, p]`,  `y[t, 2p + 1] = cos θ[t, p]`.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 pub mod reference;
 mod tiny;
 

@@ -5,6 +5,8 @@
 //! `d_x_c = d_y_c − e^(y_c) · Σ_j d_y_j` for its logarithm.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 pub mod reference;
 
 pub(crate) use cpu::{EXPS, exp_row};

@@ -1,0 +1,81 @@
+// What every kernel starts with. Kernels include nothing: the compiler of CUDA's runtime suffices.
+// Under EMULATED they run on a processor, thread by thread.
+
+#ifndef EMULATED
+#define INFINITY __int_as_float(0x7f800000)
+#define NAN __int_as_float(0x7fffffff)
+#define DYNAMIC_SHARED(type, name) extern __shared__ type name[]
+#endif
+
+#define KERNEL extern "C" __global__ void
+#define DEVICE __device__ __forceinline__
+#define THREADS 256
+
+// Elements. Kernels compute in floats, and name the types of what they read and write by their
+// arguments: `y_t` for `y`.
+struct bf16 {
+    unsigned short bits;
+};
+
+DEVICE float get(const float* x, size_t i) { return x[i]; }
+DEVICE float get(const bf16* x, size_t i) { return __int_as_float((unsigned)x[i].bits << 16); }
+
+DEVICE void put(float* y, size_t i, float value) { y[i] = value; }
+
+DEVICE bf16 to_bf16(float value) {
+#ifdef EMULATED
+    unsigned bits = __float_as_int(value);
+    if ((bits & 0x7fffffff) > 0x7f800000) return bf16{0x7fff};
+    return bf16{(unsigned short)((bits + 0x7fff + (bits >> 16 & 1)) >> 16)};
+#else
+    bf16 y;
+    asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(y.bits) : "f"(value));
+    return y;
+#endif
+}
+
+DEVICE void put(bf16* y, size_t i, float value) { y[i] = to_bf16(value); }
+
+// NaN if one is.
+DEVICE float larger(float a, float b) { return a > b || a != a ? a : b; }
+DEVICE float smaller(float a, float b) { return a < b || a != a ? a : b; }
+
+// Every lane gets what all lanes of its warp have together.
+DEVICE float warp_sum(float x) {
+#pragma unroll
+    for (int away = 16; away; away >>= 1) x += __shfl_xor_sync(~0u, x, away);
+    return x;
+}
+
+DEVICE float warp_max(float x) {
+#pragma unroll
+    for (int away = 16; away; away >>= 1) x = larger(x, __shfl_xor_sync(~0u, x, away));
+    return x;
+}
+
+// Every thread gets what all threads of its block have together. Blocks have at most 1024 threads,
+// whole warps; all of them call, and shared memory is free for the next call when they return.
+DEVICE float block_sum(float x) {
+    __shared__ float sums[32];
+    x = warp_sum(x);
+    if (threadIdx.x % 32 == 0) sums[threadIdx.x / 32] = x;
+    __syncthreads();
+    x = threadIdx.x % 32 < blockDim.x / 32 ? sums[threadIdx.x % 32] : 0.0f;
+    x = warp_sum(x);
+    __syncthreads();
+    return x;
+}
+
+DEVICE float block_max(float x) {
+    __shared__ float maxima[32];
+    x = warp_max(x);
+    if (threadIdx.x % 32 == 0) maxima[threadIdx.x / 32] = x;
+    __syncthreads();
+    x = threadIdx.x % 32 < blockDim.x / 32 ? maxima[threadIdx.x % 32] : -INFINITY;
+    x = warp_max(x);
+    __syncthreads();
+    return x;
+}
+
+// The number of the thread among all of the grid.
+DEVICE unsigned thread_of_grid() { return blockIdx.x * blockDim.x + threadIdx.x; }

@@ -1,0 +1,222 @@
+//! Runs of steps: recorded at the first call, captured as one CUDA graph at the second, replayed from
+//! then on. What a graph reads and writes has fixed places, which are a part of its name.
+
+use std::ffi::c_void;
+use std::sync::Arc;
+
+use cudarc::driver::{result, sys};
+
+use super::Shared;
+use super::error::{Context, CudaError};
+use super::given::{Given, Placed};
+use super::memory::Range;
+use super::product::Plan;
+use super::step::{Arg, CudaStep, Grid, Launch};
+use crate::device::{Buf, Region, RunKey};
+
+/// Graphs that a workspace keeps.
+const GRAPHS: usize = 32;
+
+/// The steps that work on a block of memory.
+#[derive(Default)]
+pub(super) struct Runs {
+    pub given: Given,
+    known: Vec<(Name, Prepared)>,
+}
+
+/// Where a step finds its memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Places {
+    pub params: Range,
+    pub grads: Range,
+    pub arena: Range,
+    pub cache: Range,
+}
+
+/// What tells a step from others.
+#[derive(Clone, Debug, PartialEq)]
+struct Name {
+    key: RunKey,
+    places: Places,
+    given: Range,
+    /// What follows the step: the launches of an optimizer.
+    then: u64,
+}
+
+/// A step that can be launched.
+struct Prepared {
+    launches: Vec<Ready>,
+    graph: Option<Graph>,
+}
+
+/// A launch whose memory is known.
+enum Ready {
+    Kernel { function: sys::CUfunction, grid: Grid, args: Vec<u64> },
+    Product { plan: Plan, at: [u64; 3], bias: Option<u64> },
+}
+
+// SAFETY: functions and plans may be used by any thread that has bound the context.
+unsafe impl Send for Ready {}
+
+/// What is given to the runs of a step.
+pub(super) struct Inputs<'a> {
+    pub floats: &'a [&'a [f32]],
+    pub placed: Placed,
+}
+
+impl Runs {
+    /// Launches the step `key`, which `record` describes when it is not known yet. Without a key
+    /// it is launched and forgotten.
+    pub fn launch(
+        &mut self,
+        shared: &Arc<Shared>,
+        key: Option<RunKey>,
+        then: u64,
+        places: Places,
+        inputs: &Inputs<'_>,
+        record: impl FnOnce(&mut CudaStep),
+    ) -> Result<(), CudaError> {
+        let Some(key) = key else {
+            let mut step = CudaStep::default();
+            record(&mut step);
+            let mut prepared = Prepared::new(shared, &step, places, inputs)?;
+            return prepared.launch_each(shared);
+        };
+        let name = Name { key, places, given: inputs.placed.whole, then };
+        let known = self.known.iter().position(|(known, _)| *known == name);
+        if let Some(at) = known {
+            return self.known[at].1.launch(shared);
+        }
+        let mut step = CudaStep::default();
+        record(&mut step);
+        let mut prepared = Prepared::new(shared, &step, places, inputs)?;
+        prepared.launch_each(shared)?;
+        if self.known.len() == GRAPHS {
+            self.known.remove(0);
+        }
+        self.known.push((name, prepared));
+        Ok(())
+    }
+}
+
+impl Prepared {
+    fn new(
+        shared: &Arc<Shared>,
+        step: &CudaStep,
+        places: Places,
+        inputs: &Inputs<'_>,
+    ) -> Result<Self, CudaError> {
+        let lens: Vec<usize> = inputs.floats.iter().map(|x| x.len()).collect();
+        let at = |buf: Buf| {
+            let range = match buf.region {
+                Region::Params => places.params,
+                Region::Grads => places.grads,
+                Region::Arena => places.arena,
+                Region::Cache => places.cache,
+                Region::Input(i) => inputs.placed.input(usize::from(i), &lens),
+            };
+            range.address(buf.start, buf.len)
+        };
+        let word = |arg: &Arg| match *arg {
+            Arg::Buf(buf) => at(buf),
+            Arg::Indices(indices) => inputs.placed.indices.address(indices.start, indices.len),
+            Arg::Size(size) => u64::from(size),
+            Arg::Float(value) => u64::from(value.to_bits()),
+            Arg::Random => inputs.placed.random.at,
+            Arg::Null => 0,
+            Arg::Address(address) => address,
+        };
+        let ready = |launch: &Launch| match launch {
+            Launch::Kernel { kernel, grid, args } => Ok(Ready::Kernel {
+                function: shared.function(kernel)?,
+                grid: *grid,
+                args: args.iter().map(word).collect(),
+            }),
+            Launch::Product { product, y, a, b, bias } => Ok(Ready::Product {
+                plan: shared.products.plan(*product)?,
+                at: [at(*y), at(*a), at(*b)],
+                bias: bias.map(at),
+            }),
+        };
+        let launches = step.launches.iter().map(ready).collect::<Result<_, CudaError>>()?;
+        Ok(Self { launches, graph: None })
+    }
+
+    /// Replays the graph, which is made first where there is none.
+    fn launch(&mut self, shared: &Arc<Shared>) -> Result<(), CudaError> {
+        if self.graph.is_none() {
+            self.graph = Some(self.capture(shared)?);
+        }
+        if let Some(graph) = &self.graph {
+            // SAFETY: the graph is open; what it reads and writes has the places of its name.
+            unsafe { result::graph::launch(graph.0, shared.stream()) }.to("launch a graph")?;
+            shared.counts.graph();
+        }
+        Ok(())
+    }
+
+    fn capture(&mut self, shared: &Arc<Shared>) -> Result<Graph, CudaError> {
+        let mode = sys::CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_RELAXED;
+        // SAFETY: the stream is open and not captured.
+        unsafe { result::stream::begin_capture(shared.stream(), mode) }.to("capture a step")?;
+        let launched = self.launch_each(shared);
+        // SAFETY: the stream is captured, by this thread.
+        let graph = unsafe { result::stream::end_capture(shared.stream()) }.to("capture a step")?;
+        let made = launched.and_then(|()| {
+            let flags = sys::CUgraphInstantiate_flags(0);
+            // SAFETY: the graph is whole.
+            unsafe { result::graph::instantiate(graph, flags) }.to("make a graph")
+        });
+        // SAFETY: made above; what was made of it does not need it.
+        let _ = unsafe { result::graph::destroy(graph) };
+        made.map(Graph)
+    }
+
+    fn launch_each(&mut self, shared: &Arc<Shared>) -> Result<(), CudaError> {
+        for launch in &mut self.launches {
+            match launch {
+                Ready::Kernel { function, grid, args } => {
+                    let mut args: Vec<*mut c_void> =
+                        args.iter_mut().map(|arg| std::ptr::from_mut(arg).cast()).collect();
+                    // SAFETY: the kernel takes these arguments, whose ranges have the sizes that it
+                    // was made for; the stream runs one launch after another.
+                    unsafe {
+                        result::launch_kernel(
+                            *function,
+                            (grid.blocks as u32, 1, 1),
+                            (grid.threads as u32, 1, 1),
+                            0,
+                            shared.stream(),
+                            &mut args,
+                        )
+                    }
+                    .to("launch a kernel")?;
+                }
+                Ready::Product { plan, at, bias } => {
+                    shared.products.launch(
+                        plan,
+                        *at,
+                        *bias,
+                        shared.workspace()?,
+                        shared.stream(),
+                    )?;
+                }
+            }
+            shared.counts.launch();
+        }
+        Ok(())
+    }
+}
+
+/// A graph that can be launched.
+struct Graph(sys::CUgraphExec);
+
+// SAFETY: graphs may be launched by any thread, one at a time.
+unsafe impl Send for Graph {}
+
+impl Drop for Graph {
+    fn drop(&mut self) {
+        // SAFETY: open, and destroyed once.
+        let _ = unsafe { result::graph::exec_destroy(self.0) };
+    }
+}

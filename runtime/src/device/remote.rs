@@ -1,0 +1,45 @@
+//! Devices with memory of their own, as optimizers see them.
+
+use super::DeviceError;
+use crate::storage::Storage;
+
+/// Scalars of an update, at most.
+pub const SCALARS: usize = 12;
+
+/// Gradients on a device with memory of its own.
+pub trait Remote {
+    /// The floats `start..start + len` on the host.
+    ///
+    /// # Errors
+    /// When the device fails to bring them there.
+    fn fetch(&self, start: usize, len: usize) -> Result<&[f32], DeviceError>;
+
+    /// The root of the sum of squares of the first `len` floats.
+    ///
+    /// # Errors
+    /// When the device fails to bring it to the host.
+    fn norm(&self, len: usize) -> Result<f32, DeviceError>;
+
+    /// Starts an update of parameters along the gradients. What goes wrong is told by the next call
+    /// of the device that can.
+    fn update(&self, update: RemoteUpdate<'_, '_>);
+
+    /// Starts a copy of the floats from `from` on, to the same place of `to`.
+    fn renew(&self, to: &mut Storage, from: usize);
+}
+
+/// What an optimizer does to each parameter.
+pub struct RemoteUpdate<'a, 's> {
+    /// The function in `optim/kernels.cu`.
+    pub function: &'static str,
+    /// The scalars for parameters that decay, and for the others.
+    pub scalars: [[f32; SCALARS]; 2],
+    /// The parameters, and behind them what stays.
+    pub params: &'a mut Storage,
+    /// The optimizer's state.
+    pub state: &'a mut [&'s mut Storage],
+    /// The ends of runs of parameters, and whether they decay; nothing when all of them do.
+    pub decays: &'a [(usize, bool)],
+    /// The largest norm that gradients keep.
+    pub max_norm: Option<f32>,
+}
