@@ -14,7 +14,7 @@ mod tiny;
 
 pub use cpu::{Cpu, CpuStep, Precision};
 #[cfg(feature = "cuda")]
-pub(crate) use cuda::{Arg, CudaKernel, Epilogue, Grid, Product, THREADS, Text};
+pub(crate) use cuda::{Arg, CudaKernel, Epilogue, Grid, Product, THREADS, Text, lanes};
 #[cfg(feature = "cuda")]
 pub use cuda::{Cuda, CudaError, CudaMemory, CudaStep};
 pub use remote::{Remote, RemoteUpdate, SCALARS};

@@ -29,7 +29,7 @@ use self::product::Products;
 pub(crate) use self::product::{Epilogue, Product};
 use self::run::{Inputs, Places};
 pub use self::step::CudaStep;
-pub(crate) use self::step::{Arg, CudaKernel, Grid, THREADS, Text};
+pub(crate) use self::step::{Arg, CudaKernel, Grid, THREADS, Text, lanes};
 use super::{Device, DeviceError, Lent, Run, StepMemory};
 
 /// The oldest driver, as the version of CUDA that it supports: the one whose compiler is used.

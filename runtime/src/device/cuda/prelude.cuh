@@ -79,3 +79,32 @@ DEVICE float block_max(float x) {
 
 // The number of the thread among all of the grid.
 DEVICE unsigned thread_of_grid() { return blockIdx.x * blockDim.x + threadIdx.x; }
+
+// A row is shared by `LANES` threads: one, a warp or a block. What they have together:
+template <int LANES>
+DEVICE float team_sum(float x) {
+    return LANES == 1 ? x : LANES == 32 ? warp_sum(x) : block_sum(x);
+}
+template <int LANES>
+DEVICE float team_max(float x) {
+    return LANES == 1 ? x : LANES == 32 ? warp_max(x) : block_max(x);
+}
+// Waits for the threads of the row.
+template <int LANES>
+DEVICE void team_sync() {
+    if (LANES == 32) __syncwarp();
+    if (LANES > 32) __syncthreads();
+}
+
+// Four random words for a counter and a key: Philox4x32-10 (rng.rs).
+DEVICE uint4 philox(uint4 counter, uint2 key) {
+#pragma unroll
+    for (int round = 0; round < 10; ++round) {
+        const unsigned high0 = __umulhi(0xD2511F53u, counter.x), low0 = 0xD2511F53u * counter.x;
+        const unsigned high2 = __umulhi(0xCD9E8D57u, counter.z), low2 = 0xCD9E8D57u * counter.z;
+        counter = uint4{high2 ^ counter.y ^ key.x, low2, high0 ^ counter.w ^ key.y, low0};
+        key.x += 0x9E3779B9u;
+        key.y += 0xBB67AE85u;
+    }
+    return counter;
+}

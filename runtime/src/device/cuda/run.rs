@@ -9,7 +9,7 @@ use cudarc::driver::{result, sys};
 use super::Shared;
 use super::error::{Context, CudaError};
 use super::given::{Given, Placed};
-use super::memory::Range;
+use super::memory::{Block, Range};
 use super::product::Plan;
 use super::step::{Arg, CudaStep, Grid, Launch};
 use crate::device::{Buf, Region, RunKey};
@@ -22,6 +22,8 @@ const GRAPHS: usize = 32;
 pub(super) struct Runs {
     pub given: Given,
     known: Vec<(Name, Prepared)>,
+    /// What calls use on the side. Steps that were prepared with a smaller one are forgotten.
+    scratch: Option<Block>,
 }
 
 /// Where a step finds its memory.
@@ -79,7 +81,8 @@ impl Runs {
         let Some(key) = key else {
             let mut step = CudaStep::default();
             record(&mut step);
-            let mut prepared = Prepared::new(shared, &step, places, inputs)?;
+            let scratch = self.scratch(shared, step.scratch)?;
+            let mut prepared = Prepared::new(shared, &step, places, scratch, inputs)?;
             return prepared.launch_each(shared);
         };
         let name = Name { key, places, given: inputs.placed.whole, then };
@@ -89,13 +92,23 @@ impl Runs {
         }
         let mut step = CudaStep::default();
         record(&mut step);
-        let mut prepared = Prepared::new(shared, &step, places, inputs)?;
+        let scratch = self.scratch(shared, step.scratch)?;
+        let mut prepared = Prepared::new(shared, &step, places, scratch, inputs)?;
         prepared.launch_each(shared)?;
         if self.known.len() == GRAPHS {
             self.known.remove(0);
         }
         self.known.push((name, prepared));
         Ok(())
+    }
+
+    /// Memory of at least so many floats that calls use on the side.
+    fn scratch(&mut self, shared: &Arc<Shared>, floats: usize) -> Result<Range, CudaError> {
+        if self.scratch.as_ref().is_none_or(|block| block.range().len < floats) && floats > 0 {
+            self.known.clear();
+            self.scratch = Some(Block::zeroed(shared, floats)?);
+        }
+        Ok(self.scratch.as_ref().map(Block::range).unwrap_or_default())
     }
 }
 
@@ -104,6 +117,7 @@ impl Prepared {
         shared: &Arc<Shared>,
         step: &CudaStep,
         places: Places,
+        scratch: Range,
         inputs: &Inputs<'_>,
     ) -> Result<Self, CudaError> {
         let lens: Vec<usize> = inputs.floats.iter().map(|x| x.len()).collect();
@@ -124,6 +138,7 @@ impl Prepared {
             Arg::Float(value) => u64::from(value.to_bits()),
             Arg::Random => inputs.placed.random.at,
             Arg::Null => 0,
+            Arg::Scratch(start) => scratch.address(start, 0),
             Arg::Address(address) => address,
         };
         let ready = |launch: &Launch| match launch {

@@ -11,6 +11,8 @@ use crate::device::{Buf, Indices, Kernels};
 #[derive(Debug, Default)]
 pub struct CudaStep {
     pub(super) launches: Vec<Launch>,
+    /// The floats that calls use on the side.
+    pub(super) scratch: usize,
     /// Calls of kernels that draw random numbers.
     draws: u32,
 }
@@ -30,9 +32,9 @@ pub(crate) struct Text {
 }
 
 impl Text {
-    /// A function of the text.
+    /// A function of the text, which stands there behind `#ifdef IS_function`.
     pub fn kernel(self, function: &'static str) -> CudaKernel {
-        let defines = String::new();
+        let defines = format!("#define IS_{function} 1\n");
         CudaKernel { room: self.room, text: Cow::Borrowed(self.text), function, defines }
     }
 }
@@ -65,6 +67,8 @@ pub(crate) enum Arg {
     /// Four words: the seed and the number of the step, each the lower half first.
     Random,
     Null,
+    /// Memory for parts of a call, from this float on.
+    Scratch(usize),
     /// Memory behind no region.
     Address(u64),
 }
@@ -126,13 +130,37 @@ impl Grid {
         Self { blocks: count, threads: THREADS }
     }
 
-    /// A warp for each of `count` rows.
-    pub fn warps(count: usize) -> Self {
-        Self { blocks: count.div_ceil(THREADS / 32), threads: THREADS }
+    /// `lanes` threads for each of `count` rows: one, a warp or a block.
+    pub fn teams(count: usize, lanes: usize) -> Self {
+        Self::each(count * lanes)
+    }
+}
+
+/// The threads that share a row of `size` elements, `inner` apart. Neighbouring threads take
+/// neighbouring elements.
+pub(crate) fn lanes(size: usize, inner: usize) -> usize {
+    match (inner, size) {
+        (1, 0..=8) => 1,
+        (1, 9..=1024) => 32,
+        (1, _) => THREADS,
+        _ => 1,
     }
 }
 
 impl CudaStep {
+    /// Memory for the next launches, until it is asked for again: the starts of parts of these
+    /// lengths.
+    pub(crate) fn scratch<const N: usize>(&mut self, lens: [usize; N]) -> [Arg; N] {
+        let mut end = 0;
+        let starts = lens.map(|len| {
+            let start = end;
+            end += len.next_multiple_of(64);
+            Arg::Scratch(start)
+        });
+        self.scratch = self.scratch.max(end);
+        starts
+    }
+
     /// Adds a launch. The types of arguments are those of their ranges: in the text, `y_t` is the
     /// type of the elements of the argument `y`.
     pub(crate) fn launch(&mut self, mut kernel: CudaKernel, grid: Grid, args: &[(&str, Arg)]) {
@@ -140,7 +168,7 @@ impl CudaStep {
             return;
         }
         for (name, arg) in args {
-            if matches!(arg, Arg::Buf(_) | Arg::Null | Arg::Address(_)) {
+            if matches!(arg, Arg::Buf(_) | Arg::Null | Arg::Scratch(_) | Arg::Address(_)) {
                 let _ = writeln!(kernel.defines, "typedef float {name}_t;");
             }
         }

@@ -1,10 +1,18 @@
-//! The kernels on a GPU.
+//! Places of maxima on a GPU.
 
-use super::*;
-use crate::device::CudaStep;
+use super::Argmax;
+use crate::device::{Buf, CudaStep, Grid, Text, lanes};
+use crate::ops::softmax::SoftmaxSpec;
+
+const TEXT: Text = Text { room: "argmax", text: include_str!("kernels.cu") };
 
 impl Argmax for CudaStep {
-    fn argmax(&mut self, _y: Buf, _x: Buf, _spec: SoftmaxSpec) {
-        todo!()
+    fn argmax(&mut self, y: Buf, x: Buf, spec: SoftmaxSpec) {
+        let SoftmaxSpec { outer, size, inner } = spec;
+        let (rows, lanes) = (outer * inner, lanes(size, inner).min(32));
+        let kernel =
+            TEXT.kernel("argmax").with("SIZE", size).with("INNER", inner).with("LANES", lanes);
+        let args = [("y", y.into()), ("x", x.into()), ("rows", rows.into())];
+        self.launch(kernel, Grid::teams(rows, lanes), &args);
     }
 }

@@ -1,29 +1,71 @@
-//! The kernels on a GPU.
+//! Cross entropy on a GPU: the losses of rows, then their mean.
 
-use super::*;
-use crate::device::CudaStep;
+use super::{CrossEntropy, CrossEntropySpec};
+use crate::device::{Arg, Buf, CudaStep, Grid, Indices, Text, lanes};
+use crate::ops::copy::Fill;
+
+const TEXT: Text = Text { room: "cross_entropy", text: include_str!("kernels.cu") };
+
+impl CudaStep {
+    fn cross_entropy_rows(
+        &mut self,
+        loss: Buf,
+        d_logits: Option<Buf>,
+        logits: Buf,
+        label: Indices,
+        spec: CrossEntropySpec,
+    ) {
+        let (rows, lanes) = (spec.positions(), lanes(spec.classes, spec.inner));
+        if rows == 0 {
+            // The mean of nothing.
+            return self.fill(loss, f32::NAN);
+        }
+        let kernel = TEXT.kernel("cross_entropy").with("CLASSES", spec.classes);
+        let kernel = kernel.with("INNER", spec.inner).with("LANES", lanes);
+        let kernel = if d_logits.is_some() { kernel.with("WITH_GRAD", 1) } else { kernel };
+        let [losses] = self.scratch([rows]);
+        let args = [
+            ("losses", losses),
+            ("d_logits", d_logits.into()),
+            ("logits", logits.into()),
+            ("label", label.into()),
+            ("smoothing", spec.smoothing.into()),
+            ("rows", rows.into()),
+        ];
+        self.launch(kernel, Grid::teams(rows, lanes), &args);
+        self.mean(loss, losses, rows);
+    }
+
+    /// `loss [1]`, the mean of `rows` numbers.
+    pub(in crate::ops) fn mean(&mut self, loss: Buf, losses: Arg, rows: usize) {
+        let args = [("loss", loss.into()), ("losses", losses), ("rows", rows.into())];
+        self.launch(TEXT.kernel("mean"), Grid::rows(1), &args);
+    }
+}
 
 impl CrossEntropy for CudaStep {
-    fn cross_entropy(
-        &mut self,
-        _loss: Buf,
-        _logits: Buf,
-        _label: Indices,
-        _spec: CrossEntropySpec,
-    ) {
-        todo!()
+    fn cross_entropy(&mut self, loss: Buf, logits: Buf, label: Indices, spec: CrossEntropySpec) {
+        self.cross_entropy_rows(loss, None, logits, label, spec);
     }
+
     fn cross_entropy_with_grad(
         &mut self,
-        _loss: Buf,
-        _d_logits: Buf,
-        _logits: Buf,
-        _label: Indices,
-        _spec: CrossEntropySpec,
+        loss: Buf,
+        d_logits: Buf,
+        logits: Buf,
+        label: Indices,
+        spec: CrossEntropySpec,
     ) {
-        todo!()
+        self.cross_entropy_rows(loss, Some(d_logits), logits, label, spec);
     }
-    fn cross_entropy_grad(&mut self, _d_logits: Buf, _d_loss: Buf, _of_one: Buf) {
-        todo!()
+
+    fn cross_entropy_grad(&mut self, d_logits: Buf, d_loss: Buf, of_one: Buf) {
+        let args = [
+            ("d_logits", d_logits.into()),
+            ("d_loss", d_loss.into()),
+            ("of_one", of_one.into()),
+            ("count", d_logits.len.into()),
+        ];
+        self.launch(TEXT.kernel("scale"), Grid::each(d_logits.len), &args);
     }
 }
