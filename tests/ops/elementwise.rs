@@ -174,7 +174,12 @@ macro_rules! table {
             const N: usize = [$(stringify!($arg)),*].len();
             struct Chain;
             impl Elementwise<N, 1, 0> for Chain {
-                const TEXT: &'static str = stringify!($name);
+                const TEXT: &'static str = match N {
+                    1 => concat!("t0 = ", stringify!($name), "(x0); t0"),
+                    2 => concat!("t0 = ", stringify!($name), "(x0, x1); t0"),
+                    3 => concat!("t0 = ", stringify!($name), "(x0, x1, x2); t0"),
+                    _ => concat!("t0 = ", stringify!($name), "(x0, x1, x2, x3); t0"),
+                };
                 #[inline(always)]
                 fn eval<A: Arith>([$($arg),*]: [f32; N], []: [f32; 0]) -> [f32; 1] {
                     [functions::$name::<A>($($arg),*)]

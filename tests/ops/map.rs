@@ -12,7 +12,7 @@ use crate::harness::*;
 struct AddRelu;
 
 impl Elementwise<2, 1, 0> for AddRelu {
-    const TEXT: &'static str = "relu(add(x0, x1))";
+    const TEXT: &'static str = "t0 = add(x0, x1); t1 = relu(t0); t1";
     #[inline(always)]
     fn eval<A: Arith>([x, b]: [f32; 2], []: [f32; 0]) -> [f32; 1] {
         [functions::relu::<A>(functions::add::<A>(x, b))]
@@ -22,7 +22,8 @@ impl Elementwise<2, 1, 0> for AddRelu {
 struct Many;
 
 impl Elementwise<3, 2, 3> for Many {
-    const TEXT: &'static str = "t0 = mul(x0, x1); t1 = clamp(sub(t0, x2), c0, c1); t0·c2, t1";
+    const TEXT: &'static str = "t0 = mul(x0, x1); t1 = sub(t0, x2); \
+                              t2 = clamp(t1, c0, c1); t3 = mul(t0, c2); t3, t2";
     #[inline(always)]
     fn eval<A: Arith>([x, y, z]: [f32; 3], [low, high, factor]: [f32; 3]) -> [f32; 2] {
         let product = functions::mul::<A>(x, y);
@@ -34,7 +35,7 @@ impl Elementwise<3, 2, 3> for Many {
 struct Constant;
 
 impl Elementwise<0, 1, 1> for Constant {
-    const TEXT: &'static str = "c0";
+    const TEXT: &'static str = "t0 = constant(c0); t0";
     #[inline(always)]
     fn eval<A: Arith>([]: [f32; 0], [value]: [f32; 1]) -> [f32; 1] {
         [functions::constant::<A>(value)]
@@ -44,7 +45,7 @@ impl Elementwise<0, 1, 1> for Constant {
 pub struct Copy;
 
 impl Elementwise<1, 1, 0> for Copy {
-    const TEXT: &'static str = "x0";
+    const TEXT: &'static str = "t0 = copy(x0); t0";
     #[inline(always)]
     fn eval<A: Arith>([x]: [f32; 1], []: [f32; 0]) -> [f32; 1] {
         [functions::copy::<A>(x)]

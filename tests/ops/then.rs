@@ -14,7 +14,8 @@ use crate::map::Copy;
 struct Follow;
 
 impl Elementwise<3, 2, 1> for Follow {
-    const TEXT: &'static str = "t0 = add(x0, x1); t1 = relu(t0); t2 = mul(t1, x2); t0·c0, t2";
+    const TEXT: &'static str = "t0 = add(x0, x1); t1 = relu(t0); t2 = mul(t1, x2); \
+                              t3 = mul(t0, c0); t3, t2";
     #[inline(always)]
     fn eval<A: Arith>([x, b, z]: [f32; 3], [factor]: [f32; 1]) -> [f32; 2] {
         let sum = functions::add::<A>(x, b);

@@ -29,7 +29,8 @@ impl Compiler {
     /// The code of a kernel.
     pub fn compile(&self, kernel: &CudaKernel) -> Result<Vec<u8>, CudaError> {
         let name = format!("{}-{}", kernel.room, kernel.function);
-        let whole = format!("{PRELUDE}\n{}\n{}", kernel.defines, kernel.text);
+        let CudaKernel { defines, text, function, .. } = kernel;
+        let whole = format!("{PRELUDE}\n{defines}\n{text}\nEXPORT({function})\n");
         let file = self.folder.as_ref().map(|folder| {
             let mut hasher = DefaultHasher::new();
             (&whole, &self.arch, env!("CARGO_PKG_VERSION")).hash(&mut hasher);

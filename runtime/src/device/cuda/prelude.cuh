@@ -1,7 +1,11 @@
 // What every kernel starts with. Kernels include nothing: the compiler of CUDA's runtime suffices.
 // Under EMULATED they run on a processor, thread by thread.
 
-#ifndef EMULATED
+#ifdef EMULATED
+// Tells the emulator the name of a kernel.
+#define EXPORT(name) EMULATED_EXPORT(name)
+#else
+#define EXPORT(name)
 #define INFINITY __int_as_float(0x7f800000)
 #define NAN __int_as_float(0x7fffffff)
 #define DYNAMIC_SHARED(type, name) extern __shared__ type name[]

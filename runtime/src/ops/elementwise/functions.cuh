@@ -1,4 +1,8 @@
 // The elementwise functions and their derivatives (functions.rs) for GPUs, under the same names.
+// As chains write these constants.
+#define inf INFINITY
+#define NaN NAN
+
 namespace f {
 
 DEVICE float indicator(bool condition) { return condition ? 1.0f : 0.0f; }
@@ -83,7 +87,11 @@ DEVICE float gelu_tanh_grad(float d, float x) {
     const float inner = 0.7978845608f * (1.0f + 3.0f * 0.044715f * x * x);
     return d * (0.5f * (1.0f + t) + 0.5f * x * (1.0f - t * t) * inner);
 }
-DEVICE float sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
+// By e^−|x|, which does not overflow.
+DEVICE float sigmoid(float x) {
+    const float e = expf(-fabsf(x));
+    return (x < 0.0f ? e : 1.0f) / (1.0f + e);
+}
 DEVICE float sigmoid_grad(float d, float y) { return d * y * (1.0f - y); }
 DEVICE float silu(float x) { return x * sigmoid(x); }
 DEVICE float silu_grad(float d, float x) {

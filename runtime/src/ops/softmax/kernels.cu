@@ -39,6 +39,7 @@ KERNEL log_softmax(y_t* y, const x_t* x, unsigned rows) {
         put(y, i, get(x, i) - of.x - log_sum);
     }
 }
+#endif
 
 #ifdef IS_softmax_grad
 KERNEL softmax_grad(d_x_t* d_x, const d_y_t* d_y, const y_t* y, unsigned rows) {
