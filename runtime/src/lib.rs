@@ -77,6 +77,8 @@ pub use workspace::{ClassIndex, InputError, Pass, Program, Workspace, WorkspaceE
 
 /// What a program that trains a network needs: `use gradiron::prelude::*;`.
 pub mod prelude {
+    #[cfg(feature = "cuda")]
+    pub use crate::device::Cuda;
     pub use crate::device::{Cpu, Precision};
     pub use crate::init::Seed;
     pub use crate::layers::*;

@@ -5,11 +5,13 @@ mod step;
 use std::marker::PhantomData;
 
 use crate::arena::Sizes;
-use crate::device::{Buf, Cpu, Device, DeviceError, Indices, Kernels, Random, Region, StepMemory};
+use crate::device::{
+    Buf, Cpu, Device, DeviceError, Indices, Kernels, Loss, Random, Region, StepMemory,
+};
 use crate::function::{self, Call, Function, Gradients};
 use crate::init::Seed;
-use crate::module::Module;
-use crate::optim::Grads;
+use crate::module::{Model, Module};
+use crate::optim::{Grads, Optimizer};
 use crate::storage::{Storage, Version};
 
 /// The largest run-time size that a workspace takes.
@@ -304,6 +306,35 @@ impl<M: Program, D: Device> Workspace<M, D> {
     {
         let pass = if gradients.want_inputs { Pass::GradInputs } else { Pass::Grad };
         self.run::<AT, F, C, R, true>(params, inputs, pass, call, gradients)
+    }
+
+    /// The function `AT`, its gradients, and the step of an optimizer along them.
+    #[inline]
+    pub fn train<const AT: usize, const F: usize, const C: usize, const R: usize>(
+        &mut self,
+        net: &mut M::Owner,
+        optimizer: &mut impl Optimizer<M::Owner>,
+        inputs: &[&[f32]],
+        call: Call<F, C, R>,
+        gradients: Gradients<F, R>,
+    ) -> Result<Loss, DeviceError>
+    where
+        M: Function<AT, F, C, R>,
+        M::Owner: Model,
+    {
+        let loss = call.results[0].start;
+        let deferred = self.device.defer(&self.grads);
+        if deferred {
+            let grads = Grads::lent(self.device.lend(&self.grads), M::PARAMS, M::STATE);
+            optimizer.step(net, grads);
+        }
+        let params = net.storage().map(|params| &*params);
+        self.run::<AT, F, C, R, true>(params, inputs, Pass::Grad, call, gradients)?;
+        let loss = Loss::new(self.device.read_later(&self.arena, loss)?);
+        if !deferred {
+            optimizer.step(net, self.grads());
+        }
+        Ok(loss)
     }
 
     #[inline(always)]

@@ -14,9 +14,11 @@ pub enum Pass {
     Infer,
     Grad,
     GradInputs,
+    /// `Grad`, and the step of an optimizer.
+    Train,
 }
 
-const PASSES: [Pass; 3] = [Pass::Infer, Pass::Grad, Pass::GradInputs];
+const PASSES: [Pass; 4] = [Pass::Infer, Pass::Grad, Pass::GradInputs, Pass::Train];
 
 /// How large workspaces are and where the buffers in them lie.
 pub fn program(model: &Model) -> TokenStream {
@@ -302,6 +304,11 @@ fn method(
     let results: Vec<_> = interface.results.iter().map(type_of).collect();
     let is_loss = is_loss(&interface.results);
     let floats: Vec<_> = interface.args.iter().filter(|a| a.ty.kind != Kind::Classes).collect();
+    let trains = pass == Pass::Train;
+    // A step needs a loss that is all there is, and parameters that it may change.
+    if trains && !(is_loss && results.len() == 1 && receiver == Receiver::SelfRef) {
+        return TokenStream::new();
+    }
     // Without parameters, gradients are those of the arguments.
     let pass = match (pass, receiver) {
         (Pass::GradInputs, Receiver::Free) => return TokenStream::new(),
@@ -313,6 +320,7 @@ fn method(
         (Pass::GradInputs, Receiver::SelfRef | Receiver::Params) => {
             format_ident!("{}_grad_inputs", interface.name)
         }
+        (Pass::Train, _) => format_ident!("{}_train", interface.name),
         _ => format_ident!("{}_grad", interface.name),
     };
     let args = interface.args.iter().map(|arg| {
@@ -357,6 +365,7 @@ fn method(
             let d_args = tuple(&d_args);
             quote!((#value, #d_args))
         }
+        Pass::Train => quote!(::gradiron::device::Loss),
         _ => value,
     };
     let vis = match (receiver, &interface.vis) {
@@ -364,6 +373,7 @@ fn method(
         (_, vis) => vis.clone(),
     };
     let (self_arg, ws_model) = match receiver {
+        Receiver::SelfRef if trains => (quote!(&mut self,), quote!(Self)),
         Receiver::SelfRef => (quote!(&self,), quote!(Self)),
         Receiver::Params => (quote!(params: &::gradiron::Storage,), quote!(Self)),
         Receiver::Free => {
@@ -371,6 +381,8 @@ fn method(
             (quote!(), ty)
         }
     };
+    let optimizer =
+        trains.then(|| quote!(optimizer: &mut impl ::gradiron::optim::Optimizer<Self>,));
     let docs = docs(interface, pass, receiver);
     let body = match &model.functions {
         Some(functions) => {
@@ -382,7 +394,8 @@ fn method(
         #docs
         #[allow(unused_variables, unused_parens, clippy::all)]
         #vis fn #name<'w, Device__: ::gradiron::device::Device>(
-            #self_arg ws: &'w mut ::gradiron::Workspace<#ws_model, Device__>, #(#args,)* #(#seed_args,)*
+            #self_arg ws: &'w mut ::gradiron::Workspace<#ws_model, Device__>, #optimizer
+            #(#args,)* #(#seed_args,)*
         ) -> ::core::result::Result<#returns, ::gradiron::InputError> {
             #body
         }
@@ -399,6 +412,11 @@ fn docs(interface: &Interface, pass: Pass, receiver: Receiver) -> TokenStream {
         (Pass::Infer, _) => format!("Inference: {} → {}.", types.join(", "), results.join(", ")),
         (Pass::Grad, _) => {
             format!("`{name}` and the gradients of the parameters, in `ws.grads()`.")
+        }
+        (Pass::Train, _) => {
+            format!(
+                "`{name}`, the gradients of the parameters, and the step of an optimizer along them."
+            )
         }
         (_, Receiver::Free) => format!("`{name}` and the gradients of its float arguments."),
         _ => {

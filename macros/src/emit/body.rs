@@ -52,7 +52,8 @@ pub fn body(
         });
     }
     let classes = classes(model, function, &generics);
-    let pass_name = variant(&pass);
+    let planned = if pass == Pass::Train { Pass::Grad } else { pass };
+    let pass_name = variant(&planned);
     let d_args = floats.iter().map(|arg| {
         let len = arg.ty.shape.len().tokens();
         match pass {
@@ -68,22 +69,30 @@ pub fn body(
     });
     let run = match pass {
         Pass::Infer => quote!(ws.infer::<#f, _, _, _>(host, inputs, call)?;),
-        Pass::Grad | Pass::GradInputs => {
+        Pass::Grad | Pass::GradInputs | Pass::Train => {
             let want_inputs = pass == Pass::GradInputs;
+            let call = match pass {
+                Pass::Train => {
+                    quote!(ws.train::<#f, _, _, _>(self, optimizer, inputs, call, gradients)?)
+                }
+                _ => quote!(ws.grad::<#f, _, _, _>(host, inputs, call, gradients)?),
+            };
             quote! {
                 let gradients = ::gradiron::function::Gradients {
                     d_results,
                     d_args,
                     want_inputs: #want_inputs,
                 };
-                ws.grad::<#f, _, _, _>(host, inputs, call, gradients)?;
+                let loss = #call;
             }
         }
     };
     let host = match receiver {
-        Receiver::SelfRef => quote!(Some(&self.params)),
-        Receiver::Params => quote!(Some(params)),
-        Receiver::Free => quote!(None),
+        // The step changes them.
+        _ if pass == Pass::Train => quote!(),
+        Receiver::SelfRef => quote!(let host = Some(&self.params);),
+        Receiver::Params => quote!(let host = Some(params);),
+        Receiver::Free => quote!(let host = None;),
     };
     let read = |buf: TokenStream, ty: &Ty| match form(&ty.shape, &generics) {
         Form::Number => quote!(ws.read(#buf)?[0]),
@@ -105,13 +114,14 @@ pub fn body(
             );
             quote!(Ok((#values, #gradients)))
         }
+        Pass::Train => quote!(Ok(loss)),
         _ => quote!(Ok(#values)),
     };
     quote! {
         #sizes
         #seed_checks
         #classes
-        let host = #host;
+        #host
         let inputs: &[&[f32]] = &[#(#inputs),*];
         let args = [#(#args),*];
         let mut places = ::gradiron::arena::Places::default();

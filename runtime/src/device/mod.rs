@@ -14,6 +14,9 @@ mod tiny;
 
 pub use cpu::{Cpu, CpuStep, Precision};
 #[cfg(feature = "cuda")]
+#[doc(hidden)]
+pub use cuda::CudaLater;
+#[cfg(feature = "cuda")]
 pub(crate) use cuda::{Arg, CudaKernel, Epilogue, Grid, Product, THREADS, Text, lanes};
 #[cfg(feature = "cuda")]
 pub use cuda::{Cuda, CudaError, CudaMemory, CudaStep};
@@ -170,6 +173,19 @@ pub trait Device {
         None
     }
 
+    /// Makes what an optimizer asks of these gradients a part of the next run, where the device can.
+    fn defer(&self, _memory: &Self::Memory) -> bool {
+        false
+    }
+
+    /// The float at `at`, as soon as it is there.
+    ///
+    /// # Errors
+    /// When the device fails to bring it to the host.
+    fn read_later(&self, memory: &Self::Memory, at: usize) -> Result<Later, DeviceError> {
+        self.read(memory, at, 1).map(|float| Later::Now(float[0]))
+    }
+
     /// Runs a step.
     ///
     /// # Errors
@@ -177,6 +193,40 @@ pub trait Device {
     fn run<R: Run>(&self, memory: StepMemory<'_, Self>, run: R) -> Result<(), DeviceError>
     where
         Self: Sized;
+}
+
+/// A number on its way to the host.
+#[derive(Debug)]
+#[doc(hidden)]
+pub enum Later {
+    /// It is there.
+    Now(f32),
+    /// A GPU will write it.
+    #[cfg(feature = "cuda")]
+    Cuda(CudaLater),
+}
+
+/// The loss of a training step. On a GPU the step may still be under way.
+#[derive(Debug)]
+pub struct Loss(Later);
+
+impl Loss {
+    #[doc(hidden)]
+    pub fn new(later: Later) -> Self {
+        Self(later)
+    }
+
+    /// The number; waits for the step that makes it.
+    ///
+    /// # Errors
+    /// When the device failed.
+    pub fn value(&self) -> Result<f32, DeviceError> {
+        match &self.0 {
+            Later::Now(value) => Ok(*value),
+            #[cfg(feature = "cuda")]
+            Later::Cuda(later) => Ok(later.value()?),
+        }
+    }
 }
 
 /// Floats that an optimizer reads, where they are.

@@ -1,5 +1,7 @@
 //! Devices with memory of their own, as optimizers see them.
 
+use std::sync::Arc;
+
 use super::DeviceError;
 use crate::storage::Storage;
 
@@ -24,7 +26,8 @@ pub trait Remote {
     /// of the device that can.
     fn update(&self, update: RemoteUpdate<'_, '_>);
 
-    /// Starts a copy of the floats from `from` on, to the same place of `to`.
+    /// Starts a copy of the floats from `from` on, to the same place of `to`, whose floats before were
+    /// updated.
     fn renew(&self, to: &mut Storage, from: usize);
 }
 
@@ -39,7 +42,7 @@ pub struct RemoteUpdate<'a, 's> {
     /// The optimizer's state.
     pub state: &'a mut [&'s mut Storage],
     /// The ends of runs of parameters, and whether they decay; nothing when all of them do.
-    pub decays: &'a [(usize, bool)],
+    pub decays: &'a Arc<[(usize, bool)]>,
     /// The largest norm that gradients keep.
     pub max_norm: Option<f32>,
 }

@@ -44,7 +44,7 @@ impl Decays {
     }
 
     /// The ends of runs in order, and whether they decay; nothing when all of them do.
-    pub fn ends(&self) -> &[(usize, bool)] {
+    pub fn ends(&self) -> &Arc<[(usize, bool)]> {
         &self.ends
     }
 

@@ -9,13 +9,16 @@ use cudarc::driver::{result, sys};
 use super::Shared;
 use super::error::{Context, CudaError};
 use super::memory::{Block, Range};
-use crate::device::Random;
+use crate::device::{Random, SCALARS};
 
 /// Words between the starts of parts: as far as vectors of any kernel are aligned.
 const ALIGN: usize = 64;
 
-/// Words of what random numbers follow from.
+/// Words of what random numbers follow from; behind them are the scalars of an optimizer.
 const RANDOM: usize = 4;
+
+/// The scalars of an optimizer: for parameters that decay, for the others, and the largest norm.
+pub(super) type Scalars = [f32; 2 * SCALARS + 1];
 
 /// Two slots, of which each step takes the other one.
 #[derive(Default)]
@@ -40,6 +43,7 @@ pub(super) struct Placed {
     /// All of it.
     pub whole: Range,
     pub random: Range,
+    pub scalars: Range,
     pub indices: Range,
     /// Where the inputs start; they follow each other.
     inputs: usize,
@@ -63,6 +67,7 @@ impl Given {
         inputs: &[&[f32]],
         indices: &[u32],
         random: Random,
+        scalars: &Scalars,
     ) -> Result<Placed, CudaError> {
         let inputs_at = ALIGN + indices.len().next_multiple_of(ALIGN);
         let of_inputs: usize = inputs.iter().map(|x| x.len().next_multiple_of(ALIGN)).sum();
@@ -81,6 +86,7 @@ impl Given {
         {
             *word = value as u32;
         }
+        pinned[RANDOM..][..scalars.len()].copy_from_slice(bytemuck::cast_slice(scalars));
         pinned[ALIGN..][..indices.len()].copy_from_slice(indices);
         let mut at = inputs_at;
         for input in inputs {
@@ -97,6 +103,7 @@ impl Given {
         Ok(Placed {
             whole,
             random: Range { at: whole.at, len: RANDOM },
+            scalars: Range { at: whole.address(RANDOM, scalars.len()), len: scalars.len() },
             indices: Range { at: whole.address(ALIGN, indices.len()), len: indices.len() },
             inputs: inputs_at,
             slot: number,

@@ -1,12 +1,13 @@
 //! Blocks of floats on a GPU, and what the host has read of them.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use cudarc::driver::{result, sys::CUdeviceptr};
 
 use super::Shared;
 use super::error::{Context, CudaError};
+use super::optimizer::{Update, Updates};
 use super::run::Runs;
 
 /// A block of floats on a GPU.
@@ -16,6 +17,10 @@ pub struct CudaMemory {
     copies: Mutex<Vec<Copy>>,
     /// The steps that work on it.
     runs: Mutex<Runs>,
+    /// What becomes of updates, when these are gradients.
+    updates: Mutex<Updates>,
+    /// Where the norm of gradients goes that is asked for.
+    norm: OnceLock<Block>,
 }
 
 /// A range as the host sees it. It is refreshed where a step came between, which has the memory for
@@ -42,6 +47,8 @@ impl CudaMemory {
             block: Block::zeroed(shared, len)?,
             copies: Mutex::default(),
             runs: Mutex::default(),
+            updates: Mutex::default(),
+            norm: OnceLock::new(),
         })
     }
 
@@ -64,6 +71,27 @@ impl CudaMemory {
     /// The steps that work on it.
     pub(super) fn runs(&self) -> MutexGuard<'_, Runs> {
         self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The update that becomes a part of a run.
+    pub(super) fn take_update(&mut self) -> Option<Update> {
+        let updates = self.updates.get_mut().unwrap_or_else(PoisonError::into_inner);
+        match std::mem::take(updates) {
+            Updates::Deferred(update) => update,
+            Updates::AtOnce => None,
+        }
+    }
+
+    pub(super) fn updates(&self) -> &Mutex<Updates> {
+        &self.updates
+    }
+
+    pub(super) fn norm_block(&self) -> Result<&Block, CudaError> {
+        if let Some(block) = self.norm.get() {
+            return Ok(block);
+        }
+        let block = Block::zeroed(self.shared(), 1)?;
+        Ok(self.norm.get_or_init(|| block))
     }
 
     /// A range on the host, after all that was asked of the GPU before.

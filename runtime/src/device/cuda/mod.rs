@@ -4,6 +4,7 @@
 mod compiler;
 mod error;
 mod given;
+mod later;
 mod library;
 mod memory;
 mod optimizer;
@@ -24,13 +25,16 @@ use self::compiler::Compiler;
 use self::error::Context as _;
 pub use self::error::CudaError;
 use self::given::Event;
+pub use self::later::CudaLater;
+use self::later::Pool;
 pub use self::memory::CudaMemory;
+use self::optimizer::Updates;
 use self::product::Products;
 pub(crate) use self::product::{Epilogue, Product};
 use self::run::{Inputs, Places};
 pub use self::step::CudaStep;
 pub(crate) use self::step::{Arg, CudaKernel, Grid, THREADS, Text, lanes};
-use super::{Device, DeviceError, Lent, Run, StepMemory};
+use super::{Device, DeviceError, Later, Lent, Run, StepMemory};
 
 /// The oldest driver, as the version of CUDA that it supports: the one whose compiler is used.
 const DRIVER: i32 = 13_000;
@@ -45,6 +49,8 @@ const DRIVER: i32 = 13_000;
 #[derive(Clone)]
 pub struct Cuda {
     shared: Arc<Shared>,
+    /// Numbers on their way to the host.
+    later: Arc<Pool>,
 }
 
 /// What the blocks and the steps of a GPU share.
@@ -121,6 +127,7 @@ impl Cuda {
         let [stream, copy_stream] = [context.new_stream(), context.new_stream()];
         let compiler = Compiler::new(context.compute_capability().to("tell its architecture")?);
         Ok(Self {
+            later: Arc::default(),
             shared: Arc::new(Shared {
                 stream: stream.to("make a stream")?,
                 copy_stream: copy_stream.to("make a stream")?,
@@ -205,10 +212,19 @@ impl Cuda {
             arena: memory.arena.lend(),
             cache: memory.cache.map(CudaMemory::lend).unwrap_or_default(),
         };
+        let update = memory.grads.take_update();
+        let scalars = update.as_ref().map_or([0.0; _], |update| update.scalars);
         let mut runs = memory.arena.runs();
-        let placed = runs.given.place(shared, memory.inputs, memory.indices, memory.random)?;
-        let inputs = Inputs { floats: memory.inputs, placed };
-        runs.launch(shared, key, 0, places, &inputs, record)?;
+        let StepMemory { inputs: floats, indices, random, .. } = memory;
+        let placed = runs.given.place(shared, floats, indices, random, &scalars)?;
+        let inputs = Inputs { floats, placed };
+        let follows = update.as_ref().map(|update| update.follows.clone());
+        runs.launch(shared, key, follows, places, &inputs, |step| {
+            record(step);
+            if let Some(update) = &update {
+                step.update(update);
+            }
+        })?;
         runs.given.used(shared, placed)
     }
 }
@@ -326,6 +342,15 @@ impl Device for Cuda {
 
     fn lend<'a>(&'a self, memory: &'a CudaMemory) -> Lent<'a> {
         Lent::Device(memory)
+    }
+
+    fn defer(&self, memory: &CudaMemory) -> bool {
+        *memory.updates().lock().unwrap_or_else(PoisonError::into_inner) = Updates::Deferred(None);
+        true
+    }
+
+    fn read_later(&self, memory: &CudaMemory, at: usize) -> Result<Later, DeviceError> {
+        Ok(Later::Cuda(self.later.read(&self.shared, memory.range().address(at, 1))?))
     }
 
     fn run<R: Run>(&self, memory: StepMemory<'_, Self>, run: R) -> Result<(), DeviceError> {

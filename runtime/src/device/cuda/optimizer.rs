@@ -1,18 +1,43 @@
-//! Optimizers on a GPU: parameters and state change where they are.
+//! Optimizers on a GPU: parameters and state change where they are, in the graph of the step where
+//! one call asks for both.
+
+use std::fmt::Write;
+use std::sync::{Arc, PoisonError};
 
 use super::error::CudaError;
-use super::memory::CudaMemory;
-use super::run::{Inputs, Places};
+use super::given::Scalars;
+use super::memory::{CudaMemory, Range};
+use super::run::{Follows, Inputs, Places};
 use super::step::{Arg, CudaStep, Grid, Text};
 use super::{Shared, twin};
-use crate::device::{Buf, DeviceError, Indices, Random, Region, Remote, RemoteUpdate, RunKey};
+use crate::device::{Buf, DeviceError, Random, Region, Remote, RemoteUpdate, RunKey, SCALARS};
+use crate::ops::copy::Fill;
 use crate::storage::Storage;
-use std::sync::Arc;
 
 const TEXT: Text = Text { room: "optim", text: include_str!("../../optim/kernels.cu") };
 
-/// Blocks that sum squares, and the place behind their sums for the norm.
+/// Blocks that sum squares.
 const PARTS: usize = 1024;
+
+/// A step of an optimizer that is asked for.
+#[derive(Clone)]
+pub(super) struct Update {
+    pub scalars: Scalars,
+    pub follows: Follows,
+    params: Range,
+    /// The number of parameters that change.
+    count: usize,
+}
+
+/// What becomes of the updates of gradients.
+#[derive(Default)]
+pub(super) enum Updates {
+    /// They run at once.
+    #[default]
+    AtOnce,
+    /// They become a part of the next run.
+    Deferred(Option<Update>),
+}
 
 impl Remote for CudaMemory {
     fn fetch(&self, start: usize, len: usize) -> Result<&[f32], DeviceError> {
@@ -21,29 +46,172 @@ impl Remote for CudaMemory {
     }
 
     fn norm(&self, len: usize) -> Result<f32, DeviceError> {
-        todo!("{len}")
+        self.shared().told()?;
+        let key = RunKey { name: "norm", n: [len, 1, 1, 1], want_inputs: false };
+        let norm = self.norm_block()?;
+        self.launch_alone(
+            key,
+            None,
+            self.places(Range::default()),
+            &[0.0; 2 * SCALARS + 1],
+            |step| {
+                step.norm(len, Arg::Address(norm.range().at), false);
+            },
+        )?;
+        let mut read = [0.0];
+        norm.download(0, &mut read)?;
+        Ok(read[0])
     }
 
     fn update(&self, update: RemoteUpdate<'_, '_>) {
-        let shared = Arc::clone(self.shared());
-        if let Err(error) = self.try_update(&shared, update) {
-            shared.fail(error);
+        if let Err(error) = self.try_update(update) {
+            self.shared().fail(error);
         }
     }
 
     fn renew(&self, to: &mut Storage, from: usize) {
-        let shared = Arc::clone(self.shared());
-        let _ = (to, from, shared);
+        if let Err(error) = self.try_renew(to, from) {
+            self.shared().fail(error);
+        }
     }
 }
 
 impl CudaMemory {
-    fn try_update(
+    fn try_update(&self, update: RemoteUpdate<'_, '_>) -> Result<(), CudaError> {
+        let shared = self.shared();
+        // All that can fail comes before anything is said to change.
+        twin::upload(shared, update.params)?;
+        for state in update.state.iter() {
+            twin::upload(shared, state)?;
+        }
+        let params = twin::change(shared, update.params)?;
+        let mut state = [Range::default(); 3];
+        let mut count = self.range().len.min(params.len);
+        for (range, storage) in state.iter_mut().zip(update.state) {
+            *range = twin::change(shared, storage)?;
+            count = count.min(range.len);
+        }
+        let [decaying, other] = update.scalars;
+        let mut scalars = [0.0; 2 * SCALARS + 1];
+        scalars[..SCALARS].copy_from_slice(&decaying);
+        scalars[SCALARS..2 * SCALARS].copy_from_slice(&other);
+        scalars[2 * SCALARS] = update.max_norm.unwrap_or(f32::INFINITY);
+        let follows = Follows {
+            function: update.function,
+            state,
+            decays: Arc::clone(update.decays),
+            clips: update.max_norm.is_some(),
+            renews: None,
+        };
+        let update = Update { scalars, follows, params, count };
+        let mut updates = self.updates().lock().unwrap_or_else(PoisonError::into_inner);
+        if let Updates::Deferred(deferred) = &mut *updates {
+            *deferred = Some(update);
+            return Ok(());
+        }
+        let key = RunKey { name: "update", n: [update.count, 1, 1, 1], want_inputs: false };
+        self.launch_alone(
+            key,
+            Some(update.follows.clone()),
+            self.places(params),
+            &scalars,
+            |step| {
+                step.update(&update);
+            },
+        )
+    }
+
+    fn try_renew(&self, to: &mut Storage, from: usize) -> Result<(), CudaError> {
+        let params = twin::change(self.shared(), to)?;
+        let mut updates = self.updates().lock().unwrap_or_else(PoisonError::into_inner);
+        if let Updates::Deferred(Some(update)) = &mut *updates {
+            update.follows.renews = Some(from);
+            return Ok(());
+        }
+        let key = RunKey { name: "renew", n: [from, 1, 1, 1], want_inputs: false };
+        self.launch_alone(key, None, self.places(params), &[0.0; 2 * SCALARS + 1], |step| {
+            step.renew(from, params.len);
+        })
+    }
+
+    fn places(&self, params: Range) -> Places {
+        Places { params, grads: self.range(), ..Places::default() }
+    }
+
+    /// A run that is given scalars and nothing else.
+    fn launch_alone(
         &self,
-        shared: &Arc<Shared>,
-        update: RemoteUpdate<'_, '_>,
+        key: RunKey,
+        follows: Option<Follows>,
+        places: Places,
+        scalars: &Scalars,
+        record: impl FnOnce(&mut CudaStep),
     ) -> Result<(), CudaError> {
-        let _ = (shared, update, TEXT, PARTS);
-        Ok(())
+        let shared: &Arc<Shared> = self.shared();
+        shared.bind()?;
+        let mut runs = self.runs();
+        let placed = runs.given.place(shared, &[], &[], Random::default(), scalars)?;
+        let inputs = Inputs { floats: &[], placed };
+        runs.launch(shared, Some(key), follows, places, &inputs, record)?;
+        runs.given.used(shared, placed)
+    }
+}
+
+impl CudaStep {
+    /// `norm [1]`, that of the first `len` gradients; or what it makes a step multiply them by.
+    fn norm(&mut self, len: usize, norm: Arg, as_factor: bool) {
+        let grads = Buf::new(Region::Grads, 0, len);
+        let [_, parts] = self.scratch([1, 2 * PARTS]);
+        let args = [("parts", parts), ("grads", grads.into()), ("count", len.into())];
+        self.launch(TEXT.kernel("squares").with("PARTS", PARTS), Grid::rows(PARTS), &args);
+        let args = [("norm", norm), ("parts", parts), ("scalars", Arg::Scalars)];
+        let kernel = TEXT.kernel("norm").with("PARTS", PARTS).with("SCALARS", SCALARS);
+        let kernel = kernel.with("AS_FACTOR", u8::from(as_factor));
+        self.launch(kernel, Grid::rows(1), &args);
+    }
+
+    /// An optimizer's step.
+    pub(super) fn update(&mut self, update: &Update) {
+        let Update { follows, count, .. } = update;
+        let mut factor = Arg::Null;
+        if follows.clips {
+            [factor, _] = self.scratch([1, 2 * PARTS]);
+            self.norm(*count, factor, true);
+        }
+        let state = follows.state.map(|range| match range.len {
+            0 => Arg::Null,
+            _ => Arg::Address(range.at),
+        });
+        let args = [
+            ("params", Buf::new(Region::Params, 0, *count).into()),
+            ("grads", Buf::new(Region::Grads, 0, *count).into()),
+            ("s0", state[0]),
+            ("s1", state[1]),
+            ("s2", state[2]),
+            ("scalars", Arg::Scalars),
+            ("factor", factor),
+            ("count", (*count).into()),
+        ];
+        let kernel =
+            TEXT.kernel("update").with("UPDATE", follows.function).with("SCALARS", SCALARS);
+        let (mut ends, mut decay) = (String::new(), String::new());
+        let runs = &follows.decays;
+        for (end, decays) in runs.iter() {
+            let _ = write!(ends, "{end}u, ");
+            let _ = write!(decay, "{decays}, ");
+        }
+        let kernel = kernel.with("RUNS", runs.len());
+        let kernel =
+            if runs.is_empty() { kernel } else { kernel.with("ENDS", ends).with("DECAY", decay) };
+        self.launch(kernel, Grid::each(*count), &args);
+        if let Some(from) = follows.renews {
+            self.renew(from, update.params.len);
+        }
+    }
+
+    /// The new state takes the place of the old.
+    fn renew(&mut self, from: usize, end: usize) {
+        let [to, state] = [Region::Params, Region::Grads].map(|r| Buf::new(r, from, end - from));
+        self.copy(to, state);
     }
 }

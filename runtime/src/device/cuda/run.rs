@@ -41,8 +41,20 @@ struct Name {
     key: RunKey,
     places: Places,
     given: Range,
-    /// What follows the step: the launches of an optimizer.
-    then: u64,
+    /// The optimizer's step that follows.
+    then: Option<Follows>,
+}
+
+/// What tells an optimizer's step from others.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Follows {
+    pub function: &'static str,
+    pub state: [Range; 3],
+    /// The ends of runs of parameters, and whether they decay.
+    pub decays: Arc<[(usize, bool)]>,
+    pub clips: bool,
+    /// From where on the state of the model is renewed.
+    pub renews: Option<usize>,
 }
 
 /// A step that can be launched.
@@ -73,7 +85,7 @@ impl Runs {
         &mut self,
         shared: &Arc<Shared>,
         key: Option<RunKey>,
-        then: u64,
+        then: Option<Follows>,
         places: Places,
         inputs: &Inputs<'_>,
         record: impl FnOnce(&mut CudaStep),
@@ -137,6 +149,7 @@ impl Prepared {
             Arg::Size(size) => u64::from(size),
             Arg::Float(value) => u64::from(value.to_bits()),
             Arg::Random => inputs.placed.random.at,
+            Arg::Scalars => inputs.placed.scalars.at,
             Arg::Null => 0,
             Arg::Scratch(start) => scratch.address(start, 0),
             Arg::Address(address) => address,

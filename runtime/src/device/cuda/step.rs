@@ -66,6 +66,8 @@ pub(crate) enum Arg {
     Float(f32),
     /// Four words: the seed and the number of the step, each the lower half first.
     Random,
+    /// The scalars of the optimizer whose step follows.
+    Scalars,
     Null,
     /// Memory for parts of a call, from this float on.
     Scratch(usize),
