@@ -104,18 +104,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let mut net = Gpt::init(Seed(0));
     let mut ws = Gpt::workspace(BATCH)?;
-    let adam = AdamW::new(&net, 1e-3)?.betas(0.9, 0.99)?.weight_decay(0.1)?;
+    let adam = AdamW::new(&net, 1e-3)?.betas(0.9, 0.99)?.weight_decay(0.1)?.clip_norm(1.0)?;
     let mut adam = adam.decay_only(|param| param.shape.len() >= 2);
     let mut rng = Rng::new(Seed(1), 0);
     let start = Instant::now();
     for step in 0..steps {
         let (token, next) = pieces(train, &mut rng);
-        let loss = net.loss_grad(&mut ws, &token, &next)?;
         adam.set_learning_rate(learning_rate(step, steps))?;
-        adam.step(&mut net, ws.grads().clip_norm(1.0)?);
+        let loss = net.loss_train(&mut ws, &mut adam, &token, &next)?;
         if step % 200 == 0 || step + 1 == steps {
             let seconds = start.elapsed().as_secs_f32();
-            println!("step {step:5}: loss {loss:.3} after {seconds:.1} s");
+            println!("step {step:5}: loss {:.3} after {seconds:.1} s", loss.value()?);
         }
     }
 

@@ -106,7 +106,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let mut net = Speller::init(Seed(0));
     let mut ws = Speller::workspace(BATCH)?;
-    let mut adam = Adam::new(&net, 2e-3)?;
+    let mut adam = Adam::new(&net, 2e-3)?.clip_norm(1.0)?;
     let (mut rng, start) = (Rng::new(Seed(1), 0), Instant::now());
     let mut guesses = Vec::new();
     for epoch in 1..=EPOCHS {
@@ -116,7 +116,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let sounds: Vec<_> = words.iter().map(|word| word.sounds).collect();
             let (letters, lengths) = inputs(words);
             sum += net.loss_grad(&mut ws, &letters, &lengths, &sounds)? * words.len() as f32;
-            adam.step(&mut net, ws.grads().clip_norm(1.0)?);
+            adam.step(&mut net, ws.grads());
         }
         guesses.clear();
         for words in test.chunks(BATCH) {

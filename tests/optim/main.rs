@@ -87,8 +87,8 @@ fn build(case: &str, net: &Net) -> Built {
         "rmsprop_groups" => {
             boxed(RMSprop::new(net, 1e-2)?.weight_decay(0.3)?.decay_only(is_matrix))
         }
-        "sgd_clip" => boxed(Sgd::new(net, 0.1)?.momentum(0.9)?),
-        "adamw_clip" => boxed(AdamW::new(net, 1e-2)?),
+        "sgd_clip" => boxed(Sgd::new(net, 0.1)?.momentum(0.9)?.clip_norm(1.0)?),
+        "adamw_clip" => boxed(AdamW::new(net, 1e-2)?.clip_norm(1.0)?),
         "schedule_sgd" => boxed(Sgd::new(net, 0.1)?.momentum(0.9)?),
         "schedule_adam" => boxed(Adam::new(net, 0.1)?),
         _ => panic!("the goldens have a case that the test does not build: {case}"),
@@ -144,8 +144,6 @@ fn parameters_follow_pytorch() {
             }
             let before = net.clone();
             let grads = Grads::new(&inputs[format!("grad {step}").as_str()], &[], None);
-            let clipped = case.ends_with("clip");
-            let grads = if clipped { grads.clip_norm(1.0).unwrap() } else { grads };
             optimizer.step(&mut net, grads);
             for i in 0..COUNT {
                 scale[i] = scale[i].abs().max(net.0[i].abs());
@@ -246,21 +244,27 @@ fn norms_are_exact_for_any_threads_and_vectors() {
 }
 
 #[test]
-fn clipped_gradients_have_the_norm() {
+fn steps_are_as_long_as_with_gradients_of_the_norm() {
     let values = [3.0, 4.0];
     let grads = Grads::<Net>::new(&values, &[], None);
-    assert_eq!(grads.clip_norm(6.0).unwrap().norm(), 5.0);
-    let clipped = grads.clip_norm(1.0).unwrap();
-    assert!((clipped.norm() - 1.0).abs() < 1e-6);
-    assert!((clipped.clip_norm(0.25).unwrap().norm() - 0.25).abs() < 1e-6);
-    assert_eq!(clipped.as_slice(), [3.0, 4.0]);
-    assert_eq!(grads.clip_norm(0.0).unwrap().norm(), 0.0);
-    let error = grads.clip_norm(-1.0).unwrap_err().to_string();
-    assert_eq!(error, "clip_norm: expected max_norm to be finite and at least 0, found -1");
+    assert_eq!(grads.norm(), 5.0);
+    // Of the step, which is the gradient here.
+    let length = |max_norm: f32| {
+        let mut net = Net(vec![0.0; 2]);
+        Sgd::new(&net, 1.0).unwrap().clip_norm(max_norm).unwrap().step(&mut net, grads);
+        net.0[0].hypot(net.0[1])
+    };
+    assert_eq!(length(6.0), 5.0);
+    assert_eq!(length(0.0), 0.0);
+    for max_norm in [1.0, 0.25] {
+        assert!((length(max_norm) - max_norm).abs() < 1e-6);
+    }
+    let error = Sgd::new(&Net(vec![0.0; 2]), 1.0).unwrap().clip_norm(-1.0).unwrap_err();
+    assert_eq!(error.to_string(), "Sgd: expected max_norm to be finite and at least 0, found -1");
     // No number is hidden that is none.
     let grads = Grads::<Net>::new(&[1.0, f32::NAN], &[], None);
     let mut net = Net(vec![1.0; 2]);
-    Sgd::new(&net, 0.1).unwrap().step(&mut net, grads.clip_norm(1.0).unwrap());
+    Sgd::new(&net, 0.1).unwrap().clip_norm(1.0).unwrap().step(&mut net, grads);
     assert!(net.0.iter().all(|p| p.is_nan()));
 }
 
