@@ -17,7 +17,7 @@ pub use cpu::{Cpu, CpuStep, Precision};
 #[doc(hidden)]
 pub use cuda::CudaLater;
 #[cfg(feature = "cuda")]
-pub(crate) use cuda::{Arg, CudaKernel, Epilogue, Grid, Product, THREADS, Text, lanes};
+pub(crate) use cuda::{Arg, CudaKernel, Epilogue, Grid, Product, THREADS, Text, lanes, place};
 #[cfg(feature = "cuda")]
 pub use cuda::{Cuda, CudaError, CudaMemory, CudaStep};
 pub use remote::{Remote, RemoteUpdate, SCALARS};

@@ -4,6 +4,7 @@
 mod compiler;
 mod error;
 mod given;
+mod index;
 mod later;
 mod library;
 mod memory;
@@ -25,6 +26,7 @@ use self::compiler::Compiler;
 use self::error::Context as _;
 pub use self::error::CudaError;
 use self::given::Event;
+pub(crate) use self::index::place;
 pub use self::later::CudaLater;
 use self::later::Pool;
 pub use self::memory::CudaMemory;

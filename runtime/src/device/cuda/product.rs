@@ -65,15 +65,32 @@ impl Product {
         (known && apart).then_some(Self { count: self.count + 1, strides, ..self })
     }
 
-    fn key(self) -> Key {
+    fn key(self, at: Operands) -> Key {
         let (m, k, n) = self.spec.sizes();
         let layout = match self.spec.layout {
             Layout::NN => 0,
             Layout::NT => 1,
             Layout::TN => 2,
         };
-        Key { sizes: [m, k, n, self.count, layout], strides: self.strides, epilogue: self.epilogue }
+        let Self { strides, epilogue, .. } = self;
+        let Operands { y, a, b, bias } = at;
+        let aligned = [y, a, b, bias.unwrap_or(0)].map(alignment);
+        Key { sizes: [m, k, n, self.count, layout], strides, epilogue, aligned }
     }
+}
+
+/// Where a product finds its operands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Operands {
+    pub y: CUdeviceptr,
+    pub a: CUdeviceptr,
+    pub b: CUdeviceptr,
+    pub bias: Option<CUdeviceptr>,
+}
+
+/// The bytes that an address is a multiple of, as far as kernels ask.
+fn alignment(address: CUdeviceptr) -> u32 {
+    1 << address.trailing_zeros().min(8)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -81,6 +98,8 @@ struct Key {
     sizes: [usize; 5],
     strides: [usize; 3],
     epilogue: Epilogue,
+    /// Bytes to which the result, the factors and the bias are aligned.
+    aligned: [u32; 4],
 }
 
 /// The products of a GPU.
@@ -113,18 +132,18 @@ impl Products {
         Ok(Self { handle, plans: Mutex::default(), tf32 })
     }
 
-    /// The plan of a product.
-    pub fn plan(&self, product: Product) -> Result<Plan, CudaError> {
+    /// The plan of a product of operands that lie there, or are aligned alike.
+    pub fn plan(&self, product: Product, at: Operands) -> Result<Plan, CudaError> {
         let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(plan) = plans.get(&product.key()) {
+        if let Some(plan) = plans.get(&product.key(at)) {
             return Ok(*plan);
         }
-        let plan = self.make(product).to("plan a product")?;
-        plans.insert(product.key(), plan);
+        let plan = self.make(product, at).to("plan a product")?;
+        plans.insert(product.key(at), plan);
         Ok(plan)
     }
 
-    fn make(&self, product: Product) -> Result<Plan, result::CublasError> {
+    fn make(&self, product: Product, at: Operands) -> Result<Plan, result::CublasError> {
         use sys::cublasLtEpilogue_t as Epilogues;
         use sys::cublasLtMatmulDescAttributes_t as Of;
         let MatmulSpec { layout, m, k, n } = product.spec;
@@ -148,6 +167,9 @@ impl Products {
         set(description, Of::CUBLASLT_MATMUL_DESC_TRANSA, &transpose_b)?;
         set(description, Of::CUBLASLT_MATMUL_DESC_TRANSB, &transpose_a)?;
         set(description, Of::CUBLASLT_MATMUL_DESC_EPILOGUE, &epilogue)?;
+        if let Some(bias) = at.bias {
+            set(description, Of::CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias)?;
+        }
         let [y_stride, a_stride, b_stride] = product.strides;
         let matrix = |transposed: i32, rows: usize, cols: usize, stride: usize| {
             let (rows, cols) = if transposed == 0 { (rows, cols) } else { (cols, rows) };
@@ -160,19 +182,15 @@ impl Products {
         ];
         let [b, a, y] = layouts;
         let preference = result::create_matmul_pref()?;
-        // SAFETY: all descriptions are whole; the attribute is a number of this size.
-        let found = unsafe {
-            result::set_matmul_pref_attribute(
-                preference,
-                sys::cublasLtMatmulPreferenceAttributes_t::CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
-                (&raw const WORKSPACE_BYTES).cast(),
-                size_of::<usize>(),
-            )?;
-            let found =
-                result::get_matmul_algo_heuristic(self.handle, description, b, a, y, y, preference);
-            result::destroy_matmul_pref(preference)?;
-            found?
-        };
+        let found = prefer(preference, at).and_then(|()| {
+            // SAFETY: all descriptions are whole.
+            unsafe {
+                result::get_matmul_algo_heuristic(self.handle, description, b, a, y, y, preference)
+            }
+        });
+        // SAFETY: made above, and not used any more.
+        unsafe { result::destroy_matmul_pref(preference)? };
+        let found = found?;
         Ok(Plan { product: description, layouts, algorithm: found.algo })
     }
 
@@ -180,8 +198,7 @@ impl Products {
     pub fn launch(
         &self,
         plan: &Plan,
-        [y, a, b]: [CUdeviceptr; 3],
-        bias: Option<CUdeviceptr>,
+        Operands { y, a, b, bias }: Operands,
         workspace: CUdeviceptr,
         stream: CUstream,
     ) -> Result<(), CudaError> {
@@ -236,7 +253,42 @@ impl Drop for Products {
     }
 }
 
-static WORKSPACE_BYTES: usize = WORKSPACE;
+/// What an algorithm may use and rely on.
+fn prefer(
+    preference: sys::cublasLtMatmulPreference_t,
+    at: Operands,
+) -> Result<(), result::CublasError> {
+    use sys::cublasLtMatmulPreferenceAttributes_t as Of;
+    let workspace = WORKSPACE;
+    // SAFETY: the preference is open, and the value has the size that is given.
+    unsafe {
+        result::set_matmul_pref_attribute(
+            preference,
+            Of::CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
+            (&raw const workspace).cast(),
+            size_of::<usize>(),
+        )?;
+    }
+    let aligned = [
+        (Of::CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, at.b),
+        (Of::CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, at.a),
+        (Of::CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, at.y),
+        (Of::CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, at.y),
+    ];
+    for (attribute, address) in aligned {
+        let bytes = alignment(address);
+        // SAFETY: as above.
+        unsafe {
+            result::set_matmul_pref_attribute(
+                preference,
+                attribute,
+                (&raw const bytes).cast(),
+                size_of::<u32>(),
+            )?;
+        }
+    }
+    Ok(())
+}
 
 fn set<T>(
     description: sys::cublasLtMatmulDesc_t,

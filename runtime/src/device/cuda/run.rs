@@ -10,7 +10,7 @@ use super::Shared;
 use super::error::{Context, CudaError};
 use super::given::{Given, Placed};
 use super::memory::{Block, Range};
-use super::product::Plan;
+use super::product::{Operands, Plan};
 use super::step::{Arg, CudaStep, Grid, Launch};
 use crate::device::{Buf, Region, RunKey};
 
@@ -66,7 +66,7 @@ struct Prepared {
 /// A launch whose memory is known.
 enum Ready {
     Kernel { function: sys::CUfunction, grid: Grid, args: Vec<u64> },
-    Product { plan: Plan, at: [u64; 3], bias: Option<u64> },
+    Product { plan: Plan, at: Operands },
 }
 
 // SAFETY: functions and plans may be used by any thread that has bound the context.
@@ -160,11 +160,10 @@ impl Prepared {
                 grid: *grid,
                 args: args.iter().map(word).collect(),
             }),
-            Launch::Product { product, y, a, b, bias } => Ok(Ready::Product {
-                plan: shared.products.plan(*product)?,
-                at: [at(*y), at(*a), at(*b)],
-                bias: bias.map(at),
-            }),
+            Launch::Product { product, y, a, b, bias } => {
+                let at = Operands { y: at(*y), a: at(*a), b: at(*b), bias: bias.map(at) };
+                Ok(Ready::Product { plan: shared.products.plan(*product, at)?, at })
+            }
         };
         let launches = step.launches.iter().map(ready).collect::<Result<_, CudaError>>()?;
         Ok(Self { launches, graph: None })
@@ -220,14 +219,8 @@ impl Prepared {
                     }
                     .to("launch a kernel")?;
                 }
-                Ready::Product { plan, at, bias } => {
-                    shared.products.launch(
-                        plan,
-                        *at,
-                        *bias,
-                        shared.workspace()?,
-                        shared.stream(),
-                    )?;
+                Ready::Product { plan, at } => {
+                    shared.products.launch(plan, *at, shared.workspace()?, shared.stream())?;
                 }
             }
             shared.counts.launch();

@@ -1,13 +1,25 @@
-//! The kernels on a GPU.
+//! Concatenation on a GPU.
 
-use super::*;
-use crate::device::CudaStep;
+use super::{Cat, CatSpec};
+use crate::device::{Buf, CudaKernel, CudaStep, Grid, Text};
+
+const TEXT: Text = Text { room: "cat", text: include_str!("kernels.cu") };
+
+fn kernel(function: &'static str, spec: CatSpec) -> CudaKernel {
+    let CatSpec { start, len, total, .. } = spec;
+    TEXT.kernel(function).with("START", start).with("LEN", len).with("TOTAL", total)
+}
 
 impl Cat for CudaStep {
-    fn cat(&mut self, _y: Buf, _x: Buf, _spec: CatSpec) {
-        todo!()
+    fn cat(&mut self, y: Buf, x: Buf, spec: CatSpec) {
+        let count = spec.outer * spec.len;
+        let args = [("y", y.into()), ("x", x.into()), ("count", count.into())];
+        self.launch(kernel("cat", spec), Grid::each(count), &args);
     }
-    fn cat_grad(&mut self, _d_x: Buf, _d_y: Buf, _spec: CatSpec) {
-        todo!()
+
+    fn cat_grad(&mut self, d_x: Buf, d_y: Buf, spec: CatSpec) {
+        let count = spec.outer * spec.len;
+        let args = [("d_x", d_x.into()), ("d_y", d_y.into()), ("count", count.into())];
+        self.launch(kernel("cat_grad", spec), Grid::each(count), &args);
     }
 }

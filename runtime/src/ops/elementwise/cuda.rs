@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::fmt::Write;
 
 use super::{Elementwise, Map};
-use crate::device::{Arg, Buf, CudaKernel, CudaStep, Grid};
+use crate::device::{Arg, Buf, CudaKernel, CudaStep, Grid, place};
 
 /// The functions that chains are made of.
 const FUNCTIONS: &str = include_str!("functions.cuh");
@@ -42,25 +42,15 @@ impl<const IN: usize> Axes<IN> {
 
     /// The place of element `i` in an input, in C.
     fn place(&self, input: usize) -> String {
-        let (mut place, mut step, mut inner) = (String::new(), 1, 1);
-        for (number, (size, has)) in self.axes.iter().enumerate().rev() {
-            if has[input] {
-                let _ = write!(place, "{}i", if place.is_empty() { "" } else { " + " });
-                if inner > 1 {
-                    let _ = write!(place, " / {inner}");
-                }
-                // The outermost axis needs no remainder, and so its size is no part of the kernel.
-                if number > 0 {
-                    let _ = write!(place, " % {size}");
-                }
-                if step > 1 {
-                    let _ = write!(place, " * {step}");
-                }
-                step *= size;
-            }
-            inner *= size;
-        }
-        if place.is_empty() { "0".into() } else { place }
+        let mut step = 1;
+        let distances = self.axes.iter().rev().map(|(size, has)| {
+            let distance = if has[input] { step } else { 0 };
+            step *= if has[input] { *size } else { 1 };
+            (*size, distance)
+        });
+        let mut axes: Vec<_> = distances.collect();
+        axes.reverse();
+        place("i", &axes)
     }
 
     fn has_last(&self, input: usize) -> bool {
