@@ -1,0 +1,205 @@
+// libcublasLt.so without CUDA: products of matrices whose columns follow each other, in batches, with
+// what may follow them. Descriptions that the real library refuses are refused.
+#include <dlfcn.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <algorithm>
+#include <vector>
+
+#define API extern "C" __attribute__((visibility("default")))
+
+enum { SUCCESS = 0, INVALID_VALUE = 7 };
+enum Type { F32 = 0, F16 = 2, BF16 = 14 };
+enum Epilogue { DEFAULT = 1, RELU = 2, BIAS = 4 };
+
+struct Layout {
+    int type;
+    uint64_t rows, cols;
+    int64_t leading;
+    int batch = 1;
+    int64_t stride = 0;
+};
+struct Description {
+    int transpose_a = 0, transpose_b = 0, epilogue = DEFAULT;
+    void* bias = nullptr;
+};
+struct Preference {};
+struct Heuristic {
+    uint64_t algorithm[8];
+    size_t workspace;
+    int state;
+    float waves;
+    int reserved[4];
+};
+
+static int refuse(const char* what) {
+    fprintf(stderr, "emulator: cublasLt: %s\n", what);
+    return INVALID_VALUE;
+}
+
+static float load(const void* matrix, int type, size_t i) {
+    if (type == F32) return ((const float*)matrix)[i];
+    if (type == F16) return (float)((const _Float16*)matrix)[i];
+    const uint32_t bits = (uint32_t)((const uint16_t*)matrix)[i] << 16;
+    float value;
+    memcpy(&value, &bits, 4);
+    return value;
+}
+static void store(void* matrix, int type, size_t i, float value) {
+    if (type == F32) {
+        ((float*)matrix)[i] = value;
+    } else if (type == F16) {
+        ((_Float16*)matrix)[i] = (_Float16)value;
+    } else {
+        uint32_t bits;
+        memcpy(&bits, &value, 4);
+        ((uint16_t*)matrix)[i] = (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+    }
+}
+
+API int cublasLtCreate(void** handle) {
+    *handle = (void*)0x20;
+    return SUCCESS;
+}
+API int cublasLtDestroy(void*) { return SUCCESS; }
+API size_t cublasLtGetVersion() { return 130000; }
+
+API int cublasLtMatrixLayoutCreate(void** layout, int type, uint64_t rows, uint64_t cols,
+                                   int64_t leading) {
+    *layout = new Layout{type, rows, cols, leading};
+    return SUCCESS;
+}
+API int cublasLtMatrixLayoutDestroy(void* layout) {
+    delete (Layout*)layout;
+    return SUCCESS;
+}
+API int cublasLtMatrixLayoutSetAttribute(void* handle, int attribute, const void* value, size_t size) {
+    auto* layout = (Layout*)handle;
+    if (attribute == 5 && size == 4) {
+        memcpy(&layout->batch, value, 4);
+    } else if (attribute == 6 && size == 8) {
+        memcpy(&layout->stride, value, 8);
+    } else {
+        return refuse("an attribute of a layout");
+    }
+    return SUCCESS;
+}
+
+API int cublasLtMatmulDescCreate(void** description, int compute, int scale) {
+    const int COMPUTE_F32 = 68, COMPUTE_TF32 = 77;
+    if ((compute != COMPUTE_F32 && compute != COMPUTE_TF32) || scale != F32)
+        return refuse("the type of a computation");
+    *description = new Description;
+    return SUCCESS;
+}
+API int cublasLtMatmulDescDestroy(void* description) {
+    delete (Description*)description;
+    return SUCCESS;
+}
+API int cublasLtMatmulDescSetAttribute(void* handle, int attribute, const void* value, size_t) {
+    auto* description = (Description*)handle;
+    switch (attribute) {
+        case 3: memcpy(&description->transpose_a, value, 4); break;
+        case 4: memcpy(&description->transpose_b, value, 4); break;
+        case 7: memcpy(&description->epilogue, value, 4); break;
+        case 8: memcpy(&description->bias, value, 8); break;
+        default: return refuse("an attribute of a product");
+    }
+    return SUCCESS;
+}
+
+API int cublasLtMatmulPreferenceCreate(void** preference) {
+    *preference = new Preference;
+    return SUCCESS;
+}
+API int cublasLtMatmulPreferenceDestroy(void* preference) {
+    delete (Preference*)preference;
+    return SUCCESS;
+}
+API int cublasLtMatmulPreferenceSetAttribute(void*, int, const void*, size_t) { return SUCCESS; }
+
+static int check(const Description& of, const Layout& a, const Layout& b, const Layout& c,
+                 const Layout& d) {
+    const uint64_t rows = of.transpose_a ? a.cols : a.rows, inner = of.transpose_a ? a.rows : a.cols;
+    const uint64_t inner_b = of.transpose_b ? b.cols : b.rows, cols = of.transpose_b ? b.rows : b.cols;
+    if (inner != inner_b || rows != d.rows || cols != d.cols)
+        return refuse("the sizes of a product do not agree");
+    for (const Layout* layout : {&a, &b, &c, &d})
+        if (layout->leading < (int64_t)layout->rows) return refuse("columns of a matrix overlap");
+    if (a.batch != d.batch || b.batch != d.batch) return refuse("batches of a product differ");
+    if (of.epilogue & ~(DEFAULT | RELU | BIAS)) return refuse("what follows a product");
+    if (of.epilogue & BIAS && !of.bias) return refuse("a bias that is nowhere");
+    return SUCCESS;
+}
+
+API int cublasLtMatmulAlgoGetHeuristic(void*, void* of, void* a, void* b, void* c, void* d, void*, int,
+                                       Heuristic* heuristic, int* found) {
+    *found = 0;
+    if (int error = check(*(Description*)of, *(Layout*)a, *(Layout*)b, *(Layout*)c, *(Layout*)d))
+        return error;
+    memset(heuristic, 0, sizeof *heuristic);
+    *found = 1;
+    return SUCCESS;
+}
+
+// A product that waits for its turn on a stream.
+struct Product {
+    Description of;
+    Layout a, b, d;
+    const void *matrix_a, *matrix_b;
+    void* matrix_d;
+    float alpha;
+};
+
+// A factor as floats, columns of `rows` behind each other, untransposed.
+static std::vector<float> factor(const void* matrix, const Layout& of, bool transposed, int64_t batch) {
+    const uint64_t rows = transposed ? of.cols : of.rows, cols = transposed ? of.rows : of.cols;
+    std::vector<float> all(rows * cols);
+    for (uint64_t col = 0; col < cols; ++col)
+        for (uint64_t row = 0; row < rows; ++row) {
+            const uint64_t at = transposed ? row * of.leading + col : col * of.leading + row;
+            all[col * rows + row] = load(matrix, of.type, batch * of.stride + at);
+        }
+    return all;
+}
+
+static int multiply(void* argument) {
+    const Product& of = *(Product*)argument;
+    const uint64_t rows = of.d.rows, cols = of.d.cols;
+    for (int64_t batch = 0; batch < of.d.batch; ++batch) {
+        const std::vector<float> a = factor(of.matrix_a, of.a, of.of.transpose_a, batch);
+        const std::vector<float> b = factor(of.matrix_b, of.b, of.of.transpose_b, batch);
+        const uint64_t inner = a.size() / rows;
+        std::vector<float> sums(rows);
+        for (uint64_t col = 0; col < cols; ++col) {
+            std::fill(sums.begin(), sums.end(), 0.0f);
+            for (uint64_t k = 0; k < inner; ++k) {
+                const float factor = b[col * inner + k];
+                for (uint64_t row = 0; row < rows; ++row) sums[row] += a[k * rows + row] * factor;
+            }
+            for (uint64_t row = 0; row < rows; ++row) {
+                float value = of.alpha * sums[row];
+                if (of.of.epilogue & BIAS) value += load(of.of.bias, of.d.type, row);
+                if (of.of.epilogue & RELU) value = value < 0.0f ? 0.0f : value;
+                store(of.matrix_d, of.d.type, batch * of.d.stride + col * of.d.leading + row, value);
+            }
+        }
+    }
+    return SUCCESS;
+}
+
+API int cublasLtMatmul(void*, void* of, const void* alpha, const void* matrix_a, void* a,
+                       const void* matrix_b, void* b, const void* beta, const void*, void* c,
+                       void* matrix_d, void* d, const void*, void*, size_t, void* stream) {
+    if (int error = check(*(Description*)of, *(Layout*)a, *(Layout*)b, *(Layout*)c, *(Layout*)d))
+        return error;
+    if (*(const float*)beta != 0.0f) return refuse("a product that is added");
+    typedef int (*Submit)(void*, int (*)(void*), void (*)(void*), void*);
+    static const Submit submit =
+        (Submit)dlsym(dlopen("libcuda.so", RTLD_NOW | RTLD_NOLOAD), "emulator_submit");
+    auto* product = new Product{*(Description*)of, *(Layout*)a, *(Layout*)b,          *(Layout*)d,
+                                matrix_a,          matrix_b,    matrix_d, *(const float*)alpha};
+    return submit(stream, multiply, [](void* product) { delete (Product*)product; }, product);
+}
