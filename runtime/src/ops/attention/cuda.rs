@@ -1,23 +1,118 @@
-//! The kernels on a GPU.
+//! Attention on a GPU, block by block.
 
-use super::*;
-use crate::device::CudaStep;
+use super::{Attention, AttentionSpec, Given, View};
+use crate::device::{Arg, Buf, CudaKernel, CudaStep, Grid, THREADS, Text};
+
+const TEXT: Text = Text { room: "attention", text: include_str!("kernels.cu") };
+
+/// Floats of shared memory that tiles may take.
+const SHARED: usize = 11 << 10;
+
+/// The rows of tiles: those that a block takes, and those that it meets.
+#[derive(Clone, Copy)]
+struct Tiles {
+    own: usize,
+    met: usize,
+}
+
+impl Tiles {
+    /// The largest, at most `most` own ones, of which so many tiles of each are in memory at once.
+    fn new(most: usize, dim: usize, of_own: usize, of_met: usize) -> Self {
+        let floats = |own: usize, met: usize| {
+            (of_own * own + of_met * met) * (dim + 1) + 2 * own * (met + 1)
+        };
+        let largest = |most: usize, fits: &dyn Fn(usize) -> bool| {
+            [32, 16, 8, 4].into_iter().find(|rows| *rows <= most && fits(*rows)).unwrap_or(1)
+        };
+        // A row is shared by a warp at most.
+        let own = largest(most, &|rows| rows >= 8 && floats(rows, rows) <= SHARED).max(8);
+        let met = largest(32, &|rows| floats(own, rows) <= SHARED);
+        Self { own, met }
+    }
+}
+
+fn kernel(function: &'static str, spec: AttentionSpec, tiles: Tiles, mask: bool) -> CudaKernel {
+    let kernel = TEXT.kernel(function).with("DIM", spec.dim);
+    let kernel = kernel.with("HEADS", spec.heads).with("KV_HEADS", spec.kv_heads);
+    let kernel =
+        kernel.with("BQ", tiles.own).with("BK", tiles.met).with("TEAM", THREADS / tiles.own);
+    kernel.with("CAUSAL", u8::from(spec.causal.is_some())).with("MASK", u8::from(mask))
+}
+
+/// A view as arguments: its first row, and the distances of samples, heads and rows.
+fn view(name: &'static str, View { buf, strides }: View) -> [(&'static str, Arg); 4] {
+    let first = Buf { start: buf.start + strides.start, len: buf.len - strides.start, ..buf };
+    [
+        (name, first.into()),
+        ("batch", strides.batch.into()),
+        ("head", strides.head.into()),
+        ("row", strides.row.into()),
+    ]
+}
+
+/// What all kernels are given last.
+fn sizes(spec: AttentionSpec) -> [(&'static str, Arg); 4] {
+    [
+        ("scale", spec.scale.into()),
+        ("queries", spec.queries.into()),
+        ("keys", spec.keys.into()),
+        ("causal", spec.causal.unwrap_or(0).into()),
+    ]
+}
 
 impl Attention for CudaStep {
-    fn attention(&mut self, _y: View, _lse: Buf, _given: Given, _spec: AttentionSpec) {
-        todo!()
+    fn attention(&mut self, y: View, lse: Buf, given: Given, spec: AttentionSpec) {
+        let AttentionSpec { batch, heads, queries, dim, .. } = spec;
+        let tiles = Tiles::new(queries.next_power_of_two().max(8), dim, 1, 2);
+        let mut args = view("y", y).to_vec();
+        args.push(("lse", if lse.len > 0 { lse.into() } else { Arg::Null }));
+        args.extend([view("q", given.q), view("k", given.k), view("v", given.v)].concat());
+        args.extend(sizes(spec));
+        args.extend(given.mask.into_iter().flat_map(|mask| view("mask", mask)));
+        let kernel = kernel("attention", spec, tiles, given.mask.is_some());
+        self.launch(kernel, Grid::rows(batch * heads * queries.div_ceil(tiles.own)), &args);
     }
-    fn append(&mut self, _to: [View; 2], _from: [View; 2], _past: usize, _spec: AttentionSpec) {
-        todo!()
+
+    fn append(&mut self, to: [View; 2], from: [View; 2], past: usize, spec: AttentionSpec) {
+        let AttentionSpec { batch, kv_heads, keys, dim, .. } = spec;
+        let count = batch * kv_heads * keys * dim;
+        for (to, from) in to.into_iter().zip(from) {
+            let mut args = [view("y", to), view("x", from)].concat();
+            args.extend([("past", past.into()), ("rows", keys.into()), ("count", count.into())]);
+            let kernel = kernel("append", spec, Tiles { own: 8, met: 1 }, false);
+            self.launch(kernel, Grid::each(count), &args);
+        }
     }
+
     fn attention_grad(
         &mut self,
-        _d_qkv: [View; 3],
-        _d_y_and_y: [View; 2],
-        _lse: Buf,
-        _given: Given,
-        _spec: AttentionSpec,
+        [d_q, d_k, d_v]: [View; 3],
+        [d_y, y]: [View; 2],
+        lse: Buf,
+        given: Given,
+        spec: AttentionSpec,
     ) {
-        todo!()
+        let AttentionSpec { batch, heads, kv_heads, queries, keys, dim, .. } = spec;
+        let rows = batch * heads * queries;
+        let [products] = self.scratch([rows]);
+        let mut args = vec![("products", products)];
+        args.extend([view("d_y", d_y), view("y", y)].concat());
+        args.extend([("queries", queries.into()), ("count", rows.into())]);
+        let tiles = Tiles::new(32, dim, 2, 2);
+        let with_mask = given.mask.is_some();
+        self.launch(kernel("row_products", spec, tiles, false), Grid::teams(rows, 32), &args);
+
+        let mut shared = view("d_y", d_y).to_vec();
+        shared.extend([("products", products), ("lse", lse.into())]);
+        shared.extend([view("q", given.q), view("k", given.k), view("v", given.v)].concat());
+        shared.extend(sizes(spec));
+        shared.extend(given.mask.into_iter().flat_map(|mask| view("mask", mask)));
+
+        let args = [&view("d_q", d_q)[..], &shared].concat();
+        let blocks = batch * heads * queries.div_ceil(tiles.own);
+        self.launch(kernel("grad_queries", spec, tiles, with_mask), Grid::rows(blocks), &args);
+        let args = [&view("d_k", d_k)[..], &view("d_v", d_v), &shared].concat();
+        let blocks = batch * kv_heads * keys.div_ceil(tiles.own);
+        self.launch(kernel("grad_keys", spec, tiles, with_mask), Grid::rows(blocks), &args);
     }
 }
