@@ -1,29 +1,94 @@
-//! The kernels on a GPU.
+//! Statistics of channels on a GPU.
 
-use super::*;
-use crate::device::CudaStep;
+use super::{BatchNorm, BatchNormSpec, Running};
+use crate::device::{Arg, Buf, CudaKernel, CudaStep, Grid, Text};
+
+const TEXT: Text = Text { room: "batch_norm", text: include_str!("kernels.cu") };
+
+/// Elements of a part of a channel, at least.
+const PART: usize = 1 << 12;
+/// Blocks that keep a GPU busy.
+const BLOCKS: usize = 512;
+
+/// How channels are cut: elements of a part, and parts.
+fn cut(spec: &BatchNormSpec) -> (usize, usize) {
+    let count = spec.count();
+    let most = BLOCKS.div_ceil(spec.channels.max(1));
+    let splits = count.div_ceil(PART).min(most).max(1);
+    let chunk = count.div_ceil(splits).max(1);
+    (chunk, count.div_ceil(chunk))
+}
+
+fn kernel(function: &'static str, spec: &BatchNormSpec) -> CudaKernel {
+    TEXT.kernel(function).with("CHANNELS", spec.channels).with("INNER", spec.inner)
+}
 
 impl BatchNorm for CudaStep {
     fn batch_norm_statistics(
         &mut self,
-        _mean: Buf,
-        _invstd: Buf,
-        _x: Buf,
-        _running: Option<Running>,
-        _spec: BatchNormSpec,
+        mean: Buf,
+        invstd: Buf,
+        x: Buf,
+        running: Option<Running>,
+        spec: BatchNormSpec,
     ) {
-        todo!()
+        let (chunk, splits) = cut(&spec);
+        let [parts] = self.scratch([2 * spec.channels * splits]);
+        let sizes =
+            [("count", spec.count().into()), ("chunk", chunk.into()), ("splits", splits.into())];
+        let args = [("parts", parts), ("x", x.into()), sizes[0], sizes[1], sizes[2]];
+        self.launch(kernel("moments", &spec), Grid::rows(spec.channels * splits), &args);
+        let [new, old] = [running.map(|r| r.new), running.map(|r| r.old)];
+        let of = |bufs: Option<[Buf; 3]>, i: usize| bufs.map_or(Arg::Null, |bufs| bufs[i].into());
+        let momentum = running.and_then(|running| running.momentum).unwrap_or(-1.0);
+        let args = [
+            ("mean", mean.into()),
+            ("invstd", invstd.into()),
+            ("new_mean", of(new, 0)),
+            ("new_var", of(new, 1)),
+            ("new_batches", of(new, 2)),
+            ("old_mean", of(old, 0)),
+            ("old_var", of(old, 1)),
+            ("old_batches", of(old, 2)),
+            ("parts", parts),
+            ("eps", spec.eps.into()),
+            ("momentum", momentum.into()),
+            sizes[0],
+            sizes[1],
+            sizes[2],
+        ];
+        self.launch(kernel("statistics", &spec), Grid::each(spec.channels), &args);
     }
+
     fn batch_norm_sums(
         &mut self,
-        _d_w: Buf,
-        _d_b: Buf,
-        _d_y: Buf,
-        _x: Buf,
-        _mean: Buf,
-        _invstd: Buf,
-        _spec: BatchNormSpec,
+        d_w: Buf,
+        d_b: Buf,
+        d_y: Buf,
+        x: Buf,
+        mean: Buf,
+        invstd: Buf,
+        spec: BatchNormSpec,
     ) {
-        todo!()
+        let (chunk, splits) = cut(&spec);
+        let [parts] = self.scratch([2 * spec.channels * splits]);
+        let args = [
+            ("parts", parts),
+            ("d_y", d_y.into()),
+            ("x", x.into()),
+            ("mean", mean.into()),
+            ("count", spec.count().into()),
+            ("chunk", chunk.into()),
+            ("splits", splits.into()),
+        ];
+        self.launch(kernel("sums", &spec), Grid::rows(spec.channels * splits), &args);
+        let args = [
+            ("d_w", d_w.into()),
+            ("d_b", d_b.into()),
+            ("parts", parts),
+            ("invstd", invstd.into()),
+            ("splits", splits.into()),
+        ];
+        self.launch(kernel("combine", &spec), Grid::each(spec.channels), &args);
     }
 }
