@@ -1,0 +1,255 @@
+//! Whole models: the losses of training, and gradients.
+
+use gradiron::prelude::*;
+use gradiron::rng::Rng;
+
+use crate::{gpu, steps};
+
+const BATCH: usize = 6;
+
+model! {
+    pub struct LeNet {
+        conv1: Conv2d(1 -> 6, kernel = 5, padding = 2),
+        conv2: Conv2d(6 -> 16, kernel = 5),
+        fc1: Linear(400 -> 120),
+        fc2: Linear(120 -> 84),
+        fc3: Linear(84 -> 10),
+    }
+
+    fn forward(&self, image: [batch, 1, 28, 28]) -> [batch, 10] {
+        let x = self.conv1(image).relu().max_pool2d(2);
+        let x = self.conv2(x).relu().max_pool2d(2).flatten();
+        let x = self.fc1(x).relu();
+        let x = self.fc2(x).relu();
+        self.fc3(x)
+    }
+
+    fn loss(&self, image: [batch, 1, 28, 28], label: Classes[batch]) -> [] {
+        cross_entropy(self.forward(image), label)
+    }
+}
+
+model! {
+    /// As in a residual network.
+    pub struct Residual {
+        stem: Conv2d(3 -> 8, kernel = 3, padding = 1, bias = false),
+        norm: BatchNorm2d(8),
+        conv: Conv2d(8 -> 8, kernel = 3, padding = 1, groups = 2),
+        norm2: BatchNorm2d(8),
+        fc: Linear(8 -> 5),
+    }
+
+    fn forward(&self, image: [batch, 3, 12, 12]) -> [batch, 5] {
+        let x = self.norm(self.stem(image)).relu().avg_pool2d(2);
+        let x = (x + self.norm2(self.conv(x))).silu();
+        self.fc(x.mean(dim = [2, 3]))
+    }
+
+    fn loss(&self, image: [batch, 3, 12, 12], label: Classes[batch]) -> [] {
+        cross_entropy(self.forward(image), label)
+    }
+}
+
+const CONTEXT: usize = 12;
+const WIDTH: usize = 24;
+const VOCAB: usize = 19;
+
+model! {
+    pub struct Block {
+        ln_1: LayerNorm(WIDTH),
+        attn: MultiheadAttention(WIDTH, heads = 3),
+        ln_2: LayerNorm(WIDTH),
+        c_fc: Linear(WIDTH -> 4 * WIDTH),
+        c_proj: Linear(4 * WIDTH -> WIDTH),
+        drop: Dropout(0.1),
+    }
+
+    #[step(CONTEXT)]
+    fn forward(&self, x: [batch, CONTEXT, WIDTH]) -> [batch, CONTEXT, WIDTH] {
+        let x = x + self.attn(self.ln_1(x), is_causal = true);
+        x + self.drop(self.c_proj(self.c_fc(self.ln_2(x)).gelu()))
+    }
+}
+
+model! {
+    pub struct Gpt {
+        wte: Embedding(VOCAB -> WIDTH),
+        wpe: Param([CONTEXT, WIDTH], init = normal(0.0, 0.02)),
+        h: [Block; 2],
+        ln_f: LayerNorm(WIDTH),
+        lm_head: Linear(WIDTH -> VOCAB, bias = false, tied = self.wte),
+    }
+
+    #[step(CONTEXT)]
+    fn forward(&self, token: Classes[batch, CONTEXT]) -> [batch, CONTEXT, VOCAB] {
+        self.lm_head(self.ln_f(self.h(self.wte(token) + self.wpe)))
+    }
+
+    fn loss(&self, token: Classes[batch, CONTEXT], next: Classes[batch, CONTEXT]) -> [] {
+        let logits = self.forward(token).reshape([batch * CONTEXT, VOCAB]);
+        cross_entropy(logits, next.reshape([batch * CONTEXT]))
+    }
+}
+
+model! {
+    pub struct Tagger {
+        embed: Embedding(VOCAB -> 10),
+        lstm: LSTM(10 -> 16, num_layers = 2, bidirectional = true),
+        fc: Linear(32 -> 4),
+    }
+
+    fn loss(
+        &self, token: Classes[batch, CONTEXT], lengths: Classes[batch], tag: Classes[batch, CONTEXT],
+    ) -> [] {
+        let (x, _h, _c) = self.lstm(self.embed(token), lengths = lengths);
+        let logits = self.fc(x).reshape([batch * CONTEXT, 4]);
+        cross_entropy(logits, tag.reshape([batch * CONTEXT]))
+    }
+}
+
+fn image<const C: usize, const S: usize>(i: usize) -> Vec<[[[f32; S]; S]; C]> {
+    let mut rng = Rng::new(Seed(7), i as u64);
+    (0..BATCH).map(|_| [(); C].map(|()| [(); S].map(|()| [(); S].map(|()| rng.normal())))).collect()
+}
+
+fn classes<const N: usize>(i: usize, below: usize) -> Vec<[u8; N]> {
+    let mut rng = Rng::new(Seed(8), i as u64);
+    (0..BATCH).map(|_| [(); N].map(|()| rng.below(below) as u8)).collect()
+}
+
+fn labels(i: usize, below: usize) -> Vec<u8> {
+    classes::<1>(i, below).into_iter().map(|[label]| label).collect()
+}
+
+/// The greatest distance of two runs, relative to the losses.
+fn drift(run: &[f32], other: &[f32]) -> f64 {
+    assert_eq!(run.len(), other.len());
+    let distance = |(a, b): (&f32, &f32)| f64::from((a - b).abs()) / f64::from(b.abs());
+    run.iter().zip(other).map(distance).fold(0.0, f64::max)
+}
+
+/// The losses of a run. With `moved`, every parameter starts at one of its two neighbours among the
+/// floats, drawn from that seed.
+macro_rules! losses {
+    ($model:ident, $device:expr, $optimizer:expr, $moved:expr, |$i:ident| $($arg:expr),+) => {{
+        let mut net = $model::init(Seed(0));
+        let moved: Option<u64> = $moved;
+        if let Some(seed) = moved {
+            let mut rng = Rng::new(Seed(seed), 0);
+            let next = |x: f32, up: bool| if up { x.next_up() } else { x.next_down() };
+            net.params_mut().iter_mut().for_each(|x| *x = next(*x, rng.next_u32() % 2 == 0));
+        }
+        let mut ws = $model::workspace_on($device, BATCH).expect("it is small");
+        let mut optimizer = $optimizer(&net).expect("sound hyper-parameters");
+        let run = (0..steps()).map(|$i| {
+            let loss = net.loss_train(&mut ws, &mut optimizer, $($arg),+).expect("it fits");
+            loss.value().expect("the device works")
+        });
+        run.collect::<Vec<f32>>()
+    }};
+}
+
+/// Both devices round, and a run that is rounded elsewhere drifts. How far is measured by runs of the
+/// CPU from parameters moved by one unit in the last place, and four times the largest drift of four
+/// such runs is granted; never less than for eight roundings of a loss.
+macro_rules! follows_the_cpu {
+    ($name:ident, $model:ident, $optimizer:expr, |$i:ident| $($arg:expr),+) => {
+        #[test]
+        fn $name() {
+            let Some(gpu) = gpu(stringify!($name)) else { return };
+            let cpu = losses!($model, Cpu::new(), $optimizer, None, |$i| $($arg),+);
+            let on_gpu = losses!($model, gpu, $optimizer, None, |$i| $($arg),+);
+            let spread = (0..4).map(|seed| {
+                drift(&losses!($model, Cpu::new(), $optimizer, Some(seed), |$i| $($arg),+), &cpu)
+            });
+            let spread = spread.fold(0.0, f64::max);
+            let tolerance = 4.0 * spread.max(2.0 * f64::from(f32::EPSILON));
+            let found = drift(&on_gpu, &cpu);
+            println!("{}: {found:e} of {tolerance:e}, {on_gpu:?}", stringify!($name));
+            assert!(found <= tolerance, "{found:e} is more than {tolerance:e}:\n{on_gpu:?}\n{cpu:?}");
+            assert!(on_gpu.iter().all(|loss| loss.is_finite()));
+        }
+    };
+}
+
+follows_the_cpu!(lenet, LeNet, |net| Adam::new(net, 1e-3), |i| &image(i % 3), &labels(i % 3, 10));
+follows_the_cpu!(
+    residual,
+    Residual,
+    |net| Sgd::new(net, 0.05)?.momentum(0.9)?.nesterov(true)?.weight_decay(1e-4),
+    |i| &image(i % 3),
+    &labels(i % 3, 5)
+);
+follows_the_cpu!(
+    gpt,
+    Gpt,
+    |net| {
+        let adam = AdamW::new(net, 1e-3)?.weight_decay(0.1)?.clip_norm(1.0)?;
+        Ok::<_, gradiron::optim::HyperParamError>(adam.decay_only(|param| param.shape.len() >= 2))
+    },
+    |i| &classes(i % 3, VOCAB),
+    &classes(i % 3 + 1, VOCAB)
+);
+follows_the_cpu!(
+    tagger,
+    Tagger,
+    |net| Ok::<_, gradiron::optim::HyperParamError>(
+        RMSprop::new(net, 1e-3)?.momentum(0.5)?.centered(true)
+    ),
+    |i| &classes(i % 3, VOCAB),
+    &labels(i % 3, CONTEXT + 1),
+    &classes(i % 3, 4)
+);
+
+/// Whether values are as far apart as a few roundings of the largest.
+fn assert_near(name: &str, got: &[f32], want: &[f32]) {
+    let largest = want.iter().fold(f32::MIN_POSITIVE, |most, x| most.max(x.abs()));
+    for (i, (got, want)) in got.iter().zip(want).enumerate() {
+        assert!((got - want).abs() <= 1e-5 * largest, "{name}[{i}] is {got}, not {want}");
+    }
+}
+
+#[test]
+fn gradients_of_inputs_and_parameters() {
+    let Some(gpu) = gpu("gradients_of_inputs_and_parameters") else { return };
+    let net = Residual::init(Seed(3));
+    let mut on_cpu = Residual::workspace(BATCH).unwrap();
+    let mut on_gpu = Residual::workspace_on(gpu, BATCH).unwrap();
+    // A smaller batch in between.
+    for count in [BATCH, 2, BATCH] {
+        let (image, label) = (&image(1)[..count], &labels(1, 5)[..count]);
+        let (loss, d_image) = net.loss_grad_inputs(&mut on_cpu, image, label).unwrap();
+        let d_image = d_image.as_flattened().as_flattened().as_flattened().to_vec();
+        let (found, d_found) = net.loss_grad_inputs(&mut on_gpu, image, label).unwrap();
+        assert_near("loss", &[found], &[loss]);
+        assert_near("d_image", d_found.as_flattened().as_flattened().as_flattened(), &d_image);
+        let (want, got) = (on_cpu.grads(), on_gpu.grads());
+        assert_near("gradients", got.as_slice(), want.as_slice());
+        assert_near("state", got.state(), want.state());
+        assert_near("norm", &[got.norm()], &[want.norm()]);
+    }
+}
+
+#[test]
+fn inference_and_steps_of_sequences() {
+    let Some(gpu) = gpu("inference_and_steps_of_sequences") else { return };
+    let net = Gpt::init(Seed(4));
+    let (mut on_cpu, mut on_gpu) =
+        (Gpt::workspace(BATCH).unwrap(), Gpt::workspace_on(gpu, BATCH).unwrap());
+    let token = classes::<CONTEXT>(2, VOCAB);
+    let want = net.forward(&mut on_cpu, &token).unwrap().as_flattened().as_flattened().to_vec();
+    let got = net.forward(&mut on_gpu, &token).unwrap();
+    assert_near("logits", got.as_flattened().as_flattened(), &want);
+    let check = net.forward_step_check(&mut on_gpu, Seed(1)).unwrap();
+    assert!(check.difference < 1e-5, "{check:?}");
+
+    let image = image::<3, 12>(5);
+    let net = Residual::init(Seed(5));
+    let (mut on_cpu, mut on_gpu) = (
+        Residual::workspace(BATCH).unwrap(),
+        Residual::workspace_on(crate::gpu("inference").unwrap(), BATCH).unwrap(),
+    );
+    let want = net.forward(&mut on_cpu, &image).unwrap().as_flattened().to_vec();
+    let got = net.forward(&mut on_gpu, &image).unwrap();
+    assert_near("classes", got.as_flattened(), &want);
+}

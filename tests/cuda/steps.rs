@@ -1,0 +1,103 @@
+//! What a step on a GPU takes: one graph, no memory, no waiting. And what becomes of parameters that
+//! change there.
+
+use gradiron::prelude::*;
+
+use crate::gpu;
+
+model! {
+    pub struct Mlp {
+        fc1: Linear(6 -> 8),
+        fc2: Linear(8 -> 3),
+    }
+
+    fn forward(&self, x: [batch, 6]) -> [batch, 3] {
+        self.fc2(self.fc1(x).relu())
+    }
+
+    fn loss(&self, x: [batch, 6], label: Classes[batch]) -> [] {
+        cross_entropy(self.forward(x), label)
+    }
+}
+
+const X: [[f32; 6]; 3] = [
+    [0.1, 0.2, 0.3, -0.4, 0.5, 0.6],
+    [0.3, -0.1, 0.2, 0.9, 0.1, 0.0],
+    [1.0, 0.5, -1.0, 0.2, 0.0, 0.3],
+];
+const LABEL: [u8; 3] = [1, 2, 0];
+
+#[test]
+fn a_training_step_is_one_graph_and_takes_no_memory() {
+    let Some(gpu) = gpu("a_training_step_is_one_graph_and_takes_no_memory") else { return };
+    let mut net = Mlp::init(Seed(0));
+    let mut ws = Mlp::workspace_on(gpu.clone(), 3).unwrap();
+    let mut adam = AdamW::new(&net, 1e-2).unwrap().clip_norm(1.0).unwrap();
+    // Two slots of inputs take turns; each step is launched once one by one, and then captured.
+    let warm: Vec<_> =
+        (0..4).map(|_| net.loss_train(&mut ws, &mut adam, &X, &LABEL).unwrap()).collect();
+    assert!(warm[3].value().unwrap() < warm[0].value().unwrap());
+    drop(warm);
+    let before = [gpu.launches(), gpu.allocations(), gpu.graph_launches()];
+    let mut last = None;
+    for step in 0..10 {
+        adam.set_learning_rate(1e-2 / (step + 1) as f32).unwrap();
+        last = Some(net.loss_train(&mut ws, &mut adam, &X, &LABEL).unwrap());
+    }
+    assert_eq!(
+        [gpu.launches(), gpu.allocations(), gpu.graph_launches()],
+        [before[0], before[1], before[2] + 10],
+        "launches one by one, allocations, graphs"
+    );
+    assert!(last.unwrap().value().unwrap().is_finite());
+}
+
+#[test]
+fn parameters_come_back_when_they_are_asked_for() {
+    let Some(gpu) = gpu("parameters_come_back_when_they_are_asked_for") else { return };
+    let mut net = Mlp::init(Seed(0));
+    let start = net.params().to_vec();
+    let mut ws = Mlp::workspace_on(gpu.clone(), 3).unwrap();
+    let mut sgd = Sgd::new(&net, 0.1).unwrap();
+    let first = net.loss_train(&mut ws, &mut sgd, &X, &LABEL).unwrap().value().unwrap();
+    // To the host: a file, a copy, the CPU.
+    let (copy, trained) = (net.clone(), net.params().to_vec());
+    assert_ne!(trained, start);
+    let mut on_cpu = Mlp::workspace(3).unwrap();
+    let on_host = copy.loss(&mut on_cpu, &X, &LABEL).unwrap();
+    let on_gpu = net.loss(&mut ws, &X, &LABEL).unwrap();
+    assert!(on_gpu < first && (on_host - on_gpu).abs() < 1e-6, "{first} {on_host} {on_gpu}");
+    // To the GPU: what the host changes.
+    net.params_mut().copy_from_slice(&start);
+    let again = net.loss_train(&mut ws, &mut sgd, &X, &LABEL).unwrap().value().unwrap();
+    assert_eq!(again.to_bits(), first.to_bits());
+    // The two calls are the same as the one.
+    let mut two = Mlp::init(Seed(0));
+    two.params_mut().copy_from_slice(&start);
+    let loss = two.loss_grad(&mut ws, &X, &LABEL).unwrap();
+    sgd.step(&mut two, ws.grads());
+    assert_eq!(loss.to_bits(), first.to_bits());
+    assert_eq!(two.params(), trained);
+    // A net goes from one device to another in the middle of its training.
+    let second = gpu_of_its_own();
+    let mut elsewhere = Mlp::workspace_on(second, 3).unwrap();
+    let moved = two.loss_train(&mut elsewhere, &mut sgd, &X, &LABEL).unwrap().value().unwrap();
+    assert_eq!(moved.to_bits(), on_gpu.to_bits());
+}
+
+fn gpu_of_its_own() -> Cuda {
+    Cuda::new(0).expect("it was there before")
+}
+
+#[test]
+fn losses_are_read_in_any_order() {
+    let Some(gpu) = gpu("losses_are_read_in_any_order") else { return };
+    let mut net = Mlp::init(Seed(0));
+    let mut ws = Mlp::workspace_on(gpu, 3).unwrap();
+    let mut sgd = Sgd::new(&net, 0.1).unwrap();
+    let losses: Vec<_> =
+        (0..7).map(|_| net.loss_train(&mut ws, &mut sgd, &X, &LABEL).unwrap()).collect();
+    let mut values: Vec<f32> = losses.iter().rev().map(|loss| loss.value().unwrap()).collect();
+    values.reverse();
+    assert!(values.is_sorted_by(|a, b| a > b), "{values:?}");
+}
