@@ -4,7 +4,9 @@
 //! Without a GPU the tests say that they are skipped; with `GRADIRON_REQUIRE_GPU` they fail then.
 //! `scripts/emulate.sh` runs them without one.
 
+mod assortment;
 mod errors;
+mod kernels;
 mod models;
 mod steps;
 

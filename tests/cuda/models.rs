@@ -253,3 +253,51 @@ fn inference_and_steps_of_sequences() {
     let got = net.forward(&mut on_gpu, &image).unwrap();
     assert_near("classes", got.as_flattened(), &want);
 }
+
+#[test]
+fn an_assortment_of_operations() {
+    use gradiron::view::{batch, flat};
+
+    use crate::assortment::{Planes, Sequences};
+    if gpu("an_assortment_of_operations").is_none() {
+        return;
+    }
+    let mut rng = Rng::new(Seed(9), 0);
+    let mut floats = |len: usize| -> Vec<f32> { (0..len).map(|_| rng.normal()).collect() };
+    let (x, h, d_y) = (floats(BATCH * 30), floats(BATCH * 4), floats(BATCH * 15));
+    let (lengths, index) = (labels(0, 6), classes::<10>(3, 3));
+    let index: Vec<[[u8; 2]; 5]> =
+        index.iter().map(|row| std::array::from_fn(|i| [row[2 * i], row[2 * i + 1]])).collect();
+    let net = Sequences::init(Seed(6));
+    let mut on_cpu = Sequences::workspace(BATCH).unwrap();
+    let mut on_gpu = Sequences::workspace_on(crate::gpu("sequences").unwrap(), BATCH).unwrap();
+    // The last times in a graph.
+    for _ in 0..4 {
+        let (y, (d_x, d_h)) = net
+            .forward_grad_inputs(&mut on_gpu, batch(&x), batch(&h), &lengths, &index, batch(&d_y))
+            .unwrap();
+        let got = [flat(y).to_vec(), flat(d_x).to_vec(), flat(d_h).to_vec()];
+        let (y, (d_x, d_h)) = net
+            .forward_grad_inputs(&mut on_cpu, batch(&x), batch(&h), &lengths, &index, batch(&d_y))
+            .unwrap();
+        for (name, (got, want)) in
+            ["y", "d_x", "d_h"].iter().zip(got.iter().zip([flat(y), flat(d_x), flat(d_h)]))
+        {
+            assert_near(name, got, want);
+        }
+        assert_near("gradients", on_gpu.grads().as_slice(), on_cpu.grads().as_slice());
+    }
+
+    let (x, label) = (floats(BATCH * 128), labels(4, 4));
+    let net = Planes::init(Seed(6));
+    let mut on_cpu = Planes::workspace(BATCH).unwrap();
+    let mut on_gpu = Planes::workspace_on(crate::gpu("planes").unwrap(), BATCH).unwrap();
+    for _ in 0..4 {
+        let (loss, d_x) = net.loss_grad_inputs(&mut on_gpu, batch(&x), &label).unwrap();
+        let got = (loss, flat(d_x).to_vec());
+        let (loss, d_x) = net.loss_grad_inputs(&mut on_cpu, batch(&x), &label).unwrap();
+        assert_near("loss", &[got.0], &[loss]);
+        assert_near("d_x", &got.1, flat(d_x));
+        assert_near("gradients", on_gpu.grads().as_slice(), on_cpu.grads().as_slice());
+    }
+}

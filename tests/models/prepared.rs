@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use gradiron::device::{Device, DeviceError, StepMemory};
+use gradiron::device::{Device, DeviceError, Lent, Run, StepMemory};
 use gradiron::prelude::*;
 use gradiron::storage::Storage;
 
@@ -138,20 +138,28 @@ struct Counted(Cpu, Rc<Cell<usize>>);
 
 impl Device for Counted {
     type Memory = Storage;
-    type Step<'a> = <Cpu as Device>::Step<'a>;
 
     fn allocate(&self, floats: usize) -> Result<Storage, DeviceError> {
         self.0.allocate(floats)
     }
 
-    fn read<'a>(&'a self, memory: &'a Storage, start: usize, len: usize) -> &'a [f32] {
+    fn read<'a>(
+        &'a self,
+        memory: &'a Storage,
+        start: usize,
+        len: usize,
+    ) -> Result<&'a [f32], DeviceError> {
         self.0.read(memory, start, len)
     }
 
-    fn step<'a>(&'a self, memory: StepMemory<'a, Self>) -> Self::Step<'a> {
+    fn lend<'a>(&'a self, memory: &'a Storage) -> Lent<'a> {
+        self.0.lend(memory)
+    }
+
+    fn run<R: Run>(&self, memory: StepMemory<'_, Self>, run: R) -> Result<(), DeviceError> {
         let StepMemory { params, grads, arena, cache, random, inputs, indices } = memory;
         self.1.set(self.1.get() + 1);
-        self.0.step(StepMemory { params, grads, arena, cache, random, inputs, indices })
+        self.0.run(StepMemory { params, grads, arena, cache, random, inputs, indices }, run)
     }
 }
 

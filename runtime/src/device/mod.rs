@@ -14,12 +14,12 @@ mod tiny;
 
 pub use cpu::{Cpu, CpuStep, Precision};
 #[cfg(feature = "cuda")]
-#[doc(hidden)]
-pub use cuda::CudaLater;
-#[cfg(feature = "cuda")]
 pub(crate) use cuda::{Arg, CudaKernel, Epilogue, Grid, Product, THREADS, Text, lanes, place};
 #[cfg(feature = "cuda")]
 pub use cuda::{Cuda, CudaError, CudaMemory, CudaStep};
+#[cfg(feature = "cuda")]
+#[doc(hidden)]
+pub use cuda::{CudaLater, KernelList, KernelReport, ListMemory};
 pub use remote::{Remote, RemoteUpdate, SCALARS};
 pub(crate) use threads::SharedMut;
 pub use threads::{PARALLEL_WORK, Threads};

@@ -133,9 +133,9 @@ KERNEL squares(double* parts, const grads_t* grads, unsigned count) {
 }
 #endif
 
-#ifdef IS_norm
+#ifdef IS_gradient_norm
 // The norm, or the factor of a step whose gradients are no longer than the largest norm.
-KERNEL norm(float* norm, const double* parts, const float* scalars) {
+KERNEL gradient_norm(float* norm, const double* parts, const float* scalars) {
     __shared__ double sums[THREADS];
     double sum = 0.0;
     for (unsigned i = threadIdx.x; i < PARTS; i += THREADS) sum += parts[i];

@@ -19,18 +19,28 @@ pub(super) struct Compiler {
     arch: String,
     /// Where code is kept; nowhere when there is no such folder.
     folder: Option<PathBuf>,
+    /// Whether the log tells what a kernel needs.
+    reports: bool,
 }
 
 impl Compiler {
     pub fn new((major, minor): (i32, i32)) -> Self {
-        Self { arch: format!("sm_{major}{minor}"), folder: folder() }
+        Self { arch: format!("sm_{major}{minor}"), folder: folder(), reports: false }
+    }
+
+    /// Compiles for reports alone.
+    pub fn reporting(arch: &str) -> Self {
+        Self { arch: arch.to_string(), folder: None, reports: true }
+    }
+
+    /// What the compiler says of a kernel.
+    pub fn report(&self, kernel: &CudaKernel) -> Result<String, CudaError> {
+        Ok(self.build(&name(kernel), &text(kernel))?.log())
     }
 
     /// The code of a kernel.
     pub fn compile(&self, kernel: &CudaKernel) -> Result<Vec<u8>, CudaError> {
-        let name = format!("{}-{}", kernel.room, kernel.function);
-        let CudaKernel { defines, text, function, .. } = kernel;
-        let whole = format!("{PRELUDE}\n{defines}\n{text}\nEXPORT({function})\n");
+        let (name, whole) = (name(kernel), text(kernel));
         let file = self.folder.as_ref().map(|folder| {
             let mut hasher = DefaultHasher::new();
             (&whole, &self.arch, env!("CARGO_PKG_VERSION")).hash(&mut hasher);
@@ -39,7 +49,7 @@ impl Compiler {
         if let Some(code) = file.as_ref().and_then(|file| std::fs::read(file).ok()) {
             return Ok(code);
         }
-        let code = self.build(&name, &whole)?;
+        let code = self.build(&name, &whole)?.code()?;
         if let Some(file) = file {
             // A folder that cannot be written costs time at the next start, and nothing else.
             let _ = crate::io::replace(&file, |to| std::io::Write::write_all(to, &code));
@@ -47,18 +57,31 @@ impl Compiler {
         Ok(code)
     }
 
-    fn build(&self, name: &str, text: &str) -> Result<Vec<u8>, CudaError> {
+    fn build(&self, name: &str, text: &str) -> Result<Program, CudaError> {
         let text = CString::new(text).to("read a kernel")?;
         let program = Program::new(&text)?;
-        let options = [format!("--gpu-architecture={}", self.arch), "--std=c++17".into()];
+        let mut options = vec![format!("--gpu-architecture={}", self.arch), "--std=c++17".into()];
+        if self.reports {
+            options.push("--ptxas-options=-v".into());
+        }
         // SAFETY: `program` is open.
         let built = unsafe { result::compile_program(program.0, &options) };
         if built.is_err() {
             let (kernel, arch) = (name.to_string(), self.arch.clone());
             return Err(CudaError::Compile { kernel, arch, log: program.log() });
         }
-        program.code()
+        Ok(program)
     }
+}
+
+fn name(kernel: &CudaKernel) -> String {
+    format!("{}-{}", kernel.room, kernel.function)
+}
+
+/// All that is compiled.
+fn text(kernel: &CudaKernel) -> String {
+    let CudaKernel { defines, text, function, .. } = kernel;
+    format!("{PRELUDE}\n{defines}\n{text}\nEXPORT({function})\n")
 }
 
 /// A program of the compiler's, closed in the end.

@@ -18,35 +18,54 @@ pub(super) fn load() -> Result<(), CudaError> {
     LOADED.get_or_init(find_all).clone()
 }
 
+/// Finds the compiler alone, once for the process.
+///
+/// # Errors
+/// When it is missing, and where it was looked for.
+pub(super) fn load_compiler() -> Result<(), CudaError> {
+    static LOADED: OnceLock<Result<(), CudaError>> = OnceLock::new();
+    LOADED.get_or_init(|| find_compiler(&folders())).clone()
+}
+
 fn find_all() -> Result<(), CudaError> {
     let folders = folders();
-    let looked = || match folders.as_slice() {
-        [] => "CUDA_PATH, which is not set".to_string(),
-        all => all.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", "),
-    };
     // SAFETY: asks the loader for the library, whose initialisers are NVIDIA's.
     if !unsafe { cudarc::driver::sys::is_culib_present() } {
-        return Err(CudaError::NoDriver { library: "libcuda.so", looked: looked() });
+        return Err(CudaError::NoDriver { library: "libcuda.so", looked: looked(&folders) });
     }
-    let nvrtc = ["libnvrtc-builtins.so.13.0", "libnvrtc.so.13"];
-    let missing = |library| CudaError::NoLibrary { library, looked: looked(), needed: NEEDED };
-    // SAFETY: as above.
-    if !unsafe { cudarc::nvrtc::sys::is_culib_present() } {
-        preload(&folders, &nvrtc);
-        // SAFETY: as above.
-        if !unsafe { cudarc::nvrtc::sys::is_culib_present() } {
-            return Err(missing("libnvrtc.so.13"));
-        }
-    }
+    find_compiler(&folders)?;
     // SAFETY: as above.
     if !unsafe { cudarc::cublaslt::sys::is_culib_present() } {
         preload(&folders, &["libcublas.so.13", "libcublasLt.so.13"]);
         // SAFETY: as above.
         if !unsafe { cudarc::cublaslt::sys::is_culib_present() } {
-            return Err(missing("libcublasLt.so.13"));
+            return Err(missing("libcublasLt.so.13", &folders));
         }
     }
     Ok(())
+}
+
+fn find_compiler(folders: &[PathBuf]) -> Result<(), CudaError> {
+    // SAFETY: asks the loader for the library, whose initialisers are NVIDIA's.
+    if !unsafe { cudarc::nvrtc::sys::is_culib_present() } {
+        preload(folders, &["libnvrtc-builtins.so.13.0", "libnvrtc.so.13"]);
+        // SAFETY: as above.
+        if !unsafe { cudarc::nvrtc::sys::is_culib_present() } {
+            return Err(missing("libnvrtc.so.13", folders));
+        }
+    }
+    Ok(())
+}
+
+fn missing(library: &'static str, folders: &[PathBuf]) -> CudaError {
+    CudaError::NoLibrary { library, looked: looked(folders), needed: NEEDED }
+}
+
+fn looked(folders: &[PathBuf]) -> String {
+    match folders {
+        [] => "CUDA_PATH, which is not set".to_string(),
+        all => all.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", "),
+    }
 }
 
 /// Folders beside those of the loader: of `CUDA_PATH` and `CUDA_HOME`, and the usual one.

@@ -29,6 +29,35 @@ pub(super) struct Update {
     count: usize,
 }
 
+impl Update {
+    /// What is asked for, of memory that is nowhere.
+    pub fn listed(update: &RemoteUpdate<'_, '_>) -> Self {
+        let mut state = [Range::default(); 3];
+        for (range, storage) in state.iter_mut().zip(update.state.iter()) {
+            range.len = storage.len();
+        }
+        Self::new(update, Range { at: 0, len: update.params.len() }, state)
+    }
+
+    fn new(update: &RemoteUpdate<'_, '_>, params: Range, state: [Range; 3]) -> Self {
+        let of_state = state.iter().filter(|range| range.len > 0).map(|range| range.len);
+        let count = of_state.fold(params.len, usize::min);
+        let [decaying, other] = update.scalars;
+        let mut scalars = [0.0; 2 * SCALARS + 1];
+        scalars[..SCALARS].copy_from_slice(&decaying);
+        scalars[SCALARS..2 * SCALARS].copy_from_slice(&other);
+        scalars[2 * SCALARS] = update.max_norm.unwrap_or(f32::INFINITY);
+        let follows = Follows {
+            function: update.function,
+            state,
+            decays: Arc::clone(update.decays),
+            clips: update.max_norm.is_some(),
+            renews: None,
+        };
+        Self { scalars, follows, params, count }
+    }
+}
+
 /// What becomes of the updates of gradients.
 #[derive(Default)]
 pub(super) enum Updates {
@@ -86,24 +115,10 @@ impl CudaMemory {
         }
         let params = twin::change(shared, update.params)?;
         let mut state = [Range::default(); 3];
-        let mut count = self.range().len.min(params.len);
-        for (range, storage) in state.iter_mut().zip(update.state) {
+        for (range, storage) in state.iter_mut().zip(update.state.iter_mut()) {
             *range = twin::change(shared, storage)?;
-            count = count.min(range.len);
         }
-        let [decaying, other] = update.scalars;
-        let mut scalars = [0.0; 2 * SCALARS + 1];
-        scalars[..SCALARS].copy_from_slice(&decaying);
-        scalars[SCALARS..2 * SCALARS].copy_from_slice(&other);
-        scalars[2 * SCALARS] = update.max_norm.unwrap_or(f32::INFINITY);
-        let follows = Follows {
-            function: update.function,
-            state,
-            decays: Arc::clone(update.decays),
-            clips: update.max_norm.is_some(),
-            renews: None,
-        };
-        let update = Update { scalars, follows, params, count };
+        let update = Update::new(&update, params, state);
         let mut updates = self.updates().lock().unwrap_or_else(PoisonError::into_inner);
         if let Updates::Deferred(deferred) = &mut *updates {
             *deferred = Some(update);
@@ -114,7 +129,7 @@ impl CudaMemory {
             key,
             Some(update.follows.clone()),
             self.places(params),
-            &scalars,
+            &update.scalars,
             |step| {
                 step.update(&update);
             },
@@ -165,7 +180,7 @@ impl CudaStep {
         let args = [("parts", parts), ("grads", grads.into()), ("count", len.into())];
         self.launch(TEXT.kernel("squares").with("PARTS", PARTS), Grid::rows(PARTS), &args);
         let args = [("norm", norm), ("parts", parts), ("scalars", Arg::Scalars)];
-        let kernel = TEXT.kernel("norm").with("PARTS", PARTS).with("SCALARS", SCALARS);
+        let kernel = TEXT.kernel("gradient_norm").with("PARTS", PARTS).with("SCALARS", SCALARS);
         let kernel = kernel.with("AS_FACTOR", u8::from(as_factor));
         self.launch(kernel, Grid::rows(1), &args);
     }

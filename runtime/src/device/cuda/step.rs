@@ -118,10 +118,6 @@ pub(crate) struct Grid {
 pub(crate) const THREADS: usize = 256;
 
 impl Grid {
-    pub fn new(blocks: usize, threads: usize) -> Self {
-        Self { blocks, threads }
-    }
-
     /// A thread for each of `count` elements.
     pub fn each(count: usize) -> Self {
         Self { blocks: count.div_ceil(THREADS), threads: THREADS }

@@ -102,7 +102,7 @@ impl Recurrent for CudaStep {
                 ("d_products", gradients.products.into()),
                 ("d_p", d_p.into()),
                 ("h_out", d_h),
-                ("c_out", d_c),
+                ("c_out", gradients.c.filter(|_| s == 0).map_or(d_c, Arg::Buf)),
                 ("h_in", or_first(upstream.h, d_h)),
                 ("c_in", or_first(upstream.c, d_c)),
                 ("through", or_first(None, through.into())),
@@ -124,10 +124,6 @@ impl Recurrent for CudaStep {
             let args =
                 [("y", first.into()), ("a", d_h), ("b", through.into()), ("count", count.into())];
             self.launch(kernel("sum", spec), Grid::each(count), &args);
-        }
-        if let Some(first) = gradients.c {
-            let args = [("y", first.into()), ("x", d_c), ("count", count.into())];
-            self.launch(kernel("take", spec), Grid::each(count), &args);
         }
     }
 }

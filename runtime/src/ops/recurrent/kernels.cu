@@ -133,10 +133,3 @@ KERNEL sum(y_t* y, const float* a, const float* b, unsigned count) {
     if (n < count) put(y, n, a[n] + b[n]);
 }
 #endif
-
-#ifdef IS_take
-KERNEL take(y_t* y, const float* x, unsigned count) {
-    const unsigned n = thread_of_grid();
-    if (n < count) put(y, n, x[n]);
-}
-#endif
