@@ -42,8 +42,9 @@ pub fn run(
     let Some(gpu) = gpu() else { return };
     let Laid { outputs, inputs, scratch, end } = call.lay();
     let floats = end + call.inputs.iter().map(|x| x.len()).sum::<usize>();
-    let left_out = CALLS.fetch_add(1, Ordering::Relaxed) % setting("GRADIRON_OPS_EVERY", 1) != 0;
-    if left_out || floats > setting("GRADIRON_OPS_LARGEST", usize::MAX) {
+    let number = CALLS.fetch_add(1, Ordering::Relaxed);
+    let is_taken = number.is_multiple_of(setting("GRADIRON_OPS_EVERY", 1));
+    if !is_taken || floats > setting("GRADIRON_OPS_LARGEST", usize::MAX) {
         return;
     }
     let run = || {

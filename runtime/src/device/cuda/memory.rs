@@ -76,10 +76,7 @@ impl CudaMemory {
     /// The update that becomes a part of a run.
     pub(super) fn take_update(&mut self) -> Option<Update> {
         let updates = self.updates.get_mut().unwrap_or_else(PoisonError::into_inner);
-        match std::mem::take(updates) {
-            Updates::Deferred(update) => update,
-            Updates::AtOnce => None,
-        }
+        std::mem::take(updates).next
     }
 
     pub(super) fn updates(&self) -> &Mutex<Updates> {

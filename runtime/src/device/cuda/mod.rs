@@ -349,7 +349,8 @@ impl Device for Cuda {
     }
 
     fn defer(&self, memory: &CudaMemory) -> bool {
-        *memory.updates().lock().unwrap_or_else(PoisonError::into_inner) = Updates::Deferred(None);
+        *memory.updates().lock().unwrap_or_else(PoisonError::into_inner) =
+            Updates { deferred: true, next: None };
         true
     }
 

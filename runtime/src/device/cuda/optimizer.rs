@@ -58,14 +58,11 @@ impl Update {
     }
 }
 
-/// What becomes of the updates of gradients.
+/// What becomes of the updates of gradients: they run at once, or become a part of the next run.
 #[derive(Default)]
-pub(super) enum Updates {
-    /// They run at once.
-    #[default]
-    AtOnce,
-    /// They become a part of the next run.
-    Deferred(Option<Update>),
+pub(super) struct Updates {
+    pub deferred: bool,
+    pub next: Option<Update>,
 }
 
 impl Remote for CudaMemory {
@@ -120,8 +117,8 @@ impl CudaMemory {
         }
         let update = Update::new(&update, params, state);
         let mut updates = self.updates().lock().unwrap_or_else(PoisonError::into_inner);
-        if let Updates::Deferred(deferred) = &mut *updates {
-            *deferred = Some(update);
+        if updates.deferred {
+            updates.next = Some(update);
             return Ok(());
         }
         let key = RunKey { name: "update", n: [update.count, 1, 1, 1], want_inputs: false };
@@ -139,7 +136,7 @@ impl CudaMemory {
     fn try_renew(&self, to: &mut Storage, from: usize) -> Result<(), CudaError> {
         let params = twin::change(self.shared(), to)?;
         let mut updates = self.updates().lock().unwrap_or_else(PoisonError::into_inner);
-        if let Updates::Deferred(Some(update)) = &mut *updates {
+        if let Some(update) = &mut updates.next {
             update.follows.renews = Some(from);
             return Ok(());
         }
