@@ -3,7 +3,7 @@
 use std::alloc::{GlobalAlloc, Layout as Memory, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use gradiron::device::{Buf, Cpu, CpuStep, Device, Indices, Region, StepMemory};
+use gradiron::device::{Buf, Cpu, CpuStep, Indices, Region, StepMemory};
 use gradiron::math::{Arith, simd_levels};
 use gradiron::ops::batch_norm::{BatchNorm, BatchNormSpec};
 use gradiron::ops::cat::{Cat, CatSpec};

@@ -33,8 +33,10 @@ pub enum AnyStep<'a> {
 impl AnyStep<'_> {
     /// Takes convolutions by one algorithm, on a device that has several.
     pub fn convolve_by(&mut self, algorithm: Algorithm) {
-        if let Self::Cpu(step) = self {
-            step.convolve_by(algorithm);
+        match self {
+            Self::Cpu(step) => step.convolve_by(algorithm),
+            #[cfg(feature = "cuda")]
+            Self::Cuda(_) => {}
         }
     }
 }
