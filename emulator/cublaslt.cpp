@@ -21,7 +21,9 @@ struct Layout {
     int batch = 1;
     int64_t stride = 0;
 };
+enum Compute { COMPUTE_F32 = 68, COMPUTE_BF16 = 75, COMPUTE_TF32 = 77 };
 struct Description {
+    int compute;
     int transpose_a = 0, transpose_b = 0, epilogue = DEFAULT;
     void* bias = nullptr;
 };
@@ -88,10 +90,9 @@ API int cublasLtMatrixLayoutSetAttribute(void* handle, int attribute, const void
 }
 
 API int cublasLtMatmulDescCreate(void** description, int compute, int scale) {
-    const int COMPUTE_F32 = 68, COMPUTE_TF32 = 77;
-    if ((compute != COMPUTE_F32 && compute != COMPUTE_TF32) || scale != F32)
-        return refuse("the type of a computation");
-    *description = new Description;
+    const bool known = compute == COMPUTE_F32 || compute == COMPUTE_BF16 || compute == COMPUTE_TF32;
+    if (!known || scale != F32) return refuse("the type of a computation");
+    *description = new Description{compute};
     return SUCCESS;
 }
 API int cublasLtMatmulDescDestroy(void* description) {
@@ -153,14 +154,29 @@ struct Product {
     float alpha;
 };
 
+// To the nearest value whose last 32 − BITS bits are zero, ties to even.
+template <int BITS>
+static float rounded(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, 4);
+    const uint32_t half = 1u << (31 - BITS);
+    bits = (bits + half - 1 + (bits >> (32 - BITS) & 1)) & ~(2 * half - 1);
+    memcpy(&value, &bits, 4);
+    return value;
+}
+
 // A factor as floats, columns of `rows` behind each other, untransposed.
-static std::vector<float> factor(const void* matrix, const Layout& of, bool transposed, int64_t batch) {
+static std::vector<float> factor(const void* matrix, const Layout& of, bool transposed, int64_t batch,
+                                 int compute) {
     const uint64_t rows = transposed ? of.cols : of.rows, cols = transposed ? of.rows : of.cols;
     std::vector<float> all(rows * cols);
     for (uint64_t col = 0; col < cols; ++col)
         for (uint64_t row = 0; row < rows; ++row) {
             const uint64_t at = transposed ? row * of.leading + col : col * of.leading + row;
-            all[col * rows + row] = load(matrix, of.type, batch * of.stride + at);
+            const float value = load(matrix, of.type, batch * of.stride + at);
+            all[col * rows + row] = compute == COMPUTE_BF16   ? rounded<16>(value)
+                                    : compute == COMPUTE_TF32 ? rounded<19>(value)
+                                                              : value;
         }
     return all;
 }
@@ -169,8 +185,10 @@ static int multiply(void* argument) {
     const Product& of = *(Product*)argument;
     const uint64_t rows = of.d.rows, cols = of.d.cols;
     for (int64_t batch = 0; batch < of.d.batch; ++batch) {
-        const std::vector<float> a = factor(of.matrix_a, of.a, of.of.transpose_a, batch);
-        const std::vector<float> b = factor(of.matrix_b, of.b, of.of.transpose_b, batch);
+        const std::vector<float> a = factor(of.matrix_a, of.a, of.of.transpose_a, batch,
+                                            of.of.compute);
+        const std::vector<float> b = factor(of.matrix_b, of.b, of.of.transpose_b, batch,
+                                            of.of.compute);
         const uint64_t inner = a.size() / rows;
         std::vector<float> sums(rows);
         for (uint64_t col = 0; col < cols; ++col) {

@@ -19,21 +19,23 @@ model! {
 }
 
 model! {
-    pub struct Gpt<const T: usize, const D: usize, const HEADS: usize, const LAYERS: usize> {
-        wte: Embedding(65 -> D, init = normal(0.0, 0.02)),
+    pub struct Gpt<
+        const T: usize, const D: usize, const HEADS: usize, const LAYERS: usize, const VOCAB: usize = 65,
+    > {
+        wte: Embedding(VOCAB -> D, init = normal(0.0, 0.02)),
         wpe: Param([T, D], init = normal(0.0, 0.02)),
         h: [Block<T, D, HEADS>; LAYERS],
         ln_f: LayerNorm(D, bias = false),
-        lm_head: Linear(D -> 65, bias = false, tied = self.wte),
+        lm_head: Linear(D -> VOCAB, bias = false, tied = self.wte),
     }
 
     #[step(T)]
-    fn forward(&self, token: Classes[batch, T]) -> [batch, T, 65] {
+    fn forward(&self, token: Classes[batch, T]) -> [batch, T, VOCAB] {
         self.lm_head(self.ln_f(self.h(self.wte(token) + self.wpe)))
     }
 
     fn loss(&self, token: Classes[batch, T], next: Classes[batch, T]) -> [] {
-        let logits = self.forward(token).reshape([batch * T, 65]);
+        let logits = self.forward(token).reshape([batch * T, VOCAB]);
         cross_entropy(logits, next.reshape([batch * T]))
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use gradiron::device::{Buf, Cuda, Device, StepMemory};
+use gradiron::device::{Buf, Cuda, Device, Precision, StepMemory};
 use gradiron::storage::Storage;
 
 use crate::any::AnyStep;
@@ -35,11 +35,13 @@ fn setting(name: &str, default: usize) -> usize {
 /// floats at most: an emulator is slow.
 pub fn run(
     call: &Call<'_>,
+    precision: Precision,
     kernel: &impl Fn(&mut AnyStep<'_>, &[Buf], &[Buf], Buf),
     check: &impl Fn(&str, &[Vec<f32>]),
 ) {
     static CALLS: AtomicUsize = AtomicUsize::new(0);
     let Some(gpu) = gpu() else { return };
+    let gpu = gpu.clone().with_precision(precision);
     let Laid { outputs, inputs, scratch, end } = call.lay();
     let floats = end + call.inputs.iter().map(|x| x.len()).sum::<usize>();
     let number = CALLS.fetch_add(1, Ordering::Relaxed);

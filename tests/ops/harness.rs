@@ -145,9 +145,7 @@ impl Call<'_> {
             check(&format!("{level:?}"), &results[0]);
         }
         #[cfg(feature = "cuda")]
-        if precision == Precision::F32 {
-            crate::cuda::run(self, &kernel, &check);
-        }
+        crate::cuda::run(self, precision, &kernel, &check);
     }
 
     /// The same on the kernels of small passes.

@@ -136,7 +136,8 @@ def main():
     emit(WORKLOAD, "torch_" + VARIANT, THREADS, stats, **extra)
 
 
-try:
-    main()
-except Exception as error:
-    emit_failure(WORKLOAD, "torch_" + VARIANT, THREADS, error)
+if __name__ == "__main__":
+    try:
+        main()
+    except Exception as error:
+        emit_failure(WORKLOAD, "torch_" + VARIANT, THREADS, error)

@@ -33,12 +33,12 @@ use self::later::Pool;
 pub use self::list::{KernelList, KernelReport, ListMemory};
 pub use self::memory::CudaMemory;
 use self::optimizer::Updates;
-use self::product::Products;
 pub(crate) use self::product::{Epilogue, Product};
+use self::product::{Factors, Products};
 use self::run::{Inputs, Places};
 pub use self::step::CudaStep;
 pub(crate) use self::step::{Arg, CudaKernel, Grid, THREADS, Text, lanes};
-use super::{Device, DeviceError, Later, Lent, Run, StepMemory};
+use super::{Device, DeviceError, Later, Lent, Precision, Run, StepMemory};
 
 /// The oldest driver, as the version of CUDA that it supports: the one whose compiler is used.
 const DRIVER: i32 = 13_000;
@@ -55,6 +55,8 @@ pub struct Cuda {
     shared: Arc<Shared>,
     /// Numbers on their way to the host.
     later: Arc<Pool>,
+    precision: Precision,
+    factors: Factors,
 }
 
 /// What the blocks and the steps of a GPU share.
@@ -132,18 +134,34 @@ impl Cuda {
         let compiler = Compiler::new(context.compute_capability().to("tell its architecture")?);
         Ok(Self {
             later: Arc::default(),
+            precision: Precision::F32,
+            factors: Factors::F32,
             shared: Arc::new(Shared {
                 stream: stream.to("make a stream")?,
                 copy_stream: copy_stream.to("make a stream")?,
                 context,
                 compiler,
                 functions: Mutex::default(),
-                products: Products::new(false)?,
+                products: Products::new()?,
                 workspace: OnceLock::new(),
                 counts: Counts::default(),
                 failure: Mutex::default(),
             }),
         })
+    }
+
+    /// The same GPU; with [`Precision::Bf16`] factors of products are rounded to bf16, sums stay `f32`,
+    /// and what the backward pass needs of the forward pass is stored in bf16.
+    pub fn with_precision(self, precision: Precision) -> Self {
+        let factors = if precision.is_bf16() { Factors::Bf16 } else { Factors::F32 };
+        Self { precision, factors, ..self }
+    }
+
+    /// The same GPU in [`Precision::F32`], but for the factors of products, of which TF32 keeps 10 bits
+    /// behind the first: an error of at most `2^-11` each, as with PyTorch's `allow_tf32`.
+    pub fn with_tf32(self, tf32: bool) -> Self {
+        let factors = if tf32 { Factors::Tf32 } else { Factors::F32 };
+        Self { precision: Precision::F32, factors, ..self }
     }
 
     /// What the driver calls it.
@@ -221,7 +239,7 @@ impl Cuda {
         let mut runs = memory.arena.runs();
         let StepMemory { inputs: floats, indices, random, .. } = memory;
         let placed = runs.given.place(shared, floats, indices, random, &scalars)?;
-        let inputs = Inputs { floats, placed };
+        let inputs = Inputs { floats, placed, factors: self.factors };
         let follows = update.as_ref().map(|update| update.follows.clone());
         runs.launch(shared, key, follows, places, &inputs, |step| {
             record(step);
@@ -346,6 +364,10 @@ impl Device for Cuda {
 
     fn lend<'a>(&'a self, memory: &'a CudaMemory) -> Lent<'a> {
         Lent::Device(memory)
+    }
+
+    fn precision(&self) -> Precision {
+        self.precision
     }
 
     fn defer(&self, memory: &CudaMemory) -> bool {

@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError};
 use super::error::CudaError;
 use super::given::Scalars;
 use super::memory::{CudaMemory, Range};
+use super::product::Factors;
 use super::run::{Follows, Inputs, Places};
 use super::step::{Arg, CudaStep, Grid, Text};
 use super::{Shared, twin};
@@ -163,7 +164,7 @@ impl CudaMemory {
         shared.bind()?;
         let mut runs = self.runs();
         let placed = runs.given.place(shared, &[], &[], Random::default(), scalars)?;
-        let inputs = Inputs { floats: &[], placed };
+        let inputs = Inputs { floats: &[], placed, factors: Factors::F32 };
         runs.launch(shared, Some(key), follows, places, &inputs, record)?;
         runs.given.used(shared, placed)
     }

@@ -25,6 +25,16 @@ pub(crate) enum Epilogue {
     BiasRelu,
 }
 
+/// What factors of products are rounded to, where that is faster; sums are `f32`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) enum Factors {
+    #[default]
+    F32,
+    /// 8 bits of exponent as in an `f32`, 10 of fraction.
+    Tf32,
+    Bf16,
+}
+
 /// A batch of products of the same sizes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Product {
@@ -65,7 +75,7 @@ impl Product {
         (known && apart).then_some(Self { count: self.count + 1, strides, ..self })
     }
 
-    fn key(self, at: Operands) -> Key {
+    fn key(self, at: Operands, factors: Factors) -> Key {
         let (m, k, n) = self.spec.sizes();
         let layout = match self.spec.layout {
             Layout::NN => 0,
@@ -75,7 +85,7 @@ impl Product {
         let Self { strides, epilogue, .. } = self;
         let Operands { y, a, b, bias } = at;
         let aligned = [y, a, b, bias.unwrap_or(0)].map(alignment);
-        Key { sizes: [m, k, n, self.count, layout], strides, epilogue, aligned }
+        Key { sizes: [m, k, n, self.count, layout], strides, epilogue, aligned, factors }
     }
 }
 
@@ -100,14 +110,13 @@ struct Key {
     epilogue: Epilogue,
     /// Bytes to which the result, the factors and the bias are aligned.
     aligned: [u32; 4],
+    factors: Factors,
 }
 
 /// The products of a GPU.
 pub(super) struct Products {
     handle: sys::cublasLtHandle_t,
     plans: Mutex<HashMap<Key, Plan>>,
-    /// Whether factors may be rounded to TF32.
-    tf32: bool,
 }
 
 /// The descriptions of a product and what computes it.
@@ -127,29 +136,40 @@ unsafe impl Send for Products {}
 unsafe impl Sync for Products {}
 
 impl Products {
-    pub fn new(tf32: bool) -> Result<Self, CudaError> {
+    pub fn new() -> Result<Self, CudaError> {
         let handle = result::create_handle().to("start cuBLASLt")?;
-        Ok(Self { handle, plans: Mutex::default(), tf32 })
+        Ok(Self { handle, plans: Mutex::default() })
     }
 
     /// The plan of a product of operands that lie there, or are aligned alike.
-    pub fn plan(&self, product: Product, at: Operands) -> Result<Plan, CudaError> {
+    pub fn plan(
+        &self,
+        product: Product,
+        at: Operands,
+        factors: Factors,
+    ) -> Result<Plan, CudaError> {
         let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(plan) = plans.get(&product.key(at)) {
+        if let Some(plan) = plans.get(&product.key(at, factors)) {
             return Ok(*plan);
         }
-        let plan = self.make(product, at).to("plan a product")?;
-        plans.insert(product.key(at), plan);
+        let plan = self.make(product, at, factors).to("plan a product")?;
+        plans.insert(product.key(at, factors), plan);
         Ok(plan)
     }
 
-    fn make(&self, product: Product, at: Operands) -> Result<Plan, result::CublasError> {
+    fn make(
+        &self,
+        product: Product,
+        at: Operands,
+        factors: Factors,
+    ) -> Result<Plan, result::CublasError> {
         use sys::cublasLtEpilogue_t as Epilogues;
         use sys::cublasLtMatmulDescAttributes_t as Of;
         let MatmulSpec { layout, m, k, n } = product.spec;
-        let compute = match self.tf32 {
-            true => sys::cublasComputeType_t::CUBLAS_COMPUTE_32F_FAST_TF32,
-            false => sys::cublasComputeType_t::CUBLAS_COMPUTE_32F,
+        let compute = match factors {
+            Factors::F32 => sys::cublasComputeType_t::CUBLAS_COMPUTE_32F,
+            Factors::Tf32 => sys::cublasComputeType_t::CUBLAS_COMPUTE_32F_FAST_TF32,
+            Factors::Bf16 => sys::cublasComputeType_t::CUBLAS_COMPUTE_32F_FAST_16BF,
         };
         let float = sys::cudaDataType_t::CUDA_R_32F;
         let description = result::create_matmul_desc(compute, float)?;

@@ -10,7 +10,7 @@ use super::Shared;
 use super::error::{Context, CudaError};
 use super::given::{Given, Placed};
 use super::memory::{Block, Range};
-use super::product::{Operands, Plan};
+use super::product::{Factors, Operands, Plan};
 use super::step::{Arg, CudaStep, Grid, Launch};
 use crate::device::{Buf, Region, RunKey};
 
@@ -76,6 +76,8 @@ unsafe impl Send for Ready {}
 pub(super) struct Inputs<'a> {
     pub floats: &'a [&'a [f32]],
     pub placed: Placed,
+    /// What products are made of.
+    pub factors: Factors,
 }
 
 impl Runs {
@@ -162,7 +164,7 @@ impl Prepared {
             }),
             Launch::Product { product, y, a, b, bias } => {
                 let at = Operands { y: at(*y), a: at(*a), b: at(*b), bias: bias.map(at) };
-                Ok(Ready::Product { plan: shared.products.plan(*product, at)?, at })
+                Ok(Ready::Product { plan: shared.products.plan(*product, at, inputs.factors)?, at })
             }
         };
         let launches = step.launches.iter().map(ready).collect::<Result<_, CudaError>>()?;
