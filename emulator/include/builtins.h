@@ -8,7 +8,7 @@
 #define __host__
 #define __forceinline__ inline __attribute__((always_inline))
 #define __launch_bounds__(...)
-#define __align__(n) alignas(n)
+#define __align__(n) __attribute__((aligned(n)))
 #define __constant__ static const
 #define __restrict __restrict__
 #define DYNAMIC_SHARED(type, name) type* name = (type*)emulator::engine.dynamic_shared

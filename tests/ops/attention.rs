@@ -1,6 +1,6 @@
 //! Attention, in every layout of its operands.
 
-use gradiron::device::Buf;
+use gradiron::device::{Buf, Precision};
 use gradiron::ops::attention::{Attention as _, AttentionSpec, Given, Strides, View, reference};
 
 use crate::harness::*;
@@ -53,25 +53,35 @@ fn places(layout: Layout, s: &AttentionSpec) -> ([(usize, Strides); 3], Vec<usiz
 }
 
 fn check(layout: Layout, mask: Mask, s: AttentionSpec) {
-    let name = format!("{layout:?} {mask:?} {s:?}");
+    check_in(Precision::F32, layout, mask, s);
+}
+
+/// In bf16 operands are numbers that rounding to bf16 leaves as they are, so that scores are exact.
+fn check_in(precision: Precision, layout: Layout, mask: Mask, s: AttentionSpec) {
+    let name = format!("{precision:?} {layout:?} {mask:?} {s:?}");
     let mut rng = Rng(31);
+    let is_bf16 = precision == Precision::Bf16;
+    let mut draw = |len: usize| -> Vec<f32> {
+        let exact = |x: f32| if is_bf16 { (x * 64.0).round() / 64.0 } else { x };
+        rng.floats(len).into_iter().map(exact).collect()
+    };
     let (at, lens) = places(layout, &s);
-    let operands: Vec<Vec<f32>> = lens.iter().map(|len| rng.floats(*len)).collect();
+    let operands: Vec<Vec<f32>> = lens.iter().map(|len| draw(*len)).collect();
     let y_at = match layout {
         Layout::ByHead => Strides::by_head(s.queries, s.heads, s.dim),
         _ => Strides::by_row(s.queries, s.heads, s.dim),
     };
     let (count, rows) = (s.batch * s.queries * s.heads * s.dim, s.batch * s.heads * s.queries);
-    let d_y = rng.floats(count);
+    let d_y = draw(count);
     let (mask, mask_at) = match mask {
         Mask::None => (Vec::new(), None),
         Mask::Keys => {
             let hidden = |x: &f32| if *x > 0.3 { f32::NEG_INFINITY } else { 0.0 };
-            let mask = rng.floats(s.batch * s.keys).iter().map(hidden).collect();
+            let mask = draw(s.batch * s.keys).iter().map(hidden).collect();
             (mask, Some(Strides { start: 0, batch: s.keys, head: 0, row: 0 }))
         }
         Mask::Additive => {
-            let mask = rng.floats(s.queries * s.keys);
+            let mask = draw(s.queries * s.keys);
             (mask, Some(Strides { start: 0, batch: 0, head: 0, row: s.keys }))
         }
     };
@@ -108,7 +118,23 @@ fn check(layout: Layout, mask: Mask, s: AttentionSpec) {
     // `|d_p − mean| ≤ 2 dim`, summed over probabilities or over all queries of a key.
     let queries = (s.queries * s.heads / s.kv_heads) as f64;
     let of_d = queries.max(2.0) * 2.0 * dim * (of_p * 4.0 + EPSILON * (dim + queries + 8.0));
-    call.run(
+    // In bf16 probabilities and `d_s` are rounded by 2⁻⁹, before they meet factors below 1. `d_v` sums
+    // the probabilities of a key; `y`, and by it the mean, is off by 2⁻⁹ too, so that `d_s` is off by
+    // `3 · 2⁻⁹ dim · scale` for a probability of 1. Twice that, for what comes from f32.
+    let of_key = {
+        let mut sums = [0, 1, 2].map(|n| vec![0.0; wides[at[n].0].len()]);
+        let [d_q, d_k, d_v] = &mut sums;
+        reference::attention_grad([d_q, d_k, d_v], (&vec![1.0; count], y_at), given, s);
+        sums[2].iter().fold(1.0, |most: f64, sum| most.max(*sum))
+    };
+    let rounded = 1.0 / 256.0;
+    let (of_p, of_d) = if is_bf16 {
+        (rounded, 3.0 * rounded * dim * f64::from(s.scale).max(1.0 / dim) * of_key)
+    } else {
+        (of_p, of_d)
+    };
+    call.run_in(
+        precision,
         |step, outputs, inputs, _| {
             let view = |ranges: &[Buf], n: usize| View { buf: ranges[at[n].0], strides: at[n].1 };
             let whole = |buf: Buf| View { buf, strides: y_at };
@@ -157,6 +183,20 @@ fn layouts_and_heads() {
                 check(layout, Mask::None, spec(heads, [size; 2], 5));
             }
         }
+    }
+}
+
+#[test]
+fn factors_of_bf16() {
+    for dim in [16, 32, 64] {
+        for (heads, sizes) in [([2, 1], [70, 70]), ([1, 1], [130, 40]), ([2, 2], [3, 70])] {
+            let spec = spec(heads, sizes, dim);
+            check_in(Precision::Bf16, Layout::ByRow, Mask::None, spec);
+            check_in(Precision::Bf16, Layout::ByHead, Mask::Keys, spec);
+            let causal = AttentionSpec { causal: Some(0), ..spec };
+            check_in(Precision::Bf16, Layout::ByRow, Mask::Additive, causal);
+        }
+        check_in(Precision::Bf16, Layout::Packed, Mask::None, spec([4, 2], [65, 65], dim));
     }
 }
 

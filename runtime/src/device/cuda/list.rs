@@ -9,7 +9,7 @@ use super::error::CudaError;
 use super::library;
 use super::optimizer::Update;
 use super::step::{CudaKernel, CudaStep, Launch};
-use crate::device::{Device, DeviceError, Lent, Remote, RemoteUpdate, Run, StepMemory};
+use crate::device::{Device, DeviceError, Lent, Precision, Remote, RemoteUpdate, Run, StepMemory};
 use crate::storage::Storage;
 
 /// A device that computes nothing: runs add their kernels to a list. For tests.
@@ -17,6 +17,7 @@ use crate::storage::Storage;
 pub struct KernelList {
     /// By what they are called.
     kernels: Arc<Mutex<BTreeMap<String, CudaKernel>>>,
+    precision: Precision,
 }
 
 /// Zeros, as results that nobody computed.
@@ -68,9 +69,14 @@ impl KernelList {
         kernels.iter().map(report).collect()
     }
 
+    /// The same list; what runs from now on computes in `precision`.
+    pub fn with_precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
+    }
+
     /// Adds the kernels of these calls.
     pub fn record(&self, calls: impl FnOnce(&mut CudaStep)) {
-        let mut step = CudaStep::default();
+        let mut step = CudaStep::new(self.precision.is_bf16());
         calls(&mut step);
         self.add(step);
     }
@@ -120,6 +126,10 @@ impl Device for KernelList {
         len: usize,
     ) -> Result<&'a [f32], DeviceError> {
         Ok(&memory.floats.as_slice()[start..][..len])
+    }
+
+    fn precision(&self) -> Precision {
+        self.precision
     }
 
     fn lend<'a>(&'a self, memory: &'a ListMemory) -> Lent<'a> {

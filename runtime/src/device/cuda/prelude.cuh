@@ -112,3 +112,23 @@ DEVICE uint4 philox(uint4 counter, uint2 key) {
     }
     return counter;
 }
+
+// Two numbers as bf16 in a register, the first in the lower half.
+DEVICE unsigned pack_bf16(float low, float high) {
+    return to_bf16(low).bits | (unsigned)to_bf16(high).bits << 16;
+}
+
+// d [16, 8] += a [16, 16] · b [16, 8], by a warp. Lane `4 r + c` holds of `a` rows r and r + 8 at columns
+// 2 c and 2 c + 8 with their neighbours, of `b` column r at rows 2 c and 2 c + 8 with theirs, and of `d`
+// rows r and r + 8 at columns 2 c and 2 c + 1 (PTX, mma.m16n8k16).
+DEVICE void multiply_bf16(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
+#ifdef EMULATED
+    emulator::mma_m16n8k16_bf16(d, a, b);
+#else
+    asm volatile(
+        "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
+        "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+#endif
+}

@@ -15,6 +15,8 @@ pub struct CudaStep {
     pub(super) scratch: usize,
     /// Calls of kernels that draw random numbers.
     draws: u32,
+    /// Whether factors of products may be rounded to bf16.
+    in_bf16: bool,
 }
 
 /// One thing that the GPU does.
@@ -146,6 +148,16 @@ pub(crate) fn lanes(size: usize, inner: usize) -> usize {
 }
 
 impl CudaStep {
+    /// A list without launches, of a step whose factors may be rounded to bf16.
+    pub(super) fn new(in_bf16: bool) -> Self {
+        Self { in_bf16, ..Self::default() }
+    }
+
+    /// Whether factors of products may be rounded to bf16.
+    pub(crate) fn in_bf16(&self) -> bool {
+        self.in_bf16
+    }
+
     /// Memory for the next launches, until it is asked for again: the starts of parts of these
     /// lengths.
     pub(crate) fn scratch<const N: usize>(&mut self, lens: [usize; N]) -> [Arg; N] {

@@ -89,7 +89,9 @@ impl Conv2d for CudaStep {
         if inner == 0 {
             return self.fill(out, 0.0);
         }
-        let tile = product.tile();
+        // Tensor cores take tiles of 64 × 64, and are worth it where most of them are full.
+        let mma = self.in_bf16() && rows >= 32 && inner >= 16;
+        let tile = if mma { [4, 4] } else { product.tile() };
         let [down, across] = product.tiles(tile);
         // What is summed over the batch is cut into parts that are summed in their order.
         let blocks = groups * down * across;
@@ -108,7 +110,8 @@ impl Conv2d for CudaStep {
             ("chunk", chunk.into()),
             ("blocks", across.into()),
         ];
-        self.launch(kernel(function, &spec, rows, tile), Grid::rows(splits * blocks), &args);
+        let kernel_of_pass = kernel(function, &spec, rows, tile).with("MMA", u8::from(mma));
+        self.launch(kernel_of_pass, Grid::rows(splits * blocks), &args);
         if splits > 1 {
             let args = [
                 ("y", out.into()),

@@ -2,6 +2,8 @@
 // b [inner, cols]` for each group of channels. A block of 16 × 16 threads makes a tile of 16 TM rows and
 // 16 TN columns; a thread makes every 16th of both.
 //
+// With MMA factors are rounded to bf16 and tensor cores multiply: 8 warps, each 16 rows of 32 columns.
+//
 // pass          rows           columns             inner
 // FORWARD       outputs o      batch, position     input channel, window
 // INPUT         inputs c       batch, pixel        output channel, window
@@ -83,7 +85,13 @@ weight(float* y, const x_t* x, const w_t* w, unsigned cols, unsigned inner, unsi
 #endif
 #endif
 
+#if MMA
+    const unsigned warp = threadIdx.x / 32, lane_row = threadIdx.x % 32 / 4, lane_col = threadIdx.x % 4 * 2;
+    const unsigned warp_row = warp % 4 * 16, warp_col = warp / 4 * 32;
+    float sums[4][4];
+#else
     float sums[TM][TN];
+#endif
 #pragma unroll
     for (int m = 0; m < TM; ++m)
 #pragma unroll
@@ -136,6 +144,22 @@ weight(float* y, const x_t* x, const w_t* w, unsigned cols, unsigned inner, unsi
         }
 #endif
         __syncthreads();
+#if MMA
+        const auto of_a = [&](unsigned row, unsigned k) {
+            return pack_bf16(a_tile[k][warp_row + row], a_tile[k + 1][warp_row + row]);
+        };
+        const unsigned a[4] = {of_a(lane_row, lane_col), of_a(lane_row + 8, lane_col),
+                               of_a(lane_row, lane_col + 8), of_a(lane_row + 8, lane_col + 8)};
+#pragma unroll
+        for (int n = 0; n < 4; ++n) {
+            const unsigned c = warp_col + 8 * n + lane_row;
+            const unsigned b[2] = {
+                pack_bf16(b_tile[lane_col][c], b_tile[lane_col + 1][c]),
+                pack_bf16(b_tile[lane_col + 8][c], b_tile[lane_col + 9][c]),
+            };
+            multiply_bf16(sums[n], a, b);
+        }
+#else
 #pragma unroll
         for (int k = 0; k < BK; ++k) {
             float a[TM], b[TN];
@@ -148,26 +172,33 @@ weight(float* y, const x_t* x, const w_t* w, unsigned cols, unsigned inner, unsi
 #pragma unroll
                 for (int n = 0; n < TN; ++n) sums[m][n] += a[m] * b[n];
         }
+#endif
         __syncthreads();
     }
 
 #pragma unroll
     for (int n = 0; n < TN; ++n) {
-        const unsigned col = col0 + tx + 16 * n;
-        if (col >= cols) continue;
 #pragma unroll
         for (int m = 0; m < TM; ++m) {
-            const unsigned row = row0 + ty + 16 * m;
-            if (row >= ROWS) continue;
+#if MMA
+            // `sums[m]` is a matrix of 16 × 8, of which element `n` is this lane's.
+            const unsigned row = row0 + warp_row + lane_row + n / 2 * 8;
+            const unsigned col = col0 + warp_col + 8 * m + lane_col + n % 2;
+            const float sum = sums[m][n];
+#else
+            const unsigned row = row0 + ty + 16 * m, col = col0 + tx + 16 * n;
+            const float sum = sums[m][n];
+#endif
+            if (row >= ROWS || col >= cols) continue;
             const unsigned channel = g * ROWS + row;
 #if defined(IS_forward)
             const unsigned plane = col / POSITIONS * (GROUPS * ROWS) + channel;
-            put(y, plane * POSITIONS + col % POSITIONS, sums[m][n]);
+            put(y, plane * POSITIONS + col % POSITIONS, sum);
 #elif defined(IS_input)
             const unsigned plane = col / PIXELS * (GROUPS * ROWS) + channel;
-            put(y, plane * PIXELS + col % PIXELS, sums[m][n]);
+            put(y, plane * PIXELS + col % PIXELS, sum);
 #else
-            y[((size_t)split * (GROUPS * ROWS) + channel) * cols + col] = sums[m][n];
+            y[((size_t)split * (GROUPS * ROWS) + channel) * cols + col] = sum;
 #endif
         }
     }
