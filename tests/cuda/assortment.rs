@@ -60,3 +60,18 @@ model! {
         nll_loss(log_probs, label)
     }
 }
+
+model! {
+    /// Large enough for tensor cores.
+    pub struct Large {
+        conv: Conv2d(4 -> 64, kernel = 3, padding = 1),
+        attn: MultiheadAttention(64, heads = 2),
+        fc: Linear(64 -> 4),
+    }
+
+    fn loss(&self, x: [batch, 4, 6, 6], label: Classes[batch]) -> [] {
+        let x = self.conv(x).relu().flatten(2).transpose(1, 2);
+        let x = x + self.attn(x, is_causal = true);
+        cross_entropy(self.fc(x.mean(dim = 1)), label)
+    }
+}

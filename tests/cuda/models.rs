@@ -301,3 +301,27 @@ fn an_assortment_of_operations() {
         assert_near("gradients", on_gpu.grads().as_slice(), on_cpu.grads().as_slice());
     }
 }
+
+/// Factors rounded by 2⁻⁹ move each product by 2⁻⁸ of its terms at most, and the loss behind four of them
+/// by no more than four times that, in each of a few steps.
+#[test]
+fn bf16_learns_as_f32_does() {
+    use crate::assortment::Large;
+    let Some(gpu) = gpu("bf16_learns_as_f32_does") else { return };
+    let run = |gpu: Cuda| {
+        losses!(
+            Large,
+            gpu,
+            |net| Adam::new(net, 1e-3),
+            None,
+            |i| &image::<4, 6>(i % 2),
+            &labels(i % 2, 4)
+        )
+    };
+    let few = |losses: Vec<f32>| losses.into_iter().take(5).collect::<Vec<_>>();
+    let exact = few(run(gpu.clone()));
+    for rounded in [gpu.clone().with_precision(Precision::Bf16), gpu.clone().with_tf32(true)] {
+        let found = drift(&few(run(rounded)), &exact);
+        assert!(found > 0.0 && found <= 5.0 * 4.0 / 256.0, "{found:e}");
+    }
+}
