@@ -103,6 +103,14 @@ fn written() -> BTreeSet<String> {
     written
 }
 
+/// Says so past the capture of the test harness, which hides what passes; fails where the compiler must
+/// be there.
+fn skipped(why: &str) {
+    use std::io::Write;
+    assert!(std::env::var_os("GRADIRON_REQUIRE_NVRTC").is_none(), "{why}");
+    let _ = writeln!(std::io::stderr(), "SKIPPED: compiling kernels: {why}");
+}
+
 #[test]
 fn every_kernel_fits_into_registers() {
     let list = kernels();
@@ -113,15 +121,12 @@ fn every_kernel_fits_into_registers() {
     for arch in ARCHITECTURES {
         let reports = match list.compile(arch) {
             Ok(reports) => reports,
-            Err(error @ CudaError::NoLibrary { .. }) => {
-                let required = std::env::var_os("GRADIRON_REQUIRE_NVRTC").is_some();
-                assert!(!required, "{error}");
-                use std::io::Write;
-                let _ = writeln!(std::io::stderr(), "SKIPPED: compiling kernels: {error}");
-                return;
-            }
+            Err(error @ CudaError::NoLibrary { .. }) => return skipped(&error.to_string()),
             Err(error) => panic!("{error}"),
         };
+        if reports.iter().all(|report| report.registers == 0) {
+            return skipped("the compiler is an emulator's, which knows no registers");
+        }
         for report in reports {
             assert_eq!(report.spills, 0, "{arch} {}", report.name);
             let (registers, shared) = (report.registers, report.shared);

@@ -78,6 +78,7 @@ impl Given {
             self.slots[number] = Some(Slot::new(shared, words)?);
         }
         let slot = self.slots[number].as_mut().expect("it was just made");
+        // The copy of two steps before, which is done unless the host is that far ahead.
         slot.copied.wait(shared)?;
         let pinned = slot.pinned.words();
         let seed = random.seed.0;
@@ -217,7 +218,6 @@ impl Event {
         if unsafe { result::event::query(self.event) }.is_ok() {
             return Ok(());
         }
-        shared.counts.synchronization();
         // SAFETY: the event is open.
         unsafe { result::event::synchronize(self.event) }.to("finish its work")
     }

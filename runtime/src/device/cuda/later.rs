@@ -55,6 +55,7 @@ impl CudaLater {
     /// Waits for the number.
     pub fn value(&self) -> Result<f32, CudaError> {
         let place = self.place.as_ref().expect("it is there until the drop");
+        self.shared.counts.synchronization();
         place.written.wait(&self.shared)?;
         Ok(f32::from_bits(place.number.word(0)))
     }

@@ -187,7 +187,7 @@ impl Cuda {
         self.shared.counts.allocations.load(Ordering::Relaxed)
     }
 
-    /// How often the host waited for the GPU.
+    /// How often the host waited for results of the GPU.
     pub fn synchronizations(&self) -> usize {
         self.shared.counts.synchronizations.load(Ordering::Relaxed)
     }
