@@ -101,3 +101,31 @@ fn losses_are_read_in_any_order() {
     values.reverse();
     assert!(values.is_sorted_by(|a, b| a > b), "{values:?}");
 }
+
+#[test]
+fn threads_share_a_gpu() {
+    let Some(gpu) = gpu("threads_share_a_gpu") else { return };
+    let run = |gpu: Cuda, seed: u64| {
+        let mut net = Mlp::init(Seed(seed));
+        let mut ws = Mlp::workspace_on(gpu, 3).unwrap();
+        let mut sgd = Sgd::new(&net, 0.1).unwrap().momentum(0.5).unwrap();
+        for _ in 0..20 {
+            let loss = net.loss_train(&mut ws, &mut sgd, &X, &LABEL).unwrap();
+            assert!(loss.value().unwrap().is_finite());
+        }
+        net.params().to_vec()
+    };
+    let alone: Vec<_> = (0..4).map(|seed| run(gpu.clone(), seed)).collect();
+    let together: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4)
+            .map(|seed| {
+                scope.spawn({
+                    let gpu = gpu.clone();
+                    move || run(gpu, seed)
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().expect("it does not panic")).collect()
+    });
+    assert_eq!(together, alone);
+}

@@ -113,18 +113,21 @@ impl Given {
 
     /// Says that the step that was started last is all that reads what was placed.
     pub fn used(&self, shared: &Shared, placed: Placed) -> Result<(), CudaError> {
-        self.slots[placed.slot].as_ref().map_or(Ok(()), |slot| slot.used.record(shared.stream()))
+        self.slots[placed.slot].as_ref().map_or(Ok(()), |slot| slot.used.record_step(shared))
     }
 }
 
 impl Slot {
     fn new(shared: &Arc<Shared>, words: usize) -> Result<Self, CudaError> {
-        Ok(Self {
+        let slot = Self {
             pinned: Pinned::new(shared, words)?,
             block: Block::zeroed(shared, words)?,
             copied: Event::new(shared)?,
             used: Event::new(shared)?,
-        })
+        };
+        // The first copy, on a stream of its own, comes behind the clearing of the block.
+        slot.used.record_step(shared)?;
+        Ok(slot)
     }
 }
 
@@ -209,6 +212,12 @@ impl Event {
     pub fn record(&self, stream: sys::CUstream) -> Result<(), CudaError> {
         // SAFETY: both are open.
         unsafe { result::event::record(self.event, stream) }.to("record an event")
+    }
+
+    /// Is reached when the steps are done that were started before.
+    pub fn record_step(&self, shared: &Shared) -> Result<(), CudaError> {
+        let _uncaptured = shared.uncaptured();
+        self.record(shared.stream())
     }
 
     /// Waits on the host. An event that was never recorded is reached.

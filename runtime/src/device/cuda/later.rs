@@ -42,11 +42,13 @@ impl Pool {
             Some(place) => place,
             None => Place { number: Pinned::new(shared, 1)?, written: Event::new(shared)? },
         };
+        let uncaptured = shared.uncaptured();
         // SAFETY: the GPU has a number there, and the place is nobody else's.
         unsafe { sys::cuMemcpyDtoHAsync_v2(place.number.address(0), at, 4, shared.stream()) }
             .result()
             .to("download a number")?;
-        place.written.record(shared.stream())?;
+        drop(uncaptured);
+        place.written.record_step(shared)?;
         Ok(CudaLater { shared: Arc::clone(shared), pool: Arc::clone(self), place: Some(place) })
     }
 }

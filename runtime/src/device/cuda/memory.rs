@@ -166,6 +166,7 @@ impl Block {
             .map_err(|_| CudaError::OutOfMemory { bytes, free: free() })?;
         let block = Self { shared: Arc::clone(shared), at, len };
         shared.counts.allocation();
+        let _uncaptured = shared.uncaptured();
         // SAFETY: the block has as many bytes.
         unsafe { result::memset_d8_async(at, 0, bytes, shared.stream()) }.to("clear memory")?;
         Ok(block)
@@ -193,8 +194,10 @@ impl Block {
     pub fn download(&self, start: usize, to: &mut [f32]) -> Result<(), CudaError> {
         let at = self.range().address(start, to.len());
         self.shared.bind()?;
+        let uncaptured = self.shared.uncaptured();
         // SAFETY: the range is in the block, and `to` is borrowed until the stream is done.
         unsafe { result::memcpy_dtoh_async(to, at, self.shared.stream()) }.to("download memory")?;
+        drop(uncaptured);
         self.shared.synchronize()
     }
 }

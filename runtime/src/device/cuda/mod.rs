@@ -19,7 +19,7 @@ use std::collections::HashMap;
 use std::ffi::CString;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use cudarc::driver::{CudaContext, CudaStream, result, sys};
 
@@ -70,10 +70,14 @@ pub(super) struct Shared {
     /// Kernels by their text.
     functions: Mutex<HashMap<String, sys::CUfunction>>,
     products: Products,
-    workspace: OnceLock<sys::CUdeviceptr>,
+    /// What cuBLASLt uses on the side, once it was asked for.
+    workspace: Mutex<Option<sys::CUdeviceptr>>,
     counts: Counts,
     /// What went wrong in a call that could not say so.
     failure: Mutex<Option<CudaError>>,
+    /// Held alone while the stream is captured, when it takes nothing else, and shared by all else that
+    /// the stream is asked for.
+    capture: RwLock<()>,
 }
 
 // SAFETY: functions of loaded modules may be launched by any thread that has bound the context;
@@ -143,9 +147,10 @@ impl Cuda {
                 compiler,
                 functions: Mutex::default(),
                 products: Products::new()?,
-                workspace: OnceLock::new(),
+                workspace: Mutex::default(),
                 counts: Counts::default(),
                 failure: Mutex::default(),
+                capture: RwLock::default(),
             }),
         })
     }
@@ -270,12 +275,19 @@ impl Shared {
         self.copy_stream.cu_stream()
     }
 
+    /// While it is held, the stream is not captured. Not to be taken twice by one thread.
+    fn uncaptured(&self) -> RwLockReadGuard<'_, ()> {
+        self.capture.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn synchronize(&self) -> Result<(), CudaError> {
+        let _uncaptured = self.uncaptured();
         self.counts.synchronization();
         self.stream.synchronize().to("finish its work")
     }
 
     fn stream_waits(&self, event: &Event) -> Result<(), CudaError> {
+        let _uncaptured = self.uncaptured();
         wait(self.stream(), event)
     }
 
@@ -304,16 +316,17 @@ impl Shared {
 
     /// What cuBLASLt uses on the side.
     fn workspace(&self) -> Result<sys::CUdeviceptr, CudaError> {
-        if let Some(workspace) = self.workspace.get() {
-            return Ok(*workspace);
+        let mut workspace = self.workspace.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(workspace) = *workspace {
+            return Ok(workspace);
         }
         let bytes = product::WORKSPACE;
         let free = || result::mem_get_info().map_or(0, |(free, _)| free);
         // SAFETY: the context is bound; freed when this value ends.
-        let workspace = unsafe { result::malloc_sync(bytes) }
+        let at = unsafe { result::malloc_sync(bytes) }
             .map_err(|_| CudaError::OutOfMemory { bytes, free: free() })?;
         self.counts.allocation();
-        Ok(*self.workspace.get_or_init(|| workspace))
+        Ok(*workspace.insert(at))
     }
 
     /// Keeps what went wrong for the next call that can say so.
@@ -331,11 +344,12 @@ impl Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        if let Some(workspace) = self.workspace.get()
+        let workspace = self.workspace.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(workspace) = workspace
             && self.bind().and_then(|()| self.synchronize()).is_ok()
         {
             // SAFETY: allocated in `workspace`, and nothing that runs uses it.
-            let _ = unsafe { result::free_sync(*workspace) };
+            let _ = unsafe { result::free_sync(workspace) };
         }
     }
 }

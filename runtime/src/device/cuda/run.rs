@@ -2,7 +2,7 @@
 //! then on. What a graph reads and writes has fixed places, which are a part of its name.
 
 use std::ffi::c_void;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use cudarc::driver::{result, sys};
 
@@ -97,7 +97,7 @@ impl Runs {
             record(&mut step);
             let scratch = self.scratch(shared, step.scratch)?;
             let mut prepared = Prepared::new(shared, &step, places, scratch, inputs)?;
-            return prepared.launch_each(shared);
+            return prepared.launch_now(shared);
         };
         let name = Name { key, places, given: inputs.placed.whole, then };
         let known = self.known.iter().position(|(known, _)| *known == name);
@@ -108,7 +108,7 @@ impl Runs {
         record(&mut step);
         let scratch = self.scratch(shared, step.scratch)?;
         let mut prepared = Prepared::new(shared, &step, places, scratch, inputs)?;
-        prepared.launch_each(shared)?;
+        prepared.launch_now(shared)?;
         if self.known.len() == GRAPHS {
             self.known.remove(0);
         }
@@ -177,6 +177,7 @@ impl Prepared {
             self.graph = Some(self.capture(shared)?);
         }
         if let Some(graph) = &self.graph {
+            let _uncaptured = shared.uncaptured();
             // SAFETY: the graph is open; what it reads and writes has the places of its name.
             unsafe { result::graph::launch(graph.0, shared.stream()) }.to("launch a graph")?;
             shared.counts.graph();
@@ -186,6 +187,7 @@ impl Prepared {
 
     fn capture(&mut self, shared: &Arc<Shared>) -> Result<Graph, CudaError> {
         let mode = sys::CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_RELAXED;
+        let _alone = shared.capture.write().unwrap_or_else(PoisonError::into_inner);
         // SAFETY: the stream is open and not captured.
         unsafe { result::stream::begin_capture(shared.stream(), mode) }.to("capture a step")?;
         let launched = self.launch_each(shared);
@@ -199,6 +201,12 @@ impl Prepared {
         // SAFETY: made above; what was made of it does not need it.
         let _ = unsafe { result::graph::destroy(graph) };
         made.map(Graph)
+    }
+
+    /// Launches the step outside of a capture.
+    fn launch_now(&mut self, shared: &Arc<Shared>) -> Result<(), CudaError> {
+        let _uncaptured = shared.uncaptured();
+        self.launch_each(shared)
     }
 
     fn launch_each(&mut self, shared: &Arc<Shared>) -> Result<(), CudaError> {
