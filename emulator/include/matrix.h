@@ -17,6 +17,12 @@ inline float from_f16(unsigned bits) {
     memcpy(&value, &half, 2);
     return (float)value;
 }
+inline unsigned short to_f16(float value) {
+    const _Float16 rounded = (_Float16)value;
+    unsigned short bits;
+    memcpy(&bits, &rounded, 2);
+    return bits;
+}
 // The bits of a TF32 are the upper 19 of a float.
 inline float from_tf32(unsigned bits) {
     bits &= 0xffffe000;

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 
 use crate::arena::Sizes;
 use crate::device::{
-    Buf, Cpu, Device, DeviceError, Indices, Kernels, Loss, Random, Region, StepMemory,
+    Buf, Cpu, Device, DeviceError, Indices, Kernels, Loss, Random, Region, StepMemory, Stores,
 };
 use crate::function::{self, Call, Function, Gradients};
 use crate::init::Seed;
@@ -119,7 +119,7 @@ impl<M: Program, D: Device> Workspace<M, D> {
                 return Err(WorkspaceError::Capacity { name, size, most: MAX_SIZE });
             }
         }
-        let plans = M::plan(capacity, device.precision().is_bf16());
+        let plans = M::plan(capacity, device.stores() == Stores::HalvesBetween);
         let floats = plans.iter().flat_map(|plan| plan.floats).max().unwrap_or(0);
         let indices = plans.iter().map(|plan| plan.indices).max().unwrap_or(0);
         Ok(Self {

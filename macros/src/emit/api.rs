@@ -250,7 +250,7 @@ fn costs(model: &Model) -> TokenStream {
         pub const fn train_bytes_with(
             #(#names: usize,)* precision: ::gradiron::device::Precision,
         ) -> usize {
-            let (n, in_bf16) = (#sizes, precision.is_bf16());
+            let (n, in_bf16) = (#sizes, precision.on_cpu().number() == 1);
             let arena = #max(&[#(
                 #max(&[
                     Self::#floats(n, ::gradiron::Pass::Infer, in_bf16),

@@ -5,41 +5,14 @@ use std::time::Instant;
 
 use super::tiny::run_tiny;
 use super::{
-    Buf, Device, DeviceError, Host, Indices, Kernels, Lent, Random, Region, Run, StepMemory,
-    Threads,
+    Buf, Device, DeviceError, Element, Host, Indices, Kernels, Lent, Precision, Random, Region,
+    Run, StepMemory, Stores, Threads,
 };
 use crate::arena::Sizes;
 use crate::math::SimdLevel;
 use crate::ops::conv2d::{Algorithm, Choice};
 use crate::profile::{self, Lane, PassOps, Profile};
 use crate::storage::Storage;
-
-/// The precision of large matrix products and of what is stored between the passes.
-///
-/// Parameters, their gradients, the optimizer's state and sums are `f32` in both, so a model trained
-/// in one runs in the other. A bf16 has the exponent of an `f32`: no gradient is lost below its
-/// range, and the loss needs no scaling.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Precision {
-    /// All factors are `f32`.
-    #[default]
-    F32,
-    /// Factors are rounded to bf16, to the nearest, ties to even: an error of at most `2^-9` each.
-    /// Small products, which gain nothing, and convolutions stay `f32`. Twice as fast where the
-    /// processor has AVX512-BF16; the same rounding, but no gain, elsewhere.
-    ///
-    /// What the backward pass needs of the forward pass is stored in bf16, so training takes less
-    /// memory (`train_bytes_with`), but for functions that are small enough to become one piece.
-    Bf16,
-}
-
-impl Precision {
-    #[doc(hidden)]
-    pub const fn is_bf16(self) -> bool {
-        matches!(self, Self::Bf16)
-    }
-}
 
 /// The processor that the program runs on.
 #[derive(Clone, Debug)]
@@ -169,8 +142,8 @@ impl Device for Cpu {
         Lent::Host(memory.as_slice(), Host { threads: &self.threads, level: self.level })
     }
 
-    fn precision(&self) -> Precision {
-        self.precision
+    fn stores(&self) -> Stores {
+        self.precision.on_cpu()
     }
 
     fn profile(&self) -> Option<&Profile> {
@@ -241,9 +214,10 @@ fn check(buf: Buf, len: usize) {
     #[cold]
     #[inline(never)]
     fn outside(buf: Buf, len: usize) -> ! {
-        panic!("gradiron: {buf:?} leaves its region of {len} floats (a bug)")
+        panic!("gradiron: {buf:?} is no range of a region of {len} floats (a bug)")
     }
-    if buf.start > len || buf.len > len - buf.start {
+    let is_inside = buf.start <= len && buf.len <= len - buf.start;
+    if !is_inside || buf.element != Element::Float {
         outside(buf, len);
     }
 }

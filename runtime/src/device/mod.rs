@@ -12,7 +12,7 @@ mod remote;
 mod threads;
 mod tiny;
 
-pub use cpu::{Cpu, CpuStep, Precision};
+pub use cpu::{Cpu, CpuStep};
 #[cfg(feature = "cuda")]
 pub(crate) use cuda::{Arg, CudaKernel, Epilogue, Grid, Product, THREADS, Text, lanes, place};
 #[cfg(feature = "cuda")]
@@ -47,28 +47,47 @@ pub enum Region {
     Input(u8),
 }
 
-/// A range of floats in one region.
+/// What a range is made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Element {
+    /// An `f32`.
+    #[default]
+    Float,
+    /// A number of 16 bits, of the kind that the device computes with ([`Stores::Halves`]).
+    Half,
+}
+
+/// A range of numbers in one region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Buf {
     /// The memory that the range is in.
     pub region: Region,
-    /// Its first float.
+    /// What it is made of.
+    pub element: Element,
+    /// Its first element, counted in elements like it from the start of the region.
     pub start: usize,
-    /// The number of floats.
+    /// The number of elements.
     pub len: usize,
 }
 
 impl Buf {
     /// `len` floats of `region` from `start` on.
     pub const fn new(region: Region, start: usize, len: usize) -> Self {
-        Self { region, start, len }
+        Self { region, element: Element::Float, start, len }
     }
 
     /// The range `start..start + len` of this range.
     #[inline]
     pub const fn part(self, start: usize, len: usize) -> Self {
         assert!(start + len <= self.len, "gradiron: a planned range leaves its buffer (a bug)");
-        Self { region: self.region, start: self.start + start, len }
+        Self { region: self.region, element: self.element, start: self.start + start, len }
+    }
+
+    /// `len` halves in the place of the floats from `start` on.
+    #[inline]
+    pub const fn halves(self, start: usize, len: usize) -> Self {
+        let floats = self.part(start, floats_of_halves(len));
+        Self { region: self.region, element: Element::Half, start: 2 * floats.start, len }
     }
 
     pub(crate) const fn overlaps(self, other: Self) -> bool {
@@ -84,6 +103,11 @@ impl Buf {
         let full = self.len > 0 && other.len > 0;
         same && full && self.start < other.start + other.len && other.start < self.start + self.len
     }
+}
+
+/// The floats in whose place `len` halves lie.
+pub const fn floats_of_halves(len: usize) -> usize {
+    len.div_ceil(2)
 }
 
 /// A range of class indices, one of the integer inputs of the call.
@@ -138,6 +162,70 @@ pub struct Host<'a> {
     pub level: SimdLevel,
 }
 
+/// What a device may round values to, to be faster and to need less memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Precision {
+    /// All values are `f32`.
+    #[default]
+    F32,
+    /// Factors of products are rounded to bf16, to the nearest, ties to even: an error of at most
+    /// `2^-9` each. Sums are `f32`, and so are parameters, their gradients and optimizers' state. A
+    /// bf16 has the exponent of an `f32`: no gradient is lost below its range, and the loss needs no
+    /// scaling.
+    ///
+    /// On a [`Cpu`], small products, which gain nothing, and convolutions stay `f32`; what the backward
+    /// pass needs of the forward pass is stored in bf16 (`train_bytes_with`), but for functions that are
+    /// small enough to become one piece. It is twice as fast where the processor has AVX512-BF16; the
+    /// same rounding, but no gain, elsewhere.
+    ///
+    /// On a GPU, values and gradients between operations are stored in bf16 (`train_bytes_on_gpu`).
+    Bf16,
+    /// The same with f16 on a GPU, with an error of at most `2^-12` each and a smaller range: losses
+    /// are scaled. A [`Cpu`], whose f16 would not be faster, computes in `f32`.
+    F16,
+}
+
+impl Precision {
+    /// How a [`Cpu`] of this precision stores values.
+    pub const fn on_cpu(self) -> Stores {
+        match self {
+            Self::F32 | Self::F16 => Stores::Floats,
+            Self::Bf16 => Stores::HalvesBetween,
+        }
+    }
+
+    /// How a GPU of this precision stores values.
+    pub const fn on_gpu(self) -> Stores {
+        match self {
+            Self::F32 => Stores::Floats,
+            Self::Bf16 | Self::F16 => Stores::Halves,
+        }
+    }
+}
+
+/// How a device stores the values of a step. Parameters, gradients of parameters, inputs and results
+/// are `f32` in all of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Stores {
+    /// As `f32`.
+    #[default]
+    Floats,
+    /// As `f32`, but for what lives from the forward to the backward pass, which is in 16 bits.
+    HalvesBetween,
+    /// In 16 bits where there is a value for each sample, of at least some elements.
+    Halves,
+}
+
+impl Stores {
+    /// For offsets: 0, 1 and 2.
+    #[doc(hidden)]
+    pub const fn number(self) -> usize {
+        self as usize
+    }
+}
+
 /// Where a step runs.
 pub trait Device {
     /// A block of floats on this device.
@@ -163,9 +251,9 @@ pub trait Device {
     /// Floats where they are, for an optimizer that works there.
     fn lend<'a>(&'a self, memory: &'a Self::Memory) -> Lent<'a>;
 
-    /// The precision that it computes in.
-    fn precision(&self) -> Precision {
-        Precision::F32
+    /// How it stores the values of a step.
+    fn stores(&self) -> Stores {
+        Stores::Floats
     }
 
     /// The record of its runs, if there is one.

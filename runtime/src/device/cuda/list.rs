@@ -8,8 +8,11 @@ use super::compiler::Compiler;
 use super::error::CudaError;
 use super::library;
 use super::optimizer::Update;
+use super::product::Factors;
 use super::step::{CudaKernel, CudaStep, Launch};
-use crate::device::{Device, DeviceError, Lent, Precision, Remote, RemoteUpdate, Run, StepMemory};
+use crate::device::{
+    Device, DeviceError, Lent, Precision, Remote, RemoteUpdate, Run, StepMemory, Stores,
+};
 use crate::storage::Storage;
 
 /// A device that computes nothing: runs add their kernels to a list. For tests.
@@ -76,7 +79,7 @@ impl KernelList {
 
     /// Adds the kernels of these calls.
     pub fn record(&self, calls: impl FnOnce(&mut CudaStep)) {
-        let mut step = CudaStep::new(self.precision.is_bf16());
+        let mut step = CudaStep::new(Factors::of(self.precision));
         calls(&mut step);
         self.add(step);
     }
@@ -128,8 +131,8 @@ impl Device for KernelList {
         Ok(&memory.floats.as_slice()[start..][..len])
     }
 
-    fn precision(&self) -> Precision {
-        self.precision
+    fn stores(&self) -> Stores {
+        self.precision.on_gpu()
     }
 
     fn lend<'a>(&'a self, memory: &'a ListMemory) -> Lent<'a> {

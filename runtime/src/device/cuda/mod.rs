@@ -33,12 +33,13 @@ use self::later::Pool;
 pub use self::list::{KernelList, KernelReport, ListMemory};
 pub use self::memory::CudaMemory;
 use self::optimizer::Updates;
+pub(crate) use self::product::Factors;
+use self::product::Products;
 pub(crate) use self::product::{Epilogue, Product};
-use self::product::{Factors, Products};
 use self::run::{Inputs, Places};
 pub use self::step::CudaStep;
 pub(crate) use self::step::{Arg, CudaKernel, Grid, THREADS, Text, lanes};
-use super::{Device, DeviceError, Later, Lent, Precision, Run, StepMemory};
+use super::{Device, DeviceError, Later, Lent, Precision, Run, StepMemory, Stores};
 
 /// The oldest driver, as the version of CUDA that it supports: the one whose compiler is used.
 const DRIVER: i32 = 13_000;
@@ -155,11 +156,10 @@ impl Cuda {
         })
     }
 
-    /// The same GPU; with [`Precision::Bf16`] factors of products are rounded to bf16, sums stay `f32`,
-    /// and what the backward pass needs of the forward pass is stored in bf16.
+    /// The same GPU; values between operations, their gradients, and factors of products in
+    /// `precision`. Sums, parameters, their gradients and optimizers' state stay `f32`.
     pub fn with_precision(self, precision: Precision) -> Self {
-        let factors = if precision.is_bf16() { Factors::Bf16 } else { Factors::F32 };
-        Self { precision, factors, ..self }
+        Self { precision, factors: Factors::of(precision), ..self }
     }
 
     /// The same GPU in [`Precision::F32`], but for the factors of products, of which TF32 keeps 10 bits
@@ -380,8 +380,8 @@ impl Device for Cuda {
         Lent::Device(memory)
     }
 
-    fn precision(&self) -> Precision {
-        self.precision
+    fn stores(&self) -> Stores {
+        self.precision.on_gpu()
     }
 
     fn defer(&self, memory: &CudaMemory) -> bool {

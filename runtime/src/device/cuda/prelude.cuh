@@ -16,29 +16,156 @@
 #define THREADS 256
 
 // Elements. Kernels compute in floats, and name the types of what they read and write by their
-// arguments: `y_t` for `y`.
+// arguments: `y_t` for `y`. `HALF` is the type of 16 bits that a step uses.
 struct bf16 {
     unsigned short bits;
 };
+struct f16 {
+    unsigned short bits;
+};
 
-DEVICE float get(const float* x, size_t i) { return x[i]; }
-DEVICE float get(const bf16* x, size_t i) { return __int_as_float((unsigned)x[i].bits << 16); }
-
-DEVICE void put(float* y, size_t i, float value) { y[i] = value; }
-
-DEVICE bf16 to_bf16(float value) {
+DEVICE float to_float(float x) { return x; }
+DEVICE float to_float(bf16 x) { return __int_as_float((unsigned)x.bits << 16); }
+DEVICE float to_float(f16 x) {
 #ifdef EMULATED
-    unsigned bits = __float_as_int(value);
-    if ((bits & 0x7fffffff) > 0x7f800000) return bf16{0x7fff};
-    return bf16{(unsigned short)((bits + 0x7fff + (bits >> 16 & 1)) >> 16)};
+    return emulator::from_f16(x.bits);
 #else
-    bf16 y;
-    asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(y.bits) : "f"(value));
+    float y;
+    asm("cvt.f32.f16 %0, %1;" : "=f"(y) : "h"(x.bits));
     return y;
 #endif
 }
 
-DEVICE void put(bf16* y, size_t i, float value) { y[i] = to_bf16(value); }
+// To the nearest, ties to even.
+DEVICE void round_to(float& y, float x) { y = x; }
+DEVICE void round_to(bf16& y, float x) {
+#ifdef EMULATED
+    const unsigned bits = __float_as_int(x);
+    y.bits = (bits & 0x7fffffff) > 0x7f800000 ? 0x7fff : (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+#else
+    asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(y.bits) : "f"(x));
+#endif
+}
+DEVICE void round_to(f16& y, float x) {
+#ifdef EMULATED
+    y.bits = emulator::to_f16(x);
+#else
+    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(y.bits) : "f"(x));
+#endif
+}
+
+template <typename T>
+DEVICE float get(const T* x, size_t i) {
+    return to_float(x[i]);
+}
+template <typename T>
+DEVICE void put(T* y, size_t i, float value) {
+    round_to(y[i], value);
+}
+
+// Two halves in a register, the first in the lower part.
+template <typename T>
+DEVICE unsigned pack(float low, float high) {
+    T a, b;
+    round_to(a, low);
+    round_to(b, high);
+    return a.bits | (unsigned)b.bits << 16;
+}
+#ifndef EMULATED
+template <>
+DEVICE unsigned pack<bf16>(float low, float high) {
+    unsigned y;
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(y) : "f"(high), "f"(low));
+    return y;
+}
+template <>
+DEVICE unsigned pack<f16>(float low, float high) {
+    unsigned y;
+    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(y) : "f"(high), "f"(low));
+    return y;
+}
+#endif
+template <typename T>
+DEVICE float2 unpack(unsigned pair) {
+    const T a{(unsigned short)pair}, b{(unsigned short)(pair >> 16)};
+    return make_float2(to_float(a), to_float(b));
+}
+
+// Words at once.
+DEVICE void load_pairs(unsigned (&v)[1], const unsigned* x) { v[0] = *x; }
+DEVICE void load_pairs(unsigned (&v)[2], const unsigned* x) {
+    const uint2 two = *(const uint2*)x;
+    v[0] = two.x, v[1] = two.y;
+}
+DEVICE void load_pairs(unsigned (&v)[4], const unsigned* x) {
+    const uint4 four = *(const uint4*)x;
+    v[0] = four.x, v[1] = four.y, v[2] = four.z, v[3] = four.w;
+}
+DEVICE void store_pairs(unsigned* y, const unsigned (&v)[1]) { *y = v[0]; }
+DEVICE void store_pairs(unsigned* y, const unsigned (&v)[2]) { *(uint2*)y = make_uint2(v[0], v[1]); }
+DEVICE void store_pairs(unsigned* y, const unsigned (&v)[4]) {
+    *(uint4*)y = make_uint4(v[0], v[1], v[2], v[3]);
+}
+// Neighbours at once. Where N is even the first lies at a multiple of N elements, of 16 bytes at most.
+template <int N>
+DEVICE void load(float (&v)[N], const float* x, size_t i) {
+    if (N % 4) {
+#pragma unroll
+        for (int e = 0; e < N; ++e) v[e] = x[i + e];
+        return;
+    }
+#pragma unroll
+    for (int e = 0; e < N; e += 4) {
+        const float4 four = *(const float4*)(x + i + e);
+        v[e] = four.x, v[e + 1] = four.y, v[e + 2] = four.z, v[e + 3] = four.w;
+    }
+}
+template <int N, typename T>
+DEVICE void load(float (&v)[N], const T* x, size_t i) {
+    if (N % 2) {
+#pragma unroll
+        for (int e = 0; e < N; ++e) v[e] = get(x, i + e);
+        return;
+    }
+    unsigned pairs[(N + 1) / 2];
+    load_pairs(pairs, (const unsigned*)(x + i));
+#pragma unroll
+    for (int e = 0; e < N; e += 2) {
+        const float2 two = unpack<T>(pairs[e / 2]);
+        v[e] = two.x, v[e + 1] = two.y;
+    }
+}
+// One element for all.
+template <int N, typename T>
+DEVICE void spread(float (&v)[N], const T* x, size_t i) {
+    const float value = get(x, i);
+#pragma unroll
+    for (int e = 0; e < N; ++e) v[e] = value;
+}
+template <int N>
+DEVICE void store(float* y, size_t i, const float (&v)[N]) {
+    if (N % 4) {
+#pragma unroll
+        for (int e = 0; e < N; ++e) y[i + e] = v[e];
+        return;
+    }
+#pragma unroll
+    for (int e = 0; e < N; e += 4) {
+        *(float4*)(y + i + e) = make_float4(v[e], v[e + 1], v[e + 2], v[e + 3]);
+    }
+}
+template <int N, typename T>
+DEVICE void store(T* y, size_t i, const float (&v)[N]) {
+    if (N % 2) {
+#pragma unroll
+        for (int e = 0; e < N; ++e) put(y, i + e, v[e]);
+        return;
+    }
+    unsigned pairs[(N + 1) / 2];
+#pragma unroll
+    for (int e = 0; e < N; e += 2) pairs[e / 2] = pack<T>(v[e], v[e + 1]);
+    store_pairs((unsigned*)(y + i), pairs);
+}
 
 // NaN if one is.
 DEVICE float larger(float a, float b) { return a > b || a != a ? a : b; }
@@ -113,20 +240,30 @@ DEVICE uint4 philox(uint4 counter, uint2 key) {
     return counter;
 }
 
-// Two numbers as bf16 in a register, the first in the lower half.
-DEVICE unsigned pack_bf16(float low, float high) {
-    return to_bf16(low).bits | (unsigned)to_bf16(high).bits << 16;
-}
-
-// d [16, 8] += a [16, 16] · b [16, 8], by a warp. Lane `4 r + c` holds of `a` rows r and r + 8 at columns
-// 2 c and 2 c + 8 with their neighbours, of `b` column r at rows 2 c and 2 c + 8 with theirs, and of `d`
-// rows r and r + 8 at columns 2 c and 2 c + 1 (PTX, mma.m16n8k16).
-DEVICE void multiply_bf16(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
+// d [16, 8] += a [16, 16] · b [16, 8] of halves, by a warp. Lane `4 r + c` holds of `a` rows r and r + 8
+// at columns 2 c and 2 c + 8 with their neighbours, of `b` column r at rows 2 c and 2 c + 8 with theirs,
+// and of `d` rows r and r + 8 at columns 2 c and 2 c + 1 (PTX, mma.m16n8k16).
+template <typename T>
+DEVICE void multiply(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]);
+template <>
+DEVICE void multiply<bf16>(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
 #ifdef EMULATED
     emulator::mma_m16n8k16_bf16(d, a, b);
 #else
     asm volatile(
         "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
+        "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+#endif
+}
+template <>
+DEVICE void multiply<f16>(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
+#ifdef EMULATED
+    emulator::mma_m16n8k16_f16(d, a, b);
+#else
+    asm volatile(
+        "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 "
         "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
         : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));

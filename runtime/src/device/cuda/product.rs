@@ -8,7 +8,7 @@ use cudarc::cublaslt::{result, sys};
 use cudarc::driver::sys::{CUdeviceptr, CUstream};
 
 use super::error::{Context, CudaError};
-use crate::device::Buf;
+use crate::device::{Buf, Precision};
 use crate::ops::matmul::{Layout, MatmulSpec};
 
 /// Bytes that cuBLASLt may use on the side.
@@ -25,14 +25,35 @@ pub(crate) enum Epilogue {
     BiasRelu,
 }
 
-/// What factors of products are rounded to, where that is faster; sums are `f32`.
+/// What factors of products are rounded to; sums are `f32`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) enum Factors {
+pub(crate) enum Factors {
     #[default]
     F32,
     /// 8 bits of exponent as in an `f32`, 10 of fraction.
     Tf32,
     Bf16,
+    F16,
+}
+
+impl Factors {
+    pub fn of(precision: Precision) -> Self {
+        match precision {
+            Precision::F32 => Self::F32,
+            Precision::Bf16 => Self::Bf16,
+            Precision::F16 => Self::F16,
+        }
+    }
+
+    /// Whether they have 16 bits.
+    pub fn are_halves(self) -> bool {
+        matches!(self, Self::Bf16 | Self::F16)
+    }
+
+    /// What kernels call an element of 16 bits.
+    pub fn half(self) -> &'static str {
+        if self == Self::F16 { "f16" } else { "bf16" }
+    }
 }
 
 /// A batch of products of the same sizes.
@@ -170,6 +191,7 @@ impl Products {
             Factors::F32 => sys::cublasComputeType_t::CUBLAS_COMPUTE_32F,
             Factors::Tf32 => sys::cublasComputeType_t::CUBLAS_COMPUTE_32F_FAST_TF32,
             Factors::Bf16 => sys::cublasComputeType_t::CUBLAS_COMPUTE_32F_FAST_16BF,
+            Factors::F16 => sys::cublasComputeType_t::CUBLAS_COMPUTE_32F_FAST_16F,
         };
         let float = sys::cudaDataType_t::CUDA_R_32F;
         let description = result::create_matmul_desc(compute, float)?;

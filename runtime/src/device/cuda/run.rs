@@ -93,7 +93,7 @@ impl Runs {
         record: impl FnOnce(&mut CudaStep),
     ) -> Result<(), CudaError> {
         let Some(key) = key else {
-            let mut step = CudaStep::new(inputs.factors == Factors::Bf16);
+            let mut step = CudaStep::new(inputs.factors);
             record(&mut step);
             let scratch = self.scratch(shared, step.scratch)?;
             let mut prepared = Prepared::new(shared, &step, places, scratch, inputs)?;
@@ -104,7 +104,7 @@ impl Runs {
         if let Some(at) = known {
             return self.known[at].1.launch(shared);
         }
-        let mut step = CudaStep::new(inputs.factors == Factors::Bf16);
+        let mut step = CudaStep::new(inputs.factors);
         record(&mut step);
         let scratch = self.scratch(shared, step.scratch)?;
         let mut prepared = Prepared::new(shared, &step, places, scratch, inputs)?;

@@ -4,8 +4,8 @@
 use std::borrow::Cow;
 use std::fmt::{Display, Write};
 
-use super::product::Product;
-use crate::device::{Buf, Indices, Kernels};
+use super::product::{Factors, Product};
+use crate::device::{Buf, Element, Indices, Kernels};
 
 /// The launches of a step, in their order.
 #[derive(Debug, Default)]
@@ -15,8 +15,8 @@ pub struct CudaStep {
     pub(super) scratch: usize,
     /// Calls of kernels that draw random numbers.
     draws: u32,
-    /// Whether factors of products may be rounded to bf16.
-    in_bf16: bool,
+    /// What products are made of.
+    factors: Factors,
 }
 
 /// One thing that the GPU does.
@@ -148,14 +148,14 @@ pub(crate) fn lanes(size: usize, inner: usize) -> usize {
 }
 
 impl CudaStep {
-    /// A list without launches, of a step whose factors may be rounded to bf16.
-    pub(super) fn new(in_bf16: bool) -> Self {
-        Self { in_bf16, ..Self::default() }
+    /// A list without launches, of a step whose products are made of `factors`.
+    pub(super) fn new(factors: Factors) -> Self {
+        Self { factors, ..Self::default() }
     }
 
-    /// Whether factors of products may be rounded to bf16.
-    pub(crate) fn in_bf16(&self) -> bool {
-        self.in_bf16
+    /// What products are made of.
+    pub(crate) fn factors(&self) -> Factors {
+        self.factors
     }
 
     /// Memory for the next launches, until it is asked for again: the starts of parts of these
@@ -172,15 +172,26 @@ impl CudaStep {
     }
 
     /// Adds a launch. The types of arguments are those of their ranges: in the text, `y_t` is the
-    /// type of the elements of the argument `y`.
+    /// type of the elements of the argument `y`, and `HALF` that of 16 bits.
     pub(crate) fn launch(&mut self, mut kernel: CudaKernel, grid: Grid, args: &[(&str, Arg)]) {
         if grid.blocks == 0 {
             return;
         }
+        let _ = writeln!(kernel.defines, "typedef {} HALF;", self.factors.half());
         for (name, arg) in args {
-            if matches!(arg, Arg::Buf(_) | Arg::Null | Arg::Scratch(_) | Arg::Address(_)) {
-                let _ = writeln!(kernel.defines, "typedef float {name}_t;");
-            }
+            let element = match arg {
+                Arg::Buf(Buf { element: Element::Half, .. }) => {
+                    assert!(
+                        kernel.text.contains(&format!("{name}_t")),
+                        "gradiron: `{name}` of `{}` cannot be halves (a bug)",
+                        kernel.function
+                    );
+                    "HALF"
+                }
+                Arg::Buf(_) | Arg::Null | Arg::Scratch(_) | Arg::Address(_) => "float",
+                _ => continue,
+            };
+            let _ = writeln!(kernel.defines, "typedef {element} {name}_t;");
         }
         let args = args.iter().map(|(_, arg)| *arg).collect();
         self.launches.push(Launch::Kernel { kernel, grid, args });

@@ -49,7 +49,8 @@ impl Plan {
     /// With so many tiles of own and of met rows in shared memory, and at most `most` own rows.
     fn new(step: &CudaStep, most: usize, given: &Given, tiles: [usize; 2], dim: usize) -> Self {
         // Rows of wide heads do not fit into registers; few queries leave tensor cores idle.
-        let on_tensor_cores = step.in_bf16() && dim.is_multiple_of(16) && dim <= 64 && most >= 16;
+        let on_tensor_cores =
+            step.factors().are_halves() && dim.is_multiple_of(16) && dim <= 64 && most >= 16;
         let [own, met] = tiles;
         let tiles = if on_tensor_cores { OF_MMA } else { Tiles::new(most.min(32), dim, own, met) };
         Self { tiles, on_tensor_cores, mask: given.mask.is_some() }

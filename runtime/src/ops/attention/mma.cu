@@ -1,6 +1,6 @@
-// Attention on tensor cores: factors are bf16, sums are floats. Four warps take 16 rows each; a block
-// meets BK rows of the other side after another, which lie in shared memory as bf16. What a warp needs of
-// its own rows stays in registers, in the fragments of `multiply_bf16`.
+// Attention on tensor cores: factors are halves, sums are floats. Four warps take 16 rows each; a block
+// meets BK rows of the other side after another, which lie in shared memory as halves. What a warp needs of
+// its own rows stays in registers, in the fragments of `multiply`.
 
 #define WARPS 4
 #define OWN (16 * WARPS)
@@ -18,12 +18,12 @@ struct Rows {
 
 // Rows `first..first + BK` of a head, zeros behind the last.
 template <typename T>
-DEVICE void load_tile(bf16 (*tile)[PITCH], const T* x, const Rows& rows, unsigned b, unsigned h,
+DEVICE void load_tile(HALF (*tile)[PITCH], const T* x, const Rows& rows, unsigned b, unsigned h,
                       unsigned first, unsigned end) {
     for (unsigned i = threadIdx.x; i < BK * DIM; i += 32 * WARPS) {
         const unsigned row = i / DIM, d = i % DIM;
         const bool there = first + row < end;
-        tile[row][d] = to_bf16(there ? get(x, rows.at(b, h, first + row) + d) : 0.0f);
+        round_to(tile[row][d], there ? get(x, rows.at(b, h, first + row) + d) : 0.0f);
     }
 }
 
@@ -38,13 +38,13 @@ DEVICE void load_rows(unsigned (&a)[DEPTH][4], const T* x, const Rows& rows, uns
         for (int i = 0; i < 4; ++i) {
             const unsigned row = first + r + 8 * (i % 2), d = 16 * k + c + 8 * (i / 2);
             const size_t at = rows.at(b, h, row) + d;
-            a[k][i] = row < end ? pack_bf16(get(x, at), get(x, at + 1)) : 0;
+            a[k][i] = row < end ? pack<HALF>(get(x, at), get(x, at + 1)) : 0;
         }
     }
 }
 
 // s [16, BK] = a [16, DIM] · tileᵀ
-DEVICE void multiply_rows(float (&s)[MET][4], const unsigned (&a)[DEPTH][4], const bf16 (*tile)[PITCH]) {
+DEVICE void multiply_rows(float (&s)[MET][4], const unsigned (&a)[DEPTH][4], const HALF (*tile)[PITCH]) {
     const unsigned r = threadIdx.x % 32 / 4, c = threadIdx.x % 4 * 2;
 #pragma unroll
     for (int n = 0; n < MET; ++n) {
@@ -53,27 +53,27 @@ DEVICE void multiply_rows(float (&s)[MET][4], const unsigned (&a)[DEPTH][4], con
         for (int k = 0; k < DEPTH; ++k) {
             const unsigned* row = (const unsigned*)tile[8 * n + r];
             const unsigned b[2] = {row[(16 * k + c) / 2], row[(16 * k + c + 8) / 2]};
-            multiply_bf16(s[n], a[k], b);
+            multiply<HALF>(s[n], a[k], b);
         }
     }
 }
 
 // out [16, DIM] += p [16, BK] · tile
-DEVICE void multiply_columns(float (&out)[WIDE][4], const float (&p)[MET][4], const bf16 (*tile)[PITCH]) {
+DEVICE void multiply_columns(float (&out)[WIDE][4], const float (&p)[MET][4], const HALF (*tile)[PITCH]) {
     const unsigned r = threadIdx.x % 32 / 4, c = threadIdx.x % 4 * 2;
 #pragma unroll
     for (int k = 0; k < MET / 2; ++k) {
         // A result of one product is the left factor of the next.
         const unsigned a[4] = {
-            pack_bf16(p[2 * k][0], p[2 * k][1]), pack_bf16(p[2 * k][2], p[2 * k][3]),
-            pack_bf16(p[2 * k + 1][0], p[2 * k + 1][1]), pack_bf16(p[2 * k + 1][2], p[2 * k + 1][3])};
+            pack<HALF>(p[2 * k][0], p[2 * k][1]), pack<HALF>(p[2 * k][2], p[2 * k][3]),
+            pack<HALF>(p[2 * k + 1][0], p[2 * k + 1][1]), pack<HALF>(p[2 * k + 1][2], p[2 * k + 1][3])};
 #pragma unroll
         for (int n = 0; n < WIDE; ++n) {
             const auto pair = [&](unsigned row) {
                 return tile[row][8 * n + r].bits | (unsigned)tile[row + 1][8 * n + r].bits << 16;
             };
             const unsigned b[2] = {pair(16 * k + c), pair(16 * k + c + 8)};
-            multiply_bf16(out[n], a, b);
+            multiply<HALF>(out[n], a, b);
         }
     }
 }
@@ -112,7 +112,7 @@ attention_mma(y_t* y, unsigned yb, unsigned yh, unsigned yr, float* lse, const q
               unsigned qh, unsigned qr, const k_t* k, unsigned kb, unsigned kh, unsigned kr,
               const v_t* v, unsigned vb, unsigned vh, unsigned vr, float scale, unsigned queries,
               unsigned keys, unsigned causal MASK_PARAMETERS) {
-    __shared__ __align__(16) bf16 k_tile[BK][PITCH], v_tile[BK][PITCH];
+    __shared__ __align__(16) HALF k_tile[BK][PITCH], v_tile[BK][PITCH];
     const Rows of_q{qb, qh, qr}, of_k{kb, kh, kr}, of_v{vb, vh, vr}, of_y{yb, yh, yr};
     MASK_ROWS
     const unsigned blocks = (queries + OWN - 1) / OWN;
@@ -190,7 +190,7 @@ grad_queries_mma(d_q_t* d_q, unsigned gb, unsigned gh, unsigned gr, const d_y_t*
                  unsigned qb, unsigned qh, unsigned qr, const k_t* k, unsigned kb, unsigned kh,
                  unsigned kr, const v_t* v, unsigned vb, unsigned vh, unsigned vr, float scale,
                  unsigned queries, unsigned keys, unsigned causal MASK_PARAMETERS) {
-    __shared__ __align__(16) bf16 k_tile[BK][PITCH], v_tile[BK][PITCH];
+    __shared__ __align__(16) HALF k_tile[BK][PITCH], v_tile[BK][PITCH];
     const Rows of_q{qb, qh, qr}, of_k{kb, kh, kr}, of_v{vb, vh, vr}, of_y{yb, yh, yr}, of_g{gb, gh, gr};
     MASK_ROWS
     const unsigned blocks = (queries + OWN - 1) / OWN;
@@ -254,7 +254,7 @@ grad_keys_mma(d_k_t* d_k, unsigned gb, unsigned gh, unsigned gr, d_v_t* d_v, uns
               unsigned qr, const k_t* k, unsigned kb, unsigned kh, unsigned kr, const v_t* v,
               unsigned vb, unsigned vh, unsigned vr, float scale, unsigned queries, unsigned keys,
               unsigned causal MASK_PARAMETERS) {
-    __shared__ __align__(16) bf16 q_tile[BK][PITCH], d_y_tile[BK][PITCH];
+    __shared__ __align__(16) HALF q_tile[BK][PITCH], d_y_tile[BK][PITCH];
     const Rows of_q{qb, qh, qr}, of_k{kb, kh, kr}, of_v{vb, vh, vr}, of_y{yb, yh, yr};
     const Rows of_d_k{gb, gh, gr}, of_d_v{hb, hh, hr};
     MASK_ROWS

@@ -90,7 +90,7 @@ impl Conv2d for CudaStep {
             return self.fill(out, 0.0);
         }
         // Tensor cores take tiles of 64 × 64, and are worth it where most of them are full.
-        let mma = self.in_bf16() && rows >= 32 && inner >= 16;
+        let mma = self.factors().are_halves() && rows >= 32 && inner >= 16;
         let tile = if mma { [4, 4] } else { product.tile() };
         let [down, across] = product.tiles(tile);
         // What is summed over the batch is cut into parts that are summed in their order.

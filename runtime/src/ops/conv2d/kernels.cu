@@ -2,7 +2,7 @@
 // b [inner, cols]` for each group of channels. A block of 16 × 16 threads makes a tile of 16 TM rows and
 // 16 TN columns; a thread makes every 16th of both.
 //
-// With MMA factors are rounded to bf16 and tensor cores multiply: 8 warps, each 16 rows of 32 columns.
+// With MMA factors are rounded to halves and tensor cores multiply: 8 warps, each 16 rows of 32 columns.
 //
 // pass          rows           columns             inner
 // FORWARD       outputs o      batch, position     input channel, window
@@ -146,7 +146,7 @@ weight(float* y, const x_t* x, const w_t* w, unsigned cols, unsigned inner, unsi
         __syncthreads();
 #if MMA
         const auto of_a = [&](unsigned row, unsigned k) {
-            return pack_bf16(a_tile[k][warp_row + row], a_tile[k + 1][warp_row + row]);
+            return pack<HALF>(a_tile[k][warp_row + row], a_tile[k + 1][warp_row + row]);
         };
         const unsigned a[4] = {of_a(lane_row, lane_col), of_a(lane_row + 8, lane_col),
                                of_a(lane_row, lane_col + 8), of_a(lane_row + 8, lane_col + 8)};
@@ -154,10 +154,10 @@ weight(float* y, const x_t* x, const w_t* w, unsigned cols, unsigned inner, unsi
         for (int n = 0; n < 4; ++n) {
             const unsigned c = warp_col + 8 * n + lane_row;
             const unsigned b[2] = {
-                pack_bf16(b_tile[lane_col][c], b_tile[lane_col + 1][c]),
-                pack_bf16(b_tile[lane_col + 8][c], b_tile[lane_col + 9][c]),
+                pack<HALF>(b_tile[lane_col][c], b_tile[lane_col + 1][c]),
+                pack<HALF>(b_tile[lane_col + 8][c], b_tile[lane_col + 9][c]),
             };
-            multiply_bf16(sums[n], a, b);
+            multiply<HALF>(sums[n], a, b);
         }
 #else
 #pragma unroll

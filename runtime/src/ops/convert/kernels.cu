@@ -3,7 +3,7 @@
 #ifdef IS_narrow
 KERNEL narrow(bf16* y, const x_t* x, unsigned count) {
     const unsigned i = thread_of_grid();
-    if (i < count) y[i] = to_bf16(get(x, i));
+    if (i < count) put(y, i, get(x, i));
     // A value that is alone in its place.
     if (i == count && count % 2) y[i] = bf16{0};
 }

@@ -29,7 +29,7 @@ impl Form {
     /// The form for a product of these sizes.
     pub fn of(level: SimdLevel, precision: Precision, (m, k, n): (usize, usize, usize)) -> Self {
         let small = m.min(n) < LEAST_ROWS || (m * n).saturating_mul(k) < LEAST_WORK;
-        if precision == Precision::F32 || small {
+        if precision != Precision::Bf16 || small {
             return Self::Floats;
         }
         #[cfg(target_arch = "x86_64")]
