@@ -83,11 +83,24 @@ impl Buf {
         Self { region: self.region, element: self.element, start: self.start + start, len }
     }
 
+    /// The range with its parameters as halves: a copy that a device keeps, of the same places.
+    #[cfg(feature = "cuda")]
+    pub(crate) const fn halves_of_params(self) -> Self {
+        assert!(matches!(self.region, Region::Params), "gradiron: no parameters (a bug)");
+        Self { region: self.region, element: Element::Half, start: self.start, len: self.len }
+    }
+
     /// `len` halves in the place of the floats from `start` on.
     #[inline]
     pub const fn halves(self, start: usize, len: usize) -> Self {
         let floats = self.part(start, floats_of_halves(len));
         Self { region: self.region, element: Element::Half, start: 2 * floats.start, len }
+    }
+
+    /// `len` values in the place of the floats from `start` on.
+    #[inline]
+    pub const fn values(self, start: usize, len: usize, as_halves: bool) -> Self {
+        if as_halves { self.halves(start, len) } else { self.part(start, len) }
     }
 
     pub(crate) const fn overlaps(self, other: Self) -> bool {
@@ -219,10 +232,36 @@ pub enum Stores {
 }
 
 impl Stores {
-    /// For offsets: 0, 1 and 2.
+    /// Whether floats that live between the passes have a form in 16 bits.
+    pub const fn are_halves_between(self) -> bool {
+        matches!(self, Self::HalvesBetween)
+    }
+
+    /// Whether values are in 16 bits from the start.
+    pub const fn are_halves(self) -> bool {
+        matches!(self, Self::Halves)
+    }
+
+    /// That of a function which may become one piece, and keeps its values as they are then.
+    #[doc(hidden)]
+    pub const fn of_small(self, is_small: bool) -> Self {
+        if is_small && self.are_halves_between() { Self::Floats } else { self }
+    }
+
+    /// What stands before offsets: see [`from_number`](Self::from_number).
     #[doc(hidden)]
     pub const fn number(self) -> usize {
         self as usize
+    }
+
+    #[doc(hidden)]
+    #[inline(always)]
+    pub const fn from_number(number: usize) -> Self {
+        match number {
+            1 => Self::HalvesBetween,
+            2 => Self::Halves,
+            _ => Self::Floats,
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use super::Shared;
 use super::error::{Context, CudaError};
 use super::optimizer::{Update, Updates};
 use super::run::Runs;
+use crate::device::{Buf, Element, floats_of_halves};
 
 /// A block of floats on a GPU.
 pub struct CudaMemory {
@@ -134,6 +135,20 @@ pub(super) struct Range {
 }
 
 impl Range {
+    /// The address of a range of elements.
+    ///
+    /// # Panics
+    /// When they leave the range (a bug of this library).
+    pub fn of(self, buf: Buf) -> CUdeviceptr {
+        match buf.element {
+            Element::Float => self.address(buf.start, buf.len),
+            Element::Half => {
+                let end = floats_of_halves(buf.start + buf.len);
+                self.address(buf.start / 2, end - buf.start / 2) + 2 * (buf.start % 2) as u64
+            }
+        }
+    }
+
     /// The address of `len` words from `start` on.
     ///
     /// # Panics
