@@ -183,7 +183,7 @@ pub enum Precision {
     #[default]
     F32,
     /// Factors of products are rounded to bf16, to the nearest, ties to even: an error of at most
-    /// `2^-9` each. Sums are `f32`, and so are parameters, their gradients and optimizers' state. A
+    /// `2^-8` each. Sums are `f32`, and so are parameters, their gradients and optimizers' state. A
     /// bf16 has the exponent of an `f32`: no gradient is lost below its range, and the loss needs no
     /// scaling.
     ///
@@ -194,7 +194,7 @@ pub enum Precision {
     ///
     /// On a GPU, values and gradients between operations are stored in bf16 (`train_bytes_on_gpu`).
     Bf16,
-    /// The same with f16 on a GPU, with an error of at most `2^-12` each and a smaller range: losses
+    /// The same with f16 on a GPU, with an error of at most `2^-11` each and a smaller range: losses
     /// are scaled. A [`Cpu`], whose f16 would not be faster, computes in `f32`.
     F16,
 }
@@ -427,6 +427,17 @@ pub trait Kernels:
 {
     /// Whether kernels and the passes around them become one function.
     const INLINE: bool = false;
+
+    /// The gradient of a loss by itself, which starts a backward pass: 1, or what the device scales
+    /// losses by.
+    #[inline(always)]
+    fn seed(&mut self, d_loss: Buf) {
+        self.fill(d_loss, 1.0);
+    }
+
+    /// Ends a backward pass that made these gradients, of parameters and of arguments.
+    #[inline(always)]
+    fn finish<const N: usize>(&mut self, _d_params: Buf, _d_args: [Buf; N]) {}
 
     /// Tells a profile that the calls up to [`leave`](Self::leave) are those of a pass.
     #[inline(always)]

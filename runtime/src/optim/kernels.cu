@@ -103,9 +103,10 @@ DEVICE bool decays(unsigned i) {
 // All parameters, and the state with them; gradients are multiplied by a factor first. The parameters in
 // 16 bits, where there are any, follow.
 KERNEL update(params_t* params, halves_t* halves, const grads_t* grads, float* s0, float* s1, float* s2,
-              const float* scalars, const float* factor, unsigned count) {
+              const float* scalars, const float* factor, const float* loss_scale, unsigned count) {
     const unsigned i = thread_of_grid();
-    if (i >= count) return;
+    // Gradients that are not finite.
+    if (i >= count || (loss_scale && loss_scale[2] != 0.0f)) return;
     float s[3] = {s0 ? s0[i] : 0.0f, s1 ? s1[i] : 0.0f, s2 ? s2[i] : 0.0f};
     const float g = mul(factor ? factor[0] : 1.0f, get(grads, i));
     const float* c = decays(i) ? scalars : scalars + SCALARS;

@@ -12,6 +12,7 @@ mod memory;
 mod optimizer;
 mod product;
 mod run;
+mod scaling;
 mod step;
 mod twin;
 
@@ -32,6 +33,7 @@ pub use self::later::CudaLater;
 use self::later::Pool;
 pub use self::list::{KernelList, KernelReport, ListMemory};
 pub use self::memory::CudaMemory;
+use self::memory::Range;
 use self::optimizer::Updates;
 pub(crate) use self::product::Factors;
 use self::product::Products;
@@ -235,6 +237,10 @@ impl Cuda {
         shared.told()?;
         let params = twin::upload(shared, memory.params)?;
         let mut update = memory.grads.take_update();
+        let loss_scale = match self.factors {
+            Factors::F16 => memory.grads.loss_scale()?,
+            _ => Range::default(),
+        };
         let (grads, arena) = (memory.grads.lend(), memory.arena.lend());
         let mut runs = memory.arena.runs();
         let halves =
@@ -248,10 +254,12 @@ impl Cuda {
             })?;
         if let Some(update) = &mut update {
             update.follows.halves = self.factors.are_halves();
+            update.follows.scaled = self.factors == Factors::F16;
         }
         let places = Places {
             params,
             halves,
+            loss_scale,
             grads,
             arena,
             cache: memory.cache.map(CudaMemory::lend).unwrap_or_default(),

@@ -54,6 +54,7 @@ impl Update {
             decays: Arc::clone(update.decays),
             clips: update.max_norm.is_some(),
             halves: false,
+            scaled: false,
             renews: None,
         };
         Self { scalars, follows, params, count }
@@ -126,12 +127,14 @@ impl CudaMemory {
             return Ok(());
         }
         update.follows.halves = halves.is_some();
+        let loss_scale = self.known_loss_scale();
+        update.follows.scaled = loss_scale.is_some();
         let (halves, factors) = halves.unwrap_or_default();
         let key = RunKey { name: "update", n: [update.count, 1, 1, 1], want_inputs: false };
         self.launch_alone(
             key,
             Some(update.follows.clone()),
-            Places { halves, ..self.places(params) },
+            Places { halves, loss_scale: loss_scale.unwrap_or_default(), ..self.places(params) },
             factors,
             &update.scalars,
             |step| {
@@ -214,6 +217,7 @@ impl CudaStep {
             ("s2", state[2]),
             ("scalars", Arg::Scalars),
             ("factor", factor),
+            ("loss_scale", if follows.scaled { Arg::LossScale } else { Arg::Null }),
             ("count", (*count).into()),
         ];
         let kernel =

@@ -33,6 +33,8 @@ pub(super) struct Places {
     pub params: Range,
     /// The parameters in 16 bits, for steps that compute with these.
     pub halves: Range,
+    /// The state of the scale of losses, for steps that scale them.
+    pub loss_scale: Range,
     pub grads: Range,
     pub arena: Range,
     pub cache: Range,
@@ -58,6 +60,8 @@ pub(super) struct Follows {
     pub clips: bool,
     /// Whether the parameters in 16 bits are renewed as well.
     pub halves: bool,
+    /// Whether it is left out after gradients that were not finite.
+    pub scaled: bool,
     /// From where on the state of the model is renewed.
     pub renews: Option<usize>,
 }
@@ -160,6 +164,7 @@ impl Prepared {
             Arg::Float(value) => u64::from(value.to_bits()),
             Arg::Random => inputs.placed.random.at,
             Arg::Scalars => inputs.placed.scalars.at,
+            Arg::LossScale => places.loss_scale.at,
             Arg::Null => 0,
             Arg::Scratch(start) => scratch.address(start, 0),
             Arg::Rounded(start) => rounded.address(start, 0),

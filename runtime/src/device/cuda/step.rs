@@ -6,6 +6,7 @@ use std::fmt::{Display, Write};
 
 use super::product::{Factors, Product};
 use crate::device::{Buf, Element, Indices, Kernels, Region, floats_of_halves};
+use crate::ops::copy::Fill;
 
 /// The launches of a step, in their order.
 #[derive(Debug, Default)]
@@ -17,6 +18,8 @@ pub struct CudaStep {
     draws: u32,
     /// What products are made of.
     factors: Factors,
+    /// Whether the gradients follow from a scaled loss.
+    pub(super) seeded: bool,
 }
 
 /// One thing that the GPU does.
@@ -70,6 +73,8 @@ pub(crate) enum Arg {
     Random,
     /// The scalars of the optimizer whose step follows.
     Scalars,
+    /// The state of the scale of losses.
+    LossScale,
     Null,
     /// Memory for parts of a call, from this float on.
     Scratch(usize),
@@ -248,4 +253,14 @@ impl CudaStep {
     }
 }
 
-impl Kernels for CudaStep {}
+impl Kernels for CudaStep {
+    fn seed(&mut self, d_loss: Buf) {
+        if !self.seed_scaled(d_loss) {
+            self.fill(d_loss, 1.0);
+        }
+    }
+
+    fn finish<const N: usize>(&mut self, d_params: Buf, d_args: [Buf; N]) {
+        self.unscale([d_params].into_iter().chain(d_args));
+    }
+}
