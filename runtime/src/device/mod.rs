@@ -57,6 +57,17 @@ pub enum Element {
     Half,
 }
 
+impl Element {
+    /// The bytes of one.
+    #[cfg(feature = "cuda")]
+    pub(crate) const fn bytes(self) -> usize {
+        match self {
+            Self::Float => 4,
+            Self::Half => 2,
+        }
+    }
+}
+
 /// A range of numbers in one region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Buf {
