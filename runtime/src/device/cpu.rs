@@ -103,12 +103,12 @@ impl Cpu {
             run_tiny(self.level, self.step(memory), run);
             lane.add_run(R::NAME, R::PHASE, start, flops);
         } else {
-            lane.begin(R::NAME, R::PHASE);
+            lane.begin(R::NAME, R::PHASE, Instant::now());
             let mut step = self.step(memory);
             step.lane = Some(&mut lane);
             run.run(&mut step);
             drop(step);
-            lane.end();
+            lane.end(Instant::now());
         }
         profile.give_back(lane);
     }
@@ -234,14 +234,14 @@ impl Kernels for CpuStep<'_> {
     #[inline(always)]
     fn enter(&mut self, ops: &'static PassOps, n: Sizes) {
         if let Some(lane) = &mut self.lane {
-            lane.enter(ops, n);
+            lane.enter(ops, n, Instant::now);
         }
     }
 
     #[inline(always)]
     fn op(&mut self, number: usize) {
         if let Some(lane) = &mut self.lane {
-            lane.op(number);
+            lane.op(number, Instant::now);
         }
     }
 
@@ -255,7 +255,7 @@ impl Kernels for CpuStep<'_> {
     #[inline(always)]
     fn leave(&mut self) {
         if let Some(lane) = &mut self.lane {
-            lane.leave();
+            lane.leave(Instant::now());
         }
     }
 }
