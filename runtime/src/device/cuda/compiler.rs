@@ -80,8 +80,8 @@ fn name(kernel: &CudaKernel) -> String {
 
 /// All that is compiled.
 fn text(kernel: &CudaKernel) -> String {
-    let CudaKernel { defines, text, function, .. } = kernel;
-    format!("{PRELUDE}\n{defines}\n{text}\nEXPORT({function})\n")
+    let CudaKernel { defines, library, text, function, .. } = kernel;
+    format!("{PRELUDE}\n{defines}\n{library}\n{text}\nEXPORT({function})\n")
 }
 
 /// A program of the compiler's, closed in the end.

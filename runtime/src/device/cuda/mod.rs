@@ -337,8 +337,7 @@ impl Shared {
     /// The function of a kernel.
     fn function(&self, kernel: &CudaKernel) -> Result<sys::CUfunction, CudaError> {
         let mut functions = self.functions.lock().unwrap_or_else(PoisonError::into_inner);
-        let CudaKernel { room, text, function, defines } = kernel;
-        let key = format!("{room} {function}\n{defines}{text}");
+        let key = kernel.key();
         if let Some(function) = functions.get(&key) {
             return Ok(*function);
         }
@@ -346,7 +345,7 @@ impl Shared {
         // SAFETY: the context is bound, and `code` is a module for its device.
         let function = unsafe {
             let module = result::module::load_data(code.as_ptr().cast()).to("load a kernel")?;
-            let name = CString::new(*function).to("name a kernel")?;
+            let name = CString::new(kernel.function).to("name a kernel")?;
             result::module::get_function(module, name).to("find a kernel")?
         };
         functions.insert(key, function);

@@ -57,7 +57,8 @@ impl Text {
     /// A function of the text, which stands there behind `#ifdef IS_function`.
     pub fn kernel(self, function: &'static str) -> CudaKernel {
         let defines = format!("#define IS_{function} 1\n");
-        CudaKernel { room: self.room, text: Cow::Borrowed(self.text), function, defines }
+        let text = Cow::Borrowed(self.text);
+        CudaKernel { room: self.room, library: "", text, function, defines }
     }
 }
 
@@ -65,6 +66,9 @@ impl Text {
 #[derive(Clone, Debug)]
 pub(crate) struct CudaKernel {
     pub room: &'static str,
+    /// What the text uses.
+    pub library: &'static str,
+    /// Of a room's kernels, or made for this one.
     pub text: Cow<'static, str>,
     pub function: &'static str,
     /// What stands before the text.
@@ -72,6 +76,13 @@ pub(crate) struct CudaKernel {
 }
 
 impl CudaKernel {
+    /// What tells it from others: a room has one kernel of a name, but for texts that are made.
+    pub fn key(&self) -> String {
+        let Self { room, function, defines, text, .. } = self;
+        let made = if let Cow::Owned(text) = text { text } else { "" };
+        format!("{room} {function}\n{defines}{made}")
+    }
+
     /// Sets a size, or another word that the text uses.
     pub fn with(mut self, name: &str, value: impl Display) -> Self {
         let _ = writeln!(self.defines, "#define {name} {value}");

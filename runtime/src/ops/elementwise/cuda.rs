@@ -92,10 +92,10 @@ fn text<const IN: usize, const OUT: usize, const S: usize>(
     let list =
         |count: usize, item: &dyn Fn(usize) -> String| (0..count).map(item).collect::<Vec<_>>();
     let constants = list(S, &|s| format!("float c{s}"));
-    let mut text = String::from(FUNCTIONS);
+    let mut text = String::new();
 
     let fields = list(OUT, &|o| format!("float y{o};")).join(" ");
-    writeln!(text, "\nstruct Results {{ {fields} }};")?;
+    writeln!(text, "struct Results {{ {fields} }};")?;
     let inputs = list(IN, &|i| format!("float x{i}"));
     writeln!(text, "DEVICE Results chain({}) {{", [inputs, constants.clone()].concat().join(", "))?;
     for step in steps.split("; ").filter(|step| !step.is_empty()) {
@@ -150,9 +150,10 @@ impl Map for CudaStep {
         let last = (0..IN).filter(|input| axes.has_last(*input)).map(|input| inputs[input].0);
         let width = axes.width(last.chain(outputs));
         let text = text::<IN, OUT, S>(E::TEXT, &axes).expect("a string takes all text");
-        let (room, function, defines) = ("elementwise", "map", String::new());
-        let kernel =
-            CudaKernel { room, text: Cow::Owned(text), function, defines }.with("WIDTH", width);
+        let (room, function) = ("elementwise", "map");
+        let (text, defines) = (Cow::Owned(text), String::new());
+        let kernel = CudaKernel { room, library: FUNCTIONS, text, function, defines };
+        let kernel = kernel.with("WIDTH", width);
         let names: Vec<String> = [("y", OUT), ("x", IN)]
             .iter()
             .flat_map(|(n, of)| (0..*of).map(move |i| format!("{n}{i}")))
