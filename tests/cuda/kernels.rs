@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 
 use gradiron::device::{Buf, CudaError, KernelList, Region};
 use gradiron::ops::convert::Convert;
+use gradiron::ops::recurrent::{
+    Cell, Given, Gradients, History, Made, Recurrent, RecurrentSpec, Upstream,
+};
 use gradiron::prelude::*;
 
 use crate::assortment::{Large, Planes, Sequences};
@@ -57,6 +60,7 @@ fn kernels() -> KernelList {
     let mut ws = Large::workspace_on(in_bf16, BATCH).expect("it is small");
     let x = vec![[[[0.0; 6]; 6]; 4]; BATCH];
     net.loss_grad_inputs(&mut ws, &x, &label).expect("nothing is computed");
+    recurrent(&list);
     // Values that another precision stores.
     let [wide, narrow] =
         [(0, 64), (64, 32)].map(|(start, len)| Buf::new(Region::Arena, start, len));
@@ -65,6 +69,34 @@ fn kernels() -> KernelList {
         step.widen(wide, narrow);
     });
     list
+}
+
+/// Layers that a block of threads takes through all steps, with one sample and with four, and layers
+/// that are too large for that.
+fn recurrent(list: &KernelList) {
+    let sizes = [(Cell::Lstm, 32, 128), (Cell::Gru, 32, 128), (Cell::Tanh, 256, 256)];
+    let large = [(Cell::Lstm, 512, 128), (Cell::Gru, 512, 128), (Cell::Lstm, 64, 256)];
+    for (cell, batch, hidden) in sizes.into_iter().chain(large) {
+        let s = RecurrentSpec { cell, batch, steps: 64, hidden, reverse: false };
+        let mut end = 0;
+        let mut place = |len: usize| {
+            end += len;
+            Buf::new(Region::Arena, end - len, len)
+        };
+        let [x, d_x, products, gates] = [(); 4].map(|()| place(batch * s.steps * s.width()));
+        let [y, d_y, before, inner] = [(); 4].map(|()| place(batch * s.steps * hidden));
+        let [h, d_h, first, d_first] = [(); 4].map(|()| place(batch * hidden));
+        let (w, b, scratch) = (place(s.width() * hidden), place(s.width()), place(s.scratch()));
+        let history = History { gates, before, inner: Some(inner) };
+        let given = Given { x, w, b: Some(b), h: Some(first), c: None, lengths: None };
+        list.record(|step| {
+            step.recurrent(Made { y, h, c: None }, Some(history), given, scratch, s);
+            let gradients =
+                Gradients { x: d_x, products: Some(products), h: Some(d_first), c: None };
+            let upstream = Upstream { y: Some(d_y), h: Some(d_h), c: None };
+            step.recurrent_grad(gradients, upstream, history, given, scratch, s);
+        });
+    }
 }
 
 fn optimizers(list: &KernelList) {
@@ -90,8 +122,9 @@ fn optimizers(list: &KernelList) {
 fn written() -> BTreeSet<String> {
     let ops = root().join("runtime/src/ops");
     let rooms = std::fs::read_dir(ops).expect("the rooms").map(|room| room.expect("a room").path());
-    let mut files: Vec<PathBuf> =
-        rooms.flat_map(|room| ["kernels.cu", "mma.cu"].map(|file| room.join(file))).collect();
+    let mut files: Vec<PathBuf> = rooms
+        .flat_map(|room| ["kernels.cu", "blocks.cu", "mma.cu"].map(|file| room.join(file)))
+        .collect();
     files.push(root().join("runtime/src/optim/kernels.cu"));
     let mut written = BTreeSet::new();
     for file in files {

@@ -1,12 +1,21 @@
 //! Permuted axes on a GPU: a transpose of matrices where it is one, else element by element.
 
 use super::{Permute, strides};
-use crate::device::{Buf, CudaStep, Grid, Text, place};
+use crate::device::{Arg, Buf, CudaStep, Grid, Text, place};
 
 const TEXT: Text = Text { room: "permute", text: include_str!("kernels.cu") };
 
 /// Rows and columns of a tile of a transpose.
 const TILE: usize = 32;
+
+impl CudaStep {
+    /// `y [batch, cols, rows]` from `x [batch, rows, cols]`.
+    pub(crate) fn transpose(&mut self, y: Arg, x: Arg, [batch, rows, cols]: [usize; 3]) {
+        let kernel = TEXT.kernel("transpose").with("ROWS", rows).with("COLS", cols);
+        let tiles = rows.div_ceil(TILE) * cols.div_ceil(TILE);
+        self.launch(kernel, Grid::rows(batch * tiles), &[("y", y), ("x", x)]);
+    }
+}
 
 impl Permute for CudaStep {
     fn permute<const R: usize>(&mut self, y: Buf, x: Buf, dims: [usize; R], axes: [usize; R]) {
