@@ -147,6 +147,16 @@ pub(crate) fn lanes(size: usize, inner: usize) -> usize {
     }
 }
 
+/// The elements that a thread moves at once: 16 bytes, fewer where not all ranges start at, and not all
+/// `sizes` are, multiples of so many.
+pub(crate) fn at_once(bufs: &[Buf], sizes: &[usize]) -> usize {
+    let most = if bufs.iter().all(|buf| buf.element == Element::Half) { 8 } else { 4 };
+    let fits = |width: &usize| {
+        bufs.iter().map(|buf| buf.start).chain(sizes.iter().copied()).all(|n| n % width == 0)
+    };
+    [most, most / 2].into_iter().find(fits).unwrap_or(1)
+}
+
 impl CudaStep {
     /// A list without launches, of a step whose products are made of `factors`.
     pub(super) fn new(factors: Factors) -> Self {
