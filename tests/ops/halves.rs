@@ -33,10 +33,11 @@ fn check(
     let place = |len: usize| len.div_ceil(2).next_multiple_of(8);
     let halves: usize = made.iter().chain(given).map(|len| place(*len)).sum();
     let outputs = [made, made].concat();
-    let call = Call { outputs: &outputs, inputs: &inputs, indices, scratch: 2 * scratch + halves };
+    let call =
+        Call { outputs: &outputs, inputs: &inputs, indices, scratch: 2 * scratch + 8 + halves };
     let run = |step: &mut AnyStep<'_>, out: &[Buf], x: &[Buf], memory: Buf| {
         let (floats, widened) = out.split_at(made.len());
-        let mut next = 2 * scratch;
+        let mut next = (memory.start + 2 * scratch).next_multiple_of(8) - memory.start;
         let mut in_halves = |buf: &Buf| {
             let half = memory.halves(next, buf.len);
             next += place(buf.len);

@@ -14,7 +14,7 @@ impl CudaStep {
         spec: CatSpec,
     ) {
         let CatSpec { outer, start, len, total } = spec;
-        let width = at_once(&[to.1, from.1], &[start, len, total]);
+        let width = at_once(&[to.1.into(), from.1.into()], &[start, len, total]);
         let count = outer * len;
         let args = [(to.0, to.1.into()), (from.0, from.1.into()), ("count", Arg::from(count))];
         let kernel = TEXT.kernel(function).with("START", start).with("LEN", len);

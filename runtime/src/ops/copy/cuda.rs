@@ -6,25 +6,30 @@ use crate::device::{Arg, Buf, CudaStep, Grid, Text, at_once};
 const TEXT: Text = Text { room: "copy", text: include_str!("kernels.cu") };
 
 impl CudaStep {
-    /// Launches a kernel over all of `y`, some elements a thread.
-    fn over(&mut self, function: &'static str, y: Buf, x: Option<Buf>, given: (&str, Arg)) {
-        let width = at_once(&[y, x.unwrap_or(y)], &[]);
-        let args = [("y", y.into()), given, ("count", y.len.into())];
+    /// `y = x`, rounded or widened where their elements differ.
+    pub(crate) fn copy_as(&mut self, y: Arg, x: Arg, count: usize) {
+        self.over("copy", [("y", y), ("x", x)], count);
+    }
+
+    /// Launches a kernel over `count` elements, some a thread.
+    fn over(&mut self, function: &'static str, args: [(&str, Arg); 2], count: usize) {
+        let width = at_once(&args.map(|(_, arg)| arg), &[]);
         let kernel = TEXT.kernel(function).with("WIDTH", width);
-        self.launch(kernel, Grid::each(y.len.div_ceil(width)), &args);
+        let args = [args[0], args[1], ("count", count.into())];
+        self.launch(kernel, Grid::each(count.div_ceil(width)), &args);
     }
 }
 
 impl Fill for CudaStep {
     fn copy(&mut self, y: Buf, x: Buf) {
-        self.over("copy", y, Some(x), ("x", x.into()));
+        self.copy_as(y.into(), x.into(), y.len);
     }
 
     fn accumulate(&mut self, y: Buf, x: Buf) {
-        self.over("accumulate", y, Some(x), ("x", x.into()));
+        self.over("accumulate", [("y", y.into()), ("x", x.into())], y.len);
     }
 
     fn fill(&mut self, y: Buf, value: f32) {
-        self.over("fill", y, None, ("value", value.into()));
+        self.over("fill", [("y", y.into()), ("value", value.into())], y.len);
     }
 }

@@ -15,7 +15,7 @@ const TEXT: Text = Text { room: "embedding", text: include_str!("kernels.cu") };
 
 impl Embedding for CudaStep {
     fn embedding(&mut self, y: Buf, index: Indices, w: Buf, spec: EmbeddingSpec) {
-        let (count, width) = (spec.count * spec.dim, at_once(&[y, w], &[spec.dim]));
+        let (count, width) = (spec.count * spec.dim, at_once(&[y.into(), w.into()], &[spec.dim]));
         let args =
             [("y", y.into()), ("index", index.into()), ("w", w.into()), ("count", count.into())];
         let kernel = TEXT.kernel("embedding").with("DIM", spec.dim).with("WIDTH", width);
@@ -33,7 +33,7 @@ impl Embedding for CudaStep {
             ("count", count.into()),
             ("padding", padding.map_or(no_row, Arg::from)),
         ];
-        let width = at_once(&[d_w, d_y], &[dim]);
+        let width = at_once(&[d_w.into(), d_y.into()], &[dim]);
         let kernel = TEXT.kernel("embedding_grad").with("DIM", dim).with("WIDTH", width);
         self.launch(kernel, Grid::rows(count * dim.div_ceil(THREADS * width)), &args);
     }

@@ -75,7 +75,7 @@ impl Permute for CudaStep {
             merged.pop();
             return self.by_tiles([y.into(), x.into()], &merged, row, col);
         }
-        let width = if last.in_x == 1 { at_once(&[y, x], &[last.size]) } else { 1 };
+        let width = if last.in_x == 1 { at_once(&[y.into(), x.into()], &[last.size]) } else { 1 };
         let kernel = TEXT.kernel("permute").with("WIDTH", width);
         let kernel = kernel.with("PLACE", place_of("i", &merged, |axis| axis.in_x));
         let args = [("y", y.into()), ("x", x.into()), ("count", y.len.into())];
