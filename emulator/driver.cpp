@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -173,15 +174,33 @@ API Result cuStreamSynchronize(void* stream) {
 }
 API Result cuStreamQuery(void* stream) { return cuStreamSynchronize(stream); }
 API Result cuStreamWaitEvent(void*, void*, unsigned) { return SUCCESS; }
-API Result cuEventCreate(void** event, unsigned) {
-    *event = malloc(1);
+struct Event {
+    bool timed;
+    std::chrono::steady_clock::time_point at;
+};
+API Result cuEventCreate(void** event, unsigned flags) {
+    const unsigned DISABLE_TIMING = 2;
+    *event = new Event{!(flags & DISABLE_TIMING), {}};
     return SUCCESS;
 }
 API Result cuEventDestroy_v2(void* event) {
-    free(event);
+    delete (Event*)event;
     return SUCCESS;
 }
-API Result cuEventRecord(void*, void*) { return SUCCESS; }
+API Result cuEventRecord(void* event, void*) {
+    ((Event*)event)->at = std::chrono::steady_clock::now();
+    return SUCCESS;
+}
+API Result cuEventElapsedTime_v2(float* milliseconds, void* start, void* end) {
+    const Event *from = (Event*)start, *to = (Event*)end;
+    const bool recorded = from->at.time_since_epoch().count() && to->at.time_since_epoch().count();
+    if (!from->timed || !to->timed || !recorded) return INVALID_VALUE;
+    *milliseconds = std::chrono::duration<float, std::milli>(to->at - from->at).count();
+    return SUCCESS;
+}
+API Result cuEventElapsedTime(float* milliseconds, void* start, void* end) {
+    return cuEventElapsedTime_v2(milliseconds, start, end);
+}
 API Result cuEventSynchronize(void*) { return SUCCESS; }
 // Now and then an event is not reached yet, so that programs have to wait for some.
 API Result cuEventQuery(void*) {

@@ -2,6 +2,7 @@
 //! change there.
 
 use gradiron::prelude::*;
+use gradiron::profile::Phase;
 
 use crate::gpu;
 
@@ -128,4 +129,35 @@ fn threads_share_a_gpu() {
         threads.into_iter().map(|thread| thread.join().expect("it does not panic")).collect()
     });
     assert_eq!(together, alone);
+}
+
+#[test]
+fn a_profile_names_what_ran() {
+    let Some(gpu) = gpu("a_profile_names_what_ran") else { return };
+    let profile = Profile::new();
+    let gpu = gpu.with_profile(&profile);
+    let mut net = Mlp::init(Seed(0));
+    let mut ws = Mlp::workspace_on(gpu.clone(), 3).unwrap();
+    let mut adam = Adam::new(&net, 1e-3).unwrap();
+    for _ in 0..4 {
+        net.loss_train(&mut ws, &mut adam, &X, &LABEL).unwrap();
+    }
+    net.loss_grad(&mut ws, &X, &LABEL).unwrap();
+    adam.step(&mut net, ws.grads());
+    assert_eq!(gpu.graph_launches(), 0);
+    let table = profile.table();
+    println!("{table}");
+    let calls = |name: &str, phase: Phase| {
+        let mut rows = table.rows().iter();
+        rows.find(|row| row.name == name && row.phase == phase).map(|row| row.calls)
+    };
+    assert_eq!(calls("fc1 + relu", Phase::Forward), Some(5));
+    assert_eq!(calls("fc1", Phase::Backward), Some(5));
+    assert_eq!(calls("Adam", Phase::Step), Some(5));
+    assert!(table.rows().iter().all(|row| row.time > std::time::Duration::ZERO), "{table}");
+
+    // The numbers are those of a run that is not recorded.
+    let mut plain = Mlp::workspace_on(crate::gpu("plain").unwrap(), 3).unwrap();
+    let found = net.loss_grad(&mut ws, &X, &LABEL).unwrap();
+    assert_eq!(net.loss_grad(&mut plain, &X, &LABEL).unwrap(), found);
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::tiny::run_tiny;
 use super::{
     Buf, Device, DeviceError, Element, Host, Indices, Kernels, Lent, Precision, Random, Region,
-    Run, StepMemory, Stores, Threads,
+    Run, StepMemory, Target, Threads,
 };
 use crate::arena::Sizes;
 use crate::math::SimdLevel;
@@ -103,12 +103,12 @@ impl Cpu {
             run_tiny(self.level, self.step(memory), run);
             lane.add_run(R::NAME, R::PHASE, start, flops);
         } else {
-            lane.begin(R::NAME, R::PHASE);
+            lane.begin(R::NAME, R::PHASE, Instant::now());
             let mut step = self.step(memory);
             step.lane = Some(&mut lane);
             run.run(&mut step);
             drop(step);
-            lane.end();
+            lane.end(Instant::now());
         }
         profile.give_back(lane);
     }
@@ -142,7 +142,7 @@ impl Device for Cpu {
         Lent::Host(memory.as_slice(), Host { threads: &self.threads, level: self.level })
     }
 
-    fn stores(&self) -> Stores {
+    fn target(&self) -> Target {
         self.precision.on_cpu()
     }
 
@@ -234,14 +234,14 @@ impl Kernels for CpuStep<'_> {
     #[inline(always)]
     fn enter(&mut self, ops: &'static PassOps, n: Sizes) {
         if let Some(lane) = &mut self.lane {
-            lane.enter(ops, n);
+            lane.enter(ops, n, Instant::now);
         }
     }
 
     #[inline(always)]
     fn op(&mut self, number: usize) {
         if let Some(lane) = &mut self.lane {
-            lane.op(number);
+            lane.op(number, Instant::now);
         }
     }
 
@@ -255,7 +255,7 @@ impl Kernels for CpuStep<'_> {
     #[inline(always)]
     fn leave(&mut self) {
         if let Some(lane) = &mut self.lane {
-            lane.leave();
+            lane.leave(Instant::now());
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::DeviceError;
+use crate::profile::Profile;
 use crate::storage::Storage;
 
 /// Scalars of an update, at most.
@@ -45,4 +46,11 @@ pub struct RemoteUpdate<'a, 's> {
     pub decays: &'a Arc<[(usize, bool)]>,
     /// The largest norm that gradients keep.
     pub max_norm: Option<f32>,
+    /// What profiles call the step, its floating-point operations for each parameter, and where it is
+    /// recorded when it runs by itself.
+    pub name: &'static str,
+    /// See `name`.
+    pub flops: usize,
+    /// See `name`.
+    pub profile: Option<&'a Profile>,
 }

@@ -55,6 +55,9 @@ pub(super) fn step<M: Model, U: Update<S>, const S: usize>(
                     state: &mut state,
                     decays: settings.decays.ends(),
                     max_norm: settings.max_norm,
+                    name,
+                    flops: U::FLOPS,
+                    profile: grads.profile,
                 });
             }
             // Parameters that only their owner can reach.

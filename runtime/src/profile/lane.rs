@@ -115,17 +115,16 @@ impl Lane {
     }
 
     /// A run of the function `name` begins.
-    pub fn begin(&mut self, name: &'static str, phase: Phase) {
+    pub fn begin(&mut self, name: &'static str, phase: Phase, now: Instant) {
         // What a panic has left behind.
         self.stack.clear();
         self.costs.clear();
         let site = self.top(name, phase, "");
-        self.stack.push(Frame { site, start: Instant::now(), what: What::Run });
+        self.stack.push(Frame { site, start: now, what: What::Run });
     }
 
     /// The run ends.
-    pub fn end(&mut self) {
-        let now = Instant::now();
+    pub fn end(&mut self, now: Instant) {
         if let Some(run) = self.stack.pop() {
             let timed = Timed { start: run.start, time: now - run.start };
             self.event(run.site, timed, Cost::default());
@@ -151,10 +150,10 @@ impl Lane {
         self.steps += 1;
     }
 
-    /// A pass begins.
+    /// A pass begins. `now` is asked for when all is written down, which takes a moment.
     #[cold]
     #[inline(never)]
-    pub fn enter(&mut self, ops: &'static PassOps, n: Sizes) {
+    pub fn enter(&mut self, ops: &'static PassOps, n: Sizes, now: impl Fn() -> Instant) {
         let item = self.item.take();
         let Some(around) = self.stack.last_mut() else { return };
         let (parent, start) = (around.site, around.start);
@@ -171,15 +170,15 @@ impl Lane {
             None => (name.to_owned(), String::new()),
         });
         let sliced = in_run || item.is_some();
-        let start = if sliced { Instant::now() } else { start };
+        let start = if sliced { now() } else { start };
         self.stack.push(Frame { site, start, what: What::Pass(ops, first_cost, sliced) });
     }
 
     /// The operation `number` of the pass begins, and the one before ends.
     #[cold]
     #[inline(never)]
-    pub fn op(&mut self, number: usize) {
-        self.end_op(Instant::now());
+    pub fn op(&mut self, number: usize, now: impl Fn() -> Instant) {
+        self.end_op(now());
         let Some(Frame { site, what: What::Pass(ops, first_cost, _), .. }) = self.stack.last()
         else {
             return;
@@ -193,7 +192,7 @@ impl Lane {
             (format!("{around}{dot}{name}"), kind.to_owned())
         });
         let what = What::Op(Cost { flops, bytes });
-        self.stack.push(Frame { site, start: Instant::now(), what });
+        self.stack.push(Frame { site, start: now(), what });
     }
 
     /// The next pass is that of the model `number` of a row.
@@ -206,8 +205,7 @@ impl Lane {
     /// The pass ends, and its last operation before.
     #[cold]
     #[inline(never)]
-    pub fn leave(&mut self) {
-        let now = Instant::now();
+    pub fn leave(&mut self, now: Instant) {
         self.end_op(now);
         if let Some(Frame { site, start, what: What::Pass(_, first_cost, sliced) }) =
             self.stack.pop()

@@ -198,10 +198,24 @@ unsafe impl Sync for Event {}
 
 impl Event {
     pub fn new(shared: &Arc<Shared>) -> Result<Self, CudaError> {
+        Self::with(shared, sys::CUevent_flags::CU_EVENT_DISABLE_TIMING)
+    }
+
+    /// One that tells when it was reached.
+    pub fn timed(shared: &Arc<Shared>) -> Result<Self, CudaError> {
+        Self::with(shared, sys::CUevent_flags::CU_EVENT_DEFAULT)
+    }
+
+    fn with(shared: &Arc<Shared>, flags: sys::CUevent_flags) -> Result<Self, CudaError> {
         shared.bind()?;
-        let event = result::event::create(sys::CUevent_flags::CU_EVENT_DISABLE_TIMING)
-            .to("make an event")?;
+        let event = result::event::create(flags).to("make an event")?;
         Ok(Self { shared: Arc::clone(shared), event })
+    }
+
+    /// Milliseconds from this event to a later one. Both are timed and reached.
+    pub fn until(&self, later: &Self) -> Result<f32, CudaError> {
+        // SAFETY: both are open.
+        unsafe { result::event::elapsed(self.event, later.event) }.to("tell the time")
     }
 
     pub fn raw(&self) -> sys::CUevent {

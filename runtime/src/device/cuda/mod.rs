@@ -8,6 +8,7 @@ mod index;
 mod later;
 mod library;
 mod list;
+mod marks;
 mod memory;
 mod optimizer;
 mod product;
@@ -32,6 +33,7 @@ pub(crate) use self::index::place;
 pub use self::later::CudaLater;
 use self::later::Pool;
 pub use self::list::{KernelList, KernelReport, ListMemory};
+use self::marks::Recorded;
 pub use self::memory::CudaMemory;
 use self::memory::Range;
 use self::optimizer::Updates;
@@ -41,7 +43,8 @@ pub(crate) use self::product::{Epilogue, Product};
 use self::run::{Inputs, Places};
 pub use self::step::CudaStep;
 pub(crate) use self::step::{Arg, CudaKernel, Grid, THREADS, Text, at_once, lanes};
-use super::{Buf, Device, DeviceError, Later, Lent, Precision, Region, Run, StepMemory, Stores};
+use super::{Buf, Device, DeviceError, Later, Lent, Precision, Region, Run, StepMemory, Target};
+use crate::profile::{self, Profile};
 
 /// The oldest driver, as the version of CUDA that it supports: the one whose compiler is used.
 const DRIVER: i32 = 13_000;
@@ -60,6 +63,7 @@ pub struct Cuda {
     later: Arc<Pool>,
     precision: Precision,
     factors: Factors,
+    profile: Option<Profile>,
 }
 
 /// What the blocks and the steps of a GPU share.
@@ -143,6 +147,7 @@ impl Cuda {
             later: Arc::default(),
             precision: Precision::F32,
             factors: Factors::F32,
+            profile: profile::from_environment(),
             shared: Arc::new(Shared {
                 stream: stream.to("make a stream")?,
                 copy_stream: copy_stream.to("make a stream")?,
@@ -169,6 +174,12 @@ impl Cuda {
     pub fn with_tf32(self, tf32: bool) -> Self {
         let factors = if tf32 { Factors::Tf32 } else { Factors::F32 };
         Self { precision: Precision::F32, factors, ..self }
+    }
+
+    /// The same GPU; what runs on it is recorded in `profile`, and not in the record that
+    /// `GRADIRON_PROFILE` asks for ([`profile`](crate::profile)). Runs that are recorded take longer.
+    pub fn with_profile(self, profile: &Profile) -> Self {
+        Self { profile: Some(profile.clone()), ..self }
     }
 
     /// What the driver calls it.
@@ -223,13 +234,14 @@ impl Cuda {
         memory: StepMemory<'_, Self>,
         record: impl FnOnce(&mut CudaStep),
     ) -> Result<(), CudaError> {
-        self.launch(memory, None, record)
+        self.launch(memory, None, None, record)
     }
 
     fn launch(
         &self,
         memory: StepMemory<'_, Self>,
         key: Option<super::RunKey>,
+        recorded: Option<Recorded<'_>>,
         record: impl FnOnce(&mut CudaStep),
     ) -> Result<(), CudaError> {
         let shared = &self.shared;
@@ -246,8 +258,12 @@ impl Cuda {
         let halves =
             twin::halves(shared, memory.params, self.factors, update.is_some(), |places| {
                 let whole = Buf::new(Region::Params, 0, params.len);
-                let inputs =
-                    Inputs { floats: &[], placed: Placed::default(), factors: self.factors };
+                let inputs = Inputs {
+                    floats: &[],
+                    placed: Placed::default(),
+                    factors: self.factors,
+                    recorded: None,
+                };
                 runs.launch(shared, None, None, places, &inputs, |step| {
                     step.copy_as(whole.halves_of_params().into(), whole.into(), whole.len);
                 })
@@ -267,7 +283,7 @@ impl Cuda {
         let scalars = update.as_ref().map_or([0.0; _], |update| update.scalars);
         let StepMemory { inputs: floats, indices, random, .. } = memory;
         let placed = runs.given.place(shared, floats, indices, random, &scalars)?;
-        let inputs = Inputs { floats, placed, factors: self.factors };
+        let inputs = Inputs { floats, placed, factors: self.factors, recorded };
         let follows = update.as_ref().map(|update| update.follows.clone());
         runs.launch(shared, key, follows, places, &inputs, |step| {
             record(step);
@@ -385,6 +401,7 @@ fn wait(stream: sys::CUstream, event: &Event) -> Result<(), CudaError> {
 
 impl Device for Cuda {
     type Memory = CudaMemory;
+    const ON_GPU: bool = true;
 
     fn allocate(&self, floats: usize) -> Result<CudaMemory, DeviceError> {
         Ok(CudaMemory::new(&self.shared, floats)?)
@@ -403,8 +420,12 @@ impl Device for Cuda {
         Lent::Device(memory)
     }
 
-    fn stores(&self) -> Stores {
+    fn target(&self) -> Target {
         self.precision.on_gpu()
+    }
+
+    fn profile(&self) -> Option<&Profile> {
+        self.profile.as_ref()
     }
 
     fn defer(&self, memory: &CudaMemory) -> bool {
@@ -418,7 +439,8 @@ impl Device for Cuda {
     }
 
     fn run<R: Run>(&self, memory: StepMemory<'_, Self>, run: R) -> Result<(), DeviceError> {
-        let key = run.key();
-        Ok(self.launch(memory, key, |step| run.run(step))?)
+        let recorded = self.profile.as_ref();
+        let recorded = recorded.map(|profile| Recorded { profile, name: R::NAME, phase: R::PHASE });
+        Ok(self.launch(memory, run.key(), recorded, |step| run.run(step))?)
     }
 }

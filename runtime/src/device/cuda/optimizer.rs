@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError};
 
 use super::error::CudaError;
 use super::given::Scalars;
+use super::marks::{Mark, Recorded};
 use super::memory::{CudaMemory, Range};
 use super::product::Factors;
 use super::run::{Follows, Inputs, Places};
@@ -13,6 +14,7 @@ use super::step::{Arg, CudaStep, Grid, Text};
 use super::{Shared, twin};
 use crate::device::{Buf, DeviceError, Random, Region, Remote, RemoteUpdate, RunKey, SCALARS};
 use crate::ops::copy::Fill;
+use crate::profile::{Cost, Phase};
 use crate::storage::Storage;
 
 const TEXT: Text = Text { room: "optim", text: include_str!("../../optim/kernels.cu") };
@@ -28,6 +30,8 @@ pub(super) struct Update {
     params: Range,
     /// The number of parameters that change.
     count: usize,
+    /// What profiles call it, and what it costs.
+    mark: Mark,
 }
 
 impl Update {
@@ -57,7 +61,10 @@ impl Update {
             scaled: false,
             renews: None,
         };
-        Self { scalars, follows, params, count }
+        // Parameters and state are read and written, gradients read.
+        let bytes = 4 * (3 + 2 * update.state.len()) * count;
+        let mark = Mark::Step(update.name, Cost { flops: update.flops * count, bytes });
+        Self { scalars, follows, params, count, mark }
     }
 }
 
@@ -82,7 +89,7 @@ impl Remote for CudaMemory {
             key,
             None,
             self.places(Range::default()),
-            Factors::F32,
+            (Factors::F32, None),
             &[0.0; 2 * SCALARS + 1],
             |step| {
                 step.norm(len, Arg::Address(norm.range().at), false);
@@ -120,6 +127,10 @@ impl CudaMemory {
             *range = twin::change(shared, storage)?;
         }
         let halves = twin::renewed(shared, update.params);
+        let recorded = update.profile.map(|profile| {
+            let (name, phase) = (update.name, Phase::Step);
+            Recorded { profile, name, phase }
+        });
         let mut update = Update::new(&update, params, state);
         let mut updates = self.updates().lock().unwrap_or_else(PoisonError::into_inner);
         if updates.deferred {
@@ -135,7 +146,7 @@ impl CudaMemory {
             key,
             Some(update.follows.clone()),
             Places { halves, loss_scale: loss_scale.unwrap_or_default(), ..self.places(params) },
-            factors,
+            (factors, recorded),
             &update.scalars,
             |step| {
                 step.update(&update);
@@ -152,7 +163,7 @@ impl CudaMemory {
         }
         let key = RunKey { name: "renew", n: [from, 1, 1, 1], want_inputs: false };
         let (places, scalars) = (self.places(params), [0.0; 2 * SCALARS + 1]);
-        self.launch_alone(key, None, places, Factors::F32, &scalars, |step| {
+        self.launch_alone(key, None, places, (Factors::F32, None), &scalars, |step| {
             step.renew(from, params.len);
         })
     }
@@ -167,7 +178,7 @@ impl CudaMemory {
         key: RunKey,
         follows: Option<Follows>,
         places: Places,
-        factors: Factors,
+        (factors, recorded): (Factors, Option<Recorded<'_>>),
         scalars: &Scalars,
         record: impl FnOnce(&mut CudaStep),
     ) -> Result<(), CudaError> {
@@ -175,7 +186,7 @@ impl CudaMemory {
         shared.bind()?;
         let mut runs = self.runs();
         let placed = runs.given.place(shared, &[], &[], Random::default(), scalars)?;
-        let inputs = Inputs { floats: &[], placed, factors };
+        let inputs = Inputs { floats: &[], placed, factors, recorded };
         runs.launch(shared, Some(key), follows, places, &inputs, record)?;
         runs.given.used(shared, placed)
     }
@@ -197,6 +208,7 @@ impl CudaStep {
     /// An optimizer's step.
     pub(super) fn update(&mut self, update: &Update) {
         let Update { follows, count, .. } = update;
+        self.mark(update.mark);
         let mut factor = Arg::Null;
         if follows.clips {
             [factor, _] = self.scratch([1, 2 * PARTS]);

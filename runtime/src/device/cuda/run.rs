@@ -9,6 +9,7 @@ use cudarc::driver::{result, sys};
 use super::Shared;
 use super::error::{Context, CudaError};
 use super::given::{Given, Placed};
+use super::marks::{Mark, Recorded, Times};
 use super::memory::{Block, Range};
 use super::product::{Factors, Operands, Plan, Types};
 use super::step::{Arg, CudaStep, Grid, Launch};
@@ -76,6 +77,7 @@ struct Prepared {
 enum Ready {
     Kernel { function: sys::CUfunction, grid: Grid, args: Vec<u64> },
     Product { plan: Plan, at: Operands },
+    Mark(Mark),
 }
 
 // SAFETY: functions and plans may be used by any thread that has bound the context.
@@ -87,6 +89,17 @@ pub(super) struct Inputs<'a> {
     pub placed: Placed,
     /// What products are made of.
     pub factors: Factors,
+    /// Where the run is recorded.
+    pub recorded: Option<Recorded<'a>>,
+}
+
+impl Inputs<'_> {
+    /// An empty list for such a run.
+    fn step(&self) -> CudaStep {
+        let mut step = CudaStep::new(self.factors);
+        step.marked = self.recorded.is_some();
+        step
+    }
 }
 
 impl Runs {
@@ -102,22 +115,22 @@ impl Runs {
         record: impl FnOnce(&mut CudaStep),
     ) -> Result<(), CudaError> {
         let Some(key) = key else {
-            let mut step = CudaStep::new(inputs.factors);
+            let mut step = inputs.step();
             record(&mut step);
             let side = self.side(shared, step.side)?;
             let mut prepared = Prepared::new(shared, &step, places, side, inputs)?;
-            return prepared.launch_now(shared);
+            return prepared.launch_now(shared, inputs.recorded);
         };
         let name = Name { key, places, given: inputs.placed.whole, then };
         let known = self.known.iter().position(|(known, _)| *known == name);
         if let Some(at) = known {
-            return self.known[at].1.launch(shared);
+            return self.known[at].1.launch(shared, inputs.recorded);
         }
-        let mut step = CudaStep::new(inputs.factors);
+        let mut step = inputs.step();
         record(&mut step);
         let side = self.side(shared, step.side)?;
         let mut prepared = Prepared::new(shared, &step, places, side, inputs)?;
-        prepared.launch_now(shared)?;
+        prepared.launch_now(shared, inputs.recorded)?;
         if self.known.len() == GRAPHS {
             self.known.remove(0);
         }
@@ -181,13 +194,21 @@ impl Prepared {
                 let types = Types { factors: inputs.factors, result: y.element };
                 Ok(Ready::Product { plan: shared.products.plan(*product, at, types)?, at })
             }
+            Launch::Mark(mark) => Ok(Ready::Mark(*mark)),
         };
         let launches = step.launches.iter().map(ready).collect::<Result<_, CudaError>>()?;
         Ok(Self { launches, graph: None })
     }
 
-    /// Replays the graph, which is made first where there is none.
-    fn launch(&mut self, shared: &Arc<Shared>) -> Result<(), CudaError> {
+    /// Replays the graph, which is made first where there is none. Runs that are recorded have none.
+    fn launch(
+        &mut self,
+        shared: &Arc<Shared>,
+        recorded: Option<Recorded<'_>>,
+    ) -> Result<(), CudaError> {
+        if recorded.is_some() {
+            return self.launch_now(shared, recorded);
+        }
         if self.graph.is_none() {
             self.graph = Some(self.capture(shared)?);
         }
@@ -205,7 +226,7 @@ impl Prepared {
         let _alone = shared.capture.write().unwrap_or_else(PoisonError::into_inner);
         // SAFETY: the stream is open and not captured.
         unsafe { result::stream::begin_capture(shared.stream(), mode) }.to("capture a step")?;
-        let launched = self.launch_each(shared);
+        let launched = self.launch_each(shared, None);
         // SAFETY: the stream is captured, by this thread.
         let graph = unsafe { result::stream::end_capture(shared.stream()) }.to("capture a step")?;
         let made = launched.and_then(|()| {
@@ -219,12 +240,26 @@ impl Prepared {
     }
 
     /// Launches the step outside of a capture.
-    fn launch_now(&mut self, shared: &Arc<Shared>) -> Result<(), CudaError> {
-        let _uncaptured = shared.uncaptured();
-        self.launch_each(shared)
+    fn launch_now(
+        &mut self,
+        shared: &Arc<Shared>,
+        recorded: Option<Recorded<'_>>,
+    ) -> Result<(), CudaError> {
+        let mut times = recorded.map(|_| Times::new(shared)).transpose()?;
+        let uncaptured = shared.uncaptured();
+        self.launch_each(shared, times.as_mut())?;
+        drop(uncaptured);
+        match times.zip(recorded) {
+            Some((times, recorded)) => times.end(recorded),
+            None => Ok(()),
+        }
     }
 
-    fn launch_each(&mut self, shared: &Arc<Shared>) -> Result<(), CudaError> {
+    fn launch_each(
+        &mut self,
+        shared: &Arc<Shared>,
+        mut times: Option<&mut Times<'_>>,
+    ) -> Result<(), CudaError> {
         for launch in &mut self.launches {
             match launch {
                 Ready::Kernel { function, grid, args } => {
@@ -246,6 +281,12 @@ impl Prepared {
                 }
                 Ready::Product { plan, at } => {
                     shared.products.launch(plan, *at, shared.workspace()?, shared.stream())?;
+                }
+                Ready::Mark(mark) => {
+                    if let Some(times) = &mut times {
+                        times.mark(*mark)?;
+                    }
+                    continue;
                 }
             }
             shared.counts.launch();

@@ -4,9 +4,12 @@
 use std::borrow::Cow;
 use std::fmt::{Display, Write};
 
+use super::marks::Mark;
 use super::product::{Factors, Product};
+use crate::arena::Sizes;
 use crate::device::{Buf, Element, Indices, Kernels, Region, floats_of_halves};
 use crate::ops::copy::Fill;
+use crate::profile::PassOps;
 
 /// The launches of a step, in their order.
 #[derive(Debug, Default)]
@@ -20,13 +23,27 @@ pub struct CudaStep {
     factors: Factors,
     /// Whether the gradients follow from a scaled loss.
     pub(super) seeded: bool,
+    /// Whether places are marked for a profile.
+    pub(super) marked: bool,
 }
 
 /// One thing that the GPU does.
 #[derive(Debug)]
 pub(super) enum Launch {
-    Kernel { kernel: CudaKernel, grid: Grid, args: Vec<Arg> },
-    Product { product: Product, y: Buf, a: Arg, b: Arg, bias: Option<Buf> },
+    Kernel {
+        kernel: CudaKernel,
+        grid: Grid,
+        args: Vec<Arg>,
+    },
+    Product {
+        product: Product,
+        y: Buf,
+        a: Arg,
+        b: Arg,
+        bias: Option<Buf>,
+    },
+    /// Nothing, but a profile knows the place.
+    Mark(Mark),
 }
 
 /// The text that holds the kernels of a room.
@@ -272,6 +289,13 @@ impl CudaStep {
         rounded
     }
 
+    /// Marks a place for a profile, where there is one.
+    pub(super) fn mark(&mut self, mark: Mark) {
+        if self.marked {
+            self.launches.push(Launch::Mark(mark));
+        }
+    }
+
     /// The number of the next call that draws random numbers.
     pub(crate) fn draw(&mut self) -> u32 {
         self.draws += 1;
@@ -280,10 +304,28 @@ impl CudaStep {
 }
 
 impl Kernels for CudaStep {
+    const ON_GPU: bool = true;
+
     fn seed(&mut self, d_loss: Buf) {
         if !self.seed_scaled(d_loss) {
             self.fill(d_loss, 1.0);
         }
+    }
+
+    fn enter(&mut self, ops: &'static PassOps, n: Sizes) {
+        self.mark(Mark::Enter(ops, n));
+    }
+
+    fn op(&mut self, number: usize) {
+        self.mark(Mark::Op(number));
+    }
+
+    fn item(&mut self, number: usize) {
+        self.mark(Mark::Item(number));
+    }
+
+    fn leave(&mut self) {
+        self.mark(Mark::Leave);
     }
 
     fn finish<const N: usize>(&mut self, d_params: Buf, d_args: [Buf; N]) {
