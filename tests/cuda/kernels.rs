@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 
 use gradiron::device::{Buf, CudaError, KernelList, Region};
 use gradiron::ops::convert::Convert;
+use gradiron::ops::recurrent::{
+    Cell, Given, Gradients, History, Made, Recurrent, RecurrentSpec, Upstream,
+};
 use gradiron::prelude::*;
 
 use crate::assortment::{Large, Planes, Sequences};
@@ -63,6 +66,7 @@ fn kernels() -> KernelList {
     add!(Precision::Bf16, Residual.loss_grad_inputs(&planes, &label));
     add!(Precision::Bf16, Gpt.loss_grad(&token, &token));
     add!(Precision::Bf16, Tagger.loss_grad(&token, &label, &token));
+    recurrent(&list);
     // Values that another precision stores.
     let [wide, narrow] =
         [(0, 64), (64, 32)].map(|(start, len)| Buf::new(Region::Arena, start, len));
@@ -71,6 +75,34 @@ fn kernels() -> KernelList {
         step.widen(wide, narrow);
     });
     list
+}
+
+/// Layers that a block of threads takes through all steps, with one sample and with four, and layers
+/// that are too large for that.
+fn recurrent(list: &KernelList) {
+    let sizes = [(Cell::Lstm, 32, 128), (Cell::Gru, 32, 128), (Cell::Tanh, 256, 256)];
+    let large = [(Cell::Lstm, 512, 128), (Cell::Gru, 512, 128), (Cell::Lstm, 64, 256)];
+    for (cell, batch, hidden) in sizes.into_iter().chain(large) {
+        let s = RecurrentSpec { cell, batch, steps: 64, hidden, reverse: false };
+        let mut end = 0;
+        let mut place = |len: usize| {
+            end += len;
+            Buf::new(Region::Arena, end - len, len)
+        };
+        let [x, d_x, products, gates] = [(); 4].map(|()| place(batch * s.steps * s.width()));
+        let [y, d_y, before, inner] = [(); 4].map(|()| place(batch * s.steps * hidden));
+        let [h, d_h, first, d_first] = [(); 4].map(|()| place(batch * hidden));
+        let (w, b, scratch) = (place(s.width() * hidden), place(s.width()), place(s.scratch()));
+        let history = History { gates, before, inner: Some(inner) };
+        let given = Given { x, w, b: Some(b), h: Some(first), c: None, lengths: None };
+        list.record(|step| {
+            step.recurrent(Made { y, h, c: None }, Some(history), given, scratch, s);
+            let gradients =
+                Gradients { x: d_x, products: Some(products), h: Some(d_first), c: None };
+            let upstream = Upstream { y: Some(d_y), h: Some(d_h), c: None };
+            step.recurrent_grad(gradients, upstream, history, given, scratch, s);
+        });
+    }
 }
 
 fn optimizers(list: &KernelList) {
@@ -96,8 +128,9 @@ fn optimizers(list: &KernelList) {
 fn written() -> BTreeSet<String> {
     let ops = root().join("runtime/src/ops");
     let rooms = std::fs::read_dir(ops).expect("the rooms").map(|room| room.expect("a room").path());
-    let mut files: Vec<PathBuf> =
-        rooms.flat_map(|room| ["kernels.cu", "mma.cu"].map(|file| room.join(file))).collect();
+    let mut files: Vec<PathBuf> = rooms
+        .flat_map(|room| ["kernels.cu", "blocks.cu", "mma.cu"].map(|file| room.join(file)))
+        .collect();
     files.extend(
         ["optim/kernels.cu", "device/cuda/scaling.cu"].map(|f| root().join("runtime/src").join(f)),
     );

@@ -1,13 +1,16 @@
 //! Concatenation.
 
 use gradiron::ops::cat::{Cat, CatSpec, reference};
+use gradiron::ops::copy::Fill as _;
 
 use crate::harness::*;
 
 #[test]
 fn operands_and_their_gradients() {
     // Rows, and the columns of each operand.
-    let cases: [(usize, &[usize]); 9] = [
+    let cases: [(usize, &[usize]); 11] = [
+        (3, &[8, 4, 12]),
+        (3, &[2, 6]),
         (1, &[3]),
         (1, &[40_000, 7, 1]),
         (2, &[1, 1]),
@@ -33,18 +36,28 @@ fn operands_and_their_gradients() {
         }
         let mut outputs = vec![outer * total];
         outputs.extend(xs.iter().map(Vec::len));
+        // Where many elements are moved at once.
+        outputs.push(outer * total);
         let mut inputs: Vec<&[f32]> = vec![&d_y];
         inputs.extend(xs.iter().map(Vec::as_slice));
-        let call = Call { outputs: &outputs, inputs: &inputs, indices: &[], scratch: 0 };
+        let call = Call { outputs: &outputs, inputs: &inputs, indices: &[], scratch: y.len() + 7 };
         call.run(
-            |step, y, x, _| {
+            |step, got, x, scratch| {
+                let whole = aligned(scratch, got[0].len);
                 for i in 0..lens.len() {
-                    step.cat(y[0], x[i + 1], spec(i));
-                    step.cat_grad(y[i + 1], x[0], spec(i));
+                    step.cat(got[0], x[i + 1], spec(i));
+                    step.cat(whole, x[i + 1], spec(i));
+                }
+                step.copy(got[lens.len() + 1], whole);
+                for i in 0..lens.len() {
+                    let part = aligned(scratch, x[i + 1].len);
+                    step.cat_grad(part, x[0], spec(i));
+                    step.copy(got[i + 1], part);
                 }
             },
             |level, got| {
                 assert_close(&format!("{outer} {lens:?} {level}"), &got[0], &y, |_| 0.0);
+                assert_eq!(got[lens.len() + 1], got[0]);
                 for (got, want) in got[1..].iter().zip(&d_xs) {
                     assert_close(&format!("{outer} {lens:?} {level}"), got, want, |_| 0.0);
                 }

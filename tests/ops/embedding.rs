@@ -1,6 +1,7 @@
 //! Rows of a table.
 
 use gradiron::device::Indices;
+use gradiron::ops::copy::Fill as _;
 use gradiron::ops::embedding::{Embedding, EmbeddingSpec, reference};
 
 use crate::harness::*;
@@ -8,7 +9,9 @@ use crate::harness::*;
 #[test]
 fn rows_and_their_gradients() {
     for rows in SIZES.into_iter().chain([1000]) {
-        for (count, dim) in [(1, 1), (7, 3), (64, 17), (65, 64), (3, 65), (0, 5), (3000, 33)] {
+        for (count, dim) in
+            [(1, 1), (7, 3), (64, 17), (65, 64), (3, 65), (0, 5), (3000, 33), (20, 2060)]
+        {
             let mut rng = Rng(17);
             let (w, d_y) = (rng.floats(rows * dim), rng.floats(count * dim));
             let index = rng.labels(count, rows);
@@ -26,16 +29,24 @@ fn check(spec: EmbeddingSpec, index: &[u32], w: &[f32], d_y: &[f32]) {
     let [mut d_w, mut sums] = [0, 1].map(|_| vec![0.0; w.len()]);
     reference::embedding_grad(&mut d_w, &wide(d_y), index, spec);
     reference::embedding_grad(&mut sums, &abs(&wide(d_y)), index, spec);
-    let call = Call { outputs: &[y.len(), w.len()], inputs: &[w, d_y], indices: index, scratch: 0 };
+    let outputs = [y.len(), w.len(), y.len(), w.len()];
+    let scratch = y.len().max(w.len()) + 7;
+    let call = Call { outputs: &outputs, inputs: &[w, d_y], indices: index, scratch };
     let indices = Indices::new(0, index.len());
     call.run(
-        |step, y, x, _| {
+        |step, y, x, scratch| {
             step.embedding(y[0], indices, x[0], spec);
             step.embedding_grad(y[1], x[1], indices, spec);
+            let at_once = [x[1].len, x[0].len].map(|len| aligned(scratch, len));
+            step.embedding(at_once[0], indices, x[0], spec);
+            step.copy(y[2], at_once[0]);
+            step.embedding_grad(at_once[1], x[1], indices, spec);
+            step.copy(y[3], at_once[1]);
         },
         |level, got| {
             let name = format!("{spec:?} {level}");
             assert_close(&name, &got[0], &y, |_| 0.0);
+            assert!(same(&got[0], &got[2]) && same(&got[1], &got[3]), "{name}: aligned");
             // A sum of at most `count` terms.
             assert_close(&name, &got[1], &d_w, |i| spec.count as f64 * EPSILON * sums[i]);
         },

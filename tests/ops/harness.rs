@@ -209,6 +209,12 @@ impl Call<'_> {
     }
 }
 
+/// The part of `len` floats that starts at a multiple of eight of them, where kernels may move some at
+/// once; `buf` has seven more.
+pub fn aligned(buf: Buf, len: usize) -> Buf {
+    buf.part(buf.start.next_multiple_of(8) - buf.start, len)
+}
+
 /// Odd gaps: no range is aligned, and a write beside its range is seen.
 const GAP: usize = 19;
 

@@ -6,6 +6,8 @@
 mod any;
 #[cfg(feature = "cuda")]
 mod cuda;
+#[cfg(feature = "cuda")]
+mod halves;
 mod harness;
 
 mod attention;

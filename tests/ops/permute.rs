@@ -1,5 +1,6 @@
 //! Permuted axes.
 
+use gradiron::ops::copy::Fill as _;
 use gradiron::ops::permute::{Permute, inverse, reference};
 
 use crate::harness::*;
@@ -11,15 +12,20 @@ fn check<const R: usize>(dims: [usize; R], axes: [usize; R]) {
     let mut back = vec![0.0; x.len()];
     reference::permute_grad(&mut back, &want, dims, axes);
     assert_eq!(back, wide(&x));
-    let call = Call { outputs: &[x.len(), x.len()], inputs: &[&x], indices: &[], scratch: 0 };
+    let scratch = x.len() + 7;
+    let call = Call { outputs: &[x.len(); 3], inputs: &[&x], indices: &[], scratch };
     call.run(
-        |step, y, x, _| {
+        |step, y, x, scratch| {
+            let at_once = aligned(scratch, x[0].len);
+            step.permute(at_once, x[0], dims, axes);
+            step.copy(y[2], at_once);
             step.permute(y[0], x[0], dims, axes);
             step.permute(y[1], y[0], axes.map(|axis| dims[axis]), inverse(axes));
         },
         |level, y| {
             assert_close(&format!("{dims:?} {axes:?} {level}"), &y[0], &want, |_| 0.0);
             assert_eq!(y[1], x);
+            assert_eq!(y[2], y[0]);
         },
     );
 }
@@ -39,6 +45,16 @@ fn transposes() {
         }
     }
     check([300, 500], [1, 0]);
+}
+
+/// Heads of attention, pictures with channels last, and back.
+#[test]
+fn rows_and_tiles_of_more_axes() {
+    for dims in [[2, 9, 3, 16], [3, 8, 12, 40], [2, 33, 9, 10]] {
+        for axes in [[0, 2, 1, 3], [0, 2, 3, 1], [0, 3, 1, 2], [3, 1, 0, 2], [1, 3, 2, 0]] {
+            check(dims, axes);
+        }
+    }
 }
 
 #[test]

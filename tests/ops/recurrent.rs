@@ -224,3 +224,31 @@ fn many_samples() {
         check(With { states: true, lengths: true }, spec(cell, [40, 6, 65], false));
     }
 }
+
+/// On a GPU: weights beyond the registers of a block, and such as no block goes through.
+#[test]
+fn large_weights() {
+    for (cell, hidden) in
+        [(Cell::Tanh, 401), (Cell::Relu, 401), (Cell::Lstm, 201), (Cell::Gru, 231)]
+    {
+        for (sizes, reverse) in
+            [([2, 3, 130], false), ([3, 3, hidden], true), ([2, 2, hidden], false)]
+        {
+            let with = With { states: !reverse, lengths: sizes[0] == 3 };
+            check(with, spec(cell, sizes, reverse));
+        }
+    }
+}
+
+/// On a GPU: blocks of two and of four samples, the last one with fewer.
+#[test]
+fn more_samples_than_multiprocessors() {
+    for cell in CELLS {
+        for (sizes, reverse) in [([141, 3, 9], false), ([269, 2, 33], true)] {
+            for states in [false, true] {
+                check(With { states, lengths: states }, spec(cell, sizes, reverse));
+            }
+        }
+    }
+    check(With { states: true, lengths: true }, spec(Cell::Lstm, [266, 2, 127], false));
+}

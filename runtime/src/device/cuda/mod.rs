@@ -42,7 +42,7 @@ use self::product::Products;
 pub(crate) use self::product::{Epilogue, Product};
 use self::run::{Inputs, Places};
 pub use self::step::CudaStep;
-pub(crate) use self::step::{Arg, CudaKernel, Grid, THREADS, Text, lanes};
+pub(crate) use self::step::{Arg, CudaKernel, Grid, THREADS, Text, at_once, lanes};
 use super::{Buf, Device, DeviceError, Later, Lent, Precision, Region, Run, StepMemory, Target};
 use crate::profile::{self, Profile};
 

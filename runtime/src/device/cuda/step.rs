@@ -112,6 +112,18 @@ pub(crate) enum Arg {
     Address(u64),
 }
 
+impl Arg {
+    /// The first element of a range, counted from an aligned one, and what it is.
+    fn place(&self) -> (usize, Element) {
+        match *self {
+            Self::Buf(buf) => (buf.start, buf.element),
+            Self::Rounded(start) => (2 * start, Element::Half),
+            Self::Scratch(start) => (start, Element::Float),
+            _ => (0, Element::Float),
+        }
+    }
+}
+
 impl From<Buf> for Arg {
     fn from(buf: Buf) -> Self {
         Self::Buf(buf)
@@ -180,6 +192,20 @@ pub(crate) fn lanes(size: usize, inner: usize) -> usize {
         (1, _) => THREADS,
         _ => 1,
     }
+}
+
+/// The elements that a thread moves at once: 16 bytes of the narrowest argument, or half of that, where
+/// all ranges are aligned and all `sizes` are multiples of it; else one.
+pub(crate) fn at_once(args: &[Arg], sizes: &[usize]) -> usize {
+    let places: Vec<_> = args.iter().map(Arg::place).collect();
+    let bytes = |element: &Element| element.bytes();
+    let most = 16 / places.iter().map(|(_, element)| bytes(element)).min().unwrap_or(4);
+    let fits = |width: &usize| {
+        let aligned =
+            |(start, element): &(usize, Element)| start % (16 / bytes(element)).min(*width) == 0;
+        places.iter().all(aligned) && sizes.iter().all(|size| size % width == 0)
+    };
+    [most, most / 2].into_iter().find(fits).unwrap_or(1)
 }
 
 impl CudaStep {

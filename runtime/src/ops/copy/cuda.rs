@@ -1,15 +1,22 @@
 //! Copies, sums and constants on a GPU.
 
 use super::Fill;
-use crate::device::{Arg, Buf, CudaStep, Grid, Text};
+use crate::device::{Arg, Buf, CudaStep, Grid, Text, at_once};
 
 const TEXT: Text = Text { room: "copy", text: include_str!("kernels.cu") };
 
 impl CudaStep {
     /// `y = x`, rounded or widened where their elements differ.
     pub(crate) fn copy_as(&mut self, y: Arg, x: Arg, count: usize) {
-        let args = [("y", y), ("x", x), ("count", count.into())];
-        self.launch(TEXT.kernel("copy"), Grid::each(count), &args);
+        self.over("copy", [("y", y), ("x", x)], count);
+    }
+
+    /// Launches a kernel over `count` elements, some a thread.
+    fn over(&mut self, function: &'static str, args: [(&str, Arg); 2], count: usize) {
+        let width = at_once(&args.map(|(_, arg)| arg), &[]);
+        let kernel = TEXT.kernel(function).with("WIDTH", width);
+        let args = [args[0], args[1], ("count", count.into())];
+        self.launch(kernel, Grid::each(count.div_ceil(width)), &args);
     }
 }
 
@@ -19,12 +26,10 @@ impl Fill for CudaStep {
     }
 
     fn accumulate(&mut self, y: Buf, x: Buf) {
-        let args = [("y", y.into()), ("x", x.into()), ("count", y.len.into())];
-        self.launch(TEXT.kernel("accumulate"), Grid::each(y.len), &args);
+        self.over("accumulate", [("y", y.into()), ("x", x.into())], y.len);
     }
 
     fn fill(&mut self, y: Buf, value: f32) {
-        let args = [("y", y.into()), ("value", value.into()), ("count", y.len.into())];
-        self.launch(TEXT.kernel("fill"), Grid::each(y.len), &args);
+        self.over("fill", [("y", y.into()), ("value", value.into())], y.len);
     }
 }

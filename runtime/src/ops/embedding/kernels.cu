@@ -1,50 +1,71 @@
-// Rows of a table of `DIM` columns.
+// Rows of a table of `DIM` columns. A thread moves `WIDTH` neighbours.
 
 #ifdef IS_embedding
 KERNEL embedding(y_t* y, const unsigned* index, const w_t* w, unsigned count) {
-    const unsigned i = thread_of_grid();
-    if (i < count) put(y, i, get(w, (size_t)index[i / DIM] * DIM + i % DIM));
+    const unsigned i = thread_of_grid() * WIDTH;
+    if (i >= count) return;
+    float v[WIDTH];
+    load(v, w, (size_t)index[i / DIM] * DIM + i % DIM);
+    store(y, i, v);
 }
 #endif
 
 #ifdef IS_embedding_grad
-// A warp for each row of the table looks through all indices, in their order, 1024 at a time; blocks
-// behind each other take COLUMNS columns of the same rows.
 #define TILE 1024
-#define COLUMNS (32 * PER_LANE)
+
+// Whether one of the `count` first indices is `row`; the last ones are looked at first.
+DEVICE bool is_before(const unsigned* index, unsigned count, unsigned row) {
+    for (unsigned end = count; end > 0; end -= min(end, (unsigned)THREADS)) {
+        const bool equal = threadIdx.x < end && index[end - 1 - threadIdx.x] == row;
+        if (__syncthreads_or(equal)) return true;
+    }
+    return false;
+}
+
+// The places of `row` among TILE indices from `start` on, in their order, and their number. `found` is
+// memory for a bit for each.
+DEVICE unsigned find(unsigned (&at)[TILE], unsigned (&found)[TILE / 32], const unsigned* index,
+                     unsigned start, unsigned count, unsigned row) {
+    const unsigned lane = threadIdx.x % 32;
+    for (unsigned i = threadIdx.x; i < TILE; i += THREADS) {
+        const unsigned equal = __ballot_sync(~0u, start + i < count && index[start + i] == row);
+        if (lane == 0) found[i / 32] = equal;
+    }
+    __syncthreads();
+    unsigned before = 0;
+    for (unsigned word = 0; word < TILE / 32; ++word) {
+        const unsigned equal = found[word];
+        if (word % (THREADS / 32) == threadIdx.x / 32 && (equal >> lane & 1)) {
+            at[before + __popc(equal & ((1u << lane) - 1))] = start + 32 * word + lane;
+        }
+        before += __popc(equal);
+    }
+    __syncthreads();
+    return before;
+}
+
+// A block for each position; blocks behind each other take neighbouring columns of the same one. The
+// table was cleared.
 KERNEL embedding_grad(d_w_t* d_w, const d_y_t* d_y, const unsigned* index, unsigned count,
-                      unsigned rows, unsigned padding) {
-    __shared__ unsigned tile[TILE];
-    const unsigned blocks = (DIM + COLUMNS - 1) / COLUMNS, lane = threadIdx.x % 32;
-    const unsigned row = blockIdx.x / blocks * (THREADS / 32) + threadIdx.x / 32;
-    const unsigned first = blockIdx.x % blocks * COLUMNS;
-    float sums[PER_LANE];
+                      unsigned padding) {
+    __shared__ unsigned at[TILE], found[TILE / 32];
+    const unsigned blocks = (DIM + THREADS * WIDTH - 1) / (THREADS * WIDTH);
+    const unsigned position = blockIdx.x / blocks, row = index[position];
+    if (row == padding || is_before(index, position, row)) return;
+    const unsigned col = (blockIdx.x % blocks * THREADS + threadIdx.x) * WIDTH;
+    float sums[WIDTH] = {};
+    for (unsigned start = position; start < count; start += TILE) {
+        const unsigned places = find(at, found, index, start, count, row);
+        const unsigned mine = col < DIM ? places : 0;
+#pragma unroll 8
+        for (unsigned n = 0; n < mine; ++n) {
+            float v[WIDTH];
+            load(v, d_y, (size_t)at[n] * DIM + col);
 #pragma unroll
-    for (int c = 0; c < PER_LANE; ++c) sums[c] = 0.0f;
-    for (unsigned start = 0; start < count; start += TILE) {
-        __syncthreads();
-        for (unsigned i = threadIdx.x; i < TILE; i += THREADS) {
-            tile[i] = start + i < count ? index[start + i] : ~0u;
+            for (int e = 0; e < WIDTH; ++e) sums[e] += v[e];
         }
         __syncthreads();
-        for (unsigned i = 0; i < TILE; i += 32) {
-            unsigned found = __ballot_sync(~0u, tile[i + lane] == row);
-            while (found) {
-                const unsigned at = start + i + __ffs(found) - 1;
-                found &= found - 1;
-#pragma unroll
-                for (int c = 0; c < PER_LANE; ++c) {
-                    const unsigned col = first + 32 * c + lane;
-                    if (col < DIM) sums[c] += get(d_y, (size_t)at * DIM + col);
-                }
-            }
-        }
     }
-    if (row >= rows) return;
-#pragma unroll
-    for (int c = 0; c < PER_LANE; ++c) {
-        const unsigned col = first + 32 * c + lane;
-        if (col < DIM) put(d_w, (size_t)row * DIM + col, row == padding ? 0.0f : sums[c]);
-    }
+    if (col < DIM) store(d_w, (size_t)row * DIM + col, sums);
 }
 #endif

@@ -1,22 +1,112 @@
-//! Recurrent cells on a GPU: for each step a product of the states with the weights, and a kernel for
-//! the rest.
+//! Recurrent cells on a GPU, in one of two forms.
+//!
+//! By steps: for each step a product of the states with the weights, and a kernel for the rest. What a
+//! step of a small layer takes is the time of two launches, 2 µs each in a graph.
+//!
+//! By blocks: one launch, in which a block of threads takes a few samples through all steps. Each
+//! block needs all weights at each step, and nothing from other blocks. Of an H200's 132
+//! multiprocessors one reads 64 bytes a clock from the second-level cache, and all together 2850 (5 TB/s).
+//! 512 threads keep 128 KiB of weights in registers, and the rest of an LSTM of 128 units, as much again,
+//! takes 1.2 µs a step; in what the first-level cache holds it takes half of that. With 256 units 900 KB
+//! are to be read at each step, which takes 8 µs: that layer goes by steps.
+//!
+//! Weights that are divided between blocks would stay in registers at 256 units too. The blocks then
+//! exchange states at each step, through clusters or a barrier of all blocks; both need a GPU to be
+//! tried on, and are left out.
 
 use super::{Cell, Given, Gradients, History, Made, Recurrent, RecurrentSpec, Upstream};
 use crate::device::{Arg, Buf, CudaKernel, CudaStep, Grid, Text};
 use crate::ops::copy::Fill;
 use crate::ops::matmul::{Layout, Matmul, MatmulSpec};
 
-const TEXT: Text = Text { room: "recurrent", text: include_str!("kernels.cu") };
+const STEPS: Text = Text {
+    room: "recurrent",
+    text: concat!(include_str!("cells.cuh"), include_str!("kernels.cu")),
+};
+const BLOCKS: Text =
+    Text { room: "recurrent", text: concat!(include_str!("cells.cuh"), include_str!("blocks.cu")) };
 
-fn kernel(function: &'static str, spec: RecurrentSpec) -> CudaKernel {
+/// Multiprocessors of an H200.
+const MULTIPROCESSORS: usize = 132;
+/// Multiply-adds a clock of one.
+const LANES: usize = 128;
+/// Bytes a clock from the second-level cache, to one multiprocessor and to all.
+const READ_BY_ONE: usize = 64;
+const READ_BY_ALL: usize = 2850;
+/// Clocks of two launches.
+const LAUNCHES: usize = 7000;
+
+/// Threads of a block that takes samples through all steps: 128 registers are left for each.
+const BLOCK: usize = 512;
+
+fn with_sizes(kernel: CudaKernel, spec: RecurrentSpec) -> CudaKernel {
     let cell = match spec.cell {
         Cell::Tanh => 0,
         Cell::Relu => 1,
         Cell::Lstm => 2,
         Cell::Gru => 3,
     };
-    let kernel = TEXT.kernel(function).with("CELL", cell).with("HIDDEN", spec.hidden);
+    let kernel = kernel.with("CELL", cell).with("HIDDEN", spec.hidden);
     kernel.with("REVERSE", u8::from(spec.reverse))
+}
+
+/// How a block multiplies its states with weights `[rows, cols]`.
+#[derive(Clone, Copy, Debug)]
+struct Shares {
+    rows: usize,
+    cols: usize,
+    /// Samples of a block: as few as there are multiprocessors for.
+    samples: usize,
+    /// Groups of threads, and the rows of each. A thread has four columns.
+    groups: usize,
+    each: usize,
+    /// Rows whose weights stay in registers.
+    kept: usize,
+}
+
+impl Shares {
+    fn new(batch: usize, [rows, cols]: [usize; 2]) -> Self {
+        let samples = batch.div_ceil(MULTIPROCESSORS).next_power_of_two().min(4);
+        let most = (BLOCK / cols.div_ceil(4)).max(1);
+        let each = rows.div_ceil(most).next_multiple_of(4);
+        let kept = each.min(if samples > 2 { 8 } else { 16 });
+        Self { rows, cols, samples, groups: rows.div_ceil(each), each, kept }
+    }
+
+    fn threads(&self) -> usize {
+        (self.groups * self.cols.div_ceil(4)).next_multiple_of(32)
+    }
+
+    /// Clocks of a step of `batch` samples.
+    fn clocks(&self, batch: usize) -> usize {
+        let weights = self.rows * self.cols;
+        let blocks = batch.div_ceil(self.samples);
+        let reading = blocks.min(MULTIPROCESSORS);
+        let bytes = 4 * weights.saturating_sub(4 * self.kept * self.threads());
+        let reads = (bytes / READ_BY_ONE).max(bytes * reading / READ_BY_ALL);
+        blocks.div_ceil(MULTIPROCESSORS) * reads.max(self.samples * weights / LANES)
+    }
+
+    fn kernel(&self, function: &'static str, spec: RecurrentSpec) -> CudaKernel {
+        let kernel = with_sizes(BLOCKS.kernel(function), spec);
+        let kernel = kernel.with("ROWS", self.rows).with("COLS", self.cols);
+        let kernel = kernel.with("SAMPLES", self.samples).with("BLOCK", self.threads());
+        kernel.with("GROUPS", self.groups).with("EACH", self.each).with("KEPT", self.kept)
+    }
+
+    fn grid(&self, batch: usize) -> Grid {
+        Grid { blocks: batch.div_ceil(self.samples), threads: self.threads() }
+    }
+}
+
+impl RecurrentSpec {
+    /// The shares of blocks, forward and backward; nothing where going by steps is faster.
+    fn shares(&self) -> Option<[Shares; 2]> {
+        let (hidden, width) = (self.hidden, self.width());
+        let shares = [[hidden, width], [width, hidden]].map(|w| Shares::new(self.batch, w));
+        let by_steps = LAUNCHES + self.batch * hidden * width / (LANES * MULTIPROCESSORS);
+        shares.iter().all(|shares| shares.clocks(self.batch) < by_steps).then_some(shares)
+    }
 }
 
 impl CudaStep {
@@ -27,10 +117,67 @@ impl CudaStep {
             None => self.fill(y, 0.0),
         }
     }
-}
 
-impl Recurrent for CudaStep {
-    fn recurrent(
+    fn forward_by_blocks(
+        &mut self,
+        made: Made,
+        history: Option<History>,
+        given: Given,
+        shares: Shares,
+        spec: RecurrentSpec,
+    ) {
+        let RecurrentSpec { batch, steps, hidden, .. } = spec;
+        let width = spec.width();
+        let [w] = self.scratch([width * hidden]);
+        self.transpose(w, given.w.into(), [1, width, hidden]);
+        let args = [
+            ("y", made.y.into()),
+            ("h", made.h.into()),
+            ("c", made.c.into()),
+            ("gates", history.map(|saved| saved.gates).into()),
+            ("before", history.map(|saved| saved.before).into()),
+            ("inner", history.and_then(|saved| saved.inner).into()),
+            ("x", given.x.into()),
+            ("w", w),
+            ("bias", given.b.into()),
+            ("h_first", given.h.into()),
+            ("c_first", given.c.into()),
+            ("lengths", given.lengths.map_or(Arg::Null, Arg::Indices)),
+            ("steps", steps.into()),
+            ("batch", batch.into()),
+        ];
+        self.launch(shares.kernel("forward_all", spec), shares.grid(batch), &args);
+    }
+
+    fn backward_by_blocks(
+        &mut self,
+        gradients: Gradients,
+        upstream: Upstream,
+        history: History,
+        given: Given,
+        shares: Shares,
+        spec: RecurrentSpec,
+    ) {
+        let args = [
+            ("d_x", gradients.x.into()),
+            ("d_products", gradients.products.into()),
+            ("d_h", gradients.h.into()),
+            ("d_c", gradients.c.into()),
+            ("d_h_last", upstream.h.into()),
+            ("d_c_last", upstream.c.into()),
+            ("d_y", upstream.y.into()),
+            ("gates", history.gates.into()),
+            ("before", history.before.into()),
+            ("inner", history.inner.into()),
+            ("w", given.w.into()),
+            ("lengths", given.lengths.map_or(Arg::Null, Arg::Indices)),
+            ("steps", spec.steps.into()),
+            ("batch", spec.batch.into()),
+        ];
+        self.launch(shares.kernel("backward_all", spec), shares.grid(spec.batch), &args);
+    }
+
+    fn forward_by_steps(
         &mut self,
         made: Made,
         history: Option<History>,
@@ -40,26 +187,22 @@ impl Recurrent for CudaStep {
     ) {
         let RecurrentSpec { batch, steps, hidden, .. } = spec;
         let (width, count) = (spec.width(), batch * hidden);
-        if count == 0 {
-            return;
-        }
-        // The last states are the states of all steps, one after another.
         let products = scratch.part(0, batch * width);
-        let cell = made.c.unwrap_or(scratch.part(batch * width, count));
-        self.copy_or_clear(made.h, given.h);
+        let [h, c] = [0, count].map(|start| scratch.part(batch * width + start, count));
+        self.copy_or_clear(h, given.h);
         if spec.cell == Cell::Lstm {
-            self.copy_or_clear(cell, given.c);
+            self.copy_or_clear(c, given.c);
         }
         let multiply = MatmulSpec { layout: Layout::NT, m: batch, k: hidden, n: width };
         for s in 0..steps {
             let is_zero = s == 0 && given.h.is_none();
             if !is_zero {
-                self.matmul(products, made.h, given.w, multiply);
+                self.matmul(products, h, given.w, multiply);
             }
             let args = [
                 ("y", made.y.into()),
-                ("h", made.h.into()),
-                ("c", cell.into()),
+                ("h", h.into()),
+                ("c", c.into()),
                 ("gates", history.map(|saved| saved.gates).into()),
                 ("before", history.map(|saved| saved.before).into()),
                 ("inner", history.and_then(|saved| saved.inner).into()),
@@ -71,11 +214,16 @@ impl Recurrent for CudaStep {
                 ("steps", steps.into()),
                 ("count", count.into()),
             ];
-            self.launch(kernel("forward", spec), Grid::each(count), &args);
+            let kernel = with_sizes(STEPS.kernel("forward"), spec);
+            self.launch(kernel, Grid::each(count), &args);
+        }
+        self.copy(made.h, h);
+        if let Some(last) = made.c {
+            self.copy(last, c);
         }
     }
 
-    fn recurrent_grad(
+    fn backward_by_steps(
         &mut self,
         gradients: Gradients,
         upstream: Upstream,
@@ -86,9 +234,6 @@ impl Recurrent for CudaStep {
     ) {
         let RecurrentSpec { batch, steps, hidden, .. } = spec;
         let (width, count) = (spec.width(), batch * hidden);
-        if count == 0 {
-            return;
-        }
         let d_p = scratch.part(0, batch * width);
         let through = scratch.part(batch * width, count);
         let [d_h, d_c] = self.scratch([count, count]);
@@ -115,7 +260,8 @@ impl Recurrent for CudaStep {
                 ("steps", steps.into()),
                 ("count", count.into()),
             ];
-            self.launch(kernel("backward", spec), Grid::each(count), &args);
+            let kernel = with_sizes(STEPS.kernel("backward"), spec);
+            self.launch(kernel, Grid::each(count), &args);
             if s > 0 || gradients.h.is_some() {
                 self.matmul(through, d_p, given.w, multiply);
             }
@@ -123,7 +269,46 @@ impl Recurrent for CudaStep {
         if let Some(first) = gradients.h {
             let args =
                 [("y", first.into()), ("a", d_h), ("b", through.into()), ("count", count.into())];
-            self.launch(kernel("sum", spec), Grid::each(count), &args);
+            self.launch(with_sizes(STEPS.kernel("sum"), spec), Grid::each(count), &args);
+        }
+    }
+}
+
+impl Recurrent for CudaStep {
+    fn recurrent(
+        &mut self,
+        made: Made,
+        history: Option<History>,
+        given: Given,
+        scratch: Buf,
+        spec: RecurrentSpec,
+    ) {
+        if spec.batch * spec.hidden == 0 {
+            return;
+        }
+        match spec.shares() {
+            Some([shares, _]) => self.forward_by_blocks(made, history, given, shares, spec),
+            None => self.forward_by_steps(made, history, given, scratch, spec),
+        }
+    }
+
+    fn recurrent_grad(
+        &mut self,
+        gradients: Gradients,
+        upstream: Upstream,
+        history: History,
+        given: Given,
+        scratch: Buf,
+        spec: RecurrentSpec,
+    ) {
+        if spec.batch * spec.hidden == 0 {
+            return;
+        }
+        match spec.shares() {
+            Some([_, shares]) => {
+                self.backward_by_blocks(gradients, upstream, history, given, shares, spec);
+            }
+            None => self.backward_by_steps(gradients, upstream, history, given, scratch, spec),
         }
     }
 }
