@@ -315,13 +315,13 @@ macro_rules! no_step {
             0
         }
         #[doc(hidden)]
-        pub const fn $scratch(_: $crate::arena::Sizes) -> usize {
+        pub const fn $scratch(_: $crate::arena::Sizes, _: $crate::device::Target) -> usize {
             0
         }
         #[doc(hidden)]
         pub const $table: usize = 0;
         #[doc(hidden)]
-        pub fn $offsets(_: $crate::arena::Sizes, _: &mut Vec<usize>) {}
+        pub fn $offsets(_: $crate::arena::Sizes, _: $crate::device::Target, _: &mut Vec<usize>) {}
         #[doc(hidden)]
         #[allow(clippy::too_many_arguments)]
         pub fn $step<
