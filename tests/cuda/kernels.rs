@@ -90,8 +90,9 @@ fn optimizers(list: &KernelList) {
 fn written() -> BTreeSet<String> {
     let ops = root().join("runtime/src/ops");
     let rooms = std::fs::read_dir(ops).expect("the rooms").map(|room| room.expect("a room").path());
-    let mut files: Vec<PathBuf> =
-        rooms.flat_map(|room| ["kernels.cu", "mma.cu"].map(|file| room.join(file))).collect();
+    let mut files: Vec<PathBuf> = rooms
+        .flat_map(|room| ["kernels.cu", "mma.cu", "mma_grad.cu"].map(|file| room.join(file)))
+        .collect();
     files.push(root().join("runtime/src/optim/kernels.cu"));
     let mut written = BTreeSet::new();
     for file in files {

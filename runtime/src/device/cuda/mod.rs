@@ -38,7 +38,7 @@ use self::product::Products;
 pub(crate) use self::product::{Epilogue, Product};
 use self::run::{Inputs, Places};
 pub use self::step::CudaStep;
-pub(crate) use self::step::{Arg, CudaKernel, Grid, THREADS, Text, lanes};
+pub(crate) use self::step::{Arg, CudaKernel, Grid, THREADS, Text, lanes, of_vector, width};
 use super::{Device, DeviceError, Later, Lent, Precision, Run, StepMemory, Stores};
 
 /// The oldest driver, as the version of CUDA that it supports: the one whose compiler is used.

@@ -147,6 +147,27 @@ pub(crate) fn lanes(size: usize, inner: usize) -> usize {
     }
 }
 
+/// Elements that a thread loads and stores at once: as many of the smallest as 16 bytes hold where rows
+/// of `size` neighbours consist of such vectors in all ranges, else one.
+pub(crate) fn width(size: usize, bufs: &[Buf]) -> usize {
+    let full = bufs.iter().filter(|buf| buf.len > 0);
+    let width = full.clone().map(|buf| of_vector(*buf)).max().unwrap_or(1);
+    let whole = size.is_multiple_of(width) && full.clone().all(|buf| starts_vector(*buf));
+    if whole { width } else { 1 }
+}
+
+/// The elements of 16 bytes.
+pub(crate) fn of_vector(buf: Buf) -> usize {
+    match buf.element {
+        Element::Float => 4,
+        Element::Half => 8,
+    }
+}
+
+fn starts_vector(buf: Buf) -> bool {
+    buf.start.is_multiple_of(of_vector(buf))
+}
+
 impl CudaStep {
     /// A list without launches, of a step whose products are made of `factors`.
     pub(super) fn new(factors: Factors) -> Self {
