@@ -7,6 +7,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use gradiron::device::{Buf, CudaError, KernelList, Region};
+use gradiron::ops::attention::{Attention, AttentionSpec, Given, Strides, View};
 use gradiron::ops::convert::Convert;
 use gradiron::prelude::*;
 
@@ -57,6 +58,7 @@ fn kernels() -> KernelList {
     let mut ws = Large::workspace_on(in_bf16, BATCH).expect("it is small");
     let x = vec![[[[0.0; 6]; 6]; 4]; BATCH];
     net.loss_grad_inputs(&mut ws, &x, &label).expect("nothing is computed");
+    attention(&list.clone().with_precision(Precision::Bf16));
     // Values that another precision stores.
     let [wide, narrow] =
         [(0, 64), (64, 32)].map(|(start, len)| Buf::new(Region::Arena, start, len));
@@ -65,6 +67,32 @@ fn kernels() -> KernelList {
         step.widen(wide, narrow);
     });
     list
+}
+
+/// Heads of common widths, of values in 16 bits.
+fn attention(list: &KernelList) {
+    for (dim, causal) in [(64, Some(0)), (64, None), (128, Some(0)), (128, None)] {
+        let scale = 1.0 / (dim as f32).sqrt();
+        let (queries, keys) = (256, 256);
+        let (batch, heads, kv_heads) = (2, 4, 2);
+        let spec = AttentionSpec { batch, heads, kv_heads, queries, keys, dim, scale, causal };
+        let mut start = 0;
+        let mut place = |heads: usize| {
+            let strides = Strides::by_row(queries, heads, dim);
+            let len = batch * heads * queries * dim;
+            start += len;
+            let whole = Buf::new(Region::Arena, start - len, len);
+            View { buf: whole.halves(0, len), strides }
+        };
+        let [q, y, d_y, d_q] = [(); 4].map(|()| place(heads));
+        let [k, v, d_k, d_v] = [(); 4].map(|()| place(kv_heads));
+        let lse = Buf::new(Region::Arena, start, batch * heads * queries);
+        let given = Given { q, k, v, mask: None };
+        list.record(|step| {
+            step.attention(y, lse, given, spec);
+            step.attention_grad([d_q, d_k, d_v], [d_y, y], lse, given, spec);
+        });
+    }
 }
 
 fn optimizers(list: &KernelList) {
@@ -91,7 +119,9 @@ fn written() -> BTreeSet<String> {
     let ops = root().join("runtime/src/ops");
     let rooms = std::fs::read_dir(ops).expect("the rooms").map(|room| room.expect("a room").path());
     let mut files: Vec<PathBuf> = rooms
-        .flat_map(|room| ["kernels.cu", "mma.cu", "mma_grad.cu"].map(|file| room.join(file)))
+        .flat_map(|room| {
+            ["kernels.cu", "rows.cu", "mma.cu", "mma_grad.cu"].map(|file| room.join(file))
+        })
         .collect();
     files.push(root().join("runtime/src/optim/kernels.cu"));
     let mut written = BTreeSet::new();

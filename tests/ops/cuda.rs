@@ -168,7 +168,7 @@ pub fn run_halves(
         let most = want.iter().fold(0.0, |most: f64, x| most.max(f64::from(x.abs())));
         let want: Vec<f64> = want.iter().map(|x| f64::from(*x)).collect();
         // Half the distance of two bf16.
-        let rounded = if values[0].contains(&n) { 1.0 / 512.0 } else { 0.0 };
+        let rounded = if values[0].contains(&n) { 1.0 / 256.0 } else { 0.0 };
         let bound = |i: usize| (rounded + slack) * want[i].abs() + slack * most;
         assert_close(&format!("halves, output {n}"), got, &want, bound);
     }

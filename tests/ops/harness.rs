@@ -210,7 +210,8 @@ impl Call<'_> {
         let mut end = gap;
         let mut place = |len: usize| {
             let buf = Buf::new(Region::Arena, end, len);
-            end = (end + len + GAP).next_multiple_of(if gap == ODD { 1 } else { gap });
+            end += len + GAP;
+            end = if gap == ODD { end | 1 } else { end.next_multiple_of(gap) };
             buf
         };
         let outputs: Vec<Buf> = self.outputs.iter().map(|&len| place(len)).collect();
@@ -225,7 +226,7 @@ impl Call<'_> {
 
 /// Floats between ranges, at least: a write beside a range is seen.
 const GAP: usize = 19;
-/// Where ranges start: nowhere in particular, or at vectors of any kernel.
+/// Where ranges start: at odd places, or where vectors of any kernel may.
 pub const ODD: usize = GAP;
 #[cfg(feature = "cuda")]
 pub const ALIGNED: usize = 64;

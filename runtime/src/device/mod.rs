@@ -15,7 +15,7 @@ mod tiny;
 pub use cpu::{Cpu, CpuStep};
 #[cfg(feature = "cuda")]
 pub(crate) use cuda::{
-    Arg, CudaKernel, Epilogue, Grid, Product, THREADS, Text, lanes, of_vector, place, width,
+    Arg, CudaKernel, Epilogue, Grid, Product, THREADS, Team, Text, lanes, of_vector, place, width,
 };
 #[cfg(feature = "cuda")]
 pub use cuda::{Cuda, CudaError, CudaMemory, CudaStep};

@@ -211,19 +211,25 @@ DEVICE float block_max(float x) {
 // The number of the thread among all of the grid.
 DEVICE unsigned thread_of_grid() { return blockIdx.x * blockDim.x + threadIdx.x; }
 
-// A row is shared by `LANES` threads: one, a warp or a block. What they have together:
+// A row is shared by `LANES` threads: a power of two within a warp, or a block. What they have together:
 template <int LANES>
 DEVICE float team_sum(float x) {
-    return LANES == 1 ? x : LANES == 32 ? warp_sum(x) : block_sum(x);
+    if (LANES > 32) return block_sum(x);
+#pragma unroll
+    for (int away = LANES / 2; away; away >>= 1) x += __shfl_xor_sync(~0u, x, away);
+    return x;
 }
 template <int LANES>
 DEVICE float team_max(float x) {
-    return LANES == 1 ? x : LANES == 32 ? warp_max(x) : block_max(x);
+    if (LANES > 32) return block_max(x);
+#pragma unroll
+    for (int away = LANES / 2; away; away >>= 1) x = larger(x, __shfl_xor_sync(~0u, x, away));
+    return x;
 }
 // Waits for the threads of the row.
 template <int LANES>
 DEVICE void team_sync() {
-    if (LANES == 32) __syncwarp();
+    if (LANES > 1 && LANES <= 32) __syncwarp();
     if (LANES > 32) __syncthreads();
 }
 

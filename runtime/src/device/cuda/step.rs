@@ -159,20 +159,13 @@ pub(crate) fn lanes(size: usize, inner: usize) -> usize {
 pub(crate) fn width(size: usize, bufs: &[Buf]) -> usize {
     let full = bufs.iter().filter(|buf| buf.len > 0);
     let width = full.clone().map(|buf| of_vector(*buf)).max().unwrap_or(1);
-    let whole = size.is_multiple_of(width) && full.clone().all(|buf| starts_vector(*buf));
-    if whole { width } else { 1 }
+    let mut starts = full.map(|buf| buf.start.is_multiple_of(of_vector(*buf)));
+    if size.is_multiple_of(width) && starts.all(|starts| starts) { width } else { 1 }
 }
 
 /// The elements of 16 bytes.
 pub(crate) fn of_vector(buf: Buf) -> usize {
-    match buf.element {
-        Element::Float => 4,
-        Element::Half => 8,
-    }
-}
-
-fn starts_vector(buf: Buf) -> bool {
-    buf.start.is_multiple_of(of_vector(buf))
+    16 / buf.element.bytes()
 }
 
 impl CudaStep {
