@@ -203,10 +203,13 @@ impl Attention for CudaStep {
         };
         let kernel = tiles.kernel("grad_queries_mma", mask, &spec);
         self.launch(kernel, tiles.grid(batch * heads, queries), &of_q);
-        // The gradients of wide heads do not fit into registers together.
-        let both: &[[u8; 2]] = if dim <= NARROW { &[[1, 1]] } else { &[[1, 0], [0, 1]] };
-        for [keys_too, values_too] in both {
-            let kernel = tiles.kernel("grad_keys_mma", mask, &spec);
+        // The gradients of wide heads do not fit into registers together; that of values alone leaves
+        // room for more queries.
+        let narrow = [(tiles.met, [1, 1])];
+        let wide = [(tiles.met, [1, 0]), (2 * tiles.met, [0, 1])];
+        let launches = if dim <= NARROW { &narrow[..] } else { &wide };
+        for &(met, [keys_too, values_too]) in launches {
+            let kernel = MmaTiles { met, ..tiles }.kernel("grad_keys_mma", mask, &spec);
             let kernel = kernel.with("OF_KEYS", keys_too).with("OF_VALUES", values_too);
             self.launch(kernel, tiles.grid(batch * kv_heads, keys), &of_kv);
         }

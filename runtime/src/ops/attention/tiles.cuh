@@ -1,7 +1,7 @@
 // What the kernels for tensor cores share. Factors are halves, sums are floats. Each of four warps takes
 // TALL times 16 rows, whose fragments stay in registers; a block meets BK rows of the other side after
 // another, which lie in shared memory as halves: while one pair of tiles is multiplied, the next arrives
-// in another place. Scores are powers of two.
+// in another place. Probabilities are powers of 2, whose exponents are scores times log2 e.
 
 #define WARPS 4
 #define BLOCK (32 * WARPS)
@@ -12,8 +12,6 @@
 #define DEPTH (DIM / 16)
 #define WIDE (DIM / 8)
 #define MET (BK / 8)
-#define LOG2_E 1.44269504f
-#define LN_2 0.693147181f
 
 typedef HALF Row[PITCH];
 

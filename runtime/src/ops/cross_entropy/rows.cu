@@ -6,7 +6,7 @@ struct Sum {
 
     // Around a larger maximum. Where all are −∞, the sum stays 0.
     DEVICE void raise(float to) {
-        sum *= expf(max - (to == -INFINITY ? 0.0f : to));
+        sum *= power_of_e(max - (to == -INFINITY ? 0.0f : to));
         max = to;
     }
     DEVICE void add(const float (&v)[WIDTH]) {
@@ -16,7 +16,7 @@ struct Sum {
         if (to != max) raise(to);
         const float base = to == -INFINITY ? 0.0f : to;
 #pragma unroll
-        for (int e = 0; e < WIDTH; ++e) sum += expf(v[e] - base);
+        for (int e = 0; e < WIDTH; ++e) sum += power_of_e(v[e] - base);
     }
 };
 
@@ -47,7 +47,7 @@ ROW_KERNEL cross_entropy(float* losses, d_logits_t* d_logits, const logits_t* lo
             float v[WIDTH];
             of_x.read(v, k, c);
 #pragma unroll
-            for (int e = 0; e < WIDTH; ++e) of.sum += expf(v[e] - max);
+            for (int e = 0; e < WIDTH; ++e) of.sum += power_of_e(v[e] - max);
         });
     } else {
         of.raise(max);
@@ -61,14 +61,15 @@ ROW_KERNEL cross_entropy(float* losses, d_logits_t* d_logits, const logits_t* lo
 #ifdef WITH_GRAD
     // The logit of the label was read by one thread, and may be overwritten by another.
     team_sync<LANES>();
-    const float scale = (loss_scale ? loss_scale[0] : 1.0f) / rows, share = 1.0f / sum;
+    const float scale = (loss_scale ? loss_scale[0] : 1.0f) / rows, share = scale / sum;
+    const float of_right = scale * (1.0f - smoothing), of_each = scale * even;
     lane.each([&](int k, unsigned c) {
         float v[WIDTH];
         of_x.read(v, k, c);
 #pragma unroll
         for (int e = 0; e < WIDTH; ++e) {
-            const float p = expf(v[e] - max) * share;
-            v[e] = scale * (p - (c + e == right ? 1.0f - smoothing : 0.0f) - even);
+            v[e] = power_of_e(v[e] - max) * share - of_each;
+            if (right - c == e) v[e] -= of_right;
         }
         store(d_logits, lane.at(c), v);
     });

@@ -24,7 +24,7 @@ ROW_KERNEL softmax(y_t* y, const x_t* x, unsigned rows) {
         of_x.read(v, k, c);
 #pragma unroll
         for (int e = 0; e < WIDTH; ++e) {
-            v[e] = expf(v[e] - max);
+            v[e] = power_of_e(v[e] - max);
             sum += v[e];
             // Where the row is kept, its exponentials are.
             if (KEPT) of_x.kept[KEPT ? k : 0][e] = v[e];
@@ -35,7 +35,7 @@ ROW_KERNEL softmax(y_t* y, const x_t* x, unsigned rows) {
         float v[WIDTH];
         of_x.read(v, k, c);
 #pragma unroll
-        for (int e = 0; e < WIDTH; ++e) v[e] = (KEPT ? v[e] : expf(v[e] - max)) * share;
+        for (int e = 0; e < WIDTH; ++e) v[e] = (KEPT ? v[e] : power_of_e(v[e] - max)) * share;
         store(y, lane.at(c), v);
     });
 }
@@ -51,7 +51,7 @@ ROW_KERNEL log_softmax(y_t* y, const x_t* x, unsigned rows) {
         float v[WIDTH];
         of_x.read(v, k, c);
 #pragma unroll
-        for (int e = 0; e < WIDTH; ++e) sum += expf(v[e] - max);
+        for (int e = 0; e < WIDTH; ++e) sum += power_of_e(v[e] - max);
     });
     const float log_sum = logf(team_sum<LANES>(sum));
     lane.each([&](int k, unsigned c) {
@@ -107,7 +107,7 @@ ROW_KERNEL log_softmax_grad(d_x_t* d_x, const d_y_t* d_y, const y_t* y, unsigned
         of_d_y.read(g, k, c);
         of_y.read(v, k, c);
 #pragma unroll
-        for (int e = 0; e < WIDTH; ++e) g[e] -= expf(v[e]) * sum;
+        for (int e = 0; e < WIDTH; ++e) g[e] -= power_of_e(v[e]) * sum;
         store(d_x, lane.at(c), g);
     });
 }
