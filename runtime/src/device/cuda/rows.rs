@@ -26,8 +26,8 @@ impl Team {
         let lanes = match size {
             // Neighbouring threads take neighbouring rows.
             _ if inner != 1 => 1,
-            0..=OF_WARP => size.div_ceil(width).next_power_of_two().min(32),
-            ..=OF_BLOCK => THREADS,
+            _ if size <= OF_WARP => size.div_ceil(width).next_power_of_two().min(32),
+            _ if size <= OF_BLOCK => THREADS,
             _ => MOST,
         };
         Self { size, inner, width, lanes }
