@@ -8,6 +8,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use gradiron::device::{Buf, CudaError, KernelList, Region};
+use gradiron::ops::attention::{self, Attention, AttentionSpec, Strides, View};
 use gradiron::ops::convert::Convert;
 use gradiron::ops::recurrent::{
     Cell, Given, Gradients, History, Made, Recurrent, RecurrentSpec, Upstream,
@@ -67,6 +68,7 @@ fn kernels() -> KernelList {
     add!(Precision::Bf16, Gpt.loss_grad(&token, &token));
     add!(Precision::Bf16, Tagger.loss_grad(&token, &label, &token));
     recurrent(&list);
+    attention(&list.clone().with_precision(Precision::Bf16));
     // Values that another precision stores.
     let [wide, narrow] =
         [(0, 64), (64, 32)].map(|(start, len)| Buf::new(Region::Arena, start, len));
@@ -105,6 +107,32 @@ fn recurrent(list: &KernelList) {
     }
 }
 
+/// Heads of common widths, of values in 16 bits.
+fn attention(list: &KernelList) {
+    for (dim, causal) in [(64, Some(0)), (64, None), (128, Some(0)), (128, None)] {
+        let scale = 1.0 / (dim as f32).sqrt();
+        let (queries, keys) = (256, 256);
+        let (batch, heads, kv_heads) = (2, 4, 2);
+        let spec = AttentionSpec { batch, heads, kv_heads, queries, keys, dim, scale, causal };
+        let mut start = 0;
+        let mut place = |heads: usize| {
+            let strides = Strides::by_row(queries, heads, dim);
+            let len = batch * heads * queries * dim;
+            start += len;
+            let whole = Buf::new(Region::Arena, start - len, len);
+            View { buf: whole.halves(0, len), strides }
+        };
+        let [q, y, d_y, d_q] = [(); 4].map(|()| place(heads));
+        let [k, v, d_k, d_v] = [(); 4].map(|()| place(kv_heads));
+        let lse = Buf::new(Region::Arena, start, batch * heads * queries);
+        let given = attention::Given { q, k, v, mask: None };
+        list.record(|step| {
+            step.attention(y, lse, given, spec);
+            step.attention_grad([d_q, d_k, d_v], [d_y, y], lse, given, spec);
+        });
+    }
+}
+
 fn optimizers(list: &KernelList) {
     let mut net = LeNet::init(Seed(0));
     let ws = LeNet::workspace_on(list.clone(), BATCH).expect("it is small");
@@ -129,7 +157,10 @@ fn written() -> BTreeSet<String> {
     let ops = root().join("runtime/src/ops");
     let rooms = std::fs::read_dir(ops).expect("the rooms").map(|room| room.expect("a room").path());
     let mut files: Vec<PathBuf> = rooms
-        .flat_map(|room| ["kernels.cu", "blocks.cu", "mma.cu"].map(|file| room.join(file)))
+        .flat_map(|room| {
+            ["kernels.cu", "blocks.cu", "rows.cu", "mma.cu", "mma_grad.cu"]
+                .map(|file| room.join(file))
+        })
         .collect();
     files.extend(
         ["optim/kernels.cu", "device/cuda/scaling.cu"].map(|f| root().join("runtime/src").join(f)),

@@ -1,9 +1,10 @@
 //! Cross entropy.
 
-use gradiron::device::Indices;
+use gradiron::device::{Buf, Indices};
 use gradiron::ops::cross_entropy::{CrossEntropy, CrossEntropySpec, reference};
 use gradiron::ops::elementwise::Map;
 
+use crate::any::AnyStep;
 use crate::harness::*;
 use crate::map::Copy;
 
@@ -17,6 +18,9 @@ fn specs() -> Vec<CrossEntropySpec> {
         }
         specs.push(CrossEntropySpec { outer: 128, classes: 1000, inner: 1, smoothing });
         specs.push(CrossEntropySpec { outer: 1000, classes: 10, inner: 1, smoothing });
+        specs.push(CrossEntropySpec { outer: 3, classes: 4096, inner: 1, smoothing });
+        specs.push(CrossEntropySpec { outer: 3, classes: 20_000, inner: 1, smoothing });
+        specs.push(CrossEntropySpec { outer: 2, classes: 16_401, inner: 1, smoothing });
         specs.push(CrossEntropySpec { outer: 0, classes: 10, inner: 1, smoothing });
     }
     specs
@@ -44,35 +48,35 @@ fn loss_and_gradient() {
         let sum = (8 + 3 + classes) as f64;
         let lse = 4.0 + (classes as f64).ln();
         let share = 0.7 / positions as f64;
-        call.run(
-            |step, y, x, _| {
-                let label = Indices::new(0, label.len());
-                step.cross_entropy(y[0], x[0], label, spec);
-                step.cross_entropy_with_grad(y[1], y[2], x[0], label, spec);
-                // In the memory of the logits.
-                let (all, copied) = ([y[4].len], [(x[0], [true])]);
-                step.map::<Copy, 1, 1, 0, 1>([y[4]], copied, all, []);
-                step.cross_entropy_with_grad(y[3], y[4], y[4], label, spec);
-                step.cross_entropy_grad(y[4], x[2], y[4]);
-                step.cross_entropy_grad(y[5], x[1], y[4]);
-                step.cross_entropy_grad(y[2], x[1], y[2]);
-            },
-            |level, got| {
-                let name = format!("{spec:?} {level}");
-                // The terms are summed in f64; with smoothing each carries a sum of `classes` x,
-                // and the constant 1 − s is rounded.
-                let smooth = if spec.smoothing > 0.0 { 4.0 * (classes + 4) as f64 } else { 0.0 };
-                let bound = (sum + 4.0 * lse + 12.0 + smooth + loss.abs() + 4.0) * EPSILON;
-                for k in [0, 1, 3] {
-                    assert_close(&name, &got[k], &[loss], |_| bound);
-                }
-                // A share of the sum inherits its error and has that of its own exponential.
-                let bound = share * (sum + (8 + 3 + 12) as f64) * EPSILON;
-                assert_close(&name, &got[2], &d_x, |_| bound);
-                assert_close(&name, &got[5], &d_x, |_| bound);
-                assert_eq!(got[2], got[5], "{name}: in place");
-            },
-        );
+        let kernel = |step: &mut AnyStep<'_>, y: &[Buf], x: &[Buf], _: Buf| {
+            let label = Indices::new(0, label.len());
+            step.cross_entropy(y[0], x[0], label, spec);
+            step.cross_entropy_with_grad(y[1], y[2], x[0], label, spec);
+            // In the memory of the logits.
+            let (all, copied) = ([y[4].len], [(x[0], [true])]);
+            step.map::<Copy, 1, 1, 0, 1>([y[4]], copied, all, []);
+            step.cross_entropy_with_grad(y[3], y[4], y[4], label, spec);
+            step.cross_entropy_grad(y[4], x[2], y[4]);
+            step.cross_entropy_grad(y[5], x[1], y[4]);
+            step.cross_entropy_grad(y[2], x[1], y[2]);
+        };
+        // The gradient is rounded before it is scaled.
+        call.run_halves([&[2, 4, 5], &[0]], 1.0 / 256.0, kernel);
+        call.run(kernel, |level, got| {
+            let name = format!("{spec:?} {level}");
+            // The terms are summed in f64; with smoothing each carries a sum of `classes` x,
+            // and the constant 1 − s is rounded.
+            let smooth = if spec.smoothing > 0.0 { 4.0 * (classes + 4) as f64 } else { 0.0 };
+            let bound = (sum + 4.0 * lse + 12.0 + smooth + loss.abs() + 4.0) * EPSILON;
+            for k in [0, 1, 3] {
+                assert_close(&name, &got[k], &[loss], |_| bound);
+            }
+            // A share of the sum inherits its error and has that of its own exponential.
+            let bound = share * (sum + (8 + 3 + 12) as f64) * EPSILON;
+            assert_close(&name, &got[2], &d_x, |_| bound);
+            assert_close(&name, &got[5], &d_x, |_| bound);
+            assert_eq!(got[2], got[5], "{name}: in place");
+        });
         if x.len() > 500 || x.is_empty() {
             continue;
         }

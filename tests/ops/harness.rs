@@ -175,7 +175,7 @@ impl Call<'_> {
         cpu: &Cpu,
         run: impl Fn(&Cpu, StepMemory<'_, Cpu>, &[Buf], &[Buf], Buf),
     ) -> Vec<Vec<f32>> {
-        let Laid { outputs, inputs, scratch, end } = self.lay();
+        let Laid { outputs, inputs, scratch, end } = self.lay(ODD);
         let mut arena = Storage::zeros(end);
         arena.as_mut_slice().fill(f32::NAN);
         let memory = StepMemory {
@@ -191,12 +191,27 @@ impl Call<'_> {
         outputs_of(arena.as_slice(), &outputs, scratch)
     }
 
+    /// The same on a GPU, where values are halves: the outputs and inputs of these numbers. Results are
+    /// those of floats that hold the same numbers, rounded once, but for a share `slack` of the largest:
+    /// sums of another order, and what was rounded between two kernels.
+    #[cfg_attr(not(feature = "cuda"), expect(unused_variables))]
+    pub fn run_halves(
+        &self,
+        [outputs, inputs]: [&[usize]; 2],
+        slack: f64,
+        kernel: impl Fn(&mut AnyStep<'_>, &[Buf], &[Buf], Buf),
+    ) {
+        #[cfg(feature = "cuda")]
+        crate::cuda::run_halves(self, [outputs, inputs], slack, &kernel);
+    }
+
     /// Where outputs, scratch memory and inputs lie.
-    pub fn lay(&self) -> Laid {
-        let mut end = GAP;
+    pub fn lay(&self, gap: usize) -> Laid {
+        let mut end = gap;
         let mut place = |len: usize| {
             let buf = Buf::new(Region::Arena, end, len);
             end += len + GAP;
+            end = if gap == ODD { end | 1 } else { end.next_multiple_of(gap) };
             buf
         };
         let outputs: Vec<Buf> = self.outputs.iter().map(|&len| place(len)).collect();
@@ -215,8 +230,12 @@ pub fn aligned(buf: Buf, len: usize) -> Buf {
     buf.part(buf.start.next_multiple_of(8) - buf.start, len)
 }
 
-/// Odd gaps: no range is aligned, and a write beside its range is seen.
+/// Floats between ranges, at least: a write beside a range is seen.
 const GAP: usize = 19;
+/// Where ranges start: at odd places, or where vectors of any kernel may.
+pub const ODD: usize = GAP;
+#[cfg(feature = "cuda")]
+pub const ALIGNED: usize = 64;
 
 /// Where a call finds its memory.
 pub struct Laid {

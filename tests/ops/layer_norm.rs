@@ -1,7 +1,9 @@
 //! Layer normalisation, with and without centring.
 
+use gradiron::device::Buf;
 use gradiron::ops::layer_norm::{Affine, LayerNorm, LayerNormSpec, reference};
 
+use crate::any::AnyStep;
 use crate::harness::*;
 
 fn check(spec: LayerNormSpec, [with_w, with_b]: [bool; 2], shift: f32) {
@@ -26,34 +28,35 @@ fn check(spec: LayerNormSpec, [with_w, with_b]: [bool; 2], shift: f32) {
     // `x − μ` is exact to ε·(|x| + |μ|), and the scale to a few ε more.
     let far = f64::from(shift.abs()) + 1.0;
     let rstd: Vec<f64> = (0..spec.rows).map(|r| scale(&x[r * d..][..d], spec)).collect();
-    call.run(
-        |step, y, x, scratch| {
-            let affine = Affine { weight: x[2], bias: x[3] };
-            step.layer_norm(y[0], y[1], x[0], affine, spec);
-            step.layer_norm(y[5], y[1].part(0, 0), x[0], affine, spec);
-            let d_affine = Affine { weight: y[3], bias: y[4] };
-            step.layer_norm_grad(y[2], d_affine, x[1], x[0], x[2], y[1], spec, scratch);
-        },
-        |level, got| {
-            let name = format!("{spec:?} {with_w} {with_b} {level}");
-            let terms = d as f64 + 8.0;
-            // Of `x̂`, relative to its own size and to the error of the mean.
-            let hat = |i: usize| {
-                let x_hat = (f64::from(x[i]).abs() + far) * rstd[i / d];
-                EPSILON * (terms / 8.0 + 8.0) * x_hat * (1.0 + x_hat * x_hat / far)
-            };
-            assert_close(&name, &got[0], &y, |i| hat(i) + 2.0 * EPSILON);
-            assert_eq!(got[0], got[5], "{name}");
-            let of_g = |i: usize| 4.0 * rstd[i / d] * (hat(i) * 4.0 + terms * EPSILON);
-            let rows = spec.rows as f64;
-            assert_close(&format!("{name} d_x"), &got[2], &d_x, of_g);
-            let largest = (0..n).map(hat).fold(0.0, f64::max);
-            let most = far * rstd.iter().copied().fold(0.0, f64::max);
-            let of_w = rows * (largest + rows * EPSILON * most);
-            assert_close(&format!("{name} d_w"), &got[3], &d_w, |_| of_w);
-            assert_close(&format!("{name} d_b"), &got[4], &d_b, |_| rows * rows * EPSILON);
-        },
-    );
+    let kernel = |step: &mut AnyStep<'_>, y: &[Buf], x: &[Buf], scratch: Buf| {
+        let affine = Affine { weight: x[2], bias: x[3] };
+        step.layer_norm(y[0], y[1], x[0], affine, spec);
+        step.layer_norm(y[5], y[1].part(0, 0), x[0], affine, spec);
+        let d_affine = Affine { weight: y[3], bias: y[4] };
+        step.layer_norm_grad(y[2], d_affine, x[1], x[0], x[2], y[1], spec, scratch);
+    };
+    call.run(kernel, |level, got| {
+        let name = format!("{spec:?} {with_w} {with_b} {level}");
+        let terms = d as f64 + 8.0;
+        // Of `x̂`, relative to its own size and to the error of the mean.
+        let hat = |i: usize| {
+            let x_hat = (f64::from(x[i]).abs() + far) * rstd[i / d];
+            EPSILON * (terms / 8.0 + 8.0) * x_hat * (1.0 + x_hat * x_hat / far)
+        };
+        assert_close(&name, &got[0], &y, |i| hat(i) + 2.0 * EPSILON);
+        assert_eq!(got[0], got[5], "{name}");
+        let of_g = |i: usize| 4.0 * rstd[i / d] * (hat(i) * 4.0 + terms * EPSILON);
+        let rows = spec.rows as f64;
+        assert_close(&format!("{name} d_x"), &got[2], &d_x, of_g);
+        let largest = (0..n).map(hat).fold(0.0, f64::max);
+        let most = far * rstd.iter().copied().fold(0.0, f64::max);
+        let of_w = rows * (largest + rows * EPSILON * most);
+        assert_close(&format!("{name} d_w"), &got[3], &d_w, |_| of_w);
+        assert_close(&format!("{name} d_b"), &got[4], &d_b, |_| rows * rows * EPSILON);
+    });
+    if shift == 0.0 {
+        call.run_halves([&[0, 2, 5], &[0, 1]], 1e-5, kernel);
+    }
     if n <= 200 && n > 0 {
         let value = |x: &[f64], w: &[f64], b: &[f64]| {
             let mut y = vec![0.0; n];
@@ -89,6 +92,13 @@ fn rows_of_every_length() {
                 check(spec, [true, true], 0.0);
             }
         }
+    }
+}
+
+#[test]
+fn long_rows() {
+    for dim in [768, 1024, 2048, 9000, 16_392, 16_397] {
+        check(LayerNormSpec { rows: 5, dim, eps: 1e-5, centred: true }, [true, true], 0.0);
     }
 }
 

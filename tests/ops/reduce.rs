@@ -34,6 +34,7 @@ fn check<const R: usize>(dims: [usize; R], kept: [bool; R]) {
             assert_close(&name, &y[0], &want, |i| chain * EPSILON * size[i]);
         };
         call.run(|step, y, x, _| step.reduce(y[0], x[0], spec), check);
+        call.run_halves([&[0], &[0]], 1e-4, |step, y, x, _| step.reduce(y[0], x[0], spec));
         call.run_tiny(Reduction(spec), check);
         if x.len() > 2000 || x.is_empty() {
             continue;
@@ -75,6 +76,9 @@ fn long_sums() {
     check([3, 200_001], [true, false]);
     check([40_000, 7], [false, true]);
     check([64, 6, 784], [false, true, false]);
+    check([3000, 72], [false, true]);
+    check([600, 2056], [false, true]);
+    check([40, 4104], [true, false]);
     check([20_000, 3, 5], [false, true, false]);
 }
 

@@ -1,7 +1,9 @@
 //! Softmax.
 
+use gradiron::device::Buf;
 use gradiron::ops::softmax::{Softmax, SoftmaxSpec, reference};
 
+use crate::any::AnyStep;
 use crate::harness::*;
 
 fn specs() -> Vec<SoftmaxSpec> {
@@ -10,6 +12,9 @@ fn specs() -> Vec<SoftmaxSpec> {
         SoftmaxSpec { outer: 2, size: 3, inner: 0 },
         SoftmaxSpec { outer: 64, size: 1000, inner: 1 },
         SoftmaxSpec { outer: 3, size: 10_000, inner: 1 },
+        SoftmaxSpec { outer: 3, size: 4096, inner: 1 },
+        SoftmaxSpec { outer: 3, size: 20_000, inner: 1 },
+        SoftmaxSpec { outer: 2, size: 16_401, inner: 1 },
         SoftmaxSpec { outer: 5, size: 17, inner: 130 },
     ];
     for size in SIZES {
@@ -32,19 +37,18 @@ fn forward() {
         // `x − m` is off by ε·|x − m| <= 40·ε, which the exponential makes a relative error; then
         // two exponentials (3 each), a sum of `size` terms, a quotient and a product.
         let terms = (40 + 40 + 6 + spec.size + 3) as f64;
-        call.run(
-            |step, y, x, _| {
-                step.softmax(y[0], x[0], spec);
-                step.log_softmax(y[1], x[0], spec);
-            },
-            |level, got| {
-                let name = format!("{spec:?} {level}");
-                assert_close(&name, &got[0], &y, |i| terms * EPSILON * y[i]);
-                // The logarithm makes a relative error of the sum an absolute one.
-                let bound = |i: usize| (terms + 4.0 * log_y[i].abs() + 60.0) * EPSILON;
-                assert_close(&name, &got[1], &log_y, bound);
-            },
-        );
+        let kernel = |step: &mut AnyStep<'_>, y: &[Buf], x: &[Buf], _: Buf| {
+            step.softmax(y[0], x[0], spec);
+            step.log_softmax(y[1], x[0], spec);
+        };
+        call.run_halves([&[0, 1], &[0]], 1e-5, kernel);
+        call.run(kernel, |level, got| {
+            let name = format!("{spec:?} {level}");
+            assert_close(&name, &got[0], &y, |i| terms * EPSILON * y[i]);
+            // The logarithm makes a relative error of the sum an absolute one.
+            let bound = |i: usize| (terms + 4.0 * log_y[i].abs() + 60.0) * EPSILON;
+            assert_close(&name, &got[1], &log_y, bound);
+        });
     }
 }
 
@@ -70,19 +74,18 @@ fn backward() {
             scratch: 0,
         };
         let n = spec.size as f64;
-        call.run(
-            |step, d_x, x, _| {
-                step.softmax_grad(d_x[0], x[0], x[1], spec);
-                step.log_softmax_grad(d_x[1], x[0], x[2], spec);
-            },
-            |level, got| {
-                let name = format!("{spec:?} {level}");
-                // |d_y| <= 1, so that the sums of products are at most 1 and `size`.
-                assert_close(&name, &got[0], &d_x, |i| (n + 6.0) * 2.0 * EPSILON * y[i]);
-                let bound = |i: usize| (2.0 + (n + 6.0 + log_y[i].abs()) * n * y[i]) * EPSILON;
-                assert_close(&name, &got[1], &d_x_log, bound);
-            },
-        );
+        let kernel = |step: &mut AnyStep<'_>, d_x: &[Buf], x: &[Buf], _: Buf| {
+            step.softmax_grad(d_x[0], x[0], x[1], spec);
+            step.log_softmax_grad(d_x[1], x[0], x[2], spec);
+        };
+        call.run_halves([&[0, 1], &[0, 1, 2]], 1e-5, kernel);
+        call.run(kernel, |level, got| {
+            let name = format!("{spec:?} {level}");
+            // |d_y| <= 1, so that the sums of products are at most 1 and `size`.
+            assert_close(&name, &got[0], &d_x, |i| (n + 6.0) * 2.0 * EPSILON * y[i]);
+            let bound = |i: usize| (2.0 + (n + 6.0 + log_y[i].abs()) * n * y[i]) * EPSILON;
+            assert_close(&name, &got[1], &d_x_log, bound);
+        });
         if x.len() > 500 {
             continue;
         }

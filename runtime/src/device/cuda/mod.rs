@@ -12,6 +12,7 @@ mod marks;
 mod memory;
 mod optimizer;
 mod product;
+mod rows;
 mod run;
 mod scaling;
 mod step;
@@ -40,9 +41,12 @@ use self::optimizer::Updates;
 pub(crate) use self::product::Factors;
 use self::product::Products;
 pub(crate) use self::product::{Epilogue, Product};
+pub(crate) use self::rows::Team;
 use self::run::{Inputs, Places};
 pub use self::step::CudaStep;
-pub(crate) use self::step::{Arg, CudaKernel, Grid, THREADS, Text, at_once, lanes};
+pub(crate) use self::step::{
+    Arg, CudaKernel, Grid, THREADS, Text, at_once, lanes, of_vector, width,
+};
 use super::{Buf, Device, DeviceError, Later, Lent, Precision, Region, Run, StepMemory, Target};
 use crate::profile::{self, Profile};
 

@@ -168,8 +168,24 @@ DEVICE void store(T* y, size_t i, const float (&v)[N]) {
 }
 
 // NaN if one is.
-DEVICE float larger(float a, float b) { return a > b || a != a ? a : b; }
-DEVICE float smaller(float a, float b) { return a < b || a != a ? a : b; }
+DEVICE float larger(float a, float b) {
+#ifdef EMULATED
+    return a > b || a != a ? a : b;
+#else
+    float y;
+    asm("max.NaN.f32 %0, %1, %2;" : "=f"(y) : "f"(a), "f"(b));
+    return y;
+#endif
+}
+DEVICE float smaller(float a, float b) {
+#ifdef EMULATED
+    return a < b || a != a ? a : b;
+#else
+    float y;
+    asm("min.NaN.f32 %0, %1, %2;" : "=f"(y) : "f"(a), "f"(b));
+    return y;
+#endif
+}
 
 // Every lane gets what all lanes of its warp have together.
 DEVICE float warp_sum(float x) {
@@ -211,19 +227,25 @@ DEVICE float block_max(float x) {
 // The number of the thread among all of the grid.
 DEVICE unsigned thread_of_grid() { return blockIdx.x * blockDim.x + threadIdx.x; }
 
-// A row is shared by `LANES` threads: one, a warp or a block. What they have together:
+// A row is shared by `LANES` threads: a power of two within a warp, or a block. What they have together:
 template <int LANES>
 DEVICE float team_sum(float x) {
-    return LANES == 1 ? x : LANES == 32 ? warp_sum(x) : block_sum(x);
+    if (LANES > 32) return block_sum(x);
+#pragma unroll
+    for (int away = LANES / 2; away; away >>= 1) x += __shfl_xor_sync(~0u, x, away);
+    return x;
 }
 template <int LANES>
 DEVICE float team_max(float x) {
-    return LANES == 1 ? x : LANES == 32 ? warp_max(x) : block_max(x);
+    if (LANES > 32) return block_max(x);
+#pragma unroll
+    for (int away = LANES / 2; away; away >>= 1) x = larger(x, __shfl_xor_sync(~0u, x, away));
+    return x;
 }
 // Waits for the threads of the row.
 template <int LANES>
 DEVICE void team_sync() {
-    if (LANES == 32) __syncwarp();
+    if (LANES > 1 && LANES <= 32) __syncwarp();
     if (LANES > 32) __syncthreads();
 }
 
@@ -269,3 +291,66 @@ DEVICE void multiply<f16>(float (&d)[4], const unsigned (&a)[4], const unsigned 
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 #endif
 }
+
+// Four matrices of 8 × 8 halves from shared memory, for a warp. Lane `8 i + r` points at row r of matrix
+// i, 16 bytes; lane `4 r + c` gets of each elements 2 c and 2 c + 1 of row r, or of row r of its transpose
+// (PTX, ldmatrix).
+DEVICE void load_matrices(unsigned (&d)[4], const void* row) {
+#ifdef EMULATED
+    emulator::ldmatrix_x4(d, row);
+#else
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(d[0]), "=r"(d[1]), "=r"(d[2]), "=r"(d[3])
+                 : "r"((unsigned)__cvta_generic_to_shared(row)));
+#endif
+}
+DEVICE void load_transposed(unsigned (&d)[4], const void* row) {
+#ifdef EMULATED
+    emulator::ldmatrix_x4_trans(d, row);
+#else
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(d[0]), "=r"(d[1]), "=r"(d[2]), "=r"(d[3])
+                 : "r"((unsigned)__cvta_generic_to_shared(row)));
+#endif
+}
+
+// Copies 4 or 16 bytes to shared memory, or zeros, without waiting. The thread that copies has them behind
+// `await_copies`, and other threads behind a barrier after it.
+template <int BYTES>
+DEVICE void copy_ahead(void* to, const void* from, bool there) {
+#ifdef EMULATED
+    for (int word = 0; word < BYTES / 4; ++word) {
+        ((unsigned*)to)[word] = there ? ((const unsigned*)from)[word] : 0;
+    }
+#else
+    const unsigned at = (unsigned)__cvta_generic_to_shared(to), bytes = there ? BYTES : 0;
+    if (BYTES == 16) {
+        asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(at), "l"(from), "r"(bytes)
+                     : "memory");
+    } else {
+        asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(at), "l"(from), "r"(bytes)
+                     : "memory");
+    }
+#endif
+}
+DEVICE void await_copies() {
+#ifndef EMULATED
+    asm volatile("cp.async.wait_all;" ::: "memory");
+#endif
+}
+
+// 2^x, with an error of 2^-22 and of 0 below the normal range.
+DEVICE float power_of_two(float x) {
+#ifdef EMULATED
+    return exp2f(x);
+#else
+    float y;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+#endif
+}
+
+#define LOG2_E 1.44269504f
+#define LN_2 0.693147181f
+// e^x in two instructions, with an error of (1.3 |x| + 4) 2^-24.
+DEVICE float power_of_e(float x) { return power_of_two(x * LOG2_E); }

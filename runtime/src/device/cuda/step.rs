@@ -208,6 +208,17 @@ pub(crate) fn at_once(args: &[Arg], sizes: &[usize]) -> usize {
     [most, most / 2].into_iter().find(fits).unwrap_or(1)
 }
 
+/// The same for rows of `size` neighbours in ranges of which some may be empty.
+pub(crate) fn width(size: usize, bufs: &[Buf]) -> usize {
+    let full = bufs.iter().filter(|buf| buf.len > 0).map(|buf| Arg::Buf(*buf));
+    at_once(&full.collect::<Vec<_>>(), &[size])
+}
+
+/// The elements of 16 bytes.
+pub(crate) fn of_vector(buf: Buf) -> usize {
+    16 / buf.element.bytes()
+}
+
 impl CudaStep {
     /// A list without launches, of a step whose products are made of `factors`.
     pub(super) fn new(factors: Factors) -> Self {

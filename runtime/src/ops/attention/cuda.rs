@@ -1,15 +1,20 @@
-//! Attention on a GPU, block by block: in `f32`, or where factors may be bf16, on tensor cores.
+//! Attention on a GPU, block by block: in `f32`, or where factors may be halves, on tensor cores.
+//! TF32 is for products alone: with it attention stays `f32`.
 
 use super::{Attention, AttentionSpec, Given, View};
-use crate::device::{Arg, Buf, CudaKernel, CudaStep, Grid, THREADS, Text};
+use crate::device::{Arg, Buf, CudaKernel, CudaStep, Element, Grid, THREADS, Text, of_vector};
 
 const TEXT: Text = Text { room: "attention", text: include_str!("kernels.cu") };
-const MMA: Text = Text { room: "attention", text: include_str!("mma.cu") };
+const MMA: Text = Text {
+    room: "attention",
+    text: concat!(include_str!("tiles.cuh"), include_str!("mma.cu"), include_str!("mma_grad.cu")),
+};
 
-/// The rows that four warps of tensor cores take, and those that they meet.
-const OF_MMA: Tiles = Tiles { own: 64, met: 32 };
-/// Threads of these warps.
+/// Threads of the four warps that share a block on tensor cores.
 const MMA_THREADS: usize = 128;
+/// Heads that are wider leave fewer registers and less shared memory for what a block meets.
+const NARROW: usize = 64;
+const WIDEST: usize = 128;
 
 /// Floats of shared memory that tiles may take.
 const SHARED: usize = 11 << 10;
@@ -35,46 +40,83 @@ impl Tiles {
         let met = largest(32, &|rows| floats(own, rows) <= SHARED);
         Self { own, met }
     }
+
+    /// A block of rows each, of `heads` heads of `rows` rows.
+    fn grid(self, heads: usize, rows: usize) -> Grid {
+        Grid::rows(heads * rows.div_ceil(self.own))
+    }
 }
 
-/// How the kernels of a call are made.
+/// The rows that four warps of tensor cores take, and those that they meet.
 #[derive(Clone, Copy)]
-struct Plan {
-    tiles: Tiles,
-    on_tensor_cores: bool,
-    mask: bool,
+struct MmaTiles {
+    /// Fragments of 16 rows that a warp takes.
+    tall: usize,
+    met: usize,
+    /// Whether all rows consist of vectors of 16 bytes.
+    is_aligned: bool,
+    /// Blocks that a processor has registers for. Only copies of halves, which pass none, leave enough of
+    /// them for three.
+    resident: usize,
 }
 
-impl Plan {
-    /// With so many tiles of own and of met rows in shared memory, and at most `most` own rows.
-    fn new(step: &CudaStep, most: usize, given: &Given, tiles: [usize; 2], dim: usize) -> Self {
-        // Rows of wide heads do not fit into registers; few queries leave tensor cores idle.
-        let on_tensor_cores =
-            step.factors().are_halves() && dim.is_multiple_of(16) && dim <= 64 && most >= 16;
-        let [own, met] = tiles;
-        let tiles = if on_tensor_cores { OF_MMA } else { Tiles::new(most.min(32), dim, own, met) };
-        Self { tiles, on_tensor_cores, mask: given.mask.is_some() }
+impl MmaTiles {
+    /// Nothing where tensor cores are no gain, or do not compute the call.
+    fn new(step: &CudaStep, views: &[View], mask: bool, spec: &AttentionSpec) -> Option<Self> {
+        let fits = spec.dim.is_multiple_of(16) && spec.dim <= WIDEST;
+        // The largest score is that of the largest product.
+        if !step.factors().are_halves() || !fits || spec.scale <= 0.0 {
+            return None;
+        }
+        let is_aligned = are_aligned(views, spec.dim);
+        let copies = is_aligned && views.iter().all(|view| view.buf.element == Element::Half);
+        let resident = if copies && !mask { 3 } else { 2 };
+        let met = if spec.dim <= NARROW { 32 } else { 16 };
+        Some(Self { tall: 1, met, is_aligned, resident })
+    }
+
+    /// With what the forward pass has registers and memory for.
+    fn forward(self, spec: &AttentionSpec) -> Self {
+        match (spec.dim <= NARROW, self.resident) {
+            // Each tile that is read from memory is multiplied by twice as many rows.
+            (true, 3) if spec.queries > MMA_THREADS / 2 => Self { tall: 2, ..self },
+            (true, _) => Self { met: 64, ..self },
+            (false, _) => Self { met: 32, ..self },
+        }
+    }
+
+    fn kernel(self, function: &'static str, mask: bool, spec: &AttentionSpec) -> CudaKernel {
+        let kernel = with_sizes(MMA.kernel(function), self.met, mask, spec);
+        let kernel = kernel.with("TALL", self.tall).with("RESIDENT", self.resident);
+        kernel.with("ALIGNED", u8::from(self.is_aligned))
     }
 
     /// A block of rows each, of `heads` heads of `rows` rows.
-    fn grid(&self, heads: usize, rows: usize) -> Grid {
-        let blocks = heads * rows.div_ceil(self.tiles.own);
-        Grid { blocks, threads: if self.on_tensor_cores { MMA_THREADS } else { THREADS } }
-    }
-
-    /// A kernel, and the one for tensor cores.
-    fn kernel(&self, [plain, mma]: [&'static str; 2], spec: AttentionSpec) -> CudaKernel {
-        let text = if self.on_tensor_cores { MMA.kernel(mma) } else { TEXT.kernel(plain) };
-        with_sizes(text, spec, self.tiles, self.mask)
+    fn grid(self, heads: usize, rows: usize) -> Grid {
+        let own = self.tall * MMA_THREADS / 2;
+        Grid { blocks: heads * rows.div_ceil(own), threads: MMA_THREADS }
     }
 }
 
-fn with_sizes(kernel: CudaKernel, spec: AttentionSpec, tiles: Tiles, mask: bool) -> CudaKernel {
+fn with_sizes(kernel: CudaKernel, met: usize, mask: bool, spec: &AttentionSpec) -> CudaKernel {
     let kernel = kernel.with("DIM", spec.dim);
-    let kernel = kernel.with("HEADS", spec.heads).with("KV_HEADS", spec.kv_heads);
-    let kernel =
-        kernel.with("BQ", tiles.own).with("BK", tiles.met).with("TEAM", THREADS / tiles.own);
+    let kernel = kernel.with("HEADS", spec.heads).with("KV_HEADS", spec.kv_heads).with("BK", met);
     kernel.with("CAUSAL", u8::from(spec.causal.is_some())).with("MASK", u8::from(mask))
+}
+
+/// Whether all rows consist of eight neighbours after another, each at a multiple of 16 bytes.
+fn are_aligned(views: &[View], dim: usize) -> bool {
+    dim.is_multiple_of(8)
+        && views.iter().all(|View { buf, strides }| {
+            let places = [buf.start + strides.start, strides.batch, strides.head, strides.row];
+            places.iter().all(|place| place.is_multiple_of(of_vector(*buf)))
+        })
+}
+
+/// A kernel whose blocks take and meet these rows.
+fn plain(function: &'static str, tiles: Tiles, mask: bool, spec: &AttentionSpec) -> CudaKernel {
+    let kernel = with_sizes(TEXT.kernel(function), tiles.met, mask, spec);
+    kernel.with("BQ", tiles.own).with("TEAM", THREADS / tiles.own)
 }
 
 /// A view as arguments: its first row, and the distances of samples, heads and rows.
@@ -101,14 +143,25 @@ fn sizes(spec: AttentionSpec) -> [(&'static str, Arg); 4] {
 impl Attention for CudaStep {
     fn attention(&mut self, y: View, lse: Buf, given: Given, spec: AttentionSpec) {
         let AttentionSpec { batch, heads, queries, dim, .. } = spec;
-        let plan = Plan::new(self, queries.next_power_of_two().max(8), &given, [1, 2], dim);
+        let mask = given.mask.is_some();
         let mut args = view("y", y).to_vec();
         args.push(("lse", if lse.len > 0 { lse.into() } else { Arg::Null }));
         args.extend([view("q", given.q), view("k", given.k), view("v", given.v)].concat());
         args.extend(sizes(spec));
         args.extend(given.mask.into_iter().flat_map(|mask| view("mask", mask)));
-        let kernel = plan.kernel(["attention", "attention_mma"], spec);
-        self.launch(kernel, plan.grid(batch * heads, queries), &args);
+        let most = queries.next_power_of_two().clamp(8, 32);
+        // Few queries leave tensor cores idle.
+        let mma = MmaTiles::new(self, &[y, given.q, given.k, given.v], mask, &spec);
+        let (kernel, grid) = match mma.filter(|_| most >= 16).map(|tiles| tiles.forward(&spec)) {
+            Some(tiles) => {
+                (tiles.kernel("attention_mma", mask, &spec), tiles.grid(batch * heads, queries))
+            }
+            None => {
+                let tiles = Tiles::new(most, dim, 1, 2);
+                (plain("attention", tiles, mask, &spec), tiles.grid(batch * heads, queries))
+            }
+        };
+        self.launch(kernel, grid, &args);
     }
 
     fn append(&mut self, to: [View; 2], from: [View; 2], past: usize, spec: AttentionSpec) {
@@ -117,7 +170,7 @@ impl Attention for CudaStep {
         for (to, from) in to.into_iter().zip(from) {
             let mut args = [view("y", to), view("x", from)].concat();
             args.extend([("past", past.into()), ("rows", keys.into()), ("count", count.into())]);
-            let kernel = with_sizes(TEXT.kernel("append"), spec, Tiles { own: 8, met: 1 }, false);
+            let kernel = plain("append", Tiles { own: 8, met: 1 }, false, &spec);
             self.launch(kernel, Grid::each(count), &args);
         }
     }
@@ -131,27 +184,52 @@ impl Attention for CudaStep {
         spec: AttentionSpec,
     ) {
         let AttentionSpec { batch, heads, kv_heads, queries, keys, dim, .. } = spec;
-        let rows = batch * heads * queries;
-        let [products] = self.scratch([rows]);
-        let mut args = vec![("products", products)];
-        args.extend([view("d_y", d_y), view("y", y)].concat());
-        args.extend([("queries", queries.into()), ("count", rows.into())]);
-        let kernel = TEXT.kernel("row_products");
-        let kernel = with_sizes(kernel, spec, Tiles { own: 8, met: 1 }, false);
-        self.launch(kernel, Grid::teams(rows, 32), &args);
-
+        let (products, mask) = (self.row_products([d_y, y], &spec), given.mask.is_some());
         let mut shared = view("d_y", d_y).to_vec();
         shared.extend([("products", products), ("lse", lse.into())]);
         shared.extend([view("q", given.q), view("k", given.k), view("v", given.v)].concat());
         shared.extend(sizes(spec));
         shared.extend(given.mask.into_iter().flat_map(|mask| view("mask", mask)));
+        let of_q = [&view("d_q", d_q)[..], &shared].concat();
+        let of_kv = [&view("d_k", d_k)[..], &view("d_v", d_v), &shared].concat();
 
-        let plan = Plan::new(self, queries.max(16), &given, [2, 2], dim);
-        let args = [&view("d_q", d_q)[..], &shared].concat();
-        let kernel = plan.kernel(["grad_queries", "grad_queries_mma"], spec);
-        self.launch(kernel, plan.grid(batch * heads, queries), &args);
-        let args = [&view("d_k", d_k)[..], &view("d_v", d_v), &shared].concat();
-        let kernel = plan.kernel(["grad_keys", "grad_keys_mma"], spec);
-        self.launch(kernel, plan.grid(batch * kv_heads, keys), &args);
+        let views = [d_q, d_k, d_v, d_y, given.q, given.k, given.v];
+        let Some(tiles) = MmaTiles::new(self, &views, mask, &spec) else {
+            let tiles = Tiles::new(queries.clamp(16, 32), dim, 2, 2);
+            let kernel = plain("grad_queries", tiles, mask, &spec);
+            self.launch(kernel, tiles.grid(batch * heads, queries), &of_q);
+            let kernel = plain("grad_keys", tiles, mask, &spec);
+            return self.launch(kernel, tiles.grid(batch * kv_heads, keys), &of_kv);
+        };
+        let kernel = tiles.kernel("grad_queries_mma", mask, &spec);
+        self.launch(kernel, tiles.grid(batch * heads, queries), &of_q);
+        // The gradients of wide heads do not fit into registers together; that of values alone leaves
+        // room for more queries.
+        let narrow = [(tiles.met, [1, 1])];
+        let wide = [(tiles.met, [1, 0]), (2 * tiles.met, [0, 1])];
+        let launches = if dim <= NARROW { &narrow[..] } else { &wide };
+        for &(met, [keys_too, values_too]) in launches {
+            let kernel = MmaTiles { met, ..tiles }.kernel("grad_keys_mma", mask, &spec);
+            let kernel = kernel.with("OF_KEYS", keys_too).with("OF_VALUES", values_too);
+            self.launch(kernel, tiles.grid(batch * kv_heads, keys), &of_kv);
+        }
+    }
+}
+
+impl CudaStep {
+    /// `Σ d_y · y` of each query.
+    fn row_products(&mut self, [d_y, y]: [View; 2], spec: &AttentionSpec) -> Arg {
+        let AttentionSpec { batch, heads, queries, dim, .. } = *spec;
+        let rows = batch * heads * queries;
+        let [products] = self.scratch([rows]);
+        let width = if are_aligned(&[d_y, y], dim) { 8 } else { 1 };
+        let lanes = dim.div_ceil(width).next_power_of_two().min(32);
+        let mut args = vec![("products", products)];
+        args.extend([view("d_y", d_y), view("y", y)].concat());
+        args.extend([("queries", queries.into()), ("count", rows.into())]);
+        let tiles = Tiles { own: THREADS / lanes, met: 1 };
+        let kernel = plain("row_products", tiles, false, spec).with("WIDTH", width);
+        self.launch(kernel, Grid::teams(rows, lanes), &args);
+        products
     }
 }

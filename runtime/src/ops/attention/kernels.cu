@@ -141,20 +141,23 @@ KERNEL append(y_t* y, unsigned yb, unsigned yh, unsigned yr, const x_t* x, unsig
 #endif
 
 #ifdef IS_row_products
-// `Σ d_y · y` of each query, a warp each.
+// `Σ d_y · y` of each query, by `TEAM` threads that load `WIDTH` neighbours at once.
 KERNEL row_products(float* products, const d_y_t* d_y, unsigned db, unsigned dh, unsigned dr,
                     const y_t* y, unsigned yb, unsigned yh, unsigned yr, unsigned queries,
                     unsigned count) {
     const Rows of_d{db, dh, dr}, of_y{yb, yh, yr};
-    const unsigned n = thread_of_grid() / 32, lane = threadIdx.x % 32;
-    if (n >= count) return;
+    const unsigned n = thread_of_grid() / TEAM, t = threadIdx.x % TEAM;
     const unsigned i = n % queries, head = n / queries, b = head / HEADS, h = head % HEADS;
     float sum = 0.0f;
-    for (unsigned d = lane; d < DIM; d += 32) {
-        sum += get(d_y, of_d.at(b, h, i) + d) * get(y, of_y.at(b, h, i) + d);
+    for (unsigned d = t * WIDTH; n < count && d < DIM; d += TEAM * WIDTH) {
+        float along[WIDTH], of[WIDTH];
+        load(along, d_y, of_d.at(b, h, i) + d);
+        load(of, y, of_y.at(b, h, i) + d);
+#pragma unroll
+        for (int e = 0; e < WIDTH; ++e) sum += along[e] * of[e];
     }
-    sum = warp_sum(sum);
-    if (lane == 0) products[n] = sum;
+    sum = team_row_sum(sum);
+    if (n < count && t == 0) products[n] = sum;
 }
 #endif
 

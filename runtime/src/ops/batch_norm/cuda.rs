@@ -1,22 +1,32 @@
 //! Statistics of channels on a GPU.
 
 use super::{BatchNorm, BatchNormSpec, Running};
-use crate::device::{Arg, Buf, CudaKernel, CudaStep, Grid, Text};
+use crate::device::{Arg, Buf, CudaKernel, CudaStep, Grid, Text, width};
 
 const TEXT: Text = Text { room: "batch_norm", text: include_str!("kernels.cu") };
 
 /// Elements of a part of a channel, at least.
-const PART: usize = 1 << 12;
+const PART: usize = 1 << 13;
 /// Blocks that keep a GPU busy.
-const BLOCKS: usize = 512;
+const BLOCKS: usize = 1024;
 
-/// How channels are cut: elements of a part, and parts.
-fn cut(spec: &BatchNormSpec) -> (usize, usize) {
-    let count = spec.count();
-    let most = BLOCKS.div_ceil(spec.channels.max(1));
-    let splits = count.div_ceil(PART).min(most).max(1);
-    let chunk = count.div_ceil(splits).max(1);
-    (chunk, count.div_ceil(chunk))
+/// How channels are cut.
+struct Cut {
+    /// Neighbours that a thread loads at once.
+    width: usize,
+    /// Elements of a part, and parts.
+    chunk: usize,
+    splits: usize,
+}
+
+impl Cut {
+    fn new(bufs: &[Buf], spec: &BatchNormSpec) -> Self {
+        let (count, width) = (spec.count(), width(spec.inner, bufs));
+        let most = BLOCKS.div_ceil(spec.channels.max(1));
+        let splits = count.div_ceil(PART).min(most).max(1);
+        let chunk = count.div_ceil(splits).max(1).next_multiple_of(width);
+        Self { width, chunk, splits: count.div_ceil(chunk) }
+    }
 }
 
 fn kernel(function: &'static str, spec: &BatchNormSpec) -> CudaKernel {
@@ -32,12 +42,13 @@ impl BatchNorm for CudaStep {
         running: Option<Running>,
         spec: BatchNormSpec,
     ) {
-        let (chunk, splits) = cut(&spec);
+        let Cut { width, chunk, splits } = Cut::new(&[x], &spec);
         let [parts] = self.scratch([2 * spec.channels * splits]);
         let sizes =
             [("count", spec.count().into()), ("chunk", chunk.into()), ("splits", splits.into())];
         let args = [("parts", parts), ("x", x.into()), sizes[0], sizes[1], sizes[2]];
-        self.launch(kernel("moments", &spec), Grid::rows(spec.channels * splits), &args);
+        let moments = kernel("moments", &spec).with("WIDTH", width);
+        self.launch(moments, Grid::rows(spec.channels * splits), &args);
         let [new, old] = [running.map(|r| r.new), running.map(|r| r.old)];
         let of = |bufs: Option<[Buf; 3]>, i: usize| bufs.map_or(Arg::Null, |bufs| bufs[i].into());
         let momentum = running.and_then(|running| running.momentum).unwrap_or(-1.0);
@@ -70,7 +81,7 @@ impl BatchNorm for CudaStep {
         invstd: Buf,
         spec: BatchNormSpec,
     ) {
-        let (chunk, splits) = cut(&spec);
+        let Cut { width, chunk, splits } = Cut::new(&[d_y, x], &spec);
         let [parts] = self.scratch([2 * spec.channels * splits]);
         let args = [
             ("parts", parts),
@@ -81,7 +92,8 @@ impl BatchNorm for CudaStep {
             ("chunk", chunk.into()),
             ("splits", splits.into()),
         ];
-        self.launch(kernel("sums", &spec), Grid::rows(spec.channels * splits), &args);
+        let sums = kernel("sums", &spec).with("WIDTH", width);
+        self.launch(sums, Grid::rows(spec.channels * splits), &args);
         let args = [
             ("d_w", d_w.into()),
             ("d_b", d_b.into()),

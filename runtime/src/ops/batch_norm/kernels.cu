@@ -7,19 +7,45 @@ DEVICE size_t element(unsigned channel, unsigned e) {
 }
 
 #ifdef IS_moments
-// The mean of each part and the squares around it: `parts [CHANNELS, splits, 2]`.
+// Vectors of a thread that are in registers at once.
+#define KEPT (16 / WIDTH)
+#define TILE (unsigned)(KEPT * WIDTH * THREADS)
+
+// `f(k, e)` for the thread's vectors of a tile: their numbers, and the first element of each.
+template <typename F>
+DEVICE void each(unsigned count, F f) {
+#pragma unroll
+    for (int k = 0; k < KEPT; ++k) {
+        const unsigned e = (threadIdx.x + k * THREADS) * WIDTH;
+        if (e < count) f(k, e);
+    }
+}
+
+// The mean of each part and the squares around it: `parts [CHANNELS, splits, 2]`. Tile by tile, each of
+// which is read once (T. Chan, G. Golub, R. LeVeque, 1979).
 KERNEL moments(float* parts, const x_t* x, unsigned count, unsigned chunk, unsigned splits) {
     const unsigned channel = blockIdx.x / splits, from = blockIdx.x % splits * chunk;
     const unsigned end = min(from + chunk, count);
-    float sum = 0.0f;
-    for (unsigned e = from + threadIdx.x; e < end; e += THREADS) sum += get(x, element(channel, e));
-    const float mean = block_sum(sum) / (end - from);
-    float squares = 0.0f;
-    for (unsigned e = from + threadIdx.x; e < end; e += THREADS) {
-        const float away = get(x, element(channel, e)) - mean;
-        squares += away * away;
+    float mean = 0.0f, squares = 0.0f;
+    for (unsigned start = from; start < end; start += TILE) {
+        const unsigned here = min(TILE, end - start), before = start - from;
+        float kept[KEPT][WIDTH], sum = 0.0f, around = 0.0f;
+        each(here, [&](int k, unsigned e) { load(kept[k], x, element(channel, start + e)); });
+        each(here, [&](int k, unsigned) {
+#pragma unroll
+            for (int i = 0; i < WIDTH; ++i) sum += kept[k][i];
+        });
+        const float of_tile = block_sum(sum) / here, away = of_tile - mean;
+        each(here, [&](int k, unsigned) {
+#pragma unroll
+            for (int i = 0; i < WIDTH; ++i) {
+                around += (kept[k][i] - of_tile) * (kept[k][i] - of_tile);
+            }
+        });
+        const float share = (float)here / (before + here);
+        squares += block_sum(around) + away * away * before * share;
+        mean += away * share;
     }
-    squares = block_sum(squares);
     if (threadIdx.x == 0) {
         parts[2 * blockIdx.x] = mean;
         parts[2 * blockIdx.x + 1] = squares;
@@ -66,11 +92,16 @@ KERNEL sums(float* parts, const d_y_t* d_y, const x_t* x, const float* mean, uns
     const unsigned end = min(from + chunk, count);
     const float mu = mean[channel];
     float along = 0.0f, plain = 0.0f;
-    for (unsigned e = from + threadIdx.x; e < end; e += THREADS) {
-        const size_t at = element(channel, e);
-        const float g = get(d_y, at);
-        along += g * (get(x, at) - mu);
-        plain += g;
+#pragma unroll 4
+    for (unsigned e = from + threadIdx.x * WIDTH; e < end; e += THREADS * WIDTH) {
+        float g[WIDTH], v[WIDTH];
+        load(g, d_y, element(channel, e));
+        load(v, x, element(channel, e));
+#pragma unroll
+        for (int i = 0; i < WIDTH; ++i) {
+            along += g[i] * (v[i] - mu);
+            plain += g[i];
+        }
     }
     along = block_sum(along);
     plain = block_sum(plain);

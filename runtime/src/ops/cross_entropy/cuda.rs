@@ -1,10 +1,14 @@
 //! Cross entropy on a GPU: the losses of rows, then their mean.
 
 use super::{CrossEntropy, CrossEntropySpec};
-use crate::device::{Arg, Buf, CudaStep, Grid, Indices, Text, lanes};
+use crate::device::{Arg, Buf, CudaStep, Grid, Indices, Team, Text, width};
 use crate::ops::copy::Fill;
 
 const TEXT: Text = Text { room: "cross_entropy", text: include_str!("kernels.cu") };
+const ROWS: Text = Text {
+    text: concat!(include_str!("../../device/cuda/rows.cuh"), include_str!("rows.cu")),
+    ..TEXT
+};
 
 impl CudaStep {
     fn cross_entropy_rows(
@@ -15,13 +19,13 @@ impl CudaStep {
         label: Indices,
         spec: CrossEntropySpec,
     ) {
-        let (rows, lanes) = (spec.positions(), lanes(spec.classes, spec.inner));
+        let rows = spec.positions();
         if rows == 0 {
             // The mean of nothing.
             return self.fill(loss, f32::NAN);
         }
-        let kernel = TEXT.kernel("cross_entropy").with("CLASSES", spec.classes);
-        let kernel = kernel.with("INNER", spec.inner).with("LANES", lanes);
+        let team = Team::new(spec.classes, spec.inner, &[logits, d_logits.unwrap_or(logits)]);
+        let kernel = team.kernel(ROWS, "cross_entropy");
         let kernel = if d_logits.is_some() { kernel.with("WITH_GRAD", 1) } else { kernel };
         let [losses] = self.scratch([rows]);
         let args = [
@@ -33,7 +37,7 @@ impl CudaStep {
             ("smoothing", spec.smoothing.into()),
             ("rows", rows.into()),
         ];
-        self.launch(kernel, Grid::teams(rows, lanes), &args);
+        self.launch(kernel, team.grid(rows), &args);
         self.mean(loss, losses, rows);
     }
 
@@ -68,6 +72,8 @@ impl CrossEntropy for CudaStep {
             ("loss_scale", self.loss_scale()),
             ("count", d_logits.len.into()),
         ];
-        self.launch(TEXT.kernel("scale"), Grid::each(d_logits.len), &args);
+        let width = width(d_logits.len, &[d_logits, of_one]);
+        let kernel = TEXT.kernel("scale").with("WIDTH", width);
+        self.launch(kernel, Grid::each(d_logits.len / width), &args);
     }
 }

@@ -1,18 +1,18 @@
 //! Normalisation of rows on a GPU.
 
 use super::{Affine, LayerNorm, LayerNormSpec};
-use crate::device::{Arg, Buf, CudaKernel, CudaStep, Grid, Text, lanes};
+use crate::device::{Arg, Buf, CudaStep, Grid, Team, Text, width};
 
-const TEXT: Text = Text { room: "layer_norm", text: include_str!("kernels.cu") };
+const TEXT: Text = Text {
+    room: "layer_norm",
+    text: concat!(include_str!("../../device/cuda/rows.cuh"), include_str!("kernels.cu")),
+};
 
 /// Rows of a group whose sums are taken apart, at least, and groups at most.
 const ROWS: usize = 32;
 const GROUPS: usize = 128;
-
-fn kernel(function: &'static str, spec: LayerNormSpec) -> CudaKernel {
-    let kernel = TEXT.kernel(function).with("DIM", spec.dim);
-    kernel.with("LANES", lanes(spec.dim, 1)).with("CENTRED", u8::from(spec.centred))
-}
+/// Vectors of columns that a block takes.
+const VECTORS: usize = 32;
 
 /// A null pointer where there is nothing.
 fn some(buf: Buf) -> Arg {
@@ -30,8 +30,9 @@ impl LayerNorm for CudaStep {
             ("eps", spec.eps.into()),
             ("rows", spec.rows.into()),
         ];
-        let grid = Grid::teams(spec.rows, lanes(spec.dim, 1));
-        self.launch(kernel("layer_norm", spec), grid, &args);
+        let team = Team::new(spec.dim, 1, &[y, x, affine.weight, affine.bias]);
+        let kernel = team.kernel(TEXT, "layer_norm").with("CENTRED", u8::from(spec.centred));
+        self.launch(kernel, team.grid(spec.rows), &args);
     }
 
     fn layer_norm_grad(
@@ -54,8 +55,9 @@ impl LayerNorm for CudaStep {
             ("stats", stats.into()),
             ("rows", rows.into()),
         ];
-        let grid = Grid::teams(rows, lanes(dim, 1));
-        self.launch(kernel("layer_norm_grad", spec), grid, &args);
+        let team = Team::new(dim, 1, &[d_x, d_y, x, weight]);
+        let kernel = team.kernel(TEXT, "layer_norm_grad").with("CENTRED", u8::from(spec.centred));
+        self.launch(kernel, team.grid(rows), &args);
         if d_affine.weight.len + d_affine.bias.len == 0 {
             return;
         }
@@ -70,13 +72,15 @@ impl LayerNorm for CudaStep {
             ("rows", rows.into()),
             ("group", group.into()),
         ];
-        self.launch(kernel("affine_parts", spec), Grid::rows(groups * dim.div_ceil(32)), &args);
+        let team = Team::new(dim, 1, &[d_y, x]);
+        let blocks = dim.div_ceil(VECTORS * width(dim, &[d_y, x]));
+        self.launch(team.kernel(TEXT, "affine_parts"), Grid::rows(groups * blocks), &args);
         let args = [
             ("d_weight", some(d_affine.weight)),
             ("d_bias", some(d_affine.bias)),
             ("parts", parts),
             ("groups", groups.into()),
         ];
-        self.launch(kernel("affine_grad", spec), Grid::each(dim), &args);
+        self.launch(team.kernel(TEXT, "affine_grad"), Grid::rows(dim.div_ceil(VECTORS)), &args);
     }
 }

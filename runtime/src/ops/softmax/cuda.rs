@@ -1,47 +1,42 @@
 //! Softmax on a GPU.
 
 use super::{Softmax, SoftmaxSpec};
-use crate::device::{Buf, CudaStep, Grid, Text, lanes};
+use crate::device::{Arg, Buf, CudaStep, Team, Text};
 
-const TEXT: Text = Text { room: "softmax", text: include_str!("kernels.cu") };
+const TEXT: Text = Text {
+    room: "softmax",
+    text: concat!(include_str!("../../device/cuda/rows.cuh"), include_str!("kernels.cu")),
+};
 
 impl CudaStep {
-    fn softmax_forward(&mut self, function: &'static str, y: Buf, x: Buf, spec: SoftmaxSpec) {
+    fn softmax_rows<const N: usize>(
+        &mut self,
+        function: &'static str,
+        bufs: [(&str, Buf); N],
+        spec: SoftmaxSpec,
+    ) {
         let SoftmaxSpec { outer, size, inner } = spec;
-        let lanes = lanes(size, inner);
-        let kernel = TEXT.kernel(function);
-        let kernel = kernel.with("SIZE", size).with("INNER", inner).with("LANES", lanes);
-        let rows = outer * inner;
-        let args = [("y", y.into()), ("x", x.into()), ("rows", rows.into())];
-        self.launch(kernel, Grid::teams(rows, lanes), &args);
-    }
-
-    fn softmax_backward(&mut self, function: &'static str, bufs: [Buf; 3], spec: SoftmaxSpec) {
-        let SoftmaxSpec { outer, size, inner } = spec;
-        let lanes = lanes(size, inner);
-        let kernel = TEXT.kernel(function);
-        let kernel = kernel.with("SIZE", size).with("INNER", inner).with("LANES", lanes);
-        let ([d_x, d_y, y], rows) = (bufs, outer * inner);
-        let args =
-            [("d_x", d_x.into()), ("d_y", d_y.into()), ("y", y.into()), ("rows", rows.into())];
-        self.launch(kernel, Grid::teams(rows, lanes), &args);
+        let (team, rows) = (Team::new(size, inner, &bufs.map(|(_, buf)| buf)), outer * inner);
+        let mut args = bufs.map(|(name, buf)| (name, Arg::from(buf))).to_vec();
+        args.push(("rows", rows.into()));
+        self.launch(team.kernel(TEXT, function), team.grid(rows), &args);
     }
 }
 
 impl Softmax for CudaStep {
     fn softmax(&mut self, y: Buf, x: Buf, spec: SoftmaxSpec) {
-        self.softmax_forward("softmax", y, x, spec);
+        self.softmax_rows("softmax", [("y", y), ("x", x)], spec);
     }
 
     fn log_softmax(&mut self, y: Buf, x: Buf, spec: SoftmaxSpec) {
-        self.softmax_forward("log_softmax", y, x, spec);
+        self.softmax_rows("log_softmax", [("y", y), ("x", x)], spec);
     }
 
     fn softmax_grad(&mut self, d_x: Buf, d_y: Buf, y: Buf, spec: SoftmaxSpec) {
-        self.softmax_backward("softmax_grad", [d_x, d_y, y], spec);
+        self.softmax_rows("softmax_grad", [("d_x", d_x), ("d_y", d_y), ("y", y)], spec);
     }
 
     fn log_softmax_grad(&mut self, d_x: Buf, d_y: Buf, y: Buf, spec: SoftmaxSpec) {
-        self.softmax_backward("log_softmax_grad", [d_x, d_y, y], spec);
+        self.softmax_rows("log_softmax_grad", [("d_x", d_x), ("d_y", d_y), ("y", y)], spec);
     }
 }

@@ -1,75 +1,114 @@
-// Softmax of rows of `SIZE` elements, `INNER` apart; `LANES` threads share a row.
+// Softmax of rows (rows.cuh).
 
-// The row of this thread and the place of its first element.
-DEVICE unsigned row_start(unsigned row) { return row / INNER * (SIZE * INNER) + row % INNER; }
-
-// The maximum of a row and the sum of e^(x − max).
+// The maximum of a row.
 template <typename T>
-DEVICE float2 max_and_sum(const T* x, unsigned start, unsigned lane) {
+DEVICE float max_of_row(const Lane& lane, const Part<T>& of_x) {
     float max = -INFINITY;
-    for (unsigned c = lane; c < SIZE; c += LANES) max = larger(max, get(x, start + c * INNER));
-    max = team_max<LANES>(max);
-    float sum = 0.0f;
-    for (unsigned c = lane; c < SIZE; c += LANES) sum += expf(get(x, start + c * INNER) - max);
-    return make_float2(max, team_sum<LANES>(sum));
+    lane.each([&](int k, unsigned c) {
+        float v[WIDTH];
+        of_x.read(v, k, c);
+#pragma unroll
+        for (int e = 0; e < WIDTH; ++e) max = larger(max, v[e]);
+    });
+    return team_max<LANES>(max);
 }
 
 #ifdef IS_softmax
-KERNEL softmax(y_t* y, const x_t* x, unsigned rows) {
-    const unsigned row = thread_of_grid() / LANES, lane = threadIdx.x % LANES;
-    if (row >= rows) return;
-    const unsigned start = row_start(row);
-    const float2 of = max_and_sum(x, start, lane);
-    for (unsigned c = lane; c < SIZE; c += LANES) {
-        const unsigned i = start + c * INNER;
-        put(y, i, expf(get(x, i) - of.x) / of.y);
-    }
+ROW_KERNEL softmax(y_t* y, const x_t* x, unsigned rows) {
+    const Lane lane(rows);
+    Part<x_t> of_x(x, lane);
+    const float max = max_of_row(lane, of_x);
+    float sum = 0.0f;
+    lane.each([&](int k, unsigned c) {
+        float v[WIDTH];
+        of_x.read(v, k, c);
+#pragma unroll
+        for (int e = 0; e < WIDTH; ++e) {
+            v[e] = power_of_e(v[e] - max);
+            sum += v[e];
+            // Where the row is kept, its exponentials are.
+            if (KEPT) of_x.kept[KEPT ? k : 0][e] = v[e];
+        }
+    });
+    const float share = 1.0f / team_sum<LANES>(sum);
+    lane.each([&](int k, unsigned c) {
+        float v[WIDTH];
+        of_x.read(v, k, c);
+#pragma unroll
+        for (int e = 0; e < WIDTH; ++e) v[e] = (KEPT ? v[e] : power_of_e(v[e] - max)) * share;
+        store(y, lane.at(c), v);
+    });
 }
 #endif
 
 #ifdef IS_log_softmax
-KERNEL log_softmax(y_t* y, const x_t* x, unsigned rows) {
-    const unsigned row = thread_of_grid() / LANES, lane = threadIdx.x % LANES;
-    if (row >= rows) return;
-    const unsigned start = row_start(row);
-    const float2 of = max_and_sum(x, start, lane);
-    const float log_sum = logf(of.y);
-    for (unsigned c = lane; c < SIZE; c += LANES) {
-        const unsigned i = start + c * INNER;
-        put(y, i, get(x, i) - of.x - log_sum);
-    }
+ROW_KERNEL log_softmax(y_t* y, const x_t* x, unsigned rows) {
+    const Lane lane(rows);
+    const Part<x_t> of_x(x, lane);
+    const float max = max_of_row(lane, of_x);
+    float sum = 0.0f;
+    lane.each([&](int k, unsigned c) {
+        float v[WIDTH];
+        of_x.read(v, k, c);
+#pragma unroll
+        for (int e = 0; e < WIDTH; ++e) sum += power_of_e(v[e] - max);
+    });
+    const float log_sum = logf(team_sum<LANES>(sum));
+    lane.each([&](int k, unsigned c) {
+        float v[WIDTH];
+        of_x.read(v, k, c);
+#pragma unroll
+        for (int e = 0; e < WIDTH; ++e) v[e] = v[e] - max - log_sum;
+        store(y, lane.at(c), v);
+    });
 }
 #endif
 
 #ifdef IS_softmax_grad
-KERNEL softmax_grad(d_x_t* d_x, const d_y_t* d_y, const y_t* y, unsigned rows) {
-    const unsigned row = thread_of_grid() / LANES, lane = threadIdx.x % LANES;
-    if (row >= rows) return;
-    const unsigned start = row_start(row);
+ROW_KERNEL softmax_grad(d_x_t* d_x, const d_y_t* d_y, const y_t* y, unsigned rows) {
+    const Lane lane(rows);
+    const Part<d_y_t> of_d_y(d_y, lane);
+    const Part<y_t> of_y(y, lane);
     float sum = 0.0f;
-    for (unsigned c = lane; c < SIZE; c += LANES) {
-        const unsigned i = start + c * INNER;
-        sum += get(d_y, i) * get(y, i);
-    }
+    lane.each([&](int k, unsigned c) {
+        float g[WIDTH], v[WIDTH];
+        of_d_y.read(g, k, c);
+        of_y.read(v, k, c);
+#pragma unroll
+        for (int e = 0; e < WIDTH; ++e) sum += g[e] * v[e];
+    });
     sum = team_sum<LANES>(sum);
-    for (unsigned c = lane; c < SIZE; c += LANES) {
-        const unsigned i = start + c * INNER;
-        put(d_x, i, get(y, i) * (get(d_y, i) - sum));
-    }
+    lane.each([&](int k, unsigned c) {
+        float g[WIDTH], v[WIDTH];
+        of_d_y.read(g, k, c);
+        of_y.read(v, k, c);
+#pragma unroll
+        for (int e = 0; e < WIDTH; ++e) g[e] = v[e] * (g[e] - sum);
+        store(d_x, lane.at(c), g);
+    });
 }
 #endif
 
 #ifdef IS_log_softmax_grad
-KERNEL log_softmax_grad(d_x_t* d_x, const d_y_t* d_y, const y_t* y, unsigned rows) {
-    const unsigned row = thread_of_grid() / LANES, lane = threadIdx.x % LANES;
-    if (row >= rows) return;
-    const unsigned start = row_start(row);
+ROW_KERNEL log_softmax_grad(d_x_t* d_x, const d_y_t* d_y, const y_t* y, unsigned rows) {
+    const Lane lane(rows);
+    const Part<d_y_t> of_d_y(d_y, lane);
+    const Part<y_t> of_y(y, lane);
     float sum = 0.0f;
-    for (unsigned c = lane; c < SIZE; c += LANES) sum += get(d_y, start + c * INNER);
+    lane.each([&](int k, unsigned c) {
+        float g[WIDTH];
+        of_d_y.read(g, k, c);
+#pragma unroll
+        for (int e = 0; e < WIDTH; ++e) sum += g[e];
+    });
     sum = team_sum<LANES>(sum);
-    for (unsigned c = lane; c < SIZE; c += LANES) {
-        const unsigned i = start + c * INNER;
-        put(d_x, i, get(d_y, i) - expf(get(y, i)) * sum);
-    }
+    lane.each([&](int k, unsigned c) {
+        float g[WIDTH], v[WIDTH];
+        of_d_y.read(g, k, c);
+        of_y.read(v, k, c);
+#pragma unroll
+        for (int e = 0; e < WIDTH; ++e) g[e] -= power_of_e(v[e]) * sum;
+        store(d_x, lane.at(c), g);
+    });
 }
 #endif
