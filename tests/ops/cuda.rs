@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use gradiron::device::{Buf, Cuda, Device, Precision, StepMemory};
+use gradiron::device::{Buf, Cuda, Device, StepMemory};
 use gradiron::storage::Storage;
 
 use crate::any::AnyStep;
@@ -30,18 +30,18 @@ fn setting(name: &str, default: usize) -> usize {
     std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
 }
 
-/// Runs a call on the GPU, outputs and scratch memory poisoned, and gives the outputs to `check`.
+/// Runs a call on the GPU with the settings of `on`, outputs and scratch memory poisoned, and gives the outputs to `check`.
 /// `GRADIRON_OPS_EVERY` takes every n-th call only, and `GRADIRON_OPS_LARGEST` those of so many
 /// floats at most: an emulator is slow.
 pub fn run(
     call: &Call<'_>,
-    precision: Precision,
+    on: impl Fn(Cuda) -> Cuda,
     kernel: &impl Fn(&mut AnyStep<'_>, &[Buf], &[Buf], Buf),
     check: &impl Fn(&str, &[Vec<f32>]),
 ) {
     static CALLS: AtomicUsize = AtomicUsize::new(0);
     let Some(gpu) = gpu() else { return };
-    let gpu = gpu.clone().with_precision(precision);
+    let gpu = on(gpu.clone());
     let Laid { outputs, inputs, scratch, end } = call.lay();
     let floats = end + call.inputs.iter().map(|x| x.len()).sum::<usize>();
     let number = CALLS.fetch_add(1, Ordering::Relaxed);

@@ -14,7 +14,9 @@ mod tiny;
 
 pub use cpu::{Cpu, CpuStep};
 #[cfg(feature = "cuda")]
-pub(crate) use cuda::{Arg, CudaKernel, Epilogue, Grid, Product, THREADS, Text, lanes, place};
+pub(crate) use cuda::{
+    Arg, CudaKernel, Epilogue, Factors, Grid, Product, THREADS, Text, lanes, place,
+};
 #[cfg(feature = "cuda")]
 pub use cuda::{Cuda, CudaError, CudaMemory, CudaStep};
 #[cfg(feature = "cuda")]
