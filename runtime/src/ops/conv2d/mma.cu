@@ -13,9 +13,9 @@ typedef float tile_t;
 typedef HALF tile_t;
 #endif
 
-constexpr int WINDOW = KERNEL_HEIGHT * KERNEL_WIDTH;
-constexpr int POSITIONS = OUT_HEIGHT * OUT_WIDTH;
-constexpr int PIXELS = HEIGHT * WIDTH;
+#define WINDOW (KERNEL_HEIGHT * KERNEL_WIDTH)
+#define POSITIONS (OUT_HEIGHT * OUT_WIDTH)
+#define PIXELS (HEIGHT * WIDTH)
 
 constexpr int BK = 64 / sizeof(tile_t);
 // The elements of 16 bytes, which is what a row of a matrix has for `ldmatrix`.
@@ -80,6 +80,10 @@ DEVICE void keep(tile_t* tile, const T (&x)[V]) {
     store_pairs((unsigned*)tile, words);
 }
 
+// A thread loads the pieces of a tile in two halves.
+DEVICE constexpr int first_of(int count, int half) { return half * ((count + 1) / 2); }
+DEVICE constexpr int last_of(int count, int half) { return half ? count : (count + 1) / 2; }
+
 DEVICE void from_word(float& x, unsigned word, int) { x = __uint_as_float(word); }
 DEVICE void from_word(HALF& x, unsigned word, int e) { x.bits = word >> 16 * (e % 2); }
 
@@ -91,74 +95,6 @@ DEVICE void fetch(T (&x)[V], const T* from, bool there) {
 #pragma unroll
     for (int e = 0; e < V; ++e) from_word(x[e], words[e * sizeof(T) / 4], e);
 }
-
-// A tile of `a`: rows of the packed weights.
-struct Packed {
-    static constexpr int TILE = BM * ALONG, AT_ONCE = BLOCK / 4, COUNT = BM / AT_ONCE;
-    const tile_t* from;
-    unsigned words[COUNT][4];
-
-    DEVICE unsigned row() const { return threadIdx.x / 4; }
-    DEVICE unsigned piece() const { return threadIdx.x % 4 * PIECE; }
-    DEVICE Packed(const tile_t* w, unsigned row0)
-        : from(w + (size_t)(row0 + row()) * INNER + piece()) {}
-    DEVICE void load(unsigned k) {
-#pragma unroll
-        for (int t = 0; t < COUNT; ++t)
-            load_pairs(words[t], (const unsigned*)(from + t * AT_ONCE * INNER + k));
-    }
-    DEVICE void put_to(tile_t* tile) const {
-#pragma unroll
-        for (int t = 0; t < COUNT; ++t)
-            store_pairs((unsigned*)(tile + (row() + t * AT_ONCE) * ALONG + piece()), words[t]);
-    }
-};
-
-// A tile of `a` or `b` of SIDE rows, each a plane of POSITIONS elements from image to image; PLANES are
-// those of an image, and COUNT_OF those of a group. A thread takes V neighbours, at once if VECTOR.
-template <typename T, int SIDE, int PLANES, int OF_GROUP, bool VECTOR, int V>
-struct Planes {
-    static constexpr bool IS_ACROSS = false;
-    static constexpr int TILE = SIDE * ALONG, AT_ONCE = BLOCK / (BK / V), COUNT = SIDE / AT_ONCE;
-    const T* x;
-    int first;
-    unsigned end;
-    T loaded[COUNT][V];
-
-    DEVICE unsigned row() const { return threadIdx.x / (BK / V); }
-    DEVICE unsigned along() const { return threadIdx.x % (BK / V) * V; }
-    DEVICE Planes(const T* x, unsigned g, unsigned row0, unsigned end)
-        : x(x + (size_t)g * OF_GROUP * POSITIONS), first(row0 + row()), end(end) {}
-    // From the first row of the thread to another. Rows behind the last are the last.
-    DEVICE int distance(int t) const {
-        return OF_GROUP % SIDE ? min(first + t * AT_ONCE, OF_GROUP - 1) - first : t * AT_ONCE;
-    }
-    DEVICE const T* place(unsigned k) const {
-        const unsigned image = k / POSITIONS * PLANES;
-        return x + (size_t)(image + first) * POSITIONS + k % POSITIONS;
-    }
-    DEVICE void load(unsigned k) {
-        if (VECTOR) {
-            const T* from = place(k + along());
-            const bool there = k + along() < end;
-#pragma unroll
-            for (int t = 0; t < COUNT; ++t) fetch(loaded[t], from + distance(t) * POSITIONS, there);
-            return;
-        }
-#pragma unroll
-        for (int e = 0; e < V; ++e) {
-            const T* from = place(k + along() + e);
-            const bool there = k + along() + e < end;
-#pragma unroll
-            for (int t = 0; t < COUNT; ++t)
-                loaded[t][e] = there ? from[distance(t) * POSITIONS] : T{};
-        }
-    }
-    DEVICE void put_to(tile_t* tile) const {
-#pragma unroll
-        for (int t = 0; t < COUNT; ++t) keep(tile + (row() + t * AT_ONCE) * ALONG + along(), loaded[t]);
-    }
-};
 
 // What a tap adds to the place of a window.
 struct Tap {
@@ -190,6 +126,28 @@ DEVICE Tap tap_of(unsigned tap, Phase) {
 constexpr int MET_PLANE = MET_HEIGHT * MET_WIDTH;
 
 #ifndef IS_weight_mma
+// A tile of `a`: rows of the packed weights.
+struct Packed {
+    static constexpr int TILE = BM * ALONG, AT_ONCE = BLOCK / 4, COUNT = BM / AT_ONCE;
+    const tile_t* from;
+    unsigned words[(COUNT + 1) / 2][4];
+
+    DEVICE unsigned row() const { return threadIdx.x / 4; }
+    DEVICE unsigned piece() const { return threadIdx.x % 4 * PIECE; }
+    DEVICE Packed(const tile_t* w, unsigned row0)
+        : from(w + (size_t)(row0 + row()) * INNER + piece()) {}
+    DEVICE void load(unsigned k, int half) {
+#pragma unroll
+        for (int t = first_of(COUNT, half); t < last_of(COUNT, half); ++t)
+            load_pairs(words[t - first_of(COUNT, half)], (const unsigned*)(from + t * AT_ONCE * INNER + k));
+    }
+    DEVICE void put_to(tile_t* tile, int half) const {
+#pragma unroll
+        for (int t = first_of(COUNT, half); t < last_of(COUNT, half); ++t)
+            store_pairs((unsigned*)(tile + (row() + t * AT_ONCE) * ALONG + piece()), words[t - first_of(COUNT, half)]);
+    }
+};
+
 // A tile of `b`: the channels that windows meet at BN columns, images and places of LINES × LINE. A thread
 // takes V neighbouring columns, at once if RIGHT_VECTOR.
 struct Columns {
@@ -199,7 +157,7 @@ struct Columns {
     const x_t* x[V];
     int top[V], left[V];
     Phase phase;
-    x_t loaded[COUNT][V];
+    x_t loaded[(COUNT + 1) / 2][V];
 
     DEVICE unsigned row() const { return threadIdx.x / (BN / V); }
     DEVICE unsigned across() const { return threadIdx.x % (BN / V) * V; }
@@ -226,15 +184,15 @@ struct Columns {
         at = x[e] + (size_t)channel * MET_PLANE + row * MET_WIDTH + col;
         return by.meets && row >= 0 && row < MET_HEIGHT && col >= 0 && col < MET_WIDTH;
     }
-    DEVICE void load(unsigned k) {
+    DEVICE void load(unsigned k, int half) {
         const unsigned first = BY_TAPS ? k % CHANNELS + row() : 0;
         const x_t* from;
         if (RIGHT_VECTOR > 1) {
             place(from, 0, 0, first);
 #pragma unroll
-            for (int t = 0; t < COUNT; ++t) {
+            for (int t = first_of(COUNT, half); t < last_of(COUNT, half); ++t) {
                 const bool there = MET % BK == 0 || first + t * AT_ONCE < MET;
-                fetch(loaded[t], from + t * AT_ONCE * MET_PLANE, there);
+                fetch(loaded[t - first_of(COUNT, half)], from + t * AT_ONCE * MET_PLANE, there);
             }
             return;
         }
@@ -242,25 +200,72 @@ struct Columns {
         for (int e = 0; e < V; ++e) {
             const bool within = BY_TAPS && place(from, e, k / CHANNELS, first);
 #pragma unroll
-            for (int t = 0; t < COUNT; ++t) {
+            for (int t = first_of(COUNT, half); t < last_of(COUNT, half); ++t) {
                 if (BY_TAPS) {
                     const bool there = MET % BK == 0 || first + t * AT_ONCE < MET;
-                    loaded[t][e] = within && there ? from[t * AT_ONCE * MET_PLANE] : x_t{};
+                    loaded[t - first_of(COUNT, half)][e] = within && there ? from[t * AT_ONCE * MET_PLANE] : x_t{};
                 } else {
                     const unsigned n = k + row() + t * AT_ONCE;
                     const bool there = place(from, e, n % WINDOW, n / WINDOW) && n < MET * WINDOW;
-                    loaded[t][e] = there ? *from : x_t{};
+                    loaded[t - first_of(COUNT, half)][e] = there ? *from : x_t{};
                 }
             }
         }
     }
-    DEVICE void put_to(tile_t* tile) const {
+    DEVICE void put_to(tile_t* tile, int half) const {
 #pragma unroll
-        for (int t = 0; t < COUNT; ++t) keep(tile + (row() + t * AT_ONCE) * ACROSS + across(), loaded[t]);
+        for (int t = first_of(COUNT, half); t < last_of(COUNT, half); ++t) keep(tile + (row() + t * AT_ONCE) * ACROSS + across(), loaded[t - first_of(COUNT, half)]);
     }
 };
 #else
 constexpr unsigned COLS = GROUP_IN * WINDOW;
+
+// A tile of `a` or `b` of SIDE rows, each a plane of POSITIONS elements from image to image; PLANES are
+// those of an image, and COUNT_OF those of a group. A thread takes V neighbours, at once if VECTOR.
+template <typename T, int SIDE, int PLANES, int OF_GROUP, bool VECTOR, int V>
+struct Planes {
+    static constexpr bool IS_ACROSS = false;
+    static constexpr int TILE = SIDE * ALONG, AT_ONCE = BLOCK / (BK / V), COUNT = SIDE / AT_ONCE;
+    const T* x;
+    int first;
+    unsigned end;
+    T loaded[(COUNT + 1) / 2][V];
+
+    DEVICE unsigned row() const { return threadIdx.x / (BK / V); }
+    DEVICE unsigned along() const { return threadIdx.x % (BK / V) * V; }
+    DEVICE Planes(const T* x, unsigned g, unsigned row0, unsigned end)
+        : x(x + (size_t)g * OF_GROUP * POSITIONS), first(row0 + row()), end(end) {}
+    // From the first row of the thread to another. Rows behind the last are the last.
+    DEVICE int distance(int t) const {
+        return OF_GROUP % SIDE ? min(first + t * AT_ONCE, OF_GROUP - 1) - first : t * AT_ONCE;
+    }
+    DEVICE const T* place(unsigned k) const {
+        const unsigned image = k / POSITIONS * PLANES;
+        return x + (size_t)(image + first) * POSITIONS + k % POSITIONS;
+    }
+    DEVICE void load(unsigned k, int half) {
+        if (VECTOR) {
+            const T* from = place(k + along());
+            const bool there = k + along() < end;
+#pragma unroll
+            for (int t = first_of(COUNT, half); t < last_of(COUNT, half); ++t) fetch(loaded[t - first_of(COUNT, half)], from + distance(t) * POSITIONS, there);
+            return;
+        }
+#pragma unroll
+        for (int e = 0; e < V; ++e) {
+            const T* from = place(k + along() + e);
+            const bool there = k + along() + e < end;
+#pragma unroll
+            for (int t = first_of(COUNT, half); t < last_of(COUNT, half); ++t)
+                loaded[t - first_of(COUNT, half)][e] = there ? from[distance(t) * POSITIONS] : T{};
+        }
+    }
+    DEVICE void put_to(tile_t* tile, int half) const {
+#pragma unroll
+        for (int t = first_of(COUNT, half); t < last_of(COUNT, half); ++t) keep(tile + (row() + t * AT_ONCE) * ALONG + along(), loaded[t - first_of(COUNT, half)]);
+    }
+};
+
 // A tile of `b` of the weight's gradient: BN columns, each a tap of a channel, along positions of images.
 struct Windows {
     static constexpr bool IS_ACROSS = false;
@@ -273,7 +278,7 @@ struct Windows {
     // From the first channel of the thread to that of another column.
     int distance[COUNT];
     Tap taps[COUNT];
-    x_t loaded[COUNT][V];
+    x_t loaded[(COUNT + 1) / 2][V];
 
     DEVICE unsigned row() const { return threadIdx.x / (BK / V); }
     DEVICE unsigned along() const { return threadIdx.x % (BK / V) * V; }
@@ -291,7 +296,7 @@ struct Windows {
             if (SHARED && t == 0) x += by;
         }
     }
-    DEVICE void load(unsigned k) {
+    DEVICE void load(unsigned k, int half) {
 #pragma unroll
         for (int e = 0; e < V; ++e) {
             const unsigned n = k + along() + e, position = n % POSITIONS;
@@ -299,16 +304,16 @@ struct Windows {
             const x_t* from =
                 x + (size_t)(n / POSITIONS * (GROUPS * GROUP_IN)) * PIXELS + top * WIDTH + left;
 #pragma unroll
-            for (int t = 0; t < COUNT; ++t) {
+            for (int t = first_of(COUNT, half); t < last_of(COUNT, half); ++t) {
                 const int row = top + taps[t].row, col = left + taps[t].col;
                 const bool there = n < end && row >= 0 && row < HEIGHT && col >= 0 && col < WIDTH;
-                loaded[t][e] = there ? from[distance[t]] : x_t{};
+                loaded[t - first_of(COUNT, half)][e] = there ? from[distance[t]] : x_t{};
             }
         }
     }
-    DEVICE void put_to(tile_t* tile) const {
+    DEVICE void put_to(tile_t* tile, int half) const {
 #pragma unroll
-        for (int t = 0; t < COUNT; ++t) keep(tile + (row() + t * AT_ONCE) * ALONG + along(), loaded[t]);
+        for (int t = first_of(COUNT, half); t < last_of(COUNT, half); ++t) keep(tile + (row() + t * AT_ONCE) * ALONG + along(), loaded[t - first_of(COUNT, half)]);
     }
 };
 #endif
@@ -333,24 +338,23 @@ DEVICE unsigned warp_col() { return threadIdx.x / 32 % (BN / WARP_COLS) * WARP_C
 
 typedef float Sums[MM][NN][4];
 
+// At half of the places.
 template <bool IS_ACROSS>
-DEVICE void multiply_tiles(Sums& sums, const tile_t* left, const tile_t* right) {
-    const unsigned lane = threadIdx.x % 32;
+DEVICE void multiply_tiles(Sums& sums, const tile_t* left, const tile_t* right, int half) {
+    const unsigned lane = threadIdx.x % 32, k = half * 2 * PIECE;
+    unsigned a[MM][4];
 #pragma unroll
-    for (int k = 0; k < BK; k += 2 * PIECE) {
-        unsigned a[MM][4], b[NN / 2][4];
+    for (int m = 0; m < MM; ++m)
+        ldmatrix(a[m], left + (warp_row() + 16 * m + lane % 16) * ALONG + k + lane / 16 * PIECE);
 #pragma unroll
-        for (int m = 0; m < MM; ++m)
-            ldmatrix(a[m], left + (warp_row() + 16 * m + lane % 16) * ALONG + k + lane / 16 * PIECE);
+    for (int n = 0; n < NN; n += 2) {
+        unsigned b[4];
+        right_factors<IS_ACROSS>(b, right, warp_col() + 8 * n, k);
+        const unsigned columns[2][2] = {{b[0], b[1]}, {b[2], b[3]}};
 #pragma unroll
-        for (int n = 0; n < NN / 2; ++n)
-            right_factors<IS_ACROSS>(b[n], right, warp_col() + 16 * n, k);
+        for (int i = 0; i < 2; ++i)
 #pragma unroll
-        for (int n = 0; n < NN; ++n) {
-            const unsigned column[2] = {b[n / 2][n % 2 * 2], b[n / 2][n % 2 * 2 + 1]};
-#pragma unroll
-            for (int m = 0; m < MM; ++m) multiply<tile_t>(sums[m][n], a[m], column);
-        }
+            for (int m = 0; m < MM; ++m) multiply<tile_t>(sums[m][n + i], a[m], columns[i]);
     }
 }
 
@@ -363,16 +367,21 @@ DEVICE void multiply_all(Sums& sums, Left& left, Right& right, unsigned k, unsig
 #pragma unroll
         for (int n = 0; n < NN; ++n) sums[m][n][0] = sums[m][n][1] = sums[m][n][2] = sums[m][n][3] = 0.0f;
     if (k >= end) return;
-    left.load(k), right.load(k);
-    left.put_to(left_tiles[0]), right.put_to(right_tiles[0]);
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+        left.load(k, half), right.load(k, half);
+        left.put_to(left_tiles[0], half), right.put_to(right_tiles[0], half);
+    }
     __syncthreads();
-    for (unsigned turn = 0;; turn ^= 1) {
+    for (unsigned turn = 0; k < end; turn ^= 1) {
         k = next(k);
-        const bool more = k < end;
-        if (more) left.load(k), right.load(k);
-        multiply_tiles<Right::IS_ACROSS>(sums, left_tiles[turn], right_tiles[turn]);
-        if (!more) return;
-        left.put_to(left_tiles[turn ^ 1]), right.put_to(right_tiles[turn ^ 1]);
+        // Loads of half of a tile are under way at once, as registers are scarce.
+#pragma unroll
+        for (int half = 0; half < 2; ++half) {
+            if (k < end) left.load(k, half), right.load(k, half);
+            multiply_tiles<Right::IS_ACROSS>(sums, left_tiles[turn], right_tiles[turn], half);
+            if (k < end) left.put_to(left_tiles[turn ^ 1], half), right.put_to(right_tiles[turn ^ 1], half);
+        }
         __syncthreads();
     }
 }

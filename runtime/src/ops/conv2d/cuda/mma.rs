@@ -25,14 +25,16 @@ struct Tile {
 }
 
 impl Tile {
-    /// The one that is done first, where a sum may be cut or not.
-    fn new(rows: usize, cols: usize, copies: usize, may_be_cut: bool) -> Self {
+    /// The one that is done first, where a sum may be cut or not. The largest has no registers left for
+    /// sides of planes that are `ragged`.
+    fn new(rows: usize, cols: usize, copies: usize, may_be_cut: bool, ragged: bool) -> Self {
         let time = |&(tile, speed): &(Self, usize)| {
             let blocks = copies * rows.div_ceil(tile.rows) * cols.div_ceil(tile.cols);
             let in_turn = if may_be_cut { blocks } else { blocks.div_ceil(MULTIPROCESSORS) };
             in_turn * tile.rows * tile.cols * 100 / speed
         };
-        TILES.iter().min_by_key(|tile| time(tile)).expect("there are tiles").0
+        let tiles = &TILES[usize::from(ragged)..];
+        tiles.iter().min_by_key(|tile| time(tile)).expect("there are tiles").0
     }
 
     /// Warps take 32 columns each, and 64 rows in the largest tile, else 32.
@@ -79,10 +81,11 @@ impl Plan {
         let met = if pass == Pass::InputGrad { spec.group_out() } else { spec.group_in() };
         let channels = met.next_multiple_of(step);
         // Padding costs less than places of taps that are all different.
-        let by_taps = if is_weight { met >= 32 } else { 4 * met >= 3 * channels };
+        let by_taps = taps == 1 || if is_weight { met >= 32 } else { 4 * met >= 3 * channels };
         let inner = if by_taps { taps * channels } else { (taps * met).next_multiple_of(step) };
-        let tile =
-            Tile::new(product.rows, product.cols.div_ceil(phases), phases * spec.groups, is_weight);
+        let whole = met.is_multiple_of(128) && product.rows.is_multiple_of(128);
+        let (cols, copies) = (product.cols.div_ceil(phases), phases * spec.groups);
+        let tile = Tile::new(product.rows, cols, copies, is_weight, is_weight && !whole);
         let straight = taps == 1 && spec.stride == [1, 1] && spec.padding == [0, 0];
         Self { tile, tf32, by_taps, channels, inner, straight }
     }
