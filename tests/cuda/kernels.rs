@@ -10,7 +10,7 @@ use gradiron::device::{Buf, CudaError, KernelList, Region};
 use gradiron::ops::convert::Convert;
 use gradiron::prelude::*;
 
-use crate::assortment::{Large, Planes, Sequences};
+use crate::assortment::{Convolutions, Large, Planes, Sequences};
 use crate::models::{Gpt, LeNet, Residual, Tagger};
 
 const ARCHITECTURES: [&str; 2] = ["sm_80", "sm_90"];
@@ -52,11 +52,7 @@ fn kernels() -> KernelList {
     let mut cache = Gpt::forward_cache(&ws, 1).expect("it is small");
     net.forward_step(&mut ws, &mut cache, &[0_u8]).expect("nothing is computed");
     optimizers(&list);
-    let net = Large::init(Seed(0));
-    let in_bf16 = list.clone().with_precision(Precision::Bf16);
-    let mut ws = Large::workspace_on(in_bf16, BATCH).expect("it is small");
-    let x = vec![[[[0.0; 6]; 6]; 4]; BATCH];
-    net.loss_grad_inputs(&mut ws, &x, &label).expect("nothing is computed");
+    on_tensor_cores(&list, &label);
     // Values that another precision stores.
     let [wide, narrow] =
         [(0, 64), (64, 32)].map(|(start, len)| Buf::new(Region::Arena, start, len));
@@ -65,6 +61,20 @@ fn kernels() -> KernelList {
         step.widen(wide, narrow);
     });
     list
+}
+
+fn on_tensor_cores(list: &KernelList, label: &[u8]) {
+    let net = Large::init(Seed(0));
+    let x = vec![[[[0.0; 6]; 6]; 4]; BATCH];
+    for device in [list.clone().with_precision(Precision::Bf16), list.clone().with_tf32()] {
+        let mut ws = Large::workspace_on(device, BATCH).expect("it is small");
+        net.loss_grad_inputs(&mut ws, &x, label).expect("nothing is computed");
+    }
+    let net = Convolutions::init(Seed(0));
+    let in_bf16 = list.clone().with_precision(Precision::Bf16);
+    let mut ws = Convolutions::workspace_on(in_bf16, BATCH).expect("it fits");
+    let image = vec![[[[0.0; 64]; 64]; 3]; BATCH];
+    net.loss_grad(&mut ws, &image, label).expect("nothing is computed");
 }
 
 fn optimizers(list: &KernelList) {
@@ -90,8 +100,9 @@ fn optimizers(list: &KernelList) {
 fn written() -> BTreeSet<String> {
     let ops = root().join("runtime/src/ops");
     let rooms = std::fs::read_dir(ops).expect("the rooms").map(|room| room.expect("a room").path());
+    let texts = ["kernels.cu", "mma.cu", "direct.cu"];
     let mut files: Vec<PathBuf> =
-        rooms.flat_map(|room| ["kernels.cu", "mma.cu"].map(|file| room.join(file))).collect();
+        rooms.flat_map(|room| texts.map(|file| room.join(file))).collect();
     files.push(root().join("runtime/src/optim/kernels.cu"));
     let mut written = BTreeSet::new();
     for file in files {
