@@ -11,6 +11,8 @@ mod gpt;
 mod models;
 #[path = "../examples/resnet18/model.rs"]
 mod resnet18;
+#[path = "common/resnet50.rs"]
+mod resnet50;
 
 use std::time::Instant;
 
@@ -24,6 +26,7 @@ use gradiron::rng::Rng;
 use gradiron::storage::Storage;
 use models::{BATCHES, Gru, LeNet, Lstm, MlpLarge, batches};
 use resnet18::ResNet18;
+use resnet50::ResNet50;
 
 /// Steps between two waits.
 const STEPS: usize = 16;
@@ -189,7 +192,8 @@ fn main() -> Outcome {
     if !report.0.json {
         println!("{}", gpu.name()?);
     }
-    let [bf16, tf32] = [gpu.clone().with_precision(Precision::Bf16), gpu.clone().with_tf32(true)];
+    let [bf16, f16] = [Precision::Bf16, Precision::F16].map(|p| gpu.clone().with_precision(p));
+    let tf32 = gpu.clone().with_tf32(true);
     let adam = 1e-3;
     trains!(
         report,
@@ -204,7 +208,12 @@ fn main() -> Outcome {
     if report.wants("bandwidth") {
         bandwidth(&report, &gpu)?;
     }
-    for (name, device) in [("gradiron", &gpu), ("gradiron_tf32", &tf32), ("gradiron_bf16", &bf16)] {
+    for (name, device) in [
+        ("gradiron", &gpu),
+        ("gradiron_tf32", &tf32),
+        ("gradiron_bf16", &bf16),
+        ("gradiron_f16", &f16),
+    ] {
         let gpu = || device.clone();
         trains!(
             report,
@@ -235,6 +244,16 @@ fn main() -> Outcome {
             32,
             |net| Sgd::new(net, 1e-2)?.momentum(0.9)?,
             batches::<[[[f32; 32]; 32]; 3]>(32)
+        );
+        trains!(
+            report,
+            gpu(),
+            "resnet50",
+            name,
+            ResNet50,
+            64,
+            |net| Sgd::new(net, 1e-2)?.momentum(0.9)?,
+            batches::<[[[f32; 224]; 224]; 3]>(64)
         );
         trains!(
             report,

@@ -21,7 +21,7 @@ struct Layout {
     int batch = 1;
     int64_t stride = 0;
 };
-enum Compute { COMPUTE_F32 = 68, COMPUTE_BF16 = 75, COMPUTE_TF32 = 77 };
+enum Compute { COMPUTE_F32 = 68, COMPUTE_TF32 = 77 };
 struct Description {
     int compute;
     int transpose_a = 0, transpose_b = 0, epilogue = DEFAULT;
@@ -90,7 +90,7 @@ API int cublasLtMatrixLayoutSetAttribute(void* handle, int attribute, const void
 }
 
 API int cublasLtMatmulDescCreate(void** description, int compute, int scale) {
-    const bool known = compute == COMPUTE_F32 || compute == COMPUTE_BF16 || compute == COMPUTE_TF32;
+    const bool known = compute == COMPUTE_F32 || compute == COMPUTE_TF32;
     if (!known || scale != F32) return refuse("the type of a computation");
     *description = new Description{compute};
     return SUCCESS;
@@ -129,6 +129,9 @@ static int check(const Description& of, const Layout& a, const Layout& b, const 
         return refuse("the sizes of a product do not agree");
     for (const Layout* layout : {&a, &b, &c, &d})
         if (layout->leading < (int64_t)layout->rows) return refuse("columns of a matrix overlap");
+    // Factors are alike, and halves may make floats, but not the other way round.
+    if (a.type != b.type || (d.type != a.type && d.type != F32)) return refuse("types of a product");
+    if (of.compute == COMPUTE_TF32 && a.type != F32) return refuse("TF32 of factors that are no floats");
     if (a.batch != d.batch || b.batch != d.batch) return refuse("batches of a product differ");
     if (of.epilogue & ~(DEFAULT | RELU | BIAS)) return refuse("what follows a product");
     if (of.epilogue & BIAS && !of.bias) return refuse("a bias that is nowhere");
@@ -174,9 +177,7 @@ static std::vector<float> factor(const void* matrix, const Layout& of, bool tran
         for (uint64_t row = 0; row < rows; ++row) {
             const uint64_t at = transposed ? row * of.leading + col : col * of.leading + row;
             const float value = load(matrix, of.type, batch * of.stride + at);
-            all[col * rows + row] = compute == COMPUTE_BF16   ? rounded<16>(value)
-                                    : compute == COMPUTE_TF32 ? rounded<19>(value)
-                                                              : value;
+            all[col * rows + row] = compute == COMPUTE_TF32 ? rounded<19>(value) : value;
         }
     return all;
 }

@@ -30,8 +30,12 @@ mkdir -p target
 results=target/gpu.jsonl
 cargo bench --features cuda --bench gpu -- --json | tee "$results"
 if python3 -c 'import torch; assert torch.cuda.is_available()' 2>/dev/null; then
-    for workload in mlp_large lenet resnet18 lstm gru gpt gpt_large gpt2; do
-        for variant in eager compile graphs eager+tf32 graphs+tf32 eager+bf16 graphs+bf16; do
+    for workload in mlp_large lenet resnet18 resnet50 lstm gru gpt gpt_large gpt2; do
+        variants=(eager compile graphs eager+tf32 graphs+tf32 eager+bf16 graphs+bf16 eager+f16)
+        if [[ $workload == resnet* ]]; then
+            variants+=(eager+tf32+cl graphs+tf32+cl eager+bf16+cl graphs+bf16+cl)
+        fi
+        for variant in "${variants[@]}"; do
             python3 benches/peers/python/gpu_torch.py "$workload" "$variant" | tee -a "$results" ||
                 printf 'gpu-check: PyTorch failed at %s %s\n' "$workload" "$variant" >&2
         done

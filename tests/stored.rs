@@ -82,7 +82,7 @@ fn distance(x: &[f32], y: &[f32]) -> f64 {
 }
 
 /// Each gradient goes through at most eight layers whose derivatives read stored values. These are
-/// off by at most `2^-9` of themselves, batch norm's centred ones by a few times that: `2^-5` for
+/// off by at most `2^-8` of themselves, batch norm's centred ones by a few times that: `2^-5` for
 /// all is generous, and a value that is missing or in the wrong place is off by its whole size.
 #[test]
 fn gradients_are_those_of_values_rounded_to_bf16() -> Outcome {

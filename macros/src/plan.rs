@@ -6,6 +6,7 @@ use std::fmt::Write;
 use crate::dim::Dim;
 use crate::fuse::view_root;
 use crate::graph::{Dest, Graph, Kind, Phase, Source, ValueId};
+use crate::store::is_long;
 
 /// The memory of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +52,8 @@ pub struct Buffer {
     pub last: usize,
     pub part: Part,
     pub stored: Option<Stored>,
+    /// Whether it holds values, which some runs store in 16 bits from the start.
+    pub values: bool,
     /// The last node that needs it where values are not stored in bf16, and its part.
     pub unstored: (usize, Part),
     /// Needed only for the gradients of the float arguments.
@@ -92,7 +95,7 @@ pub fn plan(graph: &Graph, inference: bool) -> Plan {
             planner.outputs(n, &roots);
         }
         let size = node.op.scratch(inference);
-        scratch.push(size.map(|size| planner.buffer(size, n, n, "scratch")));
+        scratch.push(size.map(|size| planner.buffer(size, n, n, "scratch", false)));
     }
     let Planner { mut homes, mut buffers, .. } = planner;
     for v in 0..homes.len() {
@@ -149,11 +152,21 @@ impl Planner<'_> {
         }
     }
 
-    fn buffer(&mut self, size: Dim, first: usize, last: usize, label: &str) -> usize {
+    fn buffer(&mut self, size: Dim, first: usize, last: usize, label: &str, values: bool) -> usize {
         let label = label.to_string();
         let (part, inputs_only) = (Part::Forward, false);
         let (stored, unstored) = (None, (last, part));
-        self.buffers.push(Buffer { size, first, last, part, stored, unstored, inputs_only, label });
+        self.buffers.push(Buffer {
+            size,
+            first,
+            last,
+            part,
+            stored,
+            values,
+            unstored,
+            inputs_only,
+            label,
+        });
         self.buffers.len() - 1
     }
 
@@ -175,13 +188,23 @@ impl Planner<'_> {
                     self.buffers[buffer].last = last;
                     buffer
                 }
-                None => self.buffer(ty.shape.len(), n, last, &self.graph.values[*output].label),
+                None => {
+                    let (label, values) = (&self.graph.values[*output].label, self.values(n, k));
+                    self.buffer(ty.shape.len(), n, last, label, values)
+                }
             };
             self.homes[*output] = Home::Buffer(buffer);
             if node.op.is_conversion() {
                 self.buffers[buffer].stored = Some(self.stored(n));
             }
         }
+    }
+
+    /// Whether output `k` of node `n` is worth 16 bits.
+    fn values(&self, n: usize, k: usize) -> bool {
+        let node = &self.graph.nodes[n];
+        let values = node.op.values(self.graph.ty(node.outputs[k]), k);
+        values.is_some_and(|ty| is_long(&ty))
     }
 
     /// What the conversion at `n` makes.
@@ -202,6 +225,7 @@ impl Planner<'_> {
     fn ending(&self, n: usize, k: usize, roots: &[ValueId]) -> Option<usize> {
         let node = &self.graph.nodes[n];
         let size = self.graph.ty(node.outputs[k]).shape.len();
+        let values = self.values(n, k);
         let inputs = || node.inputs.iter().map(|input| roots[*input]);
         inputs().find_map(|input| {
             let allowed = |(i, other)| other != input || node.op.in_place(k, i);
@@ -215,7 +239,8 @@ impl Planner<'_> {
             let made = self.graph.nodes[buffer.first].phase;
             let same_runs =
                 (made == Phase::BackwardInputs) == (node.phase == Phase::BackwardInputs);
-            let fits = buffer.last == n && buffer.size == size && !given && same_runs;
+            let alike = buffer.size == size && buffer.values == values;
+            let fits = buffer.last == n && alike && !given && same_runs;
             fits.then_some(b)
         })
     }
@@ -228,9 +253,10 @@ impl Plan {
         for (b, buffer) in self.buffers.iter().enumerate() {
             let only = if buffer.inputs_only { ", inputs only" } else { "" };
             let Buffer { label, size, first, last, part, unstored, .. } = buffer;
+            let of = if buffer.values { "values" } else { "floats" };
             let _ = write!(
                 text,
-                "buffer {b} `{label}`: {size} floats, nodes {first}..={last}, {part:?}{only}"
+                "buffer {b} `{label}`: {size} {of}, nodes {first}..={last}, {part:?}{only}"
             );
             text.push_str(&match buffer.stored {
                 Some(Stored::Half) => "; with bf16 only".into(),

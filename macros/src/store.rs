@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use crate::dim::Dim;
 use crate::fuse::view_root;
-use crate::graph::{Graph, Kind, Node, Phase, Source, ValueId};
+use crate::graph::{Graph, Kind, Node, Phase, Source, Ty, ValueId};
 use crate::ops::convert::{Narrow, Widen};
 use crate::ops::{Op, Rule};
 
@@ -80,13 +80,13 @@ fn kept(graph: &Graph, roots: &[ValueId]) -> BTreeMap<ValueId, Uses> {
         }
         _ => false,
     };
-    let kept = backward.into_iter().filter(|(v, _)| is_kept(*v) && is_long(graph, *v));
+    let kept = backward.into_iter().filter(|(v, _)| is_kept(*v) && is_long(graph.ty(*v)));
     kept.map(|(v, backward)| (v, Uses { forward: forward[v], backward, half: None })).collect()
 }
 
 /// Whether a value grows with a run-time size, and has not only a few floats for each sample.
-fn is_long(graph: &Graph, v: ValueId) -> bool {
-    let dims = graph.ty(v).dims();
+pub fn is_long(ty: &Ty) -> bool {
+    let dims = ty.dims();
     let sample = dims.iter().filter(|dim| !dim.is_run_time()).map(Dim::as_lit);
     let few = |floats: Vec<usize>| floats.iter().product::<usize>() < LEAST;
     dims.iter().any(Dim::is_run_time) && !sample.collect::<Option<Vec<_>>>().is_some_and(few)

@@ -184,6 +184,7 @@ where
         if GRAD {
             let made = owned::<M>(Region::Grads);
             M::grad(k, self.offsets, given, self.call, made, self.gradients);
+            k.finish(made[0], self.gradients.d_args);
         } else {
             let prepared = Buf::new(Region::Arena, self.prepared, M::PREPARED);
             M::infer(k, self.offsets, given, prepared, self.call);

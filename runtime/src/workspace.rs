@@ -67,10 +67,9 @@ pub trait Program: Module {
     /// The names of the run-time sizes.
     const SIZES: &'static [&'static str];
 
-    /// The memory of the functions; in a workspace that stores values in bf16 between the passes,
-    /// with `in_bf16`.
+    /// The memory of the functions, in a workspace that stores values so.
     #[doc(hidden)]
-    fn plan(n: Sizes, in_bf16: bool) -> Vec<FunctionPlan>;
+    fn plan(n: Sizes, stores: Stores) -> Vec<FunctionPlan>;
 
     /// The floats of what inference prepares.
     #[doc(hidden)]
@@ -119,7 +118,7 @@ impl<M: Program, D: Device> Workspace<M, D> {
                 return Err(WorkspaceError::Capacity { name, size, most: MAX_SIZE });
             }
         }
-        let plans = M::plan(capacity, device.stores() == Stores::HalvesBetween);
+        let plans = M::plan(capacity, device.stores());
         let floats = plans.iter().flat_map(|plan| plan.floats).max().unwrap_or(0);
         let indices = plans.iter().map(|plan| plan.indices).max().unwrap_or(0);
         Ok(Self {

@@ -3,6 +3,7 @@
 //! fails. `GRADIRON_UPDATE` writes the table anew.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -24,9 +25,13 @@ fn root() -> &'static Path {
 fn kernels() -> KernelList {
     let list = KernelList::default();
     macro_rules! add {
-        ($model:ident.$function:ident($($arg:expr),*)) => {{
+        ($model:ident.$function:ident($($arg:expr),*)) => {
+            add!(Precision::F32, $model.$function($($arg),*))
+        };
+        ($precision:expr, $model:ident.$function:ident($($arg:expr),*)) => {{
             let net = $model::init(Seed(0));
-            let mut ws = $model::workspace_on(list.clone(), BATCH).expect("it is small");
+            let list = list.clone().with_precision($precision);
+            let mut ws = $model::workspace_on(list, BATCH).expect("it is small");
             net.$function(&mut ws, $($arg),*).expect("nothing is computed");
         }};
     }
@@ -52,7 +57,16 @@ fn kernels() -> KernelList {
     let mut cache = Gpt::forward_cache(&ws, 1).expect("it is small");
     net.forward_step(&mut ws, &mut cache, &[0_u8]).expect("nothing is computed");
     optimizers(&list);
-    on_tensor_cores(&list, &label);
+    let x = vec![[[[0.0; 6]; 6]; 4]; BATCH];
+    add!(Precision::Bf16, Large.loss_grad_inputs(&x, &label));
+    add!(Precision::F16, Large.loss_grad_inputs(&x, &label));
+    add!(Precision::Bf16, Residual.loss_grad_inputs(&planes, &label));
+    add!(Precision::Bf16, Gpt.loss_grad(&token, &token));
+    add!(Precision::Bf16, Tagger.loss_grad(&token, &label, &token));
+    let image = vec![[[[0.0; 64]; 64]; 3]; BATCH];
+    add!(Precision::Bf16, Convolutions.loss_grad(&image, &label));
+    let mut ws = Large::workspace_on(list.clone().with_tf32(), BATCH).expect("it is small");
+    Large::init(Seed(0)).loss_grad_inputs(&mut ws, &x, &label).expect("nothing is computed");
     // Values that another precision stores.
     let [wide, narrow] =
         [(0, 64), (64, 32)].map(|(start, len)| Buf::new(Region::Arena, start, len));
@@ -61,20 +75,6 @@ fn kernels() -> KernelList {
         step.widen(wide, narrow);
     });
     list
-}
-
-fn on_tensor_cores(list: &KernelList, label: &[u8]) {
-    let net = Large::init(Seed(0));
-    let x = vec![[[[0.0; 6]; 6]; 4]; BATCH];
-    for device in [list.clone().with_precision(Precision::Bf16), list.clone().with_tf32()] {
-        let mut ws = Large::workspace_on(device, BATCH).expect("it is small");
-        net.loss_grad_inputs(&mut ws, &x, label).expect("nothing is computed");
-    }
-    let net = Convolutions::init(Seed(0));
-    let in_bf16 = list.clone().with_precision(Precision::Bf16);
-    let mut ws = Convolutions::workspace_on(in_bf16, BATCH).expect("it fits");
-    let image = vec![[[[0.0; 64]; 64]; 3]; BATCH];
-    net.loss_grad(&mut ws, &image, label).expect("nothing is computed");
 }
 
 fn optimizers(list: &KernelList) {
@@ -103,11 +103,16 @@ fn written() -> BTreeSet<String> {
     let texts = ["kernels.cu", "mma.cu", "direct.cu"];
     let mut files: Vec<PathBuf> =
         rooms.flat_map(|room| texts.map(|file| room.join(file))).collect();
-    files.push(root().join("runtime/src/optim/kernels.cu"));
+    files.extend(
+        ["optim/kernels.cu", "device/cuda/scaling.cu"].map(|f| root().join("runtime/src").join(f)),
+    );
     let mut written = BTreeSet::new();
     for file in files {
         let Ok(text) = std::fs::read_to_string(&file) else { continue };
-        let room = file.parent().and_then(Path::file_name).expect("a room").to_string_lossy();
+        let room = match file.file_stem().and_then(OsStr::to_str) {
+            Some("scaling") => "scaling".into(),
+            _ => file.parent().and_then(Path::file_name).expect("a room").to_string_lossy(),
+        };
         let guarded = text.lines().filter_map(|line| line.strip_prefix("#ifdef IS_"));
         written.extend(guarded.map(|function| format!("{room} {function}")));
     }

@@ -1,12 +1,11 @@
 //! Convolutions.
 
-use gradiron::device::{Buf, Cpu, Precision};
+use gradiron::device::Cpu;
 use gradiron::ops::conv2d::{Algorithm, Conv2d, Conv2dSpec, Pass, reference};
 
-use crate::any::AnyStep;
 use crate::harness::*;
 
-const PASSES: [Pass; 3] = [Pass::Forward, Pass::InputGrad, Pass::WeightGrad];
+pub const PASSES: [Pass; 3] = [Pass::Forward, Pass::InputGrad, Pass::WeightGrad];
 const ALGORITHMS: [Algorithm; 3] = [Algorithm::Direct, Algorithm::Winograd, Algorithm::Windows];
 
 pub fn specs() -> Vec<Conv2dSpec> {
@@ -78,7 +77,7 @@ pub fn specs() -> Vec<Conv2dSpec> {
 }
 
 /// A pass in `f64`.
-fn reference(pass: Pass, out: &mut [f64], [a, b]: [&[f64]; 2], spec: Conv2dSpec) {
+pub fn reference(pass: Pass, out: &mut [f64], [a, b]: [&[f64]; 2], spec: Conv2dSpec) {
     match pass {
         Pass::Forward => reference::conv2d(out, a, b, spec),
         Pass::InputGrad => reference::conv2d_input_grad(out, a, b, spec),
@@ -87,7 +86,7 @@ fn reference(pass: Pass, out: &mut [f64], [a, b]: [&[f64]; 2], spec: Conv2dSpec)
 }
 
 /// The floats of the result and of the operands.
-fn lens(pass: Pass, spec: Conv2dSpec) -> [usize; 3] {
+pub fn lens(pass: Pass, spec: Conv2dSpec) -> [usize; 3] {
     let (x, y, w) = (spec.input_len(), spec.output_len(), spec.weight_len());
     match pass {
         Pass::Forward => [y, x, w],
@@ -97,7 +96,7 @@ fn lens(pass: Pass, spec: Conv2dSpec) -> [usize; 3] {
 }
 
 /// The most terms of a sum.
-fn terms(pass: Pass, spec: Conv2dSpec) -> usize {
+pub fn terms(pass: Pass, spec: Conv2dSpec) -> usize {
     let Conv2dSpec { in_channels, out_channels, kernel, groups, .. } = spec;
     match pass {
         Pass::Forward => in_channels / groups * kernel[0] * kernel[1],
@@ -173,97 +172,6 @@ fn check(pass: Pass) {
             |level, y| assert!(same(&y[0], &y[1]), "{pass:?} {spec:?} {level}"),
         );
     }
-}
-
-/// Sizes for tensor cores: full and ragged tiles of all sizes, both orders of the inner axis, and planes
-/// that are read element by element or several at once.
-fn specs_of_products() -> Vec<Conv2dSpec> {
-    let new = Conv2dSpec::new;
-    let same = |spec: Conv2dSpec| Conv2dSpec { padding: spec.kernel.map(|k| k / 2), ..spec };
-    let strided = |stride: usize, spec: Conv2dSpec| Conv2dSpec { stride: [stride; 2], ..spec };
-    vec![
-        same(new(2, [40, 36], [9, 11], [3, 3])),
-        strided(2, same(new(2, [40, 36], [9, 11], [3, 3]))),
-        same(new(2, [3, 64], [9, 11], [3, 3])),
-        strided(2, same(new(2, [3, 64], [9, 11], [7, 7]))),
-        Conv2dSpec { stride: [2, 3], dilation: [2, 3], ..same(new(2, [50, 60], [13, 12], [3, 3])) },
-        Conv2dSpec { padding: [2, 0], dilation: [3, 1], ..new(1, [64, 33], [9, 8], [2, 3]) },
-        Conv2dSpec { groups: 2, ..same(new(2, [72, 130], [7, 6], [3, 3])) },
-        // Single elements.
-        new(3, [33, 70], [9, 7], [1, 1]),
-        new(2, [48, 66], [8, 8], [1, 1]),
-        new(2, [32, 40], [6, 7], [1, 1]),
-        Conv2dSpec { groups: 2, ..new(5, [64, 64], [2, 2], [1, 1]) },
-        Conv2dSpec { padding: [1, 1], ..new(2, [34, 32], [6, 6], [1, 1]) },
-        strided(2, new(2, [40, 40], [9, 10], [1, 1])),
-        // Large tiles.
-        new(19, [32, 128], [21, 22], [1, 1]),
-        new(19, [128, 32], [21, 22], [1, 1]),
-        same(new(2, [128, 128], [5, 4], [3, 3])),
-        same(new(3, [28, 128], [5, 4], [3, 3])),
-    ]
-}
-
-/// Where a device rounds factors by `u` at most, relative to them, a sum is off by twice that of its
-/// terms' magnitudes, and as without. Factors below the normal range are off by `least` at most, and
-/// meet others of at most 1.
-fn check_factors(
-    u: f64,
-    least: f64,
-    run: impl Fn(&Call<'_>, &dyn Fn(&mut AnyStep<'_>, &[Buf], &[Buf], Buf), &dyn Fn(&str, &[Vec<f32>])),
-) {
-    for pass in PASSES {
-        for spec in specs_of_products() {
-            let mut rng = Rng(5);
-            let lens = lens(pass, spec);
-            let [a, b] = [lens[1], lens[2]].map(|len| rng.floats(len));
-            let (a64, b64) = (wide(&a), wide(&b));
-            let (mut want, mut size) = (vec![0.0; lens[0]], vec![0.0; lens[0]]);
-            reference(pass, &mut want, [&a64, &b64], spec);
-            reference(pass, &mut size, [&abs(&a64), &abs(&b64)], spec);
-            let scratch = spec.scratch_of(pass, Algorithm::Windows);
-            let terms = terms(pass, spec) as f64;
-            let relative = 2.0 * u + u * u + (terms + 2.0) * EPSILON;
-            run(
-                &Call { outputs: &[lens[0]], inputs: &[&a, &b], indices: &[], scratch },
-                &|step, y, x, scratch| {
-                    step.convolve_by(Algorithm::Windows);
-                    step.conv2d(pass, y[0], [x[0], x[1]], scratch, spec);
-                },
-                &|level, y| {
-                    let name = format!("{pass:?} {spec:?} {level}");
-                    let bound = |i: usize| relative * size[i] + 2.0 * least * terms;
-                    assert_close(&name, &y[0], &want, bound);
-                },
-            );
-        }
-    }
-}
-
-/// bf16 keeps 7 bits behind the first.
-#[test]
-fn factors_of_bf16() {
-    check_factors(1.0 / 512.0, 0.0, |call, kernel, check| {
-        call.run_in(Precision::Bf16, kernel, check);
-    });
-}
-
-/// f16 keeps 10 bits behind the first, and numbers below 2⁻¹⁴ to 2⁻²⁵.
-#[cfg(feature = "cuda")]
-#[test]
-fn factors_of_f16() {
-    check_factors(1.0 / 2048.0, 1.0 / 33_554_432.0, |call, kernel, check| {
-        crate::cuda::run(call, |gpu| gpu.with_precision(Precision::F16), &kernel, &check);
-    });
-}
-
-/// TF32 keeps 10 bits behind the first.
-#[cfg(feature = "cuda")]
-#[test]
-fn factors_of_tf32() {
-    check_factors(1.0 / 2048.0, 0.0, |call, kernel, check| {
-        crate::cuda::run(call, |gpu| gpu.with_tf32(true), &kernel, &check);
-    });
 }
 
 #[test]

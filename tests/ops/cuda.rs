@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use gradiron::device::{Buf, Cuda, Device, StepMemory};
+use gradiron::device::{Buf, Cuda, Device, Precision, StepMemory};
 use gradiron::storage::Storage;
 
 use crate::any::AnyStep;
@@ -30,10 +30,21 @@ fn setting(name: &str, default: usize) -> usize {
     std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
 }
 
-/// Runs a call on the GPU with the settings of `on`, outputs and scratch memory poisoned, and gives the outputs to `check`.
+/// [`run_on`] in a precision.
+pub fn run(
+    call: &Call<'_>,
+    precision: Precision,
+    kernel: &impl Fn(&mut AnyStep<'_>, &[Buf], &[Buf], Buf),
+    check: &impl Fn(&str, &[Vec<f32>]),
+) {
+    run_on(call, |gpu| gpu.with_precision(precision), kernel, check);
+}
+
+/// Runs a call on the GPU with the settings of `on`, outputs and scratch memory poisoned, and gives the
+/// outputs to `check`.
 /// `GRADIRON_OPS_EVERY` takes every n-th call only, and `GRADIRON_OPS_LARGEST` those of so many
 /// floats at most: an emulator is slow.
-pub fn run(
+pub fn run_on(
     call: &Call<'_>,
     on: impl Fn(Cuda) -> Cuda,
     kernel: &impl Fn(&mut AnyStep<'_>, &[Buf], &[Buf], Buf),

@@ -145,7 +145,7 @@ impl Call<'_> {
             check(&format!("{level:?}"), &results[0]);
         }
         #[cfg(feature = "cuda")]
-        crate::cuda::run(self, |gpu| gpu.with_precision(precision), &kernel, &check);
+        crate::cuda::run(self, precision, &kernel, &check);
     }
 
     /// The same on the kernels of small passes.

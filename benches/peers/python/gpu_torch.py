@@ -6,6 +6,7 @@ Variants, joined by '+':
   graphs   torch.compile with CUDA graphs (mode reduce-overhead)
   tf32     factors of products rounded to TF32
   bf16     autocast of the forward pass to bfloat16
+  f16      autocast of the forward pass to float16, and a scaler of gradients
   cl       channels_last memory format (convolutional models)
 Optimizers are fused. Steps are timed in groups of 16 between synchronisations.
 """
@@ -31,6 +32,9 @@ def build(name):
     if name == "gpt2":
         make = lambda: train.tokens(8, 1024, 50304)
         return m.GPT(**GPT2), train.ce, make, torch.optim.AdamW, dict(lr=1e-3)
+    if name == "resnet50":
+        make = lambda: train.images(64, 3, 224, 224)
+        return m.ResNet50(), train.ce, make, torch.optim.SGD, dict(lr=1e-2, momentum=0.9)
     return train.build(name)
 
 
@@ -46,8 +50,11 @@ def main():
         batches = [(x.contiguous(memory_format=torch.channels_last), y) for x, y in batches]
     opt = optimizer(model.parameters(), fused=True, **args)
 
+    half = torch.float16 if "f16" in flags else torch.bfloat16
+    scaler = torch.amp.GradScaler(DEVICE, enabled="f16" in flags)
+
     def forward(x, y):
-        with torch.autocast(DEVICE, torch.bfloat16, enabled="bf16" in flags):
+        with torch.autocast(DEVICE, half, enabled="bf16" in flags or "f16" in flags):
             return loss_fn(model(x), y)
 
     if "graphs" in flags:
@@ -64,8 +71,9 @@ def main():
             turn = (turn + 1) % train.BATCHES
             opt.zero_grad()
             loss = forward(x, y)
-            loss.backward()
-            opt.step()
+            scaler.scale(loss).backward()
+            scaler.step(opt)
+            scaler.update()
         value = loss.item()
         assert value == value, "the loss is NaN"
 

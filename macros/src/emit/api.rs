@@ -34,16 +34,16 @@ pub fn program(model: &Model) -> TokenStream {
         quote! {
             ::gradiron::FunctionPlan::new(
                 [
-                    Self::#floats(n, ::gradiron::Pass::Infer, in_bf16),
-                    Self::#floats(n, ::gradiron::Pass::Grad, in_bf16),
-                    Self::#floats(n, ::gradiron::Pass::GradInputs, in_bf16),
-                    Self::#floats(n, ::gradiron::Pass::Step, in_bf16),
+                    Self::#floats(n, ::gradiron::Pass::Infer, stores),
+                    Self::#floats(n, ::gradiron::Pass::Grad, stores),
+                    Self::#floats(n, ::gradiron::Pass::GradInputs, stores),
+                    Self::#floats(n, ::gradiron::Pass::Step, stores),
                 ],
                 0 #(+ #indices)*,
-                |out| Self::#infer_offsets(n, out),
+                |out| Self::#infer_offsets(n, stores, out),
                 #step_offsets,
-                |out| Self::#offsets(n, false, true, in_bf16, out),
-                |out| Self::#offsets(n, true, true, in_bf16, out),
+                |out| Self::#offsets(n, false, true, stores, out),
+                |out| Self::#offsets(n, true, true, stores, out),
             )
         }
     });
@@ -57,7 +57,9 @@ pub fn program(model: &Model) -> TokenStream {
         impl #impl_generics ::gradiron::Program for #self_ty {
             type Owner = #owner;
             const SIZES: &'static [&'static str] = &[#(#sizes),*];
-            fn plan(n: ::gradiron::arena::Sizes, in_bf16: bool) -> Vec<::gradiron::FunctionPlan> {
+            fn plan(
+                n: ::gradiron::arena::Sizes, stores: ::gradiron::device::Stores,
+            ) -> Vec<::gradiron::FunctionPlan> {
                 #bind
                 vec![#(#plans),*]
             }
@@ -99,17 +101,18 @@ fn floats(model: &Model, function: &Function) -> TokenStream {
     quote! {
         #[doc(hidden)]
         pub const fn #name(
-            n: ::gradiron::arena::Sizes, pass: ::gradiron::Pass, in_bf16: bool,
+            n: ::gradiron::arena::Sizes, pass: ::gradiron::Pass,
+            stores: ::gradiron::device::Stores,
         ) -> usize {
             #bind
             let results = 0 #(+ #padded(#results))*;
             let d_args = 0 #(+ #padded(#d_args))*;
             match pass {
-                ::gradiron::Pass::Infer => results + Self::#infer_layout(n).saved,
+                ::gradiron::Pass::Infer => results + Self::#infer_layout(n, stores).saved,
                 ::gradiron::Pass::Step => #step_floats,
-                ::gradiron::Pass::Grad => 2 * results + Self::#layout(n, false, true, in_bf16).saved,
+                ::gradiron::Pass::Grad => 2 * results + Self::#layout(n, false, true, stores).saved,
                 ::gradiron::Pass::GradInputs => {
-                    2 * results + d_args + Self::#layout(n, true, true, in_bf16).saved
+                    2 * results + d_args + Self::#layout(n, true, true, stores).saved
                 }
             }
         }
@@ -220,12 +223,16 @@ fn workspace(model: &Model) -> TokenStream {
 fn costs(model: &Model) -> TokenStream {
     let (names, sizes) = size_args(model);
     let Some(functions) = &model.functions else {
+        let names_in_precision = ["train_bytes_with", "train_bytes_on_gpu", "infer_bytes_on_gpu"];
+        let in_precision = names_in_precision.map(|name| {
+            let (name, precision) =
+                (format_ident!("{name}"), quote!(::gradiron::device::Precision));
+            quote!(pub const fn #name(#(#names: usize,)* precision: #precision) -> usize { 0 })
+        });
         return quote! {
             pub const fn train_bytes(#(#names: usize),*) -> usize { 0 }
-            pub const fn train_bytes_with(
-                #(#names: usize,)* precision: ::gradiron::device::Precision,
-            ) -> usize { 0 }
             pub const fn infer_bytes(#(#names: usize),*) -> usize { 0 }
+            #(#in_precision)*
             pub const fn flops(#(#names: usize),*) -> usize { 0 }
         };
     };
@@ -246,17 +253,32 @@ fn costs(model: &Model) -> TokenStream {
             Self::train_bytes_with(#(#names,)* ::gradiron::device::Precision::F32)
         }
 
-        /// The same on a device that computes in `precision`.
+        /// The same on a [`Cpu`](::gradiron::device::Cpu) that computes in `precision`.
         pub const fn train_bytes_with(
             #(#names: usize,)* precision: ::gradiron::device::Precision,
         ) -> usize {
-            let (n, in_bf16) = (#sizes, precision.on_cpu().number() == 1);
+            Self::__train_bytes(#(#names,)* precision.on_cpu())
+        }
+
+        /// The same on a GPU that computes in `precision`. What its kernels use on the side comes on
+        /// top, and what is uploaded: inputs, and parameters and state of the optimizer once more.
+        pub const fn train_bytes_on_gpu(
+            #(#names: usize,)* precision: ::gradiron::device::Precision,
+        ) -> usize {
+            Self::__train_bytes(#(#names,)* precision.on_gpu())
+        }
+
+        #[doc(hidden)]
+        pub const fn __train_bytes(
+            #(#names: usize,)* stores: ::gradiron::device::Stores,
+        ) -> usize {
+            let n = #sizes;
             let arena = #max(&[#(
                 #max(&[
-                    Self::#floats(n, ::gradiron::Pass::Infer, in_bf16),
-                    Self::#floats(n, ::gradiron::Pass::Grad, in_bf16),
-                    Self::#floats(n, ::gradiron::Pass::GradInputs, in_bf16),
-                    Self::#floats(n, ::gradiron::Pass::Step, in_bf16),
+                    Self::#floats(n, ::gradiron::Pass::Infer, stores),
+                    Self::#floats(n, ::gradiron::Pass::Grad, stores),
+                    Self::#floats(n, ::gradiron::Pass::GradInputs, stores),
+                    Self::#floats(n, ::gradiron::Pass::Step, stores),
                 ])
             ),*]);
             let indices = #max(&[#(#indices),*]);
@@ -266,10 +288,25 @@ fn costs(model: &Model) -> TokenStream {
 
         /// The bytes that inference alone needs, with what it prepares of the parameters.
         pub const fn infer_bytes(#(#names: usize),*) -> usize {
+            Self::__infer_bytes(#(#names,)* ::gradiron::device::Stores::Floats)
+        }
+
+        /// The same on a GPU that computes in `precision`, without what its kernels use on the side
+        /// and what is uploaded.
+        pub const fn infer_bytes_on_gpu(
+            #(#names: usize,)* precision: ::gradiron::device::Precision,
+        ) -> usize {
+            Self::__infer_bytes(#(#names,)* precision.on_gpu())
+        }
+
+        #[doc(hidden)]
+        pub const fn __infer_bytes(
+            #(#names: usize,)* stores: ::gradiron::device::Stores,
+        ) -> usize {
             let n = #sizes;
             let arena = #max(&[#(
-                Self::#floats(n, ::gradiron::Pass::Infer, false),
-                Self::#floats(n, ::gradiron::Pass::Step, false)
+                Self::#floats(n, ::gradiron::Pass::Infer, stores),
+                Self::#floats(n, ::gradiron::Pass::Step, stores)
             ),*]);
             4 * (arena + Self::__PREPARED)
         }

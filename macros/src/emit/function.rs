@@ -73,9 +73,9 @@ pub fn callees(graph: &Graph) -> Vec<&Callee> {
 }
 
 /// What stands before the offsets of a function: the floats of its saved and its scratch memory,
-/// and whether it stores values in bf16.
+/// and how it stores values.
 pub const HEADER: usize = 3;
-pub const IN_BF16: usize = 2;
+pub const STORES: usize = 2;
 
 /// Sizes and lifetimes of the buffers, their offsets, and those of nested models behind them.
 pub fn layout(model: &Model, function: &Function, pass: Pass, names: [&str; 3]) -> TokenStream {
@@ -87,11 +87,17 @@ pub fn layout(model: &Model, function: &Function, pass: Pass, names: [&str; 3]) 
         if inference { ("INFER_TABLE", "infer_offsets") } else { ("TABLE", "offsets") };
     let sizes = plan.buffers.iter().map(|buffer| {
         let size = buffer.size.tokens();
+        let size = match buffer.values {
+            true => quote! {
+                if halves { ::gradiron::device::floats_of_halves(#size) } else { #size }
+            },
+            false => size,
+        };
         match (buffer.inputs_only, buffer.stored.is_some()) {
-            (true, true) => quote!(if in_bf16 && want_inputs { #size } else { 0 }),
+            (true, true) => quote!(if halves_between && want_inputs { #size } else { 0 }),
             (true, false) => quote!(if want_inputs { #size } else { 0 }),
-            (false, true) => quote!(if in_bf16 { #size } else { 0 }),
-            (false, false) => quote!(#size),
+            (false, true) => quote!(if halves_between { #size } else { 0 }),
+            (false, false) => size,
         }
     });
     let lives = plan.buffers.iter().map(|buffer| {
@@ -103,18 +109,15 @@ pub fn layout(model: &Model, function: &Function, pass: Pass, names: [&str; 3]) 
             (life(buffer.last, buffer.part), life(buffer.unstored.0, buffer.unstored.1));
         match buffer.unstored == (buffer.last, buffer.part) {
             true => with,
-            false => quote!(if in_bf16 { #with } else { #without }),
+            false => quote!(if halves_between { #with } else { #without }),
         }
     });
     let callees = callees(graph);
     let tables = callees.iter().map(|callee| callee.item(table));
     let nested = callees.iter().map(|callee| {
         let (fill, sizes) = (callee.item(offsets), callee.sizes());
-        if inference {
-            quote!(#fill(#sizes, out);)
-        } else {
-            quote!(#fill(#sizes, true, false, in_bf16, out);)
-        }
+        let flags = if inference { quote!() } else { quote!(true, false,) };
+        quote!(#fill(#sizes, #flags stores, out);)
     });
     let stated = callees.iter().map(|callee| {
         callee.stated(if inference { &["infer_scratch"] } else { &["saved", "scratch"] })
@@ -122,35 +125,41 @@ pub fn layout(model: &Model, function: &Function, pass: Pass, names: [&str; 3]) 
     let bind = if pass == Pass::Step { model.bind_step_sizes() } else { model.bind_sizes() };
     let flags = match inference {
         true => quote!(),
-        false => quote!(, want_inputs: bool, whole: bool, in_bf16: bool),
+        false => quote!(want_inputs: bool, whole: bool,),
     };
     // A function that may become one piece keeps its values as they are.
-    let (given, whole, small, header) = if inference {
-        (quote!(), quote!(true), quote!(), quote!(0))
+    let (given, whole, small) = if inference {
+        (quote!(), quote!(true), quote!())
     } else {
         let [flops, steps] = ["flops", "steps"].map(|suffix| hidden(&function.name, suffix));
         let small = quote! {
-            let in_bf16 = in_bf16
-                && !::gradiron::function::is_small(Self::#flops([1; 4]), Self::#steps[1]);
+            let is_small = ::gradiron::function::is_small(Self::#flops([1; 4]), Self::#steps[1]);
+            let stores = stores.of_small(is_small);
         };
-        (quote!(, want_inputs, whole, in_bf16), quote!(whole), small, quote!(in_bf16 as usize))
+        (quote!(want_inputs, whole,), quote!(whole), small)
     };
+    let stores = quote!(stores: ::gradiron::device::Stores);
     quote! {
         #[doc(hidden)]
-        pub const fn #layout(n: ::gradiron::arena::Sizes #flags) -> ::gradiron::arena::Layout<#count> {
+        pub const fn #layout(n: ::gradiron::arena::Sizes, #flags #stores)
+            -> ::gradiron::arena::Layout<#count>
+        {
             #bind
             #small
+            let (halves, halves_between) = (stores.are_halves(), stores.are_halves_between());
             #(#stated)*
             ::gradiron::arena::plan([#(#sizes),*], [#(#lives),*], #whole)
         }
         #[doc(hidden)]
         pub const #table_name: usize = #HEADER + #count #(+ #tables)*;
         #[doc(hidden)]
-        pub fn #offsets_name(n: ::gradiron::arena::Sizes #flags, out: &mut Vec<usize>) {
+        pub fn #offsets_name(
+            n: ::gradiron::arena::Sizes, #flags #stores, out: &mut Vec<usize>,
+        ) {
             #bind
             #small
-            let layout = Self::#layout(n #given);
-            out.extend_from_slice(&[layout.saved, layout.scratch, #header]);
+            let layout = Self::#layout(n, #given stores);
+            out.extend_from_slice(&[layout.saved, layout.scratch, stores.number()]);
             out.extend_from_slice(&layout.offsets);
             #(#nested)*
         }
@@ -177,19 +186,19 @@ fn sizes(model: &Model, function: &Function) -> TokenStream {
     let costs = run(graph).map(|node| profile::flops(graph, node));
     let total = costs.fold(Dim::lit(0), |sum, cost| sum.plus(&cost)).tokens();
     let nested = callees(graph).into_iter().map(|callee| callee.stated(&["flops"]));
-    let bind = model.bind_sizes();
+    let (bind, stores) = (model.bind_sizes(), quote!(::gradiron::device::Stores));
     quote! {
         #[doc(hidden)]
-        pub const fn #saved(n: ::gradiron::arena::Sizes, in_bf16: bool) -> usize {
-            Self::#layout(n, true, false, in_bf16).saved
+        pub const fn #saved(n: ::gradiron::arena::Sizes, stores: #stores) -> usize {
+            Self::#layout(n, true, false, stores).saved
         }
         #[doc(hidden)]
-        pub const fn #scratch(n: ::gradiron::arena::Sizes, in_bf16: bool) -> usize {
-            Self::#layout(n, true, false, in_bf16).scratch
+        pub const fn #scratch(n: ::gradiron::arena::Sizes, stores: #stores) -> usize {
+            Self::#layout(n, true, false, stores).scratch
         }
         #[doc(hidden)]
-        pub const fn #infer_scratch(n: ::gradiron::arena::Sizes) -> usize {
-            Self::#infer_layout(n).saved
+        pub const fn #infer_scratch(n: ::gradiron::arena::Sizes, stores: #stores) -> usize {
+            Self::#infer_layout(n, stores).saved
         }
         #[doc(hidden)]
         pub const fn #flops(n: ::gradiron::arena::Sizes) -> usize {

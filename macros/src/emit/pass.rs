@@ -6,7 +6,7 @@ use proc_macro2::{Ident, TokenStream};
 use syn::Index;
 
 use super::chains::Chains;
-use super::function::{HEADER, IN_BF16, callees};
+use super::function::{HEADER, STORES, callees};
 use super::prepare::Values;
 use super::{Function, Model, hidden, profile};
 use crate::dim::Dim;
@@ -121,7 +121,7 @@ pub fn pass(
         .filter(|n| !graph.nodes[*n].op.is_view())
         .collect();
     let bindings = writer.bindings(&nodes);
-    let in_bf16 = writer.in_bf16();
+    let stores = writer.stores();
     let lines = nodes.iter().enumerate().map(|(number, n)| writer.line(number, *n));
     let offsets = writer.nested_offsets();
     let unreached = writer.unreached();
@@ -153,7 +153,7 @@ pub fn pass(
         #[inline(always)]
         fn #steps #generics (#parameters) {
             #bind
-            #in_bf16
+            #stores
             #offsets
             #bindings
             k.enter(Self::#ops, n);
@@ -285,7 +285,10 @@ impl Writer<'_> {
                 }
                 (_, Part::Saved) => quote!(saved),
             };
-            quote!(#memory.part(offsets[#at], #len))
+            match self.plan.buffers[b].values {
+                true => quote!(#memory.values(offsets[#at], #len, stores.are_halves())),
+                false => quote!(#memory.part(offsets[#at], #len)),
+            }
         };
         let (own, unstored) = (range(b, buffer.part), buffer.unstored.1);
         let other = match buffer.stored {
@@ -294,17 +297,15 @@ impl Writer<'_> {
             None if unstored != buffer.part => range(b, unstored),
             None => return own,
         };
-        quote!(if in_bf16 { #own } else { #other })
+        quote!(if stores.are_halves_between() { #own } else { #other })
     }
 
-    /// Whether values are stored in bf16 between the passes, where that makes a difference. Where
-    /// kernels are inlined they are not, and rustc leaves it out.
-    fn in_bf16(&self) -> TokenStream {
-        let stores = self.graph.nodes.iter().any(|node| node.op.is_conversion());
-        let at = Index::from(IN_BF16);
-        match stores {
-            true => quote!(let in_bf16 = !Kernels__::INLINE && offsets[#at] != 0;),
-            false => quote!(),
+    /// How values are stored. Where kernels are inlined they are floats, and rustc leaves out what
+    /// else there is.
+    fn stores(&self) -> TokenStream {
+        let (at, stores) = (Index::from(STORES), quote!(::gradiron::device::Stores));
+        quote! {
+            let stores = #stores::from_number(if Kernels__::INLINE { 0 } else { offsets[#at] });
         }
     }
 
@@ -417,9 +418,11 @@ impl Writer<'_> {
         };
         let call = node.op.emit(&emit);
         match (node.phase == Phase::BackwardInputs, node.op.is_conversion()) {
-            (true, true) => quote!(if in_bf16 && want_inputs { k.op(#number); #call }),
+            (true, true) => {
+                quote!(if stores.are_halves_between() && want_inputs { k.op(#number); #call })
+            }
             (true, false) => quote!(if want_inputs { k.op(#number); #call }),
-            (false, true) => quote!(if in_bf16 { k.op(#number); #call }),
+            (false, true) => quote!(if stores.are_halves_between() { k.op(#number); #call }),
             (false, false) => quote!(k.op(#number); #call),
         }
     }

@@ -34,7 +34,7 @@ fn implementation(model: &Model, at: usize, function: &Function) -> TokenStream 
     let further = 1..results;
     let seed = is_loss(&function.results).then(|| {
         quote! {
-            k.fill(gradients.d_results[0], 1.0);
+            k.seed(gradients.d_results[0]);
             #(k.fill(gradients.d_results[#further], 0.0);)*
         }
     });

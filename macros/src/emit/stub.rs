@@ -10,7 +10,8 @@ use super::pass::{Pass, empty_pass};
 pub fn hidden_items(function: &Ident) -> TokenStream {
     let item = |suffix| hidden(function, suffix);
     let (bind, offsets, infer_offsets) = (item("bind"), item("offsets"), item("infer_offsets"));
-    let [sizes, stored] = [["infer_scratch", "flops"], ["saved", "scratch"]].map(|s| s.map(item));
+    let (flops, stored) = (item("flops"), ["saved", "scratch", "infer_scratch"].map(item));
+    let stores = quote!(::gradiron::device::Stores);
     let tables = ["TABLE", "INFER_TABLE"].map(item);
     let (steps, bounds) = (item("steps"), item("bounds"));
     let passes = [Pass::Infer, Pass::Train, Pass::Back].map(|pass| empty_pass(function, pass));
@@ -20,8 +21,9 @@ pub fn hidden_items(function: &Ident) -> TokenStream {
         pub const fn #bind<const Args: usize>(leads: [usize; Args]) -> #sizes_type {
             [1; 4]
         }
-        #(#[doc(hidden)] pub const fn #sizes(n: #sizes_type) -> usize { 0 })*
-        #(#[doc(hidden)] pub const fn #stored(n: #sizes_type, in_bf16: bool) -> usize { 0 })*
+        #[doc(hidden)]
+        pub const fn #flops(n: #sizes_type) -> usize { 0 }
+        #(#[doc(hidden)] pub const fn #stored(n: #sizes_type, stores: #stores) -> usize { 0 })*
         #(#[doc(hidden)] pub const #tables: usize = 0;)*
         #[doc(hidden)]
         pub const #steps: [usize; 2] = [0; 2];
@@ -29,10 +31,10 @@ pub fn hidden_items(function: &Ident) -> TokenStream {
         pub const #bounds: [usize; 16] = [0; 16];
         #[doc(hidden)]
         pub fn #offsets(
-            n: #sizes_type, want_inputs: bool, whole: bool, in_bf16: bool, out: &mut Vec<usize>,
+            n: #sizes_type, want_inputs: bool, whole: bool, stores: #stores, out: &mut Vec<usize>,
         ) {}
         #[doc(hidden)]
-        pub fn #infer_offsets(n: #sizes_type, out: &mut Vec<usize>) {}
+        pub fn #infer_offsets(n: #sizes_type, stores: #stores, out: &mut Vec<usize>) {}
         #(#passes)*
     }
 }

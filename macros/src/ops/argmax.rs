@@ -45,6 +45,11 @@ impl Op for Argmax {
         }
     }
 
+    /// Whole numbers.
+    fn needs_exact_output(&self) -> bool {
+        true
+    }
+
     fn flops(&self, inputs: &[Ty], _: &[Ty]) -> Dim {
         inputs[0].shape.len()
     }

@@ -80,7 +80,9 @@ impl Callee {
         let lets = items.iter().map(|item| {
             let (variable, call, sizes) = (self.size_variable(item), self.item(item), self.sizes());
             match *item {
-                "saved" | "scratch" => quote!(let #variable = #call(#sizes, in_bf16);),
+                "saved" | "scratch" | "infer_scratch" => {
+                    quote!(let #variable = #call(#sizes, stores);)
+                }
                 _ => quote!(let #variable = #call(#sizes);),
             }
         });
@@ -273,6 +275,12 @@ impl Op for Call {
             None => self.unasked(),
         });
         Some(own.plus(&values).plus(&gradients.unwrap_or(Dim::lit(0))))
+    }
+
+    /// What lies between the models of a row is made of values as well.
+    fn values(&self, output: &Ty, k: usize) -> Option<Ty> {
+        let between = (k == self.callee.results.len()).then(|| self.callee.results[0].clone());
+        between.filter(|_| !self.grad).or((output.kind == Kind::Float).then(|| output.clone()))
     }
 
     fn skips_unused(&self) -> bool {

@@ -35,7 +35,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 
 use crate::dim::{Compared, Dim, Shape};
 use crate::expand::Expand;
-use crate::graph::{Graph, Phase, Ty, ValueId};
+use crate::graph::{Graph, Kind, Phase, Ty, ValueId};
 use crate::hygiene::quote;
 use crate::step::{NEEDS_ALL, Step, Stepped};
 
@@ -131,6 +131,13 @@ pub trait Op: Debug {
     /// than the rounding.
     fn needs_exact_output(&self) -> bool {
         false
+    }
+
+    /// The values that are stored in output `k`, which may be in 16 bits where a device computes so.
+    /// Others are floats: statistics, positions, the memory of a model.
+    fn values(&self, output: &Ty, _k: usize) -> Option<Ty> {
+        let are_values = output.kind == Kind::Float && !self.needs_exact_output();
+        are_values.then(|| output.clone())
     }
 
     /// Whether saved outputs that nothing reads take no memory.

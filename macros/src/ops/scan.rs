@@ -309,6 +309,12 @@ impl Op for Scan {
         Some(self.own_scratch(inference).plus(&between).plus(&held))
     }
 
+    /// The states before each step are values as well.
+    fn values(&self, output: &Ty, k: usize) -> Option<Ty> {
+        let state = k.checked_sub(1 + self.states()).and_then(|at| self.callee.args.get(1 + at));
+        state.or(Some(output)).filter(|ty| ty.kind == Kind::Float).cloned()
+    }
+
     fn skips_unused(&self) -> bool {
         true
     }

@@ -63,7 +63,7 @@ impl Op for Softmax {
         }
     }
 
-    /// The derivative of the logarithm takes the exponential of the output: an error of `2^-9 · y`
+    /// The derivative of the logarithm takes the exponential of the output: an error of `2^-8 · y`
     /// becomes one of as much in proportion.
     fn needs_exact_output(&self) -> bool {
         self.log

@@ -59,6 +59,17 @@ pub enum Element {
     Half,
 }
 
+impl Element {
+    /// The bytes of one.
+    #[cfg(feature = "cuda")]
+    pub(crate) const fn bytes(self) -> usize {
+        match self {
+            Self::Float => 4,
+            Self::Half => 2,
+        }
+    }
+}
+
 /// A range of numbers in one region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Buf {
@@ -85,11 +96,24 @@ impl Buf {
         Self { region: self.region, element: self.element, start: self.start + start, len }
     }
 
+    /// The range with its parameters as halves: a copy that a device keeps, of the same places.
+    #[cfg(feature = "cuda")]
+    pub(crate) const fn halves_of_params(self) -> Self {
+        assert!(matches!(self.region, Region::Params), "gradiron: no parameters (a bug)");
+        Self { region: self.region, element: Element::Half, start: self.start, len: self.len }
+    }
+
     /// `len` halves in the place of the floats from `start` on.
     #[inline]
     pub const fn halves(self, start: usize, len: usize) -> Self {
         let floats = self.part(start, floats_of_halves(len));
         Self { region: self.region, element: Element::Half, start: 2 * floats.start, len }
+    }
+
+    /// `len` values in the place of the floats from `start` on.
+    #[inline]
+    pub const fn values(self, start: usize, len: usize, as_halves: bool) -> Self {
+        if as_halves { self.halves(start, len) } else { self.part(start, len) }
     }
 
     pub(crate) const fn overlaps(self, other: Self) -> bool {
@@ -172,7 +196,7 @@ pub enum Precision {
     #[default]
     F32,
     /// Factors of products are rounded to bf16, to the nearest, ties to even: an error of at most
-    /// `2^-9` each. Sums are `f32`, and so are parameters, their gradients and optimizers' state. A
+    /// `2^-8` each. Sums are `f32`, and so are parameters, their gradients and optimizers' state. A
     /// bf16 has the exponent of an `f32`: no gradient is lost below its range, and the loss needs no
     /// scaling.
     ///
@@ -183,7 +207,7 @@ pub enum Precision {
     ///
     /// On a GPU, values and gradients between operations are stored in bf16 (`train_bytes_on_gpu`).
     Bf16,
-    /// The same with f16 on a GPU, with an error of at most `2^-12` each and a smaller range: losses
+    /// The same with f16 on a GPU, with an error of at most `2^-11` each and a smaller range: losses
     /// are scaled. A [`Cpu`], whose f16 would not be faster, computes in `f32`.
     F16,
 }
@@ -221,10 +245,36 @@ pub enum Stores {
 }
 
 impl Stores {
-    /// For offsets: 0, 1 and 2.
+    /// Whether floats that live between the passes have a form in 16 bits.
+    pub const fn are_halves_between(self) -> bool {
+        matches!(self, Self::HalvesBetween)
+    }
+
+    /// Whether values are in 16 bits from the start.
+    pub const fn are_halves(self) -> bool {
+        matches!(self, Self::Halves)
+    }
+
+    /// That of a function which may become one piece, and keeps its values as they are then.
+    #[doc(hidden)]
+    pub const fn of_small(self, is_small: bool) -> Self {
+        if is_small && self.are_halves_between() { Self::Floats } else { self }
+    }
+
+    /// What stands before offsets: see [`from_number`](Self::from_number).
     #[doc(hidden)]
     pub const fn number(self) -> usize {
         self as usize
+    }
+
+    #[doc(hidden)]
+    #[inline(always)]
+    pub const fn from_number(number: usize) -> Self {
+        match number {
+            1 => Self::HalvesBetween,
+            2 => Self::Halves,
+            _ => Self::Floats,
+        }
     }
 }
 
@@ -390,6 +440,17 @@ pub trait Kernels:
 {
     /// Whether kernels and the passes around them become one function.
     const INLINE: bool = false;
+
+    /// The gradient of a loss by itself, which starts a backward pass: 1, or what the device scales
+    /// losses by.
+    #[inline(always)]
+    fn seed(&mut self, d_loss: Buf) {
+        self.fill(d_loss, 1.0);
+    }
+
+    /// Ends a backward pass that made these gradients, of parameters and of arguments.
+    #[inline(always)]
+    fn finish<const N: usize>(&mut self, _d_params: Buf, _d_args: [Buf; N]) {}
 
     /// Tells a profile that the calls up to [`leave`](Self::leave) are those of a pass.
     #[inline(always)]

@@ -100,15 +100,19 @@ DEVICE bool decays(unsigned i) {
 #endif
 }
 
-// All parameters, and the state with them; gradients are multiplied by a factor first.
-KERNEL update(params_t* params, const grads_t* grads, float* s0, float* s1, float* s2,
-              const float* scalars, const float* factor, unsigned count) {
+// All parameters, and the state with them; gradients are multiplied by a factor first. The parameters in
+// 16 bits, where there are any, follow.
+KERNEL update(params_t* params, halves_t* halves, const grads_t* grads, float* s0, float* s1, float* s2,
+              const float* scalars, const float* factor, const float* loss_scale, unsigned count) {
     const unsigned i = thread_of_grid();
-    if (i >= count) return;
+    // Gradients that are not finite.
+    if (i >= count || (loss_scale && loss_scale[2] != 0.0f)) return;
     float s[3] = {s0 ? s0[i] : 0.0f, s1 ? s1[i] : 0.0f, s2 ? s2[i] : 0.0f};
     const float g = mul(factor ? factor[0] : 1.0f, get(grads, i));
     const float* c = decays(i) ? scalars : scalars + SCALARS;
-    put(params, i, UPDATE(c, get(params, i), g, s));
+    const float p = UPDATE(c, get(params, i), g, s);
+    put(params, i, p);
+    if (halves) put(halves, i, p);
     if (s0) s0[i] = s[0];
     if (s1) s1[i] = s[1];
     if (s2) s2[i] = s[2];

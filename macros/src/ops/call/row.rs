@@ -7,6 +7,7 @@ use crate::dim::Dim;
 use crate::graph::Kind;
 use crate::hygiene::quote;
 use crate::ops::{Emit, room};
+use crate::store::is_long;
 
 impl Call {
     /// Floats for the gradients of the inputs that all models of a row share: those of each model
@@ -19,6 +20,14 @@ impl Call {
         })
     }
 
+    /// Whether a run stores the values between the models in 16 bits.
+    fn values_as_halves(&self) -> TokenStream {
+        match is_long(&self.callee.results[0]) {
+            true => quote!(stores.are_halves()),
+            false => quote!(false),
+        }
+    }
+
     pub(super) fn emit_row(&self, e: &Emit, count: &Dim) -> TokenStream {
         let [params, state, x] = [0, 1, 2].map(|i| e.x(i));
         let (floats, classes) = self.split(&e.input_vars[2..][..self.callee.args.len()]);
@@ -27,6 +36,7 @@ impl Call {
         let (sizes, offsets, count) = (self.callee.sizes(), self.callee.offsets(), count.tokens());
         let (size, state_size) = (self.callee.params().tokens(), self.callee.state().tokens());
         let value = self.callee.results[0].shape.len().tokens();
+        let as_halves = self.values_as_halves();
         if e.inference {
             // Two values are enough: the result and one between, taken in turns.
             let (infer, own) = (self.callee.item("infer"), self.own_scratch(true).tokens());
@@ -42,7 +52,7 @@ impl Call {
             };
             return quote! {{
                 let count = #count;
-                let between = #scratch.part(#own, #value);
+                let between = #scratch.values(#own, #value, #as_halves);
                 for i in 0..count {
                     let at = |i: usize| if (count - i) % 2 == 0 { #y } else { between };
                     let from = if i == 0 { #x } else { at(i) };
@@ -88,10 +98,11 @@ impl Call {
         let mut gradients = e.output_vars[1..].iter();
         let mut at = own.plus(&value.times(&Dim::lit(2)));
         let (own, value) = (own.tokens(), value.tokens());
+        let as_halves = self.values_as_halves();
         // When the gradient of the first input is not asked for, that of another one may be.
         let d_x = match self.wanted[0].and_then(|_| gradients.next()) {
             Some(d_x) => d_x.clone(),
-            None => quote!(#scratch.part(#own, #value)),
+            None => quote!(#scratch.values(#own, #value, #as_halves)),
         };
         let (mut d_shared, mut sums) = (Vec::new(), Vec::new());
         let floats = self.callee.args.iter().zip(&self.wanted).skip(1);
@@ -124,7 +135,7 @@ impl Call {
                     if i == 0 { #x } else if i == count { #y } else { #between.part((i - 1) * #value, #value) }
                 };
                 let d_at = |i: usize| {
-                    if i == 0 { #d_x } else if i == count { #d_y } else { #scratch.part(#own + i % 2 * #value, #value) }
+                    if i == 0 { #d_x } else if i == count { #d_y } else { #scratch.values(#own + i % 2 * #value, #value, #as_halves) }
                 };
                 k.item(i);
                 #back(k, #sizes, #offsets, i > 0 || #want, #params.part(i * #size, #size),

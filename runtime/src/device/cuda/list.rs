@@ -109,6 +109,14 @@ fn name(kernel: &CudaKernel) -> String {
             name += &format!(" {size}={}", value.replace(' ', ""));
         }
     }
+    let halves = kernel.defines.lines().filter_map(|line| {
+        line.strip_prefix("typedef HALF ").and_then(|line| line.strip_suffix("_t;"))
+    });
+    let halves = halves.collect::<Vec<_>>();
+    if !halves.is_empty() || kernel.text.contains("HALF") {
+        let half = if kernel.defines.contains("typedef f16 HALF;") { "f16" } else { "bf16" };
+        name += &format!(" {half}={}", halves.join(","));
+    }
     if let std::borrow::Cow::Owned(text) = &kernel.text {
         let steps = text.lines().filter_map(|line| line.trim().strip_prefix("const float t"));
         name += &steps.map(|step| format!(" t{}", step.replace(' ', ""))).collect::<String>();

@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use cudarc::driver::{result, sys::CUdeviceptr};
 
-use super::Shared;
 use super::error::{Context, CudaError};
 use super::optimizer::{Update, Updates};
 use super::run::Runs;
+use super::{Shared, scaling};
+use crate::device::{Buf, Element, floats_of_halves};
 
 /// A block of floats on a GPU.
 pub struct CudaMemory {
@@ -21,6 +22,8 @@ pub struct CudaMemory {
     updates: Mutex<Updates>,
     /// Where the norm of gradients goes that is asked for.
     norm: OnceLock<Block>,
+    /// The state of the scale of losses, when these are gradients of such.
+    loss_scale: OnceLock<Block>,
 }
 
 /// A range as the host sees it. It is refreshed where a step came between, which has the memory for
@@ -49,6 +52,7 @@ impl CudaMemory {
             runs: Mutex::default(),
             updates: Mutex::default(),
             norm: OnceLock::new(),
+            loss_scale: OnceLock::new(),
         })
     }
 
@@ -89,6 +93,21 @@ impl CudaMemory {
         }
         let block = Block::zeroed(self.shared(), 1)?;
         Ok(self.norm.get_or_init(|| block))
+    }
+
+    /// The state of the scale of losses, made where there is none.
+    pub(super) fn loss_scale(&self) -> Result<Range, CudaError> {
+        if let Some(block) = self.loss_scale.get() {
+            return Ok(block.range());
+        }
+        let mut block = Block::zeroed(self.shared(), scaling::STATE.len())?;
+        block.upload(0, &scaling::STATE)?;
+        Ok(self.loss_scale.get_or_init(|| block).range())
+    }
+
+    /// The same, where there is one.
+    pub(super) fn known_loss_scale(&self) -> Option<Range> {
+        self.loss_scale.get().map(Block::range)
     }
 
     /// A range on the host, after all that was asked of the GPU before.
@@ -134,6 +153,20 @@ pub(super) struct Range {
 }
 
 impl Range {
+    /// The address of a range of elements.
+    ///
+    /// # Panics
+    /// When they leave the range (a bug of this library).
+    pub fn of(self, buf: Buf) -> CUdeviceptr {
+        match buf.element {
+            Element::Float => self.address(buf.start, buf.len),
+            Element::Half => {
+                let end = floats_of_halves(buf.start + buf.len);
+                self.address(buf.start / 2, end - buf.start / 2) + 2 * (buf.start % 2) as u64
+            }
+        }
+    }
+
     /// The address of `len` words from `start` on.
     ///
     /// # Panics

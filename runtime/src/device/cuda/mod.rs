@@ -12,6 +12,7 @@ mod memory;
 mod optimizer;
 mod product;
 mod run;
+mod scaling;
 mod step;
 mod twin;
 
@@ -26,12 +27,13 @@ use cudarc::driver::{CudaContext, CudaStream, result, sys};
 use self::compiler::Compiler;
 use self::error::Context as _;
 pub use self::error::CudaError;
-use self::given::Event;
+use self::given::{Event, Placed};
 pub(crate) use self::index::place;
 pub use self::later::CudaLater;
 use self::later::Pool;
 pub use self::list::{KernelList, KernelReport, ListMemory};
 pub use self::memory::CudaMemory;
+use self::memory::Range;
 use self::optimizer::Updates;
 pub(crate) use self::product::Factors;
 use self::product::Products;
@@ -39,7 +41,7 @@ pub(crate) use self::product::{Epilogue, Product};
 use self::run::{Inputs, Places};
 pub use self::step::CudaStep;
 pub(crate) use self::step::{Arg, CudaKernel, Grid, THREADS, Text, lanes};
-use super::{Device, DeviceError, Later, Lent, Precision, Run, StepMemory, Stores};
+use super::{Buf, Device, DeviceError, Later, Lent, Precision, Region, Run, StepMemory, Stores};
 
 /// The oldest driver, as the version of CUDA that it supports: the one whose compiler is used.
 const DRIVER: i32 = 13_000;
@@ -233,15 +235,36 @@ impl Cuda {
         let shared = &self.shared;
         shared.bind()?;
         shared.told()?;
+        let params = twin::upload(shared, memory.params)?;
+        let mut update = memory.grads.take_update();
+        let loss_scale = match self.factors {
+            Factors::F16 => memory.grads.loss_scale()?,
+            _ => Range::default(),
+        };
+        let (grads, arena) = (memory.grads.lend(), memory.arena.lend());
+        let mut runs = memory.arena.runs();
+        let halves =
+            twin::halves(shared, memory.params, self.factors, update.is_some(), |places| {
+                let whole = Buf::new(Region::Params, 0, params.len);
+                let inputs =
+                    Inputs { floats: &[], placed: Placed::default(), factors: self.factors };
+                runs.launch(shared, None, None, places, &inputs, |step| {
+                    step.copy_as(whole.halves_of_params().into(), whole.into(), whole.len);
+                })
+            })?;
+        if let Some(update) = &mut update {
+            update.follows.halves = self.factors.are_halves();
+            update.follows.scaled = self.factors == Factors::F16;
+        }
         let places = Places {
-            params: twin::upload(shared, memory.params)?,
-            grads: memory.grads.lend(),
-            arena: memory.arena.lend(),
+            params,
+            halves,
+            loss_scale,
+            grads,
+            arena,
             cache: memory.cache.map(CudaMemory::lend).unwrap_or_default(),
         };
-        let update = memory.grads.take_update();
         let scalars = update.as_ref().map_or([0.0; _], |update| update.scalars);
-        let mut runs = memory.arena.runs();
         let StepMemory { inputs: floats, indices, random, .. } = memory;
         let placed = runs.given.place(shared, floats, indices, random, &scalars)?;
         let inputs = Inputs { floats, placed, factors: self.factors };

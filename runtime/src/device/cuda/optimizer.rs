@@ -53,6 +53,8 @@ impl Update {
             state,
             decays: Arc::clone(update.decays),
             clips: update.max_norm.is_some(),
+            halves: false,
+            scaled: false,
             renews: None,
         };
         Self { scalars, follows, params, count }
@@ -80,6 +82,7 @@ impl Remote for CudaMemory {
             key,
             None,
             self.places(Range::default()),
+            Factors::F32,
             &[0.0; 2 * SCALARS + 1],
             |step| {
                 step.norm(len, Arg::Address(norm.range().at), false);
@@ -116,17 +119,23 @@ impl CudaMemory {
         for (range, storage) in state.iter_mut().zip(update.state.iter_mut()) {
             *range = twin::change(shared, storage)?;
         }
-        let update = Update::new(&update, params, state);
+        let halves = twin::renewed(shared, update.params);
+        let mut update = Update::new(&update, params, state);
         let mut updates = self.updates().lock().unwrap_or_else(PoisonError::into_inner);
         if updates.deferred {
             updates.next = Some(update);
             return Ok(());
         }
+        update.follows.halves = halves.is_some();
+        let loss_scale = self.known_loss_scale();
+        update.follows.scaled = loss_scale.is_some();
+        let (halves, factors) = halves.unwrap_or_default();
         let key = RunKey { name: "update", n: [update.count, 1, 1, 1], want_inputs: false };
         self.launch_alone(
             key,
             Some(update.follows.clone()),
-            self.places(params),
+            Places { halves, loss_scale: loss_scale.unwrap_or_default(), ..self.places(params) },
+            factors,
             &update.scalars,
             |step| {
                 step.update(&update);
@@ -142,7 +151,8 @@ impl CudaMemory {
             return Ok(());
         }
         let key = RunKey { name: "renew", n: [from, 1, 1, 1], want_inputs: false };
-        self.launch_alone(key, None, self.places(params), &[0.0; 2 * SCALARS + 1], |step| {
+        let (places, scalars) = (self.places(params), [0.0; 2 * SCALARS + 1]);
+        self.launch_alone(key, None, places, Factors::F32, &scalars, |step| {
             step.renew(from, params.len);
         })
     }
@@ -157,6 +167,7 @@ impl CudaMemory {
         key: RunKey,
         follows: Option<Follows>,
         places: Places,
+        factors: Factors,
         scalars: &Scalars,
         record: impl FnOnce(&mut CudaStep),
     ) -> Result<(), CudaError> {
@@ -164,7 +175,7 @@ impl CudaMemory {
         shared.bind()?;
         let mut runs = self.runs();
         let placed = runs.given.place(shared, &[], &[], Random::default(), scalars)?;
-        let inputs = Inputs { floats: &[], placed, factors: Factors::F32 };
+        let inputs = Inputs { floats: &[], placed, factors };
         runs.launch(shared, Some(key), follows, places, &inputs, record)?;
         runs.given.used(shared, placed)
     }
@@ -195,14 +206,18 @@ impl CudaStep {
             0 => Arg::Null,
             _ => Arg::Address(range.at),
         });
+        let params = Buf::new(Region::Params, 0, *count);
+        let halves = follows.halves.then(|| params.halves_of_params());
         let args = [
-            ("params", Buf::new(Region::Params, 0, *count).into()),
+            ("params", params.into()),
+            ("halves", halves.into()),
             ("grads", Buf::new(Region::Grads, 0, *count).into()),
             ("s0", state[0]),
             ("s1", state[1]),
             ("s2", state[2]),
             ("scalars", Arg::Scalars),
             ("factor", factor),
+            ("loss_scale", if follows.scaled { Arg::LossScale } else { Arg::Null }),
             ("count", (*count).into()),
         ];
         let kernel =

@@ -8,7 +8,7 @@ use cudarc::cublaslt::{result, sys};
 use cudarc::driver::sys::{CUdeviceptr, CUstream};
 
 use super::error::{Context, CudaError};
-use crate::device::{Buf, Precision};
+use crate::device::{Buf, Element, Precision};
 use crate::ops::matmul::{Layout, MatmulSpec};
 
 /// Bytes that cuBLASLt may use on the side.
@@ -82,7 +82,7 @@ impl Product {
         }
         let mut strides = [0; 3];
         for (stride, (first, next)) in strides.iter_mut().zip(bufs) {
-            if first.region != next.region {
+            if (first.region, first.element) != (next.region, next.element) {
                 return None;
             }
             *stride = next.start.checked_sub(first.start)? / self.count;
@@ -96,7 +96,7 @@ impl Product {
         (known && apart).then_some(Self { count: self.count + 1, strides, ..self })
     }
 
-    fn key(self, at: Operands, factors: Factors) -> Key {
+    fn key(self, at: Operands, types: Types) -> Key {
         let (m, k, n) = self.spec.sizes();
         let layout = match self.spec.layout {
             Layout::NN => 0,
@@ -106,7 +106,7 @@ impl Product {
         let Self { strides, epilogue, .. } = self;
         let Operands { y, a, b, bias } = at;
         let aligned = [y, a, b, bias.unwrap_or(0)].map(alignment);
-        Key { sizes: [m, k, n, self.count, layout], strides, epilogue, aligned, factors }
+        Key { sizes: [m, k, n, self.count, layout], strides, epilogue, aligned, types }
     }
 }
 
@@ -131,7 +131,37 @@ struct Key {
     epilogue: Epilogue,
     /// Bytes to which the result, the factors and the bias are aligned.
     aligned: [u32; 4],
-    factors: Factors,
+    types: Types,
+}
+
+/// What a product is made of, and what its result and the bias are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Types {
+    pub factors: Factors,
+    pub result: Element,
+}
+
+impl Types {
+    fn of(self, element: Element) -> sys::cudaDataType_t {
+        match (element, self.factors) {
+            (Element::Half, Factors::F16) => sys::cudaDataType_t::CUDA_R_16F,
+            (Element::Half, _) => sys::cudaDataType_t::CUDA_R_16BF,
+            (Element::Float, _) => sys::cudaDataType_t::CUDA_R_32F,
+        }
+    }
+
+    /// Of the result and of the factors.
+    fn data(self) -> [sys::cudaDataType_t; 2] {
+        let factor = if self.factors.are_halves() { Element::Half } else { Element::Float };
+        [self.of(self.result), self.of(factor)]
+    }
+
+    fn compute(self) -> sys::cublasComputeType_t {
+        match self.factors {
+            Factors::Tf32 => sys::cublasComputeType_t::CUBLAS_COMPUTE_32F_FAST_TF32,
+            _ => sys::cublasComputeType_t::CUBLAS_COMPUTE_32F,
+        }
+    }
 }
 
 /// The products of a GPU.
@@ -163,18 +193,13 @@ impl Products {
     }
 
     /// The plan of a product of operands that lie there, or are aligned alike.
-    pub fn plan(
-        &self,
-        product: Product,
-        at: Operands,
-        factors: Factors,
-    ) -> Result<Plan, CudaError> {
+    pub fn plan(&self, product: Product, at: Operands, types: Types) -> Result<Plan, CudaError> {
         let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(plan) = plans.get(&product.key(at, factors)) {
+        if let Some(plan) = plans.get(&product.key(at, types)) {
             return Ok(*plan);
         }
-        let plan = self.make(product, at, factors).to("plan a product")?;
-        plans.insert(product.key(at, factors), plan);
+        let plan = self.make(product, at, types).to("plan a product")?;
+        plans.insert(product.key(at, types), plan);
         Ok(plan)
     }
 
@@ -182,19 +207,14 @@ impl Products {
         &self,
         product: Product,
         at: Operands,
-        factors: Factors,
+        types: Types,
     ) -> Result<Plan, result::CublasError> {
         use sys::cublasLtEpilogue_t as Epilogues;
         use sys::cublasLtMatmulDescAttributes_t as Of;
         let MatmulSpec { layout, m, k, n } = product.spec;
-        let compute = match factors {
-            Factors::F32 => sys::cublasComputeType_t::CUBLAS_COMPUTE_32F,
-            Factors::Tf32 => sys::cublasComputeType_t::CUBLAS_COMPUTE_32F_FAST_TF32,
-            Factors::Bf16 => sys::cublasComputeType_t::CUBLAS_COMPUTE_32F_FAST_16BF,
-            Factors::F16 => sys::cublasComputeType_t::CUBLAS_COMPUTE_32F_FAST_16F,
-        };
         let float = sys::cudaDataType_t::CUDA_R_32F;
-        let description = result::create_matmul_desc(compute, float)?;
+        let [of_result, of_factors] = types.data();
+        let description = result::create_matmul_desc(types.compute(), float)?;
         // yᵀ = bᵀ aᵀ: what has rows behind each other here has columns behind each other there.
         let [transpose_b, transpose_a] = match layout {
             Layout::NN => [0_i32, 0],
@@ -215,12 +235,12 @@ impl Products {
         let [y_stride, a_stride, b_stride] = product.strides;
         let matrix = |transposed: i32, rows: usize, cols: usize, stride: usize| {
             let (rows, cols) = if transposed == 0 { (rows, cols) } else { (cols, rows) };
-            self::matrix(rows, cols, product.count, stride)
+            self::matrix(of_factors, rows, cols, product.count, stride)
         };
         let layouts = [
             matrix(transpose_b, n, k, b_stride)?,
             matrix(transpose_a, k, m, a_stride)?,
-            matrix(0, n, m, y_stride)?,
+            self::matrix(of_result, n, m, product.count, y_stride)?,
         ];
         let [b, a, y] = layouts;
         let preference = result::create_matmul_pref()?;
@@ -350,14 +370,14 @@ fn set<T>(
 
 /// `count` matrices with columns behind each other.
 fn matrix(
+    element: sys::cudaDataType_t,
     rows: usize,
     cols: usize,
     count: usize,
     stride: usize,
 ) -> Result<sys::cublasLtMatrixLayout_t, result::CublasError> {
     use sys::cublasLtMatrixLayoutAttribute_t as Of;
-    let float = sys::cudaDataType_t::CUDA_R_32F;
-    let layout = result::create_matrix_layout(float, rows as u64, cols as u64, rows as i64)?;
+    let layout = result::create_matrix_layout(element, rows as u64, cols as u64, rows as i64)?;
     if count > 1 {
         let (count, stride) = (count as i32, stride as i64);
         // SAFETY: the layout is open, and the values have the sizes that are given.

@@ -10,9 +10,9 @@ use super::Shared;
 use super::error::{Context, CudaError};
 use super::given::{Given, Placed};
 use super::memory::{Block, Range};
-use super::product::{Factors, Operands, Plan};
+use super::product::{Factors, Operands, Plan, Types};
 use super::step::{Arg, CudaStep, Grid, Launch};
-use crate::device::{Buf, Region, RunKey};
+use crate::device::{Buf, Element, Region, RunKey};
 
 /// Graphs that a workspace keeps.
 const GRAPHS: usize = 32;
@@ -22,14 +22,19 @@ const GRAPHS: usize = 32;
 pub(super) struct Runs {
     pub given: Given,
     known: Vec<(Name, Prepared)>,
-    /// What calls use on the side. Steps that were prepared with a smaller one are forgotten.
-    scratch: Option<Block>,
+    /// What calls use on the side, and factors that are rounded for a product. Steps that were prepared
+    /// with smaller ones are forgotten.
+    side: [Option<Block>; 2],
 }
 
 /// Where a step finds its memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Places {
     pub params: Range,
+    /// The parameters in 16 bits, for steps that compute with these.
+    pub halves: Range,
+    /// The state of the scale of losses, for steps that scale them.
+    pub loss_scale: Range,
     pub grads: Range,
     pub arena: Range,
     pub cache: Range,
@@ -53,6 +58,10 @@ pub(super) struct Follows {
     /// The ends of runs of parameters, and whether they decay.
     pub decays: Arc<[(usize, bool)]>,
     pub clips: bool,
+    /// Whether the parameters in 16 bits are renewed as well.
+    pub halves: bool,
+    /// Whether it is left out after gradients that were not finite.
+    pub scaled: bool,
     /// From where on the state of the model is renewed.
     pub renews: Option<usize>,
 }
@@ -95,8 +104,8 @@ impl Runs {
         let Some(key) = key else {
             let mut step = CudaStep::new(inputs.factors);
             record(&mut step);
-            let scratch = self.scratch(shared, step.scratch)?;
-            let mut prepared = Prepared::new(shared, &step, places, scratch, inputs)?;
+            let side = self.side(shared, step.side)?;
+            let mut prepared = Prepared::new(shared, &step, places, side, inputs)?;
             return prepared.launch_now(shared);
         };
         let name = Name { key, places, given: inputs.placed.whole, then };
@@ -106,8 +115,8 @@ impl Runs {
         }
         let mut step = CudaStep::new(inputs.factors);
         record(&mut step);
-        let scratch = self.scratch(shared, step.scratch)?;
-        let mut prepared = Prepared::new(shared, &step, places, scratch, inputs)?;
+        let side = self.side(shared, step.side)?;
+        let mut prepared = Prepared::new(shared, &step, places, side, inputs)?;
         prepared.launch_now(shared)?;
         if self.known.len() == GRAPHS {
             self.known.remove(0);
@@ -116,13 +125,15 @@ impl Runs {
         Ok(())
     }
 
-    /// Memory of at least so many floats that calls use on the side.
-    fn scratch(&mut self, shared: &Arc<Shared>, floats: usize) -> Result<Range, CudaError> {
-        if self.scratch.as_ref().is_none_or(|block| block.range().len < floats) && floats > 0 {
-            self.known.clear();
-            self.scratch = Some(Block::zeroed(shared, floats)?);
+    /// Memory of at least so many floats each that calls use on the side.
+    fn side(&mut self, shared: &Arc<Shared>, floats: [usize; 2]) -> Result<[Range; 2], CudaError> {
+        for (block, floats) in self.side.iter_mut().zip(floats) {
+            if block.as_ref().is_none_or(|block| block.range().len < floats) && floats > 0 {
+                self.known.clear();
+                *block = Some(Block::zeroed(shared, floats)?);
+            }
         }
-        Ok(self.scratch.as_ref().map(Block::range).unwrap_or_default())
+        Ok(self.side.each_ref().map(|block| block.as_ref().map(Block::range).unwrap_or_default()))
     }
 }
 
@@ -131,19 +142,20 @@ impl Prepared {
         shared: &Arc<Shared>,
         step: &CudaStep,
         places: Places,
-        scratch: Range,
+        [scratch, rounded]: [Range; 2],
         inputs: &Inputs<'_>,
     ) -> Result<Self, CudaError> {
         let lens: Vec<usize> = inputs.floats.iter().map(|x| x.len()).collect();
         let at = |buf: Buf| {
             let range = match buf.region {
+                Region::Params if buf.element == Element::Half => places.halves,
                 Region::Params => places.params,
                 Region::Grads => places.grads,
                 Region::Arena => places.arena,
                 Region::Cache => places.cache,
                 Region::Input(i) => inputs.placed.input(usize::from(i), &lens),
             };
-            range.address(buf.start, buf.len)
+            range.of(buf)
         };
         let word = |arg: &Arg| match *arg {
             Arg::Buf(buf) => at(buf),
@@ -152,8 +164,10 @@ impl Prepared {
             Arg::Float(value) => u64::from(value.to_bits()),
             Arg::Random => inputs.placed.random.at,
             Arg::Scalars => inputs.placed.scalars.at,
+            Arg::LossScale => places.loss_scale.at,
             Arg::Null => 0,
             Arg::Scratch(start) => scratch.address(start, 0),
+            Arg::Rounded(start) => rounded.address(start, 0),
             Arg::Address(address) => address,
         };
         let ready = |launch: &Launch| match launch {
@@ -163,8 +177,9 @@ impl Prepared {
                 args: args.iter().map(word).collect(),
             }),
             Launch::Product { product, y, a, b, bias } => {
-                let at = Operands { y: at(*y), a: at(*a), b: at(*b), bias: bias.map(at) };
-                Ok(Ready::Product { plan: shared.products.plan(*product, at, inputs.factors)?, at })
+                let at = Operands { y: at(*y), a: word(a), b: word(b), bias: bias.map(at) };
+                let types = Types { factors: inputs.factors, result: y.element };
+                Ok(Ready::Product { plan: shared.products.plan(*product, at, types)?, at })
             }
         };
         let launches = step.launches.iter().map(ready).collect::<Result<_, CudaError>>()?;

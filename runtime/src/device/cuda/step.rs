@@ -5,25 +5,28 @@ use std::borrow::Cow;
 use std::fmt::{Display, Write};
 
 use super::product::{Factors, Product};
-use crate::device::{Buf, Element, Indices, Kernels};
+use crate::device::{Buf, Element, Indices, Kernels, Region, floats_of_halves};
+use crate::ops::copy::Fill;
 
 /// The launches of a step, in their order.
 #[derive(Debug, Default)]
 pub struct CudaStep {
     pub(super) launches: Vec<Launch>,
-    /// The floats that calls use on the side.
-    pub(super) scratch: usize,
+    /// The floats that calls use on the side, and those in whose place factors are rounded.
+    pub(super) side: [usize; 2],
     /// Calls of kernels that draw random numbers.
     draws: u32,
     /// What products are made of.
     factors: Factors,
+    /// Whether the gradients follow from a scaled loss.
+    pub(super) seeded: bool,
 }
 
 /// One thing that the GPU does.
 #[derive(Debug)]
 pub(super) enum Launch {
     Kernel { kernel: CudaKernel, grid: Grid, args: Vec<Arg> },
-    Product { product: Product, y: Buf, a: Buf, b: Buf, bias: Option<Buf> },
+    Product { product: Product, y: Buf, a: Arg, b: Arg, bias: Option<Buf> },
 }
 
 /// The text that holds the kernels of a room.
@@ -70,9 +73,13 @@ pub(crate) enum Arg {
     Random,
     /// The scalars of the optimizer whose step follows.
     Scalars,
+    /// The state of the scale of losses.
+    LossScale,
     Null,
     /// Memory for parts of a call, from this float on.
     Scratch(usize),
+    /// Factors that were rounded for the next product, in the place of the floats from there on.
+    Rounded(usize),
     /// Memory behind no region.
     Address(u64),
 }
@@ -167,7 +174,7 @@ impl CudaStep {
             end += len.next_multiple_of(64);
             Arg::Scratch(start)
         });
-        self.scratch = self.scratch.max(end);
+        self.side[0] = self.side[0].max(end);
         starts
     }
 
@@ -188,6 +195,7 @@ impl CudaStep {
                     );
                     "HALF"
                 }
+                Arg::Rounded(_) => "HALF",
                 Arg::Buf(_) | Arg::Null | Arg::Scratch(_) | Arg::Address(_) => "float",
                 _ => continue,
             };
@@ -197,22 +205,45 @@ impl CudaStep {
         self.launches.push(Launch::Kernel { kernel, grid, args });
     }
 
-    /// Adds a product, as part of the one before it where they are a batch.
+    /// Adds a product, as part of the one before it where they are a batch. Factors are rounded first
+    /// where they are floats and the step computes with halves.
     pub(crate) fn product(
         &mut self,
         product: Product,
         y: Buf,
-        [a, b]: [Buf; 2],
+        factors: [Buf; 2],
         bias: Option<Buf>,
     ) {
+        let mut end = 0;
+        let [a, b] = factors.map(|factor| self.factor(factor, &mut end));
+        let bias = bias.map(|bias| match y.element {
+            Element::Half => bias.halves_of_params(),
+            Element::Float => bias,
+        });
         if let (None, Some(Launch::Product { product: last, y: y0, a: a0, b: b0, bias: None })) =
             (bias, self.launches.last_mut())
-            && let Some(batch) = last.joined(product, [(*y0, y), (*a0, a), (*b0, b)])
+            && let (Arg::Buf(a0), Arg::Buf(a), Arg::Buf(b0), Arg::Buf(b)) = (*a0, a, *b0, b)
+            && let Some(batch) = last.joined(product, [(*y0, y), (a0, a), (b0, b)])
         {
             *last = batch;
             return;
         }
         self.launches.push(Launch::Product { product, y, a, b, bias });
+    }
+
+    /// A factor as the step's products take it; behind `end` where it has to be rounded.
+    fn factor(&mut self, factor: Buf, end: &mut usize) -> Arg {
+        if !self.factors.are_halves() || factor.element == Element::Half {
+            return factor.into();
+        }
+        if factor.region == Region::Params {
+            return factor.halves_of_params().into();
+        }
+        let rounded = Arg::Rounded(*end);
+        *end += floats_of_halves(factor.len).next_multiple_of(64);
+        self.side[1] = self.side[1].max(*end);
+        self.copy_as(rounded, factor.into(), factor.len);
+        rounded
     }
 
     /// The number of the next call that draws random numbers.
@@ -222,4 +253,14 @@ impl CudaStep {
     }
 }
 
-impl Kernels for CudaStep {}
+impl Kernels for CudaStep {
+    fn seed(&mut self, d_loss: Buf) {
+        if !self.seed_scaled(d_loss) {
+            self.fill(d_loss, 1.0);
+        }
+    }
+
+    fn finish<const N: usize>(&mut self, d_params: Buf, d_args: [Buf; N]) {
+        self.unscale([d_params].into_iter().chain(d_args));
+    }
+}

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use super::Shared;
 use super::error::CudaError;
 use super::memory::{Block, Range};
-use crate::device::DeviceError;
+use super::product::Factors;
+use super::run::Places;
+use crate::device::{DeviceError, floats_of_halves};
 use crate::storage::{Storage, Twin, Version};
 
 /// The floats of a block of the host.
@@ -14,6 +16,15 @@ struct CudaTwin {
     block: Block,
     /// The version that it has.
     version: Option<Version>,
+    halves: Option<Halves>,
+}
+
+/// The floats of a block in 16 bits, in the same order.
+struct Halves {
+    block: Block,
+    factors: Factors,
+    /// Whether they are those of the present floats, or will be when the stream gets here.
+    fresh: bool,
 }
 
 impl Twin for CudaTwin {
@@ -34,11 +45,13 @@ pub(super) fn upload(shared: &Arc<Shared>, storage: &Storage) -> Result<Range, C
     let mut guard = storage.twin();
     let mut twin = guard.as_deref_mut();
     if as_cuda(&mut twin, shared).is_none() {
-        let new = CudaTwin { block: Block::zeroed(shared, floats.len())?, version: None };
+        let block = Block::zeroed(shared, floats.len())?;
+        let new = CudaTwin { block, version: None, halves: None };
         twin = Some(&mut **guard.insert(Box::new(new)));
     }
     let twin = as_cuda(&mut twin, shared).expect("it was just made");
     twin.block.upload(0, floats)?;
+    twin.halves.iter_mut().for_each(|halves| halves.fresh = false);
     twin.version = Some(storage.version());
     Ok(twin.block.range())
 }
@@ -51,6 +64,46 @@ pub(super) fn change(shared: &Arc<Shared>, storage: &mut Storage) -> Result<Rang
         twin.version = Some(version);
     }
     Ok(range)
+}
+
+/// What a step that computes with `factors` needs of the floats in 16 bits: nothing, or a block, made by
+/// `round` where it is not fresh. With `renewed`, the floats change behind this, in the same step; a
+/// block in use changes with them.
+pub(super) fn halves(
+    shared: &Arc<Shared>,
+    storage: &Storage,
+    factors: Factors,
+    renewed: bool,
+    round: impl FnOnce(Places) -> Result<(), CudaError>,
+) -> Result<Range, CudaError> {
+    let mut guard = storage.twin();
+    let mut twin = guard.as_deref_mut();
+    let twin = as_cuda(&mut twin, shared).expect("the floats were uploaded");
+    if !factors.are_halves() {
+        twin.halves.iter_mut().for_each(|halves| halves.fresh &= !renewed);
+        return Ok(Range::default());
+    }
+    let halves = match &mut twin.halves {
+        Some(halves) => halves,
+        none => {
+            let block = Block::zeroed(shared, floats_of_halves(storage.len()))?;
+            none.insert(Halves { block, factors, fresh: false })
+        }
+    };
+    if !halves.fresh || halves.factors != factors {
+        let (params, places) = (twin.block.range(), halves.block.range());
+        round(Places { params, halves: places, ..Places::default() })?;
+        (halves.fresh, halves.factors) = (true, factors);
+    }
+    Ok(halves.block.range())
+}
+
+/// The block in 16 bits that an optimizer renews with the floats, where there is one.
+pub(super) fn renewed(shared: &Arc<Shared>, storage: &Storage) -> Option<(Range, Factors)> {
+    let mut guard = storage.twin();
+    let mut twin = guard.as_deref_mut();
+    let halves = as_cuda(&mut twin, shared)?.halves.as_ref()?;
+    Some((halves.block.range(), halves.factors))
 }
 
 /// The twin, where it is on this GPU.

@@ -29,6 +29,7 @@ impl CudaStep {
             ("d_logits", d_logits.into()),
             ("logits", logits.into()),
             ("label", label.into()),
+            ("loss_scale", self.loss_scale()),
             ("smoothing", spec.smoothing.into()),
             ("rows", rows.into()),
         ];
@@ -64,6 +65,7 @@ impl CrossEntropy for CudaStep {
             ("d_logits", d_logits.into()),
             ("d_loss", d_loss.into()),
             ("of_one", of_one.into()),
+            ("loss_scale", self.loss_scale()),
             ("count", d_logits.len.into()),
         ];
         self.launch(TEXT.kernel("scale"), Grid::each(d_logits.len), &args);

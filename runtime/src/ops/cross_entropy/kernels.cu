@@ -1,9 +1,10 @@
 // Cross entropy of rows of `CLASSES` logits, `INNER` apart; `LANES` threads share a row.
 
 #ifdef IS_cross_entropy
-// The loss of each row, and where WITH_GRAD the gradient of its logits, which may take their memory.
+// The loss of each row, and where WITH_GRAD the gradient of its logits, which may take their memory;
+// scaled where losses are.
 KERNEL cross_entropy(float* losses, d_logits_t* d_logits, const logits_t* logits,
-                     const unsigned* label, float smoothing, unsigned rows) {
+                     const unsigned* label, const float* loss_scale, float smoothing, unsigned rows) {
     const unsigned row = thread_of_grid() / LANES, lane = threadIdx.x % LANES;
     if (row >= rows) return;
     const unsigned start = row / INNER * (CLASSES * INNER) + row % INNER;
@@ -27,7 +28,7 @@ KERNEL cross_entropy(float* losses, d_logits_t* d_logits, const logits_t* logits
 #ifdef WITH_GRAD
     // The logit of the label was read by one thread, and may be overwritten by another.
     team_sync<LANES>();
-    const float scale = 1.0f / rows;
+    const float scale = (loss_scale ? loss_scale[0] : 1.0f) / rows;
     for (unsigned c = lane; c < CLASSES; c += LANES) {
         const unsigned i = start + c * INNER;
         const float p = expf(get(logits, i) - max) / sum;
@@ -54,8 +55,9 @@ KERNEL mean(float* loss, const float* losses, unsigned rows) {
 
 #ifdef IS_scale
 // By a factor that is 1 more often than not; then nothing is left to do in place.
-KERNEL scale(d_logits_t* d_logits, const float* d_loss, const of_one_t* of_one, unsigned count) {
-    const float factor = d_loss[0];
+KERNEL scale(d_logits_t* d_logits, const float* d_loss, const of_one_t* of_one,
+             const float* loss_scale, unsigned count) {
+    const float factor = d_loss[0] / (loss_scale ? loss_scale[0] : 1.0f);
     if (factor == 1.0f && (const void*)d_logits == (const void*)of_one) return;
     const unsigned i = thread_of_grid();
     if (i < count) put(d_logits, i, factor * get(of_one, i));

@@ -1,5 +1,5 @@
 //! Chains on a GPU: each becomes a kernel of its own, written here from its text. A thread computes
-//! four neighbouring elements where the last axis allows, and loads and stores them at once.
+//! four or eight neighbouring elements where the last axis allows, and loads and stores them at once.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -10,8 +10,8 @@ use crate::device::{Arg, Buf, CudaKernel, CudaStep, Grid, place};
 /// The functions that chains are made of.
 const FUNCTIONS: &str = include_str!("functions.cuh");
 
-/// Floats that a thread loads at once.
-const WIDTH: usize = 4;
+/// Bytes that a thread loads at once.
+const BYTES: usize = 16;
 
 /// The inputs along one axis after another: which ones have it.
 struct Axes<const IN: usize> {
@@ -34,10 +34,14 @@ impl<const IN: usize> Axes<IN> {
         Self { axes }
     }
 
-    /// The elements that a thread computes.
-    fn width(&self) -> usize {
-        let whole = self.axes.last().is_some_and(|(size, _)| size % WIDTH == 0);
-        if whole { WIDTH } else { 1 }
+    /// The elements that a thread computes: as many as it loads at once of the ranges that have the last
+    /// axis.
+    fn width(&self, ranges: impl Iterator<Item = Buf> + Clone) -> usize {
+        let at_once = |buf: Buf| BYTES / buf.element.bytes();
+        let most = ranges.clone().map(at_once).max().unwrap_or(1);
+        let is_whole = self.axes.last().is_some_and(|(size, _)| size % most == 0);
+        let is_aligned = ranges.clone().all(|buf| buf.start.is_multiple_of(at_once(buf)));
+        if is_whole && is_aligned { most } else { 1 }
     }
 
     /// The place of element `i` in an input, in C.
@@ -144,8 +148,7 @@ impl Map for CudaStep {
         let count: usize = dims.iter().product();
         let axes = Axes::new(dims, &inputs);
         let last = (0..IN).filter(|input| axes.has_last(*input)).map(|input| inputs[input].0);
-        let aligned = last.chain(outputs).all(|buf| buf.start % WIDTH == 0);
-        let width = if aligned { axes.width() } else { 1 };
+        let width = axes.width(last.chain(outputs));
         let text = text::<IN, OUT, S>(E::TEXT, &axes).expect("a string takes all text");
         let (room, function, defines) = ("elementwise", "map", String::new());
         let kernel =

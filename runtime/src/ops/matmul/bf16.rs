@@ -1,7 +1,7 @@
 //! Products of operands rounded to bf16, sums in `f32`.
 //!
 //! bf16 is the upper half of an `f32`: the same exponent, 8 bits of significand, so rounding errs
-//! by at most `2^-9` of the number. Two neighbouring terms share the place of a float, and
+//! by at most `2^-8` of the number. Two neighbouring terms share the place of a float, and
 //! `vdpbf16ps` adds both of their products to a sum. Processors without it multiply the rounded
 //! numbers as `f32`s.
 

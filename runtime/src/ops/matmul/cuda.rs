@@ -2,7 +2,7 @@
 //! chain that follows is just these.
 
 use super::{Matmul, MatmulSpec};
-use crate::device::{Buf, CudaStep, Epilogue, Product};
+use crate::device::{Buf, CudaStep, Element, Epilogue, Product, Region};
 use crate::ops::copy::Fill;
 use crate::ops::elementwise::{Elementwise, Map, Operands};
 
@@ -54,8 +54,12 @@ impl Matmul for CudaStep {
                 && !has[..R - 1].contains(&true)
                 && then.dims[R - 1] == spec.n
         };
+        // A half is the sum of a bias that is a half as well, of which only parameters have a form.
+        let is_float = then.outputs[0].element == Element::Float;
+        let is_like_y = |bias: Buf| is_float || bias.region == Region::Params;
+        let fits = |bias: (Buf, [bool; R])| R > 1 && is_bias(bias) && is_like_y(bias.0);
         match (epilogue, then.inputs.get(1)) {
-            (Some(epilogue), Some(bias)) if spec.k > 0 && R > 1 && is_bias(*bias) => {
+            (Some(epilogue), Some(bias)) if spec.k > 0 && fits(*bias) => {
                 self.multiply(then.outputs[0], a, b, spec, Some((epilogue, bias.0)));
             }
             _ => {
