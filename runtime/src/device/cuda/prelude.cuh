@@ -252,30 +252,6 @@ DEVICE unsigned to_tf32(float x) {
 #endif
 }
 
-// Four matrices of 8 rows of 16 bytes from shared memory: lane `8 i + r` points at row `r` of matrix `i`,
-// and lane `4 r + c` gets word `c` of row `r` of each (PTX, ldmatrix).
-DEVICE void ldmatrix(unsigned (&d)[4], const void* row) {
-#ifdef EMULATED
-    emulator::ldmatrix_x4(d, row);
-#else
-    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
-                 : "=r"(d[0]), "=r"(d[1]), "=r"(d[2]), "=r"(d[3])
-                 : "r"((unsigned)__cvta_generic_to_shared(row))
-                 : "memory");
-#endif
-}
-// The same of halves and transposed: lane `4 r + c` gets element `r` of rows `2 c` and `2 c + 1`.
-DEVICE void ldmatrix_transposed(unsigned (&d)[4], const void* row) {
-#ifdef EMULATED
-    emulator::ldmatrix_x4_trans(d, row);
-#else
-    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
-                 : "=r"(d[0]), "=r"(d[1]), "=r"(d[2]), "=r"(d[3])
-                 : "r"((unsigned)__cvta_generic_to_shared(row))
-                 : "memory");
-#endif
-}
-
 // d [16, 8] += a [16, 16] · b [16, 8] of halves, by a warp. Lane `4 r + c` holds of `a` rows r and r + 8
 // at columns 2 c and 2 c + 8 with their neighbours, of `b` column r at rows 2 c and 2 c + 8 with theirs,
 // and of `d` rows r and r + 8 at columns 2 c and 2 c + 1 (PTX, mma.m16n8k16).
@@ -293,6 +269,20 @@ DEVICE void multiply<bf16>(float (&d)[4], const unsigned (&a)[4], const unsigned
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 #endif
 }
+// d [16, 8] += a [16, 8] · b [8, 8] of TF32: lane `4 r + c` holds of `a` rows r and r + 8 at columns c and
+// c + 4, and of `b` column r at rows c and c + 4 (PTX, mma.m16n8k8).
+template <>
+DEVICE void multiply<float>(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
+#ifdef EMULATED
+    emulator::mma_m16n8k8_tf32(d, a, b);
+#else
+    asm volatile(
+        "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 "
+        "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+#endif
+}
 template <>
 DEVICE void multiply<f16>(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
 #ifdef EMULATED
@@ -305,17 +295,25 @@ DEVICE void multiply<f16>(float (&d)[4], const unsigned (&a)[4], const unsigned 
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 #endif
 }
-// d [16, 8] += a [16, 8] · b [8, 8] of TF32. Lane `4 r + c` holds of `a` rows r and r + 8 at columns c, then
-// both at c + 4, and of `b` column r at rows c and c + 4 (PTX, mma.m16n8k8).
-template <>
-DEVICE void multiply<float>(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
+
+// Four matrices of 8 × 8 halves from shared memory, for a warp. Lane `8 i + r` points at row r of matrix
+// i, 16 bytes; lane `4 r + c` gets of each elements 2 c and 2 c + 1 of row r, or of row r of its transpose
+// (PTX, ldmatrix).
+DEVICE void load_matrices(unsigned (&d)[4], const void* row) {
 #ifdef EMULATED
-    emulator::mma_m16n8k8_tf32(d, a, b);
+    emulator::ldmatrix_x4(d, row);
 #else
-    asm volatile(
-        "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 "
-        "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
-        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(d[0]), "=r"(d[1]), "=r"(d[2]), "=r"(d[3])
+                 : "r"((unsigned)__cvta_generic_to_shared(row)));
+#endif
+}
+DEVICE void load_transposed(unsigned (&d)[4], const void* row) {
+#ifdef EMULATED
+    emulator::ldmatrix_x4_trans(d, row);
+#else
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(d[0]), "=r"(d[1]), "=r"(d[2]), "=r"(d[3])
+                 : "r"((unsigned)__cvta_generic_to_shared(row)));
 #endif
 }

@@ -18,7 +18,7 @@ typedef HALF tile_t;
 #define PIXELS (HEIGHT * WIDTH)
 
 constexpr int BK = 64 / sizeof(tile_t);
-// The elements of 16 bytes, which is what a row of a matrix has for `ldmatrix`.
+// The elements of 16 bytes, which is what a row of a matrix has for `load_matrices`.
 constexpr int PIECE = 16 / sizeof(tile_t);
 #ifdef IS_pack_weights
 // The left factor of a forward pass, or OF_INPUT of an input's gradient, as tiles read it: for each group
@@ -322,13 +322,13 @@ struct Windows {
 template <bool IS_ACROSS>
 DEVICE void right_factors(unsigned (&b)[4], const tile_t* tile, unsigned col, unsigned k) {
     const unsigned lane = threadIdx.x % 32;
-    if (!IS_ACROSS) return ldmatrix(b, tile + (col + lane % 8 + lane / 16 * 8) * ALONG + k + lane / 8 % 2 * PIECE);
+    if (!IS_ACROSS) return load_matrices(b, tile + (col + lane % 8 + lane / 16 * 8) * ALONG + k + lane / 8 % 2 * PIECE);
 #if TF32
     const tile_t* from = tile + (k + lane % 4) * ACROSS + col + lane / 4;
 #pragma unroll
     for (int i = 0; i < 4; ++i) b[i] = __float_as_uint(from[i % 2 * 4 * ACROSS + i / 2 * 8]);
 #else
-    ldmatrix_transposed(b, tile + (k + lane % 16) * ACROSS + col + lane / 16 * 8);
+    load_transposed(b, tile + (k + lane % 16) * ACROSS + col + lane / 16 * 8);
 #endif
 }
 
@@ -345,7 +345,7 @@ DEVICE void multiply_tiles(Sums& sums, const tile_t* left, const tile_t* right, 
     unsigned a[MM][4];
 #pragma unroll
     for (int m = 0; m < MM; ++m)
-        ldmatrix(a[m], left + (warp_row() + 16 * m + lane % 16) * ALONG + k + lane / 16 * PIECE);
+        load_matrices(a[m], left + (warp_row() + 16 * m + lane % 16) * ALONG + k + lane / 16 * PIECE);
 #pragma unroll
     for (int n = 0; n < NN; n += 2) {
         unsigned b[4];
@@ -373,17 +373,21 @@ DEVICE void multiply_all(Sums& sums, Left& left, Right& right, unsigned k, unsig
         left.put_to(left_tiles[0], half), right.put_to(right_tiles[0], half);
     }
     __syncthreads();
-    for (unsigned turn = 0; k < end; turn ^= 1) {
-        k = next(k);
+    unsigned turn = 0;
+    for (k = next(k); k < end; k = next(k)) {
         // Loads of half of a tile are under way at once, as registers are scarce.
 #pragma unroll
         for (int half = 0; half < 2; ++half) {
-            if (k < end) left.load(k, half), right.load(k, half);
+            left.load(k, half), right.load(k, half);
             multiply_tiles<Right::IS_ACROSS>(sums, left_tiles[turn], right_tiles[turn], half);
-            if (k < end) left.put_to(left_tiles[turn ^ 1], half), right.put_to(right_tiles[turn ^ 1], half);
+            left.put_to(left_tiles[turn ^ 1], half), right.put_to(right_tiles[turn ^ 1], half);
         }
+        turn ^= 1;
         __syncthreads();
     }
+#pragma unroll
+    for (int half = 0; half < 2; ++half)
+        multiply_tiles<Right::IS_ACROSS>(sums, left_tiles[turn], right_tiles[turn], half);
 }
 
 // Writes the sums: rows lie DISTANCE apart, and `place` gives where a column starts if it is there.
