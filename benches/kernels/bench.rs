@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use gradiron::device::{Buf, Cpu, CpuStep, Device, Precision, Region, StepMemory};
+use gradiron::device::{Buf, Cpu, CpuStep, Device, Region, StepMemory};
 use gradiron::storage::Storage;
 
 use crate::args::Args;
@@ -96,7 +96,7 @@ impl Bench {
         let (median, best) = (times[times.len() / 2], times[0]);
 
         let (flops, bytes) = (work.flops as f64 * 1e-9, 4e-9 * work.floats as f64);
-        let peak = self.peak[usize::from(self.cpu.precision() == Precision::Bf16)];
+        let peak = self.peak[usize::from(self.cpu.target().are_halves_between())];
         let (arithmetic, memory) = (flops / peak, bytes / self.copy_rate(4 * work.floats));
         let bound = if arithmetic > memory { "arithmetic" } else { "memory" };
         let share = 100.0 * arithmetic.max(memory) / median;

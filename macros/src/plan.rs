@@ -52,6 +52,8 @@ pub struct Buffer {
     pub last: usize,
     pub part: Part,
     pub stored: Option<Stored>,
+    /// Whether only processors need it.
+    pub cpu_only: bool,
     /// Whether it holds values, which some runs store in 16 bits from the start.
     pub values: bool,
     /// The last node that needs it where values are not stored in bf16, and its part.
@@ -95,7 +97,11 @@ pub fn plan(graph: &Graph, inference: bool) -> Plan {
             planner.outputs(n, &roots);
         }
         let size = node.op.scratch(inference);
-        scratch.push(size.map(|size| planner.buffer(size, n, n, "scratch", false)));
+        let buffer = size.map(|size| planner.buffer(size, n, n, "scratch", false));
+        if let Some(buffer) = buffer {
+            planner.buffers[buffer].cpu_only = node.op.serves_cpu_only();
+        }
+        scratch.push(buffer);
     }
     let Planner { mut homes, mut buffers, .. } = planner;
     for v in 0..homes.len() {
@@ -162,6 +168,7 @@ impl Planner<'_> {
             last,
             part,
             stored,
+            cpu_only: false,
             values,
             unstored,
             inputs_only,
@@ -251,7 +258,11 @@ impl Plan {
     pub fn text(&self) -> String {
         let mut text = String::new();
         for (b, buffer) in self.buffers.iter().enumerate() {
-            let only = if buffer.inputs_only { ", inputs only" } else { "" };
+            let only = match (buffer.inputs_only, buffer.cpu_only) {
+                (true, _) => ", inputs only",
+                (false, true) => ", CPU only",
+                (false, false) => "",
+            };
             let Buffer { label, size, first, last, part, unstored, .. } = buffer;
             let of = if buffer.values { "values" } else { "floats" };
             let _ = write!(

@@ -115,7 +115,7 @@ impl<M: Program> Run for Preparation<M> {
     }
 
     fn run<K: Kernels>(self, k: &mut K) {
-        let prepared = Buf::new(Region::Arena, self.start, M::PREPARED);
+        let prepared = Buf::new(Region::Arena, self.start, M::PREPARED[K::ON_GPU as usize]);
         M::prepare(k, owned::<M>(Region::Params), prepared);
     }
 }
@@ -186,7 +186,7 @@ where
             M::grad(k, self.offsets, given, self.call, made, self.gradients);
             k.finish(made[0], self.gradients.d_args);
         } else {
-            let prepared = Buf::new(Region::Arena, self.prepared, M::PREPARED);
+            let prepared = Buf::new(Region::Arena, self.prepared, M::PREPARED[K::ON_GPU as usize]);
             M::infer(k, self.offsets, given, prepared, self.call);
         }
     }

@@ -161,7 +161,7 @@ where
         let given = [
             Buf::new(Region::Params, 0, M::PARAMS),
             Buf::new(Region::Params, M::PARAMS, M::STATE),
-            Buf::new(Region::Arena, self.prepared, M::PREPARED),
+            Buf::new(Region::Arena, self.prepared, M::PREPARED[K::ON_GPU as usize]),
             Buf::new(Region::Cache, 0, self.cache),
         ];
         M::step(k, self.offsets, given, self.call);

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 
 use crate::arena::Sizes;
 use crate::device::{
-    Buf, Cpu, Device, DeviceError, Indices, Kernels, Loss, Random, Region, StepMemory, Stores,
+    Buf, Cpu, Device, DeviceError, Indices, Kernels, Loss, Random, Region, StepMemory, Target,
 };
 use crate::function::{self, Call, Function, Gradients};
 use crate::init::Seed;
@@ -69,11 +69,11 @@ pub trait Program: Module {
 
     /// The memory of the functions, in a workspace that stores values so.
     #[doc(hidden)]
-    fn plan(n: Sizes, stores: Stores) -> Vec<FunctionPlan>;
+    fn plan(n: Sizes, target: Target) -> Vec<FunctionPlan>;
 
-    /// The floats of what inference prepares.
+    /// The floats of what inference prepares, on a processor and on a GPU.
     #[doc(hidden)]
-    const PREPARED: usize;
+    const PREPARED: [usize; 2];
 
     /// What profiles call the run that prepares them.
     #[doc(hidden)]
@@ -108,6 +108,8 @@ pub struct Workspace<M, D: Device = Cpu> {
 }
 
 impl<M: Program, D: Device> Workspace<M, D> {
+    const PREPARED: usize = M::PREPARED[D::ON_GPU as usize];
+
     /// Memory for runs of at most the run-time sizes `capacity`.
     ///
     /// # Errors
@@ -118,11 +120,11 @@ impl<M: Program, D: Device> Workspace<M, D> {
                 return Err(WorkspaceError::Capacity { name, size, most: MAX_SIZE });
             }
         }
-        let plans = M::plan(capacity, device.stores());
+        let plans = M::plan(capacity, device.target());
         let floats = plans.iter().flat_map(|plan| plan.floats).max().unwrap_or(0);
         let indices = plans.iter().map(|plan| plan.indices).max().unwrap_or(0);
         Ok(Self {
-            arena: device.allocate(floats + M::PREPARED)?,
+            arena: device.allocate(floats + Self::PREPARED)?,
             prepared_at: floats,
             prepared_for: None,
             grads: device.allocate(M::PARAMS + M::STATE)?,
@@ -146,7 +148,7 @@ impl<M: Program, D: Device> Workspace<M, D> {
     /// The bytes of this workspace: `M::train_bytes` of its capacity, or `M::train_bytes_with` for
     /// the device's precision.
     pub fn bytes(&self) -> usize {
-        4 * (self.prepared_at + M::PREPARED + self.indices.len() + M::PARAMS + M::STATE)
+        4 * (self.prepared_at + Self::PREPARED + self.indices.len() + M::PARAMS + M::STATE)
     }
 
     /// The gradients of the last `…_grad` call, and the state that it made.
@@ -260,7 +262,7 @@ impl<M: Program, D: Device> Workspace<M, D> {
     where
         M: Function<AT, F, C, R>,
     {
-        if M::PREPARED > 0 {
+        if Self::PREPARED > 0 {
             self.prepare(params)?;
         }
         let none = Buf::new(Region::Arena, 0, 0);

@@ -34,16 +34,16 @@ pub fn program(model: &Model) -> TokenStream {
         quote! {
             ::gradiron::FunctionPlan::new(
                 [
-                    Self::#floats(n, ::gradiron::Pass::Infer, stores),
-                    Self::#floats(n, ::gradiron::Pass::Grad, stores),
-                    Self::#floats(n, ::gradiron::Pass::GradInputs, stores),
-                    Self::#floats(n, ::gradiron::Pass::Step, stores),
+                    Self::#floats(n, ::gradiron::Pass::Infer, target),
+                    Self::#floats(n, ::gradiron::Pass::Grad, target),
+                    Self::#floats(n, ::gradiron::Pass::GradInputs, target),
+                    Self::#floats(n, ::gradiron::Pass::Step, target),
                 ],
                 0 #(+ #indices)*,
-                |out| Self::#infer_offsets(n, stores, out),
+                |out| Self::#infer_offsets(n, target, out),
                 #step_offsets,
-                |out| Self::#offsets(n, false, true, stores, out),
-                |out| Self::#offsets(n, true, true, stores, out),
+                |out| Self::#offsets(n, false, true, target, out),
+                |out| Self::#offsets(n, true, true, target, out),
             )
         }
     });
@@ -58,12 +58,12 @@ pub fn program(model: &Model) -> TokenStream {
             type Owner = #owner;
             const SIZES: &'static [&'static str] = &[#(#sizes),*];
             fn plan(
-                n: ::gradiron::arena::Sizes, stores: ::gradiron::device::Stores,
+                n: ::gradiron::arena::Sizes, target: ::gradiron::device::Target,
             ) -> Vec<::gradiron::FunctionPlan> {
                 #bind
                 vec![#(#plans),*]
             }
-            const PREPARED: usize = Self::__PREPARED;
+            const PREPARED: [usize; 2] = Self::__PREPARED;
             const PREPARE: &'static str = #prepare;
             fn prepare<Kernels__: ::gradiron::device::Kernels>(
                 k: &mut Kernels__, [params, state]: [::gradiron::device::Buf; 2],
@@ -102,17 +102,17 @@ fn floats(model: &Model, function: &Function) -> TokenStream {
         #[doc(hidden)]
         pub const fn #name(
             n: ::gradiron::arena::Sizes, pass: ::gradiron::Pass,
-            stores: ::gradiron::device::Stores,
+            target: ::gradiron::device::Target,
         ) -> usize {
             #bind
             let results = 0 #(+ #padded(#results))*;
             let d_args = 0 #(+ #padded(#d_args))*;
             match pass {
-                ::gradiron::Pass::Infer => results + Self::#infer_layout(n, stores).saved,
+                ::gradiron::Pass::Infer => results + Self::#infer_layout(n, target).saved,
                 ::gradiron::Pass::Step => #step_floats,
-                ::gradiron::Pass::Grad => 2 * results + Self::#layout(n, false, true, stores).saved,
+                ::gradiron::Pass::Grad => 2 * results + Self::#layout(n, false, true, target).saved,
                 ::gradiron::Pass::GradInputs => {
-                    2 * results + d_args + Self::#layout(n, true, true, stores).saved
+                    2 * results + d_args + Self::#layout(n, true, true, target).saved
                 }
             }
         }
@@ -270,25 +270,25 @@ fn costs(model: &Model) -> TokenStream {
 
         #[doc(hidden)]
         pub const fn __train_bytes(
-            #(#names: usize,)* stores: ::gradiron::device::Stores,
+            #(#names: usize,)* target: ::gradiron::device::Target,
         ) -> usize {
             let n = #sizes;
             let arena = #max(&[#(
                 #max(&[
-                    Self::#floats(n, ::gradiron::Pass::Infer, stores),
-                    Self::#floats(n, ::gradiron::Pass::Grad, stores),
-                    Self::#floats(n, ::gradiron::Pass::GradInputs, stores),
-                    Self::#floats(n, ::gradiron::Pass::Step, stores),
+                    Self::#floats(n, ::gradiron::Pass::Infer, target),
+                    Self::#floats(n, ::gradiron::Pass::Grad, target),
+                    Self::#floats(n, ::gradiron::Pass::GradInputs, target),
+                    Self::#floats(n, ::gradiron::Pass::Step, target),
                 ])
             ),*]);
             let indices = #max(&[#(#indices),*]);
             let of_model = <Self as ::gradiron::Module>::PARAMS + <Self as ::gradiron::Module>::STATE;
-            4 * (arena + indices + of_model + Self::__PREPARED)
+            4 * (arena + indices + of_model + Self::__PREPARED[target.is_gpu() as usize])
         }
 
         /// The bytes that inference alone needs, with what it prepares of the parameters.
         pub const fn infer_bytes(#(#names: usize),*) -> usize {
-            Self::__infer_bytes(#(#names,)* ::gradiron::device::Stores::Floats)
+            Self::__infer_bytes(#(#names,)* ::gradiron::device::Target::Cpu)
         }
 
         /// The same on a GPU that computes in `precision`, without what its kernels use on the side
@@ -301,14 +301,14 @@ fn costs(model: &Model) -> TokenStream {
 
         #[doc(hidden)]
         pub const fn __infer_bytes(
-            #(#names: usize,)* stores: ::gradiron::device::Stores,
+            #(#names: usize,)* target: ::gradiron::device::Target,
         ) -> usize {
             let n = #sizes;
             let arena = #max(&[#(
-                Self::#floats(n, ::gradiron::Pass::Infer, stores),
-                Self::#floats(n, ::gradiron::Pass::Step, stores)
+                Self::#floats(n, ::gradiron::Pass::Infer, target),
+                Self::#floats(n, ::gradiron::Pass::Step, target)
             ),*]);
-            4 * (arena + Self::__PREPARED)
+            4 * (arena + Self::__PREPARED[target.is_gpu() as usize])
         }
 
         #[doc = #flops_doc]

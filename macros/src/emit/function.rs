@@ -73,9 +73,9 @@ pub fn callees(graph: &Graph) -> Vec<&Callee> {
 }
 
 /// What stands before the offsets of a function: the floats of its saved and its scratch memory,
-/// and how it stores values.
+/// and how it target values.
 pub const HEADER: usize = 3;
-pub const STORES: usize = 2;
+pub const TARGET: usize = 2;
 
 /// Sizes and lifetimes of the buffers, their offsets, and those of nested models behind them.
 pub fn layout(model: &Model, function: &Function, pass: Pass, names: [&str; 3]) -> TokenStream {
@@ -91,6 +91,10 @@ pub fn layout(model: &Model, function: &Function, pass: Pass, names: [&str; 3]) 
             true => quote! {
                 if halves { ::gradiron::device::floats_of_halves(#size) } else { #size }
             },
+            false => size,
+        };
+        let size = match buffer.cpu_only {
+            true => quote!(if on_gpu { 0 } else { #size }),
             false => size,
         };
         match (buffer.inputs_only, buffer.stored.is_some()) {
@@ -117,7 +121,7 @@ pub fn layout(model: &Model, function: &Function, pass: Pass, names: [&str; 3]) 
     let nested = callees.iter().map(|callee| {
         let (fill, sizes) = (callee.item(offsets), callee.sizes());
         let flags = if inference { quote!() } else { quote!(true, false,) };
-        quote!(#fill(#sizes, #flags stores, out);)
+        quote!(#fill(#sizes, #flags target, out);)
     });
     let stated = callees.iter().map(|callee| {
         callee.stated(if inference { &["infer_scratch"] } else { &["saved", "scratch"] })
@@ -134,19 +138,20 @@ pub fn layout(model: &Model, function: &Function, pass: Pass, names: [&str; 3]) 
         let [flops, steps] = ["flops", "steps"].map(|suffix| hidden(&function.name, suffix));
         let small = quote! {
             let is_small = ::gradiron::function::is_small(Self::#flops([1; 4]), Self::#steps[1]);
-            let stores = stores.of_small(is_small);
+            let target = target.of_small(is_small);
         };
         (quote!(want_inputs, whole,), quote!(whole), small)
     };
-    let stores = quote!(stores: ::gradiron::device::Stores);
+    let target = quote!(target: ::gradiron::device::Target);
     quote! {
         #[doc(hidden)]
-        pub const fn #layout(n: ::gradiron::arena::Sizes, #flags #stores)
+        pub const fn #layout(n: ::gradiron::arena::Sizes, #flags #target)
             -> ::gradiron::arena::Layout<#count>
         {
             #bind
             #small
-            let (halves, halves_between) = (stores.are_halves(), stores.are_halves_between());
+            let (halves, halves_between) = (target.are_halves(), target.are_halves_between());
+            let on_gpu = target.is_gpu();
             #(#stated)*
             ::gradiron::arena::plan([#(#sizes),*], [#(#lives),*], #whole)
         }
@@ -154,12 +159,12 @@ pub fn layout(model: &Model, function: &Function, pass: Pass, names: [&str; 3]) 
         pub const #table_name: usize = #HEADER + #count #(+ #tables)*;
         #[doc(hidden)]
         pub fn #offsets_name(
-            n: ::gradiron::arena::Sizes, #flags #stores, out: &mut Vec<usize>,
+            n: ::gradiron::arena::Sizes, #flags #target, out: &mut Vec<usize>,
         ) {
             #bind
             #small
-            let layout = Self::#layout(n, #given stores);
-            out.extend_from_slice(&[layout.saved, layout.scratch, stores.number()]);
+            let (layout, on_gpu) = (Self::#layout(n, #given target), target.is_gpu());
+            out.extend_from_slice(&[layout.saved, layout.scratch, target.number()]);
             out.extend_from_slice(&layout.offsets);
             #(#nested)*
         }
@@ -186,19 +191,19 @@ fn sizes(model: &Model, function: &Function) -> TokenStream {
     let costs = run(graph).map(|node| profile::flops(graph, node));
     let total = costs.fold(Dim::lit(0), |sum, cost| sum.plus(&cost)).tokens();
     let nested = callees(graph).into_iter().map(|callee| callee.stated(&["flops"]));
-    let (bind, stores) = (model.bind_sizes(), quote!(::gradiron::device::Stores));
+    let (bind, target) = (model.bind_sizes(), quote!(::gradiron::device::Target));
     quote! {
         #[doc(hidden)]
-        pub const fn #saved(n: ::gradiron::arena::Sizes, stores: #stores) -> usize {
-            Self::#layout(n, true, false, stores).saved
+        pub const fn #saved(n: ::gradiron::arena::Sizes, target: #target) -> usize {
+            Self::#layout(n, true, false, target).saved
         }
         #[doc(hidden)]
-        pub const fn #scratch(n: ::gradiron::arena::Sizes, stores: #stores) -> usize {
-            Self::#layout(n, true, false, stores).scratch
+        pub const fn #scratch(n: ::gradiron::arena::Sizes, target: #target) -> usize {
+            Self::#layout(n, true, false, target).scratch
         }
         #[doc(hidden)]
-        pub const fn #infer_scratch(n: ::gradiron::arena::Sizes, stores: #stores) -> usize {
-            Self::#infer_layout(n, stores).saved
+        pub const fn #infer_scratch(n: ::gradiron::arena::Sizes, target: #target) -> usize {
+            Self::#infer_layout(n, target).saved
         }
         #[doc(hidden)]
         pub const fn #flops(n: ::gradiron::arena::Sizes) -> usize {

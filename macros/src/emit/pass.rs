@@ -6,11 +6,11 @@ use proc_macro2::{Ident, TokenStream};
 use syn::Index;
 
 use super::chains::Chains;
-use super::function::{HEADER, STORES, callees};
+use super::function::{HEADER, TARGET, callees};
 use super::prepare::Values;
 use super::{Function, Model, hidden, profile};
 use crate::dim::Dim;
-use crate::graph::{Dest, Graph, Kind, Phase, ValueId};
+use crate::graph::{Dest, Graph, Kind, Node, Phase, Source, ValueId};
 use crate::hygiene::{quote, variable};
 use crate::ops::Emit;
 use crate::plan::{Home, Part, Plan, Stored};
@@ -121,7 +121,7 @@ pub fn pass(
         .filter(|n| !graph.nodes[*n].op.is_view())
         .collect();
     let bindings = writer.bindings(&nodes);
-    let stores = writer.stores();
+    let target = writer.target();
     let lines = nodes.iter().enumerate().map(|(number, n)| writer.line(number, *n));
     let offsets = writer.nested_offsets();
     let unreached = writer.unreached();
@@ -153,7 +153,7 @@ pub fn pass(
         #[inline(always)]
         fn #steps #generics (#parameters) {
             #bind
-            #stores
+            #target
             #offsets
             #bindings
             k.enter(Self::#ops, n);
@@ -251,7 +251,11 @@ impl Writer<'_> {
             Home::Prepared(v) => {
                 let at = Index::from(self.prepared.place(self.function, self.pass, v));
                 let len = self.graph.ty(v).shape.len().tokens();
-                quote!(prepared.part(Self::__PREPARED_AT[#at], #len))
+                let len = match self.maker(v).is_some_and(|node| node.op.serves_cpu_only()) {
+                    true => quote!(if on_gpu { 0 } else { #len }),
+                    false => len,
+                };
+                quote!(prepared.part(Self::__PREPARED_AT[on_gpu as usize][#at], #len))
             }
             Home::Cache(c) => {
                 let (at, len) = (Index::from(c), ty.shape.len().tokens());
@@ -260,6 +264,14 @@ impl Writer<'_> {
             Home::Buffer(b) => self.buffer(b, &ty.shape.len()),
             Home::Nowhere => return None,
         })
+    }
+
+    /// The node that makes a value.
+    fn maker(&self, value: ValueId) -> Option<&Node> {
+        match self.graph.values[value].source {
+            Source::Node(n, _) => Some(&self.graph.nodes[n]),
+            _ => None,
+        }
     }
 
     fn param_range(&self, p: usize) -> TokenStream {
@@ -285,8 +297,12 @@ impl Writer<'_> {
                 }
                 (_, Part::Saved) => quote!(saved),
             };
+            let len = match self.plan.buffers[b].cpu_only {
+                true => quote!(if on_gpu { 0 } else { #len }),
+                false => len.clone(),
+            };
             match self.plan.buffers[b].values {
-                true => quote!(#memory.values(offsets[#at], #len, stores.are_halves())),
+                true => quote!(#memory.values(offsets[#at], #len, target.are_halves())),
                 false => quote!(#memory.part(offsets[#at], #len)),
             }
         };
@@ -297,15 +313,16 @@ impl Writer<'_> {
             None if unstored != buffer.part => range(b, unstored),
             None => return own,
         };
-        quote!(if stores.are_halves_between() { #own } else { #other })
+        quote!(if target.are_halves_between() { #own } else { #other })
     }
 
-    /// How values are stored. Where kernels are inlined they are floats, and rustc leaves out what
-    /// else there is.
-    fn stores(&self) -> TokenStream {
-        let (at, stores) = (Index::from(STORES), quote!(::gradiron::device::Stores));
+    /// What the memory was planned for. Where kernels are inlined it is a processor with values in floats,
+    /// and rustc leaves out what else there is.
+    fn target(&self) -> TokenStream {
+        let (at, of) = (Index::from(TARGET), quote!(::gradiron::device::Target));
         quote! {
-            let stores = #stores::from_number(if Kernels__::INLINE { 0 } else { offsets[#at] });
+            let target = #of::from_number(if Kernels__::INLINE { 0 } else { offsets[#at] });
+            let on_gpu = Kernels__::ON_GPU;
         }
     }
 
@@ -419,10 +436,10 @@ impl Writer<'_> {
         let call = node.op.emit(&emit);
         match (node.phase == Phase::BackwardInputs, node.op.is_conversion()) {
             (true, true) => {
-                quote!(if stores.are_halves_between() && want_inputs { k.op(#number); #call })
+                quote!(if target.are_halves_between() && want_inputs { k.op(#number); #call })
             }
             (true, false) => quote!(if want_inputs { k.op(#number); #call }),
-            (false, true) => quote!(if stores.are_halves_between() { k.op(#number); #call }),
+            (false, true) => quote!(if target.are_halves_between() { k.op(#number); #call }),
             (false, false) => quote!(k.op(#number); #call),
         }
     }

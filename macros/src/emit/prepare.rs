@@ -6,7 +6,6 @@ use proc_macro2::TokenStream;
 use quote::format_ident;
 
 use super::chains::Chains;
-use super::params::starts;
 use super::pass::{Pass, preparation};
 use super::{Function, Model, profile};
 use crate::dim::Dim;
@@ -18,7 +17,8 @@ use crate::hygiene::quote;
 pub struct Values<'a> {
     /// The nodes that make them: a function, and the place in its graph.
     nodes: Vec<(&'a Function, Pass, usize)>,
-    sizes: Vec<Dim>,
+    /// Their sizes, and whether they are for processors alone.
+    sizes: Vec<(Dim, bool)>,
     /// By function and value.
     places: HashMap<(String, Pass, ValueId), usize>,
 }
@@ -37,8 +37,9 @@ impl<'a> Values<'a> {
                     let start = *known.entry(formula(graph, node.outputs[0])).or_insert(first);
                     if start == first {
                         values.nodes.push((function, pass, n));
+                        let cpu_only = node.op.serves_cpu_only();
                         let sizes = node.outputs.iter().map(|v| graph.ty(*v).shape.len());
-                        values.sizes.extend(sizes);
+                        values.sizes.extend(sizes.map(|size| (size, cpu_only)));
                     }
                     for (k, output) in node.outputs.iter().enumerate() {
                         let key = (function.name.to_string(), pass, *output);
@@ -69,11 +70,12 @@ fn formula(graph: &Graph, value: ValueId) -> String {
 
 /// The places of the values, and the pass that makes them.
 pub fn items(model: &Model, values: &Values, chains: &Chains) -> TokenStream {
-    let padded = values.sizes.iter().map(|size| {
-        let size = size.tokens();
-        quote!(::gradiron::arena::padded(#size))
+    let ends = values.sizes.iter().enumerate().map(|(k, (size, cpu_only))| {
+        let (next, size) = (k + 1, size.tokens());
+        let size = if *cpu_only { quote!(if on_gpu { 0 } else { #size }) } else { size };
+        quote!(at[#next] = at[#k] + ::gradiron::arena::padded(#size);)
     });
-    let (count, starts) = (values.sizes.len(), starts("__PREPARED_AT", padded));
+    let (count, ends) = (values.sizes.len(), ends.collect::<Vec<_>>());
     let calls = values.nodes.iter().enumerate().map(|(number, (function, pass, n))| {
         preparation(model, (function, *pass), chains, values, (number, *n))
     });
@@ -85,13 +87,22 @@ pub fn items(model: &Model, values: &Values, chains: &Chains) -> TokenStream {
     let profile = profile::items(&quote!(), [&ops, &costs], "Prepare", &ran.collect::<Vec<_>>());
     let buf = quote!(::gradiron::device::Buf);
     quote! {
-        #starts
+        /// Where they start on a processor and on a GPU.
+        const __PREPARED_AT: [[usize; #count + 1]; 2] =
+            [Self::__prepared_at(false), Self::__prepared_at(true)];
+        const fn __prepared_at(on_gpu: bool) -> [usize; #count + 1] {
+            let mut at = [0; #count + 1];
+            #(#ends)*
+            at
+        }
         #[doc(hidden)]
-        pub const __PREPARED: usize = Self::__PREPARED_AT[#count];
+        pub const __PREPARED: [usize; 2] =
+            [Self::__PREPARED_AT[0][#count], Self::__PREPARED_AT[1][#count]];
         #[doc(hidden)]
         pub fn __prepare<Kernels__: ::gradiron::device::Kernels>(
             k: &mut Kernels__, params: #buf, state: #buf, prepared: #buf,
         ) {
+            let on_gpu = Kernels__::ON_GPU;
             k.enter(Self::#ops, [1; 4]);
             #(#calls)*
             k.leave();

@@ -38,6 +38,8 @@ pub fn items(
         fn #costs(n: ::gradiron::arena::Sizes, want_inputs: bool, out: &mut Vec<[usize; 2]>) {
             #bind
             #(#nested)*
+            // What processors prepare.
+            let on_gpu = false;
             out.extend_from_slice(&[#(#rows),*]);
         }
     }

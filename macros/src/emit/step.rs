@@ -94,8 +94,8 @@ fn items(
             Self::#cache_at(n)[#count]
         }
         #[doc(hidden)]
-        pub const fn #scratch(n: #n, stores: ::gradiron::device::Stores) -> usize {
-            Self::#step_layout(n, stores).saved
+        pub const fn #scratch(n: #n, target: ::gradiron::device::Target) -> usize {
+            Self::#step_layout(n, target).saved
         }
         #layout
         #pass
@@ -121,7 +121,7 @@ fn caches(step: &StepForm) -> Vec<Dim> {
 pub fn offsets(function: &Function) -> TokenStream {
     let [offsets, sizes] = ["step_offsets", "step_sizes"].map(|s| hidden(&function.name, s));
     match function.step {
-        Some(_) => quote!(|out| Self::#offsets(Self::#sizes(n), stores, out)),
+        Some(_) => quote!(|out| Self::#offsets(Self::#sizes(n), target, out)),
         None => quote!(|_| ()),
     }
 }
@@ -130,7 +130,7 @@ pub fn offsets(function: &Function) -> TokenStream {
 pub fn floats(function: &Function) -> TokenStream {
     let [layout, sizes] = ["step_layout", "step_sizes"].map(|s| hidden(&function.name, s));
     match function.step {
-        Some(_) => quote!(results + Self::#layout(Self::#sizes(n), stores).saved),
+        Some(_) => quote!(results + Self::#layout(Self::#sizes(n), target).saved),
         None => quote!(0),
     }
 }

@@ -11,7 +11,7 @@ pub fn hidden_items(function: &Ident) -> TokenStream {
     let item = |suffix| hidden(function, suffix);
     let (bind, offsets, infer_offsets) = (item("bind"), item("offsets"), item("infer_offsets"));
     let (flops, stored) = (item("flops"), ["saved", "scratch", "infer_scratch"].map(item));
-    let stores = quote!(::gradiron::device::Stores);
+    let target = quote!(::gradiron::device::Target);
     let tables = ["TABLE", "INFER_TABLE"].map(item);
     let (steps, bounds) = (item("steps"), item("bounds"));
     let passes = [Pass::Infer, Pass::Train, Pass::Back].map(|pass| empty_pass(function, pass));
@@ -23,7 +23,7 @@ pub fn hidden_items(function: &Ident) -> TokenStream {
         }
         #[doc(hidden)]
         pub const fn #flops(n: #sizes_type) -> usize { 0 }
-        #(#[doc(hidden)] pub const fn #stored(n: #sizes_type, stores: #stores) -> usize { 0 })*
+        #(#[doc(hidden)] pub const fn #stored(n: #sizes_type, target: #target) -> usize { 0 })*
         #(#[doc(hidden)] pub const #tables: usize = 0;)*
         #[doc(hidden)]
         pub const #steps: [usize; 2] = [0; 2];
@@ -31,10 +31,10 @@ pub fn hidden_items(function: &Ident) -> TokenStream {
         pub const #bounds: [usize; 16] = [0; 16];
         #[doc(hidden)]
         pub fn #offsets(
-            n: #sizes_type, want_inputs: bool, whole: bool, stores: #stores, out: &mut Vec<usize>,
+            n: #sizes_type, want_inputs: bool, whole: bool, target: #target, out: &mut Vec<usize>,
         ) {}
         #[doc(hidden)]
-        pub fn #infer_offsets(n: #sizes_type, stores: #stores, out: &mut Vec<usize>) {}
+        pub fn #infer_offsets(n: #sizes_type, target: #target, out: &mut Vec<usize>) {}
         #(#passes)*
     }
 }

@@ -81,7 +81,7 @@ impl Callee {
             let (variable, call, sizes) = (self.size_variable(item), self.item(item), self.sizes());
             match *item {
                 "saved" | "scratch" | "infer_scratch" => {
-                    quote!(let #variable = #call(#sizes, stores);)
+                    quote!(let #variable = #call(#sizes, target);)
                 }
                 _ => quote!(let #variable = #call(#sizes);),
             }
@@ -122,7 +122,7 @@ impl Callee {
     /// The floats that one model prepares.
     pub fn prepared(&self) -> Dim {
         let model = &self.model;
-        Dim::expr(format!("{}::PREPARED", self.text), quote!(<#model>::__PREPARED))
+        Dim::expr(format!("{}::PREPARED", self.text), quote!(<#model>::__PREPARED[on_gpu as usize]))
     }
 
     fn count(&self) -> Dim {

@@ -197,6 +197,10 @@ impl Op for Conv2d {
         let call = quote!(#spec.scratch(#pass));
         Some(Dim::expr(format!("scratch of {}", self.name()), call))
     }
+
+    fn serves_cpu_only(&self) -> bool {
+        true
+    }
 }
 
 impl Op for Prepare {
@@ -219,6 +223,10 @@ impl Op for Prepare {
     fn emit(&self, e: &Emit) -> TokenStream {
         let (prepared, w, spec) = (e.y(0), e.x(0), self.0.spec());
         quote!(k.conv2d_prepare(#prepared, #w, #spec);)
+    }
+
+    fn serves_cpu_only(&self) -> bool {
+        true
     }
 }
 
@@ -252,5 +260,9 @@ impl Op for Ready {
     fn scratch(&self, _: bool) -> Option<Dim> {
         let spec = self.0.spec();
         Some(Dim::expr(format!("scratch of {}", self.name()), quote!(#spec.prepared_scratch())))
+    }
+
+    fn serves_cpu_only(&self) -> bool {
+        true
     }
 }

@@ -160,4 +160,8 @@ impl Op for Grad {
         let (spec, (rows, dim)) = (self.options.spec(&self.x), self.options.sizes(&self.x));
         Some(Dim::expr(format!("sums of {rows} x {dim}"), quote!(#spec.grad_scratch())))
     }
+
+    fn serves_cpu_only(&self) -> bool {
+        true
+    }
 }

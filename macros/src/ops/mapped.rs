@@ -85,6 +85,10 @@ impl Op for Mapped {
         self.op.scratch(inference)
     }
 
+    fn serves_cpu_only(&self) -> bool {
+        self.op.serves_cpu_only()
+    }
+
     /// What the op reads is read until its last part is computed, and its result takes the first
     /// output before the chain reads the others.
     fn in_place(&self, output: usize, input: usize) -> bool {

@@ -173,6 +173,10 @@ impl Op for Pack {
         quote!(k.matmul_pack(#packed, #b, #spec);)
     }
 
+    fn serves_cpu_only(&self) -> bool {
+        true
+    }
+
     fn flops(&self, _: &[Ty], _: &[Ty]) -> Dim {
         Dim::lit(0)
     }

@@ -102,6 +102,11 @@ pub trait Op: Debug {
         None
     }
 
+    /// Whether its scratch memory, and what it prepares, is for the kernels of processors alone.
+    fn serves_cpu_only(&self) -> bool {
+        false
+    }
+
     /// Set when the op computes each element of its outputs from the same element of its inputs.
     fn elementwise(&self) -> Option<&elementwise::Elementwise> {
         None

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::tiny::run_tiny;
 use super::{
     Buf, Device, DeviceError, Element, Host, Indices, Kernels, Lent, Precision, Random, Region,
-    Run, StepMemory, Stores, Threads,
+    Run, StepMemory, Target, Threads,
 };
 use crate::arena::Sizes;
 use crate::math::SimdLevel;
@@ -142,7 +142,7 @@ impl Device for Cpu {
         Lent::Host(memory.as_slice(), Host { threads: &self.threads, level: self.level })
     }
 
-    fn stores(&self) -> Stores {
+    fn target(&self) -> Target {
         self.precision.on_cpu()
     }
 

@@ -55,7 +55,7 @@ pub enum Element {
     /// An `f32`.
     #[default]
     Float,
-    /// A number of 16 bits, of the kind that the device computes with ([`Stores::Halves`]).
+    /// A number of 16 bits, of the kind that the device computes with ([`Target::GpuHalves`]).
     Half,
 }
 
@@ -213,52 +213,59 @@ pub enum Precision {
 }
 
 impl Precision {
-    /// How a [`Cpu`] of this precision stores values.
-    pub const fn on_cpu(self) -> Stores {
+    /// What a step on a [`Cpu`] of this precision is planned for.
+    pub const fn on_cpu(self) -> Target {
         match self {
-            Self::F32 | Self::F16 => Stores::Floats,
-            Self::Bf16 => Stores::HalvesBetween,
+            Self::F32 | Self::F16 => Target::Cpu,
+            Self::Bf16 => Target::CpuHalvesBetween,
         }
     }
 
-    /// How a GPU of this precision stores values.
-    pub const fn on_gpu(self) -> Stores {
+    /// What a step on a GPU of this precision is planned for.
+    pub const fn on_gpu(self) -> Target {
         match self {
-            Self::F32 => Stores::Floats,
-            Self::Bf16 | Self::F16 => Stores::Halves,
+            Self::F32 => Target::Gpu,
+            Self::Bf16 | Self::F16 => Target::GpuHalves,
         }
     }
 }
 
-/// How a device stores the values of a step. Parameters, gradients of parameters, inputs and results
-/// are `f32` in all of them.
+/// What the memory of a step is planned for. Parameters, their gradients, inputs and results are `f32` in
+/// all of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Stores {
-    /// As `f32`.
+pub enum Target {
+    /// A processor, with values in `f32`.
     #[default]
-    Floats,
-    /// As `f32`, but for what lives from the forward to the backward pass, which is in 16 bits.
-    HalvesBetween,
-    /// In 16 bits where there is a value for each sample, of at least some elements.
-    Halves,
+    Cpu,
+    /// A processor, with values in 16 bits where they live from the forward to the backward pass.
+    CpuHalvesBetween,
+    /// A GPU, with values in `f32`.
+    Gpu,
+    /// A GPU, with values in 16 bits where each sample has at least some.
+    GpuHalves,
 }
 
-impl Stores {
+impl Target {
     /// Whether floats that live between the passes have a form in 16 bits.
     pub const fn are_halves_between(self) -> bool {
-        matches!(self, Self::HalvesBetween)
+        matches!(self, Self::CpuHalvesBetween)
     }
 
     /// Whether values are in 16 bits from the start.
     pub const fn are_halves(self) -> bool {
-        matches!(self, Self::Halves)
+        matches!(self, Self::GpuHalves)
+    }
+
+    /// Whether it is a GPU.
+    pub const fn is_gpu(self) -> bool {
+        matches!(self, Self::Gpu | Self::GpuHalves)
     }
 
     /// That of a function which may become one piece, and keeps its values as they are then.
     #[doc(hidden)]
     pub const fn of_small(self, is_small: bool) -> Self {
-        if is_small && self.are_halves_between() { Self::Floats } else { self }
+        if is_small && self.are_halves_between() { Self::Cpu } else { self }
     }
 
     /// What stands before offsets: see [`from_number`](Self::from_number).
@@ -271,9 +278,10 @@ impl Stores {
     #[inline(always)]
     pub const fn from_number(number: usize) -> Self {
         match number {
-            1 => Self::HalvesBetween,
-            2 => Self::Halves,
-            _ => Self::Floats,
+            1 => Self::CpuHalvesBetween,
+            2 => Self::Gpu,
+            3 => Self::GpuHalves,
+            _ => Self::Cpu,
         }
     }
 }
@@ -303,9 +311,12 @@ pub trait Device {
     /// Floats where they are, for an optimizer that works there.
     fn lend<'a>(&'a self, memory: &'a Self::Memory) -> Lent<'a>;
 
-    /// How it stores the values of a step.
-    fn stores(&self) -> Stores {
-        Stores::Floats
+    /// Whether it is a GPU.
+    const ON_GPU: bool = false;
+
+    /// What the memory of its steps is planned for.
+    fn target(&self) -> Target {
+        Target::Cpu
     }
 
     /// The record of its runs, if there is one.
@@ -440,6 +451,8 @@ pub trait Kernels:
 {
     /// Whether kernels and the passes around them become one function.
     const INLINE: bool = false;
+    /// Whether they are those of a GPU, which need no memory that is planned for a processor's.
+    const ON_GPU: bool = false;
 
     /// The gradient of a loss by itself, which starts a backward pass: 1, or what the device scales
     /// losses by.

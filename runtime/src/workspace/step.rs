@@ -101,7 +101,7 @@ impl<M: Program, D: Device> Workspace<M, D> {
     where
         M: Stepwise<AT, F, C, R>,
     {
-        if M::PREPARED > 0 {
+        if Self::PREPARED > 0 {
             self.prepare(Some(params))?;
         }
         let new = call.n[M::PAST + 1];

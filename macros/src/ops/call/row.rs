@@ -20,10 +20,10 @@ impl Call {
         })
     }
 
-    /// Whether a run stores the values between the models in 16 bits.
+    /// Whether a run target the values between the models in 16 bits.
     fn values_as_halves(&self) -> TokenStream {
         match is_long(&self.callee.results[0]) {
-            true => quote!(stores.are_halves()),
+            true => quote!(target.are_halves()),
             false => quote!(false),
         }
     }

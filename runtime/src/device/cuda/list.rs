@@ -11,7 +11,7 @@ use super::optimizer::Update;
 use super::product::Factors;
 use super::step::{CudaKernel, CudaStep, Launch};
 use crate::device::{
-    Device, DeviceError, Lent, Precision, Remote, RemoteUpdate, Run, StepMemory, Stores,
+    Device, DeviceError, Lent, Precision, Remote, RemoteUpdate, Run, StepMemory, Target,
 };
 use crate::storage::Storage;
 
@@ -131,6 +131,7 @@ fn name(kernel: &CudaKernel) -> String {
 
 impl Device for KernelList {
     type Memory = ListMemory;
+    const ON_GPU: bool = true;
 
     fn allocate(&self, floats: usize) -> Result<ListMemory, DeviceError> {
         Ok(ListMemory { floats: Storage::zeros(floats), list: self.clone() })
@@ -145,7 +146,7 @@ impl Device for KernelList {
         Ok(&memory.floats.as_slice()[start..][..len])
     }
 
-    fn stores(&self) -> Stores {
+    fn target(&self) -> Target {
         self.precision.on_gpu()
     }
 

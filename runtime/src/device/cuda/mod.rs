@@ -41,7 +41,7 @@ pub(crate) use self::product::{Epilogue, Product};
 use self::run::{Inputs, Places};
 pub use self::step::CudaStep;
 pub(crate) use self::step::{Arg, CudaKernel, Grid, THREADS, Text, lanes};
-use super::{Buf, Device, DeviceError, Later, Lent, Precision, Region, Run, StepMemory, Stores};
+use super::{Buf, Device, DeviceError, Later, Lent, Precision, Region, Run, StepMemory, Target};
 
 /// The oldest driver, as the version of CUDA that it supports: the one whose compiler is used.
 const DRIVER: i32 = 13_000;
@@ -385,6 +385,7 @@ fn wait(stream: sys::CUstream, event: &Event) -> Result<(), CudaError> {
 
 impl Device for Cuda {
     type Memory = CudaMemory;
+    const ON_GPU: bool = true;
 
     fn allocate(&self, floats: usize) -> Result<CudaMemory, DeviceError> {
         Ok(CudaMemory::new(&self.shared, floats)?)
@@ -403,7 +404,7 @@ impl Device for Cuda {
         Lent::Device(memory)
     }
 
-    fn stores(&self) -> Stores {
+    fn target(&self) -> Target {
         self.precision.on_gpu()
     }
 

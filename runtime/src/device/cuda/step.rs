@@ -254,6 +254,8 @@ impl CudaStep {
 }
 
 impl Kernels for CudaStep {
+    const ON_GPU: bool = true;
+
     fn seed(&mut self, d_loss: Buf) {
         if !self.seed_scaled(d_loss) {
             self.fill(d_loss, 1.0);
