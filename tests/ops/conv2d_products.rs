@@ -1,9 +1,9 @@
 //! Convolutions whose factors are rounded, and of values of 16 bits.
 
 use gradiron::device::{Buf, Precision};
-use gradiron::ops::conv2d::{Algorithm, Conv2d, Conv2dSpec, Pass};
+use gradiron::ops::conv2d::{Algorithm, Conv2d, Conv2dSpec};
 #[cfg(feature = "cuda")]
-use gradiron::ops::copy::Fill;
+use gradiron::ops::{conv2d::Pass, copy::Fill};
 
 use crate::any::AnyStep;
 use crate::conv2d::{PASSES, lens, reference, terms};

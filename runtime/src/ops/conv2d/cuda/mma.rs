@@ -4,7 +4,8 @@ use super::{BLOCKS, Call, Product, kernel, parts};
 use crate::device::{Arg, Buf, CudaKernel, CudaStep, Element, Factors, Grid, Text};
 use crate::ops::conv2d::{Conv2dSpec, Pass};
 
-const TEXT: Text = Text { room: "conv2d", text: include_str!("../mma.cu") };
+const TEXT: Text =
+    Text { room: "conv2d", text: concat!(include_str!("../tiles.cuh"), include_str!("../mma.cu")) };
 
 /// Multiprocessors of a large GPU.
 const MULTIPROCESSORS: usize = BLOCKS / 2;
