@@ -82,11 +82,19 @@ EMULATOR_ENGINE inline void mma_m16n8k8_tf32_at(float* d, const unsigned* a, con
     warp_barrier(~0u, line);
 }
 
+struct Row {
+    unsigned words[4];
+};
+// Sanitizers watch this read, other than those of the slots.
+__attribute__((noinline)) inline Row read_row(const void* row) { return *(const Row*)row; }
+
 // Four matrices of 8 × 8 halves from shared memory: lane `8 i + r` points at row `r` of matrix `i`.
 // Lane `4 r + c` gets elements `2 c` and `2 c + 1` of row `r` of each, or of its transpose.
 EMULATOR_ENGINE inline void ldmatrix_x4_at(unsigned* d, const void* row, bool transposed,
                                            unsigned line) {
-    memcpy(warp().slot[lane()], row, 16);
+    if ((uintptr_t)row % 16) fail("a matrix's row at no multiple of 16 bytes", line);
+    const Row read = read_row(row);
+    memcpy(warp().slot[lane()], &read, 16);
     warp_barrier(~0u, line);
     const unsigned r = lane() / 4, c = lane() % 4 * 2;
     for (unsigned i = 0; i < 4; ++i) {

@@ -75,3 +75,19 @@ model! {
         cross_entropy(self.fc(x.mean(dim = 1)), label)
     }
 }
+
+model! {
+    /// Convolutions with enough rows and columns for the largest tiles, as in a residual network.
+    pub struct Convolutions {
+        stem: Conv2d(3 -> 64, kernel = 7, stride = 2, padding = 3, bias = false),
+        down: Conv2d(64 -> 128, kernel = 3, stride = 2, padding = 1, bias = false),
+        deep: Conv2d(128 -> 128, kernel = 3, padding = 1, bias = false),
+        wide: Conv2d(128 -> 256, kernel = 1, bias = false),
+        fc: Linear(256 -> 4),
+    }
+
+    fn loss(&self, image: [batch, 3, 64, 64], label: Classes[batch]) -> [] {
+        let x = self.deep(self.down(self.stem(image).relu()).relu()).relu();
+        cross_entropy(self.fc(self.wide(x).mean(dim = [2, 3])), label)
+    }
+}

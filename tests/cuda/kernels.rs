@@ -15,7 +15,7 @@ use gradiron::ops::recurrent::{
 };
 use gradiron::prelude::*;
 
-use crate::assortment::{Large, Planes, Sequences};
+use crate::assortment::{Convolutions, Large, Planes, Sequences};
 use crate::models::{Gpt, LeNet, Residual, Tagger};
 
 const ARCHITECTURES: [&str; 2] = ["sm_80", "sm_90"];
@@ -69,6 +69,10 @@ fn kernels() -> KernelList {
     add!(Precision::Bf16, Tagger.loss_grad(&token, &label, &token));
     recurrent(&list);
     attention(&list.clone().with_precision(Precision::Bf16));
+    let image = vec![[[[0.0; 64]; 64]; 3]; BATCH];
+    add!(Precision::Bf16, Convolutions.loss_grad(&image, &label));
+    let mut ws = Large::workspace_on(list.clone().with_tf32(), BATCH).expect("it is small");
+    Large::init(Seed(0)).loss_grad_inputs(&mut ws, &x, &label).expect("nothing is computed");
     // Values that another precision stores.
     let [wide, narrow] =
         [(0, 64), (64, 32)].map(|(start, len)| Buf::new(Region::Arena, start, len));
@@ -156,12 +160,9 @@ fn optimizers(list: &KernelList) {
 fn written() -> BTreeSet<String> {
     let ops = root().join("runtime/src/ops");
     let rooms = std::fs::read_dir(ops).expect("the rooms").map(|room| room.expect("a room").path());
-    let mut files: Vec<PathBuf> = rooms
-        .flat_map(|room| {
-            ["kernels.cu", "blocks.cu", "rows.cu", "mma.cu", "mma_grad.cu"]
-                .map(|file| room.join(file))
-        })
-        .collect();
+    let texts = ["kernels.cu", "blocks.cu", "direct.cu", "rows.cu", "mma.cu", "mma_grad.cu"];
+    let mut files: Vec<PathBuf> =
+        rooms.flat_map(|room| texts.map(|file| room.join(file))).collect();
     files.extend(
         ["optim/kernels.cu", "device/cuda/scaling.cu"].map(|f| root().join("runtime/src").join(f)),
     );

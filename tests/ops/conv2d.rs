@@ -1,11 +1,11 @@
 //! Convolutions.
 
-use gradiron::device::{Cpu, Precision};
+use gradiron::device::Cpu;
 use gradiron::ops::conv2d::{Algorithm, Conv2d, Conv2dSpec, Pass, reference};
 
 use crate::harness::*;
 
-const PASSES: [Pass; 3] = [Pass::Forward, Pass::InputGrad, Pass::WeightGrad];
+pub const PASSES: [Pass; 3] = [Pass::Forward, Pass::InputGrad, Pass::WeightGrad];
 const ALGORITHMS: [Algorithm; 3] = [Algorithm::Direct, Algorithm::Winograd, Algorithm::Windows];
 
 pub fn specs() -> Vec<Conv2dSpec> {
@@ -77,7 +77,7 @@ pub fn specs() -> Vec<Conv2dSpec> {
 }
 
 /// A pass in `f64`.
-fn reference(pass: Pass, out: &mut [f64], [a, b]: [&[f64]; 2], spec: Conv2dSpec) {
+pub fn reference(pass: Pass, out: &mut [f64], [a, b]: [&[f64]; 2], spec: Conv2dSpec) {
     match pass {
         Pass::Forward => reference::conv2d(out, a, b, spec),
         Pass::InputGrad => reference::conv2d_input_grad(out, a, b, spec),
@@ -86,7 +86,7 @@ fn reference(pass: Pass, out: &mut [f64], [a, b]: [&[f64]; 2], spec: Conv2dSpec)
 }
 
 /// The floats of the result and of the operands.
-fn lens(pass: Pass, spec: Conv2dSpec) -> [usize; 3] {
+pub fn lens(pass: Pass, spec: Conv2dSpec) -> [usize; 3] {
     let (x, y, w) = (spec.input_len(), spec.output_len(), spec.weight_len());
     match pass {
         Pass::Forward => [y, x, w],
@@ -96,7 +96,7 @@ fn lens(pass: Pass, spec: Conv2dSpec) -> [usize; 3] {
 }
 
 /// The most terms of a sum.
-fn terms(pass: Pass, spec: Conv2dSpec) -> usize {
+pub fn terms(pass: Pass, spec: Conv2dSpec) -> usize {
     let Conv2dSpec { in_channels, out_channels, kernel, groups, .. } = spec;
     match pass {
         Pass::Forward => in_channels / groups * kernel[0] * kernel[1],
@@ -171,41 +171,6 @@ fn check(pass: Pass) {
             },
             |level, y| assert!(same(&y[0], &y[1]), "{pass:?} {spec:?} {level}"),
         );
-    }
-}
-
-/// Where a device rounds factors to bf16, by 2⁻⁹ at most, a sum is off by twice that of its terms'
-/// magnitudes, and as without.
-#[test]
-fn factors_of_bf16() {
-    for pass in PASSES {
-        for channels in [[40, 36], [3, 64]] {
-            for stride in [1, 2] {
-                let plain = Conv2dSpec::new(2, channels, [9, 11], [3, 3]);
-                let spec = Conv2dSpec { stride: [stride; 2], padding: [1, 1], ..plain };
-                let mut rng = Rng(5);
-                let lens = lens(pass, spec);
-                let [a, b] = [lens[1], lens[2]].map(|len| rng.floats(len));
-                let (a64, b64) = (wide(&a), wide(&b));
-                let (mut want, mut size) = (vec![0.0; lens[0]], vec![0.0; lens[0]]);
-                reference(pass, &mut want, [&a64, &b64], spec);
-                reference(pass, &mut size, [&abs(&a64), &abs(&b64)], spec);
-                let scratch = spec.scratch_of(pass, Algorithm::Windows);
-                let relative =
-                    2.0 / 512.0 + 1.0 / 262_144.0 + (terms(pass, spec) + 2) as f64 * EPSILON;
-                Call { outputs: &[lens[0]], inputs: &[&a, &b], indices: &[], scratch }.run_in(
-                    Precision::Bf16,
-                    |step, y, x, scratch| {
-                        step.convolve_by(Algorithm::Windows);
-                        step.conv2d(pass, y[0], [x[0], x[1]], scratch, spec);
-                    },
-                    |level, y| {
-                        let name = format!("bf16 {pass:?} {spec:?} {level}");
-                        assert_close(&name, &y[0], &want, |i| relative * size[i]);
-                    },
-                );
-            }
-        }
     }
 }
 

@@ -41,11 +41,21 @@ fn is_taken(call: &Call<'_>) -> bool {
         && floats <= setting("GRADIRON_OPS_LARGEST", usize::MAX)
 }
 
-/// Runs a call on the GPU, outputs and scratch memory poisoned, and gives the outputs to `check`: once
-/// with ranges at odd places, and once with all of them where vectors may start.
+/// [`run_on`] in a precision.
 pub fn run(
     call: &Call<'_>,
     precision: Precision,
+    kernel: &impl Fn(&mut AnyStep<'_>, &[Buf], &[Buf], Buf),
+    check: &impl Fn(&str, &[Vec<f32>]),
+) {
+    run_on(call, |gpu| gpu.with_precision(precision), kernel, check);
+}
+
+/// Runs a call on the GPU with the settings of `on`, outputs and scratch memory poisoned, and gives the
+/// outputs to `check`: once with ranges at odd places, and once with all of them where vectors may start.
+pub fn run_on(
+    call: &Call<'_>,
+    on: impl Fn(Cuda) -> Cuda,
     kernel: &impl Fn(&mut AnyStep<'_>, &[Buf], &[Buf], Buf),
     check: &impl Fn(&str, &[Vec<f32>]),
 ) {
@@ -53,7 +63,7 @@ pub fn run(
     if !is_taken(call) {
         return;
     }
-    let gpu = gpu.clone().with_precision(precision);
+    let gpu = on(gpu.clone());
     for (place, name) in [(ODD, "CUDA"), (ALIGNED, "CUDA, aligned")] {
         let Laid { outputs, inputs, scratch, end } = call.lay(place);
         let arena = vec![f32::NAN; end];

@@ -15,6 +15,7 @@ mod batch_norm;
 mod cat;
 mod choices;
 mod conv2d;
+mod conv2d_products;
 mod convert;
 mod copy;
 mod cross_entropy;

@@ -15,8 +15,8 @@ mod tiny;
 pub use cpu::{Cpu, CpuStep};
 #[cfg(feature = "cuda")]
 pub(crate) use cuda::{
-    Arg, CudaKernel, Epilogue, Grid, Product, THREADS, Team, Text, at_once, lanes, of_vector,
-    place, width,
+    Arg, CudaKernel, Epilogue, Factors, Grid, Product, THREADS, Team, Text, at_once, lanes,
+    of_vector, place, width,
 };
 #[cfg(feature = "cuda")]
 pub use cuda::{Cuda, CudaError, CudaMemory, CudaStep};

@@ -21,6 +21,7 @@ pub struct KernelList {
     /// By what they are called.
     kernels: Arc<Mutex<BTreeMap<String, CudaKernel>>>,
     precision: Precision,
+    factors: Factors,
 }
 
 /// Zeros, as results that nobody computed.
@@ -74,12 +75,17 @@ impl KernelList {
 
     /// The same list; what runs from now on computes in `precision`.
     pub fn with_precision(self, precision: Precision) -> Self {
-        Self { precision, ..self }
+        Self { precision, factors: Factors::of(precision), ..self }
+    }
+
+    /// The same list; what runs from now on computes in [`Precision::F32`] with factors of TF32.
+    pub fn with_tf32(self) -> Self {
+        Self { precision: Precision::F32, factors: Factors::Tf32, ..self }
     }
 
     /// Adds the kernels of these calls.
     pub fn record(&self, calls: impl FnOnce(&mut CudaStep)) {
-        let mut step = CudaStep::new(Factors::of(self.precision));
+        let mut step = CudaStep::new(self.factors);
         calls(&mut step);
         self.add(step);
     }

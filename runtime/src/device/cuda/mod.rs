@@ -173,8 +173,8 @@ impl Cuda {
         Self { precision, factors: Factors::of(precision), ..self }
     }
 
-    /// The same GPU in [`Precision::F32`], but for the factors of products, of which TF32 keeps 10 bits
-    /// behind the first: an error of at most `2^-11` each, as with PyTorch's `allow_tf32`.
+    /// The same GPU in [`Precision::F32`], but for the factors of products and convolutions, of which
+    /// TF32 keeps 10 bits behind the first: an error of at most `2^-11` each, as with PyTorch's `allow_tf32`.
     pub fn with_tf32(self, tf32: bool) -> Self {
         let factors = if tf32 { Factors::Tf32 } else { Factors::F32 };
         Self { precision: Precision::F32, factors, ..self }

@@ -262,6 +262,18 @@ DEVICE uint4 philox(uint4 counter, uint2 key) {
     return counter;
 }
 
+// The bits of the nearest number of TF32, ties away from zero.
+DEVICE unsigned to_tf32(float x) {
+#ifdef EMULATED
+    const unsigned bits = __float_as_uint(x);
+    return x - x == 0.0f ? (bits + 0x1000) & 0xffffe000 : bits;
+#else
+    unsigned y;
+    asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(y) : "f"(x));
+    return y;
+#endif
+}
+
 // d [16, 8] += a [16, 16] · b [16, 8] of halves, by a warp. Lane `4 r + c` holds of `a` rows r and r + 8
 // at columns 2 c and 2 c + 8 with their neighbours, of `b` column r at rows 2 c and 2 c + 8 with theirs,
 // and of `d` rows r and r + 8 at columns 2 c and 2 c + 1 (PTX, mma.m16n8k16).
@@ -274,6 +286,20 @@ DEVICE void multiply<bf16>(float (&d)[4], const unsigned (&a)[4], const unsigned
 #else
     asm volatile(
         "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
+        "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+#endif
+}
+// d [16, 8] += a [16, 8] · b [8, 8] of TF32: lane `4 r + c` holds of `a` rows r and r + 8 at columns c and
+// c + 4, and of `b` column r at rows c and c + 4 (PTX, mma.m16n8k8).
+template <>
+DEVICE void multiply<float>(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
+#ifdef EMULATED
+    emulator::mma_m16n8k8_tf32(d, a, b);
+#else
+    asm volatile(
+        "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 "
         "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
         : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));

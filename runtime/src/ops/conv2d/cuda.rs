@@ -1,4 +1,8 @@
-//! Convolution on a GPU: an implicit product of matrices for each pass.
+//! Convolution on a GPU: an implicit product of matrices for each pass, of floats or on tensor cores,
+//! or where groups have few channels a sum for each element of the result.
+
+mod direct;
+mod mma;
 
 use super::{Conv2d, Conv2dSpec, Pass};
 use crate::device::{Arg, Buf, CudaKernel, CudaStep, Grid, Text};
@@ -12,6 +16,7 @@ const BLOCKS: usize = 264;
 const PART: usize = 256;
 
 /// The sizes of a pass as a product, for each group.
+#[derive(Clone, Copy)]
 struct Product {
     function: &'static str,
     rows: usize,
@@ -53,8 +58,19 @@ impl Product {
     }
 }
 
-/// The kernel of a pass for the sizes of a model; those of the batch are arguments.
-fn kernel(function: &'static str, spec: &Conv2dSpec, rows: usize, tile: [usize; 2]) -> CudaKernel {
+/// A call: its pass, the result, what windows read or the gradient that takes its place, and what that
+/// meets.
+#[derive(Clone, Copy)]
+struct Call {
+    pass: Pass,
+    y: Buf,
+    x: Buf,
+    w: Buf,
+    spec: Conv2dSpec,
+}
+
+/// A kernel for the sizes of a model; those of the batch are arguments.
+fn kernel(text: Text, function: &'static str, spec: &Conv2dSpec) -> CudaKernel {
     let sizes = [
         ("HEIGHT", spec.height),
         ("WIDTH", spec.width),
@@ -71,38 +87,48 @@ fn kernel(function: &'static str, spec: &Conv2dSpec, rows: usize, tile: [usize; 
         ("GROUPS", spec.groups),
         ("GROUP_IN", spec.group_in()),
         ("GROUP_OUT", spec.group_out()),
-        ("ROWS", rows),
-        ("TM", tile[0]),
-        ("TN", tile[1]),
     ];
-    let kernel = TEXT.kernel(function);
-    sizes.into_iter().fold(kernel, |kernel, (name, size)| kernel.with(name, size))
+    sizes.into_iter().fold(text.kernel(function), |kernel, (name, size)| kernel.with(name, size))
 }
 
-impl Conv2d for CudaStep {
-    fn conv2d(&mut self, pass: Pass, out: Buf, of: [Buf; 2], _scratch: Buf, spec: Conv2dSpec) {
-        let product = Product::new(pass, &spec);
+/// How a sum over `inner` terms is cut so that about [`BLOCKS`] blocks run: terms of a part, a multiple of
+/// `unit`, and parts.
+fn parts(inner: usize, blocks: usize, unit: usize) -> [usize; 2] {
+    let most = inner.div_ceil(PART).min(BLOCKS.div_ceil(blocks)).max(1);
+    let chunk = inner.div_ceil(most).next_multiple_of(unit);
+    [chunk, inner.div_ceil(chunk)]
+}
+
+impl CudaStep {
+    /// The sum of `splits` parts in their order, each as long as `y`; `by_taps` with the taps of its
+    /// weights before the channels.
+    fn sum_parts(&mut self, y: Buf, parts: Arg, splits: usize, by_taps: bool, spec: &Conv2dSpec) {
+        let args = [
+            ("y", y.into()),
+            ("parts", parts),
+            ("splits", splits.into()),
+            ("count", y.len.into()),
+            ("x", Arg::Null),
+        ];
+        let taps = spec.kernel[0] * spec.kernel[1];
+        let [channels, taps] = if by_taps { [spec.group_in(), taps] } else { [1, 1] };
+        let kernel = TEXT.kernel("sum_parts").with("CHANNELS", channels).with("TAPS", taps);
+        self.launch(kernel, Grid::each(y.len), &args);
+    }
+
+    /// A product of floats.
+    fn product_of_floats(&mut self, product: Product, call: Call) {
         let Product { function, rows, cols, inner, groups } = product;
-        if rows * cols * groups == 0 {
-            return;
-        }
-        if inner == 0 {
-            return self.fill(out, 0.0);
-        }
-        // Tensor cores take tiles of 64 × 64, and are worth it where most of them are full.
-        let mma = self.factors().are_halves() && rows >= 32 && inner >= 16;
-        let tile = if mma { [4, 4] } else { product.tile() };
+        let Call { pass, y, x, w, spec } = call;
+        let tile = product.tile();
         let [down, across] = product.tiles(tile);
         // What is summed over the batch is cut into parts that are summed in their order.
         let blocks = groups * down * across;
-        let most = inner.div_ceil(PART).min(BLOCKS.div_ceil(blocks));
-        let chunk = if pass == Pass::WeightGrad { inner.div_ceil(most.max(1)) } else { inner };
-        let splits = inner.div_ceil(chunk);
-        // What windows read, and what it meets.
-        let [x, w] = if pass == Pass::WeightGrad { [of[1], of[0]] } else { of };
-        let parts = if splits > 1 { self.scratch([splits * out.len])[0] } else { Arg::Buf(out) };
+        let [chunk, splits] =
+            if pass == Pass::WeightGrad { parts(inner, blocks, 1) } else { [inner, 1] };
+        let sums = if splits > 1 { self.scratch([splits * y.len])[0] } else { Arg::Buf(y) };
         let args = [
-            ("y", parts),
+            ("y", sums),
             ("x", x.into()),
             ("w", w.into()),
             ("cols", cols.into()),
@@ -110,17 +136,32 @@ impl Conv2d for CudaStep {
             ("chunk", chunk.into()),
             ("blocks", across.into()),
         ];
-        let kernel_of_pass = kernel(function, &spec, rows, tile).with("MMA", u8::from(mma));
-        self.launch(kernel_of_pass, Grid::rows(splits * blocks), &args);
+        let kernel = kernel(TEXT, function, &spec).with("ROWS", rows);
+        let kernel = kernel.with("TM", tile[0]).with("TN", tile[1]);
+        self.launch(kernel, Grid::rows(splits * blocks), &args);
         if splits > 1 {
-            let args = [
-                ("y", out.into()),
-                ("parts", parts),
-                ("splits", splits.into()),
-                ("count", out.len.into()),
-                ("x", Arg::Null),
-            ];
-            self.launch(kernel("sum_parts", &spec, rows, tile), Grid::each(out.len), &args);
+            self.sum_parts(y, sums, splits, false, &spec);
+        }
+    }
+}
+
+impl Conv2d for CudaStep {
+    fn conv2d(&mut self, pass: Pass, out: Buf, of: [Buf; 2], _scratch: Buf, spec: Conv2dSpec) {
+        let product = Product::new(pass, &spec);
+        if product.rows * product.cols * product.groups == 0 {
+            return;
+        }
+        if product.inner == 0 {
+            return self.fill(out, 0.0);
+        }
+        let [x, w] = if pass == Pass::WeightGrad { [of[1], of[0]] } else { of };
+        let call = Call { pass, y: out, x, w, spec };
+        if direct::suits(&spec) {
+            self.convolve_directly(call);
+        } else if mma::suits(self.factors(), &product) {
+            self.multiply_on_tensor_cores(product, call);
+        } else {
+            self.product_of_floats(product, call);
         }
     }
 }

@@ -2,12 +2,23 @@
 // b [inner, cols]` for each group of channels. A block of 16 × 16 threads makes a tile of 16 TM rows and
 // 16 TN columns; a thread makes every 16th of both.
 //
-// With MMA factors are rounded to halves and tensor cores multiply: 8 warps, each 16 rows of 32 columns.
-//
 // pass          rows           columns             inner
 // FORWARD       outputs o      batch, position     input channel, window
 // INPUT         inputs c       batch, pixel        output channel, window
 // WEIGHT        outputs o      input c, window     batch, position
+
+#ifdef IS_sum_parts
+// Parts may have the taps of a weight before its channels.
+KERNEL sum_parts(y_t* y, const float* parts, unsigned splits, unsigned count) {
+    const unsigned n = thread_of_grid();
+    if (n >= count) return;
+    const unsigned channel = n / TAPS % CHANNELS, tap = n % TAPS;
+    const unsigned at = n / (TAPS * CHANNELS) * (TAPS * CHANNELS) + tap * CHANNELS + channel;
+    float sum = 0.0f;
+    for (unsigned s = 0; s < splits; ++s) sum += parts[(size_t)s * count + at];
+    put(y, n, sum);
+}
+#else
 
 #define WINDOW (KERNEL_HEIGHT * KERNEL_WIDTH)
 #define POSITIONS (OUT_HEIGHT * OUT_WIDTH)
@@ -32,16 +43,6 @@ DEVICE float reader(const x_t* d_y, unsigned plane, int row, int col, int u, int
     return get(d_y, plane * POSITIONS + i / STRIDE_ROWS * OUT_WIDTH + j / STRIDE_COLS);
 }
 
-#ifdef IS_sum_parts
-KERNEL sum_parts(y_t* y, const float* parts, unsigned splits, unsigned count) {
-    const unsigned n = thread_of_grid();
-    if (n >= count) return;
-    float sum = 0.0f;
-    for (unsigned s = 0; s < splits; ++s) sum += parts[(size_t)s * count + n];
-    put(y, n, sum);
-}
-#else
-
 // `x` is the input, or the gradient of the output where the pass has no input.
 KERNEL __launch_bounds__(THREADS)
 #if defined(IS_forward)
@@ -51,7 +52,7 @@ forward(y_t* y, const x_t* x, const w_t* w, unsigned cols, unsigned inner, unsig
 input(y_t* y, const x_t* x, const w_t* w, unsigned cols, unsigned inner, unsigned chunk,
       unsigned blocks) {
 #else
-weight(float* y, const x_t* x, const w_t* w, unsigned cols, unsigned inner, unsigned chunk,
+weight(y_t* y, const x_t* x, const w_t* w, unsigned cols, unsigned inner, unsigned chunk,
        unsigned blocks) {
 #endif
     __shared__ float a_tile[BK][BM + 1], b_tile[BK][BN + 1];
@@ -85,13 +86,7 @@ weight(float* y, const x_t* x, const w_t* w, unsigned cols, unsigned inner, unsi
 #endif
 #endif
 
-#if MMA
-    const unsigned warp = threadIdx.x / 32, lane_row = threadIdx.x % 32 / 4, lane_col = threadIdx.x % 4 * 2;
-    const unsigned warp_row = warp % 4 * 16, warp_col = warp / 4 * 32;
-    float sums[4][4];
-#else
     float sums[TM][TN];
-#endif
 #pragma unroll
     for (int m = 0; m < TM; ++m)
 #pragma unroll
@@ -144,22 +139,6 @@ weight(float* y, const x_t* x, const w_t* w, unsigned cols, unsigned inner, unsi
         }
 #endif
         __syncthreads();
-#if MMA
-        const auto of_a = [&](unsigned row, unsigned k) {
-            return pack<HALF>(a_tile[k][warp_row + row], a_tile[k + 1][warp_row + row]);
-        };
-        const unsigned a[4] = {of_a(lane_row, lane_col), of_a(lane_row + 8, lane_col),
-                               of_a(lane_row, lane_col + 8), of_a(lane_row + 8, lane_col + 8)};
-#pragma unroll
-        for (int n = 0; n < 4; ++n) {
-            const unsigned c = warp_col + 8 * n + lane_row;
-            const unsigned b[2] = {
-                pack<HALF>(b_tile[lane_col][c], b_tile[lane_col + 1][c]),
-                pack<HALF>(b_tile[lane_col + 8][c], b_tile[lane_col + 9][c]),
-            };
-            multiply<HALF>(sums[n], a, b);
-        }
-#else
 #pragma unroll
         for (int k = 0; k < BK; ++k) {
             float a[TM], b[TN];
@@ -172,7 +151,6 @@ weight(float* y, const x_t* x, const w_t* w, unsigned cols, unsigned inner, unsi
 #pragma unroll
                 for (int n = 0; n < TN; ++n) sums[m][n] += a[m] * b[n];
         }
-#endif
         __syncthreads();
     }
 
@@ -180,15 +158,8 @@ weight(float* y, const x_t* x, const w_t* w, unsigned cols, unsigned inner, unsi
     for (int n = 0; n < TN; ++n) {
 #pragma unroll
         for (int m = 0; m < TM; ++m) {
-#if MMA
-            // `sums[m]` is a matrix of 16 × 8, of which element `n` is this lane's.
-            const unsigned row = row0 + warp_row + lane_row + n / 2 * 8;
-            const unsigned col = col0 + warp_col + 8 * m + lane_col + n % 2;
-            const float sum = sums[m][n];
-#else
             const unsigned row = row0 + ty + 16 * m, col = col0 + tx + 16 * n;
             const float sum = sums[m][n];
-#endif
             if (row >= ROWS || col >= cols) continue;
             const unsigned channel = g * ROWS + row;
 #if defined(IS_forward)
@@ -198,7 +169,7 @@ weight(float* y, const x_t* x, const w_t* w, unsigned cols, unsigned inner, unsi
             const unsigned plane = col / PIXELS * (GROUPS * ROWS) + channel;
             put(y, plane * PIXELS + col % PIXELS, sum);
 #else
-            y[((size_t)split * (GROUPS * ROWS) + channel) * cols + col] = sum;
+            put(y, ((size_t)split * (GROUPS * ROWS) + channel) * cols + col, sum);
 #endif
         }
     }
