@@ -3,7 +3,8 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use gradiron::device::{Buf, Cuda, Device, DeviceError, Element, Precision, Region, StepMemory};
+use gradiron::device::{Buf, Cuda, Device, DeviceError, Precision, Region, StepMemory};
+use gradiron::ops::copy::Fill as _;
 use gradiron::storage::Storage;
 
 use crate::any::AnyStep;
@@ -95,50 +96,6 @@ fn run_in(
     Ok(gpu.read(&arena, 0, before.len())?.to_vec())
 }
 
-/// The upper 16 bits of the nearest bf16, ties to even.
-fn bf16(x: f32) -> u32 {
-    let bits = x.to_bits();
-    (bits + 0x7fff + (bits >> 16 & 1)) >> 16
-}
-
-/// An arena in which operands lie one behind another, those in `halves` as bf16.
-struct Arena {
-    memory: Vec<f32>,
-    start: usize,
-}
-
-impl Arena {
-    fn place(&mut self, len: usize, is_half: bool) -> Buf {
-        let floats = if is_half { len.div_ceil(2) } else { len };
-        let whole = Buf::new(Region::Arena, self.start, floats);
-        self.start = (self.start + floats + 1).next_multiple_of(ALIGNED);
-        self.memory.resize(self.start, f32::NAN);
-        if is_half { whole.halves(0, len) } else { whole }
-    }
-
-    fn write(&mut self, to: Buf, x: &[f32]) {
-        for (i, &x) in x.iter().enumerate() {
-            let at = to.start + i;
-            if to.element == Element::Float {
-                self.memory[at] = x;
-                continue;
-            }
-            let (shift, old) = (at % 2 * 16, self.memory[at / 2].to_bits());
-            let new = old & !(0xffff << shift) | bf16(x) << shift;
-            self.memory[at / 2] = f32::from_bits(new);
-        }
-    }
-}
-
-/// The numbers of a range.
-fn numbers(memory: &[f32], of: Buf) -> Vec<f32> {
-    let number = |at: usize| match of.element {
-        Element::Float => memory[at],
-        Element::Half => f32::from_bits(memory[at / 2].to_bits() >> (at % 2 * 16) << 16),
-    };
-    (of.start..of.start + of.len).map(number).collect()
-}
-
 /// See [`Call::run_halves`].
 pub fn run_halves(
     call: &Call<'_>,
@@ -150,36 +107,46 @@ pub fn run_halves(
     if !is_taken(call) {
         return;
     }
-    let gpu = gpu.clone().with_precision(Precision::Bf16);
-    let run = |halves: [&[usize]; 2]| -> Result<Vec<Vec<f32>>, DeviceError> {
-        let mut arena = Arena { memory: Vec::new(), start: ALIGNED };
-        let lens = call.outputs.iter().enumerate();
-        let outputs: Vec<Buf> =
-            lens.map(|(n, len)| arena.place(*len, halves[0].contains(&n))).collect();
-        let scratch = arena.place(call.scratch, false);
-        let mut inputs = Vec::new();
-        for (n, &x) in call.inputs.iter().enumerate() {
-            let buf = arena.place(x.len(), halves[1].contains(&n));
-            let rounded = |x: &f32| f32::from_bits(bf16(*x) << 16);
-            if values[1].contains(&n) {
-                arena.write(buf, &x.iter().map(rounded).collect::<Vec<_>>());
-            } else {
-                arena.write(buf, x);
-            }
-            inputs.push(buf);
+    for (precision, rounding) in [(Precision::Bf16, 1.0 / 256.0), (Precision::F16, 1.0 / 2048.0)] {
+        let gpu = gpu.clone().with_precision(precision);
+        let [floats, halves] = [false, true].map(|as_halves| {
+            let Laid { outputs, inputs, scratch, end } = call.lay(ALIGNED);
+            let mut more = end;
+            let mut place = |len: usize| {
+                more += len.next_multiple_of(ALIGNED);
+                Buf::new(Region::Arena, more - len.next_multiple_of(ALIGNED), len)
+            };
+            let mut half = |len: usize| place(len.div_ceil(2)).halves(0, len);
+            let of_outputs: Vec<Buf> = outputs.iter().map(|y| half(y.len)).collect();
+            let of_inputs: Vec<Buf> = inputs.iter().map(|x| half(x.len)).collect();
+            let rounded: Vec<Buf> = inputs.iter().map(|x| place(x.len)).collect();
+            let run = |step: &mut AnyStep<'_>| {
+                let mut given = inputs.clone();
+                for n in values[1] {
+                    step.copy(of_inputs[*n], inputs[*n]);
+                    step.copy(rounded[*n], of_inputs[*n]);
+                    given[*n] = if as_halves { of_inputs[*n] } else { rounded[*n] };
+                }
+                let mut made = outputs.clone();
+                let results = if as_halves { values[0] } else { &[] };
+                results.iter().for_each(|n| made[*n] = of_outputs[*n]);
+                kernel(step, &made, &given, scratch);
+                results.iter().for_each(|n| step.copy(outputs[*n], of_outputs[*n]));
+            };
+            let arena = run_in(&gpu, &vec![f32::NAN; more], call, run);
+            outputs_of(&arena.unwrap_or_else(|error| panic!("{error}")), &outputs, scratch)
+        });
+        for (n, (got, want)) in halves.iter().zip(&floats).enumerate() {
+            let most = want.iter().fold(0.0, |most: f64, x| most.max(f64::from(x.abs())));
+            let want: Vec<f64> = want.iter().map(|x| f64::from(*x)).collect();
+            // Half the distance of two halves; the least numbers of f16 are 2⁻²⁴ apart.
+            let rounded = if values[0].contains(&n) { rounding } else { 0.0 };
+            let bound = |i: usize| {
+                (rounded + slack) * want[i].abs()
+                    + slack * most
+                    + f64::from(u8::from(rounded > 0.0)) / 33_554_432.0
+            };
+            assert_close(&format!("{precision:?}, output {n}"), got, &want, bound);
         }
-        let after =
-            run_in(&gpu, &arena.memory, call, |step| kernel(step, &outputs, &inputs, scratch))?;
-        Ok(outputs.iter().map(|buf| numbers(&after, *buf)).collect())
-    };
-    let floats = run([&[], &[]]).unwrap_or_else(|error| panic!("{error}"));
-    let halves = run(values).unwrap_or_else(|error| panic!("{error}"));
-    for (n, (got, want)) in halves.iter().zip(&floats).enumerate() {
-        let most = want.iter().fold(0.0, |most: f64, x| most.max(f64::from(x.abs())));
-        let want: Vec<f64> = want.iter().map(|x| f64::from(*x)).collect();
-        // Half the distance of two bf16.
-        let rounded = if values[0].contains(&n) { 1.0 / 256.0 } else { 0.0 };
-        let bound = |i: usize| (rounded + slack) * want[i].abs() + slack * most;
-        assert_close(&format!("halves, output {n}"), got, &want, bound);
     }
 }

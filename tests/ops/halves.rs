@@ -1,7 +1,7 @@
 //! Values of 16 bits on a GPU: what kernels make of halves is what they make of the same numbers as
 //! floats, rounded once. Kernels compute in floats, so this holds whatever they compute.
 
-use gradiron::device::{Buf, Indices, Precision};
+use gradiron::device::{Buf, Indices};
 use gradiron::ops::cat::{Cat as _, CatSpec};
 use gradiron::ops::copy::Fill as _;
 use gradiron::ops::cumsum::{Cumsum as _, CumsumSpec};
@@ -14,10 +14,8 @@ use gradiron::ops::recurrent::{
 use crate::any::AnyStep;
 use crate::harness::*;
 
-/// Runs `kernel` on values that are floats and on values that are halves, `made` and `given` being their
-/// lengths. Of scratch memory, which stays floats, there are two parts of `scratch`.
+/// Checks `kernel` on values, `made` and `given` being their lengths; scratch memory stays floats.
 fn check(
-    name: &str,
     [made, given]: [&[usize]; 2],
     indices: &[u32],
     scratch: usize,
@@ -30,53 +28,25 @@ fn check(
     };
     let inputs: Vec<Vec<f32>> = given.iter().map(&mut some).collect();
     let inputs: Vec<&[f32]> = inputs.iter().map(Vec::as_slice).collect();
-    let place = |len: usize| len.div_ceil(2).next_multiple_of(8);
-    let halves: usize = made.iter().chain(given).map(|len| place(*len)).sum();
-    let outputs = [made, made].concat();
-    let call =
-        Call { outputs: &outputs, inputs: &inputs, indices, scratch: 2 * scratch + 8 + halves };
-    let run = |step: &mut AnyStep<'_>, out: &[Buf], x: &[Buf], memory: Buf| {
-        let (floats, widened) = out.split_at(made.len());
-        let mut next = (memory.start + 2 * scratch).next_multiple_of(8) - memory.start;
-        let mut in_halves = |buf: &Buf| {
-            let half = memory.halves(next, buf.len);
-            next += place(buf.len);
-            half
-        };
-        let [half_x, half_out] = [x, floats].map(|bufs| bufs.iter().map(&mut in_halves).collect());
-        let (half_x, half_out): (Vec<Buf>, Vec<Buf>) = (half_x, half_out);
-        half_x.iter().zip(x).for_each(|(half, x)| step.copy(*half, *x));
-        kernel(step, floats, x, memory.part(0, scratch));
-        kernel(step, &half_out, &half_x, memory.part(scratch, scratch));
-        widened.iter().zip(&half_out).for_each(|(y, half)| step.copy(*y, *half));
-    };
-    for precision in [Precision::Bf16, Precision::F16] {
-        crate::cuda::run(&call, precision, &run, &|level, got| {
-            let (floats, widened) = got.split_at(made.len());
-            for (number, (want, got)) in floats.iter().zip(widened).enumerate() {
-                // A rounding to bf16, and of the least numbers to f16.
-                let bound = |i: usize| f64::from(want[i].abs()) / 256.0 + 1.0 / 33_554_432.0;
-                let name = format!("{name} {level} {precision:?}, result {number}");
-                assert_close(&name, got, &wide(want), bound);
-            }
-        });
-    }
+    let all = |lens: &[usize]| (0..lens.len()).collect::<Vec<_>>();
+    let call = Call { outputs: made, inputs: &inputs, indices, scratch };
+    call.run_halves([&all(made), &all(given)], 0.0, kernel);
 }
 
 #[test]
 fn moves() {
     for n in [5, 24, 64] {
-        check("copy", [&[n * 33, n * 33], &[n * 33]], &[], 0, |step, y, x, _| {
+        check([&[n * 33, n * 33], &[n * 33]], &[], 0, |step, y, x, _| {
             step.copy(y[0], x[0]);
             step.fill(y[1], 0.25);
             step.accumulate(y[1], x[0]);
         });
         for axes in [[0, 2, 1], [1, 0, 2], [2, 1, 0]] {
-            check("permute", [&[n * 160], &[n * 160]], &[], 0, |step, y, x, _| {
+            check([&[n * 160], &[n * 160]], &[], 0, |step, y, x, _| {
                 step.permute(y[0], x[0], [4, 40, n], axes);
             });
         }
-        check("cat", [&[3 * (n + 8), 3 * n], &[3 * n, 24]], &[], 0, |step, y, x, _| {
+        check([&[3 * (n + 8), 3 * n], &[3 * n, 24]], &[], 0, |step, y, x, _| {
             let spec = CatSpec { outer: 3, start: 0, len: n, total: n + 8 };
             step.cat(y[0], x[0], spec);
             step.cat(y[0], x[1], CatSpec { start: n, len: 8, ..spec });
@@ -89,21 +59,15 @@ fn moves() {
 fn tables_and_running_sums() {
     let index = Rng(3).labels(70, 9);
     for dim in [3, 24] {
-        check(
-            "embedding",
-            [&[70 * dim, 9 * dim], &[9 * dim, 70 * dim]],
-            &index,
-            0,
-            |step, y, x, _| {
-                let spec = EmbeddingSpec { count: 70, rows: 9, dim, padding: Some(2) };
-                step.embedding(y[0], Indices::new(0, 70), x[0], spec);
-                step.embedding_grad(y[1], x[1], Indices::new(0, 70), spec);
-            },
-        );
+        check([&[70 * dim, 9 * dim], &[9 * dim, 70 * dim]], &index, 0, |step, y, x, _| {
+            let spec = EmbeddingSpec { count: 70, rows: 9, dim, padding: Some(2) };
+            step.embedding(y[0], Indices::new(0, 70), x[0], spec);
+            step.embedding_grad(y[1], x[1], Indices::new(0, 70), spec);
+        });
     }
     for [outer, size, inner] in [[5, 70, 1], [2, 700, 1], [3, 9, 8]] {
         let len = outer * size * inner;
-        check("cumsum", [&[len], &[len]], &[], 0, |step, y, x, _| {
+        check([&[len], &[len]], &[], 0, |step, y, x, _| {
             step.cumsum(y[0], x[0], CumsumSpec { outer, size, inner, reverse: false });
         });
     }
@@ -117,7 +81,7 @@ fn layer(s: RecurrentSpec) {
     let given = [of_x, s.width(), state, state, of_steps, state, state];
     let lengths: Vec<u32> = (0..s.batch).map(|n| (n % (s.steps + 1)) as u32).collect();
     let scratch = of_x + 2 * of_steps + s.width() * s.hidden + s.scratch();
-    check(&format!("{s:?}"), [&made, &given], &lengths, scratch, |step, y, x, scratch| {
+    check([&made, &given], &lengths, scratch, |step, y, x, scratch| {
         let is_lstm = s.cell == Cell::Lstm;
         let of_lstm = |buf: Buf| is_lstm.then_some(buf);
         let mut start = 0;
