@@ -24,8 +24,8 @@
 //!   long as one.
 //! - Floating-point operations: those of the definition. A convolution has as many with Winograd's
 //!   algorithm as without.
-//! - Bytes: each input read once, each output written once, wherever they lie. What is in cache can
-//!   so be faster than memory.
+//! - Bytes: each input read once, each output written once, wherever they lie, four for each value,
+//!   also where a GPU stores two. What is in cache can so be faster than memory.
 //! - A small function that was compiled as one piece is one row, `one piece`.
 //! - What is outside of operations: in a run, mostly the recording itself, about 0.1 µs an
 //!   operation; between runs, everything that the program does there.
