@@ -8,10 +8,11 @@
 #include <algorithm>
 #include <vector>
 
+#include "numbers.h"
+
 #define API extern "C" __attribute__((visibility("default")))
 
 enum { SUCCESS = 0, INVALID_VALUE = 7 };
-enum Type { F32 = 0, F16 = 2, BF16 = 14 };
 enum Epilogue { DEFAULT = 1, RELU = 2, BIAS = 4 };
 
 struct Layout {
@@ -39,26 +40,6 @@ struct Heuristic {
 static int refuse(const char* what) {
     fprintf(stderr, "emulator: cublasLt: %s\n", what);
     return INVALID_VALUE;
-}
-
-static float load(const void* matrix, int type, size_t i) {
-    if (type == F32) return ((const float*)matrix)[i];
-    if (type == F16) return (float)((const _Float16*)matrix)[i];
-    const uint32_t bits = (uint32_t)((const uint16_t*)matrix)[i] << 16;
-    float value;
-    memcpy(&value, &bits, 4);
-    return value;
-}
-static void store(void* matrix, int type, size_t i, float value) {
-    if (type == F32) {
-        ((float*)matrix)[i] = value;
-    } else if (type == F16) {
-        ((_Float16*)matrix)[i] = (_Float16)value;
-    } else {
-        uint32_t bits;
-        memcpy(&bits, &value, 4);
-        ((uint16_t*)matrix)[i] = (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-    }
 }
 
 API int cublasLtCreate(void** handle) {
@@ -156,17 +137,6 @@ struct Product {
     void* matrix_d;
     float alpha;
 };
-
-// To the nearest value whose last 32 − BITS bits are zero, ties to even.
-template <int BITS>
-static float rounded(float value) {
-    uint32_t bits;
-    memcpy(&bits, &value, 4);
-    const uint32_t half = 1u << (31 - BITS);
-    bits = (bits + half - 1 + (bits >> (32 - BITS) & 1)) & ~(2 * half - 1);
-    memcpy(&value, &bits, 4);
-    return value;
-}
 
 // A factor as floats, columns of `rows` behind each other, untransposed.
 static std::vector<float> factor(const void* matrix, const Layout& of, bool transposed, int64_t batch,

@@ -75,7 +75,7 @@ static Result submit(void* stream, std::function<Result()> work) {
     }
     return work();
 }
-// The same for cublaslt.cpp; `drop` is called when `work` is no more needed.
+// The same for cublaslt.cpp and cudnn.cpp; `drop` is called when `work` is no more needed.
 API Result emulator_submit(void* stream, Result (*work)(void*), void (*drop)(void*), void* argument) {
     std::shared_ptr<void> kept(argument, drop);
     return submit(stream, [=] { return work(kept.get()); });

@@ -29,9 +29,10 @@ mkdir -p "$home/lib"
         rm -rf "$home/include"
         mv "$home/include.new" "$home/include"
     fi
-    for part in cuda:driver nvrtc:nvrtc cublasLt:cublaslt; do
+    for part in cuda:driver nvrtc:nvrtc cublasLt:cublaslt cudnn:cudnn; do
         name=lib${part%%:*}.so source=$root/emulator/${part##*:}.cpp
-        if [[ ! -e $home/lib/$name || $source -nt $home/lib/$name ]]; then
+        if [[ ! -e $home/lib/$name || $source -nt $home/lib/$name ||
+            $root/emulator/numbers.h -nt $home/lib/$name ]]; then
             g++ -O2 -std=c++17 -fPIC -shared -Wall -Wextra -Wl,-soname,"$name" "$source" \
                 -o "$home/lib/$name.new" -ldl
             mv "$home/lib/$name.new" "$home/lib/$name"

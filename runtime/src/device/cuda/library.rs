@@ -8,6 +8,9 @@ use super::error::CudaError;
 
 /// The version whose libraries are used.
 const NEEDED: &str = "13.0";
+/// What has cuDNN as well.
+#[cfg(feature = "cudnn")]
+const WITH_CUDNN: &str = "13.0 with cuDNN 9";
 
 /// Finds all libraries, once for the process.
 ///
@@ -39,9 +42,11 @@ fn find_all() -> Result<(), CudaError> {
         preload(&folders, &["libcublas.so.13", "libcublasLt.so.13"]);
         // SAFETY: as above.
         if !unsafe { cudarc::cublaslt::sys::is_culib_present() } {
-            return Err(missing("libcublasLt.so.13", &folders));
+            return Err(missing("libcublasLt.so.13", NEEDED, &folders));
         }
     }
+    #[cfg(feature = "cudnn")]
+    find_cudnn(&folders)?;
     Ok(())
 }
 
@@ -51,14 +56,27 @@ fn find_compiler(folders: &[PathBuf]) -> Result<(), CudaError> {
         preload(folders, &["libnvrtc-builtins.so.13.0", "libnvrtc.so.13"]);
         // SAFETY: as above.
         if !unsafe { cudarc::nvrtc::sys::is_culib_present() } {
-            return Err(missing("libnvrtc.so.13", folders));
+            return Err(missing("libnvrtc.so.13", NEEDED, folders));
         }
     }
     Ok(())
 }
 
-fn missing(library: &'static str, folders: &[PathBuf]) -> CudaError {
-    CudaError::NoLibrary { library, looked: looked(folders), needed: NEEDED }
+#[cfg(feature = "cudnn")]
+fn find_cudnn(folders: &[PathBuf]) -> Result<(), CudaError> {
+    // SAFETY: asks the loader for the library, whose initialisers are NVIDIA's.
+    if !unsafe { cudarc::cudnn::sys::is_culib_present() } {
+        preload(folders, &["libcudnn.so.9"]);
+        // SAFETY: as above.
+        if !unsafe { cudarc::cudnn::sys::is_culib_present() } {
+            return Err(missing("libcudnn.so.9", WITH_CUDNN, folders));
+        }
+    }
+    Ok(())
+}
+
+fn missing(library: &'static str, needed: &'static str, folders: &[PathBuf]) -> CudaError {
+    CudaError::NoLibrary { library, looked: looked(folders), needed }
 }
 
 fn looked(folders: &[PathBuf]) -> String {

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::compiler::Compiler;
+#[cfg(feature = "cudnn")]
+use super::convolution::Convolve;
 use super::error::CudaError;
 use super::library;
 use super::optimizer::Update;
@@ -92,9 +94,17 @@ impl KernelList {
 
     fn add(&self, step: CudaStep) {
         let mut kernels = self.kernels.lock().unwrap_or_else(PoisonError::into_inner);
-        for launch in step.launches {
-            if let Launch::Kernel { kernel, .. } = launch {
-                kernels.insert(name(&kernel), kernel);
+        let mut launches = step.launches;
+        while let Some(launch) = launches.pop() {
+            match launch {
+                Launch::Kernel { kernel, .. } => {
+                    kernels.insert(name(&kernel), kernel);
+                }
+                #[cfg(feature = "cudnn")]
+                Launch::Convolution(Convolve { before, after, otherwise, .. }) => {
+                    launches.extend(before.into_iter().chain(after).chain(otherwise));
+                }
+                Launch::Product { .. } | Launch::Mark(_) => {}
             }
         }
     }

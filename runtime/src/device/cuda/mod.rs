@@ -2,6 +2,8 @@
 //! first used, and a step is one CUDA graph.
 
 mod compiler;
+#[cfg(feature = "cudnn")]
+mod convolution;
 mod error;
 mod given;
 mod index;
@@ -27,6 +29,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use cudarc::driver::{CudaContext, CudaStream, result, sys};
 
 use self::compiler::Compiler;
+#[cfg(feature = "cudnn")]
+use self::convolution::Convolutions;
 use self::error::Context as _;
 pub use self::error::CudaError;
 use self::given::{Event, Placed};
@@ -72,6 +76,9 @@ pub struct Cuda {
 
 /// What the blocks and the steps of a GPU share.
 pub(super) struct Shared {
+    /// Ends before the context does, which it uses then.
+    #[cfg(feature = "cudnn")]
+    convolutions: Convolutions,
     context: Arc<CudaContext>,
     /// Where steps run.
     stream: Arc<CudaStream>,
@@ -81,8 +88,9 @@ pub(super) struct Shared {
     /// Kernels by their text.
     functions: Mutex<HashMap<String, sys::CUfunction>>,
     products: Products,
-    /// What cuBLASLt uses on the side, once it was asked for.
-    workspace: Mutex<Option<sys::CUdeviceptr>>,
+    /// What libraries use on the side, as blocks and their bytes. Larger ones were asked for later; those
+    /// before stay, for graphs that use them.
+    workspaces: Mutex<Vec<(sys::CUdeviceptr, usize)>>,
     counts: Counts,
     /// What went wrong in a call that could not say so.
     failure: Mutex<Option<CudaError>>,
@@ -145,7 +153,8 @@ impl Cuda {
             return Err(CudaError::NoDevice { ordinal, count });
         }
         let context = CudaContext::new(ordinal).to("make a context")?;
-        let [stream, copy_stream] = [context.new_stream(), context.new_stream()];
+        let stream = context.new_stream().to("make a stream")?;
+        let copy_stream = context.new_stream().to("make a stream")?;
         let compiler = Compiler::new(context.compute_capability().to("tell its architecture")?);
         Ok(Self {
             later: Arc::default(),
@@ -153,13 +162,15 @@ impl Cuda {
             factors: Factors::F32,
             profile: profile::from_environment(),
             shared: Arc::new(Shared {
-                stream: stream.to("make a stream")?,
-                copy_stream: copy_stream.to("make a stream")?,
+                #[cfg(feature = "cudnn")]
+                convolutions: Convolutions::new(stream.cu_stream())?,
+                stream,
+                copy_stream,
                 context,
                 compiler,
                 functions: Mutex::default(),
                 products: Products::new()?,
-                workspace: Mutex::default(),
+                workspaces: Mutex::default(),
                 counts: Counts::default(),
                 failure: Mutex::default(),
                 capture: RwLock::default(),
@@ -356,19 +367,21 @@ impl Shared {
         Ok(function)
     }
 
-    /// What cuBLASLt uses on the side.
-    fn workspace(&self) -> Result<sys::CUdeviceptr, CudaError> {
-        let mut workspace = self.workspace.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(workspace) = *workspace {
-            return Ok(workspace);
+    /// At least so many bytes that a library uses on the side.
+    fn workspace(&self, bytes: usize) -> Result<sys::CUdeviceptr, CudaError> {
+        let mut workspaces = self.workspaces.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((at, _)) = workspaces.iter().find(|(_, room)| *room >= bytes) {
+            return Ok(*at);
         }
-        let bytes = product::WORKSPACE;
+        // Those that are too small are together no larger than the next.
+        let bytes = bytes.next_power_of_two().max(product::WORKSPACE);
         let free = || result::mem_get_info().map_or(0, |(free, _)| free);
         // SAFETY: the context is bound; freed when this value ends.
         let at = unsafe { result::malloc_sync(bytes) }
             .map_err(|_| CudaError::OutOfMemory { bytes, free: free() })?;
         self.counts.allocation();
-        Ok(*workspace.insert(at))
+        workspaces.push((at, bytes));
+        Ok(at)
     }
 
     /// Keeps what went wrong for the next call that can say so.
@@ -386,12 +399,14 @@ impl Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        let workspace = self.workspace.get_mut().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(workspace) = workspace
-            && self.bind().and_then(|()| self.synchronize()).is_ok()
-        {
-            // SAFETY: allocated in `workspace`, and nothing that runs uses it.
-            let _ = unsafe { result::free_sync(workspace) };
+        let workspaces = self.workspaces.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let workspaces = std::mem::take(workspaces);
+        // cuDNN ends behind this, and needs the context to be bound.
+        if self.bind().and_then(|()| self.synchronize()).is_ok() {
+            for (workspace, _) in workspaces {
+                // SAFETY: allocated in `workspace`, and nothing that runs uses it.
+                let _ = unsafe { result::free_sync(workspace) };
+            }
         }
     }
 }

@@ -7,11 +7,13 @@ use std::sync::{Arc, PoisonError};
 use cudarc::driver::{result, sys};
 
 use super::Shared;
+#[cfg(feature = "cudnn")]
+use super::convolution::{self, Convolve};
 use super::error::{Context, CudaError};
 use super::given::{Given, Placed};
 use super::marks::{Mark, Recorded, Times};
 use super::memory::{Block, Range};
-use super::product::{Factors, Operands, Plan, Types};
+use super::product::{self, Factors, Operands, Plan, Types};
 use super::step::{Arg, CudaStep, Grid, Launch};
 use crate::device::{Buf, Element, Region, RunKey};
 
@@ -75,8 +77,20 @@ struct Prepared {
 
 /// A launch whose memory is known.
 enum Ready {
-    Kernel { function: sys::CUfunction, grid: Grid, args: Vec<u64> },
-    Product { plan: Plan, at: Operands },
+    Kernel {
+        function: sys::CUfunction,
+        grid: Grid,
+        args: Vec<u64>,
+    },
+    Product {
+        plan: Plan,
+        at: Operands,
+    },
+    #[cfg(feature = "cudnn")]
+    Convolution {
+        plan: Arc<convolution::Plan>,
+        at: [u64; 3],
+    },
     Mark(Mark),
 }
 
@@ -150,6 +164,88 @@ impl Runs {
     }
 }
 
+/// What gives a step its memory.
+struct Placing<'a> {
+    shared: &'a Shared,
+    places: Places,
+    scratch: Range,
+    rounded: Range,
+    inputs: &'a Inputs<'a>,
+    /// Of the inputs.
+    lens: Vec<usize>,
+}
+
+impl Placing<'_> {
+    fn at(&self, buf: Buf) -> u64 {
+        let Places { params, halves, grads, arena, cache, .. } = self.places;
+        let range = match buf.region {
+            Region::Params if buf.element == Element::Half => halves,
+            Region::Params => params,
+            Region::Grads => grads,
+            Region::Arena => arena,
+            Region::Cache => cache,
+            Region::Input(i) => self.inputs.placed.input(usize::from(i), &self.lens),
+        };
+        range.of(buf)
+    }
+
+    fn word(&self, arg: &Arg) -> u64 {
+        let placed = &self.inputs.placed;
+        match *arg {
+            Arg::Buf(buf) => self.at(buf),
+            Arg::Indices(indices) => placed.indices.address(indices.start, indices.len),
+            Arg::Size(size) => u64::from(size),
+            Arg::Float(value) => u64::from(value.to_bits()),
+            Arg::Random => placed.random.at,
+            Arg::Scalars => placed.scalars.at,
+            Arg::LossScale => self.places.loss_scale.at,
+            Arg::Null => 0,
+            Arg::Scratch(start) => self.scratch.address(start, 0),
+            Arg::Rounded(start) => self.rounded.address(start, 0),
+            Arg::Address(address) => address,
+        }
+    }
+
+    /// Adds launches whose memory is known.
+    fn ready(&self, launches: &[Launch], to: &mut Vec<Ready>) -> Result<(), CudaError> {
+        for launch in launches {
+            to.push(match launch {
+                Launch::Kernel { kernel, grid, args } => Ready::Kernel {
+                    function: self.shared.function(kernel)?,
+                    grid: *grid,
+                    args: args.iter().map(|arg| self.word(arg)).collect(),
+                },
+                Launch::Product { product, y, a, b, bias } => {
+                    let [a, b] = [a, b].map(|factor| self.word(factor));
+                    let at =
+                        Operands { y: self.at(*y), a, b, bias: bias.map(|bias| self.at(bias)) };
+                    let types = Types { factors: self.inputs.factors, result: y.element };
+                    Ready::Product { plan: self.shared.products.plan(*product, at, types)?, at }
+                }
+                #[cfg(feature = "cudnn")]
+                Launch::Convolution(convolve) => {
+                    self.convolve(convolve, to)?;
+                    continue;
+                }
+                Launch::Mark(mark) => Ready::Mark(*mark),
+            });
+        }
+        Ok(())
+    }
+
+    /// Adds a convolution: by cuDNN with what it needs around it, or what there is otherwise.
+    #[cfg(feature = "cudnn")]
+    fn convolve(&self, convolve: &Convolve, to: &mut Vec<Ready>) -> Result<(), CudaError> {
+        let at = convolve.at.each_ref().map(|arg| self.word(arg));
+        let Some(plan) = self.shared.convolutions.plan(convolve.kind, at)? else {
+            return self.ready(&convolve.otherwise, to);
+        };
+        self.ready(&convolve.before, to)?;
+        to.push(Ready::Convolution { plan, at });
+        self.ready(&convolve.after, to)
+    }
+}
+
 impl Prepared {
     fn new(
         shared: &Arc<Shared>,
@@ -158,45 +254,10 @@ impl Prepared {
         [scratch, rounded]: [Range; 2],
         inputs: &Inputs<'_>,
     ) -> Result<Self, CudaError> {
-        let lens: Vec<usize> = inputs.floats.iter().map(|x| x.len()).collect();
-        let at = |buf: Buf| {
-            let range = match buf.region {
-                Region::Params if buf.element == Element::Half => places.halves,
-                Region::Params => places.params,
-                Region::Grads => places.grads,
-                Region::Arena => places.arena,
-                Region::Cache => places.cache,
-                Region::Input(i) => inputs.placed.input(usize::from(i), &lens),
-            };
-            range.of(buf)
-        };
-        let word = |arg: &Arg| match *arg {
-            Arg::Buf(buf) => at(buf),
-            Arg::Indices(indices) => inputs.placed.indices.address(indices.start, indices.len),
-            Arg::Size(size) => u64::from(size),
-            Arg::Float(value) => u64::from(value.to_bits()),
-            Arg::Random => inputs.placed.random.at,
-            Arg::Scalars => inputs.placed.scalars.at,
-            Arg::LossScale => places.loss_scale.at,
-            Arg::Null => 0,
-            Arg::Scratch(start) => scratch.address(start, 0),
-            Arg::Rounded(start) => rounded.address(start, 0),
-            Arg::Address(address) => address,
-        };
-        let ready = |launch: &Launch| match launch {
-            Launch::Kernel { kernel, grid, args } => Ok(Ready::Kernel {
-                function: shared.function(kernel)?,
-                grid: *grid,
-                args: args.iter().map(word).collect(),
-            }),
-            Launch::Product { product, y, a, b, bias } => {
-                let at = Operands { y: at(*y), a: word(a), b: word(b), bias: bias.map(at) };
-                let types = Types { factors: inputs.factors, result: y.element };
-                Ok(Ready::Product { plan: shared.products.plan(*product, at, types)?, at })
-            }
-            Launch::Mark(mark) => Ok(Ready::Mark(*mark)),
-        };
-        let launches = step.launches.iter().map(ready).collect::<Result<_, CudaError>>()?;
+        let lens = inputs.floats.iter().map(|x| x.len()).collect();
+        let placing = Placing { shared, places, scratch, rounded, inputs, lens };
+        let mut launches = Vec::with_capacity(step.launches.len());
+        placing.ready(&step.launches, &mut launches)?;
         Ok(Self { launches, graph: None })
     }
 
@@ -280,7 +341,13 @@ impl Prepared {
                     .to("launch a kernel")?;
                 }
                 Ready::Product { plan, at } => {
-                    shared.products.launch(plan, *at, shared.workspace()?, shared.stream())?;
+                    let workspace = shared.workspace(product::WORKSPACE)?;
+                    shared.products.launch(plan, *at, workspace, shared.stream())?;
+                }
+                #[cfg(feature = "cudnn")]
+                Ready::Convolution { plan, at } => {
+                    let workspace = shared.workspace(plan.workspace)?;
+                    shared.convolutions.launch(plan, *at, workspace)?;
                 }
                 Ready::Mark(mark) => {
                     if let Some(times) = &mut times {

@@ -4,6 +4,8 @@
 use std::borrow::Cow;
 use std::fmt::{Display, Write};
 
+#[cfg(feature = "cudnn")]
+use super::convolution::Convolve;
 use super::marks::Mark;
 use super::product::{Factors, Product};
 use crate::arena::Sizes;
@@ -42,6 +44,8 @@ pub(super) enum Launch {
         b: Arg,
         bias: Option<Buf>,
     },
+    #[cfg(feature = "cudnn")]
+    Convolution(Convolve),
     /// Nothing, but a profile knows the place.
     Mark(Mark),
 }
@@ -106,7 +110,8 @@ pub(crate) enum Arg {
     Null,
     /// Memory for parts of a call, from this float on.
     Scratch(usize),
-    /// Factors that were rounded for the next product, in the place of the floats from there on.
+    /// Factors that were rounded for the next product, in the place of the floats from there on. Of a
+    /// convolution by cuDNN the result as well.
     Rounded(usize),
     /// Memory behind no region.
     Address(u64),
@@ -297,17 +302,23 @@ impl CudaStep {
     }
 
     /// A factor as the step's products take it; behind `end` where it has to be rounded.
-    fn factor(&mut self, factor: Buf, end: &mut usize) -> Arg {
+    pub(super) fn factor(&mut self, factor: Buf, end: &mut usize) -> Arg {
         if !self.factors.are_halves() || factor.element == Element::Half {
             return factor.into();
         }
         if factor.region == Region::Params {
             return factor.halves_of_params().into();
         }
-        let rounded = Arg::Rounded(*end);
-        *end += floats_of_halves(factor.len).next_multiple_of(64);
-        self.side[1] = self.side[1].max(*end);
+        let rounded = self.rounded(factor.len, end);
         self.copy_as(rounded, factor.into(), factor.len);
+        rounded
+    }
+
+    /// The place of so many halves behind `end`.
+    pub(super) fn rounded(&mut self, len: usize, end: &mut usize) -> Arg {
+        let rounded = Arg::Rounded(*end);
+        *end += floats_of_halves(len).next_multiple_of(64);
+        self.side[1] = self.side[1].max(*end);
         rounded
     }
 

@@ -3,7 +3,7 @@
 use super::{Conv2dSpec, direct, max, windows, winograd};
 
 /// A pass of a convolution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Pass {
     /// `y` from `x` and `w`.
     Forward,

@@ -116,6 +116,17 @@ impl CudaStep {
         self.launch(kernel, Grid::each(y.len), &args);
     }
 
+    /// A pass by the kernels of this room.
+    fn convolve(&mut self, product: Product, call: Call) {
+        if direct::suits(&call.spec) {
+            self.convolve_directly(call);
+        } else if mma::suits(self.factors(), &product) {
+            self.multiply_on_tensor_cores(product, call);
+        } else {
+            self.product_of_floats(product, call);
+        }
+    }
+
     /// A product of floats.
     fn product_of_floats(&mut self, product: Product, call: Call) {
         let Product { function, rows, cols, inner, groups } = product;
@@ -156,12 +167,9 @@ impl Conv2d for CudaStep {
         }
         let [x, w] = if pass == Pass::WeightGrad { [of[1], of[0]] } else { of };
         let call = Call { pass, y: out, x, w, spec };
-        if direct::suits(&spec) {
-            self.convolve_directly(call);
-        } else if mma::suits(self.factors(), &product) {
-            self.multiply_on_tensor_cores(product, call);
-        } else {
-            self.product_of_floats(product, call);
-        }
+        #[cfg(feature = "cudnn")]
+        self.convolve_by_cudnn(pass, out, of, spec, |step| step.convolve(product, call));
+        #[cfg(not(feature = "cudnn"))]
+        self.convolve(product, call);
     }
 }

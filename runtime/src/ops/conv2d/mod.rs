@@ -28,7 +28,7 @@ use crate::device::Buf;
 use crate::ops::elementwise::{Elementwise, Map, Operands};
 
 /// The sizes of a convolution; `[rows, columns]` each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Conv2dSpec {
     /// Images.
     pub batch: usize,
