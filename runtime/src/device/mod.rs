@@ -8,6 +8,8 @@
 mod cpu;
 #[cfg(feature = "cuda")]
 mod cuda;
+mod precision;
+mod range;
 mod remote;
 mod threads;
 mod tiny;
@@ -23,6 +25,8 @@ pub use cuda::{Cuda, CudaError, CudaMemory, CudaStep};
 #[cfg(feature = "cuda")]
 #[doc(hidden)]
 pub use cuda::{CudaLater, KernelList, KernelReport, ListMemory};
+pub use precision::{Precision, Target};
+pub use range::{Buf, Element, Indices, Region, floats_of_halves};
 pub use remote::{Remote, RemoteUpdate, SCALARS};
 pub(crate) use threads::SharedMut;
 pub use threads::{PARALLEL_WORK, Threads};
@@ -34,124 +38,6 @@ use crate::math::SimdLevel;
 use crate::ops;
 use crate::profile::{PassOps, Phase, Profile};
 use crate::storage::Storage;
-
-/// The kinds of memory that a step reads and writes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Region {
-    /// The model's parameters and behind them its state: read only.
-    Params,
-    /// The gradients of the parameters and behind them the new state.
-    Grads,
-    /// Everything that is planned: activations, saved values, scratch, results.
-    Arena,
-    /// What a run step by step keeps of the positions before.
-    Cache,
-    /// The n-th float input of the call, used in place: read only.
-    Input(u8),
-}
-
-/// What a range is made of.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Element {
-    /// An `f32`.
-    #[default]
-    Float,
-    /// A number of 16 bits, of the kind that the device computes with ([`Target::GpuHalves`]).
-    Half,
-}
-
-impl Element {
-    /// The bytes of one.
-    #[cfg(feature = "cuda")]
-    pub(crate) const fn bytes(self) -> usize {
-        match self {
-            Self::Float => 4,
-            Self::Half => 2,
-        }
-    }
-}
-
-/// A range of numbers in one region.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Buf {
-    /// The memory that the range is in.
-    pub region: Region,
-    /// What it is made of.
-    pub element: Element,
-    /// Its first element, counted in elements like it from the start of the region.
-    pub start: usize,
-    /// The number of elements.
-    pub len: usize,
-}
-
-impl Buf {
-    /// `len` floats of `region` from `start` on.
-    pub const fn new(region: Region, start: usize, len: usize) -> Self {
-        Self { region, element: Element::Float, start, len }
-    }
-
-    /// The range `start..start + len` of this range.
-    #[inline]
-    pub const fn part(self, start: usize, len: usize) -> Self {
-        assert!(start + len <= self.len, "gradiron: a planned range leaves its buffer (a bug)");
-        Self { region: self.region, element: self.element, start: self.start + start, len }
-    }
-
-    /// The range with its parameters as halves: a copy that a device keeps, of the same places.
-    #[cfg(feature = "cuda")]
-    pub(crate) const fn halves_of_params(self) -> Self {
-        assert!(matches!(self.region, Region::Params), "gradiron: no parameters (a bug)");
-        Self { region: self.region, element: Element::Half, start: self.start, len: self.len }
-    }
-
-    /// `len` halves in the place of the floats from `start` on.
-    #[inline]
-    pub const fn halves(self, start: usize, len: usize) -> Self {
-        let floats = self.part(start, floats_of_halves(len));
-        Self { region: self.region, element: Element::Half, start: 2 * floats.start, len }
-    }
-
-    /// `len` values in the place of the floats from `start` on.
-    #[inline]
-    pub const fn values(self, start: usize, len: usize, as_halves: bool) -> Self {
-        if as_halves { self.halves(start, len) } else { self.part(start, len) }
-    }
-
-    pub(crate) const fn overlaps(self, other: Self) -> bool {
-        let same = match (self.region, other.region) {
-            (Region::Params, Region::Params)
-            | (Region::Grads, Region::Grads)
-            | (Region::Arena, Region::Arena)
-            | (Region::Cache, Region::Cache) => true,
-            (Region::Input(a), Region::Input(b)) => a == b,
-            _ => false,
-        };
-        // An empty range overlaps nothing, wherever it starts.
-        let full = self.len > 0 && other.len > 0;
-        same && full && self.start < other.start + other.len && other.start < self.start + self.len
-    }
-}
-
-/// The floats in whose place `len` halves lie.
-pub const fn floats_of_halves(len: usize) -> usize {
-    len.div_ceil(2)
-}
-
-/// A range of class indices, one of the integer inputs of the call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Indices {
-    /// The first index.
-    pub start: usize,
-    /// The number of indices.
-    pub len: usize,
-}
-
-impl Indices {
-    /// `len` indices from `start` on.
-    pub const fn new(start: usize, len: usize) -> Self {
-        Self { start, len }
-    }
-}
 
 /// What the random numbers of a step follow from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -187,104 +73,6 @@ pub struct Host<'a> {
     pub threads: &'a Threads,
     /// Its instructions.
     pub level: SimdLevel,
-}
-
-/// What a device may round values to, to be faster and to need less memory.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Precision {
-    /// All values are `f32`.
-    #[default]
-    F32,
-    /// Factors of products are rounded to bf16, to the nearest, ties to even: an error of at most
-    /// `2^-8` each. Sums are `f32`, and so are parameters, their gradients and optimizers' state. A
-    /// bf16 has the exponent of an `f32`: no gradient is lost below its range, and the loss needs no
-    /// scaling.
-    ///
-    /// On a [`Cpu`], small products, which gain nothing, and convolutions stay `f32`; what the backward
-    /// pass needs of the forward pass is stored in bf16 (`train_bytes_with`), but for functions that are
-    /// small enough to become one piece. It is twice as fast where the processor has AVX512-BF16; the
-    /// same rounding, but no gain, elsewhere.
-    ///
-    /// On a GPU, values and gradients between operations are stored in bf16 (`train_bytes_on_gpu`).
-    Bf16,
-    /// The same with f16 on a GPU, with an error of at most `2^-11` each and a smaller range: losses
-    /// are scaled. A [`Cpu`], whose f16 would not be faster, computes in `f32`.
-    F16,
-}
-
-impl Precision {
-    /// What a step on a [`Cpu`] of this precision is planned for.
-    pub const fn on_cpu(self) -> Target {
-        match self {
-            Self::F32 | Self::F16 => Target::Cpu,
-            Self::Bf16 => Target::CpuHalvesBetween,
-        }
-    }
-
-    /// What a step on a GPU of this precision is planned for.
-    pub const fn on_gpu(self) -> Target {
-        match self {
-            Self::F32 => Target::Gpu,
-            Self::Bf16 | Self::F16 => Target::GpuHalves,
-        }
-    }
-}
-
-/// What the memory of a step is planned for. Parameters, their gradients, inputs and results are `f32` in
-/// all of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Target {
-    /// A processor, with values in `f32`.
-    #[default]
-    Cpu,
-    /// A processor, with values in 16 bits where they live from the forward to the backward pass.
-    CpuHalvesBetween,
-    /// A GPU, with values in `f32`.
-    Gpu,
-    /// A GPU, with values in 16 bits where each sample has at least some.
-    GpuHalves,
-}
-
-impl Target {
-    /// Whether floats that live between the passes have a form in 16 bits.
-    pub const fn are_halves_between(self) -> bool {
-        matches!(self, Self::CpuHalvesBetween)
-    }
-
-    /// Whether values are in 16 bits from the start.
-    pub const fn are_halves(self) -> bool {
-        matches!(self, Self::GpuHalves)
-    }
-
-    /// Whether it is a GPU.
-    pub const fn is_gpu(self) -> bool {
-        matches!(self, Self::Gpu | Self::GpuHalves)
-    }
-
-    /// That of a function which may become one piece, and keeps its values as they are then.
-    #[doc(hidden)]
-    pub const fn of_small(self, is_small: bool) -> Self {
-        if is_small && self.are_halves_between() { Self::Cpu } else { self }
-    }
-
-    /// What stands before offsets: see [`from_number`](Self::from_number).
-    #[doc(hidden)]
-    pub const fn number(self) -> usize {
-        self as usize
-    }
-
-    #[doc(hidden)]
-    #[inline(always)]
-    pub const fn from_number(number: usize) -> Self {
-        match number {
-            1 => Self::CpuHalvesBetween,
-            2 => Self::Gpu,
-            3 => Self::GpuHalves,
-            _ => Self::Cpu,
-        }
-    }
 }
 
 /// Where a step runs.

@@ -17,23 +17,17 @@ mod product;
 mod rows;
 mod run;
 mod scaling;
+mod shared;
 mod step;
 mod twin;
 
-use std::collections::HashMap;
-use std::ffi::CString;
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
-use cudarc::driver::{CudaContext, CudaStream, result, sys};
-
-use self::compiler::Compiler;
-#[cfg(feature = "cudnn")]
-use self::convolution::Convolutions;
 use self::error::Context as _;
 pub use self::error::CudaError;
-use self::given::{Event, Placed};
+use self::given::Placed;
 pub(crate) use self::index::place;
 pub use self::later::CudaLater;
 use self::later::Pool;
@@ -43,19 +37,16 @@ pub use self::memory::CudaMemory;
 use self::memory::Range;
 use self::optimizer::Updates;
 pub(crate) use self::product::Factors;
-use self::product::Products;
 pub(crate) use self::product::{Epilogue, Product};
 pub(crate) use self::rows::Team;
 use self::run::{Inputs, Places};
+use self::shared::Shared;
 pub use self::step::CudaStep;
 pub(crate) use self::step::{
     Arg, CudaKernel, Grid, THREADS, Text, at_once, lanes, of_vector, width,
 };
 use super::{Buf, Device, DeviceError, Later, Lent, Precision, Region, Run, StepMemory, Target};
 use crate::profile::{self, Profile};
-
-/// The oldest driver, as the version of CUDA that it supports: the one whose compiler is used.
-const DRIVER: i32 = 13_000;
 
 /// A GPU.
 ///
@@ -74,64 +65,6 @@ pub struct Cuda {
     profile: Option<Profile>,
 }
 
-/// What the blocks and the steps of a GPU share.
-pub(super) struct Shared {
-    /// Ends before the context does, which it uses then.
-    #[cfg(feature = "cudnn")]
-    convolutions: Convolutions,
-    context: Arc<CudaContext>,
-    /// Where steps run.
-    stream: Arc<CudaStream>,
-    /// Where what they are given is copied.
-    copy_stream: Arc<CudaStream>,
-    compiler: Compiler,
-    /// Kernels by their text.
-    functions: Mutex<HashMap<String, sys::CUfunction>>,
-    products: Products,
-    /// What libraries use on the side, as blocks and their bytes. Larger ones were asked for later; those
-    /// before stay, for graphs that use them.
-    workspaces: Mutex<Vec<(sys::CUdeviceptr, usize)>>,
-    counts: Counts,
-    /// What went wrong in a call that could not say so.
-    failure: Mutex<Option<CudaError>>,
-    /// Held alone while the stream is captured, when it takes nothing else, and shared by all else that
-    /// the stream is asked for.
-    capture: RwLock<()>,
-}
-
-// SAFETY: functions of loaded modules may be launched by any thread that has bound the context;
-// modules are never unloaded.
-unsafe impl Send for Shared {}
-// SAFETY: as above.
-unsafe impl Sync for Shared {}
-
-/// How often things happened.
-#[derive(Default)]
-struct Counts {
-    launches: AtomicUsize,
-    graphs: AtomicUsize,
-    allocations: AtomicUsize,
-    synchronizations: AtomicUsize,
-}
-
-impl Counts {
-    fn launch(&self) {
-        self.launches.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn graph(&self) {
-        self.graphs.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn allocation(&self) {
-        self.allocations.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn synchronization(&self) {
-        self.synchronizations.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
 impl Cuda {
     /// The GPU number `ordinal`, as the driver counts them from 0.
     ///
@@ -139,42 +72,12 @@ impl Cuda {
     /// When there is no driver, one that is too old, no such GPU, or a library of CUDA is missing:
     /// with what was looked for and where.
     pub fn new(ordinal: usize) -> Result<Self, CudaError> {
-        library::load()?;
-        result::init().to("start its driver")?;
-        let mut version = 0;
-        // SAFETY: writes one number.
-        unsafe { sys::cuDriverGetVersion(&raw mut version) }.result().to("tell its version")?;
-        if version < DRIVER {
-            let found = format!("{}.{}", version / 1000, version % 1000 / 10);
-            return Err(CudaError::OldDriver { found, needed: "13.0" });
-        }
-        let count = CudaContext::device_count().to("count its devices")? as usize;
-        if ordinal >= count {
-            return Err(CudaError::NoDevice { ordinal, count });
-        }
-        let context = CudaContext::new(ordinal).to("make a context")?;
-        let stream = context.new_stream().to("make a stream")?;
-        let copy_stream = context.new_stream().to("make a stream")?;
-        let compiler = Compiler::new(context.compute_capability().to("tell its architecture")?);
         Ok(Self {
             later: Arc::default(),
             precision: Precision::F32,
             factors: Factors::F32,
             profile: profile::from_environment(),
-            shared: Arc::new(Shared {
-                #[cfg(feature = "cudnn")]
-                convolutions: Convolutions::new(stream.cu_stream())?,
-                stream,
-                copy_stream,
-                context,
-                compiler,
-                functions: Mutex::default(),
-                products: Products::new()?,
-                workspaces: Mutex::default(),
-                counts: Counts::default(),
-                failure: Mutex::default(),
-                capture: RwLock::default(),
-            }),
+            shared: Arc::new(Shared::new(ordinal)?),
         })
     }
 
@@ -314,107 +217,6 @@ impl fmt::Debug for Cuda {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Cuda({})", self.shared.context.ordinal())
     }
-}
-
-impl Shared {
-    fn bind(&self) -> Result<(), CudaError> {
-        self.context.bind_to_thread().to("bind its context")
-    }
-
-    fn stream(&self) -> sys::CUstream {
-        self.stream.cu_stream()
-    }
-
-    fn copy_stream(&self) -> sys::CUstream {
-        self.copy_stream.cu_stream()
-    }
-
-    /// While it is held, the stream is not captured. Not to be taken twice by one thread.
-    fn uncaptured(&self) -> RwLockReadGuard<'_, ()> {
-        self.capture.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn synchronize(&self) -> Result<(), CudaError> {
-        let _uncaptured = self.uncaptured();
-        self.counts.synchronization();
-        self.stream.synchronize().to("finish its work")
-    }
-
-    fn stream_waits(&self, event: &Event) -> Result<(), CudaError> {
-        let _uncaptured = self.uncaptured();
-        wait(self.stream(), event)
-    }
-
-    fn copy_stream_waits(&self, event: &Event) -> Result<(), CudaError> {
-        wait(self.copy_stream(), event)
-    }
-
-    /// The function of a kernel.
-    fn function(&self, kernel: &CudaKernel) -> Result<sys::CUfunction, CudaError> {
-        let mut functions = self.functions.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = kernel.key();
-        if let Some(function) = functions.get(&key) {
-            return Ok(*function);
-        }
-        let code = self.compiler.compile(kernel)?;
-        // SAFETY: the context is bound, and `code` is a module for its device.
-        let function = unsafe {
-            let module = result::module::load_data(code.as_ptr().cast()).to("load a kernel")?;
-            let name = CString::new(kernel.function).to("name a kernel")?;
-            result::module::get_function(module, name).to("find a kernel")?
-        };
-        functions.insert(key, function);
-        Ok(function)
-    }
-
-    /// At least so many bytes that a library uses on the side.
-    fn workspace(&self, bytes: usize) -> Result<sys::CUdeviceptr, CudaError> {
-        let mut workspaces = self.workspaces.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((at, _)) = workspaces.iter().find(|(_, room)| *room >= bytes) {
-            return Ok(*at);
-        }
-        // Those that are too small are together no larger than the next.
-        let bytes = bytes.next_power_of_two().max(product::WORKSPACE);
-        let free = || result::mem_get_info().map_or(0, |(free, _)| free);
-        // SAFETY: the context is bound; freed when this value ends.
-        let at = unsafe { result::malloc_sync(bytes) }
-            .map_err(|_| CudaError::OutOfMemory { bytes, free: free() })?;
-        self.counts.allocation();
-        workspaces.push((at, bytes));
-        Ok(at)
-    }
-
-    /// Keeps what went wrong for the next call that can say so.
-    fn fail(&self, error: CudaError) {
-        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
-        failure.get_or_insert(error);
-    }
-
-    /// Tells what went wrong before.
-    fn told(&self) -> Result<(), CudaError> {
-        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
-        failure.take().map_or(Ok(()), Err)
-    }
-}
-
-impl Drop for Shared {
-    fn drop(&mut self) {
-        let workspaces = self.workspaces.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let workspaces = std::mem::take(workspaces);
-        // cuDNN ends behind this, and needs the context to be bound.
-        if self.bind().and_then(|()| self.synchronize()).is_ok() {
-            for (workspace, _) in workspaces {
-                // SAFETY: allocated in `workspace`, and nothing that runs uses it.
-                let _ = unsafe { result::free_sync(workspace) };
-            }
-        }
-    }
-}
-
-fn wait(stream: sys::CUstream, event: &Event) -> Result<(), CudaError> {
-    let flags = sys::CUevent_wait_flags::CU_EVENT_WAIT_DEFAULT;
-    // SAFETY: both are open.
-    unsafe { result::stream::wait_event(stream, event.raw(), flags) }.to("wait for an event")
 }
 
 impl Device for Cuda {
