@@ -8,8 +8,8 @@ use crate::gpu;
 
 model! {
     pub struct Mlp {
-        fc1: Linear(6 -> 8),
-        fc2: Linear(8 -> 3),
+        fc1: Linear(6 -> 64),
+        fc2: Linear(64 -> 3),
     }
 
     fn forward(&self, x: [batch, 6]) -> [batch, 3] {
@@ -31,6 +31,12 @@ const LABEL: [u8; 3] = [1, 2, 0];
 #[test]
 fn a_training_step_is_one_graph_and_takes_no_memory() {
     let Some(gpu) = gpu("a_training_step_is_one_graph_and_takes_no_memory") else { return };
+    for precision in [Precision::F32, Precision::Bf16, Precision::F16] {
+        trains_in_one_graph(&gpu.clone().with_precision(precision));
+    }
+}
+
+fn trains_in_one_graph(gpu: &Cuda) {
     let mut net = Mlp::init(Seed(0));
     let mut ws = Mlp::workspace_on(gpu.clone(), 3).unwrap();
     let mut adam = AdamW::new(&net, 1e-2).unwrap().clip_norm(1.0).unwrap();
@@ -88,6 +94,42 @@ fn parameters_come_back_when_they_are_asked_for() {
 
 fn gpu_of_its_own() -> Cuda {
     Cuda::new(0).expect("it was there before")
+}
+
+/// The parameters in 16 bits are those that a new device makes of the parameters, whoever changed these.
+#[test]
+fn halves_follow_the_parameters() {
+    let Some(gpu) = gpu("halves_follow_the_parameters") else { return };
+    let halves = gpu.clone().with_precision(Precision::Bf16);
+    let mut net = Mlp::init(Seed(0));
+    let mut ws = Mlp::workspace_on(halves.clone(), 3).unwrap();
+    let mut in_floats = Mlp::workspace_on(gpu, 3).unwrap();
+    let mut sgd = Sgd::new(&net, 0.5).unwrap().momentum(0.5).unwrap();
+    let mut known = Vec::new();
+    let mut check = |net: &Mlp, ws: &mut Workspace<Mlp, Cuda>| {
+        let found = net.loss(ws, &X, &LABEL).unwrap();
+        let mut fresh = Mlp::workspace_on(halves.clone(), 3).unwrap();
+        let copy = net.clone();
+        assert_eq!(found.to_bits(), copy.loss(&mut fresh, &X, &LABEL).unwrap().to_bits());
+        assert!(!known.contains(&found), "the parameters changed");
+        known.push(found);
+    };
+    check(&net, &mut ws);
+    // By an optimizer, in the graph and alone.
+    for _ in 0..4 {
+        net.loss_train(&mut ws, &mut sgd, &X, &LABEL).unwrap();
+    }
+    check(&net, &mut ws);
+    net.loss_grad(&mut ws, &X, &LABEL).unwrap();
+    sgd.step(&mut net, ws.grads());
+    check(&net, &mut ws);
+    // By steps of floats, and by the host.
+    for _ in 0..4 {
+        net.loss_train(&mut in_floats, &mut sgd, &X, &LABEL).unwrap();
+    }
+    check(&net, &mut ws);
+    net.params_mut().iter_mut().for_each(|p| *p *= 0.5);
+    check(&net, &mut ws);
 }
 
 #[test]
