@@ -1,7 +1,7 @@
 //! The calls of all tests on a GPU, where there is one.
 
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use gradiron::device::{Buf, Cuda, Device, DeviceError, Precision, Region, StepMemory};
 use gradiron::ops::copy::Fill as _;
@@ -31,13 +31,18 @@ fn setting(name: &str, default: usize) -> usize {
     std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
 }
 
-/// Whether a call is taken: `GRADIRON_OPS_EVERY` takes every n-th one only, and `GRADIRON_OPS_LARGEST`
-/// those of so many floats at most, since an emulator is slow.
+/// Whether a call is taken: `GRADIRON_OPS_EVERY` takes the first of each test and every n-th behind it,
+/// and `GRADIRON_OPS_LARGEST` those of so many floats at most, since an emulator is slow.
 fn is_taken(call: &Call<'_>) -> bool {
-    static CALLS: AtomicUsize = AtomicUsize::new(0);
+    static CALLS: Mutex<BTreeMap<String, usize>> = Mutex::new(BTreeMap::new());
     let inputs = call.inputs.iter().map(|x| x.len()).sum::<usize>();
     let floats = inputs + call.outputs.iter().sum::<usize>() + call.scratch;
-    let number = CALLS.fetch_add(1, Ordering::Relaxed);
+    // The harness names threads after tests.
+    let test = std::thread::current().name().unwrap_or_default().to_string();
+    let mut calls = CALLS.lock().unwrap_or_else(PoisonError::into_inner);
+    let count = calls.entry(test).or_default();
+    let number = *count;
+    *count += 1;
     number.is_multiple_of(setting("GRADIRON_OPS_EVERY", 1))
         && floats <= setting("GRADIRON_OPS_LARGEST", usize::MAX)
 }
