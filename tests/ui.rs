@@ -1,7 +1,7 @@
 //! What users read at `cargo check` when a model has a mistake: each file of `tests/ui` is a small
 //! program with one, beside it the errors that rustc prints. `TRYBUILD=overwrite` writes them anew.
 //!
-//! The texts of the macro itself are compared word by word in `macros/src/tests`.
+//! The texts of the macro itself are compared word by word in `compiler/src/tests`.
 
 #[test]
 fn mistakes() {

@@ -1,39 +1,17 @@
-//! The compiler behind gradiron's `model!` and `#[derive(Module)]`; see the crate `gradiron`.
-
-mod derive;
-mod diagnostics;
-mod differentiate;
-mod dim;
-mod dump;
-mod emit;
-mod expand;
-mod fuse;
-mod graph;
-mod hygiene;
-mod layers;
-mod lower;
-mod model;
-mod ops;
-mod plan;
-mod prepare;
-mod step;
-mod store;
-mod syntax;
-#[cfg(test)]
-mod tests;
+//! The macros `model!` and `#[derive(Module)]` of the crate `gradiron`, which has their docs, where they
+//! run as tests. What they do is in the crate `gradiron-compiler`, an ordinary library that tests can
+//! call: a crate of macros exports nothing else.
 
 use proc_macro::TokenStream;
-
-// The docs of both macros are in the crate `gradiron`, where they run as tests.
 
 #[allow(missing_docs)]
 #[proc_macro]
 pub fn model(tokens: TokenStream) -> TokenStream {
-    model::expand(tokens.into()).into()
+    gradiron_compiler::model::expand(tokens.into()).into()
 }
 
 #[allow(missing_docs)]
 #[proc_macro_derive(Module, attributes(module, name))]
 pub fn derive_module(tokens: TokenStream) -> TokenStream {
-    derive::expand(tokens.into()).into()
+    gradiron_compiler::derive::expand(tokens.into()).into()
 }

@@ -227,7 +227,7 @@ impl<'a, 'm> FnCx<'a, 'm> {
         Self {
             model,
             graph: Graph::default(),
-            rule: Rule::new(),
+            rule: Rule::default(),
             names: HashMap::new(),
             sizes: HashMap::new(),
             state: BTreeMap::new(),

@@ -227,11 +227,13 @@ pub struct Rule {
     pub deferred: Vec<Deferred>,
 }
 
-impl Rule {
-    pub fn new() -> Self {
+impl Default for Rule {
+    fn default() -> Self {
         Self { step: String::new(), span: Span::call_site(), deferred: Vec::new() }
     }
+}
 
+impl Rule {
     /// Whether two sizes agree; an equality of constants is left to rustc and taken as agreed.
     pub fn equal(&mut self, left: &Dim, right: &Dim) -> bool {
         match left.compare(right) {

@@ -23,7 +23,7 @@ impl Expand<'_> {
 
     pub fn ops(&mut self, op: impl Op + 'static, inputs: &[ValueId]) -> Vec<ValueId> {
         let name = op.name();
-        match self.graph.apply(&mut Rule::new(), Rc::new(op), inputs, self.phase) {
+        match self.graph.apply(&mut Rule::default(), Rc::new(op), inputs, self.phase) {
             Ok(outputs) => outputs,
             // Expansions are written by us: their shapes must fit.
             Err(mismatch) => panic!("the expansion `{name}` {}", mismatch.message),

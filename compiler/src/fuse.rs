@@ -45,7 +45,7 @@ fn own_outputs(graph: &mut Graph) {
         }
         let copy = Rc::new(Elementwise::copy());
         graph.label.clone_from(&graph.values[value].label.clone());
-        let made = graph.apply(&mut Rule::new(), copy, &[value], phase);
+        let made = graph.apply(&mut Rule::default(), copy, &[value], phase);
         let copied = made.expect("a copy has a shape")[0];
         copies.push(graph.nodes.pop().expect("just applied"));
         graph.outputs[k].1 = copied;

@@ -76,7 +76,7 @@ impl Walk {
             None => gradient,
             Some(known) => {
                 let add = Rc::new(Elementwise::new("add"));
-                let sum = self.graph.apply(&mut Rule::new(), add, &[known, gradient], phase);
+                let sum = self.graph.apply(&mut Rule::default(), add, &[known, gradient], phase);
                 self.gradients.push(None);
                 sum.expect("gradients of one value have one shape")[0]
             }
@@ -95,7 +95,7 @@ impl Walk {
         let known = self.graph.values.len();
         let mut backward = Backward {
             graph: &mut self.graph,
-            rule: &mut Rule::new(),
+            rule: &mut Rule::default(),
             inputs: node.inputs.clone(),
             outputs: node.outputs.clone(),
             d_outputs,

@@ -84,7 +84,7 @@ impl Step<'_> {
     /// An op of a run on new positions.
     pub fn apply(&mut self, op: impl Op + 'static, inputs: &[ValueId]) -> Vec<ValueId> {
         let name = op.name();
-        match self.graph.apply(&mut Rule::new(), Rc::new(op), inputs, Phase::Forward) {
+        match self.graph.apply(&mut Rule::default(), Rc::new(op), inputs, Phase::Forward) {
             Ok(outputs) => outputs,
             // Rules are written by us: their shapes must fit.
             Err(mismatch) => panic!("the step of `{name}` {}", mismatch.message),
@@ -178,8 +178,12 @@ impl Walk<'_> {
         let (inputs, axes): (Vec<_>, Vec<_>) = given.into_iter().unzip();
         let types = |values: &[ValueId]| values.iter().map(|v| whole.ty(*v).clone()).collect();
         if axes.iter().all(Option::is_none) {
-            let made =
-                self.graph.apply(&mut Rule::new(), Rc::clone(&node.op), &inputs, Phase::Forward);
+            let made = self.graph.apply(
+                &mut Rule::default(),
+                Rc::clone(&node.op),
+                &inputs,
+                Phase::Forward,
+            );
             let made = made.expect("these shapes are those of the whole sequence");
             self.now.extend(node.outputs.iter().copied().zip(made.into_iter().map(|v| (v, None))));
             return Ok(());

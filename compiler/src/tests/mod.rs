@@ -1,7 +1,7 @@
 //! The compiler run on texts, outside of rustc.
 //!
 //! What it says and makes is compared with files, word by word. After a change that is meant,
-//! `GRADIRON_UPDATE=1 cargo test -p gradiron-macros` writes the files anew: read their diff.
+//! `GRADIRON_UPDATE=1 cargo test -p gradiron-compiler` writes the files anew: read their diff.
 
 mod dims;
 mod invariants;

@@ -27,7 +27,7 @@ pub fn prepare(graph: &mut Graph) {
         {
             let read: Vec<_> = reads.iter().map(|i| node.inputs[*i]).collect();
             graph.label.clone_from(&node.label);
-            let made = graph.apply(&mut Rule::new(), op, &read, Phase::Prepare);
+            let made = graph.apply(&mut Rule::default(), op, &read, Phase::Prepare);
             node.inputs.extend(made.expect("what is prepared has a shape"));
             node.op = then;
             first.append(&mut graph.nodes);
