@@ -222,6 +222,24 @@ pub fn lower_function<'a>(model: &mut ModelCx<'a>, function: &'a Function) -> Op
     Some(Lowered { name: function.name.clone(), args, results, graph, deferred, step })
 }
 
+/// The names that the statements of a function bind, with their types, where nothing is wrong with it:
+/// what tests continue a body with.
+pub fn bound(model: &mut ModelCx, name: &str) -> Option<Vec<(String, Ty)>> {
+    let function = model.function(name)?;
+    let mut cx = FnCx::new(model);
+    cx.inlining.push(function.name.to_string());
+    cx.declare_args(function).ok()?;
+    cx.body(function).ok()?;
+    let fine = !cx.failed && cx.model.diagnostics.is_empty();
+    let types = cx.names.iter().filter_map(|(name, item)| match item {
+        Item::Value(value) => Some((name.clone(), cx.graph.ty(*value).clone())),
+        Item::Tuple(_) | Item::Poison => None,
+    });
+    let mut types: Vec<_> = types.collect();
+    types.sort_by(|a, b| a.0.cmp(&b.0));
+    fine.then_some(types)
+}
+
 impl<'a, 'm> FnCx<'a, 'm> {
     fn new(model: &'m mut ModelCx<'a>) -> Self {
         Self {
