@@ -289,6 +289,24 @@ impl Dim {
         }
     }
 
+    /// The number that it is where `of` knows each name; nothing where it does not, or where a difference
+    /// is negative.
+    pub fn evaluate(&self, of: &dyn Fn(&Atom) -> Option<usize>) -> Option<usize> {
+        let of_atom = |atom: &Atom| match atom {
+            Atom::Quotient(a, b) => a.evaluate(of)?.checked_div(b.evaluate(of)?),
+            other => of(other),
+        };
+        let mut sum = 0i128;
+        for (atoms, factor) in &self.terms {
+            let mut product = *factor;
+            for atom in atoms {
+                product = product.checked_mul(of_atom(atom)? as i128)?;
+            }
+            sum = sum.checked_add(product)?;
+        }
+        usize::try_from(sum).ok()
+    }
+
     /// A `usize` expression; run-time names are the variables of the generated function. It is one
     /// operand, so that it can be pasted into any other expression.
     pub fn tokens(&self) -> TokenStream {
@@ -359,8 +377,9 @@ impl fmt::Display for Dim {
         if self.terms.is_empty() {
             return f.write_str("0");
         }
-        // Products before plain numbers: `4*D + 1`.
-        let terms = self.terms.iter().rev();
+        // Products before plain numbers, and what is taken off at the end: `4*D + 1`, `D - N`.
+        let (plus, minus): (Vec<_>, Vec<_>) = self.terms.iter().rev().partition(|(_, f)| **f > 0);
+        let terms = plus.into_iter().chain(minus);
         for (i, (atoms, factor)) in terms.enumerate() {
             match (i, *factor < 0) {
                 (0, false) => {}

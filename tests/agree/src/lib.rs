@@ -4,4 +4,5 @@
 //! The interpreter knows operations by their references alone, and nothing of how they are
 //! differentiated, fused, planned or emitted. `scripts/agree.sh` runs for as long as it is told.
 
+pub mod generate;
 pub mod program;
