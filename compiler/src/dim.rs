@@ -289,6 +289,24 @@ impl Dim {
         }
     }
 
+    /// The number that it is where `of` knows each name; nothing where it does not, or where a difference
+    /// is negative.
+    pub fn evaluate(&self, of: &dyn Fn(&Atom) -> Option<usize>) -> Option<usize> {
+        let of_atom = |atom: &Atom| match atom {
+            Atom::Quotient(a, b) => a.evaluate(of)?.checked_div(b.evaluate(of)?),
+            other => of(other),
+        };
+        let mut sum = 0i128;
+        for (atoms, factor) in &self.terms {
+            let mut product = *factor;
+            for atom in atoms {
+                product = product.checked_mul(of_atom(atom)? as i128)?;
+            }
+            sum = sum.checked_add(product)?;
+        }
+        usize::try_from(sum).ok()
+    }
+
     /// A `usize` expression; run-time names are the variables of the generated function. It is one
     /// operand, so that it can be pasted into any other expression.
     pub fn tokens(&self) -> TokenStream {

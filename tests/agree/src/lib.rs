@@ -4,4 +4,10 @@
 //! The interpreter knows operations by their references alone, and nothing of how they are
 //! differentiated, fused, planned or emitted. `scripts/agree.sh` runs for as long as it is told.
 
+pub mod array;
+pub mod inputs;
+pub mod interpret;
+pub mod library;
+pub mod passes;
 pub mod program;
+pub mod random;
