@@ -9,5 +9,6 @@ pub mod inputs;
 pub mod interpret;
 pub mod library;
 pub mod passes;
+pub mod plans;
 pub mod program;
 pub mod random;

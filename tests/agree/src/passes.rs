@@ -50,6 +50,9 @@ pub fn check(program: &Program) -> Result<(), Failure> {
         check.inference()?;
         check.training()?;
         check.steps()?;
+        caught(|| crate::plans::check(function, &scope))
+            .and_then(|planned| planned)
+            .map_err(|text| check.failure("plan", text))?;
     }
     Ok(())
 }
