@@ -5,8 +5,10 @@
 //! differentiated, fused, planned or emitted. `scripts/agree.sh` runs for as long as it is told.
 
 pub mod array;
+pub mod emitted;
 pub mod inputs;
 pub mod interpret;
+pub mod known;
 pub mod library;
 pub mod passes;
 pub mod plans;
