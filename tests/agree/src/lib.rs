@@ -5,6 +5,7 @@
 //! differentiated, fused, planned or emitted. `scripts/agree.sh` runs for as long as it is told.
 
 pub mod array;
+pub mod batch;
 pub mod emitted;
 pub mod inputs;
 pub mod interpret;

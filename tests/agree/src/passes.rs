@@ -43,9 +43,17 @@ const TOLERANCE: f64 = 1e-6;
 pub fn check(program: &Program) -> Result<(), Failure> {
     let of_all = |text: String| Failure { function: String::new(), place: "compile".into(), text };
     let library = caught(|| Library::new(program)).map_err(&of_all)?.map_err(&of_all)?;
+    check_library(&library, program.seed)
+}
+
+/// The same for what was compiled before.
+///
+/// # Errors
+/// The first thing that does not agree, or that panics.
+pub fn check_library(library: &Library, seed: u64) -> Result<(), Failure> {
     let (unit, scope) = library.main();
     for function in &unit.functions {
-        let given = draw(unit, function, &scope, program.seed);
+        let given = draw(unit, function, &scope, seed);
         let check = Check { function, scope: &scope, given };
         check.inference()?;
         check.training()?;
