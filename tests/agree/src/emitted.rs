@@ -211,6 +211,12 @@ impl Case<'_> {
         for (r, expected) in inferred.iter().enumerate() {
             self.expect(&format!("{name}.{r}"), &format!("r{r}.values()"), expected);
         }
+        if self.function.length.is_some() {
+            // Sequences of its own, step by step and as a whole.
+            self.line(&format!("let check = net.{name}_step_check(&mut ws, Seed(1))?;"));
+            let none = (Array::zeros([1]), 1e-4);
+            self.expect(&format!("{name}_step_check"), "vec![check.difference]", &none);
+        }
         self.line("}");
     }
 
