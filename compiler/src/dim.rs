@@ -377,8 +377,9 @@ impl fmt::Display for Dim {
         if self.terms.is_empty() {
             return f.write_str("0");
         }
-        // Products before plain numbers: `4*D + 1`.
-        let terms = self.terms.iter().rev();
+        // Products before plain numbers, and what is taken off at the end: `4*D + 1`, `D - N`.
+        let (plus, minus): (Vec<_>, Vec<_>) = self.terms.iter().rev().partition(|(_, f)| **f > 0);
+        let terms = plus.into_iter().chain(minus);
         for (i, (atoms, factor)) in terms.enumerate() {
             match (i, *factor < 0) {
                 (0, false) => {}

@@ -13,5 +13,6 @@ pub mod known;
 pub mod library;
 pub mod passes;
 pub mod plans;
+pub mod generate;
 pub mod program;
 pub mod random;
