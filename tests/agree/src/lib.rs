@@ -4,5 +4,15 @@
 //! The interpreter knows operations by their references alone, and nothing of how they are
 //! differentiated, fused, planned or emitted. `scripts/agree.sh` runs for as long as it is told.
 
+pub mod array;
+pub mod batch;
+pub mod emitted;
+pub mod inputs;
+pub mod interpret;
+pub mod known;
+pub mod library;
+pub mod passes;
+pub mod plans;
 pub mod generate;
 pub mod program;
+pub mod random;
