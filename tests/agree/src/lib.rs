@@ -7,12 +7,12 @@
 pub mod array;
 pub mod batch;
 pub mod emitted;
+pub mod generate;
 pub mod inputs;
 pub mod interpret;
 pub mod known;
 pub mod library;
 pub mod passes;
 pub mod plans;
-pub mod generate;
 pub mod program;
 pub mod random;

@@ -66,7 +66,8 @@ fn a_buffer_that_dies_early() {
         }
         buffer.last = buffer.first;
         buffer.unstored = (buffer.first, buffer.part);
-        seen += usize::from(check_library(&library, 3).is_err_and(|failure| failure.place == "plan"));
+        seen +=
+            usize::from(check_library(&library, 3).is_err_and(|failure| failure.place == "plan"));
     }
     assert!(seen > 0, "no early death of {buffers} buffers was seen");
 }
