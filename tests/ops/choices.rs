@@ -25,7 +25,8 @@ fn running_sums() {
             call.run(
                 |step, y, x, _| step.cumsum(y[0], x[0], spec),
                 |level, got| {
-                    let bound = |i: usize| size as f64 * EPSILON * sums[i];
+                    // The last rounding, and on a GPU those of a scan by a block's threads.
+                    let bound = |i: usize| 16.0 * EPSILON * sums[i];
                     assert_close(&format!("{spec:?} {level}"), &got[0], &y, bound);
                 },
             );
