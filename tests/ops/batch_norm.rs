@@ -183,6 +183,48 @@ fn sums() {
 }
 
 #[test]
+fn channels_beyond_the_squares_of_floats() {
+    for (batch, channels, inner) in [(9, 2, 1), (3, 3, 64), (40, 70, 3), (2, 1, 9000)] {
+        // So small an ε hides nothing.
+        for (size, eps) in [(1e30_f32, 1e-5), (3e37, 1e-5), (1e-27, 1e-40)] {
+            let spec = BatchNormSpec { batch, channels, inner, eps };
+            let mut rng = Rng(34);
+            let x: Vec<f32> = rng.floats(spec.elements()).iter().map(|x| x * size).collect();
+            let d_y = rng.floats(x.len());
+            let (x64, d_y64) = (wide(&x), wide(&d_y));
+            let (mut means, mut stds) = (Vec::new(), Vec::new());
+            reference::channels(spec, |_, places| {
+                let (mean, var) = reference::moments(&x64, places);
+                means.push(mean);
+                stds.push((var + f64::from(eps)).sqrt());
+            });
+            let invstds: Vec<f64> = stds.iter().map(|std| 1.0 / std).collect();
+            let (mut d_w, mut d_b) = (vec![0.0; channels], vec![0.0; channels]);
+            reference::sums([&mut d_w, &mut d_b], &d_y64, &x64, [&means, &invstds], spec);
+            let outputs = [channels; 5];
+            let call = Call { outputs: &outputs, inputs: &[&x, &d_y], indices: &[], scratch: 0 };
+            call.run(
+                |step, y, x, _| {
+                    let mean = [y[0], y[1]];
+                    step.batch_norm_statistics(mean, y[2], x[0], None, spec);
+                    step.batch_norm_sums(y[3], y[4], x[1], x[0], mean, y[2], spec);
+                },
+                |level, got| {
+                    let name = format!("{spec:?} {size:e} {level}");
+                    let bound = |c: usize| CHAIN * EPSILON * f64::from(size) + TINY * stds[c];
+                    assert_close(&name, &got[0], &means, bound);
+                    assert_close(&name, &got[2], &invstds, |c| CHAIN * EPSILON * invstds[c]);
+                    // Terms are of order 1.
+                    let n = spec.count() as f64;
+                    assert_close(&name, &got[3], &d_w, |_| 3.0 * CHAIN * EPSILON * n);
+                    assert_close(&name, &got[4], &d_b, |_| CHAIN * EPSILON * n);
+                },
+            );
+        }
+    }
+}
+
+#[test]
 fn reference_gradients() {
     for (batch, channels, inner) in [(5, 3, 7), (17, 2, 1), (2, 1, 2)] {
         let spec = BatchNormSpec { batch, channels, inner, eps: 0.1 };
