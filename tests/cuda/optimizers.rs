@@ -1,5 +1,6 @@
 //! Optimizers at gradients that strain their formulas: the bits of the CPU.
 
+use gradiron::device::Device;
 use gradiron::optim::HyperParamError;
 use gradiron::prelude::*;
 
