@@ -193,3 +193,16 @@ fn loops_over_time_stop_at_the_end() {
         all
     });
 }
+
+#[test]
+fn sequences_of_nothing_have_no_gradient() {
+    let net = Scans::init(Seed(3));
+    let mut ws = Scans::workspace(2).unwrap();
+    let (h, g) = (batch::<[f32; 4]>(6, 2), batch::<[f32; 3]>(7, 2));
+    let (x, d_y) = ([[[f32::NAN; 3]; 5]; 2], batch::<[[f32; 2]; 5]>(3, 2));
+    let ((y, _, k, f), (d_x, d_h, d_g)) =
+        net.forward_grad_inputs(&mut ws, &x, &h, &g, &[0_u8; 2], &d_y, &d_y, &h, &g).unwrap();
+    assert_eq!((flat(k), flat(f), flat(d_h), flat(d_g)), (flat(&h), flat(&g), flat(&h), flat(&g)));
+    assert!([flat(y), flat(d_x)].concat().iter().all(|x| *x == 0.0));
+    assert!(ws.grads().as_slice().iter().all(|x| *x == 0.0));
+}

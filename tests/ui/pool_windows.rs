@@ -22,6 +22,6 @@ model! {
 }
 
 fn main() {
-    let mut ws = right_workspace(1).unwrap();
+    let mut ws = beside_workspace(1).unwrap();
     println!("{:?}", right(&mut ws, &[[[[0.0; 8]; 8]]]).unwrap());
 }

@@ -65,7 +65,7 @@ impl Hold for CpuStep<'_> {
                         let place = first.of(length[source] as usize) * batch + source;
                         y.copy_from_slice(&all[place * row..][..row]);
                     }
-                    None => y.fill(0.0),
+                    None => y.fill(1.0),
                 }
             }
         });

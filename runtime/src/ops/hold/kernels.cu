@@ -33,7 +33,7 @@ KERNEL replay(y_t* y, const now_t* now, const all_t* all, const unsigned* length
     }
     if (length[source] == 0) source = 0;
     while (source < batch && length[source] == 0) ++source;
-    float value = 0.0f;
+    float value = 1.0f;
     if (source < batch) {
         const unsigned at = FORM == 0 ? place : FORM == 1 ? length[source] - 1 : place - length[source];
         value = get(all, ((size_t)at * batch + source) * row + i % row);

@@ -46,7 +46,7 @@ pub trait Hold {
     fn cut(&mut self, y: Buf, x: Buf, length: Indices, steps: usize);
 
     /// `y [batch, ..]`: `now` of samples that have a step `t`; of others what `all [_, batch, ..]` has of
-    /// their first step. Samples without any take that of the first sample that has one, and 0 where
-    /// none has.
+    /// their first step. Samples without any take that of the first sample that has one, and 1 where
+    /// none has, which is a number that most functions take.
     fn replay(&mut self, y: Buf, now: Buf, all: Buf, length: Indices, t: usize, first: First);
 }

@@ -41,7 +41,7 @@ pub fn replay(y: &mut [f64], now: &[f64], all: &[f64], length: &[u32], t: usize,
                 };
                 all[(place * length.len() + source) * row + i % row]
             }
-            None => 0.0,
+            None => 1.0,
         };
     }
 }
