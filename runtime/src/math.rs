@@ -5,8 +5,8 @@
 //! last place of the result (ulp); `math/tests.rs` measures it over the whole range of `f32`.
 //! The polynomials are near-minimax fits made for this file.
 
-pub mod bf16;
 mod angle;
+pub mod bf16;
 mod dispatch;
 #[cfg(test)]
 mod tests;

@@ -20,8 +20,9 @@ fn a_number_that_is_none_behind_the_end() {
     let mut net = One::init(Seed(0));
     net.params_mut().fill(0.5);
     let mut ws = One::workspace(1).unwrap();
-    let (y, h) =
-        net.forward_grad(&mut ws, &[[[1.0], [f32::NAN]]], &[1_u8], &[[[1.0]; 2]], &[[1.0]]).unwrap();
+    let (y, h) = net
+        .forward_grad(&mut ws, &[[[1.0], [f32::NAN]]], &[1_u8], &[[[1.0]; 2]], &[[1.0]])
+        .unwrap();
     // tanh(1.5)
     assert!((y[0][0][0] - 0.905_148_25).abs() < 1e-6 && y[0][1] == [0.0] && h[0] == y[0][0]);
     // Twice 1 − tanh², by the input 1, the state 0, and each bias.

@@ -21,7 +21,12 @@ use gradiron::ops::recurrent::{self, Recurrent, RecurrentSpec};
 use gradiron::ops::reduce::{Reduce, ReduceSpec};
 use gradiron::ops::rotary::{Rotary, RotarySpec};
 use gradiron::ops::softmax::{Softmax, SoftmaxSpec};
-use gradiron::ops::{argmax::Argmax, convert::Convert, hold::{First, Hold}, permute::Permute};
+use gradiron::ops::{
+    argmax::Argmax,
+    convert::Convert,
+    hold::{First, Hold},
+    permute::Permute,
+};
 
 /// A step on some device.
 pub enum AnyStep<'a> {

@@ -95,7 +95,14 @@ fn probabilities() -> Vec<f32> {
 /// Angles of all sizes, on both sides of those that are reduced by another way (`math/angle.rs`).
 fn angles() -> Vec<f32> {
     let mut values = any();
-    values.extend([1e9, 1.4e8, -1.4e8, 134_217_728.0, 134_217_744.0, 16_367_173.0 * 2_f32.powi(72)]);
+    values.extend([
+        1e9,
+        1.4e8,
+        -1.4e8,
+        134_217_728.0,
+        134_217_744.0,
+        16_367_173.0 * 2_f32.powi(72),
+    ]);
     values
 }
 

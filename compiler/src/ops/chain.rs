@@ -66,12 +66,7 @@ impl Chain {
     }
 
     /// What says whether an angle needs a sine or a cosine of its own, where there are any.
-    fn is_far(
-        &self,
-        xs: &[Ident],
-        cs: &[Ident],
-        steps: &[TokenStream],
-    ) -> TokenStream {
+    fn is_far(&self, xs: &[Ident], cs: &[Ident], steps: &[TokenStream]) -> TokenStream {
         let angles = self.steps.iter().filter_map(|step| match (step.func, &step.operands[..]) {
             ("sin" | "cos", [angle]) | ("sin_grad" | "cos_grad", [_, angle]) => Some(angle),
             _ => None,

@@ -284,8 +284,7 @@ fn far<A: Arith, E, const IN: usize, const OUT: usize, const S: usize>(
     E: Elementwise<IN, OUT, S>,
 {
     let element = |e: usize| std::array::from_fn(|i| x[i][e]);
-    let count: u32 =
-        (0..BLOCK).map(|e| u32::from(E::is_far::<A>(element(e), constants))).sum();
+    let count: u32 = (0..BLOCK).map(|e| u32::from(E::is_far::<A>(element(e), constants))).sum();
     for e in 0..if count > 0 { BLOCK } else { 0 } {
         let element = E::eval::<Far<A>>(element(e), constants);
         for o in 0..OUT {
