@@ -15,6 +15,7 @@ mod fused;
 mod images;
 mod indices;
 mod layers;
+mod lengths;
 mod losses;
 mod nested;
 mod prepared;
