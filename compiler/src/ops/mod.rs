@@ -10,6 +10,7 @@ pub mod chain;
 pub mod conv2d;
 pub mod convert;
 pub mod cumsum;
+pub mod cut;
 pub mod dropout;
 pub mod elementwise;
 pub mod embedding;
