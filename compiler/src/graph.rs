@@ -243,7 +243,9 @@ impl Graph {
                 && node.phase < Phase::BackwardInputs
             {
                 let name = node.op.name();
-                return Err(format!("node {n} ({name}) reads %{absent}, which is made only at times"));
+                return Err(format!(
+                    "node {n} ({name}) reads %{absent}, which is made only at times"
+                ));
             }
             if node.phase <= Phase::Forward && node.phase < phase {
                 let (name, late) = (node.op.name(), node.phase);
