@@ -22,3 +22,4 @@ mod promises;
 mod scan;
 mod shapes;
 mod step;
+mod sums;

@@ -33,11 +33,11 @@ pub struct BatchNorm(pub Options);
 
 /// `mean, invstd, new_state` from `x, state`.
 #[derive(Clone, Debug)]
-struct Statistics(Options);
+pub struct Statistics(pub Options);
 
 /// `Σ d_y · x̂, Σ d_y` of each channel from `d_y, x, mean, invstd`.
 #[derive(Clone, Debug)]
-struct Sums;
+pub struct Sums;
 
 /// `[channels]` of `x`.
 fn per_channel(x: &Ty) -> Ty {

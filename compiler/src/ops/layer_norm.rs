@@ -26,9 +26,9 @@ pub struct LayerNorm(pub Options);
 
 /// `d_x, d_weight, d_bias` from `d_y, x, stats, weight`, those of weight and bias where there are.
 #[derive(Clone, Debug)]
-struct Grad {
-    options: Options,
-    x: Ty,
+pub struct Grad {
+    pub options: Options,
+    pub x: Ty,
 }
 
 impl Options {

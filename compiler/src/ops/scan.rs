@@ -5,7 +5,7 @@
 //! is the same loop in reverse, with the gradients of the states in two buffers in turns. The code is
 //! as long for any number of steps.
 
-mod grad;
+pub mod grad;
 
 use std::rc::Rc;
 

@@ -11,7 +11,7 @@ use crate::ops::{Backward, Emit, Mismatch, Op, Rule};
 
 /// `d_params, d_x, d_states` from `params, x, lengths, y, histories, saved, d_y, d_states`.
 #[derive(Clone, Debug)]
-pub(super) struct Grad {
+pub struct Grad {
     pub scan: Scan,
     /// For `x` and the first states.
     pub wanted: Vec<Option<Only>>,

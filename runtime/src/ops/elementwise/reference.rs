@@ -9,6 +9,14 @@ macro_rules! functions {
         $(pub fn $name($($arg: f64),*) -> f64 {
             $body
         })*
+
+        /// The function of this name, where it takes so many numbers.
+        pub fn by_name(name: &str, args: &[f64]) -> Option<f64> {
+            match (name, args) {
+                $((stringify!($name), &[$($arg),*]) => Some($name($($arg),*)),)*
+                _ => None,
+            }
+        }
     };
 }
 
