@@ -221,6 +221,8 @@ table! {
     add(a: any(), b: any()) |y| y;
     sub(a: any(), b: any()) |y| y;
     mul(a: any(), b: any()) |y| y;
+    // The product of a processor without fused arithmetic is rounded, and may leave the range.
+    mul_add(a: slopes(), b: only(|b| b.abs() < 1e18), c: slopes()) |y| y + (a * b).abs();
     div(a: any(), b: any()) |y| y;
     div_grad(d: slopes(), y: slopes(), b: any()) |z| 2.0 * z;
     neg(x: any()) |y| 0.0;

@@ -12,6 +12,7 @@ DEVICE float copy(float x) { return x; }
 DEVICE float add(float a, float b) { return a + b; }
 DEVICE float sub(float a, float b) { return a - b; }
 DEVICE float mul(float a, float b) { return a * b; }
+DEVICE float mul_add(float a, float b, float c) { return fmaf(a, b, c); }
 DEVICE float div(float a, float b) { return a / b; }
 DEVICE float div_grad(float d, float y, float b) { return -d * y / b; }
 DEVICE float neg(float x) { return -x; }

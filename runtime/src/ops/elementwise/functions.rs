@@ -42,6 +42,8 @@ functions! {
     add<A>(a, b) = a + b;
     sub<A>(a, b) = a - b;
     mul<A>(a, b) = a * b;
+    /// `a · b + c`, in one rounding where the processor has it.
+    mul_add<A>(a, b, c) = A::mul_add(a, b, c);
     div<A>(a, b) = a / b;
     /// The derivative by the divisor: `-d · y / b`.
     div_grad<A>(d, y, b) = -d * y / b;

@@ -26,6 +26,7 @@ functions! {
     add(a, b) = a + b;
     sub(a, b) = a - b;
     mul(a, b) = a * b;
+    mul_add(a, b, c) = a * b + c;
     div(a, b) = a / b;
     div_grad(d, y, b) = -d * y / b;
     neg(x) = -x;
