@@ -155,6 +155,11 @@ pub trait Op: Debug {
         None
     }
 
+    /// Whether the class indices of input `at` are lengths of sequences, as a constant.
+    fn lengths(&self, _at: usize) -> Option<TokenStream> {
+        None
+    }
+
     /// The emitted function of a nested model, when the op calls one.
     fn callee(&self) -> Option<&call::Callee> {
         None
