@@ -62,9 +62,7 @@ pub fn compile(item: &ModelItem, diagnostics: &mut Diagnostics) -> TokenStream {
     let mut cx = ModelCx::new(item, diagnostics);
     let lowered: Vec<_> = functions.iter().map(|f| lower_function(&mut cx, f)).collect();
     let lowered: Option<Vec<Lowered>> = lowered.into_iter().collect();
-    if let Some(functions) = &lowered {
-        check_fields(&mut cx, functions);
-    }
+    let trained = lowered.as_ref().map(|functions| check_fields(&mut cx, functions));
     if !cx.diagnostics.is_empty() {
         lower::declare_unused(&mut cx);
     }
@@ -79,7 +77,9 @@ pub fn compile(item: &ModelItem, diagnostics: &mut Diagnostics) -> TokenStream {
     diagnostics.phase = "emit";
     let header = item.header.as_ref();
     let (fields, derived) = (&item.fields, item.derived);
-    let model = Model { header, derived, fields, params, state, interfaces, functions, deferred };
+    let trained = trained.unwrap_or_default();
+    let model =
+        Model { header, derived, fields, params, state, interfaces, functions, deferred, trained };
     let rust = emit::emit(&model);
     crate::dump::dump(&model, &rust);
     rust
@@ -91,7 +91,7 @@ fn finish(
     deferred: &mut Vec<Deferred>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Function> {
-    let Lowered { name, args, results, graph, deferred: own, step } = lowered;
+    let Lowered { name, args, results, graph, flows, trains, deferred: own, step } = lowered;
     for new in own {
         if !deferred.iter().any(|known| known.is_same(&new)) {
             deferred.push(new);
@@ -121,7 +121,7 @@ fn finish(
     let infer = planned(graph, true, diagnostics);
     let train = planned(backward, false, diagnostics);
     let step = step.map(|(length, (graph, plan))| StepForm { length, graph, plan });
-    Some(Function { name, args, results, infer, train, step })
+    Some(Function { name, args, results, flows, trains, infer, train, step })
 }
 
 /// The run of a function on the next positions of its sequences.

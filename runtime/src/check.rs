@@ -157,6 +157,45 @@ pub const fn steps(callee: Option<usize>, length: usize, step: &'static str, cal
     panic!("{}", text.as_str());
 }
 
+/// Where the gradients of a function's results get to.
+#[derive(Clone, Copy, Debug)]
+pub struct Flows<const ARGS: usize> {
+    /// A field whose parameters the function reads and no gradient reaches.
+    pub dead: Option<&'static str>,
+    /// Whether one reaches an argument.
+    pub args: [bool; ARGS],
+}
+
+impl<const ARGS: usize> Flows<ARGS> {
+    /// Whether a gradient reaches an argument; of one that is not there, the check of the call speaks.
+    pub const fn arg(&self, at: usize) -> bool {
+        at >= ARGS || self.args[at]
+    }
+}
+
+/// Fails when no gradient gets to the parameters of a field.
+///
+/// # Panics
+/// Then, while rustc evaluates the constant: that is the error the user sees.
+#[track_caller]
+pub const fn trained(is_reached: bool, field: &'static str, losses: &'static str) {
+    if !is_reached {
+        let text = Text::new().str("no gradient gets from ").str(losses);
+        let text = text.str(" to the parameters of `").str(field).str("`");
+        let text = text
+            .str("\n  help: on all ways are steps such as `argmax` or `gt`, whose derivative is 0");
+        panic!("{}", text.str(": they would never be trained").as_str());
+    }
+}
+
+/// What the gradient of a loss is asked for where it reaches no parameter: nothing implements it.
+#[diagnostic::on_unimplemented(
+    message = "this loss trains nothing: its gradient reaches no parameter of the model",
+    label = "all gradients would be zero",
+    note = "a loss depends on the parameters by steps that have a derivative; `argmax` and comparisons have none"
+)]
+pub trait ReachesParameters {}
+
 const fn fits(
     expected: &TypeSig,
     found: &TypeSig,

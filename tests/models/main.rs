@@ -15,6 +15,7 @@ mod images;
 mod indices;
 mod layers;
 mod losses;
+mod masks;
 mod nested;
 mod prepared;
 mod promises;

@@ -421,6 +421,11 @@ fn method(
     let optimizer =
         trains.then(|| quote!(optimizer: &mut impl ::gradiron::optim::Optimizer<Self>,));
     let docs = docs(interface, pass, receiver);
+    // A loss whose gradient reaches no parameter has none to give.
+    let is_flat = model.functions.as_ref().is_some_and(|functions| !functions[f].trains);
+    let has_params = !model.params.tensors.is_empty() && receiver == Receiver::SelfRef;
+    let bound = (matches!(pass, Pass::Grad | Pass::Train) && is_loss && has_params && is_flat)
+        .then(|| quote!(where Device__: ::gradiron::check::ReachesParameters));
     let body = match &model.functions {
         Some(functions) => {
             body(model, f, &functions[f], pass, receiver, with_seeds.then_some(&seeds[..]))
@@ -433,7 +438,7 @@ fn method(
         #vis fn #name<'w, Device__: ::gradiron::device::Device>(
             #self_arg ws: &'w mut ::gradiron::Workspace<#ws_model, Device__>, #optimizer
             #(#args,)* #(#seed_args,)*
-        ) -> ::core::result::Result<#returns, ::gradiron::InputError> {
+        ) -> ::core::result::Result<#returns, ::gradiron::InputError> #bound {
             #body
         }
     }

@@ -8,6 +8,7 @@ use super::{Model, hidden};
 use crate::dim::Dim;
 use crate::graph::{Kind, Phase, Ty};
 use crate::hygiene::quote;
+use crate::lower::Trained;
 
 /// The checks of the model, and the signatures that models around it check against.
 pub fn checks(model: &Model) -> TokenStream {
@@ -57,14 +58,27 @@ pub fn checks(model: &Model) -> TokenStream {
             add(quote_spanned!(span=> ::gradiron::check::steps(#item, #length, #step, #called)));
         }
     }
-    let signatures = model.interfaces.iter().map(|function| {
+    for Trained { field, is_reached, losses } in &model.trained {
+        let (name, span) = (&model.fields[*field].name, model.fields[*field].name.span());
+        let name = name.to_string();
+        add(quote_spanned!(span=> ::gradiron::check::trained(#is_reached, #name, #losses)));
+    }
+    let signatures = model.interfaces.iter().enumerate().map(|(f, function)| {
         let name = hidden(&function.name, "SIGNATURE");
         let args = function.args.iter().map(|arg| {
             let (name, ty) = (arg.name.to_string(), type_sig(&arg.ty));
             quote!((#name, #ty))
         });
         let results = function.results.iter().map(type_sig);
+        let (flows, count) = (hidden(&function.name, "FLOWS"), function.args.len());
+        // Of a function with mistakes nothing is said.
+        let of = match &model.functions {
+            Some(functions) => functions[f].flows.clone(),
+            None => quote!(::gradiron::check::Flows { dead: ::core::option::Option::None, args: [true; #count] }),
+        };
         quote! {
+            #[doc(hidden)]
+            pub const #flows: ::gradiron::check::Flows<#count> = #of;
             #[doc(hidden)]
             pub const #name: ::gradiron::check::Signature = ::gradiron::check::Signature {
                 args: &[#(#args),*],

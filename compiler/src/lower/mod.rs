@@ -13,7 +13,7 @@ mod scan;
 mod sizes;
 
 pub use expr::is_self;
-pub use fields::check_fields;
+pub use fields::{Trained, check_fields};
 pub use interface::{declare_unused, interface};
 pub use methods::{adaptive_avg_pool, dropout, flatten as methods_flatten, image, interpolate};
 pub use options::Options;
@@ -26,7 +26,8 @@ use quote::ToTokens;
 
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::dim::{Atom, Dim, Shape};
-use crate::graph::{Dest, Graph, Kind, Source, Ty, ValueId};
+use crate::flow::{Flow, Flows};
+use crate::graph::{Dest, Graph, Kind, Source, Ty, ValueId, is_loss};
 use crate::ops::{Deferred, Mismatch, Op, Rule};
 use crate::syntax::{Function, ModelItem, TypeExpr, ambiguous};
 
@@ -81,6 +82,10 @@ pub struct Lowered {
     pub args: Vec<Arg>,
     pub results: Vec<Ty>,
     pub graph: Graph,
+    /// Where gradients of the results get to, for models around this one.
+    pub flows: TokenStream,
+    /// Whether a gradient reaches a parameter: of a loss, its own.
+    pub trains: bool,
     pub deferred: Vec<Deferred>,
     /// The size of the sequences of which the next positions run by themselves.
     pub step: Option<(Dim, Span)>,
@@ -219,7 +224,12 @@ pub fn lower_function<'a>(model: &mut ModelCx<'a>, function: &'a Function) -> Op
         None => None,
     };
     let (graph, deferred) = (cx.graph, cx.rule.deferred);
-    Some(Lowered { name: function.name.clone(), args, results, graph, deferred, step })
+    let field = |p: usize| model.item.fields[model.params[p].0].name.to_string();
+    let flows = Flows::new(&graph, |_| true).item(&graph, field);
+    let from = Flows::new(&graph, |r| r == 0 || !is_loss(&results));
+    let trains = from.params(&graph).any(|(_, flow)| !matches!(flow, Flow::No));
+    let name = function.name.clone();
+    Some(Lowered { name, args, results, graph, flows, trains, deferred, step })
 }
 
 impl<'a, 'm> FnCx<'a, 'm> {

@@ -107,6 +107,20 @@ impl Callee {
         variable!("offsets_{}", self.id)
     }
 
+    /// What the callee says of the gradient of input `at` of a call: of its parameters, or of an argument.
+    pub fn flow(&self, at: usize) -> Option<TokenStream> {
+        let flows = self.item("FLOWS");
+        match (at, &self.count) {
+            (0, None) => Some(quote!(#flows.dead.is_none())),
+            // Through the models behind it to those in front.
+            (0, Some(count)) => {
+                let count = count.tokens();
+                Some(quote!((#flows.dead.is_none() & (#count == 1 || #flows.arg(0)))))
+            }
+            _ => at.checked_sub(2).map(|arg| quote!(#flows.arg(#arg))),
+        }
+    }
+
     /// The number of parameters of one model.
     pub fn params(&self) -> Dim {
         let model = &self.model;

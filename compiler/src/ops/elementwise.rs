@@ -231,6 +231,10 @@ impl Op for Elementwise {
         }
     }
 
+    fn is_flat(&self, input: usize) -> bool {
+        find(self.func).is_some_and(|row| matches!(row.grads[input], Flat))
+    }
+
     fn step(&self, s: &mut Step) -> Stepped {
         // Axes meet counted from the last.
         let ranks: Vec<_> = s.whole.iter().map(|ty| ty.shape.rank()).collect();

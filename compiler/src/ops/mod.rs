@@ -58,6 +58,12 @@ pub trait Op: Debug {
     /// Appends the nodes that compute the gradients of the inputs.
     fn backward(&self, b: &mut Backward);
 
+    /// Whether the gradient of an input is zero everywhere, because the outputs move in steps with it.
+    /// Those of all other floats are in `backward`.
+    fn is_flat(&self, _input: usize) -> bool {
+        false
+    }
+
     /// How it runs on the next positions of sequences, some inputs having an axis of positions.
     ///
     /// # Errors
