@@ -49,6 +49,59 @@ pub const fn equal(
     }
 }
 
+/// Fails when a size is too small.
+///
+/// # Panics
+/// Then, while rustc evaluates the constant: that is the error the user sees.
+#[track_caller]
+pub const fn at_least(
+    size: usize,
+    least: usize,
+    size_text: &'static str,
+    least_text: &'static str,
+    message: &'static str,
+) {
+    if size < least {
+        let text = Text::new().str(message).str(": ").named(size_text, size);
+        let text = text.str(" is less than ").named(least_text, least);
+        panic!("{}", text.as_str());
+    }
+}
+
+/// The numbers that can be meant.
+#[derive(Clone, Copy, Debug)]
+pub enum Range {
+    /// All that are finite.
+    Any,
+    /// From 0 on.
+    NotNegative,
+    /// Above 0.
+    Positive,
+    /// From 0 to 1.
+    Unit,
+    /// Whole ones that an `f32` holds.
+    Whole,
+}
+
+/// Fails when a number is not in its range, or not finite.
+///
+/// # Panics
+/// Then, while rustc evaluates the constant: that is the error the user sees.
+#[track_caller]
+pub const fn within(number: f32, range: Range, text: &'static str, message: &'static str) {
+    let holds = match range {
+        Range::Any => true,
+        Range::NotNegative => number >= 0.0,
+        Range::Positive => number > 0.0,
+        Range::Unit => number >= 0.0 && number <= 1.0,
+        Range::Whole => number as i32 as f32 == number && number.abs() <= 16_777_216.0,
+    };
+    if !(holds && number.is_finite()) {
+        let text = Text::new().str(message).str(", but `").str(text).str("` is not");
+        panic!("{}", text.as_str());
+    }
+}
+
 /// How a model is called.
 #[derive(Clone, Copy, Debug)]
 pub enum Calls {

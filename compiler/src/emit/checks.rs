@@ -9,6 +9,7 @@ use crate::dim::Dim;
 use crate::graph::{Kind, Phase, Ty};
 use crate::hygiene::quote;
 use crate::lower::Trained;
+use crate::ops::{Statement, variant};
 
 /// The checks of the model, and the signatures that models around it check against.
 pub fn checks(model: &Model) -> TokenStream {
@@ -23,10 +24,26 @@ pub fn checks(model: &Model) -> TokenStream {
         }
     };
     for deferred in &model.deferred {
-        let (left, right) = (deferred.left.tokens(), deferred.right.tokens());
         let (message, span) = (&deferred.message, deferred.span);
-        let (l, r) = (deferred.left.to_string(), deferred.right.to_string());
-        add(quote_spanned!(span=> ::gradiron::check::equal(#left, #right, #l, #r, #message)));
+        let texts = |left: &Dim, right: &Dim| (left.to_string(), right.to_string());
+        add(match &deferred.what {
+            Statement::Equal(left, right) => {
+                let (l, r) = texts(left, right);
+                let (left, right) = (left.tokens(), right.tokens());
+                quote_spanned!(span=> ::gradiron::check::equal(#left, #right, #l, #r, #message))
+            }
+            Statement::AtLeast(size, least) => {
+                let (s, l) = texts(size, least);
+                let (size, least) = (size.tokens(), least.tokens());
+                quote_spanned!(span=> ::gradiron::check::at_least(#size, #least, #s, #l, #message))
+            }
+            Statement::Within(text, number, range) => {
+                let range = variant(range);
+                quote_spanned!(span=> ::gradiron::check::within(
+                    #number, ::gradiron::check::Range::#range, #text, #message
+                ))
+            }
+        });
     }
     for function in model.functions.iter().flatten() {
         for node in &function.infer.0.nodes {

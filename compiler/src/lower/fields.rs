@@ -41,6 +41,7 @@ pub fn check_fields(model: &mut ModelCx, functions: &[Lowered]) -> Vec<Trained> 
         return Vec::new();
     }
     report_unused(model, functions);
+    report_names(model);
     let mut readings: BTreeMap<usize, Reading> = BTreeMap::new();
     for function in functions.iter().filter(|function| is_loss(&function.results)) {
         let flows = Flows::new(&function.graph, |result| result == 0);
@@ -93,6 +94,32 @@ pub fn check_fields(model: &mut ModelCx, functions: &[Lowered]) -> Vec<Trained> 
         model.diagnostics.push(Diagnostic::new(span, text).help(help));
     }
     trained
+}
+
+/// Tensors of two fields that have one name in files. What nested models call theirs, they know.
+fn report_names(model: &mut ModelCx) {
+    let params = model.params.iter().map(|(field, param)| (*field, param.name.as_str()));
+    let state = model.state.iter().map(|(field, state)| (*field, state.name.as_str()));
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    let mut errors = Vec::new();
+    for (at, tensor) in params.chain(state) {
+        let field = &model.item.fields[at];
+        let is_nested = !matches!(field.decl, FieldDecl::Layer(_));
+        let name = field.tensor_in_files(tensor);
+        match seen.insert(name.clone(), at) {
+            Some(other) if other != at && !is_nested => {
+                let other = &model.item.fields[other];
+                // Two fields of one name are a mistake that is reported already.
+                if other.name_in_files() != field.name_in_files() {
+                    let text =
+                        format!("`{}` and `{}` have a tensor `{name}` in files", other.name, field.name);
+                    errors.push(Diagnostic::new(field.name.span(), text));
+                }
+            }
+            _ => {}
+        }
+    }
+    errors.into_iter().for_each(|error| model.diagnostics.push(error));
 }
 
 /// Fields that no function uses.

@@ -8,6 +8,7 @@ mod functions;
 mod interface;
 mod methods;
 mod options;
+mod ranges;
 mod results;
 mod scan;
 mod sizes;
@@ -16,7 +17,8 @@ pub use expr::is_self;
 pub use fields::{Trained, check_fields};
 pub use interface::{declare_unused, interface};
 pub use methods::{adaptive_avg_pool, dropout, flatten as methods_flatten, image, interpolate};
-pub use options::Options;
+pub use options::{Options, number};
+pub use ranges::{Range, is_too_large};
 pub use sizes::{Scope, dim, shape};
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -169,6 +171,9 @@ impl<'a> ModelCx<'a> {
     }
 }
 
+/// Said of a value of more than 2^40 numbers.
+pub const TOO_LARGE: &str = "this is more than any memory holds";
+
 /// What a name of the body stands for.
 #[derive(Debug, Clone)]
 pub enum Item {
@@ -319,6 +324,13 @@ impl<'a> FnCx<'a, '_> {
         }
         let shape = shape(&ty.dims, &self.scope());
         let shape = shape.map_err(|error| self.model.report(error))?;
+        for (size, written) in shape.0.iter().zip(&ty.dims) {
+            let span = syn::spanned::Spanned::span(written);
+            self.at_least(size.clone(), 1, "a size", span)?;
+        }
+        if is_too_large(&shape) {
+            return Err(self.model.report(Diagnostic::new(ty.span, TOO_LARGE)));
+        }
         if let Some(late) = shape.0.iter().skip(1).find(|dim| dim.is_run_time()) {
             let help = "put the run-time size first; all others are constants";
             let text = format!("`{late}` is a run-time size, but not the first of {shape}");
@@ -336,7 +348,16 @@ impl<'a> FnCx<'a, '_> {
         let op = std::rc::Rc::new(op);
         let phase = crate::graph::Phase::Forward;
         let result = self.graph.apply(&mut self.rule, op, inputs, phase);
-        result.map_err(|mismatch| self.refuse(mismatch, inputs.first().copied()))
+        let made =
+            result.map_err(|mismatch| self.refuse(mismatch, inputs.first().copied()))?;
+        let mut types = made.iter().map(|value| self.graph.ty(*value));
+        match types.find(|ty| ty.kind == Kind::Float && is_too_large(&ty.shape)).cloned() {
+            Some(ty) => {
+                let text = format!("makes {ty}: {TOO_LARGE}");
+                Err(self.refuse(Mismatch::new(text), inputs.first().copied()))
+            }
+            None => Ok(made),
+        }
     }
 
     /// Reports that the current step does not accept its input.

@@ -198,6 +198,11 @@ impl Attention {
                 let text = format!("shares {kv} heads of keys among {heads} heads of queries");
                 return Err(Mismatch::new(text).help("the first has to divide the second"));
             }
+            if rank == 4 && !rule.divides(&k.dims()[1], &q.dims()[1]) {
+                let (heads, kv) = (&q.dims()[1], &k.dims()[1]);
+                let text = format!("shares {kv} heads of keys among {heads} heads of queries");
+                return Err(Mismatch::new(text).help("the first has to divide the second"));
+            }
         }
         if !self.mask {
             return Ok(());

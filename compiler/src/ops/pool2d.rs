@@ -48,7 +48,7 @@ impl Op for Pool2d {
         format!("{pool}<{}>", self.window.text())
     }
 
-    fn infer(&self, _: &mut Rule, _: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
+    fn infer(&self, rule: &mut Rule, _: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
         if matches!(self.pool, Pool::MaxGrad | Pool::AvgGrad) {
             return Ok(vec![Ty::float(self.x.clone())]);
         }
@@ -62,12 +62,16 @@ impl Op for Pool2d {
                 ))
                 .help(format!("write `padding = {}`", kernel / 2)));
             }
+            let step = rule.step.clone();
+            rule.at_least(kernel, &padding.times(&Dim::lit(2)), || {
+                format!("`{step}` has a padding of more than half of its kernel")
+            });
         }
         let y = Ty::float(vec![
             self.x[0].clone(),
             self.x[1].clone(),
-            self.window.output(0, &self.x[2])?,
-            self.window.output(1, &self.x[3])?,
+            self.window.output(rule, 0, &self.x[2])?,
+            self.window.output(rule, 1, &self.x[3])?,
         ]);
         Ok(match self.pool {
             Pool::Max => vec![y.clone(), Ty { kind: Kind::Saved, ..y }],

@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 
 use proc_macro2::Ident;
+use syn::LitStr;
 
-use super::{FieldDecl, Function, Header, ModelItem};
+use super::{Field, FieldDecl, Function, Header, ModelItem};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::layers;
 use crate::lower::text_of;
@@ -58,15 +59,7 @@ fn check_names(item: &ModelItem, diagnostics: &mut Diagnostics) {
             diagnostics.push(Diagnostic::new(name.span(), text).help(help));
         }
     }
-    let mut seen = HashSet::new();
-    for field in &item.fields {
-        if let Some(written) = &field.in_files
-            && !seen.insert(written.value())
-        {
-            let text = format!("two fields have the name `{}` in files", written.value());
-            diagnostics.push(Diagnostic::new(written.span(), text));
-        }
-    }
+    check_names_in_files(item, diagnostics);
     for function in &item.functions {
         let mut seen = HashSet::new();
         for arg in &function.args {
@@ -75,6 +68,29 @@ fn check_names(item: &ModelItem, diagnostics: &mut Diagnostics) {
                 diagnostics.push(Diagnostic::new(arg.name.span(), text));
             }
         }
+    }
+}
+
+/// Names in files that files cannot hold, or that are those of two fields.
+fn check_names_in_files(item: &ModelItem, diagnostics: &mut Diagnostics) {
+    let mut seen: Vec<(String, &Field)> = Vec::new();
+    for field in &item.fields {
+        let name = field.name_in_files();
+        let span = |field: &Field| field.in_files.as_ref().map_or(field.name.span(), LitStr::span);
+        if name == "__metadata__" {
+            let text = "files keep what describes them under the name `__metadata__`";
+            let help = format!("write `#[name = \"…\"]` with another one before `{}`", field.name);
+            diagnostics.push(Diagnostic::new(span(field), text).help(help));
+        }
+        let known = seen.iter().find(|(known, other)| *known == name && other.name != field.name);
+        if let Some((_, other)) = known {
+            // The one that is written is the one to change.
+            let at = if field.in_files.is_some() { field } else { other };
+            let text = format!("two fields have the name `{name}` in files");
+            let help = format!("they are `{}` and `{}`", other.name, field.name);
+            diagnostics.push(Diagnostic::new(span(at), text).help(help));
+        }
+        seen.push((name, field));
     }
 }
 
