@@ -21,4 +21,5 @@ mod prepared;
 mod promises;
 mod scan;
 mod shapes;
+mod sizes;
 mod step;

@@ -183,7 +183,7 @@ pub fn methods(model: &Model) -> TokenStream {
 }
 
 fn size_args(model: &Model) -> (Vec<Ident>, TokenStream) {
-    let names: Vec<Ident> = model.sizes().iter().map(|n| crate::dim::run_ident(n)).collect();
+    let names: Vec<Ident> = model.sizes().iter().map(|n| format_ident!("{n}_size")).collect();
     let ones = (names.len()..4).map(|_| quote!(1));
     let array = quote!([#(#names,)* #(#ones),*]);
     (names, array)
@@ -237,6 +237,7 @@ fn costs(model: &Model) -> TokenStream {
         };
     };
     let floats: Vec<_> = functions.iter().map(|f| hidden(&f.name, "floats")).collect();
+    let bind = model.bind_sizes();
     let indices = functions.iter().map(|function| {
         let lens = class_args(function).map(|arg| arg.ty.shape.len().tokens());
         quote!(0 #(+ #lens)*)
@@ -269,10 +270,12 @@ fn costs(model: &Model) -> TokenStream {
         }
 
         #[doc(hidden)]
+        #[allow(unused_variables)]
         pub const fn __train_bytes(
             #(#names: usize,)* target: ::gradiron::device::Target,
         ) -> usize {
             let n = #sizes;
+            #bind
             let arena = #max(&[#(
                 #max(&[
                     Self::#floats(n, ::gradiron::Pass::Infer, target),

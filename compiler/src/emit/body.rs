@@ -200,7 +200,7 @@ fn classes(model: &Model, function: &Function, generics: &HashSet<String>) -> To
         let (name, text, shape) = (&arg.name, arg.name.to_string(), &arg.ty.shape);
         let indices = flat_indices(name, shape, &form(shape, generics));
         let row = shape.0.iter().skip(1).map(Dim::tokens);
-        quote!(ws.classes(&mut index_at, #text, #indices, &[#(#row),*], <#owner>::#bounds[#c])?)
+        quote!(ws.classes(&mut index_at, #text, #indices, &[#(#row),*], <#owner>::#bounds(n)[#c])?)
     });
     quote! {
         let mut index_at = 0;
@@ -208,8 +208,9 @@ fn classes(model: &Model, function: &Function, generics: &HashSet<String>) -> To
     }
 }
 
-/// What the class indices of each argument must stay below, for all that reads them.
-pub fn bounds(function: &Function) -> TokenStream {
+/// What the class indices of each argument must stay below, for all that reads them: of scores among the
+/// samples of a batch, their number.
+pub fn bounds(model: &Model, function: &Function) -> TokenStream {
     let graph = &function.infer.0;
     let bounds = class_args(function).map(|(a, _)| {
         let readers = graph.nodes.iter().flat_map(|node| {
@@ -224,10 +225,13 @@ pub fn bounds(function: &Function) -> TokenStream {
         quote!(::gradiron::arena::min(&[#(#readers),*]))
     });
     let (name, bounds) = (hidden(&function.name, "bounds"), bounds.collect::<Vec<_>>());
-    let count = bounds.len();
+    let (count, bind) = (bounds.len(), model.bind_sizes());
     quote! {
         #[doc(hidden)]
-        pub const #name: [usize; #count] = [#(#bounds),*];
+        pub const fn #name(n: ::gradiron::arena::Sizes) -> [usize; #count] {
+            #bind
+            [#(#bounds),*]
+        }
     }
 }
 

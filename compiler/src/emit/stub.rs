@@ -28,7 +28,7 @@ pub fn hidden_items(function: &Ident) -> TokenStream {
         #[doc(hidden)]
         pub const #steps: [usize; 2] = [0; 2];
         #[doc(hidden)]
-        pub const #bounds: [usize; 16] = [0; 16];
+        pub const fn #bounds(n: #sizes_type) -> [usize; 16] { [0; 16] }
         #[doc(hidden)]
         pub fn #offsets(
             n: #sizes_type, want_inputs: bool, whole: bool, target: #target, out: &mut Vec<usize>,

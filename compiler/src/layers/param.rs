@@ -7,7 +7,8 @@ use syn::Expr;
 use crate::diagnostics::Diagnostic;
 use crate::graph::ValueId;
 use crate::lower::{
-    FnCx, Lowering, Options, Param, ParamInit, Range, Scope, TOO_LARGE, is_too_large, number, text_of,
+    FnCx, Lowering, Options, Param, ParamInit, Range, Scope, TOO_LARGE, is_too_large, number,
+    text_of,
 };
 use crate::ops::elementwise::Constant;
 use crate::syntax::LayerDecl;
@@ -84,12 +85,7 @@ pub(super) fn param_init(cx: &mut FnCx, init: Option<&Expr>) -> Lowering<TokenSt
 }
 
 /// An argument as an `f32`; what is no number of ours is an expression for rustc.
-fn in_range(
-    cx: &mut FnCx,
-    arg: &Expr,
-    name: (&str, &str),
-    range: Range,
-) -> Lowering<TokenStream> {
+fn in_range(cx: &mut FnCx, arg: &Expr, name: (&str, &str), range: Range) -> Lowering<TokenStream> {
     match number(arg) {
         Some(constant) => match cx.in_range(constant, arg, Some(name), range)? {
             Constant::Literal(value) => {

@@ -111,8 +111,10 @@ fn report_names(model: &mut ModelCx) {
                 let other = &model.item.fields[other];
                 // Two fields of one name are a mistake that is reported already.
                 if other.name_in_files() != field.name_in_files() {
-                    let text =
-                        format!("`{}` and `{}` have a tensor `{name}` in files", other.name, field.name);
+                    let text = format!(
+                        "`{}` and `{}` have a tensor `{name}` in files",
+                        other.name, field.name
+                    );
                     errors.push(Diagnostic::new(field.name.span(), text));
                 }
             }

@@ -19,7 +19,7 @@ pub use interface::{declare_unused, interface};
 pub use methods::{adaptive_avg_pool, dropout, flatten as methods_flatten, image, interpolate};
 pub use options::{Options, number};
 pub use ranges::{Range, is_too_large};
-pub use sizes::{Scope, dim, shape};
+pub use sizes::{Scope, dim, is_run_time_name, shape};
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -348,8 +348,7 @@ impl<'a> FnCx<'a, '_> {
         let op = std::rc::Rc::new(op);
         let phase = crate::graph::Phase::Forward;
         let result = self.graph.apply(&mut self.rule, op, inputs, phase);
-        let made =
-            result.map_err(|mismatch| self.refuse(mismatch, inputs.first().copied()))?;
+        let made = result.map_err(|mismatch| self.refuse(mismatch, inputs.first().copied()))?;
         let mut types = made.iter().map(|value| self.graph.ty(*value));
         match types.find(|ty| ty.kind == Kind::Float && is_too_large(&ty.shape)).cloned() {
             Some(ty) => {

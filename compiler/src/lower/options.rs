@@ -143,9 +143,12 @@ impl Options {
         let twice = axes.windows(2).find(|pair| pair[0] == pair[1]);
         match (axes.is_empty(), twice) {
             (false, None) => Ok(axes),
-            (true, _) => Err(Diagnostic::over(expr, "no axis").help("leave `dim` out for all axes")),
+            (true, _) => {
+                Err(Diagnostic::over(expr, "no axis").help("leave `dim` out for all axes"))
+            }
             (_, Some([axis, ..])) => {
-                Err(Diagnostic::over(expr, format!("axis {axis} is named twice")).help("once is enough"))
+                Err(Diagnostic::over(expr, format!("axis {axis} is named twice"))
+                    .help("once is enough"))
             }
             (_, Some(_)) => Ok(axes),
         }

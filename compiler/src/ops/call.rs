@@ -309,8 +309,8 @@ impl Op for Call {
         let before = at.checked_sub(2).filter(|_| !self.grad)?;
         let among =
             self.callee.args[..before].iter().filter(|arg| arg.kind == Kind::Classes).count();
-        let bounds = self.callee.item("bounds");
-        Some(quote!(#bounds[#among]))
+        let (bounds, sizes) = (self.callee.item("bounds"), self.callee.sizes());
+        Some(quote!(#bounds(#sizes)[#among]))
     }
 
     fn prepared(&self, _: &[Ty]) -> Option<Prepared> {

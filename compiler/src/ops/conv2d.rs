@@ -189,7 +189,8 @@ impl Op for Conv2d {
     }
 
     fn flops(&self, _: &[Ty], _: &[Ty]) -> Dim {
-        let output = self.output(&mut Rule::default()).map(|dims| product(&dims)).unwrap_or(Dim::lit(0));
+        let output =
+            self.output(&mut Rule::default()).map(|dims| product(&dims)).unwrap_or(Dim::lit(0));
         Dim::lit(2).times(&output).times(&product(&self.w[1..]))
     }
 

@@ -77,14 +77,26 @@ pub const ROWS: &[Row] = &[
     row("silu", &[By("silu_grad", &[D, X(0)])]),
     row("sigmoid", &[By("sigmoid_grad", &[D, Y])]),
     row("tanh", &[By("tanh_grad", &[D, Y])]),
-    Row { name: "powf", grads: &[By("powf_grad", &[D, X(0)])], constants: &[("exponent", None, Range::Any)] },
-    Row { name: "powi", grads: &[By("powi_grad", &[D, X(0)])], constants: &[("exponent", None, Range::Whole)] },
+    Row {
+        name: "powf",
+        grads: &[By("powf_grad", &[D, X(0)])],
+        constants: &[("exponent", None, Range::Any)],
+    },
+    Row {
+        name: "powi",
+        grads: &[By("powi_grad", &[D, X(0)])],
+        constants: &[("exponent", None, Range::Whole)],
+    },
     Row {
         name: "leaky_relu",
         grads: &[By("leaky_relu_grad", &[D, X(0)])],
         constants: &[("negative_slope", Some(0.01), Range::Any)],
     },
-    Row { name: "elu", grads: &[By("elu_grad", &[D, X(0)])], constants: &[("alpha", Some(1.0), Range::Any)] },
+    Row {
+        name: "elu",
+        grads: &[By("elu_grad", &[D, X(0)])],
+        constants: &[("alpha", Some(1.0), Range::Any)],
+    },
     Row {
         name: "softplus",
         grads: &[By("softplus_grad", &[D, X(0)])],

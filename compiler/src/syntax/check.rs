@@ -8,7 +8,7 @@ use syn::LitStr;
 use super::{Field, FieldDecl, Function, Header, ModelItem};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::layers;
-use crate::lower::text_of;
+use crate::lower::{is_run_time_name, text_of};
 
 /// Reports the mistakes of the model as a whole.
 pub fn check_item(item: &ModelItem, diagnostics: &mut Diagnostics) {
@@ -16,6 +16,7 @@ pub fn check_item(item: &ModelItem, diagnostics: &mut Diagnostics) {
     if let Some(header) = &item.header {
         check_header(header, item, diagnostics);
     }
+    check_sizes(item, diagnostics);
     for function in &item.functions {
         check_function(function, item.header.is_some(), diagnostics);
     }
@@ -68,6 +69,34 @@ fn check_names(item: &ModelItem, diagnostics: &mut Diagnostics) {
                 diagnostics.push(Diagnostic::new(arg.name.span(), text));
             }
         }
+    }
+}
+
+/// The most run-time sizes of a model, which its functions share.
+const MOST_SIZES: usize = 4;
+
+fn check_sizes(item: &ModelItem, diagnostics: &mut Diagnostics) {
+    let args = item.functions.iter().flat_map(|function| &function.args);
+    let mut known: Vec<String> = Vec::new();
+    for lead in args.filter_map(|arg| arg.ty.dims.first()) {
+        let name = text_of(lead);
+        let is_name = syn::parse_str::<Ident>(&name).is_ok();
+        if !is_name || !is_run_time_name(&name) || known.contains(&name) {
+            continue;
+        }
+        if known.len() >= MOST_SIZES {
+            let known: Vec<_> =
+                known[..MOST_SIZES].iter().map(|name| format!("`{name}`")).collect();
+            let text = format!(
+                "`{name}` is one run-time size too many: there are {} already",
+                known.join(", ")
+            );
+            let error = Diagnostic::over(lead, text);
+            let help = "a model has at most four; a size that does not change is a constant";
+            diagnostics.push(error.help(help));
+            return;
+        }
+        known.push(name);
     }
 }
 
