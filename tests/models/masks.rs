@@ -199,6 +199,36 @@ fn masks_of_steps() {
 }
 
 model! {
+    /// The generator is trained by the critic's gradients of its input.
+    struct Adversaries {
+        generator: Linear(2 -> 3),
+        critic: Linear(3 -> 1),
+    }
+
+    fn generate(&self, z: [batch, 2]) -> [batch, 3] {
+        self.generator(z).tanh()
+    }
+
+    fn judge(&self, x: [batch, 3]) -> [] {
+        self.critic(x).square().mean()
+    }
+}
+
+#[test]
+fn gradients_from_outside() {
+    let net = Adversaries::init(Seed(7));
+    let mut ws = Adversaries::workspace(2).expect("it is small");
+    let z = [[0.5, -0.25], [-1.0, 0.75]];
+    let x = net.generate(&mut ws, &z).expect("inputs fit").to_vec();
+    let (_, d_x) = net.judge_grad_inputs(&mut ws, &x).expect("inputs fit");
+    let d_x = d_x.to_vec();
+    net.generate_grad(&mut ws, &z, &d_x).expect("inputs fit");
+    // Those of the generator come first.
+    let (generator, critic) = ws.grads().as_slice().split_at(9);
+    assert!(generator.iter().all(|d| *d != 0.0) && critic.iter().all(|d| *d == 0.0));
+}
+
+model! {
     /// What a loss reads by steps alone is trained by another one.
     struct Measured {
         fc: Linear(3 -> 2),
