@@ -91,9 +91,7 @@ pub fn analyse<'a>(item: &'a ModelItem, diagnostics: &mut Diagnostics, watch: Wa
     let mut cx = ModelCx::new(item, diagnostics);
     let lowered: Vec<_> = functions.iter().map(|f| lower_function(&mut cx, f)).collect();
     let lowered: Option<Vec<Lowered>> = lowered.into_iter().collect();
-    if let Some(functions) = &lowered {
-        check_fields(&mut cx, functions);
-    }
+    let trained = lowered.as_ref().map(|functions| check_fields(&mut cx, functions));
     if !cx.diagnostics.is_empty() {
         lower::declare_unused(&mut cx);
     }
@@ -108,7 +106,8 @@ pub fn analyse<'a>(item: &'a ModelItem, diagnostics: &mut Diagnostics, watch: Wa
     diagnostics.phase = "emit";
     let header = item.header.as_ref();
     let (fields, derived) = (&item.fields, item.derived);
-    Model { header, derived, fields, params, state, interfaces, functions, deferred }
+    let trained = trained.unwrap_or_default();
+    Model { header, derived, fields, params, state, interfaces, functions, deferred, trained }
 }
 
 /// From the checked graph of a function to its two planned ones.
@@ -118,7 +117,7 @@ fn finish(
     diagnostics: &mut Diagnostics,
     watch: Watch,
 ) -> Option<Function> {
-    let Lowered { name, args, results, graph, deferred: own, step } = lowered;
+    let Lowered { name, args, results, graph, flows, trains, deferred: own, step } = lowered;
     for new in own {
         if !deferred.iter().any(|known| known.is_same(&new)) {
             deferred.push(new);
@@ -155,7 +154,7 @@ fn finish(
     passed.form = Form::Infer;
     let infer = planned(graph, &mut passed);
     let step = step.map(|(length, (graph, plan))| StepForm { length, graph, plan });
-    Some(Function { name, args, results, infer, train, step })
+    Some(Function { name, args, results, flows, trains, infer, train, step })
 }
 
 /// The run of a function on the next positions of its sequences.

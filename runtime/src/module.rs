@@ -219,10 +219,26 @@ pub trait Model {
     }
 }
 
+/// Files hold each tensor under its name. The names of nested models are known only here.
+fn check_names<M: Module>(specs: &[ParamSpec]) {
+    let mut states = Vec::new();
+    M::describe_state("", 0, &mut states);
+    let mut seen = std::collections::HashSet::new();
+    let names = specs.iter().map(|spec| &spec.name).chain(states.iter().map(|spec| &spec.name));
+    for name in names {
+        assert!(
+            seen.insert(name),
+            "gradiron: the model has two tensors named `{name}` in files\n  \
+             help: give one of their fields another name, by `#[name = \"…\"]` before it"
+        );
+    }
+}
+
 /// New parameters for `M`, each drawn from its own stream of `seed`, and behind them its state.
 pub fn init_params<M: Module>(seed: Seed) -> Storage {
     let mut specs = Vec::new();
     M::describe("", 0, &mut specs);
+    check_names::<M>(&specs);
     let mut storage = Storage::zeros(M::PARAMS + M::STATE);
     let (params, state) = storage.as_mut_slice().split_at_mut(M::PARAMS);
     for (stream, spec) in specs.iter().enumerate() {

@@ -183,7 +183,7 @@ pub fn methods(model: &Model) -> TokenStream {
 }
 
 fn size_args(model: &Model) -> (Vec<Ident>, TokenStream) {
-    let names: Vec<Ident> = model.sizes().iter().map(|n| crate::dim::run_ident(n)).collect();
+    let names: Vec<Ident> = model.sizes().iter().map(|n| format_ident!("{n}_size")).collect();
     let ones = (names.len()..4).map(|_| quote!(1));
     let array = quote!([#(#names,)* #(#ones),*]);
     (names, array)
@@ -237,6 +237,7 @@ fn costs(model: &Model) -> TokenStream {
         };
     };
     let floats: Vec<_> = functions.iter().map(|f| hidden(&f.name, "floats")).collect();
+    let bind = model.bind_sizes();
     let indices = functions.iter().map(|function| {
         let lens = class_args(function).map(|arg| arg.ty.shape.len().tokens());
         quote!(0 #(+ #lens)*)
@@ -269,10 +270,12 @@ fn costs(model: &Model) -> TokenStream {
         }
 
         #[doc(hidden)]
+        #[allow(unused_variables)]
         pub const fn __train_bytes(
             #(#names: usize,)* target: ::gradiron::device::Target,
         ) -> usize {
             let n = #sizes;
+            #bind
             let arena = #max(&[#(
                 #max(&[
                     Self::#floats(n, ::gradiron::Pass::Infer, target),
@@ -421,6 +424,11 @@ fn method(
     let optimizer =
         trains.then(|| quote!(optimizer: &mut impl ::gradiron::optim::Optimizer<Self>,));
     let docs = docs(interface, pass, receiver);
+    // A loss whose gradient reaches no parameter has none to give.
+    let is_flat = model.functions.as_ref().is_some_and(|functions| !functions[f].trains);
+    let has_params = !model.params.tensors.is_empty() && receiver == Receiver::SelfRef;
+    let bound = (matches!(pass, Pass::Grad | Pass::Train) && is_loss && has_params && is_flat)
+        .then(|| quote!(where Device__: ::gradiron::check::ReachesParameters));
     let body = match &model.functions {
         Some(functions) => {
             body(model, f, &functions[f], pass, receiver, with_seeds.then_some(&seeds[..]))
@@ -433,7 +441,7 @@ fn method(
         #vis fn #name<'w, Device__: ::gradiron::device::Device>(
             #self_arg ws: &'w mut ::gradiron::Workspace<#ws_model, Device__>, #optimizer
             #(#args,)* #(#seed_args,)*
-        ) -> ::core::result::Result<#returns, ::gradiron::InputError> {
+        ) -> ::core::result::Result<#returns, ::gradiron::InputError> #bound {
             #body
         }
     }

@@ -23,7 +23,7 @@ use quote::format_ident;
 use crate::dim::{Atom, Dim};
 use crate::graph::{Graph, Ty};
 use crate::hygiene::quote;
-use crate::lower::{Arg, Param, State};
+use crate::lower::{Arg, Param, State, Trained};
 use crate::ops::Deferred;
 use crate::plan::Plan;
 use crate::syntax::{Field, Header};
@@ -34,6 +34,10 @@ pub struct Function {
     pub name: Ident,
     pub args: Vec<Arg>,
     pub results: Vec<Ty>,
+    /// Where gradients of the results get to, a `Flows` of the runtime.
+    pub flows: TokenStream,
+    /// Whether they reach a parameter: of a loss, its own.
+    pub trains: bool,
     /// Inference alone.
     pub infer: (Graph, Plan),
     /// Forward and backward.
@@ -114,6 +118,7 @@ pub struct Model<'a> {
     /// None when there were mistakes: a stub is emitted.
     pub functions: Option<Vec<Function>>,
     pub deferred: Vec<Deferred>,
+    pub trained: Vec<Trained>,
 }
 
 impl Model<'_> {

@@ -170,7 +170,8 @@ pub fn implementation(model: &Model, at: usize, function: &Function) -> TokenStr
             const STEP: &'static str = #called;
             const BATCH: Option<usize> = #batch;
             const PAST: usize = #past;
-            const BOUNDS: [usize; #classes] = Self::#bounds;
+            // Whatever the run-time sizes are: index 0 is there for the smallest.
+            const BOUNDS: [usize; #classes] = Self::#bounds([1; 4]);
             fn parts(n: ::gradiron::arena::Sizes) -> (
                 [::gradiron::step::Part; #floats], [::gradiron::step::Part; #classes],
                 [::gradiron::step::Part; #results],
@@ -350,7 +351,7 @@ fn body(model: &Model, at: usize, function: &Function, length: &Dim) -> TokenStr
         let (rows, form) = seen(&arg.ty);
         let indices = flat_indices(name, &rows.shape, &form);
         let row = rows.shape.0.iter().skip(1).map(Dim::tokens);
-        let bound = quote!((Self::#bounds[#c], Self::#lengths[#c]));
+        let bound = quote!((Self::#bounds(n)[#c], Self::#lengths[#c]));
         quote!(ws.classes(&mut index_at, #text, #indices, &[#(#row),*], #bound)?)
     });
     let lens =

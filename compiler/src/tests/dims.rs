@@ -120,7 +120,7 @@ fn texts_and_tokens() {
         (d.clone(), "D", "D"),
         (lit(4).times(&d).plus(&lit(1)), "4*D + 1", "(1 + 4 * D)"),
         (d.minus(&lit(2)), "D - 2", "(D - 2)"),
-        (lit(2).times(&batch()).times(&d), "2*batch*D", "(2 * batch * D)"),
+        (lit(2).times(&batch()).times(&d), "2*batch*D", "(2 * batch_size * D)"),
         (d.times(&d), "D*D", "(D * D)"),
     ];
     for (dim, text, tokens) in dims {
