@@ -185,6 +185,7 @@ fn kernels_allocate_nothing() {
                         grads: &mut grads,
                         arena: &mut arena,
                         cache: None,
+                        prepared: None,
                         random: Default::default(),
                         inputs: &[],
                         indices: &label,

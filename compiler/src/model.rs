@@ -16,7 +16,7 @@ use crate::lower::{self, Lowered, ModelCx, check_fields, lower_function};
 use crate::ops::Deferred;
 use crate::plan::{Plan, plan};
 use crate::prepare::prepare;
-use crate::step::{Refused, stepwise};
+use crate::step::{Held, Refused, stepwise};
 use crate::store::store;
 use crate::syntax::{ModelItem, check_item, distinct, parse_model};
 
@@ -104,7 +104,7 @@ fn finish(
             diagnostics.push(error);
             return None;
         }
-        Some(Ok((length, graph))) => Some((length, planned(graph, true, diagnostics))),
+        Some(Ok((length, graph, held))) => Some((length, held, planned(graph, true, diagnostics))),
         None => None,
     };
     diagnostics.phase = "differentiate";
@@ -120,7 +120,7 @@ fn finish(
     verified(&backward);
     let infer = planned(graph, true, diagnostics);
     let train = planned(backward, false, diagnostics);
-    let step = step.map(|(length, (graph, plan))| StepForm { length, graph, plan });
+    let step = step.map(|(length, held, (graph, plan))| StepForm { length, held, graph, plan });
     Some(Function { name, args, results, infer, train, step })
 }
 
@@ -130,7 +130,7 @@ fn stepped(
     name: &Ident,
     length: Dim,
     span: Span,
-) -> Result<(Dim, Graph), Diagnostic> {
+) -> Result<(Dim, Graph, Held), Diagnostic> {
     let refused = |Refused { text, help }| {
         let error = Diagnostic::new(span, format!("`{name}` cannot run step by step: {text}"));
         match help {
@@ -138,9 +138,9 @@ fn stepped(
             None => error,
         }
     };
-    let graph = stepwise(graph, &length).map_err(refused)?;
+    let (graph, held) = stepwise(graph, &length).map_err(refused)?;
     verified(&graph);
-    Ok((length, graph))
+    Ok((length, graph, held))
 }
 
 fn planned(mut graph: Graph, inference: bool, diagnostics: &mut Diagnostics) -> (Graph, Plan) {

@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bytemuck::{Pod, Zeroable};
 
 use crate::device::DeviceError;
+use crate::prepared::Prepared;
 
 #[derive(Clone, Copy, Zeroable, Pod)]
 #[repr(C, align(64))]
@@ -24,6 +25,8 @@ pub struct Storage {
     twin: Mutex<Option<Box<dyn Twin>>>,
     /// Whether the twin has newer floats.
     behind: AtomicBool,
+    /// What inference has computed of them.
+    prepared: Prepared,
 }
 
 /// The floats of a block on a device with memory of its own.
@@ -82,6 +85,7 @@ impl Storage {
             version: Version::new(),
             twin: Mutex::new(None),
             behind: AtomicBool::new(false),
+            prepared: Prepared::default(),
         }
     }
 
@@ -127,6 +131,11 @@ impl Storage {
         }
         self.version.changes += 1;
         &mut bytemuck::cast_slice_mut(self.lines.get_mut())[..self.len]
+    }
+
+    /// What inference has computed of the floats.
+    pub(crate) fn prepared(&self) -> &Prepared {
+        &self.prepared
     }
 
     /// The twin, if there is one.

@@ -51,11 +51,12 @@ fn images(count: usize) -> Vec<Image> {
     (0..count).map(|n| std::array::from_fn(|c| plane(n, c))).collect()
 }
 
-/// Inference in a workspace of its own, whose memory held no numbers before.
+/// Inference in a workspace of its own, whose memory held no numbers before, of a copy of the network,
+/// for which nothing is prepared.
 fn afresh(net: &Net, images: &[Image]) -> Result<Vec<[f32; 10]>, Box<dyn std::error::Error>> {
     let mut ws = Net::workspace(images.len())?;
     ws.poison();
-    let y = net.forward(&mut ws, images)?.to_vec();
+    let y = net.clone().forward(&mut ws, images)?.to_vec();
     assert!(y.iter().flatten().all(|y| y.is_finite()));
     Ok(y)
 }
@@ -157,9 +158,11 @@ impl Device for Counted {
     }
 
     fn run<R: Run>(&self, memory: StepMemory<'_, Self>, run: R) -> Result<(), DeviceError> {
-        let StepMemory { params, grads, arena, cache, random, inputs, indices } = memory;
         self.1.set(self.1.get() + 1);
-        self.0.run(StepMemory { params, grads, arena, cache, random, inputs, indices }, run)
+        let StepMemory { params, grads, arena, cache, prepared, random, inputs, indices } = memory;
+        let memory =
+            StepMemory { params, grads, arena, cache, prepared, random, inputs, indices };
+        self.0.run(memory, run)
     }
 }
 

@@ -150,7 +150,7 @@ fn a_prompt_may_come_at_once_and_be_taken_back() {
     let mut cache = Gpt::forward_cache(&ws, 1).unwrap();
     let all = net.forward_step(&mut ws, &mut cache, &prompt).unwrap().to_vec();
     assert_eq!((all.len(), cache.len(), cache.capacity()), (8, 8, CONTEXT));
-    cache.truncate(5);
+    cache.truncate(5).unwrap();
     let again = net.forward_step(&mut ws, &mut cache, &prompt[5..]).unwrap();
     for (value, expected) in again.as_flattened().iter().zip(all[5..].as_flattened()) {
         assert!((value - expected).abs() < 1e-5);

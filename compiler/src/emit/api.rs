@@ -192,11 +192,13 @@ fn size_args(model: &Model) -> (Vec<Ident>, TokenStream) {
 fn workspace(model: &Model) -> TokenStream {
     let (_, self_ty) = model.generics();
     let (names, sizes) = size_args(model);
-    let (method, target) = match (model.header, model.interfaces.first()) {
-        (None, Some(first)) => (format_ident!("{}_workspace", first.name), quote!(#self_ty)),
-        _ => (format_ident!("workspace"), quote!(Self)),
+    let (before, target) = match (model.header, model.interfaces.first()) {
+        (None, Some(first)) => (format!("{}_", first.name), quote!(#self_ty)),
+        _ => (String::new(), quote!(Self)),
     };
-    let on = format_ident!("{method}_on");
+    let [method, on, infer, infer_on] =
+        ["workspace", "workspace_on", "infer_workspace", "infer_workspace_on"]
+            .map(|name| format_ident!("{before}{name}"));
     quote! {
         /// The memory of training and inference on the CPU, for at most these sizes; allocated here
         /// and never again.
@@ -216,6 +218,25 @@ fn workspace(model: &Model) -> TokenStream {
         {
             ::gradiron::Workspace::new(device, #sizes)
         }
+
+        /// The memory of inference alone on the CPU, for at most these sizes. What inference prepares of
+        /// the parameters is there once for all workspaces of a network.
+        ///
+        /// # Errors
+        /// When a size is 0 or memory does not suffice.
+        pub fn #infer(#(#names: usize),*) -> ::core::result::Result<::gradiron::InferWorkspace<#target>, ::gradiron::WorkspaceError> {
+            ::gradiron::Workspace::new(::gradiron::device::Cpu::new(), #sizes)
+        }
+
+        /// The same on another device.
+        ///
+        /// # Errors
+        /// When a size is 0 or the device's memory does not suffice.
+        pub fn #infer_on<Device__: ::gradiron::device::Device>(device: Device__, #(#names: usize),*)
+            -> ::core::result::Result<::gradiron::InferWorkspace<#target, Device__>, ::gradiron::WorkspaceError>
+        {
+            ::gradiron::Workspace::new(device, #sizes)
+        }
     }
 }
 
@@ -232,6 +253,8 @@ fn costs(model: &Model) -> TokenStream {
         return quote! {
             pub const fn train_bytes(#(#names: usize),*) -> usize { 0 }
             pub const fn infer_bytes(#(#names: usize),*) -> usize { 0 }
+            pub const fn prepared_bytes() -> usize { 0 }
+            pub const fn prepared_bytes_on_gpu() -> usize { 0 }
             #(#in_precision)*
             pub const fn flops(#(#names: usize),*) -> usize { 0 }
         };
@@ -247,7 +270,7 @@ fn costs(model: &Model) -> TokenStream {
     let flops_doc = format!("Floating-point operations of one `{}`.", functions[0].name);
     quote! {
         /// The bytes of a workspace for training: activations, gradients, new state, scratch
-        /// memory, and what its inference prepares. The parameters (`4 * PARAMS`) and the
+        /// memory, and what its inference prepares (`prepared_bytes`). The parameters (`4 * PARAMS`) and the
         /// optimizer's state come on top.
         pub const fn train_bytes(#(#names: usize),*) -> usize {
             Self::train_bytes_with(#(#names,)* ::gradiron::device::Precision::F32)
@@ -286,7 +309,9 @@ fn costs(model: &Model) -> TokenStream {
             4 * (arena + indices + of_model + Self::__PREPARED[target.is_gpu() as usize])
         }
 
-        /// The bytes that inference alone needs, with what it prepares of the parameters.
+        /// The bytes of a workspace for inference alone: activations, results, scratch memory, class
+        /// indices, and what it prepares of the parameters, of which all workspaces of a network share one
+        /// (`prepared_bytes`). The parameters (`4 * PARAMS`) come on top.
         pub const fn infer_bytes(#(#names: usize),*) -> usize {
             Self::__infer_bytes(#(#names,)* ::gradiron::device::Target::Cpu)
         }
@@ -308,7 +333,19 @@ fn costs(model: &Model) -> TokenStream {
                 Self::#floats(n, ::gradiron::Pass::Infer, target),
                 Self::#floats(n, ::gradiron::Pass::Step, target)
             ),*]);
-            4 * (arena + Self::__PREPARED[target.is_gpu() as usize])
+            let indices = #max(&[#(#indices),*]);
+            4 * (arena + indices + Self::__PREPARED[target.is_gpu() as usize])
+        }
+
+        /// The bytes of what inference prepares of the parameters on a CPU. They are a part of
+        /// `infer_bytes` and `train_bytes`, but there once for all workspaces of a network.
+        pub const fn prepared_bytes() -> usize {
+            4 * Self::__PREPARED[0]
+        }
+
+        /// The same on a GPU.
+        pub const fn prepared_bytes_on_gpu() -> usize {
+            4 * Self::__PREPARED[1]
         }
 
         #[doc = #flops_doc]
@@ -420,6 +457,10 @@ fn method(
     };
     let optimizer =
         trains.then(|| quote!(optimizer: &mut impl ::gradiron::optim::Optimizer<Self>,));
+    let (purpose, of_purpose) = match pass {
+        Pass::Infer => (quote!(, Purpose__: ::gradiron::Purpose), quote!(, Purpose__)),
+        _ => (quote!(), quote!()),
+    };
     let docs = docs(interface, pass, receiver);
     let body = match &model.functions {
         Some(functions) => {
@@ -430,8 +471,8 @@ fn method(
     quote! {
         #docs
         #[allow(unused_variables, unused_parens, clippy::all)]
-        #vis fn #name<'w, Device__: ::gradiron::device::Device>(
-            #self_arg ws: &'w mut ::gradiron::Workspace<#ws_model, Device__>, #optimizer
+        #vis fn #name<'w, Device__: ::gradiron::device::Device #purpose>(
+            #self_arg ws: &'w mut ::gradiron::Workspace<#ws_model, Device__ #of_purpose>, #optimizer
             #(#args,)* #(#seed_args,)*
         ) -> ::core::result::Result<#returns, ::gradiron::InputError> {
             #body

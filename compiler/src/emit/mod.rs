@@ -26,6 +26,7 @@ use crate::hygiene::quote;
 use crate::lower::{Arg, Param, State};
 use crate::ops::Deferred;
 use crate::plan::Plan;
+use crate::step::Held;
 use crate::syntax::{Field, Header};
 
 /// A function after the last phase.
@@ -59,6 +60,8 @@ impl Function {
 pub struct StepForm {
     /// The longest sequences.
     pub length: Dim,
+    /// What it needs of the positions before, models in it aside.
+    pub held: Held,
     pub graph: Graph,
     pub plan: Plan,
 }
