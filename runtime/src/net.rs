@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use crate::device::Device;
+use crate::device::{Device, DeviceError};
 use crate::init::Seed;
 use crate::module::{Model, Module, init_params};
 use crate::storage::Storage;
@@ -139,5 +139,9 @@ impl<M: Module> Model for Net<M> {
 
     fn storage(&mut self) -> Option<&mut Storage> {
         Some(&mut self.params)
+    }
+
+    fn fetch(&self) -> Result<(), DeviceError> {
+        self.params.fetch().map(|_| ())
     }
 }

@@ -32,6 +32,33 @@ const MAX_SIZE: usize = 1 << 24;
 /// One that is made by `infer_workspace` has the memory of inference alone, and says so in its type:
 /// methods that make gradients do not take it.
 ///
+/// ```
+/// use gradiron::prelude::*;
+/// # model! {
+/// #     struct Line { line: Linear(1 -> 1) }
+/// #     fn forward(&self, x: [batch, 1]) -> [batch, 1] { self.line(x) }
+/// # }
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let net = Line::init(Seed(0));
+/// let mut ws: InferWorkspace<Line> = Line::infer_workspace(1)?;
+/// net.forward(&mut ws, &[[1.0]])?;
+/// # Ok(())
+/// # }
+/// ```
+/// ```compile_fail,E0308
+/// use gradiron::prelude::*;
+/// # model! {
+/// #     struct Line { line: Linear(1 -> 1) }
+/// #     fn forward(&self, x: [batch, 1]) -> [batch, 1] { self.line(x) }
+/// # }
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let net = Line::init(Seed(0));
+/// let mut ws = Line::infer_workspace(1)?;
+/// net.forward_grad(&mut ws, &[[1.0]], &[[1.0]])?; // expected `Training`, found `Inference`
+/// # Ok(())
+/// # }
+/// ```
+///
 /// What inference prepares of the parameters is kept with these, so that workspaces on any threads
 /// share it.
 ///

@@ -21,3 +21,4 @@ mod promises;
 mod scan;
 mod shapes;
 mod step;
+mod streams;

@@ -176,6 +176,10 @@ fn mistakes_are_reported_and_change_nothing() {
     );
     let error = net.forward_step(&mut ws, &mut cache, &[0_u8; 2 * CONTEXT + 2]).unwrap_err();
     assert_eq!(error, InputError::Full { input: "token", new: 13, past: 0, length: CONTEXT });
+    assert!(
+        error.to_string().ends_with("13 new positions, but sequences have at most 12"),
+        "{error}"
+    );
     assert!(cache.is_empty());
 
     net.forward_step(&mut ws, &mut cache, &[1_u8, 2]).unwrap();

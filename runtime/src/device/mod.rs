@@ -129,6 +129,13 @@ pub trait Device {
         false
     }
 
+    /// Whether its steps may use this memory: that of another GPU is out of their reach, and what is
+    /// asked of one through another `Cuda` waits for nothing here.
+    #[doc(hidden)]
+    fn owns(&self, _memory: &Self::Memory) -> bool {
+        true
+    }
+
     /// Says that a run which was to change what [`defer`](Self::defer) asked for has failed: what these
     /// gradients and the parameters are is not known.
     #[doc(hidden)]
@@ -293,8 +300,8 @@ pub trait Kernels:
 #[allow(missing_docs)] // the messages say it
 pub enum DeviceError {
     #[error(
-        "the device failed before, and what the workspace holds is lost; make it anew. The failure was: \
-         {reason}"
+        "the device failed before ({reason}), and what it worked on is lost: make the workspace anew, and \
+         also the network and its optimizer when a training step failed"
     )]
     Lost { reason: String },
     #[error("the {device} has no room for {bytes} bytes; use a smaller batch capacity")]

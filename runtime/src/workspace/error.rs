@@ -49,6 +49,8 @@ pub enum InputError {
         "the cache holds positions of other parameters, or of these before they changed; `clear` it"
     )]
     Stale,
+    #[error("the cache was made for a workspace on another device; make one with this workspace")]
+    OtherDevice,
     #[error(
         "a step failed before it had changed all that the cache holds, whose positions are lost; \
          `clear` it"

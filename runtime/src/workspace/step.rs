@@ -93,6 +93,9 @@ impl<M: Program, D: Device, P: Purpose> Workspace<M, D, P> {
             }
             _ => {}
         }
+        if !self.device.owns(&cache.memory) {
+            return Err(InputError::OtherDevice);
+        }
         if cache.lost {
             return Err(InputError::LostCache);
         }
