@@ -68,7 +68,7 @@ impl StateSpec {
 pub enum StateKind {
     /// Numbers, `f32` in files.
     Float,
-    /// A count in one float, which stays at 2²⁴ once it is there; `i64` in files.
+    /// A count in one float, which beyond 2²⁴ goes on in its bits; `i64` in files.
     Count,
 }
 

@@ -9,6 +9,7 @@ mod errors;
 mod failures;
 mod kernels;
 mod models;
+mod optimizers;
 mod steps;
 
 use gradiron::prelude::*;

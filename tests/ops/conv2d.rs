@@ -119,7 +119,7 @@ const OUTPUT_NORMS: [f64; 4] = [16.0, 17.0, 24.0, 48.0];
 /// `|Gᵀ| (|A| 1 ⊙ |Bᵀ| 1)` for each row of a window.
 const WEIGHT_NORMS: [f64; 3] = [70.0 / 3.0, 85.0 / 3.0, 160.0 / 3.0];
 
-/// The bound for element `i` of a pass.
+/// The bound of Winograd's algorithm for element `i` of a pass.
 pub fn bound(pass: Pass, spec: Conv2dSpec, i: usize) -> f64 {
     let in_plane = |channels: usize, height: usize, width: usize| {
         let (row, col) = (i % (height * width) / width % 4, i % width % 4);

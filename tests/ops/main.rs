@@ -16,6 +16,7 @@ mod cat;
 mod choices;
 mod conv2d;
 mod conv2d_products;
+mod conv2d_reach;
 mod convert;
 mod copy;
 mod cross_entropy;

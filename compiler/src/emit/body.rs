@@ -7,7 +7,7 @@ use proc_macro2::{Ident, TokenStream};
 use super::api::{Pass, Receiver};
 use super::boundary::{Form, flat_indices, form};
 use super::{Function, Model, hidden};
-use crate::dim::{Atom, Dim};
+use crate::dim::Dim;
 use crate::fuse::view_root;
 use crate::graph::{Kind, Ty};
 use crate::hygiene::quote;
@@ -148,29 +148,27 @@ pub fn flat(name: &Ident, ty: &Ty, generics: &HashSet<String>) -> TokenStream {
 /// The run-time sizes, from the arguments and checked against the workspace.
 fn sizes(model: &Model, function: &Function, generics: &HashSet<String>) -> TokenStream {
     let names = model.sizes();
-    let mut known: HashSet<&str> = HashSet::new();
+    let mut known: HashSet<String> = HashSet::new();
     let mut checks = TokenStream::new();
-    for arg in &function.args {
+    let run_time =
+        |arg: &crate::lower::Arg| arg.ty.dims().first().and_then(Dim::as_run).map(str::to_string);
+    // Those that say a size by themselves first: `2 * batch` is known when `batch` is.
+    let (bound, others): (Vec<_>, Vec<_>) =
+        function.args.iter().partition(|arg| run_time(arg).is_some());
+    for arg in bound.into_iter().chain(others) {
         let (name, text) = (&arg.name, arg.name.to_string());
         let form = form(&arg.ty.shape, generics);
         let is_flat = form == Form::Flat;
         if !is_flat && form != Form::Batch {
             continue;
         }
-        let run_time = arg.ty.dims().first().and_then(|lead| {
-            let mut atoms = lead.atoms();
-            match (atoms.next(), atoms.next()) {
-                (Some(Atom::Run(size)), None) => Some(size.as_str()),
-                _ => None,
-            }
-        });
-        let Some(size) = run_time else {
+        let Some(size) = run_time(arg) else {
             let len = arg.ty.shape.len().tokens();
             checks.extend(quote!(ws.exact(#text, #name.len(), #len)?;));
             continue;
         };
-        let at = names.iter().position(|n| n == size).expect("sizes lists all names");
-        let variable = crate::dim::run_ident(size);
+        let at = names.iter().position(|n| *n == size).expect("sizes lists all names");
+        let variable = crate::dim::run_ident(&size);
         let sample = match is_flat {
             true => crate::dim::product(&arg.ty.dims()[1..]),
             false => Dim::lit(1),

@@ -11,7 +11,7 @@ use super::function::layout;
 use super::pass::{Pass, pass};
 use super::prepare::Values;
 use super::{Function, Interface, Model, StepForm, hidden};
-use crate::dim::{Atom, Dim, product};
+use crate::dim::{Dim, product};
 use crate::graph::{Kind, Source, Ty};
 use crate::hygiene::quote;
 use crate::step::{Held, axis_of, rows_of};
@@ -218,10 +218,8 @@ pub fn implementation(model: &Model, at: usize, function: &Function) -> TokenStr
 /// The number of the run-time size that says how many sequences there are.
 fn batch(model: &Model, args: &[crate::lower::Arg], length: &Dim) -> Option<usize> {
     let lead = args.iter().find(|arg| axis_of(&arg.ty, length) == Some(1))?.ty.dims()[0].clone();
-    let mut atoms = lead.atoms();
-    let (Some(Atom::Run(name)), None) = (atoms.next(), atoms.next()) else { return None };
-    let name = name.clone();
-    model.sizes().iter().position(|size| *size == name)
+    let name = lead.as_run()?;
+    model.sizes().iter().position(|size| size == name)
 }
 
 /// `forward_cache`, `forward_step` and `forward_step_check`.

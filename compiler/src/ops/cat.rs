@@ -16,11 +16,11 @@ pub struct Cat {
 
 /// The gradient of one input: its part of `d_y`.
 #[derive(Clone, Debug)]
-struct CatGrad {
-    axis: usize,
+pub struct CatGrad {
+    pub axis: usize,
     /// Where the part starts on the axis.
-    start: Dim,
-    x: Vec<Dim>,
+    pub start: Dim,
+    pub x: Vec<Dim>,
 }
 
 /// The place of an operand `x` in `y` for the runtime.

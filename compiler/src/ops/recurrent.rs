@@ -59,17 +59,17 @@ pub struct Recurrent {
 
 /// The next steps of sequences, whose states are in caches, the last inputs.
 #[derive(Clone, Debug)]
-struct Next(Recurrent);
+pub struct Next(pub Recurrent);
 
 /// The gradients of `x`, of a GRU's products with `w`, and of the first states, from what was kept,
 /// `w`, an LSTM's first cells, the lengths, and the gradients of `y` and of the last states.
 #[derive(Clone, Debug)]
-struct Grad {
-    of: Recurrent,
+pub struct Grad {
+    pub of: Recurrent,
     /// Which gradients there are: of `y`, and of each state.
-    upstream: [bool; 3],
+    pub upstream: [bool; 3],
     /// Whether the gradients of the first states are asked for.
-    first: bool,
+    pub first: bool,
 }
 
 impl Recurrent {

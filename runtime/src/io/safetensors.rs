@@ -17,6 +17,7 @@ use safetensors::tensor::{Metadata, TensorInfo};
 use super::error::{FormatError, LayoutError, LoadError, Mismatch, SHOWN, SaveError};
 use super::replace::replace;
 use crate::module::{Model, ParamSpec, StateKind, StateSpec};
+use crate::ops::batch_norm::{count_of, place_of};
 
 /// The format's limit for headers, in bytes.
 const MAX_HEADER: u64 = 100_000_000;
@@ -48,7 +49,7 @@ pub(crate) fn save<M: Model>(net: &M, path: &Path) -> Result<(), SaveError> {
         for tensor in &tensors {
             let floats = &if tensor.is_state { net.state() } else { net.params() }[tensor.range()];
             match tensor.dtype {
-                Dtype::I64 => write(file, floats, |float| (float as i64).to_le_bytes())?,
+                Dtype::I64 => write(file, floats, |place| count_of(place).to_le_bytes())?,
                 _ => write(file, floats, f32::to_le_bytes)?,
             }
         }
@@ -129,7 +130,7 @@ pub(crate) fn load<M: Model>(net: &mut M, path: &Path, except: &[&str]) -> Resul
         let floats = if tensor.is_state { net.state_mut() } else { net.params_mut() };
         let floats = &mut floats[tensor.range()];
         match tensor.dtype {
-            Dtype::I64 => read(floats, data, |bytes| i64::from_le_bytes(bytes) as f32),
+            Dtype::I64 => read(floats, data, |bytes| place_of(i64::from_le_bytes(bytes))),
             _ => read(floats, data, f32::from_le_bytes),
         }
     }

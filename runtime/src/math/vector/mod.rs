@@ -62,6 +62,9 @@ pub(crate) trait Vector: Copy {
     unsafe fn count_by_two(first: u32) -> Self;
     /// Of pairs: `value` where the first of it is greater than that of `max`, or NaN; else `max`.
     unsafe fn greater(max: (Self, Self), value: (Self, Self)) -> (Self, Self);
+    /// The larger of `self`, which is not negative, and `|x|`: by their bits, by which an infinity
+    /// is larger than any number, and a NaN than an infinity.
+    unsafe fn larger_size(self, x: Self) -> Self;
     /// `self` where the bits of `a` and `b` are the same, else zeros.
     unsafe fn where_same(self, a: Self, b: Self) -> Self;
 }
@@ -177,6 +180,13 @@ mod tests {
             let (max, place) = V::greater((low, V::splat(1.0)), (V::load(values.as_ptr()), high));
             assert!(lanes(max)[0].is_nan() && lanes(max)[1..] == values[1..]);
             assert_eq!(lanes(place)[..3], [x[n], x[n + 1], 1.0]);
+            let (nan, inf) = (f32::NAN, f32::INFINITY);
+            let sizes =
+                [(1.0, -2.0), (3.0, -2.0), (0.0, -0.0), (nan, 1.0), (1.0, -nan), (inf, nan)];
+            for (size, x) in sizes {
+                let size_bits = f32::to_bits(size).max(f32::to_bits(f32::abs(x)));
+                assert_eq!(bits(V::splat(size).larger_size(V::splat(x))), vec![size_bits; n]);
+            }
             let same = lanes(low.where_same(counted, V::splat(f32::from_bits(7))));
             let want = |i: usize| if i == 1 { x[1] } else { 0.0 };
             assert_eq!(same, (0..n).map(want).collect::<Vec<_>>());

@@ -115,6 +115,14 @@ impl Vector for float32x4_t {
         }
     }
     #[inline(always)]
+    unsafe fn larger_size(self, x: Self) -> Self {
+        // SAFETY: as above.
+        unsafe {
+            let x = vreinterpretq_u32_f32(vabsq_f32(x));
+            vreinterpretq_f32_u32(vmaxq_u32(vreinterpretq_u32_f32(self), x))
+        }
+    }
+    #[inline(always)]
     unsafe fn where_same(self, a: Self, b: Self) -> Self {
         // SAFETY: as above.
         unsafe {

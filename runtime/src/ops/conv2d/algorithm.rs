@@ -74,7 +74,10 @@ impl Conv2dSpec {
     pub const fn scratch_of(&self, pass: Pass, algorithm: Algorithm) -> usize {
         match algorithm {
             Algorithm::Direct => direct::scratch(self, pass),
-            Algorithm::Winograd => winograd::scratch(self, pass),
+            Algorithm::Winograd => {
+                let instead = self.choose(pass, Choice::WithoutWinograd);
+                max(winograd::scratch(self, pass), self.scratch_of(pass, instead))
+            }
             Algorithm::Windows => windows::scratch(self, pass),
         }
     }

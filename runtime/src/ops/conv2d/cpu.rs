@@ -1,6 +1,6 @@
 //! Convolutions on the CPU: the calls of the algorithms.
 
-use super::{Algorithm, Conv2d, Conv2dSpec, Pass, direct, windows, winograd};
+use super::{Algorithm, Choice, Conv2d, Conv2dSpec, Pass, direct, windows, winograd};
 use crate::device::{Buf, CpuStep, SharedMut, Threads};
 use crate::math::SimdLevel;
 use crate::ops::Finish;
@@ -45,22 +45,39 @@ impl CpuStep<'_> {
     ) {
         use {Algorithm::*, Pass::*};
         let run = Run { threads: self.threads(), level: self.level(), spec, finish };
-        let algorithm = spec.choose(pass, self.convolution());
+        let mut algorithm = spec.choose(pass, self.convolution());
         let ([out, scratch], [a, b]) = self.views([out, scratch], [a, b]);
         if out.is_empty() || a.is_empty() || b.is_empty() {
             out.fill(0.0);
             return run.complete(0, out.len());
         }
-        let shared = SharedMut::new(out);
+        if algorithm == Winograd {
+            let computed = match pass {
+                Forward | InputGrad => {
+                    let backward = pass == InputGrad;
+                    let suit = winograd::weights_suit(run, b, backward);
+                    if suit {
+                        let shared = SharedMut::new(&mut *out);
+                        let form = if backward { winograd::input_grad } else { winograd::forward };
+                        form(run, shared, a, b, scratch);
+                    }
+                    suit
+                }
+                WeightGrad => winograd::weight_grad(run, out, a, b, scratch),
+            };
+            if computed {
+                return;
+            }
+            algorithm = spec.choose(pass, Choice::WithoutWinograd);
+        }
+        let shared = SharedMut::new(&mut *out);
         match (pass, algorithm) {
             (Forward, Direct) => direct::forward(run, shared, a, b, scratch),
-            (Forward, Winograd) => winograd::forward(run, shared, a, b, scratch),
             (Forward, Windows) => windows::forward(run, shared, a, b, scratch),
             (InputGrad, Direct) => direct::input_grad(run, shared, a, b, scratch),
-            (InputGrad, Winograd) => winograd::input_grad(run, shared, a, b, scratch),
             (InputGrad, Windows) => windows::input_grad(run, shared, a, b, scratch),
             (WeightGrad, Direct) => direct::weight_grad(run, out, a, b, scratch),
-            (WeightGrad, Winograd) => winograd::weight_grad(run, out, a, b, scratch),
+            (_, Winograd) => unreachable!("it was computed above"),
             (WeightGrad, Windows) => windows::weight_grad(run, out, a, b, scratch),
         }
     }

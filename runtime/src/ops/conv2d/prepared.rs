@@ -35,7 +35,8 @@ impl Form {
 
     const fn len(self, spec: &Conv2dSpec) -> usize {
         match self {
-            Self::Winograd => winograd::prepared_len(spec),
+            // And whether they may be used.
+            Self::Winograd => winograd::prepared_len(spec) + 1,
             Self::Direct => spec.weight_len(),
             Self::Panels => panels::packed_len(spec),
             Self::Plain => 0,
@@ -70,7 +71,11 @@ impl CpuStep<'_> {
             return;
         }
         match form {
-            Form::Winograd => winograd::prepare(run, prepared, w),
+            Form::Winograd => {
+                let (suit, transforms) = prepared.split_first_mut().expect("a float at least");
+                *suit = f32::from(winograd::weights_suit(run, w, false));
+                winograd::prepare(run, transforms, w);
+            }
             Form::Direct => direct::prepare(run, prepared, w),
             Form::Panels => panels::pack(run.threads, run.level, prepared, w, spec),
             Form::Plain => {}
@@ -92,11 +97,20 @@ impl CpuStep<'_> {
         if plain || spec.output_len() == 0 || spec.window() == 0 {
             return self.conv2d_then(Pass::Forward, [y, x, w, scratch], spec, finish);
         }
+        if form == Form::Winograd {
+            let ([], [prepared]) = self.views([], [prepared]);
+            // Looked at again, without a copy of what that says.
+            if prepared[0] == 0.0 {
+                return self.conv2d_then(Pass::Forward, [y, x, w, scratch], spec, finish);
+            }
+        }
         let run = Run { threads: self.threads(), level: self.level(), spec, finish };
-        let ([y, scratch], [x, prepared]) = self.views([y, scratch], [x, prepared]);
+        let ([y, scratch], [x, w, prepared]) = self.views([y, scratch], [x, w, prepared]);
         let (y, prepared) = (SharedMut::new(y), &prepared[..form.len(&spec)]);
         match form {
-            Form::Winograd => winograd::forward_prepared(run, y, x, prepared, scratch),
+            Form::Winograd => {
+                winograd::forward_prepared(run, y, x, [w, &prepared[1..]], scratch);
+            }
             Form::Direct => direct::forward_prepared(run, y, x, prepared, scratch),
             Form::Panels | Form::Plain => panels::forward(run, y, x, prepared, scratch),
         }

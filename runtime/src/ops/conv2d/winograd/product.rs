@@ -2,11 +2,13 @@
 //!
 //! A block of strips at a time: all of it is transformed into memory that all threads share; then
 //! each part of the work is some strips for one block of output channels, from the products to the
-//! finished planes.
+//! finished planes, among them the tiles that are summed in another form.
 
+use super::patch::{PATCH, Patch};
+use super::range::Sizes;
 use super::strip::{Gather, Points, Scatter};
 use super::weights::Filters;
-use super::{BLOCK, LANES, POINTS, Planes, SLOTS, TAPS};
+use super::{BLOCK, LANES, POINTS, Planes, SLOTS, TAPS, TILE};
 use crate::device::SharedMut;
 use crate::ops::conv2d::cpu::{Run, share};
 use crate::ops::conv2d::{Conv2dSpec, max, min};
@@ -88,9 +90,24 @@ impl Plan {
         self.blocks() * self.from.channels.div_ceil(max(self.terms(), 1)) * self.weights_len()
     }
 
-    /// Floats of products of a part of the work.
+    /// Floats of products of a part of the work, and later of the tiles that are summed otherwise.
     const fn products_len(&self) -> usize {
-        POINTS * self.part_strips() * self.to.strip_tiles() * BLOCK
+        max(POINTS * self.part_strips() * self.to.strip_tiles() * BLOCK, PATCH)
+    }
+
+    /// Groups of channels that are transformed at a time.
+    const fn groups(&self) -> usize {
+        self.from.channels.div_ceil(CHANNELS)
+    }
+
+    /// Floats of the sizes of a strip, for each group.
+    const fn sizes_len(&self) -> usize {
+        (TILE * self.to.strip_down() + 2) * self.from.width
+    }
+
+    /// Floats of the sizes of a block.
+    const fn all_sizes_len(&self) -> usize {
+        self.block_strips() * self.groups() * self.sizes_len()
     }
 
     /// Floats of a slot.
@@ -101,15 +118,15 @@ impl Plan {
 
     /// The floats of scratch.
     pub const fn scratch(&self) -> usize {
-        POINTS * self.point_len() + self.all_weights_len() + SLOTS * self.slot_len()
+        let shared = POINTS * self.point_len() + self.all_weights_len() + self.all_sizes_len();
+        shared + SLOTS * self.slot_len()
     }
 }
 
 /// `y` from `x` and `w`.
 pub fn forward(run: Run<'_>, y: SharedMut<'_, f32>, x: &[f32], w: &[f32], scratch: &mut [f32]) {
     let plan = Plan::forward(&run.spec);
-    let weights = Source::Given(&Weights::new(run, plan, w));
-    Pass { run, plan, y, x, weights }.run(scratch);
+    Pass { run, plan, y, x, weights: Weights::new(run, plan, w) }.run(Source::Given, scratch);
 }
 
 /// The floats of all transformed weights.
@@ -123,16 +140,17 @@ pub fn prepare(run: Run<'_>, prepared: &mut [f32], w: &[f32]) {
     weights.transform(&SharedMut::new(prepared));
 }
 
-/// `y` from `x` and transformed weights.
+/// `y` from `x`, weights and their transforms.
 pub fn forward_prepared(
     run: Run<'_>,
     y: SharedMut<'_, f32>,
     x: &[f32],
-    prepared: &[f32],
+    [w, prepared]: [&[f32]; 2],
     scratch: &mut [f32],
 ) {
     let plan = Plan::forward(&run.spec);
-    Pass { run, plan, y, x, weights: Source::Prepared(prepared) }.run(scratch);
+    let pass = Pass { run, plan, y, x, weights: Weights::new(run, plan, w) };
+    pass.run(Source::Prepared(prepared), scratch);
 }
 
 /// `d_x` from `d_y` and `w`.
@@ -144,8 +162,8 @@ pub fn input_grad(
     scratch: &mut [f32],
 ) {
     let plan = Plan::backward(&run.spec);
-    let weights = Source::Given(&Weights::new(run, plan, w));
-    Pass { run, plan, y: d_x, x: d_y, weights }.run(scratch);
+    let weights = Weights::new(run, plan, w);
+    Pass { run, plan, y: d_x, x: d_y, weights }.run(Source::Given, scratch);
 }
 
 /// The weights of a pass.
@@ -194,7 +212,8 @@ impl<'a> Weights<'a> {
 /// Where the transformed weights of a pass come from.
 #[derive(Clone, Copy)]
 enum Source<'a> {
-    Given(&'a Weights<'a>),
+    /// They are transformed where they are used.
+    Given,
     /// All of them, transformed before.
     Prepared(&'a [f32]),
 }
@@ -204,19 +223,20 @@ struct Pass<'a> {
     plan: Plan,
     y: SharedMut<'a, f32>,
     x: &'a [f32],
-    weights: Source<'a>,
+    weights: Weights<'a>,
 }
 
 impl Pass<'_> {
-    fn run(&self, scratch: &mut [f32]) {
+    fn run(&self, source: Source<'_>, scratch: &mut [f32]) {
         let plan = self.plan;
         assert!(self.x.len() == plan.from.images * plan.from.image_len());
         let (inputs, rest) = scratch.split_at_mut(POINTS * plan.point_len());
         let (weights, rest) = rest.split_at_mut(plan.all_weights_len());
+        let (sizes, rest) = rest.split_at_mut(plan.all_sizes_len());
         let slots = &mut rest[..SLOTS * plan.slot_len()];
-        let source = match self.weights {
-            Source::Given(given) if !plan.once() => {
-                given.transform(&SharedMut::new(&mut *weights));
+        let source = match source {
+            Source::Given if !plan.once() => {
+                self.weights.transform(&SharedMut::new(&mut *weights));
                 Source::Prepared(weights)
             }
             source => source,
@@ -224,15 +244,21 @@ impl Pass<'_> {
         let strips = plan.to.strips();
         for first in (0..strips).step_by(plan.block_strips()) {
             let strips = plan.block_strips().min(strips - first);
-            self.inputs(&SharedMut::new(&mut *inputs), slots, (first, strips));
-            self.products(inputs, source, slots, (first, strips));
+            let shared = [&mut *inputs, &mut *sizes].map(SharedMut::new);
+            self.inputs(shared, slots, (first, strips));
+            self.products([inputs, sizes], source, slots, (first, strips));
         }
     }
 
-    /// Transforms the inputs of a block of strips.
-    fn inputs(&self, all: &SharedMut<'_, f32>, slots: &mut [f32], strips: (usize, usize)) {
+    /// Transforms the inputs of a block of strips, and takes their sizes.
+    fn inputs(
+        &self,
+        [all, sizes]: [SharedMut<'_, f32>; 2],
+        slots: &mut [f32],
+        strips: (usize, usize),
+    ) {
         let (plan, len) = (self.plan, self.plan.slot_len());
-        let groups = plan.from.channels.div_ceil(CHANNELS);
+        let groups = plan.groups();
         let (first, count) = strips;
         let origin = plan.to.strip(first).first;
         let tile_len = plan.from.tile_len();
@@ -250,6 +276,7 @@ impl Pass<'_> {
                     channels: (channel, plan.from.channels.min(channel + CHANNELS)),
                     margin: plan.padding,
                     rows: scratch[..plan.to.strip_len()].as_mut_ptr(),
+                    sizes: sizes.at(item * plan.sizes_len(), plan.sizes_len()),
                     points: Points {
                         start: all.at(start, used),
                         point: plan.point_len(),
@@ -265,7 +292,7 @@ impl Pass<'_> {
     /// The results of a block of strips.
     fn products(
         &self,
-        inputs: &[f32],
+        inputs: [&[f32]; 2],
         source: Source<'_>,
         slots: &mut [f32],
         (first, count): (usize, usize),
@@ -286,7 +313,7 @@ impl Pass<'_> {
     /// block of channels.
     fn part(
         &self,
-        inputs: &[f32],
+        [inputs, sizes]: [&[f32]; 2],
         source: Source<'_>,
         scratch: &mut [f32],
         block: usize,
@@ -301,13 +328,13 @@ impl Pass<'_> {
         let tiles = last.first + last.down * last.across - start_tile;
         let channels = BLOCK.min(to.channels - block * BLOCK);
         let panel_rows = Tiling::of(level).panel_rows(tiles);
-        let products = products.as_mut_ptr();
+        let points = products.as_mut_ptr();
         for (i, term) in (0..from.channels).step_by(plan.terms()).enumerate() {
             let terms = plan.terms().min(from.channels - term);
             let weights = match source {
-                Source::Given(given) => {
+                Source::Given => {
                     // SAFETY: this slot's memory, and `filters` is inside `w`.
-                    unsafe { given.filters(block, term, own.as_mut_ptr()).transform(level) };
+                    unsafe { self.weights.filters(block, term, own.as_mut_ptr()).transform(level) };
                     &own[..]
                 }
                 Source::Prepared(all) => {
@@ -332,7 +359,7 @@ impl Pass<'_> {
                             b: b.as_ptr(),
                             b_row: BLOCK,
                             b_panel: Tiling::of(level).cols,
-                            c: products.add((point * tiles + row) * BLOCK),
+                            c: points.add((point * tiles + row) * BLOCK),
                             c_row: BLOCK,
                             accumulate: i > 0,
                         }
@@ -354,18 +381,52 @@ impl Pass<'_> {
                     channels,
                     rows: rows.as_mut_ptr(),
                     points: Points {
-                        start: products.add((strip.first - start_tile) * BLOCK),
+                        start: points.add((strip.first - start_tile) * BLOCK),
                         point: tiles * BLOCK,
                         tile: BLOCK,
                     },
                 }
                 .run(level);
             }
+        }
+        for at in start..end {
+            let strip = to.strip(at);
+            let plane = to.height * to.width;
+            let first_plane = (strip.image * to.channels + block * BLOCK) * plane;
+            let image = &self.x[strip.image * from.image_len()..][..from.image_len()];
+            let groups = plan.groups() * plan.sizes_len();
+            let sizes = Sizes {
+                shape: from,
+                strip,
+                margin: plan.padding,
+                overlap: 2,
+                groups: &sizes[(at - first) * groups..][..groups],
+                pitch: plan.sizes_len(),
+            };
+            let mut patch = Patch {
+                level,
+                x: image,
+                from,
+                margin: plan.padding,
+                strip,
+                to,
+                y: self.y.at(first_plane, channels * plane),
+                channels,
+                filters: &|term| self.weights.filters(block, term, std::ptr::null_mut()),
+                memory: &mut *products,
+                waiting: Default::default(),
+                count: 0,
+            };
+            // SAFETY: as above, and the transforms of these planes are done.
+            sizes.beyond(level, to, rows, |i, j| unsafe { patch.take(i, j) });
+            // SAFETY: as above.
+            unsafe { patch.finish() };
+            let first = first_plane;
             if strip.down == to.down() {
                 self.run.complete(first, channels * plane);
             } else {
-                let start = super::TILE * strip.row * to.width;
-                let len = (super::TILE * strip.down * to.width).min(plane - start);
+                let start = TILE * strip.row * to.width;
+                let len = (TILE * strip.down * to.width).min(plane - start);
                 for channel in 0..channels {
                     self.run.complete(first + channel * plane + start, len);
                 }

@@ -1,6 +1,9 @@
 //! Strips of an image: some rows of its tiles, in the layout `[row, column, lane]` with a channel
 //! in each lane, between planes in memory and the transformed tiles `[36, tile, channel]`.
 
+use std::ops::Range;
+
+use super::range::met;
 use super::transform::{Input, Output, OutputGrad, Transform, both};
 use super::{LANES, POINTS, Planes, Strip, TILE};
 use crate::math::SimdLevel;
@@ -28,6 +31,9 @@ pub struct Gather {
     pub margin: [usize; 2],
     /// Memory for a strip.
     pub rows: *mut f32,
+    /// The largest absolute value of these channels at each place of the rows of the image that the
+    /// strip meets.
+    pub sizes: *mut f32,
     /// The tiles of this strip.
     pub points: Points,
 }
@@ -100,9 +106,7 @@ unsafe fn load_rows<V: Vector>(gather: &Gather, channel: usize, (rows, columns):
     let Gather { shape: Planes { channels, height, width, .. }, strip, .. } = *gather;
     let [above, left] = gather.margin;
     let top = TILE * strip.row;
-    // Rows of the strip that meet the image.
-    let first = above.saturating_sub(top).min(rows);
-    let end = (height + above).saturating_sub(top).clamp(first, rows);
+    let Range { start: first, end } = met(gather.shape, strip, above, rows);
     // SAFETY: the caller lends the planes and the strip.
     unsafe {
         let zero = V::splat(0.0);
@@ -124,18 +128,24 @@ unsafe fn load_rows<V: Vector>(gather: &Gather, channel: usize, (rows, columns):
         for at in (0..len).step_by(V::LANES) {
             let count = (len - at).min(V::LANES);
             let mut square = [zero; MAX_LANES];
+            let mask = V::mask(count);
+            let to_sizes = gather.sizes.add(at);
+            let start = channel == gather.channels.0;
+            let mut sizes = if start { zero } else { V::load_part(to_sizes, mask) };
             if count == V::LANES && lanes == V::LANES {
                 for (i, row) in square.iter_mut().enumerate().take(V::LANES) {
                     *row = V::load(from.add(i * plane + at));
+                    sizes = sizes.larger_size(*row);
                 }
             } else {
-                let mask = V::mask(count);
                 for (i, row) in square.iter_mut().enumerate().take(V::LANES) {
                     if i < lanes {
                         *row = V::load_part(from.add(i * plane + at), mask);
+                        sizes = sizes.larger_size(*row);
                     }
                 }
             }
+            sizes.store_part(to_sizes, mask);
             V::transpose(&mut square);
             for (i, position) in square.iter().enumerate().take(V::LANES) {
                 if i < count {

@@ -3,11 +3,13 @@
 //! A block of strips at a time: inputs and output gradients are transformed into memory that all
 //! threads share, then multiplied point by point, the sum running over tiles. Where all strips fit
 //! one block, the products of some channels are transformed back at once; otherwise they are
-//! summed up in memory over the blocks.
+//! summed up in memory over the blocks. Meanwhile it is looked up whether the result keeps the
+//! promise of [`super`].
 
+use super::range::{PRODUCTS, Products, Sizes};
 use super::strip::{Gather, Points};
 use super::weights::FilterGrads;
-use super::{BLOCK, POINTS, Planes, SLOTS, TAPS};
+use super::{BLOCK, POINTS, Planes, SLOTS, TAPS, TILE};
 use crate::device::SharedMut;
 use crate::ops::conv2d::cpu::{Run, share};
 use crate::ops::conv2d::{Conv2dSpec, max, min};
@@ -68,28 +70,61 @@ impl Plan {
         POINTS * self.inputs() * BLOCK
     }
 
+    /// Groups of channels of inputs and output gradients.
+    const fn groups(&self) -> [usize; 2] {
+        [self.x.channels.div_ceil(CHANNELS), self.y.channels.div_ceil(CHANNELS)]
+    }
+
+    /// Floats of the sizes of a group, of inputs and output gradients.
+    const fn sizes_len(&self) -> [usize; 2] {
+        let rows = TILE * self.y.strip_down();
+        [(rows + 2) * self.x.width, rows * self.y.width]
+    }
+
+    /// Floats of all sizes of a strip, and where those of the output gradients begin.
+    const fn strip_sizes(&self) -> (usize, usize) {
+        let ([x_groups, y_groups], [x_len, y_len]) = (self.groups(), self.sizes_len());
+        (x_groups * x_len + y_groups * y_len, x_groups * x_len)
+    }
+
+    /// Floats of the sizes of a block, and of what is made of them.
+    const fn look_len(&self) -> usize {
+        self.block_strips() * (self.strip_sizes().0 + PRODUCTS)
+    }
+
     /// The floats of scratch.
     pub const fn scratch(&self) -> usize {
         let (x, y) = (self.x.point_len(self.block_tiles()), self.y.point_len(self.block_tiles()));
         let products = if self.once() { SLOTS } else { max(self.blocks(), SLOTS) };
-        POINTS * (x + y) + SLOTS * self.y.strip_len() + products * self.products_len()
+        let shared = POINTS * (x + y) + self.look_len();
+        shared + SLOTS * self.y.strip_len() + products * self.products_len()
     }
 }
 
-/// `d_w` from `d_y` and `x`.
-pub fn weight_grad(run: Run<'_>, d_w: &mut [f32], d_y: &[f32], x: &[f32], scratch: &mut [f32]) {
+/// `d_w` from `d_y` and `x`, and whether it keeps the promise: if not, another form has to compute
+/// it.
+pub fn weight_grad(
+    run: Run<'_>,
+    d_w: &mut [f32],
+    d_y: &[f32],
+    x: &[f32],
+    scratch: &mut [f32],
+) -> bool {
     let plan = Plan::new(&run.spec);
     assert!(x.len() == plan.x.images * plan.x.image_len());
     assert!(d_y.len() == plan.y.images * plan.y.image_len());
     let points = [plan.x, plan.y].map(|planes| planes.point_len(plan.block_tiles()));
     let (inputs, rest) = scratch.split_at_mut(POINTS * points[0]);
     let (outputs, rest) = rest.split_at_mut(POINTS * points[1]);
+    let (look, rest) = rest.split_at_mut(plan.look_len());
     let (rows, products) = rest.split_at_mut(SLOTS * plan.y.strip_len());
+    let mut looked = Products::default();
     let pass = Pass { run, plan, points, x, d_y, d_w: SharedMut::new(d_w) };
     let strips = plan.y.strips();
     for first in (0..strips).step_by(plan.block_strips()) {
         let strips = plan.block_strips().min(strips - first);
-        let tiles = pass.gather([&mut *inputs, &mut *outputs], rows, (first, strips));
+        let tiles = pass.gather([&mut *inputs, &mut *outputs, &mut *look], rows, (first, strips));
+        pass.look(look, rows, (first, strips), &mut looked);
         if plan.once() {
             pass.products_and_weights(inputs, outputs, products, tiles);
         } else {
@@ -99,6 +134,7 @@ pub fn weight_grad(run: Run<'_>, d_w: &mut [f32], d_y: &[f32], x: &[f32], scratc
     if !plan.once() {
         pass.weights(products);
     }
+    looked.fit()
 }
 
 struct Pass<'a> {
@@ -112,18 +148,20 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    /// Transforms both sides for a block of strips, and counts its tiles.
+    /// Transforms both sides for a block of strips, takes their sizes, and counts its tiles.
     fn gather(
         &self,
-        sides: [&mut [f32]; 2],
+        shared: [&mut [f32]; 3],
         rows: &mut [f32],
         (first, count): (usize, usize),
     ) -> usize {
         let plan = self.plan;
-        let [x_groups, y_groups] = [plan.x, plan.y].map(|p| p.channels.div_ceil(CHANNELS));
+        let [x_groups, y_groups] = plan.groups();
         let groups = x_groups + y_groups;
         let origin = plan.y.strip(first).first;
-        let sides = sides.map(SharedMut::new);
+        let (strip_sizes, y_sizes) = plan.strip_sizes();
+        let shared = shared.map(SharedMut::new);
+        let (sides, sizes) = ([&shared[0], &shared[1]], &shared[2]);
         self.run.threads.split(self.run.work(), rows, plan.y.strip_len(), |slot, rows| {
             for item in share(count * groups, slot, SLOTS) {
                 let strip = plan.y.strip(first + item / groups);
@@ -132,6 +170,8 @@ impl Pass<'_> {
                     if group < x_groups { (0, group) } else { (1, group - x_groups) };
                 let (shape, data) = if side == 0 { (plan.x, self.x) } else { (plan.y, self.d_y) };
                 let channel = group * CHANNELS;
+                let sizes_len = plan.sizes_len()[side];
+                let to_sizes = item / groups * strip_sizes + side * y_sizes + group * sizes_len;
                 let start = (strip.first - origin) * shape.tile_len();
                 let used =
                     (POINTS - 1) * self.points[side] + strip.down * strip.across * shape.tile_len();
@@ -142,6 +182,7 @@ impl Pass<'_> {
                     channels: (channel, shape.channels.min(channel + CHANNELS)),
                     margin: if side == 0 { plan.padding } else { [0, 0] },
                     rows: rows.as_mut_ptr(),
+                    sizes: sizes.at(to_sizes, sizes_len),
                     points: Points {
                         start: sides[side].at(start, used),
                         point: self.points[side],
@@ -160,6 +201,38 @@ impl Pass<'_> {
         });
         let last = plan.y.strip(first + count - 1);
         last.first + last.down * last.across - origin
+    }
+
+    /// Adds up what the errors of a block of strips are compared with. Strips are in their order,
+    /// so the sums do not depend on the number of threads.
+    fn look(
+        &self,
+        look: &mut [f32],
+        rows: &mut [f32],
+        (first, count): (usize, usize),
+        looked: &mut Products,
+    ) {
+        let plan = self.plan;
+        let (strip_sizes, y_sizes) = plan.strip_sizes();
+        let (sizes, products) = look.split_at_mut(plan.block_strips() * strip_sizes);
+        let sizes = &*sizes;
+        let shared = SharedMut::new(&mut *products);
+        let work = count * plan.y.strip_len() / 2;
+        self.run.threads.split(work, rows, plan.y.strip_len(), |slot, rows| {
+            for item in share(count, slot, SLOTS) {
+                let strip = plan.y.strip(first + item);
+                let (x, d_y) = sizes[item * strip_sizes..][..strip_sizes].split_at(y_sizes);
+                let [x_len, y_len] = plan.sizes_len();
+                let (groups, pitch, margin) = (x, x_len, plan.padding);
+                let x = Sizes { shape: plan.x, strip, margin, overlap: 2, groups, pitch };
+                let (groups, pitch, margin) = (d_y, y_len, [0, 0]);
+                let d_y = Sizes { shape: plan.y, strip, margin, overlap: 0, groups, pitch };
+                let products = Products::of_strip(self.run.level, [x, d_y], rows);
+                // SAFETY: each strip has its own.
+                unsafe { *shared.at(item * PRODUCTS, PRODUCTS).cast() = products };
+            }
+        });
+        products.chunks_exact(PRODUCTS).take(count).for_each(|strip| looked.add(strip));
     }
 
     /// The first input channel and the first output channel of a block of products.
