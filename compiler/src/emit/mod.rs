@@ -7,6 +7,7 @@ pub mod boundary;
 mod chains;
 mod checks;
 mod function;
+mod memory;
 mod params;
 mod pass;
 mod prepare;
@@ -215,7 +216,7 @@ pub fn emit(model: &Model) -> TokenStream {
         }
         None => model.interfaces.iter().map(|f| stub::hidden_items(&f.name)).collect(),
     };
-    let program = api::program(model);
+    let program = memory::program(model);
     let runs = run::functions(model);
     let steps = step::hidden_items(model, &chains, &prepared);
     let chains = chains.definitions();
