@@ -58,6 +58,8 @@ pub enum InputError {
     LostCache,
     #[error("`{input}{}` is the class {found}, but classes go from 0 to {}", Place(at), classes - 1)]
     Class { input: &'static str, at: Vec<usize>, found: i128, classes: usize },
+    #[error("`{input}{}` is the length {found}, but sequences have 0 to {steps} steps", Place(at))]
+    Steps { input: &'static str, at: Vec<usize>, found: i128, steps: usize },
     #[error(transparent)]
     Device(#[from] DeviceError),
 }

@@ -54,8 +54,8 @@ impl<M: Program, D: Device, P> Workspace<M, D, P> {
         if found == expected { Ok(()) } else { Err(InputError::Length { input, expected, found }) }
     }
 
-    /// Copies class indices to where kernels read them, each below `classes`. Each of the argument's
-    /// rows has the shape `row`.
+    /// Copies class indices to where kernels read them, each below `bound.0`; with `bound.1` they are
+    /// lengths of sequences. Each of the argument's rows has the shape `row`.
     #[inline]
     pub fn classes<C: ClassIndex>(
         &mut self,
@@ -63,16 +63,19 @@ impl<M: Program, D: Device, P> Workspace<M, D, P> {
         input: &'static str,
         indices: &[C],
         row: &[usize],
-        classes: usize,
+        bound: (usize, bool),
     ) -> Result<Indices, InputError> {
-        let start = *at;
+        let (start, (classes, lengths)) = (*at, bound);
         let slots = &mut self.indices[start..start + indices.len()];
         for (i, (slot, index)) in slots.iter_mut().zip(indices).enumerate() {
             match index.class() {
                 Some(class) if class < classes => *slot = class as u32,
                 _ => {
                     let (at, found) = (place(i, row), index.text());
-                    return Err(InputError::Class { input, at, found, classes });
+                    return Err(match lengths {
+                        false => InputError::Class { input, at, found, classes },
+                        true => InputError::Steps { input, at, found, steps: classes - 1 },
+                    });
                 }
             }
         }
