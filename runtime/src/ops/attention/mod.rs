@@ -10,8 +10,11 @@
 //! `p = exp(s − lse)`,  `d_v = pᵀ d_y`,  `d_p = d_y vᵀ`,
 //! `d_s = p · (d_p − Σ d_y · y) · scale`,  `d_q = d_s k`,  `d_k = d_sᵀ q`.
 //!
-//! A query that sees no key gives zeros.
+//! A query that sees no key gives zeros. A key is not seen where the mask is `−∞`, or behind the
+//! diagonal: nothing that it or its value holds reaches the query or its gradients, also when it is
+//! not finite, and nothing of the query reaches the key's (`careful`).
 
+mod careful;
 mod cpu;
 #[cfg(feature = "cuda")]
 mod cuda;

@@ -4,6 +4,8 @@
 //! each part of the work is some strips for one block of output channels, from the products to the
 //! finished planes, among them the tiles that are summed in another form.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::patch::{PATCH, Patch};
 use super::range::Sizes;
 use super::strip::{Gather, Points, Scatter};
@@ -123,10 +125,16 @@ impl Plan {
     }
 }
 
-/// `y` from `x` and `w`.
-pub fn forward(run: Run<'_>, y: SharedMut<'_, f32>, x: &[f32], w: &[f32], scratch: &mut [f32]) {
+/// `y` from `x` and `w`, and whether it was computed: if not, the weights need another form.
+pub fn forward(
+    run: Run<'_>,
+    y: SharedMut<'_, f32>,
+    x: &[f32],
+    w: &[f32],
+    scratch: &mut [f32],
+) -> bool {
     let plan = Plan::forward(&run.spec);
-    Pass { run, plan, y, x, weights: Weights::new(run, plan, w) }.run(Source::Given, scratch);
+    Pass { run, plan, y, x, weights: Weights::new(run, plan, w) }.run(Source::Given, scratch)
 }
 
 /// The floats of all transformed weights.
@@ -134,10 +142,10 @@ pub const fn prepared_len(spec: &Conv2dSpec) -> usize {
     Plan::forward(spec).prepared_len()
 }
 
-/// Transforms all weights.
-pub fn prepare(run: Run<'_>, prepared: &mut [f32], w: &[f32]) {
+/// Transforms all weights, and says whether they may be used so.
+pub fn prepare(run: Run<'_>, prepared: &mut [f32], w: &[f32]) -> bool {
     let weights = Weights::new(run, Plan::forward(&run.spec), w);
-    weights.transform(&SharedMut::new(prepared));
+    weights.transform(&SharedMut::new(prepared))
 }
 
 /// `y` from `x`, weights and their transforms.
@@ -153,17 +161,17 @@ pub fn forward_prepared(
     pass.run(Source::Prepared(prepared), scratch);
 }
 
-/// `d_x` from `d_y` and `w`.
+/// `d_x` from `d_y` and `w`, and whether it was computed, as in [`forward`].
 pub fn input_grad(
     run: Run<'_>,
     d_x: SharedMut<'_, f32>,
     d_y: &[f32],
     w: &[f32],
     scratch: &mut [f32],
-) {
+) -> bool {
     let plan = Plan::backward(&run.spec);
     let weights = Weights::new(run, plan, w);
-    Pass { run, plan, y: d_x, x: d_y, weights }.run(Source::Given, scratch);
+    Pass { run, plan, y: d_x, x: d_y, weights }.run(Source::Given, scratch)
 }
 
 /// The weights of a pass.
@@ -196,16 +204,23 @@ impl<'a> Weights<'a> {
         }
     }
 
-    /// Transforms all of them.
-    fn transform(&self, all: &SharedMut<'_, f32>) {
+    /// Transforms all of them, and says whether they may be used so.
+    fn transform(&self, all: &SharedMut<'_, f32>) -> bool {
+        let suit = AtomicBool::new(true);
         let (plan, len) = (self.plan, self.plan.weights_len());
         let parts = plan.from.channels.div_ceil(plan.terms());
         self.run.threads.run_if(8 * plan.prepared_len(), plan.blocks() * parts, &|item| {
             let points = all.at(item * len, len);
             let filters = self.filters(item / parts, item % parts * plan.terms(), points);
             // SAFETY: each item has its own part of the transforms; `filters` is inside `w`.
-            unsafe { filters.transform(self.run.level) };
+            unsafe {
+                if !filters.suit(self.run.level) {
+                    suit.store(false, Ordering::Relaxed);
+                }
+                filters.transform(self.run.level);
+            }
         });
+        suit.into_inner()
     }
 }
 
@@ -227,7 +242,8 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    fn run(&self, source: Source<'_>, scratch: &mut [f32]) {
+    /// Says whether it was computed.
+    fn run(&self, source: Source<'_>, scratch: &mut [f32]) -> bool {
         let plan = self.plan;
         assert!(self.x.len() == plan.from.images * plan.from.image_len());
         let (inputs, rest) = scratch.split_at_mut(POINTS * plan.point_len());
@@ -236,7 +252,9 @@ impl Pass<'_> {
         let slots = &mut rest[..SLOTS * plan.slot_len()];
         let source = match source {
             Source::Given if !plan.once() => {
-                self.weights.transform(&SharedMut::new(&mut *weights));
+                if !self.weights.transform(&SharedMut::new(&mut *weights)) {
+                    return false;
+                }
                 Source::Prepared(weights)
             }
             source => source,
@@ -248,6 +266,7 @@ impl Pass<'_> {
             self.inputs(shared, slots, (first, strips));
             self.products([inputs, sizes], source, slots, (first, strips));
         }
+        true
     }
 
     /// Transforms the inputs of a block of strips, and takes their sizes.
@@ -329,12 +348,17 @@ impl Pass<'_> {
         let channels = BLOCK.min(to.channels - block * BLOCK);
         let panel_rows = Tiling::of(level).panel_rows(tiles);
         let points = products.as_mut_ptr();
+        let mut suit = true;
         for (i, term) in (0..from.channels).step_by(plan.terms()).enumerate() {
             let terms = plan.terms().min(from.channels - term);
             let weights = match source {
                 Source::Given => {
                     // SAFETY: this slot's memory, and `filters` is inside `w`.
-                    unsafe { self.weights.filters(block, term, own.as_mut_ptr()).transform(level) };
+                    unsafe {
+                        let filters = self.weights.filters(block, term, own.as_mut_ptr());
+                        suit &= filters.suit(level);
+                        filters.transform(level);
+                    }
                     &own[..]
                 }
                 Source::Prepared(all) => {
@@ -418,7 +442,12 @@ impl Pass<'_> {
                 count: 0,
             };
             // SAFETY: as above, and the transforms of these planes are done.
-            sizes.beyond(level, to, rows, |i, j| unsafe { patch.take(i, j) });
+            let take = |i, j| unsafe { patch.take(i, j) };
+            if suit {
+                sizes.beyond(level, to, rows, take);
+            } else {
+                sizes.all(take);
+            }
             // SAFETY: as above.
             unsafe { patch.finish() };
             let first = first_plane;
