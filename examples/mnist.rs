@@ -4,12 +4,12 @@
 //! `scripts/fetch-data.sh mnist` the same command trains on all of it. The number of epochs may be
 //! given: `-- 3`.
 
+use std::io::{IsTerminal, Write, stderr};
 use std::path::Path;
 use std::time::Instant;
 
 use gradiron::data::{Dataset, mnist};
 use gradiron::prelude::*;
-use indicatif::{ProgressBar, ProgressStyle};
 
 const BATCH: usize = 64;
 
@@ -84,20 +84,21 @@ fn train_epoch(
     train: &Digits,
     epoch: u64,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    let style = "epoch {prefix} {bar:30} {pos}/{len}  {per_sec}  {msg}";
-    let bar = ProgressBar::new(train.len() as u64).with_prefix(epoch.to_string());
-    bar.set_style(ProgressStyle::with_template(style)?);
     let (start, mut sum, mut steps) = (Instant::now(), 0.0, 0);
     for (image, label) in train.batches(BATCH) {
         sum += net.loss_grad(ws, image, label)?;
         adam.step(net, ws.grads());
         steps += 1;
-        bar.inc(image.len() as u64);
-        if steps % 50 == 0 {
-            bar.set_message(format!("loss {:.4}", sum / steps as f32));
+        // One line that is written over and over, where somebody looks.
+        if steps % 50 == 0 && stderr().is_terminal() {
+            let (done, all) = (steps * BATCH, train.len());
+            eprint!("\repoch {epoch}  {done}/{all}  loss {:.4}", sum / steps as f32);
+            stderr().flush()?;
         }
     }
-    bar.finish_and_clear();
+    if stderr().is_terminal() {
+        eprint!("\r\x1b[K");
+    }
     let rate = train.len() as f64 / start.elapsed().as_secs_f64();
     print!("loss {:.4}  {rate:.0} samples/s  ", sum / steps as f32);
     Ok(())

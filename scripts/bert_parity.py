@@ -1,5 +1,5 @@
 """Results of PyTorch for a small BERT, and for all-MiniLM-L6-v2 where data/minilm was fetched, for
-tests/parity and tests/minilm.rs: `python3 scripts/bert_parity.py` (needs torch, safetensors and
+tests/parity and examples/minilm: `python3 scripts/bert_parity.py` (needs torch, safetensors and
 tokenizers).
 """
 
@@ -90,7 +90,7 @@ def published():
     y = bert(load_file(folder / "model.safetensors"), token, mask.float(), heads=12, layers=6)
     text = torch.tensor(list("\n".join(SENTENCES).encode()), dtype=torch.uint8)
     result = {"text": text, "token": token.to(torch.int32), "y": y}
-    save_file(result, ROOT / "tests/minilm.safetensors")
+    save_file(result, ROOT / "examples/minilm/tests/published.safetensors")
     print(y[0, :3])
 
 

@@ -81,7 +81,7 @@ fn what_is_wrong_is_named() {
 #[test]
 #[ignore = "needs `scripts/fetch-data.sh cifar10`"]
 fn the_full_set_loads() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/cifar-10-batches-bin");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/cifar-10-batches-bin");
     let (train, test) = cifar10::load(folder).unwrap();
     assert_eq!((train.len(), test.len()), (50_000, 10_000));
     assert_eq!(train.targets[..10], [6, 9, 9, 4, 1, 1, 2, 7, 8, 3]);

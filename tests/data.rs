@@ -7,7 +7,7 @@ use gradiron::data::mnist::{self, Image, MEAN, STD};
 use gradiron::data::{DataError, Dataset, idx};
 
 fn slice() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/data/mnist-slice")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/data/mnist-slice")
 }
 
 const NAMES: [&str; 4] = [

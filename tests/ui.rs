@@ -3,7 +3,24 @@
 //!
 //! The texts of the macro itself are compared word by word in `compiler/src/tests`.
 
+use std::process::Command;
+
+/// Set where the programs are compiled, in a process whose package is the one at the root: those of
+/// users depend on the library alone, and there is little to build for them.
+const WITHIN: &str = "GRADIRON_UI";
+
 #[test]
 fn mistakes() {
-    trybuild::TestCases::new().compile_fail("tests/ui/*.rs");
+    if std::env::var_os(WITHIN).is_some() {
+        return trybuild::TestCases::new().compile_fail("tests/ui/*.rs");
+    }
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let root = std::fs::canonicalize(root).expect("the root of the repository");
+    let this = std::env::current_exe().expect("the path of this test");
+    let status = Command::new(this)
+        .args(["--exact", "mistakes", "--nocapture"])
+        .current_dir(&root)
+        .envs([(WITHIN, "1".as_ref()), ("CARGO_MANIFEST_DIR", root.as_os_str())])
+        .status();
+    assert!(status.expect("this test runs").success(), "the messages above have changed");
 }

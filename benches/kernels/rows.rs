@@ -47,22 +47,22 @@ pub fn run(bench: &mut Bench) {
 /// `y = x · scale + shift`
 struct Normalise;
 
-impl Elementwise<3, 1, 0> for Normalise {
-    const TEXT: &'static str = "add(mul(x0, x1), x2)";
+impl Elementwise<4, 1, 0> for Normalise {
+    const TEXT: &'static str = "mul_add(sub(x0, x1), x2, x3)";
     #[inline(always)]
-    fn eval<A: Arith>([x, scale, shift]: [f32; 3], []: [f32; 0]) -> [f32; 1] {
-        [x * scale + shift]
+    fn eval<A: Arith>([x, mean, scale, shift]: [f32; 4], []: [f32; 0]) -> [f32; 1] {
+        [A::mul_add(x - mean, scale, shift)]
     }
 }
 
-/// `d_x = d_y · scale + x · slope + offset`
+/// `d_x = (d_y + (x − mean) · slope + offset) · scale`
 struct NormaliseGrad;
 
-impl Elementwise<5, 1, 0> for NormaliseGrad {
-    const TEXT: &'static str = "add(add(mul(x0, x2), mul(x1, x3)), x4)";
+impl Elementwise<6, 1, 0> for NormaliseGrad {
+    const TEXT: &'static str = "mul(add(x0, mul_add(sub(x1, x2), x3, x4)), x5)";
     #[inline(always)]
-    fn eval<A: Arith>([d_y, x, scale, slope, offset]: [f32; 5], []: [f32; 0]) -> [f32; 1] {
-        [d_y * scale + x * slope + offset]
+    fn eval<A: Arith>([d_y, x, mean, slope, offset, scale]: [f32; 6], []: [f32; 0]) -> [f32; 1] {
+        [(d_y + A::mul_add(x - mean, slope, offset)) * scale]
     }
 }
 
@@ -72,24 +72,27 @@ fn batch_norm(bench: &mut Bench, dims: [usize; 3]) {
     let spec = BatchNormSpec { batch, channels, inner, eps: 1e-5 };
     let len = spec.elements();
     let [x, y, d_y, d_x] = [0, 1, 2, 3].map(|n| operand(n, len));
-    let [mean, invstd, d_w, d_b, w, b] =
-        [0, 1, 2, 3, 4, 5].map(|n| operand(4, 6 * channels).part(n * channels, channels));
+    let [mean, rest, invstd, d_w, d_b, w, b] =
+        [0, 1, 2, 3, 4, 5, 6].map(|n| operand(4, 7 * channels).part(n * channels, channels));
+    let both = [mean, rest];
     let name = format!("batch_norm {dims:?}");
     let (full, each) = ([true; 3], [false, true, false]);
     // As generated code merges the axes.
     let (dims, each) =
         if inner == 1 { ([1, batch, channels], [false, false, true]) } else { (dims, each) };
     bench.time(&format!("{name} statistics"), Work::floats(len), |step| {
-        step.batch_norm_statistics(mean, invstd, x, None, spec);
+        step.batch_norm_statistics(both, invstd, x, None, spec);
     });
     bench.time(&format!("{name} sums"), Work::floats(2 * len), |step| {
-        step.batch_norm_sums(d_w, d_b, d_y, x, mean, invstd, spec);
+        step.batch_norm_sums(d_w, d_b, d_y, x, both, invstd, spec);
     });
     bench.time(&format!("{name} forward + backward"), Work::floats(8 * len), |step| {
-        step.batch_norm_statistics(mean, invstd, x, None, spec);
-        step.map::<Normalise, 3, 1, 0, 3>([y], [(x, full), (w, each), (b, each)], dims, []);
-        step.batch_norm_sums(d_w, d_b, d_y, x, mean, invstd, spec);
-        let inputs = [(d_y, full), (x, full), (w, each), (mean, each), (b, each)];
-        step.map::<NormaliseGrad, 5, 1, 0, 3>([d_x], inputs, dims, []);
+        step.batch_norm_statistics(both, invstd, x, None, spec);
+        let inputs = [(x, full), (mean, each), (w, each), (b, each)];
+        step.map::<Normalise, 4, 1, 0, 3>([y], inputs, dims, []);
+        step.batch_norm_sums(d_w, d_b, d_y, x, both, invstd, spec);
+        let [m, slope, offset, scale] = [mean, w, b, invstd].map(|buf| (buf, each));
+        let inputs = [(d_y, full), (x, full), m, slope, offset, scale];
+        step.map::<NormaliseGrad, 6, 1, 0, 3>([d_x], inputs, dims, []);
     });
 }

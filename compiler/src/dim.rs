@@ -13,14 +13,23 @@ use quote::quote;
 pub enum Atom {
     /// A name whose value is known when the program runs: `batch`.
     Run(String),
-    /// A constant that rustc evaluates: `VOCAB`, `D`, `size_of::<T>()`.
+    /// A constant that rustc evaluates: `VOCAB`, `D`, `size_of::<T>()`. Its tokens are one operand.
     Const(String, TokenStream),
+    /// `⌊a / b⌋`, where neither the macro nor a simpler form can tell the number.
+    Quotient(Box<Dim>, Box<Dim>),
 }
 
-impl Atom {
-    pub fn text(&self) -> &str {
+impl fmt::Display for Atom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Run(text) | Self::Const(text, _) => text,
+            Self::Run(text) | Self::Const(text, _) => f.write_str(text),
+            Self::Quotient(a, b) => {
+                let operand = |dim: &Dim| match dim.is_operand() {
+                    true => dim.to_string(),
+                    false => format!("({dim})"),
+                };
+                write!(f, "({} / {})", operand(a), operand(b))
+            }
         }
     }
 }
@@ -39,10 +48,15 @@ impl PartialOrd for Atom {
     }
 }
 
+/// Names of runs, then constants by their text, then quotients by their parts.
 impl Ord for Atom {
     fn cmp(&self, other: &Self) -> Ordering {
-        let key = |atom: &Self| matches!(atom, Self::Const(..));
-        key(self).cmp(&key(other)).then_with(|| self.text().cmp(other.text()))
+        match (self, other) {
+            (Self::Run(a), Self::Run(b)) | (Self::Const(a, _), Self::Const(b, _)) => a.cmp(b),
+            (Self::Quotient(a, b), Self::Quotient(c, d)) => a.cmp(c).then_with(|| b.cmp(d)),
+            (Self::Run(_), _) | (Self::Const(..), Self::Quotient(..)) => Ordering::Less,
+            (_, Self::Run(_)) | (Self::Quotient(..), Self::Const(..)) => Ordering::Greater,
+        }
     }
 }
 
@@ -56,14 +70,15 @@ pub enum Compared {
 }
 
 /// A dimension: a sum of products of atoms. `4*D + 1` is `{[D]: 4, []: 1}`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Dim {
-    terms: BTreeMap<Vec<Atom>, i64>,
+    /// Factors saturate: what is beyond every memory stays so.
+    terms: BTreeMap<Vec<Atom>, i128>,
 }
 
 impl Dim {
     pub fn lit(value: usize) -> Self {
-        Self::term(Vec::new(), value as i64)
+        Self::term(Vec::new(), value as i128)
     }
 
     pub fn atom(atom: Atom) -> Self {
@@ -75,7 +90,7 @@ impl Dim {
         Self::atom(Atom::Const(text.into(), tokens))
     }
 
-    fn term(atoms: Vec<Atom>, factor: i64) -> Self {
+    fn term(atoms: Vec<Atom>, factor: i128) -> Self {
         let terms = if factor == 0 { BTreeMap::new() } else { BTreeMap::from([(atoms, factor)]) };
         Self { terms }
     }
@@ -101,7 +116,33 @@ impl Dim {
 
     /// Whether the value is known only when the program runs.
     pub fn is_run_time(&self) -> bool {
-        self.atoms().any(|atom| matches!(atom, Atom::Run(_)))
+        self.atoms().any(|atom| match atom {
+            Atom::Run(_) => true,
+            Atom::Const(..) => false,
+            Atom::Quotient(a, b) => a.is_run_time() || b.is_run_time(),
+        })
+    }
+
+    /// The run-time name that is the whole size.
+    pub fn as_run(&self) -> Option<&str> {
+        match self.as_atom() {
+            Some(Atom::Run(name)) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// The atom that is the whole size.
+    fn as_atom(&self) -> Option<&Atom> {
+        let (atoms, factor) = self.terms.first_key_value()?;
+        match atoms.as_slice() {
+            [atom] if self.terms.len() == 1 && *factor == 1 => Some(atom),
+            _ => None,
+        }
+    }
+
+    /// Whether it is a single name or number.
+    fn is_operand(&self) -> bool {
+        self.as_lit().is_some() || self.as_atom().is_some()
     }
 
     pub fn plus(&self, other: &Self) -> Self {
@@ -112,10 +153,11 @@ impl Dim {
         self.combine(other, -1)
     }
 
-    fn combine(&self, other: &Self, sign: i64) -> Self {
+    fn combine(&self, other: &Self, sign: i128) -> Self {
         let mut terms = self.terms.clone();
         for (atoms, factor) in &other.terms {
-            *terms.entry(atoms.clone()).or_insert(0) += sign * factor;
+            let sum = terms.entry(atoms.clone()).or_insert(0);
+            *sum = sum.saturating_add(factor.saturating_mul(sign));
         }
         terms.retain(|_, factor| *factor != 0);
         Self { terms }
@@ -127,7 +169,7 @@ impl Dim {
             for (b, fb) in &other.terms {
                 let mut atoms: Vec<_> = a.iter().chain(b).cloned().collect();
                 atoms.sort();
-                sum = sum.plus(&Self::term(atoms, fa * fb));
+                sum = sum.plus(&Self::term(atoms, fa.saturating_mul(*fb)));
             }
         }
         sum
@@ -167,10 +209,10 @@ impl Dim {
         Some(quotient)
     }
 
-    /// `self / divisor`, rounded down; nothing when it depends on a run-time name.
+    /// `⌊self / divisor⌋`; nothing when it depends on a run-time name.
     pub fn floor_divided_by(&self, divisor: &Self) -> Option<Self> {
-        if let (Some(a), Some(b)) = (self.as_lit(), divisor.as_lit()) {
-            return (b != 0).then(|| Self::lit(a / b));
+        if divisor.terms.is_empty() {
+            return None;
         }
         if let Some(exact) = self.divided_by(divisor) {
             return Some(exact);
@@ -178,59 +220,103 @@ impl Dim {
         if self.is_run_time() || divisor.is_run_time() {
             return None;
         }
-        if let Some(split) =
-            divisor.as_lit().and_then(|divisor| self.floor_divided_by_number(divisor))
-        {
-            return Some(split);
+        let (whole, rest) = self.split_multiples(divisor);
+        if rest.terms.is_empty() {
+            return Some(whole);
         }
-        let (a, b) = (self.tokens(), divisor.tokens());
-        let text = format!("({self}) / ({divisor})");
-        Some(Self::atom(Atom::Const(text, quote!(((#a) / (#b))))))
+        // ⌊⌊a / b⌋ / c⌋ = ⌊a / (b·c)⌋
+        let (rest, divisor) = match rest.as_atom() {
+            Some(Atom::Quotient(a, b)) => ((**a).clone(), b.times(divisor)),
+            _ => (rest, divisor.clone()),
+        };
+        let (rest, divisor) = without_common_number(&rest, &divisor);
+        Some(whole.plus(&Self::atom(Atom::Quotient(Box::new(rest), Box::new(divisor)))))
     }
 
-    /// `⌊(2·D − 1) / 2⌋ = D − 1`: where all terms but the number are multiples of the divisor.
-    fn floor_divided_by_number(&self, divisor: usize) -> Option<Self> {
-        let divisor = i64::try_from(divisor).ok().filter(|divisor| *divisor > 0)?;
-        let mut terms = BTreeMap::new();
+    /// The quotients of the terms that are multiples of the divisor, and the sum of the others, which
+    /// is zero where it is a number below the divisor: ⌊(q·d + r) / d⌋ = q + ⌊r / d⌋.
+    fn split_multiples(&self, divisor: &Self) -> (Self, Self) {
+        let whole = (Self::lit(0), self.clone());
+        if divisor.terms.len() != 1 {
+            return whole;
+        }
+        let (mut quotient, mut rest) = (Self::lit(0), Self::lit(0));
         for (atoms, factor) in &self.terms {
-            let quotient = factor.div_euclid(divisor);
-            if !atoms.is_empty() && quotient * divisor != *factor {
-                return None;
-            }
-            if quotient != 0 {
-                terms.insert(atoms.clone(), quotient);
+            let term = Self::term(atoms.clone(), *factor);
+            match (term.divided_by(divisor), divisor.as_number()) {
+                (Some(exact), _) => quotient = quotient.plus(&exact),
+                (None, Some(number)) if atoms.is_empty() => {
+                    quotient = quotient.plus(&Self::term(Vec::new(), factor.div_euclid(number)));
+                    rest = rest.plus(&Self::term(Vec::new(), factor.rem_euclid(number)));
+                }
+                _ => rest = rest.plus(&term),
             }
         }
-        Some(Self { terms })
+        // Sizes are unsigned, in generated code too: a rest that may be negative stays with the others.
+        if rest.terms.values().any(|factor| *factor < 0) {
+            return whole;
+        }
+        match (rest.as_number(), divisor.as_number()) {
+            (Some(number), Some(divisor)) if number < divisor => (quotient, Self::lit(0)),
+            _ => (quotient, rest),
+        }
     }
 
-    /// Sizes are at least 1, so a difference whose terms all have one sign is not zero.
+    /// The number, of either sign, when it is one.
+    fn as_number(&self) -> Option<i128> {
+        match self.terms.first_key_value() {
+            None => Some(0),
+            Some((atoms, factor)) if atoms.is_empty() && self.terms.len() == 1 => Some(*factor),
+            _ => None,
+        }
+    }
+
+    /// Sizes are at least 1, so a difference whose terms all have one sign is not zero. A quotient may
+    /// be zero, and makes no difference by itself.
     pub fn compare(&self, other: &Self) -> Compared {
         let difference = self.minus(other);
+        let has_quotient = |atoms: &[Atom]| atoms.iter().any(|a| matches!(a, Atom::Quotient(..)));
+        let is_positive = |sign: i128| {
+            difference.terms.values().all(|factor| factor.signum() == sign)
+                && difference.terms.keys().any(|atoms| !has_quotient(atoms))
+        };
         if difference.terms.is_empty() {
             Compared::Same
-        } else if difference.terms.values().all(|f| *f > 0)
-            || difference.terms.values().all(|f| *f < 0)
-            || difference.is_run_time()
-        {
+        } else if is_positive(1) || is_positive(-1) || difference.is_run_time() {
             Compared::Different
         } else {
             Compared::Unknown
         }
     }
 
-    /// A `usize` expression; run-time names are the variables of the generated function.
+    /// The number that it is where `of` knows each name; nothing where it does not, or where a difference
+    /// is negative.
+    pub fn evaluate(&self, of: &dyn Fn(&Atom) -> Option<usize>) -> Option<usize> {
+        let of_atom = |atom: &Atom| match atom {
+            Atom::Quotient(a, b) => a.evaluate(of)?.checked_div(b.evaluate(of)?),
+            other => of(other),
+        };
+        let mut sum = 0i128;
+        for (atoms, factor) in &self.terms {
+            let mut product = *factor;
+            for atom in atoms {
+                product = product.checked_mul(of_atom(atom)? as i128)?;
+            }
+            sum = sum.checked_add(product)?;
+        }
+        usize::try_from(sum).ok()
+    }
+
+    /// A `usize` expression; run-time names are the variables of the generated function. It is one
+    /// operand, so that it can be pasted into any other expression.
     pub fn tokens(&self) -> TokenStream {
-        let term = |(atoms, factor): (&Vec<Atom>, &i64)| {
-            let factors = atoms.iter().map(|atom| match atom {
-                Atom::Run(name) => {
-                    let name = run_ident(name);
-                    quote!(#name)
-                }
-                Atom::Const(_, tokens) => tokens.clone(),
+        let term = |(atoms, factor): (&Vec<Atom>, &i128)| {
+            let factors = atoms.iter().map(Atom::tokens);
+            let number = usize::try_from(factor.unsigned_abs()).unwrap_or(usize::MAX);
+            let number = (atoms.is_empty() || number > 1).then(|| {
+                let number = Literal::usize_unsuffixed(number);
+                quote!(#number)
             });
-            let number = Literal::usize_unsuffixed(factor.unsigned_abs() as usize);
-            let number = (atoms.is_empty() || factor.abs() > 1).then(|| quote!(#number));
             let product = |left, right| quote!(#left * #right);
             number.into_iter().chain(factors).reduce(product).expect("a term has a factor")
         };
@@ -238,11 +324,46 @@ impl Dim {
             self.terms.iter().filter(move |(_, f)| (**f > 0) == positive).map(term)
         };
         let (plus, minus): (Vec<_>, Vec<_>) = (sign(true).collect(), sign(false).collect());
-        match plus.as_slice() {
+        let sum = match plus.as_slice() {
             [] => quote!(0),
             [first, rest @ ..] => quote!(#first #(+ #rest)* #(- #minus)*),
+        };
+        if self.is_operand() || plus.is_empty() { sum } else { quote!((#sum)) }
+    }
+}
+
+impl Atom {
+    /// One operand.
+    fn tokens(&self) -> TokenStream {
+        match self {
+            Self::Run(name) => {
+                let name = run_ident(name);
+                quote!(#name)
+            }
+            Self::Const(_, tokens) => tokens.clone(),
+            Self::Quotient(a, b) => {
+                let (a, b) = (a.tokens(), b.tokens());
+                quote!((#a / #b))
+            }
         }
     }
+}
+
+/// Both without the greatest number that divides all their terms: ⌊2·a / 2·b⌋ = ⌊a / b⌋.
+fn without_common_number(a: &Dim, b: &Dim) -> (Dim, Dim) {
+    let greatest = |a: i128, b: i128| {
+        let (mut a, mut b) = (a.abs(), b.abs());
+        while b != 0 {
+            (a, b) = (b, a % b);
+        }
+        a
+    };
+    let common = a.terms.values().chain(b.terms.values()).copied().fold(0, greatest);
+    let reduced = |dim: &Dim| {
+        let terms = dim.terms.iter().map(|(atoms, factor)| (atoms.clone(), factor / common));
+        Dim { terms: terms.collect() }
+    };
+    (reduced(a), reduced(b))
 }
 
 /// The variable that holds a run-time dimension in generated code; hygienic, as users may call it
@@ -256,8 +377,9 @@ impl fmt::Display for Dim {
         if self.terms.is_empty() {
             return f.write_str("0");
         }
-        // Products before plain numbers: `4*D + 1`.
-        let terms = self.terms.iter().rev();
+        // Products before plain numbers, and what is taken off at the end: `4*D + 1`, `D - N`.
+        let (plus, minus): (Vec<_>, Vec<_>) = self.terms.iter().rev().partition(|(_, f)| **f > 0);
+        let terms = plus.into_iter().chain(minus);
         for (i, (atoms, factor)) in terms.enumerate() {
             match (i, *factor < 0) {
                 (0, false) => {}
@@ -265,7 +387,7 @@ impl fmt::Display for Dim {
                 (_, false) => f.write_str(" + ")?,
                 (_, true) => f.write_str(" - ")?,
             }
-            let names: Vec<_> = atoms.iter().map(Atom::text).collect();
+            let names: Vec<_> = atoms.iter().map(Atom::to_string).collect();
             match (atoms.is_empty(), factor.abs()) {
                 (true, n) => write!(f, "{n}")?,
                 (false, 1) => f.write_str(&names.join("*"))?,

@@ -50,8 +50,37 @@ fn message(panic: &(dyn Any + Send)) -> &str {
     text.or(panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("a panic")
 }
 
+/// Which run of a function a graph is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Form {
+    Infer,
+    Train,
+    /// Inference of the next positions of sequences.
+    Step,
+}
+
+/// A graph behind a pass: what tests look at.
+#[derive(Debug)]
+pub struct Seen<'a> {
+    pub function: &'a Ident,
+    pub form: Form,
+    pub pass: &'static str,
+    pub graph: &'a Graph,
+}
+
+/// Is shown every graph behind every pass.
+pub type Watch<'a> = &'a mut dyn FnMut(&Seen);
+
 /// A parsed model to Rust; what is wrong with it is in `diagnostics`.
 pub fn compile(item: &ModelItem, diagnostics: &mut Diagnostics) -> TokenStream {
+    let model = analyse(item, diagnostics, &mut |_| {});
+    let rust = emit::emit(&model);
+    crate::dump::dump(&model, &rust);
+    rust
+}
+
+/// All passes but the emission of Rust.
+pub fn analyse<'a>(item: &'a ModelItem, diagnostics: &mut Diagnostics, watch: Watch) -> Model<'a> {
     let name = item.header.as_ref().map(|header| &header.name);
     let name = name.or(item.functions.first().map(|function| &function.name));
     diagnostics.subject = name.map(Ident::span);
@@ -73,16 +102,13 @@ pub fn compile(item: &ModelItem, diagnostics: &mut Diagnostics) -> TokenStream {
     let state = Table::new(std::mem::take(&mut cx.state));
     let mut deferred = Vec::new();
     let functions = lowered.filter(|_| diagnostics.is_empty()).and_then(|lowered| {
-        let functions = lowered.into_iter().map(|f| finish(f, &mut deferred, diagnostics));
+        let functions = lowered.into_iter().map(|f| finish(f, &mut deferred, diagnostics, watch));
         functions.collect::<Vec<_>>().into_iter().collect::<Option<Vec<_>>>()
     });
     diagnostics.phase = "emit";
     let header = item.header.as_ref();
     let (fields, derived) = (&item.fields, item.derived);
-    let model = Model { header, derived, fields, params, state, interfaces, functions, deferred };
-    let rust = emit::emit(&model);
-    crate::dump::dump(&model, &rust);
-    rust
+    Model { header, derived, fields, params, state, interfaces, functions, deferred }
 }
 
 /// From the checked graph of a function to its two planned ones.
@@ -90,6 +116,7 @@ fn finish(
     lowered: Lowered,
     deferred: &mut Vec<Deferred>,
     diagnostics: &mut Diagnostics,
+    watch: Watch,
 ) -> Option<Function> {
     let Lowered { name, args, results, graph, deferred: own, step } = lowered;
     for new in own {
@@ -97,17 +124,23 @@ fn finish(
             deferred.push(new);
         }
     }
-    verified(&graph);
-    diagnostics.phase = "step";
+    let mut passed = Passed { function: name.clone(), form: Form::Infer, diagnostics, watch };
+    passed.end("lower", &graph);
+    passed.form = Form::Step;
+    passed.begin("step");
     let step = match step.map(|(length, span)| stepped(&graph, &name, length, span)) {
         Some(Err(error)) => {
             diagnostics.push(error);
             return None;
         }
-        Some(Ok((length, graph))) => Some((length, planned(graph, true, diagnostics))),
+        Some(Ok((length, graph))) => {
+            passed.end("step", &graph);
+            Some((length, planned(graph, &mut passed)))
+        }
         None => None,
     };
-    diagnostics.phase = "differentiate";
+    passed.form = Form::Train;
+    passed.begin("differentiate");
     let backward = match differentiate(&graph) {
         Ok(backward) => backward,
         Err(op) => {
@@ -117,9 +150,10 @@ fn finish(
             return None;
         }
     };
-    verified(&backward);
-    let infer = planned(graph, true, diagnostics);
-    let train = planned(backward, false, diagnostics);
+    passed.end("differentiate", &backward);
+    let train = planned(backward, &mut passed);
+    passed.form = Form::Infer;
+    let infer = planned(graph, &mut passed);
     let step = step.map(|(length, (graph, plan))| StepForm { length, graph, plan });
     Some(Function { name, args, results, infer, train, step })
 }
@@ -138,29 +172,49 @@ fn stepped(
             None => error,
         }
     };
-    let graph = stepwise(graph, &length).map_err(refused)?;
-    verified(&graph);
-    Ok((length, graph))
+    Ok((length.clone(), stepwise(graph, &length).map_err(refused)?))
 }
 
-fn planned(mut graph: Graph, inference: bool, diagnostics: &mut Diagnostics) -> (Graph, Plan) {
-    diagnostics.phase = "expand";
-    expand_ops(&mut graph, inference);
-    verified(&graph);
-    if inference {
-        diagnostics.phase = "prepare";
-        prepare(&mut graph);
-        verified(&graph);
+/// The passes of one graph, each verified and shown.
+struct Passed<'a, 'w> {
+    function: Ident,
+    form: Form,
+    diagnostics: &'a mut Diagnostics,
+    watch: Watch<'w>,
+}
+
+impl Passed<'_, '_> {
+    fn begin(&mut self, pass: &'static str) {
+        self.diagnostics.phase = pass;
     }
-    diagnostics.phase = "fuse";
-    fuse(&mut graph);
-    verified(&graph);
-    if !inference {
-        diagnostics.phase = "store";
-        store(&mut graph);
-        verified(&graph);
+
+    fn end(&mut self, pass: &'static str, graph: &Graph) {
+        verified(graph);
+        (self.watch)(&Seen { function: &self.function, form: self.form, pass, graph });
     }
-    diagnostics.phase = "plan";
+}
+
+/// A pass over a graph in place.
+type InPlace = fn(&mut Graph, bool);
+
+/// The passes behind lowering and differentiation, in their order; those that do nothing for a form
+/// are left out there.
+const PASSES: [(&str, InPlace, &[Form]); 4] = [
+    ("expand", expand_ops, &[Form::Infer, Form::Train, Form::Step]),
+    ("prepare", |graph, _| prepare(graph), &[Form::Infer, Form::Step]),
+    ("fuse", |graph, _| fuse(graph), &[Form::Infer, Form::Train, Form::Step]),
+    ("store", |graph, _| store(graph), &[Form::Train]),
+];
+
+fn planned(mut graph: Graph, passed: &mut Passed) -> (Graph, Plan) {
+    let form = passed.form;
+    let inference = form != Form::Train;
+    for (name, pass, _) in PASSES.iter().filter(|(_, _, forms)| forms.contains(&form)) {
+        passed.begin(name);
+        pass(&mut graph, inference);
+        passed.end(name, &graph);
+    }
+    passed.begin("plan");
     let plan = plan(&graph, inference);
     (graph, plan)
 }

@@ -49,6 +49,20 @@ pub const fn equal(
     }
 }
 
+/// Fails when an axis has more elements than there are places for `argmax`.
+///
+/// # Panics
+/// Then, while rustc evaluates the constant: that is the error the user sees.
+#[track_caller]
+pub const fn has_places(size: usize) {
+    if size > crate::ops::argmax::MOST {
+        let text = Text::new().str("`argmax` finds places along ").number(size);
+        let text = text.str(" elements: they are whole numbers in `f32`s, which are exact up to ");
+        let text = text.number(crate::ops::argmax::MOST - 1);
+        panic!("{}", text.as_str());
+    }
+}
+
 /// How a model is called.
 #[derive(Clone, Copy, Debug)]
 pub enum Calls {

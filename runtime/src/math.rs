@@ -5,11 +5,14 @@
 //! last place of the result (ulp); `math/tests.rs` measures it over the whole range of `f32`.
 //! The polynomials are near-minimax fits made for this file.
 
+mod angle;
 pub mod bf16;
 mod dispatch;
 #[cfg(test)]
 mod tests;
 mod vector;
+
+pub use angle::{MOST_ANGLE, cos, sin};
 
 pub use dispatch::{Body, SimdKind, SimdLevel, simd_levels};
 pub(crate) use dispatch::{PortableArith, simd};
@@ -17,6 +20,9 @@ pub(crate) use vector::{MAX_LANES, PortableVector, Vector, by_level, prefetch};
 
 /// How `a * b + c` is computed.
 pub trait Arith: Copy + 'static {
+    /// Whether [`sin`] and [`cos`] take angles of any size, see [`Far`].
+    const FAR: bool = false;
+
     /// `a * b + c`
     fn mul_add(a: f32, b: f32, c: f32) -> f32;
 }
@@ -28,6 +34,20 @@ pub struct Fused;
 /// Two roundings.
 #[derive(Clone, Copy, Debug)]
 pub struct Plain;
+
+/// The same arithmetic, with sines and cosines of all angles: one by one, since angles beyond
+/// [`MOST_ANGLE`] are reduced by way of a table. Those that are not beyond have the same bits.
+#[derive(Clone, Copy, Debug)]
+pub struct Far<A>(std::marker::PhantomData<A>);
+
+impl<A: Arith> Arith for Far<A> {
+    const FAR: bool = true;
+
+    #[inline(always)]
+    fn mul_add(a: f32, b: f32, c: f32) -> f32 {
+        A::mul_add(a, b, c)
+    }
+}
 
 impl Arith for Fused {
     #[inline(always)]
@@ -204,48 +224,4 @@ pub fn normal<A: Arith>(x: f32) -> (f32, f32) {
 pub fn softplus<A: Arith>(x: f32) -> f32 {
     let positive = if x < 0.0 { 0.0 } else { x };
     positive + log1p::<A>(exp::<A>(-x.abs()))
-}
-
-/// The quadrant of `x` and its distance from the middle of that quadrant.
-#[inline(always)]
-fn quadrant(x: f32) -> (u32, f32) {
-    // pi/2 in two parts: `n * PI_2_HI` is exact while n has at most 28 bits.
-    const PI_2_HI: f64 = 1.570_796_310_901_641_8;
-    const PI_2_LO: f64 = 1.589_325_477_352_819_7e-8;
-    const ROUND: f64 = 6_755_399_441_055_744.0;
-    let x = f64::from(x);
-    let shifted = x * std::f64::consts::FRAC_2_PI + ROUND;
-    let n = shifted - ROUND;
-    let r = (x - n * PI_2_HI) - n * PI_2_LO;
-    (shifted.to_bits() as u32, r as f32)
-}
-
-#[inline(always)]
-fn sin_quadrant<A: Arith>(n: u32, r: f32) -> f32 {
-    let z = r * r;
-    let q = poly::<A, 3>(z, [-0.000_195_878_9, 0.008_332_748, -0.166_666_65]);
-    let sin = A::mul_add(q * z, r, r);
-    let q = poly::<A, 3>(z, [2.454_794_2e-5, -0.001_388_830_3, 0.041_666_664]);
-    let cos = A::mul_add(q * z, z, A::mul_add(z, -0.5, 1.0));
-    let y = if n & 1 == 0 { sin } else { cos };
-    f32::from_bits(y.to_bits() ^ ((n & 2) << 30))
-}
-
-/// The sine: at most 2 ulp where `|x| <= 2^27`, and NaN beyond, where neighbouring floats are
-/// more than a whole turn apart.
-#[inline(always)]
-pub fn sin<A: Arith>(x: f32) -> f32 {
-    let (n, r) = quadrant(x);
-    let y = sin_quadrant::<A>(n, r);
-    // -0 keeps its sign.
-    let y = if x == 0.0 { x } else { y };
-    if x.abs() <= 134_217_728.0 { y } else { f32::NAN }
-}
-
-/// The cosine: at most 2 ulp where `|x| <= 2^27`, and NaN beyond, as for [`sin`].
-#[inline(always)]
-pub fn cos<A: Arith>(x: f32) -> f32 {
-    let (n, r) = quadrant(x);
-    let y = sin_quadrant::<A>(n.wrapping_add(1), r);
-    if x.abs() <= 134_217_728.0 { y } else { f32::NAN }
 }

@@ -2,6 +2,8 @@
 
 use bytemuck::Pod;
 
+use crate::ops::batch_norm::count_of;
+
 /// The floats of a batch of samples.
 #[inline]
 pub fn flat<T: Pod>(samples: &[T]) -> &[f32] {
@@ -111,8 +113,9 @@ impl<'a, W: ?Sized, B: ?Sized, S: ?Sized> BatchNorm<'a, W, B, S> {
         self.running_var
     }
 
-    /// How many batches are in the running statistics.
-    pub fn num_batches_tracked(&self) -> f32 {
-        *self.num_batches_tracked
+    /// How many batches are in the running statistics: exact up to some 889 million. The `f32` of the
+    /// state itself is this number up to 2²⁴ and counts in its bits from there on.
+    pub fn num_batches_tracked(&self) -> f64 {
+        count_of(*self.num_batches_tracked) as f64
     }
 }

@@ -8,6 +8,7 @@ mod assortment;
 mod errors;
 mod kernels;
 mod models;
+mod optimizers;
 mod steps;
 
 use gradiron::prelude::*;

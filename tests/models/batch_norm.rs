@@ -338,3 +338,34 @@ fn derived_nets_have_state() -> Outcome {
     assert_eq!(Outer::train_bytes(5), Outer::workspace(5)?.bytes());
     Ok(())
 }
+
+#[test]
+fn batches_are_counted_beyond_whole_floats() -> Outcome {
+    model! {
+        struct Even {
+            bn: BatchNorm1d(1, momentum = none),
+        }
+
+        fn forward(&self, x: [batch, 1]) -> [batch, 1] {
+            self.bn(x)
+        }
+    }
+    let mut net = Even::init(Seed(0));
+    let mut ws = Even::workspace(2)?;
+    net.state_mut().copy_from_slice(&[0.0, 1.0, 16_777_215.0]);
+    for count in [16_777_216.0, 16_777_217.0, 16_777_218.0, 16_777_219.0] {
+        net.state_mut()[0] = 0.0;
+        // A mean of 2²⁶: its share shows the weight.
+        net.forward_grad(&mut ws, &[[67_108_864.0]; 2], &[[0.0]; 2])?;
+        net.update_state(ws.grads());
+        assert_eq!(net.bn().num_batches_tracked(), count);
+        assert_eq!(net.bn().running_mean(), &[(67_108_864.0 / count) as f32]);
+    }
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("batches.safetensors");
+    net.save(&path)?;
+    let mut other = Even::init(Seed(1));
+    other.load(&path)?;
+    assert_eq!(other.bn().num_batches_tracked(), 16_777_219.0);
+    assert_eq!(other.state(), net.state());
+    Ok(())
+}

@@ -50,6 +50,6 @@ model! {
 /// # Panics
 /// When they cannot be read.
 pub fn digits() -> Dataset<mnist::Image, u8> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/data/mnist-slice");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/data/mnist-slice");
     mnist::load(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())).0
 }

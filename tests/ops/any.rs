@@ -21,7 +21,12 @@ use gradiron::ops::recurrent::{self, Recurrent, RecurrentSpec};
 use gradiron::ops::reduce::{Reduce, ReduceSpec};
 use gradiron::ops::rotary::{Rotary, RotarySpec};
 use gradiron::ops::softmax::{Softmax, SoftmaxSpec};
-use gradiron::ops::{argmax::Argmax, convert::Convert, hold::Hold, permute::Permute};
+use gradiron::ops::{
+    argmax::Argmax,
+    convert::Convert,
+    hold::{First, Hold},
+    permute::Permute,
+};
 
 /// A step on some device.
 pub enum AnyStep<'a> {
@@ -74,10 +79,10 @@ delegate! {
     }
     BatchNorm {
         batch_norm_statistics(
-            mean: Buf, invstd: Buf, x: Buf, running: Option<Running>, spec: BatchNormSpec
+            mean: [Buf; 2], invstd: Buf, x: Buf, running: Option<Running>, spec: BatchNormSpec
         );
         batch_norm_sums(
-            d_w: Buf, d_b: Buf, d_y: Buf, x: Buf, mean: Buf, invstd: Buf, spec: BatchNormSpec
+            d_w: Buf, d_b: Buf, d_y: Buf, x: Buf, mean: [Buf; 2], invstd: Buf, spec: BatchNormSpec
         );
     }
     Cat {
@@ -113,7 +118,11 @@ delegate! {
         gather(y: Buf, x: Buf, index: Indices, spec: GatherSpec);
         gather_grad(d_x: Buf, d_y: Buf, index: Indices, spec: GatherSpec);
     }
-    Hold { hold(y: Buf, new: Buf, old: Buf, length: Indices, t: usize); }
+    Hold {
+        hold(y: Buf, new: Buf, old: Buf, length: Indices, t: usize);
+        cut(y: Buf, x: Buf, length: Indices, steps: usize);
+        replay(y: Buf, now: Buf, all: Buf, length: Indices, t: usize, first: First);
+    }
     Interpolate {
         interpolate(y: Buf, x: Buf, spec: InterpolateSpec);
         interpolate_grad(d_x: Buf, d_y: Buf, spec: InterpolateSpec);

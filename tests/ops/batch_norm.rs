@@ -57,12 +57,14 @@ fn statistics() {
             moments.push(reference::moments(&x64, places));
             size.push(places.iter().map(|&at| x64[at].abs()).sum::<f64>() / places.len() as f64);
         });
-        // The mean of a tile is off by δ; around a centre the squares are off by CHAIN roundings,
-        // and distances between tiles, at most a standard deviation in the mean, by 2δ.
+        // The centre of a tile is off by δ, and so are distances from it, which are summed; the mean is
+        // off by the roundings of these sums alone. Squares are off by CHAIN roundings, and distances
+        // between tiles, at most a standard deviation in the mean, by 2δ.
         let delta = |c: usize| CHAIN * EPSILON * size[c];
+        let mean_bound = |c: usize| CHAIN * EPSILON * (moments[c].1.sqrt() + delta(c));
         let var_bound = |c: usize| {
             let var = moments[c].1;
-            CHAIN * EPSILON * var + 4.0 * delta(c) * var.sqrt() + 4.0 * delta(c).powi(2)
+            CHAIN * EPSILON * var + 4.0 * mean_bound(c) * var.sqrt() + 4.0 * mean_bound(c).powi(2)
         };
         let eps = f64::from(spec.eps);
         let means: Vec<f64> = moments.iter().map(|(mean, _)| *mean).collect();
@@ -81,43 +83,55 @@ fn statistics() {
                 .collect();
             let channels = spec.channels;
             Call {
-                outputs: &[channels, channels, channels, channels, 1],
+                outputs: &[channels, channels, channels, channels, channels, 1],
                 inputs: &[&x, &old[0], &old[1], &old[2]],
                 indices: &[],
                 scratch: 0,
             }
             .run(
                 |step, y, x, _| {
-                    let (old, new) = ([x[1], x[2], x[3]], [y[2], y[3], y[4]]);
+                    let (old, new) = ([x[1], x[2], x[3]], [y[3], y[4], y[5]]);
                     let running = Running { old, new, momentum };
-                    step.batch_norm_statistics(y[0], y[1], x[0], Some(running), spec);
+                    step.batch_norm_statistics([y[0], y[1]], y[2], x[0], Some(running), spec);
                 },
                 |level, got| {
                     let name = format!("{spec:?} {level}");
                     let half = 2.0 * EPSILON;
-                    assert_close(&name, &got[0], &means, |c| delta(c) + half * means[c].abs());
+                    assert_close(&name, &got[0], &means, |c| mean_bound(c) + half * means[c].abs());
+                    // Both parts: as if the mean had twice the digits.
+                    for (c, mean) in means.iter().enumerate() {
+                        let error = (f64::from(got[0][c]) + f64::from(got[1][c]) - mean).abs();
+                        let bound = mean_bound(c) + half * EPSILON * mean.abs();
+                        assert!(
+                            error <= bound,
+                            "{name}: mean {c} is off by {error:e}, not {bound:e}"
+                        );
+                    }
                     let bound = |c: usize| {
                         let relative = var_bound(c) / (moments[c].1 + eps);
                         (relative + half) * invstds[c]
                     };
-                    assert_close(&name, &got[1], &invstds, bound);
-                    let bound = |c: usize| weight * delta(c) + half * (1.0 + new_means[c].abs());
-                    assert_close(&name, &got[2], &new_means, bound);
+                    assert_close(&name, &got[2], &invstds, bound);
+                    let bound =
+                        |c: usize| weight * mean_bound(c) + half * (1.0 + new_means[c].abs());
+                    assert_close(&name, &got[3], &new_means, bound);
                     let bound =
                         |c: usize| 2.0 * weight * var_bound(c) + half * (1.0 + new_vars[c].abs());
-                    assert_close(&name, &got[3], &new_vars, bound);
-                    assert_eq!(got[4], [5.0]);
+                    assert_close(&name, &got[4], &new_vars, bound);
+                    assert_eq!(got[5], [5.0]);
                 },
             );
         }
-        let call = Call { outputs: &[spec.channels; 2], inputs: &[&x], indices: &[], scratch: 0 };
+        let call = Call { outputs: &[spec.channels; 3], inputs: &[&x], indices: &[], scratch: 0 };
         // Where bf16 leave a channel no spread, roundings of its mean show beside ε.
         call.run_halves([&[], &[0]], 1e-2, |step, y, x, _| {
-            step.batch_norm_statistics(y[0], y[1], x[0], None, spec);
+            step.batch_norm_statistics([y[0], y[1]], y[2], x[0], None, spec);
         });
         call.run(
-            |step, y, x, _| step.batch_norm_statistics(y[0], y[1], x[0], None, spec),
-            |level, got| assert_close(level, &got[0], &means, |c| delta(c) + EPSILON * size[c]),
+            |step, y, x, _| step.batch_norm_statistics([y[0], y[1]], y[2], x[0], None, spec),
+            |level, got| {
+                assert_close(level, &got[0], &means, |c| mean_bound(c) + 2.0 * EPSILON * size[c]);
+            },
         );
     }
 }
@@ -127,27 +141,36 @@ fn sums() {
     for spec in specs() {
         let mut rng = Rng(32);
         let (x, d_y) = (input(spec, &mut rng), rng.floats(spec.elements()));
-        let (mut mean, mut invstd) = (Vec::new(), Vec::new());
+        let (mut mean, mut rest, mut invstd) = (Vec::new(), Vec::new(), Vec::new());
         reference::channels(spec, |_, places| {
             let (mu, var) = reference::moments(&wide(&x), places);
             mean.push(mu as f32);
+            rest.push((mu - f64::from(mu as f32)) as f32);
             invstd.push((1.0 / (var + f64::from(spec.eps)).sqrt()) as f32);
         });
         let (mut d_w, mut d_b) = (vec![0.0; spec.channels], vec![0.0; spec.channels]);
-        let statistics = [&wide(&mean)[..], &wide(&invstd)[..]];
+        let mu: Vec<f64> = mean
+            .iter()
+            .zip(&rest)
+            .map(|(mean, rest)| f64::from(*mean) + f64::from(*rest))
+            .collect();
+        let statistics = [&mu[..], &wide(&invstd)[..]];
         let (x64, d_y64) = (wide(&x), wide(&d_y));
         reference::sums([&mut d_w, &mut d_b], &d_y64, &x64, statistics, spec);
         let (mut product_sizes, mut sizes) = (Vec::new(), Vec::new());
         reference::channels(spec, |c, places| {
-            let products = places.iter().map(|&at| {
-                (d_y64[at] * (x64[at] - f64::from(mean[c])) * f64::from(invstd[c])).abs()
-            });
-            product_sizes.push(products.sum::<f64>());
-            sizes.push(places.iter().map(|&at| d_y64[at].abs()).sum::<f64>());
+            let products = places
+                .iter()
+                .map(|&at| (d_y64[at] * (x64[at] - mu[c]) * f64::from(invstd[c])).abs());
+            let size = places.iter().map(|&at| d_y64[at].abs()).sum::<f64>();
+            // The rest of the mean is taken away after the sums.
+            let of_rest = f64::from(rest[c]).abs() * f64::from(invstd[c]) * size;
+            product_sizes.push(products.sum::<f64>() + 2.0 * of_rest);
+            sizes.push(size);
         });
-        let inputs: &[&[f32]] = &[&d_y, &x, &mean, &invstd];
+        let inputs: &[&[f32]] = &[&d_y, &x, &mean, &rest, &invstd];
         let kernel = |step: &mut AnyStep<'_>, y: &[Buf], x: &[Buf], _: Buf| {
-            step.batch_norm_sums(y[0], y[1], x[0], x[1], x[2], x[3], spec);
+            step.batch_norm_sums(y[0], y[1], x[0], x[1], [x[2], x[3]], x[4], spec);
         };
         let call = Call { outputs: &[spec.channels; 2], inputs, indices: &[], scratch: 0 };
         call.run_halves([&[], &[0, 1]], 1e-4, kernel);
@@ -156,6 +179,48 @@ fn sums() {
             assert_close(&name, &got[0], &d_w, |c| CHAIN * EPSILON * product_sizes[c]);
             assert_close(&name, &got[1], &d_b, |c| CHAIN * EPSILON * sizes[c]);
         });
+    }
+}
+
+#[test]
+fn channels_beyond_the_squares_of_floats() {
+    for (batch, channels, inner) in [(9, 2, 1), (3, 3, 64), (40, 70, 3), (2, 1, 9000)] {
+        // So small an ε hides nothing.
+        for (size, eps) in [(1e30_f32, 1e-5), (3e37, 1e-5), (1e-27, 1e-40)] {
+            let spec = BatchNormSpec { batch, channels, inner, eps };
+            let mut rng = Rng(34);
+            let x: Vec<f32> = rng.floats(spec.elements()).iter().map(|x| x * size).collect();
+            let d_y = rng.floats(x.len());
+            let (x64, d_y64) = (wide(&x), wide(&d_y));
+            let (mut means, mut stds) = (Vec::new(), Vec::new());
+            reference::channels(spec, |_, places| {
+                let (mean, var) = reference::moments(&x64, places);
+                means.push(mean);
+                stds.push((var + f64::from(eps)).sqrt());
+            });
+            let invstds: Vec<f64> = stds.iter().map(|std| 1.0 / std).collect();
+            let (mut d_w, mut d_b) = (vec![0.0; channels], vec![0.0; channels]);
+            reference::sums([&mut d_w, &mut d_b], &d_y64, &x64, [&means, &invstds], spec);
+            let outputs = [channels; 5];
+            let call = Call { outputs: &outputs, inputs: &[&x, &d_y], indices: &[], scratch: 0 };
+            call.run(
+                |step, y, x, _| {
+                    let mean = [y[0], y[1]];
+                    step.batch_norm_statistics(mean, y[2], x[0], None, spec);
+                    step.batch_norm_sums(y[3], y[4], x[1], x[0], mean, y[2], spec);
+                },
+                |level, got| {
+                    let name = format!("{spec:?} {size:e} {level}");
+                    let bound = |c: usize| CHAIN * EPSILON * f64::from(size) + TINY * stds[c];
+                    assert_close(&name, &got[0], &means, bound);
+                    assert_close(&name, &got[2], &invstds, |c| CHAIN * EPSILON * invstds[c]);
+                    // Terms are of order 1.
+                    let n = spec.count() as f64;
+                    assert_close(&name, &got[3], &d_w, |_| 3.0 * CHAIN * EPSILON * n);
+                    assert_close(&name, &got[4], &d_b, |_| CHAIN * EPSILON * n);
+                },
+            );
+        }
     }
 }
 

@@ -74,6 +74,17 @@ fn slopes() -> Vec<f32> {
     vec![1.0, -0.7, 3.1]
 }
 
+/// Also such as a product with them leaves the range though the result does not.
+fn large_slopes() -> Vec<f32> {
+    vec![1.0, -0.7, 3.1, 1e20, -3e38, 0.0]
+}
+
+/// What a factor beside `part` makes of its rounding where it is subnormal, in units of ε.
+fn tiny_share(part: f64, factor: f64) -> f64 {
+    let is_subnormal = part != 0.0 && part.abs() < f64::from(f32::MIN_POSITIVE);
+    if is_subnormal && factor.is_finite() { factor.abs() * 2_f64.powi(-126) } else { 0.0 }
+}
+
 /// Probabilities, also close to 0 and 1; `bce_grad` would divide what is left of subnormal ones.
 fn probabilities() -> Vec<f32> {
     let mut values = only(|x| (0.0..=1.0).contains(&x) && !x.is_subnormal());
@@ -81,14 +92,18 @@ fn probabilities() -> Vec<f32> {
     values
 }
 
-/// Where sine and cosine are defined (`math.rs`).
+/// Angles of all sizes, on both sides of those that are reduced by another way (`math/angle.rs`).
 fn angles() -> Vec<f32> {
-    only(|x| x.is_nan() || x.is_infinite() || x.abs() <= 134_217_728.0)
-}
-
-/// `gelu_tanh_grad` takes the cube; beyond it overflows and the result is NaN, as in PyTorch.
-fn cubes() -> Vec<f32> {
-    only(|x| x.is_nan() || x.abs() <= 1e12)
+    let mut values = any();
+    values.extend([
+        1e9,
+        1.4e8,
+        -1.4e8,
+        134_217_728.0,
+        134_217_744.0,
+        16_367_173.0 * 2_f32.powi(72),
+    ]);
+    values
 }
 
 fn whole() -> Vec<f32> {
@@ -180,9 +195,14 @@ macro_rules! table {
                     3 => concat!("t0 = ", stringify!($name), "(x0, x1, x2); t0"),
                     _ => concat!("t0 = ", stringify!($name), "(x0, x1, x2, x3); t0"),
                 };
+                const TURNS: bool = true;
                 #[inline(always)]
                 fn eval<A: Arith>([$($arg),*]: [f32; N], []: [f32; 0]) -> [f32; 1] {
                     [functions::$name::<A>($($arg),*)]
+                }
+                #[inline(always)]
+                fn is_far<A: Arith>(x: [f32; N], []: [f32; 0]) -> bool {
+                    x.into_iter().any(functions::is_far)
                 }
             }
             check::<Chain, N>(
@@ -201,6 +221,8 @@ table! {
     add(a: any(), b: any()) |y| y;
     sub(a: any(), b: any()) |y| y;
     mul(a: any(), b: any()) |y| y;
+    // The product of a processor without fused arithmetic is rounded, and may leave the range.
+    mul_add(a: slopes(), b: only(|b| b.abs() < 1e18), c: slopes()) |y| y + (a * b).abs();
     div(a: any(), b: any()) |y| y;
     div_grad(d: slopes(), y: slopes(), b: any()) |z| 2.0 * z;
     neg(x: any()) |y| 0.0;
@@ -226,7 +248,7 @@ table! {
     sqrt(x: any()) |y| y;
     sqrt_grad(d: slopes(), y: only(|y| y <= 1e30)) |z| z;
     square(x: any()) |y| y;
-    square_grad(d: slopes(), x: any()) |y| y;
+    square_grad(d: large_slopes(), x: any()) |y| y;
     sin(x: angles()) |y| 4.0 * y;
     sin_grad(d: slopes(), x: angles()) |y| 5.0 * y;
     cos(x: angles()) |y| 4.0 * y;
@@ -257,7 +279,9 @@ table! {
     // tanh (4) and 1 + tanh (at most 2): 9.2, and half of it.
     gelu_tanh(x: any()) |y| 4.6 * x.abs() + y;
     // With e = 7.2 for tanh, 1 − tanh² takes 2e + 2 = 16.4; u′ takes 7, products and sums the rest.
-    gelu_tanh_grad(d: slopes(), x: cubes()) |y| {
+    gelu_tanh_grad(d: slopes(), x: any()) |y| {
+        // Beyond 16 the slope is that of 16.
+        let x = x.clamp(-16.0, 16.0);
         let half_slope = (x / 2.0 * 0.8 * (1.0 + 0.134_145 * x * x)).abs();
         y + d.abs() * (4.6 + half_slope * 16.4 + times(1.0 / x.cosh(), half_slope * 10.0) + 2.0)
     };
@@ -279,11 +303,12 @@ table! {
         |y| times(y, 7.0 + times(reference::sigmoid(-beta * x), (beta * x).abs()));
     clamp(x: any(), low: vec![-1.0, 0.5, f32::NEG_INFINITY], high: vec![1.0, 0.0, f32::INFINITY])
         |y| 0.0;
-    clamp_grad(d: any(), x: any(), low: vec![-1.0, f32::NEG_INFINITY], high: vec![1.0, 0.0])
+    clamp_grad(d: any(), x: any(), low: vec![-1.0, 0.5, f32::NEG_INFINITY], high: vec![1.0, 0.0])
         |y| 0.0;
 
-    smooth_l1(x: any(), beta: vec![1.0, 0.3, 0.0, 7.0]) |y| 2.0 * y;
-    smooth_l1_grad(d: slopes(), x: any(), beta: vec![1.0, 0.3, 0.0, 7.0]) |y| 2.0 * y;
+    smooth_l1(x: any(), beta: vec![1.0, 0.3, 0.0, 7.0, 1e30]) |y| 3.0 * y + tiny_share(x / beta, x);
+    smooth_l1_grad(d: large_slopes(), x: any(), beta: vec![1.0, 0.3, 0.0, 7.0, 1e30])
+        |y| 2.0 * y + tiny_share(x / beta, d);
     huber(x: any(), delta: vec![1.0, 0.3, 7.0]) |y| 2.0 * y;
     huber_grad(d: slopes(), x: any(), delta: vec![1.0, 0.3, 7.0]) |y| y;
     // Both terms are positive: nothing cancels.
@@ -291,10 +316,10 @@ table! {
     bce_grad(d: slopes(), x: probabilities(), t: probabilities()) |y| 5.0 * y;
     bce_grad_target(d: slopes(), x: probabilities())
         |y| 2.0 * y + d.abs() * (4.0 * (-x).ln_1p().abs() + 2.0 * x.ln().abs());
-    // With l = log(1 + e^−|x|), where e^−|x| / (1 + e^−|x|) <= l: 3 + 4.
+    // With l = log(1 + e^−|x|), where e^−|x| / (1 + e^−|x|) <= l: 3 + 4. Both terms are positive.
     bce_with_logits(x: any(), t: probabilities()) |y| {
-        let (product, l) = (((1.0 - t) * x).abs(), (-x.abs()).exp().ln_1p());
-        2.0 * product + ((1.0 - t) * x + (-x).max(0.0)).abs() + 7.0 * l + y
+        let l = (-x.abs()).exp().ln_1p();
+        2.0 * (y - l) + 7.0 * l + y
     };
     bce_with_logits_grad(d: slopes(), x: any(), t: probabilities())
         |y| 2.0 * y + d.abs() * 6.0 * reference::sigmoid(x);

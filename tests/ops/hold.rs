@@ -2,7 +2,7 @@
 
 use gradiron::device::Indices;
 use gradiron::ops::copy::Fill as _;
-use gradiron::ops::hold::{Hold, reference};
+use gradiron::ops::hold::{First, Hold, reference};
 
 use crate::harness::*;
 
@@ -31,6 +31,59 @@ fn the_new_or_the_old() {
                     assert_close(&name, &got[1], &cut, |_| 0.0);
                 },
             );
+        }
+    }
+}
+
+/// Numbers behind the end are not read.
+#[test]
+fn zeros_behind_the_end() {
+    for (batch, steps, row) in [(1, 1, 1), (3, 5, 7), (300, 4, 33), (2, 3, 9000)] {
+        let mut rng = Rng(4);
+        let mut x = rng.floats(batch * steps * row);
+        let length = rng.labels(batch, steps + 1);
+        let mut want = vec![0.0; x.len()];
+        reference::cut(&mut want, &wide(&x), &length, steps);
+        for (i, x) in x.iter_mut().enumerate() {
+            if i / row % steps >= length[i / row / steps] as usize {
+                *x = f32::NAN;
+            }
+        }
+        let call = Call { outputs: &[x.len()], inputs: &[&x], indices: &length, scratch: 0 };
+        call.run(
+            |step, y, x, _| step.cut(y[0], x[0], Indices::new(0, batch), steps),
+            |level, y| assert_close(&format!("{batch} {steps} {level}"), &y[0], &want, |_| 0.0),
+        );
+    }
+}
+
+#[test]
+fn the_first_step_again() {
+    for (batch, steps, row) in [(1, 2, 1), (3, 5, 7), (300, 4, 33), (2, 3, 9000)] {
+        let mut rng = Rng(5);
+        let (now, all) = (rng.floats(batch * row), rng.floats((steps + 1) * batch * row));
+        let some = rng.labels(batch, steps + 1);
+        for length in [some, vec![0; batch]] {
+            for first in [First::At(0), First::At(1), First::Last, First::Before(steps + 1)] {
+                for t in [0, steps - 1] {
+                    let mut want = vec![0.0; now.len()];
+                    reference::replay(&mut want, &wide(&now), &wide(&all), &length, t, first);
+                    let call = Call {
+                        outputs: &[now.len()],
+                        inputs: &[&now, &all],
+                        indices: &length,
+                        scratch: 0,
+                    };
+                    let indices = Indices::new(0, batch);
+                    call.run(
+                        |step, y, x, _| step.replay(y[0], x[0], x[1], indices, t, first),
+                        |level, y| {
+                            let name = format!("{batch} {steps} {first:?} {t} {level}");
+                            assert_close(&name, &y[0], &want, |_| 0.0);
+                        },
+                    );
+                }
+            }
         }
     }
 }

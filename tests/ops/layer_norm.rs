@@ -1,7 +1,7 @@
 //! Layer normalisation, with and without centring.
 
 use gradiron::device::Buf;
-use gradiron::ops::layer_norm::{Affine, LayerNorm, LayerNormSpec, reference};
+use gradiron::ops::layer_norm::{Affine, LayerNorm, LayerNormSpec, STATS, reference};
 
 use crate::any::AnyStep;
 use crate::harness::*;
@@ -20,7 +20,7 @@ fn check(spec: LayerNormSpec, [with_w, with_b]: [bool; 2], shift: f32) {
     let gradients = [&mut d_x[..], &mut d_w, &mut d_b];
     reference::layer_norm_grad(gradients, &wide(&d_y), &wide(&x), &wide(w), spec);
     let call = Call {
-        outputs: &[n, 2 * spec.rows, n, w.len(), b.len(), n],
+        outputs: &[n, STATS * spec.rows, n, w.len(), b.len(), n],
         inputs: &[&x, &d_y, w, b],
         indices: &[],
         scratch: spec.grad_scratch(),

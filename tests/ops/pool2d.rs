@@ -1,8 +1,12 @@
 //! Pooling.
 
-use gradiron::ops::pool2d::{Pool2d, Pool2dSpec, reference};
+use gradiron::ops::pool2d::{Pool2d, Pool2dSpec, meeting, reference};
 
 use crate::harness::*;
+
+fn nowhere(base: Pool2dSpec) -> Pool2dSpec {
+    Pool2dSpec { stride: [1, 1], padding: [1, 1], dilation: [3, 3], ..base }
+}
 
 fn specs(dilated: bool) -> Vec<Pool2dSpec> {
     let base = Pool2dSpec {
@@ -31,6 +35,10 @@ fn specs(dilated: bool) -> Vec<Pool2dSpec> {
         specs.push(Pool2dSpec { dilation: [2, 3], ..base });
         specs.push(Pool2dSpec { kernel: [4, 4], padding: [2, 2], dilation: [3, 2], ..base });
         specs.push(Pool2dSpec { kernel: [5, 3], padding: [2, 1], dilation: [1, 2], ..base });
+        // Windows that meet no element.
+        specs.push(Pool2dSpec { height: 2, width: 2, ..nowhere(base) });
+        specs.push(Pool2dSpec { height: 2, width: 9, ..nowhere(base) });
+        specs.push(Pool2dSpec { kernel: [2, 1], padding: [4, 3], ..base });
     }
     specs
 }
@@ -101,6 +109,8 @@ fn maximum_gradient() {
         assert_gradient("max", &x64, &want, |x| {
             let (mut y, mut places) = (vec![0.0; d_y.len()], vec![0; d_y.len()]);
             reference::max_pool2d(&mut y, &mut places, x, spec);
+            // Maxima of no element depend on nothing.
+            y.iter_mut().filter(|y| y.is_infinite()).for_each(|y| *y = 0.0);
             weighted(&y, &d_y64)
         });
     }
@@ -137,5 +147,30 @@ fn average() {
             reference::avg_pool2d(&mut y, x, spec);
             weighted(&y, &d_y64)
         });
+    }
+}
+
+/// Windows are counted as the reference walks them.
+#[test]
+fn windows_that_meet_an_element() {
+    let mut rng = Rng(10);
+    for _ in 0..3000 {
+        let mut pick = |from: usize, below: usize| from + rng.below(below - from);
+        let [size, kernel, stride, padding, dilation] =
+            [pick(1, 9), pick(1, 5), pick(1, 4), pick(0, 5), pick(1, 6)];
+        let spec = Pool2dSpec {
+            planes: 1,
+            height: size,
+            width: 1,
+            kernel: [kernel, 1],
+            stride: [stride, 1],
+            padding: [padding, 0],
+            dilation: [dilation, 1],
+        };
+        let (mut y, mut places) = (vec![0.0; spec.output_len()], vec![0; spec.output_len()]);
+        reference::max_pool2d(&mut y, &mut places, &vec![1.0; size], spec);
+        let met = places.iter().filter(|place| **place != u32::MAX).count();
+        assert_eq!(meeting(size, kernel, stride, padding, dilation), met, "{spec:?}");
+        assert_eq!(y.iter().filter(|y| **y == f64::NEG_INFINITY).count(), y.len() - met);
     }
 }

@@ -261,6 +261,11 @@ fn steps_are_as_long_as_with_gradients_of_the_norm() {
     }
     let error = Sgd::new(&Net(vec![0.0; 2]), 1.0).unwrap().clip_norm(-1.0).unwrap_err();
     assert_eq!(error.to_string(), "Sgd: expected max_norm to be finite and at least 0, found -1");
+    // A norm above the range of `f32`.
+    let mut net = Net(vec![0.0; 2]);
+    let grads = Grads::<Net>::new(&[3e38, 3e38], &[], None);
+    Sgd::new(&net, 1.0).unwrap().clip_norm(1.0).unwrap().step(&mut net, grads);
+    assert!(net.0.iter().all(|p| (p + 0.5_f32.sqrt()).abs() < 1e-6), "{:?}", net.0);
     // No number is hidden that is none.
     let grads = Grads::<Net>::new(&[1.0, f32::NAN], &[], None);
     let mut net = Net(vec![1.0; 2]);
@@ -320,4 +325,60 @@ fn wrong_hyper_parameters_are_named() {
     let mut adam = Adam::new(&net, 0.25).unwrap();
     assert!(adam.set_learning_rate(f32::NAN).is_err());
     assert_eq!(adam.learning_rate(), 0.25);
+}
+
+/// Gradients that hardly vary: the variance is far below the rounding of the mean square. The bound: the
+/// running mean is rounded by at most half an ulp of 1e-3 a step, which adds up to 100 of these at
+/// `alpha` 0.99, 0.12 of the gradients' deviation; so the root is off by at most that share, and the steps
+/// with it.
+#[test]
+fn rmsprop_divides_by_a_small_deviation() {
+    for (momentum, signs) in [(0.0, 2), (0.5, 2), (0.0, 3)] {
+        let mut net = Net(vec![0.0; COUNT]);
+        let rmsprop = RMSprop::new(&net, 1e-6).unwrap().centered(true);
+        let mut rmsprop = rmsprop.momentum(momentum).unwrap();
+        let (mut p, mut v, mut a, mut b) = (0.0, 0.0, 0.0, 0.0);
+        for step in 0..3000 {
+            let g = 1e-3 * if step % signs == 0 { 1.0 + 5e-5 } else { 1.0 - 5e-5 };
+            let grads = [g as f32; COUNT];
+            let before = (net.0[0], p);
+            rmsprop.step(&mut net, Grads::new(&grads, &[], None));
+            // The definition, in `f64`s.
+            let g = f64::from(grads[0]);
+            v = 0.99 * v + 0.01 * g * g;
+            a += 0.01 * (g - a);
+            b = momentum * b + g / ((v - a * a).max(0.0).sqrt() + 1e-8);
+            p -= 1e-6 * b;
+            let (found, want) = (f64::from(net.0[0] - before.0), p - before.1);
+            // Beside the bound, the rounding of the parameter.
+            let bound = 0.12 * want.abs() + f64::from(f32::EPSILON) * p.abs();
+            assert!((found - want).abs() <= bound, "step {step}: {found} and {want}");
+            assert!(net.0.iter().all(|each| *each == net.0[0]));
+        }
+    }
+}
+
+/// Gradients of 0, the smallest, and such as have squares near the end of the range: no step is NaN, none
+/// is longer than the optimizer's formula makes it.
+#[test]
+fn steps_at_the_ends_of_the_range() {
+    let cases = ["sgd_nesterov", "adam", "adam_amsgrad", "adamw", "rmsprop", "rmsprop_momentum"];
+    let centered = ["rmsprop_centered", "rmsprop_centered_momentum"];
+    for case in cases.into_iter().chain(centered) {
+        for g in [0.0, 1e-45, 1e-30, 1e-8, 1e8, 1e18, -1e18] {
+            let mut net = Net(vec![0.0; COUNT]);
+            let mut optimizer = build(case, &net).unwrap();
+            for step in 0..200 {
+                optimizer.step(&mut net, Grads::new(&[g; COUNT], &[], None));
+                assert!(net.0[0].is_finite(), "{case}, gradient {g}, step {step}");
+            }
+            assert!(g != 0.0 || net.0[0] == 0.0, "{case}");
+        }
+    }
+    // At the first step an Adam goes as far as its rate, whatever the gradient is.
+    for g in [1e-3_f32, 1.0, 1e10, 1e20] {
+        let mut net = Net(vec![0.0; COUNT]);
+        Adam::new(&net, 0.5).unwrap().step(&mut net, Grads::new(&[g; COUNT], &[], None));
+        assert!((net.0[0] + 0.5).abs() < 1e-5, "{g}: {}", net.0[0]);
+    }
 }

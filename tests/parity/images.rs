@@ -72,7 +72,7 @@ model! {
 type Goldens = BTreeMap<String, Vec<f32>>;
 
 fn goldens() -> Goldens {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/parity/images.safetensors");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/parity/images.safetensors");
     let bytes = std::fs::read(path).expect("the goldens are in the repository");
     let tensors = SafeTensors::deserialize(&bytes).expect("safetensors");
     let floats = |bytes: &[u8]| {

@@ -26,7 +26,7 @@ model! {
 }
 
 fn file(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("parity").join(name)
 }
 
 fn floats(tensors: &SafeTensors, name: &str) -> Vec<f32> {

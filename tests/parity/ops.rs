@@ -64,7 +64,7 @@ struct Goldens(BTreeMap<String, Vec<f32>>);
 
 impl Goldens {
     fn read() -> Self {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/parity/ops.safetensors");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/parity/ops.safetensors");
         let bytes = std::fs::read(path).expect("the goldens are in the repository");
         let tensors = SafeTensors::deserialize(&bytes).expect("safetensors");
         let floats = |bytes: &[u8]| {

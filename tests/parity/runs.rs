@@ -11,7 +11,7 @@ use crate::nets::{BATCH, LeNet, Mlp, digits};
 const STEPS: usize = 20;
 
 fn file(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("parity").join(name)
 }
 
 /// PyTorch's losses by `model optimizer precision`.

@@ -27,7 +27,7 @@ model! {
 }
 
 pub fn file(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("parity").join(name)
 }
 
 pub fn floats(tensors: &SafeTensors, name: &str) -> Vec<f32> {

@@ -7,7 +7,7 @@ use proc_macro2::{Ident, TokenStream};
 use super::api::{Pass, Receiver};
 use super::boundary::{Form, flat_indices, form};
 use super::{Function, Model, hidden};
-use crate::dim::{Atom, Dim};
+use crate::dim::Dim;
 use crate::fuse::view_root;
 use crate::graph::{Kind, Ty};
 use crate::hygiene::quote;
@@ -148,29 +148,27 @@ pub fn flat(name: &Ident, ty: &Ty, generics: &HashSet<String>) -> TokenStream {
 /// The run-time sizes, from the arguments and checked against the workspace.
 fn sizes(model: &Model, function: &Function, generics: &HashSet<String>) -> TokenStream {
     let names = model.sizes();
-    let mut known: HashSet<&str> = HashSet::new();
+    let mut known: HashSet<String> = HashSet::new();
     let mut checks = TokenStream::new();
-    for arg in &function.args {
+    let run_time =
+        |arg: &crate::lower::Arg| arg.ty.dims().first().and_then(Dim::as_run).map(str::to_string);
+    // Those that say a size by themselves first: `2 * batch` is known when `batch` is.
+    let (bound, others): (Vec<_>, Vec<_>) =
+        function.args.iter().partition(|arg| run_time(arg).is_some());
+    for arg in bound.into_iter().chain(others) {
         let (name, text) = (&arg.name, arg.name.to_string());
         let form = form(&arg.ty.shape, generics);
         let is_flat = form == Form::Flat;
         if !is_flat && form != Form::Batch {
             continue;
         }
-        let run_time = arg.ty.dims().first().and_then(|lead| {
-            let mut atoms = lead.atoms();
-            match (atoms.next(), atoms.next()) {
-                (Some(Atom::Run(size)), None) => Some(size.as_str()),
-                _ => None,
-            }
-        });
-        let Some(size) = run_time else {
+        let Some(size) = run_time(arg) else {
             let len = arg.ty.shape.len().tokens();
             checks.extend(quote!(ws.exact(#text, #name.len(), #len)?;));
             continue;
         };
-        let at = names.iter().position(|n| n == size).expect("sizes lists all names");
-        let variable = crate::dim::run_ident(size);
+        let at = names.iter().position(|n| *n == size).expect("sizes lists all names");
+        let variable = crate::dim::run_ident(&size);
         let sample = match is_flat {
             true => crate::dim::product(&arg.ty.dims()[1..]),
             false => Dim::lit(1),
@@ -195,12 +193,13 @@ fn sizes(model: &Model, function: &Function, generics: &HashSet<String>) -> Toke
 /// The class indices, checked and copied to where kernels read them.
 fn classes(model: &Model, function: &Function, generics: &HashSet<String>) -> TokenStream {
     let (_, owner) = model.generics();
-    let bounds = hidden(&function.name, "bounds");
+    let [bounds, lengths] = ["bounds", "lengths"].map(|item| hidden(&function.name, item));
     let copies = class_args(function).enumerate().map(|(c, (_, arg))| {
         let (name, text, shape) = (&arg.name, arg.name.to_string(), &arg.ty.shape);
         let indices = flat_indices(name, shape, &form(shape, generics));
         let row = shape.0.iter().skip(1).map(Dim::tokens);
-        quote!(ws.classes(&mut index_at, #text, #indices, &[#(#row),*], <#owner>::#bounds[#c])?)
+        let bound = quote!((<#owner>::#bounds[#c], <#owner>::#lengths[#c]));
+        quote!(ws.classes(&mut index_at, #text, #indices, &[#(#row),*], #bound)?)
     });
     quote! {
         let mut index_at = 0;
@@ -208,26 +207,37 @@ fn classes(model: &Model, function: &Function, generics: &HashSet<String>) -> To
     }
 }
 
-/// What the class indices of each argument must stay below, for all that reads them.
+/// What the class indices of each argument must stay below, for all that reads them, and whether they
+/// are lengths of sequences.
 pub fn bounds(function: &Function) -> TokenStream {
     let graph = &function.infer.0;
-    let bounds = class_args(function).map(|(a, _)| {
-        let readers = graph.nodes.iter().flat_map(|node| {
-            let reads = node
-                .inputs
-                .iter()
-                .enumerate()
-                .filter(|(_, v)| view_root(graph, **v) == graph.args[a]);
-            let types: Vec<Ty> = node.inputs.iter().map(|v| graph.ty(*v).clone()).collect();
-            reads.filter_map(|(at, _)| node.op.classes(&types, at)).collect::<Vec<_>>()
-        });
-        quote!(::gradiron::arena::min(&[#(#readers),*]))
-    });
-    let (name, bounds) = (hidden(&function.name, "bounds"), bounds.collect::<Vec<_>>());
+    let (bounds, lengths): (Vec<_>, Vec<_>) = class_args(function)
+        .map(|(a, _)| {
+            let (mut below, mut lengths) = (Vec::new(), Vec::new());
+            for node in &graph.nodes {
+                let types: Vec<Ty> = node.inputs.iter().map(|v| graph.ty(*v).clone()).collect();
+                for (at, v) in node.inputs.iter().enumerate() {
+                    if view_root(graph, *v) == graph.args[a] {
+                        below.extend(node.op.classes(&types, at));
+                        lengths.extend(node.op.lengths(at));
+                    }
+                }
+            }
+            (quote!(::gradiron::arena::min(&[#(#below),*])), quote!(false #(|| #lengths)*))
+        })
+        .unzip();
+    let [name, are_lengths] = ["bounds", "lengths"].map(|item| hidden(&function.name, item));
     let count = bounds.len();
+    let lengths = (count > 0).then(|| {
+        quote! {
+            #[doc(hidden)]
+            pub const #are_lengths: [bool; #count] = [#(#lengths),*];
+        }
+    });
     quote! {
         #[doc(hidden)]
         pub const #name: [usize; #count] = [#(#bounds),*];
+        #lengths
     }
 }
 

@@ -27,8 +27,7 @@ pub fn form(shape: &Shape, generics: &HashSet<String>) -> Form {
         Some(_) => (None, &shape.0[..]),
     };
     // `2 * batch` is no length that a slice could have by itself.
-    let simple_lead =
-        lead.is_none_or(|lead| lead.atoms().any(|atom| atom.text() == lead.to_string()));
+    let simple_lead = lead.is_none_or(|lead| lead.as_run().is_some());
     match (simple_lead && rest.iter().all(|dim| is_nameable(dim, generics)), lead) {
         (false, _) => Form::Flat,
         (true, Some(_)) => Form::Batch,

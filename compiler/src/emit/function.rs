@@ -10,7 +10,7 @@ use super::chains::Chains;
 use super::pass::{Pass, pass};
 use super::prepare::Values;
 use super::{Function, Model, hidden, profile};
-use crate::dim::{Atom, Dim};
+use crate::dim::Dim;
 use crate::graph::{Graph, Node, Phase};
 use crate::hygiene::quote;
 use crate::ops::call::Callee;
@@ -43,8 +43,7 @@ fn bind(model: &Model, function: &Function) -> TokenStream {
     let mut bound = HashSet::new();
     let lets = function.args.iter().enumerate().filter_map(|(a, arg)| {
         let lead = arg.ty.dims().first()?;
-        let mut atoms = lead.atoms();
-        let (Some(Atom::Run(size)), None) = (atoms.next(), atoms.next()) else { return None };
+        let size = lead.as_run()?;
         let at = sizes.iter().position(|known| known == size)?;
         bound.insert(at).then(|| quote!(if #a < Args { n[#at] = leads[#a]; }))
     });

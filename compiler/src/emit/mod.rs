@@ -3,7 +3,7 @@
 
 mod api;
 mod body;
-mod boundary;
+pub mod boundary;
 mod chains;
 mod checks;
 mod function;

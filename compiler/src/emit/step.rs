@@ -11,7 +11,7 @@ use super::function::layout;
 use super::pass::{Pass, pass};
 use super::prepare::Values;
 use super::{Function, Interface, Model, StepForm, hidden};
-use crate::dim::{Atom, Dim, product};
+use crate::dim::{Dim, product};
 use crate::graph::{Kind, Source, Ty};
 use crate::hygiene::quote;
 use crate::step::{axis_of, rows_of};
@@ -198,10 +198,8 @@ pub fn implementation(model: &Model, at: usize, function: &Function) -> TokenStr
 /// The number of the run-time size that says how many sequences there are.
 fn batch(model: &Model, args: &[crate::lower::Arg], length: &Dim) -> Option<usize> {
     let lead = args.iter().find(|arg| axis_of(&arg.ty, length) == Some(1))?.ty.dims()[0].clone();
-    let mut atoms = lead.atoms();
-    let (Some(Atom::Run(name)), None) = (atoms.next(), atoms.next()) else { return None };
-    let name = name.clone();
-    model.sizes().iter().position(|size| *size == name)
+    let name = lead.as_run()?;
+    model.sizes().iter().position(|size| size == name)
 }
 
 /// `forward_cache`, `forward_step` and `forward_step_check`.
@@ -346,13 +344,14 @@ fn body(model: &Model, at: usize, function: &Function, length: &Dim) -> TokenStr
         quote!(::gradiron::device::Buf::new(::gradiron::device::Region::Input(#k), 0, #len))
     });
     let classes = function.args.iter().filter(|arg| arg.ty.kind == Kind::Classes);
-    let bounds = hidden(&function.name, "bounds");
+    let [bounds, lengths] = ["bounds", "lengths"].map(|item| hidden(&function.name, item));
     let classes = classes.enumerate().map(|(c, arg)| {
         let (name, text) = (&arg.name, arg.name.to_string());
         let (rows, form) = seen(&arg.ty);
         let indices = flat_indices(name, &rows.shape, &form);
         let row = rows.shape.0.iter().skip(1).map(Dim::tokens);
-        quote!(ws.classes(&mut index_at, #text, #indices, &[#(#row),*], Self::#bounds[#c])?)
+        let bound = quote!((Self::#bounds[#c], Self::#lengths[#c]));
+        quote!(ws.classes(&mut index_at, #text, #indices, &[#(#row),*], #bound)?)
     });
     let lens =
         step.graph.outputs.iter().map(|(_, value)| step.graph.ty(*value).shape.len().tokens());

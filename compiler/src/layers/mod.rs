@@ -52,6 +52,9 @@ struct Layer {
     calls: &'static [&'static [&'static str]],
     /// Whether a call may have options.
     has_options: bool,
+    /// The arguments of the declaration, the inputs behind the first, and the options of a call, as
+    /// tests draw them: capitals are what they put in, and `?` is behind what may be left out.
+    sample: [&'static str; 3],
     /// Declares the parameters and builds the ops: the results of one use.
     build: Build,
 }
@@ -72,25 +75,35 @@ enum Build {
 }
 
 /// A layer with parameters.
-const fn with_params(name: &'static str, build: fn(&mut Use) -> Lowering<ValueId>) -> Layer {
+const fn with_params(
+    name: &'static str,
+    sample: &'static str,
+    build: fn(&mut Use) -> Lowering<ValueId>,
+) -> Layer {
     Layer {
         name,
         has_params: true,
         takes: Takes::Floats,
         calls: &[&["x"]],
         has_options: false,
+        sample: [sample, "", ""],
         build: Build::One(build),
     }
 }
 
 /// A layer without parameters.
-const fn plain(name: &'static str, build: fn(&mut Use) -> Lowering<ValueId>) -> Layer {
-    Layer { has_params: false, ..with_params(name, build) }
+const fn plain(
+    name: &'static str,
+    sample: &'static str,
+    build: fn(&mut Use) -> Lowering<ValueId>,
+) -> Layer {
+    Layer { has_params: false, ..with_params(name, sample, build) }
 }
 
 /// A recurrent layer, with its results at all steps and its last states.
 const fn with_states(
     name: &'static str,
+    sample: &'static str,
     calls: &'static [&'static [&'static str]],
     build: fn(&mut Use) -> Lowering<Vec<ValueId>>,
 ) -> Layer {
@@ -100,51 +113,111 @@ const fn with_states(
         takes: Takes::Floats,
         calls,
         has_options: true,
+        sample: [sample, "STATE", "lengths = LENGTHS?"],
         build: Build::Several(build),
     }
 }
 
+const CONV: &str = "CHANNELS -> SIZE, kernel = K, stride = K?, padding = P?, dilation = K?, \
+    groups = GROUPS?, bias = BOOL?";
+const BATCH_NORM: &str =
+    "CHANNELS?, eps = SMALL?, momentum = PART|none?, affine = BOOL?, track_running_stats = BOOL?";
+const RECURRENT: &str = "LAST -> SIZE, num_layers = COUNT?, bidirectional = BOOL?, bias = BOOL?";
+const TRANSFORMER: &str = "LAST, nhead = DIVISOR, dim_feedforward = SIZE, dropout = PART?, \
+    activation = relu|gelu?, norm_first = BOOL?, layer_norm_eps = SMALL?, bias = BOOL?";
+const POOL: &str = "kernel = K, stride = K?, padding = P?, dilation = K?";
+
 const LAYERS: &[Layer] = &[
-    with_params("Linear", linear),
-    with_params("Conv2d", conv2d),
-    with_params("ConvTranspose2d", conv_transpose2d),
-    with_params("BatchNorm1d", |l| batch_norm(l, 1)),
-    with_params("BatchNorm2d", |l| batch_norm(l, 2)),
-    with_params("LayerNorm", |l| layer_norm(l, true)),
-    with_params("RMSNorm", |l| layer_norm(l, false)),
-    Layer { takes: Takes::Indices, ..with_params("Embedding", embedding) },
+    with_params("Linear", "LAST -> SIZE, tied = LAYER?, bias = BOOL?", linear),
+    with_params("Conv2d", CONV, conv2d),
+    with_params(
+        "ConvTranspose2d",
+        "CHANNELS -> SIZE, kernel = K, stride = K?, padding = P?, dilation = K?, output_padding = P?, groups = GROUPS?, bias = BOOL?",
+        conv_transpose2d,
+    ),
+    with_params("BatchNorm1d", BATCH_NORM, |l| batch_norm(l, 1)),
+    with_params("BatchNorm2d", BATCH_NORM, |l| batch_norm(l, 2)),
+    with_params(
+        "LayerNorm",
+        "LASTS?, eps = SMALL?, elementwise_affine = BOOL?, bias = BOOL?",
+        |l| layer_norm(l, true),
+    ),
+    with_params("RMSNorm", "LASTS?, eps = SMALL?, elementwise_affine = BOOL?", |l| {
+        layer_norm(l, false)
+    }),
+    Layer {
+        takes: Takes::Indices,
+        ..with_params("Embedding", "SIZE -> SIZE, padding_idx = P?, init = INIT?", embedding)
+    },
     Layer {
         calls: &[&["x"], &["query", "key", "value"]],
         has_options: true,
-        ..with_params("MultiheadAttention", multihead_attention)
+        sample: [
+            "LAST, heads = DIVISOR, bias = BOOL?",
+            "SEQUENCE",
+            "is_causal = BOOL?, attn_mask = MEMORY_MASK?, key_padding_mask = MEMORY_PADDING?",
+        ],
+        ..with_params("MultiheadAttention", "", multihead_attention)
     },
-    with_states("RNN", &[&["x"], &["x", "h0"]], rnn),
-    with_states("LSTM", &[&["x"], &["x", "h0", "c0"]], |l| recurrent(l, Cell::Lstm)),
-    with_states("GRU", &[&["x"], &["x", "h0"]], |l| recurrent(l, Cell::Gru)),
-    Layer { has_options: true, ..with_params("TransformerEncoderLayer", encoder_layer) },
+    with_states(
+        "RNN",
+        "LAST -> SIZE, num_layers = COUNT?, bidirectional = BOOL?, bias = BOOL?, nonlinearity = tanh|relu?",
+        &[&["x"], &["x", "h0"]],
+        rnn,
+    ),
+    with_states("LSTM", RECURRENT, &[&["x"], &["x", "h0", "c0"]], |l| recurrent(l, Cell::Lstm)),
+    with_states("GRU", RECURRENT, &[&["x"], &["x", "h0"]], |l| recurrent(l, Cell::Gru)),
+    Layer {
+        has_options: true,
+        sample: [
+            TRANSFORMER,
+            "",
+            "is_causal = BOOL?, src_mask = MASK?, src_key_padding_mask = PADDING?",
+        ],
+        ..with_params("TransformerEncoderLayer", "", encoder_layer)
+    },
     Layer {
         calls: &[&["tgt", "memory"]],
         has_options: true,
-        ..with_params("TransformerDecoderLayer", decoder_layer)
+        sample: [
+            TRANSFORMER,
+            "SEQUENCE",
+            "tgt_is_causal = BOOL?, tgt_mask = MASK?, tgt_key_padding_mask = PADDING?, \
+             memory_mask = MEMORY_MASK?, memory_key_padding_mask = MEMORY_PADDING?",
+        ],
+        ..with_params("TransformerDecoderLayer", "", decoder_layer)
     },
-    plain("MaxPool2d", |l| pool(l, Pool::Max)),
-    plain("AvgPool2d", |l| pool(l, Pool::Avg)),
-    plain("AdaptiveAvgPool2d", |l| adaptive_avg_pool(l.cx, l.x, &mut l.options)),
-    plain("Upsample", |l| interpolate(l.cx, l.x, &mut l.options)),
-    plain("Dropout", |l| dropout(l.cx, l.x, &mut l.options)),
-    plain("PositionalEncoding", positional_encoding),
-    plain("Flatten", |l| methods_flatten(l.cx, l.x, &mut l.options)),
-    plain("Relu", |l| l.activation("relu")),
-    plain("LeakyRelu", |l| l.activation("leaky_relu")),
-    plain("Elu", |l| l.activation("elu")),
-    plain("Gelu", |l| l.activation("gelu")),
-    plain("Silu", |l| l.activation("silu")),
-    plain("Sigmoid", |l| l.activation("sigmoid")),
-    plain("Tanh", |l| l.activation("tanh")),
-    plain("Softplus", |l| l.activation("softplus")),
-    plain("Softmax", |l| softmax(l, false)),
-    plain("LogSoftmax", |l| softmax(l, true)),
+    plain("MaxPool2d", POOL, |l| pool(l, Pool::Max)),
+    plain("AvgPool2d", "kernel = K, stride = K?, padding = P?", |l| pool(l, Pool::Avg)),
+    plain("AdaptiveAvgPool2d", "output_size = K", |l| adaptive_avg_pool(l.cx, l.x, &mut l.options)),
+    plain("Upsample", "scale_factor = K, mode = nearest|bilinear?, align_corners = BOOL?", |l| {
+        interpolate(l.cx, l.x, &mut l.options)
+    }),
+    plain("Dropout", "p = PART?", |l| dropout(l.cx, l.x, &mut l.options)),
+    plain("PositionalEncoding", "LAST?, base = BASE?", positional_encoding),
+    plain("Flatten", "start_dim = AXIS?", |l| methods_flatten(l.cx, l.x, &mut l.options)),
+    plain("Relu", "", |l| l.activation("relu")),
+    plain("LeakyRelu", "negative_slope = POSITIVE?", |l| l.activation("leaky_relu")),
+    plain("Elu", "alpha = POSITIVE?", |l| l.activation("elu")),
+    plain("Gelu", "", |l| l.activation("gelu")),
+    plain("Silu", "", |l| l.activation("silu")),
+    plain("Sigmoid", "", |l| l.activation("sigmoid")),
+    plain("Tanh", "", |l| l.activation("tanh")),
+    plain("Softplus", "beta = POSITIVE?, threshold = POSITIVE?", |l| l.activation("softplus")),
+    plain("Softmax", "dim = AXIS?", |l| softmax(l, false)),
+    plain("LogSoftmax", "dim = AXIS?", |l| softmax(l, true)),
 ];
+
+/// A layer's name, whether it takes class indices, the numbers of inputs that it takes, and its samples.
+pub type Sample = (&'static str, bool, Vec<usize>, [&'static str; 3]);
+
+/// The layers, with samples of what is written.
+pub fn samples() -> impl Iterator<Item = Sample> {
+    LAYERS.iter().map(|layer| {
+        let counts = layer.calls.iter().map(|names| names.len()).collect();
+        (layer.name, layer.takes == Takes::Indices, counts, layer.sample)
+    })
+}
 
 fn find(path: &Path) -> Option<&'static Layer> {
     let last = path.segments.last()?.ident.to_string();

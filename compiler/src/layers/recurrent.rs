@@ -7,6 +7,7 @@ use crate::graph::{Kind, ValueId};
 use crate::lower::{Lowering, text_of};
 use crate::ops::Mismatch;
 use crate::ops::cat::Cat;
+use crate::ops::cut::Cut;
 use crate::ops::elementwise::Elementwise;
 use crate::ops::matmul::{Layout, Matmul};
 use crate::ops::narrow::Narrow;
@@ -73,7 +74,12 @@ pub(super) fn recurrent(l: &mut Use, cell: Cell) -> Lowering<Vec<ValueId>> {
     let lengths = lengths(l, batch)?;
     let stack = Stack { cell, hidden, layers, directions, bias, lengths };
     let first = stack.first_states(l, batch)?;
-    let (mut x, mut last) = (l.x, vec![Vec::new(); cell.states()]);
+    // The gradients of the weights are products over all elements, those behind a sample's end too.
+    let x = match lengths {
+        Some(lengths) => l.op(Cut, &[l.x, lengths])?,
+        None => l.x,
+    };
+    let (mut x, mut last) = (x, vec![Vec::new(); cell.states()]);
     for layer in 0..layers {
         let mut made = Vec::new();
         for reverse in [false, true].into_iter().take(directions) {

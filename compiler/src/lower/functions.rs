@@ -18,9 +18,10 @@ use crate::syntax::Arg;
 
 type Loss = fn(&mut FnCx, [ValueId; 2], &mut Options) -> Lowering<ValueId>;
 
-/// PyTorch's losses of an input and a target, under the names of `torch.nn.functional`.
-const LOSSES: &[(&str, Loss)] = &[
-    ("cross_entropy", |cx, inputs, o| {
+/// PyTorch's losses of an input and a target, under the names of `torch.nn.functional`. In the middle,
+/// the arguments behind the input as tests draw them; see the methods.
+const LOSSES: &[(&str, &str, Loss)] = &[
+    ("cross_entropy", "LABELS, label_smoothing = PART?", |cx, inputs, o| {
         let smoothing = cx.literal_option(o, "label_smoothing", 0.0)?;
         if !(0.0..=1.0).contains(&smoothing) {
             let text = format!("`label_smoothing` is {smoothing}, but goes from 0 to 1");
@@ -29,35 +30,39 @@ const LOSSES: &[(&str, Loss)] = &[
         }
         cx.op(CrossEntropy { smoothing, grad: false }, &inputs)
     }),
-    ("nll_loss", |cx, inputs, _| cx.op(NllLoss { grad: false }, &inputs)),
+    ("nll_loss", "LABELS", |cx, inputs, _| cx.op(NllLoss { grad: false }, &inputs)),
     // mean (x − t)²
-    ("mse_loss", |cx, inputs, o| {
+    ("mse_loss", "LIKE, reduction = mean|sum|none?", |cx, inputs, o| {
         let difference = difference(cx, inputs)?;
         let squared = cx.op(Elementwise::new("square"), &[difference])?;
         reduced(cx, squared, o)
     }),
     // mean |x − t|
-    ("l1_loss", |cx, inputs, o| {
+    ("l1_loss", "LIKE, reduction = mean|sum|none?", |cx, inputs, o| {
         let difference = difference(cx, inputs)?;
         let distance = cx.op(Elementwise::new("abs"), &[difference])?;
         reduced(cx, distance, o)
     }),
     // mean of d²/2β where |d| < β, |d| − β/2 elsewhere
-    ("smooth_l1_loss", |cx, inputs, o| {
+    ("smooth_l1_loss", "LIKE, beta = POSITIVE?, reduction = mean|sum|none?", |cx, inputs, o| {
         let beta = cx.number_option(o, "beta", Some(1.0))?;
         of_difference(cx, inputs, o, "smooth_l1", beta)
     }),
     // mean of d²/2 where |d| ≤ δ, δ(|d| − δ/2) elsewhere
-    ("huber_loss", |cx, inputs, o| {
+    ("huber_loss", "LIKE, delta = POSITIVE?, reduction = mean|sum|none?", |cx, inputs, o| {
         let delta = cx.number_option(o, "delta", Some(1.0))?;
         of_difference(cx, inputs, o, "huber", delta)
     }),
     // mean −(t log x + (1 − t) log(1 − x))
-    ("binary_cross_entropy", |cx, inputs, o| of_pair(cx, inputs, o, "bce")),
+    ("binary_cross_entropy", "LIKE, reduction = mean|sum|none?", |cx, inputs, o| {
+        of_pair(cx, inputs, o, "bce")
+    }),
     // the same of x = sigmoid(logits)
-    ("binary_cross_entropy_with_logits", |cx, inputs, o| of_pair(cx, inputs, o, "bce_with_logits")),
+    ("binary_cross_entropy_with_logits", "LIKE, reduction = mean|sum|none?", |cx, inputs, o| {
+        of_pair(cx, inputs, o, "bce_with_logits")
+    }),
     // mean t (log t − x), x a log-probability
-    ("kl_div", |cx, inputs, o| {
+    ("kl_div", "LIKE, reduction = batchmean?", |cx, inputs, o| {
         let rows = cx.graph.ty(inputs[0]).shape.0.first().cloned();
         same_shapes(cx, inputs)?;
         let each = cx.op(Elementwise::new("kl_div"), &inputs)?;
@@ -82,6 +87,18 @@ const LOSSES: &[(&str, Loss)] = &[
     }),
 ];
 
+/// The functions that are neither losses nor methods, with samples of the options behind their values.
+pub const FREE: &[(&str, &str)] = &[
+    ("cat", "dim = AXIS?"),
+    ("scaled_dot_product_attention", "attn_mask = MASK?, is_causal = BOOL?, scale = POSITIVE?"),
+    ("scan", "lengths = LENGTHS?, reverse = BOOL?"),
+];
+
+/// The losses, with samples of the arguments behind their input.
+pub fn losses() -> impl Iterator<Item = (&'static str, &'static str)> + Clone {
+    LOSSES.iter().map(|(name, sample, _)| (*name, *sample))
+}
+
 impl FnCx<'_, '_> {
     pub fn free_call(&mut self, name: &Ident, args: Vec<Arg>) -> Lowering<Vec<ValueId>> {
         let text = name.to_string();
@@ -94,7 +111,7 @@ impl FnCx<'_, '_> {
         if text == "scan" && !self.names.contains_key(&text) {
             return self.scan(name, args);
         }
-        let Some((_, loss)) = LOSSES.iter().find(|(known, _)| *known == text) else {
+        let Some((.., loss)) = LOSSES.iter().find(|(known, ..)| *known == text) else {
             match self.names.get(&text) {
                 Some(Item::Poison) => return Err(Poison),
                 Some(_) => {
@@ -199,7 +216,7 @@ impl FnCx<'_, '_> {
             }
             _ => {
                 let error = Diagnostic::new(name.span(), format!("no function is named `{name}`"));
-                let losses = LOSSES.iter().map(|(name, _)| *name);
+                let losses = losses().map(|(name, _)| name);
                 let with_loss = format!("{text}_loss");
                 let near = losses.clone().find(|loss| *loss == with_loss);
                 let near =

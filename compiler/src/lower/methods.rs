@@ -27,39 +27,46 @@ use crate::syntax::Arg;
 
 type Method = fn(&mut FnCx, ValueId, &mut Options) -> Lowering<ValueId>;
 
-/// The methods that are not rows of the elementwise table.
-const METHODS: &[(&str, Method)] = &[
-    ("max_pool2d", |cx, x, o| pool(cx, x, o, Pool::Max)),
-    ("avg_pool2d", |cx, x, o| pool(cx, x, o, Pool::Avg)),
-    ("adaptive_avg_pool2d", adaptive_avg_pool),
-    ("interpolate", interpolate),
-    ("flatten", flatten),
-    ("reshape", reshape),
-    ("squeeze", squeeze),
-    ("unsqueeze", unsqueeze),
-    ("transpose", transpose),
-    ("permute", permute),
-    ("narrow", narrow),
-    ("matmul", matmul),
-    ("select", select),
-    ("gather", gather),
-    ("masked_fill", masked_fill),
-    ("cumsum", |cx, x, o| {
+/// The methods that are not rows of the elementwise table. In the middle, the arguments as tests draw
+/// them: capitals are what they put in, and `?` is behind what may be left out.
+const METHODS: &[(&str, &str, Method)] = &[
+    ("max_pool2d", "kernel = K, stride = K?, padding = P?, dilation = K?", |cx, x, o| {
+        pool(cx, x, o, Pool::Max)
+    }),
+    ("avg_pool2d", "kernel = K, stride = K?, padding = P?", |cx, x, o| pool(cx, x, o, Pool::Avg)),
+    ("adaptive_avg_pool2d", "output_size = K", adaptive_avg_pool),
+    (
+        "interpolate",
+        "scale_factor = K, mode = nearest|bilinear?, align_corners = BOOL?",
+        interpolate,
+    ),
+    ("flatten", "start_dim = AXIS?", flatten),
+    ("reshape", "shape = SHAPE", reshape),
+    ("squeeze", "dim = AXIS", squeeze),
+    ("unsqueeze", "dim = AXIS?", unsqueeze),
+    ("transpose", "dim0 = AXIS, dim1 = AXIS", transpose),
+    ("permute", "dims = ORDER", permute),
+    ("narrow", "dim = AXIS, start = INDEX, length = LENGTH", narrow),
+    ("matmul", "other = FACTOR", matmul),
+    ("select", "dim = AXIS, index = INDEX", select),
+    ("gather", "dim = AXIS, index = INDICES", gather),
+    ("masked_fill", "mask = VALUE, value = NUM", masked_fill),
+    ("cumsum", "dim = AXIS", |cx, x, o| {
         let axis = cx.axis_option(x, o, "dim")?;
         cx.op(Cumsum { axis, reverse: false }, &[x])
     }),
-    ("argmax", |cx, x, o| {
+    ("argmax", "dim = AXIS", |cx, x, o| {
         let axis = cx.axis_option(x, o, "dim")?;
         cx.op(Argmax { axis }, &[x])
     }),
-    ("rotary", rotary),
-    ("dropout", dropout),
-    ("sum", |cx, x, o| reduce(cx, x, o, Kind::Sum)),
-    ("mean", |cx, x, o| reduce(cx, x, o, Kind::Mean)),
-    ("amax", |cx, x, o| reduce(cx, x, o, Kind::Max)),
-    ("amin", |cx, x, o| reduce(cx, x, o, Kind::Min)),
-    ("softmax", |cx, x, o| softmax(cx, x, o, false)),
-    ("log_softmax", |cx, x, o| softmax(cx, x, o, true)),
+    ("rotary", "dim = AXIS?, base = BASE?, interleaved = BOOL?", rotary),
+    ("dropout", "p = PART?", dropout),
+    ("sum", "dim = AXES?, keepdim = BOOL?", |cx, x, o| reduce(cx, x, o, Kind::Sum)),
+    ("mean", "dim = AXES?, keepdim = BOOL?", |cx, x, o| reduce(cx, x, o, Kind::Mean)),
+    ("amax", "dim = AXES?, keepdim = BOOL?", |cx, x, o| reduce(cx, x, o, Kind::Max)),
+    ("amin", "dim = AXES?, keepdim = BOOL?", |cx, x, o| reduce(cx, x, o, Kind::Min)),
+    ("softmax", "dim = AXIS", |cx, x, o| softmax(cx, x, o, false)),
+    ("log_softmax", "dim = AXIS", |cx, x, o| softmax(cx, x, o, true)),
 ];
 
 /// The methods that class indices have, too.
@@ -69,7 +76,12 @@ const SHAPING: &[&str] = &["flatten", "reshape", "squeeze", "unsqueeze"];
 pub fn names() -> impl Iterator<Item = &'static str> {
     let rows = elementwise::ROWS.iter().map(|row| row.name);
     let rows = rows.filter(|name| !elementwise::INTERNAL.contains(name));
-    rows.chain(METHODS.iter().map(|(name, _)| *name))
+    rows.chain(METHODS.iter().map(|(name, ..)| *name))
+}
+
+/// The methods that are no rows of the elementwise table, with samples of their arguments.
+pub fn samples() -> impl Iterator<Item = (&'static str, &'static str)> {
+    METHODS.iter().map(|(name, sample, _)| (*name, *sample))
 }
 
 /// What PyTorch calls otherwise.
@@ -102,7 +114,7 @@ impl FnCx<'_, '_> {
             self.floats(&[x])?;
         }
         let mut options = options(name, args);
-        let y = if let Some((_, method)) = METHODS.iter().find(|(known, _)| *known == text) {
+        let y = if let Some((.., method)) = METHODS.iter().find(|(known, ..)| *known == text) {
             method(self, x, &mut options)?
         } else if names().any(|known| known == text) {
             self.elementwise(x, &text, &mut options)?

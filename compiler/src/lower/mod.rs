@@ -14,8 +14,12 @@ mod sizes;
 
 pub use expr::is_self;
 pub use fields::check_fields;
+pub use functions::{FREE, losses};
 pub use interface::{declare_unused, interface};
-pub use methods::{adaptive_avg_pool, dropout, flatten as methods_flatten, image, interpolate};
+pub use methods::{
+    adaptive_avg_pool, dropout, flatten as methods_flatten, image, interpolate,
+    names as method_names, samples as method_samples,
+};
 pub use options::Options;
 pub use sizes::{Scope, dim, shape};
 
@@ -220,6 +224,33 @@ pub fn lower_function<'a>(model: &mut ModelCx<'a>, function: &'a Function) -> Op
     };
     let (graph, deferred) = (cx.graph, cx.rule.deferred);
     Some(Lowered { name: function.name.clone(), args, results, graph, deferred, step })
+}
+
+/// What a function's body binds: what tests continue it with.
+#[derive(Clone, Debug)]
+pub struct Bound {
+    /// Its arguments and what its statements name, with their types, by name.
+    pub values: BTreeMap<String, Ty>,
+    /// The equalities that are left to rustc.
+    pub deferred: Vec<Deferred>,
+}
+
+/// What the statements of a function bind, where nothing is wrong with it.
+pub fn bound(model: &mut ModelCx, name: &str) -> Option<Bound> {
+    let function = model.function(name)?;
+    let mut cx = FnCx::new(model);
+    cx.inlining.push(function.name.to_string());
+    cx.declare_args(function).ok()?;
+    cx.body(function).ok()?;
+    let fine = !cx.failed && cx.model.diagnostics.is_empty();
+    let values = cx.names.iter().filter_map(|(name, item)| match item {
+        Item::Value(value) => Some((name.clone(), cx.graph.ty(*value).clone())),
+        Item::Tuple(_) | Item::Poison => None,
+    });
+    fine.then(|| Bound {
+        values: values.collect(),
+        deferred: std::mem::take(&mut cx.rule.deferred),
+    })
 }
 
 impl<'a, 'm> FnCx<'a, 'm> {

@@ -8,6 +8,9 @@ use crate::graph::Ty;
 use crate::hygiene::quote;
 use crate::step::{NEEDS_ALL, Step, Stepped};
 
+/// The most elements of an axis: the runtime's `argmax::MOST`.
+const MOST: usize = (1 << 24) + 1;
+
 /// The place of the largest element along an axis, which disappears.
 #[derive(Clone, Copy, Debug)]
 pub struct Argmax {
@@ -21,7 +24,15 @@ impl Op for Argmax {
 
     fn infer(&self, _: &mut Rule, inputs: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
         let mut dims = inputs[0].dims().to_vec();
-        dims.remove(self.axis);
+        let size = dims.remove(self.axis);
+        if size.as_lit().is_some_and(|size| size > MOST) {
+            return Err(Mismatch::new(format!(
+                "finds places along {size} elements: they are whole numbers in `f32`s, which are exact \
+                 up to {}",
+                MOST - 1
+            ))
+            .help("reshape the axis to two, and take the maxima of its parts first"));
+        }
         Ok(vec![Ty::float(dims)])
     }
 
@@ -39,8 +50,14 @@ impl Op for Argmax {
         let (y, x, dims) = (e.y(0), e.x(0), e.inputs[0].dims());
         let (outer, inner) = (product(&dims[..self.axis]), product(&dims[self.axis + 1..]));
         let [outer, size, inner] = [&outer, &dims[self.axis], &inner].map(Dim::tokens);
+        // What only rustc knows.
+        let check = match dims[self.axis].is_run_time() || dims[self.axis].as_lit().is_some() {
+            true => TokenStream::new(),
+            false => quote!(const { ::gradiron::check::has_places(#size) };),
+        };
         let room = room("softmax");
         quote! {
+            #check
             k.argmax(#y, #x, #room::SoftmaxSpec { outer: #outer, size: #size, inner: #inner });
         }
     }

@@ -33,12 +33,12 @@ pub struct Attention {
 
 /// `d_qkv` or `d_q, d_k, d_v` from `d_y, y, lse` and the inputs.
 #[derive(Clone, Debug)]
-struct Grad(Attention);
+pub struct Grad(pub Attention);
 
 /// `y` of the next positions from their `qkv` or `q, k, v` and the keys and values of those before,
 /// `[batch, heads, length, dim]` each, to which theirs are added.
 #[derive(Clone, Debug)]
-struct Next(Attention, Dim);
+pub struct Next(pub Attention, pub Dim);
 
 /// Said of a sequence that is not causal.
 pub const SEES_ALL: &str = "lets a position see those behind it";

@@ -1,8 +1,9 @@
 //! Batch normalisation: one op for the user and for differentiation, which is then expanded into
 //! its statistics and elementwise ops.
 //!
-//! `y = x · scale + shift` with `scale = w · invstd` and `shift = b − mean · scale`: that an element
-//! of `x` is rounded is as bad as that this sum is, since both are errors of some `ε · |x|`.
+//! `y = (x − mean) · scale + shift` with `scale = w · invstd` and `shift = b − rest · scale`, where
+//! `mean + rest` is the mean in two `f32`s. The mean is taken away before anything is multiplied, so
+//! that nothing cancels however far it is from zero.
 
 use proc_macro2::{Literal, TokenStream};
 
@@ -26,18 +27,18 @@ pub struct Options {
     pub track: bool,
 }
 
-/// `y, mean, invstd, new_state` from `x, weight, bias, state`, the weight and the bias when
+/// `y, mean, rest, invstd, new_state` from `x, weight, bias, state`, the weight and the bias when
 /// `affine`. The state are the running mean, the running variance and the number of batches.
 #[derive(Clone, Debug)]
 pub struct BatchNorm(pub Options);
 
-/// `mean, invstd, new_state` from `x, state`.
+/// `mean, rest, invstd, new_state` from `x, state`.
 #[derive(Clone, Debug)]
-struct Statistics(Options);
+pub struct Statistics(pub Options);
 
-/// `Σ d_y · x̂, Σ d_y` of each channel from `d_y, x, mean, invstd`.
+/// `Σ d_y · x̂, Σ d_y` of each channel from `d_y, x, mean, rest, invstd`.
 #[derive(Clone, Debug)]
-struct Sums;
+pub struct Sums;
 
 /// `[channels]` of `x`.
 fn per_channel(x: &Ty) -> Ty {
@@ -72,15 +73,17 @@ impl Op for BatchNorm {
     fn infer(&self, _: &mut Rule, inputs: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
         let statistics = per_channel(&inputs[0]);
         let state = inputs.iter().filter(|ty| ty.kind == Kind::State).cloned();
-        let made = [inputs[0].clone(), statistics.clone(), statistics];
-        Ok(made.into_iter().chain(state).collect())
+        let statistics = vec![statistics; 3];
+        let made = [inputs[0].clone()].into_iter().chain(statistics);
+        Ok(made.chain(state).collect())
     }
 
     fn backward(&self, b: &mut Backward) {
-        let (x, d_y, mean, invstd) = (b.inputs[0], b.d_y(), b.outputs[1], b.outputs[2]);
+        let (x, d_y) = (b.inputs[0], b.d_y());
+        let [mean, rest, invstd] = [1, 2, 3].map(|k| b.outputs[k]);
         let weight = self.0.affine.then(|| b.inputs[1]);
         let first = usize::from(self.0.affine);
-        let sums = b.ops(first, Sums, &[d_y, x, mean, invstd]);
+        let sums = b.ops(first, Sums, &[d_y, x, mean, rest, invstd]);
         if self.0.affine {
             b.set(1, sums[0]);
             b.set(2, sums[1]);
@@ -88,8 +91,8 @@ impl Op for BatchNorm {
         if !b.wants(0) {
             return;
         }
-        // d_x = scale · (d_y − d_b / n − x̂ · d_w / n) = scale · d_y + slope · x + offset, with
-        // slope = −scale · invstd · d_w / n and offset = −scale · d_b / n − slope · mean.
+        // d_x = scale · (d_y − d_b / n − x̂ · d_w / n) = scale · (d_y + (x − mean) · slope + offset),
+        // with slope = −invstd · d_w / n and offset = −d_b / n − rest · slope.
         let ty = b.ty(x);
         let share = b.op(0, Elementwise::constant(Constant::Over(1.0, count(&ty))), &[]);
         let mut op =
@@ -99,23 +102,20 @@ impl Op for BatchNorm {
             None => invstd,
         };
         let mean_product = op("mul", &[sums[0], share]);
-        let mean_product = op("mul", &[mean_product, invstd]);
-        let slope = op("mul", &[scale, mean_product]);
+        let slope = op("mul", &[mean_product, invstd]);
         let slope = op("neg", &[slope]);
         let mean_d_y = op("mul", &[sums[1], share]);
-        let mean_d_y = op("mul", &[scale, mean_d_y]);
-        let offset = op("mul", &[slope, mean]);
-        let offset = op("add", &[mean_d_y, offset]);
+        let offset = op("mul_add", &[rest, slope, mean_d_y]);
         let offset = op("neg", &[offset]);
         let planes = planes(&ty);
-        let [scale, slope, offset] =
-            [scale, slope, offset].map(|value| b.op(0, Reshape(planes.clone()), &[value]));
+        let [scale, slope, mean, offset] =
+            [scale, slope, mean, offset].map(|value| b.op(0, Reshape(planes.clone()), &[value]));
         let mut op =
             |func: &'static str, inputs: &[ValueId]| b.op(0, Elementwise::new(func), inputs);
-        let d_x = op("mul", &[d_y, scale]);
-        let of_x = op("mul", &[x, slope]);
-        let d_x = op("add", &[d_x, of_x]);
-        let d_x = op("add", &[d_x, offset]);
+        let centred = op("sub", &[x, mean]);
+        let of_x = op("mul_add", &[centred, slope, offset]);
+        let d_x = op("add", &[d_y, of_x]);
+        let d_x = op("mul", &[d_x, scale]);
         b.set(0, d_x);
     }
 
@@ -142,20 +142,28 @@ impl Op for BatchNorm {
             };
             (state[0], e.op(Elementwise::new("div"), &[weight, std]))
         } else if affine {
-            let (weight, invstd) = (e.inputs[1], statistics[1]);
+            let (weight, invstd) = (e.inputs[1], statistics[2]);
             (statistics[0], e.op(Elementwise::new("mul"), &[weight, invstd]))
         } else {
-            (statistics[0], statistics[1])
+            (statistics[0], statistics[2])
         };
-        let shift = e.op(Elementwise::new("mul"), &[mean, scale]);
-        let shift = match affine {
-            true => e.op(Elementwise::new("sub"), &[e.inputs[2], shift]),
-            false => e.op(Elementwise::new("neg"), &[shift]),
+        let of_rest = (!from_state).then(|| e.op(Elementwise::new("mul"), &[statistics[1], scale]));
+        let bias = affine.then(|| e.inputs[2]);
+        let shift = match (bias, of_rest) {
+            (Some(bias), Some(rest)) => Some(e.op(Elementwise::new("sub"), &[bias, rest])),
+            (None, Some(rest)) => Some(e.op(Elementwise::new("neg"), &[rest])),
+            (bias, None) => bias,
         };
         let planes = planes(e.graph.ty(x));
-        let [scale, shift] = [scale, shift].map(|value| e.op(Reshape(planes.clone()), &[value]));
-        let y = e.op(Elementwise::new("mul"), &[x, scale]);
-        let y = e.op(Elementwise::new("add"), &[y, shift]);
+        let [mean, scale] = [mean, scale].map(|value| e.op(Reshape(planes.clone()), &[value]));
+        let centred = e.op(Elementwise::new("sub"), &[x, mean]);
+        let y = match shift {
+            Some(shift) => {
+                let shift = e.op(Reshape(planes), &[shift]);
+                e.op(Elementwise::new("mul_add"), &[centred, scale, shift])
+            }
+            None => e.op(Elementwise::new("mul"), &[centred, scale]),
+        };
         Some([y].into_iter().chain(statistics).collect())
     }
 
@@ -171,7 +179,7 @@ impl Op for Statistics {
 
     fn infer(&self, _: &mut Rule, inputs: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
         let statistics = per_channel(&inputs[0]);
-        let made = [statistics.clone(), statistics];
+        let made = vec![statistics; 3];
         Ok(made.into_iter().chain(inputs[1..].iter().cloned()).collect())
     }
 
@@ -180,12 +188,12 @@ impl Op for Statistics {
     }
 
     fn emit(&self, e: &Emit) -> TokenStream {
-        let (mean, invstd, x) = (e.y(0), e.y(1), e.x(0));
+        let (mean, rest, invstd, x) = (e.y(0), e.y(1), e.y(2), e.x(0));
         let (spec, room) = (spec(&e.inputs[0], self.0.eps), room("batch_norm"));
         // In inference there is no new state.
         let running = match self.0.track && !e.inference {
             true => {
-                let (old, new) = (&e.input_vars[1..], &e.output_vars[2..]);
+                let (old, new) = (&e.input_vars[1..], &e.output_vars[3..]);
                 let momentum = match self.0.momentum {
                     Some(momentum) => {
                         let momentum = Literal::f32_suffixed(momentum as f32);
@@ -200,11 +208,11 @@ impl Op for Statistics {
             }
             false => quote!(::core::option::Option::None),
         };
-        quote!(k.batch_norm_statistics(#mean, #invstd, #x, #running, #spec);)
+        quote!(k.batch_norm_statistics([#mean, #rest], #invstd, #x, #running, #spec);)
     }
 
     fn flops(&self, inputs: &[Ty], _: &[Ty]) -> Dim {
-        inputs[0].shape.len().times(&Dim::lit(3))
+        inputs[0].shape.len().times(&Dim::lit(4))
     }
 }
 
@@ -222,8 +230,9 @@ impl Op for Sums {
     }
 
     fn emit(&self, e: &Emit) -> TokenStream {
-        let (outputs, inputs, spec) = (&e.output_vars, &e.input_vars, spec(&e.inputs[0], 0.0));
-        quote!(k.batch_norm_sums(#(#outputs,)* #(#inputs,)* #spec);)
+        let (outputs, spec) = (&e.output_vars, spec(&e.inputs[0], 0.0));
+        let [d_y, x, mean, rest, invstd] = [0, 1, 2, 3, 4].map(|i| e.x(i));
+        quote!(k.batch_norm_sums(#(#outputs,)* #d_y, #x, [#mean, #rest], #invstd, #spec);)
     }
 
     fn flops(&self, inputs: &[Ty], _: &[Ty]) -> Dim {

@@ -65,6 +65,38 @@ impl Chain {
         format!("{}; {}", steps.join("; "), outputs.join(", "))
     }
 
+    /// What says whether an angle needs a sine or a cosine of its own, where there are any.
+    fn is_far(&self, xs: &[Ident], cs: &[Ident], steps: &[TokenStream]) -> TokenStream {
+        let angles = self.steps.iter().filter_map(|step| match (step.func, &step.operands[..]) {
+            ("sin" | "cos", [angle]) | ("sin_grad" | "cos_grad", [_, angle]) => Some(angle),
+            _ => None,
+        });
+        let angles: Vec<_> = angles.copied().collect();
+        // What stands behind the last angle plays no part.
+        let needed = angles.iter().map(|angle| match angle {
+            Operand::Input(_) => 0,
+            Operand::Step(s) => s + 1,
+        });
+        let Some(needed) = needed.max() else { return TokenStream::new() };
+        let (inputs, scalars, steps) = (xs.len(), cs.len(), &steps[..needed]);
+        let angles = angles.iter().map(|angle| match angle {
+            Operand::Input(i) => xs[*i].clone(),
+            Operand::Step(s) => variable!("t{s}"),
+        });
+        quote! {
+            const TURNS: bool = true;
+            #[allow(unused_variables)]
+            #[inline(always)]
+            fn is_far<A: Arith>(
+                [#(#xs),*]: [f32; #inputs],
+                [#(#cs),*]: [f32; #scalars],
+            ) -> bool {
+                #(#steps)*
+                #(functions::is_far(#angles))|*
+            }
+        }
+    }
+
     /// Exchanges the names of two inputs.
     pub fn swap_inputs(&mut self, a: usize, b: usize) {
         for operand in self.steps.iter_mut().flat_map(|step| &mut step.operands) {
@@ -236,6 +268,8 @@ impl Op for Chain {
             });
             quote!(let #result = functions::#func::<A>(#(#operands,)* #(#constants),*);)
         });
+        let steps: Vec<_> = steps.collect();
+        let far = self.is_far(&xs, &cs, &steps);
         let outs = self.outputs.iter().map(|s| variable!("t{s}"));
         let text = self.source();
         let doc = format!(" `{text}`");
@@ -252,6 +286,7 @@ impl Op for Chain {
                     #(#steps)*
                     [#(#outs),*]
                 }
+                #far
             }
         }
     }

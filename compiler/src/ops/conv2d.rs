@@ -95,11 +95,11 @@ pub struct Conv2d {
 
 /// The prepared form of `w`.
 #[derive(Clone, Debug)]
-struct Prepare(Conv2d);
+pub struct Prepare(pub Conv2d);
 
 /// `y` from `x`, `w` and its prepared form.
 #[derive(Clone, Debug)]
-struct Ready(Conv2d);
+pub struct Ready(pub Conv2d);
 
 impl Conv2d {
     fn output(&self) -> Result<Vec<Dim>, Mismatch> {

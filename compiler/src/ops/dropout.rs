@@ -17,7 +17,7 @@ pub struct Dropout {
 
 /// `d_x` from `d_y` and the number of the call.
 #[derive(Clone, Copy, Debug)]
-struct Grad(Dropout);
+pub struct Grad(pub Dropout);
 
 impl Dropout {
     fn spec(self) -> TokenStream {

@@ -16,9 +16,9 @@ pub struct Embedding {
 
 /// `d_w [V, D]`, the sum of the rows of `d_y [.., D]` by their `index`.
 #[derive(Clone, Debug)]
-struct Grad {
-    padding: Option<Dim>,
-    rows: Dim,
+pub struct Grad {
+    pub padding: Option<Dim>,
+    pub rows: Dim,
 }
 
 fn spec(index: &Ty, [rows, dim]: [&Dim; 2], padding: Option<&Dim>) -> TokenStream {

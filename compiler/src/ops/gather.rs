@@ -15,7 +15,7 @@ pub struct Gather {
 
 /// `d_x` from `d_y` and the index.
 #[derive(Clone, Debug)]
-struct Grad(Gather, Vec<Dim>);
+pub struct Grad(pub Gather, pub Vec<Dim>);
 
 impl Gather {
     fn spec(self, x: &[Dim], y: &[Dim]) -> TokenStream {

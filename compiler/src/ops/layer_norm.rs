@@ -26,9 +26,9 @@ pub struct LayerNorm(pub Options);
 
 /// `d_x, d_weight, d_bias` from `d_y, x, stats, weight`, those of weight and bias where there are.
 #[derive(Clone, Debug)]
-struct Grad {
-    options: Options,
-    x: Ty,
+pub struct Grad {
+    pub options: Options,
+    pub x: Ty,
 }
 
 impl Options {
@@ -73,7 +73,8 @@ impl Op for LayerNorm {
 
     fn infer(&self, _: &mut Rule, inputs: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
         let (rows, _) = self.0.sizes(&inputs[0]);
-        let stats = Ty { kind: Kind::Saved, ..Ty::float([rows.times(&Dim::lit(2))]) };
+        // The runtime's `layer_norm::STATS`.
+        let stats = Ty { kind: Kind::Saved, ..Ty::float([rows.times(&Dim::lit(3))]) };
         Ok(vec![inputs[0].clone(), stats])
     }
 

@@ -27,11 +27,11 @@ pub struct Matmul(pub Layout);
 
 /// The packed form of `b [n, k]`.
 #[derive(Clone, Copy, Debug)]
-struct Pack;
+pub struct Pack;
 
 /// `y [.., m, n] = a [.., m, k] · b [n, k]ᵀ` from `a`, `b` and its packed form.
 #[derive(Clone, Copy, Debug)]
-struct Packed;
+pub struct Packed;
 
 impl Matmul {
     /// `(m, k, n)`

@@ -10,6 +10,7 @@ pub mod chain;
 pub mod conv2d;
 pub mod convert;
 pub mod cumsum;
+pub mod cut;
 pub mod dropout;
 pub mod elementwise;
 pub mod embedding;
@@ -28,6 +29,7 @@ pub mod scan;
 pub mod shaping;
 pub mod softmax;
 
+use std::any::Any;
 use std::fmt::Debug;
 use std::rc::Rc;
 
@@ -40,7 +42,7 @@ use crate::hygiene::quote;
 use crate::step::{NEEDS_ALL, Step, Stepped};
 
 /// An operation: its shape rule, derivative, cost and runtime call in one place.
-pub trait Op: Debug {
+pub trait Op: Debug + Any {
     /// The text form, `conv2d.weight_grad`.
     fn name(&self) -> String;
 
@@ -152,6 +154,11 @@ pub trait Op: Debug {
 
     /// What the class indices of input `at` must stay below.
     fn classes(&self, _inputs: &[Ty], _at: usize) -> Option<TokenStream> {
+        None
+    }
+
+    /// Whether the class indices of input `at` are lengths of sequences, as a constant.
+    fn lengths(&self, _at: usize) -> Option<TokenStream> {
         None
     }
 

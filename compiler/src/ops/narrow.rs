@@ -19,7 +19,7 @@ pub struct Narrow {
 
 /// The gradient: that of the part in its place, zeros around it.
 #[derive(Clone, Debug)]
-struct Grad(Narrow, Vec<Dim>);
+pub struct Grad(pub Narrow, pub Vec<Dim>);
 
 impl Op for Narrow {
     fn name(&self) -> String {

@@ -28,6 +28,73 @@ pub struct Pool2d {
 }
 
 impl Pool2d {
+    /// Padding is at most half of the kernel, as PyTorch demands.
+    fn check_padding(&self, rule: &mut Rule, axis: usize) -> Result<(), Mismatch> {
+        let (kernel, padding) = (&self.window.kernel[axis], &self.window.padding[axis]);
+        if let (Some(kernel), Some(padding)) = (kernel.as_lit(), padding.as_lit()) {
+            if padding.saturating_mul(2) <= kernel {
+                return Ok(());
+            }
+            let text = format!("has padding {padding}, more than half of its kernel {kernel}");
+            return Err(Mismatch::new(text).help(format!("write `padding = {}`", kernel / 2)));
+        }
+        if padding.as_lit() == Some(0) || kernel.is_run_time() || padding.is_run_time() {
+            return Ok(());
+        }
+        let text = format!("places of the padding {padding} beyond half of the kernel {kernel}");
+        let (k, p) = (kernel.tokens(), padding.tokens());
+        let beyond = Dim::expr(text, quote!((2 * (#p)).saturating_sub(#k)));
+        let message = format!("`{}` has padding of more than half of its kernel", rule.step);
+        rule.defer(beyond, Dim::lit(0), message);
+        Ok(())
+    }
+
+    /// Each of the windows along an axis meets an element: a maximum of none is no number.
+    fn check_meeting(&self, rule: &mut Rule, axis: usize, count: &Dim) -> Result<(), Mismatch> {
+        let Window { kernel, stride, padding, dilation } = &self.window;
+        let size = &self.x[2 + axis];
+        let all = [size, &kernel[axis], &stride[axis], &padding[axis], &dilation[axis]];
+        // Without dilation, windows have no gaps for the plane to lie in.
+        if dilation[axis].is_one() || all.iter().any(|dim| dim.is_run_time()) {
+            return Ok(());
+        }
+        let help = "with padding, the dilation has to be at most the size of the plane";
+        if let [Some(size), Some(kernel), Some(stride), Some(padding), Some(dilation)] =
+            all.map(Dim::as_lit)
+        {
+            let misses = dilation > size && dilation > 0 && {
+                let padded = size.saturating_add(padding.saturating_mul(2));
+                let reach = dilation.saturating_mul(kernel.saturating_sub(1)).saturating_add(1);
+                let places = 0..=padded.saturating_sub(reach);
+                let mut starts = places.step_by(stride.max(1));
+                starts.any(|start| {
+                    let skipped = padding.saturating_sub(start).div_ceil(dilation);
+                    skipped >= kernel || start + skipped * dilation >= size + padding
+                })
+            };
+            if !misses {
+                return Ok(());
+            }
+            let side = ["high", "wide"][axis];
+            let text = format!(
+                "has a window whose {kernel} places, {dilation} apart, all lie in the padding beside a \
+                 plane {size} {side}"
+            );
+            return Err(Mismatch::new(text).help(help));
+        }
+        let [size, kernel, stride, padding, dilation] = all.map(Dim::tokens);
+        let meeting = quote! {
+            ::gradiron::ops::pool2d::meeting(#size, #kernel, #stride, #padding, #dilation)
+        };
+        let text = format!("those that meet the {}", ["rows", "columns"][axis]);
+        let message = format!(
+            "`{}` has windows that lie in the padding alone ({help}): windows, and {text}",
+            rule.step
+        );
+        rule.defer(count.clone(), Dim::expr(text, meeting), message);
+        Ok(())
+    }
+
     fn spec(&self) -> TokenStream {
         let room = room("pool2d");
         let planes = product(&self.x[..2]).tokens();
@@ -48,27 +115,20 @@ impl Op for Pool2d {
         format!("{pool}<{}>", self.window.text())
     }
 
-    fn infer(&self, _: &mut Rule, _: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
+    fn infer(&self, rule: &mut Rule, _: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
         if matches!(self.pool, Pool::MaxGrad | Pool::AvgGrad) {
             return Ok(vec![Ty::float(self.x.clone())]);
         }
+        let mut sides = Vec::new();
         for axis in 0..2 {
-            let (kernel, padding) = (&self.window.kernel[axis], &self.window.padding[axis]);
-            if let (Some(kernel), Some(padding)) = (kernel.as_lit(), padding.as_lit())
-                && padding * 2 > kernel
-            {
-                return Err(Mismatch::new(format!(
-                    "has padding {padding}, more than half of its kernel {kernel}"
-                ))
-                .help(format!("write `padding = {}`", kernel / 2)));
+            self.check_padding(rule, axis)?;
+            let side = self.window.output(axis, &self.x[2 + axis])?;
+            if self.pool == Pool::Max {
+                self.check_meeting(rule, axis, &side)?;
             }
+            sides.push(side);
         }
-        let y = Ty::float(vec![
-            self.x[0].clone(),
-            self.x[1].clone(),
-            self.window.output(0, &self.x[2])?,
-            self.window.output(1, &self.x[3])?,
-        ]);
+        let y = Ty::float([&self.x[..2], &sides].concat());
         Ok(match self.pool {
             Pool::Max => vec![y.clone(), Ty { kind: Kind::Saved, ..y }],
             _ => vec![y],

@@ -59,17 +59,17 @@ pub struct Recurrent {
 
 /// The next steps of sequences, whose states are in caches, the last inputs.
 #[derive(Clone, Debug)]
-struct Next(Recurrent);
+pub struct Next(pub Recurrent);
 
 /// The gradients of `x`, of a GRU's products with `w`, and of the first states, from what was kept,
 /// `w`, an LSTM's first cells, the lengths, and the gradients of `y` and of the last states.
 #[derive(Clone, Debug)]
-struct Grad {
-    of: Recurrent,
+pub struct Grad {
+    pub of: Recurrent,
     /// Which gradients there are: of `y`, and of each state.
-    upstream: [bool; 3],
+    pub upstream: [bool; 3],
     /// Whether the gradients of the first states are asked for.
-    first: bool,
+    pub first: bool,
 }
 
 impl Recurrent {
@@ -151,7 +151,9 @@ impl Op for Recurrent {
     }
 
     fn backward(&self, b: &mut Backward) {
-        let Some(asked) = (0..b.inputs.len()).find(|i| b.wants(*i)) else { return };
+        // All of them are computed at once, in the phase of the first that needs one.
+        let asked = (0..b.inputs.len()).filter(|i| b.wants(*i)).min_by_key(|i| b.wanted[*i]);
+        let Some(asked) = asked else { return };
         let (bias, first, lengths) = self.places();
         let states = self.cell.states();
         let mut upstream = [false; 3];
@@ -252,6 +254,10 @@ impl Op for Recurrent {
 
     fn classes(&self, _: &[Ty], _: usize) -> Option<TokenStream> {
         Some(self.steps.plus(&Dim::lit(1)).tokens())
+    }
+
+    fn lengths(&self, _: usize) -> Option<TokenStream> {
+        Some(quote!(true))
     }
 }
 

@@ -14,9 +14,9 @@ pub struct Rotary {
     pub axis: usize,
     pub base: f64,
     pub interleaved: bool,
-    inverse: bool,
+    pub inverse: bool,
     /// The first position.
-    past: Dim,
+    pub past: Dim,
 }
 
 impl Rotary {

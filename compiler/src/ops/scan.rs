@@ -5,7 +5,7 @@
 //! is the same loop in reverse, with the gradients of the states in two buffers in turns. The code is
 //! as long for any number of steps.
 
-mod grad;
+pub mod grad;
 
 use std::rc::Rc;
 
@@ -84,6 +84,30 @@ impl Scan {
     /// What the model needs while it runs, beside the parts of this loop.
     fn own_scratch(&self, inference: bool) -> Dim {
         self.callee.size_of(if inference { "infer_scratch" } else { "scratch" })
+    }
+
+    /// What the model is given at a step of training: `now`, but where a sample's sequence has ended, what
+    /// it was given at its first step, of which `all` has the place. So the model computes nothing from
+    /// what lies behind an end, and its saved memory and results are such as a run made before: gradients
+    /// of zeros there stay zeros in the products over all samples.
+    fn replay(
+        &self,
+        scratch: &mut Scratch,
+        lengths: &TokenStream,
+        len: &Dim,
+        [now, all]: [&TokenStream; 2],
+        first: &TokenStream,
+    ) -> TokenStream {
+        let part = scratch.take(len);
+        quote! {{
+            k.replay(#part, #now, #all, #lengths, step, ::gradiron::ops::hold::First::#first);
+            #part
+        }}
+    }
+
+    /// The first step of a sample's own, among steps.
+    fn first_step(&self) -> TokenStream {
+        if self.reverse { quote!(Last) } else { quote!(At(0)) }
     }
 
     fn sum(lens: &[Dim]) -> Dim {
@@ -200,9 +224,22 @@ impl Scan {
         let (from, to) = (at(quote!(i)), at(quote!(i + 1)));
         let (train, sizes, offsets) =
             (self.callee.item("train"), self.callee.sizes(), self.callee.offsets());
+        let given = if self.lengths {
+            let (lengths, x_size, sizes) = (e.x(self.lengths_at()), self.lens().0, self.lens().2);
+            let first = self.first_step();
+            let x = self.replay(&mut scratch, lengths, &x_size, [&quote!(x), x], &first);
+            let states = (0..states).map(|k| {
+                let first = quote!(At(0));
+                self.replay(&mut scratch, lengths, &sizes[k], [&from[k], &firsts[k]], &first)
+            });
+            [x].into_iter().chain(states).collect()
+        } else {
+            [quote!(x)].into_iter().chain(from.clone()).collect::<Vec<_>>()
+        };
         let run = self.held(&mut scratch, e, &quote!(y), &from, &to, |y, to| {
             quote! {
-                #train(k, #sizes, #offsets, #params, #state, [x, #(#from),*], [], [#y, #(#to),*],
+                let given = [#(#given),*];
+                #train(k, #sizes, #offsets, #params, #state, given, [], [#y, #(#to),*],
                     #saved.part(i * #memory, #memory), y.part(0, 0), #own);
             }
         });
@@ -302,11 +339,13 @@ impl Op for Scan {
     }
 
     fn scratch(&self, inference: bool) -> Option<Dim> {
-        let (_, y, lens) = self.lens();
+        let (x, y, lens) = self.lens();
         let states = Self::sum(&lens);
         let between = if inference { states.clone() } else { Dim::lit(0) };
         let held = if self.lengths { y.plus(&states) } else { Dim::lit(0) };
-        Some(self.own_scratch(inference).plus(&between).plus(&held))
+        let replayed = self.lengths && !inference;
+        let given = if replayed { x.plus(&states) } else { Dim::lit(0) };
+        Some(self.own_scratch(inference).plus(&between).plus(&held).plus(&given))
     }
 
     /// The states before each step are values as well.
@@ -327,6 +366,10 @@ impl Op for Scan {
         let is_lengths = self.lengths && at == self.lengths_at();
         let end = self.steps.plus(&Dim::lit(1)).tokens();
         is_lengths.then_some(end)
+    }
+
+    fn lengths(&self, at: usize) -> Option<TokenStream> {
+        (self.lengths && at == self.lengths_at()).then(|| quote!(true))
     }
 
     fn prepared(&self, _: &[Ty]) -> Option<Prepared> {

@@ -57,8 +57,23 @@ fn division_is_exact_or_rounds_down() {
     let odd = d.times(&lit(2)).minus(&lit(1));
     assert_eq!(odd.floor_divided_by(&lit(2)), Some(d.minus(&lit(1))));
     let quotient = d.floor_divided_by(&h).expect("constants divide");
-    assert_eq!(quotient.to_string(), "(D) / (H)");
-    assert_eq!(quotient.tokens().to_string(), quote!(((D) / (H))).to_string());
+    assert_eq!(quotient.to_string(), "(D / H)");
+    assert_eq!(quotient.tokens().to_string(), quote!((D / H)).to_string());
+    // ⌊(2·D + 7) / 2⌋ = D + 3, ⌊(H·D + 1) / H⌋ = D + ⌊1 / H⌋, ⌊⌊(D + 1) / 2⌋ / 2⌋ = ⌊(D + 1) / 4⌋
+    assert_eq!(d.times(&lit(2)).plus(&lit(7)).floor_divided_by(&lit(2)), Some(d.plus(&lit(3))));
+    let rest = lit(1).floor_divided_by(&h).expect("constants divide");
+    assert_eq!(d.times(&h).plus(&lit(1)).floor_divided_by(&h), Some(d.plus(&rest)));
+    let half = d.plus(&lit(1)).floor_divided_by(&lit(2)).expect("constants divide");
+    assert_eq!(half.floor_divided_by(&lit(2)), d.plus(&lit(1)).floor_divided_by(&lit(4)));
+    // ⌊2·D / 2·H⌋ = ⌊D / H⌋, and equal parts make equal quotients.
+    assert_eq!(d.times(&lit(2)).floor_divided_by(&h.times(&lit(2))), Some(quotient.clone()));
+    assert_eq!(quotient.minus(&d.floor_divided_by(&h).expect("constants divide")), lit(0));
+    // A rest that may be negative is not split off: sizes are unsigned.
+    let less = d.times(&h).minus(&d).floor_divided_by(&h).expect("constants divide");
+    assert_eq!(less.to_string(), "((D*H - D) / H)");
+    // A quotient may be zero.
+    assert_eq!(d.plus(&quotient).compare(&d), Compared::Unknown);
+    assert_eq!(d.plus(&quotient).plus(&lit(1)).compare(&d), Compared::Different);
 }
 
 #[test]
@@ -83,10 +98,10 @@ fn texts_and_tokens() {
         (lit(0), "0", "0"),
         (lit(12), "12", "12"),
         (d.clone(), "D", "D"),
-        (lit(4).times(&d).plus(&lit(1)), "4*D + 1", "1 + 4 * D"),
-        (d.minus(&lit(2)), "D - 2", "D - 2"),
-        (lit(2).times(&batch()).times(&d), "2*batch*D", "2 * batch * D"),
-        (d.times(&d), "D*D", "D * D"),
+        (lit(4).times(&d).plus(&lit(1)), "4*D + 1", "(1 + 4 * D)"),
+        (d.minus(&lit(2)), "D - 2", "(D - 2)"),
+        (lit(2).times(&batch()).times(&d), "2*batch*D", "(2 * batch * D)"),
+        (d.times(&d), "D*D", "(D * D)"),
     ];
     for (dim, text, tokens) in dims {
         assert_eq!((dim.to_string().as_str(), dim.tokens().to_string().as_str()), (text, tokens));
@@ -94,4 +109,13 @@ fn texts_and_tokens() {
     assert_eq!(Shape(vec![batch(), lit(3), d]).to_string(), "[batch, 3, D]");
     assert_eq!(Shape::default().to_string(), "[]");
     assert_eq!(Shape::default().len(), lit(1));
+}
+
+#[test]
+fn sizes_beyond_every_memory_stay_so() {
+    let large = lit(usize::MAX);
+    let larger = product(&[large.clone(), large.clone(), large.clone()]);
+    assert_eq!(larger.as_lit(), None);
+    assert_eq!(larger.compare(&large), Compared::Different);
+    assert_eq!(larger.tokens().to_string(), format!("({})", usize::MAX));
 }

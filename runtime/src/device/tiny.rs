@@ -73,10 +73,10 @@ whole! {
     }
     BatchNorm {
         batch_norm_statistics(
-            mean: Buf, invstd: Buf, x: Buf, running: Option<Running>, spec: BatchNormSpec
+            mean: [Buf; 2], invstd: Buf, x: Buf, running: Option<Running>, spec: BatchNormSpec
         );
         batch_norm_sums(
-            d_w: Buf, d_b: Buf, d_y: Buf, x: Buf, mean: Buf, invstd: Buf, spec: BatchNormSpec
+            d_w: Buf, d_b: Buf, d_y: Buf, x: Buf, mean: [Buf; 2], invstd: Buf, spec: BatchNormSpec
         );
     }
     Pool2d {

@@ -51,12 +51,18 @@ fn check(name: &str, bound: f64, f: fn(SimdLevel, &mut [f32], &[f32]), exact: fn
 
 macro_rules! check {
     ($name:ident, $bound:expr, $exact:expr) => {
+        check!(@ $name, A, $bound, $exact, A);
+    };
+    ($name:ident, $arith:ident, $bound:expr, $exact:expr) => {
+        check!(@ $name, A, $bound, $exact, $arith<A>);
+    };
+    (@ $name:ident, $A:ident, $bound:expr, $exact:expr, $arith:ty) => {
         #[test]
         fn $name() {
             simd! {
-                fn all<A>(y: &mut [f32], x: &[f32]) {
+                fn all<$A>(y: &mut [f32], x: &[f32]) {
                     for (y, x) in y.iter_mut().zip(x) {
-                        *y = super::$name::<A>(*x);
+                        *y = crate::math::$name::<$arith>(*x);
                     }
                 }
             }
@@ -102,3 +108,42 @@ check!(sigmoid, 3.0, |x| if x < 0.0 {
 check!(softplus, 3.0, |x| x.max(0.0) + (-x.abs()).exp().ln_1p() + if x.is_nan() { x } else { 0.0 });
 check!(sin, 2.0, |x| if x.abs() <= 134_217_728.0 { x.sin() } else { f64::NAN });
 check!(cos, 2.0, |x| if x.abs() <= 134_217_728.0 { x.cos() } else { f64::NAN });
+
+/// All angles. `f64`'s sine reduces an `f32` exactly.
+mod far {
+    use super::*;
+
+    check!(sin, Far, 2.0, f64::sin);
+    check!(cos, Far, 2.0, f64::cos);
+
+    /// Angles next to multiples of π/2, where most cancels: the closest of `f32`s are among them.
+    #[test]
+    fn next_to_quadrants() {
+        for exponent in 0..104 {
+            let mut closest = vec![(1.0, 0.0)];
+            for m in (1 << 23..1 << 24).step_by(if exponent % 26 == 0 { 11 } else { 997 }) {
+                let x = m as f32 * 2_f32.powi(exponent);
+                let (sin, cos) = f64::from(x).sin_cos();
+                let away = sin.abs().min(cos.abs());
+                if away < closest[closest.len() - 1].0 {
+                    closest.push((away, x));
+                }
+            }
+            for (_, x) in closest {
+                let (got, want) = (super::super::sin::<Far<Fused>>(x), f64::from(x).sin());
+                assert!((f64::from(got) - want).abs() <= 2.0 * ulp(want), "sin {x:e} {got:e}");
+                let (got, want) = (super::super::cos::<Far<Plain>>(x), f64::from(x).cos());
+                assert!((f64::from(got) - want).abs() <= 2.0 * ulp(want), "cos {x:e} {got:e}");
+            }
+        }
+    }
+
+    /// What is not beyond the short form has its bits.
+    #[test]
+    fn the_same_bits_where_both_are_defined() {
+        for x in inputs().into_iter().filter(|x| x.abs() <= MOST_ANGLE) {
+            let [near, far] = [super::super::sin::<Plain>(x), super::super::sin::<Far<Plain>>(x)];
+            assert_eq!(near.to_bits(), far.to_bits(), "{x:e}");
+        }
+    }
+}

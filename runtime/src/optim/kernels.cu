@@ -70,17 +70,21 @@ DEVICE float rmsprop_momentum(const float* c, float p, float g, float* s) {
     s[0] = mean_square(c, s[0], g);
     return glide(c, p, g, s[0], &s[1]);
 }
+// The running variance around the running mean, and that mean.
+DEVICE void center(const float* c, float* s, float g) {
+    const float away = add(g, -s[1]);
+    s[0] = mul(c[3], add(s[0], mul(mul(c[4], away), away)));
+    s[1] = lerp(c[5], c[6], s[1], g);
+}
 DEVICE float rmsprop_centered(const float* c, float p, float g, float* s) {
     g = regularized(c, p, g);
-    s[0] = mean_square(c, s[0], g);
-    s[1] = lerp(c[5], c[6], s[1], g);
-    return rmsprop_descend(c, p, g, add(s[0], -mul(s[1], s[1])));
+    center(c, s, g);
+    return rmsprop_descend(c, p, g, s[0]);
 }
 DEVICE float rmsprop_centered_momentum(const float* c, float p, float g, float* s) {
     g = regularized(c, p, g);
-    s[0] = mean_square(c, s[0], g);
-    s[1] = lerp(c[5], c[6], s[1], g);
-    return glide(c, p, g, add(s[0], -mul(s[1], s[1])), &s[2]);
+    center(c, s, g);
+    return glide(c, p, g, s[0], &s[2]);
 }
 
 // Whether a parameter decays: by the ends of runs that do or do not.
@@ -149,8 +153,8 @@ KERNEL gradient_norm(float* norm, const double* parts, const float* scalars) {
         if (threadIdx.x < half) sums[threadIdx.x] += sums[threadIdx.x + half];
     }
     if (threadIdx.x != 0) return;
-    const float length = (float)sqrt(sums[0]);
-    const float factor = scalars[2 * SCALARS] / (length + 1e-6f);
-    norm[0] = AS_FACTOR ? (factor >= 1.0f ? 1.0f : factor) : length;
+    const double length = sqrt(sums[0]);
+    const float factor = (float)(scalars[2 * SCALARS] / (length + 1e-6));
+    norm[0] = AS_FACTOR ? (factor >= 1.0f ? 1.0f : factor) : (float)length;
 }
 #endif

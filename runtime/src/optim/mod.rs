@@ -4,7 +4,10 @@
 //! A step is one pass over the flat slices of parameters, gradients and state. Every element is
 //! computed in `f32` in the order of `torch.optim`'s single-tensor code (with
 //! `foreach=False, fused=False`), without fused multiply-add, so that results have the same bits
-//! on every machine; scalars such as bias corrections are computed in `f64` and rounded once.
+//! on every machine; scalars such as bias corrections are computed in `f64` and rounded once. A gradient
+//! whose square leaves the range of `f32`, above 1e20 or so, makes the mean square of [`Adam`], [`AdamW`]
+//! or [`RMSprop`] infinite, and its parameter stands still from then on, as in PyTorch; `clip_norm` keeps
+//! gradients below.
 //!
 //! Hyper-parameters are checked where they are given: `new` and the methods that take a number
 //! return a [`HyperParamError`] that names the hyper-parameter. A step then has nothing left to
@@ -100,7 +103,7 @@ impl<'a, M> Grads<'a, M> {
     /// When the gradients are on a device that is lost.
     pub fn norm(&self) -> f32 {
         match self.source {
-            Source::Host { grads, host, .. } => norm::norm(grads, host),
+            Source::Host { grads, host, .. } => norm::norm(grads, host) as f32,
             Source::Device { remote, params, .. } => here(remote.norm(params)),
         }
     }

@@ -14,7 +14,7 @@ const LEAST: usize = 1 << 13;
 
 /// The root of the sum of squares. The sums are `f64`s in an order that the number of gradients
 /// alone decides; squares of `f32`s are exact in them, and neither vectors nor threads change a bit.
-pub(super) fn norm(grads: &[f32], host: Option<Host<'_>>) -> f32 {
+pub(super) fn norm(grads: &[f32], host: Option<Host<'_>>) -> f64 {
     let level = host.map_or_else(SimdLevel::detect, |host| host.level);
     let grads_of_part = grads.len().div_ceil(PARTS).max(LEAST).next_multiple_of(LANES);
     let sums = [const { AtomicU64::new(0) }; PARTS];
@@ -31,7 +31,7 @@ pub(super) fn norm(grads: &[f32], host: Option<Host<'_>>) -> f32 {
     }
     let sum: f64 =
         sums[..parts].iter().map(|sum| f64::from_bits(sum.load(Ordering::Relaxed))).sum();
-    sum.sqrt() as f32
+    sum.sqrt()
 }
 
 /// The sum of the squares.

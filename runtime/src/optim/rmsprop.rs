@@ -3,9 +3,9 @@
 //! ```text
 //! g ← ±g + weight_decay · p
 //! v ← alpha · v + (1 - alpha) · g²
-//! a ← a + (1 - alpha) · (g - a)             when centered
-//! d ← √(v - a²) + eps                       when centered
-//! d ← √v + eps                              otherwise
+//! v ← alpha · (v + (1 - alpha) · (g - a)²)  instead, when centered
+//! a ← a + (1 - alpha) · (g - a)             behind it, when centered
+//! d ← √v + eps
 //! b ← momentum · b + g / d,  p ← p - lr · b with momentum
 //! p ← p - lr · g / d                        without
 //! ```
@@ -13,6 +13,16 @@
 //! Tieleman and Hinton, "Neural networks for machine learning", lecture 6.5 (Coursera, 2012);
 //! centered: Graves, "Generating sequences with recurrent neural networks" (arXiv:1308.0850,
 //! 2013). `eps` is outside of the root, as in `torch.optim.RMSprop`.
+//!
+//! When centered, `v` is the running mean of squares less the square of the running mean `a`, which
+//! PyTorch takes apart as `v - a²`: in floats that is noise, and negative half of the time, where gradients
+//! hardly vary. By the definitions of both means it is the line above, which is never negative and where
+//! nothing cancels:
+//!
+//! ```text
+//! alpha · v + (1 - alpha) · g² - (alpha · a + (1 - alpha) · g)²
+//!     = alpha · (v - a²) + alpha · (1 - alpha) · (g - a)²
+//! ```
 
 use std::marker::PhantomData;
 
@@ -204,6 +214,13 @@ impl Factors {
         v * self.alpha + self.fresh * g * g
     }
 
+    /// The running variance around the running mean `a`, with `g` in both.
+    #[inline(always)]
+    fn center(self, v: f32, a: f32, g: f32) -> [f32; 2] {
+        let away = g - a;
+        [self.alpha * (v + self.fresh * away * away), self.lerp.between(a, g)]
+    }
+
     #[inline(always)]
     fn descend(self, p: f32, g: f32, variance: f32) -> f32 {
         p + self.down * g / (variance.sqrt() + self.eps)
@@ -270,8 +287,8 @@ impl Update<2> for Centered {
     #[inline(always)]
     fn element(self, p: f32, g: f32, [v, a]: [f32; 2]) -> (f32, [f32; 2]) {
         let g = self.0.regularizer.apply(p, g);
-        let (v, a) = (self.0.square(v, g), self.0.lerp.between(a, g));
-        (self.0.descend(p, g, v - a * a), [v, a])
+        let [v, a] = self.0.center(v, a, g);
+        (self.0.descend(p, g, v), [v, a])
     }
 }
 
@@ -289,8 +306,8 @@ impl Update<3> for CenteredMoving {
     #[inline(always)]
     fn element(self, p: f32, g: f32, [v, a, b]: [f32; 3]) -> (f32, [f32; 3]) {
         let g = self.0.regularizer.apply(p, g);
-        let (v, a) = (self.0.square(v, g), self.0.lerp.between(a, g));
-        let (p, b) = self.0.glide(p, g, v - a * a, b);
+        let [v, a] = self.0.center(v, a, g);
+        let (p, b) = self.0.glide(p, g, v, b);
         (p, [v, a, b])
     }
 }

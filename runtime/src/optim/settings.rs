@@ -14,9 +14,11 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// What a step multiplies gradients of a norm by, as PyTorch's `clip_grad_norm_` does.
-    pub fn scale(&self, norm: impl FnOnce() -> f32) -> f32 {
-        let factor = self.max_norm.map_or(1.0, |max_norm| max_norm / (norm() + 1e-6));
+    /// What a step multiplies gradients of a norm by, as PyTorch's `clip_grad_norm_` does; in `f64`, as
+    /// a norm may be above the range of `f32` where no gradient is.
+    pub fn scale(&self, norm: impl FnOnce() -> f64) -> f32 {
+        let factor = |max_norm: f32| (f64::from(max_norm) / (norm() + 1e-6)) as f32;
+        let factor = self.max_norm.map_or(1.0, factor);
         // NaN stays, as gradients that are no numbers do.
         if factor >= 1.0 { 1.0 } else { factor }
     }

@@ -11,7 +11,7 @@ use crate::ops::{Backward, Emit, Mismatch, Op, Rule};
 
 /// `d_params, d_x, d_states` from `params, x, lengths, y, histories, saved, d_y, d_states`.
 #[derive(Clone, Debug)]
-pub(super) struct Grad {
+pub struct Grad {
     pub scan: Scan,
     /// For `x` and the first states.
     pub wanted: Vec<Option<Only>>,
@@ -93,9 +93,36 @@ impl Op for Grad {
         let memory = scan.callee.size_of("saved").tokens();
         let (back, sizes, offsets) =
             (scan.callee.item("back"), scan.callee.sizes(), scan.callee.offsets());
+        // What the forward pass gave, and what it made of that.
+        let given = [quote!(x)].into_iter().chain(from.clone()).collect::<Vec<_>>();
+        let made = [quote!(y)].into_iter().chain(to.clone()).collect::<Vec<_>>();
+        let (given, made) = match scan.lengths {
+            false => (given, made),
+            true => {
+                let lengths = e.x(2);
+                let mut replay = |len: &Dim, now: &TokenStream, all: &TokenStream, first| {
+                    scan.replay(&mut scratch, lengths, len, [now, all], &first)
+                };
+                let after = match scan.reverse {
+                    true => quote!(Before(steps + 1)),
+                    false => quote!(At(1)),
+                };
+                let mut again = (
+                    vec![replay(&x_size, &given[0], x, scan.first_step())],
+                    vec![replay(&y_size, &made[0], y, scan.first_step())],
+                );
+                for k in 0..states {
+                    let (len, history) = (&sizes_of[k], &histories[k]);
+                    again.0.push(replay(len, &given[1 + k], history, quote!(At(0))));
+                    again.1.push(replay(len, &made[1 + k], history, after.clone()));
+                }
+                again
+            }
+        };
         let call = |d_y: TokenStream, d_to: &[TokenStream], d_from: &[TokenStream]| {
             quote! {
-                #back(k, #sizes, #offsets, true, #params, [x, #(#from),*], [], [y, #(#to),*],
+                let (given, made) = ([#(#given),*], [#(#made),*]);
+                #back(k, #sizes, #offsets, true, #params, given, [], made,
                     #saved.part(i * #memory, #memory), [#d_y, #(#d_to),*], d_params,
                     [d_x, #(#d_from),*], #own);
             }
@@ -146,7 +173,7 @@ impl Op for Grad {
         // A place for `d_x`, and three for the gradients of each state.
         let places = x.plus(&states.times(&Dim::lit(3)));
         let held = match self.scan.lengths {
-            true => y.plus(&states.times(&Dim::lit(2))),
+            true => x.plus(&y.times(&Dim::lit(2))).plus(&states.times(&Dim::lit(4))),
             false => Dim::lit(0),
         };
         let own = self.scan.own_scratch(false).plus(&self.scan.callee.params());

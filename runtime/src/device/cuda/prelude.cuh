@@ -187,6 +187,24 @@ DEVICE float smaller(float a, float b) {
 #endif
 }
 
+// A sum of any number of floats, and what its additions lost (D. Knuth, The Art of Computer Programming,
+// vol. 2, 4.2.2, theorem B): its error does not grow with their number.
+struct Total {
+    float sum = 0.0f, lost = 0.0f;
+
+    DEVICE void add(float x) {
+        const float next = sum + x, added = next - sum;
+        lost += (sum - (next - added)) + (x - added);
+        sum = next;
+    }
+    DEVICE void scale(float by) {
+        sum *= by;
+        lost *= by;
+    }
+    // What was lost to infinities is no number.
+    DEVICE float value() const { return sum - sum == 0.0f ? sum + lost : sum; }
+};
+
 // Every lane gets what all lanes of its warp have together.
 DEVICE float warp_sum(float x) {
 #pragma unroll
@@ -211,6 +229,30 @@ DEVICE float block_sum(float x) {
     x = warp_sum(x);
     __syncthreads();
     return x;
+}
+
+// The same for two doubles.
+DEVICE void block_sums(double& a, double& b) {
+    __shared__ double sums[2][32];
+#pragma unroll
+    for (int away = 16; away; away >>= 1) {
+        a += __shfl_xor_sync(~0u, a, away);
+        b += __shfl_xor_sync(~0u, b, away);
+    }
+    if (threadIdx.x % 32 == 0) {
+        sums[0][threadIdx.x / 32] = a;
+        sums[1][threadIdx.x / 32] = b;
+    }
+    __syncthreads();
+    const bool there = threadIdx.x % 32 < blockDim.x / 32;
+    a = there ? sums[0][threadIdx.x % 32] : 0.0;
+    b = there ? sums[1][threadIdx.x % 32] : 0.0;
+#pragma unroll
+    for (int away = 16; away; away >>= 1) {
+        a += __shfl_xor_sync(~0u, a, away);
+        b += __shfl_xor_sync(~0u, b, away);
+    }
+    __syncthreads();
 }
 
 DEVICE float block_max(float x) {

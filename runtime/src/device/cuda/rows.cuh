@@ -48,3 +48,19 @@ struct Part {
         for (int e = 0; e < WIDTH; ++e) v[e] = kept[KEPT ? k : 0][e];
     }
 };
+
+// A thread's sum of a row: of few elements, or of any number.
+struct RowSum {
+    float few = 0.0f;
+    Total many;
+
+    DEVICE void add(float x) {
+        if (KEPT) few += x;
+        else many.add(x);
+    }
+    DEVICE void scale(float by) {
+        if (KEPT) few *= by;
+        else many.scale(by);
+    }
+    DEVICE float of_team() const { return team_sum<LANES>(KEPT ? few : many.value()); }
+};

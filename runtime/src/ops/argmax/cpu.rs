@@ -1,6 +1,6 @@
 //! Places of maxima on the CPU.
 
-use super::Argmax;
+use super::{Argmax, check};
 use crate::device::{Buf, CpuStep};
 use crate::ops::softmax::SoftmaxSpec;
 
@@ -10,6 +10,7 @@ const CHUNK: usize = 64;
 impl Argmax for CpuStep<'_> {
     fn argmax(&mut self, y: Buf, x: Buf, spec: SoftmaxSpec) {
         let SoftmaxSpec { outer, size, inner } = spec;
+        check(size);
         let threads = self.threads();
         let ([y], [x]) = self.views([y.part(0, outer * inner)], [x]);
         threads.split(x.len(), y, CHUNK, |chunk, y| {

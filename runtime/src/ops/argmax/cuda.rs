@@ -1,6 +1,6 @@
 //! Places of maxima on a GPU.
 
-use super::Argmax;
+use super::{Argmax, check};
 use crate::device::{Buf, CudaStep, Grid, Text, lanes};
 use crate::ops::softmax::SoftmaxSpec;
 
@@ -9,6 +9,7 @@ const TEXT: Text = Text { room: "argmax", text: include_str!("kernels.cu") };
 impl Argmax for CudaStep {
     fn argmax(&mut self, y: Buf, x: Buf, spec: SoftmaxSpec) {
         let SoftmaxSpec { outer, size, inner } = spec;
+        check(size);
         let (rows, lanes) = (outer * inner, lanes(size, inner).min(32));
         let kernel =
             TEXT.kernel("argmax").with("SIZE", size).with("INNER", inner).with("LANES", lanes);

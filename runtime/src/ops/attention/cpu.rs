@@ -339,7 +339,7 @@ impl Block {
 /// What is carried of each row of a block of queries.
 pub(super) struct Carried {
     max: [f32; BLOCK],
-    sum: [f32; BLOCK],
+    sum: [f64; BLOCK],
 }
 
 impl Carried {
@@ -389,13 +389,14 @@ simd! {
             let scores = &mut scores[row * BLOCK..][..block.cols];
             // SAFETY: the mask has these rows, the promise of the caller.
             unsafe { block.finish(scores, row) };
-            let (old, new) = (carried.max[row], fold_row::<Max>(scores));
+            let (old, new) = (carried.max[row], fold_row::<Max>(scores) as f32);
             let max = if new > old || new.is_nan() { new } else { old };
             // A query that has seen no key yet.
             let base = if max == f32::NEG_INFINITY { 0.0 } else { max };
             scores.iter_mut().for_each(|s| *s = math::exp::<A>(*s - base));
             let factor = math::exp::<A>(old - base);
-            carried.sum[row] = carried.sum[row] * factor + fold_row::<Sum>(scores);
+            let sum = fold_row::<Sum>(scores);
+            carried.sum[row] = carried.sum[row] * f64::from(factor) + sum;
             carried.max[row] = max;
             if !first && factor != 1.0 {
                 // SAFETY: row `row` of `y` is lent, the promise of the caller.
@@ -411,7 +412,7 @@ simd! {
     pub(super) fn divide<A>(carried: &Carried, y: (Rows, usize), lse: Rows, rows: usize, without_lse: bool) {
         let (y, dim) = y;
         for row in 0..rows {
-            let (max, sum) = (carried.max[row], carried.sum[row]);
+            let (max, sum) = (carried.max[row], carried.sum[row] as f32);
             let is_blind = max == f32::NEG_INFINITY;
             // SAFETY: row `row` of `y` and of `lse` are lent, the promise of the caller.
             let y = unsafe { std::slice::from_raw_parts_mut(y.at.add(row * y.row), dim) };

@@ -1,20 +1,28 @@
 //! Batch statistics on the CPU. Channels are cut into blocks, and what a block has of the input
 //! into tiles that stay in cache. The mean of a tile and the squares around it are summed in `f32`
-//! in short chains, in two passes; tiles are merged in `f64` (T. Chan, G. Golub, R. LeVeque,
-//! "Updating formulae and a pairwise algorithm for computing sample variances", 1979). So nothing
-//! cancels however far the mean is from 0, and memory is read once.
+//! in short chains, in two passes, the second of which also corrects the mean; tiles are merged in
+//! `f64` (T. Chan, G. Golub, R. LeVeque, "Updating formulae and a pairwise algorithm for computing
+//! sample variances", 1979). So nothing cancels however far the mean is from 0, and memory is read
+//! once. A tile whose squares leave the range of `f32` is summed once more, in `f64`.
 
-use super::{BatchNorm, BatchNormSpec, Running};
+use super::{BatchNorm, BatchNormSpec, Running, count_of, place_of, wide};
 use crate::device::{Buf, CpuStep, SharedMut};
 use crate::math::{Arith, simd};
 
 /// Sums that are carried side by side.
-const LANES: usize = 64;
+pub(super) const LANES: usize = 64;
 /// Columns of a block, where the rows of a channel are shorter than [`LANES`].
-const WIDTH: usize = 256;
+pub(super) const WIDTH: usize = 256;
 /// Floats of a tile of one channel, which stays in the first cache. Tiles of several have
 /// [`LANES`] rows: merging them costs as much for each channel.
 const TILE: usize = 1 << 12;
+
+/// Squares below it, of numbers around 10⁻¹⁵, may hold some that were too small for an `f32`, which an
+/// `eps` that is larger hides.
+const FAINT: f64 = 1e-30;
+const HIDES: f32 = 1e-24;
+/// The `1 / σ` of channels whose products with gradients may be too small for an `f32`.
+const NARROW: f32 = 1e15;
 
 /// How the work is cut: by sizes alone.
 #[derive(Clone, Copy)]
@@ -43,7 +51,7 @@ impl Blocks {
 impl BatchNorm for CpuStep<'_> {
     fn batch_norm_statistics(
         &mut self,
-        mean: Buf,
+        mean: [Buf; 2],
         invstd: Buf,
         x: Buf,
         running: Option<Running>,
@@ -51,31 +59,37 @@ impl BatchNorm for CpuStep<'_> {
     ) {
         let (threads, level) = (self.threads(), self.level());
         let blocks = Blocks::new(spec);
+        let [mean, rest] = mean;
         let none = mean.part(0, 0);
         let none = Running { old: [none; 3], new: [none; 3], momentum: None };
         let Running { old, new, momentum } = running.unwrap_or(none);
         let [new_mean, new_var, new_batches] = new;
-        let ([mean, invstd, new_mean, new_var, new_batches], [x, old_mean, old_var, batches]) =
-            self.views([mean, invstd, new_mean, new_var, new_batches], [x, old[0], old[1], old[2]]);
+        let writes = [mean, rest, invstd, new_mean, new_var, new_batches];
+        let (writes, [x, old_mean, old_var, batches]) =
+            self.views(writes, [x, old[0], old[1], old[2]]);
+        let [mean, rest, invstd, new_mean, new_var, new_batches] = writes;
         let mut weight = 0.0;
         if let [new_batches] = new_batches {
-            *new_batches = batches[0] + 1.0;
-            weight = momentum.map_or(1.0 / f64::from(*new_batches), f64::from);
+            let count = count_of(batches[0]) + 1;
+            *new_batches = place_of(count);
+            weight = momentum.map_or(1.0 / count as f64, f64::from);
         }
         let n = spec.count() as f64;
-        let [mean, invstd] = [mean, invstd].map(SharedMut::new);
+        let [mean, rest, invstd] = [mean, rest, invstd].map(SharedMut::new);
         let [new_mean, new_var] = [new_mean, new_var].map(SharedMut::new);
         threads.run_if(4 * spec.elements(), blocks.count(), &|block| {
             let mut moments = Moments::new();
             channel_moments(level, &mut moments, x, block, blocks);
             // SAFETY: each block is run once and has channels of its own.
-            let [mean, invstd, new_mean, new_var] = unsafe {
-                [&mean, &invstd, &new_mean, &new_var].map(|out| out.part(block, blocks.channels))
+            let [mean, rest, invstd, new_mean, new_var] = unsafe {
+                [&mean, &rest, &invstd, &new_mean, &new_var]
+                    .map(|out| out.part(block, blocks.channels))
             };
             let first = block * blocks.channels;
-            for (c, (mean, invstd)) in mean.iter_mut().zip(invstd).enumerate() {
+            for (c, ((mean, rest), invstd)) in mean.iter_mut().zip(rest).zip(invstd).enumerate() {
                 let (mu, squares) = (moments.mean[c], moments.squares[c]);
                 *mean = mu as f32;
+                *rest = (mu - f64::from(*mean)) as f32;
                 *invstd = (1.0 / (squares / n + f64::from(spec.eps)).sqrt()) as f32;
             }
             let moved = |old: f32, by: f64| ((1.0 - weight) * f64::from(old) + weight * by) as f32;
@@ -94,22 +108,27 @@ impl BatchNorm for CpuStep<'_> {
         d_b: Buf,
         d_y: Buf,
         x: Buf,
-        mean: Buf,
+        mean: [Buf; 2],
         invstd: Buf,
         spec: BatchNormSpec,
     ) {
         let (threads, level) = (self.threads(), self.level());
         let blocks = Blocks::new(spec);
-        let ([d_w, d_b], [d_y, x, mean, invstd]) = self.views([d_w, d_b], [d_y, x, mean, invstd]);
+        let ([d_w, d_b], [d_y, x, mean, rest, invstd]) =
+            self.views([d_w, d_b], [d_y, x, mean[0], mean[1], invstd]);
         let [d_w, d_b] = [d_w, d_b].map(SharedMut::new);
         threads.run_if(4 * spec.elements(), blocks.count(), &|block| {
             let first = block * blocks.channels;
             // SAFETY: each block is run once and has channels of its own.
             let [d_w, d_b] = unsafe { [&d_w, &d_b].map(|out| out.part(block, blocks.channels)) };
             let mut sums = Sums { products: [0.0; WIDTH], plain: [0.0; WIDTH] };
-            channel_sums(level, &mut sums, d_y, x, &mean[first..][..d_w.len()], block, blocks);
+            let of_block = first..first + d_w.len();
+            let (mean, invstd) = (&mean[of_block.clone()], &invstd[of_block]);
+            let is_narrow = invstd.iter().any(|invstd| *invstd > NARROW);
+            channel_sums(level, &mut sums, d_y, x, mean, is_narrow, block, blocks);
             for (c, (d_w, d_b)) in d_w.iter_mut().zip(d_b).enumerate() {
-                *d_w = (sums.products[c] * f64::from(invstd[first + c])) as f32;
+                let of_rest = f64::from(rest[first + c]) * sums.plain[c];
+                *d_w = ((sums.products[c] - of_rest) * f64::from(invstd[c])) as f32;
                 *d_b = sums.plain[c] as f32;
             }
         });
@@ -129,29 +148,31 @@ impl Moments {
         Self { count: 0.0, mean: [0.0; WIDTH], squares: [0.0; WIDTH] }
     }
 
-    /// Adds `count` elements a channel, with their sums and their squares around `centre`.
+    /// Adds `count` elements a channel: the sums of their distances from `centre`, and of the squares
+    /// of these.
     #[inline(always)]
-    fn merge(&mut self, count: usize, sums: &[f64], centre: &[f32], squares: &[f64]) {
+    fn merge(&mut self, count: usize, centre: &[f32], away: &[f64], squares: &[f64]) {
         let count = count as f64;
         let total = self.count + count;
         let (one, share, between) = (1.0 / count, count / total, self.count * count / total);
         self.count = total;
-        let all = self.mean.iter_mut().zip(&mut self.squares).zip(sums).zip(centre).zip(squares);
-        for ((((mean, into), sum), centre), squares) in all {
-            let (new, off) = (sum * one, sum * one - f64::from(*centre));
-            let distance = new - *mean;
+        let all = self.mean.iter_mut().zip(&mut self.squares).zip(centre).zip(away).zip(squares);
+        for ((((mean, into), centre), away), squares) in all {
+            let off = away * one;
+            let distance = f64::from(*centre) + off - *mean;
             *mean += distance * share;
-            *into += squares - count * off * off + distance * distance * between;
+            let around = (squares - away * off).max(0.0);
+            *into += around + distance * distance * between;
         }
     }
 }
 
 /// The sums of the channels of a block.
-struct Sums {
+pub(super) struct Sums {
     /// `Σ d_y · (x − mean)`
-    products: [f64; WIDTH],
+    pub products: [f64; WIDTH],
     /// `Σ d_y`
-    plain: [f64; WIDTH],
+    pub plain: [f64; WIDTH],
 }
 
 /// What is added up: the sums with one more element of each tensor in them.
@@ -162,8 +183,8 @@ trait Term<const K: usize> {
 /// `Σ a`
 struct Plain;
 
-/// `Σ (a − centre)²`
-struct Squares;
+/// `Σ (a − centre)` and `Σ (a − centre)²`
+struct Around;
 
 /// `Σ a · (b − centre)` and `Σ a`
 struct Products;
@@ -175,10 +196,11 @@ impl Term<1> for Plain {
     }
 }
 
-impl Term<1> for Squares {
+impl Term<2> for Around {
     #[inline(always)]
-    fn add<A: Arith>([sum]: [f32; 1], a: f32, _: f32, centre: f32) -> [f32; 1] {
-        [A::mul_add(a - centre, a - centre, sum)]
+    fn add<A: Arith>([away, squares]: [f32; 2], a: f32, _: f32, centre: f32) -> [f32; 2] {
+        let distance = a - centre;
+        [away + distance, A::mul_add(distance, distance, squares)]
     }
 }
 
@@ -222,12 +244,12 @@ fn add_some<A: Arith, T: Term<K>, const K: usize>(
 
 /// A tile: `rows` rows of `len` neighbours in two tensors (or in one, twice), `stride` apart.
 #[derive(Clone, Copy)]
-struct Tile<'a> {
-    a: &'a [f32],
-    b: &'a [f32],
-    stride: usize,
-    rows: usize,
-    len: usize,
+pub(super) struct Tile<'a> {
+    pub a: &'a [f32],
+    pub b: &'a [f32],
+    pub stride: usize,
+    pub rows: usize,
+    pub len: usize,
 }
 
 impl<'a> Tile<'a> {
@@ -371,13 +393,23 @@ fn spread(channels: &[f32], inner: usize) -> [f32; WIDTH] {
 simd! {
     fn channel_moments<A>(moments: &mut Moments, x: &[f32], block: usize, blocks: Blocks) {
         let inner = blocks.spec.inner;
+        let shows_faint = blocks.spec.eps < HIDES;
+        let fits = |sum: f64, squares: f64| {
+            (sum + squares).is_finite() && !(shows_faint && squares < FAINT)
+        };
         for tile in Tiles::new(x, x, block, blocks) {
             if blocks.channels == 1 {
                 let count = tile.rows * tile.len;
-                let sums = tile.whole::<A, Plain, 1>(0.0);
-                let centre = (sums[0] / count as f64) as f32;
-                let squares = tile.whole::<A, Squares, 1>(centre);
-                moments.merge(count, &sums, &[centre], &squares);
+                let [sum] = tile.whole::<A, Plain, 1>(0.0);
+                let centre = (sum / count as f64) as f32;
+                let [away, squares] = tile.whole::<A, Around, 2>(centre);
+                match fits(sum, squares) {
+                    true => moments.merge(count, &[centre], &[away], &[squares]),
+                    false => {
+                        let wide = wide::moments(tile, tile.len);
+                        moments.merge(count, &wide.centre, &wide.away, &wide.squares);
+                    }
+                }
             } else {
                 let count = tile.rows * inner;
                 let [columns] = tile.columns::<A, Plain, 1>(&[0.0; WIDTH]);
@@ -386,35 +418,56 @@ simd! {
                 for (centre, sum) in centres.iter_mut().zip(&sums) {
                     *centre = (sum / count as f64) as f32;
                 }
-                let [squares] = tile.columns::<A, Squares, 1>(&spread(&centres, inner));
-                moments.merge(count, &sums, &centres, &gather(&squares, inner));
+                let [away, squares] = tile.columns::<A, Around, 2>(&spread(&centres, inner));
+                let (away, squares) = (gather(&away, inner), gather(&squares, inner));
+                let channels = tile.len / inner;
+                match (0..channels).all(|c| fits(sums[c], squares[c])) {
+                    true => moments.merge(count, &centres, &away, &squares),
+                    false => {
+                        let wide = wide::moments(tile, inner);
+                        moments.merge(count, &wide.centre, &wide.away, &wide.squares);
+                    }
+                }
             }
         }
     }
 }
 
 simd! {
+    /// `is_narrow`: whether products may be too small for an `f32`.
     fn channel_sums<A>(
         sums: &mut Sums,
         d_y: &[f32],
         x: &[f32],
         mean: &[f32],
+        is_narrow: bool,
         block: usize,
         blocks: Blocks,
     ) {
         let inner = blocks.spec.inner;
         let means = if blocks.channels == 1 { [0.0; WIDTH] } else { spread(mean, inner) };
         for tile in Tiles::new(d_y, x, block, blocks) {
+            let fits = |sum: f64| sum.is_finite() && !is_narrow;
             if blocks.channels == 1 {
                 let [products, plain] = tile.whole::<A, Products, 2>(mean[0]);
-                sums.products[0] += products;
-                sums.plain[0] += plain;
+                match fits(products + plain) {
+                    true => {
+                        sums.products[0] += products;
+                        sums.plain[0] += plain;
+                    }
+                    false => wide::products(sums, tile, mean, tile.len),
+                }
             } else {
                 let [products, plain] = tile.columns::<A, Products, 2>(&means);
                 let (products, plain) = (gather(&products, inner), gather(&plain, inner));
-                for c in 0..WIDTH {
-                    sums.products[c] += products[c];
-                    sums.plain[c] += plain[c];
+                match (0..mean.len()).all(|c| fits(products[c] + plain[c])) {
+                    true => {
+                        for c in 0..WIDTH {
+                            sums.products[c] += products[c];
+                            sums.plain[c] += plain[c];
+                        }
+                    }
+                    false => wide::products(sums, tile, mean, inner),
                 }
             }
         }

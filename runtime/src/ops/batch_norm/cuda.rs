@@ -36,14 +36,15 @@ fn kernel(function: &'static str, spec: &BatchNormSpec) -> CudaKernel {
 impl BatchNorm for CudaStep {
     fn batch_norm_statistics(
         &mut self,
-        mean: Buf,
+        mean: [Buf; 2],
         invstd: Buf,
         x: Buf,
         running: Option<Running>,
         spec: BatchNormSpec,
     ) {
         let Cut { width, chunk, splits } = Cut::new(&[x], &spec);
-        let [parts] = self.scratch([2 * spec.channels * splits]);
+        // Doubles.
+        let [parts] = self.scratch([4 * spec.channels * splits]);
         let sizes =
             [("count", spec.count().into()), ("chunk", chunk.into()), ("splits", splits.into())];
         let args = [("parts", parts), ("x", x.into()), sizes[0], sizes[1], sizes[2]];
@@ -53,7 +54,8 @@ impl BatchNorm for CudaStep {
         let of = |bufs: Option<[Buf; 3]>, i: usize| bufs.map_or(Arg::Null, |bufs| bufs[i].into());
         let momentum = running.and_then(|running| running.momentum).unwrap_or(-1.0);
         let args = [
-            ("mean", mean.into()),
+            ("mean", mean[0].into()),
+            ("rest", mean[1].into()),
             ("invstd", invstd.into()),
             ("new_mean", of(new, 0)),
             ("new_var", of(new, 1)),
@@ -77,30 +79,28 @@ impl BatchNorm for CudaStep {
         d_b: Buf,
         d_y: Buf,
         x: Buf,
-        mean: Buf,
+        mean: [Buf; 2],
         invstd: Buf,
         spec: BatchNormSpec,
     ) {
         let Cut { width, chunk, splits } = Cut::new(&[d_y, x], &spec);
-        let [parts] = self.scratch([2 * spec.channels * splits]);
+        // Doubles.
+        let [parts] = self.scratch([4 * spec.channels * splits]);
         let args = [
             ("parts", parts),
             ("d_y", d_y.into()),
             ("x", x.into()),
-            ("mean", mean.into()),
+            ("mean", mean[0].into()),
+            ("rest", mean[1].into()),
+            ("invstd", invstd.into()),
             ("count", spec.count().into()),
             ("chunk", chunk.into()),
             ("splits", splits.into()),
         ];
         let sums = kernel("sums", &spec).with("WIDTH", width);
         self.launch(sums, Grid::rows(spec.channels * splits), &args);
-        let args = [
-            ("d_w", d_w.into()),
-            ("d_b", d_b.into()),
-            ("parts", parts),
-            ("invstd", invstd.into()),
-            ("splits", splits.into()),
-        ];
+        let args =
+            [("d_w", d_w.into()), ("d_b", d_b.into()), ("parts", parts), ("splits", splits.into())];
         self.launch(kernel("combine", &spec), Grid::each(spec.channels), &args);
     }
 }

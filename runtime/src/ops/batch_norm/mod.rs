@@ -9,13 +9,21 @@
 //! - `d_w = Σ d_y · x̂` and `d_b = Σ d_y`,
 //! - `d_x = w / √(σ² + ε) · (d_y − d_b / n − x̂ · d_w / n)`.
 //!
+//! Nothing cancels however far a channel is from zero: `μ` is the sum of two `f32`s, the nearest one and
+//! the rest, and both are taken away from `x` before it is scaled. Squares that leave the range of
+//! `f32` are summed in `f64`, on a GPU in parts of a thread.
+//!
 //! Here are the reductions. What follows an element at a time is for the elementwise room, so that
 //! it fuses with its neighbours.
 
+mod count;
 mod cpu;
 #[cfg(feature = "cuda")]
 mod cuda;
 pub mod reference;
+mod wide;
+
+pub(crate) use count::{count_of, place_of};
 
 use crate::device::Buf;
 
@@ -44,7 +52,8 @@ impl BatchNormSpec {
     }
 }
 
-/// The running statistics: `[mean, variance, number of batches]`, before and after.
+/// The running statistics: `[mean, variance, number of batches]`, before and after. Numbers of batches
+/// beyond 2²⁴ count on in the bits of their `f32`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Running {
     /// What they were: `[channels]`, `[channels]`, `[]`.
@@ -57,11 +66,12 @@ pub struct Running {
 
 /// The kernels of this room.
 pub trait BatchNorm {
-    /// `mean = μ` and `invstd = 1 / √(σ² + ε)`, and the new running statistics. A batch with one
-    /// element a channel has no unbiased variance: the running one stays.
+    /// `mean`, two numbers a channel whose sum is `μ`, and `invstd = 1 / √(σ² + ε)`, and the new
+    /// running statistics. A batch with one element a channel has no unbiased variance: the running
+    /// one stays.
     fn batch_norm_statistics(
         &mut self,
-        mean: Buf,
+        mean: [Buf; 2],
         invstd: Buf,
         x: Buf,
         running: Option<Running>,
@@ -76,7 +86,7 @@ pub trait BatchNorm {
         d_b: Buf,
         d_y: Buf,
         x: Buf,
-        mean: Buf,
+        mean: [Buf; 2],
         invstd: Buf,
         spec: BatchNormSpec,
     );

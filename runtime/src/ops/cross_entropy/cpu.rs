@@ -4,11 +4,9 @@ use super::{CrossEntropy, CrossEntropySpec};
 use crate::device::{Buf, CpuStep, Indices};
 use crate::math::{self, Arith, simd};
 use crate::ops::nll_loss::check;
-use crate::ops::reduce::{Fold, Max, Sum, fold_row};
+use crate::ops::reduce::{COLUMNS, ColumnSums, Fold, Max, fold_row};
 use crate::ops::softmax::{EXPS, exp_row};
 
-/// Distributions that are handled together where their elements are apart.
-const COLUMNS: usize = 64;
 /// Elements that one thread takes at a time, at least.
 const CHUNK: usize = 1 << 12;
 /// Into how many parts the positions are cut, at most.
@@ -115,9 +113,9 @@ simd! {
         let mut loss = 0.0;
         for (x, label) in logits.chunks_exact(spec.slab()).zip(label.chunks_exact(inner)) {
             if inner == 1 {
-                let max = fold_row::<Max>(x);
-                let terms = spec.terms(x, label[0]);
-                loss += f64::from(max) + f64::from(math::log::<A>(sum_exp::<A>(x, max))) - terms;
+                let max = fold_row::<Max>(x) as f32;
+                loss += spec.below(x, max, label[0]);
+                loss += f64::from(math::log::<A>(sum_exp::<A>(x, max)));
                 continue;
             }
             for col in (0..inner).step_by(COLUMNS) {
@@ -144,10 +142,10 @@ simd! {
                 x.copy_from_slice(&logits[i * slab..][..slab]);
             }
             if inner == 1 {
-                let max = fold_row::<Max>(x);
-                let terms = spec.terms(x, label[0]);
+                let max = fold_row::<Max>(x) as f32;
+                loss += spec.below(x, max, label[0]);
                 let sum = exp_row::<A>(x, max);
-                loss += f64::from(max) + f64::from(math::log::<A>(sum)) - terms;
+                loss += f64::from(math::log::<A>(sum));
                 let scale = share / sum;
                 x.iter_mut().for_each(|x| *x = A::mul_add(*x, scale, -off));
             }
@@ -170,14 +168,27 @@ simd! {
 }
 
 impl CrossEntropySpec {
-    /// `(1 − s) · x_label + s/C · Σ x` of a row.
+    /// `(1 − s) · (max − x_label) + s/C · Σ (max − x)` of a row: how far it is below its maximum.
     #[inline(always)]
-    fn terms(&self, x: &[f32], label: u32) -> f64 {
-        let on = f64::from(1.0 - self.smoothing) * f64::from(x[label as usize]);
-        match self.smoothing {
-            0.0 => on,
-            s => on + f64::from(s) / self.classes as f64 * f64::from(fold_row::<Sum>(x)),
+    fn below(&self, x: &[f32], max: f32, label: u32) -> f64 {
+        /// Sums that are carried side by side.
+        const LANES: usize = 16;
+        let (s, max) = (f64::from(self.smoothing), f64::from(max));
+        let on = (1.0 - s) * (max - f64::from(x[label as usize]));
+        if self.smoothing == 0.0 {
+            return on;
         }
+        let mut sums = [0.0; LANES];
+        let (pieces, rest) = x.as_chunks::<LANES>();
+        for piece in pieces {
+            for (sum, x) in sums.iter_mut().zip(piece) {
+                *sum += max - f64::from(*x);
+            }
+        }
+        for (sum, x) in sums.iter_mut().zip(rest) {
+            *sum += max - f64::from(*x);
+        }
+        on + s / self.classes as f64 * sums.iter().sum::<f64>()
     }
 }
 
@@ -206,13 +217,13 @@ fn sum_exp_columns<A: Arith>(
             *max = Max::fold(*max, *x);
         }
     }
-    let mut sum = [0.0; COLUMNS];
+    let mut sums = ColumnSums::new();
     for x in x.chunks_exact(inner) {
-        for ((sum, x), max) in sum.iter_mut().zip(&x[col..]).zip(&max) {
+        for ((sum, x), max) in sums.next_row().iter_mut().zip(&x[col..]).zip(&max) {
             *sum += math::exp::<A>(x - max);
         }
     }
-    (max, sum)
+    (max, sums.finish())
 }
 
 /// The losses of the columns from `col` on.
@@ -225,15 +236,19 @@ fn column_losses<A: Arith>(
     spec: CrossEntropySpec,
 ) -> f64 {
     let (inner, width) = (spec.inner, COLUMNS.min(spec.inner - col));
-    let mut loss = 0.0;
+    let (s, mut loss) = (f64::from(spec.smoothing), 0.0);
     for (i, (label, (max, sum))) in label.iter().zip(max.iter().zip(sum)).take(width).enumerate() {
-        loss += f64::from(*max) + f64::from(math::log::<A>(*sum))
-            - f64::from(1.0 - spec.smoothing) * f64::from(x[*label as usize * inner + col + i]);
+        let of_label = f64::from(x[*label as usize * inner + col + i]);
+        loss += f64::from(math::log::<A>(*sum)) + (1.0 - s) * (f64::from(*max) - of_label);
     }
     if spec.smoothing != 0.0 {
-        let total: f64 =
-            x.chunks_exact(inner).map(|x| f64::from(fold_row::<Sum>(&x[col..][..width]))).sum();
-        loss -= f64::from(spec.smoothing) / spec.classes as f64 * total;
+        let mut below = [0.0; COLUMNS];
+        for x in x.chunks_exact(inner) {
+            for ((below, x), max) in below.iter_mut().zip(&x[col..][..width]).zip(max) {
+                *below += f64::from(*max) - f64::from(*x);
+            }
+        }
+        loss += s / spec.classes as f64 * below.iter().sum::<f64>();
     }
     loss
 }

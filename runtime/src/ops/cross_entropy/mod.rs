@@ -2,7 +2,10 @@
 //! (`torch.nn.CrossEntropyLoss`). With `C` classes, `N = outer · inner` positions of
 //! `logits [outer, classes, inner]` and `lse_i = log Σ_c e^(x_ic)`,
 //!
-//! `loss = 1/N · Σ_i [lse_i − (1 − s) · x_(i, label_i) − s/C · Σ_c x_ic]`
+//! `loss = 1/N · Σ_i [lse_i − (1 − s) · x_(i, label_i) − s/C · Σ_c x_ic]`,
+//!
+//! in which the logits are those of a position less their maximum: the loss is the same, and nothing
+//! cancels however far they are from zero.
 //!
 //! `d_x_ic = d_loss/N · [e^(x_ic − lse_i) − (1 − s) · [c = label_i] − s/C]`
 //!

@@ -13,10 +13,12 @@ pub fn cross_entropy(logits: &[f64], label: &[u32], spec: CrossEntropySpec) -> f
     let smoothing = f64::from(spec.smoothing);
     let (mut loss, mut i) = (0.0, 0);
     distributions(softmax_spec(spec), |places| {
-        let lse = log_sum_exp(logits, places);
-        let mean = places.iter().map(|&at| logits[at]).sum::<f64>() / spec.classes as f64;
-        let picked = logits[places[label[i] as usize]];
-        loss += lse - (1.0 - smoothing) * picked - smoothing * mean;
+        // Less the maximum, which the loss does not depend on: large numbers would cancel.
+        let max = places.iter().map(|&at| logits[at]).fold(f64::NEG_INFINITY, f64::max);
+        let x: Vec<f64> = places.iter().map(|&at| logits[at] - max).collect();
+        let lse = x.iter().map(|x| x.exp()).sum::<f64>().ln();
+        let mean = x.iter().sum::<f64>() / spec.classes as f64;
+        loss += lse - (1.0 - smoothing) * x[label[i] as usize] - smoothing * mean;
         i += 1;
     });
     loss / spec.positions() as f64

@@ -2,11 +2,12 @@
 
 // The maximum of some numbers and the sum of e^(x − max).
 struct Sum {
-    float max, sum;
+    float max = -INFINITY;
+    RowSum sum;
 
     // Around a larger maximum. Where all are −∞, the sum stays 0.
     DEVICE void raise(float to) {
-        sum *= power_of_e(max - (to == -INFINITY ? 0.0f : to));
+        sum.scale(power_of_e(max - (to == -INFINITY ? 0.0f : to)));
         max = to;
     }
     DEVICE void add(const float (&v)[WIDTH]) {
@@ -16,7 +17,7 @@ struct Sum {
         if (to != max) raise(to);
         const float base = to == -INFINITY ? 0.0f : to;
 #pragma unroll
-        for (int e = 0; e < WIDTH; ++e) sum += power_of_e(v[e] - base);
+        for (int e = 0; e < WIDTH; ++e) sum.add(power_of_e(v[e] - base));
     }
 };
 
@@ -28,35 +29,43 @@ ROW_KERNEL cross_entropy(float* losses, d_logits_t* d_logits, const logits_t* lo
                          unsigned rows) {
     const Lane lane(rows);
     const Part<logits_t> of_x(logits, lane);
-    float max = -INFINITY, total = 0.0f;
-    Sum of{-INFINITY, 0.0f};
+    float max = -INFINITY;
+    Sum of;
     lane.each([&](int k, unsigned c) {
         float v[WIDTH];
         of_x.read(v, k, c);
+        if (!KEPT) return of.add(v);
 #pragma unroll
-        for (int e = 0; e < WIDTH; ++e) {
-            total += v[e];
-            if (KEPT) max = larger(max, v[e]);
-        }
-        if (!KEPT) of.add(v);
+        for (int e = 0; e < WIDTH; ++e) max = larger(max, v[e]);
     });
     max = team_max<LANES>(KEPT ? max : of.max);
-    if (smoothing != 0.0f) total = team_sum<LANES>(total);
     if (KEPT) {
         lane.each([&](int k, unsigned c) {
             float v[WIDTH];
             of_x.read(v, k, c);
 #pragma unroll
-            for (int e = 0; e < WIDTH; ++e) of.sum += power_of_e(v[e] - max);
+            for (int e = 0; e < WIDTH; ++e) of.sum.add(power_of_e(v[e] - max));
         });
     } else {
         of.raise(max);
     }
-    const float sum = team_sum<LANES>(of.sum), log_sum = logf(sum), even = smoothing / SIZE;
+    // How far all logits are below the maximum: far from zero they themselves would cancel.
+    float below = 0.0f;
+    if (smoothing != 0.0f) {
+        RowSum distances;
+        lane.each([&](int k, unsigned c) {
+            float v[WIDTH];
+            of_x.read(v, k, c);
+#pragma unroll
+            for (int e = 0; e < WIDTH; ++e) distances.add(max - v[e]);
+        });
+        below = distances.of_team();
+    }
+    const float sum = of.sum.of_team(), log_sum = logf(sum), even = smoothing / SIZE;
     const unsigned right = lane.there ? label[lane.row] : 0;
     if (lane.there && lane.lane == 0) {
-        const float of_label = (1.0f - smoothing) * get(logits, lane.at(right));
-        losses[lane.row] = (max - of_label - (smoothing != 0.0f ? even * total : 0.0f)) + log_sum;
+        const float of_label = (1.0f - smoothing) * (max - get(logits, lane.at(right)));
+        losses[lane.row] = of_label + (smoothing != 0.0f ? even * below : 0.0f) + log_sum;
     }
 #ifdef WITH_GRAD
     // The logit of the label was read by one thread, and may be overwritten by another.

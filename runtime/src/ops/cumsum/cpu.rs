@@ -1,7 +1,10 @@
-//! Running sums on the CPU.
+//! Running sums on the CPU: of up to [`COLUMNS`] neighbouring columns at a time, carried in `f64`.
 
 use super::{Cumsum, CumsumSpec};
 use crate::device::{Buf, CpuStep};
+
+/// Columns whose sums are carried side by side.
+const COLUMNS: usize = 64;
 
 impl Cumsum for CpuStep<'_> {
     fn cumsum(&mut self, y: Buf, x: Buf, spec: CumsumSpec) {
@@ -12,16 +15,18 @@ impl Cumsum for CpuStep<'_> {
             return;
         }
         threads.split(2 * y.len(), y, block, |o, y| {
-            y.copy_from_slice(&x[o * block..][..block]);
-            for turn in 1..size {
-                let [from, to] = match reverse {
-                    true => [size - turn, size - 1 - turn],
-                    false => [turn - 1, turn],
-                };
-                let (low, high) = y.split_at_mut(from.max(to) * inner);
-                let (a, b) = (&mut low[from.min(to) * inner..], &mut high[..inner]);
-                let (to, from) = if reverse { (a, b) } else { (b, a) };
-                to.iter_mut().zip(from.iter()).for_each(|(sum, before)| *sum += *before);
+            let x = &x[o * block..][..block];
+            for col in (0..inner).step_by(COLUMNS) {
+                let (mut sums, cols) = ([0.0_f64; COLUMNS], COLUMNS.min(inner - col));
+                for turn in 0..size {
+                    let place = if reverse { size - 1 - turn } else { turn };
+                    let at = place * inner + col;
+                    let row = y[at..][..cols].iter_mut().zip(&x[at..][..cols]);
+                    for (sum, (y, x)) in sums.iter_mut().zip(row) {
+                        *sum += f64::from(*x);
+                        *y = *sum as f32;
+                    }
+                }
             }
         });
     }

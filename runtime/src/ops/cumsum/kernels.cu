@@ -34,13 +34,17 @@ KERNEL cumsum(y_t* y, const x_t* x, unsigned rows) {
     const unsigned row = thread_of_grid() / LANES, lane = threadIdx.x % LANES;
     if (row >= rows) return;
     const unsigned start = row / INNER * (SIZE * INNER) + row % INNER;
-    float sum = 0.0f;
+    Total sum;
     for (unsigned first = 0; first < SIZE; first += LANES) {
         const unsigned c = first + lane, i = start + (REVERSE ? SIZE - 1 - c : c) * INNER;
         float here = c < SIZE ? get(x, i) : 0.0f, all = here;
         if (LANES == 32) here = scan_of_warp(here, all);
         if (LANES > 32) here = scan_of_block(here, all);
-        if (c < SIZE) put(y, i, sum + here);
-        sum += all;
+        if (c < SIZE) {
+            Total to_here = sum;
+            to_here.add(here);
+            put(y, i, to_here.value());
+        }
+        sum.add(all);
     }
 }

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 
 use super::{Elementwise, Map, Operands};
 use crate::device::{Buf, CpuStep};
-use crate::math::{Arith, Body, SimdLevel};
+use crate::math::{Arith, Body, Far, SimdLevel};
 
 /// Floats of a block.
 const BLOCK: usize = 64;
@@ -274,6 +274,28 @@ impl<const IN: usize, const R: usize> Place<IN, R> {
     }
 }
 
+/// Computes a block again where one of its angles needs it.
+#[inline(always)]
+fn far<A: Arith, E, const IN: usize, const OUT: usize, const S: usize>(
+    y: &mut [[f32; BLOCK]; OUT],
+    x: &[[f32; BLOCK]; IN],
+    constants: [f32; S],
+) where
+    E: Elementwise<IN, OUT, S>,
+{
+    let element = |e: usize| std::array::from_fn(|i| x[i][e]);
+    let far: u32 = (0..BLOCK).map(|e| u32::from(E::is_far::<A>(element(e), constants))).sum();
+    if far == 0 {
+        return;
+    }
+    for e in 0..BLOCK {
+        let element = E::eval::<Far<A>>(element(e), constants);
+        for (y, element) in y.iter_mut().zip(element) {
+            y[e] = element;
+        }
+    }
+}
+
 struct Chunk<'a, E, const IN: usize, const OUT: usize, const S: usize, const R: usize> {
     map: &'a Mapped<E, IN, OUT, S, R>,
     start: usize,
@@ -304,6 +326,9 @@ where
                 for o in 0..OUT {
                     y[o][e] = element[o];
                 }
+            }
+            if E::TURNS {
+                far::<A, E, IN, OUT, S>(&mut y, &x, map.constants);
             }
             for (block, output) in y.iter().zip(map.outputs) {
                 // SAFETY: `map` checked the size of the output; see `Sync` for other threads.

@@ -12,6 +12,7 @@ DEVICE float copy(float x) { return x; }
 DEVICE float add(float a, float b) { return a + b; }
 DEVICE float sub(float a, float b) { return a - b; }
 DEVICE float mul(float a, float b) { return a * b; }
+DEVICE float mul_add(float a, float b, float c) { return fmaf(a, b, c); }
 DEVICE float div(float a, float b) { return a / b; }
 DEVICE float div_grad(float d, float y, float b) { return -d * y / b; }
 DEVICE float neg(float x) { return -x; }
@@ -41,7 +42,7 @@ DEVICE float log(float x) { return logf(x); }
 DEVICE float sqrt(float x) { return sqrtf(x); }
 DEVICE float sqrt_grad(float d, float y) { return d / (2.0f * y); }
 DEVICE float square(float x) { return x * x; }
-DEVICE float square_grad(float d, float x) { return 2.0f * d * x; }
+DEVICE float square_grad(float d, float x) { return 2.0f * (d * x); }
 DEVICE float sin(float x) { return sinf(x); }
 DEVICE float sin_grad(float d, float x) { return d * cosf(x); }
 DEVICE float cos(float x) { return cosf(x); }
@@ -62,7 +63,7 @@ DEVICE float whole_power(float x, int n) {
 }
 DEVICE float powi(float x, float n) { return whole_power(x, (int)n); }
 DEVICE float powi_grad(float d, float x, float n) {
-    return n == 0.0f ? 0.0f : d * n * whole_power(x, (int)n - 1);
+    return n == 0.0f ? 0.0f : d * n * whole_power(x, (int)fmaxf(n, -2147483520.0f) - 1);
 }
 
 DEVICE float relu(float x) { return x <= 0.0f ? 0.0f : x; }
@@ -83,6 +84,8 @@ DEVICE float gelu_tanh(float x) {
     return 0.5f * x * (1.0f + tanhf(0.7978845608f * (x + 0.044715f * x * x * x)));
 }
 DEVICE float gelu_tanh_grad(float d, float x) {
+    // The slope is 0 or 1 from 9 on, where the square of a large number would be infinite.
+    x = x > 16.0f ? 16.0f : x < -16.0f ? -16.0f : x;
     const float t = tanhf(0.7978845608f * (x + 0.044715f * x * x * x));
     const float inner = 0.7978845608f * (1.0f + 3.0f * 0.044715f * x * x);
     return d * (0.5f * (1.0f + t) + 0.5f * x * (1.0f - t * t) * inner);
@@ -116,10 +119,10 @@ DEVICE float clamp_grad(float d, float x, float low, float high) {
 }
 
 DEVICE float smooth_l1(float x, float beta) {
-    return fabsf(x) < beta ? 0.5f * x * x / beta : fabsf(x) - 0.5f * beta;
+    return fabsf(x) < beta ? 0.5f * x * (x / beta) : fabsf(x) - 0.5f * beta;
 }
 DEVICE float smooth_l1_grad(float d, float x, float beta) {
-    return fabsf(x) >= beta ? abs_grad(d, x) : d * x / beta;
+    return fabsf(x) >= beta ? abs_grad(d, x) : d * (x / beta);
 }
 DEVICE float huber(float x, float delta) {
     return fabsf(x) <= delta ? 0.5f * x * x : delta * (fabsf(x) - 0.5f * delta);
@@ -137,12 +140,14 @@ DEVICE float bce_grad(float d, float x, float t) {
 }
 DEVICE float bce_grad_target(float d, float x) { return d * (log1pf(-x) - logf(x)); }
 DEVICE float bce_with_logits(float x, float t) {
-    const float low = x < 0.0f ? -x : 0.0f;
-    return (1.0f - t) * x + low + log1pf(expf(-fabsf(x)));
+    // Below 0 it is (1 − t) x − x = −t x.
+    return (x < 0.0f ? -t : 1.0f - t) * x + log1pf(expf(-fabsf(x)));
 }
 DEVICE float bce_with_logits_grad(float d, float x, float t) { return d * (sigmoid(x) - t); }
 DEVICE float bce_with_logits_grad_target(float d, float x) { return -d * x; }
-DEVICE float kl_div(float x, float t) { return t == 0.0f ? 0.0f : t * (logf(t) - x); }
+DEVICE float kl_div(float x, float t) {
+    return t != 0.0f ? t * (logf(t) - x) : x != x ? x : 0.0f;
+}
 DEVICE float kl_div_grad(float d, float t) { return -d * t; }
 DEVICE float kl_div_grad_target(float d, float x, float t) {
     return t == 0.0f ? 0.0f : d * (logf(t) + 1.0f - x);

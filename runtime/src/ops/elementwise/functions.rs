@@ -24,6 +24,12 @@ const GELU_TANH: f32 = 0.797_884_6;
 /// 1/√(2π)
 const INV_SQRT_TAU: f32 = 0.398_942_3;
 
+/// Whether the angle `x` needs [`Far`](crate::math::Far).
+#[inline(always)]
+pub fn is_far(x: f32) -> bool {
+    x.abs() > math::MOST_ANGLE
+}
+
 /// 1 where `condition`, else 0.
 #[inline(always)]
 fn indicator(condition: bool) -> f32 {
@@ -36,6 +42,8 @@ functions! {
     add<A>(a, b) = a + b;
     sub<A>(a, b) = a - b;
     mul<A>(a, b) = a * b;
+    /// `a · b + c`, in one rounding where the processor has it.
+    mul_add<A>(a, b, c) = A::mul_add(a, b, c);
     div<A>(a, b) = a / b;
     /// The derivative by the divisor: `-d · y / b`.
     div_grad<A>(d, y, b) = -d * y / b;
@@ -76,7 +84,7 @@ functions! {
     sqrt<A>(x) = x.sqrt();
     sqrt_grad<A>(d, y) = d / (2.0 * y);
     square<A>(x) = x * x;
-    square_grad<A>(d, x) = 2.0 * d * x;
+    square_grad<A>(d, x) = 2.0 * (d * x);
     sin<A>(x) = math::sin::<A>(x);
     sin_grad<A>(d, x) = d * math::cos::<A>(x);
     cos<A>(x) = math::cos::<A>(x);
@@ -87,7 +95,8 @@ functions! {
     powf_grad<A>(d, x, p) = if p == 0.0 { 0.0 } else { d * p * x.powf(p - 1.0) };
     /// `x^n`, `n` a whole number.
     powi<A>(x, n) = whole_power(x, n as i32);
-    powi_grad<A>(d, x, n) = if n == 0.0 { 0.0 } else { d * n * whole_power(x, n as i32 - 1) };
+    powi_grad<A>(d, x, n) =
+        if n == 0.0 { 0.0 } else { d * n * whole_power(x, (n as i32).saturating_sub(1)) };
 
     /// `max(x, 0)`; NaN passes.
     relu<A>(x) = if x <= 0.0 { 0.0 } else { x };
@@ -108,6 +117,9 @@ functions! {
     /// `x/2 (1 + tanh(√(2/π) (x + 0.044715 x³)))`
     gelu_tanh<A>(x) = 0.5 * x * (1.0 + math::tanh::<A>(GELU_TANH * (x + 0.044_715 * x * x * x)));
     gelu_tanh_grad<A>(d, x) = {
+        // The slope is 0 or 1 from 9 on, where the square of a large number would be infinite.
+        let x = if x > 16.0 { 16.0 } else { x };
+        let x = if x < -16.0 { -16.0 } else { x };
         let t = math::tanh::<A>(GELU_TANH * (x + 0.044_715 * x * x * x));
         let inner = GELU_TANH * (1.0 + 3.0 * 0.044_715 * x * x);
         d * (0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * inner)
@@ -138,8 +150,9 @@ functions! {
 
     /// `x²/2β` where `|x| < β`, `|x| − β/2` elsewhere.
     smooth_l1<A>(x, beta) =
-        if x.abs() < beta { 0.5 * x * x / beta } else { x.abs() - 0.5 * beta };
-    smooth_l1_grad<A>(d, x, beta) = if x.abs() >= beta { abs_grad::<A>(d, x) } else { d * x / beta };
+        if x.abs() < beta { 0.5 * x * (x / beta) } else { x.abs() - 0.5 * beta };
+    smooth_l1_grad<A>(d, x, beta) =
+        if x.abs() >= beta { abs_grad::<A>(d, x) } else { d * (x / beta) };
     /// `x²/2` where `|x| ≤ δ`, `δ (|x| − δ/2)` elsewhere.
     huber<A>(x, delta) =
         if x.abs() <= delta { 0.5 * x * x } else { delta * (x.abs() - 0.5 * delta) };
@@ -159,14 +172,18 @@ functions! {
     bce_grad_target<A>(d, x) = d * (math::log1p::<A>(-x) - math::log::<A>(x));
     /// `(1 − t) x + softplus(−x)`, the cross-entropy of `σ(x)`.
     bce_with_logits<A>(x, t) = {
-        // softplus(−x) = max(−x, 0) + log(1 + e^−|x|)
-        let low = if x < 0.0 { -x } else { 0.0 };
-        (1.0 - t) * x + low + math::log1p::<A>(math::exp::<A>(-x.abs()))
+        // softplus(−x) = max(−x, 0) + log(1 + e^−|x|), and below 0 `(1 − t) x − x = −t x`: a small `t`
+        // beside 1 would be lost in the sum.
+        let weight = if x < 0.0 { -t } else { 1.0 - t };
+        weight * x + math::log1p::<A>(math::exp::<A>(-x.abs()))
     };
     bce_with_logits_grad<A>(d, x, t) = d * (math::sigmoid::<A>(x) - t);
     bce_with_logits_grad_target<A>(d, x) = -d * x;
-    /// `t (log t − x)`, 0 where `t` is 0.
-    kl_div<A>(x, t) = if t == 0.0 { 0.0 } else { t * (math::log::<A>(t) - x) };
+    /// `t (log t − x)`, 0 where `t` is 0; NaN passes.
+    kl_div<A>(x, t) = {
+        let of_zero = if x.is_nan() { x } else { 0.0 };
+        if t == 0.0 { of_zero } else { t * (math::log::<A>(t) - x) }
+    };
     kl_div_grad<A>(d, t) = -d * t;
     kl_div_grad_target<A>(d, x, t) =
         if t == 0.0 { 0.0 } else { d * (math::log::<A>(t) + 1.0 - x) };

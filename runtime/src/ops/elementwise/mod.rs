@@ -18,8 +18,18 @@ pub trait Elementwise<const IN: usize, const OUT: usize, const S: usize> {
     /// The chain in the notation of C: what a device with a compiler of its own builds.
     const TEXT: &'static str;
 
+    /// Whether the chain has sines or cosines, whose angles may be beyond
+    /// [`MOST_ANGLE`](crate::math::MOST_ANGLE).
+    const TURNS: bool = false;
+
     /// The chain for one element.
     fn eval<A: Arith>(x: [f32; IN], constants: [f32; S]) -> [f32; OUT];
+
+    /// Whether one of its angles is: then `eval` needs [`Far`](crate::math::Far).
+    #[inline(always)]
+    fn is_far<A: Arith>(_x: [f32; IN], _constants: [f32; S]) -> bool {
+        false
+    }
 }
 
 /// What a chain runs over.

@@ -9,6 +9,14 @@ macro_rules! functions {
         $(pub fn $name($($arg: f64),*) -> f64 {
             $body
         })*
+
+        /// The function of this name, where it takes so many numbers.
+        pub fn by_name(name: &str, args: &[f64]) -> Option<f64> {
+            match (name, args) {
+                $((stringify!($name), &[$($arg),*]) => Some($name($($arg),*)),)*
+                _ => None,
+            }
+        }
     };
 }
 
@@ -18,6 +26,7 @@ functions! {
     add(a, b) = a + b;
     sub(a, b) = a - b;
     mul(a, b) = a * b;
+    mul_add(a, b, c) = a * b + c;
     div(a, b) = a / b;
     div_grad(d, y, b) = -d * y / b;
     neg(x) = -x;
@@ -66,7 +75,9 @@ functions! {
     gelu_tanh_grad(d, x) = {
         // 1 − tanh² = 1 / cosh²
         let (u, slope) = (gelu_inner(x), FRAC_2_PI.sqrt() * (1.0 + 0.134_145 * x * x));
-        d * ((1.0 + u.tanh()) / 2.0 + x / 2.0 * slope / u.cosh().powi(2))
+        // Where cosh² is beyond any product, infinite or not.
+        let inside = if u.abs() > 300.0 { 0.0 } else { x / 2.0 * slope / u.cosh().powi(2) };
+        d * ((1.0 + u.tanh()) / 2.0 + inside)
     };
     silu(x) = x * sigmoid(x);
     silu_grad(d, x) = d * (sigmoid(x) + x * sigmoid(x) * sigmoid(-x));
@@ -90,10 +101,14 @@ functions! {
     bce(x, t) = -(t * x.ln().max(-100.0) + (1.0 - t) * (-x).ln_1p().max(-100.0));
     bce_grad(d, x, t) = d * (x - t) / (x * (1.0 - x)).max(1e-12);
     bce_grad_target(d, x) = d * ((-x).ln_1p() - x.ln());
-    bce_with_logits(x, t) = (1.0 - t) * x + (-x).max(0.0) + (-x.abs()).exp().ln_1p();
+    bce_with_logits(x, t) =
+        (if x < 0.0 { -t * x } else { (1.0 - t) * x }) + (-x.abs()).exp().ln_1p();
     bce_with_logits_grad(d, x, t) = d * (sigmoid(x) - t);
     bce_with_logits_grad_target(d, x) = -d * x;
-    kl_div(x, t) = if t == 0.0 { 0.0 } else { t * (t.ln() - x) };
+    kl_div(x, t) = match (t == 0.0, x.is_nan()) {
+        (true, false) => 0.0,
+        _ => t * (t.ln() - x),
+    };
     kl_div_grad(d, t) = -d * t;
     kl_div_grad_target(d, x, t) = if t == 0.0 { 0.0 } else { d * (t.ln() + 1.0 - x) };
 }

@@ -3,7 +3,7 @@
 
 use super::{Elementwise, Map};
 use crate::device::{Buf, TinyStep};
-use crate::math::{MAX_LANES, Vector};
+use crate::math::{Far, MAX_LANES, Vector};
 
 impl<V: Vector> Map for TinyStep<'_, V> {
     #[inline(always)]
@@ -114,6 +114,17 @@ unsafe fn block<
         let element = E::eval::<V::Arith>(std::array::from_fn(|i| x[i][e]), constants);
         for o in 0..OUT {
             y[o][e] = element[o];
+        }
+    }
+    if E::TURNS {
+        for e in 0..len {
+            let element = std::array::from_fn(|i| x[i][e]);
+            if E::is_far::<V::Arith>(element, constants) {
+                let element = E::eval::<Far<V::Arith>>(element, constants);
+                for o in 0..OUT {
+                    y[o][e] = element[o];
+                }
+            }
         }
     }
     for (output, y) in outputs.into_iter().zip(&y) {

@@ -5,9 +5,9 @@ use crate::device::{Buf, CpuStep, Indices};
 
 /// Floats that one thread copies at a time, at least.
 const CHUNK: usize = 1 << 13;
-/// The floats of the part of a table whose gradient one thread sums, at least. Each part reads all
+/// The floats of the part of a table whose gradient one thread sums, at most. Each part reads all
 /// indices, so parts are large.
-const PART: usize = 1 << 14;
+const PART: usize = 1 << 13;
 
 impl Embedding for CpuStep<'_> {
     fn embedding(&mut self, y: Buf, index: Indices, w: Buf, spec: EmbeddingSpec) {
@@ -25,16 +25,27 @@ impl Embedding for CpuStep<'_> {
     fn embedding_grad(&mut self, d_w: Buf, d_y: Buf, index: Indices, spec: EmbeddingSpec) {
         let (index, threads, dim) = (self.indices(index), self.threads(), spec.dim);
         let ([d_w], [d_y]) = self.views([d_w.part(0, spec.rows * dim)], [d_y]);
-        let each = PART.div_ceil(dim);
+        // Rows of a part, or columns of one row.
+        let (each, cols) = ((PART / dim.max(1)).max(1), dim.clamp(1, PART));
         threads.split(d_w.len() + d_y.len(), d_w, each * dim, |part, d_w| {
-            d_w.fill(0.0);
             let first = part * each;
-            for (d_y, &row) in d_y.chunks_exact(dim).zip(index) {
-                let at = (row as usize).wrapping_sub(first).wrapping_mul(dim);
-                if spec.padding == Some(row as usize) || at >= d_w.len() {
-                    continue;
+            for col in (0..dim).step_by(cols) {
+                let cols = cols.min(dim - col);
+                // In `f64`, since a row may be looked up any number of times.
+                let mut sums = [0.0_f64; PART];
+                for (d_y, &row) in d_y.chunks_exact(dim).zip(index) {
+                    let at = (row as usize).wrapping_sub(first);
+                    if spec.padding == Some(row as usize) || at >= d_w.len() / dim {
+                        continue;
+                    }
+                    let sums = &mut sums[at * cols..][..cols];
+                    for (sum, d_y) in sums.iter_mut().zip(&d_y[col..]) {
+                        *sum += f64::from(*d_y);
+                    }
                 }
-                d_w[at..][..dim].iter_mut().zip(d_y).for_each(|(sum, d_y)| *sum += d_y);
+                for (d_w, sums) in d_w.chunks_exact_mut(dim).zip(sums.chunks_exact(cols)) {
+                    d_w[col..].iter_mut().zip(sums).for_each(|(d_w, sum)| *d_w = *sum as f32);
+                }
             }
         });
     }

@@ -53,7 +53,7 @@ KERNEL embedding_grad(d_w_t* d_w, const d_y_t* d_y, const unsigned* index, unsig
     const unsigned position = blockIdx.x / blocks, row = index[position];
     if (row == padding || is_before(index, position, row)) return;
     const unsigned col = (blockIdx.x % blocks * THREADS + threadIdx.x) * WIDTH;
-    float sums[WIDTH] = {};
+    Total sums[WIDTH];
     for (unsigned start = position; start < count; start += TILE) {
         const unsigned places = find(at, found, index, start, count, row);
         const unsigned mine = col < DIM ? places : 0;
@@ -62,10 +62,14 @@ KERNEL embedding_grad(d_w_t* d_w, const d_y_t* d_y, const unsigned* index, unsig
             float v[WIDTH];
             load(v, d_y, (size_t)at[n] * DIM + col);
 #pragma unroll
-            for (int e = 0; e < WIDTH; ++e) sums[e] += v[e];
+            for (int e = 0; e < WIDTH; ++e) sums[e].add(v[e]);
         }
         __syncthreads();
     }
-    if (col < DIM) store(d_w, (size_t)row * DIM + col, sums);
+    if (col >= DIM) return;
+    float v[WIDTH];
+#pragma unroll
+    for (int e = 0; e < WIDTH; ++e) v[e] = sums[e].value();
+    store(d_w, (size_t)row * DIM + col, v);
 }
 #endif

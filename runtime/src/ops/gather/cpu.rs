@@ -5,6 +5,13 @@ use crate::device::{Buf, CpuStep, Indices};
 
 /// Elements that one thread takes at a time, at least.
 const CHUNK: usize = 1 << 12;
+/// Choices from one place whose gradients are added up in `f32`, at most.
+const CHAIN: usize = 64;
+/// Sums that are carried in `f64` on the stack, and how often the choices are read for them, at most.
+const SUMS: usize = 1 << 13;
+const PASSES: usize = 8;
+/// Neighbouring columns that are summed together.
+const COLUMNS: usize = 16;
 
 impl Gather for CpuStep<'_> {
     fn gather(&mut self, y: Buf, x: Buf, index: Indices, spec: GatherSpec) {
@@ -35,10 +42,36 @@ impl Gather for CpuStep<'_> {
             let first = chunk * each;
             for (o, d_x) in (first..).zip(d_x.chunks_exact_mut(block)) {
                 let (d_y, index) = (&d_y[o * from..][..from], &index[o * from..]);
+                if count > CHAIN && size * COLUMNS.min(inner) <= PASSES * SUMS {
+                    many_to_few(d_x, d_y, index, inner);
+                    continue;
+                }
                 for ((at, d_y), row) in d_y.iter().enumerate().zip(index) {
                     d_x[*row as usize * inner + at % inner] += d_y;
                 }
             }
         });
+    }
+}
+
+/// `d_x [size, inner]` from any number of choices, in `f64`: one place may be chosen by all of them.
+fn many_to_few(d_x: &mut [f32], d_y: &[f32], index: &[u32], inner: usize) {
+    for col in (0..inner).step_by(COLUMNS) {
+        let cols = COLUMNS.min(inner - col);
+        for (part, d_x) in d_x.chunks_mut(SUMS / cols * inner).enumerate() {
+            let (first, places) = (part * (SUMS / cols), d_x.len() / inner);
+            let mut sums = [0.0_f64; SUMS];
+            for (d_y, index) in d_y.chunks_exact(inner).zip(index.chunks_exact(inner)) {
+                for (i, (d_y, place)) in d_y[col..][..cols].iter().zip(&index[col..]).enumerate() {
+                    let place = (*place as usize).wrapping_sub(first);
+                    if place < places {
+                        sums[place * cols + i] += f64::from(*d_y);
+                    }
+                }
+            }
+            for (d_x, sums) in d_x.chunks_exact_mut(inner).zip(sums.chunks_exact(cols)) {
+                d_x[col..].iter_mut().zip(sums).for_each(|(d_x, sum)| *d_x = *sum as f32);
+            }
+        }
     }
 }

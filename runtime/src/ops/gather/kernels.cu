@@ -14,10 +14,10 @@ KERNEL gather_grad(d_x_t* d_x, const d_y_t* d_y, const unsigned* index, unsigned
     if (n >= count) return;
     const unsigned chosen = n / INNER % SIZE;
     const unsigned start = n / (SIZE * INNER) * (COUNT * INNER) + n % INNER;
-    float sum = 0.0f;
+    Total sum;
     for (unsigned j = 0; j < COUNT; ++j) {
-        if (index[start + j * INNER] == chosen) sum += get(d_y, start + j * INNER);
+        if (index[start + j * INNER] == chosen) sum.add(get(d_y, start + j * INNER));
     }
-    put(d_x, n, sum);
+    put(d_x, n, sum.value());
 }
 #endif

@@ -1,6 +1,6 @@
 //! Selection on a GPU.
 
-use super::Hold;
+use super::{First, Hold};
 use crate::device::{Arg, Buf, CudaStep, Grid, Indices, Text};
 
 const TEXT: Text = Text { room: "hold", text: include_str!("kernels.cu") };
@@ -20,5 +20,44 @@ impl Hold for CudaStep {
             ("count", y.len.into()),
         ];
         self.launch(TEXT.kernel("hold"), Grid::each(y.len), &args);
+    }
+
+    fn cut(&mut self, y: Buf, x: Buf, length: Indices, steps: usize) {
+        if y.len == 0 {
+            return;
+        }
+        let args = [
+            ("y", y.into()),
+            ("x", x.into()),
+            ("length", length.into()),
+            ("steps", steps.into()),
+            ("row", (y.len / (length.len * steps)).into()),
+            ("count", y.len.into()),
+        ];
+        self.launch(TEXT.kernel("cut"), Grid::each(y.len), &args);
+    }
+
+    fn replay(&mut self, y: Buf, now: Buf, all: Buf, length: Indices, t: usize, first: First) {
+        if y.len == 0 {
+            return;
+        }
+        let (form, place) = match first {
+            First::At(place) => (0, place),
+            First::Last => (1, 0),
+            First::Before(place) => (2, place),
+        };
+        let args = [
+            ("y", y.into()),
+            ("now", now.into()),
+            ("all", all.into()),
+            ("length", length.into()),
+            ("t", t.into()),
+            ("place", place.into()),
+            ("row", (y.len / length.len).into()),
+            ("batch", length.len.into()),
+            ("count", y.len.into()),
+        ];
+        let kernel = TEXT.kernel("replay").with("FORM", form);
+        self.launch(kernel, Grid::each(y.len), &args);
     }
 }

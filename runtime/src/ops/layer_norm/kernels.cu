@@ -8,43 +8,89 @@ DEVICE void parameters(float (&v)[WIDTH], const T* of, unsigned c, float otherwi
     for (int e = 0; e < WIDTH; ++e) v[e] = otherwise;
 }
 
+// The statistics of a row: its mean is the sum of the first two, and the third is `1 / √(σ² + ε)`.
+#define STATS 3
+
 #ifdef IS_layer_norm
+// The power of 2 that brings the largest element of a row near 1, as far as that is needed for squares.
+DEVICE float near_one(float largest) {
+    const int exponent = (__float_as_int(largest) >> 23 & 255) - 127;
+    return __int_as_float((127 - min(max(exponent, -62), 120)) << 23);
+}
+
 ROW_KERNEL layer_norm(y_t* y, float* stats, const x_t* x, const weight_t* weight, const bias_t* bias,
                       float eps, unsigned rows) {
     const Lane lane(rows);
     const Part<x_t> of_x(x, lane);
-    float mean = 0.0f, squares = 0.0f;
+    float largest = 0.0f;
+    lane.each([&](int k, unsigned c) {
+        float v[WIDTH];
+        of_x.read(v, k, c);
+#pragma unroll
+        for (int e = 0; e < WIDTH; ++e) largest = larger(largest, fabsf(v[e]));
+    });
+    // All below is in units of `1 / by`.
+    const float by = near_one(team_max<LANES>(largest));
+    float mean = 0.0f, off = 0.0f;
 #if CENTRED
+    RowSum of_row;
     lane.each([&](int k, unsigned c) {
         float v[WIDTH];
         of_x.read(v, k, c);
 #pragma unroll
-        for (int e = 0; e < WIDTH; ++e) mean += v[e];
+        for (int e = 0; e < WIDTH; ++e) of_row.add(by * v[e]);
     });
-    mean = team_sum<LANES>(mean) / SIZE;
+    mean = of_row.of_team() / SIZE;
 #endif
+    RowSum distances, squares;
     lane.each([&](int k, unsigned c) {
         float v[WIDTH];
         of_x.read(v, k, c);
 #pragma unroll
-        for (int e = 0; e < WIDTH; ++e) squares += (v[e] - mean) * (v[e] - mean);
+        for (int e = 0; e < WIDTH; ++e) {
+            const float distance = by * v[e] - mean;
+            if (CENTRED) distances.add(distance);
+            squares.add(distance * distance);
+        }
     });
-    const float scale = 1.0f / sqrtf(team_sum<LANES>(squares) / SIZE + eps);
+    // What the mean is off.
+    if (CENTRED) off = distances.of_team() / SIZE;
+    float variance = squares.of_team() / SIZE;
+    variance = variance > off * off ? variance - off * off : variance * 0.0f;
+    // Without a spread, `ε` alone, which may be too small in these units.
+    const float scale = variance == 0.0f ? 1.0f / (sqrtf(eps) * by)
+                                         : 1.0f / sqrtf(variance + eps * by * by);
     lane.each([&](int k, unsigned c) {
         float v[WIDTH], w[WIDTH], b[WIDTH];
         of_x.read(v, k, c);
         parameters(w, weight, c, 1.0f);
         parameters(b, bias, c, 0.0f);
 #pragma unroll
-        for (int e = 0; e < WIDTH; ++e) v[e] = (v[e] - mean) * scale * w[e] + b[e];
+        for (int e = 0; e < WIDTH; ++e) v[e] = ((by * v[e] - mean) - off) * scale * w[e] + b[e];
         store(y, lane.at(c), v);
     });
     if (stats && lane.there && lane.lane == 0) {
-        stats[2 * lane.row] = mean;
-        stats[2 * lane.row + 1] = scale;
+        stats[STATS * lane.row] = mean / by;
+        stats[STATS * lane.row + 1] = off / by;
+        stats[STATS * lane.row + 2] = scale * by;
     }
 }
 #endif
+
+// `x̂` of the elements of a row. Halves are subtracted: a difference of two floats may be none.
+struct Hat {
+    float minus_mean, scale, shift;
+
+    DEVICE Hat(const float* stats, unsigned row, bool there = true) {
+        const float mean = there ? stats[STATS * row] : 0.0f;
+        const float rest = there ? stats[STATS * row + 1] : 0.0f;
+        const float rstd = there ? stats[STATS * row + 2] : 0.0f;
+        minus_mean = -0.5f * mean;
+        scale = 2.0f * rstd;
+        shift = -rest * rstd;
+    }
+    DEVICE float of(float x) const { return fmaf(fmaf(0.5f, x, minus_mean), scale, shift); }
+};
 
 #ifdef IS_layer_norm_grad
 ROW_KERNEL layer_norm_grad(d_x_t* d_x, const d_y_t* d_y, const x_t* x, const weight_t* weight,
@@ -52,8 +98,7 @@ ROW_KERNEL layer_norm_grad(d_x_t* d_x, const d_y_t* d_y, const x_t* x, const wei
     const Lane lane(rows);
     const Part<d_y_t> of_d_y(d_y, lane);
     const Part<x_t> of_x(x, lane);
-    const float mean = lane.there ? stats[2 * lane.row] : 0.0f;
-    const float scale = lane.there ? stats[2 * lane.row + 1] : 0.0f;
+    const Hat hat(stats, lane.row, lane.there);
     // `d_y · w`, and the normal row.
     const auto read = [&](float (&g)[WIDTH], float (&normal)[WIDTH], int k, unsigned c) {
         float w[WIDTH];
@@ -63,21 +108,21 @@ ROW_KERNEL layer_norm_grad(d_x_t* d_x, const d_y_t* d_y, const x_t* x, const wei
 #pragma unroll
         for (int e = 0; e < WIDTH; ++e) {
             g[e] *= w[e];
-            normal[e] = (normal[e] - mean) * scale;
+            normal[e] = hat.of(normal[e]);
         }
     };
-    float plain = 0.0f, along = 0.0f;
+    RowSum of_g, of_normal;
     lane.each([&](int k, unsigned c) {
         float g[WIDTH], normal[WIDTH];
         read(g, normal, k, c);
 #pragma unroll
         for (int e = 0; e < WIDTH; ++e) {
-            plain += g[e];
-            along += g[e] * normal[e];
+            of_g.add(g[e]);
+            of_normal.add(g[e] * normal[e]);
         }
     });
-    plain = CENTRED ? team_sum<LANES>(plain) / SIZE : 0.0f;
-    along = team_sum<LANES>(along) / SIZE;
+    const float plain = CENTRED ? of_g.of_team() / SIZE : 0.0f;
+    const float along = of_normal.of_team() / SIZE, scale = 0.5f * hat.scale;
     lane.each([&](int k, unsigned c) {
         float g[WIDTH], normal[WIDTH];
         read(g, normal, k, c);
@@ -97,27 +142,26 @@ KERNEL affine_parts(float* parts, const d_y_t* d_y, const x_t* x, const float* s
     const unsigned across = (SIZE + 32 * WIDTH - 1) / (32 * WIDTH), line = threadIdx.x / 32;
     const unsigned first = blockIdx.x % across * 32 * WIDTH, part = blockIdx.x / across;
     const unsigned c = threadIdx.x % 32 * WIDTH, end = min((part + 1) * group, rows);
-    float w[WIDTH], b[WIDTH];
-#pragma unroll
-    for (int e = 0; e < WIDTH; ++e) w[e] = b[e] = 0.0f;
+    // A thread has many rows of a large group.
+    Total w[WIDTH], b[WIDTH];
     if (first + c < SIZE) {
 #pragma unroll 4
         for (unsigned row = part * group + line; row < end; row += 8) {
             float g[WIDTH], v[WIDTH];
             load(g, d_y, (size_t)row * SIZE + first + c);
             load(v, x, (size_t)row * SIZE + first + c);
-            const float mean = stats[2 * row], scale = stats[2 * row + 1];
+            const Hat hat(stats, row);
 #pragma unroll
             for (int e = 0; e < WIDTH; ++e) {
-                w[e] += g[e] * (v[e] - mean) * scale;
-                b[e] += g[e];
+                w[e].add(g[e] * hat.of(v[e]));
+                b[e].add(g[e]);
             }
         }
     }
 #pragma unroll
     for (int e = 0; e < WIDTH; ++e) {
-        of_weight[line][c + e] = w[e];
-        of_bias[line][c + e] = b[e];
+        of_weight[line][c + e] = w[e].value();
+        of_bias[line][c + e] = b[e].value();
     }
     __syncthreads();
     const unsigned d = threadIdx.x;

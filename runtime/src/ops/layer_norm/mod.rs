@@ -29,15 +29,24 @@ pub struct LayerNormSpec {
     pub centred: bool,
 }
 
-/// Groups of rows whose sums are taken apart, at most, and rows of a group, at least.
+/// The statistics of a row: its mean is the sum of the first two, so that nothing cancels however far
+/// it is from zero, and the third is `1 / √(σ² + ε)`.
+pub const STATS: usize = 3;
+
+/// Groups of rows whose sums are taken apart, where their rows are no fewer and no more than these: the
+/// sums of a group are in `f32`, those of all groups in `f64`.
 const GROUPS: usize = 32;
-const ROWS: usize = 8;
+const ROWS: [usize; 2] = [8, 64];
 
 impl LayerNormSpec {
     /// The rows of a group.
     const fn group(&self) -> usize {
         let each = self.rows.div_ceil(GROUPS);
-        if each < ROWS { ROWS } else { each }
+        match each {
+            _ if each < ROWS[0] => ROWS[0],
+            _ if each > ROWS[1] => ROWS[1],
+            _ => each,
+        }
     }
 
     /// The floats of scratch of the gradient: the sums of each group.
@@ -57,8 +66,8 @@ pub struct Affine {
 
 /// The kernels of this room.
 pub trait LayerNorm {
-    /// `y [rows, dim]`, and `stats [rows, 2]`: `μ` (0 without centring) and `1 / √(σ² + ε)`, which
-    /// may be empty.
+    /// `y [rows, dim]`, and `stats [rows, STATS]`: `μ` (0 without centring) in two parts and
+    /// `1 / √(σ² + ε)`, which may be empty.
     fn layer_norm(&mut self, y: Buf, stats: Buf, x: Buf, affine: Affine, spec: LayerNormSpec);
     /// The gradients of `x`, `w` and `b`.
     #[allow(clippy::too_many_arguments)]

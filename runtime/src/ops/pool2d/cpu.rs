@@ -8,6 +8,9 @@ fn planes_each(spec: Pool2dSpec) -> usize {
     ((1 << 14) / (spec.height * spec.width).max(1)).max(1)
 }
 
+/// The place of the maximum of a window that meets no element.
+const NOWHERE: usize = u32::MAX as usize;
+
 /// The taps of output `out` that meet the plane, and the place of the first.
 #[inline(always)]
 fn taps(spec: &Pool2dSpec, axis: usize, out: usize, size: usize) -> (usize, usize) {
@@ -105,7 +108,7 @@ fn max_planes(y: &mut [f32], index: &mut [u32], x: &[f32], spec: Pool2dSpec) {
         let x = &x[plane * inputs..][..inputs];
         let (rows, top) = taps(&spec, 0, out / out_width, spec.height);
         let (cols, left) = taps(&spec, 1, out % out_width, width);
-        let mut place = top * width + left;
+        let mut place = if rows * cols > 0 { top * width + left } else { NOWHERE };
         let mut max = f32::NEG_INFINITY;
         for i in 0..rows {
             for j in 0..cols {
@@ -128,7 +131,9 @@ fn max_planes_grad(d_x: &mut [f32], d_y: &[f32], index: &[u32], spec: Pool2dSpec
     for (plane, d_x) in d_x.chunks_exact_mut(inputs).enumerate() {
         let outputs = plane * outputs..(plane + 1) * outputs;
         for (index, d_y) in index[outputs.clone()].iter().zip(&d_y[outputs]) {
-            d_x[*index as usize] += d_y;
+            if let Some(d_x) = d_x.get_mut(*index as usize) {
+                *d_x += d_y;
+            }
         }
     }
 }

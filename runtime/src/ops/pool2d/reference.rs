@@ -44,7 +44,9 @@ pub fn max_pool2d_grad(d_x: &mut [f64], d_y: &[f64], index: &[u32], spec: Pool2d
     d_x.fill(0.0);
     let outputs = spec.out_height() * spec.out_width();
     for (output, (d_y, index)) in d_y.iter().zip(index).enumerate() {
-        d_x[output / outputs * spec.height * spec.width + *index as usize] += d_y;
+        if *index != u32::MAX {
+            d_x[output / outputs * spec.height * spec.width + *index as usize] += d_y;
+        }
     }
 }
 

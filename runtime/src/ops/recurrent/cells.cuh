@@ -53,7 +53,7 @@ DEVICE void retreat(float (&d)[GATES], float (&d_p)[GATES], float& d_h, float& d
     d[0] = d_h * (1.0f - g[0] * g[0]);
     d_h = 0.0f;
 #elif CELL == 1
-    d[0] = g[0] > 0.0f ? d_h : 0.0f;
+    d[0] = g[0] <= 0.0f ? 0.0f : d_h;
     d_h = 0.0f;
 #elif CELL == 2
     const float old = past.inner, tanh = tanhf(g[1] * old + g[0] * g[2]);

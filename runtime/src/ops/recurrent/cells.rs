@@ -128,7 +128,8 @@ simd! {
 simd! {
     fn relu_grad<A>(d: &mut [f32], d_h: &mut [f32]) {
         for (d, d_h) in d.iter_mut().zip(d_h) {
-            *d = if *d > 0.0 { *d_h } else { 0.0 };
+            // Behind NaN the gradient passes, as that of `relu`.
+            *d = if *d <= 0.0 { 0.0 } else { *d_h };
             *d_h = 0.0;
         }
     }

@@ -139,7 +139,7 @@ pub fn recurrent_grad(weights: &Values, given: Given, s: RecurrentSpec) -> Value
                 let d_h = d_h[j] + weights.steps[place * hidden + j];
                 match s.cell {
                     Cell::Tanh => d_x[j] = d_h * (1.0 - gate(0, j) * gate(0, j)),
-                    Cell::Relu => d_x[j] = if gate(0, j) > 0.0 { d_h } else { 0.0 },
+                    Cell::Relu => d_x[j] = if gate(0, j) <= 0.0 { 0.0 } else { d_h },
                     Cell::Lstm => {
                         let [i, f, g, o] = [0, 1, 2, 3].map(|k| gate(k, j));
                         let (before, tanh) = (step.before[1][j], step.after[1][j].tanh());

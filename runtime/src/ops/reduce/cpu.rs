@@ -1,7 +1,7 @@
 //! Reductions on the CPU. Axes of size 1 vanish and neighbours of one fate merge, so that few
 //! patterns remain; the frequent ones have loops of their own.
 
-use super::fold::{COLUMNS, Fold, Levels, Max, Min, Sum, fold_columns, fold_row};
+use super::fold::{COLUMNS, Fold, Max, Min, Sum, fold_columns, fold_row};
 use super::{Reduce, ReduceKind, ReduceSpec};
 use crate::device::{Buf, CpuStep, Threads};
 use crate::math::{SimdLevel, simd};
@@ -58,38 +58,35 @@ impl CpuStep<'_> {
     fn reduce_with<F: Loops, const R: usize>(&mut self, y: Buf, x: Buf, spec: ReduceSpec<R>) {
         let (threads, level) = (self.threads(), self.level());
         let ([y], [x]) = self.views([y], [x]);
-        reduce::<F, R>(threads, level, y, x, &Axes::new(&spec));
-        if spec.scale != 1.0 {
-            y.iter_mut().for_each(|y| *y *= spec.scale);
-        }
+        reduce::<F, R>(threads, level, y, x, &Axes::new(&spec), spec.scale);
     }
 }
 
 /// The vectorised loops of one kind.
 trait Loops: Fold {
-    fn row(level: SimdLevel, x: &[f32]) -> f32;
-    fn columns(level: SimdLevel, y: &mut [f32], x: &[f32], row: usize, rows: usize);
+    fn row(level: SimdLevel, x: &[f32]) -> f64;
+    fn columns(level: SimdLevel, y: &mut [f32], x: &[f32], sizes: [usize; 2], scale: f32);
 }
 
 macro_rules! loops {
     ($($kind:ident: $row:ident $columns:ident,)*) => {
         $(simd! {
-            fn $row<A>(x: &[f32]) -> f32 {
+            fn $row<A>(x: &[f32]) -> f64 {
                 fold_row::<$kind>(x)
             }
         }
         simd! {
-            fn $columns<A>(y: &mut [f32], x: &[f32], row: usize, rows: usize) {
-                fold_columns::<$kind>(y, x, row, rows)
+            fn $columns<A>(y: &mut [f32], x: &[f32], sizes: [usize; 2], scale: f32) {
+                fold_columns::<$kind>(y, x, sizes[0], sizes[1], scale)
             }
         }
         impl Loops for $kind {
-            fn row(level: SimdLevel, x: &[f32]) -> f32 {
+            fn row(level: SimdLevel, x: &[f32]) -> f64 {
                 $row(level, x)
             }
 
-            fn columns(level: SimdLevel, y: &mut [f32], x: &[f32], row: usize, rows: usize) {
-                $columns(level, y, x, row, rows);
+            fn columns(level: SimdLevel, y: &mut [f32], x: &[f32], sizes: [usize; 2], scale: f32) {
+                $columns(level, y, x, sizes, scale);
             }
         })*
     };
@@ -106,53 +103,52 @@ fn reduce<F: Loops, const R: usize>(
     y: &mut [f32],
     x: &[f32],
     axes: &Axes<R>,
+    scale: f32,
 ) {
     if x.is_empty() {
-        return y.fill(F::NEUTRAL);
+        return y.fill(F::NEUTRAL * scale);
     }
     let work = x.len();
+    let scaled = |folded: f64| (folded * f64::from(scale)) as f32;
     match (&axes.kept[..axes.rank], &axes.size[..axes.rank]) {
-        ([] | [true], _) => y.copy_from_slice(x),
+        ([] | [true], _) => y.iter_mut().zip(x).for_each(|(y, x)| *y = x * scale),
         // x [N] → y []
         ([false], _) => {
             let each = x.len().div_ceil(PARTS).next_multiple_of(CHUNK);
-            let mut parts = [F::NEUTRAL; PARTS];
+            let mut parts = [0.0; PARTS];
             let count = x.len().div_ceil(each);
             threads.split(work, &mut parts[..count], 1, |i, part| {
                 part[0] = F::row(level, &x[i * each..x.len().min((i + 1) * each)]);
             });
-            y[0] = fold_row::<F>(&parts);
+            y[0] = scaled(parts[..count].iter().copied().reduce(F::join).unwrap_or_default());
         }
         // x [N, K] → y [N]
         ([true, false], &[_, k]) => {
             let each = CHUNK.div_ceil(k);
             threads.split(work, y, each, |i, y| {
                 for (y, x) in y.iter_mut().zip(x[i * each * k..].chunks_exact(k)) {
-                    *y = F::row(level, x);
+                    *y = scaled(F::row(level, x));
                 }
             });
         }
         // x [K, N] → y [N]
         ([false, true], &[k, n]) => {
             threads.split(work, y, COLUMNS, |i, y| {
-                F::columns(level, y, &x[i * COLUMNS..], n, k);
+                F::columns(level, y, &x[i * COLUMNS..], [n, k], scale);
             });
         }
         // x [B, N, K] → y [N]
         ([false, true, false], &[b, n, k]) => {
             threads.split(work, y, 1, |i, y| {
-                let mut levels = Levels::new::<F>();
-                for batch in 0..b {
-                    levels.push::<F>(F::row(level, &x[(batch * n + i) * k..][..k]));
-                }
-                y[0] = levels.finish::<F>();
+                let row = |batch: usize| F::row(level, &x[(batch * n + i) * k..][..k]);
+                y[0] = scaled((0..b).map(row).reduce(F::join).unwrap_or_default());
             });
         }
         _ => {
             let each = (CHUNK * y.len() / x.len()).max(1);
             threads.split(work, y, each, |chunk, y| {
                 for (i, y) in y.iter_mut().enumerate() {
-                    *y = fold_axes::<F, R>(&x[start(axes, chunk * each + i)..], axes, 0);
+                    *y = scaled(fold_axes::<F, R>(&x[start(axes, chunk * each + i)..], axes, 0));
                 }
             });
         }
@@ -170,16 +166,13 @@ fn start<const R: usize>(axes: &Axes<R>, mut result: usize) -> usize {
 }
 
 /// Folds over the reduced axes from `axis` on.
-fn fold_axes<F: Fold, const R: usize>(x: &[f32], axes: &Axes<R>, axis: usize) -> f32 {
+fn fold_axes<F: Fold, const R: usize>(x: &[f32], axes: &Axes<R>, axis: usize) -> f64 {
     let Some(axis) = (axis..axes.rank).find(|&i| !axes.kept[i]) else {
-        return x[0];
+        return f64::from(x[0]);
     };
     if axes.step[axis] == 1 {
         return fold_row::<F>(&x[..axes.size[axis]]);
     }
-    let mut levels = Levels::new::<F>();
-    for i in 0..axes.size[axis] {
-        levels.push::<F>(fold_axes::<F, R>(&x[i * axes.step[axis]..], axes, axis + 1));
-    }
-    levels.finish::<F>()
+    let folded = |i: usize| fold_axes::<F, R>(&x[i * axes.step[axis]..], axes, axis + 1);
+    (0..axes.size[axis]).map(folded).reduce(F::join).unwrap_or_default()
 }

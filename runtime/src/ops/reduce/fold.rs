@@ -1,9 +1,12 @@
-//! Folding rows and columns in a fixed order with short chains.
+//! Folding rows and columns in a fixed order: in `f32` for short chains, whose results are carried in
+//! `f64`, so that the error of a sum does not grow with its length.
 
 /// What is folded: an associative operation with its neutral element.
 pub(crate) trait Fold {
     const NEUTRAL: f32;
     fn fold(a: f32, b: f32) -> f32;
+    /// The same of what is carried.
+    fn join(a: f64, b: f64) -> f64;
 }
 
 pub(crate) struct Sum;
@@ -16,6 +19,10 @@ impl Fold for Sum {
     fn fold(a: f32, b: f32) -> f32 {
         a + b
     }
+    #[inline(always)]
+    fn join(a: f64, b: f64) -> f64 {
+        a + b
+    }
 }
 
 impl Fold for Max {
@@ -23,6 +30,10 @@ impl Fold for Max {
     #[inline(always)]
     fn fold(a: f32, b: f32) -> f32 {
         // NaN, once there, stays: no comparison with it holds.
+        if b > a || b.is_nan() { b } else { a }
+    }
+    #[inline(always)]
+    fn join(a: f64, b: f64) -> f64 {
         if b > a || b.is_nan() { b } else { a }
     }
 }
@@ -33,55 +44,24 @@ impl Fold for Min {
     fn fold(a: f32, b: f32) -> f32 {
         if b < a || b.is_nan() { b } else { a }
     }
+    #[inline(always)]
+    fn join(a: f64, b: f64) -> f64 {
+        if b < a || b.is_nan() { b } else { a }
+    }
 }
 
-/// Numbers in one chain.
-pub(crate) const CHAIN: usize = 128;
+/// Numbers that are folded one after another in `f32`.
+pub(crate) const CHAIN: usize = 16;
 const LANES: usize = 64;
-
-/// Three levels of results: each is carried up after [`CHAIN`] entries.
-pub(crate) struct Levels {
-    level: [f32; 3],
-    count: [usize; 2],
-}
-
-impl Levels {
-    #[inline(always)]
-    pub fn new<F: Fold>() -> Self {
-        Self { level: [F::NEUTRAL; 3], count: [0; 2] }
-    }
-
-    #[inline(always)]
-    pub fn push<F: Fold>(&mut self, value: f32) {
-        self.level[0] = F::fold(self.level[0], value);
-        self.count[0] += 1;
-        if self.count[0] == CHAIN {
-            self.level[1] = F::fold(self.level[1], self.level[0]);
-            self.level[0] = F::NEUTRAL;
-            self.count[0] = 0;
-            self.count[1] += 1;
-            if self.count[1] == CHAIN {
-                self.level[2] = F::fold(self.level[2], self.level[1]);
-                self.level[1] = F::NEUTRAL;
-                self.count[1] = 0;
-            }
-        }
-    }
-
-    #[inline(always)]
-    pub fn finish<F: Fold>(&self) -> f32 {
-        F::fold(F::fold(self.level[2], self.level[1]), self.level[0])
-    }
-}
 
 /// Folds neighbouring numbers.
 #[inline(always)]
-pub(crate) fn fold_row<F: Fold>(x: &[f32]) -> f32 {
+pub(crate) fn fold_row<F: Fold>(x: &[f32]) -> f64 {
     if x.len() < LANES {
-        return fold_short::<F>(x);
+        return f64::from(fold_short::<F>(x));
     }
-    let mut levels = Levels::new::<F>();
-    for block in x.chunks(LANES * CHAIN / 4) {
+    let mut total = f64::from(F::NEUTRAL);
+    for block in x.chunks(LANES * CHAIN) {
         let mut lanes = [F::NEUTRAL; LANES];
         let pieces = block.chunks_exact(LANES);
         let rest = fold_short::<F>(pieces.remainder());
@@ -90,9 +70,9 @@ pub(crate) fn fold_row<F: Fold>(x: &[f32]) -> f32 {
                 *lane = F::fold(*lane, *x);
             }
         }
-        levels.push::<F>(F::fold(fold_lanes::<F, LANES>(lanes), rest));
+        total = F::join(total, f64::from(F::fold(fold_lanes::<F, LANES>(lanes), rest)));
     }
-    levels.finish::<F>()
+    total
 }
 
 #[inline(always)]
@@ -127,40 +107,69 @@ fn fold_short<F: Fold>(x: &[f32]) -> f32 {
 /// Columns that are folded together.
 pub(crate) const COLUMNS: usize = 64;
 
-/// `y[j]` folds `x[i · row + j]` over `rows`, for at most [`COLUMNS`] columns.
+/// `y[j]` folds `x[i · row + j]` over `rows`, times `scale`, for at most [`COLUMNS`] columns.
 #[inline(always)]
-pub(crate) fn fold_columns<F: Fold>(y: &mut [f32], x: &[f32], row: usize, rows: usize) {
-    let mut levels = [[F::NEUTRAL; COLUMNS]; 3];
-    let cols = y.len();
-    for i in 0..rows {
-        let x = &x[i * row..][..cols];
-        if cols == COLUMNS {
-            // The same loop with a length that the compiler knows.
-            for (sum, x) in levels[0].iter_mut().zip(&x[..COLUMNS]) {
-                *sum = F::fold(*sum, *x);
-            }
-        } else {
-            for (sum, x) in levels[0].iter_mut().zip(x) {
-                *sum = F::fold(*sum, *x);
+pub(crate) fn fold_columns<F: Fold>(y: &mut [f32], x: &[f32], row: usize, rows: usize, scale: f32) {
+    let (mut totals, cols) = ([f64::from(F::NEUTRAL); COLUMNS], y.len());
+    for from in (0..rows).step_by(CHAIN) {
+        let mut chain = [F::NEUTRAL; COLUMNS];
+        for i in from..rows.min(from + CHAIN) {
+            let x = &x[i * row..][..cols];
+            if cols == COLUMNS {
+                // The same loop with a length that the compiler knows.
+                for (folded, x) in chain.iter_mut().zip(&x[..COLUMNS]) {
+                    *folded = F::fold(*folded, *x);
+                }
+            } else {
+                for (folded, x) in chain.iter_mut().zip(x) {
+                    *folded = F::fold(*folded, *x);
+                }
             }
         }
-        if (i + 1) % CHAIN == 0 {
-            carry::<F>(&mut levels, 0);
-            if (i + 1) % (CHAIN * CHAIN) == 0 {
-                carry::<F>(&mut levels, 1);
-            }
+        for (total, folded) in totals.iter_mut().zip(&chain) {
+            *total = F::join(*total, f64::from(*folded));
         }
     }
-    carry::<F>(&mut levels, 0);
-    carry::<F>(&mut levels, 1);
-    y.copy_from_slice(&levels[2][..cols]);
+    for (y, total) in y.iter_mut().zip(&totals) {
+        *y = (total * f64::from(scale)) as f32;
+    }
 }
 
-#[inline(always)]
-fn carry<F: Fold>(levels: &mut [[f32; COLUMNS]; 3], from: usize) {
-    let (lower, upper) = levels.split_at_mut(from + 1);
-    for (to, from) in upper[0].iter_mut().zip(&mut lower[from]) {
-        *to = F::fold(*to, *from);
-        *from = F::NEUTRAL;
+/// Sums of [`COLUMNS`] columns, carried in `f64` after [`CHAIN`] rows.
+pub(crate) struct ColumnSums {
+    chain: [f32; COLUMNS],
+    totals: [f64; COLUMNS],
+    rows: usize,
+}
+
+impl ColumnSums {
+    #[inline(always)]
+    pub fn new() -> Self {
+        Self { chain: [0.0; COLUMNS], totals: [0.0; COLUMNS], rows: 0 }
+    }
+
+    /// What the next row is added to.
+    #[inline(always)]
+    pub fn next_row(&mut self) -> &mut [f32; COLUMNS] {
+        if self.rows == CHAIN {
+            self.carry();
+        }
+        self.rows += 1;
+        &mut self.chain
+    }
+
+    #[inline(always)]
+    fn carry(&mut self) {
+        for (total, sum) in self.totals.iter_mut().zip(&mut self.chain) {
+            *total += f64::from(*sum);
+            *sum = 0.0;
+        }
+        self.rows = 0;
+    }
+
+    #[inline(always)]
+    pub fn finish(mut self) -> [f32; COLUMNS] {
+        self.carry();
+        self.totals.map(|total| total as f32)
     }
 }

@@ -10,12 +10,13 @@ DEVICE float fold(float a, float b) {
 }
 
 // The elements `from`, `from + step`, … below `end` behind result `o`, each the first of neighbours. Sums of
-// at most 64 elements are carried to a second sum, so that errors grow slowly.
+// at most 64 elements are carried with what that loses, so that errors do not grow with their number.
 DEVICE void fold_part(float (&whole)[WIDTH], const x_t* x, unsigned o, unsigned from, unsigned end,
                       unsigned step) {
     const unsigned start = KEPT(o);
 #pragma unroll
     for (int e = 0; e < WIDTH; ++e) whole[e] = START;
+    Total sums[WIDTH];
     while (from < end) {
         float part[WIDTH];
 #pragma unroll
@@ -39,8 +40,13 @@ DEVICE void fold_part(float (&whole)[WIDTH], const x_t* x, unsigned o, unsigned 
             for (int e = 0; e < WIDTH; ++e) part[e] = fold(part[e], v[e]);
         }
 #pragma unroll
-        for (int e = 0; e < WIDTH; ++e) whole[e] = fold(whole[e], part[e]);
+        for (int e = 0; e < WIDTH; ++e) {
+            if (IS_SUM) sums[e].add(part[e]);
+            else whole[e] = fold(whole[e], part[e]);
+        }
     }
+#pragma unroll
+    for (int e = 0; e < WIDTH && IS_SUM; ++e) whole[e] = sums[e].value();
 }
 
 #ifdef IS_rows

@@ -1,10 +1,11 @@
 //! Sums over few elements: of all, of rows, or of columns.
 
-use super::fold::CHAIN;
 use super::{Reduce, ReduceKind, ReduceSpec};
 use crate::device::{Buf, TinyStep};
 use crate::math::Vector;
 
+/// Numbers that are added one after another before their sum is carried to a second level.
+const CHAIN: usize = 64;
 /// The most elements behind a result: two levels of sums are accurate to here, see the room.
 const MOST: usize = CHAIN * CHAIN;
 

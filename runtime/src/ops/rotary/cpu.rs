@@ -2,7 +2,7 @@
 
 use super::{Rotary, RotarySpec, angle};
 use crate::device::{Buf, CpuStep, SharedMut};
-use crate::math::{self, simd};
+use crate::math::{self, Far, MOST_ANGLE, simd};
 
 /// Pairs whose angles are kept at a time.
 const PAIRS: usize = 128;
@@ -64,7 +64,16 @@ simd! {
     /// Angles, the first of both rows, to their cosines and sines.
     fn resolve<A>(turn: &mut Turn, pairs: usize) {
         let [cos, sin] = turn;
-        for (cos, sin) in cos[..pairs].iter_mut().zip(&mut sin[..pairs]) {
+        let (cos, sin) = (&mut cos[..pairs], &mut sin[..pairs]);
+        if cos.iter().any(|angle| angle.abs() > MOST_ANGLE) {
+            for (cos, sin) in cos.iter_mut().zip(sin) {
+                let angle = *cos;
+                *cos = math::cos::<Far<A>>(angle);
+                *sin = math::sin::<Far<A>>(angle);
+            }
+            return;
+        }
+        for (cos, sin) in cos.iter_mut().zip(sin) {
             let angle = *cos;
             *cos = math::cos::<A>(angle);
             *sin = math::sin::<A>(angle);

@@ -4,10 +4,8 @@
 use super::{Softmax, SoftmaxSpec};
 use crate::device::{Buf, CpuStep};
 use crate::math::{self, Arith, simd};
-use crate::ops::reduce::{Fold, Max, Sum, fold_row};
+use crate::ops::reduce::{COLUMNS, ColumnSums, Fold, Max, Sum, fold_row};
 
-/// Distributions that are handled together where their elements are apart.
-const COLUMNS: usize = 64;
 /// Elements that one thread takes at a time, at least.
 const CHUNK: usize = 1 << 12;
 
@@ -48,7 +46,7 @@ simd! {
         for (y, x) in y.chunks_exact_mut(slab).zip(x.chunks_exact(slab)) {
             if spec.inner == 1 {
                 y.copy_from_slice(x);
-                let sum = exp_row::<A>(y, fold_row::<Max>(x));
+                let sum = exp_row::<A>(y, fold_row::<Max>(x) as f32);
                 let scale = 1.0 / sum;
                 y.iter_mut().for_each(|y| *y *= scale);
             } else {
@@ -71,7 +69,7 @@ simd! {
         let slab = spec.size * spec.inner;
         for (y, x) in y.chunks_exact_mut(slab).zip(x.chunks_exact(slab)) {
             if spec.inner == 1 {
-                let max = fold_row::<Max>(x);
+                let max = fold_row::<Max>(x) as f32;
                 y.copy_from_slice(x);
                 let sum = exp_row::<A>(y, max);
                 let log = math::log::<A>(sum);
@@ -107,7 +105,7 @@ pub(crate) fn exp_row<A: Arith>(x: &mut [f32], max: f32) -> f32 {
     let mut sum = 0.0_f64;
     for x in x.chunks_mut(EXPS) {
         x.iter_mut().for_each(|x| *x = math::exp::<A>(*x - max));
-        sum += f64::from(fold_row::<Sum>(x));
+        sum += fold_row::<Sum>(x);
     }
     sum as f32
 }
@@ -126,14 +124,15 @@ fn exp_columns<A: Arith>(
             *max = Max::fold(*max, *x);
         }
     }
-    let mut sum = [0.0; COLUMNS];
+    let mut sums = ColumnSums::new();
     for (y, x) in y.chunks_exact_mut(spec.inner).zip(x.chunks_exact(spec.inner)) {
-        for (((y, x), max), sum) in y[col..].iter_mut().zip(&x[col..]).zip(&max).zip(&mut sum) {
+        let columns = y[col..].iter_mut().zip(&x[col..]).zip(&max);
+        for (((y, x), max), sum) in columns.zip(sums.next_row()) {
             *y = math::exp::<A>(x - max);
             *sum += *y;
         }
     }
-    (max, sum)
+    (max, sums.finish())
 }
 
 simd! {
@@ -145,19 +144,21 @@ simd! {
                 for ((d_x, d_y), y) in d_x.iter_mut().zip(d_y).zip(y) {
                     *d_x = d_y * y;
                 }
-                let dot = fold_row::<Sum>(d_x);
+                let dot = fold_row::<Sum>(d_x) as f32;
                 for ((d_x, d_y), y) in d_x.iter_mut().zip(d_y).zip(y) {
                     *d_x = y * (d_y - dot);
                 }
                 continue;
             }
             for col in (0..spec.inner).step_by(COLUMNS) {
-                let mut dot = [0.0; COLUMNS];
+                let mut dots = ColumnSums::new();
                 for (d_y, y) in d_y.chunks_exact(spec.inner).zip(y.chunks_exact(spec.inner)) {
-                    for ((dot, d_y), y) in dot.iter_mut().zip(&d_y[col..]).zip(&y[col..]) {
+                    let columns = dots.next_row().iter_mut().zip(&d_y[col..]).zip(&y[col..]);
+                    for ((dot, d_y), y) in columns {
                         *dot = A::mul_add(*d_y, *y, *dot);
                     }
                 }
+                let dot = dots.finish();
                 let rows = d_x.chunks_exact_mut(spec.inner).zip(d_y.chunks_exact(spec.inner));
                 for ((d_x, d_y), y) in rows.zip(y.chunks_exact(spec.inner)) {
                     let columns = d_x[col..].iter_mut().zip(&d_y[col..]).zip(&y[col..]);
@@ -176,19 +177,20 @@ simd! {
         let slabs = d_x.chunks_exact_mut(slab).zip(d_y.chunks_exact(slab)).zip(y.chunks_exact(slab));
         for ((d_x, d_y), y) in slabs {
             if spec.inner == 1 {
-                let sum = fold_row::<Sum>(d_y);
+                let sum = fold_row::<Sum>(d_y) as f32;
                 for ((d_x, d_y), y) in d_x.iter_mut().zip(d_y).zip(y) {
                     *d_x = A::mul_add(-math::exp::<A>(*y), sum, *d_y);
                 }
                 continue;
             }
             for col in (0..spec.inner).step_by(COLUMNS) {
-                let mut sum = [0.0; COLUMNS];
+                let mut sums = ColumnSums::new();
                 for d_y in d_y.chunks_exact(spec.inner) {
-                    for (sum, d_y) in sum.iter_mut().zip(&d_y[col..]) {
+                    for (sum, d_y) in sums.next_row().iter_mut().zip(&d_y[col..]) {
                         *sum += d_y;
                     }
                 }
+                let sum = sums.finish();
                 let rows = d_x.chunks_exact_mut(spec.inner).zip(d_y.chunks_exact(spec.inner));
                 for ((d_x, d_y), y) in rows.zip(y.chunks_exact(spec.inner)) {
                     let columns = d_x[col..].iter_mut().zip(&d_y[col..]).zip(&y[col..]);

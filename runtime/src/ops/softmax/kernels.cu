@@ -18,19 +18,19 @@ ROW_KERNEL softmax(y_t* y, const x_t* x, unsigned rows) {
     const Lane lane(rows);
     Part<x_t> of_x(x, lane);
     const float max = max_of_row(lane, of_x);
-    float sum = 0.0f;
+    RowSum sums;
     lane.each([&](int k, unsigned c) {
         float v[WIDTH];
         of_x.read(v, k, c);
 #pragma unroll
         for (int e = 0; e < WIDTH; ++e) {
             v[e] = power_of_e(v[e] - max);
-            sum += v[e];
+            sums.add(v[e]);
             // Where the row is kept, its exponentials are.
             if (KEPT) of_x.kept[KEPT ? k : 0][e] = v[e];
         }
     });
-    const float share = 1.0f / team_sum<LANES>(sum);
+    const float share = 1.0f / sums.of_team();
     lane.each([&](int k, unsigned c) {
         float v[WIDTH];
         of_x.read(v, k, c);
@@ -46,14 +46,14 @@ ROW_KERNEL log_softmax(y_t* y, const x_t* x, unsigned rows) {
     const Lane lane(rows);
     const Part<x_t> of_x(x, lane);
     const float max = max_of_row(lane, of_x);
-    float sum = 0.0f;
+    RowSum sums;
     lane.each([&](int k, unsigned c) {
         float v[WIDTH];
         of_x.read(v, k, c);
 #pragma unroll
-        for (int e = 0; e < WIDTH; ++e) sum += power_of_e(v[e] - max);
+        for (int e = 0; e < WIDTH; ++e) sums.add(power_of_e(v[e] - max));
     });
-    const float log_sum = logf(team_sum<LANES>(sum));
+    const float log_sum = logf(sums.of_team());
     lane.each([&](int k, unsigned c) {
         float v[WIDTH];
         of_x.read(v, k, c);
@@ -69,15 +69,15 @@ ROW_KERNEL softmax_grad(d_x_t* d_x, const d_y_t* d_y, const y_t* y, unsigned row
     const Lane lane(rows);
     const Part<d_y_t> of_d_y(d_y, lane);
     const Part<y_t> of_y(y, lane);
-    float sum = 0.0f;
+    RowSum sums;
     lane.each([&](int k, unsigned c) {
         float g[WIDTH], v[WIDTH];
         of_d_y.read(g, k, c);
         of_y.read(v, k, c);
 #pragma unroll
-        for (int e = 0; e < WIDTH; ++e) sum += g[e] * v[e];
+        for (int e = 0; e < WIDTH; ++e) sums.add(g[e] * v[e]);
     });
-    sum = team_sum<LANES>(sum);
+    const float sum = sums.of_team();
     lane.each([&](int k, unsigned c) {
         float g[WIDTH], v[WIDTH];
         of_d_y.read(g, k, c);
@@ -94,14 +94,14 @@ ROW_KERNEL log_softmax_grad(d_x_t* d_x, const d_y_t* d_y, const y_t* y, unsigned
     const Lane lane(rows);
     const Part<d_y_t> of_d_y(d_y, lane);
     const Part<y_t> of_y(y, lane);
-    float sum = 0.0f;
+    RowSum sums;
     lane.each([&](int k, unsigned c) {
         float g[WIDTH];
         of_d_y.read(g, k, c);
 #pragma unroll
-        for (int e = 0; e < WIDTH; ++e) sum += g[e];
+        for (int e = 0; e < WIDTH; ++e) sums.add(g[e]);
     });
-    sum = team_sum<LANES>(sum);
+    const float sum = sums.of_team();
     lane.each([&](int k, unsigned c) {
         float g[WIDTH], v[WIDTH];
         of_d_y.read(g, k, c);

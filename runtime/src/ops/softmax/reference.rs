@@ -27,8 +27,10 @@ pub fn softmax(y: &mut [f64], x: &[f64], spec: SoftmaxSpec) {
 /// `log_softmax`, plain.
 pub fn log_softmax(y: &mut [f64], x: &[f64], spec: SoftmaxSpec) {
     distributions(spec, |places| {
-        let lse = log_sum_exp(x, places);
-        places.iter().for_each(|&at| y[at] = x[at] - lse);
+        // Less the maximum: far from zero it would hide the logarithm.
+        let max = places.iter().fold(f64::NEG_INFINITY, |max, &at| max.max(x[at]));
+        let log = places.iter().map(|&at| (x[at] - max).exp()).sum::<f64>().ln();
+        places.iter().for_each(|&at| y[at] = (x[at] - max) - log);
     });
 }
 

@@ -1,15 +1,13 @@
 //! Embeds sentences with all-MiniLM-L6-v2, and finds those that are nearest to a question.
 //!
-//! `scripts/fetch-data.sh minilm && cargo run --release --example minilm`; the question may be
+//! `scripts/fetch-data.sh minilm && cargo run --release -p minilm`; the question may be
 //! given: `-- "What do cats eat?"`.
-
-mod model;
 
 use std::path::Path;
 use std::time::Instant;
 
 use gradiron::prelude::*;
-use model::{MiniLm, WIDTH, rows, tokenizer};
+use minilm::{MiniLm, WIDTH, rows, tokenizer};
 
 const SENTENCES: [&str; 6] = [
     "A cat is sleeping on the sofa.",
@@ -26,7 +24,7 @@ fn similarity(a: &[f32; WIDTH], b: &[f32; WIDTH]) -> f32 {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/minilm");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/minilm");
     if !folder.exists() {
         return Err("data/minilm is not there: run `scripts/fetch-data.sh minilm` first".into());
     }

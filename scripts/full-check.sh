@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# What does not fit into `.ci/run` and is checked before a piece of work ends: 90 minutes on two cores,
+# with an empty target folder.
+#
+#     scripts/full-check.sh
+#
+# Takes what this machine has: a nightly Rust, g++, an emulator of ARM, data that was fetched. Goes on
+# after a check that fails, and names at its end what failed and what was left out.
+set -uo pipefail
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
+# What somebody set for programs of their own is not for these.
+unset "${!GRADIRON_@}" TRYBUILD
+
+failed=() left_out=()
+# Prints a command, then runs it.
+step() {
+    local start=$SECONDS
+    printf '\n==> %s\n' "$*"
+    "$@" || failed+=("$*")
+    printf '==> %s s\n' "$((SECONDS - start))"
+}
+# Remembers what is not checked on this machine, and says so.
+leave_out() {
+    left_out+=("$1")
+    printf '\nfull-check: left out: %s\n' "$1"
+}
+
+# Everything as optimised code, in which small functions are one piece.
+step cargo test --locked --release
+
+# Sets of data and weights that `scripts/fetch-data.sh` fetches.
+fetched() { [[ -d data/$1 ]] || { leave_out "$2: scripts/fetch-data.sh ${3:-$1}"; return 1; }; }
+fetched mnist "the full MNIST" && step cargo test --locked --test data -- --ignored
+fetched cifar-10-batches-bin "CIFAR-10" cifar10 && step cargo test --locked --test cifar10 -- --ignored
+fetched minilm "the published weights of MiniLM" && step cargo test --locked --package minilm
+
+if cargo +nightly --version >/dev/null 2>&1 && [[ $(uname -sm) == "Linux x86_64" ]]; then
+    step scripts/sanitize.sh
+else
+    leave_out "AddressSanitizer, which needs \`rustup toolchain install nightly\` on Linux and x86-64"
+fi
+
+# Kernels for another processor.
+other=aarch64-unknown-linux-gnu
+if command -v qemu-aarch64 >/dev/null && command -v aarch64-linux-gnu-gcc >/dev/null &&
+    rustup target add "$other" >/dev/null 2>&1; then
+    step env CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
+        CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64 -L /usr/aarch64-linux-gnu" \
+        cargo test --locked --target "$other" --test ops
+else
+    leave_out "kernels of ARM, which need qemu-user, gcc-aarch64-linux-gnu and libc6-dev-arm64-cross"
+fi
+
+# CUDA kernels in the emulator.
+if command -v g++ >/dev/null && [[ $(uname -sm) == "Linux x86_64" ]]; then
+    # emulated OPTIONS… -- OF THE TEST…
+    emulated() {
+        local options=()
+        while [[ $1 != -- ]]; do options+=("$1"); shift; done
+        shift
+        step env CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER="$PWD/scripts/emulate.sh ${options[*]}" \
+            cargo test --locked "$@"
+    }
+    export GRADIRON_STEPS=12 GRADIRON_OPS_EVERY=5 GRADIRON_OPS_LARGEST=200000
+    emulated -- --features cuda --test ops --test cuda
+    emulated -- --features cudnn --test ops conv2d
+    export GRADIRON_STEPS=6 GRADIRON_OPS_EVERY=11 GRADIRON_OPS_LARGEST=60000
+    for order in reversed random:1 random:2; do
+        emulated --order "$order" -- --features cuda --test ops --test cuda
+    done
+    export GRADIRON_STEPS=2 GRADIRON_OPS_EVERY=300 GRADIRON_OPS_LARGEST=8000
+    emulated --sanitize address -- --features cuda --test ops --test cuda
+    # ThreadSanitizer keeps something of every thread there was: a process for each room whose threads
+    # share memory.
+    export GRADIRON_OPS_EVERY=1000
+    rooms=(attention batch_norm conv2d_products cross_entropy embedding layer_norm permute recurrent reduce softmax)
+    for room in "${rooms[@]}"; do
+        emulated --sanitize thread -- --features cuda --test ops "$room::"
+    done
+    unset GRADIRON_STEPS GRADIRON_OPS_EVERY GRADIRON_OPS_LARGEST
+else
+    leave_out "CUDA kernels in the emulator, which needs g++ on Linux and x86-64"
+fi
+
+printf '\n'
+for what in "${left_out[@]}"; do
+    printf 'full-check: NOT CHECKED: %s\n' "$what"
+done
+for what in "${failed[@]}"; do
+    printf 'full-check: FAILED: %s\n' "$what"
+done
+printf 'full-check: %s failed, %s left out, %s minutes\n' "${#failed[@]}" "${#left_out[@]}" "$((SECONDS / 60))"
+[[ ${#failed[@]} -eq 0 ]]

@@ -1,0 +1,217 @@
+//! Calls of functions: of the library's free ones, of the model's own, and of other models.
+
+use gradiron_compiler::lower::FREE;
+
+use super::fill::Call;
+use super::grow::Growing;
+use super::model::{Is, Let};
+use super::world::{Known, Made, Signature, Size, shape};
+
+impl Growing<'_> {
+    /// A function that is neither a loss nor a method.
+    pub fn free(&mut self, at: usize) -> Option<Let> {
+        let (name, sample) = FREE[at % FREE.len()];
+        match name {
+            "cat" => self.cat(sample),
+            "scaled_dot_product_attention" => self.attention(sample),
+            "scan" => self.scan(),
+            other => panic!("the generator does not know how `{other}` is called"),
+        }
+    }
+
+    fn cat(&mut self, sample: &str) -> Option<Let> {
+        let x = self.float()?;
+        let mut call = Call::new(x.clone());
+        let args = self.arguments(sample, &mut call)?;
+        let axis = call.axis.unwrap_or(0);
+        let mut values = vec![x.name.clone()];
+        for _ in 0..self.dice.from(1, 2) {
+            let joins = |known: &Known| {
+                let pairs = known.dims.iter().zip(&x.dims).enumerate();
+                let same = pairs.into_iter().all(|(i, (a, b))| i == axis || a == b);
+                !known.classes && known.dims.len() == x.dims.len() && same
+            };
+            let known = self.receiver(joins).filter(|_| self.dice.percent(70));
+            values.push(match known {
+                Some(known) => known.name,
+                None => {
+                    let mut dims = x.dims.clone();
+                    let size = dims.get_mut(axis)?;
+                    if !size.runs {
+                        *size = self.world.size(&self.model, self.dice, 3);
+                    }
+                    self.need(&dims)?
+                }
+            });
+        }
+        self.dice.shuffle(&mut values);
+        let args = [vec![format!("[{}]", values.join(", "))], args].concat();
+        Some(self.value(format!("cat({})", args.join(", "))))
+    }
+
+    /// Queries `[.., T, D]`, keys `[.., S, D]` and values like them.
+    fn attention(&mut self, sample: &str) -> Option<Let> {
+        let x = self.receiver(|known| !known.classes && (2..=4).contains(&known.dims.len()))?;
+        let rank = x.dims.len();
+        let mut keys = x.dims.clone();
+        if self.dice.percent(50) && !keys[rank - 2].runs {
+            keys[rank - 2] = self.world.size(&self.model, self.dice, 4);
+        }
+        if rank == 4 && self.dice.percent(50) && !keys[1].runs {
+            // Fewer heads of keys are shared.
+            let heads = keys[1].number;
+            let fewer: Vec<_> = (1..=heads).filter(|fewer| heads % fewer == 0).collect();
+            let fewer = *self.dice.pick(&fewer)?;
+            keys[1] = self.world.equal(&self.model, self.dice, fewer);
+        }
+        let (k, v) = (self.need(&keys)?, self.need(&keys)?);
+        let mut call = Call::new(x.clone());
+        // Masks go by the queries and keys as the rows of a sequence.
+        let rows = [x.dims[0].clone(), x.dims[rank - 2].clone(), x.dims[rank - 1].clone()];
+        call.x.dims = rows.to_vec();
+        call.memory = Some(keys[rank - 2].clone());
+        let sample = sample.replace(" MASK", " MEMORY_MASK");
+        let args = self.options(&sample, &mut call)?;
+        let args = [vec![x.name.clone(), k, v], args].concat();
+        Some(self.value(format!("scaled_dot_product_attention({})", args.join(", "))))
+    }
+
+    /// A function of the same model: this one, or any.
+    pub fn own(&mut self, function: Option<&Signature>) -> Option<Let> {
+        let own = self.done.clone();
+        let function = match function {
+            Some(function) => function,
+            None => self.dice.pick(&own)?,
+        };
+        let mut args = Vec::new();
+        for arg in &function.args {
+            args.push(match arg.classes {
+                true => self.classes(&arg.dims)?,
+                false => self.need(&arg.dims)?,
+            });
+        }
+        let names = function.results.iter().map(|_| self.model.fresh("v")).collect();
+        let value = format!("self.{}({})", function.name, args.join(", "));
+        Some(Let { names, ty: None, value })
+    }
+
+    /// A model as a field, with its const parameters as sizes of this model.
+    fn instance(&mut self, made: &Made) -> String {
+        let name = &made.model.name;
+        let mut given = Vec::new();
+        for param in &made.model.params {
+            let text = self.world.equal(&self.model, self.dice, param.value).text;
+            let simple = text.chars().all(|c| c.is_alphanumeric() || c == '_');
+            given.push(if simple { text } else { format!("{{ {text} }}") });
+        }
+        if given.is_empty() { name.clone() } else { format!("{name}<{}>", given.join(", ")) }
+    }
+
+    /// The sizes of another model as those of this one.
+    fn ours(&mut self, dims: &[Size]) -> Vec<Size> {
+        let ours = |size: &Size| match size.runs {
+            true => size.clone(),
+            false => self.world.equal(&self.model, self.dice, size.number),
+        };
+        dims.iter().map(ours).collect()
+    }
+
+    /// A function of another model, or a row of models.
+    pub fn nested(&mut self) -> Option<Let> {
+        let world = self.world;
+        let made = self.dice.pick(&world.made)?;
+        let steps = self.steps();
+        let fits =
+            |function: &&Signature| function.results.len() == 1 && (!steps || function.steps);
+        let functions: Vec<_> = made.functions.iter().filter(fits).collect();
+        let function = *self.dice.pick(&functions)?;
+        let (first, result) = (&function.args[0], &function.results[0]);
+        let loops = function.name == "forward" && !first.classes && first.dims == result.dims;
+        let row = loops && self.dice.percent(45);
+        let field = self.model_field(made, row)?;
+        let mut args = Vec::new();
+        for arg in &function.args {
+            let dims = self.ours(&arg.dims);
+            args.push(match arg.classes {
+                true => self.classes(&dims)?,
+                false => self.need(&dims)?,
+            });
+        }
+        let function = match function.name.as_str() {
+            "forward" => String::new(),
+            name => format!(".{name}"),
+        };
+        let ty = (!row).then(|| shape(&self.ours(&result.dims)));
+        let names = vec![self.model.fresh("v")];
+        Some(Let { names, ty, value: format!("self.{field}{function}({})", args.join(", ")) })
+    }
+
+    /// A field of a model, one that is there or a new one.
+    fn model_field(&mut self, made: &Made, row: bool) -> Option<String> {
+        let prefix = if row { format!("[{}", made.model.name) } else { made.model.name.clone() };
+        let is_it = |decl: &str| {
+            let rest = decl.strip_prefix(&prefix);
+            rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric()))
+        };
+        let known = self.model.fields.iter().filter(|f| f.is == Is::Model && is_it(&f.decl));
+        let known: Vec<_> = known.map(|field| field.name.clone()).collect();
+        if self.dice.percent(25)
+            && let Some(field) = self.dice.pick(&known)
+        {
+            return Some(field.clone());
+        }
+        let instance = self.instance(made);
+        let decl = match row {
+            true => format!("[{instance}; {}]", self.world.size(&self.model, self.dice, 3).text),
+            false => instance,
+        };
+        Some(self.field("m", decl, Is::Model))
+    }
+
+    /// `scan(self.cell, x, h)`
+    pub fn scan(&mut self) -> Option<Let> {
+        let (_, sample) = FREE.iter().find(|(name, _)| *name == "scan")?;
+        let world = self.world;
+        let is_cell = |function: &&Signature| {
+            let (args, results) = (&function.args, &function.results);
+            let states = |a: &[Known], r: &[Known]| {
+                a.iter().zip(r).all(|(a, r)| !a.classes && a.dims == r.dims)
+            };
+            results.len() > 1
+                && args.len() == results.len()
+                && !args[0].classes
+                && states(&args[1..], &results[1..])
+        };
+        let cells = world.made.iter().filter(|made| made.floats[1] == 0);
+        let cells = cells.flat_map(|made| made.functions.iter().map(move |f| (made, f)));
+        let cells: Vec<_> = cells.filter(|(_, function)| is_cell(function)).collect();
+        let (made, function) = *self.dice.pick(&cells)?;
+        let field = self.model_field(made, false)?;
+        let mut dims = self.ours(&function.args[0].dims);
+        let steps = match (self.steps(), &world.length) {
+            (true, Some(length)) => {
+                let number = world.number(&self.model, length)?;
+                Size { text: length.clone(), number, runs: false }
+            }
+            _ => self.world.size(&self.model, self.dice, 4),
+        };
+        dims.insert(1, steps);
+        let mut args = vec![self.need(&dims)?];
+        for state in &function.args[1..] {
+            let dims = self.ours(&state.dims);
+            args.push(self.need(&dims)?);
+        }
+        let x = Known { name: String::new(), classes: false, dims };
+        args.extend(self.options(sample, &mut Call::new(x))?);
+        let of_step = &function.results[0].dims;
+        if *of_step != function.results[1].dims || self.dice.percent(30) {
+            args.push(format!("out = {}", shape(&self.ours(&of_step[1..]))));
+        }
+        let cell = match function.name.as_str() {
+            "forward" => format!("self.{field}"),
+            name => format!("self.{field}.{name}"),
+        };
+        let names = function.results.iter().map(|_| self.model.fresh("v")).collect();
+        Some(Let { names, ty: None, value: format!("scan({cell}, {})", args.join(", ")) })
+    }
+}
