@@ -44,6 +44,7 @@
 //! largest value of all channels at each place, and else computed once more as a plain sum.
 
 mod patch;
+mod plan;
 mod product;
 mod range;
 mod strip;
@@ -94,8 +95,8 @@ pub(super) const fn pays(spec: &Conv2dSpec) -> bool {
 /// The floats of scratch of a pass.
 pub(super) const fn scratch(spec: &Conv2dSpec, pass: Pass) -> usize {
     match pass {
-        Pass::Forward => product::Plan::forward(spec).scratch(),
-        Pass::InputGrad => product::Plan::backward(spec).scratch(),
+        Pass::Forward => plan::Plan::forward(spec).scratch(),
+        Pass::InputGrad => plan::Plan::backward(spec).scratch(),
         Pass::WeightGrad => weight_grad::Plan::new(spec).scratch(),
     }
 }

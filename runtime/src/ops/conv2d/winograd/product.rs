@@ -6,124 +6,16 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::patch::{PATCH, Patch};
+use super::patch::Patch;
+use super::plan::{CHANNELS, Plan};
 use super::range::Sizes;
 use super::strip::{Gather, Points, Scatter};
 use super::weights::Filters;
-use super::{BLOCK, LANES, POINTS, Planes, SLOTS, TAPS, TILE};
+use super::{BLOCK, POINTS, SLOTS, TAPS, TILE};
 use crate::device::SharedMut;
+use crate::ops::conv2d::Conv2dSpec;
 use crate::ops::conv2d::cpu::{Run, share};
-use crate::ops::conv2d::{Conv2dSpec, max, min};
 use crate::ops::matmul::{Panel, Tiling};
-
-/// Floats of a block of transformed inputs, unless one strip has more.
-const INPUTS: usize = 3 << 19;
-/// Tiles of a part of the work, unless one strip has more.
-const TILES: usize = 64;
-/// Channels that are summed in registers at a time.
-const TERMS: usize = 128;
-/// Channels of a strip that are transformed at a time.
-const CHANNELS: usize = 64;
-
-/// The sizes of a pass: forward, or for the gradient of the input.
-#[derive(Clone, Copy)]
-pub struct Plan {
-    from: Planes,
-    to: Planes,
-    padding: [usize; 2],
-    backward: bool,
-}
-
-impl Plan {
-    pub const fn forward(spec: &Conv2dSpec) -> Self {
-        let (from, to) = (Planes::inputs(spec), Planes::outputs(spec));
-        Self { from, to, padding: spec.padding, backward: false }
-    }
-
-    pub const fn backward(spec: &Conv2dSpec) -> Self {
-        let (from, to) = (Planes::outputs(spec), Planes::inputs(spec));
-        let padding = [2 - spec.padding[0], 2 - spec.padding[1]];
-        Self { from, to, padding, backward: true }
-    }
-
-    /// Strips of a block.
-    const fn block_strips(&self) -> usize {
-        let tiles = INPUTS / (POINTS * self.from.tile_len());
-        min(max(tiles / max(self.to.strip_tiles(), 1), 1), max(self.to.strips(), 1))
-    }
-
-    /// Floats between the points of a block.
-    const fn point_len(&self) -> usize {
-        self.from.point_len(self.block_strips() * self.to.strip_tiles())
-    }
-
-    /// Strips of a part of the work.
-    const fn part_strips(&self) -> usize {
-        min(max(TILES / max(self.to.strip_tiles(), 1), 1), self.block_strips())
-    }
-
-    /// Blocks of output channels.
-    const fn blocks(&self) -> usize {
-        self.to.channels.div_ceil(BLOCK)
-    }
-
-    /// Terms that are summed at a time.
-    const fn terms(&self) -> usize {
-        self.from.channels.div_ceil(max(self.from.channels.div_ceil(TERMS), 1))
-    }
-
-    /// Floats of a block of transformed weights, for some of the terms.
-    const fn weights_len(&self) -> usize {
-        POINTS * self.terms() * BLOCK
-    }
-
-    /// Whether weights are transformed where they are used, once each.
-    const fn once(&self) -> bool {
-        self.part_strips() == max(self.to.strips(), 1)
-    }
-
-    /// Floats of the transformed weights that are kept.
-    const fn all_weights_len(&self) -> usize {
-        if self.once() { 0 } else { self.prepared_len() }
-    }
-
-    /// Floats of all transformed weights.
-    const fn prepared_len(&self) -> usize {
-        self.blocks() * self.from.channels.div_ceil(max(self.terms(), 1)) * self.weights_len()
-    }
-
-    /// Floats of products of a part of the work, and later of the tiles that are summed otherwise.
-    const fn products_len(&self) -> usize {
-        max(POINTS * self.part_strips() * self.to.strip_tiles() * BLOCK, PATCH)
-    }
-
-    /// Groups of channels that are transformed at a time.
-    const fn groups(&self) -> usize {
-        self.from.channels.div_ceil(CHANNELS)
-    }
-
-    /// Floats of the sizes of a strip, for each group.
-    const fn sizes_len(&self) -> usize {
-        (TILE * self.to.strip_down() + 2) * self.from.width
-    }
-
-    /// Floats of the sizes of a block.
-    const fn all_sizes_len(&self) -> usize {
-        self.block_strips() * self.groups() * self.sizes_len()
-    }
-
-    /// Floats of a slot.
-    const fn slot_len(&self) -> usize {
-        let weights = if self.once() { self.weights_len() } else { 0 };
-        self.to.strip_len() + self.products_len() + weights
-    }
-
-    /// The floats of scratch.
-    pub const fn scratch(&self) -> usize {
-        let shared = POINTS * self.point_len() + self.all_weights_len() + self.all_sizes_len();
-        shared + SLOTS * self.slot_len()
-    }
-}
 
 /// `y` from `x` and `w`, and whether it was computed: if not, the weights need another form.
 pub fn forward(
@@ -463,5 +355,3 @@ impl Pass<'_> {
         }
     }
 }
-
-const _: () = assert!(CHANNELS.is_multiple_of(LANES));
