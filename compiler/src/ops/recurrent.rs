@@ -255,6 +255,10 @@ impl Op for Recurrent {
     fn classes(&self, _: &[Ty], _: usize) -> Option<TokenStream> {
         Some(self.steps.plus(&Dim::lit(1)).tokens())
     }
+
+    fn lengths(&self, _: usize) -> Option<TokenStream> {
+        Some(quote!(true))
+    }
 }
 
 impl Op for Next {
