@@ -173,16 +173,20 @@ fn a_file_without_a_count_loads_and_the_count_stays() {
     for batches in [0, 2] {
         let mut net = trained(batches, 1.0);
         net.load(&path).unwrap();
-        assert_eq!(net.bn().num_batches_tracked(), batches as f32);
+        assert_eq!(net.bn().num_batches_tracked(), batches as f64);
         assert_eq!(net.bn().running_mean(), saved.bn().running_mean());
         assert_eq!(net.bn().running_var(), saved.bn().running_var());
     }
     // Any other tensor is needed.
     let statistics = |name: &str| old(name) && name != "bn.running_mean";
-    let fewer = all.iter().filter(|(name, _)| statistics(name)).map(|(name, tensor)| (name, tensor));
+    let fewer =
+        all.iter().filter(|(name, _)| statistics(name)).map(|(name, tensor)| (name, tensor));
     fs::write(&path, safetensors::serialize(fewer, None).unwrap()).unwrap();
     let error = trained(0, 1.0).load(&path).unwrap_err().to_string();
-    assert!(error.contains("`bn.running_mean`: expected shape [2], found no such tensor"), "{error}");
+    assert!(
+        error.contains("`bn.running_mean`: expected shape [2], found no such tensor"),
+        "{error}"
+    );
     assert_eq!(error.lines().count(), 2, "{error}");
 }
 
