@@ -264,12 +264,17 @@ impl Default for Rule {
 impl Rule {
     /// Whether two sizes agree; an equality of constants is left to rustc and taken as agreed.
     pub fn equal(&mut self, left: &Dim, right: &Dim) -> bool {
-        match left.compare(right) {
+        // `batch * HEADS` may be `batch * 4`: only rustc knows, and it knows no `batch`.
+        let (own, other) = match left.is_run_time() && right.is_run_time() {
+            true => left.without_common_factors(right),
+            false => (left.clone(), right.clone()),
+        };
+        match own.compare(&other) {
             Compared::Same => true,
             Compared::Different => false,
             Compared::Unknown => {
-                let message = format!("`{}` needs {left} and {right} to be equal", self.step);
-                self.defer(left.clone(), right.clone(), message);
+                let message = format!("`{}` needs {own} and {other} to be equal", self.step);
+                self.defer(own, other, message);
                 true
             }
         }
