@@ -159,7 +159,8 @@ pub trait Model {
     /// Loads the parameters and the state from a safetensors file, one of PyTorch's `state_dict`
     /// for instance.
     ///
-    /// The file must have exactly the model's tensors, as `f32`s (counts as `i64`s). A tied weight may
+    /// The file must have exactly the model's tensors, as `f32`s (counts as `i64`s; one that is missing, as
+    /// `num_batches_tracked` is in old files, stays as it is). A tied weight may
     /// be there under one of its names or under several, with the same numbers. Everything is
     /// checked and read before the first number changes: after an error the model is as it was.
     ///
@@ -207,7 +208,9 @@ pub trait Model {
     ///
     /// # Errors
     ///
-    /// Those of [`load`](Model::load), for all other tensors.
+    /// Those of [`load`](Model::load), for all other tensors; and when one of `names` is none of the
+    /// model's and none of the file's: a name with a mistake would let the tensors that it was meant for
+    /// be overwritten.
     fn load_except(&mut self, path: impl AsRef<Path>, names: &[&str]) -> Result<(), LoadError>
     where
         Self: Sized,

@@ -279,7 +279,7 @@ where
     });
     let mut index_at = 0;
     let classes = classes.each_ref().map(|drawn| {
-        ws.classes(&mut index_at, "drawn", &drawn.elements, &[], usize::MAX)
+        ws.classes(&mut index_at, "drawn", &drawn.elements, &[], (usize::MAX, false))
             .unwrap_or(Indices::new(0, 0))
     });
     let mut places = Places::default();

@@ -219,8 +219,8 @@ impl<M: Program, D: Device> Workspace<M, D> {
         if found == expected { Ok(()) } else { Err(InputError::Length { input, expected, found }) }
     }
 
-    /// Copies class indices to where kernels read them, each below `classes`. Each of the argument's
-    /// rows has the shape `row`.
+    /// Copies class indices to where kernels read them, each below `bound.0`; with `bound.1` they are
+    /// lengths of sequences. Each of the argument's rows has the shape `row`.
     #[inline]
     pub fn classes<C: ClassIndex>(
         &mut self,
@@ -228,16 +228,19 @@ impl<M: Program, D: Device> Workspace<M, D> {
         input: &'static str,
         indices: &[C],
         row: &[usize],
-        classes: usize,
+        bound: (usize, bool),
     ) -> Result<Indices, InputError> {
-        let start = *at;
+        let (start, (classes, lengths)) = (*at, bound);
         let slots = &mut self.indices[start..start + indices.len()];
         for (i, (slot, index)) in slots.iter_mut().zip(indices).enumerate() {
             match index.class() {
                 Some(class) if class < classes => *slot = class as u32,
                 _ => {
                     let (at, found) = (place(i, row), index.text());
-                    return Err(InputError::Class { input, at, found, classes });
+                    return Err(match lengths {
+                        false => InputError::Class { input, at, found, classes },
+                        true => InputError::Steps { input, at, found, steps: classes - 1 },
+                    });
                 }
             }
         }
@@ -452,6 +455,8 @@ pub enum InputError {
     Stale,
     #[error("`{input}{}` is the class {found}, but classes go from 0 to {}", Place(at), classes - 1)]
     Class { input: &'static str, at: Vec<usize>, found: i128, classes: usize },
+    #[error("`{input}{}` is the length {found}, but sequences have 0 to {steps} steps", Place(at))]
+    Steps { input: &'static str, at: Vec<usize>, found: i128, steps: usize },
     #[error(transparent)]
     Device(#[from] DeviceError),
 }

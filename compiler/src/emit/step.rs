@@ -344,13 +344,14 @@ fn body(model: &Model, at: usize, function: &Function, length: &Dim) -> TokenStr
         quote!(::gradiron::device::Buf::new(::gradiron::device::Region::Input(#k), 0, #len))
     });
     let classes = function.args.iter().filter(|arg| arg.ty.kind == Kind::Classes);
-    let bounds = hidden(&function.name, "bounds");
+    let [bounds, lengths] = ["bounds", "lengths"].map(|item| hidden(&function.name, item));
     let classes = classes.enumerate().map(|(c, arg)| {
         let (name, text) = (&arg.name, arg.name.to_string());
         let (rows, form) = seen(&arg.ty);
         let indices = flat_indices(name, &rows.shape, &form);
         let row = rows.shape.0.iter().skip(1).map(Dim::tokens);
-        quote!(ws.classes(&mut index_at, #text, #indices, &[#(#row),*], Self::#bounds[#c])?)
+        let bound = quote!((Self::#bounds[#c], Self::#lengths[#c]));
+        quote!(ws.classes(&mut index_at, #text, #indices, &[#(#row),*], #bound)?)
     });
     let lens =
         step.graph.outputs.iter().map(|(_, value)| step.graph.ty(*value).shape.len().tokens());

@@ -292,11 +292,11 @@ impl Op for Call {
     }
 
     fn classes(&self, _: &[Ty], at: usize) -> Option<TokenStream> {
-        let before = at.checked_sub(2).filter(|_| !self.grad)?;
-        let among =
-            self.callee.args[..before].iter().filter(|arg| arg.kind == Kind::Classes).count();
-        let bounds = self.callee.item("bounds");
-        Some(quote!(#bounds[#among]))
+        self.of_classes("bounds", at)
+    }
+
+    fn lengths(&self, at: usize) -> Option<TokenStream> {
+        self.of_classes("lengths", at)
     }
 
     fn prepared(&self, _: &[Ty]) -> Option<Prepared> {
@@ -339,6 +339,15 @@ impl Op for Prepare {
 }
 
 impl Call {
+    /// What the callee says in the table `item` of its class indices of which input `at` is one.
+    fn of_classes(&self, item: &str, at: usize) -> Option<TokenStream> {
+        let before = at.checked_sub(2).filter(|_| !self.grad)?;
+        let among =
+            self.callee.args[..before].iter().filter(|arg| arg.kind == Kind::Classes).count();
+        let table = self.callee.item(item);
+        Some(quote!(#table[#among]))
+    }
+
     fn own_scratch(&self, inference: bool) -> Dim {
         self.callee.size_of(if inference { "infer_scratch" } else { "scratch" })
     }

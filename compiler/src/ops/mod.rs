@@ -157,6 +157,11 @@ pub trait Op: Debug + Any {
         None
     }
 
+    /// Whether the class indices of input `at` are lengths of sequences, as a constant.
+    fn lengths(&self, _at: usize) -> Option<TokenStream> {
+        None
+    }
+
     /// The emitted function of a nested model, when the op calls one.
     fn callee(&self) -> Option<&call::Callee> {
         None

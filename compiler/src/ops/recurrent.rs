@@ -151,7 +151,9 @@ impl Op for Recurrent {
     }
 
     fn backward(&self, b: &mut Backward) {
-        let Some(asked) = (0..b.inputs.len()).find(|i| b.wants(*i)) else { return };
+        // All of them are computed at once, in the phase of the first that needs one.
+        let asked = (0..b.inputs.len()).filter(|i| b.wants(*i)).min_by_key(|i| b.wanted[*i]);
+        let Some(asked) = asked else { return };
         let (bias, first, lengths) = self.places();
         let states = self.cell.states();
         let mut upstream = [false; 3];
@@ -252,6 +254,10 @@ impl Op for Recurrent {
 
     fn classes(&self, _: &[Ty], _: usize) -> Option<TokenStream> {
         Some(self.steps.plus(&Dim::lit(1)).tokens())
+    }
+
+    fn lengths(&self, _: usize) -> Option<TokenStream> {
+        Some(quote!(true))
     }
 }
 

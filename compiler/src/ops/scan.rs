@@ -368,6 +368,10 @@ impl Op for Scan {
         is_lengths.then_some(end)
     }
 
+    fn lengths(&self, at: usize) -> Option<TokenStream> {
+        (self.lengths && at == self.lengths_at()).then(|| quote!(true))
+    }
+
     fn prepared(&self, _: &[Ty]) -> Option<Prepared> {
         let (first, then) = (Prepare(self.callee.clone()), self.clone());
         Some(Prepared { reads: vec![0, 1], first: Rc::new(first), then: Rc::new(then) })

@@ -16,3 +16,4 @@ pub mod passes;
 pub mod plans;
 pub mod program;
 pub mod random;
+pub mod shrink;

@@ -44,3 +44,22 @@ fn programs_compile() {
     }
     assert!(pieces > 3 * whole, "{pieces}");
 }
+
+/// A small program is left of a large one, with what makes it fail.
+#[test]
+fn programs_shrink() {
+    let text = |program: &Program| program.models.join("\n");
+    let mut seen = 0;
+    for word in ["softmax(", "Conv2d(", "scan(", "cat(", "GRU("] {
+        let fails =
+            |program: &Program| complaint(program).is_none() && text(program).contains(word);
+        let found = (0..400).map(|seed| generate(seed, &|_| true)).find(fails);
+        let Some(program) = found else { continue };
+        let small = gradiron_agree::shrink::shrink(&program, &fails);
+        assert!(fails(&small), "{small}");
+        let statements = text(&small).matches("let ").count();
+        assert!(statements < 4, "{word} of\n{program}\nis\n{small}");
+        seen += 1;
+    }
+    assert!(seen > 3, "{seen}");
+}

@@ -30,7 +30,7 @@ pub fn program(dice: &mut Dice, seed: u64, accept: &dyn Fn(&Program) -> bool) ->
         let name = dice.pick(&names).filter(|_| dice.clone().percent(50)).cloned();
         world.length = Some(name.unwrap_or_else(|| dice.from(1, 5).to_string()));
     }
-    let inner = if small || dice.percent(50) { 0 } else { dice.from(1, 2) };
+    let inner = if small || dice.percent(40) { 0 } else { dice.from(1, 2) };
     for name in ["First", "Second"].into_iter().take(inner) {
         let statements = dice.from(1, 5);
         let plan = inner_plan(dice, world.length.is_some());
