@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::device::DeviceError;
 use crate::init::{Init, Seed};
 use crate::io::{self, LoadError, SaveError};
 use crate::optim::Grads;
@@ -94,9 +95,17 @@ pub trait Model {
     type Module: Module;
 
     /// All parameters, in the order of [`param_specs`](Model::param_specs).
+    ///
+    /// # Panics
+    ///
+    /// When they are on a device that fails to bring them ([`fetch`](Model::fetch)).
     fn params(&self) -> &[f32];
 
     /// All parameters, to change.
+    ///
+    /// # Panics
+    ///
+    /// As [`params`](Model::params).
     fn params_mut(&mut self) -> &mut [f32];
 
     /// The state, such as the running statistics of batch normalisation, in the order of
@@ -137,6 +146,16 @@ pub trait Model {
     #[doc(hidden)]
     fn storage(&mut self) -> Option<&mut Storage> {
         None
+    }
+
+    /// Brings parameters and state to the host from a device that changes them, so that reading them
+    /// here cannot fail. What reads them does so by itself, and panics when it fails.
+    ///
+    /// # Errors
+    ///
+    /// When the device fails to, or has failed while it changed them.
+    fn fetch(&self) -> Result<(), DeviceError> {
+        Ok(())
     }
 
     /// Saves the parameters and the state as safetensors, under the names of PyTorch's

@@ -173,7 +173,7 @@ fn a_file_without_a_count_loads_and_the_count_stays() {
     for batches in [0, 2] {
         let mut net = trained(batches, 1.0);
         net.load(&path).unwrap();
-        assert_eq!(net.bn().num_batches_tracked(), batches as f32);
+        assert_eq!(net.bn().num_batches_tracked(), batches as f64);
         assert_eq!(net.bn().running_mean(), saved.bn().running_mean());
         assert_eq!(net.bn().running_var(), saved.bn().running_var());
     }

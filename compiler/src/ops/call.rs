@@ -249,7 +249,7 @@ impl Op for Call {
                 arg.shape.0[axis] = step::new();
             }
         }
-        let cache = s.cache(vec![self.callee.count().times(&op.callee.size_of("cache"))]);
+        let cache = s.kept(vec![self.callee.count().times(&op.callee.size_of("cache"))]);
         let inputs: Vec<_> = s.inputs.iter().copied().chain([cache]).collect();
         let results = op.callee.results.len();
         let made = s.apply(op, &inputs);
