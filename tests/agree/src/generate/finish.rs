@@ -7,6 +7,7 @@ use gradiron_compiler::syntax::parse_model;
 use super::grow::Growing;
 use super::model::{Is, Let, Model};
 use super::world::{Known, Signature, Size, World, guarded, tokens};
+use crate::calls;
 use crate::program::Program;
 
 /// How a function ends.
@@ -310,10 +311,7 @@ pub fn complaint(world: &World, model: &Model) -> Option<String> {
             }
             let number =
                 |dim: &gradiron_compiler::dim::Dim| dim.evaluate(&|a| world.atom(model, a));
-            let holds = |equal: &gradiron_compiler::ops::Deferred| {
-                number(&equal.left).is_some() && number(&equal.left) == number(&equal.right)
-            };
-            let broken = analysed.deferred.iter().find(|equal| !holds(equal));
+            let broken = analysed.deferred.iter().find(|one| !calls::holds(one, &number));
             broken.map(|equal| equal.message.clone())
         });
         if complaint.is_some() {

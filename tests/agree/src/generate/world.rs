@@ -11,6 +11,7 @@ use gradiron_compiler::syntax::parse_model;
 use proc_macro2::{Group, Literal, TokenStream, TokenTree};
 
 use super::model::Model;
+use crate::calls::holds;
 
 /// Constants, sizes, and the models that are finished.
 #[derive(Clone, Debug, Default)]
@@ -120,10 +121,8 @@ impl World {
             false => plain.clone(),
         };
         let number = |dim: &Dim| dim.evaluate(&|atom| self.atom(model, atom));
-        for equal in &named.deferred {
-            if number(&equal.left)? != number(&equal.right)? {
-                return None;
-            }
+        if !named.deferred.iter().all(|one| holds(one, &number)) {
+            return None;
         }
         let mut values = BTreeMap::new();
         for (name, ty) in named.values {
