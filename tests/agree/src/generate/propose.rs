@@ -174,6 +174,17 @@ impl Growing<'_> {
             true => self.indices()?,
             false => self.input_of(&[of_layer, of_inputs, of_call])?,
         };
+        // A weight that is there may be that of this layer, where the sizes meet.
+        let weights = self.model.fields.iter().filter_map(|field| field.weight.as_ref()?.last());
+        let columns: Vec<_> = weights.map(|size| size.number).collect();
+        let meets = |known: &Known| {
+            let last = known.dims.last().map(|size| size.number);
+            !known.classes && last.is_some_and(|last| columns.contains(&last))
+        };
+        let x = match of_layer.contains("LAYER") && self.dice.percent(40) {
+            true => self.receiver(meets).unwrap_or(x),
+            false => x,
+        };
         let mut call = Call::new(x.clone());
         let args = self.arguments(of_layer, &mut call)?;
         let field = self.field("f", format!("{name}({})", args.join(", ")), Is::Layer(name));
