@@ -230,6 +230,16 @@ pub enum Statement {
 }
 
 impl Deferred {
+    /// Whether it holds for these values of sizes; nothing where one is not known. Of numbers that are no
+    /// sizes, rustc alone can tell.
+    pub fn holds<T: PartialOrd>(&self, value: impl Fn(&Dim) -> Option<T>) -> Option<bool> {
+        match &self.what {
+            Statement::Equal(a, b) => Some(value(a)? == value(b)?),
+            Statement::AtLeast(a, b) => Some(value(a)? >= value(b)?),
+            Statement::Within(..) => Some(true),
+        }
+    }
+
     /// Whether both say the same: one cause, one error.
     pub fn is_same(&self, other: &Self) -> bool {
         use Statement::{AtLeast, Equal, Within};

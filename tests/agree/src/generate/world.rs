@@ -120,8 +120,8 @@ impl World {
             false => plain.clone(),
         };
         let number = |dim: &Dim| dim.evaluate(&|atom| self.atom(model, atom));
-        for equal in &named.deferred {
-            if number(&equal.left)? != number(&equal.right)? {
+        for left in &named.deferred {
+            if !left.holds(number)? {
                 return None;
             }
         }
