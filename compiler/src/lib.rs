@@ -9,7 +9,7 @@ mod dump;
 pub mod emit;
 pub mod expand;
 pub mod flow;
-mod fuse;
+pub mod fuse;
 pub mod graph;
 mod hygiene;
 pub mod layers;

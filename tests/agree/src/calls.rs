@@ -21,10 +21,9 @@ pub fn check(program: &Program) -> Result<(), String> {
 }
 
 fn check_unit(unit: &Unit, scope: &Scope) -> Result<(), String> {
-    for equal in &unit.deferred {
-        let (left, right) = (scope.try_size(&equal.left), scope.try_size(&equal.right));
-        if left.is_none() || left != right {
-            return Err(format!("{}: {left:?} and {right:?}", equal.message));
+    for deferred in &unit.deferred {
+        if !deferred.holds(&|dim| scope.try_size(dim)) {
+            return Err(format!("{}: {:?}", deferred.message, deferred.what));
         }
     }
     for function in &unit.functions {

@@ -310,11 +310,8 @@ pub fn complaint(world: &World, model: &Model) -> Option<String> {
             }
             let number =
                 |dim: &gradiron_compiler::dim::Dim| dim.evaluate(&|a| world.atom(model, a));
-            let holds = |equal: &gradiron_compiler::ops::Deferred| {
-                number(&equal.left).is_some() && number(&equal.left) == number(&equal.right)
-            };
-            let broken = analysed.deferred.iter().find(|equal| !holds(equal));
-            broken.map(|equal| equal.message.clone())
+            let broken = analysed.deferred.iter().find(|deferred| !deferred.holds(&number));
+            broken.map(|deferred| deferred.message.clone())
         });
         if complaint.is_some() {
             return complaint;

@@ -122,7 +122,7 @@ impl Growing<'_> {
                 false => self.partner(&x)?,
             });
         }
-        for (name, default) in row.constants {
+        for (name, default, _) in row.constants {
             if default.is_some() && self.dice.percent(40) {
                 continue;
             }

@@ -120,10 +120,8 @@ impl World {
             false => plain.clone(),
         };
         let number = |dim: &Dim| dim.evaluate(&|atom| self.atom(model, atom));
-        for equal in &named.deferred {
-            if number(&equal.left)? != number(&equal.right)? {
-                return None;
-            }
+        if !named.deferred.iter().all(|deferred| deferred.holds(&number)) {
+            return None;
         }
         let mut values = BTreeMap::new();
         for (name, ty) in named.values {
