@@ -210,6 +210,7 @@ fn main() {
                         grads: &mut grads,
                         arena: &mut arena,
                         cache: None,
+                        prepared: None,
                         random: Default::default(),
                         inputs: &[],
                         indices: &label,

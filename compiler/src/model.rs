@@ -16,7 +16,7 @@ use crate::lower::{self, Lowered, ModelCx, check_fields, lower_function};
 use crate::ops::Deferred;
 use crate::plan::{Plan, plan};
 use crate::prepare::prepare;
-use crate::step::{Refused, stepwise};
+use crate::step::{Held, Refused, stepwise};
 use crate::store::store;
 use crate::syntax::{ModelItem, check_item, distinct, parse_model};
 
@@ -132,9 +132,9 @@ fn finish(
             diagnostics.push(error);
             return None;
         }
-        Some(Ok((length, graph))) => {
+        Some(Ok((length, graph, held))) => {
             passed.end("step", &graph);
-            Some((length, planned(graph, &mut passed)))
+            Some((length, held, planned(graph, &mut passed)))
         }
         None => None,
     };
@@ -153,7 +153,7 @@ fn finish(
     let train = planned(backward, &mut passed);
     passed.form = Form::Infer;
     let infer = planned(graph, &mut passed);
-    let step = step.map(|(length, (graph, plan))| StepForm { length, graph, plan });
+    let step = step.map(|(length, held, (graph, plan))| StepForm { length, held, graph, plan });
     Some(Function { name, args, results, flows, trains, infer, train, step })
 }
 
@@ -163,7 +163,7 @@ fn stepped(
     name: &Ident,
     length: Dim,
     span: Span,
-) -> Result<(Dim, Graph), Diagnostic> {
+) -> Result<(Dim, Graph, Held), Diagnostic> {
     let refused = |Refused { text, help }| {
         let error = Diagnostic::new(span, format!("`{name}` cannot run step by step: {text}"));
         match help {
@@ -171,7 +171,8 @@ fn stepped(
             None => error,
         }
     };
-    Ok((length.clone(), stepwise(graph, &length).map_err(refused)?))
+    let (graph, held) = stepwise(graph, &length).map_err(refused)?;
+    Ok((length.clone(), graph, held))
 }
 
 /// The passes of one graph, each verified and shown.

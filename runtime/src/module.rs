@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::device::DeviceError;
 use crate::init::{Init, Seed};
 use crate::io::{self, LoadError, SaveError};
 use crate::optim::Grads;
@@ -94,9 +95,17 @@ pub trait Model {
     type Module: Module;
 
     /// All parameters, in the order of [`param_specs`](Model::param_specs).
+    ///
+    /// # Panics
+    ///
+    /// When they are on a device that fails to bring them ([`fetch`](Model::fetch)).
     fn params(&self) -> &[f32];
 
     /// All parameters, to change.
+    ///
+    /// # Panics
+    ///
+    /// As [`params`](Model::params).
     fn params_mut(&mut self) -> &mut [f32];
 
     /// The state, such as the running statistics of batch normalisation, in the order of
@@ -139,6 +148,16 @@ pub trait Model {
         None
     }
 
+    /// Brings parameters and state to the host from a device that changes them, so that reading them
+    /// here cannot fail. What reads them does so by itself, and panics when it fails.
+    ///
+    /// # Errors
+    ///
+    /// When the device fails to, or has failed while it changed them.
+    fn fetch(&self) -> Result<(), DeviceError> {
+        Ok(())
+    }
+
     /// Saves the parameters and the state as safetensors, under the names of PyTorch's
     /// `state_dict`; a tied weight once, under the name of the layer that owns it.
     ///
@@ -159,7 +178,8 @@ pub trait Model {
     /// Loads the parameters and the state from a safetensors file, one of PyTorch's `state_dict`
     /// for instance.
     ///
-    /// The file must have exactly the model's tensors, as `f32`s (counts as `i64`s). A tied weight may
+    /// The file must have exactly the model's tensors, as `f32`s (counts as `i64`s; one that is missing, as
+    /// `num_batches_tracked` is in old files, stays as it is). A tied weight may
     /// be there under one of its names or under several, with the same numbers. Everything is
     /// checked and read before the first number changes: after an error the model is as it was.
     ///
@@ -207,7 +227,9 @@ pub trait Model {
     ///
     /// # Errors
     ///
-    /// Those of [`load`](Model::load), for all other tensors.
+    /// Those of [`load`](Model::load), for all other tensors; and when one of `names` is none of the
+    /// model's and none of the file's: a name with a mistake would let the tensors that it was meant for
+    /// be overwritten.
     fn load_except(&mut self, path: impl AsRef<Path>, names: &[&str]) -> Result<(), LoadError>
     where
         Self: Sized,

@@ -172,8 +172,18 @@ impl Rng {
     /// Puts `items` in random order, every order equally likely (Fisher and Yates).
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
-            items.swap(last, self.below(last + 1));
+            swap(items, last, self.below(last + 1));
         }
+    }
+}
+
+/// Swaps two elements in small parts. An element may be a sample that is larger than the stack, over
+/// which `slice::swap` takes it, and `mem::swap` where the user's crate is not optimised.
+pub(crate) fn swap<T>(items: &mut [T], a: usize, b: usize) {
+    let (a, b) = (a.min(b), a.max(b));
+    if a != b {
+        let (front, back) = items.split_at_mut(b);
+        front[a..=a].swap_with_slice(&mut back[..1]);
     }
 }
 

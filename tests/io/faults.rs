@@ -126,10 +126,58 @@ fn tensors_are_left_out_by_name() {
         net.load_except(&path, &names).expect_err("a tensor does not fit");
         assert_eq!(net.bits(), before, "a failed load changed the model");
     }
-    net.load_except(&path, &["fc", "pooler.weight", "ids", "nothing"]).unwrap();
+    net.load_except(&path, &["fc", "pooler.weight", "ids"]).unwrap();
     let (loaded, kept) = net.params().split_at(21);
     assert_eq!(loaded, [0.0; 21]);
     assert_eq!(kept, Net::new(1).params().split_at(21).1);
+}
+
+#[test]
+fn a_name_to_leave_out_that_matches_nothing_is_an_error() {
+    let folder = Folder::new("nothing");
+    let mut all = GOOD.to_vec();
+    all.push(("pooler.dense.weight", "F32", 4, &[2]));
+    let path = folder.file("net", &tensors(&all));
+    let mut net = Net::new(1);
+    let before = net.bits();
+    for (name, nearest) in [
+        // A letter off, a part of a name, too much of one, another case, an empty one, a pattern.
+        ("cf", "the nearest names are `fc`"),
+        ("f", "the nearest names are `fc`"),
+        ("conv1.weigth", "the nearest names are `conv1.weight`"),
+        ("pooler.dense.", "the nearest names are `pooler.dense`"),
+        ("conv1.weight.0", "the nearest names are `conv1.weight`"),
+        ("FC", "the nearest names are `fc`"),
+        ("", "the nearest names are `fc`, `conv1`, `scale`"),
+        ("fc.*", "the nearest names are `fc`"),
+        ("encoder", "the nearest names are `fc`, `conv1`, `scale`"),
+    ] {
+        let error = net.load_except(&path, &["pooler", name]).expect_err(name);
+        assert!(matches!(&error, LoadError::Except { name: found, .. } if found == name));
+        let error = error.to_string();
+        assert!(error.contains(&format!("`{name}`, which names no tensor of the model or")));
+        assert!(error.contains(nearest), "{error}");
+        assert_eq!(net.bits(), before, "a failed load changed the model");
+    }
+    // Names of the model that the file has not, and the other way round.
+    let path = folder.file("net", &tensors(&all[..3]));
+    net.load_except(&path, &["fc"]).unwrap();
+}
+
+#[test]
+fn a_name_that_is_there_twice_is_said() {
+    let one = r#"{"dtype":"F32","shape":[1],"data_offsets":[0,4]}"#;
+    let other = one.replace("[0,4]", "[4,8]");
+    let twice = |name: &str| FormatError::Twice { tensor: name.to_owned() };
+    let header = |text: String, data| format_error(&file(&text, data));
+    assert_eq!(header(format!(r#"{{"a":{one},"a":{other}}}"#), 8), twice("a"));
+    assert_eq!(header(format!(r#"{{"a":{one},"a":{one}}}"#), 4), twice("a"));
+    // The same name in other letters of JSON.
+    assert_eq!(header(format!(r#"{{"fc.b":{one},"fc\u002eb":{one}}}"#), 4), twice("fc.b"));
+    let metadata = r#""__metadata__":{"format":"pt"}"#;
+    assert_eq!(header(format!("{{{metadata},{metadata}}}"), 0), twice("__metadata__"));
+    let error = error_of(&file(&format!(r#"{{"a":{one},"a":{one}}}"#), 4)).to_string();
+    assert!(error.contains("its header names `a` twice; write or download"), "{error}");
 }
 
 #[test]
@@ -156,12 +204,17 @@ fn wrong_shapes_and_dtypes_are_listed_together() {
 }
 
 #[test]
-fn a_message_shows_five_mismatches_and_a_count() {
+fn a_message_shows_five_of_the_model_and_five_of_the_file() {
     let names: Vec<String> = (0..20).map(|i| format!("block.{i}.weight")).collect();
     let all: Vec<_> = names.iter().map(|name| (name.as_str(), "F32", 4, &[1][..])).collect();
     let error = error_of(&tensors(&all)).to_string();
-    assert_eq!(error.lines().count(), 7, "{error}");
-    assert!(error.ends_with("\n  and 20 more"), "{error}");
+    assert_eq!(error.lines().count(), 12, "{error}");
+    for i in 0..5 {
+        let line = format!("\n  `block.{i}.weight`: expected no such tensor, found shape [1]; ");
+        assert!(error.contains(&line), "{error}");
+    }
+    assert!(error.contains("\n  `fc.bias`: expected shape [3], found no such tensor"), "{error}");
+    assert!(error.ends_with("\n  and 15 more of the file"), "{error}");
 }
 
 #[test]

@@ -139,6 +139,74 @@ fn a_state_dict_of_pytorch_loads_and_saves_as_the_same_bytes() {
 }
 
 model! {
+    struct Normed {
+        bn: BatchNorm1d(2),
+    }
+
+    fn forward(&self, x: [batch, 2]) -> [batch, 2] {
+        self.bn(x)
+    }
+}
+
+#[test]
+fn a_file_without_a_count_loads_and_the_count_stays() {
+    let folder = Folder::new("count");
+    let path = folder.0.join("net.safetensors");
+    let trained = |batches: usize, value: f32| {
+        let mut net = Normed::init(Seed(1));
+        let mut ws = Normed::workspace(2).unwrap();
+        for _ in 0..batches {
+            net.forward_grad(&mut ws, &[[value; 2]; 2], &[[0.0; 2]; 2]).unwrap();
+            net.update_state(ws.grads());
+        }
+        net
+    };
+    let saved = trained(3, 5.0);
+    saved.save(&path).unwrap();
+    let bytes = fs::read(&path).unwrap();
+    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    // PyTorch has the count since 0.4.1.
+    let all = file.tensors();
+    let old = |name: &str| name != "bn.num_batches_tracked";
+    let without = all.iter().filter(|(name, _)| old(name)).map(|(name, tensor)| (name, tensor));
+    fs::write(&path, safetensors::serialize(without, None).unwrap()).unwrap();
+    for batches in [0, 2] {
+        let mut net = trained(batches, 1.0);
+        net.load(&path).unwrap();
+        assert_eq!(net.bn().num_batches_tracked(), batches as f64);
+        assert_eq!(net.bn().running_mean(), saved.bn().running_mean());
+        assert_eq!(net.bn().running_var(), saved.bn().running_var());
+    }
+    // Any other tensor is needed.
+    let statistics = |name: &str| old(name) && name != "bn.running_mean";
+    let fewer =
+        all.iter().filter(|(name, _)| statistics(name)).map(|(name, tensor)| (name, tensor));
+    fs::write(&path, safetensors::serialize(fewer, None).unwrap()).unwrap();
+    let error = trained(0, 1.0).load(&path).unwrap_err().to_string();
+    assert!(
+        error.contains("`bn.running_mean`: expected shape [2], found no such tensor"),
+        "{error}"
+    );
+    assert_eq!(error.lines().count(), 2, "{error}");
+}
+
+#[test]
+fn a_file_without_a_format_loads() {
+    let folder = Folder::new("plain");
+    let at = FIXTURE.windows(2).position(|two| two == b"},").expect("behind the metadata");
+    let length = FIXTURE[..8].try_into().map(usize::from_le_bytes).expect("eight bytes");
+    let mut header = [b"{", &FIXTURE[at + 2..8 + length]].concat();
+    header.resize(header.len().next_multiple_of(8), b' ');
+    let length = (header.len() as u64).to_le_bytes();
+    let tensors = &FIXTURE[FIXTURE.len() - 4 * Layers::PARAMS..];
+    let path = folder.file("net", &[&length, &header[..], tensors].concat());
+    let (mut plain, mut noted) = (Net::new(1), Net::new(2));
+    plain.load(&path).unwrap();
+    noted.load(folder.file("torch", FIXTURE)).unwrap();
+    assert_eq!(plain.bits(), noted.bits());
+}
+
+model! {
     struct Inner {
         #[name = "self.query"]
         query: Linear(2 -> 2),

@@ -25,4 +25,5 @@ mod scan;
 mod shapes;
 mod sizes;
 mod step;
+mod streams;
 mod sums;

@@ -148,7 +148,7 @@ fn a_sample_ends_with_its_length() {
     let (y, .., z) = net.both(&mut ws, &x, &h, &c, &len).unwrap();
     assert_eq!(before, (flat(y).to_vec(), flat(z).to_vec()));
     let error = net.both(&mut ws, &x, &h, &c, &[4_u8, 5, 2]).unwrap_err();
-    assert_eq!(error.to_string(), "`len[1]` is the class 5, but classes go from 0 to 4");
+    assert_eq!(error.to_string(), "`len[1]` is the length 5, but sequences have 0 to 4 steps");
 }
 
 #[test]

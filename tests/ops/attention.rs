@@ -315,6 +315,78 @@ fn keys_that_nobody_sees() {
     );
 }
 
+/// What is not finite reaches what sees it: keys that are masked or behind the diagonal, their values,
+/// queries, and gradients of results.
+#[test]
+fn rows_that_are_not_finite() {
+    // GPUs multiply what is hidden by zero.
+    if cfg!(feature = "cuda") {
+        return;
+    }
+    for (queries, keys, causal) in [(5, 6, None), (70, 70, Some(0)), (3, 70, Some(67))] {
+        for (value, of) in
+            [f32::NAN, f32::INFINITY].iter().flat_map(|x| (0..4).map(move |n| (*x, n)))
+        {
+            let s = AttentionSpec { causal, batch: 1, ..spec([2, 1], [queries, keys], 8) };
+            let [q_at, k_at] =
+                [(queries, 2), (keys, 1)].map(|(n, heads)| Strides::by_row(n, heads, 8));
+            let mut rng = Rng(35);
+            let mut given = [queries * 16, keys * 8, keys * 8, queries * 16].map(|n| rng.floats(n));
+            let row = if of == 0 || of == 3 { 16 } else { 8 };
+            // A key that is masked, and one behind the diagonal of most; or queries.
+            let last = given[of].len() / row - 1;
+            for at in [2, if causal.is_some() || row == 16 { last } else { 2 }] {
+                given[of][at * row + 1] = value;
+            }
+            let mask: Vec<f32> = (0..queries * keys)
+                .map(|i| if i % keys == 2 || i % 11 == 3 { f32::NEG_INFINITY } else { 0.25 })
+                .collect();
+            let mask_at = Strides { start: 0, batch: 0, head: 0, row: keys };
+            let wides = given.each_ref().map(|x| wide(x));
+            let wide_mask = wide(&mask);
+            let wide_given = reference::Given {
+                q: (&wides[0], q_at),
+                k: (&wides[1], k_at),
+                v: (&wides[2], k_at),
+                mask: Some((&wide_mask, mask_at)),
+            };
+            let lens = [queries * 16, queries * 2, queries * 16, keys * 8, keys * 8];
+            let mut want = lens.map(|len| vec![0.0; len]);
+            let [y, lse, d_q, d_k, d_v] = &mut want;
+            reference::attention((y, q_at), lse, wide_given, s);
+            reference::attention_grad([d_q, d_k, d_v], (&wides[3], q_at), wide_given, s);
+            let inputs = [&given[0][..], &given[1], &given[2], &given[3], &mask];
+            Call { outputs: &lens, inputs: &inputs, indices: &[], scratch: 0 }.run(
+                |step, y, x, _| {
+                    let view = |buf, strides| View { buf, strides };
+                    let (q, k, v) = (view(x[0], q_at), view(x[1], k_at), view(x[2], k_at));
+                    let given = Given { q, k, v, mask: Some(view(x[4], mask_at)) };
+                    step.attention(view(y[0], q_at), y[1], given, s);
+                    let d_qkv = [view(y[2], q_at), view(y[3], k_at), view(y[4], k_at)];
+                    let of_y = [view(x[3], q_at), view(y[0], q_at)];
+                    step.attention_grad(d_qkv, of_y, y[1], given, s);
+                },
+                |level, got| {
+                    for (n, (got, want)) in got.iter().zip(&want).enumerate() {
+                        let spoiled = want.iter().filter(|want| !want.is_finite()).count();
+                        assert!(spoiled < want.len(), "{n}: nothing is left to compare");
+                        for (i, (&got, &want)) in got.iter().zip(want).enumerate() {
+                            let name = format!("{s:?} {of} {value} {level} {n}: element {i}");
+                            // An infinity may be one, or have met another.
+                            let close = (f64::from(got) - want).abs() < 1e-3;
+                            assert!(close || !want.is_finite(), "{name} is {got}, not {want}");
+                            assert!(
+                                want.is_finite() || !got.is_finite(),
+                                "{name} is {got}, not {want}"
+                            );
+                        }
+                    }
+                },
+            );
+        }
+    }
+}
+
 #[test]
 fn rows_are_appended() {
     // Two samples with two heads: three rows of `[batch, rows, heads, dim]` behind four of

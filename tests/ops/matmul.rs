@@ -97,6 +97,14 @@ fn bf16_products_sum_in_f32() {
     }
 }
 
+/// Few rows whose terms are more than a chunk of columns has floats: at 2^17 and beyond.
+#[test]
+fn few_rows_of_many_terms() {
+    for (m, k, n) in [(1, 131_072, 3), (2, 131_073, 2), (8, 262_147, 1), (9, 131_073, 2)] {
+        check(MatmulSpec { layout: Layout::NT, m, k, n });
+    }
+}
+
 #[test]
 fn empty_products() {
     for layout in LAYOUTS {

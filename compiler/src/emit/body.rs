@@ -193,12 +193,13 @@ fn sizes(model: &Model, function: &Function, generics: &HashSet<String>) -> Toke
 /// The class indices, checked and copied to where kernels read them.
 fn classes(model: &Model, function: &Function, generics: &HashSet<String>) -> TokenStream {
     let (_, owner) = model.generics();
-    let bounds = hidden(&function.name, "bounds");
+    let [bounds, lengths] = ["bounds", "lengths"].map(|item| hidden(&function.name, item));
     let copies = class_args(function).enumerate().map(|(c, (_, arg))| {
         let (name, text, shape) = (&arg.name, arg.name.to_string(), &arg.ty.shape);
         let indices = flat_indices(name, shape, &form(shape, generics));
         let row = shape.0.iter().skip(1).map(Dim::tokens);
-        quote!(ws.classes(&mut index_at, #text, #indices, &[#(#row),*], <#owner>::#bounds(n)[#c])?)
+        let bound = quote!((<#owner>::#bounds(n)[#c], <#owner>::#lengths[#c]));
+        quote!(ws.classes(&mut index_at, #text, #indices, &[#(#row),*], #bound)?)
     });
     quote! {
         let mut index_at = 0;
@@ -206,30 +207,40 @@ fn classes(model: &Model, function: &Function, generics: &HashSet<String>) -> To
     }
 }
 
-/// What the class indices of each argument must stay below, for all that reads them: of scores among the
-/// samples of a batch, their number.
+/// What the class indices of each argument must stay below, for all that reads them (of scores among the
+/// samples of a batch, their number), and whether they are lengths of sequences.
 pub fn bounds(model: &Model, function: &Function) -> TokenStream {
     let graph = &function.infer.0;
-    let bounds = class_args(function).map(|(a, _)| {
-        let readers = graph.nodes.iter().flat_map(|node| {
-            let reads = node
-                .inputs
-                .iter()
-                .enumerate()
-                .filter(|(_, v)| view_root(graph, **v) == graph.args[a]);
-            let types: Vec<Ty> = node.inputs.iter().map(|v| graph.ty(*v).clone()).collect();
-            reads.filter_map(|(at, _)| node.op.classes(&types, at)).collect::<Vec<_>>()
-        });
-        quote!(::gradiron::arena::min(&[#(#readers),*]))
-    });
-    let (name, bounds) = (hidden(&function.name, "bounds"), bounds.collect::<Vec<_>>());
+    let (bounds, lengths): (Vec<_>, Vec<_>) = class_args(function)
+        .map(|(a, _)| {
+            let (mut below, mut lengths) = (Vec::new(), Vec::new());
+            for node in &graph.nodes {
+                let types: Vec<Ty> = node.inputs.iter().map(|v| graph.ty(*v).clone()).collect();
+                for (at, v) in node.inputs.iter().enumerate() {
+                    if view_root(graph, *v) == graph.args[a] {
+                        below.extend(node.op.classes(&types, at));
+                        lengths.extend(node.op.lengths(at));
+                    }
+                }
+            }
+            (quote!(::gradiron::arena::min(&[#(#below),*])), quote!(false #(|| #lengths)*))
+        })
+        .unzip();
+    let [name, are_lengths] = ["bounds", "lengths"].map(|item| hidden(&function.name, item));
     let (count, bind) = (bounds.len(), model.bind_sizes());
+    let lengths = (count > 0).then(|| {
+        quote! {
+            #[doc(hidden)]
+            pub const #are_lengths: [bool; #count] = [#(#lengths),*];
+        }
+    });
     quote! {
         #[doc(hidden)]
         pub const fn #name(n: ::gradiron::arena::Sizes) -> [usize; #count] {
             #bind
             [#(#bounds),*]
         }
+        #lengths
     }
 }
 

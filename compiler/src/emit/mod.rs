@@ -7,6 +7,7 @@ pub mod boundary;
 mod chains;
 mod checks;
 mod function;
+mod memory;
 mod params;
 mod pass;
 mod prepare;
@@ -26,6 +27,7 @@ use crate::hygiene::quote;
 use crate::lower::{Arg, Param, State, Trained};
 use crate::ops::Deferred;
 use crate::plan::Plan;
+use crate::step::Held;
 use crate::syntax::{Field, Header};
 
 /// A function after the last phase.
@@ -63,6 +65,8 @@ impl Function {
 pub struct StepForm {
     /// The longest sequences.
     pub length: Dim,
+    /// What it needs of the positions before, models in it aside.
+    pub held: Held,
     pub graph: Graph,
     pub plan: Plan,
 }
@@ -217,7 +221,7 @@ pub fn emit(model: &Model) -> TokenStream {
         }
         None => model.interfaces.iter().map(|f| stub::hidden_items(&f.name)).collect(),
     };
-    let program = api::program(model);
+    let program = memory::program(model);
     let runs = run::functions(model);
     let steps = step::hidden_items(model, &chains, &prepared);
     let chains = chains.definitions();

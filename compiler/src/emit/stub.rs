@@ -13,7 +13,7 @@ pub fn hidden_items(function: &Ident) -> TokenStream {
     let (flops, stored) = (item("flops"), ["saved", "scratch", "infer_scratch"].map(item));
     let target = quote!(::gradiron::device::Target);
     let tables = ["TABLE", "INFER_TABLE"].map(item);
-    let (steps, bounds) = (item("steps"), item("bounds"));
+    let (steps, bounds, lengths) = (item("steps"), item("bounds"), item("lengths"));
     let passes = [Pass::Infer, Pass::Train, Pass::Back].map(|pass| empty_pass(function, pass));
     let sizes_type = quote!(::gradiron::arena::Sizes);
     quote! {
@@ -29,6 +29,8 @@ pub fn hidden_items(function: &Ident) -> TokenStream {
         pub const #steps: [usize; 2] = [0; 2];
         #[doc(hidden)]
         pub const fn #bounds(n: #sizes_type) -> [usize; 16] { [0; 16] }
+        #[doc(hidden)]
+        pub const #lengths: [bool; 16] = [false; 16];
         #[doc(hidden)]
         pub fn #offsets(
             n: #sizes_type, want_inputs: bool, whole: bool, target: #target, out: &mut Vec<usize>,

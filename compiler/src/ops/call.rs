@@ -249,7 +249,7 @@ impl Op for Call {
                 arg.shape.0[axis] = step::new();
             }
         }
-        let cache = s.cache(vec![self.callee.count().times(&op.callee.size_of("cache"))]);
+        let cache = s.kept(vec![self.callee.count().times(&op.callee.size_of("cache"))]);
         let inputs: Vec<_> = s.inputs.iter().copied().chain([cache]).collect();
         let results = op.callee.results.len();
         let made = s.apply(op, &inputs);
@@ -306,11 +306,14 @@ impl Op for Call {
     }
 
     fn classes(&self, _: &[Ty], at: usize) -> Option<TokenStream> {
-        let before = at.checked_sub(2).filter(|_| !self.grad)?;
-        let among =
-            self.callee.args[..before].iter().filter(|arg| arg.kind == Kind::Classes).count();
         let (bounds, sizes) = (self.callee.item("bounds"), self.callee.sizes());
+        let among = self.among_classes(at)?;
         Some(quote!(#bounds(#sizes)[#among]))
+    }
+
+    fn lengths(&self, at: usize) -> Option<TokenStream> {
+        let (lengths, among) = (self.callee.item("lengths"), self.among_classes(at)?);
+        Some(quote!(#lengths[#among]))
     }
 
     fn prepared(&self, _: &[Ty]) -> Option<Prepared> {
@@ -353,6 +356,13 @@ impl Op for Prepare {
 }
 
 impl Call {
+    /// Which of the callee's class indices input `at` is.
+    fn among_classes(&self, at: usize) -> Option<usize> {
+        let before = at.checked_sub(2).filter(|_| !self.grad)?;
+        let args = self.callee.args[..before].iter();
+        Some(args.filter(|arg| arg.kind == Kind::Classes).count())
+    }
+
     fn own_scratch(&self, inference: bool) -> Dim {
         self.callee.size_of(if inference { "infer_scratch" } else { "scratch" })
     }

@@ -164,6 +164,11 @@ pub trait Op: Debug + Any {
         None
     }
 
+    /// Whether the class indices of input `at` are lengths of sequences, as a constant.
+    fn lengths(&self, _at: usize) -> Option<TokenStream> {
+        None
+    }
+
     /// The emitted function of a nested model, when the op calls one.
     fn callee(&self) -> Option<&call::Callee> {
         None
@@ -230,16 +235,6 @@ pub enum Statement {
 }
 
 impl Deferred {
-    /// Whether it holds for these values of sizes; nothing where one is not known. Of numbers that are no
-    /// sizes, rustc alone can tell.
-    pub fn holds<T: PartialOrd>(&self, value: impl Fn(&Dim) -> Option<T>) -> Option<bool> {
-        match &self.what {
-            Statement::Equal(a, b) => Some(value(a)? == value(b)?),
-            Statement::AtLeast(a, b) => Some(value(a)? >= value(b)?),
-            Statement::Within(..) => Some(true),
-        }
-    }
-
     /// Whether both say the same: one cause, one error.
     pub fn is_same(&self, other: &Self) -> bool {
         use Statement::{AtLeast, Equal, Within};
@@ -248,6 +243,15 @@ impl Deferred {
             (AtLeast(a, b), AtLeast(c, d)) => (a, b) == (c, d),
             (Within(a, _, of), Within(b, _, other)) => (a, of) == (b, other),
             _ => false,
+        }
+    }
+
+    /// Whether it is true where `number` knows each size; numbers that are no sizes count as such.
+    pub fn holds(&self, number: &dyn Fn(&Dim) -> Option<usize>) -> bool {
+        match &self.what {
+            Statement::Equal(a, b) => number(a).is_some() && number(a) == number(b),
+            Statement::AtLeast(a, b) => number(a).zip(number(b)).is_some_and(|(a, b)| a >= b),
+            Statement::Within(..) => true,
         }
     }
 }
@@ -269,12 +273,17 @@ impl Default for Rule {
 impl Rule {
     /// Whether two sizes agree; an equality of constants is left to rustc and taken as agreed.
     pub fn equal(&mut self, left: &Dim, right: &Dim) -> bool {
-        match left.compare(right) {
+        // `batch * HEADS` may be `batch * 4`: only rustc knows, and it knows no `batch`.
+        let (own, other) = match left.is_run_time() && right.is_run_time() {
+            true => left.without_common_factors(right),
+            false => (left.clone(), right.clone()),
+        };
+        match own.compare(&other) {
             Compared::Same => true,
             Compared::Different => false,
             Compared::Unknown => {
-                let message = format!("`{}` needs {left} and {right} to be equal", self.step);
-                self.defer(left.clone(), right.clone(), message);
+                let message = format!("`{}` needs {own} and {other} to be equal", self.step);
+                self.defer(own, other, message);
                 true
             }
         }

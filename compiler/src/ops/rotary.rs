@@ -6,7 +6,7 @@ use super::{Backward, Emit, Mismatch, Op, Rule, room};
 use crate::dim::{Dim, product};
 use crate::graph::Ty;
 use crate::hygiene::quote;
-use crate::step::{self, Step, Stepped};
+use crate::step::{Step, Stepped};
 
 /// Rows turned by their position on `axis`.
 #[derive(Clone, Debug)]
@@ -54,7 +54,10 @@ impl Op for Rotary {
 
     fn step(&self, s: &mut Step) -> Stepped {
         match s.only(0)? {
-            axis if axis == self.axis => s.same(Self { past: step::past(), ..self.clone() }, axis),
+            axis if axis == self.axis => {
+                let past = s.past();
+                s.same(Self { past, ..self.clone() }, axis)
+            }
             axis => s.same(self.clone(), axis),
         }
     }

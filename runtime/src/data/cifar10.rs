@@ -103,13 +103,13 @@ fn normalise<'a>(images: &mut Vec<Image>, bytes: impl ExactSizeIterator<Item = &
     let tables: [[f32; 256]; 3] = std::array::from_fn(|channel| {
         std::array::from_fn(|pixel| (pixel as f32 / 255.0 - MEAN[channel]) / STD[channel])
     });
-    let start = images.len();
-    images.resize(start + bytes.len(), [[[0.0; SIDE]; SIDE]; 3]);
-    for (image, bytes) in images[start..].iter_mut().zip(bytes) {
+    let mut new: Vec<Image> = bytemuck::zeroed_vec(bytes.len());
+    for (image, bytes) in new.iter_mut().zip(bytes) {
         for ((plane, bytes), table) in image.iter_mut().zip(bytes.chunks(PIXELS)).zip(&tables) {
             for (pixel, byte) in plane.as_flattened_mut().iter_mut().zip(bytes) {
                 *pixel = table[usize::from(*byte)];
             }
         }
     }
+    images.append(&mut new);
 }

@@ -5,7 +5,7 @@ use std::iter::FusedIterator;
 
 use super::DataError;
 use crate::init::Seed;
-use crate::rng::Rng;
+use crate::rng::{Rng, swap};
 
 /// The stream that orders are drawn from, far from those of parameters.
 const SHUFFLE: u64 = u64::MAX;
@@ -27,12 +27,15 @@ const SHUFFLE: u64 = u64::MAX;
 /// }
 /// # Ok::<(), gradiron::data::DataError>(())
 /// ```
-#[derive(Clone, Default, PartialEq)]
+#[derive(Clone, Default)]
 pub struct Dataset<X, Y> {
     /// The inputs.
     pub inputs: Vec<X>,
     /// The target of each input.
     pub targets: Vec<Y>,
+    /// Which pair of the set as it was given stands at each position; shorter where pairs are as they
+    /// were given from there on.
+    order: Vec<usize>,
 }
 
 impl<X, Y> Dataset<X, Y> {
@@ -45,7 +48,7 @@ impl<X, Y> Dataset<X, Y> {
         if inputs.len() != targets.len() {
             return Err(DataError::Lengths { inputs: inputs.len(), targets: targets.len() });
         }
-        Ok(Self { inputs, targets })
+        Ok(Self { inputs, targets, order: Vec::new() })
     }
 
     /// The number of pairs. What was pushed to only one of the fields has no pair and counts
@@ -59,15 +62,34 @@ impl<X, Y> Dataset<X, Y> {
         self.len() == 0
     }
 
-    /// Puts the pairs in a random order that depends only on `seed` and the length.
+    /// Puts the pairs in a random order that depends only on `seed` and the length: not on the order
+    /// in which an earlier call left them.
     ///
-    /// Use another seed for each epoch, such as its number.
+    /// Use another seed for each epoch, such as its number. What stands in the fields when it is first
+    /// called, and what is pushed to them later, is the order that all calls start from.
     pub fn shuffle(&mut self, seed: u64) {
+        let len = self.len();
+        if self.order.len() > len {
+            // Somebody took pairs out of the fields: those that are left are a set of their own.
+            self.order.clear();
+        }
+        self.order.extend(self.order.len()..len);
+        // Fisher and Yates, on numbers: samples may be large.
+        let mut wanted: Vec<usize> = (0..len).collect();
         let mut rng = Rng::new(Seed(seed), SHUFFLE);
-        for last in (1..self.len()).rev() {
-            let other = rng.below(last + 1);
-            self.inputs.swap(last, other);
-            self.targets.swap(last, other);
+        for last in (1..len).rev() {
+            wanted.swap(last, rng.below(last + 1));
+        }
+        let mut place = vec![0; len];
+        for (position, &pair) in self.order.iter().enumerate() {
+            place[pair] = position;
+        }
+        for (position, pair) in wanted.into_iter().enumerate() {
+            let (from, here) = (place[pair], self.order[position]);
+            swap(&mut self.inputs, position, from);
+            swap(&mut self.targets, position, from);
+            self.order.swap(position, from);
+            place[here] = from;
         }
     }
 
@@ -85,8 +107,9 @@ impl<X, Y> Dataset<X, Y> {
     /// The first `at` pairs, and the rest. The rest is empty when there are no more than `at`.
     pub fn split(mut self, at: usize) -> (Self, Self) {
         let at = at.min(self.len());
-        let rest = Self { inputs: self.inputs.split_off(at), targets: self.targets.split_off(at) };
-        (self, rest)
+        let (inputs, targets) = (self.inputs.split_off(at), self.targets.split_off(at));
+        self.order.clear();
+        (self, Self { inputs, targets, order: Vec::new() })
     }
 
     /// The first `n` pairs, or all when there are fewer.
@@ -94,7 +117,15 @@ impl<X, Y> Dataset<X, Y> {
         let n = n.min(self.len());
         self.inputs.truncate(n);
         self.targets.truncate(n);
+        self.order.clear();
         self
+    }
+}
+
+/// Equal pairs in the same order.
+impl<X: PartialEq, Y: PartialEq> PartialEq for Dataset<X, Y> {
+    fn eq(&self, other: &Self) -> bool {
+        self.inputs == other.inputs && self.targets == other.targets
     }
 }
 
@@ -156,6 +187,40 @@ mod tests {
         assert_eq!(sorted, counting(1000).inputs);
         counting(0).shuffle(3);
         counting(1).shuffle(3);
+    }
+
+    #[test]
+    fn an_order_depends_on_the_seed_and_the_length_alone() {
+        let shuffled = |n, seeds: &[u64]| {
+            let mut data = counting(n);
+            seeds.iter().for_each(|seed| data.shuffle(*seed));
+            data
+        };
+        for n in [0, 1, 2, 7, 100] {
+            assert_eq!(shuffled(n, &[1, 2, 3]), shuffled(n, &[3]), "{n} pairs");
+            assert_eq!(shuffled(n, &[3, 3]), shuffled(n, &[3]), "{n} pairs");
+        }
+        // What is pushed later stands behind the others.
+        let mut data = shuffled(5, &[1]);
+        data.inputs.extend([5, 6]);
+        data.targets.extend([50, 60]);
+        data.shuffle(2);
+        assert_eq!(data, shuffled(7, &[2]));
+        // A part of a set is a set of its own.
+        let (mut head, tail) = shuffled(10, &[4]).split(6);
+        let first = head.clone();
+        head.shuffle(1);
+        head.shuffle(2);
+        let mut again = Dataset::new(first.inputs, first.targets).unwrap();
+        again.shuffle(2);
+        assert!(head == again && tail == shuffled(10, &[4]).split(6).1);
+        // So are pairs that are left after others were taken out of the fields.
+        data.inputs.truncate(3);
+        data.targets.truncate(3);
+        let mut left = Dataset::new(data.inputs.clone(), data.targets.clone()).unwrap();
+        data.shuffle(5);
+        left.shuffle(5);
+        assert_eq!(data, left);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::path::Path;
 
-use flate2::bufread::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 
 use super::DataError;
 
@@ -56,7 +56,7 @@ fn parse<const RANK: usize>(path: &Path, mut reader: impl BufRead) -> Result<Idx
         if start[..got] != *GZIP {
             return Err(DataError::NotGzip { path: path.into(), found: hex(&start[..got]) });
         }
-        parse_plain(path, MultiGzDecoder::new(GZIP.chain(reader)))
+        parse_plain(path, Members::new(GZIP.chain(reader)))
     } else {
         parse_plain(path, reader)
     }
@@ -64,6 +64,52 @@ fn parse<const RANK: usize>(path: &Path, mut reader: impl BufRead) -> Result<Idx
 
 const GZIP: &[u8] = &[0x1f, 0x8b];
 const UNSIGNED_BYTE: u8 = 0x08;
+
+/// The data of one gzip member after the other (RFC 1952, section 2.2). Zeros behind the last one are
+/// padding, which tapes and block devices add and `gzip` leaves out as well.
+struct Members<R>(Option<GzDecoder<R>>);
+
+impl<R: BufRead> Members<R> {
+    fn new(reader: R) -> Self {
+        Self(Some(GzDecoder::new(reader)))
+    }
+}
+
+impl<R: BufRead> Read for Members<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(member) = &mut self.0 {
+            let got = member.read(buffer)?;
+            if got > 0 || buffer.is_empty() {
+                return Ok(got);
+            }
+            let Some(ended) = self.0.take() else { break };
+            let mut rest = ended.into_inner();
+            if more_than_zeros(&mut rest)? {
+                self.0 = Some(GzDecoder::new(rest));
+            }
+        }
+        Ok(0)
+    }
+}
+
+/// Skips zeros; whether anything stands behind them.
+fn more_than_zeros(reader: &mut impl BufRead) -> io::Result<bool> {
+    loop {
+        let bytes = match reader.fill_buf() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            bytes => bytes?,
+        };
+        if bytes.is_empty() {
+            return Ok(false);
+        }
+        let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+        let all = zeros == bytes.len();
+        reader.consume(zeros);
+        if !all {
+            return Ok(true);
+        }
+    }
+}
 
 fn parse_plain<const RANK: usize>(
     path: &Path,

@@ -45,6 +45,24 @@ fn reads_plain_and_compressed_files() {
 }
 
 #[test]
+fn zeros_behind_gzip_data_are_padding() {
+    let file = idx(&[2, 1, 3], &[1, 2, 3, 4, 5, 6]);
+    let expected = Idx { dims: [2, 1, 3], bytes: vec![1, 2, 3, 4, 5, 6] };
+    let good = gzip(&file);
+    for zeros in [1, 7, 8, 512, 100_000] {
+        let padded = [&good[..], &vec![0; zeros]].concat();
+        assert_eq!(zipped::<3>(&padded).unwrap(), expected, "{zeros} zeros");
+        // From a reader with little room, in which padding comes in parts.
+        let reader = std::io::BufReader::with_capacity(16, &padded[..]);
+        assert_eq!(parse::<3>(Path::new("some/images.gz"), reader).unwrap(), expected);
+        assert_says(zipped::<3>(&[&padded[..], &[7]].concat()), &["gzip", "damaged", "anew"]);
+        // Between two members.
+        let parts = [gzip(&file[..7]), vec![0; zeros], gzip(&file[7..])].concat();
+        assert_eq!(zipped::<3>(&parts).unwrap(), expected, "{zeros} zeros");
+    }
+}
+
+#[test]
 fn reads_files_without_elements() {
     for dims in [[0, 28, 28], [5, 0, 5], [0, 0, 0]] {
         let read = plain::<3>(&idx(&dims, &[])).unwrap();

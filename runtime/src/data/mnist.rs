@@ -106,7 +106,7 @@ fn find(folder: &Path, name: &str) -> Result<PathBuf, DataError> {
 /// Turns bytes into normalised images, written in place: no image passes over the stack.
 fn normalise(bytes: &[u8]) -> Vec<Image> {
     let table: [f32; 256] = std::array::from_fn(|pixel| (pixel as f32 / 255.0 - MEAN) / STD);
-    let mut images = vec![[[[0.0; SIDE]; SIDE]; 1]; bytes.len() / (SIDE * SIDE)];
+    let mut images: Vec<Image> = bytemuck::zeroed_vec(bytes.len() / (SIDE * SIDE));
     let pixels = images.as_flattened_mut().as_flattened_mut();
     for (pixel, &byte) in pixels.as_flattened_mut().iter_mut().zip(bytes) {
         *pixel = table[usize::from(byte)];

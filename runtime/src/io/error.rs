@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use crate::device::DeviceError;
+
 /// How many mismatches a message spells out.
 pub(super) const SHOWN: usize = 5;
 
@@ -58,11 +60,17 @@ pub enum SaveError {
     /// The model describes its parameters wrongly.
     #[error(transparent)]
     Layout(#[from] LayoutError),
+    /// The device that has the parameters did not bring them. An old file is as it was.
+    #[error("cannot save the parameters: {0}")]
+    Device(#[from] DeviceError),
 }
 
 /// Why parameters were not loaded. The model is as it was.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
+    /// The device that has the parameters before did not bring them.
+    #[error("cannot load into these parameters: {0}")]
+    Device(#[from] DeviceError),
     /// The file is missing or cannot be read.
     #[error("cannot read `{path}`: {error}")]
     Read {
@@ -101,6 +109,20 @@ pub enum LoadError {
         /// file has beyond them.
         mismatches: Vec<Mismatch>,
     },
+    /// A name to leave out is none of the model's and none of the file's.
+    #[error(
+        "`load_except` was to leave out `{name}`, which names no tensor of the model or of `{path}`, \
+         nor what stands before a dot in one; {}",
+        Near(near)
+    )]
+    Except {
+        /// The file.
+        path: PathBuf,
+        /// The name that was given.
+        name: String,
+        /// Names that might be meant.
+        near: Vec<String>,
+    },
     /// The model describes its parameters wrongly.
     #[error(transparent)]
     Layout(#[from] LayoutError),
@@ -128,6 +150,12 @@ pub enum FormatError {
     Header {
         /// What the parser said.
         reason: String,
+    },
+    /// Two tensors have one name.
+    #[error("its header names `{tensor}` twice")]
+    Twice {
+        /// The name.
+        tensor: String,
     },
     /// The file was cut off, or something was appended.
     #[error("expected {expected} bytes by its header, found {found}")]
@@ -217,16 +245,36 @@ impl fmt::Display for Mismatch {
     }
 }
 
+/// The first ones of the model's tensors, and the first ones that only the file has: where all names
+/// differ, both sides are to be seen.
 struct List<'a>(&'a [Mismatch]);
 
 impl fmt::Display for List<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for mismatch in self.0.iter().take(SHOWN) {
-            write!(f, "\n  {mismatch}")?;
+        let of_file = |mismatch: &&Mismatch| matches!(mismatch, Mismatch::Unexpected { .. });
+        for (file, whose) in [(false, "of the model"), (true, "of the file")] {
+            let mut all = self.0.iter().filter(|mismatch| of_file(mismatch) == file);
+            for mismatch in all.by_ref().take(SHOWN) {
+                write!(f, "\n  {mismatch}")?;
+            }
+            match all.count() {
+                0 => {}
+                rest => write!(f, "\n  and {rest} more {whose}")?,
+            }
         }
-        match self.0.len().saturating_sub(SHOWN) {
-            0 => Ok(()),
-            rest => write!(f, "\n  and {rest} more"),
+        Ok(())
+    }
+}
+
+/// Names that might be meant.
+struct Near<'a>(&'a [String]);
+
+impl fmt::Display for Near<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.0.iter().map(|name| format!("`{name}`")).collect();
+        match names.is_empty() {
+            true => f.write_str("leave it away"),
+            false => write!(f, "the nearest names are {}", names.join(", ")),
         }
     }
 }

@@ -3,9 +3,11 @@
 //!
 //! The format is [safetensors](https://github.com/huggingface/safetensors), with the names and
 //! layouts of PyTorch's `state_dict`: a file goes between both libraries as it is. What is
-//! written has the bytes that `safetensors.torch.save_file(net.state_dict(), path)` writes.
+//! written has the bytes that `safetensors.torch.save_file(net.state_dict(), path, {"format": "pt"})`
+//! writes.
 
 mod error;
+mod names;
 mod replace;
 mod safetensors;
 

@@ -5,7 +5,7 @@
 //! against the length of the file and against the model, reads all tensors, and only then
 //! changes the model.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::ops::Range;
@@ -15,6 +15,7 @@ use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 
 use super::error::{FormatError, LayoutError, LoadError, Mismatch, SHOWN, SaveError};
+use super::names::{is_below, near, twice};
 use super::replace::replace;
 use crate::module::{Model, ParamSpec, StateKind, StateSpec};
 use crate::ops::batch_norm::{count_of, place_of};
@@ -26,6 +27,7 @@ const ZIP: &[u8] = b"PK\x03\x04";
 const PICKLE: &[u8] = b"\x80\x02";
 
 pub(crate) fn save<M: Model>(net: &M, path: &Path) -> Result<(), SaveError> {
+    net.fetch()?;
     let mut tensors = tensors(net)?;
     // The order of the file that Python writes.
     tensors.sort_by(|a, b| b.dtype.cmp(&a.dtype).then_with(|| a.name().cmp(b.name())));
@@ -80,19 +82,17 @@ fn metadata(tensors: &[Tensor]) -> Result<Metadata, safetensors::SafeTensorError
         let (dtype, shape) = (tensor.dtype, tensor.shape.clone());
         (tensor.name().clone(), TensorInfo { dtype, shape, data_offsets: (start, end) })
     });
-    Metadata::new(None, tensors.collect())
+    // What other writers note, and some readers ask for: the layouts are PyTorch's.
+    let format = [("format".to_owned(), "pt".to_owned())];
+    Metadata::new(Some(format.into_iter().collect()), tensors.collect())
 }
 
 /// Loads all tensors but those that `except` names, by themselves or by what stands before a dot.
 pub(crate) fn load<M: Model>(net: &mut M, path: &Path, except: &[&str]) -> Result<(), LoadError> {
-    let left_out = |name: &str| {
-        except
-            .iter()
-            .filter_map(|part| name.strip_prefix(part))
-            .any(|rest| rest.is_empty() || rest.starts_with('.'))
-    };
+    net.fetch()?;
+    let left_out = |name: &str| except.iter().any(|part| is_below(name, part));
     let mut tensors = tensors(net)?;
-    let known: HashSet<String> = tensors.iter().flat_map(|tensor| tensor.names.clone()).collect();
+    let known: BTreeSet<String> = tensors.iter().flat_map(|tensor| tensor.names.clone()).collect();
     tensors.retain(|tensor| !left_out(tensor.name()));
     for tensor in &mut tensors {
         tensor.names.retain(|name| !left_out(name));
@@ -107,6 +107,13 @@ pub(crate) fn load<M: Model>(net: &mut M, path: &Path, except: &[&str]) -> Resul
     let metadata = read_metadata(&mut file, path)?;
 
     let mut unexpected = metadata.offset_keys();
+    let all: BTreeSet<&String> = known.iter().chain(&unexpected).collect();
+    for part in except {
+        if !all.iter().any(|name| is_below(name, part)) {
+            let (path, name) = (path.to_owned(), (*part).to_owned());
+            return Err(LoadError::Except { path, near: near(part, &all), name });
+        }
+    }
     unexpected.retain(|name| !known.contains(name) && !left_out(name));
     let mismatches = mismatches(&tensors, &metadata, unexpected);
     if !mismatches.is_empty() {
@@ -123,7 +130,7 @@ pub(crate) fn load<M: Model>(net: &mut M, path: &Path, except: &[&str]) -> Resul
     }
 
     for tensor in &tensors {
-        // One of the names is there, or a mismatch would have been found.
+        // One of the names is there, or a mismatch would have been found; but a count may be missing.
         let Some(data) = tensor.names.iter().find_map(data_of) else { continue };
         let floats = if tensor.is_state { net.state_mut() } else { net.params_mut() };
         let floats = &mut floats[tensor.range()];
@@ -222,6 +229,9 @@ fn read_metadata(file: &mut File, path: &Path) -> Result<Metadata, LoadError> {
     }
 
     let header = read_bytes(file, found as usize).map_err(read_error)?;
+    if let Some(tensor) = twice(&header) {
+        return Err(format_error(FormatError::Twice { tensor }));
+    }
     let metadata: Metadata = serde_json::from_slice(&header)
         .map_err(|error| format_error(FormatError::Header { reason: error.to_string() }))?;
     let expected = 8 + u128::from(found) + metadata.data_len() as u128;
@@ -248,6 +258,10 @@ fn mismatches(tensors: &[Tensor], metadata: &Metadata, unexpected: Vec<String>) 
         let expected = spec.shape.clone();
         let mut there =
             spec.names.iter().filter_map(|name| Some((name, metadata.info(name)?))).peekable();
+        if there.peek().is_none() && spec.dtype == Dtype::I64 {
+            // Files of PyTorch before 0.4.1 have no `num_batches_tracked`; as there, the count stays.
+            continue;
+        }
         if there.peek().is_none() {
             let tensor = spec.name().clone();
             let shown = mismatches.len() < SHOWN;

@@ -2,6 +2,7 @@
 //! thread takes a block of queries at a time, in the backward pass a head of the keys with all its
 //! queries, so that nobody else adds to the same gradients.
 
+use super::careful;
 use super::few::{FEW, few_queries};
 use super::grad::{Gradients, head_grad};
 use super::mask_grad::MaskGrad;
@@ -144,7 +145,10 @@ impl Attention for CpuStep<'_> {
             let queries = if few { few_queries } else { queries };
             // SAFETY: the operands are as large as `spec` says, and nothing but this call writes
             // these rows of `y` and `lse`.
-            unsafe { queries(level, &operands, at, &spec) };
+            unsafe {
+                queries(level, &operands, at, &spec);
+                careful::queries(level, &operands, at, &spec);
+            };
         });
     }
 
@@ -188,7 +192,10 @@ impl Attention for CpuStep<'_> {
             let at = [unit / spec.kv_heads, unit % spec.kv_heads];
             // SAFETY: as above; the gradients of this head of the keys and of its queries are
             // written by this call alone.
-            unsafe { head_grad(level, &operands, &gradients, at, &spec) };
+            unsafe {
+                head_grad(level, &operands, &gradients, at, &spec);
+                careful::head_grad(level, &operands, &gradients, at, &spec);
+            };
         });
     }
 
@@ -343,7 +350,10 @@ impl Block {
             // SAFETY: the caller's promise.
             let mask =
                 unsafe { std::slice::from_raw_parts(mask.at.add(row * mask.row), scores.len()) };
-            scores.iter_mut().zip(mask).for_each(|(s, mask)| *s += mask);
+            // A key that is not seen may be anything.
+            let masked =
+                |s: f32, mask: f32| if mask == f32::NEG_INFINITY { mask } else { s + mask };
+            scores.iter_mut().zip(mask).for_each(|(s, &mask)| *s = masked(*s, mask));
         }
         if let Some((sees, before)) = self.sees {
             let hidden = scores.len().min((sees + row).saturating_sub(before));

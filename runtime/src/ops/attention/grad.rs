@@ -99,7 +99,8 @@ simd! {
             let mean: f32 = sums.iter().sum();
             for (p, d_s) in p.iter_mut().zip(d_s) {
                 *p = math::exp::<A>(*p - lse);
-                *d_s = *p * (*d_s - mean) * factor;
+                // Nothing reaches a key that is not seen, also when the rest is not finite.
+                *d_s = if *p == 0.0 { 0.0 } else { *p * (*d_s - mean) * factor };
             }
         }
     }

@@ -11,8 +11,11 @@
 //! `d_s = p · (d_p − Σ d_y · y)`,  `d_q = scale · d_s k`,  `d_k = scale · d_sᵀ q`,
 //! `d_mask = d_s`, summed over what shares an element of the mask.
 //!
-//! A query that sees no key gives zeros.
+//! A query that sees no key gives zeros. A key is not seen where the mask is `−∞`, or behind the
+//! diagonal: nothing that it or its value holds reaches the query or its gradients, also when it is
+//! not finite, and nothing of the query reaches the key's (`careful`).
 
+mod careful;
 mod cpu;
 #[cfg(feature = "cuda")]
 mod cuda;

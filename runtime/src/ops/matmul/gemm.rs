@@ -107,14 +107,14 @@ pub(crate) fn gemm(
     assert!(!is_packed || b.panels.len() >= packed::len(k, n), "gradiron: {FEW_PANELS} (a bug)");
     let product = Product { level, form, y, a, b, k, n, finish, is_packed };
     if is_packed && m <= packed::FEW_ROWS {
-        let cols = (FEW_ROWS_CHUNK / k).next_multiple_of(packed::ALIGN);
+        let cols = (FEW_ROWS_CHUNK / k).max(1).next_multiple_of(packed::ALIGN);
         return threads.run_if(n * k / 4, n.div_ceil(cols), &|chunk| {
             product.few_packed(m, (chunk * cols, cols.min(n - chunk * cols)));
         });
     }
     if m <= FEW_ROWS && a.col == 1 && b.row == 1 {
         // Each weight is read once: a product of few rows costs what reading costs.
-        let cols = (FEW_ROWS_CHUNK / k).next_multiple_of(16);
+        let cols = (FEW_ROWS_CHUNK / k).max(1).next_multiple_of(16);
         return threads.run_if(n * k / 4, n.div_ceil(cols), &|chunk| {
             product.few_rows(m, (chunk * cols, cols.min(n - chunk * cols)));
         });

@@ -310,8 +310,8 @@ pub fn complaint(world: &World, model: &Model) -> Option<String> {
             }
             let number =
                 |dim: &gradiron_compiler::dim::Dim| dim.evaluate(&|a| world.atom(model, a));
-            let broken = analysed.deferred.iter().find(|left| left.holds(number) != Some(true));
-            broken.map(|left| left.message.clone())
+            let broken = analysed.deferred.iter().find(|deferred| !deferred.holds(&number));
+            broken.map(|deferred| deferred.message.clone())
         });
         if complaint.is_some() {
             return complaint;

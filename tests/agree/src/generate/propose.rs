@@ -1,7 +1,7 @@
 //! Statements that may be right: a row of the compiler's tables with arguments drawn for its sample.
 
 use gradiron_compiler::layers;
-use gradiron_compiler::lower::{Range, losses, method_names, method_samples};
+use gradiron_compiler::lower::{losses, method_names, method_samples};
 use gradiron_compiler::ops::elementwise::{self, Grad};
 
 use super::fill::Call;
@@ -122,14 +122,13 @@ impl Growing<'_> {
                 false => self.partner(&x)?,
             });
         }
-        for (name, default, range) in row.constants {
+        for (name, default, _) in row.constants {
             if default.is_some() && self.dice.percent(40) {
                 continue;
             }
             let number = match *name {
                 "min" => self.dice.word(&["-0.5", "-1", "0.0"]),
                 "max" => self.dice.word(&["0.5", "1", "6.0"]),
-                _ if *range == Range::Whole => self.dice.word(&["2", "3", "1", "0", "-1"]),
                 "exponent" => self.dice.word(&["2", "3", "1", "0", "2.5", "-1", "0.5"]),
                 _ => self.dice.word(&["0.5", "0.1", "1.5", "2.0", "20.0"]),
             };

@@ -120,10 +120,8 @@ impl World {
             false => plain.clone(),
         };
         let number = |dim: &Dim| dim.evaluate(&|atom| self.atom(model, atom));
-        for left in &named.deferred {
-            if !left.holds(number)? {
-                return None;
-            }
+        if !named.deferred.iter().all(|deferred| deferred.holds(&number)) {
+            return None;
         }
         let mut values = BTreeMap::new();
         for (name, ty) in named.values {
