@@ -173,7 +173,7 @@ fn a_file_without_a_count_loads_and_the_count_stays() {
     for batches in [0, 2] {
         let mut net = trained(batches, 1.0);
         net.load(&path).unwrap();
-        assert_eq!(net.bn().num_batches_tracked(), batches as f32);
+        assert_eq!(net.bn().num_batches_tracked(), batches as f64);
         assert_eq!(net.bn().running_mean(), saved.bn().running_mean());
         assert_eq!(net.bn().running_var(), saved.bn().running_var());
     }
@@ -346,4 +346,33 @@ fn a_wrong_description_is_an_error() {
     assert!(matches!(Wrong::<false>([0.0; 4]).save(&path), Err(SaveError::Layout(_))));
     assert!(matches!(Wrong::<false>([0.0; 4]).load(&path), Err(LoadError::Layout(_))));
     assert!(folder.names().is_empty());
+}
+
+model! {
+    struct Part {
+        fc: Linear(2 -> 2),
+    }
+
+    fn forward(&self, x: [batch, 2]) -> [batch, 2] {
+        self.fc(x)
+    }
+}
+
+model! {
+    /// What a nested model calls its tensors is known when the program runs.
+    struct Meeting {
+        inner: Part,
+        #[name = "inner.fc"]
+        other: Linear(2 -> 2),
+    }
+
+    fn forward(&self, x: [batch, 2]) -> [batch, 2] {
+        self.other(self.inner(x))
+    }
+}
+
+#[test]
+#[should_panic(expected = "two tensors named `inner.fc.weight` in files")]
+fn two_tensors_of_one_name() {
+    Meeting::init(Seed(0));
 }

@@ -207,3 +207,45 @@ fn sequences_of_nothing_have_no_gradient() {
     assert!([flat(y), flat(d_x)].concat().iter().all(|x| *x == 0.0));
     assert!(ws.grads().as_slice().iter().all(|x| *x == 0.0));
 }
+
+model! {
+    struct Inside {
+        gru: GRU(2 -> 3),
+    }
+
+    fn forward(&self, x: [batch, 16, 2], len: Classes[batch]) -> [batch, 3] {
+        let (_y, h) = self.gru(x, lengths = len);
+        h
+    }
+}
+
+model! {
+    struct Around {
+        inside: Inside,
+        head: Linear(3 -> 4),
+    }
+
+    fn loss(&self, x: [batch, 16, 2], end: Classes[batch], label: Classes[batch]) -> [] {
+        let h: [batch, 3] = self.inside(x, end);
+        cross_entropy(self.head(h), label)
+    }
+}
+
+#[test]
+fn a_length_that_is_too_large_is_called_a_length() {
+    let x = [[[0.5; 2]; 16]; 2];
+    let inside = Inside::init(Seed(1));
+    let mut ws = Inside::workspace(2).unwrap();
+    assert!(inside.forward(&mut ws, &x, &[16_u8, 0]).is_ok());
+    let error = inside.forward(&mut ws, &x, &[17_u8, 0]).unwrap_err().to_string();
+    assert_eq!(error, "`len[0]` is the length 17, but sequences have 0 to 16 steps");
+    let error = inside.forward(&mut ws, &x, &[16_i64, -1]).unwrap_err().to_string();
+    assert_eq!(error, "`len[1]` is the length -1, but sequences have 0 to 16 steps");
+    // Handed on to another model, and beside an argument of classes.
+    let around = Around::init(Seed(1));
+    let mut ws = Around::workspace(2).unwrap();
+    let error = around.loss_grad(&mut ws, &x, &[3_u8, 17], &[0_u8, 1]).unwrap_err().to_string();
+    assert_eq!(error, "`end[1]` is the length 17, but sequences have 0 to 16 steps");
+    let error = around.loss(&mut ws, &x, &[3_u8, 1], &[0_u8, 4]).unwrap_err().to_string();
+    assert_eq!(error, "`label[1]` is the class 4, but classes go from 0 to 3");
+}

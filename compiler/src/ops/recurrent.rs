@@ -201,7 +201,7 @@ impl Op for Recurrent {
             return Err(NEEDS_ALL);
         }
         let states = self.cell.states();
-        let caches: Vec<_> = (0..states).map(|_| s.cache(self.of_state().shape.0)).collect();
+        let caches: Vec<_> = (0..states).map(|_| s.state(self.of_state().shape.0)).collect();
         let inputs: Vec<_> = s.inputs.iter().copied().chain(caches).collect();
         let made = s.apply(Next(Self { steps: step::new(), ..self.clone() }), &inputs);
         let axes = [Some(1)].into_iter().chain(std::iter::repeat(None));

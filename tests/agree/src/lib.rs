@@ -6,6 +6,7 @@
 
 pub mod array;
 pub mod batch;
+pub mod calls;
 pub mod emitted;
 pub mod generate;
 pub mod inputs;

@@ -6,11 +6,11 @@ mod read;
 
 use gradiron_compiler::diagnostics::Diagnostics;
 use gradiron_compiler::lower::{ModelCx, bound};
-use gradiron_compiler::model::analyse;
 use gradiron_compiler::syntax::parse_model;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use crate::calls;
 use crate::generate::model::{Model, words};
 use crate::generate::world::tokens;
 use crate::program::Program;
@@ -92,15 +92,10 @@ impl Whole {
     }
 }
 
-/// Whether the compiler has nothing to say against a program. What it panics at may be what is looked for.
+/// Whether the compiler and rustc have nothing to say against a program. What the first panics at may be
+/// what is looked for.
 fn is_right(program: &Program) -> bool {
-    let right = |text: &String| {
-        let mut diagnostics = Diagnostics::default();
-        let item = parse_model(tokens(text), &mut diagnostics);
-        analyse(&item, &mut diagnostics, &mut |_| {});
-        diagnostics.is_empty()
-    };
-    program.models.iter().all(|text| catch_unwind(AssertUnwindSafe(|| right(text))).unwrap_or(true))
+    catch_unwind(AssertUnwindSafe(|| calls::check(program).is_ok())).unwrap_or(true)
 }
 
 /// The types of a function's values.

@@ -5,6 +5,7 @@
 use super::careful;
 use super::few::{FEW, few_queries};
 use super::grad::{Gradients, head_grad};
+use super::mask_grad::MaskGrad;
 use super::{Attention, AttentionSpec, Given, Strides, View};
 use crate::device::{Buf, CpuStep};
 use crate::math::{self, SimdLevel, simd};
@@ -195,6 +196,31 @@ impl Attention for CpuStep<'_> {
                 head_grad(level, &operands, &gradients, at, &spec);
                 careful::head_grad(level, &operands, &gradients, at, &spec);
             };
+        });
+    }
+
+    fn attention_mask_grad(
+        &mut self,
+        d_mask: Buf,
+        [d_y, y]: [View; 2],
+        lse: Buf,
+        given: Given,
+        spec: AttentionSpec,
+    ) {
+        let Some(View { strides, .. }) = given.mask.filter(|_| !spec.is_empty()) else { return };
+        let [q, k, v, mask] = given.bufs();
+        check_apart(&[d_mask], &[q, k, v, mask, d_y.buf, y.buf, lse]);
+        let of_scores = [spec.batch, spec.heads, spec.queries, spec.keys];
+        let d_mask = self.operand_mut(View { buf: d_mask, strides }, of_scores);
+        let [d_y, y] = [d_y, y].map(|view| self.operand(view, spec.of_queries()));
+        let lse = self.operand(View { buf: lse, strides: spec.by_query() }, spec.of_lse());
+        let operands = self.given(given, y, lse, &spec);
+        let (threads, level) = (self.threads(), self.level());
+        let distinct = strides.distinct([spec.batch, spec.heads, spec.queries]);
+        let grad = MaskGrad { d_y, d_mask, distinct };
+        threads.run_if(4 * spec.work(), grad.blocks(&spec), &|unit| {
+            // SAFETY: as above; this block of the gradient is written by this call alone.
+            unsafe { grad.block(level, &operands, unit, &spec) };
         });
     }
 }

@@ -105,3 +105,19 @@ pub fn attention_grad(
         }
     }
 }
+
+/// `attention_mask_grad`, plain; the gradient has the strides of the mask.
+pub fn attention_mask_grad(d_mask: &mut [f64], d_y: Rows, given: Given, spec: AttentionSpec) {
+    let Some((_, strides)) = given.mask else { return };
+    for at @ [b, h, i] in queries(&spec) {
+        let (p, _) = probabilities(&given, at, &spec);
+        let kv = h / (spec.heads / spec.kv_heads);
+        let d_y = row(d_y, at, spec.dim);
+        let d_p: Vec<f64> =
+            (0..spec.keys).map(|j| dot(d_y, row(given.v, [b, kv, j], spec.dim))).collect();
+        let mean = dot(&p, &d_p);
+        for j in 0..spec.keys {
+            d_mask[strides.at(b, h, i) + j] += p[j] * (d_p[j] - mean);
+        }
+    }
+}

@@ -73,7 +73,14 @@ impl Growing<'_> {
                 texts.push(self.fill(piece, call)?);
                 continue;
             };
-            let text = self.fill(hole, call)?;
+            let text = match self.fill(hole, call) {
+                Some(text) => text,
+                None if optional => {
+                    by_place = false;
+                    continue;
+                }
+                None => return None,
+            };
             call.said.insert(name.into(), text.clone());
             let likely = if texts.is_empty() { 50 } else { 12 };
             by_place &= self.dice.percent(likely);

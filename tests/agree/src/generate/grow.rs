@@ -10,7 +10,7 @@ const ELEMENTS: usize = 160;
 pub const FLOATS: usize = 320;
 
 /// The most inputs of a function.
-const ARGS: usize = 5;
+const ARGS: usize = 6;
 
 pub struct Growing<'a> {
     pub dice: &'a mut Dice,

@@ -1,24 +1,13 @@
 //! Recurrent layers, of whole sequences and of the next steps.
 
-use gradiron::ops::hold::reference as held;
 use gradiron::ops::recurrent::reference::{Given, Values, recurrent, recurrent_grad};
 use gradiron::ops::recurrent::{Cell as RuntimeCell, RecurrentSpec};
-use gradiron_compiler::ops::cut::Cut;
 use gradiron_compiler::ops::recurrent::{Cell, Grad, Next, Recurrent};
 
 use super::{Cx, Known, Reference, known};
 use crate::array::Array;
 
-pub const OPS: &[Known] = &[known::<Cut>, known::<Recurrent>, known::<Grad>, known::<Next>];
-
-impl Reference for Cut {
-    fn run(&self, _: &Cx, inputs: &[Array]) -> Vec<Array> {
-        let x = &inputs[0];
-        let mut y = Array::zeros(x.dims.clone());
-        held::cut(&mut y.data, &x.data, &inputs[1].indices(), x.dims[1]);
-        vec![y]
-    }
-}
+pub const OPS: &[Known] = &[known::<Recurrent>, known::<Grad>, known::<Next>];
 
 fn spec(cx: &Cx, of: &Recurrent) -> RecurrentSpec {
     let [batch, steps, hidden] = [&of.batch, &of.steps, &of.hidden].map(|size| cx.scope.size(size));
