@@ -151,6 +151,7 @@ fn bandwidth(report: &Report, gpu: &Cuda) -> Outcome {
                 grads: &mut grads,
                 arena: &mut arena,
                 cache: None,
+                prepared: None,
                 random: Default::default(),
                 inputs: &[],
                 indices: &[],

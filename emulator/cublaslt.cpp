@@ -8,11 +8,12 @@
 #include <algorithm>
 #include <vector>
 
+#include "failures.h"
 #include "numbers.h"
 
 #define API extern "C" __attribute__((visibility("default")))
 
-enum { SUCCESS = 0, INVALID_VALUE = 7 };
+enum { SUCCESS = 0, FAILED = 14, INVALID_VALUE = 7 };
 enum Epilogue { DEFAULT = 1, RELU = 2, BIAS = 4 };
 
 struct Layout {
@@ -43,22 +44,26 @@ static int refuse(const char* what) {
 }
 
 API int cublasLtCreate(void** handle) {
+    MAY_FAIL;
     *handle = (void*)0x20;
     return SUCCESS;
 }
-API int cublasLtDestroy(void*) { return SUCCESS; }
+API int cublasLtDestroy(void*) { MAY_FAIL; return SUCCESS; }
 API size_t cublasLtGetVersion() { return 130000; }
 
 API int cublasLtMatrixLayoutCreate(void** layout, int type, uint64_t rows, uint64_t cols,
                                    int64_t leading) {
+    MAY_FAIL;
     *layout = new Layout{type, rows, cols, leading};
     return SUCCESS;
 }
 API int cublasLtMatrixLayoutDestroy(void* layout) {
+    MAY_FAIL;
     delete (Layout*)layout;
     return SUCCESS;
 }
 API int cublasLtMatrixLayoutSetAttribute(void* handle, int attribute, const void* value, size_t size) {
+    MAY_FAIL;
     auto* layout = (Layout*)handle;
     if (attribute == 5 && size == 4) {
         memcpy(&layout->batch, value, 4);
@@ -71,16 +76,19 @@ API int cublasLtMatrixLayoutSetAttribute(void* handle, int attribute, const void
 }
 
 API int cublasLtMatmulDescCreate(void** description, int compute, int scale) {
+    MAY_FAIL;
     const bool known = compute == COMPUTE_F32 || compute == COMPUTE_TF32;
     if (!known || scale != F32) return refuse("the type of a computation");
     *description = new Description{compute};
     return SUCCESS;
 }
 API int cublasLtMatmulDescDestroy(void* description) {
+    MAY_FAIL;
     delete (Description*)description;
     return SUCCESS;
 }
 API int cublasLtMatmulDescSetAttribute(void* handle, int attribute, const void* value, size_t) {
+    MAY_FAIL;
     auto* description = (Description*)handle;
     switch (attribute) {
         case 3: memcpy(&description->transpose_a, value, 4); break;
@@ -93,14 +101,16 @@ API int cublasLtMatmulDescSetAttribute(void* handle, int attribute, const void* 
 }
 
 API int cublasLtMatmulPreferenceCreate(void** preference) {
+    MAY_FAIL;
     *preference = new Preference;
     return SUCCESS;
 }
 API int cublasLtMatmulPreferenceDestroy(void* preference) {
+    MAY_FAIL;
     delete (Preference*)preference;
     return SUCCESS;
 }
-API int cublasLtMatmulPreferenceSetAttribute(void*, int, const void*, size_t) { return SUCCESS; }
+API int cublasLtMatmulPreferenceSetAttribute(void*, int, const void*, size_t) { MAY_FAIL; return SUCCESS; }
 
 static int check(const Description& of, const Layout& a, const Layout& b, const Layout& c,
                  const Layout& d) {
@@ -121,6 +131,7 @@ static int check(const Description& of, const Layout& a, const Layout& b, const 
 
 API int cublasLtMatmulAlgoGetHeuristic(void*, void* of, void* a, void* b, void* c, void* d, void*, int,
                                        Heuristic* heuristic, int* found) {
+    MAY_FAIL;
     *found = 0;
     if (int error = check(*(Description*)of, *(Layout*)a, *(Layout*)b, *(Layout*)c, *(Layout*)d))
         return error;
@@ -182,6 +193,7 @@ static int multiply(void* argument) {
 API int cublasLtMatmul(void*, void* of, const void* alpha, const void* matrix_a, void* a,
                        const void* matrix_b, void* b, const void* beta, const void*, void* c,
                        void* matrix_d, void* d, const void*, void*, size_t, void* stream) {
+    MAY_FAIL;
     if (int error = check(*(Description*)of, *(Layout*)a, *(Layout*)b, *(Layout*)c, *(Layout*)d))
         return error;
     if (*(const float*)beta != 0.0f) return refuse("a product that is added");

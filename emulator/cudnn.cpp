@@ -6,11 +6,12 @@
 #include <initializer_list>
 #include <vector>
 
+#include "failures.h"
 #include "numbers.h"
 
 #define API extern "C" __attribute__((visibility("default")))
 
-enum { SUCCESS = 0, BAD_PARAM = 2000, NOT_SUPPORTED = 3000 };
+enum { SUCCESS = 0, FAILED = 5000, BAD_PARAM = 2000, NOT_SUPPORTED = 3000 };
 enum { NCHW = 0, CROSS_CORRELATION = 1 };
 enum Math { DEFAULT_MATH, TENSOR_OP_MATH, TENSOR_OP_MATH_ALLOW_CONVERSION, FMA_MATH };
 
@@ -43,14 +44,17 @@ static int refuse(const char* what) {
 
 API size_t cudnnGetVersion() { return 91000; }
 API int cudnnCreate(void** handle) {
+    MAY_FAIL;
     *handle = new Handle;
     return SUCCESS;
 }
 API int cudnnDestroy(void* handle) {
+    MAY_FAIL;
     delete (Handle*)handle;
     return SUCCESS;
 }
 API int cudnnSetStream(void* handle, void* stream) {
+    MAY_FAIL;
     ((Handle*)handle)->stream = stream;
     return SUCCESS;
 }
@@ -71,32 +75,39 @@ static int describe(void* handle, int type, int format, const int (&sizes)[4]) {
     return SUCCESS;
 }
 API int cudnnCreateTensorDescriptor(void** tensor) {
+    MAY_FAIL;
     *tensor = new Tensor;
     return SUCCESS;
 }
 API int cudnnDestroyTensorDescriptor(void* tensor) {
+    MAY_FAIL;
     delete (Tensor*)tensor;
     return SUCCESS;
 }
 API int cudnnSetTensor4dDescriptor(void* tensor, int format, int type, int n, int c, int h, int w) {
+    MAY_FAIL;
     return describe(tensor, type, format, {n, c, h, w});
 }
-API int cudnnCreateFilterDescriptor(void** filter) { return cudnnCreateTensorDescriptor(filter); }
-API int cudnnDestroyFilterDescriptor(void* filter) { return cudnnDestroyTensorDescriptor(filter); }
+API int cudnnCreateFilterDescriptor(void** filter) { MAY_FAIL; return cudnnCreateTensorDescriptor(filter); }
+API int cudnnDestroyFilterDescriptor(void* filter) { MAY_FAIL; return cudnnDestroyTensorDescriptor(filter); }
 API int cudnnSetFilter4dDescriptor(void* filter, int type, int format, int k, int c, int h, int w) {
+    MAY_FAIL;
     return describe(filter, type, format, {k, c, h, w});
 }
 
 API int cudnnCreateConvolutionDescriptor(void** convolution) {
+    MAY_FAIL;
     *convolution = new Convolution;
     return SUCCESS;
 }
 API int cudnnDestroyConvolutionDescriptor(void* convolution) {
+    MAY_FAIL;
     delete (Convolution*)convolution;
     return SUCCESS;
 }
 API int cudnnSetConvolution2dDescriptor(void* handle, int pad_h, int pad_w, int stride_h, int stride_w,
                                         int dilation_h, int dilation_w, int mode, int sums) {
+    MAY_FAIL;
     if (pad_h < 0 || pad_w < 0) return refuse("negative padding");
     for (int step : {stride_h, stride_w, dilation_h, dilation_w})
         if (step <= 0) return refuse("a stride or a dilation that is not positive");
@@ -107,11 +118,13 @@ API int cudnnSetConvolution2dDescriptor(void* handle, int pad_h, int pad_w, int 
     return SUCCESS;
 }
 API int cudnnSetConvolutionGroupCount(void* convolution, int groups) {
+    MAY_FAIL;
     if (groups <= 0) return refuse("no groups");
     ((Convolution*)convolution)->groups = groups;
     return SUCCESS;
 }
 API int cudnnSetConvolutionMathType(void* convolution, int math) {
+    MAY_FAIL;
     if (math < DEFAULT_MATH || math > FMA_MATH) return refuse("the math of a convolution");
     ((Convolution*)convolution)->math = math;
     return SUCCESS;
@@ -157,14 +170,17 @@ static int offer(void* x, void* w, void* convolution, void* y, int room, int* co
 }
 API int cudnnGetConvolutionForwardAlgorithm_v7(void*, void* x, void* w, void* convolution, void* y,
                                                int room, int* count, Performance* to) {
+    MAY_FAIL;
     return offer(x, w, convolution, y, room, count, to);
 }
 API int cudnnGetConvolutionBackwardDataAlgorithm_v7(void*, void* w, void* y, void* convolution, void* x,
                                                     int room, int* count, Performance* to) {
+    MAY_FAIL;
     return offer(x, w, convolution, y, room, count, to);
 }
 API int cudnnGetConvolutionBackwardFilterAlgorithm_v7(void*, void* x, void* y, void* convolution, void* w,
                                                       int room, int* count, Performance* to) {
+    MAY_FAIL;
     return offer(x, w, convolution, y, room, count, to);
 }
 
@@ -177,14 +193,17 @@ static int tell_workspace(void* x, void* w, void* convolution, void* y, int algo
 }
 API int cudnnGetConvolutionForwardWorkspaceSize(void*, void* x, void* w, void* convolution, void* y,
                                                 int algorithm, size_t* bytes) {
+    MAY_FAIL;
     return tell_workspace(x, w, convolution, y, algorithm, bytes);
 }
 API int cudnnGetConvolutionBackwardDataWorkspaceSize(void*, void* w, void* y, void* convolution, void* x,
                                                      int algorithm, size_t* bytes) {
+    MAY_FAIL;
     return tell_workspace(x, w, convolution, y, algorithm, bytes);
 }
 API int cudnnGetConvolutionBackwardFilterWorkspaceSize(void*, void* x, void* y, void* convolution, void* w,
                                                        int algorithm, size_t* bytes) {
+    MAY_FAIL;
     return tell_workspace(x, w, convolution, y, algorithm, bytes);
 }
 
@@ -272,6 +291,7 @@ static int start(void* handle, const Call& call, int algorithm, size_t bytes, co
 API int cudnnConvolutionForward(void* handle, const void* alpha, void* x, void* at_x, void* w, void* at_w,
                                 void* convolution, int algorithm, void* workspace, size_t bytes,
                                 const void* beta, void* y, void* at_y) {
+    MAY_FAIL;
     return start(handle,
                  {FORWARD, *(Convolution*)convolution, *(Tensor*)x, *(Tensor*)w, *(Tensor*)y, at_x, at_w,
                   at_y, workspace},
@@ -280,6 +300,7 @@ API int cudnnConvolutionForward(void* handle, const void* alpha, void* x, void* 
 API int cudnnConvolutionBackwardData(void* handle, const void* alpha, void* w, void* at_w, void* y,
                                      void* at_y, void* convolution, int algorithm, void* workspace,
                                      size_t bytes, const void* beta, void* x, void* at_x) {
+    MAY_FAIL;
     return start(handle,
                  {INPUT, *(Convolution*)convolution, *(Tensor*)x, *(Tensor*)w, *(Tensor*)y, at_x, at_w,
                   at_y, workspace},
@@ -288,6 +309,7 @@ API int cudnnConvolutionBackwardData(void* handle, const void* alpha, void* w, v
 API int cudnnConvolutionBackwardFilter(void* handle, const void* alpha, void* x, void* at_x, void* y,
                                        void* at_y, void* convolution, int algorithm, void* workspace,
                                        size_t bytes, const void* beta, void* w, void* at_w) {
+    MAY_FAIL;
     return start(handle,
                  {WEIGHT, *(Convolution*)convolution, *(Tensor*)x, *(Tensor*)w, *(Tensor*)y, at_x, at_w,
                   at_y, workspace},

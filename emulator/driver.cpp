@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <map>
@@ -14,6 +15,8 @@
 #include <mutex>
 #include <string>
 #include <vector>
+
+#include "failures.h"
 
 #define API extern "C" __attribute__((visibility("default")))
 
@@ -30,6 +33,7 @@ enum {
     LAUNCH_OUT_OF_RESOURCES = 701,
     CAPTURE_UNSUPPORTED = 900,
     CAPTURE_UNMATCHED = 903,
+    FAILED = 719,
 };
 
 struct Graph {
@@ -60,6 +64,20 @@ static size_t number_from_environment(const char* name, size_t otherwise) {
 }
 static size_t memory() { return number_from_environment("EMULATOR_MEMORY", 8ull << 30); }
 static int devices() { return (int)number_from_environment("EMULATOR_DEVICES", 1); }
+
+// Whether a call fails because of `GRADIRON_EMULATOR_FAIL`: a number, or the first letters of names, a
+// colon, and a number among the calls of such names.
+API int emulator_fails(const char* call) {
+    static const char* asked = getenv("GRADIRON_EMULATOR_FAIL");
+    if (!asked || !*asked) return 0;
+    static const char* colon = strrchr(asked, ':');
+    static const size_t letters = colon ? colon - asked : 0;
+    static const size_t number = strtoull(colon ? colon + 1 : asked, nullptr, 10);
+    static std::atomic<size_t> calls{0};
+    if (strncmp(call, asked, letters) || ++calls != number) return 0;
+    fprintf(stderr, "emulator: call %zu fails: %s\n", number, call);
+    return 1;
+}
 
 static Stream* stream_of(void* stream) {
     // The first handles are names of the null stream.
@@ -95,28 +113,34 @@ static bool is_inside(Address at, size_t bytes) {
 }
 
 // Devices and contexts.
-API Result cuInit(unsigned) { return SUCCESS; }
+API Result cuInit(unsigned) { MAY_FAIL; return SUCCESS; }
 API Result cuDriverGetVersion(int* version) {
+    MAY_FAIL;
     *version = (int)number_from_environment("EMULATOR_DRIVER", 13000);
     return SUCCESS;
 }
 API Result cuDeviceGetCount(int* count) {
+    MAY_FAIL;
     *count = devices();
     return SUCCESS;
 }
 API Result cuDeviceGet(int* device, int number) {
+    MAY_FAIL;
     *device = number;
     return number < devices() ? SUCCESS : INVALID_DEVICE;
 }
 API Result cuDeviceGetName(char* name, int size, int) {
+    MAY_FAIL;
     snprintf(name, size, "emulator");
     return SUCCESS;
 }
 API Result cuDeviceTotalMem_v2(size_t* bytes, int) {
+    MAY_FAIL;
     *bytes = memory();
     return SUCCESS;
 }
 API Result cuDeviceGetAttribute(int* value, int attribute, int) {
+    MAY_FAIL;
     switch (attribute) {
         case 1: *value = 1024; break;     // threads of a block
         case 8: *value = 48 << 10; break; // shared memory of a block
@@ -131,23 +155,26 @@ API Result cuDeviceGetAttribute(int* value, int attribute, int) {
 }
 static int retained = 0;
 API Result cuDevicePrimaryCtxRetain(void** context, int) {
+    MAY_FAIL;
     std::lock_guard<std::recursive_mutex> guard(lock);
     retained++;
     *context = (void*)0x10;
     return SUCCESS;
 }
 API Result cuDevicePrimaryCtxRelease_v2(int) {
+    MAY_FAIL;
     std::lock_guard<std::recursive_mutex> guard(lock);
     if (--retained == 0 && !allocations.empty())
         fprintf(stderr, "emulator: %zu allocations of %zu bytes are left\n", allocations.size(), in_use);
     return SUCCESS;
 }
-API Result cuCtxSetCurrent(void*) { return SUCCESS; }
+API Result cuCtxSetCurrent(void*) { MAY_FAIL; return SUCCESS; }
 API Result cuCtxGetCurrent(void** context) {
+    MAY_FAIL;
     *context = (void*)0x10;
     return SUCCESS;
 }
-API Result cuCtxSynchronize() { return SUCCESS; }
+API Result cuCtxSynchronize() { MAY_FAIL; return SUCCESS; }
 API Result cuGetErrorName(int error, const char** name) {
     static thread_local char text[32];
     snprintf(text, sizeof text, "CUDA error %d", error);
@@ -158,40 +185,48 @@ API Result cuGetErrorString(int error, const char** text) { return cuGetErrorNam
 
 // Streams and events.
 API Result cuStreamCreate(void** stream, unsigned) {
+    MAY_FAIL;
     *stream = new Stream;
     return SUCCESS;
 }
 API Result cuStreamCreateWithPriority(void** stream, unsigned, int) {
+    MAY_FAIL;
     *stream = new Stream;
     return SUCCESS;
 }
 API Result cuStreamDestroy_v2(void* stream) {
+    MAY_FAIL;
     delete (Stream*)stream;
     return SUCCESS;
 }
 API Result cuStreamSynchronize(void* stream) {
+    MAY_FAIL;
     return stream_of(stream)->capture ? CAPTURE_UNSUPPORTED : SUCCESS;
 }
-API Result cuStreamQuery(void* stream) { return cuStreamSynchronize(stream); }
-API Result cuStreamWaitEvent(void*, void*, unsigned) { return SUCCESS; }
+API Result cuStreamQuery(void* stream) { MAY_FAIL; return cuStreamSynchronize(stream); }
+API Result cuStreamWaitEvent(void*, void*, unsigned) { MAY_FAIL; return SUCCESS; }
 struct Event {
     bool timed;
     std::chrono::steady_clock::time_point at;
 };
 API Result cuEventCreate(void** event, unsigned flags) {
+    MAY_FAIL;
     const unsigned DISABLE_TIMING = 2;
     *event = new Event{!(flags & DISABLE_TIMING), {}};
     return SUCCESS;
 }
 API Result cuEventDestroy_v2(void* event) {
+    MAY_FAIL;
     delete (Event*)event;
     return SUCCESS;
 }
 API Result cuEventRecord(void* event, void*) {
+    MAY_FAIL;
     ((Event*)event)->at = std::chrono::steady_clock::now();
     return SUCCESS;
 }
 API Result cuEventElapsedTime_v2(float* milliseconds, void* start, void* end) {
+    MAY_FAIL;
     const Event *from = (Event*)start, *to = (Event*)end;
     const bool recorded = from->at.time_since_epoch().count() && to->at.time_since_epoch().count();
     if (!from->timed || !to->timed || !recorded) return INVALID_VALUE;
@@ -199,17 +234,20 @@ API Result cuEventElapsedTime_v2(float* milliseconds, void* start, void* end) {
     return SUCCESS;
 }
 API Result cuEventElapsedTime(float* milliseconds, void* start, void* end) {
+    MAY_FAIL;
     return cuEventElapsedTime_v2(milliseconds, start, end);
 }
-API Result cuEventSynchronize(void*) { return SUCCESS; }
+API Result cuEventSynchronize(void*) { MAY_FAIL; return SUCCESS; }
 // Now and then an event is not reached yet, so that programs have to wait for some.
 API Result cuEventQuery(void*) {
+    MAY_FAIL;
     static unsigned calls = 0;
     return ++calls % 5 == 0 ? NOT_READY : SUCCESS;
 }
 
 // Memory. It starts as NaN, and ends as something else that is no address.
 API Result cuMemAlloc_v2(Address* at, size_t bytes) {
+    MAY_FAIL;
     std::lock_guard<std::recursive_mutex> guard(lock);
     void* start = nullptr;
     if (in_use + bytes > memory() || posix_memalign(&start, 256, bytes ? bytes : 1))
@@ -221,6 +259,7 @@ API Result cuMemAlloc_v2(Address* at, size_t bytes) {
     return SUCCESS;
 }
 API Result cuMemFree_v2(Address at) {
+    MAY_FAIL;
     std::lock_guard<std::recursive_mutex> guard(lock);
     auto known = allocations.find(at);
     if (known == allocations.end()) return complain("free", at, 0);
@@ -231,20 +270,24 @@ API Result cuMemFree_v2(Address at) {
     return SUCCESS;
 }
 API Result cuMemGetInfo_v2(size_t* free_bytes, size_t* total) {
+    MAY_FAIL;
     std::lock_guard<std::recursive_mutex> guard(lock);
     *total = memory();
     *free_bytes = *total - in_use;
     return SUCCESS;
 }
 API Result cuMemHostAlloc(void** at, size_t bytes, unsigned) {
+    MAY_FAIL;
     *at = aligned_alloc(4096, (bytes + 4095) / 4096 * 4096);
     return *at ? SUCCESS : OUT_OF_MEMORY;
 }
 API Result cuMemFreeHost(void* at) {
+    MAY_FAIL;
     free(at);
     return SUCCESS;
 }
 API Result cuMemcpyHtoDAsync_v2(Address to, const void* from, size_t bytes, void* stream) {
+    MAY_FAIL;
     if (!is_inside(to, bytes)) return complain("copy to the device", to, bytes);
     return submit(stream, [=] {
         memcpy((void*)to, from, bytes);
@@ -252,6 +295,7 @@ API Result cuMemcpyHtoDAsync_v2(Address to, const void* from, size_t bytes, void
     });
 }
 API Result cuMemcpyDtoHAsync_v2(void* to, Address from, size_t bytes, void* stream) {
+    MAY_FAIL;
     if (!is_inside(from, bytes)) return complain("copy to the host", from, bytes);
     return submit(stream, [=] {
         memcpy(to, (void*)from, bytes);
@@ -259,6 +303,7 @@ API Result cuMemcpyDtoHAsync_v2(void* to, Address from, size_t bytes, void* stre
     });
 }
 API Result cuMemcpyDtoDAsync_v2(Address to, Address from, size_t bytes, void* stream) {
+    MAY_FAIL;
     if (!is_inside(to, bytes)) return complain("copy on the device", to, bytes);
     if (!is_inside(from, bytes)) return complain("copy on the device", from, bytes);
     return submit(stream, [=] {
@@ -267,6 +312,7 @@ API Result cuMemcpyDtoDAsync_v2(Address to, Address from, size_t bytes, void* st
     });
 }
 API Result cuMemsetD8Async(Address at, unsigned char value, size_t bytes, void* stream) {
+    MAY_FAIL;
     if (!is_inside(at, bytes)) return complain("set", at, bytes);
     return submit(stream, [=] {
         memset((void*)at, value, bytes);
@@ -276,6 +322,7 @@ API Result cuMemsetD8Async(Address at, unsigned char value, size_t bytes, void* 
 
 // Kernels.
 API Result cuModuleLoadData(void** module, const void* image) {
+    MAY_FAIL;
     const char* text = (const char*)image;
     if (strncmp(text, "EMULATED:", 9)) return INVALID_IMAGE;
     const std::string path(text + 9, strcspn(text + 9, "\n"));
@@ -288,6 +335,7 @@ API Result cuModuleLoadData(void** module, const void* image) {
     return SUCCESS;
 }
 API Result cuModuleUnload(void* module) {
+    MAY_FAIL;
     delete (Module*)module;
     return SUCCESS;
 }
@@ -296,6 +344,7 @@ static T symbol(void* module, const char* kind, const char* name) {
     return (T)dlsym(((Module*)module)->object, (std::string("emulator_") + kind + name).c_str());
 }
 API Result cuModuleGetFunction(void** function, void* module, const char* name) {
+    MAY_FAIL;
     auto launch = symbol<int (*)(const unsigned*, unsigned, void**)>(module, "launch_", name);
     auto arguments = symbol<void (*)(unsigned*, unsigned*)>(module, "arguments_", name);
     auto shared = symbol<unsigned (*)()>(module, "shared_", name);
@@ -310,6 +359,7 @@ API Result cuModuleGetFunction(void** function, void* module, const char* name) 
     return SUCCESS;
 }
 API Result cuFuncSetAttribute(void* function, int attribute, int value) {
+    MAY_FAIL;
     const int MOST_DYNAMIC_SHARED = 8;
     if (attribute != MOST_DYNAMIC_SHARED) return SUCCESS;
     if (value > 227 << 10) return INVALID_VALUE;
@@ -318,6 +368,7 @@ API Result cuFuncSetAttribute(void* function, int attribute, int value) {
 }
 API Result cuLaunchKernel(void* handle, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by,
                           unsigned bz, unsigned dynamic_shared, void* stream, void** arguments, void**) {
+    MAY_FAIL;
     auto* function = (Function*)handle;
     const bool some = gx && gy && gz && bx && by && bz;
     if (!some || gx > 0x7fffffffu || gy > 65535 || gz > 65535 || bz > 64) {
@@ -344,6 +395,7 @@ API Result cuLaunchKernel(void* handle, unsigned gx, unsigned gy, unsigned gz, u
 
 // Graphs.
 API Result cuStreamBeginCapture_v2(void* stream, int) {
+    MAY_FAIL;
     Stream* of = stream_of(stream);
     if (of->capture || of == &null_stream) return CAPTURE_UNSUPPORTED;
     of->capture = new Graph;
@@ -353,28 +405,38 @@ API Result cuStreamEndCapture(void* stream, void** graph) {
     Stream* of = stream_of(stream);
     *graph = of->capture;
     of->capture = nullptr;
+    // A capture that fails has ended.
+    MAY_FAIL;
     return *graph ? SUCCESS : CAPTURE_UNMATCHED;
 }
 API Result cuStreamIsCapturing(void* stream, int* status) {
+    MAY_FAIL;
     *status = stream_of(stream)->capture ? 1 : 0;
     return SUCCESS;
 }
 API Result cuGraphInstantiateWithFlags(void** instance, void* graph, unsigned long long) {
+    MAY_FAIL;
     *instance = new Graph(*(Graph*)graph);
     return SUCCESS;
 }
 API Result cuGraphLaunch(void* instance, void* stream) {
+    MAY_FAIL;
     if (stream_of(stream)->capture) return CAPTURE_UNSUPPORTED;
     std::lock_guard<std::recursive_mutex> guard(lock);
-    for (auto& work : ((Graph*)instance)->work)
+    for (auto& work : ((Graph*)instance)->work) {
+        // Between two launches of it: those before have run.
+        if (fails("cuGraphLaunch in the middle")) return FAILED;
         if (Result result = work()) return result;
+    }
     return SUCCESS;
 }
 API Result cuGraphExecDestroy(void* instance) {
+    MAY_FAIL;
     delete (Graph*)instance;
     return SUCCESS;
 }
 API Result cuGraphDestroy(void* graph) {
+    MAY_FAIL;
     delete (Graph*)graph;
     return SUCCESS;
 }

@@ -18,9 +18,11 @@
 #include <string>
 #include <vector>
 
+#include "failures.h"
+
 #define API extern "C" __attribute__((visibility("default")))
 
-enum { SUCCESS = 0, COMPILATION = 6 };
+enum { SUCCESS = 0, FAILED = 11, COMPILATION = 6 };
 
 struct Program {
     std::string text, log, code;
@@ -111,6 +113,7 @@ static std::vector<std::string> flags(const std::string& folder) {
 }
 
 API int nvrtcVersion(int* major, int* minor) {
+    MAY_FAIL;
     *major = 13;
     *minor = 0;
     return SUCCESS;
@@ -118,14 +121,17 @@ API int nvrtcVersion(int* major, int* minor) {
 API const char* nvrtcGetErrorString(int error) { return error ? "an error of the emulator" : ""; }
 API int nvrtcCreateProgram(void** program, const char* text, const char*, int, const char* const*,
                            const char* const*) {
+    MAY_FAIL;
     *program = new Program{text, "", ""};
     return SUCCESS;
 }
 API int nvrtcDestroyProgram(void** program) {
+    MAY_FAIL;
     delete (Program*)*program;
     return SUCCESS;
 }
 API int nvrtcCompileProgram(void* handle, int, const char* const*) {
+    MAY_FAIL;
     static std::mutex lock;
     auto* program = (Program*)handle;
     const std::string folder = environment("EMULATOR_CACHE", (home() + "/cache").c_str());
@@ -165,18 +171,22 @@ API int nvrtcCompileProgram(void* handle, int, const char* const*) {
     return SUCCESS;
 }
 API int nvrtcGetProgramLogSize(void* program, size_t* size) {
+    MAY_FAIL;
     *size = ((Program*)program)->log.size() + 1;
     return SUCCESS;
 }
 API int nvrtcGetProgramLog(void* program, char* log) {
+    MAY_FAIL;
     strcpy(log, ((Program*)program)->log.c_str());
     return SUCCESS;
 }
 API int nvrtcGetCUBINSize(void* program, size_t* size) {
+    MAY_FAIL;
     *size = ((Program*)program)->code.size() + 1;
     return SUCCESS;
 }
 API int nvrtcGetCUBIN(void* program, char* code) {
+    MAY_FAIL;
     strcpy(code, ((Program*)program)->code.c_str());
     return SUCCESS;
 }

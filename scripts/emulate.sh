@@ -32,7 +32,8 @@ mkdir -p "$home/lib"
     for part in cuda:driver nvrtc:nvrtc cublasLt:cublaslt cudnn:cudnn; do
         name=lib${part%%:*}.so source=$root/emulator/${part##*:}.cpp
         if [[ ! -e $home/lib/$name || $source -nt $home/lib/$name ||
-            $root/emulator/numbers.h -nt $home/lib/$name ]]; then
+            $root/emulator/numbers.h -nt $home/lib/$name ||
+            $root/emulator/failures.h -nt $home/lib/$name ]]; then
             g++ -O2 -std=c++17 -fPIC -shared -Wall -Wextra -Wl,-soname,"$name" "$source" \
                 -o "$home/lib/$name.new" -ldl
             mv "$home/lib/$name.new" "$home/lib/$name"

@@ -61,7 +61,7 @@ if command -v g++ >/dev/null && [[ $(uname -sm) == "Linux x86_64" ]]; then
         step env CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER="$PWD/scripts/emulate.sh ${options[*]}" \
             cargo test --locked "$@"
     }
-    export GRADIRON_STEPS=12 GRADIRON_OPS_EVERY=5 GRADIRON_OPS_LARGEST=200000
+    export GRADIRON_STEPS=12 GRADIRON_OPS_EVERY=5 GRADIRON_OPS_LARGEST=200000 GRADIRON_FAILURES_EVERY=7
     emulated -- --features cuda --test ops --test cuda
     emulated -- --features cudnn --test ops conv2d
     export GRADIRON_STEPS=6 GRADIRON_OPS_EVERY=11 GRADIRON_OPS_LARGEST=60000
@@ -77,7 +77,7 @@ if command -v g++ >/dev/null && [[ $(uname -sm) == "Linux x86_64" ]]; then
     for room in "${rooms[@]}"; do
         emulated --sanitize thread -- --features cuda --test ops "$room::"
     done
-    unset GRADIRON_STEPS GRADIRON_OPS_EVERY GRADIRON_OPS_LARGEST
+    unset GRADIRON_STEPS GRADIRON_OPS_EVERY GRADIRON_OPS_LARGEST GRADIRON_FAILURES_EVERY
 else
     leave_out "CUDA kernels in the emulator, which needs g++ on Linux and x86-64"
 fi

@@ -109,7 +109,20 @@ macro_rules! allocates_nothing {
         };
         infer(1);
         let inference = allocations(|| infer(STEPS));
-        assert_eq!((training, inference), (0, 0), "{}, threads: {}", stringify!($model), $threads);
+        // Two workspaces that read one network, and what is prepared of it.
+        let serving = || $model::infer_workspace_on(Cpu::with_threads($threads), BATCH).unwrap();
+        let mut serving = [serving(), serving()];
+        let mut serve = |count| {
+            for (image, _) in steps($data, count) {
+                for ws in &mut serving {
+                    assert_eq!(net.forward(ws, image).unwrap().len(), image.len());
+                }
+            }
+        };
+        serve(1);
+        let served = allocations(|| serve(STEPS / 4));
+        let all = (training, inference, served);
+        assert_eq!(all, (0, 0, 0), "{}, threads: {}", stringify!($model), $threads);
     }};
 }
 

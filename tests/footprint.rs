@@ -1,4 +1,4 @@
-//! The memory of a whole process that trains: what the plan says, and little more.
+//! The memory of a whole process that trains, and of one that infers: what the plan says, and little more.
 
 use gradiron::prelude::*;
 
@@ -44,5 +44,64 @@ fn a_process_needs_the_planned_memory_and_at_most_8_mib() -> Result<(), Box<dyn 
     let data = size_of_val(images) + size_of_val(&labels[..]);
     println!("resident at most {peak} bytes, planned {planned}, data {data}");
     assert!(peak <= planned + data + (8 << 20), "{peak} bytes; planned {planned}, data {data}");
+    Ok(())
+}
+
+model! {
+    pub struct Wide {
+        fc1: Linear(1536 -> 1536),
+        fc2: Linear(1536 -> 1536),
+        fc3: Linear(1536 -> 8),
+    }
+
+    fn forward(&self, x: [batch, 1536]) -> [batch, 8] {
+        self.fc3(self.fc2(self.fc1(x).relu()).relu())
+    }
+
+    fn loss(&self, x: [batch, 1536], label: Classes[batch]) -> [] {
+        cross_entropy(self.forward(x), label)
+    }
+}
+
+/// Eight threads that serve one network. What is prepared of 18 MiB of weights is there once, and nothing
+/// of what training needs. The test runs itself again, in a process that has done nothing else.
+#[test]
+fn threads_that_serve_hold_one_copy() -> Result<(), Box<dyn std::error::Error>> {
+    const THREADS: usize = 8;
+    const SERVES: &str = "GRADIRON_SERVES";
+    if std::env::var_os(SERVES).is_none() {
+        let mut again = std::process::Command::new(std::env::current_exe()?);
+        again.args(["threads_that_serve_hold_one_copy", "--exact", "--nocapture"]);
+        let output = again.env(SERVES, "1").output()?;
+        let text =
+            String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        println!("{text}");
+        assert!(output.status.success(), "{text}");
+        return Ok(());
+    }
+    let net = Wide::init(Seed(0));
+    let workspaces: Result<Vec<_>, _> =
+        (0..THREADS).map(|_| Wide::infer_workspace_on(Cpu::with_threads(1), BATCH)).collect();
+    let mut workspaces = workspaces?;
+    assert!(workspaces.iter().all(|ws| ws.bytes() == Wide::infer_bytes(BATCH)));
+    let x = vec![[0.25; 1536]; BATCH];
+    let y: Vec<_> = std::thread::scope(|scope| {
+        let serve = |ws| scope.spawn(|| net.forward(ws, &x).map(|y| y.to_vec()));
+        let threads: Vec<_> = workspaces.iter_mut().map(serve).collect();
+        threads.into_iter().map(|thread| thread.join().expect("it does not panic")).collect()
+    });
+    let y = y.into_iter().collect::<Result<Vec<_>, _>>()?;
+    assert!(y.iter().all(|of_thread| *of_thread == y[0]));
+    let Some(peak) = peak_resident() else {
+        eprintln!("NOT CHECKED: /proc/self/status has no VmHWM on this system");
+        return Ok(());
+    };
+    let (shared, of_each) =
+        (Wide::prepared_bytes(), Wide::infer_bytes(BATCH) - Wide::prepared_bytes());
+    assert!(shared >= 18 << 20);
+    let planned = 4 * Wide::PARAMS + shared + THREADS * of_each + size_of_val(&x[..]);
+    // Each thread keeps packed parts of matrices as well, within the first 8 MiB.
+    println!("resident at most {peak} bytes, planned {planned}, shared {shared}, each {of_each}");
+    assert!(peak <= planned + (8 << 20), "{peak} bytes; planned {planned}");
     Ok(())
 }

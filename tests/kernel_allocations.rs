@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gradiron::device::{Buf, Cpu, CpuStep, Indices, Region, StepMemory};
 use gradiron::math::{Arith, simd_levels};
+use gradiron::ops::attention::{self, Attention, AttentionSpec, Strides, View};
 use gradiron::ops::batch_norm::{BatchNorm, BatchNormSpec};
 use gradiron::ops::cat::{Cat, CatSpec};
 use gradiron::ops::conv2d::{Conv2d, Conv2dSpec, Pass};
@@ -120,6 +121,29 @@ fn every_kernel(step: &mut CpuStep<'_>) {
         step.nll_loss(loss, x, label, spec);
         step.nll_loss_grad(y, loss, label, spec);
     }
+    let (heads, rows, dim) = (4, 70, 32);
+    let spec = AttentionSpec {
+        batch: 2,
+        heads,
+        kv_heads: heads,
+        queries: rows,
+        keys: rows,
+        dim,
+        scale: 0.1,
+        causal: None,
+    };
+    let strides = Strides::by_row(rows, heads, dim);
+    let len = spec.batch * rows * heads * dim;
+    let view = |buf: Buf, n: usize| View { buf: buf.part(n * len, len), strides };
+    let of_mask = Strides { start: 0, batch: 0, head: rows * rows, row: rows };
+    let mask_len = heads * rows * rows;
+    let mask = View { buf: x.part(3 * len, mask_len), strides: of_mask };
+    let given = attention::Given { q: view(x, 0), k: view(x, 1), v: view(x, 2), mask: Some(mask) };
+    let (result, lse) = (view(y, 0), y2.part(0, spec.batch * heads * rows));
+    step.attention(result, lse, given, spec);
+    let made = [view(x2, 0), result];
+    step.attention_grad([view(y, 1), view(y, 2), view(y, 3)], made, lse, given, spec);
+    step.attention_mask_grad(y.part(4 * len, mask_len), made, lse, given, spec);
     step.permute(y.part(0, 320_000), x.part(0, 320_000), [64, 100, 50], [2, 0, 1]);
     for mask in 0..8 {
         let has = std::array::from_fn(|i| mask >> i & 1 == 1);
@@ -186,6 +210,7 @@ fn main() {
                         grads: &mut grads,
                         arena: &mut arena,
                         cache: None,
+                        prepared: None,
                         random: Default::default(),
                         inputs: &[],
                         indices: &label,

@@ -83,6 +83,7 @@ impl Bench {
                     grads: &mut grads,
                     arena: &mut self.arena,
                     cache: None,
+                    prepared: None,
                     random: Default::default(),
                     inputs: &[],
                     indices: &[3; 512],

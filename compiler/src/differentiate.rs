@@ -116,6 +116,21 @@ impl Walk {
         if let Some(op) = failed {
             return Err(op);
         }
+        // A gradient that is not computed must not look like one that is zero.
+        for (i, (input, gradient)) in node.inputs.iter().zip(&d_inputs).enumerate() {
+            if needs[*input].is_some() && gradient.is_none() != node.op.is_flat(i) {
+                let op = node.op.name();
+                panic!("`{op}` does not say what the gradient of its input {i} is");
+            }
+            // What is left out where nobody asks for the gradients of arguments must not be needed.
+            if let (Some(gradient), Some(phase)) = (*gradient, needs[*input])
+                && let Source::Node(made, _) = self.graph.values[gradient].source
+                && self.graph.nodes[made].phase > phase
+            {
+                let op = node.op.name();
+                panic!("`{op}` computes the gradient of its input {i} for arguments alone");
+            }
+        }
         for (input, gradient) in node.inputs.iter().zip(d_inputs) {
             if let (Some(gradient), Some(phase)) = (gradient, needs[*input]) {
                 self.graph.label.clone_from(&node.label);

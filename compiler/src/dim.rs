@@ -366,10 +366,10 @@ fn without_common_number(a: &Dim, b: &Dim) -> (Dim, Dim) {
     (reduced(a), reduced(b))
 }
 
-/// The variable that holds a run-time dimension in generated code; hygienic, as users may call it
-/// like one of ours.
+/// The variable that holds a run-time dimension in generated code: no argument and no constant of the
+/// user's is called like it.
 pub fn run_ident(name: &str) -> proc_macro2::Ident {
-    proc_macro2::Ident::new(name, proc_macro2::Span::call_site())
+    proc_macro2::Ident::new(&format!("{name}_size"), proc_macro2::Span::mixed_site())
 }
 
 impl fmt::Display for Dim {

@@ -220,6 +220,14 @@ impl Graph {
         self.set_nodes(kept);
     }
 
+    /// Whether a value is made only where the gradients of the float arguments are asked for.
+    fn is_at_times(&self, value: ValueId) -> bool {
+        match self.values[value].source {
+            Source::Node(n, _) => self.nodes[n].phase == Phase::BackwardInputs,
+            _ => false,
+        }
+    }
+
     /// Checks what every phase relies on.
     ///
     /// # Errors
@@ -230,6 +238,14 @@ impl Graph {
         for (n, node) in self.nodes.iter().enumerate() {
             if let Some(early) = node.inputs.iter().find(|i| !defined[**i]) {
                 return Err(format!("node {n} ({}) reads %{early} too early", node.op.name()));
+            }
+            if let Some(absent) = node.inputs.iter().find(|i| self.is_at_times(**i))
+                && node.phase < Phase::BackwardInputs
+            {
+                let name = node.op.name();
+                return Err(format!(
+                    "node {n} ({name}) reads %{absent}, which is made only at times"
+                ));
             }
             if node.phase <= Phase::Forward && node.phase < phase {
                 let (name, late) = (node.op.name(), node.phase);
@@ -244,6 +260,12 @@ impl Graph {
                     return Err(format!("%{output} does not know that node {n} makes it"));
                 }
             }
+        }
+        let always = |dest: &Dest| !matches!(dest, Dest::DArg(_));
+        if let Some((dest, v)) =
+            self.outputs.iter().find(|(dest, v)| always(dest) && self.is_at_times(*v))
+        {
+            return Err(format!("{dest:?} is %{v}, which is made only at times"));
         }
         match self.outputs.iter().find(|(_, v)| !defined[*v]) {
             Some((dest, v)) => Err(format!("{dest:?} is %{v}, which nothing makes")),

@@ -8,6 +8,7 @@ pub mod dim;
 mod dump;
 pub mod emit;
 pub mod expand;
+pub mod flow;
 pub mod fuse;
 pub mod graph;
 mod hygiene;

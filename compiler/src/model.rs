@@ -16,7 +16,7 @@ use crate::lower::{self, Lowered, ModelCx, check_fields, lower_function};
 use crate::ops::Deferred;
 use crate::plan::{Plan, plan};
 use crate::prepare::prepare;
-use crate::step::{Refused, stepwise};
+use crate::step::{Held, Refused, stepwise};
 use crate::store::store;
 use crate::syntax::{ModelItem, check_item, distinct, parse_model};
 
@@ -91,9 +91,7 @@ pub fn analyse<'a>(item: &'a ModelItem, diagnostics: &mut Diagnostics, watch: Wa
     let mut cx = ModelCx::new(item, diagnostics);
     let lowered: Vec<_> = functions.iter().map(|f| lower_function(&mut cx, f)).collect();
     let lowered: Option<Vec<Lowered>> = lowered.into_iter().collect();
-    if let Some(functions) = &lowered {
-        check_fields(&mut cx, functions);
-    }
+    let trained = lowered.as_ref().map(|functions| check_fields(&mut cx, functions));
     if !cx.diagnostics.is_empty() {
         lower::declare_unused(&mut cx);
     }
@@ -108,7 +106,8 @@ pub fn analyse<'a>(item: &'a ModelItem, diagnostics: &mut Diagnostics, watch: Wa
     diagnostics.phase = "emit";
     let header = item.header.as_ref();
     let (fields, derived) = (&item.fields, item.derived);
-    Model { header, derived, fields, params, state, interfaces, functions, deferred }
+    let trained = trained.unwrap_or_default();
+    Model { header, derived, fields, params, state, interfaces, functions, deferred, trained }
 }
 
 /// From the checked graph of a function to its two planned ones.
@@ -118,7 +117,7 @@ fn finish(
     diagnostics: &mut Diagnostics,
     watch: Watch,
 ) -> Option<Function> {
-    let Lowered { name, args, results, graph, deferred: own, step } = lowered;
+    let Lowered { name, args, results, graph, flows, trains, deferred: own, step } = lowered;
     for new in own {
         if !deferred.iter().any(|known| known.is_same(&new)) {
             deferred.push(new);
@@ -133,9 +132,9 @@ fn finish(
             diagnostics.push(error);
             return None;
         }
-        Some(Ok((length, graph))) => {
+        Some(Ok((length, graph, held))) => {
             passed.end("step", &graph);
-            Some((length, planned(graph, &mut passed)))
+            Some((length, held, planned(graph, &mut passed)))
         }
         None => None,
     };
@@ -154,8 +153,8 @@ fn finish(
     let train = planned(backward, &mut passed);
     passed.form = Form::Infer;
     let infer = planned(graph, &mut passed);
-    let step = step.map(|(length, (graph, plan))| StepForm { length, graph, plan });
-    Some(Function { name, args, results, infer, train, step })
+    let step = step.map(|(length, held, (graph, plan))| StepForm { length, held, graph, plan });
+    Some(Function { name, args, results, flows, trains, infer, train, step })
 }
 
 /// The run of a function on the next positions of its sequences.
@@ -164,7 +163,7 @@ fn stepped(
     name: &Ident,
     length: Dim,
     span: Span,
-) -> Result<(Dim, Graph), Diagnostic> {
+) -> Result<(Dim, Graph, Held), Diagnostic> {
     let refused = |Refused { text, help }| {
         let error = Diagnostic::new(span, format!("`{name}` cannot run step by step: {text}"));
         match help {
@@ -172,7 +171,8 @@ fn stepped(
             None => error,
         }
     };
-    Ok((length.clone(), stepwise(graph, &length).map_err(refused)?))
+    let (graph, held) = stepwise(graph, &length).map_err(refused)?;
+    Ok((length.clone(), graph, held))
 }
 
 /// The passes of one graph, each verified and shown.

@@ -45,10 +45,20 @@ pub struct Refused {
     pub help: Option<String>,
 }
 
+/// What a step needs of the positions before. Models in it say the same of themselves.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Held {
+    /// Values of each of them, or how many they were: of those, sequences have room for some.
+    pub positions: bool,
+    /// States, that of the last one alone.
+    pub states: bool,
+}
+
 /// What an op needs to say how it runs on new positions.
 pub struct Step<'a> {
     graph: &'a mut Graph,
     caches: &'a mut usize,
+    held: &'a mut Held,
     length: &'a Dim,
     /// The inputs in such a run.
     pub inputs: Vec<ValueId>,
@@ -102,12 +112,30 @@ impl Step<'_> {
         if !self.is_length(&self.whole[i].dims()[axis]) {
             return Err(NEEDS_ALL);
         }
-        let part = Narrow { axis, start: past(), len: new() };
+        let part = Narrow { axis, start: self.past(), len: new() };
         Ok(self.apply(part, &[self.inputs[i]])[0])
     }
 
-    /// Memory that lasts from run to run.
+    /// The number of positions before, for what depends on it.
+    pub fn past(&mut self) -> Dim {
+        self.held.positions = true;
+        past()
+    }
+
+    /// Memory for a value of each position.
     pub fn cache(&mut self, dims: Vec<Dim>) -> ValueId {
+        self.held.positions = true;
+        self.kept(dims)
+    }
+
+    /// Memory for a state, which each run changes. It starts anew where there are no positions before.
+    pub fn state(&mut self, dims: Vec<Dim>) -> ValueId {
+        self.held.states = true;
+        self.kept(dims)
+    }
+
+    /// Memory that lasts from run to run.
+    pub fn kept(&mut self, dims: Vec<Dim>) -> ValueId {
         let label = format!("{} cache", self.graph.label);
         let cache = self.graph.add_value(Ty::float(dims), Source::Cache(*self.caches), label);
         *self.caches += 1;
@@ -119,8 +147,9 @@ impl Step<'_> {
 ///
 /// # Errors
 /// When an op needs all positions at once.
-pub fn stepwise(whole: &Graph, length: &Dim) -> Result<Graph, Refused> {
-    let mut walk = Walk { graph: Graph::default(), caches: 0, length, now: HashMap::new() };
+pub fn stepwise(whole: &Graph, length: &Dim) -> Result<(Graph, Held), Refused> {
+    let (graph, held, now) = Default::default();
+    let mut walk = Walk { graph, caches: 0, held, length, now };
     for arg in &whole.args {
         let value = &whole.values[*arg];
         let axis = axis_of(&value.ty, length);
@@ -149,12 +178,13 @@ pub fn stepwise(whole: &Graph, length: &Dim) -> Result<Graph, Refused> {
         walk.graph.outputs.push((*dest, now));
     }
     walk.graph.remove_dead();
-    Ok(walk.graph)
+    Ok((walk.graph, walk.held))
 }
 
 struct Walk<'a> {
     graph: Graph,
     caches: usize,
+    held: Held,
     length: &'a Dim,
     /// What each value of the whole graph is here, with the axis of the positions.
     now: HashMap<ValueId, (ValueId, Option<usize>)>,
@@ -191,6 +221,7 @@ impl Walk<'_> {
         let mut step = Step {
             graph: &mut self.graph,
             caches: &mut self.caches,
+            held: &mut self.held,
             length: self.length,
             inputs,
             axes,

@@ -49,6 +49,59 @@ pub const fn equal(
     }
 }
 
+/// Fails when a size is too small.
+///
+/// # Panics
+/// Then, while rustc evaluates the constant: that is the error the user sees.
+#[track_caller]
+pub const fn at_least(
+    size: usize,
+    least: usize,
+    size_text: &'static str,
+    least_text: &'static str,
+    message: &'static str,
+) {
+    if size < least {
+        let text = Text::new().str(message).str(": ").named(size_text, size);
+        let text = text.str(" is less than ").named(least_text, least);
+        panic!("{}", text.as_str());
+    }
+}
+
+/// The numbers that can be meant.
+#[derive(Clone, Copy, Debug)]
+pub enum Range {
+    /// All that are finite.
+    Any,
+    /// From 0 on.
+    NotNegative,
+    /// Above 0.
+    Positive,
+    /// From 0 to 1.
+    Unit,
+    /// Whole ones that an `f32` holds.
+    Whole,
+}
+
+/// Fails when a number is not in its range, or not finite.
+///
+/// # Panics
+/// Then, while rustc evaluates the constant: that is the error the user sees.
+#[track_caller]
+pub const fn within(number: f32, range: Range, text: &'static str, message: &'static str) {
+    let holds = match range {
+        Range::Any => true,
+        Range::NotNegative => number >= 0.0,
+        Range::Positive => number > 0.0,
+        Range::Unit => number >= 0.0 && number <= 1.0,
+        Range::Whole => number as i32 as f32 == number && number.abs() <= 16_777_216.0,
+    };
+    if !(holds && number.is_finite()) {
+        let text = Text::new().str(message).str(", but `").str(text).str("` is not");
+        panic!("{}", text.as_str());
+    }
+}
+
 /// Fails when an axis has more elements than there are places for `argmax`.
 ///
 /// # Panics
@@ -170,6 +223,45 @@ pub const fn steps(callee: Option<usize>, length: usize, step: &'static str, cal
     };
     panic!("{}", text.as_str());
 }
+
+/// Where the gradients of a function's results get to.
+#[derive(Clone, Copy, Debug)]
+pub struct Flows<const ARGS: usize> {
+    /// A field whose parameters the function reads and no gradient reaches.
+    pub dead: Option<&'static str>,
+    /// Whether one reaches an argument.
+    pub args: [bool; ARGS],
+}
+
+impl<const ARGS: usize> Flows<ARGS> {
+    /// Whether a gradient reaches an argument; of one that is not there, the check of the call speaks.
+    pub const fn arg(&self, at: usize) -> bool {
+        at >= ARGS || self.args[at]
+    }
+}
+
+/// Fails when no gradient gets to the parameters of a field.
+///
+/// # Panics
+/// Then, while rustc evaluates the constant: that is the error the user sees.
+#[track_caller]
+pub const fn trained(is_reached: bool, field: &'static str, losses: &'static str) {
+    if !is_reached {
+        let text = Text::new().str("no gradient gets from ").str(losses);
+        let text = text.str(" to the parameters of `").str(field).str("`");
+        let text = text
+            .str("\n  help: on all ways are steps such as `argmax` or `gt`, whose derivative is 0");
+        panic!("{}", text.str(": they would never be trained").as_str());
+    }
+}
+
+/// What the gradient of a loss is asked for where it reaches no parameter: nothing implements it.
+#[diagnostic::on_unimplemented(
+    message = "this loss trains nothing: its gradient reaches no parameter of the model",
+    label = "all gradients would be zero",
+    note = "a loss depends on the parameters by steps that have a derivative; `argmax` and comparisons have none"
+)]
+pub trait ReachesParameters {}
 
 const fn fits(
     expected: &TypeSig,

@@ -91,11 +91,8 @@ fn owned<M: Program>(region: Region) -> [Buf; 2] {
     [Buf::new(region, 0, M::PARAMS), Buf::new(region, M::PARAMS, M::STATE)]
 }
 
-/// The run that computes the prepared values, which start there in the arena.
-pub(crate) struct Preparation<M> {
-    pub start: usize,
-    pub model: std::marker::PhantomData<fn() -> M>,
-}
+/// The run that computes the prepared values. The memory that they are kept in is its arena.
+pub(crate) struct Preparation<M>(pub std::marker::PhantomData<fn() -> M>);
 
 impl<M: Program> Run for Preparation<M> {
     const MAY_BE_TINY: bool = false;
@@ -115,7 +112,7 @@ impl<M: Program> Run for Preparation<M> {
     }
 
     fn run<K: Kernels>(self, k: &mut K) {
-        let prepared = Buf::new(Region::Arena, self.start, M::PREPARED[K::ON_GPU as usize]);
+        let prepared = Buf::new(Region::Arena, 0, M::PREPARED[K::ON_GPU as usize]);
         M::prepare(k, owned::<M>(Region::Params), prepared);
     }
 }
@@ -132,8 +129,6 @@ pub(crate) struct Pass<
 > {
     pub offsets: &'a [usize],
     pub call: Call<FLOATS, CLASSES, RESULTS>,
-    /// Where the prepared values start in the arena.
-    pub prepared: usize,
     /// Empty ranges without gradients.
     pub gradients: Gradients<FLOATS, RESULTS>,
     pub model: std::marker::PhantomData<fn() -> M>,
@@ -186,7 +181,7 @@ where
             M::grad(k, self.offsets, given, self.call, made, self.gradients);
             k.finish(made[0], self.gradients.d_args);
         } else {
-            let prepared = Buf::new(Region::Arena, self.prepared, M::PREPARED[K::ON_GPU as usize]);
+            let prepared = Buf::new(Region::Prepared, 0, M::PREPARED[K::ON_GPU as usize]);
             M::infer(k, self.offsets, given, prepared, self.call);
         }
     }

@@ -54,6 +54,7 @@ pub mod module;
 pub mod net;
 pub mod ops;
 pub mod optim;
+mod prepared;
 pub mod profile;
 pub mod rng;
 pub mod sample;
@@ -69,11 +70,13 @@ pub use gradiron_macros::model;
 pub use init::Seed;
 pub use module::{Model, Module, ParamSpec, StateKind, StateSpec, init_params};
 pub use net::{Net, Sequential};
-pub use step::{Cache, StepCheck};
+pub use step::{Cache, StepCheck, TruncateError};
 pub use storage::Storage;
 #[doc(hidden)]
 pub use workspace::FunctionPlan;
-pub use workspace::{ClassIndex, InputError, Pass, Program, Workspace, WorkspaceError};
+pub use workspace::{
+    ClassIndex, InferWorkspace, InputError, Pass, Program, Purpose, Workspace, WorkspaceError,
+};
 
 /// What a program that trains a network needs: `use gradiron::prelude::*;`.
 pub mod prelude {
@@ -87,7 +90,7 @@ pub mod prelude {
     pub use crate::optim::{Adam, AdamW, Grads, Optimizer, RMSprop, Sgd};
     pub use crate::profile::Profile;
     pub use crate::step::Cache;
-    pub use crate::workspace::Workspace;
+    pub use crate::workspace::{InferWorkspace, Workspace};
     pub use gradiron_macros::{Module, model};
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::device::DeviceError;
 use crate::init::{Init, Seed};
 use crate::io::{self, LoadError, SaveError};
 use crate::optim::Grads;
@@ -94,9 +95,17 @@ pub trait Model {
     type Module: Module;
 
     /// All parameters, in the order of [`param_specs`](Model::param_specs).
+    ///
+    /// # Panics
+    ///
+    /// When they are on a device that fails to bring them ([`fetch`](Model::fetch)).
     fn params(&self) -> &[f32];
 
     /// All parameters, to change.
+    ///
+    /// # Panics
+    ///
+    /// As [`params`](Model::params).
     fn params_mut(&mut self) -> &mut [f32];
 
     /// The state, such as the running statistics of batch normalisation, in the order of
@@ -137,6 +146,16 @@ pub trait Model {
     #[doc(hidden)]
     fn storage(&mut self) -> Option<&mut Storage> {
         None
+    }
+
+    /// Brings parameters and state to the host from a device that changes them, so that reading them
+    /// here cannot fail. What reads them does so by itself, and panics when it fails.
+    ///
+    /// # Errors
+    ///
+    /// When the device fails to, or has failed while it changed them.
+    fn fetch(&self) -> Result<(), DeviceError> {
+        Ok(())
     }
 
     /// Saves the parameters and the state as safetensors, under the names of PyTorch's
@@ -219,10 +238,26 @@ pub trait Model {
     }
 }
 
+/// Files hold each tensor under its name. The names of nested models are known only here.
+fn check_names<M: Module>(specs: &[ParamSpec]) {
+    let mut states = Vec::new();
+    M::describe_state("", 0, &mut states);
+    let mut seen = std::collections::HashSet::new();
+    let names = specs.iter().map(|spec| &spec.name).chain(states.iter().map(|spec| &spec.name));
+    for name in names {
+        assert!(
+            seen.insert(name),
+            "gradiron: the model has two tensors named `{name}` in files\n  \
+             help: give one of their fields another name, by `#[name = \"…\"]` before it"
+        );
+    }
+}
+
 /// New parameters for `M`, each drawn from its own stream of `seed`, and behind them its state.
 pub fn init_params<M: Module>(seed: Seed) -> Storage {
     let mut specs = Vec::new();
     M::describe("", 0, &mut specs);
+    check_names::<M>(&specs);
     let mut storage = Storage::zeros(M::PARAMS + M::STATE);
     let (params, state) = storage.as_mut_slice().split_at_mut(M::PARAMS);
     for (stream, spec) in specs.iter().enumerate() {

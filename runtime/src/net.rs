@@ -2,11 +2,11 @@
 
 use std::marker::PhantomData;
 
-use crate::device::Device;
+use crate::device::{Device, DeviceError};
 use crate::init::Seed;
 use crate::module::{Model, Module, init_params};
 use crate::storage::Storage;
-use crate::workspace::{InputError, Program, Workspace};
+use crate::workspace::{InputError, Program, Purpose, Workspace};
 
 /// A module that maps one batch of inputs to one of outputs: what `#[derive(Module)]` makes of a
 /// struct.
@@ -21,9 +21,9 @@ pub trait Sequential: Program + 'static {
     type Output: ?Sized;
 
     #[doc(hidden)]
-    fn forward<'w, D: Device>(
+    fn forward<'w, D: Device, P: Purpose>(
         params: &Storage,
-        ws: &'w mut Workspace<Self, D>,
+        ws: &'w mut Workspace<Self, D, P>,
         x: &Self::Input,
     ) -> Result<&'w Self::Output, InputError>
     where
@@ -82,9 +82,9 @@ impl<M: Sequential> Net<M> {
     ///
     /// # Errors
     /// When the input does not fit the workspace.
-    pub fn forward<'w, D: Device>(
+    pub fn forward<'w, D: Device, P: Purpose>(
         &self,
-        ws: &'w mut Workspace<M, D>,
+        ws: &'w mut Workspace<M, D, P>,
         x: &M::Input,
     ) -> Result<&'w M::Output, InputError> {
         M::forward(&self.params, ws, x)
@@ -139,5 +139,9 @@ impl<M: Module> Model for Net<M> {
 
     fn storage(&mut self) -> Option<&mut Storage> {
         Some(&mut self.params)
+    }
+
+    fn fetch(&self) -> Result<(), DeviceError> {
+        self.params.fetch().map(|_| ())
     }
 }

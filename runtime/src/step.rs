@@ -4,47 +4,71 @@
 //! positions, and by `…_step` on the next positions of sequences that grow in a [`Cache`]. Both
 //! come from one declaration; `…_step_check` compares them ([`StepCheck`]).
 
+mod check;
+
 use std::fmt;
 use std::marker::PhantomData;
 
-use crate::arena::{Places, Sizes};
-use crate::device::{Buf, Cpu, Device, DeviceError, Indices, Kernels, Region, Run, RunKey};
+pub use check::{StepCheck, check_steps};
+
+use crate::arena::Sizes;
+use crate::device::{Buf, Cpu, Device, Kernels, Region, Run, RunKey};
 use crate::function::{Call, Function};
-use crate::init::Seed;
 use crate::profile::Phase;
-use crate::rng::Rng;
-use crate::storage::{Storage, Version};
-use crate::workspace::{Pass, Workspace, WorkspaceError};
+use crate::storage::Version;
+
+/// What steps need of the positions before.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Values of each of them, or how many they were: of those, sequences have room for some.
+    pub positions: bool,
+    /// States, that of the last one alone.
+    pub states: bool,
+}
+
+impl Held {
+    /// What both need.
+    pub const fn and(self, other: Self) -> Self {
+        Self { positions: self.positions || other.positions, states: self.states || other.states }
+    }
+}
 
 /// What a step of the function number `FUNCTION` of an `M` needs of the positions before: keys and
-/// values of each attention. All memory is there from the start; its content grows.
+/// values of each attention, and the states of recurrent layers and `scan`. All memory is there
+/// from the start; its content grows.
 ///
-/// Made by `M::…_cache`. All sequences in it have the same length.
+/// Made by `M::…_cache`. All sequences in it have the same length. Where it holds states alone, or
+/// nothing, they go on without end.
 pub struct Cache<M, const FUNCTION: usize = 0, D: Device = Cpu> {
     pub(crate) memory: D::Memory,
     pub(crate) floats: usize,
     pub(crate) sequences: usize,
     pub(crate) len: usize,
     pub(crate) length: usize,
+    pub(crate) held: Held,
+    /// Whether a step failed while it changed what is held.
+    pub(crate) lost: bool,
     /// The parameters that the positions went through.
     pub(crate) version: Option<Version>,
     pub(crate) model: PhantomData<fn() -> M>,
 }
 
 impl<M, const FUNCTION: usize, D: Device> Cache<M, FUNCTION, D> {
-    /// The number of positions that it holds of each sequence.
+    /// The number of positions of each sequence so far.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether it holds none.
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// The most positions that it can hold.
+    /// The most positions that sequences may have; `usize::MAX` where it holds states alone, with
+    /// which they go on without end.
     pub fn capacity(&self) -> usize {
-        self.length
+        if self.held.positions { self.length } else { usize::MAX }
     }
 
     /// The number of sequences.
@@ -60,18 +84,47 @@ impl<M, const FUNCTION: usize, D: Device> Cache<M, FUNCTION, D> {
     /// Forgets all positions, for new sequences.
     pub fn clear(&mut self) {
         self.len = 0;
+        self.lost = false;
     }
 
-    /// Keeps the first `len` positions of each sequence; does nothing when it holds fewer.
-    pub fn truncate(&mut self, len: usize) {
-        self.len = self.len.min(len);
+    /// Keeps the first `len` positions of each sequence; does nothing when there are fewer. With 0 it
+    /// is [`clear`](Self::clear).
+    ///
+    /// # Errors
+    /// When it holds states: it has those after the last position alone, so it cannot go back to
+    /// another. It stays as it was.
+    pub fn truncate(&mut self, len: usize) -> Result<(), TruncateError> {
+        match len {
+            0 => self.clear(),
+            len if len >= self.len => {}
+            len if self.held.states => return Err(TruncateError { len, held: self.len }),
+            len => self.len = len,
+        }
+        Ok(())
     }
+}
+
+/// A cache with states that was to go back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the cache holds states after {held} positions, and none after {len}: those of recurrent layers and \
+     `scan` do not go back; `clear` it, and give it the {len} positions again"
+)]
+#[non_exhaustive]
+pub struct TruncateError {
+    /// The positions that were to be kept.
+    pub len: usize,
+    /// The positions so far.
+    pub held: usize,
 }
 
 impl<M, const FUNCTION: usize, D: Device> fmt::Debug for Cache<M, FUNCTION, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { sequences, len, length, .. } = self;
-        write!(f, "Cache({sequences} sequences, {len} of {length} positions)")
+        match self.held.positions {
+            true => write!(f, "Cache({sequences} sequences, {len} of {length} positions)"),
+            false => write!(f, "Cache({sequences} sequences, {len} positions)"),
+        }
     }
 }
 
@@ -92,6 +145,8 @@ pub trait Stepwise<const AT: usize, const FLOATS: usize, const CLASSES: usize, c
 {
     /// The longest sequences.
     const LENGTH: usize;
+    /// What steps need of the positions before.
+    const HELD: Held;
     /// What profiles call a step.
     const STEP: &'static str;
     /// The run-time size that is the number of sequences.
@@ -101,6 +156,12 @@ pub trait Stepwise<const AT: usize, const FLOATS: usize, const CLASSES: usize, c
     const PAST: usize;
     /// What the class indices stay below.
     const BOUNDS: [usize; CLASSES];
+
+    /// The number of positions before, as the step sees it: where none are held, all that counts is
+    /// whether there are some.
+    fn past(past: usize) -> usize {
+        if Self::HELD.positions { past } else { past.min(1) }
+    }
 
     /// The arguments and the results over whole sequences.
     fn parts(n: Sizes) -> ([Part; FLOATS], [Part; CLASSES], [Part; RESULTS]);
@@ -128,8 +189,6 @@ pub(crate) struct StepRun<
 > {
     pub offsets: &'a [usize],
     pub call: Call<FLOATS, CLASSES, RESULTS>,
-    /// Where the prepared values start in the arena.
-    pub prepared: usize,
     /// The floats of the cache.
     pub cache: usize,
     pub model: PhantomData<fn() -> M>,
@@ -161,137 +220,11 @@ where
         let given = [
             Buf::new(Region::Params, 0, M::PARAMS),
             Buf::new(Region::Params, M::PARAMS, M::STATE),
-            Buf::new(Region::Arena, self.prepared, M::PREPARED[K::ON_GPU as usize]),
+            Buf::new(Region::Prepared, 0, M::PREPARED[K::ON_GPU as usize]),
             Buf::new(Region::Cache, 0, self.cache),
         ];
         M::step(k, self.offsets, given, self.call);
     }
-}
-
-/// How far a function on whole sequences and its steps are apart.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct StepCheck {
-    /// The largest difference of two results, divided by the largest magnitude among all.
-    pub difference: f32,
-    /// The position where it is.
-    pub position: usize,
-}
-
-/// Runs the function `AT` on sequences drawn from `seed`: floats from a normal distribution, class
-/// indices from all. Steps take 1, 2, 3, … positions, so that all but the first meet a cache.
-#[doc(hidden)]
-pub fn check_steps<M, D, const AT: usize, const F: usize, const C: usize, const R: usize>(
-    ws: &mut Workspace<M, D>,
-    params: &Storage,
-    seed: Seed,
-) -> Result<StepCheck, WorkspaceError>
-where
-    M: Stepwise<AT, F, C, R>,
-    D: Device,
-{
-    let mut n = ws.capacity();
-    n[M::PAST..][..2].copy_from_slice(&[0, M::LENGTH]);
-    let sequences = M::BATCH.map_or(1, |at| n[at]);
-    let mut cache = ws.cache::<AT, F, C, R>(sequences)?;
-    let (floats, classes, results) = M::parts(n);
-    let mut rng = Rng::new(seed, 0);
-    let floats = floats.map(|part| Drawn::new(part, || rng.normal()));
-    let mut bounds = M::BOUNDS.into_iter();
-    let classes = classes.map(|part| {
-        let bound = bounds.next().unwrap_or(1);
-        Drawn::new(part, || rng.below(bound) as u32)
-    });
-    let whole =
-        run::<M, D, AT, F, C, R>(ws, (&floats, &classes, &results), n, |ws, inputs, call| {
-            ws.infer::<AT, F, C, R>(Some(params), inputs, call)
-        })?;
-    let largest = whole.iter().flatten().fold(f32::MIN_POSITIVE, |most, v| most.max(v.abs()));
-    let mut worst = StepCheck { difference: 0.0, position: 0 };
-    let (mut start, mut new) = (0, 1);
-    while start < M::LENGTH {
-        new = (new + 1).min(M::LENGTH - start).max(1);
-        n[M::PAST..][..2].copy_from_slice(&[start, new]);
-        let taken = (
-            &floats.each_ref().map(|all| all.rows(M::LENGTH, start, new)),
-            &classes.each_ref().map(|all| all.rows(M::LENGTH, start, new)),
-            &results.map(|part| Part { len: part.len / M::LENGTH * new, ..part }),
-        );
-        let made = run::<M, D, AT, F, C, R>(ws, taken, n, |ws, inputs, call| {
-            ws.step::<AT, F, C, R>(params, &mut cache, inputs, call)
-        })?;
-        for ((whole, made), part) in whole.iter().zip(&made).zip(&results) {
-            let row = part.row.expect("a result has a row for each position").max(1);
-            let sequence = M::LENGTH * row;
-            for (i, value) in made.iter().enumerate() {
-                let (of, within) = (i / (new * row), i % (new * row));
-                let expected = whole[of * sequence + start * row + within];
-                let difference = (value - expected).abs() / largest;
-                // What is not a number is farthest of all.
-                if difference.is_nan() || difference > worst.difference {
-                    worst = StepCheck { difference, position: start + within / row };
-                }
-            }
-        }
-        start += new;
-    }
-    Ok(worst)
-}
-
-/// The elements of an argument.
-struct Drawn<T> {
-    part: Part,
-    elements: Vec<T>,
-}
-
-impl<T: Copy> Drawn<T> {
-    fn new(part: Part, mut draw: impl FnMut() -> T) -> Self {
-        Self { part, elements: (0..part.len).map(|_| draw()).collect() }
-    }
-
-    /// The rows of `new` positions from `start` on, of `length`.
-    fn rows(&self, length: usize, start: usize, new: usize) -> Self {
-        let Some(row) = self.part.row else {
-            return Self { part: self.part, elements: self.elements.clone() };
-        };
-        let sequences = self.elements.chunks(length * row);
-        let elements: Vec<T> =
-            sequences.flat_map(|all| &all[start * row..][..new * row]).copied().collect();
-        Self { part: Part { len: elements.len(), ..self.part }, elements }
-    }
-}
-
-/// The results of a run.
-fn run<M, D, const AT: usize, const F: usize, const C: usize, const R: usize>(
-    ws: &mut Workspace<M, D>,
-    (floats, classes, results): (&[Drawn<f32>; F], &[Drawn<u32>; C], &[Part; R]),
-    n: Sizes,
-    run: impl FnOnce(&mut Workspace<M, D>, &[&[f32]], Call<F, C, R>) -> Result<(), DeviceError>,
-) -> Result<[Vec<f32>; R], DeviceError>
-where
-    M: Stepwise<AT, F, C, R>,
-    D: Device,
-{
-    let inputs = floats.each_ref().map(|drawn| &drawn.elements[..]);
-    let mut number = 0..;
-    let args = inputs.map(|input| {
-        let at = number.next().unwrap_or(0);
-        Buf::new(Region::Input(at), 0, input.len())
-    });
-    let mut index_at = 0;
-    let classes = classes.each_ref().map(|drawn| {
-        ws.classes(&mut index_at, "drawn", &drawn.elements, &[], (usize::MAX, false))
-            .unwrap_or(Indices::new(0, 0))
-    });
-    let mut places = Places::default();
-    let results = results.map(|part| places.take(part.len));
-    let pass = if n[M::PAST + 1] == M::LENGTH { Pass::Infer } else { Pass::Step };
-    let block = places.rest(ws.floats(AT, pass));
-    run(ws, &inputs, Call { n, args, classes, results, block })?;
-    let mut made = [const { Vec::new() }; R];
-    for (made, result) in made.iter_mut().zip(results) {
-        *made = ws.read(result)?.to_vec();
-    }
-    Ok(made)
 }
 
 /// The items of a function that has no step: a call of one is refused by
@@ -299,9 +232,12 @@ where
 #[doc(hidden)]
 #[macro_export]
 macro_rules! no_step {
-    ($length:ident $bind:ident $cache:ident $scratch:ident $table:ident $offsets:ident $step:ident) => {
+    ($length:ident $held:ident $bind:ident $cache:ident $scratch:ident $table:ident $offsets:ident $step:ident) => {
         #[doc(hidden)]
         pub const $length: Option<usize> = None;
+        #[doc(hidden)]
+        pub const $held: $crate::step::Held =
+            $crate::step::Held { positions: false, states: false };
         #[doc(hidden)]
         pub const fn $bind<const ARGS__: usize>(
             _: [usize; ARGS__],

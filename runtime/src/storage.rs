@@ -3,11 +3,12 @@
 use std::any::Any;
 use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytemuck::{Pod, Zeroable};
 
 use crate::device::DeviceError;
+use crate::prepared::Prepared;
 
 #[derive(Clone, Copy, Zeroable, Pod)]
 #[repr(C, align(64))]
@@ -24,6 +25,9 @@ pub struct Storage {
     twin: Mutex<Option<Box<dyn Twin>>>,
     /// Whether the twin has newer floats.
     behind: AtomicBool,
+    lost: Lost,
+    /// What inference has computed of them.
+    prepared: Prepared,
 }
 
 /// The floats of a block on a device with memory of its own.
@@ -33,6 +37,29 @@ pub trait Twin: Any + Send {
     /// # Errors
     /// When the device fails to.
     fn download(&self, to: &mut [f32]) -> Result<(), DeviceError>;
+}
+
+/// Whether a device failed while it changed a block, so that nobody knows what is in it.
+#[derive(Clone, Debug, Default)]
+pub struct Lost(Arc<OnceLock<DeviceError>>);
+
+impl Lost {
+    /// Says that it did.
+    pub fn set(&self, error: &DeviceError) {
+        let _ = self.0.set(error.clone());
+    }
+
+    /// Whether the contents are known.
+    ///
+    /// # Errors
+    /// The failure, when they are not.
+    #[inline]
+    pub fn check(&self) -> Result<(), DeviceError> {
+        match self.0.get() {
+            None => Ok(()),
+            Some(error) => Err(error.as_lost()),
+        }
+    }
 }
 
 /// Tells the contents of a block from those of all blocks at all times: where versions are equal,
@@ -82,21 +109,41 @@ impl Storage {
             version: Version::new(),
             twin: Mutex::new(None),
             behind: AtomicBool::new(false),
+            lost: Lost::default(),
+            prepared: Prepared::default(),
         }
     }
 
     /// The floats.
     ///
     /// # Panics
-    /// When a device has newer ones and is lost.
+    /// When a device has newer ones and is lost, or failed while it changed them.
     #[inline]
     pub fn as_slice(&self) -> &[f32] {
+        match self.fetch() {
+            Ok(floats) => floats,
+            Err(error) => are_lost(&error),
+        }
+    }
+
+    /// The floats.
+    ///
+    /// # Errors
+    /// When a device has newer ones and does not bring them, or failed while it changed them.
+    #[inline]
+    pub fn fetch(&self) -> Result<&[f32], DeviceError> {
+        self.lost.check()?;
         if self.behind.load(Ordering::Acquire) {
-            self.catch_up();
+            self.catch_up()?;
         }
         // SAFETY: what changes the lines next takes an exclusive reference (see `Sync`).
         let lines = unsafe { &*self.lines.get() };
-        &bytemuck::cast_slice(lines)[..self.len]
+        Ok(&bytemuck::cast_slice(lines)[..self.len])
+    }
+
+    /// Whether a device failed while it changed them.
+    pub fn lost(&self) -> &Lost {
+        &self.lost
     }
 
     /// The number of floats.
@@ -119,14 +166,19 @@ impl Storage {
     /// The floats, to change.
     ///
     /// # Panics
-    /// When a device has newer ones and is lost.
+    /// When a device has newer ones and is lost, or failed while it changed them.
     #[inline]
     pub fn as_mut_slice(&mut self) -> &mut [f32] {
-        if *self.behind.get_mut() {
-            self.catch_up();
+        if let Err(error) = self.fetch() {
+            are_lost(&error);
         }
         self.version.changes += 1;
         &mut bytemuck::cast_slice_mut(self.lines.get_mut())[..self.len]
+    }
+
+    /// What inference has computed of the floats.
+    pub(crate) fn prepared(&self) -> &Prepared {
+        &self.prepared
     }
 
     /// The twin, if there is one.
@@ -143,21 +195,25 @@ impl Storage {
 
     /// Brings the newer floats from the twin.
     #[cold]
-    fn catch_up(&self) {
+    fn catch_up(&self) -> Result<(), DeviceError> {
         let twin = self.twin();
         if !self.behind.load(Ordering::Acquire) {
-            return;
+            return Ok(());
         }
         if let Some(twin) = &*twin {
             // SAFETY: under the lock, and nobody has been lent the floats since `behind` was set.
             let lines = unsafe { &mut *self.lines.get() };
             let floats = &mut bytemuck::cast_slice_mut(lines)[..self.len];
-            if let Err(error) = twin.download(floats) {
-                panic!("gradiron: parameters are lost with their device: {error}");
-            }
+            twin.download(floats)?;
         }
         self.behind.store(false, Ordering::Release);
+        Ok(())
     }
+}
+
+#[cold]
+fn are_lost(error: &DeviceError) -> ! {
+    panic!("gradiron: parameters are lost with their device: {error}")
 }
 
 impl std::fmt::Debug for Storage {

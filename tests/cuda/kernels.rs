@@ -130,9 +130,16 @@ fn attention(list: &KernelList) {
         let [k, v, d_k, d_v] = [(); 4].map(|()| place(kv_heads));
         let lse = Buf::new(Region::Arena, start, batch * heads * queries);
         let given = attention::Given { q, k, v, mask: None };
+        let places = Strides { start: 0, batch: 0, head: queries * keys, row: keys };
+        let [mask, d_mask] = [0, 1].map(|n| {
+            let len = heads * queries * keys;
+            Buf::new(Region::Arena, start + lse.len + n * len / 2, len / 2).halves(0, len)
+        });
+        let masked = attention::Given { mask: Some(View { buf: mask, strides: places }), ..given };
         list.record(|step| {
             step.attention(y, lse, given, spec);
             step.attention_grad([d_q, d_k, d_v], [d_y, y], lse, given, spec);
+            step.attention_mask_grad(d_mask, [d_y, y], lse, masked, spec);
         });
     }
 }

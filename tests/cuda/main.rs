@@ -6,6 +6,7 @@
 
 mod assortment;
 mod errors;
+mod failures;
 mod kernels;
 mod models;
 mod optimizers;

@@ -347,3 +347,32 @@ fn a_wrong_description_is_an_error() {
     assert!(matches!(Wrong::<false>([0.0; 4]).load(&path), Err(LoadError::Layout(_))));
     assert!(folder.names().is_empty());
 }
+
+model! {
+    struct Part {
+        fc: Linear(2 -> 2),
+    }
+
+    fn forward(&self, x: [batch, 2]) -> [batch, 2] {
+        self.fc(x)
+    }
+}
+
+model! {
+    /// What a nested model calls its tensors is known when the program runs.
+    struct Meeting {
+        inner: Part,
+        #[name = "inner.fc"]
+        other: Linear(2 -> 2),
+    }
+
+    fn forward(&self, x: [batch, 2]) -> [batch, 2] {
+        self.other(self.inner(x))
+    }
+}
+
+#[test]
+#[should_panic(expected = "two tensors named `inner.fc.weight` in files")]
+fn two_tensors_of_one_name() {
+    Meeting::init(Seed(0));
+}

@@ -1,9 +1,10 @@
 //! What inference prepares of the parameters and the state: never of old ones, and once.
 
-use std::cell::Cell;
-use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use gradiron::device::{Device, DeviceError, Lent, Run, StepMemory};
+use gradiron::device::{Device, DeviceError, Lent, Preparer, Run, StepMemory};
+use gradiron::math::SimdLevel;
 use gradiron::prelude::*;
 use gradiron::storage::Storage;
 
@@ -51,11 +52,12 @@ fn images(count: usize) -> Vec<Image> {
     (0..count).map(|n| std::array::from_fn(|c| plane(n, c))).collect()
 }
 
-/// Inference in a workspace of its own, whose memory held no numbers before.
+/// Inference in a workspace of its own, whose memory held no numbers before, of a copy of the network,
+/// for which nothing is prepared.
 fn afresh(net: &Net, images: &[Image]) -> Result<Vec<[f32; 10]>, Box<dyn std::error::Error>> {
     let mut ws = Net::workspace(images.len())?;
     ws.poison();
-    let y = net.forward(&mut ws, images)?.to_vec();
+    let y = net.clone().forward(&mut ws, images)?.to_vec();
     assert!(y.iter().flatten().all(|y| y.is_finite()));
     Ok(y)
 }
@@ -134,7 +136,13 @@ fn capacity_does_not_change_results() -> Outcome {
 }
 
 /// The CPU, and how many runs it was given.
-struct Counted(Cpu, Rc<Cell<usize>>);
+struct Counted(Cpu, Arc<AtomicUsize>);
+
+impl Counted {
+    fn new(runs: &Arc<AtomicUsize>) -> Self {
+        Self(Cpu::with_threads(1), Arc::clone(runs))
+    }
+}
 
 impl Device for Counted {
     type Memory = Storage;
@@ -156,10 +164,15 @@ impl Device for Counted {
         self.0.lend(memory)
     }
 
+    fn preparer(&self) -> Option<Preparer> {
+        self.0.preparer()
+    }
+
     fn run<R: Run>(&self, memory: StepMemory<'_, Self>, run: R) -> Result<(), DeviceError> {
-        let StepMemory { params, grads, arena, cache, random, inputs, indices } = memory;
-        self.1.set(self.1.get() + 1);
-        self.0.run(StepMemory { params, grads, arena, cache, random, inputs, indices }, run)
+        self.1.fetch_add(1, Ordering::Relaxed);
+        let StepMemory { params, grads, arena, cache, prepared, random, inputs, indices } = memory;
+        let memory = StepMemory { params, grads, arena, cache, prepared, random, inputs, indices };
+        self.0.run(memory, run)
     }
 }
 
@@ -167,21 +180,99 @@ impl Device for Counted {
 fn nothing_is_prepared_twice() -> Outcome {
     let (images, label) = (images(2), [1_u8, 2]);
     let mut net = Net::init(Seed(4));
-    let runs = Rc::new(Cell::new(0));
-    let mut ws = Net::workspace_on(Counted(Cpu::with_threads(1), Rc::clone(&runs)), 2)?;
+    let runs = Arc::new(AtomicUsize::new(0));
+    let mut ws = Net::workspace_on(Counted::new(&runs), 2)?;
     net.forward(&mut ws, &images)?;
-    assert_eq!(runs.replace(0), 2, "one to prepare, one to infer");
+    assert_eq!(runs.swap(0, Ordering::Relaxed), 2, "one to prepare, one to infer");
     net.forward(&mut ws, &images)?;
-    assert_eq!(runs.replace(0), 1);
+    assert_eq!(runs.swap(0, Ordering::Relaxed), 1);
     net.loss(&mut ws, &images, &label)?;
-    assert_eq!(runs.replace(0), 1, "functions share what is prepared");
+    assert_eq!(runs.swap(0, Ordering::Relaxed), 1, "functions share what is prepared");
     net.loss_grad(&mut ws, &images, &label)?;
-    assert_eq!(runs.replace(0), 1, "training prepares nothing");
+    assert_eq!(runs.swap(0, Ordering::Relaxed), 1, "training prepares nothing");
     net.forward(&mut ws, &images)?;
-    assert_eq!(runs.replace(0), 1, "and leaves what is prepared alone");
+    assert_eq!(runs.swap(0, Ordering::Relaxed), 1, "and leaves what is prepared alone");
     net.params_mut();
     net.loss(&mut ws, &images, &label)?;
-    assert_eq!(runs.replace(0), 2);
+    assert_eq!(runs.swap(0, Ordering::Relaxed), 2);
+    Ok(())
+}
+
+#[test]
+fn workspaces_share_what_is_prepared() -> Outcome {
+    let (images, runs) = (images(2), Arc::new(AtomicUsize::new(0)));
+    let mut net = Net::init(Seed(6));
+    let ran = || runs.swap(0, Ordering::Relaxed);
+    let mut first = Net::infer_workspace_on(Counted::new(&runs), 2)?;
+    let mut second = Net::workspace_on(Counted::new(&runs), 7)?;
+    let y = net.forward(&mut first, &images)?.to_vec();
+    assert_eq!(ran(), 2, "one to prepare, one to infer");
+    assert_eq!(net.forward(&mut second, &images)?, y);
+    assert_eq!(ran(), 1, "it is prepared");
+    net.params_mut()[0] += 1.0;
+    let expected = afresh(&net, &images)?;
+    assert_eq!((net.forward(&mut second, &images)?, ran()), (&expected[..], 2));
+    // What the first workspace still has is of old parameters.
+    assert_eq!((net.forward(&mut first, &images)?, ran()), (&expected[..], 1));
+    // A copy is another network.
+    let copy = net.clone();
+    assert_eq!((copy.forward(&mut first, &images)?, ran()), (&expected[..], 2));
+    assert_eq!((net.forward(&mut first, &images)?, ran()), (&expected[..], 1));
+
+    // Eight threads, and whoever comes first prepares.
+    let net = Net::init(Seed(7));
+    let expected = afresh(&net, &images)?;
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let device = Counted::new(&runs);
+                let mut ws = Net::infer_workspace_on(device, 2).expect("there is memory");
+                for _ in 0..3 {
+                    assert_eq!(net.forward(&mut ws, &images).expect("it fits"), expected);
+                }
+            });
+        }
+    });
+    assert_eq!(ran(), 8 * 3 + 1);
+    Ok(())
+}
+
+/// Kernels that want other forms of the weights do not meet in one.
+#[test]
+fn devices_that_differ_do_not_share() -> Outcome {
+    let images = images(3);
+    let net = Net::init(Seed(8));
+    let cpu = || Cpu::with_threads(1);
+    let devices = [
+        cpu(),
+        cpu().with_simd(SimdLevel::PORTABLE),
+        cpu().with_precision(Precision::Bf16),
+        cpu().with_winograd(false),
+    ];
+    for device in devices.iter().chain(&devices) {
+        let mut ws = Net::infer_workspace_on(device.clone(), 3)?;
+        let mut alone = Net::infer_workspace_on(device.clone(), 3)?;
+        let expected = net.clone().forward(&mut alone, &images)?.to_vec();
+        assert_eq!(net.forward(&mut ws, &images)?, expected);
+    }
+    Ok(())
+}
+
+/// The bytes are those of the plan.
+#[test]
+fn inference_alone_takes_its_own_memory() -> Outcome {
+    let images = images(9);
+    let net = Net::init(Seed(9));
+    let mut ws = Net::infer_workspace(9)?;
+    assert_eq!(ws.bytes(), Net::infer_bytes(9));
+    assert_eq!(Net::workspace(9)?.bytes(), Net::train_bytes(9));
+    assert!(Net::infer_bytes(9) + 4 * Net::PARAMS < Net::train_bytes(9));
+    assert!(Net::prepared_bytes() > 4 * 720 * 720 && Net::prepared_bytes() < Net::infer_bytes(1));
+    ws.poison();
+    let expected = afresh(&net, &images)?;
+    assert_eq!(net.forward(&mut ws, &images)?, expected);
+    let loss = net.loss(&mut ws, &images, &[3_u8; 9])?;
+    assert_eq!(loss, net.loss(&mut Net::workspace(9)?, &images, &[3_u8; 9])?);
     Ok(())
 }
 
@@ -199,10 +290,10 @@ model! {
 #[test]
 fn small_weights_are_not_prepared() -> Outcome {
     let net = Small::init(Seed(5));
-    let runs = Rc::new(Cell::new(0));
-    let mut ws = Small::workspace_on(Counted(Cpu::with_threads(1), Rc::clone(&runs)), 1)?;
+    let runs = Arc::new(AtomicUsize::new(0));
+    let mut ws = Small::workspace_on(Counted::new(&runs), 1)?;
     net.forward(&mut ws, &[[1.0, 2.0, 3.0, 4.0]])?;
-    assert_eq!(runs.get(), 1);
+    assert_eq!(runs.load(Ordering::Relaxed), 1);
     // Two layers of activations and the result, in whole lines.
     assert_eq!(Small::infer_bytes(1), 4 * (16 + 32));
     Ok(())

@@ -150,7 +150,7 @@ fn a_prompt_may_come_at_once_and_be_taken_back() {
     let mut cache = Gpt::forward_cache(&ws, 1).unwrap();
     let all = net.forward_step(&mut ws, &mut cache, &prompt).unwrap().to_vec();
     assert_eq!((all.len(), cache.len(), cache.capacity()), (8, 8, CONTEXT));
-    cache.truncate(5);
+    cache.truncate(5).unwrap();
     let again = net.forward_step(&mut ws, &mut cache, &prompt[5..]).unwrap();
     for (value, expected) in again.as_flattened().iter().zip(all[5..].as_flattened()) {
         assert!((value - expected).abs() < 1e-5);
@@ -176,6 +176,10 @@ fn mistakes_are_reported_and_change_nothing() {
     );
     let error = net.forward_step(&mut ws, &mut cache, &[0_u8; 2 * CONTEXT + 2]).unwrap_err();
     assert_eq!(error, InputError::Full { input: "token", new: 13, past: 0, length: CONTEXT });
+    assert!(
+        error.to_string().ends_with("13 new positions, but sequences have at most 12"),
+        "{error}"
+    );
     assert!(cache.is_empty());
 
     net.forward_step(&mut ws, &mut cache, &[1_u8, 2]).unwrap();

@@ -76,6 +76,9 @@ delegate! {
             d_qkv: [View; 3], d_y_and_y: [View; 2], lse: Buf, given: attention::Given,
             spec: AttentionSpec
         );
+        attention_mask_grad(
+            d_mask: Buf, d_y_and_y: [View; 2], lse: Buf, given: attention::Given, spec: AttentionSpec
+        );
     }
     BatchNorm {
         batch_norm_statistics(

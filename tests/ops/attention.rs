@@ -22,6 +22,10 @@ enum Mask {
     Keys,
     /// For each query and key.
     Additive,
+    /// For each head, query and key, as a bias of relative positions.
+    Heads,
+    /// For each score.
+    Each,
 }
 
 fn spec(heads: [usize; 2], [queries, keys]: [usize; 2], dim: usize) -> AttentionSpec {
@@ -85,6 +89,15 @@ fn check_in(precision: Precision, layout: Layout, mask: Mask, s: AttentionSpec) 
             let mask = draw(s.queries * s.keys);
             (mask, Some(Strides { start: 0, batch: 0, head: 0, row: s.keys }))
         }
+        Mask::Heads => {
+            let mask = draw(s.heads * s.queries * s.keys);
+            (mask, Some(Strides { start: 0, batch: 0, head: s.queries * s.keys, row: s.keys }))
+        }
+        Mask::Each => {
+            let head = s.queries * s.keys;
+            let mask = draw(s.batch * s.heads * head);
+            (mask, Some(Strides { start: 0, batch: s.heads * head, head, row: s.keys }))
+        }
     };
 
     let wides: Vec<Vec<f64>> = operands.iter().map(|x| wide(x)).collect();
@@ -101,13 +114,16 @@ fn check_in(precision: Precision, layout: Layout, mask: Mask, s: AttentionSpec) 
     let mut whole = [0, 1, 2].map(|n| vec![0.0; wides[at[n].0].len()]);
     let [d_q, d_k, d_v] = &mut whole;
     reference::attention_grad([d_q, d_k, d_v], (&wide_d_y, y_at), given, s);
+    let mut d_mask = vec![0.0; mask.len()];
+    reference::attention_mask_grad(&mut d_mask, (&wide_d_y, y_at), given, s);
     // Packed, the three gradients are parts of one range.
     let mut expected: Vec<Vec<f64>> = lens.iter().map(|len| vec![0.0; *len]).collect();
     for (n, (range, _)) in at.iter().enumerate() {
         expected[*range].iter_mut().zip(&whole[n]).for_each(|(sum, d)| *sum += d);
     }
 
-    let outputs: Vec<usize> = [count, rows, count].into_iter().chain(lens.clone()).collect();
+    let outputs: Vec<usize> =
+        [count, rows, count].into_iter().chain(lens.clone()).chain([mask.len()]).collect();
     let inputs: Vec<&[f32]> = operands.iter().map(|x| &x[..]).chain([&mask[..], &d_y]).collect();
     let call = Call { outputs: &outputs, inputs: &inputs, indices: &[], scratch: 0 };
     let ranges = lens.len();
@@ -128,11 +144,13 @@ fn check_in(precision: Precision, layout: Layout, mask: Mask, s: AttentionSpec) 
         reference::attention_grad([d_q, d_k, d_v], (&vec![1.0; count], y_at), given, s);
         sums[2].iter().fold(1.0, |most: f64, sum| most.max(*sum))
     };
+    let of_d_s = 4.0 * dim * (of_p * 4.0 + EPSILON * (dim + 8.0));
     let rounded = 1.0 / 256.0;
-    let (of_p, of_d) = if is_bf16 {
-        (rounded, 3.0 * rounded * dim * f64::from(s.scale).max(1.0 / dim) * of_key)
+    let (of_p, of_d, of_d_s) = if is_bf16 {
+        let of_d = 3.0 * rounded * dim * f64::from(s.scale).max(1.0 / dim) * of_key;
+        (rounded, of_d, 3.0 * rounded * dim)
     } else {
-        (of_p, of_d)
+        (of_p, of_d, of_d_s)
     };
     let kernel = |step: &mut AnyStep<'_>, outputs: &[Buf], inputs: &[Buf], _: Buf| {
         let view = |ranges: &[Buf], n: usize| View { buf: ranges[at[n].0], strides: at[n].1 };
@@ -148,7 +166,10 @@ fn check_in(precision: Precision, layout: Layout, mask: Mask, s: AttentionSpec) 
         let d_qkv = [0, 1, 2].map(|n| view(&outputs[3..], n));
         let results = [whole(inputs[ranges + 1]), whole(outputs[0])];
         step.attention_grad(d_qkv, results, outputs[1], given, s);
+        step.attention_mask_grad(outputs[3 + ranges], results, outputs[1], given, s);
     };
+    // An element of the mask is read by so many scores, of each of which `d_s` is off as above.
+    let readers = (rows * s.keys / mask.len().max(1)) as f64;
     call.run_in(precision, kernel, |level, got| {
         assert_close(&format!("{name} {level} y"), &got[0], &y, |_| of_p);
         assert!(same(&got[0], &got[2]), "{name} {level}: lse changes y");
@@ -156,10 +177,13 @@ fn check_in(precision: Precision, layout: Layout, mask: Mask, s: AttentionSpec) 
         for (n, d) in expected.iter().enumerate() {
             assert_close(&format!("{name} {level} d {n}"), &got[3 + n], d, |_| of_d);
         }
+        let of_mask = |_| of_d_s * readers;
+        assert_close(&format!("{name} {level} d mask"), &got[3 + ranges], &d_mask, of_mask);
     });
     if is_bf16 {
         // `d_s` is off by a rounding of `y`, as above.
-        let values: Vec<usize> = [0, 2].into_iter().chain(3..3 + ranges).collect();
+        let mut values: Vec<usize> = [0, 2].into_iter().chain(3..3 + ranges).collect();
+        values.extend((!mask.is_empty()).then_some(3 + ranges));
         let inputs: Vec<usize> = (0..ranges).chain([ranges + 1]).collect();
         call.run_halves([&values, &inputs], rounded * 3.0, kernel);
     }
@@ -175,6 +199,16 @@ fn check_in(precision: Precision, layout: Layout, mask: Mask, s: AttentionSpec) 
                 y.iter().zip(&d_y).map(|(y, d_y)| y * f64::from(*d_y)).sum::<f64>()
             };
             assert_gradient(&name, &wides[at[n].0], &expected[at[n].0], value);
+        }
+        // Keys that are hidden have no difference quotient.
+        if let Some(strides) = mask_at.filter(|_| mask.iter().all(|x| x.is_finite())) {
+            let value = |mask: &[f64]| {
+                let given = reference::Given { mask: Some((mask, strides)), ..given };
+                let mut y = vec![0.0; count];
+                reference::attention((&mut y, y_at), &mut vec![0.0; rows], given, s);
+                y.iter().zip(&d_y).map(|(y, d_y)| y * f64::from(*d_y)).sum::<f64>()
+            };
+            assert_gradient(&name, &wide_mask, &d_mask, value);
         }
     }
 }
@@ -236,10 +270,13 @@ fn causal() {
 
 #[test]
 fn masks() {
-    for mask in [Mask::Keys, Mask::Additive] {
-        for sizes in [[2, 2], [7, 9], [70, 66], [3, 150]] {
+    for mask in [Mask::Keys, Mask::Additive, Mask::Heads, Mask::Each] {
+        for sizes in [[1, 1], [2, 2], [7, 9], [70, 66], [3, 150], [150, 3]] {
             check(Layout::ByRow, mask, spec([4, 2], sizes, 8));
         }
+        let causal = AttentionSpec { causal: Some(1), ..spec([2, 2], [70, 130], 8) };
+        check(Layout::ByHead, mask, causal);
+        check(Layout::Packed, mask, spec([2, 2], [5, 5], 3));
     }
 }
 
@@ -276,6 +313,78 @@ fn keys_that_nobody_sees() {
             }
         },
     );
+}
+
+/// What is not finite reaches what sees it: keys that are masked or behind the diagonal, their values,
+/// queries, and gradients of results.
+#[test]
+fn rows_that_are_not_finite() {
+    // GPUs multiply what is hidden by zero.
+    if cfg!(feature = "cuda") {
+        return;
+    }
+    for (queries, keys, causal) in [(5, 6, None), (70, 70, Some(0)), (3, 70, Some(67))] {
+        for (value, of) in
+            [f32::NAN, f32::INFINITY].iter().flat_map(|x| (0..4).map(move |n| (*x, n)))
+        {
+            let s = AttentionSpec { causal, batch: 1, ..spec([2, 1], [queries, keys], 8) };
+            let [q_at, k_at] =
+                [(queries, 2), (keys, 1)].map(|(n, heads)| Strides::by_row(n, heads, 8));
+            let mut rng = Rng(35);
+            let mut given = [queries * 16, keys * 8, keys * 8, queries * 16].map(|n| rng.floats(n));
+            let row = if of == 0 || of == 3 { 16 } else { 8 };
+            // A key that is masked, and one behind the diagonal of most; or queries.
+            let last = given[of].len() / row - 1;
+            for at in [2, if causal.is_some() || row == 16 { last } else { 2 }] {
+                given[of][at * row + 1] = value;
+            }
+            let mask: Vec<f32> = (0..queries * keys)
+                .map(|i| if i % keys == 2 || i % 11 == 3 { f32::NEG_INFINITY } else { 0.25 })
+                .collect();
+            let mask_at = Strides { start: 0, batch: 0, head: 0, row: keys };
+            let wides = given.each_ref().map(|x| wide(x));
+            let wide_mask = wide(&mask);
+            let wide_given = reference::Given {
+                q: (&wides[0], q_at),
+                k: (&wides[1], k_at),
+                v: (&wides[2], k_at),
+                mask: Some((&wide_mask, mask_at)),
+            };
+            let lens = [queries * 16, queries * 2, queries * 16, keys * 8, keys * 8];
+            let mut want = lens.map(|len| vec![0.0; len]);
+            let [y, lse, d_q, d_k, d_v] = &mut want;
+            reference::attention((y, q_at), lse, wide_given, s);
+            reference::attention_grad([d_q, d_k, d_v], (&wides[3], q_at), wide_given, s);
+            let inputs = [&given[0][..], &given[1], &given[2], &given[3], &mask];
+            Call { outputs: &lens, inputs: &inputs, indices: &[], scratch: 0 }.run(
+                |step, y, x, _| {
+                    let view = |buf, strides| View { buf, strides };
+                    let (q, k, v) = (view(x[0], q_at), view(x[1], k_at), view(x[2], k_at));
+                    let given = Given { q, k, v, mask: Some(view(x[4], mask_at)) };
+                    step.attention(view(y[0], q_at), y[1], given, s);
+                    let d_qkv = [view(y[2], q_at), view(y[3], k_at), view(y[4], k_at)];
+                    let of_y = [view(x[3], q_at), view(y[0], q_at)];
+                    step.attention_grad(d_qkv, of_y, y[1], given, s);
+                },
+                |level, got| {
+                    for (n, (got, want)) in got.iter().zip(&want).enumerate() {
+                        let spoiled = want.iter().filter(|want| !want.is_finite()).count();
+                        assert!(spoiled < want.len(), "{n}: nothing is left to compare");
+                        for (i, (&got, &want)) in got.iter().zip(want).enumerate() {
+                            let name = format!("{s:?} {of} {value} {level} {n}: element {i}");
+                            // An infinity may be one, or have met another.
+                            let close = (f64::from(got) - want).abs() < 1e-3;
+                            assert!(close || !want.is_finite(), "{name} is {got}, not {want}");
+                            assert!(
+                                want.is_finite() || !got.is_finite(),
+                                "{name} is {got}, not {want}"
+                            );
+                        }
+                    }
+                },
+            );
+        }
+    }
 }
 
 #[test]

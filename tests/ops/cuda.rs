@@ -93,6 +93,7 @@ fn run_in(
         grads: &mut gpu.allocate(0)?,
         arena: &mut arena,
         cache: None,
+        prepared: None,
         random: Default::default(),
         inputs: call.inputs,
         indices: call.indices,

@@ -183,6 +183,7 @@ impl Call<'_> {
             grads: &mut Storage::zeros(0),
             arena: &mut arena,
             cache: None,
+            prepared: None,
             random: Default::default(),
             inputs: self.inputs,
             indices: self.indices,

@@ -76,3 +76,48 @@ fn planes_and_their_gradients() {
         });
     }
 }
+
+/// An infinity or a NaN, at each place of a plane, reaches what it has a weight in, and so does that of
+/// a gradient.
+#[test]
+fn places_that_are_not_finite() {
+    for spec in specs().into_iter().filter(|spec| spec.planes > 0 && spec.height * spec.width <= 35)
+    {
+        for value in [f32::INFINITY, f32::NAN] {
+            let (places, outputs) =
+                (spec.height * spec.width, spec.output_len() / spec.planes.max(1));
+            let spec = InterpolateSpec { planes: outputs.max(places), ..spec };
+            let mut rng = Rng(34);
+            let mut draw = |len: usize, each: usize| {
+                let mut x = rng.floats(len);
+                for (plane, x) in x.chunks_exact_mut(each).enumerate() {
+                    x[plane % each] = value;
+                }
+                x
+            };
+            let (x, d_y) = (draw(spec.input_len(), places), draw(spec.output_len(), outputs));
+            let (mut y, mut d_x) = (vec![0.0; d_y.len()], vec![0.0; x.len()]);
+            reference::interpolate(&mut y, &wide(&x), spec);
+            reference::interpolate_grad(&mut d_x, &wide(&d_y), spec);
+            let terms = 2.0 * (spec.scale[0] * spec.scale[1]) as f64 + 32.0;
+            let size = 9.0 * (spec.scale[0] * spec.scale[1]) as f64;
+            let call = Call {
+                outputs: &[y.len(), x.len()],
+                inputs: &[&x, &d_y],
+                indices: &[],
+                scratch: 0,
+            };
+            call.run(
+                |step, y, x, _| {
+                    step.interpolate(y[0], x[0], spec);
+                    step.interpolate_grad(y[1], x[1], spec);
+                },
+                |level, got| {
+                    let name = format!("{spec:?} {value} {level}");
+                    assert_close(&name, &got[0], &y, |_| 8.0 * EPSILON);
+                    assert_close(&name, &got[1], &d_x, |_| terms * EPSILON * size);
+                },
+            );
+        }
+    }
+}

@@ -1,11 +1,11 @@
-//! The methods that users call, and what a workspace needs to know.
+//! The methods that users call.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::format_ident;
 
 use super::body::body;
 use super::boundary::{at, form, indices, ty};
-use super::{Function, Interface, Model, hidden, step};
+use super::{Interface, Model, memory, step};
 use crate::graph::{Kind, Ty, is_loss};
 use crate::hygiene::{quote, variable};
 
@@ -20,105 +20,6 @@ pub enum Pass {
 
 const PASSES: [Pass; 4] = [Pass::Infer, Pass::Grad, Pass::GradInputs, Pass::Train];
 
-/// How large workspaces are and where the buffers in them lie.
-pub fn program(model: &Model) -> TokenStream {
-    let (impl_generics, self_ty) = model.generics();
-    let sizes = model.sizes();
-    let empty = Vec::new();
-    let functions = model.functions.as_ref().unwrap_or(&empty);
-    let plans = functions.iter().map(|function| {
-        let [offsets, infer_offsets, floats] =
-            ["offsets", "infer_offsets", "floats"].map(|s| hidden(&function.name, s));
-        let indices = class_args(function).map(|arg| arg.ty.shape.len().tokens());
-        let step_offsets = step::offsets(function);
-        quote! {
-            ::gradiron::FunctionPlan::new(
-                [
-                    Self::#floats(n, ::gradiron::Pass::Infer, target),
-                    Self::#floats(n, ::gradiron::Pass::Grad, target),
-                    Self::#floats(n, ::gradiron::Pass::GradInputs, target),
-                    Self::#floats(n, ::gradiron::Pass::Step, target),
-                ],
-                0 #(+ #indices)*,
-                |out| Self::#infer_offsets(n, target, out),
-                #step_offsets,
-                |out| Self::#offsets(n, false, true, target, out),
-                |out| Self::#offsets(n, true, true, target, out),
-            )
-        }
-    });
-    let bind = model.bind_sizes();
-    let floats = functions.iter().map(|function| floats(model, function));
-    let owner = if model.derived { quote!(::gradiron::Net<Self>) } else { quote!(Self) };
-    let prepare = model.called(&"prepare");
-    quote! {
-        #[allow(unused_variables, clippy::all)]
-        #[automatically_derived]
-        impl #impl_generics ::gradiron::Program for #self_ty {
-            type Owner = #owner;
-            const SIZES: &'static [&'static str] = &[#(#sizes),*];
-            fn plan(
-                n: ::gradiron::arena::Sizes, target: ::gradiron::device::Target,
-            ) -> Vec<::gradiron::FunctionPlan> {
-                #bind
-                vec![#(#plans),*]
-            }
-            const PREPARED: [usize; 2] = Self::__PREPARED;
-            const PREPARE: &'static str = #prepare;
-            fn prepare<Kernels__: ::gradiron::device::Kernels>(
-                k: &mut Kernels__, [params, state]: [::gradiron::device::Buf; 2],
-                prepared: ::gradiron::device::Buf,
-            ) {
-                Self::__prepare(k, params, state, prepared);
-            }
-        }
-        #[allow(unused_variables, non_snake_case, clippy::all)]
-        #[automatically_derived]
-        impl #impl_generics #self_ty {
-            #(#floats)*
-        }
-    }
-}
-
-fn class_args(function: &Function) -> impl Iterator<Item = &crate::lower::Arg> {
-    function.args.iter().filter(|arg| arg.ty.kind == Kind::Classes)
-}
-
-/// The arena that each pass of a function takes.
-fn floats(model: &Model, function: &Function) -> TokenStream {
-    let [name, layout, infer_layout] =
-        ["floats", "layout", "infer_layout"].map(|s| hidden(&function.name, s));
-    let lens = |types: &[Ty]| -> Vec<TokenStream> {
-        types.iter().map(|ty| ty.shape.len().tokens()).collect()
-    };
-    let results = lens(&function.results);
-    let args: Vec<Ty> = function.args.iter().map(|arg| arg.ty.clone()).collect();
-    let floats: Vec<Ty> = args.into_iter().filter(|ty| ty.kind == Kind::Float).collect();
-    let d_args = lens(&floats);
-    let bind = model.bind_sizes();
-    let padded = quote!(::gradiron::arena::padded);
-    let step_floats = step::floats(function);
-    quote! {
-        #[doc(hidden)]
-        pub const fn #name(
-            n: ::gradiron::arena::Sizes, pass: ::gradiron::Pass,
-            target: ::gradiron::device::Target,
-        ) -> usize {
-            #bind
-            let results = 0 #(+ #padded(#results))*;
-            let d_args = 0 #(+ #padded(#d_args))*;
-            match pass {
-                ::gradiron::Pass::Infer => results + Self::#infer_layout(n, target).saved,
-                ::gradiron::Pass::Step => #step_floats,
-                ::gradiron::Pass::Grad => 2 * results + Self::#layout(n, false, true, target).saved,
-                ::gradiron::Pass::GradInputs => {
-                    2 * results + d_args + Self::#layout(n, true, true, target).saved
-                }
-            }
-        }
-    }
-}
-
 /// Constructors, costs and the three calls of each function.
 pub fn methods(model: &Model) -> TokenStream {
     let (impl_generics, self_ty) = model.generics();
@@ -128,12 +29,12 @@ pub fn methods(model: &Model) -> TokenStream {
         });
         methods.collect::<TokenStream>()
     };
-    let workspace = workspace(model);
+    let workspace = memory::workspace(model);
     if model.header.is_none() {
         let calls = calls(Receiver::Free);
         return quote!(#workspace #calls);
     }
-    let costs = costs(model);
+    let costs = memory::costs(model);
     if model.derived {
         let input = model.interfaces.first().map(|f| (f, &f.args[0].ty, &f.results[0]));
         let sequential = input.map(|(_, x, y)| {
@@ -179,142 +80,6 @@ pub fn methods(model: &Model) -> TokenStream {
         #[allow(clippy::all)]
         #[automatically_derived]
         impl #impl_generics #self_ty { #workspace #costs #calls #steps }
-    }
-}
-
-fn size_args(model: &Model) -> (Vec<Ident>, TokenStream) {
-    let names: Vec<Ident> = model.sizes().iter().map(|n| crate::dim::run_ident(n)).collect();
-    let ones = (names.len()..4).map(|_| quote!(1));
-    let array = quote!([#(#names,)* #(#ones),*]);
-    (names, array)
-}
-
-fn workspace(model: &Model) -> TokenStream {
-    let (_, self_ty) = model.generics();
-    let (names, sizes) = size_args(model);
-    let (method, target) = match (model.header, model.interfaces.first()) {
-        (None, Some(first)) => (format_ident!("{}_workspace", first.name), quote!(#self_ty)),
-        _ => (format_ident!("workspace"), quote!(Self)),
-    };
-    let on = format_ident!("{method}_on");
-    quote! {
-        /// The memory of training and inference on the CPU, for at most these sizes; allocated here
-        /// and never again.
-        ///
-        /// # Errors
-        /// When a size is 0 or memory does not suffice.
-        pub fn #method(#(#names: usize),*) -> ::core::result::Result<::gradiron::Workspace<#target>, ::gradiron::WorkspaceError> {
-            ::gradiron::Workspace::new(::gradiron::device::Cpu::new(), #sizes)
-        }
-
-        /// The same on another device.
-        ///
-        /// # Errors
-        /// When a size is 0 or the device's memory does not suffice.
-        pub fn #on<Device__: ::gradiron::device::Device>(device: Device__, #(#names: usize),*)
-            -> ::core::result::Result<::gradiron::Workspace<#target, Device__>, ::gradiron::WorkspaceError>
-        {
-            ::gradiron::Workspace::new(device, #sizes)
-        }
-    }
-}
-
-/// Memory and arithmetic, known before anything runs.
-fn costs(model: &Model) -> TokenStream {
-    let (names, sizes) = size_args(model);
-    let Some(functions) = &model.functions else {
-        let names_in_precision = ["train_bytes_with", "train_bytes_on_gpu", "infer_bytes_on_gpu"];
-        let in_precision = names_in_precision.map(|name| {
-            let (name, precision) =
-                (format_ident!("{name}"), quote!(::gradiron::device::Precision));
-            quote!(pub const fn #name(#(#names: usize,)* precision: #precision) -> usize { 0 })
-        });
-        return quote! {
-            pub const fn train_bytes(#(#names: usize),*) -> usize { 0 }
-            pub const fn infer_bytes(#(#names: usize),*) -> usize { 0 }
-            #(#in_precision)*
-            pub const fn flops(#(#names: usize),*) -> usize { 0 }
-        };
-    };
-    let floats: Vec<_> = functions.iter().map(|f| hidden(&f.name, "floats")).collect();
-    let indices = functions.iter().map(|function| {
-        let lens = class_args(function).map(|arg| arg.ty.shape.len().tokens());
-        quote!(0 #(+ #lens)*)
-    });
-    let indices: Vec<_> = indices.collect();
-    let flops = hidden(&functions[0].name, "flops");
-    let max = quote!(::gradiron::arena::max);
-    let flops_doc = format!("Floating-point operations of one `{}`.", functions[0].name);
-    quote! {
-        /// The bytes of a workspace for training: activations, gradients, new state, scratch
-        /// memory, and what its inference prepares. The parameters (`4 * PARAMS`) and the
-        /// optimizer's state come on top.
-        pub const fn train_bytes(#(#names: usize),*) -> usize {
-            Self::train_bytes_with(#(#names,)* ::gradiron::device::Precision::F32)
-        }
-
-        /// The same on a [`Cpu`](::gradiron::device::Cpu) that computes in `precision`.
-        pub const fn train_bytes_with(
-            #(#names: usize,)* precision: ::gradiron::device::Precision,
-        ) -> usize {
-            Self::__train_bytes(#(#names,)* precision.on_cpu())
-        }
-
-        /// The same on a GPU that computes in `precision`. What its kernels use on the side comes on
-        /// top, and what is uploaded: inputs, and parameters and state of the optimizer once more.
-        pub const fn train_bytes_on_gpu(
-            #(#names: usize,)* precision: ::gradiron::device::Precision,
-        ) -> usize {
-            Self::__train_bytes(#(#names,)* precision.on_gpu())
-        }
-
-        #[doc(hidden)]
-        pub const fn __train_bytes(
-            #(#names: usize,)* target: ::gradiron::device::Target,
-        ) -> usize {
-            let n = #sizes;
-            let arena = #max(&[#(
-                #max(&[
-                    Self::#floats(n, ::gradiron::Pass::Infer, target),
-                    Self::#floats(n, ::gradiron::Pass::Grad, target),
-                    Self::#floats(n, ::gradiron::Pass::GradInputs, target),
-                    Self::#floats(n, ::gradiron::Pass::Step, target),
-                ])
-            ),*]);
-            let indices = #max(&[#(#indices),*]);
-            let of_model = <Self as ::gradiron::Module>::PARAMS + <Self as ::gradiron::Module>::STATE;
-            4 * (arena + indices + of_model + Self::__PREPARED[target.is_gpu() as usize])
-        }
-
-        /// The bytes that inference alone needs, with what it prepares of the parameters.
-        pub const fn infer_bytes(#(#names: usize),*) -> usize {
-            Self::__infer_bytes(#(#names,)* ::gradiron::device::Target::Cpu)
-        }
-
-        /// The same on a GPU that computes in `precision`, without what its kernels use on the side
-        /// and what is uploaded.
-        pub const fn infer_bytes_on_gpu(
-            #(#names: usize,)* precision: ::gradiron::device::Precision,
-        ) -> usize {
-            Self::__infer_bytes(#(#names,)* precision.on_gpu())
-        }
-
-        #[doc(hidden)]
-        pub const fn __infer_bytes(
-            #(#names: usize,)* target: ::gradiron::device::Target,
-        ) -> usize {
-            let n = #sizes;
-            let arena = #max(&[#(
-                Self::#floats(n, ::gradiron::Pass::Infer, target),
-                Self::#floats(n, ::gradiron::Pass::Step, target)
-            ),*]);
-            4 * (arena + Self::__PREPARED[target.is_gpu() as usize])
-        }
-
-        #[doc = #flops_doc]
-        pub const fn flops(#(#names: usize),*) -> usize {
-            Self::#flops(#sizes)
-        }
     }
 }
 
@@ -420,7 +185,16 @@ fn method(
     };
     let optimizer =
         trains.then(|| quote!(optimizer: &mut impl ::gradiron::optim::Optimizer<Self>,));
+    let (purpose, of_purpose) = match pass {
+        Pass::Infer => (quote!(, Purpose__: ::gradiron::Purpose), quote!(, Purpose__)),
+        _ => (quote!(), quote!()),
+    };
     let docs = docs(interface, pass, receiver);
+    // A loss whose gradient reaches no parameter has none to give.
+    let is_flat = model.functions.as_ref().is_some_and(|functions| !functions[f].trains);
+    let has_params = !model.params.tensors.is_empty() && receiver == Receiver::SelfRef;
+    let bound = (matches!(pass, Pass::Grad | Pass::Train) && is_loss && has_params && is_flat)
+        .then(|| quote!(where Device__: ::gradiron::check::ReachesParameters));
     let body = match &model.functions {
         Some(functions) => {
             body(model, f, &functions[f], pass, receiver, with_seeds.then_some(&seeds[..]))
@@ -430,10 +204,10 @@ fn method(
     quote! {
         #docs
         #[allow(unused_variables, unused_parens, clippy::all)]
-        #vis fn #name<'w, Device__: ::gradiron::device::Device>(
-            #self_arg ws: &'w mut ::gradiron::Workspace<#ws_model, Device__>, #optimizer
+        #vis fn #name<'w, Device__: ::gradiron::device::Device #purpose>(
+            #self_arg ws: &'w mut ::gradiron::Workspace<#ws_model, Device__ #of_purpose>, #optimizer
             #(#args,)* #(#seed_args,)*
-        ) -> ::core::result::Result<#returns, ::gradiron::InputError> {
+        ) -> ::core::result::Result<#returns, ::gradiron::InputError> #bound {
             #body
         }
     }

@@ -198,7 +198,7 @@ fn classes(model: &Model, function: &Function, generics: &HashSet<String>) -> To
         let (name, text, shape) = (&arg.name, arg.name.to_string(), &arg.ty.shape);
         let indices = flat_indices(name, shape, &form(shape, generics));
         let row = shape.0.iter().skip(1).map(Dim::tokens);
-        let bound = quote!((<#owner>::#bounds[#c], <#owner>::#lengths[#c]));
+        let bound = quote!((<#owner>::#bounds(n)[#c], <#owner>::#lengths[#c]));
         quote!(ws.classes(&mut index_at, #text, #indices, &[#(#row),*], #bound)?)
     });
     quote! {
@@ -207,9 +207,9 @@ fn classes(model: &Model, function: &Function, generics: &HashSet<String>) -> To
     }
 }
 
-/// What the class indices of each argument must stay below, for all that reads them, and whether they
-/// are lengths of sequences.
-pub fn bounds(function: &Function) -> TokenStream {
+/// What the class indices of each argument must stay below, for all that reads them (of scores among the
+/// samples of a batch, their number), and whether they are lengths of sequences.
+pub fn bounds(model: &Model, function: &Function) -> TokenStream {
     let graph = &function.infer.0;
     let (bounds, lengths): (Vec<_>, Vec<_>) = class_args(function)
         .map(|(a, _)| {
@@ -227,7 +227,7 @@ pub fn bounds(function: &Function) -> TokenStream {
         })
         .unzip();
     let [name, are_lengths] = ["bounds", "lengths"].map(|item| hidden(&function.name, item));
-    let count = bounds.len();
+    let (count, bind) = (bounds.len(), model.bind_sizes());
     let lengths = (count > 0).then(|| {
         quote! {
             #[doc(hidden)]
@@ -236,7 +236,10 @@ pub fn bounds(function: &Function) -> TokenStream {
     });
     quote! {
         #[doc(hidden)]
-        pub const #name: [usize; #count] = [#(#bounds),*];
+        pub const fn #name(n: ::gradiron::arena::Sizes) -> [usize; #count] {
+            #bind
+            [#(#bounds),*]
+        }
         #lengths
     }
 }

@@ -8,6 +8,8 @@ use super::{Model, hidden};
 use crate::dim::Dim;
 use crate::graph::{Kind, Phase, Ty};
 use crate::hygiene::quote;
+use crate::lower::Trained;
+use crate::ops::{Statement, variant};
 
 /// The checks of the model, and the signatures that models around it check against.
 pub fn checks(model: &Model) -> TokenStream {
@@ -22,10 +24,26 @@ pub fn checks(model: &Model) -> TokenStream {
         }
     };
     for deferred in &model.deferred {
-        let (left, right) = (deferred.left.tokens(), deferred.right.tokens());
         let (message, span) = (&deferred.message, deferred.span);
-        let (l, r) = (deferred.left.to_string(), deferred.right.to_string());
-        add(quote_spanned!(span=> ::gradiron::check::equal(#left, #right, #l, #r, #message)));
+        let texts = |left: &Dim, right: &Dim| (left.to_string(), right.to_string());
+        add(match &deferred.what {
+            Statement::Equal(left, right) => {
+                let (l, r) = texts(left, right);
+                let (left, right) = (left.tokens(), right.tokens());
+                quote_spanned!(span=> ::gradiron::check::equal(#left, #right, #l, #r, #message))
+            }
+            Statement::AtLeast(size, least) => {
+                let (s, l) = texts(size, least);
+                let (size, least) = (size.tokens(), least.tokens());
+                quote_spanned!(span=> ::gradiron::check::at_least(#size, #least, #s, #l, #message))
+            }
+            Statement::Within(text, number, range) => {
+                let range = variant(range);
+                quote_spanned!(span=> ::gradiron::check::within(
+                    #number, ::gradiron::check::Range::#range, #text, #message
+                ))
+            }
+        });
     }
     for function in model.functions.iter().flatten() {
         for node in &function.infer.0.nodes {
@@ -57,14 +75,27 @@ pub fn checks(model: &Model) -> TokenStream {
             add(quote_spanned!(span=> ::gradiron::check::steps(#item, #length, #step, #called)));
         }
     }
-    let signatures = model.interfaces.iter().map(|function| {
+    for Trained { field, is_reached, losses } in &model.trained {
+        let (name, span) = (&model.fields[*field].name, model.fields[*field].name.span());
+        let name = name.to_string();
+        add(quote_spanned!(span=> ::gradiron::check::trained(#is_reached, #name, #losses)));
+    }
+    let signatures = model.interfaces.iter().enumerate().map(|(f, function)| {
         let name = hidden(&function.name, "SIGNATURE");
         let args = function.args.iter().map(|arg| {
             let (name, ty) = (arg.name.to_string(), type_sig(&arg.ty));
             quote!((#name, #ty))
         });
         let results = function.results.iter().map(type_sig);
+        let (flows, count) = (hidden(&function.name, "FLOWS"), function.args.len());
+        // Of a function with mistakes nothing is said.
+        let of = match &model.functions {
+            Some(functions) => functions[f].flows.clone(),
+            None => quote!(::gradiron::check::Flows { dead: ::core::option::Option::None, args: [true; #count] }),
+        };
         quote! {
+            #[doc(hidden)]
+            pub const #flows: ::gradiron::check::Flows<#count> = #of;
             #[doc(hidden)]
             pub const #name: ::gradiron::check::Signature = ::gradiron::check::Signature {
                 args: &[#(#args),*],

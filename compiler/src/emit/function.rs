@@ -32,7 +32,7 @@ pub fn hidden_items(
     let sizes = sizes(model, function);
     let passes = [Pass::Infer, Pass::Train, Pass::Back]
         .map(|which| pass(model, function, chains, prepared, which));
-    let bounds = bounds(function);
+    let bounds = bounds(model, function);
     quote!(#bind #(#layouts)* #sizes #bounds #(#passes)*)
 }
 

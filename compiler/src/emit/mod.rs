@@ -7,6 +7,7 @@ pub mod boundary;
 mod chains;
 mod checks;
 mod function;
+mod memory;
 mod params;
 mod pass;
 mod prepare;
@@ -23,9 +24,10 @@ use quote::format_ident;
 use crate::dim::{Atom, Dim};
 use crate::graph::{Graph, Ty};
 use crate::hygiene::quote;
-use crate::lower::{Arg, Param, State};
+use crate::lower::{Arg, Param, State, Trained};
 use crate::ops::Deferred;
 use crate::plan::Plan;
+use crate::step::Held;
 use crate::syntax::{Field, Header};
 
 /// A function after the last phase.
@@ -34,6 +36,10 @@ pub struct Function {
     pub name: Ident,
     pub args: Vec<Arg>,
     pub results: Vec<Ty>,
+    /// Where gradients of the results get to, a `Flows` of the runtime.
+    pub flows: TokenStream,
+    /// Whether they reach a parameter: of a loss, its own.
+    pub trains: bool,
     /// Inference alone.
     pub infer: (Graph, Plan),
     /// Forward and backward.
@@ -59,6 +65,8 @@ impl Function {
 pub struct StepForm {
     /// The longest sequences.
     pub length: Dim,
+    /// What it needs of the positions before, models in it aside.
+    pub held: Held,
     pub graph: Graph,
     pub plan: Plan,
 }
@@ -114,6 +122,7 @@ pub struct Model<'a> {
     /// None when there were mistakes: a stub is emitted.
     pub functions: Option<Vec<Function>>,
     pub deferred: Vec<Deferred>,
+    pub trained: Vec<Trained>,
 }
 
 impl Model<'_> {
@@ -212,7 +221,7 @@ pub fn emit(model: &Model) -> TokenStream {
         }
         None => model.interfaces.iter().map(|f| stub::hidden_items(&f.name)).collect(),
     };
-    let program = api::program(model);
+    let program = memory::program(model);
     let runs = run::functions(model);
     let steps = step::hidden_items(model, &chains, &prepared);
     let chains = chains.definitions();

@@ -8,6 +8,7 @@ use super::boundary::{Form, array, form};
 use crate::dim::{Dim, Shape};
 use crate::hygiene::quote;
 use crate::lower::{ParamInit, State, StateInit};
+use crate::syntax::part_number;
 
 /// The struct that owns the parameters and behind them the state, with a table of the layers in its docs.
 pub fn definition(model: &Model) -> TokenStream {
@@ -63,17 +64,7 @@ fn table(model: &Model) -> String {
 
 /// The name in files: PyTorch's. A field `_0` is `0`, as the parts of a `Sequential` are called.
 fn full_name(model: &Model, field: usize, tensor: &str) -> String {
-    let field = &model.fields[field];
-    let name = field.name.to_string();
-    let field = match (&field.in_files, number(&name)) {
-        (Some(written), _) => written.value(),
-        (None, Some(number)) => number.to_string(),
-        (None, None) => name,
-    };
-    match tensor {
-        "" => field,
-        name => format!("{field}.{name}"),
-    }
+    model.fields[field].tensor_in_files(tensor)
 }
 
 /// `Module`, and `Model` for a struct that owns its parameters.
@@ -247,6 +238,9 @@ fn owner(model: &Model, checked: &Option<TokenStream>) -> TokenStream {
             fn storage(&mut self) -> ::core::option::Option<&mut ::gradiron::Storage> {
                 Some(&mut self.params)
             }
+            fn fetch(&self) -> ::core::result::Result<(), ::gradiron::device::DeviceError> {
+                self.params.fetch().map(|_| ())
+            }
         }
         #[allow(clippy::all)]
         #[automatically_derived]
@@ -266,14 +260,10 @@ fn owner(model: &Model, checked: &Option<TokenStream>) -> TokenStream {
 
 /// A field as the user's struct has it: a tuple struct's are named `_0`, `_1`, … in the model.
 fn member(model: &Model, name: &proc_macro2::Ident) -> syn::Member {
-    match number(&name.to_string()).filter(|_| model.derived) {
+    match part_number(&name.to_string()).filter(|_| model.derived) {
         Some(index) => syn::Member::Unnamed(index.into()),
         None => syn::Member::Named(name.clone()),
     }
-}
-
-fn number(name: &str) -> Option<usize> {
-    name.strip_prefix('_')?.parse().ok()
 }
 
 /// `net.fc1().weight()`, `net.bn1().running_mean()`, `net.position()`.

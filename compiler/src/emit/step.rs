@@ -14,7 +14,7 @@ use super::{Function, Interface, Model, StepForm, hidden};
 use crate::dim::{Dim, product};
 use crate::graph::{Kind, Source, Ty};
 use crate::hygiene::quote;
-use crate::step::{axis_of, rows_of};
+use crate::step::{Held, axis_of, rows_of};
 
 /// What calls of every function may ask for.
 pub fn hidden_items(model: &Model, chains: &Chains, prepared: &Values) -> TokenStream {
@@ -30,9 +30,17 @@ pub fn hidden_items(model: &Model, chains: &Chains, prepared: &Values) -> TokenS
 
 /// The items of a function that has no step, so that a call of it is reported once.
 fn stub(interface: &Interface) -> TokenStream {
-    let items =
-        ["LENGTH", "step_bind", "cache", "step_scratch", "STEP_TABLE", "step_offsets", "step"]
-            .map(|suffix| hidden(&interface.name, suffix));
+    let items = [
+        "LENGTH",
+        "HELD",
+        "step_bind",
+        "cache",
+        "step_scratch",
+        "STEP_TABLE",
+        "step_offsets",
+        "step",
+    ];
+    let items = items.map(|suffix| hidden(&interface.name, suffix));
     quote!(::gradiron::no_step! { #(#items)* })
 }
 
@@ -58,12 +66,22 @@ fn items(
     });
     let ends: Vec<_> = ends.collect();
     let count = ends.len();
-    let nested = step.graph.nodes.iter().filter_map(|node| node.op.callee());
-    let nested = nested.filter(|callee| callee.steps).map(|callee| callee.stated(&["cache"]));
+    let nested = || {
+        let callees = step.graph.nodes.iter().filter_map(|node| node.op.callee());
+        callees.filter(|callee| callee.steps)
+    };
+    let held_in_nested = nested().map(|callee| callee.item("HELD"));
+    let nested = nested().map(|callee| callee.stated(&["cache"]));
+    let (held, Held { positions, states }) = (item("HELD"), step.held);
     let bind_sizes = model.bind_step_sizes();
     quote! {
         #[doc(hidden)]
         pub const #known: Option<usize> = Some(#length);
+        /// What a step needs of the positions before.
+        #[doc(hidden)]
+        pub const #held: ::gradiron::step::Held =
+            ::gradiron::step::Held { positions: #positions, states: #states }
+                #(.and(#held_in_nested))*;
         #[doc(hidden)]
         pub const fn #bind<const Args: usize>(
             leads: [usize; Args], past: usize, new: usize,
@@ -139,7 +157,8 @@ pub fn floats(function: &Function) -> TokenStream {
 pub fn implementation(model: &Model, at: usize, function: &Function) -> TokenStream {
     let Some(step) = &function.step else { return TokenStream::new() };
     let (impl_generics, self_ty) = model.generics();
-    let [pass, cache] = ["step", "cache"].map(|suffix| hidden(&function.name, suffix));
+    let [pass, cache, held] =
+        ["step", "cache", "HELD"].map(|suffix| hidden(&function.name, suffix));
     let called = format!("{}_step", model.called(&function.name));
     let args = |kind: Kind| function.args.iter().filter(move |arg| arg.ty.kind == kind);
     let [floats, classes] = [Kind::Float, Kind::Classes].map(|kind| args(kind).count());
@@ -167,10 +186,12 @@ pub fn implementation(model: &Model, at: usize, function: &Function) -> TokenStr
             for #self_ty
         {
             const LENGTH: usize = #length;
+            const HELD: ::gradiron::step::Held = Self::#held;
             const STEP: &'static str = #called;
             const BATCH: Option<usize> = #batch;
             const PAST: usize = #past;
-            const BOUNDS: [usize; #classes] = Self::#bounds;
+            // Whatever the run-time sizes are: index 0 is there for the smallest.
+            const BOUNDS: [usize; #classes] = Self::#bounds([1; 4]);
             fn parts(n: ::gradiron::arena::Sizes) -> (
                 [::gradiron::step::Part; #floats], [::gradiron::step::Part; #classes],
                 [::gradiron::step::Part; #results],
@@ -250,7 +271,7 @@ fn method(model: &Model, at_: usize, interface: &Interface, length: &Dim) -> Tok
         Some(functions) => (
             body(model, at_, &functions[at_], length),
             quote!(ws.cache::<#at_, _, _, _>(#given)),
-            quote!(::gradiron::step::check_steps::<Self, _, #at_, _, _, _>(ws, &self.params, seed)),
+            quote!(::gradiron::step::check_steps::<Self, _, _, #at_, _, _, _>(ws, &self.params, seed)),
         ),
         None => {
             let never = quote!(::core::unreachable!("this program does not compile"));
@@ -263,7 +284,8 @@ fn method(model: &Model, at_: usize, interface: &Interface, length: &Dim) -> Tok
          Takes and gives a row for each new position, those of one sequence behind another's."
     );
     let cache_doc = format!(
-        "Memory for what `{step}` keeps of up to {length} positions, on the device of `ws`."
+        "Memory for what `{step}` keeps of up to {length} positions, or of any number where these are \
+         states alone, on the device of `ws`."
     );
     let check_doc = format!(
         "Runs `{name}` on sequences drawn from `seed`, as a whole and in steps, and gives the \
@@ -274,8 +296,8 @@ fn method(model: &Model, at_: usize, interface: &Interface, length: &Dim) -> Tok
         ///
         /// # Errors
         /// When the workspace was made for fewer sequences, or memory does not suffice.
-        #vis fn #cache<Device__: ::gradiron::device::Device>(
-            ws: &::gradiron::Workspace<Self, Device__> #size
+        #vis fn #cache<Device__: ::gradiron::device::Device, Purpose__: ::gradiron::Purpose>(
+            ws: &::gradiron::Workspace<Self, Device__, Purpose__> #size
         ) -> ::core::result::Result<::gradiron::Cache<Self, #at_, Device__>, ::gradiron::WorkspaceError> {
             #fill
         }
@@ -286,8 +308,8 @@ fn method(model: &Model, at_: usize, interface: &Interface, length: &Dim) -> Tok
         /// When the cache has no room, an input does not fit, or the parameters have changed since
         /// the cache was empty. The cache stays as it was.
         #[allow(unused_variables, unused_parens, clippy::all)]
-        #vis fn #step<'w, Device__: ::gradiron::device::Device>(
-            &self, ws: &'w mut ::gradiron::Workspace<Self, Device__>,
+        #vis fn #step<'w, Device__: ::gradiron::device::Device, Purpose__: ::gradiron::Purpose>(
+            &self, ws: &'w mut ::gradiron::Workspace<Self, Device__, Purpose__>,
             cache: &mut ::gradiron::Cache<Self, #at_, Device__>, #(#args),*
         ) -> ::core::result::Result<#result, ::gradiron::InputError> {
             #body
@@ -297,8 +319,8 @@ fn method(model: &Model, at_: usize, interface: &Interface, length: &Dim) -> Tok
         ///
         /// # Errors
         /// When the device has no memory for the cache.
-        #vis fn #check<Device__: ::gradiron::device::Device>(
-            &self, ws: &mut ::gradiron::Workspace<Self, Device__>, seed: ::gradiron::Seed,
+        #vis fn #check<Device__: ::gradiron::device::Device, Purpose__: ::gradiron::Purpose>(
+            &self, ws: &mut ::gradiron::Workspace<Self, Device__, Purpose__>, seed: ::gradiron::Seed,
         ) -> ::core::result::Result<::gradiron::StepCheck, ::gradiron::WorkspaceError> {
             #difference
         }
@@ -350,7 +372,7 @@ fn body(model: &Model, at: usize, function: &Function, length: &Dim) -> TokenStr
         let (rows, form) = seen(&arg.ty);
         let indices = flat_indices(name, &rows.shape, &form);
         let row = rows.shape.0.iter().skip(1).map(Dim::tokens);
-        let bound = quote!((Self::#bounds[#c], Self::#lengths[#c]));
+        let bound = quote!((Self::#bounds(n)[#c], Self::#lengths[#c]));
         quote!(ws.classes(&mut index_at, #text, #indices, &[#(#row),*], #bound)?)
     });
     let lens =

@@ -28,7 +28,7 @@ pub fn hidden_items(function: &Ident) -> TokenStream {
         #[doc(hidden)]
         pub const #steps: [usize; 2] = [0; 2];
         #[doc(hidden)]
-        pub const #bounds: [usize; 16] = [0; 16];
+        pub const fn #bounds(n: #sizes_type) -> [usize; 16] { [0; 16] }
         #[doc(hidden)]
         pub const #lengths: [bool; 16] = [false; 16];
         #[doc(hidden)]

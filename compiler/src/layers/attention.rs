@@ -52,7 +52,11 @@ pub(super) fn heads(l: &mut Use, name: &'static str, size: &Dim) -> Lowering<Dim
             let text = format!("cannot split {size} features into {heads} heads");
             Err(l.cx.refuse(Mismatch::new(text), Some(l.x)))
         }
-        _ => Ok(heads),
+        _ if l.cx.rule.divides(&heads, size) => Ok(heads),
+        _ => {
+            let text = format!("cannot split {size} features into {heads} heads");
+            Err(l.cx.refuse(Mismatch::new(text), Some(l.x)))
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use quote::quote;
 use super::usage::Use;
 use crate::dim::Shape;
 use crate::graph::ValueId;
-use crate::lower::{Lowering, State, StateInit};
+use crate::lower::{Lowering, Range, State, StateInit};
 use crate::ops::Mismatch;
 use crate::ops::batch_norm::{self, BatchNorm};
 
@@ -41,7 +41,7 @@ pub(super) fn batch_norm(l: &mut Use, dimensions: usize) -> Lowering<ValueId> {
         }
         None => found.dims()[1].clone(),
     };
-    let eps = l.cx.literal_option(&mut l.options, "eps", 1e-5)?;
+    let eps = l.cx.literal_option(&mut l.options, "eps", 1e-5, Range::Positive)?;
     let momentum = l.momentum()?;
     let (affine, track) = (l.flag("affine", true)?, l.flag("track_running_stats", true)?);
     let mut inputs = vec![l.x];

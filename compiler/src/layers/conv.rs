@@ -16,7 +16,7 @@ pub(super) fn conv2d(l: &mut Use) -> Lowering<ValueId> {
     let (input, output) = l.sizes(1, "channel")?;
     let mut x = l.cx.graph.ty(l.x).shape.0.clone();
     x[1] = input.clone();
-    let kernel = l.cx.pair_option(&mut l.options, "kernel", None)?;
+    let kernel = l.cx.pair_option(&mut l.options, "kernel", None, 1)?;
     let one = [Dim::lit(1), Dim::lit(1)];
     let window = window(l.cx, &mut l.options, kernel, one, true)?;
     let (groups, [per_group, _]) = groups(l, &input, &output)?;
@@ -34,11 +34,11 @@ pub(super) fn conv2d(l: &mut Use) -> Lowering<ValueId> {
 pub(super) fn conv_transpose2d(l: &mut Use) -> Lowering<ValueId> {
     let x = crate::lower::image(l.cx, l.x)?;
     let (input, output) = l.sizes(1, "channel")?;
-    let kernel = l.cx.pair_option(&mut l.options, "kernel", None)?;
+    let kernel = l.cx.pair_option(&mut l.options, "kernel", None, 1)?;
     let one = [Dim::lit(1), Dim::lit(1)];
     let window = window(l.cx, &mut l.options, kernel, one, true)?;
     let zero = [Dim::lit(0), Dim::lit(0)];
-    let padding = l.cx.pair_option(&mut l.options, "output_padding", Some(zero))?;
+    let padding = l.cx.pair_option(&mut l.options, "output_padding", Some(zero), 0)?;
     let (groups, [_, per_group]) = groups(l, &input, &output)?;
     let mut y = vec![x[0].clone(), output.clone()];
     for (axis, padding) in padding.iter().enumerate() {
@@ -68,7 +68,6 @@ fn transposed_size(
     let spread = size.minus(&one).times(stride).plus(&reach).plus(output_padding).plus(&one);
     let made = spread.minus(&padding.times(&Dim::lit(2)));
     let mismatch = match (stride.as_lit(), output_padding.as_lit()) {
-        (Some(0), _) => Mismatch::new("has stride 0").help("strides start at 1"),
         (Some(stride), Some(extra)) if extra >= stride => {
             let text =
                 format!("has output padding {extra}, which is not below its stride {stride}");
@@ -80,8 +79,12 @@ fn transposed_size(
         }
         _ => {
             // The convolution from the output has to come back to the input.
-            let back = window.output(axis, &made);
+            let back = window.output(&mut l.cx.rule, axis, &made);
             let back = back.map_err(|mismatch| l.cx.refuse(mismatch, Some(l.x)))?;
+            let (step, least) = (l.cx.rule.step.clone(), output_padding.plus(&one));
+            l.cx.rule.at_least(stride, &least, || {
+                format!("`{step}` has an output padding that is not below its stride")
+            });
             if l.cx.rule.equal(&back, size) {
                 return Ok(made);
             }
@@ -105,10 +108,13 @@ fn groups(l: &mut Use, input: &Dim, output: &Dim) -> Lowering<(Dim, [Dim; 2])> {
             let text = format!("cannot split {n} {what} channels into {g} groups");
             Err(l.cx.refuse(Mismatch::new(text), Some(l.x)))
         }
-        _ => channels.floor_divided_by(&groups).ok_or_else(|| {
+        _ => {
             let text = format!("cannot split {channels} {what} channels into {groups} groups");
-            l.cx.refuse(Mismatch::new(text), Some(l.x))
-        }),
+            match channels.floor_divided_by(&groups) {
+                Some(each) if l.cx.rule.divides(&groups, channels) => Ok(each),
+                _ => Err(l.cx.refuse(Mismatch::new(text), Some(l.x))),
+            }
+        }
     };
     let each = [split("input", input)?, split("output", output)?];
     Ok((groups, each))

@@ -27,10 +27,7 @@ pub(super) fn embedding(l: &mut Use) -> Lowering<ValueId> {
         None => None,
     };
     let init = match (l.options.take_named("init"), &padding) {
-        (Some(init), None) => {
-            let init = param_init(Some(&init));
-            l.cx.ok(init)?
-        }
+        (Some(init), None) => param_init(l.cx, Some(&init))?,
         (Some(init), Some(_)) => {
             let text = "`padding_idx` starts its row at zero: there is no other `init` with it";
             return Err(l.cx.model.report(Diagnostic::over(&init, text)));

@@ -6,7 +6,7 @@ use syn::Expr;
 use super::usage::Use;
 use crate::dim::Dim;
 use crate::graph::ValueId;
-use crate::lower::{Lowering, text_of};
+use crate::lower::{Lowering, Range, text_of};
 use crate::ops::Mismatch;
 use crate::ops::layer_norm::{self, LayerNorm};
 
@@ -43,7 +43,7 @@ pub(super) fn layer_norm(l: &mut Use, centred: bool) -> Lowering<ValueId> {
         shape[i] = l.input(size, first + i, "feature", fixed)?;
     }
     let eps = if centred { 1e-5 } else { f64::from(f32::EPSILON) };
-    let eps = l.cx.literal_option(&mut l.options, "eps", eps)?;
+    let eps = l.cx.literal_option(&mut l.options, "eps", eps, Range::Positive)?;
     let weight = l.flag("elementwise_affine", true)?;
     let bias = centred && l.flag("bias", true)? && weight;
     let mut inputs = vec![l.x];

@@ -119,11 +119,11 @@ const fn with_states(
 }
 
 const CONV: &str = "CHANNELS -> SIZE, kernel = K, stride = K?, padding = P?, dilation = K?, \
-    groups = K?, bias = BOOL?";
+    groups = GROUPS?, bias = BOOL?";
 const BATCH_NORM: &str =
     "CHANNELS?, eps = SMALL?, momentum = PART|none?, affine = BOOL?, track_running_stats = BOOL?";
 const RECURRENT: &str = "LAST -> SIZE, num_layers = COUNT?, bidirectional = BOOL?, bias = BOOL?";
-const TRANSFORMER: &str = "LAST, nhead = K, dim_feedforward = SIZE, dropout = PART?, \
+const TRANSFORMER: &str = "LAST, nhead = DIVISOR, dim_feedforward = SIZE, dropout = PART?, \
     activation = relu|gelu?, norm_first = BOOL?, layer_norm_eps = SMALL?, bias = BOOL?";
 const POOL: &str = "kernel = K, stride = K?, padding = P?, dilation = K?";
 
@@ -132,7 +132,7 @@ const LAYERS: &[Layer] = &[
     with_params("Conv2d", CONV, conv2d),
     with_params(
         "ConvTranspose2d",
-        "CHANNELS -> SIZE, kernel = K, stride = K?, padding = P?, dilation = K?, output_padding = P?, groups = K?, bias = BOOL?",
+        "CHANNELS -> SIZE, kernel = K, stride = K?, padding = P?, dilation = K?, output_padding = P?, groups = GROUPS?, bias = BOOL?",
         conv_transpose2d,
     ),
     with_params("BatchNorm1d", BATCH_NORM, |l| batch_norm(l, 1)),
@@ -153,7 +153,7 @@ const LAYERS: &[Layer] = &[
         calls: &[&["x"], &["query", "key", "value"]],
         has_options: true,
         sample: [
-            "LAST, heads = K, bias = BOOL?",
+            "LAST, heads = DIVISOR, bias = BOOL?",
             "SEQUENCE",
             "is_causal = BOOL?, attn_mask = MEMORY_MASK?, key_padding_mask = MEMORY_PADDING?",
         ],

@@ -1,12 +1,16 @@
 //! `Param`: a tensor of the user's own.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 use syn::Expr;
 
 use crate::diagnostics::Diagnostic;
 use crate::graph::ValueId;
-use crate::lower::{FnCx, Lowering, Options, Param, ParamInit, Scope, text_of};
+use crate::lower::{
+    FnCx, Lowering, Options, Param, ParamInit, Range, Scope, TOO_LARGE, is_too_large, number,
+    text_of,
+};
+use crate::ops::elementwise::Constant;
 use crate::syntax::LayerDecl;
 
 /// `self.position`: the value of `Param([64, 128], init = normal(0.0, 0.02))`.
@@ -20,9 +24,14 @@ pub fn param(cx: &mut FnCx, field: usize, decl: &LayerDecl) -> Lowering<ValueId>
     let scope = Scope { run_time: false, ..cx.scope() };
     let shape = crate::lower::shape(&dims, &scope);
     let shape = cx.ok(shape)?;
+    for (size, written) in shape.0.iter().zip(&dims) {
+        cx.at_least(size.clone(), 1, "a size", syn::spanned::Spanned::span(written))?;
+    }
+    if is_too_large(&shape) {
+        return Err(cx.model.report(Diagnostic::over(&array, TOO_LARGE)));
+    }
     let init = options.take("init");
-    let init = param_init(init.as_ref());
-    let init = cx.ok(init)?;
+    let init = param_init(cx, init.as_ref())?;
     let finished = options.finish();
     cx.ok(finished)?;
     let (init, tied) = (ParamInit::Init(init), Vec::new());
@@ -31,7 +40,7 @@ pub fn param(cx: &mut FnCx, field: usize, decl: &LayerDecl) -> Lowering<ValueId>
 }
 
 /// `zeros`, `ones`, `constant(0.5)`, `normal(0.0, 0.02)`, `uniform(-0.1, 0.1)`
-pub(super) fn param_init(init: Option<&Expr>) -> Result<TokenStream, Diagnostic> {
+pub(super) fn param_init(cx: &mut FnCx, init: Option<&Expr>) -> Lowering<TokenStream> {
     let room = quote!(::gradiron::init::Init);
     let Some(init) = init else {
         return Ok(quote!(#room::Normal { mean: 0.0, std: 0.02 }));
@@ -40,14 +49,51 @@ pub(super) fn param_init(init: Option<&Expr>) -> Result<TokenStream, Diagnostic>
         Expr::Call(call) => (text_of(&call.func), call.args.iter().collect()),
         other => (text_of(other), Vec::new()),
     };
+    let initialiser = name.clone();
+    let mut given = |arg: &Expr, name: &str, range| in_range(cx, arg, (name, &initialiser), range);
     match (name.as_str(), args.as_slice()) {
         ("zeros", []) => Ok(quote!(#room::Zeros)),
         ("ones", []) => Ok(quote!(#room::Ones)),
-        ("constant", [value]) => Ok(quote!(#room::Constant(#value))),
-        ("normal", [mean, std]) => Ok(quote!(#room::Normal { mean: #mean, std: #std })),
-        ("uniform", [low, high]) => Ok(quote!(#room::Uniform { low: #low, high: #high })),
-        _ => Err(Diagnostic::over(init, format!("no initialiser `{}`", text_of(init))).help(
-            "there are `zeros`, `ones`, `constant(x)`, `normal(mean, std)` and `uniform(low, high)`",
-        )),
+        ("constant", [value]) => {
+            let value = given(value, "value", Range::Any)?;
+            Ok(quote!(#room::Constant(#value)))
+        }
+        ("normal", [mean, std]) => {
+            let mean = given(mean, "mean", Range::Any)?;
+            let std = given(std, "std", Range::NotNegative)?;
+            Ok(quote!(#room::Normal { mean: #mean, std: #std }))
+        }
+        ("uniform", [from, to]) => {
+            let low = given(from, "low", Range::Any)?;
+            let high = given(to, "high", Range::Any)?;
+            if let (Some(Constant::Literal(low)), Some(Constant::Literal(high))) =
+                (number(from), number(to))
+                && low > high
+            {
+                let text = format!("`uniform` draws from {low} to {high}, which is below");
+                return Err(cx.model.report(Diagnostic::over(init, text)));
+            }
+            Ok(quote!(#room::Uniform { low: #low, high: #high }))
+        }
+        _ => {
+            let text = format!("no initialiser `{}`", text_of(init));
+            let error = Diagnostic::over(init, text);
+            let help = "there are `zeros`, `ones`, `constant(x)`, `normal(mean, std)` and `uniform(low, high)`";
+            Err(cx.model.report(error.help(help)))
+        }
+    }
+}
+
+/// An argument as an `f32`; what is no number of ours is an expression for rustc.
+fn in_range(cx: &mut FnCx, arg: &Expr, name: (&str, &str), range: Range) -> Lowering<TokenStream> {
+    match number(arg) {
+        Some(constant) => match cx.in_range(constant, arg, Some(name), range)? {
+            Constant::Literal(value) => {
+                let value = Literal::f32_suffixed(value as f32);
+                Ok(quote!(#value))
+            }
+            _ => Ok(quote!(#arg)),
+        },
+        None => Ok(quote!(#arg)),
     }
 }

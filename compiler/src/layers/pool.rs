@@ -9,7 +9,7 @@ use crate::ops::pool2d::{Pool, Pool2d};
 
 pub(super) fn pool(l: &mut Use, pool: Pool) -> Lowering<ValueId> {
     let x = crate::lower::image(l.cx, l.x)?;
-    let kernel = l.cx.pair_option(&mut l.options, "kernel", None)?;
+    let kernel = l.cx.pair_option(&mut l.options, "kernel", None, 1)?;
     let window = window(l.cx, &mut l.options, kernel.clone(), kernel, pool == Pool::Max)?;
     l.op(Pool2d { pool, window, x }, &[l.x])
 }
@@ -22,9 +22,9 @@ pub fn window(
     stride: [Dim; 2],
     dilates: bool,
 ) -> Lowering<Window> {
-    let stride = cx.pair_option(options, "stride", Some(stride))?;
-    let padding = cx.pair_option(options, "padding", Some([Dim::lit(0), Dim::lit(0)]))?;
+    let stride = cx.pair_option(options, "stride", Some(stride), 1)?;
+    let padding = cx.pair_option(options, "padding", Some([Dim::lit(0), Dim::lit(0)]), 0)?;
     let one = [Dim::lit(1), Dim::lit(1)];
-    let dilation = if dilates { cx.pair_option(options, "dilation", Some(one))? } else { one };
+    let dilation = if dilates { cx.pair_option(options, "dilation", Some(one), 1)? } else { one };
     Ok(Window { kernel, stride, padding, dilation })
 }

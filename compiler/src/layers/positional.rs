@@ -2,7 +2,7 @@
 
 use super::usage::Use;
 use crate::graph::ValueId;
-use crate::lower::Lowering;
+use crate::lower::{Lowering, Range};
 use crate::ops::Mismatch;
 use crate::ops::elementwise::Elementwise;
 use crate::ops::rotary::Sinusoidal;
@@ -23,7 +23,7 @@ pub(super) fn positional_encoding(l: &mut Use) -> Lowering<ValueId> {
         let axis = found.shape.rank() - 1;
         size = l.input(&written, axis, "feature", |size| format!("PositionalEncoding({size})"))?;
     }
-    let base = l.cx.literal_option(&mut l.options, "base", 10_000.0)?;
+    let base = l.cx.literal_option(&mut l.options, "base", 10_000.0, Range::Positive)?;
     let table = l.op(Sinusoidal { len, size, base }, &[])?;
     l.op(Elementwise::new("add"), &[l.x, table])
 }

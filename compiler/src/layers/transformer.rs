@@ -7,7 +7,7 @@ use super::usage::{Use, default_init};
 use crate::diagnostics::Diagnostic;
 use crate::dim::Dim;
 use crate::graph::ValueId;
-use crate::lower::{Lowering, text_of};
+use crate::lower::{Lowering, Range, text_of};
 use crate::ops::Mismatch;
 use crate::ops::dropout::Dropout;
 use crate::ops::elementwise::Elementwise;
@@ -69,7 +69,7 @@ fn settings(l: &mut Use) -> Lowering<Settings> {
         Some(expr) => l.dim(&expr)?,
         None => Dim::lit(2048),
     };
-    let dropout = l.cx.literal_option(&mut l.options, "dropout", 0.1)?;
+    let dropout = l.cx.literal_option(&mut l.options, "dropout", 0.1, Range::Unit)?;
     let activation = match l.options.take_named("activation") {
         None => "relu",
         Some(expr) => match ["relu", "gelu"].into_iter().find(|name| *name == text_of(&expr)) {
@@ -82,7 +82,7 @@ fn settings(l: &mut Use) -> Lowering<Settings> {
         },
     };
     let norm_first = l.flag("norm_first", false)?;
-    let eps = l.cx.literal_option(&mut l.options, "layer_norm_eps", 1e-5)?;
+    let eps = l.cx.literal_option(&mut l.options, "layer_norm_eps", 1e-5, Range::Positive)?;
     let bias = l.flag("bias", true)?;
     Ok(Settings { size, heads, feedforward, dropout, activation, norm_first, eps, bias })
 }

@@ -7,7 +7,10 @@ use syn::Expr;
 use crate::diagnostics::Diagnostic;
 use crate::dim::{Compared, Dim, Shape};
 use crate::graph::{Source, ValueId};
-use crate::lower::{FnCx, Lowering, Options, Param, ParamInit, Scope, dim, is_self, text_of};
+use crate::lower::{
+    FnCx, Lowering, Options, Param, ParamInit, Range, Scope, TOO_LARGE, dim, is_self, is_too_large,
+    text_of,
+};
 use crate::ops::Mismatch;
 use crate::ops::elementwise::Elementwise;
 use crate::ops::matmul::{Layout, Matmul};
@@ -31,11 +34,18 @@ impl Use<'_, '_, '_> {
     pub(super) fn dim(&mut self, expr: &Expr) -> Lowering<Dim> {
         let scope = Scope { run_time: false, ..self.cx.scope() };
         let dim = dim(expr, &scope);
-        self.cx.ok(dim)
+        let (dim, what) = (self.cx.ok(dim)?, format!("a size of `{}`", self.cx.rule.step));
+        self.cx.at_least(dim, 1, &what, first_span(expr))
     }
 
     /// A parameter of the layer.
     pub fn param(&mut self, name: &str, shape: Vec<Dim>, init: TokenStream) -> ValueId {
+        if is_too_large(&Shape(shape.clone())) {
+            let (owner, span) = (self.cx.rule.step.clone(), self.cx.rule.span);
+            let text =
+                format!("the `{name}` of `{owner}` is {}: {TOO_LARGE}", Shape(shape.clone()));
+            self.cx.model.report(Diagnostic::new(span, text));
+        }
         let param = Param {
             name: name.into(),
             shape: Shape(shape),
@@ -114,7 +124,10 @@ impl Use<'_, '_, '_> {
     pub(super) fn momentum(&mut self) -> Lowering<Option<f64>> {
         let is_none = |arg: &Arg| matches!(arg, Arg::Named(name, value) if name == "momentum" && text_of(value) == "none");
         let Some(at) = self.options.args.iter().position(is_none) else {
-            return self.cx.literal_option(&mut self.options, "momentum", 0.1).map(Some);
+            return self
+                .cx
+                .literal_option(&mut self.options, "momentum", 0.1, Range::Unit)
+                .map(Some);
         };
         self.options.args.remove(at);
         Ok(None)

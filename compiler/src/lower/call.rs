@@ -71,8 +71,9 @@ impl<'a> FnCx<'a, '_> {
             }
             FieldDecl::Array(ty, count) => {
                 let scope = super::Scope { run_time: false, ..self.scope() };
-                let count = dim(count, &scope);
+                let (span, count) = (syn::spanned::Spanned::span(count), dim(count, &scope));
                 let count = self.ok(count)?;
+                let count = self.at_least(count, 1, "the number of models in a row", span)?;
                 let method = Ident::new("forward", name.span());
                 self.call_model(index, &ty.to_token_stream(), Some(count), &method, &values, None)
             }

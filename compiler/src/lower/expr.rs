@@ -6,7 +6,7 @@ use syn::{BinOp, Expr, UnOp};
 
 use super::call::call_args;
 use super::options::number;
-use super::{FnCx, Item, Lowering, Poison, text_of};
+use super::{FnCx, Item, Lowering, Poison, Range, text_of};
 use crate::diagnostics::{Diagnostic, counted, nearest};
 use crate::graph::{Kind, ValueId};
 use crate::layers;
@@ -156,12 +156,12 @@ impl<'a> FnCx<'a, '_> {
             Expr::Path(path) => match path.path.get_ident() {
                 Some(name) if self.names.contains_key(&name.to_string()) => self.name(name),
                 _ => match number(expr) {
-                    Some(constant) => Ok(Lowered::Number(constant)),
+                    Some(constant) => self.number(constant, expr),
                     None => Err(self.unknown_name(expr)),
                 },
             },
             Expr::Lit(_) => match number(expr) {
-                Some(constant) => Ok(Lowered::Number(constant)),
+                Some(constant) => self.number(constant, expr),
                 None => Err(self.unsupported(expr)),
             },
             Expr::Tuple(tuple) => {
@@ -170,7 +170,7 @@ impl<'a> FnCx<'a, '_> {
             }
             Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => {
                 if let Some(constant) = number(expr) {
-                    return Ok(Lowered::Number(constant));
+                    return self.number(constant, expr);
                 }
                 let x = self.one(&unary.expr)?;
                 self.step("-", unary.op.span());
@@ -223,6 +223,10 @@ impl<'a> FnCx<'a, '_> {
             },
             other => Err(self.unsupported(other)),
         }
+    }
+
+    fn number(&mut self, constant: Constant, expr: &Expr) -> Lowering<Lowered> {
+        self.in_range(constant, expr, None, Range::Any).map(Lowered::Number)
     }
 
     fn name(&mut self, name: &Ident) -> Lowering<Lowered> {
@@ -278,7 +282,10 @@ impl<'a> FnCx<'a, '_> {
         let (left, right) = (left?, right?);
         if let (Lowered::Number(_), Lowered::Number(_)) = (&left, &right) {
             let whole = Expr::Binary(binary.clone());
-            return number(&whole).map(Lowered::Number).ok_or_else(|| self.unsupported(&whole));
+            return match number(&whole) {
+                Some(constant) => self.number(constant, &whole),
+                None => Err(self.unsupported(&whole)),
+            };
         }
         let symbol = text_of(&binary.op);
         self.step(&symbol, binary.op.span());

@@ -1,37 +1,142 @@
-//! Layers that do nothing.
+//! Layers that do nothing, and parameters that a loss reads without a gradient.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
+
+use proc_macro2::TokenStream;
 
 use super::{Lowered, ModelCx};
 use crate::diagnostics::{Diagnostic, list};
+use crate::flow::{Flow, Flows};
 use crate::graph::{Source, is_loss};
+use crate::hygiene::quote;
 use crate::layers;
 use crate::syntax::FieldDecl;
 
-/// Reports the fields that no function uses, and those that never reach a number to minimise.
-pub fn check_fields(model: &mut ModelCx, functions: &[Lowered]) {
-    let reached = |functions: &mut dyn Iterator<Item = &Lowered>| {
-        let mut fields = HashSet::new();
-        for function in functions {
-            let uses = function.graph.uses();
-            for (v, value) in function.graph.values.iter().enumerate() {
-                match value.source {
-                    Source::Param(index) if uses[v] > 0 => fields.insert(model.params[index].0),
-                    Source::State(index) if uses[v] > 0 => fields.insert(model.state[index].0),
-                    _ => continue,
-                };
+/// What only rustc can say of a field: whether a gradient gets to it through the models on the way.
+#[derive(Debug)]
+pub struct Trained {
+    pub field: usize,
+    /// A constant of type `bool`.
+    pub is_reached: TokenStream,
+    /// The losses that read it, as messages name them.
+    pub losses: String,
+}
+
+/// How the losses of a model read a field.
+#[derive(Default)]
+struct Reading {
+    losses: Vec<String>,
+    /// Set when a gradient gets there.
+    is_reached: bool,
+    /// Whether one does, where rustc has to say.
+    perhaps: Vec<TokenStream>,
+    /// What lets none through.
+    flat: Vec<String>,
+}
+
+/// Reports the fields that no function uses, and those that losses read without ever training them.
+/// What other functions read may be trained by gradients from outside, or not at all.
+pub fn check_fields(model: &mut ModelCx, functions: &[Lowered]) -> Vec<Trained> {
+    if functions.is_empty() {
+        return Vec::new();
+    }
+    report_unused(model, functions);
+    report_names(model);
+    let mut readings: BTreeMap<usize, Reading> = BTreeMap::new();
+    for function in functions.iter().filter(|function| is_loss(&function.results)) {
+        let flows = Flows::new(&function.graph, |result| result == 0);
+        for (param, flow) in flows.params(&function.graph) {
+            let reading = readings.entry(param).or_default();
+            reading.losses.push(function.name.to_string());
+            match flow {
+                Flow::Yes => reading.is_reached = true,
+                Flow::If(_) => reading.perhaps.push(flows.bound(&flow.tokens())),
+                Flow::No => reading.flat.extend(flows.flat.iter().cloned()),
             }
         }
-        fields
-    };
-    if functions.is_empty() {
-        return;
     }
-    let used = reached(&mut functions.iter());
-    let is_loss = |f: &&Lowered| is_loss(&f.results);
-    let losses: Vec<_> = functions.iter().filter(is_loss).map(|f| f.name.to_string()).collect();
-    let trained = reached(&mut functions.iter().filter(is_loss));
-    let (mut errors, mut untrained) = (Vec::new(), Vec::new());
+    let mut trained = Vec::new();
+    let (mut untrained, mut flat, mut losses) = (Vec::new(), Vec::new(), Vec::new());
+    for (param, reading) in readings {
+        let field = model.params[param].0;
+        if reading.is_reached || model.broken_fields.contains(&field) {
+            continue;
+        }
+        let perhaps = &reading.perhaps;
+        if !perhaps.is_empty() {
+            let (is_reached, losses) = (quote!(false #(| #perhaps)*), list(&reading.losses));
+            trained.push(Trained { field, is_reached, losses });
+            continue;
+        }
+        for (all, new) in [(&mut flat, reading.flat), (&mut losses, reading.losses)] {
+            new.into_iter().for_each(|name| {
+                if !all.contains(&name) {
+                    all.push(name);
+                }
+            });
+        }
+        if !untrained.contains(&field) {
+            untrained.push(field);
+        }
+    }
+    untrained.sort_unstable();
+    if let Some(first) = untrained.first() {
+        let names = untrained.iter().map(|field| model.item.fields[*field].name.to_string());
+        let names: Vec<_> = names.collect();
+        let text = format!(
+            "no gradient gets from {} to the parameters of {}",
+            list(&losses),
+            list(&names)
+        );
+        let steps = if flat.len() == 1 { "has steps, so its" } else { "have steps, so their" };
+        let help = format!("{} {steps} derivative is 0: they would never be trained", list(&flat));
+        let span = model.item.fields[*first].name.span();
+        model.diagnostics.push(Diagnostic::new(span, text).help(help));
+    }
+    trained
+}
+
+/// Tensors of two fields that have one name in files. What nested models call theirs, they know.
+fn report_names(model: &mut ModelCx) {
+    let params = model.params.iter().map(|(field, param)| (*field, param.name.as_str()));
+    let state = model.state.iter().map(|(field, state)| (*field, state.name.as_str()));
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    let mut errors = Vec::new();
+    for (at, tensor) in params.chain(state) {
+        let field = &model.item.fields[at];
+        let is_nested = !matches!(field.decl, FieldDecl::Layer(_));
+        let name = field.tensor_in_files(tensor);
+        match seen.insert(name.clone(), at) {
+            Some(other) if other != at && !is_nested => {
+                let other = &model.item.fields[other];
+                // Two fields of one name are a mistake that is reported already.
+                if other.name_in_files() != field.name_in_files() {
+                    let text = format!(
+                        "`{}` and `{}` have a tensor `{name}` in files",
+                        other.name, field.name
+                    );
+                    errors.push(Diagnostic::new(field.name.span(), text));
+                }
+            }
+            _ => {}
+        }
+    }
+    errors.into_iter().for_each(|error| model.diagnostics.push(error));
+}
+
+/// Fields that no function uses.
+fn report_unused(model: &mut ModelCx, functions: &[Lowered]) {
+    let mut used = HashSet::new();
+    for function in functions {
+        let uses = function.graph.uses();
+        for (v, value) in function.graph.values.iter().enumerate() {
+            match value.source {
+                Source::Param(index) if uses[v] > 0 => used.insert(model.params[index].0),
+                Source::State(index) if uses[v] > 0 => used.insert(model.state[index].0),
+                _ => continue,
+            };
+        }
+    }
     for (i, field) in model.item.fields.iter().enumerate() {
         let has_params = match &field.decl {
             FieldDecl::Layer(layer) => layers::has_params(&layer.path),
@@ -43,22 +148,10 @@ pub fn check_fields(model: &mut ModelCx, functions: &[Lowered]) {
         // Options may leave a layer without parameters.
         let has_params = has_params && (owns || !model.applied.contains(&i));
         let name = &field.name;
-        if model.broken_fields.contains(&i) || !has_params {
-            continue;
-        }
-        if !used.contains(&i) {
+        if !model.broken_fields.contains(&i) && has_params && !used.contains(&i) {
             let text = format!("the layer `{name}` is never used");
             let help = format!("call it as `self.{name}(x)`, or take it out");
-            errors.push(Diagnostic::new(name.span(), text).help(help));
-        } else if !losses.is_empty() && !trained.contains(&i) {
-            untrained.push(name);
+            model.diagnostics.push(Diagnostic::new(name.span(), text).help(help));
         }
     }
-    if let Some(first) = untrained.first() {
-        let names: Vec<_> = untrained.iter().map(ToString::to_string).collect();
-        let text = format!("the parameters of {} do not reach {}", list(&names), list(&losses));
-        let help = "they would never be trained: use them there, or take them out";
-        errors.push(Diagnostic::new(first.span(), text).help(help));
-    }
-    errors.into_iter().for_each(|error| model.diagnostics.push(error));
 }

@@ -4,7 +4,7 @@ use proc_macro2::Ident;
 use syn::Expr;
 
 use super::call::options;
-use super::{FnCx, Item, Lowering, Options, Poison, methods};
+use super::{FnCx, Item, Lowering, Options, Poison, Range, methods};
 use crate::diagnostics::{Diagnostic, nearest};
 use crate::dim::Dim;
 use crate::graph::{Kind, ValueId};
@@ -22,12 +22,7 @@ type Loss = fn(&mut FnCx, [ValueId; 2], &mut Options) -> Lowering<ValueId>;
 /// the arguments behind the input as tests draw them; see the methods.
 const LOSSES: &[(&str, &str, Loss)] = &[
     ("cross_entropy", "LABELS, label_smoothing = PART?", |cx, inputs, o| {
-        let smoothing = cx.literal_option(o, "label_smoothing", 0.0)?;
-        if !(0.0..=1.0).contains(&smoothing) {
-            let text = format!("`label_smoothing` is {smoothing}, but goes from 0 to 1");
-            let error = Diagnostic::new(o.span, text).help("write `label_smoothing = 0.1`");
-            return Err(cx.model.report(error));
-        }
+        let smoothing = cx.literal_option(o, "label_smoothing", 0.0, Range::Unit)?;
         cx.op(CrossEntropy { smoothing, grad: false }, &inputs)
     }),
     ("nll_loss", "LABELS", |cx, inputs, _| cx.op(NllLoss { grad: false }, &inputs)),
@@ -45,12 +40,12 @@ const LOSSES: &[(&str, &str, Loss)] = &[
     }),
     // mean of d²/2β where |d| < β, |d| − β/2 elsewhere
     ("smooth_l1_loss", "LIKE, beta = POSITIVE?, reduction = mean|sum|none?", |cx, inputs, o| {
-        let beta = cx.number_option(o, "beta", Some(1.0))?;
+        let beta = cx.number_option(o, "beta", Some(1.0), Range::NotNegative)?;
         of_difference(cx, inputs, o, "smooth_l1", beta)
     }),
     // mean of d²/2 where |d| ≤ δ, δ(|d| − δ/2) elsewhere
     ("huber_loss", "LIKE, delta = POSITIVE?, reduction = mean|sum|none?", |cx, inputs, o| {
-        let delta = cx.number_option(o, "delta", Some(1.0))?;
+        let delta = cx.number_option(o, "delta", Some(1.0), Range::Positive)?;
         of_difference(cx, inputs, o, "huber", delta)
     }),
     // mean −(t log x + (1 − t) log(1 − x))
@@ -189,7 +184,7 @@ impl FnCx<'_, '_> {
         };
         let scale =
             match options.args.iter().any(|arg| matches!(arg, Arg::Named(n, _) if n == "scale")) {
-                true => Some(self.literal_option(&mut options, "scale", 1.0)?),
+                true => Some(self.literal_option(&mut options, "scale", 1.0, Range::Any)?),
                 false => None,
             };
         let (layout, heads, mask) = (Layout::ByHead, Dim::lit(1), mask.is_some());

@@ -3,7 +3,7 @@
 use proc_macro2::Ident;
 
 use super::call::options;
-use super::{FnCx, Lowering, Options, Poison, Scope, shape, text_of};
+use super::{FnCx, Lowering, Options, Poison, Range, Scope, shape, text_of};
 use crate::diagnostics::{Diagnostic, nearest};
 use crate::dim::{Dim, Shape, product};
 use crate::graph::ValueId;
@@ -13,7 +13,7 @@ use crate::ops::argmax::Argmax;
 use crate::ops::bmm::Bmm;
 use crate::ops::cumsum::Cumsum;
 use crate::ops::dropout::Dropout;
-use crate::ops::elementwise::{self, Elementwise};
+use crate::ops::elementwise::{self, Constant, Elementwise};
 use crate::ops::gather::Gather;
 use crate::ops::interpolate::{Interpolate, Mode};
 use crate::ops::matmul::{Layout, Matmul};
@@ -153,8 +153,14 @@ impl FnCx<'_, '_> {
             inputs.push(self.one(&expr)?);
         }
         let mut constants = Vec::new();
-        for (option, default) in row.constants {
-            constants.push(self.number_option(o, option, *default)?);
+        for (option, default, range) in row.constants {
+            constants.push(self.number_option(o, option, *default, *range)?);
+        }
+        if let ("clamp", [Constant::Literal(low), Constant::Literal(high)]) = (name, &constants[..])
+            && low > high
+        {
+            let text = format!("`clamp` has a `min` of {low} above its `max` of {high}");
+            return Err(self.model.report(Diagnostic::new(o.span, text)));
         }
         self.step(name, o.span);
         self.floats(&inputs)?;
@@ -180,7 +186,7 @@ impl FnCx<'_, '_> {
 
 fn pool(cx: &mut FnCx, x: ValueId, o: &mut Options, pool: Pool) -> Lowering<ValueId> {
     let dims = image(cx, x)?;
-    let kernel = cx.pair_option(o, "kernel", None)?;
+    let kernel = cx.pair_option(o, "kernel", None, 1)?;
     let window = window(cx, o, kernel.clone(), kernel, pool == Pool::Max)?;
     cx.op(Pool2d { pool, window, x: dims }, &[x])
 }
@@ -188,7 +194,7 @@ fn pool(cx: &mut FnCx, x: ValueId, o: &mut Options, pool: Pool) -> Lowering<Valu
 /// To `output_size` averages: windows that divide the image.
 pub fn adaptive_avg_pool(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
     let dims = image(cx, x)?;
-    let output = cx.pair_option(o, "output_size", None)?;
+    let output = cx.pair_option(o, "output_size", None, 1)?;
     if output.iter().all(Dim::is_one) {
         let y = cx.op(Reduce { kind: Kind::Mean, axes: vec![2, 3] }, &[x])?;
         let [n, c, h, w] = [dims[0].clone(), dims[1].clone(), Dim::lit(1), Dim::lit(1)];
@@ -211,7 +217,7 @@ pub fn adaptive_avg_pool(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering
 /// `scale_factor` times larger; `mode` is `nearest` or `bilinear`.
 pub fn interpolate(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
     let dims = image(cx, x)?;
-    let scale = cx.pair_option(o, "scale_factor", None)?;
+    let scale = cx.pair_option(o, "scale_factor", None, 1)?;
     let mode = o.take_named("mode");
     let corners = o.take_named("align_corners");
     let mode = match mode.as_ref().map(text_of).as_deref() {
@@ -326,6 +332,7 @@ fn narrow(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
     let start = cx.index(&start, &size)?;
     let len = crate::lower::dim(&len, &Scope { run_time: false, ..cx.scope() });
     let len = cx.ok(len)?;
+    let len = cx.at_least(len, 1, "the `length` of `narrow`", o.span)?;
     cx.op(Narrow { axis, start, len }, &[x])
 }
 
@@ -375,7 +382,7 @@ fn masked_fill(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> 
         return Err(cx.model.report(error.help("write `masked_fill(mask, 0.0)`")));
     };
     let mask = cx.one(&mask)?;
-    let value = cx.number_option(o, "value", None)?;
+    let value = cx.number_option(o, "value", None, Range::Any)?;
     cx.step("masked_fill", o.span);
     cx.floats(&[mask])?;
     let value = cx.op(Elementwise::constant(value), &[])?;
@@ -403,11 +410,7 @@ fn reduce(cx: &mut FnCx, x: ValueId, o: &mut Options, kind: Kind) -> Lowering<Va
 
 /// `x.dropout(0.1)`: nothing in inference.
 pub fn dropout(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
-    let p = cx.literal_option(o, "p", 0.5)?;
-    if !(0.0..=1.0).contains(&p) {
-        let text = format!("drops with the probability {p}, but that goes from 0 to 1");
-        return Err(cx.refuse(Mismatch::new(text).help("PyTorch's default is 0.5"), Some(x)));
-    }
+    let p = cx.literal_option(o, "p", 0.5, Range::Unit)?;
     if p == 0.0 { Ok(x) } else { cx.op(Dropout { p }, &[x]) }
 }
 
@@ -418,7 +421,7 @@ fn rotary(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
         Some(expr) => cx.ok(Options::axis(&expr, rank))?,
         None => rank.saturating_sub(2),
     };
-    let base = cx.literal_option(o, "base", 10_000.0)?;
+    let base = cx.literal_option(o, "base", 10_000.0, Range::Positive)?;
     let interleaved = match o.take_named("interleaved") {
         Some(expr) => cx.ok(Options::bool(&expr))?,
         None => false,

@@ -8,20 +8,22 @@ mod functions;
 mod interface;
 mod methods;
 mod options;
+mod ranges;
 mod results;
 mod scan;
 mod sizes;
 
 pub use expr::is_self;
-pub use fields::check_fields;
+pub use fields::{Trained, check_fields};
 pub use functions::{FREE, losses};
 pub use interface::{declare_unused, interface};
 pub use methods::{
     adaptive_avg_pool, dropout, flatten as methods_flatten, image, interpolate,
     names as method_names, samples as method_samples,
 };
-pub use options::Options;
-pub use sizes::{Scope, dim, shape};
+pub use options::{Options, number};
+pub use ranges::{Range, is_too_large};
+pub use sizes::{Scope, dim, is_run_time_name, shape};
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -30,9 +32,10 @@ use quote::ToTokens;
 
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::dim::{Atom, Dim, Shape};
-use crate::graph::{Dest, Graph, Kind, Source, Ty, ValueId};
+use crate::flow::{Flow, Flows};
+use crate::graph::{Dest, Graph, Kind, Source, Ty, ValueId, is_loss};
 use crate::ops::{Deferred, Mismatch, Op, Rule};
-use crate::syntax::{Function, ModelItem, TypeExpr, ambiguous};
+use crate::syntax::{FnArg, Function, ModelItem, TypeExpr, ambiguous};
 
 /// A mistake that has been reported already.
 #[derive(Debug, Clone, Copy)]
@@ -85,6 +88,10 @@ pub struct Lowered {
     pub args: Vec<Arg>,
     pub results: Vec<Ty>,
     pub graph: Graph,
+    /// Where gradients of the results get to, for models around this one.
+    pub flows: TokenStream,
+    /// Whether a gradient reaches a parameter: of a loss, its own.
+    pub trains: bool,
     pub deferred: Vec<Deferred>,
     /// The size of the sequences of which the next positions run by themselves.
     pub step: Option<(Dim, Span)>,
@@ -168,6 +175,9 @@ impl<'a> ModelCx<'a> {
     }
 }
 
+/// Said of a value of more than 2^40 numbers.
+pub const TOO_LARGE: &str = "this is more than any memory holds";
+
 /// What a name of the body stands for.
 #[derive(Debug, Clone)]
 pub enum Item {
@@ -223,7 +233,12 @@ pub fn lower_function<'a>(model: &mut ModelCx<'a>, function: &'a Function) -> Op
         None => None,
     };
     let (graph, deferred) = (cx.graph, cx.rule.deferred);
-    Some(Lowered { name: function.name.clone(), args, results, graph, deferred, step })
+    let field = |p: usize| model.item.fields[model.params[p].0].name.to_string();
+    let flows = Flows::new(&graph, |_| true).item(&graph, field);
+    let from = Flows::new(&graph, |r| r == 0 || !is_loss(&results));
+    let trains = from.params(&graph).any(|(_, flow)| !matches!(flow, Flow::No));
+    let name = function.name.clone();
+    Some(Lowered { name, args, results, graph, flows, trains, deferred, step })
 }
 
 /// What a function's body binds: what tests continue it with.
@@ -276,7 +291,7 @@ impl<'a> FnCx<'a, '_> {
         self.declare_sizes(function);
         for (i, arg) in function.args.iter().enumerate() {
             let name = arg.name.to_string();
-            match self.ty(&arg.ty) {
+            match self.ty(&arg.ty).and_then(|ty| self.named_lead(arg, ty)) {
                 Ok(ty) => {
                     let value = self.graph.add_value(ty.clone(), Source::Arg(i), &name);
                     self.graph.args.push(value);
@@ -290,6 +305,19 @@ impl<'a> FnCx<'a, '_> {
             }
         }
         if failed { Err(Poison) } else { Ok(args) }
+    }
+
+    /// The lengths of inputs say what their run-time sizes are, each by itself.
+    fn named_lead(&mut self, arg: &FnArg, ty: Ty) -> Lowering<Ty> {
+        let Some(lead) = ty.dims().first().filter(|lead| lead.is_run_time()) else { return Ok(ty) };
+        if lead.atoms().any(|atom| *lead == Dim::atom(atom.clone())) {
+            return Ok(ty);
+        }
+        let text =
+            format!("`{}` has the computed size `{lead}`, but a run-time size is a name", arg.name);
+        let help = "give it a name of its own, as in `x: [rows, 4]`";
+        let place = arg.ty.dims.first().map_or(arg.ty.span, syn::spanned::Spanned::span);
+        Err(self.model.report(Diagnostic::new(place, text).help(help)))
     }
 
     /// A lower-case name in an argument's shape is a run-time size. Where an argument is broken, so
@@ -318,7 +346,8 @@ impl<'a> FnCx<'a, '_> {
             "a model with a function that runs step by step has at most two run-time sizes"
         } else {
             let length = dim(size, &Scope { run_time: false, ..self.scope() });
-            return self.ok(length);
+            let length = self.ok(length)?;
+            return self.at_least(length, 1, "a step's context", syn::spanned::Spanned::span(size));
         };
         Err(self.model.report(Diagnostic::over(size, text)))
     }
@@ -340,6 +369,13 @@ impl<'a> FnCx<'a, '_> {
         }
         let shape = shape(&ty.dims, &self.scope());
         let shape = shape.map_err(|error| self.model.report(error))?;
+        for (size, written) in shape.0.iter().zip(&ty.dims) {
+            let span = syn::spanned::Spanned::span(written);
+            self.at_least(size.clone(), 1, "a size", span)?;
+        }
+        if is_too_large(&shape) {
+            return Err(self.model.report(Diagnostic::new(ty.span, TOO_LARGE)));
+        }
         if let Some(late) = shape.0.iter().skip(1).find(|dim| dim.is_run_time()) {
             let help = "put the run-time size first; all others are constants";
             let text = format!("`{late}` is a run-time size, but not the first of {shape}");
@@ -357,7 +393,15 @@ impl<'a> FnCx<'a, '_> {
         let op = std::rc::Rc::new(op);
         let phase = crate::graph::Phase::Forward;
         let result = self.graph.apply(&mut self.rule, op, inputs, phase);
-        result.map_err(|mismatch| self.refuse(mismatch, inputs.first().copied()))
+        let made = result.map_err(|mismatch| self.refuse(mismatch, inputs.first().copied()))?;
+        let mut types = made.iter().map(|value| self.graph.ty(*value));
+        match types.find(|ty| ty.kind == Kind::Float && is_too_large(&ty.shape)).cloned() {
+            Some(ty) => {
+                let text = format!("makes {ty}: {TOO_LARGE}");
+                Err(self.refuse(Mismatch::new(text), inputs.first().copied()))
+            }
+            None => Ok(made),
+        }
     }
 
     /// Reports that the current step does not accept its input.

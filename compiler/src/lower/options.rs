@@ -5,7 +5,7 @@ use quote::quote;
 use syn::spanned::Spanned;
 use syn::{Expr, Lit, UnOp};
 
-use super::{FnCx, Lowering, Poison, Scope, dim, text_of};
+use super::{FnCx, Lowering, Scope, dim, text_of};
 use crate::diagnostics::{Diagnostic, list, nearest};
 use crate::dim::Dim;
 use crate::ops::elementwise::Constant;
@@ -70,7 +70,7 @@ impl Options {
     }
 
     /// That `name` is not there, or is there under a name that is nearly right.
-    fn missing(&self, name: &'static str, help: String) -> Diagnostic {
+    pub fn missing(&self, name: &'static str, help: String) -> Diagnostic {
         let owner = &self.owner;
         let slip = self.args.iter().find_map(|arg| match arg {
             Arg::Named(written, value) if nearest(&written.to_string(), [name]).is_some() => {
@@ -140,8 +140,18 @@ impl Options {
             one => vec![Self::axis(one, rank)?],
         };
         axes.sort_unstable();
-        axes.dedup();
-        Ok(axes)
+        let twice = axes.windows(2).find(|pair| pair[0] == pair[1]);
+        match (axes.is_empty(), twice) {
+            (false, None) => Ok(axes),
+            (true, _) => {
+                Err(Diagnostic::over(expr, "no axis").help("leave `dim` out for all axes"))
+            }
+            (_, Some([axis, ..])) => {
+                Err(Diagnostic::over(expr, format!("axis {axis} is named twice"))
+                    .help("once is enough"))
+            }
+            (_, Some(_)) => Ok(axes),
+        }
     }
 
     pub fn bool(expr: &Expr) -> Result<bool, Diagnostic> {
@@ -223,6 +233,13 @@ impl FnCx<'_, '_> {
             _ => dim(expr, &scope),
         };
         let index = self.ok(index)?;
+        let end = index.plus(&Dim::lit(1));
+        if !count.is_run_time() && (index.as_lit().is_none() || count.as_lit().is_none()) {
+            let span = std::mem::replace(&mut self.rule.span, expr.span());
+            let message = format!("`{}` has an index that is not below its size", self.rule.step);
+            self.rule.at_least(count, &end, || message);
+            self.rule.span = span;
+        }
         match (index.as_lit(), count.as_lit()) {
             (Some(at), Some(count)) if at >= count => {
                 let text = format!("the index {at} is not below {count}");
@@ -230,69 +247,6 @@ impl FnCx<'_, '_> {
                 Err(self.model.report(Diagnostic::over(expr, text).help(help)))
             }
             _ => Ok(index),
-        }
-    }
-
-    /// An option that is a number; `default` when it is not written.
-    pub fn number_option(
-        &mut self,
-        options: &mut Options,
-        name: &'static str,
-        default: Option<f64>,
-    ) -> Lowering<Constant> {
-        let owner = options.owner.clone();
-        match (options.take(name), default) {
-            (Some(expr), _) => number(&expr).ok_or_else(|| {
-                let text = format!("`{name}` of `{owner}` is a number");
-                self.model.report(Diagnostic::over(&expr, text).help("write `0.5`"))
-            }),
-            (None, Some(default)) => Ok(Constant::Literal(default)),
-            (None, None) => {
-                let help = format!("write `{owner}({name} = 1.0)`");
-                Err(self.model.report(options.missing(name, help)))
-            }
-        }
-    }
-
-    /// An option that only a literal can give.
-    pub fn literal_option(
-        &mut self,
-        options: &mut Options,
-        name: &'static str,
-        default: f64,
-    ) -> Lowering<f64> {
-        let span = options.span;
-        match self.number_option(options, name, Some(default))? {
-            Constant::Literal(value) => Ok(value),
-            other => {
-                let text = format!("`{name}` is a literal here, not `{other}`");
-                Err(self.model.report(Diagnostic::new(span, text)))
-            }
-        }
-    }
-
-    pub fn pair_option(
-        &mut self,
-        options: &mut Options,
-        name: &'static str,
-        default: Option<[Dim; 2]>,
-    ) -> Lowering<[Dim; 2]> {
-        match (options.take(name), default) {
-            (Some(expr), _) => {
-                if name == "kernel" {
-                    // What does not fit is at the kernel.
-                    self.rule.span = expr.span();
-                }
-                let scope = Scope { run_time: false, ..self.scope() };
-                let pair = Options::pair(&expr, &scope);
-                self.ok(pair)
-            }
-            (None, Some(default)) => Ok(default),
-            (None, None) => {
-                let help = format!("write `{name} = 3`, or `{name} = (3, 5)` for height and width");
-                let error = options.missing(name, help);
-                Err::<_, Poison>(self.model.report(error))
-            }
         }
     }
 }

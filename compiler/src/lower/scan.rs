@@ -68,7 +68,8 @@ impl FnCx<'_, '_> {
                 for size in sizes {
                     let scope = super::Scope { run_time: false, ..self.scope() };
                     let dim = super::dim(size, &scope);
-                    dims.push(self.ok(dim)?);
+                    let (dim, span) = (self.ok(dim)?, syn::spanned::Spanned::span(size));
+                    dims.push(self.at_least(dim, 1, "a size of `out`", span)?);
                 }
                 Ty::float(dims)
             }

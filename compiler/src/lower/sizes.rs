@@ -26,14 +26,24 @@ pub fn shape(dims: &[Expr], scope: &Scope) -> Result<Shape, Diagnostic> {
     dims.iter().map(|expr| dim(expr, scope)).collect::<Result<_, _>>().map(Shape)
 }
 
+/// The largest number: no sum or product of two of them overflows, and arrays end long before.
+const LARGEST: usize = 1 << 40;
+
 /// `784`, `4 * D`, `HEADS * 16`, `batch`
 pub fn dim(expr: &Expr, scope: &Scope) -> Result<Dim, Diagnostic> {
     match expr {
         Expr::Lit(lit) => match &lit.lit {
             Lit::Int(number) => match number.base10_parse::<usize>() {
                 Ok(0) => Err(Diagnostic::over(expr, "a size of 0").help("sizes start at 1")),
+                Ok(number) if number > LARGEST => {
+                    let text = format!("a size of {number} is more than any memory holds");
+                    Err(Diagnostic::over(expr, text).help("sizes go up to 2^40"))
+                }
                 Ok(number) => Ok(Dim::lit(number)),
-                Err(error) => Err(error.into()),
+                Err(_) => {
+                    let text = format!("a size of {number} is more than any memory holds");
+                    Err(Diagnostic::over(expr, text).help("sizes go up to 2^40"))
+                }
             },
             _ => Err(Diagnostic::over(expr, "a size is a whole number").help("write `128`")),
         },

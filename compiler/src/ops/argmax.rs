@@ -36,8 +36,12 @@ impl Op for Argmax {
         Ok(vec![Ty::float(dims)])
     }
 
-    /// Places move in steps: their gradient is zero.
     fn backward(&self, _: &mut Backward) {}
+
+    /// Places move in steps.
+    fn is_flat(&self, _: usize) -> bool {
+        true
+    }
 
     fn step(&self, s: &mut Step) -> Stepped {
         match s.only(0)? {

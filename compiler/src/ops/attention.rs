@@ -4,7 +4,7 @@ use proc_macro2::{Literal, TokenStream};
 
 use super::{Backward, Emit, Mismatch, Op, Rule, room};
 use crate::dim::{Dim, product};
-use crate::graph::{Kind, Phase, Ty};
+use crate::graph::{Kind, Ty};
 use crate::hygiene::quote;
 use crate::step::{self, NEEDS_ALL, Step, Stepped};
 
@@ -34,6 +34,10 @@ pub struct Attention {
 /// `d_qkv` or `d_q, d_k, d_v` from `d_y, y, lse` and the inputs.
 #[derive(Clone, Debug)]
 pub struct Grad(pub Attention);
+
+/// `d_mask` from the same.
+#[derive(Clone, Debug)]
+struct MaskGrad(Attention);
 
 /// `y` of the next positions from their `qkv` or `q, k, v` and the keys and values of those before,
 /// `[batch, heads, length, dim]` each, to which theirs are added.
@@ -138,6 +142,15 @@ impl Attention {
         }
     }
 
+    /// `d_y` and `y`.
+    fn made(&self, s: &Sizes, vars: [&TokenStream; 2]) -> [TokenStream; 2] {
+        let by_row = match self.layout {
+            Layout::Packed => Self { layout: Layout::ByRow, ..self.clone() },
+            _ => self.clone(),
+        };
+        vars.map(|var| by_row.plain_view(s, var, &s.queries, &s.heads))
+    }
+
     fn given(&self, s: &Sizes, inputs: &[Ty], vars: &[TokenStream]) -> TokenStream {
         let room = room("attention");
         let views = self.views(s, vars);
@@ -182,6 +195,11 @@ impl Attention {
             if let (4, Some(heads), Some(kv)) = (rank, q.dims()[1].as_lit(), k.dims()[1].as_lit())
                 && (kv == 0 || heads % kv != 0)
             {
+                let text = format!("shares {kv} heads of keys among {heads} heads of queries");
+                return Err(Mismatch::new(text).help("the first has to divide the second"));
+            }
+            if rank == 4 && !rule.divides(&k.dims()[1], &q.dims()[1]) {
+                let (heads, kv) = (&q.dims()[1], &k.dims()[1]);
                 let text = format!("shares {kv} heads of keys among {heads} heads of queries");
                 return Err(Mismatch::new(text).help("the first has to divide the second"));
             }
@@ -242,12 +260,16 @@ impl Op for Attention {
     }
 
     fn backward(&self, b: &mut Backward) {
-        if self.mask && b.wanted[self.operands()] == Some(Phase::Backward) {
-            return b.none("the mask of an attention");
-        }
-        let Some(first) = (0..self.operands()).find(|i| b.wants(*i)) else { return };
         let made = [b.d_y(), b.outputs[0], b.outputs[1]];
         let inputs: Vec<_> = made.into_iter().chain(b.inputs.clone()).collect();
+        let mask = self.operands();
+        if self.mask && b.wants(mask) {
+            let d_mask = b.op(mask, MaskGrad(self.clone()), &inputs);
+            b.set(mask, d_mask);
+        }
+        // All of them are computed at once, in the phase of the first that needs one.
+        let asked = (0..mask).filter(|i| b.wants(*i));
+        let Some(first) = asked.min_by_key(|i| b.wanted[*i]) else { return };
         let gradients = b.ops(first, Grad(self.clone()), &inputs);
         for (i, gradient) in gradients.into_iter().enumerate() {
             if b.wants(i) {
@@ -322,11 +344,7 @@ impl Op for Grad {
     fn emit(&self, e: &Emit) -> TokenStream {
         let (inputs, vars) = (&e.inputs[3..], &e.input_vars[3..]);
         let s = self.0.sizes(inputs);
-        let by_row = match self.0.layout {
-            Layout::Packed => Attention { layout: Layout::ByRow, ..self.0.clone() },
-            _ => self.0.clone(),
-        };
-        let made = [e.x(0), e.x(1)].map(|var| by_row.plain_view(&s, var, &s.queries, &s.heads));
+        let made = self.0.made(&s, [e.x(0), e.x(1)]);
         let (d_qkv, lse) = (self.0.views(&s, &e.output_vars), e.x(2));
         let (given, spec) = (self.0.given(&s, inputs, vars), self.0.spec(&s));
         quote!(k.attention_grad([#(#d_qkv),*], [#(#made),*], #lse, #given, #spec);)
@@ -336,6 +354,35 @@ impl Op for Grad {
     fn flops(&self, inputs: &[Ty], _: &[Ty]) -> Dim {
         let s = self.0.sizes(&inputs[3..]);
         product(&s.scores).times(&s.dim).times(&Dim::lit(10))
+    }
+}
+
+impl Op for MaskGrad {
+    fn name(&self) -> String {
+        format!("{}.mask_grad", self.0.name())
+    }
+
+    fn infer(&self, _: &mut Rule, inputs: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
+        Ok(vec![inputs[3 + self.0.operands()].clone()])
+    }
+
+    fn backward(&self, b: &mut Backward) {
+        b.none("the gradient of an attention");
+    }
+
+    fn emit(&self, e: &Emit) -> TokenStream {
+        let (inputs, vars) = (&e.inputs[3..], &e.input_vars[3..]);
+        let s = self.0.sizes(inputs);
+        let made = self.0.made(&s, [e.x(0), e.x(1)]);
+        let (d_mask, lse) = (e.y(0), e.x(2));
+        let (given, spec) = (self.0.given(&s, inputs, vars), self.0.spec(&s));
+        quote!(k.attention_mask_grad(#d_mask, [#(#made),*], #lse, #given, #spec);)
+    }
+
+    /// The scores again, and what their gradients are made of.
+    fn flops(&self, inputs: &[Ty], _: &[Ty]) -> Dim {
+        let s = self.0.sizes(&inputs[3..]);
+        product(&s.scores).times(&s.dim).times(&Dim::lit(4))
     }
 }
 

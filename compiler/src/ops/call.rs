@@ -107,6 +107,20 @@ impl Callee {
         variable!("offsets_{}", self.id)
     }
 
+    /// What the callee says of the gradient of input `at` of a call: of its parameters, or of an argument.
+    pub fn flow(&self, at: usize) -> Option<TokenStream> {
+        let flows = self.item("FLOWS");
+        match (at, &self.count) {
+            (0, None) => Some(quote!(#flows.dead.is_none())),
+            // Through the models behind it to those in front.
+            (0, Some(count)) => {
+                let count = count.tokens();
+                Some(quote!((#flows.dead.is_none() & (#count == 1 || #flows.arg(0)))))
+            }
+            _ => at.checked_sub(2).map(|arg| quote!(#flows.arg(#arg))),
+        }
+    }
+
     /// The number of parameters of one model.
     pub fn params(&self) -> Dim {
         let model = &self.model;
@@ -235,7 +249,7 @@ impl Op for Call {
                 arg.shape.0[axis] = step::new();
             }
         }
-        let cache = s.cache(vec![self.callee.count().times(&op.callee.size_of("cache"))]);
+        let cache = s.kept(vec![self.callee.count().times(&op.callee.size_of("cache"))]);
         let inputs: Vec<_> = s.inputs.iter().copied().chain([cache]).collect();
         let results = op.callee.results.len();
         let made = s.apply(op, &inputs);
@@ -292,11 +306,14 @@ impl Op for Call {
     }
 
     fn classes(&self, _: &[Ty], at: usize) -> Option<TokenStream> {
-        self.of_classes("bounds", at)
+        let (bounds, sizes) = (self.callee.item("bounds"), self.callee.sizes());
+        let among = self.among_classes(at)?;
+        Some(quote!(#bounds(#sizes)[#among]))
     }
 
     fn lengths(&self, at: usize) -> Option<TokenStream> {
-        self.of_classes("lengths", at)
+        let (lengths, among) = (self.callee.item("lengths"), self.among_classes(at)?);
+        Some(quote!(#lengths[#among]))
     }
 
     fn prepared(&self, _: &[Ty]) -> Option<Prepared> {
@@ -339,13 +356,11 @@ impl Op for Prepare {
 }
 
 impl Call {
-    /// What the callee says in the table `item` of its class indices of which input `at` is one.
-    fn of_classes(&self, item: &str, at: usize) -> Option<TokenStream> {
+    /// Which of the callee's class indices input `at` is.
+    fn among_classes(&self, at: usize) -> Option<usize> {
         let before = at.checked_sub(2).filter(|_| !self.grad)?;
-        let among =
-            self.callee.args[..before].iter().filter(|arg| arg.kind == Kind::Classes).count();
-        let table = self.callee.item(item);
-        Some(quote!(#table[#among]))
+        let args = self.callee.args[..before].iter();
+        Some(args.filter(|arg| arg.kind == Kind::Classes).count())
     }
 
     fn own_scratch(&self, inference: bool) -> Dim {

@@ -51,6 +51,10 @@ impl Op for Cat {
 
     fn infer(&self, rule: &mut Rule, inputs: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
         let first = &inputs[0];
+        if first.shape.rank() == 0 {
+            let text = format!("joins values along an axis, but receives {first}");
+            return Err(Mismatch::new(text).help("make an axis first: `x.reshape([1])`"));
+        }
         for other in &inputs[1..] {
             let axes = 0..first.shape.rank();
             let joins = other.shape.rank() == first.shape.rank()

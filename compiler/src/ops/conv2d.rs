@@ -23,7 +23,7 @@ impl Window {
     ///
     /// # Errors
     /// When the window does not fit into the padded input.
-    pub fn output(&self, axis: usize, size: &Dim) -> Result<Dim, Mismatch> {
+    pub fn output(&self, rule: &mut Rule, axis: usize, size: &Dim) -> Result<Dim, Mismatch> {
         let one = Dim::lit(1);
         let reach = self.dilation[axis].times(&self.kernel[axis].minus(&one)).plus(&one);
         let padded = size.plus(&self.padding[axis].times(&Dim::lit(2)));
@@ -39,9 +39,10 @@ impl Window {
                 false => "use a smaller kernel, less dilation or more padding".into(),
             }));
         }
-        if self.stride[axis].as_lit() == Some(0) {
-            return Err(Mismatch::new("has stride 0").help("strides start at 1"));
-        }
+        let step = rule.step.clone();
+        rule.at_least(&padded, &reach, || {
+            format!("`{step}` has a window that is larger than its input with padding")
+        });
         let steps = padded.minus(&reach).floor_divided_by(&self.stride[axis]);
         let steps = steps.ok_or_else(|| {
             Mismatch::new(format!("slides over {size}, which is known only at run time"))
@@ -102,12 +103,12 @@ pub struct Prepare(pub Conv2d);
 pub struct Ready(pub Conv2d);
 
 impl Conv2d {
-    fn output(&self) -> Result<Vec<Dim>, Mismatch> {
+    fn output(&self, rule: &mut Rule) -> Result<Vec<Dim>, Mismatch> {
         Ok(vec![
             self.x[0].clone(),
             self.w[0].clone(),
-            self.window.output(0, &self.x[2])?,
-            self.window.output(1, &self.x[3])?,
+            self.window.output(rule, 0, &self.x[2])?,
+            self.window.output(rule, 1, &self.x[3])?,
         ])
     }
 
@@ -141,9 +142,9 @@ impl Op for Conv2d {
         format!("{pass}<{} g{}>", self.window.text(), self.groups)
     }
 
-    fn infer(&self, _: &mut Rule, _: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
+    fn infer(&self, rule: &mut Rule, _: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
         Ok(vec![Ty::float(match self.pass {
-            Pass::Forward => self.output()?,
+            Pass::Forward => self.output(rule)?,
             Pass::InputGrad => self.x.clone(),
             Pass::WeightGrad => self.w.clone(),
         })])
@@ -188,7 +189,8 @@ impl Op for Conv2d {
     }
 
     fn flops(&self, _: &[Ty], _: &[Ty]) -> Dim {
-        let output = self.output().map(|dims| product(&dims)).unwrap_or(Dim::lit(0));
+        let output =
+            self.output(&mut Rule::default()).map(|dims| product(&dims)).unwrap_or(Dim::lit(0));
         Dim::lit(2).times(&output).times(&product(&self.w[1..]))
     }
 

@@ -6,6 +6,7 @@ use proc_macro2::TokenStream;
 use super::{Backward, Emit, Mismatch, Op, Rule};
 use crate::dim::{Dim, Shape};
 use crate::graph::{Ty, ValueId};
+use crate::lower::Range;
 use crate::ops::reduce::sum_to;
 use crate::step::{NEEDS_ALL, Step, Stepped};
 
@@ -40,7 +41,7 @@ pub struct Row {
     /// One derivative an input.
     pub grads: &'static [Grad],
     /// The constants it takes, with PyTorch's defaults.
-    pub constants: &'static [(&'static str, Option<f64>)],
+    pub constants: &'static [(&'static str, Option<f64>, Range)],
 }
 
 const fn row(name: &'static str, grads: &'static [Grad]) -> Row {
@@ -76,34 +77,46 @@ pub const ROWS: &[Row] = &[
     row("silu", &[By("silu_grad", &[D, X(0)])]),
     row("sigmoid", &[By("sigmoid_grad", &[D, Y])]),
     row("tanh", &[By("tanh_grad", &[D, Y])]),
-    Row { name: "powf", grads: &[By("powf_grad", &[D, X(0)])], constants: &[("exponent", None)] },
-    Row { name: "powi", grads: &[By("powi_grad", &[D, X(0)])], constants: &[("exponent", None)] },
+    Row {
+        name: "powf",
+        grads: &[By("powf_grad", &[D, X(0)])],
+        constants: &[("exponent", None, Range::Any)],
+    },
+    Row {
+        name: "powi",
+        grads: &[By("powi_grad", &[D, X(0)])],
+        constants: &[("exponent", None, Range::Whole)],
+    },
     Row {
         name: "leaky_relu",
         grads: &[By("leaky_relu_grad", &[D, X(0)])],
-        constants: &[("negative_slope", Some(0.01))],
+        constants: &[("negative_slope", Some(0.01), Range::Any)],
     },
-    Row { name: "elu", grads: &[By("elu_grad", &[D, X(0)])], constants: &[("alpha", Some(1.0))] },
+    Row {
+        name: "elu",
+        grads: &[By("elu_grad", &[D, X(0)])],
+        constants: &[("alpha", Some(1.0), Range::Any)],
+    },
     Row {
         name: "softplus",
         grads: &[By("softplus_grad", &[D, X(0)])],
-        constants: &[("beta", Some(1.0)), ("threshold", Some(20.0))],
+        constants: &[("beta", Some(1.0), Range::Positive), ("threshold", Some(20.0), Range::Any)],
     },
     Row {
         name: "clamp",
         grads: &[By("clamp_grad", &[D, X(0)])],
-        constants: &[("min", None), ("max", None)],
+        constants: &[("min", None, Range::Any), ("max", None, Range::Any)],
     },
     // What the elementwise losses are made of; see `loss.rs`.
     Row {
         name: "smooth_l1",
         grads: &[By("smooth_l1_grad", &[D, X(0)])],
-        constants: &[("beta", Some(1.0))],
+        constants: &[("beta", Some(1.0), Range::NotNegative)],
     },
     Row {
         name: "huber",
         grads: &[By("huber_grad", &[D, X(0)])],
-        constants: &[("delta", Some(1.0))],
+        constants: &[("delta", Some(1.0), Range::Positive)],
     },
     row("bce", &[By("bce_grad", &[D, X(0), X(1)]), By("bce_grad_target", &[D, X(0)])]),
     row(
@@ -229,6 +242,10 @@ impl Op for Elementwise {
             let summed = sum_to(b, i, full, &target);
             b.set(i, summed);
         }
+    }
+
+    fn is_flat(&self, input: usize) -> bool {
+        find(self.func).is_some_and(|row| matches!(row.grads[input], Flat))
     }
 
     fn step(&self, s: &mut Step) -> Stepped {

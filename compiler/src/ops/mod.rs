@@ -39,6 +39,7 @@ use crate::dim::{Compared, Dim, Shape};
 use crate::expand::Expand;
 use crate::graph::{Graph, Kind, Phase, Ty, ValueId};
 use crate::hygiene::quote;
+use crate::lower::Range;
 use crate::step::{NEEDS_ALL, Step, Stepped};
 
 /// An operation: its shape rule, derivative, cost and runtime call in one place.
@@ -59,6 +60,12 @@ pub trait Op: Debug + Any {
 
     /// Appends the nodes that compute the gradients of the inputs.
     fn backward(&self, b: &mut Backward);
+
+    /// Whether the gradient of an input is zero everywhere, because the outputs move in steps with it.
+    /// Those of all other floats are in `backward`.
+    fn is_flat(&self, _input: usize) -> bool {
+        false
+    }
 
     /// How it runs on the next positions of sequences, some inputs having an axis of positions.
     ///
@@ -208,21 +215,44 @@ impl Mismatch {
     }
 }
 
-/// An equality of sizes that only rustc can decide.
+/// A statement about constants that only rustc can decide.
 #[derive(Debug, Clone)]
 pub struct Deferred {
-    pub left: Dim,
-    pub right: Dim,
+    pub what: Statement,
     /// `` `fc2` expects ``, `` but receives ``: the numbers come between.
     pub message: String,
     pub span: Span,
 }
 
+#[derive(Debug, Clone)]
+pub enum Statement {
+    /// Two sizes are equal.
+    Equal(Dim, Dim),
+    /// The first is not smaller than the second.
+    AtLeast(Dim, Dim),
+    /// A number of this text is in a range.
+    Within(String, TokenStream, Range),
+}
+
 impl Deferred {
-    /// Whether both compare the same two sizes: one cause, one error.
+    /// Whether both say the same: one cause, one error.
     pub fn is_same(&self, other: &Self) -> bool {
-        let (here, there) = ((&self.left, &self.right), (&other.left, &other.right));
-        here == there || here == (there.1, there.0)
+        use Statement::{AtLeast, Equal, Within};
+        match (&self.what, &other.what) {
+            (Equal(a, b), Equal(c, d)) => (a, b) == (c, d) || (a, b) == (d, c),
+            (AtLeast(a, b), AtLeast(c, d)) => (a, b) == (c, d),
+            (Within(a, _, of), Within(b, _, other)) => (a, of) == (b, other),
+            _ => false,
+        }
+    }
+
+    /// Whether it is true where `number` knows each size; numbers that are no sizes count as such.
+    pub fn holds(&self, number: &dyn Fn(&Dim) -> Option<usize>) -> bool {
+        match &self.what {
+            Statement::Equal(a, b) => number(a).is_some() && number(a) == number(b),
+            Statement::AtLeast(a, b) => number(a).zip(number(b)).is_some_and(|(a, b)| a >= b),
+            Statement::Within(..) => true,
+        }
     }
 }
 
@@ -243,12 +273,46 @@ impl Default for Rule {
 impl Rule {
     /// Whether two sizes agree; an equality of constants is left to rustc and taken as agreed.
     pub fn equal(&mut self, left: &Dim, right: &Dim) -> bool {
-        match left.compare(right) {
+        // `batch * HEADS` may be `batch * 4`: only rustc knows, and it knows no `batch`.
+        let (own, other) = match left.is_run_time() && right.is_run_time() {
+            true => left.without_common_factors(right),
+            false => (left.clone(), right.clone()),
+        };
+        match own.compare(&other) {
             Compared::Same => true,
             Compared::Different => false,
             Compared::Unknown => {
-                let message = format!("`{}` needs {left} and {right} to be equal", self.step);
-                self.defer(left.clone(), right.clone(), message);
+                let message = format!("`{}` needs {own} and {other} to be equal", self.step);
+                self.defer(own, other, message);
+                true
+            }
+        }
+    }
+
+    /// Whether a size is not below another one; what only rustc knows is taken as agreed. The message is
+    /// that of `message` where rustc finds otherwise.
+    pub fn at_least(&mut self, size: &Dim, least: &Dim, message: impl FnOnce() -> String) -> bool {
+        if let (Some(size), Some(least)) = (size.as_lit(), least.as_lit()) {
+            return size >= least;
+        }
+        let difference = size.minus(least);
+        // What is left is not negative, or known only when the program runs.
+        if difference.as_lit().is_none() && !difference.is_run_time() {
+            self.defer_at_least(size.clone(), least.clone(), message());
+        }
+        true
+    }
+
+    /// Whether `whole` consists of parts of this size; what only rustc knows is taken as agreed.
+    pub fn divides(&mut self, part: &Dim, whole: &Dim) -> bool {
+        let Some(times) = whole.floor_divided_by(part) else { return false };
+        let (divided, step) = (times.times(part), &self.step);
+        match whole.compare(&divided) {
+            Compared::Same => true,
+            Compared::Different => false,
+            Compared::Unknown => {
+                let message = format!("`{step}` splits {whole} into {part} equal parts");
+                self.defer(whole.clone(), divided, message);
                 true
             }
         }
@@ -259,7 +323,26 @@ impl Rule {
     }
 
     pub fn defer(&mut self, left: Dim, right: Dim, message: String) {
-        let new = Deferred { left, right, message, span: self.span };
+        self.add(Statement::Equal(left, right), message, self.span);
+    }
+
+    pub fn defer_at_least(&mut self, size: Dim, least: Dim, message: String) {
+        self.add(Statement::AtLeast(size, least), message, self.span);
+    }
+
+    pub fn defer_number(
+        &mut self,
+        text: &str,
+        tokens: &TokenStream,
+        range: Range,
+        message: String,
+        span: Span,
+    ) {
+        self.add(Statement::Within(text.into(), tokens.clone(), range), message, span);
+    }
+
+    fn add(&mut self, what: Statement, message: String, span: Span) {
+        let new = Deferred { what, message, span };
         if !self.deferred.iter().any(|known| known.is_same(&new)) {
             self.deferred.push(new);
         }

@@ -26,7 +26,7 @@ impl Op for Narrow {
         format!("narrow<{}, {} from {}>", self.axis, self.len, self.start)
     }
 
-    fn infer(&self, _: &mut Rule, inputs: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
+    fn infer(&self, rule: &mut Rule, inputs: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
         let mut y = inputs[0].dims().to_vec();
         let end = self.start.plus(&self.len);
         let beyond = match (end.as_lit(), y[self.axis].as_lit()) {
@@ -38,6 +38,8 @@ impl Op for Narrow {
             let text = format!("takes {start} to {end} of axis {axis}, but receives {}", inputs[0]);
             return Err(Mismatch::new(text));
         }
+        let step = rule.step.clone();
+        rule.at_least(&y[self.axis], &end, || format!("`{step}` takes what lies behind its axis"));
         y[self.axis] = self.len.clone();
         Ok(vec![Ty::float(y)])
     }

@@ -122,7 +122,7 @@ impl Op for Pool2d {
         let mut sides = Vec::new();
         for axis in 0..2 {
             self.check_padding(rule, axis)?;
-            let side = self.window.output(axis, &self.x[2 + axis])?;
+            let side = self.window.output(rule, axis, &self.x[2 + axis])?;
             if self.pool == Pool::Max {
                 self.check_meeting(rule, axis, &side)?;
             }

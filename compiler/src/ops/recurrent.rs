@@ -151,7 +151,9 @@ impl Op for Recurrent {
     }
 
     fn backward(&self, b: &mut Backward) {
-        let Some(asked) = (0..b.inputs.len()).find(|i| b.wants(*i)) else { return };
+        // All of them are computed at once, in the phase of the first that needs one.
+        let asked = (0..b.inputs.len()).filter(|i| b.wants(*i)).min_by_key(|i| b.wanted[*i]);
+        let Some(asked) = asked else { return };
         let (bias, first, lengths) = self.places();
         let states = self.cell.states();
         let mut upstream = [false; 3];
@@ -199,7 +201,7 @@ impl Op for Recurrent {
             return Err(NEEDS_ALL);
         }
         let states = self.cell.states();
-        let caches: Vec<_> = (0..states).map(|_| s.cache(self.of_state().shape.0)).collect();
+        let caches: Vec<_> = (0..states).map(|_| s.state(self.of_state().shape.0)).collect();
         let inputs: Vec<_> = s.inputs.iter().copied().chain(caches).collect();
         let made = s.apply(Next(Self { steps: step::new(), ..self.clone() }), &inputs);
         let axes = [Some(1)].into_iter().chain(std::iter::repeat(None));

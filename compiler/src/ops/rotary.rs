@@ -6,7 +6,7 @@ use super::{Backward, Emit, Mismatch, Op, Rule, room};
 use crate::dim::{Dim, product};
 use crate::graph::Ty;
 use crate::hygiene::quote;
-use crate::step::{self, Step, Stepped};
+use crate::step::{Step, Stepped};
 
 /// Rows turned by their position on `axis`.
 #[derive(Clone, Debug)]
@@ -30,18 +30,20 @@ impl Op for Rotary {
         format!("rotary{}<axis {}>", if self.inverse { ".grad" } else { "" }, self.axis)
     }
 
-    fn infer(&self, _: &mut Rule, inputs: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
+    fn infer(&self, rule: &mut Rule, inputs: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
         let x = inputs[0].dims();
         if self.axis + 1 >= x.len() {
             let text = format!("turns rows [.., positions, .., size], but receives {}", inputs[0]);
             return Err(Mismatch::new(text));
         }
-        match x[x.len() - 1].as_lit() {
-            Some(size) if size % 2 == 1 => {
-                Err(Mismatch::new(format!("turns pairs, but {} has rows of {size}", inputs[0])))
-            }
-            _ => Ok(vec![inputs[0].clone()]),
+        let size = &x[x.len() - 1];
+        if !rule.divides(&Dim::lit(2), size) {
+            return Err(Mismatch::new(format!(
+                "turns pairs, but {} has rows of {size}",
+                inputs[0]
+            )));
         }
+        Ok(vec![inputs[0].clone()])
     }
 
     fn backward(&self, b: &mut Backward) {
@@ -52,7 +54,10 @@ impl Op for Rotary {
 
     fn step(&self, s: &mut Step) -> Stepped {
         match s.only(0)? {
-            axis if axis == self.axis => s.same(Self { past: step::past(), ..self.clone() }, axis),
+            axis if axis == self.axis => {
+                let past = s.past();
+                s.same(Self { past, ..self.clone() }, axis)
+            }
             axis => s.same(self.clone(), axis),
         }
     }

@@ -321,7 +321,7 @@ impl Op for Scan {
         if !known || self.lengths || self.reverse {
             return Err(NEEDS_ALL);
         }
-        let caches = self.callee.args[1..].iter().map(|ty| s.cache(ty.shape.0.clone()));
+        let caches = self.callee.args[1..].iter().map(|ty| s.state(ty.shape.0.clone()));
         let caches: Vec<_> = caches.collect();
         let inputs: Vec<_> = s.inputs.iter().copied().chain(caches).collect();
         let op = Self { steps: step::new(), next: true, ..self.clone() };

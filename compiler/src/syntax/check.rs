@@ -3,11 +3,12 @@
 use std::collections::HashSet;
 
 use proc_macro2::Ident;
+use syn::LitStr;
 
-use super::{FieldDecl, Function, Header, ModelItem};
+use super::{Field, FieldDecl, Function, Header, ModelItem};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::layers;
-use crate::lower::text_of;
+use crate::lower::{is_run_time_name, text_of};
 
 /// Reports the mistakes of the model as a whole.
 pub fn check_item(item: &ModelItem, diagnostics: &mut Diagnostics) {
@@ -15,6 +16,7 @@ pub fn check_item(item: &ModelItem, diagnostics: &mut Diagnostics) {
     if let Some(header) = &item.header {
         check_header(header, item, diagnostics);
     }
+    check_sizes(item, diagnostics);
     for function in &item.functions {
         check_function(function, item.header.is_some(), diagnostics);
     }
@@ -58,15 +60,7 @@ fn check_names(item: &ModelItem, diagnostics: &mut Diagnostics) {
             diagnostics.push(Diagnostic::new(name.span(), text).help(help));
         }
     }
-    let mut seen = HashSet::new();
-    for field in &item.fields {
-        if let Some(written) = &field.in_files
-            && !seen.insert(written.value())
-        {
-            let text = format!("two fields have the name `{}` in files", written.value());
-            diagnostics.push(Diagnostic::new(written.span(), text));
-        }
-    }
+    check_names_in_files(item, diagnostics);
     for function in &item.functions {
         let mut seen = HashSet::new();
         for arg in &function.args {
@@ -75,6 +69,57 @@ fn check_names(item: &ModelItem, diagnostics: &mut Diagnostics) {
                 diagnostics.push(Diagnostic::new(arg.name.span(), text));
             }
         }
+    }
+}
+
+/// The most run-time sizes of a model, which its functions share.
+const MOST_SIZES: usize = 4;
+
+fn check_sizes(item: &ModelItem, diagnostics: &mut Diagnostics) {
+    let args = item.functions.iter().flat_map(|function| &function.args);
+    let mut known: Vec<String> = Vec::new();
+    for lead in args.filter_map(|arg| arg.ty.dims.first()) {
+        let name = text_of(lead);
+        let is_name = syn::parse_str::<Ident>(&name).is_ok();
+        if !is_name || !is_run_time_name(&name) || known.contains(&name) {
+            continue;
+        }
+        if known.len() >= MOST_SIZES {
+            let known: Vec<_> =
+                known[..MOST_SIZES].iter().map(|name| format!("`{name}`")).collect();
+            let text = format!(
+                "`{name}` is one run-time size too many: there are {} already",
+                known.join(", ")
+            );
+            let error = Diagnostic::over(lead, text);
+            let help = "a model has at most four; a size that does not change is a constant";
+            diagnostics.push(error.help(help));
+            return;
+        }
+        known.push(name);
+    }
+}
+
+/// Names in files that files cannot hold, or that are those of two fields.
+fn check_names_in_files(item: &ModelItem, diagnostics: &mut Diagnostics) {
+    let mut seen: Vec<(String, &Field)> = Vec::new();
+    for field in &item.fields {
+        let name = field.name_in_files();
+        let span = |field: &Field| field.in_files.as_ref().map_or(field.name.span(), LitStr::span);
+        if name == "__metadata__" {
+            let text = "files keep what describes them under the name `__metadata__`";
+            let help = format!("write `#[name = \"…\"]` with another one before `{}`", field.name);
+            diagnostics.push(Diagnostic::new(span(field), text).help(help));
+        }
+        let known = seen.iter().find(|(known, other)| *known == name && other.name != field.name);
+        if let Some((_, other)) = known {
+            // The one that is written is the one to change.
+            let at = if field.in_files.is_some() { field } else { other };
+            let text = format!("two fields have the name `{name}` in files");
+            let help = format!("they are `{}` and `{}`", other.name, field.name);
+            diagnostics.push(Diagnostic::new(span(at), text).help(help));
+        }
+        seen.push((name, field));
     }
 }
 

@@ -45,6 +45,31 @@ pub struct Field {
     pub decl: FieldDecl,
 }
 
+impl Field {
+    /// What files call it: PyTorch's name. A field `_0` is `0`, as the parts of a `Sequential` are called.
+    pub fn name_in_files(&self) -> String {
+        let name = self.name.to_string();
+        match (&self.in_files, part_number(&name)) {
+            (Some(written), _) => written.value(),
+            (None, Some(number)) => number.to_string(),
+            (None, None) => name,
+        }
+    }
+
+    /// The same of one of its tensors, `weight`; of a free parameter, `""`, it is the field's own.
+    pub fn tensor_in_files(&self, tensor: &str) -> String {
+        match tensor {
+            "" => self.name_in_files(),
+            tensor => format!("{}.{tensor}", self.name_in_files()),
+        }
+    }
+}
+
+/// The number of a part of a tuple struct, `_0`.
+pub fn part_number(name: &str) -> Option<usize> {
+    name.strip_prefix('_')?.parse().ok()
+}
+
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant)] // there are few of them
 pub enum FieldDecl {

@@ -2,7 +2,11 @@
 
 use quote::quote;
 
+use crate::diagnostics::Diagnostics;
 use crate::dim::{Atom, Compared, Dim, Shape, product};
+use crate::model::analyse;
+use crate::ops::Statement;
+use crate::syntax::parse_model;
 
 fn lit(value: usize) -> Dim {
     Dim::lit(value)
@@ -91,6 +95,26 @@ fn comparison_knows_that_sizes_are_positive() {
     assert_eq!(batch().compare(&d), Compared::Different);
 }
 
+/// `B` and `C` are the same number, and stay so in products with a size of a run.
+#[test]
+fn rows_of_two_constants_have_a_derivative() {
+    let text = "struct Net { f: Linear(4 -> 2) }
+        fn forward(&self, z: [batch, B, 2], x: [batch, C, 4]) -> [batch, B, 2] { z + self.f(x) }
+        fn flat(&self, z: [batch, B, 2], x: [batch, C, 4]) -> [batch, B, 2] {
+            let y = z.reshape([batch * B, 2]) + self.f(x).reshape([batch * C, 2]);
+            y.reshape([batch, B, 2])
+        }";
+    let mut diagnostics = Diagnostics::default();
+    let item = parse_model(text.parse().expect("balanced brackets"), &mut diagnostics);
+    let model = analyse(&item, &mut diagnostics, &mut |_| {});
+    assert_eq!(super::rendered(&diagnostics), "");
+    let equal = model.deferred.iter().filter_map(|deferred| match &deferred.what {
+        Statement::Equal(b, c) => Some((b, c)),
+        _ => None,
+    });
+    assert_eq!(equal.collect::<Vec<_>>(), [(&constant("B"), &constant("C"))]);
+}
+
 #[test]
 fn texts_and_tokens() {
     let d = constant("D");
@@ -100,7 +124,7 @@ fn texts_and_tokens() {
         (d.clone(), "D", "D"),
         (lit(4).times(&d).plus(&lit(1)), "4*D + 1", "(1 + 4 * D)"),
         (d.minus(&lit(2)), "D - 2", "(D - 2)"),
-        (lit(2).times(&batch()).times(&d), "2*batch*D", "(2 * batch * D)"),
+        (lit(2).times(&batch()).times(&d), "2*batch*D", "(2 * batch_size * D)"),
         (d.times(&d), "D*D", "(D * D)"),
     ];
     for (dim, text, tokens) in dims {

@@ -1,11 +1,17 @@
 //! What every phase keeps true, for all models of the snapshots.
 
+use std::rc::Rc;
+
+use proc_macro2::TokenStream;
+
 use super::snapshots::MODELS;
 use crate::diagnostics::Diagnostics;
 use crate::differentiate::differentiate;
+use crate::dim::Dim;
 use crate::fuse::{fuse, view_root};
-use crate::graph::{Dest, Graph, Kind, Phase, Source, ValueId};
+use crate::graph::{Dest, Graph, Kind, Phase, Source, Ty, ValueId};
 use crate::lower::{ModelCx, lower_function};
+use crate::ops::{Backward, Emit, Mismatch, Op, Rule};
 use crate::plan::{Home, Part, Plan, Stored, plan};
 use crate::store::store;
 use crate::syntax::parse_model;
@@ -194,4 +200,52 @@ fn loops_do_not_grow_with_their_steps() {
     };
     // Both are long enough to be stored in bf16.
     assert_eq!(len("500"), len("5000"));
+}
+
+/// Has a float input of which it says nothing.
+#[derive(Debug)]
+struct Silent {
+    fails: bool,
+}
+
+impl Op for Silent {
+    fn name(&self) -> String {
+        "silent".into()
+    }
+
+    fn infer(&self, _: &mut Rule, inputs: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
+        Ok(vec![inputs[0].clone()])
+    }
+
+    fn backward(&self, b: &mut Backward) {
+        if self.fails {
+            b.none("silent");
+        }
+    }
+
+    fn emit(&self, _: &Emit) -> TokenStream {
+        TokenStream::new()
+    }
+}
+
+/// A gradient that is not computed never looks like zero, be it of a parameter or of an argument.
+#[test]
+fn an_op_says_what_all_its_gradients_are() {
+    for source in [Source::Param(0), Source::Arg(0)] {
+        let graph = |op: Silent| {
+            let mut graph = Graph::default();
+            let x = graph.add_value(Ty::float([Dim::lit(2)]), source, "x");
+            let made = graph.apply(&mut Rule::default(), Rc::new(op), &[x], Phase::Forward);
+            graph.outputs.push((Dest::Result(0), made.expect("it takes anything")[0]));
+            graph
+        };
+        assert_eq!(differentiate(&graph(Silent { fails: true })).unwrap_err(), "silent");
+        let graph = graph(Silent { fails: false });
+        let catch = |work: &dyn Fn() -> Result<(), String>| {
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(work))
+        };
+        let panic = catch(&|| differentiate(&graph).map(drop)).unwrap_err();
+        let text = panic.downcast_ref::<String>().expect("it has a text");
+        assert!(text.contains("does not say what the gradient of its input 0 is"), "{text}");
+    }
 }

@@ -32,7 +32,7 @@ fn sentences_have_their_published_embeddings()
 
     let mut net = MiniLm::init(Seed(0));
     net.load_except(folder.join("model.safetensors"), &["embeddings.position_ids", "pooler"])?;
-    let mut ws = MiniLm::workspace(sentences.len())?;
+    let mut ws = MiniLm::infer_workspace(sentences.len())?;
     let y = net.forward(&mut ws, &token, &mask)?.as_flattened();
     let expected = run.tensor("y")?.data().as_chunks().0.iter().copied().map(f32::from_le_bytes);
     for (i, (y, expected)) in y.iter().zip(expected).enumerate() {

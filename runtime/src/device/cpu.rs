@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use super::tiny::run_tiny;
 use super::{
-    Buf, Device, DeviceError, Element, Host, Indices, Kernels, Lent, Precision, Random, Region,
-    Run, StepMemory, Target, Threads,
+    Buf, Device, DeviceError, Element, Host, Indices, Kernels, Lent, Precision, Preparer, Random,
+    Region, Run, StepMemory, Target, Threads,
 };
 use crate::arena::Sizes;
 use crate::math::SimdLevel;
@@ -81,6 +81,7 @@ impl Cpu {
             grads: Writable::new(memory.grads.as_mut_slice()),
             arena: Writable::new(memory.arena.as_mut_slice()),
             cache: Writable::new(memory.cache.map_or(&mut [], Storage::as_mut_slice)),
+            prepared: memory.prepared.map_or(&[], Storage::as_slice),
             random: memory.random,
             calls: 0,
             inputs: memory.inputs,
@@ -142,6 +143,11 @@ impl Device for Cpu {
         Lent::Host(memory.as_slice(), Host { threads: &self.threads, level: self.level })
     }
 
+    fn preparer(&self) -> Option<Preparer> {
+        let Self { level, precision, convolution, .. } = self;
+        Some(Preparer::cpu(*level, *precision, *convolution))
+    }
+
     fn target(&self) -> Target {
         self.precision.on_cpu()
     }
@@ -169,6 +175,7 @@ pub struct CpuStep<'a> {
     grads: Writable<'a>,
     arena: Writable<'a>,
     cache: Writable<'a>,
+    prepared: &'a [f32],
     random: Random,
     /// Calls of kernels that draw random numbers.
     calls: u32,
@@ -344,7 +351,9 @@ impl<'a> CpuStep<'a> {
             Region::Grads => self.grads.at(buf),
             Region::Arena => self.arena.at(buf),
             Region::Cache => self.cache.at(buf),
-            Region::Params | Region::Input(_) => panic!("gradiron: {buf:?} is read-only (a bug)"),
+            Region::Params | Region::Prepared | Region::Input(_) => {
+                panic!("gradiron: {buf:?} is read-only (a bug)")
+            }
         }
     }
 
@@ -356,6 +365,7 @@ impl<'a> CpuStep<'a> {
             Region::Grads => self.grads.at(buf),
             Region::Arena => self.arena.at(buf),
             Region::Cache => self.cache.at(buf),
+            Region::Prepared => start_in(self.prepared, buf),
             Region::Input(i) => start_in(self.inputs[usize::from(i)], buf),
         }
     }

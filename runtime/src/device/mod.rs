@@ -36,6 +36,8 @@ use crate::arena::Sizes;
 use crate::init::Seed;
 use crate::math::SimdLevel;
 use crate::ops;
+#[doc(hidden)]
+pub use crate::prepared::Preparer;
 use crate::profile::{PassOps, Phase, Profile};
 use crate::storage::Storage;
 
@@ -58,6 +60,8 @@ pub struct StepMemory<'a, D: Device> {
     pub arena: &'a mut D::Memory,
     /// What is kept from step to step of a sequence.
     pub cache: Option<&'a mut D::Memory>,
+    /// What inference prepared of the parameters, which other steps may read at the same time.
+    pub prepared: Option<&'a D::Memory>,
     /// What its random numbers follow from.
     pub random: Random,
     /// The float inputs, on the host.
@@ -78,7 +82,7 @@ pub struct Host<'a> {
 /// Where a step runs.
 pub trait Device {
     /// A block of floats on this device.
-    type Memory;
+    type Memory: Send + Sync + 'static;
 
     /// A zeroed block of `floats` floats.
     ///
@@ -108,6 +112,13 @@ pub trait Device {
         Target::Cpu
     }
 
+    /// What tells preparations of weights on this device from those on others: with equal ones, networks
+    /// keep one for all workspaces. Without, each workspace prepares its own.
+    #[doc(hidden)]
+    fn preparer(&self) -> Option<Preparer> {
+        None
+    }
+
     /// The record of its runs, if there is one.
     fn profile(&self) -> Option<&Profile> {
         None
@@ -117,6 +128,18 @@ pub trait Device {
     fn defer(&self, _memory: &Self::Memory) -> bool {
         false
     }
+
+    /// Whether its steps may use this memory: that of another GPU is out of their reach, and what is
+    /// asked of one through another `Cuda` waits for nothing here.
+    #[doc(hidden)]
+    fn owns(&self, _memory: &Self::Memory) -> bool {
+        true
+    }
+
+    /// Says that a run which was to change what [`defer`](Self::defer) asked for has failed: what these
+    /// gradients and the parameters are is not known.
+    #[doc(hidden)]
+    fn lose(&self, _memory: &Self::Memory, _error: &DeviceError) {}
 
     /// The float at `at`, as soon as it is there.
     ///
@@ -276,9 +299,25 @@ pub trait Kernels:
 #[non_exhaustive]
 #[allow(missing_docs)] // the messages say it
 pub enum DeviceError {
+    #[error(
+        "the device failed before ({reason}), and what it worked on is lost: make the workspace anew, and \
+         also the network and its optimizer when a training step failed"
+    )]
+    Lost { reason: String },
     #[error("the {device} has no room for {bytes} bytes; use a smaller batch capacity")]
     OutOfMemory { device: &'static str, bytes: usize },
     #[cfg(feature = "cuda")]
     #[error(transparent)]
     Cuda(#[from] CudaError),
+}
+
+impl DeviceError {
+    /// What later calls say of it.
+    #[cold]
+    pub(crate) fn as_lost(&self) -> Self {
+        match self {
+            Self::Lost { .. } => self.clone(),
+            error => Self::Lost { reason: error.to_string() },
+        }
+    }
 }

@@ -11,6 +11,8 @@ pub enum Region {
     Arena,
     /// What a run step by step keeps of the positions before.
     Cache,
+    /// What inference prepared of the parameters: read only.
+    Prepared,
     /// The n-th float input of the call, used in place: read only.
     Input(u8),
 }
@@ -87,7 +89,8 @@ impl Buf {
             (Region::Params, Region::Params)
             | (Region::Grads, Region::Grads)
             | (Region::Arena, Region::Arena)
-            | (Region::Cache, Region::Cache) => true,
+            | (Region::Cache, Region::Cache)
+            | (Region::Prepared, Region::Prepared) => true,
             (Region::Input(a), Region::Input(b)) => a == b,
             _ => false,
         };

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use crate::device::DeviceError;
+
 /// How many mismatches a message spells out.
 pub(super) const SHOWN: usize = 5;
 
@@ -58,11 +60,17 @@ pub enum SaveError {
     /// The model describes its parameters wrongly.
     #[error(transparent)]
     Layout(#[from] LayoutError),
+    /// The device that has the parameters did not bring them. An old file is as it was.
+    #[error("cannot save the parameters: {0}")]
+    Device(#[from] DeviceError),
 }
 
 /// Why parameters were not loaded. The model is as it was.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
+    /// The device that has the parameters before did not bring them.
+    #[error("cannot load into these parameters: {0}")]
+    Device(#[from] DeviceError),
     /// The file is missing or cannot be read.
     #[error("cannot read `{path}`: {error}")]
     Read {

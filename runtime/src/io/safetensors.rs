@@ -27,6 +27,7 @@ const ZIP: &[u8] = b"PK\x03\x04";
 const PICKLE: &[u8] = b"\x80\x02";
 
 pub(crate) fn save<M: Model>(net: &M, path: &Path) -> Result<(), SaveError> {
+    net.fetch()?;
     let mut tensors = tensors(net)?;
     // The order of the file that Python writes.
     tensors.sort_by(|a, b| b.dtype.cmp(&a.dtype).then_with(|| a.name().cmp(b.name())));
@@ -88,6 +89,7 @@ fn metadata(tensors: &[Tensor]) -> Result<Metadata, safetensors::SafeTensorError
 
 /// Loads all tensors but those that `except` names, by themselves or by what stands before a dot.
 pub(crate) fn load<M: Model>(net: &mut M, path: &Path, except: &[&str]) -> Result<(), LoadError> {
+    net.fetch()?;
     let left_out = |name: &str| except.iter().any(|part| is_below(name, part));
     let mut tensors = tensors(net)?;
     let known: BTreeSet<String> = tensors.iter().flat_map(|tensor| tensor.names.clone()).collect();

@@ -2,16 +2,16 @@
 
 use std::marker::PhantomData;
 
-use super::{InputError, Pass, Program, Workspace, WorkspaceError};
+use super::{InputError, Pass, Program, Purpose, Workspace, WorkspaceError};
 use crate::arena::Sizes;
 use crate::device::{Device, DeviceError, StepMemory};
 use crate::function::Call;
-use crate::step::{Cache, StepRun, Stepwise};
+use crate::step::{Cache, Held, StepRun, Stepwise};
 use crate::storage::Storage;
 
 /// What generated code calls.
 #[doc(hidden)]
-impl<M: Program, D: Device> Workspace<M, D> {
+impl<M: Program, D: Device, P: Purpose> Workspace<M, D, P> {
     /// The largest run-time sizes.
     pub fn capacity(&self) -> Sizes {
         self.capacity
@@ -36,6 +36,8 @@ impl<M: Program, D: Device> Workspace<M, D> {
             sequences,
             len: 0,
             length: M::LENGTH,
+            held: M::HELD,
+            lost: false,
             version: None,
             model: PhantomData,
         })
@@ -75,19 +77,32 @@ impl<M: Program, D: Device> Workspace<M, D> {
             self.size(at, "cache", cache.sequences, 1)?;
         }
         let sample = cache.sequences * row;
-        let new = super::whole(input, len, sample)?;
+        let new = super::input::whole(input, len, sample)?;
         let (past, length) = (cache.len, M::LENGTH);
+        let Held { positions, states } = M::HELD;
         match new {
             0 => return Err(InputError::Empty { input }),
-            new if new > length - past => {
-                return Err(InputError::Full { input, new, past, length });
+            new if !positions && new > length => {
+                return Err(InputError::TooMany { input, new, length });
+            }
+            new if positions && new > length - past => {
+                return Err(match states && past > 0 {
+                    true => InputError::FullOfStates { input, new, past, length },
+                    false => InputError::Full { input, new, past, length },
+                });
             }
             _ => {}
+        }
+        if !self.device.owns(&cache.memory) {
+            return Err(InputError::OtherDevice);
+        }
+        if cache.lost {
+            return Err(InputError::LostCache);
         }
         if past > 0 && cache.version != Some(params.version()) {
             return Err(InputError::Stale);
         }
-        Ok(self.sizes_of::<AT, F, C, R>([cache.sequences, past, new]))
+        Ok(self.sizes_of::<AT, F, C, R>([cache.sequences, M::past(past), new]))
     }
 
     /// A step of the function `AT`.
@@ -101,6 +116,7 @@ impl<M: Program, D: Device> Workspace<M, D> {
     where
         M: Stepwise<AT, F, C, R>,
     {
+        self.intact()?;
         if Self::PREPARED > 0 {
             self.prepare(Some(params))?;
         }
@@ -108,7 +124,6 @@ impl<M: Program, D: Device> Workspace<M, D> {
         let run = StepRun::<M, AT, F, C, R> {
             offsets: &self.plans[AT].offsets[Pass::Step as usize],
             call,
-            prepared: self.prepared_at,
             cache: cache.floats,
             model: PhantomData,
         };
@@ -117,12 +132,17 @@ impl<M: Program, D: Device> Workspace<M, D> {
             grads: &mut self.grads,
             arena: &mut self.arena,
             cache: Some(&mut cache.memory),
+            prepared: self.prepared.as_ref().map(|(_, prepared)| &**prepared),
             random: self.random,
             inputs,
             indices: &self.indices,
         };
-        self.device.run(memory, run)?;
-        cache.len += new;
+        // Until the step has ended well, states are between two positions.
+        cache.lost = true;
+        let outcome = self.device.run(memory, run);
+        self.outcome(outcome)?;
+        cache.lost = false;
+        cache.len = cache.len.saturating_add(new);
         cache.version = Some(params.version());
         Ok(())
     }

@@ -6,12 +6,12 @@ mod dice;
 mod fill;
 mod finish;
 mod grow;
-mod model;
+pub(crate) mod model;
 mod nest;
 mod plan;
 mod propose;
 mod sizes;
-mod world;
+pub(crate) mod world;
 
 use crate::program::Program;
 use dice::Dice;

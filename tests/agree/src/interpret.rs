@@ -173,7 +173,10 @@ pub fn vjp(
     wanted: &[usize],
 ) -> Vec<Array> {
     let mut inputs = inputs.to_vec();
+    indices::keep_padding();
+    function(&inputs);
     let weighed = |inputs: &[Array]| -> f64 {
+        indices::repeat_padding();
         let outputs = function(inputs);
         let pairs = outputs.iter().zip(d_outputs);
         pairs
@@ -196,5 +199,6 @@ pub fn vjp(
         }
         gradients.push(gradient);
     }
+    indices::keep_padding();
     gradients
 }

@@ -46,6 +46,21 @@ pub fn programs() -> Vec<Program> {
     }",
         ]),
         program(&[
+            "struct Cell { fc: Linear(5 -> A) }
+    fn forward(&self, x: [batch, 3], h: [batch, A]) -> ([batch, A], [batch, A]) {
+        let h = self.fc(cat([x, h], 1)).tanh();
+        (h.square(), h)
+    }",
+            "struct M { cell: Cell, rnn: RNN(3 -> 2, bidirectional = true), gru: GRU(2 -> 2, num_layers = 2) }
+    fn forward(&self, x: [batch, 4, 3], h: [batch, A], len: Classes[batch]) -> [batch, 4, A] {
+        let (y, h) = scan(self.cell, x, h, lengths = len);
+        let (z, h) = scan(self.cell, x, h, reverse = true, lengths = len);
+        let (a, last) = self.rnn(x, lengths = len);
+        let (b, last) = self.gru(y * z, lengths = len);
+        b + a.narrow(2, 1, 2) * h.sum()
+    }",
+        ]),
+        program(&[
             "struct Block<const D: usize> { fc: Linear(D -> 2 * D), out: Linear(D), norm: LayerNorm(D) }
     fn forward(&self, x: [batch, D]) -> [batch, D] {
         let y = self.fc(self.norm(x)).tanh().reshape([batch, 2, D]).sum(dim = 1);

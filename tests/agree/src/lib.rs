@@ -6,6 +6,7 @@
 
 pub mod array;
 pub mod batch;
+pub mod calls;
 pub mod emitted;
 pub mod generate;
 pub mod inputs;
@@ -16,3 +17,4 @@ pub mod passes;
 pub mod plans;
 pub mod program;
 pub mod random;
+pub mod shrink;

@@ -8,6 +8,7 @@ use gradiron_compiler::emit::Model;
 use gradiron_compiler::graph::{Graph, Ty};
 use gradiron_compiler::lower::{ParamInit, StateInit};
 use gradiron_compiler::model::{Form, analyse};
+use gradiron_compiler::ops::Deferred;
 use gradiron_compiler::plan::Plan;
 use gradiron_compiler::syntax::parse_model;
 use proc_macro2::TokenStream;
@@ -31,6 +32,8 @@ pub struct Unit {
     pub params: Vec<Tensor>,
     pub state: Vec<Tensor>,
     pub functions: Vec<Function>,
+    /// The equalities that are left to rustc.
+    pub deferred: Vec<Deferred>,
 }
 
 /// A parameter or a tensor of the state.
@@ -133,6 +136,7 @@ fn unit(text: &str) -> Result<Unit, String> {
         params: params.collect(),
         state: state.collect(),
         functions: functions.collect(),
+        deferred: model.deferred.clone(),
     })
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use gradiron_agree::generate::generate;
 use gradiron_agree::program::Program;
-
+use gradiron_agree::shrink::shrink;
 use gradiron_agree::{batch, passes};
 
 const USAGE: &str = "agree passes FROM COUNT | agree batch FROM COUNT | agree hours HOURS [FROM]";
@@ -45,8 +45,7 @@ fn in_process(from: u64, count: u64) -> usize {
         let same = |smaller: &Program| {
             passes::check(smaller).is_err_and(|other| other.place == failure.place)
         };
-        let _ = &same;
-        let small = program.clone();
+        let small = shrink(&program, &same);
         let failure = passes::check(&small).err().unwrap_or(failure);
         println!("== seed {seed}: {failure}\n{small}\n");
     }

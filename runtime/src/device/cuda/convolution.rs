@@ -123,6 +123,40 @@ enum Algorithm {
     WeightGrad(sys::cudnnConvolutionBwdFilterAlgo_t),
 }
 
+impl Algorithm {
+    /// Whether transforms of tiles or planes mix values that no window holds together, so that one
+    /// that is not finite or huge reaches outputs that do not see it.
+    fn mixes(self) -> bool {
+        use sys::cudnnConvolutionFwdAlgo_t as Fwd;
+        use sys::{
+            cudnnConvolutionBwdDataAlgo_t as Data, cudnnConvolutionBwdFilterAlgo_t as Filter,
+        };
+        match self {
+            Self::Forward(algorithm) => matches!(
+                algorithm,
+                Fwd::CUDNN_CONVOLUTION_FWD_ALGO_FFT
+                    | Fwd::CUDNN_CONVOLUTION_FWD_ALGO_FFT_TILING
+                    | Fwd::CUDNN_CONVOLUTION_FWD_ALGO_WINOGRAD
+                    | Fwd::CUDNN_CONVOLUTION_FWD_ALGO_WINOGRAD_NONFUSED
+            ),
+            Self::InputGrad(algorithm) => matches!(
+                algorithm,
+                Data::CUDNN_CONVOLUTION_BWD_DATA_ALGO_FFT
+                    | Data::CUDNN_CONVOLUTION_BWD_DATA_ALGO_FFT_TILING
+                    | Data::CUDNN_CONVOLUTION_BWD_DATA_ALGO_WINOGRAD
+                    | Data::CUDNN_CONVOLUTION_BWD_DATA_ALGO_WINOGRAD_NONFUSED
+            ),
+            Self::WeightGrad(algorithm) => matches!(
+                algorithm,
+                Filter::CUDNN_CONVOLUTION_BWD_FILTER_ALGO_FFT
+                    | Filter::CUDNN_CONVOLUTION_BWD_FILTER_ALGO_FFT_TILING
+                    | Filter::CUDNN_CONVOLUTION_BWD_FILTER_ALGO_WINOGRAD
+                    | Filter::CUDNN_CONVOLUTION_BWD_FILTER_ALGO_WINOGRAD_NONFUSED
+            ),
+        }
+    }
+}
+
 /// An algorithm that cuDNN offers.
 struct Offer {
     algorithm: Algorithm,
@@ -162,7 +196,7 @@ impl Convolutions {
             return Ok(None);
         }
         for offer in self.offers(kind.pass, &described)? {
-            if !offer.suits {
+            if !offer.suits || offer.algorithm.mixes() {
                 continue;
             }
             // An algorithm is meant for its math; without TF32 there is one alone.

@@ -1,5 +1,7 @@
 //! What can be wrong with a GPU and its libraries.
 
+use cudarc::driver::{DriverError, result, sys};
+
 /// A GPU that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -37,5 +39,22 @@ pub(super) trait Context<T> {
 impl<T, E: std::fmt::Debug> Context<T> for Result<T, E> {
     fn to(self, action: &'static str) -> Result<T, CudaError> {
         self.map_err(|error| CudaError::Failed { action, reason: format!("{error:?}") })
+    }
+}
+
+/// Tells memory that is not there from other failures.
+pub(super) trait Room<T> {
+    fn or_no_room(self, bytes: usize) -> Result<T, CudaError>;
+}
+
+impl<T> Room<T> for Result<T, DriverError> {
+    fn or_no_room(self, bytes: usize) -> Result<T, CudaError> {
+        match self {
+            Err(DriverError(sys::CUresult::CUDA_ERROR_OUT_OF_MEMORY)) => {
+                let free = result::mem_get_info().map_or(0, |(free, _)| free);
+                Err(CudaError::OutOfMemory { bytes, free })
+            }
+            other => other.to("allocate memory"),
+        }
     }
 }

@@ -9,6 +9,7 @@ use cudarc::driver::sys::{self, CUdeviceptr};
 use super::Shared;
 use super::error::{Context, CudaError};
 use super::given::{Event, Pinned};
+use crate::storage::Lost;
 
 /// Places for numbers. There are as many as were waited for at one time.
 #[derive(Default)]
@@ -26,6 +27,8 @@ struct Place {
 pub struct CudaLater {
     shared: Arc<Shared>,
     pool: Arc<Pool>,
+    /// Whether the run that makes it failed.
+    lost: Lost,
     place: Option<Place>,
 }
 
@@ -35,6 +38,7 @@ impl Pool {
         self: &Arc<Self>,
         shared: &Arc<Shared>,
         at: CUdeviceptr,
+        lost: Lost,
     ) -> Result<CudaLater, CudaError> {
         shared.bind()?;
         let free = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
@@ -49,7 +53,8 @@ impl Pool {
             .to("download a number")?;
         drop(uncaptured);
         place.written.record_step(shared)?;
-        Ok(CudaLater { shared: Arc::clone(shared), pool: Arc::clone(self), place: Some(place) })
+        let (shared, pool) = (Arc::clone(shared), Arc::clone(self));
+        Ok(CudaLater { shared, pool, lost, place: Some(place) })
     }
 }
 
@@ -58,7 +63,10 @@ impl CudaLater {
     pub fn value(&self) -> Result<f32, CudaError> {
         let place = self.place.as_ref().expect("it is there until the drop");
         self.shared.counts.synchronization();
-        place.written.wait(&self.shared)?;
+        if let Err(error) = place.written.wait(&self.shared) {
+            self.lost.set(&error.clone().into());
+            return Err(error);
+        }
         Ok(f32::from_bits(place.number.word(0)))
     }
 }

@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use cudarc::driver::{result, sys::CUdeviceptr};
 
-use super::error::{Context, CudaError};
+use super::error::{Context, CudaError, Room as _};
 use super::optimizer::{Update, Updates};
 use super::run::Runs;
 use super::{Shared, scaling};
 use crate::device::{Buf, Element, floats_of_halves};
+use crate::storage::Lost;
 
 /// A block of floats on a GPU.
 pub struct CudaMemory {
@@ -24,6 +25,8 @@ pub struct CudaMemory {
     norm: OnceLock<Block>,
     /// The state of the scale of losses, when these are gradients of such.
     loss_scale: OnceLock<Block>,
+    /// Whether a run on it failed.
+    lost: Lost,
 }
 
 /// A range as the host sees it. It is refreshed where a step came between, which has the memory for
@@ -53,11 +56,17 @@ impl CudaMemory {
             updates: Mutex::default(),
             norm: OnceLock::new(),
             loss_scale: OnceLock::new(),
+            lost: Lost::default(),
         })
     }
 
     pub(super) fn shared(&self) -> &Arc<Shared> {
         &self.block.shared
+    }
+
+    /// Whether a run on it failed.
+    pub(super) fn lost(&self) -> &Lost {
+        &self.lost
     }
 
     /// The block.
@@ -80,7 +89,8 @@ impl CudaMemory {
     /// The update that becomes a part of a run.
     pub(super) fn take_update(&mut self) -> Option<Update> {
         let updates = self.updates.get_mut().unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(updates).next
+        updates.deferred = false;
+        updates.next.take()
     }
 
     pub(super) fn updates(&self) -> &Mutex<Updates> {
@@ -193,10 +203,8 @@ impl Block {
     pub fn zeroed(shared: &Arc<Shared>, len: usize) -> Result<Self, CudaError> {
         shared.bind()?;
         let bytes = 4 * len.max(1);
-        let free = || result::mem_get_info().map_or(0, |(free, _)| free);
         // SAFETY: the context is bound; the block is freed once, in `drop`.
-        let at = unsafe { result::malloc_sync(bytes) }
-            .map_err(|_| CudaError::OutOfMemory { bytes, free: free() })?;
+        let at = unsafe { result::malloc_sync(bytes) }.or_no_room(bytes)?;
         let block = Self { shared: Arc::clone(shared), at, len };
         shared.counts.allocation();
         let _uncaptured = shared.uncaptured();

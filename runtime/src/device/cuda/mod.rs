@@ -45,8 +45,11 @@ pub use self::step::CudaStep;
 pub(crate) use self::step::{
     Arg, CudaKernel, Grid, THREADS, Text, at_once, lanes, of_vector, width,
 };
-use super::{Buf, Device, DeviceError, Later, Lent, Precision, Region, Run, StepMemory, Target};
+use super::{
+    Buf, Device, DeviceError, Later, Lent, Precision, Preparer, Region, Run, StepMemory, Target,
+};
 use crate::profile::{self, Profile};
+use crate::storage::Lost;
 
 /// A GPU.
 ///
@@ -151,20 +154,33 @@ impl Cuda {
         &self,
         memory: StepMemory<'_, Self>,
         record: impl FnOnce(&mut CudaStep),
-    ) -> Result<(), CudaError> {
+    ) -> Result<(), DeviceError> {
         self.launch(memory, None, None, record)
     }
 
+    /// Runs the calls of `record`. After a failure it is not known what is in the memory.
     fn launch(
         &self,
         memory: StepMemory<'_, Self>,
         key: Option<super::RunKey>,
         recorded: Option<Recorded<'_>>,
         record: impl FnOnce(&mut CudaStep),
-    ) -> Result<(), CudaError> {
+    ) -> Result<(), DeviceError> {
+        let both = [memory.grads.lost().clone(), memory.arena.lost().clone()];
+        both.iter().try_for_each(Lost::check)?;
+        let launched = self.try_launch(memory, key, recorded, record);
+        launched.inspect_err(|error| both.iter().for_each(|lost| lost.set(error)))
+    }
+
+    fn try_launch(
+        &self,
+        memory: StepMemory<'_, Self>,
+        key: Option<super::RunKey>,
+        recorded: Option<Recorded<'_>>,
+        record: impl FnOnce(&mut CudaStep),
+    ) -> Result<(), DeviceError> {
         let shared = &self.shared;
         shared.bind()?;
-        shared.told()?;
         let params = twin::upload(shared, memory.params)?;
         let mut update = memory.grads.take_update();
         let loss_scale = match self.factors {
@@ -172,6 +188,7 @@ impl Cuda {
             _ => Range::default(),
         };
         let (grads, arena) = (memory.grads.lend(), memory.arena.lend());
+        let prepared = memory.prepared.map(CudaMemory::range).unwrap_or_default();
         let mut runs = memory.arena.runs();
         let halves =
             twin::halves(shared, memory.params, self.factors, update.is_some(), |places| {
@@ -197,6 +214,7 @@ impl Cuda {
             grads,
             arena,
             cache: memory.cache.map(CudaMemory::lend).unwrap_or_default(),
+            prepared,
         };
         let scalars = update.as_ref().map_or([0.0; _], |update| update.scalars);
         let StepMemory { inputs: floats, indices, random, .. } = memory;
@@ -209,7 +227,7 @@ impl Cuda {
                 step.update(update);
             }
         })?;
-        runs.given.used(shared, placed)
+        Ok(runs.given.used(shared, placed)?)
     }
 }
 
@@ -250,17 +268,30 @@ impl Device for Cuda {
 
     fn defer(&self, memory: &CudaMemory) -> bool {
         *memory.updates().lock().unwrap_or_else(PoisonError::into_inner) =
-            Updates { deferred: true, next: None };
+            Updates { deferred: true, ..Updates::default() };
         true
     }
 
+    fn owns(&self, memory: &CudaMemory) -> bool {
+        Arc::ptr_eq(memory.shared(), &self.shared)
+    }
+
+    fn lose(&self, memory: &CudaMemory, error: &DeviceError) {
+        memory.lose(error);
+    }
+
+    fn preparer(&self) -> Option<Preparer> {
+        Some(Preparer::cuda(Arc::as_ptr(&self.shared) as usize, self.factors))
+    }
+
     fn read_later(&self, memory: &CudaMemory, at: usize) -> Result<Later, DeviceError> {
-        Ok(Later::Cuda(self.later.read(&self.shared, memory.range().address(at, 1))?))
+        let at = memory.range().address(at, 1);
+        Ok(Later::Cuda(self.later.read(&self.shared, at, memory.lost().clone())?))
     }
 
     fn run<R: Run>(&self, memory: StepMemory<'_, Self>, run: R) -> Result<(), DeviceError> {
         let recorded = self.profile.as_ref();
         let recorded = recorded.map(|profile| Recorded { profile, name: R::NAME, phase: R::PHASE });
-        Ok(self.launch(memory, run.key(), recorded, |step| run.run(step))?)
+        self.launch(memory, run.key(), recorded, |step| run.run(step))
     }
 }

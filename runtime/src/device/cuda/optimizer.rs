@@ -15,7 +15,7 @@ use super::{Shared, twin};
 use crate::device::{Buf, DeviceError, Random, Region, Remote, RemoteUpdate, RunKey, SCALARS};
 use crate::ops::copy::Fill;
 use crate::profile::{Cost, Phase};
-use crate::storage::Storage;
+use crate::storage::{Lost, Storage};
 
 const TEXT: Text = Text { room: "optim", text: include_str!("../../optim/kernels.cu") };
 
@@ -73,16 +73,57 @@ impl Update {
 pub(super) struct Updates {
     pub deferred: bool,
     pub next: Option<Update>,
+    /// What the next run, or the last one, changes beside the gradients: parameters and state of the
+    /// optimizer.
+    pub changed: [Option<Lost>; 4],
 }
 
 impl Remote for CudaMemory {
     fn fetch(&self, start: usize, len: usize) -> Result<&[f32], DeviceError> {
-        self.shared().told()?;
-        Ok(self.read(start, len)?)
+        self.lost().check()?;
+        self.outcome(self.read(start, len).map_err(DeviceError::from))
     }
 
     fn norm(&self, len: usize) -> Result<f32, DeviceError> {
-        self.shared().told()?;
+        self.lost().check()?;
+        self.outcome(self.try_norm(len).map_err(DeviceError::from))
+    }
+
+    fn update(&self, update: RemoteUpdate<'_, '_>) {
+        let mut changed = [Some(update.params.lost().clone()), None, None, None];
+        for (changed, state) in changed[1..].iter_mut().zip(update.state.iter()) {
+            *changed = Some(state.lost().clone());
+        }
+        let mut updates = self.updates().lock().unwrap_or_else(PoisonError::into_inner);
+        updates.changed = changed;
+        drop(updates);
+        if let Err(error) = self.lost().check().and_then(|()| self.try_update(update)) {
+            self.lose(&error);
+        }
+    }
+
+    fn renew(&self, to: &mut Storage, from: usize) {
+        if let Err(error) = self.lost().check().and_then(|()| self.try_renew(to, from)) {
+            to.lost().set(&error);
+            self.lose(&error);
+        }
+    }
+}
+
+impl CudaMemory {
+    /// An outcome of what was asked of the gradients. After a failure they are lost.
+    fn outcome<T>(&self, outcome: Result<T, DeviceError>) -> Result<T, DeviceError> {
+        outcome.inspect_err(|error| self.lost().set(error))
+    }
+
+    /// Says that a step of an optimizer along these gradients failed: it is not known whether it was made.
+    pub(super) fn lose(&self, error: &DeviceError) {
+        self.lost().set(error);
+        let updates = self.updates().lock().unwrap_or_else(PoisonError::into_inner);
+        updates.changed.iter().flatten().for_each(|changed| changed.set(error));
+    }
+
+    fn try_norm(&self, len: usize) -> Result<f32, CudaError> {
         let key = RunKey { name: "norm", n: [len, 1, 1, 1], want_inputs: false };
         let norm = self.norm_block()?;
         self.launch_alone(
@@ -100,27 +141,8 @@ impl Remote for CudaMemory {
         Ok(read[0])
     }
 
-    fn update(&self, update: RemoteUpdate<'_, '_>) {
-        if let Err(error) = self.try_update(update) {
-            self.shared().fail(error);
-        }
-    }
-
-    fn renew(&self, to: &mut Storage, from: usize) {
-        if let Err(error) = self.try_renew(to, from) {
-            self.shared().fail(error);
-        }
-    }
-}
-
-impl CudaMemory {
-    fn try_update(&self, update: RemoteUpdate<'_, '_>) -> Result<(), CudaError> {
+    fn try_update(&self, update: RemoteUpdate<'_, '_>) -> Result<(), DeviceError> {
         let shared = self.shared();
-        // All that can fail comes before anything is said to change.
-        twin::upload(shared, update.params)?;
-        for state in update.state.iter() {
-            twin::upload(shared, state)?;
-        }
         let params = twin::change(shared, update.params)?;
         let mut state = [Range::default(); 3];
         for (range, storage) in state.iter_mut().zip(update.state.iter_mut()) {
@@ -142,7 +164,7 @@ impl CudaMemory {
         update.follows.scaled = loss_scale.is_some();
         let (halves, factors) = halves.unwrap_or_default();
         let key = RunKey { name: "update", n: [update.count, 1, 1, 1], want_inputs: false };
-        self.launch_alone(
+        Ok(self.launch_alone(
             key,
             Some(update.follows.clone()),
             Places { halves, loss_scale: loss_scale.unwrap_or_default(), ..self.places(params) },
@@ -151,10 +173,10 @@ impl CudaMemory {
             |step| {
                 step.update(&update);
             },
-        )
+        )?)
     }
 
-    fn try_renew(&self, to: &mut Storage, from: usize) -> Result<(), CudaError> {
+    fn try_renew(&self, to: &mut Storage, from: usize) -> Result<(), DeviceError> {
         let params = twin::change(self.shared(), to)?;
         let mut updates = self.updates().lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(update) = &mut updates.next {
@@ -163,9 +185,9 @@ impl CudaMemory {
         }
         let key = RunKey { name: "renew", n: [from, 1, 1, 1], want_inputs: false };
         let (places, scalars) = (self.places(params), [0.0; 2 * SCALARS + 1]);
-        self.launch_alone(key, None, places, (Factors::F32, None), &scalars, |step| {
+        Ok(self.launch_alone(key, None, places, (Factors::F32, None), &scalars, |step| {
             step.renew(from, params.len);
-        })
+        })?)
     }
 
     fn places(&self, params: Range) -> Places {

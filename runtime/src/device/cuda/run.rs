@@ -41,6 +41,7 @@ pub(super) struct Places {
     pub grads: Range,
     pub arena: Range,
     pub cache: Range,
+    pub prepared: Range,
 }
 
 /// What tells a step from others.
@@ -177,13 +178,14 @@ struct Placing<'a> {
 
 impl Placing<'_> {
     fn at(&self, buf: Buf) -> u64 {
-        let Places { params, halves, grads, arena, cache, .. } = self.places;
+        let Places { params, halves, grads, arena, cache, prepared, .. } = self.places;
         let range = match buf.region {
             Region::Params if buf.element == Element::Half => halves,
             Region::Params => params,
             Region::Grads => grads,
             Region::Arena => arena,
             Region::Cache => cache,
+            Region::Prepared => prepared,
             Region::Input(i) => self.inputs.placed.input(usize::from(i), &self.lens),
         };
         range.of(buf)

@@ -10,7 +10,7 @@ use cudarc::driver::{CudaContext, CudaStream, result, sys};
 use super::compiler::Compiler;
 #[cfg(feature = "cudnn")]
 use super::convolution::Convolutions;
-use super::error::{Context, CudaError};
+use super::error::{Context, CudaError, Room as _};
 use super::given::Event;
 use super::library;
 use super::product::{self, Products};
@@ -37,8 +37,6 @@ pub struct Shared {
     /// before stay, for graphs that use them.
     workspaces: Mutex<Vec<(sys::CUdeviceptr, usize)>>,
     pub counts: Counts,
-    /// What went wrong in a call that could not say so.
-    failure: Mutex<Option<CudaError>>,
     /// Held alone while the stream is captured, when it takes nothing else, and shared by all else that
     /// the stream is asked for.
     pub capture: RwLock<()>,
@@ -108,7 +106,6 @@ impl Shared {
             products: Products::new()?,
             workspaces: Mutex::default(),
             counts: Counts::default(),
-            failure: Mutex::default(),
             capture: RwLock::default(),
         })
     }
@@ -171,25 +168,11 @@ impl Shared {
         }
         // Those that are too small are together no larger than the next.
         let bytes = bytes.next_power_of_two().max(product::WORKSPACE);
-        let free = || result::mem_get_info().map_or(0, |(free, _)| free);
         // SAFETY: the context is bound; freed when this value ends.
-        let at = unsafe { result::malloc_sync(bytes) }
-            .map_err(|_| CudaError::OutOfMemory { bytes, free: free() })?;
+        let at = unsafe { result::malloc_sync(bytes) }.or_no_room(bytes)?;
         self.counts.allocation();
         workspaces.push((at, bytes));
         Ok(at)
-    }
-
-    /// Keeps what went wrong for the next call that can say so.
-    pub fn fail(&self, error: CudaError) {
-        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
-        failure.get_or_insert(error);
-    }
-
-    /// Tells what went wrong before.
-    pub fn told(&self) -> Result<(), CudaError> {
-        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
-        failure.take().map_or(Ok(()), Err)
     }
 }
 

@@ -34,14 +34,15 @@ impl Twin for CudaTwin {
 }
 
 /// The floats of `storage` on the GPU, uploaded unless they are there.
-pub(super) fn upload(shared: &Arc<Shared>, storage: &Storage) -> Result<Range, CudaError> {
+pub(super) fn upload(shared: &Arc<Shared>, storage: &Storage) -> Result<Range, DeviceError> {
+    storage.lost().check()?;
     let known =
         |twin: &mut CudaTwin| (twin.version == Some(storage.version())).then(|| twin.block.range());
     if let Some(range) = as_cuda(&mut storage.twin().as_deref_mut(), shared).and_then(known) {
         return Ok(range);
     }
     // May bring the floats from another device, and so not under the lock.
-    let floats = storage.as_slice();
+    let floats = storage.fetch()?;
     let mut guard = storage.twin();
     let mut twin = guard.as_deref_mut();
     if as_cuda(&mut twin, shared).is_none() {
@@ -57,7 +58,7 @@ pub(super) fn upload(shared: &Arc<Shared>, storage: &Storage) -> Result<Range, C
 }
 
 /// The floats on the GPU, uploaded unless they are there, of a block that changes there now.
-pub(super) fn change(shared: &Arc<Shared>, storage: &mut Storage) -> Result<Range, CudaError> {
+pub(super) fn change(shared: &Arc<Shared>, storage: &mut Storage) -> Result<Range, DeviceError> {
     let range = upload(shared, storage)?;
     let version = storage.change_twin();
     if let Some(twin) = as_cuda(&mut storage.twin().as_deref_mut(), shared) {

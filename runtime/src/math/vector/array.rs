@@ -85,6 +85,10 @@ impl Vector for [f32; 4] {
         std::array::from_fn(|i| f32::from_bits(self[i].to_bits().max(x[i].abs().to_bits())))
     }
     #[inline(always)]
+    unsafe fn smaller_size(self, x: Self) -> Self {
+        std::array::from_fn(|i| f32::from_bits(self[i].to_bits().min(x[i].abs().to_bits())))
+    }
+    #[inline(always)]
     unsafe fn where_same(self, a: Self, b: Self) -> Self {
         std::array::from_fn(|i| if a[i].to_bits() == b[i].to_bits() { self[i] } else { 0.0 })
     }

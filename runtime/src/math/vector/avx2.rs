@@ -160,6 +160,14 @@ impl Vector for __m256 {
         }
     }
     #[inline(always)]
+    unsafe fn smaller_size(self, x: Self) -> Self {
+        // SAFETY: as above.
+        unsafe {
+            let x = _mm256_castps_si256(_mm256_andnot_ps(_mm256_set1_ps(-0.0), x));
+            _mm256_castsi256_ps(_mm256_min_epu32(_mm256_castps_si256(self), x))
+        }
+    }
+    #[inline(always)]
     unsafe fn where_same(self, a: Self, b: Self) -> Self {
         // SAFETY: as above.
         unsafe {

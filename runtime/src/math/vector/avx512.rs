@@ -181,6 +181,14 @@ impl Vector for __m512 {
         }
     }
     #[inline(always)]
+    unsafe fn smaller_size(self, x: Self) -> Self {
+        // SAFETY: as above.
+        unsafe {
+            let x = _mm512_castps_si512(_mm512_abs_ps(x));
+            _mm512_castsi512_ps(_mm512_min_epu32(_mm512_castps_si512(self), x))
+        }
+    }
+    #[inline(always)]
     unsafe fn where_same(self, a: Self, b: Self) -> Self {
         // SAFETY: as above.
         unsafe {

@@ -65,6 +65,8 @@ pub(crate) trait Vector: Copy {
     /// The larger of `self`, which is not negative, and `|x|`: by their bits, by which an infinity
     /// is larger than any number, and a NaN than an infinity.
     unsafe fn larger_size(self, x: Self) -> Self;
+    /// The smaller of the two, in the same order.
+    unsafe fn smaller_size(self, x: Self) -> Self;
     /// `self` where the bits of `a` and `b` are the same, else zeros.
     unsafe fn where_same(self, a: Self, b: Self) -> Self;
 }
@@ -186,6 +188,8 @@ mod tests {
             for (size, x) in sizes {
                 let size_bits = f32::to_bits(size).max(f32::to_bits(f32::abs(x)));
                 assert_eq!(bits(V::splat(size).larger_size(V::splat(x))), vec![size_bits; n]);
+                let size_bits = f32::to_bits(size).min(f32::to_bits(f32::abs(x)));
+                assert_eq!(bits(V::splat(size).smaller_size(V::splat(x))), vec![size_bits; n]);
             }
             let same = lanes(low.where_same(counted, V::splat(f32::from_bits(7))));
             let want = |i: usize| if i == 1 { x[1] } else { 0.0 };

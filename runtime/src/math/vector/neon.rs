@@ -123,6 +123,14 @@ impl Vector for float32x4_t {
         }
     }
     #[inline(always)]
+    unsafe fn smaller_size(self, x: Self) -> Self {
+        // SAFETY: as above.
+        unsafe {
+            let x = vreinterpretq_u32_f32(vabsq_f32(x));
+            vreinterpretq_f32_u32(vminq_u32(vreinterpretq_u32_f32(self), x))
+        }
+    }
+    #[inline(always)]
     unsafe fn where_same(self, a: Self, b: Self) -> Self {
         // SAFETY: as above.
         unsafe {

@@ -131,6 +131,16 @@ impl Vector for __m128 {
         }
     }
     #[inline(always)]
+    unsafe fn smaller_size(self, x: Self) -> Self {
+        // SAFETY: as above.
+        unsafe {
+            let x = _mm_andnot_ps(_mm_set1_ps(-0.0), x);
+            let wins = _mm_cmplt_epi32(_mm_castps_si128(x), _mm_castps_si128(self));
+            let wins = _mm_castsi128_ps(wins);
+            _mm_or_ps(_mm_and_ps(wins, x), _mm_andnot_ps(wins, self))
+        }
+    }
+    #[inline(always)]
     unsafe fn where_same(self, a: Self, b: Self) -> Self {
         // SAFETY: as above.
         unsafe {

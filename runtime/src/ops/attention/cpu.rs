@@ -2,8 +2,10 @@
 //! thread takes a block of queries at a time, in the backward pass a head of the keys with all its
 //! queries, so that nobody else adds to the same gradients.
 
+use super::careful;
 use super::few::{FEW, few_queries};
 use super::grad::{Gradients, head_grad};
+use super::mask_grad::MaskGrad;
 use super::{Attention, AttentionSpec, Given, Strides, View};
 use crate::device::{Buf, CpuStep};
 use crate::math::{self, SimdLevel, simd};
@@ -143,7 +145,10 @@ impl Attention for CpuStep<'_> {
             let queries = if few { few_queries } else { queries };
             // SAFETY: the operands are as large as `spec` says, and nothing but this call writes
             // these rows of `y` and `lse`.
-            unsafe { queries(level, &operands, at, &spec) };
+            unsafe {
+                queries(level, &operands, at, &spec);
+                careful::queries(level, &operands, at, &spec);
+            };
         });
     }
 
@@ -187,7 +192,35 @@ impl Attention for CpuStep<'_> {
             let at = [unit / spec.kv_heads, unit % spec.kv_heads];
             // SAFETY: as above; the gradients of this head of the keys and of its queries are
             // written by this call alone.
-            unsafe { head_grad(level, &operands, &gradients, at, &spec) };
+            unsafe {
+                head_grad(level, &operands, &gradients, at, &spec);
+                careful::head_grad(level, &operands, &gradients, at, &spec);
+            };
+        });
+    }
+
+    fn attention_mask_grad(
+        &mut self,
+        d_mask: Buf,
+        [d_y, y]: [View; 2],
+        lse: Buf,
+        given: Given,
+        spec: AttentionSpec,
+    ) {
+        let Some(View { strides, .. }) = given.mask.filter(|_| !spec.is_empty()) else { return };
+        let [q, k, v, mask] = given.bufs();
+        check_apart(&[d_mask], &[q, k, v, mask, d_y.buf, y.buf, lse]);
+        let of_scores = [spec.batch, spec.heads, spec.queries, spec.keys];
+        let d_mask = self.operand_mut(View { buf: d_mask, strides }, of_scores);
+        let [d_y, y] = [d_y, y].map(|view| self.operand(view, spec.of_queries()));
+        let lse = self.operand(View { buf: lse, strides: spec.by_query() }, spec.of_lse());
+        let operands = self.given(given, y, lse, &spec);
+        let (threads, level) = (self.threads(), self.level());
+        let distinct = strides.distinct([spec.batch, spec.heads, spec.queries]);
+        let grad = MaskGrad { d_y, d_mask, distinct };
+        threads.run_if(4 * spec.work(), grad.blocks(&spec), &|unit| {
+            // SAFETY: as above; this block of the gradient is written by this call alone.
+            unsafe { grad.block(level, &operands, unit, &spec) };
         });
     }
 }
@@ -317,7 +350,10 @@ impl Block {
             // SAFETY: the caller's promise.
             let mask =
                 unsafe { std::slice::from_raw_parts(mask.at.add(row * mask.row), scores.len()) };
-            scores.iter_mut().zip(mask).for_each(|(s, mask)| *s += mask);
+            // A key that is not seen may be anything.
+            let masked =
+                |s: f32, mask: f32| if mask == f32::NEG_INFINITY { mask } else { s + mask };
+            scores.iter_mut().zip(mask).for_each(|(s, &mask)| *s = masked(*s, mask));
         }
         if let Some((sees, before)) = self.sees {
             let hidden = scores.len().min((sees + row).saturating_sub(before));

@@ -214,6 +214,36 @@ impl Attention for CudaStep {
             self.launch(kernel, tiles.grid(batch * kv_heads, keys), &of_kv);
         }
     }
+
+    /// In `f32` on all devices: next to the products, the sums are what takes time.
+    fn attention_mask_grad(
+        &mut self,
+        d_mask: Buf,
+        [d_y, y]: [View; 2],
+        lse: Buf,
+        given: Given,
+        spec: AttentionSpec,
+    ) {
+        let AttentionSpec { batch, heads, queries, keys, dim, .. } = spec;
+        let Some(mask) = given.mask else { return };
+        let products = self.row_products([d_y, y], &spec);
+        let distinct = mask.strides.distinct([batch, heads, queries]);
+        let [batches, of_heads, rows] = distinct;
+        let mut args = view("d_mask", View { buf: d_mask, ..mask }).to_vec();
+        args.push(("batches", (batch / batches).into()));
+        args.extend(view("d_y", d_y));
+        args.extend([("products", products), ("lse", lse.into())]);
+        args.extend([view("q", given.q), view("k", given.k), view("v", given.v)].concat());
+        args.extend(sizes(spec));
+        args.extend(view("mask", mask));
+        let tiles = Tiles::new(queries.clamp(16, 32), dim, 2, 2);
+        let is_sum = |stride: usize| u8::from(stride == 0);
+        let kernel = plain("grad_mask", tiles, true, &spec);
+        let kernel = kernel.with("SUM_HEADS", is_sum(mask.strides.head));
+        let kernel = kernel.with("SUM_ROWS", is_sum(mask.strides.row));
+        let blocks = batches * of_heads * keys.div_ceil(tiles.met);
+        self.launch(kernel, tiles.grid(blocks, rows), &args);
+    }
 }
 
 impl CudaStep {

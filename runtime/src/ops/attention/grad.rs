@@ -54,7 +54,7 @@ pub(super) unsafe fn head_grad(
                 // All keys of the block, of which these queries may see the first `n`.
                 keys.scores(level, &mut p, q, k, [m, all, dim]);
                 values.scores(level, &mut d_s, d_y, v, [m, all, dim]);
-                score_grad(level, (&mut p, &mut d_s), block, [y, d_y, lse], dim);
+                score_grad(level, (&mut p, &mut d_s), block, [y, d_y, lse], (dim, spec.scale));
                 let of_keys = |x: &Scores| (x.as_ptr(), 1, BLOCK);
                 multiply(level, (d_v, true), of_keys(&p), d_y, [n, dim, m]);
                 multiply(level, (d_k, true), of_keys(&d_s), q, [n, dim, m]);
@@ -65,14 +65,14 @@ pub(super) unsafe fn head_grad(
 }
 
 simd! {
-    /// `p` of products and `d_s` of `d_p`.
-    fn score_grad<A>(
+    /// `p` of products, and `d_s` of `d_p`, times `factor`.
+    pub(super) fn score_grad<A>(
         of: (&mut Scores, &mut Scores),
         block: Block,
         rows: [Rows; 3],
-        dim: usize,
+        to: (usize, f32),
     ) {
-        let ((p, d_s), [y, d_y, lse]) = (of, rows);
+        let ((p, d_s), [y, d_y, lse], (dim, factor)) = (of, rows, to);
         for row in 0..block.rows {
             let p = &mut p[row * BLOCK..][..block.cols];
             let d_s = &mut d_s[row * BLOCK..][..block.cols];
@@ -99,7 +99,8 @@ simd! {
             let mean: f32 = sums.iter().sum();
             for (p, d_s) in p.iter_mut().zip(d_s) {
                 *p = math::exp::<A>(*p - lse);
-                *d_s = *p * (*d_s - mean) * block.scale;
+                // Nothing reaches a key that is not seen, also when the rest is not finite.
+                *d_s = if *p == 0.0 { 0.0 } else { *p * (*d_s - mean) * factor };
             }
         }
     }

@@ -285,3 +285,82 @@ grad_keys(d_k_t* d_k, unsigned gb, unsigned gh, unsigned gr, d_v_t* d_v, unsigne
     }
 }
 #endif
+
+#ifdef IS_grad_mask
+// A block takes BQ rows and BK keys of the mask, and meets all queries that read them after another: those
+// of `batches` samples, of all heads where SUM_HEADS is set, of all rows where SUM_ROWS is. A sum carries
+// what rounding takes from it (W. Kahan, 1965).
+#define EACH ((BK + TEAM - 1) / TEAM)
+KERNEL __launch_bounds__(THREADS)
+grad_mask(d_mask_t* d_mask, unsigned gb, unsigned gh, unsigned gr, unsigned batches, const d_y_t* d_y,
+          unsigned yb, unsigned yh, unsigned yr, const float* products, const float* lse, const q_t* q,
+          unsigned qb, unsigned qh, unsigned qr, const k_t* k, unsigned kb, unsigned kh, unsigned kr,
+          const v_t* v, unsigned vb, unsigned vh, unsigned vr, float scale, unsigned queries,
+          unsigned keys, unsigned causal MASK_PARAMETERS) {
+    __shared__ float q_tile[BQ * PITCH], d_y_tile[BQ * PITCH], k_tile[BK * PITCH];
+    __shared__ float v_tile[BK * PITCH], sum_tile[BQ][BK + 1];
+    const Rows of_q{qb, qh, qr}, of_k{kb, kh, kr}, of_v{vb, vh, vr}, of_y{yb, yh, yr}, of_g{gb, gh, gr};
+    MASK_ROWS
+    const unsigned key_tiles = (keys + BK - 1) / BK, row_tiles = SUM_ROWS ? 1 : (queries + BQ - 1) / BQ;
+    const unsigned heads = SUM_HEADS ? 1 : HEADS, same_heads = SUM_HEADS ? HEADS : 1;
+    const unsigned j0 = blockIdx.x % key_tiles * BK, first = blockIdx.x / key_tiles % row_tiles * BQ;
+    const unsigned head = blockIdx.x / key_tiles / row_tiles, h0 = head % heads, b0 = head / heads;
+    const unsigned last = SUM_ROWS ? queries : min(first + BQ, queries);
+    const unsigned r = threadIdx.x / TEAM, t = threadIdx.x % TEAM;
+    float sum[EACH], lost[EACH];
+#pragma unroll
+    for (int c = 0; c < EACH; ++c) sum[c] = lost[c] = 0.0f;
+    for (unsigned n = 0; n < batches * same_heads; ++n) {
+        const unsigned b = b0 + n / same_heads, h = h0 + n % same_heads, kv = h / (HEADS / KV_HEADS);
+        __syncthreads();
+        load_tile<BK>(k_tile, k, of_k, b, kv, j0, keys);
+        load_tile<BK>(v_tile, v, of_v, b, kv, j0, keys);
+        for (unsigned i0 = first; i0 < last; i0 += BQ) {
+#if CAUSAL
+            // No query up to here sees the first key.
+            if (j0 > i0 + BQ - 1 + causal) continue;
+#endif
+            __syncthreads();
+            load_tile<BQ>(q_tile, q, of_q, b, h, i0, queries);
+            load_tile<BQ>(d_y_tile, d_y, of_y, b, h, i0, queries);
+            __syncthreads();
+            const unsigned i = i0 + r;
+            if (i >= queries) continue;
+            const size_t query = ((size_t)b * HEADS + h) * queries + i;
+            const unsigned end = end_of_keys(i, keys, causal);
+#pragma unroll
+            for (int c = 0; c < EACH; ++c) {
+                const unsigned j = t + c * TEAM;
+                if (j >= BK || j0 + j >= end) continue;
+                const float s =
+                    dot(q_tile + r * PITCH, k_tile + j * PITCH) * scale + MASK_OF(b, h, i, j0 + j);
+                const float d_p = dot(d_y_tile + r * PITCH, v_tile + j * PITCH);
+                const float added = expf(s - lse[query]) * (d_p - products[query]) - lost[c];
+                const float more = sum[c] + added;
+                lost[c] = more - sum[c] - added;
+                sum[c] = more;
+            }
+        }
+    }
+    if (!SUM_ROWS) {
+#pragma unroll
+        for (int c = 0; c < EACH; ++c) {
+            const unsigned j = t + c * TEAM;
+            const bool there = j < BK && j0 + j < keys && first + r < queries;
+            if (there) put(d_mask, of_g.at(b0, h0, first + r) + j0 + j, sum[c]);
+        }
+        return;
+    }
+#pragma unroll
+    for (int c = 0; c < EACH; ++c) {
+        const unsigned j = t + c * TEAM;
+        if (j < BK) sum_tile[r][j] = sum[c];
+    }
+    __syncthreads();
+    const unsigned j = threadIdx.x;
+    if (j >= BK || j0 + j >= keys) return;
+    float total = 0.0f;
+    for (unsigned row = 0; row < BQ; ++row) total += sum_tile[row][j];
+    put(d_mask, of_g.at(b0, h0, 0) + j0 + j, total);
+}
+#endif

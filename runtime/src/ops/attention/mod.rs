@@ -8,15 +8,20 @@
 //! backward pass needs of them is `lse = log Σ exp(s)`, a number for each query:
 //!
 //! `p = exp(s − lse)`,  `d_v = pᵀ d_y`,  `d_p = d_y vᵀ`,
-//! `d_s = p · (d_p − Σ d_y · y) · scale`,  `d_q = d_s k`,  `d_k = d_sᵀ q`.
+//! `d_s = p · (d_p − Σ d_y · y)`,  `d_q = scale · d_s k`,  `d_k = scale · d_sᵀ q`,
+//! `d_mask = d_s`, summed over what shares an element of the mask.
 //!
-//! A query that sees no key gives zeros.
+//! A query that sees no key gives zeros. A key is not seen where the mask is `−∞`, or behind the
+//! diagonal: nothing that it or its value holds reaches the query or its gradients, also when it is
+//! not finite, and nothing of the query reaches the key's (`careful`).
 
+mod careful;
 mod cpu;
 #[cfg(feature = "cuda")]
 mod cuda;
 mod few;
 mod grad;
+mod mask_grad;
 pub mod reference;
 mod tiny;
 
@@ -67,6 +72,12 @@ impl Strides {
         Self { start: 0, batch: heads * rows * dim, head: rows * dim, row: dim }
     }
 
+    /// How many samples, heads and rows of these lie in different places.
+    pub(crate) fn distinct(&self, [batch, heads, rows]: [usize; 3]) -> [usize; 3] {
+        let count = |stride, count| if stride == 0 { 1 } else { count };
+        [count(self.batch, batch), count(self.head, heads), count(self.row, rows)]
+    }
+
     /// The first float of a row.
     pub const fn at(&self, batch: usize, head: usize, row: usize) -> usize {
         self.start + batch * self.batch + head * self.head + row * self.row
@@ -109,6 +120,16 @@ pub trait Attention {
     fn attention_grad(
         &mut self,
         d_qkv: [View; 3],
+        d_y_and_y: [View; 2],
+        lse: Buf,
+        given: Given,
+        spec: AttentionSpec,
+    );
+    /// The gradient of the mask, which has the strides of the mask that is given: a sum over the
+    /// samples, heads and queries for which these are 0.
+    fn attention_mask_grad(
+        &mut self,
+        d_mask: Buf,
         d_y_and_y: [View; 2],
         lse: Buf,
         given: Given,

@@ -34,15 +34,17 @@ fn probabilities(given: &Given, [b, h, i]: [usize; 3], spec: &AttentionSpec) -> 
         let hidden = spec.causal.is_some_and(|offset| j > i + offset);
         let mask = given.mask.map_or(0.0, |mask| row(mask, [b, h, i], spec.keys)[j]);
         let score = dot(q, row(given.k, [b, kv, j], spec.dim)) * f64::from(spec.scale) + mask;
-        if hidden { f64::NEG_INFINITY } else { score }
+        if hidden || mask == f64::NEG_INFINITY { f64::NEG_INFINITY } else { score }
     };
     let scores: Vec<f64> = (0..spec.keys).map(score).collect();
-    let max = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let larger = |max: f64, s: &f64| if *s > max || s.is_nan() { *s } else { max };
+    let max = scores.iter().fold(f64::NEG_INFINITY, larger);
     if max == f64::NEG_INFINITY {
         return (vec![0.0; spec.keys], f64::INFINITY);
     }
     let sum: f64 = scores.iter().map(|s| (s - max).exp()).sum();
-    (scores.iter().map(|s| (s - max).exp() / sum).collect(), max + sum.ln())
+    let p = |s: &f64| if *s == f64::NEG_INFINITY { 0.0 } else { (s - max).exp() / sum };
+    (scores.iter().map(p).collect(), max + sum.ln())
 }
 
 /// The queries: sample, head and row.
@@ -61,7 +63,8 @@ pub fn attention(y: (&mut [f64], Strides), lse: &mut [f64], given: Given, spec: 
         let kv = h / (spec.heads / spec.kv_heads);
         for d in 0..spec.dim {
             let value = |j: usize| row(given.v, [b, kv, j], spec.dim)[d];
-            y[strides.at(b, h, i) + d] = (0..spec.keys).map(|j| p[j] * value(j)).sum();
+            let seen = (0..spec.keys).filter(|&j| p[j] != 0.0);
+            y[strides.at(b, h, i) + d] = seen.map(|j| p[j] * value(j)).sum();
         }
     }
 }
@@ -80,8 +83,9 @@ pub fn attention_grad(
         let (q, d_y) = (row(given.q, at, spec.dim), row(d_y, at, spec.dim));
         let d_p: Vec<f64> =
             (0..spec.keys).map(|j| dot(d_y, row(given.v, [b, kv, j], spec.dim))).collect();
-        let mean = dot(&p, &d_p);
-        for j in 0..spec.keys {
+        let seen = || (0..spec.keys).filter(|&j| p[j] != 0.0);
+        let mean: f64 = seen().map(|j| p[j] * d_p[j]).sum();
+        for j in seen() {
             let d_s = p[j] * (d_p[j] - mean) * scale;
             let k = row(given.k, [b, kv, j], spec.dim);
             for d in 0..spec.dim {
@@ -89,6 +93,22 @@ pub fn attention_grad(
                 d_k[given.k.1.at(b, kv, j) + d] += d_s * q[d];
                 d_v[given.v.1.at(b, kv, j) + d] += p[j] * d_y[d];
             }
+        }
+    }
+}
+
+/// `attention_mask_grad`, plain; the gradient has the strides of the mask.
+pub fn attention_mask_grad(d_mask: &mut [f64], d_y: Rows, given: Given, spec: AttentionSpec) {
+    let Some((_, strides)) = given.mask else { return };
+    for at @ [b, h, i] in queries(&spec) {
+        let (p, _) = probabilities(&given, at, &spec);
+        let kv = h / (spec.heads / spec.kv_heads);
+        let d_y = row(d_y, at, spec.dim);
+        let d_p: Vec<f64> =
+            (0..spec.keys).map(|j| dot(d_y, row(given.v, [b, kv, j], spec.dim))).collect();
+        let mean = dot(&p, &d_p);
+        for j in 0..spec.keys {
+            d_mask[strides.at(b, h, i) + j] += p[j] * (d_p[j] - mean);
         }
     }
 }

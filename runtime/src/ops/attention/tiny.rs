@@ -26,4 +26,16 @@ impl<V: Vector> Attention for TinyStep<'_, V> {
     ) {
         self.whole().attention_grad(d_qkv, d_y_and_y, lse, given, spec);
     }
+
+    #[inline(always)]
+    fn attention_mask_grad(
+        &mut self,
+        d_mask: Buf,
+        d_y_and_y: [View; 2],
+        lse: Buf,
+        given: Given,
+        spec: AttentionSpec,
+    ) {
+        self.whole().attention_mask_grad(d_mask, d_y_and_y, lse, given, spec);
+    }
 }

@@ -20,8 +20,9 @@ pub enum Algorithm {
     Direct,
     /// 3×3 windows with stride 1, by minimal filtering on tiles of 4×4 outputs: a quarter of the
     /// multiplications, and rounding errors about seven times those of a plain sum (about 2e-6
-    /// of the root mean square). A device may be told to do without
-    /// ([`Cpu::with_winograd`](crate::device::Cpu::with_winograd)).
+    /// of the root mean square). Tiles whose values are too far apart for that, or not finite, are
+    /// plain sums, as are convolutions of weights with masked taps. A device may be told to do
+    /// without ([`Cpu::with_winograd`](crate::device::Cpu::with_winograd)).
     Winograd,
     /// Products with the matrix of windows.
     Windows,

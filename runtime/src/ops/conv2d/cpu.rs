@@ -54,14 +54,9 @@ impl CpuStep<'_> {
         if algorithm == Winograd {
             let computed = match pass {
                 Forward | InputGrad => {
-                    let backward = pass == InputGrad;
-                    let suit = winograd::weights_suit(run, b, backward);
-                    if suit {
-                        let shared = SharedMut::new(&mut *out);
-                        let form = if backward { winograd::input_grad } else { winograd::forward };
-                        form(run, shared, a, b, scratch);
-                    }
-                    suit
+                    let forward = pass == Forward;
+                    let form = if forward { winograd::forward } else { winograd::input_grad };
+                    form(run, SharedMut::new(&mut *out), a, b, scratch)
                 }
                 WeightGrad => winograd::weight_grad(run, out, a, b, scratch),
             };

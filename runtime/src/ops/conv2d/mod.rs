@@ -6,6 +6,11 @@
 //! output `o`. The gradients are the transposed linear maps: `d_x` sums `w · d_y`, and `d_w` sums
 //! `x · d_y`, over the same index triples.
 //!
+//! An output depends on what its window holds, and on nothing beside it: values that are not finite
+//! reach no other, zeros give exact zeros, and where an algorithm mixes neighbours its error is
+//! relative to the window (`winograd` has the bound). Padding is zeros: a product of it with a weight
+//! or a gradient that is not finite, a NaN, may be counted or left out.
+//!
 //! Each [`Pass`] is computed by one of several algorithms, chosen by its sizes alone;
 //! [`Conv2dSpec`] says which, and what scratch memory it needs.
 

@@ -73,8 +73,7 @@ impl CpuStep<'_> {
         match form {
             Form::Winograd => {
                 let (suit, transforms) = prepared.split_first_mut().expect("a float at least");
-                *suit = f32::from(winograd::weights_suit(run, w, false));
-                winograd::prepare(run, transforms, w);
+                *suit = f32::from(winograd::prepare(run, transforms, w));
             }
             Form::Direct => direct::prepare(run, prepared, w),
             Form::Panels => panels::pack(run.threads, run.level, prepared, w, spec),
@@ -99,7 +98,7 @@ impl CpuStep<'_> {
         }
         if form == Form::Winograd {
             let ([], [prepared]) = self.views([], [prepared]);
-            // Looked at again, without a copy of what that says.
+            // The transforms cannot be used, and the call finds that out as well.
             if prepared[0] == 0.0 {
                 return self.conv2d_then(Pass::Forward, [y, x, w, scratch], spec, finish);
             }

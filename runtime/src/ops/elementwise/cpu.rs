@@ -284,11 +284,14 @@ fn far<A: Arith, E, const IN: usize, const OUT: usize, const S: usize>(
     E: Elementwise<IN, OUT, S>,
 {
     let element = |e: usize| std::array::from_fn(|i| x[i][e]);
-    let count: u32 = (0..BLOCK).map(|e| u32::from(E::is_far::<A>(element(e), constants))).sum();
-    for e in 0..if count > 0 { BLOCK } else { 0 } {
+    let far: u32 = (0..BLOCK).map(|e| u32::from(E::is_far::<A>(element(e), constants))).sum();
+    if far == 0 {
+        return;
+    }
+    for e in 0..BLOCK {
         let element = E::eval::<Far<A>>(element(e), constants);
-        for o in 0..OUT {
-            y[o][e] = element[o];
+        for (y, element) in y.iter_mut().zip(element) {
+            y[e] = element;
         }
     }
 }

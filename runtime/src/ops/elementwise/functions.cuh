@@ -115,7 +115,7 @@ DEVICE float clamp(float x, float low, float high) {
     return x > high ? high : x;
 }
 DEVICE float clamp_grad(float d, float x, float low, float high) {
-    return x >= low && x <= high ? d : 0.0f;
+    return x > low && x < high ? d : 0.0f;
 }
 
 DEVICE float smooth_l1(float x, float beta) {

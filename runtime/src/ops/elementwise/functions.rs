@@ -145,8 +145,8 @@ functions! {
         let x = if x < low { low } else { x };
         if x > high { high } else { x }
     };
-    /// `d` on the bounds too, and 0 at NaN, as PyTorch's.
-    clamp_grad<A>(d, x, low, high) = if x >= low && x <= high { d } else { 0.0 };
+    /// 0 on the bounds too, and at NaN.
+    clamp_grad<A>(d, x, low, high) = if x > low && x < high { d } else { 0.0 };
 
     /// `x²/2β` where `|x| < β`, `|x| − β/2` elsewhere.
     smooth_l1<A>(x, beta) =

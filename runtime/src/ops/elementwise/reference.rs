@@ -90,7 +90,7 @@ functions! {
     softplus_grad(d, x, beta, threshold) =
         if x * beta > threshold { d } else { d * sigmoid(x * beta) };
     clamp(x, low, high) = if x.is_nan() { x } else { x.max(low).min(high) };
-    clamp_grad(d, x, low, high) = if low <= x && x <= high { d } else { 0.0 };
+    clamp_grad(d, x, low, high) = if low < x && x < high { d } else { 0.0 };
 
     smooth_l1(x, beta) =
         if x.abs() < beta { x * x / (2.0 * beta) } else { x.abs() - beta / 2.0 };

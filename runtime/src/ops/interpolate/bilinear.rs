@@ -28,6 +28,10 @@ impl Taps {
             _ => (((2 * i + 1) * size).saturating_sub(outputs), 2 * outputs),
         };
         let (at, part) = (place / whole, place % whole);
+        if part == 0 {
+            // Two halves of one element: a neighbour without weight may be an infinity.
+            return Self { at, next: at, low: 0.5, high: 0.5 };
+        }
         let next = (at + 1).min(size - 1);
         let weight = |part: usize| part as f32 / whole as f32;
         Self { at, next, low: weight(whole - part), high: weight(part) }

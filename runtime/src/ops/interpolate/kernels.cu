@@ -21,9 +21,10 @@ struct Taps {
         }
         at = place / whole;
         const int part = MODE == 0 ? 0 : place % whole;
-        next = min(at + 1, size - 1);
-        low = (float)(whole - part) / (float)whole;
-        high = (float)part / (float)whole;
+        // Without a part, two halves of one element: a neighbour without weight may be an infinity.
+        next = part == 0 ? at : min(at + 1, size - 1);
+        low = part == 0 ? 0.5f : (float)(whole - part) / (float)whole;
+        high = part == 0 ? 0.5f : (float)part / (float)whole;
     }
 
     DEVICE float weight(int i) const { return (at == i ? low : 0.0f) + (next == i ? high : 0.0f); }
@@ -71,9 +72,10 @@ KERNEL interpolate_grad(d_x_t* d_x, const d_y_t* d_y, unsigned count) {
         const float down = Taps(i, HEIGHT, SCALE_ROWS).weight(row);
         float of_row = 0.0f;
         for (int j = first_output(col, WIDTH, SCALE_COLS); j < j_end; ++j) {
-            of_row += Taps(j, WIDTH, SCALE_COLS).weight(col) * get(d_y, plane + i * OUT_WIDTH + j);
+            const float right = Taps(j, WIDTH, SCALE_COLS).weight(col);
+            if (right != 0.0f) of_row += right * get(d_y, plane + i * OUT_WIDTH + j);
         }
-        sum += down * of_row;
+        if (down != 0.0f) sum += down * of_row;
     }
     put(d_x, n, sum);
 }

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use super::grow::Growing;
-use super::model::Is;
 use super::world::{Known, Size, shape};
 
 /// A call while its arguments are drawn.
@@ -19,6 +18,8 @@ pub struct Call {
     pub output: Size,
     /// The positions of another sequence.
     pub memory: Option<Size>,
+    /// The layer whose weight is shared.
+    pub tied: Option<String>,
     /// What was written by name.
     pub said: HashMap<String, String>,
 }
@@ -26,7 +27,7 @@ pub struct Call {
 impl Call {
     pub fn new(x: Known) -> Self {
         let (output, said) = (Size::one(), HashMap::new());
-        Self { x, axis: None, start: 0, output, memory: None, said }
+        Self { x, axis: None, start: 0, output, memory: None, tied: None, said }
     }
 
     fn size(&self, axis: usize) -> Option<Size> {
@@ -43,12 +44,19 @@ impl Growing<'_> {
     pub fn arguments(&mut self, sample: &str, call: &mut Call) -> Option<Vec<String>> {
         let mut texts = Vec::new();
         let mut by_place = true;
+        if sample.contains("LAYER") && self.dice.percent(60) {
+            self.tie(call);
+        }
         for piece in sample.split(", ").filter(|piece| !piece.is_empty()) {
             let (piece, optional) = match piece.trim().strip_suffix('?') {
                 Some(piece) => (piece, true),
                 None => (piece.trim(), false),
             };
-            if optional && self.dice.percent(55) {
+            let is_left_out = match piece.contains("LAYER") {
+                true => call.tied.is_none(),
+                false => self.dice.percent(55),
+            };
+            if optional && is_left_out {
                 by_place = false;
                 continue;
             }
@@ -65,7 +73,14 @@ impl Growing<'_> {
                 texts.push(self.fill(piece, call)?);
                 continue;
             };
-            let text = self.fill(hole, call)?;
+            let text = match self.fill(hole, call) {
+                Some(text) => text,
+                None if optional => {
+                    by_place = false;
+                    continue;
+                }
+                None => return None,
+            };
             call.said.insert(name.into(), text.clone());
             let likely = if texts.is_empty() { 50 } else { 12 };
             by_place &= self.dice.percent(likely);
@@ -102,7 +117,9 @@ impl Growing<'_> {
             }
             "SHAPE" => shape(&self.reshaped(&call.x)?),
             "SIZE" => {
-                call.output = self.world.size(&self.model, self.dice, 5);
+                if call.tied.is_none() {
+                    call.output = self.world.size(&self.model, self.dice, 5);
+                }
                 call.output.text.clone()
             }
             "LAST" => call.last()?.text,
@@ -148,11 +165,17 @@ impl Growing<'_> {
                 }
                 self.classes(&dims)?
             }
-            "LAYER" => {
-                let can = |is: &Is| matches!(is, Is::Layer("Linear" | "Embedding"));
-                let fields = self.model.fields.iter().filter(|field| can(&field.is));
-                let names: Vec<_> = fields.map(|field| field.name.clone()).collect();
-                format!("self.{}", self.dice.pick(&names)?)
+            "LAYER" => format!("self.{}", call.tied.clone()?),
+            "DIVISOR" => {
+                let size = call.last()?.number;
+                self.divisor(size)?
+            }
+            "GROUPS" => {
+                // Both sizes are cut into groups.
+                let (input, output) = (call.size(1)?.number, call.output.number);
+                let common = (1..=input).filter(|n| input % n == 0 && output % n == 0);
+                let common = common.max()?;
+                self.divisor(common)?
             }
             "STATE" => self.state(call)?,
             "SEQUENCE" => {
@@ -175,6 +198,29 @@ impl Growing<'_> {
             }
             word => word.into(),
         })
+    }
+
+    /// Takes a layer's weight for a product of `x`.
+    fn tie(&mut self, call: &mut Call) {
+        let Some(last) = call.last() else { return };
+        let fields = self.model.fields.iter().filter_map(|field| match field.weight.as_deref() {
+            Some([rows, columns]) if columns.number == last.number => {
+                Some((field.name.clone(), rows.clone()))
+            }
+            _ => None,
+        });
+        let fields: Vec<_> = fields.collect();
+        if let Some((field, rows)) = self.dice.pick(&fields) {
+            call.tied = Some(field.clone());
+            call.output = rows.clone();
+        }
+    }
+
+    /// A size that divides a number.
+    fn divisor(&mut self, of: usize) -> Option<String> {
+        let all: Vec<_> = (1..=of).filter(|n| of % n == 0).collect();
+        let number = *self.dice.pick(&all)?;
+        Some(self.world.equal(&self.model, self.dice, number).text)
     }
 
     /// A number, or two for height and width.
@@ -255,8 +301,13 @@ impl Growing<'_> {
             let fits = |(a, b): (&Size, &Size)| a == b || a.text == "1" || b.text == "1";
             !known.classes && pairs.into_iter().all(fits)
         };
+        if self.dice.percent(70) {
+            self.avoid = Some(x.name.clone());
+        }
+        let known = self.receiver(meets);
+        self.avoid = None;
         if self.dice.percent(65)
-            && let Some(known) = self.receiver(meets)
+            && let Some(known) = known
         {
             return Some(known.name);
         }

@@ -5,7 +5,7 @@ use gradiron_compiler::model::analyse;
 use gradiron_compiler::syntax::parse_model;
 
 use super::grow::Growing;
-use super::model::{Let, Model};
+use super::model::{Is, Let, Model};
 use super::world::{Known, Signature, Size, World, guarded, tokens};
 use crate::program::Program;
 
@@ -27,7 +27,7 @@ impl Growing<'_> {
     pub fn finish(&mut self, ends: &Ends) -> bool {
         let results = match ends {
             Ends::Results(most) => self.results(*most),
-            Ends::Like => self.like(0).map(|value| vec![value]),
+            Ends::Like => self.like(0, None).map(|value| vec![value]),
             Ends::Cell => self.cell(),
             Ends::Loss => self.losses(),
         };
@@ -44,7 +44,7 @@ impl Growing<'_> {
         let known = |name: &String| self.known.iter().find(|known| known.name == *name).cloned();
         let args: Option<Vec<_>> = args.iter().map(|(name, _)| known(name)).collect();
         let (Some(args), steps) = (args, self.steps()) else { return false };
-        if args.is_empty() {
+        if args.is_empty() || *ends == Ends::Cell && args.len() != results.len() {
             return false;
         }
         self.done.push(Signature { name, args, results, steps });
@@ -106,18 +106,20 @@ impl Growing<'_> {
     }
 
     /// A value like an argument.
-    fn like(&mut self, arg: usize) -> Option<Known> {
+    fn like(&mut self, arg: usize, from: Option<Known>) -> Option<Known> {
         let name = self.model.last().args.get(arg)?.0.clone();
         let like = self.known(&name)?;
         let args: Vec<_> = self.model.last().args.iter().map(|(name, _)| name.clone()).collect();
         let ends = self.ends();
         let same = |known: &&Known| known.dims == like.dims && !args.contains(&known.name);
         if let Some(found) = ends.iter().rev().find(same)
+            && from.is_none()
             && self.dice.percent(50)
         {
             return Some(found.clone());
         }
-        let others: Vec<_> = ends.iter().filter(|known| known.name != name).cloned().collect();
+        let others = from.iter().chain(ends.iter().filter(|_| from.is_none()));
+        let others: Vec<_> = others.filter(|known| known.name != name).cloned().collect();
         for _ in 0..4 {
             let other = match self.dice.late(&others) {
                 Some(other) => other.clone(),
@@ -149,13 +151,37 @@ impl Growing<'_> {
         added.then(|| self.known.last().cloned()).flatten()
     }
 
+    /// What a step drives its first state with.
+    fn driven(&mut self) -> Option<Known> {
+        let [x, state, ..] = &self.known[..] else { return None };
+        let (x, state) = (x.clone(), state.clone());
+        if x.dims.len() == state.dims.len() && x.dims.len() > 1 {
+            let last = x.dims.len() - 1;
+            if x.dims[..last] == state.dims[..last] {
+                let decl = format!("Linear({} -> {})", x.dims[last].text, state.dims[last].text);
+                let linear = self.attempt(|g| {
+                    let field = g.field("f", decl, Is::Layer("Linear"));
+                    Some(g.value(format!("self.{field}({})", x.name)))
+                });
+                if linear {
+                    return self.known.last().cloned();
+                }
+            }
+        }
+        Some(x)
+    }
+
     fn cell(&mut self) -> Option<Vec<Known>> {
         let first = self.known.first()?.dims.first()?.clone();
         let states = self.model.last().args.len() - 1;
-        let mut results = Vec::new();
+        let mut results: Vec<Known> = Vec::new();
         for state in 0..states {
-            let like = self.like(state + 1)?;
-            results.push(like);
+            // The first state depends on the step, each other one on the one before.
+            let from = match results.last() {
+                Some(last) => last.clone(),
+                None => self.driven()?,
+            };
+            results.push(self.like(state + 1, Some(from))?);
         }
         let leads = |known: &Known| known.dims.first() == Some(&first) && known.passes();
         let result = match self.dice.percent(40) {
@@ -188,7 +214,8 @@ impl Growing<'_> {
                 continue;
             }
             let found = (0..4).any(|_| {
-                let added = self.attempt(|g| g.loss(Some(&end)));
+                let at = self.dice.next() as usize;
+                let added = self.attempt(|g| g.loss(Some(&end), at));
                 if added && !self.known.last().is_some_and(|known| known.dims.is_empty()) {
                     let last = self.known.last().map(|known| known.name.clone());
                     let reduce = self.dice.word(&["sum", "mean"]);
@@ -283,11 +310,8 @@ pub fn complaint(world: &World, model: &Model) -> Option<String> {
             }
             let number =
                 |dim: &gradiron_compiler::dim::Dim| dim.evaluate(&|a| world.atom(model, a));
-            let holds = |equal: &gradiron_compiler::ops::Deferred| {
-                number(&equal.left).is_some() && number(&equal.left) == number(&equal.right)
-            };
-            let broken = analysed.deferred.iter().find(|equal| !holds(equal));
-            broken.map(|equal| equal.message.clone())
+            let broken = analysed.deferred.iter().find(|deferred| !deferred.holds(&number));
+            broken.map(|deferred| deferred.message.clone())
         });
         if complaint.is_some() {
             return complaint;

@@ -10,7 +10,7 @@ const ELEMENTS: usize = 160;
 pub const FLOATS: usize = 320;
 
 /// The most inputs of a function.
-const ARGS: usize = 5;
+const ARGS: usize = 6;
 
 pub struct Growing<'a> {
     pub dice: &'a mut Dice,
@@ -84,6 +84,11 @@ impl Growing<'_> {
             return false;
         }
         self.known = values;
+        for field in &mut self.model.fields {
+            if let Some(weight) = said.weights.get(&field.name) {
+                field.weight = Some(weight.clone());
+            }
+        }
         if self.steps() {
             let shown = self.shown();
             if !shown.functions.is_empty() && !super::finish::steps(self.world, &shown) {
@@ -185,7 +190,7 @@ impl Growing<'_> {
 
     pub fn field(&mut self, stem: &str, decl: String, is: Is) -> String {
         let name = self.model.fresh(stem);
-        self.model.fields.push(Field { name: name.clone(), decl, is });
+        self.model.fields.push(Field { name: name.clone(), decl, is, weight: None });
         name
     }
 

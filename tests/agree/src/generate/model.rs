@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::fmt::Write;
 
+use super::world::Size;
+
 /// A model of which functions and fields are added one by one.
 #[derive(Clone, Debug, Default)]
 pub struct Model {
@@ -26,6 +28,8 @@ pub struct Field {
     pub name: String,
     pub decl: String,
     pub is: Is,
+    /// The shape of its weight, once it has one.
+    pub weight: Option<Vec<Size>>,
 }
 
 /// What a field is: what it may be used for again.

@@ -9,12 +9,12 @@ use super::world::{Known, Made, Signature, Size, shape};
 
 impl Growing<'_> {
     /// A function that is neither a loss nor a method.
-    pub fn free(&mut self) -> Option<Let> {
-        let (name, sample) = *self.dice.pick(FREE)?;
+    pub fn free(&mut self, at: usize) -> Option<Let> {
+        let (name, sample) = FREE[at % FREE.len()];
         match name {
             "cat" => self.cat(sample),
             "scaled_dot_product_attention" => self.attention(sample),
-            "scan" => self.scan(sample),
+            "scan" => self.scan(),
             other => panic!("the generator does not know how `{other}` is called"),
         }
     }
@@ -169,7 +169,8 @@ impl Growing<'_> {
     }
 
     /// `scan(self.cell, x, h)`
-    fn scan(&mut self, sample: &str) -> Option<Let> {
+    pub fn scan(&mut self) -> Option<Let> {
+        let (_, sample) = FREE.iter().find(|(name, _)| *name == "scan")?;
         let world = self.world;
         let is_cell = |function: &&Signature| {
             let (args, results) = (&function.args, &function.results);

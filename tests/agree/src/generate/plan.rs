@@ -4,7 +4,8 @@ use super::dice::Dice;
 use super::finish::{Ends, compiles, lead};
 use super::grow::Growing;
 use super::model::{Model, Param};
-use super::world::{Known, Made, Size, World, shape};
+use super::world::{Known, Made, Size, World, guarded};
+use crate::calls;
 use crate::program::Program;
 
 /// A function to be.
@@ -30,7 +31,7 @@ pub fn program(dice: &mut Dice, seed: u64, accept: &dyn Fn(&Program) -> bool) ->
         let name = dice.pick(&names).filter(|_| dice.clone().percent(50)).cloned();
         world.length = Some(name.unwrap_or_else(|| dice.from(1, 5).to_string()));
     }
-    let inner = if small || dice.percent(50) { 0 } else { dice.from(1, 2) };
+    let inner = if small || dice.percent(40) { 0 } else { dice.from(1, 2) };
     for name in ["First", "Second"].into_iter().take(inner) {
         let statements = dice.from(1, 5);
         let plan = inner_plan(dice, world.length.is_some());
@@ -43,7 +44,8 @@ pub fn program(dice: &mut Dice, seed: u64, accept: &dyn Fn(&Program) -> bool) ->
     let statements = if small { dice.from(1, 3) } else { dice.from(3, 9) };
     let made = model(dice, &world, accept, seed, "Net", &plan, statements, false)?;
     let program = world.program(&made.model, seed);
-    accept(&program).then_some(program)
+    let right = guarded(&program.to_string(), || calls::check(&program).is_ok());
+    (right && accept(&program)).then_some(program)
 }
 
 fn inner_plan(dice: &mut Dice, steps: bool) -> Vec<Planned> {
@@ -54,7 +56,7 @@ fn inner_plan(dice: &mut Dice, steps: bool) -> Vec<Planned> {
         _ => vec![one(Ends::Results(1))],
     };
     plan[0].steps &= plan[0].ends != Ends::Cell;
-    if dice.percent(30) {
+    if dice.percent(45) {
         let ends = if dice.percent(50) { Ends::Results(1) } else { Ends::Cell };
         plan.push(Planned { name: "other", ends, steps: false });
     }
@@ -173,10 +175,4 @@ impl Growing<'_> {
         }
         args
     }
-}
-
-/// The shape of a value, for messages.
-#[allow(dead_code)]
-fn text(known: &Known) -> String {
-    shape(&known.dims)
 }

@@ -2,7 +2,7 @@
 
 use gradiron_compiler::layers;
 use gradiron_compiler::lower::{losses, method_names, method_samples};
-use gradiron_compiler::ops::elementwise;
+use gradiron_compiler::ops::elementwise::{self, Grad};
 
 use super::fill::Call;
 use super::grow::Growing;
@@ -10,20 +10,25 @@ use super::model::{Is, Let};
 use super::world::{Known, Size, shape};
 
 impl Growing<'_> {
-    /// Tries to go on by one statement.
+    /// Tries to go on by one statement: some tries for one thing, as few arguments fit some.
     pub fn statement(&mut self) -> bool {
-        let kind = self.dice.below(100);
-        self.attempt(|g| match kind {
-            0..26 => g.method(),
-            26..40 => g.function_of_elements(),
-            40..52 => g.operator(),
-            52..76 => g.layer(),
-            76..80 => g.layer_again(),
-            80..83 => g.loss(None),
-            83..88 => g.free(),
-            88..91 => g.own(None),
-            91..93 => g.free_param(),
-            _ => g.nested(),
+        let nests = !self.world.made.is_empty() && self.dice.percent(22);
+        let kind = if nests { 100 } else { self.dice.below(93) };
+        let at = self.dice.next() as usize;
+        (0..5).any(|_| {
+            self.attempt(|g| match kind {
+                0..28 => g.method(at),
+                28..40 => g.function_of_elements(at),
+                40..48 => g.operator(),
+                48..74 => g.layer(at),
+                74..78 => g.layer_again(),
+                78..80 => g.loss(None, at),
+                80..86 => g.free(at),
+                86..88 => g.own(None),
+                88..93 => g.free_param(),
+                _ if at % 3 == 0 => g.scan(),
+                _ => g.nested(),
+            })
         })
     }
 
@@ -86,9 +91,9 @@ impl Growing<'_> {
         self.value(value)
     }
 
-    fn method(&mut self) -> Option<Let> {
+    fn method(&mut self, at: usize) -> Option<Let> {
         let samples: Vec<_> = method_samples().collect();
-        let (name, sample) = *self.dice.pick(&samples)?;
+        let (name, sample) = samples[at % samples.len()];
         let shapes = sample.is_empty() || !sample.contains(['V', 'F']);
         let x = match self.dice.percent(8) && shapes {
             true => self.receiver(|_| true)?,
@@ -101,11 +106,14 @@ impl Growing<'_> {
     }
 
     /// A row of the elementwise table.
-    fn function_of_elements(&mut self) -> Option<Let> {
+    fn function_of_elements(&mut self, at: usize) -> Option<Let> {
         let names: Vec<_> = method_names().collect();
         let rows = elementwise::ROWS.iter().filter(|row| names.contains(&row.name));
+        // Steps stop gradients: fewer of them.
+        let steps = self.dice.percent(40);
+        let rows = rows.filter(|row| steps || !row.grads.iter().all(|g| matches!(g, Grad::Flat)));
         let rows: Vec<_> = rows.collect();
-        let row = *self.dice.pick(&rows)?;
+        let row = rows[at % rows.len()];
         let x = self.float()?;
         let mut args = Vec::new();
         for _ in 1..row.grads.len() {
@@ -114,7 +122,7 @@ impl Growing<'_> {
                 false => self.partner(&x)?,
             });
         }
-        for (name, default) in row.constants {
+        for (name, default, _) in row.constants {
             if default.is_some() && self.dice.percent(40) {
                 continue;
             }
@@ -158,10 +166,10 @@ impl Growing<'_> {
         Some(self.value(value))
     }
 
-    fn layer(&mut self) -> Option<Let> {
+    fn layer(&mut self, at: usize) -> Option<Let> {
         let samples: Vec<_> = layers::samples().collect();
         let (name, takes_classes, counts, [of_layer, of_inputs, of_call]) =
-            self.dice.pick(&samples)?.clone();
+            samples[at % samples.len()].clone();
         let x = match takes_classes {
             true => self.indices()?,
             false => self.input_of(&[of_layer, of_inputs, of_call])?,
@@ -234,9 +242,9 @@ impl Growing<'_> {
     }
 
     /// A loss of a value.
-    pub fn loss(&mut self, x: Option<&Known>) -> Option<Let> {
+    pub fn loss(&mut self, x: Option<&Known>, at: usize) -> Option<Let> {
         let samples: Vec<_> = losses().collect();
-        let (name, sample) = *self.dice.pick(&samples)?;
+        let (name, sample) = samples[at % samples.len()];
         let x = match x {
             Some(x) => x.clone(),
             None => self.float()?,

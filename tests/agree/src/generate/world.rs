@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use gradiron_compiler::diagnostics::Diagnostics;
 use gradiron_compiler::dim::{Atom, Dim};
 use gradiron_compiler::graph::{Kind, Ty};
-use gradiron_compiler::lower::{Bound, ModelCx, Scope, bound, dim};
+use gradiron_compiler::lower::{Bound, ModelCx, Param, Scope, bound, dim};
 use gradiron_compiler::syntax::parse_model;
 use proc_macro2::{Group, Literal, TokenStream, TokenTree};
 
@@ -92,6 +92,8 @@ pub fn shape(dims: &[Size]) -> String {
 #[derive(Debug)]
 pub struct Said {
     pub values: BTreeMap<String, Known>,
+    /// The shapes of the fields' weights.
+    pub weights: BTreeMap<String, Vec<Size>>,
     /// The numbers of parameters and of floats of state.
     pub floats: [usize; 2],
 }
@@ -106,18 +108,20 @@ impl World {
             true => self.with_numbers(model, named.clone()),
             false => self.with_numbers(model, tokens(&model.text(false))),
         };
-        let (plain, floats) = guarded(&text, || self.bound(model, numbers, function))?;
+        let (plain, floats, mut weights) = guarded(&text, || self.bound(model, numbers, function))?;
         let read = super::model::words(&text);
         let has_names = !model.params.is_empty() || self.constants.keys().any(|n| read.contains(n));
         let named = match has_names {
-            true => guarded(&text, || self.bound(model, named, function))?.0,
+            true => {
+                let (named, _, of_names) = guarded(&text, || self.bound(model, named, function))?;
+                weights = of_names;
+                named
+            }
             false => plain.clone(),
         };
         let number = |dim: &Dim| dim.evaluate(&|atom| self.atom(model, atom));
-        for equal in &named.deferred {
-            if number(&equal.left)? != number(&equal.right)? {
-                return None;
-            }
+        if !named.deferred.iter().all(|deferred| deferred.holds(&number)) {
+            return None;
         }
         let mut values = BTreeMap::new();
         for (name, ty) in named.values {
@@ -128,7 +132,7 @@ impl World {
             }
             values.insert(name, known);
         }
-        Some(Said { values, floats })
+        Some(Said { values, weights, floats })
     }
 
     fn known(&self, model: &Model, name: &str, ty: &Ty) -> Option<Known> {
@@ -145,7 +149,7 @@ impl World {
         model: &Model,
         text: TokenStream,
         function: &str,
-    ) -> Option<(Bound, [usize; 2])> {
+    ) -> Option<(Bound, [usize; 2], BTreeMap<String, Vec<Size>>)> {
         let mut diagnostics = Diagnostics::default();
         let item = parse_model(text, &mut diagnostics);
         if !diagnostics.is_empty() {
@@ -159,7 +163,13 @@ impl World {
         };
         let params: Option<usize> = cx.params.iter().map(|(_, p)| number(&p.shape.0)).sum();
         let state: Option<usize> = cx.state.iter().map(|(_, s)| number(&s.shape.0)).sum();
-        Some((bound, [params?, state?]))
+        let weights = cx.params.iter().filter(|(_, param)| param.name == "weight");
+        let weight = |(field, param): &(usize, Param)| {
+            let ty = Ty::float(param.shape.0.clone());
+            Some((item.fields[*field].name.to_string(), self.known(model, "", &ty)?.dims))
+        };
+        let weights = weights.map(weight).collect::<Option<_>>()?;
+        Some((bound, [params?, state?], weights))
     }
 
     /// The number behind a name.

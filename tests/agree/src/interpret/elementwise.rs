@@ -36,9 +36,18 @@ fn map(cx: &Cx, func: &str, constants: &[Constant], dims: &[usize], inputs: &[Ar
     let of = |at: usize| {
         let operands: Vec<f64> = inputs.iter().map(|input| input.data[at]).collect();
         let args = [operands, constants.clone()].concat();
+        if !is_defined(func, &args) {
+            return f64::NAN;
+        }
         reference::by_name(func, &args).unwrap_or_else(|| panic!("no reference of {func}"))
     };
     Array::new(dims, (0..dims.iter().product()).map(of).collect())
+}
+
+/// Whether a function and its derivatives are defined: PyTorch refuses what is no probability, and at 0 and
+/// 1 the gradient of the target is infinite.
+fn is_defined(func: &str, args: &[f64]) -> bool {
+    func != "bce" || 0.0 < args[0] && args[0] < 1.0 && (0.0..=1.0).contains(&args[1])
 }
 
 /// The shape that arrays have together.

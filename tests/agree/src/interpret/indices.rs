@@ -1,5 +1,7 @@
 //! Operations with class indices, and those that make places.
 
+use std::cell::RefCell;
+
 use gradiron::ops::cross_entropy::{CrossEntropySpec, reference as entropy};
 use gradiron::ops::embedding::{EmbeddingSpec, reference as table};
 use gradiron::ops::gather::{GatherSpec, reference as choice};
@@ -39,11 +41,53 @@ impl Reference for Argmax {
     }
 }
 
+/// The rows of padding have values, but no gradients: a run for a difference quotient takes those of the
+/// run before it, in the order of the lookups.
+#[derive(Default)]
+struct Padding {
+    rows: Vec<Vec<f64>>,
+    /// The next lookup, in a run that repeats.
+    at: Option<usize>,
+}
+
+thread_local! {
+    static PADDING: RefCell<Padding> = RefCell::default();
+}
+
+/// Keeps the rows of padding of the next run, which is at the point itself.
+pub fn keep_padding() {
+    PADDING.with_borrow_mut(|padding| *padding = Padding::default());
+}
+
+/// The next run is beside the point.
+pub fn repeat_padding() {
+    PADDING.with_borrow_mut(|padding| padding.at = Some(0));
+}
+
+/// The row of padding that a lookup has.
+fn padding_row(row: &[f64]) -> Vec<f64> {
+    PADDING.with_borrow_mut(|padding| match &mut padding.at {
+        Some(at) => {
+            *at += 1;
+            padding.rows[*at - 1].clone()
+        }
+        None => {
+            padding.rows.push(row.to_vec());
+            row.to_vec()
+        }
+    })
+}
+
 impl Reference for Embedding {
     fn run(&self, cx: &Cx, inputs: &[Array]) -> Vec<Array> {
-        let (index, w) = (&inputs[0], &inputs[1]);
+        let (index, mut w) = (&inputs[0], inputs[1].clone());
         let padding = self.padding.as_ref().map(|row| cx.scope.size(row));
         let (rows, dim) = (w.dims[0], w.dims[1]);
+        if let Some(row) = padding {
+            let row = &mut w.data[row * dim..][..dim];
+            let kept = padding_row(row);
+            row.copy_from_slice(&kept);
+        }
         let spec = EmbeddingSpec { count: index.data.len(), rows, dim, padding };
         let mut y = Array::zeros([&index.dims[..], &[dim]].concat());
         table::embedding(&mut y.data, &index.indices(), &w.data, spec);

@@ -24,7 +24,8 @@ fn channels_of(x: &Array, eps: f64) -> BatchNormSpec {
     BatchNormSpec { batch: x.dims[0], channels: x.dims[1], inner, eps: eps as f32 }
 }
 
-/// The mean and `1 / √(σ² + ε)` of each channel, and the new state behind the old one.
+/// The mean, nothing for what an `f32` leaves of it, and `1 / √(σ² + ε)` of each channel; then the new
+/// state.
 fn statistics(options: &Options, x: &Array, state: &[Array]) -> Vec<Array> {
     let spec = channels_of(x, options.eps);
     let [mut mean, mut invstd] = [0, 1].map(|_| Array::zeros([spec.channels]));
@@ -46,7 +47,8 @@ fn statistics(options: &Options, x: &Array, state: &[Array]) -> Vec<Array> {
             pairs.for_each(|(old, new)| *old = (1.0 - weight) * *old + weight * new);
         }
     }
-    [vec![mean, invstd], new].concat()
+    let rest = Array::zeros([spec.channels]);
+    [vec![mean, rest, invstd], new].concat()
 }
 
 impl Reference for BatchNorm {
@@ -61,14 +63,15 @@ impl Reference for BatchNorm {
         let state = &inputs[if self.0.affine { 3 } else { 1 }..];
         let mut made = statistics(&self.0, x, state);
         if cx.mode.inference && self.0.track {
-            made = [&state[..2], state].concat();
             let invstd = |var: &f64| 1.0 / (var + f64::from(self.0.eps as f32)).sqrt();
-            made[1].data = state[1].data.iter().map(invstd).collect();
+            made[0].data.clone_from(&state[0].data);
+            made[2].data = state[1].data.iter().map(invstd).collect();
+            made[3..].clone_from_slice(state);
         }
         let mut y = x.clone();
         batches::channels(spec, |c, places| {
             for &at in places {
-                let normal = (x.data[at] - made[0].data[c]) * made[1].data[c];
+                let normal = (x.data[at] - made[0].data[c]) * made[2].data[c];
                 y.data[at] = normal * weight.data[c] + bias.data[c];
             }
         });
@@ -84,11 +87,12 @@ impl Reference for Statistics {
 
 impl Reference for Sums {
     fn run(&self, _: &Cx, inputs: &[Array]) -> Vec<Array> {
-        let [d_y, x, mean, invstd] = [0, 1, 2, 3].map(|i| &inputs[i]);
+        let [d_y, x, mean, rest, invstd] = [0, 1, 2, 3, 4].map(|i| &inputs[i]);
         let spec = channels_of(x, 0.0);
+        let mean: Vec<f64> = mean.data.iter().zip(&rest.data).map(|(m, rest)| m + rest).collect();
         let [mut d_w, mut d_b] = [0, 1].map(|_| Array::zeros([spec.channels]));
         let sums = [&mut d_w.data[..], &mut d_b.data[..]];
-        batches::sums(sums, &d_y.data, &x.data, [&mean.data, &invstd.data], spec);
+        batches::sums(sums, &d_y.data, &x.data, [&mean, &invstd.data], spec);
         vec![d_w, d_b]
     }
 }

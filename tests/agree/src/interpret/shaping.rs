@@ -3,6 +3,7 @@
 use gradiron::ops::rotary::{RotarySpec, reference as turning};
 use gradiron_compiler::ops::cat::{Cat, CatGrad};
 use gradiron_compiler::ops::cumsum::Cumsum;
+use gradiron_compiler::ops::cut::Cut;
 use gradiron_compiler::ops::narrow::{self, Narrow};
 use gradiron_compiler::ops::reduce::{Kind, Reduce};
 use gradiron_compiler::ops::rotary::{Rotary, Sinusoidal};
@@ -16,6 +17,7 @@ pub const OPS: &[Known] = &[
     known::<Permute>,
     known::<Cat>,
     known::<CatGrad>,
+    known::<Cut>,
     known::<Narrow>,
     known::<narrow::Grad>,
     known::<Reduce>,
@@ -72,6 +74,18 @@ impl Reference for CatGrad {
     fn run(&self, cx: &Cx, inputs: &[Array]) -> Vec<Array> {
         let (start, len) = (cx.scope.size(&self.start), cx.scope.size(&self.x[self.axis]));
         vec![part(&inputs[0], self.axis, start, len)]
+    }
+}
+
+/// Zeros behind the end of each sequence.
+impl Reference for Cut {
+    fn run(&self, _: &Cx, inputs: &[Array]) -> Vec<Array> {
+        let (mut y, lengths) = (inputs[0].clone(), inputs[1].indices());
+        let (steps, row) = (y.dims[1], y.dims[2..].iter().product::<usize>());
+        for (n, length) in lengths.into_iter().enumerate() {
+            y.data[(n * steps + length as usize) * row..(n + 1) * steps * row].fill(0.0);
+        }
+        vec![y]
     }
 }
 

@@ -4,129 +4,29 @@
 //! each part of the work is some strips for one block of output channels, from the products to the
 //! finished planes, among them the tiles that are summed in another form.
 
-use super::patch::{PATCH, Patch};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::patch::Patch;
+use super::plan::{CHANNELS, Plan};
 use super::range::Sizes;
 use super::strip::{Gather, Points, Scatter};
 use super::weights::Filters;
-use super::{BLOCK, LANES, POINTS, Planes, SLOTS, TAPS, TILE};
+use super::{BLOCK, POINTS, SLOTS, TAPS, TILE};
 use crate::device::SharedMut;
+use crate::ops::conv2d::Conv2dSpec;
 use crate::ops::conv2d::cpu::{Run, share};
-use crate::ops::conv2d::{Conv2dSpec, max, min};
 use crate::ops::matmul::{Panel, Tiling};
 
-/// Floats of a block of transformed inputs, unless one strip has more.
-const INPUTS: usize = 3 << 19;
-/// Tiles of a part of the work, unless one strip has more.
-const TILES: usize = 64;
-/// Channels that are summed in registers at a time.
-const TERMS: usize = 128;
-/// Channels of a strip that are transformed at a time.
-const CHANNELS: usize = 64;
-
-/// The sizes of a pass: forward, or for the gradient of the input.
-#[derive(Clone, Copy)]
-pub struct Plan {
-    from: Planes,
-    to: Planes,
-    padding: [usize; 2],
-    backward: bool,
-}
-
-impl Plan {
-    pub const fn forward(spec: &Conv2dSpec) -> Self {
-        let (from, to) = (Planes::inputs(spec), Planes::outputs(spec));
-        Self { from, to, padding: spec.padding, backward: false }
-    }
-
-    pub const fn backward(spec: &Conv2dSpec) -> Self {
-        let (from, to) = (Planes::outputs(spec), Planes::inputs(spec));
-        let padding = [2 - spec.padding[0], 2 - spec.padding[1]];
-        Self { from, to, padding, backward: true }
-    }
-
-    /// Strips of a block.
-    const fn block_strips(&self) -> usize {
-        let tiles = INPUTS / (POINTS * self.from.tile_len());
-        min(max(tiles / max(self.to.strip_tiles(), 1), 1), max(self.to.strips(), 1))
-    }
-
-    /// Floats between the points of a block.
-    const fn point_len(&self) -> usize {
-        self.from.point_len(self.block_strips() * self.to.strip_tiles())
-    }
-
-    /// Strips of a part of the work.
-    const fn part_strips(&self) -> usize {
-        min(max(TILES / max(self.to.strip_tiles(), 1), 1), self.block_strips())
-    }
-
-    /// Blocks of output channels.
-    const fn blocks(&self) -> usize {
-        self.to.channels.div_ceil(BLOCK)
-    }
-
-    /// Terms that are summed at a time.
-    const fn terms(&self) -> usize {
-        self.from.channels.div_ceil(max(self.from.channels.div_ceil(TERMS), 1))
-    }
-
-    /// Floats of a block of transformed weights, for some of the terms.
-    const fn weights_len(&self) -> usize {
-        POINTS * self.terms() * BLOCK
-    }
-
-    /// Whether weights are transformed where they are used, once each.
-    const fn once(&self) -> bool {
-        self.part_strips() == max(self.to.strips(), 1)
-    }
-
-    /// Floats of the transformed weights that are kept.
-    const fn all_weights_len(&self) -> usize {
-        if self.once() { 0 } else { self.prepared_len() }
-    }
-
-    /// Floats of all transformed weights.
-    const fn prepared_len(&self) -> usize {
-        self.blocks() * self.from.channels.div_ceil(max(self.terms(), 1)) * self.weights_len()
-    }
-
-    /// Floats of products of a part of the work, and later of the tiles that are summed otherwise.
-    const fn products_len(&self) -> usize {
-        max(POINTS * self.part_strips() * self.to.strip_tiles() * BLOCK, PATCH)
-    }
-
-    /// Groups of channels that are transformed at a time.
-    const fn groups(&self) -> usize {
-        self.from.channels.div_ceil(CHANNELS)
-    }
-
-    /// Floats of the sizes of a strip, for each group.
-    const fn sizes_len(&self) -> usize {
-        (TILE * self.to.strip_down() + 2) * self.from.width
-    }
-
-    /// Floats of the sizes of a block.
-    const fn all_sizes_len(&self) -> usize {
-        self.block_strips() * self.groups() * self.sizes_len()
-    }
-
-    /// Floats of a slot.
-    const fn slot_len(&self) -> usize {
-        let weights = if self.once() { self.weights_len() } else { 0 };
-        self.to.strip_len() + self.products_len() + weights
-    }
-
-    /// The floats of scratch.
-    pub const fn scratch(&self) -> usize {
-        let shared = POINTS * self.point_len() + self.all_weights_len() + self.all_sizes_len();
-        shared + SLOTS * self.slot_len()
-    }
-}
-
-/// `y` from `x` and `w`.
-pub fn forward(run: Run<'_>, y: SharedMut<'_, f32>, x: &[f32], w: &[f32], scratch: &mut [f32]) {
+/// `y` from `x` and `w`, and whether it was computed: if not, the weights need another form.
+pub fn forward(
+    run: Run<'_>,
+    y: SharedMut<'_, f32>,
+    x: &[f32],
+    w: &[f32],
+    scratch: &mut [f32],
+) -> bool {
     let plan = Plan::forward(&run.spec);
-    Pass { run, plan, y, x, weights: Weights::new(run, plan, w) }.run(Source::Given, scratch);
+    Pass { run, plan, y, x, weights: Weights::new(run, plan, w) }.run(Source::Given, scratch)
 }
 
 /// The floats of all transformed weights.
@@ -134,10 +34,10 @@ pub const fn prepared_len(spec: &Conv2dSpec) -> usize {
     Plan::forward(spec).prepared_len()
 }
 
-/// Transforms all weights.
-pub fn prepare(run: Run<'_>, prepared: &mut [f32], w: &[f32]) {
+/// Transforms all weights, and says whether they may be used so.
+pub fn prepare(run: Run<'_>, prepared: &mut [f32], w: &[f32]) -> bool {
     let weights = Weights::new(run, Plan::forward(&run.spec), w);
-    weights.transform(&SharedMut::new(prepared));
+    weights.transform(&SharedMut::new(prepared))
 }
 
 /// `y` from `x`, weights and their transforms.
@@ -153,17 +53,17 @@ pub fn forward_prepared(
     pass.run(Source::Prepared(prepared), scratch);
 }
 
-/// `d_x` from `d_y` and `w`.
+/// `d_x` from `d_y` and `w`, and whether it was computed, as in [`forward`].
 pub fn input_grad(
     run: Run<'_>,
     d_x: SharedMut<'_, f32>,
     d_y: &[f32],
     w: &[f32],
     scratch: &mut [f32],
-) {
+) -> bool {
     let plan = Plan::backward(&run.spec);
     let weights = Weights::new(run, plan, w);
-    Pass { run, plan, y: d_x, x: d_y, weights }.run(Source::Given, scratch);
+    Pass { run, plan, y: d_x, x: d_y, weights }.run(Source::Given, scratch)
 }
 
 /// The weights of a pass.
@@ -196,16 +96,23 @@ impl<'a> Weights<'a> {
         }
     }
 
-    /// Transforms all of them.
-    fn transform(&self, all: &SharedMut<'_, f32>) {
+    /// Transforms all of them, and says whether they may be used so.
+    fn transform(&self, all: &SharedMut<'_, f32>) -> bool {
+        let suit = AtomicBool::new(true);
         let (plan, len) = (self.plan, self.plan.weights_len());
         let parts = plan.from.channels.div_ceil(plan.terms());
         self.run.threads.run_if(8 * plan.prepared_len(), plan.blocks() * parts, &|item| {
             let points = all.at(item * len, len);
             let filters = self.filters(item / parts, item % parts * plan.terms(), points);
             // SAFETY: each item has its own part of the transforms; `filters` is inside `w`.
-            unsafe { filters.transform(self.run.level) };
+            unsafe {
+                if !filters.suit(self.run.level) {
+                    suit.store(false, Ordering::Relaxed);
+                }
+                filters.transform(self.run.level);
+            }
         });
+        suit.into_inner()
     }
 }
 
@@ -227,7 +134,8 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    fn run(&self, source: Source<'_>, scratch: &mut [f32]) {
+    /// Says whether it was computed.
+    fn run(&self, source: Source<'_>, scratch: &mut [f32]) -> bool {
         let plan = self.plan;
         assert!(self.x.len() == plan.from.images * plan.from.image_len());
         let (inputs, rest) = scratch.split_at_mut(POINTS * plan.point_len());
@@ -236,7 +144,9 @@ impl Pass<'_> {
         let slots = &mut rest[..SLOTS * plan.slot_len()];
         let source = match source {
             Source::Given if !plan.once() => {
-                self.weights.transform(&SharedMut::new(&mut *weights));
+                if !self.weights.transform(&SharedMut::new(&mut *weights)) {
+                    return false;
+                }
                 Source::Prepared(weights)
             }
             source => source,
@@ -248,6 +158,7 @@ impl Pass<'_> {
             self.inputs(shared, slots, (first, strips));
             self.products([inputs, sizes], source, slots, (first, strips));
         }
+        true
     }
 
     /// Transforms the inputs of a block of strips, and takes their sizes.
@@ -329,12 +240,17 @@ impl Pass<'_> {
         let channels = BLOCK.min(to.channels - block * BLOCK);
         let panel_rows = Tiling::of(level).panel_rows(tiles);
         let points = products.as_mut_ptr();
+        let mut suit = true;
         for (i, term) in (0..from.channels).step_by(plan.terms()).enumerate() {
             let terms = plan.terms().min(from.channels - term);
             let weights = match source {
                 Source::Given => {
                     // SAFETY: this slot's memory, and `filters` is inside `w`.
-                    unsafe { self.weights.filters(block, term, own.as_mut_ptr()).transform(level) };
+                    unsafe {
+                        let filters = self.weights.filters(block, term, own.as_mut_ptr());
+                        suit &= filters.suit(level);
+                        filters.transform(level);
+                    }
                     &own[..]
                 }
                 Source::Prepared(all) => {
@@ -418,7 +334,12 @@ impl Pass<'_> {
                 count: 0,
             };
             // SAFETY: as above, and the transforms of these planes are done.
-            sizes.beyond(level, to, rows, |i, j| unsafe { patch.take(i, j) });
+            let take = |i, j| unsafe { patch.take(i, j) };
+            if suit {
+                sizes.beyond(level, to, rows, take);
+            } else {
+                sizes.all(take);
+            }
             // SAFETY: as above.
             unsafe { patch.finish() };
             let first = first_plane;
@@ -434,5 +355,3 @@ impl Pass<'_> {
         }
     }
 }
-
-const _: () = assert!(CHANNELS.is_multiple_of(LANES));

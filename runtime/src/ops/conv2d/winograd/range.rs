@@ -54,12 +54,15 @@ impl Sizes<'_> {
         met(self.shape, self.strip, self.margin[0], TILE * self.strip.down + self.overlap)
     }
 
-    /// Writes the largest of all groups into `to`.
-    fn combine<'a>(&self, level: SimdLevel, to: &'a mut [f32]) -> &'a mut [f32] {
+    /// The largest of all groups, in `to` where there are several.
+    fn combine<'b>(&'b self, level: SimdLevel, to: &'b mut [f32]) -> &'b [f32] {
         let len = self.rows().len() * self.shape.width;
+        if self.groups.len() <= self.pitch {
+            return &self.groups[..len];
+        }
         let to = &mut to[..len];
         to.copy_from_slice(&self.groups[..len]);
-        for group in self.groups[self.pitch.min(self.groups.len())..].chunks_exact(self.pitch) {
+        for group in self.groups[self.pitch..].chunks_exact(self.pitch) {
             take_larger(level, to, group);
         }
         to
@@ -71,6 +74,13 @@ impl Sizes<'_> {
         let width = self.shape.width;
         for (row, sizes) in self.rows().zip(all.chunks_exact(width.max(1))) {
             to[row * columns + self.margin[1]..][..width].copy_from_slice(sizes);
+        }
+    }
+
+    /// Calls `tile(row, column)` for each tile.
+    pub fn all(&self, mut tile: impl FnMut(usize, usize)) {
+        for i in 0..self.strip.down {
+            (0..self.strip.across).for_each(|j| tile(i, j));
         }
     }
 
@@ -241,17 +251,22 @@ simd! {
     /// The sums of `d_y · x` for each tap, both in rows of `columns`.
     fn tap_products<A>(x: &[f32], d_y: &[f32], columns: usize) -> [f32; TAPS] {
         const STEP: usize = 16;
-        std::array::from_fn(|tap| {
-            let x = &x[tap / 3 * columns + tap % 3..][..d_y.len()];
-            let (mut x, mut d_y) = (x.chunks_exact(STEP), d_y.chunks_exact(STEP));
-            let mut sums = [0.0; STEP];
-            for (x, d_y) in (&mut x).zip(&mut d_y) {
-                for ((sum, x), d_y) in sums.iter_mut().zip(x).zip(d_y) {
-                    *sum += x * d_y;
+        let mut sums = [[0.0; STEP]; TAPS];
+        let (steps, rest) = d_y.as_chunks::<STEP>();
+        for (i, d_y) in steps.iter().enumerate() {
+            for (tap, sums) in sums.iter_mut().enumerate() {
+                let x: &[f32; STEP] = x[STEP * i + tap / 3 * columns + tap % 3..][..STEP]
+                    .try_into()
+                    .expect("a step");
+                for lane in 0..STEP {
+                    sums[lane] = A::mul_add(x[lane], d_y[lane], sums[lane]);
                 }
             }
-            let rest = x.remainder().iter().zip(d_y.remainder());
-            rest.map(|(x, d_y)| x * d_y).sum::<f32>() + sums.iter().sum::<f32>()
+        }
+        std::array::from_fn(|tap| {
+            let x = &x[d_y.len() - rest.len() + tap / 3 * columns + tap % 3..];
+            let rest = x.iter().zip(rest).map(|(x, d_y)| x * d_y).sum::<f32>();
+            rest + sums[tap].iter().sum::<f32>()
         })
     }
 }

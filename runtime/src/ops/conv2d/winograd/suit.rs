@@ -1,93 +1,150 @@
-//! Whether weights may be transformed: a look at all of them, before they are.
-
-use std::sync::atomic::{AtomicBool, Ordering};
+//! Whether weights may be transformed: a look at some of them just before they are, while they come
+//! nearer.
 
 use super::TAPS;
 use super::range::moderate;
-use crate::math::simd;
-use crate::ops::conv2d::cpu::Run;
-use crate::ops::conv2d::{Conv2dSpec, min};
+use super::weights::Filters;
+use crate::math::SimdLevel;
+use crate::math::{MAX_LANES, Vector, by_level};
 
 /// For each channel of the result, the largest weight of any tap is at most so many times the
 /// largest of each tap.
 const RATIO: f32 = 64.0;
-/// Filters that lie side by side and are looked at together, so that rows are whole registers.
-const FILTERS: usize = 16;
-const ROW: usize = FILTERS * TAPS;
+/// Floats of so many filters as fill whole registers.
+const ROW: usize = MAX_LANES * TAPS;
 
-/// Whether transforms of the weights `w [out, in, 3, 3]` keep their promise, forward or for the
-/// gradient of the input.
-pub fn weights_suit(run: Run<'_>, w: &[f32], backward: bool) -> bool {
-    let Conv2dSpec { in_channels, out_channels, .. } = run.spec;
-    let row = in_channels * TAPS;
-    assert!(w.len() == out_channels * row);
-    let suit = AtomicBool::new(true);
-    let items = if backward { in_channels.div_ceil(FILTERS) } else { out_channels };
-    run.threads.run_if(w.len() / 4, items, &|item| {
-        let mut largest = [0; ROW];
-        let fits = if backward {
-            // The same filters of each output channel.
-            let start = item * ROW;
-            let len = min(ROW, row - start);
-            let last = (out_channels - 1) * row + start + len;
-            let whole = largest_of_rows(run.level, &mut largest, &w[start..last], row, len);
-            whole && largest[..len].chunks_exact(TAPS).all(|taps| taps_suit(taps))
+impl Filters {
+    /// Whether transforms of these weights keep their promise.
+    ///
+    /// # Safety
+    /// The weights are lent for this call.
+    pub unsafe fn suit(&self, level: SimdLevel) -> bool {
+        // In memory, filters of neighbouring terms are neighbours, or those of neighbouring channels.
+        let forward = self.term == TAPS;
+        let (rows, row, len) = if forward {
+            (self.channels, self.channel, self.terms * TAPS)
         } else {
-            let weights = &w[item * row..][..row];
-            let whole = largest_of_rows(run.level, &mut largest, weights, ROW, ROW);
-            let mut taps = [0; TAPS];
-            for (i, &size) in largest.iter().enumerate() {
-                taps[i % TAPS] = size.max(taps[i % TAPS]);
-            }
-            whole && taps_suit(&taps)
+            (self.terms, self.term, self.channels * TAPS)
         };
-        if !fits {
-            suit.store(false, Ordering::Relaxed);
+        let mut suits = true;
+        // Forward, a channel is a row. Backward, all rows are those of the same channels.
+        for start in (0..if forward { rows * ROW } else { len }).step_by(ROW) {
+            let (first, len) =
+                if forward { (start / ROW * row, len) } else { (start, len - start) };
+            let (rows, len) = if forward { (1, len) } else { (rows, len.min(ROW)) };
+            let mut largest = [0.0; ROW + MAX_LANES];
+            let w = self.w.wrapping_add(first);
+            let mut look = Look { w, rows, row, len, forward, largest: &mut largest, least: 0.0 };
+            by_level!(level, look_at(&mut look => &mut Look<'_>));
+            if look.least == 0.0 {
+                for row in 0..rows {
+                    // SAFETY: the rows are inside the weights.
+                    let row = unsafe { std::slice::from_raw_parts(w.add(row * look.row), len) };
+                    suits &= row.chunks_exact(TAPS).all(|filter| {
+                        let zeros = filter.iter().filter(|&&w| w == 0.0).count();
+                        zeros == 0 || zeros == TAPS
+                    });
+                }
+            }
+            let channels = if forward { 1 } else { len / TAPS };
+            suits &= largest[..channels * TAPS].chunks_exact(TAPS).all(taps_suit);
         }
-    });
-    suit.into_inner()
+        suits
+    }
 }
 
-/// Whether one channel's largest weights of each tap, as bits, are alike.
-fn taps_suit(taps: &[u32]) -> bool {
+/// Whether one channel's largest weights of each tap are alike.
+fn taps_suit(taps: &[f32]) -> bool {
     let (mut least, mut most) = (u32::MAX, 0);
-    for &tap in taps {
-        (least, most) = (least.min(tap), most.max(tap));
+    for tap in taps {
+        (least, most) = (least.min(tap.to_bits()), most.max(tap.to_bits()));
     }
     let (least, most) = (f32::from_bits(least), f32::from_bits(most));
     moderate(most) && most <= RATIO * least
 }
 
-/// Takes the largest sizes, as bits, of rows of `len` weights, `pitch` apart, the last of which may
-/// be shorter; and says whether each filter is all zeros or without a zero.
-fn largest_of_rows(
-    level: crate::math::SimdLevel,
-    largest: &mut [u32; ROW],
-    w: &[f32],
-    pitch: usize,
+/// Rows of `len` weights, `row` apart.
+struct Look<'a> {
+    w: *const f32,
+    rows: usize,
+    row: usize,
     len: usize,
-) -> bool {
-    let mut whole = true;
-    for row in w.chunks(pitch) {
-        let row = &row[..min(len, row.len())];
-        if take_larger(level, largest, row) == 0 {
-            whole &= row.chunks_exact(TAPS).all(|filter| {
-                let zeros = filter.iter().filter(|&&w| w == 0.0).count();
-                zeros == 0 || zeros == TAPS
-            });
-        }
-    }
-    whole
+    /// Whether all filters of a row are of one channel.
+    forward: bool,
+    /// The largest size of each tap, of one channel or of each filter of a row.
+    largest: &'a mut [f32; ROW + MAX_LANES],
+    /// The least size, not more than 1.
+    least: f32,
 }
 
-simd! {
-    /// Takes the larger sizes, as bits, and gives the smallest of the weights.
-    fn take_larger<A>(largest: &mut [u32; ROW], w: &[f32]) -> u32 {
-        let mut least = u32::MAX;
-        for (largest, w) in largest.iter_mut().zip(w) {
-            let size = w.abs().to_bits();
-            (*largest, least) = ((*largest).max(size), least.min(size));
+#[inline(always)]
+unsafe fn look_at<V: Vector, const LEVEL_ROWS: usize>(look: &mut Look<'_>) {
+    // So many filters are whole registers.
+    let width = V::LANES * TAPS;
+    // SAFETY: the caller lends the rows; `largest` has room for a register behind `ROW`.
+    unsafe {
+        let mut least = V::splat(1.0);
+        let largest = look.largest.as_mut_ptr();
+        if look.forward {
+            let mut sizes = [V::splat(0.0); TAPS];
+            for start in (0..look.len).step_by(width) {
+                take(&mut sizes, &mut least, look.w.add(start), look.len - start);
+            }
+            store(&sizes, largest);
+            // Filters one behind the other: the largest of each tap.
+            let parts = TAPS.div_ceil(V::LANES);
+            let mut taps = [V::splat(0.0); TAPS];
+            for filter in 0..V::LANES {
+                for (i, taps) in taps.iter_mut().enumerate().take(parts) {
+                    let from = largest.add(filter * TAPS + i * V::LANES);
+                    *taps = taps.larger_size(V::load(from));
+                }
+            }
+            for (i, taps) in taps.iter().enumerate().take(parts) {
+                taps.store(largest.add(i * V::LANES));
+            }
+        } else {
+            for start in (0..look.len).step_by(width) {
+                let mut sizes = [V::splat(0.0); TAPS];
+                for row in 0..look.rows {
+                    let w = look.w.add(row * look.row + start);
+                    take(&mut sizes, &mut least, w, look.len - start);
+                }
+                store(&sizes, largest.add(start));
+            }
         }
-        least
+        let mut lanes = [1.0_f32; MAX_LANES];
+        least.store(lanes.as_mut_ptr());
+        look.least = lanes.into_iter().fold(1.0, f32::min);
+    }
+}
+
+#[inline(always)]
+unsafe fn store<V: Vector>(sizes: &[V; TAPS], to: *mut f32) {
+    for (i, sizes) in sizes.iter().enumerate() {
+        // SAFETY: the caller lends so many registers.
+        unsafe { sizes.store(to.add(i * V::LANES)) };
+    }
+}
+
+/// Takes the larger sizes of a chunk of at most `len` weights, and the least.
+#[inline(always)]
+unsafe fn take<V: Vector>(sizes: &mut [V; TAPS], least: &mut V, w: *const f32, len: usize) {
+    // SAFETY: the caller lends `len` weights.
+    unsafe {
+        for (i, sizes) in sizes.iter_mut().enumerate() {
+            let at = i * V::LANES;
+            if at + V::LANES <= len {
+                let x = V::load(w.add(at));
+                *sizes = sizes.larger_size(x);
+                *least = least.smaller_size(x);
+            } else if at < len {
+                // Lanes behind the last are not the least.
+                let mut lanes = [1.0; MAX_LANES];
+                std::ptr::copy_nonoverlapping(w.add(at), lanes.as_mut_ptr(), len - at);
+                *least = least.smaller_size(V::load(lanes.as_ptr()));
+                *sizes = sizes.larger_size(V::load_part(w.add(at), V::mask(len - at)));
+            }
+        }
     }
 }

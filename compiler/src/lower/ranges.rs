@@ -1,0 +1,209 @@
+//! What options may be: a literal is checked here, a constant by rustc.
+
+use proc_macro2::Span;
+use syn::Expr;
+use syn::spanned::Spanned;
+
+use super::options::number;
+use super::{FnCx, Lowering, Options, text_of};
+use crate::diagnostics::Diagnostic;
+use crate::dim::{Dim, Shape};
+use crate::ops::elementwise::Constant;
+
+/// The numbers that can be meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Range {
+    /// Any `f32`.
+    Any,
+    NotNegative,
+    Positive,
+    /// From 0 to 1.
+    Unit,
+    /// Whole numbers that an `f32` holds.
+    Whole,
+}
+
+impl Range {
+    fn holds(self, value: f32) -> bool {
+        match self {
+            Self::Any => true,
+            Self::NotNegative => value >= 0.0,
+            Self::Positive => value > 0.0,
+            Self::Unit => (0.0..=1.0).contains(&value),
+            Self::Whole => value.fract() == 0.0 && value.abs() <= 16_777_216.0,
+        }
+    }
+
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Any => "finite",
+            Self::NotNegative => "at least 0",
+            Self::Positive => "above 0",
+            Self::Unit => "from 0 to 1",
+            Self::Whole => "a whole number",
+        }
+    }
+}
+
+/// As many floats as no memory holds: 4 TiB. Up to there no product of sizes overflows.
+const MOST: u128 = 1 << 40;
+
+/// Whether sizes that are numbers alone make a value larger than that.
+pub fn is_too_large(shape: &Shape) -> bool {
+    let sizes = shape.0.iter().filter_map(Dim::as_lit);
+    sizes.fold(1_u128, |product, size| product.saturating_mul(size.max(1) as u128)) > MOST
+}
+
+impl FnCx<'_, '_> {
+    /// A number that is written as `expr`, of the option `name` or in a body.
+    pub fn in_range(
+        &mut self,
+        constant: Constant,
+        expr: &Expr,
+        name: Option<(&str, &str)>,
+        range: Range,
+    ) -> Lowering<Constant> {
+        let written = text_of(expr);
+        let written = written.strip_prefix("- ").map_or(written.clone(), |rest| format!("-{rest}"));
+        match &constant {
+            Constant::Literal(value) => {
+                let held = *value as f32;
+                if !held.is_finite() {
+                    let text = format!("`{written}` is no `f32`: they end at 3.4028235e38");
+                    let error = Diagnostic::over(expr, text);
+                    let help = "infinity is `f32::INFINITY`, and minus it is `-f32::INFINITY`";
+                    return Err(self.model.report(error.help(help)));
+                }
+                if held == 0.0 && *value != 0.0 {
+                    let text = format!("`{written}` is no `f32` but 0: they start at 1e-45");
+                    return Err(self.model.report(Diagnostic::over(expr, text)));
+                }
+                if let Some((name, owner)) = name
+                    && !range.holds(held)
+                {
+                    let text = format!(
+                        "`{name}` of `{owner}` has to be {}, but is {written}",
+                        range.text()
+                    );
+                    return Err(self.model.report(Diagnostic::over(expr, text)));
+                }
+            }
+            Constant::Expr(text, tokens) => {
+                // A constant may be infinite where that means something; what is computed is not.
+                let is_constant = matches!(expr, Expr::Path(_) | Expr::Unary(_));
+                if range != Range::Any || !is_constant {
+                    let message = match name {
+                        Some((name, owner)) => {
+                            format!("`{name}` of `{owner}` has to be {}", range.text())
+                        }
+                        None => format!("a number has to be {}", range.text()),
+                    };
+                    self.rule.defer_number(text, tokens, range, message, expr.span());
+                }
+            }
+            Constant::Over(..) => {}
+        }
+        Ok(constant)
+    }
+
+    /// A size that starts at `least`, of which rustc knows what the macro does not.
+    pub fn at_least(&mut self, size: Dim, least: usize, what: &str, span: Span) -> Lowering<Dim> {
+        let is_number = size.atoms().next().is_none();
+        match size.as_lit() {
+            None if is_number => {
+                let text = format!("{what} is {size}");
+                let help = format!("it starts at {least}");
+                return Err(self.model.report(Diagnostic::new(span, text).help(help)));
+            }
+            Some(size) if size < least => {
+                let text = format!("{what} is {size}");
+                let help = format!("it starts at {least}");
+                return Err(self.model.report(Diagnostic::new(span, text).help(help)));
+            }
+            Some(_) => {}
+            None if size.is_run_time() || least == 0 => {}
+            None => {
+                let before = std::mem::replace(&mut self.rule.span, span);
+                let message = format!("{what} starts at {least}");
+                self.rule.defer_at_least(size.clone(), Dim::lit(least), message);
+                self.rule.span = before;
+            }
+        }
+        Ok(size)
+    }
+
+    /// An option that is a number in a range; `default` when it is not written.
+    pub fn number_option(
+        &mut self,
+        options: &mut Options,
+        name: &'static str,
+        default: Option<f64>,
+        range: Range,
+    ) -> Lowering<Constant> {
+        let owner = options.owner.clone();
+        match (options.take(name), default) {
+            (Some(expr), _) => {
+                let constant = number(&expr).ok_or_else(|| {
+                    let text = format!("`{name}` of `{owner}` is a number");
+                    self.model.report(Diagnostic::over(&expr, text).help("write `0.5`"))
+                })?;
+                self.in_range(constant, &expr, Some((name, &owner)), range)
+            }
+            (None, Some(default)) => Ok(Constant::Literal(default)),
+            (None, None) => {
+                let help = format!("write `{owner}({name} = 1.0)`");
+                Err(self.model.report(options.missing(name, help)))
+            }
+        }
+    }
+
+    /// An option that only a literal can give.
+    pub fn literal_option(
+        &mut self,
+        options: &mut Options,
+        name: &'static str,
+        default: f64,
+        range: Range,
+    ) -> Lowering<f64> {
+        let span = options.span;
+        match self.number_option(options, name, Some(default), range)? {
+            Constant::Literal(value) => Ok(value),
+            other => {
+                let text = format!("`{name}` is a literal here, not `{other}`");
+                Err(self.model.report(Diagnostic::new(span, text)))
+            }
+        }
+    }
+
+    /// `5`, or `(3, 5)` for height and width, each at least `least`.
+    pub fn pair_option(
+        &mut self,
+        options: &mut Options,
+        name: &'static str,
+        default: Option<[Dim; 2]>,
+        least: usize,
+    ) -> Lowering<[Dim; 2]> {
+        match (options.take(name), default) {
+            (Some(expr), _) => {
+                if name == "kernel" {
+                    // What does not fit is at the kernel.
+                    self.rule.span = expr.span();
+                }
+                let scope = super::Scope { run_time: false, ..self.scope() };
+                let pair = Options::pair(&expr, &scope);
+                let [height, width] = self.ok(pair)?;
+                let what = format!("`{name}` of `{}`", options.owner);
+                Ok([
+                    self.at_least(height, least, &what, expr.span())?,
+                    self.at_least(width, least, &what, expr.span())?,
+                ])
+            }
+            (None, Some(default)) => Ok(default),
+            (None, None) => {
+                let help = format!("write `{name} = 3`, or `{name} = (3, 5)` for height and width");
+                let error = options.missing(name, help);
+                Err(self.model.report(error))
+            }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! How the convolution and the gradient of its input are cut.
+
+use super::patch::PATCH;
+use super::{BLOCK, LANES, POINTS, Planes, SLOTS, TILE};
+use crate::ops::conv2d::{Conv2dSpec, max, min};
+
+/// Floats of a block of transformed inputs, unless one strip has more.
+const INPUTS: usize = 3 << 19;
+/// Tiles of a part of the work, unless one strip has more.
+const TILES: usize = 64;
+/// Channels that are summed in registers at a time.
+const TERMS: usize = 128;
+/// Channels of a strip that are transformed at a time.
+pub const CHANNELS: usize = 64;
+
+/// The sizes of a pass: forward, or for the gradient of the input.
+#[derive(Clone, Copy)]
+pub struct Plan {
+    pub from: Planes,
+    pub to: Planes,
+    pub padding: [usize; 2],
+    pub backward: bool,
+}
+
+impl Plan {
+    pub const fn forward(spec: &Conv2dSpec) -> Self {
+        let (from, to) = (Planes::inputs(spec), Planes::outputs(spec));
+        Self { from, to, padding: spec.padding, backward: false }
+    }
+
+    pub const fn backward(spec: &Conv2dSpec) -> Self {
+        let (from, to) = (Planes::outputs(spec), Planes::inputs(spec));
+        let padding = [2 - spec.padding[0], 2 - spec.padding[1]];
+        Self { from, to, padding, backward: true }
+    }
+
+    /// Strips of a block.
+    pub const fn block_strips(&self) -> usize {
+        let tiles = INPUTS / (POINTS * self.from.tile_len());
+        min(max(tiles / max(self.to.strip_tiles(), 1), 1), max(self.to.strips(), 1))
+    }
+
+    /// Floats between the points of a block.
+    pub const fn point_len(&self) -> usize {
+        self.from.point_len(self.block_strips() * self.to.strip_tiles())
+    }
+
+    /// Strips of a part of the work.
+    pub const fn part_strips(&self) -> usize {
+        min(max(TILES / max(self.to.strip_tiles(), 1), 1), self.block_strips())
+    }
+
+    /// Blocks of output channels.
+    pub const fn blocks(&self) -> usize {
+        self.to.channels.div_ceil(BLOCK)
+    }
+
+    /// Terms that are summed at a time.
+    pub const fn terms(&self) -> usize {
+        self.from.channels.div_ceil(max(self.from.channels.div_ceil(TERMS), 1))
+    }
+
+    /// Floats of a block of transformed weights, for some of the terms.
+    pub const fn weights_len(&self) -> usize {
+        POINTS * self.terms() * BLOCK
+    }
+
+    /// Whether weights are transformed where they are used, once each.
+    pub const fn once(&self) -> bool {
+        self.part_strips() == max(self.to.strips(), 1)
+    }
+
+    /// Floats of the transformed weights that are kept.
+    pub const fn all_weights_len(&self) -> usize {
+        if self.once() { 0 } else { self.prepared_len() }
+    }
+
+    /// Floats of all transformed weights.
+    pub const fn prepared_len(&self) -> usize {
+        self.blocks() * self.from.channels.div_ceil(max(self.terms(), 1)) * self.weights_len()
+    }
+
+    /// Floats of products of a part of the work, and later of the tiles that are summed otherwise.
+    pub const fn products_len(&self) -> usize {
+        max(POINTS * self.part_strips() * self.to.strip_tiles() * BLOCK, PATCH)
+    }
+
+    /// Groups of channels that are transformed at a time.
+    pub const fn groups(&self) -> usize {
+        self.from.channels.div_ceil(CHANNELS)
+    }
+
+    /// Floats of the sizes of a strip, for each group.
+    pub const fn sizes_len(&self) -> usize {
+        (TILE * self.to.strip_down() + 2) * self.from.width
+    }
+
+    /// Floats of the sizes of a block.
+    pub const fn all_sizes_len(&self) -> usize {
+        self.block_strips() * self.groups() * self.sizes_len()
+    }
+
+    /// Floats of a slot.
+    pub const fn slot_len(&self) -> usize {
+        let weights = if self.once() { self.weights_len() } else { 0 };
+        self.to.strip_len() + self.products_len() + weights
+    }
+
+    /// The floats of scratch.
+    pub const fn scratch(&self) -> usize {
+        let shared = POINTS * self.point_len() + self.all_weights_len() + self.all_sizes_len();
+        shared + SLOTS * self.slot_len()
+    }
+}
+
+const _: () = assert!(CHANNELS.is_multiple_of(LANES));

@@ -1,0 +1,135 @@
+//! Checks of what a call is given.
+
+use super::{InputError, Program, Workspace};
+use crate::device::{Device, Indices};
+
+/// What generated code calls.
+#[doc(hidden)]
+impl<M: Program, D: Device, P> Workspace<M, D, P> {
+    /// The run-time size number `at`, from `len` elements of `sample` each.
+    #[inline]
+    pub fn size(
+        &self,
+        at: usize,
+        input: &'static str,
+        len: usize,
+        sample: usize,
+    ) -> Result<usize, InputError> {
+        let size = whole(input, len, sample)?;
+        match size {
+            0 => Err(InputError::Empty { input }),
+            size if size > self.capacity[at] => Err(InputError::TooLarge {
+                input,
+                size: M::SIZES[at],
+                found: size,
+                capacity: self.capacity[at],
+            }),
+            size => Ok(size),
+        }
+    }
+
+    /// Checks that another input has the same run-time size.
+    #[inline]
+    pub fn same(
+        &self,
+        at: usize,
+        input: &'static str,
+        len: usize,
+        sample: usize,
+        expected: usize,
+    ) -> Result<(), InputError> {
+        match whole(input, len, sample)? {
+            found if found == expected => Ok(()),
+            found => Err(InputError::Differs { input, size: M::SIZES[at], expected, found }),
+        }
+    }
+
+    #[inline]
+    pub fn exact(
+        &self,
+        input: &'static str,
+        found: usize,
+        expected: usize,
+    ) -> Result<(), InputError> {
+        if found == expected { Ok(()) } else { Err(InputError::Length { input, expected, found }) }
+    }
+
+    /// Copies class indices to where kernels read them, each below `bound.0`; with `bound.1` they are
+    /// lengths of sequences. Each of the argument's rows has the shape `row`.
+    #[inline]
+    pub fn classes<C: ClassIndex>(
+        &mut self,
+        at: &mut usize,
+        input: &'static str,
+        indices: &[C],
+        row: &[usize],
+        bound: (usize, bool),
+    ) -> Result<Indices, InputError> {
+        let (start, (classes, lengths)) = (*at, bound);
+        let slots = &mut self.indices[start..start + indices.len()];
+        for (i, (slot, index)) in slots.iter_mut().zip(indices).enumerate() {
+            match index.class() {
+                Some(class) if class < classes => *slot = class as u32,
+                _ => {
+                    let (at, found) = (place(i, row), index.text());
+                    return Err(match lengths {
+                        false => InputError::Class { input, at, found, classes },
+                        true => InputError::Steps { input, at, found, steps: classes - 1 },
+                    });
+                }
+            }
+        }
+        *at += indices.len();
+        Ok(Indices::new(start, indices.len()))
+    }
+}
+
+#[inline]
+pub(super) fn whole(input: &'static str, len: usize, sample: usize) -> Result<usize, InputError> {
+    match len.checked_rem(sample) {
+        Some(0) => Ok(len / sample),
+        _ => Err(InputError::NotWhole { input, found: len, sample }),
+    }
+}
+
+/// A type that class indices come in: any integer.
+pub trait ClassIndex: Copy {
+    /// The index, when it is not negative.
+    fn class(self) -> Option<usize>;
+
+    #[doc(hidden)]
+    fn text(self) -> i128;
+}
+
+macro_rules! class_index {
+    ($($int:ty),*) => {
+        $(impl ClassIndex for $int {
+            #[inline]
+            fn class(self) -> Option<usize> {
+                usize::try_from(self).ok()
+            }
+
+            fn text(self) -> i128 {
+                self as i128
+            }
+        })*
+    };
+}
+
+class_index!(u8, u16, u32, u64, usize, i8, i16, i32, i64, isize);
+
+/// Where element `i` lies in an array of rows of the shape `row`.
+fn place(mut i: usize, row: &[usize]) -> Vec<usize> {
+    let mut at: Vec<usize> = row
+        .iter()
+        .rev()
+        .map(|size| {
+            let here = i % size;
+            i /= size;
+            here
+        })
+        .collect();
+    at.push(i);
+    at.reverse();
+    at
+}
