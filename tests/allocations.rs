@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gradiron::data::{Dataset, mnist::Image};
 use gradiron::prelude::*;
-use nets::{BATCH, LeNet, Mlp, digits};
+use nets::{BATCH, DIGITS, LeNet, Mlp};
 
 /// Counts the allocations of all threads.
 struct Counting;
@@ -130,7 +130,7 @@ macro_rules! allocates_nothing {
 fn main() {
     assert_eq!(allocations(|| drop(std::hint::black_box(Box::new(1)))), 1, "allocations count");
     // Ten whole batches and a smaller one.
-    let data = digits().take(10 * BATCH + BATCH / 3);
+    let data = DIGITS.clone().take(10 * BATCH + BATCH / 3);
     for threads in [1, 2] {
         let sgd = |net: &_| Sgd::new(net, 0.01)?.momentum(0.9);
         let adam = |net: &_| Adam::new(net, 1e-3);

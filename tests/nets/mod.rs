@@ -1,6 +1,7 @@
 //! The two networks that PyTorch's runs and goldens are of (`scripts/parity.py`), and their data.
 
 use std::path::Path;
+use std::sync::LazyLock;
 
 use gradiron::data::{Dataset, mnist};
 use gradiron::prelude::*;
@@ -45,11 +46,11 @@ model! {
     }
 }
 
-/// The training images of the slice of MNIST in this repository, in the order of the file.
+/// The training images of the slice of MNIST in this repository, in the order of the file, read once.
 ///
 /// # Panics
 /// When they cannot be read.
-pub fn digits() -> Dataset<mnist::Image, u8> {
+pub static DIGITS: LazyLock<Dataset<mnist::Image, u8>> = LazyLock::new(|| {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/data/mnist-slice");
     mnist::load(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())).0
-}
+});

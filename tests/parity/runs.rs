@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use gradiron::prelude::*;
 use gradiron::rng::Rng;
 
-use crate::nets::{BATCH, LeNet, Mlp, digits};
+use crate::nets::{BATCH, DIGITS, LeNet, Mlp};
 
 const STEPS: usize = 20;
 
@@ -48,7 +48,7 @@ macro_rules! run {
         let mut ws = $model::workspace_on($device, BATCH).expect("it is small");
         let mut optimizer = $optimizer(&net).expect("sound hyper-parameters");
         let mut losses = Vec::new();
-        for (image, label) in digits().batches(BATCH).take(STEPS) {
+        for (image, label) in DIGITS.batches(BATCH).take(STEPS) {
             losses.push(f64::from(net.loss_grad(&mut ws, image, label).expect("it fits")));
             optimizer.step(&mut net, ws.grads());
         }
@@ -109,13 +109,12 @@ macro_rules! epoch {
         let cpu = Cpu::new().with_precision($precision);
         let mut ws = $model::workspace_on(cpu, BATCH).expect("it is small");
         let mut adam = Adam::new(&net, 1e-3).expect("sound hyper-parameters");
-        let digits = digits();
-        for (image, label) in digits.batches(BATCH) {
+        for (image, label) in DIGITS.batches(BATCH) {
             net.loss_grad(&mut ws, image, label).expect("it fits");
             adam.step(&mut net, ws.grads());
         }
         let (mut right, mut count) = (0, 0);
-        for (image, label) in digits.batches(BATCH) {
+        for (image, label) in DIGITS.batches(BATCH) {
             let scores = net.forward(&mut ws, image).expect("it fits");
             for (scores, &label) in scores.iter().zip(label) {
                 right += usize::from(scores.iter().all(|&s| s <= scores[usize::from(label)]));

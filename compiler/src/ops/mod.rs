@@ -245,6 +245,15 @@ impl Deferred {
             _ => false,
         }
     }
+
+    /// Whether it is true where `number` knows each size; numbers that are no sizes count as such.
+    pub fn holds(&self, number: &dyn Fn(&Dim) -> Option<usize>) -> bool {
+        match &self.what {
+            Statement::Equal(a, b) => number(a).is_some() && number(a) == number(b),
+            Statement::AtLeast(a, b) => number(a).zip(number(b)).is_some_and(|(a, b)| a >= b),
+            Statement::Within(..) => true,
+        }
+    }
 }
 
 /// The step that a shape rule speaks for, and the checks it leaves to rustc.

@@ -6,7 +6,6 @@ use gradiron_compiler::dim::Dim;
 use gradiron_compiler::graph::{Kind, Ty};
 use gradiron_compiler::model::Form;
 use gradiron_compiler::ops::call::Callee;
-use gradiron_compiler::ops::{Deferred, Statement};
 
 use crate::library::{Library, Scope, Unit};
 use crate::program::Program;
@@ -21,18 +20,11 @@ pub fn check(program: &Program) -> Result<(), String> {
     check_unit(unit, &scope)
 }
 
-/// Whether what is left to rustc is so, as far as it is of sizes.
-pub fn holds(deferred: &Deferred, number: &dyn Fn(&Dim) -> Option<usize>) -> bool {
-    match &deferred.what {
-        Statement::Equal(a, b) => number(a).is_some_and(|a| number(b) == Some(a)),
-        Statement::AtLeast(a, b) => number(a).zip(number(b)).is_some_and(|(a, b)| a >= b),
-        Statement::Within(..) => true,
-    }
-}
-
 fn check_unit(unit: &Unit, scope: &Scope) -> Result<(), String> {
-    if let Some(broken) = unit.deferred.iter().find(|one| !holds(one, &|dim| scope.try_size(dim))) {
-        return Err(broken.message.clone());
+    for deferred in &unit.deferred {
+        if !deferred.holds(&|dim| scope.try_size(dim)) {
+            return Err(format!("{}: {:?}", deferred.message, deferred.what));
+        }
     }
     for function in &unit.functions {
         let graph = function.graph(Form::Infer, "lower");

@@ -7,7 +7,6 @@ use gradiron_compiler::syntax::parse_model;
 use super::grow::Growing;
 use super::model::{Is, Let, Model};
 use super::world::{Known, Signature, Size, World, guarded, tokens};
-use crate::calls;
 use crate::program::Program;
 
 /// How a function ends.
@@ -311,8 +310,8 @@ pub fn complaint(world: &World, model: &Model) -> Option<String> {
             }
             let number =
                 |dim: &gradiron_compiler::dim::Dim| dim.evaluate(&|a| world.atom(model, a));
-            let broken = analysed.deferred.iter().find(|one| !calls::holds(one, &number));
-            broken.map(|equal| equal.message.clone())
+            let broken = analysed.deferred.iter().find(|deferred| !deferred.holds(&number));
+            broken.map(|deferred| deferred.message.clone())
         });
         if complaint.is_some() {
             return complaint;

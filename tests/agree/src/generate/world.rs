@@ -11,7 +11,6 @@ use gradiron_compiler::syntax::parse_model;
 use proc_macro2::{Group, Literal, TokenStream, TokenTree};
 
 use super::model::Model;
-use crate::calls::holds;
 
 /// Constants, sizes, and the models that are finished.
 #[derive(Clone, Debug, Default)]
@@ -121,7 +120,7 @@ impl World {
             false => plain.clone(),
         };
         let number = |dim: &Dim| dim.evaluate(&|atom| self.atom(model, atom));
-        if !named.deferred.iter().all(|one| holds(one, &number)) {
+        if !named.deferred.iter().all(|deferred| deferred.holds(&number)) {
             return None;
         }
         let mut values = BTreeMap::new();
