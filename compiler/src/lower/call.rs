@@ -10,7 +10,7 @@ use syn::{Expr, Token};
 use super::expr::{Lowered, is_self};
 use super::{FnCx, Item, Lowering, Options, Poison, dim, text_of};
 use crate::diagnostics::{Diagnostic, counted};
-use crate::dim::Dim;
+use crate::dim::{Dim, Shape};
 use crate::graph::{Kind, Source, Ty, ValueId};
 use crate::layers;
 use crate::ops::call::{Call, Callee};
@@ -249,7 +249,19 @@ impl<'a> FnCx<'a, '_> {
         let label = self.label(field, &param.name);
         let ty = Ty { shape: param.shape.clone(), kind: Kind::Float };
         let index = self.model.param_index(field, param);
+        let known = self.model.params[index].1.shape.clone();
+        self.same_at_each_use(&label, &known, &ty.shape);
         self.graph.given(Source::Param(index), ty, &label)
+    }
+
+    /// A layer that takes its size from its input has the size of the first: others must have it, too.
+    fn same_at_each_use(&mut self, label: &str, known: &Shape, here: &Shape) {
+        if self.rule.equal_shapes(known, here) || !self.model.diagnostics.is_empty() {
+            return;
+        }
+        let text = format!("`{label}` is {known} by its first use, but has to be {here} here");
+        let error = Diagnostic::new(self.rule.span, text);
+        self.model.report(error.help("inputs of other sizes need a layer of their own"));
     }
 
     /// A tensor of a field's state: its index, under which a layer notes its new value, and the
@@ -258,6 +270,8 @@ impl<'a> FnCx<'a, '_> {
         let label = self.label(field, &state.name);
         let ty = Ty { shape: state.shape.clone(), kind: Kind::State };
         let index = self.model.state_index(field, state);
+        let known = self.model.state[index].1.shape.clone();
+        self.same_at_each_use(&label, &known, &ty.shape);
         let first = self.graph.given(Source::State(index), ty, &label);
         (index, self.state.get(&index).copied().unwrap_or(first))
     }

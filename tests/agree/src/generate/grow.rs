@@ -107,7 +107,11 @@ impl Growing<'_> {
         let fields = self.model.fields.iter().filter(|field| read.contains(&field.name));
         let fields: Vec<_> = fields.cloned().collect();
         let calls = self.done.iter().any(|function| read.contains(&function.name));
-        if calls || fields.iter().any(|field| field.decl.contains("tied")) {
+        // A layer that was used before has sizes already.
+        let before = &function.body[..function.body.len() - 1];
+        let used = |name: &String| before.iter().any(|one| words(&one.value).contains(name));
+        let again = fields.iter().any(|field| used(&field.name) || field.decl.contains("tied"));
+        if calls || again {
             return None;
         }
         let mut args: Vec<_> =
