@@ -1,6 +1,7 @@
 //! Names and layers to ops. Building a node runs its shape rule at once, because
 //! inferred sizes need the shapes; what failed is poison, and what poison feeds stays silent.
 
+mod bound;
 mod call;
 mod expr;
 mod fields;
@@ -13,6 +14,7 @@ mod results;
 mod scan;
 mod sizes;
 
+pub use bound::{Bound, bound};
 pub use expr::is_self;
 pub use fields::{Trained, check_fields};
 pub use functions::{FREE, losses};
@@ -239,33 +241,6 @@ pub fn lower_function<'a>(model: &mut ModelCx<'a>, function: &'a Function) -> Op
     let trains = from.params(&graph).any(|(_, flow)| !matches!(flow, Flow::No));
     let name = function.name.clone();
     Some(Lowered { name, args, results, graph, flows, trains, deferred, step })
-}
-
-/// What a function's body binds: what tests continue it with.
-#[derive(Clone, Debug)]
-pub struct Bound {
-    /// Its arguments and what its statements name, with their types, by name.
-    pub values: BTreeMap<String, Ty>,
-    /// The equalities that are left to rustc.
-    pub deferred: Vec<Deferred>,
-}
-
-/// What the statements of a function bind, where nothing is wrong with it.
-pub fn bound(model: &mut ModelCx, name: &str) -> Option<Bound> {
-    let function = model.function(name)?;
-    let mut cx = FnCx::new(model);
-    cx.inlining.push(function.name.to_string());
-    cx.declare_args(function).ok()?;
-    cx.body(function).ok()?;
-    let fine = !cx.failed && cx.model.diagnostics.is_empty();
-    let values = cx.names.iter().filter_map(|(name, item)| match item {
-        Item::Value(value) => Some((name.clone(), cx.graph.ty(*value).clone())),
-        Item::Tuple(_) | Item::Poison => None,
-    });
-    fine.then(|| Bound {
-        values: values.collect(),
-        deferred: std::mem::take(&mut cx.rule.deferred),
-    })
 }
 
 impl<'a, 'm> FnCx<'a, 'm> {

@@ -37,7 +37,7 @@ fn everything_is_drawn() {
         "<const N",
         "+ 1",
         " / ",
-        "2 * batch",
+        "2*batch",
         "rows",
         "Classes[batch]",
         "Param(",
