@@ -35,7 +35,7 @@ use crate::dim::{Atom, Dim, Shape};
 use crate::flow::{Flow, Flows};
 use crate::graph::{Dest, Graph, Kind, Source, Ty, ValueId, is_loss};
 use crate::ops::{Deferred, Mismatch, Op, Rule};
-use crate::syntax::{FnArg, Function, ModelItem, TypeExpr, ambiguous};
+use crate::syntax::{Function, ModelItem, TypeExpr, ambiguous};
 
 /// A mistake that has been reported already.
 #[derive(Debug, Clone, Copy)]
@@ -291,7 +291,7 @@ impl<'a> FnCx<'a, '_> {
         self.declare_sizes(function);
         for (i, arg) in function.args.iter().enumerate() {
             let name = arg.name.to_string();
-            match self.ty(&arg.ty).and_then(|ty| self.named_lead(arg, ty)) {
+            match self.ty(&arg.ty) {
                 Ok(ty) => {
                     let value = self.graph.add_value(ty.clone(), Source::Arg(i), &name);
                     self.graph.args.push(value);
@@ -305,19 +305,6 @@ impl<'a> FnCx<'a, '_> {
             }
         }
         if failed { Err(Poison) } else { Ok(args) }
-    }
-
-    /// The lengths of inputs say what their run-time sizes are, each by itself.
-    fn named_lead(&mut self, arg: &FnArg, ty: Ty) -> Lowering<Ty> {
-        let Some(lead) = ty.dims().first().filter(|lead| lead.is_run_time()) else { return Ok(ty) };
-        if lead.atoms().any(|atom| *lead == Dim::atom(atom.clone())) {
-            return Ok(ty);
-        }
-        let text =
-            format!("`{}` has the computed size `{lead}`, but a run-time size is a name", arg.name);
-        let help = "give it a name of its own, as in `x: [rows, 4]`";
-        let place = arg.ty.dims.first().map_or(arg.ty.span, syn::spanned::Spanned::span);
-        Err(self.model.report(Diagnostic::new(place, text).help(help)))
     }
 
     /// A lower-case name in an argument's shape is a run-time size. Where an argument is broken, so

@@ -37,7 +37,7 @@ pub struct Grad(pub Attention);
 
 /// `d_mask` from the same.
 #[derive(Clone, Debug)]
-struct MaskGrad(Attention);
+pub struct MaskGrad(pub Attention);
 
 /// `y` of the next positions from their `qkv` or `q, k, v` and the keys and values of those before,
 /// `[batch, heads, length, dim]` each, to which theirs are added.

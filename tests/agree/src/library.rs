@@ -210,7 +210,9 @@ impl<'l> Scope<'l> {
             Expr::Path(path) => match &path.qself {
                 None => {
                     let name = path.path.get_ident()?.to_string();
-                    self.constants.get(&name).or_else(|| self.sizes.get(&name)).copied()
+                    // The variables of generated code are called `batch_size`.
+                    let run = name.strip_suffix("_size").and_then(|size| self.sizes.get(size));
+                    self.constants.get(&name).or(run).copied()
                 }
                 Some(of) => {
                     let (unit, scope) = self.model(&of.ty)?;

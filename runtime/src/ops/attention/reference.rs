@@ -26,24 +26,33 @@ fn dot(x: &[f64], y: &[f64]) -> f64 {
     x.iter().zip(y).map(|(x, y)| x * y).sum()
 }
 
+/// What is added to the score of a query and a key.
+fn mask(given: &Given, [b, h, i, j]: [usize; 4], spec: &AttentionSpec) -> f64 {
+    given.mask.map_or(0.0, |mask| row(mask, [b, h, i], spec.keys)[j])
+}
+
+/// Whether a query sees a key.
+fn sees(given: &Given, at: [usize; 4], spec: &AttentionSpec) -> bool {
+    let [_, _, i, j] = at;
+    spec.causal.is_none_or(|offset| j <= i + offset) && mask(given, at, spec) != f64::NEG_INFINITY
+}
+
 /// `softmax(s)` of a query, zeros where it sees no key; and `lse`.
 fn probabilities(given: &Given, [b, h, i]: [usize; 3], spec: &AttentionSpec) -> (Vec<f64>, f64) {
     let kv = h / (spec.heads / spec.kv_heads);
     let q = row(given.q, [b, h, i], spec.dim);
     let score = |j: usize| {
-        let hidden = spec.causal.is_some_and(|offset| j > i + offset);
-        let mask = given.mask.map_or(0.0, |mask| row(mask, [b, h, i], spec.keys)[j]);
-        let score = dot(q, row(given.k, [b, kv, j], spec.dim)) * f64::from(spec.scale) + mask;
-        if hidden || mask == f64::NEG_INFINITY { f64::NEG_INFINITY } else { score }
+        let product = dot(q, row(given.k, [b, kv, j], spec.dim)) * f64::from(spec.scale);
+        sees(given, [b, h, i, j], spec).then_some(product + mask(given, [b, h, i, j], spec))
     };
-    let scores: Vec<f64> = (0..spec.keys).map(score).collect();
+    let scores: Vec<Option<f64>> = (0..spec.keys).map(score).collect();
     let larger = |max: f64, s: &f64| if *s > max || s.is_nan() { *s } else { max };
-    let max = scores.iter().fold(f64::NEG_INFINITY, larger);
+    let max = scores.iter().flatten().fold(f64::NEG_INFINITY, larger);
     if max == f64::NEG_INFINITY {
         return (vec![0.0; spec.keys], f64::INFINITY);
     }
-    let sum: f64 = scores.iter().map(|s| (s - max).exp()).sum();
-    let p = |s: &f64| if *s == f64::NEG_INFINITY { 0.0 } else { (s - max).exp() / sum };
+    let sum: f64 = scores.iter().flatten().map(|s| (s - max).exp()).sum();
+    let p = |s: &Option<f64>| s.map_or(0.0, |s| (s - max).exp() / sum);
     (scores.iter().map(p).collect(), max + sum.ln())
 }
 
@@ -63,7 +72,7 @@ pub fn attention(y: (&mut [f64], Strides), lse: &mut [f64], given: Given, spec: 
         let kv = h / (spec.heads / spec.kv_heads);
         for d in 0..spec.dim {
             let value = |j: usize| row(given.v, [b, kv, j], spec.dim)[d];
-            let seen = (0..spec.keys).filter(|&j| p[j] != 0.0);
+            let seen = (0..spec.keys).filter(|&j| sees(&given, [b, h, i, j], &spec));
             y[strides.at(b, h, i) + d] = seen.map(|j| p[j] * value(j)).sum();
         }
     }
@@ -83,7 +92,7 @@ pub fn attention_grad(
         let (q, d_y) = (row(given.q, at, spec.dim), row(d_y, at, spec.dim));
         let d_p: Vec<f64> =
             (0..spec.keys).map(|j| dot(d_y, row(given.v, [b, kv, j], spec.dim))).collect();
-        let seen = || (0..spec.keys).filter(|&j| p[j] != 0.0);
+        let seen = || (0..spec.keys).filter(|&j| sees(&given, [b, h, i, j], &spec));
         let mean: f64 = seen().map(|j| p[j] * d_p[j]).sum();
         for j in seen() {
             let d_s = p[j] * (d_p[j] - mean) * scale;

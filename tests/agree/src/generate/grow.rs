@@ -255,8 +255,11 @@ impl Growing<'_> {
         self.receiver(same).map(|known| known.name)
     }
 
-    /// An input of a shape: what needs no gradient.
+    /// A value of a shape, mostly an input: a mask.
     pub fn given(&mut self, dims: &[Size]) -> Option<String> {
+        if self.dice.percent(35) {
+            return self.need(dims);
+        }
         let args: Vec<_> = self.model.last().args.iter().map(|(name, _)| name.clone()).collect();
         let same =
             |known: &&Known| !known.classes && known.dims == dims && args.contains(&known.name);

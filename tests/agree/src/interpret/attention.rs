@@ -2,12 +2,12 @@
 
 use gradiron::ops::attention::reference::{Given, attention};
 use gradiron::ops::attention::{AttentionSpec, Strides};
-use gradiron_compiler::ops::attention::{Attention, Grad, Layout, Next};
+use gradiron_compiler::ops::attention::{Attention, Grad, Layout, MaskGrad, Next};
 
 use super::{Cx, Known, Reference, known, vjp};
 use crate::array::Array;
 
-pub const OPS: &[Known] = &[known::<Attention>, known::<Grad>, known::<Next>];
+pub const OPS: &[Known] = &[known::<Attention>, known::<Grad>, known::<MaskGrad>, known::<Next>];
 
 /// Queries, keys and values as `[batch, heads, rows, dim]` each.
 fn by_head(cx: &Cx, of: &Attention, inputs: &[Array]) -> [Array; 3] {
@@ -110,6 +110,14 @@ impl Reference for Grad {
         let wanted: Vec<usize> = (0..operands(&self.0)).collect();
         let forward = |inputs: &[Array]| self.0.run(cx, inputs)[..1].to_vec();
         vjp(&forward, given, &[Some(d_y)], &wanted)
+    }
+}
+
+impl Reference for MaskGrad {
+    fn run(&self, cx: &Cx, inputs: &[Array]) -> Vec<Array> {
+        let (d_y, given) = (&inputs[0], &inputs[3..]);
+        let forward = |inputs: &[Array]| self.0.run(cx, inputs)[..1].to_vec();
+        vjp(&forward, given, &[Some(d_y)], &[operands(&self.0)])
     }
 }
 
