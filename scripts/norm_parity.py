@@ -47,7 +47,7 @@ def rounded(state):
 def main():
     torch.manual_seed(5)
     net = Net()
-    save_file(net.state_dict(), TARGET / "norm.safetensors")
+    save_file(net.state_dict(), TARGET / "norm.safetensors", {"format": "pt"})
     image, target = torch.randn(8, 2, 6, 6) + 0.5, torch.randn(8, 3)
     net = net.double()
     optimizer = torch.optim.SGD(net.parameters(), lr=0.05, momentum=0.9)
@@ -58,7 +58,7 @@ def main():
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
-    save_file(rounded(net.state_dict()), TARGET / "norm-trained.safetensors")
+    save_file(rounded(net.state_dict()), TARGET / "norm-trained.safetensors", {"format": "pt"})
     net.eval()
     with torch.no_grad():
         evaluated = net(image.double()).float()

@@ -396,11 +396,11 @@ fn weights() {
                     let meets = |i: usize| {
                         let (row, col) = (i / width % height, i % width);
                         let far = |at: usize, size: usize| at.min(size - 1 - at) >= 2;
-                        !value.is_finite()
-                            && !(far(row, height) && far(col, width))
-                            && size[i] != 0.0
-                            && i / (height * width) == 0
-                            && (pass == Pass::InputGrad || spec.padding != [0, 0])
+                        let inside = far(row, height) && far(col, width);
+                        let padded = pass == Pass::InputGrad || spec.padding != [0, 0];
+                        let touched = size[i] != 0.0 && i / (height * width) == 0;
+                        let finite = value.is_finite();
+                        !(finite || inside) && padded && touched
                     };
                     run(pass, spec, [&x, &w], |name, _, got| {
                         let got = &without_padding(got, &want, meets);
