@@ -20,7 +20,7 @@ use dice::Dice;
 pub fn generate(seed: u64, accept: &dyn Fn(&Program) -> bool) -> Program {
     let mut dice = Dice::new(seed);
     for _ in 0..40 {
-        let mut own = Dice::new(dice.next());
+        let mut own = Dice::new(dice.any());
         if let Some(program) = plan::program(&mut own, seed, accept) {
             return program;
         }

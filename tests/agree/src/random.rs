@@ -9,7 +9,7 @@ impl Random {
         Self(seed)
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub fn any(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -19,11 +19,11 @@ impl Random {
 
     /// From 0 on, below `end`.
     pub fn below(&mut self, end: usize) -> usize {
-        (self.next() % end.max(1) as u64) as usize
+        (self.any() % end.max(1) as u64) as usize
     }
 
     /// From -1 to 1, as an `f32` can say it.
     pub fn signed(&mut self) -> f64 {
-        f64::from(((self.next() >> 40) as f32 / (1u64 << 23) as f32) - 1.0)
+        f64::from(((self.any() >> 40) as f32 / (1u64 << 23) as f32) - 1.0)
     }
 }

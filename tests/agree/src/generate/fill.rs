@@ -218,7 +218,7 @@ impl Growing<'_> {
 
     /// A size that divides a number.
     fn divisor(&mut self, of: usize) -> Option<String> {
-        let all: Vec<_> = (1..=of).filter(|n| of % n == 0).collect();
+        let all: Vec<_> = (1..=of).filter(|n| of.is_multiple_of(*n)).collect();
         let number = *self.dice.pick(&all)?;
         Some(self.world.equal(&self.model, self.dice, number).text)
     }
@@ -276,7 +276,8 @@ impl Growing<'_> {
                 }
                 2 if !dims.is_empty() && dims.len() < 4 && !dims[at].runs => {
                     let number = dims[at].number;
-                    let factors: Vec<_> = (1..=number).filter(|n| number % n == 0).collect();
+                    let factors: Vec<_> =
+                        (1..=number).filter(|n| number.is_multiple_of(*n)).collect();
                     let factor = *self.dice.pick(&factors)?;
                     dims[at] = self.world.equal(&self.model, self.dice, factor);
                     let rest = self.world.equal(&self.model, self.dice, number / factor);

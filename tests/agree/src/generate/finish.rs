@@ -214,7 +214,7 @@ impl Growing<'_> {
                 continue;
             }
             let found = (0..4).any(|_| {
-                let at = self.dice.next() as usize;
+                let at = self.dice.any() as usize;
                 let added = self.attempt(|g| g.loss(Some(&end), at));
                 if added && !self.known.last().is_some_and(|known| known.dims.is_empty()) {
                     let last = self.known.last().map(|known| known.name.clone());

@@ -247,7 +247,7 @@ impl Growing<'_> {
                 4 => {
                     let len: usize = numbers.iter().product();
                     let equal = |known: &Known| {
-                        !known.classes && known.elements() == len && has_run(known) == !fixed
+                        !known.classes && known.elements() == len && has_run(known) != fixed
                     };
                     if let Some(known) = self.receiver(equal) {
                         return Some(format!("{}.reshape({})", known.name, shape(dims)));

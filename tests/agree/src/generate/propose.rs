@@ -14,7 +14,7 @@ impl Growing<'_> {
     pub fn statement(&mut self) -> bool {
         let nests = !self.world.made.is_empty() && self.dice.percent(22);
         let kind = if nests { 100 } else { self.dice.below(93) };
-        let at = self.dice.next() as usize;
+        let at = self.dice.any() as usize;
         (0..5).any(|_| {
             self.attempt(|g| match kind {
                 0..28 => g.method(at),
@@ -26,7 +26,7 @@ impl Growing<'_> {
                 80..86 => g.free(at),
                 86..88 => g.own(None),
                 88..93 => g.free_param(),
-                _ if at % 3 == 0 => g.scan(),
+                _ if at.is_multiple_of(3) => g.scan(),
                 _ => g.nested(),
             })
         })

@@ -88,12 +88,15 @@ pub fn shape(dims: &[Size]) -> String {
     format!("[{}]", dims.join(", "))
 }
 
+/// The shapes of weights, by the fields that own them.
+type Weights = BTreeMap<String, Vec<Size>>;
+
 /// What the compiler says of a body.
 #[derive(Debug)]
 pub struct Said {
     pub values: BTreeMap<String, Known>,
     /// The shapes of the fields' weights.
-    pub weights: BTreeMap<String, Vec<Size>>,
+    pub weights: Weights,
     /// The numbers of parameters and of floats of state.
     pub floats: [usize; 2],
 }
@@ -149,7 +152,7 @@ impl World {
         model: &Model,
         text: TokenStream,
         function: &str,
-    ) -> Option<(Bound, [usize; 2], BTreeMap<String, Vec<Size>>)> {
+    ) -> Option<(Bound, [usize; 2], Weights)> {
         let mut diagnostics = Diagnostics::default();
         let item = parse_model(text, &mut diagnostics);
         if !diagnostics.is_empty() {
