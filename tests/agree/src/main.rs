@@ -42,9 +42,8 @@ fn in_process(from: u64, count: u64) -> usize {
         let program = program(seed);
         let Err(failure) = passes::check(&program) else { continue };
         failures += 1;
-        let same = |smaller: &Program| {
-            passes::check(smaller).is_err_and(|other| other.place == failure.place)
-        };
+        let same =
+            |smaller: &Program| passes::check(smaller).is_err_and(|other| other.is_like(&failure));
         let small = shrink(&program, &same);
         let failure = passes::check(&small).err().unwrap_or(failure);
         println!("== seed {seed}: {failure}\n{small}\n");

@@ -24,6 +24,17 @@ pub struct Failure {
     pub text: String,
 }
 
+impl Failure {
+    /// Whether another failure may have the same cause: it is at the same place and says the same but for
+    /// numbers.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let words = |text: &str| -> String {
+            text.chars().filter(|c| c.is_alphabetic() || *c == ' ').collect()
+        };
+        self.place == other.place && words(&self.text) == words(&other.text)
+    }
+}
+
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "`{}` ({}): {}", self.function, self.place, self.text)

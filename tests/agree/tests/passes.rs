@@ -3,6 +3,7 @@
 use gradiron_agree::generate::generate;
 use gradiron_agree::known;
 use gradiron_agree::passes::{check, is_fit};
+use gradiron_agree::program::Program;
 use gradiron_agree::shrink::shrink;
 
 #[test]
@@ -18,10 +19,11 @@ fn known_programs() {
 fn random_programs() {
     for seed in 0..80 {
         let program = generate(seed, &is_fit);
-        if check(&program).is_err() {
-            let small = shrink(&program, &|smaller| check(smaller).is_err());
-            let failure = check(&small).expect_err("what is smaller fails as well");
-            panic!("{failure}\n{small}");
+        if let Err(failure) = check(&program) {
+            let same =
+                |smaller: &Program| check(smaller).is_err_and(|other| other.is_like(&failure));
+            let small = shrink(&program, &same);
+            panic!("{failure}\n{program}\n\n== smaller\n{small}");
         }
     }
 }
