@@ -206,15 +206,41 @@ pub const fn call(
     }
 }
 
-/// Fails when a function that runs step by step calls one that does not, or by other lengths.
+/// Where an argument or a result of a function has no axis of positions.
+pub const NO_AXIS: usize = usize::MAX;
+
+/// Fails when a function that runs step by step calls one that does not, by other lengths, or with
+/// positions where it sees none: `axes` are those of its arguments and results, as it sees them and as
+/// the caller does.
 ///
 /// # Panics
 /// Then, while rustc evaluates the constant: that is the error the user sees.
 #[track_caller]
-pub const fn steps(callee: Option<usize>, length: usize, step: &'static str, called: &'static str) {
+pub const fn steps(
+    callee: Option<usize>,
+    length: usize,
+    axes: [&'static [usize]; 2],
+    step: &'static str,
+    called: &'static str,
+) {
     let text = Text::new().str("`").str(step).str("` runs step by step here, but `").str(called);
     let text = match callee {
-        Some(found) if found == length => return,
+        Some(found) if found == length => {
+            let [theirs, ours] = axes;
+            let mut at = 0;
+            // Of another number of arguments the check of the call speaks.
+            while at < theirs.len() && at < ours.len() && theirs.len() == ours.len() {
+                if theirs[at] != ours[at] {
+                    break;
+                }
+                at += 1;
+            }
+            if at == theirs.len() || theirs.len() != ours.len() {
+                return;
+            }
+            let text = text.str("` has its positions elsewhere in number ").number(at + 1);
+            text.str(" of its arguments and results\n  help: write their size as `#[step(…)]` has it")
+        }
         Some(found) => {
             let text = text.str("` has sequences of ").number(found);
             text.str(" positions, not of ").number(length)

@@ -232,9 +232,11 @@ where
 #[doc(hidden)]
 #[macro_export]
 macro_rules! no_step {
-    ($length:ident $held:ident $bind:ident $cache:ident $scratch:ident $table:ident $offsets:ident $step:ident) => {
+    ($length:ident $axes:ident $held:ident $bind:ident $cache:ident $scratch:ident $table:ident $offsets:ident $step:ident) => {
         #[doc(hidden)]
         pub const $length: Option<usize> = None;
+        #[doc(hidden)]
+        pub const $axes: &'static [usize] = &[];
         #[doc(hidden)]
         pub const $held: $crate::step::Held =
             $crate::step::Held { positions: false, states: false };

@@ -45,4 +45,29 @@ model! {
     }
 }
 
+const HALF: usize = 4;
+
+model! {
+    struct Pair {
+        fc: Linear(4 -> 4),
+    }
+
+    #[step(8)]
+    fn forward(&self, x: [batch, 8, 4], y: [batch, 8, 4]) -> [batch, 8, 4] {
+        self.fc(x) * y
+    }
+}
+
+model! {
+    // The second size is a number that only rustc sees to be that of the positions.
+    struct Hidden {
+        inner: Pair,
+    }
+
+    #[step(8)]
+    fn forward(&self, x: [batch, 8, 4], y: [batch, 2 * HALF, 4]) -> [batch, 8, 4] {
+        self.inner(x, y)
+    }
+}
+
 fn main() {}

@@ -32,6 +32,7 @@ pub fn hidden_items(model: &Model, chains: &Chains, prepared: &Values) -> TokenS
 fn stub(interface: &Interface) -> TokenStream {
     let items = [
         "LENGTH",
+        "AXES",
         "HELD",
         "step_bind",
         "cache",
@@ -73,10 +74,17 @@ fn items(
     let held_in_nested = nested().map(|callee| callee.item("HELD"));
     let nested = nested().map(|callee| callee.stated(&["cache"]));
     let (held, Held { positions, states }) = (item("HELD"), step.held);
+    let args = function.args.iter().map(|arg| &arg.ty);
+    let of_positions =
+        args.chain(&function.results).map(|ty| axis_number(axis_of(ty, &step.length)));
+    let axes = item("AXES");
     let bind_sizes = model.bind_step_sizes();
     quote! {
         #[doc(hidden)]
         pub const #known: Option<usize> = Some(#length);
+        /// The axis of the positions of each argument, then of each result.
+        #[doc(hidden)]
+        pub const #axes: &'static [usize] = &[#(#of_positions),*];
         /// What a step needs of the positions before.
         #[doc(hidden)]
         pub const #held: ::gradiron::step::Held =
@@ -117,6 +125,14 @@ fn items(
         }
         #layout
         #pass
+    }
+}
+
+/// The axis of the positions, or that there is none, as `check::steps` compares it.
+pub fn axis_number(axis: Option<usize>) -> TokenStream {
+    match axis {
+        Some(axis) => quote!(#axis),
+        None => quote!(::gradiron::check::NO_AXIS),
     }
 }
 
