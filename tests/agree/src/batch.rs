@@ -26,7 +26,9 @@ pub fn run(programs: &[Program], tiny: bool) -> Result<Vec<(usize, String)>, Str
     let ran = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()))
         .args(["run", "--quiet", "--manifest-path"])
         .arg(folder.join("Cargo.toml"))
-        .env("CARGO_TARGET_DIR", folder.join("target"))
+        .args(tiny.then_some("--release"))
+        // With the profiles of this repository, so that the library is the one that is built here.
+        .env("CARGO_TARGET_DIR", root().join("target"))
         .output()
         .map_err(|error| format!("cargo: {error}"))?;
     let (printed, said) =

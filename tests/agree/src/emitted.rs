@@ -53,15 +53,20 @@ pub fn write(programs: &[Program], root: &Path, folder: &Path, tiny: bool) -> Re
     );
     put("src/main.rs", main.as_bytes())?;
     put("src/harness.rs", include_bytes!("../batch/harness.rs"))?;
-    // Only builds without debug assertions make one piece of a small function.
+    // Only builds without debug assertions make one piece of a small function; the models themselves are
+    // not optimised, which would take minutes.
+    let (name, profile) = match tiny {
+        true => ("agree-tiny", "[profile.release.package.agree-tiny]\nopt-level = 0\n"),
+        false => (
+            "agree-plain",
+            "[profile.dev]\ndebug = \"line-tables-only\"\n\n\
+             [profile.dev.package.gradiron]\nopt-level = 2\n",
+        ),
+    };
     let manifest = format!(
-        "[package]\nname = \"batch\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n\
-         [dependencies]\ngradiron = {{ path = {:?} }}\nbytemuck = \"1\"\n\n\
-         [profile.dev]\ndebug = false\ndebug-assertions = {}\n\n\
-         [profile.dev.package.gradiron]\nopt-level = 2\ndebug-assertions = {}\n",
+        "[package]\nname = {name:?}\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n\
+         [dependencies]\ngradiron = {{ path = {:?} }}\nbytemuck = \"1\"\n\n{profile}",
         root.join("runtime"),
-        !tiny,
-        !tiny
     );
     put("Cargo.toml", manifest.as_bytes())
 }

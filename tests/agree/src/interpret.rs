@@ -164,6 +164,17 @@ fn evaluate(cx: &Cx, op: &dyn Op, inputs: &[Array]) -> Vec<Array> {
     found.unwrap_or_else(|| panic!("`{}` has no reference", op.name())).run(cx, inputs)
 }
 
+thread_local! {
+    /// Whether a difference quotient since it was last asked was taken at a kink, where a function has no
+    /// gradient and derivatives choose one.
+    static HAS_KINK: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether there was a kink since this was asked last.
+pub fn had_kink() -> bool {
+    HAS_KINK.replace(false)
+}
+
 /// The gradients of the inputs `wanted` of a function, from difference quotients and the gradients of
 /// its outputs, nothing where there is none.
 pub fn vjp(
@@ -184,6 +195,7 @@ pub fn vjp(
             .map(|(output, d)| output.data.iter().zip(&d.data).map(|(y, d)| y * d).sum::<f64>())
             .sum()
     };
+    let here = weighed(&inputs);
     let mut gradients = Vec::new();
     for &input in wanted {
         let mut gradient = Array::zeros(inputs[input].dims.clone());
@@ -194,8 +206,14 @@ pub fn vjp(
                 inputs[input].data[at] = x + step;
                 weighed(&inputs)
             };
-            gradient.data[at] = (side(step) - side(-step)) / (2.0 * step);
+            let (after, before) = (side(step), side(-step));
+            gradient.data[at] = (after - before) / (2.0 * step);
             inputs[input].data[at] = x;
+            // Curvature makes the quotients of the two sides differ by about a step.
+            let bend = ((after - here) - (here - before)) / step;
+            if bend.abs() > 1e-3 * (1.0 + gradient.data[at].abs()) {
+                HAS_KINK.set(true);
+            }
         }
         gradients.push(gradient);
     }

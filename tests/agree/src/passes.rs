@@ -10,7 +10,7 @@ use gradiron_compiler::step::SIZES;
 
 use crate::array::Array;
 use crate::inputs::draw;
-use crate::interpret::{Given, Mode, caches, key, run, vjp};
+use crate::interpret::{Given, Mode, caches, had_kink, key, run, vjp};
 use crate::library::{Function, Library, Scope};
 use crate::program::Program;
 
@@ -54,7 +54,14 @@ const TOLERANCE: f64 = 1e-6;
 pub fn check(program: &Program) -> Result<(), Failure> {
     let of_all = |text: String| Failure { function: String::new(), place: "compile".into(), text };
     let library = caught(|| Library::new(program)).map_err(&of_all)?.map_err(&of_all)?;
-    check_library(&library, program.seed)
+    had_kink();
+    let checked = check_library(&library, program.seed);
+    // Numbers that mean nothing are no disagreement.
+    let of_gradients = |failure: &Failure| failure.place.starts_with("train");
+    match checked {
+        Err(failure) if had_kink() && of_gradients(&failure) => Ok(()),
+        checked => checked,
+    }
 }
 
 /// The same for what was compiled before.

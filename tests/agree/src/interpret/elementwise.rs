@@ -44,10 +44,15 @@ fn map(cx: &Cx, func: &str, constants: &[Constant], dims: &[usize], inputs: &[Ar
     Array::new(dims, (0..dims.iter().product()).map(of).collect())
 }
 
-/// Whether a function and its derivatives are defined: PyTorch refuses what is no probability, and at 0 and
-/// 1 the gradient of the target is infinite.
+/// Whether a function and its derivatives are defined: PyTorch refuses what is no probability, and at some
+/// places a derivative is infinite.
 fn is_defined(func: &str, args: &[f64]) -> bool {
-    func != "bce" || 0.0 < args[0] && args[0] < 1.0 && (0.0..=1.0).contains(&args[1])
+    match func {
+        "bce" => 0.0 < args[0] && args[0] < 1.0 && (0.0..=1.0).contains(&args[1]),
+        "sqrt" | "log" => args[0] > 0.0,
+        "powf" => args[0] > 0.0 || args[1] >= 1.0,
+        _ => true,
+    }
 }
 
 /// The shape that arrays have together.
