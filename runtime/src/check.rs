@@ -239,7 +239,9 @@ pub const fn steps(
                 return;
             }
             let text = text.str("` has its positions elsewhere in number ").number(at + 1);
-            text.str(" of its arguments and results\n  help: write their size as `#[step(…)]` has it")
+            text.str(
+                " of its arguments and results\n  help: write their size as `#[step(…)]` has it",
+            )
         }
         Some(found) => {
             let text = text.str("` has sequences of ").number(found);

@@ -73,9 +73,10 @@ pub fn checks(model: &Model) -> TokenStream {
             let (item, step, span) = (callee.item("LENGTH"), &node.label, callee.function.span());
             let called = format!("{}::{}", callee.text, callee.function);
             let (theirs, new) = (callee.item("AXES"), crate::step::new());
-            let ours = callee.args.iter().chain(&callee.results).map(|ty| {
-                super::step::axis_number(ty.dims().iter().position(|dim| *dim == new))
-            });
+            let ours =
+                callee.args.iter().chain(&callee.results).map(|ty| {
+                    super::step::axis_number(ty.dims().iter().position(|dim| *dim == new))
+                });
             let axes = quote!([#theirs, &[#(#ours),*]]);
             add(quote_spanned!(span=>
                 ::gradiron::check::steps(#item, #length, #axes, #step, #called)

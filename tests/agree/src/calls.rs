@@ -43,6 +43,32 @@ fn check_unit(unit: &Unit, scope: &Scope) -> Result<(), String> {
                 check_call(callee, scope).map_err(|text| format!("`{}` {text}", node.label))?;
             }
         }
+        if function.length.is_some() {
+            for node in &function.graph(Form::Step, "step").nodes {
+                if let Some(callee) = node.op.callee().filter(|callee| callee.steps) {
+                    check_steps(callee, scope)
+                        .map_err(|text| format!("`{}` {text}", node.label))?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `gradiron::check::steps`, but for the lengths.
+fn check_steps(callee: &Callee, scope: &Scope) -> Result<(), String> {
+    let ty = syn::parse2(callee.model.clone()).map_err(|error| error.to_string())?;
+    let (unit, _) = scope.model(&ty).ok_or("calls a model that is not there")?;
+    let function = unit.function(&callee.function.to_string());
+    let length = function.length.as_ref().ok_or("runs step by step, but what it calls does not")?;
+    let new = gradiron_compiler::step::new();
+    let theirs = function.args.iter().map(|(_, ty)| ty).chain(&function.results);
+    let ours = callee.args.iter().chain(&callee.results);
+    for (theirs, ours) in theirs.zip(ours) {
+        let axis = ours.dims().iter().position(|dim| *dim == new);
+        if gradiron_compiler::step::axis_of(theirs, length) != axis {
+            return Err(format!("has its positions elsewhere in {theirs}"));
+        }
     }
     Ok(())
 }

@@ -54,6 +54,7 @@ const TOLERANCE: f64 = 1e-6;
 pub fn check(program: &Program) -> Result<(), Failure> {
     let of_all = |text: String| Failure { function: String::new(), place: "compile".into(), text };
     let library = caught(|| Library::new(program)).map_err(&of_all)?.map_err(&of_all)?;
+    crate::calls::check(program).map_err(&of_all)?;
     had_kink();
     let checked = check_library(&library, program.seed);
     // Numbers that mean nothing are no disagreement.
