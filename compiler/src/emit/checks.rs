@@ -20,7 +20,7 @@ pub fn checks(model: &Model) -> TokenStream {
         if mentions(&check, &generics) {
             inside.extend(quote!(let () = #check;));
         } else {
-            free.extend(quote!(const _: () = #check;));
+            free.extend(quote!(#[allow(unused_parens, clippy::all)] const _: () = #check;));
         }
     };
     for deferred in &model.deferred {

@@ -217,7 +217,7 @@ pub fn costs(model: &Model) -> TokenStream {
         }
 
         #[doc(hidden)]
-        #[allow(unused_variables)]
+        #[allow(unused_variables, clippy::all)]
         pub const fn __train_bytes(
             #(#names: usize,)* target: ::gradiron::device::Target,
         ) -> usize {
@@ -252,7 +252,7 @@ pub fn costs(model: &Model) -> TokenStream {
         }
 
         #[doc(hidden)]
-        #[allow(unused_variables)]
+        #[allow(unused_variables, clippy::all)]
         pub const fn __infer_bytes(
             #(#names: usize,)* target: ::gradiron::device::Target,
         ) -> usize {
