@@ -71,7 +71,7 @@ fn row<'a>(table: &'a Table, phase: Phase, name: &str, kind: &str) -> &'a Row {
 }
 
 /// What a training step of `Net` consists of, in alphabetical order.
-const OPERATIONS: [&str; 44] = [
+const OPERATIONS: [&str; 45] = [
     "backward blocks.0.down + tanh: matmul.nn + tanh_grad",
     "backward blocks.0.down: matmul.tn",
     "backward blocks.0.down: sum",
@@ -85,8 +85,9 @@ const OPERATIONS: [&str; 44] = [
     "backward blocks.1.up: matmul.tn",
     "backward blocks.1.up: sum",
     "backward bn1: batch_norm.sums",
-    "backward bn1: mul + mul + add + add",
-    "backward bn1: mul + mul + mul + 7 more",
+    "backward bn1: mul",
+    "backward bn1: mul + mul + neg + 3 more",
+    "backward bn1: sub + mul_add + add + mul",
     "backward conv1: conv2d.weight_grad",
     "backward cross_entropy: cross_entropy.grad",
     "backward fc: matmul.nn",
@@ -106,7 +107,7 @@ const OPERATIONS: [&str; 44] = [
     "forward blocks.0.up + tanh: matmul.nt + add + tanh",
     "forward blocks.1.down + add: matmul.nt + add + add",
     "forward blocks.1.up + tanh: matmul.nt + add + tanh",
-    "forward bn1 + relu: mul + add + relu",
+    "forward bn1 + relu: sub + mul_add + relu",
     "forward bn1: batch_norm.statistics",
     "forward bn1: mul + mul + sub",
     "forward conv1: conv2d",
