@@ -153,7 +153,7 @@ impl Vector for __m256 {
     }
     #[inline(always)]
     unsafe fn larger_size(self, x: Self) -> Self {
-        // SAFETY: as above.
+        // SAFETY: registers alone are read; the caller promises AVX2.
         unsafe {
             let x = _mm256_castps_si256(_mm256_andnot_ps(_mm256_set1_ps(-0.0), x));
             _mm256_castsi256_ps(_mm256_max_epu32(_mm256_castps_si256(self), x))
@@ -161,7 +161,7 @@ impl Vector for __m256 {
     }
     #[inline(always)]
     unsafe fn smaller_size(self, x: Self) -> Self {
-        // SAFETY: as above.
+        // SAFETY: registers alone are read; the caller promises AVX2.
         unsafe {
             let x = _mm256_castps_si256(_mm256_andnot_ps(_mm256_set1_ps(-0.0), x));
             _mm256_castsi256_ps(_mm256_min_epu32(_mm256_castps_si256(self), x))

@@ -174,7 +174,7 @@ impl Vector for __m512 {
     }
     #[inline(always)]
     unsafe fn larger_size(self, x: Self) -> Self {
-        // SAFETY: as above.
+        // SAFETY: registers alone are read; the caller promises AVX-512.
         unsafe {
             let x = _mm512_castps_si512(_mm512_abs_ps(x));
             _mm512_castsi512_ps(_mm512_max_epu32(_mm512_castps_si512(self), x))
@@ -182,7 +182,7 @@ impl Vector for __m512 {
     }
     #[inline(always)]
     unsafe fn smaller_size(self, x: Self) -> Self {
-        // SAFETY: as above.
+        // SAFETY: registers alone are read; the caller promises AVX-512.
         unsafe {
             let x = _mm512_castps_si512(_mm512_abs_ps(x));
             _mm512_castsi512_ps(_mm512_min_epu32(_mm512_castps_si512(self), x))

@@ -116,7 +116,7 @@ impl Vector for float32x4_t {
     }
     #[inline(always)]
     unsafe fn larger_size(self, x: Self) -> Self {
-        // SAFETY: as above.
+        // SAFETY: registers alone are read; the caller promises NEON.
         unsafe {
             let x = vreinterpretq_u32_f32(vabsq_f32(x));
             vreinterpretq_f32_u32(vmaxq_u32(vreinterpretq_u32_f32(self), x))
@@ -124,7 +124,7 @@ impl Vector for float32x4_t {
     }
     #[inline(always)]
     unsafe fn smaller_size(self, x: Self) -> Self {
-        // SAFETY: as above.
+        // SAFETY: registers alone are read; the caller promises NEON.
         unsafe {
             let x = vreinterpretq_u32_f32(vabsq_f32(x));
             vreinterpretq_f32_u32(vminq_u32(vreinterpretq_u32_f32(self), x))

@@ -121,7 +121,7 @@ impl Vector for __m128 {
     }
     #[inline(always)]
     unsafe fn larger_size(self, x: Self) -> Self {
-        // SAFETY: as above.
+        // SAFETY: registers alone are read; the caller promises SSE2.
         unsafe {
             // Without signs, bits are positive whole numbers.
             let x = _mm_andnot_ps(_mm_set1_ps(-0.0), x);
@@ -132,7 +132,7 @@ impl Vector for __m128 {
     }
     #[inline(always)]
     unsafe fn smaller_size(self, x: Self) -> Self {
-        // SAFETY: as above.
+        // SAFETY: registers alone are read; the caller promises SSE2.
         unsafe {
             let x = _mm_andnot_ps(_mm_set1_ps(-0.0), x);
             let wins = _mm_cmplt_epi32(_mm_castps_si128(x), _mm_castps_si128(self));

@@ -219,7 +219,8 @@ impl Attention for CpuStep<'_> {
         let distinct = strides.distinct([spec.batch, spec.heads, spec.queries]);
         let grad = MaskGrad { d_y, d_mask, distinct };
         threads.run_if(4 * spec.work(), grad.blocks(&spec), &|unit| {
-            // SAFETY: as above; this block of the gradient is written by this call alone.
+            // SAFETY: the operands are ranges that were checked against the spec, and this block of the
+            // gradient is written by this call alone.
             unsafe { grad.block(level, &operands, unit, &spec) };
         });
     }

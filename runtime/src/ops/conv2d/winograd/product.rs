@@ -333,14 +333,14 @@ impl Pass<'_> {
                 waiting: Default::default(),
                 count: 0,
             };
-            // SAFETY: as above, and the transforms of these planes are done.
+            // SAFETY: `y` is these planes, which this call alone writes, and their transforms are done.
             let take = |i, j| unsafe { patch.take(i, j) };
             if suit {
                 sizes.beyond(level, to, rows, take);
             } else {
                 sizes.all(take);
             }
-            // SAFETY: as above.
+            // SAFETY: the planes of `y` are still this call's alone to write.
             unsafe { patch.finish() };
             let first = first_plane;
             if strip.down == to.down() {
