@@ -28,6 +28,9 @@ leave_out() {
 # Everything as optimised code, in which small functions are one piece.
 step cargo test --locked --release
 
+# Random models, behind every pass of the compiler and through rustc.
+step scripts/agree.sh 0.2
+
 # Sets of data and weights that `scripts/fetch-data.sh` fetches.
 fetched() { [[ -d data/$1 ]] || { leave_out "$2: scripts/fetch-data.sh ${3:-$1}"; return 1; }; }
 fetched mnist "the full MNIST" && step cargo test --locked --test data -- --ignored
