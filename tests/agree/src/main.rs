@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use gradiron_agree::generate::generate;
 use gradiron_agree::program::Program;
 use gradiron_agree::shrink::shrink;
-use gradiron_agree::{batch, passes};
+use gradiron_agree::{batch, known, passes};
 
 const USAGE: &str = "agree passes FROM COUNT | agree batch FROM COUNT | agree hours HOURS [FROM]";
 
@@ -54,7 +54,10 @@ fn in_process(from: u64, count: u64) -> usize {
 
 /// Programs through rustc, in every build that makes other code of them: how many do not agree.
 fn compiled(from: u64, count: u64) -> usize {
-    let programs: Vec<Program> = (from..from + count).map(program).collect();
+    // Those that were written by hand as well, the first time.
+    let by_hand = if from == 0 { known::programs() } else { Vec::new() };
+    let programs: Vec<Program> =
+        by_hand.into_iter().chain((from..from + count).map(program)).collect();
     let mut failures = 0;
     for tiny in [false, true] {
         match batch::run(&programs, tiny) {
