@@ -3,7 +3,7 @@
 //! stay as they are, values of the model that have a row for each position lose the others, and an
 //! attention keeps the keys and values of the positions before in a cache.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use crate::dim::{Atom, Dim, Shape};
@@ -148,8 +148,8 @@ impl Step<'_> {
 /// # Errors
 /// When an op needs all positions at once.
 pub fn stepwise(whole: &Graph, length: &Dim) -> Result<(Graph, Held), Refused> {
-    let (graph, held, now) = Default::default();
-    let mut walk = Walk { graph, caches: 0, held, length, now };
+    let (graph, held, now, late) = Default::default();
+    let mut walk = Walk { graph, caches: 0, held, length, now, late };
     for arg in &whole.args {
         let value = &whole.values[*arg];
         let axis = axis_of(&value.ty, length);
@@ -188,6 +188,8 @@ struct Walk<'a> {
     length: &'a Dim,
     /// What each value of the whole graph is here, with the axis of the positions.
     now: HashMap<ValueId, (ValueId, Option<usize>)>,
+    /// The values of the whole graph that are known at the end of a sequence: last states.
+    late: HashSet<ValueId>,
 }
 
 impl Walk<'_> {
@@ -206,6 +208,11 @@ impl Walk<'_> {
         self.graph.label.clone_from(&node.label);
         let given: Vec<_> = node.inputs.iter().map(|v| self.value(whole, *v)).collect();
         let (inputs, axes): (Vec<_>, Vec<_>) = given.into_iter().unzip();
+        if node.inputs.iter().any(|v| self.late.contains(v)) {
+            let (label, kind) = (&node.label, node.op.kind());
+            let text = format!("`{label}` ({kind}) reads a last state, that of the whole sequence");
+            return Err(Refused { text, help: None });
+        }
         let types = |values: &[ValueId]| values.iter().map(|v| whole.ty(*v).clone()).collect();
         if axes.iter().all(Option::is_none) {
             let made = self.graph.apply(
@@ -239,6 +246,7 @@ impl Walk<'_> {
                 self.graph.values[new].label.clone_from(&whole.values[*old].label);
             }
             self.now.insert(*old, (new, axis));
+            self.late.extend(axis.is_none().then_some(*old));
         }
         Ok(())
     }
