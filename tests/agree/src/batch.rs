@@ -38,9 +38,8 @@ pub fn run(programs: &[Program], tiny: bool) -> Result<Vec<(usize, String)>, Str
         Some((name.parse().ok()?, text.to_string()))
     });
     let failures: Vec<(usize, String)> = failures.collect();
-    match (ran.status.success(), failures.is_empty()) {
-        (true, true) => Ok(failures),
-        (_, false) => Ok(failures),
-        (false, true) => Err(format!("the batch did not compile or run:\n{said}")),
+    match ran.status.success() || !failures.is_empty() {
+        true => Ok(failures),
+        false => Err(format!("the batch did not compile or run:\n{said}")),
     }
 }

@@ -16,14 +16,6 @@ pub struct Program {
     pub seed: u64,
 }
 
-impl Program {
-    /// The name of a model's struct: the word behind `struct`.
-    pub fn name(model: &str) -> &str {
-        let behind = model.split("struct ").nth(1).unwrap_or_default();
-        behind.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default()
-    }
-}
-
 /// Rust that stands alone but for a `main`.
 impl fmt::Display for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
