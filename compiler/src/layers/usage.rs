@@ -46,9 +46,11 @@ impl Use<'_, '_, '_> {
                 format!("the `{name}` of `{owner}` is {}: {TOO_LARGE}", Shape(shape.clone()));
             self.cx.model.report(Diagnostic::new(span, text));
         }
+        let (owner, shape) = (self.cx.rule.step.clone(), Shape(shape));
+        self.cx.rule.defer_memory(&shape, || format!("the `{name}` of `{owner}` is {shape}"));
         let param = Param {
             name: name.into(),
-            shape: Shape(shape),
+            shape,
             init: ParamInit::Init(init),
             tied: Vec::new(),
         };
