@@ -58,7 +58,8 @@ impl Facts {
                 Compared::Unknown => {}
             }
             let difference = left.minus(&right);
-            if difference.weight() > LONGEST || self.atoms.len() + self.products.len() > MOST_RULES {
+            if difference.weight() > LONGEST || self.atoms.len() + self.products.len() > MOST_RULES
+            {
                 continue;
             }
             if let Some((atom, value)) = solved(&difference) {

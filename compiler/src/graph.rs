@@ -3,8 +3,8 @@
 use std::fmt::Write;
 use std::rc::Rc;
 
-use crate::facts::Facts;
 use crate::dim::{Dim, Shape};
+use crate::facts::Facts;
 use crate::ops::{Mismatch, Op, Rule};
 
 pub type ValueId = usize;

@@ -106,7 +106,8 @@ pub fn analyse<'a>(item: &'a ModelItem, diagnostics: &mut Diagnostics, watch: Wa
     let state = Table::new(std::mem::take(&mut cx.state));
     let mut deferred = Vec::new();
     let functions = lowered.filter(|_| diagnostics.is_empty()).and_then(|lowered| {
-        let functions = lowered.into_iter().map(|f| finish(f, &facts, &mut deferred, diagnostics, watch));
+        let functions =
+            lowered.into_iter().map(|f| finish(f, &facts, &mut deferred, diagnostics, watch));
         functions.collect::<Vec<_>>().into_iter().collect::<Option<Vec<_>>>()
     });
     diagnostics.phase = "emit";

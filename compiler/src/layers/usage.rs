@@ -48,12 +48,8 @@ impl Use<'_, '_, '_> {
         }
         let (owner, shape) = (self.cx.rule.step.clone(), Shape(shape));
         self.cx.rule.defer_memory(&shape, || format!("the `{name}` of `{owner}` is {shape}"));
-        let param = Param {
-            name: name.into(),
-            shape,
-            init: ParamInit::Init(init),
-            tied: Vec::new(),
-        };
+        let param =
+            Param { name: name.into(), shape, init: ParamInit::Init(init), tied: Vec::new() };
         self.cx.field_param(self.field, param)
     }
 

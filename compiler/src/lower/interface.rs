@@ -12,11 +12,7 @@ use crate::layers;
 use crate::syntax::{FieldDecl, Function, TypeExpr};
 
 /// The interface of a function, whatever its body is.
-pub fn interface<'a>(
-    model: &mut ModelCx<'a>,
-    function: &'a Function,
-    facts: &Facts,
-) -> Interface {
+pub fn interface<'a>(model: &mut ModelCx<'a>, function: &'a Function, facts: &Facts) -> Interface {
     let default = model.item.header.as_ref().map(|header| header.vis.to_token_stream());
     let vis = function.vis.as_ref().map(ToTokens::to_token_stream).or(default);
     let mut cx = FnCx::new(model);

@@ -52,8 +52,7 @@ const MOST: i128 = 1 << 40;
 /// Whether sizes make a value larger than that, whatever the constants in them are.
 pub fn is_too_large(shape: &Shape) -> bool {
     let sizes = shape.0.iter().map(|dim| dim.least().max(1));
-    shape.0.iter().any(Dim::is_out_of_range)
-        || sizes.fold(1_i128, i128::saturating_mul) > MOST
+    shape.0.iter().any(Dim::is_out_of_range) || sizes.fold(1_i128, i128::saturating_mul) > MOST
 }
 
 impl FnCx<'_, '_> {

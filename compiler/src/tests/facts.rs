@@ -177,7 +177,11 @@ fn images_too() {
     for body in bodies {
         let text = format!(
             "struct M {{ {}{}{} }} fn f(&self, x: [batch, C, A, 8], y: [batch, D, B, W]) -> [] {{ {body} }}",
-            if body.contains("conv") { "conv: Conv2d(C -> D, kernel = 3, padding = 1)," } else { "" },
+            if body.contains("conv") {
+                "conv: Conv2d(C -> D, kernel = 3, padding = 1),"
+            } else {
+                ""
+            },
             if body.contains("norm") { "norm: BatchNorm2d(D)," } else { "" },
             if body.contains("up") {
                 "up: ConvTranspose2d(C -> D, kernel = 2, stride = 2),"
