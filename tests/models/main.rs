@@ -9,6 +9,7 @@ mod data;
 mod derived;
 mod dropout;
 mod elementwise;
+mod equal;
 mod far;
 mod functions;
 mod fused;
