@@ -3,6 +3,7 @@
 
 mod body;
 mod check;
+pub mod limits;
 mod parse;
 mod recover;
 

@@ -8,6 +8,7 @@ use syn::punctuated::Punctuated;
 use syn::{Attribute, Expr, LitStr, Path, Token, Type, Visibility};
 
 use super::body::statements;
+use super::limits::too_deep;
 use super::recover::{parse_piece, skip_to_item, until_body};
 
 use super::{Arg, Field, FieldDecl, FnArg, Function, Header, LayerDecl, ModelItem, TypeExpr};
@@ -23,6 +24,10 @@ pub fn parse_model(tokens: TokenStream, diagnostics: &mut Diagnostics) -> ModelI
         derived: false,
         lost: false,
     };
+    if let Some(error) = too_deep(tokens.clone()) {
+        diagnostics.push(error);
+        return ModelItem { lost: true, ..model };
+    }
     let parser = |input: ParseStream| {
         while !input.is_empty() {
             let start = input.cursor();
