@@ -9,6 +9,7 @@ use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::layers;
 use crate::model::{compile, guarded};
 use crate::syntax::limits::too_deep;
+use crate::syntax::names::without_needless;
 use crate::syntax::{
     Arg, Field, FieldDecl, FnArg, Function, Header, ModelItem, Stmt, TypeExpr, name_in_files,
     parse_layer_type,
@@ -20,7 +21,7 @@ pub fn expand(tokens: TokenStream) -> TokenStream {
             diagnostics.push(error);
             return TokenStream::new();
         }
-        let input = diagnostics.keep(syn::parse2(tokens));
+        let input = diagnostics.keep(syn::parse2(without_needless(tokens)));
         input.map_or_else(TokenStream::new, |input| {
             let item = model(&input, diagnostics);
             compile(&item, diagnostics)

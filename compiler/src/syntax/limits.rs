@@ -6,6 +6,7 @@
 
 use proc_macro2::{Delimiter, Spacing, Span, TokenStream, TokenTree};
 
+use super::names::is_keyword;
 use super::{Function, ModelItem};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 
@@ -116,7 +117,7 @@ pub fn too_deep(tokens: TokenStream) -> Option<Diagnostic> {
                 }
             },
             TokenTree::Ident(word) => {
-                let is_keyword = syn::parse_str::<syn::Ident>(&word.to_string()).is_err();
+                let is_keyword = is_keyword(&word.to_string());
                 level.piece += if is_keyword && word != "self" && word != "as" { 12 } else { 0 };
                 level.piece += usize::from(word == "as");
             }
