@@ -22,6 +22,7 @@ mod masks;
 mod nested;
 mod prepared;
 mod promises;
+mod raw;
 mod scan;
 mod shapes;
 mod sizes;
