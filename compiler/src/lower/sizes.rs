@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use quote::quote;
-use syn::{BinOp, Expr, Lit, LitInt};
+use syn::{BinOp, Expr, Lit, LitInt, UnOp};
 
 use crate::diagnostics::{Diagnostic, nearest};
 use crate::dim::{Atom, Dim, Shape};
@@ -118,7 +118,7 @@ pub fn may_be_number(expr: &Expr) -> bool {
         Expr::Group(inner) => may_be_number(&inner.expr),
         Expr::Cast(cast) => may_be_number(&cast.expr),
         Expr::Path(path) => !layers::is_layer(&path.path),
-        Expr::Unary(unary) => may_be_number(&unary.expr),
+        Expr::Unary(unary) => !matches!(unary.op, UnOp::Deref(_)) && may_be_number(&unary.expr),
         Expr::Lit(lit) => matches!(lit.lit, Lit::Int(_) | Lit::Float(_)),
         Expr::Binary(binary) => {
             let is_arithmetic = matches!(
@@ -136,14 +136,11 @@ pub fn may_be_number(expr: &Expr) -> bool {
             );
             is_arithmetic && may_be_number(&binary.left) && may_be_number(&binary.right)
         }
-        // What these are, only rustc knows.
-        Expr::Call(_)
-        | Expr::MethodCall(_)
-        | Expr::Field(_)
-        | Expr::Index(_)
-        | Expr::Block(_)
-        | Expr::Const(_)
-        | Expr::Macro(_) => true,
+        // What these are, only rustc knows; a number has no parts.
+        Expr::Call(call) => !matches!(*call.func, Expr::Lit(_)),
+        Expr::Field(field) => !matches!(*field.base, Expr::Lit(_)),
+        Expr::Index(index) => !matches!(*index.expr, Expr::Lit(_)),
+        Expr::MethodCall(_) | Expr::Block(_) | Expr::Const(_) | Expr::Macro(_) => true,
         _ => false,
     }
 }
