@@ -151,6 +151,12 @@ pub trait Model {
         None
     }
 
+    /// The same, to read.
+    #[doc(hidden)]
+    fn stored(&self) -> Option<&Storage> {
+        None
+    }
+
     /// Brings parameters and state to the host from a device that changes them, so that reading them
     /// here cannot fail. What reads them does so by itself, and panics when it fails.
     ///

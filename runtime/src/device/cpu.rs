@@ -74,6 +74,11 @@ impl Cpu {
         Self { profile: Some(profile.clone()), ..self }
     }
 
+    /// Has the system bring in the blocks that its threads borrow.
+    pub(crate) fn touch_blocks(&self) {
+        blocks::touch(self.threads.count());
+    }
+
     /// Starts a step.
     #[inline]
     pub fn step<'a>(&'a self, memory: StepMemory<'a, Self>) -> CpuStep<'a> {
