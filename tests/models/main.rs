@@ -10,6 +10,8 @@ mod derived;
 mod dropout;
 mod elementwise;
 mod far;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod flush;
 mod functions;
 mod fused;
 mod images;
