@@ -7,6 +7,7 @@ use super::few::{FEW, few_queries};
 use super::grad::{Gradients, head_grad};
 use super::mask_grad::MaskGrad;
 use super::{Attention, AttentionSpec, Given, Strides, View};
+use crate::arena::times;
 use crate::device::{Buf, CpuStep};
 use crate::math::{self, SimdLevel, simd};
 use crate::ops::check_apart;
@@ -111,7 +112,8 @@ impl AttentionSpec {
     }
 
     fn work(&self) -> usize {
-        self.batch * self.heads * self.queries * self.keys * self.dim
+        let scores = times(self.batch * self.heads * self.queries, self.keys);
+        times(scores, self.dim)
     }
 }
 
@@ -137,7 +139,7 @@ impl Attention for CpuStep<'_> {
         let operands = self.given(given, to_y, Operand { start, strides: spec.by_query() }, &spec);
         let (threads, level) = (self.threads(), self.level());
         let blocks = spec.queries.div_ceil(BLOCK);
-        threads.run_if(4 * spec.work(), spec.batch * spec.heads * blocks, &|unit| {
+        threads.run_if(times(4, spec.work()), spec.batch * spec.heads * blocks, &|unit| {
             // Those that see the most keys first.
             let (block, rest) = (blocks - 1 - unit % blocks, unit / blocks);
             let at = [rest / spec.heads, rest % spec.heads, block * BLOCK];
@@ -188,7 +190,7 @@ impl Attention for CpuStep<'_> {
         let operands = self.given(given, y, lse, &spec);
         let (threads, level) = (self.threads(), self.level());
         let gradients = Gradients { d_q, d_k: d_kv[0], d_v: d_kv[1], d_y };
-        threads.run_if(10 * spec.work(), spec.batch * spec.kv_heads, &|unit| {
+        threads.run_if(times(10, spec.work()), spec.batch * spec.kv_heads, &|unit| {
             let at = [unit / spec.kv_heads, unit % spec.kv_heads];
             // SAFETY: as above; the gradients of this head of the keys and of its queries are
             // written by this call alone.
@@ -218,7 +220,7 @@ impl Attention for CpuStep<'_> {
         let (threads, level) = (self.threads(), self.level());
         let distinct = strides.distinct([spec.batch, spec.heads, spec.queries]);
         let grad = MaskGrad { d_y, d_mask, distinct };
-        threads.run_if(4 * spec.work(), grad.blocks(&spec), &|unit| {
+        threads.run_if(times(4, spec.work()), grad.blocks(&spec), &|unit| {
             // SAFETY: the operands are ranges that were checked against the spec, and this block of the
             // gradient is written by this call alone.
             unsafe { grad.block(level, &operands, unit, &spec) };

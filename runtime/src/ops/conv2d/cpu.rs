@@ -1,6 +1,7 @@
 //! Convolutions on the CPU: the calls of the algorithms.
 
 use super::{Algorithm, Choice, Conv2d, Conv2dSpec, Pass, direct, windows, winograd};
+use crate::arena::times;
 use crate::device::{Buf, CpuStep, SharedMut, Threads};
 use crate::math::SimdLevel;
 use crate::ops::Finish;
@@ -18,7 +19,7 @@ pub(super) struct Run<'a> {
 impl Run<'_> {
     /// The estimated operations of the pass, for [`Threads::run_if`].
     pub fn work(&self) -> usize {
-        (self.spec.output_len() * self.spec.window() / 16).max(1)
+        (times(self.spec.output_len(), self.spec.window()) / 16).max(1)
     }
 
     /// Says that elements `start..start + len` of the result are complete and not used any more.

@@ -14,6 +14,7 @@ use super::few::few_rows;
 use super::pack::{Part, pack, pack_lines};
 use super::packed::{self, Panels};
 use super::tile::{Panel, Tiling};
+use crate::arena::times;
 use crate::device::{Precision, SharedMut, Threads};
 use crate::math::SimdLevel;
 use crate::ops::Finish;
@@ -120,7 +121,7 @@ pub(crate) fn gemm(
         });
     }
     let cut = Cut::of(level, (m, k, n));
-    threads.run_if(m * n * k / 16, cut.down * cut.across, &|chunk| {
+    threads.run_if(times(m * n, k) / 16, cut.down * cut.across, &|chunk| {
         let (row, col) = (chunk / cut.across * cut.rows, chunk % cut.across * cut.cols);
         product.chunk((row, cut.rows.min(m - row)), (col, cut.cols.min(n - col)));
     });

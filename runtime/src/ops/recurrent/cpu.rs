@@ -4,6 +4,7 @@
 
 use super::cells::{Past, advance, retreat};
 use super::{Cell, Given, Gradients, History, Made, Recurrent, RecurrentSpec, Upstream};
+use crate::arena::times;
 use crate::device::{Buf, CpuStep};
 use crate::math::SimdLevel;
 use crate::ops::check_apart;
@@ -46,7 +47,7 @@ impl Operand {
 impl RecurrentSpec {
     /// Multiply-adds and functions of all steps.
     fn work(&self) -> usize {
-        self.batch * self.steps * self.width() * (self.hidden + 16)
+        times(self.batch * self.steps * self.width(), self.hidden + 16)
     }
 
     /// `[batch, steps, width]` or `[batch, width]`, read.
