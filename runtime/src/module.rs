@@ -1,5 +1,8 @@
 //! Modules (what a network is) and models (a network with its parameters and its state).
 
+#[doc(hidden)]
+pub mod table;
+
 use std::path::Path;
 
 use crate::device::DeviceError;
@@ -145,6 +148,12 @@ pub trait Model {
     /// The parameters, and behind them the state, where one block holds them.
     #[doc(hidden)]
     fn storage(&mut self) -> Option<&mut Storage> {
+        None
+    }
+
+    /// The same, to read.
+    #[doc(hidden)]
+    fn stored(&self) -> Option<&Storage> {
         None
     }
 

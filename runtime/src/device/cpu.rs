@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 use std::time::Instant;
 
+use super::blocks;
 use super::tiny::run_tiny;
 use super::{
     Buf, Device, DeviceError, Element, Host, Indices, Kernels, Lent, Precision, Preparer, Random,
@@ -33,6 +34,7 @@ impl Cpu {
     /// `count` threads, the calling one included (0 counts as 1), of 1024 at most
     /// ([`MOST_THREADS`](super::MOST_THREADS)). Results have the same bits for any count.
     pub fn with_threads(count: usize) -> Self {
+        blocks::make();
         Self {
             threads: Threads::new(count.max(1)),
             level: SimdLevel::detect(),
@@ -70,6 +72,11 @@ impl Cpu {
     /// `GRADIRON_PROFILE` asks for ([`profile`](crate::profile)).
     pub fn with_profile(self, profile: &Profile) -> Self {
         Self { profile: Some(profile.clone()), ..self }
+    }
+
+    /// Has the system bring in the blocks that its threads borrow.
+    pub(crate) fn touch_blocks(&self) {
+        blocks::touch(self.threads.count());
     }
 
     /// Starts a step.
