@@ -29,7 +29,7 @@ pub struct ParamSpec {
 impl ParamSpec {
     /// The number of floats.
     pub fn len(&self) -> usize {
-        self.shape.iter().product()
+        self.shape.iter().fold(1, |len, &size| crate::arena::times(len, size))
     }
 
     /// Whether it has no floats.
@@ -57,7 +57,7 @@ pub struct StateSpec {
 impl StateSpec {
     /// The number of floats.
     pub fn len(&self) -> usize {
-        self.shape.iter().product()
+        self.shape.iter().fold(1, |len, &size| crate::arena::times(len, size))
     }
 
     /// Whether it has no floats.
@@ -279,7 +279,7 @@ pub fn init_params<M: Module>(seed: Seed) -> Storage {
     let mut specs = Vec::new();
     M::describe("", 0, &mut specs);
     check_names::<M>(&specs);
-    let mut storage = Storage::zeros(M::PARAMS + M::STATE);
+    let mut storage = Storage::zeros(crate::arena::plus(M::PARAMS, M::STATE));
     let (params, state) = storage.as_mut_slice().split_at_mut(M::PARAMS);
     for (stream, spec) in specs.iter().enumerate() {
         let range = spec.start..spec.start + spec.len();
