@@ -330,9 +330,47 @@ impl Dim {
         };
         if self.is_operand() || plus.is_empty() { sum } else { quote!((#sum)) }
     }
+
+    /// The same for sizes of memory, which nobody has looked at yet: where a product or a sum leaves the
+    /// range it is the largest number.
+    pub fn saturating_tokens(&self) -> TokenStream {
+        if self.as_lit().is_some() {
+            return self.tokens();
+        }
+        let (times, plus) = (quote!(::gradiron::arena::times), quote!(::gradiron::arena::plus));
+        let term = |(atoms, factor): (&Vec<Atom>, &i128)| {
+            let factors = atoms.iter().map(Atom::saturating_tokens);
+            let number = usize::try_from(factor.unsigned_abs()).unwrap_or(usize::MAX);
+            let number = (atoms.is_empty() || number > 1).then(|| {
+                let number = Literal::usize_unsuffixed(number);
+                quote!(#number)
+            });
+            let product = |left, right| quote!(#times(#left, #right));
+            number.into_iter().chain(factors).reduce(product).expect("a term has a factor")
+        };
+        let sum = |positive: bool| {
+            let terms = self.terms.iter().filter(|(_, f)| (**f > 0) == positive).map(term);
+            terms.reduce(|left, right| quote!(#plus(#left, #right))).unwrap_or_else(|| quote!(0))
+        };
+        let (more, less) = (sum(true), sum(false));
+        match self.terms.values().all(|factor| *factor > 0) {
+            true => more,
+            false => quote!(::gradiron::arena::minus(#more, #less)),
+        }
+    }
 }
 
 impl Atom {
+    fn saturating_tokens(&self) -> TokenStream {
+        match self {
+            Self::Quotient(a, b) => {
+                let (a, b) = (a.saturating_tokens(), b.saturating_tokens());
+                quote!((#a / #b))
+            }
+            _ => self.tokens(),
+        }
+    }
+
     /// One operand.
     fn tokens(&self) -> TokenStream {
         match self {

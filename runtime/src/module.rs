@@ -1,5 +1,8 @@
 //! Modules (what a network is) and models (a network with its parameters and its state).
 
+#[doc(hidden)]
+pub mod table;
+
 use std::path::Path;
 
 use crate::device::DeviceError;

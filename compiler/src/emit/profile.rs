@@ -3,6 +3,7 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::format_ident;
 
+use super::pass::PIECE;
 use crate::dim::Dim;
 use crate::graph::{Graph, Node, Phase, Ty, ValueId};
 use crate::hygiene::quote;
@@ -27,6 +28,10 @@ pub fn items(
             _ => quote!([#flops, #bytes]),
         }
     });
+    let rows: Vec<TokenStream> = rows.collect();
+    let pieces = rows.chunks(PIECE).map(
+        |rows| quote!((|out: &mut Vec<[usize; 2]>| out.extend_from_slice(&[#(#rows),*]))(out);),
+    );
     let nested = nodes.iter().filter_map(|(node, ..)| node.op.callee());
     let nested = nested.map(|callee| callee.stated(&["flops"]));
     quote! {
@@ -40,7 +45,7 @@ pub fn items(
             #(#nested)*
             // What processors prepare.
             let on_gpu = false;
-            out.extend_from_slice(&[#(#rows),*]);
+            #(#pieces)*
         }
     }
 }

@@ -62,8 +62,8 @@ fn items(
     let new = past + 1;
     let n = quote!(::gradiron::arena::Sizes);
     let ends = caches(step).into_iter().enumerate().map(|(k, len)| {
-        let (next, len) = (k + 1, len.tokens());
-        quote!(at[#next] = at[#k] + ::gradiron::arena::padded(#len);)
+        let (next, len) = (k + 1, len.saturating_tokens());
+        quote!(at[#next] = ::gradiron::arena::plus(at[#k], ::gradiron::arena::padded(#len));)
     });
     let ends: Vec<_> = ends.collect();
     let count = ends.len();
@@ -164,7 +164,9 @@ pub fn offsets(function: &Function) -> TokenStream {
 pub fn floats(function: &Function) -> TokenStream {
     let [layout, sizes] = ["step_layout", "step_sizes"].map(|s| hidden(&function.name, s));
     match function.step {
-        Some(_) => quote!(results + Self::#layout(Self::#sizes(n), target).saved),
+        Some(_) => quote! {
+            ::gradiron::arena::plus(results, Self::#layout(Self::#sizes(n), target).saved)
+        },
         None => quote!(0),
     }
 }

@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 use std::time::Instant;
 
+use super::blocks;
 use super::tiny::run_tiny;
 use super::{
     Buf, Device, DeviceError, Element, Host, Indices, Kernels, Lent, Precision, Preparer, Random,
@@ -33,6 +34,7 @@ impl Cpu {
     /// `count` threads, the calling one included (0 counts as 1). Results have the same bits for
     /// any count.
     pub fn with_threads(count: usize) -> Self {
+        blocks::make();
         Self {
             threads: Threads::new(count.max(1)),
             level: SimdLevel::detect(),

@@ -5,6 +5,7 @@
 //! CPU they become slices, checked for bounds and overlap; on a GPU they become addresses. A second
 //! device is a second implementor of these traits.
 
+pub(crate) mod blocks;
 mod cpu;
 #[cfg(feature = "cuda")]
 mod cuda;

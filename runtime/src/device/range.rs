@@ -60,7 +60,8 @@ impl Buf {
     /// The range `start..start + len` of this range.
     #[inline]
     pub const fn part(self, start: usize, len: usize) -> Self {
-        assert!(start + len <= self.len, "gradiron: a planned range leaves its buffer (a bug)");
+        let is_inside = start <= self.len && len <= self.len - start;
+        assert!(is_inside, "gradiron: a planned range leaves its buffer (a bug)");
         Self { region: self.region, element: self.element, start: self.start + start, len }
     }
 
@@ -96,7 +97,9 @@ impl Buf {
         };
         // An empty range overlaps nothing, wherever it starts.
         let full = self.len > 0 && other.len > 0;
-        same && full && self.start < other.start + other.len && other.start < self.start + self.len
+        same && full
+            && self.start < other.start.saturating_add(other.len)
+            && other.start < self.start.saturating_add(self.len)
     }
 }
 

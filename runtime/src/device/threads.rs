@@ -70,7 +70,8 @@ const RUN: usize = 1 << 16;
 // nobody is inside, and read only by threads inside, so accesses never overlap; entering the gate
 // acquires what opening it released. The pointer in it is to a `Sync` closure.
 unsafe impl Sync for Shared {}
-// SAFETY: as above; nothing in it belongs to one thread.
+// SAFETY: the pointer in `job` alone keeps it from being `Send` by itself, and that is to a closure
+// which is `Sync`, so it may be called on any thread. Nothing in it belongs to one thread.
 unsafe impl Send for Shared {}
 
 impl Shared {
@@ -82,9 +83,24 @@ impl Shared {
                 return;
             }
             if let Err(payload) = catch_unwind(AssertUnwindSafe(|| f(chunk))) {
-                let mut panic = self.panic.lock().unwrap_or_else(PoisonError::into_inner);
-                panic.get_or_insert(payload);
+                self.keep(payload);
             }
+        }
+    }
+
+    /// Keeps the first panic of a run. Never unwinds, whatever a payload does when it is dropped: the
+    /// closure of the run would end while workers hold it.
+    #[cold]
+    fn keep(&self, payload: Box<dyn Any + Send>) {
+        let mut first = self.panic.lock().unwrap_or_else(PoisonError::into_inner);
+        if first.is_none() {
+            *first = Some(payload);
+            return;
+        }
+        drop(first);
+        if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            // It would go on like this, so it is never dropped.
+            std::mem::forget(another);
         }
     }
 
@@ -207,7 +223,8 @@ impl Threads {
         }
         // SAFETY: only the lifetime changes. Workers use the pointer only inside the gate, and
         // this function returns only after the gate was closed and the last worker has left it;
-        // nothing in between unwinds, since `work` catches the panics of `f`.
+        // nothing in between unwinds, since `work` catches the panics of `f`, and `keep` those of
+        // what `f` panics with.
         let f_static: *const (dyn Fn(usize) + Sync) = unsafe {
             std::mem::transmute::<*const (dyn Fn(usize) + Sync + '_), *const (dyn Fn(usize) + Sync)>(
                 f,
@@ -421,6 +438,42 @@ mod tests {
             }));
             assert_eq!(*result.unwrap_err().downcast::<&str>().unwrap(), "bad chunk");
             assert_eq!(done.load(Ordering::Relaxed), 5);
+            counts(&threads, 5);
+        }
+    }
+
+    /// Panics as it is dropped, with another one that does, to the given depth.
+    struct Bomb(usize);
+
+    static DROPS: AtomicUsize = AtomicUsize::new(0);
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            DROPS.fetch_add(1, Ordering::Relaxed);
+            if self.0 > 0 {
+                resume_unwind(Box::new(Bomb(self.0 - 1)));
+            }
+        }
+    }
+
+    #[test]
+    fn a_payload_that_panics_as_it_is_dropped_ends_no_run() {
+        let threads = Threads::new(3);
+        for depth in 1..4 {
+            let done = AtomicUsize::new(0);
+            // What the workers read is on this stack frame, which a run that unwinds would end.
+            let result = catch_unwind(AssertUnwindSafe(|| {
+                let mine: [AtomicUsize; 12] = std::array::from_fn(AtomicUsize::new);
+                threads.run(12, &|i| {
+                    done.fetch_add(mine[i].load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+                    resume_unwind(Box::new(Bomb(depth)));
+                });
+            }));
+            let payload = result.unwrap_err().downcast::<Bomb>().unwrap();
+            assert_eq!(done.load(Ordering::Relaxed), (0..12).map(|i| i + 1).sum::<usize>());
+            std::mem::forget(payload);
+            // Each of the others is dropped once, and what it panics with not at all.
+            assert_eq!(DROPS.swap(0, Ordering::Relaxed), 11);
             counts(&threads, 5);
         }
     }

@@ -205,7 +205,10 @@ impl<const IN: usize, const R: usize> Place<IN, R> {
         len: usize,
     ) -> [*const f32; IN] {
         let row = map.dims.last().copied().unwrap_or(1);
-        let mut from = [std::ptr::null(); IN];
+        // The only way to the blocks until they have been read: a second borrow would end what was
+        // derived from the first.
+        let blocks = blocks.each_mut().map(|block| block.as_mut_ptr());
+        let mut from = blocks.map(|block| block.cast_const());
         // SAFETY, here and below: `map` checked that the input has all elements of its axes, and
         // this place and what is read behind it are inside them; blocks are on the stack.
         let start = |place: &Self, i: usize| unsafe {
@@ -213,25 +216,27 @@ impl<const IN: usize, const R: usize> Place<IN, R> {
         };
         if len == BLOCK && row - self.column >= BLOCK {
             for i in 0..IN {
-                from[i] = start(self, i);
-                if map.inputs[i].step == 0 {
-                    // SAFETY: as above.
-                    blocks[i] = [unsafe { *from[i] }; BLOCK + WIDTH];
-                    from[i] = blocks[i].as_ptr();
+                let first = start(self, i);
+                if map.inputs[i].step != 0 {
+                    from[i] = first;
+                    continue;
                 }
+                // SAFETY: `first` is an element of the input, and `blocks[i]` the start of a block,
+                // which is written whole.
+                unsafe { blocks[i].cast::<[f32; BLOCK + WIDTH]>().write([*first; BLOCK + WIDTH]) };
             }
             self.advance(map, BLOCK);
             return from;
         }
         for i in 0..IN {
-            from[i] = blocks[i].as_ptr();
             if map.inputs[i].full {
-                // SAFETY: as above.
+                // SAFETY: a full input has an element for each of the output, so `len` of them at
+                // `at`; `len` is at most `BLOCK`, which a block has room for.
                 unsafe {
                     let start = map.inputs[i].start.add(at);
                     match len {
                         BLOCK => from[i] = start,
-                        _ => std::ptr::copy_nonoverlapping(start, blocks[i].as_mut_ptr(), len),
+                        _ => std::ptr::copy_nonoverlapping(start, blocks[i], len),
                     }
                 }
             }
@@ -241,9 +246,10 @@ impl<const IN: usize, const R: usize> Place<IN, R> {
             let piece = (len - filled).min(row - self.column);
             for i in (0..IN).filter(|&i| !map.inputs[i].full) {
                 let from = start(self, i);
-                // SAFETY: as above; `filled + piece` is at most `BLOCK`.
+                // SAFETY: the input has `piece` elements more in this row, or one that is repeated;
+                // `filled + piece` is at most `BLOCK`, and `WIDTH` floats follow a block.
                 unsafe {
-                    let to = blocks[i].as_mut_ptr().add(filled);
+                    let to = blocks[i].add(filled);
                     if map.inputs[i].step != 0 {
                         std::ptr::copy_nonoverlapping(from, to, piece);
                         continue;
