@@ -31,8 +31,8 @@ impl Cpu {
         Self::with_threads(std::thread::available_parallelism().map_or(1, usize::from))
     }
 
-    /// `count` threads, the calling one included (0 counts as 1). Results have the same bits for
-    /// any count.
+    /// `count` threads, the calling one included (0 counts as 1), of 1024 at most
+    /// ([`MOST_THREADS`](super::MOST_THREADS)). Results have the same bits for any count.
     pub fn with_threads(count: usize) -> Self {
         blocks::make();
         Self {

@@ -9,6 +9,7 @@ pub(crate) mod blocks;
 mod cpu;
 #[cfg(feature = "cuda")]
 mod cuda;
+mod fork;
 mod precision;
 mod range;
 mod remote;
@@ -30,7 +31,7 @@ pub use precision::{Precision, Target};
 pub use range::{Buf, Element, Indices, Region, floats_of_halves};
 pub use remote::{Remote, RemoteUpdate, SCALARS};
 pub(crate) use threads::SharedMut;
-pub use threads::{PARALLEL_WORK, Threads};
+pub use threads::{MOST_THREADS, PARALLEL_WORK, Threads};
 pub(crate) use tiny::TinyStep;
 
 use crate::arena::Sizes;
