@@ -229,6 +229,9 @@ fn owner(model: &Model, checked: &Option<TokenStream>) -> TokenStream {
             fn storage(&mut self) -> ::core::option::Option<&mut ::gradiron::Storage> {
                 Some(&mut self.params)
             }
+            fn stored(&self) -> ::core::option::Option<&::gradiron::Storage> {
+                Some(&self.params)
+            }
             fn fetch(&self) -> ::core::result::Result<(), ::gradiron::device::DeviceError> {
                 self.params.fetch().map(|_| ())
             }

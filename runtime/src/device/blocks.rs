@@ -48,6 +48,17 @@ pub(crate) fn make() {
     });
 }
 
+/// Has the system bring in the memory of so many blocks, where so many are free.
+pub(crate) fn touch(count: usize) {
+    let mut lent: Vec<Lent> = std::iter::from_fn(borrow).take(count).collect();
+    for block in &mut lent {
+        for at in (0..FLOATS).step_by(1024) {
+            // SAFETY: inside a block that is this thread's alone.
+            unsafe { block.floats().add(at).write(0.0) };
+        }
+    }
+}
+
 /// A borrowed block, given back when it is dropped.
 pub(crate) struct Lent {
     block: &'static Block,

@@ -1,6 +1,8 @@
 //! Memory that is not there: an error wherever one is promised, whichever allocation fails; and what files
 //! may cost at most.
 
+mod fuzz;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::fs;
