@@ -227,6 +227,12 @@ impl Threads {
         Self { flush, ..self }
     }
 
+    /// Whether such numbers are flushed.
+    #[inline]
+    pub(crate) fn flushes(&self) -> bool {
+        self.flush
+    }
+
     /// Such numbers of the calling thread too, while the value lives.
     #[inline]
     pub(crate) fn flush(&self) -> Option<Flush> {
