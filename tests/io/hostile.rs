@@ -104,6 +104,7 @@ fn hints_are_looked_for_within_bounds() {
     }
 }
 
+#[cfg(target_pointer_width = "64")]
 #[test]
 fn tensors_that_are_left_out_are_not_read() {
     // A terabyte of one that is none of the model's, behind which nothing is stored.
