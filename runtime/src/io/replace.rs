@@ -35,7 +35,8 @@ pub(crate) fn replace(
         Some(old) if irregular(old).is_some() => {
             return Err(refused("it is not a regular file".to_owned()));
         }
-        Some(old) if old.permissions().readonly() => {
+        // WASI has no permissions.
+        Some(old) if !cfg!(target_family = "wasm") && old.permissions().readonly() => {
             return Err(refused("it is read-only".to_owned()));
         }
         _ => {}
