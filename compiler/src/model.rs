@@ -10,6 +10,7 @@ use crate::differentiate::differentiate;
 use crate::dim::Dim;
 use crate::emit::{self, Function, Model, StepForm, Table};
 use crate::expand::expand_ops;
+use crate::facts::Facts;
 use crate::fuse::fuse;
 use crate::graph::Graph;
 use crate::lower::{self, Lowered, ModelCx, check_fields, lower_function};
@@ -95,12 +96,18 @@ pub fn analyse<'a>(item: &'a ModelItem, diagnostics: &mut Diagnostics, watch: Wa
     if !cx.diagnostics.is_empty() {
         lower::declare_unused(&mut cx);
     }
-    let interfaces = functions.iter().map(|f| lower::interface(&mut cx, f)).collect();
+    let lowered = lowered.filter(|_| cx.diagnostics.is_empty());
+    let unified =
+        lowered.and_then(|lowered| lower::unified(item, &functions, lowered, cx.diagnostics));
+    let (lowered, facts) = unified.unzip();
+    let facts = facts.unwrap_or_default();
+    let interfaces = functions.iter().map(|f| lower::interface(&mut cx, f, &facts)).collect();
     let params = Table::new(std::mem::take(&mut cx.params));
     let state = Table::new(std::mem::take(&mut cx.state));
     let mut deferred = Vec::new();
     let functions = lowered.filter(|_| diagnostics.is_empty()).and_then(|lowered| {
-        let functions = lowered.into_iter().map(|f| finish(f, &mut deferred, diagnostics, watch));
+        let functions =
+            lowered.into_iter().map(|f| finish(f, &facts, &mut deferred, diagnostics, watch));
         functions.collect::<Vec<_>>().into_iter().collect::<Option<Vec<_>>>()
     });
     diagnostics.phase = "emit";
@@ -113,6 +120,7 @@ pub fn analyse<'a>(item: &'a ModelItem, diagnostics: &mut Diagnostics, watch: Wa
 /// From the checked graph of a function to its two planned ones.
 fn finish(
     lowered: Lowered,
+    facts: &Facts,
     deferred: &mut Vec<Deferred>,
     diagnostics: &mut Diagnostics,
     watch: Watch,
@@ -127,7 +135,7 @@ fn finish(
     passed.end("lower", &graph);
     passed.form = Form::Step;
     passed.begin("step");
-    let step = match step.map(|(length, span)| stepped(&graph, &name, length, span)) {
+    let step = match step.map(|(length, span)| stepped(&graph, &name, length, span, facts)) {
         Some(Err(error)) => {
             diagnostics.push(error);
             return None;
@@ -163,6 +171,7 @@ fn stepped(
     name: &Ident,
     length: Dim,
     span: Span,
+    facts: &Facts,
 ) -> Result<(Dim, Graph, Held), Diagnostic> {
     let refused = |Refused { text, help }| {
         let error = Diagnostic::new(span, format!("`{name}` cannot run step by step: {text}"));
@@ -171,8 +180,8 @@ fn stepped(
             None => error,
         }
     };
-    let (graph, held) = stepwise(graph, &length).map_err(refused)?;
-    Ok((length.clone(), graph, held))
+    let (graph, held) = stepwise(graph, &facts.canonical(&length)).map_err(refused)?;
+    Ok((length, graph, held))
 }
 
 /// The passes of one graph, each verified and shown.

@@ -13,6 +13,7 @@ mod ranges;
 mod results;
 mod scan;
 mod sizes;
+mod unify;
 
 pub use bound::{Bound, bound};
 pub use expr::is_self;
@@ -26,14 +27,17 @@ pub use methods::{
 pub use options::{Options, number};
 pub use ranges::{Range, is_too_large};
 pub use sizes::{Scope, dim, is_run_time_name, shape};
+pub use unify::{unified, with_length};
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::rc::Rc;
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::ToTokens;
 
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::dim::{Atom, Dim, Shape};
+use crate::facts::Facts;
 use crate::flow::{Flow, Flows};
 use crate::graph::{Dest, Graph, Kind, Source, Ty, ValueId, is_loss};
 use crate::ops::{Deferred, Mismatch, Op, Rule};
@@ -123,6 +127,8 @@ pub struct ModelCx<'a> {
     pub ambiguous: HashSet<String>,
     /// The results of functions that do not state them, as their bodies make them.
     pub inferred: HashMap<String, Vec<Ty>>,
+    /// What is known to be equal.
+    pub facts: Rc<Facts>,
 }
 
 impl<'a> ModelCx<'a> {
@@ -142,6 +148,7 @@ impl<'a> ModelCx<'a> {
             consts,
             ambiguous,
             inferred,
+            facts: Rc::default(),
         }
     }
 
@@ -245,9 +252,10 @@ pub fn lower_function<'a>(model: &mut ModelCx<'a>, function: &'a Function) -> Op
 
 impl<'a, 'm> FnCx<'a, 'm> {
     fn new(model: &'m mut ModelCx<'a>) -> Self {
+        let graph = Graph { facts: Rc::clone(&model.facts), ..Graph::default() };
         Self {
             model,
-            graph: Graph::default(),
+            graph,
             rule: Rule::default(),
             names: HashMap::new(),
             sizes: HashMap::new(),
@@ -322,7 +330,8 @@ impl<'a> FnCx<'a, '_> {
     }
 
     pub fn scope(&self) -> Scope<'_> {
-        Scope { sizes: &self.sizes, consts: &self.model.consts, run_time: true }
+        let (consts, facts) = (&self.model.consts, &self.model.facts);
+        Scope { sizes: &self.sizes, consts, facts, run_time: true }
     }
 
     pub fn ty(&mut self, ty: &TypeExpr) -> Lowering<Ty> {
@@ -338,6 +347,9 @@ impl<'a> FnCx<'a, '_> {
         if is_too_large(&shape) {
             return Err(self.model.report(Diagnostic::new(ty.span, TOO_LARGE)));
         }
+        let before = std::mem::replace(&mut self.rule.span, ty.span);
+        self.rule.defer_memory(&shape, || format!("a value of shape {shape}"));
+        self.rule.span = before;
         if let Some(late) = shape.0.iter().skip(1).find(|dim| dim.is_run_time()) {
             let help = "put the run-time size first; all others are constants";
             let text = format!("`{late}` is a run-time size, but not the first of {shape}");
@@ -360,10 +372,18 @@ impl<'a> FnCx<'a, '_> {
         match types.find(|ty| ty.kind == Kind::Float && is_too_large(&ty.shape)).cloned() {
             Some(ty) => {
                 let text = format!("makes {ty}: {TOO_LARGE}");
-                Err(self.refuse(Mismatch::new(text), inputs.first().copied()))
+                return Err(self.refuse(Mismatch::new(text), inputs.first().copied()));
             }
-            None => Ok(made),
+            None => {}
         }
+        for value in &made {
+            let ty = self.graph.ty(*value);
+            if ty.kind == Kind::Float {
+                let step = self.rule.step.clone();
+                self.rule.defer_memory(&ty.shape, || format!("`{step}` makes {ty}"));
+            }
+        }
+        Ok(made)
     }
 
     /// Reports that the current step does not accept its input.

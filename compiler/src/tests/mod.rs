@@ -4,6 +4,7 @@
 //! `GRADIRON_UPDATE=1 cargo test -p gradiron-compiler` writes the files anew: read their diff.
 
 mod dims;
+mod facts;
 mod invariants;
 mod messages;
 mod recovery;

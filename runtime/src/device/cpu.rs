@@ -68,6 +68,22 @@ impl Cpu {
         Self { convolution, ..self }
     }
 
+    /// Whether runs take numbers below the normal ones (2⁻¹²⁶) for zeros and make zeros of results that would
+    /// be such, which they do not unless told to. What decays, such as the state of a recurrent layer after its
+    /// input has fallen silent, ends among these numbers, and many processors compute with them tens of times
+    /// more slowly. The calling thread computes after a run as it did before.
+    ///
+    /// It is there where a processor has such a mode: on x86-64 and on 64-bit ARM.
+    ///
+    /// ```
+    /// use gradiron::device::Cpu;
+    /// let cpu = Cpu::with_threads(1).with_flush_to_zero(true);
+    /// ```
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    pub fn with_flush_to_zero(self, flush: bool) -> Self {
+        Self { threads: self.threads.with_flush(flush), ..self }
+    }
+
     /// The same threads; what runs on them is recorded in `profile`, and not in the record that
     /// `GRADIRON_PROFILE` asks for ([`profile`](crate::profile)).
     pub fn with_profile(self, profile: &Profile) -> Self {
@@ -165,6 +181,7 @@ impl Device for Cpu {
 
     #[inline(always)]
     fn run<R: Run>(&self, memory: StepMemory<'_, Self>, run: R) -> Result<(), DeviceError> {
+        let _flush = self.threads.flush();
         if let Some(profile) = &self.profile {
             self.run_recorded(profile, memory, run);
         } else if R::MAY_BE_TINY && run.is_tiny() {

@@ -9,6 +9,7 @@ pub(crate) mod blocks;
 mod cpu;
 #[cfg(feature = "cuda")]
 mod cuda;
+mod flush;
 mod fork;
 mod precision;
 mod range;

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
+use super::flush::Flush;
 use super::fork;
 
 /// Work below this many estimated operations (a fused multiply-add or a float moved counts as
@@ -36,6 +37,8 @@ pub const MOST_THREADS: usize = 1024;
 #[derive(Clone)]
 pub struct Threads {
     team: Arc<Team>,
+    /// Whether runs of this clone flush numbers below the normal ones to zero.
+    flush: bool,
 }
 
 struct Team {
@@ -48,6 +51,7 @@ struct Team {
 struct Job {
     f: *const (dyn Fn(usize) + Sync),
     chunks: usize,
+    flush: bool,
 }
 
 /// The gate: bit 0 says that a run is open, bits 1..16 count the workers inside, the others hold
@@ -119,11 +123,13 @@ impl Shared {
             served = run;
             // SAFETY: this thread is inside the gate, so `job` is set and nobody writes it, and
             // `run` does not return, which keeps the closure alive, before this thread is out.
-            let (f, chunks) = unsafe {
+            let (f, chunks, flush) = unsafe {
                 let job = (*self.job.get()).as_ref().expect("a run is open");
-                (&*job.f, job.chunks)
+                (&*job.f, job.chunks, job.flush)
             };
+            let flush = Flush::on_if(flush);
             self.work(f, chunks);
+            drop(flush);
             self.gate.fetch_sub(INSIDE, Ordering::Release);
         }
     }
@@ -213,7 +219,18 @@ impl Threads {
         while shared.started.load(Ordering::Acquire) < workers.len() {
             std::thread::yield_now();
         }
-        Self { team: Arc::new(Team { shared, workers, copy }) }
+        Self { team: Arc::new(Team { shared, workers, copy }), flush: false }
+    }
+
+    /// The same team, whose workers flush numbers below the normal ones to zero in runs of this clone.
+    pub(crate) fn with_flush(self, flush: bool) -> Self {
+        Self { flush, ..self }
+    }
+
+    /// Such numbers of the calling thread too, while the value lives.
+    #[inline]
+    pub(crate) fn flush(&self) -> Option<Flush> {
+        Flush::on_if(self.flush)
     }
 
     /// The number of threads, the calling one included.
@@ -244,7 +261,7 @@ impl Threads {
             )
         };
         // SAFETY: this thread holds `busy`, the gate is closed and nobody is inside.
-        unsafe { *shared.job.get() = Some(Job { f: f_static, chunks }) };
+        unsafe { *shared.job.get() = Some(Job { f: f_static, chunks, flush: self.flush }) };
         shared.next.store(0, Ordering::Relaxed);
         let run = (shared.gate.load(Ordering::Relaxed) / RUN).wrapping_add(1);
         shared.gate.store(run.wrapping_mul(RUN) | OPEN, Ordering::SeqCst);

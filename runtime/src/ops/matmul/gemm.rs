@@ -14,10 +14,9 @@ use super::few::few_rows;
 use super::pack::{Part, pack, pack_lines};
 use super::packed::{self, Panels};
 use super::tile::{Panel, Tiling};
-use crate::arena::times;
 use crate::device::{Precision, SharedMut, Threads, blocks};
 use crate::math::SimdLevel;
-use crate::ops::Finish;
+use crate::ops::{Finish, product, sum};
 
 /// Most floats of a row of `a` in a block: a panel then has 28 KiB.
 const K_BLOCK: usize = 512;
@@ -69,10 +68,12 @@ impl<'a> View<'a> {
         Self { row: self.col, col: self.row, ..self }
     }
 
+    /// Panics where the matrix is not as large as its product says.
     fn assert_holds(&self, rows: usize, cols: usize) {
+        let at = |count: usize, stride| product([count.saturating_sub(1), stride]);
+        let last = sum([at(rows, self.row), at(cols, self.col)]);
         assert!(
-            self.data.len() > (rows - 1) * self.row + (cols - 1) * self.col
-                && (self.row == 1 || self.col == 1),
+            self.data.len() > last && (self.row == 1 || self.col == 1),
             "gradiron: an operand is smaller than its product says (a bug)"
         );
     }
@@ -91,9 +92,10 @@ pub(crate) fn gemm(
     if m == 0 || n == 0 {
         return;
     }
-    let c = y.at(0, m * n);
+    let c = y.at(0, product([m, n]));
     if k == 0 {
-        // SAFETY: `at` checked the range, and nobody else uses it before `finish`.
+        // SAFETY: `at` checked the range, and nobody else uses it before `finish`; zero bytes are
+        // floats.
         unsafe { c.write_bytes(0, m * n) };
         if let Some(finish) = finish {
             finish(0, m * n);
@@ -104,9 +106,13 @@ pub(crate) fn gemm(
     b.assert_holds(k, n);
     let form = Form::of(level, precision, (m, k, n));
     let is_packed = form == Form::Floats && !b.panels.is_empty();
-    assert!(!is_packed || b.panels.len() >= packed::len(k, n), "gradiron: {FEW_PANELS} (a bug)");
+    assert!(
+        !is_packed || b.panels.len() >= packed::whole_len(k, n),
+        "gradiron: {FEW_PANELS} (a bug)"
+    );
+    let work = product([m * n, k]) / 16;
     let product = Product { level, form, y, a, b, k, n, finish, is_packed };
-    if is_packed && m <= packed::FEW_ROWS {
+    if is_packed && m <= packed::FEW_ROWS && a.col == 1 {
         let cols = (FEW_ROWS_CHUNK / k).max(1).next_multiple_of(packed::ALIGN);
         return threads.run_if(n * k / 4, n.div_ceil(cols), &|chunk| {
             product.few_packed(m, (chunk * cols, cols.min(n - chunk * cols)));
@@ -120,7 +126,7 @@ pub(crate) fn gemm(
         });
     }
     let cut = Cut::of(level, (m, k, n));
-    threads.run_if(times(m * n, k) / 16, cut.down * cut.across, &|chunk| {
+    threads.run_if(work, cut.down * cut.across, &|chunk| {
         let (row, col) = (chunk / cut.across * cut.rows, chunk % cut.across * cut.cols);
         product.chunk((row, cut.rows.min(m - row)), (col, cut.cols.min(n - col)));
     });
@@ -137,13 +143,14 @@ pub(crate) fn pack_all(
     (k, n): (usize, usize),
 ) {
     b.assert_holds(k, n);
-    assert!(packed.len() >= packed::len(k, n), "gradiron: {FEW_PANELS} (a bug)");
+    assert!(packed.len() >= packed::whole_len(k, n), "gradiron: {FEW_PANELS} (a bug)");
     let width = Tiling::of(level).cols;
     let panels = &mut packed[..n.div_ceil(width) * width * k];
     threads.split(k * n / 4, panels, width * k, |panel, out| {
         let (first, b) = (panel * width, b.transposed());
         let cols = width.min(n - first);
-        // SAFETY: the columns are inside `b`, and `out` is a panel.
+        // SAFETY: `assert_holds` found the columns `first..first + cols` in `b`; `out` is a panel of
+        // `width · k` floats, since `panels` is whole panels.
         unsafe { pack(level, (out.as_mut_ptr(), width), b.part(first, 0), (cols, k)) };
     });
 }
@@ -283,7 +290,7 @@ impl Product<'_> {
         let packed_b =
             if blocks.pack_a { packed.wrapping_add(PACKED_ROWS * depth) } else { packed };
         let (b, b_row, b_panel) = if self.is_packed {
-            // SAFETY: `gemm` checked the length of the panels; `cols` starts with one of them.
+            // SAFETY: `gemm` asserted that the panels have all columns; `cols` starts with one of them.
             let b = unsafe { self.b.panels.as_ptr().add(cols.0 * self.k + terms.0 * tiling.cols) };
             (b, tiling.cols, tiling.cols * self.k)
         } else if blocks.pack_b {
@@ -297,7 +304,9 @@ impl Product<'_> {
         for rows in pieces(blocks.rows, panel_rows) {
             let mut a = self.a.part(rows.0, terms.0);
             if blocks.pack_a {
-                // SAFETY: the part is inside `a`; the panel has room for it.
+                // SAFETY: `gemm` asserted that `a` holds these rows and terms; `chunk` chose a frame with
+                // room for `PACKED_ROWS` rows of a block's terms before the panels of `b`, and a panel
+                // has no more rows than that, see `PACKED_ROWS`.
                 unsafe {
                     bf16::pack(level, self.form, (packed, PACKED_ROWS), a, (rows.1, terms.1))
                 };
@@ -318,7 +327,10 @@ impl Product<'_> {
                 c_row: self.n,
                 accumulate: terms.0 > 0,
             };
-            // SAFETY: chunks are apart in `y`; the operands are as described.
+            // SAFETY: `y.at` checked the rectangle of `y`, and chunks and their blocks are apart in it.
+            // `a` and `b` are in place, where `gemm` asserted that they hold these rows and columns, or
+            // packed above for this panel. `panel_rows` is at most `Tiling::rows`. The form `Pairs`
+            // exists only where `Form::of` found bf16.
             unsafe {
                 match self.form {
                     #[cfg(target_arch = "x86_64")]
@@ -336,20 +348,23 @@ impl Product<'_> {
         let width = Tiling::of(self.level).cols;
         if self.form != Form::Floats {
             let b = self.b.transposed().part(cols.0, terms.0);
-            // SAFETY: the part is inside `b`; the block has room for all panels.
+            // SAFETY: `gemm` asserted that `b` holds these terms and columns; `chunk` chose a frame with
+            // room for `width` columns, whole panels, of a block's terms, behind the panel of `a`.
             return unsafe {
                 bf16::pack(self.level, self.form, (packed, width), b, (cols.1, terms.1))
             };
         }
         if self.b.col == 1 {
             let b = self.b.part(terms.0, cols.0);
-            // SAFETY: the part is inside `b`; the block has room for all panels.
+            // SAFETY: `gemm` asserted that `b` holds these terms and columns; `chunk` chose a frame with
+            // room for `width` columns, whole panels, of a block's terms.
             return unsafe { pack_lines(self.level, packed, b, (terms.1, cols.1), width) };
         }
         for piece in pieces(cols, width) {
             let b = self.b.transposed().part(piece.0, terms.0);
             let panel = packed.wrapping_add((piece.0 - cols.0) * terms.1);
-            // SAFETY: as above.
+            // SAFETY: `gemm` asserted that `b` holds these terms and columns; the frame that `chunk` chose
+            // has room for whole panels, of which this is one.
             unsafe { pack(self.level, (panel, width), b, (piece.1, terms.1)) };
         }
     }
@@ -358,7 +373,8 @@ impl Product<'_> {
         let c = self.y.at(cols.0, (m - 1) * self.n + cols.1);
         let b = self.b.part(0, cols.0);
         let sizes = (m, self.k, cols.1);
-        // SAFETY: chunks are apart in `y`; the operands are as long as asserted.
+        // SAFETY: `y.at` checked the columns of `y`, in which chunks are apart; `gemm` asserted that `a`
+        // and `b` hold these rows and columns, and called this where the rows of both are contiguous.
         unsafe {
             few_rows(
                 self.level,
@@ -382,7 +398,9 @@ impl Product<'_> {
             c: self.y.at(cols.0, (m - 1) * self.n + cols.1),
             c_row: self.n,
         };
-        // SAFETY: chunks are apart in `y`; the operands are as long as asserted.
+        // SAFETY: `y.at` checked the columns of `y`, in which chunks are apart; `gemm` asserted that `a`
+        // and the panels are long enough. Chunks are whole panels but for the last. `m` is at most
+        // `FEW_ROWS`, and `a` in place.
         unsafe { panels.run(self.level) };
         self.finished((0, m), cols);
     }
@@ -463,7 +481,7 @@ mod tests {
                 let seen = Mutex::new(vec![0; m * n]);
                 let finish = |start: usize, len: usize| {
                     for i in start..start + len {
-                        // SAFETY: this range is this call's own.
+                        // SAFETY: what is finished is this call's own, and `at` checks the range.
                         assert_eq!(unsafe { *y.at(i, 1) }, k as f32);
                         seen.lock().unwrap()[i] += 1;
                     }

@@ -201,7 +201,8 @@ impl World {
     /// The number that a size is, without run-time names.
     pub fn number(&self, model: &Model, text: &str) -> Option<usize> {
         let (sizes, consts) = (HashMap::new(), HashSet::new());
-        let scope = Scope { sizes: &sizes, consts: &consts, run_time: false };
+        let facts = gradiron_compiler::facts::Facts::default();
+        let scope = Scope { sizes: &sizes, consts: &consts, facts: &facts, run_time: false };
         let expr = syn::parse_str(text).ok()?;
         dim(&expr, &scope).ok()?.evaluate(&|atom| self.atom(model, atom))
     }
