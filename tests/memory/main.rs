@@ -313,6 +313,11 @@ fn what_a_file_costs_follows_from_the_model() {
         header(&format!(r#""__metadata__":{{"a":"{}"}}"#, "n".repeat(longest))),
         header(&entry("fc").replace("[0]", &format!("[{}1]", "1,".repeat(longest / 2 - 50)))),
         header(&format!(r#""fc":{{"dtype":{}1"#, "[".repeat(longest))),
+        // What a parser quotes: a text in place of a type, of a list, and of an object.
+        header(&entry("fc").replace("F32", &"é".repeat(longest / 2))),
+        header(&entry("fc").replace("[0]", &format!("\"{}\"", "n".repeat(longest)))),
+        header(&format!(r#""fc":"{}""#, "n".repeat(longest))),
+        header(&format!(r#""fc":{{"{}":1}}"#, "n".repeat(longest))),
         // And of more.
         [&95_000_000u64.to_le_bytes()[..], &vec![b' '; 95_000_000]].concat(),
     ];
