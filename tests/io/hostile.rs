@@ -85,7 +85,7 @@ fn hints_are_looked_for_within_bounds() {
         for i in 0.. {
             let name = form(i, &dots);
             let entry = format!(r#""{name}":{{"dtype":"F32","shape":[0],"data_offsets":[0,0]}},"#);
-            if (header.len() + entry.len()) as u64 > MOST - 2 {
+            if header.len() + entry.len() > 1_000_000 {
                 break;
             }
             header.push_str(&entry);

@@ -359,6 +359,25 @@ fn what_a_data_set_costs_follows_from_its_file() {
     }
 }
 
+/// Compressed images of another size are seen by their header, before they are unpacked.
+#[test]
+fn images_of_another_size_are_not_unpacked() {
+    let folder = Folder::new("memory-mnist");
+    folder.file("train-labels-idx1-ubyte", &[0, 0, 8, 1, 0, 0, 0, 1, 7]);
+    for (side, says) in [(32_768_u32, "gzip -d"), (4096, "expected images of 28 x 28 pixels")] {
+        let [a, b, c, d] = side.to_be_bytes();
+        let header = [0, 0, 8, 3, 0, 0, 0, 1, a, b, c, d, a, b, c, d];
+        let packed = fuzz::gzip(&[&header[..], &vec![0; 16 << 20]].concat());
+        folder.file("train-images-idx3-ubyte.gz", &packed);
+        drop(packed);
+        let (read, cost) = peak(|| mnist::load(&folder.0));
+        let error = read.unwrap_err().to_string();
+        assert!(error.contains(says), "{error}");
+        // What unpacks, and a piece of the file.
+        assert!(cost < 200_000, "{cost} bytes");
+    }
+}
+
 #[test]
 fn a_team_has_1024_threads_at_most() {
     assert_eq!(MOST_THREADS, 1024);
