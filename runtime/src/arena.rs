@@ -11,7 +11,7 @@ pub const ALIGN: usize = 16;
 /// The most elements that a value of a model may have: 4 TiB of floats, or 1 GiB where addresses have 32
 /// bits. Sizes of memory saturate ([`times`], [`plus`]) until they are known to be below; what kernels
 /// compute of them then stays in the range of a `usize`.
-pub const MOST: usize = if usize::BITS < 64 { 1 << 28 } else { 1 << 40 };
+pub const MOST: usize = 1 << if usize::BITS < 64 { 28 } else { 40 };
 
 /// `len` floats, rounded up to whole cache lines; the largest number where there are none.
 #[inline]

@@ -177,7 +177,8 @@ pub trait Model {
     ///
     /// Until then it is a file `.gradiron-….tmp` in the same folder. One that a killed process has left is
     /// removed by the next save there, unless another process has it locked; one of another machine, or from
-    /// before the system's last start, when an hour has gone since it was written.
+    /// before the system's last start, when an hour has gone since it was written; on systems other
+    /// than Linux, which tells when it started, any one then.
     ///
     /// # Errors
     ///

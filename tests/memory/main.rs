@@ -162,9 +162,11 @@ fn a_workspace_without_memory_is_an_error() {
 fn a_check_of_steps_without_memory_is_an_error() {
     let net = Net::init(Seed(1));
     let is_right = |error: &WorkspaceError| error.to_string().contains("has no room for");
+    // The first device of a process makes what products borrow, and does with less.
+    let cpu = cpu();
     let made = each_fails(
         || {
-            let mut ws = Net::workspace_on(cpu(), 64)?;
+            let mut ws = Net::workspace_on(cpu.clone(), 64)?;
             net.forward_step_check(&mut ws, Seed(1))
         },
         is_right,
@@ -311,6 +313,11 @@ fn what_a_file_costs_follows_from_the_model() {
         header(&format!(r#""__metadata__":{{"a":"{}"}}"#, "n".repeat(longest))),
         header(&entry("fc").replace("[0]", &format!("[{}1]", "1,".repeat(longest / 2 - 50)))),
         header(&format!(r#""fc":{{"dtype":{}1"#, "[".repeat(longest))),
+        // What a parser quotes: a text in place of a type, of a list, and of an object.
+        header(&entry("fc").replace("F32", &"é".repeat(longest / 2))),
+        header(&entry("fc").replace("[0]", &format!("\"{}\"", "n".repeat(longest)))),
+        header(&format!(r#""fc":"{}""#, "n".repeat(longest))),
+        header(&format!(r#""fc":{{"{}":1}}"#, "n".repeat(longest))),
         // And of more.
         [&95_000_000u64.to_le_bytes()[..], &vec![b' '; 95_000_000]].concat(),
     ];
@@ -349,6 +356,25 @@ fn what_a_data_set_costs_follows_from_its_file() {
         let error = read.unwrap_err().to_string();
         assert!(error.contains("1073741824"), "{error}");
         assert!(cost < 200_000, "{name}: {cost} bytes");
+    }
+}
+
+/// Compressed images of another size are seen by their header, before they are unpacked.
+#[test]
+fn images_of_another_size_are_not_unpacked() {
+    let folder = Folder::new("memory-mnist");
+    folder.file("train-labels-idx1-ubyte", &[0, 0, 8, 1, 0, 0, 0, 1, 7]);
+    for (side, says) in [(32_768_u32, "gzip -d"), (4096, "expected images of 28 x 28 pixels")] {
+        let [a, b, c, d] = side.to_be_bytes();
+        let header = [0, 0, 8, 3, 0, 0, 0, 1, a, b, c, d, a, b, c, d];
+        let packed = fuzz::gzip(&[&header[..], &vec![0; 16 << 20]].concat());
+        folder.file("train-images-idx3-ubyte.gz", &packed);
+        drop(packed);
+        let (read, cost) = peak(|| mnist::load(&folder.0));
+        let error = read.unwrap_err().to_string();
+        assert!(error.contains(says), "{error}");
+        // What unpacks, and a piece of the file.
+        assert!(cost < 200_000, "{cost} bytes");
     }
 }
 

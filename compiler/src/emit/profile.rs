@@ -23,7 +23,8 @@ pub fn items(
         nodes.iter().map(|(node, ..)| format!("{}\t{}\n", name(&node.label), node.op.kind()));
     let text: String = lines.collect();
     let rows = nodes.iter().map(|(node, graph, plan)| {
-        let (flops, bytes) = (flops(graph, node).tokens(), bytes(graph, plan, node).tokens());
+        let [flops, bytes] = [flops(graph, node), bytes(graph, plan, node)];
+        let (flops, bytes) = (flops.saturating_tokens(), bytes.saturating_tokens());
         match node.phase {
             Phase::BackwardInputs => quote!(if want_inputs { [#flops, #bytes] } else { [0, 0] }),
             _ => quote!([#flops, #bytes]),

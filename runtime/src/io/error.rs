@@ -13,6 +13,9 @@ pub(super) const SHOWN: usize = 5;
 /// How much of a name that is too long a message shows.
 pub(super) const SHOWN_OF_NAME: usize = 32;
 
+/// How much of what a parser says a message shows: a name of 1,024 bytes and what stands around it.
+pub(super) const SHOWN_OF_REASON: usize = 2048;
+
 /// The first bytes of a text, as whole characters.
 pub(super) fn start_of(text: &str, bytes: usize) -> Cow<'_, str> {
     match text.len() <= bytes {

@@ -226,6 +226,6 @@ impl PassOps {
     pub(crate) fn flops(&self, n: Sizes, want_inputs: bool) -> usize {
         let mut costs = Vec::new();
         (self.costs)(n, want_inputs, &mut costs);
-        costs.iter().map(|[flops, _]| flops).sum()
+        costs.iter().fold(0, |sum, [flops, _]| crate::arena::plus(sum, *flops))
     }
 }
