@@ -114,5 +114,5 @@ pub mod prelude {
 
 /// The snippets of the README, as tests.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
+#[doc = include_str!("../README.md")]
 struct Readme;
