@@ -223,6 +223,7 @@ impl Threads {
     }
 
     /// The same team, whose workers flush numbers below the normal ones to zero in runs of this clone.
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     pub(crate) fn with_flush(self, flush: bool) -> Self {
         Self { flush, ..self }
     }
