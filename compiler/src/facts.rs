@@ -15,7 +15,7 @@ const MOST_STEPS: usize = 100;
 const LONGEST: usize = 32;
 
 /// The most rules.
-const MOST_RULES: usize = 500;
+const MOST_RULES: usize = 100;
 
 /// What is known, as rewriting rules.
 #[derive(Clone, Debug, Default)]
@@ -46,6 +46,9 @@ impl Facts {
         let mut pending = vec![(left.clone(), right.clone())];
         let mut learned = Learned::Nothing;
         for _ in 0..MOST_STEPS {
+            if self.atoms.len() + self.products.len() > MOST_RULES {
+                break;
+            }
             let Some((left, right)) = pending.pop() else { break };
             let (left, right) = (self.canonical(&left), self.canonical(&right));
             let (left, right) = match left.is_run_time() && right.is_run_time() {
@@ -58,8 +61,7 @@ impl Facts {
                 Compared::Unknown => {}
             }
             let difference = left.minus(&right);
-            if difference.weight() > LONGEST || self.atoms.len() + self.products.len() > MOST_RULES
-            {
+            if difference.weight() > LONGEST {
                 continue;
             }
             if let Some((atom, value)) = solved(&difference) {

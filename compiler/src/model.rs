@@ -19,7 +19,7 @@ use crate::plan::{Plan, plan};
 use crate::prepare::prepare;
 use crate::step::{Held, Refused, stepwise};
 use crate::store::store;
-use crate::syntax::{ModelItem, check_item, distinct, parse_model};
+use crate::syntax::{ModelItem, check_item, distinct, limits, parse_model};
 
 /// `model! { … }` to Rust.
 pub fn expand(tokens: TokenStream) -> TokenStream {
@@ -87,7 +87,10 @@ pub fn analyse<'a>(item: &'a ModelItem, diagnostics: &mut Diagnostics, watch: Wa
     diagnostics.subject = name.map(Ident::span);
     diagnostics.phase = "check";
     check_item(item, diagnostics);
-    let functions = distinct(&item.functions);
+    let functions = match limits::is_within(item) {
+        true => distinct(&item.functions),
+        false => Vec::new(),
+    };
     diagnostics.phase = "lower";
     let mut cx = ModelCx::new(item, diagnostics);
     let lowered: Vec<_> = functions.iter().map(|f| lower_function(&mut cx, f)).collect();

@@ -6,6 +6,8 @@ use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 
 use super::{Atom, Dim, Shape};
+use crate::hygiene::variable;
+use crate::syntax::names::plain;
 
 impl Dim {
     /// A `usize` expression; run-time names are the variables of the generated function. It is one
@@ -123,7 +125,7 @@ impl Atom {
 /// The variable that holds a run-time dimension in generated code: no argument and no constant of the
 /// user's is called like it.
 pub fn run_ident(name: &str) -> proc_macro2::Ident {
-    proc_macro2::Ident::new(&format!("{name}_size"), proc_macro2::Span::mixed_site())
+    variable!("{}_size", plain(name))
 }
 
 impl fmt::Display for Dim {

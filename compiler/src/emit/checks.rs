@@ -10,6 +10,7 @@ use crate::graph::{Kind, Phase, Ty};
 use crate::hygiene::quote;
 use crate::lower::Trained;
 use crate::ops::{Statement, variant};
+use crate::syntax::names::plain;
 
 /// The checks of the model, and the signatures that models around it check against.
 pub fn checks(model: &Model) -> TokenStream {
@@ -99,6 +100,7 @@ pub fn checks(model: &Model) -> TokenStream {
         let name = hidden(&function.name, "SIGNATURE");
         let args = function.args.iter().map(|arg| {
             let (name, ty) = (arg.name.to_string(), type_sig(&arg.ty));
+            let name = plain(&name);
             quote!((#name, #ty))
         });
         let results = function.results.iter().map(type_sig);

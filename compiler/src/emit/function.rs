@@ -105,7 +105,8 @@ pub fn layout(model: &Model, function: &Function, pass: Pass, names: [&str; 3]) 
     });
     let lives = plan.buffers.iter().map(|buffer| {
         let life = |last: usize, part: Part| {
-            let (first, last, part) = (buffer.first as u32, last as u32, variant(&part));
+            let (first, last) = (node_number(buffer.first), node_number(last));
+            let part = variant(&part);
             quote!(::gradiron::arena::Life::new(#first, #last, ::gradiron::arena::Part::#part))
         };
         let (with, without) =
@@ -232,4 +233,9 @@ fn sizes(model: &Model, function: &Function) -> TokenStream {
         #[doc(hidden)]
         pub const #steps: [usize; 2] = [#(#lengths),*];
     }
+}
+
+/// The number of a node in a plan.
+fn node_number(at: usize) -> u32 {
+    u32::try_from(at).expect("a graph has a bounded number of nodes")
 }

@@ -6,6 +6,7 @@ use quote::format_ident;
 use super::{Function, Model, hidden, step};
 use crate::graph::{Kind, Ty};
 use crate::hygiene::quote;
+use crate::syntax::names::plain;
 
 /// How large workspaces are and where the buffers in them lie.
 pub fn program(model: &Model) -> TokenStream {
@@ -34,6 +35,7 @@ pub fn program(model: &Model) -> TokenStream {
             )
         }
     });
+    let sizes = sizes.iter().map(|size| plain(size));
     let bind = model.bind_sizes();
     let floats = functions.iter().map(|function| floats(model, function));
     let owner = if model.derived { quote!(::gradiron::Net<Self>) } else { quote!(Self) };
@@ -109,7 +111,8 @@ fn floats(model: &Model, function: &Function) -> TokenStream {
 }
 
 fn size_args(model: &Model) -> (Vec<Ident>, TokenStream) {
-    let names: Vec<Ident> = model.sizes().iter().map(|n| format_ident!("{n}_size")).collect();
+    let names: Vec<Ident> =
+        model.sizes().iter().map(|n| format_ident!("{}_size", plain(n))).collect();
     let ones = (names.len()..4).map(|_| quote!(1));
     let array = quote!([#(#names,)* #(#ones),*]);
     (names, array)
@@ -119,7 +122,7 @@ pub fn workspace(model: &Model) -> TokenStream {
     let (_, self_ty) = model.generics();
     let (names, sizes) = size_args(model);
     let (before, target) = match (model.header, model.interfaces.first()) {
-        (None, Some(first)) => (format!("{}_", first.name), quote!(#self_ty)),
+        (None, Some(first)) => (format!("{}_", plain(&first.name.to_string())), quote!(#self_ty)),
         _ => (String::new(), quote!(Self)),
     };
     let [method, on, infer, infer_on] =

@@ -8,6 +8,7 @@ use crate::dim::Dim;
 use crate::graph::{Graph, Node, Phase, Ty, ValueId};
 use crate::hygiene::quote;
 use crate::plan::{Home, Plan};
+use crate::syntax::names::plain;
 
 /// The items `ops` and `costs` of a pass that runs `nodes`, each of a graph and its plan; `bind`
 /// binds the run-time sizes.
@@ -58,7 +59,7 @@ fn name(label: &str) -> String {
         "-" => "sub",
         "*" => "mul",
         "/" => "div",
-        name => name,
+        name => plain(name),
     });
     steps.collect::<Vec<_>>().join(" + ")
 }

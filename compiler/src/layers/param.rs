@@ -27,6 +27,7 @@ pub fn param(cx: &mut FnCx, field: usize, decl: &LayerDecl) -> Lowering<ValueId>
     for (size, written) in shape.0.iter().zip(&dims) {
         cx.at_least(size.clone(), 1, "a size", syn::spanned::Spanned::span(written))?;
     }
+    cx.few_axes(&shape, decl.span)?;
     if is_too_large(&shape) {
         return Err(cx.model.report(Diagnostic::over(&array, TOO_LARGE)));
     }

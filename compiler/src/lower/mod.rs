@@ -14,6 +14,7 @@ mod results;
 mod scan;
 mod sizes;
 mod unify;
+pub mod work;
 
 pub use bound::{Bound, bound};
 pub use expr::is_self;
@@ -28,6 +29,7 @@ pub use options::{Options, number};
 pub use ranges::{Range, is_too_large};
 pub use sizes::{Scope, dim, is_run_time_name, shape};
 pub use unify::{unified, with_length};
+pub use work::Work;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
@@ -129,6 +131,8 @@ pub struct ModelCx<'a> {
     pub inferred: HashMap<String, Vec<Ty>>,
     /// What is known to be equal.
     pub facts: Rc<Facts>,
+    /// How much of all functions has been written out.
+    pub work: Work,
 }
 
 impl<'a> ModelCx<'a> {
@@ -149,6 +153,7 @@ impl<'a> ModelCx<'a> {
             ambiguous,
             inferred,
             facts: Rc::default(),
+            work: Work::default(),
         }
     }
 
@@ -209,6 +214,8 @@ pub struct FnCx<'a, 'm> {
     /// The functions that are being written out in place, to find recursion.
     pub inlining: Vec<String>,
     pub calls: usize,
+    /// How deep expressions and calls are in each other.
+    pub depth: usize,
     /// A statement was wrong: what it would have used may be unused.
     pub failed: bool,
 }
@@ -262,6 +269,7 @@ impl<'a, 'm> FnCx<'a, 'm> {
             state: BTreeMap::new(),
             inlining: Vec::new(),
             calls: 0,
+            depth: 0,
             failed: false,
         }
     }
@@ -350,6 +358,7 @@ impl<'a> FnCx<'a, '_> {
         let before = std::mem::replace(&mut self.rule.span, ty.span);
         self.rule.defer_memory(&shape, || format!("a value of shape {shape}"));
         self.rule.span = before;
+        self.few_axes(&shape, ty.span)?;
         if let Some(late) = shape.0.iter().skip(1).find(|dim| dim.is_run_time()) {
             let help = "put the run-time size first; all others are constants";
             let text = format!("`{late}` is a run-time size, but not the first of {shape}");
@@ -364,6 +373,7 @@ impl<'a> FnCx<'a, '_> {
     }
 
     pub fn ops(&mut self, op: impl Op + 'static, inputs: &[ValueId]) -> Lowering<Vec<ValueId>> {
+        self.count_node()?;
         let op = std::rc::Rc::new(op);
         let phase = crate::graph::Phase::Forward;
         let result = self.graph.apply(&mut self.rule, op, inputs, phase);
@@ -377,7 +387,8 @@ impl<'a> FnCx<'a, '_> {
             None => {}
         }
         for value in &made {
-            let ty = self.graph.ty(*value);
+            let ty = self.graph.ty(*value).clone();
+            self.few_axes(&ty.shape, self.rule.span)?;
             if ty.kind == Kind::Float {
                 let step = self.rule.step.clone();
                 self.rule.defer_memory(&ty.shape, || format!("`{step}` makes {ty}"));

@@ -6,6 +6,7 @@
 mod dims;
 mod facts;
 mod invariants;
+mod limits;
 mod messages;
 mod recovery;
 mod snapshots;

@@ -117,10 +117,22 @@ impl Cpu {
         }
     }
 
+    /// A run that flushes numbers below the normal ones to zero.
+    #[inline(never)]
+    fn run_flushed<R: Run>(&self, memory: StepMemory<'_, Self>, run: R) {
+        let _flush = self.threads.flush();
+        if R::MAY_BE_TINY && run.is_tiny() {
+            run_tiny(self.level, self.step(memory), run);
+        } else {
+            run.run(&mut self.step(memory));
+        }
+    }
+
     /// A run that is recorded.
     #[cold]
     #[inline(never)]
     fn run_recorded<R: Run>(&self, profile: &Profile, memory: StepMemory<'_, Self>, run: R) {
+        let _flush = self.threads.flush();
         let mut lane = profile.take_lane();
         if R::MAY_BE_TINY && run.is_tiny() {
             let (flops, start) = (run.flops(), Instant::now());
@@ -181,9 +193,10 @@ impl Device for Cpu {
 
     #[inline(always)]
     fn run<R: Run>(&self, memory: StepMemory<'_, Self>, run: R) -> Result<(), DeviceError> {
-        let _flush = self.threads.flush();
         if let Some(profile) = &self.profile {
             self.run_recorded(profile, memory, run);
+        } else if self.threads.flushes() {
+            self.run_flushed(memory, run);
         } else if R::MAY_BE_TINY && run.is_tiny() {
             run_tiny(self.level, self.step(memory), run);
         } else {

@@ -223,8 +223,15 @@ impl Threads {
     }
 
     /// The same team, whose workers flush numbers below the normal ones to zero in runs of this clone.
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     pub(crate) fn with_flush(self, flush: bool) -> Self {
         Self { flush, ..self }
+    }
+
+    /// Whether such numbers are flushed.
+    #[inline]
+    pub(crate) fn flushes(&self) -> bool {
+        self.flush
     }
 
     /// Such numbers of the calling thread too, while the value lives.

@@ -18,10 +18,11 @@ pub(super) const SHOWN_OF_REASON: usize = 2048;
 
 /// The first bytes of a text, as whole characters.
 pub(super) fn start_of(text: &str, bytes: usize) -> Cow<'_, str> {
-    match text.len() <= bytes {
-        true => Cow::Borrowed(text),
-        false => Cow::Owned(format!("{}…", &text[..text.floor_char_boundary(bytes)])),
+    if text.len() <= bytes {
+        return Cow::Borrowed(text);
     }
+    let end = (0..=bytes).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+    Cow::Owned(format!("{}…", &text[..end]))
 }
 
 /// Why a file was not saved.

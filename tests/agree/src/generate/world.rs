@@ -179,7 +179,7 @@ impl World {
     pub fn atom(&self, model: &Model, atom: &Atom) -> Option<usize> {
         let text = match atom {
             Atom::Run(name) => return self.sizes.get(name).copied(),
-            Atom::Quotient(..) => return None,
+            Atom::Quotient(..) | Atom::Sum(_) => return None,
             Atom::Const(text, _) => text,
         };
         if let Some(param) = model.params.iter().find(|param| param.name == *text) {
