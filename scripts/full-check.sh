@@ -36,6 +36,10 @@ step env GRADIRON_FUZZ_CASES=1000000 cargo test --locked --release --test memory
 # Random models, behind every pass of the compiler and through rustc.
 step scripts/agree.sh 0.2
 
+# Damaged models: in one process, and what the macro accepts of them through rustc.
+step cargo run --locked --quiet --release --package gradiron-agree -- mutants 0 50000
+step cargo run --locked --quiet --release --package gradiron-agree -- accepted 0 2000
+
 # Sets of data and weights that `scripts/fetch-data.sh` fetches.
 fetched() { [[ -d data/$1 ]] || { leave_out "$2: scripts/fetch-data.sh ${3:-$1}"; return 1; }; }
 fetched mnist "the full MNIST" && step cargo test --locked --test data -- --ignored
