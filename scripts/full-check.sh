@@ -30,6 +30,9 @@ step cargo test --locked --release
 # And the stack that a program takes in which nothing is.
 step cargo test --locked --test stack --config profile.test.package.gradiron.opt-level=0
 
+# Files with mistakes, more of them than the tests read.
+step env GRADIRON_FUZZ_CASES=1000000 cargo test --locked --release --test memory fuzz
+
 # Random models, behind every pass of the compiler and through rustc.
 step scripts/agree.sh 0.2
 
