@@ -105,7 +105,7 @@ pub(super) struct Convolutions {
 
 // SAFETY: the handle is used by one thread at a time, which has bound the context.
 unsafe impl Send for Convolutions {}
-// SAFETY: as above.
+// SAFETY: whoever uses the handle holds the lock of `plans`, so one thread at a time does.
 unsafe impl Sync for Convolutions {}
 
 /// The descriptions of a convolution and what computes it.
@@ -381,7 +381,7 @@ struct Described {
 
 // SAFETY: descriptions are not changed once they belong to a plan, and may be used by any thread.
 unsafe impl Send for Described {}
-// SAFETY: as above.
+// SAFETY: what is shared is only read: no function changes a description that a plan has.
 unsafe impl Sync for Described {}
 
 impl Described {
