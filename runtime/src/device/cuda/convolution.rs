@@ -170,7 +170,7 @@ impl Convolutions {
     pub fn new(stream: CUstream) -> Result<Self, CudaError> {
         let handle = result::create_handle().to("start cuDNN")?;
         let convolutions = Self { handle, plans: Mutex::default() };
-        // SAFETY: both are open.
+        // SAFETY: the handle and the stream are open.
         unsafe { result::set_stream(handle, stream.cast()) }.to("start cuDNN")?;
         Ok(convolutions)
     }

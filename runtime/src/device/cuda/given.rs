@@ -216,7 +216,7 @@ impl Event {
 
     /// Milliseconds from this event to a later one. Both are timed and reached.
     pub fn until(&self, later: &Self) -> Result<f32, CudaError> {
-        // SAFETY: both are open.
+        // SAFETY: both events are open, and timed.
         unsafe { result::event::elapsed(self.event, later.event) }.to("tell the time")
     }
 
@@ -226,7 +226,7 @@ impl Event {
 
     /// Is reached when the stream has done all that it was asked for.
     pub fn record(&self, stream: sys::CUstream) -> Result<(), CudaError> {
-        // SAFETY: both are open.
+        // SAFETY: the event and the stream are open.
         unsafe { result::event::record(self.event, stream) }.to("record an event")
     }
 

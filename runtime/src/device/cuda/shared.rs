@@ -193,6 +193,6 @@ impl Drop for Shared {
 
 fn wait(stream: sys::CUstream, event: &Event) -> Result<(), CudaError> {
     let flags = sys::CUevent_wait_flags::CU_EVENT_WAIT_DEFAULT;
-    // SAFETY: both are open.
+    // SAFETY: the event and the stream are open.
     unsafe { result::stream::wait_event(stream, event.raw(), flags) }.to("wait for an event")
 }
