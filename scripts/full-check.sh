@@ -27,6 +27,8 @@ leave_out() {
 
 # Everything as optimised code, in which small functions are one piece.
 step cargo test --locked --release
+# And the stack that a program takes in which nothing is.
+step cargo test --locked --test stack --config profile.test.package.gradiron.opt-level=0
 
 # Random models, behind every pass of the compiler and through rustc.
 step scripts/agree.sh 0.2

@@ -8,6 +8,8 @@ use syn::{Data, DeriveInput, Expr, Type, Visibility, parse_quote};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::layers;
 use crate::model::{compile, guarded};
+use crate::syntax::limits::too_deep;
+use crate::syntax::names::without_needless;
 use crate::syntax::{
     Arg, Field, FieldDecl, FnArg, Function, Header, ModelItem, Stmt, TypeExpr, name_in_files,
     parse_layer_type,
@@ -15,7 +17,11 @@ use crate::syntax::{
 
 pub fn expand(tokens: TokenStream) -> TokenStream {
     guarded(|diagnostics| {
-        let input = diagnostics.keep(syn::parse2(tokens));
+        if let Some(error) = too_deep(tokens.clone()) {
+            diagnostics.push(error);
+            return TokenStream::new();
+        }
+        let input = diagnostics.keep(syn::parse2(without_needless(tokens)));
         input.map_or_else(TokenStream::new, |input| {
             let item = model(&input, diagnostics);
             compile(&item, diagnostics)
@@ -36,11 +42,18 @@ pub fn model(input: &DeriveInput, diagnostics: &mut Diagnostics) -> ModelItem {
     let unknown =
         || TypeExpr { classes: false, dims: vec![parse_quote!(batch)], span, broken: true };
     let (x, y) = types.unwrap_or_else(|()| (unknown(), unknown()));
-    // `self.fc2(self.act(self.fc1(x)))`, with each model's result in a `let` of its own.
-    let body = fields.iter().fold(parse_quote!(x), |inner: Expr, field| {
+    // `let x = self.fc1(x); let x = self.act(x); self.fc2(x)`
+    let call = |field: &Field| -> Expr {
         let name = &field.name;
-        parse_quote!(self.#name(#inner))
+        parse_quote!(self.#name(x))
+    };
+    let rest = fields.iter().take(fields.len().saturating_sub(1)).map(|field| Stmt::Let {
+        names: vec![format_ident!("x", span = span)],
+        annotation: None,
+        value: call(field),
     });
+    let last = Stmt::Tail(fields.last().map_or_else(|| parse_quote!(x), call));
+    let body = rest.chain([last]).collect();
     let forward = Function {
         attrs: Vec::new(),
         step: None,
@@ -51,7 +64,7 @@ pub fn model(input: &DeriveInput, diagnostics: &mut Diagnostics) -> ModelItem {
         returns: vec![y],
         returns_tuple: false,
         arrow_missing: None,
-        body: vec![Stmt::Tail(body)],
+        body,
         body_span: span,
     };
     let header = Header {

@@ -1,5 +1,7 @@
 //! What the user is told: one message a root cause, at the user's own token.
 
+use std::collections::HashSet;
+
 use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;
 
@@ -59,10 +61,15 @@ impl From<syn::Error> for Diagnostic {
     }
 }
 
+/// The most mistakes that are told at once.
+const MOST: usize = 100;
+
 /// All mistakes found so far.
 #[derive(Debug, Default)]
 pub struct Diagnostics {
     found: Vec<Diagnostic>,
+    /// Where they start.
+    places: HashSet<(usize, usize, String)>,
     /// The phase that runs, for the message of a bug.
     pub phase: &'static str,
     /// The name of the model, for the message of a bug.
@@ -73,7 +80,7 @@ impl Diagnostics {
     /// One token is wrong once: a mistake in a function that others call is met at each call.
     pub fn push(&mut self, diagnostic: impl Into<Diagnostic>) {
         let new = diagnostic.into();
-        if !self.found.iter().any(|known| known.place() == new.place()) {
+        if self.found.len() < MOST && self.places.insert(new.place()) {
             self.found.push(new);
         }
     }
@@ -90,7 +97,7 @@ impl Diagnostics {
     /// What was found, in the order of the user's text.
     pub fn sorted(&self) -> Vec<&Diagnostic> {
         let mut sorted: Vec<_> = self.found.iter().collect();
-        sorted.sort_by_key(|diagnostic| diagnostic.place());
+        sorted.sort_by_cached_key(|diagnostic| diagnostic.place());
         sorted
     }
 
@@ -109,7 +116,8 @@ impl Diagnostics {
 
 /// The known name nearest to `name`, when it is near enough to be a slip.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let name = name.to_lowercase();
+    // What is longer is no slip.
+    let name = (name.len() <= 64).then(|| name.to_lowercase())?;
     known
         .into_iter()
         .map(|candidate| (strsim::jaro_winkler(&name, &candidate.to_lowercase()), candidate))

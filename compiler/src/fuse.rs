@@ -1,7 +1,7 @@
 //! Elementwise nodes of one shape become chains that pass over memory once, and a chain
 //! that follows a product becomes part of its call.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use crate::graph::{Dest, Graph, Node, Phase, Source, ValueId};
@@ -80,10 +80,7 @@ fn is_constant(node: &Node) -> bool {
 fn groups(graph: &Graph) -> Vec<Option<usize>> {
     let mut group: Vec<Option<usize>> = vec![None; graph.nodes.len()];
     let mut members: HashMap<usize, Vec<usize>> = HashMap::new();
-    let mut users: Vec<Vec<usize>> = vec![Vec::new(); graph.values.len()];
-    for (n, node) in graph.nodes.iter().enumerate() {
-        node.inputs.iter().for_each(|i| users[*i].push(n));
-    }
+    let users = users(graph);
     for (n, node) in graph.nodes.iter().enumerate() {
         if node.op.elementwise().is_none() || is_constant(node) {
             continue;
@@ -114,34 +111,36 @@ fn groups(graph: &Graph) -> Vec<Option<usize>> {
 
 /// Replaces each group by a chain at the place of its last node.
 fn rewrite(graph: &mut Graph, group: &[Option<usize>]) {
-    let mut nodes = Vec::new();
-    let outputs: Vec<_> = graph.outputs.iter().map(|(_, v)| *v).collect();
+    let mut nodes: Vec<Option<Node>> = Vec::new();
+    let mut places = Places::default();
+    let outputs: HashSet<_> = graph.outputs.iter().map(|(_, v)| *v).collect();
+    let users = users(graph);
+    let mut members_of: Vec<Vec<usize>> = vec![Vec::new(); graph.nodes.len()];
+    for (n, group) in group.iter().enumerate() {
+        if let Some(group) = group {
+            members_of[*group].push(n);
+        }
+    }
     for n in 0..graph.nodes.len() {
         let node = &graph.nodes[n];
         let members: Vec<usize> = match group[n] {
-            Some(last) if last == n => (0..=n).filter(|m| group[*m] == Some(n)).collect(),
+            Some(last) if last == n => std::mem::take(&mut members_of[n]),
             Some(_) => continue,
             None if is_constant(node) => {
-                let outside = |other: &Node| {
-                    other.inputs.contains(&node.outputs[0]) && other.op.elementwise().is_none()
-                };
-                if !graph.nodes.iter().any(outside) && !outputs.contains(&node.outputs[0]) {
+                let outside = |user: &usize| graph.nodes[*user].op.elementwise().is_none();
+                let is_output = outputs.contains(&node.outputs[0]);
+                if !users[node.outputs[0]].iter().any(outside) && !is_output {
                     continue;
                 }
                 vec![n]
             }
             None => {
-                nodes.push(node.clone());
+                places.push(&mut nodes, node.clone());
                 continue;
             }
         };
         let used_outside = |value: ValueId| {
-            outputs.contains(&value)
-                || graph
-                    .nodes
-                    .iter()
-                    .enumerate()
-                    .any(|(u, other)| other.inputs.contains(&value) && !members.contains(&u))
+            outputs.contains(&value) || users[value].iter().any(|user| !members.contains(user))
         };
         let mut builder =
             Builder { graph, steps: Vec::new(), inputs: Vec::new(), made: HashMap::new() };
@@ -160,27 +159,38 @@ fn rewrite(graph: &mut Graph, group: &[Option<usize>]) {
             steps,
         };
         let (mut inputs, mut outputs, phase) = (inputs, kept, node.phase);
-        let Some(at) = followed(graph, &nodes, &inputs, &chain, phase) else {
+        let followed = places.followed(graph, &nodes, &inputs, &chain, phase);
+        let Some(before) = followed.and_then(|at| nodes[at].take()) else {
             let label = joined(labels);
-            nodes.push(Node { op: Rc::new(chain), inputs, outputs, phase, label });
+            places.push(&mut nodes, Node { op: Rc::new(chain), inputs, outputs, phase, label });
             continue;
         };
-        let Node { op, inputs: operands, outputs: results, label, .. } = nodes.remove(at);
+        let Node { op, inputs: operands, outputs: results, label, .. } = before;
         let first = inputs.iter().position(|i| *i == results[0]).expect("the chain reads it");
         chain.swap_inputs(0, first);
         inputs.swap(0, first);
         let kept = used_outside(results[0]);
         outputs.extend(kept.then_some(results[0]));
         let count = operands.len();
-        nodes.push(Node {
+        let node = Node {
             op: Rc::new(Mapped { op, chain, inputs: count, kept }),
             inputs: operands.into_iter().chain(inputs.into_iter().skip(1)).collect(),
             outputs,
             phase,
             label: joined([label].into_iter().chain(labels).collect()),
-        });
+        };
+        places.push(&mut nodes, node);
     }
-    graph.set_nodes(nodes);
+    graph.set_nodes(nodes.into_iter().flatten().collect());
+}
+
+/// For each value the nodes that read it.
+fn users(graph: &Graph) -> Vec<Vec<usize>> {
+    let mut users: Vec<Vec<usize>> = vec![Vec::new(); graph.values.len()];
+    for (n, node) in graph.nodes.iter().enumerate() {
+        node.inputs.iter().for_each(|i| users[*i].push(n));
+    }
+    users
 }
 
 /// `fc1 → relu`
@@ -189,25 +199,40 @@ fn joined(mut labels: Vec<String>) -> String {
     labels.join(" → ")
 }
 
-/// The last of `nodes` that can go on with `chain`: its result has the chain's shape, and moves down
-/// to the chain since nothing in between reads it.
-fn followed(
-    graph: &Graph,
-    nodes: &[Node],
-    inputs: &[ValueId],
-    chain: &Chain,
-    phase: Phase,
-) -> Option<usize> {
-    for (at, node) in nodes.iter().enumerate().rev() {
-        if node.op.takes_chain() && node.phase == phase && inputs.contains(&node.outputs[0]) {
-            let result = node.outputs[0];
-            let read = nodes[at + 1..].iter().any(|other| other.inputs.contains(&result));
-            if !read && graph.ty(result).shape == chain.shape {
-                return Some(at);
-            }
-        }
+/// Where values are made and last read among the nodes that are written so far.
+#[derive(Default)]
+struct Places {
+    made: HashMap<ValueId, usize>,
+    read: HashMap<ValueId, usize>,
+}
+
+impl Places {
+    fn push(&mut self, nodes: &mut Vec<Option<Node>>, node: Node) {
+        let at = nodes.len();
+        self.made.extend(node.outputs.iter().map(|output| (*output, at)));
+        self.read.extend(node.inputs.iter().map(|input| (*input, at)));
+        nodes.push(Some(node));
     }
-    None
+
+    /// The last of `nodes` that can go on with `chain`: its result has the chain's shape, and moves down
+    /// to the chain since nothing in between reads it.
+    fn followed(
+        &self,
+        graph: &Graph,
+        nodes: &[Option<Node>],
+        inputs: &[ValueId],
+        chain: &Chain,
+        phase: Phase,
+    ) -> Option<usize> {
+        let fits = |value: &ValueId| {
+            let at = *self.made.get(value)?;
+            let node = nodes[at].as_ref()?;
+            let is_read = self.read.get(value).is_some_and(|read| *read > at);
+            let is_whole = node.outputs[0] == *value && graph.ty(*value).shape == chain.shape;
+            (node.op.takes_chain() && node.phase == phase && !is_read && is_whole).then_some(at)
+        };
+        inputs.iter().filter_map(fits).max()
+    }
 }
 
 struct Builder<'a> {

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::rc::Rc;
 
 use crate::dim::{Dim, Shape};
+use crate::facts::Facts;
 use crate::ops::{Mismatch, Op, Rule};
 
 pub type ValueId = usize;
@@ -133,6 +134,8 @@ pub struct Graph {
     pub outputs: Vec<(Dest, ValueId)>,
     /// The label that new nodes carry.
     pub label: String,
+    /// What is known of sizes: types have them in one form.
+    pub facts: Rc<Facts>,
 }
 
 impl Graph {
@@ -160,7 +163,8 @@ impl Graph {
         phase: Phase,
     ) -> Result<Vec<ValueId>, Mismatch> {
         let types: Vec<_> = inputs.iter().map(|v| self.ty(*v).clone()).collect();
-        let outputs = op.infer(rule, &types)?;
+        let mut outputs = op.infer(rule, &types)?;
+        outputs.iter_mut().for_each(|ty| ty.shape = self.facts.canonical_shape(&ty.shape));
         let node = self.nodes.len();
         let label = self.label.clone();
         let outputs = outputs.into_iter().enumerate().map(|(k, ty)| {

@@ -8,6 +8,7 @@ pub mod dim;
 mod dump;
 pub mod emit;
 pub mod expand;
+pub mod facts;
 pub mod flow;
 pub mod fuse;
 pub mod graph;

@@ -10,6 +10,7 @@ use crate::differentiate::differentiate;
 use crate::dim::Dim;
 use crate::emit::{self, Function, Model, StepForm, Table};
 use crate::expand::expand_ops;
+use crate::facts::Facts;
 use crate::fuse::fuse;
 use crate::graph::Graph;
 use crate::lower::{self, Lowered, ModelCx, check_fields, lower_function};
@@ -18,7 +19,7 @@ use crate::plan::{Plan, plan};
 use crate::prepare::prepare;
 use crate::step::{Held, Refused, stepwise};
 use crate::store::store;
-use crate::syntax::{ModelItem, check_item, distinct, parse_model};
+use crate::syntax::{ModelItem, check_item, distinct, limits, parse_model};
 
 /// `model! { … }` to Rust.
 pub fn expand(tokens: TokenStream) -> TokenStream {
@@ -86,7 +87,10 @@ pub fn analyse<'a>(item: &'a ModelItem, diagnostics: &mut Diagnostics, watch: Wa
     diagnostics.subject = name.map(Ident::span);
     diagnostics.phase = "check";
     check_item(item, diagnostics);
-    let functions = distinct(&item.functions);
+    let functions = match limits::is_within(item) {
+        true => distinct(&item.functions),
+        false => Vec::new(),
+    };
     diagnostics.phase = "lower";
     let mut cx = ModelCx::new(item, diagnostics);
     let lowered: Vec<_> = functions.iter().map(|f| lower_function(&mut cx, f)).collect();
@@ -95,12 +99,18 @@ pub fn analyse<'a>(item: &'a ModelItem, diagnostics: &mut Diagnostics, watch: Wa
     if !cx.diagnostics.is_empty() {
         lower::declare_unused(&mut cx);
     }
-    let interfaces = functions.iter().map(|f| lower::interface(&mut cx, f)).collect();
+    let lowered = lowered.filter(|_| cx.diagnostics.is_empty());
+    let unified =
+        lowered.and_then(|lowered| lower::unified(item, &functions, lowered, cx.diagnostics));
+    let (lowered, facts) = unified.unzip();
+    let facts = facts.unwrap_or_default();
+    let interfaces = functions.iter().map(|f| lower::interface(&mut cx, f, &facts)).collect();
     let params = Table::new(std::mem::take(&mut cx.params));
     let state = Table::new(std::mem::take(&mut cx.state));
     let mut deferred = Vec::new();
     let functions = lowered.filter(|_| diagnostics.is_empty()).and_then(|lowered| {
-        let functions = lowered.into_iter().map(|f| finish(f, &mut deferred, diagnostics, watch));
+        let functions =
+            lowered.into_iter().map(|f| finish(f, &facts, &mut deferred, diagnostics, watch));
         functions.collect::<Vec<_>>().into_iter().collect::<Option<Vec<_>>>()
     });
     diagnostics.phase = "emit";
@@ -113,6 +123,7 @@ pub fn analyse<'a>(item: &'a ModelItem, diagnostics: &mut Diagnostics, watch: Wa
 /// From the checked graph of a function to its two planned ones.
 fn finish(
     lowered: Lowered,
+    facts: &Facts,
     deferred: &mut Vec<Deferred>,
     diagnostics: &mut Diagnostics,
     watch: Watch,
@@ -127,7 +138,7 @@ fn finish(
     passed.end("lower", &graph);
     passed.form = Form::Step;
     passed.begin("step");
-    let step = match step.map(|(length, span)| stepped(&graph, &name, length, span)) {
+    let step = match step.map(|(length, span)| stepped(&graph, &name, length, span, facts)) {
         Some(Err(error)) => {
             diagnostics.push(error);
             return None;
@@ -163,6 +174,7 @@ fn stepped(
     name: &Ident,
     length: Dim,
     span: Span,
+    facts: &Facts,
 ) -> Result<(Dim, Graph, Held), Diagnostic> {
     let refused = |Refused { text, help }| {
         let error = Diagnostic::new(span, format!("`{name}` cannot run step by step: {text}"));
@@ -171,8 +183,8 @@ fn stepped(
             None => error,
         }
     };
-    let (graph, held) = stepwise(graph, &length).map_err(refused)?;
-    Ok((length.clone(), graph, held))
+    let (graph, held) = stepwise(graph, &facts.canonical(&length)).map_err(refused)?;
+    Ok((length, graph, held))
 }
 
 /// The passes of one graph, each verified and shown.

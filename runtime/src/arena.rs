@@ -8,10 +8,56 @@ pub type Sizes = [usize; 4];
 /// Every buffer starts on a cache line: a multiple of this many floats.
 pub const ALIGN: usize = 16;
 
-/// `len` floats, rounded up to whole cache lines.
+/// The most elements that a value of a model may have: 4 TiB of floats, or 1 GiB where addresses have 32
+/// bits. Sizes of memory saturate ([`times`], [`plus`]) until they are known to be below; what kernels
+/// compute of them then stays in the range of a `usize`.
+pub const MOST: usize = 1 << if usize::BITS < 64 { 28 } else { 40 };
+
+/// `len` floats, rounded up to whole cache lines; the largest number where there are none.
 #[inline]
 pub const fn padded(len: usize) -> usize {
-    len.div_ceil(ALIGN) * ALIGN
+    if len > usize::MAX - (ALIGN - 1) { usize::MAX } else { len.div_ceil(ALIGN) * ALIGN }
+}
+
+/// A run-time size in a pass. Workspaces have seen to it that no value has more than [`MOST`] elements, so it
+/// stays as it is; but the compiler knows now that products with it stay in range.
+#[inline]
+pub const fn bounded(size: usize) -> usize {
+    if size > MOST { MOST } else { size }
+}
+
+/// A product of sizes, the largest number where it is beyond.
+#[inline]
+pub const fn times(a: usize, b: usize) -> usize {
+    a.saturating_mul(b)
+}
+
+/// A sum of sizes, the largest number where it is beyond.
+#[inline]
+pub const fn plus(a: usize, b: usize) -> usize {
+    a.saturating_add(b)
+}
+
+/// A difference of sizes, of which the first is the larger one.
+#[inline]
+pub const fn minus(a: usize, b: usize) -> usize {
+    a.saturating_sub(b)
+}
+
+/// The sum of all `values`, the largest number where it is beyond.
+pub const fn sum(values: &[usize]) -> usize {
+    let (mut sum, mut i) = (0, 0);
+    while i < values.len() {
+        sum = plus(sum, values[i]);
+        i += 1;
+    }
+    sum
+}
+
+/// The bytes of so many floats together; the largest number where no address space has as many.
+pub const fn bytes(floats: &[usize]) -> usize {
+    let bytes = times(sum(floats), size_of::<f32>());
+    if bytes > isize::MAX as usize { usize::MAX } else { bytes }
 }
 
 /// The largest of `values`; 0 of none.
@@ -75,12 +121,19 @@ pub struct Layout<const N: usize> {
     pub scratch: usize,
 }
 
+impl<const N: usize> Layout<N> {
+    /// That of values which are too large.
+    pub const TOO_LARGE: Self = Self { offsets: [0; N], saved: usize::MAX, scratch: usize::MAX };
+}
+
 /// Offsets for buffers of `sizes` floats, such that no two that live at once overlap. `lives` are in
 /// the order of their first op.
 ///
 /// With `whole`, one block serves forward and backward, and what the forward pass saved is used
 /// again as soon as the backward pass has read it. Otherwise a function's saved memory and its
 /// scratch memory are two blocks, because others run between its two passes.
+///
+/// Where the floats together are beyond the largest number, that is what the layout has of them.
 ///
 /// Time is walked once: what has died leaves a hole, and a new buffer takes the smallest hole that
 /// holds it. The work is the number of buffers times the few holes, because rustc evaluates it.
@@ -97,7 +150,7 @@ pub const fn plan<const N: usize>(sizes: [usize; N], lives: [Life; N], whole: bo
         if !whole && matches!(lives[i].part, Part::Saved) {
             // Saved memory outlives the function that plans it: nothing of it is used again.
             offsets[i] = saved;
-            saved += size;
+            saved = plus(saved, size);
         } else if size > 0 {
             while let Some(dead) = alive.next_dead(&lives, lives[i].first) {
                 space.give_back(offsets[dead], padded(sizes[dead]));
@@ -189,12 +242,12 @@ impl<const N: usize> Space<N> {
         } else {
             self.end
         };
-        self.end = start + size;
+        self.end = plus(start, size);
         start
     }
 
     const fn give_back(&mut self, start: usize, size: usize) {
-        let end = start + size;
+        let end = plus(start, size);
         let mut at = 0;
         while at < self.holes && self.ends[at] < start {
             at += 1;

@@ -30,14 +30,70 @@ pub struct Signature {
     pub results: &'static [TypeSig],
 }
 
+/// The largest size, and the most floats of a value: 4 TiB. No product of two of them overflows.
+pub const MOST: i128 = 1 << 40;
+
+/// A size in the arithmetic of checks, which does not wrap: beyond its range a number stays at its end.
+pub const fn size(size: usize) -> i128 {
+    // A `usize` has 64 bits at most.
+    size as i128
+}
+
+/// A sum of products.
+pub const fn sum(terms: &[(i128, &[i128])]) -> i128 {
+    let (mut sum, mut i) = (0i128, 0);
+    while i < terms.len() {
+        let (mut product, factors) = terms[i];
+        let mut k = 0;
+        while k < factors.len() {
+            product = product.saturating_mul(factors[k]);
+            k += 1;
+        }
+        sum = sum.saturating_add(product);
+        i += 1;
+    }
+    sum
+}
+
+/// `⌊a / b⌋`; a divisor that is no size is reported where it stands, and gives 0 here.
+pub const fn quotient(a: i128, b: i128) -> i128 {
+    match b > 0 {
+        true => a.div_euclid(b),
+        false => 0,
+    }
+}
+
+/// Fails when a value of these sizes, with their texts, is larger than any memory.
+///
+/// # Panics
+/// Then, while rustc evaluates the constant: that is the error the user sees.
+#[track_caller]
+pub const fn memory(sizes: &[(i128, &'static str)], message: &'static str) {
+    let (mut floats, mut i) = (1i128, 0);
+    while i < sizes.len() {
+        floats = floats.saturating_mul(if sizes[i].0 > 1 { sizes[i].0 } else { 1 });
+        i += 1;
+    }
+    if floats <= MOST {
+        return;
+    }
+    let mut text = Text::new().str(message).str(": this is more than any memory holds");
+    let mut i = 0;
+    while i < sizes.len() {
+        text = text.str(if i == 0 { "\n  sizes: " } else { ", " }).named(sizes[i].1, sizes[i].0);
+        i += 1;
+    }
+    panic!("{}", text.as_str());
+}
+
 /// Fails when two sizes differ.
 ///
 /// # Panics
 /// Then, while rustc evaluates the constant: that is the error the user sees.
 #[track_caller]
 pub const fn equal(
-    left: usize,
-    right: usize,
+    left: i128,
+    right: i128,
     left_text: &'static str,
     right_text: &'static str,
     message: &'static str,
@@ -55,8 +111,8 @@ pub const fn equal(
 /// Then, while rustc evaluates the constant: that is the error the user sees.
 #[track_caller]
 pub const fn at_least(
-    size: usize,
-    least: usize,
+    size: i128,
+    least: i128,
     size_text: &'static str,
     least_text: &'static str,
     message: &'static str,
@@ -386,7 +442,23 @@ impl Text {
     }
 
     const fn number(self, number: usize) -> Self {
-        let text = if number >= 10 { self.number(number / 10) } else { self };
+        self.exact(size(number))
+    }
+
+    const fn exact(self, number: i128) -> Self {
+        if number < 0 {
+            return self.str("-").digits(number.unsigned_abs());
+        }
+        // Where arithmetic stopped.
+        match number {
+            i128::MAX => self.str("a number beyond 2^127"),
+            _ => self.digits(number.unsigned_abs()),
+        }
+    }
+
+    const fn digits(self, number: u128) -> Self {
+        let text = if number >= 10 { self.digits(number / 10) } else { self };
+        // One digit.
         let digit = [b'0' + (number % 10) as u8];
         match core::str::from_utf8(&digit) {
             Ok(digit) => text.str(digit),
@@ -395,12 +467,12 @@ impl Text {
     }
 
     /// `D = 64`, or `64` when the text is the number itself.
-    const fn named(self, name: &'static str, number: usize) -> Self {
-        let plain = Text::new().number(number);
+    const fn named(self, name: &'static str, number: i128) -> Self {
+        let plain = Text::new().exact(number);
         if same_text(plain.as_str(), name) {
-            self.number(number)
+            self.exact(number)
         } else {
-            self.str(name).str(" = ").number(number)
+            self.str(name).str(" = ").exact(number)
         }
     }
 

@@ -5,6 +5,7 @@ mod input;
 mod plan;
 mod prepare;
 mod step;
+mod warm;
 
 use std::marker::PhantomData;
 use std::sync::{Arc, OnceLock};
@@ -13,7 +14,7 @@ pub use error::{InputError, WorkspaceError};
 pub use input::ClassIndex;
 pub use plan::{FunctionPlan, Inference, Pass, Program, Purpose, Training};
 
-use crate::arena::Sizes;
+use crate::arena::{self, Sizes};
 use crate::device::{Buf, Cpu, Device, DeviceError, Loss, Random, Region, StepMemory};
 use crate::function::{self, Call, Function, Gradients};
 use crate::init::Seed;
@@ -26,8 +27,8 @@ use crate::storage::{Storage, Version};
 const MAX_SIZE: usize = 1 << 24;
 
 /// All memory that runs of an `M` need on a device: activations, saved values, scratch memory,
-/// results and gradients. Nothing is allocated after the first run, in which each
-/// thread allocates what it keeps for packed matrices.
+/// results and gradients. Runs allocate nothing, but for what inference prepares of the parameters the
+/// first time that it reads them; [`warm_up`](Workspace::warm_up) does that before.
 ///
 /// One that is made by `infer_workspace` has the memory of inference alone, and says so in its type:
 /// methods that make gradients do not take it.
@@ -96,12 +97,13 @@ pub type InferWorkspace<M, D = Cpu> = Workspace<M, D, Inference>;
 impl<M: Program, D: Device, P: Purpose> Workspace<M, D, P> {
     const PREPARED: usize = M::PREPARED[D::ON_GPU as usize];
     /// The gradients and the new state.
-    const MADE: usize = if P::TRAINS { M::PARAMS + M::STATE } else { 0 };
+    const MADE: usize = if P::TRAINS { arena::plus(M::PARAMS, M::STATE) } else { 0 };
 
     /// Memory for runs of at most the run-time sizes `capacity`.
     ///
     /// # Errors
-    /// When a size is 0 or absurd, or the device's memory does not suffice.
+    /// When a size is 0 or above 2²⁴, when values have more than 2⁴⁰ elements or need more memory than
+    /// there are addresses, or when the device's memory does not suffice.
     pub fn new(device: D, capacity: Sizes) -> Result<Self, WorkspaceError> {
         for (name, size) in M::SIZES.iter().zip(capacity) {
             if !(1..=MAX_SIZE).contains(&size) {
@@ -113,7 +115,17 @@ impl<M: Program, D: Device, P: Purpose> Workspace<M, D, P> {
             plans.iter_mut().for_each(FunctionPlan::only_infer);
         }
         let floats = plans.iter().flat_map(|plan| plan.floats).max().unwrap_or(0);
-        let indices = plans.iter().map(|plan| plan.indices).max().unwrap_or(0);
+        let numbers = plans.iter().map(|plan| plan.indices).max().unwrap_or(0);
+        let needed = arena::bytes(&[floats, Self::PREPARED, numbers, Self::MADE]);
+        if needed == usize::MAX {
+            return Err(WorkspaceError::TooLarge { sizes: named(M::SIZES, capacity) });
+        }
+        let mut indices = Vec::new();
+        indices.try_reserve_exact(numbers).map_err(|_| {
+            let bytes = arena::bytes(&[numbers]);
+            DeviceError::OutOfMemory { device: "host", bytes }
+        })?;
+        indices.resize(numbers, 0);
         Ok(Self {
             arena: device.allocate(floats)?,
             floats,
@@ -121,7 +133,7 @@ impl<M: Program, D: Device, P: Purpose> Workspace<M, D, P> {
             own: Prepared::default(),
             grads: device.allocate(Self::MADE)?,
             made: false,
-            indices: vec![0; indices],
+            indices,
             random: Random::default(),
             none: Storage::zeros(0),
             lost: OnceLock::new(),
@@ -136,7 +148,7 @@ impl<M: Program, D: Device, P: Purpose> Workspace<M, D, P> {
     /// once for all workspaces of a network: `M::train_bytes` of its capacity or
     /// `M::train_bytes_with` for the device's precision, `M::infer_bytes` when it is for inference.
     pub fn bytes(&self) -> usize {
-        4 * (self.floats + Self::PREPARED + self.indices.len() + Self::MADE)
+        arena::bytes(&[self.floats, Self::PREPARED, self.indices.len(), Self::MADE])
     }
 
     /// Whether the device has not failed in it.
@@ -153,6 +165,13 @@ impl<M: Program, D: Device, P: Purpose> Workspace<M, D, P> {
     fn outcome<T>(&self, outcome: Result<T, DeviceError>) -> Result<T, DeviceError> {
         outcome.inspect_err(|error| drop(self.lost.set(error.clone())))
     }
+}
+
+/// `batch = 8, length = 1024`
+fn named(names: &[&str], sizes: Sizes) -> String {
+    let named: Vec<_> =
+        names.iter().zip(sizes).map(|(n, size)| format!("`{n}` = {size}")).collect();
+    named.join(", ")
 }
 
 impl<M: Program, D: Device> Workspace<M, D> {

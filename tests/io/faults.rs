@@ -11,7 +11,7 @@ use gradiron::rng::Rng;
 use super::{FIXTURE, Folder, Net, load_error};
 
 /// A file of a header and that many bytes.
-fn file(header: &str, data: usize) -> Vec<u8> {
+pub fn file(header: &str, data: usize) -> Vec<u8> {
     let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
     bytes.extend(header.as_bytes());
     bytes.resize(bytes.len() + data, 0);
@@ -19,7 +19,7 @@ fn file(header: &str, data: usize) -> Vec<u8> {
 }
 
 /// A file of tensors, each a name, a dtype, the bytes of one number and a shape.
-fn tensors(all: &[(&str, &str, usize, &[usize])]) -> Vec<u8> {
+pub fn tensors(all: &[(&str, &str, usize, &[usize])]) -> Vec<u8> {
     let mut end = 0;
     let entries: Vec<String> = all
         .iter()
@@ -35,7 +35,7 @@ fn tensors(all: &[(&str, &str, usize, &[usize])]) -> Vec<u8> {
     file(&format!("{{{}}}", entries.join(",")), end)
 }
 
-const GOOD: [(&str, &str, usize, &[usize]); 5] = [
+pub const GOOD: [(&str, &str, usize, &[usize]); 5] = [
     ("scale", "F32", 4, &[]),
     ("conv1.weight", "F32", 4, &[2, 1, 3, 3]),
     ("conv1.bias", "F32", 4, &[2]),
@@ -43,14 +43,14 @@ const GOOD: [(&str, &str, usize, &[usize]); 5] = [
     ("fc.bias", "F32", 4, &[3]),
 ];
 
-fn error_of(bytes: &[u8]) -> LoadError {
+pub fn error_of(bytes: &[u8]) -> LoadError {
     let name = format!("error-{:?}", std::thread::current().id());
     let folder = Folder::new(&name);
     load_error(&folder.file("net", bytes))
 }
 
 /// The mismatches, each as its line of the message.
-fn lines(bytes: &[u8]) -> Vec<String> {
+pub fn lines(bytes: &[u8]) -> Vec<String> {
     match error_of(bytes) {
         LoadError::Mismatch { mismatches, .. } => {
             mismatches.iter().map(Mismatch::to_string).collect()
@@ -59,7 +59,7 @@ fn lines(bytes: &[u8]) -> Vec<String> {
     }
 }
 
-fn format_error(bytes: &[u8]) -> FormatError {
+pub fn format_error(bytes: &[u8]) -> FormatError {
     match error_of(bytes) {
         LoadError::Format { error, .. } => error,
         other => panic!("{other}"),
@@ -84,7 +84,10 @@ fn an_unreadable_path_is_named() {
     assert!(error.to_string().starts_with("cannot read `no/such/file.safetensors`: "), "{error}");
     let folder = Folder::new("unreadable");
     let error = load_error(&folder.0).to_string();
-    assert!(error.ends_with("expected a regular file, found something else"), "{error}");
+    assert!(
+        error.ends_with("expected a regular file, found a folder, which is not read"),
+        "{error}"
+    );
 }
 
 #[test]

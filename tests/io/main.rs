@@ -2,6 +2,10 @@
 //! (`scripts/safetensors_fixture.py` made the file from PyTorch).
 
 mod faults;
+mod hostile;
+mod kills;
+#[cfg(unix)]
+mod places;
 mod tied;
 
 use std::fs;

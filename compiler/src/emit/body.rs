@@ -12,6 +12,7 @@ use crate::fuse::view_root;
 use crate::graph::{Kind, Ty};
 use crate::hygiene::quote;
 use crate::ops::variant;
+use crate::syntax::names::plain;
 
 pub fn body(
     model: &Model,
@@ -29,7 +30,7 @@ pub fn body(
         floats.iter().map(|arg| flat(&arg.name, &arg.ty, &generics)).collect();
     let lens = floats.iter().map(|arg| arg.ty.shape.len().tokens());
     let args = lens.enumerate().map(|(i, len)| {
-        let i = i as u8;
+        let i = input_number(i);
         quote!(::gradiron::device::Buf::new(::gradiron::device::Region::Input(#i), 0, #len))
     });
     let args: Vec<_> = args.collect();
@@ -38,10 +39,10 @@ pub fn body(
     for (r, len) in result_lens.iter().enumerate() {
         d_results.push(match seeds {
             Some(names) => {
-                let (i, name) = (inputs.len() as u8, &names[r]);
+                let (i, name) = (input_number(inputs.len()), &names[r]);
                 let ty = &function.results[r];
                 if form(&ty.shape, &generics) != Form::Number {
-                    let text = name.to_string();
+                    let text = plain(&name.to_string()).to_string();
                     let value = flat(name, ty, &generics);
                     seed_checks.extend(quote!(ws.exact(#text, #value.len(), #len)?;));
                 }
@@ -156,7 +157,7 @@ fn sizes(model: &Model, function: &Function, generics: &HashSet<String>) -> Toke
     let (bound, others): (Vec<_>, Vec<_>) =
         function.args.iter().partition(|arg| run_time(arg).is_some());
     for arg in bound.into_iter().chain(others) {
-        let (name, text) = (&arg.name, arg.name.to_string());
+        let (name, text) = (&arg.name, plain(&arg.name.to_string()).to_string());
         let form = form(&arg.ty.shape, generics);
         let is_flat = form == Form::Flat;
         if !is_flat && form != Form::Batch {
@@ -195,7 +196,8 @@ fn classes(model: &Model, function: &Function, generics: &HashSet<String>) -> To
     let (_, owner) = model.generics();
     let [bounds, lengths] = ["bounds", "lengths"].map(|item| hidden(&function.name, item));
     let copies = class_args(function).enumerate().map(|(c, (_, arg))| {
-        let (name, text, shape) = (&arg.name, arg.name.to_string(), &arg.ty.shape);
+        let (name, shape) = (&arg.name, &arg.ty.shape);
+        let text = plain(&name.to_string()).to_string();
         let indices = flat_indices(name, shape, &form(shape, generics));
         let row = shape.0.iter().skip(1).map(Dim::tokens);
         let bound = quote!((<#owner>::#bounds(n)[#c], <#owner>::#lengths[#c]));
@@ -246,4 +248,9 @@ pub fn bounds(model: &Model, function: &Function) -> TokenStream {
 
 fn class_args(function: &Function) -> impl Iterator<Item = (usize, &crate::lower::Arg)> {
     function.args.iter().enumerate().filter(|(_, arg)| arg.ty.kind == Kind::Classes)
+}
+
+/// The number of an input; a function has at most 64, and as many results that gradients are given of.
+pub fn input_number(at: usize) -> u8 {
+    u8::try_from(at).expect("inputs are counted where a model is read")
 }

@@ -9,6 +9,7 @@ use quote::{format_ident, quote};
 use super::Model;
 use super::pass::Pass;
 use crate::ops::Op;
+use crate::syntax::names::plain;
 
 /// The types of the chains, by what they compute.
 #[derive(Debug, Default)]
@@ -20,7 +21,10 @@ pub struct Chains {
 
 impl Chains {
     pub fn new(model: &Model) -> Self {
-        let mut chains = Self { module: format!("__{}_chains", model.name()), ..Self::default() };
+        let mut chains = Self {
+            module: format!("__{}_chains", plain(&model.name().to_string())),
+            ..Self::default()
+        };
         let mut taken = HashSet::new();
         for function in model.functions.iter().flatten() {
             for pass in [Pass::Infer, Pass::Train, Pass::Step] {

@@ -10,6 +10,7 @@ use crate::graph::{Kind, Phase, Ty};
 use crate::hygiene::quote;
 use crate::lower::Trained;
 use crate::ops::{Statement, variant};
+use crate::syntax::names::plain;
 
 /// The checks of the model, and the signatures that models around it check against.
 pub fn checks(model: &Model) -> TokenStream {
@@ -29,13 +30,20 @@ pub fn checks(model: &Model) -> TokenStream {
         add(match &deferred.what {
             Statement::Equal(left, right) => {
                 let (l, r) = texts(left, right);
-                let (left, right) = (left.tokens(), right.tokens());
+                let (left, right) = (left.exact(), right.exact());
                 quote_spanned!(span=> ::gradiron::check::equal(#left, #right, #l, #r, #message))
             }
             Statement::AtLeast(size, least) => {
                 let (s, l) = texts(size, least);
-                let (size, least) = (size.tokens(), least.tokens());
+                let (size, least) = (size.exact(), least.exact());
                 quote_spanned!(span=> ::gradiron::check::at_least(#size, #least, #s, #l, #message))
+            }
+            Statement::Fits(sizes) => {
+                let sizes = sizes.iter().map(|size| {
+                    let (text, size) = (size.to_string(), size.exact());
+                    quote!((#size, #text))
+                });
+                quote_spanned!(span=> ::gradiron::check::memory(&[#(#sizes),*], #message))
             }
             Statement::Within(text, number, range) => {
                 let range = variant(range);
@@ -92,6 +100,7 @@ pub fn checks(model: &Model) -> TokenStream {
         let name = hidden(&function.name, "SIGNATURE");
         let args = function.args.iter().map(|arg| {
             let (name, ty) = (arg.name.to_string(), type_sig(&arg.ty));
+            let name = plain(&name);
             quote!((#name, #ty))
         });
         let results = function.results.iter().map(type_sig);

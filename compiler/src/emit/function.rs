@@ -11,7 +11,7 @@ use super::pass::{Pass, pass};
 use super::prepare::Values;
 use super::{Function, Model, hidden, profile};
 use crate::dim::Dim;
-use crate::graph::{Graph, Node, Phase};
+use crate::graph::{Graph, Kind, Node, Phase, Source, Value};
 use crate::hygiene::quote;
 use crate::ops::call::Callee;
 use crate::ops::variant;
@@ -85,7 +85,7 @@ pub fn layout(model: &Model, function: &Function, pass: Pass, names: [&str; 3]) 
     let (table, offsets) =
         if inference { ("INFER_TABLE", "infer_offsets") } else { ("TABLE", "offsets") };
     let sizes = plan.buffers.iter().map(|buffer| {
-        let size = buffer.size.tokens();
+        let size = buffer.size.saturating_tokens();
         let size = match buffer.values {
             true => quote! {
                 if halves { ::gradiron::device::floats_of_halves(#size) } else { #size }
@@ -105,7 +105,8 @@ pub fn layout(model: &Model, function: &Function, pass: Pass, names: [&str; 3]) 
     });
     let lives = plan.buffers.iter().map(|buffer| {
         let life = |last: usize, part: Part| {
-            let (first, last, part) = (buffer.first as u32, last as u32, variant(&part));
+            let (first, last) = (node_number(buffer.first), node_number(last));
+            let part = variant(&part);
             quote!(::gradiron::arena::Life::new(#first, #last, ::gradiron::arena::Part::#part))
         };
         let (with, without) =
@@ -115,6 +116,7 @@ pub fn layout(model: &Model, function: &Function, pass: Pass, names: [&str; 3]) 
             false => quote!(if halves_between { #with } else { #without }),
         }
     });
+    let lens = lens(graph);
     let callees = callees(graph);
     let tables = callees.iter().map(|callee| callee.item(table));
     let nested = callees.iter().map(|callee| {
@@ -151,6 +153,9 @@ pub fn layout(model: &Model, function: &Function, pass: Pass, names: [&str; 3]) 
             #small
             let (halves, halves_between) = (target.are_halves(), target.are_halves_between());
             let on_gpu = target.is_gpu();
+            if ::gradiron::arena::max(&[#(#lens),*]) > ::gradiron::arena::MOST {
+                return ::gradiron::arena::Layout::TOO_LARGE;
+            }
             #(#stated)*
             ::gradiron::arena::plan([#(#sizes),*], [#(#lives),*], #whole)
         }
@@ -168,6 +173,21 @@ pub fn layout(model: &Model, function: &Function, pass: Pass, names: [&str; 3]) 
             #(#nested)*
         }
     }
+}
+
+/// The elements of a graph's values, each number once: not of what nested calls keep in a form of their own.
+/// Where all of them have an index, nothing that follows from them leaves the range of a `usize`.
+fn lens(graph: &Graph) -> Vec<TokenStream> {
+    let mut lens: Vec<Dim> = Vec::new();
+    let own =
+        |value: &&Value| value.ty.kind != Kind::Saved && !matches!(value.source, Source::Cache(_));
+    for value in graph.values.iter().filter(own) {
+        let len = value.ty.shape.len();
+        if len.as_lit().is_none_or(|len| len > 1 << 20) && !lens.contains(&len) {
+            lens.push(len);
+        }
+    }
+    lens.iter().map(Dim::saturating_tokens).collect()
 }
 
 /// The nodes of a graph that run each time.
@@ -188,7 +208,7 @@ fn sizes(model: &Model, function: &Function) -> TokenStream {
     });
     let (graph, _) = &function.infer;
     let costs = run(graph).map(|node| profile::flops(graph, node));
-    let total = costs.fold(Dim::lit(0), |sum, cost| sum.plus(&cost)).tokens();
+    let total = costs.fold(Dim::lit(0), |sum, cost| sum.plus(&cost)).saturating_tokens();
     let nested = callees(graph).into_iter().map(|callee| callee.stated(&["flops"]));
     let (bind, target) = (model.bind_sizes(), quote!(::gradiron::device::Target));
     quote! {
@@ -213,4 +233,9 @@ fn sizes(model: &Model, function: &Function) -> TokenStream {
         #[doc(hidden)]
         pub const #steps: [usize; 2] = [#(#lengths),*];
     }
+}
+
+/// The number of a node in a plan.
+fn node_number(at: usize) -> u32 {
+    u32::try_from(at).expect("a graph has a bounded number of nodes")
 }

@@ -6,6 +6,7 @@ use quote::format_ident;
 use super::{Function, Model, hidden, step};
 use crate::graph::{Kind, Ty};
 use crate::hygiene::quote;
+use crate::syntax::names::plain;
 
 /// How large workspaces are and where the buffers in them lie.
 pub fn program(model: &Model) -> TokenStream {
@@ -16,7 +17,7 @@ pub fn program(model: &Model) -> TokenStream {
     let plans = functions.iter().map(|function| {
         let [offsets, infer_offsets, floats] =
             ["offsets", "infer_offsets", "floats"].map(|s| hidden(&function.name, s));
-        let indices = class_args(function).map(|arg| arg.ty.shape.len().tokens());
+        let indices = class_args(function).map(|arg| arg.ty.shape.len().saturating_tokens());
         let step_offsets = step::offsets(function);
         quote! {
             ::gradiron::FunctionPlan::new(
@@ -26,7 +27,7 @@ pub fn program(model: &Model) -> TokenStream {
                     Self::#floats(n, ::gradiron::Pass::GradInputs, target),
                     Self::#floats(n, ::gradiron::Pass::Step, target),
                 ],
-                0 #(+ #indices)*,
+                ::gradiron::arena::sum(&[#(#indices),*]),
                 |out| Self::#infer_offsets(n, target, out),
                 #step_offsets,
                 |out| Self::#offsets(n, false, true, target, out),
@@ -34,6 +35,7 @@ pub fn program(model: &Model) -> TokenStream {
             )
         }
     });
+    let sizes = sizes.iter().map(|size| plain(size));
     let bind = model.bind_sizes();
     let floats = functions.iter().map(|function| floats(model, function));
     let owner = if model.derived { quote!(::gradiron::Net<Self>) } else { quote!(Self) };
@@ -76,14 +78,14 @@ fn floats(model: &Model, function: &Function) -> TokenStream {
     let [name, layout, infer_layout] =
         ["floats", "layout", "infer_layout"].map(|s| hidden(&function.name, s));
     let lens = |types: &[Ty]| -> Vec<TokenStream> {
-        types.iter().map(|ty| ty.shape.len().tokens()).collect()
+        types.iter().map(|ty| ty.shape.len().saturating_tokens()).collect()
     };
     let results = lens(&function.results);
     let args: Vec<Ty> = function.args.iter().map(|arg| arg.ty.clone()).collect();
     let floats: Vec<Ty> = args.into_iter().filter(|ty| ty.kind == Kind::Float).collect();
     let d_args = lens(&floats);
     let bind = model.bind_sizes();
-    let padded = quote!(::gradiron::arena::padded);
+    let (padded, sum) = (quote!(::gradiron::arena::padded), quote!(::gradiron::arena::sum));
     let step_floats = step::floats(function);
     quote! {
         #[doc(hidden)]
@@ -92,14 +94,16 @@ fn floats(model: &Model, function: &Function) -> TokenStream {
             target: ::gradiron::device::Target,
         ) -> usize {
             #bind
-            let results = 0 #(+ #padded(#results))*;
-            let d_args = 0 #(+ #padded(#d_args))*;
+            let results = #sum(&[#(#padded(#results)),*]);
+            let d_args = #sum(&[#(#padded(#d_args)),*]);
             match pass {
-                ::gradiron::Pass::Infer => results + Self::#infer_layout(n, target).saved,
+                ::gradiron::Pass::Infer => #sum(&[results, Self::#infer_layout(n, target).saved]),
                 ::gradiron::Pass::Step => #step_floats,
-                ::gradiron::Pass::Grad => 2 * results + Self::#layout(n, false, true, target).saved,
+                ::gradiron::Pass::Grad => {
+                    #sum(&[results, results, Self::#layout(n, false, true, target).saved])
+                }
                 ::gradiron::Pass::GradInputs => {
-                    2 * results + d_args + Self::#layout(n, true, true, target).saved
+                    #sum(&[results, results, d_args, Self::#layout(n, true, true, target).saved])
                 }
             }
         }
@@ -107,7 +111,8 @@ fn floats(model: &Model, function: &Function) -> TokenStream {
 }
 
 fn size_args(model: &Model) -> (Vec<Ident>, TokenStream) {
-    let names: Vec<Ident> = model.sizes().iter().map(|n| format_ident!("{n}_size")).collect();
+    let names: Vec<Ident> =
+        model.sizes().iter().map(|n| format_ident!("{}_size", plain(n))).collect();
     let ones = (names.len()..4).map(|_| quote!(1));
     let array = quote!([#(#names,)* #(#ones),*]);
     (names, array)
@@ -117,7 +122,7 @@ pub fn workspace(model: &Model) -> TokenStream {
     let (_, self_ty) = model.generics();
     let (names, sizes) = size_args(model);
     let (before, target) = match (model.header, model.interfaces.first()) {
-        (None, Some(first)) => (format!("{}_", first.name), quote!(#self_ty)),
+        (None, Some(first)) => (format!("{}_", plain(&first.name.to_string())), quote!(#self_ty)),
         _ => (String::new(), quote!(Self)),
     };
     let [method, on, infer, infer_on] =
@@ -186,17 +191,19 @@ pub fn costs(model: &Model) -> TokenStream {
     let floats: Vec<_> = functions.iter().map(|f| hidden(&f.name, "floats")).collect();
     let bind = model.bind_sizes();
     let indices = functions.iter().map(|function| {
-        let lens = class_args(function).map(|arg| arg.ty.shape.len().tokens());
-        quote!(0 #(+ #lens)*)
+        let lens = class_args(function).map(|arg| arg.ty.shape.len().saturating_tokens());
+        quote!(::gradiron::arena::sum(&[#(#lens),*]))
     });
     let indices: Vec<_> = indices.collect();
     let flops = hidden(&functions[0].name, "flops");
     let max = quote!(::gradiron::arena::max);
-    let flops_doc = format!("Floating-point operations of one `{}`.", functions[0].name);
+    let flops_doc =
+        format!("Floating-point operations of one `{}`; at most `usize::MAX`.", functions[0].name);
     quote! {
         /// The bytes of a workspace for training: activations, gradients, new state, scratch
         /// memory, and what its inference prepares (`prepared_bytes`). The parameters (`4 * PARAMS`) and the
-        /// optimizer's state come on top.
+        /// optimizer's state come on top. `usize::MAX` where no memory can hold it, so that a comparison with
+        /// what there is decides; a workspace of these sizes is an error.
         pub const fn train_bytes(#(#names: usize),*) -> usize {
             Self::train_bytes_with(#(#names,)* ::gradiron::device::Precision::F32)
         }
@@ -232,13 +239,16 @@ pub fn costs(model: &Model) -> TokenStream {
                 ])
             ),*]);
             let indices = #max(&[#(#indices),*]);
-            let of_model = <Self as ::gradiron::Module>::PARAMS + <Self as ::gradiron::Module>::STATE;
-            4 * (arena + indices + of_model + Self::__PREPARED[target.is_gpu() as usize])
+            ::gradiron::arena::bytes(&[
+                arena, indices, <Self as ::gradiron::Module>::PARAMS,
+                <Self as ::gradiron::Module>::STATE, Self::__PREPARED[target.is_gpu() as usize],
+            ])
         }
 
         /// The bytes of a workspace for inference alone: activations, results, scratch memory, class
         /// indices, and what it prepares of the parameters, of which all workspaces of a network share one
-        /// (`prepared_bytes`). The parameters (`4 * PARAMS`) come on top.
+        /// (`prepared_bytes`). The parameters (`4 * PARAMS`) come on top. `usize::MAX` where no memory can
+        /// hold it.
         pub const fn infer_bytes(#(#names: usize),*) -> usize {
             Self::__infer_bytes(#(#names,)* ::gradiron::device::Target::Cpu)
         }
@@ -263,18 +273,18 @@ pub fn costs(model: &Model) -> TokenStream {
                 Self::#floats(n, ::gradiron::Pass::Step, target)
             ),*]);
             let indices = #max(&[#(#indices),*]);
-            4 * (arena + indices + Self::__PREPARED[target.is_gpu() as usize])
+            ::gradiron::arena::bytes(&[arena, indices, Self::__PREPARED[target.is_gpu() as usize]])
         }
 
         /// The bytes of what inference prepares of the parameters on a CPU. They are a part of
         /// `infer_bytes` and `train_bytes`, but there once for all workspaces of a network.
         pub const fn prepared_bytes() -> usize {
-            4 * Self::__PREPARED[0]
+            ::gradiron::arena::bytes(&[Self::__PREPARED[0]])
         }
 
         /// The same on a GPU.
         pub const fn prepared_bytes_on_gpu() -> usize {
-            4 * Self::__PREPARED[1]
+            ::gradiron::arena::bytes(&[Self::__PREPARED[1]])
         }
 
         #[doc = #flops_doc]

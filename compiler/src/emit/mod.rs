@@ -28,6 +28,7 @@ use crate::lower::{Arg, Param, State, Trained};
 use crate::ops::Deferred;
 use crate::plan::Plan;
 use crate::step::Held;
+use crate::syntax::names::plain;
 use crate::syntax::{Field, Header};
 
 /// A function after the last phase.
@@ -131,7 +132,7 @@ impl Model<'_> {
             Some(header) => header.name.clone(),
             None => {
                 let first = self.interfaces.first().map(|f| f.name.to_string());
-                format_ident!("__{}", first.unwrap_or_else(|| "functions".into()))
+                format_ident!("__{}", first.as_deref().map_or("functions", plain))
             }
         }
     }
@@ -154,8 +155,11 @@ impl Model<'_> {
     /// What profiles call a function: `Mlp::loss`.
     pub fn called(&self, function: &impl std::fmt::Display) -> String {
         match self.header {
-            Some(header) => format!("{}::{function}", header.name),
-            None => function.to_string(),
+            Some(header) => {
+                let (name, function) = (header.name.to_string(), function.to_string());
+                format!("{}::{}", plain(&name), plain(&function))
+            }
+            None => plain(&function.to_string()).to_string(),
         }
     }
 
@@ -188,6 +192,16 @@ impl Model<'_> {
         quote!(#(#lets)*)
     }
 
+    /// The same in a pass.
+    pub fn bind_bounded_sizes(&self) -> TokenStream {
+        let lets = self.sizes().into_iter().enumerate().map(|(i, name)| {
+            let name = crate::dim::run_ident(&name);
+            let i = syn::Index::from(i);
+            quote!(let #name = ::gradiron::arena::bounded(n[#i]);)
+        });
+        quote!(#(#lets)*)
+    }
+
     /// The same in a step, with the positions before and the new ones behind them.
     pub fn bind_step_sizes(&self) -> TokenStream {
         let (bind, count) = (self.bind_sizes(), self.sizes().len());
@@ -202,7 +216,7 @@ impl Model<'_> {
 /// A hidden item of a function: `__forward_train`.
 pub fn hidden(function: &Ident, suffix: &str) -> Ident {
     // `call_site`: the user's token would draw the compiler's messages about generated code to it.
-    Ident::new(&format!("__{function}_{suffix}"), Span::call_site())
+    format_ident!("__{}_{}", function, suffix, span = Span::call_site())
 }
 
 /// The whole expansion.

@@ -4,7 +4,7 @@
 use proc_macro2::TokenStream;
 use quote::format_ident;
 
-use super::body::flat;
+use super::body::{flat, input_number};
 use super::boundary::{Form, at, flat_indices, form, indices, ty};
 use super::chains::Chains;
 use super::function::layout;
@@ -15,6 +15,7 @@ use crate::dim::{Dim, product};
 use crate::graph::{Kind, Source, Ty};
 use crate::hygiene::quote;
 use crate::step::{Held, axis_of, rows_of};
+use crate::syntax::names::plain;
 
 /// What calls of every function may ask for.
 pub fn hidden_items(model: &Model, chains: &Chains, prepared: &Values) -> TokenStream {
@@ -62,8 +63,8 @@ fn items(
     let new = past + 1;
     let n = quote!(::gradiron::arena::Sizes);
     let ends = caches(step).into_iter().enumerate().map(|(k, len)| {
-        let (next, len) = (k + 1, len.tokens());
-        quote!(at[#next] = at[#k] + ::gradiron::arena::padded(#len);)
+        let (next, len) = (k + 1, len.saturating_tokens());
+        quote!(at[#next] = ::gradiron::arena::plus(at[#k], ::gradiron::arena::padded(#len));)
     });
     let ends: Vec<_> = ends.collect();
     let count = ends.len();
@@ -164,7 +165,9 @@ pub fn offsets(function: &Function) -> TokenStream {
 pub fn floats(function: &Function) -> TokenStream {
     let [layout, sizes] = ["step_layout", "step_sizes"].map(|s| hidden(&function.name, s));
     match function.step {
-        Some(_) => quote!(results + Self::#layout(Self::#sizes(n), target).saved),
+        Some(_) => quote! {
+            ::gradiron::arena::plus(results, Self::#layout(Self::#sizes(n), target).saved)
+        },
         None => quote!(0),
     }
 }
@@ -352,7 +355,7 @@ fn body(model: &Model, at: usize, function: &Function, length: &Dim) -> TokenStr
     };
     let first = function.args.iter().find(|arg| axis_of(&arg.ty, length).is_some());
     let first = first.expect("the step was refused else");
-    let (name, text) = (&first.name, first.name.to_string());
+    let (name, text) = (&first.name, plain(&first.name.to_string()).to_string());
     let (rows, first_form) = seen(&first.ty);
     let row = match first_form {
         Form::Flat => product(&rows.dims()[1..]).tokens(),
@@ -362,7 +365,8 @@ fn body(model: &Model, at: usize, function: &Function, length: &Dim) -> TokenStr
     let step = function.step.as_ref().expect("asked for with one");
     let given = |i: usize| step.graph.ty(step.graph.args[i]).clone();
     let checks = function.args.iter().enumerate().map(|(i, arg)| {
-        let (name, text, ty) = (&arg.name, arg.name.to_string(), given(i));
+        let (name, ty) = (&arg.name, given(i));
+        let text = plain(&name.to_string()).to_string();
         let (rows, form) = seen(&arg.ty);
         let len = match (form, axis_of(&arg.ty, length)) {
             (Form::Number | Form::Array, _) => return quote!(),
@@ -378,13 +382,13 @@ fn body(model: &Model, at: usize, function: &Function, length: &Dim) -> TokenStr
     let inputs =
         floats.iter().map(|(_, arg)| flat(&arg.name, &rows_of(&arg.ty, length), &generics));
     let args = floats.iter().enumerate().map(|(k, (i, _))| {
-        let (k, len) = (k as u8, given(*i).shape.len().tokens());
+        let (k, len) = (input_number(k), given(*i).shape.len().tokens());
         quote!(::gradiron::device::Buf::new(::gradiron::device::Region::Input(#k), 0, #len))
     });
     let classes = function.args.iter().filter(|arg| arg.ty.kind == Kind::Classes);
     let [bounds, lengths] = ["bounds", "lengths"].map(|item| hidden(&function.name, item));
     let classes = classes.enumerate().map(|(c, arg)| {
-        let (name, text) = (&arg.name, arg.name.to_string());
+        let (name, text) = (&arg.name, plain(&arg.name.to_string()).to_string());
         let (rows, form) = seen(&arg.ty);
         let indices = flat_indices(name, &rows.shape, &form);
         let row = rows.shape.0.iter().skip(1).map(Dim::tokens);

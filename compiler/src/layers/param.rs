@@ -27,9 +27,12 @@ pub fn param(cx: &mut FnCx, field: usize, decl: &LayerDecl) -> Lowering<ValueId>
     for (size, written) in shape.0.iter().zip(&dims) {
         cx.at_least(size.clone(), 1, "a size", syn::spanned::Spanned::span(written))?;
     }
+    cx.few_axes(&shape, decl.span)?;
     if is_too_large(&shape) {
         return Err(cx.model.report(Diagnostic::over(&array, TOO_LARGE)));
     }
+    cx.rule.span = syn::spanned::Spanned::span(&array);
+    cx.rule.defer_memory(&shape, || format!("a parameter of shape {shape}"));
     let init = options.take("init");
     let init = param_init(cx, init.as_ref())?;
     let finished = options.finish();

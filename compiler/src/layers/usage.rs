@@ -46,12 +46,10 @@ impl Use<'_, '_, '_> {
                 format!("the `{name}` of `{owner}` is {}: {TOO_LARGE}", Shape(shape.clone()));
             self.cx.model.report(Diagnostic::new(span, text));
         }
-        let param = Param {
-            name: name.into(),
-            shape: Shape(shape),
-            init: ParamInit::Init(init),
-            tied: Vec::new(),
-        };
+        let (owner, shape) = (self.cx.rule.step.clone(), Shape(shape));
+        self.cx.rule.defer_memory(&shape, || format!("the `{name}` of `{owner}` is {shape}"));
+        let param =
+            Param { name: name.into(), shape, init: ParamInit::Init(init), tied: Vec::new() };
         self.cx.field_param(self.field, param)
     }
 

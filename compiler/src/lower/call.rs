@@ -8,6 +8,7 @@ use syn::punctuated::Punctuated;
 use syn::{Expr, Token};
 
 use super::expr::{Lowered, is_self};
+use super::work::CALL;
 use super::{FnCx, Item, Lowering, Options, Poison, dim, text_of};
 use crate::diagnostics::{Diagnostic, counted};
 use crate::dim::{Dim, Shape};
@@ -122,6 +123,8 @@ impl<'a> FnCx<'a, '_> {
             return Err(self.model.report(Diagnostic::new(name.span(), text)));
         }
         let values = self.arg_values(&args)?;
+        self.enter(CALL, name.span())?;
+        self.depth -= CALL;
         if values.len() != function.args.len() {
             let args: Vec<_> = function.args.iter().map(ToString::to_string).collect();
             let inputs = counted(args.len(), "input");
@@ -144,7 +147,9 @@ impl<'a> FnCx<'a, '_> {
         let names = std::mem::replace(&mut self.names, names);
         let sizes = std::mem::replace(&mut self.sizes, sizes);
         self.inlining.push(key.clone());
+        self.depth += CALL;
         let result = self.inline_body(name, function, &values);
+        self.depth -= CALL;
         self.inlining.pop();
         self.names = names;
         self.sizes = sizes;

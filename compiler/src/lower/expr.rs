@@ -149,6 +149,13 @@ impl<'a> FnCx<'a, '_> {
 
     /// `expected` is the shape that the place of the expression states, if it states one.
     fn expr(&mut self, expr: &Expr, expected: Option<&TypeExpr>) -> Lowering<Lowered> {
+        self.enter(1, expr.span())?;
+        let lowered = self.lowered(expr, expected);
+        self.depth -= 1;
+        lowered
+    }
+
+    fn lowered(&mut self, expr: &Expr, expected: Option<&TypeExpr>) -> Lowering<Lowered> {
         match expr {
             Expr::Paren(inner) => self.expr(&inner.expr, expected),
             Expr::Group(inner) => self.expr(&inner.expr, expected),

@@ -2,24 +2,25 @@
 
 use quote::ToTokens;
 
-use super::{Arg, FnCx, ModelCx, Poison, dim};
+use super::{Arg, FnCx, ModelCx, Poison, dim, with_length};
 use crate::diagnostics::Diagnostics;
 use crate::dim::Shape;
 use crate::emit::Interface;
+use crate::facts::Facts;
 use crate::graph::{Kind, Ty};
 use crate::layers;
 use crate::syntax::{FieldDecl, Function, TypeExpr};
 
 /// The interface of a function, whatever its body is.
-pub fn interface<'a>(model: &mut ModelCx<'a>, function: &'a Function) -> Interface {
+pub fn interface<'a>(model: &mut ModelCx<'a>, function: &'a Function, facts: &Facts) -> Interface {
     let default = model.item.header.as_ref().map(|header| header.vis.to_token_stream());
     let vis = function.vis.as_ref().map(ToTokens::to_token_stream).or(default);
     let mut cx = FnCx::new(model);
     cx.declare_sizes(function);
     let args =
         function.args.iter().map(|arg| Arg { name: arg.name.clone(), ty: cx.stub_ty(&arg.ty) });
-    let args = args.collect();
-    let results = match cx.model.inferred.remove(&function.name.to_string()) {
+    let mut args: Vec<Arg> = args.collect();
+    let mut results: Vec<Ty> = match cx.model.inferred.remove(&function.name.to_string()) {
         Some(results) => results,
         None => function.returns.iter().map(|ty| cx.stub_ty(ty)).collect(),
     };
@@ -27,6 +28,10 @@ pub fn interface<'a>(model: &mut ModelCx<'a>, function: &'a Function) -> Interfa
     let vis = vis.unwrap_or_default();
     let length = |size| dim(size, &super::Scope { run_time: false, ..cx.scope() }).ok();
     let step = function.step.as_ref().and_then(length);
+    if let Some(length) = step.as_ref().filter(|_| !facts.is_empty()) {
+        let types = args.iter_mut().map(|arg| &mut arg.ty).chain(&mut results);
+        types.for_each(|ty| with_length(ty, length, facts));
+    }
     Interface { name: function.name.clone(), vis, docs, args, results, step }
 }
 

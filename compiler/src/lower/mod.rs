@@ -13,6 +13,8 @@ mod ranges;
 mod results;
 mod scan;
 mod sizes;
+mod unify;
+pub mod work;
 
 pub use bound::{Bound, bound};
 pub use expr::is_self;
@@ -26,14 +28,18 @@ pub use methods::{
 pub use options::{Options, number};
 pub use ranges::{Range, is_too_large};
 pub use sizes::{Scope, dim, is_run_time_name, shape};
+pub use unify::{unified, with_length};
+pub use work::Work;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::rc::Rc;
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::ToTokens;
 
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::dim::{Atom, Dim, Shape};
+use crate::facts::Facts;
 use crate::flow::{Flow, Flows};
 use crate::graph::{Dest, Graph, Kind, Source, Ty, ValueId, is_loss};
 use crate::ops::{Deferred, Mismatch, Op, Rule};
@@ -123,6 +129,10 @@ pub struct ModelCx<'a> {
     pub ambiguous: HashSet<String>,
     /// The results of functions that do not state them, as their bodies make them.
     pub inferred: HashMap<String, Vec<Ty>>,
+    /// What is known to be equal.
+    pub facts: Rc<Facts>,
+    /// How much of all functions has been written out.
+    pub work: Work,
 }
 
 impl<'a> ModelCx<'a> {
@@ -142,6 +152,8 @@ impl<'a> ModelCx<'a> {
             consts,
             ambiguous,
             inferred,
+            facts: Rc::default(),
+            work: Work::default(),
         }
     }
 
@@ -202,6 +214,8 @@ pub struct FnCx<'a, 'm> {
     /// The functions that are being written out in place, to find recursion.
     pub inlining: Vec<String>,
     pub calls: usize,
+    /// How deep expressions and calls are in each other.
+    pub depth: usize,
     /// A statement was wrong: what it would have used may be unused.
     pub failed: bool,
 }
@@ -245,15 +259,17 @@ pub fn lower_function<'a>(model: &mut ModelCx<'a>, function: &'a Function) -> Op
 
 impl<'a, 'm> FnCx<'a, 'm> {
     fn new(model: &'m mut ModelCx<'a>) -> Self {
+        let graph = Graph { facts: Rc::clone(&model.facts), ..Graph::default() };
         Self {
             model,
-            graph: Graph::default(),
+            graph,
             rule: Rule::default(),
             names: HashMap::new(),
             sizes: HashMap::new(),
             state: BTreeMap::new(),
             inlining: Vec::new(),
             calls: 0,
+            depth: 0,
             failed: false,
         }
     }
@@ -322,7 +338,8 @@ impl<'a> FnCx<'a, '_> {
     }
 
     pub fn scope(&self) -> Scope<'_> {
-        Scope { sizes: &self.sizes, consts: &self.model.consts, run_time: true }
+        let (consts, facts) = (&self.model.consts, &self.model.facts);
+        Scope { sizes: &self.sizes, consts, facts, run_time: true }
     }
 
     pub fn ty(&mut self, ty: &TypeExpr) -> Lowering<Ty> {
@@ -338,6 +355,10 @@ impl<'a> FnCx<'a, '_> {
         if is_too_large(&shape) {
             return Err(self.model.report(Diagnostic::new(ty.span, TOO_LARGE)));
         }
+        let before = std::mem::replace(&mut self.rule.span, ty.span);
+        self.rule.defer_memory(&shape, || format!("a value of shape {shape}"));
+        self.rule.span = before;
+        self.few_axes(&shape, ty.span)?;
         if let Some(late) = shape.0.iter().skip(1).find(|dim| dim.is_run_time()) {
             let help = "put the run-time size first; all others are constants";
             let text = format!("`{late}` is a run-time size, but not the first of {shape}");
@@ -352,6 +373,7 @@ impl<'a> FnCx<'a, '_> {
     }
 
     pub fn ops(&mut self, op: impl Op + 'static, inputs: &[ValueId]) -> Lowering<Vec<ValueId>> {
+        self.count_node()?;
         let op = std::rc::Rc::new(op);
         let phase = crate::graph::Phase::Forward;
         let result = self.graph.apply(&mut self.rule, op, inputs, phase);
@@ -360,10 +382,19 @@ impl<'a> FnCx<'a, '_> {
         match types.find(|ty| ty.kind == Kind::Float && is_too_large(&ty.shape)).cloned() {
             Some(ty) => {
                 let text = format!("makes {ty}: {TOO_LARGE}");
-                Err(self.refuse(Mismatch::new(text), inputs.first().copied()))
+                return Err(self.refuse(Mismatch::new(text), inputs.first().copied()));
             }
-            None => Ok(made),
+            None => {}
         }
+        for value in &made {
+            let ty = self.graph.ty(*value).clone();
+            self.few_axes(&ty.shape, self.rule.span)?;
+            if ty.kind == Kind::Float {
+                let step = self.rule.step.clone();
+                self.rule.defer_memory(&ty.shape, || format!("`{step}` makes {ty}"));
+            }
+        }
+        Ok(made)
     }
 
     /// Reports that the current step does not accept its input.

@@ -5,7 +5,8 @@ use quote::quote;
 use syn::spanned::Spanned;
 use syn::{Expr, Lit, UnOp};
 
-use super::{FnCx, Lowering, Scope, dim, text_of};
+use super::sizes::dim_or_zero;
+use super::{FnCx, Lowering, Scope, text_of};
 use crate::diagnostics::{Diagnostic, list, nearest};
 use crate::dim::Dim;
 use crate::ops::elementwise::Constant;
@@ -126,7 +127,7 @@ impl Options {
         };
         let Expr::Lit(lit) = lit else { return Err(refuse()) };
         let Lit::Int(number) = &lit.lit else { return Err(refuse()) };
-        let number: usize = number.base10_parse()?;
+        let Ok(number) = number.base10_digits().parse::<usize>() else { return Err(refuse()) };
         let axis = if negative { rank.checked_sub(number) } else { Some(number) };
         axis.filter(|axis| *axis < rank).ok_or_else(refuse)
     }
@@ -167,10 +168,7 @@ impl Options {
     /// `5`, or `(3, 5)` for height and width.
     pub fn pair(expr: &Expr, scope: &Scope) -> Result<[Dim; 2], Diagnostic> {
         // Padding may be 0, which is no size.
-        let size = |expr: &Expr| match text_of(expr).as_str() {
-            "0" => Ok(Dim::lit(0)),
-            _ => dim(expr, scope),
-        };
+        let size = |expr: &Expr| dim_or_zero(expr, scope);
         match expr {
             Expr::Tuple(tuple) if tuple.elems.len() == 2 => {
                 Ok([size(&tuple.elems[0])?, size(&tuple.elems[1])?])
@@ -228,10 +226,7 @@ impl FnCx<'_, '_> {
     /// An index below `count`.
     pub fn index(&mut self, expr: &Expr, count: &Dim) -> Lowering<Dim> {
         let scope = Scope { run_time: false, ..self.scope() };
-        let index = match text_of(expr).as_str() {
-            "0" => Ok(Dim::lit(0)),
-            _ => dim(expr, &scope),
-        };
+        let index = dim_or_zero(expr, &scope);
         let index = self.ok(index)?;
         let end = index.plus(&Dim::lit(1));
         if !count.is_run_time() && (index.as_lit().is_none() || count.as_lit().is_none()) {

@@ -45,13 +45,14 @@ impl Range {
     }
 }
 
-/// As many floats as no memory holds: 4 TiB. Up to there no product of sizes overflows.
-const MOST: u128 = 1 << 40;
+/// As many floats as no memory holds: 4 TiB. Up to there no product of sizes overflows. The runtime's
+/// `check::MOST`.
+const MOST: i128 = 1 << 40;
 
-/// Whether sizes that are numbers alone make a value larger than that.
+/// Whether sizes make a value larger than that, whatever the constants in them are.
 pub fn is_too_large(shape: &Shape) -> bool {
-    let sizes = shape.0.iter().filter_map(Dim::as_lit);
-    sizes.fold(1_u128, |product, size| product.saturating_mul(size.max(1) as u128)) > MOST
+    let sizes = shape.0.iter().map(|dim| dim.least().max(1));
+    shape.0.iter().any(Dim::is_out_of_range) || sizes.fold(1_i128, i128::saturating_mul) > MOST
 }
 
 impl FnCx<'_, '_> {

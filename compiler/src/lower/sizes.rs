@@ -3,16 +3,18 @@
 use std::collections::{HashMap, HashSet};
 
 use quote::quote;
-use syn::{BinOp, Expr, Lit};
+use syn::{BinOp, Expr, Lit, LitInt};
 
 use crate::diagnostics::{Diagnostic, nearest};
 use crate::dim::{Atom, Dim, Shape};
+use crate::facts::Facts;
 
 /// The names that a size may use.
 pub struct Scope<'a> {
     pub sizes: &'a HashMap<String, Dim>,
     /// The model's const parameters.
     pub consts: &'a HashSet<String>,
+    pub facts: &'a Facts,
     /// Whether run-time names are allowed: in functions, not in layers.
     pub run_time: bool,
 }
@@ -31,35 +33,53 @@ const LARGEST: usize = 1 << 40;
 
 /// `784`, `4 * D`, `HEADS * 16`, `batch`
 pub fn dim(expr: &Expr, scope: &Scope) -> Result<Dim, Diagnostic> {
+    read(expr, scope).map(|dim| scope.facts.canonical(&dim))
+}
+
+/// The same, where 0 is a number as well: padding and places.
+pub fn dim_or_zero(expr: &Expr, scope: &Scope) -> Result<Dim, Diagnostic> {
+    match expr {
+        Expr::Lit(syn::ExprLit { lit: Lit::Int(number), .. }) if is_zero(number) => Ok(Dim::lit(0)),
+        other => dim(other, scope),
+    }
+}
+
+fn is_zero(number: &LitInt) -> bool {
+    number.base10_digits().bytes().all(|digit| digit == b'0')
+}
+
+fn read(expr: &Expr, scope: &Scope) -> Result<Dim, Diagnostic> {
     match expr {
         Expr::Lit(lit) => match &lit.lit {
-            Lit::Int(number) => match number.base10_parse::<usize>() {
-                Ok(0) => Err(Diagnostic::over(expr, "a size of 0").help("sizes start at 1")),
-                Ok(number) if number > LARGEST => {
-                    let text = format!("a size of {number} is more than any memory holds");
-                    Err(Diagnostic::over(expr, text).help("sizes go up to 2^40"))
+            Lit::Int(number) if is_zero(number) => {
+                Err(Diagnostic::over(expr, "a size of 0").help("sizes start at 1"))
+            }
+            Lit::Int(number) => {
+                let digits = number.base10_digits();
+                match digits.parse() {
+                    Ok(number) if number <= LARGEST => Ok(Dim::lit(number)),
+                    _ => Err(too_large(expr, digits)),
                 }
-                Ok(number) => Ok(Dim::lit(number)),
-                Err(_) => {
-                    let text = format!("a size of {number} is more than any memory holds");
-                    Err(Diagnostic::over(expr, text).help("sizes go up to 2^40"))
-                }
-            },
+            }
             _ => Err(Diagnostic::over(expr, "a size is a whole number").help("write `128`")),
         },
-        Expr::Paren(inner) => dim(&inner.expr, scope),
-        Expr::Group(inner) => dim(&inner.expr, scope),
+        Expr::Paren(inner) => read(&inner.expr, scope),
+        Expr::Group(inner) => read(&inner.expr, scope),
         Expr::Binary(binary) => {
-            let (left, right) = (dim(&binary.left, scope)?, dim(&binary.right, scope)?);
-            match binary.op {
-                BinOp::Add(_) => Ok(left.plus(&right)),
-                BinOp::Sub(_) => Ok(left.minus(&right)),
-                BinOp::Mul(_) => Ok(left.times(&right)),
+            let (left, right) = (read(&binary.left, scope)?, read(&binary.right, scope)?);
+            let made = match binary.op {
+                BinOp::Add(_) => left.plus(&right),
+                BinOp::Sub(_) => left.minus(&right),
+                BinOp::Mul(_) => left.times(&right),
                 BinOp::Div(_) => left.floor_divided_by(&right).ok_or_else(|| {
                     Diagnostic::over(expr, format!("cannot divide {left} by {right}"))
                         .help("a run-time size is divided only by one of its factors")
-                }),
-                _ => constant(expr),
+                })?,
+                _ => return constant(expr),
+            };
+            match made.is_out_of_range() {
+                true => Err(too_large(expr, &super::text_of(expr))),
+                false => Ok(made),
             }
         }
         Expr::Path(path) => {
@@ -78,6 +98,11 @@ pub fn dim(expr: &Expr, scope: &Scope) -> Result<Dim, Diagnostic> {
         }
         _ => constant(expr),
     }
+}
+
+fn too_large(expr: &Expr, size: &str) -> Diagnostic {
+    let text = format!("a size of {size} is more than any memory holds");
+    Diagnostic::over(expr, text).help("sizes go up to 2^40")
 }
 
 /// Anything else is left to rustc as a constant expression.

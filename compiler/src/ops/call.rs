@@ -53,8 +53,12 @@ impl Callee {
 
     /// The callee's run-time sizes.
     pub fn sizes(&self) -> TokenStream {
+        self.sizes_by(Dim::tokens)
+    }
+
+    fn sizes_by(&self, tokens: fn(&Dim) -> TokenStream) -> TokenStream {
         let one = Dim::lit(1);
-        let leads = self.args.iter().map(|ty| ty.dims().first().unwrap_or(&one).tokens());
+        let leads = self.args.iter().map(|ty| tokens(ty.dims().first().unwrap_or(&one)));
         if self.steps {
             let (bind, past, new) =
                 (self.item("step_bind"), step::past().tokens(), step::new().tokens());
@@ -78,7 +82,8 @@ impl Callee {
     /// Binds sizes of the callee as it states them for its present run-time sizes.
     pub fn stated(&self, items: &[&str]) -> TokenStream {
         let lets = items.iter().map(|item| {
-            let (variable, call, sizes) = (self.size_variable(item), self.item(item), self.sizes());
+            let (variable, call) = (self.size_variable(item), self.item(item));
+            let sizes = self.sizes_by(Dim::saturating_tokens);
             match *item {
                 "saved" | "scratch" | "infer_scratch" => {
                     quote!(let #variable = #call(#sizes, target);)

@@ -230,6 +230,8 @@ pub enum Statement {
     Equal(Dim, Dim),
     /// The first is not smaller than the second.
     AtLeast(Dim, Dim),
+    /// A value of these sizes is not larger than any memory.
+    Fits(Vec<Dim>),
     /// A number of this text is in a range.
     Within(String, TokenStream, Range),
 }
@@ -237,10 +239,12 @@ pub enum Statement {
 impl Deferred {
     /// Whether both say the same: one cause, one error.
     pub fn is_same(&self, other: &Self) -> bool {
-        use Statement::{AtLeast, Equal, Within};
+        use Statement::{AtLeast, Equal, Fits, Within};
         match (&self.what, &other.what) {
             (Equal(a, b), Equal(c, d)) => (a, b) == (c, d) || (a, b) == (d, c),
             (AtLeast(a, b), AtLeast(c, d)) => (a, b) == (c, d),
+            // Those of a part are there where those of the whole are.
+            (Fits(whole), Fits(part)) => is_part(part, whole),
             (Within(a, _, of), Within(b, _, other)) => (a, of) == (b, other),
             _ => false,
         }
@@ -251,9 +255,18 @@ impl Deferred {
         match &self.what {
             Statement::Equal(a, b) => number(a).is_some() && number(a) == number(b),
             Statement::AtLeast(a, b) => number(a).zip(number(b)).is_some_and(|(a, b)| a >= b),
-            Statement::Within(..) => true,
+            Statement::Fits(_) | Statement::Within(..) => true,
         }
     }
+}
+
+/// Whether each size of `part` is one of `whole`.
+fn is_part(part: &[Dim], whole: &[Dim]) -> bool {
+    let mut rest: Vec<_> = whole.iter().collect();
+    part.iter().all(|size| {
+        let found = rest.iter().position(|other| *other == size);
+        found.map(|at| rest.swap_remove(at)).is_some()
+    })
 }
 
 /// The step that a shape rule speaks for, and the checks it leaves to rustc.
@@ -328,6 +341,14 @@ impl Rule {
 
     pub fn defer_at_least(&mut self, size: Dim, least: Dim, message: String) {
         self.add(Statement::AtLeast(size, least), message, self.span);
+    }
+
+    /// Leaves it to rustc whether a value of these sizes is larger than any memory.
+    pub fn defer_memory(&mut self, shape: &Shape, message: impl FnOnce() -> String) {
+        let sizes: Vec<_> = shape.0.iter().map(Dim::of_one).filter(|dim| !dim.is_one()).collect();
+        if sizes.iter().any(|dim| dim.atoms().next().is_some()) {
+            self.add(Statement::Fits(sizes), message(), self.span);
+        }
     }
 
     pub fn defer_number(

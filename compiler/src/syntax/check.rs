@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use proc_macro2::Ident;
 use syn::LitStr;
 
+use super::limits::check_counts;
 use super::{Field, FieldDecl, Function, Header, ModelItem};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::layers;
@@ -12,6 +13,7 @@ use crate::lower::{is_run_time_name, text_of};
 
 /// Reports the mistakes of the model as a whole.
 pub fn check_item(item: &ModelItem, diagnostics: &mut Diagnostics) {
+    check_counts(item, diagnostics);
     check_names(item, diagnostics);
     if let Some(header) = &item.header {
         check_header(header, item, diagnostics);

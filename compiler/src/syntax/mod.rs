@@ -3,6 +3,8 @@
 
 mod body;
 mod check;
+pub mod limits;
+pub mod names;
 mod parse;
 mod recover;
 
@@ -52,7 +54,7 @@ impl Field {
         match (&self.in_files, part_number(&name)) {
             (Some(written), _) => written.value(),
             (None, Some(number)) => number.to_string(),
-            (None, None) => name,
+            (None, None) => names::plain(&name).to_string(),
         }
     }
 

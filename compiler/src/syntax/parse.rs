@@ -8,6 +8,8 @@ use syn::punctuated::Punctuated;
 use syn::{Attribute, Expr, LitStr, Path, Token, Type, Visibility};
 
 use super::body::statements;
+use super::limits::too_deep;
+use super::names::{is_keyword, made_a_name, plain, without_needless};
 use super::recover::{parse_piece, skip_to_item, until_body};
 
 use super::{Arg, Field, FieldDecl, FnArg, Function, Header, LayerDecl, ModelItem, TypeExpr};
@@ -23,6 +25,11 @@ pub fn parse_model(tokens: TokenStream, diagnostics: &mut Diagnostics) -> ModelI
         derived: false,
         lost: false,
     };
+    if let Some(error) = too_deep(tokens.clone()) {
+        diagnostics.push(error);
+        return ModelItem { lost: true, ..model };
+    }
+    let tokens = without_needless(tokens);
     let parser = |input: ParseStream| {
         while !input.is_empty() {
             let start = input.cursor();
@@ -101,7 +108,7 @@ fn field(
         if input.peek(syn::token::Paren) {
             let args: TokenTree = input.parse()?;
             let example =
-                format!("{}: {ident}{}", ident.to_string().to_lowercase(), text_of(&args));
+                format!("{}: {ident}{}", plain(&ident.to_string()).to_lowercase(), text_of(&args));
             let text = format!("this layer has no name: write `{example}`");
             return Err(syn::Error::new(ident.span(), text));
         }
@@ -277,15 +284,30 @@ fn is_self(tokens: &TokenStream) -> bool {
 /// An argument, its type broken when only its name could be read.
 fn fn_arg(tokens: TokenStream, end: Span, diagnostics: &mut Diagnostics) -> Option<FnArg> {
     let mut name = None;
+    let mut keyword = None;
     let broken = TypeExpr::broken(tokens.clone(), end);
     let ty = parse_piece(tokens, end, |input| {
         let ident = input.call(Ident::parse_any)?;
-        name = Some(ident.clone());
+        if is_keyword(&ident.to_string()) {
+            let named = made_a_name(&ident);
+            let text = format!("`{ident}` is a word of Rust's own");
+            let help = format!("give the input another name, such as `{named}`");
+            keyword = Some(Diagnostic::new(ident.span(), text).help(help));
+            name = Some(named);
+        } else {
+            name = Some(ident.clone());
+        }
         let expected = format!("expected `:` and a shape, as in `{ident}: [batch, 784]`");
         input.parse::<Token![:]>().map_err(|e| syn::Error::new(e.span(), expected))?;
         input.parse::<TypeExpr>()
     });
-    let ty = diagnostics.keep(ty).unwrap_or(broken);
+    let ty = match keyword {
+        Some(error) => {
+            diagnostics.push(error);
+            ty.unwrap_or(broken)
+        }
+        None => diagnostics.keep(ty).unwrap_or(broken),
+    };
     name.map(|name| FnArg { name, ty })
 }
 

@@ -141,5 +141,8 @@ fn sizes_beyond_every_memory_stay_so() {
     let larger = product(&[large.clone(), large.clone(), large.clone()]);
     assert_eq!(larger.as_lit(), None);
     assert_eq!(larger.compare(&large), Compared::Different);
-    assert_eq!(larger.tokens().to_string(), format!("({})", usize::MAX));
+    assert!(larger.is_out_of_range() && larger.minus(&larger).as_lit() == Some(0));
+    assert_eq!(larger.saturating_tokens().to_string(), usize::MAX.to_string());
+    assert!(!large.times(&constant("D")).times(&constant("D")).times(&lit(0)).is_out_of_range());
+    assert!(large.times(&constant("D")).is_out_of_range());
 }

@@ -4,7 +4,9 @@
 //! `GRADIRON_UPDATE=1 cargo test -p gradiron-compiler` writes the files anew: read their diff.
 
 mod dims;
+mod facts;
 mod invariants;
+mod limits;
 mod messages;
 mod recovery;
 mod snapshots;

@@ -11,11 +11,11 @@
 //! An image is a byte for its class, then 32 rows of 32 bytes of red, of green and of blue. Files
 //! with fewer images load too.
 
-use std::fs;
-use std::io::ErrorKind;
+use std::io::{BufReader, ErrorKind, Read};
 use std::path::Path;
 
 use super::{DataError, Dataset};
+use crate::io::open;
 
 /// One image: red, green and blue, each 32 rows of 32 pixels.
 pub type Image = [[[f32; SIDE]; SIDE]; 3];
@@ -41,7 +41,7 @@ const RECORD: usize = 1 + 3 * PIXELS;
 /// Loads the training set and the test set from `folder`.
 ///
 /// Pixels are scaled to 0..1, then normalised with [`MEAN`] and [`STD`]. All 60,000 images
-/// take 740 MB of memory.
+/// take 740 MB of memory. What is read of a file follows from its length.
 ///
 /// ```no_run
 /// use gradiron::data::cifar10;
@@ -54,7 +54,7 @@ const RECORD: usize = 1 + 3 * PIXELS;
 ///
 /// # Errors
 ///
-/// When a file is missing, cannot be read or is no whole number of records, or when a label is not
+/// When a file is missing, no regular file, cannot be read or is no whole number of records, or when a label is not
 /// a class.
 #[allow(clippy::type_complexity)]
 pub fn load(
@@ -69,11 +69,14 @@ fn load_files(
     folder: &Path,
     names: impl IntoIterator<Item = String>,
 ) -> Result<Dataset<Image, u8>, DataError> {
+    let tables: [[f32; 256]; 3] = std::array::from_fn(|channel| {
+        std::array::from_fn(|pixel| (pixel as f32 / 255.0 - MEAN[channel]) / STD[channel])
+    });
     let (mut images, mut labels) = (Vec::new(), Vec::new());
     for name in names {
         let path = folder.join(name);
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
+        let (file, len) = match open(&path) {
+            Ok(opened) => opened,
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 return Err(DataError::NotFound {
                     path,
@@ -84,32 +87,55 @@ fn load_files(
             }
             Err(source) => return Err(DataError::Io { path, source }),
         };
-        if bytes.len() % RECORD != 0 {
-            return Err(DataError::Records { path, record: RECORD, found: bytes.len() });
-        }
-        let records = bytes.chunks_exact(RECORD);
-        if let Some(index) = records.clone().position(|r| usize::from(r[0]) >= CLASSES) {
-            let found = bytes[index * RECORD];
-            return Err(DataError::Label { path, index, found, classes: CLASSES });
-        }
-        labels.extend(records.clone().map(|record| record[0]));
-        normalise(&mut images, records.map(|record| &record[1..]));
+        read(&path, BufReader::new(file), len, &tables, &mut images, &mut labels)?;
     }
     Dataset::new(images, labels)
 }
 
-/// Appends normalised images, written in place: no image passes over the stack.
-fn normalise<'a>(images: &mut Vec<Image>, bytes: impl ExactSizeIterator<Item = &'a [u8]>) {
-    let tables: [[f32; 256]; 3] = std::array::from_fn(|channel| {
-        std::array::from_fn(|pixel| (pixel as f32 / 255.0 - MEAN[channel]) / STD[channel])
-    });
-    let mut new: Vec<Image> = bytemuck::zeroed_vec(bytes.len());
-    for (image, bytes) in new.iter_mut().zip(bytes) {
-        for ((plane, bytes), table) in image.iter_mut().zip(bytes.chunks(PIXELS)).zip(&tables) {
+/// The images and labels of one file, from bytes in memory: for tests of the reader.
+#[doc(hidden)]
+pub fn read_bytes(bytes: &[u8]) -> Result<Dataset<Image, u8>, DataError> {
+    let (mut images, mut labels) = (Vec::new(), Vec::new());
+    let tables = [[0.0; 256]; 3];
+    read(Path::new("bytes"), bytes, bytes.len() as u64, &tables, &mut images, &mut labels)?;
+    Dataset::new(images, labels)
+}
+
+/// Appends the images and the labels of a file of `len` bytes, which is what memory follows from, one
+/// image after the other.
+fn read(
+    path: &Path,
+    mut file: impl Read,
+    len: u64,
+    tables: &[[f32; 256]; 3],
+    images: &mut Vec<Image>,
+    labels: &mut Vec<u8>,
+) -> Result<(), DataError> {
+    if !len.is_multiple_of(RECORD as u64) {
+        return Err(DataError::Records { path: path.into(), record: RECORD, found: len });
+    }
+    let records = usize::try_from(len / RECORD as u64).unwrap_or(usize::MAX);
+    let memory =
+        |_| DataError::Memory { path: path.into(), samples: records, bytes: size_of::<Image>() };
+    images.try_reserve_exact(records).map_err(memory)?;
+    labels.try_reserve_exact(records).map_err(memory)?;
+    let mut record = [0; RECORD];
+    for index in 0..records {
+        let read = file.read_exact(&mut record);
+        read.map_err(|source| DataError::Io { path: path.into(), source })?;
+        let (label, pixels) = (record[0], &record[1..]);
+        if usize::from(label) >= CLASSES {
+            let (found, classes) = (label, CLASSES);
+            return Err(DataError::Label { path: path.into(), index, found, classes });
+        }
+        labels.push(label);
+        images.push([[[0.0; SIDE]; SIDE]; 3]);
+        let image = images.last_mut().into_iter().flatten();
+        for ((plane, bytes), table) in image.zip(pixels.chunks(PIXELS)).zip(tables) {
             for (pixel, byte) in plane.as_flattened_mut().iter_mut().zip(bytes) {
                 *pixel = table[usize::from(*byte)];
             }
         }
     }
-    images.append(&mut new);
+    Ok(())
 }

@@ -89,6 +89,23 @@ pub enum DataError {
     )]
     TooLarge { path: PathBuf, dims: Vec<usize> },
 
+    /// The compressed file would become longer than a data set is thought to.
+    #[error(
+        "`{}`: expected compressed data of at most {most} bytes, 64 MiB or a hundred times the {packed} of \
+         the file, but the dimensions {dims:?} have {expected}: if you trust it, decompress it with \
+         `gzip -d` and load that",
+        path.display()
+    )]
+    Unpacked { path: PathBuf, dims: Vec<usize>, expected: usize, packed: u64, most: u64 },
+
+    /// The samples of the file do not fit into memory.
+    #[error(
+        "`{}`: expected memory for {samples} samples of {bytes} bytes each, but there is not enough: load \
+         a part of the set",
+        path.display()
+    )]
+    Memory { path: PathBuf, samples: usize, bytes: usize },
+
     /// The file holds fewer bytes than its dimensions promise.
     #[error(
         "`{}`: expected {expected} bytes of data for the dimensions {dims:?}, but found only \
@@ -128,7 +145,7 @@ pub enum DataError {
          anew",
         path.display()
     )]
-    Records { path: PathBuf, record: usize, found: usize },
+    Records { path: PathBuf, record: usize, found: u64 },
 
     /// Images and labels do not pair up.
     #[error(

@@ -25,7 +25,9 @@ pub struct Idx<const RANK: usize> {
 /// Reads an IDX file of unsigned bytes with `RANK` dimensions. A file whose name ends in
 /// `.gz` is decompressed on the way.
 ///
-/// Memory use follows the bytes that the file really has, never what its header claims.
+/// Memory use follows from the length of the file, never from what its header claims: a plain file must
+/// have as many bytes as the header says before they are read, and a compressed one may become 64 MiB, or
+/// a hundred times as long as it is, the larger of the two ([`DataError::Unpacked`]).
 ///
 /// ```no_run
 /// use gradiron::data::idx;
@@ -37,30 +39,131 @@ pub struct Idx<const RANK: usize> {
 ///
 /// # Errors
 ///
-/// When the file is missing or cannot be read, is not what its name or `RANK` says, or is
+/// When the file is missing, no regular file or cannot be read, is not what its name or `RANK` says, or is
 /// truncated, damaged or longer than its header says.
 pub fn read<const RANK: usize>(path: impl AsRef<Path>) -> Result<Idx<RANK>, DataError> {
-    let path = path.as_ref();
-    let file = File::open(path).map_err(|source| match source.kind() {
-        ErrorKind::NotFound => DataError::NotFound { path: path.into(), help: "check the path" },
-        _ => DataError::Io { path: path.into(), source },
-    })?;
-    parse(path, BufReader::new(file))
+    Reader::open(path.as_ref())?.read()
 }
 
-/// Reads from `reader` what the file at `path` contains.
-fn parse<const RANK: usize>(path: &Path, mut reader: impl BufRead) -> Result<Idx<RANK>, DataError> {
-    if path.extension().is_some_and(|end| end.eq_ignore_ascii_case("gz")) {
-        let mut start = [0; 2];
-        let got = fill(&mut reader, &mut start).map_err(|source| read_error(path, source))?;
-        if start[..got] != *GZIP {
-            return Err(DataError::NotGzip { path: path.into(), found: hex(&start[..got]) });
-        }
-        parse_plain(path, Members::new(GZIP.chain(reader)))
-    } else {
-        parse_plain(path, reader)
+/// [`read`] from bytes in memory, as those of a file of this name: for tests of the reader.
+#[doc(hidden)]
+pub fn read_bytes<const RANK: usize>(name: &str, bytes: &[u8]) -> Result<Idx<RANK>, DataError> {
+    Reader::new(Path::new(name), bytes, bytes.len() as u64)?.read()
+}
+
+/// A file whose header was read.
+pub(super) struct Reader<'a, R, const RANK: usize> {
+    path: &'a Path,
+    /// What follows the header.
+    data: Data<R>,
+    pub dims: [usize; RANK],
+}
+
+enum Data<R> {
+    Plain(R),
+    Zipped(Members<Start<R>>),
+}
+
+/// The bytes that were looked at, and what follows them.
+type Start<R> = io::Chain<&'static [u8], R>;
+
+impl<'a, const RANK: usize> Reader<'a, BufReader<File>, RANK> {
+    pub fn open(path: &'a Path) -> Result<Self, DataError> {
+        let (file, len) = crate::io::open(path).map_err(|source| match source.kind() {
+            ErrorKind::NotFound => {
+                DataError::NotFound { path: path.into(), help: "check the path" }
+            }
+            _ => DataError::Io { path: path.into(), source },
+        })?;
+        Self::new(path, BufReader::new(file), len)
     }
 }
+
+impl<'a, R: BufRead, const RANK: usize> Reader<'a, R, RANK> {
+    /// Reads the header of a file of `len` bytes.
+    fn new(path: &'a Path, mut reader: R, len: u64) -> Result<Self, DataError> {
+        let mut data = if path.extension().is_some_and(|end| end.eq_ignore_ascii_case("gz")) {
+            let mut start = [0; 2];
+            let got = fill(&mut reader, &mut start).map_err(|source| read_error(path, source))?;
+            if start[..got] != *GZIP {
+                return Err(DataError::NotGzip { path: path.into(), found: hex(&start[..got]) });
+            }
+            Data::Zipped(Members::new(GZIP.chain(reader)))
+        } else {
+            Data::Plain(reader)
+        };
+        let dims = header(path, &mut data)?;
+        let expected = product(&dims)
+            .ok_or_else(|| DataError::TooLarge { path: path.into(), dims: dims.to_vec() })?;
+        match &data {
+            // What is too long is found when it is read.
+            Data::Plain(_) => {
+                let found = len.saturating_sub(4 + 4 * RANK as u64);
+                if found < expected as u64 {
+                    let (path, dims, found) = (path.into(), dims.to_vec(), found as usize);
+                    return Err(DataError::Truncated { path, dims, expected, found });
+                }
+            }
+            Data::Zipped(_) => {
+                let most = len.saturating_mul(RATIO).max(UNPACKED);
+                if expected as u64 > most {
+                    let (path, dims) = (path.into(), dims.to_vec());
+                    return Err(DataError::Unpacked { path, dims, expected, packed: len, most });
+                }
+            }
+        }
+        Ok(Self { path, data, dims })
+    }
+
+    /// The elements.
+    pub fn read(self) -> Result<Idx<RANK>, DataError> {
+        let Self { path, data, dims } = self;
+        let expected = product(&dims).unwrap_or(0);
+        // Grows with what arrives, and says when memory does not suffice. The byte past the end tells
+        // whether there is more.
+        let mut bytes = Vec::new();
+        data.take(expected as u64 + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|source| read_error(path, source))?;
+        if bytes.len() > expected {
+            return Err(DataError::Trailing { path: path.into(), dims: dims.to_vec(), expected });
+        }
+        if bytes.len() < expected {
+            return Err(DataError::Truncated {
+                path: path.into(),
+                dims: dims.to_vec(),
+                expected,
+                found: bytes.len(),
+            });
+        }
+        Ok(Idx { dims, bytes })
+    }
+}
+
+/// The number of elements, when memory can hold them.
+fn product(dims: &[usize]) -> Option<usize> {
+    let all = dims
+        .iter()
+        // The product of the others must fit even when one is zero.
+        .map(|&n| n.max(1))
+        .try_fold(1_usize, usize::checked_mul)
+        .filter(|&n| n < isize::MAX as usize)?;
+    Some(if dims.contains(&0) { 0 } else { all })
+}
+
+impl<R: BufRead> Read for Data<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Data::Plain(reader) => reader.read(buffer),
+            Data::Zipped(members) => members.read(buffer),
+        }
+    }
+}
+
+/// So many times as long as it is a compressed file may become; images are compressed to a fifth.
+const RATIO: u64 = 100;
+/// So many bytes it may become in any case.
+const UNPACKED: u64 = 64 << 20;
 
 const GZIP: &[u8] = &[0x1f, 0x8b];
 const UNSIGNED_BYTE: u8 = 0x08;
@@ -109,40 +212,6 @@ fn more_than_zeros(reader: &mut impl BufRead) -> io::Result<bool> {
             return Ok(true);
         }
     }
-}
-
-fn parse_plain<const RANK: usize>(
-    path: &Path,
-    mut reader: impl Read,
-) -> Result<Idx<RANK>, DataError> {
-    let dims = header(path, &mut reader)?;
-    let expected = dims
-        .iter()
-        // The product of the others must fit even when one is zero.
-        .map(|&n| n.max(1))
-        .try_fold(1_usize, usize::checked_mul)
-        .filter(|&n| n <= isize::MAX as usize)
-        .ok_or_else(|| DataError::TooLarge { path: path.into(), dims: dims.to_vec() })?;
-    let expected = if dims.contains(&0) { 0 } else { expected };
-
-    // Grows with what arrives. The byte past the end tells whether there is more.
-    let mut bytes = Vec::new();
-    reader
-        .take(expected as u64 + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|source| read_error(path, source))?;
-    if bytes.len() > expected {
-        return Err(DataError::Trailing { path: path.into(), dims: dims.to_vec(), expected });
-    }
-    if bytes.len() < expected {
-        return Err(DataError::Truncated {
-            path: path.into(),
-            dims: dims.to_vec(),
-            expected,
-            found: bytes.len(),
-        });
-    }
-    Ok(Idx { dims, bytes })
 }
 
 fn header<const RANK: usize>(

@@ -18,11 +18,11 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn plain<const RANK: usize>(file: &[u8]) -> Result<Idx<RANK>, DataError> {
-    parse(Path::new("some/images"), file)
+    read_bytes("some/images", file)
 }
 
 fn zipped<const RANK: usize>(file: &[u8]) -> Result<Idx<RANK>, DataError> {
-    parse(Path::new("some/images.gz"), file)
+    read_bytes("some/images.gz", file)
 }
 
 /// Asserts that the error names the file and says each of `parts`.
@@ -54,7 +54,9 @@ fn zeros_behind_gzip_data_are_padding() {
         assert_eq!(zipped::<3>(&padded).unwrap(), expected, "{zeros} zeros");
         // From a reader with little room, in which padding comes in parts.
         let reader = std::io::BufReader::with_capacity(16, &padded[..]);
-        assert_eq!(parse::<3>(Path::new("some/images.gz"), reader).unwrap(), expected);
+        let path = Path::new("some/images.gz");
+        let len = padded.len() as u64;
+        assert_eq!(Reader::<_, 3>::new(path, reader, len).unwrap().read().unwrap(), expected);
         assert_says(zipped::<3>(&[&padded[..], &[7]].concat()), &["gzip", "damaged", "anew"]);
         // Between two members.
         let parts = [gzip(&file[..7]), vec![0; zeros], gzip(&file[7..])].concat();
@@ -94,9 +96,29 @@ fn says_what_is_wrong_with_the_length() {
     assert_says(plain::<3>(&idx(&[0, most, most], &[])), &["[0, 42949"]);
     // Promises nearly 4 GB: must neither wait for nor reserve them.
     assert_says(plain::<1>(&idx(&[most], &[1, 2])), &["only 2", "4294967295"]);
-    assert_says(zipped::<1>(&gzip(&idx(&[most], &[1]))), &["only 1"]);
+    assert_says(zipped::<1>(&gzip(&idx(&[67_108_864], &[1]))), &["only 1"]);
     assert_says(plain::<1>(&idx(&[2], &[1, 2, 3])), &["2 bytes", "more"]);
     assert_says(zipped::<1>(&gzip(&idx(&[0], &[3]))), &["0 bytes", "more"]);
+}
+
+/// A megabyte of gzip data holds a gigabyte of zeros; what it unpacks to is looked at first.
+#[test]
+fn what_would_unpack_beyond_its_bound_is_not_unpacked() {
+    for (dims, bytes) in [(vec![1 << 30], 1000), (vec![u32::MAX], 0), (vec![(64 << 20) + 1], 0)] {
+        let file = gzip(&idx(&dims, &vec![0; bytes]));
+        let says = ["at most 67108864 bytes", "a hundred times", "gzip -d"];
+        assert_says(zipped::<1>(&file), &says);
+    }
+    // A header that promises little unpacks little, whatever follows.
+    let long = gzip(&[idx(&[3], &[1, 2, 3]), vec![0; 10_000_000]].concat());
+    assert_says(zipped::<1>(&long), &["3 bytes", "more"]);
+    // What is a hundred times as long as its file, and a file whose own length allows more.
+    let zeros = vec![0; 1 << 20];
+    assert!(zipped::<1>(&gzip(&idx(&[1 << 20], &zeros))).is_ok());
+    let file = gzip(&idx(&[1 << 30], &[]));
+    let reader = |len| Reader::<_, 1>::new(Path::new("a.gz"), &file[..], len);
+    assert!(reader((1 << 30) / 100 + 1).is_ok());
+    assert!(matches!(reader((1 << 30) / 100 - 1), Err(DataError::Unpacked { .. })));
 }
 
 #[test]

@@ -14,7 +14,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{DataError, Dataset, idx};
+use super::idx::Reader;
+use super::{DataError, Dataset};
 
 /// One image: a channel of 28 rows of 28 pixels.
 pub type Image = [[[f32; SIDE]; SIDE]; 1];
@@ -46,7 +47,7 @@ const SIDE: usize = 28;
 ///
 /// # Errors
 ///
-/// When a file is missing or is not a sound IDX file (see [`idx::read`]), when images are not
+/// When a file is missing or is not a sound IDX file (see [`idx::read`](super::idx::read)), when images are not
 /// 28 x 28, a label is not a digit, or images and labels are not equally many.
 #[allow(clippy::type_complexity)]
 pub fn load(
@@ -60,30 +61,28 @@ fn load_part(folder: &Path, part: &str) -> Result<Dataset<Image, u8>, DataError>
     let path = find(folder, &format!("{part}-images-idx3-ubyte"))?;
     let labels_path = find(folder, &format!("{part}-labels-idx1-ubyte"))?;
 
-    let labels = idx::read::<1>(&labels_path)?.bytes;
-    if let Some(index) = labels.iter().position(|&y| usize::from(y) >= CLASSES) {
-        return Err(DataError::Label {
-            path: labels_path,
-            index,
-            found: labels[index],
-            classes: CLASSES,
-        });
-    }
-
-    let images = idx::read::<3>(&path)?;
+    // What the headers say is looked at before anything is read that follows them.
+    let (images, labels) = (Reader::<_, 3>::open(&path)?, Reader::<_, 1>::open(&labels_path)?);
     let [count, rows, columns] = images.dims;
     if [rows, columns] != [SIDE, SIDE] {
         return Err(DataError::ImageSize { path, expected: [SIDE, SIDE], found: [rows, columns] });
     }
-    if labels.len() != count {
-        return Err(DataError::Unpaired {
-            path,
-            labels: labels_path,
-            images: count,
-            found: labels.len(),
-        });
+    let [found] = labels.dims;
+    if found != count {
+        return Err(DataError::Unpaired { path, labels: labels_path, images: count, found });
     }
-    Dataset::new(normalise(&images.bytes), labels)
+
+    let labels = labels.read()?.bytes;
+    if let Some(index) = labels.iter().position(|&y| usize::from(y) >= CLASSES) {
+        let found = labels[index];
+        return Err(DataError::Label { path: labels_path, index, found, classes: CLASSES });
+    }
+    let images = normalise(&images.read()?.bytes);
+    let images = images.ok_or_else(|| {
+        let (path, bytes) = (path.clone(), size_of::<Image>());
+        DataError::Memory { path, samples: count, bytes }
+    })?;
+    Dataset::new(images, labels)
 }
 
 /// The path of a published file, plain or compressed; plain wins when both are there.
@@ -103,15 +102,16 @@ fn find(folder: &Path, name: &str) -> Result<PathBuf, DataError> {
     })
 }
 
-/// Turns bytes into normalised images, written in place: no image passes over the stack.
-fn normalise(bytes: &[u8]) -> Vec<Image> {
+/// Turns bytes into normalised images, written in place: no image passes over the stack. Nothing when
+/// memory does not suffice.
+fn normalise(bytes: &[u8]) -> Option<Vec<Image>> {
     let table: [f32; 256] = std::array::from_fn(|pixel| (pixel as f32 / 255.0 - MEAN) / STD);
-    let mut images: Vec<Image> = bytemuck::zeroed_vec(bytes.len() / (SIDE * SIDE));
+    let mut images: Vec<Image> = bytemuck::try_zeroed_vec(bytes.len() / (SIDE * SIDE)).ok()?;
     let pixels = images.as_flattened_mut().as_flattened_mut();
     for (pixel, &byte) in pixels.as_flattened_mut().iter_mut().zip(bytes) {
         *pixel = table[usize::from(byte)];
     }
-    images
+    Some(images)
 }
 
 #[cfg(test)]
@@ -122,11 +122,11 @@ mod tests {
     fn pixels_are_scaled_then_normalised() {
         let mut bytes = vec![0; 2 * SIDE * SIDE];
         bytes[SIDE * SIDE + SIDE + 3] = 255;
-        let images = normalise(&bytes);
+        let images = normalise(&bytes).unwrap();
         assert_eq!(images.len(), 2);
         assert_eq!(images[0][0][1][3], (0.0 - 0.1307) / 0.3081);
         assert_eq!(images[1][0][1][3], (1.0 - 0.1307) / 0.3081);
         assert_eq!(images[1][0][3][1], images[0][0][0][0]);
-        assert!(normalise(&[]).is_empty());
+        assert!(normalise(&[]).unwrap().is_empty());
     }
 }

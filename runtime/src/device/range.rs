@@ -136,3 +136,22 @@ impl Indices {
         Self { start, len }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Also where a start and a length wrap around.
+    #[test]
+    fn a_part_lies_in_its_range() {
+        let buf = Buf::new(Region::Arena, 16, 8);
+        assert_eq!(buf.part(3, 5), Buf::new(Region::Arena, 19, 5));
+        assert_eq!(buf.part(8, 0).len, 0);
+        for (start, len) in [(4, 5), (9, 0), (usize::MAX, 2), (2, usize::MAX), (usize::MAX, 1)] {
+            let part = std::panic::catch_unwind(|| buf.part(start, len));
+            assert!(part.is_err(), "{start} {len}");
+        }
+        let end = Buf::new(Region::Arena, usize::MAX - 1, 5);
+        assert!(end.overlaps(Buf::new(Region::Arena, usize::MAX - 3, 3)) && !end.overlaps(buf));
+    }
+}

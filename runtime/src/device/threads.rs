@@ -13,6 +13,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
+use super::flush::Flush;
+use super::fork;
+
 /// Work below this many estimated operations (a fused multiply-add or a float moved counts as
 /// one; a transcendental function as eight) stays on the calling thread. Measured on two cores of a
 /// Zen 5 server: a run in which both threads take part costs 0.6 µs when the team spins and 3 µs,
@@ -28,20 +31,29 @@ const SPINS: u32 = if cfg!(miri) { 8 } else { 2000 };
 /// milliseconds.
 const STEP_SPINS: u32 = if cfg!(miri) { 8 } else { 10_000 };
 
+/// The most threads of a team, the calling one included: more than processors have, and few enough that
+/// the system has room for them and starts them in less than a second.
+pub const MOST_THREADS: usize = 1024;
+
 /// A team of threads, the calling one included. Clones share the team, which ends with the last.
 #[derive(Clone)]
 pub struct Threads {
     team: Arc<Team>,
+    /// Whether runs of this clone flush numbers below the normal ones to zero.
+    flush: bool,
 }
 
 struct Team {
     shared: Arc<Shared>,
     workers: Vec<JoinHandle<()>>,
+    /// Which copy of the process has the workers ([`fork`]).
+    copy: usize,
 }
 
 struct Job {
     f: *const (dyn Fn(usize) + Sync),
     chunks: usize,
+    flush: bool,
 }
 
 /// The gate: bit 0 says that a run is open, bits 1..16 count the workers inside, the others hold
@@ -113,11 +125,13 @@ impl Shared {
             served = run;
             // SAFETY: this thread is inside the gate, so `job` is set and nobody writes it, and
             // `run` does not return, which keeps the closure alive, before this thread is out.
-            let (f, chunks) = unsafe {
+            let (f, chunks, flush) = unsafe {
                 let job = (*self.job.get()).as_ref().expect("a run is open");
-                (&*job.f, job.chunks)
+                (&*job.f, job.chunks, job.flush)
             };
+            let flush = Flush::on_if(flush);
             self.work(f, chunks);
+            drop(flush);
             self.gate.fetch_sub(INSIDE, Ordering::Release);
         }
     }
@@ -176,7 +190,9 @@ impl Shared {
 }
 
 impl Threads {
-    /// A team of `count` threads, the calling one included (0 counts as 1).
+    /// A team of `count` threads, the calling one included (0 counts as 1), of [`MOST_THREADS`] at most, and
+    /// of fewer where the system starts no more. In a process that `fork` has copied, where the others are
+    /// not, the calling thread works alone.
     pub fn new(count: usize) -> Self {
         let shared = Arc::new(Shared {
             gate: AtomicUsize::new(0),
@@ -191,7 +207,9 @@ impl Threads {
             wake: Condvar::new(),
             panic: Mutex::new(None),
         });
-        let workers: Vec<_> = (1..count.min(INSIDE_MASK / INSIDE))
+        fork::watch();
+        let copy = fork::copies();
+        let workers: Vec<_> = (1..count.min(MOST_THREADS))
             .map_while(|i| {
                 let shared = Arc::clone(&shared);
                 let thread = std::thread::Builder::new().name(format!("gradiron-{i}"));
@@ -203,7 +221,25 @@ impl Threads {
         while shared.started.load(Ordering::Acquire) < workers.len() {
             std::thread::yield_now();
         }
-        Self { team: Arc::new(Team { shared, workers }) }
+        Self { team: Arc::new(Team { shared, workers, copy }), flush: false }
+    }
+
+    /// The same team, whose workers flush numbers below the normal ones to zero in runs of this clone.
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    pub(crate) fn with_flush(self, flush: bool) -> Self {
+        Self { flush, ..self }
+    }
+
+    /// Whether such numbers are flushed.
+    #[inline]
+    pub(crate) fn flushes(&self) -> bool {
+        self.flush
+    }
+
+    /// Such numbers of the calling thread too, while the value lives.
+    #[inline]
+    pub(crate) fn flush(&self) -> Option<Flush> {
+        Flush::on_if(self.flush)
     }
 
     /// The number of threads, the calling one included.
@@ -218,7 +254,8 @@ impl Threads {
     /// When a call panics: with its payload, after all calls have ended.
     pub fn run(&self, chunks: usize, f: &(dyn Fn(usize) + Sync)) {
         let shared = &*self.team.shared;
-        let alone = chunks <= 1 || self.team.workers.is_empty();
+        let has_workers = !self.team.workers.is_empty() && self.team.is_here();
+        let alone = chunks <= 1 || !has_workers;
         if alone || shared.busy.swap(true, Ordering::Acquire) {
             (0..chunks).for_each(f);
             return;
@@ -233,7 +270,7 @@ impl Threads {
             )
         };
         // SAFETY: this thread holds `busy`, the gate is closed and nobody is inside.
-        unsafe { *shared.job.get() = Some(Job { f: f_static, chunks }) };
+        unsafe { *shared.job.get() = Some(Job { f: f_static, chunks, flush: self.flush }) };
         shared.next.store(0, Ordering::Relaxed);
         let run = (shared.gate.load(Ordering::Relaxed) / RUN).wrapping_add(1);
         shared.gate.store(run.wrapping_mul(RUN) | OPEN, Ordering::SeqCst);
@@ -342,8 +379,21 @@ impl<'a, T> SharedMut<'a, T> {
     }
 }
 
+impl Team {
+    /// Whether the workers are threads of this process, and not of the one that it was copied from.
+    #[inline]
+    fn is_here(&self) -> bool {
+        self.copy == fork::copies()
+    }
+}
+
 impl Drop for Team {
     fn drop(&mut self) {
+        if !self.is_here() {
+            // There is nobody to wake and to wait for, and locks may be held by who is not there.
+            std::mem::forget(std::mem::take(&mut self.workers));
+            return;
+        }
         self.shared.shutdown.store(true, Ordering::SeqCst);
         self.shared.wake_all();
         for worker in self.workers.drain(..) {

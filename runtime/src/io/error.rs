@@ -1,5 +1,6 @@
 //! What can go wrong with a file of parameters.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -8,6 +9,21 @@ use crate::device::DeviceError;
 
 /// How many mismatches a message spells out.
 pub(super) const SHOWN: usize = 5;
+
+/// How much of a name that is too long a message shows.
+pub(super) const SHOWN_OF_NAME: usize = 32;
+
+/// How much of what a parser says a message shows: a name of 1,024 bytes and what stands around it.
+pub(super) const SHOWN_OF_REASON: usize = 2048;
+
+/// The first bytes of a text, as whole characters.
+pub(super) fn start_of(text: &str, bytes: usize) -> Cow<'_, str> {
+    if text.len() <= bytes {
+        return Cow::Borrowed(text);
+    }
+    let end = (0..=bytes).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+    Cow::Owned(format!("{}…", &text[..end]))
+}
 
 /// Why a file was not saved.
 #[derive(Debug, thiserror::Error)]
@@ -18,7 +34,7 @@ pub enum SaveError {
         /// The path to save to.
         path: PathBuf,
         /// What is there.
-        reason: &'static str,
+        reason: String,
     },
     /// The new file could not be made beside the old one: its folder is missing, for instance.
     #[error(
@@ -42,6 +58,29 @@ pub enum SaveError {
         path: PathBuf,
         /// What the system said.
         error: io::Error,
+    },
+    /// The new file was written, and the system did not give it its name: others have the old one open,
+    /// for instance, on a drive where that keeps it. An old file is as it was.
+    #[error(
+        "cannot save to `{path}`: the new file could not take its name ({error}); what was there before \
+         is unchanged; close it in other programs, or name another file"
+    )]
+    Rename {
+        /// The path to save to.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// A count of the state is none, so that the file would not load.
+    #[error(
+        "cannot save `{tensor}`: expected a whole number from 0 on, found {found}; correct what was written \
+         to `state_mut()`"
+    )]
+    Count {
+        /// The tensor.
+        tensor: String,
+        /// What is in its place of the state.
+        found: f32,
     },
     /// The new file is in place, and the system did not confirm that it would outlast a loss of
     /// power.
@@ -145,6 +184,35 @@ pub enum FormatError {
         /// The header's length, as the file tells it.
         found: u64,
     },
+    /// The header is longer than one for the model can be.
+    #[error(
+        "expected a header of at most {most} bytes, 4 MiB and 64 times what the model's tensors need, \
+         found one of {found}; save the model's tensors to a file of their own"
+    )]
+    LongHeader {
+        /// The bytes of a header that are read for the model.
+        most: u64,
+        /// The header's length, as the file tells it.
+        found: u64,
+    },
+    /// A tensor has a name that is too long.
+    #[error("expected names of at most {most} bytes, found one of {found}, `{start}`")]
+    Name {
+        /// The bytes that a name may have: 1,024, or those of the model's longest.
+        most: usize,
+        /// Those of the name.
+        found: usize,
+        /// How it begins.
+        start: String,
+    },
+    /// A tensor has too many sizes.
+    #[error("expected shapes of at most {most} sizes, found more for `{tensor}`")]
+    Rank {
+        /// The tensor.
+        tensor: String,
+        /// The sizes that a shape may have.
+        most: usize,
+    },
     /// The header is no JSON, or tells nonsense, tensors that overlap for instance.
     #[error("its header is wrong ({reason})")]
     Header {
@@ -203,6 +271,13 @@ pub enum Mismatch {
         /// The tensor that it should equal.
         equal: String,
     },
+    /// A count is negative.
+    Count {
+        /// The tensor.
+        tensor: String,
+        /// The count in the file.
+        found: i64,
+    },
     /// A tensor holds other numbers: not `F32`, or `I64` for a count.
     Dtype {
         /// The tensor.
@@ -235,6 +310,10 @@ impl fmt::Display for Mismatch {
             }
             Mismatch::Shape { tensor, expected, found } => {
                 write!(f, "`{tensor}`: expected shape {expected:?}, found {found:?}")
+            }
+            Mismatch::Count { tensor, found } => {
+                let todo = "leave it out with `load_except`";
+                write!(f, "`{tensor}`: expected a count from 0 on, found {found}; {todo}")
             }
             Mismatch::Dtype { tensor, expected, found } => {
                 let method = if expected == "I64" { "long" } else { "float" };

@@ -1,56 +1,69 @@
 //! Files that are replaced whole or not at all.
 //!
 //! The new file is written beside the old one, synced and renamed over it, which a file system
-//! does at once. So there is always one whole file under the name, whatever stops the program;
-//! the worst that can stay behind is a file `.gradiron-….tmp`.
+//! does at once. So there is always one whole file under the name, whatever stops the program. What a
+//! program that is killed leaves behind, a file `.gradiron-….tmp`, the next save in the folder removes
+//! (`aside.rs`).
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::SaveError;
+use super::aside::Aside;
+use super::open::irregular;
 
-/// Replaces the file at `path`, or the file that a link there leads to, by what `write` writes.
-/// Keeps the permissions of an old file.
+/// As many links one behind the other are followed as Linux follows.
+const LINKS: usize = 40;
+
+/// Replaces the file at `path`, or the file that a link there leads to, whether it is there or not, by what
+/// `write` writes. Keeps the permissions of an old file, which the new one has from the start.
 pub(crate) fn replace(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>,
 ) -> Result<(), SaveError> {
     let refused = |reason| SaveError::Refused { path: path.to_owned(), reason };
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    // Some links lead where no name does: those of open files.
+    let there = fs::metadata(path).ok();
+    if let Some(kind) = there.as_ref().and_then(irregular) {
+        return Err(refused(format!("it is {kind} and not a regular file")));
+    }
+    let target = behind_links(path)
+        .ok_or_else(|| refused("the links there lead to each other".to_owned()))?;
     let old = fs::metadata(&target).ok();
     match &old {
-        Some(old) if !old.is_file() => return Err(refused("it is not a regular file")),
-        Some(old) if old.permissions().readonly() => return Err(refused("it is read-only")),
+        Some(old) if irregular(old).is_some() => {
+            return Err(refused("it is not a regular file".to_owned()));
+        }
+        // WASI tells no permissions, which looks like read-only.
+        Some(old) if old.permissions().readonly() && cfg!(not(target_family = "wasm")) => {
+            return Err(refused("it is read-only".to_owned()));
+        }
         _ => {}
     }
     let folder = match target.parent() {
-        _ if target.file_name().is_none() => return Err(refused("it names no file")),
+        _ if target.file_name().is_none() => return Err(refused("it names no file".to_owned())),
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
     };
 
-    let (aside, file) = Aside::create_in(folder).map_err(|error| SaveError::Folder {
+    let aside = Aside::create_in(folder, old.as_ref()).map_err(|error| SaveError::Folder {
         path: path.to_owned(),
         folder: folder.to_owned(),
         error,
     })?;
+    // First, since a disk may be full of them.
+    aside.collect_others(folder);
     let written = || {
-        let mut writer = BufWriter::new(&file);
+        let file = aside.file()?;
+        let mut writer = BufWriter::new(file);
         write(&mut writer)?;
         writer.flush()?;
         drop(writer);
-        if let Some(old) = old {
-            // Not every file system has permissions to keep.
-            let _ = file.set_permissions(old.permissions());
-        }
-        file.sync_all()?;
-        // Some systems do not rename what is open.
-        drop(file);
-        aside.rename(&target)
+        file.sync_all()
     };
     written().map_err(|error| SaveError::Write { path: path.to_owned(), error })?;
+    aside.rename(&target).map_err(|error| SaveError::Rename { path: path.to_owned(), error })?;
     sync(folder).map_err(|error| SaveError::Sync {
         path: path.to_owned(),
         folder: folder.to_owned(),
@@ -58,40 +71,17 @@ pub(crate) fn replace(
     })
 }
 
-/// A file that is removed unless it is renamed.
-struct Aside {
-    path: PathBuf,
-    renamed: bool,
-}
-
-impl Aside {
-    fn create_in(folder: &Path) -> io::Result<(Self, File)> {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        loop {
-            let count = COUNT.fetch_add(1, Ordering::Relaxed);
-            let path = folder.join(format!(".gradiron-{}-{count}.tmp", std::process::id()));
-            match File::create_new(&path) {
-                Ok(file) => return Ok((Self { path, renamed: false }, file)),
-                // Left behind by an earlier process of the same number.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error),
-            }
+/// The path behind all links at `path`. Nothing needs to be there.
+fn behind_links(path: &Path) -> Option<PathBuf> {
+    let mut target = path.to_owned();
+    for _ in 0..LINKS {
+        match fs::read_link(&target) {
+            // Relative to the link's folder.
+            Ok(to) => target = target.parent().unwrap_or(Path::new("")).join(to),
+            Err(_) => return Some(target),
         }
     }
-
-    fn rename(mut self, target: &Path) -> io::Result<()> {
-        fs::rename(&self.path, target)?;
-        self.renamed = true;
-        Ok(())
-    }
-}
-
-impl Drop for Aside {
-    fn drop(&mut self) {
-        if !self.renamed {
-            let _ = fs::remove_file(&self.path);
-        }
-    }
+    None
 }
 
 /// Makes a rename in the folder outlast a loss of power, where folders can be synced.
@@ -163,7 +153,9 @@ mod tests {
         let path = folder.0.join("net");
         // A folder takes the name while the file is being written.
         let result = replace(&path, |_| fs::create_dir_all(path.join("full")));
-        assert!(matches!(result, Err(SaveError::Write { .. })));
+        let error = result.unwrap_err();
+        assert!(matches!(error, SaveError::Rename { .. }));
+        assert!(error.to_string().contains("close it in other programs"), "{error}");
         assert_eq!(folder.names(), ["net"]);
     }
 

@@ -2,12 +2,12 @@
 //!
 //! A file is the length of the header (8 bytes, little-endian), the header (JSON: dtype, shape
 //! and place of every tensor) and the tensors, one behind the other. Loading checks the header
-//! against the length of the file and against the model, reads all tensors, and only then
-//! changes the model.
+//! against the length of the file and against the model, reads the tensors of the model, and only then
+//! changes it. What a file claims allocates nothing: memory is bounded by the model's size and by that
+//! of a header for it (`header.rs`).
 
 use std::collections::{BTreeSet, HashSet};
-use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::ops::Range;
 use std::path::Path;
 
@@ -15,13 +15,14 @@ use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 
 use super::error::{FormatError, LayoutError, LoadError, Mismatch, SHOWN, SaveError};
-use super::names::{is_below, near, twice};
+use super::header::{Limits, MAX_HEADER, parse};
+use super::names::{Effort, is_below, near, similar};
+use super::numbers::Numbers;
+use super::open::open;
 use super::replace::replace;
 use crate::module::{Model, ParamSpec, StateKind, StateSpec};
-use crate::ops::batch_norm::{count_of, place_of};
+use crate::ops::batch_norm::count_of;
 
-/// The format's limit for headers, in bytes.
-const MAX_HEADER: u64 = 100_000_000;
 /// What PyTorch's zip files and its older pickles start with.
 const ZIP: &[u8] = b"PK\x03\x04";
 const PICKLE: &[u8] = b"\x80\x02";
@@ -29,6 +30,13 @@ const PICKLE: &[u8] = b"\x80\x02";
 pub(crate) fn save<M: Model>(net: &M, path: &Path) -> Result<(), SaveError> {
     net.fetch()?;
     let mut tensors = tensors(net)?;
+    for tensor in tensors.iter().filter(|tensor| tensor.dtype == Dtype::I64) {
+        let counts = &net.state()[tensor.range()];
+        if let Some(&found) = counts.iter().find(|count| !(**count >= 0.0 && count.fract() == 0.0))
+        {
+            return Err(SaveError::Count { tensor: tensor.name().clone(), found });
+        }
+    }
     // The order of the file that Python writes.
     tensors.sort_by(|a, b| b.dtype.cmp(&a.dtype).then_with(|| a.name().cmp(b.name())));
     let failed = |reason: String| SaveError::Write {
@@ -89,29 +97,44 @@ fn metadata(tensors: &[Tensor]) -> Result<Metadata, safetensors::SafeTensorError
 
 /// Loads all tensors but those that `except` names, by themselves or by what stands before a dot.
 pub(crate) fn load<M: Model>(net: &mut M, path: &Path, except: &[&str]) -> Result<(), LoadError> {
+    let opened = || open(path).map_err(|error| LoadError::Read { path: path.to_owned(), error });
+    load_from(net, opened, path, except)
+}
+
+/// [`load`] from bytes in memory, for tests of the reader.
+#[doc(hidden)]
+pub fn load_bytes<M: Model>(net: &mut M, bytes: &[u8], except: &[&str]) -> Result<(), LoadError> {
+    let opened = || Ok((io::Cursor::new(bytes), bytes.len() as u64));
+    load_from(net, opened, Path::new("bytes"), except)
+}
+
+fn load_from<M: Model, R: Read + Seek>(
+    net: &mut M,
+    open: impl FnOnce() -> Result<(R, u64), LoadError>,
+    path: &Path,
+    except: &[&str],
+) -> Result<(), LoadError> {
     net.fetch()?;
     let left_out = |name: &str| except.iter().any(|part| is_below(name, part));
     let mut tensors = tensors(net)?;
+    let limits = Limits::new(tensors.iter().flat_map(|tensor| {
+        let rank = tensor.shape.len();
+        tensor.names.iter().map(move |name| (name, rank))
+    }));
     let known: BTreeSet<String> = tensors.iter().flat_map(|tensor| tensor.names.clone()).collect();
     tensors.retain(|tensor| !left_out(tensor.name()));
     for tensor in &mut tensors {
         tensor.names.retain(|name| !left_out(name));
     }
-    let read_error = |error| LoadError::Read { path: path.to_owned(), error };
-    // Opening what is no regular file could wait for ever.
-    if !fs::metadata(path).map_err(read_error)?.is_file() {
-        let error = io::Error::other("expected a regular file, found something else");
-        return Err(read_error(error));
-    }
-    let mut file = File::open(path).map_err(read_error)?;
-    let metadata = read_metadata(&mut file, path)?;
+    let (mut file, file_len) = open()?;
+    let metadata = read_metadata(&mut file, file_len, path, limits)?;
 
     let mut unexpected = metadata.offset_keys();
-    let all: BTreeSet<&String> = known.iter().chain(&unexpected).collect();
     for part in except {
-        if !all.iter().any(|name| is_below(name, part)) {
+        let all = || known.iter().chain(&unexpected).map(String::as_str);
+        if !all().any(|name| is_below(name, part)) {
             let (path, name) = (path.to_owned(), (*part).to_owned());
-            return Err(LoadError::Except { path, near: near(part, &all), name });
+            return Err(LoadError::Except { path, near: near(part, all()), name });
         }
     }
     unexpected.retain(|name| !known.contains(name) && !left_out(name));
@@ -119,62 +142,39 @@ pub(crate) fn load<M: Model>(net: &mut M, path: &Path, except: &[&str]) -> Resul
     if !mismatches.is_empty() {
         return Err(LoadError::Mismatch { path: path.to_owned(), mismatches });
     }
-    let data = read_bytes(&mut file, metadata.data_len()).map_err(read_error)?;
 
-    let data_of = |name: &String| {
-        metadata.info(name).map(|info| &data[info.data_offsets.0..info.data_offsets.1])
-    };
-    let mismatches: Vec<_> = tensors.iter().filter_map(|tensor| tensor.untied(data_of)).collect();
+    let start = file_len - metadata.data_len() as u64;
+    let mut numbers = Numbers { file, start, metadata: &metadata };
+    let (read, mismatches) =
+        numbers.read(&tensors).map_err(|error| LoadError::Read { path: path.to_owned(), error })?;
     if !mismatches.is_empty() {
         return Err(LoadError::Mismatch { path: path.to_owned(), mismatches });
     }
-
-    for tensor in &tensors {
-        // One of the names is there, or a mismatch would have been found; but a count may be missing.
-        let Some(data) = tensor.names.iter().find_map(data_of) else { continue };
-        let floats = if tensor.is_state { net.state_mut() } else { net.params_mut() };
-        let floats = &mut floats[tensor.range()];
-        match tensor.dtype {
-            Dtype::I64 => read(floats, data, |bytes| place_of(i64::from_le_bytes(bytes))),
-            _ => read(floats, data, f32::from_le_bytes),
-        }
+    for (tensor, floats) in read {
+        let all = if tensor.is_state { net.state_mut() } else { net.params_mut() };
+        all[tensor.range()].copy_from_slice(&floats);
     }
     Ok(())
 }
 
-fn read<const BYTES: usize>(floats: &mut [f32], data: &[u8], of: impl Fn([u8; BYTES]) -> f32) {
-    let (data, _) = data.as_chunks();
-    for (float, &bytes) in floats.iter_mut().zip(data) {
-        *float = of(bytes);
-    }
-}
-
 /// A parameter or a part of the state.
-struct Tensor {
+pub(super) struct Tensor {
     /// Its own name, then those of what is tied to it.
-    names: Vec<String>,
+    pub names: Vec<String>,
     shape: Vec<usize>,
     start: usize,
     is_state: bool,
-    dtype: Dtype,
+    pub dtype: Dtype,
 }
 
 impl Tensor {
     /// Its place in the flat slice of its kind.
-    fn range(&self) -> Range<usize> {
+    pub fn range(&self) -> Range<usize> {
         self.start..self.start + self.shape.iter().product::<usize>()
     }
 
     fn name(&self) -> &String {
         &self.names[0]
-    }
-
-    /// Two of its names under which different numbers are.
-    fn untied<'a>(&self, data_of: impl Fn(&String) -> Option<&'a [u8]>) -> Option<Mismatch> {
-        let mut there = self.names.iter().filter_map(|name| Some((name, data_of(name)?)));
-        let (equal, data) = there.next()?;
-        let (tensor, _) = there.find(|(_, other)| *other != data)?;
-        Some(Mismatch::Tied { tensor: tensor.clone(), equal: equal.clone() })
     }
 }
 
@@ -207,11 +207,15 @@ fn tensors<M: Model>(net: &M) -> Result<Vec<Tensor>, LayoutError> {
     Ok(tensors)
 }
 
-/// Reads the header and leaves the file at its first tensor.
-fn read_metadata(file: &mut File, path: &Path) -> Result<Metadata, LoadError> {
+/// Reads the header, and sees that the file has as many bytes as it tells.
+fn read_metadata(
+    file: &mut impl Read,
+    file_len: u64,
+    path: &Path,
+    limits: Limits,
+) -> Result<Metadata, LoadError> {
     let read_error = |error| LoadError::Read { path: path.to_owned(), error };
     let format_error = |error| LoadError::Format { path: path.to_owned(), error };
-    let file_len = file.metadata().map_err(read_error)?.len();
 
     let start = read_bytes(file, file_len.min(8) as usize).map_err(read_error)?;
     let Ok(length) = <[u8; 8]>::try_from(start.as_slice()) else {
@@ -227,13 +231,13 @@ fn read_metadata(file: &mut File, path: &Path) -> Result<Metadata, LoadError> {
         }
         return Err(format_error(FormatError::HeaderLength { most, found }));
     }
+    if found > limits.header {
+        let most = limits.header;
+        return Err(format_error(FormatError::LongHeader { most, found }));
+    }
 
     let header = read_bytes(file, found as usize).map_err(read_error)?;
-    if let Some(tensor) = twice(&header) {
-        return Err(format_error(FormatError::Twice { tensor }));
-    }
-    let metadata: Metadata = serde_json::from_slice(&header)
-        .map_err(|error| format_error(FormatError::Header { reason: error.to_string() }))?;
+    let metadata = parse(&header, limits).map_err(format_error)?;
     let expected = 8 + u128::from(found) + metadata.data_len() as u128;
     if expected != u128::from(file_len) {
         return Err(format_error(FormatError::FileLength { expected, found: file_len }));
@@ -242,7 +246,7 @@ fn read_metadata(file: &mut File, path: &Path) -> Result<Metadata, LoadError> {
 }
 
 /// The next `len` bytes. An error, and no abort, when memory does not suffice.
-fn read_bytes(file: &mut File, len: usize) -> io::Result<Vec<u8>> {
+fn read_bytes(file: &mut impl Read, len: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(len)?;
     bytes.resize(len, 0);
@@ -254,6 +258,7 @@ fn read_bytes(file: &mut File, len: usize) -> io::Result<Vec<u8>> {
 /// not have.
 fn mismatches(tensors: &[Tensor], metadata: &Metadata, unexpected: Vec<String>) -> Vec<Mismatch> {
     let mut mismatches = Vec::new();
+    let mut effort = Effort::new();
     for spec in tensors {
         let expected = spec.shape.clone();
         let mut there =
@@ -265,7 +270,7 @@ fn mismatches(tensors: &[Tensor], metadata: &Metadata, unexpected: Vec<String>) 
         if there.peek().is_none() {
             let tensor = spec.name().clone();
             let shown = mismatches.len() < SHOWN;
-            let similar = if shown { similar(&tensor, &unexpected) } else { None };
+            let similar = if shown { similar(&tensor, &unexpected, &mut effort) } else { None };
             mismatches.push(Mismatch::Missing { tensor, expected, similar });
             continue;
         }
@@ -285,20 +290,4 @@ fn mismatches(tensors: &[Tensor], metadata: &Metadata, unexpected: Vec<String>) 
         Mismatch::Unexpected { tensor, found }
     }));
     mismatches
-}
-
-/// The candidate that is `name` behind or before a prefix (`module.`), or the nearest one of
-/// which at most a third differs.
-fn similar(name: &str, candidates: &[String]) -> Option<String> {
-    let ends_with = |long: &str, short: &str| {
-        long.strip_suffix(short).is_some_and(|prefix| prefix.ends_with('.'))
-    };
-    let prefixed = candidates.iter().find(|other| ends_with(other, name) || ends_with(name, other));
-    let nearest = || {
-        let distances =
-            candidates.iter().map(|other| (strsim::damerau_levenshtein(name, other), other));
-        let (distance, other) = distances.min_by_key(|&(distance, _)| distance)?;
-        (3 * distance <= name.chars().count()).then_some(other)
-    };
-    prefixed.or_else(nearest).cloned()
 }

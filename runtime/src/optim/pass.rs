@@ -81,6 +81,7 @@ fn step_on_host<U: Update<S>, const S: usize>(
     [decaying, other]: [U; 2],
     settings: &Settings,
 ) -> usize {
+    let _flush = host.and_then(|host| host.threads.flush());
     let scale = settings.scale(|| norm::norm(grads, host));
     let state = state.map(Storage::as_mut_slice);
     let len = state.iter().map(|s| s.len()).fold(params.len().min(grads.len()), usize::min);

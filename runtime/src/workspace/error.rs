@@ -9,6 +9,12 @@ use crate::device::DeviceError;
 pub enum WorkspaceError {
     #[error("the workspace's `{name}` is {size}, but goes from 1 to {most}")]
     Capacity { name: &'static str, size: usize, most: usize },
+    #[error(
+        "a workspace for {sizes} has values of more than {} elements, or needs more memory than there are \
+         addresses; make it for smaller sizes",
+        crate::arena::MOST
+    )]
+    TooLarge { sizes: String },
     #[error("a cache for {sequences} sequences, but the workspace was made for at most {most}")]
     Sequences { sequences: usize, most: usize },
     #[error(transparent)]

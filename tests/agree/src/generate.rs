@@ -2,7 +2,7 @@
 //! it, so the shape rules of the operations decide. What there is to write is in the compiler's tables;
 //! a new row is drawn like the others.
 
-mod dice;
+pub mod dice;
 mod fill;
 mod finish;
 mod grow;

@@ -13,6 +13,7 @@ pub mod inputs;
 pub mod interpret;
 pub mod known;
 pub mod library;
+pub mod mutants;
 pub mod passes;
 pub mod plans;
 pub mod program;

@@ -175,7 +175,7 @@ impl<'l> Scope<'l> {
         dim.evaluate(&|atom| match atom {
             Atom::Run(name) => self.sizes.get(name).copied(),
             Atom::Const(_, tokens) => self.number(&syn::parse2(tokens.clone()).ok()?),
-            Atom::Quotient(..) => None,
+            Atom::Quotient(..) | Atom::Sum(_) => None,
         })
     }
 

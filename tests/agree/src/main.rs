@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use gradiron_agree::generate::generate;
 use gradiron_agree::program::Program;
 use gradiron_agree::shrink::shrink;
-use gradiron_agree::{batch, known, passes};
+use gradiron_agree::{batch, known, mutants, passes};
 
-const USAGE: &str = "agree passes FROM COUNT | agree batch FROM COUNT | agree hours HOURS [FROM]";
+const USAGE: &str = "agree passes FROM COUNT | agree batch FROM COUNT | agree hours HOURS [FROM] | \
+    agree mutants FROM COUNT | agree accepted FROM COUNT";
 
 /// How many programs a crate holds: rustc's memory and time grow with it.
 const BATCH: u64 = 40;
@@ -21,6 +22,8 @@ fn main() -> ExitCode {
     let failures = match (args.first().map(String::as_str), number(1), number(2)) {
         (Some("passes"), Some(from), Some(count)) => in_process(from as u64, count as u64),
         (Some("batch"), Some(from), Some(count)) => compiled(from as u64, count as u64),
+        (Some("mutants"), Some(from), Some(count)) => damaged(from as u64, count as u64),
+        (Some("accepted"), Some(from), Some(count)) => accepted(from as u64, count as u64),
         (Some("hours"), Some(hours), from) => for_hours(hours, from.unwrap_or(0.0) as u64),
         _ => {
             eprintln!("{USAGE}");
@@ -79,6 +82,46 @@ fn compiled(from: u64, count: u64) -> usize {
     }
     println!("through rustc: seeds {from} to {}", from + count - 1);
     failures
+}
+
+/// Damaged texts in this process: how many the macro does not bear.
+fn damaged(from: u64, count: u64) -> usize {
+    let texts = mutants::texts(&batch::root());
+    let (mut failures, mut accepted) = (0, 0);
+    for seed in from..from + count {
+        let mutant = mutants::mutant(&texts, seed);
+        // The last number is that of a text that ends this process.
+        if std::env::var_os("GRADIRON_MUTANTS_TOLD").is_some() {
+            eprintln!("{seed}");
+        }
+        match mutants::expand(mutant.tokens.clone()) {
+            Ok(outcome) => accepted += usize::from(outcome == mutants::Outcome::Accepted),
+            Err(text) => {
+                failures += 1;
+                println!("== {} {seed}: {text}\n{}\n", mutant.text.file, mutant.tokens);
+            }
+        }
+    }
+    println!("mutants {from} to {}: {accepted} accepted", from + count - 1);
+    failures
+}
+
+/// What the macro accepts, through rustc: how many it should have refused.
+fn accepted(from: u64, count: u64) -> usize {
+    match mutants::compiled(from, count) {
+        Ok((accepted, said)) => {
+            for said in &said {
+                let errors = said.errors.join("\n   ");
+                println!("== {} {}:\n   {errors}\n{}\n", said.file, said.seed, said.model);
+            }
+            println!("mutants {from} to {}: {accepted} accepted", from + count - 1);
+            said.len()
+        }
+        Err(text) => {
+            println!("{text}");
+            1
+        }
+    }
 }
 
 fn for_hours(hours: f64, mut from: u64) -> usize {

@@ -1,8 +1,8 @@
 //! Cutting a product into chunks, and each chunk into blocks that stay in cache.
 //!
 //! A chunk is a rectangle of `y` that one thread computes, whole sums at a time. It packs the
-//! columns of `b` that it needs, a block of terms at a time, into memory of its stack, where they
-//! stay in the second-level cache. `a` is read in place, a panel at a time, which stays in the
+//! columns of `b` that it needs, a block of terms at a time, into a block that it borrows, or on its
+//! stack where they are few: they stay in the second-level cache. `a` is read in place, a panel at a time, which stays in the
 //! first level while it meets all these columns: a copy would wait for memory, while products
 //! overlap with their loads. A small `b` with contiguous rows is read in place too.
 
@@ -14,7 +14,7 @@ use super::few::few_rows;
 use super::pack::{Part, pack, pack_lines};
 use super::packed::{self, Panels};
 use super::tile::{Panel, Tiling};
-use crate::device::{Precision, SharedMut, Threads};
+use crate::device::{Precision, SharedMut, Threads, blocks};
 use crate::math::SimdLevel;
 use crate::ops::{Finish, product, sum};
 
@@ -22,10 +22,9 @@ use crate::ops::{Finish, product, sum};
 const K_BLOCK: usize = 512;
 /// Columns of a packed panel of `a`.
 const PACKED_ROWS: usize = 16;
-/// Floats of a packed block of `b`: half of a second-level cache of 1 MiB. Each page of a stack
-/// frame costs some ns, so products that need less have smaller frames.
-const LARGE_FRAME: usize = 128 << 10;
-const MEDIUM_FRAME: usize = 24 << 10;
+/// Floats of a packed block of `b` on the stack, when it needs no more, or when no larger block is to be
+/// had: a panel of `a` and the narrowest of `b` fit into it. Each page of a frame costs some ns.
+const FRAME: usize = 24 << 10;
 const SMALL_FRAME: usize = 4 << 10;
 /// Operands of at most so many floats are read in place: they stay in the second-level cache.
 const IN_PLACE: usize = 32 << 10;
@@ -248,24 +247,29 @@ impl Product<'_> {
         let k = self.k.div_ceil(self.form.terms());
         let depth = k.div_ceil(k.div_ceil(K_BLOCK));
         let panel = if pack_a { PACKED_ROWS * depth } else { 0 };
-        let most = (LARGE_FRAME - panel) / depth / tiling.cols * tiling.cols;
-        let width = cols.1.div_ceil(cols.1.div_ceil(most)).next_multiple_of(tiling.cols);
         let terms = depth * self.form.terms();
-        let blocks = Blocks { rows, cols, terms, width, pack_a, pack_b };
-        let floats = panel + width * depth;
+        // Sums are the same for any width: each column has its own.
+        let blocks_of = |floats: usize| {
+            let most = (floats - panel) / depth / tiling.cols * tiling.cols;
+            let width = cols.1.div_ceil(cols.1.div_ceil(most)).next_multiple_of(tiling.cols);
+            (Blocks { rows, cols, terms, width, pack_a, pack_b }, panel + width * depth)
+        };
+        let (blocks, floats) = blocks_of(blocks::FLOATS);
         if !pack_b {
-            self.blocks(blocks, std::ptr::dangling_mut());
+            return self.blocks(blocks, std::ptr::dangling_mut());
         } else if floats <= SMALL_FRAME {
-            self.blocks_packed::<SMALL_FRAME>(blocks);
-        } else if floats <= MEDIUM_FRAME {
-            self.blocks_packed::<MEDIUM_FRAME>(blocks);
-        } else {
-            self.blocks_packed::<LARGE_FRAME>(blocks);
+            return self.blocks_on_stack::<SMALL_FRAME>(blocks);
+        } else if floats <= FRAME {
+            return self.blocks_on_stack::<FRAME>(blocks);
+        }
+        match blocks::borrow() {
+            Some(mut block) => self.blocks(blocks, block.floats()),
+            None => self.blocks_on_stack::<FRAME>(blocks_of(FRAME).0),
         }
     }
 
     #[inline(never)]
-    fn blocks_packed<const LEN: usize>(&self, blocks: Blocks) {
+    fn blocks_on_stack<const LEN: usize>(&self, blocks: Blocks) {
         let mut packed = MaybeUninit::<Packed<LEN>>::uninit();
         self.blocks(blocks, packed.as_mut_ptr().cast());
     }
@@ -437,6 +441,31 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
+
+    /// Where other threads have all blocks, sums are the same.
+    #[test]
+    fn a_product_without_a_block_has_the_same_bits() {
+        use super::super::Layout;
+        for precision in [Precision::F32, Precision::Bf16] {
+            let (m, k, n) = (70, 1500, 300);
+            let spec = MatmulSpec { layout: Layout::NT, m, k, n };
+            let numbers = |len: usize| (0..len).map(|i| (i % 37) as f32 - 17.3).collect::<Vec<_>>();
+            let (a, b) = (numbers(m * k), numbers(k * n));
+            let product = || {
+                let mut data = vec![f32::NAN; m * n];
+                let how = (SimdLevel::detect(), precision);
+                let (a, b) = (View::of_a(&a, spec), View::of_b(&b, spec));
+                gemm(&Threads::new(1), how, &SharedMut::new(&mut data), a, b, spec.sizes(), None);
+                data
+            };
+            blocks::make();
+            let expected = product();
+            let lent: Vec<_> = std::iter::from_fn(blocks::borrow).collect();
+            let found = product();
+            drop(lent);
+            assert!(expected.iter().zip(&found).all(|(a, b)| a.to_bits() == b.to_bits()));
+        }
+    }
 
     /// Every element is finished once, after its sum is complete.
     #[test]

@@ -13,11 +13,13 @@ pub const ALIGN: usize = 32;
 pub const FEW_ROWS: usize = 2;
 
 /// The floats of the packed form of a matrix of `n` columns of `k` elements.
+#[inline]
 pub const fn len(k: usize, n: usize) -> usize {
     if product([k, n]) < LEAST { 0 } else { whole_len(k, n) }
 }
 
 /// The floats of its panels.
+#[inline]
 pub const fn whole_len(k: usize, n: usize) -> usize {
     product([n.div_ceil(ALIGN), ALIGN, k])
 }

@@ -179,7 +179,7 @@ impl World {
     pub fn atom(&self, model: &Model, atom: &Atom) -> Option<usize> {
         let text = match atom {
             Atom::Run(name) => return self.sizes.get(name).copied(),
-            Atom::Quotient(..) => return None,
+            Atom::Quotient(..) | Atom::Sum(_) => return None,
             Atom::Const(text, _) => text,
         };
         if let Some(param) = model.params.iter().find(|param| param.name == *text) {
@@ -201,7 +201,8 @@ impl World {
     /// The number that a size is, without run-time names.
     pub fn number(&self, model: &Model, text: &str) -> Option<usize> {
         let (sizes, consts) = (HashMap::new(), HashSet::new());
-        let scope = Scope { sizes: &sizes, consts: &consts, run_time: false };
+        let facts = gradiron_compiler::facts::Facts::default();
+        let scope = Scope { sizes: &sizes, consts: &consts, facts: &facts, run_time: false };
         let expr = syn::parse_str(text).ok()?;
         dim(&expr, &scope).ok()?.evaluate(&|atom| self.atom(model, atom))
     }

@@ -1,0 +1,58 @@
+//! Raw identifiers: `r#match` is a name, which files, messages and hidden items call `match`.
+
+use proc_macro2::{Group, Ident, TokenStream, TokenTree};
+
+/// A name without the `r#` that Rust needs.
+pub fn plain(name: &str) -> &str {
+    name.strip_prefix("r#").unwrap_or(name)
+}
+
+/// Whether a word needs `r#` to be a name.
+pub fn is_keyword(word: &str) -> bool {
+    syn::parse_str::<Ident>(word).is_err()
+}
+
+/// The same tokens with `x` in place of `r#x` where both are one name.
+pub fn without_needless(tokens: TokenStream) -> TokenStream {
+    changed(&tokens).unwrap_or(tokens)
+}
+
+/// Nothing where nothing changes: groups keep the places of their brackets.
+fn changed(tokens: &TokenStream) -> Option<TokenStream> {
+    let mut is_changed = false;
+    let trees: Vec<TokenTree> = tokens
+        .clone()
+        .into_iter()
+        .map(|tree| {
+            let new = match &tree {
+                TokenTree::Ident(name) => needless(name).map(TokenTree::Ident),
+                TokenTree::Group(group) => changed(&group.stream()).map(|inner| {
+                    let mut new = Group::new(group.delimiter(), inner);
+                    new.set_span(group.span());
+                    TokenTree::Group(new)
+                }),
+                _ => None,
+            };
+            is_changed |= new.is_some();
+            new.unwrap_or(tree)
+        })
+        .collect();
+    is_changed.then(|| trees.into_iter().collect())
+}
+
+fn needless(name: &Ident) -> Option<Ident> {
+    let text = name.to_string();
+    let rest = text.strip_prefix("r#")?;
+    (!is_keyword(rest)).then(|| Ident::new(rest, name.span()))
+}
+
+/// A keyword as the name that it was meant to be.
+pub fn made_a_name(word: &Ident) -> Ident {
+    match word.to_string().as_str() {
+        // These are none with `r#` either.
+        text @ ("self" | "Self" | "super" | "crate" | "_") => {
+            quote::format_ident!("{}_", text.to_lowercase(), span = word.span())
+        }
+        text => Ident::new_raw(text, word.span()),
+    }
+}
