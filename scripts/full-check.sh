@@ -47,9 +47,20 @@ fetched cifar-10-batches-bin "CIFAR-10" cifar10 && step cargo test --locked --te
 fetched minilm "the published weights of MiniLM" && step cargo test --locked --package minilm
 
 if cargo +nightly --version >/dev/null 2>&1 && [[ $(uname -sm) == "Linux x86_64" ]]; then
-    step scripts/sanitize.sh
+    step scripts/sanitize.sh address
+    if cargo +nightly miri --version >/dev/null 2>&1; then
+        # Needs the source of the standard library, as Miri does.
+        step scripts/sanitize.sh thread
+        step scripts/miri.sh
+        step scripts/miri.sh --tree
+        # The kernels of AVX2, and of small passes; sizes of 32 bits, and registers as arrays.
+        step scripts/miri.sh --avx2 products rows sequences hostile
+        step scripts/miri.sh --target i686-unknown-linux-gnu products hostile
+    else
+        leave_out "Miri and ThreadSanitizer: rustup toolchain install nightly --component miri,rust-src"
+    fi
 else
-    leave_out "AddressSanitizer, which needs \`rustup toolchain install nightly\` on Linux and x86-64"
+    leave_out "sanitizers and Miri, which need \`rustup toolchain install nightly\` on Linux and x86-64"
 fi
 
 # Kernels for another processor.

@@ -32,7 +32,7 @@ fn lens(spec: &Conv2dSpec, pass: Pass) -> [usize; 3] {
 
 const PASSES: [Pass; 3] = [Pass::Forward, Pass::InputGrad, Pass::WeightGrad];
 
-room!(Convolutions, 1 << 18, |k, m| {
+room!(Convolutions, 1 << 15, |k, m| {
     for spec in specs() {
         for pass in PASSES {
             let [out, a, b] = lens(&spec, pass);
@@ -57,7 +57,7 @@ impl Elementwise<2, 1, 0> for AddBias {
     }
 }
 
-room!(Followed, 1 << 18, |k, m| {
+room!(Followed, 1 << 12, |k, m| {
     for spec in specs() {
         let rows = [spec.batch, spec.out_channels, spec.out_height(), spec.out_width()];
         let y = m.result(spec.output_len());
@@ -115,7 +115,7 @@ fn an_image_that_is_not_finite() {
     }
 }
 
-room!(Pools, 1 << 15, |k, m| {
+room!(Pools, 1 << 11, |k, m| {
     let spec = Pool2dSpec {
         planes: 3,
         height: 5,
@@ -146,7 +146,7 @@ room!(Pools, 1 << 15, |k, m| {
     }
 });
 
-room!(Enlarged, 1 << 14, |k, m| {
+room!(Enlarged, 1 << 12, |k, m| {
     use InterpolateMode::{Bilinear, BilinearCorners, Nearest};
     for mode in [Nearest, Bilinear, BilinearCorners] {
         for scale in [[2, 2], [1, 3], [3, 4], [1, 1]] {

@@ -2,12 +2,13 @@
 
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::LazyLock;
 
 use gradiron::Seed;
 use gradiron::device::{
     Buf, Cpu, CpuStep, Device, Indices, Kernels, Random, Region, Run, RunKey, StepMemory,
 };
-use gradiron::math::simd_levels;
+use gradiron::math::{SimdLevel, simd_levels};
 use gradiron::profile::Phase;
 use gradiron::storage::Storage;
 
@@ -83,7 +84,7 @@ impl Memory {
 /// Calls of kernels of any kind: a type, since closures are not generic.
 pub trait Room {
     /// The floats of the arena.
-    const FLOATS: usize = 1 << 14;
+    const FLOATS: usize;
     fn call<K: Kernels>(k: &mut K, memory: &mut Memory);
 }
 
@@ -100,13 +101,18 @@ macro_rules! room {
 pub(crate) use room;
 
 /// The numbers of the input.
-pub fn input() -> Vec<f32> {
+pub fn input() -> &'static [f32] {
+    static INPUT: LazyLock<Vec<f32>> = LazyLock::new(numbers);
+    &INPUT
+}
+
+fn numbers() -> Vec<f32> {
     let mut bits = 1_u32;
     let mut next = || {
         bits = bits.wrapping_mul(747_796_405).wrapping_add(2_891_336_453);
         (bits >> 8) as f32 / (1 << 23) as f32 - 1.0
     };
-    (0..1 << 15).map(|_| next()).collect()
+    (0..17_000).map(|_| next()).collect()
 }
 
 /// A call on kernels of small passes.
@@ -178,12 +184,14 @@ fn lend<T>(floats: usize, input: &[f32], f: impl FnOnce(StepMemory<'_, Cpu>) -> 
 
 /// Whether ranges alone of an arena were written.
 pub fn check_gaps(name: &str, arena: &[f32], ranges: impl IntoIterator<Item = Buf>) {
-    let mut untouched = vec![true; arena.len()];
-    for buf in ranges {
-        untouched[buf.start..][..buf.len].fill(false);
+    let mut ranges: Vec<_> = ranges.into_iter().map(|buf| (buf.start, buf.len)).collect();
+    ranges.sort_unstable();
+    let mut end = 0;
+    for (start, len) in ranges.into_iter().chain([(arena.len(), 0)]) {
+        let is_untouched = arena[end..start].iter().all(|x| x.is_nan());
+        assert!(is_untouched, "{name}: a kernel wrote beside its ranges, before {start}");
+        end = start + len;
     }
-    let beside = arena.iter().zip(untouched).position(|(x, untouched)| untouched && !x.is_nan());
-    assert_eq!(beside, None, "{name}: a kernel wrote beside its ranges");
 }
 
 struct Calls<'a, R>(&'a mut Memory, PhantomData<R>);
@@ -202,14 +210,16 @@ pub fn check<R: Room>() {
         let run = |cpu: &Cpu, is_small: bool| {
             let mut memory = Memory::new(R::FLOATS);
             let (arena, result) =
-                run(cpu, is_small, R::FLOATS, &input, Calls::<R>(&mut memory, PhantomData));
+                run(cpu, is_small, R::FLOATS, input, Calls::<R>(&mut memory, PhantomData));
             let name = format!("{level:?}, small: {is_small}");
             result.unwrap_or_else(|message| panic!("{name}: {message}"));
             memory.results(&name, arena.as_slice(), true)
         };
         assert!(run(&cpus[0], false) == run(&cpus[1], false), "{level:?}: two threads differ");
-        // Kernels of small passes sum in another order.
-        run(&cpus[0], true);
+        // Kernels of small passes sum in another order. An interpreter need not see those that are the same.
+        if !cfg!(miri) || !is_same_when_small(level) {
+            run(&cpus[0], true);
+        }
     }
 }
 
@@ -225,11 +235,16 @@ pub fn check_all(
         let [one, two] = [1, 2].map(|threads| {
             let cpu = Cpu::with_threads(threads).with_simd(level);
             let mut memory = Memory::new(floats);
-            let (arena, ()) = lend(floats, &input, |lent| call(&mut memory, &mut cpu.step(lent)));
+            let (arena, ()) = lend(floats, input, |lent| call(&mut memory, &mut cpu.step(lent)));
             memory.results(name, arena.as_slice(), are_numbers)
         });
         assert!(one == two, "{name}, {level:?}: two threads differ");
     }
+}
+
+/// Whether small passes have no kernels of their own.
+pub fn is_same_when_small(level: SimdLevel) -> bool {
+    cfg!(target_arch = "x86_64") && level == SimdLevel::PORTABLE
 }
 
 /// Class indices from the first on.

@@ -150,11 +150,14 @@ macro_rules! trains {
     }};
 }
 
-/// Writes the parameters and reads them again.
+/// Writes the parameters and reads them again. Miri cannot ask a system to write a folder out.
 macro_rules! comes_back {
     ($net:ident, $saved:expr) => {{
         let name = format!("gradiron-sound-{}-{}", stringify!($net), std::process::id());
         let path = std::env::temp_dir().join(name);
+        if cfg!(miri) {
+            return;
+        }
         $saved.save(&path).unwrap();
         let mut again = $net::init(Seed(9));
         again.load(&path).unwrap();

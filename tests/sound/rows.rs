@@ -10,7 +10,7 @@ use gradiron::ops::softmax::SoftmaxSpec;
 
 use crate::memory::{check, indices, room};
 
-room!(Softmax, 1 << 14, |k, m| {
+room!(Softmax, 1 << 11, |k, m| {
     for (outer, size, inner) in [(2, 5, 1), (1, 70, 1), (3, 4, 3), (1, 3, 66), (2, 1, 1)] {
         let spec = SoftmaxSpec { outer, size, inner };
         let len = spec.elements();
@@ -24,7 +24,7 @@ room!(Softmax, 1 << 14, |k, m| {
     }
 });
 
-room!(Losses, 1 << 14, |k, m| {
+room!(Losses, 1 << 10, |k, m| {
     for (outer, inner, smoothing) in [(3, 1, 0.0), (3, 1, 0.1), (2, 5, 0.1), (1, 9, 0.0)] {
         let (classes, n) = (3, outer * inner);
         let spec = CrossEntropySpec { outer, classes, inner, smoothing };
@@ -45,7 +45,7 @@ room!(Losses, 1 << 14, |k, m| {
     }
 });
 
-room!(LayerNorm, 1 << 15, |k, m| {
+room!(LayerNorm, 1 << 12, |k, m| {
     for (rows, dim, centred) in [(1, 5, true), (9, 70, true), (3, 5, false), (20, 3, true)] {
         let spec = LayerNormSpec { rows, dim, eps: 1e-5, centred };
         let (len, w, b) = (rows * dim, m.x(dim), m.x(dim));
@@ -60,7 +60,7 @@ room!(LayerNorm, 1 << 15, |k, m| {
     }
 });
 
-room!(BatchNorm, 1 << 15, |k, m| {
+room!(BatchNorm, 1 << 10, |k, m| {
     for (batch, channels, inner) in [(3, 5, 1), (2, 3, 7), (2, 2, 70), (1, 2, 4)] {
         let spec = BatchNormSpec { batch, channels, inner, eps: 1e-5 };
         let len = spec.elements();
@@ -77,7 +77,7 @@ room!(BatchNorm, 1 << 15, |k, m| {
     }
 });
 
-room!(Positions, 1 << 14, |k, m| {
+room!(Positions, 1 << 10, |k, m| {
     for (interleaved, inverse) in [(false, false), (true, true)] {
         let (outer, len, inner, dim) = (2, 9, 2, 6);
         let spec = RotarySpec { outer, len, inner, dim, past: 3, base: 1e4, interleaved, inverse };
@@ -88,7 +88,7 @@ room!(Positions, 1 << 14, |k, m| {
     k.sinusoidal(y, 5, 7, 1e4);
 });
 
-room!(Sums, 1 << 14, |k, m| {
+room!(Sums, 1 << 10, |k, m| {
     for reverse in [false, true] {
         for (outer, size, inner) in [(2, 5, 1), (1, 3, 66)] {
             let (x, y) = (m.x(outer * size * inner), m.result(outer * size * inner));

@@ -47,7 +47,7 @@ fn attention<K: Kernels>(k: &mut K, m: &mut Memory, spec: AttentionSpec, with_ma
     }
 }
 
-room!(Attention, 1 << 15, |k, m| {
+room!(Attention, 11_000, |k, m| {
     for causal in [None, Some(1), Some(usize::MAX)] {
         attention(k, m, AttentionSpec { causal, ..SPEC }, false);
     }
@@ -57,7 +57,7 @@ room!(Attention, 1 << 15, |k, m| {
     attention(k, m, AttentionSpec { queries: 66, keys: 3, heads: 2, ..SPEC }, true);
 });
 
-room!(SideBySide, 1 << 14, |k, m| {
+room!(SideBySide, 1 << 11, |k, m| {
     let spec = AttentionSpec { keys: 6, causal: Some(0), ..SPEC };
     let AttentionSpec { batch, heads, kv_heads, queries, dim, .. } = spec;
     let width = (heads + 2 * kv_heads) * dim;
@@ -142,7 +142,7 @@ fn layer<K: Kernels>(k: &mut K, m: &mut Memory, s: RecurrentSpec, with_lengths: 
     k.recurrent_grad(gradients, upstream, history, given, scratch, s);
 }
 
-room!(Recurrent, 1 << 15, |k, m| {
+room!(Recurrent, 12_000, |k, m| {
     for cell in [Cell::Tanh, Cell::Relu, Cell::Lstm, Cell::Gru] {
         for (reverse, with_lengths) in [(false, true), (true, true), (true, false)] {
             let spec = RecurrentSpec { cell, batch: 3, steps: 3, hidden: 5, reverse };
@@ -151,7 +151,7 @@ room!(Recurrent, 1 << 15, |k, m| {
     }
 });
 
-room!(Tables, 1 << 14, |k, m| {
+room!(Tables, 1 << 9, |k, m| {
     for (count, dim) in [(7, 5), (1, 1), (24, 3)] {
         let spec = EmbeddingSpec { count, rows: 3, dim, padding: Some(1) };
         let (w, d_y) = (m.x(3 * dim), m.x(count * dim));
@@ -168,7 +168,7 @@ room!(Tables, 1 << 14, |k, m| {
     }
 });
 
-room!(Held, 1 << 14, |k, m| {
+room!(Held, 1 << 9, |k, m| {
     let (batch, steps, dim) = (4, 3, 5);
     let (x, old, all) = (m.x(batch * dim), m.x(batch * dim), m.x(batch * steps * dim));
     for t in 0..steps {

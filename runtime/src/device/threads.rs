@@ -20,7 +20,9 @@ use super::fork;
 /// one; a transcendental function as eight) stays on the calling thread. Measured on two cores of a
 /// Zen 5 server: a run in which both threads take part costs 0.6 µs when the team spins and 3 µs,
 /// sometimes 60, when it is parked; copying 2^15 floats takes 1.5 µs.
-pub const PARALLEL_WORK: usize = 1 << 15;
+///
+/// An interpreter of Rust, which runs small sizes alone, takes the team for all of them.
+pub const PARALLEL_WORK: usize = if cfg!(miri) { 1 } else { 1 << 15 };
 
 /// How often a worker looks for work before it parks: 50 µs where a pause takes 25 ns.
 const SPINS: u32 = if cfg!(miri) { 8 } else { 2000 };
