@@ -100,6 +100,44 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..<_>::default() })]
+
+    /// Sizes of which some are so large that they, or their sum, are beyond the largest number: whether what
+    /// lives at once fits is seen, and nothing wraps around.
+    #[test]
+    fn what_no_memory_holds_is_the_largest_number(
+        (sizes, lives) in buffers(), shifts in prop::array::uniform12(0..128_u32),
+    ) {
+        let mut large = sizes;
+        for (size, shift) in large.iter_mut().zip(shifts) {
+            *size = if shift < 52 { size.saturating_mul(1 << shift) } else { *size };
+        }
+        for whole in [true, false] {
+            let layout = planned(large, &lives, whole);
+            let total = |is_saved: bool| {
+                let of = |i: &usize| (!whole && lives[*i].2 == Part::Saved) == is_saved;
+                let floats = |i: usize| (large[i] as u128).next_multiple_of(ALIGN as u128);
+                (0..BUFFERS).filter(of).map(floats).sum::<u128>()
+            };
+            let blocks = if whole { [(layout.saved, false), (0, true)] } else {
+                [(layout.scratch, false), (layout.saved, true)]
+            };
+            for (block, is_saved) in blocks {
+                let of = |i: &usize| (!whole && lives[*i].2 == Part::Saved) == is_saved;
+                prop_assert!(block as u128 <= total(is_saved));
+                for i in (0..BUFFERS).filter(of) {
+                    let end = layout.offsets[i].saturating_add(padded(large[i]));
+                    prop_assert!(end <= block, "{end} is beyond {block}");
+                }
+            }
+            if !whole && total(true) > usize::MAX as u128 {
+                prop_assert_eq!(layout.saved, usize::MAX);
+            }
+        }
+    }
+}
+
 /// A chain of equal buffers, each read by the next node only, takes turns in two places.
 #[test]
 fn a_chain_takes_two_buffers() {

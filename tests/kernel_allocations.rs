@@ -32,12 +32,12 @@ static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Memory) -> *mut u8 {
         ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller gives a layout that is not empty.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, start: *mut u8, layout: Memory) {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller gives memory of this allocator, which is the system's, with its layout.
         unsafe { System.dealloc(start, layout) }
     }
 }

@@ -11,12 +11,19 @@ pub const ALIGN: usize = 16;
 /// The most elements that a value of a model may have: 4 TiB of floats, or 1 GiB where addresses have 32
 /// bits. Sizes of memory saturate ([`times`], [`plus`]) until they are known to be below; what kernels
 /// compute of them then stays in the range of a `usize`.
-pub const MOST: usize = if usize::BITS < 64 { 1 << 28 } else { 1 << 40 };
+pub const MOST: usize = 1 << if usize::BITS < 64 { 28 } else { 40 };
 
 /// `len` floats, rounded up to whole cache lines; the largest number where there are none.
 #[inline]
 pub const fn padded(len: usize) -> usize {
     if len > usize::MAX - (ALIGN - 1) { usize::MAX } else { len.div_ceil(ALIGN) * ALIGN }
+}
+
+/// A run-time size in a pass. Workspaces have seen to it that no value has more than [`MOST`] elements, so it
+/// stays as it is; but the compiler knows now that products with it stay in range.
+#[inline]
+pub const fn bounded(size: usize) -> usize {
+    if size > MOST { MOST } else { size }
 }
 
 /// A product of sizes, the largest number where it is beyond.

@@ -157,7 +157,8 @@ where
 
     fn flops(&self) -> usize {
         let passes = if GRAD { &M::OPS[1..] } else { &M::OPS[..1] };
-        passes.iter().map(|ops| ops.flops(self.call.n, self.gradients.want_inputs)).sum()
+        let flops = passes.iter().map(|ops| ops.flops(self.call.n, self.gradients.want_inputs));
+        flops.fold(0, crate::arena::plus)
     }
 
     #[inline(always)]

@@ -37,6 +37,24 @@
 //! The repository's README has the tables of layers, operations, losses and optimizers.
 #![warn(missing_docs)]
 
+#[cfg(all(
+    feature = "cuda",
+    not(all(target_pointer_width = "64", any(target_os = "linux", windows)))
+))]
+compile_error!(
+    "the feature `cuda` of gradiron needs NVIDIA's driver, which there is for 64-bit Linux and Windows alone: \
+     build without it for this target"
+);
+
+#[cfg(target_endian = "big")]
+compile_error!(
+    "gradiron is for little-endian processors: halves and bytes lie in the places of floats in that order, and \
+     no other has been tried"
+);
+
+#[cfg(not(any(target_pointer_width = "32", target_pointer_width = "64")))]
+compile_error!("gradiron needs pointers of 32 or 64 bits: class indices are numbers of 32 bits");
+
 // `model!` writes absolute paths.
 extern crate self as gradiron;
 
@@ -96,5 +114,5 @@ pub mod prelude {
 
 /// The snippets of the README, as tests.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
+#[doc = include_str!("../README.md")]
 struct Readme;

@@ -1,5 +1,8 @@
 //! Modules (what a network is) and models (a network with its parameters and its state).
 
+#[doc(hidden)]
+pub mod table;
+
 use std::path::Path;
 
 use crate::device::DeviceError;
@@ -26,7 +29,7 @@ pub struct ParamSpec {
 impl ParamSpec {
     /// The number of floats.
     pub fn len(&self) -> usize {
-        self.shape.iter().product()
+        self.shape.iter().fold(1, |len, &size| crate::arena::times(len, size))
     }
 
     /// Whether it has no floats.
@@ -54,7 +57,7 @@ pub struct StateSpec {
 impl StateSpec {
     /// The number of floats.
     pub fn len(&self) -> usize {
-        self.shape.iter().product()
+        self.shape.iter().fold(1, |len, &size| crate::arena::times(len, size))
     }
 
     /// Whether it has no floats.
@@ -148,6 +151,12 @@ pub trait Model {
         None
     }
 
+    /// The same, to read.
+    #[doc(hidden)]
+    fn stored(&self) -> Option<&Storage> {
+        None
+    }
+
     /// Brings parameters and state to the host from a device that changes them, so that reading them
     /// here cannot fail. What reads them does so by itself, and panics when it fails.
     ///
@@ -162,12 +171,20 @@ pub trait Model {
     /// `state_dict`; a tied weight once, under the name of the layer that owns it.
     ///
     /// A file that is there already is replaced at once when the new one is whole and on the
-    /// disk; until then, and after an error, it is as it was.
+    /// disk; until then, and after an error, it is as it was. The new one has its permissions from the
+    /// start, and its owner as far as the process may give files away. A link is followed, also where it
+    /// leads to no file yet.
+    ///
+    /// Until then it is a file `.gradiron-….tmp` in the same folder. One that a killed process has left is
+    /// removed by the next save there, unless another process has it locked; one of another machine, or from
+    /// before the system's last start, when an hour has gone since it was written; on systems other
+    /// than Linux, which tells when it started, any one then.
     ///
     /// # Errors
     ///
-    /// When the folder is missing, the disk full, or the path leads to something that is no
-    /// file or read-only.
+    /// When the folder is missing or takes no file, the disk is full, the old file cannot be replaced while
+    /// others have it open, the path leads to something that is no regular file or read-only, or a count in
+    /// the state is no whole number from 0 on.
     fn save(&self, path: impl AsRef<Path>) -> Result<(), SaveError>
     where
         Self: Sized,
@@ -183,10 +200,15 @@ pub trait Model {
     /// be there under one of its names or under several, with the same numbers. Everything is
     /// checked and read before the first number changes: after an error the model is as it was.
     ///
+    /// What a file may cost follows from the model, whatever the file claims: time for a header of 4 MiB and 64
+    /// times what the model's tensors need there, and 16 times as much memory; then as much memory as the
+    /// parameters have, once more. Names have 1,024 bytes or as many as the model's longest, shapes 64 sizes.
+    ///
     /// # Errors
     ///
-    /// When the file cannot be read, is damaged or no safetensors file, or when tensors are
-    /// missing, unexpected, or of another shape or dtype; all of them are listed.
+    /// When the file cannot be read, is no regular file, is damaged, beyond these bounds or no safetensors
+    /// file, when tensors are missing, unexpected, or of another shape or dtype, all of which are listed, or
+    /// when a count is negative.
     fn load(&mut self, path: impl AsRef<Path>) -> Result<(), LoadError>
     where
         Self: Sized,
@@ -258,7 +280,7 @@ pub fn init_params<M: Module>(seed: Seed) -> Storage {
     let mut specs = Vec::new();
     M::describe("", 0, &mut specs);
     check_names::<M>(&specs);
-    let mut storage = Storage::zeros(M::PARAMS + M::STATE);
+    let mut storage = Storage::zeros(crate::arena::plus(M::PARAMS, M::STATE));
     let (params, state) = storage.as_mut_slice().split_at_mut(M::PARAMS);
     for (stream, spec) in specs.iter().enumerate() {
         let range = spec.start..spec.start + spec.len();

@@ -137,6 +137,10 @@ impl<M: Module> Model for Net<M> {
         &mut self.params.as_mut_slice()[M::PARAMS..]
     }
 
+    fn stored(&self) -> Option<&Storage> {
+        Some(&self.params)
+    }
+
     fn storage(&mut self) -> Option<&mut Storage> {
         Some(&mut self.params)
     }

@@ -78,7 +78,7 @@ impl<M, const FUNCTION: usize, D: Device> Cache<M, FUNCTION, D> {
 
     /// Its memory in bytes.
     pub fn bytes(&self) -> usize {
-        4 * self.floats
+        crate::arena::bytes(&[self.floats])
     }
 
     /// Forgets all positions, for new sequences.

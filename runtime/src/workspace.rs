@@ -5,6 +5,7 @@ mod input;
 mod plan;
 mod prepare;
 mod step;
+mod warm;
 
 use std::marker::PhantomData;
 use std::sync::{Arc, OnceLock};
@@ -26,8 +27,8 @@ use crate::storage::{Storage, Version};
 const MAX_SIZE: usize = 1 << 24;
 
 /// All memory that runs of an `M` need on a device: activations, saved values, scratch memory,
-/// results and gradients. Nothing is allocated after the first run, in which each
-/// thread allocates what it keeps for packed matrices.
+/// results and gradients. Runs allocate nothing, but for what inference prepares of the parameters the
+/// first time that it reads them; [`warm_up`](Workspace::warm_up) does that before.
 ///
 /// One that is made by `infer_workspace` has the memory of inference alone, and says so in its type:
 /// methods that make gradients do not take it.

@@ -85,7 +85,7 @@ fn hints_are_looked_for_within_bounds() {
         for i in 0.. {
             let name = form(i, &dots);
             let entry = format!(r#""{name}":{{"dtype":"F32","shape":[0],"data_offsets":[0,0]}},"#);
-            if (header.len() + entry.len()) as u64 > MOST - 2 {
+            if header.len() + entry.len() > 1_000_000 {
                 break;
             }
             header.push_str(&entry);
@@ -104,6 +104,7 @@ fn hints_are_looked_for_within_bounds() {
     }
 }
 
+#[cfg(target_pointer_width = "64")]
 #[test]
 fn tensors_that_are_left_out_are_not_read() {
     // A terabyte of one that is none of the model's, behind which nothing is stored.

@@ -11,6 +11,8 @@ mod dropout;
 mod elementwise;
 mod equal;
 mod far;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod flush;
 mod functions;
 mod fused;
 mod images;

@@ -175,13 +175,13 @@ pub fn layout(model: &Model, function: &Function, pass: Pass, names: [&str; 3]) 
     }
 }
 
-/// The elements of a graph's values, each number once. Where all of them have an index, nothing that
-/// follows from them leaves the range of a `usize`. Caches have sizes of their own.
+/// The elements of a graph's values, each number once: not of what nested calls keep in a form of their own.
+/// Where all of them have an index, nothing that follows from them leaves the range of a `usize`.
 fn lens(graph: &Graph) -> Vec<TokenStream> {
     let mut lens: Vec<Dim> = Vec::new();
-    let is_value =
+    let own =
         |value: &&Value| value.ty.kind != Kind::Saved && !matches!(value.source, Source::Cache(_));
-    for value in graph.values.iter().filter(is_value) {
+    for value in graph.values.iter().filter(own) {
         let len = value.ty.shape.len();
         if len.as_lit().is_none_or(|len| len > 1 << 20) && !lens.contains(&len) {
             lens.push(len);

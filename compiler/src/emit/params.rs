@@ -72,61 +72,44 @@ pub fn module(model: &Model) -> TokenStream {
     let (impl_generics, ty) = model.generics();
     let params = model.params.sorted();
     let params_at = starts("__AT", params.iter().map(|(_, param)| param.shape.len().tokens()));
-    let describes = params.iter().enumerate().map(|(k, (field, param))| {
+    let rows = params.iter().map(|(field, param)| {
         let name = full_name(model, *field, &param.name);
         match &param.init {
             ParamInit::Init(init) => {
-                let shape = param.shape.0.iter().map(Dim::tokens);
                 let tied = param.tied.iter().map(|field| full_name(model, *field, &param.name));
-                quote! {
-                    specs.push(::gradiron::ParamSpec {
-                        name: format!("{prefix}{}", #name),
-                        shape: vec![#(#shape),*],
-                        start: start + Self::__AT[#k],
-                        init: #init,
-                        tied: vec![#(format!("{prefix}{}", #tied)),*],
-                    });
-                }
+                tensor_row(&name, &param.shape, &quote!((#init, &[#(#tied),*])))
             }
             ParamInit::Nested { model, count } => {
-                let (start, size) = (quote!(Self::__AT[#k]), quote!(PARAMS));
-                describe_nested(&quote!(describe), &name, model, count.as_ref(), &start, &size)
+                module_row(&name, model, count.as_ref(), &quote!(describe), &quote!(PARAMS))
             }
         }
     });
     let state = model.state.sorted();
     let state_at = starts("__STATE_AT", state.iter().map(|(_, state)| state.shape.len().tokens()));
-    let describes_state = state.iter().enumerate().map(|(k, (field, state))| {
+    let state_rows = state.iter().map(|(field, state)| {
         let name = full_name(model, *field, &state.name);
         let (init, kind) = match &state.init {
             StateInit::Value(value) => (*value, quote!(Float)),
             StateInit::Count => (0.0, quote!(Count)),
             StateInit::Nested { model, count } => {
-                let (start, size) = (quote!(Self::__STATE_AT[#k]), quote!(STATE));
                 let describe = quote!(describe_state);
-                return describe_nested(&describe, &name, model, count.as_ref(), &start, &size);
+                return module_row(&name, model, count.as_ref(), &describe, &quote!(STATE));
             }
         };
-        let shape = state.shape.0.iter().map(Dim::tokens);
-        quote! {
-            specs.push(::gradiron::StateSpec {
-                name: format!("{prefix}{}", #name),
-                shape: vec![#(#shape),*],
-                start: start + Self::__STATE_AT[#k],
-                init: #init,
-                kind: ::gradiron::StateKind::#kind,
-            });
-        }
+        tensor_row(&name, &state.shape, &quote!((#init, ::gradiron::StateKind::#kind)))
     });
+    let table = quote!(::gradiron::module::table);
     let describe_state = (!state.is_empty()).then(|| {
         quote! {
             fn describe_state(
                 prefix: &str, start: usize, specs: &mut Vec<::gradiron::StateSpec>
             ) {
-                #(#describes_state)*
+                #table::describe_state(Self::__STATE_TABLE, prefix, start, specs);
             }
         }
     });
+    let state_table = (!state.is_empty())
+        .then(|| quote!(const __STATE_TABLE: &'static [#table::StateRow] = &[#(#state_rows),*];));
     let (count, state_count) = (params.len(), state.len());
     let checked = model.functions.is_some().then(|| quote!(let () = Self::__CHECK;));
     let owner = owner(model, &checked);
@@ -136,6 +119,8 @@ pub fn module(model: &Model) -> TokenStream {
         impl #impl_generics #ty {
             #params_at
             #state_at
+            const __TABLE: &'static [#table::ParamRow] = &[#(#rows),*];
+            #state_table
         }
         #[allow(clippy::all)]
         #[automatically_derived]
@@ -144,7 +129,7 @@ pub fn module(model: &Model) -> TokenStream {
             const STATE: usize = Self::__STATE_AT[#state_count];
             fn describe(prefix: &str, start: usize, specs: &mut Vec<::gradiron::ParamSpec>) {
                 #checked
-                #(#describes)*
+                #table::describe(Self::__TABLE, prefix, start, specs);
             }
             #describe_state
         }
@@ -152,7 +137,8 @@ pub fn module(model: &Model) -> TokenStream {
     }
 }
 
-/// The places of tensors in their flat slice, and its length behind them.
+/// The places of tensors in their flat slice, and its length behind them. Behind a reference, since code
+/// that is not optimised copies a constant array to the stack for each of its uses.
 pub fn starts(name: &str, lens: impl ExactSizeIterator<Item = TokenStream>) -> TokenStream {
     let (name, count) = (format_ident!("{name}"), lens.len());
     let ends = lens.enumerate().map(|(k, len)| {
@@ -162,7 +148,7 @@ pub fn starts(name: &str, lens: impl ExactSizeIterator<Item = TokenStream>) -> T
     let ends: Vec<_> = ends.collect();
     let mutable = (count > 0).then(|| quote!(mut));
     quote! {
-        const #name: [usize; #count + 1] = {
+        const #name: &'static [usize; #count + 1] = &{
             let #mutable at = [0; #count + 1];
             #(#ends)*
             at
@@ -170,26 +156,31 @@ pub fn starts(name: &str, lens: impl ExactSizeIterator<Item = TokenStream>) -> T
     }
 }
 
-/// The tensors of a nested model, or of a row of them.
-fn describe_nested(
-    describe: &TokenStream,
+/// A tensor in the tables of the runtime.
+fn tensor_row(name: &str, shape: &Shape, kind: &TokenStream) -> TokenStream {
+    let shape = shape.0.iter().map(Dim::tokens);
+    quote! {
+        ::gradiron::module::table::Row::Tensor { name: #name, shape: &[#(#shape),*], kind: #kind }
+    }
+}
+
+/// A nested model, or a row of them.
+fn module_row(
     name: &str,
     model: &TokenStream,
     count: Option<&Dim>,
-    start: &TokenStream,
+    describe: &TokenStream,
     size: &TokenStream,
 ) -> TokenStream {
     let module = quote!(<#model as ::gradiron::Module>);
-    match count.map(Dim::tokens) {
-        None => quote! {
-            #module::#describe(&format!("{prefix}{}.", #name), start + #start, specs);
-        },
-        Some(count) => quote! {
-            for i in 0..#count {
-                let at = #start + i * #module::#size;
-                #module::#describe(&format!("{prefix}{}.{i}.", #name), start + at, specs);
-            }
-        },
+    let count = match count.map(Dim::tokens) {
+        None => quote!(::core::option::Option::None),
+        Some(count) => quote!(::core::option::Option::Some(#count)),
+    };
+    quote! {
+        ::gradiron::module::table::Row::Module {
+            name: #name, describe: #module::#describe, floats: #module::#size, count: #count,
+        }
     }
 }
 
@@ -237,6 +228,9 @@ fn owner(model: &Model, checked: &Option<TokenStream>) -> TokenStream {
             }
             fn storage(&mut self) -> ::core::option::Option<&mut ::gradiron::Storage> {
                 Some(&mut self.params)
+            }
+            fn stored(&self) -> ::core::option::Option<&::gradiron::Storage> {
+                Some(&self.params)
             }
             fn fetch(&self) -> ::core::result::Result<(), ::gradiron::device::DeviceError> {
                 self.params.fetch().map(|_| ())

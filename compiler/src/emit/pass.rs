@@ -120,9 +120,8 @@ pub fn pass(
         })
         .filter(|n| !graph.nodes[*n].op.is_view())
         .collect();
-    let bindings = writer.bindings(&nodes);
     let target = writer.target();
-    let lines = nodes.iter().enumerate().map(|(number, n)| writer.line(number, *n));
+    let pieces = writer.pieces(&nodes);
     let offsets = writer.nested_offsets();
     let unreached = writer.unreached();
     let bind = match pass {
@@ -130,7 +129,7 @@ pub fn pass(
             let (bind, at) = (model.bind_step_sizes(), hidden(&function.name, "cache_at"));
             quote!(#bind let cache_at = Self::#at(n);)
         }
-        _ => model.bind_sizes(),
+        _ => model.bind_bounded_sizes(),
     };
     let name = hidden(&function.name, pass.name());
     let [shared, steps, ops, costs] = ["shared", "steps", "ops", "costs"]
@@ -155,13 +154,24 @@ pub fn pass(
             #bind
             #target
             #offsets
-            #bindings
             k.enter(Self::#ops, n);
             #unreached
-            #(#lines)*
+            #pieces
             k.leave();
         }
         #profile
+    }
+}
+
+/// The operations of a piece of a pass.
+pub const PIECE: usize = 40;
+
+/// Code that is one function, or a function for each piece where there are several: what is not optimised
+/// keeps each range and each argument on the stack until a function ends.
+pub fn closures(pieces: &[TokenStream]) -> TokenStream {
+    match pieces {
+        [one] => one.clone(),
+        _ => quote!(#((|k: &mut Kernels__| { #pieces })(k);)*),
     }
 }
 
@@ -324,6 +334,18 @@ impl Writer<'_> {
             let target = #of::from_number(if Kernels__::INLINE { 0 } else { offsets[#at] });
             let on_gpu = Kernels__::ON_GPU;
         }
+    }
+
+    /// The calls of a pass and the ranges that they name, in pieces.
+    fn pieces(&self, nodes: &[usize]) -> TokenStream {
+        let numbered: Vec<(usize, usize)> = nodes.iter().copied().enumerate().collect();
+        let code = numbered.chunks(PIECE).map(|piece| {
+            let nodes: Vec<usize> = piece.iter().map(|(_, n)| *n).collect();
+            let bindings = self.bindings(&nodes);
+            let lines = piece.iter().map(|(number, n)| self.line(*number, *n));
+            quote!(#bindings #(#lines)*)
+        });
+        closures(&code.collect::<Vec<_>>())
     }
 
     /// `let fc1_7 = saved.part(offsets[3], batch * 128);`

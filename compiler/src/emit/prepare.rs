@@ -6,7 +6,7 @@ use proc_macro2::TokenStream;
 use quote::format_ident;
 
 use super::chains::Chains;
-use super::pass::{Pass, preparation};
+use super::pass::{PIECE, Pass, closures, preparation};
 use super::{Function, Model, profile};
 use crate::dim::Dim;
 use crate::graph::{Graph, Node, Phase, Source, ValueId};
@@ -79,6 +79,9 @@ pub fn items(model: &Model, values: &Values, chains: &Chains) -> TokenStream {
     let calls = values.nodes.iter().enumerate().map(|(number, (function, pass, n))| {
         preparation(model, (function, *pass), chains, values, (number, *n))
     });
+    let calls: Vec<TokenStream> = calls.collect();
+    let pieces: Vec<_> = calls.chunks(PIECE).map(|calls| quote!(#(#calls)*)).collect();
+    let pieces = closures(&pieces);
     let ran = values.nodes.iter().map(|(function, pass, n)| {
         let (graph, plan) = function.planned(*pass).expect("the pass of one of its nodes");
         (&graph.nodes[*n], graph, plan)
@@ -88,8 +91,8 @@ pub fn items(model: &Model, values: &Values, chains: &Chains) -> TokenStream {
     let buf = quote!(::gradiron::device::Buf);
     quote! {
         /// Where they start on a processor and on a GPU.
-        const __PREPARED_AT: [[usize; #count + 1]; 2] =
-            [Self::__prepared_at(false), Self::__prepared_at(true)];
+        const __PREPARED_AT: &'static [[usize; #count + 1]; 2] =
+            &[Self::__prepared_at(false), Self::__prepared_at(true)];
         const fn __prepared_at(on_gpu: bool) -> [usize; #count + 1] {
             let mut at = [0; #count + 1];
             #(#ends)*
@@ -104,7 +107,7 @@ pub fn items(model: &Model, values: &Values, chains: &Chains) -> TokenStream {
         ) {
             let on_gpu = Kernels__::ON_GPU;
             k.enter(Self::#ops, [1; 4]);
-            #(#calls)*
+            #pieces
             k.leave();
         }
         #profile

@@ -3,6 +3,7 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::format_ident;
 
+use super::pass::PIECE;
 use crate::dim::Dim;
 use crate::graph::{Graph, Node, Phase, Ty, ValueId};
 use crate::hygiene::quote;
@@ -22,12 +23,17 @@ pub fn items(
         nodes.iter().map(|(node, ..)| format!("{}\t{}\n", name(&node.label), node.op.kind()));
     let text: String = lines.collect();
     let rows = nodes.iter().map(|(node, graph, plan)| {
-        let (flops, bytes) = (flops(graph, node).tokens(), bytes(graph, plan, node).tokens());
+        let [flops, bytes] = [flops(graph, node), bytes(graph, plan, node)];
+        let (flops, bytes) = (flops.saturating_tokens(), bytes.saturating_tokens());
         match node.phase {
             Phase::BackwardInputs => quote!(if want_inputs { [#flops, #bytes] } else { [0, 0] }),
             _ => quote!([#flops, #bytes]),
         }
     });
+    let rows: Vec<TokenStream> = rows.collect();
+    let pieces = rows.chunks(PIECE).map(
+        |rows| quote!((|out: &mut Vec<[usize; 2]>| out.extend_from_slice(&[#(#rows),*]))(out);),
+    );
     let nested = nodes.iter().filter_map(|(node, ..)| node.op.callee());
     let nested = nested.map(|callee| callee.stated(&["flops"]));
     quote! {
@@ -41,7 +47,7 @@ pub fn items(
             #(#nested)*
             // What processors prepare.
             let on_gpu = false;
-            out.extend_from_slice(&[#(#rows),*]);
+            #(#pieces)*
         }
     }
 }

@@ -152,7 +152,8 @@ pub(super) fn mask(l: &mut Use, names: [&'static str; 2]) -> Lowering<Option<Val
 
 /// Xavier's uniform distribution, `U(−a, a)` with `a = √(6 / (fan_in + fan_out))`.
 fn xavier(fan_out: &Dim, fan_in: &Dim) -> TokenStream {
-    let sum = fan_in.plus(fan_out).tokens();
-    let bound = quote!((6.0 / (#sum) as f32).sqrt());
-    quote!(::gradiron::init::Init::Uniform { low: -#bound, high: #bound })
+    let [fan_in, fan_out] = [fan_in.tokens(), fan_out.tokens()];
+    quote! {
+        ::gradiron::init::Init::XavierUniform { fan_in: #fan_in, fan_out: #fan_out, gain: 1.0 }
+    }
 }

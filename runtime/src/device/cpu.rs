@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 use std::time::Instant;
 
+use super::blocks;
 use super::tiny::run_tiny;
 use super::{
     Buf, Device, DeviceError, Element, Host, Indices, Kernels, Lent, Precision, Preparer, Random,
@@ -30,9 +31,10 @@ impl Cpu {
         Self::with_threads(std::thread::available_parallelism().map_or(1, usize::from))
     }
 
-    /// `count` threads, the calling one included (0 counts as 1). Results have the same bits for
-    /// any count.
+    /// `count` threads, the calling one included (0 counts as 1), of 1024 at most
+    /// ([`MOST_THREADS`](super::MOST_THREADS)). Results have the same bits for any count.
     pub fn with_threads(count: usize) -> Self {
+        blocks::make();
         Self {
             threads: Threads::new(count.max(1)),
             level: SimdLevel::detect(),
@@ -66,10 +68,31 @@ impl Cpu {
         Self { convolution, ..self }
     }
 
+    /// Whether runs take numbers below the normal ones (2⁻¹²⁶) for zeros and make zeros of results that would
+    /// be such, which they do not unless told to. What decays, such as the state of a recurrent layer after its
+    /// input has fallen silent, ends among these numbers, and many processors compute with them tens of times
+    /// more slowly. The calling thread computes after a run as it did before.
+    ///
+    /// It is there where a processor has such a mode: on x86-64 and on 64-bit ARM.
+    ///
+    /// ```
+    /// use gradiron::device::Cpu;
+    /// let cpu = Cpu::with_threads(1).with_flush_to_zero(true);
+    /// ```
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    pub fn with_flush_to_zero(self, flush: bool) -> Self {
+        Self { threads: self.threads.with_flush(flush), ..self }
+    }
+
     /// The same threads; what runs on them is recorded in `profile`, and not in the record that
     /// `GRADIRON_PROFILE` asks for ([`profile`](crate::profile)).
     pub fn with_profile(self, profile: &Profile) -> Self {
         Self { profile: Some(profile.clone()), ..self }
+    }
+
+    /// Has the system bring in the blocks that its threads borrow.
+    pub(crate) fn touch_blocks(&self) {
+        blocks::touch(self.threads.count());
     }
 
     /// Starts a step.
@@ -94,10 +117,22 @@ impl Cpu {
         }
     }
 
+    /// A run that flushes numbers below the normal ones to zero.
+    #[inline(never)]
+    fn run_flushed<R: Run>(&self, memory: StepMemory<'_, Self>, run: R) {
+        let _flush = self.threads.flush();
+        if R::MAY_BE_TINY && run.is_tiny() {
+            run_tiny(self.level, self.step(memory), run);
+        } else {
+            run.run(&mut self.step(memory));
+        }
+    }
+
     /// A run that is recorded.
     #[cold]
     #[inline(never)]
     fn run_recorded<R: Run>(&self, profile: &Profile, memory: StepMemory<'_, Self>, run: R) {
+        let _flush = self.threads.flush();
         let mut lane = profile.take_lane();
         if R::MAY_BE_TINY && run.is_tiny() {
             let (flops, start) = (run.flops(), Instant::now());
@@ -160,6 +195,8 @@ impl Device for Cpu {
     fn run<R: Run>(&self, memory: StepMemory<'_, Self>, run: R) -> Result<(), DeviceError> {
         if let Some(profile) = &self.profile {
             self.run_recorded(profile, memory, run);
+        } else if self.threads.flushes() {
+            self.run_flushed(memory, run);
         } else if R::MAY_BE_TINY && run.is_tiny() {
             run_tiny(self.level, self.step(memory), run);
         } else {

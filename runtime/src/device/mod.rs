@@ -5,9 +5,12 @@
 //! CPU they become slices, checked for bounds and overlap; on a GPU they become addresses. A second
 //! device is a second implementor of these traits.
 
+pub(crate) mod blocks;
 mod cpu;
 #[cfg(feature = "cuda")]
 mod cuda;
+mod flush;
+mod fork;
 mod precision;
 mod range;
 mod remote;
@@ -29,7 +32,7 @@ pub use precision::{Precision, Target};
 pub use range::{Buf, Element, Indices, Region, floats_of_halves};
 pub use remote::{Remote, RemoteUpdate, SCALARS};
 pub(crate) use threads::SharedMut;
-pub use threads::{PARALLEL_WORK, Threads};
+pub use threads::{MOST_THREADS, PARALLEL_WORK, Threads};
 pub(crate) use tiny::TinyStep;
 
 use crate::arena::Sizes;

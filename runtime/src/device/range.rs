@@ -62,7 +62,12 @@ impl Buf {
     pub const fn part(self, start: usize, len: usize) -> Self {
         let is_inside = start <= self.len && len <= self.len - start;
         assert!(is_inside, "gradiron: a planned range leaves its buffer (a bug)");
-        Self { region: self.region, element: self.element, start: self.start + start, len }
+        Self {
+            region: self.region,
+            element: self.element,
+            start: self.start.saturating_add(start),
+            len,
+        }
     }
 
     /// The range with its parameters as halves: a copy that a device keeps, of the same places.
@@ -76,13 +81,23 @@ impl Buf {
     #[inline]
     pub const fn halves(self, start: usize, len: usize) -> Self {
         let floats = self.part(start, floats_of_halves(len));
-        Self { region: self.region, element: Element::Half, start: 2 * floats.start, len }
+        Self {
+            region: self.region,
+            element: Element::Half,
+            start: floats.start.saturating_mul(2),
+            len,
+        }
     }
 
     /// `len` values in the place of the floats from `start` on.
     #[inline]
     pub const fn values(self, start: usize, len: usize, as_halves: bool) -> Self {
         if as_halves { self.halves(start, len) } else { self.part(start, len) }
+    }
+
+    /// Whether its first element is one of `other`, where both are in one region.
+    const fn starts_in(self, other: Self) -> bool {
+        self.start >= other.start && self.start - other.start < other.len
     }
 
     pub(crate) const fn overlaps(self, other: Self) -> bool {
@@ -97,9 +112,7 @@ impl Buf {
         };
         // An empty range overlaps nothing, wherever it starts.
         let full = self.len > 0 && other.len > 0;
-        same && full
-            && self.start < other.start.saturating_add(other.len)
-            && other.start < self.start.saturating_add(self.len)
+        same && full && (self.starts_in(other) || other.starts_in(self))
     }
 }
 
@@ -121,5 +134,24 @@ impl Indices {
     /// `len` indices from `start` on.
     pub const fn new(start: usize, len: usize) -> Self {
         Self { start, len }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Also where a start and a length wrap around.
+    #[test]
+    fn a_part_lies_in_its_range() {
+        let buf = Buf::new(Region::Arena, 16, 8);
+        assert_eq!(buf.part(3, 5), Buf::new(Region::Arena, 19, 5));
+        assert_eq!(buf.part(8, 0).len, 0);
+        for (start, len) in [(4, 5), (9, 0), (usize::MAX, 2), (2, usize::MAX), (usize::MAX, 1)] {
+            let part = std::panic::catch_unwind(|| buf.part(start, len));
+            assert!(part.is_err(), "{start} {len}");
+        }
+        let end = Buf::new(Region::Arena, usize::MAX - 1, 5);
+        assert!(end.overlaps(Buf::new(Region::Arena, usize::MAX - 3, 3)) && !end.overlaps(buf));
     }
 }

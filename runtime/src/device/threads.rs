@@ -13,11 +13,16 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
+use super::flush::Flush;
+use super::fork;
+
 /// Work below this many estimated operations (a fused multiply-add or a float moved counts as
 /// one; a transcendental function as eight) stays on the calling thread. Measured on two cores of a
 /// Zen 5 server: a run in which both threads take part costs 0.6 µs when the team spins and 3 µs,
 /// sometimes 60, when it is parked; copying 2^15 floats takes 1.5 µs.
-pub const PARALLEL_WORK: usize = 1 << 15;
+///
+/// An interpreter of Rust, which runs small sizes alone, takes the team for all of them.
+pub const PARALLEL_WORK: usize = if cfg!(miri) { 1 } else { 1 << 15 };
 
 /// How often a worker looks for work before it parks: 50 µs where a pause takes 25 ns.
 const SPINS: u32 = if cfg!(miri) { 8 } else { 2000 };
@@ -26,20 +31,29 @@ const SPINS: u32 = if cfg!(miri) { 8 } else { 2000 };
 /// milliseconds.
 const STEP_SPINS: u32 = if cfg!(miri) { 8 } else { 10_000 };
 
+/// The most threads of a team, the calling one included: more than processors have, and few enough that
+/// the system has room for them and starts them in less than a second.
+pub const MOST_THREADS: usize = 1024;
+
 /// A team of threads, the calling one included. Clones share the team, which ends with the last.
 #[derive(Clone)]
 pub struct Threads {
     team: Arc<Team>,
+    /// Whether runs of this clone flush numbers below the normal ones to zero.
+    flush: bool,
 }
 
 struct Team {
     shared: Arc<Shared>,
     workers: Vec<JoinHandle<()>>,
+    /// Which copy of the process has the workers ([`fork`]).
+    copy: usize,
 }
 
 struct Job {
     f: *const (dyn Fn(usize) + Sync),
     chunks: usize,
+    flush: bool,
 }
 
 /// The gate: bit 0 says that a run is open, bits 1..16 count the workers inside, the others hold
@@ -70,7 +84,8 @@ const RUN: usize = 1 << 16;
 // nobody is inside, and read only by threads inside, so accesses never overlap; entering the gate
 // acquires what opening it released. The pointer in it is to a `Sync` closure.
 unsafe impl Sync for Shared {}
-// SAFETY: as above; nothing in it belongs to one thread.
+// SAFETY: the pointer in `job` alone keeps it from being `Send` by itself, and that is to a closure
+// which is `Sync`, so it may be called on any thread. Nothing in it belongs to one thread.
 unsafe impl Send for Shared {}
 
 impl Shared {
@@ -82,9 +97,24 @@ impl Shared {
                 return;
             }
             if let Err(payload) = catch_unwind(AssertUnwindSafe(|| f(chunk))) {
-                let mut panic = self.panic.lock().unwrap_or_else(PoisonError::into_inner);
-                panic.get_or_insert(payload);
+                self.keep(payload);
             }
+        }
+    }
+
+    /// Keeps the first panic of a run. Never unwinds, whatever a payload does when it is dropped: the
+    /// closure of the run would end while workers hold it.
+    #[cold]
+    fn keep(&self, payload: Box<dyn Any + Send>) {
+        let mut first = self.panic.lock().unwrap_or_else(PoisonError::into_inner);
+        if first.is_none() {
+            *first = Some(payload);
+            return;
+        }
+        drop(first);
+        if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            // It would go on like this, so it is never dropped.
+            std::mem::forget(another);
         }
     }
 
@@ -95,11 +125,13 @@ impl Shared {
             served = run;
             // SAFETY: this thread is inside the gate, so `job` is set and nobody writes it, and
             // `run` does not return, which keeps the closure alive, before this thread is out.
-            let (f, chunks) = unsafe {
+            let (f, chunks, flush) = unsafe {
                 let job = (*self.job.get()).as_ref().expect("a run is open");
-                (&*job.f, job.chunks)
+                (&*job.f, job.chunks, job.flush)
             };
+            let flush = Flush::on_if(flush);
             self.work(f, chunks);
+            drop(flush);
             self.gate.fetch_sub(INSIDE, Ordering::Release);
         }
     }
@@ -158,7 +190,9 @@ impl Shared {
 }
 
 impl Threads {
-    /// A team of `count` threads, the calling one included (0 counts as 1).
+    /// A team of `count` threads, the calling one included (0 counts as 1), of [`MOST_THREADS`] at most, and
+    /// of fewer where the system starts no more. In a process that `fork` has copied, where the others are
+    /// not, the calling thread works alone.
     pub fn new(count: usize) -> Self {
         let shared = Arc::new(Shared {
             gate: AtomicUsize::new(0),
@@ -173,7 +207,9 @@ impl Threads {
             wake: Condvar::new(),
             panic: Mutex::new(None),
         });
-        let workers: Vec<_> = (1..count.min(INSIDE_MASK / INSIDE))
+        fork::watch();
+        let copy = fork::copies();
+        let workers: Vec<_> = (1..count.min(MOST_THREADS))
             .map_while(|i| {
                 let shared = Arc::clone(&shared);
                 let thread = std::thread::Builder::new().name(format!("gradiron-{i}"));
@@ -185,7 +221,25 @@ impl Threads {
         while shared.started.load(Ordering::Acquire) < workers.len() {
             std::thread::yield_now();
         }
-        Self { team: Arc::new(Team { shared, workers }) }
+        Self { team: Arc::new(Team { shared, workers, copy }), flush: false }
+    }
+
+    /// The same team, whose workers flush numbers below the normal ones to zero in runs of this clone.
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    pub(crate) fn with_flush(self, flush: bool) -> Self {
+        Self { flush, ..self }
+    }
+
+    /// Whether such numbers are flushed.
+    #[inline]
+    pub(crate) fn flushes(&self) -> bool {
+        self.flush
+    }
+
+    /// Such numbers of the calling thread too, while the value lives.
+    #[inline]
+    pub(crate) fn flush(&self) -> Option<Flush> {
+        Flush::on_if(self.flush)
     }
 
     /// The number of threads, the calling one included.
@@ -200,21 +254,23 @@ impl Threads {
     /// When a call panics: with its payload, after all calls have ended.
     pub fn run(&self, chunks: usize, f: &(dyn Fn(usize) + Sync)) {
         let shared = &*self.team.shared;
-        let alone = chunks <= 1 || self.team.workers.is_empty();
+        let has_workers = !self.team.workers.is_empty() && self.team.is_here();
+        let alone = chunks <= 1 || !has_workers;
         if alone || shared.busy.swap(true, Ordering::Acquire) {
             (0..chunks).for_each(f);
             return;
         }
         // SAFETY: only the lifetime changes. Workers use the pointer only inside the gate, and
         // this function returns only after the gate was closed and the last worker has left it;
-        // nothing in between unwinds, since `work` catches the panics of `f`.
+        // nothing in between unwinds, since `work` catches the panics of `f`, and `keep` those of
+        // what `f` panics with.
         let f_static: *const (dyn Fn(usize) + Sync) = unsafe {
             std::mem::transmute::<*const (dyn Fn(usize) + Sync + '_), *const (dyn Fn(usize) + Sync)>(
                 f,
             )
         };
         // SAFETY: this thread holds `busy`, the gate is closed and nobody is inside.
-        unsafe { *shared.job.get() = Some(Job { f: f_static, chunks }) };
+        unsafe { *shared.job.get() = Some(Job { f: f_static, chunks, flush: self.flush }) };
         shared.next.store(0, Ordering::Relaxed);
         let run = (shared.gate.load(Ordering::Relaxed) / RUN).wrapping_add(1);
         shared.gate.store(run.wrapping_mul(RUN) | OPEN, Ordering::SeqCst);
@@ -323,8 +379,21 @@ impl<'a, T> SharedMut<'a, T> {
     }
 }
 
+impl Team {
+    /// Whether the workers are threads of this process, and not of the one that it was copied from.
+    #[inline]
+    fn is_here(&self) -> bool {
+        self.copy == fork::copies()
+    }
+}
+
 impl Drop for Team {
     fn drop(&mut self) {
+        if !self.is_here() {
+            // There is nobody to wake and to wait for, and locks may be held by who is not there.
+            std::mem::forget(std::mem::take(&mut self.workers));
+            return;
+        }
         self.shared.shutdown.store(true, Ordering::SeqCst);
         self.shared.wake_all();
         for worker in self.workers.drain(..) {
@@ -421,6 +490,42 @@ mod tests {
             }));
             assert_eq!(*result.unwrap_err().downcast::<&str>().unwrap(), "bad chunk");
             assert_eq!(done.load(Ordering::Relaxed), 5);
+            counts(&threads, 5);
+        }
+    }
+
+    /// Panics as it is dropped, with another one that does, to the given depth.
+    struct Bomb(usize);
+
+    static DROPS: AtomicUsize = AtomicUsize::new(0);
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            DROPS.fetch_add(1, Ordering::Relaxed);
+            if self.0 > 0 {
+                resume_unwind(Box::new(Bomb(self.0 - 1)));
+            }
+        }
+    }
+
+    #[test]
+    fn a_payload_that_panics_as_it_is_dropped_ends_no_run() {
+        let threads = Threads::new(3);
+        for depth in 1..4 {
+            let done = AtomicUsize::new(0);
+            // What the workers read is on this stack frame, which a run that unwinds would end.
+            let result = catch_unwind(AssertUnwindSafe(|| {
+                let mine: [AtomicUsize; 12] = std::array::from_fn(AtomicUsize::new);
+                threads.run(12, &|i| {
+                    done.fetch_add(mine[i].load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+                    resume_unwind(Box::new(Bomb(depth)));
+                });
+            }));
+            let payload = result.unwrap_err().downcast::<Bomb>().unwrap();
+            assert_eq!(done.load(Ordering::Relaxed), (0..12).map(|i| i + 1).sum::<usize>());
+            std::mem::forget(payload);
+            // Each of the others is dropped once, and what it panics with not at all.
+            assert_eq!(DROPS.swap(0, Ordering::Relaxed), 11);
             counts(&threads, 5);
         }
     }

@@ -141,9 +141,9 @@ pub(super) fn run_tiny<R: Run>(level: SimdLevel, step: CpuStep<'_>, run: R) {
             body::<__m256, R>(step, run);
         }
         match level.kind() {
-            // SAFETY: a level of this kind exists only where the processor has the features.
+            // SAFETY: a level of AVX-512 exists only where the processor has the features.
             SimdKind::Avx512 => unsafe { avx512(step, run) },
-            // SAFETY: as above.
+            // SAFETY: a level of AVX2 exists only where the processor has the features.
             SimdKind::Avx2 => unsafe { avx2(step, run) },
             // A processor without AVX2 is not worth a third copy of every small function.
             SimdKind::Portable => {

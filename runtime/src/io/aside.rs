@@ -160,7 +160,11 @@ fn new_name() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     // WASI has no numbers of processes.
     let process = if cfg!(target_family = "wasm") { 0 } else { std::process::id() };
-    let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    // Without a system there is no clock, and no file either, which making it will say.
+    let time = match cfg!(all(target_family = "wasm", target_os = "unknown")) {
+        true => Duration::ZERO,
+        false => SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default(),
+    };
     let (time, count) = (time.as_nanos(), COUNT.fetch_add(1, Ordering::Relaxed));
     format!("{START}{}-{process}-{time:x}-{count}{END}", boot())
 }

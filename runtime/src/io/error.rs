@@ -13,12 +13,16 @@ pub(super) const SHOWN: usize = 5;
 /// How much of a name that is too long a message shows.
 pub(super) const SHOWN_OF_NAME: usize = 32;
 
+/// How much of what a parser says a message shows: a name of 1,024 bytes and what stands around it.
+pub(super) const SHOWN_OF_REASON: usize = 2048;
+
 /// The first bytes of a text, as whole characters.
 pub(super) fn start_of(text: &str, bytes: usize) -> Cow<'_, str> {
-    match text.len() <= bytes {
-        true => Cow::Borrowed(text),
-        false => Cow::Owned(format!("{}…", &text[..text.floor_char_boundary(bytes)])),
+    if text.len() <= bytes {
+        return Cow::Borrowed(text);
     }
+    let end = (0..=bytes).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+    Cow::Owned(format!("{}…", &text[..end]))
 }
 
 /// Why a file was not saved.

@@ -13,7 +13,7 @@ use safetensors::tensor::{Metadata, TensorInfo};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::error::{FormatError, SHOWN_OF_NAME, start_of};
+use super::error::{FormatError, SHOWN_OF_NAME, SHOWN_OF_REASON, start_of};
 
 /// The format's own limit for headers, in bytes.
 pub const MAX_HEADER: u64 = 100_000_000;
@@ -59,7 +59,10 @@ pub fn parse(header: &[u8], limits: Limits) -> Result<Metadata, FormatError> {
     if let Some(wrong) = wrong {
         return Err(wrong);
     }
-    let nonsense = |reason: String| FormatError::Header { reason };
+    // What the parser says may quote the file.
+    let nonsense = |reason: String| FormatError::Header {
+        reason: start_of(&reason, SHOWN_OF_REASON).into_owned(),
+    };
     let mut tensors = parsed.map_err(|error| nonsense(error.to_string()))?;
     // As many tensors of no bytes as there are may begin at one place.
     tensors.sort_by_key(|(_, info)| info.data_offsets);

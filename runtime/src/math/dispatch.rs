@@ -88,7 +88,7 @@ impl SimdLevel {
             match self.0 {
                 // SAFETY: `new` made this level, so the processor has these features.
                 SimdKind::Avx512 => return unsafe { avx512(body) },
-                // SAFETY: as above.
+                // SAFETY: `new` made this one too, where it found AVX2, FMA, BMI1 and BMI2.
                 SimdKind::Avx2 => return unsafe { avx2(body) },
                 SimdKind::Portable => {}
             }
@@ -114,7 +114,7 @@ pub trait Body {
 }
 
 /// `simd! { fn f<A>(y: &mut [f32], x: &[f32]) { .. A::mul_add(..) .. } }` defines
-/// `fn f(level: SimdLevel, y: &mut [f32], x: &[f32])`.
+/// `fn f(level: SimdLevel, y: &mut [f32], x: &[f32])`; `unsafe fn` likewise.
 macro_rules! simd {
     ($(#[$meta:meta])* $vis:vis fn $name:ident<$A:ident>(
         $($arg:ident: $ty:ty),* $(,)?
@@ -122,12 +122,12 @@ macro_rules! simd {
         $(#[$meta])*
         #[allow(clippy::too_many_arguments)]
         $vis fn $name(level: $crate::math::SimdLevel, $($arg: $ty),*) $(-> $ret)? {
-            $crate::math::simd!(@compile $A ($($arg: $ty),*) ($($ret)?) $body);
+            $crate::math::simd!(@compile () $A ($($arg: $ty),*) ($($ret)?) $body);
             #[cfg(target_arch = "x86_64")]
             match level.kind() {
                 // SAFETY: a level of this kind exists only where the processor has the features.
                 $crate::math::SimdKind::Avx512 => return unsafe { avx512($($arg),*) },
-                // SAFETY: as above.
+                // SAFETY: nor does a level of AVX2, see `SimdLevel::new`.
                 $crate::math::SimdKind::Avx2 => return unsafe { avx2($($arg),*) },
                 _ => {}
             }
@@ -135,23 +135,46 @@ macro_rules! simd {
             body::<$crate::math::PortableArith>($($arg),*)
         }
     };
-    (@compile $A:ident ($($arg:ident: $ty:ty),*) ($($ret:ty)?) $body:block) => {
+    ($(#[$meta:meta])* $vis:vis unsafe fn $name:ident<$A:ident>(
+        $($arg:ident: $ty:ty),* $(,)?
+    ) $(-> $ret:ty)? $body:block) => {
+        $(#[$meta])*
+        #[allow(clippy::too_many_arguments)]
+        $vis unsafe fn $name(level: $crate::math::SimdLevel, $($arg: $ty),*) $(-> $ret)? {
+            $crate::math::simd!(@compile (unsafe) $A ($($arg: $ty),*) ($($ret)?) $body);
+            // SAFETY: a level exists only where the processor has its features; the caller lends what
+            // the body says.
+            unsafe {
+                #[cfg(target_arch = "x86_64")]
+                match level.kind() {
+                    $crate::math::SimdKind::Avx512 => return avx512($($arg),*),
+                    $crate::math::SimdKind::Avx2 => return avx2($($arg),*),
+                    _ => {}
+                }
+                let _ = level;
+                body::<$crate::math::PortableArith>($($arg),*)
+            }
+        }
+    };
+    (@compile ($($unsafe:tt)?) $A:ident ($($arg:ident: $ty:ty),*) ($($ret:ty)?) $body:block) => {
         #[inline(always)]
         #[allow(clippy::too_many_arguments, clippy::extra_unused_type_parameters)]
-        fn body<$A: $crate::math::Arith>($($arg: $ty),*) $(-> $ret)? $body
+        $($unsafe)? fn body<$A: $crate::math::Arith>($($arg: $ty),*) $(-> $ret)? $body
 
         #[cfg(target_arch = "x86_64")]
         #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi1,bmi2")]
-        #[allow(clippy::too_many_arguments)]
-        fn avx512($($arg: $ty),*) $(-> $ret)? {
-            body::<$crate::math::Fused>($($arg),*)
+        #[allow(clippy::too_many_arguments, unused_unsafe)]
+        $($unsafe)? fn avx512($($arg: $ty),*) $(-> $ret)? {
+            // SAFETY: that of the function around this one.
+            unsafe { body::<$crate::math::Fused>($($arg),*) }
         }
 
         #[cfg(target_arch = "x86_64")]
         #[target_feature(enable = "avx2,fma,bmi1,bmi2")]
-        #[allow(clippy::too_many_arguments)]
-        fn avx2($($arg: $ty),*) $(-> $ret)? {
-            body::<$crate::math::Fused>($($arg),*)
+        #[allow(clippy::too_many_arguments, unused_unsafe)]
+        $($unsafe)? fn avx2($($arg: $ty),*) $(-> $ret)? {
+            // SAFETY: that of the function around this one.
+            unsafe { body::<$crate::math::Fused>($($arg),*) }
         }
     };
 }

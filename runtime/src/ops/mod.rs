@@ -34,11 +34,65 @@ fn check_apart(writes: &[Buf], reads: &[Buf]) {
     assert!(apart, "gradiron: planned ranges overlap (a bug)");
 }
 
+/// The product of sizes. Beyond `usize` it is the largest number, so many elements that no range has
+/// them: whoever compares a range with it finds that out.
+#[inline(always)]
+pub(crate) const fn product<const N: usize>(sizes: [usize; N]) -> usize {
+    let (mut product, mut at) = (1_usize, 0);
+    while at < N {
+        product = product.saturating_mul(sizes[at]);
+        at += 1;
+    }
+    product
+}
+
+/// The sum of sizes, like [`product`].
+#[inline(always)]
+pub(crate) const fn sum<const N: usize>(sizes: [usize; N]) -> usize {
+    let (mut sum, mut at) = (0_usize, 0);
+    while at < N {
+        sum = sum.saturating_add(sizes[at]);
+        at += 1;
+    }
+    sum
+}
+
+/// Panics where a range has not as many elements as the sizes of its kernel say.
+#[inline]
+fn check_len(what: &str, found: usize, said: usize) {
+    assert!(
+        found == said,
+        "gradiron: {what} has {found} elements, and its sizes say {said} (a bug)"
+    );
+}
+
+/// Panics where a range has fewer.
+#[inline]
+fn check_holds(what: &str, found: usize, said: usize) {
+    assert!(
+        found >= said,
+        "gradiron: {what} has {found} elements, and its sizes say {said} (a bug)"
+    );
+}
+
+/// What a window reaches along an axis.
+const fn reach(kernel: usize, dilation: usize) -> usize {
+    sum([product([dilation, kernel.saturating_sub(1)]), 1])
+}
+
 /// The places of a window along an axis of `padded` elements; none when it does not fit
 /// (PyTorch's `Conv2d` and `MaxPool2d`): `⌊(padded − dilation·(kernel − 1) − 1) / stride⌋ + 1`.
 const fn windows(padded: usize, kernel: usize, stride: usize, dilation: usize) -> usize {
-    let reach = dilation * (kernel - 1) + 1;
+    let reach = reach(kernel, dilation);
     if padded < reach { 0 } else { (padded - reach) / stride + 1 }
+}
+
+/// Panics where windows along an axis are none, or reach beyond what can be counted.
+fn check_window(size: usize, kernel: usize, stride: usize, padding: usize, dilation: usize) {
+    assert!(kernel > 0 && stride > 0 && dilation > 0, "gradiron: a window without a size (a bug)");
+    // The last place that any tap of any window may have, and one step beyond it.
+    let end = sum([size, product([2, padding]), stride, reach(kernel, dilation)]);
+    assert!(end < usize::MAX / 2, "gradiron: a window that reaches beyond all numbers (a bug)");
 }
 
 /// What becomes of parts of a result as soon as they are complete, while they are in cache: called

@@ -54,15 +54,15 @@ impl Moments {
             decoupled_weight_decay: 0.0,
             settings: Settings::default(),
             steps: 0,
-            exp_avg: Storage::zeros(len),
-            exp_avg_sq: Storage::zeros(len),
+            exp_avg: check.buffer(len)?,
+            exp_avg_sq: check.buffer(len)?,
             max_exp_avg_sq: None,
         })
     }
 
     fn amsgrad(&mut self, amsgrad: bool) {
         let len = self.exp_avg_sq.as_slice().len();
-        self.max_exp_avg_sq = amsgrad.then(|| Storage::zeros(len));
+        self.max_exp_avg_sq = amsgrad.then(|| Check(self.name).buffer_or_panic(len));
     }
 
     fn step<M: Model>(&mut self, net: &mut M, grads: Grads<'_, M>) {
@@ -183,6 +183,10 @@ macro_rules! adam {
             }
 
             /// Whether to divide by the largest mean of squares so far. Allocates its buffer.
+            ///
+            /// # Panics
+            ///
+            /// When there is no memory for the buffer.
             pub fn amsgrad(mut self, amsgrad: bool) -> Self {
                 self.moments.amsgrad(amsgrad);
                 self
@@ -234,7 +238,7 @@ impl<M: Model> Adam<M> {
     ///
     /// # Errors
     ///
-    /// `lr` must be finite and at least 0.
+    /// `lr` must be finite and at least 0, and there must be memory for the buffers.
     pub fn new(net: &M, lr: f32) -> Result<Self, HyperParamError> {
         let moments = Moments::new(ADAM, net.params().len(), lr)?;
         Ok(Self { moments, model: PhantomData })
@@ -269,7 +273,7 @@ impl<M: Model> AdamW<M> {
     ///
     /// # Errors
     ///
-    /// `lr` must be finite and at least 0.
+    /// `lr` must be finite and at least 0, and there must be memory for the buffers.
     pub fn new(net: &M, lr: f32) -> Result<Self, HyperParamError> {
         let mut moments = Moments::new(ADAM_W, net.params().len(), lr)?;
         moments.decoupled_weight_decay = 1e-2;

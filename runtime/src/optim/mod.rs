@@ -40,6 +40,7 @@ use settings::{Settings, settings};
 use crate::device::{DeviceError, Host, Lent, Remote};
 use crate::module::Model;
 use crate::profile::Profile;
+use crate::storage::Storage;
 
 /// The gradients of all parameters of an `M`, in the order of [`Model::params`], and the state
 /// that the same pass made.
@@ -193,7 +194,8 @@ pub trait Optimizer<M: Model> {
     fn set_learning_rate(&mut self, lr: f32) -> Result<(), HyperParamError>;
 }
 
-/// A hyper-parameter out of its range.
+/// A hyper-parameter out of its range, or state of an optimizer for which there is no memory: `name` is
+/// `state` then, and `found` the bytes of a buffer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HyperParamError {
     /// The optimizer, `Adam`.
@@ -209,6 +211,13 @@ pub struct HyperParamError {
 impl std::fmt::Display for HyperParamError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { optimizer, name, expected, found } = *self;
+        if name == STATE {
+            return write!(
+                f,
+                "{optimizer}: expected memory for a buffer of {found} bytes, as many as the parameters \
+                 have, and there is not as much; free some, or take an optimizer that keeps less"
+            );
+        }
         write!(f, "{optimizer}: expected {name} to be {expected}, found ")?;
         // What was an f32 is shown in the digits of an f32.
         let short = found as f32;
@@ -217,6 +226,9 @@ impl std::fmt::Display for HyperParamError {
 }
 
 impl std::error::Error for HyperParamError {}
+
+/// What an error names where memory for state is missing.
+const STATE: &str = "state";
 
 /// The checks of one optimizer's hyper-parameters.
 #[derive(Clone, Copy)]
@@ -232,6 +244,25 @@ impl Check {
     ) -> Result<f64, HyperParamError> {
         let error = HyperParamError { optimizer: self.0, name, expected, found };
         if holds { Ok(found) } else { Err(error) }
+    }
+
+    /// A buffer of state.
+    fn buffer(self, floats: usize) -> Result<Storage, HyperParamError> {
+        let found = floats as f64 * size_of::<f32>() as f64;
+        let error =
+            HyperParamError { optimizer: self.0, name: STATE, expected: "in memory", found };
+        Storage::try_zeros(floats).ok_or(error)
+    }
+
+    /// The same where a method returns no error.
+    ///
+    /// # Panics
+    /// When there is no memory for it.
+    fn buffer_or_panic(self, floats: usize) -> Storage {
+        match self.buffer(floats) {
+            Ok(buffer) => buffer,
+            Err(error) => panic!("gradiron: {error}"),
+        }
     }
 
     /// Finite as an `f32`, and not negative.

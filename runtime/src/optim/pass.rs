@@ -81,6 +81,7 @@ fn step_on_host<U: Update<S>, const S: usize>(
     [decaying, other]: [U; 2],
     settings: &Settings,
 ) -> usize {
+    let _flush = host.and_then(|host| host.threads.flush());
     let scale = settings.scale(|| norm::norm(grads, host));
     let state = state.map(Storage::as_mut_slice);
     let len = state.iter().map(|s| s.len()).fold(params.len().min(grads.len()), usize::min);
@@ -129,8 +130,8 @@ impl<U: Update<S>, const S: usize> Body for Part<'_, U, S> {
         let Self { params, grads, scale, state, update } = self;
         let (blocks, rest) = grads.as_chunks::<BLOCK>();
         for (i, g) in blocks.iter().enumerate() {
-            // SAFETY: `step` lent all elements of this part to this call alone, and the block is
-            // inside of it.
+            // SAFETY: `at` checked that the part is inside parameters and state, and the block is one of its
+            // whole blocks.
             let (p, s) = unsafe {
                 let at = i * BLOCK;
                 (
@@ -138,7 +139,9 @@ impl<U: Update<S>, const S: usize> Body for Part<'_, U, S> {
                     state.map(|s| s.add(at).cast::<[f32; BLOCK]>()),
                 )
             };
-            // SAFETY: as above. Copies on the stack: nothing overlaps, so the loop vectorises.
+            // Copies on the stack: nothing overlaps, so the loop vectorises.
+            // SAFETY: `step_on_host` lends the elements of this part to this call alone, and `f32`s need no
+            // more alignment than an array of them.
             let (old_p, old_s) = unsafe { (p.read(), s.map(|s| s.read())) };
             let (mut new_p, mut new_s) = ([0.0; BLOCK], [[0.0; BLOCK]; S]);
             for e in 0..BLOCK {
@@ -149,7 +152,7 @@ impl<U: Update<S>, const S: usize> Body for Part<'_, U, S> {
                     new_s[k][e] = state[k];
                 }
             }
-            // SAFETY: as above.
+            // SAFETY: the same blocks, which nobody else uses.
             unsafe {
                 p.write(new_p);
                 for (s, new) in s.into_iter().zip(new_s) {
@@ -159,7 +162,8 @@ impl<U: Update<S>, const S: usize> Body for Part<'_, U, S> {
         }
         let whole = blocks.len() * BLOCK;
         for (i, g) in rest.iter().enumerate() {
-            // SAFETY: as above.
+            // SAFETY: `whole + i` is below the length of the part, which `at` checked to be inside parameters
+            // and state, and `step_on_host` lends to this call alone.
             unsafe {
                 let (p, s) = (params.add(whole + i), state.map(|s| s.add(whole + i)));
                 let (new, new_s) = update.element(*p, scale * *g, s.map(|s| *s));

@@ -88,7 +88,7 @@ impl<M: Model> RMSprop<M> {
             momentum: 0.0,
             regularizer: Regularizer::NONE,
             settings: Settings::default(),
-            square_avg: Storage::zeros(len),
+            square_avg: CHECK.buffer(len)?,
             grad_avg: None,
             buffer: None,
             model: PhantomData,
@@ -132,17 +132,21 @@ impl<M: Model> RMSprop<M> {
     ///
     /// # Errors
     ///
-    /// `momentum` must be finite and at least 0.
+    /// `momentum` must be finite and at least 0, and there must be memory for its buffer.
     pub fn momentum(mut self, momentum: f64) -> Result<Self, HyperParamError> {
         self.momentum = CHECK.not_negative("momentum", momentum)? as f32;
-        self.buffer = (momentum != 0.0).then(|| Storage::zeros(self.len));
+        self.buffer = (momentum != 0.0).then(|| CHECK.buffer(self.len)).transpose()?;
         Ok(self)
     }
 
     /// Whether to divide by an estimate of the standard deviation instead: the running mean of
     /// the gradients is taken out. Allocates its buffer.
+    ///
+    /// # Panics
+    ///
+    /// When there is no memory for the buffer.
     pub fn centered(mut self, centered: bool) -> Self {
-        self.grad_avg = centered.then(|| Storage::zeros(self.len));
+        self.grad_avg = centered.then(|| CHECK.buffer_or_panic(self.len));
         self
     }
 

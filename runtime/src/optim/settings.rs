@@ -34,7 +34,7 @@ pub(super) struct Decays {
 impl Decays {
     pub fn only<M: Model>(decays: impl Fn(&ParamSpec) -> bool) -> Self {
         let specs = M::param_specs();
-        let run = |spec: &ParamSpec| (spec.start + spec.len(), decays(spec));
+        let run = |spec: &ParamSpec| (spec.start.saturating_add(spec.len()), decays(spec));
         let mut ends: Vec<_> = specs.iter().map(run).collect();
         ends.sort_by_key(|(end, _)| *end);
         ends.dedup_by(|next, run| {

@@ -83,10 +83,11 @@ impl<M: Model> Sgd<M> {
     ///
     /// # Errors
     ///
-    /// `momentum` must be finite and at least 0, and above 0 with Nesterov momentum.
+    /// `momentum` must be finite and at least 0, and above 0 with Nesterov momentum; there must be memory for
+    /// its buffer.
     pub fn momentum(mut self, momentum: f64) -> Result<Self, HyperParamError> {
         self.momentum = CHECK.not_negative("momentum", momentum)?;
-        self.buffer = (momentum != 0.0).then(|| Storage::zeros(self.len));
+        self.buffer = (momentum != 0.0).then(|| CHECK.buffer(self.len)).transpose()?;
         self.started = false;
         self.check_nesterov()
     }

@@ -89,6 +89,13 @@ struct Record {
 
 impl Profile {
     /// An empty record.
+    ///
+    /// # Panics
+    /// On `wasm32-unknown-unknown`, where there is no clock; the compiler warns there.
+    #[cfg_attr(
+        all(target_family = "wasm", target_os = "unknown"),
+        deprecated = "a profile panics on wasm32-unknown-unknown, which has no clock: wasm32-wasip1 has one"
+    )]
     pub fn new() -> Self {
         Self::with(Vec::new(), None)
     }
@@ -150,6 +157,7 @@ impl Profile {
 }
 
 impl Default for Profile {
+    #[cfg_attr(all(target_family = "wasm", target_os = "unknown"), expect(deprecated))]
     fn default() -> Self {
         Self::new()
     }
@@ -226,6 +234,6 @@ impl PassOps {
     pub(crate) fn flops(&self, n: Sizes, want_inputs: bool) -> usize {
         let mut costs = Vec::new();
         (self.costs)(n, want_inputs, &mut costs);
-        costs.iter().map(|[flops, _]| flops).sum()
+        costs.iter().fold(0, |sum, [flops, _]| crate::arena::plus(sum, *flops))
     }
 }

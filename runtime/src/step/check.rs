@@ -37,16 +37,18 @@ where
     let sequences = M::BATCH.map_or(1, |at| n[at]);
     let mut cache = ws.cache::<AT, F, C, R>(sequences)?;
     let (floats, classes, results) = M::parts(n);
+    let mut room = Ok(());
     let [given, others] = [0, 1].map(|stream| {
         let mut rng = Rng::new(seed, stream);
-        let floats = floats.map(|part| Drawn::new(part, || rng.normal()));
+        let floats = floats.map(|part| Drawn::new(part, &mut room, || rng.normal()));
         let mut bounds = M::BOUNDS.into_iter();
         let classes = classes.map(|part| {
             let bound = bounds.next().unwrap_or(1);
-            Drawn::new(part, || rng.below(bound) as u32)
+            Drawn::new(part, &mut room, || rng.below(bound) as u32)
         });
         (floats, classes)
     });
+    room?;
     let whole =
         run::<M, D, P, AT, F, C, R>(ws, (&given.0, &given.1, &results), n, |ws, inputs, call| {
             ws.infer::<AT, F, C, R>(Some(params), inputs, call)
@@ -56,11 +58,9 @@ where
         |cache: &mut Cache<M, AT, D>, all: &Sequences<F, C>, start: usize, new: usize| {
             let mut n = n;
             n[M::PAST..][..2].copy_from_slice(&[M::past(start), new]);
-            let taken = (
-                &all.0.each_ref().map(|all| all.rows(M::LENGTH, start, new)),
-                &all.1.each_ref().map(|all| all.rows(M::LENGTH, start, new)),
-                &results.map(|part| Part { len: part.len / M::LENGTH * new, ..part }),
-            );
+            let (floats, classes) = rows(all, M::LENGTH, start, new)?;
+            let results = results.map(|part| Part { len: part.len / M::LENGTH * new, ..part });
+            let taken = (&floats, &classes, &results);
             run::<M, D, P, AT, F, C, R>(ws, taken, n, |ws, inputs, call| {
                 ws.step::<AT, F, C, R>(params, cache, inputs, call)
             })
@@ -95,6 +95,32 @@ where
 /// The arguments of a function over whole sequences.
 type Sequences<const F: usize, const C: usize> = ([Drawn<f32>; F], [Drawn<u32>; C]);
 
+/// The rows of new positions, of all arguments.
+fn rows<const F: usize, const C: usize>(
+    all: &Sequences<F, C>,
+    length: usize,
+    start: usize,
+    new: usize,
+) -> Result<Sequences<F, C>, DeviceError> {
+    let mut room = Ok(());
+    let mut keep = |error| room = Err(error);
+    let floats = all.0.each_ref().map(|all| match all.rows(length, start, new) {
+        Ok(rows) => rows,
+        Err(error) => {
+            keep(error);
+            Drawn { part: all.part, elements: Vec::new() }
+        }
+    });
+    let classes = all.1.each_ref().map(|all| match all.rows(length, start, new) {
+        Ok(rows) => rows,
+        Err(error) => {
+            keep(error);
+            Drawn { part: all.part, elements: Vec::new() }
+        }
+    });
+    room.map(|()| (floats, classes))
+}
+
 /// The elements of an argument.
 struct Drawn<T> {
     part: Part,
@@ -102,20 +128,46 @@ struct Drawn<T> {
 }
 
 impl<T: Copy> Drawn<T> {
-    fn new(part: Part, mut draw: impl FnMut() -> T) -> Self {
-        Self { part, elements: (0..part.len).map(|_| draw()).collect() }
+    /// Draws all elements; none where there is no memory for them.
+    fn new(part: Part, room: &mut Result<(), DeviceError>, mut draw: impl FnMut() -> T) -> Self {
+        match vec_of(part.len) {
+            Ok(mut elements) => {
+                elements.extend((0..part.len).map(|_| draw()));
+                Self { part, elements }
+            }
+            Err(error) => {
+                *room = Err(error);
+                Self { part, elements: Vec::new() }
+            }
+        }
     }
 
     /// The rows of `new` positions from `start` on, of `length`.
-    fn rows(&self, length: usize, start: usize, new: usize) -> Self {
+    fn rows(&self, length: usize, start: usize, new: usize) -> Result<Self, DeviceError> {
         let Some(row) = self.part.row else {
-            return Self { part: self.part, elements: self.elements.clone() };
+            return Ok(Self { part: self.part, elements: copied(&self.elements)? });
         };
+        let len = self.part.len / length * new;
         let sequences = self.elements.chunks(length * row);
-        let elements: Vec<T> =
-            sequences.flat_map(|all| &all[start * row..][..new * row]).copied().collect();
-        Self { part: Part { len: elements.len(), ..self.part }, elements }
+        let mut elements = vec_of(len)?;
+        elements.extend(sequences.flat_map(|all| &all[start * row..][..new * row]));
+        Ok(Self { part: Part { len, ..self.part }, elements })
     }
+}
+
+/// An empty vector with memory for so many elements.
+fn vec_of<T>(len: usize) -> Result<Vec<T>, DeviceError> {
+    let mut elements = Vec::new();
+    let bytes = len.saturating_mul(size_of::<T>());
+    let out_of_memory = |_| DeviceError::OutOfMemory { device: "host", bytes };
+    elements.try_reserve_exact(len).map_err(out_of_memory)?;
+    Ok(elements)
+}
+
+fn copied<T: Copy>(elements: &[T]) -> Result<Vec<T>, DeviceError> {
+    let mut copy = vec_of(elements.len())?;
+    copy.extend_from_slice(elements);
+    Ok(copy)
 }
 
 /// The results of a run.
@@ -148,7 +200,7 @@ where
     run(ws, &inputs, Call { n, args, classes, results, block })?;
     let mut made = [const { Vec::new() }; R];
     for (made, result) in made.iter_mut().zip(results) {
-        *made = ws.read(result)?.to_vec();
+        *made = copied(ws.read(result)?)?;
     }
     Ok(made)
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, CString};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use cudarc::nvrtc::{result, sys};
 
@@ -46,7 +46,7 @@ impl Compiler {
             (&whole, &self.arch, env!("CARGO_PKG_VERSION")).hash(&mut hasher);
             folder.join(format!("{name}-{:016x}.{}.cubin", hasher.finish(), self.arch))
         });
-        if let Some(code) = file.as_ref().and_then(|file| std::fs::read(file).ok()) {
+        if let Some(code) = file.as_ref().and_then(|file| kept(file)) {
             return Ok(code);
         }
         let code = self.build(&name, &whole)?.code()?;
@@ -72,6 +72,14 @@ impl Compiler {
         }
         Ok(program)
     }
+}
+
+/// The code in a file, if it is one.
+fn kept(file: &Path) -> Option<Vec<u8>> {
+    let (mut file, _) = crate::io::open(file).ok()?;
+    let mut code = Vec::new();
+    std::io::Read::read_to_end(&mut file, &mut code).ok()?;
+    Some(code)
 }
 
 fn name(kernel: &CudaKernel) -> String {

@@ -105,7 +105,7 @@ pub(super) struct Convolutions {
 
 // SAFETY: the handle is used by one thread at a time, which has bound the context.
 unsafe impl Send for Convolutions {}
-// SAFETY: as above.
+// SAFETY: whoever uses the handle holds the lock of `plans`, so one thread at a time does.
 unsafe impl Sync for Convolutions {}
 
 /// The descriptions of a convolution and what computes it.
@@ -170,7 +170,7 @@ impl Convolutions {
     pub fn new(stream: CUstream) -> Result<Self, CudaError> {
         let handle = result::create_handle().to("start cuDNN")?;
         let convolutions = Self { handle, plans: Mutex::default() };
-        // SAFETY: both are open.
+        // SAFETY: the handle and the stream are open.
         unsafe { result::set_stream(handle, stream.cast()) }.to("start cuDNN")?;
         Ok(convolutions)
     }
@@ -381,7 +381,7 @@ struct Described {
 
 // SAFETY: descriptions are not changed once they belong to a plan, and may be used by any thread.
 unsafe impl Send for Described {}
-// SAFETY: as above.
+// SAFETY: what is shared is only read: no function changes a description that a plan has.
 unsafe impl Sync for Described {}
 
 impl Described {

@@ -140,7 +140,8 @@ pub(super) struct Pinned {
 
 // SAFETY: the words belong to this value alone.
 unsafe impl Send for Pinned {}
-// SAFETY: as above; they change through exclusive references, and by copies that are waited for.
+// SAFETY: through a shared reference words are only read; they change through exclusive references, and by
+// copies that are waited for.
 unsafe impl Sync for Pinned {}
 
 impl Pinned {
@@ -148,7 +149,7 @@ impl Pinned {
         shared.bind()?;
         // SAFETY: the context is bound; the memory is freed once, in `drop`.
         let start = unsafe { result::malloc_host(4 * len.max(1), 0) }.to("pin memory")?.cast();
-        // SAFETY: it has as many words.
+        // SAFETY: `malloc_host` gave room for `len` words, aligned for any; zero bytes are words.
         unsafe { std::ptr::write_bytes::<u32>(start, 0, len) };
         shared.counts.allocation();
         Ok(Self { shared: Arc::clone(shared), start, len })
@@ -163,14 +164,15 @@ impl Pinned {
     /// Word `at`. No copy to it may be under way.
     pub fn word(&self, at: usize) -> u32 {
         assert!(at < self.len, "gradiron: a word behind its memory (a bug)");
-        // SAFETY: checked above; what copies it is done. Volatile, as the GPU wrote it.
+        // SAFETY: the assertion says that the word is inside; what copies it is done. Volatile, as the GPU
+        // wrote it.
         unsafe { self.start.add(at).read_volatile() }
     }
 
     /// The address of word `at`, for a copy.
     pub fn address(&self, at: usize) -> *mut c_void {
         assert!(at < self.len, "gradiron: a word behind its memory (a bug)");
-        // SAFETY: checked above.
+        // SAFETY: the assertion says that the word is inside.
         unsafe { self.start.add(at).cast() }
     }
 }
@@ -193,7 +195,7 @@ pub(super) struct Event {
 
 // SAFETY: events may be used by any thread that has bound the context.
 unsafe impl Send for Event {}
-// SAFETY: as above.
+// SAFETY: the driver's functions for events may be called by several threads at a time.
 unsafe impl Sync for Event {}
 
 impl Event {
@@ -214,7 +216,7 @@ impl Event {
 
     /// Milliseconds from this event to a later one. Both are timed and reached.
     pub fn until(&self, later: &Self) -> Result<f32, CudaError> {
-        // SAFETY: both are open.
+        // SAFETY: both events are open, and timed.
         unsafe { result::event::elapsed(self.event, later.event) }.to("tell the time")
     }
 
@@ -224,7 +226,7 @@ impl Event {
 
     /// Is reached when the stream has done all that it was asked for.
     pub fn record(&self, stream: sys::CUstream) -> Result<(), CudaError> {
-        // SAFETY: both are open.
+        // SAFETY: the event and the stream are open.
         unsafe { result::event::record(self.event, stream) }.to("record an event")
     }
 

@@ -32,15 +32,15 @@ pub(super) fn load_compiler() -> Result<(), CudaError> {
 
 fn find_all() -> Result<(), CudaError> {
     let folders = folders();
-    // SAFETY: asks the loader for the library, whose initialisers are NVIDIA's.
+    // SAFETY: asks the loader for the driver, whose initialisers are NVIDIA's.
     if !unsafe { cudarc::driver::sys::is_culib_present() } {
         return Err(CudaError::NoDriver { library: "libcuda.so", looked: looked(&folders) });
     }
     find_compiler(&folders)?;
-    // SAFETY: as above.
+    // SAFETY: asks the loader for cuBLASLt, whose initialisers are NVIDIA's.
     if !unsafe { cudarc::cublaslt::sys::is_culib_present() } {
         preload(&folders, &["libcublas.so.13", "libcublasLt.so.13"]);
-        // SAFETY: as above.
+        // SAFETY: asks once more, since the loader knows it by its path now.
         if !unsafe { cudarc::cublaslt::sys::is_culib_present() } {
             return Err(missing("libcublasLt.so.13", NEEDED, &folders));
         }
@@ -54,7 +54,7 @@ fn find_compiler(folders: &[PathBuf]) -> Result<(), CudaError> {
     // SAFETY: asks the loader for the library, whose initialisers are NVIDIA's.
     if !unsafe { cudarc::nvrtc::sys::is_culib_present() } {
         preload(folders, &["libnvrtc-builtins.so.13.0", "libnvrtc.so.13"]);
-        // SAFETY: as above.
+        // SAFETY: asks once more for the compiler, since the loader knows it by its path now.
         if !unsafe { cudarc::nvrtc::sys::is_culib_present() } {
             return Err(missing("libnvrtc.so.13", NEEDED, folders));
         }
@@ -67,7 +67,7 @@ fn find_cudnn(folders: &[PathBuf]) -> Result<(), CudaError> {
     // SAFETY: asks the loader for the library, whose initialisers are NVIDIA's.
     if !unsafe { cudarc::cudnn::sys::is_culib_present() } {
         preload(folders, &["libcudnn.so.9"]);
-        // SAFETY: as above.
+        // SAFETY: asks once more for cuDNN, since the loader knows it by its path now.
         if !unsafe { cudarc::cudnn::sys::is_culib_present() } {
             return Err(missing("libcudnn.so.9", WITH_CUDNN, folders));
         }
@@ -116,7 +116,7 @@ fn open(path: &Path) {
 
 #[cfg(not(unix))]
 fn open(path: &Path) {
-    // SAFETY: as above.
+    // SAFETY: a library of CUDA, whose initialisers are NVIDIA's; it is never closed.
     if let Ok(library) = unsafe { libloading::Library::new(path) } {
         std::mem::forget(library);
     }

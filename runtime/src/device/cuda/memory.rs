@@ -122,7 +122,8 @@ impl CudaMemory {
 
     /// A range on the host, after all that was asked of the GPU before.
     pub(super) fn read(&self, start: usize, len: usize) -> Result<&[f32], CudaError> {
-        assert!(start + len <= self.block.len, "gradiron: a range leaves its memory (a bug)");
+        let is_inside = start <= self.block.len && len <= self.block.len - start;
+        assert!(is_inside, "gradiron: a range leaves its memory (a bug)");
         let mut copies = self.copies.lock().unwrap_or_else(PoisonError::into_inner);
         let known = |copy: &Copy| copy.start == start && copy.floats.len() == len;
         let at = copies.iter().position(known).unwrap_or_else(|| {
@@ -171,7 +172,7 @@ impl Range {
         match buf.element {
             Element::Float => self.address(buf.start, buf.len),
             Element::Half => {
-                let end = floats_of_halves(buf.start + buf.len);
+                let end = floats_of_halves(buf.start.saturating_add(buf.len));
                 self.address(buf.start / 2, end - buf.start / 2) + 2 * (buf.start % 2) as u64
             }
         }

@@ -183,7 +183,7 @@ pub(super) struct Plan {
 unsafe impl Send for Plan {}
 // SAFETY: the handle may be used by any thread.
 unsafe impl Send for Products {}
-// SAFETY: as above; the plans are behind a lock.
+// SAFETY: cuBLASLt's handle may be used by several threads at a time; the plans are behind a lock.
 unsafe impl Sync for Products {}
 
 impl Products {
@@ -250,7 +250,7 @@ impl Products {
                 result::get_matmul_algo_heuristic(self.handle, description, b, a, y, y, preference)
             }
         });
-        // SAFETY: made above, and not used any more.
+        // SAFETY: the preference was made in this function, and nothing uses it any more.
         unsafe { result::destroy_matmul_pref(preference)? };
         let found = found?;
         Ok(Plan { product: description, layouts, algorithm: found.algo })
@@ -339,7 +339,7 @@ fn prefer(
     ];
     for (attribute, address) in aligned {
         let bytes = alignment(address);
-        // SAFETY: as above.
+        // SAFETY: the preference is open, and the alignment is a `u32`, the size that is given.
         unsafe {
             result::set_matmul_pref_attribute(
                 preference,

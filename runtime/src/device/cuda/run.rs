@@ -297,7 +297,7 @@ impl Prepared {
             // SAFETY: the graph is whole.
             unsafe { result::graph::instantiate(graph, flags) }.to("make a graph")
         });
-        // SAFETY: made above; what was made of it does not need it.
+        // SAFETY: the capture made this graph, and what can be launched was made of it and needs it no more.
         let _ = unsafe { result::graph::destroy(graph) };
         made.map(Graph)
     }

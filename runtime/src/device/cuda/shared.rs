@@ -45,7 +45,8 @@ pub struct Shared {
 // SAFETY: functions of loaded modules may be launched by any thread that has bound the context;
 // modules are never unloaded.
 unsafe impl Send for Shared {}
-// SAFETY: as above.
+// SAFETY: the driver's functions may be called by several threads at a time; what belongs to one stream or
+// changes is behind locks.
 unsafe impl Sync for Shared {}
 
 /// How often things happened.
@@ -192,6 +193,6 @@ impl Drop for Shared {
 
 fn wait(stream: sys::CUstream, event: &Event) -> Result<(), CudaError> {
     let flags = sys::CUevent_wait_flags::CU_EVENT_WAIT_DEFAULT;
-    // SAFETY: both are open.
+    // SAFETY: the event and the stream are open.
     unsafe { result::stream::wait_event(stream, event.raw(), flags) }.to("wait for an event")
 }

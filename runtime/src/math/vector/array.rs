@@ -17,22 +17,23 @@ impl Vector for [f32; 4] {
     }
     #[inline(always)]
     unsafe fn load(p: *const f32) -> Self {
-        // SAFETY: here and below, the promise of the caller, see `Vector`.
+        // SAFETY: the caller lends four floats from `p` on.
         unsafe { p.cast::<Self>().read_unaligned() }
     }
     #[inline(always)]
     unsafe fn load_part(p: *const f32, count: usize) -> Self {
-        // SAFETY: as above.
+        // SAFETY: the caller lends the first `count` floats, and `i` is less.
         std::array::from_fn(|i| if i < count { unsafe { *p.add(i) } } else { 0.0 })
     }
     #[inline(always)]
     unsafe fn store(self, p: *mut f32) {
-        // SAFETY: as above.
+        // SAFETY: the caller lends four floats from `p` on to write.
         unsafe { p.cast::<Self>().write_unaligned(self) }
     }
     #[inline(always)]
     unsafe fn store_part(self, p: *mut f32, count: usize) {
-        // SAFETY: as above.
+        // SAFETY: the caller lends the first `count` floats to write; `count` is at most four, and
+        // what is written is no part of `self`, a copy.
         unsafe { std::ptr::copy_nonoverlapping(self.as_ptr(), p, count) }
     }
     #[inline(always)]

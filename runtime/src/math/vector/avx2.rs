@@ -11,7 +11,7 @@ impl Vector for __m256 {
     type Mask = __m256i;
     #[inline(always)]
     unsafe fn mask(count: usize) -> __m256i {
-        // SAFETY: here and below, the promise of the caller, see `Vector`.
+        // SAFETY: registers alone are read; the caller promises AVX2 and FMA.
         unsafe {
             let count = _mm256_set1_epi32(count.min(8) as i32);
             _mm256_cmpgt_epi32(count, _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7))
@@ -19,47 +19,51 @@ impl Vector for __m256 {
     }
     #[inline(always)]
     unsafe fn splat(x: f32) -> Self {
-        // SAFETY: as above.
+        // SAFETY: registers alone are read; the caller promises AVX2 and FMA.
         unsafe { _mm256_set1_ps(x) }
     }
     #[inline(always)]
     unsafe fn load(p: *const f32) -> Self {
-        // SAFETY: as above.
+        // SAFETY: the caller lends eight floats from `p` on, which need no alignment, and promises
+        // AVX2 and FMA.
         unsafe { _mm256_loadu_ps(p) }
     }
     #[inline(always)]
     unsafe fn load_part(p: *const f32, mask: __m256i) -> Self {
-        // SAFETY: as above.
+        // SAFETY: the caller lends the floats that the mask chooses, and others are not read; it
+        // promises AVX2 and FMA.
         unsafe { _mm256_maskload_ps(p, mask) }
     }
     #[inline(always)]
     unsafe fn store(self, p: *mut f32) {
-        // SAFETY: as above.
+        // SAFETY: the caller lends eight floats from `p` on to write, which need no alignment, and
+        // promises AVX2 and FMA.
         unsafe { _mm256_storeu_ps(p, self) }
     }
     #[inline(always)]
     unsafe fn store_part(self, p: *mut f32, mask: __m256i) {
-        // SAFETY: as above.
+        // SAFETY: the caller lends the floats that the mask chooses to write, and others are not
+        // touched; it promises AVX2 and FMA.
         unsafe { _mm256_maskstore_ps(p, mask, self) }
     }
     #[inline(always)]
     unsafe fn add_product(self, a: Self, b: Self) -> Self {
-        // SAFETY: as above.
+        // SAFETY: registers alone are read; the caller promises AVX2 and FMA.
         unsafe { _mm256_fmadd_ps(a, b, self) }
     }
     #[inline(always)]
     unsafe fn add(self, other: Self) -> Self {
-        // SAFETY: as above.
+        // SAFETY: registers alone are read; the caller promises AVX2 and FMA.
         unsafe { _mm256_add_ps(self, other) }
     }
     #[inline(always)]
     unsafe fn sum(self) -> f32 {
-        // SAFETY: as above.
+        // SAFETY: registers alone are read; the caller promises AVX2 and FMA.
         unsafe { _mm_add_ps(_mm256_castps256_ps128(self), _mm256_extractf128_ps::<1>(self)).sum() }
     }
     #[inline(always)]
     unsafe fn sum_each(r: [Self; MAX_LANES]) -> Self {
-        // SAFETY: as above.
+        // SAFETY: registers alone are read; the caller promises AVX2 and FMA.
         unsafe {
             /// The halves of `a` added, then those of `b`.
             #[inline(always)]
@@ -93,7 +97,7 @@ impl Vector for __m256 {
     }
     #[inline(always)]
     unsafe fn transpose(r: &mut [Self; MAX_LANES]) {
-        // SAFETY: as above.
+        // SAFETY: registers alone are read; the caller promises AVX2 and FMA.
         unsafe {
             let mut t = *r;
             for i in (0..8).step_by(2) {
@@ -116,7 +120,7 @@ impl Vector for __m256 {
     }
     #[inline(always)]
     unsafe fn deinterleave(low: Self, high: Self) -> (Self, Self) {
-        // SAFETY: as above.
+        // SAFETY: registers alone are read; the caller promises AVX2 and FMA.
         unsafe {
             // The shuffles work within halves.
             let first = _mm256_permute2f128_ps::<0x20>(low, high);
@@ -126,7 +130,7 @@ impl Vector for __m256 {
     }
     #[inline(always)]
     unsafe fn interleave(even: Self, odd: Self) -> (Self, Self) {
-        // SAFETY: as above.
+        // SAFETY: registers alone are read; the caller promises AVX2 and FMA.
         unsafe {
             let (low, high) = (_mm256_unpacklo_ps(even, odd), _mm256_unpackhi_ps(even, odd));
             (_mm256_permute2f128_ps::<0x20>(low, high), _mm256_permute2f128_ps::<0x31>(low, high))
@@ -134,7 +138,7 @@ impl Vector for __m256 {
     }
     #[inline(always)]
     unsafe fn count_by_two(first: u32) -> Self {
-        // SAFETY: as above.
+        // SAFETY: registers alone are read; the caller promises AVX2 and FMA.
         unsafe {
             let lanes = _mm256_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14);
             _mm256_castsi256_ps(_mm256_add_epi32(lanes, _mm256_set1_epi32(first as i32)))
@@ -142,7 +146,7 @@ impl Vector for __m256 {
     }
     #[inline(always)]
     unsafe fn greater(max: (Self, Self), value: (Self, Self)) -> (Self, Self) {
-        // SAFETY: as above.
+        // SAFETY: registers alone are read; the caller promises AVX2 and FMA.
         unsafe {
             let wins = _mm256_or_ps(
                 _mm256_cmp_ps::<_CMP_GT_OQ>(value.0, max.0),
@@ -169,7 +173,7 @@ impl Vector for __m256 {
     }
     #[inline(always)]
     unsafe fn where_same(self, a: Self, b: Self) -> Self {
-        // SAFETY: as above.
+        // SAFETY: registers alone are read; the caller promises AVX2 and FMA.
         unsafe {
             let (a, b) = (_mm256_castps_si256(a), _mm256_castps_si256(b));
             _mm256_and_ps(self, _mm256_castsi256_ps(_mm256_cmpeq_epi32(a, b)))

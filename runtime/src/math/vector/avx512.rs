@@ -15,42 +15,46 @@ impl Vector for __m512 {
     }
     #[inline(always)]
     unsafe fn splat(x: f32) -> Self {
-        // SAFETY: here and below, the promise of the caller, see `Vector`.
+        // SAFETY: registers alone are read; the caller promises AVX-512.
         unsafe { _mm512_set1_ps(x) }
     }
     #[inline(always)]
     unsafe fn load(p: *const f32) -> Self {
-        // SAFETY: as above.
+        // SAFETY: the caller lends sixteen floats from `p` on, which need no alignment, and
+        // promises AVX-512.
         unsafe { _mm512_loadu_ps(p) }
     }
     #[inline(always)]
     unsafe fn load_part(p: *const f32, mask: __mmask16) -> Self {
-        // SAFETY: as above.
+        // SAFETY: the caller lends the floats that the mask chooses, and others are not read; it
+        // promises AVX-512.
         unsafe { _mm512_maskz_loadu_ps(mask, p) }
     }
     #[inline(always)]
     unsafe fn store(self, p: *mut f32) {
-        // SAFETY: as above.
+        // SAFETY: the caller lends sixteen floats from `p` on to write, which need no alignment,
+        // and promises AVX-512.
         unsafe { _mm512_storeu_ps(p, self) }
     }
     #[inline(always)]
     unsafe fn store_part(self, p: *mut f32, mask: __mmask16) {
-        // SAFETY: as above.
+        // SAFETY: the caller lends the floats that the mask chooses to write, and others are not
+        // touched; it promises AVX-512.
         unsafe { _mm512_mask_storeu_ps(p, mask, self) }
     }
     #[inline(always)]
     unsafe fn add_product(self, a: Self, b: Self) -> Self {
-        // SAFETY: as above.
+        // SAFETY: registers alone are read; the caller promises AVX-512.
         unsafe { _mm512_fmadd_ps(a, b, self) }
     }
     #[inline(always)]
     unsafe fn add(self, other: Self) -> Self {
-        // SAFETY: as above.
+        // SAFETY: registers alone are read; the caller promises AVX-512.
         unsafe { _mm512_add_ps(self, other) }
     }
     #[inline(always)]
     unsafe fn sum(self) -> f32 {
-        // SAFETY: as above.
+        // SAFETY: registers alone are read; the caller promises AVX-512.
         unsafe {
             let high = _mm512_extractf32x8_ps::<1>(self);
             _mm256_add_ps(_mm512_castps512_ps256(self), high).sum()
@@ -60,7 +64,7 @@ impl Vector for __m512 {
     unsafe fn sum_each(rows: [Self; MAX_LANES]) -> Self {
         // A tree of additions, each of which puts two half-summed registers into one: 15 additions
         // and 30 shuffles.
-        // SAFETY: as above.
+        // SAFETY: registers alone are read; the caller promises AVX-512.
         unsafe {
             /// The quarters of `a`, then those of `b`, added in pairs.
             #[inline(always)]
@@ -107,7 +111,7 @@ impl Vector for __m512 {
     }
     #[inline(always)]
     unsafe fn transpose(r: &mut [Self; MAX_LANES]) {
-        // SAFETY: as above.
+        // SAFETY: registers alone are read; the caller promises AVX-512.
         unsafe {
             let mut t = *r;
             // Pairs of rows, then fours: within each quarter of a register.
@@ -138,7 +142,7 @@ impl Vector for __m512 {
     }
     #[inline(always)]
     unsafe fn deinterleave(low: Self, high: Self) -> (Self, Self) {
-        // SAFETY: as above.
+        // SAFETY: registers alone are read; the caller promises AVX-512.
         unsafe {
             let even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
             let odd = _mm512_add_epi32(even, _mm512_set1_epi32(1));
@@ -147,7 +151,7 @@ impl Vector for __m512 {
     }
     #[inline(always)]
     unsafe fn interleave(even: Self, odd: Self) -> (Self, Self) {
-        // SAFETY: as above.
+        // SAFETY: registers alone are read; the caller promises AVX-512.
         unsafe {
             let low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
             let high = _mm512_add_epi32(low, _mm512_set1_epi32(8));
@@ -156,7 +160,7 @@ impl Vector for __m512 {
     }
     #[inline(always)]
     unsafe fn count_by_two(first: u32) -> Self {
-        // SAFETY: as above.
+        // SAFETY: registers alone are read; the caller promises AVX-512.
         unsafe {
             let lanes =
                 _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
@@ -165,7 +169,7 @@ impl Vector for __m512 {
     }
     #[inline(always)]
     unsafe fn greater(max: (Self, Self), value: (Self, Self)) -> (Self, Self) {
-        // SAFETY: as above.
+        // SAFETY: registers alone are read; the caller promises AVX-512.
         unsafe {
             let wins = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(value.0, max.0)
                 | _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(value.0, value.0);
@@ -190,7 +194,7 @@ impl Vector for __m512 {
     }
     #[inline(always)]
     unsafe fn where_same(self, a: Self, b: Self) -> Self {
-        // SAFETY: as above.
+        // SAFETY: registers alone are read; the caller promises AVX-512.
         unsafe {
             let (a, b) = (_mm512_castps_si512(a), _mm512_castps_si512(b));
             _mm512_maskz_mov_ps(_mm512_cmpeq_epi32_mask(a, b), self)

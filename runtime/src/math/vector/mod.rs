@@ -84,8 +84,9 @@ pub(crate) fn prefetch(p: *const f32) {
     let _ = p;
 }
 
-/// Calls `$body::<V, ROWS>($args)`, compiled for the instruction set of `$level`: vectors `V`, and
-/// tiles of at most `ROWS` rows of two vectors, whose sums fill most registers.
+/// Calls the unsafe `$body::<V, ROWS>($args)`, compiled for the instruction set of `$level`: vectors `V`, and
+/// tiles of at most `ROWS` rows of two vectors, whose sums fill most registers. Whoever calls it promises
+/// what `$body` asks for but the instruction set, and says why.
 macro_rules! by_level {
     ($level:expr, $body:ident($arg:expr => $ty:ty)) => {{
         use $crate::math::{PortableVector, SimdKind};
@@ -95,27 +96,30 @@ macro_rules! by_level {
             use std::arch::x86_64::{__m256, __m512};
             #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi1,bmi2")]
             unsafe fn avx512(arg: $ty) {
-                // SAFETY: the promise of the caller of `by_level`.
+                // SAFETY: this function has the features of `__m512`; the rest is what the caller of
+                // `by_level` promises.
                 unsafe { $body::<__m512, 14>(arg) }
             }
             #[target_feature(enable = "avx2,fma,bmi1,bmi2")]
             unsafe fn avx2(arg: $ty) {
-                // SAFETY: as above.
+                // SAFETY: this function has the features of `__m256`; the rest is what the caller of
+                // `by_level` promises.
                 unsafe { $body::<__m256, 6>(arg) }
             }
             match level.kind() {
-                // SAFETY: a level of this kind exists only where the processor has the features;
-                // the rest is the caller's promise.
+                // SAFETY: a level of AVX-512 exists only where the processor has the features.
                 SimdKind::Avx512 => unsafe { avx512(arg) },
-                // SAFETY: as above.
+                // SAFETY: a level of AVX2 exists only where the processor has the features.
                 SimdKind::Avx2 => unsafe { avx2(arg) },
-                // SAFETY: the caller's promise.
+                // SAFETY: every processor of the target has the registers; the rest is what the caller of
+                // `by_level` promises.
                 SimdKind::Portable => unsafe { $body::<PortableVector, 6>(arg) },
             }
         }
         #[cfg(not(target_arch = "x86_64"))]
         match level.kind() {
-            // SAFETY: the caller's promise.
+            // SAFETY: every processor of the target has the registers; the rest is what the caller of
+            // `by_level` promises.
             SimdKind::Portable => unsafe { $body::<PortableVector, 6>(arg) },
             SimdKind::Avx2 | SimdKind::Avx512 => unreachable!("no processor of this target has it"),
         }
@@ -134,7 +138,7 @@ mod tests {
         let x: Vec<f32> = (0..2 * MAX_LANES).map(|i| (i * i) as f32 - 7.0).collect();
         let lanes = |v: V| {
             let mut out = [f32::NAN; MAX_LANES];
-            // SAFETY: the largest register fits.
+            // SAFETY: the largest register fits, and `check` has the instruction set of `V`.
             unsafe { v.store(out.as_mut_ptr()) };
             out[..n].to_vec()
         };

@@ -16,17 +16,19 @@ impl Vector for __m128 {
     }
     #[inline(always)]
     unsafe fn splat(x: f32) -> Self {
-        // SAFETY: here and below, the promise of the caller, see `Vector`.
+        // SAFETY: registers alone are read; the caller promises SSE2.
         unsafe { _mm_set1_ps(x) }
     }
     #[inline(always)]
     unsafe fn load(p: *const f32) -> Self {
-        // SAFETY: as above.
+        // SAFETY: the caller lends four floats from `p` on, which need no alignment, and promises
+        // SSE2.
         unsafe { _mm_loadu_ps(p) }
     }
     #[inline(always)]
     unsafe fn load_part(p: *const f32, count: usize) -> Self {
-        // SAFETY: as above.
+        // SAFETY: the caller lends the floats that the mask chooses, and others are not read; it
+        // promises SSE2.
         unsafe {
             if count == 4 {
                 return Self::load(p);
@@ -38,12 +40,14 @@ impl Vector for __m128 {
     }
     #[inline(always)]
     unsafe fn store(self, p: *mut f32) {
-        // SAFETY: as above.
+        // SAFETY: the caller lends four floats from `p` on to write, which need no alignment, and
+        // promises SSE2.
         unsafe { _mm_storeu_ps(p, self) }
     }
     #[inline(always)]
     unsafe fn store_part(self, p: *mut f32, count: usize) {
-        // SAFETY: as above.
+        // SAFETY: the caller lends the floats that the mask chooses to write, and others are not
+        // touched; it promises SSE2.
         unsafe {
             if count == 4 {
                 return self.store(p);
@@ -55,17 +59,17 @@ impl Vector for __m128 {
     }
     #[inline(always)]
     unsafe fn add_product(self, a: Self, b: Self) -> Self {
-        // SAFETY: as above.
+        // SAFETY: registers alone are read; the caller promises SSE2.
         unsafe { _mm_add_ps(self, _mm_mul_ps(a, b)) }
     }
     #[inline(always)]
     unsafe fn add(self, other: Self) -> Self {
-        // SAFETY: as above.
+        // SAFETY: registers alone are read; the caller promises SSE2.
         unsafe { _mm_add_ps(self, other) }
     }
     #[inline(always)]
     unsafe fn sum(self) -> f32 {
-        // SAFETY: as above.
+        // SAFETY: registers alone are read; the caller promises SSE2.
         unsafe {
             let pairs = _mm_add_ps(self, _mm_movehl_ps(self, self));
             _mm_cvtss_f32(_mm_add_ss(pairs, _mm_shuffle_ps::<1>(pairs, pairs)))
@@ -73,7 +77,7 @@ impl Vector for __m128 {
     }
     #[inline(always)]
     unsafe fn sum_each([a, b, c, d, ..]: [Self; MAX_LANES]) -> Self {
-        // SAFETY: as above.
+        // SAFETY: registers alone are read; the caller promises SSE2.
         unsafe {
             let ab = _mm_add_ps(_mm_movelh_ps(a, b), _mm_movehl_ps(b, a));
             let cd = _mm_add_ps(_mm_movelh_ps(c, d), _mm_movehl_ps(d, c));
@@ -82,7 +86,7 @@ impl Vector for __m128 {
     }
     #[inline(always)]
     unsafe fn transpose(r: &mut [Self; MAX_LANES]) {
-        // SAFETY: as above.
+        // SAFETY: registers alone are read; the caller promises SSE2.
         unsafe {
             let (low_0, high_0) = (_mm_unpacklo_ps(r[0], r[1]), _mm_unpackhi_ps(r[0], r[1]));
             let (low_2, high_2) = (_mm_unpacklo_ps(r[2], r[3]), _mm_unpackhi_ps(r[2], r[3]));
@@ -94,17 +98,17 @@ impl Vector for __m128 {
     }
     #[inline(always)]
     unsafe fn deinterleave(low: Self, high: Self) -> (Self, Self) {
-        // SAFETY: as above.
+        // SAFETY: registers alone are read; the caller promises SSE2.
         unsafe { (_mm_shuffle_ps::<0x88>(low, high), _mm_shuffle_ps::<0xdd>(low, high)) }
     }
     #[inline(always)]
     unsafe fn interleave(even: Self, odd: Self) -> (Self, Self) {
-        // SAFETY: as above.
+        // SAFETY: registers alone are read; the caller promises SSE2.
         unsafe { (_mm_unpacklo_ps(even, odd), _mm_unpackhi_ps(even, odd)) }
     }
     #[inline(always)]
     unsafe fn count_by_two(first: u32) -> Self {
-        // SAFETY: as above.
+        // SAFETY: registers alone are read; the caller promises SSE2.
         unsafe {
             let lanes = _mm_setr_epi32(0, 2, 4, 6);
             _mm_castsi128_ps(_mm_add_epi32(lanes, _mm_set1_epi32(first as i32)))
@@ -112,7 +116,7 @@ impl Vector for __m128 {
     }
     #[inline(always)]
     unsafe fn greater(max: (Self, Self), value: (Self, Self)) -> (Self, Self) {
-        // SAFETY: as above.
+        // SAFETY: registers alone are read; the caller promises SSE2.
         unsafe {
             let wins = _mm_or_ps(_mm_cmpgt_ps(value.0, max.0), _mm_cmpunord_ps(value.0, value.0));
             let choose = |a: Self, b: Self| _mm_or_ps(_mm_and_ps(wins, b), _mm_andnot_ps(wins, a));
@@ -142,7 +146,7 @@ impl Vector for __m128 {
     }
     #[inline(always)]
     unsafe fn where_same(self, a: Self, b: Self) -> Self {
-        // SAFETY: as above.
+        // SAFETY: registers alone are read; the caller promises SSE2.
         unsafe {
             let (a, b) = (_mm_castps_si128(a), _mm_castps_si128(b));
             _mm_and_ps(self, _mm_castsi128_ps(_mm_cmpeq_epi32(a, b)))

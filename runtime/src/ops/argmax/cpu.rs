@@ -3,6 +3,7 @@
 use super::{Argmax, check};
 use crate::device::{Buf, CpuStep};
 use crate::ops::softmax::SoftmaxSpec;
+use crate::ops::{check_len, product};
 
 /// Results that one thread takes at a time.
 const CHUNK: usize = 64;
@@ -12,7 +13,8 @@ impl Argmax for CpuStep<'_> {
         let SoftmaxSpec { outer, size, inner } = spec;
         check(size);
         let threads = self.threads();
-        let ([y], [x]) = self.views([y.part(0, outer * inner)], [x]);
+        let ([y], [x]) = self.views([y.part(0, product([outer, inner]))], [x]);
+        check_len("what has a maximum", x.len(), spec.elements());
         threads.split(x.len(), y, CHUNK, |chunk, y| {
             for (at, y) in (chunk * CHUNK..).zip(y) {
                 let column = x[at / inner * size * inner + at % inner..].iter().step_by(inner);

@@ -13,12 +13,12 @@ fn hides(o: &Operands, spec: &AttentionSpec) -> bool {
 }
 
 unsafe fn floats<'a>(rows: Rows, row: usize, dim: usize) -> &'a [f32] {
-    // SAFETY: the caller lends row `row` to read.
+    // SAFETY: the caller lends row `row`, of `dim` floats, to read.
     unsafe { std::slice::from_raw_parts(rows.at.add(row * rows.row), dim) }
 }
 
 unsafe fn floats_mut<'a>(rows: Rows, row: usize, dim: usize) -> &'a mut [f32] {
-    // SAFETY: the caller lends row `row` to write.
+    // SAFETY: the caller lends row `row`, of `dim` floats, to write, and has no other reference to it.
     unsafe { std::slice::from_raw_parts_mut(rows.at.add(row * rows.row), dim) }
 }
 
@@ -50,7 +50,7 @@ unsafe fn score(o: &Operands, [b, h, i, j]: [usize; 4], spec: &AttentionSpec) ->
     if spec.causal.is_some_and(|offset| j > i + offset) {
         return None;
     }
-    // SAFETY: the caller's promise.
+    // SAFETY: query `i` and key `j` are below the numbers of `spec`, whose sizes the operands have.
     unsafe {
         let mask = o.mask.map_or(0.0, |mask| *mask.rows(b, h, i).at.add(j));
         let (q, k) = (o.q.rows(b, h, i), o.k.rows(b, kv, j));
@@ -74,7 +74,8 @@ pub(super) unsafe fn queries(
     }
     let kv = h / (spec.heads / spec.kv_heads);
     for i in first..spec.queries.min(first + BLOCK) {
-        // SAFETY: the caller's promise.
+        // SAFETY: query `i` and keys `j` are below the numbers of `spec`, whose sizes the operands have; the
+        // caller lends the rows of `y` of this block, of which one is borrowed at a time.
         unsafe {
             let y = floats_mut(o.y.rows(b, h, i), 0, spec.dim);
             if all_finite(level, y) {
@@ -116,7 +117,8 @@ unsafe fn pair(
     spec: &AttentionSpec,
 ) -> Option<(f32, f32)> {
     let kv = h / (spec.heads / spec.kv_heads);
-    // SAFETY: the caller's promise.
+    // SAFETY: query `i` and key `j` are below the numbers of `spec`, whose sizes the operands and gradients
+    // have.
     unsafe {
         let s = score(o, [b, h, i, j], spec)?;
         let p = exp(s - *o.lse.rows(b, h, i).at);
@@ -145,7 +147,9 @@ pub(super) unsafe fn head_grad(
     }
     let (dim, group) = (spec.dim, spec.heads / spec.kv_heads);
     let heads = || kv * group..(kv + 1) * group;
-    // SAFETY: the caller's promise.
+    // SAFETY: queries `i` and keys `j` are below the numbers of `spec`, whose sizes the operands and
+    // gradients have; the caller lends the gradients of this head, whose rows are apart, and nothing of
+    // them is an operand.
     unsafe {
         for (h, i) in heads().flat_map(|h| (0..spec.queries).map(move |i| (h, i))) {
             let d_q = floats_mut(g.d_q.rows(b, h, i), 0, dim);

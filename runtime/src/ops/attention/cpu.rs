@@ -6,13 +6,14 @@ use super::careful;
 use super::few::{FEW, few_queries};
 use super::grad::{Gradients, head_grad};
 use super::mask_grad::MaskGrad;
+use super::views::{check_inside, check_rows_apart, check_views_apart};
 use super::{Attention, AttentionSpec, Given, Strides, View};
 use crate::device::{Buf, CpuStep};
 use crate::math::{self, SimdLevel, simd};
-use crate::ops::check_apart;
 use crate::ops::matmul::pack::{Part, pack};
 use crate::ops::matmul::{Panel, Tiling};
 use crate::ops::reduce::{Max, Sum, fold_row};
+use crate::ops::{check_apart, product, sum};
 
 /// Queries and keys of a block.
 pub(super) const BLOCK: usize = 64;
@@ -35,7 +36,8 @@ pub(super) struct Operand {
     strides: Strides,
 }
 
-// SAFETY: threads read operands, and write only parts that are theirs alone.
+// SAFETY: an operand is a pointer and its strides. Threads read operands, and write only rows that are
+// theirs alone: `views::check` found that rows which are written are apart from all others.
 unsafe impl Sync for Operand {}
 
 impl Operand {
@@ -58,19 +60,16 @@ pub(super) struct Operands {
 }
 
 impl CpuStep<'_> {
-    /// Checks that `sizes` (samples, heads, rows, floats of a row) are in the range.
-    fn check_view(view: View, [batch, heads, rows, dim]: [usize; 4]) {
-        let last = view.strides.at(batch - 1, heads - 1, rows - 1) + dim;
-        assert!(last <= view.buf.len, "gradiron: an operand leaves its range (a bug)");
-    }
-
+    /// An operand of `sizes`: samples, heads, rows, floats of a row.
     fn operand(&self, view: View, sizes: [usize; 4]) -> Operand {
-        Self::check_view(view, sizes);
+        check_inside(view, sizes);
         Operand { start: self.read(view.buf).cast_mut(), strides: view.strides }
     }
 
+    /// The same, to write; no two rows of it share a float.
     fn operand_mut(&self, view: View, sizes: [usize; 4]) -> Operand {
-        Self::check_view(view, sizes);
+        check_inside(view, sizes);
+        check_rows_apart(view, sizes);
         Operand { start: self.written(view.buf), strides: view.strides }
     }
 
@@ -94,7 +93,22 @@ impl AttentionSpec {
     }
 
     fn is_empty(&self) -> bool {
-        self.batch * self.heads * self.queries * self.keys * self.dim == 0
+        [self.batch, self.heads, self.queries, self.keys, self.dim].contains(&0)
+    }
+
+    /// The same sizes, fit for the kernels.
+    ///
+    /// # Panics
+    /// When heads do not share those of the keys evenly.
+    fn checked(self) -> Self {
+        assert!(
+            self.kv_heads > 0 && self.heads.is_multiple_of(self.kv_heads),
+            "gradiron: {} heads cannot share {} of the keys (a bug)",
+            self.heads,
+            self.kv_heads,
+        );
+        // A query that sees all keys sees no more, and places behind the diagonal stay numbers.
+        Self { causal: self.causal.map(|offset| offset.min(self.keys)), ..self }
     }
 
     /// The strides of a number for each query.
@@ -111,7 +125,7 @@ impl AttentionSpec {
     }
 
     fn work(&self) -> usize {
-        self.batch * self.heads * self.queries * self.keys * self.dim
+        product([self.batch, self.heads, self.queries, self.keys, self.dim])
     }
 }
 
@@ -127,6 +141,7 @@ impl Attention for CpuStep<'_> {
         if spec.is_empty() {
             return;
         }
+        let spec = spec.checked();
         check_apart(&[y.buf, lse], &given.bufs());
         check_apart(&[y.buf], &[lse]);
         let to_y = self.operand_mut(y, spec.of_queries());
@@ -137,14 +152,15 @@ impl Attention for CpuStep<'_> {
         let operands = self.given(given, to_y, Operand { start, strides: spec.by_query() }, &spec);
         let (threads, level) = (self.threads(), self.level());
         let blocks = spec.queries.div_ceil(BLOCK);
-        threads.run_if(4 * spec.work(), spec.batch * spec.heads * blocks, &|unit| {
+        threads.run_if(product([4, spec.work()]), spec.batch * spec.heads * blocks, &|unit| {
             // Those that see the most keys first.
             let (block, rest) = (blocks - 1 - unit % blocks, unit / blocks);
             let at = [rest / spec.heads, rest % spec.heads, block * BLOCK];
             let few = spec.queries <= FEW;
             let queries = if few { few_queries } else { queries };
-            // SAFETY: the operands are as large as `spec` says, and nothing but this call writes
-            // these rows of `y` and `lse`.
+            // SAFETY: `operand` checked that the operands have the sizes of `spec`, and `operand_mut` that
+            // rows of `y` and `lse` are apart, so nothing but this unit writes these; `check_apart` that
+            // nothing of them is read. There are at most `FEW` queries for `few_queries`.
             unsafe {
                 queries(level, &operands, at, &spec);
                 careful::queries(level, &operands, at, &spec);
@@ -154,7 +170,12 @@ impl Attention for CpuStep<'_> {
 
     fn append(&mut self, to: [View; 2], from: [View; 2], past: usize, spec: AttentionSpec) {
         let AttentionSpec { batch, kv_heads, keys, dim, .. } = spec;
+        if [batch, kv_heads, keys, dim].contains(&0) {
+            return;
+        }
         for (to, from) in to.into_iter().zip(from) {
+            check_inside(to, [batch, kv_heads, sum([past, keys]), dim]);
+            check_inside(from, [batch, kv_heads, keys, dim]);
             for (batch, head) in (0..batch).flat_map(|b| (0..kv_heads).map(move |h| (b, h))) {
                 for row in 0..keys {
                     let part =
@@ -177,10 +198,12 @@ impl Attention for CpuStep<'_> {
         if spec.is_empty() {
             return;
         }
+        let spec = spec.checked();
         let [q, k, v, mask] = given.bufs();
         check_apart(&d_qkv.map(|view| view.buf), &[q, k, v, mask, d_y.buf, y.buf, lse]);
         let of_keys = [spec.batch, spec.kv_heads, spec.keys, spec.dim];
         let d_q = self.operand_mut(d_qkv[0], spec.of_queries());
+        check_views_apart(d_qkv, [spec.of_queries(), of_keys, of_keys]);
         let d_kv = [d_qkv[1], d_qkv[2]].map(|view| self.operand_mut(view, of_keys));
         let d_y = self.operand(d_y, spec.of_queries());
         let y = self.operand(y, spec.of_queries());
@@ -188,10 +211,11 @@ impl Attention for CpuStep<'_> {
         let operands = self.given(given, y, lse, &spec);
         let (threads, level) = (self.threads(), self.level());
         let gradients = Gradients { d_q, d_k: d_kv[0], d_v: d_kv[1], d_y };
-        threads.run_if(10 * spec.work(), spec.batch * spec.kv_heads, &|unit| {
+        threads.run_if(product([10, spec.work()]), spec.batch * spec.kv_heads, &|unit| {
             let at = [unit / spec.kv_heads, unit % spec.kv_heads];
-            // SAFETY: as above; the gradients of this head of the keys and of its queries are
-            // written by this call alone.
+            // SAFETY: `operand` checked that the operands have the sizes of `spec`, `check_apart` that no
+            // gradient is read, and `operand_mut` and `check_views_apart` that rows of gradients are
+            // apart: those of this head of the keys, and of the queries that read it, are this unit's.
             unsafe {
                 head_grad(level, &operands, &gradients, at, &spec);
                 careful::head_grad(level, &operands, &gradients, at, &spec);
@@ -208,19 +232,22 @@ impl Attention for CpuStep<'_> {
         spec: AttentionSpec,
     ) {
         let Some(View { strides, .. }) = given.mask.filter(|_| !spec.is_empty()) else { return };
+        let spec = spec.checked();
         let [q, k, v, mask] = given.bufs();
         check_apart(&[d_mask], &[q, k, v, mask, d_y.buf, y.buf, lse]);
-        let of_scores = [spec.batch, spec.heads, spec.queries, spec.keys];
-        let d_mask = self.operand_mut(View { buf: d_mask, strides }, of_scores);
+        let distinct = strides.distinct([spec.batch, spec.heads, spec.queries]);
+        let [batch, heads, rows] = distinct;
+        let of_mask = [batch, heads, rows, spec.keys];
+        let d_mask = self.operand_mut(View { buf: d_mask, strides }, of_mask);
         let [d_y, y] = [d_y, y].map(|view| self.operand(view, spec.of_queries()));
         let lse = self.operand(View { buf: lse, strides: spec.by_query() }, spec.of_lse());
         let operands = self.given(given, y, lse, &spec);
         let (threads, level) = (self.threads(), self.level());
-        let distinct = strides.distinct([spec.batch, spec.heads, spec.queries]);
         let grad = MaskGrad { d_y, d_mask, distinct };
-        threads.run_if(4 * spec.work(), grad.blocks(&spec), &|unit| {
-            // SAFETY: the operands are ranges that were checked against the spec, and this block of the
-            // gradient is written by this call alone.
+        threads.run_if(product([4, spec.work()]), grad.blocks(&spec), &|unit| {
+            // SAFETY: `operand` checked that the operands have the sizes of `spec`, `check_apart` that
+            // nothing of `d_mask` is read, and `operand_mut` that its rows are apart, so this block of it
+            // is this unit's.
             unsafe { grad.block(level, &operands, unit, &spec) };
         });
     }
@@ -235,7 +262,7 @@ impl AttentionSpec {
 /// `c [m, n] (+)= a [m, k] · b [k, n]`, where `a` is in place and rows of `b` are contiguous.
 ///
 /// # Safety
-/// The ranges are lent, that of `c` to write.
+/// The ranges are lent, that of `c` to write; `a_row` or `a_k` is 1.
 pub(super) unsafe fn multiply(
     level: SimdLevel,
     (c, accumulate): (Rows, bool),
@@ -246,7 +273,8 @@ pub(super) unsafe fn multiply(
     let tiling = Tiling::of(level);
     let each = tiling.panel_rows(m);
     for row in (0..m).step_by(each) {
-        // SAFETY: the rows `row..row + each` of `a` and `c`, and all of `b`.
+        // SAFETY: rows `row..row + each`, cut at `m`, of `a` and `c`, and all of `b`, are lent by the
+        // caller; `panel_rows` is at most `Tiling::rows`.
         unsafe {
             Panel {
                 rows: each.min(m - row),
@@ -282,7 +310,7 @@ impl Transposed {
     /// where all of it has room.
     ///
     /// # Safety
-    /// The rows of `a` and `b` are there to read.
+    /// The rows of `a` and `b` are there to read, at most [`BLOCK`] of each.
     pub(super) unsafe fn scores(
         &mut self,
         level: SimdLevel,
@@ -295,7 +323,9 @@ impl Transposed {
         for from in (0..dim).step_by(DEPTH) {
             let depth = DEPTH.min(dim - from);
             let floats = self.floats.as_mut_ptr();
-            // SAFETY: columns `from..from + depth` of the rows; `floats` has room for them.
+            // SAFETY: columns `from..from + depth` of the rows, which the caller lends; `floats` has room for
+            // `DEPTH` columns of `BLOCK` rows, a multiple of the lanes, and `c` for `BLOCK` rows of
+            // `BLOCK`; `m` and `n` are at most that.
             unsafe {
                 if self.holds != Some((b, from)) {
                     let part = Part { data: b.at.add(from), row: b.row, col: 1 };
@@ -348,7 +378,7 @@ impl Block {
     pub(super) unsafe fn finish(&self, scores: &mut [f32], row: usize) {
         scores.iter_mut().for_each(|s| *s *= self.scale);
         if let Some(mask) = self.mask {
-            // SAFETY: the caller's promise.
+            // SAFETY: the caller lends row `row` of the mask, with a float for each score.
             let mask =
                 unsafe { std::slice::from_raw_parts(mask.at.add(row * mask.row), scores.len()) };
             // A key that is not seen may be anything.
@@ -392,7 +422,8 @@ unsafe fn queries(level: SimdLevel, o: &Operands, [b, h, i]: [usize; 3], spec: &
         }
         let block = Block::new(o.mask, [b, h, i, j], [m, n], spec);
         let first = j == 0;
-        // SAFETY: rows of these blocks, the caller's promise.
+        // SAFETY: `m` queries from `i` on and `n` keys from `j` on exist, so their rows are those of operands
+        // with the sizes of `spec`, which the caller promises; these rows of `y` are lent to write.
         unsafe {
             keys.scores(level, &mut scores, q, o.k.rows(b, kv, j), [m, n, dim]);
             carry(level, &mut scores, &mut carried, block, (y, dim, first));
@@ -400,12 +431,17 @@ unsafe fn queries(level: SimdLevel, o: &Operands, [b, h, i]: [usize; 3], spec: &
             multiply(level, (y, !first), p, o.v.rows(b, kv, j), [m, dim, n]);
         }
     }
-    divide(level, &carried, (y, dim), o.lse.rows(b, h, i), m, o.lse.start.is_null());
+    // SAFETY: the same rows of `y`, and of `lse` unless it is null.
+    unsafe { divide(level, &carried, (y, dim), o.lse.rows(b, h, i), m, o.lse.start.is_null()) };
 }
 
 simd! {
     /// A block of products as exponentials of scores, and what was summed up before in their terms.
-    pub(super) fn carry<A>(
+    ///
+    /// # Safety
+    /// The rows of `y`, of so many floats, are lent to write, and those of the mask to read, as many as
+    /// the block has.
+    pub(super) unsafe fn carry<A>(
         scores: &mut [f32],
         carried: &mut Carried,
         block: Block,
@@ -414,7 +450,7 @@ simd! {
         let (y, dim, first) = y;
         for row in 0..block.rows {
             let scores = &mut scores[row * BLOCK..][..block.cols];
-            // SAFETY: the mask has these rows, the promise of the caller.
+            // SAFETY: the caller lends `block.rows` rows of the mask, of `block.cols` floats.
             unsafe { block.finish(scores, row) };
             let (old, new) = (carried.max[row], fold_row::<Max>(scores) as f32);
             let max = if new > old || new.is_nan() { new } else { old };
@@ -426,7 +462,7 @@ simd! {
             carried.sum[row] = carried.sum[row] * f64::from(factor) + sum;
             carried.max[row] = max;
             if !first && factor != 1.0 {
-                // SAFETY: row `row` of `y` is lent, the promise of the caller.
+                // SAFETY: the caller lends `block.rows` rows of `y`, of `dim` floats, to write.
                 let y = unsafe { std::slice::from_raw_parts_mut(y.at.add(row * y.row), dim) };
                 y.iter_mut().for_each(|y| *y *= factor);
             }
@@ -436,12 +472,22 @@ simd! {
 
 simd! {
     /// The sums by their weights, and `lse`.
-    pub(super) fn divide<A>(carried: &Carried, y: (Rows, usize), lse: Rows, rows: usize, without_lse: bool) {
+    ///
+    /// # Safety
+    /// `rows` rows of `y`, of so many floats, are lent to write, and so many numbers of `lse` unless it is
+    /// without.
+    pub(super) unsafe fn divide<A>(
+        carried: &Carried,
+        y: (Rows, usize),
+        lse: Rows,
+        rows: usize,
+        without_lse: bool,
+    ) {
         let (y, dim) = y;
         for row in 0..rows {
             let (max, sum) = (carried.max[row], carried.sum[row] as f32);
             let is_blind = max == f32::NEG_INFINITY;
-            // SAFETY: row `row` of `y` and of `lse` are lent, the promise of the caller.
+            // SAFETY: the caller lends `rows` rows of `y`, of `dim` floats, to write.
             let y = unsafe { std::slice::from_raw_parts_mut(y.at.add(row * y.row), dim) };
             match is_blind {
                 true => y.fill(0.0),
@@ -452,7 +498,7 @@ simd! {
             }
             if !without_lse {
                 let value = if is_blind { f32::INFINITY } else { max + math::log::<A>(sum) };
-                // SAFETY: as above.
+                // SAFETY: the caller lends `rows` floats of `lse` to write, unless it is without.
                 unsafe { *lse.at.add(row) = value };
             }
         }

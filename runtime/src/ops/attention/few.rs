@@ -31,7 +31,9 @@ pub(super) unsafe fn few_queries(
         let block = Block::new(o.mask, [b, h, i, j], [m, n], spec);
         let (k, v, first) = (o.k.rows(b, kv, j), o.v.rows(b, kv, j), j == 0);
         let to = (scores.as_mut_ptr(), BLOCK);
-        // SAFETY: rows of these operands, the caller's promise.
+        // SAFETY: all `m` queries and `n` keys from `j` on exist, so their rows are those of operands with
+        // the sizes of `spec`, which the caller promises; there are at most `FEW` queries, for which
+        // `scores` has room, and their rows of `y` are lent to write.
         unsafe {
             let of = |rows: Rows| (rows.at.cast_const(), rows.row);
             few_rows(level, to, of(q), of(k), (m, dim, n));
@@ -39,5 +41,6 @@ pub(super) unsafe fn few_queries(
             multiply(level, (y, !first), (scores.as_ptr(), BLOCK, 1), v, [m, dim, n]);
         }
     }
-    divide(level, &carried, (y, dim), o.lse.rows(b, h, i), m, o.lse.start.is_null());
+    // SAFETY: the same rows of `y`, and of `lse` unless it is null.
+    unsafe { divide(level, &carried, (y, dim), o.lse.rows(b, h, i), m, o.lse.start.is_null()) };
 }

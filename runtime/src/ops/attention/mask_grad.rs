@@ -64,7 +64,8 @@ impl MaskGrad {
                 let (q, y, d_y) = (o.q.rows(b, h, i), o.y.rows(b, h, i), self.d_y.rows(b, h, i));
                 let block = Block::new(o.mask, [b, h, i, j], [m, n], spec);
                 let rows_of = [y, d_y, o.lse.rows(b, h, i)];
-                // SAFETY: rows of these blocks, the caller's promise.
+                // SAFETY: `m` queries from `i` on and `all` keys from `j` on exist, so their rows are those of
+                // operands with the sizes of `spec`, which the caller promises.
                 unsafe {
                     of_keys.scores(level, &mut p, q, k, [m, all, spec.dim]);
                     of_values.scores(level, &mut d_s, d_y, v, [m, all, spec.dim]);
@@ -79,7 +80,8 @@ impl MaskGrad {
         }
         let d_mask = self.d_mask.rows(first.0, first.1, row);
         for at in 0..BLOCK.min(rows - row) {
-            // SAFETY: a row of this block, the caller's promise.
+            // SAFETY: `row + at` is below the rows of the mask that are distinct, and `all` floats from `j` on
+            // are below its keys; the caller lends this block of it to write.
             let d_mask =
                 unsafe { std::slice::from_raw_parts_mut(d_mask.at.add(at * d_mask.row + j), all) };
             d_mask.iter_mut().zip(&sums[at * BLOCK..]).for_each(|(d, sum)| *d = *sum as f32);

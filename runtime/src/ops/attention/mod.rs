@@ -24,6 +24,7 @@ mod grad;
 mod mask_grad;
 pub mod reference;
 mod tiny;
+mod views;
 
 use crate::device::Buf;
 

@@ -8,6 +8,7 @@
 use super::{BatchNorm, BatchNormSpec, Running, count_of, place_of, wide};
 use crate::device::{Buf, CpuStep, SharedMut};
 use crate::math::{Arith, simd};
+use crate::ops::check_len;
 
 /// Sums that are carried side by side.
 pub(super) const LANES: usize = 64;
@@ -68,6 +69,7 @@ impl BatchNorm for CpuStep<'_> {
         let (writes, [x, old_mean, old_var, batches]) =
             self.views(writes, [x, old[0], old[1], old[2]]);
         let [mean, rest, invstd, new_mean, new_var, new_batches] = writes;
+        check_len("a normalisation", x.len(), spec.elements());
         let mut weight = 0.0;
         if let [new_batches] = new_batches {
             let count = count_of(batches[0]) + 1;
@@ -80,7 +82,7 @@ impl BatchNorm for CpuStep<'_> {
         threads.run_if(4 * spec.elements(), blocks.count(), &|block| {
             let mut moments = Moments::new();
             channel_moments(level, &mut moments, x, block, blocks);
-            // SAFETY: each block is run once and has channels of its own.
+            // SAFETY: each block is run once, and its part of each is its channels, always as many.
             let [mean, rest, invstd, new_mean, new_var] = unsafe {
                 [&mean, &rest, &invstd, &new_mean, &new_var]
                     .map(|out| out.part(block, blocks.channels))
@@ -116,10 +118,12 @@ impl BatchNorm for CpuStep<'_> {
         let blocks = Blocks::new(spec);
         let ([d_w, d_b], [d_y, x, mean, rest, invstd]) =
             self.views([d_w, d_b], [d_y, x, mean[0], mean[1], invstd]);
+        check_len("a normalisation", x.len(), spec.elements());
+        check_len("its gradient", d_y.len(), spec.elements());
         let [d_w, d_b] = [d_w, d_b].map(SharedMut::new);
         threads.run_if(4 * spec.elements(), blocks.count(), &|block| {
             let first = block * blocks.channels;
-            // SAFETY: each block is run once and has channels of its own.
+            // SAFETY: each block is run once, and its part of both is its channels, always as many.
             let [d_w, d_b] = unsafe { [&d_w, &d_b].map(|out| out.part(block, blocks.channels)) };
             let mut sums = Sums { products: [0.0; WIDTH], plain: [0.0; WIDTH] };
             let of_block = first..first + d_w.len();

@@ -26,6 +26,7 @@ mod wide;
 pub(crate) use count::{count_of, place_of};
 
 use crate::device::Buf;
+use crate::ops::product;
 
 /// The sizes of the input.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -43,12 +44,12 @@ pub struct BatchNormSpec {
 impl BatchNormSpec {
     /// The number of elements.
     pub const fn elements(&self) -> usize {
-        self.batch * self.channels * self.inner
+        product([self.batch, self.channels, self.inner])
     }
 
     /// How many elements the statistics of a channel are of.
     pub const fn count(&self) -> usize {
-        self.batch * self.inner
+        product([self.batch, self.inner])
     }
 }
 

@@ -3,8 +3,8 @@
 use super::{Algorithm, Choice, Conv2d, Conv2dSpec, Pass, direct, windows, winograd};
 use crate::device::{Buf, CpuStep, SharedMut, Threads};
 use crate::math::SimdLevel;
-use crate::ops::Finish;
-use crate::ops::elementwise::{Elementwise, Operands};
+use crate::ops::elementwise::{Elementwise, Map, Operands};
+use crate::ops::{Finish, check_holds, product};
 
 /// What every algorithm is told about a pass.
 #[derive(Clone, Copy)]
@@ -18,7 +18,7 @@ pub(super) struct Run<'a> {
 impl Run<'_> {
     /// The estimated operations of the pass, for [`Threads::run_if`].
     pub fn work(&self) -> usize {
-        (self.spec.output_len() * self.spec.window() / 16).max(1)
+        (product([self.spec.output_len(), self.spec.window()]) / 16).max(1)
     }
 
     /// Says that elements `start..start + len` of the result are complete and not used any more.
@@ -45,12 +45,19 @@ impl CpuStep<'_> {
     ) {
         use {Algorithm::*, Pass::*};
         let run = Run { threads: self.threads(), level: self.level(), spec, finish };
-        let mut algorithm = spec.choose(pass, self.convolution());
+        let choice = self.convolution();
         let ([out, scratch], [a, b]) = self.views([out, scratch], [a, b]);
+        match pass {
+            Forward => spec.check(a.len(), b.len(), out.len()),
+            InputGrad => spec.check(out.len(), b.len(), a.len()),
+            WeightGrad => spec.check(b.len(), out.len(), a.len()),
+        }
         if out.is_empty() || a.is_empty() || b.is_empty() {
             out.fill(0.0);
             return run.complete(0, out.len());
         }
+        let mut algorithm = spec.choose(pass, choice);
+        check_holds("scratch memory", scratch.len(), spec.scratch_of(pass, algorithm));
         if algorithm == Winograd {
             let computed = match pass {
                 Forward | InputGrad => {
@@ -94,9 +101,20 @@ impl Conv2d for CpuStep<'_> {
     ) where
         E: Elementwise<IN, OUT, S>,
     {
-        let (level, reads) = (self.level(), [a, b, scratch]);
-        let map = self.follow::<E, IN, OUT, S, R>(out, &reads, then);
-        // SAFETY: parts are complete and apart, and the sums do not use what the chain does.
+        if pass == Pass::WeightGrad {
+            // Its sums end all at once, at the end of the call.
+            self.conv2d(pass, out, [a, b], scratch, spec);
+            return self.map::<E, IN, OUT, S, R>(
+                then.outputs,
+                then.inputs,
+                then.dims,
+                then.constants,
+            );
+        }
+        let level = self.level();
+        let map = self.follow::<E, IN, OUT, S, R>(&[out, scratch], &[a, b], then);
+        // SAFETY: a part is finished once, when its sums are done with it, and parts are apart; `follow`
+        // checked that the chain uses nothing else of what the convolution reads or writes.
         let finish = |start, len| unsafe { map.run(level, start, len) };
         self.conv2d_then(pass, [out, a, b, scratch], spec, Some(&finish));
     }
@@ -127,9 +145,10 @@ impl Conv2d for CpuStep<'_> {
     ) where
         E: Elementwise<IN, OUT, S>,
     {
-        let reads = [x, w, prepared, scratch];
-        let (level, map) = (self.level(), self.follow::<E, IN, OUT, S, R>(y, &reads, then));
-        // SAFETY: parts are complete and apart, and the sums do not use what the chain does.
+        let level = self.level();
+        let map = self.follow::<E, IN, OUT, S, R>(&[y, scratch], &[x, w, prepared], then);
+        // SAFETY: a part is finished once, when its sums are done with it, and parts are apart; `follow`
+        // checked that the chain uses nothing else of what the convolution reads or writes.
         let finish = |start, len| unsafe { map.run(level, start, len) };
         self.prepared_then([y, x, w, prepared, scratch], spec, Some(&finish));
     }

@@ -17,7 +17,7 @@ fn input_rows(spec: &Conv2dSpec, first: usize, last: usize) -> Range<usize> {
     let met = |i: usize, u: usize| i * spec.stride[0] + u * spec.dilation[0];
     let start = met(first, 0).saturating_sub(spec.padding[0]);
     let end = (met(last, spec.kernel[0] - 1) + 1).saturating_sub(spec.padding[0]);
-    start..end.min(spec.height)
+    start.min(spec.height)..end.min(spec.height)
 }
 
 /// Floats that are moved at once. Loose functions may also write to what follows, up to a whole

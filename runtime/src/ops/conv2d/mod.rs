@@ -31,6 +31,7 @@ pub use algorithm::{Algorithm, Pass};
 
 use crate::device::Buf;
 use crate::ops::elementwise::{Elementwise, Map, Operands};
+use crate::ops::{check_len, check_window, product, sum};
 
 /// The sizes of a convolution; `[rows, columns]` each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -91,7 +92,7 @@ impl Conv2dSpec {
     }
 
     const fn out(&self, size: usize, axis: usize) -> usize {
-        let padded = size + 2 * self.padding[axis];
+        let padded = sum([size, product([2, self.padding[axis]])]);
         crate::ops::windows(padded, self.kernel[axis], self.stride[axis], self.dilation[axis])
     }
 
@@ -107,17 +108,17 @@ impl Conv2dSpec {
 
     /// Elements of the input.
     pub const fn input_len(&self) -> usize {
-        self.batch * self.in_channels * self.height * self.width
+        product([self.batch, self.in_channels, self.height, self.width])
     }
 
     /// Elements of the weight.
     pub const fn weight_len(&self) -> usize {
-        self.out_channels * self.window()
+        product([self.out_channels, self.window()])
     }
 
     /// Elements of the output.
     pub const fn output_len(&self) -> usize {
-        self.batch * self.out_channels * self.positions()
+        product([self.batch, self.out_channels, self.positions()])
     }
 
     /// Input channels of a group.
@@ -132,12 +133,30 @@ impl Conv2dSpec {
 
     /// The elements of a window: the terms of each output.
     const fn window(&self) -> usize {
-        self.group_in() * self.kernel[0] * self.kernel[1]
+        product([self.group_in(), self.kernel[0], self.kernel[1]])
     }
 
     /// The outputs of a plane.
     const fn positions(&self) -> usize {
-        self.out_height() * self.out_width()
+        product([self.out_height(), self.out_width()])
+    }
+
+    /// Panics where operands do not have these sizes, or where these are none of a convolution. What
+    /// kernels compute of them then stays within numbers: [`scratch`](Self::scratch) is the largest.
+    fn check(&self, x: usize, w: usize, y: usize) {
+        for (axis, size) in [self.height, self.width].into_iter().enumerate() {
+            let [kernel, stride, padding, dilation] =
+                [self.kernel, self.stride, self.padding, self.dilation].map(|of| of[axis]);
+            check_window(size, kernel, stride, padding, dilation);
+        }
+        let Self { in_channels, out_channels, groups, .. } = *self;
+        assert!(
+            groups > 0 && in_channels.is_multiple_of(groups) && out_channels.is_multiple_of(groups),
+            "gradiron: {groups} groups of {in_channels} and {out_channels} channels (a bug)"
+        );
+        check_len("the input of a convolution", x, self.input_len());
+        check_len("the weight of a convolution", w, self.weight_len());
+        check_len("the output of a convolution", y, self.output_len());
     }
 
     /// The outputs `j` of a row whose tap `v` meets the plane.

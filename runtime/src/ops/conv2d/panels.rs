@@ -9,6 +9,7 @@ use crate::device::{SharedMut, Threads};
 use crate::math::SimdLevel;
 use crate::math::{MAX_LANES, Vector, by_level};
 use crate::ops::matmul::{Layout, MatmulSpec, Panel, Tiling, View, pack_all};
+use crate::ops::{check_holds, product, sum};
 
 /// The most positions of all images: with more, weights are not most of the memory.
 const POSITIONS: usize = 256;
@@ -26,18 +27,23 @@ pub(super) const fn applies(spec: &Conv2dSpec) -> bool {
 
 /// Whether packed weights are worth using for so many images.
 pub(super) const fn serves(spec: &Conv2dSpec) -> bool {
-    spec.batch * spec.positions() <= POSITIONS
+    product([spec.batch, spec.positions()]) <= POSITIONS
 }
 
 /// The floats of packed weights.
 pub(super) const fn packed_len(spec: &Conv2dSpec) -> usize {
-    spec.out_channels.next_multiple_of(ALIGN) * spec.window()
+    product([aligned(spec), spec.window()])
 }
 
 /// The floats of scratch of [`forward`].
 pub(super) const fn scratch(spec: &Conv2dSpec) -> usize {
-    let rows = min(spec.batch * spec.positions(), POSITIONS);
-    spec.window() * width(rows) + spec.out_channels.next_multiple_of(ALIGN) * rows
+    let rows = min(product([spec.batch, spec.positions()]), POSITIONS);
+    sum([product([spec.window(), width(rows)]), product([aligned(spec), rows])])
+}
+
+/// Output channels in whole panels.
+const fn aligned(spec: &Conv2dSpec) -> usize {
+    product([spec.out_channels.div_ceil(ALIGN), ALIGN])
 }
 
 /// The distance of the terms of windows: whole lines, an odd number, so that they spread over the
@@ -86,20 +92,21 @@ pub(super) fn forward(
     let windows = &*windows;
     let cols = Tiling::of(level).cols;
     let panels = spec.out_channels.div_ceil(cols);
-    assert!(packed.len() >= panels * window * cols);
+    check_holds("packed weights", packed.len(), product([panels, window, cols]));
     let results = &mut results[..panels * rows * cols];
     threads.split(run.work(), results, rows * cols, |panel, results| {
         let first = panel * cols;
         let count = cols.min(spec.out_channels - first);
         let weights = &packed[panel * window * cols..][..window * cols];
-        // SAFETY: `windows` and `weights` have `window` terms, and `results` has `rows`.
+        // SAFETY: `windows` has `window` terms of `width`, which is `rows` or more, `weights` is one panel of
+        // them, and `results` has `rows` rows of a panel.
         unsafe { sums(level, results, (windows, width), weights, (rows, window, count)) };
         for n in 0..spec.batch {
             let start = (n * spec.out_channels + first) * spec.positions();
             let len = count * spec.positions();
             let results = &results[n * spec.positions() * cols..];
             let planes = Planes { y: y.at(start, len), results, cols, count, run };
-            // SAFETY: panels and images are apart in `y`.
+            // SAFETY: `at` checked these planes of `y`, and no other panel or image has them.
             unsafe { planes.write(level) };
             run.complete(start, len);
         }
@@ -107,6 +114,9 @@ pub(super) fn forward(
 }
 
 /// `results [rows, cols] = windowsᵀ · weights` of one panel, of whose columns `count` exist.
+///
+/// # Safety
+/// The slices have these sizes.
 unsafe fn sums(
     level: SimdLevel,
     results: &mut [f32],
@@ -119,7 +129,8 @@ unsafe fn sums(
     for term in (0..window).step_by(TERMS) {
         for row in (0..rows).step_by(panel_rows) {
             let c = results[row * tiling.cols..].as_mut_ptr();
-            // SAFETY: the caller's promise.
+            // SAFETY: terms `term..` of `windows` and `weights`, and rows `row..` of `windows` and `results`, of which
+            // the caller promises `window` and `rows`; `panel_rows` is at most `Tiling::rows`.
             unsafe {
                 Panel {
                     rows: panel_rows.min(rows - row),
@@ -154,7 +165,7 @@ impl Planes<'_> {
     /// # Safety
     /// `y` is lent to write.
     unsafe fn write(&self, level: SimdLevel) {
-        assert!(self.results.len() >= self.run.spec.positions() * self.cols);
+        check_holds("results", self.results.len(), product([self.run.spec.positions(), self.cols]));
         by_level!(level, write(self => &Planes<'_>));
     }
 }
@@ -166,7 +177,9 @@ unsafe fn write<V: Vector, const ROWS: usize>(planes: &Planes<'_>) {
         let lanes = V::LANES.min(planes.count - first);
         for at in (0..positions).step_by(V::LANES) {
             let count = V::LANES.min(positions - at);
-            // SAFETY: these results and elements of `y` exist; a panel is whole registers wide.
+            // SAFETY: `write` checked that there are results for all positions, in rows of a panel, which is whole
+            // registers; the caller lends `count` planes of `y`, of which the mask and `lanes` choose those
+            // elements that there are. It has the instruction set of `V`.
             unsafe {
                 let mut square = [V::splat(0.0); MAX_LANES];
                 for (i, row) in square.iter_mut().enumerate().take(V::LANES) {

@@ -3,7 +3,7 @@
 use super::cpu::Run;
 use super::{Choice, Conv2dSpec, Pass, direct, max, panels, winograd};
 use crate::device::{Buf, CpuStep, SharedMut};
-use crate::ops::Finish;
+use crate::ops::{Finish, check_holds};
 
 /// What is made of weights, by the sizes of a convolution other than its batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,11 +65,16 @@ impl CpuStep<'_> {
     /// `conv2d_prepare`
     pub(super) fn prepare(&mut self, prepared: Buf, w: Buf, spec: Conv2dSpec) {
         let run = Run { threads: self.threads(), level: self.level(), spec, finish: None };
-        let form = Form::of(&spec, self.convolution());
+        let choice = self.convolution();
         let ([prepared], [w]) = self.views([prepared], [w]);
+        // Prepared weights serve any batch: their sizes say nothing of the others.
+        let one = Conv2dSpec { batch: 1, ..spec };
+        one.check(one.input_len(), w.len(), one.output_len());
         if w.is_empty() {
             return;
         }
+        let form = Form::of(&spec, choice);
+        check_holds("prepared weights", prepared.len(), form.len(&spec));
         match form {
             Form::Winograd => {
                 let (suit, transforms) = prepared.split_first_mut().expect("a float at least");
@@ -88,6 +93,7 @@ impl CpuStep<'_> {
         spec: Conv2dSpec,
         finish: Finish<'_>,
     ) {
+        spec.check(x.len, w.len, y.len);
         let form = Form::of(&spec, self.convolution());
         let plain = match form {
             Form::Panels => !panels::serves(&spec),
@@ -105,6 +111,8 @@ impl CpuStep<'_> {
         }
         let run = Run { threads: self.threads(), level: self.level(), spec, finish };
         let ([y, scratch], [x, w, prepared]) = self.views([y, scratch], [x, w, prepared]);
+        check_holds("scratch memory", scratch.len(), spec.prepared_scratch());
+        check_holds("prepared weights", prepared.len(), form.len(&spec));
         let (y, prepared) = (SharedMut::new(y), &prepared[..form.len(&spec)]);
         match form {
             Form::Winograd => {

@@ -18,9 +18,7 @@ impl Convert for CpuStep<'_> {
             if let (true, Some(last)) = (x.len() % 2 == 1, y.last_mut()) {
                 *last = 0.0;
             }
-            // SAFETY: a float has the place of two halves, and the borrow of `y` is theirs.
-            let y = unsafe { std::slice::from_raw_parts_mut(y.as_mut_ptr().cast(), 2 * y.len()) };
-            narrow(level, y, x);
+            narrow(level, bytemuck::cast_slice_mut(y), x);
         });
     }
 
@@ -29,9 +27,7 @@ impl Convert for CpuStep<'_> {
         let ([y], [x]) = self.views([y], [x.part(0, floats(y.len))]);
         threads.split(2 * y.len(), y, CHUNK, |i, y| {
             let x = &x[i * CHUNK / 2..];
-            // SAFETY: a float has the place of two halves, and the borrow of `x` is theirs.
-            let x = unsafe { std::slice::from_raw_parts(x.as_ptr().cast(), 2 * x.len()) };
-            widen(level, y, x);
+            widen(level, y, bytemuck::cast_slice(x));
         });
     }
 }

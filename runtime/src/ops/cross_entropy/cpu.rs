@@ -6,6 +6,7 @@ use crate::math::{self, Arith, simd};
 use crate::ops::nll_loss::check;
 use crate::ops::reduce::{COLUMNS, ColumnSums, Fold, Max, fold_row};
 use crate::ops::softmax::{EXPS, exp_row};
+use crate::ops::{check_len, product};
 
 /// Elements that one thread takes at a time, at least.
 const CHUNK: usize = 1 << 12;
@@ -15,11 +16,11 @@ const PARTS: usize = 64;
 impl CrossEntropySpec {
     /// The outer positions that one thread takes at a time.
     fn outer_each(&self) -> usize {
-        CHUNK.div_ceil((self.classes * self.inner).max(1)).max(self.outer.div_ceil(PARTS))
+        CHUNK.div_ceil(self.slab().max(1)).max(self.outer.div_ceil(PARTS))
     }
 
     fn slab(&self) -> usize {
-        self.classes * self.inner
+        product([self.classes, self.inner])
     }
 }
 
@@ -28,6 +29,7 @@ impl CrossEntropy for CpuStep<'_> {
         let (threads, level) = (self.threads(), self.level());
         let label = self.labels(label, spec);
         let ([loss], [logits]) = self.views([loss], [logits]);
+        check_len("logits", logits.len(), product([spec.outer, spec.slab()]));
         let (each, slab) = (spec.outer_each(), spec.slab());
         let mut parts = [0.0_f64; PARTS];
         let count = if label.is_empty() { 0 } else { spec.outer.div_ceil(each) };
@@ -57,6 +59,7 @@ impl CrossEntropy for CpuStep<'_> {
             let ([loss, d_logits], [logits]) = self.views([loss, d_logits], [logits]);
             (loss, d_logits, Some(logits))
         };
+        check_len("logits", d_logits.len(), product([spec.outer, spec.slab()]));
         let each = spec.outer_each();
         let mut parts = [0.0_f64; PARTS];
         let len = (each * spec.slab()).max(1);

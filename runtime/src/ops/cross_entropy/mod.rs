@@ -18,6 +18,7 @@ mod cuda;
 pub mod reference;
 
 use crate::device::{Buf, Indices};
+use crate::ops::product;
 
 /// The sizes of the logits.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,7 +36,7 @@ pub struct CrossEntropySpec {
 impl CrossEntropySpec {
     /// The number of labels.
     pub const fn positions(&self) -> usize {
-        self.outer * self.inner
+        product([self.outer, self.inner])
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{Cumsum, CumsumSpec};
 use crate::device::{Buf, CpuStep};
+use crate::ops::{check_len, product};
 
 /// Columns whose sums are carried side by side.
 const COLUMNS: usize = 64;
@@ -9,8 +10,9 @@ const COLUMNS: usize = 64;
 impl Cumsum for CpuStep<'_> {
     fn cumsum(&mut self, y: Buf, x: Buf, spec: CumsumSpec) {
         let CumsumSpec { outer, size, inner, reverse } = spec;
-        let (threads, block) = (self.threads(), size * inner);
-        let ([y], [x]) = self.views([y.part(0, outer * block)], [x]);
+        let (threads, block) = (self.threads(), product([size, inner]));
+        let ([y], [x]) = self.views([y.part(0, product([outer, block]))], [x]);
+        check_len("what is summed up", x.len(), y.len());
         if block == 0 {
             return;
         }

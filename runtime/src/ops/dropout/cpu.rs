@@ -1,7 +1,7 @@
 //! Dropout on the CPU.
 
 use super::{Dropout, DropoutSpec, GROUP, stream};
-use crate::device::{Buf, CpuStep, Random, SharedMut};
+use crate::device::{Buf, CpuStep, Random};
 use crate::math::simd;
 use crate::rng::philox4x32_10;
 
@@ -39,14 +39,9 @@ impl CpuStep<'_> {
             }
         };
         let [y] = y;
-        let y = SharedMut::new(y);
-        threads.run_if(WORK * len, len.div_ceil(CHUNK), &|chunk| {
-            let start = chunk * CHUNK;
-            let count = CHUNK.min(len - start);
-            // SAFETY: this part belongs to this call of the closure.
-            let y = unsafe { std::slice::from_raw_parts_mut(y.at(start, count), count) };
+        threads.split(WORK * len, y, CHUNK, |chunk, y| {
             if let Some(x) = x {
-                y.copy_from_slice(&x[start..][..count]);
+                y.copy_from_slice(&x[chunk * CHUNK..][..y.len()]);
             }
             drop_in_place(level, y, chunk * (CHUNK / GROUP), random, call, spec);
         });

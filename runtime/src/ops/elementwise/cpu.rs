@@ -7,6 +7,7 @@ use std::marker::PhantomData;
 use super::{Elementwise, Map, Operands};
 use crate::device::{Buf, CpuStep};
 use crate::math::{Arith, Body, Far, SimdLevel};
+use crate::ops::product;
 
 /// Floats of a block.
 const BLOCK: usize = 64;
@@ -31,7 +32,9 @@ impl Map for CpuStep<'_> {
         let (level, len) = (self.level(), map.len);
         self.threads().run_if(WORK * len, len.div_ceil(CHUNK), &|chunk| {
             let start = chunk * CHUNK;
-            // SAFETY: chunks are apart, and this step has the memory of the chain to itself.
+            // SAFETY: chunks are apart, and this step, which is borrowed until the last of them has ended,
+            // has the memory of the chain to itself. `mapped` checked that inputs without all axes are
+            // no output's memory.
             unsafe { map.run(level, start, CHUNK.min(len - start)) }
         });
     }
@@ -47,7 +50,7 @@ impl CpuStep<'_> {
         &self,
         Operands { outputs, inputs, dims, constants }: Operands<IN, OUT, S, R>,
     ) -> Mapped<E, IN, OUT, S, R> {
-        let len: usize = dims.iter().product();
+        let len = product(dims);
         for (i, output) in outputs.iter().enumerate() {
             assert!(output.len >= len, "gradiron: a chain's output is too small (a bug)");
             let apart = outputs[..i].iter().all(|other| !output.overlaps(*other))
@@ -67,23 +70,26 @@ impl CpuStep<'_> {
         Mapped { outputs, inputs, dims, len, full, constants, chain: PhantomData }
     }
 
-    /// The chain that follows a kernel which makes `result` from `reads`, for its finish.
+    /// The chain that follows a kernel which makes the first of `writes` from `reads`, for its finish.
     ///
     /// # Panics
-    /// When the chain's memory is wrong, see above; when its first input is not `result`, and when
-    /// the kernel and the chain would write what the other one reads.
+    /// When the chain's memory is wrong, see above; when its first input is not that result, and when
+    /// the kernel and the chain would write what the other one reads or writes.
     pub(crate) fn follow<E, const IN: usize, const OUT: usize, const S: usize, const R: usize>(
         &self,
-        result: Buf,
+        writes: &[Buf],
         reads: &[Buf],
         then: Operands<IN, OUT, S, R>,
     ) -> Mapped<E, IN, OUT, S, R> {
         let map = self.mapped::<E, IN, OUT, S, R>(then);
+        let result = writes[0];
         let first = then.inputs.first().is_some_and(|(buf, _)| *buf == result);
         let matches = first && map.inputs[0].full && map.len == result.len;
         assert!(matches, "gradiron: a chain does not read the result that it follows (a bug)");
-        let apart = then.inputs[1..].iter().all(|(input, _)| !input.overlaps(result))
-            && then.outputs.iter().all(|output| reads.iter().all(|read| !output.overlaps(*read)));
+        let mut others = then.inputs[1..].iter().map(|(input, _)| *input);
+        let outside = |buf: Buf, of: &[Buf]| of.iter().all(|other| !buf.overlaps(*other));
+        let apart = others.all(|input| outside(input, writes))
+            && then.outputs.iter().all(|o| outside(*o, reads) && outside(*o, &writes[1..]));
         assert!(apart, "gradiron: a chain's memory is in use (a bug)");
         map
     }
@@ -106,7 +112,7 @@ impl<const R: usize> Input<R> {
         for axis in (0..R).rev() {
             if has[axis] {
                 strides[axis] = len;
-                len *= dims[axis];
+                len = product([len, dims[axis]]);
             }
             full &= has[axis] || dims[axis] == 1;
         }
@@ -127,7 +133,8 @@ pub(crate) struct Mapped<E, const IN: usize, const OUT: usize, const S: usize, c
 }
 
 // SAFETY: only `run` uses the pointers; its callers promise that ranges are apart, and no range
-// reads an element that another one writes: outputs overlap only inputs of the same elements.
+// reads an element that another one writes: `mapped` checked that outputs overlap only inputs of the
+// same elements. Constants are floats, and no value of `E` is kept.
 unsafe impl<E, const IN: usize, const OUT: usize, const S: usize, const R: usize> Sync
     for Mapped<E, IN, OUT, S, R>
 {
@@ -205,33 +212,38 @@ impl<const IN: usize, const R: usize> Place<IN, R> {
         len: usize,
     ) -> [*const f32; IN] {
         let row = map.dims.last().copied().unwrap_or(1);
-        let mut from = [std::ptr::null(); IN];
-        // SAFETY, here and below: `map` checked that the input has all elements of its axes, and
-        // this place and what is read behind it are inside them; blocks are on the stack.
+        // The only way to the blocks until they have been read: a second borrow would end what was
+        // derived from the first.
+        let blocks = blocks.each_mut().map(|block| block.as_mut_ptr());
+        let mut from = blocks.map(|block| block.cast_const());
+        // SAFETY: `mapped` checked that the input has all elements of its axes, and this place is one
+        // of the output, so what it has there is one of them.
         let start = |place: &Self, i: usize| unsafe {
             map.inputs[i].start.add(place.offsets[i] + place.column * map.inputs[i].step)
         };
         if len == BLOCK && row - self.column >= BLOCK {
             for i in 0..IN {
-                from[i] = start(self, i);
-                if map.inputs[i].step == 0 {
-                    // SAFETY: as above.
-                    blocks[i] = [unsafe { *from[i] }; BLOCK + WIDTH];
-                    from[i] = blocks[i].as_ptr();
+                let first = start(self, i);
+                if map.inputs[i].step != 0 {
+                    from[i] = first;
+                    continue;
                 }
+                // SAFETY: `first` is an element of the input, and `blocks[i]` the start of a block,
+                // which is written whole.
+                unsafe { blocks[i].cast::<[f32; BLOCK + WIDTH]>().write([*first; BLOCK + WIDTH]) };
             }
             self.advance(map, BLOCK);
             return from;
         }
         for i in 0..IN {
-            from[i] = blocks[i].as_ptr();
             if map.inputs[i].full {
-                // SAFETY: as above.
+                // SAFETY: a full input has an element for each of the output, so `len` of them at
+                // `at`; `len` is at most `BLOCK`, which a block has room for.
                 unsafe {
                     let start = map.inputs[i].start.add(at);
                     match len {
                         BLOCK => from[i] = start,
-                        _ => std::ptr::copy_nonoverlapping(start, blocks[i].as_mut_ptr(), len),
+                        _ => std::ptr::copy_nonoverlapping(start, blocks[i], len),
                     }
                 }
             }
@@ -241,9 +253,10 @@ impl<const IN: usize, const R: usize> Place<IN, R> {
             let piece = (len - filled).min(row - self.column);
             for i in (0..IN).filter(|&i| !map.inputs[i].full) {
                 let from = start(self, i);
-                // SAFETY: as above; `filled + piece` is at most `BLOCK`.
+                // SAFETY: the input has `piece` elements more in this row, or one that is repeated;
+                // `filled + piece` is at most `BLOCK`, and `WIDTH` floats follow a block.
                 unsafe {
-                    let to = blocks[i].as_mut_ptr().add(filled);
+                    let to = blocks[i].add(filled);
                     if map.inputs[i].step != 0 {
                         std::ptr::copy_nonoverlapping(from, to, piece);
                         continue;
@@ -318,7 +331,9 @@ where
         for at in (self.start..self.end).step_by(BLOCK) {
             let len = BLOCK.min(self.end - at);
             let from = place.block(map, &mut blocks, at, len);
-            // SAFETY: `block` gives whole blocks.
+            // SAFETY: `block` gives `BLOCK` elements of an input, which is not written before they are
+            // copied, or a block on the stack, which is initialised; a block is used by nothing else in
+            // between.
             let x = from.map(|from| unsafe { from.cast::<[f32; BLOCK]>().read() });
             let mut y = [[0.0; BLOCK]; OUT];
             for e in 0..BLOCK {
@@ -331,7 +346,8 @@ where
                 far::<A, E, IN, OUT, S>(&mut y, &x, map.constants);
             }
             for (block, output) in y.iter().zip(map.outputs) {
-                // SAFETY: `map` checked the size of the output; see `Sync` for other threads.
+                // SAFETY: `mapped` checked that the output has all elements, of which `at..at + len` are
+                // lent to this call alone, the promise of `Mapped::run`; `y` is on the stack.
                 unsafe {
                     match len {
                         BLOCK => output.add(at).cast::<[f32; BLOCK]>().write(*block),

@@ -4,6 +4,7 @@
 use super::{Elementwise, Map};
 use crate::device::{Buf, TinyStep};
 use crate::math::{Far, MAX_LANES, Vector};
+use crate::ops::product;
 
 impl<V: Vector> Map for TinyStep<'_, V> {
     #[inline(always)]
@@ -17,7 +18,10 @@ impl<V: Vector> Map for TinyStep<'_, V> {
         E: Elementwise<IN, OUT, S>,
     {
         // Plain loops here and below: the compiler unrolls them, and the shapes become constants.
-        let len: usize = dims.iter().product();
+        let len = product(dims);
+        if len == 0 {
+            return;
+        }
         let mut to = [std::ptr::null_mut(); OUT];
         for o in 0..OUT {
             to[o] = self.to(outputs[o], len);
@@ -29,7 +33,7 @@ impl<V: Vector> Map for TinyStep<'_, V> {
             for axis in (0..R).rev() {
                 if has[axis] {
                     strides[i][axis] = len;
-                    len *= dims[axis];
+                    len = product([len, dims[axis]]);
                 }
             }
             from[i] = self.from(buf, len);
@@ -65,7 +69,10 @@ impl<V: Vector> Map for TinyStep<'_, V> {
                     starts[i] += at * strides[i][axis];
                 }
             }
-            // SAFETY: the sizes were checked; each row is inside.
+            // SAFETY: `to` and `from` checked that outputs have the product of `dims` and inputs that of their
+            // axes. No axis is empty, so `row` is a place in the axes before `axes`, whose start is inside
+            // each input, with `cols` elements behind it or one that stays; outputs have `cols` for each
+            // row. The step has its memory to itself.
             unsafe {
                 let (mut from, mut to) = (from, to);
                 for i in 0..IN {
@@ -101,7 +108,8 @@ unsafe fn block<
 ) {
     let (mut x, mut y) = ([[0.0; MAX_LANES]; IN], [[0.0; MAX_LANES]; OUT]);
     for i in 0..IN {
-        // SAFETY: the caller lends the elements.
+        // SAFETY: the caller lends `len` elements from `at` on, or one that stays, and has the instruction
+        // set of `V`; `x[i]` has room for the widest register.
         unsafe {
             let lanes = match steps[i] {
                 true => V::load_part(inputs[i].add(at), V::mask(len)),
@@ -128,7 +136,8 @@ unsafe fn block<
         }
     }
     for (output, y) in outputs.into_iter().zip(&y) {
-        // SAFETY: as above.
+        // SAFETY: the caller lends `len` elements from `at` on to write, and has the instruction set of
+        // `V`; `y` is as long as the widest register.
         unsafe { V::load(y.as_ptr()).store_part(output.add(at), V::mask(len)) }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Embedding, EmbeddingSpec};
 use crate::device::{Buf, CpuStep, Indices};
+use crate::ops::{check_len, product};
 
 /// Floats that one thread copies at a time, at least.
 const CHUNK: usize = 1 << 13;
@@ -12,11 +13,17 @@ const PART: usize = 1 << 13;
 impl Embedding for CpuStep<'_> {
     fn embedding(&mut self, y: Buf, index: Indices, w: Buf, spec: EmbeddingSpec) {
         let (index, threads, dim) = (self.indices(index), self.threads(), spec.dim);
-        let ([y], [w]) = self.views([y.part(0, spec.count * dim)], [w]);
+        let ([y], [w]) = self.views([y.part(0, product([spec.count, dim]))], [w]);
+        check_len("the indices of a look-up", index.len(), spec.count);
+        check_len("a table", w.len(), product([spec.rows, dim]));
+        if y.is_empty() {
+            return;
+        }
         let each = CHUNK.div_ceil(dim);
         threads.split(y.len(), y, each * dim, |chunk, y| {
             let index = &index[chunk * each..];
             for (y, &row) in y.chunks_exact_mut(dim).zip(index) {
+                assert!((row as usize) < spec.rows, "row {row} is none of the {} rows", spec.rows);
                 y.copy_from_slice(&w[row as usize * dim..][..dim]);
             }
         });
@@ -24,7 +31,9 @@ impl Embedding for CpuStep<'_> {
 
     fn embedding_grad(&mut self, d_w: Buf, d_y: Buf, index: Indices, spec: EmbeddingSpec) {
         let (index, threads, dim) = (self.indices(index), self.threads(), spec.dim);
-        let ([d_w], [d_y]) = self.views([d_w.part(0, spec.rows * dim)], [d_y]);
+        let ([d_w], [d_y]) = self.views([d_w.part(0, product([spec.rows, dim]))], [d_y]);
+        check_len("the indices of a look-up", index.len(), spec.count);
+        check_len("the gradient of a look-up", d_y.len(), product([spec.count, dim]));
         // Rows of a part, or columns of one row.
         let (each, cols) = ((PART / dim.max(1)).max(1), dim.clamp(1, PART));
         threads.split(d_w.len() + d_y.len(), d_w, each * dim, |part, d_w| {

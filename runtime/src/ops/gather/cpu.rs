@@ -2,6 +2,7 @@
 
 use super::{Gather, GatherSpec};
 use crate::device::{Buf, CpuStep, Indices};
+use crate::ops::{check_len, product};
 
 /// Elements that one thread takes at a time, at least.
 const CHUNK: usize = 1 << 12;
@@ -13,11 +14,22 @@ const PASSES: usize = 8;
 /// Neighbouring columns that are summed together.
 const COLUMNS: usize = 16;
 
+impl GatherSpec {
+    /// Panics where `x`, `y` and the choices do not have these sizes.
+    fn check(&self, x: usize, y: usize, index: usize) {
+        let Self { outer, size, count, inner } = *self;
+        check_len("what is chosen from", x, product([outer, size, inner]));
+        check_len("what was chosen", y, product([outer, count, inner]));
+        check_len("the choices", index, y);
+    }
+}
+
 impl Gather for CpuStep<'_> {
     fn gather(&mut self, y: Buf, x: Buf, index: Indices, spec: GatherSpec) {
         let GatherSpec { size, count, inner, .. } = spec;
         let (threads, index) = (self.threads(), self.indices(index));
-        let ([y], [x]) = self.views([y.part(0, spec.outer * count * inner)], [x]);
+        let ([y], [x]) = self.views([y], [x]);
+        spec.check(x.len(), y.len(), index.len());
         let block = (count * inner).max(1);
         let each = CHUNK.div_ceil(block);
         threads.split(2 * y.len(), y, each * block, |chunk, y| {
@@ -25,6 +37,7 @@ impl Gather for CpuStep<'_> {
             for (o, y) in (first..).zip(y.chunks_exact_mut(block)) {
                 let (x, index) = (&x[o * size * inner..], &index[o * block..]);
                 for ((at, y), row) in y.iter_mut().enumerate().zip(index) {
+                    assert!((*row as usize) < size, "place {row} is none of {size}");
                     *y = x[*row as usize * inner + at % inner];
                 }
             }
@@ -34,7 +47,8 @@ impl Gather for CpuStep<'_> {
     fn gather_grad(&mut self, d_x: Buf, d_y: Buf, index: Indices, spec: GatherSpec) {
         let GatherSpec { size, count, inner, .. } = spec;
         let (threads, index) = (self.threads(), self.indices(index));
-        let ([d_x], [d_y]) = self.views([d_x.part(0, spec.outer * size * inner)], [d_y]);
+        let ([d_x], [d_y]) = self.views([d_x], [d_y]);
+        spec.check(d_x.len(), d_y.len(), index.len());
         let (block, from) = ((size * inner).max(1), count * inner);
         let each = CHUNK.div_ceil(block);
         threads.split(2 * d_x.len(), d_x, each * block, |chunk, d_x| {
@@ -47,6 +61,7 @@ impl Gather for CpuStep<'_> {
                     continue;
                 }
                 for ((at, d_y), row) in d_y.iter().enumerate().zip(index) {
+                    assert!((*row as usize) < size, "place {row} is none of {size}");
                     d_x[*row as usize * inner + at % inner] += d_y;
                 }
             }

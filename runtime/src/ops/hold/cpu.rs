@@ -2,15 +2,23 @@
 
 use super::{First, Hold};
 use crate::device::{Buf, CpuStep, Indices};
+use crate::ops::{check_len, product};
 
 /// Floats that one thread copies at a time, at least.
 const CHUNK: usize = 1 << 13;
+
+/// The floats of each of so many rows.
+fn row_of(floats: usize, rows: usize) -> usize {
+    let row = floats / rows.max(1);
+    check_len("rows of samples", floats, product([rows, row]));
+    row
+}
 
 impl Hold for CpuStep<'_> {
     fn hold(&mut self, y: Buf, new: Buf, old: Buf, length: Indices, t: usize) {
         let (threads, length) = (self.threads(), self.indices(length));
         let ([y], [new, old]) = self.views([y], [new, old]);
-        let row = y.len() / length.len().max(1);
+        let row = row_of(y.len(), length.len());
         if row == 0 {
             return;
         }
@@ -30,7 +38,8 @@ impl Hold for CpuStep<'_> {
     fn cut(&mut self, y: Buf, x: Buf, length: Indices, steps: usize) {
         let (threads, length) = (self.threads(), self.indices(length));
         let ([y], [x]) = self.views([y], [x]);
-        let row = y.len() / (length.len() * steps).max(1);
+        check_len("a cut", x.len(), y.len());
+        let row = row_of(y.len(), product([length.len(), steps]));
         if row == 0 {
             return;
         }
@@ -50,7 +59,7 @@ impl Hold for CpuStep<'_> {
     fn replay(&mut self, y: Buf, now: Buf, all: Buf, length: Indices, t: usize, first: First) {
         let (threads, length) = (self.threads(), self.indices(length));
         let ([y], [now, all]) = self.views([y], [now, all]);
-        let row = y.len() / length.len().max(1);
+        let row = row_of(y.len(), length.len());
         if row == 0 {
             return;
         }

@@ -3,6 +3,7 @@
 use super::{Interpolate, InterpolateMode, InterpolateSpec, bilinear};
 use crate::device::{Buf, CpuStep};
 use crate::math::simd;
+use crate::ops::check_len;
 
 /// Floats of the larger side that one thread makes or reads at a time, at least.
 const CHUNK: usize = 1 << 14;
@@ -12,10 +13,19 @@ fn rows_each(spec: InterpolateSpec) -> usize {
     CHUNK.div_ceil(spec.out_width() * spec.scale[0])
 }
 
+impl InterpolateSpec {
+    /// Panics where planes do not have these sizes.
+    fn check(&self, input: usize, output: usize) {
+        check_len("planes", input, self.input_len());
+        check_len("planes made larger", output, self.output_len());
+    }
+}
+
 impl Interpolate for CpuStep<'_> {
     fn interpolate(&mut self, y: Buf, x: Buf, spec: InterpolateSpec) {
         let (threads, level) = (self.threads(), self.level());
         let ([y], [x]) = self.views([y], [x]);
+        spec.check(x.len(), y.len());
         if y.is_empty() {
             return;
         }
@@ -30,6 +40,7 @@ impl Interpolate for CpuStep<'_> {
     fn interpolate_grad(&mut self, d_x: Buf, d_y: Buf, spec: InterpolateSpec) {
         let (threads, level) = (self.threads(), self.level());
         let ([d_x], [d_y]) = self.views([d_x], [d_y]);
+        spec.check(d_x.len(), d_y.len());
         if d_x.is_empty() {
             return;
         }

@@ -15,6 +15,7 @@ mod cuda;
 pub mod reference;
 
 use crate::device::Buf;
+use crate::ops::product;
 
 /// How elements between places come about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,22 +46,22 @@ pub struct InterpolateSpec {
 impl InterpolateSpec {
     /// Rows of the output.
     pub const fn out_height(&self) -> usize {
-        self.height * self.scale[0]
+        product([self.height, self.scale[0]])
     }
 
     /// Columns of the output.
     pub const fn out_width(&self) -> usize {
-        self.width * self.scale[1]
+        product([self.width, self.scale[1]])
     }
 
     /// Elements of the input.
     pub const fn input_len(&self) -> usize {
-        self.planes * self.height * self.width
+        product([self.planes, self.height, self.width])
     }
 
     /// Elements of the output.
     pub const fn output_len(&self) -> usize {
-        self.planes * self.out_height() * self.out_width()
+        product([self.planes, self.out_height(), self.out_width()])
     }
 }
 

@@ -6,6 +6,7 @@
 use super::{Affine, LayerNorm, LayerNormSpec, STATS};
 use crate::device::{Buf, CpuStep, SharedMut};
 use crate::math::{Arith, simd};
+use crate::ops::{check_holds, check_len, product};
 
 /// Sums that are carried side by side.
 const LANES: usize = 64;
@@ -20,10 +21,25 @@ const COLUMNS: usize = 64;
 /// Floats that one thread normalises at a time, at least.
 const CHUNK: usize = 1 << 13;
 
+impl LayerNormSpec {
+    /// Panics where what is normalised and its statistics, if there are any, do not have these sizes.
+    fn check(&self, elements: [usize; 2], stats: usize) {
+        let said = product([self.rows, self.dim]);
+        elements.into_iter().for_each(|found| check_len("a normalisation", found, said));
+        if stats > 0 {
+            check_len("statistics", stats, product([self.rows, STATS]));
+        }
+    }
+}
+
 impl LayerNorm for CpuStep<'_> {
     fn layer_norm(&mut self, y: Buf, stats: Buf, x: Buf, affine: Affine, spec: LayerNormSpec) {
         let (threads, level) = (self.threads(), self.level());
         let ([y, stats], [x, w, b]) = self.views([y, stats], [x, affine.weight, affine.bias]);
+        spec.check([y.len(), x.len()], stats.len());
+        if y.is_empty() {
+            return;
+        }
         let each = CHUNK.div_ceil(spec.dim);
         let work = 8 * y.len();
         threads.split2(work, (y, each * spec.dim), (stats, each * STATS), |i, y, stats| {
@@ -47,6 +63,9 @@ impl LayerNorm for CpuStep<'_> {
         let writes = [d_x, d_affine.weight, d_affine.bias, scratch];
         let ([d_x, d_w, d_b, scratch], [d_y, x, w, stats]) =
             self.views(writes, [d_y, x, weight, stats]);
+        spec.check([d_x.len(), d_y.len()], stats.len());
+        check_len("the input of a normalisation", x.len(), d_x.len());
+        check_holds("scratch memory", scratch.len(), spec.grad_scratch());
         let (group, dim) = (spec.group(), spec.dim);
         let work = 16 * d_x.len();
         threads.split2(work, (d_x, group * dim), (&mut *scratch, 2 * dim), |i, d_x, sums| {
@@ -60,7 +79,7 @@ impl LayerNorm for CpuStep<'_> {
         let each = CHUNK.div_ceil(groups.max(1));
         let (d_w, d_b) = (SharedMut::new(d_w), SharedMut::new(d_b));
         threads.run_if(2 * dim * groups, dim.div_ceil(each), &|i| {
-            // SAFETY: each `i` comes once, and its parts are its own.
+            // SAFETY: each `i` comes once and with one length, so its parts of `d_w` and `d_b` are its own.
             let (d_w, d_b) = unsafe { (d_w.part(i, each), d_b.part(i, each)) };
             add_groups(level, d_w, &scratch[i * each..], 2 * dim);
             add_groups(level, d_b, &scratch[(dim + i * each).min(scratch.len())..], 2 * dim);

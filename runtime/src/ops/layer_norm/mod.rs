@@ -15,6 +15,7 @@ pub mod reference;
 mod tiny;
 
 use crate::device::Buf;
+use crate::ops::product;
 
 /// The sizes of a normalisation.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,7 +52,7 @@ impl LayerNormSpec {
 
     /// The floats of scratch of the gradient: the sums of each group.
     pub const fn grad_scratch(&self) -> usize {
-        2 * self.dim * self.rows.div_ceil(self.group())
+        product([2, self.dim, self.rows.div_ceil(self.group())])
     }
 }
 

@@ -3,8 +3,8 @@
 use super::gemm::{View, gemm, pack_all};
 use super::{Matmul, MatmulSpec};
 use crate::device::{Buf, CpuStep, SharedMut};
-use crate::ops::Finish;
 use crate::ops::elementwise::{Elementwise, Operands};
+use crate::ops::{Finish, check_len, product};
 
 impl CpuStep<'_> {
     /// `matmul`, each part of `y` finished where it is computed; `packed` is empty, or what
@@ -12,6 +12,7 @@ impl CpuStep<'_> {
     fn matmul_then(&mut self, [y, a, b, packed]: [Buf; 4], spec: MatmulSpec, finish: Finish<'_>) {
         let (threads, how) = (self.threads(), (self.level(), self.precision()));
         let ([y], [a, b, packed]) = self.views([y], [a, b, packed]);
+        check_len("a product", y.len(), product([spec.m, spec.n]));
         let y = SharedMut::new(y);
         let b = View::of_b(b, spec).with_panels(packed);
         gemm(threads, how, &y, View::of_a(a, spec), b, spec.sizes(), finish);
@@ -33,8 +34,9 @@ impl Matmul for CpuStep<'_> {
     ) where
         E: Elementwise<IN, OUT, S>,
     {
-        let (level, map) = (self.level(), self.follow::<E, IN, OUT, S, R>(y, &[a, b], then));
-        // SAFETY: parts are complete and apart, and the product does not use what the chain does.
+        let (level, map) = (self.level(), self.follow::<E, IN, OUT, S, R>(&[y], &[a, b], then));
+        // SAFETY: a part is finished once, when the product is done with it, and parts are apart; `follow`
+        // checked that the chain uses nothing else of what the product reads or writes.
         let finish = |start, len| unsafe { map.run(level, start, len) };
         self.matmul_then([y, a, b, b.part(0, 0)], spec, Some(&finish));
     }
@@ -63,8 +65,9 @@ impl Matmul for CpuStep<'_> {
         E: Elementwise<IN, OUT, S>,
     {
         let reads = [a, b, packed];
-        let (level, map) = (self.level(), self.follow::<E, IN, OUT, S, R>(y, &reads, then));
-        // SAFETY: parts are complete and apart, and the product does not use what the chain does.
+        let (level, map) = (self.level(), self.follow::<E, IN, OUT, S, R>(&[y], &reads, then));
+        // SAFETY: a part is finished once, when the product is done with it, and parts are apart; `follow`
+        // checked that the chain uses nothing else of what the product reads or writes.
         let finish = |start, len| unsafe { map.run(level, start, len) };
         self.matmul_then([y, a, b, packed], spec, Some(&finish));
     }

@@ -1,8 +1,8 @@
 //! Cutting a product into chunks, and each chunk into blocks that stay in cache.
 //!
 //! A chunk is a rectangle of `y` that one thread computes, whole sums at a time. It packs the
-//! columns of `b` that it needs, a block of terms at a time, into memory of its stack, where they
-//! stay in the second-level cache. `a` is read in place, a panel at a time, which stays in the
+//! columns of `b` that it needs, a block of terms at a time, into a block that it borrows, or on its
+//! stack where they are few: they stay in the second-level cache. `a` is read in place, a panel at a time, which stays in the
 //! first level while it meets all these columns: a copy would wait for memory, while products
 //! overlap with their loads. A small `b` with contiguous rows is read in place too.
 
@@ -14,18 +14,17 @@ use super::few::few_rows;
 use super::pack::{Part, pack, pack_lines};
 use super::packed::{self, Panels};
 use super::tile::{Panel, Tiling};
-use crate::device::{Precision, SharedMut, Threads};
+use crate::device::{Precision, SharedMut, Threads, blocks};
 use crate::math::SimdLevel;
-use crate::ops::Finish;
+use crate::ops::{Finish, product, sum};
 
 /// Most floats of a row of `a` in a block: a panel then has 28 KiB.
 const K_BLOCK: usize = 512;
 /// Columns of a packed panel of `a`.
 const PACKED_ROWS: usize = 16;
-/// Floats of a packed block of `b`: half of a second-level cache of 1 MiB. Each page of a stack
-/// frame costs some ns, so products that need less have smaller frames.
-const LARGE_FRAME: usize = 128 << 10;
-const MEDIUM_FRAME: usize = 24 << 10;
+/// Floats of a packed block of `b` on the stack, when it needs no more, or when no larger block is to be
+/// had: a panel of `a` and the narrowest of `b` fit into it. Each page of a frame costs some ns.
+const FRAME: usize = 24 << 10;
 const SMALL_FRAME: usize = 4 << 10;
 /// Operands of at most so many floats are read in place: they stay in the second-level cache.
 const IN_PLACE: usize = 32 << 10;
@@ -69,10 +68,12 @@ impl<'a> View<'a> {
         Self { row: self.col, col: self.row, ..self }
     }
 
+    /// Panics where the matrix is not as large as its product says.
     fn assert_holds(&self, rows: usize, cols: usize) {
+        let at = |count: usize, stride| product([count.saturating_sub(1), stride]);
+        let last = sum([at(rows, self.row), at(cols, self.col)]);
         assert!(
-            self.data.len() > (rows - 1) * self.row + (cols - 1) * self.col
-                && (self.row == 1 || self.col == 1),
+            self.data.len() > last && (self.row == 1 || self.col == 1),
             "gradiron: an operand is smaller than its product says (a bug)"
         );
     }
@@ -91,9 +92,10 @@ pub(crate) fn gemm(
     if m == 0 || n == 0 {
         return;
     }
-    let c = y.at(0, m * n);
+    let c = y.at(0, product([m, n]));
     if k == 0 {
-        // SAFETY: `at` checked the range, and nobody else uses it before `finish`.
+        // SAFETY: `at` checked the range, and nobody else uses it before `finish`; zero bytes are
+        // floats.
         unsafe { c.write_bytes(0, m * n) };
         if let Some(finish) = finish {
             finish(0, m * n);
@@ -104,9 +106,13 @@ pub(crate) fn gemm(
     b.assert_holds(k, n);
     let form = Form::of(level, precision, (m, k, n));
     let is_packed = form == Form::Floats && !b.panels.is_empty();
-    assert!(!is_packed || b.panels.len() >= packed::len(k, n), "gradiron: {FEW_PANELS} (a bug)");
+    assert!(
+        !is_packed || b.panels.len() >= packed::whole_len(k, n),
+        "gradiron: {FEW_PANELS} (a bug)"
+    );
+    let work = product([m * n, k]) / 16;
     let product = Product { level, form, y, a, b, k, n, finish, is_packed };
-    if is_packed && m <= packed::FEW_ROWS {
+    if is_packed && m <= packed::FEW_ROWS && a.col == 1 {
         let cols = (FEW_ROWS_CHUNK / k).max(1).next_multiple_of(packed::ALIGN);
         return threads.run_if(n * k / 4, n.div_ceil(cols), &|chunk| {
             product.few_packed(m, (chunk * cols, cols.min(n - chunk * cols)));
@@ -120,7 +126,7 @@ pub(crate) fn gemm(
         });
     }
     let cut = Cut::of(level, (m, k, n));
-    threads.run_if(m * n * k / 16, cut.down * cut.across, &|chunk| {
+    threads.run_if(work, cut.down * cut.across, &|chunk| {
         let (row, col) = (chunk / cut.across * cut.rows, chunk % cut.across * cut.cols);
         product.chunk((row, cut.rows.min(m - row)), (col, cut.cols.min(n - col)));
     });
@@ -137,13 +143,14 @@ pub(crate) fn pack_all(
     (k, n): (usize, usize),
 ) {
     b.assert_holds(k, n);
-    assert!(packed.len() >= packed::len(k, n), "gradiron: {FEW_PANELS} (a bug)");
+    assert!(packed.len() >= packed::whole_len(k, n), "gradiron: {FEW_PANELS} (a bug)");
     let width = Tiling::of(level).cols;
     let panels = &mut packed[..n.div_ceil(width) * width * k];
     threads.split(k * n / 4, panels, width * k, |panel, out| {
         let (first, b) = (panel * width, b.transposed());
         let cols = width.min(n - first);
-        // SAFETY: the columns are inside `b`, and `out` is a panel.
+        // SAFETY: `assert_holds` found the columns `first..first + cols` in `b`; `out` is a panel of
+        // `width · k` floats, since `panels` is whole panels.
         unsafe { pack(level, (out.as_mut_ptr(), width), b.part(first, 0), (cols, k)) };
     });
 }
@@ -240,24 +247,29 @@ impl Product<'_> {
         let k = self.k.div_ceil(self.form.terms());
         let depth = k.div_ceil(k.div_ceil(K_BLOCK));
         let panel = if pack_a { PACKED_ROWS * depth } else { 0 };
-        let most = (LARGE_FRAME - panel) / depth / tiling.cols * tiling.cols;
-        let width = cols.1.div_ceil(cols.1.div_ceil(most)).next_multiple_of(tiling.cols);
         let terms = depth * self.form.terms();
-        let blocks = Blocks { rows, cols, terms, width, pack_a, pack_b };
-        let floats = panel + width * depth;
+        // Sums are the same for any width: each column has its own.
+        let blocks_of = |floats: usize| {
+            let most = (floats - panel) / depth / tiling.cols * tiling.cols;
+            let width = cols.1.div_ceil(cols.1.div_ceil(most)).next_multiple_of(tiling.cols);
+            (Blocks { rows, cols, terms, width, pack_a, pack_b }, panel + width * depth)
+        };
+        let (blocks, floats) = blocks_of(blocks::FLOATS);
         if !pack_b {
-            self.blocks(blocks, std::ptr::dangling_mut());
+            return self.blocks(blocks, std::ptr::dangling_mut());
         } else if floats <= SMALL_FRAME {
-            self.blocks_packed::<SMALL_FRAME>(blocks);
-        } else if floats <= MEDIUM_FRAME {
-            self.blocks_packed::<MEDIUM_FRAME>(blocks);
-        } else {
-            self.blocks_packed::<LARGE_FRAME>(blocks);
+            return self.blocks_on_stack::<SMALL_FRAME>(blocks);
+        } else if floats <= FRAME {
+            return self.blocks_on_stack::<FRAME>(blocks);
+        }
+        match blocks::borrow() {
+            Some(mut block) => self.blocks(blocks, block.floats()),
+            None => self.blocks_on_stack::<FRAME>(blocks_of(FRAME).0),
         }
     }
 
     #[inline(never)]
-    fn blocks_packed<const LEN: usize>(&self, blocks: Blocks) {
+    fn blocks_on_stack<const LEN: usize>(&self, blocks: Blocks) {
         let mut packed = MaybeUninit::<Packed<LEN>>::uninit();
         self.blocks(blocks, packed.as_mut_ptr().cast());
     }
@@ -278,7 +290,7 @@ impl Product<'_> {
         let packed_b =
             if blocks.pack_a { packed.wrapping_add(PACKED_ROWS * depth) } else { packed };
         let (b, b_row, b_panel) = if self.is_packed {
-            // SAFETY: `gemm` checked the length of the panels; `cols` starts with one of them.
+            // SAFETY: `gemm` asserted that the panels have all columns; `cols` starts with one of them.
             let b = unsafe { self.b.panels.as_ptr().add(cols.0 * self.k + terms.0 * tiling.cols) };
             (b, tiling.cols, tiling.cols * self.k)
         } else if blocks.pack_b {
@@ -292,7 +304,9 @@ impl Product<'_> {
         for rows in pieces(blocks.rows, panel_rows) {
             let mut a = self.a.part(rows.0, terms.0);
             if blocks.pack_a {
-                // SAFETY: the part is inside `a`; the panel has room for it.
+                // SAFETY: `gemm` asserted that `a` holds these rows and terms; `chunk` chose a frame with
+                // room for `PACKED_ROWS` rows of a block's terms before the panels of `b`, and a panel
+                // has no more rows than that, see `PACKED_ROWS`.
                 unsafe {
                     bf16::pack(level, self.form, (packed, PACKED_ROWS), a, (rows.1, terms.1))
                 };
@@ -313,7 +327,10 @@ impl Product<'_> {
                 c_row: self.n,
                 accumulate: terms.0 > 0,
             };
-            // SAFETY: chunks are apart in `y`; the operands are as described.
+            // SAFETY: `y.at` checked the rectangle of `y`, and chunks and their blocks are apart in it.
+            // `a` and `b` are in place, where `gemm` asserted that they hold these rows and columns, or
+            // packed above for this panel. `panel_rows` is at most `Tiling::rows`. The form `Pairs`
+            // exists only where `Form::of` found bf16.
             unsafe {
                 match self.form {
                     #[cfg(target_arch = "x86_64")]
@@ -331,20 +348,23 @@ impl Product<'_> {
         let width = Tiling::of(self.level).cols;
         if self.form != Form::Floats {
             let b = self.b.transposed().part(cols.0, terms.0);
-            // SAFETY: the part is inside `b`; the block has room for all panels.
+            // SAFETY: `gemm` asserted that `b` holds these terms and columns; `chunk` chose a frame with
+            // room for `width` columns, whole panels, of a block's terms, behind the panel of `a`.
             return unsafe {
                 bf16::pack(self.level, self.form, (packed, width), b, (cols.1, terms.1))
             };
         }
         if self.b.col == 1 {
             let b = self.b.part(terms.0, cols.0);
-            // SAFETY: the part is inside `b`; the block has room for all panels.
+            // SAFETY: `gemm` asserted that `b` holds these terms and columns; `chunk` chose a frame with
+            // room for `width` columns, whole panels, of a block's terms.
             return unsafe { pack_lines(self.level, packed, b, (terms.1, cols.1), width) };
         }
         for piece in pieces(cols, width) {
             let b = self.b.transposed().part(piece.0, terms.0);
             let panel = packed.wrapping_add((piece.0 - cols.0) * terms.1);
-            // SAFETY: as above.
+            // SAFETY: `gemm` asserted that `b` holds these terms and columns; the frame that `chunk` chose
+            // has room for whole panels, of which this is one.
             unsafe { pack(self.level, (panel, width), b, (piece.1, terms.1)) };
         }
     }
@@ -353,7 +373,8 @@ impl Product<'_> {
         let c = self.y.at(cols.0, (m - 1) * self.n + cols.1);
         let b = self.b.part(0, cols.0);
         let sizes = (m, self.k, cols.1);
-        // SAFETY: chunks are apart in `y`; the operands are as long as asserted.
+        // SAFETY: `y.at` checked the columns of `y`, in which chunks are apart; `gemm` asserted that `a`
+        // and `b` hold these rows and columns, and called this where the rows of both are contiguous.
         unsafe {
             few_rows(
                 self.level,
@@ -377,7 +398,9 @@ impl Product<'_> {
             c: self.y.at(cols.0, (m - 1) * self.n + cols.1),
             c_row: self.n,
         };
-        // SAFETY: chunks are apart in `y`; the operands are as long as asserted.
+        // SAFETY: `y.at` checked the columns of `y`, in which chunks are apart; `gemm` asserted that `a`
+        // and the panels are long enough. Chunks are whole panels but for the last. `m` is at most
+        // `FEW_ROWS`, and `a` in place.
         unsafe { panels.run(self.level) };
         self.finished((0, m), cols);
     }
@@ -419,6 +442,31 @@ mod tests {
 
     use super::*;
 
+    /// Where other threads have all blocks, sums are the same.
+    #[test]
+    fn a_product_without_a_block_has_the_same_bits() {
+        use super::super::Layout;
+        for precision in [Precision::F32, Precision::Bf16] {
+            let (m, k, n) = (70, 1500, 300);
+            let spec = MatmulSpec { layout: Layout::NT, m, k, n };
+            let numbers = |len: usize| (0..len).map(|i| (i % 37) as f32 - 17.3).collect::<Vec<_>>();
+            let (a, b) = (numbers(m * k), numbers(k * n));
+            let product = || {
+                let mut data = vec![f32::NAN; m * n];
+                let how = (SimdLevel::detect(), precision);
+                let (a, b) = (View::of_a(&a, spec), View::of_b(&b, spec));
+                gemm(&Threads::new(1), how, &SharedMut::new(&mut data), a, b, spec.sizes(), None);
+                data
+            };
+            blocks::make();
+            let expected = product();
+            let lent: Vec<_> = std::iter::from_fn(blocks::borrow).collect();
+            let found = product();
+            drop(lent);
+            assert!(expected.iter().zip(&found).all(|(a, b)| a.to_bits() == b.to_bits()));
+        }
+    }
+
     /// Every element is finished once, after its sum is complete.
     #[test]
     fn the_finish_gets_the_whole_result() {
@@ -433,7 +481,7 @@ mod tests {
                 let seen = Mutex::new(vec![0; m * n]);
                 let finish = |start: usize, len: usize| {
                     for i in start..start + len {
-                        // SAFETY: this range is this call's own.
+                        // SAFETY: what is finished is this call's own, and `at` checks the range.
                         assert_eq!(unsafe { *y.at(i, 1) }, k as f32);
                         seen.lock().unwrap()[i] += 1;
                     }

@@ -68,6 +68,7 @@ impl MatmulSpec {
 
     /// The floats of the packed form of `b [n, k]`, whatever `m`; 0 where reading `b` itself is as
     /// fast.
+    #[inline]
     pub const fn packed_len(&self) -> usize {
         packed::len(self.k, self.n)
     }

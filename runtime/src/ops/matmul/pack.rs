@@ -25,8 +25,8 @@ struct Pack {
 /// `out [cols, width] = x [rows, cols]ᵀ`, with zeros for rows from `rows` on.
 ///
 /// # Safety
-/// `x` is readable, `out` is lent to write; `width` is a multiple of the lanes of `level` and at
-/// least `rows`.
+/// `x [rows, cols]` is readable, and `out [cols, width]` lent to write; `width` is a multiple of the
+/// lanes of `level` and at least `rows`.
 pub(in crate::ops) unsafe fn pack(
     level: SimdLevel,
     (out, width): (*mut f32, usize),
@@ -44,7 +44,9 @@ unsafe fn pack_panel<V: Vector, const ROWS: usize>(pack: Pack) {
     let Pack { out, width, x, rows, cols } = pack;
     for i in (0..width).step_by(V::LANES) {
         let rows = rows.saturating_sub(i).min(V::LANES);
-        // SAFETY: rows `i..i + rows` exist, and `out` has lanes `i..i + LANES` in each column.
+        // SAFETY: the caller lends rows `i..i + rows` of `x`, of which lines are read in whole registers
+        // where `p + LANES` is at most `cols`, else by a mask; `out` has `i..i + LANES` in each column,
+        // since `width` is a multiple of `LANES`. The caller has the instruction set of `V`.
         unsafe {
             let out = out.add(i);
             let start = x.data.wrapping_add(i * x.row);
@@ -92,7 +94,8 @@ unsafe fn pack_panel<V: Vector, const ROWS: usize>(pack: Pack) {
 /// behind the last column.
 ///
 /// # Safety
-/// As for [`pack`].
+/// `x [rows, cols]` is readable, and `out` lent to write, as many panels as hold `cols` columns;
+/// `width` is that of two registers of `level`.
 pub(in crate::ops) unsafe fn pack_lines(
     level: SimdLevel,
     out: *mut f32,
@@ -109,7 +112,9 @@ unsafe fn lines<V: Vector, const ROWS: usize>(pack: Pack) {
     let width = 2 * V::LANES;
     let full = cols / width * width;
     for p in 0..rows {
-        // SAFETY: row `p` of `x` and of each panel exist.
+        // SAFETY: `p` is a row of `x` and of each panel. Columns below `full` fill whole panels; of the
+        // last panel `left` columns are read, by masks, and both registers written. The caller has the
+        // instruction set of `V`.
         unsafe {
             let (line, out) = (x.data.add(p * x.row), out.add(p * width));
             for j in (0..full).step_by(width) {

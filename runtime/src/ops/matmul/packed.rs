@@ -3,6 +3,7 @@
 
 use crate::math::SimdLevel;
 use crate::math::{Vector, by_level};
+use crate::ops::product;
 
 /// Matrices of fewer elements are not packed: they stay in cache, and calls cost more than reads.
 const LEAST: usize = 1 << 14;
@@ -12,8 +13,15 @@ pub const ALIGN: usize = 32;
 pub const FEW_ROWS: usize = 2;
 
 /// The floats of the packed form of a matrix of `n` columns of `k` elements.
+#[inline]
 pub const fn len(k: usize, n: usize) -> usize {
-    if k * n < LEAST { 0 } else { n.next_multiple_of(ALIGN) * k }
+    if product([k, n]) < LEAST { 0 } else { whole_len(k, n) }
+}
+
+/// The floats of its panels.
+#[inline]
+pub const fn whole_len(k: usize, n: usize) -> usize {
+    product([n.div_ceil(ALIGN), ALIGN, k])
 }
 
 /// `c [rows, cols] = a [rows, k] · b [k, cols]`, `b` in panels of `Tiling::cols` columns `[k, cols]`.
@@ -42,8 +50,9 @@ impl Panels {
 unsafe fn panels<V: Vector, const ROWS: usize>(p: &Panels) {
     let width = 2 * V::LANES;
     let (mut first, mut left) = (0, p.cols);
-    // SAFETY: the panels are inside the ranges that the caller lends. An addition takes four
-    // cycles, and two start in each: so many panels at a time make eight sums.
+    // An addition takes four cycles, and two start in each: so many panels at a time make eight sums.
+    // SAFETY: `first` is the first column of a panel, and `count` panels follow it, since `cols` columns
+    // have so many; the caller lends all of them, and has the instruction set of `V`.
     unsafe {
         while left > 0 {
             let count = left.div_ceil(width).min(4 / p.rows);
@@ -66,7 +75,8 @@ unsafe fn panels<V: Vector, const ROWS: usize>(p: &Panels) {
 #[inline(always)]
 unsafe fn panel_sums<V: Vector, const ROWS: usize, const PANELS: usize>(p: &Panels, first: usize) {
     let width = 2 * V::LANES;
-    // SAFETY: the caller lends the rows, the panels and the results.
+    // SAFETY: the caller lends `ROWS` rows of `a`, and panels of `k` rows of whole registers from column
+    // `first` on. Results are stored for columns below `cols` alone, which it lends too.
     unsafe {
         let mut sums = [[[V::splat(0.0); 2]; PANELS]; ROWS];
         let b: [*const f32; PANELS] = std::array::from_fn(|i| p.b.add((first + i * width) * p.k));

@@ -71,21 +71,23 @@ impl<V: Vector> Multiply<V> for Floats {
     const ANY_ORDER: bool = true;
     #[inline(always)]
     unsafe fn add_product(sum: V, a: V, b: V) -> V {
-        // SAFETY: the caller has the instruction set.
+        // SAFETY: the caller has the instruction set of `V`, and registers alone are read.
         unsafe { sum.add_product(a, b) }
     }
 }
 
 #[inline(always)]
 unsafe fn run_panel<V: Vector, const ROWS: usize>(panel: &Panel) {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller of `Panel::run` lends what the panel describes, and `by_level` has the
+    // instruction set of `V`.
     unsafe { panel_rows::<V, Floats, ROWS>(panel) }
 }
 
 /// [`Panel::run`] for at most `ROWS` rows.
 ///
 /// # Safety
-/// As there.
+/// The ranges that the panel describes are lent for this call, `c` to write, and the processor has the
+/// instruction set of `V`.
 #[inline(always)]
 pub(super) unsafe fn panel_rows<V: Vector, M: Multiply<V>, const ROWS: usize>(panel: &Panel) {
     macro_rules! by_rows {
@@ -101,7 +103,7 @@ pub(super) unsafe fn panel_rows<V: Vector, M: Multiply<V>, const ROWS: usize>(pa
             }
         };
     }
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller lends all rows of the panel, and the row that was matched is their number.
     unsafe { by_rows!(1 2 3 4 5 6 7 8 9 10 11 12 13 14) }
 }
 
@@ -110,7 +112,8 @@ pub(super) unsafe fn panel_rows<V: Vector, M: Multiply<V>, const ROWS: usize>(pa
 unsafe fn tiles<V: Vector, M: Multiply<V>, const ROWS: usize, const COLUMN: bool>(panel: &Panel) {
     let width = 2 * V::LANES;
     let (mut b, mut c, mut cols) = (panel.b, panel.c, panel.cols);
-    // SAFETY: the tiles are inside the ranges that the caller lends.
+    // SAFETY: each tile starts at a column below `panel.cols`, and its mask has as many lanes as there are
+    // columns left: the caller lends them, and has the instruction set of `V`.
     unsafe {
         let full = V::mask(V::LANES);
         while cols >= width {
@@ -140,7 +143,8 @@ unsafe fn tile<
     mask: V::Mask,
 ) {
     let last = (NV - 1) * V::LANES;
-    // SAFETY: the caller lends `a [ROWS, k]`, and `b` and `c` of the width given by `mask`.
+    // SAFETY: the caller lends `a [ROWS, k]`, and `b [k, _]` and `c [ROWS, _]` with `last` columns and
+    // those that `mask` chooses behind them; it has the instruction set of `V`.
     unsafe {
         for i in 0..ROWS {
             for j in 0..NV {
@@ -211,7 +215,8 @@ impl Block {
         let (start, end) = self.k;
         for row in (0..self.rows).step_by(self.panel_rows) {
             let rows = self.panel_rows.min(self.rows - row);
-            // SAFETY: the panel is inside the ranges that the caller described.
+            // SAFETY: rows `row..row + rows` are below `self.rows`, and terms `start..end` what the caller
+            // lends of `a` and `b`; a panel has at most `panel_rows` rows, which it promised to fit.
             unsafe {
                 Panel {
                     rows,

@@ -10,6 +10,7 @@ pub mod reference;
 pub(crate) use cpu::check;
 
 use crate::device::{Buf, Indices};
+use crate::ops::product;
 
 /// The sizes of the log-probabilities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +26,7 @@ pub struct NllLossSpec {
 impl NllLossSpec {
     /// The number of labels.
     pub const fn positions(&self) -> usize {
-        self.outer * self.inner
+        product([self.outer, self.inner])
     }
 
     /// The place of class `class` at position `position`.

@@ -3,6 +3,7 @@
 
 use super::{Permute, strides};
 use crate::device::{Buf, CpuStep};
+use crate::ops::{check_len, product};
 
 /// Floats that one thread moves at a time, at least.
 const CHUNK: usize = 1 << 14;
@@ -42,6 +43,10 @@ impl Permute for CpuStep<'_> {
     fn permute<const R: usize>(&mut self, y: Buf, x: Buf, dims: [usize; R], axes: [usize; R]) {
         let threads = self.threads();
         let ([y], [x]) = self.views([y], [x]);
+        check_len("what is permuted", x.len(), product(dims));
+        check_len("its permutation", y.len(), x.len());
+        let is_permutation = (0..R).all(|axis| axes.contains(&axis));
+        assert!(is_permutation, "gradiron: {axes:?} are not the axes of {R} (a bug)");
         if y.is_empty() {
             return;
         }

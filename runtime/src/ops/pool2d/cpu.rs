@@ -2,10 +2,11 @@
 
 use super::{Pool2d, Pool2dSpec, halve};
 use crate::device::{Buf, CpuStep};
+use crate::ops::{check_len, check_window, product, sum};
 
 /// Planes that one thread takes at a time: about 2^14 floats of input.
 fn planes_each(spec: Pool2dSpec) -> usize {
-    ((1 << 14) / (spec.height * spec.width).max(1)).max(1)
+    ((1 << 14) / product([spec.height, spec.width]).max(1)).max(1)
 }
 
 /// The place of the maximum of a window that meets no element.
@@ -22,12 +23,34 @@ fn taps(spec: &Pool2dSpec, axis: usize, out: usize, size: usize) -> (usize, usiz
     (room.min(spec.kernel[axis] - skipped), first.saturating_sub(padding))
 }
 
+impl Pool2dSpec {
+    /// Panics where planes do not have these sizes, or a window has none.
+    fn check(&self, input: usize, output: usize) {
+        for (axis, size) in [self.height, self.width].into_iter().enumerate() {
+            let [kernel, stride, padding, dilation] =
+                [self.kernel, self.stride, self.padding, self.dilation].map(|of| of[axis]);
+            check_window(size, kernel, stride, padding, dilation);
+        }
+        check_len("planes", input, self.input_len());
+        check_len("pooled planes", output, self.output_len());
+    }
+
+    /// The multiply-adds of all windows, for [`Threads::run_if`](crate::device::Threads::run_if).
+    fn work(&self) -> usize {
+        product([self.output_len(), self.kernel[0], self.kernel[1]])
+    }
+}
+
 impl Pool2d for CpuStep<'_> {
     fn max_pool2d(&mut self, y: Buf, index: Option<Buf>, x: Buf, spec: Pool2dSpec) {
         let (threads, level) = (self.threads(), self.level());
+        spec.check(x.len, y.len);
+        if y.len == 0 {
+            return;
+        }
         let (inputs, outputs) = (spec.height * spec.width, spec.out_height() * spec.out_width());
         let each = planes_each(spec);
-        let work = 2 * spec.output_len() * spec.kernel[0] * spec.kernel[1];
+        let work = product([2, spec.work()]);
         let len = each * outputs;
         let run = |i: usize, y: &mut [f32], index: &mut [f32], x: &[f32]| {
             let x = &x[i * each * inputs..][..y.len() / outputs * inputs];
@@ -49,6 +72,11 @@ impl Pool2d for CpuStep<'_> {
     fn max_pool2d_grad(&mut self, d_x: Buf, d_y: Buf, index: Buf, spec: Pool2dSpec) {
         let (threads, level) = (self.threads(), self.level());
         let ([d_x], [d_y, index]) = self.views([d_x], [d_y, index]);
+        spec.check(d_x.len(), d_y.len());
+        check_len("the places of maxima", index.len(), d_y.len());
+        if d_x.is_empty() {
+            return;
+        }
         let (inputs, outputs) = (spec.height * spec.width, spec.out_height() * spec.out_width());
         let each = planes_each(spec);
         threads.split(d_x.len() + 2 * d_y.len(), d_x, each * inputs, |i, d_x| {
@@ -63,13 +91,16 @@ impl Pool2d for CpuStep<'_> {
     }
 
     fn avg_pool2d(&mut self, y: Buf, x: Buf, spec: Pool2dSpec) {
-        debug_assert!(spec.dilation == [1, 1]);
+        assert!(spec.dilation == [1, 1], "gradiron: averages know no dilation (a bug)");
         let (threads, level) = (self.threads(), self.level());
         let ([y], [x]) = self.views([y], [x]);
+        spec.check(x.len(), y.len());
+        if y.is_empty() {
+            return;
+        }
         let (inputs, outputs) = (spec.height * spec.width, spec.out_height() * spec.out_width());
         let each = planes_each(spec);
-        let work = spec.output_len() * spec.kernel[0] * spec.kernel[1];
-        threads.split(work, y, each * outputs, |i, y| {
+        threads.split(spec.work(), y, each * outputs, |i, y| {
             if halve::applies(&spec) {
                 let x = &x[i * each * inputs..][..y.len() / outputs * inputs];
                 return halve::avg(level, y, x, spec);
@@ -81,12 +112,16 @@ impl Pool2d for CpuStep<'_> {
     }
 
     fn avg_pool2d_grad(&mut self, d_x: Buf, d_y: Buf, spec: Pool2dSpec) {
-        debug_assert!(spec.dilation == [1, 1]);
+        assert!(spec.dilation == [1, 1], "gradiron: averages know no dilation (a bug)");
         let (threads, level) = (self.threads(), self.level());
         let ([d_x], [d_y]) = self.views([d_x], [d_y]);
+        spec.check(d_x.len(), d_y.len());
+        if d_x.is_empty() {
+            return;
+        }
         let (inputs, outputs) = (spec.height * spec.width, spec.out_height() * spec.out_width());
         let each = planes_each(spec);
-        let work = d_x.len() + spec.output_len() * spec.kernel[0] * spec.kernel[1];
+        let work = sum([d_x.len(), spec.work()]);
         threads.split(work, d_x, each * inputs, |i, d_x| {
             if halve::applies(&spec) {
                 let d_y = &d_y[i * each * outputs..][..d_x.len() / inputs * outputs];

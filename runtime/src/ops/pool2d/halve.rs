@@ -3,6 +3,7 @@
 
 use super::Pool2dSpec;
 use crate::math::{SimdLevel, Vector, by_level};
+use crate::ops::{check_len, product};
 
 /// Whether these kernels compute it.
 pub fn applies(spec: &Pool2dSpec) -> bool {
@@ -27,9 +28,9 @@ struct Planes {
 impl Planes {
     /// The planes of `inputs` floats, as many as there are outputs for.
     fn new(spec: Pool2dSpec, (x, inputs): (*const f32, usize), y: (*const f32, usize)) -> Self {
-        let plane = spec.height * spec.width;
+        let plane = product([spec.height, spec.width]);
         let count = inputs.checked_div(plane).unwrap_or(0);
-        assert_eq!(count * spec.out_height() * spec.out_width(), y.1);
+        check_len("pooled planes", y.1, product([count, spec.out_height(), spec.out_width()]));
         Self { spec, count, x: x.cast_mut(), y: y.0.cast_mut(), index: std::ptr::null_mut() }
     }
 }
@@ -50,7 +51,8 @@ impl<V: Vector> Run<V> {
     /// The four taps of each output, in order.
     #[inline(always)]
     unsafe fn taps(&self, x: *const f32) -> [V; 4] {
-        // SAFETY: the caller lends the planes of the run.
+        // SAFETY: the caller lends the planes of the run: two rows of them, of which the masks choose two
+        // inputs for each output. It has the instruction set of `V`.
         unsafe {
             let load = |at: usize| {
                 let low = V::load_part(x.add(at), self.inputs[0]);
@@ -65,7 +67,7 @@ impl<V: Vector> Run<V> {
     #[inline(always)]
     unsafe fn places(&self) -> [V; 4] {
         let (top, bottom) = (self.place as u32, (self.place + self.width) as u32);
-        // SAFETY: the caller has the instruction set.
+        // SAFETY: registers alone are made, and the caller has the instruction set of `V`.
         unsafe {
             [
                 V::count_by_two(top),
@@ -79,7 +81,8 @@ impl<V: Vector> Run<V> {
     /// Writes the four taps.
     #[inline(always)]
     unsafe fn store(&self, x: *mut f32, taps: [V; 4]) {
-        // SAFETY: the caller lends the planes of the run.
+        // SAFETY: the caller lends the planes of the run to write: two rows of them, of which the masks
+        // choose two inputs for each output. It has the instruction set of `V`.
         unsafe {
             for (at, i) in [(self.top, 0), (self.top + self.width, 2)] {
                 let (low, high) = V::interleave(taps[i], taps[i + 1]);
@@ -95,7 +98,7 @@ impl<V: Vector> Run<V> {
 unsafe fn each_run<V: Vector>(planes: &Planes, mut f: impl FnMut(Run<V>)) {
     let Pool2dSpec { height, width, .. } = planes.spec;
     let (out_height, out_width) = (planes.spec.out_height(), planes.spec.out_width());
-    // SAFETY: the caller has the instruction set.
+    // SAFETY: a mask is made of numbers alone, and the caller has the instruction set of `V`.
     let masks = |outputs: usize| unsafe {
         let high = (2 * outputs).saturating_sub(V::LANES);
         (V::mask(outputs), [V::mask(2 * outputs), V::mask(high)])
@@ -120,10 +123,14 @@ unsafe fn each_run<V: Vector>(planes: &Planes, mut f: impl FnMut(Run<V>)) {
 }
 
 /// Zeros in the last row and column where they are odd, which no window meets.
-fn clear_rest(planes: &Planes) {
+///
+/// # Safety
+/// `planes.x` is lent to write.
+unsafe fn clear_rest(planes: &Planes) {
     let Pool2dSpec { height, width, .. } = planes.spec;
     for plane in 0..planes.count {
-        // SAFETY: the rows and columns are inside the planes of `x`, which this pass writes.
+        // SAFETY: an odd number is not 0, so the last row and the last column are inside each of the `count`
+        // planes, which the caller lends; zero bytes are floats.
         unsafe {
             let x = planes.x.add(plane * height * width);
             if !height.is_multiple_of(2) {
@@ -143,13 +150,15 @@ pub fn max(level: SimdLevel, y: &mut [f32], index: &mut [f32], x: &[f32], spec: 
         assert_eq!(index.len(), y.len());
         planes.index = index.as_mut_ptr();
     }
-    // SAFETY: `planes` has what the slices lend; `x` is only read.
+    // SAFETY: `Planes::new` found as many planes in `x` as `y` has outputs for, and `index` is as long as `y`,
+    // or null; `x` is only read. The slices are lent for this call.
     by_level!(level, max_runs(&planes => &Planes));
 }
 
 #[inline(always)]
 unsafe fn max_runs<V: Vector, const ROWS: usize>(p: &Planes) {
-    // SAFETY: the runs are inside the planes, which the caller lends.
+    // SAFETY: `each_run` makes runs of the outputs of all planes alone, and `max` lends `x`, `y` and `index` for
+    // them; the runs of a mask end with the row.
     unsafe {
         each_run::<V>(p, |run| {
             let (taps, places) = (run.taps(p.x), run.places());
@@ -170,14 +179,17 @@ pub fn max_grad(level: SimdLevel, d_x: &mut [f32], d_y: &[f32], index: &[f32], s
     assert_eq!(index.len(), d_y.len());
     let mut planes = Planes::new(spec, (d_x.as_mut_ptr(), d_x.len()), (d_y.as_ptr(), d_y.len()));
     planes.index = index.as_ptr().cast_mut();
-    // SAFETY: `planes` has what the slices lend; `d_y` and `index` are only read.
+    // SAFETY: `Planes::new` found as many planes in `d_x` as there are in `d_y`, and `index` is as long; these
+    // two are only read. The slices are lent for this call.
     by_level!(level, max_grad_runs(&planes => &Planes));
-    clear_rest(&planes);
+    // SAFETY: `planes.x` is `d_x`, which is lent to write.
+    unsafe { clear_rest(&planes) };
 }
 
 #[inline(always)]
 unsafe fn max_grad_runs<V: Vector, const ROWS: usize>(p: &Planes) {
-    // SAFETY: as in `max_runs`.
+    // SAFETY: `each_run` makes runs of the outputs of all planes alone, for which `max_grad` lends `d_x` to write, `d_y` and `index`;
+    // the runs of a mask end with the row.
     unsafe {
         each_run::<V>(p, |run| {
             let d_y = V::load_part(p.y.add(run.out), run.outputs);
@@ -194,13 +206,15 @@ unsafe fn max_grad_runs<V: Vector, const ROWS: usize>(p: &Planes) {
 /// The averages.
 pub fn avg(level: SimdLevel, y: &mut [f32], x: &[f32], spec: Pool2dSpec) {
     let planes = Planes::new(spec, (x.as_ptr(), x.len()), (y.as_mut_ptr(), y.len()));
-    // SAFETY: as in `max`.
+    // SAFETY: `Planes::new` found as many planes in `x` as `y` has outputs for; `x` is only read. Both are lent
+    // for this call.
     by_level!(level, avg_runs(&planes => &Planes));
 }
 
 #[inline(always)]
 unsafe fn avg_runs<V: Vector, const ROWS: usize>(p: &Planes) {
-    // SAFETY: as in `max_runs`.
+    // SAFETY: `each_run` makes runs of the outputs of all planes alone, for which `avg` lends `x`, and `y` to write,;
+    // the runs of a mask end with the row.
     unsafe {
         each_run::<V>(p, |run| {
             let [a, b, c, d] = run.taps(p.x);
@@ -214,14 +228,17 @@ unsafe fn avg_runs<V: Vector, const ROWS: usize>(p: &Planes) {
 /// The gradient of [`avg`].
 pub fn avg_grad(level: SimdLevel, d_x: &mut [f32], d_y: &[f32], spec: Pool2dSpec) {
     let planes = Planes::new(spec, (d_x.as_mut_ptr(), d_x.len()), (d_y.as_ptr(), d_y.len()));
-    // SAFETY: as in `max_grad`.
+    // SAFETY: `Planes::new` found as many planes in `d_x` as there are in `d_y`, which is only read. Both are
+    // lent for this call.
     by_level!(level, avg_grad_runs(&planes => &Planes));
-    clear_rest(&planes);
+    // SAFETY: `planes.x` is `d_x`, which is lent to write.
+    unsafe { clear_rest(&planes) };
 }
 
 #[inline(always)]
 unsafe fn avg_grad_runs<V: Vector, const ROWS: usize>(p: &Planes) {
-    // SAFETY: as in `max_runs`.
+    // SAFETY: `each_run` makes runs of the outputs of all planes alone, for which `avg_grad` lends `d_x` to write, and `d_y`;
+    // the runs of a mask end with the row.
     unsafe {
         each_run::<V>(p, |run| {
             let d_y = V::load_part(p.y.add(run.out), run.outputs);

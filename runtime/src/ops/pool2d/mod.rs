@@ -14,7 +14,7 @@ mod halve;
 pub mod reference;
 
 use crate::device::Buf;
-use crate::ops::windows;
+use crate::ops::{product, sum, windows};
 
 /// The sizes of a pooling; `[rows, columns]` each. `planes` is batch × channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub struct Pool2dSpec {
 
 impl Pool2dSpec {
     const fn out(&self, size: usize, axis: usize) -> usize {
-        let padded = size + 2 * self.padding[axis];
+        let padded = sum([size, product([2, self.padding[axis]])]);
         windows(padded, self.kernel[axis], self.stride[axis], self.dilation[axis])
     }
 
@@ -53,12 +53,12 @@ impl Pool2dSpec {
 
     /// Elements of the input.
     pub const fn input_len(&self) -> usize {
-        self.planes * self.height * self.width
+        product([self.planes, self.height, self.width])
     }
 
     /// Elements of the output.
     pub const fn output_len(&self) -> usize {
-        self.planes * self.out_height() * self.out_width()
+        product([self.planes, self.out_height(), self.out_width()])
     }
 }
 

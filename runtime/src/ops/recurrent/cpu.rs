@@ -6,9 +6,9 @@ use super::cells::{Past, advance, retreat};
 use super::{Cell, Given, Gradients, History, Made, Recurrent, RecurrentSpec, Upstream};
 use crate::device::{Buf, CpuStep};
 use crate::math::SimdLevel;
-use crate::ops::check_apart;
 use crate::ops::matmul::pack::{Part, pack, pack_lines};
 use crate::ops::matmul::{Panel, Tiling};
+use crate::ops::{check_apart, check_holds, product, sum};
 
 /// An operand `[batch, steps, width]`; `[batch, width]` has one step.
 #[derive(Clone, Copy)]
@@ -18,14 +18,16 @@ struct Operand {
     width: usize,
 }
 
-// SAFETY: threads read operands, and write only rows of samples that are theirs alone.
+// SAFETY: an operand is a pointer and its sizes. Threads read operands, and write only rows of samples,
+// and blocks of memory, that are theirs alone.
 unsafe impl Sync for Operand {}
 
 impl Operand {
     /// # Safety
-    /// Nobody writes the row meanwhile.
+    /// The operand has sample `n` and step `t`, and nobody writes the row meanwhile.
     unsafe fn row<'a>(&self, n: usize, t: usize) -> &'a [f32] {
-        // SAFETY: inside the operand; the rest is the caller's promise.
+        // SAFETY: the row is inside the operand, whose memory is lent for the call, and nobody writes it,
+        // which the caller promises.
         unsafe {
             std::slice::from_raw_parts(
                 self.start.add((n * self.steps + t) * self.width),
@@ -35,10 +37,12 @@ impl Operand {
     }
 
     /// # Safety
-    /// The operand was made of memory to write, and nobody else uses the row meanwhile.
+    /// The operand was made of memory to write and has sample `n` and step `t`, and nobody else uses the
+    /// row meanwhile.
     unsafe fn row_mut<'a>(&self, n: usize, t: usize) -> &'a mut [f32] {
         let at = (n * self.steps + t) * self.width;
-        // SAFETY: inside the operand; the rest is the caller's promise.
+        // SAFETY: the row is inside the operand, whose memory is lent to write, and nobody else uses it,
+        // which the caller promises.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(at), self.width) }
     }
 }
@@ -46,18 +50,19 @@ impl Operand {
 impl RecurrentSpec {
     /// Multiply-adds and functions of all steps.
     fn work(&self) -> usize {
-        self.batch * self.steps * self.width() * (self.hidden + 16)
+        product([self.batch, self.steps, self.width(), sum([self.hidden, 16])])
     }
 
     /// `[batch, steps, width]` or `[batch, width]`, read.
     fn read(&self, step: &CpuStep<'_>, buf: Buf, [steps, width]: [usize; 2]) -> Operand {
-        let buf = buf.part(0, self.batch * steps * width);
+        let buf = buf.part(0, product([self.batch, steps, width]));
         Operand { start: step.read(buf).cast_mut(), steps, width }
     }
 
     /// The same, written.
     fn write(&self, step: &CpuStep<'_>, buf: Buf, [steps, width]: [usize; 2]) -> Operand {
-        Operand { start: step.written(buf.part(0, self.batch * steps * width)), steps, width }
+        let buf = buf.part(0, product([self.batch, steps, width]));
+        Operand { start: step.written(buf), steps, width }
     }
 
     fn of_x(&self) -> [usize; 2] {
@@ -88,11 +93,21 @@ impl<'a> Call<'a> {
     fn new(step: &CpuStep<'a>, given: &Given, scratch: Buf, spec: RecurrentSpec) -> Self {
         let scratch = step.written(scratch.part(0, spec.scratch()));
         let packed = Operand { start: scratch, steps: 1, width: spec.packed() };
-        // SAFETY: the scratch memory has the packed weights and behind them the blocks.
+        // SAFETY: the scratch memory was checked for `spec.scratch()` floats: the packed weights and behind
+        // them the blocks.
         let start = unsafe { scratch.add(spec.packed()) };
         let blocks = Operand { start, steps: 1, width: spec.block_floats() };
         let first = [given.h, given.c].map(|buf| Some(spec.read(step, buf?, spec.of_state())));
         let lengths = given.lengths.map(|lengths| step.indices(lengths));
+        if let Some(lengths) = lengths {
+            check_holds("the lengths of a recurrent layer", lengths.len(), spec.batch);
+            let longest = lengths.iter().copied().max().unwrap_or(0);
+            assert!(
+                longest as usize <= spec.steps,
+                "gradiron: a sequence of {longest} elements has {} steps (a bug)",
+                spec.steps,
+            );
+        }
         Self { level: step.level(), spec, lengths, packed, blocks, first }
     }
 
@@ -117,13 +132,14 @@ impl<'a> Call<'a> {
     /// The cell of an LSTM before step `t`.
     ///
     /// # Safety
-    /// Nobody writes `cells`, which has the steps before.
+    /// `cells` has sample `n` and the steps of the call, of which `t` is one, and nobody writes it.
     unsafe fn cell_before<'b>(&self, cells: &Operand, n: usize, t: usize) -> Option<&'b [f32]> {
         let before = match self.spec.reverse {
             true => (t + 1 < self.len(n)).then_some(t + 1),
             false => t.checked_sub(1),
         };
-        // SAFETY: the caller's promise.
+        // SAFETY: `before` is below the length of the sample, which is checked to be at most the steps that
+        // the caller's `cells` have; the first cells have every sample.
         unsafe {
             match before {
                 Some(before) => Some(cells.row(n, before)),
@@ -148,12 +164,12 @@ struct Block<'a> {
 
 impl<'a> Block<'a> {
     /// # Safety
-    /// Nobody else has the block `at`.
+    /// `at` is below the spec's blocks, and nobody else has this block.
     unsafe fn new(call: &Call<'_>, at: usize) -> Self {
         let s = call.spec;
         let rows = s.block_rows();
         let samples = at * rows..s.batch.min((at + 1) * rows);
-        // SAFETY: the caller's promise.
+        // SAFETY: the scratch memory has all blocks, and this one is the caller's alone.
         let memory: &'a mut [f32] = unsafe { call.blocks.row_mut(at, 0) };
         let (gates, rest) = memory.split_at_mut(rows * s.width());
         let (h, rest) = rest.split_at_mut(rows * s.hidden);
@@ -171,7 +187,7 @@ impl<'a> Block<'a> {
         for (state, from) in [&mut *self.h, &mut *self.c].into_iter().zip(from) {
             for (n, state) in self.samples.clone().zip(state.chunks_exact_mut(hidden)) {
                 match from {
-                    // SAFETY: the caller's promise.
+                    // SAFETY: the caller lends the rows of the block's samples, of which `n` is one.
                     Some(from) => state.copy_from_slice(unsafe { from.row(n, 0) }),
                     None => state.fill(0.0),
                 }
@@ -187,7 +203,7 @@ impl<'a> Block<'a> {
         for (state, to) in [&*self.h, &*self.c].into_iter().zip(to) {
             let Some(to) = to else { continue };
             for (n, state) in self.samples.clone().zip(state.chunks_exact(hidden)) {
-                // SAFETY: the caller's promise.
+                // SAFETY: the caller lends the rows of the block's samples, of which `n` is one, to write.
                 unsafe { to.row_mut(n, 0) }.copy_from_slice(state);
             }
         }
@@ -197,7 +213,7 @@ impl<'a> Block<'a> {
 /// `c [rows, n] (+)= a [rows, k] · b [k, n]`, `b` packed in panels of columns.
 ///
 /// # Safety
-/// The packed form is there to read.
+/// The packed form, `k` floats for each of `n` columns in whole panels, is there to read.
 unsafe fn multiply(
     level: SimdLevel,
     (c, accumulate): (&mut [f32], bool),
@@ -209,7 +225,8 @@ unsafe fn multiply(
     let tiling = Tiling::of(level);
     let each = tiling.panel_rows(rows);
     for row in (0..rows).step_by(each) {
-        // SAFETY: rows of `a` and `c`, which the assertion covers; the rest is the caller's promise.
+        // SAFETY: rows `row..row + each` of `a` and `c`, cut at `rows`, which the assertion covers; the caller
+        // lends the panels. `panel_rows` is at most `Tiling::rows`.
         unsafe {
             Panel {
                 rows: each.min(rows - row),
@@ -244,12 +261,14 @@ struct Forward {
 /// All steps of a block of samples.
 ///
 /// # Safety
-/// The operands have the sizes of the call's spec, and nobody else writes rows of these samples.
+/// The operands have the sizes of the call's spec and are apart, but for the gates, which may be the
+/// memory of `x`; nobody else uses rows of these samples, or writes the weights.
 unsafe fn forward(call: &Call<'_>, o: &Forward, at: usize) {
     let (level, s) = (call.level, call.spec);
     let (hidden, width) = (s.hidden, s.width());
-    // SAFETY: rows of this block's samples, the caller's promise. The gates may be the memory of
-    // `x`: a row of it is read before that of the gates is written.
+    // SAFETY: samples of this block are below the batch, and steps below the spec's, so these are rows of
+    // the operands, which the caller lends to this call alone; each is borrowed for one statement. The
+    // gates may be the memory of `x`: a row of it is read before that of the gates is written.
     unsafe {
         let mut block = Block::new(call, at);
         block.start(call.first, hidden);
@@ -315,12 +334,14 @@ struct Backward {
 /// All steps of a block of samples, backward.
 ///
 /// # Safety
-/// As for [`forward`].
+/// The operands have the sizes of the call's spec and are apart, but for `d_x`, which may be the
+/// memory of the gates; nobody else uses rows of these samples, or writes the weights.
 unsafe fn backward(call: &Call<'_>, o: &Backward, at: usize) {
     let (level, s) = (call.level, call.spec);
     let (hidden, width) = (s.hidden, s.width());
-    // SAFETY: rows of this block's samples, the caller's promise. `d_x` may be the memory of the
-    // gates: a row of these is read before that of `d_x` is written.
+    // SAFETY: samples of this block are below the batch, and steps below the spec's, so these are rows of
+    // the operands, which the caller lends to this call alone. `d_x` may be the memory of the gates: a
+    // row of these is copied before that of `d_x` is borrowed.
     unsafe {
         let mut block = Block::new(call, at);
         block.start(o.d_last, hidden);
@@ -395,7 +416,7 @@ impl Recurrent for CpuStep<'_> {
         scratch: Buf,
         spec: RecurrentSpec,
     ) {
-        if spec.batch * spec.steps * spec.hidden == 0 {
+        if [spec.batch, spec.steps, spec.hidden].contains(&0) {
             return;
         }
         let Given { x, w, b, h, c, .. } = given;
@@ -421,11 +442,14 @@ impl Recurrent for CpuStep<'_> {
         let from = self.read(w.part(0, rows * k));
         call.pack(rows, k, |panel, first, cols| {
             let part = Part { data: from.wrapping_add(first * k), row: k, col: 1 };
-            // SAFETY: rows `first..first + cols` of the weights; the panel is lent to write.
+            // SAFETY: rows `first..first + cols` of the weights, which were checked for `rows · k` floats; the
+            // panel is one of those that the scratch memory has room for, and `check_ranges` found the
+            // two apart.
             unsafe { pack(call.level, (panel, Tiling::of(call.level).cols), part, (cols, k)) };
         });
         self.threads().run_if(spec.work(), spec.blocks(), &|at| {
-            // SAFETY: the operands are as large as `spec` says; each block comes once.
+            // SAFETY: `read` and `write` checked that the operands have the sizes of `spec`, and
+            // `check_ranges` that they are apart; each block comes once, and has samples of its own.
             unsafe { forward(&call, &operands, at) };
         });
     }
@@ -439,9 +463,14 @@ impl Recurrent for CpuStep<'_> {
         scratch: Buf,
         spec: RecurrentSpec,
     ) {
-        if spec.batch * spec.steps * spec.hidden == 0 {
+        if [spec.batch, spec.steps, spec.hidden].contains(&0) {
             return;
         }
+        assert!(
+            history.inner.is_some() == matches!(spec.cell, Cell::Lstm | Cell::Gru)
+                && gradients.products.is_some() == (spec.cell == Cell::Gru),
+            "gradiron: a recurrent layer lacks what its cell needs, or has more (a bug)"
+        );
         let none = given.w.part(0, 0);
         let or_none = |buf: Option<Buf>| buf.unwrap_or(none);
         let writes = [gradients.products, gradients.h, gradients.c, Some(scratch)].map(or_none);
@@ -467,11 +496,14 @@ impl Recurrent for CpuStep<'_> {
         call.pack(cols, k, |panel, first, cols| {
             let part = Part { data: from.wrapping_add(first), row, col: 1 };
             let width = Tiling::of(call.level).cols;
-            // SAFETY: columns `first..first + cols` of the weights; the panel is lent to write.
+            // SAFETY: columns `first..first + cols` of the weights, which were checked for `cols · k` floats;
+            // the panel is one of those that the scratch memory has room for, and `check_ranges` found
+            // the two apart.
             unsafe { pack_lines(call.level, panel, part, (k, cols), width) };
         });
         self.threads().run_if(spec.work(), spec.blocks(), &|at| {
-            // SAFETY: the operands are as large as `spec` says; each block comes once.
+            // SAFETY: `read` and `write` checked that the operands have the sizes of `spec`, and
+            // `check_ranges` that they are apart; each block comes once, and has samples of its own.
             unsafe { backward(&call, &operands, at) };
         });
     }

@@ -28,6 +28,7 @@ pub mod reference;
 mod tiny;
 
 use crate::device::{Buf, Indices};
+use crate::ops::{product, sum};
 
 /// What computes the next state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,19 +75,19 @@ pub struct RecurrentSpec {
 impl RecurrentSpec {
     /// Floats of `x` for a sample and a step.
     pub const fn width(&self) -> usize {
-        self.cell.gates() * self.hidden
+        product([self.cell.gates(), self.hidden])
     }
 
     /// Floats of scratch memory: the packed weights, and for each block its gates and states.
     pub const fn scratch(&self) -> usize {
-        self.packed() + self.blocks() * self.block_floats()
+        sum([self.packed(), product([self.blocks(), self.block_floats()])])
     }
 
     /// The weights in panels of columns, as wide as any instruction set has them.
     const fn packed(&self) -> usize {
         let (forward, backward) = (
-            self.hidden * self.width().next_multiple_of(32),
-            self.width() * self.hidden.next_multiple_of(32),
+            product([self.hidden, self.width().div_ceil(32), 32]),
+            product([self.width(), self.hidden.div_ceil(32), 32]),
         );
         if forward > backward { forward } else { backward }
     }
@@ -102,7 +103,8 @@ impl RecurrentSpec {
     }
 
     const fn block_floats(&self) -> usize {
-        self.block_rows() * (self.width() + 2 * self.hidden) + 2 * self.hidden
+        let states = product([2, self.hidden]);
+        sum([product([self.block_rows(), sum([self.width(), states])]), states])
     }
 }
 

@@ -6,6 +6,7 @@ use super::{Reduce, ReduceKind, ReduceSpec};
 use crate::device::{Buf, CpuStep, Threads};
 use crate::math::{SimdLevel, simd};
 use crate::ops::permute::strides;
+use crate::ops::{check_len, product};
 
 /// Floats that one thread folds at a time, at least.
 const CHUNK: usize = 1 << 14;
@@ -58,6 +59,11 @@ impl CpuStep<'_> {
     fn reduce_with<F: Loops, const R: usize>(&mut self, y: Buf, x: Buf, spec: ReduceSpec<R>) {
         let (threads, level) = (self.threads(), self.level());
         let ([y], [x]) = self.views([y], [x]);
+        check_len("what is reduced", x.len(), product(spec.dims));
+        check_len("what is left", y.len(), spec.output_len());
+        if x.is_empty() {
+            return y.fill(F::NEUTRAL * spec.scale);
+        }
         reduce::<F, R>(threads, level, y, x, &Axes::new(&spec), spec.scale);
     }
 }
@@ -105,9 +111,6 @@ fn reduce<F: Loops, const R: usize>(
     axes: &Axes<R>,
     scale: f32,
 ) {
-    if x.is_empty() {
-        return y.fill(F::NEUTRAL * scale);
-    }
     let work = x.len();
     let scaled = |folded: f64| (folded * f64::from(scale)) as f32;
     match (&axes.kept[..axes.rank], &axes.size[..axes.rank]) {

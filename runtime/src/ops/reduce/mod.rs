@@ -17,6 +17,7 @@ mod tiny;
 pub(crate) use fold::{COLUMNS, ColumnSums, Fold, Max, Sum, fold_row};
 
 use crate::device::Buf;
+use crate::ops;
 
 /// What becomes of the elements behind a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +48,7 @@ impl<const R: usize> ReduceSpec<R> {
         let (mut product, mut i) = (1, 0);
         while i < R {
             if self.kept[i] == kept {
-                product *= self.dims[i];
+                product = ops::product([product, self.dims[i]]);
             }
             i += 1;
         }

@@ -3,6 +3,7 @@
 use super::{Reduce, ReduceKind, ReduceSpec};
 use crate::device::{Buf, TinyStep};
 use crate::math::Vector;
+use crate::ops::product;
 
 /// Numbers that are added one after another before their sum is carried to a second level.
 const CHAIN: usize = 64;
@@ -24,19 +25,21 @@ impl<V: Vector> Reduce for TinyStep<'_, V> {
             let kept = spec.kept[axis];
             if outer_kept.is_none() && inner_kept.is_none_or(|inner| inner == kept) {
                 inner_kept = Some(kept);
-                inner *= spec.dims[axis];
+                inner = product([inner, spec.dims[axis]]);
             } else {
                 more |= outer_kept.is_some_and(|outer| outer != kept);
                 outer_kept = Some(kept);
-                outer *= spec.dims[axis];
+                outer = product([outer, spec.dims[axis]]);
             }
         }
         let len = spec.output_len();
         if spec.kind != ReduceKind::Sum || more || spec.reduced_len() > MOST {
             return self.whole().reduce(y, x, spec);
         }
-        let (y, x) = (self.to(y, len), self.from(x, inner * outer));
-        // SAFETY: the sizes were checked.
+        let (y, x) = (self.to(y, len), self.from(x, product([inner, outer])));
+        // SAFETY: `to` checked that `y` has a float for each result, `outer` of rows and `inner` of columns,
+        // and `from` that `x` has `outer` rows of `inner`; the step has its memory to itself, and whoever
+        // made it the instruction set of `V`.
         unsafe {
             match inner_kept {
                 Some(false) => {
@@ -58,7 +61,7 @@ impl<V: Vector> Reduce for TinyStep<'_, V> {
 
 #[inline(always)]
 unsafe fn scaled<V: Vector>(x: V, scale: f32) -> V {
-    // SAFETY: the caller has the instruction set.
+    // SAFETY: registers alone are read, and the caller has the instruction set of `V`.
     unsafe { V::splat(0.0).add_product(x, V::splat(scale)) }
 }
 
@@ -67,7 +70,8 @@ unsafe fn scaled<V: Vector>(x: V, scale: f32) -> V {
 unsafe fn row_sum<V: Vector>(x: *const f32, len: usize) -> f32 {
     /// Chains of additions that run side by side.
     const CHAINS: usize = 4;
-    // SAFETY: the caller lends `x`.
+    // SAFETY: the caller lends `x [len]`, of which whole registers are read up to `to`, and the rest by a
+    // mask; it has the instruction set of `V`.
     unsafe {
         if len == 1 {
             return *x;
@@ -99,7 +103,8 @@ unsafe fn row_sum<V: Vector>(x: *const f32, len: usize) -> f32 {
 /// The sums of `cols` columns of `x [rows, row]`.
 #[inline(always)]
 unsafe fn column_sums<V: Vector>(x: *const f32, row: usize, rows: usize, cols: usize) -> V {
-    // SAFETY: the caller lends `x`.
+    // SAFETY: the caller lends `rows` rows of `x`, `row` apart, of which the mask chooses `cols` floats; it
+    // has the instruction set of `V`.
     unsafe {
         let mut total = V::splat(0.0);
         for from in (0..rows).step_by(CHAIN) {

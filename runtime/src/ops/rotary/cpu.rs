@@ -3,6 +3,7 @@
 use super::{Rotary, RotarySpec, angle};
 use crate::device::{Buf, CpuStep, SharedMut};
 use crate::math::{self, Far, MOST_ANGLE, simd};
+use crate::ops::{product, sum};
 
 /// Pairs whose angles are kept at a time.
 const PAIRS: usize = 128;
@@ -16,7 +17,7 @@ impl Rotary for CpuStep<'_> {
     fn rotary(&mut self, y: Buf, x: Buf, spec: RotarySpec) {
         let (threads, level) = (self.threads(), self.level());
         let RotarySpec { outer, len, inner, dim, .. } = spec;
-        let ([y], [x]) = self.views([y.part(0, outer * len * inner * dim)], [x]);
+        let ([y], [x]) = self.views([y.part(0, product([outer, len, inner, dim]))], [x]);
         let (count, half) = (y.len(), dim / 2);
         let y = SharedMut::new(y);
         threads.run_if(count, len.div_ceil(POSITIONS), &|block| {
@@ -25,7 +26,7 @@ impl Rotary for CpuStep<'_> {
             for (t, from) in positions.flat_map(|t| (0..half).step_by(PAIRS).map(move |p| (t, p))) {
                 let pairs = PAIRS.min(half - from);
                 for (p, angle_of) in turn[0].iter_mut().enumerate().take(pairs) {
-                    let angle = angle(spec.past + t, from + p, dim, spec.base);
+                    let angle = angle(sum([spec.past, t]), from + p, dim, spec.base);
                     *angle_of = if spec.inverse { -angle } else { angle };
                 }
                 resolve(level, &mut turn, pairs);
@@ -33,7 +34,8 @@ impl Rotary for CpuStep<'_> {
                     (0..outer).flat_map(|o| (0..inner).map(move |i| (o * len + t) * inner + i))
                 {
                     let x = &x[row * dim..][..dim];
-                    // SAFETY: this row at this position belongs to this call of the closure.
+                    // SAFETY: `at` checks the bounds, and rows of different positions are different: those of
+                    // this one are this call's alone.
                     let y = unsafe { std::slice::from_raw_parts_mut(y.at(row * dim, dim), dim) };
                     rotate(level, y, x, &turn, from, pairs, spec.interleaved);
                 }
@@ -43,7 +45,7 @@ impl Rotary for CpuStep<'_> {
 
     fn sinusoidal(&mut self, y: Buf, len: usize, dim: usize, base: f32) {
         let (threads, level) = (self.threads(), self.level());
-        let ([y], []) = self.views([y.part(0, len * dim)], []);
+        let ([y], []) = self.views([y.part(0, product([len, dim]))], []);
         threads.split(16 * y.len(), y, dim, |t, y| {
             for (chunk, y) in y.chunks_mut(2 * PAIRS).enumerate() {
                 let mut turn = [[0.0; PAIRS]; 2];

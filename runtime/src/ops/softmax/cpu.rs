@@ -5,13 +5,14 @@ use super::{Softmax, SoftmaxSpec};
 use crate::device::{Buf, CpuStep};
 use crate::math::{self, Arith, simd};
 use crate::ops::reduce::{COLUMNS, ColumnSums, Fold, Max, Sum, fold_row};
+use crate::ops::{check_len, product};
 
 /// Elements that one thread takes at a time, at least.
 const CHUNK: usize = 1 << 12;
 
 impl SoftmaxSpec {
     fn outer_each(&self) -> usize {
-        CHUNK.div_ceil((self.size * self.inner).max(1))
+        CHUNK.div_ceil(product([self.size, self.inner]).max(1))
     }
 }
 
@@ -21,8 +22,10 @@ macro_rules! kernels {
         $(fn $name(&mut self, $y: Buf, $($x: Buf,)* spec: SoftmaxSpec) {
             let (threads, level) = (self.threads(), self.level());
             let ([$y], [$($x),*]) = self.views([$y], [$($x),*]);
-            let slab = spec.size * spec.inner;
-            let each = spec.outer_each() * slab;
+            check_len("a softmax", $y.len(), spec.elements());
+            $(check_len("its operand", $x.len(), $y.len());)*
+            let slab = product([spec.size, spec.inner]);
+            let each = product([spec.outer_each(), slab]);
             threads.split(16 * $y.len(), $y, each, |i, $y| {
                 $(let $x = &$x[i * each..][..$y.len()];)*
                 $slab(level, $y, $($x,)* spec);

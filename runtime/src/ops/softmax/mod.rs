@@ -12,6 +12,7 @@ pub mod reference;
 pub(crate) use cpu::{EXPS, exp_row};
 
 use crate::device::Buf;
+use crate::ops::product;
 
 /// The sizes of the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +28,7 @@ pub struct SoftmaxSpec {
 impl SoftmaxSpec {
     /// The number of elements.
     pub const fn elements(&self) -> usize {
-        self.outer * self.size * self.inner
+        product([self.outer, self.size, self.inner])
     }
 }
 

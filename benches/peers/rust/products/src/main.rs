@@ -22,7 +22,7 @@ fn main() {
                 m, n, k, y, 1, n_i, false, a, 1, k_i, b, 1, n_i, 0.0, 1.0, false, false, false, parallelism,
             );
         });
-        // SAFETY: as above.
+        // SAFETY: the same matrices, and `y` is the only one that is written.
         report.run_as("matrixmultiply", &name, || unsafe {
             let (y, a, b) = (y.as_mut_ptr(), a.as_ptr(), b.as_ptr());
             matrixmultiply::sgemm(m, k, n, 1.0, a, k_i, 1, b, n_i, 1, 0.0, y, n_i, 1);

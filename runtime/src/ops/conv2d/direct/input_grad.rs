@@ -11,6 +11,7 @@ use crate::device::SharedMut;
 use crate::math::{Vector, by_level};
 use crate::ops::conv2d::cpu::{Run, share};
 use crate::ops::conv2d::{Conv2dSpec, max};
+use crate::ops::{product, reach, sum};
 
 /// The floats of the rows `e` at a time, unless a single one is longer.
 const ROWS: usize = 8 << 10;
@@ -20,19 +21,20 @@ pub(super) const fn fits(spec: &Conv2dSpec) -> bool {
     let [kh, kw] = spec.kernel;
     spec.stride[0] == 1
         && spec.stride[1] == 1
-        && spec.padding[0] <= (kh - 1) * spec.dilation[0]
-        && spec.padding[1] <= (kw - 1) * spec.dilation[1]
+        && spec.padding[0] < reach(kh, spec.dilation[0])
+        && spec.padding[1] < reach(kw, spec.dilation[1])
 }
 
 /// Whether it is faster than products.
 pub(super) const fn pays(spec: &Conv2dSpec) -> bool {
-    spec.out_channels * spec.kernel[0] <= TERMS && spec.in_channels * spec.kernel[1] <= OUTPUTS
+    product([spec.out_channels, spec.kernel[0]]) <= TERMS
+        && product([spec.in_channels, spec.kernel[1]]) <= OUTPUTS
 }
 
 /// What the rows of `d_x` that are computed at a time need of `d_y`: a strip of a 1×1 convolution
 /// with as much padding as makes `d_y` reach all of `d_x`.
 const fn strip(spec: &Conv2dSpec) -> Strip {
-    let reach = (spec.kernel[0] - 1) * spec.dilation[0];
+    let reach = reach(spec.kernel[0], spec.dilation[0]) - 1;
     let padded = Conv2dSpec {
         in_channels: spec.out_channels,
         height: spec.out_height(),
@@ -43,7 +45,7 @@ const fn strip(spec: &Conv2dSpec) -> Strip {
         dilation: [spec.dilation[0], 1],
         ..*spec
     };
-    let row = max(spec.in_channels * spec.kernel[1] * spec.out_width(), 1);
+    let row = max(product([spec.in_channels, spec.kernel[1], spec.out_width()]), 1);
     let whole = Strip::of(padded);
     let strips = max(spec.height.div_ceil(max(ROWS / row, 1)), whole.count());
     Strip { rows: spec.height.div_ceil(max(strips, 1)), ..whole }
@@ -51,13 +53,14 @@ const fn strip(spec: &Conv2dSpec) -> Strip {
 
 /// The floats of the rows `e`.
 const fn rows_len(spec: &Conv2dSpec) -> usize {
-    spec.in_channels * spec.kernel[1] * strip(spec).rows * spec.out_width()
+    product([spec.in_channels, spec.kernel[1], strip(spec).rows, spec.out_width()])
 }
 
 /// The floats of scratch.
 pub(super) const fn scratch(spec: &Conv2dSpec) -> usize {
     let strip = strip(spec);
-    spec.weight_len() + slots(spec.batch * strip.count()) * (strip.len() + rows_len(spec))
+    let slots = slots(product([spec.batch, strip.count()]));
+    sum([spec.weight_len(), product([slots, sum([strip.len(), rows_len(spec)])])])
 }
 
 /// `d_x` from `d_y` and `w`.

@@ -13,6 +13,7 @@ pub(super) use weight_grad::weight_grad;
 use super::cpu::{Run, share};
 use super::{Conv2dSpec, Pass, max, min};
 use crate::device::SharedMut;
+use crate::ops::{product, sum};
 use strip::{MAX_KERNEL, Strip};
 use tile::{Product, pack};
 
@@ -52,7 +53,8 @@ pub(super) const fn scratch(spec: &Conv2dSpec, pass: Pass) -> usize {
     match pass {
         Pass::Forward => {
             let strip = Strip::of(*spec);
-            spec.weight_len() + slots(spec.batch * strip.count()) * strip.len()
+            let slots = slots(product([spec.batch, strip.count()]));
+            sum([spec.weight_len(), product([slots, strip.len()])])
         }
         Pass::InputGrad => input_grad::scratch(spec),
         Pass::WeightGrad => weight_grad::scratch(spec),
@@ -115,7 +117,8 @@ pub(super) fn forward_prepared(
                 y_row: positions,
                 len,
             };
-            // SAFETY: the strip has its planes and slack, and items write rows of their own.
+            // SAFETY: `floats` is a strip of `strip.len()`: its planes and the slack for a register beyond the
+            // last run. `at` checked the rows of `y`, and no other item has these.
             unsafe { product.run(level) };
             if strip.count() == 1 {
                 run.complete(start, outputs * positions);

@@ -8,6 +8,7 @@
 use crate::math::MAX_LANES;
 use crate::math::{SimdLevel, simd};
 use crate::ops::conv2d::{Conv2dSpec, max, min};
+use crate::ops::{check_holds, product, reach, sum};
 
 /// Floats of a strip, unless a single row of outputs needs more: most of the first cache.
 const STRIP: usize = 10 << 10;
@@ -28,8 +29,8 @@ pub struct Strip {
 impl Strip {
     /// Images are cut into as few strips of the same height as the cache allows.
     pub const fn of(spec: Conv2dSpec) -> Self {
-        let row = max(spec.kernel[1] * spec.in_channels * spec.out_width(), 1);
-        let (reach, stride) = ((spec.kernel[0] - 1) * spec.dilation[0], spec.stride[0]);
+        let row = max(product([spec.kernel[1], spec.in_channels, spec.out_width()]), 1);
+        let (reach, stride) = (reach(spec.kernel[0], spec.dilation[0]) - 1, spec.stride[0]);
         let fit = (STRIP / row).saturating_sub(reach) / stride;
         let strips = spec.out_height().div_ceil(max(fit, 1));
         Self { spec, rows: spec.out_height().div_ceil(max(strips, 1)) }
@@ -48,7 +49,8 @@ impl Strip {
 
     /// The input rows that `rows` rows of outputs meet.
     const fn inputs(&self, rows: usize) -> usize {
-        (rows - 1) * self.spec.stride[0] + (self.spec.kernel[0] - 1) * self.spec.dilation[0] + 1
+        let steps = product([rows.saturating_sub(1), self.spec.stride[0]]);
+        sum([steps, reach(self.spec.kernel[0], self.spec.dilation[0])])
     }
 
     const fn phase_rows(&self) -> usize {
@@ -57,17 +59,17 @@ impl Strip {
 
     /// The planes of a strip.
     pub const fn planes(&self) -> usize {
-        self.spec.kernel[1] * self.spec.in_channels
+        product([self.spec.kernel[1], self.spec.in_channels])
     }
 
     /// The distance between planes.
     pub const fn pitch(&self) -> usize {
-        self.spec.stride[0] * self.phase_rows() * self.spec.out_width()
+        product([self.spec.stride[0], self.phase_rows(), self.spec.out_width()])
     }
 
     /// The floats of a strip.
     pub const fn len(&self) -> usize {
-        if self.rows == 0 { 0 } else { self.planes() * self.pitch() + SLACK }
+        if self.rows == 0 { 0 } else { sum([product([self.planes(), self.pitch()]), SLACK]) }
     }
 
     /// Where row `u` of the window starts in a plane.
@@ -98,9 +100,8 @@ impl Strip {
     /// Fills `strip` with strip `i` of the image `x [channels, height, width]`.
     pub fn fill(self, level: SimdLevel, strip: &mut [f32], x: &[f32], i: usize) {
         let spec = self.spec;
-        assert!(
-            strip.len() >= self.len() && x.len() >= spec.in_channels * spec.height * spec.width
-        );
+        check_holds("a strip", strip.len(), self.len());
+        check_holds("an image", x.len(), product([spec.in_channels, spec.height, spec.width]));
         let (first, rows) = self.outputs(i);
         let fill = Fill {
             strip: self,
@@ -109,7 +110,8 @@ impl Strip {
             first: first * spec.stride[0],
             rows: self.inputs(rows),
         };
-        fill_planes(level, fill);
+        // SAFETY: the strip and the image have the sizes that were checked, and are borrowed for this call.
+        unsafe { fill_planes(level, fill) };
     }
 }
 
@@ -123,7 +125,9 @@ struct Fill {
 }
 
 simd! {
-    fn fill_planes<A>(fill: Fill) {
+    /// # Safety
+    /// `to` is a strip to write, and `x` an image to read.
+    unsafe fn fill_planes<A>(fill: Fill) {
         let Fill { strip, to, x, first, rows } = fill;
         let Conv2dSpec { in_channels, height, width, stride, padding, .. } = strip.spec;
         let (out_width, phase_rows, pitch) =
@@ -137,7 +141,9 @@ simd! {
                     for i in 0..(rows - phase).div_ceil(stride[0]) {
                         let row = (first + i * stride[0] + phase).wrapping_sub(padding[0]);
                         let at = (v * in_channels + c) * pitch + (phase * phase_rows + i) * out_width;
-                        // SAFETY: the row is in its plane, and `columns` of it are inside `x`.
+                        // SAFETY: row `i` of this phase is below `phase_rows`, so the run of `out_width` is in
+                        // its plane of the strip. Row `row` is below the height, and outputs `columns`
+                        // are those that meet a column of the image, `column` the first.
                         unsafe {
                             let to = to.add(at);
                             if row >= height || columns.len() < out_width {
@@ -164,9 +170,12 @@ simd! {
 }
 
 /// Copies `len` floats of `x`, or writes zeros.
+///
+/// # Safety
+/// So many floats of `x` are there to read, and of `to` to write.
 #[inline(always)]
 unsafe fn write_run(to: *mut f32, x: Option<*const f32>, len: usize) {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller lends `len` floats of both, and steps are at most `len` long.
     unsafe {
         match len {
             0 => {}
@@ -180,10 +189,13 @@ unsafe fn write_run(to: *mut f32, x: Option<*const f32>, len: usize) {
 }
 
 /// In steps of `N`, the last of which overlaps the one before: masks and single floats are slower.
+///
+/// # Safety
+/// `len` floats of `x` are there to read, and of `to` to write, `N` or more.
 #[inline(always)]
 unsafe fn write_steps<const N: usize>(to: *mut f32, x: Option<*const f32>, len: usize) {
     let step = |at: usize| {
-        // SAFETY: `at + N` is at most `len`.
+        // SAFETY: `at + N` is at most `len`, and the caller lends `len` floats of both.
         unsafe {
             let run = x.map_or([0.0; N], |x| x.add(at).cast::<[f32; N]>().read_unaligned());
             to.add(at).cast::<[f32; N]>().write_unaligned(run);

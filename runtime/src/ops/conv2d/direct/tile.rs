@@ -3,6 +3,7 @@
 use crate::math::SimdLevel;
 use crate::math::{Vector, by_level};
 use crate::ops::matmul::Tiling;
+use crate::ops::{check_holds, product as size};
 
 /// The most outputs, and the most registers of each, that are summed at a time.
 const OUTPUTS: usize = 8;
@@ -29,7 +30,7 @@ impl Product<'_> {
     /// # Safety
     /// `x` and `y` are lent for this call, as described.
     pub unsafe fn run(&self, level: SimdLevel) {
-        assert!(self.w.len() >= self.outputs * self.planes * self.rows.len());
+        check_holds("weights", self.w.len(), size([self.outputs, self.planes, self.rows.len()]));
         by_level!(level, product(self => &Product<'_>));
     }
 }
@@ -88,7 +89,9 @@ unsafe fn product<V: Vector, const ROWS: usize>(p: &Product<'_>) {
                     }
                 };
             }
-            // SAFETY: the tile is inside the product.
+            // SAFETY: outputs `first..first + outputs` are below `p.outputs` and places `q..q + len` below `p.len`;
+            // `start..end` are some of the rows. The literals that were matched are their numbers, and the
+            // caller has the instruction set of `V`.
             unsafe {
                 by_tile! {
                     1: 1 2 3 4; 2: 1 2 3 4; 3: 1 2 3 4; 4: 1 2 3 4;
@@ -107,14 +110,17 @@ unsafe fn tile<V: Vector, const OUTPUTS: usize, const VECTORS: usize>(
     len: usize,
     (start, end): (usize, usize),
 ) {
-    // SAFETY: the weights of the block and the runs exist (the caller's promise).
+    // SAFETY: `run` checked that there are weights for all outputs, planes and rows, of which these are some;
+    // the caller lends the runs of all planes with a register behind the last, and `len` floats of each
+    // output. It has the instruction set of `V`.
     unsafe {
         let mut sums = [[V::splat(0.0); VECTORS]; OUTPUTS];
         let w = p.w.as_ptr().add(first * p.planes * p.rows.len());
+        let rows = &p.rows[start..end];
         for plane in 0..p.planes {
             let mut w = w.add((plane * p.rows.len() + start) * OUTPUTS);
             let x = p.x.add(plane * p.pitch + q);
-            for &row in p.rows.get_unchecked(start..end) {
+            for &row in rows {
                 let mut runs = [V::splat(0.0); VECTORS];
                 for (j, run) in runs.iter_mut().enumerate() {
                     *run = V::load(x.add(row + j * V::LANES));

@@ -9,6 +9,7 @@ use crate::math::{MAX_LANES, Vector, by_level};
 use crate::ops::conv2d::cpu::{Run, share};
 use crate::ops::conv2d::{Conv2dSpec, max, min};
 use crate::ops::matmul::pack::{Part, pack};
+use crate::ops::{product, sum};
 
 /// The most outputs for which lanes are positions.
 const FEW: usize = 8;
@@ -42,45 +43,48 @@ const fn strip(spec: &Conv2dSpec) -> Strip {
         return Strip::of(*spec);
     }
     // Rows of a 1×1 convolution are padded rows of `x`.
-    let width = spec.width + 2 * spec.padding[1];
+    let width = sum([spec.width, product([2, spec.padding[1]])]);
     let whole = Strip::of(Conv2dSpec {
         kernel: [spec.kernel[0], 1],
         stride: [spec.stride[0], 1],
         dilation: [spec.dilation[0], 1],
         ..*spec
     });
-    debug_assert!(width == whole.spec.out_width());
-    let row = max(spec.out_width() * lanes(spec), 1);
+    assert!(width == whole.spec.out_width());
+    let row = max(product([spec.out_width(), lanes(spec)]), 1);
     let strips = max(spec.out_height().div_ceil(max(TRANSPOSED / row, 1)), whole.count());
     Strip { rows: spec.out_height().div_ceil(max(strips, 1)), ..whole }
 }
 
 /// Outputs in whole registers.
 const fn lanes(spec: &Conv2dSpec) -> usize {
-    spec.out_channels.next_multiple_of(MAX_LANES)
+    product([spec.out_channels.div_ceil(MAX_LANES), MAX_LANES])
 }
 
 /// The floats of a partial sum.
 const fn partial_len(spec: &Conv2dSpec) -> usize {
-    if few(spec) { spec.weight_len() * MAX_LANES } else { spec.window() * lanes(spec) }
+    match few(spec) {
+        true => product([spec.weight_len(), MAX_LANES]),
+        false => product([spec.window(), lanes(spec)]),
+    }
 }
 
 /// The floats that a part needs besides its sum.
 const fn slice_len(spec: &Conv2dSpec) -> usize {
     let strip = strip(spec);
-    let transposed = if few(spec) { 0 } else { strip.rows * spec.out_width() * lanes(spec) };
-    strip.len() + transposed
+    let transposed = product([strip.rows, spec.out_width(), lanes(spec)]);
+    sum([strip.len(), if few(spec) { 0 } else { transposed }])
 }
 
 /// Into how many parts the strips of all images are cut.
 const fn parts(spec: &Conv2dSpec) -> usize {
     let most = min(max(PARTIAL / max(partial_len(spec), 1), 1), SLOTS);
-    min(most, max(spec.batch * strip(spec).count(), 1))
+    min(most, max(product([spec.batch, strip(spec).count()]), 1))
 }
 
 /// The floats of scratch.
 pub(super) const fn scratch(spec: &Conv2dSpec) -> usize {
-    parts(spec) * (partial_len(spec) + slice_len(spec))
+    product([parts(spec), sum([partial_len(spec), slice_len(spec)])])
 }
 
 /// `d_w` from `d_y` and `x`.
@@ -117,15 +121,18 @@ pub(in crate::ops::conv2d) fn weight_grad(
                 sums: sums.as_mut_ptr(),
             };
             if few(&spec) {
-                // SAFETY: there is a run of `x` for each tap, with slack, and `d_y` has the rows.
+                // SAFETY: `floats` is a filled strip, with a run of `len` for each tap, and `d_y` has as many
+                // from `first` on of each output. `sums` has `MAX_LANES` for each weight.
                 by_level!(level, dots(sums => Sums<'_>));
             } else {
                 let from = Part { data: d_y.as_ptr(), row: positions, col: 1 };
                 let sizes = (spec.out_channels, sums.len);
-                // SAFETY: `transposed` has `lanes` floats for each position.
+                // SAFETY: `d_y` has `len` floats of each output, `positions` apart, and `transposed` `lanes`, whole
+                // registers, for each position of a strip; a strip has no more than the first.
                 unsafe { pack(level, (transposed.as_mut_ptr(), lanes(&spec)), from, sizes) };
                 let sums = Sums { d_y: transposed, ..sums };
-                // SAFETY: as above; each position has all its lanes.
+                // SAFETY: `floats` is a filled strip, and `transposed` has whole registers of outputs for each
+                // position. `sums` has as many for each tap.
                 by_level!(level, outer_products(sums => Sums<'_>));
             }
         }
@@ -178,7 +185,7 @@ unsafe fn dots<V: Vector, const ROWS: usize>(s: Sums<'_>) {
         let mut runs = [s.x.as_ptr(); TAPS];
         for (t, run) in (tap..tap + taps).zip(&mut runs) {
             let at = t / kh * s.strip.pitch() + s.window_rows[t % kh];
-            // SAFETY: the strip has a run for each tap.
+            // SAFETY: the strip has a run for each tap, which starts inside of it.
             *run = unsafe { s.x.as_ptr().add(at) };
         }
         for o in (0..outputs).step_by(each) {
@@ -192,7 +199,8 @@ unsafe fn dots<V: Vector, const ROWS: usize>(s: Sums<'_>) {
                     }
                 };
             }
-            // SAFETY: the outputs and taps exist.
+            // SAFETY: outputs `o..` and taps `tap..` are as many as the literals that were matched, below those
+            // of the weights; the caller lends their runs and sums, and has the instruction set of `V`.
             unsafe {
                 by_tile! { 1: 1 2 3 4 5; 2: 1 2 3 4 5; 3: 1 2 3 4 5; 4: 1 2 3 4 5; }
             }
@@ -207,7 +215,8 @@ unsafe fn dot_tile<V: Vector, const OUTPUTS: usize, const TAPS: usize>(
     tap: usize,
     runs: &[*const f32; self::TAPS],
 ) {
-    // SAFETY: the caller has the outputs and the runs; reads stay in `len`.
+    // SAFETY: the caller lends `len` floats of each of these outputs and runs, which are read in whole
+    // registers up to `whole` and behind it by a mask, and `MAX_LANES` sums for each of their weights.
     unsafe {
         let (positions, window) = (s.spec.positions(), s.spec.window());
         let d_y = s.d_y.as_ptr().add(o * positions);
@@ -260,7 +269,8 @@ unsafe fn outer_products<V: Vector, const ROWS: usize>(s: Sums<'_>) {
             }
         };
     }
-    // SAFETY: the caller's promise.
+    // SAFETY: the literal that was matched is the number of columns, and the caller lends the strip,
+    // transposed outputs and sums; it has the instruction set of `V`.
     unsafe {
         by_columns! { 1: 8 8; 2: 6 6; 3: 4 4; 4: 4 3; 5: 5 2; 6: 4 2; 7: 3 1; }
     }
@@ -280,7 +290,10 @@ unsafe fn columns<V: Vector, const LINES: usize, const COLUMNS: usize>(s: Sums<'
             *start = line / kh * s.strip.pitch() + s.window_rows[line % kh];
         }
         for o in (0..s.spec.out_channels).step_by(V::LANES) {
-            // SAFETY: each position has all its lanes in `d_y` and its windows in `x`.
+            // SAFETY: `len` is whole rows of `out_width` positions, each with whole registers of outputs in
+            // `d_y`; a line of the strip has a window of `COLUMNS` for each of them. Sums have whole
+            // registers for each tap, and are kept for lines that exist. The caller has the instruction
+            // set of `V`.
             unsafe {
                 let mut sums = [[V::splat(0.0); COLUMNS]; LINES];
                 let mut d_y = s.d_y.as_ptr().add(o);

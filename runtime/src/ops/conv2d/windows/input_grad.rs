@@ -8,16 +8,17 @@ use super::{BLOCK, TERMS, slots};
 use crate::device::SharedMut;
 use crate::math::SimdLevel;
 use crate::ops::matmul::{Block, Tiling, pack_a};
+use crate::ops::{check_holds, product, sum};
 
 /// The windows of a tile: a multiple of 32.
 const fn tile(spec: &Conv2dSpec) -> usize {
     let fit = BLOCK / max(spec.window(), 1) / 32 * 32;
-    min(max(fit, 32), max(spec.positions(), 1).next_multiple_of(32))
+    min(max(fit, 32), product([max(spec.positions(), 1).div_ceil(32), 32]))
 }
 
 pub(super) const fn scratch(spec: &Conv2dSpec) -> usize {
-    let slot = (spec.window() + spec.group_out()) * tile(spec);
-    spec.weight_len() + slots(spec.batch * spec.groups) * slot
+    let slot = product([sum([spec.window(), spec.group_out()]), tile(spec)]);
+    sum([spec.weight_len(), product([slots(product([spec.batch, spec.groups])), slot])])
 }
 
 /// Packs the weights of each group, `[window, out]`.
@@ -29,7 +30,9 @@ fn pack_weights(level: SimdLevel, packed: &mut [f32], w: &[f32], spec: Conv2dSpe
 }
 
 /// The product of packed `a [rows, k]` and the tile `b [k, cols]`, both rows `tile` floats apart.
-#[allow(clippy::too_many_arguments)]
+///
+/// # Safety
+/// `rows` rows of `c` are lent to write, with `cols` floats each.
 unsafe fn tile_product(
     level: SimdLevel,
     (c, c_row): (*mut f32, usize),
@@ -38,9 +41,15 @@ unsafe fn tile_product(
     (rows, k, cols): (usize, usize, usize),
 ) {
     let tiling = Tiling::of(level);
-    debug_assert!(a.len() >= rows * k && b.len() >= k * b_row && b_row % tiling.cols == 0);
+    assert!(
+        b_row.is_multiple_of(tiling.cols) && cols <= b_row,
+        "gradiron: a tile has {b_row} columns"
+    );
+    check_holds("packed weights", a.len(), product([rows, k]));
+    check_holds("a tile", b.len(), product([k, b_row]));
     for start in (0..k).step_by(TERMS) {
-        // SAFETY: the operands are as long as asserted, and the caller lends `c`.
+        // SAFETY: `a` and `b` were checked for `rows` and `b_row`, whole panels, of all `k`; the caller lends `c`.
+        // `panel_rows` is that of the level.
         unsafe {
             Block {
                 rows,
@@ -80,7 +89,7 @@ pub(in super::super) fn input_grad(
     threads.split(run.work(), &mut tiles[..slots * slot_len], slot_len, |slot, scratch| {
         let (cols, outputs) = scratch.split_at_mut(window * tile);
         for item in share(items, slot, slots) {
-            // SAFETY: each item has its own channels of its own image.
+            // SAFETY: `at` checks the range, and each item has its own channels of its own image.
             let d_x = unsafe { std::slice::from_raw_parts_mut(d_x.at(item * input, input), input) };
             d_x.fill(0.0);
             let weights = &weights[item % spec.groups * out * window..][..out * window];
@@ -91,7 +100,7 @@ pub(in super::super) fn input_grad(
                     row[..count].copy_from_slice(d_y);
                 }
                 let sizes = (window, out, count);
-                // SAFETY: `cols` has `window` rows of `tile`.
+                // SAFETY: `cols` has `window` rows of `tile`, of which `count` is a part.
                 unsafe {
                     let c = cols.as_mut_ptr();
                     tile_product(level, (c, tile), weights, (outputs, tile), sizes);

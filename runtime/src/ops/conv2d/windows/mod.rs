@@ -17,6 +17,7 @@ use super::{Conv2dSpec, Pass, max, min};
 use crate::device::SharedMut;
 use crate::math::{MAX_LANES, SimdLevel};
 use crate::ops::matmul::{Panel, Tiling};
+use crate::ops::{check_holds, product};
 
 /// How many blocks of windows there are at a time, which bounds both scratch and threads.
 const SLOTS: usize = 16;
@@ -30,13 +31,13 @@ const TILES: usize = 8;
 /// The columns of a tile, a multiple of 32, when there are `columns` of `terms`.
 const fn tile(terms: usize, columns: usize) -> usize {
     let fit = max(BLOCK / max(min(terms, TERMS), 1) / 32 * 32, 32);
-    min(fit, max(columns.div_ceil(TILES), 1).next_multiple_of(32))
+    min(fit, product([max(columns.div_ceil(TILES), 1).div_ceil(32), 32]))
 }
 
 /// The distance of rows of `columns`: whole lines, an odd number, so that they spread over the sets
 /// of a cache.
 const fn row_len(columns: usize) -> usize {
-    (columns.div_ceil(MAX_LANES) | 1) * MAX_LANES
+    product([columns.div_ceil(MAX_LANES) | 1, MAX_LANES])
 }
 
 /// Slots among which `items` are shared out.
@@ -46,20 +47,20 @@ const fn slots(items: usize) -> usize {
 
 /// The columns of a tile in `conv2d`.
 const fn forward_tile(spec: &Conv2dSpec) -> usize {
-    tile(spec.window(), spec.batch * spec.positions())
+    tile(spec.window(), product([spec.batch, spec.positions()]))
 }
 
 /// The floats of a slot in `conv2d`.
 const fn forward_slot(spec: &Conv2dSpec) -> usize {
-    max(min(spec.window(), TERMS) * row_len(forward_tile(spec)), 1)
+    max(product([min(spec.window(), TERMS), row_len(forward_tile(spec))]), 1)
 }
 
 /// The floats of scratch of a pass.
 pub(super) const fn scratch(spec: &Conv2dSpec, pass: Pass) -> usize {
     match pass {
         Pass::Forward => {
-            let tiles = (spec.batch * spec.positions()).div_ceil(forward_tile(spec));
-            slots(tiles) * forward_slot(spec)
+            let tiles = product([spec.batch, spec.positions()]).div_ceil(forward_tile(spec));
+            product([slots(tiles), forward_slot(spec)])
         }
         Pass::InputGrad => input_grad::scratch(spec),
         Pass::WeightGrad => weight_grad::scratch(spec),
@@ -115,7 +116,7 @@ impl Product<'_> {
         let Self { level, spec, a, rows, .. } = *self;
         let (positions, terms, tiling) = (spec.positions(), spec.window(), Tiling::of(level));
         let panel_rows = tiling.panel_rows(rows);
-        assert!(a.len() >= rows * terms);
+        check_holds("weights", a.len(), product([rows, terms]));
         for first in (0..terms).step_by(TERMS) {
             let k = TERMS.min(terms - first);
             let block = &mut block[..k * width];
@@ -140,7 +141,9 @@ impl Product<'_> {
                         c_row,
                         accumulate: first > 0,
                     };
-                    // SAFETY: `a` and `block` have the rows, and the caller lends `c`.
+                    // SAFETY: `a` was checked for `rows` rows of all terms; `block` has `k` rows of `width`, in
+                    // which the segment ends before the row does. The caller lends `rows` rows of `c`, and
+                    // `panel_rows` is at most `Tiling::rows`.
                     unsafe { panel.run(level) };
                 }
             }
@@ -177,7 +180,7 @@ pub(super) fn forward(
                     (segment.image * spec.groups + group) * out * positions + segment.start
                 };
                 let c = |s: Segment| y.at(start(s), (out - 1) * positions + s.len);
-                // SAFETY: items have their own columns.
+                // SAFETY: `at` checked `out` rows of each segment, and no other item has its columns.
                 unsafe { product.run((block, row_len(tile)), columns.clone(), (c, positions)) };
                 for segment in segments(columns.clone(), positions) {
                     if segment.len == positions {

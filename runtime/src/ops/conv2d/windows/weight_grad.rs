@@ -9,6 +9,7 @@ use crate::device::SharedMut;
 use crate::math::SimdLevel;
 use crate::ops::matmul::pack::{Part, pack};
 use crate::ops::matmul::{Panel, Tiling};
+use crate::ops::{product, sum};
 
 /// The floats of partial gradients, unless one has more.
 const PARTIAL: usize = 1 << 18;
@@ -38,7 +39,8 @@ impl Cut {
         let blocks = window.div_ceil(columns);
         let most = max(PARTIAL / max(spec.weight_len(), 1), 1);
         let parts = min(min(max(SLOTS / blocks, 1), max(spec.batch, 1)), most);
-        let tile = min(TILE, max(spec.batch * spec.positions(), 1).next_multiple_of(16));
+        let windows = max(product([spec.batch, spec.positions()]), 1);
+        let tile = min(TILE, product([windows.div_ceil(16), 16]));
         Self { columns, blocks, parts, tile }
     }
 
@@ -50,7 +52,8 @@ impl Cut {
 
 pub(super) const fn scratch(spec: &Conv2dSpec) -> usize {
     let cut = Cut::of(spec);
-    (cut.parts - 1) * spec.weight_len() + slots(cut.parts * cut.blocks) * cut.slot()
+    let slots = product([slots(product([cut.parts, cut.blocks])), cut.slot()]);
+    sum([product([cut.parts - 1, spec.weight_len()]), slots])
 }
 
 /// `d_w` from `d_y` and `x`. The sum of the first part of the batch is made in `d_w`.
@@ -83,7 +86,8 @@ pub(in super::super) fn weight_grad(
                 {
                     let end = (images.end * spec.positions()).min(start + cut.tile);
                     let accumulate = start > images.start * spec.positions();
-                    // SAFETY: items differ in their part or in their columns of the gradient.
+                    // SAFETY: `at` checked the columns, `count` of each row, and no other item of this part of
+                    // the batch has them; each part has sums of its own.
                     unsafe { block.add(scratch, d_y, x, start..end, accumulate) };
                 }
             }
@@ -115,7 +119,7 @@ impl Block {
     /// Adds the products of a tile of windows.
     ///
     /// # Safety
-    /// The columns are lent to write.
+    /// The columns of all rows of the group are lent to write.
     unsafe fn add(
         &self,
         scratch: &mut [f32],
@@ -140,7 +144,8 @@ impl Block {
             let part = Part { data: cols[from * width..].as_ptr(), row: width, col: 1 };
             let panel = panels[from * k..][..tiling.cols * k].as_mut_ptr();
             let rows = tiling.cols.min(count - from);
-            // SAFETY: the rows are in `cols`, the panel in `panels`.
+            // SAFETY: rows `from..from + rows` of `cols` have `k` floats each, since a row has as many as a tile
+            // or more, and the slice is the whole panel.
             unsafe { pack(level, (panel, tiling.cols), part, (rows, k)) };
         }
         let panel_rows = tiling.panel_rows(out);
@@ -166,7 +171,8 @@ impl Block {
                 c_row: spec.window(),
                 accumulate,
             };
-            // SAFETY: the operands were made above; the caller lends the columns.
+            // SAFETY: `rows` has `count_rows` lines of `k`, since `ROWS` is more than any `panel_rows`, and the
+            // panels `count` columns of `k`; the caller lends the columns of these rows.
             unsafe { panel.run(level) };
         }
     }

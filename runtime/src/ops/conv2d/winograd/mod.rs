@@ -57,6 +57,7 @@ pub(super) use product::{forward, forward_prepared, input_grad, prepare, prepare
 pub(super) use weight_grad::weight_grad;
 
 use super::{Conv2dSpec, Pass, max, min};
+use crate::ops::{product as size, sum};
 
 /// Rows and columns of a tile of outputs.
 const TILE: usize = 4;
@@ -144,19 +145,19 @@ impl Planes {
 
     /// The most rows of tiles in a strip.
     const fn strip_down(&self) -> usize {
-        let columns = (TILE * self.across() + 2) * LANES;
+        let columns = size([TILE * self.across() + 2, LANES]);
         let fit = (STRIP / max(columns, 1)).saturating_sub(2) / TILE;
         min(max(fit, 1), max(self.down(), 1))
     }
 
     /// Floats of the memory for a strip, with the margins of its tiles of inputs.
     const fn strip_len(&self) -> usize {
-        (TILE * self.strip_down() + 2) * (TILE * self.across() + 2) * LANES
+        size([TILE * self.strip_down() + 2, TILE * self.across() + 2, LANES])
     }
 
     /// The most tiles of a strip.
     const fn strip_tiles(&self) -> usize {
-        self.strip_down() * self.across()
+        size([self.strip_down(), self.across()])
     }
 
     /// Strips of an image.
@@ -166,7 +167,7 @@ impl Planes {
 
     /// All strips.
     const fn strips(&self) -> usize {
-        self.images * self.image_strips()
+        size([self.images, self.image_strips()])
     }
 
     fn strip(&self, index: usize) -> Strip {
@@ -179,18 +180,18 @@ impl Planes {
 
     /// The floats of an image.
     const fn image_len(&self) -> usize {
-        self.channels * self.height * self.width
+        size([self.channels, self.height, self.width])
     }
 
     /// The distance between transformed tiles: not a power of two, so that they spread over the
     /// sets of a cache.
     const fn tile_len(&self) -> usize {
-        self.channels.next_multiple_of(LANES) + LANES
+        size([self.channels.div_ceil(LANES) + 1, LANES])
     }
 
     /// The distance between points of so many transformed tiles.
     const fn point_len(&self, tiles: usize) -> usize {
-        self.tile_len() * tiles + LANES
+        sum([size([self.tile_len(), tiles]), LANES])
     }
 }
 

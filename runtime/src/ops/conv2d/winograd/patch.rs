@@ -41,12 +41,12 @@ impl Patch<'_> {
     /// Takes a tile.
     ///
     /// # Safety
-    /// `y` is lent to write, as described.
+    /// The planes of the results at `y` are lent to write, and the weights of `filters` to read.
     pub unsafe fn take(&mut self, i: usize, j: usize) {
         self.waiting[self.count] = (i, j);
         self.count += 1;
         if self.count == TILES {
-            // SAFETY: the caller's promise.
+            // SAFETY: the caller lends the planes and the weights.
             unsafe { self.finish() };
         }
     }
@@ -54,7 +54,7 @@ impl Patch<'_> {
     /// Computes the tiles that wait.
     ///
     /// # Safety
-    /// As for `take`.
+    /// The planes of the results at `y` are lent to write, and the weights of `filters` to read.
     pub unsafe fn finish(&mut self) {
         let (columns, tiling) = (self.count * TILE * TILE, Tiling::of(self.level));
         if columns == 0 {
@@ -70,7 +70,9 @@ impl Patch<'_> {
             let each = if filters.term == TAPS { terms } else { 1 };
             for row in (0..self.channels).step_by(panel_rows) {
                 for term in (0..terms).step_by(each) {
-                    // SAFETY: the weights of these channels and terms, their windows, and the sums.
+                    // SAFETY: rows `row..` are below `channels`, and terms below those of the image: the caller
+                    // lends their weights. `gather` filled `TAPS` rows of `COLUMNS` for each term, and `sums` has
+                    // `BLOCK` rows of as many.
                     unsafe {
                         Panel {
                             rows: panel_rows.min(self.channels - row),
@@ -99,7 +101,8 @@ impl Patch<'_> {
                     let at = channel * COLUMNS + n * TILE * TILE + row * TILE;
                     let sums = &self.memory[at..][..across];
                     let place = (TILE * (self.strip.row + i) + row) * width + TILE * j;
-                    // SAFETY: inside these planes.
+                    // SAFETY: `tile_outputs` gives the rows and columns of this tile that the planes have; the
+                    // caller lends `channels` planes, and nothing of them is in `memory`.
                     unsafe {
                         let y = self.y.add(channel * plane + place);
                         y.copy_from_nonoverlapping(sums.as_ptr(), across);

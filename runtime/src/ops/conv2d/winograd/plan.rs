@@ -3,6 +3,7 @@
 use super::patch::PATCH;
 use super::{BLOCK, LANES, POINTS, Planes, SLOTS, TILE};
 use crate::ops::conv2d::{Conv2dSpec, max, min};
+use crate::ops::{product, sum};
 
 /// Floats of a block of transformed inputs, unless one strip has more.
 const INPUTS: usize = 3 << 19;
@@ -36,13 +37,13 @@ impl Plan {
 
     /// Strips of a block.
     pub const fn block_strips(&self) -> usize {
-        let tiles = INPUTS / (POINTS * self.from.tile_len());
+        let tiles = INPUTS / product([POINTS, self.from.tile_len()]);
         min(max(tiles / max(self.to.strip_tiles(), 1), 1), max(self.to.strips(), 1))
     }
 
     /// Floats between the points of a block.
     pub const fn point_len(&self) -> usize {
-        self.from.point_len(self.block_strips() * self.to.strip_tiles())
+        self.from.point_len(product([self.block_strips(), self.to.strip_tiles()]))
     }
 
     /// Strips of a part of the work.
@@ -62,7 +63,7 @@ impl Plan {
 
     /// Floats of a block of transformed weights, for some of the terms.
     pub const fn weights_len(&self) -> usize {
-        POINTS * self.terms() * BLOCK
+        product([POINTS, self.terms(), BLOCK])
     }
 
     /// Whether weights are transformed where they are used, once each.
@@ -77,12 +78,13 @@ impl Plan {
 
     /// Floats of all transformed weights.
     pub const fn prepared_len(&self) -> usize {
-        self.blocks() * self.from.channels.div_ceil(max(self.terms(), 1)) * self.weights_len()
+        let parts = self.from.channels.div_ceil(max(self.terms(), 1));
+        product([self.blocks(), parts, self.weights_len()])
     }
 
     /// Floats of products of a part of the work, and later of the tiles that are summed otherwise.
     pub const fn products_len(&self) -> usize {
-        max(POINTS * self.part_strips() * self.to.strip_tiles() * BLOCK, PATCH)
+        max(product([POINTS, self.part_strips(), self.to.strip_tiles(), BLOCK]), PATCH)
     }
 
     /// Groups of channels that are transformed at a time.
@@ -92,24 +94,25 @@ impl Plan {
 
     /// Floats of the sizes of a strip, for each group.
     pub const fn sizes_len(&self) -> usize {
-        (TILE * self.to.strip_down() + 2) * self.from.width
+        product([TILE * self.to.strip_down() + 2, self.from.width])
     }
 
     /// Floats of the sizes of a block.
     pub const fn all_sizes_len(&self) -> usize {
-        self.block_strips() * self.groups() * self.sizes_len()
+        product([self.block_strips(), self.groups(), self.sizes_len()])
     }
 
     /// Floats of a slot.
     pub const fn slot_len(&self) -> usize {
         let weights = if self.once() { self.weights_len() } else { 0 };
-        self.to.strip_len() + self.products_len() + weights
+        sum([self.to.strip_len(), self.products_len(), weights])
     }
 
     /// The floats of scratch.
     pub const fn scratch(&self) -> usize {
-        let shared = POINTS * self.point_len() + self.all_weights_len() + self.all_sizes_len();
-        shared + SLOTS * self.slot_len()
+        let points = product([POINTS, self.point_len()]);
+        let slots = product([SLOTS, self.slot_len()]);
+        sum([points, self.all_weights_len(), self.all_sizes_len(), slots])
     }
 }
 

@@ -51,7 +51,8 @@ impl Gather {
     /// `A d Aᵀ` of tiles of 4×4.
     ///
     /// # Safety
-    /// As for `inputs`.
+    /// The memory described above is lent for this call, all but `planes` to write; points have
+    /// room for channels up to a multiple of [`LANES`].
     pub unsafe fn output_grads(&self, level: SimdLevel) {
         by_level!(level, gather_output_grads(self => &Gather));
     }
@@ -59,13 +60,13 @@ impl Gather {
 
 #[inline(always)]
 unsafe fn gather_inputs<V: Vector, const ROWS: usize>(gather: &Gather) {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller of `inputs` lends the memory, and `by_level` has the instruction set of `V`.
     unsafe { gather_tiles::<Input, V, 6>(gather) }
 }
 
 #[inline(always)]
 unsafe fn gather_output_grads<V: Vector, const ROWS: usize>(gather: &Gather) {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller of `output_grads` lends the memory, and `by_level` has the instruction set of `V`.
     unsafe { gather_tiles::<OutputGrad, V, 4>(gather) }
 }
 
@@ -75,7 +76,8 @@ unsafe fn gather_tiles<T: Transform<N, 6>, V: Vector, const N: usize>(gather: &G
     let columns = TILE * strip.across + N - TILE;
     let (first, end) = gather.channels;
     for channel in (first..end).step_by(V::LANES) {
-        // SAFETY: `rows` holds the strip, and `points` its tiles.
+        // SAFETY: `load_rows` fills `rows` of `columns`, which tiles of `N` rows and columns, four apart, do not
+        // leave; the caller lends points of these tiles, with channels up to a multiple of `LANES`.
         unsafe {
             load_rows::<V>(gather, channel, (TILE * strip.down + N - TILE, columns));
             for i in 0..strip.down {
@@ -107,7 +109,9 @@ unsafe fn load_rows<V: Vector>(gather: &Gather, channel: usize, (rows, columns):
     let [above, left] = gather.margin;
     let top = TILE * strip.row;
     let Range { start: first, end } = met(gather.shape, strip, above, rows);
-    // SAFETY: the caller lends the planes and the strip.
+    // SAFETY: rows of the strip are `columns` registers, of which `left..left + width` are those of the image,
+    // in the rows that `met` says; the caller lends both, and sizes for each place of these rows. Planes
+    // are read by masks up to the last channel and the last place. It has the instruction set of `V`.
     unsafe {
         let zero = V::splat(0.0);
         for row in 0..rows {
@@ -176,7 +180,8 @@ pub struct Scatter {
 
 impl Scatter {
     /// # Safety
-    /// The memory described above is lent for this call, all but `points` to write.
+    /// The memory described above is lent for this call, all but `points` to write; points have whole
+    /// registers of channels.
     pub unsafe fn run(&self, level: SimdLevel) {
         by_level!(level, scatter(self => &Scatter));
     }
@@ -187,7 +192,9 @@ unsafe fn scatter<V: Vector, const ROWS: usize>(scatter: &Scatter) {
     let Scatter { shape: Planes { height, width, .. }, strip, points, .. } = *scatter;
     let rows = (TILE * strip.down).min(height - TILE * strip.row);
     for channel in (0..scatter.channels).step_by(V::LANES) {
-        // SAFETY: the tiles, the strip and the planes are lent by the caller.
+        // SAFETY: the caller lends the points of these tiles, whole registers of channels, memory for the strip,
+        // in which places are stored that the planes have, and these planes, of which a mask and `lanes`
+        // choose what exists. It has the instruction set of `V`.
         unsafe {
             for i in 0..strip.down {
                 for j in 0..strip.across {

@@ -6,17 +6,23 @@ use crate::math::Vector;
 /// A matrix of `TO` rows and `FROM` columns.
 pub trait Transform<const FROM: usize, const TO: usize> {
     /// The matrix times a column.
+    ///
+    /// # Safety
+    /// The processor has the instruction set of `V`.
     unsafe fn apply<V: Vector>(x: [V; FROM]) -> [V; TO];
 }
 
 /// `T x Tᵀ`
+///
+/// # Safety
+/// The processor has the instruction set of `V`.
 #[inline(always)]
 pub unsafe fn both<T, V, const FROM: usize, const TO: usize>(x: [[V; FROM]; FROM]) -> [[V; TO]; TO]
 where
     T: Transform<FROM, TO>,
     V: Vector,
 {
-    // SAFETY: the caller has the instruction set of `V`; so for all functions here.
+    // SAFETY: registers alone are read, and the caller has the instruction set of `V`.
     unsafe {
         let zero = V::splat(0.0);
         let mut columns = [[zero; FROM]; TO];
@@ -41,14 +47,14 @@ where
 /// `a + k · b`
 #[inline(always)]
 unsafe fn plus<V: Vector>(a: V, k: f32, b: V) -> V {
-    // SAFETY: as for `both`.
+    // SAFETY: registers alone are read, and the caller has the instruction set of `V`.
     unsafe { a.add_product(V::splat(k), b) }
 }
 
 /// `k · a`
 #[inline(always)]
 unsafe fn times<V: Vector>(k: f32, a: V) -> V {
-    // SAFETY: as for `both`.
+    // SAFETY: registers alone are read, and the caller has the instruction set of `V`.
     unsafe { V::splat(0.0).add_product(V::splat(k), a) }
 }
 
@@ -58,7 +64,7 @@ pub struct Input;
 impl Transform<6, 6> for Input {
     #[inline(always)]
     unsafe fn apply<V: Vector>(x: [V; 6]) -> [V; 6] {
-        // SAFETY: as for `both`.
+        // SAFETY: registers alone are read, and the caller has the instruction set of `V`.
         unsafe {
             let (a, b) = (plus(x[4], -4.0, x[2]), plus(x[3], -4.0, x[1]));
             let (c, d) = (plus(x[4], -1.0, x[2]), plus(x[3], -1.0, x[1]));
@@ -80,7 +86,7 @@ pub struct Weight;
 impl Transform<3, 6> for Weight {
     #[inline(always)]
     unsafe fn apply<V: Vector>(g: [V; 3]) -> [V; 6] {
-        // SAFETY: as for `both`.
+        // SAFETY: registers alone are read, and the caller has the instruction set of `V`.
         unsafe {
             let a = times(-1.0 / 6.0, g[0].add(g[2]));
             let b = plus(times(1.0 / 24.0, g[0]), 1.0 / 6.0, g[2]);
@@ -102,7 +108,7 @@ pub struct Output;
 impl Transform<6, 4> for Output {
     #[inline(always)]
     unsafe fn apply<V: Vector>(m: [V; 6]) -> [V; 4] {
-        // SAFETY: as for `both`.
+        // SAFETY: registers alone are read, and the caller has the instruction set of `V`.
         unsafe {
             let (a, b) = (m[1].add(m[2]), plus(m[1], -1.0, m[2]));
             let (c, d) = (m[3].add(m[4]), plus(m[3], -1.0, m[4]));
@@ -117,7 +123,7 @@ pub struct OutputGrad;
 impl Transform<4, 6> for OutputGrad {
     #[inline(always)]
     unsafe fn apply<V: Vector>(y: [V; 4]) -> [V; 6] {
-        // SAFETY: as for `both`.
+        // SAFETY: registers alone are read, and the caller has the instruction set of `V`.
         unsafe {
             let (a, b) = (y[0].add(y[2]), y[1].add(y[3]));
             let (c, d) = (plus(y[0], 4.0, y[2]), plus(times(2.0, y[1]), 8.0, y[3]));
@@ -132,7 +138,7 @@ pub struct WeightGrad;
 impl Transform<6, 3> for WeightGrad {
     #[inline(always)]
     unsafe fn apply<V: Vector>(p: [V; 6]) -> [V; 3] {
-        // SAFETY: as for `both`.
+        // SAFETY: registers alone are read, and the caller has the instruction set of `V`.
         unsafe {
             let (a, b) = (p[1].add(p[2]), plus(p[2], -1.0, p[1]));
             let (c, d) = (p[3].add(p[4]), plus(p[3], -1.0, p[4]));

@@ -14,6 +14,7 @@ use crate::device::SharedMut;
 use crate::ops::conv2d::cpu::{Run, share};
 use crate::ops::conv2d::{Conv2dSpec, max, min};
 use crate::ops::matmul::{Panel, Tiling};
+use crate::ops::{product, sum};
 
 /// Floats of a block of transformed inputs and output gradients, unless one strip has more.
 const TILES_LEN: usize = 5 << 19;
@@ -41,13 +42,13 @@ impl Plan {
 
     /// Strips of a block.
     const fn block_strips(&self) -> usize {
-        let tiles = TILES_LEN / (POINTS * (self.x.tile_len() + self.y.tile_len()));
+        let tiles = TILES_LEN / product([POINTS, sum([self.x.tile_len(), self.y.tile_len()])]);
         min(max(tiles / max(self.y.strip_tiles(), 1), 1), max(self.y.strips(), 1))
     }
 
     /// Tiles of a block.
     const fn block_tiles(&self) -> usize {
-        self.block_strips() * self.y.strip_tiles()
+        product([self.block_strips(), self.y.strip_tiles()])
     }
 
     /// Whether all strips are one block.
@@ -67,7 +68,7 @@ impl Plan {
 
     /// Floats of a block of products.
     const fn products_len(&self) -> usize {
-        POINTS * self.inputs() * BLOCK
+        product([POINTS, self.inputs(), BLOCK])
     }
 
     /// Groups of channels of inputs and output gradients.
@@ -78,26 +79,28 @@ impl Plan {
     /// Floats of the sizes of a group, of inputs and output gradients.
     const fn sizes_len(&self) -> [usize; 2] {
         let rows = TILE * self.y.strip_down();
-        [(rows + 2) * self.x.width, rows * self.y.width]
+        [product([rows + 2, self.x.width]), product([rows, self.y.width])]
     }
 
     /// Floats of all sizes of a strip, and where those of the output gradients begin.
     const fn strip_sizes(&self) -> (usize, usize) {
         let ([x_groups, y_groups], [x_len, y_len]) = (self.groups(), self.sizes_len());
-        (x_groups * x_len + y_groups * y_len, x_groups * x_len)
+        let (x, y) = (product([x_groups, x_len]), product([y_groups, y_len]));
+        (sum([x, y]), x)
     }
 
     /// Floats of the sizes of a block, and of what is made of them.
     const fn look_len(&self) -> usize {
-        self.block_strips() * (self.strip_sizes().0 + PRODUCTS)
+        product([self.block_strips(), sum([self.strip_sizes().0, PRODUCTS])])
     }
 
     /// The floats of scratch.
     pub const fn scratch(&self) -> usize {
         let (x, y) = (self.x.point_len(self.block_tiles()), self.y.point_len(self.block_tiles()));
         let products = if self.once() { SLOTS } else { max(self.blocks(), SLOTS) };
-        let shared = POINTS * (x + y) + self.look_len();
-        shared + SLOTS * self.y.strip_len() + products * self.products_len()
+        let shared = sum([product([POINTS, sum([x, y])]), self.look_len()]);
+        let strips = product([SLOTS, self.y.strip_len()]);
+        sum([shared, strips, product([products, self.products_len()])])
     }
 }
 
@@ -189,7 +192,9 @@ impl Pass<'_> {
                         tile: shape.tile_len(),
                     },
                 };
-                // SAFETY: items differ in their tiles or their channels; rows are this slot's.
+                // SAFETY: the planes are those of an image, whose length was asserted, from its start. `at` checked
+                // the sizes and the points of these tiles; items differ in their strip, and so in their
+                // tiles, or in their group of channels. `rows` is this slot's memory for a strip.
                 unsafe {
                     if side == 0 {
                         gather.inputs(self.run.level);
@@ -228,7 +233,8 @@ impl Pass<'_> {
                 let (groups, pitch, margin) = (d_y, y_len, [0, 0]);
                 let d_y = Sizes { shape: plan.y, strip, margin, overlap: 0, groups, pitch };
                 let products = Products::of_strip(self.run.level, [x, d_y], rows);
-                // SAFETY: each strip has its own.
+                // SAFETY: `at` checked the range, which is that of this strip alone; floats need no more
+                // alignment than an array of them.
                 unsafe { *shared.at(item * PRODUCTS, PRODUCTS).cast() = products };
             }
         });
@@ -253,7 +259,8 @@ impl Pass<'_> {
         self.run.threads.split(self.run.work(), &mut products[..SLOTS * len], len, |slot, own| {
             for block in share(blocks, slot, SLOTS) {
                 let own = own.as_mut_ptr();
-                // SAFETY: this slot's memory.
+                // SAFETY: `own` is `len` floats, the products of a block, and this slot's alone; blocks come once
+                // each.
                 unsafe {
                     self.multiply((inputs, outputs), own, block, (0, POINTS), tiles, false);
                     self.transform(own, block);
@@ -276,7 +283,7 @@ impl Pass<'_> {
         self.run.threads.run_if(self.run.work(), blocks * CUTS, &|item| {
             let (block, cut) = (item / CUTS, item % CUTS);
             let points = (cut * POINTS / CUTS, (cut + 1) * POINTS / CUTS);
-            // SAFETY: items differ in their block or their points.
+            // SAFETY: `at` checked the range of the block, of which this item alone has these points.
             unsafe {
                 let own = products.at(block * len, len);
                 self.multiply((inputs, outputs), own, block, points, tiles, accumulate);
@@ -292,7 +299,7 @@ impl Pass<'_> {
             &mut products[..blocks * len],
             len,
             |block, own| {
-                // SAFETY: this block's memory.
+                // SAFETY: `own` is `len` floats, the products of this block, which comes once.
                 unsafe { self.transform(own.as_mut_ptr(), block) };
             },
         );
@@ -301,7 +308,7 @@ impl Pass<'_> {
     /// The products of a block for the points `first..end`.
     ///
     /// # Safety
-    /// These points of `products` are lent for this call.
+    /// `products` has the products of a block, of which these points are lent to write.
     unsafe fn multiply(
         &self,
         (inputs, outputs): (&[f32], &[f32]),
@@ -325,7 +332,9 @@ impl Pass<'_> {
                 assert!(a.len() >= (terms - 1) * x_tile + rows);
                 assert!(b.len() >= (terms - 1) * y_tile + cols);
                 for row in (0..rows).step_by(panel_rows) {
-                    // SAFETY: `a` and `b` are as long as asserted; the caller lends the products.
+                    // SAFETY: `a` and `b` were asserted to have `terms` tiles of these channels, of which rows
+                    // `row..` are some; the caller lends `BLOCK` products for each point and input, and
+                    // `cols` is at most `BLOCK`. `panel_rows` is at most `Tiling::rows`.
                     unsafe {
                         Panel {
                             rows: panel_rows.min(rows - row),
@@ -351,14 +360,15 @@ impl Pass<'_> {
     /// Transforms a block of products into gradients.
     ///
     /// # Safety
-    /// The products are lent for this call, and no other thread has this block.
+    /// `products` has the products of a block, to read, and no other thread has this block.
     unsafe fn transform(&self, products: *const f32, block: usize) {
         let (input, output) = self.place(block);
         let inputs = self.plan.inputs().min(self.plan.x.channels - input);
         let outputs = BLOCK.min(self.plan.y.channels - output);
         let row = self.plan.x.channels * TAPS;
         let start = output * row + input * TAPS;
-        // SAFETY: blocks differ in their channels.
+        // SAFETY: the caller lends the products of these channels; `at` checked the rows of the gradient from
+        // `start` on, in which blocks differ in their channels. There are at most `BLOCK` outputs.
         unsafe {
             FilterGrads {
                 points: products,
