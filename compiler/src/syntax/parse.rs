@@ -172,9 +172,13 @@ fn field_decl(input: ParseStream) -> syn::Result<FieldDecl> {
         let span = group.span();
         return Ok(FieldDecl::Layer(LayerDecl { path, args, is_type: false, span }));
     }
-    Ok(FieldDecl::Model(input.parse::<Type>().map_err(|e| {
-        syn::Error::new(e.span(), "expected a layer such as `Linear(784 -> 128)` or a model's type")
-    })?))
+    let expected = "expected a layer such as `Linear(784 -> 128)` or a model's type";
+    let start = input.span();
+    match input.parse::<Type>() {
+        Ok(ty @ Type::Path(_)) => Ok(FieldDecl::Model(ty)),
+        Ok(_) => Err(syn::Error::new(start, expected)),
+        Err(error) => Err(syn::Error::new(error.span(), expected)),
+    }
 }
 
 /// `784 -> 128, bias = false`

@@ -19,7 +19,7 @@ fn damaged_models_are_borne() {
         }
     }
     // Some damage is none, and most is some.
-    assert!((20..COUNT as usize / 2).contains(&accepted), "{accepted}");
+    assert!((5..200).contains(&accepted), "{accepted}");
 }
 
 #[test]
