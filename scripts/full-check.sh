@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# What does not fit into `.ci/run` and is checked before a piece of work ends: 90 minutes on two cores,
+# What does not fit into `.ci/run` and is checked before a piece of work ends: 100 minutes on two cores,
 # with an empty target folder.
 #
 #     scripts/full-check.sh
 #
-# Takes what this machine has: a nightly Rust, g++, an emulator of ARM, data that was fetched. Goes on
+# Takes what this machine has: a nightly Rust, g++, emulators of other platforms, data that was fetched. Goes on
 # after a check that fails, and names at its end what failed and what was left out.
 set -uo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
@@ -30,8 +30,17 @@ step cargo test --locked --release
 # And the stack that a program takes in which nothing is.
 step cargo test --locked --test stack --config profile.test.package.gradiron.opt-level=0
 
+# Files with mistakes, more of them than the tests read.
+step env GRADIRON_FUZZ_CASES=1000000 cargo test --locked --release --test memory fuzz
+# What is there without features alone, of tests, examples and benchmarks too.
+step cargo clippy --locked --workspace --all-targets -- -D warnings
+
 # Random models, behind every pass of the compiler and through rustc.
 step scripts/agree.sh 0.2
+
+# Damaged models: in one process, and what the macro accepts of them through rustc.
+step cargo run --locked --quiet --release --package gradiron-agree -- mutants 0 50000
+step cargo run --locked --quiet --release --package gradiron-agree -- accepted 0 2000
 
 # Sets of data and weights that `scripts/fetch-data.sh` fetches.
 fetched() { [[ -d data/$1 ]] || { leave_out "$2: scripts/fetch-data.sh ${3:-$1}"; return 1; }; }
@@ -56,15 +65,62 @@ else
     leave_out "sanitizers and Miri, which need \`rustup toolchain install nightly\` on Linux and x86-64"
 fi
 
-# Kernels for another processor.
-other=aarch64-unknown-linux-gnu
-if command -v qemu-aarch64 >/dev/null && command -v aarch64-linux-gnu-gcc >/dev/null &&
-    rustup target add "$other" >/dev/null 2>&1; then
-    step env CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
-        CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64 -L /usr/aarch64-linux-gnu" \
-        cargo test --locked --target "$other" --test ops
+# The kernels, three networks, files and a clock on other platforms. Emulators are slow, so tests are optimised
+# a little; arithmetic that overflows still panics.
+for target in aarch64-unknown-linux-gnu armv7-unknown-linux-gnueabihf wasm32-wasip1; do
+    if command -v rustup >/dev/null && rustup target add "$target" >/dev/null 2>&1 &&
+        scripts/on.sh "$target" true; then
+        step env CARGO_PROFILE_TEST_OPT_LEVEL=1 \
+            scripts/on.sh "$target" cargo test --locked --no-fail-fast --test ops --test platforms
+    else
+        leave_out "programs for $target, of which scripts/on.sh says what they need"
+    fi
+done
+
+# What does not work somewhere says so when it is compiled.
+refused() {
+    local found
+    found=$(cargo check --locked --package gradiron --features cuda --target "$1" 2>&1) && return 1
+    grep 'error: the feature `cuda` of gradiron needs' <<<"$found"
+}
+for target in aarch64-apple-darwin armv7-unknown-linux-gnueabihf wasm32-wasip1; do
+    if command -v rustup >/dev/null && rustup target add "$target" >/dev/null 2>&1; then
+        step refused "$target"
+    else
+        leave_out "that the feature cuda is refused on $target"
+    fi
+done
+
+# The oldest Rust that `Cargo.toml` promises.
+oldest=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml)
+if command -v rustup >/dev/null && rustup toolchain install "$oldest" --profile minimal >/dev/null 2>&1; then
+    step cargo "+$oldest" check --locked --package gradiron --features cudnn --target-dir target/oldest
+    step cargo "+$oldest" test --locked --test platforms --target-dir target/oldest
+    step cargo "+$oldest" check --locked --examples --target-dir target/oldest
 else
-    leave_out "kernels of ARM, which need qemu-user, gcc-aarch64-linux-gnu and libc6-dev-arm64-cross"
+    leave_out "Rust $oldest, which rustup did not find"
+fi
+
+# What is published: packages, licences and advisories of what they are made of, what a new version breaks.
+step scripts/package.sh
+if cargo deny --version >/dev/null 2>&1; then
+    step cargo deny --all-features --locked check bans licenses sources
+    # From the network.
+    if cargo deny fetch db >/dev/null 2>&1; then
+        step cargo deny --all-features --locked check advisories --disable-fetch
+    else
+        leave_out "advisories: cargo deny could not fetch the database of RustSec"
+    fi
+else
+    leave_out "licences and advisories, which need \`cargo install cargo-deny --locked\`"
+fi
+last=$(git describe --tags --abbrev=0 --match 'v*' 2>/dev/null)
+if [[ -z $last ]]; then
+    leave_out "what changed since the last version: there is none yet"
+elif cargo semver-checks --version >/dev/null 2>&1; then
+    step cargo semver-checks --package gradiron --baseline-rev "$last"
+else
+    leave_out "what changed since $last, which needs \`cargo install cargo-semver-checks --locked\`"
 fi
 
 # CUDA kernels in the emulator.

@@ -24,6 +24,7 @@ mod masks;
 mod nested;
 mod prepared;
 mod promises;
+mod raw;
 mod scan;
 mod shapes;
 mod sizes;

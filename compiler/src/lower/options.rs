@@ -5,7 +5,7 @@ use quote::quote;
 use syn::spanned::Spanned;
 use syn::{Expr, Lit, UnOp};
 
-use super::sizes::dim_or_zero;
+use super::sizes::{dim_or_zero, may_be_number};
 use super::{FnCx, Lowering, Scope, text_of};
 use crate::diagnostics::{Diagnostic, list, nearest};
 use crate::dim::Dim;
@@ -201,7 +201,7 @@ pub fn number(expr: &Expr) -> Option<Constant> {
         Expr::Path(path) => {
             let last = path.path.segments.last()?.ident.to_string();
             let is_const = !last.starts_with(|c: char| c.is_lowercase() || c == '_');
-            is_const.then(|| rust(expr))
+            (is_const && may_be_number(expr)).then(|| rust(expr))
         }
         Expr::Binary(binary) => {
             number(&binary.left)?;

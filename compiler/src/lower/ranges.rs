@@ -8,6 +8,7 @@ use super::options::number;
 use super::{FnCx, Lowering, Options, text_of};
 use crate::diagnostics::Diagnostic;
 use crate::dim::{Dim, Shape};
+use crate::emit::boundary::mentions;
 use crate::ops::elementwise::Constant;
 
 /// The numbers that can be meant.
@@ -88,6 +89,11 @@ impl FnCx<'_, '_> {
                     );
                     return Err(self.model.report(Diagnostic::over(expr, text)));
                 }
+            }
+            Constant::Expr(_, tokens) if mentions(tokens, &self.model.consts) => {
+                let text = format!("`{written}` is a size, and this a number: an `f32`");
+                let help = "write a literal or a constant: `const FACTOR: f32 = 2.0;`";
+                return Err(self.model.report(Diagnostic::over(expr, text).help(help)));
             }
             Constant::Expr(text, tokens) => {
                 // A constant may be infinite where that means something; what is computed is not.

@@ -3,11 +3,12 @@
 use std::collections::{HashMap, HashSet};
 
 use quote::quote;
-use syn::{BinOp, Expr, Lit, LitInt};
+use syn::{BinOp, Expr, Lit, LitInt, UnOp};
 
 use crate::diagnostics::{Diagnostic, nearest};
 use crate::dim::{Atom, Dim, Shape};
 use crate::facts::Facts;
+use crate::layers;
 
 /// The names that a size may use.
 pub struct Scope<'a> {
@@ -83,6 +84,11 @@ fn read(expr: &Expr, scope: &Scope) -> Result<Dim, Diagnostic> {
             }
         }
         Expr::Path(path) => {
+            if layers::is_layer(&path.path) {
+                let name = super::text_of(&path.path);
+                let text = format!("`{name}` is a layer, not a size");
+                return Err(Diagnostic::over(expr, text).help("write `128`"));
+            }
             let Some(name) = path.path.get_ident().map(ToString::to_string) else {
                 return constant(expr);
             };
@@ -105,8 +111,45 @@ fn too_large(expr: &Expr, size: &str) -> Diagnostic {
     Diagnostic::over(expr, text).help("sizes go up to 2^40")
 }
 
+/// Whether an expression may be a number for rustc, by its form.
+pub fn may_be_number(expr: &Expr) -> bool {
+    match expr {
+        Expr::Paren(inner) => may_be_number(&inner.expr),
+        Expr::Group(inner) => may_be_number(&inner.expr),
+        Expr::Cast(cast) => may_be_number(&cast.expr),
+        Expr::Path(path) => !layers::is_layer(&path.path),
+        Expr::Unary(unary) => !matches!(unary.op, UnOp::Deref(_)) && may_be_number(&unary.expr),
+        Expr::Lit(lit) => matches!(lit.lit, Lit::Int(_) | Lit::Float(_)),
+        Expr::Binary(binary) => {
+            let is_arithmetic = matches!(
+                binary.op,
+                BinOp::Add(_)
+                    | BinOp::Sub(_)
+                    | BinOp::Mul(_)
+                    | BinOp::Div(_)
+                    | BinOp::Rem(_)
+                    | BinOp::Shl(_)
+                    | BinOp::Shr(_)
+                    | BinOp::BitAnd(_)
+                    | BinOp::BitOr(_)
+                    | BinOp::BitXor(_)
+            );
+            is_arithmetic && may_be_number(&binary.left) && may_be_number(&binary.right)
+        }
+        // What these are, only rustc knows; a number has no parts.
+        Expr::Call(call) => !matches!(*call.func, Expr::Lit(_)),
+        Expr::Field(field) => !matches!(*field.base, Expr::Lit(_)),
+        Expr::Index(index) => !matches!(*index.expr, Expr::Lit(_)),
+        Expr::MethodCall(_) | Expr::Block(_) | Expr::Const(_) | Expr::Macro(_) => true,
+        _ => false,
+    }
+}
+
 /// Anything else is left to rustc as a constant expression.
 fn constant(expr: &Expr) -> Result<Dim, Diagnostic> {
+    if !may_be_number(expr) {
+        return Err(Diagnostic::over(expr, "a size is a whole number").help("write `128`"));
+    }
     let text = super::text_of(expr);
     Ok(Dim::atom(Atom::Const(text, quote!((#expr)))))
 }

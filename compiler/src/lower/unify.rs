@@ -56,7 +56,7 @@ fn learn(
     diagnostics: &mut Diagnostics,
 ) -> Option<bool> {
     let mut is_new = false;
-    for deferred in found {
+    for deferred in found.into_iter().filter(|deferred| deferred.are_sizes) {
         let Statement::Equal(left, right) = &deferred.what else { continue };
         match facts.learn(left, right) {
             Learned::Nothing => {}

@@ -222,6 +222,8 @@ pub struct Deferred {
     /// `` `fc2` expects ``, `` but receives ``: the numbers come between.
     pub message: String,
     pub span: Span,
+    /// Whether it is about sizes, which are at least 1: other numbers may be 0.
+    pub are_sizes: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -339,6 +341,13 @@ impl Rule {
         self.add(Statement::Equal(left, right), message, self.span);
     }
 
+    /// The same of numbers that are no sizes.
+    pub fn defer_numbers(&mut self, left: Dim, right: Dim, message: String) {
+        let known = self.deferred.len();
+        self.defer(left, right, message);
+        self.deferred[known..].iter_mut().for_each(|new| new.are_sizes = false);
+    }
+
     pub fn defer_at_least(&mut self, size: Dim, least: Dim, message: String) {
         self.add(Statement::AtLeast(size, least), message, self.span);
     }
@@ -363,7 +372,7 @@ impl Rule {
     }
 
     fn add(&mut self, what: Statement, message: String, span: Span) {
-        let new = Deferred { what, message, span };
+        let new = Deferred { what, message, span, are_sizes: true };
         if !self.deferred.iter().any(|known| known.is_same(&new)) {
             self.deferred.push(new);
         }

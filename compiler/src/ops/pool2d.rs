@@ -45,7 +45,7 @@ impl Pool2d {
         let (k, p) = (kernel.tokens(), padding.tokens());
         let beyond = Dim::expr(text, quote!((2 * (#p)).saturating_sub(#k)));
         let message = format!("`{}` has padding of more than half of its kernel", rule.step);
-        rule.defer(beyond, Dim::lit(0), message);
+        rule.defer_numbers(beyond, Dim::lit(0), message);
         Ok(())
     }
 
@@ -91,7 +91,7 @@ impl Pool2d {
             "`{}` has windows that lie in the padding alone ({help}): windows, and {text}",
             rule.step
         );
-        rule.defer(count.clone(), Dim::expr(text, meeting), message);
+        rule.defer_numbers(count.clone(), Dim::expr(text, meeting), message);
         Ok(())
     }
 

@@ -170,6 +170,8 @@ fn images_too() {
     let bodies = [
         "mse_loss(self.conv(x) + y, self.conv(y))",
         "mse_loss(self.conv(x).max_pool2d(K), y.avg_pool2d(L))",
+        "mse_loss(x.max_pool2d(K, padding = P, dilation = Q, stride = 1), y)",
+        "x.avg_pool2d(K, padding = P).mean() + y.max_pool2d(L, padding = P).mean()",
         "mse_loss(self.norm(self.conv(x) + y), x)",
         "mse_loss(self.conv(x.interpolate(K)), y.interpolate(L))",
         "mse_loss(self.up(x).max_pool2d(2), y)",

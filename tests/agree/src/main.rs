@@ -9,7 +9,7 @@ use gradiron_agree::shrink::shrink;
 use gradiron_agree::{batch, known, mutants, passes};
 
 const USAGE: &str = "agree passes FROM COUNT | agree batch FROM COUNT | agree hours HOURS [FROM] | \
-    agree mutants FROM COUNT | agree accepted FROM COUNT";
+    agree mutants FROM COUNT | agree accepted FROM COUNT | agree texts FOLDER";
 
 /// How many programs a crate holds: rustc's memory and time grow with it.
 const BATCH: u64 = 40;
@@ -19,6 +19,11 @@ fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|_| {}));
     let args: Vec<String> = std::env::args().skip(1).collect();
     let number = |at: usize| args.get(at).and_then(|text| text.parse::<f64>().ok());
+    if let [command, folder] = &args[..]
+        && command == "texts"
+    {
+        return texts(folder);
+    }
     let failures = match (args.first().map(String::as_str), number(1), number(2)) {
         (Some("passes"), Some(from), Some(count)) => in_process(from as u64, count as u64),
         (Some("batch"), Some(from), Some(count)) => compiled(from as u64, count as u64),
@@ -104,6 +109,26 @@ fn damaged(from: u64, count: u64) -> usize {
     }
     println!("mutants {from} to {}: {accepted} accepted", from + count - 1);
     failures
+}
+
+/// Writes the texts of all models into a folder, one a file: what a fuzzer starts from.
+fn texts(folder: &str) -> ExitCode {
+    let all = mutants::texts(&batch::root());
+    let models = all.iter().flat_map(|text| &text.models);
+    let write = || -> std::io::Result<()> {
+        std::fs::create_dir_all(folder)?;
+        for (at, model) in models.enumerate() {
+            std::fs::write(format!("{folder}/{at}.txt"), model.to_string())?;
+        }
+        Ok(())
+    };
+    match write() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{folder}: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// What the macro accepts, through rustc: how many it should have refused.

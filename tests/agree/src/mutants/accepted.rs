@@ -51,14 +51,24 @@ fn is_rustcs(error: &str) -> bool {
     by_check || names.iter().any(|code| error.starts_with(code))
 }
 
+/// Files of more models than this take rustc long.
+const MOST_MODELS: usize = 6;
+
 /// The texts that compile as they are, by themselves.
 fn sound(texts: &[Text]) -> Result<Vec<Text>, String> {
     let mut modules = BTreeMap::new();
     for (at, text) in texts.iter().enumerate() {
-        let fine = text.models.iter().all(|model| expand(model.clone()) == Ok(Outcome::Accepted));
+        // A module of its own takes rustc some time, whatever is in it.
+        let few = (1..=MOST_MODELS).contains(&text.models.len());
+        let fine =
+            few && text.models.iter().all(|model| expand(model.clone()) == Ok(Outcome::Accepted));
         if fine {
-            let tokens = text.models[0].clone();
-            modules.insert(at as u64, source(&Mutant { text, at: 0, tokens }));
+            let models: String =
+                text.models.iter().map(|m| format!("model! {{ {m} }}\n")).collect();
+            let constants = &text.constants;
+            let rust =
+                format!("#![allow(warnings)]\nuse gradiron::prelude::*;\n{constants}\n{models}");
+            modules.insert(at as u64, rust);
         }
     }
     let errors = refused(&modules)?;
@@ -67,15 +77,39 @@ fn sound(texts: &[Text]) -> Result<Vec<Text>, String> {
     Ok(sound.map(|at| texts[at].clone()).collect())
 }
 
-/// The module of a mutant.
+/// The module of a mutant: with the models that it names, and those that these name.
 fn source(mutant: &Mutant) -> String {
     let constants = &mutant.text.constants;
     let mut rust = format!("#![allow(warnings)]\nuse gradiron::prelude::*;\n{constants}\n");
-    for (at, model) in mutant.text.models.iter().enumerate() {
-        let model = if at == mutant.at { &mutant.tokens } else { model };
-        let _ = writeln!(rust, "model! {{ {model} }}");
+    let texts: Vec<String> = mutant.text.models.iter().map(ToString::to_string).collect();
+    let mutated = mutant.tokens.to_string();
+    let mut taken = vec![false; texts.len()];
+    let mut all = mutated.clone();
+    while let Some(next) = (0..texts.len()).find(|at| {
+        let name = struct_name(&texts[*at]);
+        !taken[*at] && *at != mutant.at && name.is_some_and(|name| has_word(&all, name))
+    }) {
+        taken[next] = true;
+        all.push_str(&texts[next]);
+    }
+    for (at, text) in texts.iter().enumerate() {
+        if at == mutant.at {
+            let _ = writeln!(rust, "model! {{ {mutated} }}");
+        } else if taken[at] {
+            let _ = writeln!(rust, "model! {{ {text} }}");
+        }
     }
     rust
+}
+
+fn struct_name(text: &str) -> Option<&str> {
+    let mut words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
+    words.find(|word| *word == "struct")?;
+    words.find(|word| !word.is_empty())
+}
+
+fn has_word(text: &str, word: &str) -> bool {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_').any(|other| other == word)
 }
 
 /// The errors of each module. Those with errors are left out and the rest is compiled again, since
