@@ -97,6 +97,27 @@ fn convolutions_by_every_algorithm() {
     }
 }
 
+/// Parts of a result that a chain takes over while others are computed.
+#[test]
+fn chains_behind_every_algorithm() {
+    for algorithm in [Algorithm::Direct, Algorithm::Winograd, Algorithm::Windows] {
+        let spec = specs()[0];
+        for pass in PASSES {
+            let len = lens(&spec, pass)[0];
+            let floats = len + spec.scratch_of(pass, algorithm) + 100;
+            check_all(&format!("{algorithm:?} {pass:?} and a chain"), floats, true, |m, step| {
+                let [len, a, b] = lens(&spec, pass);
+                let (out, a, b) = (m.result(len), m.x(a), m.x(b));
+                let scratch = m.scratch(spec.scratch_of(pass, algorithm));
+                step.convolve_by(algorithm);
+                let inputs = [(out, [true]), (m.x(1), [false])];
+                let then = Operands { outputs: [out], inputs, dims: [len], constants: [] };
+                step.conv2d_map::<AddBias, 2, 1, 0, 1>(pass, out, [a, b], scratch, spec, then);
+            });
+        }
+    }
+}
+
 /// Values for which minimal filtering takes plain sums: one is an infinity.
 #[test]
 fn an_image_that_is_not_finite() {

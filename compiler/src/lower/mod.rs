@@ -379,8 +379,8 @@ impl<'a> FnCx<'a, '_> {
         let result = self.graph.apply(&mut self.rule, op, inputs, phase);
         let made = result.map_err(|mismatch| self.refuse(mismatch, inputs.first().copied()))?;
         let mut types = made.iter().map(|value| self.graph.ty(*value));
-        let large = types.find(|ty| ty.kind == Kind::Float && is_too_large(&ty.shape)).cloned();
-        if let Some(ty) = large {
+        let too_large = types.find(|ty| ty.kind == Kind::Float && is_too_large(&ty.shape)).cloned();
+        if let Some(ty) = too_large {
             let text = format!("makes {ty}: {TOO_LARGE}");
             return Err(self.refuse(Mismatch::new(text), inputs.first().copied()));
         }

@@ -111,10 +111,8 @@ mod tests {
         for (i, start) in starts.iter().enumerate() {
             assert_eq!(start.align_offset(64), 0);
             // SAFETY: the same places, which are written.
-            assert_eq!(
-                unsafe { [start.read(), start.add(FLOATS - 1).read()] },
-                [i as f32, -(i as f32)]
-            );
+            let ends = unsafe { [start.read(), start.add(FLOATS - 1).read()] };
+            assert_eq!(ends, [i as f32, -(i as f32)]);
         }
         starts.sort();
         assert!(starts.windows(2).all(|two| two[0] < two[1]));

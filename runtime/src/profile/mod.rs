@@ -17,7 +17,7 @@
 //! # What is counted
 //!
 //! - Time: of the wall clock, on the thread that makes the call, from the start of an operation to
-//!   its end; on a GPU ([`Cuda::with_profile`](crate::device::Cuda::with_profile)) of the GPU's. Operations
+//!   its end; on a GPU (`Cuda::with_profile`) of the GPU's. Operations
 //!   that were fused are one, under the names of all of them.
 //! - A run on a GPU that is recorded is launched operation by operation, and waited for. The whole takes
 //!   longer than its graph, and an operation that is shorter than a launch, some microseconds, looks as

@@ -22,8 +22,11 @@ impl Vector for [f32; 4] {
     }
     #[inline(always)]
     unsafe fn load_part(p: *const f32, count: usize) -> Self {
-        // SAFETY: the caller lends the first `count` floats, and `i` is less.
-        std::array::from_fn(|i| if i < count { unsafe { *p.add(i) } } else { 0.0 })
+        std::array::from_fn(|i| match i < count {
+            // SAFETY: the caller lends the first `count` floats, and `i` is less.
+            true => unsafe { *p.add(i) },
+            false => 0.0,
+        })
     }
     #[inline(always)]
     unsafe fn store(self, p: *mut f32) {
