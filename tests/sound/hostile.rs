@@ -242,7 +242,7 @@ refused!(positions_of_a_cache, 4, |k, m, case| {
 
 // Lengths beyond the steps, too few of them, ranges that are too short, sizes that wrap.
 refused!(recurrent_layers, 10, |k, m, case| {
-    let cell = if case % 2 == 0 { Cell::Lstm } else { Cell::Gru };
+    let cell = if case.is_multiple_of(2) { Cell::Lstm } else { Cell::Gru };
     let s = RecurrentSpec { cell, batch: 3, steps: 2, hidden: 2, reverse: case == 1 };
     let of_x = 3 * 2 * s.width();
     let (x, w) = (m.x(of_x), m.x(s.width() * 2));
