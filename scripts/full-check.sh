@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What does not fit into `.ci/run` and is checked before a piece of work ends: 100 minutes on two cores,
+# What does not fit into `.ci/run` and is checked before a piece of work ends: 3 hours on two cores,
 # with an empty target folder.
 #
 #     scripts/full-check.sh
