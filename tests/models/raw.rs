@@ -38,7 +38,7 @@ mod plain {
     }
 }
 
-mod raw {
+mod keywords {
     use gradiron::prelude::*;
 
     model! {
@@ -93,9 +93,9 @@ struct r#struct {
 #[test]
 fn raw_names_compute_what_others_do() {
     let (x, y) = (batch::<[f32; 4]>(1, 3), batch::<[f32; 4]>(2, 3));
-    let (net, raw) = (plain::Net::init(Seed(4)), raw::Net::init(Seed(4)));
+    let (net, raw) = (plain::Net::init(Seed(4)), keywords::Net::init(Seed(4)));
     let mut ws = plain::Net::workspace(3).expect("memory");
-    let mut raw_ws = raw::Net::workspace(3).expect("memory");
+    let mut raw_ws = keywords::Net::workspace(3).expect("memory");
     let made = net.forward(&mut ws, &x, &y).expect("inputs fit").to_vec();
     assert_eq!(made, raw.r#match(&mut raw_ws, &x, &y).expect("inputs fit"));
     let loss = net.loss_grad(&mut ws, &x, &y).expect("inputs fit");
@@ -103,14 +103,14 @@ fn raw_names_compute_what_others_do() {
     assert_eq!(ws.grads().as_slice(), raw_ws.grads().as_slice());
     let check = raw.try_step_check(&mut raw_ws, Seed(1)).expect("memory");
     assert_eq!(check.difference, 0.0);
-    let mut alone = raw::where_workspace(3).expect("memory");
-    let made = raw::r#where(&mut alone, &x).expect("inputs fit");
+    let mut alone = keywords::where_workspace(3).expect("memory");
+    let made = keywords::r#where(&mut alone, &x).expect("inputs fit");
     assert!(made.as_flattened().iter().zip(x.as_flattened()).all(|(y, x)| *y == x.max(0.0)));
 }
 
 #[test]
 fn files_and_messages_have_no_mark() {
-    let names: Vec<_> = raw::Net::param_specs().into_iter().map(|spec| spec.name).collect();
+    let names: Vec<_> = keywords::Net::param_specs().into_iter().map(|spec| spec.name).collect();
     assert_eq!(names[..3], ["impl.fn.weight", "impl.fn.bias", "impl.gate"]);
     assert!(
         names.contains(&"mod.1.fn.weight".to_string()) && names.contains(&"use.bias".to_string())
@@ -118,14 +118,14 @@ fn files_and_messages_have_no_mark() {
     let derived: Vec<_> =
         gradiron::Net::<r#struct>::param_specs().into_iter().map(|spec| spec.name).collect();
     assert_eq!(derived, ["enum.weight", "enum.bias"]);
-    let net = raw::Net::init(Seed(4));
-    let mut ws = raw::Net::workspace(2).expect("memory");
+    let net = keywords::Net::init(Seed(4));
+    let mut ws = keywords::Net::workspace(2).expect("memory");
     let (x, y) = (batch::<[f32; 4]>(1, 2), batch::<[f32; 4]>(2, 1));
     let error = net.r#match(&mut ws, &x, &y).expect_err("one is shorter").to_string();
     assert!(error.contains("`ref`") && !error.contains("r#"), "{error}");
-    let error = raw::Net::workspace(0).expect_err("a size of 0").to_string();
+    let error = keywords::Net::workspace(0).expect_err("a size of 0").to_string();
     assert!(error.contains("for") && !error.contains("r#"), "{error}");
-    let part = raw::r#type::init(Seed(4));
+    let part = keywords::r#type::init(Seed(4));
     let _: &[f32; 4] = part.r#gate();
     let _: &[[f32; 4]; 4] = part.r#fn().weight();
 }
