@@ -1,7 +1,7 @@
 //! Weights that are prepared once for many calls.
 
 use super::cpu::Run;
-use super::{Choice, Conv2dSpec, Pass, direct, max, panels, winograd};
+use super::{Algorithm, Choice, Conv2dSpec, Pass, direct, max, panels, winograd};
 use crate::device::{Buf, CpuStep, SharedMut};
 use crate::ops::{Finish, check_holds};
 
@@ -111,7 +111,12 @@ impl CpuStep<'_> {
         }
         let run = Run { threads: self.threads(), level: self.level(), spec, finish };
         let ([y, scratch], [x, w, prepared]) = self.views([y, scratch], [x, w, prepared]);
-        check_holds("scratch memory", scratch.len(), spec.prepared_scratch());
+        let needed = match form {
+            Form::Winograd => spec.scratch_of(Pass::Forward, Algorithm::Winograd),
+            Form::Direct => spec.scratch_of(Pass::Forward, Algorithm::Direct),
+            Form::Panels | Form::Plain => panels::scratch(&spec),
+        };
+        check_holds("scratch memory", scratch.len(), needed);
         check_holds("prepared weights", prepared.len(), form.len(&spec));
         let (y, prepared) = (SharedMut::new(y), &prepared[..form.len(&spec)]);
         match form {
