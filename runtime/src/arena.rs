@@ -19,13 +19,6 @@ pub const fn padded(len: usize) -> usize {
     if len > usize::MAX - (ALIGN - 1) { usize::MAX } else { len.div_ceil(ALIGN) * ALIGN }
 }
 
-/// A run-time size in a pass. Workspaces have seen to it that no value has more than [`MOST`] elements, so it
-/// stays as it is; but the compiler knows now that products with it stay in range.
-#[inline]
-pub const fn bounded(size: usize) -> usize {
-    if size > MOST { MOST } else { size }
-}
-
 /// A product of sizes, the largest number where it is beyond.
 #[inline]
 pub const fn times(a: usize, b: usize) -> usize {

@@ -10,9 +10,10 @@ use bytemuck::{Pod, Zeroable};
 use crate::device::DeviceError;
 use crate::prepared::Prepared;
 
+/// The floats of a cache line, which start at one.
 #[derive(Clone, Copy, Zeroable, Pod)]
 #[repr(C, align(64))]
-struct Line([f32; 16]);
+pub(crate) struct Line([f32; 16]);
 
 /// A block of `f32`s that starts on a 64-byte boundary and never moves or grows.
 ///

@@ -192,16 +192,6 @@ impl Model<'_> {
         quote!(#(#lets)*)
     }
 
-    /// The same in a pass.
-    pub fn bind_bounded_sizes(&self) -> TokenStream {
-        let lets = self.sizes().into_iter().enumerate().map(|(i, name)| {
-            let name = crate::dim::run_ident(&name);
-            let i = syn::Index::from(i);
-            quote!(let #name = ::gradiron::arena::bounded(n[#i]);)
-        });
-        quote!(#(#lets)*)
-    }
-
     /// The same in a step, with the positions before and the new ones behind them.
     pub fn bind_step_sizes(&self) -> TokenStream {
         let (bind, count) = (self.bind_sizes(), self.sizes().len());

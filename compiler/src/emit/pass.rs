@@ -129,7 +129,7 @@ pub fn pass(
             let (bind, at) = (model.bind_step_sizes(), hidden(&function.name, "cache_at"));
             quote!(#bind let cache_at = Self::#at(n);)
         }
-        _ => model.bind_bounded_sizes(),
+        _ => model.bind_sizes(),
     };
     let name = hidden(&function.name, pass.name());
     let [shared, steps, ops, costs] = ["shared", "steps", "ops", "costs"]

@@ -5,17 +5,13 @@
 //! processors compute at once, the borrower does with less.
 
 use std::cell::{Cell, UnsafeCell};
-use std::mem::MaybeUninit;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::storage::Line;
+
 /// Floats of a block: half of a second-level cache of 1 MiB.
 pub(crate) const FLOATS: usize = 128 << 10;
-
-/// Blocks start at a cache line.
-#[repr(align(64))]
-struct Line(#[allow(dead_code)] [MaybeUninit<f32>; LINE]);
-const LINE: usize = 16;
 
 struct Block {
     lent: AtomicBool,
@@ -41,7 +37,7 @@ pub(crate) fn make() {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let block = |_| {
             let mut memory = Vec::new();
-            memory.try_reserve_exact(FLOATS / LINE).ok()?;
+            memory.try_reserve_exact(4 * FLOATS / size_of::<Line>()).ok()?;
             Some(Block { lent: AtomicBool::new(false), memory: UnsafeCell::new(memory) })
         };
         (0..processors).map_while(block).collect()

@@ -26,6 +26,7 @@ pub mod reduce;
 pub mod rotary;
 pub mod softmax;
 
+use crate::arena::{plus, times};
 use crate::device::Buf;
 
 /// Panics where what is written overlaps what is read: a bug of the plan.
@@ -40,7 +41,7 @@ fn check_apart(writes: &[Buf], reads: &[Buf]) {
 pub(crate) const fn product<const N: usize>(sizes: [usize; N]) -> usize {
     let (mut product, mut at) = (1_usize, 0);
     while at < N {
-        product = product.saturating_mul(sizes[at]);
+        product = times(product, sizes[at]);
         at += 1;
     }
     product
@@ -51,7 +52,7 @@ pub(crate) const fn product<const N: usize>(sizes: [usize; N]) -> usize {
 pub(crate) const fn sum<const N: usize>(sizes: [usize; N]) -> usize {
     let (mut sum, mut at) = (0_usize, 0);
     while at < N {
-        sum = sum.saturating_add(sizes[at]);
+        sum = plus(sum, sizes[at]);
         at += 1;
     }
     sum
