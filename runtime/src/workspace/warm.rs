@@ -10,8 +10,9 @@ impl<M: Program, P: Purpose> Workspace<M, Cpu, P> {
     /// locks, prints or enters the system afterwards, whether of inference or of training, so that it may be
     /// made where nobody may wait: in an audio callback, in a control loop, between two frames.
     ///
-    /// Inference prepares anew when the parameters have changed. That allocates nothing either, unless
-    /// another workspace still holds what was prepared before.
+    /// Inference prepares anew when the parameters have changed. That takes the lock of what is prepared of
+    /// them, for which it waits where another workspace does the same, and allocates only where another one
+    /// still holds what was prepared before. Pages of an optimizer's memory come with its first step.
     ///
     /// ```
     /// use gradiron::prelude::*;
