@@ -17,8 +17,8 @@ mod resnet50;
 use std::time::Instant;
 
 use gpt::{CharGpt, Gpt};
-use gradiron::device::{Buf, CudaStep, Device, Region, StepMemory};
-use gradiron::ops::copy::Fill;
+use gradiron::device::{Buf, CudaKernels, Device, Region, RunMemory};
+use gradiron::ops::fill::Fill;
 use gradiron::ops::layer_norm::{Affine, LayerNorm, LayerNormSpec};
 use gradiron::ops::softmax::{Softmax, SoftmaxSpec};
 use gradiron::prelude::*;
@@ -144,9 +144,9 @@ fn bandwidth(report: &Report, gpu: &Cuda) -> Outcome {
     let mut arena = gpu.allocate(2 * LEN)?;
     let mut grads = gpu.allocate(0)?;
     let params = Storage::zeros(0);
-    let mut time = |name: &str, call: &dyn Fn(&mut CudaStep)| {
+    let mut time = |name: &str, call: &dyn Fn(&mut CudaKernels)| {
         report.run(name, "gradiron", || {
-            let memory = StepMemory {
+            let memory = RunMemory {
                 params: &params,
                 grads: &mut grads,
                 arena: &mut arena,

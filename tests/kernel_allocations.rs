@@ -3,15 +3,15 @@
 use std::alloc::{GlobalAlloc, Layout as Memory, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use gradiron::device::{Buf, Cpu, CpuStep, Indices, Region, StepMemory};
+use gradiron::device::{Buf, Cpu, CpuKernels, Indices, Region, RunMemory};
 use gradiron::math::{Arith, simd_levels};
 use gradiron::ops::attention::{self, Attention, AttentionSpec, Strides, View};
 use gradiron::ops::batch_norm::{BatchNorm, BatchNormSpec};
 use gradiron::ops::cat::{Cat, CatSpec};
 use gradiron::ops::conv2d::{Conv2d, Conv2dSpec, Pass};
-use gradiron::ops::copy::Fill;
 use gradiron::ops::cross_entropy::{CrossEntropy, CrossEntropySpec};
 use gradiron::ops::elementwise::{Elementwise, Map, functions};
+use gradiron::ops::fill::Fill;
 use gradiron::ops::interpolate::{Interpolate, InterpolateMode, InterpolateSpec};
 use gradiron::ops::matmul::{Layout, Matmul, MatmulSpec};
 use gradiron::ops::nll_loss::{NllLoss, NllLossSpec};
@@ -55,7 +55,7 @@ impl Elementwise<2, 1, 0> for AddGelu {
     }
 }
 
-fn every_kernel(step: &mut CpuStep<'_>) {
+fn every_kernel(step: &mut CpuKernels<'_>) {
     let arena = |start: usize, len: usize| Buf::new(Region::Arena, start, len);
     let [y, y2, x, x2] = [0, 1 << 20, 2 << 20, 3 << 20].map(|start| arena(start, 1 << 20));
     let scratch = arena(4 << 20, 1 << 22);
@@ -205,7 +205,7 @@ fn main() {
             let cpu = cpu.clone().with_simd(level);
             let mut run = |times: usize| {
                 for _ in 0..times {
-                    every_kernel(&mut cpu.step(StepMemory {
+                    every_kernel(&mut cpu.step(RunMemory {
                         params: &params,
                         grads: &mut grads,
                         arena: &mut arena,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use gradiron::device::{Buf, Cpu, CpuStep, Device, Region, StepMemory};
+use gradiron::device::{Buf, Cpu, CpuKernels, Device, Region, RunMemory};
 use gradiron::storage::Storage;
 
 use crate::args::Args;
@@ -68,7 +68,7 @@ impl Bench {
     /// Prints the median time of `kernel`, its rates, and the share of the median that the machine
     /// would need at its limit: the arithmetic at the peak of multiply-adds or the bytes at the
     /// speed of a copy of as many, whichever takes longer (the roofline).
-    pub fn time(&mut self, name: &str, work: Work, kernel: impl Fn(&mut CpuStep<'_>)) {
+    pub fn time(&mut self, name: &str, work: Work, kernel: impl Fn(&mut CpuKernels<'_>)) {
         let only = &self.args.only;
         if !only.is_empty() && !only.iter().any(|part| name.contains(part)) {
             return;
@@ -78,7 +78,7 @@ impl Bench {
         let mut times: Vec<f64> = (0..200)
             .take_while(|&i| i < 10 || begin.elapsed() < MEASURED)
             .map(|_| {
-                let mut step = self.cpu.step(StepMemory {
+                let mut step = self.cpu.step(RunMemory {
                     params: &params,
                     grads: &mut grads,
                     arena: &mut self.arena,

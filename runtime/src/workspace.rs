@@ -15,7 +15,7 @@ pub use input::ClassIndex;
 pub use plan::{FunctionPlan, Inference, Pass, Program, Purpose, Training};
 
 use crate::arena::{self, Sizes};
-use crate::device::{Buf, Cpu, Device, DeviceError, Loss, Random, Region, StepMemory};
+use crate::device::{Buf, Cpu, Device, DeviceError, Loss, Random, Region, RunMemory};
 use crate::function::{self, Call, Function, Gradients};
 use crate::init::Seed;
 use crate::module::Model;
@@ -241,7 +241,7 @@ impl<M: Program, D: Device, P: Purpose> Workspace<M, D, P> {
     where
         M: Function<AT, F, C, R>,
     {
-        let memory = StepMemory {
+        let memory = RunMemory {
             params: params.unwrap_or(&self.none),
             grads: &mut self.grads,
             arena: &mut self.arena,

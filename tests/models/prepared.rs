@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use gradiron::device::{Device, DeviceError, Lent, Preparer, Run, StepMemory};
+use gradiron::device::{Device, DeviceError, Lent, Preparer, Run, RunMemory};
 use gradiron::math::SimdLevel;
 use gradiron::prelude::*;
 use gradiron::storage::Storage;
@@ -168,10 +168,10 @@ impl Device for Counted {
         self.0.preparer()
     }
 
-    fn run<R: Run>(&self, memory: StepMemory<'_, Self>, run: R) -> Result<(), DeviceError> {
+    fn run<R: Run>(&self, memory: RunMemory<'_, Self>, run: R) -> Result<(), DeviceError> {
         self.1.fetch_add(1, Ordering::Relaxed);
-        let StepMemory { params, grads, arena, cache, prepared, random, inputs, indices } = memory;
-        let memory = StepMemory { params, grads, arena, cache, prepared, random, inputs, indices };
+        let RunMemory { params, grads, arena, cache, prepared, random, inputs, indices } = memory;
+        let memory = RunMemory { params, grads, arena, cache, prepared, random, inputs, indices };
         self.0.run(memory, run)
     }
 }

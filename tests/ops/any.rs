@@ -1,16 +1,16 @@
 //! Kernels of any device, so that one call of a test runs on all of them.
 
-use gradiron::device::{Buf, CpuStep, Indices, Kernels};
+use gradiron::device::{Buf, CpuKernels, Indices, Kernels};
 use gradiron::ops::attention::{self, Attention, AttentionSpec, View};
 use gradiron::ops::batch_norm::{BatchNorm, BatchNormSpec, Running};
 use gradiron::ops::cat::{Cat, CatSpec};
 use gradiron::ops::conv2d::{Algorithm, Conv2d, Conv2dSpec, Pass};
-use gradiron::ops::copy::Fill;
 use gradiron::ops::cross_entropy::{CrossEntropy, CrossEntropySpec};
 use gradiron::ops::cumsum::{Cumsum, CumsumSpec};
 use gradiron::ops::dropout::{Dropout, DropoutSpec};
 use gradiron::ops::elementwise::{Elementwise, Map, Operands};
 use gradiron::ops::embedding::{Embedding, EmbeddingSpec};
+use gradiron::ops::fill::Fill;
 use gradiron::ops::gather::{Gather, GatherSpec};
 use gradiron::ops::interpolate::{Interpolate, InterpolateSpec};
 use gradiron::ops::layer_norm::{Affine, LayerNorm, LayerNormSpec};
@@ -29,13 +29,13 @@ use gradiron::ops::{
 };
 
 /// A step on some device.
-pub enum AnyStep<'a> {
-    Cpu(CpuStep<'a>),
+pub enum AnyKernels<'a> {
+    Cpu(CpuKernels<'a>),
     #[cfg(feature = "cuda")]
-    Cuda(&'a mut gradiron::device::CudaStep),
+    Cuda(&'a mut gradiron::device::CudaKernels),
 }
 
-impl AnyStep<'_> {
+impl AnyKernels<'_> {
     /// Takes convolutions by one algorithm, on a device that has several.
     pub fn convolve_by(&mut self, algorithm: Algorithm) {
         match self {
@@ -50,16 +50,16 @@ impl AnyStep<'_> {
 macro_rules! on_each {
     ($self:ident, $step:ident => $call:expr) => {
         match $self {
-            AnyStep::Cpu($step) => $call,
+            AnyKernels::Cpu($step) => $call,
             #[cfg(feature = "cuda")]
-            AnyStep::Cuda($step) => $call,
+            AnyKernels::Cuda($step) => $call,
         }
     };
 }
 
 macro_rules! delegate {
     ($($room:ident { $($kernel:ident($($arg:ident: $ty:ty),*);)* })*) => {
-        $(impl $room for AnyStep<'_> {
+        $(impl $room for AnyKernels<'_> {
             $(fn $kernel(&mut self, $($arg: $ty),*) {
                 on_each!(self, step => step.$kernel($($arg),*))
             })*
@@ -169,7 +169,7 @@ delegate! {
     }
 }
 
-impl Conv2d for AnyStep<'_> {
+impl Conv2d for AnyKernels<'_> {
     fn conv2d_prepare(&mut self, prepared: Buf, w: Buf, spec: Conv2dSpec) {
         on_each!(self, step => step.conv2d_prepare(prepared, w, spec));
     }
@@ -222,7 +222,7 @@ impl Conv2d for AnyStep<'_> {
     }
 }
 
-impl Matmul for AnyStep<'_> {
+impl Matmul for AnyKernels<'_> {
     fn matmul(&mut self, y: Buf, a: Buf, b: Buf, spec: MatmulSpec) {
         on_each!(self, step => step.matmul(y, a, b, spec));
     }
@@ -265,7 +265,7 @@ impl Matmul for AnyStep<'_> {
     }
 }
 
-impl Map for AnyStep<'_> {
+impl Map for AnyKernels<'_> {
     fn map<E, const IN: usize, const OUT: usize, const S: usize, const R: usize>(
         &mut self,
         outputs: [Buf; OUT],
@@ -279,16 +279,16 @@ impl Map for AnyStep<'_> {
     }
 }
 
-impl Permute for AnyStep<'_> {
+impl Permute for AnyKernels<'_> {
     fn permute<const R: usize>(&mut self, y: Buf, x: Buf, dims: [usize; R], axes: [usize; R]) {
         on_each!(self, step => step.permute(y, x, dims, axes));
     }
 }
 
-impl Reduce for AnyStep<'_> {
+impl Reduce for AnyKernels<'_> {
     fn reduce<const R: usize>(&mut self, y: Buf, x: Buf, spec: ReduceSpec<R>) {
         on_each!(self, step => step.reduce(y, x, spec));
     }
 }
 
-impl Kernels for AnyStep<'_> {}
+impl Kernels for AnyKernels<'_> {}

@@ -3,7 +3,7 @@
 use gradiron::device::{Buf, Precision};
 use gradiron::ops::attention::{Attention as _, AttentionSpec, Given, Strides, View, reference};
 
-use crate::any::AnyStep;
+use crate::any::AnyKernels;
 use crate::harness::*;
 
 /// How queries, keys and values lie in memory.
@@ -152,7 +152,7 @@ fn check_in(precision: Precision, layout: Layout, mask: Mask, s: AttentionSpec) 
     } else {
         (of_p, of_d, of_d_s)
     };
-    let kernel = |step: &mut AnyStep<'_>, outputs: &[Buf], inputs: &[Buf], _: Buf| {
+    let kernel = |step: &mut AnyKernels<'_>, outputs: &[Buf], inputs: &[Buf], _: Buf| {
         let view = |ranges: &[Buf], n: usize| View { buf: ranges[at[n].0], strides: at[n].1 };
         let whole = |buf: Buf| View { buf, strides: y_at };
         let given = Given {

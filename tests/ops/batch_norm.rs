@@ -2,9 +2,9 @@
 
 use gradiron::device::Buf;
 use gradiron::ops::batch_norm::{BatchNorm, BatchNormSpec, Running, reference};
-use gradiron::ops::copy::Fill as _;
+use gradiron::ops::fill::Fill as _;
 
-use crate::any::AnyStep;
+use crate::any::AnyKernels;
 use crate::harness::*;
 
 /// Sums in `f32` are at most this long, and a few operations follow.
@@ -172,7 +172,7 @@ fn sums() {
             sizes.push(size);
         });
         let inputs: &[&[f32]] = &[&d_y, &x, &mean, &rest, &invstd];
-        let kernel = |step: &mut AnyStep<'_>, y: &[Buf], x: &[Buf], _: Buf| {
+        let kernel = |step: &mut AnyKernels<'_>, y: &[Buf], x: &[Buf], _: Buf| {
             step.batch_norm_sums(y[0], y[1], x[0], x[1], [x[2], x[3]], x[4], spec);
         };
         let call = Call { outputs: &[spec.channels; 2], inputs, indices: &[], scratch: 0 };

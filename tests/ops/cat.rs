@@ -1,7 +1,7 @@
 //! Concatenation.
 
 use gradiron::ops::cat::{Cat, CatSpec, reference};
-use gradiron::ops::copy::Fill as _;
+use gradiron::ops::fill::Fill as _;
 
 use crate::harness::*;
 

@@ -3,9 +3,9 @@
 use gradiron::device::{Buf, Precision};
 use gradiron::ops::conv2d::{Algorithm, Conv2d, Conv2dSpec};
 #[cfg(feature = "cuda")]
-use gradiron::ops::{conv2d::Pass, copy::Fill};
+use gradiron::ops::{conv2d::Pass, fill::Fill};
 
-use crate::any::AnyStep;
+use crate::any::AnyKernels;
 use crate::conv2d::{PASSES, lens, reference, terms};
 use crate::harness::*;
 
@@ -50,7 +50,11 @@ fn of_result(u: f64) -> f64 {
 fn check_factors(
     [u, of_result]: [f64; 2],
     least: f64,
-    run: impl Fn(&Call<'_>, &dyn Fn(&mut AnyStep<'_>, &[Buf], &[Buf], Buf), &dyn Fn(&str, &[Vec<f32>])),
+    run: impl Fn(
+        &Call<'_>,
+        &dyn Fn(&mut AnyKernels<'_>, &[Buf], &[Buf], Buf),
+        &dyn Fn(&str, &[Vec<f32>]),
+    ),
 ) {
     for pass in PASSES {
         for spec in specs_of_products() {

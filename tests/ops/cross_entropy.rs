@@ -4,7 +4,7 @@ use gradiron::device::{Buf, Indices};
 use gradiron::ops::cross_entropy::{CrossEntropy, CrossEntropySpec, reference};
 use gradiron::ops::elementwise::Map;
 
-use crate::any::AnyStep;
+use crate::any::AnyKernels;
 use crate::harness::*;
 use crate::map::Copy;
 
@@ -48,7 +48,7 @@ fn loss_and_gradient() {
         let sum = (8 + 3 + classes) as f64;
         let lse = 4.0 + (classes as f64).ln();
         let share = 0.7 / positions as f64;
-        let kernel = |step: &mut AnyStep<'_>, y: &[Buf], x: &[Buf], _: Buf| {
+        let kernel = |step: &mut AnyKernels<'_>, y: &[Buf], x: &[Buf], _: Buf| {
             let label = Indices::new(0, label.len());
             step.cross_entropy(y[0], x[0], label, spec);
             step.cross_entropy_with_grad(y[1], y[2], x[0], label, spec);

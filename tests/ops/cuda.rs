@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use gradiron::device::{Buf, Cuda, Device, DeviceError, Precision, Region, StepMemory};
-use gradiron::ops::copy::Fill as _;
+use gradiron::device::{Buf, Cuda, Device, DeviceError, Precision, Region, RunMemory};
+use gradiron::ops::fill::Fill as _;
 use gradiron::storage::Storage;
 
-use crate::any::AnyStep;
+use crate::any::AnyKernels;
 use crate::harness::{ALIGNED, Call, Laid, ODD, assert_close, outputs_of};
 
 /// The GPU. Where there is none, tests say so once and go on; with `GRADIRON_REQUIRE_GPU` they fail.
@@ -51,7 +51,7 @@ fn is_taken(call: &Call<'_>) -> bool {
 pub fn run(
     call: &Call<'_>,
     precision: Precision,
-    kernel: &impl Fn(&mut AnyStep<'_>, &[Buf], &[Buf], Buf),
+    kernel: &impl Fn(&mut AnyKernels<'_>, &[Buf], &[Buf], Buf),
     check: &impl Fn(&str, &[Vec<f32>]),
 ) {
     run_on(call, |gpu| gpu.with_precision(precision), kernel, check);
@@ -62,7 +62,7 @@ pub fn run(
 pub fn run_on(
     call: &Call<'_>,
     on: impl Fn(Cuda) -> Cuda,
-    kernel: &impl Fn(&mut AnyStep<'_>, &[Buf], &[Buf], Buf),
+    kernel: &impl Fn(&mut AnyKernels<'_>, &[Buf], &[Buf], Buf),
     check: &impl Fn(&str, &[Vec<f32>]),
 ) {
     let Some(gpu) = gpu() else { return };
@@ -84,11 +84,11 @@ fn run_in(
     gpu: &Cuda,
     before: &[f32],
     call: &Call<'_>,
-    kernel: impl Fn(&mut AnyStep<'_>),
+    kernel: impl Fn(&mut AnyKernels<'_>),
 ) -> Result<Vec<f32>, DeviceError> {
     let mut arena = gpu.allocate(before.len())?;
     gpu.write(&mut arena, 0, before)?;
-    let memory = StepMemory {
+    let memory = RunMemory {
         params: &Storage::zeros(0),
         grads: &mut gpu.allocate(0)?,
         arena: &mut arena,
@@ -98,7 +98,7 @@ fn run_in(
         inputs: call.inputs,
         indices: call.indices,
     };
-    gpu.run_calls(memory, |step| kernel(&mut AnyStep::Cuda(step)))?;
+    gpu.run_calls(memory, |step| kernel(&mut AnyKernels::Cuda(step)))?;
     Ok(gpu.read(&arena, 0, before.len())?.to_vec())
 }
 
@@ -107,7 +107,7 @@ pub fn run_halves(
     call: &Call<'_>,
     values: [&[usize]; 2],
     slack: f64,
-    kernel: &impl Fn(&mut AnyStep<'_>, &[Buf], &[Buf], Buf),
+    kernel: &impl Fn(&mut AnyKernels<'_>, &[Buf], &[Buf], Buf),
 ) {
     let Some(gpu) = gpu() else { return };
     if !is_taken(call) {
@@ -126,7 +126,7 @@ pub fn run_halves(
             let of_outputs: Vec<Buf> = outputs.iter().map(|y| half(y.len)).collect();
             let of_inputs: Vec<Buf> = inputs.iter().map(|x| half(x.len)).collect();
             let rounded: Vec<Buf> = inputs.iter().map(|x| place(x.len)).collect();
-            let run = |step: &mut AnyStep<'_>| {
+            let run = |step: &mut AnyKernels<'_>| {
                 let mut given = inputs.clone();
                 for n in values[1] {
                     step.copy(of_inputs[*n], inputs[*n]);

@@ -1,8 +1,8 @@
 //! Dropout, element by element.
 
 use gradiron::device::Random;
-use gradiron::ops::copy::Fill as _;
 use gradiron::ops::dropout::{Dropout, DropoutSpec, reference};
+use gradiron::ops::fill::Fill as _;
 
 use crate::harness::*;
 

@@ -1,8 +1,8 @@
 //! Rows of a table.
 
 use gradiron::device::Indices;
-use gradiron::ops::copy::Fill as _;
 use gradiron::ops::embedding::{Embedding, EmbeddingSpec, reference};
+use gradiron::ops::fill::Fill as _;
 
 use crate::harness::*;
 

@@ -3,15 +3,15 @@
 
 use gradiron::device::{Buf, Indices};
 use gradiron::ops::cat::{Cat as _, CatSpec};
-use gradiron::ops::copy::Fill as _;
 use gradiron::ops::cumsum::{Cumsum as _, CumsumSpec};
 use gradiron::ops::embedding::{Embedding as _, EmbeddingSpec};
+use gradiron::ops::fill::Fill as _;
 use gradiron::ops::permute::Permute as _;
 use gradiron::ops::recurrent::{
     Cell, Given, Gradients, History, Made, Recurrent as _, RecurrentSpec, Upstream,
 };
 
-use crate::any::AnyStep;
+use crate::any::AnyKernels;
 use crate::harness::*;
 
 /// Checks `kernel` on values, `made` and `given` being their lengths; scratch memory stays floats.
@@ -19,7 +19,7 @@ fn check(
     [made, given]: [&[usize]; 2],
     indices: &[u32],
     scratch: usize,
-    kernel: impl Fn(&mut AnyStep<'_>, &[Buf], &[Buf], Buf),
+    kernel: impl Fn(&mut AnyKernels<'_>, &[Buf], &[Buf], Buf),
 ) {
     let mut rng = Rng(23);
     // Exact in all formats.

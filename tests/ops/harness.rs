@@ -14,12 +14,12 @@
 
 use std::sync::OnceLock;
 
-use gradiron::device::{Buf, Cpu, Device, Kernels, Precision, Region, Run, RunKey, StepMemory};
+use gradiron::device::{Buf, Cpu, Device, Kernels, Precision, Region, Run, RunKey, RunMemory};
 use gradiron::math::{SimdLevel, simd_levels};
 use gradiron::profile::Phase;
 use gradiron::storage::Storage;
 
-use crate::any::AnyStep;
+use crate::any::AnyKernels;
 
 pub const EPSILON: f64 = 1.0 / 16_777_216.0;
 pub const TINY: f64 = 1e-37;
@@ -118,7 +118,7 @@ impl Call<'_> {
     /// of each instruction set to `check`.
     pub fn run(
         &self,
-        kernel: impl Fn(&mut AnyStep<'_>, &[Buf], &[Buf], Buf),
+        kernel: impl Fn(&mut AnyKernels<'_>, &[Buf], &[Buf], Buf),
         check: impl Fn(&str, &[Vec<f32>]),
     ) {
         self.run_in(Precision::F32, kernel, check);
@@ -128,7 +128,7 @@ impl Call<'_> {
     pub fn run_in(
         &self,
         precision: Precision,
-        kernel: impl Fn(&mut AnyStep<'_>, &[Buf], &[Buf], Buf),
+        kernel: impl Fn(&mut AnyKernels<'_>, &[Buf], &[Buf], Buf),
         check: impl Fn(&str, &[Vec<f32>]),
     ) {
         for (level, cpus) in devices() {
@@ -151,7 +151,7 @@ impl Call<'_> {
     /// The same on the kernels of small passes.
     pub fn run_tiny(&self, call: impl AnyKernels, check: impl Fn(&str, &[Vec<f32>])) {
         for (level, cpus) in devices() {
-            let on = |cpu: &Cpu, memory: StepMemory<'_, Cpu>, y: &[Buf], x: &[Buf], _: Buf| {
+            let on = |cpu: &Cpu, memory: RunMemory<'_, Cpu>, y: &[Buf], x: &[Buf], _: Buf| {
                 let run = Tiny { call: &call, outputs: y, inputs: x };
                 cpu.run(memory, run).expect("a processor does not fail");
             };
@@ -163,22 +163,22 @@ impl Call<'_> {
     pub fn run_on(
         &self,
         cpu: &Cpu,
-        kernel: &impl Fn(&mut AnyStep<'_>, &[Buf], &[Buf], Buf),
+        kernel: &impl Fn(&mut AnyKernels<'_>, &[Buf], &[Buf], Buf),
     ) -> Vec<Vec<f32>> {
         self.run_with(cpu, |cpu, memory, y, x, s| {
-            kernel(&mut AnyStep::Cpu(cpu.step(memory)), y, x, s);
+            kernel(&mut AnyKernels::Cpu(cpu.step(memory)), y, x, s);
         })
     }
 
     fn run_with(
         &self,
         cpu: &Cpu,
-        run: impl Fn(&Cpu, StepMemory<'_, Cpu>, &[Buf], &[Buf], Buf),
+        run: impl Fn(&Cpu, RunMemory<'_, Cpu>, &[Buf], &[Buf], Buf),
     ) -> Vec<Vec<f32>> {
         let Laid { outputs, inputs, scratch, end } = self.lay(ODD);
         let mut arena = Storage::zeros(end);
         arena.as_mut_slice().fill(f32::NAN);
-        let memory = StepMemory {
+        let memory = RunMemory {
             params: &Storage::zeros(0),
             grads: &mut Storage::zeros(0),
             arena: &mut arena,
@@ -200,7 +200,7 @@ impl Call<'_> {
         &self,
         [outputs, inputs]: [&[usize]; 2],
         slack: f64,
-        kernel: impl Fn(&mut AnyStep<'_>, &[Buf], &[Buf], Buf),
+        kernel: impl Fn(&mut AnyKernels<'_>, &[Buf], &[Buf], Buf),
     ) {
         #[cfg(feature = "cuda")]
         crate::cuda::run_halves(self, [outputs, inputs], slack, &kernel);

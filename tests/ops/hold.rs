@@ -1,7 +1,7 @@
 //! Sequences of different lengths.
 
 use gradiron::device::Indices;
-use gradiron::ops::copy::Fill as _;
+use gradiron::ops::fill::Fill as _;
 use gradiron::ops::hold::{First, Hold, reference};
 
 use crate::harness::*;

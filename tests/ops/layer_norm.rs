@@ -3,7 +3,7 @@
 use gradiron::device::Buf;
 use gradiron::ops::layer_norm::{Affine, LayerNorm, LayerNormSpec, STATS, reference};
 
-use crate::any::AnyStep;
+use crate::any::AnyKernels;
 use crate::harness::*;
 
 fn check(spec: LayerNormSpec, [with_w, with_b]: [bool; 2], shift: f32) {
@@ -28,7 +28,7 @@ fn check(spec: LayerNormSpec, [with_w, with_b]: [bool; 2], shift: f32) {
     // `x − μ` is exact to ε·(|x| + |μ|), and the scale to a few ε more.
     let far = f64::from(shift.abs()) + 1.0;
     let rstd: Vec<f64> = (0..spec.rows).map(|r| scale(&x[r * d..][..d], spec)).collect();
-    let kernel = |step: &mut AnyStep<'_>, y: &[Buf], x: &[Buf], scratch: Buf| {
+    let kernel = |step: &mut AnyKernels<'_>, y: &[Buf], x: &[Buf], scratch: Buf| {
         let affine = Affine { weight: x[2], bias: x[3] };
         step.layer_norm(y[0], y[1], x[0], affine, spec);
         step.layer_norm(y[5], y[1].part(0, 0), x[0], affine, spec);

@@ -1,6 +1,6 @@
 //! Permuted axes.
 
-use gradiron::ops::copy::Fill as _;
+use gradiron::ops::fill::Fill as _;
 use gradiron::ops::permute::{Permute, inverse, reference};
 
 use crate::harness::*;

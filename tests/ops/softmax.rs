@@ -3,7 +3,7 @@
 use gradiron::device::Buf;
 use gradiron::ops::softmax::{Softmax, SoftmaxSpec, reference};
 
-use crate::any::AnyStep;
+use crate::any::AnyKernels;
 use crate::harness::*;
 
 fn specs() -> Vec<SoftmaxSpec> {
@@ -37,7 +37,7 @@ fn forward() {
         // `x − m` is off by ε·|x − m| <= 40·ε, which the exponential makes a relative error; then
         // two exponentials (3 each), a sum of `size` terms, a quotient and a product.
         let terms = (40 + 40 + 6 + spec.size + 3) as f64;
-        let kernel = |step: &mut AnyStep<'_>, y: &[Buf], x: &[Buf], _: Buf| {
+        let kernel = |step: &mut AnyKernels<'_>, y: &[Buf], x: &[Buf], _: Buf| {
             step.softmax(y[0], x[0], spec);
             step.log_softmax(y[1], x[0], spec);
         };
@@ -74,7 +74,7 @@ fn backward() {
             scratch: 0,
         };
         let n = spec.size as f64;
-        let kernel = |step: &mut AnyStep<'_>, d_x: &[Buf], x: &[Buf], _: Buf| {
+        let kernel = |step: &mut AnyKernels<'_>, d_x: &[Buf], x: &[Buf], _: Buf| {
             step.softmax_grad(d_x[0], x[0], x[1], spec);
             step.log_softmax_grad(d_x[1], x[0], x[2], spec);
         };

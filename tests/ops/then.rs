@@ -6,7 +6,7 @@ use gradiron::ops::conv2d::{Conv2d, Conv2dSpec, Pass};
 use gradiron::ops::elementwise::{Elementwise, Map, Operands, functions};
 use gradiron::ops::matmul::{Layout, Matmul, MatmulSpec};
 
-use crate::any::AnyStep;
+use crate::any::AnyKernels;
 use crate::harness::*;
 use crate::map::Copy;
 
@@ -33,8 +33,8 @@ fn check<const R: usize>(
     inputs: [&[f32]; 2],
     scratch: usize,
     (dims, has): ([usize; R], [bool; R]),
-    kernel: impl Fn(&mut AnyStep<'_>, Buf, &[Buf], Buf),
-    then: impl Fn(&mut AnyStep<'_>, Buf, &[Buf], Buf, Then<R>),
+    kernel: impl Fn(&mut AnyKernels<'_>, Buf, &[Buf], Buf),
+    then: impl Fn(&mut AnyKernels<'_>, Buf, &[Buf], Buf, Then<R>),
 ) {
     let len = dims.iter().product();
     let repeated = (0..R).filter(|&i| has[i]).map(|i| dims[i]).product();

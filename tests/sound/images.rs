@@ -1,8 +1,8 @@
 //! Planes: convolutions by every algorithm, pooling, interpolation.
 
 use gradiron::ops::conv2d::{Algorithm, Conv2d as _, Conv2dSpec, Pass};
-use gradiron::ops::copy::Fill as _;
 use gradiron::ops::elementwise::{Elementwise, Operands};
+use gradiron::ops::fill::Fill as _;
 use gradiron::ops::interpolate::{InterpolateMode, InterpolateSpec};
 use gradiron::ops::pool2d::Pool2dSpec;
 

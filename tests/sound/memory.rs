@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use gradiron::Seed;
 use gradiron::device::{
-    Buf, Cpu, CpuStep, Device, Indices, Kernels, Random, Region, Run, RunKey, StepMemory,
+    Buf, Cpu, CpuKernels, Device, Indices, Kernels, Random, Region, Run, RunKey, RunMemory,
 };
 use gradiron::math::{SimdLevel, simd_levels};
 use gradiron::profile::Phase;
@@ -168,10 +168,10 @@ pub fn run(
 }
 
 /// An arena of NaNs, and the memory of a step without parameters in it.
-fn lend<T>(floats: usize, input: &[f32], f: impl FnOnce(StepMemory<'_, Cpu>) -> T) -> (Storage, T) {
+fn lend<T>(floats: usize, input: &[f32], f: impl FnOnce(RunMemory<'_, Cpu>) -> T) -> (Storage, T) {
     let (mut arena, mut none) = (Storage::zeros(floats), Storage::zeros(0));
     arena.as_mut_slice().fill(f32::NAN);
-    let result = f(StepMemory {
+    let result = f(RunMemory {
         params: &Storage::zeros(0),
         grads: &mut none,
         arena: &mut arena,
@@ -230,7 +230,7 @@ pub fn check_all(
     name: &str,
     floats: usize,
     are_numbers: bool,
-    call: impl Fn(&mut Memory, &mut CpuStep<'_>),
+    call: impl Fn(&mut Memory, &mut CpuKernels<'_>),
 ) {
     let input = input();
     for level in simd_levels() {

@@ -87,7 +87,7 @@ room!(SideBySide, 1 << 11, |k, m| {
 fn attention_beside_an_infinity() {
     let spec = AttentionSpec { keys: 6, causal: Some(0), ..SPEC };
     check_all("attention", 1 << 14, false, |m, step| {
-        use gradiron::ops::{attention::Attention as _, copy::Fill as _};
+        use gradiron::ops::{attention::Attention as _, fill::Fill as _};
         let AttentionSpec { batch, heads, kv_heads, queries, keys, dim, .. } = spec;
         let [of_q, of_k] = [batch * heads * queries * dim, batch * kv_heads * keys * dim];
         let (key, from) = (m.scratch(of_k), m.x(of_k));

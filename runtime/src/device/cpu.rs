@@ -7,7 +7,7 @@ use super::blocks;
 use super::tiny::run_tiny;
 use super::{
     Buf, Device, DeviceError, Element, Host, Indices, Kernels, Lent, Precision, Preparer, Random,
-    Region, Run, StepMemory, Target, Threads,
+    Region, Run, RunMemory, Target, Threads,
 };
 use crate::arena::Sizes;
 use crate::math::SimdLevel;
@@ -97,9 +97,9 @@ impl Cpu {
 
     /// Starts a step.
     #[inline]
-    pub fn step<'a>(&'a self, memory: StepMemory<'a, Self>) -> CpuStep<'a> {
+    pub fn step<'a>(&'a self, memory: RunMemory<'a, Self>) -> CpuKernels<'a> {
         self.threads.in_step(true);
-        CpuStep {
+        CpuKernels {
             params: memory.params.as_slice(),
             grads: Writable::new(memory.grads.as_mut_slice()),
             arena: Writable::new(memory.arena.as_mut_slice()),
@@ -119,7 +119,7 @@ impl Cpu {
 
     /// A run that flushes numbers below the normal ones to zero.
     #[inline(never)]
-    fn run_flushed<R: Run>(&self, memory: StepMemory<'_, Self>, run: R) {
+    fn run_flushed<R: Run>(&self, memory: RunMemory<'_, Self>, run: R) {
         let _flush = self.threads.flush();
         if R::MAY_BE_TINY && run.is_tiny() {
             run_tiny(self.level, self.step(memory), run);
@@ -131,7 +131,7 @@ impl Cpu {
     /// A run that is recorded.
     #[cold]
     #[inline(never)]
-    fn run_recorded<R: Run>(&self, profile: &Profile, memory: StepMemory<'_, Self>, run: R) {
+    fn run_recorded<R: Run>(&self, profile: &Profile, memory: RunMemory<'_, Self>, run: R) {
         let _flush = self.threads.flush();
         let mut lane = profile.take_lane();
         if R::MAY_BE_TINY && run.is_tiny() {
@@ -192,7 +192,7 @@ impl Device for Cpu {
     }
 
     #[inline(always)]
-    fn run<R: Run>(&self, memory: StepMemory<'_, Self>, run: R) -> Result<(), DeviceError> {
+    fn run<R: Run>(&self, memory: RunMemory<'_, Self>, run: R) -> Result<(), DeviceError> {
         if let Some(profile) = &self.profile {
             self.run_recorded(profile, memory, run);
         } else if self.threads.flushes() {
@@ -207,7 +207,7 @@ impl Device for Cpu {
 }
 
 /// A step on the CPU.
-pub struct CpuStep<'a> {
+pub struct CpuKernels<'a> {
     params: &'a [f32],
     grads: Writable<'a>,
     arena: Writable<'a>,
@@ -274,7 +274,7 @@ fn start_in(region: &[f32], buf: Buf) -> *const f32 {
     unsafe { region.as_ptr().add(buf.start) }
 }
 
-impl Kernels for CpuStep<'_> {
+impl Kernels for CpuKernels<'_> {
     #[inline(always)]
     fn enter(&mut self, ops: &'static PassOps, n: Sizes) {
         if let Some(lane) = &mut self.lane {
@@ -304,7 +304,7 @@ impl Kernels for CpuStep<'_> {
     }
 }
 
-impl Drop for CpuStep<'_> {
+impl Drop for CpuKernels<'_> {
     // A call would keep a small step in memory, not in registers.
     #[inline(always)]
     fn drop(&mut self) {
@@ -312,7 +312,7 @@ impl Drop for CpuStep<'_> {
     }
 }
 
-impl<'a> CpuStep<'a> {
+impl<'a> CpuKernels<'a> {
     pub(crate) fn threads(&self) -> &'a Threads {
         self.threads
     }

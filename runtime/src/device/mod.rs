@@ -17,14 +17,14 @@ mod remote;
 mod threads;
 mod tiny;
 
-pub use cpu::{Cpu, CpuStep};
+pub use cpu::{Cpu, CpuKernels};
 #[cfg(feature = "cuda")]
 pub(crate) use cuda::{
     Arg, CudaKernel, Epilogue, Factors, Grid, Product, THREADS, Team, Text, at_once, lanes,
     of_vector, place, width,
 };
 #[cfg(feature = "cuda")]
-pub use cuda::{Cuda, CudaError, CudaMemory, CudaStep};
+pub use cuda::{Cuda, CudaError, CudaKernels, CudaMemory};
 #[cfg(feature = "cuda")]
 #[doc(hidden)]
 pub use cuda::{CudaLater, KernelList, KernelReport, ListMemory};
@@ -33,7 +33,7 @@ pub use range::{Buf, Element, Indices, Region, floats_of_halves};
 pub use remote::{Remote, RemoteUpdate, SCALARS};
 pub(crate) use threads::SharedMut;
 pub use threads::{MOST_THREADS, PARALLEL_WORK, Threads};
-pub(crate) use tiny::TinyStep;
+pub(crate) use tiny::TinyKernels;
 
 use crate::arena::Sizes;
 use crate::init::Seed;
@@ -54,7 +54,7 @@ pub struct Random {
 }
 
 /// The memory of one step, lent to a device.
-pub struct StepMemory<'a, D: Device> {
+pub struct RunMemory<'a, D: Device> {
     /// On the host; a device with memory of its own keeps a copy of them.
     pub params: &'a Storage,
     /// The gradients of the parameters, then the new state.
@@ -156,7 +156,7 @@ pub trait Device {
     ///
     /// # Errors
     /// When the device fails to.
-    fn run<R: Run>(&self, memory: StepMemory<'_, Self>, run: R) -> Result<(), DeviceError>
+    fn run<R: Run>(&self, memory: RunMemory<'_, Self>, run: R) -> Result<(), DeviceError>
     where
         Self: Sized;
 }
@@ -261,7 +261,7 @@ pub trait Kernels:
     + ops::hold::Hold
     + ops::interpolate::Interpolate
     + ops::rotary::Rotary
-    + ops::copy::Fill
+    + ops::fill::Fill
     + ops::elementwise::Map
 {
     /// Whether kernels and the passes around them become one function.

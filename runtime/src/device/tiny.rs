@@ -7,7 +7,7 @@
 
 use std::marker::PhantomData;
 
-use super::{Buf, CpuStep, Indices, Kernels, Run};
+use super::{Buf, CpuKernels, Indices, Kernels, Run};
 use crate::math::{SimdLevel, Vector};
 use crate::ops::batch_norm::{BatchNorm, BatchNormSpec, Running};
 use crate::ops::cat::{Cat, CatSpec};
@@ -20,12 +20,12 @@ use crate::ops::pool2d::{Pool2d, Pool2dSpec};
 use crate::ops::softmax::{Softmax, SoftmaxSpec};
 
 /// A small step on the CPU, on registers `V`.
-pub struct TinyStep<'a, V> {
-    step: CpuStep<'a>,
+pub struct TinyKernels<'a, V> {
+    step: CpuKernels<'a>,
     lanes: PhantomData<V>,
 }
 
-impl<'a, V> TinyStep<'a, V> {
+impl<'a, V> TinyKernels<'a, V> {
     /// Where `len` floats are written.
     ///
     /// # Panics
@@ -46,19 +46,19 @@ impl<'a, V> TinyStep<'a, V> {
 
     /// The kernels for all sizes.
     #[inline(always)]
-    pub(crate) fn whole(&mut self) -> &mut CpuStep<'a> {
+    pub(crate) fn whole(&mut self) -> &mut CpuKernels<'a> {
         &mut self.step
     }
 }
 
-impl<V: Vector> Kernels for TinyStep<'_, V> {
+impl<V: Vector> Kernels for TinyKernels<'_, V> {
     const INLINE: bool = true;
 }
 
 /// Kernels that have no small form.
 macro_rules! whole {
     ($($room:ident { $($kernel:ident($($arg:ident: $ty:ty),*);)* })*) => {
-        $(impl<V: Vector> $room for TinyStep<'_, V> {
+        $(impl<V: Vector> $room for TinyKernels<'_, V> {
             $(#[inline(always)]
             #[allow(clippy::too_many_arguments)]
             fn $kernel(&mut self, $($arg: $ty),*) {
@@ -112,7 +112,7 @@ whole! {
     }
 }
 
-impl<V: Vector> Permute for TinyStep<'_, V> {
+impl<V: Vector> Permute for TinyKernels<'_, V> {
     #[inline(always)]
     fn permute<const R: usize>(&mut self, y: Buf, x: Buf, dims: [usize; R], axes: [usize; R]) {
         self.step.permute(y, x, dims, axes);
@@ -121,10 +121,10 @@ impl<V: Vector> Permute for TinyStep<'_, V> {
 
 /// Runs `run` on `step` as compiled for `level`, as one function.
 #[inline(always)]
-pub(super) fn run_tiny<R: Run>(level: SimdLevel, step: CpuStep<'_>, run: R) {
+pub(super) fn run_tiny<R: Run>(level: SimdLevel, step: CpuKernels<'_>, run: R) {
     #[inline(always)]
-    fn body<V: Vector, R: Run>(step: CpuStep<'_>, run: R) {
-        run.run(&mut TinyStep { step, lanes: PhantomData::<V> });
+    fn body<V: Vector, R: Run>(step: CpuKernels<'_>, run: R) {
+        run.run(&mut TinyKernels { step, lanes: PhantomData::<V> });
     }
     #[cfg(target_arch = "x86_64")]
     {
@@ -133,11 +133,11 @@ pub(super) fn run_tiny<R: Run>(level: SimdLevel, step: CpuStep<'_>, run: R) {
         use crate::math::SimdKind;
 
         #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi1,bmi2")]
-        fn avx512<R: Run>(step: CpuStep<'_>, run: R) {
+        fn avx512<R: Run>(step: CpuKernels<'_>, run: R) {
             body::<__m512, R>(step, run);
         }
         #[target_feature(enable = "avx2,fma,bmi1,bmi2")]
-        fn avx2<R: Run>(step: CpuStep<'_>, run: R) {
+        fn avx2<R: Run>(step: CpuKernels<'_>, run: R) {
             body::<__m256, R>(step, run);
         }
         match level.kind() {

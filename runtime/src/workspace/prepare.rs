@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 use super::{Program, Purpose, Workspace};
-use crate::device::{Device, DeviceError, StepMemory};
+use crate::device::{Device, DeviceError, RunMemory};
 use crate::function::Preparation;
 use crate::storage::Storage;
 
@@ -31,7 +31,7 @@ impl<M: Program, D: Device, P: Purpose> Workspace<M, D, P> {
             version,
             || self.device.allocate(Self::PREPARED),
             |arena| {
-                let memory = StepMemory {
+                let memory = RunMemory {
                     params,
                     grads: &mut self.grads,
                     arena,

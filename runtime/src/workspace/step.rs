@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use super::{InputError, Pass, Program, Purpose, Workspace, WorkspaceError};
 use crate::arena::Sizes;
-use crate::device::{Device, DeviceError, StepMemory};
+use crate::device::{Device, DeviceError, RunMemory};
 use crate::function::Call;
 use crate::step::{Cache, Held, StepRun, Stepwise};
 use crate::storage::Storage;
@@ -127,7 +127,7 @@ impl<M: Program, D: Device, P: Purpose> Workspace<M, D, P> {
             cache: cache.floats,
             model: PhantomData,
         };
-        let memory = StepMemory {
+        let memory = RunMemory {
             params,
             grads: &mut self.grads,
             arena: &mut self.arena,

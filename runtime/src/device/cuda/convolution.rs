@@ -11,7 +11,7 @@ use cudarc::driver::sys::{CUdeviceptr, CUstream};
 
 use super::error::{Context, CudaError};
 use super::product::Factors;
-use super::step::{Arg, CudaStep, Launch};
+use super::step::{Arg, CudaKernels, Launch};
 use crate::device::{Buf, Element};
 use crate::ops::conv2d::{Conv2dSpec, Pass};
 
@@ -63,7 +63,7 @@ impl Kind {
     }
 }
 
-impl CudaStep {
+impl CudaKernels {
     /// A pass by cuDNN, or by the launches of `otherwise` where cuDNN has no plan for it, which is known
     /// when there are addresses. All tensors have the type of the step's factors: floats are rounded
     /// first, and a result of floats is widened.

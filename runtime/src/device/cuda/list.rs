@@ -11,9 +11,9 @@ use super::error::CudaError;
 use super::library;
 use super::optimizer::Update;
 use super::product::Factors;
-use super::step::{CudaKernel, CudaStep, Launch};
+use super::step::{CudaKernel, CudaKernels, Launch};
 use crate::device::{
-    Device, DeviceError, Lent, Precision, Remote, RemoteUpdate, Run, StepMemory, Target,
+    Device, DeviceError, Lent, Precision, Remote, RemoteUpdate, Run, RunMemory, Target,
 };
 use crate::storage::Storage;
 
@@ -86,13 +86,13 @@ impl KernelList {
     }
 
     /// Adds the kernels of these calls.
-    pub fn record(&self, calls: impl FnOnce(&mut CudaStep)) {
-        let mut step = CudaStep::new(self.factors);
+    pub fn record(&self, calls: impl FnOnce(&mut CudaKernels)) {
+        let mut step = CudaKernels::new(self.factors);
         calls(&mut step);
         self.add(step);
     }
 
-    fn add(&self, step: CudaStep) {
+    fn add(&self, step: CudaKernels) {
         let mut kernels = self.kernels.lock().unwrap_or_else(PoisonError::into_inner);
         let mut launches = step.launches;
         while let Some(launch) = launches.pop() {
@@ -164,7 +164,7 @@ impl Device for KernelList {
         Lent::Device(memory)
     }
 
-    fn run<R: Run>(&self, _memory: StepMemory<'_, Self>, run: R) -> Result<(), DeviceError> {
+    fn run<R: Run>(&self, _memory: RunMemory<'_, Self>, run: R) -> Result<(), DeviceError> {
         self.record(|step| run.run(step));
         Ok(())
     }

@@ -41,12 +41,12 @@ pub(crate) use self::product::{Epilogue, Product};
 pub(crate) use self::rows::Team;
 use self::run::{Inputs, Places};
 use self::shared::Shared;
-pub use self::step::CudaStep;
+pub use self::step::CudaKernels;
 pub(crate) use self::step::{
     Arg, CudaKernel, Grid, THREADS, Text, at_once, lanes, of_vector, width,
 };
 use super::{
-    Buf, Device, DeviceError, Later, Lent, Precision, Preparer, Region, Run, StepMemory, Target,
+    Buf, Device, DeviceError, Later, Lent, Precision, Preparer, Region, Run, RunMemory, Target,
 };
 use crate::profile::{self, Profile};
 use crate::storage::Lost;
@@ -152,8 +152,8 @@ impl Cuda {
     #[doc(hidden)]
     pub fn run_calls(
         &self,
-        memory: StepMemory<'_, Self>,
-        record: impl FnOnce(&mut CudaStep),
+        memory: RunMemory<'_, Self>,
+        record: impl FnOnce(&mut CudaKernels),
     ) -> Result<(), DeviceError> {
         self.launch(memory, None, None, record)
     }
@@ -161,10 +161,10 @@ impl Cuda {
     /// Runs the calls of `record`. After a failure it is not known what is in the memory.
     fn launch(
         &self,
-        memory: StepMemory<'_, Self>,
+        memory: RunMemory<'_, Self>,
         key: Option<super::RunKey>,
         recorded: Option<Recorded<'_>>,
-        record: impl FnOnce(&mut CudaStep),
+        record: impl FnOnce(&mut CudaKernels),
     ) -> Result<(), DeviceError> {
         let both = [memory.grads.lost().clone(), memory.arena.lost().clone()];
         both.iter().try_for_each(Lost::check)?;
@@ -174,10 +174,10 @@ impl Cuda {
 
     fn try_launch(
         &self,
-        memory: StepMemory<'_, Self>,
+        memory: RunMemory<'_, Self>,
         key: Option<super::RunKey>,
         recorded: Option<Recorded<'_>>,
-        record: impl FnOnce(&mut CudaStep),
+        record: impl FnOnce(&mut CudaKernels),
     ) -> Result<(), DeviceError> {
         let shared = &self.shared;
         shared.bind()?;
@@ -217,7 +217,7 @@ impl Cuda {
             prepared,
         };
         let scalars = update.as_ref().map_or([0.0; _], |update| update.scalars);
-        let StepMemory { inputs: floats, indices, random, .. } = memory;
+        let RunMemory { inputs: floats, indices, random, .. } = memory;
         let placed = runs.given.place(shared, floats, indices, random, &scalars)?;
         let inputs = Inputs { floats, placed, factors: self.factors, recorded };
         let follows = update.as_ref().map(|update| update.follows.clone());
@@ -289,7 +289,7 @@ impl Device for Cuda {
         Ok(Later::Cuda(self.later.read(&self.shared, at, memory.lost().clone())?))
     }
 
-    fn run<R: Run>(&self, memory: StepMemory<'_, Self>, run: R) -> Result<(), DeviceError> {
+    fn run<R: Run>(&self, memory: RunMemory<'_, Self>, run: R) -> Result<(), DeviceError> {
         let recorded = self.profile.as_ref();
         let recorded = recorded.map(|profile| Recorded { profile, name: R::NAME, phase: R::PHASE });
         self.launch(memory, run.key(), recorded, |step| run.run(step))

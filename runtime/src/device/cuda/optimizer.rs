@@ -10,10 +10,10 @@ use super::marks::{Mark, Recorded};
 use super::memory::{CudaMemory, Range};
 use super::product::Factors;
 use super::run::{Follows, Inputs, Places};
-use super::step::{Arg, CudaStep, Grid, Text};
+use super::step::{Arg, CudaKernels, Grid, Text};
 use super::{Shared, twin};
 use crate::device::{Buf, DeviceError, Random, Region, Remote, RemoteUpdate, RunKey, SCALARS};
-use crate::ops::copy::Fill;
+use crate::ops::fill::Fill;
 use crate::profile::{Cost, Phase};
 use crate::storage::{Lost, Storage};
 
@@ -202,7 +202,7 @@ impl CudaMemory {
         places: Places,
         (factors, recorded): (Factors, Option<Recorded<'_>>),
         scalars: &Scalars,
-        record: impl FnOnce(&mut CudaStep),
+        record: impl FnOnce(&mut CudaKernels),
     ) -> Result<(), CudaError> {
         let shared: &Arc<Shared> = self.shared();
         shared.bind()?;
@@ -214,7 +214,7 @@ impl CudaMemory {
     }
 }
 
-impl CudaStep {
+impl CudaKernels {
     /// `norm [1]`, that of the first `len` gradients; or what it makes a step multiply them by.
     fn norm(&mut self, len: usize, norm: Arg, as_factor: bool) {
         let grads = Buf::new(Region::Grads, 0, len);

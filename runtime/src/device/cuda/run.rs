@@ -14,7 +14,7 @@ use super::given::{Given, Placed};
 use super::marks::{Mark, Recorded, Times};
 use super::memory::{Block, Range};
 use super::product::{self, Factors, Operands, Plan, Types};
-use super::step::{Arg, CudaStep, Grid, Launch};
+use super::step::{Arg, CudaKernels, Grid, Launch};
 use crate::device::{Buf, Element, Region, RunKey};
 
 /// Graphs that a workspace keeps.
@@ -110,8 +110,8 @@ pub(super) struct Inputs<'a> {
 
 impl Inputs<'_> {
     /// An empty list for such a run.
-    fn step(&self) -> CudaStep {
-        let mut step = CudaStep::new(self.factors);
+    fn step(&self) -> CudaKernels {
+        let mut step = CudaKernels::new(self.factors);
         step.marked = self.recorded.is_some();
         step
     }
@@ -127,7 +127,7 @@ impl Runs {
         then: Option<Follows>,
         places: Places,
         inputs: &Inputs<'_>,
-        record: impl FnOnce(&mut CudaStep),
+        record: impl FnOnce(&mut CudaKernels),
     ) -> Result<(), CudaError> {
         let Some(key) = key else {
             let mut step = inputs.step();
@@ -251,7 +251,7 @@ impl Placing<'_> {
 impl Prepared {
     fn new(
         shared: &Arc<Shared>,
-        step: &CudaStep,
+        step: &CudaKernels,
         places: Places,
         [scratch, rounded]: [Range; 2],
         inputs: &Inputs<'_>,

@@ -4,7 +4,7 @@
 //! waits for nothing. Gradients that a caller gives are not scaled.
 
 use super::product::Factors;
-use super::step::{Arg, CudaStep, Grid, Text};
+use super::step::{Arg, CudaKernels, Grid, Text};
 use crate::device::Buf;
 
 const TEXT: Text = Text { room: "scaling", text: include_str!("scaling.cu") };
@@ -12,7 +12,7 @@ const TEXT: Text = Text { room: "scaling", text: include_str!("scaling.cu") };
 /// The state of a scale: itself, steps since it changed, whether the last gradients were not finite.
 pub(super) const STATE: [f32; 3] = [65_536.0, 0.0, 0.0];
 
-impl CudaStep {
+impl CudaKernels {
     /// Whether the step scales its losses.
     fn scales(&self) -> bool {
         self.factors() == Factors::F16

@@ -10,12 +10,12 @@ use super::marks::Mark;
 use super::product::{Factors, Product};
 use crate::arena::Sizes;
 use crate::device::{Buf, Element, Indices, Kernels, Region, floats_of_halves};
-use crate::ops::copy::Fill;
+use crate::ops::fill::Fill;
 use crate::profile::PassOps;
 
 /// The launches of a step, in their order.
 #[derive(Debug, Default)]
-pub struct CudaStep {
+pub struct CudaKernels {
     pub(super) launches: Vec<Launch>,
     /// The floats that calls use on the side, and those in whose place factors are rounded.
     pub(super) side: [usize; 2],
@@ -224,7 +224,7 @@ pub(crate) fn of_vector(buf: Buf) -> usize {
     16 / buf.element.bytes()
 }
 
-impl CudaStep {
+impl CudaKernels {
     /// A list without launches, of a step whose products are made of `factors`.
     pub(super) fn new(factors: Factors) -> Self {
         Self { factors, ..Self::default() }
@@ -336,7 +336,7 @@ impl CudaStep {
     }
 }
 
-impl Kernels for CudaStep {
+impl Kernels for CudaKernels {
     const ON_GPU: bool = true;
 
     fn seed(&mut self, d_loss: Buf) {

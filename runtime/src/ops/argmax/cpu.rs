@@ -1,14 +1,14 @@
 //! Places of maxima on the CPU.
 
 use super::{Argmax, check};
-use crate::device::{Buf, CpuStep};
+use crate::device::{Buf, CpuKernels};
 use crate::ops::softmax::SoftmaxSpec;
 use crate::ops::{check_len, product};
 
 /// Results that one thread takes at a time.
 const CHUNK: usize = 64;
 
-impl Argmax for CpuStep<'_> {
+impl Argmax for CpuKernels<'_> {
     fn argmax(&mut self, y: Buf, x: Buf, spec: SoftmaxSpec) {
         let SoftmaxSpec { outer, size, inner } = spec;
         check(size);

@@ -1,12 +1,12 @@
 //! Places of maxima on a GPU.
 
 use super::{Argmax, check};
-use crate::device::{Buf, CudaStep, Grid, Text, lanes};
+use crate::device::{Buf, CudaKernels, Grid, Text, lanes};
 use crate::ops::softmax::SoftmaxSpec;
 
 const TEXT: Text = Text { room: "argmax", text: include_str!("kernels.cu") };
 
-impl Argmax for CudaStep {
+impl Argmax for CudaKernels {
     fn argmax(&mut self, y: Buf, x: Buf, spec: SoftmaxSpec) {
         let SoftmaxSpec { outer, size, inner } = spec;
         check(size);

@@ -8,7 +8,7 @@ use super::grad::{Gradients, head_grad};
 use super::mask_grad::MaskGrad;
 use super::views::{check_inside, check_rows_apart, check_views_apart};
 use super::{Attention, AttentionSpec, Given, Strides, View};
-use crate::device::{Buf, CpuStep};
+use crate::device::{Buf, CpuKernels};
 use crate::math::{self, SimdLevel, simd};
 use crate::ops::matmul::pack::{Part, pack};
 use crate::ops::matmul::{Panel, Tiling};
@@ -59,7 +59,7 @@ pub(super) struct Operands {
     pub(super) lse: Operand,
 }
 
-impl CpuStep<'_> {
+impl CpuKernels<'_> {
     /// An operand of `sizes`: samples, heads, rows, floats of a row.
     fn operand(&self, view: View, sizes: [usize; 4]) -> Operand {
         check_inside(view, sizes);
@@ -136,7 +136,7 @@ impl Given {
     }
 }
 
-impl Attention for CpuStep<'_> {
+impl Attention for CpuKernels<'_> {
     fn attention(&mut self, y: View, lse: Buf, given: Given, spec: AttentionSpec) {
         if spec.is_empty() {
             return;

@@ -2,7 +2,7 @@
 //! TF32 is for products alone: with it attention stays `f32`.
 
 use super::{Attention, AttentionSpec, Given, View};
-use crate::device::{Arg, Buf, CudaKernel, CudaStep, Element, Grid, THREADS, Text, of_vector};
+use crate::device::{Arg, Buf, CudaKernel, CudaKernels, Element, Grid, THREADS, Text, of_vector};
 
 const TEXT: Text = Text { room: "attention", text: include_str!("kernels.cu") };
 const MMA: Text = Text {
@@ -62,7 +62,7 @@ struct MmaTiles {
 
 impl MmaTiles {
     /// Nothing where tensor cores are no gain, or do not compute the call.
-    fn new(step: &CudaStep, views: &[View], mask: bool, spec: &AttentionSpec) -> Option<Self> {
+    fn new(step: &CudaKernels, views: &[View], mask: bool, spec: &AttentionSpec) -> Option<Self> {
         let fits = spec.dim.is_multiple_of(16) && spec.dim <= WIDEST;
         // The largest score is that of the largest product.
         if !step.factors().are_halves() || !fits || spec.scale <= 0.0 {
@@ -140,7 +140,7 @@ fn sizes(spec: AttentionSpec) -> [(&'static str, Arg); 4] {
     ]
 }
 
-impl Attention for CudaStep {
+impl Attention for CudaKernels {
     fn attention(&mut self, y: View, lse: Buf, given: Given, spec: AttentionSpec) {
         let AttentionSpec { batch, heads, queries, dim, .. } = spec;
         let mask = given.mask.is_some();
@@ -246,7 +246,7 @@ impl Attention for CudaStep {
     }
 }
 
-impl CudaStep {
+impl CudaKernels {
     /// `Σ d_y · y` of each query.
     fn row_products(&mut self, [d_y, y]: [View; 2], spec: &AttentionSpec) -> Arg {
         let AttentionSpec { batch, heads, queries, dim, .. } = *spec;

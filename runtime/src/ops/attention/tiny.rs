@@ -1,10 +1,10 @@
 //! Attention in small passes: the kernels for all sizes.
 
 use super::{Attention, AttentionSpec, Given, View};
-use crate::device::{Buf, TinyStep};
+use crate::device::{Buf, TinyKernels};
 use crate::math::Vector;
 
-impl<V: Vector> Attention for TinyStep<'_, V> {
+impl<V: Vector> Attention for TinyKernels<'_, V> {
     #[inline(always)]
     fn attention(&mut self, y: View, lse: Buf, given: Given, spec: AttentionSpec) {
         self.whole().attention(y, lse, given, spec);

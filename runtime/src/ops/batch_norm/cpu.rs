@@ -6,7 +6,7 @@
 //! once. A tile whose squares leave the range of `f32` is summed once more, in `f64`.
 
 use super::{BatchNorm, BatchNormSpec, Running, count_of, place_of, wide};
-use crate::device::{Buf, CpuStep, SharedMut};
+use crate::device::{Buf, CpuKernels, SharedMut};
 use crate::math::{Arith, simd};
 use crate::ops::check_len;
 
@@ -49,7 +49,7 @@ impl Blocks {
     }
 }
 
-impl BatchNorm for CpuStep<'_> {
+impl BatchNorm for CpuKernels<'_> {
     fn batch_norm_statistics(
         &mut self,
         mean: [Buf; 2],

@@ -1,7 +1,7 @@
 //! Statistics of channels on a GPU.
 
 use super::{BatchNorm, BatchNormSpec, Running};
-use crate::device::{Arg, Buf, CudaKernel, CudaStep, Grid, Text, width};
+use crate::device::{Arg, Buf, CudaKernel, CudaKernels, Grid, Text, width};
 
 const TEXT: Text = Text { room: "batch_norm", text: include_str!("kernels.cu") };
 
@@ -33,7 +33,7 @@ fn kernel(function: &'static str, spec: &BatchNormSpec) -> CudaKernel {
     TEXT.kernel(function).with("CHANNELS", spec.channels).with("INNER", spec.inner)
 }
 
-impl BatchNorm for CudaStep {
+impl BatchNorm for CudaKernels {
     fn batch_norm_statistics(
         &mut self,
         mean: [Buf; 2],

@@ -1,7 +1,7 @@
 //! Concatenation on the CPU: copies of runs.
 
 use super::{Cat, CatSpec};
-use crate::device::{Buf, CpuStep, SharedMut};
+use crate::device::{Buf, CpuKernels, SharedMut};
 use crate::ops::{check_len, product, sum};
 
 impl CatSpec {
@@ -32,7 +32,7 @@ fn runs(spec: CatSpec, chunk: usize, mut f: impl FnMut(usize, usize, usize)) {
     }
 }
 
-impl Cat for CpuStep<'_> {
+impl Cat for CpuKernels<'_> {
     fn cat(&mut self, y: Buf, x: Buf, spec: CatSpec) {
         let threads = self.threads();
         let ([y], [x]) = self.views([y], [x]);

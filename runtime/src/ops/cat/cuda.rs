@@ -1,11 +1,11 @@
 //! Concatenation on a GPU.
 
 use super::{Cat, CatSpec};
-use crate::device::{Arg, Buf, CudaStep, Grid, Text, at_once};
+use crate::device::{Arg, Buf, CudaKernels, Grid, Text, at_once};
 
 const TEXT: Text = Text { room: "cat", text: include_str!("kernels.cu") };
 
-impl CudaStep {
+impl CudaKernels {
     /// Launches a kernel over the elements of an operand, some a thread.
     fn over_operand(
         &mut self,
@@ -23,7 +23,7 @@ impl CudaStep {
     }
 }
 
-impl Cat for CudaStep {
+impl Cat for CudaKernels {
     fn cat(&mut self, y: Buf, x: Buf, spec: CatSpec) {
         self.over_operand("cat", [("y", y), ("x", x)], spec);
     }

@@ -1,7 +1,7 @@
 //! Convolutions on the CPU: the calls of the algorithms.
 
 use super::{Algorithm, Choice, Conv2d, Conv2dSpec, Pass, direct, windows, winograd};
-use crate::device::{Buf, CpuStep, SharedMut, Threads};
+use crate::device::{Buf, CpuKernels, SharedMut, Threads};
 use crate::math::SimdLevel;
 use crate::ops::elementwise::{Elementwise, Map, Operands};
 use crate::ops::{Finish, check_holds, product};
@@ -34,7 +34,7 @@ pub(super) fn share(items: usize, slot: usize, slots: usize) -> std::ops::Range<
     items * slot / slots..items * (slot + 1) / slots
 }
 
-impl CpuStep<'_> {
+impl CpuKernels<'_> {
     /// A pass, each part of `out` finished where it is computed.
     pub(super) fn conv2d_then(
         &mut self,
@@ -85,7 +85,7 @@ impl CpuStep<'_> {
     }
 }
 
-impl Conv2d for CpuStep<'_> {
+impl Conv2d for CpuKernels<'_> {
     fn conv2d(&mut self, pass: Pass, out: Buf, [a, b]: [Buf; 2], scratch: Buf, spec: Conv2dSpec) {
         self.conv2d_then(pass, [out, a, b, scratch], spec, None);
     }

@@ -5,8 +5,8 @@ mod direct;
 mod mma;
 
 use super::{Conv2d, Conv2dSpec, Pass};
-use crate::device::{Arg, Buf, CudaKernel, CudaStep, Grid, Text};
-use crate::ops::copy::Fill;
+use crate::device::{Arg, Buf, CudaKernel, CudaKernels, Grid, Text};
+use crate::ops::fill::Fill;
 
 const TEXT: Text = Text { room: "conv2d", text: include_str!("kernels.cu") };
 
@@ -99,7 +99,7 @@ fn parts(inner: usize, blocks: usize, unit: usize) -> [usize; 2] {
     [chunk, inner.div_ceil(chunk)]
 }
 
-impl CudaStep {
+impl CudaKernels {
     /// The sum of `splits` parts in their order, each as long as `y`; `by_taps` with the taps of its
     /// weights before the channels.
     fn sum_parts(&mut self, y: Buf, parts: Arg, splits: usize, by_taps: bool, spec: &Conv2dSpec) {
@@ -156,7 +156,7 @@ impl CudaStep {
     }
 }
 
-impl Conv2d for CudaStep {
+impl Conv2d for CudaKernels {
     fn conv2d(&mut self, pass: Pass, out: Buf, of: [Buf; 2], _scratch: Buf, spec: Conv2dSpec) {
         let product = Product::new(pass, &spec);
         if product.rows * product.cols * product.groups == 0 {

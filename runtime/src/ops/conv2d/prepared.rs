@@ -2,7 +2,7 @@
 
 use super::cpu::Run;
 use super::{Algorithm, Choice, Conv2dSpec, Pass, direct, max, panels, winograd};
-use crate::device::{Buf, CpuStep, SharedMut};
+use crate::device::{Buf, CpuKernels, SharedMut};
 use crate::ops::{Finish, check_holds};
 
 /// What is made of weights, by the sizes of a convolution other than its batch.
@@ -61,7 +61,7 @@ impl Conv2dSpec {
     }
 }
 
-impl CpuStep<'_> {
+impl CpuKernels<'_> {
     /// `conv2d_prepare`
     pub(super) fn prepare(&mut self, prepared: Buf, w: Buf, spec: Conv2dSpec) {
         let run = Run { threads: self.threads(), level: self.level(), spec, finish: None };

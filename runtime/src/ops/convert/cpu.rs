@@ -1,13 +1,13 @@
 //! Conversions on the CPU.
 
 use super::{Convert, floats};
-use crate::device::{Buf, CpuStep};
+use crate::device::{Buf, CpuKernels};
 use crate::math::{bf16, simd};
 
 /// Values that one thread converts at a time: an even number.
 const CHUNK: usize = 1 << 14;
 
-impl Convert for CpuStep<'_> {
+impl Convert for CpuKernels<'_> {
     fn narrow(&mut self, y: Buf, x: Buf) {
         let (threads, level) = (self.threads(), self.level());
         let ([y], [x]) = self.views([y.part(0, floats(x.len))], [x]);

@@ -1,11 +1,11 @@
 //! Conversions on a GPU.
 
 use super::Convert;
-use crate::device::{Buf, CudaStep, Grid, Text};
+use crate::device::{Buf, CudaKernels, Grid, Text};
 
 const TEXT: Text = Text { room: "convert", text: include_str!("kernels.cu") };
 
-impl Convert for CudaStep {
+impl Convert for CudaKernels {
     fn narrow(&mut self, y: Buf, x: Buf) {
         let args = [("y", y.into()), ("x", x.into()), ("count", x.len.into())];
         self.launch(TEXT.kernel("narrow"), Grid::each(x.len + 1), &args);

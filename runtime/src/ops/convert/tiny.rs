@@ -1,10 +1,10 @@
 //! Small passes store no values in bf16; their kernels are those for all sizes.
 
 use super::Convert;
-use crate::device::{Buf, TinyStep};
+use crate::device::{Buf, TinyKernels};
 use crate::math::Vector;
 
-impl<V: Vector> Convert for TinyStep<'_, V> {
+impl<V: Vector> Convert for TinyKernels<'_, V> {
     #[inline(always)]
     fn narrow(&mut self, y: Buf, x: Buf) {
         self.whole().narrow(y, x);

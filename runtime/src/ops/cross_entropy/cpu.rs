@@ -1,7 +1,7 @@
 //! Cross entropy on the CPU.
 
 use super::{CrossEntropy, CrossEntropySpec};
-use crate::device::{Buf, CpuStep, Indices};
+use crate::device::{Buf, CpuKernels, Indices};
 use crate::math::{self, Arith, simd};
 use crate::ops::nll_loss::check;
 use crate::ops::reduce::{COLUMNS, ColumnSums, Fold, Max, fold_row};
@@ -24,7 +24,7 @@ impl CrossEntropySpec {
     }
 }
 
-impl CrossEntropy for CpuStep<'_> {
+impl CrossEntropy for CpuKernels<'_> {
     fn cross_entropy(&mut self, loss: Buf, logits: Buf, label: Indices, spec: CrossEntropySpec) {
         let (threads, level) = (self.threads(), self.level());
         let label = self.labels(label, spec);
@@ -91,7 +91,7 @@ impl CrossEntropy for CpuStep<'_> {
     }
 }
 
-impl<'a> CpuStep<'a> {
+impl<'a> CpuKernels<'a> {
     fn labels(&self, label: Indices, spec: CrossEntropySpec) -> &'a [u32] {
         let label = &self.indices(label)[..spec.positions()];
         label.iter().for_each(|&class| check(class, spec.classes));

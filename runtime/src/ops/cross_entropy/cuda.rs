@@ -1,8 +1,8 @@
 //! Cross entropy on a GPU: the losses of rows, then their mean.
 
 use super::{CrossEntropy, CrossEntropySpec};
-use crate::device::{Arg, Buf, CudaStep, Grid, Indices, Team, Text, width};
-use crate::ops::copy::Fill;
+use crate::device::{Arg, Buf, CudaKernels, Grid, Indices, Team, Text, width};
+use crate::ops::fill::Fill;
 
 const TEXT: Text = Text { room: "cross_entropy", text: include_str!("kernels.cu") };
 const ROWS: Text = Text {
@@ -10,7 +10,7 @@ const ROWS: Text = Text {
     ..TEXT
 };
 
-impl CudaStep {
+impl CudaKernels {
     fn cross_entropy_rows(
         &mut self,
         loss: Buf,
@@ -48,7 +48,7 @@ impl CudaStep {
     }
 }
 
-impl CrossEntropy for CudaStep {
+impl CrossEntropy for CudaKernels {
     fn cross_entropy(&mut self, loss: Buf, logits: Buf, label: Indices, spec: CrossEntropySpec) {
         self.cross_entropy_rows(loss, None, logits, label, spec);
     }

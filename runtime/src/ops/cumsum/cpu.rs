@@ -1,13 +1,13 @@
 //! Running sums on the CPU: of up to [`COLUMNS`] neighbouring columns at a time, carried in `f64`.
 
 use super::{Cumsum, CumsumSpec};
-use crate::device::{Buf, CpuStep};
+use crate::device::{Buf, CpuKernels};
 use crate::ops::{check_len, product};
 
 /// Columns whose sums are carried side by side.
 const COLUMNS: usize = 64;
 
-impl Cumsum for CpuStep<'_> {
+impl Cumsum for CpuKernels<'_> {
     fn cumsum(&mut self, y: Buf, x: Buf, spec: CumsumSpec) {
         let CumsumSpec { outer, size, inner, reverse } = spec;
         let (threads, block) = (self.threads(), product([size, inner]));

@@ -1,11 +1,11 @@
 //! Running sums on a GPU.
 
 use super::{Cumsum, CumsumSpec};
-use crate::device::{Buf, CudaStep, Grid, Text, lanes};
+use crate::device::{Buf, CudaKernels, Grid, Text, lanes};
 
 const TEXT: Text = Text { room: "cumsum", text: include_str!("kernels.cu") };
 
-impl Cumsum for CudaStep {
+impl Cumsum for CudaKernels {
     fn cumsum(&mut self, y: Buf, x: Buf, spec: CumsumSpec) {
         let CumsumSpec { outer, size, inner, reverse } = spec;
         let (rows, lanes) = (outer * inner, lanes(size, inner));

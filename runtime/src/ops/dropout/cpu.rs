@@ -1,7 +1,7 @@
 //! Dropout on the CPU.
 
 use super::{Dropout, DropoutSpec, GROUP, stream};
-use crate::device::{Buf, CpuStep, Random};
+use crate::device::{Buf, CpuKernels, Random};
 use crate::math::simd;
 use crate::rng::philox4x32_10;
 
@@ -10,7 +10,7 @@ const CHUNK: usize = 64 * GROUP;
 /// The work of an element in floats moved.
 const WORK: usize = 4;
 
-impl Dropout for CpuStep<'_> {
+impl Dropout for CpuKernels<'_> {
     fn dropout(&mut self, y: Buf, call: Buf, x: Buf, spec: DropoutSpec) {
         let number = self.next_call();
         if call.len > 0 {
@@ -27,7 +27,7 @@ impl Dropout for CpuStep<'_> {
     }
 }
 
-impl CpuStep<'_> {
+impl CpuKernels<'_> {
     fn drop_elements(&mut self, y: Buf, x: Buf, call: u32, spec: DropoutSpec) {
         let (threads, level, random) = (self.threads(), self.level(), self.random());
         let len = y.len;

@@ -1,7 +1,7 @@
 //! Dropout on a GPU.
 
 use super::{Dropout, DropoutSpec, GROUP};
-use crate::device::{Arg, Buf, CudaKernel, CudaStep, Grid, Text};
+use crate::device::{Arg, Buf, CudaKernel, CudaKernels, Grid, Text};
 
 const TEXT: Text = Text { room: "dropout", text: include_str!("kernels.cu") };
 
@@ -11,7 +11,7 @@ fn kernel(function: &'static str, spec: DropoutSpec, count: usize) -> (CudaKerne
     (kernel, Grid::each(count.div_ceil(GROUP) * GROUP / 4))
 }
 
-impl Dropout for CudaStep {
+impl Dropout for CudaKernels {
     fn dropout(&mut self, y: Buf, call: Buf, x: Buf, spec: DropoutSpec) {
         let number = self.draw();
         let (kernel, grid) = kernel("dropout", spec, y.len);

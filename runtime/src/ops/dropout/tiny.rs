@@ -1,10 +1,10 @@
 //! Dropout in small passes: the kernels for all sizes.
 
 use super::{Dropout, DropoutSpec};
-use crate::device::{Buf, TinyStep};
+use crate::device::{Buf, TinyKernels};
 use crate::math::Vector;
 
-impl<V: Vector> Dropout for TinyStep<'_, V> {
+impl<V: Vector> Dropout for TinyKernels<'_, V> {
     #[inline(always)]
     fn dropout(&mut self, y: Buf, call: Buf, x: Buf, spec: DropoutSpec) {
         self.whole().dropout(y, call, x, spec);

@@ -5,7 +5,7 @@
 use std::marker::PhantomData;
 
 use super::{Elementwise, Map, Operands};
-use crate::device::{Buf, CpuStep};
+use crate::device::{Buf, CpuKernels};
 use crate::math::{Arith, Body, Far, SimdLevel};
 use crate::ops::product;
 
@@ -18,7 +18,7 @@ const CHUNK: usize = 1 << 13;
 /// Estimated operations an element.
 const WORK: usize = 4;
 
-impl Map for CpuStep<'_> {
+impl Map for CpuKernels<'_> {
     fn map<E, const IN: usize, const OUT: usize, const S: usize, const R: usize>(
         &mut self,
         outputs: [Buf; OUT],
@@ -40,7 +40,7 @@ impl Map for CpuStep<'_> {
     }
 }
 
-impl CpuStep<'_> {
+impl CpuKernels<'_> {
     /// A chain, its memory checked.
     ///
     /// # Panics

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::fmt::Write;
 
 use super::{Elementwise, Map};
-use crate::device::{Arg, Buf, CudaKernel, CudaStep, Grid, place};
+use crate::device::{Arg, Buf, CudaKernel, CudaKernels, Grid, place};
 
 /// The functions that chains are made of.
 const FUNCTIONS: &str = include_str!("functions.cuh");
@@ -135,7 +135,7 @@ fn text<const IN: usize, const OUT: usize, const S: usize>(
     Ok(text)
 }
 
-impl Map for CudaStep {
+impl Map for CudaKernels {
     fn map<E, const IN: usize, const OUT: usize, const S: usize, const R: usize>(
         &mut self,
         outputs: [Buf; OUT],

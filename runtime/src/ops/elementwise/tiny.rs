@@ -2,11 +2,11 @@
 //! output may be an input's memory.
 
 use super::{Elementwise, Map};
-use crate::device::{Buf, TinyStep};
+use crate::device::{Buf, TinyKernels};
 use crate::math::{Far, MAX_LANES, Vector};
 use crate::ops::product;
 
-impl<V: Vector> Map for TinyStep<'_, V> {
+impl<V: Vector> Map for TinyKernels<'_, V> {
     #[inline(always)]
     fn map<E, const IN: usize, const OUT: usize, const S: usize, const R: usize>(
         &mut self,

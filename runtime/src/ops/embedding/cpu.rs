@@ -1,7 +1,7 @@
 //! Look-ups on the CPU.
 
 use super::{Embedding, EmbeddingSpec};
-use crate::device::{Buf, CpuStep, Indices};
+use crate::device::{Buf, CpuKernels, Indices};
 use crate::ops::{check_len, product};
 
 /// Floats that one thread copies at a time, at least.
@@ -10,7 +10,7 @@ const CHUNK: usize = 1 << 13;
 /// indices, so parts are large.
 const PART: usize = 1 << 13;
 
-impl Embedding for CpuStep<'_> {
+impl Embedding for CpuKernels<'_> {
     fn embedding(&mut self, y: Buf, index: Indices, w: Buf, spec: EmbeddingSpec) {
         let (index, threads, dim) = (self.indices(index), self.threads(), spec.dim);
         let ([y], [w]) = self.views([y.part(0, product([spec.count, dim]))], [w]);

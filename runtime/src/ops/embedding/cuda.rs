@@ -8,12 +8,12 @@
 //! the other positions: where there are few rows, an equal index is near.
 
 use super::{Embedding, EmbeddingSpec};
-use crate::device::{Arg, Buf, CudaStep, Grid, Indices, THREADS, Text, at_once};
-use crate::ops::copy::Fill;
+use crate::device::{Arg, Buf, CudaKernels, Grid, Indices, THREADS, Text, at_once};
+use crate::ops::fill::Fill;
 
 const TEXT: Text = Text { room: "embedding", text: include_str!("kernels.cu") };
 
-impl Embedding for CudaStep {
+impl Embedding for CudaKernels {
     fn embedding(&mut self, y: Buf, index: Indices, w: Buf, spec: EmbeddingSpec) {
         let (count, width) = (spec.count * spec.dim, at_once(&[y.into(), w.into()], &[spec.dim]));
         let args =

@@ -1,10 +1,10 @@
 //! Look-ups of small passes: the kernels for all sizes.
 
 use super::{Embedding, EmbeddingSpec};
-use crate::device::{Buf, Indices, TinyStep};
+use crate::device::{Buf, Indices, TinyKernels};
 use crate::math::Vector;
 
-impl<V: Vector> Embedding for TinyStep<'_, V> {
+impl<V: Vector> Embedding for TinyKernels<'_, V> {
     #[inline(always)]
     fn embedding(&mut self, y: Buf, index: Indices, w: Buf, spec: EmbeddingSpec) {
         self.whole().embedding(y, index, w, spec);

@@ -1,7 +1,7 @@
 //! Choices on the CPU; a thread takes whole blocks behind the first axes.
 
 use super::{Gather, GatherSpec};
-use crate::device::{Buf, CpuStep, Indices};
+use crate::device::{Buf, CpuKernels, Indices};
 use crate::ops::{check_len, product};
 
 /// Elements that one thread takes at a time, at least.
@@ -24,7 +24,7 @@ impl GatherSpec {
     }
 }
 
-impl Gather for CpuStep<'_> {
+impl Gather for CpuKernels<'_> {
     fn gather(&mut self, y: Buf, x: Buf, index: Indices, spec: GatherSpec) {
         let GatherSpec { size, count, inner, .. } = spec;
         let (threads, index) = (self.threads(), self.indices(index));

@@ -1,7 +1,7 @@
 //! Elements chosen along an axis, on a GPU.
 
 use super::{Gather, GatherSpec};
-use crate::device::{Buf, CudaKernel, CudaStep, Grid, Indices, Text};
+use crate::device::{Buf, CudaKernel, CudaKernels, Grid, Indices, Text};
 
 const TEXT: Text = Text { room: "gather", text: include_str!("kernels.cu") };
 
@@ -10,7 +10,7 @@ fn kernel(function: &'static str, spec: GatherSpec) -> CudaKernel {
     TEXT.kernel(function).with("SIZE", size).with("COUNT", count).with("INNER", inner)
 }
 
-impl Gather for CudaStep {
+impl Gather for CudaKernels {
     fn gather(&mut self, y: Buf, x: Buf, index: Indices, spec: GatherSpec) {
         let count = spec.outer * spec.count * spec.inner;
         let args =

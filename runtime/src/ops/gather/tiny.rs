@@ -1,10 +1,10 @@
 //! In small passes: the kernels for all sizes.
 
 use super::{Gather, GatherSpec};
-use crate::device::{Buf, Indices, TinyStep};
+use crate::device::{Buf, Indices, TinyKernels};
 use crate::math::Vector;
 
-impl<V: Vector> Gather for TinyStep<'_, V> {
+impl<V: Vector> Gather for TinyKernels<'_, V> {
     #[inline(always)]
     fn gather(&mut self, y: Buf, x: Buf, index: Indices, spec: GatherSpec) {
         self.whole().gather(y, x, index, spec);

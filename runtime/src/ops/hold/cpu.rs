@@ -1,7 +1,7 @@
 //! Selection on the CPU.
 
 use super::{First, Hold};
-use crate::device::{Buf, CpuStep, Indices};
+use crate::device::{Buf, CpuKernels, Indices};
 use crate::ops::{check_len, product};
 
 /// Floats that one thread copies at a time, at least.
@@ -14,7 +14,7 @@ fn row_of(floats: usize, rows: usize) -> usize {
     row
 }
 
-impl Hold for CpuStep<'_> {
+impl Hold for CpuKernels<'_> {
     fn hold(&mut self, y: Buf, new: Buf, old: Buf, length: Indices, t: usize) {
         let (threads, length) = (self.threads(), self.indices(length));
         let ([y], [new, old]) = self.views([y], [new, old]);

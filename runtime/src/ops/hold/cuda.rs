@@ -1,11 +1,11 @@
 //! Selection on a GPU.
 
 use super::{First, Hold};
-use crate::device::{Arg, Buf, CudaStep, Grid, Indices, Text};
+use crate::device::{Arg, Buf, CudaKernels, Grid, Indices, Text};
 
 const TEXT: Text = Text { room: "hold", text: include_str!("kernels.cu") };
 
-impl Hold for CudaStep {
+impl Hold for CudaKernels {
     fn hold(&mut self, y: Buf, new: Buf, old: Buf, length: Indices, t: usize) {
         if length.len == 0 {
             return;

@@ -1,10 +1,10 @@
 //! Selection in small passes: the kernel for all sizes.
 
 use super::{First, Hold};
-use crate::device::{Buf, Indices, TinyStep};
+use crate::device::{Buf, Indices, TinyKernels};
 use crate::math::Vector;
 
-impl<V: Vector> Hold for TinyStep<'_, V> {
+impl<V: Vector> Hold for TinyKernels<'_, V> {
     #[inline(always)]
     fn hold(&mut self, y: Buf, new: Buf, old: Buf, length: Indices, t: usize) {
         self.whole().hold(y, new, old, length, t);

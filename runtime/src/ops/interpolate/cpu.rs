@@ -1,7 +1,7 @@
 //! Interpolation on the CPU: rows in parallel.
 
 use super::{Interpolate, InterpolateMode, InterpolateSpec, bilinear};
-use crate::device::{Buf, CpuStep};
+use crate::device::{Buf, CpuKernels};
 use crate::math::simd;
 use crate::ops::check_len;
 
@@ -21,7 +21,7 @@ impl InterpolateSpec {
     }
 }
 
-impl Interpolate for CpuStep<'_> {
+impl Interpolate for CpuKernels<'_> {
     fn interpolate(&mut self, y: Buf, x: Buf, spec: InterpolateSpec) {
         let (threads, level) = (self.threads(), self.level());
         let ([y], [x]) = self.views([y], [x]);

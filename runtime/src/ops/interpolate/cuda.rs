@@ -1,7 +1,7 @@
 //! Interpolation on a GPU.
 
 use super::{Interpolate, InterpolateMode, InterpolateSpec};
-use crate::device::{Buf, CudaKernel, CudaStep, Grid, Text};
+use crate::device::{Buf, CudaKernel, CudaKernels, Grid, Text};
 
 const TEXT: Text = Text { room: "interpolate", text: include_str!("kernels.cu") };
 
@@ -16,7 +16,7 @@ fn kernel(function: &'static str, spec: &InterpolateSpec) -> CudaKernel {
     kernel.with("MODE", mode)
 }
 
-impl Interpolate for CudaStep {
+impl Interpolate for CudaKernels {
     fn interpolate(&mut self, y: Buf, x: Buf, spec: InterpolateSpec) {
         let count = spec.output_len();
         let args = [("y", y.into()), ("x", x.into()), ("count", count.into())];

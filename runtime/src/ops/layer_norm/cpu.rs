@@ -4,7 +4,7 @@
 //! summed once more, in `f64`.
 
 use super::{Affine, LayerNorm, LayerNormSpec, STATS};
-use crate::device::{Buf, CpuStep, SharedMut};
+use crate::device::{Buf, CpuKernels, SharedMut};
 use crate::math::{Arith, simd};
 use crate::ops::{check_holds, check_len, product};
 
@@ -32,7 +32,7 @@ impl LayerNormSpec {
     }
 }
 
-impl LayerNorm for CpuStep<'_> {
+impl LayerNorm for CpuKernels<'_> {
     fn layer_norm(&mut self, y: Buf, stats: Buf, x: Buf, affine: Affine, spec: LayerNormSpec) {
         let (threads, level) = (self.threads(), self.level());
         let ([y, stats], [x, w, b]) = self.views([y, stats], [x, affine.weight, affine.bias]);

@@ -1,7 +1,7 @@
 //! Normalisation of rows on a GPU.
 
 use super::{Affine, LayerNorm, LayerNormSpec};
-use crate::device::{Arg, Buf, CudaStep, Grid, Team, Text, width};
+use crate::device::{Arg, Buf, CudaKernels, Grid, Team, Text, width};
 
 const TEXT: Text = Text {
     room: "layer_norm",
@@ -19,7 +19,7 @@ fn some(buf: Buf) -> Arg {
     if buf.len > 0 { buf.into() } else { Arg::Null }
 }
 
-impl LayerNorm for CudaStep {
+impl LayerNorm for CudaKernels {
     fn layer_norm(&mut self, y: Buf, stats: Buf, x: Buf, affine: Affine, spec: LayerNormSpec) {
         let args = [
             ("y", y.into()),

@@ -1,10 +1,10 @@
 //! Normalisation in small passes: the kernels for all sizes.
 
 use super::{Affine, LayerNorm, LayerNormSpec};
-use crate::device::{Buf, TinyStep};
+use crate::device::{Buf, TinyKernels};
 use crate::math::Vector;
 
-impl<V: Vector> LayerNorm for TinyStep<'_, V> {
+impl<V: Vector> LayerNorm for TinyKernels<'_, V> {
     #[inline(always)]
     fn layer_norm(&mut self, y: Buf, stats: Buf, x: Buf, affine: Affine, spec: LayerNormSpec) {
         self.whole().layer_norm(y, stats, x, affine, spec);

@@ -2,11 +2,11 @@
 
 use super::gemm::{View, gemm, pack_all};
 use super::{Matmul, MatmulSpec};
-use crate::device::{Buf, CpuStep, SharedMut};
+use crate::device::{Buf, CpuKernels, SharedMut};
 use crate::ops::elementwise::{Elementwise, Operands};
 use crate::ops::{Finish, check_len, product};
 
-impl CpuStep<'_> {
+impl CpuKernels<'_> {
     /// `matmul`, each part of `y` finished where it is computed; `packed` is empty, or what
     /// `matmul_pack` made of `b`.
     fn matmul_then(&mut self, [y, a, b, packed]: [Buf; 4], spec: MatmulSpec, finish: Finish<'_>) {
@@ -19,7 +19,7 @@ impl CpuStep<'_> {
     }
 }
 
-impl Matmul for CpuStep<'_> {
+impl Matmul for CpuKernels<'_> {
     fn matmul(&mut self, y: Buf, a: Buf, b: Buf, spec: MatmulSpec) {
         self.matmul_then([y, a, b, b.part(0, 0)], spec, None);
     }

@@ -2,11 +2,11 @@
 //! chain that follows is just these.
 
 use super::{Matmul, MatmulSpec};
-use crate::device::{Buf, CudaStep, Element, Epilogue, Product, Region};
-use crate::ops::copy::Fill;
+use crate::device::{Buf, CudaKernels, Element, Epilogue, Product, Region};
 use crate::ops::elementwise::{Elementwise, Map, Operands};
+use crate::ops::fill::Fill;
 
-impl CudaStep {
+impl CudaKernels {
     fn multiply(
         &mut self,
         y: Buf,
@@ -24,7 +24,7 @@ impl CudaStep {
     }
 }
 
-impl Matmul for CudaStep {
+impl Matmul for CudaKernels {
     fn matmul(&mut self, y: Buf, a: Buf, b: Buf, spec: MatmulSpec) {
         if spec.k == 0 {
             return self.fill(y, 0.0);

@@ -2,11 +2,11 @@
 //! of neighbouring rows or as a sum of scaled rows.
 
 use super::{Layout, Matmul, MatmulSpec};
-use crate::device::{Buf, TinyStep};
+use crate::device::{Buf, TinyKernels};
 use crate::math::{MAX_LANES, Vector};
 use crate::ops::product;
 
-impl<V: Vector> Matmul for TinyStep<'_, V> {
+impl<V: Vector> Matmul for TinyKernels<'_, V> {
     #[inline(always)]
     fn matmul(&mut self, y: Buf, a: Buf, b: Buf, spec: MatmulSpec) {
         let MatmulSpec { layout, m, k, n } = spec;

@@ -1,8 +1,8 @@
 //! Negative log likelihood on the CPU: one read or write for each label.
 
 use super::{NllLoss, NllLossSpec};
-use crate::device::{Buf, CpuStep, Indices};
-use crate::ops::copy::Fill;
+use crate::device::{Buf, CpuKernels, Indices};
+use crate::ops::fill::Fill;
 use crate::ops::{check_len, product};
 
 impl NllLossSpec {
@@ -13,7 +13,7 @@ impl NllLossSpec {
     }
 }
 
-impl NllLoss for CpuStep<'_> {
+impl NllLoss for CpuKernels<'_> {
     fn nll_loss(&mut self, loss: Buf, log_probs: Buf, label: Indices, spec: NllLossSpec) {
         let label = self.indices(label);
         let ([loss], [log_probs]) = self.views([loss], [log_probs]);

@@ -1,12 +1,12 @@
 //! Negative log likelihood on a GPU.
 
 use super::{NllLoss, NllLossSpec};
-use crate::device::{Buf, CudaStep, Grid, Indices, Text};
-use crate::ops::copy::Fill;
+use crate::device::{Buf, CudaKernels, Grid, Indices, Text};
+use crate::ops::fill::Fill;
 
 const TEXT: Text = Text { room: "nll_loss", text: include_str!("kernels.cu") };
 
-impl NllLoss for CudaStep {
+impl NllLoss for CudaKernels {
     fn nll_loss(&mut self, loss: Buf, log_probs: Buf, label: Indices, spec: NllLossSpec) {
         let rows = spec.positions();
         if rows == 0 {

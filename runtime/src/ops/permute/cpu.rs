@@ -2,7 +2,7 @@
 //! last axis stays last, and square blocks are transposed where it does not.
 
 use super::{Permute, strides};
-use crate::device::{Buf, CpuStep};
+use crate::device::{Buf, CpuKernels};
 use crate::ops::{check_len, product};
 
 /// Floats that one thread moves at a time, at least.
@@ -39,7 +39,7 @@ fn merge<const R: usize>(dims: [usize; R], axes: [usize; R]) -> Axes<R> {
     merged
 }
 
-impl Permute for CpuStep<'_> {
+impl Permute for CpuKernels<'_> {
     fn permute<const R: usize>(&mut self, y: Buf, x: Buf, dims: [usize; R], axes: [usize; R]) {
         let threads = self.threads();
         let ([y], [x]) = self.views([y], [x]);

@@ -2,8 +2,8 @@
 //! another one becomes it, else element by element.
 
 use super::{Permute, strides};
-use crate::device::{Arg, Buf, CudaStep, Grid, Text, at_once, place};
-use crate::ops::copy::Fill;
+use crate::device::{Arg, Buf, CudaKernels, Grid, Text, at_once, place};
+use crate::ops::fill::Fill;
 
 const TEXT: Text = Text { room: "permute", text: include_str!("kernels.cu") };
 
@@ -41,7 +41,7 @@ fn place_of(name: &str, axes: &[Axis], distance: impl Fn(&Axis) -> usize) -> Str
     place(name, &axes.iter().map(|axis| (axis.size, distance(axis))).collect::<Vec<_>>())
 }
 
-impl CudaStep {
+impl CudaKernels {
     /// `y [batch, cols, rows]` from `x [batch, rows, cols]`.
     pub(crate) fn transpose(&mut self, y: Arg, x: Arg, [batch, rows, cols]: [usize; 3]) {
         let in_batch = Axis { size: batch, in_x: rows * cols, in_y: rows * cols };
@@ -62,7 +62,7 @@ impl CudaStep {
     }
 }
 
-impl Permute for CudaStep {
+impl Permute for CudaKernels {
     fn permute<const R: usize>(&mut self, y: Buf, x: Buf, dims: [usize; R], axes: [usize; R]) {
         let mut merged = merged(dims, axes);
         let Some(&last) = merged.last().filter(|_| merged.len() > 1) else {

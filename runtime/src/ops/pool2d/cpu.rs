@@ -1,7 +1,7 @@
 //! Pooling on the CPU, planes in parallel.
 
 use super::{Pool2d, Pool2dSpec, halve};
-use crate::device::{Buf, CpuStep};
+use crate::device::{Buf, CpuKernels};
 use crate::ops::{check_len, check_window, product, sum};
 
 /// Planes that one thread takes at a time: about 2^14 floats of input.
@@ -41,7 +41,7 @@ impl Pool2dSpec {
     }
 }
 
-impl Pool2d for CpuStep<'_> {
+impl Pool2d for CpuKernels<'_> {
     fn max_pool2d(&mut self, y: Buf, index: Option<Buf>, x: Buf, spec: Pool2dSpec) {
         let (threads, level) = (self.threads(), self.level());
         spec.check(x.len, y.len);

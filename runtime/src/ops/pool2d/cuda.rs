@@ -1,7 +1,7 @@
 //! Pooling on a GPU.
 
 use super::{Pool2d, Pool2dSpec};
-use crate::device::{Buf, CudaKernel, CudaStep, Grid, Text};
+use crate::device::{Buf, CudaKernel, CudaKernels, Grid, Text};
 
 const TEXT: Text = Text { room: "pool2d", text: include_str!("kernels.cu") };
 
@@ -24,7 +24,7 @@ fn kernel(function: &'static str, spec: &Pool2dSpec) -> CudaKernel {
     sizes.into_iter().fold(kernel, |kernel, (name, size)| kernel.with(name, size))
 }
 
-impl Pool2d for CudaStep {
+impl Pool2d for CudaKernels {
     fn max_pool2d(&mut self, y: Buf, index: Option<Buf>, x: Buf, spec: Pool2dSpec) {
         let count = spec.output_len();
         let args =

@@ -4,7 +4,7 @@
 
 use super::cells::{Past, advance, retreat};
 use super::{Cell, Given, Gradients, History, Made, Recurrent, RecurrentSpec, Upstream};
-use crate::device::{Buf, CpuStep};
+use crate::device::{Buf, CpuKernels};
 use crate::math::SimdLevel;
 use crate::ops::matmul::pack::{Part, pack, pack_lines};
 use crate::ops::matmul::{Panel, Tiling};
@@ -54,13 +54,13 @@ impl RecurrentSpec {
     }
 
     /// `[batch, steps, width]` or `[batch, width]`, read.
-    fn read(&self, step: &CpuStep<'_>, buf: Buf, [steps, width]: [usize; 2]) -> Operand {
+    fn read(&self, step: &CpuKernels<'_>, buf: Buf, [steps, width]: [usize; 2]) -> Operand {
         let buf = buf.part(0, product([self.batch, steps, width]));
         Operand { start: step.read(buf).cast_mut(), steps, width }
     }
 
     /// The same, written.
-    fn write(&self, step: &CpuStep<'_>, buf: Buf, [steps, width]: [usize; 2]) -> Operand {
+    fn write(&self, step: &CpuKernels<'_>, buf: Buf, [steps, width]: [usize; 2]) -> Operand {
         let buf = buf.part(0, product([self.batch, steps, width]));
         Operand { start: step.written(buf), steps, width }
     }
@@ -90,7 +90,7 @@ struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    fn new(step: &CpuStep<'a>, given: &Given, scratch: Buf, spec: RecurrentSpec) -> Self {
+    fn new(step: &CpuKernels<'a>, given: &Given, scratch: Buf, spec: RecurrentSpec) -> Self {
         let scratch = step.written(scratch.part(0, spec.scratch()));
         let packed = Operand { start: scratch, steps: 1, width: spec.packed() };
         // SAFETY: the scratch memory was checked for `spec.scratch()` floats: the packed weights and behind
@@ -407,7 +407,7 @@ fn check_ranges(writes: &[Buf], reads: &[Buf], (shared, with): (Buf, Buf)) {
     );
 }
 
-impl Recurrent for CpuStep<'_> {
+impl Recurrent for CpuKernels<'_> {
     fn recurrent(
         &mut self,
         made: Made,

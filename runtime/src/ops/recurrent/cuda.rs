@@ -15,8 +15,8 @@
 //! tried on, and are left out.
 
 use super::{Cell, Given, Gradients, History, Made, Recurrent, RecurrentSpec, Upstream};
-use crate::device::{Arg, Buf, CudaKernel, CudaStep, Grid, Text};
-use crate::ops::copy::Fill;
+use crate::device::{Arg, Buf, CudaKernel, CudaKernels, Grid, Text};
+use crate::ops::fill::Fill;
 use crate::ops::matmul::{Layout, Matmul, MatmulSpec};
 
 const STEPS: Text = Text {
@@ -109,7 +109,7 @@ impl RecurrentSpec {
     }
 }
 
-impl CudaStep {
+impl CudaKernels {
     /// `y = x`, or zeros.
     fn copy_or_clear(&mut self, y: Buf, x: Option<Buf>) {
         match x {
@@ -274,7 +274,7 @@ impl CudaStep {
     }
 }
 
-impl Recurrent for CudaStep {
+impl Recurrent for CudaKernels {
     fn recurrent(
         &mut self,
         made: Made,

@@ -1,10 +1,10 @@
 //! Recurrent layers of small passes: the kernels for all sizes.
 
 use super::{Given, Gradients, History, Made, Recurrent, RecurrentSpec, Upstream};
-use crate::device::{Buf, TinyStep};
+use crate::device::{Buf, TinyKernels};
 use crate::math::Vector;
 
-impl<V: Vector> Recurrent for TinyStep<'_, V> {
+impl<V: Vector> Recurrent for TinyKernels<'_, V> {
     #[inline(always)]
     fn recurrent(
         &mut self,

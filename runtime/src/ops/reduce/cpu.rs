@@ -3,7 +3,7 @@
 
 use super::fold::{COLUMNS, Fold, Max, Min, Sum, fold_columns, fold_row};
 use super::{Reduce, ReduceKind, ReduceSpec};
-use crate::device::{Buf, CpuStep, Threads};
+use crate::device::{Buf, CpuKernels, Threads};
 use crate::math::{SimdLevel, simd};
 use crate::ops::permute::strides;
 use crate::ops::{check_len, product};
@@ -42,7 +42,7 @@ impl<const R: usize> Axes<R> {
     }
 }
 
-impl Reduce for CpuStep<'_> {
+impl Reduce for CpuKernels<'_> {
     // Inlined where the kind is known, so that a program has the code of its kinds alone.
     #[inline]
     fn reduce<const R: usize>(&mut self, y: Buf, x: Buf, spec: ReduceSpec<R>) {
@@ -54,7 +54,7 @@ impl Reduce for CpuStep<'_> {
     }
 }
 
-impl CpuStep<'_> {
+impl CpuKernels<'_> {
     #[inline(never)]
     fn reduce_with<F: Loops, const R: usize>(&mut self, y: Buf, x: Buf, spec: ReduceSpec<R>) {
         let (threads, level) = (self.threads(), self.level());

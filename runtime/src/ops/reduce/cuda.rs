@@ -2,7 +2,7 @@
 //! the parts' results.
 
 use super::{Reduce, ReduceKind, ReduceSpec};
-use crate::device::{Arg, Buf, CudaStep, Grid, THREADS, Text, place, width};
+use crate::device::{Arg, Buf, CudaKernels, Grid, THREADS, Text, place, width};
 
 const TEXT: Text = Text { room: "reduce", text: include_str!("kernels.cu") };
 
@@ -33,7 +33,7 @@ impl Reduction {
     }
 }
 
-impl CudaStep {
+impl CudaKernels {
     fn reduce_to(&mut self, y: Arg, x: Arg, of: &Reduction, scale: f32, splits: usize) {
         let Reduction { results, reduced, .. } = *of;
         let [kept, behind] = &of.places;
@@ -71,7 +71,7 @@ impl CudaStep {
     }
 }
 
-impl Reduce for CudaStep {
+impl Reduce for CudaKernels {
     fn reduce<const R: usize>(&mut self, y: Buf, x: Buf, spec: ReduceSpec<R>) {
         let (results, reduced) = (spec.output_len(), spec.reduced_len());
         // The axes that are kept, and the others: sizes and distances.

@@ -1,7 +1,7 @@
 //! Sums over few elements: of all, of rows, or of columns.
 
 use super::{Reduce, ReduceKind, ReduceSpec};
-use crate::device::{Buf, TinyStep};
+use crate::device::{Buf, TinyKernels};
 use crate::math::Vector;
 use crate::ops::product;
 
@@ -10,7 +10,7 @@ const CHAIN: usize = 64;
 /// The most elements behind a result: two levels of sums are accurate to here, see the room.
 const MOST: usize = CHAIN * CHAIN;
 
-impl<V: Vector> Reduce for TinyStep<'_, V> {
+impl<V: Vector> Reduce for TinyKernels<'_, V> {
     #[inline(always)]
     fn reduce<const R: usize>(&mut self, y: Buf, x: Buf, spec: ReduceSpec<R>) {
         // The last axes of one fate, and those before them of the other.

@@ -1,7 +1,7 @@
 //! Rotations on the CPU. The angles of a position are computed once for all rows at it.
 
 use super::{Rotary, RotarySpec, angle};
-use crate::device::{Buf, CpuStep, SharedMut};
+use crate::device::{Buf, CpuKernels, SharedMut};
 use crate::math::{self, Far, MOST_ANGLE, simd};
 use crate::ops::{product, sum};
 
@@ -13,7 +13,7 @@ const POSITIONS: usize = 8;
 /// Cosines and sines.
 type Turn = [[f32; PAIRS]; 2];
 
-impl Rotary for CpuStep<'_> {
+impl Rotary for CpuKernels<'_> {
     fn rotary(&mut self, y: Buf, x: Buf, spec: RotarySpec) {
         let (threads, level) = (self.threads(), self.level());
         let RotarySpec { outer, len, inner, dim, .. } = spec;

@@ -1,11 +1,11 @@
 //! Rotations on a GPU.
 
 use super::{Rotary, RotarySpec};
-use crate::device::{Buf, CudaStep, Grid, Text};
+use crate::device::{Buf, CudaKernels, Grid, Text};
 
 const TEXT: Text = Text { room: "rotary", text: include_str!("kernels.cu") };
 
-impl Rotary for CudaStep {
+impl Rotary for CudaKernels {
     fn rotary(&mut self, y: Buf, x: Buf, spec: RotarySpec) {
         let RotarySpec { outer, len, inner, dim, past, base, interleaved, inverse } = spec;
         let kernel = TEXT.kernel("rotary").with("DIM", dim).with("INNER", inner);

@@ -1,10 +1,10 @@
 //! Rotations in small passes: the kernels for all sizes.
 
 use super::{Rotary, RotarySpec};
-use crate::device::{Buf, TinyStep};
+use crate::device::{Buf, TinyKernels};
 use crate::math::Vector;
 
-impl<V: Vector> Rotary for TinyStep<'_, V> {
+impl<V: Vector> Rotary for TinyKernels<'_, V> {
     #[inline(always)]
     fn rotary(&mut self, y: Buf, x: Buf, spec: RotarySpec) {
         self.whole().rotary(y, x, spec);

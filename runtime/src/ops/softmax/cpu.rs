@@ -2,7 +2,7 @@
 //! across up to [`COLUMNS`] distributions where they are not.
 
 use super::{Softmax, SoftmaxSpec};
-use crate::device::{Buf, CpuStep};
+use crate::device::{Buf, CpuKernels};
 use crate::math::{self, Arith, simd};
 use crate::ops::reduce::{COLUMNS, ColumnSums, Fold, Max, Sum, fold_row};
 use crate::ops::{check_len, product};
@@ -34,7 +34,7 @@ macro_rules! kernels {
     };
 }
 
-impl Softmax for CpuStep<'_> {
+impl Softmax for CpuKernels<'_> {
     kernels! {
         softmax(y, x): softmax_slabs;
         log_softmax(y, x): log_softmax_slabs;

@@ -1,14 +1,14 @@
 //! Softmax on a GPU.
 
 use super::{Softmax, SoftmaxSpec};
-use crate::device::{Arg, Buf, CudaStep, Team, Text};
+use crate::device::{Arg, Buf, CudaKernels, Team, Text};
 
 const TEXT: Text = Text {
     room: "softmax",
     text: concat!(include_str!("../../device/cuda/rows.cuh"), include_str!("kernels.cu")),
 };
 
-impl CudaStep {
+impl CudaKernels {
     fn softmax_rows<const N: usize>(
         &mut self,
         function: &'static str,
@@ -23,7 +23,7 @@ impl CudaStep {
     }
 }
 
-impl Softmax for CudaStep {
+impl Softmax for CudaKernels {
     fn softmax(&mut self, y: Buf, x: Buf, spec: SoftmaxSpec) {
         self.softmax_rows("softmax", [("y", y), ("x", x)], spec);
     }

@@ -1,7 +1,7 @@
 //! Convolution of groups of few channels, whose products would leave tiles idle.
 
 use super::{Call, kernel, parts};
-use crate::device::{Arg, CudaStep, Grid, Text};
+use crate::device::{Arg, CudaKernels, Grid, Text};
 use crate::ops::conv2d::{Conv2dSpec, Pass};
 
 const TEXT: Text = Text { room: "conv2d", text: include_str!("../direct.cu") };
@@ -18,7 +18,7 @@ pub(super) fn suits(spec: &Conv2dSpec) -> bool {
         && spec.kernel[1] <= SUMS
 }
 
-impl CudaStep {
+impl CudaKernels {
     /// A sum for each element of the result.
     pub(super) fn convolve_directly(&mut self, call: Call) {
         let Call { pass, y, x, w, spec } = call;

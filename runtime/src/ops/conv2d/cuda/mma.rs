@@ -1,7 +1,7 @@
 //! Convolution on tensor cores, of halves or TF32.
 
 use super::{BLOCKS, Call, Product, kernel, parts};
-use crate::device::{Arg, Buf, CudaKernel, CudaStep, Element, Factors, Grid, Text};
+use crate::device::{Arg, Buf, CudaKernel, CudaKernels, Element, Factors, Grid, Text};
 use crate::ops::conv2d::{Conv2dSpec, Pass};
 
 const TEXT: Text =
@@ -105,7 +105,7 @@ impl Plan {
     }
 }
 
-impl CudaStep {
+impl CudaKernels {
     /// A product on tensor cores.
     pub(super) fn multiply_on_tensor_cores(&mut self, product: Product, call: Call) {
         let plan = Plan::new(self.factors(), &product, &call);

@@ -1,10 +1,10 @@
 //! Short copies and constants.
 
 use super::Fill;
-use crate::device::{Buf, TinyStep};
+use crate::device::{Buf, TinyKernels};
 use crate::math::Vector;
 
-impl<V: Vector> Fill for TinyStep<'_, V> {
+impl<V: Vector> Fill for TinyKernels<'_, V> {
     #[inline(always)]
     fn copy(&mut self, y: Buf, x: Buf) {
         let (len, y, x) = (y.len, self.to(y, y.len), self.from(x, y.len));

@@ -1,12 +1,12 @@
 //! Copies on the CPU.
 
 use super::Fill;
-use crate::device::{Buf, CpuStep};
+use crate::device::{Buf, CpuKernels};
 
 /// Floats that one thread moves at a time.
 const CHUNK: usize = 1 << 15;
 
-impl Fill for CpuStep<'_> {
+impl Fill for CpuKernels<'_> {
     fn copy(&mut self, y: Buf, x: Buf) {
         let threads = self.threads();
         let ([y], [x]) = self.views([y], [x]);

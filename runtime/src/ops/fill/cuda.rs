@@ -1,11 +1,11 @@
 //! Copies, sums and constants on a GPU.
 
 use super::Fill;
-use crate::device::{Arg, Buf, CudaStep, Grid, Text, at_once};
+use crate::device::{Arg, Buf, CudaKernels, Grid, Text, at_once};
 
-const TEXT: Text = Text { room: "copy", text: include_str!("kernels.cu") };
+const TEXT: Text = Text { room: "fill", text: include_str!("kernels.cu") };
 
-impl CudaStep {
+impl CudaKernels {
     /// `y = x`, rounded or widened where their elements differ.
     pub(crate) fn copy_as(&mut self, y: Arg, x: Arg, count: usize) {
         self.over("copy", [("y", y), ("x", x)], count);
@@ -20,7 +20,7 @@ impl CudaStep {
     }
 }
 
-impl Fill for CudaStep {
+impl Fill for CudaKernels {
     fn copy(&mut self, y: Buf, x: Buf) {
         self.copy_as(y.into(), x.into(), y.len);
     }
