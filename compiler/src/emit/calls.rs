@@ -446,6 +446,7 @@ impl Writer<'_> {
         let scratch = self.plan.scratch[n].map(|b| self.buffer(b, &self.plan.buffers[b].size));
         let emit = Emit {
             inputs: types(&node.inputs),
+            outputs: types(&node.outputs),
             input_vars: vars(&node.inputs),
             output_vars: vars(&node.outputs),
             used: node.outputs.iter().map(|o| uses[*o] > 0).collect(),

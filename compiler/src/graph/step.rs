@@ -105,6 +105,14 @@ impl Step<'_> {
         Ok(vec![(self.apply(op, &inputs)[0], Some(axis))])
     }
 
+    /// The same op where the positions are not on the axis that it works along.
+    pub fn beside(&mut self, op: impl Op + 'static, own: usize) -> Stepped {
+        match self.only(0)? {
+            axis if axis == own => Err(NEEDS_ALL),
+            axis => self.same(op, axis),
+        }
+    }
+
     /// The number of positions before, for what depends on it.
     pub fn past(&mut self) -> Dim {
         self.held.positions = true;

@@ -239,7 +239,7 @@ pub fn interpolate(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<Value
             false => mode,
         },
     };
-    cx.op(Interpolate { mode, grad: false, scale, x: dims }, &[x])
+    cx.op(Interpolate { mode, scale, x: dims }, &[x])
 }
 
 /// The four sizes of a batch of images.
@@ -431,5 +431,5 @@ fn rotary(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
 
 fn softmax(cx: &mut FnCx, x: ValueId, o: &mut Options, log: bool) -> Lowering<ValueId> {
     let axis = cx.axis_option(x, o, "dim")?;
-    cx.op(Softmax { log, grad: false, axis }, &[x])
+    cx.op(Softmax { log, axis }, &[x])
 }

@@ -2,6 +2,7 @@
 
 use proc_macro2::{Literal, TokenStream};
 
+use super::grad::{self, GradCall};
 use super::{Backward, Emission, Emit, Mismatch, Op, Rule, Transform, room};
 use crate::dim::{Dim, product};
 use crate::graph::step::{self, NEEDS_ALL, NoStep, Step, Stepped};
@@ -31,11 +32,7 @@ pub struct Attention {
     pub mask: bool,
 }
 
-/// `d_qkv` or `d_q, d_k, d_v` from `d_y, y, lse` and the inputs.
-#[derive(Clone, Debug)]
-pub struct Grad(pub Attention);
-
-/// `d_mask` from the same.
+/// `d_mask` from `d_y, y, lse` and the inputs.
 #[derive(Clone, Debug)]
 pub struct MaskGrad(pub Attention);
 
@@ -272,15 +269,8 @@ impl Transform for Attention {
             let d_mask = b.op(mask, MaskGrad(self.clone()), &inputs);
             b.set(mask, d_mask);
         }
-        // All of them are computed at once, in the phase of the first that needs one.
-        let asked = (0..mask).filter(|i| b.wants(*i));
-        let Some(first) = asked.min_by_key(|i| b.wanted[*i]) else { return };
-        let gradients = b.ops(first, Grad(self.clone()), &inputs);
-        for (i, gradient) in gradients.into_iter().enumerate() {
-            if b.wants(i) {
-                b.set(i, gradient);
-            }
-        }
+        let of: Vec<_> = (0..mask).collect();
+        grad::add(b, self, &of, &inputs);
     }
 
     fn step(&self, s: &mut Step) -> Stepped {
@@ -331,31 +321,20 @@ impl Emission for Attention {
     }
 }
 
-impl Op for Grad {
-    fn name(&self) -> String {
-        format!("{}.grad", self.0.name())
-    }
-
-    fn infer(&self, _: &mut Rule, inputs: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
-        Ok(inputs[3..][..self.0.operands()].to_vec())
-    }
-}
-
-impl Transform for Grad {}
-
-impl Emission for Grad {
-    fn emit(&self, e: &Emit) -> TokenStream {
+impl GradCall for Attention {
+    /// `d_qkv` or `d_q, d_k, d_v` from `d_y, y, lse` and the inputs.
+    fn emit_grad(&self, e: &Emit) -> TokenStream {
         let (inputs, vars) = (&e.inputs[3..], &e.input_vars[3..]);
-        let s = self.0.sizes(inputs);
-        let made = self.0.made(&s, [e.x(0), e.x(1)]);
-        let (d_qkv, lse) = (self.0.views(&s, &e.output_vars), e.x(2));
-        let (given, spec) = (self.0.given(&s, inputs, vars), self.0.spec(&s));
+        let s = self.sizes(inputs);
+        let made = self.made(&s, [e.x(0), e.x(1)]);
+        let (d_qkv, lse) = (self.views(&s, &e.output_vars), e.x(2));
+        let (given, spec) = (self.given(&s, inputs, vars), self.spec(&s));
         quote!(k.attention_grad([#(#d_qkv),*], [#(#made),*], #lse, #given, #spec);)
     }
 
     /// The two products again, and those of the gradients.
-    fn flops(&self, inputs: &[Ty], _: &[Ty]) -> Dim {
-        let s = self.0.sizes(&inputs[3..]);
+    fn grad_flops(&self, inputs: &[Ty], _: &[Ty]) -> Dim {
+        let s = self.sizes(&inputs[3..]);
         product(&s.scores).times(&s.dim).times(&Dim::lit(10))
     }
 }

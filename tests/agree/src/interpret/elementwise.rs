@@ -3,8 +3,9 @@
 use gradiron::ops::elementwise::reference;
 use gradiron_compiler::ops::chain::{Chain, Operand};
 use gradiron_compiler::ops::convert::{Narrow, Widen};
-use gradiron_compiler::ops::dropout::{self, Dropout};
+use gradiron_compiler::ops::dropout::Dropout;
 use gradiron_compiler::ops::elementwise::{Constant, Elementwise};
+use gradiron_compiler::ops::grad::Grad;
 use gradiron_compiler::ops::mapped::Mapped;
 
 use super::{Cx, Known, Reference, evaluate, known};
@@ -17,7 +18,7 @@ pub const OPS: &[Known] = &[
     known::<Narrow>,
     known::<Widen>,
     known::<Dropout>,
-    known::<dropout::Grad>,
+    known::<Grad<Dropout>>,
 ];
 
 fn constant(cx: &Cx, constant: &Constant) -> f64 {
@@ -137,8 +138,8 @@ impl Reference for Dropout {
     }
 }
 
-impl Reference for dropout::Grad {
+impl Reference for Grad<Dropout> {
     fn run(&self, _: &Cx, inputs: &[Array]) -> Vec<Array> {
-        vec![dropped(self.0.p, &inputs[0], inputs[1].data[0] as u32)]
+        vec![dropped(self.op.p, &inputs[0], inputs[1].data[0] as u32)]
     }
 }
