@@ -164,11 +164,11 @@ pub trait Emission {
         false
     }
 
-    /// The values that are stored in output `k`, which may be in 16 bits where a device computes so.
-    /// Others are floats: statistics, positions, the memory of a model.
-    fn values(&self, output: &Ty, _k: usize) -> Option<Ty> {
-        let are_values = output.kind == Kind::Float && !self.needs_exact_output();
-        are_values.then(|| output.clone())
+    /// The activations that output `k` holds, which may be in 16 bits where a device computes so.
+    /// Others are floats everywhere: statistics, positions, the memory of a model.
+    fn activation(&self, output: &Ty, _k: usize) -> Option<Ty> {
+        let is_activation = output.kind == Kind::Float && !self.needs_exact_output();
+        is_activation.then(|| output.clone())
     }
 
     /// Items that the runtime call needs beside it.

@@ -48,8 +48,10 @@ impl Op for Narrow {
             let text = format!("takes {start} to {end} of axis {axis}, but receives {}", inputs[0]);
             return Err(Mismatch::new(text));
         }
-        let step = rule.step.clone();
-        rule.at_least(&y[self.axis], &end, || format!("`{step}` takes what lies behind its axis"));
+        let subject = rule.subject.clone();
+        rule.at_least(&y[self.axis], &end, || {
+            format!("`{subject}` takes what lies behind its axis")
+        });
         y[self.axis] = self.len.clone();
         Ok(vec![Ty::float(y)])
     }

@@ -41,7 +41,7 @@ impl Pool2d {
         let text = format!("places of the padding {padding} beyond half of the kernel {kernel}");
         let (k, p) = (kernel.tokens(), padding.tokens());
         let beyond = Dim::expr(text, quote!((2 * (#p)).saturating_sub(#k)));
-        let message = format!("`{}` has padding of more than half of its kernel", rule.step);
+        let message = format!("`{}` has padding of more than half of its kernel", rule.subject);
         rule.defer_numbers(beyond, Dim::lit(0), message);
         Ok(())
     }
@@ -86,7 +86,7 @@ impl Pool2d {
         let text = format!("those that meet the {}", ["rows", "columns"][axis]);
         let message = format!(
             "`{}` has windows that lie in the padding alone ({help}): windows, and {text}",
-            rule.step
+            rule.subject
         );
         rule.defer_numbers(count.clone(), Dim::expr(text, meeting), message);
         Ok(())

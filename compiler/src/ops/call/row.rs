@@ -42,7 +42,7 @@ impl Call {
             let len = self.callee.prepared().tokens();
             let cache_len = self.callee.size_of("cache").tokens();
             let behind = 2 + self.callee.args.len();
-            let (cache, prepared) = match self.callee.steps {
+            let (cache, prepared) = match self.callee.is_step {
                 true => {
                     let cache = e.x(behind);
                     (quote!(#cache.part(i * #cache_len, #cache_len),), e.x(behind + 1))

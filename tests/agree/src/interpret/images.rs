@@ -3,7 +3,7 @@
 use gradiron::ops::conv2d::{Conv2dSpec, reference as conv};
 use gradiron::ops::interpolate::{InterpolateMode, InterpolateSpec, reference as scaling};
 use gradiron::ops::pool2d::{Pool2dSpec, reference as pooling};
-use gradiron_compiler::ops::conv2d::{Conv2d, Pass, Prepare, Ready, Window};
+use gradiron_compiler::ops::conv2d::{Conv2d, Direction, Prepare, Ready, Window};
 use gradiron_compiler::ops::grad::Grad;
 use gradiron_compiler::ops::interpolate::{Interpolate, Mode};
 use gradiron_compiler::ops::pool2d::{Pool, Pool2d};
@@ -44,15 +44,15 @@ impl Reference for Conv2d {
             groups: cx.scope.size(&self.groups),
         };
         let (a, b) = (&inputs[0].data, &inputs[1].data);
-        let mut made = Array::zeros(match self.pass {
-            Pass::Forward => vec![x[0], w[0], spec.out_height(), spec.out_width()],
-            Pass::InputGrad => x,
-            Pass::WeightGrad => w,
+        let mut made = Array::zeros(match self.direction {
+            Direction::Forward => vec![x[0], w[0], spec.out_height(), spec.out_width()],
+            Direction::InputGrad => x,
+            Direction::WeightGrad => w,
         });
-        match self.pass {
-            Pass::Forward => conv::conv2d(&mut made.data, a, b, spec),
-            Pass::InputGrad => conv::conv2d_input_grad(&mut made.data, a, b, spec),
-            Pass::WeightGrad => conv::conv2d_weight_grad(&mut made.data, a, b, spec),
+        match self.direction {
+            Direction::Forward => conv::conv2d(&mut made.data, a, b, spec),
+            Direction::InputGrad => conv::conv2d_input_grad(&mut made.data, a, b, spec),
+            Direction::WeightGrad => conv::conv2d_weight_grad(&mut made.data, a, b, spec),
         }
         vec![made]
     }
