@@ -159,8 +159,8 @@ pub fn pass(
 /// The operations of a piece of a pass.
 pub const PIECE: usize = 40;
 
-/// Code that is one function, or a function for each piece where there are several: what is not optimised
-/// keeps each range and each argument on the stack until a function ends.
+/// Code that is one function, or a function for each piece where there are several: what is not
+/// optimised keeps each range and each argument on the stack until a function ends.
 pub fn closures(pieces: &[TokenStream]) -> TokenStream {
     match pieces {
         [one] => one.clone(),

@@ -140,7 +140,8 @@ pub fn layout(model: &Model, function: &Function, form: Form, names: [&str; 3]) 
         let [flops, code_size] =
             ["flops", "code_size"].map(|suffix| hidden(&function.name, suffix));
         let small = quote! {
-            let is_small = ::gradiron::function::is_small(Self::#flops([1; 4]), Self::#code_size[1]);
+            let is_small =
+                ::gradiron::function::is_small(Self::#flops([1; 4]), Self::#code_size[1]);
             let target = target.of_small(is_small);
         };
         (quote!(want_inputs, whole,), quote!(whole), small)
@@ -177,8 +178,9 @@ pub fn layout(model: &Model, function: &Function, form: Form, names: [&str; 3]) 
     }
 }
 
-/// The elements of a graph's values, each number once: not of what nested calls keep in a form of their own.
-/// Where all of them have an index, nothing that follows from them leaves the range of a `usize`.
+/// The elements of a graph's values, each number once: not of what nested calls keep in a form of
+/// their own. Where all of them have an index, nothing that follows from them leaves the range of a
+/// `usize`.
 fn lens(graph: &Graph) -> Vec<TokenStream> {
     let mut lens: Vec<Dim> = Vec::new();
     let own =

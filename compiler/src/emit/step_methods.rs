@@ -62,7 +62,9 @@ fn method(model: &Model, at_: usize, interface: &Interface, length: &Dim) -> Tok
         Some(functions) => (
             body(model, at_, &functions[at_], length),
             quote!(ws.cache::<#at_, _, _, _>(#given)),
-            quote!(::gradiron::step::check_steps::<Self, _, _, #at_, _, _, _>(ws, &self.params, seed)),
+            quote! {
+                ::gradiron::step::check_steps::<Self, _, _, #at_, _, _, _>(ws, &self.params, seed)
+            },
         ),
         None => {
             let never = quote!(::core::unreachable!("this program does not compile"));
@@ -75,8 +77,8 @@ fn method(model: &Model, at_: usize, interface: &Interface, length: &Dim) -> Tok
          Takes and gives a row for each new position, those of one sequence behind another's."
     );
     let cache_doc = format!(
-        "Memory for what `{step}` keeps of up to {length} positions, or of any number where these are \
-         states alone, on the device of `ws`."
+        "Memory for what `{step}` keeps of up to {length} positions, or of any number where these \
+         are states alone, on the device of `ws`."
     );
     let check_doc = format!(
         "Runs `{name}` on sequences drawn from `seed`, as a whole and in steps, and gives the \
@@ -89,7 +91,9 @@ fn method(model: &Model, at_: usize, interface: &Interface, length: &Dim) -> Tok
         /// When the workspace was made for fewer sequences, or memory does not suffice.
         #vis fn #cache<Device__: ::gradiron::device::Device, Purpose__: ::gradiron::Purpose>(
             ws: &::gradiron::Workspace<Self, Device__, Purpose__> #size
-        ) -> ::core::result::Result<::gradiron::Cache<Self, #at_, Device__>, ::gradiron::WorkspaceError> {
+        ) -> ::core::result::Result<
+            ::gradiron::Cache<Self, #at_, Device__>, ::gradiron::WorkspaceError,
+        > {
             #fill
         }
 
@@ -111,7 +115,8 @@ fn method(model: &Model, at_: usize, interface: &Interface, length: &Dim) -> Tok
         /// # Errors
         /// When the device has no memory for the cache.
         #vis fn #check<Device__: ::gradiron::device::Device, Purpose__: ::gradiron::Purpose>(
-            &self, ws: &mut ::gradiron::Workspace<Self, Device__, Purpose__>, seed: ::gradiron::Seed,
+            &self, ws: &mut ::gradiron::Workspace<Self, Device__, Purpose__>,
+            seed: ::gradiron::Seed,
         ) -> ::core::result::Result<::gradiron::StepCheck, ::gradiron::WorkspaceError> {
             #difference
         }

@@ -1,4 +1,5 @@
-//! Functions that run step by step: the memory of the positions before, and the pass over the next ones.
+//! Functions that run step by step: the memory of the positions before, and the pass over the next
+//! ones.
 
 use proc_macro2::TokenStream;
 

@@ -152,8 +152,8 @@ impl Writer<'_> {
         quote!(if target.are_halves_between() { #own } else { #other })
     }
 
-    /// What the memory was planned for. Where kernels are inlined it is a processor with values in floats,
-    /// and rustc leaves out what else there is.
+    /// What the memory was planned for. Where kernels are inlined it is a processor with values in
+    /// floats, and rustc leaves out what else there is.
     pub fn target(&self) -> TokenStream {
         let (at, of) = (Index::from(TARGET), quote!(::gradiron::device::Target));
         quote! {

@@ -105,7 +105,8 @@ impl Callee {
         variable!("offsets_{}", self.id)
     }
 
-    /// What the callee says of the gradient of input `at` of a call: of its parameters, or of an argument.
+    /// What the callee says of the gradient of input `at` of a call: of its parameters, or of an
+    /// argument.
     pub fn flow(&self, at: usize) -> Option<TokenStream> {
         let flows = self.item("FLOWS");
         match (at, &self.count) {

@@ -114,8 +114,8 @@ impl Rule {
         }
     }
 
-    /// Whether a size is not below another one; what only rustc knows is taken as agreed. The message is
-    /// that of `message` where rustc finds otherwise.
+    /// Whether a size is not below another one; what only rustc knows is taken as agreed. The
+    /// message is that of `message` where rustc finds otherwise.
     pub fn at_least(&mut self, size: &Dim, least: &Dim, message: impl FnOnce() -> String) -> bool {
         if let (Some(size), Some(least)) = (size.as_lit(), least.as_lit()) {
             return size >= least;

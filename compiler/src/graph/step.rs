@@ -5,7 +5,8 @@ use std::rc::Rc;
 use super::{Graph, Op, Phase, Rule, Source, Ty, ValueId};
 use crate::dim::{Atom, Dim, Shape};
 
-/// The run-time sizes of a step, behind those of the user's: the positions before, and the new ones.
+/// The run-time sizes of a step, behind those of the user's: the positions before, and the new
+/// ones.
 pub const SIZES: [&str; 2] = ["past__", "new__"];
 
 /// The number of positions before.
@@ -125,7 +126,8 @@ impl Step<'_> {
         self.kept(dims)
     }
 
-    /// Memory for a state, which each run changes. It starts anew where there are no positions before.
+    /// Memory for a state, which each run changes. It starts anew where there are no positions
+    /// before.
     pub fn state(&mut self, dims: Vec<Dim>) -> ValueId {
         self.held.states = true;
         self.kept(dims)

@@ -27,8 +27,8 @@ impl Op for Argmax {
         let size = dims.remove(self.axis);
         if size.as_lit().is_some_and(|size| size > MOST) {
             return Err(Mismatch::new(format!(
-                "finds places along {size} elements: they are whole numbers in `f32`s, which are exact \
-                 up to {}",
+                "finds places along {size} elements: they are whole numbers in `f32`s, which are \
+                 exact up to {}",
                 MOST - 1
             ))
             .help("reshape the axis to two, and take the maxima of its parts first"));

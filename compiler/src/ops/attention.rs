@@ -187,7 +187,8 @@ impl Attention {
                 && (rank < 3 || rule.equal(&q.dims()[0], &k.dims()[0]));
             if !fits {
                 let text = format!(
-                    "expects queries [batch, heads, rows, size] and keys and values like them, but receives {q}, {k} and {v}"
+                    "expects queries [batch, heads, rows, size] and keys and values like them, but \
+                     receives {q}, {k} and {v}"
                 );
                 return Err(Mismatch::new(text));
             }

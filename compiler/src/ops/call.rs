@@ -14,8 +14,8 @@ use crate::graph::{Kind, Ty, ValueId};
 use crate::hygiene::quote;
 
 /// Forward: `results, between, saved, new_state` from `params, state, args`, and in inference what
-/// the models prepared; `between` holds the values between the models of a row. With `grad`: `d_params, d_args` from
-/// `params, args, results, between, saved, d_results`.
+/// the models prepared; `between` holds the values between the models of a row. With `grad`:
+/// `d_params, d_args` from `params, args, results, between, saved, d_results`.
 #[derive(Clone, Debug)]
 pub struct Call {
     pub callee: Callee,

@@ -40,8 +40,9 @@ pub struct Grad<T> {
     pub outputs: Vec<Ty>,
 }
 
-/// Adds the call that computes the gradients of the inputs `of` from the values `reads`, in the phase of the
-/// first that needs one, where any is asked for. Those that are asked for become gradients of `b`.
+/// Adds the call that computes the gradients of the inputs `of` from the values `reads`, in the
+/// phase of the first that needs one, where any is asked for. Those that are asked for become
+/// gradients of `b`.
 pub fn add<T: GradCall>(b: &mut Backward, op: &T, of: &[usize], reads: &[ValueId]) {
     let asked = of.iter().copied().filter(|i| b.wants(*i));
     let Some(first) = asked.min_by_key(|i| b.wanted[*i]) else { return };

@@ -109,7 +109,8 @@ impl Emission for LayerNorm {
 }
 
 impl GradCall for LayerNorm {
-    /// `d_x, d_weight, d_bias` from `d_y, x, stats, weight`, those of weight and bias where there are.
+    /// `d_x, d_weight, d_bias` from `d_y, x, stats, weight`, those of weight and bias where there
+    /// are.
     fn emit_grad(&self, e: &Emit) -> TokenStream {
         let (d_x, spec, scratch) = (e.y(0), self.0.spec(&e.outputs[0]), e.scratch());
         let (d_y, x, stats) = (e.x(0), e.x(1), e.x(2));

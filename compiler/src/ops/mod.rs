@@ -1,5 +1,5 @@
-//! The operations, a file each: shape rule, derivative, cost and call of the runtime. Passes know the trait
-//! [`Op`] and what [`builtin`] and [`fusing`] offer, and name no op.
+//! The operations, a file each: shape rule, derivative, cost and call of the runtime. Passes know
+//! the trait [`Op`] and what [`builtin`] and [`fusing`] offer, and name no op.
 
 pub mod argmax;
 pub mod attention;

@@ -74,8 +74,8 @@ impl Pool2d {
             }
             let side = ["high", "wide"][axis];
             let text = format!(
-                "has a window whose {kernel} places, {dilation} apart, all lie in the padding beside a \
-                 plane {size} {side}"
+                "has a window whose {kernel} places, {dilation} apart, all lie in the padding beside \
+                 a plane {size} {side}"
             );
             return Err(Mismatch::new(text).help(help));
         }

@@ -40,9 +40,9 @@ impl Cell {
     }
 }
 
-/// `x [batch, seq_len, gates · hidden]  w [gates · hidden, hidden]`, a bias, first states and lengths
-/// where there are some  →  `y [batch, seq_len, hidden]`, the last states `[batch, hidden]`, and what
-/// the backward pass needs.
+/// `x [batch, seq_len, gates · hidden]  w [gates · hidden, hidden]`, a bias, first states and
+/// lengths where there are some  →  `y [batch, seq_len, hidden]`, the last states `[batch,
+/// hidden]`, and what the backward pass needs.
 #[derive(Clone, Debug)]
 pub struct Recurrent {
     pub cell: Cell,

@@ -1,9 +1,9 @@
 //! A model called for each position of a sequence, with the results at the one before.
 //!
-//! Inside, the steps are the first axis, so each is a range: `x [T, batch, ..]`. The forward pass of
-//! training keeps the states before each step and what the model saves of each; the backward pass
-//! is the same loop in reverse, with the gradients of the states in two buffers in turns. The code is
-//! as long for any number of steps.
+//! Inside, the steps are the first axis, so each is a range: `x [T, batch, ..]`. The forward pass
+//! of training keeps the states before each step and what the model saves of each; the backward
+//! pass is the same loop in reverse, with the gradients of the states in two buffers in turns. The
+//! code is as long for any number of steps.
 
 pub mod grad;
 
@@ -86,10 +86,10 @@ impl Scan {
         self.callee.size_of(if inference { "infer_scratch" } else { "scratch" })
     }
 
-    /// What the model is given at a step of training: `now`, but where a sample's sequence has ended, what
-    /// it was given at its first step, of which `all` has the place. So the model computes nothing from
-    /// what lies behind an end, and its saved memory and results are such as a run made before: gradients
-    /// of zeros there stay zeros in the products over all samples.
+    /// What the model is given at a step of training: `now`, but where a sample's sequence has
+    /// ended, what it was given at its first step, of which `all` has the place. So the model
+    /// computes nothing from what lies behind an end, and its saved memory and results are such as
+    /// a run made before: gradients of zeros there stay zeros in the products over all samples.
     fn replay(
         &self,
         scratch: &mut Scratch,

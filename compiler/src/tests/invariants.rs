@@ -134,8 +134,8 @@ fn no_elementwise_node_is_left(Behind { before, graph, .. }: &Behind) {
     assert_eq!(roots.len(), graph.outputs.len(), "{}", graph.text());
 }
 
-/// What is stored in bf16 is the value that the backward pass reads in its place, and nothing of the
-/// backward pass reads the value itself.
+/// What is stored in bf16 is the value that the backward pass reads in its place, and nothing of
+/// the backward pass reads the value itself.
 fn what_is_stored_is_not_read_again(Behind { graph, .. }: &Behind) {
     let root = |v: &ValueId| graph.view_root(*v);
     let backward = || graph.nodes.iter().filter(|node| node.phase > Phase::Forward);

@@ -45,8 +45,8 @@ fn map(cx: &Cx, func: &str, constants: &[Constant], dims: &[usize], inputs: &[Ar
     Array::new(dims, (0..dims.iter().product()).map(of).collect())
 }
 
-/// Whether a function and its derivatives are defined: PyTorch refuses what is no probability, and at some
-/// places a derivative is infinite.
+/// Whether a function and its derivatives are defined: PyTorch refuses what is no probability, and
+/// at some places a derivative is infinite.
 fn is_defined(func: &str, args: &[f64]) -> bool {
     match func {
         "bce" => 0.0 < args[0] && args[0] < 1.0 && (0.0..=1.0).contains(&args[1]),

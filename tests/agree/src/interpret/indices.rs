@@ -42,8 +42,8 @@ impl Reference for Argmax {
     }
 }
 
-/// The rows of padding have values, but no gradients: a run for a difference quotient takes those of the
-/// run before it, in the order of the lookups.
+/// The rows of padding have values, but no gradients: a run for a difference quotient takes those
+/// of the run before it, in the order of the lookups.
 #[derive(Default)]
 struct Padding {
     rows: Vec<Vec<f64>>,

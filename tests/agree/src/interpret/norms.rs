@@ -26,8 +26,8 @@ fn channels_of(x: &Array, eps: f64) -> BatchNormSpec {
     BatchNormSpec { batch: x.dims[0], channels: x.dims[1], inner, eps: eps as f32 }
 }
 
-/// The mean, nothing for what an `f32` leaves of it, and `1 / √(σ² + ε)` of each channel; then the new
-/// state.
+/// The mean, nothing for what an `f32` leaves of it, and `1 / √(σ² + ε)` of each channel; then the
+/// new state.
 fn statistics(options: &Options, x: &Array, state: &[Array]) -> Vec<Array> {
     let spec = channels_of(x, options.eps);
     let [mut mean, mut invstd] = [0, 1].map(|_| Array::zeros([spec.channels]));

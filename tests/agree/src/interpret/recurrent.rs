@@ -21,8 +21,8 @@ fn spec(cx: &Cx, of: &Recurrent) -> RecurrentSpec {
     RecurrentSpec { cell, batch, steps, hidden, reverse: of.reverse }
 }
 
-/// Does `work` with what an operation is given: `x, w`, a bias, first states and lengths where there
-/// are some.
+/// Does `work` with what an operation is given: `x, w`, a bias, first states and lengths where
+/// there are some.
 fn with<T>(of: &Recurrent, inputs: &[Array], work: impl FnOnce(Given) -> T) -> T {
     let mut rest = inputs[2..].iter();
     let mut take = |there: bool| there.then(|| rest.next()).flatten().map(|array| &array.data[..]);
