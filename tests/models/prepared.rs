@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use gradiron::device::Storage;
 use gradiron::device::{Device, DeviceError, Lent, Preparer, Run, RunMemory};
 use gradiron::math::SimdLevel;
 use gradiron::prelude::*;
-use gradiron::storage::Storage;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 type Image = [[[f32; 8]; 8]; 3];
@@ -264,10 +264,16 @@ fn inference_alone_takes_its_own_memory() -> Outcome {
     let images = images(9);
     let net = Net::init(Seed(9));
     let mut ws = Net::infer_workspace(9)?;
-    assert_eq!(ws.bytes(), Net::infer_bytes(9));
-    assert_eq!(Net::workspace(9)?.bytes(), Net::train_bytes(9));
-    assert!(Net::infer_bytes(9) + 4 * Net::PARAMS < Net::train_bytes(9));
-    assert!(Net::prepared_bytes() > 4 * 720 * 720 && Net::prepared_bytes() < Net::infer_bytes(1));
+    assert_eq!(ws.bytes(), Net::footprint(9, Target::Host).infer);
+    assert_eq!(Net::workspace(9)?.bytes(), Net::footprint(9, Target::Host).train);
+    assert!(
+        Net::footprint(9, Target::Host).infer + 4 * Net::PARAMS
+            < Net::footprint(9, Target::Host).train
+    );
+    assert!(
+        Net::footprint(1, Target::Host).prepared > 4 * 720 * 720
+            && Net::footprint(1, Target::Host).prepared < Net::footprint(1, Target::Host).infer
+    );
     ws.poison();
     let expected = afresh(&net, &images)?;
     assert_eq!(net.forward(&mut ws, &images)?, expected);
@@ -295,6 +301,6 @@ fn small_weights_are_not_prepared() -> Outcome {
     net.forward(&mut ws, &[[1.0, 2.0, 3.0, 4.0]])?;
     assert_eq!(runs.load(Ordering::Relaxed), 1);
     // Two layers of activations and the result, in whole lines.
-    assert_eq!(Small::infer_bytes(1), 4 * (16 + 32));
+    assert_eq!(Small::footprint(1, Target::Host).infer, 4 * (16 + 32));
     Ok(())
 }
