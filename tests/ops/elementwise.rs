@@ -122,7 +122,7 @@ fn combined<const N: usize>(lists: [Vec<f32>; N]) -> [Vec<f32>; N] {
 
 struct Function<E, const N: usize>(PhantomData<E>);
 
-impl<E: Elementwise<N, 1, 0>, const N: usize> AnyKernels for Function<E, N> {
+impl<E: Elementwise<N, 1, 0>, const N: usize> KernelCall for Function<E, N> {
     #[inline(always)]
     fn call<K: Kernels>(&self, k: &mut K, y: &[Buf], x: &[Buf]) {
         let x = std::array::from_fn(|i| (x[i], [true]));

@@ -71,7 +71,7 @@ fn devices() -> &'static [(SimdLevel, [Cpu; 3])] {
 }
 
 /// A kernel call for kernels of any kind: a type, since closures are not generic.
-pub trait AnyKernels {
+pub trait KernelCall {
     fn call<K: Kernels>(&self, k: &mut K, outputs: &[Buf], inputs: &[Buf]);
 }
 
@@ -82,7 +82,7 @@ struct Tiny<'a, C> {
     inputs: &'a [Buf],
 }
 
-impl<C: AnyKernels> Run for Tiny<'_, C> {
+impl<C: KernelCall> Run for Tiny<'_, C> {
     const MAY_BE_TINY: bool = true;
     const NAME: &'static str = "kernel";
     const PHASE: Phase = Phase::Forward;
@@ -149,7 +149,7 @@ impl Call<'_> {
     }
 
     /// The same on the kernels of small passes.
-    pub fn run_tiny(&self, call: impl AnyKernels, check: impl Fn(&str, &[Vec<f32>])) {
+    pub fn run_tiny(&self, call: impl KernelCall, check: impl Fn(&str, &[Vec<f32>])) {
         for (level, cpus) in devices() {
             let on = |cpu: &Cpu, memory: RunMemory<'_, Cpu>, y: &[Buf], x: &[Buf], _: Buf| {
                 let run = Tiny { call: &call, outputs: y, inputs: x };

@@ -59,7 +59,7 @@ struct Mapping<E, const IN: usize, const S: usize, const R: usize> {
     chain: PhantomData<E>,
 }
 
-impl<E, const IN: usize, const OUT: usize, const S: usize, const R: usize> AnyKernels
+impl<E, const IN: usize, const OUT: usize, const S: usize, const R: usize> KernelCall
     for (Mapping<E, IN, S, R>, [(); OUT])
 where
     E: Elementwise<IN, OUT, S>,
@@ -202,7 +202,7 @@ fn in_place() {
 
 struct InPlace([usize; 2]);
 
-impl AnyKernels for InPlace {
+impl KernelCall for InPlace {
     #[inline(always)]
     fn call<K: Kernels>(&self, k: &mut K, out: &[Buf], x: &[Buf]) {
         let (dims, constants) = (self.0, [-0.3, 0.2, 1.7]);

@@ -9,7 +9,7 @@ const LAYOUTS: [Layout; 3] = [Layout::NN, Layout::NT, Layout::TN];
 
 struct Product(MatmulSpec);
 
-impl AnyKernels for Product {
+impl KernelCall for Product {
     #[inline(always)]
     fn call<K: Kernels>(&self, k: &mut K, y: &[Buf], x: &[Buf]) {
         k.matmul(y[0], x[0], x[1], self.0);

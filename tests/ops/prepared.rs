@@ -9,7 +9,7 @@ use crate::harness::*;
 
 struct Packed(MatmulSpec);
 
-impl AnyKernels for Packed {
+impl KernelCall for Packed {
     #[inline(always)]
     fn call<K: Kernels>(&self, k: &mut K, y: &[Buf], x: &[Buf]) {
         k.matmul_pack(y[1], x[1], self.0);

@@ -9,7 +9,7 @@ const KINDS: [ReduceKind; 3] = [ReduceKind::Sum, ReduceKind::Max, ReduceKind::Mi
 
 struct Reduction<const R: usize>(ReduceSpec<R>);
 
-impl<const R: usize> AnyKernels for Reduction<R> {
+impl<const R: usize> KernelCall for Reduction<R> {
     #[inline(always)]
     fn call<K: Kernels>(&self, k: &mut K, y: &[Buf], x: &[Buf]) {
         k.reduce(y[0], x[0], self.0);
