@@ -26,6 +26,7 @@ pub mod table {
     pub use crate::module::table::*;
 }
 
+pub use crate::arena::{minus, plus, times};
 pub use crate::module::{ParamSpec, StateKind, StateSpec, init_params};
 pub use crate::net::Sequential;
 pub use crate::storage::Storage;

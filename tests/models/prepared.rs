@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gradiron::device::Storage;
-use gradiron::device::{Device, DeviceError, Lent, Preparer, Run, RunMemory};
+use gradiron::device::{CpuPreparer, Device, DeviceError, Lent, Run, RunMemory};
 use gradiron::math::SimdLevel;
 use gradiron::prelude::*;
 
@@ -146,6 +146,9 @@ impl Counted {
 
 impl Device for Counted {
     type Memory = Storage;
+    type Pending = f32;
+    type Preparer = CpuPreparer;
+    const ON_HOST: bool = true;
 
     fn allocate(&self, floats: usize) -> Result<Storage, DeviceError> {
         self.0.allocate(floats)
@@ -164,7 +167,15 @@ impl Device for Counted {
         self.0.lend(memory)
     }
 
-    fn preparer(&self) -> Option<Preparer> {
+    fn read_later(&self, memory: &Storage, at: usize) -> Result<f32, DeviceError> {
+        self.0.read_later(memory, at)
+    }
+
+    fn target(&self) -> Target {
+        self.0.target()
+    }
+
+    fn preparer(&self) -> Option<CpuPreparer> {
         self.0.preparer()
     }
 

@@ -40,10 +40,8 @@ impl Dim {
         if self.as_lit().is_some() {
             return self.tokens();
         }
-        let (times, plus) = (
-            quote!(::gradiron::__private::arena::times),
-            quote!(::gradiron::__private::arena::plus),
-        );
+        let (times, plus) =
+            (quote!(::gradiron::__private::times), quote!(::gradiron::__private::plus));
         let term = |(atoms, factor): (&Vec<Atom>, &i128)| {
             let factors = atoms.iter().map(Atom::saturating_tokens);
             let number = usize::try_from(factor.unsigned_abs()).unwrap_or(usize::MAX);
@@ -61,7 +59,7 @@ impl Dim {
         let (more, less) = (sum(true), sum(false));
         match self.terms.values().all(|factor| *factor > 0) {
             true => more,
-            false => quote!(::gradiron::__private::arena::minus(#more, #less)),
+            false => quote!(::gradiron::__private::minus(#more, #less)),
         }
     }
 

@@ -64,7 +64,7 @@ fn items(
     let n = quote!(::gradiron::__private::arena::Sizes);
     let ends = caches(step).into_iter().enumerate().map(|(k, len)| {
         let (next, len) = (k + 1, len.saturating_tokens());
-        quote!(at[#next] = ::gradiron::__private::arena::plus(at[#k], ::gradiron::__private::arena::padded(#len));)
+        quote!(at[#next] = ::gradiron::__private::plus(at[#k], ::gradiron::__private::arena::padded(#len));)
     });
     let ends: Vec<_> = ends.collect();
     let count = ends.len();
@@ -166,7 +166,7 @@ pub fn floats(function: &Function) -> TokenStream {
     let [layout, sizes] = ["step_layout", "step_sizes"].map(|s| hidden(&function.name, s));
     match function.step {
         Some(_) => quote! {
-            ::gradiron::__private::arena::plus(results, Self::#layout(Self::#sizes(n), target).saved)
+            ::gradiron::__private::plus(results, Self::#layout(Self::#sizes(n), target).saved)
         },
         None => quote!(0),
     }
