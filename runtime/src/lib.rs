@@ -59,7 +59,7 @@ compile_error!("gradiron needs pointers of 32 or 64 bits: class indices are numb
 extern crate self as gradiron;
 
 #[doc(hidden)]
-pub mod __private;
+pub mod __rt;
 mod arena;
 mod check;
 pub mod data;

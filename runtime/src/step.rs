@@ -238,24 +238,24 @@ macro_rules! no_step {
         #[doc(hidden)]
         pub const $axes: &'static [usize] = &[];
         #[doc(hidden)]
-        pub const $held: $crate::__private::step::Held =
-            $crate::__private::step::Held { positions: false, states: false };
+        pub const $held: $crate::__rt::step::Held =
+            $crate::__rt::step::Held { positions: false, states: false };
         #[doc(hidden)]
         pub const fn $bind<const ARGS__: usize>(
             _: [usize; ARGS__],
             _: usize,
             _: usize,
-        ) -> $crate::__private::arena::Sizes {
+        ) -> $crate::__rt::arena::Sizes {
             [1; 4]
         }
         #[doc(hidden)]
-        pub const fn $cache(_: $crate::__private::arena::Sizes) -> usize {
+        pub const fn $cache(_: $crate::__rt::arena::Sizes) -> usize {
             0
         }
         #[doc(hidden)]
         pub const fn $scratch(
-            _: $crate::__private::arena::Sizes,
-            _: $crate::__private::device::Target,
+            _: $crate::__rt::arena::Sizes,
+            _: $crate::__rt::device::Target,
         ) -> usize {
             0
         }
@@ -263,8 +263,8 @@ macro_rules! no_step {
         pub const $table: usize = 0;
         #[doc(hidden)]
         pub fn $offsets(
-            _: $crate::__private::arena::Sizes,
-            _: $crate::__private::device::Target,
+            _: $crate::__rt::arena::Sizes,
+            _: $crate::__rt::device::Target,
             _: &mut Vec<usize>,
         ) {
         }
@@ -277,16 +277,16 @@ macro_rules! no_step {
             const RESULTS__: usize,
         >(
             _: &mut Kernels__,
-            _: $crate::__private::arena::Sizes,
+            _: $crate::__rt::arena::Sizes,
             _: &[usize],
-            _: $crate::__private::device::Buf,
-            _: $crate::__private::device::Buf,
-            _: [$crate::__private::device::Buf; FLOATS__],
-            _: [$crate::__private::device::Indices; CLASSES__],
-            _: [$crate::__private::device::Buf; RESULTS__],
-            _: $crate::__private::device::Buf,
-            _: $crate::__private::device::Buf,
-            _: $crate::__private::device::Buf,
+            _: $crate::__rt::device::Buf,
+            _: $crate::__rt::device::Buf,
+            _: [$crate::__rt::device::Buf; FLOATS__],
+            _: [$crate::__rt::device::Indices; CLASSES__],
+            _: [$crate::__rt::device::Buf; RESULTS__],
+            _: $crate::__rt::device::Buf,
+            _: $crate::__rt::device::Buf,
+            _: $crate::__rt::device::Buf,
         ) {
         }
     };

@@ -59,7 +59,7 @@ pub fn methods(model: &Model) -> TokenStream {
             quote! {
                 #[allow(clippy::all)]
                 #[automatically_derived]
-                impl #impl_generics ::gradiron::__private::Sequential for #self_ty {
+                impl #impl_generics ::gradiron::__rt::Sequential for #self_ty {
                     type Input = #x;
                     type Output = #y;
                     type InputGrad<'w> = #d_x where Self: 'w;
@@ -178,7 +178,7 @@ fn method(
     let (self_arg, ws_model) = match receiver {
         Receiver::SelfRef if trains => (quote!(&mut self,), quote!(Self)),
         Receiver::SelfRef => (quote!(&self,), quote!(Self)),
-        Receiver::Params => (quote!(params: &::gradiron::__private::Storage,), quote!(Self)),
+        Receiver::Params => (quote!(params: &::gradiron::__rt::Storage,), quote!(Self)),
         Receiver::Free => {
             let (_, ty) = model.generics();
             (quote!(), ty)
@@ -191,7 +191,7 @@ fn method(
     let is_flat = model.functions.as_ref().is_some_and(|functions| !functions[f].trains);
     let has_params = !model.params.tensors.is_empty() && receiver == Receiver::SelfRef;
     let bound = (matches!(pass, Pass::Grad | Pass::Train) && is_loss && has_params && is_flat)
-        .then(|| quote!(where #device: ::gradiron::__private::check::ReachesParameters));
+        .then(|| quote!(where #device: ::gradiron::__rt::check::ReachesParameters));
     // Types have names where a trait, a bound or the result speaks of them.
     let has_names = receiver == Receiver::Params || trains || bound.is_some();
     let (device_trait, purpose_trait) =

@@ -31,7 +31,7 @@ pub fn body(
     let lens = floats.iter().map(|arg| arg.ty.shape.len().tokens());
     let args = lens.enumerate().map(|(i, len)| {
         let i = input_number(i);
-        quote!(::gradiron::__private::device::Buf::new(::gradiron::__private::device::Region::Input(#i), 0, #len))
+        quote!(::gradiron::__rt::device::Buf::new(::gradiron::__rt::device::Region::Input(#i), 0, #len))
     });
     let args: Vec<_> = args.collect();
     let result_lens: Vec<_> = function.results.iter().map(|ty| ty.shape.len().tokens()).collect();
@@ -47,7 +47,7 @@ pub fn body(
                     seed_checks.extend(quote!(ws.exact(#text, #value.len(), #len)?;));
                 }
                 inputs.push(flat(name, ty, &generics));
-                quote!(::gradiron::__private::device::Buf::new(::gradiron::__private::device::Region::Input(#i), 0, #len))
+                quote!(::gradiron::__rt::device::Buf::new(::gradiron::__rt::device::Region::Input(#i), 0, #len))
             }
             None => quote!(places.take(#len)),
         });
@@ -79,7 +79,7 @@ pub fn body(
                 _ => quote!(ws.grad::<#f, _, _, _>(host, inputs, call, gradients)?),
             };
             quote! {
-                let gradients = ::gradiron::__private::function::Gradients {
+                let gradients = ::gradiron::__rt::function::Gradients {
                     d_results,
                     d_args,
                     want_inputs: #want_inputs,
@@ -97,8 +97,8 @@ pub fn body(
     };
     let read = |buf: TokenStream, ty: &Ty| match form(&ty.shape, &generics) {
         Form::Number => quote!(ws.read(#buf)?[0]),
-        Form::Array => quote!(::gradiron::__private::view::array(ws.read(#buf)?)),
-        Form::Batch => quote!(::gradiron::__private::view::batch(ws.read(#buf)?)),
+        Form::Array => quote!(::gradiron::__rt::view::array(ws.read(#buf)?)),
+        Form::Batch => quote!(::gradiron::__rt::view::batch(ws.read(#buf)?)),
         Form::Flat => quote!(ws.read(#buf)?),
     };
     let tuple = |values: Vec<TokenStream>| match values.as_slice() {
@@ -125,11 +125,11 @@ pub fn body(
         #host
         let inputs: &[&[f32]] = &[#(#inputs),*];
         let args = [#(#args),*];
-        let mut places = ::gradiron::__private::arena::Places::default();
+        let mut places = ::gradiron::__rt::arena::Places::default();
         let results = [#(places.take(#result_lens)),*];
         #gradients
-        let block = places.rest(ws.floats(#f, ::gradiron::__private::Pass::#pass_name));
-        let call = ::gradiron::__private::function::Call { n, args, classes, results, block };
+        let block = places.rest(ws.floats(#f, ::gradiron::__rt::Pass::#pass_name));
+        let call = ::gradiron::__rt::function::Call { n, args, classes, results, block };
         #run
         let ws = &*ws;
         #outcome
@@ -140,8 +140,8 @@ pub fn body(
 pub fn flat(name: &Ident, ty: &Ty, generics: &HashSet<String>) -> TokenStream {
     match form(&ty.shape, generics) {
         Form::Number => quote!(::core::slice::from_ref(&#name)),
-        Form::Array => quote!(::gradiron::__private::view::flat(::core::slice::from_ref(#name))),
-        Form::Batch => quote!(::gradiron::__private::view::flat(#name)),
+        Form::Array => quote!(::gradiron::__rt::view::flat(::core::slice::from_ref(#name))),
+        Form::Batch => quote!(::gradiron::__rt::view::flat(#name)),
         Form::Flat => quote!(#name),
     }
 }
@@ -187,7 +187,7 @@ fn sizes(model: &Model, function: &Function, generics: &HashSet<String>) -> Toke
     let ones = (names.len()..4).map(|_| quote!(1));
     quote! {
         #checks
-        let n: ::gradiron::__private::arena::Sizes = [#(#bound,)* #(#ones),*];
+        let n: ::gradiron::__rt::arena::Sizes = [#(#bound,)* #(#ones),*];
     }
 }
 
@@ -225,10 +225,7 @@ pub fn bounds(model: &Model, function: &Function) -> TokenStream {
                     }
                 }
             }
-            (
-                quote!(::gradiron::__private::arena::min(&[#(#below),*])),
-                quote!(false #(|| #lengths)*),
-            )
+            (quote!(::gradiron::__rt::arena::min(&[#(#below),*])), quote!(false #(|| #lengths)*))
         })
         .unzip();
     let [name, are_lengths] = ["bounds", "lengths"].map(|item| hidden(&function.name, item));
@@ -241,7 +238,7 @@ pub fn bounds(model: &Model, function: &Function) -> TokenStream {
     });
     quote! {
         #[doc(hidden)]
-        pub const fn #name(n: ::gradiron::__private::arena::Sizes) -> [usize; #count] {
+        pub const fn #name(n: ::gradiron::__rt::arena::Sizes) -> [usize; #count] {
             #bind
             [#(#bounds),*]
         }

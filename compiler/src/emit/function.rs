@@ -50,7 +50,7 @@ fn bind(model: &Model, function: &Function) -> TokenStream {
     let lets: Vec<_> = lets.collect();
     quote! {
         #[doc(hidden)]
-        pub const fn #name<const Args: usize>(leads: [usize; Args]) -> ::gradiron::__private::arena::Sizes {
+        pub const fn #name<const Args: usize>(leads: [usize; Args]) -> ::gradiron::__rt::arena::Sizes {
             let mut n = [1; 4];
             #(#lets)*
             n
@@ -88,7 +88,7 @@ pub fn layout(model: &Model, function: &Function, pass: Pass, names: [&str; 3]) 
         let size = buffer.size.saturating_tokens();
         let size = match buffer.values {
             true => quote! {
-                if halves { ::gradiron::__private::device::floats_of_halves(#size) } else { #size }
+                if halves { ::gradiron::__rt::device::floats_of_halves(#size) } else { #size }
             },
             false => size,
         };
@@ -107,7 +107,7 @@ pub fn layout(model: &Model, function: &Function, pass: Pass, names: [&str; 3]) 
         let life = |last: usize, part: Part| {
             let (first, last) = (node_number(buffer.first), node_number(last));
             let part = variant(&part);
-            quote!(::gradiron::__private::arena::Life::new(#first, #last, ::gradiron::__private::arena::Part::#part))
+            quote!(::gradiron::__rt::arena::Life::new(#first, #last, ::gradiron::__rt::arena::Part::#part))
         };
         let (with, without) =
             (life(buffer.last, buffer.part), life(buffer.unstored.0, buffer.unstored.1));
@@ -138,32 +138,32 @@ pub fn layout(model: &Model, function: &Function, pass: Pass, names: [&str; 3]) 
     } else {
         let [flops, steps] = ["flops", "steps"].map(|suffix| hidden(&function.name, suffix));
         let small = quote! {
-            let is_small = ::gradiron::__private::function::is_small(Self::#flops([1; 4]), Self::#steps[1]);
+            let is_small = ::gradiron::__rt::function::is_small(Self::#flops([1; 4]), Self::#steps[1]);
             let target = target.of_small(is_small);
         };
         (quote!(want_inputs, whole,), quote!(whole), small)
     };
-    let target = quote!(target: ::gradiron::__private::device::Target);
+    let target = quote!(target: ::gradiron::__rt::device::Target);
     quote! {
         #[doc(hidden)]
-        pub const fn #layout(n: ::gradiron::__private::arena::Sizes, #flags #target)
-            -> ::gradiron::__private::arena::Layout<#count>
+        pub const fn #layout(n: ::gradiron::__rt::arena::Sizes, #flags #target)
+            -> ::gradiron::__rt::arena::Layout<#count>
         {
             #bind
             #small
             let (halves, halves_between) = (target.are_halves(), target.are_halves_between());
             let on_host = target.on_host();
-            if ::gradiron::__private::arena::max(&[#(#lens),*]) > ::gradiron::__private::arena::MOST {
-                return ::gradiron::__private::arena::Layout::TOO_LARGE;
+            if ::gradiron::__rt::arena::max(&[#(#lens),*]) > ::gradiron::__rt::arena::MOST {
+                return ::gradiron::__rt::arena::Layout::TOO_LARGE;
             }
             #(#stated)*
-            ::gradiron::__private::arena::plan([#(#sizes),*], [#(#lives),*], #whole)
+            ::gradiron::__rt::arena::plan([#(#sizes),*], [#(#lives),*], #whole)
         }
         #[doc(hidden)]
         pub const #table_name: usize = #HEADER + #count #(+ #tables)*;
         #[doc(hidden)]
         pub fn #offsets_name(
-            n: ::gradiron::__private::arena::Sizes, #flags #target, out: &mut Vec<usize>,
+            n: ::gradiron::__rt::arena::Sizes, #flags #target, out: &mut Vec<usize>,
         ) {
             #bind
             #small
@@ -210,22 +210,22 @@ fn sizes(model: &Model, function: &Function) -> TokenStream {
     let costs = run(graph).map(|node| profile::flops(graph, node));
     let total = costs.fold(Dim::lit(0), |sum, cost| sum.plus(&cost)).saturating_tokens();
     let nested = callees(graph).into_iter().map(|callee| callee.stated(&["flops"]));
-    let (bind, target) = (model.bind_sizes(), quote!(::gradiron::__private::device::Target));
+    let (bind, target) = (model.bind_sizes(), quote!(::gradiron::__rt::device::Target));
     quote! {
         #[doc(hidden)]
-        pub const fn #saved(n: ::gradiron::__private::arena::Sizes, target: #target) -> usize {
+        pub const fn #saved(n: ::gradiron::__rt::arena::Sizes, target: #target) -> usize {
             Self::#layout(n, true, false, target).saved
         }
         #[doc(hidden)]
-        pub const fn #scratch(n: ::gradiron::__private::arena::Sizes, target: #target) -> usize {
+        pub const fn #scratch(n: ::gradiron::__rt::arena::Sizes, target: #target) -> usize {
             Self::#layout(n, true, false, target).scratch
         }
         #[doc(hidden)]
-        pub const fn #infer_scratch(n: ::gradiron::__private::arena::Sizes, target: #target) -> usize {
+        pub const fn #infer_scratch(n: ::gradiron::__rt::arena::Sizes, target: #target) -> usize {
             Self::#infer_layout(n, target).saved
         }
         #[doc(hidden)]
-        pub const fn #flops(n: ::gradiron::__private::arena::Sizes) -> usize {
+        pub const fn #flops(n: ::gradiron::__rt::arena::Sizes) -> usize {
             #bind
             #(#nested)*
             #total

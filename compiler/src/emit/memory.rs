@@ -20,14 +20,14 @@ pub fn program(model: &Model) -> TokenStream {
         let indices = class_args(function).map(|arg| arg.ty.shape.len().saturating_tokens());
         let step_offsets = step::offsets(function);
         quote! {
-            ::gradiron::__private::FunctionPlan::new(
+            ::gradiron::__rt::FunctionPlan::new(
                 [
-                    Self::#floats(n, ::gradiron::__private::Pass::Infer, target),
-                    Self::#floats(n, ::gradiron::__private::Pass::Grad, target),
-                    Self::#floats(n, ::gradiron::__private::Pass::GradInputs, target),
-                    Self::#floats(n, ::gradiron::__private::Pass::Step, target),
+                    Self::#floats(n, ::gradiron::__rt::Pass::Infer, target),
+                    Self::#floats(n, ::gradiron::__rt::Pass::Grad, target),
+                    Self::#floats(n, ::gradiron::__rt::Pass::GradInputs, target),
+                    Self::#floats(n, ::gradiron::__rt::Pass::Step, target),
                 ],
-                ::gradiron::__private::arena::sum(&[#(#indices),*]),
+                ::gradiron::__rt::arena::sum(&[#(#indices),*]),
                 |out| Self::#infer_offsets(n, target, out),
                 #step_offsets,
                 |out| Self::#offsets(n, false, true, target, out),
@@ -43,20 +43,20 @@ pub fn program(model: &Model) -> TokenStream {
     quote! {
         #[allow(unused_variables, clippy::all)]
         #[automatically_derived]
-        impl #impl_generics ::gradiron::__private::Program for #self_ty {
+        impl #impl_generics ::gradiron::__rt::Program for #self_ty {
             type Owner = #owner;
             const SIZES: &'static [&'static str] = &[#(#sizes),*];
             fn plan(
-                n: ::gradiron::__private::arena::Sizes, target: ::gradiron::__private::device::Target,
-            ) -> Vec<::gradiron::__private::FunctionPlan> {
+                n: ::gradiron::__rt::arena::Sizes, target: ::gradiron::__rt::device::Target,
+            ) -> Vec<::gradiron::__rt::FunctionPlan> {
                 #bind
                 vec![#(#plans),*]
             }
-            const PREPARED: ::gradiron::__private::device::PerSide<usize> = Self::__PREPARED;
+            const PREPARED: ::gradiron::__rt::device::PerSide<usize> = Self::__PREPARED;
             const PREPARE: &'static str = #prepare;
-            fn prepare<Kernels__: ::gradiron::__private::device::Kernels>(
-                k: &mut Kernels__, [params, state]: [::gradiron::__private::device::Buf; 2],
-                prepared: ::gradiron::__private::device::Buf,
+            fn prepare<Kernels__: ::gradiron::__rt::device::Kernels>(
+                k: &mut Kernels__, [params, state]: [::gradiron::__rt::device::Buf; 2],
+                prepared: ::gradiron::__rt::device::Buf,
             ) {
                 Self::__prepare(k, params, state, prepared);
             }
@@ -86,24 +86,24 @@ fn floats(model: &Model, function: &Function) -> TokenStream {
     let d_args = lens(&floats);
     let bind = model.bind_sizes();
     let (padded, sum) =
-        (quote!(::gradiron::__private::arena::padded), quote!(::gradiron::__private::arena::sum));
+        (quote!(::gradiron::__rt::arena::padded), quote!(::gradiron::__rt::arena::sum));
     let step_floats = step::floats(function);
     quote! {
         #[doc(hidden)]
         pub const fn #name(
-            n: ::gradiron::__private::arena::Sizes, pass: ::gradiron::__private::Pass,
-            target: ::gradiron::__private::device::Target,
+            n: ::gradiron::__rt::arena::Sizes, pass: ::gradiron::__rt::Pass,
+            target: ::gradiron::__rt::device::Target,
         ) -> usize {
             #bind
             let results = #sum(&[#(#padded(#results)),*]);
             let d_args = #sum(&[#(#padded(#d_args)),*]);
             match pass {
-                ::gradiron::__private::Pass::Infer => #sum(&[results, Self::#infer_layout(n, target).saved]),
-                ::gradiron::__private::Pass::Step => #step_floats,
-                ::gradiron::__private::Pass::Grad => {
+                ::gradiron::__rt::Pass::Infer => #sum(&[results, Self::#infer_layout(n, target).saved]),
+                ::gradiron::__rt::Pass::Step => #step_floats,
+                ::gradiron::__rt::Pass::Grad => {
                     #sum(&[results, results, Self::#layout(n, false, true, target).saved])
                 }
-                ::gradiron::__private::Pass::GradInputs => {
+                ::gradiron::__rt::Pass::GradInputs => {
                     #sum(&[results, results, d_args, Self::#layout(n, true, true, target).saved])
                 }
             }
@@ -188,12 +188,12 @@ pub fn costs(model: &Model) -> TokenStream {
     let bind = model.bind_sizes();
     let indices = functions.iter().map(|function| {
         let lens = class_args(function).map(|arg| arg.ty.shape.len().saturating_tokens());
-        quote!(::gradiron::__private::arena::sum(&[#(#lens),*]))
+        quote!(::gradiron::__rt::arena::sum(&[#(#lens),*]))
     });
     let indices: Vec<_> = indices.collect();
     let flops = hidden(&functions[0].name, "flops");
     let [bytes, max, pass] = [quote!(arena::bytes), quote!(arena::max), quote!(Pass)]
-        .map(|item| quote!(::gradiron::__private::#item));
+        .map(|item| quote!(::gradiron::__rt::#item));
     let flops_doc =
         format!("Floating-point operations of one `{}`; at most `usize::MAX`.", functions[0].name);
     quote! {

@@ -43,9 +43,9 @@ impl Pass {
 /// camel case: the user's are constants. The numbers of arguments are generic: where a caller has
 /// another one in mind, the check of the call says so, not rustc's types.
 fn signature(pass: Pass) -> [TokenStream; 3] {
-    let buf = quote!(::gradiron::__private::device::Buf);
+    let buf = quote!(::gradiron::__rt::device::Buf);
     let common = quote! {
-        args: [#buf; FLOATS__], classes: [::gradiron::__private::device::Indices; CLASSES__],
+        args: [#buf; FLOATS__], classes: [::gradiron::__rt::device::Indices; CLASSES__],
         results: [#buf; RESULTS__]
     };
     let (want, extra) = match pass {
@@ -63,14 +63,14 @@ fn signature(pass: Pass) -> [TokenStream; 3] {
     let state = if pass == Pass::Back { quote!() } else { quote!(state: #buf,) };
     let generics = quote! {
         <
-            Kernels__: ::gradiron::__private::device::Kernels,
+            Kernels__: ::gradiron::__rt::device::Kernels,
             const FLOATS__: usize,
             const CLASSES__: usize,
             const RESULTS__: usize,
         >
     };
     let parameters = quote! {
-        k: &mut Kernels__, n: ::gradiron::__private::arena::Sizes, offsets: &[usize], #want params: #buf,
+        k: &mut Kernels__, n: ::gradiron::__rt::arena::Sizes, offsets: &[usize], #want params: #buf,
         #state #common, #extra
     };
     let arguments = match pass {
@@ -329,7 +329,7 @@ impl Writer<'_> {
     /// What the memory was planned for. Where kernels are inlined it is a processor with values in floats,
     /// and rustc leaves out what else there is.
     fn target(&self) -> TokenStream {
-        let (at, of) = (Index::from(TARGET), quote!(::gradiron::__private::device::Target));
+        let (at, of) = (Index::from(TARGET), quote!(::gradiron::__rt::device::Target));
         quote! {
             let target = #of::from_number(if Kernels__::INLINE { 0 } else { offsets[#at] });
             let on_host = Kernels__::ON_HOST;

@@ -73,7 +73,7 @@ pub fn items(model: &Model, values: &Values, chains: &Chains) -> TokenStream {
     let ends = values.sizes.iter().enumerate().map(|(k, (size, cpu_only))| {
         let (next, size) = (k + 1, size.tokens());
         let size = if *cpu_only { quote!(if on_host { #size } else { 0 }) } else { size };
-        quote!(at[#next] = at[#k] + ::gradiron::__private::arena::padded(#size);)
+        quote!(at[#next] = at[#k] + ::gradiron::__rt::arena::padded(#size);)
     });
     let (count, ends) = (values.sizes.len(), ends.collect::<Vec<_>>());
     let calls = values.nodes.iter().enumerate().map(|(number, (function, pass, n))| {
@@ -88,10 +88,8 @@ pub fn items(model: &Model, values: &Values, chains: &Chains) -> TokenStream {
     });
     let [ops, costs] = ["__prepare_ops", "__prepare_costs"].map(|item| format_ident!("{item}"));
     let profile = profile::items(&quote!(), [&ops, &costs], "Prepare", &ran.collect::<Vec<_>>());
-    let [buf, per_side] = [
-        quote!(::gradiron::__private::device::Buf),
-        quote!(::gradiron::__private::device::PerSide),
-    ];
+    let [buf, per_side] =
+        [quote!(::gradiron::__rt::device::Buf), quote!(::gradiron::__rt::device::PerSide)];
     quote! {
         /// Where they start, for the kernels of the host and for those of other devices.
         const __PREPARED_AT: &'static #per_side<[usize; #count + 1]> = &#per_side {
@@ -109,7 +107,7 @@ pub fn items(model: &Model, values: &Values, chains: &Chains) -> TokenStream {
             device: Self::__PREPARED_AT.device[#count],
         };
         #[doc(hidden)]
-        pub fn __prepare<Kernels__: ::gradiron::__private::device::Kernels>(
+        pub fn __prepare<Kernels__: ::gradiron::__rt::device::Kernels>(
             k: &mut Kernels__, params: #buf, state: #buf, prepared: #buf,
         ) {
             let on_host = Kernels__::ON_HOST;

@@ -37,12 +37,12 @@ pub fn items(
     let nested = nodes.iter().filter_map(|(node, ..)| node.op.callee());
     let nested = nested.map(|callee| callee.stated(&["flops"]));
     quote! {
-        const #ops: &'static ::gradiron::__private::profile::PassOps = &::gradiron::__private::profile::PassOps {
-            phase: ::gradiron::__private::profile::Phase::#phase,
+        const #ops: &'static ::gradiron::__rt::profile::PassOps = &::gradiron::__rt::profile::PassOps {
+            phase: ::gradiron::__rt::profile::Phase::#phase,
             text: #text,
             costs: Self::#costs,
         };
-        fn #costs(n: ::gradiron::__private::arena::Sizes, want_inputs: bool, out: &mut Vec<[usize; 2]>) {
+        fn #costs(n: ::gradiron::__rt::arena::Sizes, want_inputs: bool, out: &mut Vec<[usize; 2]>) {
             #bind
             #(#nested)*
             // What processors prepare.

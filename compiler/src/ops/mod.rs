@@ -477,10 +477,10 @@ impl Emit {
     }
 }
 
-/// The path of a room of the runtime: `::gradiron::__private::ops::matmul`.
+/// The path of a room of the runtime: `::gradiron::__rt::ops::matmul`.
 pub fn room(name: &str) -> TokenStream {
     let name = quote::format_ident!("{name}");
-    quote!(::gradiron::__private::ops::#name)
+    quote!(::gradiron::__rt::ops::#name)
 }
 
 pub fn dims(dims: &[Dim]) -> TokenStream {
