@@ -34,9 +34,9 @@ impl Half {
 /// camel case: the user's are constants. The numbers of arguments are generic: where a caller has
 /// another one in mind, the check of the call says so, not rustc's types.
 fn signature(half: Half) -> [TokenStream; 3] {
-    let buf = quote!(::gradiron::device::Buf);
+    let buf = quote!(::gradiron::__rt::device::Buf);
     let common = quote! {
-        args: [#buf; FLOATS__], classes: [::gradiron::device::Indices; CLASSES__],
+        args: [#buf; FLOATS__], classes: [::gradiron::__rt::device::Indices; CLASSES__],
         results: [#buf; RESULTS__]
     };
     let (want, extra) = match half {
@@ -54,14 +54,14 @@ fn signature(half: Half) -> [TokenStream; 3] {
     let state = if half == Half::BACK { quote!() } else { quote!(state: #buf,) };
     let generics = quote! {
         <
-            Kernels__: ::gradiron::device::Kernels,
+            Kernels__: ::gradiron::__rt::device::Kernels,
             const FLOATS__: usize,
             const CLASSES__: usize,
             const RESULTS__: usize,
         >
     };
     let parameters = quote! {
-        k: &mut Kernels__, n: ::gradiron::arena::Sizes, offsets: &[usize], #want params: #buf,
+        k: &mut Kernels__, n: ::gradiron::__rt::arena::Sizes, offsets: &[usize], #want params: #buf,
         #state #common, #extra
     };
     let arguments = match half {

@@ -63,7 +63,9 @@ fn method(model: &Model, at_: usize, interface: &Interface, length: &Dim) -> Tok
             body(model, at_, &functions[at_], length),
             quote!(ws.cache::<#at_, _, _, _>(#given)),
             quote! {
-                ::gradiron::step::check_steps::<Self, _, _, #at_, _, _, _>(ws, &self.params, seed)
+                ::gradiron::__rt::step::check_steps::<Self, _, _, #at_, _, _, _>(
+                    ws, &self.params, seed,
+                )
             },
         ),
         None => {
@@ -71,7 +73,7 @@ fn method(model: &Model, at_: usize, interface: &Interface, length: &Dim) -> Tok
             (never.clone(), never.clone(), never)
         }
     };
-    let vis = &interface.vis;
+    let (vis, device) = (&interface.vis, model.device());
     let step_doc = format!(
         "`{name}` on the next positions of its sequences, given those before, which `cache` holds. \
          Takes and gives a row for each new position, those of one sequence behind another's."
@@ -89,11 +91,9 @@ fn method(model: &Model, at_: usize, interface: &Interface, length: &Dim) -> Tok
         ///
         /// # Errors
         /// When the workspace was made for fewer sequences, or memory does not suffice.
-        #vis fn #cache<Device__: ::gradiron::device::Device, Purpose__: ::gradiron::Purpose>(
-            ws: &::gradiron::Workspace<Self, Device__, Purpose__> #size
-        ) -> ::core::result::Result<
-            ::gradiron::Cache<Self, #at_, Device__>, ::gradiron::WorkspaceError,
-        > {
+        #vis fn #cache<#device: ::gradiron::device::Device>(
+            ws: &::gradiron::Workspace<Self, #device, impl ::gradiron::Purpose> #size
+        ) -> ::core::result::Result<::gradiron::Cache<Self, #at_, #device>, ::gradiron::WorkspaceError> {
             #fill
         }
 
@@ -103,9 +103,9 @@ fn method(model: &Model, at_: usize, interface: &Interface, length: &Dim) -> Tok
         /// When the cache has no room, an input does not fit, or the parameters have changed since
         /// the cache was empty. The cache stays as it was.
         #[allow(unused_variables, unused_parens, clippy::all)]
-        #vis fn #step<'w, Device__: ::gradiron::device::Device, Purpose__: ::gradiron::Purpose>(
-            &self, ws: &'w mut ::gradiron::Workspace<Self, Device__, Purpose__>,
-            cache: &mut ::gradiron::Cache<Self, #at_, Device__>, #(#args),*
+        #vis fn #step<'w, #device: ::gradiron::device::Device>(
+            &self, ws: &'w mut ::gradiron::Workspace<Self, #device, impl ::gradiron::Purpose>,
+            cache: &mut ::gradiron::Cache<Self, #at_, #device>, #(#args),*
         ) -> ::core::result::Result<#result, ::gradiron::InputError> {
             #body
         }
@@ -114,8 +114,11 @@ fn method(model: &Model, at_: usize, interface: &Interface, length: &Dim) -> Tok
         ///
         /// # Errors
         /// When the device has no memory for the cache.
-        #vis fn #check<Device__: ::gradiron::device::Device, Purpose__: ::gradiron::Purpose>(
-            &self, ws: &mut ::gradiron::Workspace<Self, Device__, Purpose__>,
+        #vis fn #check(
+            &self,
+            ws: &mut ::gradiron::Workspace<
+                Self, impl ::gradiron::device::Device, impl ::gradiron::Purpose,
+            >,
             seed: ::gradiron::Seed,
         ) -> ::core::result::Result<::gradiron::StepCheck, ::gradiron::WorkspaceError> {
             #difference
@@ -160,7 +163,7 @@ fn body(model: &Model, at: usize, function: &Function, length: &Dim) -> TokenStr
         floats.iter().map(|(_, arg)| flat(&arg.name, &rows_of(&arg.ty, length), &generics));
     let args = floats.iter().enumerate().map(|(k, (i, _))| {
         let (k, len) = (input_number(k), given(*i).shape.len().tokens());
-        quote!(::gradiron::device::Buf::new(::gradiron::device::Region::Input(#k), 0, #len))
+        quote!(::gradiron::__rt::device::Buf::new(::gradiron::__rt::device::Region::Input(#k), 0, #len))
     });
     let classes = function.args.iter().filter(|arg| arg.ty.kind == Kind::Classes);
     let [bounds, lengths] = ["bounds", "lengths"].map(|item| hidden(&function.name, item));
@@ -176,7 +179,7 @@ fn body(model: &Model, at: usize, function: &Function, length: &Dim) -> TokenStr
         step.graph.outputs.iter().map(|(_, value)| step.graph.ty(*value).shape.len().tokens());
     let reads = function.results.iter().enumerate().map(|(r, ty)| match seen(ty).1 {
         View::Flat => quote!(ws.read(results[#r])?),
-        _ => quote!(::gradiron::view::batch(ws.read(results[#r])?)),
+        _ => quote!(::gradiron::__rt::view::batch(ws.read(results[#r])?)),
     });
     quote! {
         let n = ws.step_sizes(cache, &self.params, #text, (#name.len(), #row))?;
@@ -186,10 +189,10 @@ fn body(model: &Model, at: usize, function: &Function, length: &Dim) -> TokenStr
         let classes = [#(#classes),*];
         let inputs: &[&[f32]] = &[#(#inputs),*];
         let args = [#(#args),*];
-        let mut places = ::gradiron::arena::Places::default();
+        let mut places = ::gradiron::__rt::arena::Places::default();
         let results = [#(places.take(#lens)),*];
-        let block = places.rest(ws.floats(#at, ::gradiron::Pass::Step));
-        let call = ::gradiron::function::Call { n, args, classes, results, block };
+        let block = places.rest(ws.floats(#at, ::gradiron::__rt::Pass::Step));
+        let call = ::gradiron::__rt::function::Call { n, args, classes, results, block };
         ws.step::<#at, _, _, _>(&self.params, cache, inputs, call)?;
         let ws = &*ws;
         Ok((#(#reads),*))

@@ -41,7 +41,7 @@ fn stub(interface: &Interface) -> TokenStream {
         "step",
     ];
     let items = items.map(|suffix| hidden(&interface.name, suffix));
-    quote!(::gradiron::no_step! { #(#items)* })
+    quote!(::gradiron::__rt::no_step! { #(#items)* })
 }
 
 fn items(
@@ -59,10 +59,10 @@ fn items(
     let pass = pass(model, function, chains, prepared, Half::STEP);
     let (past, length) = (model.sizes().len(), step.length.tokens());
     let new = past + 1;
-    let n = quote!(::gradiron::arena::Sizes);
+    let n = quote!(::gradiron::__rt::arena::Sizes);
     let ends = caches(step).into_iter().enumerate().map(|(k, len)| {
         let (next, len) = (k + 1, len.saturating_tokens());
-        quote!(at[#next] = ::gradiron::arena::plus(at[#k], ::gradiron::arena::padded(#len));)
+        quote!(at[#next] = ::gradiron::__rt::plus(at[#k], ::gradiron::__rt::arena::padded(#len));)
     });
     let ends: Vec<_> = ends.collect();
     let count = ends.len();
@@ -86,8 +86,8 @@ fn items(
         pub const #axes: &'static [usize] = &[#(#of_positions),*];
         /// What a step needs of the positions before.
         #[doc(hidden)]
-        pub const #held: ::gradiron::step::Held =
-            ::gradiron::step::Held { positions: #positions, states: #states }
+        pub const #held: ::gradiron::__rt::step::Held =
+            ::gradiron::__rt::step::Held { positions: #positions, states: #states }
                 #(.and(#held_in_nested))*;
         #[doc(hidden)]
         pub const fn #bind<const Args: usize>(
@@ -119,7 +119,7 @@ fn items(
             Self::#cache_at(n)[#count]
         }
         #[doc(hidden)]
-        pub const fn #scratch(n: #n, target: ::gradiron::device::Target) -> usize {
+        pub const fn #scratch(n: #n, target: ::gradiron::__rt::device::Target) -> usize {
             Self::#step_layout(n, target).saved
         }
         #layout
@@ -131,7 +131,7 @@ fn items(
 pub fn axis_number(axis: Option<usize>) -> TokenStream {
     match axis {
         Some(axis) => quote!(#axis),
-        None => quote!(::gradiron::check::NO_AXIS),
+        None => quote!(::gradiron::__rt::check::NO_AXIS),
     }
 }
 
@@ -164,7 +164,7 @@ pub fn floats(function: &Function) -> TokenStream {
     let [layout, sizes] = ["step_layout", "step_sizes"].map(|s| hidden(&function.name, s));
     match function.step {
         Some(_) => quote! {
-            ::gradiron::arena::plus(results, Self::#layout(Self::#sizes(n), target).saved)
+            ::gradiron::__rt::plus(results, Self::#layout(Self::#sizes(n), target).saved)
         },
         None => quote!(0),
     }
@@ -186,7 +186,7 @@ pub fn implementation(model: &Model, at: usize, function: &Function) -> TokenStr
             None => (false, ty.shape.len()),
         };
         let (len, row) = (ty.shape.len().tokens(), row.tokens());
-        quote!(::gradiron::step::Part { len: #len, row: if #rows { Some(#row) } else { None } })
+        quote!(::gradiron::__rt::step::Part { len: #len, row: if #rows { Some(#row) } else { None } })
     };
     let [float_parts, class_parts] = [Kind::Float, Kind::Classes]
         .map(|kind| args(kind).map(|arg| part(&arg.ty)).collect::<Vec<_>>());
@@ -199,30 +199,30 @@ pub fn implementation(model: &Model, at: usize, function: &Function) -> TokenStr
     quote! {
         #[allow(unused_variables, clippy::all)]
         #[automatically_derived]
-        impl #impl_generics ::gradiron::step::Stepwise<#at, #floats, #classes, #results>
+        impl #impl_generics ::gradiron::__rt::step::Stepwise<#at, #floats, #classes, #results>
             for #self_ty
         {
             const LENGTH: usize = #length;
-            const HELD: ::gradiron::step::Held = Self::#held;
+            const HELD: ::gradiron::__rt::step::Held = Self::#held;
             const STEP: &'static str = #called;
             const BATCH: Option<usize> = #batch;
             const PAST: usize = #past;
             // Whatever the run-time sizes are: index 0 is there for the smallest.
             const BOUNDS: [usize; #classes] = Self::#bounds([1; 4]);
-            fn parts(n: ::gradiron::arena::Sizes) -> (
-                [::gradiron::step::Part; #floats], [::gradiron::step::Part; #classes],
-                [::gradiron::step::Part; #results],
+            fn parts(n: ::gradiron::__rt::arena::Sizes) -> (
+                [::gradiron::__rt::step::Part; #floats], [::gradiron::__rt::step::Part; #classes],
+                [::gradiron::__rt::step::Part; #results],
             ) {
                 #bind
                 ([#(#float_parts),*], [#(#class_parts),*], [#(#result_parts),*])
             }
-            fn cache_floats(n: ::gradiron::arena::Sizes) -> usize {
+            fn cache_floats(n: ::gradiron::__rt::arena::Sizes) -> usize {
                 Self::#cache(n)
             }
-            fn step<Kernels__: ::gradiron::device::Kernels>(
+            fn step<Kernels__: ::gradiron::__rt::device::Kernels>(
                 k: &mut Kernels__, offsets: &[usize],
-                [params, state, prepared, cache]: [::gradiron::device::Buf; 4],
-                call: ::gradiron::function::Call<#floats, #classes, #results>,
+                [params, state, prepared, cache]: [::gradiron::__rt::device::Buf; 4],
+                call: ::gradiron::__rt::function::Call<#floats, #classes, #results>,
             ) {
                 Self::#pass(
                     k, call.n, offsets, params, state, call.args, call.classes, call.results,

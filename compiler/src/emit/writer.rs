@@ -90,10 +90,10 @@ impl Writer<'_> {
                 let at = Index::from(self.prepared.place(self.function, self.form, v));
                 let len = self.graph.ty(v).shape.len().tokens();
                 let len = match self.maker(v).is_some_and(|node| node.op.serves_cpu_only()) {
-                    true => quote!(if on_gpu { 0 } else { #len }),
+                    true => quote!(if on_host { #len } else { 0 }),
                     false => len,
                 };
-                quote!(prepared.part(Self::__PREPARED_AT[on_gpu as usize][#at], #len))
+                quote!(prepared.part(Self::__PREPARED_AT.of(on_host)[#at], #len))
             }
             Home::Cache(c) => {
                 let (at, len) = (Index::from(c), ty.shape.len().tokens());
@@ -134,7 +134,7 @@ impl Writer<'_> {
                 _ => quote!(scratch),
             };
             let len = match self.plan.buffers[b].cpu_only {
-                true => quote!(if on_gpu { 0 } else { #len }),
+                true => quote!(if on_host { #len } else { 0 }),
                 false => len.clone(),
             };
             match self.plan.buffers[b].is_activation {
@@ -152,13 +152,13 @@ impl Writer<'_> {
         quote!(if target.are_halves_between() { #own } else { #other })
     }
 
-    /// What the memory was planned for. Where kernels are inlined it is a processor with values in
-    /// floats, and rustc leaves out what else there is.
+    /// What the memory was planned for. Where kernels are inlined it is a processor with values in floats,
+    /// and rustc leaves out what else there is.
     pub fn target(&self) -> TokenStream {
-        let (at, of) = (Index::from(TARGET), quote!(::gradiron::device::Target));
+        let (at, of) = (Index::from(TARGET), quote!(::gradiron::__rt::device::Target));
         quote! {
             let target = #of::from_number(if Kernels__::INLINE { 0 } else { offsets[#at] });
-            let on_gpu = Kernels__::ON_GPU;
+            let on_host = Kernels__::ON_HOST;
         }
     }
 
