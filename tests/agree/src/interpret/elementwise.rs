@@ -2,7 +2,7 @@
 
 use gradiron::ops::elementwise::reference;
 use gradiron_compiler::ops::chain::{Chain, Operand};
-use gradiron_compiler::ops::convert::{Narrow, Widen};
+use gradiron_compiler::ops::convert::{FromBf16, ToBf16};
 use gradiron_compiler::ops::dropout::Dropout;
 use gradiron_compiler::ops::elementwise::{Constant, Elementwise};
 use gradiron_compiler::ops::grad::Grad;
@@ -15,8 +15,8 @@ pub const OPS: &[Known] = &[
     known::<Elementwise>,
     known::<Chain>,
     known::<Mapped>,
-    known::<Narrow>,
-    known::<Widen>,
+    known::<ToBf16>,
+    known::<FromBf16>,
     known::<Dropout>,
     known::<Grad<Dropout>>,
 ];
@@ -107,13 +107,13 @@ impl Reference for Mapped {
 }
 
 /// What is stored in bf16 is so only where a device computes so: in floats it is the value itself.
-impl Reference for Narrow {
+impl Reference for ToBf16 {
     fn run(&self, _: &Cx, inputs: &[Array]) -> Vec<Array> {
         vec![Array::keeping(inputs)]
     }
 }
 
-impl Reference for Widen {
+impl Reference for FromBf16 {
     fn run(&self, cx: &Cx, inputs: &[Array]) -> Vec<Array> {
         vec![inputs[0].kept[0].reshaped(cx.scope.sizes_of(&self.0.0))]
     }
