@@ -24,3 +24,4 @@ pub mod store;
 pub mod syntax;
 #[cfg(test)]
 mod tests;
+pub mod vocabulary;

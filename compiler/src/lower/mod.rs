@@ -7,6 +7,7 @@ mod expr;
 mod fields;
 mod functions;
 mod interface;
+mod losses;
 mod methods;
 mod options;
 mod ranges;
@@ -19,17 +20,16 @@ pub mod work;
 pub use bound::{Bound, bound};
 pub use expr::is_self;
 pub use fields::{Trained, check_fields};
-pub use functions::{FREE, losses};
+pub use functions::{FUNCTIONS, Function as FunctionRow};
 pub use interface::{declare_unused, interface};
-pub use methods::{
-    adaptive_avg_pool, dropout, flatten as methods_flatten, image, interpolate,
-    names as method_names, samples as method_samples,
-};
+pub use methods::{METHODS, elementwise_rows, images, names as method_names, shaping, values};
 pub use options::{Options, number};
-pub use ranges::{Range, is_too_large};
+pub use ranges::is_too_large;
 pub use sizes::{Scope, dim, is_run_time_name, shape};
 pub use unify::{unified, with_length};
 pub use work::Work;
+
+pub use crate::vocabulary::Range;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;

@@ -39,8 +39,8 @@ use crate::dim::{Compared, Dim, Shape};
 use crate::expand::Expand;
 use crate::graph::{Graph, Kind, Phase, Ty, ValueId};
 use crate::hygiene::quote;
-use crate::lower::Range;
 use crate::step::{NEEDS_ALL, Step, Stepped};
+use crate::vocabulary::Range;
 
 /// An operation: its shape rule, derivative, cost and runtime call in one place.
 pub trait Op: Debug + Any {

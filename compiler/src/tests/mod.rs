@@ -9,6 +9,7 @@ mod invariants;
 mod limits;
 mod messages;
 mod recovery;
+mod reference;
 mod snapshots;
 
 use std::path::{Path, PathBuf};
