@@ -8,9 +8,9 @@ use super::options::number;
 use super::{FnCx, Lowering, Options, text_of};
 use crate::diagnostics::{Diagnostic, list};
 use crate::dim::{Dim, Shape};
-use crate::emit::boundary::mentions;
 use crate::ops::elementwise::Constant;
-use crate::vocabulary::Range;
+use crate::range::Range;
+use crate::text::mentions;
 
 /// As many floats as no memory holds: 4 TiB. Up to there no product of sizes overflows. The runtime's
 /// `check::MOST`.

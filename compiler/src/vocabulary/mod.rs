@@ -3,10 +3,9 @@
 //! by it (`tests/agree`), and `docs/REFERENCE.md` is written from it.
 
 mod option;
-mod range;
 
+pub use crate::range::Range;
 pub use option::{Domain, OptionRow, Preset};
-pub use range::Range;
 
 /// A name that users can write, and what `build` makes of it.
 #[derive(Clone, Copy, Debug)]

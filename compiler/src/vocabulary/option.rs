@@ -1,6 +1,6 @@
 //! The options of rows, with their defaults and what they may be.
 
-use super::Range;
+use crate::range::Range;
 
 /// An option, `stride = 2`.
 #[derive(Clone, Copy, Debug)]

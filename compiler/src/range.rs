@@ -1,4 +1,4 @@
-//! The numbers that an option can mean.
+//! What numbers may be: options and constants of functions.
 
 /// The numbers that can be meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
