@@ -29,12 +29,26 @@ fn definition(layer: &Layer) -> Option<TokenStream> {
     let params: Vec<_> = params.collect();
     let generics = (!params.is_empty()).then(|| quote!(<#(#params),*>));
     let name = format_ident!("{}", layer.name);
-    let docs = format!("{}: `{}`. PyTorch's `{}`.", layer.shapes, layer.formula, layer.source);
+    let docs = format!(
+        "{}: {}. PyTorch's `{}`.",
+        layer.shapes,
+        without_links(layer.formula),
+        layer.source
+    );
     Some(quote! {
         #[doc = #docs]
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         pub struct #name #generics;
     })
+}
+
+/// A text in whose brackets, outside of code, no links are looked for.
+fn without_links(text: &str) -> String {
+    let pieces = text.split('`').enumerate().map(|(at, piece)| match at % 2 {
+        0 => piece.replace('[', "\\["),
+        _ => format!("`{piece}`"),
+    });
+    pieces.collect()
 }
 
 /// How the layer that `path` names as a type, `Linear<784, 128>`, is written in a `model!`.
