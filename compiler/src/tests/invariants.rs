@@ -24,8 +24,10 @@ struct Behind<'a> {
     plan: Option<&'a Plan>,
 }
 
-/// What each pass promises.
-const INVARIANTS: &[(&str, fn(&Behind))] = &[
+/// A pass by its name, and what it promises.
+type Invariant = (&'static str, fn(&Behind));
+
+const INVARIANTS: &[Invariant] = &[
     ("step", the_step_has_the_same_results),
     ("differentiate", each_input_has_one_gradient_of_its_shape),
     ("expand", inference_holds_its_state),
