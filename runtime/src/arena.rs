@@ -1,6 +1,6 @@
 //! The plan of a step's memory: from sizes and lifetimes to offsets, before anything runs.
 
-use crate::device::{Buf, Region};
+use crate::buf::{Buf, Region};
 
 /// The run-time sizes of a model, in the order of their first appearance; 1 where there are fewer.
 pub type Sizes = [usize; 4];

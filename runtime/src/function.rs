@@ -3,7 +3,7 @@
 use crate::arena::Sizes;
 use crate::device::{Buf, Indices, Kernels, Region, Run, RunKey};
 use crate::profile::{PassOps, Phase};
-use crate::workspace::Program;
+use crate::program::Program;
 
 /// A function may be compiled as one piece when a run with all run-time sizes at 1 takes at most
 /// so many floating-point operations. Beyond, arithmetic outweighs what the calls of kernels cost.

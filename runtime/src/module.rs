@@ -7,7 +7,6 @@ use std::path::Path;
 use crate::device::DeviceError;
 pub use crate::init::Init;
 use crate::io::{self, LoadError, SaveError};
-pub use crate::net::Net;
 use crate::optim::Grads;
 use crate::rng::Seed;
 use crate::storage::Storage;

@@ -1,5 +1,7 @@
 //! Memory that a device keeps: one zeroed, cache-line aligned block of floats.
 
+mod prepared;
+
 use std::any::Any;
 use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -7,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytemuck::{Pod, Zeroable};
 
-use crate::device::DeviceError;
-use crate::prepared::Prepared;
+pub(crate) use self::prepared::Prepared;
+use crate::failure::DeviceError;
 
 /// The floats of a cache line, which start at one.
 #[derive(Clone, Copy, Zeroable, Pod)]

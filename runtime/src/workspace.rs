@@ -3,9 +3,9 @@
 mod error;
 mod footprint;
 mod input;
-mod plan;
 mod prepare;
 mod step;
+mod step_check;
 mod warm;
 
 use std::marker::PhantomData;
@@ -14,18 +14,18 @@ use std::sync::{Arc, OnceLock};
 pub use error::{InputError, WorkspaceError};
 pub use footprint::Footprint;
 pub use input::ClassIndex;
-pub use plan::{FunctionPlan, Inference, Pass, Program, Purpose, Training};
+pub use step_check::{StepCheck, check_steps};
 
-pub use crate::step::{Cache, StepCheck, TruncateError};
+pub use crate::program::{FunctionPlan, Inference, Pass, Program, Purpose, Training};
+pub use crate::step::{Cache, TruncateError};
 
 use crate::arena::{self, Sizes};
 use crate::device::{Buf, Cpu, Device, DeviceError, Loss, Random, Region, RunMemory};
 use crate::function::{self, Call, Function, Gradients};
 use crate::module::Model;
 use crate::optim::{Grads, Optimizer};
-use crate::prepared::Prepared;
 use crate::rng::Seed;
-use crate::storage::{Storage, Version};
+use crate::storage::{Prepared, Storage, Version};
 
 /// The largest run-time size that a workspace takes.
 const MAX_SIZE: usize = 1 << 24;

@@ -5,6 +5,8 @@
 //! `scripts/emulate.sh` runs them without one.
 
 mod assortment;
+#[path = "../optim/cases.rs"]
+mod cases;
 mod errors;
 mod failures;
 mod kernels;

@@ -15,7 +15,7 @@ use std::io::{BufReader, ErrorKind, Read};
 use std::path::Path;
 
 use super::{DataError, Dataset};
-use crate::io::open;
+use crate::files::open;
 
 /// One image: red, green and blue, each 32 rows of 32 pixels.
 pub type Image = [[[f32; SIDE]; SIDE]; 3];

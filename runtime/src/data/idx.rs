@@ -69,7 +69,7 @@ type Start<R> = io::Chain<&'static [u8], R>;
 
 impl<'a, const RANK: usize> Reader<'a, BufReader<File>, RANK> {
     pub fn open(path: &'a Path) -> Result<Self, DataError> {
-        let (file, len) = crate::io::open(path).map_err(|source| match source.kind() {
+        let (file, len) = crate::files::open(path).map_err(|source| match source.kind() {
             ErrorKind::NotFound => {
                 DataError::NotFound { path: path.into(), help: "check the path" }
             }

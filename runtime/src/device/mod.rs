@@ -6,21 +6,21 @@
 //! is another implementor of [`Device`] and [`Kernels`]: `docs/adding-a-device.md` has what it takes.
 
 pub(crate) mod blocks;
-mod buf;
 mod cpu;
 #[cfg(feature = "cuda")]
 mod cuda;
-mod error;
 mod flush;
 mod fork;
 mod loss;
 mod precision;
 mod remote;
+mod shared_mut;
 mod target;
 mod threads;
 mod tiny;
 
-pub use buf::{Buf, Element, Indices, Region, floats_of_halves};
+pub use crate::buf::{Buf, Element, Indices, Region, floats_of_halves};
+pub use crate::failure::{DeviceError, Failure};
 pub use cpu::{Cpu, CpuKernels, CpuPreparer};
 #[cfg(feature = "cuda")]
 pub(crate) use cuda::{
@@ -34,12 +34,11 @@ pub use cuda::{Cuda, CudaError, CudaKernels, CudaMemory, CudaPreparer};
 #[cfg(feature = "cuda")]
 #[doc(hidden)]
 pub use cuda::{DryMemory, DryRun, KernelReport, PendingNumber};
-pub use error::{DeviceError, Failure};
 pub use loss::{Loss, Pending};
 pub use precision::Precision;
-pub use remote::{Remote, RemoteUpdate, SCALARS};
+pub use remote::{Remote, RemoteFunction, RemoteUpdate, SCALARS};
+pub(crate) use shared_mut::SharedMut;
 pub use target::{PerSide, Target};
-pub(crate) use threads::SharedMut;
 pub use threads::{MOST_THREADS, PARALLEL_WORK, Threads};
 pub(crate) use tiny::TinyKernels;
 

@@ -32,10 +32,19 @@ pub trait Remote {
     fn renew(&self, to: &mut Storage, from: usize);
 }
 
+/// The function of an optimizer in the languages of devices, each beside the one for the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RemoteFunction {
+    /// What it is called there.
+    pub name: &'static str,
+    /// The text that defines it in CUDA C++.
+    pub cuda: &'static str,
+}
+
 /// What an optimizer does to each parameter.
 pub struct RemoteUpdate<'a, 's> {
-    /// The function in `optim/kernels.cu`.
-    pub function: &'static str,
+    /// The function of one parameter.
+    pub function: RemoteFunction,
     /// The scalars for parameters that decay, and for the others.
     pub scalars: [[f32; SCALARS]; 2],
     /// The parameters, and behind them what stays.

@@ -14,12 +14,11 @@ use std::path::Path;
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 
-use super::error::{FormatError, LayoutError, LoadError, Mismatch, SHOWN, SaveError};
+use super::error::{FormatError, LoadError, Mismatch, SHOWN};
 use super::header::{Limits, MAX_HEADER, parse};
 use super::names::{Effort, is_below, near, similar};
 use super::numbers::Numbers;
-use super::open::open;
-use super::replace::replace;
+use crate::files::{LayoutError, SaveError, open, replace};
 use crate::module::{Model, ParamSpec, StateKind, StateSpec};
 use crate::ops::batch_norm::count_of;
 

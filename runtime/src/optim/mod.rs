@@ -1,5 +1,11 @@
-//! Optimizers: [`Sgd`], [`Adam`], [`AdamW`] and [`RMSprop`], with PyTorch's defaults and
-//! numerics.
+//! Optimizers, with PyTorch's defaults and numerics.
+//!
+//! | | |
+//! |---|---|
+//! | [`Sgd`] | gradient descent, with momentum if asked for |
+//! | [`Adam`] | steps along the running mean of gradients, divided by their running root mean square |
+//! | [`AdamW`] | the same, with a decay of the parameters themselves |
+//! | [`RMSprop`] | steps divided by the running root mean square of gradients |
 //!
 //! A step is one pass over the flat slices of parameters, gradients and state. Every element is
 //! computed in `f32` in the order of `torch.optim`'s single-tensor code (with
@@ -29,9 +35,13 @@ mod rmsprop;
 mod settings;
 mod sgd;
 
-pub use adam::{Adam, AdamW};
-pub use rmsprop::RMSprop;
-pub use sgd::Sgd;
+/// All optimizers: what the prelude has of them.
+pub(crate) mod each {
+    pub use super::adam::{Adam, AdamW};
+    pub use super::rmsprop::RMSprop;
+    pub use super::sgd::Sgd;
+}
+pub use each::*;
 
 use std::marker::PhantomData;
 

@@ -14,7 +14,7 @@ use super::products::{self, Factors, Operands, Plan, Types};
 use super::recording::{Arg, CudaKernels, Grid, Launch};
 use super::staging::{Placed, Staging};
 use super::timing::{Mark, Recorded, Times};
-use crate::device::{Buf, Element, Region, RunKey};
+use crate::device::{Buf, Element, Region, RemoteFunction, RunKey};
 
 /// Graphs that a workspace keeps.
 const GRAPHS: usize = 32;
@@ -56,7 +56,7 @@ struct Name {
 /// What tells an optimizer's step from others.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Follows {
-    pub function: &'static str,
+    pub function: RemoteFunction,
     pub state: [Range; 3],
     /// The ends of runs of parameters, and whether they decay.
     pub decays: Arc<[(usize, bool)]>,

@@ -1,13 +1,14 @@
 //! Whether a function on whole sequences and its steps agree.
 
-use super::{Cache, Part, Stepwise};
+use super::{Cache, Workspace, WorkspaceError};
 use crate::arena::{Places, Sizes};
 use crate::device::{Buf, Device, DeviceError, Indices, Region};
 use crate::function::Call;
+use crate::program::{Pass, Purpose};
 use crate::rng::Rng;
 use crate::rng::Seed;
+use crate::step::{Part, Stepwise};
 use crate::storage::Storage;
-use crate::workspace::{Pass, Purpose, Workspace, WorkspaceError};
 
 /// How far a function on whole sequences and its steps are apart.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::storage::Version;
+use super::Version;
 
 /// A block of memory for each kind of device.
 #[derive(Default)]
