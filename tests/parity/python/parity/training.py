@@ -1,10 +1,4 @@
-#!/usr/bin/env python3
-"""Trains two small models with PyTorch and records their losses, for comparison.
-
-    python3 scripts/parity.py
-
-Needs torch, numpy and safetensors; runs on the CPU in one thread, takes a few seconds, and
-writes into tests/parity:
+"""Two small models in training, on the CPU in one thread, which takes a few seconds.
 
 lenet.safetensors, mlp.safetensors
     The initial parameters, in float32, under the names of PyTorch's state_dict (such as
@@ -29,17 +23,16 @@ implementation.
 """
 
 import gzip
-from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
 from torch import nn
 
-ROOT = Path(__file__).resolve().parent.parent
+from .files import ROOT, VERSION, Tensors, parity, state
+
+FILES = [parity("lenet"), parity("mlp"), "tests/parity/losses.txt"]
 SLICE = ROOT / "examples" / "data" / "mnist-slice"
-TARGET = ROOT / "tests" / "parity"
 STEPS, BATCH = 20, 64
 
 
@@ -103,19 +96,19 @@ def train(model, make_optimizer, batches, dtype):
     return losses
 
 
-def main():
+def make():
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
-    TARGET.mkdir(parents=True, exist_ok=True)
     batches = load_batches()
     lines = [
-        f"# Written by scripts/parity.py with PyTorch {torch.__version__.split('+')[0]}.",
+        f"# parity training, PyTorch {VERSION}",
         f"# model optimizer precision, then the losses of {STEPS} steps",
     ]
+    made = {}
     for name, (build, seed) in MODELS.items():
         torch.manual_seed(seed)
-        initial = build().state_dict()
-        save_file(initial, TARGET / f"{name}.safetensors")
+        initial = state(build())
+        made[parity(name)] = Tensors(initial)
         for optimizer, make_optimizer in OPTIMIZERS.items():
             runs = {}
             for precision in ("float64", "float32"):
@@ -127,8 +120,4 @@ def main():
             drift = np.abs(runs["float32"] / runs["float64"] - 1).max()
             first, last = runs["float64"][[0, -1]]
             print(f"{name} {optimizer}: {first:.4f} -> {last:.4f}, float32 drifts by {drift:.1e}")
-    (TARGET / "losses.txt").write_text("\n".join(lines) + "\n")
-
-
-if __name__ == "__main__":
-    main()
+    return made | {FILES[2]: "\n".join(lines) + "\n"}

@@ -1,6 +1,4 @@
-"""Writes the golden files of tests/optim: what torch.optim makes of fixed gradients.
-
-    python scripts/optimizer_goldens.py
+"""What `torch.optim` makes of fixed gradients. A case is a row of `CASES`.
 
 `tests/optim/inputs.txt` holds the first parameters and the gradients of ten steps, and
 `tests/optim/goldens.txt` the parameters after 1, 2 and 10 steps of every case. A line is a label
@@ -11,18 +9,19 @@ The optimizers run as `torch.optim` documents its for-loop implementation (`fore
 `fused=False`), on the CPU.
 """
 
-from pathlib import Path
-
 import numpy as np
 import torch
 
-FOLDER = Path(__file__).resolve().parent.parent / "tests" / "optim"
+from .files import VERSION
+
+FILES = ["tests/optim/inputs.txt", "tests/optim/goldens.txt"]
 WEIGHTS = (4, 5)  # in the first group; the other parameters are in the second
 COUNT = 37  # no multiple of a vector register, so the ends of loops are seen too
 STEPS = 10
 SHOWN = (1, 2, 10)
 
-SGD, ADAM, ADAMW, RMSPROP = torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW, torch.optim.RMSprop
+SGD, ADAM, ADAMW = torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW
+RMSPROP = torch.optim.RMSprop
 CASES = {
     "sgd": (SGD, dict(lr=0.1)),
     "sgd_decay": (SGD, dict(lr=0.1, weight_decay=1e-2)),
@@ -63,7 +62,38 @@ def line(label, values):
     return f"{label}: " + " ".join(f"{word:08x}" for word in bits) + "\n"
 
 
-def main():
+def stepper(name, params):
+    """The optimizer of a case."""
+    optimizer, options = CASES[name]
+    groups = params
+    if name.endswith("groups"):
+        groups = [dict(params=params[:1]), dict(params=params[1:], weight_decay=0.0)]
+    # The learning rates of the Rust library are f32.
+    options = options | dict(lr=float(np.float32(options["lr"])))
+    fused = dict(fused=False) if optimizer in (SGD, ADAM, ADAMW) else {}
+    return optimizer(groups, foreach=False, **fused, **options)
+
+
+def run(name, start, grads):
+    """The lines of a case: the parameters after the steps that are shown."""
+    count = WEIGHTS[0] * WEIGHTS[1]
+    parts = [start[:count].reshape(WEIGHTS), start[count:]]
+    params = [torch.nn.Parameter(torch.from_numpy(part.copy())) for part in parts]
+    optimizer = stepper(name, params)
+    for step, grad in enumerate(grads, 1):
+        if name.startswith("schedule"):
+            optimizer.param_groups[0]["lr"] = float(np.float32(0.1) / np.float32(step))
+        params[0].grad = torch.from_numpy(grad[:count].reshape(WEIGHTS).copy())
+        params[1].grad = torch.from_numpy(grad[count:].copy())
+        if name.endswith("clip"):
+            torch.nn.utils.clip_grad_norm_(params, 1.0)
+        optimizer.step()
+        if step in SHOWN:
+            values = np.concatenate([p.detach().numpy().ravel() for p in params])
+            yield line(f"{name} {step}", values)
+
+
+def make():
     generator = np.random.default_rng(20)
     start = generator.standard_normal(COUNT).astype(np.float32)
     # Gradients of many sizes; the first is always 0, the second sometimes.
@@ -71,35 +101,9 @@ def main():
     grads = (generator.standard_normal((STEPS, COUNT)) * sizes).astype(np.float32)
     grads[:, 0] = 0
     grads[::2, 1] = 0
-
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    with open(FOLDER / "inputs.txt", "w") as file:
-        file.write(line("start", start))
-        file.writelines(line(f"grad {step}", grad) for step, grad in enumerate(grads, 1))
-    with open(FOLDER / "goldens.txt", "w") as file:
-        file.write(f"# scripts/optimizer_goldens.py, torch {torch.__version__.split('+')[0]}\n")
-        for name, (optimizer, options) in CASES.items():
-            count = WEIGHTS[0] * WEIGHTS[1]
-            parts = [start[:count].reshape(WEIGHTS), start[count:]]
-            params = [torch.nn.Parameter(torch.from_numpy(part.copy())) for part in parts]
-            groups = params
-            if name.endswith("groups"):
-                groups = [dict(params=params[:1]), dict(params=params[1:], weight_decay=0.0)]
-            # The learning rates of the Rust library are f32.
-            options["lr"] = float(np.float32(options["lr"]))
-            extra = {} if optimizer is RMSPROP else dict(fused=False)
-            stepper = optimizer(groups, foreach=False, **extra, **options)
-            for step, grad in enumerate(grads, 1):
-                if name.startswith("schedule"):
-                    stepper.param_groups[0]["lr"] = float(np.float32(0.1) / np.float32(step))
-                params[0].grad = torch.from_numpy(grad[:count].reshape(WEIGHTS).copy())
-                params[1].grad = torch.from_numpy(grad[count:].copy())
-                if name.endswith("clip"):
-                    torch.nn.utils.clip_grad_norm_(params, 1.0)
-                stepper.step()
-                if step in SHOWN:
-                    file.write(line(f"{name} {step}", np.concatenate([p.detach().numpy().ravel() for p in params])))
-
-
-if __name__ == "__main__":
-    main()
+    inputs = [line("start", start)]
+    inputs += [line(f"grad {step}", grad) for step, grad in enumerate(grads, 1)]
+    goldens = [f"# parity optim, PyTorch {VERSION}\n"]
+    for name in CASES:
+        goldens += run(name, start, grads)
+    return dict(zip(FILES, ["".join(inputs), "".join(goldens)]))

@@ -1,10 +1,5 @@
-#!/usr/bin/env python3
-"""Records what PyTorch computes for losses and activations, with gradients.
-
-    python3 scripts/op_goldens.py
-
-Needs torch and safetensors; writes tests/parity/ops.safetensors. It holds, for each case, a
-few of these tensors, all float32 (class numbers too):
+"""Losses and activations, with gradients. The file holds, for each case, a few of these tensors,
+all float32 (class numbers too):
 
 <case>.input     the first operand; probabilities or log-probabilities where the loss says so
 <case>.other     the second operand of `maximum` and `minimum`
@@ -20,18 +15,18 @@ each computes. Losses take the mean over all elements (cross-entropy and nll ove
 except `kl_div_batchmean`, which divides the sum by the 4 rows.
 
 Operands are float32, but PyTorch computes in float64 and only results are rounded to float32,
-so the recorded values are right to the last digit. The script checks that PyTorch's float32
+so the recorded values are right to the last digit. `make` checks that PyTorch's float32
 results are close to them, and prints the case that is farthest off.
 """
 
 import sys
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
 
-TARGET = Path(__file__).resolve().parent.parent / "tests" / "parity" / "ops.safetensors"
+from .files import VERSION, Tensors, parity
+
+FILES = [parity("ops")]
 SHAPE = (4, 6)
 CLASSES = torch.tensor([2, 0, 5, 2])
 
@@ -138,7 +133,7 @@ def compute(name, dtype, d_output):
     return [x.detach().contiguous() for x in (output, *gradients)]
 
 
-def main():
+def make():
     torch.set_num_threads(1)
     torch.manual_seed(3)
     tensors, worst = {}, (0.0, "")
@@ -163,11 +158,4 @@ def main():
     print(f"{len(CASES)} cases; float32 is off by at most {worst[0]:.1e} ({worst[1]})")
     if worst[0] > 1e-4:
         sys.exit("that is too much: the operands are badly conditioned")
-    version = torch.__version__.split("+")[0]
-    TARGET.parent.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, TARGET, {"about": f"scripts/op_goldens.py, PyTorch {version}"})
-    print(f"{TARGET.name}: {TARGET.stat().st_size} bytes")
-
-
-if __name__ == "__main__":
-    main()
+    return {FILES[0]: Tensors(tensors, {"about": f"parity ops, PyTorch {VERSION}"})}

@@ -1,15 +1,14 @@
-"""Positions as PyTorch computes them, for tests/parity: `python3 scripts/positions_parity.py`.
+"""Rotary and sinusoidal positions.
 
 The rotation of halves is that of Llama's published code, the one of neighbours that of torchtune's
-`RotaryPositionalEmbeddings`, the sinusoidal encoding that of PyTorch's tutorial on Transformers."""
-
-import pathlib
+`RotaryPositionalEmbeddings`, the sinusoidal encoding that of PyTorch's tutorial on Transformers.
+"""
 
 import torch
-from safetensors.torch import save_file
 
-torch.manual_seed(6)
-FOLDER = pathlib.Path(__file__).parent.parent / "tests" / "parity"
+from .files import Tensors, parity
+
+FILES = [parity("positions-run")]
 T, HEADS, DIM = 9, 2, 8
 
 
@@ -46,9 +45,10 @@ def forward(x):
     return y.transpose(1, 2).reshape(-1, T, HEADS * DIM)
 
 
-x = torch.randn(3, T, HEADS * DIM, requires_grad=True)
-d_y = torch.randn(3, T, HEADS * DIM)
-y = forward(x)
-y.backward(d_y)
-run = {"x": x.detach(), "d_y": d_y, "y": y.detach(), "d_x": x.grad}
-save_file({name: t.contiguous() for name, t in run.items()}, FOLDER / "positions-run.safetensors")
+def make():
+    torch.manual_seed(6)
+    x = torch.randn(3, T, HEADS * DIM, requires_grad=True)
+    d_y = torch.randn(3, T, HEADS * DIM)
+    y = forward(x)
+    y.backward(d_y)
+    return {FILES[0]: Tensors({"x": x, "d_y": d_y, "y": y, "d_x": x.grad})}

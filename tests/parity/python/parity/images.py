@@ -1,9 +1,4 @@
-#!/usr/bin/env python3
-"""Records what PyTorch computes for operations on images, with gradients.
-
-    python3 scripts/image_goldens.py
-
-Needs torch and safetensors; writes tests/parity/images.safetensors. It holds, for each case:
+"""Operations on images, with gradients. The file holds, for each case:
 
 <case>.input     [2, 4, 3, 5]
 <case>.output    the result
@@ -18,14 +13,13 @@ and for layers with parameters, one behind the other in the order of `parameters
 Operands are float32, but PyTorch computes in float64 and only results are rounded to float32.
 """
 
-from pathlib import Path
-
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
 from torch import nn
 
-TARGET = Path(__file__).resolve().parent.parent / "tests" / "parity" / "images.safetensors"
+from .files import VERSION, Tensors, parity
+
+FILES = [parity("images")]
 SHAPE = (2, 4, 3, 5)
 
 
@@ -59,7 +53,7 @@ def flat(tensors):
     return torch.cat([x.detach().flatten() for x in tensors]).float()
 
 
-def main():
+def make():
     torch.manual_seed(4)
     tensors = {}
     for name, build in CASES.items():
@@ -74,16 +68,10 @@ def main():
         d_x, *d_params = torch.autograd.grad(y, wanted, d_y.double())
         tensors |= {
             f"{name}.input": x,
-            f"{name}.output": y.detach().float().contiguous(),
+            f"{name}.output": y.float(),
             f"{name}.d_output": d_y,
-            f"{name}.d_input": d_x.float().contiguous(),
+            f"{name}.d_input": d_x.float(),
         }
         if params:
             tensors |= {f"{name}.params": flat(params), f"{name}.d_params": flat(d_params)}
-    version = torch.__version__.split("+")[0]
-    save_file(tensors, TARGET, {"about": f"scripts/image_goldens.py, PyTorch {version}"})
-    print(f"{TARGET.name}: {len(CASES)} cases, {TARGET.stat().st_size} bytes")
-
-
-if __name__ == "__main__":
-    main()
+    return {FILES[0]: Tensors(tensors, {"about": f"parity images, PyTorch {VERSION}"})}

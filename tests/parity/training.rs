@@ -1,4 +1,4 @@
-//! Twenty training steps of two networks from PyTorch's parameters (`scripts/parity.py`).
+//! Twenty training steps of two networks from PyTorch's parameters (`parity training`).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,9 +1,4 @@
-#!/usr/bin/env python3
-"""Trains a small network with batch normalisation in PyTorch, for tests/parity.
-
-    python3 scripts/norm_parity.py
-
-Needs torch and safetensors. Writes into tests/parity:
+"""A small network with batch normalisation in training, its state included.
 
 norm.safetensors
     The initial `state_dict`, running statistics and `num_batches_tracked` included.
@@ -16,14 +11,13 @@ norm-run.safetensors
     the trained network makes of the images in evaluation mode, `evaluated` [8, 3].
 """
 
-from pathlib import Path
-
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
 from torch import nn
 
-TARGET = Path(__file__).resolve().parent.parent / "tests" / "parity"
+from .files import Tensors, parity, state
+
+FILES = [parity("norm"), parity("norm-trained"), parity("norm-run")]
 STEPS = 5
 
 
@@ -40,14 +34,14 @@ class Net(nn.Module):
         return self.bn1(self.fc(x.flatten(1)))
 
 
-def rounded(state):
-    return {name: x.float() if x.is_floating_point() else x for name, x in state.items()}
+def rounded(tensors):
+    return {name: x.float() if x.is_floating_point() else x for name, x in tensors.items()}
 
 
-def main():
+def make():
     torch.manual_seed(5)
     net = Net()
-    save_file(net.state_dict(), TARGET / "norm.safetensors", {"format": "pt"})
+    initial = state(net)
     image, target = torch.randn(8, 2, 6, 6) + 0.5, torch.randn(8, 3)
     net = net.double()
     optimizer = torch.optim.SGD(net.parameters(), lr=0.05, momentum=0.9)
@@ -58,13 +52,11 @@ def main():
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
-    save_file(rounded(net.state_dict()), TARGET / "norm-trained.safetensors", {"format": "pt"})
+    trained = rounded(state(net))
     net.eval()
     with torch.no_grad():
         evaluated = net(image.double()).float()
     run = {"image": image, "target": target, "loss": torch.tensor(losses), "evaluated": evaluated}
-    save_file(run, TARGET / "norm-run.safetensors")
-
-
-if __name__ == "__main__":
-    main()
+    published = {"format": "pt"}
+    contents = [Tensors(initial, published), Tensors(trained, published), Tensors(run)]
+    return dict(zip(FILES, contents))

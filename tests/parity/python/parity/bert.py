@@ -1,23 +1,12 @@
-"""Results of PyTorch for a small BERT, and for all-MiniLM-L6-v2 where data/minilm was fetched, for
-tests/parity and examples/minilm: `python3 scripts/bert_parity.py` (needs torch, safetensors and
-tokenizers).
-"""
-
-import pathlib
+"""A small BERT: embeddings of sentences of several lengths, and the gradients of all parameters."""
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch.nn.functional import embedding, gelu, layer_norm, linear, normalize, softmax
 
-ROOT = pathlib.Path(__file__).parent.parent
+from .files import Tensors, parity
+
+FILES = [parity("bert"), parity("bert-run")]
 EPS = 1e-12
-SENTENCES = [
-    "This is an example sentence",
-    "Each sentence is converted",
-    "The naïve café-owner paid 3.50 € — didn't she?",
-    "a",
-    "One after the other, words go on until the row of tokens is full. " * 8,
-]
 
 
 def bert(p, token, mask, heads, layers):
@@ -38,14 +27,15 @@ def bert(p, token, mask, heads, layers):
         q, k, v = (part.reshape(n, t, heads, -1).transpose(1, 2) for part in parts)
         scores = q @ k.transpose(2, 3) / q.shape[-1] ** 0.5 + (mask[:, None, None] - 1) * 1e9
         y = (softmax(scores, -1) @ v).transpose(1, 2).reshape(n, t, -1)
-        x = norm(x + dense(y, f"{layer}.attention.output.dense"), f"{layer}.attention.output.LayerNorm")
+        y = dense(y, f"{layer}.attention.output.dense")
+        x = norm(x + y, f"{layer}.attention.output.LayerNorm")
         y = dense(gelu(dense(x, f"{layer}.intermediate.dense")), f"{layer}.output.dense")
         x = norm(x + y, f"{layer}.output.LayerNorm")
     mean = (x * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
     return normalize(mean)
 
 
-def small():
+def make():
     torch.manual_seed(5)
     vocab, positions, types, width, heads, layers = 19, 9, 2, 12, 3, 2
     shapes = {
@@ -63,7 +53,7 @@ def small():
         shapes |= {f"encoder.layer.{i}.{name}.bias": shape[:1] for name, shape in dense.items()}
     shapes |= {f"{name}.{part}": [width] for name in norms for part in ["weight", "bias"]}
     params = {name: 0.5 * torch.randn(shape) for name, shape in shapes.items()}
-    save_file(params, ROOT / "tests/parity/bert.safetensors")
+    initial = {name: p.clone() for name, p in params.items()}
     token = torch.randint(0, vocab, (4, 7))
     length = torch.tensor([7, 2, 5, 1])
     mask = (torch.arange(7) < length[:, None]).float()
@@ -72,28 +62,6 @@ def small():
         p.requires_grad_()
     y = bert(params, token, mask, heads, layers)
     y.backward(d_y)
-    run = {"token": token.to(torch.uint8), "mask": mask, "d_y": d_y, "y": y.detach()}
+    run = {"token": token.to(torch.uint8), "mask": mask, "d_y": d_y, "y": y}
     run |= {f"grad.{name}": p.grad for name, p in params.items()}
-    save_file(run, ROOT / "tests/parity/bert-run.safetensors")
-
-
-def published():
-    from tokenizers import Tokenizer
-
-    folder = ROOT / "data/minilm"
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    tokenizer.enable_truncation(64)
-    tokenizer.enable_padding(length=64)
-    encoded = tokenizer.encode_batch(SENTENCES)
-    token = torch.tensor([sentence.ids for sentence in encoded])
-    mask = torch.tensor([sentence.attention_mask for sentence in encoded])
-    y = bert(load_file(folder / "model.safetensors"), token, mask.float(), heads=12, layers=6)
-    text = torch.tensor(list("\n".join(SENTENCES).encode()), dtype=torch.uint8)
-    result = {"text": text, "token": token.to(torch.int32), "y": y}
-    save_file(result, ROOT / "examples/minilm/tests/published.safetensors")
-    print(y[0, :3])
-
-
-small()
-if (ROOT / "data/minilm").exists():
-    published()
+    return dict(zip(FILES, [Tensors(initial), Tensors(run)]))

@@ -1,13 +1,11 @@
-"""Results of PyTorch's recurrent layers, for tests/parity: `python3 scripts/recurrent_parity.py`."""
-
-import pathlib
+"""Recurrent layers: several layers, both directions, samples of unequal lengths."""
 
 import torch
-from safetensors.torch import save_file
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-torch.manual_seed(7)
-FOLDER = pathlib.Path(__file__).parent.parent / "tests" / "parity"
+from .files import Tensors, parity, state, trained
+
+FILES = [parity("recurrent"), parity("recurrent-run")]
 BATCH, STEPS = 5, 7
 
 
@@ -39,27 +37,28 @@ class Recurrent(torch.nn.Module):
         o, (oh, oc) = self.one(u)
         d, dh = self.deep(o)
         v, s = self.plain(d)
-        parts = [y, turned(h), turned(c), z, turned(g), u, r[0], o, oh[0], oc[0], d, turned(dh), v, s[0]]
+        parts = [y, turned(h), turned(c), z, turned(g), u, r[0]]
+        parts += [o, oh[0], oc[0], d, turned(dh), v, s[0]]
         return torch.cat([part.flatten(1) for part in parts], 1)
 
 
-net = Recurrent()
-save_file(net.state_dict(), FOLDER / "recurrent.safetensors")
-lengths = torch.tensor([7, 4, 1, 6, 2])
-given = {
-    "x": torch.randn(BATCH, STEPS, 5),
-    "h0": torch.randn(BATCH, 4, 6),
-    "c0": torch.randn(BATCH, 4, 6),
-    "r0": torch.randn(BATCH, 3),
-}
-for tensor in given.values():
-    tensor.requires_grad_()
-y = net(given["x"], lengths, given["h0"], given["c0"], given["r0"])
-d_y = torch.randn_like(y)
-y.backward(d_y)
-run = {name: tensor.detach() for name, tensor in given.items()}
-run |= {f"d_{name}": tensor.grad for name, tensor in given.items()}
-run |= {"lengths": lengths.to(torch.uint8), "y": y.detach(), "d_y": d_y}
-torch.optim.SGD(net.parameters(), lr=0.5).step()
-run |= {f"after.{name}": p.detach() for name, p in net.named_parameters()}
-save_file({name: tensor.contiguous() for name, tensor in run.items()}, FOLDER / "recurrent-run.safetensors")
+def make():
+    torch.manual_seed(7)
+    net = Recurrent()
+    initial = state(net)
+    lengths = torch.tensor([7, 4, 1, 6, 2])
+    given = {
+        "x": torch.randn(BATCH, STEPS, 5),
+        "h0": torch.randn(BATCH, 4, 6),
+        "c0": torch.randn(BATCH, 4, 6),
+        "r0": torch.randn(BATCH, 3),
+    }
+    for tensor in given.values():
+        tensor.requires_grad_()
+    y = net(given["x"], lengths, given["h0"], given["c0"], given["r0"])
+    d_y = torch.randn_like(y)
+    y.backward(d_y)
+    run = {name: tensor for name, tensor in given.items()}
+    run |= {f"d_{name}": tensor.grad for name, tensor in given.items()}
+    run |= {"lengths": lengths.to(torch.uint8), "y": y, "d_y": d_y} | trained(net, 0.5)
+    return dict(zip(FILES, [Tensors(initial), Tensors(run)]))
