@@ -1,8 +1,10 @@
-//! LeNet on MNIST.
+//! The third lesson: LeNet on MNIST, from images on disk to a file of parameters.
 //!
-//! `cargo run --release --example mnist` trains on the slice of MNIST in this repository. After
+//! `cargo run --release --example 03_mnist` trains on the slice of MNIST in this repository. After
 //! `scripts/fetch-data.sh mnist` the same command trains on all of it. The number of epochs may be
 //! given: `-- 3`.
+
+mod model;
 
 use std::io::{IsTerminal, Write, stderr};
 use std::path::Path;
@@ -10,31 +12,9 @@ use std::time::Instant;
 
 use gradiron::data::{Dataset, mnist};
 use gradiron::prelude::*;
+use model::{LeNet, digit};
 
 const BATCH: usize = 64;
-
-model! {
-    /// LeNet-5 for 28×28 greyscale digits.
-    pub struct LeNet {
-        conv1: Conv2d(1 -> 6, kernel = 5, padding = 2),
-        conv2: Conv2d(6 -> 16, kernel = 5),
-        fc1: Linear(400 -> 120),
-        fc2: Linear(84), // the input size is inferred when it is left out
-        fc3: Linear(84 -> 10),
-    }
-
-    fn forward(&self, image: [batch, 1, 28, 28]) -> [batch, 10] {
-        let x = self.conv1(image).relu().max_pool2d(2);
-        let x = self.conv2(x).relu().max_pool2d(2).flatten();
-        let x = self.fc1(x).relu();
-        let x = self.fc2(x).relu();
-        self.fc3(x)
-    }
-
-    fn loss(&self, image: [batch, 1, 28, 28], label: Classes[batch]) -> [] {
-        cross_entropy(self.forward(image), label)
-    }
-}
 
 // Memory is known before anything runs: a training step at this batch size fits into 8 MiB.
 const _: () = assert!(LeNet::train_bytes(BATCH) <= 8 << 20);
@@ -113,11 +93,7 @@ fn accuracy(
     let mut hits = 0;
     for (image, label) in test.batches(BATCH) {
         let logits = net.forward(ws, image)?;
-        hits += logits.iter().zip(label).filter(|(row, label)| argmax(row) == **label).count();
+        hits += logits.iter().zip(label).filter(|(row, label)| digit(row) == **label).count();
     }
     Ok(hits as f64 / test.len() as f64)
-}
-
-fn argmax(row: &[f32; 10]) -> u8 {
-    (0..10).max_by(|a, b| row[*a as usize].total_cmp(&row[*b as usize])).unwrap_or(0)
 }

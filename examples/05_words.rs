@@ -1,7 +1,7 @@
-//! English spelling to sounds: an LSTM that reads words in both directions and says, for each letter,
-//! the phoneme that stands in its place.
+//! The fifth lesson: English spelling to sounds, by an LSTM that reads words in both directions and
+//! says, for each letter, the phoneme that stands in its place.
 //!
-//! `cargo run --release --example lstm`
+//! `cargo run --release --example 05_words`; the number of epochs may be given: `-- 1`.
 
 use std::time::Instant;
 
@@ -14,7 +14,6 @@ const WORDS: &str = include_str!("data/cmudict/words.txt");
 const LETTERS: usize = 27; // `a` to `z`, and nothing
 const STEPS: usize = 12; // the letters of the longest word
 const SOUNDS: usize = 39; // the phonemes of these words, and nothing
-const EPOCHS: usize = 10;
 const BATCH: usize = 64;
 
 model! {
@@ -29,7 +28,12 @@ model! {
         self.fc(y)
     }
 
-    fn loss(&self, word: Classes[batch, STEPS], len: Classes[batch], sound: Classes[batch, STEPS]) -> [] {
+    fn loss(
+        &self,
+        word: Classes[batch, STEPS],
+        len: Classes[batch],
+        sound: Classes[batch, STEPS],
+    ) -> [] {
         let logits = self.forward(word, len).reshape([batch * STEPS, SOUNDS]);
         cross_entropy(logits, sound.reshape([batch * STEPS]))
     }
@@ -94,6 +98,12 @@ fn most_frequent(words: &[Word]) -> [u8; LETTERS] {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let epochs = match std::env::args().nth(1) {
+        Some(text) => {
+            text.parse().map_err(|_| format!("expected a number of epochs, found `{text}`"))?
+        }
+        None => 10,
+    };
     let (mut train, names) = read(WORDS);
     assert_eq!(names.len(), SOUNDS);
     let test = train.split_off(train.len() * 9 / 10);
@@ -109,7 +119,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut adam = Adam::new(&net, 2e-3)?.clip_norm(1.0)?;
     let (mut rng, start) = (Rng::new(Seed(1), 0), Instant::now());
     let mut guesses = Vec::new();
-    for epoch in 1..=EPOCHS {
+    for epoch in 1..=epochs {
         (1..train.len()).rev().for_each(|i| train.swap(i, rng.below(i + 1)));
         let mut sum = 0.0;
         for words in train.chunks(BATCH) {
@@ -130,7 +140,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let (sounds, words) = accuracy(&test, &guesses);
         let (loss, seconds) = (sum / train.len() as f32, start.elapsed().as_secs_f32());
         println!(
-            "epoch {epoch:2}: loss {loss:.3}, test {sounds:.1} % of phonemes, {words:.1} % of words, {seconds:.1} s"
+            "epoch {epoch:2}: loss {loss:.3}, test {sounds:.1} % of phonemes, \
+             {words:.1} % of words, {seconds:.1} s"
         );
     }
     for (word, guess) in test.iter().zip(&guesses).take(8) {

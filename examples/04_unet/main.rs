@@ -1,6 +1,6 @@
-//! A U-Net that finds discs (O. Ronneberger, P. Fischer, T. Brox, 2015, made small).
+//! The fourth lesson: a U-Net that finds discs (O. Ronneberger, P. Fischer, T. Brox, 2015, made small).
 //!
-//! `cargo run --release --example unet` draws coloured discs and squares on noise, trains on
+//! `cargo run --release --example 04_unet` draws coloured discs and squares on noise, trains on
 //! them, and prints how well the discs of new images are found: the intersection over union of the
 //! predicted pixels and the true ones. Squares do not count, so colours alone do not tell. The
 //! number of steps may be given: `-- 200`.

@@ -1,56 +1,20 @@
-//! A GPT of characters on Shakespeare: trains for 2,000 steps, then writes.
+//! The sixth lesson: a GPT of characters on Shakespeare, which trains for 2,000 steps, then writes.
 //!
-//! `cargo run --release --example char_gpt`; the number of steps may be given: `-- 500`.
+//! `cargo run --release --example 06_gpt`; the number of steps may be given: `-- 500`.
+
+mod model;
 
 use std::time::Instant;
 
 use gradiron::prelude::*;
 use gradiron::rng::Rng;
 use gradiron::sample::Sampler;
+use model::{CONTEXT, Gpt};
 
 /// Plays by William Shakespeare, in the public domain.
-const TEXT: &str = include_str!("data/shakespeare/plays.txt");
+const TEXT: &str = include_str!("../data/shakespeare/plays.txt");
 
-const VOCAB: usize = 96; // printable ASCII, and the end of a line
-const CONTEXT: usize = 64;
-const WIDTH: usize = 128;
 const BATCH: usize = 12;
-
-model! {
-    pub struct Block {
-        ln_1: LayerNorm(WIDTH, bias = false),
-        attn: MultiheadAttention(WIDTH, heads = 4, bias = false),
-        ln_2: LayerNorm(WIDTH, bias = false),
-        c_fc: Linear(WIDTH -> 4 * WIDTH, bias = false),
-        c_proj: Linear(4 * WIDTH -> WIDTH, bias = false),
-    }
-
-    #[step(CONTEXT)]
-    fn forward(&self, x: [batch, CONTEXT, WIDTH]) -> [batch, CONTEXT, WIDTH] {
-        let x = x + self.attn(self.ln_1(x), is_causal = true);
-        x + self.c_proj(self.c_fc(self.ln_2(x)).gelu())
-    }
-}
-
-model! {
-    pub struct Gpt {
-        wte: Embedding(VOCAB -> WIDTH, init = normal(0.0, 0.02)),
-        wpe: Param([CONTEXT, WIDTH], init = normal(0.0, 0.02)),
-        h: [Block; 4],
-        ln_f: LayerNorm(WIDTH, bias = false),
-        lm_head: Linear(WIDTH -> VOCAB, bias = false, tied = self.wte),
-    }
-
-    #[step(CONTEXT)]
-    fn forward(&self, token: Classes[batch, CONTEXT]) -> [batch, CONTEXT, VOCAB] {
-        self.lm_head(self.ln_f(self.h(self.wte(token) + self.wpe)))
-    }
-
-    fn loss(&self, token: Classes[batch, CONTEXT], next: Classes[batch, CONTEXT]) -> [] {
-        let logits = self.forward(token).reshape([batch * CONTEXT, VOCAB]);
-        cross_entropy(logits, next.reshape([batch * CONTEXT]))
-    }
-}
 
 type Rows = Vec<[u8; CONTEXT]>;
 
