@@ -16,7 +16,8 @@ use model::LeNet;
 const THREADS: usize = 2;
 
 // What a thread needs, and what all threads share, is known before anything runs.
-const _: () = assert!(LeNet::infer_bytes(1) <= 1 << 20 && LeNet::prepared_bytes() <= 1 << 20);
+const MEMORY: gradiron::workspace::Footprint = LeNet::footprint(1, Target::Host);
+const _: () = assert!(MEMORY.infer <= 1 << 20);
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
@@ -43,8 +44,8 @@ fn main() -> Result<()> {
     let (_, test) = mnist::load(folder)?;
     println!(
         "{} kB a thread, {} kB for all, and {} kB of parameters",
-        (LeNet::infer_bytes(1) - LeNet::prepared_bytes()) / 1000,
-        LeNet::prepared_bytes() / 1000,
+        (MEMORY.infer - MEMORY.prepared) / 1000,
+        MEMORY.prepared / 1000,
         4 * LeNet::PARAMS / 1000
     );
 

@@ -3,6 +3,7 @@
 use std::alloc::{GlobalAlloc, Layout as Memory, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use gradiron::device::Storage;
 use gradiron::device::{Buf, Cpu, CpuKernels, Indices, Region, RunMemory};
 use gradiron::math::{Arith, simd_levels};
 use gradiron::ops::attention::{self, Attention, AttentionSpec, Strides, View};
@@ -22,7 +23,6 @@ use gradiron::ops::recurrent::{
 };
 use gradiron::ops::reduce::{Reduce, ReduceKind, ReduceSpec};
 use gradiron::ops::softmax::{Softmax, SoftmaxSpec};
-use gradiron::storage::Storage;
 
 struct Counting;
 

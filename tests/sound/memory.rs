@@ -5,12 +5,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::LazyLock;
 
 use gradiron::Seed;
+use gradiron::device::Storage;
 use gradiron::device::{
     Buf, Cpu, CpuKernels, Device, Indices, Kernels, Random, Region, Run, RunKey, RunMemory,
 };
 use gradiron::math::{SimdLevel, simd_levels};
 use gradiron::profile::Phase;
-use gradiron::storage::Storage;
 
 /// Floats between ranges: a write beside a range is seen.
 const GAP: usize = 17;

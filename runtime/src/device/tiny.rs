@@ -53,6 +53,7 @@ impl<'a, V> TinyKernels<'a, V> {
 
 impl<V: Vector> Kernels for TinyKernels<'_, V> {
     const INLINE: bool = true;
+    const ON_HOST: bool = true;
 }
 
 /// Kernels that have no small form.
