@@ -10,6 +10,7 @@ mod invariants;
 mod limits;
 mod messages;
 mod recovery;
+mod reference;
 mod snapshots;
 mod structure;
 
