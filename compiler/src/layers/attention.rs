@@ -34,8 +34,8 @@ pub(super) const MULTIHEAD_ATTENTION: Layer = Layer {
     input: Input::Sequence,
     calls: &[&[("x", "")], &[("query", ""), ("key", "SEQUENCE"), ("value", "SEQUENCE")]],
     options: &[
-        OptionRow::new("embed_dim", Domain::Size(1), "LAST"),
-        OptionRow::new("num_heads", HEADS, "DIVISOR").other_names(&["heads", "nhead"]),
+        OptionRow::new("embed_dim", Domain::InputSize, "LAST"),
+        OptionRow::new("num_heads", HEADS, "DIVISOR_OF_LAST").other_names(&["heads", "nhead"]),
         OptionRow::flag("bias", true),
     ],
     call_options: &[
@@ -162,7 +162,7 @@ impl Attention {
 /// What two options of the call add to the scores: a mask of them, and one of keys, `[N, S]`, for all
 /// queries of a sample.
 pub(super) fn mask(l: &mut Use, names: [&'static str; 2]) -> Lowering<Option<ValueId>> {
-    let (step, span) = (l.cx.rule.step.clone(), l.cx.rule.span);
+    let (step, span) = (l.cx.rule.subject.clone(), l.cx.rule.span);
     let mut masks = [None, None];
     for (mask, name) in masks.iter_mut().zip(names) {
         if let Some(expr) = l.call.take_named(name) {

@@ -6,6 +6,7 @@
 mod dims;
 mod dump;
 mod facts;
+mod fields;
 mod invariants;
 mod limits;
 mod messages;
