@@ -15,8 +15,8 @@ const TINY_CODE: usize = 40;
 /// Builds with debug assertions stay in parts as well: they are to be made quickly.
 const TINY_BUILD: bool = !cfg!(debug_assertions);
 
-/// Whether a function may be compiled as one piece, by the operations and the code size of a run with all
-/// run-time sizes at 1. Builds that leave it in parts plan the same memory.
+/// Whether a function may be compiled as one piece, by the operations and the code size of a run
+/// with all run-time sizes at 1. Builds that leave it in parts plan the same memory.
 pub const fn is_small(flops: usize, code_size: usize) -> bool {
     flops <= TINY_SAMPLE && code_size <= TINY_CODE
 }

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
-/// The modules from the bottom to the top. Those of one line know each other: kernels are implemented for the types
-/// of devices, which are generic over all kernels; a `Model` saves itself, and is changed by optimizers.
+/// The modules from the bottom to the top. Those of one line know each other: kernels are
+/// implemented for the types of devices, which are generic over all kernels; a `Model` saves
+/// itself, and is changed by optimizers.
 const LAYERS: [&[&str]; 11] = [
     &["buf", "failure", "math", "rng"],
     &["arena", "files", "init", "storage"],

@@ -83,8 +83,8 @@ impl<M, const FUNCTION: usize, D: Device> Cache<M, FUNCTION, D> {
         self.lost = false;
     }
 
-    /// Keeps the first `len` positions of each sequence; does nothing when there are fewer. With 0 it
-    /// is [`clear`](Self::clear).
+    /// Keeps the first `len` positions of each sequence; does nothing when there are fewer. With 0
+    /// it is [`clear`](Self::clear).
     ///
     /// # Errors
     /// When it holds states: it has those after the last position alone, so it cannot go back to

@@ -19,8 +19,8 @@ pub(crate) struct Line([f32; 16]);
 
 /// A block of `f32`s that starts on a 64-byte boundary and never moves or grows.
 ///
-/// It may have a mirror on a device with memory of its own. What changes there comes back when it is
-/// asked for.
+/// It may have a mirror on a device with memory of its own. What changes there comes back when it
+/// is asked for.
 pub struct Storage {
     lines: UnsafeCell<Vec<Line>>,
     len: usize,
@@ -81,8 +81,9 @@ impl Version {
     }
 }
 
-// SAFETY: `lines` changes behind a shared reference only in `catch_up`: under the lock, and only while
-// `behind` is set, which takes an exclusive reference; since then nobody has been lent the floats.
+// SAFETY: `lines` changes behind a shared reference only in `catch_up`: under the lock, and only
+// while `behind` is set, which takes an exclusive reference; since then nobody has been lent the
+// floats.
 unsafe impl Sync for Storage {}
 
 impl Clone for Storage {

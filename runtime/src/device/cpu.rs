@@ -68,10 +68,11 @@ impl Cpu {
         Self { convolution, ..self }
     }
 
-    /// Whether runs take numbers below the normal ones (2⁻¹²⁶) for zeros and make zeros of results that would
-    /// be such, which they do not unless told to. What decays, such as the state of a recurrent layer after its
-    /// input has fallen silent, ends among these numbers, and many processors compute with them tens of times
-    /// more slowly. The calling thread computes after a run as it did before.
+    /// Whether runs take numbers below the normal ones (2⁻¹²⁶) for zeros and make zeros of results
+    /// that would be such, which they do not unless told to. What decays, such as the state of a
+    /// recurrent layer after its input has fallen silent, ends among these numbers, and many
+    /// processors compute with them tens of times more slowly. The calling thread computes after a
+    /// run as it did before.
     ///
     /// It is there where a processor has such a mode: on x86-64 and on 64-bit ARM.
     ///

@@ -27,8 +27,8 @@ pub trait Remote {
     /// of the device that can.
     fn update(&self, update: RemoteUpdate<'_, '_>);
 
-    /// Starts a copy of the floats from `from` on, to the same place of `to`, whose floats before were
-    /// updated.
+    /// Starts a copy of the floats from `from` on, to the same place of `to`, whose floats before
+    /// were updated.
     fn renew(&self, to: &mut Storage, from: usize);
 }
 
@@ -55,8 +55,8 @@ pub struct RemoteUpdate<'a, 's> {
     pub decays: &'a Arc<[(usize, bool)]>,
     /// The largest norm that gradients keep.
     pub max_norm: Option<f32>,
-    /// What profiles call the step, its floating-point operations for each parameter, and where it is
-    /// recorded when it runs by itself.
+    /// What profiles call the step, its floating-point operations for each parameter, and where it
+    /// is recorded when it runs by itself.
     pub name: &'static str,
     /// See `name`.
     pub flops: usize,

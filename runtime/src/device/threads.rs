@@ -31,8 +31,8 @@ const SPINS: u32 = if cfg!(miri) { 8 } else { 2000 };
 /// milliseconds.
 const STEP_SPINS: u32 = if cfg!(miri) { 8 } else { 10_000 };
 
-/// The most threads of a team, the calling one included: more than processors have, and few enough that
-/// the system has room for them and starts them in less than a second.
+/// The most threads of a team, the calling one included: more than processors have, and few enough
+/// that the system has room for them and starts them in less than a second.
 pub const MOST_THREADS: usize = 1024;
 
 /// A team of threads, the calling one included. Clones share the team, which ends with the last.
@@ -102,8 +102,8 @@ impl Shared {
         }
     }
 
-    /// Keeps the first panic of a run. Never unwinds, whatever a payload does when it is dropped: the
-    /// closure of the run would end while workers hold it.
+    /// Keeps the first panic of a run. Never unwinds, whatever a payload does when it is dropped:
+    /// the closure of the run would end while workers hold it.
     #[cold]
     fn keep(&self, payload: Box<dyn Any + Send>) {
         let mut first = self.panic.lock().unwrap_or_else(PoisonError::into_inner);
@@ -190,9 +190,9 @@ impl Shared {
 }
 
 impl Threads {
-    /// A team of `count` threads, the calling one included (0 counts as 1), of [`MOST_THREADS`] at most, and
-    /// of fewer where the system starts no more. In a process that `fork` has copied, where the others are
-    /// not, the calling thread works alone.
+    /// A team of `count` threads, the calling one included (0 counts as 1), of [`MOST_THREADS`] at
+    /// most, and of fewer where the system starts no more. In a process that `fork` has copied,
+    /// where the others are not, the calling thread works alone.
     pub fn new(count: usize) -> Self {
         let shared = Arc::new(Shared {
             gate: AtomicUsize::new(0),
@@ -224,7 +224,8 @@ impl Threads {
         Self { team: Arc::new(Team { shared, workers, copy }), flush: false }
     }
 
-    /// The same team, whose workers flush numbers below the normal ones to zero in runs of this clone.
+    /// The same team, whose workers flush numbers below the normal ones to zero in runs of this
+    /// clone.
     #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     pub(crate) fn with_flush(self, flush: bool) -> Self {
         Self { flush, ..self }

@@ -39,8 +39,8 @@ pub enum SaveError {
         /// What the system said.
         error: io::Error,
     },
-    /// The new file was written, and the system did not give it its name: others have the old one open,
-    /// for instance, on a drive where that keeps it. An old file is as it was.
+    /// The new file was written, and the system did not give it its name: others have the old one
+    /// open, for instance, on a drive where that keeps it. An old file is as it was.
     #[error(
         "cannot save to `{path}`: the new file could not take its name ({error}); what was there before \
          is unchanged; close it in other programs, or name another file"

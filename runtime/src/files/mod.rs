@@ -1,4 +1,5 @@
-//! Files of any content: regular ones to read, and new ones that take the place of old ones at once.
+//! Files of any content: regular ones to read, and new ones that take the place of old ones at
+//! once.
 
 mod aside;
 mod error;

@@ -246,8 +246,8 @@ impl fmt::Display for Mismatch {
     }
 }
 
-/// The first ones of the model's tensors, and the first ones that only the file has: where all names
-/// differ, both sides are to be seen.
+/// The first ones of the model's tensors, and the first ones that only the file has: where all
+/// names differ, both sides are to be seen.
 struct List<'a>(&'a [Mismatch]);
 
 impl fmt::Display for List<'_> {

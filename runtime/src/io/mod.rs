@@ -2,8 +2,8 @@
 //! [`Model::load`](crate::module::Model::load).
 //!
 //! The format is [safetensors](https://github.com/huggingface/safetensors), with the names and
-//! layouts of PyTorch's `state_dict`: a file goes between both libraries as it is. What is
-//! written has the bytes that `safetensors.torch.save_file(net.state_dict(), path, {"format": "pt"})`
+//! layouts of PyTorch's `state_dict`: a file goes between both libraries as it is. What is written
+//! has the bytes that `safetensors.torch.save_file(net.state_dict(), path, {"format": "pt"})`
 //! writes.
 
 mod error;

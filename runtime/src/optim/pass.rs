@@ -140,8 +140,8 @@ impl<U: Update<S>, const S: usize> Body for Part<'_, U, S> {
         let Self { params, grads, scale, state, update } = self;
         let (blocks, rest) = grads.as_chunks::<BLOCK>();
         for (i, g) in blocks.iter().enumerate() {
-            // SAFETY: `at` checked that the part is inside parameters and state, and the block is one of its
-            // whole blocks.
+            // SAFETY: `at` checked that the part is inside parameters and state, and the block is
+            // one of its whole blocks.
             let (p, s) = unsafe {
                 let at = i * BLOCK;
                 (
@@ -149,9 +149,9 @@ impl<U: Update<S>, const S: usize> Body for Part<'_, U, S> {
                     state.map(|s| s.add(at).cast::<[f32; BLOCK]>()),
                 )
             };
-            // Copies on the stack: nothing overlaps, so the loop vectorises.
-            // SAFETY: `step_on_host` lends the elements of this part to this call alone, and `f32`s need no
-            // more alignment than an array of them.
+            // Copies on the stack: nothing overlaps, so the loop vectorises. SAFETY: `step_on_host`
+            // lends the elements of this part to this call alone, and `f32`s need no more alignment
+            // than an array of them.
             let (old_p, old_s) = unsafe { (p.read(), s.map(|s| s.read())) };
             let (mut new_p, mut new_s) = ([0.0; BLOCK], [[0.0; BLOCK]; S]);
             for e in 0..BLOCK {
@@ -172,8 +172,8 @@ impl<U: Update<S>, const S: usize> Body for Part<'_, U, S> {
         }
         let whole = blocks.len() * BLOCK;
         for (i, g) in rest.iter().enumerate() {
-            // SAFETY: `whole + i` is below the length of the part, which `at` checked to be inside parameters
-            // and state, and `step_on_host` lends to this call alone.
+            // SAFETY: `whole + i` is below the length of the part, which `at` checked to be inside
+            // parameters and state, and `step_on_host` lends to this call alone.
             unsafe {
                 let (p, s) = (params.add(whole + i), state.map(|s| s.add(whole + i)));
                 let (new, new_s) = update.element(*p, scale * *g, s.map(|s| *s));

@@ -15,9 +15,9 @@
 //! 2013). `eps` is outside of the root, as in `torch.optim.RMSprop`.
 //!
 //! When centered, `v` is the running mean of squares less the square of the running mean `a`, which
-//! PyTorch takes apart as `v - a²`: in floats that is noise, and negative half of the time, where gradients
-//! hardly vary. By the definitions of both means it is the line above, which is never negative and where
-//! nothing cancels:
+//! PyTorch takes apart as `v - a²`: in floats that is noise, and negative half of the time, where
+//! gradients hardly vary. By the definitions of both means it is the line above, which is never
+//! negative and where nothing cancels:
 //!
 //! ```text
 //! alpha · v + (1 - alpha) · g² - (alpha · a + (1 - alpha) · g)²

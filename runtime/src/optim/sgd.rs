@@ -86,8 +86,8 @@ impl<M: Model> Sgd<M> {
     ///
     /// # Errors
     ///
-    /// `momentum` must be finite and at least 0, and above 0 with Nesterov momentum; there must be memory for
-    /// its buffer.
+    /// `momentum` must be finite and at least 0, and above 0 with Nesterov momentum; there must be
+    /// memory for its buffer.
     pub fn momentum(mut self, momentum: f64) -> Result<Self, HyperParamError> {
         self.momentum = CHECK.not_negative("momentum", momentum)?;
         self.buffer = (momentum != 0.0).then(|| CHECK.buffer(self.len)).transpose()?;

@@ -11,17 +11,17 @@
 //! | `path.json` | a trace in that file, for Perfetto or `chrome://tracing` |
 //!
 //! Both are about all that the process has run so far, and come whenever its last workspace (or
-//! [`Cpu`](crate::device::Cpu)) is dropped: at the end of `main`, in most programs. Where nothing is
-//! dropped, after `std::process::exit` or an abort, nothing comes.
+//! [`Cpu`](crate::device::Cpu)) is dropped: at the end of `main`, in most programs. Where nothing
+//! is dropped, after `std::process::exit` or an abort, nothing comes.
 //!
 //! # What is counted
 //!
 //! - Time: of the wall clock, on the thread that makes the call, from the start of an operation to
 //!   its end; on a GPU (`Cuda::with_profile`) of the GPU's. Operations
 //!   that were fused are one, under the names of all of them.
-//! - A run on a GPU that is recorded is launched operation by operation, and waited for. The whole takes
-//!   longer than its graph, and an operation that is shorter than a launch, some microseconds, looks as
-//!   long as one.
+//! - A run on a GPU that is recorded is launched operation by operation, and waited for. The whole
+//!   takes longer than its graph, and an operation that is shorter than a launch, some
+//!   microseconds, looks as long as one.
 //! - Floating-point operations: those of the definition. A convolution has as many with Winograd's
 //!   algorithm as without.
 //! - Bytes: each input read once, each output written once, wherever they lie, four for each value,

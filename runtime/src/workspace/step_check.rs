@@ -20,8 +20,9 @@ pub struct StepCheck {
 }
 
 /// Runs the function `AT` on sequences drawn from `seed`: floats from a normal distribution, class
-/// indices from all. Steps take 2, 3, … positions, so that all but the first meet a cache. Before each of
-/// them others are taken and taken back, so that what a cache forgets is seen to be forgotten.
+/// indices from all. Steps take 2, 3, … positions, so that all but the first meet a cache. Before
+/// each of them others are taken and taken back, so that what a cache forgets is seen to be
+/// forgotten.
 #[doc(hidden)]
 pub fn check_steps<M, D, P, const AT: usize, const F: usize, const C: usize, const R: usize>(
     ws: &mut Workspace<M, D, P>,

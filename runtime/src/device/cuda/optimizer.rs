@@ -76,8 +76,8 @@ impl Update {
 pub(super) struct Updates {
     pub deferred: bool,
     pub next: Option<Update>,
-    /// What the next run, or the last one, changes beside the gradients: parameters and state of the
-    /// optimizer.
+    /// What the next run, or the last one, changes beside the gradients: parameters and state of
+    /// the optimizer.
     pub changed: [Option<Lost>; 4],
 }
 
@@ -119,7 +119,8 @@ impl CudaMemory {
         outcome.inspect_err(|error| self.lost().set(error))
     }
 
-    /// Says that a step of an optimizer along these gradients failed: it is not known whether it was made.
+    /// Says that a step of an optimizer along these gradients failed: it is not known whether it
+    /// was made.
     pub(super) fn lose(&self, error: &DeviceError) {
         self.lost().set(error);
         let updates = self.updates().lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,5 +1,5 @@
-//! Runs of steps: recorded at the first call, captured as one CUDA graph at the second, replayed from
-//! then on. What a graph reads and writes has fixed places, which are a part of its name.
+//! Runs of steps: recorded at the first call, captured as one CUDA graph at the second, replayed
+//! from then on. What a graph reads and writes has fixed places, which are a part of its name.
 
 use std::ffi::c_void;
 use std::sync::{Arc, PoisonError};
@@ -24,8 +24,8 @@ const GRAPHS: usize = 32;
 pub(super) struct Runs {
     pub staging: Staging,
     known: Vec<(Name, Prepared)>,
-    /// What calls use on the side, and factors that are rounded for a product. Steps that were prepared
-    /// with smaller ones are forgotten.
+    /// What calls use on the side, and factors that are rounded for a product. Steps that were
+    /// prepared with smaller ones are forgotten.
     side: [Option<Block>; 2],
 }
 
@@ -249,7 +249,8 @@ impl Prepared {
         Ok(Self { launches, graph: None })
     }
 
-    /// Replays the graph, which is made first where there is none. Runs that are recorded have none.
+    /// Replays the graph, which is made first where there is none. Runs that are recorded have
+    /// none.
     fn launch(
         &mut self,
         shared: &Arc<Shared>,
@@ -283,7 +284,8 @@ impl Prepared {
             // SAFETY: the graph is whole.
             unsafe { result::graph::instantiate(graph, flags) }.to("make a graph")
         });
-        // SAFETY: the capture made this graph, and what can be launched was made of it and needs it no more.
+        // SAFETY: the capture made this graph, and what can be launched was made of it and needs it
+        // no more.
         let _ = unsafe { result::graph::destroy(graph) };
         made.map(Graph)
     }

@@ -1,5 +1,5 @@
-//! Profiles of runs on a GPU: its own clock is read between operations. Such a run is launched without a
-//! graph, and waited for.
+//! Profiles of runs on a GPU: its own clock is read between operations. Such a run is launched
+//! without a graph, and waited for.
 
 use std::time::{Duration, Instant};
 
