@@ -166,7 +166,7 @@ impl Call<'_> {
         kernel: &impl Fn(&mut AnyKernels<'_>, &[Buf], &[Buf], Buf),
     ) -> Vec<Vec<f32>> {
         self.run_with(cpu, |cpu, memory, y, x, s| {
-            kernel(&mut AnyKernels::Cpu(cpu.step(memory)), y, x, s);
+            kernel(&mut AnyKernels::First(cpu.step(memory)), y, x, s);
         })
     }
 

@@ -24,7 +24,8 @@ use gradiron::ops::reduce::{ReduceKind, ReduceSpec};
 use gradiron::ops::rotary::RotarySpec;
 use gradiron::ops::softmax::SoftmaxSpec;
 
-use crate::memory::{Call, Memory, check_gaps, indices, input, is_same_when_small, run};
+use crate::calls::{Memory, check_gaps, indices, input};
+use crate::run::{Call, is_same_when_small, run};
 
 const MAX: usize = usize::MAX;
 /// Two of them multiplied are 0 in a `usize`.

@@ -23,10 +23,10 @@ mod few;
 mod grad;
 mod mask_grad;
 pub mod reference;
-mod tiny;
 mod views;
 
 use crate::device::Buf;
+use crate::ops::kernels;
 
 /// The sizes of an attention.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -109,31 +109,33 @@ pub struct Given {
     pub mask: Option<View>,
 }
 
-/// The kernels of this room.
-pub trait Attention {
-    /// `y [batch, heads, queries, dim]` and `lse [batch, heads, queries]`, which may be empty.
-    fn attention(&mut self, y: View, lse: Buf, given: Given, spec: AttentionSpec);
-    /// Adds keys and values behind the first `past` rows of `to`; `spec` is that of the rows
-    /// added.
-    fn append(&mut self, to: [View; 2], from: [View; 2], past: usize, spec: AttentionSpec);
-    /// The gradients of queries, keys and values from `d_y`, `y` and `lse`. They may lie side by
-    /// side in one range.
-    fn attention_grad(
-        &mut self,
-        d_qkv: [View; 3],
-        d_y_and_y: [View; 2],
-        lse: Buf,
-        given: Given,
-        spec: AttentionSpec,
-    );
-    /// The gradient of the mask, which has the strides of the mask that is given: a sum over the
-    /// samples, heads and queries for which these are 0.
-    fn attention_mask_grad(
-        &mut self,
-        d_mask: Buf,
-        d_y_and_y: [View; 2],
-        lse: Buf,
-        given: Given,
-        spec: AttentionSpec,
-    );
+kernels! {
+    /// The kernels of this room.
+    pub trait Attention {
+        /// `y [batch, heads, queries, dim]` and `lse [batch, heads, queries]`, which may be empty.
+        fn attention(&mut self, y: View, lse: Buf, given: Given, spec: AttentionSpec);
+        /// Adds keys and values behind the first `past` rows of `to`; `spec` is that of the rows
+        /// added.
+        fn append(&mut self, to: [View; 2], from: [View; 2], past: usize, spec: AttentionSpec);
+        /// The gradients of queries, keys and values from `d_y`, `y` and `lse`. They may lie side by
+        /// side in one range.
+        fn attention_grad(
+            &mut self,
+            d_qkv: [View; 3],
+            d_y_and_y: [View; 2],
+            lse: Buf,
+            given: Given,
+            spec: AttentionSpec,
+        );
+        /// The gradient of the mask, which has the strides of the mask that is given: a sum over the
+        /// samples, heads and queries for which these are 0.
+        fn attention_mask_grad(
+            &mut self,
+            d_mask: Buf,
+            d_y_and_y: [View; 2],
+            lse: Buf,
+            given: Given,
+            spec: AttentionSpec,
+        );
+    }
 }

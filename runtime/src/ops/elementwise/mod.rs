@@ -8,10 +8,13 @@ mod cpu;
 mod cuda;
 pub mod functions;
 pub mod reference;
+#[cfg(any(feature = "cuda", test))]
+mod source;
 mod tiny;
 
 use crate::device::Buf;
 use crate::math::Arith;
+use crate::ops::kernels;
 
 /// A chain of elementwise functions of `IN` inputs, `OUT` outputs and `S` constants.
 pub trait Elementwise<const IN: usize, const OUT: usize, const S: usize> {
@@ -45,16 +48,24 @@ pub struct Operands<const IN: usize, const OUT: usize, const S: usize, const R: 
     pub constants: [f32; S],
 }
 
-/// Runs chains over memory.
-pub trait Map {
-    /// The outputs have the sizes `dims`; an input has those axes of `dims` that it marks, and is
-    /// repeated along the others. An output may be the memory of an input that has all axes.
-    fn map<E, const IN: usize, const OUT: usize, const S: usize, const R: usize>(
-        &mut self,
-        outputs: [Buf; OUT],
-        inputs: [(Buf, [bool; R]); IN],
-        dims: [usize; R],
-        constants: [f32; S],
-    ) where
-        E: Elementwise<IN, OUT, S>;
+kernels! {
+    #[tiny]
+    /// Runs chains over memory.
+    pub trait Map {
+        /// The outputs have the sizes `dims`; an input has those axes of `dims` that it marks, and is
+        /// repeated along the others. An output may be the memory of an input that has all axes.
+        fn map<
+            E: Elementwise<IN, OUT, S>,
+            const IN: usize,
+            const OUT: usize,
+            const S: usize,
+            const R: usize,
+        >(
+            &mut self,
+            outputs: [Buf; OUT],
+            inputs: [(Buf, [bool; R]); IN],
+            dims: [usize; R],
+            constants: [f32; S],
+        );
+    }
 }

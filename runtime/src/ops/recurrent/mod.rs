@@ -25,10 +25,9 @@ mod cpu;
 #[cfg(feature = "cuda")]
 mod cuda;
 pub mod reference;
-mod tiny;
 
 use crate::device::{Buf, Indices};
-use crate::ops::{product, sum};
+use crate::ops::{kernels, product, sum};
 
 /// What computes the next state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,26 +171,28 @@ pub struct Gradients {
     pub c: Option<Buf>,
 }
 
-/// The kernels of this room.
-pub trait Recurrent {
-    /// All steps.
-    fn recurrent(
-        &mut self,
-        made: Made,
-        history: Option<History>,
-        given: Given,
-        scratch: Buf,
-        spec: RecurrentSpec,
-    );
+kernels! {
+    /// The kernels of this room.
+    pub trait Recurrent {
+        /// All steps.
+        fn recurrent(
+            &mut self,
+            made: Made,
+            history: Option<History>,
+            given: Given,
+            scratch: Buf,
+            spec: RecurrentSpec,
+        );
 
-    /// All steps backward; `given.x` is not read.
-    fn recurrent_grad(
-        &mut self,
-        gradients: Gradients,
-        upstream: Upstream,
-        history: History,
-        given: Given,
-        scratch: Buf,
-        spec: RecurrentSpec,
-    );
+        /// All steps backward; `given.x` is not read.
+        fn recurrent_grad(
+            &mut self,
+            gradients: Gradients,
+            upstream: Upstream,
+            history: History,
+            given: Given,
+            scratch: Buf,
+            spec: RecurrentSpec,
+        );
+    }
 }
