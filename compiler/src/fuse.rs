@@ -6,12 +6,12 @@ use std::rc::Rc;
 
 use crate::graph::{Dest, Graph, Node, Phase, Source, ValueId};
 use crate::ops::Rule;
-use crate::ops::chain::{Chain, Operand, Step};
+use crate::ops::chain::{Chain, Link, Operand};
 use crate::ops::elementwise::Elementwise;
 use crate::ops::mapped::Mapped;
 
 /// Longer chains would run out of registers.
-const MAX_STEPS: usize = 16;
+const MAX_LINKS: usize = 16;
 
 /// Fuses every elementwise node, alone or with others, into a chain.
 pub fn fuse(graph: &mut Graph) {
@@ -93,7 +93,7 @@ fn groups(graph: &Graph) -> Vec<Option<usize>> {
             let Some(candidates) = members.get(&g) else { continue };
             let fits = graph.ty(graph.nodes[p].outputs[0]).shape == *shape
                 && graph.nodes[p].phase == node.phase
-                && joined.len() + candidates.len() <= MAX_STEPS
+                && joined.len() + candidates.len() <= MAX_LINKS
                 // The group moves down to `n`: nothing in between may need its results.
                 && candidates.iter().flat_map(|m| &graph.nodes[*m].outputs).all(|output| {
                     users[*output].iter().all(|u| *u >= n || candidates.contains(u))
@@ -143,20 +143,20 @@ fn rewrite(graph: &mut Graph, group: &[Option<usize>]) {
             outputs.contains(&value) || users[value].iter().any(|user| !members.contains(user))
         };
         let mut builder =
-            Builder { graph, steps: Vec::new(), inputs: Vec::new(), made: HashMap::new() };
+            Builder { graph, links: Vec::new(), inputs: Vec::new(), made: HashMap::new() };
         members.iter().for_each(|m| builder.node(*m));
         let kept: Vec<ValueId> = members
             .iter()
             .map(|m| graph.nodes[*m].outputs[0])
             .filter(|v| used_outside(*v))
             .collect();
-        let (steps, inputs, made) = (builder.steps, builder.inputs, builder.made);
+        let (links, inputs, made) = (builder.links, builder.inputs, builder.made);
         let labels: Vec<_> = members.iter().map(|m| graph.nodes[*m].label.clone()).collect();
         let mut chain = Chain {
             outputs: kept.iter().map(|v| made[v]).collect(),
             shape: graph.ty(node.outputs[0]).shape.clone(),
             inputs: inputs.len(),
-            steps,
+            links,
         };
         let (mut inputs, mut outputs, phase) = (inputs, kept, node.phase);
         let followed = places.followed(graph, &nodes, &inputs, &chain, phase);
@@ -237,9 +237,9 @@ impl Places {
 
 struct Builder<'a> {
     graph: &'a Graph,
-    steps: Vec<Step>,
+    links: Vec<Link>,
     inputs: Vec<ValueId>,
-    /// The step that makes a value.
+    /// The link that makes a value.
     made: HashMap<ValueId, usize>,
 }
 
@@ -253,21 +253,20 @@ impl Builder<'_> {
 
     fn push(&mut self, op: &Elementwise, operands: Vec<Operand>, value: ValueId) {
         let (func, constants) = (op.func, op.constants.clone());
-        let func = if func == "const" { "constant" } else { func };
-        self.made.insert(value, self.steps.len());
-        self.steps.push(Step { func, constants, operands });
+        self.made.insert(value, self.links.len());
+        self.links.push(Link { func, constants, operands });
     }
 
     fn operand(&mut self, value: ValueId) -> Operand {
-        if let Some(step) = self.made.get(&value) {
-            return Operand::Step(*step);
+        if let Some(link) = self.made.get(&value) {
+            return Operand::Link(*link);
         }
         if let Source::Node(n, _) = self.graph.values[value].source
             && is_constant(&self.graph.nodes[n])
         {
             let constant = self.graph.nodes[n].op.elementwise().expect("a constant").clone();
             self.push(&constant, Vec::new(), value);
-            return Operand::Step(self.steps.len() - 1);
+            return Operand::Link(self.links.len() - 1);
         }
         let known = self.inputs.iter().position(|input| *input == value);
         Operand::Input(known.unwrap_or_else(|| {

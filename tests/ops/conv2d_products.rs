@@ -5,8 +5,7 @@ use gradiron::ops::conv2d::{Algorithm, Conv2d, Conv2dSpec};
 #[cfg(feature = "cuda")]
 use gradiron::ops::{conv2d::Pass, fill::Fill};
 
-use crate::any::AnyKernels;
-use crate::any::convolve_by;
+use crate::any::{AnyKernels, convolve_by};
 use crate::conv2d::{PASSES, lens, reference, terms};
 use crate::harness::*;
 

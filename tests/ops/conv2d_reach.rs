@@ -6,8 +6,7 @@ use std::collections::BTreeMap;
 use gradiron::device::Buf;
 use gradiron::ops::conv2d::{Algorithm, Conv2d, Conv2dSpec, Pass};
 
-use crate::any::AnyKernels;
-use crate::any::convolve_by;
+use crate::any::{AnyKernels, convolve_by};
 use crate::conv2d::{bound, lens, reference, terms};
 use crate::harness::*;
 

@@ -261,7 +261,7 @@ fn of_difference(
     constant: Constant,
 ) -> Lowering<ValueId> {
     let d = difference(cx, inputs)?;
-    let each = cx.op(Elementwise { func, constants: vec![constant], shape: None }, &[d])?;
+    let each = cx.op(Elementwise::with(func, vec![constant]), &[d])?;
     reduced(cx, each, o)
 }
 

@@ -136,6 +136,35 @@ pub fn find(name: &str) -> Option<&'static Row> {
     ROWS.iter().find(|row| row.name == name)
 }
 
+/// What an elementwise node computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Func {
+    /// A number.
+    Constant,
+    /// Its input, in memory of its own or repeated.
+    Copy,
+    /// A function of a row, or one that is a derivative.
+    Named(&'static str),
+}
+
+impl Func {
+    /// The name in the runtime's room.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Constant => "constant",
+            Self::Copy => "copy",
+            Self::Named(name) => name,
+        }
+    }
+
+    fn row(self) -> Option<&'static Row> {
+        match self {
+            Self::Named(name) => find(name),
+            _ => None,
+        }
+    }
+}
+
 /// A constant that an elementwise function takes.
 #[derive(Clone, Debug)]
 pub enum Constant {
@@ -160,8 +189,7 @@ impl std::fmt::Display for Constant {
 /// An elementwise node.
 #[derive(Clone, Debug)]
 pub struct Elementwise {
-    /// The function of the runtime's room; `const` and `copy` are the fuser's own.
-    pub func: &'static str,
+    pub func: Func,
     pub constants: Vec<Constant>,
     /// The output's shape, when it is larger than the inputs say.
     pub shape: Option<Shape>,
@@ -169,31 +197,37 @@ pub struct Elementwise {
 
 impl Elementwise {
     pub fn new(func: &'static str) -> Self {
-        Self { func, constants: Vec::new(), shape: None }
+        Self::with(func, Vec::new())
+    }
+
+    /// A function that takes constants.
+    pub fn with(func: &'static str, constants: Vec<Constant>) -> Self {
+        Self { func: Func::Named(func), constants, shape: None }
     }
 
     /// A number, of shape `[]`.
     pub fn constant(value: Constant) -> Self {
-        Self { func: "const", constants: vec![value], shape: Some(Shape::default()) }
+        Self { func: Func::Constant, constants: vec![value], shape: Some(Shape::default()) }
     }
 
     /// The input repeated to a larger shape.
     pub fn broadcast(shape: Shape) -> Self {
-        Self { func: "copy", constants: Vec::new(), shape: Some(shape) }
+        Self { func: Func::Copy, constants: Vec::new(), shape: Some(shape) }
     }
 
     /// A copy of the input in memory of its own.
     pub fn copy() -> Self {
-        Self::new("copy")
+        Self { func: Func::Copy, constants: Vec::new(), shape: None }
     }
 }
 
 impl Op for Elementwise {
     fn name(&self) -> String {
         let constants: Vec<_> = self.constants.iter().map(ToString::to_string).collect();
+        let name = if self.func == Func::Constant { "const" } else { self.func.name() };
         match constants.len() {
-            0 => self.func.to_string(),
-            _ => format!("{}<{}>", self.func, constants.join(", ")),
+            0 => name.to_string(),
+            _ => format!("{name}<{}>", constants.join(", ")),
         }
     }
 
@@ -210,11 +244,11 @@ impl Op for Elementwise {
     }
 
     fn backward(&self, b: &mut Backward) {
-        let grads = match (find(self.func), self.func) {
+        let grads = match (self.func.row(), self.func) {
             (Some(row), _) => row.grads,
-            (None, "copy") => &[Pass][..],
-            (None, "const") => &[],
-            (None, name) => return b.none(name),
+            (None, Func::Copy) => &[Pass][..],
+            (None, Func::Constant) => &[],
+            (None, Func::Named(name)) => return b.none(name),
         };
         for (i, grad) in grads.iter().enumerate() {
             if !b.wants(i) {
@@ -235,7 +269,7 @@ impl Op for Elementwise {
                     let constants = self.constants.clone();
                     // The gradient has the output's shape until it is summed to the input's.
                     let shape = Some(b.ty(b.outputs[0]).shape);
-                    b.op(i, Self { func, constants, shape }, &reads)
+                    b.op(i, Self { func: Func::Named(func), constants, shape }, &reads)
                 }
             };
             let target = b.ty(b.inputs[i]).shape;
@@ -245,7 +279,7 @@ impl Op for Elementwise {
     }
 
     fn is_flat(&self, input: usize) -> bool {
-        find(self.func).is_some_and(|row| matches!(row.grads[input], Flat))
+        self.func.row().is_some_and(|row| matches!(row.grads[input], Flat))
     }
 
     fn step(&self, s: &mut Step) -> Stepped {

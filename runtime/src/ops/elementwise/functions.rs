@@ -178,7 +178,8 @@ functions! {
     huber_grad<A>(d, x, delta) = if x.abs() > delta { delta * abs_grad::<A>(d, x) } else { d * x };
     /// `−(t log x + (1 − t) log(1 − x))`, the logarithms not below −100 (PyTorch).
     bce<A>(x, t) = {
-        let (log_x, log_1_x) = (math::log::<A>(x), math::log1p::<A>(-x));
+        let log_x = math::log::<A>(x);
+        let log_1_x = math::log1p::<A>(-x);
         let log_x = if log_x < -100.0 { -100.0 } else { log_x };
         let log_1_x = if log_1_x < -100.0 { -100.0 } else { log_1_x };
         (t - 1.0) * log_1_x - t * log_x

@@ -21,6 +21,10 @@ pub trait Elementwise<const IN: usize, const OUT: usize, const S: usize> {
     /// The chain in the notation of C: what a device with a compiler of its own builds.
     const TEXT: &'static str;
 
+    /// What a library of products may compute as a part of the product that the chain follows, in place of
+    /// the chain.
+    const EPILOGUE: Option<Epilogue> = None;
+
     /// Whether the chain has sines or cosines, whose angles may be beyond
     /// [`MOST_ANGLE`](crate::math::MOST_ANGLE).
     const TURNS: bool = false;
@@ -33,6 +37,15 @@ pub trait Elementwise<const IN: usize, const OUT: usize, const S: usize> {
     fn is_far<A: Arith>(_x: [f32; IN], _constants: [f32; S]) -> bool {
         false
     }
+}
+
+/// What libraries of products compute of a product `x0` as soon as they have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Epilogue {
+    /// `x0 + x1`
+    Bias,
+    /// `max(x0 + x1, 0)`
+    BiasRelu,
 }
 
 /// What a chain runs over.
