@@ -23,7 +23,7 @@ use gradiron::ops::nll_loss::{NllLoss, NllLossSpec};
 use gradiron::ops::permute::Permute;
 use gradiron::ops::pool2d::{Pool2d, Pool2dSpec};
 use gradiron::ops::recurrent::{
-    Cell, Given, Gradients, History, Made, Recurrent, RecurrentSpec, Upstream,
+    Cell, InputGrads, Inputs, OutputGrads, Outputs, Recurrent, RecurrentSpec, Saved,
 };
 use gradiron::ops::reduce::{Reduce, ReduceKind, ReduceSpec};
 use gradiron::ops::softmax::{Softmax, SoftmaxSpec};
@@ -145,7 +145,7 @@ fn large_calls(step: &mut CpuKernels<'_>) {
     let of_mask = Strides { start: 0, batch: 0, head: rows * rows, row: rows };
     let mask_len = heads * rows * rows;
     let mask = View { buf: x.part(3 * len, mask_len), strides: of_mask };
-    let given = attention::Given { q: view(x, 0), k: view(x, 1), v: view(x, 2), mask: Some(mask) };
+    let given = attention::Inputs { q: view(x, 0), k: view(x, 1), v: view(x, 2), mask: Some(mask) };
     let (result, lse) = (view(y, 0), y2.part(0, spec.batch * heads * rows));
     step.attention(result, lse, given, spec);
     let made = [view(x2, 0), result];
@@ -185,15 +185,15 @@ fn large_calls(step: &mut CpuKernels<'_>) {
         let (gates, of_cells) = (y.part(0, of_x), cell == Cell::Lstm);
         let cells = |buf: Buf| of_cells.then_some(buf);
         let (x, w) = (x.part(0, of_x), x2.part(0, spec.width() * 64));
-        let given = Given { x, w, b: None, h: None, c: None, lengths: None };
+        let given = Inputs { x, w, b: None, h: None, c: None, lengths: None };
         let inner = (cell != Cell::Tanh).then_some(part(3));
-        let history = History { gates, before: part(2), inner };
-        let made = Made { y: part(0), h: part(1), c: cells(part(4)) };
+        let history = Saved { gates, before: part(2), inner };
+        let made = Outputs { y: part(0), h: part(1), c: cells(part(4)) };
         let scratch = scratch.part(0, spec.scratch());
         step.recurrent(made, Some(history), given, scratch, spec);
-        let upstream = Upstream { y: Some(part(0)), h: None, c: None };
+        let upstream = OutputGrads { y: Some(part(0)), h: None, c: None };
         let products = (cell == Cell::Gru).then_some(y.part(of_x, of_x));
-        let gradients = Gradients { x: gates, products, h: Some(part(1)), c: cells(part(4)) };
+        let gradients = InputGrads { x: gates, products, h: Some(part(1)), c: cells(part(4)) };
         step.recurrent_grad(gradients, upstream, history, given, scratch, spec);
     }
     step.copy(y, x);

@@ -11,7 +11,7 @@ use gradiron::device::{Buf, CudaError, KernelList, Region};
 use gradiron::ops::attention::{self, Attention, AttentionSpec, Strides, View};
 use gradiron::ops::convert::Convert;
 use gradiron::ops::recurrent::{
-    Cell, Given, Gradients, History, Made, Recurrent, RecurrentSpec, Upstream,
+    Cell, InputGrads, Inputs, OutputGrads, Outputs, Recurrent, RecurrentSpec, Saved,
 };
 use gradiron::prelude::*;
 
@@ -122,13 +122,13 @@ fn recurrent(list: &KernelList) {
         let [y, d_y, before, inner] = [(); 4].map(|()| place(batch * s.steps * hidden));
         let [h, d_h, first, d_first] = [(); 4].map(|()| place(batch * hidden));
         let (w, b, scratch) = (place(s.width() * hidden), place(s.width()), place(s.scratch()));
-        let history = History { gates, before, inner: Some(inner) };
-        let given = Given { x, w, b: Some(b), h: Some(first), c: None, lengths: None };
+        let history = Saved { gates, before, inner: Some(inner) };
+        let given = Inputs { x, w, b: Some(b), h: Some(first), c: None, lengths: None };
         list.record(|step| {
-            step.recurrent(Made { y, h, c: None }, Some(history), given, scratch, s);
+            step.recurrent(Outputs { y, h, c: None }, Some(history), given, scratch, s);
             let gradients =
-                Gradients { x: d_x, products: Some(products), h: Some(d_first), c: None };
-            let upstream = Upstream { y: Some(d_y), h: Some(d_h), c: None };
+                InputGrads { x: d_x, products: Some(products), h: Some(d_first), c: None };
+            let upstream = OutputGrads { y: Some(d_y), h: Some(d_h), c: None };
             step.recurrent_grad(gradients, upstream, history, given, scratch, s);
         });
     }
@@ -152,13 +152,13 @@ fn attention(list: &KernelList) {
         let [q, y, d_y, d_q] = [(); 4].map(|()| place(heads));
         let [k, v, d_k, d_v] = [(); 4].map(|()| place(kv_heads));
         let lse = Buf::new(Region::Arena, start, batch * heads * queries);
-        let given = attention::Given { q, k, v, mask: None };
+        let given = attention::Inputs { q, k, v, mask: None };
         let places = Strides { start: 0, batch: 0, head: queries * keys, row: keys };
         let [mask, d_mask] = [0, 1].map(|n| {
             let len = heads * queries * keys;
             Buf::new(Region::Arena, start + lse.len + n * len / 2, len / 2).halves(0, len)
         });
-        let masked = attention::Given { mask: Some(View { buf: mask, strides: places }), ..given };
+        let masked = attention::Inputs { mask: Some(View { buf: mask, strides: places }), ..given };
         list.record(|step| {
             step.attention(y, lse, given, spec);
             step.attention_grad([d_q, d_k, d_v], [d_y, y], lse, given, spec);

@@ -1,6 +1,6 @@
 //! Algorithms that small calls do not choose by themselves, and values for which kernels take another way.
 
-use gradiron::ops::attention::{Attention as _, AttentionSpec, Given, Strides, View};
+use gradiron::ops::attention::{Attention as _, AttentionSpec, Inputs, Strides, View};
 use gradiron::ops::conv2d::{Algorithm, Conv2d as _, Conv2dSpec, Pass};
 use gradiron::ops::elementwise::Operands;
 use gradiron::ops::fill::Fill as _;
@@ -78,7 +78,7 @@ fn attention_beside_an_infinity() {
         step.fill(key.part(of_k - 1, 1), f32::INFINITY);
         let of_keys = |buf| View { buf, strides: Strides::by_row(keys, kv_heads, dim) };
         let plain = |buf| View { buf, strides: Strides::by_row(queries, heads, dim) };
-        let given = Given { q: plain(m.x(of_q)), k: of_keys(key), v: of_keys(key), mask: None };
+        let given = Inputs { q: plain(m.x(of_q)), k: of_keys(key), v: of_keys(key), mask: None };
         let (y, lse) = (plain(m.result(of_q)), m.result(batch * heads * queries));
         step.attention(y, lse, given, spec);
         let [d_q, d_k, d_v] = [of_q, of_k, of_k].map(|len| m.result(len));

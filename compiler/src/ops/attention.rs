@@ -174,7 +174,7 @@ impl Attention {
             }
             false => quote!(::core::option::Option::None),
         };
-        quote!(#room::Given { q: #q, k: #k, v: #v, mask: #mask })
+        quote!(#room::Inputs { q: #q, k: #k, v: #v, mask: #mask })
     }
 
     fn check(&self, rule: &mut Rule, inputs: &[Ty]) -> Result<(), Mismatch> {
@@ -428,7 +428,7 @@ impl Op for Next {
             let spec = #room::AttentionSpec {
                 keys: #past + spec.keys, causal: ::core::option::Option::Some(#past), ..spec
             };
-            let given = #room::Given {
+            let given = #room::Inputs {
                 q: #q, k: #keys, v: #values, mask: ::core::option::Option::None,
             };
             k.attention(#to_y, #y.part(0, 0), given, spec);

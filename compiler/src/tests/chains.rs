@@ -17,7 +17,8 @@ fn a_bias_and_a_relu_are_parts_of_a_product() {
     for (body, epilogue) in [("self.fc(x)", "Bias"), ("self.fc(x).relu()", "BiasRelu")] {
         let rust = rust_of(body);
         // Nothing passes over the result once more in the forward pass.
-        let calls = ["matmul_map::<", "matmul_packed_map::<"].map(|call| rust.matches(call).count());
+        let calls =
+            ["matmul_map::<", "matmul_packed_map::<"].map(|call| rust.matches(call).count());
         assert_eq!(calls, [1, 1], "{rust}");
         assert!(rust.contains(&format!("Epilogue::{epilogue},")), "{epilogue}: {rust}");
     }

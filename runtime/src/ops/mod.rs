@@ -15,11 +15,11 @@ pub mod elementwise;
 pub mod embedding;
 pub mod fill;
 pub mod gather;
-pub mod hold;
 pub mod interpolate;
 pub mod layer_norm;
 pub mod matmul;
 pub mod nll_loss;
+pub mod padding;
 pub mod permute;
 pub mod pool2d;
 pub mod recurrent;
@@ -60,11 +60,11 @@ rooms! {
     embedding::Embedding,
     fill::Fill,
     gather::Gather,
-    hold::Hold,
     interpolate::Interpolate,
     layer_norm::LayerNorm,
     matmul::Matmul,
     nll_loss::NllLoss,
+    padding::Padding,
     permute::Permute,
     pool2d::Pool2d,
     recurrent::Recurrent,

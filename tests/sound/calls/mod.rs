@@ -159,13 +159,13 @@ macro_rules! of_rooms {
             embedding { calls: sequences::Embedding }
             fill { calls: products::Fill }
             gather { calls: sequences::Gather }
-            hold { calls: sequences::Hold }
             interpolate { calls: images::Interpolate }
             layer_norm { calls: rows::LayerNorm }
             matmul {
                 calls: products::Matmul, packed: products::Packed, chains: products::Followed
             }
             nll_loss { calls: rows::NllLoss }
+            padding { calls: sequences::Padding }
             permute { calls: products::Permute }
             pool2d { calls: images::Pool2d }
             recurrent { calls: sequences::Recurrent }

@@ -1,11 +1,13 @@
 //! Sequences: attention, recurrent layers, look-ups, samples of different lengths.
 
 use gradiron::device::{Buf, Kernels};
-use gradiron::ops::attention::{AttentionSpec, Given, Strides, View};
+use gradiron::ops::attention::{AttentionSpec, Inputs, Strides, View};
 use gradiron::ops::embedding::EmbeddingSpec;
 use gradiron::ops::gather::GatherSpec;
-use gradiron::ops::hold::First;
-use gradiron::ops::recurrent::{self, Cell, Gradients, History, Made, RecurrentSpec, Upstream};
+use gradiron::ops::padding::First;
+use gradiron::ops::recurrent::{
+    self, Cell, InputGrads, OutputGrads, Outputs, RecurrentSpec, Saved,
+};
 
 use super::{Memory, calls, indices};
 
@@ -32,7 +34,7 @@ fn attention<K: Kernels>(k: &mut K, m: &mut Memory, spec: AttentionSpec, with_ma
     // The same for all samples and heads.
     let strides = Strides { start: 0, batch: 0, head: 0, row: keys };
     let mask = with_mask.then(|| view(m.x(queries * keys), strides));
-    let given = Given { q, k: key, v: value, mask };
+    let given = Inputs { q, k: key, v: value, mask };
     let (y, lse) = (view(m.result(of_q), q.strides), m.result(batch * heads * queries));
     k.attention(y, lse, given, spec);
     let none = view(m.result(of_q), q.strides);
@@ -65,7 +67,7 @@ calls!(SideBySide, 1 << 11, |k, m| {
     let strides = |start| Strides { start, batch: queries * width, head: dim, row: width };
     let starts = [0, heads * dim, (heads + kv_heads) * dim];
     let [q, key, value] = starts.map(|start| View { buf: qkv, strides: strides(start) });
-    let given = Given { q, k: key, v: value, mask: None };
+    let given = Inputs { q, k: key, v: value, mask: None };
     let len = batch * heads * queries * dim;
     let plain = |buf| View { buf, strides: Strides::by_row(queries, heads, dim) };
     let (y, d_y, lse) = (plain(m.result(len)), plain(m.x(len)), m.result(batch * heads * queries));
@@ -88,7 +90,7 @@ fn layer<K: Kernels>(k: &mut K, m: &mut Memory, s: RecurrentSpec, with_lengths: 
     let of_x = s.batch * s.steps * s.width();
     let is_lstm = s.cell == Cell::Lstm;
     let cell = |buf: Buf| is_lstm.then_some(buf);
-    let given = recurrent::Given {
+    let given = recurrent::Inputs {
         x: m.x(of_x),
         w: m.x(s.width() * s.hidden),
         b: with_lengths.then(|| m.x(s.width())),
@@ -97,18 +99,18 @@ fn layer<K: Kernels>(k: &mut K, m: &mut Memory, s: RecurrentSpec, with_lengths: 
         lengths: with_lengths.then(|| indices(s.batch)),
     };
     let made =
-        Made { y: m.result(steps), h: m.result(states), c: is_lstm.then(|| m.result(states)) };
+        Outputs { y: m.result(steps), h: m.result(states), c: is_lstm.then(|| m.result(states)) };
     let keeps = matches!(s.cell, Cell::Lstm | Cell::Gru);
     // Behind the end of a sample nothing is kept of the gates.
-    let history = History {
+    let history = Saved {
         gates: m.scratch(of_x),
         before: m.result(steps),
         inner: keeps.then(|| m.scratch(steps)),
     };
     let scratch = m.scratch(s.scratch());
     k.recurrent(made, Some(history), given, scratch, s);
-    let upstream = Upstream { y: Some(m.x(steps)), h: Some(m.x(states)), c: cell(m.x(states)) };
-    let gradients = Gradients {
+    let upstream = OutputGrads { y: Some(m.x(steps)), h: Some(m.x(states)), c: cell(m.x(states)) };
+    let gradients = InputGrads {
         x: m.result(of_x),
         products: (s.cell == Cell::Gru).then(|| m.result(of_x)),
         h: Some(m.result(states)),
@@ -116,7 +118,7 @@ fn layer<K: Kernels>(k: &mut K, m: &mut Memory, s: RecurrentSpec, with_lengths: 
     };
     k.recurrent_grad(gradients, upstream, history, given, scratch, s);
     // In the place of the gates.
-    let gradients = Gradients { x: history.gates, h: None, c: None, ..gradients };
+    let gradients = InputGrads { x: history.gates, h: None, c: None, ..gradients };
     k.recurrent_grad(gradients, upstream, history, given, scratch, s);
 }
 
@@ -149,15 +151,15 @@ calls!(Gather, 1 << 9, |k, m| {
     }
 });
 
-calls!(Hold, 1 << 9, |k, m| {
+calls!(Padding, 1 << 9, |k, m| {
     let (batch, steps, dim) = (4, 3, 5);
     let (x, old, all) = (m.x(batch * dim), m.x(batch * dim), m.x(batch * steps * dim));
     for t in 0..steps {
         let (y, z, first) = (m.result(batch * dim), m.result(batch * dim), m.result(batch * dim));
-        k.hold(y, x, old, indices(batch), t);
-        k.hold(z, x, old.part(0, 0), indices(batch), t);
+        k.advance(y, x, old, indices(batch), t);
+        k.advance(z, x, old.part(0, 0), indices(batch), t);
         k.replay(first, x, all, indices(batch), t, First::Last);
     }
     let y = m.result(batch * steps * dim);
-    k.cut(y, all, indices(batch), steps);
+    k.zero_padding(y, all, indices(batch), steps);
 });

@@ -21,6 +21,7 @@ mod cpu;
 #[cfg(feature = "cuda")]
 mod cuda;
 pub mod reference;
+mod tile;
 mod wide;
 
 pub(crate) use count::{count_of, place_of};

@@ -6,6 +6,7 @@ mod bf16;
 mod cpu;
 #[cfg(feature = "cuda")]
 mod cuda;
+mod cut;
 pub(crate) mod few;
 mod gemm;
 pub(in crate::ops) mod pack;
@@ -13,9 +14,11 @@ mod packed;
 pub mod reference;
 mod tile;
 mod tiny;
+mod view;
 
-pub(crate) use gemm::{View, pack_a, pack_all};
+pub(crate) use gemm::{pack_a, pack_all};
 pub(crate) use tile::{Block, Panel, Tiling};
+pub(crate) use view::View;
 
 use crate::device::Buf;
 use crate::ops::elementwise::{Elementwise, Map, Operands};

@@ -39,12 +39,12 @@ impl First {
 
 kernels! {
     /// The kernels of this room.
-    pub trait Hold {
+    pub trait Padding {
         /// `y [batch, ..]` at step `t`; an empty `old` is 0.
-        fn hold(&mut self, y: Buf, new: Buf, old: Buf, length: Indices, t: usize);
+        fn advance(&mut self, y: Buf, new: Buf, old: Buf, length: Indices, t: usize);
 
         /// `y [batch, steps, ..] = x` before the end of each sample, 0 behind it.
-        fn cut(&mut self, y: Buf, x: Buf, length: Indices, steps: usize);
+        fn zero_padding(&mut self, y: Buf, x: Buf, length: Indices, steps: usize);
 
         /// `y [batch, ..]`: `now` of samples that have a step `t`; of others what `all [_, batch, ..]` has of
         /// their first step. Samples without any take that of the first sample that has one, and 1 where
