@@ -8,8 +8,8 @@ use syn::{Data, DeriveInput, Expr, Type, Visibility, parse_quote};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::layers;
 use crate::model::{compile, guarded};
+use crate::names::without_needless;
 use crate::syntax::limits::too_deep;
-use crate::syntax::names::without_needless;
 use crate::syntax::{
     Arg, Field, FieldDecl, FnArg, Function, Header, ModelItem, Stmt, TypeExpr, name_in_files,
     parse_layer_type,
@@ -110,7 +110,7 @@ fn field(i: usize, field: &syn::Field, diagnostics: &mut Diagnostics) -> Field {
         }
         Type::Path(_) => Some(FieldDecl::Model(field.ty.clone())),
         other => {
-            let text = format!("`{}` is neither a layer nor a model", crate::lower::text_of(other));
+            let text = format!("`{}` is neither a layer nor a model", crate::text::text_of(other));
             let error = Diagnostic::over(other, text);
             diagnostics.push(error.help(format!("write `{name}: Linear<784, 128>`")));
             None

@@ -1,39 +1,109 @@
-//! `GRADIRON_DUMP=folder`: the graphs, plans and Rust of every model, one file each.
+//! `GRADIRON_DUMP=folder:levels`: what passes make of every model, one file for each model and level.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Once;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 
-use crate::emit::Model;
+use crate::names::plain;
+use crate::passes::{LOWER, PASSES, Seen};
 
-/// Writes the text forms when the variable is set. A folder that cannot be written is reported on
-/// standard error: it must not stop a build.
-pub fn dump(model: &Model, rust: &TokenStream) {
-    let Some(folder) = std::env::var_os("GRADIRON_DUMP") else { return };
-    let folder = Path::new(&folder);
-    let name = model.name();
-    let files = [("graph.txt", text(model)), ("rs", pretty(rust))];
-    let written = std::fs::create_dir_all(folder).and_then(|()| {
-        files
-            .iter()
-            .try_for_each(|(end, text)| std::fs::write(folder.join(format!("{name}.{end}")), text))
-    });
-    if let Err(error) = written {
-        eprintln!("GRADIRON_DUMP={}: {error}", folder.display());
-    }
+/// The graphs behind the last pass that changes them.
+const GRAPH: &str = "graph";
+const RUST: &str = "rust";
+
+/// The levels where none are named.
+const USUAL: [&str; 3] = [GRAPH, "plan", RUST];
+
+/// What a dump may have: the last graphs, what each pass makes, by its name, and the Rust.
+fn levels() -> impl Iterator<Item = &'static str> {
+    [GRAPH, LOWER].into_iter().chain(PASSES.iter().map(|pass| pass.name)).chain([RUST])
 }
 
-/// The text form of a model after the last phase.
-pub fn text(model: &Model) -> String {
-    let mut text = String::new();
-    for function in model.functions.iter().flatten() {
-        for (pass, (graph, plan)) in [("infer", &function.infer), ("train", &function.train)] {
-            let _ =
-                writeln!(text, "== {} ({pass})\n{}{}", function.name, graph.text(), plan.text());
+/// The texts of a model that were asked for.
+#[derive(Debug, Default)]
+pub struct Dump {
+    /// None where there is no dump.
+    folder: Option<PathBuf>,
+    /// By level.
+    texts: BTreeMap<&'static str, String>,
+}
+
+impl Dump {
+    /// What the variable asks for. A level that does not exist is reported on standard error, once in a
+    /// process: it must not stop a build.
+    pub fn requested() -> Self {
+        static REPORTED: Once = Once::new();
+        let Some(text) = std::env::var_os("GRADIRON_DUMP") else { return Self::default() };
+        // A path that is no Unicode names no levels.
+        let dump = match text.to_str() {
+            Some(text) => Self::parse(text),
+            None => Ok(Self::new(text.into(), &USUAL)),
+        };
+        dump.unwrap_or_else(|error| {
+            REPORTED.call_once(|| eprintln!("{error}"));
+            Self::default()
+        })
+    }
+
+    fn new(folder: PathBuf, levels: &[&'static str]) -> Self {
+        let texts = levels.iter().map(|level| (*level, String::new())).collect();
+        Self { folder: Some(folder), texts }
+    }
+
+    /// `folder`, or `folder:level,level`. A colon in front of a separator belongs to the folder: `C:\dump`.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let named = text.rsplit_once(':').filter(|(_, levels)| !levels.contains(['/', '\\']));
+        let Some((folder, named)) = named else { return Ok(Self::new(text.into(), &USUAL)) };
+        let known = |name: &str| {
+            levels().find(|level| *level == name).ok_or_else(|| {
+                let levels: Vec<_> = levels().collect();
+                format!(
+                    "GRADIRON_DUMP={text}: there is no level `{name}`; the levels are {}",
+                    levels.join(", ")
+                )
+            })
+        };
+        let levels =
+            named.split(',').map(|name| known(name.trim())).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self::new(folder.into(), &levels))
+    }
+
+    /// Keeps what was asked for of a form behind a pass.
+    pub fn see(&mut self, seen: &Seen) {
+        if let Some(kept) = self.texts.get_mut(seen.pass) {
+            let _ = writeln!(kept, "== {}\n{}", seen.title(), seen.text());
+        }
+        if let Some(kept) = self.texts.get_mut(GRAPH).filter(|_| seen.plan.is_some()) {
+            let _ = writeln!(kept, "== {}\n{}", seen.title(), seen.graph.text());
         }
     }
-    text
+
+    /// Writes the files. A folder that cannot be written is reported on standard error.
+    pub fn write(mut self, model: &Ident, rust: &TokenStream) {
+        let Some(folder) = self.folder else { return };
+        if let Some(text) = self.texts.get_mut(RUST) {
+            *text = pretty(rust);
+        }
+        let name = model.to_string();
+        let written = std::fs::create_dir_all(&folder).and_then(|()| {
+            self.texts.iter().try_for_each(|(level, text)| {
+                let end = if *level == RUST { "rs".into() } else { format!("{level}.txt") };
+                std::fs::write(folder.join(format!("{}.{end}", plain(&name))), text)
+            })
+        });
+        if let Err(error) = written {
+            eprintln!("GRADIRON_DUMP={}: {error}", folder.display());
+        }
+    }
+
+    /// The text of a level.
+    #[cfg(test)]
+    pub fn text(&self, level: &str) -> Option<&str> {
+        self.texts.get(level).map(String::as_str)
+    }
 }
 
 fn pretty(rust: &TokenStream) -> String {

@@ -7,7 +7,7 @@ use quote::quote;
 
 use super::{Atom, Dim, Shape};
 use crate::hygiene::variable;
-use crate::syntax::names::plain;
+use crate::names::plain;
 
 impl Dim {
     /// A `usize` expression; run-time names are the variables of the generated function. It is one

@@ -4,13 +4,15 @@ use proc_macro2::{Ident, TokenStream};
 use quote::format_ident;
 
 use super::body::body;
-use super::boundary::{at, form, indices, ty};
-use super::{Interface, Model, memory, step};
+use super::boundary::{at, indices, ty, view_of};
+use super::{Model, memory, stepwise};
+use crate::declared::Interface;
 use crate::graph::{Kind, Ty, is_loss};
 use crate::hygiene::{quote, variable};
 
+/// The methods of a function.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Pass {
+pub enum Method {
     Infer,
     Grad,
     GradInputs,
@@ -18,14 +20,14 @@ pub enum Pass {
     Train,
 }
 
-const PASSES: [Pass; 4] = [Pass::Infer, Pass::Grad, Pass::GradInputs, Pass::Train];
+const METHODS: [Method; 4] = [Method::Infer, Method::Grad, Method::GradInputs, Method::Train];
 
 /// Constructors, costs and the three calls of each function.
 pub fn methods(model: &Model) -> TokenStream {
     let (impl_generics, self_ty) = model.generics();
     let calls = |receiver: Receiver| {
         let methods = model.interfaces.iter().enumerate().flat_map(|(f, interface)| {
-            PASSES.map(|pass| method(model, f, interface, pass, receiver))
+            METHODS.map(|which| method(model, f, interface, which, receiver))
         });
         methods.collect::<TokenStream>()
     };
@@ -41,14 +43,14 @@ pub fn methods(model: &Model) -> TokenStream {
             let calls = calls(Receiver::Params);
             let generics = model.generic_names();
             let type_of = |t: &Ty| {
-                let reference = ty(&t.shape, &form(&t.shape, &generics), &quote!());
+                let reference = ty(&t.shape, &view_of(&t.shape, &generics), &quote!());
                 // The trait names what is behind the reference.
                 reference.into_iter().skip(1).collect::<TokenStream>()
             };
             let y = type_of(y);
             let (x, d_x) = match x.kind {
                 Kind::Classes => {
-                    let indices = indices(&x.shape, &form(&x.shape, &generics), &quote!(u32));
+                    let indices = indices(&x.shape, &view_of(&x.shape, &generics), &quote!(u32));
                     (indices.into_iter().skip(1).collect(), quote!(()))
                 }
                 _ => {
@@ -75,7 +77,7 @@ pub fn methods(model: &Model) -> TokenStream {
         };
     }
     let calls = calls(Receiver::SelfRef);
-    let steps = step::methods(model);
+    let steps = stepwise::methods(model);
     quote! {
         #[allow(clippy::all)]
         #[automatically_derived]
@@ -97,32 +99,32 @@ fn method(
     model: &Model,
     f: usize,
     interface: &Interface,
-    pass: Pass,
+    method: Method,
     receiver: Receiver,
 ) -> TokenStream {
     let generics = model.generic_names();
     let life = quote!('w);
-    let type_of = |t: &Ty| ty(&t.shape, &form(&t.shape, &generics), &life);
+    let type_of = |t: &Ty| ty(&t.shape, &view_of(&t.shape, &generics), &life);
     let results: Vec<_> = interface.results.iter().map(type_of).collect();
     let is_loss = is_loss(&interface.results);
     let floats: Vec<_> = interface.args.iter().filter(|a| a.ty.kind != Kind::Classes).collect();
-    let trains = pass == Pass::Train;
+    let trains = method == Method::Train;
     // A step needs a loss that is all there is, and parameters that it may change.
     if trains && !(is_loss && results.len() == 1 && receiver == Receiver::SelfRef) {
         return TokenStream::new();
     }
     // Without parameters, gradients are those of the arguments.
-    let pass = match (pass, receiver) {
-        (Pass::GradInputs, Receiver::Free) => return TokenStream::new(),
-        (Pass::Grad, Receiver::Free) => Pass::GradInputs,
-        (pass, _) => pass,
+    let method = match (method, receiver) {
+        (Method::GradInputs, Receiver::Free) => return TokenStream::new(),
+        (Method::Grad, Receiver::Free) => Method::GradInputs,
+        (method, _) => method,
     };
-    let name = match (pass, receiver) {
-        (Pass::Infer, _) => interface.name.clone(),
-        (Pass::GradInputs, Receiver::SelfRef | Receiver::Params) => {
+    let name = match (method, receiver) {
+        (Method::Infer, _) => interface.name.clone(),
+        (Method::GradInputs, Receiver::SelfRef | Receiver::Params) => {
             format_ident!("{}_grad_inputs", interface.name)
         }
-        (Pass::Train, _) => format_ident!("{}_train", interface.name),
+        (Method::Train, _) => format_ident!("{}_train", interface.name),
         _ => format_ident!("{}_grad", interface.name),
     };
     let args = interface.args.iter().map(|arg| {
@@ -134,18 +136,18 @@ fn method(
                     Receiver::Params => quote!(u32),
                     _ => quote!(impl ::gradiron::ClassIndex),
                 };
-                let ty = indices(&arg.ty.shape, &form(&arg.ty.shape, &generics), &index);
+                let ty = indices(&arg.ty.shape, &view_of(&arg.ty.shape, &generics), &index);
                 quote!(#name: #ty)
             }
             Kind::Unknown if receiver != Receiver::Params => quote!(#name: impl Sized),
             _ => {
-                let ty = ty(&arg.ty.shape, &form(&arg.ty.shape, &generics), &quote!());
+                let ty = ty(&arg.ty.shape, &view_of(&arg.ty.shape, &generics), &quote!());
                 let ty = at(ty, name.span());
                 quote!(#name: #ty)
             }
         }
     });
-    let with_seeds = pass != Pass::Infer && !is_loss;
+    let with_seeds = method != Method::Infer && !is_loss;
     let seeds: Vec<Ident> = (0..interface.results.len())
         .map(|r| match interface.results.len() {
             1 => variable!("d_result"),
@@ -153,7 +155,7 @@ fn method(
         })
         .collect();
     let seed_args = seeds.iter().zip(&interface.results).filter(|_| with_seeds).map(|(name, t)| {
-        let ty = ty(&t.shape, &form(&t.shape, &generics), &quote!());
+        let ty = ty(&t.shape, &view_of(&t.shape, &generics), &quote!());
         quote!(#name: #ty)
     });
     let tuple = |types: &[TokenStream]| match types {
@@ -161,13 +163,13 @@ fn method(
         _ => quote!((#(#types),*)),
     };
     let value = tuple(&results);
-    let returns = match pass {
-        Pass::GradInputs => {
+    let returns = match method {
+        Method::GradInputs => {
             let d_args: Vec<_> = floats.iter().map(|arg| type_of(&arg.ty)).collect();
             let d_args = tuple(&d_args);
             quote!((#value, #d_args))
         }
-        Pass::Train => quote!(::gradiron::device::Loss),
+        Method::Train => quote!(::gradiron::device::Loss),
         _ => value,
     };
     let vis = match (receiver, &interface.vis) {
@@ -185,19 +187,20 @@ fn method(
     };
     let optimizer =
         trains.then(|| quote!(optimizer: &mut impl ::gradiron::optim::Optimizer<Self>,));
-    let (purpose, of_purpose) = match pass {
-        Pass::Infer => (quote!(, Purpose__: ::gradiron::Purpose), quote!(, Purpose__)),
+    let (purpose, of_purpose) = match method {
+        Method::Infer => (quote!(, Purpose__: ::gradiron::Purpose), quote!(, Purpose__)),
         _ => (quote!(), quote!()),
     };
-    let docs = docs(interface, pass, receiver);
+    let docs = docs(interface, method, receiver);
     // A loss whose gradient reaches no parameter has none to give.
     let is_flat = model.functions.as_ref().is_some_and(|functions| !functions[f].trains);
     let has_params = !model.params.tensors.is_empty() && receiver == Receiver::SelfRef;
-    let bound = (matches!(pass, Pass::Grad | Pass::Train) && is_loss && has_params && is_flat)
-        .then(|| quote!(where Device__: ::gradiron::check::ReachesParameters));
+    let bound =
+        (matches!(method, Method::Grad | Method::Train) && is_loss && has_params && is_flat)
+            .then(|| quote!(where Device__: ::gradiron::check::ReachesParameters));
     let body = match &model.functions {
         Some(functions) => {
-            body(model, f, &functions[f], pass, receiver, with_seeds.then_some(&seeds[..]))
+            body(model, f, &functions[f], method, receiver, with_seeds.then_some(&seeds[..]))
         }
         None => quote!(::core::unreachable!("this program does not compile")),
     };
@@ -213,18 +216,18 @@ fn method(
     }
 }
 
-fn docs(interface: &Interface, pass: Pass, receiver: Receiver) -> TokenStream {
+fn docs(interface: &Interface, method: Method, receiver: Receiver) -> TokenStream {
     let user = &interface.docs;
     let name = &interface.name;
     let types: Vec<String> =
         interface.args.iter().map(|arg| format!("{} `{}`", arg.name, arg.ty)).collect();
     let results: Vec<String> = interface.results.iter().map(|ty| format!("`{ty}`")).collect();
-    let line = match (pass, receiver) {
-        (Pass::Infer, _) => format!("Inference: {} → {}.", types.join(", "), results.join(", ")),
-        (Pass::Grad, _) => {
+    let line = match (method, receiver) {
+        (Method::Infer, _) => format!("Inference: {} → {}.", types.join(", "), results.join(", ")),
+        (Method::Grad, _) => {
             format!("`{name}` and the gradients of the parameters, in `ws.grads()`.")
         }
-        (Pass::Train, _) => {
+        (Method::Train, _) => {
             format!(
                 "`{name}`, the gradients of the parameters, and the step of an optimizer along them."
             )

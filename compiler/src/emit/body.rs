@@ -4,27 +4,26 @@ use std::collections::HashSet;
 
 use proc_macro2::{Ident, TokenStream};
 
-use super::api::{Pass, Receiver};
-use super::boundary::{Form, flat_indices, form};
+use super::api::{Method, Receiver};
+use super::boundary::{View, flat_indices, view_of};
 use super::{Function, Model, hidden};
 use crate::dim::Dim;
-use crate::fuse::view_root;
 use crate::graph::{Kind, Ty};
 use crate::hygiene::quote;
+use crate::names::plain;
 use crate::ops::variant;
-use crate::syntax::names::plain;
 
 pub fn body(
     model: &Model,
     f: usize,
     function: &Function,
-    pass: Pass,
+    method: Method,
     receiver: Receiver,
     seeds: Option<&[Ident]>,
 ) -> TokenStream {
     let generics = model.generic_names();
     let sizes = sizes(model, function, &generics);
-    let is_float = |arg: &&crate::lower::Arg| arg.ty.kind == Kind::Float;
+    let is_float = |arg: &&crate::declared::Arg| arg.ty.kind == Kind::Float;
     let floats: Vec<_> = function.args.iter().filter(is_float).collect();
     let mut inputs: Vec<TokenStream> =
         floats.iter().map(|arg| flat(&arg.name, &arg.ty, &generics)).collect();
@@ -41,7 +40,7 @@ pub fn body(
             Some(names) => {
                 let (i, name) = (input_number(inputs.len()), &names[r]);
                 let ty = &function.results[r];
-                if form(&ty.shape, &generics) != Form::Number {
+                if view_of(&ty.shape, &generics) != View::Number {
                     let text = plain(&name.to_string()).to_string();
                     let value = flat(name, ty, &generics);
                     seed_checks.extend(quote!(ws.exact(#text, #value.len(), #len)?;));
@@ -53,27 +52,27 @@ pub fn body(
         });
     }
     let classes = classes(model, function, &generics);
-    let planned = if pass == Pass::Train { Pass::Grad } else { pass };
-    let pass_name = variant(&planned);
+    let planned = if method == Method::Train { Method::Grad } else { method };
+    let method_name = variant(&planned);
     let d_args = floats.iter().map(|arg| {
         let len = arg.ty.shape.len().tokens();
-        match pass {
-            Pass::GradInputs => quote!(places.take(#len)),
+        match method {
+            Method::GradInputs => quote!(places.take(#len)),
             _ => quote!(places.take(0)),
         }
     });
-    let gradients = (pass != Pass::Infer).then(|| {
+    let gradients = (method != Method::Infer).then(|| {
         quote! {
             let d_results = [#(#d_results),*];
             let d_args = [#(#d_args),*];
         }
     });
-    let run = match pass {
-        Pass::Infer => quote!(ws.infer::<#f, _, _, _>(host, inputs, call)?;),
-        Pass::Grad | Pass::GradInputs | Pass::Train => {
-            let want_inputs = pass == Pass::GradInputs;
-            let call = match pass {
-                Pass::Train => {
+    let run = match method {
+        Method::Infer => quote!(ws.infer::<#f, _, _, _>(host, inputs, call)?;),
+        Method::Grad | Method::GradInputs | Method::Train => {
+            let want_inputs = method == Method::GradInputs;
+            let call = match method {
+                Method::Train => {
                     quote!(ws.train::<#f, _, _, _>(self, optimizer, inputs, call, gradients)?)
                 }
                 _ => quote!(ws.grad::<#f, _, _, _>(host, inputs, call, gradients)?),
@@ -90,16 +89,16 @@ pub fn body(
     };
     let host = match receiver {
         // The step changes them.
-        _ if pass == Pass::Train => quote!(),
+        _ if method == Method::Train => quote!(),
         Receiver::SelfRef => quote!(let host = Some(&self.params);),
         Receiver::Params => quote!(let host = Some(params);),
         Receiver::Free => quote!(let host = None;),
     };
-    let read = |buf: TokenStream, ty: &Ty| match form(&ty.shape, &generics) {
-        Form::Number => quote!(ws.read(#buf)?[0]),
-        Form::Array => quote!(::gradiron::view::array(ws.read(#buf)?)),
-        Form::Batch => quote!(::gradiron::view::batch(ws.read(#buf)?)),
-        Form::Flat => quote!(ws.read(#buf)?),
+    let read = |buf: TokenStream, ty: &Ty| match view_of(&ty.shape, &generics) {
+        View::Number => quote!(ws.read(#buf)?[0]),
+        View::Array => quote!(::gradiron::view::array(ws.read(#buf)?)),
+        View::Batch => quote!(::gradiron::view::batch(ws.read(#buf)?)),
+        View::Flat => quote!(ws.read(#buf)?),
     };
     let tuple = |values: Vec<TokenStream>| match values.as_slice() {
         [one] => one.clone(),
@@ -108,14 +107,14 @@ pub fn body(
     let values = tuple(
         function.results.iter().enumerate().map(|(r, ty)| read(quote!(results[#r]), ty)).collect(),
     );
-    let outcome = match pass {
-        Pass::GradInputs => {
+    let outcome = match method {
+        Method::GradInputs => {
             let gradients = tuple(
                 floats.iter().enumerate().map(|(i, a)| read(quote!(d_args[#i]), &a.ty)).collect(),
             );
             quote!(Ok((#values, #gradients)))
         }
-        Pass::Train => quote!(Ok(loss)),
+        Method::Train => quote!(Ok(loss)),
         _ => quote!(Ok(#values)),
     };
     quote! {
@@ -128,7 +127,7 @@ pub fn body(
         let mut places = ::gradiron::arena::Places::default();
         let results = [#(places.take(#result_lens)),*];
         #gradients
-        let block = places.rest(ws.floats(#f, ::gradiron::Pass::#pass_name));
+        let block = places.rest(ws.floats(#f, ::gradiron::Pass::#method_name));
         let call = ::gradiron::function::Call { n, args, classes, results, block };
         #run
         let ws = &*ws;
@@ -138,11 +137,11 @@ pub fn body(
 
 /// The floats of an argument.
 pub fn flat(name: &Ident, ty: &Ty, generics: &HashSet<String>) -> TokenStream {
-    match form(&ty.shape, generics) {
-        Form::Number => quote!(::core::slice::from_ref(&#name)),
-        Form::Array => quote!(::gradiron::view::flat(::core::slice::from_ref(#name))),
-        Form::Batch => quote!(::gradiron::view::flat(#name)),
-        Form::Flat => quote!(#name),
+    match view_of(&ty.shape, generics) {
+        View::Number => quote!(::core::slice::from_ref(&#name)),
+        View::Array => quote!(::gradiron::view::flat(::core::slice::from_ref(#name))),
+        View::Batch => quote!(::gradiron::view::flat(#name)),
+        View::Flat => quote!(#name),
     }
 }
 
@@ -151,16 +150,17 @@ fn sizes(model: &Model, function: &Function, generics: &HashSet<String>) -> Toke
     let names = model.sizes();
     let mut known: HashSet<String> = HashSet::new();
     let mut checks = TokenStream::new();
-    let run_time =
-        |arg: &crate::lower::Arg| arg.ty.dims().first().and_then(Dim::as_run).map(str::to_string);
+    let run_time = |arg: &crate::declared::Arg| {
+        arg.ty.dims().first().and_then(Dim::as_run).map(str::to_string)
+    };
     // Those that say a size by themselves first: `2 * batch` is known when `batch` is.
     let (bound, others): (Vec<_>, Vec<_>) =
         function.args.iter().partition(|arg| run_time(arg).is_some());
     for arg in bound.into_iter().chain(others) {
         let (name, text) = (&arg.name, plain(&arg.name.to_string()).to_string());
-        let form = form(&arg.ty.shape, generics);
-        let is_flat = form == Form::Flat;
-        if !is_flat && form != Form::Batch {
+        let view = view_of(&arg.ty.shape, generics);
+        let is_flat = view == View::Flat;
+        if !is_flat && view != View::Batch {
             continue;
         }
         let Some(size) = run_time(arg) else {
@@ -198,7 +198,7 @@ fn classes(model: &Model, function: &Function, generics: &HashSet<String>) -> To
     let copies = class_args(function).enumerate().map(|(c, (_, arg))| {
         let (name, shape) = (&arg.name, &arg.ty.shape);
         let text = plain(&name.to_string()).to_string();
-        let indices = flat_indices(name, shape, &form(shape, generics));
+        let indices = flat_indices(name, shape, &view_of(shape, generics));
         let row = shape.0.iter().skip(1).map(Dim::tokens);
         let bound = quote!((<#owner>::#bounds(n)[#c], <#owner>::#lengths[#c]));
         quote!(ws.classes(&mut index_at, #text, #indices, &[#(#row),*], #bound)?)
@@ -219,7 +219,7 @@ pub fn bounds(model: &Model, function: &Function) -> TokenStream {
             for node in &graph.nodes {
                 let types: Vec<Ty> = node.inputs.iter().map(|v| graph.ty(*v).clone()).collect();
                 for (at, v) in node.inputs.iter().enumerate() {
-                    if view_root(graph, *v) == graph.args[a] {
+                    if graph.view_root(*v) == graph.args[a] {
                         below.extend(node.op.classes(&types, at));
                         lengths.extend(node.op.lengths(at));
                     }
@@ -246,7 +246,7 @@ pub fn bounds(model: &Model, function: &Function) -> TokenStream {
     }
 }
 
-fn class_args(function: &Function) -> impl Iterator<Item = (usize, &crate::lower::Arg)> {
+fn class_args(function: &Function) -> impl Iterator<Item = (usize, &crate::declared::Arg)> {
     function.args.iter().enumerate().filter(|(_, arg)| arg.ty.kind == Kind::Classes)
 }
 

@@ -6,10 +6,11 @@ use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 
 use crate::dim::{Dim, Shape};
 use crate::hygiene::quote;
+use crate::text::mentions;
 
 /// How a shape looks in a signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Form {
+pub enum View {
     /// `[]`: `f32`
     Number,
     /// `[3, 4]`: `&[[f32; 4]; 3]`
@@ -20,18 +21,18 @@ pub enum Form {
     Flat,
 }
 
-pub fn form(shape: &Shape, generics: &HashSet<String>) -> Form {
+pub fn view_of(shape: &Shape, generics: &HashSet<String>) -> View {
     let (lead, rest) = match shape.0.split_first() {
-        None => return Form::Number,
+        None => return View::Number,
         Some((lead, rest)) if lead.is_run_time() => (Some(lead), rest),
         Some(_) => (None, &shape.0[..]),
     };
     // `2 * batch` is no length that a slice could have by itself.
     let simple_lead = lead.is_none_or(|lead| lead.as_run().is_some());
     match (simple_lead && rest.iter().all(|dim| is_nameable(dim, generics)), lead) {
-        (false, _) => Form::Flat,
-        (true, Some(_)) => Form::Batch,
-        (true, None) => Form::Array,
+        (false, _) => View::Flat,
+        (true, Some(_)) => View::Batch,
+        (true, None) => View::Array,
     }
 }
 
@@ -41,15 +42,6 @@ fn is_nameable(dim: &Dim, generics: &HashSet<String>) -> bool {
     let alone = tokens.clone().into_iter().count() == 1
         && matches!(tokens.clone().into_iter().next(), Some(TokenTree::Ident(_)));
     alone || !mentions(&tokens, generics)
-}
-
-/// Whether `tokens` use one of `names`.
-pub fn mentions(tokens: &TokenStream, names: &HashSet<String>) -> bool {
-    tokens.clone().into_iter().any(|token| match token {
-        TokenTree::Ident(ident) => names.contains(&ident.to_string()),
-        TokenTree::Group(group) => mentions(&group.stream(), names),
-        _ => false,
-    })
 }
 
 /// `[[f32; 4]; 3]`
@@ -66,44 +58,44 @@ fn array_of(element: TokenStream, dims: &[Dim]) -> TokenStream {
 }
 
 /// The type of an argument or a result, behind the lifetime `life`.
-pub fn ty(shape: &Shape, form: &Form, life: &TokenStream) -> TokenStream {
-    match form {
-        Form::Number => quote!(f32),
-        Form::Array => {
+pub fn ty(shape: &Shape, view: &View, life: &TokenStream) -> TokenStream {
+    match view {
+        View::Number => quote!(f32),
+        View::Array => {
             let array = array(&shape.0);
             quote!(& #life #array)
         }
-        Form::Batch => {
+        View::Batch => {
             let sample = array(&shape.0[1..]);
             quote!(& #life [#sample])
         }
-        Form::Flat => quote!(& #life [f32]),
+        View::Flat => quote!(& #life [f32]),
     }
 }
 
 /// The type of an argument of class indices, each an `index`.
-pub fn indices(shape: &Shape, form: &Form, index: &TokenStream) -> TokenStream {
-    match form {
-        Form::Number => index.clone(),
-        Form::Array => {
+pub fn indices(shape: &Shape, view: &View, index: &TokenStream) -> TokenStream {
+    match view {
+        View::Number => index.clone(),
+        View::Array => {
             let array = array_of(index.clone(), &shape.0);
             quote!(& #array)
         }
-        Form::Batch => {
+        View::Batch => {
             let sample = array_of(index.clone(), &shape.0[1..]);
             quote!(&[#sample])
         }
-        Form::Flat => quote!(&[#index]),
+        View::Flat => quote!(&[#index]),
     }
 }
 
 /// All indices of such an argument, one behind the other.
-pub fn flat_indices(name: &Ident, shape: &Shape, form: &Form) -> TokenStream {
-    let (all, nested) = match form {
-        Form::Number => (quote!(::core::slice::from_ref(&#name)), 0),
-        Form::Array => (quote!(::core::slice::from_ref(#name)), shape.rank()),
-        Form::Batch => (quote!(#name), shape.rank() - 1),
-        Form::Flat => (quote!(#name), 0),
+pub fn flat_indices(name: &Ident, shape: &Shape, view: &View) -> TokenStream {
+    let (all, nested) = match view {
+        View::Number => (quote!(::core::slice::from_ref(&#name)), 0),
+        View::Array => (quote!(::core::slice::from_ref(#name)), shape.rank()),
+        View::Batch => (quote!(#name), shape.rank() - 1),
+        View::Flat => (quote!(#name), 0),
     };
     (0..nested).fold(all, |all, _| quote!(#all.as_flattened()))
 }

@@ -7,9 +7,9 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
 
 use super::Model;
-use super::pass::Pass;
-use crate::ops::Op;
-use crate::syntax::names::plain;
+use crate::graph::Op;
+use crate::names::plain;
+use crate::passes::Form;
 
 /// The types of the chains, by what they compute.
 #[derive(Debug, Default)]
@@ -27,8 +27,8 @@ impl Chains {
         };
         let mut taken = HashSet::new();
         for function in model.functions.iter().flatten() {
-            for pass in [Pass::Infer, Pass::Train, Pass::Step] {
-                let Some((graph, _)) = function.planned(pass) else { continue };
+            for form in [Form::Infer, Form::Train, Form::Step] {
+                let Some((graph, _)) = function.planned(form) else { continue };
                 graph.nodes.iter().for_each(|node| chains.add(&*node.op, &mut taken));
             }
         }

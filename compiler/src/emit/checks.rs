@@ -3,14 +3,15 @@
 use proc_macro2::TokenStream;
 use quote::quote_spanned;
 
-use super::boundary::mentions;
 use super::{Model, hidden};
+use crate::declared::Trained;
 use crate::dim::Dim;
+use crate::graph::Statement;
 use crate::graph::{Kind, Phase, Ty};
 use crate::hygiene::quote;
-use crate::lower::Trained;
-use crate::ops::{Statement, variant};
-use crate::syntax::names::plain;
+use crate::names::plain;
+use crate::ops::variant;
+use crate::text::mentions;
 
 /// The checks of the model, and the signatures that models around it check against.
 pub fn checks(model: &Model) -> TokenStream {
@@ -80,11 +81,10 @@ pub fn checks(model: &Model) -> TokenStream {
             let Some(callee) = node.op.callee().filter(|callee| callee.steps) else { continue };
             let (item, step, span) = (callee.item("LENGTH"), &node.label, callee.function.span());
             let called = format!("{}::{}", callee.text, callee.function);
-            let (theirs, new) = (callee.item("AXES"), crate::step::new());
-            let ours =
-                callee.args.iter().chain(&callee.results).map(|ty| {
-                    super::step::axis_number(ty.dims().iter().position(|dim| *dim == new))
-                });
+            let (theirs, new) = (callee.item("AXES"), crate::graph::step::new());
+            let ours = callee.args.iter().chain(&callee.results).map(|ty| {
+                super::stepwise::axis_number(ty.dims().iter().position(|dim| *dim == new))
+            });
             let axes = quote!([#theirs, &[#(#ours),*]]);
             add(quote_spanned!(span=>
                 ::gradiron::check::steps(#item, #length, #axes, #step, #called)

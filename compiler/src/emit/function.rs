@@ -6,16 +6,17 @@ use proc_macro2::TokenStream;
 use syn::Index;
 
 use super::body::bounds;
+use super::calls::{Half, pass};
 use super::chains::Chains;
-use super::pass::{Pass, pass};
-use super::prepare::Values;
+use super::prepared::Values;
 use super::{Function, Model, hidden, profile};
 use crate::dim::Dim;
+use crate::graph::Callee;
 use crate::graph::{Graph, Kind, Node, Phase, Source, Value};
 use crate::hygiene::quote;
-use crate::ops::call::Callee;
 use crate::ops::variant;
-use crate::plan::Part;
+use crate::passes::Form;
+use crate::passes::plan::Part;
 
 /// Everything that callers of the function use.
 pub fn hidden_items(
@@ -26,12 +27,12 @@ pub fn hidden_items(
 ) -> TokenStream {
     let bind = bind(model, function);
     let layouts = [
-        layout(model, function, Pass::Train, ["layout", "TABLE", "offsets"]),
-        layout(model, function, Pass::Infer, ["infer_layout", "INFER_TABLE", "infer_offsets"]),
+        layout(model, function, Form::Train, ["layout", "TABLE", "offsets"]),
+        layout(model, function, Form::Infer, ["infer_layout", "INFER_TABLE", "infer_offsets"]),
     ];
     let sizes = sizes(model, function);
-    let passes = [Pass::Infer, Pass::Train, Pass::Back]
-        .map(|which| pass(model, function, chains, prepared, which));
+    let passes = [Half::INFER, Half::TRAIN, Half::BACK]
+        .map(|half| pass(model, function, chains, prepared, half));
     let bounds = bounds(model, function);
     quote!(#bind #(#layouts)* #sizes #bounds #(#passes)*)
 }
@@ -72,15 +73,15 @@ pub fn callees(graph: &Graph) -> Vec<&Callee> {
 }
 
 /// What stands before the offsets of a function: the floats of its saved and its scratch memory,
-/// and how it target values.
+/// and the number of the target that they are for.
 pub const HEADER: usize = 3;
 pub const TARGET: usize = 2;
 
 /// Sizes and lifetimes of the buffers, their offsets, and those of nested models behind them.
-pub fn layout(model: &Model, function: &Function, pass: Pass, names: [&str; 3]) -> TokenStream {
-    let Some((graph, plan)) = function.planned(pass) else { return TokenStream::new() };
+pub fn layout(model: &Model, function: &Function, form: Form, names: [&str; 3]) -> TokenStream {
+    let Some((graph, plan)) = function.planned(form) else { return TokenStream::new() };
     let count = plan.buffers.len();
-    let inference = pass != Pass::Train;
+    let inference = form.is_inference();
     let [layout, table_name, offsets_name] = names.map(|suffix| hidden(&function.name, suffix));
     let (table, offsets) =
         if inference { ("INFER_TABLE", "infer_offsets") } else { ("TABLE", "offsets") };
@@ -127,7 +128,7 @@ pub fn layout(model: &Model, function: &Function, pass: Pass, names: [&str; 3]) 
     let stated = callees.iter().map(|callee| {
         callee.stated(if inference { &["infer_scratch"] } else { &["saved", "scratch"] })
     });
-    let bind = if pass == Pass::Step { model.bind_step_sizes() } else { model.bind_sizes() };
+    let bind = if form == Form::Step { model.bind_step_sizes() } else { model.bind_sizes() };
     let flags = match inference {
         true => quote!(),
         false => quote!(want_inputs: bool, whole: bool,),
@@ -201,7 +202,7 @@ fn sizes(model: &Model, function: &Function) -> TokenStream {
         ["layout", "infer_layout", "saved", "scratch", "infer_scratch", "flops", "steps"]
             .map(|suffix| hidden(&function.name, suffix));
     let lengths = [&function.infer.0, &function.train.0].map(|graph| {
-        let own: usize = run(graph).map(|node| node.op.steps()).sum();
+        let own: usize = run(graph).map(|node| node.op.code_size()).sum();
         let at = Index::from(usize::from(std::ptr::eq(graph, &function.train.0)));
         let nested = callees(graph).into_iter().map(|callee| callee.item("steps"));
         quote!(#own #(+ #nested[#at])*)

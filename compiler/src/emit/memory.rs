@@ -3,10 +3,10 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::format_ident;
 
-use super::{Function, Model, hidden, step};
+use super::{Function, Model, hidden, stepwise};
 use crate::graph::{Kind, Ty};
 use crate::hygiene::quote;
-use crate::syntax::names::plain;
+use crate::names::plain;
 
 /// How large workspaces are and where the buffers in them lie.
 pub fn program(model: &Model) -> TokenStream {
@@ -18,7 +18,7 @@ pub fn program(model: &Model) -> TokenStream {
         let [offsets, infer_offsets, floats] =
             ["offsets", "infer_offsets", "floats"].map(|s| hidden(&function.name, s));
         let indices = class_args(function).map(|arg| arg.ty.shape.len().saturating_tokens());
-        let step_offsets = step::offsets(function);
+        let step_offsets = stepwise::offsets(function);
         quote! {
             ::gradiron::FunctionPlan::new(
                 [
@@ -69,7 +69,7 @@ pub fn program(model: &Model) -> TokenStream {
     }
 }
 
-fn class_args(function: &Function) -> impl Iterator<Item = &crate::lower::Arg> {
+fn class_args(function: &Function) -> impl Iterator<Item = &crate::declared::Arg> {
     function.args.iter().filter(|arg| arg.ty.kind == Kind::Classes)
 }
 
@@ -86,7 +86,7 @@ fn floats(model: &Model, function: &Function) -> TokenStream {
     let d_args = lens(&floats);
     let bind = model.bind_sizes();
     let (padded, sum) = (quote!(::gradiron::arena::padded), quote!(::gradiron::arena::sum));
-    let step_floats = step::floats(function);
+    let step_floats = stepwise::floats(function);
     quote! {
         #[doc(hidden)]
         pub const fn #name(

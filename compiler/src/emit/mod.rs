@@ -4,16 +4,16 @@
 mod api;
 mod body;
 pub mod boundary;
+mod calls;
 mod chains;
 mod checks;
 mod function;
 mod memory;
 mod params;
-mod pass;
-mod prepare;
+mod prepared;
 mod profile;
-mod run;
-mod step;
+mod runs;
+mod stepwise;
 mod stub;
 
 use std::collections::HashSet;
@@ -21,14 +21,14 @@ use std::collections::HashSet;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::format_ident;
 
+use crate::declared::{Arg, Interface, Param, State, Trained};
 use crate::dim::{Atom, Dim};
-use crate::graph::{Graph, Ty};
+use crate::graph::step::{Held, SIZES};
+use crate::graph::{Deferred, Graph, Ty};
 use crate::hygiene::quote;
-use crate::lower::{Arg, Param, State, Trained};
-use crate::ops::Deferred;
-use crate::plan::Plan;
-use crate::step::Held;
-use crate::syntax::names::plain;
+use crate::names::plain;
+use crate::passes::Form;
+use crate::passes::plan::Plan;
 use crate::syntax::{Field, Header};
 
 /// A function after the last phase.
@@ -50,12 +50,12 @@ pub struct Function {
 }
 
 impl Function {
-    /// What a pass runs.
-    pub fn planned(&self, pass: pass::Pass) -> Option<(&Graph, &Plan)> {
-        let (graph, plan) = match pass {
-            pass::Pass::Infer => &self.infer,
-            pass::Pass::Step => return self.step.as_ref().map(|step| (&step.graph, &step.plan)),
-            pass::Pass::Train | pass::Pass::Back => &self.train,
+    /// A form of the function, where it has it.
+    pub fn planned(&self, form: Form) -> Option<(&Graph, &Plan)> {
+        let (graph, plan) = match form {
+            Form::Infer => &self.infer,
+            Form::Step => return self.step.as_ref().map(|step| (&step.graph, &step.plan)),
+            Form::Train => &self.train,
         };
         Some((graph, plan))
     }
@@ -70,18 +70,6 @@ pub struct StepForm {
     pub held: Held,
     pub graph: Graph,
     pub plan: Plan,
-}
-
-/// The interface of a function, which stays even when its body is wrong.
-#[derive(Debug)]
-pub struct Interface {
-    pub name: Ident,
-    pub vis: TokenStream,
-    pub docs: TokenStream,
-    pub args: Vec<Arg>,
-    pub results: Vec<Ty>,
-    /// The longest sequences, where it also runs step by step.
-    pub step: Option<Dim>,
 }
 
 /// The tensors of a flat slice.
@@ -195,7 +183,7 @@ impl Model<'_> {
     /// The same in a step, with the positions before and the new ones behind them.
     pub fn bind_step_sizes(&self) -> TokenStream {
         let (bind, count) = (self.bind_sizes(), self.sizes().len());
-        let lets = crate::step::SIZES.iter().enumerate().map(|(i, name)| {
+        let lets = SIZES.iter().enumerate().map(|(i, name)| {
             let (name, i) = (crate::dim::run_ident(name), syn::Index::from(count + i));
             quote!(let #name = n[#i];)
         });
@@ -217,8 +205,8 @@ pub fn emit(model: &Model) -> TokenStream {
     let (impl_generics, ty) = model.generics();
     let methods = api::methods(model);
     let chains = chains::Chains::new(model);
-    let prepared = prepare::Values::new(model);
-    let prepare = prepare::items(model, &prepared, &chains);
+    let prepared = prepared::Values::new(model);
+    let prepare = prepared::items(model, &prepared, &chains);
     let hidden: Vec<_> = match &model.functions {
         Some(functions) => {
             functions.iter().map(|f| function::hidden_items(model, f, &chains, &prepared)).collect()
@@ -226,8 +214,8 @@ pub fn emit(model: &Model) -> TokenStream {
         None => model.interfaces.iter().map(|f| stub::hidden_items(&f.name)).collect(),
     };
     let program = memory::program(model);
-    let runs = run::functions(model);
-    let steps = step::hidden_items(model, &chains, &prepared);
+    let runs = runs::functions(model);
+    let steps = stepwise::hidden_items(model, &chains, &prepared);
     let chains = chains.definitions();
     quote! {
         #definition

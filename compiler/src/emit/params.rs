@@ -4,10 +4,10 @@ use proc_macro2::TokenStream;
 use quote::format_ident;
 
 use super::Model;
-use super::boundary::{Form, array, form};
+use super::boundary::{View, array, view_of};
+use crate::declared::{ParamInit, State, StateInit};
 use crate::dim::{Dim, Shape};
 use crate::hygiene::quote;
-use crate::lower::{ParamInit, State, StateInit};
 use crate::syntax::part_number;
 
 /// The struct that owns the parameters and behind them the state, with a table of the layers in its docs.
@@ -44,7 +44,7 @@ fn table(model: &Model) -> String {
         let shape = match &param.init {
             ParamInit::Init(_) => param.shape.to_string(),
             ParamInit::Nested { model, count } => {
-                let model = crate::lower::text_of(model);
+                let model = crate::text::text_of(model);
                 count.as_ref().map_or(model.clone(), |count| format!("{count} × {model}"))
             }
         };
@@ -326,12 +326,12 @@ fn views(model: &Model) -> Vec<TokenStream> {
 /// The type of a tensor and the reference to it, from its first float on.
 fn view(model: &Model, shape: &Shape, start: &TokenStream) -> (TokenStream, TokenStream) {
     let len = shape.len().tokens();
-    match form(shape, &model.generic_names()) {
-        Form::Array => {
+    match view_of(shape, &model.generic_names()) {
+        View::Array => {
             let view = quote!(::gradiron::view::array(&self.params.as_slice()[#start..][..#len]));
             (array(&shape.0), view)
         }
-        Form::Number => (quote!(f32), quote!(&self.params.as_slice()[#start])),
+        View::Number => (quote!(f32), quote!(&self.params.as_slice()[#start])),
         _ => (quote!([f32]), quote!(&self.params.as_slice()[#start..][..#len])),
     }
 }

@@ -3,12 +3,12 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::format_ident;
 
-use super::pass::PIECE;
+use super::calls::PIECE;
 use crate::dim::Dim;
 use crate::graph::{Graph, Node, Phase, Ty, ValueId};
 use crate::hygiene::quote;
-use crate::plan::{Home, Plan};
-use crate::syntax::names::plain;
+use crate::names::plain;
+use crate::passes::plan::{Home, Plan};
 
 /// The items `ops` and `costs` of a pass that runs `nodes`, each of a graph and its plan; `bind`
 /// binds the run-time sizes.

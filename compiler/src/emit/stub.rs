@@ -4,8 +4,8 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
+use super::calls::{Half, empty_pass};
 use super::hidden;
-use super::pass::{Pass, empty_pass};
 
 pub fn hidden_items(function: &Ident) -> TokenStream {
     let item = |suffix| hidden(function, suffix);
@@ -14,7 +14,7 @@ pub fn hidden_items(function: &Ident) -> TokenStream {
     let target = quote!(::gradiron::device::Target);
     let tables = ["TABLE", "INFER_TABLE"].map(item);
     let (steps, bounds, lengths) = (item("steps"), item("bounds"), item("lengths"));
-    let passes = [Pass::Infer, Pass::Train, Pass::Back].map(|pass| empty_pass(function, pass));
+    let passes = [Half::INFER, Half::TRAIN, Half::BACK].map(|half| empty_pass(function, half));
     let sizes_type = quote!(::gradiron::arena::Sizes);
     quote! {
         #[doc(hidden)]

@@ -12,9 +12,10 @@ use super::work::CALL;
 use super::{FnCx, Item, Lowering, Options, Poison, dim, text_of};
 use crate::diagnostics::{Diagnostic, counted};
 use crate::dim::{Dim, Shape};
+use crate::graph::Callee;
 use crate::graph::{Kind, Source, Ty, ValueId};
 use crate::layers;
-use crate::ops::call::{Call, Callee};
+use crate::ops::call::Call;
 use crate::syntax::{Arg, FieldDecl, Function, TypeExpr};
 
 impl<'a> FnCx<'a, '_> {
@@ -137,7 +138,7 @@ impl<'a> FnCx<'a, '_> {
         for (arg, value) in function.args.iter().zip(&values) {
             if let Some(Expr::Path(path)) = arg.ty.dims.first()
                 && let Some(size) = path.path.get_ident().map(ToString::to_string)
-                && super::sizes::is_run_time_name(&size)
+                && crate::names::is_run_time_name(&size)
                 && let Some(actual) = self.graph.ty(*value).shape.0.first()
             {
                 sizes.entry(size).or_insert_with(|| actual.clone());

@@ -5,22 +5,14 @@ use std::collections::{BTreeMap, HashSet};
 use proc_macro2::TokenStream;
 
 use super::{Lowered, ModelCx};
-use crate::diagnostics::{Diagnostic, list};
+use crate::declared::Trained;
+use crate::diagnostics::{Diagnostic, Diagnostics, list};
 use crate::flow::{Flow, Flows};
 use crate::graph::{Source, is_loss};
 use crate::hygiene::quote;
 use crate::layers;
-use crate::syntax::FieldDecl;
-
-/// What only rustc can say of a field: whether a gradient gets to it through the models on the way.
-#[derive(Debug)]
-pub struct Trained {
-    pub field: usize,
-    /// A constant of type `bool`.
-    pub is_reached: TokenStream,
-    /// The losses that read it, as messages name them.
-    pub losses: String,
-}
+use crate::syntax::{FieldDecl, ModelItem};
+use crate::text::text_of;
 
 /// How the losses of a model read a field.
 #[derive(Default)]
@@ -152,6 +144,20 @@ fn report_unused(model: &mut ModelCx, functions: &[Lowered]) {
             let text = format!("the layer `{name}` is never used");
             let help = format!("call it as `self.{name}(x)`, or take it out");
             model.diagnostics.push(Diagnostic::new(name.span(), text).help(help));
+        }
+    }
+}
+
+/// Reports fields whose types are layers without their parentheses.
+pub fn check_layers(item: &ModelItem, diagnostics: &mut Diagnostics) {
+    for field in &item.fields {
+        if let FieldDecl::Model(syn::Type::Path(path)) = &field.decl
+            && layers::is_layer(&path.path)
+        {
+            let layer = text_of(&path.path);
+            let text = format!("`{layer}` is a layer of gradiron and is written with parentheses");
+            let help = format!("write `{}: {}`", field.name, layers::example(&path.path));
+            diagnostics.push(Diagnostic::over(path, text).help(help));
         }
     }
 }

@@ -3,9 +3,9 @@
 use quote::ToTokens;
 
 use super::{Arg, FnCx, ModelCx, Poison, dim, with_length};
+use crate::declared::Interface;
 use crate::diagnostics::Diagnostics;
 use crate::dim::Shape;
-use crate::emit::Interface;
 use crate::facts::Facts;
 use crate::graph::{Kind, Ty};
 use crate::layers;

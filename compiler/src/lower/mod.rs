@@ -18,7 +18,7 @@ pub mod work;
 
 pub use bound::{Bound, bound};
 pub use expr::is_self;
-pub use fields::{Trained, check_fields};
+pub use fields::{check_fields, check_layers};
 pub use functions::{FREE, losses};
 pub use interface::{declare_unused, interface};
 pub use methods::{
@@ -26,22 +26,26 @@ pub use methods::{
     names as method_names, samples as method_samples,
 };
 pub use options::{Options, number};
-pub use ranges::{Range, is_too_large};
-pub use sizes::{Scope, dim, is_run_time_name, shape};
+pub use ranges::is_too_large;
+pub use sizes::{Scope, dim, shape};
 pub use unify::{unified, with_length};
 pub use work::Work;
+
+pub use crate::declared::{Arg, Param, ParamInit, State, StateInit};
+pub use crate::range::Range;
+pub use crate::text::text_of;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::ToTokens;
 
 use crate::diagnostics::{Diagnostic, Diagnostics};
-use crate::dim::{Atom, Dim, Shape};
+use crate::dim::{Atom, Dim};
 use crate::facts::Facts;
 use crate::flow::{Flow, Flows};
 use crate::graph::{Dest, Graph, Kind, Source, Ty, ValueId, is_loss};
+use crate::names::is_run_time_name;
 use crate::ops::{Deferred, Mismatch, Op, Rule};
 use crate::syntax::{Function, ModelItem, TypeExpr, ambiguous};
 
@@ -50,44 +54,6 @@ use crate::syntax::{Function, ModelItem, TypeExpr, ambiguous};
 pub struct Poison;
 
 pub type Lowering<T> = Result<T, Poison>;
-
-/// A parameter of the model, in the order of the flat slice.
-#[derive(Debug, Clone)]
-pub struct Param {
-    /// Behind the field's name: `weight`; empty for a free `Param` and for a nested model.
-    pub name: String,
-    pub shape: Shape,
-    pub init: ParamInit,
-    /// The fields whose weight it is as well.
-    pub tied: Vec<usize>,
-}
-
-#[derive(Debug, Clone)]
-pub enum ParamInit {
-    /// An `Init` expression of the runtime.
-    Init(TokenStream),
-    /// The parameters of a model, or of a row of them.
-    Nested { model: TokenStream, count: Option<Dim> },
-}
-
-/// A tensor of the model's state.
-#[derive(Debug, Clone)]
-pub struct State {
-    /// Behind the field's name: `running_mean`; empty for a nested model.
-    pub name: String,
-    pub shape: Shape,
-    pub init: StateInit,
-}
-
-#[derive(Debug, Clone)]
-pub enum StateInit {
-    /// The first value of each element.
-    Value(f32),
-    /// A count, from 0 on.
-    Count,
-    /// The state of a model, or of a row of them.
-    Nested { model: TokenStream, count: Option<Dim> },
-}
 
 /// A function as the later phases see it.
 #[derive(Debug)]
@@ -103,12 +69,6 @@ pub struct Lowered {
     pub deferred: Vec<Deferred>,
     /// The size of the sequences of which the next positions run by themselves.
     pub step: Option<(Dim, Span)>,
-}
-
-#[derive(Debug, Clone)]
-pub struct Arg {
-    pub name: Ident,
-    pub ty: Ty,
 }
 
 /// The model while its functions are lowered.
@@ -307,7 +267,7 @@ impl<'a> FnCx<'a, '_> {
         for size in types.flat_map(|ty| &ty.dims) {
             if let syn::Expr::Path(path) = size
                 && let Some(name) = path.path.get_ident().map(ToString::to_string)
-                && sizes::is_run_time_name(&name)
+                && is_run_time_name(&name)
             {
                 self.sizes.insert(name.clone(), Dim::atom(Atom::Run(name)));
             }
@@ -334,7 +294,7 @@ impl<'a> FnCx<'a, '_> {
     fn run_time_names(&self) -> usize {
         let args = self.model.item.functions.iter().flat_map(|function| &function.args);
         let leads = args.filter_map(|arg| arg.ty.dims.first()).map(text_of);
-        leads.filter(|size| sizes::is_run_time_name(size)).collect::<HashSet<_>>().len()
+        leads.filter(|size| is_run_time_name(size)).collect::<HashSet<_>>().len()
     }
 
     pub fn scope(&self) -> Scope<'_> {
@@ -443,24 +403,4 @@ impl<'a> FnCx<'a, '_> {
         steps.reverse();
         steps.join(" → ")
     }
-}
-
-/// The text of tokens without the spaces that token streams print.
-pub fn text_of(tokens: &impl ToTokens) -> String {
-    let text = tokens.to_token_stream().to_string();
-    let mut tight = text;
-    for (loose, close) in [
-        (" < ", "<"),
-        (" >", ">"),
-        (" :: ", "::"),
-        (" , ", ", "),
-        (" ; ", "; "),
-        (" (", "("),
-        ("( ", "("),
-        (" )", ")"),
-        (" . ", "."),
-    ] {
-        tight = tight.replace(loose, close);
-    }
-    tight
 }

@@ -8,43 +8,9 @@ use super::options::number;
 use super::{FnCx, Lowering, Options, text_of};
 use crate::diagnostics::Diagnostic;
 use crate::dim::{Dim, Shape};
-use crate::emit::boundary::mentions;
 use crate::ops::elementwise::Constant;
-
-/// The numbers that can be meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Range {
-    /// Any `f32`.
-    Any,
-    NotNegative,
-    Positive,
-    /// From 0 to 1.
-    Unit,
-    /// Whole numbers that an `f32` holds.
-    Whole,
-}
-
-impl Range {
-    fn holds(self, value: f32) -> bool {
-        match self {
-            Self::Any => true,
-            Self::NotNegative => value >= 0.0,
-            Self::Positive => value > 0.0,
-            Self::Unit => (0.0..=1.0).contains(&value),
-            Self::Whole => value.fract() == 0.0 && value.abs() <= 16_777_216.0,
-        }
-    }
-
-    pub fn text(self) -> &'static str {
-        match self {
-            Self::Any => "finite",
-            Self::NotNegative => "at least 0",
-            Self::Positive => "above 0",
-            Self::Unit => "from 0 to 1",
-            Self::Whole => "a whole number",
-        }
-    }
-}
+use crate::range::Range;
+use crate::text::mentions;
 
 /// As many floats as no memory holds: 4 TiB. Up to there no product of sizes overflows. The runtime's
 /// `check::MOST`.

@@ -9,6 +9,7 @@ use crate::diagnostics::{Diagnostic, nearest};
 use crate::dim::{Atom, Dim, Shape};
 use crate::facts::Facts;
 use crate::layers;
+use crate::names::is_run_time_name;
 
 /// The names that a size may use.
 pub struct Scope<'a> {
@@ -18,11 +19,6 @@ pub struct Scope<'a> {
     pub facts: &'a Facts,
     /// Whether run-time names are allowed: in functions, not in layers.
     pub run_time: bool,
-}
-
-/// Constants are upper case; what starts in lower case is a run-time size.
-pub fn is_run_time_name(name: &str) -> bool {
-    name.starts_with(|c: char| c.is_lowercase() || c == '_')
 }
 
 pub fn shape(dims: &[Expr], scope: &Scope) -> Result<Shape, Diagnostic> {

@@ -2,11 +2,11 @@
 
 use proc_macro2::TokenStream;
 
-use super::{Backward, Emit, Mismatch, Op, Rule, room};
+use super::{Backward, Emission, Emit, Mismatch, Op, Rule, Transform, room};
 use crate::dim::{Dim, product};
 use crate::graph::Ty;
+use crate::graph::step::{NEEDS_ALL, Step, Stepped};
 use crate::hygiene::quote;
-use crate::step::{NEEDS_ALL, Step, Stepped};
 
 /// The most elements of an axis: the runtime's `argmax::MOST`.
 const MOST: usize = (1 << 24) + 1;
@@ -35,7 +35,9 @@ impl Op for Argmax {
         }
         Ok(vec![Ty::float(dims)])
     }
+}
 
+impl Transform for Argmax {
     fn backward(&self, _: &mut Backward) {}
 
     /// Places move in steps.
@@ -49,7 +51,9 @@ impl Op for Argmax {
             axis => s.same(*self, axis - usize::from(axis > self.axis)),
         }
     }
+}
 
+impl Emission for Argmax {
     fn emit(&self, e: &Emit) -> TokenStream {
         let (y, x, dims) = (e.y(0), e.x(0), e.inputs[0].dims());
         let (outer, inner) = (product(&dims[..self.axis]), product(&dims[self.axis + 1..]));

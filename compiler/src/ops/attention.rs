@@ -2,11 +2,11 @@
 
 use proc_macro2::{Literal, TokenStream};
 
-use super::{Backward, Emit, Mismatch, Op, Rule, room};
+use super::{Backward, Emission, Emit, Mismatch, Op, Rule, Transform, room};
 use crate::dim::{Dim, product};
+use crate::graph::step::{self, NEEDS_ALL, NoStep, Step, Stepped};
 use crate::graph::{Kind, Ty};
 use crate::hygiene::quote;
-use crate::step::{self, NEEDS_ALL, Step, Stepped};
 
 /// How queries, keys and values lie in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +45,10 @@ pub struct MaskGrad(pub Attention);
 pub struct Next(pub Attention, pub Dim);
 
 /// Said of a sequence that is not causal.
-pub const SEES_ALL: &str = "lets a position see those behind it";
+const SEES_ALL: NoStep = NoStep {
+    reason: "lets a position see those behind it",
+    help: Some("write `is_causal = true`"),
+};
 
 /// The sizes of an attention.
 struct Sizes {
@@ -258,7 +261,9 @@ impl Op for Attention {
         let lse = Ty::float([s.batch.times(&s.heads).times(&s.queries)]);
         Ok(vec![Ty::float(y), Ty { kind: Kind::Saved, ..lse }])
     }
+}
 
+impl Transform for Attention {
     fn backward(&self, b: &mut Backward) {
         let made = [b.d_y(), b.outputs[0], b.outputs[1]];
         let inputs: Vec<_> = made.into_iter().chain(b.inputs.clone()).collect();
@@ -300,7 +305,9 @@ impl Op for Attention {
         let y = s.apply(Next(self.clone(), sizes.keys), &inputs)[0];
         Ok(vec![(y, Some(axis))])
     }
+}
 
+impl Emission for Attention {
     fn emit(&self, e: &Emit) -> TokenStream {
         let s = self.sizes(&e.inputs);
         let y = e.y(0);
@@ -322,10 +329,6 @@ impl Op for Attention {
         let s = self.sizes(inputs);
         product(&s.scores).times(&s.dim).times(&Dim::lit(4))
     }
-
-    fn skips_unused(&self) -> bool {
-        true
-    }
 }
 
 impl Op for Grad {
@@ -336,11 +339,11 @@ impl Op for Grad {
     fn infer(&self, _: &mut Rule, inputs: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
         Ok(inputs[3..][..self.0.operands()].to_vec())
     }
+}
 
-    fn backward(&self, b: &mut Backward) {
-        b.none("the gradient of an attention");
-    }
+impl Transform for Grad {}
 
+impl Emission for Grad {
     fn emit(&self, e: &Emit) -> TokenStream {
         let (inputs, vars) = (&e.inputs[3..], &e.input_vars[3..]);
         let s = self.0.sizes(inputs);
@@ -365,11 +368,11 @@ impl Op for MaskGrad {
     fn infer(&self, _: &mut Rule, inputs: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
         Ok(vec![inputs[3 + self.0.operands()].clone()])
     }
+}
 
-    fn backward(&self, b: &mut Backward) {
-        b.none("the gradient of an attention");
-    }
+impl Transform for MaskGrad {}
 
+impl Emission for MaskGrad {
     fn emit(&self, e: &Emit) -> TokenStream {
         let (inputs, vars) = (&e.inputs[3..], &e.input_vars[3..]);
         let s = self.0.sizes(inputs);
@@ -399,11 +402,11 @@ impl Op for Next {
         }
         Ok(vec![Ty::float(y)])
     }
+}
 
-    fn backward(&self, b: &mut Backward) {
-        b.none("the next positions of an attention");
-    }
+impl Transform for Next {}
 
+impl Emission for Next {
     fn emit(&self, e: &Emit) -> TokenStream {
         let operands = self.0.operands();
         let s = self.0.sizes(&e.inputs[..operands]);

@@ -9,9 +9,8 @@ use proc_macro2::{Literal, TokenStream};
 
 use super::elementwise::{Constant, Elementwise};
 use super::shaping::Reshape;
-use super::{Backward, Emit, Mismatch, Op, Rule, room};
+use super::{Backward, Emission, Emit, Expand, Mismatch, Op, Rule, Transform, room};
 use crate::dim::{Dim, Shape, product};
-use crate::expand::Expand;
 use crate::graph::{Kind, Ty, ValueId};
 use crate::hygiene::quote;
 
@@ -77,7 +76,9 @@ impl Op for BatchNorm {
         let made = [inputs[0].clone()].into_iter().chain(statistics);
         Ok(made.chain(state).collect())
     }
+}
 
+impl Transform for BatchNorm {
     fn backward(&self, b: &mut Backward) {
         let (x, d_y) = (b.inputs[0], b.d_y());
         let [mean, rest, invstd] = [1, 2, 3].map(|k| b.outputs[k]);
@@ -166,7 +167,9 @@ impl Op for BatchNorm {
         };
         Some([y].into_iter().chain(statistics).collect())
     }
+}
 
+impl Emission for BatchNorm {
     fn emit(&self, _: &Emit) -> TokenStream {
         panic!("batch normalisation is expanded")
     }
@@ -182,11 +185,11 @@ impl Op for Statistics {
         let made = vec![statistics; 3];
         Ok(made.into_iter().chain(inputs[1..].iter().cloned()).collect())
     }
+}
 
-    fn backward(&self, b: &mut Backward) {
-        b.none("statistics of a batch");
-    }
+impl Transform for Statistics {}
 
+impl Emission for Statistics {
     fn emit(&self, e: &Emit) -> TokenStream {
         let (mean, rest, invstd, x) = (e.y(0), e.y(1), e.y(2), e.x(0));
         let (spec, room) = (spec(&e.inputs[0], self.0.eps), room("batch_norm"));
@@ -224,11 +227,11 @@ impl Op for Sums {
     fn infer(&self, _: &mut Rule, inputs: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
         Ok(vec![per_channel(&inputs[0]); 2])
     }
+}
 
-    fn backward(&self, b: &mut Backward) {
-        b.none("the gradient of a batch normalisation");
-    }
+impl Transform for Sums {}
 
+impl Emission for Sums {
     fn emit(&self, e: &Emit) -> TokenStream {
         let (outputs, spec) = (&e.output_vars, spec(&e.inputs[0], 0.0));
         let [d_y, x, mean, rest, invstd] = [0, 1, 2, 3, 4].map(|i| e.x(i));

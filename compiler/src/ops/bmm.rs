@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 
 use super::matmul::Layout;
-use super::{Backward, Emit, Mismatch, Op, Rule, room, variant};
+use super::{Backward, Emission, Emit, Mismatch, Op, Rule, Transform, room, variant};
 use crate::dim::{Dim, product};
 use crate::graph::Ty;
 use crate::hygiene::quote;
@@ -53,7 +53,9 @@ impl Op for Bmm {
         let [m, _, n] = self.sizes(a, b);
         Ok(vec![Ty::float(a[..rank - 2].iter().cloned().chain([m, n]).collect::<Vec<_>>())])
     }
+}
 
+impl Transform for Bmm {
     fn backward(&self, g: &mut Backward) {
         // Users write NN alone.
         let (a, b, d_y) = (g.inputs[0], g.inputs[1], g.d_y());
@@ -66,7 +68,9 @@ impl Op for Bmm {
             g.set(1, d_b);
         }
     }
+}
 
+impl Emission for Bmm {
     fn emit(&self, e: &Emit) -> TokenStream {
         let (a, b) = (e.inputs[0].dims(), e.inputs[1].dims());
         let count = product(&a[..a.len() - 2]).tokens();

@@ -4,150 +4,14 @@ mod row;
 
 use std::rc::Rc;
 
-use proc_macro2::{Ident, TokenStream};
-use quote::format_ident;
+use proc_macro2::TokenStream;
 
 use super::elementwise::{Constant, Elementwise};
-use super::{Backward, Emit, Mismatch, Op, Prepared, Rule};
+use super::{Backward, Callee, Emission, Emit, Mismatch, Op, Prepared, Rule, Transform};
 use crate::dim::Dim;
+use crate::graph::step::{self, NEEDS_ALL, Step, Stepped};
 use crate::graph::{Kind, Ty, ValueId};
-use crate::hygiene::{quote, variable};
-use crate::step::{self, NEEDS_ALL, Step, Stepped};
-
-/// The function that is called.
-#[derive(Clone, Debug)]
-pub struct Callee {
-    /// Tells the calls of one function apart.
-    pub id: usize,
-    /// The model's type: `Block<128>`.
-    pub model: TokenStream,
-    pub text: String,
-    /// `forward`
-    pub function: Ident,
-    /// How many models in a row: the output of one is the first input of the next, and the other
-    /// inputs are given to each.
-    pub count: Option<Dim>,
-    /// What it is given; by their first sizes it knows its run-time sizes.
-    pub args: Vec<Ty>,
-    pub results: Vec<Ty>,
-    /// Whether the next positions of sequences are computed.
-    pub steps: bool,
-    /// Whether it is called for each step of a sequence, with the results of the step before.
-    pub scans: bool,
-}
-
-impl Callee {
-    /// A hidden item of the callee: `__forward_train`.
-    pub fn item(&self, suffix: &str) -> TokenStream {
-        // A step has its own form of what inference has.
-        let suffix = match (self.steps, suffix) {
-            (true, "infer") => "step",
-            (true, "INFER_TABLE") => "STEP_TABLE",
-            (true, "infer_offsets") => "step_offsets",
-            (true, "infer_scratch") => "step_scratch",
-            (_, suffix) => suffix,
-        };
-        let (model, item) = (&self.model, format_ident!("__{}_{suffix}", self.function));
-        quote!(<#model>::#item)
-    }
-
-    /// The callee's run-time sizes.
-    pub fn sizes(&self) -> TokenStream {
-        self.sizes_by(Dim::tokens)
-    }
-
-    fn sizes_by(&self, tokens: fn(&Dim) -> TokenStream) -> TokenStream {
-        let one = Dim::lit(1);
-        let leads = self.args.iter().map(|ty| tokens(ty.dims().first().unwrap_or(&one)));
-        if self.steps {
-            let (bind, past, new) =
-                (self.item("step_bind"), step::past().tokens(), step::new().tokens());
-            return quote!(#bind([#(#leads),*], #past, #new));
-        }
-        let bind = self.item("bind");
-        quote!(#bind([#(#leads),*]))
-    }
-
-    /// A size that the callee states: a variable, see [`Callee::stated`] and [`Callee::planned`].
-    pub fn size_of(&self, item: &str) -> Dim {
-        let variable = self.size_variable(item);
-        let text = format!("{}::{}.{item}#{}", self.text, self.function, self.id);
-        Dim::expr(text, quote!(#variable))
-    }
-
-    fn size_variable(&self, item: &str) -> Ident {
-        variable!("{item}_{}", self.id)
-    }
-
-    /// Binds sizes of the callee as it states them for its present run-time sizes.
-    pub fn stated(&self, items: &[&str]) -> TokenStream {
-        let lets = items.iter().map(|item| {
-            let (variable, call) = (self.size_variable(item), self.item(item));
-            let sizes = self.sizes_by(Dim::saturating_tokens);
-            match *item {
-                "saved" | "scratch" | "infer_scratch" => {
-                    quote!(let #variable = #call(#sizes, target);)
-                }
-                _ => quote!(let #variable = #call(#sizes);),
-            }
-        });
-        quote!(#(#lets)*)
-    }
-
-    /// Binds the callee's memory as it was planned, at the workspace's capacity: its offsets lie
-    /// in this much, however small the present run-time sizes are.
-    pub fn planned(&self, inference: bool) -> TokenStream {
-        let offsets = self.offsets();
-        let items: &[&str] = if inference { &["infer_scratch"] } else { &["saved", "scratch"] };
-        let lets = items.iter().enumerate().map(|(at, item)| {
-            let variable = self.size_variable(item);
-            quote!(let #variable = #offsets[#at];)
-        });
-        let cache = if self.steps { self.stated(&["cache"]) } else { quote!() };
-        quote!(#(#lets)* #cache)
-    }
-
-    /// The variable that holds the callee's part of the offsets.
-    pub fn offsets(&self) -> Ident {
-        variable!("offsets_{}", self.id)
-    }
-
-    /// What the callee says of the gradient of input `at` of a call: of its parameters, or of an argument.
-    pub fn flow(&self, at: usize) -> Option<TokenStream> {
-        let flows = self.item("FLOWS");
-        match (at, &self.count) {
-            (0, None) => Some(quote!(#flows.dead.is_none())),
-            // Through the models behind it to those in front.
-            (0, Some(count)) => {
-                let count = count.tokens();
-                Some(quote!((#flows.dead.is_none() & (#count == 1 || #flows.arg(0)))))
-            }
-            _ => at.checked_sub(2).map(|arg| quote!(#flows.arg(#arg))),
-        }
-    }
-
-    /// The number of parameters of one model.
-    pub fn params(&self) -> Dim {
-        let model = &self.model;
-        Dim::expr(format!("{}::PARAMS", self.text), quote!(<#model as ::gradiron::Module>::PARAMS))
-    }
-
-    /// The floats of the state of one model.
-    pub fn state(&self) -> Dim {
-        let model = &self.model;
-        Dim::expr(format!("{}::STATE", self.text), quote!(<#model as ::gradiron::Module>::STATE))
-    }
-
-    /// The floats that one model prepares.
-    pub fn prepared(&self) -> Dim {
-        let model = &self.model;
-        Dim::expr(format!("{}::PREPARED", self.text), quote!(<#model>::__PREPARED[on_gpu as usize]))
-    }
-
-    fn count(&self) -> Dim {
-        self.count.clone().unwrap_or(Dim::lit(1))
-    }
-}
+use crate::hygiene::quote;
 
 /// Forward: `results, between, saved, new_state` from `params, state, args`, and in inference what
 /// the models prepared; `between` holds the values between the models of a row. With `grad`: `d_params, d_args` from
@@ -185,7 +49,7 @@ impl Call {
 
     fn between(&self) -> Dim {
         let value = self.callee.results[0].shape.len();
-        self.callee.count().minus(&Dim::lit(1)).times(&value)
+        self.callee.len().minus(&Dim::lit(1)).times(&value)
     }
 }
 
@@ -203,14 +67,31 @@ impl Op for Call {
             return Ok([inputs[0].clone()].into_iter().chain(d_args).collect());
         }
         let saved = |size: Dim| Ty { kind: Kind::Saved, ..Ty::float([size]) };
-        let memory = self.callee.count().times(&self.callee.size_of("saved"));
+        let memory = self.callee.len().times(&self.callee.size_of("saved"));
         let extra = [saved(self.between()), saved(memory), inputs[1].clone()];
         Ok(self.callee.results.iter().cloned().chain(extra).collect())
     }
 
+    fn callee(&self) -> Option<&Callee> {
+        Some(&self.callee)
+    }
+
+    fn classes(&self, _: &[Ty], at: usize) -> Option<TokenStream> {
+        let (bounds, sizes) = (self.callee.item("bounds"), self.callee.sizes());
+        let among = self.among_classes(at)?;
+        Some(quote!(#bounds(#sizes)[#among]))
+    }
+
+    fn lengths(&self, at: usize) -> Option<TokenStream> {
+        let (lengths, among) = (self.callee.item("lengths"), self.among_classes(at)?);
+        Some(quote!(#lengths[#among]))
+    }
+}
+
+impl Transform for Call {
     fn backward(&self, b: &mut Backward) {
         if self.grad {
-            return b.none("the gradient of a call");
+            return b.none();
         }
         let results = self.callee.results.len();
         let d_results: Vec<ValueId> = (0..results)
@@ -254,13 +135,20 @@ impl Op for Call {
                 arg.shape.0[axis] = step::new();
             }
         }
-        let cache = s.kept(vec![self.callee.count().times(&op.callee.size_of("cache"))]);
+        let cache = s.kept(vec![self.callee.len().times(&op.callee.size_of("cache"))]);
         let inputs: Vec<_> = s.inputs.iter().copied().chain([cache]).collect();
         let results = op.callee.results.len();
         let made = s.apply(op, &inputs);
         Ok(made.into_iter().take(results).map(|value| (value, Some(axis))).collect())
     }
 
+    fn prepared(&self, _: &[Ty]) -> Option<Prepared> {
+        let (first, then) = (Rc::new(Prepare(self.callee.clone())), Rc::new(self.clone()));
+        (!self.grad).then(|| Prepared { reads: vec![0, 1], first, then })
+    }
+}
+
+impl Emission for Call {
     fn emit(&self, e: &Emit) -> TokenStream {
         match (self.grad, &self.callee.count) {
             (false, None) => self.emit_one(e),
@@ -277,7 +165,7 @@ impl Op for Call {
         }
         let flops = self.callee.size_of("flops");
         let passes = if self.grad { 2 } else { 1 };
-        self.callee.count().times(&flops).times(&Dim::lit(passes))
+        self.callee.len().times(&flops).times(&Dim::lit(passes))
     }
 
     fn scratch(&self, inference: bool) -> Option<Dim> {
@@ -301,30 +189,6 @@ impl Op for Call {
         let between = (k == self.callee.results.len()).then(|| self.callee.results[0].clone());
         between.filter(|_| !self.grad).or((output.kind == Kind::Float).then(|| output.clone()))
     }
-
-    fn skips_unused(&self) -> bool {
-        true
-    }
-
-    fn callee(&self) -> Option<&Callee> {
-        Some(&self.callee)
-    }
-
-    fn classes(&self, _: &[Ty], at: usize) -> Option<TokenStream> {
-        let (bounds, sizes) = (self.callee.item("bounds"), self.callee.sizes());
-        let among = self.among_classes(at)?;
-        Some(quote!(#bounds(#sizes)[#among]))
-    }
-
-    fn lengths(&self, at: usize) -> Option<TokenStream> {
-        let (lengths, among) = (self.callee.item("lengths"), self.among_classes(at)?);
-        Some(quote!(#lengths[#among]))
-    }
-
-    fn prepared(&self, _: &[Ty]) -> Option<Prepared> {
-        let (first, then) = (Rc::new(Prepare(self.callee.clone())), Rc::new(self.clone()));
-        (!self.grad).then(|| Prepared { reads: vec![0, 1], first, then })
-    }
 }
 
 impl Op for Prepare {
@@ -334,14 +198,14 @@ impl Op for Prepare {
     }
 
     fn infer(&self, _: &mut Rule, _: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
-        let len = self.0.count().times(&self.0.prepared());
+        let len = self.0.len().times(&self.0.prepared());
         Ok(vec![Ty { kind: Kind::Saved, ..Ty::float([len]) }])
     }
+}
 
-    fn backward(&self, b: &mut Backward) {
-        b.none("what a model prepared");
-    }
+impl Transform for Prepare {}
 
+impl Emission for Prepare {
     fn emit(&self, e: &Emit) -> TokenStream {
         let (prepared, params, state) = (e.y(0), e.x(0), e.x(1));
         let model = &self.0.model;

@@ -2,11 +2,11 @@
 
 use proc_macro2::TokenStream;
 
-use super::{Backward, Emit, Mismatch, Op, Rule, room};
+use super::{Backward, Emission, Emit, Mismatch, Op, Rule, Transform, room};
 use crate::dim::{Dim, product};
 use crate::graph::Ty;
+use crate::graph::step::{NEEDS_ALL, Step, Stepped};
 use crate::hygiene::quote;
-use crate::step::{NEEDS_ALL, Step, Stepped};
 
 /// The inputs one behind the other along `axis`.
 #[derive(Clone, Debug)]
@@ -70,7 +70,9 @@ impl Op for Cat {
         y[self.axis] = self.starts(inputs).pop().expect("one more than inputs");
         Ok(vec![Ty::float(y)])
     }
+}
 
+impl Transform for Cat {
     fn backward(&self, b: &mut Backward) {
         let types: Vec<_> = b.inputs.iter().map(|x| b.ty(*x)).collect();
         for (i, start) in (0..types.len()).zip(self.starts(&types)) {
@@ -90,7 +92,9 @@ impl Op for Cat {
             _ => Err(NEEDS_ALL),
         }
     }
+}
 
+impl Emission for Cat {
     fn emit(&self, e: &Emit) -> TokenStream {
         let starts = self.starts(&e.inputs);
         let mut y = e.inputs[0].shape.0.clone();
@@ -116,11 +120,11 @@ impl Op for CatGrad {
     fn infer(&self, _: &mut Rule, _: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
         Ok(vec![Ty::float(self.x.clone())])
     }
+}
 
-    fn backward(&self, b: &mut Backward) {
-        b.none("the gradient of a concatenation");
-    }
+impl Transform for CatGrad {}
 
+impl Emission for CatGrad {
     fn emit(&self, e: &Emit) -> TokenStream {
         let (d_x, d_y) = (e.y(0), e.x(0));
         let spec = spec(self.axis, &self.start, &self.x, e.inputs[0].dims());

@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Literal, TokenStream};
 use quote::format_ident;
 
 use super::elementwise::{Constant, Func};
-use super::{Backward, Emit, Mismatch, Op, Rule, dims, room};
+use super::{Emission, Emit, Mismatch, Op, Rule, Transform, dims, room};
 use crate::dim::{Dim, Shape};
 use crate::graph::Ty;
 use crate::hygiene::{quote, variable};
@@ -230,11 +230,11 @@ impl Op for Chain {
     fn infer(&self, _: &mut Rule, _: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
         Ok(vec![Ty::float(self.shape.0.clone()); self.outputs.len()])
     }
+}
 
-    fn backward(&self, b: &mut Backward) {
-        b.none("a fused chain");
-    }
+impl Transform for Chain {}
 
+impl Emission for Chain {
     fn emit(&self, e: &Emit) -> TokenStream {
         let [outputs, inputs, dims, constants] =
             self.parts(&e.inputs, &e.input_vars, &e.output_vars);
@@ -246,7 +246,7 @@ impl Op for Chain {
         self.shape.len().times(&Dim::lit(self.links.len()))
     }
 
-    fn steps(&self) -> usize {
+    fn code_size(&self) -> usize {
         self.links.len()
     }
 

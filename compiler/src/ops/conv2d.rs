@@ -4,7 +4,9 @@ use std::rc::Rc;
 
 use proc_macro2::TokenStream;
 
-use super::{Backward, Emit, Mismatch, Op, Prepared, Rule, room, variant};
+use super::{
+    Backward, Emission, Emit, Mismatch, Op, Prepared, Role, Rule, Transform, room, variant,
+};
 use crate::dim::{Dim, product};
 use crate::graph::{Kind, Ty};
 use crate::hygiene::quote;
@@ -150,13 +152,19 @@ impl Op for Conv2d {
         })])
     }
 
+    fn role(&self) -> Role {
+        if self.pass != Pass::WeightGrad { Role::TakesChain } else { Role::Call }
+    }
+}
+
+impl Transform for Conv2d {
     fn backward(&self, b: &mut Backward) {
         let (x, w, d_y) = (b.inputs[0], b.inputs[1], b.d_y());
         // `InputGrad` runs forward as a transposed convolution: input and output change places.
         let (d_x_pass, d_w_inputs) = match self.pass {
             Pass::Forward => (Pass::InputGrad, [d_y, x]),
             Pass::InputGrad => (Pass::Forward, [x, d_y]),
-            Pass::WeightGrad => return b.none("the gradient of a convolution's weight"),
+            Pass::WeightGrad => return b.none(),
         };
         if b.wants(0) {
             let d_x = b.op(0, Self { pass: d_x_pass, ..self.clone() }, &[d_y, w]);
@@ -168,12 +176,6 @@ impl Op for Conv2d {
         }
     }
 
-    fn emit(&self, e: &Emit) -> TokenStream {
-        let (out, a, b, scratch) = (e.y(0), e.x(0), e.x(1), e.scratch());
-        let (pass, spec) = (self.pass(), self.spec());
-        e.call("conv2d", &quote!(#pass, #out, [#a, #b], #scratch, #spec))
-    }
-
     fn prepared(&self, _: &[Ty]) -> Option<Prepared> {
         let split = || {
             // The form is the same for any number of images.
@@ -183,9 +185,13 @@ impl Op for Conv2d {
         };
         (self.pass == Pass::Forward).then(split)
     }
+}
 
-    fn takes_chain(&self) -> bool {
-        self.pass != Pass::WeightGrad
+impl Emission for Conv2d {
+    fn emit(&self, e: &Emit) -> TokenStream {
+        let (out, a, b, scratch) = (e.y(0), e.x(0), e.x(1), e.scratch());
+        let (pass, spec) = (self.pass(), self.spec());
+        e.call("conv2d", &quote!(#pass, #out, [#a, #b], #scratch, #spec))
     }
 
     fn flops(&self, _: &[Ty], _: &[Ty]) -> Dim {
@@ -217,11 +223,11 @@ impl Op for Prepare {
         let len = Dim::expr(text, quote!(#spec.prepared_len()));
         Ok(vec![Ty { kind: Kind::Saved, ..Ty::float([len]) }])
     }
+}
 
-    fn backward(&self, b: &mut Backward) {
-        b.none("a prepared weight");
-    }
+impl Transform for Prepare {}
 
+impl Emission for Prepare {
     fn emit(&self, e: &Emit) -> TokenStream {
         let (prepared, w, spec) = (e.y(0), e.x(0), self.0.spec());
         quote!(k.conv2d_prepare(#prepared, #w, #spec);)
@@ -241,18 +247,18 @@ impl Op for Ready {
         self.0.infer(rule, &inputs[..2])
     }
 
-    fn backward(&self, b: &mut Backward) {
-        b.none("a convolution with a prepared weight");
+    fn role(&self) -> Role {
+        Role::TakesChain
     }
+}
 
+impl Transform for Ready {}
+
+impl Emission for Ready {
     fn emit(&self, e: &Emit) -> TokenStream {
         let (y, x, w, prepared) = (e.y(0), e.x(0), e.x(1), e.x(2));
         let (scratch, spec) = (e.scratch(), self.0.spec());
         e.call("conv2d_prepared", &quote!(#y, #x, [#w, #prepared], #scratch, #spec))
-    }
-
-    fn takes_chain(&self) -> bool {
-        true
     }
 
     fn flops(&self, inputs: &[Ty], outputs: &[Ty]) -> Dim {

@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 
-use super::{Backward, Emit, Mismatch, Op, Rule};
+use super::{Emission, Emit, Mismatch, Op, Role, Rule, Transform};
 use crate::dim::{Dim, Shape};
 use crate::graph::{Kind, Ty};
 use crate::hygiene::quote;
@@ -28,10 +28,14 @@ impl Op for Narrow {
         Ok(vec![Ty { kind: Kind::Saved, ..Ty::float([floats]) }])
     }
 
-    fn backward(&self, b: &mut Backward) {
-        b.none("the gradient of a stored value");
+    fn role(&self) -> Role {
+        Role::Conversion
     }
+}
 
+impl Transform for Narrow {}
+
+impl Emission for Narrow {
     fn emit(&self, e: &Emit) -> TokenStream {
         let (y, x) = (e.y(0), e.x(0));
         quote!(k.narrow(#y, #x);)
@@ -41,12 +45,8 @@ impl Op for Narrow {
         Dim::lit(0)
     }
 
-    fn steps(&self) -> usize {
+    fn code_size(&self) -> usize {
         0
-    }
-
-    fn is_conversion(&self) -> bool {
-        true
     }
 }
 
@@ -59,10 +59,14 @@ impl Op for Widen {
         Ok(vec![Ty::float(self.0.0.clone())])
     }
 
-    fn backward(&self, b: &mut Backward) {
-        b.none("the gradient of a stored value");
+    fn role(&self) -> Role {
+        Role::Conversion
     }
+}
 
+impl Transform for Widen {}
+
+impl Emission for Widen {
     fn emit(&self, e: &Emit) -> TokenStream {
         let (y, x) = (e.y(0), e.x(0));
         quote!(k.widen(#y, #x);)
@@ -72,11 +76,7 @@ impl Op for Widen {
         Dim::lit(0)
     }
 
-    fn steps(&self) -> usize {
+    fn code_size(&self) -> usize {
         0
-    }
-
-    fn is_conversion(&self) -> bool {
-        true
     }
 }

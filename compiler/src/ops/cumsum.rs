@@ -2,11 +2,11 @@
 
 use proc_macro2::TokenStream;
 
-use super::{Backward, Emit, Mismatch, Op, Rule, room};
+use super::{Backward, Emission, Emit, Mismatch, Op, Rule, Transform, room};
 use crate::dim::{Dim, product};
 use crate::graph::Ty;
+use crate::graph::step::{NEEDS_ALL, Step, Stepped};
 use crate::hygiene::quote;
-use crate::step::{NEEDS_ALL, Step, Stepped};
 
 /// `y[i] = Σ_{j ≤ i} x[j]` along an axis, or from the other end.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +23,9 @@ impl Op for Cumsum {
     fn infer(&self, _: &mut Rule, inputs: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
         Ok(vec![inputs[0].clone()])
     }
+}
 
+impl Transform for Cumsum {
     fn backward(&self, b: &mut Backward) {
         let d_x = b.op(0, Self { reverse: !self.reverse, ..*self }, &[b.d_y()]);
         b.set(0, d_x);
@@ -35,7 +37,9 @@ impl Op for Cumsum {
             axis => s.same(*self, axis),
         }
     }
+}
 
+impl Emission for Cumsum {
     fn emit(&self, e: &Emit) -> TokenStream {
         let (room, y, x, dims) = (room("cumsum"), e.y(0), e.x(0), e.inputs[0].dims());
         let (outer, inner) = (product(&dims[..self.axis]), product(&dims[self.axis + 1..]));

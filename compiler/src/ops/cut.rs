@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 
-use super::{Backward, Emit, Mismatch, Op, Rule};
+use super::{Backward, Emission, Emit, Mismatch, Op, Rule, Transform};
 use crate::dim::Dim;
 use crate::graph::Ty;
 use crate::hygiene::quote;
@@ -20,11 +20,19 @@ impl Op for Cut {
         Ok(vec![inputs[0].clone()])
     }
 
+    fn classes(&self, inputs: &[Ty], _: usize) -> Option<TokenStream> {
+        Some(inputs[0].dims()[1].plus(&Dim::lit(1)).tokens())
+    }
+}
+
+impl Transform for Cut {
     fn backward(&self, b: &mut Backward) {
         let d_x = b.op(0, Self, &[b.d_y(), b.inputs[1]]);
         b.set(0, d_x);
     }
+}
 
+impl Emission for Cut {
     fn emit(&self, e: &Emit) -> TokenStream {
         let (y, x, lengths, steps) = (e.y(0), e.x(0), e.x(1), e.inputs[0].dims()[1].tokens());
         quote!(k.zero_padding(#y, #x, #lengths, #steps);)
@@ -32,9 +40,5 @@ impl Op for Cut {
 
     fn flops(&self, _: &[Ty], _: &[Ty]) -> Dim {
         Dim::lit(0)
-    }
-
-    fn classes(&self, inputs: &[Ty], _: usize) -> Option<TokenStream> {
-        Some(inputs[0].dims()[1].plus(&Dim::lit(1)).tokens())
     }
 }

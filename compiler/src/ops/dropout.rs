@@ -2,12 +2,11 @@
 
 use proc_macro2::{Literal, TokenStream};
 
-use super::{Backward, Emit, Mismatch, Op, Rule, room};
+use super::{Backward, Emission, Emit, Expand, Mismatch, Op, Rule, Transform, room};
 use crate::dim::Dim;
-use crate::expand::Expand;
+use crate::graph::step::{Step, Stepped};
 use crate::graph::{Kind, Ty, ValueId};
 use crate::hygiene::quote;
-use crate::step::{Step, Stepped};
 
 /// `y` and the number of the call, from `x`. Inference goes on with `x`.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +34,9 @@ impl Op for Dropout {
         let call = Ty { kind: Kind::Saved, ..Ty::float([Dim::lit(1)]) };
         Ok(vec![inputs[0].clone(), call])
     }
+}
 
+impl Transform for Dropout {
     fn backward(&self, b: &mut Backward) {
         let d_x = b.op(0, Grad(*self), &[b.d_y(), b.outputs[1]]);
         b.set(0, d_x);
@@ -49,7 +50,9 @@ impl Op for Dropout {
         let axis = s.only(0)?;
         s.same(*self, axis)
     }
+}
 
+impl Emission for Dropout {
     fn emit(&self, e: &Emit) -> TokenStream {
         let (y, x, spec) = (e.y(0), e.x(0), self.spec());
         let call = if e.used[1] { e.y(1).clone() } else { quote!(#y.part(0, 0)) };
@@ -58,10 +61,6 @@ impl Op for Dropout {
 
     fn flops(&self, inputs: &[Ty], _: &[Ty]) -> Dim {
         inputs[0].shape.len()
-    }
-
-    fn skips_unused(&self) -> bool {
-        true
     }
 
     fn in_place(&self, output: usize, input: usize) -> bool {
@@ -77,11 +76,11 @@ impl Op for Grad {
     fn infer(&self, _: &mut Rule, inputs: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
         Ok(vec![inputs[0].clone()])
     }
+}
 
-    fn backward(&self, b: &mut Backward) {
-        b.none("the gradient of a dropout");
-    }
+impl Transform for Grad {}
 
+impl Emission for Grad {
     fn emit(&self, e: &Emit) -> TokenStream {
         let (d_x, d_y, call, spec) = (e.y(0), e.x(0), e.x(1), self.0.spec());
         quote!(k.dropout_grad(#d_x, #d_y, #call, #spec);)

@@ -3,12 +3,13 @@
 
 use proc_macro2::TokenStream;
 
-use super::{Backward, Emit, Mismatch, Op, Rule};
+use super::{Backward, Emission, Emit, Mismatch, Op, Role, Rule, Transform};
 use crate::dim::{Dim, Shape};
+use crate::graph::step::{NEEDS_ALL, Step, Stepped};
 use crate::graph::{Ty, ValueId};
-use crate::lower::Range;
+use crate::ops::narrow::rows;
 use crate::ops::reduce::sum_to;
-use crate::step::{NEEDS_ALL, Step, Stepped};
+use crate::range::Range;
 
 /// What a derivative reads.
 #[derive(Clone, Copy, Debug)]
@@ -243,12 +244,18 @@ impl Op for Elementwise {
         Ok(vec![Ty::float(shape.0)])
     }
 
+    fn role(&self) -> Role {
+        Role::Elementwise
+    }
+}
+
+impl Transform for Elementwise {
     fn backward(&self, b: &mut Backward) {
         let grads = match (self.func.row(), self.func) {
             (Some(row), _) => row.grads,
             (None, Func::Copy) => &[Pass][..],
             (None, Func::Constant) => &[],
-            (None, Func::Named(name)) => return b.none(name),
+            (None, Func::Named(_)) => return b.none(),
         };
         for (i, grad) in grads.iter().enumerate() {
             if !b.wants(i) {
@@ -292,7 +299,7 @@ impl Op for Elementwise {
         }
         for (i, rank) in ranks.into_iter().enumerate().filter(|(_, rank)| *rank >= back) {
             if s.axes[i].is_none() && !s.whole[i].dims()[rank - back].is_one() {
-                s.inputs[i] = s.rows(i, rank - back)?;
+                s.inputs[i] = rows(s, i, rank - back)?;
             }
         }
         let mut op = self.clone();
@@ -300,18 +307,16 @@ impl Op for Elementwise {
             && let Some(axis) = shape.rank().checked_sub(back)
             && s.is_length(&shape.0[axis])
         {
-            shape.0[axis] = crate::step::new();
+            shape.0[axis] = crate::graph::step::new();
         }
         let axis = s.outputs[0].shape.rank() - back;
         s.same(op, axis)
     }
+}
 
+impl Emission for Elementwise {
     fn emit(&self, _: &Emit) -> TokenStream {
         panic!("elementwise nodes are emitted as fused chains")
-    }
-
-    fn elementwise(&self) -> Option<&Elementwise> {
-        Some(self)
     }
 }
 

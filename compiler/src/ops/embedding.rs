@@ -2,11 +2,11 @@
 
 use proc_macro2::TokenStream;
 
-use super::{Backward, Emit, Mismatch, Op, Rule, room};
+use super::{Backward, Emission, Emit, Mismatch, Op, Rule, Transform, room};
 use crate::dim::Dim;
+use crate::graph::step::{Step, Stepped};
 use crate::graph::{Kind, Ty};
 use crate::hygiene::quote;
-use crate::step::{Step, Stepped};
 
 /// `y = w[index]`: `index Classes[..]  w [V, D]  →  y [.., D]`. The row `padding` has no gradient.
 #[derive(Clone, Debug)]
@@ -49,6 +49,12 @@ impl Op for Embedding {
         Ok(vec![Ty::float(dims)])
     }
 
+    fn classes(&self, inputs: &[Ty], _: usize) -> Option<TokenStream> {
+        Some(inputs[1].dims()[0].tokens())
+    }
+}
+
+impl Transform for Embedding {
     fn backward(&self, b: &mut Backward) {
         let [index, w] = [b.inputs[0], b.inputs[1]];
         let rows = b.ty(w).dims()[0].clone();
@@ -63,7 +69,9 @@ impl Op for Embedding {
         let axis = s.only(0)?;
         s.same(self.clone(), axis)
     }
+}
 
+impl Emission for Embedding {
     fn emit(&self, e: &Emit) -> TokenStream {
         let (y, index, w) = (e.y(0), e.x(0), e.x(1));
         let [rows, dim] = [0, 1].map(|axis| &e.inputs[1].dims()[axis]);
@@ -73,10 +81,6 @@ impl Op for Embedding {
 
     fn flops(&self, _: &[Ty], _: &[Ty]) -> Dim {
         Dim::lit(0)
-    }
-
-    fn classes(&self, inputs: &[Ty], _: usize) -> Option<TokenStream> {
-        Some(inputs[1].dims()[0].tokens())
     }
 }
 
@@ -89,11 +93,11 @@ impl Op for Grad {
         let dim = inputs[0].dims().last().cloned().unwrap_or(Dim::lit(1));
         Ok(vec![Ty::float([self.rows.clone(), dim])])
     }
+}
 
-    fn backward(&self, b: &mut Backward) {
-        b.none("the gradient of an embedding");
-    }
+impl Transform for Grad {}
 
+impl Emission for Grad {
     fn emit(&self, e: &Emit) -> TokenStream {
         let (d_w, d_y, index) = (e.y(0), e.x(0), e.x(1));
         let dim = e.inputs[0].dims().last().cloned().unwrap_or(Dim::lit(1));

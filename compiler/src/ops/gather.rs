@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 
-use super::{Backward, Emit, Mismatch, Op, Rule, room};
+use super::{Backward, Emission, Emit, Mismatch, Op, Rule, Transform, room};
 use crate::dim::{Dim, product};
 use crate::graph::{Kind, Ty};
 use crate::hygiene::quote;
@@ -47,12 +47,20 @@ impl Op for Gather {
             .help(format!("the index is like {expected}, with any size on axis {}", self.axis)))
     }
 
+    fn classes(&self, inputs: &[Ty], _: usize) -> Option<TokenStream> {
+        Some(inputs[0].dims()[self.axis].tokens())
+    }
+}
+
+impl Transform for Gather {
     fn backward(&self, b: &mut Backward) {
         let x = b.ty(b.inputs[0]).shape.0;
         let d_x = b.op(0, Grad(*self, x), &[b.d_y(), b.inputs[1]]);
         b.set(0, d_x);
     }
+}
 
+impl Emission for Gather {
     fn emit(&self, e: &Emit) -> TokenStream {
         let (y, x, index) = (e.y(0), e.x(0), e.x(1));
         let spec = self.spec(e.inputs[0].dims(), e.inputs[1].dims());
@@ -61,10 +69,6 @@ impl Op for Gather {
 
     fn flops(&self, _: &[Ty], _: &[Ty]) -> Dim {
         Dim::lit(0)
-    }
-
-    fn classes(&self, inputs: &[Ty], _: usize) -> Option<TokenStream> {
-        Some(inputs[0].dims()[self.axis].tokens())
     }
 }
 
@@ -76,11 +80,11 @@ impl Op for Grad {
     fn infer(&self, _: &mut Rule, _: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
         Ok(vec![Ty::float(self.1.clone())])
     }
+}
 
-    fn backward(&self, b: &mut Backward) {
-        b.none("the gradient of a gather");
-    }
+impl Transform for Grad {}
 
+impl Emission for Grad {
     fn emit(&self, e: &Emit) -> TokenStream {
         let (d_x, d_y, index) = (e.y(0), e.x(0), e.x(1));
         let spec = self.0.spec(&self.1, e.inputs[0].dims());

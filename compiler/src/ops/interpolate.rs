@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 
-use super::{Backward, Emit, Mismatch, Op, Rule, room, variant};
+use super::{Backward, Emission, Emit, Mismatch, Op, Rule, Transform, room, variant};
 use crate::dim::{Dim, product};
 use crate::graph::Ty;
 use crate::hygiene::quote;
@@ -43,15 +43,19 @@ impl Op for Interpolate {
         }
         Ok(vec![Ty::float(dims)])
     }
+}
 
+impl Transform for Interpolate {
     fn backward(&self, b: &mut Backward) {
         if self.grad {
-            return b.none("the gradient of an interpolation");
+            return b.none();
         }
         let d_x = b.op(0, Self { grad: true, ..self.clone() }, &[b.d_y()]);
         b.set(0, d_x);
     }
+}
 
+impl Emission for Interpolate {
     fn emit(&self, e: &Emit) -> TokenStream {
         let (y, x, room, mode) = (e.y(0), e.x(0), room("interpolate"), variant(&self.mode));
         let planes = product(&self.x[..2]).tokens();

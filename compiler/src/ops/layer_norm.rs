@@ -2,11 +2,11 @@
 
 use proc_macro2::{Literal, TokenStream};
 
-use super::{Backward, Emit, Mismatch, Op, Rule, room};
+use super::{Backward, Emission, Emit, Mismatch, Op, Rule, Transform, room};
 use crate::dim::{Dim, product};
+use crate::graph::step::{NEEDS_ALL, Step, Stepped};
 use crate::graph::{Kind, Ty};
 use crate::hygiene::quote;
-use crate::step::{NEEDS_ALL, Step, Stepped};
 
 /// The options of PyTorch's `LayerNorm` and `RMSNorm`.
 #[derive(Clone, Debug)]
@@ -77,7 +77,9 @@ impl Op for LayerNorm {
         let stats = Ty { kind: Kind::Saved, ..Ty::float([rows.times(&Dim::lit(3))]) };
         Ok(vec![inputs[0].clone(), stats])
     }
+}
 
+impl Transform for LayerNorm {
     fn backward(&self, b: &mut Backward) {
         let (x, d_y, stats) = (b.inputs[0], b.d_y(), b.outputs[1]);
         let grad = Grad { options: self.0.clone(), x: b.ty(x) };
@@ -99,7 +101,9 @@ impl Op for LayerNorm {
             false => Err(NEEDS_ALL),
         }
     }
+}
 
+impl Emission for LayerNorm {
     fn emit(&self, e: &Emit) -> TokenStream {
         let (y, x, spec) = (e.y(0), e.x(0), self.0.spec(&e.inputs[0]));
         let weight = self.0.weight.then(|| e.x(1));
@@ -115,10 +119,6 @@ impl Op for LayerNorm {
     fn flops(&self, inputs: &[Ty], _: &[Ty]) -> Dim {
         inputs[0].shape.len().times(&Dim::lit(8))
     }
-
-    fn skips_unused(&self) -> bool {
-        true
-    }
 }
 
 impl Op for Grad {
@@ -133,11 +133,11 @@ impl Op for Grad {
         let row = inputs.get(3).cloned().unwrap_or_else(row);
         Ok([self.x.clone()].into_iter().chain(vec![row; count]).collect())
     }
+}
 
-    fn backward(&self, b: &mut Backward) {
-        b.none("the gradient of a normalisation");
-    }
+impl Transform for Grad {}
 
+impl Emission for Grad {
     fn emit(&self, e: &Emit) -> TokenStream {
         let (d_x, spec, scratch) = (e.y(0), self.options.spec(&self.x), e.scratch());
         let (d_y, x, stats) = (e.x(0), e.x(1), e.x(2));

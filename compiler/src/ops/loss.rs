@@ -3,7 +3,7 @@
 
 use proc_macro2::TokenStream;
 
-use super::{Backward, Emit, Mismatch, Op, Rule, room};
+use super::{Backward, Emission, Emit, Mismatch, Op, Rule, Transform, room};
 use crate::dim::{Dim, Shape, product};
 use crate::graph::{Kind, Ty};
 use crate::hygiene::quote;
@@ -80,15 +80,23 @@ impl Op for CrossEntropy {
         Ok(vec![Ty::float([]), of_one])
     }
 
+    fn classes(&self, inputs: &[Ty], _: usize) -> Option<TokenStream> {
+        (!self.grad).then(|| split(inputs[0].dims()).1.tokens())
+    }
+}
+
+impl Transform for CrossEntropy {
     fn backward(&self, b: &mut Backward) {
         if self.grad {
-            return b.none("the gradient of a cross-entropy");
+            return b.none();
         }
         let inputs = [b.d_y(), b.outputs[1]];
         let d_logits = b.op(0, Self { grad: true, ..self.clone() }, &inputs);
         b.set(0, d_logits);
     }
+}
 
+impl Emission for CrossEntropy {
     fn emit(&self, e: &Emit) -> TokenStream {
         if self.grad {
             let (d_logits, d_loss, of_one) = (e.y(0), e.x(0), e.x(1));
@@ -113,10 +121,6 @@ impl Op for CrossEntropy {
         !self.grad
     }
 
-    fn skips_unused(&self) -> bool {
-        true
-    }
-
     /// The gradient for a `d_loss` of 1 as well.
     fn values(&self, output: &Ty, k: usize) -> Option<Ty> {
         (self.grad || k == 1).then(|| output.clone())
@@ -128,10 +132,6 @@ impl Op for CrossEntropy {
             true => input == 1,
             false => (output, input) == (1, 0),
         }
-    }
-
-    fn classes(&self, inputs: &[Ty], _: usize) -> Option<TokenStream> {
-        (!self.grad).then(|| split(inputs[0].dims()).1.tokens())
     }
 }
 
@@ -156,15 +156,23 @@ impl Op for NllLoss {
         Ok(vec![Ty::float([])])
     }
 
+    fn classes(&self, inputs: &[Ty], _: usize) -> Option<TokenStream> {
+        Some(split(inputs[usize::from(self.grad)].dims()).1.tokens())
+    }
+}
+
+impl Transform for NllLoss {
     fn backward(&self, b: &mut Backward) {
         if self.grad {
-            return b.none("the gradient of an nll_loss");
+            return b.none();
         }
         let inputs = [b.d_y(), b.inputs[0], b.inputs[1]];
         let d_x = b.op(0, Self { grad: true }, &inputs);
         b.set(0, d_x);
     }
+}
 
+impl Emission for NllLoss {
     fn emit(&self, e: &Emit) -> TokenStream {
         let room = room("nll_loss");
         let (outer, classes, inner) = split(e.inputs[usize::from(self.grad)].dims());
@@ -178,9 +186,5 @@ impl Op for NllLoss {
             let (x, label) = (e.x(0), e.x(1));
             quote!(k.nll_loss(#out, #x, #label, #spec);)
         }
-    }
-
-    fn classes(&self, inputs: &[Ty], _: usize) -> Option<TokenStream> {
-        Some(split(inputs[usize::from(self.grad)].dims()).1.tokens())
     }
 }

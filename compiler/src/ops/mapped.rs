@@ -5,7 +5,7 @@ use std::rc::Rc;
 use proc_macro2::{Ident, TokenStream};
 
 use super::chain::Chain;
-use super::{Backward, Emit, Mismatch, Op, Rule};
+use super::{Emission, Emit, Mismatch, Op, Rule, Transform};
 use crate::dim::Dim;
 use crate::graph::Ty;
 
@@ -48,11 +48,11 @@ impl Op for Mapped {
         outputs.extend(self.kept.then(|| self.result()));
         Ok(outputs)
     }
+}
 
-    fn backward(&self, b: &mut Backward) {
-        b.none("a fused chain");
-    }
+impl Transform for Mapped {}
 
+impl Emission for Mapped {
     fn emit(&self, e: &Emit) -> TokenStream {
         let (outputs, kept) = e.output_vars.split_at(self.chain.outputs.len());
         let result = kept.first().unwrap_or(&outputs[0]).clone();
@@ -77,8 +77,8 @@ impl Op for Mapped {
         own.plus(&self.chain.flops(&types, outputs))
     }
 
-    fn steps(&self) -> usize {
-        self.op.steps() + self.chain.steps()
+    fn code_size(&self) -> usize {
+        self.op.code_size() + self.chain.code_size()
     }
 
     fn scratch(&self, inference: bool) -> Option<Dim> {

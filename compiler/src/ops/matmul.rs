@@ -4,11 +4,13 @@ use std::rc::Rc;
 
 use proc_macro2::TokenStream;
 
-use super::{Backward, Emit, Mismatch, Op, Prepared, Rule, room, variant};
+use super::{
+    Backward, Emission, Emit, Mismatch, Op, Prepared, Role, Rule, Transform, room, variant,
+};
 use crate::dim::{Dim, product};
+use crate::graph::step::{NEEDS_ALL, Step, Stepped};
 use crate::graph::{Kind, Ty};
 use crate::hygiene::quote;
-use crate::step::{NEEDS_ALL, Step, Stepped};
 
 /// How the operands lie in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +98,12 @@ impl Op for Matmul {
         Ok(vec![Ty::float(shape)])
     }
 
+    fn role(&self) -> Role {
+        Role::TakesChain
+    }
+}
+
+impl Transform for Matmul {
     fn backward(&self, g: &mut Backward) {
         let (a, b, d_y) = (g.inputs[0], g.inputs[1], g.d_y());
         if g.wants(0) {
@@ -125,18 +133,16 @@ impl Op for Matmul {
         }
     }
 
-    fn emit(&self, e: &Emit) -> TokenStream {
-        let (y, a, b, spec) = (e.y(0), e.x(0), e.x(1), self.spec_of(&e.inputs));
-        e.call("matmul", &quote!(#y, #a, #b, #spec))
-    }
-
     fn prepared(&self, _: &[Ty]) -> Option<Prepared> {
         let is_linear = self.0 == Layout::NT;
         is_linear.then(|| Prepared { reads: vec![1], first: Rc::new(Pack), then: Rc::new(Packed) })
     }
+}
 
-    fn takes_chain(&self) -> bool {
-        true
+impl Emission for Matmul {
+    fn emit(&self, e: &Emit) -> TokenStream {
+        let (y, a, b, spec) = (e.y(0), e.x(0), e.x(1), self.spec_of(&e.inputs));
+        e.call("matmul", &quote!(#y, #a, #b, #spec))
     }
 
     fn flops(&self, inputs: &[Ty], _: &[Ty]) -> Dim {
@@ -163,11 +169,11 @@ impl Op for Pack {
         let len = Dim::expr(format!("packed {}", inputs[0]), quote!(#spec.packed_len()));
         Ok(vec![Ty { kind: Kind::Saved, ..Ty::float([len]) }])
     }
+}
 
-    fn backward(&self, b: &mut Backward) {
-        b.none("a packed matrix");
-    }
+impl Transform for Pack {}
 
+impl Emission for Pack {
     fn emit(&self, e: &Emit) -> TokenStream {
         let (packed, b, spec) = (e.y(0), e.x(0), Self::spec(&e.inputs[0]));
         quote!(k.matmul_pack(#packed, #b, #spec);)
@@ -191,18 +197,18 @@ impl Op for Packed {
         Matmul(Layout::NT).infer(rule, &inputs[..2])
     }
 
-    fn backward(&self, b: &mut Backward) {
-        b.none("a product with a packed matrix");
+    fn role(&self) -> Role {
+        Role::TakesChain
     }
+}
 
+impl Transform for Packed {}
+
+impl Emission for Packed {
     fn emit(&self, e: &Emit) -> TokenStream {
         let (y, a, b, packed) = (e.y(0), e.x(0), e.x(1), e.x(2));
         let spec = Matmul(Layout::NT).spec_of(&e.inputs);
         e.call("matmul_packed", &quote!(#y, #a, #b, #packed, #spec))
-    }
-
-    fn takes_chain(&self) -> bool {
-        true
     }
 
     fn flops(&self, inputs: &[Ty], outputs: &[Ty]) -> Dim {

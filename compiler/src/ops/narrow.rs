@@ -3,11 +3,11 @@
 use proc_macro2::TokenStream;
 
 use super::cat::spec;
-use super::{Backward, Emit, Mismatch, Op, Rule};
+use super::{Backward, Emission, Emit, Mismatch, Op, Rule, Transform};
 use crate::dim::Dim;
-use crate::graph::Ty;
+use crate::graph::step::{self, NEEDS_ALL, NoStep, Step, Stepped};
+use crate::graph::{Ty, ValueId};
 use crate::hygiene::quote;
-use crate::step::{NEEDS_ALL, Step, Stepped};
 
 /// The elements `start..start + len` along `axis`.
 #[derive(Clone, Debug)]
@@ -20,6 +20,19 @@ pub struct Narrow {
 /// The gradient: that of the part in its place, zeros around it.
 #[derive(Clone, Debug)]
 pub struct Grad(pub Narrow, pub Vec<Dim>);
+
+/// In a run on new positions their rows on `axis` of input `i`, which has a row for each position.
+///
+/// # Errors
+/// When it has not.
+pub fn rows(s: &mut Step, i: usize, axis: usize) -> Result<ValueId, NoStep> {
+    if !s.is_length(&s.whole[i].dims()[axis]) {
+        return Err(NEEDS_ALL);
+    }
+    let part = Narrow { axis, start: s.past(), len: step::new() };
+    let input = s.inputs[i];
+    Ok(s.apply(part, &[input])[0])
+}
 
 impl Op for Narrow {
     fn name(&self) -> String {
@@ -43,7 +56,9 @@ impl Op for Narrow {
         y[self.axis] = self.len.clone();
         Ok(vec![Ty::float(y)])
     }
+}
 
+impl Transform for Narrow {
     fn backward(&self, b: &mut Backward) {
         let x = b.ty(b.inputs[0]).shape.0;
         let d_x = b.op(0, Grad(self.clone(), x), &[b.d_y()]);
@@ -56,7 +71,9 @@ impl Op for Narrow {
             axis => s.same(self.clone(), axis),
         }
     }
+}
 
+impl Emission for Narrow {
     fn emit(&self, e: &Emit) -> TokenStream {
         let (y, x, whole) = (e.y(0), e.x(0), e.inputs[0].dims());
         let mut part = whole.to_vec();
@@ -79,11 +96,11 @@ impl Op for Grad {
     fn infer(&self, _: &mut Rule, _: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
         Ok(vec![Ty::float(self.1.clone())])
     }
+}
 
-    fn backward(&self, b: &mut Backward) {
-        b.none("the gradient of a part");
-    }
+impl Transform for Grad {}
 
+impl Emission for Grad {
     fn emit(&self, e: &Emit) -> TokenStream {
         let (d_x, d_y) = (e.y(0), e.x(0));
         let spec = spec(self.0.axis, &self.0.start, e.inputs[0].dims(), &self.1);

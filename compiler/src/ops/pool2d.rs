@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 
 use super::conv2d::Window;
-use super::{Backward, Emit, Mismatch, Op, Rule, room};
+use super::{Backward, Emission, Emit, Mismatch, Op, Rule, Transform, room};
 use crate::dim::{Dim, product};
 use crate::graph::{Kind, Ty};
 use crate::hygiene::quote;
@@ -134,7 +134,9 @@ impl Op for Pool2d {
             _ => vec![y],
         })
     }
+}
 
+impl Transform for Pool2d {
     fn backward(&self, b: &mut Backward) {
         let d_y = b.d_y();
         let d_x = match self.pool {
@@ -143,11 +145,13 @@ impl Op for Pool2d {
                 b.op(0, Self { pool: Pool::MaxGrad, ..self.clone() }, &[d_y, positions])
             }
             Pool::Avg => b.op(0, Self { pool: Pool::AvgGrad, ..self.clone() }, &[d_y]),
-            _ => return b.none("the gradient of a pooling"),
+            _ => return b.none(),
         };
         b.set(0, d_x);
     }
+}
 
+impl Emission for Pool2d {
     fn emit(&self, e: &Emit) -> TokenStream {
         let (y, x, spec) = (e.y(0), e.x(0), self.spec());
         match self.pool {
@@ -163,10 +167,6 @@ impl Op for Pool2d {
             Pool::Avg => quote!(k.avg_pool2d(#y, #x, #spec);),
             Pool::AvgGrad => quote!(k.avg_pool2d_grad(#y, #x, #spec);),
         }
-    }
-
-    fn skips_unused(&self) -> bool {
-        true
     }
 
     fn flops(&self, inputs: &[Ty], outputs: &[Ty]) -> Dim {

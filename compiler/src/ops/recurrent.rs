@@ -4,11 +4,11 @@ use proc_macro2::TokenStream;
 
 use super::matmul::{Layout, Matmul};
 use super::reduce::{self, Reduce};
-use super::{Backward, Emit, Mismatch, Op, Rule, room, variant};
+use super::{Backward, Emission, Emit, Mismatch, Op, Rule, Transform, room, variant};
 use crate::dim::{Dim, product};
+use crate::graph::step::{self, NEEDS_ALL, Step, Stepped};
 use crate::graph::{Kind, Ty, ValueId};
 use crate::hygiene::quote;
-use crate::step::{self, NEEDS_ALL, Step, Stepped};
 
 /// What computes the next state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,6 +150,16 @@ impl Op for Recurrent {
         Ok(made)
     }
 
+    fn classes(&self, _: &[Ty], _: usize) -> Option<TokenStream> {
+        Some(self.steps.plus(&Dim::lit(1)).tokens())
+    }
+
+    fn lengths(&self, _: usize) -> Option<TokenStream> {
+        Some(quote!(true))
+    }
+}
+
+impl Transform for Recurrent {
     fn backward(&self, b: &mut Backward) {
         // All of them are computed at once, in the phase of the first that needs one.
         let asked = (0..b.inputs.len()).filter(|i| b.wants(*i)).min_by_key(|i| b.wanted[*i]);
@@ -207,7 +217,9 @@ impl Op for Recurrent {
         let axes = [Some(1)].into_iter().chain(std::iter::repeat(None));
         Ok(made.into_iter().zip(axes).take(1 + states).collect())
     }
+}
 
+impl Emission for Recurrent {
     fn emit(&self, e: &Emit) -> TokenStream {
         let (room, spec, scratch) = (room("recurrent"), self.spec(), e.scratch());
         let (bias, first, lengths) = self.places();
@@ -247,18 +259,6 @@ impl Op for Recurrent {
     fn in_place(&self, output: usize, input: usize) -> bool {
         output == self.kept() && input == 0
     }
-
-    fn skips_unused(&self) -> bool {
-        true
-    }
-
-    fn classes(&self, _: &[Ty], _: usize) -> Option<TokenStream> {
-        Some(self.steps.plus(&Dim::lit(1)).tokens())
-    }
-
-    fn lengths(&self, _: usize) -> Option<TokenStream> {
-        Some(quote!(true))
-    }
 }
 
 impl Op for Next {
@@ -271,11 +271,11 @@ impl Op for Next {
         made.truncate(self.0.kept());
         Ok(made)
     }
+}
 
-    fn backward(&self, b: &mut Backward) {
-        b.none("the next steps of a recurrent layer");
-    }
+impl Transform for Next {}
 
+impl Emission for Next {
     fn emit(&self, e: &Emit) -> TokenStream {
         let (room, spec, scratch) = (room("recurrent"), self.0.spec(), e.scratch());
         let (bias, first, _) = self.0.places();
@@ -327,11 +327,11 @@ impl Op for Grad {
         let states = if self.first { self.of.cell.states() } else { 0 };
         Ok([vec![of_x; products], vec![self.of.of_state(); states]].concat())
     }
+}
 
-    fn backward(&self, b: &mut Backward) {
-        b.none("the gradient of a recurrent layer");
-    }
+impl Transform for Grad {}
 
+impl Emission for Grad {
     fn emit(&self, e: &Emit) -> TokenStream {
         let (room, spec, scratch) = (room("recurrent"), self.of.spec(), e.scratch());
         let (cell, is_lstm) = (self.of.cell, self.of.cell == Cell::Lstm);

@@ -4,11 +4,11 @@ use proc_macro2::TokenStream;
 
 use super::elementwise::{Constant, Elementwise};
 use super::shaping::Reshape;
-use super::{Backward, Emit, Mismatch, Op, Rule, dims, room};
+use super::{Backward, Emission, Emit, Mismatch, Op, Rule, Transform, dims, room};
 use crate::dim::{Dim, Shape, product};
+use crate::graph::step::{NEEDS_ALL, Step, Stepped};
 use crate::graph::{Ty, ValueId};
 use crate::hygiene::quote;
-use crate::step::{NEEDS_ALL, Step, Stepped};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -51,7 +51,9 @@ impl Op for Reduce {
             None => Ok(vec![Ty::float(self.kept(&inputs[0].shape))]),
         }
     }
+}
 
+impl Transform for Reduce {
     fn backward(&self, b: &mut Backward) {
         let (x, y) = (b.inputs[0], b.outputs[0]);
         let shape = b.ty(x).shape;
@@ -91,7 +93,9 @@ impl Op for Reduce {
             false => s.same(self.clone(), axis - before),
         }
     }
+}
 
+impl Emission for Reduce {
     fn emit(&self, e: &Emit) -> TokenStream {
         let (y, x, room) = (e.y(0), e.x(0), room("reduce"));
         let shape = &e.inputs[0].shape;

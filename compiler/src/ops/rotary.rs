@@ -2,11 +2,11 @@
 
 use proc_macro2::{Literal, TokenStream};
 
-use super::{Backward, Emit, Mismatch, Op, Rule, room};
+use super::{Backward, Emission, Emit, Mismatch, Op, Rule, Transform, room};
 use crate::dim::{Dim, product};
 use crate::graph::Ty;
+use crate::graph::step::{Step, Stepped};
 use crate::hygiene::quote;
-use crate::step::{Step, Stepped};
 
 /// Rows turned by their position on `axis`.
 #[derive(Clone, Debug)]
@@ -45,7 +45,9 @@ impl Op for Rotary {
         }
         Ok(vec![inputs[0].clone()])
     }
+}
 
+impl Transform for Rotary {
     fn backward(&self, b: &mut Backward) {
         let op = Self { inverse: !self.inverse, ..self.clone() };
         let d_x = b.op(0, op, &[b.d_y()]);
@@ -61,7 +63,9 @@ impl Op for Rotary {
             axis => s.same(self.clone(), axis),
         }
     }
+}
 
+impl Emission for Rotary {
     fn emit(&self, e: &Emit) -> TokenStream {
         let (room, y, x, dims) = (room("rotary"), e.y(0), e.x(0), e.inputs[0].dims());
         let last = dims.len() - 1;
@@ -99,11 +103,11 @@ impl Op for Sinusoidal {
     fn infer(&self, _: &mut Rule, _: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
         Ok(vec![Ty::float([self.len.clone(), self.size.clone()])])
     }
+}
 
-    fn backward(&self, b: &mut Backward) {
-        b.none("a sinusoidal encoding");
-    }
+impl Transform for Sinusoidal {}
 
+impl Emission for Sinusoidal {
     fn emit(&self, e: &Emit) -> TokenStream {
         let (y, [len, size]) = (e.y(0), [&self.len, &self.size].map(Dim::tokens));
         let base = Literal::f32_suffixed(self.base as f32);

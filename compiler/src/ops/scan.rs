@@ -13,13 +13,13 @@ use proc_macro2::TokenStream;
 
 use grad::Grad;
 
-use super::call::{Callee, Only, Prepare};
+use super::call::{Only, Prepare};
 use super::elementwise::{Constant, Elementwise};
-use super::{Backward, Emit, Mismatch, Op, Prepared, Rule};
+use super::{Backward, Callee, Emission, Emit, Mismatch, Op, Prepared, Rule, Transform};
 use crate::dim::Dim;
+use crate::graph::step::{self, NEEDS_ALL, Step, Stepped};
 use crate::graph::{Kind, Phase, Ty, ValueId};
 use crate::hygiene::quote;
-use crate::step::{self, NEEDS_ALL, Step, Stepped};
 
 /// `y, states, histories, saved` from `params, state, x, first states`, the lengths of the samples'
 /// sequences where there are any, and in inference what the model prepared.
@@ -284,6 +284,22 @@ impl Op for Scan {
         Ok([y].into_iter().chain(states).chain(histories).chain([memory]).collect())
     }
 
+    fn callee(&self) -> Option<&Callee> {
+        Some(&self.callee)
+    }
+
+    fn classes(&self, _: &[Ty], at: usize) -> Option<TokenStream> {
+        let is_lengths = self.lengths && at == self.lengths_at();
+        let end = self.steps.plus(&Dim::lit(1)).tokens();
+        is_lengths.then_some(end)
+    }
+
+    fn lengths(&self, at: usize) -> Option<TokenStream> {
+        (self.lengths && at == self.lengths_at()).then(|| quote!(true))
+    }
+}
+
+impl Transform for Scan {
     fn backward(&self, b: &mut Backward) {
         let states = self.states();
         let zeros = |b: &mut Backward, ty: Ty| {
@@ -330,6 +346,13 @@ impl Op for Scan {
         Ok(made.into_iter().zip(axes).take(1 + self.states()).collect())
     }
 
+    fn prepared(&self, _: &[Ty]) -> Option<Prepared> {
+        let (first, then) = (Prepare(self.callee.clone()), self.clone());
+        Some(Prepared { reads: vec![0, 1], first: Rc::new(first), then: Rc::new(then) })
+    }
+}
+
+impl Emission for Scan {
     fn emit(&self, e: &Emit) -> TokenStream {
         if e.inference { self.emit_infer(e) } else { self.emit_train(e) }
     }
@@ -352,28 +375,5 @@ impl Op for Scan {
     fn values(&self, output: &Ty, k: usize) -> Option<Ty> {
         let state = k.checked_sub(1 + self.states()).and_then(|at| self.callee.args.get(1 + at));
         state.or(Some(output)).filter(|ty| ty.kind == Kind::Float).cloned()
-    }
-
-    fn skips_unused(&self) -> bool {
-        true
-    }
-
-    fn callee(&self) -> Option<&Callee> {
-        Some(&self.callee)
-    }
-
-    fn classes(&self, _: &[Ty], at: usize) -> Option<TokenStream> {
-        let is_lengths = self.lengths && at == self.lengths_at();
-        let end = self.steps.plus(&Dim::lit(1)).tokens();
-        is_lengths.then_some(end)
-    }
-
-    fn lengths(&self, at: usize) -> Option<TokenStream> {
-        (self.lengths && at == self.lengths_at()).then(|| quote!(true))
-    }
-
-    fn prepared(&self, _: &[Ty]) -> Option<Prepared> {
-        let (first, then) = (Prepare(self.callee.clone()), self.clone());
-        Some(Prepared { reads: vec![0, 1], first: Rc::new(first), then: Rc::new(then) })
     }
 }

@@ -2,11 +2,11 @@
 
 use proc_macro2::TokenStream;
 
-use super::{Backward, Emit, Mismatch, Op, Rule, dims};
+use super::{Backward, Emission, Emit, Mismatch, Op, Role, Rule, Transform, dims};
 use crate::dim::{Dim, Shape, product};
 use crate::graph::Ty;
+use crate::graph::step::{NEEDS_ALL, Step, Stepped};
 use crate::hygiene::quote;
-use crate::step::{NEEDS_ALL, Step, Stepped};
 
 /// The same memory under another shape.
 #[derive(Clone, Debug)]
@@ -28,6 +28,12 @@ impl Op for Reshape {
             .help(format!("the first has {from} elements, the second {to}")))
     }
 
+    fn role(&self) -> Role {
+        Role::View
+    }
+}
+
+impl Transform for Reshape {
     fn backward(&self, b: &mut Backward) {
         let shape = b.ty(b.inputs[0]).shape;
         let d_x = b.op(0, Self(shape), &[b.d_y()]);
@@ -40,20 +46,18 @@ impl Op for Reshape {
         let stays = |to: &usize| s.is_length(&self.0.0[*to]) && product(&self.0.0[..*to]) == before;
         let to = (0..self.0.rank()).find(stays).ok_or(NEEDS_ALL)?;
         let mut shape = self.0.clone();
-        shape.0[to] = crate::step::new();
+        shape.0[to] = crate::graph::step::new();
         s.same(Self(shape), to)
     }
+}
 
+impl Emission for Reshape {
     fn emit(&self, _: &Emit) -> TokenStream {
         TokenStream::new()
     }
 
     fn flops(&self, _: &[Ty], _: &[Ty]) -> Dim {
         Dim::lit(0)
-    }
-
-    fn is_view(&self) -> bool {
-        true
     }
 }
 
@@ -78,7 +82,9 @@ impl Op for Permute {
         let shape: Vec<Dim> = self.0.iter().map(|axis| inputs[0].dims()[*axis].clone()).collect();
         Ok(vec![Ty::float(shape)])
     }
+}
 
+impl Transform for Permute {
     fn backward(&self, b: &mut Backward) {
         let mut inverse = vec![0; self.0.len()];
         for (i, axis) in self.0.iter().enumerate() {
@@ -93,7 +99,9 @@ impl Op for Permute {
         let to = self.0.iter().position(|from| *from == axis).ok_or(NEEDS_ALL)?;
         s.same(self.clone(), to)
     }
+}
 
+impl Emission for Permute {
     fn emit(&self, e: &Emit) -> TokenStream {
         let (y, x, sizes, axes) = (e.y(0), e.x(0), dims(e.inputs[0].dims()), &self.0);
         quote!(k.permute(#y, #x, #sizes, [#(#axes),*]);)

@@ -2,11 +2,11 @@
 
 use proc_macro2::TokenStream;
 
-use super::{Backward, Emit, Mismatch, Op, Rule, room};
+use super::{Backward, Emission, Emit, Mismatch, Op, Rule, Transform, room};
 use crate::dim::{Dim, product};
 use crate::graph::Ty;
+use crate::graph::step::{NEEDS_ALL, Step, Stepped};
 use crate::hygiene::quote;
-use crate::step::{NEEDS_ALL, Step, Stepped};
 
 /// `softmax(x)ᵢ = exp(xᵢ) / Σⱼ exp(xⱼ)`; with `log`, its logarithm. With `grad`, the derivative
 /// from `d_y` and `y`.
@@ -27,10 +27,12 @@ impl Op for Softmax {
     fn infer(&self, _: &mut Rule, inputs: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
         Ok(vec![inputs[0].clone()])
     }
+}
 
+impl Transform for Softmax {
     fn backward(&self, b: &mut Backward) {
         if self.grad {
-            return b.none("the gradient of a softmax");
+            return b.none();
         }
         let (d_y, y) = (b.d_y(), b.outputs[0]);
         let d_x = b.op(0, Self { grad: true, ..*self }, &[d_y, y]);
@@ -43,7 +45,9 @@ impl Op for Softmax {
             axis => s.same(*self, axis),
         }
     }
+}
 
+impl Emission for Softmax {
     fn emit(&self, e: &Emit) -> TokenStream {
         let room = room("softmax");
         let dims = e.inputs[0].dims();

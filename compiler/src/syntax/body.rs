@@ -10,7 +10,7 @@ use super::Stmt;
 use super::parse::split;
 use super::recover::{bound_names, parse_piece};
 use crate::diagnostics::{Diagnostic, Diagnostics};
-use crate::lower::text_of;
+use crate::text::text_of;
 
 /// The statements of a body.
 pub fn statements(body: &Group, diagnostics: &mut Diagnostics) -> Vec<Stmt> {

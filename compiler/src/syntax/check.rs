@@ -6,10 +6,10 @@ use proc_macro2::Ident;
 use syn::LitStr;
 
 use super::limits::check_counts;
-use super::{Field, FieldDecl, Function, Header, ModelItem};
+use super::{Field, Function, Header, ModelItem};
 use crate::diagnostics::{Diagnostic, Diagnostics};
-use crate::layers;
-use crate::lower::{is_run_time_name, text_of};
+use crate::names::is_run_time_name;
+use crate::text::text_of;
 
 /// Reports the mistakes of the model as a whole.
 pub fn check_item(item: &ModelItem, diagnostics: &mut Diagnostics) {
@@ -21,16 +21,6 @@ pub fn check_item(item: &ModelItem, diagnostics: &mut Diagnostics) {
     check_sizes(item, diagnostics);
     for function in &item.functions {
         check_function(function, item.header.is_some(), diagnostics);
-    }
-    for field in &item.fields {
-        if let FieldDecl::Model(syn::Type::Path(path)) = &field.decl
-            && layers::is_layer(&path.path)
-        {
-            let layer = text_of(&path.path);
-            let text = format!("`{layer}` is a layer of gradiron and is written with parentheses");
-            let help = format!("write `{}: {}`", field.name, layers::example(&path.path));
-            diagnostics.push(Diagnostic::over(path, text).help(help));
-        }
     }
 }
 

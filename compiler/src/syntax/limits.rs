@@ -6,9 +6,9 @@
 
 use proc_macro2::{Delimiter, Spacing, Span, TokenStream, TokenTree};
 
-use super::names::is_keyword;
 use super::{Function, ModelItem};
 use crate::diagnostics::{Diagnostic, Diagnostics};
+use crate::names::is_keyword;
 
 /// The stack that an expression may take, in about KiB of a build without optimisation; rustc's threads
 /// have 8 MiB. It is what 60 calls in each other take, 150 operators or a chain of 250 methods.

@@ -4,7 +4,6 @@
 mod body;
 mod check;
 pub mod limits;
-pub mod names;
 mod parse;
 mod recover;
 
@@ -14,7 +13,7 @@ pub use parse::{name_in_files, parse_layer_type, parse_model};
 use proc_macro2::{Ident, Span};
 use syn::{Attribute, Expr, Generics, LitStr, Path, Type, Visibility};
 
-use crate::lower::text_of;
+use crate::text::text_of;
 
 /// All that one `model! { … }` holds.
 #[derive(Debug)]
@@ -54,7 +53,7 @@ impl Field {
         match (&self.in_files, part_number(&name)) {
             (Some(written), _) => written.value(),
             (None, Some(number)) => number.to_string(),
-            (None, None) => names::plain(&name).to_string(),
+            (None, None) => crate::names::plain(&name).to_string(),
         }
     }
 

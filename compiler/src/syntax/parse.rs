@@ -9,12 +9,12 @@ use syn::{Attribute, Expr, LitStr, Path, Token, Type, Visibility};
 
 use super::body::statements;
 use super::limits::too_deep;
-use super::names::{is_keyword, made_a_name, plain, without_needless};
 use super::recover::{parse_piece, skip_to_item, until_body};
 
 use super::{Arg, Field, FieldDecl, FnArg, Function, Header, LayerDecl, ModelItem, TypeExpr};
 use crate::diagnostics::{Diagnostic, Diagnostics};
-use crate::lower::text_of;
+use crate::names::{is_keyword, made_a_name, plain, without_needless};
+use crate::text::text_of;
 
 /// Parses the text of a `model! { … }`.
 pub fn parse_model(tokens: TokenStream, diagnostics: &mut Diagnostics) -> ModelItem {

@@ -1,140 +1,179 @@
-//! What every phase keeps true, for all models of the snapshots.
+//! What every pass keeps true, for all models of the snapshots.
 
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use proc_macro2::TokenStream;
 
 use super::snapshots::MODELS;
-use crate::diagnostics::Diagnostics;
-use crate::differentiate::differentiate;
+use super::{parsed, watch};
 use crate::dim::Dim;
-use crate::fuse::{fuse, view_root};
-use crate::graph::{Dest, Graph, Kind, Phase, Source, Ty, ValueId};
-use crate::lower::{ModelCx, lower_function};
-use crate::ops::{Backward, Emit, Mismatch, Op, Rule};
-use crate::plan::{Home, Part, Plan, Stored, plan};
-use crate::store::store;
-use crate::syntax::parse_model;
+use crate::graph::{
+    Backward, Dest, Emission, Emit, Graph, Kind, Mismatch, Op, Phase, Role, Rule, Source,
+    Transform, Ty, ValueId, step,
+};
+use crate::passes::differentiate::differentiate;
+use crate::passes::plan::{Home, Part, Plan, Stored};
+use crate::passes::{Form, LOWER, PASSES};
 
-/// Each function's graph after `lower`.
-fn graphs() -> Vec<Graph> {
-    let mut graphs = Vec::new();
+/// A form in front of a pass and behind it.
+struct Behind<'a> {
+    form: Form,
+    before: &'a Graph,
+    graph: &'a Graph,
+    plan: Option<&'a Plan>,
+}
+
+/// What each pass promises.
+const INVARIANTS: &[(&str, fn(&Behind))] = &[
+    ("step", the_step_has_the_same_results),
+    ("differentiate", each_input_has_one_gradient_of_its_shape),
+    ("expand", inference_holds_its_state),
+    ("prepare", what_is_prepared_depends_on_parameters_alone),
+    ("fuse", no_elementwise_node_is_left),
+    ("store", what_is_stored_is_not_read_again),
+    ("plan", plans_hold_what_is_read_until_it_was_read),
+];
+
+#[test]
+fn every_pass_keeps_what_it_promises() {
+    let named: Vec<_> = INVARIANTS.iter().map(|(name, _)| *name).collect();
+    assert_eq!(named, PASSES.iter().map(|pass| pass.name).collect::<Vec<_>>());
+    let mut checked: HashMap<&str, usize> = HashMap::new();
     for (_, text) in MODELS {
-        let mut diagnostics = Diagnostics::default();
-        let item = parse_model(text.parse().expect("balanced brackets"), &mut diagnostics);
-        let mut cx = ModelCx::new(&item, &mut diagnostics);
-        let lowered = item.functions.iter().map(|f| lower_function(&mut cx, f).expect("right"));
-        graphs.extend(lowered.map(|lowered| lowered.graph));
+        // What lowering made of each function, then what the last pass made of a form.
+        let mut lowered: HashMap<String, Graph> = HashMap::new();
+        let mut last: HashMap<(String, Form), Graph> = HashMap::new();
+        watch(&parsed(text), &mut |seen| {
+            let (function, form, graph) = (seen.function.to_string(), seen.form, seen.graph);
+            if seen.pass == LOWER {
+                lowered.insert(function, graph.clone());
+                return;
+            }
+            let before = last.get(&(function.clone(), form)).unwrap_or(&lowered[&function]);
+            let invariant = INVARIANTS.iter().find(|(name, _)| *name == seen.pass);
+            let (name, check) = invariant.expect("compared with the table above");
+            check(&Behind { form, before, graph, plan: seen.plan });
+            *checked.entry(name).or_default() += 1;
+            last.insert((function, form), graph.clone());
+        });
     }
-    graphs
-}
-
-#[test]
-fn differentiate_gives_each_parameter_one_gradient_of_its_shape() {
-    for forward in graphs() {
-        forward.verify().expect("lower");
-        let graph = differentiate(&forward).expect("all have derivatives");
-        graph.verify().expect("differentiate");
-        for (v, value) in forward.values.iter().enumerate() {
-            let dest = match (value.source, value.ty.kind) {
-                (Source::Param(p), _) => Dest::DParam(p),
-                (Source::Arg(a), Kind::Float) => Dest::DArg(a),
-                _ => continue,
-            };
-            let gradients: Vec<_> = graph.outputs.iter().filter(|(d, _)| *d == dest).collect();
-            let [(_, gradient)] = gradients[..] else { panic!("{dest:?}: {gradients:?}") };
-            assert_eq!(graph.ty(*gradient), forward.ty(v), "{dest:?}");
-        }
+    for pass in PASSES {
+        assert!(checked.contains_key(pass.name), "no model runs {}", pass.name);
     }
 }
 
-#[test]
-fn gradients_of_parameters_need_no_gradients_of_arguments() {
-    for forward in graphs() {
-        let graph = differentiate(&forward).expect("all have derivatives");
-        for node in graph.nodes.iter().filter(|node| node.phase == Phase::Backward) {
-            for input in &node.inputs {
-                if let Source::Node(n, _) = graph.values[*input].source {
-                    assert_ne!(graph.nodes[n].phase, Phase::BackwardInputs, "{}", graph.text());
-                }
+fn results(graph: &Graph) -> Vec<Dest> {
+    let all = graph.outputs.iter().map(|(dest, _)| *dest);
+    all.filter(|dest| matches!(dest, Dest::Result(_))).collect()
+}
+
+fn the_step_has_the_same_results(Behind { before, graph, .. }: &Behind) {
+    assert_eq!(results(graph), results(before));
+    assert_eq!(graph.args.len(), before.args.len());
+    // New positions are all that it sees of the sequence.
+    for arg in &graph.args {
+        assert!(graph.ty(*arg).dims().contains(&step::new()), "{}", graph.text());
+    }
+}
+
+fn each_input_has_one_gradient_of_its_shape(Behind { before, graph, .. }: &Behind) {
+    for (v, value) in before.values.iter().enumerate() {
+        let dest = match (value.source, value.ty.kind) {
+            (Source::Param(p), _) => Dest::DParam(p),
+            (Source::Arg(a), Kind::Float) => Dest::DArg(a),
+            _ => continue,
+        };
+        let gradients: Vec<_> = graph.outputs.iter().filter(|(d, _)| *d == dest).collect();
+        let [(_, gradient)] = gradients[..] else { panic!("{dest:?}: {gradients:?}") };
+        assert_eq!(graph.ty(*gradient), before.ty(v), "{dest:?}");
+    }
+    // Gradients of parameters need no gradients of arguments.
+    for node in graph.nodes.iter().filter(|node| node.phase == Phase::Backward) {
+        for input in &node.inputs {
+            if let Source::Node(n, _) = graph.values[*input].source {
+                assert_ne!(graph.nodes[n].phase, Phase::BackwardInputs, "{}", graph.text());
             }
         }
     }
 }
 
-#[test]
-fn fuse_leaves_no_elementwise_node_and_the_same_outputs() {
-    for forward in graphs() {
-        for graph in [forward.clone(), differentiate(&forward).expect("all have derivatives")] {
-            let mut fused = graph.clone();
-            fuse(&mut fused);
-            fused.verify().expect("fuse");
-            assert!(fused.nodes.iter().all(|node| node.op.elementwise().is_none()));
-            let outputs = |graph: &Graph| -> Vec<_> {
-                graph.outputs.iter().map(|(d, v)| (*d, graph.ty(*v).clone())).collect()
-            };
-            assert_eq!(outputs(&fused), outputs(&graph));
-            assert!(fused.nodes.len() <= graph.nodes.len() + graph.outputs.len());
-        }
-    }
+fn inference_holds_its_state(Behind { form, before, graph, .. }: &Behind) {
+    let changes = |graph: &Graph| {
+        graph.outputs.iter().filter(|(dest, _)| matches!(dest, Dest::NewState(_))).count()
+    };
+    let expected = if form.is_inference() { 0 } else { changes(before) };
+    assert_eq!(changes(graph), expected, "{}", graph.text());
+    assert_eq!(results(graph), results(before));
 }
 
-#[test]
-fn outputs_have_memory_of_their_own() {
-    for forward in graphs() {
-        let mut graph = differentiate(&forward).expect("all have derivatives");
-        fuse(&mut graph);
-        let mut roots: Vec<_> = graph.outputs.iter().map(|(_, v)| view_root(&graph, *v)).collect();
-        let count = roots.len();
-        roots.sort_unstable();
-        roots.dedup();
-        assert_eq!(roots.len(), count, "{}", graph.text());
+fn what_is_prepared_depends_on_parameters_alone(Behind { before, graph, .. }: &Behind) {
+    let mut lasting: Vec<bool> = graph
+        .values
+        .iter()
+        .map(|value| matches!(value.source, Source::Param(_) | Source::State(_)))
+        .collect();
+    for node in graph.nodes.iter().filter(|node| node.phase == Phase::Prepare) {
+        assert!(node.inputs.iter().all(|input| lasting[*input]), "{}", graph.text());
+        node.outputs.iter().for_each(|output| lasting[*output] = true);
     }
+    assert_eq!(results(graph), results(before));
 }
 
-#[test]
-fn plans_hold_what_is_read_until_it_was_read() {
-    for forward in graphs() {
-        for (inference, mut graph) in
-            [(true, forward.clone()), (false, differentiate(&forward).expect("all"))]
-        {
-            fuse(&mut graph);
-            if !inference {
-                store(&mut graph);
-                graph.verify().expect("store");
-            }
-            check_plan(&graph, &plan(&graph, inference));
-        }
-    }
+fn no_elementwise_node_is_left(Behind { before, graph, .. }: &Behind) {
+    assert!(graph.nodes.iter().all(|node| node.op.role() != Role::Elementwise));
+    let outputs = |graph: &Graph| -> Vec<_> {
+        graph.outputs.iter().map(|(d, v)| (*d, graph.ty(*v).clone())).collect()
+    };
+    assert_eq!(outputs(graph), outputs(before));
+    assert!(graph.nodes.len() <= before.nodes.len() + before.outputs.len());
+    // Outputs have memory of their own.
+    let mut roots: Vec<_> = graph.outputs.iter().map(|(_, v)| graph.view_root(*v)).collect();
+    roots.sort_unstable();
+    roots.dedup();
+    assert_eq!(roots.len(), graph.outputs.len(), "{}", graph.text());
 }
 
 /// What is stored in bf16 is the value that the backward pass reads in its place, and nothing of the
 /// backward pass reads the value itself.
-#[test]
-fn what_is_stored_is_not_read_again() {
-    let mut stored = 0;
-    for forward in graphs() {
-        let mut graph = differentiate(&forward).expect("all have derivatives");
-        fuse(&mut graph);
-        store(&mut graph);
-        let halves = graph.nodes.iter().filter(|node| node.op.name() == "narrow");
-        for (value, half) in halves.map(|node| (node.inputs[0], node.outputs[0])) {
-            stored += 1;
-            let root = |v: &ValueId| view_root(&graph, *v);
-            let backward = || graph.nodes.iter().filter(|node| node.phase > Phase::Forward);
-            assert!(backward().all(|n| !n.inputs.iter().any(|v| root(v) == value)));
-            let readers: Vec<_> = backward().filter(|n| n.inputs.contains(&half)).collect();
-            let [widen] = readers[..] else { panic!("{readers:?}") };
-            assert_eq!(graph.ty(widen.outputs[0]), graph.ty(value));
-            assert!(backward().any(|n| n.inputs.iter().any(|v| root(v) == widen.outputs[0])));
-        }
+fn what_is_stored_is_not_read_again(Behind { graph, .. }: &Behind) {
+    let root = |v: &ValueId| graph.view_root(*v);
+    let backward = || graph.nodes.iter().filter(|node| node.phase > Phase::Forward);
+    for (value, half) in stored(graph) {
+        assert!(backward().all(|n| !n.inputs.iter().any(|v| root(v) == value)));
+        let readers: Vec<_> = backward().filter(|n| n.inputs.contains(&half)).collect();
+        let [widen] = readers[..] else { panic!("{readers:?}") };
+        assert_eq!(graph.ty(widen.outputs[0]), graph.ty(value));
+        assert!(backward().any(|n| n.inputs.iter().any(|v| root(v) == widen.outputs[0])));
     }
-    assert!(stored > 5, "{stored}");
+}
+
+/// The values that are stored in bf16, with their rounded forms.
+fn stored(graph: &Graph) -> Vec<(ValueId, ValueId)> {
+    let conversions = graph.nodes.iter().filter(|node| node.op.is_conversion());
+    let halves = conversions.filter(|node| node.phase == Phase::Forward);
+    halves.map(|node| (node.inputs[0], node.outputs[0])).collect()
+}
+
+#[test]
+fn values_are_stored() {
+    let mut count = 0;
+    for (_, text) in MODELS {
+        watch(&parsed(text), &mut |seen| {
+            count += if seen.pass == "store" { stored(seen.graph).len() } else { 0 };
+        });
+    }
+    assert!(count > 5, "{count}");
+}
+
+fn plans_hold_what_is_read_until_it_was_read(Behind { before, graph, plan, .. }: &Behind) {
+    assert_eq!(graph.text(), before.text());
+    check_plan(graph, plan.expect("this pass plans"));
 }
 
 fn check_plan(graph: &Graph, plan: &Plan) {
     assert_eq!((plan.homes.len(), plan.scratch.len()), (graph.values.len(), graph.nodes.len()));
-    let boundary = graph.nodes.iter().position(|node| node.phase != Phase::Forward);
+    let boundary = graph.nodes.iter().position(|node| node.phase > Phase::Forward);
     let boundary = boundary.unwrap_or(graph.nodes.len());
     for (n, node) in graph.nodes.iter().enumerate() {
         for value in node.inputs.iter().chain(&node.outputs) {
@@ -216,13 +255,17 @@ impl Op for Silent {
     fn infer(&self, _: &mut Rule, inputs: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
         Ok(vec![inputs[0].clone()])
     }
+}
 
+impl Transform for Silent {
     fn backward(&self, b: &mut Backward) {
         if self.fails {
-            b.none("silent");
+            b.none();
         }
     }
+}
 
+impl Emission for Silent {
     fn emit(&self, _: &Emit) -> TokenStream {
         TokenStream::new()
     }

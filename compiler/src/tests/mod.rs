@@ -5,12 +5,14 @@
 
 mod chains;
 mod dims;
+mod dump;
 mod facts;
 mod invariants;
 mod limits;
 mod messages;
 mod recovery;
 mod snapshots;
+mod structure;
 
 use std::path::{Path, PathBuf};
 
@@ -18,8 +20,24 @@ use proc_macro2::TokenStream;
 
 use crate::derive;
 use crate::diagnostics::{Diagnostic, Diagnostics};
-use crate::model::compile;
-use crate::syntax::parse_model;
+use crate::model::{analyse, compile};
+use crate::passes::Seen;
+use crate::syntax::{ModelItem, parse_model};
+
+/// The text of a `model!` as it is read.
+fn parsed(text: &str) -> ModelItem {
+    let mut diagnostics = Diagnostics::default();
+    let item = parse_model(text.parse().expect("balanced brackets"), &mut diagnostics);
+    assert_eq!(rendered(&diagnostics), "");
+    item
+}
+
+/// Shows every form of a right model's functions behind every pass.
+fn watch(item: &ModelItem, watch: &mut dyn FnMut(&Seen)) {
+    let mut diagnostics = Diagnostics::default();
+    analyse(item, &mut diagnostics, watch);
+    assert_eq!(rendered(&diagnostics), "");
+}
 
 /// Compiles the text of a `model!`, or of a struct with `#[derive(Module)]`.
 fn expand(text: &str) -> (Diagnostics, TokenStream) {

@@ -1,17 +1,15 @@
-//! What each phase makes of small models, in text.
+//! What each pass makes of small models, in text.
 
+use std::collections::HashMap;
 use std::fmt::Write;
 
-use super::{compare, expand, pretty, rendered};
-use crate::diagnostics::Diagnostics;
-use crate::differentiate::differentiate;
-use crate::fuse::fuse;
-use crate::graph::Graph;
-use crate::lower::{ModelCx, lower_function, text_of};
-use crate::plan::plan;
-use crate::prepare::prepare;
-use crate::store::store;
-use crate::syntax::{FieldDecl, ModelItem, Stmt, parse_model};
+use super::{compare, expand, parsed, pretty, rendered, watch};
+use crate::passes::{LOWER, PASSES};
+use crate::syntax::{FieldDecl, ModelItem, Stmt};
+use crate::text::text_of;
+
+/// In the place of a text that a pass left as it was.
+const SAME: &str = "as before\n";
 
 pub const MLP: &str = "
     pub struct Mlp { fc1: Linear(784 -> 128), fc2: Linear(10) }
@@ -70,13 +68,31 @@ pub const FUSED: &str = "
         (w.gelu() + w.sum(dim = 1, keepdim = true), image + self.c(self.c(image).relu()))
     }";
 
-pub const MODELS: [(&str, &str); 6] = [
+/// Statistics that become other operations, and are prepared for inference.
+pub const NORM: &str = "
+    struct Norm { conv: Conv2d(1 -> 2, kernel = 3), norm: BatchNorm2d(2) }
+    fn forward(&self, x: [batch, 1, 8, 8]) -> [batch, 2, 6, 6] {
+        self.norm(self.conv(x))
+    }";
+
+/// A function that runs step by step, too.
+pub const STEPS: &str = "
+    struct Reader { query: Linear(8 -> 8, bias = false), place: Param([16, 8]) }
+    #[step(16)]
+    fn forward(&self, x: [batch, 16, 8]) -> [batch, 16, 8] {
+        let x = x + self.place;
+        x + scaled_dot_product_attention(self.query(x), x, x, is_causal = true).dropout(0.1)
+    }";
+
+pub const MODELS: [(&str, &str); 8] = [
     ("mlp", MLP),
     ("residual", RESIDUAL),
     ("cnn", CNN),
     ("nested", NESTED),
     ("free", FREE),
     ("fused", FUSED),
+    ("norm", NORM),
+    ("steps", STEPS),
 ];
 
 #[test]
@@ -88,7 +104,7 @@ fn phases() {
 
 #[test]
 fn rust() {
-    // The graphs of the last say all about it.
+    // The graphs of the others say all about them.
     for (name, text) in &MODELS[..5] {
         let (diagnostics, rust) = expand(text);
         assert_eq!(rendered(&diagnostics), "");
@@ -96,39 +112,34 @@ fn rust() {
     }
 }
 
+/// What the parser read, and what each pass of each form makes of it.
 fn phases_of(text: &str) -> String {
-    let mut diagnostics = Diagnostics::default();
-    let tokens = text.parse().expect("the text has balanced brackets");
-    let item = parse_model(tokens, &mut diagnostics);
+    let item = parsed(text);
     let mut out = summary(&item);
-    let mut cx = ModelCx::new(&item, &mut diagnostics);
-    for function in &item.functions {
-        let lowered = lower_function(&mut cx, function).expect("the model is right");
-        let forward = lowered.graph;
-        let backward = differentiate(&forward).expect("everything has a derivative");
-        let _ = writeln!(out, "\n== {}: lower\n{}", function.name, forward.text());
-        let _ = writeln!(out, "== {}: differentiate\n{}", function.name, backward.text());
-        for (pass, mut graph) in [("inference", forward), ("training", backward)] {
-            let inference = pass == "inference";
-            if inference {
-                prepare(&mut graph);
-                let _ = writeln!(out, "== {}: prepare\n{}", function.name, graph.text());
-            }
-            fuse(&mut graph);
-            let _ = writeln!(out, "== {}: fuse, {pass}\n{}", function.name, graph.text());
-            if !inference {
-                store(&mut graph);
-                let _ = writeln!(out, "== {}: store\n{}", function.name, graph.text());
-            }
-            out.push_str(&planned(&function.name.to_string(), pass, &graph, inference));
-        }
-    }
-    assert_eq!(rendered(&diagnostics), "");
+    let mut before = HashMap::new();
+    watch(&item, &mut |seen| {
+        let (text, title) = (seen.text(), format!("{}: {}", seen.title(), seen.pass));
+        let lowered = (seen.function.to_string(), LOWER);
+        let form = (seen.function.to_string(), ["infer", "train", "step"][seen.form as usize]);
+        let is_same = before.get(&form).or(before.get(&lowered)) == Some(&text);
+        let shown = if is_same { SAME } else { &text };
+        let _ = writeln!(out, "== {title}\n{shown}");
+        before.insert(if seen.pass == LOWER { lowered } else { form }, text);
+    });
     out
 }
 
-fn planned(name: &str, pass: &str, graph: &Graph, inference: bool) -> String {
-    format!("== {name}: plan, {pass}\n{}\n", plan(graph, inference).text())
+/// No pass is there for nothing, and none is left out of the snapshots.
+#[test]
+fn every_pass_is_shown() {
+    let all: String = MODELS.iter().map(|(_, text)| phases_of(text)).collect();
+    for pass in PASSES {
+        for form in pass.forms {
+            let end = format!(" ({}): {}\n", format!("{form:?}").to_lowercase(), pass.name);
+            let parts: Vec<_> = all.split(&end).skip(1).collect();
+            assert!(parts.iter().any(|part| !part.starts_with(SAME)), "no model shows{end}");
+        }
+    }
 }
 
 /// What the parser read.

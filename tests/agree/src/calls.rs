@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use gradiron_compiler::dim::Dim;
+use gradiron_compiler::graph::Callee;
 use gradiron_compiler::graph::{Kind, Ty};
-use gradiron_compiler::model::Form;
-use gradiron_compiler::ops::call::Callee;
+use gradiron_compiler::passes::{Form, LOWER};
 
 use crate::library::{Library, Scope, Unit};
 use crate::program::Program;
@@ -27,7 +27,7 @@ fn check_unit(unit: &Unit, scope: &Scope) -> Result<(), String> {
         }
     }
     for function in &unit.functions {
-        let graph = function.graph(Form::Infer, "lower");
+        let graph = function.graph(Form::Infer, LOWER);
         for node in &graph.nodes {
             // What lies in memory has a size, of what is constant alone as well.
             for value in &node.outputs {
@@ -61,12 +61,12 @@ fn check_steps(callee: &Callee, scope: &Scope) -> Result<(), String> {
     let (unit, _) = scope.model(&ty).ok_or("calls a model that is not there")?;
     let function = unit.function(&callee.function.to_string());
     let length = function.length.as_ref().ok_or("runs step by step, but what it calls does not")?;
-    let new = gradiron_compiler::step::new();
+    let new = gradiron_compiler::graph::step::new();
     let theirs = function.args.iter().map(|(_, ty)| ty).chain(&function.results);
     let ours = callee.args.iter().chain(&callee.results);
     for (theirs, ours) in theirs.zip(ours) {
         let axis = ours.dims().iter().position(|dim| *dim == new);
-        if gradiron_compiler::step::axis_of(theirs, length) != axis {
+        if gradiron_compiler::graph::step::axis_of(theirs, length) != axis {
             return Err(format!("has its positions elsewhere in {theirs}"));
         }
     }

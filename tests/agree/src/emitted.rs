@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
-use gradiron_compiler::emit::boundary::{Form as ArgForm, form};
+use gradiron_compiler::emit::boundary::{View, view_of};
 use gradiron_compiler::graph::{Dest, Graph, Kind, Ty, is_loss};
-use gradiron_compiler::model::Form;
+use gradiron_compiler::passes::{Form, LOWER};
 
 use crate::array::Array;
 use crate::inputs::draw;
@@ -236,13 +236,13 @@ impl Case<'_> {
         let array = |dims: &[usize]| {
             dims.iter().rev().fold(element.to_string(), |inner, size| format!("[{inner}; {size}]"))
         };
-        match form(&ty.shape, &Default::default()) {
-            ArgForm::Number => format!("{name}[0]"),
-            ArgForm::Flat => format!("&{name}"),
-            ArgForm::Batch => {
+        match view_of(&ty.shape, &Default::default()) {
+            View::Number => format!("{name}[0]"),
+            View::Flat => format!("&{name}"),
+            View::Batch => {
                 format!("bytemuck::cast_slice::<{element}, {}>(&{name})", array(&value.dims[1..]))
             }
-            ArgForm::Array => {
+            View::Array => {
                 format!("&bytemuck::cast_slice::<{element}, {}>(&{name})[0]", array(&value.dims))
             }
         }
@@ -256,7 +256,7 @@ impl Case<'_> {
 
     /// The results of inference, with the errors that they may have.
     fn inference(&self) -> Vec<(Array, f64)> {
-        let graph = self.function.graph(Form::Infer, "lower");
+        let graph = self.function.graph(Form::Infer, LOWER);
         let made = outputs(graph, self.scope, true, &self.given);
         (0..self.function.results.len()).map(|r| made[&key(Dest::Result(r))].clone()).collect()
     }

@@ -1,8 +1,7 @@
 //! What functions are called with: random parameters, state and arguments.
 
-use gradiron_compiler::fuse::view_root;
 use gradiron_compiler::graph::{Kind, Source, Ty};
-use gradiron_compiler::model::Form;
+use gradiron_compiler::passes::{Form, LOWER};
 use quote::quote;
 
 use crate::array::Array;
@@ -77,12 +76,12 @@ fn number(name: &str, random: &mut Random) -> f64 {
 
 /// What the class indices of an argument stay below: the least that a reader asks for.
 fn bound(function: &Function, scope: &Scope, arg: usize) -> Option<usize> {
-    let graph = function.graph(Form::Infer, "lower");
+    let graph = function.graph(Form::Infer, LOWER);
     let mut least: Option<usize> = None;
     for node in &graph.nodes {
         let types: Vec<Ty> = node.inputs.iter().map(|v| graph.ty(*v).clone()).collect();
         for (at, input) in node.inputs.iter().enumerate() {
-            let root = view_root(graph, *input);
+            let root = graph.view_root(*input);
             if graph.values[root].source != Source::Arg(arg) || graph.ty(root).kind != Kind::Classes
             {
                 continue;

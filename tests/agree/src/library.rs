@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use gradiron_compiler::declared::{ParamInit, StateInit};
 use gradiron_compiler::diagnostics::Diagnostics;
 use gradiron_compiler::dim::{Atom, Dim, Shape};
 use gradiron_compiler::emit::Model;
+use gradiron_compiler::graph::Deferred;
 use gradiron_compiler::graph::{Graph, Ty};
-use gradiron_compiler::lower::{ParamInit, StateInit};
-use gradiron_compiler::model::{Form, analyse};
-use gradiron_compiler::ops::Deferred;
-use gradiron_compiler::plan::Plan;
+use gradiron_compiler::model::analyse;
+use gradiron_compiler::passes::plan::Plan;
+use gradiron_compiler::passes::{Form, LOWER};
 use gradiron_compiler::syntax::parse_model;
 use proc_macro2::TokenStream;
 use syn::{BinOp, Expr, GenericArgument, Lit, PathArguments, Type};
@@ -82,9 +83,14 @@ fn unit(text: &str) -> Result<Unit, String> {
     let tokens: TokenStream = text.parse().map_err(|error| format!("{error}"))?;
     let mut diagnostics = Diagnostics::default();
     let item = parse_model(tokens, &mut diagnostics);
-    let mut graphs = Vec::new();
+    let (mut graphs, mut plans) = (Vec::new(), Vec::new());
     let model = analyse(&item, &mut diagnostics, &mut |seen| {
-        graphs.push((seen.function.to_string(), seen.form, seen.pass, seen.graph.clone()));
+        let function = seen.function.to_string();
+        match seen.plan {
+            // This pass leaves the graph as it was.
+            Some(plan) => plans.push((function, seen.form, plan.clone())),
+            None => graphs.push((function, seen.form, seen.pass, seen.graph.clone())),
+        }
     });
     if !diagnostics.is_empty() {
         let errors: Vec<_> = diagnostics.sorted().iter().map(|d| d.text()).collect();
@@ -118,14 +124,12 @@ fn unit(text: &str) -> Result<Unit, String> {
     let functions = functions.iter().flatten().map(|function| {
         let name = function.name.to_string();
         let own = graphs.iter().filter(|(of, ..)| *of == name);
-        let mut plans =
-            vec![(Form::Infer, function.infer.1.clone()), (Form::Train, function.train.1.clone())];
-        plans.extend(function.step.as_ref().map(|step| (Form::Step, step.plan.clone())));
+        let planned = plans.iter().filter(|(of, ..)| *of == name);
         Function {
             args: function.args.iter().map(|a| (a.name.to_string(), a.ty.clone())).collect(),
             results: function.results.clone(),
             graphs: own.map(|(_, form, pass, graph)| (*form, *pass, graph.clone())).collect(),
-            plans,
+            plans: planned.map(|(_, form, plan)| (*form, plan.clone())).collect(),
             length: function.step.as_ref().map(|step| step.length.clone()),
             name,
         }
@@ -151,7 +155,7 @@ impl Function {
     /// The graph of a form behind a pass; what came before forms parted is the same for all.
     pub fn graph(&self, form: Form, pass: &str) -> &Graph {
         let found =
-            self.graphs.iter().find(|(f, p, _)| (*f == form || pass == "lower") && *p == pass);
+            self.graphs.iter().find(|(f, p, _)| (*f == form || pass == LOWER) && *p == pass);
         &found.unwrap_or_else(|| panic!("`{}` has no {form:?} behind {pass}", self.name)).2
     }
 }

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use gradiron_compiler::graph::step::SIZES;
 use gradiron_compiler::graph::{Dest, Graph, Kind};
-use gradiron_compiler::model::Form;
-use gradiron_compiler::step::SIZES;
+use gradiron_compiler::passes::{Form, LOWER};
 
 use crate::array::Array;
 use crate::inputs::draw;
@@ -94,7 +94,7 @@ pub fn is_fit(program: &Program) -> bool {
         unit.functions.iter().all(|function| {
             let given = draw(unit, function, &scope, program.seed);
             [true, false].into_iter().all(|inference| {
-                let graph = function.graph(Form::Infer, "lower");
+                let graph = function.graph(Form::Infer, LOWER);
                 let ran = run(graph, &scope, &Mode::new(inference), &given);
                 let values = ran.values.iter().flatten().flat_map(|value| &value.data);
                 values.into_iter().all(|x| x.is_finite() && x.abs() < 1e3)
@@ -129,7 +129,7 @@ impl Check<'_> {
     /// The graphs of a form behind each of its own passes.
     fn behind(&self, form: Form) -> impl Iterator<Item = (&'static str, &Graph)> {
         let graphs =
-            self.function.graphs.iter().filter(move |(f, pass, _)| *f == form && *pass != "lower");
+            self.function.graphs.iter().filter(move |(f, pass, _)| *f == form && *pass != LOWER);
         graphs.map(|(_, pass, graph)| (*pass, graph))
     }
 
@@ -153,7 +153,7 @@ impl Check<'_> {
     }
 
     fn inference(&self) -> Result<(), Failure> {
-        let lowered = self.function.graph(Form::Infer, "lower");
+        let lowered = self.function.graph(Form::Infer, LOWER);
         let mut expected = caught(|| self.outputs(lowered, true, &self.given))
             .map_err(|text| self.failure("infer, behind lower", text))?;
         expected.retain(|name, _| name.starts_with("Result"));
@@ -167,7 +167,7 @@ impl Check<'_> {
     }
 
     fn training(&self) -> Result<(), Failure> {
-        let lowered = self.function.graph(Form::Infer, "lower");
+        let lowered = self.function.graph(Form::Infer, LOWER);
         let mut expected = self.outputs(lowered, false, &self.given);
         let mut gradients = None;
         for (pass, graph) in self.behind(Form::Train) {
@@ -211,7 +211,7 @@ impl Check<'_> {
     fn steps(&self) -> Result<(), Failure> {
         let Some(length) = &self.function.length else { return Ok(()) };
         let length = self.scope.size(length);
-        let whole = self.outputs(self.function.graph(Form::Infer, "lower"), true, &self.given);
+        let whole = self.outputs(self.function.graph(Form::Infer, LOWER), true, &self.given);
         for (pass, graph) in self.behind(Form::Step) {
             let place = format!("step, behind {pass}");
             let ran = caught(|| self.stepwise(graph, length));
@@ -236,7 +236,7 @@ impl Check<'_> {
 
     /// For each result the parts that runs make, with the axis of the positions and where they start.
     fn stepwise(&self, graph: &Graph, length: usize) -> Vec<Vec<(Option<usize>, usize, Array)>> {
-        let new = gradiron_compiler::step::new();
+        let new = gradiron_compiler::graph::step::new();
         let axis_of = |v: usize| graph.ty(v).dims().iter().position(|dim| *dim == new);
         let first = (length / 2).max(1);
         let runs = [(0, first)].into_iter().chain((first..length).map(|past| (past, 1)));

@@ -2,10 +2,9 @@
 //! mark that was written. What has died is poisoned, and nothing touches the space around a range.
 
 use gradiron::arena::{self, Life};
-use gradiron_compiler::fuse::view_root;
 use gradiron_compiler::graph::{Graph, Phase, ValueId};
-use gradiron_compiler::model::Form;
-use gradiron_compiler::plan::{Buffer, Home, Part, Plan, Stored};
+use gradiron_compiler::passes::Form;
+use gradiron_compiler::passes::plan::{Buffer, Home, Part, Plan, Stored};
 
 use crate::library::{Function, Scope};
 
@@ -146,7 +145,7 @@ impl<'a> Run<'a> {
                 }
             }
             let name = || format!("node {n} ({})", node.op.name());
-            let roots: Vec<ValueId> = node.inputs.iter().map(|v| view_root(graph, *v)).collect();
+            let roots: Vec<ValueId> = node.inputs.iter().map(|v| graph.view_root(*v)).collect();
             let inputs: Vec<(usize, ValueId, usize)> = roots
                 .iter()
                 .enumerate()
@@ -204,7 +203,7 @@ impl<'a> Run<'a> {
         }
         match self.graph.values[v].source {
             Source::Node(n, _) if self.graph.nodes[n].op.is_conversion() => {
-                self.mark(view_root(self.graph, self.graph.nodes[n].inputs[0]))
+                self.mark(self.graph.view_root(self.graph.nodes[n].inputs[0]))
             }
             _ => v,
         }

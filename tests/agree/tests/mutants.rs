@@ -4,7 +4,7 @@ use gradiron_agree::library::Library;
 use gradiron_agree::passes::check_library;
 use gradiron_agree::program::Program;
 use gradiron_compiler::graph::Dest;
-use gradiron_compiler::model::Form;
+use gradiron_compiler::passes::Form;
 
 fn library() -> Library {
     let model = "struct M { w: Param([3, 3]), norm: BatchNorm1d(3) }

@@ -4,10 +4,9 @@ use proc_macro2::TokenStream;
 
 use super::Call;
 use crate::dim::Dim;
-use crate::graph::Kind;
+use crate::graph::{Kind, is_long};
 use crate::hygiene::quote;
 use crate::ops::{Emit, room};
-use crate::store::is_long;
 
 impl Call {
     /// Floats for the gradients of the inputs that all models of a row share: those of each model
@@ -20,7 +19,7 @@ impl Call {
         })
     }
 
-    /// Whether a run target the values between the models in 16 bits.
+    /// Whether a run keeps the values between the models in 16 bits.
     fn values_as_halves(&self) -> TokenStream {
         match is_long(&self.callee.results[0]) {
             true => quote!(target.are_halves()),

@@ -6,8 +6,8 @@ use super::{Scan, Scratch};
 use crate::dim::Dim;
 use crate::graph::Ty;
 use crate::hygiene::quote;
-use crate::ops::call::{Callee, Only};
-use crate::ops::{Backward, Emit, Mismatch, Op, Rule};
+use crate::ops::call::Only;
+use crate::ops::{Callee, Emission, Emit, Mismatch, Op, Rule, Transform};
 
 /// `d_params, d_x, d_states` from `params, x, lengths, y, histories, saved, d_y, d_states`.
 #[derive(Clone, Debug)]
@@ -29,10 +29,14 @@ impl Op for Grad {
         Ok([inputs[0].clone()].into_iter().chain(asked.map(|(ty, _)| ty)).collect())
     }
 
-    fn backward(&self, b: &mut Backward) {
-        b.none("the gradient of a scan");
+    fn callee(&self) -> Option<&Callee> {
+        Some(&self.scan.callee)
     }
+}
 
+impl Transform for Grad {}
+
+impl Emission for Grad {
     fn emit(&self, e: &Emit) -> TokenStream {
         let (scan, states) = (&self.scan, self.scan.states());
         let (params, x, d_params) = (e.x(0), e.x(1), e.y(0));
@@ -178,9 +182,5 @@ impl Op for Grad {
         };
         let own = self.scan.own_scratch(false).plus(&self.scan.callee.params());
         Some(own.plus(&places).plus(&held))
-    }
-
-    fn callee(&self) -> Option<&Callee> {
-        Some(&self.scan.callee)
     }
 }

@@ -6,9 +6,9 @@ use super::block::{Block, Call, Operand, multiply};
 use super::cells::{Past, advance, retreat};
 use super::{Cell, InputGrads, Inputs, OutputGrads, Outputs, Recurrent, RecurrentSpec, Saved};
 use crate::device::{Buf, CpuKernels};
-use crate::ops::matmul::pack::{Part, pack, pack_lines};
-use crate::ops::matmul::Tiling;
 use crate::ops::check_apart;
+use crate::ops::matmul::Tiling;
+use crate::ops::matmul::pack::{Part, pack, pack_lines};
 
 /// The operands of a forward pass.
 struct Forward {

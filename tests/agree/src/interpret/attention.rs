@@ -126,7 +126,7 @@ impl Reference for Next {
         let of = &self.0;
         let (given, caches) = inputs.split_at(operands(of));
         let [q, k, v] = by_head(cx, of, given);
-        let past = cx.scope.sizes[gradiron_compiler::step::SIZES[0]];
+        let past = cx.scope.sizes[gradiron_compiler::graph::step::SIZES[0]];
         let longer = |cache: &Array, new: &Array| {
             let before = if past == 0 { &[][..] } else { &cache.data };
             let [batch, heads, rows, dim] = [0, 1, 2, 3].map(|axis| new.dims[axis]);

@@ -1,11 +1,11 @@
 //! Calls of models: once, in rows, and for each step of a sequence.
 
 use gradiron_compiler::dim::Dim;
-use gradiron_compiler::graph::{Dest, Kind, Ty};
-use gradiron_compiler::model::Form;
-use gradiron_compiler::ops::call::{Call, Callee, Only, Prepare};
+use gradiron_compiler::graph::step::SIZES;
+use gradiron_compiler::graph::{Callee, Dest, Kind, Ty};
+use gradiron_compiler::ops::call::{Call, Only, Prepare};
 use gradiron_compiler::ops::scan::{self, Scan};
-use gradiron_compiler::step::SIZES;
+use gradiron_compiler::passes::{Form, LOWER};
 
 use super::{Cx, Given, Known, Mode, Reference, key, known, run, vjp};
 use crate::array::Array;
@@ -87,7 +87,7 @@ impl<'l> Called<'l> {
         };
         let graph = match self.steps {
             true => self.function.graph(Form::Step, "step"),
-            false => self.function.graph(Form::Infer, "lower"),
+            false => self.function.graph(Form::Infer, LOWER),
         };
         let count = self.function.results.len();
         let given = match self.steps && given.caches.is_empty() {

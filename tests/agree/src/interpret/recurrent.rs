@@ -80,7 +80,7 @@ impl Reference for Next {
         let states = self.0.cell.states();
         let (given, caches) = inputs.split_at(inputs.len() - states);
         let first = 2 + usize::from(self.0.bias);
-        let past = cx.scope.sizes[gradiron_compiler::step::SIZES[0]];
+        let past = cx.scope.sizes[gradiron_compiler::graph::step::SIZES[0]];
         let begin: Vec<Array> = match past {
             0 if self.0.initial => given[first..][..states].to_vec(),
             0 => {

@@ -5,17 +5,19 @@ use proc_macro2::TokenStream;
 use quote::format_ident;
 
 use super::body::{flat, input_number};
-use super::boundary::{Form, at, flat_indices, form, indices, ty};
+use super::boundary::{View, at, flat_indices, indices, ty, view_of};
+use super::calls::{Half, pass};
 use super::chains::Chains;
 use super::function::layout;
-use super::pass::{Pass, pass};
-use super::prepare::Values;
-use super::{Function, Interface, Model, StepForm, hidden};
+use super::prepared::Values;
+use super::{Function, Model, StepForm, hidden};
+use crate::declared::Interface;
 use crate::dim::{Dim, product};
+use crate::graph::step::{Held, axis_of, rows_of};
 use crate::graph::{Kind, Source, Ty};
 use crate::hygiene::quote;
-use crate::step::{Held, axis_of, rows_of};
-use crate::syntax::names::plain;
+use crate::names::plain;
+use crate::passes::Form;
 
 /// What calls of every function may ask for.
 pub fn hidden_items(model: &Model, chains: &Chains, prepared: &Values) -> TokenStream {
@@ -57,8 +59,8 @@ fn items(
     let (bind, whole_bind, sizes) = (item("step_bind"), item("bind"), item("step_sizes"));
     let [cache, cache_at, scratch, step_layout, known] =
         ["cache", "cache_at", "step_scratch", "step_layout", "LENGTH"].map(item);
-    let layout = layout(model, function, Pass::Step, ["step_layout", "STEP_TABLE", "step_offsets"]);
-    let pass = pass(model, function, chains, prepared, Pass::Step);
+    let layout = layout(model, function, Form::Step, ["step_layout", "STEP_TABLE", "step_offsets"]);
+    let pass = pass(model, function, chains, prepared, Half::STEP);
     let (past, length) = (model.sizes().len(), step.length.tokens());
     let new = past + 1;
     let n = quote!(::gradiron::arena::Sizes);
@@ -236,7 +238,7 @@ pub fn implementation(model: &Model, at: usize, function: &Function) -> TokenStr
 }
 
 /// The number of the run-time size that says how many sequences there are.
-fn batch(model: &Model, args: &[crate::lower::Arg], length: &Dim) -> Option<usize> {
+fn batch(model: &Model, args: &[crate::declared::Arg], length: &Dim) -> Option<usize> {
     let lead = args.iter().find(|arg| axis_of(&arg.ty, length) == Some(1))?.ty.dims()[0].clone();
     let name = lead.as_run()?;
     model.sizes().iter().position(|size| size == name)
@@ -256,15 +258,15 @@ fn method(model: &Model, at_: usize, interface: &Interface, length: &Dim) -> Tok
     let types = |ty: &Ty| rows_of(ty, length);
     let args = interface.args.iter().map(|arg| {
         let (name, shape) = (&arg.name, types(&arg.ty).shape);
-        let form = form(&shape, &generics);
+        let view = view_of(&shape, &generics);
         match arg.ty.kind {
             Kind::Classes => {
-                let ty = indices(&shape, &form, &quote!(impl ::gradiron::ClassIndex));
+                let ty = indices(&shape, &view, &quote!(impl ::gradiron::ClassIndex));
                 quote!(#name: #ty)
             }
             Kind::Unknown => quote!(#name: impl Sized),
             _ => {
-                let ty = at(ty(&shape, &form, &quote!()), name.span());
+                let ty = at(ty(&shape, &view, &quote!()), name.span());
                 quote!(#name: #ty)
             }
         }
@@ -274,7 +276,7 @@ fn method(model: &Model, at_: usize, interface: &Interface, length: &Dim) -> Tok
         .iter()
         .map(|result| {
             let shape = types(result).shape;
-            ty(&shape, &form(&shape, &generics), &quote!('w))
+            ty(&shape, &view_of(&shape, &generics), &quote!('w))
         })
         .collect();
     let result = match results.as_slice() {
@@ -350,15 +352,15 @@ fn body(model: &Model, at: usize, function: &Function, length: &Dim) -> TokenStr
     let generics = model.generic_names();
     let seen = |ty: &Ty| {
         let rows = rows_of(ty, length);
-        let form = form(&rows.shape, &generics);
-        (rows, form)
+        let view = view_of(&rows.shape, &generics);
+        (rows, view)
     };
     let first = function.args.iter().find(|arg| axis_of(&arg.ty, length).is_some());
     let first = first.expect("the step was refused else");
     let (name, text) = (&first.name, plain(&first.name.to_string()).to_string());
     let (rows, first_form) = seen(&first.ty);
     let row = match first_form {
-        Form::Flat => product(&rows.dims()[1..]).tokens(),
+        View::Flat => product(&rows.dims()[1..]).tokens(),
         _ => quote!(1),
     };
     let bind = model.bind_step_sizes();
@@ -367,12 +369,12 @@ fn body(model: &Model, at: usize, function: &Function, length: &Dim) -> TokenStr
     let checks = function.args.iter().enumerate().map(|(i, arg)| {
         let (name, ty) = (&arg.name, given(i));
         let text = plain(&name.to_string()).to_string();
-        let (rows, form) = seen(&arg.ty);
-        let len = match (form, axis_of(&arg.ty, length)) {
-            (Form::Number | Form::Array, _) => return quote!(),
-            (Form::Flat, _) => ty.shape.len(),
-            (Form::Batch, Some(axis)) => product(&ty.dims()[..=axis]),
-            (Form::Batch, None) => rows.dims()[0].clone(),
+        let (rows, view) = seen(&arg.ty);
+        let len = match (view, axis_of(&arg.ty, length)) {
+            (View::Number | View::Array, _) => return quote!(),
+            (View::Flat, _) => ty.shape.len(),
+            (View::Batch, Some(axis)) => product(&ty.dims()[..=axis]),
+            (View::Batch, None) => rows.dims()[0].clone(),
         };
         let len = len.tokens();
         quote!(ws.exact(#text, #name.len(), #len)?;)
@@ -389,8 +391,8 @@ fn body(model: &Model, at: usize, function: &Function, length: &Dim) -> TokenStr
     let [bounds, lengths] = ["bounds", "lengths"].map(|item| hidden(&function.name, item));
     let classes = classes.enumerate().map(|(c, arg)| {
         let (name, text) = (&arg.name, plain(&arg.name.to_string()).to_string());
-        let (rows, form) = seen(&arg.ty);
-        let indices = flat_indices(name, &rows.shape, &form);
+        let (rows, view) = seen(&arg.ty);
+        let indices = flat_indices(name, &rows.shape, &view);
         let row = rows.shape.0.iter().skip(1).map(Dim::tokens);
         let bound = quote!((Self::#bounds(n)[#c], Self::#lengths[#c]));
         quote!(ws.classes(&mut index_at, #text, #indices, &[#(#row),*], #bound)?)
@@ -398,7 +400,7 @@ fn body(model: &Model, at: usize, function: &Function, length: &Dim) -> TokenStr
     let lens =
         step.graph.outputs.iter().map(|(_, value)| step.graph.ty(*value).shape.len().tokens());
     let reads = function.results.iter().enumerate().map(|(r, ty)| match seen(ty).1 {
-        Form::Flat => quote!(ws.read(results[#r])?),
+        View::Flat => quote!(ws.read(results[#r])?),
         _ => quote!(::gradiron::view::batch(ws.read(results[#r])?)),
     });
     quote! {

@@ -5,22 +5,23 @@ use std::collections::HashMap;
 use proc_macro2::TokenStream;
 use quote::format_ident;
 
+use super::calls::{PIECE, closures, preparation};
 use super::chains::Chains;
-use super::pass::{PIECE, Pass, closures, preparation};
 use super::{Function, Model, profile};
 use crate::dim::Dim;
 use crate::graph::{Graph, Node, Phase, Source, ValueId};
 use crate::hygiene::quote;
+use crate::passes::Form;
 
 /// The prepared values, in the order in which they are made and lie in memory.
 #[derive(Debug, Default)]
 pub struct Values<'a> {
     /// The nodes that make them: a function, and the place in its graph.
-    nodes: Vec<(&'a Function, Pass, usize)>,
+    nodes: Vec<(&'a Function, Form, usize)>,
     /// Their sizes, and whether they are for processors alone.
     sizes: Vec<(Dim, bool)>,
     /// By function and value.
-    places: HashMap<(String, Pass, ValueId), usize>,
+    places: HashMap<(String, Form, ValueId), usize>,
 }
 
 impl<'a> Values<'a> {
@@ -28,21 +29,21 @@ impl<'a> Values<'a> {
         let mut values = Self::default();
         let mut known: HashMap<String, usize> = HashMap::new();
         for function in model.functions.iter().flatten() {
-            for pass in [Pass::Infer, Pass::Step] {
-                let Some((graph, _)) = function.planned(pass) else { continue };
+            for form in [Form::Infer, Form::Step] {
+                let Some((graph, _)) = function.planned(form) else { continue };
                 let nodes = graph.nodes.iter().enumerate();
                 let prepares = |node: &Node| node.phase == Phase::Prepare && !node.op.is_view();
                 for (n, node) in nodes.filter(|(_, node)| prepares(node)) {
                     let first = values.sizes.len();
                     let start = *known.entry(formula(graph, node.outputs[0])).or_insert(first);
                     if start == first {
-                        values.nodes.push((function, pass, n));
+                        values.nodes.push((function, form, n));
                         let cpu_only = node.op.serves_cpu_only();
                         let sizes = node.outputs.iter().map(|v| graph.ty(*v).shape.len());
                         values.sizes.extend(sizes.map(|size| (size, cpu_only)));
                     }
                     for (k, output) in node.outputs.iter().enumerate() {
-                        let key = (function.name.to_string(), pass, *output);
+                        let key = (function.name.to_string(), form, *output);
                         values.places.insert(key, start + k);
                     }
                 }
@@ -52,8 +53,8 @@ impl<'a> Values<'a> {
     }
 
     /// The number of a value among all.
-    pub fn place(&self, function: &Function, pass: Pass, value: ValueId) -> usize {
-        self.places[&(function.name.to_string(), pass, value)]
+    pub fn place(&self, function: &Function, form: Form, value: ValueId) -> usize {
+        self.places[&(function.name.to_string(), form, value)]
     }
 }
 
@@ -76,14 +77,14 @@ pub fn items(model: &Model, values: &Values, chains: &Chains) -> TokenStream {
         quote!(at[#next] = at[#k] + ::gradiron::arena::padded(#size);)
     });
     let (count, ends) = (values.sizes.len(), ends.collect::<Vec<_>>());
-    let calls = values.nodes.iter().enumerate().map(|(number, (function, pass, n))| {
-        preparation(model, (function, *pass), chains, values, (number, *n))
+    let calls = values.nodes.iter().enumerate().map(|(number, (function, form, n))| {
+        preparation(model, (function, *form), chains, values, (number, *n))
     });
     let calls: Vec<TokenStream> = calls.collect();
     let pieces: Vec<_> = calls.chunks(PIECE).map(|calls| quote!(#(#calls)*)).collect();
     let pieces = closures(&pieces);
-    let ran = values.nodes.iter().map(|(function, pass, n)| {
-        let (graph, plan) = function.planned(*pass).expect("the pass of one of its nodes");
+    let ran = values.nodes.iter().map(|(function, form, n)| {
+        let (graph, plan) = function.planned(*form).expect("the form of one of its nodes");
         (&graph.nodes[*n], graph, plan)
     });
     let [ops, costs] = ["__prepare_ops", "__prepare_costs"].map(|item| format_ident!("{item}"));

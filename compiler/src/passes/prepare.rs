@@ -1,9 +1,16 @@
 //! For inference: what depends on parameters and state alone goes into a phase of its own,
 //! which runs once for each version of them.
 
+use super::{About, Work};
+use crate::diagnostics::Diagnostic;
 use crate::dim::Dim;
-use crate::graph::{Graph, Node, Phase, Source};
-use crate::ops::{Prepared, Rule};
+use crate::graph::{Graph, Node, Phase, Prepared, Rule, Source};
+
+/// The pass.
+pub(super) fn run(work: &mut Work, _: &About) -> Result<(), Diagnostic> {
+    prepare(&mut work.graph);
+    Ok(())
+}
 
 /// Moves nodes that read no argument into [`Phase::Prepare`], and splits off what others can
 /// compute of their weights.

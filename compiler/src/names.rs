@@ -1,4 +1,5 @@
-//! Raw identifiers: `r#match` is a name, which files, messages and hidden items call `match`.
+//! Names: of sizes, and raw identifiers: `r#match` is a name, which files, messages and hidden items call
+//! `match`.
 
 use proc_macro2::{Group, Ident, TokenStream, TokenTree};
 
@@ -55,4 +56,9 @@ pub fn made_a_name(word: &Ident) -> Ident {
         }
         text => Ident::new_raw(text, word.span()),
     }
+}
+
+/// Constants are upper case; what starts in lower case is a run-time size.
+pub fn is_run_time_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_lowercase() || c == '_')
 }

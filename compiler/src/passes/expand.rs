@@ -3,32 +3,14 @@
 
 use std::rc::Rc;
 
-use crate::graph::{Dest, Graph, Kind, Node, Phase, ValueId};
-use crate::ops::{Op, Rule};
+use super::{About, Work};
+use crate::diagnostics::Diagnostic;
+use crate::graph::{Dest, Expand, Graph, Kind, Node, ValueId};
 
-/// Where an op writes what it is made of.
-pub struct Expand<'a> {
-    pub graph: &'a mut Graph,
-    pub inputs: Vec<ValueId>,
-    /// Set in the graph of inference.
-    pub inference: bool,
-    phase: Phase,
-}
-
-impl Expand<'_> {
-    /// Adds a node.
-    pub fn op(&mut self, op: impl Op + 'static, inputs: &[ValueId]) -> ValueId {
-        self.ops(op, inputs)[0]
-    }
-
-    pub fn ops(&mut self, op: impl Op + 'static, inputs: &[ValueId]) -> Vec<ValueId> {
-        let name = op.name();
-        match self.graph.apply(&mut Rule::default(), Rc::new(op), inputs, self.phase) {
-            Ok(outputs) => outputs,
-            // Expansions are written by us: their shapes must fit.
-            Err(mismatch) => panic!("the expansion `{name}` {}", mismatch.message),
-        }
-    }
+/// The pass.
+pub(super) fn run(work: &mut Work, _: &About) -> Result<(), Diagnostic> {
+    expand_ops(&mut work.graph, work.form.is_inference());
+    Ok(())
 }
 
 /// Expands every op that can be. In inference, the state stays as it is.

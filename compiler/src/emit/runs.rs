@@ -3,7 +3,7 @@
 
 use proc_macro2::TokenStream;
 
-use super::{Function, Model, hidden, step};
+use super::{Function, Model, hidden, stepwise};
 use crate::graph::{Kind, is_loss};
 use crate::hygiene::quote;
 
@@ -11,7 +11,7 @@ pub fn functions(model: &Model) -> TokenStream {
     let functions = model.functions.iter().flatten().enumerate();
     let runs = functions.map(|(at, function)| {
         let (run, step) =
-            (implementation(model, at, function), step::implementation(model, at, function));
+            (implementation(model, at, function), stepwise::implementation(model, at, function));
         quote!(#run #step)
     });
     runs.collect()

@@ -1,63 +1,31 @@
-//! The graph. Values in SSA form, nodes in the order of execution.
+//! The graph. Values in SSA form, nodes in the order of execution, and what a node's operation says of
+//! itself: the trait [`Op`].
+
+mod backward;
+mod callee;
+mod emit;
+mod expand;
+mod op;
+mod rule;
+pub mod step;
+mod ty;
+mod verify;
+
+pub use backward::Backward;
+pub use callee::Callee;
+pub use emit::Emit;
+pub use expand::Expand;
+pub use op::{Emission, Op, Prepared, Role, Transform};
+pub use rule::{Deferred, Mismatch, Rule, Statement};
+pub use step::Step;
+pub use ty::{Kind, Ty, is_long, is_loss};
 
 use std::fmt::Write;
 use std::rc::Rc;
 
-use crate::dim::{Dim, Shape};
 use crate::facts::Facts;
-use crate::ops::{Mismatch, Op, Rule};
 
 pub type ValueId = usize;
-
-/// What a value holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    Float,
-    /// Class indices, `Classes[batch]`.
-    Classes,
-    /// Something an op keeps for its backward: positions of maxima, a nested model's memory.
-    Saved,
-    /// A tensor of the model's state. An op's k-th one among the outputs is the new value of its
-    /// k-th one among the inputs.
-    State,
-    /// What is declared wrongly: in the signatures of stubs only.
-    Unknown,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ty {
-    pub shape: Shape,
-    pub kind: Kind,
-}
-
-impl Ty {
-    pub fn float(dims: impl Into<Vec<Dim>>) -> Self {
-        Self { shape: Shape(dims.into()), kind: Kind::Float }
-    }
-
-    pub fn dims(&self) -> &[Dim] {
-        &self.shape.0
-    }
-}
-
-impl std::fmt::Display for Ty {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.kind {
-            Kind::Float => write!(f, "{}", self.shape),
-            Kind::Classes => write!(f, "Classes{}", self.shape),
-            Kind::Saved => write!(f, "saved{}", self.shape),
-            Kind::State => write!(f, "state{}", self.shape),
-            Kind::Unknown => f.write_str("?"),
-        }
-    }
-}
-
-/// Whether the first result, and no other, is a number: gradients are of it, and further results
-/// come along.
-pub fn is_loss(results: &[Ty]) -> bool {
-    let mut numbers = results.iter().map(|ty| ty.shape.rank() == 0);
-    numbers.next() == Some(true) && !numbers.any(|is_number| is_number)
-}
 
 /// Where a value comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,6 +150,17 @@ impl Graph {
         Ok(outputs)
     }
 
+    /// The value whose memory `value` is.
+    pub fn view_root(&self, mut value: ValueId) -> ValueId {
+        while let Source::Node(n, _) = self.values[value].source {
+            if !self.nodes[n].op.is_view() {
+                break;
+            }
+            value = self.nodes[n].inputs[0];
+        }
+        value
+    }
+
     /// Which values are read by a node or are outputs.
     pub fn uses(&self) -> Vec<usize> {
         let mut uses = vec![0; self.values.len()];
@@ -222,59 +201,6 @@ impl Graph {
         }
         kept.reverse();
         self.set_nodes(kept);
-    }
-
-    /// Whether a value is made only where the gradients of the float arguments are asked for.
-    fn is_at_times(&self, value: ValueId) -> bool {
-        match self.values[value].source {
-            Source::Node(n, _) => self.nodes[n].phase == Phase::BackwardInputs,
-            _ => false,
-        }
-    }
-
-    /// Checks what every phase relies on.
-    ///
-    /// # Errors
-    /// The broken invariant, in words: a bug of the phase that ran last.
-    pub fn verify(&self) -> Result<(), String> {
-        let mut defined: Vec<bool> = self.values.iter().map(|v| !is_made(v.source)).collect();
-        let mut phase = Phase::Prepare;
-        for (n, node) in self.nodes.iter().enumerate() {
-            if let Some(early) = node.inputs.iter().find(|i| !defined[**i]) {
-                return Err(format!("node {n} ({}) reads %{early} too early", node.op.name()));
-            }
-            if let Some(absent) = node.inputs.iter().find(|i| self.is_at_times(**i))
-                && node.phase < Phase::BackwardInputs
-            {
-                let name = node.op.name();
-                return Err(format!(
-                    "node {n} ({name}) reads %{absent}, which is made only at times"
-                ));
-            }
-            if node.phase <= Phase::Forward && node.phase < phase {
-                let (name, late) = (node.op.name(), node.phase);
-                return Err(format!("node {n} ({name}) is {late:?} after {phase:?}"));
-            }
-            phase = phase.max(node.phase);
-            for (k, output) in node.outputs.iter().enumerate() {
-                if std::mem::replace(&mut defined[*output], true) {
-                    return Err(format!("%{output} is defined twice"));
-                }
-                if self.values[*output].source != Source::Node(n, k) {
-                    return Err(format!("%{output} does not know that node {n} makes it"));
-                }
-            }
-        }
-        let always = |dest: &Dest| !matches!(dest, Dest::DArg(_));
-        if let Some((dest, v)) =
-            self.outputs.iter().find(|(dest, v)| always(dest) && self.is_at_times(*v))
-        {
-            return Err(format!("{dest:?} is %{v}, which is made only at times"));
-        }
-        match self.outputs.iter().find(|(_, v)| !defined[*v]) {
-            Some((dest, v)) => Err(format!("{dest:?} is %{v}, which nothing makes")),
-            None => Ok(()),
-        }
     }
 
     /// The text form.

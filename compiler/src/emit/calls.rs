@@ -7,60 +7,57 @@ use syn::Index;
 
 use super::chains::Chains;
 use super::function::{HEADER, TARGET, callees};
-use super::prepare::Values;
+use super::prepared::Values;
 use super::{Function, Model, hidden, profile};
 use crate::dim::Dim;
+use crate::graph::Emit;
 use crate::graph::{Dest, Graph, Kind, Node, Phase, Source, ValueId};
 use crate::hygiene::{quote, variable};
-use crate::ops::Emit;
-use crate::plan::{Home, Part, Plan, Stored};
+use crate::passes::Form;
+use crate::passes::plan::{Home, Part, Plan, Stored};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Pass {
-    Infer,
-    /// Inference of the next positions of sequences.
-    Step,
-    Train,
-    Back,
-}
+/// What an emitted function runs: a form, and of training its forward or its backward phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Half(pub Form, pub Phase);
 
-impl Pass {
+impl Half {
+    pub const INFER: Self = Self(Form::Infer, Phase::Forward);
+    pub const STEP: Self = Self(Form::Step, Phase::Forward);
+    pub const TRAIN: Self = Self(Form::Train, Phase::Forward);
+    pub const BACK: Self = Self(Form::Train, Phase::Backward);
+
     fn name(self) -> &'static str {
         match self {
-            Self::Infer => "infer",
-            Self::Step => "step",
-            Self::Train => "train",
-            Self::Back => "back",
+            Self::INFER => "infer",
+            Self::STEP => "step",
+            Self::BACK => "back",
+            _ => "train",
         }
-    }
-
-    fn is_inference(self) -> bool {
-        matches!(self, Self::Infer | Self::Step)
     }
 }
 
 /// The generic parameters, the parameters and the arguments of a pass. Generic parameters are in
 /// camel case: the user's are constants. The numbers of arguments are generic: where a caller has
 /// another one in mind, the check of the call says so, not rustc's types.
-fn signature(pass: Pass) -> [TokenStream; 3] {
+fn signature(half: Half) -> [TokenStream; 3] {
     let buf = quote!(::gradiron::device::Buf);
     let common = quote! {
         args: [#buf; FLOATS__], classes: [::gradiron::device::Indices; CLASSES__],
         results: [#buf; RESULTS__]
     };
-    let (want, extra) = match pass {
-        Pass::Infer => (quote!(), quote!(prepared: #buf, scratch: #buf)),
-        Pass::Step => (quote!(), quote!(cache: #buf, prepared: #buf, scratch: #buf)),
-        Pass::Train => (quote!(), quote!(saved: #buf, new_state: #buf, scratch: #buf)),
-        Pass::Back => (
+    let (want, extra) = match half {
+        Half::INFER => (quote!(), quote!(prepared: #buf, scratch: #buf)),
+        Half::STEP => (quote!(), quote!(cache: #buf, prepared: #buf, scratch: #buf)),
+        Half::BACK => (
             quote!(want_inputs: bool,),
             quote! {
                 saved: #buf, d_results: [#buf; RESULTS__], d_params: #buf,
                 d_args: [#buf; FLOATS__], scratch: #buf
             },
         ),
+        _ => (quote!(), quote!(saved: #buf, new_state: #buf, scratch: #buf)),
     };
-    let state = if pass == Pass::Back { quote!() } else { quote!(state: #buf,) };
+    let state = if half == Half::BACK { quote!() } else { quote!(state: #buf,) };
     let generics = quote! {
         <
             Kernels__: ::gradiron::device::Kernels,
@@ -73,28 +70,28 @@ fn signature(pass: Pass) -> [TokenStream; 3] {
         k: &mut Kernels__, n: ::gradiron::arena::Sizes, offsets: &[usize], #want params: #buf,
         #state #common, #extra
     };
-    let arguments = match pass {
-        Pass::Infer => {
+    let arguments = match half {
+        Half::INFER => {
             quote!(k, n, offsets, params, state, args, classes, results, prepared, scratch)
         }
-        Pass::Step => quote! {
+        Half::STEP => quote! {
             k, n, offsets, params, state, args, classes, results, cache, prepared, scratch
         },
-        Pass::Train => quote! {
-            k, n, offsets, params, state, args, classes, results, saved, new_state, scratch
-        },
-        Pass::Back => quote! {
+        Half::BACK => quote! {
             k, n, offsets, want_inputs, params, args, classes, results, saved, d_results, d_params,
             d_args, scratch
+        },
+        _ => quote! {
+            k, n, offsets, params, state, args, classes, results, saved, new_state, scratch
         },
     };
     [generics, parameters, arguments]
 }
 
 /// A pass of a model with mistakes.
-pub fn empty_pass(function: &Ident, pass: Pass) -> TokenStream {
-    let name = hidden(function, pass.name());
-    let [generics, parameters, _] = signature(pass);
+pub fn empty_pass(function: &Ident, half: Half) -> TokenStream {
+    let name = hidden(function, half.name());
+    let [generics, parameters, _] = signature(half);
     quote! {
         #[doc(hidden)]
         pub fn #name #generics (#parameters) {}
@@ -108,15 +105,17 @@ pub fn pass(
     function: &Function,
     chains: &Chains,
     prepared: &Values,
-    pass: Pass,
+    half: Half,
 ) -> TokenStream {
-    let Some((graph, plan)) = function.planned(pass) else { return TokenStream::new() };
-    let writer = Writer { model, function, chains, prepared, graph, plan, pass };
+    let Half(form, phase) = half;
+    let Some((graph, plan)) = function.planned(form) else { return TokenStream::new() };
+    let writer = Writer { model, function, chains, prepared, graph, plan, form, phase };
+    let is_backward = phase == Phase::Backward;
     let nodes: Vec<usize> = (0..graph.nodes.len())
         .filter(|n| match graph.nodes[*n].phase {
             Phase::Prepare => false,
-            Phase::Forward => pass != Pass::Back,
-            Phase::Backward | Phase::BackwardInputs => pass == Pass::Back,
+            Phase::Forward => !is_backward,
+            Phase::Backward | Phase::BackwardInputs => is_backward,
         })
         .filter(|n| !graph.nodes[*n].op.is_view())
         .collect();
@@ -124,21 +123,21 @@ pub fn pass(
     let pieces = writer.pieces(&nodes);
     let offsets = writer.nested_offsets();
     let unreached = writer.unreached();
-    let bind = match pass {
-        Pass::Step => {
+    let bind = match form {
+        Form::Step => {
             let (bind, at) = (model.bind_step_sizes(), hidden(&function.name, "cache_at"));
             quote!(#bind let cache_at = Self::#at(n);)
         }
         _ => model.bind_sizes(),
     };
-    let name = hidden(&function.name, pass.name());
+    let name = hidden(&function.name, half.name());
     let [shared, steps, ops, costs] = ["shared", "steps", "ops", "costs"]
-        .map(|suffix| hidden(&function.name, &format!("{}_{suffix}", pass.name())));
-    let phase = if pass == Pass::Back { "Backward" } else { "Forward" };
+        .map(|suffix| hidden(&function.name, &format!("{}_{suffix}", half.name())));
+    let phase = if is_backward { "Backward" } else { "Forward" };
     let ran = nodes.iter().map(|n| (&graph.nodes[*n], graph, plan));
-    let sizes = if pass == Pass::Step { model.bind_step_sizes() } else { model.bind_sizes() };
+    let sizes = if form == Form::Step { model.bind_step_sizes() } else { model.bind_sizes() };
     let profile = profile::items(&sizes, [&ops, &costs], phase, &ran.collect::<Vec<_>>());
-    let [generics, parameters, arguments] = signature(pass);
+    let [generics, parameters, arguments] = signature(half);
     quote! {
         #[doc(hidden)]
         #[inline(always)]
@@ -179,13 +178,14 @@ pub fn closures(pieces: &[TokenStream]) -> TokenStream {
 /// preparation.
 pub fn preparation(
     model: &Model,
-    (function, pass): (&Function, Pass),
+    (function, form): (&Function, Form),
     chains: &Chains,
     prepared: &Values,
     (number, n): (usize, usize),
 ) -> TokenStream {
-    let (graph, plan) = function.planned(pass).expect("the pass of one of its nodes");
-    let writer = Writer { model, function, chains, prepared, graph, plan, pass };
+    let (graph, plan) = function.planned(form).expect("the form of one of its nodes");
+    let phase = Phase::Prepare;
+    let writer = Writer { model, function, chains, prepared, graph, plan, form, phase };
     let (bindings, line) = (writer.bindings(&[n]), writer.line(number, n));
     quote!({ #bindings #line })
 }
@@ -197,7 +197,8 @@ struct Writer<'a> {
     prepared: &'a Values<'a>,
     graph: &'a Graph,
     plan: &'a Plan,
-    pass: Pass,
+    form: Form,
+    phase: Phase,
 }
 
 impl Writer<'_> {
@@ -259,7 +260,7 @@ impl Writer<'_> {
                 quote!(d_args[#at])
             }
             Home::Prepared(v) => {
-                let at = Index::from(self.prepared.place(self.function, self.pass, v));
+                let at = Index::from(self.prepared.place(self.function, self.form, v));
                 let len = self.graph.ty(v).shape.len().tokens();
                 let len = match self.maker(v).is_some_and(|node| node.op.serves_cpu_only()) {
                     true => quote!(if on_gpu { 0 } else { #len }),
@@ -301,11 +302,9 @@ impl Writer<'_> {
         let len = len.tokens();
         let range = |b: usize, part: Part| {
             let at = Index::from(HEADER + b);
-            let memory = match (self.pass, part) {
-                (Pass::Infer | Pass::Step, _) | (_, Part::Forward | Part::Backward) => {
-                    quote!(scratch)
-                }
-                (_, Part::Saved) => quote!(saved),
+            let memory = match (self.form, part) {
+                (Form::Train, Part::Saved) => quote!(saved),
+                _ => quote!(scratch),
             };
             let len = match self.plan.buffers[b].cpu_only {
                 true => quote!(if on_gpu { 0 } else { #len }),
@@ -383,7 +382,7 @@ impl Writer<'_> {
     /// not change stays as it is.
     fn unreached(&self) -> TokenStream {
         let reached = |dest: Dest| self.graph.outputs.iter().any(|(reached, _)| *reached == dest);
-        if self.pass == Pass::Train {
+        if (self.form, self.phase) == (Form::Train, Phase::Forward) {
             let held = (0..self.model.state.tensors.len()).filter(|s| !reached(Dest::NewState(*s)));
             let copies = held.map(|s| {
                 let range = self.state_range(s);
@@ -391,7 +390,7 @@ impl Writer<'_> {
             });
             return copies.collect();
         }
-        if self.pass.is_inference() {
+        if self.form.is_inference() {
             return TokenStream::new();
         }
         let params = 0..self.model.params.tensors.len();
@@ -418,7 +417,7 @@ impl Writer<'_> {
             let own = HEADER + self.plan.buffers.len();
             quote!(#own)
         };
-        let inference = self.pass.is_inference();
+        let inference = self.form.is_inference();
         let table = if inference { "INFER_TABLE" } else { "TABLE" };
         let mut lets = TokenStream::new();
         for callee in callees(self.graph) {
@@ -452,7 +451,7 @@ impl Writer<'_> {
             used: node.outputs.iter().map(|o| uses[*o] > 0).collect(),
             scratch,
             item: self.chains.path(&*node.op),
-            inference: self.pass.is_inference(),
+            inference: self.form.is_inference(),
             then: None,
         };
         let call = node.op.emit(&emit);

@@ -3,10 +3,16 @@
 
 use std::fmt::Write;
 
+use super::{About, Work};
+use crate::diagnostics::Diagnostic;
 use crate::dim::Dim;
-use crate::fuse::view_root;
-use crate::graph::{Dest, Graph, Kind, Phase, Source, ValueId};
-use crate::store::is_long;
+use crate::graph::{Dest, Graph, Kind, Phase, Source, ValueId, is_long};
+
+/// The pass.
+pub(super) fn run(work: &mut Work, _: &About) -> Result<(), Diagnostic> {
+    work.plan = Some(plan(&work.graph, work.form.is_inference()));
+    Ok(())
+}
 
 /// The memory of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +80,7 @@ pub struct Plan {
 
 /// Plans the memory of `graph`.
 pub fn plan(graph: &Graph, inference: bool) -> Plan {
-    let roots: Vec<ValueId> = (0..graph.values.len()).map(|v| view_root(graph, v)).collect();
+    let roots: Vec<ValueId> = (0..graph.values.len()).map(|v| graph.view_root(v)).collect();
     let mut last_use = vec![0; graph.values.len()];
     let mut is_used = vec![false; graph.values.len()];
     for (n, node) in graph.nodes.iter().enumerate() {
@@ -186,7 +192,7 @@ impl Planner<'_> {
             let ty = self.graph.ty(*output);
             let unread = !self.is_used[*output];
             let is_result = !matches!(ty.kind, Kind::Saved | Kind::State);
-            if unread && !is_result && node.op.skips_unused() {
+            if unread && !is_result {
                 continue;
             }
             let last = self.last_use[*output].max(n);

@@ -2,13 +2,18 @@
 //! that follows a product becomes part of its call.
 
 use std::collections::{HashMap, HashSet};
-use std::rc::Rc;
 
-use crate::graph::{Dest, Graph, Node, Phase, Source, ValueId};
-use crate::ops::Rule;
-use crate::ops::chain::{Chain, Link, Operand};
-use crate::ops::elementwise::Elementwise;
-use crate::ops::mapped::Mapped;
+use super::{About, Work};
+use crate::diagnostics::Diagnostic;
+use crate::graph::{Dest, Graph, Node, Phase, Role, Rule, Source, ValueId};
+use crate::ops::builtin;
+use crate::ops::fusing::{Fused, is_constant};
+
+/// The pass.
+pub(super) fn run(work: &mut Work, _: &About) -> Result<(), Diagnostic> {
+    fuse(&mut work.graph);
+    Ok(())
+}
 
 /// Longer chains would run out of registers.
 const MAX_LINKS: usize = 16;
@@ -28,7 +33,7 @@ fn own_outputs(graph: &mut Graph) {
     let mut copies = Vec::new();
     for k in 0..graph.outputs.len() {
         let (dest, value) = graph.outputs[k];
-        let root = view_root(graph, value);
+        let root = graph.view_root(value);
         let phase = match dest {
             Dest::Result(_) | Dest::NewState(_) => Phase::Forward,
             Dest::DParam(_) => Phase::Backward,
@@ -43,9 +48,8 @@ fn own_outputs(graph: &mut Graph) {
             taken.push(root);
             continue;
         }
-        let copy = Rc::new(Elementwise::copy());
         graph.label.clone_from(&graph.values[value].label.clone());
-        let made = graph.apply(&mut Rule::default(), copy, &[value], phase);
+        let made = graph.apply(&mut Rule::default(), builtin::copy(), &[value], phase);
         let copied = made.expect("a copy has a shape")[0];
         copies.push(graph.nodes.pop().expect("just applied"));
         graph.outputs[k].1 = copied;
@@ -61,19 +65,8 @@ fn own_outputs(graph: &mut Graph) {
     graph.set_nodes(nodes);
 }
 
-/// The value whose memory `value` is.
-pub fn view_root(graph: &Graph, mut value: ValueId) -> ValueId {
-    while let Source::Node(n, _) = graph.values[value].source {
-        if !graph.nodes[n].op.is_view() {
-            break;
-        }
-        value = graph.nodes[n].inputs[0];
-    }
-    value
-}
-
-fn is_constant(node: &Node) -> bool {
-    node.op.elementwise().is_some() && node.inputs.is_empty()
+fn is_elementwise(node: &Node) -> bool {
+    node.op.role() == Role::Elementwise
 }
 
 /// For each node the group it belongs to; a group is named by its last node, where it will run.
@@ -82,7 +75,7 @@ fn groups(graph: &Graph) -> Vec<Option<usize>> {
     let mut members: HashMap<usize, Vec<usize>> = HashMap::new();
     let users = users(graph);
     for (n, node) in graph.nodes.iter().enumerate() {
-        if node.op.elementwise().is_none() || is_constant(node) {
+        if !is_elementwise(node) || is_constant(node) {
             continue;
         }
         let mut joined = vec![n];
@@ -127,7 +120,7 @@ fn rewrite(graph: &mut Graph, group: &[Option<usize>]) {
             Some(last) if last == n => std::mem::take(&mut members_of[n]),
             Some(_) => continue,
             None if is_constant(node) => {
-                let outside = |user: &usize| graph.nodes[*user].op.elementwise().is_none();
+                let outside = |user: &usize| !is_elementwise(&graph.nodes[*user]);
                 let is_output = outputs.contains(&node.outputs[0]);
                 if !users[node.outputs[0]].iter().any(outside) && !is_output {
                     continue;
@@ -142,42 +135,27 @@ fn rewrite(graph: &mut Graph, group: &[Option<usize>]) {
         let used_outside = |value: ValueId| {
             outputs.contains(&value) || users[value].iter().any(|user| !members.contains(user))
         };
-        let mut builder =
-            Builder { graph, links: Vec::new(), inputs: Vec::new(), made: HashMap::new() };
-        members.iter().for_each(|m| builder.node(*m));
         let kept: Vec<ValueId> = members
             .iter()
             .map(|m| graph.nodes[*m].outputs[0])
             .filter(|v| used_outside(*v))
             .collect();
-        let (links, inputs, made) = (builder.links, builder.inputs, builder.made);
         let labels: Vec<_> = members.iter().map(|m| graph.nodes[*m].label.clone()).collect();
-        let mut chain = Chain {
-            outputs: kept.iter().map(|v| made[v]).collect(),
-            shape: graph.ty(node.outputs[0]).shape.clone(),
-            inputs: inputs.len(),
-            links,
-        };
-        let (mut inputs, mut outputs, phase) = (inputs, kept, node.phase);
-        let followed = places.followed(graph, &nodes, &inputs, &chain, phase);
-        let Some(before) = followed.and_then(|at| nodes[at].take()) else {
-            let label = joined(labels);
-            places.push(&mut nodes, Node { op: Rc::new(chain), inputs, outputs, phase, label });
-            continue;
-        };
-        let Node { op, inputs: operands, outputs: results, label, .. } = before;
-        let first = inputs.iter().position(|i| *i == results[0]).expect("the chain reads it");
-        chain.swap_inputs(0, first);
-        inputs.swap(0, first);
-        let kept = used_outside(results[0]);
-        outputs.extend(kept.then_some(results[0]));
-        let count = operands.len();
-        let node = Node {
-            op: Rc::new(Mapped { op, chain, inputs: count, kept }),
-            inputs: operands.into_iter().chain(inputs.into_iter().skip(1)).collect(),
-            outputs,
-            phase,
-            label: joined([label].into_iter().chain(labels).collect()),
+        let (phase, fused) = (node.phase, Fused::new(graph, &members, &kept));
+        let followed = places.followed(graph, &nodes, &fused, phase);
+        let node = match followed.and_then(|at| nodes[at].take()) {
+            None => {
+                let (op, inputs) = fused.alone();
+                Node { op, inputs, outputs: kept, phase, label: joined(labels) }
+            }
+            Some(before) => {
+                let (result, label) = (before.outputs[0], before.label.clone());
+                let is_kept = used_outside(result);
+                let (op, inputs) = fused.behind(before, is_kept);
+                let outputs = kept.into_iter().chain(is_kept.then_some(result)).collect();
+                let label = joined([label].into_iter().chain(labels).collect());
+                Node { op, inputs, outputs, phase, label }
+            }
         };
         places.push(&mut nodes, node);
     }
@@ -214,64 +192,23 @@ impl Places {
         nodes.push(Some(node));
     }
 
-    /// The last of `nodes` that can go on with `chain`: its result has the chain's shape, and moves down
+    /// The last of `nodes` that can go on with the chain `fused`: its result has the chain's shape, and moves down
     /// to the chain since nothing in between reads it.
     fn followed(
         &self,
         graph: &Graph,
         nodes: &[Option<Node>],
-        inputs: &[ValueId],
-        chain: &Chain,
+        fused: &Fused,
         phase: Phase,
     ) -> Option<usize> {
         let fits = |value: &ValueId| {
             let at = *self.made.get(value)?;
             let node = nodes[at].as_ref()?;
             let is_read = self.read.get(value).is_some_and(|read| *read > at);
-            let is_whole = node.outputs[0] == *value && graph.ty(*value).shape == chain.shape;
-            (node.op.takes_chain() && node.phase == phase && !is_read && is_whole).then_some(at)
+            let is_whole = node.outputs[0] == *value && graph.ty(*value).shape == *fused.shape();
+            let takes = node.op.role() == Role::TakesChain;
+            (takes && node.phase == phase && !is_read && is_whole).then_some(at)
         };
-        inputs.iter().filter_map(fits).max()
-    }
-}
-
-struct Builder<'a> {
-    graph: &'a Graph,
-    links: Vec<Link>,
-    inputs: Vec<ValueId>,
-    /// The link that makes a value.
-    made: HashMap<ValueId, usize>,
-}
-
-impl Builder<'_> {
-    fn node(&mut self, n: usize) {
-        let node = &self.graph.nodes[n];
-        let elementwise = node.op.elementwise().expect("only elementwise nodes are grouped");
-        let operands = node.inputs.iter().map(|input| self.operand(*input)).collect();
-        self.push(elementwise, operands, node.outputs[0]);
-    }
-
-    fn push(&mut self, op: &Elementwise, operands: Vec<Operand>, value: ValueId) {
-        let (func, constants) = (op.func, op.constants.clone());
-        self.made.insert(value, self.links.len());
-        self.links.push(Link { func, constants, operands });
-    }
-
-    fn operand(&mut self, value: ValueId) -> Operand {
-        if let Some(link) = self.made.get(&value) {
-            return Operand::Link(*link);
-        }
-        if let Source::Node(n, _) = self.graph.values[value].source
-            && is_constant(&self.graph.nodes[n])
-        {
-            let constant = self.graph.nodes[n].op.elementwise().expect("a constant").clone();
-            self.push(&constant, Vec::new(), value);
-            return Operand::Link(self.links.len() - 1);
-        }
-        let known = self.inputs.iter().position(|input| *input == value);
-        Operand::Input(known.unwrap_or_else(|| {
-            self.inputs.push(value);
-            self.inputs.len() - 1
-        }))
+        fused.inputs().iter().filter_map(fits).max()
     }
 }

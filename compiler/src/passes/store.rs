@@ -5,19 +5,21 @@
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
-use crate::dim::Dim;
-use crate::fuse::view_root;
-use crate::graph::{Graph, Kind, Node, Phase, Source, Ty, ValueId};
-use crate::ops::convert::{Narrow, Widen};
-use crate::ops::{Op, Rule};
+use super::{About, Work};
+use crate::diagnostics::Diagnostic;
+use crate::graph::{Graph, Kind, Node, Op, Phase, Rule, Source, ValueId, is_long};
+use crate::ops::builtin;
 
-/// Fewer floats a sample are not worth two calls.
-const LEAST: usize = 64;
+/// The pass.
+pub(super) fn run(work: &mut Work, _: &About) -> Result<(), Diagnostic> {
+    store(&mut work.graph);
+    Ok(())
+}
 
-/// Inserts the conversions of each value that is worth them: [`Narrow`] behind its last use in the
-/// forward pass, [`Widen`] before its first one in the backward pass.
+/// Inserts the conversions of each value that is worth them: to bf16 behind its last use in the
+/// forward pass, and back before its first one in the backward pass.
 pub fn store(graph: &mut Graph) {
-    let roots: Vec<ValueId> = (0..graph.values.len()).map(|v| view_root(graph, v)).collect();
+    let roots: Vec<ValueId> = (0..graph.values.len()).map(|v| graph.view_root(v)).collect();
     let kept = kept(graph, &roots);
     // By the node behind which values are narrowed.
     let mut narrowed: BTreeMap<usize, Vec<ValueId>> = BTreeMap::new();
@@ -84,14 +86,6 @@ fn kept(graph: &Graph, roots: &[ValueId]) -> BTreeMap<ValueId, Uses> {
     kept.map(|(v, backward)| (v, Uses { forward: forward[v], backward, half: None })).collect()
 }
 
-/// Whether a value grows with a run-time size, and has not only a few floats for each sample.
-pub fn is_long(ty: &Ty) -> bool {
-    let dims = ty.dims();
-    let sample = dims.iter().filter(|dim| !dim.is_run_time()).map(Dim::as_lit);
-    let few = |floats: Vec<usize>| floats.iter().product::<usize>() < LEAST;
-    dims.iter().any(Dim::is_run_time) && !sample.collect::<Option<Vec<_>>>().is_some_and(few)
-}
-
 struct Writer<'a> {
     graph: &'a mut Graph,
     /// The nodes as they were.
@@ -103,7 +97,7 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     fn narrow(&mut self, v: ValueId) {
-        let half = self.apply(Rc::new(Narrow), v, v, Phase::Forward);
+        let half = self.apply(builtin::to_bf16(), v, v, Phase::Forward);
         if let Some(uses) = self.kept.get_mut(&v) {
             uses.half = Some(half);
         }
@@ -119,7 +113,7 @@ impl Writer<'_> {
         let (half, phase) = (*half, *backward);
         let again = if v == root {
             let shape = self.graph.ty(v).shape.clone();
-            self.apply(Rc::new(Widen(shape)), half, v, phase)
+            self.apply(builtin::from_bf16(shape), half, v, phase)
         } else {
             let Source::Node(n, _) = self.graph.values[v].source else { return v };
             let view = self.given[n].clone();

@@ -1,10 +1,20 @@
 //! The backward pass, by a reverse walk that knows no op.
 
-use std::rc::Rc;
+use super::{About, Work};
+use crate::diagnostics::Diagnostic;
+use crate::graph::{Backward, Dest, Graph, Kind, Phase, Rule, Source, ValueId};
+use crate::ops::builtin;
 
-use crate::graph::{Dest, Graph, Kind, Phase, Source, ValueId};
-use crate::ops::elementwise::Elementwise;
-use crate::ops::{Backward, Rule};
+/// The pass: the backward pass behind the forward pass.
+pub(super) fn run(work: &mut Work, about: &About) -> Result<(), Diagnostic> {
+    work.graph = differentiate(&work.graph).map_err(|op| {
+        let function = about.function;
+        let text =
+            format!("`{op}` has no derivative, but lies between a parameter and `{function}`");
+        Diagnostic::new(function.span(), text)
+    })?;
+    Ok(())
+}
 
 /// Appends to `forward` the nodes that compute the gradients of its parameters and float
 /// arguments from the gradients of its results.
@@ -75,8 +85,8 @@ impl Walk {
         let sum = match self.gradients[value] {
             None => gradient,
             Some(known) => {
-                let add = Rc::new(Elementwise::new("add"));
-                let sum = self.graph.apply(&mut Rule::default(), add, &[known, gradient], phase);
+                let inputs = [known, gradient];
+                let sum = self.graph.apply(&mut Rule::default(), builtin::sum(), &inputs, phase);
                 self.gradients.push(None);
                 sum.expect("gradients of one value have one shape")[0]
             }
@@ -101,7 +111,7 @@ impl Walk {
             d_outputs,
             d_inputs: vec![None; wanted.len()],
             wanted,
-            failed: None,
+            failed: false,
         };
         node.op.backward(&mut backward);
         let (d_inputs, failed) = (backward.d_inputs, backward.failed);
@@ -113,8 +123,8 @@ impl Walk {
             }
         }
         self.gradients.resize(self.graph.values.len(), None);
-        if let Some(op) = failed {
-            return Err(op);
+        if failed {
+            return Err(node.op.name());
         }
         // A gradient that is not computed must not look like one that is zero.
         for (i, (input, gradient)) in node.inputs.iter().zip(&d_inputs).enumerate() {

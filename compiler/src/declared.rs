@@ -1,0 +1,74 @@
+//! What a model declares: its parameters, its state and the interfaces of its functions, as lowering finds
+//! them and the emitted Rust says them.
+
+use proc_macro2::{Ident, TokenStream};
+
+use crate::dim::{Dim, Shape};
+use crate::graph::Ty;
+
+/// A parameter of the model, in the order of the flat slice.
+#[derive(Debug, Clone)]
+pub struct Param {
+    /// Behind the field's name: `weight`; empty for a free `Param` and for a nested model.
+    pub name: String,
+    pub shape: Shape,
+    pub init: ParamInit,
+    /// The fields whose weight it is as well.
+    pub tied: Vec<usize>,
+}
+
+#[derive(Debug, Clone)]
+pub enum ParamInit {
+    /// An `Init` expression of the runtime.
+    Init(TokenStream),
+    /// The parameters of a model, or of a row of them.
+    Nested { model: TokenStream, count: Option<Dim> },
+}
+
+/// A tensor of the model's state.
+#[derive(Debug, Clone)]
+pub struct State {
+    /// Behind the field's name: `running_mean`; empty for a nested model.
+    pub name: String,
+    pub shape: Shape,
+    pub init: StateInit,
+}
+
+#[derive(Debug, Clone)]
+pub enum StateInit {
+    /// The first value of each element.
+    Value(f32),
+    /// A count, from 0 on.
+    Count,
+    /// The state of a model, or of a row of them.
+    Nested { model: TokenStream, count: Option<Dim> },
+}
+
+/// An argument of a function.
+#[derive(Debug, Clone)]
+pub struct Arg {
+    pub name: Ident,
+    pub ty: Ty,
+}
+
+/// The interface of a function, which stays even when its body is wrong.
+#[derive(Debug)]
+pub struct Interface {
+    pub name: Ident,
+    pub vis: TokenStream,
+    pub docs: TokenStream,
+    pub args: Vec<Arg>,
+    pub results: Vec<Ty>,
+    /// The longest sequences, where it also runs step by step.
+    pub step: Option<Dim>,
+}
+
+/// What only rustc can say of a field: whether a gradient gets to it through the models on the way.
+#[derive(Debug)]
+pub struct Trained {
+    pub field: usize,
+    /// A constant of type `bool`.
+    pub is_reached: TokenStream,
+    /// The losses that read it, as messages name them.
+    pub losses: String,
+}

@@ -1,0 +1,144 @@
+//! A function of another model, as nodes that call it know it.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::format_ident;
+
+use super::{Ty, step};
+use crate::dim::Dim;
+use crate::hygiene::{quote, variable};
+
+/// The function that is called.
+#[derive(Clone, Debug)]
+pub struct Callee {
+    /// Tells the calls of one function apart.
+    pub id: usize,
+    /// The model's type: `Block<128>`.
+    pub model: TokenStream,
+    pub text: String,
+    /// `forward`
+    pub function: Ident,
+    /// How many models in a row: the output of one is the first input of the next, and the other
+    /// inputs are given to each.
+    pub count: Option<Dim>,
+    /// What it is given; by their first sizes it knows its run-time sizes.
+    pub args: Vec<Ty>,
+    pub results: Vec<Ty>,
+    /// Whether the next positions of sequences are computed.
+    pub steps: bool,
+    /// Whether it is called for each step of a sequence, with the results of the step before.
+    pub scans: bool,
+}
+
+impl Callee {
+    /// A hidden item of the callee: `__forward_train`.
+    pub fn item(&self, suffix: &str) -> TokenStream {
+        // A step has its own form of what inference has.
+        let suffix = match (self.steps, suffix) {
+            (true, "infer") => "step",
+            (true, "INFER_TABLE") => "STEP_TABLE",
+            (true, "infer_offsets") => "step_offsets",
+            (true, "infer_scratch") => "step_scratch",
+            (_, suffix) => suffix,
+        };
+        let (model, item) = (&self.model, format_ident!("__{}_{suffix}", self.function));
+        quote!(<#model>::#item)
+    }
+
+    /// The callee's run-time sizes.
+    pub fn sizes(&self) -> TokenStream {
+        self.sizes_by(Dim::tokens)
+    }
+
+    fn sizes_by(&self, tokens: fn(&Dim) -> TokenStream) -> TokenStream {
+        let one = Dim::lit(1);
+        let leads = self.args.iter().map(|ty| tokens(ty.dims().first().unwrap_or(&one)));
+        if self.steps {
+            let (bind, past, new) =
+                (self.item("step_bind"), step::past().tokens(), step::new().tokens());
+            return quote!(#bind([#(#leads),*], #past, #new));
+        }
+        let bind = self.item("bind");
+        quote!(#bind([#(#leads),*]))
+    }
+
+    /// A size that the callee states: a variable, see [`Callee::stated`] and [`Callee::planned`].
+    pub fn size_of(&self, item: &str) -> Dim {
+        let variable = self.size_variable(item);
+        let text = format!("{}::{}.{item}#{}", self.text, self.function, self.id);
+        Dim::expr(text, quote!(#variable))
+    }
+
+    fn size_variable(&self, item: &str) -> Ident {
+        variable!("{item}_{}", self.id)
+    }
+
+    /// Binds sizes of the callee as it states them for its present run-time sizes.
+    pub fn stated(&self, items: &[&str]) -> TokenStream {
+        let lets = items.iter().map(|item| {
+            let (variable, call) = (self.size_variable(item), self.item(item));
+            let sizes = self.sizes_by(Dim::saturating_tokens);
+            match *item {
+                "saved" | "scratch" | "infer_scratch" => {
+                    quote!(let #variable = #call(#sizes, target);)
+                }
+                _ => quote!(let #variable = #call(#sizes);),
+            }
+        });
+        quote!(#(#lets)*)
+    }
+
+    /// Binds the callee's memory as it was planned, at the workspace's capacity: its offsets lie
+    /// in this much, however small the present run-time sizes are.
+    pub fn planned(&self, inference: bool) -> TokenStream {
+        let offsets = self.offsets();
+        let items: &[&str] = if inference { &["infer_scratch"] } else { &["saved", "scratch"] };
+        let lets = items.iter().enumerate().map(|(at, item)| {
+            let variable = self.size_variable(item);
+            quote!(let #variable = #offsets[#at];)
+        });
+        let cache = if self.steps { self.stated(&["cache"]) } else { quote!() };
+        quote!(#(#lets)* #cache)
+    }
+
+    /// The variable that holds the callee's part of the offsets.
+    pub fn offsets(&self) -> Ident {
+        variable!("offsets_{}", self.id)
+    }
+
+    /// What the callee says of the gradient of input `at` of a call: of its parameters, or of an argument.
+    pub fn flow(&self, at: usize) -> Option<TokenStream> {
+        let flows = self.item("FLOWS");
+        match (at, &self.count) {
+            (0, None) => Some(quote!(#flows.dead.is_none())),
+            // Through the models behind it to those in front.
+            (0, Some(count)) => {
+                let count = count.tokens();
+                Some(quote!((#flows.dead.is_none() & (#count == 1 || #flows.arg(0)))))
+            }
+            _ => at.checked_sub(2).map(|arg| quote!(#flows.arg(#arg))),
+        }
+    }
+
+    /// The number of parameters of one model.
+    pub fn params(&self) -> Dim {
+        let model = &self.model;
+        Dim::expr(format!("{}::PARAMS", self.text), quote!(<#model as ::gradiron::Module>::PARAMS))
+    }
+
+    /// The floats of the state of one model.
+    pub fn state(&self) -> Dim {
+        let model = &self.model;
+        Dim::expr(format!("{}::STATE", self.text), quote!(<#model as ::gradiron::Module>::STATE))
+    }
+
+    /// The floats that one model prepares.
+    pub fn prepared(&self) -> Dim {
+        let model = &self.model;
+        Dim::expr(format!("{}::PREPARED", self.text), quote!(<#model>::__PREPARED[on_gpu as usize]))
+    }
+
+    /// How many models are called in a row, at least 1.
+    pub fn len(&self) -> Dim {
+        self.count.clone().unwrap_or(Dim::lit(1))
+    }
+}

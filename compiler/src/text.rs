@@ -1,0 +1,35 @@
+//! The text of tokens, as messages and names of nodes have it.
+
+use std::collections::HashSet;
+
+use proc_macro2::{TokenStream, TokenTree};
+use quote::ToTokens;
+
+/// The text of tokens without the spaces that token streams print.
+pub fn text_of(tokens: &impl ToTokens) -> String {
+    let text = tokens.to_token_stream().to_string();
+    let mut tight = text;
+    for (loose, close) in [
+        (" < ", "<"),
+        (" >", ">"),
+        (" :: ", "::"),
+        (" , ", ", "),
+        (" ; ", "; "),
+        (" (", "("),
+        ("( ", "("),
+        (" )", ")"),
+        (" . ", "."),
+    ] {
+        tight = tight.replace(loose, close);
+    }
+    tight
+}
+
+/// Whether `tokens` use one of `names`.
+pub fn mentions(tokens: &TokenStream, names: &HashSet<String>) -> bool {
+    tokens.clone().into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => names.contains(&ident.to_string()),
+        TokenTree::Group(group) => mentions(&group.stream(), names),
+        _ => false,
+    })
+}
