@@ -17,13 +17,13 @@ mod resnet50;
 use std::time::Instant;
 
 use gpt::{CharGpt, Gpt};
+use gradiron::device::Storage;
 use gradiron::device::{Buf, CudaKernels, Device, Region, RunMemory};
 use gradiron::ops::fill::Fill;
 use gradiron::ops::layer_norm::{Affine, LayerNorm, LayerNormSpec};
 use gradiron::ops::softmax::{Softmax, SoftmaxSpec};
 use gradiron::prelude::*;
 use gradiron::rng::Rng;
-use gradiron::storage::Storage;
 use models::{BATCHES, Gru, LeNet, Lstm, MlpLarge, batches};
 use resnet18::ResNet18;
 use resnet50::ResNet50;

@@ -4,11 +4,11 @@
 
 use std::time::Instant;
 
+use gradiron::device::Storage;
 use gradiron::device::{Host, Threads};
 use gradiron::math::SimdLevel;
 use gradiron::module::{Model, Module, ParamSpec};
 use gradiron::optim::{Adam, Grads, HyperParamError, Optimizer, RMSprop, Sgd};
-use gradiron::storage::Storage;
 
 struct Weights;
 

@@ -99,7 +99,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "{} characters, {} parameters, {} kB",
         text.len(),
         Gpt::PARAMS,
-        Gpt::train_bytes(BATCH) / 1000
+        Gpt::footprint(BATCH, Target::Host).train / 1000
     );
 
     let mut net = Gpt::init(Seed(0));

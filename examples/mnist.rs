@@ -37,7 +37,7 @@ model! {
 }
 
 // Memory is known before anything runs: a training step at this batch size fits into 8 MiB.
-const _: () = assert!(LeNet::train_bytes(BATCH) <= 8 << 20);
+const _: () = assert!(LeNet::footprint(BATCH, Target::Host).train <= 8 << 20);
 
 type Digits = Dataset<mnist::Image, u8>;
 
@@ -56,7 +56,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let (mut train, test) = mnist::load(&folder)?;
     println!("{} training and {} test images from {}", train.len(), test.len(), folder.display());
-    println!("{} parameters, {} kB for training", LeNet::PARAMS, LeNet::train_bytes(BATCH) / 1000);
+    println!(
+        "{} parameters, {} kB for training",
+        LeNet::PARAMS,
+        LeNet::footprint(BATCH, Target::Host).train / 1000
+    );
 
     let mut net = LeNet::init(Seed(0));
     let mut ws = LeNet::workspace(BATCH)?;

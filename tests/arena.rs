@@ -1,7 +1,7 @@
 //! The plan of memory: nothing that lives at once overlaps, and what a run leaves behind does not
 //! reach the next.
 
-use gradiron::arena::{ALIGN, Layout, Life, Part, padded, plan};
+use gradiron::__rt::arena::{ALIGN, Layout, Life, Part, padded, plan};
 use gradiron::prelude::*;
 use proptest::prelude::*;
 
@@ -232,7 +232,7 @@ fn what_runs_leave_behind_is_not_read() {
             let fresh = outcome(&net, &mut ws, batch, false);
             assert_eq!(outcome(&net, &mut ws, batch, false), fresh, "a second time");
             assert_eq!(outcome(&net, &mut ws, batch, true), fresh, "poisoned");
-            assert_eq!(ws.bytes(), Model::train_bytes(capacity));
+            assert_eq!(ws.bytes(), Model::footprint(capacity, Target::Host).train);
         }
     }
 }

@@ -40,7 +40,7 @@ fn a_process_needs_the_planned_memory_and_at_most_8_mib() -> Result<(), Box<dyn 
         return Ok(());
     };
     // The workspace, the parameters, and Adam's two buffers of that size.
-    let planned = Mlp::train_bytes(BATCH) + 3 * 4 * Mlp::PARAMS;
+    let planned = Mlp::footprint(BATCH, Target::Host).train + 3 * 4 * Mlp::PARAMS;
     let data = size_of_val(images) + size_of_val(&labels[..]);
     println!("resident at most {peak} bytes, planned {planned}, data {data}");
     assert!(peak <= planned + data + (8 << 20), "{peak} bytes; planned {planned}, data {data}");
@@ -83,7 +83,7 @@ fn threads_that_serve_hold_one_copy() -> Result<(), Box<dyn std::error::Error>> 
     let workspaces: Result<Vec<_>, _> =
         (0..THREADS).map(|_| Wide::infer_workspace_on(Cpu::with_threads(1), BATCH)).collect();
     let mut workspaces = workspaces?;
-    assert!(workspaces.iter().all(|ws| ws.bytes() == Wide::infer_bytes(BATCH)));
+    assert!(workspaces.iter().all(|ws| ws.bytes() == Wide::footprint(BATCH, Target::Host).infer));
     let x = vec![[0.25; 1536]; BATCH];
     let y: Vec<_> = std::thread::scope(|scope| {
         let serve = |ws| scope.spawn(|| net.forward(ws, &x).map(|y| y.to_vec()));
@@ -96,8 +96,10 @@ fn threads_that_serve_hold_one_copy() -> Result<(), Box<dyn std::error::Error>> 
         eprintln!("NOT CHECKED: /proc/self/status has no VmHWM on this system");
         return Ok(());
     };
-    let (shared, of_each) =
-        (Wide::prepared_bytes(), Wide::infer_bytes(BATCH) - Wide::prepared_bytes());
+    let (shared, of_each) = (
+        Wide::footprint(1, Target::Host).prepared,
+        Wide::footprint(BATCH, Target::Host).infer - Wide::footprint(1, Target::Host).prepared,
+    );
     assert!(shared >= 18 << 20);
     let planned = 4 * Wide::PARAMS + shared + THREADS * of_each + size_of_val(&x[..]);
     // Each thread keeps packed parts of matrices as well, within the first 8 MiB.

@@ -8,6 +8,7 @@ mod calls;
 use std::alloc::{GlobalAlloc, Layout as Block, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use gradiron::device::Storage;
 use gradiron::device::{Buf, Cpu, CpuKernels, Indices, Region, RunMemory};
 use gradiron::math::{Arith, simd_levels};
 use gradiron::ops::attention::{self, Attention, AttentionSpec, Strides, View};
@@ -27,7 +28,6 @@ use gradiron::ops::recurrent::{
 };
 use gradiron::ops::reduce::{Reduce, ReduceKind, ReduceSpec};
 use gradiron::ops::softmax::{Softmax, SoftmaxSpec};
-use gradiron::storage::Storage;
 
 use crate::calls::*;
 

@@ -1,7 +1,7 @@
 //! Sizes that no memory has: they are the largest number, and a workspace of them is an error.
 #![cfg(target_pointer_width = "64")]
 
-use gradiron::arena::MOST;
+use gradiron::__rt::arena::MOST;
 use gradiron::device::{Cpu, DeviceError};
 use gradiron::prelude::*;
 use gradiron::workspace::WorkspaceError;
@@ -118,33 +118,33 @@ struct Derived {
 const ALL: usize = usize::MAX;
 
 /// In a constant, where rustc evaluates it, and when the program runs.
-const IN_A_CONSTANT: usize = Mlp::train_bytes(ALL);
+const IN_A_CONSTANT: usize = Mlp::footprint(ALL, Target::Host).train;
 
 #[test]
 fn bytes_beyond_all_memory_are_the_largest_number() {
     assert_eq!(IN_A_CONSTANT, ALL);
     let all = std::hint::black_box(ALL);
-    assert_eq!(Mlp::train_bytes(all), ALL);
-    assert_eq!(Mlp::infer_bytes(all), ALL);
-    assert_eq!(Mlp::train_bytes_with(all, Precision::Bf16), ALL);
-    assert_eq!(Mlp::train_bytes_on_gpu(all, Precision::F16), ALL);
-    assert_eq!(Mlp::infer_bytes_on_gpu(all, Precision::F32), ALL);
+    assert_eq!(Mlp::footprint(all, Target::Host).train, ALL);
+    assert_eq!(Mlp::footprint(all, Target::Host).infer, ALL);
+    assert_eq!(Mlp::footprint(all, Precision::Bf16.on_host()).train, ALL);
+    assert_eq!(Mlp::footprint(all, Precision::F16.on_device()).train, ALL);
+    assert_eq!(Mlp::footprint(all, Precision::F32.on_device()).infer, ALL);
     assert_eq!(Mlp::flops(all), ALL);
-    assert_eq!(Two::train_bytes(all, all), ALL);
-    assert_eq!(Two::train_bytes(1 << 20, (1 << 20) + 1), ALL);
-    assert_eq!(Two::train_bytes(all, 1), ALL);
-    assert_eq!(Nested::train_bytes(all, 2), ALL);
-    assert_eq!(Nested::train_bytes(1 << 32, 1 << 32), ALL);
-    assert_eq!(Nested::infer_bytes(1 << 32, 1 << 32), ALL);
+    assert_eq!(Two::footprint(all, all, Target::Host).train, ALL);
+    assert_eq!(Two::footprint(1 << 20, (1 << 20) + 1, Target::Host).train, ALL);
+    assert_eq!(Two::footprint(all, 1, Target::Host).train, ALL);
+    assert_eq!(Nested::footprint(all, 2, Target::Host).train, ALL);
+    assert_eq!(Nested::footprint(1 << 32, 1 << 32, Target::Host).train, ALL);
+    assert_eq!(Nested::footprint(1 << 32, 1 << 32, Target::Host).infer, ALL);
     assert_eq!(Nested::flops(1 << 32, 1 << 32), ALL);
-    assert_eq!(Images::train_bytes(all), ALL);
-    assert_eq!(Images::infer_bytes(all / 3), ALL);
-    assert_eq!(Tokens::train_bytes(all), ALL);
-    assert_eq!(Tokens::infer_bytes(all / 128 + 1), ALL);
-    assert_eq!(Derived::train_bytes(all), ALL);
-    assert_eq!(Square::train_bytes(1 << 24), ALL);
-    assert_eq!(Outer::train_bytes(1 << 24), ALL);
-    assert_eq!(Outer::infer_bytes(1 << 24), ALL);
+    assert_eq!(Images::footprint(all, Target::Host).train, ALL);
+    assert_eq!(Images::footprint(all / 3, Target::Host).infer, ALL);
+    assert_eq!(Tokens::footprint(all, Target::Host).train, ALL);
+    assert_eq!(Tokens::footprint(all / 128 + 1, Target::Host).infer, ALL);
+    assert_eq!(Derived::footprint(all, Target::Host).train, ALL);
+    assert_eq!(Square::footprint(1 << 24, Target::Host).train, ALL);
+    assert_eq!(Outer::footprint(1 << 24, Target::Host).train, ALL);
+    assert_eq!(Outer::footprint(1 << 24, Target::Host).infer, ALL);
 }
 
 /// Powers of two, and what is just below them, in rising order.
@@ -157,14 +157,14 @@ fn bytes_grow_with_sizes() {
     let (mut last, mut cost) = ([0; 8], 0);
     for n in sizes() {
         let now = [
-            Mlp::train_bytes(n),
-            Mlp::infer_bytes(n),
-            Square::train_bytes(n),
-            Outer::train_bytes(n),
-            Images::train_bytes(n),
-            Tokens::infer_bytes(n),
-            Nested::train_bytes(n, 7),
-            Two::train_bytes(3, n),
+            Mlp::footprint(n, Target::Host).train,
+            Mlp::footprint(n, Target::Host).infer,
+            Square::footprint(n, Target::Host).train,
+            Outer::footprint(n, Target::Host).train,
+            Images::footprint(n, Target::Host).train,
+            Tokens::footprint(n, Target::Host).infer,
+            Nested::footprint(n, 7, Target::Host).train,
+            Two::footprint(3, n, Target::Host).train,
         ];
         if n.is_power_of_two() {
             for (at, (last, now)) in last.iter().zip(&now).enumerate() {
@@ -218,14 +218,20 @@ fn a_workspace_that_is_too_large_names_its_sizes() {
 fn what_is_said_before_is_what_a_workspace_has() {
     let cpu = Cpu::with_threads(1);
     for n in [1, 3, 64] {
-        assert_eq!(Mlp::train_bytes(n), Mlp::workspace_on(cpu.clone(), n).unwrap().bytes());
-        assert_eq!(Images::train_bytes(n), Images::workspace_on(cpu.clone(), n).unwrap().bytes());
         assert_eq!(
-            Tokens::infer_bytes(n),
+            Mlp::footprint(n, Target::Host).train,
+            Mlp::workspace_on(cpu.clone(), n).unwrap().bytes()
+        );
+        assert_eq!(
+            Images::footprint(n, Target::Host).train,
+            Images::workspace_on(cpu.clone(), n).unwrap().bytes()
+        );
+        assert_eq!(
+            Tokens::footprint(n, Target::Host).infer,
             Tokens::infer_workspace_on(cpu.clone(), n).unwrap().bytes()
         );
         assert_eq!(
-            Nested::train_bytes(n, 5),
+            Nested::footprint(n, 5, Target::Host).train,
             Nested::workspace_on(cpu.clone(), n, 5).unwrap().bytes()
         );
     }

@@ -60,7 +60,7 @@ fn images() -> Vec<Image> {
 fn gradients(precision: Precision) -> Result<[Vec<f32>; 3], Box<dyn std::error::Error>> {
     let net = Net::init(Seed(3));
     let mut ws = Net::workspace_on(Cpu::new().with_precision(precision), BATCH)?;
-    assert_eq!(ws.bytes(), Net::train_bytes_with(BATCH, precision));
+    assert_eq!(ws.bytes(), Net::footprint(BATCH, precision.on_host()).train);
     let labels = [0_u8, 1, 2, 3, 4];
     ws.poison();
     net.loss_grad(&mut ws, &images(), &labels)?;
@@ -103,8 +103,8 @@ fn gradients_are_those_of_values_rounded_to_bf16() -> Outcome {
 #[test]
 fn training_takes_less_memory() {
     let (all, stored) = (
-        Net::train_bytes(256) - 4 * Net::PARAMS,
-        Net::train_bytes_with(256, Precision::Bf16) - 4 * Net::PARAMS,
+        Net::footprint(256, Target::Host).train - 4 * Net::PARAMS,
+        Net::footprint(256, Precision::Bf16.on_host()).train - 4 * Net::PARAMS,
     );
     println!("{all} bytes, {stored} with bf16");
     assert!(stored < all * 4 / 5, "{all} bytes, {stored} with bf16");

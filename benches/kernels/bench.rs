@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use gradiron::device::Storage;
 use gradiron::device::{Buf, Cpu, CpuKernels, Device, Region, RunMemory};
-use gradiron::storage::Storage;
 
 use crate::args::Args;
 use crate::limits::{bf16_dots, copies, multiply_adds};

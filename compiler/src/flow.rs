@@ -122,7 +122,7 @@ impl Flows {
         });
         let args = graph.args.iter().map(|arg: &ValueId| self.of[*arg].tokens());
         self.bound(&quote! {
-            ::gradiron::check::Flows {
+            ::gradiron::__rt::check::Flows {
                 dead: #(#dead)* { ::core::option::Option::None },
                 args: [#(#args),*],
             }

@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/cifar-10-batches-bin");
     let (mut train, test) = cifar10::load(&folder)?;
     println!("{} training and {} test images", train.len(), test.len());
-    let megabytes = ResNet18::train_bytes(BATCH) / 1_000_000;
+    let megabytes = ResNet18::footprint(BATCH, Target::Host).train / 1_000_000;
     println!("{} parameters, {megabytes} MB for training", ResNet18::PARAMS);
 
     let mut net = ResNet18::init(Seed(0));

@@ -26,7 +26,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         None => 150,
     };
-    println!("{} parameters, {} kB for training", UNet::PARAMS, UNet::train_bytes(BATCH) / 1000);
+    println!(
+        "{} parameters, {} kB for training",
+        UNet::PARAMS,
+        UNet::footprint(BATCH, Target::Host).train / 1000
+    );
     let mut net = UNet::init(Seed(0));
     let mut ws = UNet::workspace(BATCH)?;
     let mut adam = Adam::new(&net, 2e-3)?;

@@ -112,7 +112,7 @@ impl<M: Program> Run for Preparation<M> {
     }
 
     fn run<K: Kernels>(self, k: &mut K) {
-        let prepared = Buf::new(Region::Arena, 0, M::PREPARED[K::ON_GPU as usize]);
+        let prepared = Buf::new(Region::Arena, 0, *M::PREPARED.of(K::ON_HOST));
         M::prepare(k, owned::<M>(Region::Params), prepared);
     }
 }
@@ -182,7 +182,7 @@ where
             M::grad(k, self.offsets, given, self.call, made, self.gradients);
             k.finish(made[0], self.gradients.d_args);
         } else {
-            let prepared = Buf::new(Region::Prepared, 0, M::PREPARED[K::ON_GPU as usize]);
+            let prepared = Buf::new(Region::Prepared, 0, *M::PREPARED.of(K::ON_HOST));
             M::infer(k, self.offsets, given, prepared, self.call);
         }
     }

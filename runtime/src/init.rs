@@ -1,11 +1,7 @@
 //! First values of parameters, named and computed as in `torch.nn.init`.
 
 use crate::rng;
-
-/// What random numbers start from. The same seed gives the same bits on every platform, for any
-/// number of threads.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Seed(pub u64);
+pub use crate::rng::Seed;
 
 /// How a parameter gets its first values.
 ///

@@ -58,26 +58,29 @@ compile_error!("gradiron needs pointers of 32 or 64 bits: class indices are numb
 // `model!` writes absolute paths.
 extern crate self as gradiron;
 
-pub mod arena;
-pub mod check;
+#[doc(hidden)]
+pub mod __rt;
+mod arena;
+mod check;
 pub mod data;
 pub mod device;
-#[doc(hidden)]
-pub mod function;
+mod function;
 pub mod init;
 pub mod io;
 pub mod layers;
+#[doc(hidden)]
 pub mod math;
 pub mod module;
-pub mod net;
+mod net;
+#[doc(hidden)]
 pub mod ops;
 pub mod optim;
 mod prepared;
 pub mod profile;
 pub mod rng;
 pub mod sample;
-pub mod step;
-pub mod storage;
+mod step;
+mod storage;
 pub mod view;
 pub mod workspace;
 
@@ -85,30 +88,24 @@ pub mod workspace;
 pub use gradiron_macros::Module;
 #[doc = include_str!("model.md")]
 pub use gradiron_macros::model;
-pub use init::Seed;
-pub use module::{Model, Module, ParamSpec, StateKind, StateSpec, init_params};
-pub use net::{Net, Sequential};
-pub use step::{Cache, StepCheck, TruncateError};
-pub use storage::Storage;
-#[doc(hidden)]
-pub use workspace::FunctionPlan;
+pub use module::{Model, Module, Net};
+pub use rng::Seed;
 pub use workspace::{
-    ClassIndex, InferWorkspace, InputError, Pass, Program, Purpose, Workspace, WorkspaceError,
+    Cache, ClassIndex, InferWorkspace, InputError, Purpose, StepCheck, TruncateError, Workspace,
+    WorkspaceError,
 };
 
 /// What a program that trains a network needs: `use gradiron::prelude::*;`.
 pub mod prelude {
     #[cfg(feature = "cuda")]
     pub use crate::device::Cuda;
-    pub use crate::device::{Cpu, Precision};
-    pub use crate::init::Seed;
+    pub use crate::device::{Cpu, Precision, Target};
     pub use crate::layers::*;
-    pub use crate::module::Model;
-    pub use crate::net::Net;
+    pub use crate::module::{Model, Net};
     pub use crate::optim::{Adam, AdamW, Grads, Optimizer, RMSprop, Sgd};
     pub use crate::profile::Profile;
-    pub use crate::step::Cache;
-    pub use crate::workspace::{InferWorkspace, Workspace};
+    pub use crate::rng::Seed;
+    pub use crate::workspace::{Cache, InferWorkspace, Workspace};
     pub use gradiron_macros::{Module, model};
 }
 

@@ -1,14 +1,15 @@
 //! Modules (what a network is) and models (a network with its parameters and its state).
 
-#[doc(hidden)]
-pub mod table;
+pub(crate) mod table;
 
 use std::path::Path;
 
 use crate::device::DeviceError;
-use crate::init::{Init, Seed};
+pub use crate::init::Init;
 use crate::io::{self, LoadError, SaveError};
+pub use crate::net::Net;
 use crate::optim::Grads;
+use crate::rng::Seed;
 use crate::storage::Storage;
 
 /// One parameter: its place in the flat slice, and what files and initialisers need to know.

@@ -3,8 +3,8 @@
 use std::marker::PhantomData;
 
 use crate::device::{Device, DeviceError};
-use crate::init::Seed;
 use crate::module::{Model, Module, init_params};
+use crate::rng::Seed;
 use crate::storage::Storage;
 use crate::workspace::{InputError, Program, Purpose, Workspace};
 

@@ -9,12 +9,15 @@
 //! `[lo(i / 4), hi(i / 4), lo(s), hi(s)]` with key `[lo(k), hi(k)]`, `lo` and `hi` being the
 //! halves of 64 bits.
 
-use crate::init::Seed;
-
 const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
 /// The golden ratio and √3 − 1, as fractions of 2³².
 const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
 const ROUNDS: usize = 10;
+
+/// What random numbers start from. The same seed gives the same bits on every platform, for any
+/// number of threads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seed(pub u64);
 
 /// One block of Philox4x32-10: four random words for a counter and a key.
 #[inline]
@@ -77,7 +80,7 @@ pub fn standard_normal(first: u32, second: u32) -> f32 {
 /// independent.
 ///
 /// ```
-/// use gradiron::{init::Seed, rng::Rng};
+/// use gradiron::rng::{Rng, Seed};
 ///
 /// let mut rng = Rng::new(Seed(7), 0);
 /// let x = rng.uniform();

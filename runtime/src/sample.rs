@@ -1,7 +1,7 @@
 //! The next token from logits.
 
-use crate::init::Seed;
 use crate::rng::Rng;
+use crate::rng::Seed;
 
 /// Draws indices from logits, the same ones for the same seed.
 ///

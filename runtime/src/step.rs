@@ -220,7 +220,7 @@ where
         let given = [
             Buf::new(Region::Params, 0, M::PARAMS),
             Buf::new(Region::Params, M::PARAMS, M::STATE),
-            Buf::new(Region::Prepared, 0, M::PREPARED[K::ON_GPU as usize]),
+            Buf::new(Region::Prepared, 0, *M::PREPARED.of(K::ON_HOST)),
             Buf::new(Region::Cache, 0, self.cache),
         ];
         M::step(k, self.offsets, given, self.call);
@@ -238,28 +238,36 @@ macro_rules! no_step {
         #[doc(hidden)]
         pub const $axes: &'static [usize] = &[];
         #[doc(hidden)]
-        pub const $held: $crate::step::Held =
-            $crate::step::Held { positions: false, states: false };
+        pub const $held: $crate::__rt::step::Held =
+            $crate::__rt::step::Held { positions: false, states: false };
         #[doc(hidden)]
         pub const fn $bind<const ARGS__: usize>(
             _: [usize; ARGS__],
             _: usize,
             _: usize,
-        ) -> $crate::arena::Sizes {
+        ) -> $crate::__rt::arena::Sizes {
             [1; 4]
         }
         #[doc(hidden)]
-        pub const fn $cache(_: $crate::arena::Sizes) -> usize {
+        pub const fn $cache(_: $crate::__rt::arena::Sizes) -> usize {
             0
         }
         #[doc(hidden)]
-        pub const fn $scratch(_: $crate::arena::Sizes, _: $crate::device::Target) -> usize {
+        pub const fn $scratch(
+            _: $crate::__rt::arena::Sizes,
+            _: $crate::__rt::device::Target,
+        ) -> usize {
             0
         }
         #[doc(hidden)]
         pub const $table: usize = 0;
         #[doc(hidden)]
-        pub fn $offsets(_: $crate::arena::Sizes, _: $crate::device::Target, _: &mut Vec<usize>) {}
+        pub fn $offsets(
+            _: $crate::__rt::arena::Sizes,
+            _: $crate::__rt::device::Target,
+            _: &mut Vec<usize>,
+        ) {
+        }
         #[doc(hidden)]
         #[allow(clippy::too_many_arguments)]
         pub fn $step<
@@ -269,16 +277,16 @@ macro_rules! no_step {
             const RESULTS__: usize,
         >(
             _: &mut Kernels__,
-            _: $crate::arena::Sizes,
+            _: $crate::__rt::arena::Sizes,
             _: &[usize],
-            _: $crate::device::Buf,
-            _: $crate::device::Buf,
-            _: [$crate::device::Buf; FLOATS__],
-            _: [$crate::device::Indices; CLASSES__],
-            _: [$crate::device::Buf; RESULTS__],
-            _: $crate::device::Buf,
-            _: $crate::device::Buf,
-            _: $crate::device::Buf,
+            _: $crate::__rt::device::Buf,
+            _: $crate::__rt::device::Buf,
+            _: [$crate::__rt::device::Buf; FLOATS__],
+            _: [$crate::__rt::device::Indices; CLASSES__],
+            _: [$crate::__rt::device::Buf; RESULTS__],
+            _: $crate::__rt::device::Buf,
+            _: $crate::__rt::device::Buf,
+            _: $crate::__rt::device::Buf,
         ) {
         }
     };

@@ -17,14 +17,14 @@ pub(crate) struct Line([f32; 16]);
 
 /// A block of `f32`s that starts on a 64-byte boundary and never moves or grows.
 ///
-/// It may have a twin on a device with memory of its own. What changes there comes back when it is
+/// It may have a mirror on a device with memory of its own. What changes there comes back when it is
 /// asked for.
 pub struct Storage {
     lines: UnsafeCell<Vec<Line>>,
     len: usize,
     version: Version,
-    twin: Mutex<Option<Box<dyn Twin>>>,
-    /// Whether the twin has newer floats.
+    mirror: Mutex<Option<Box<dyn Mirror>>>,
+    /// Whether the mirror has newer floats.
     behind: AtomicBool,
     lost: Lost,
     /// What inference has computed of them.
@@ -32,7 +32,7 @@ pub struct Storage {
 }
 
 /// The floats of a block on a device with memory of its own.
-pub trait Twin: Any + Send {
+pub trait Mirror: Any + Send {
     /// Brings them to the host.
     ///
     /// # Errors
@@ -108,7 +108,7 @@ impl Storage {
             lines: UnsafeCell::new(lines),
             len,
             version: Version::new(),
-            twin: Mutex::new(None),
+            mirror: Mutex::new(None),
             behind: AtomicBool::new(false),
             lost: Lost::default(),
             prepared: Prepared::default(),
@@ -182,30 +182,30 @@ impl Storage {
         &self.prepared
     }
 
-    /// The twin, if there is one.
-    pub fn twin(&self) -> MutexGuard<'_, Option<Box<dyn Twin>>> {
-        self.twin.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The mirror, if there is one.
+    pub fn mirror(&self) -> MutexGuard<'_, Option<Box<dyn Mirror>>> {
+        self.mirror.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Says that the twin changes: its floats are those that count from now on.
-    pub fn change_twin(&mut self) -> Version {
+    /// Says that the mirror changes: its floats are those that count from now on.
+    pub fn change_mirror(&mut self) -> Version {
         self.version.changes += 1;
         *self.behind.get_mut() = true;
         self.version
     }
 
-    /// Brings the newer floats from the twin.
+    /// Brings the newer floats from the mirror.
     #[cold]
     fn catch_up(&self) -> Result<(), DeviceError> {
-        let twin = self.twin();
+        let mirror = self.mirror();
         if !self.behind.load(Ordering::Acquire) {
             return Ok(());
         }
-        if let Some(twin) = &*twin {
+        if let Some(mirror) = &*mirror {
             // SAFETY: under the lock, and nobody has been lent the floats since `behind` was set.
             let lines = unsafe { &mut *self.lines.get() };
             let floats = &mut bytemuck::cast_slice_mut(lines)[..self.len];
-            twin.download(floats)?;
+            mirror.download(floats)?;
         }
         self.behind.store(false, Ordering::Release);
         Ok(())

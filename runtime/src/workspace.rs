@@ -1,6 +1,7 @@
 //! The memory of a model's runs: allocated once, before the first.
 
 mod error;
+mod footprint;
 mod input;
 mod plan;
 mod prepare;
@@ -11,16 +12,19 @@ use std::marker::PhantomData;
 use std::sync::{Arc, OnceLock};
 
 pub use error::{InputError, WorkspaceError};
+pub use footprint::Footprint;
 pub use input::ClassIndex;
 pub use plan::{FunctionPlan, Inference, Pass, Program, Purpose, Training};
+
+pub use crate::step::{Cache, StepCheck, TruncateError};
 
 use crate::arena::{self, Sizes};
 use crate::device::{Buf, Cpu, Device, DeviceError, Loss, Random, Region, RunMemory};
 use crate::function::{self, Call, Function, Gradients};
-use crate::init::Seed;
 use crate::module::Model;
 use crate::optim::{Grads, Optimizer};
 use crate::prepared::Prepared;
+use crate::rng::Seed;
 use crate::storage::{Storage, Version};
 
 /// The largest run-time size that a workspace takes.
@@ -95,7 +99,7 @@ pub struct Workspace<M, D: Device = Cpu, P = Training> {
 pub type InferWorkspace<M, D = Cpu> = Workspace<M, D, Inference>;
 
 impl<M: Program, D: Device, P: Purpose> Workspace<M, D, P> {
-    const PREPARED: usize = M::PREPARED[D::ON_GPU as usize];
+    const PREPARED: usize = *M::PREPARED.of(D::ON_HOST);
     /// The gradients and the new state.
     const MADE: usize = if P::TRAINS { arena::plus(M::PARAMS, M::STATE) } else { 0 };
 
@@ -145,8 +149,8 @@ impl<M: Program, D: Device, P: Purpose> Workspace<M, D, P> {
     }
 
     /// The bytes of this workspace, with what inference prepares of the parameters, which is there
-    /// once for all workspaces of a network: `M::train_bytes` of its capacity or
-    /// `M::train_bytes_with` for the device's precision, `M::infer_bytes` when it is for inference.
+    /// once for all workspaces of a network: what `M::footprint` says of its capacity and the device's
+    /// [`target`](Device::target).
     pub fn bytes(&self) -> usize {
         arena::bytes(&[self.floats, Self::PREPARED, self.indices.len(), Self::MADE])
     }
@@ -299,7 +303,7 @@ impl<M: Program, D: Device> Workspace<M, D> {
         inputs: &[&[f32]],
         call: Call<F, C, R>,
         gradients: Gradients<F, R>,
-    ) -> Result<Loss, DeviceError>
+    ) -> Result<Loss<D>, DeviceError>
     where
         M: Function<AT, F, C, R>,
         M::Owner: Model,

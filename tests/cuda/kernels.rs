@@ -7,7 +7,7 @@ use std::ffi::OsStr;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use gradiron::device::{Buf, CudaError, KernelList, Region};
+use gradiron::device::{Buf, CudaError, DryRun, Region};
 use gradiron::ops::attention::{self, Attention, AttentionSpec, Strides, View};
 use gradiron::ops::convert::Convert;
 use gradiron::ops::recurrent::{
@@ -27,8 +27,8 @@ fn tests() -> &'static Path {
 }
 
 /// The kernels of models, and of optimizers.
-fn kernels() -> KernelList {
-    let list = KernelList::default();
+fn kernels() -> DryRun {
+    let list = DryRun::default();
     macro_rules! add {
         ($model:ident.$function:ident($($arg:expr),*)) => {
             add!(Precision::F32, $model.$function($($arg),*))
@@ -86,13 +86,13 @@ fn kernels() -> KernelList {
 }
 
 /// `room function` of a kernel on a list.
-fn functions(list: &KernelList) -> BTreeSet<String> {
+fn functions(list: &DryRun) -> BTreeSet<String> {
     let first_words = |name: String| name.split(' ').take(2).collect::<Vec<_>>().join(" ");
     list.names().into_iter().map(first_words).collect()
 }
 
 /// The small calls of rooms whose kernels the models do not launch.
-fn rooms(list: &KernelList) {
+fn rooms(list: &DryRun) {
     let launched = functions(list);
     let missing: Vec<_> = written().difference(&launched).cloned().collect();
     let is_missing = |room: &str| missing.iter().any(|name| name.starts_with(&format!("{room} ")));
@@ -108,7 +108,7 @@ fn rooms(list: &KernelList) {
 
 /// Layers that a block of threads takes through all steps, with one sample and with four, and layers
 /// that are too large for that.
-fn recurrent(list: &KernelList) {
+fn recurrent(list: &DryRun) {
     let sizes = [(Cell::Lstm, 32, 128), (Cell::Gru, 32, 128), (Cell::Tanh, 256, 256)];
     let large = [(Cell::Lstm, 512, 128), (Cell::Gru, 512, 128), (Cell::Lstm, 64, 256)];
     for (cell, batch, hidden) in sizes.into_iter().chain(large) {
@@ -135,7 +135,7 @@ fn recurrent(list: &KernelList) {
 }
 
 /// Heads of common widths, of values in 16 bits.
-fn attention(list: &KernelList) {
+fn attention(list: &DryRun) {
     for (dim, causal) in [(64, Some(0)), (64, None), (128, Some(0)), (128, None)] {
         let scale = 1.0 / (dim as f32).sqrt();
         let (queries, keys) = (256, 256);
@@ -167,7 +167,7 @@ fn attention(list: &KernelList) {
     }
 }
 
-fn optimizers(list: &KernelList) {
+fn optimizers(list: &DryRun) {
     let mut net = LeNet::init(Seed(0));
     let ws = LeNet::workspace_on(list.clone(), BATCH).expect("it is small");
     let mut step = |optimizer: &mut dyn Optimizer<LeNet>| optimizer.step(&mut net, ws.grads());
@@ -287,7 +287,7 @@ model! {
 fn a_bias_and_a_relu_are_parts_of_a_product() {
     let net = Followed::init(Seed(0));
     let x = [[0.5; 12]; 4];
-    let list = KernelList::default();
+    let list = DryRun::default();
     let mut ws = Followed::workspace_on(list.clone(), 4).expect("it is small");
     net.forward(&mut ws, &x).expect("nothing is computed");
     assert_eq!(list.names(), [""; 0]);

@@ -339,7 +339,7 @@ fn gradients_in_16_bits() {
                 let distance = pairs.map(|(a, b)| (a - b).powi(2)).sum::<f32>().sqrt() / want.norm();
                 println!("{name}: {distance:e} of {granted:e}");
                 assert!(distance > 0.0 && distance <= granted, "{name}: off by {distance:e}");
-                assert_eq!(rounded.bytes(), $model::train_bytes_on_gpu(BATCH, *precision));
+                assert_eq!(rounded.bytes(), $model::footprint(BATCH, precision.on_device()).train);
                 assert!(rounded.bytes() < exact.bytes(), "{name}: {}", rounded.bytes());
             }
         }};

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use gradiron::device::Storage;
 use gradiron::module::{Model, init_params};
 use gradiron::prelude::Seed;
-use gradiron::storage::Storage;
 
 use super::{Folder, Layers, Net};
 

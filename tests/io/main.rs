@@ -11,11 +11,11 @@ mod tied;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use gradiron::device::Storage;
 use gradiron::init::{Init, Seed};
 use gradiron::io::{LoadError, SaveError};
 use gradiron::module::{Model, Module, ParamSpec, init_params};
 use gradiron::prelude::{Linear, Module, model};
-use gradiron::storage::Storage;
 
 const FIXTURE: &[u8] = include_bytes!("torch.safetensors");
 
@@ -255,7 +255,7 @@ fn fields_have_other_names_in_files() {
     let parts = ["encoder.layer.0", "encoder.layer.1", "attention"].map(below);
     assert_eq!(names(Named::param_specs())[..12], parts.concat());
     assert_eq!(names(Named::param_specs())[12], "position.weight");
-    let derived = names(gradiron::net::Net::<Derived>::param_specs());
+    let derived = names(gradiron::Net::<Derived>::param_specs());
     assert_eq!(derived[..2], ["classifier.0.weight", "classifier.0.bias"]);
     assert_eq!(derived[2..], below("inner"));
 }

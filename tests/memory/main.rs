@@ -190,7 +190,7 @@ fn preparation_without_memory_is_an_error_and_can_be_tried_again() {
     LEFT.set(0);
     let outcome = failing.forward(&mut ws, &x).map(<[_]>::to_vec);
     let failed = LEFT.replace(usize::MAX) != 0;
-    if Wide::prepared_bytes() >= LARGE {
+    if Wide::footprint(1, Target::Host).prepared >= LARGE {
         assert!(failed);
         assert!(matches!(outcome, Err(InputError::Device(DeviceError::OutOfMemory { .. }))));
     }

@@ -334,8 +334,8 @@ fn derived_nets_have_state() -> Outcome {
     net.forward_grad(&mut ws, &[[1.0; 4], [0.0; 4]], &[[1.0; 4]; 2])?;
     net.update_state(ws.grads());
     assert_eq!(net.state()[8], 1.0);
-    assert_eq!(Tail::train_bytes(2), ws.bytes());
-    assert_eq!(Outer::train_bytes(5), Outer::workspace(5)?.bytes());
+    assert_eq!(Tail::footprint(2, Target::Host).train, ws.bytes());
+    assert_eq!(Outer::footprint(5, Target::Host).train, Outer::workspace(5)?.bytes());
     Ok(())
 }
 

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use gradiron::device::{Device, DeviceError, Lent, Preparer, Run, RunMemory};
+use gradiron::device::Storage;
+use gradiron::device::{CpuPreparer, Device, DeviceError, Lent, Run, RunMemory};
 use gradiron::math::SimdLevel;
 use gradiron::prelude::*;
-use gradiron::storage::Storage;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 type Image = [[[f32; 8]; 8]; 3];
@@ -146,6 +146,9 @@ impl Counted {
 
 impl Device for Counted {
     type Memory = Storage;
+    type Pending = f32;
+    type Preparer = CpuPreparer;
+    const ON_HOST: bool = true;
 
     fn allocate(&self, floats: usize) -> Result<Storage, DeviceError> {
         self.0.allocate(floats)
@@ -164,7 +167,15 @@ impl Device for Counted {
         self.0.lend(memory)
     }
 
-    fn preparer(&self) -> Option<Preparer> {
+    fn read_later(&self, memory: &Storage, at: usize) -> Result<f32, DeviceError> {
+        self.0.read_later(memory, at)
+    }
+
+    fn target(&self) -> Target {
+        self.0.target()
+    }
+
+    fn preparer(&self) -> Option<CpuPreparer> {
         self.0.preparer()
     }
 
@@ -264,10 +275,16 @@ fn inference_alone_takes_its_own_memory() -> Outcome {
     let images = images(9);
     let net = Net::init(Seed(9));
     let mut ws = Net::infer_workspace(9)?;
-    assert_eq!(ws.bytes(), Net::infer_bytes(9));
-    assert_eq!(Net::workspace(9)?.bytes(), Net::train_bytes(9));
-    assert!(Net::infer_bytes(9) + 4 * Net::PARAMS < Net::train_bytes(9));
-    assert!(Net::prepared_bytes() > 4 * 720 * 720 && Net::prepared_bytes() < Net::infer_bytes(1));
+    assert_eq!(ws.bytes(), Net::footprint(9, Target::Host).infer);
+    assert_eq!(Net::workspace(9)?.bytes(), Net::footprint(9, Target::Host).train);
+    assert!(
+        Net::footprint(9, Target::Host).infer + 4 * Net::PARAMS
+            < Net::footprint(9, Target::Host).train
+    );
+    assert!(
+        Net::footprint(1, Target::Host).prepared > 4 * 720 * 720
+            && Net::footprint(1, Target::Host).prepared < Net::footprint(1, Target::Host).infer
+    );
     ws.poison();
     let expected = afresh(&net, &images)?;
     assert_eq!(net.forward(&mut ws, &images)?, expected);
@@ -295,6 +312,6 @@ fn small_weights_are_not_prepared() -> Outcome {
     net.forward(&mut ws, &[[1.0, 2.0, 3.0, 4.0]])?;
     assert_eq!(runs.load(Ordering::Relaxed), 1);
     // Two layers of activations and the result, in whole lines.
-    assert_eq!(Small::infer_bytes(1), 4 * (16 + 32));
+    assert_eq!(Small::footprint(1, Target::Host).infer, 4 * (16 + 32));
     Ok(())
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use gradiron::device::Storage;
 use gradiron::device::{Buf, Cuda, Device, DeviceError, Precision, Region, RunMemory};
 use gradiron::ops::fill::Fill as _;
-use gradiron::storage::Storage;
 
 use crate::any::AnyKernels;
 use crate::harness::{ALIGNED, Call, Laid, ODD, assert_close, outputs_of};

@@ -14,10 +14,10 @@
 
 use std::sync::OnceLock;
 
+use gradiron::device::Storage;
 use gradiron::device::{Buf, Cpu, Device, Kernels, Precision, Region, Run, RunKey, RunMemory};
 use gradiron::math::{SimdLevel, simd_levels};
 use gradiron::profile::Phase;
-use gradiron::storage::Storage;
 
 use crate::any::AnyKernels;
 

@@ -4,10 +4,10 @@ use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use gradiron::Seed;
+use gradiron::device::Storage;
 use gradiron::device::{Cpu, CpuKernels, Device, Kernels, Random, Run, RunKey, RunMemory};
 use gradiron::math::{SimdLevel, simd_levels};
 use gradiron::profile::Phase;
-use gradiron::storage::Storage;
 
 use crate::calls::{self, INDICES, Memory, input};
 

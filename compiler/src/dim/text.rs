@@ -40,7 +40,7 @@ impl Dim {
         if self.as_lit().is_some() {
             return self.tokens();
         }
-        let (times, plus) = (quote!(::gradiron::arena::times), quote!(::gradiron::arena::plus));
+        let (times, plus) = (quote!(::gradiron::__rt::times), quote!(::gradiron::__rt::plus));
         let term = |(atoms, factor): (&Vec<Atom>, &i128)| {
             let factors = atoms.iter().map(Atom::saturating_tokens);
             let number = usize::try_from(factor.unsigned_abs()).unwrap_or(usize::MAX);
@@ -58,7 +58,7 @@ impl Dim {
         let (more, less) = (sum(true), sum(false));
         match self.terms.values().all(|factor| *factor > 0) {
             true => more,
-            false => quote!(::gradiron::arena::minus(#more, #less)),
+            false => quote!(::gradiron::__rt::minus(#more, #less)),
         }
     }
 
@@ -75,7 +75,7 @@ impl Dim {
             let (factor, atoms) = (Literal::i128_suffixed(*factor), atoms.iter().map(Atom::exact));
             quote!((#factor, &[#(#atoms),*]))
         });
-        quote!(::gradiron::check::sum(&[#(#terms),*]))
+        quote!(::gradiron::__rt::check::sum(&[#(#terms),*]))
     }
 }
 
@@ -111,11 +111,11 @@ impl Atom {
         match self {
             Self::Run(_) | Self::Const(..) => {
                 let size = self.tokens();
-                quote!(::gradiron::check::size(#size))
+                quote!(::gradiron::__rt::check::size(#size))
             }
             Self::Quotient(a, b) => {
                 let (a, b) = (a.exact(), b.exact());
-                quote!(::gradiron::check::quotient(#a, #b))
+                quote!(::gradiron::__rt::check::quotient(#a, #b))
             }
             Self::Sum(a) => a.exact(),
         }

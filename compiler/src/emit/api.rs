@@ -61,7 +61,7 @@ pub fn methods(model: &Model) -> TokenStream {
             quote! {
                 #[allow(clippy::all)]
                 #[automatically_derived]
-                impl #impl_generics ::gradiron::Sequential for #self_ty {
+                impl #impl_generics ::gradiron::__rt::Sequential for #self_ty {
                     type Input = #x;
                     type Output = #y;
                     type InputGrad<'w> = #d_x where Self: 'w;
@@ -163,13 +163,14 @@ fn method(
         _ => quote!((#(#types),*)),
     };
     let value = tuple(&results);
+    let device = model.device();
     let returns = match method {
         Method::GradInputs => {
             let d_args: Vec<_> = floats.iter().map(|arg| type_of(&arg.ty)).collect();
             let d_args = tuple(&d_args);
             quote!((#value, #d_args))
         }
-        Method::Train => quote!(::gradiron::device::Loss),
+        Method::Train => quote!(::gradiron::device::Loss<#device>),
         _ => value,
     };
     let vis = match (receiver, &interface.vis) {
@@ -179,7 +180,7 @@ fn method(
     let (self_arg, ws_model) = match receiver {
         Receiver::SelfRef if trains => (quote!(&mut self,), quote!(Self)),
         Receiver::SelfRef => (quote!(&self,), quote!(Self)),
-        Receiver::Params => (quote!(params: &::gradiron::Storage,), quote!(Self)),
+        Receiver::Params => (quote!(params: &::gradiron::__rt::Storage,), quote!(Self)),
         Receiver::Free => {
             let (_, ty) = model.generics();
             (quote!(), ty)
@@ -187,17 +188,25 @@ fn method(
     };
     let optimizer =
         trains.then(|| quote!(optimizer: &mut impl ::gradiron::optim::Optimizer<Self>,));
-    let (purpose, of_purpose) = match method {
-        Method::Infer => (quote!(, Purpose__: ::gradiron::Purpose), quote!(, Purpose__)),
-        _ => (quote!(), quote!()),
-    };
     let docs = docs(interface, method, receiver);
     // A loss whose gradient reaches no parameter has none to give.
     let is_flat = model.functions.as_ref().is_some_and(|functions| !functions[f].trains);
     let has_params = !model.params.tensors.is_empty() && receiver == Receiver::SelfRef;
     let bound =
         (matches!(method, Method::Grad | Method::Train) && is_loss && has_params && is_flat)
-            .then(|| quote!(where Device__: ::gradiron::check::ReachesParameters));
+            .then(|| quote!(where #device: ::gradiron::__rt::check::ReachesParameters));
+    // Types have names where a trait, a bound or the result speaks of them.
+    let has_names = receiver == Receiver::Params || trains || bound.is_some();
+    let (device_trait, purpose_trait) =
+        (quote!(::gradiron::device::Device), quote!(::gradiron::Purpose));
+    let (types, of_types) = match (method, has_names) {
+        (Method::Infer, true) => {
+            (quote!(, #device: #device_trait, P: #purpose_trait), quote!(#device, P))
+        }
+        (Method::Infer, false) => (quote!(), quote!(impl #device_trait, impl #purpose_trait)),
+        (_, true) => (quote!(, #device: #device_trait), quote!(#device)),
+        (_, false) => (quote!(), quote!(impl #device_trait)),
+    };
     let body = match &model.functions {
         Some(functions) => {
             body(model, f, &functions[f], method, receiver, with_seeds.then_some(&seeds[..]))
@@ -207,8 +216,8 @@ fn method(
     quote! {
         #docs
         #[allow(unused_variables, unused_parens, clippy::all)]
-        #vis fn #name<'w, Device__: ::gradiron::device::Device #purpose>(
-            #self_arg ws: &'w mut ::gradiron::Workspace<#ws_model, Device__ #of_purpose>, #optimizer
+        #vis fn #name<'w #types>(
+            #self_arg ws: &'w mut ::gradiron::Workspace<#ws_model, #of_types>, #optimizer
             #(#args,)* #(#seed_args,)*
         ) -> ::core::result::Result<#returns, ::gradiron::InputError> #bound {
             #body

@@ -30,7 +30,7 @@ pub fn body(
     let lens = floats.iter().map(|arg| arg.ty.shape.len().tokens());
     let args = lens.enumerate().map(|(i, len)| {
         let i = input_number(i);
-        quote!(::gradiron::device::Buf::new(::gradiron::device::Region::Input(#i), 0, #len))
+        quote!(::gradiron::__rt::device::Buf::new(::gradiron::__rt::device::Region::Input(#i), 0, #len))
     });
     let args: Vec<_> = args.collect();
     let result_lens: Vec<_> = function.results.iter().map(|ty| ty.shape.len().tokens()).collect();
@@ -46,7 +46,7 @@ pub fn body(
                     seed_checks.extend(quote!(ws.exact(#text, #value.len(), #len)?;));
                 }
                 inputs.push(flat(name, ty, &generics));
-                quote!(::gradiron::device::Buf::new(::gradiron::device::Region::Input(#i), 0, #len))
+                quote!(::gradiron::__rt::device::Buf::new(::gradiron::__rt::device::Region::Input(#i), 0, #len))
             }
             None => quote!(places.take(#len)),
         });
@@ -78,7 +78,7 @@ pub fn body(
                 _ => quote!(ws.grad::<#f, _, _, _>(host, inputs, call, gradients)?),
             };
             quote! {
-                let gradients = ::gradiron::function::Gradients {
+                let gradients = ::gradiron::__rt::function::Gradients {
                     d_results,
                     d_args,
                     want_inputs: #want_inputs,
@@ -96,8 +96,8 @@ pub fn body(
     };
     let read = |buf: TokenStream, ty: &Ty| match view_of(&ty.shape, &generics) {
         View::Number => quote!(ws.read(#buf)?[0]),
-        View::Array => quote!(::gradiron::view::array(ws.read(#buf)?)),
-        View::Batch => quote!(::gradiron::view::batch(ws.read(#buf)?)),
+        View::Array => quote!(::gradiron::__rt::view::array(ws.read(#buf)?)),
+        View::Batch => quote!(::gradiron::__rt::view::batch(ws.read(#buf)?)),
         View::Flat => quote!(ws.read(#buf)?),
     };
     let tuple = |values: Vec<TokenStream>| match values.as_slice() {
@@ -124,11 +124,11 @@ pub fn body(
         #host
         let inputs: &[&[f32]] = &[#(#inputs),*];
         let args = [#(#args),*];
-        let mut places = ::gradiron::arena::Places::default();
+        let mut places = ::gradiron::__rt::arena::Places::default();
         let results = [#(places.take(#result_lens)),*];
         #gradients
-        let block = places.rest(ws.floats(#f, ::gradiron::Pass::#method_name));
-        let call = ::gradiron::function::Call { n, args, classes, results, block };
+        let block = places.rest(ws.floats(#f, ::gradiron::__rt::Pass::#method_name));
+        let call = ::gradiron::__rt::function::Call { n, args, classes, results, block };
         #run
         let ws = &*ws;
         #outcome
@@ -139,8 +139,8 @@ pub fn body(
 pub fn flat(name: &Ident, ty: &Ty, generics: &HashSet<String>) -> TokenStream {
     match view_of(&ty.shape, generics) {
         View::Number => quote!(::core::slice::from_ref(&#name)),
-        View::Array => quote!(::gradiron::view::flat(::core::slice::from_ref(#name))),
-        View::Batch => quote!(::gradiron::view::flat(#name)),
+        View::Array => quote!(::gradiron::__rt::view::flat(::core::slice::from_ref(#name))),
+        View::Batch => quote!(::gradiron::__rt::view::flat(#name)),
         View::Flat => quote!(#name),
     }
 }
@@ -187,7 +187,7 @@ fn sizes(model: &Model, function: &Function, generics: &HashSet<String>) -> Toke
     let ones = (names.len()..4).map(|_| quote!(1));
     quote! {
         #checks
-        let n: ::gradiron::arena::Sizes = [#(#bound,)* #(#ones),*];
+        let n: ::gradiron::__rt::arena::Sizes = [#(#bound,)* #(#ones),*];
     }
 }
 
@@ -225,7 +225,7 @@ pub fn bounds(model: &Model, function: &Function) -> TokenStream {
                     }
                 }
             }
-            (quote!(::gradiron::arena::min(&[#(#below),*])), quote!(false #(|| #lengths)*))
+            (quote!(::gradiron::__rt::arena::min(&[#(#below),*])), quote!(false #(|| #lengths)*))
         })
         .unzip();
     let [name, are_lengths] = ["bounds", "lengths"].map(|item| hidden(&function.name, item));
@@ -238,7 +238,7 @@ pub fn bounds(model: &Model, function: &Function) -> TokenStream {
     });
     quote! {
         #[doc(hidden)]
-        pub const fn #name(n: ::gradiron::arena::Sizes) -> [usize; #count] {
+        pub const fn #name(n: ::gradiron::__rt::arena::Sizes) -> [usize; #count] {
             #bind
             [#(#bounds),*]
         }

@@ -40,9 +40,9 @@ impl Half {
 /// camel case: the user's are constants. The numbers of arguments are generic: where a caller has
 /// another one in mind, the check of the call says so, not rustc's types.
 fn signature(half: Half) -> [TokenStream; 3] {
-    let buf = quote!(::gradiron::device::Buf);
+    let buf = quote!(::gradiron::__rt::device::Buf);
     let common = quote! {
-        args: [#buf; FLOATS__], classes: [::gradiron::device::Indices; CLASSES__],
+        args: [#buf; FLOATS__], classes: [::gradiron::__rt::device::Indices; CLASSES__],
         results: [#buf; RESULTS__]
     };
     let (want, extra) = match half {
@@ -60,14 +60,14 @@ fn signature(half: Half) -> [TokenStream; 3] {
     let state = if half == Half::BACK { quote!() } else { quote!(state: #buf,) };
     let generics = quote! {
         <
-            Kernels__: ::gradiron::device::Kernels,
+            Kernels__: ::gradiron::__rt::device::Kernels,
             const FLOATS__: usize,
             const CLASSES__: usize,
             const RESULTS__: usize,
         >
     };
     let parameters = quote! {
-        k: &mut Kernels__, n: ::gradiron::arena::Sizes, offsets: &[usize], #want params: #buf,
+        k: &mut Kernels__, n: ::gradiron::__rt::arena::Sizes, offsets: &[usize], #want params: #buf,
         #state #common, #extra
     };
     let arguments = match half {
@@ -263,10 +263,10 @@ impl Writer<'_> {
                 let at = Index::from(self.prepared.place(self.function, self.form, v));
                 let len = self.graph.ty(v).shape.len().tokens();
                 let len = match self.maker(v).is_some_and(|node| node.op.serves_cpu_only()) {
-                    true => quote!(if on_gpu { 0 } else { #len }),
+                    true => quote!(if on_host { #len } else { 0 }),
                     false => len,
                 };
-                quote!(prepared.part(Self::__PREPARED_AT[on_gpu as usize][#at], #len))
+                quote!(prepared.part(Self::__PREPARED_AT.of(on_host)[#at], #len))
             }
             Home::Cache(c) => {
                 let (at, len) = (Index::from(c), ty.shape.len().tokens());
@@ -307,7 +307,7 @@ impl Writer<'_> {
                 _ => quote!(scratch),
             };
             let len = match self.plan.buffers[b].cpu_only {
-                true => quote!(if on_gpu { 0 } else { #len }),
+                true => quote!(if on_host { #len } else { 0 }),
                 false => len.clone(),
             };
             match self.plan.buffers[b].values {
@@ -328,10 +328,10 @@ impl Writer<'_> {
     /// What the memory was planned for. Where kernels are inlined it is a processor with values in floats,
     /// and rustc leaves out what else there is.
     fn target(&self) -> TokenStream {
-        let (at, of) = (Index::from(TARGET), quote!(::gradiron::device::Target));
+        let (at, of) = (Index::from(TARGET), quote!(::gradiron::__rt::device::Target));
         quote! {
             let target = #of::from_number(if Kernels__::INLINE { 0 } else { offsets[#at] });
-            let on_gpu = Kernels__::ON_GPU;
+            let on_host = Kernels__::ON_HOST;
         }
     }
 

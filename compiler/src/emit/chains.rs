@@ -69,8 +69,8 @@ impl Chains {
             #[doc(hidden)]
             #[allow(non_snake_case, clippy::all)]
             mod #module {
-                use ::gradiron::math::Arith;
-                use ::gradiron::ops::elementwise::{Elementwise, functions};
+                use ::gradiron::__rt::math::Arith;
+                use ::gradiron::__rt::ops::elementwise::{Elementwise, functions};
                 #items
             }
         }

@@ -32,24 +32,24 @@ pub fn checks(model: &Model) -> TokenStream {
             Statement::Equal(left, right) => {
                 let (l, r) = texts(left, right);
                 let (left, right) = (left.exact(), right.exact());
-                quote_spanned!(span=> ::gradiron::check::equal(#left, #right, #l, #r, #message))
+                quote_spanned!(span=> ::gradiron::__rt::check::equal(#left, #right, #l, #r, #message))
             }
             Statement::AtLeast(size, least) => {
                 let (s, l) = texts(size, least);
                 let (size, least) = (size.exact(), least.exact());
-                quote_spanned!(span=> ::gradiron::check::at_least(#size, #least, #s, #l, #message))
+                quote_spanned!(span=> ::gradiron::__rt::check::at_least(#size, #least, #s, #l, #message))
             }
             Statement::Fits(sizes) => {
                 let sizes = sizes.iter().map(|size| {
                     let (text, size) = (size.to_string(), size.exact());
                     quote!((#size, #text))
                 });
-                quote_spanned!(span=> ::gradiron::check::memory(&[#(#sizes),*], #message))
+                quote_spanned!(span=> ::gradiron::__rt::check::memory(&[#(#sizes),*], #message))
             }
             Statement::Within(text, number, range) => {
                 let range = variant(range);
-                quote_spanned!(span=> ::gradiron::check::within(
-                    #number, ::gradiron::check::Range::#range, #text, #message
+                quote_spanned!(span=> ::gradiron::__rt::check::within(
+                    #number, ::gradiron::__rt::check::Range::#range, #text, #message
                 ))
             }
         });
@@ -67,10 +67,10 @@ pub fn checks(model: &Model) -> TokenStream {
                 (_, true) => quote!(Row),
                 _ => quote!(Once),
             };
-            let form = quote!(::gradiron::check::Calls::#form);
+            let form = quote!(::gradiron::__rt::check::Calls::#form);
             add(quote_spanned!(span=> {
                 let () = <#model>::__CHECK;
-                ::gradiron::check::call(&#signature, #step, #form, &[#(#args),*], &[#(#results),*])
+                ::gradiron::__rt::check::call(&#signature, #step, #form, &[#(#args),*], &[#(#results),*])
             }));
         }
     }
@@ -87,14 +87,14 @@ pub fn checks(model: &Model) -> TokenStream {
             });
             let axes = quote!([#theirs, &[#(#ours),*]]);
             add(quote_spanned!(span=>
-                ::gradiron::check::steps(#item, #length, #axes, #step, #called)
+                ::gradiron::__rt::check::steps(#item, #length, #axes, #step, #called)
             ));
         }
     }
     for Trained { field, is_reached, losses } in &model.trained {
         let (name, span) = (&model.fields[*field].name, model.fields[*field].name.span());
         let name = name.to_string();
-        add(quote_spanned!(span=> ::gradiron::check::trained(#is_reached, #name, #losses)));
+        add(quote_spanned!(span=> ::gradiron::__rt::check::trained(#is_reached, #name, #losses)));
     }
     let signatures = model.interfaces.iter().enumerate().map(|(f, function)| {
         let name = hidden(&function.name, "SIGNATURE");
@@ -108,13 +108,13 @@ pub fn checks(model: &Model) -> TokenStream {
         // Of a function with mistakes nothing is said.
         let of = match &model.functions {
             Some(functions) => functions[f].flows.clone(),
-            None => quote!(::gradiron::check::Flows { dead: ::core::option::Option::None, args: [true; #count] }),
+            None => quote!(::gradiron::__rt::check::Flows { dead: ::core::option::Option::None, args: [true; #count] }),
         };
         quote! {
             #[doc(hidden)]
-            pub const #flows: ::gradiron::check::Flows<#count> = #of;
+            pub const #flows: ::gradiron::__rt::check::Flows<#count> = #of;
             #[doc(hidden)]
-            pub const #name: ::gradiron::check::Signature = ::gradiron::check::Signature {
+            pub const #name: ::gradiron::__rt::check::Signature = ::gradiron::__rt::check::Signature {
                 args: &[#(#args),*],
                 results: &[#(#results),*],
             };
@@ -144,20 +144,20 @@ pub fn checks(model: &Model) -> TokenStream {
 fn type_sig(ty: &Ty) -> TokenStream {
     let classes = ty.kind == Kind::Classes;
     if ty.kind == Kind::Unknown {
-        return quote!(::gradiron::check::TypeSig {
-            classes: #classes, dims: &[::gradiron::check::Size::Unknown]
+        return quote!(::gradiron::__rt::check::TypeSig {
+            classes: #classes, dims: &[::gradiron::__rt::check::Size::Unknown]
         });
     }
     let dims = ty.dims().iter().map(size);
-    quote!(::gradiron::check::TypeSig { classes: #classes, dims: &[#(#dims),*] })
+    quote!(::gradiron::__rt::check::TypeSig { classes: #classes, dims: &[#(#dims),*] })
 }
 
 fn size(dim: &Dim) -> TokenStream {
     if dim.is_run_time() {
         let text = dim.to_string();
-        quote!(::gradiron::check::Size::Run(#text))
+        quote!(::gradiron::__rt::check::Size::Run(#text))
     } else {
         let dim = dim.tokens();
-        quote!(::gradiron::check::Size::Fixed(#dim))
+        quote!(::gradiron::__rt::check::Size::Fixed(#dim))
     }
 }

@@ -51,7 +51,7 @@ fn bind(model: &Model, function: &Function) -> TokenStream {
     let lets: Vec<_> = lets.collect();
     quote! {
         #[doc(hidden)]
-        pub const fn #name<const Args: usize>(leads: [usize; Args]) -> ::gradiron::arena::Sizes {
+        pub const fn #name<const Args: usize>(leads: [usize; Args]) -> ::gradiron::__rt::arena::Sizes {
             let mut n = [1; 4];
             #(#lets)*
             n
@@ -89,12 +89,12 @@ pub fn layout(model: &Model, function: &Function, form: Form, names: [&str; 3]) 
         let size = buffer.size.saturating_tokens();
         let size = match buffer.values {
             true => quote! {
-                if halves { ::gradiron::device::floats_of_halves(#size) } else { #size }
+                if halves { ::gradiron::__rt::device::floats_of_halves(#size) } else { #size }
             },
             false => size,
         };
         let size = match buffer.cpu_only {
-            true => quote!(if on_gpu { 0 } else { #size }),
+            true => quote!(if on_host { #size } else { 0 }),
             false => size,
         };
         match (buffer.inputs_only, buffer.stored.is_some()) {
@@ -108,7 +108,7 @@ pub fn layout(model: &Model, function: &Function, form: Form, names: [&str; 3]) 
         let life = |last: usize, part: Part| {
             let (first, last) = (node_number(buffer.first), node_number(last));
             let part = variant(&part);
-            quote!(::gradiron::arena::Life::new(#first, #last, ::gradiron::arena::Part::#part))
+            quote!(::gradiron::__rt::arena::Life::new(#first, #last, ::gradiron::__rt::arena::Part::#part))
         };
         let (with, without) =
             (life(buffer.last, buffer.part), life(buffer.unstored.0, buffer.unstored.1));
@@ -139,36 +139,36 @@ pub fn layout(model: &Model, function: &Function, form: Form, names: [&str; 3]) 
     } else {
         let [flops, steps] = ["flops", "steps"].map(|suffix| hidden(&function.name, suffix));
         let small = quote! {
-            let is_small = ::gradiron::function::is_small(Self::#flops([1; 4]), Self::#steps[1]);
+            let is_small = ::gradiron::__rt::function::is_small(Self::#flops([1; 4]), Self::#steps[1]);
             let target = target.of_small(is_small);
         };
         (quote!(want_inputs, whole,), quote!(whole), small)
     };
-    let target = quote!(target: ::gradiron::device::Target);
+    let target = quote!(target: ::gradiron::__rt::device::Target);
     quote! {
         #[doc(hidden)]
-        pub const fn #layout(n: ::gradiron::arena::Sizes, #flags #target)
-            -> ::gradiron::arena::Layout<#count>
+        pub const fn #layout(n: ::gradiron::__rt::arena::Sizes, #flags #target)
+            -> ::gradiron::__rt::arena::Layout<#count>
         {
             #bind
             #small
             let (halves, halves_between) = (target.are_halves(), target.are_halves_between());
-            let on_gpu = target.is_gpu();
-            if ::gradiron::arena::max(&[#(#lens),*]) > ::gradiron::arena::MOST {
-                return ::gradiron::arena::Layout::TOO_LARGE;
+            let on_host = target.on_host();
+            if ::gradiron::__rt::arena::max(&[#(#lens),*]) > ::gradiron::__rt::arena::MOST {
+                return ::gradiron::__rt::arena::Layout::TOO_LARGE;
             }
             #(#stated)*
-            ::gradiron::arena::plan([#(#sizes),*], [#(#lives),*], #whole)
+            ::gradiron::__rt::arena::plan([#(#sizes),*], [#(#lives),*], #whole)
         }
         #[doc(hidden)]
         pub const #table_name: usize = #HEADER + #count #(+ #tables)*;
         #[doc(hidden)]
         pub fn #offsets_name(
-            n: ::gradiron::arena::Sizes, #flags #target, out: &mut Vec<usize>,
+            n: ::gradiron::__rt::arena::Sizes, #flags #target, out: &mut Vec<usize>,
         ) {
             #bind
             #small
-            let (layout, on_gpu) = (Self::#layout(n, #given target), target.is_gpu());
+            let (layout, on_host) = (Self::#layout(n, #given target), target.on_host());
             out.extend_from_slice(&[layout.saved, layout.scratch, target.number()]);
             out.extend_from_slice(&layout.offsets);
             #(#nested)*
@@ -211,22 +211,22 @@ fn sizes(model: &Model, function: &Function) -> TokenStream {
     let costs = run(graph).map(|node| profile::flops(graph, node));
     let total = costs.fold(Dim::lit(0), |sum, cost| sum.plus(&cost)).saturating_tokens();
     let nested = callees(graph).into_iter().map(|callee| callee.stated(&["flops"]));
-    let (bind, target) = (model.bind_sizes(), quote!(::gradiron::device::Target));
+    let (bind, target) = (model.bind_sizes(), quote!(::gradiron::__rt::device::Target));
     quote! {
         #[doc(hidden)]
-        pub const fn #saved(n: ::gradiron::arena::Sizes, target: #target) -> usize {
+        pub const fn #saved(n: ::gradiron::__rt::arena::Sizes, target: #target) -> usize {
             Self::#layout(n, true, false, target).saved
         }
         #[doc(hidden)]
-        pub const fn #scratch(n: ::gradiron::arena::Sizes, target: #target) -> usize {
+        pub const fn #scratch(n: ::gradiron::__rt::arena::Sizes, target: #target) -> usize {
             Self::#layout(n, true, false, target).scratch
         }
         #[doc(hidden)]
-        pub const fn #infer_scratch(n: ::gradiron::arena::Sizes, target: #target) -> usize {
+        pub const fn #infer_scratch(n: ::gradiron::__rt::arena::Sizes, target: #target) -> usize {
             Self::#infer_layout(n, target).saved
         }
         #[doc(hidden)]
-        pub const fn #flops(n: ::gradiron::arena::Sizes) -> usize {
+        pub const fn #flops(n: ::gradiron::__rt::arena::Sizes) -> usize {
             #bind
             #(#nested)*
             #total

@@ -20,14 +20,14 @@ pub fn program(model: &Model) -> TokenStream {
         let indices = class_args(function).map(|arg| arg.ty.shape.len().saturating_tokens());
         let step_offsets = stepwise::offsets(function);
         quote! {
-            ::gradiron::FunctionPlan::new(
+            ::gradiron::__rt::FunctionPlan::new(
                 [
-                    Self::#floats(n, ::gradiron::Pass::Infer, target),
-                    Self::#floats(n, ::gradiron::Pass::Grad, target),
-                    Self::#floats(n, ::gradiron::Pass::GradInputs, target),
-                    Self::#floats(n, ::gradiron::Pass::Step, target),
+                    Self::#floats(n, ::gradiron::__rt::Pass::Infer, target),
+                    Self::#floats(n, ::gradiron::__rt::Pass::Grad, target),
+                    Self::#floats(n, ::gradiron::__rt::Pass::GradInputs, target),
+                    Self::#floats(n, ::gradiron::__rt::Pass::Step, target),
                 ],
-                ::gradiron::arena::sum(&[#(#indices),*]),
+                ::gradiron::__rt::arena::sum(&[#(#indices),*]),
                 |out| Self::#infer_offsets(n, target, out),
                 #step_offsets,
                 |out| Self::#offsets(n, false, true, target, out),
@@ -43,20 +43,20 @@ pub fn program(model: &Model) -> TokenStream {
     quote! {
         #[allow(unused_variables, clippy::all)]
         #[automatically_derived]
-        impl #impl_generics ::gradiron::Program for #self_ty {
+        impl #impl_generics ::gradiron::__rt::Program for #self_ty {
             type Owner = #owner;
             const SIZES: &'static [&'static str] = &[#(#sizes),*];
             fn plan(
-                n: ::gradiron::arena::Sizes, target: ::gradiron::device::Target,
-            ) -> Vec<::gradiron::FunctionPlan> {
+                n: ::gradiron::__rt::arena::Sizes, target: ::gradiron::__rt::device::Target,
+            ) -> Vec<::gradiron::__rt::FunctionPlan> {
                 #bind
                 vec![#(#plans),*]
             }
-            const PREPARED: [usize; 2] = Self::__PREPARED;
+            const PREPARED: ::gradiron::__rt::device::PerSide<usize> = Self::__PREPARED;
             const PREPARE: &'static str = #prepare;
-            fn prepare<Kernels__: ::gradiron::device::Kernels>(
-                k: &mut Kernels__, [params, state]: [::gradiron::device::Buf; 2],
-                prepared: ::gradiron::device::Buf,
+            fn prepare<Kernels__: ::gradiron::__rt::device::Kernels>(
+                k: &mut Kernels__, [params, state]: [::gradiron::__rt::device::Buf; 2],
+                prepared: ::gradiron::__rt::device::Buf,
             ) {
                 Self::__prepare(k, params, state, prepared);
             }
@@ -85,24 +85,25 @@ fn floats(model: &Model, function: &Function) -> TokenStream {
     let floats: Vec<Ty> = args.into_iter().filter(|ty| ty.kind == Kind::Float).collect();
     let d_args = lens(&floats);
     let bind = model.bind_sizes();
-    let (padded, sum) = (quote!(::gradiron::arena::padded), quote!(::gradiron::arena::sum));
+    let (padded, sum) =
+        (quote!(::gradiron::__rt::arena::padded), quote!(::gradiron::__rt::arena::sum));
     let step_floats = stepwise::floats(function);
     quote! {
         #[doc(hidden)]
         pub const fn #name(
-            n: ::gradiron::arena::Sizes, pass: ::gradiron::Pass,
-            target: ::gradiron::device::Target,
+            n: ::gradiron::__rt::arena::Sizes, pass: ::gradiron::__rt::Pass,
+            target: ::gradiron::__rt::device::Target,
         ) -> usize {
             #bind
             let results = #sum(&[#(#padded(#results)),*]);
             let d_args = #sum(&[#(#padded(#d_args)),*]);
             match pass {
-                ::gradiron::Pass::Infer => #sum(&[results, Self::#infer_layout(n, target).saved]),
-                ::gradiron::Pass::Step => #step_floats,
-                ::gradiron::Pass::Grad => {
+                ::gradiron::__rt::Pass::Infer => #sum(&[results, Self::#infer_layout(n, target).saved]),
+                ::gradiron::__rt::Pass::Step => #step_floats,
+                ::gradiron::__rt::Pass::Grad => {
                     #sum(&[results, results, Self::#layout(n, false, true, target).saved])
                 }
-                ::gradiron::Pass::GradInputs => {
+                ::gradiron::__rt::Pass::GradInputs => {
                     #sum(&[results, results, d_args, Self::#layout(n, true, true, target).saved])
                 }
             }
@@ -128,6 +129,7 @@ pub fn workspace(model: &Model) -> TokenStream {
     let [method, on, infer, infer_on] =
         ["workspace", "workspace_on", "infer_workspace", "infer_workspace_on"]
             .map(|name| format_ident!("{before}{name}"));
+    let device = model.device();
     quote! {
         /// The memory of training and inference on the CPU, for at most these sizes; allocated here
         /// and never again.
@@ -142,8 +144,8 @@ pub fn workspace(model: &Model) -> TokenStream {
         ///
         /// # Errors
         /// When a size is 0 or the device's memory does not suffice.
-        pub fn #on<Device__: ::gradiron::device::Device>(device: Device__, #(#names: usize),*)
-            -> ::core::result::Result<::gradiron::Workspace<#target, Device__>, ::gradiron::WorkspaceError>
+        pub fn #on<#device: ::gradiron::device::Device>(device: #device, #(#names: usize),*)
+            -> ::core::result::Result<::gradiron::Workspace<#target, #device>, ::gradiron::WorkspaceError>
         {
             ::gradiron::Workspace::new(device, #sizes)
         }
@@ -161,8 +163,8 @@ pub fn workspace(model: &Model) -> TokenStream {
         ///
         /// # Errors
         /// When a size is 0 or the device's memory does not suffice.
-        pub fn #infer_on<Device__: ::gradiron::device::Device>(device: Device__, #(#names: usize),*)
-            -> ::core::result::Result<::gradiron::InferWorkspace<#target, Device__>, ::gradiron::WorkspaceError>
+        pub fn #infer_on<#device: ::gradiron::device::Device>(device: #device, #(#names: usize),*)
+            -> ::core::result::Result<::gradiron::InferWorkspace<#target, #device>, ::gradiron::WorkspaceError>
         {
             ::gradiron::Workspace::new(device, #sizes)
         }
@@ -172,19 +174,13 @@ pub fn workspace(model: &Model) -> TokenStream {
 /// Memory and arithmetic, known before anything runs.
 pub fn costs(model: &Model) -> TokenStream {
     let (names, sizes) = size_args(model);
+    let (footprint, target) =
+        (quote!(::gradiron::workspace::Footprint), quote!(::gradiron::device::Target));
     let Some(functions) = &model.functions else {
-        let names_in_precision = ["train_bytes_with", "train_bytes_on_gpu", "infer_bytes_on_gpu"];
-        let in_precision = names_in_precision.map(|name| {
-            let (name, precision) =
-                (format_ident!("{name}"), quote!(::gradiron::device::Precision));
-            quote!(pub const fn #name(#(#names: usize,)* precision: #precision) -> usize { 0 })
-        });
         return quote! {
-            pub const fn train_bytes(#(#names: usize),*) -> usize { 0 }
-            pub const fn infer_bytes(#(#names: usize),*) -> usize { 0 }
-            pub const fn prepared_bytes() -> usize { 0 }
-            pub const fn prepared_bytes_on_gpu() -> usize { 0 }
-            #(#in_precision)*
+            pub const fn footprint(#(#names: usize,)* target: #target) -> #footprint {
+                #footprint { train: 0, infer: 0, prepared: 0 }
+            }
             pub const fn flops(#(#names: usize),*) -> usize { 0 }
         };
     };
@@ -192,99 +188,39 @@ pub fn costs(model: &Model) -> TokenStream {
     let bind = model.bind_sizes();
     let indices = functions.iter().map(|function| {
         let lens = class_args(function).map(|arg| arg.ty.shape.len().saturating_tokens());
-        quote!(::gradiron::arena::sum(&[#(#lens),*]))
+        quote!(::gradiron::__rt::arena::sum(&[#(#lens),*]))
     });
     let indices: Vec<_> = indices.collect();
     let flops = hidden(&functions[0].name, "flops");
-    let max = quote!(::gradiron::arena::max);
+    let [bytes, max, pass] = [quote!(arena::bytes), quote!(arena::max), quote!(Pass)]
+        .map(|item| quote!(::gradiron::__rt::#item));
     let flops_doc =
         format!("Floating-point operations of one `{}`; at most `usize::MAX`.", functions[0].name);
     quote! {
-        /// The bytes of a workspace for training: activations, gradients, new state, scratch
-        /// memory, and what its inference prepares (`prepared_bytes`). The parameters (`4 * PARAMS`) and the
-        /// optimizer's state come on top. `usize::MAX` where no memory can hold it, so that a comparison with
-        /// what there is decides; a workspace of these sizes is an error.
-        pub const fn train_bytes(#(#names: usize),*) -> usize {
-            Self::train_bytes_with(#(#names,)* ::gradiron::device::Precision::F32)
-        }
-
-        /// The same on a [`Cpu`](::gradiron::device::Cpu) that computes in `precision`.
-        pub const fn train_bytes_with(
-            #(#names: usize,)* precision: ::gradiron::device::Precision,
-        ) -> usize {
-            Self::__train_bytes(#(#names,)* precision.on_cpu())
-        }
-
-        /// The same on a GPU that computes in `precision`. What its kernels use on the side comes on
-        /// top, and what is uploaded: inputs, and parameters and state of the optimizer once more.
-        pub const fn train_bytes_on_gpu(
-            #(#names: usize,)* precision: ::gradiron::device::Precision,
-        ) -> usize {
-            Self::__train_bytes(#(#names,)* precision.on_gpu())
-        }
-
-        #[doc(hidden)]
+        /// The bytes of workspaces of at most these sizes, on a device whose memory is planned for `target`
+        /// (`Target::Host` for a `Cpu`, [`Device::target`](::gradiron::device::Device::target) of any device).
+        /// The parameters (`4 * PARAMS`) and the optimizer's state come on top, and on a GPU what is uploaded
+        /// and what its kernels use on the side.
         #[allow(unused_variables, clippy::all)]
-        pub const fn __train_bytes(
-            #(#names: usize,)* target: ::gradiron::device::Target,
-        ) -> usize {
+        pub const fn footprint(#(#names: usize,)* target: #target) -> #footprint {
             let n = #sizes;
             #bind
-            let arena = #max(&[#(
-                #max(&[
-                    Self::#floats(n, ::gradiron::Pass::Infer, target),
-                    Self::#floats(n, ::gradiron::Pass::Grad, target),
-                    Self::#floats(n, ::gradiron::Pass::GradInputs, target),
-                    Self::#floats(n, ::gradiron::Pass::Step, target),
-                ])
+            let infer = #max(&[#(
+                Self::#floats(n, #pass::Infer, target), Self::#floats(n, #pass::Step, target)
+            ),*]);
+            let train = #max(&[infer, #(
+                Self::#floats(n, #pass::Grad, target), Self::#floats(n, #pass::GradInputs, target)
             ),*]);
             let indices = #max(&[#(#indices),*]);
-            ::gradiron::arena::bytes(&[
-                arena, indices, <Self as ::gradiron::Module>::PARAMS,
-                <Self as ::gradiron::Module>::STATE, Self::__PREPARED[target.is_gpu() as usize],
-            ])
-        }
-
-        /// The bytes of a workspace for inference alone: activations, results, scratch memory, class
-        /// indices, and what it prepares of the parameters, of which all workspaces of a network share one
-        /// (`prepared_bytes`). The parameters (`4 * PARAMS`) come on top. `usize::MAX` where no memory can
-        /// hold it.
-        pub const fn infer_bytes(#(#names: usize),*) -> usize {
-            Self::__infer_bytes(#(#names,)* ::gradiron::device::Target::Cpu)
-        }
-
-        /// The same on a GPU that computes in `precision`, without what its kernels use on the side
-        /// and what is uploaded.
-        pub const fn infer_bytes_on_gpu(
-            #(#names: usize,)* precision: ::gradiron::device::Precision,
-        ) -> usize {
-            Self::__infer_bytes(#(#names,)* precision.on_gpu())
-        }
-
-        #[doc(hidden)]
-        #[allow(unused_variables, clippy::all)]
-        pub const fn __infer_bytes(
-            #(#names: usize,)* target: ::gradiron::device::Target,
-        ) -> usize {
-            let n = #sizes;
-            #bind
-            let arena = #max(&[#(
-                Self::#floats(n, ::gradiron::Pass::Infer, target),
-                Self::#floats(n, ::gradiron::Pass::Step, target)
-            ),*]);
-            let indices = #max(&[#(#indices),*]);
-            ::gradiron::arena::bytes(&[arena, indices, Self::__PREPARED[target.is_gpu() as usize]])
-        }
-
-        /// The bytes of what inference prepares of the parameters on a CPU. They are a part of
-        /// `infer_bytes` and `train_bytes`, but there once for all workspaces of a network.
-        pub const fn prepared_bytes() -> usize {
-            ::gradiron::arena::bytes(&[Self::__PREPARED[0]])
-        }
-
-        /// The same on a GPU.
-        pub const fn prepared_bytes_on_gpu() -> usize {
-            ::gradiron::arena::bytes(&[Self::__PREPARED[1]])
+            let prepared = *Self::__PREPARED.of(target.on_host());
+            #footprint {
+                train: #bytes(&[
+                    train, indices, <Self as ::gradiron::Module>::PARAMS,
+                    <Self as ::gradiron::Module>::STATE, prepared,
+                ]),
+                infer: #bytes(&[infer, indices, prepared]),
+                prepared: #bytes(&[prepared]),
+            }
         }
 
         #[doc = #flops_doc]

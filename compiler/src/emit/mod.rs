@@ -156,6 +156,13 @@ impl Model<'_> {
         params.map(|param| param.ident.to_string()).collect()
     }
 
+    /// What generated methods call the type of a device.
+    pub fn device(&self) -> Ident {
+        let names = self.generic_names();
+        let free = ["D", "Device", "Device_"].into_iter().find(|name| !names.contains(*name));
+        format_ident!("{}", free.unwrap_or("Device__"))
+    }
+
     /// The run-time sizes of all functions, by first appearance.
     pub fn sizes(&self) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();

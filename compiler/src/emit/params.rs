@@ -31,7 +31,7 @@ pub fn definition(model: &Model) -> TokenStream {
         #[doc = #table]
         #[derive(Clone, Debug)]
         #vis struct #name #generics {
-            params: ::gradiron::Storage,
+            params: ::gradiron::__rt::Storage,
         }
     }
 }
@@ -96,13 +96,13 @@ pub fn module(model: &Model) -> TokenStream {
                 return module_row(&name, model, count.as_ref(), &describe, &quote!(STATE));
             }
         };
-        tensor_row(&name, &state.shape, &quote!((#init, ::gradiron::StateKind::#kind)))
+        tensor_row(&name, &state.shape, &quote!((#init, ::gradiron::__rt::StateKind::#kind)))
     });
-    let table = quote!(::gradiron::module::table);
+    let table = quote!(::gradiron::__rt::table);
     let describe_state = (!state.is_empty()).then(|| {
         quote! {
             fn describe_state(
-                prefix: &str, start: usize, specs: &mut Vec<::gradiron::StateSpec>
+                prefix: &str, start: usize, specs: &mut Vec<::gradiron::__rt::StateSpec>
             ) {
                 #table::describe_state(Self::__STATE_TABLE, prefix, start, specs);
             }
@@ -127,7 +127,7 @@ pub fn module(model: &Model) -> TokenStream {
         impl #impl_generics ::gradiron::Module for #ty {
             const PARAMS: usize = Self::__AT[#count];
             const STATE: usize = Self::__STATE_AT[#state_count];
-            fn describe(prefix: &str, start: usize, specs: &mut Vec<::gradiron::ParamSpec>) {
+            fn describe(prefix: &str, start: usize, specs: &mut Vec<::gradiron::__rt::ParamSpec>) {
                 #checked
                 #table::describe(Self::__TABLE, prefix, start, specs);
             }
@@ -160,7 +160,7 @@ pub fn starts(name: &str, lens: impl ExactSizeIterator<Item = TokenStream>) -> T
 fn tensor_row(name: &str, shape: &Shape, kind: &TokenStream) -> TokenStream {
     let shape = shape.0.iter().map(Dim::tokens);
     quote! {
-        ::gradiron::module::table::Row::Tensor { name: #name, shape: &[#(#shape),*], kind: #kind }
+        ::gradiron::__rt::table::Row::Tensor { name: #name, shape: &[#(#shape),*], kind: #kind }
     }
 }
 
@@ -178,7 +178,7 @@ fn module_row(
         Some(count) => quote!(::core::option::Option::Some(#count)),
     };
     quote! {
-        ::gradiron::module::table::Row::Module {
+        ::gradiron::__rt::table::Row::Module {
             name: #name, describe: #module::#describe, floats: #module::#size, count: #count,
         }
     }
@@ -226,10 +226,10 @@ fn owner(model: &Model, checked: &Option<TokenStream>) -> TokenStream {
             fn state_mut(&mut self) -> &mut [f32] {
                 &mut self.params.as_mut_slice()[<Self as ::gradiron::Module>::PARAMS..]
             }
-            fn storage(&mut self) -> ::core::option::Option<&mut ::gradiron::Storage> {
+            fn storage(&mut self) -> ::core::option::Option<&mut ::gradiron::__rt::Storage> {
                 Some(&mut self.params)
             }
-            fn stored(&self) -> ::core::option::Option<&::gradiron::Storage> {
+            fn stored(&self) -> ::core::option::Option<&::gradiron::__rt::Storage> {
                 Some(&self.params)
             }
             fn fetch(&self) -> ::core::result::Result<(), ::gradiron::device::DeviceError> {
@@ -245,7 +245,7 @@ fn owner(model: &Model, checked: &Option<TokenStream>) -> TokenStream {
             /// New parameters, drawn from `seed` by PyTorch's default initialisers.
             pub fn init(seed: ::gradiron::Seed) -> Self {
                 #checked
-                Self { params: ::gradiron::init_params::<Self>(seed) }
+                Self { params: ::gradiron::__rt::init_params::<Self>(seed) }
             }
             #(#views)*
         }
@@ -328,7 +328,8 @@ fn view(model: &Model, shape: &Shape, start: &TokenStream) -> (TokenStream, Toke
     let len = shape.len().tokens();
     match view_of(shape, &model.generic_names()) {
         View::Array => {
-            let view = quote!(::gradiron::view::array(&self.params.as_slice()[#start..][..#len]));
+            let view =
+                quote!(::gradiron::__rt::view::array(&self.params.as_slice()[#start..][..#len]));
             (array(&shape.0), view)
         }
         View::Number => (quote!(f32), quote!(&self.params.as_slice()[#start])),

@@ -73,8 +73,8 @@ fn formula(graph: &Graph, value: ValueId) -> String {
 pub fn items(model: &Model, values: &Values, chains: &Chains) -> TokenStream {
     let ends = values.sizes.iter().enumerate().map(|(k, (size, cpu_only))| {
         let (next, size) = (k + 1, size.tokens());
-        let size = if *cpu_only { quote!(if on_gpu { 0 } else { #size }) } else { size };
-        quote!(at[#next] = at[#k] + ::gradiron::arena::padded(#size);)
+        let size = if *cpu_only { quote!(if on_host { #size } else { 0 }) } else { size };
+        quote!(at[#next] = at[#k] + ::gradiron::__rt::arena::padded(#size);)
     });
     let (count, ends) = (values.sizes.len(), ends.collect::<Vec<_>>());
     let calls = values.nodes.iter().enumerate().map(|(number, (function, form, n))| {
@@ -89,24 +89,29 @@ pub fn items(model: &Model, values: &Values, chains: &Chains) -> TokenStream {
     });
     let [ops, costs] = ["__prepare_ops", "__prepare_costs"].map(|item| format_ident!("{item}"));
     let profile = profile::items(&quote!(), [&ops, &costs], "Prepare", &ran.collect::<Vec<_>>());
-    let buf = quote!(::gradiron::device::Buf);
+    let [buf, per_side] =
+        [quote!(::gradiron::__rt::device::Buf), quote!(::gradiron::__rt::device::PerSide)];
     quote! {
-        /// Where they start on a processor and on a GPU.
-        const __PREPARED_AT: &'static [[usize; #count + 1]; 2] =
-            &[Self::__prepared_at(false), Self::__prepared_at(true)];
-        const fn __prepared_at(on_gpu: bool) -> [usize; #count + 1] {
+        /// Where they start, for the kernels of the host and for those of other devices.
+        const __PREPARED_AT: &'static #per_side<[usize; #count + 1]> = &#per_side {
+            host: Self::__prepared_at(true),
+            device: Self::__prepared_at(false),
+        };
+        const fn __prepared_at(on_host: bool) -> [usize; #count + 1] {
             let mut at = [0; #count + 1];
             #(#ends)*
             at
         }
         #[doc(hidden)]
-        pub const __PREPARED: [usize; 2] =
-            [Self::__PREPARED_AT[0][#count], Self::__PREPARED_AT[1][#count]];
+        pub const __PREPARED: #per_side<usize> = #per_side {
+            host: Self::__PREPARED_AT.host[#count],
+            device: Self::__PREPARED_AT.device[#count],
+        };
         #[doc(hidden)]
-        pub fn __prepare<Kernels__: ::gradiron::device::Kernels>(
+        pub fn __prepare<Kernels__: ::gradiron::__rt::device::Kernels>(
             k: &mut Kernels__, params: #buf, state: #buf, prepared: #buf,
         ) {
-            let on_gpu = Kernels__::ON_GPU;
+            let on_host = Kernels__::ON_HOST;
             k.enter(Self::#ops, [1; 4]);
             #pieces
             k.leave();

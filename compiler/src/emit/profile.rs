@@ -37,16 +37,16 @@ pub fn items(
     let nested = nodes.iter().filter_map(|(node, ..)| node.op.callee());
     let nested = nested.map(|callee| callee.stated(&["flops"]));
     quote! {
-        const #ops: &'static ::gradiron::profile::PassOps = &::gradiron::profile::PassOps {
-            phase: ::gradiron::profile::Phase::#phase,
+        const #ops: &'static ::gradiron::__rt::profile::PassOps = &::gradiron::__rt::profile::PassOps {
+            phase: ::gradiron::__rt::profile::Phase::#phase,
             text: #text,
             costs: Self::#costs,
         };
-        fn #costs(n: ::gradiron::arena::Sizes, want_inputs: bool, out: &mut Vec<[usize; 2]>) {
+        fn #costs(n: ::gradiron::__rt::arena::Sizes, want_inputs: bool, out: &mut Vec<[usize; 2]>) {
             #bind
             #(#nested)*
             // What processors prepare.
-            let on_gpu = false;
+            let on_host = true;
             #(#pieces)*
         }
     }

@@ -27,8 +27,8 @@ fn implementation(model: &Model, at: usize, function: &Function) -> TokenStream 
     let count = |kind: Kind| function.args.iter().filter(|arg| arg.ty.kind == kind).count();
     let (floats, classes) = (count(Kind::Float), count(Kind::Classes));
     let results = function.results.len();
-    let buf = quote!(::gradiron::device::Buf);
-    let call = quote!(::gradiron::function::Call<#floats, #classes, #results>);
+    let buf = quote!(::gradiron::__rt::device::Buf);
+    let call = quote!(::gradiron::__rt::function::Call<#floats, #classes, #results>);
     let passed = quote!(call.n, offsets, params, state, call.args, call.classes, call.results);
     // The gradient of a loss by itself.
     let further = 1..results;
@@ -41,29 +41,29 @@ fn implementation(model: &Model, at: usize, function: &Function) -> TokenStream 
     quote! {
         #[allow(clippy::all)]
         #[automatically_derived]
-        impl #impl_generics ::gradiron::function::Function<#at, #floats, #classes, #results>
+        impl #impl_generics ::gradiron::__rt::function::Function<#at, #floats, #classes, #results>
             for #self_ty
         {
             const FLOPS: usize = Self::#flops([1; 4]);
             const STEPS: [usize; 2] = Self::#steps;
             const NAMES: [&'static str; 2] = [#called, #called_grad];
-            const OPS: [&'static ::gradiron::profile::PassOps; 3] = [#(Self::#ops),*];
+            const OPS: [&'static ::gradiron::__rt::profile::PassOps; 3] = [#(Self::#ops),*];
             #[inline(always)]
-            fn flops(n: ::gradiron::arena::Sizes) -> usize {
+            fn flops(n: ::gradiron::__rt::arena::Sizes) -> usize {
                 Self::#flops(n)
             }
             #[inline(always)]
-            fn infer<Kernels__: ::gradiron::device::Kernels>(
+            fn infer<Kernels__: ::gradiron::__rt::device::Kernels>(
                 k: &mut Kernels__, offsets: &[usize], [params, state]: [#buf; 2], prepared: #buf,
                 call: #call,
             ) {
                 Self::#infer(k, #passed, prepared, call.block);
             }
             #[inline(always)]
-            fn grad<Kernels__: ::gradiron::device::Kernels>(
+            fn grad<Kernels__: ::gradiron::__rt::device::Kernels>(
                 k: &mut Kernels__, offsets: &[usize], [params, state]: [#buf; 2], call: #call,
                 [d_params, new_state]: [#buf; 2],
-                gradients: ::gradiron::function::Gradients<#floats, #results>,
+                gradients: ::gradiron::__rt::function::Gradients<#floats, #results>,
             ) {
                 Self::#train(k, #passed, call.block, new_state, call.block);
                 #seed

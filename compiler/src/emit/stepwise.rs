@@ -45,7 +45,7 @@ fn stub(interface: &Interface) -> TokenStream {
         "step",
     ];
     let items = items.map(|suffix| hidden(&interface.name, suffix));
-    quote!(::gradiron::no_step! { #(#items)* })
+    quote!(::gradiron::__rt::no_step! { #(#items)* })
 }
 
 fn items(
@@ -63,10 +63,10 @@ fn items(
     let pass = pass(model, function, chains, prepared, Half::STEP);
     let (past, length) = (model.sizes().len(), step.length.tokens());
     let new = past + 1;
-    let n = quote!(::gradiron::arena::Sizes);
+    let n = quote!(::gradiron::__rt::arena::Sizes);
     let ends = caches(step).into_iter().enumerate().map(|(k, len)| {
         let (next, len) = (k + 1, len.saturating_tokens());
-        quote!(at[#next] = ::gradiron::arena::plus(at[#k], ::gradiron::arena::padded(#len));)
+        quote!(at[#next] = ::gradiron::__rt::plus(at[#k], ::gradiron::__rt::arena::padded(#len));)
     });
     let ends: Vec<_> = ends.collect();
     let count = ends.len();
@@ -90,8 +90,8 @@ fn items(
         pub const #axes: &'static [usize] = &[#(#of_positions),*];
         /// What a step needs of the positions before.
         #[doc(hidden)]
-        pub const #held: ::gradiron::step::Held =
-            ::gradiron::step::Held { positions: #positions, states: #states }
+        pub const #held: ::gradiron::__rt::step::Held =
+            ::gradiron::__rt::step::Held { positions: #positions, states: #states }
                 #(.and(#held_in_nested))*;
         #[doc(hidden)]
         pub const fn #bind<const Args: usize>(
@@ -123,7 +123,7 @@ fn items(
             Self::#cache_at(n)[#count]
         }
         #[doc(hidden)]
-        pub const fn #scratch(n: #n, target: ::gradiron::device::Target) -> usize {
+        pub const fn #scratch(n: #n, target: ::gradiron::__rt::device::Target) -> usize {
             Self::#step_layout(n, target).saved
         }
         #layout
@@ -135,7 +135,7 @@ fn items(
 pub fn axis_number(axis: Option<usize>) -> TokenStream {
     match axis {
         Some(axis) => quote!(#axis),
-        None => quote!(::gradiron::check::NO_AXIS),
+        None => quote!(::gradiron::__rt::check::NO_AXIS),
     }
 }
 
@@ -168,7 +168,7 @@ pub fn floats(function: &Function) -> TokenStream {
     let [layout, sizes] = ["step_layout", "step_sizes"].map(|s| hidden(&function.name, s));
     match function.step {
         Some(_) => quote! {
-            ::gradiron::arena::plus(results, Self::#layout(Self::#sizes(n), target).saved)
+            ::gradiron::__rt::plus(results, Self::#layout(Self::#sizes(n), target).saved)
         },
         None => quote!(0),
     }
@@ -190,7 +190,7 @@ pub fn implementation(model: &Model, at: usize, function: &Function) -> TokenStr
             None => (false, ty.shape.len()),
         };
         let (len, row) = (ty.shape.len().tokens(), row.tokens());
-        quote!(::gradiron::step::Part { len: #len, row: if #rows { Some(#row) } else { None } })
+        quote!(::gradiron::__rt::step::Part { len: #len, row: if #rows { Some(#row) } else { None } })
     };
     let [float_parts, class_parts] = [Kind::Float, Kind::Classes]
         .map(|kind| args(kind).map(|arg| part(&arg.ty)).collect::<Vec<_>>());
@@ -203,30 +203,30 @@ pub fn implementation(model: &Model, at: usize, function: &Function) -> TokenStr
     quote! {
         #[allow(unused_variables, clippy::all)]
         #[automatically_derived]
-        impl #impl_generics ::gradiron::step::Stepwise<#at, #floats, #classes, #results>
+        impl #impl_generics ::gradiron::__rt::step::Stepwise<#at, #floats, #classes, #results>
             for #self_ty
         {
             const LENGTH: usize = #length;
-            const HELD: ::gradiron::step::Held = Self::#held;
+            const HELD: ::gradiron::__rt::step::Held = Self::#held;
             const STEP: &'static str = #called;
             const BATCH: Option<usize> = #batch;
             const PAST: usize = #past;
             // Whatever the run-time sizes are: index 0 is there for the smallest.
             const BOUNDS: [usize; #classes] = Self::#bounds([1; 4]);
-            fn parts(n: ::gradiron::arena::Sizes) -> (
-                [::gradiron::step::Part; #floats], [::gradiron::step::Part; #classes],
-                [::gradiron::step::Part; #results],
+            fn parts(n: ::gradiron::__rt::arena::Sizes) -> (
+                [::gradiron::__rt::step::Part; #floats], [::gradiron::__rt::step::Part; #classes],
+                [::gradiron::__rt::step::Part; #results],
             ) {
                 #bind
                 ([#(#float_parts),*], [#(#class_parts),*], [#(#result_parts),*])
             }
-            fn cache_floats(n: ::gradiron::arena::Sizes) -> usize {
+            fn cache_floats(n: ::gradiron::__rt::arena::Sizes) -> usize {
                 Self::#cache(n)
             }
-            fn step<Kernels__: ::gradiron::device::Kernels>(
+            fn step<Kernels__: ::gradiron::__rt::device::Kernels>(
                 k: &mut Kernels__, offsets: &[usize],
-                [params, state, prepared, cache]: [::gradiron::device::Buf; 4],
-                call: ::gradiron::function::Call<#floats, #classes, #results>,
+                [params, state, prepared, cache]: [::gradiron::__rt::device::Buf; 4],
+                call: ::gradiron::__rt::function::Call<#floats, #classes, #results>,
             ) {
                 Self::#pass(
                     k, call.n, offsets, params, state, call.args, call.classes, call.results,
@@ -292,14 +292,14 @@ fn method(model: &Model, at_: usize, interface: &Interface, length: &Dim) -> Tok
         Some(functions) => (
             body(model, at_, &functions[at_], length),
             quote!(ws.cache::<#at_, _, _, _>(#given)),
-            quote!(::gradiron::step::check_steps::<Self, _, _, #at_, _, _, _>(ws, &self.params, seed)),
+            quote!(::gradiron::__rt::step::check_steps::<Self, _, _, #at_, _, _, _>(ws, &self.params, seed)),
         ),
         None => {
             let never = quote!(::core::unreachable!("this program does not compile"));
             (never.clone(), never.clone(), never)
         }
     };
-    let vis = &interface.vis;
+    let (vis, device) = (&interface.vis, model.device());
     let step_doc = format!(
         "`{name}` on the next positions of its sequences, given those before, which `cache` holds. \
          Takes and gives a row for each new position, those of one sequence behind another's."
@@ -317,9 +317,9 @@ fn method(model: &Model, at_: usize, interface: &Interface, length: &Dim) -> Tok
         ///
         /// # Errors
         /// When the workspace was made for fewer sequences, or memory does not suffice.
-        #vis fn #cache<Device__: ::gradiron::device::Device, Purpose__: ::gradiron::Purpose>(
-            ws: &::gradiron::Workspace<Self, Device__, Purpose__> #size
-        ) -> ::core::result::Result<::gradiron::Cache<Self, #at_, Device__>, ::gradiron::WorkspaceError> {
+        #vis fn #cache<#device: ::gradiron::device::Device>(
+            ws: &::gradiron::Workspace<Self, #device, impl ::gradiron::Purpose> #size
+        ) -> ::core::result::Result<::gradiron::Cache<Self, #at_, #device>, ::gradiron::WorkspaceError> {
             #fill
         }
 
@@ -329,9 +329,9 @@ fn method(model: &Model, at_: usize, interface: &Interface, length: &Dim) -> Tok
         /// When the cache has no room, an input does not fit, or the parameters have changed since
         /// the cache was empty. The cache stays as it was.
         #[allow(unused_variables, unused_parens, clippy::all)]
-        #vis fn #step<'w, Device__: ::gradiron::device::Device, Purpose__: ::gradiron::Purpose>(
-            &self, ws: &'w mut ::gradiron::Workspace<Self, Device__, Purpose__>,
-            cache: &mut ::gradiron::Cache<Self, #at_, Device__>, #(#args),*
+        #vis fn #step<'w, #device: ::gradiron::device::Device>(
+            &self, ws: &'w mut ::gradiron::Workspace<Self, #device, impl ::gradiron::Purpose>,
+            cache: &mut ::gradiron::Cache<Self, #at_, #device>, #(#args),*
         ) -> ::core::result::Result<#result, ::gradiron::InputError> {
             #body
         }
@@ -340,8 +340,12 @@ fn method(model: &Model, at_: usize, interface: &Interface, length: &Dim) -> Tok
         ///
         /// # Errors
         /// When the device has no memory for the cache.
-        #vis fn #check<Device__: ::gradiron::device::Device, Purpose__: ::gradiron::Purpose>(
-            &self, ws: &mut ::gradiron::Workspace<Self, Device__, Purpose__>, seed: ::gradiron::Seed,
+        #vis fn #check(
+            &self,
+            ws: &mut ::gradiron::Workspace<
+                Self, impl ::gradiron::device::Device, impl ::gradiron::Purpose,
+            >,
+            seed: ::gradiron::Seed,
         ) -> ::core::result::Result<::gradiron::StepCheck, ::gradiron::WorkspaceError> {
             #difference
         }
@@ -385,7 +389,7 @@ fn body(model: &Model, at: usize, function: &Function, length: &Dim) -> TokenStr
         floats.iter().map(|(_, arg)| flat(&arg.name, &rows_of(&arg.ty, length), &generics));
     let args = floats.iter().enumerate().map(|(k, (i, _))| {
         let (k, len) = (input_number(k), given(*i).shape.len().tokens());
-        quote!(::gradiron::device::Buf::new(::gradiron::device::Region::Input(#k), 0, #len))
+        quote!(::gradiron::__rt::device::Buf::new(::gradiron::__rt::device::Region::Input(#k), 0, #len))
     });
     let classes = function.args.iter().filter(|arg| arg.ty.kind == Kind::Classes);
     let [bounds, lengths] = ["bounds", "lengths"].map(|item| hidden(&function.name, item));
@@ -401,7 +405,7 @@ fn body(model: &Model, at: usize, function: &Function, length: &Dim) -> TokenStr
         step.graph.outputs.iter().map(|(_, value)| step.graph.ty(*value).shape.len().tokens());
     let reads = function.results.iter().enumerate().map(|(r, ty)| match seen(ty).1 {
         View::Flat => quote!(ws.read(results[#r])?),
-        _ => quote!(::gradiron::view::batch(ws.read(results[#r])?)),
+        _ => quote!(::gradiron::__rt::view::batch(ws.read(results[#r])?)),
     });
     quote! {
         let n = ws.step_sizes(cache, &self.params, #text, (#name.len(), #row))?;
@@ -411,10 +415,10 @@ fn body(model: &Model, at: usize, function: &Function, length: &Dim) -> TokenStr
         let classes = [#(#classes),*];
         let inputs: &[&[f32]] = &[#(#inputs),*];
         let args = [#(#args),*];
-        let mut places = ::gradiron::arena::Places::default();
+        let mut places = ::gradiron::__rt::arena::Places::default();
         let results = [#(places.take(#lens)),*];
-        let block = places.rest(ws.floats(#at, ::gradiron::Pass::Step));
-        let call = ::gradiron::function::Call { n, args, classes, results, block };
+        let block = places.rest(ws.floats(#at, ::gradiron::__rt::Pass::Step));
+        let call = ::gradiron::__rt::function::Call { n, args, classes, results, block };
         ws.step::<#at, _, _, _>(&self.params, cache, inputs, call)?;
         let ws = &*ws;
         Ok((#(#reads),*))

@@ -11,11 +11,11 @@ pub fn hidden_items(function: &Ident) -> TokenStream {
     let item = |suffix| hidden(function, suffix);
     let (bind, offsets, infer_offsets) = (item("bind"), item("offsets"), item("infer_offsets"));
     let (flops, stored) = (item("flops"), ["saved", "scratch", "infer_scratch"].map(item));
-    let target = quote!(::gradiron::device::Target);
+    let target = quote!(::gradiron::__rt::device::Target);
     let tables = ["TABLE", "INFER_TABLE"].map(item);
     let (steps, bounds, lengths) = (item("steps"), item("bounds"), item("lengths"));
     let passes = [Half::INFER, Half::TRAIN, Half::BACK].map(|half| empty_pass(function, half));
-    let sizes_type = quote!(::gradiron::arena::Sizes);
+    let sizes_type = quote!(::gradiron::__rt::arena::Sizes);
     quote! {
         #[doc(hidden)]
         pub const fn #bind<const Args: usize>(leads: [usize; Args]) -> #sizes_type {

@@ -134,7 +134,7 @@ impl Callee {
     /// The floats that one model prepares.
     pub fn prepared(&self) -> Dim {
         let model = &self.model;
-        Dim::expr(format!("{}::PREPARED", self.text), quote!(<#model>::__PREPARED[on_gpu as usize]))
+        Dim::expr(format!("{}::PREPARED", self.text), quote!(*<#model>::__PREPARED.of(on_host)))
     }
 
     /// How many models are called in a row, at least 1.

@@ -46,7 +46,7 @@ pub(super) fn batch_norm(l: &mut Use, dimensions: usize) -> Lowering<ValueId> {
     let (affine, track) = (l.flag("affine", true)?, l.flag("track_running_stats", true)?);
     let mut inputs = vec![l.x];
     if affine {
-        let init = quote!(::gradiron::init::Init);
+        let init = quote!(::gradiron::__rt::init::Init);
         inputs.push(l.param("weight", vec![channels.clone()], quote!(#init::Ones)));
         inputs.push(l.param("bias", vec![channels.clone()], quote!(#init::Zeros)));
     }

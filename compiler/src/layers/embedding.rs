@@ -34,9 +34,9 @@ pub(super) fn embedding(l: &mut Use) -> Lowering<ValueId> {
         }
         (None, Some(row)) => {
             let (row, dim) = (row.tokens(), dim.tokens());
-            quote!(::gradiron::init::Init::PaddedNormal { row: #row, len: #dim })
+            quote!(::gradiron::__rt::init::Init::PaddedNormal { row: #row, len: #dim })
         }
-        (None, None) => quote!(::gradiron::init::Init::Normal { mean: 0.0, std: 1.0 }),
+        (None, None) => quote!(::gradiron::__rt::init::Init::Normal { mean: 0.0, std: 1.0 }),
     };
     let w = l.param("weight", vec![count, dim], init);
     l.op(Embedding { padding }, &[l.x, w])

@@ -48,10 +48,10 @@ pub(super) fn layer_norm(l: &mut Use, centred: bool) -> Lowering<ValueId> {
     let bias = centred && l.flag("bias", true)? && weight;
     let mut inputs = vec![l.x];
     if weight {
-        inputs.push(l.param("weight", shape.clone(), quote!(::gradiron::init::Init::Ones)));
+        inputs.push(l.param("weight", shape.clone(), quote!(::gradiron::__rt::init::Init::Ones)));
     }
     if bias {
-        inputs.push(l.param("bias", shape, quote!(::gradiron::init::Init::Zeros)));
+        inputs.push(l.param("bias", shape, quote!(::gradiron::__rt::init::Init::Zeros)));
     }
     let options = layer_norm::Options { axes, eps, centred, weight, bias };
     Ok(l.cx.ops(LayerNorm(options), &inputs)?[0])

@@ -43,10 +43,10 @@ pub use crate::graph::{
 };
 use crate::hygiene::quote;
 
-/// The path of a room of the runtime: `::gradiron::ops::matmul`.
+/// The path of a room of the runtime: `::gradiron::__rt::ops::matmul`.
 pub fn room(name: &str) -> TokenStream {
     let name = quote::format_ident!("{name}");
-    quote!(::gradiron::ops::#name)
+    quote!(::gradiron::__rt::ops::#name)
 }
 
 /// Sizes as an array of Rust.

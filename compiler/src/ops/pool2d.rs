@@ -84,7 +84,7 @@ impl Pool2d {
         }
         let [size, kernel, stride, padding, dilation] = all.map(Dim::tokens);
         let meeting = quote! {
-            ::gradiron::ops::pool2d::meeting(#size, #kernel, #stride, #padding, #dilation)
+            ::gradiron::__rt::ops::pool2d::meeting(#size, #kernel, #stride, #padding, #dilation)
         };
         let text = format!("those that meet the {}", ["rows", "columns"][axis]);
         let message = format!(

@@ -100,7 +100,7 @@ impl Scan {
     ) -> TokenStream {
         let part = scratch.take(len);
         quote! {{
-            k.replay(#part, #now, #all, #lengths, step, ::gradiron::ops::padding::First::#first);
+            k.replay(#part, #now, #all, #lengths, step, ::gradiron::__rt::ops::padding::First::#first);
             #part
         }}
     }

@@ -20,14 +20,13 @@ fn methods(text: &str) -> Vec<String> {
     names.filter(|name| !name.starts_with("__")).collect()
 }
 
-const REST: [&str; 15] = [
+const REST: [&str; 14] = [
     "init",
     "fc1",
     "fc2",
     "workspace",
     "workspace_on",
-    "train_bytes",
-    "infer_bytes",
+    "footprint",
     "flops",
     "forward",
     "forward_grad",

@@ -4,7 +4,7 @@ use std::fmt;
 use std::iter::FusedIterator;
 
 use super::DataError;
-use crate::init::Seed;
+use crate::rng::Seed;
 use crate::rng::{Rng, swap};
 
 /// The stream that orders are drawn from, far from those of parameters.

@@ -6,8 +6,8 @@ use std::time::Instant;
 use super::blocks;
 use super::tiny::run_tiny;
 use super::{
-    Buf, Device, DeviceError, Element, Host, Indices, Kernels, Lent, Precision, Preparer, Random,
-    Region, Run, RunMemory, Target, Threads,
+    Buf, Device, DeviceError, Element, Host, Indices, Kernels, Lent, Precision, Random, Region,
+    Run, RunMemory, Target, Threads,
 };
 use crate::arena::Sizes;
 use crate::math::SimdLevel;
@@ -156,8 +156,19 @@ impl Default for Cpu {
     }
 }
 
+/// What weights that a processor prepares follow from, beside the parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CpuPreparer {
+    level: SimdLevel,
+    precision: Precision,
+    convolution: Choice,
+}
+
 impl Device for Cpu {
     type Memory = Storage;
+    type Pending = f32;
+    type Preparer = CpuPreparer;
+    const ON_HOST: bool = true;
 
     fn allocate(&self, floats: usize) -> Result<Storage, DeviceError> {
         Storage::try_zeros(floats)
@@ -178,13 +189,18 @@ impl Device for Cpu {
         Lent::Host(memory.as_slice(), Host { threads: &self.threads, level: self.level })
     }
 
-    fn preparer(&self) -> Option<Preparer> {
-        let Self { level, precision, convolution, .. } = self;
-        Some(Preparer::cpu(*level, *precision, *convolution))
+    fn preparer(&self) -> Option<CpuPreparer> {
+        let Self { level, precision, convolution, .. } = *self;
+        Some(CpuPreparer { level, precision, convolution })
+    }
+
+    #[inline]
+    fn read_later(&self, memory: &Storage, at: usize) -> Result<f32, DeviceError> {
+        Ok(memory.as_slice()[at])
     }
 
     fn target(&self) -> Target {
-        self.precision.on_cpu()
+        self.precision.on_host()
     }
 
     fn profile(&self) -> Option<&Profile> {
@@ -275,6 +291,8 @@ fn start_in(region: &[f32], buf: Buf) -> *const f32 {
 }
 
 impl Kernels for CpuKernels<'_> {
+    const ON_HOST: bool = true;
+
     #[inline(always)]
     fn enter(&mut self, ops: &'static PassOps, n: Sizes) {
         if let Some(lane) = &mut self.lane {

@@ -2,50 +2,56 @@
 //!
 //! What `model!` generates never touches memory. It names ranges ([`Buf`]) of the few
 //! [`Region`]s of a step and hands them to [`Kernels`]; a device resolves the ranges. On the
-//! CPU they become slices, checked for bounds and overlap; on a GPU they become addresses. A second
-//! device is a second implementor of these traits.
+//! CPU they become slices, checked for bounds and overlap; on a GPU they become addresses. Another device
+//! is another implementor of [`Device`] and [`Kernels`]: `docs/adding-a-device.md` has what it takes.
 
 pub(crate) mod blocks;
+mod buf;
 mod cpu;
 #[cfg(feature = "cuda")]
 mod cuda;
 mod either;
+mod error;
 mod flush;
 mod fork;
+mod loss;
 mod precision;
-mod range;
 mod remote;
+mod target;
 mod threads;
 mod tiny;
 
-pub use cpu::{Cpu, CpuKernels};
+pub use buf::{Buf, Element, Indices, Region, floats_of_halves};
+pub use cpu::{Cpu, CpuKernels, CpuPreparer};
 #[cfg(feature = "cuda")]
 pub(crate) use cuda::{
     Arg, CudaKernel, Epilogue, Factors, Grid, Product, THREADS, Team, Text, at_once, lanes,
     of_vector, place, width,
 };
+#[cfg(feature = "cudnn")]
+pub(crate) use cuda::{Context, LibraryCall, Plan, Planned, Shared};
 #[cfg(feature = "cuda")]
-pub use cuda::{Cuda, CudaError, CudaKernels, CudaMemory};
+pub use cuda::{Cuda, CudaError, CudaKernels, CudaMemory, CudaPreparer};
 #[cfg(feature = "cuda")]
 #[doc(hidden)]
-pub use cuda::{CudaLater, KernelList, KernelReport, ListMemory};
+pub use cuda::{DryMemory, DryRun, KernelReport, PendingNumber};
 #[doc(hidden)]
 pub use either::EitherKernels;
-pub use precision::{Precision, Target};
-pub use range::{Buf, Element, Indices, Region, floats_of_halves};
+pub use error::{DeviceError, Failure};
+pub use loss::{Loss, Pending};
+pub use precision::Precision;
 pub use remote::{Remote, RemoteUpdate, SCALARS};
+pub use target::{PerSide, Target};
 pub(crate) use threads::SharedMut;
 pub use threads::{MOST_THREADS, PARALLEL_WORK, Threads};
 pub(crate) use tiny::TinyKernels;
 
 use crate::arena::Sizes;
-use crate::init::Seed;
 use crate::math::SimdLevel;
 use crate::ops;
-#[doc(hidden)]
-pub use crate::prepared::Preparer;
 use crate::profile::{PassOps, Phase, Profile};
-use crate::storage::Storage;
+use crate::rng::Seed;
+pub use crate::storage::{Storage, Version};
 
 /// What the random numbers of a step follow from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -90,6 +96,15 @@ pub trait Device {
     /// A block of floats on this device.
     type Memory: Send + Sync + 'static;
 
+    /// A number that its steps compute: an `f32` where it is there when a step returns.
+    type Pending: Pending;
+
+    /// What tells weights that were prepared on this device from those on others ([`preparer`](Self::preparer)).
+    type Preparer: PartialEq + Send + Sync + 'static;
+
+    /// Whether its kernels are those of the host's processor, for which plans have memory of their own.
+    const ON_HOST: bool = false;
+
     /// A zeroed block of `floats` floats.
     ///
     /// # Errors
@@ -110,18 +125,12 @@ pub trait Device {
     /// Floats where they are, for an optimizer that works there.
     fn lend<'a>(&'a self, memory: &'a Self::Memory) -> Lent<'a>;
 
-    /// Whether it is a GPU.
-    const ON_GPU: bool = false;
-
     /// What the memory of its steps is planned for.
-    fn target(&self) -> Target {
-        Target::Cpu
-    }
+    fn target(&self) -> Target;
 
-    /// What tells preparations of weights on this device from those on others: with equal ones, networks
-    /// keep one for all workspaces. Without, each workspace prepares its own.
-    #[doc(hidden)]
-    fn preparer(&self) -> Option<Preparer> {
+    /// What tells weights that were prepared on this device from those on others: where it is equal, networks
+    /// keep one preparation for all workspaces. Without, each workspace prepares its own.
+    fn preparer(&self) -> Option<Self::Preparer> {
         None
     }
 
@@ -135,25 +144,20 @@ pub trait Device {
         false
     }
 
-    /// Whether its steps may use this memory: that of another GPU is out of their reach, and what is
-    /// asked of one through another `Cuda` waits for nothing here.
-    #[doc(hidden)]
+    /// Whether its steps may use this memory: that of another GPU is out of their reach.
     fn owns(&self, _memory: &Self::Memory) -> bool {
         true
     }
 
     /// Says that a run which was to change what [`defer`](Self::defer) asked for has failed: what these
     /// gradients and the parameters are is not known.
-    #[doc(hidden)]
     fn lose(&self, _memory: &Self::Memory, _error: &DeviceError) {}
 
     /// The float at `at`, as soon as it is there.
     ///
     /// # Errors
     /// When the device fails to bring it to the host.
-    fn read_later(&self, memory: &Self::Memory, at: usize) -> Result<Later, DeviceError> {
-        self.read(memory, at, 1).map(|float| Later::Now(float[0]))
-    }
+    fn read_later(&self, memory: &Self::Memory, at: usize) -> Result<Self::Pending, DeviceError>;
 
     /// Runs a step.
     ///
@@ -162,40 +166,6 @@ pub trait Device {
     fn run<R: Run>(&self, memory: RunMemory<'_, Self>, run: R) -> Result<(), DeviceError>
     where
         Self: Sized;
-}
-
-/// A number on its way to the host.
-#[derive(Debug)]
-#[doc(hidden)]
-pub enum Later {
-    /// It is there.
-    Now(f32),
-    /// A GPU will write it.
-    #[cfg(feature = "cuda")]
-    Cuda(CudaLater),
-}
-
-/// The loss of a training step. On a GPU the step may still be under way.
-#[derive(Debug)]
-pub struct Loss(Later);
-
-impl Loss {
-    #[doc(hidden)]
-    pub fn new(later: Later) -> Self {
-        Self(later)
-    }
-
-    /// The number; waits for the step that makes it.
-    ///
-    /// # Errors
-    /// When the device failed.
-    pub fn value(&self) -> Result<f32, DeviceError> {
-        match &self.0 {
-            Later::Now(value) => Ok(*value),
-            #[cfg(feature = "cuda")]
-            Later::Cuda(later) => Ok(later.value()?),
-        }
-    }
 }
 
 /// Floats that an optimizer reads, where they are.
@@ -244,8 +214,8 @@ pub struct RunKey {
 pub trait Kernels: ops::Rooms {
     /// Whether kernels and the passes around them become one function.
     const INLINE: bool = false;
-    /// Whether they are those of a GPU, which need no memory that is planned for a processor's.
-    const ON_GPU: bool = false;
+    /// Whether they are those of the host's processor, for which plans have memory of their own.
+    const ON_HOST: bool = false;
 
     /// The gradient of a loss by itself, which starts a backward pass: 1, or what the device scales
     /// losses by.
@@ -273,32 +243,4 @@ pub trait Kernels: ops::Rooms {
     /// Tells a profile that the pass ends.
     #[inline(always)]
     fn leave(&mut self) {}
-}
-
-/// A device that cannot do what was asked.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-#[allow(missing_docs)] // the messages say it
-pub enum DeviceError {
-    #[error(
-        "the device failed before ({reason}), and what it worked on is lost: make the workspace anew, and \
-         also the network and its optimizer when a training step failed"
-    )]
-    Lost { reason: String },
-    #[error("the {device} has no room for {bytes} bytes; use a smaller batch capacity")]
-    OutOfMemory { device: &'static str, bytes: usize },
-    #[cfg(feature = "cuda")]
-    #[error(transparent)]
-    Cuda(#[from] CudaError),
-}
-
-impl DeviceError {
-    /// What later calls say of it.
-    #[cold]
-    pub(crate) fn as_lost(&self) -> Self {
-        match self {
-            Self::Lost { .. } => self.clone(),
-            error => Self::Lost { reason: error.to_string() },
-        }
-    }
 }

@@ -44,6 +44,7 @@ impl<'a, V> TinyKernels<'a, V> {
 
 impl<V: Vector> Kernels for TinyKernels<'_, V> {
     const INLINE: bool = true;
+    const ON_HOST: bool = true;
 }
 
 /// Runs `run` on `step` as compiled for `level`, as one function.

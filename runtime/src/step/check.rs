@@ -4,8 +4,8 @@ use super::{Cache, Part, Stepwise};
 use crate::arena::{Places, Sizes};
 use crate::device::{Buf, Device, DeviceError, Indices, Region};
 use crate::function::Call;
-use crate::init::Seed;
 use crate::rng::Rng;
+use crate::rng::Seed;
 use crate::storage::Storage;
 use crate::workspace::{Pass, Purpose, Workspace, WorkspaceError};
 

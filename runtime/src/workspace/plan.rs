@@ -1,7 +1,7 @@
 //! What a workspace knows of a model before it runs.
 
 use crate::arena::Sizes;
-use crate::device::{Buf, Kernels, Target};
+use crate::device::{Buf, Kernels, PerSide, Target};
 use crate::module::Module;
 
 /// What a function is run for.
@@ -94,9 +94,9 @@ pub trait Program: Module {
     #[doc(hidden)]
     fn plan(n: Sizes, target: Target) -> Vec<FunctionPlan>;
 
-    /// The floats of what inference prepares, on a processor and on a GPU.
+    /// The floats of what inference prepares.
     #[doc(hidden)]
-    const PREPARED: [usize; 2];
+    const PREPARED: PerSide<usize>;
 
     /// What profiles call the run that prepares them.
     #[doc(hidden)]

@@ -1,7 +1,7 @@
 //! Plans of memory, run with a mark in the place of each value: whatever is read must still hold the
 //! mark that was written. What has died is poisoned, and nothing touches the space around a range.
 
-use gradiron::arena::{self, Life};
+use gradiron::__rt::arena::{self, Life};
 use gradiron_compiler::graph::{Graph, Phase, ValueId};
 use gradiron_compiler::passes::Form;
 use gradiron_compiler::passes::plan::{Buffer, Home, Part, Plan, Stored};

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use cudarc::nvrtc::{result, sys};
 
 use super::error::{Context, CudaError};
-use super::step::CudaKernel;
+use super::recording::CudaKernel;
 
 /// What every kernel starts with.
 const PRELUDE: &str = include_str!("prelude.cuh");

@@ -2,6 +2,8 @@
 
 use cudarc::driver::{DriverError, result, sys};
 
+use crate::device::DeviceError;
+
 /// A GPU that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -31,8 +33,14 @@ pub enum CudaError {
     Failed { action: &'static str, reason: String },
 }
 
+impl From<CudaError> for DeviceError {
+    fn from(error: CudaError) -> Self {
+        Self::failed(error)
+    }
+}
+
 /// Says what was done when it failed.
-pub(super) trait Context<T> {
+pub(crate) trait Context<T> {
     fn to(self, action: &'static str) -> Result<T, CudaError>;
 }
 

@@ -7,7 +7,7 @@ use cudarc::driver::{result, sys::CUdeviceptr};
 
 use super::error::{Context, CudaError, Room as _};
 use super::optimizer::{Update, Updates};
-use super::run::Runs;
+use super::replay::Runs;
 use super::{Shared, scaling};
 use crate::device::{Buf, Element, floats_of_halves};
 use crate::storage::Lost;

@@ -2,52 +2,56 @@
 //! first used, and a step is one CUDA graph.
 
 mod compiler;
-#[cfg(feature = "cudnn")]
-mod convolution;
+mod dry_run;
 mod error;
-mod given;
+mod events;
 mod index;
-mod later;
 mod library;
-mod list;
-mod marks;
+#[cfg_attr(not(feature = "cudnn"), allow(dead_code))] // no other library is asked so
+mod library_call;
 mod memory;
+mod mirror;
 mod optimizer;
-mod product;
+mod pending;
+mod products;
+mod recording;
+mod replay;
 mod rows;
-mod run;
 mod scaling;
 mod shared;
-mod step;
-mod twin;
+mod staging;
+mod timing;
 
 use std::fmt;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
+pub use self::dry_run::{DryMemory, DryRun, KernelReport};
+#[cfg(feature = "cudnn")]
+pub(crate) use self::error::Context;
+#[cfg(not(feature = "cudnn"))]
 use self::error::Context as _;
 pub use self::error::CudaError;
-use self::given::Placed;
 pub(crate) use self::index::place;
-pub use self::later::CudaLater;
-use self::later::Pool;
-pub use self::list::{KernelList, KernelReport, ListMemory};
-use self::marks::Recorded;
+#[cfg(feature = "cudnn")]
+pub(crate) use self::library_call::{LibraryCall, Plan, Planned};
 pub use self::memory::CudaMemory;
 use self::memory::Range;
 use self::optimizer::Updates;
-pub(crate) use self::product::Factors;
-pub(crate) use self::product::{Epilogue, Product};
-pub(crate) use self::rows::Team;
-use self::run::{Inputs, Places};
-use self::shared::Shared;
-pub use self::step::CudaKernels;
-pub(crate) use self::step::{
+pub use self::pending::PendingNumber;
+use self::pending::Pool;
+pub(crate) use self::products::Factors;
+pub(crate) use self::products::{Epilogue, Product};
+pub use self::recording::CudaKernels;
+pub(crate) use self::recording::{
     Arg, CudaKernel, Grid, THREADS, Text, at_once, lanes, of_vector, width,
 };
-use super::{
-    Buf, Device, DeviceError, Later, Lent, Precision, Preparer, Region, Run, RunMemory, Target,
-};
+use self::replay::{Inputs, Places};
+pub(crate) use self::rows::Team;
+pub(crate) use self::shared::Shared;
+use self::staging::Placed;
+use self::timing::Recorded;
+use super::{Buf, Device, DeviceError, Lent, Precision, Region, Run, RunMemory, Target};
 use crate::profile::{self, Profile};
 use crate::storage::Lost;
 
@@ -62,7 +66,7 @@ use crate::storage::Lost;
 pub struct Cuda {
     shared: Arc<Shared>,
     /// Numbers on their way to the host.
-    later: Arc<Pool>,
+    pending: Arc<Pool>,
     precision: Precision,
     factors: Factors,
     profile: Option<Profile>,
@@ -76,7 +80,7 @@ impl Cuda {
     /// with what was looked for and where.
     pub fn new(ordinal: usize) -> Result<Self, CudaError> {
         Ok(Self {
-            later: Arc::default(),
+            pending: Arc::default(),
             precision: Precision::F32,
             factors: Factors::F32,
             profile: profile::from_environment(),
@@ -181,7 +185,7 @@ impl Cuda {
     ) -> Result<(), DeviceError> {
         let shared = &self.shared;
         shared.bind()?;
-        let params = twin::upload(shared, memory.params)?;
+        let params = mirror::upload(shared, memory.params)?;
         let mut update = memory.grads.take_update();
         let loss_scale = match self.factors {
             Factors::F16 => memory.grads.loss_scale()?,
@@ -191,7 +195,7 @@ impl Cuda {
         let prepared = memory.prepared.map(CudaMemory::range).unwrap_or_default();
         let mut runs = memory.arena.runs();
         let halves =
-            twin::halves(shared, memory.params, self.factors, update.is_some(), |places| {
+            mirror::halves(shared, memory.params, self.factors, update.is_some(), |places| {
                 let whole = Buf::new(Region::Params, 0, params.len);
                 let inputs = Inputs {
                     floats: &[],
@@ -218,7 +222,7 @@ impl Cuda {
         };
         let scalars = update.as_ref().map_or([0.0; _], |update| update.scalars);
         let RunMemory { inputs: floats, indices, random, .. } = memory;
-        let placed = runs.given.place(shared, floats, indices, random, &scalars)?;
+        let placed = runs.staging.place(shared, floats, indices, random, &scalars)?;
         let inputs = Inputs { floats, placed, factors: self.factors, recorded };
         let follows = update.as_ref().map(|update| update.follows.clone());
         runs.launch(shared, key, follows, places, &inputs, |step| {
@@ -227,7 +231,7 @@ impl Cuda {
                 step.update(update);
             }
         })?;
-        Ok(runs.given.used(shared, placed)?)
+        Ok(runs.staging.used(shared, placed)?)
     }
 }
 
@@ -237,9 +241,18 @@ impl fmt::Debug for Cuda {
     }
 }
 
+/// What weights that a GPU prepares follow from, beside the parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CudaPreparer {
+    /// Its address, which what it prepared keeps from being another's.
+    gpu: usize,
+    factors: Factors,
+}
+
 impl Device for Cuda {
     type Memory = CudaMemory;
-    const ON_GPU: bool = true;
+    type Pending = PendingNumber;
+    type Preparer = CudaPreparer;
 
     fn allocate(&self, floats: usize) -> Result<CudaMemory, DeviceError> {
         Ok(CudaMemory::new(&self.shared, floats)?)
@@ -259,7 +272,7 @@ impl Device for Cuda {
     }
 
     fn target(&self) -> Target {
-        self.precision.on_gpu()
+        self.precision.on_device()
     }
 
     fn profile(&self) -> Option<&Profile> {
@@ -280,13 +293,14 @@ impl Device for Cuda {
         memory.lose(error);
     }
 
-    fn preparer(&self) -> Option<Preparer> {
-        Some(Preparer::cuda(Arc::as_ptr(&self.shared) as usize, self.factors))
+    fn preparer(&self) -> Option<CudaPreparer> {
+        let gpu = Arc::as_ptr(&self.shared) as usize;
+        Some(CudaPreparer { gpu, factors: self.factors })
     }
 
-    fn read_later(&self, memory: &CudaMemory, at: usize) -> Result<Later, DeviceError> {
+    fn read_later(&self, memory: &CudaMemory, at: usize) -> Result<PendingNumber, DeviceError> {
         let at = memory.range().address(at, 1);
-        Ok(Later::Cuda(self.later.read(&self.shared, at, memory.lost().clone())?))
+        Ok(self.pending.read(&self.shared, at, memory.lost().clone())?)
     }
 
     fn run<R: Run>(&self, memory: RunMemory<'_, Self>, run: R) -> Result<(), DeviceError> {

@@ -5,13 +5,13 @@ use std::fmt::Write;
 use std::sync::{Arc, PoisonError};
 
 use super::error::CudaError;
-use super::given::Scalars;
-use super::marks::{Mark, Recorded};
 use super::memory::{CudaMemory, Range};
-use super::product::Factors;
-use super::run::{Follows, Inputs, Places};
-use super::step::{Arg, CudaKernels, Grid, Text};
-use super::{Shared, twin};
+use super::products::Factors;
+use super::recording::{Arg, CudaKernels, Grid, Text};
+use super::replay::{Follows, Inputs, Places};
+use super::staging::Scalars;
+use super::timing::{Mark, Recorded};
+use super::{Shared, mirror};
 use crate::device::{Buf, DeviceError, Random, Region, Remote, RemoteUpdate, RunKey, SCALARS};
 use crate::ops::fill::Fill;
 use crate::profile::{Cost, Phase};
@@ -143,12 +143,12 @@ impl CudaMemory {
 
     fn try_update(&self, update: RemoteUpdate<'_, '_>) -> Result<(), DeviceError> {
         let shared = self.shared();
-        let params = twin::change(shared, update.params)?;
+        let params = mirror::change(shared, update.params)?;
         let mut state = [Range::default(); 3];
         for (range, storage) in state.iter_mut().zip(update.state.iter_mut()) {
-            *range = twin::change(shared, storage)?;
+            *range = mirror::change(shared, storage)?;
         }
-        let halves = twin::renewed(shared, update.params);
+        let halves = mirror::renewed(shared, update.params);
         let recorded = update.profile.map(|profile| {
             let (name, phase) = (update.name, Phase::Step);
             Recorded { profile, name, phase }
@@ -177,7 +177,7 @@ impl CudaMemory {
     }
 
     fn try_renew(&self, to: &mut Storage, from: usize) -> Result<(), DeviceError> {
-        let params = twin::change(self.shared(), to)?;
+        let params = mirror::change(self.shared(), to)?;
         let mut updates = self.updates().lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(update) = &mut updates.next {
             update.follows.renews = Some(from);
@@ -207,10 +207,10 @@ impl CudaMemory {
         let shared: &Arc<Shared> = self.shared();
         shared.bind()?;
         let mut runs = self.runs();
-        let placed = runs.given.place(shared, &[], &[], Random::default(), scalars)?;
+        let placed = runs.staging.place(shared, &[], &[], Random::default(), scalars)?;
         let inputs = Inputs { floats: &[], placed, factors, recorded };
         runs.launch(shared, Some(key), follows, places, &inputs, record)?;
-        runs.given.used(shared, placed)
+        runs.staging.used(shared, placed)
     }
 }
 

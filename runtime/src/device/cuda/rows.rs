@@ -1,6 +1,6 @@
 //! How threads share rows (`rows.cuh`).
 
-use super::step::{CudaKernel, Grid, THREADS, Text, width};
+use super::recording::{CudaKernel, Grid, THREADS, Text, width};
 use crate::device::Buf;
 
 /// The threads of a row, and what each of them loads at once.

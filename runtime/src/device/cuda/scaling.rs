@@ -3,8 +3,8 @@
 //! without such (PyTorch's `torch.amp.GradScaler` and its defaults). It happens on the GPU; the host
 //! waits for nothing. Gradients that a caller gives are not scaled.
 
-use super::product::Factors;
-use super::step::{Arg, CudaKernels, Grid, Text};
+use super::products::Factors;
+use super::recording::{Arg, CudaKernels, Grid, Text};
 use crate::device::Buf;
 
 const TEXT: Text = Text { room: "scaling", text: include_str!("scaling.cu") };

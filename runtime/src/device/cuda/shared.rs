@@ -1,5 +1,6 @@
 //! What the blocks and the steps of a GPU share: its streams, kernels and libraries.
 
+use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::ffi::CString;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,22 +9,19 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use cudarc::driver::{CudaContext, CudaStream, result, sys};
 
 use super::compiler::Compiler;
-#[cfg(feature = "cudnn")]
-use super::convolution::Convolutions;
 use super::error::{Context, CudaError, Room as _};
-use super::given::Event;
+use super::events::Event;
 use super::library;
-use super::product::{self, Products};
-use super::step::CudaKernel;
+use super::products::{self, Products};
+use super::recording::CudaKernel;
 
 /// The oldest driver, as the version of CUDA that it supports: the one whose compiler is used.
 const DRIVER: i32 = 13_000;
 
 /// What the blocks and the steps of a GPU share.
 pub struct Shared {
-    /// Ends before the context does, which it uses then.
-    #[cfg(feature = "cudnn")]
-    pub convolutions: Convolutions,
+    /// What rooms keep of libraries, by its type. It ends before the context does, which it uses then.
+    libraries: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
     pub context: Arc<CudaContext>,
     /// Where steps run.
     stream: Arc<CudaStream>,
@@ -32,7 +30,7 @@ pub struct Shared {
     compiler: Compiler,
     /// Kernels by their text.
     functions: Mutex<HashMap<String, sys::CUfunction>>,
-    pub products: Products,
+    pub(super) products: Products,
     /// What libraries use on the side, as blocks and their bytes. Larger ones were asked for later; those
     /// before stay, for graphs that use them.
     workspaces: Mutex<Vec<(sys::CUdeviceptr, usize)>>,
@@ -97,8 +95,7 @@ impl Shared {
         let copy_stream = context.new_stream().to("make a stream")?;
         let compiler = Compiler::new(context.compute_capability().to("tell its architecture")?);
         Ok(Self {
-            #[cfg(feature = "cudnn")]
-            convolutions: Convolutions::new(stream.cu_stream())?,
+            libraries: Mutex::default(),
             stream,
             copy_stream,
             context,
@@ -134,12 +131,12 @@ impl Shared {
         self.stream.synchronize().to("finish its work")
     }
 
-    pub fn stream_waits(&self, event: &Event) -> Result<(), CudaError> {
+    pub(super) fn stream_waits(&self, event: &Event) -> Result<(), CudaError> {
         let _uncaptured = self.uncaptured();
         wait(self.stream(), event)
     }
 
-    pub fn copy_stream_waits(&self, event: &Event) -> Result<(), CudaError> {
+    pub(super) fn copy_stream_waits(&self, event: &Event) -> Result<(), CudaError> {
         wait(self.copy_stream(), event)
     }
 
@@ -161,6 +158,25 @@ impl Shared {
         Ok(function)
     }
 
+    /// What a room keeps of a library, started when it is first asked for; its work runs on the stream that
+    /// `start` is given.
+    #[cfg(feature = "cudnn")]
+    pub fn library<T: Any + Send + Sync>(
+        &self,
+        start: impl FnOnce(sys::CUstream) -> Result<T, CudaError>,
+    ) -> Result<Arc<T>, CudaError> {
+        let mut libraries = self.libraries.lock().unwrap_or_else(PoisonError::into_inner);
+        let library = match libraries.get(&TypeId::of::<T>()) {
+            Some(library) => Arc::clone(library),
+            None => {
+                let started: Arc<dyn Any + Send + Sync> = Arc::new(start(self.stream())?);
+                libraries.insert(TypeId::of::<T>(), Arc::clone(&started));
+                started
+            }
+        };
+        Ok(library.downcast().expect("it was kept by its type"))
+    }
+
     /// At least so many bytes that a library uses on the side.
     pub fn workspace(&self, bytes: usize) -> Result<sys::CUdeviceptr, CudaError> {
         let mut workspaces = self.workspaces.lock().unwrap_or_else(PoisonError::into_inner);
@@ -168,7 +184,7 @@ impl Shared {
             return Ok(*at);
         }
         // Those that are too small are together no larger than the next.
-        let bytes = bytes.next_power_of_two().max(product::WORKSPACE);
+        let bytes = bytes.next_power_of_two().max(products::WORKSPACE);
         // SAFETY: the context is bound; freed when this value ends.
         let at = unsafe { result::malloc_sync(bytes) }.or_no_room(bytes)?;
         self.counts.allocation();
@@ -181,7 +197,7 @@ impl Drop for Shared {
     fn drop(&mut self) {
         let workspaces = self.workspaces.get_mut().unwrap_or_else(PoisonError::into_inner);
         let workspaces = std::mem::take(workspaces);
-        // cuDNN ends behind this, and needs the context to be bound.
+        // Libraries end behind this, and need the context to be bound.
         if self.bind().and_then(|()| self.synchronize()).is_ok() {
             for (workspace, _) in workspaces {
                 // SAFETY: allocated in `workspace`, and nothing that runs uses it.

@@ -1,6 +1,8 @@
 //! Convolution on a GPU: an implicit product of matrices for each pass, of floats or on tensor cores,
 //! or where groups have few channels a sum for each element of the result.
 
+#[cfg(feature = "cudnn")]
+mod cudnn;
 mod direct;
 mod mma;
 

@@ -351,6 +351,7 @@ pub(crate) fn pack_a(
 mod tests {
     use std::sync::Mutex;
 
+    use super::super::MatmulSpec;
     use super::*;
 
     /// Where other threads have all blocks, sums are the same.

@@ -9,10 +9,9 @@ use cudarc::cudnn::result::{self, CudnnError};
 use cudarc::cudnn::sys;
 use cudarc::driver::sys::{CUdeviceptr, CUstream};
 
-use super::error::{Context, CudaError};
-use super::product::Factors;
-use super::step::{Arg, CudaKernels, Launch};
-use crate::device::{Buf, Element};
+use crate::device::{
+    Buf, Context, CudaError, CudaKernels, Element, Factors, LibraryCall, Plan, Planned, Shared,
+};
 use crate::ops::conv2d::{Conv2dSpec, Pass};
 
 /// Bytes that an algorithm may use on the side, at most.
@@ -22,27 +21,13 @@ const ALGORITHMS: usize = 8;
 /// Bytes to which addresses are aligned: algorithms may read so many at once.
 const ALIGNED: u64 = 16;
 
-/// A convolution that cuDNN may compute.
-#[derive(Debug)]
-pub(super) struct Convolve {
-    pub kind: Kind,
-    /// The input, the weight and the output, or their gradients.
-    pub at: [Arg; 3],
-    /// What rounds the factors.
-    pub before: Vec<Launch>,
-    /// What widens the result.
-    pub after: Vec<Launch>,
-    /// What computes the same without cuDNN.
-    pub otherwise: Vec<Launch>,
-}
-
 /// What tells a convolution from others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Kind {
-    pub pass: Pass,
-    pub spec: Conv2dSpec,
+struct Kind {
+    pass: Pass,
+    spec: Conv2dSpec,
     /// What all its tensors are made of.
-    pub factors: Factors,
+    factors: Factors,
 }
 
 impl Kind {
@@ -75,32 +60,32 @@ impl CudaKernels {
         spec: Conv2dSpec,
         otherwise: impl FnOnce(&mut Self),
     ) {
-        let (start, mut end) = (self.launches.len(), 0);
-        let [a, b] = of.map(|factor| self.factor(factor, &mut end));
-        let before = self.launches.split_off(start);
-        let mut result = out.into();
-        if self.factors().are_halves() && out.element == Element::Float {
-            result = self.rounded(out.len, &mut end);
-            self.copy_as(out.into(), result, out.len);
-        }
-        let after = self.launches.split_off(start);
-        otherwise(self);
-        let otherwise = self.launches.split_off(start);
+        let mut end = 0;
+        let ([a, b], before) = self.apart(|step| of.map(|factor| step.factor(factor, &mut end)));
+        let (result, after) = self.apart(|step| {
+            if !step.factors().are_halves() || out.element != Element::Float {
+                return out.into();
+            }
+            let result = step.rounded(out.len, &mut end);
+            step.copy_as(out.into(), result, out.len);
+            result
+        });
+        let ((), otherwise) = self.apart(otherwise);
         let at = match pass {
-            Pass::Forward => [a, b, result],
-            Pass::InputGrad => [result, b, a],
-            Pass::WeightGrad => [b, result, a],
+            Pass::Forward => vec![a, b, result],
+            Pass::InputGrad => vec![result, b, a],
+            Pass::WeightGrad => vec![b, result, a],
         };
-        let kind = Kind { pass, spec, factors: self.factors() };
-        self.launches.push(Launch::Convolution(Convolve { kind, at, before, after, otherwise }));
+        let call = Box::new(Kind { pass, spec, factors: self.factors() });
+        self.call_library(LibraryCall { call, at, before, after, otherwise });
     }
 }
 
 /// The convolutions of a GPU.
-pub(super) struct Convolutions {
+struct Convolutions {
     handle: sys::cudnnHandle_t,
     /// Those that cuDNN computes, and those that it does not. Whoever uses the handle holds the lock.
-    plans: Mutex<HashMap<Kind, Option<Arc<Plan>>>>,
+    plans: Mutex<HashMap<Kind, Option<Arc<Planning>>>>,
 }
 
 // SAFETY: the handle is used by one thread at a time, which has bound the context.
@@ -109,11 +94,41 @@ unsafe impl Send for Convolutions {}
 unsafe impl Sync for Convolutions {}
 
 /// The descriptions of a convolution and what computes it.
-pub(super) struct Plan {
+struct Planning {
     described: Described,
     algorithm: Algorithm,
     /// Bytes that it uses on the side.
-    pub workspace: usize,
+    workspace: usize,
+}
+
+impl Plan for Kind {
+    fn plan(
+        &self,
+        shared: &Shared,
+        at: &[CUdeviceptr],
+    ) -> Result<Option<Arc<dyn Planned>>, CudaError> {
+        if at.iter().any(|address| !address.is_multiple_of(ALIGNED)) {
+            return Ok(None);
+        }
+        let plan = Convolutions::of(shared)?.plan(self)?;
+        Ok(plan.map(|plan| plan as Arc<dyn Planned>))
+    }
+}
+
+impl Planned for Planning {
+    fn workspace(&self) -> usize {
+        self.workspace
+    }
+
+    fn launch(
+        &self,
+        shared: &Shared,
+        at: &[CUdeviceptr],
+        workspace: CUdeviceptr,
+    ) -> Result<(), CudaError> {
+        let [x, w, y] = *at else { unreachable!("a convolution has three tensors") };
+        Convolutions::of(shared)?.launch(self, [x, w, y], workspace)
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -166,8 +181,13 @@ struct Offer {
 }
 
 impl Convolutions {
+    /// Those of a GPU.
+    fn of(shared: &Shared) -> Result<Arc<Self>, CudaError> {
+        shared.library(Self::new)
+    }
+
     /// Starts cuDNN, whose work runs on `stream` then.
-    pub fn new(stream: CUstream) -> Result<Self, CudaError> {
+    fn new(stream: CUstream) -> Result<Self, CudaError> {
         let handle = result::create_handle().to("start cuDNN")?;
         let convolutions = Self { handle, plans: Mutex::default() };
         // SAFETY: the handle and the stream are open.
@@ -175,22 +195,19 @@ impl Convolutions {
         Ok(convolutions)
     }
 
-    /// The plan of a convolution of tensors at these addresses, if cuDNN may compute it.
-    pub fn plan(&self, kind: Kind, at: [CUdeviceptr; 3]) -> Result<Option<Arc<Plan>>, CudaError> {
-        if at.iter().any(|address| !address.is_multiple_of(ALIGNED)) {
-            return Ok(None);
-        }
+    /// The plan of a convolution, if cuDNN may compute it.
+    fn plan(&self, kind: &Kind) -> Result<Option<Arc<Planning>>, CudaError> {
         let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(plan) = plans.get(&kind) {
+        if let Some(plan) = plans.get(kind) {
             return Ok(plan.clone());
         }
-        let plan = supported(self.make(&kind)).to("plan a convolution")?;
+        let plan = supported(self.make(kind)).to("plan a convolution")?;
         let plan = plan.flatten().map(Arc::new);
-        plans.insert(kind, plan.clone());
+        plans.insert(*kind, plan.clone());
         Ok(plan)
     }
 
-    fn make(&self, kind: &Kind) -> Result<Option<Plan>, CudnnError> {
+    fn make(&self, kind: &Kind) -> Result<Option<Planning>, CudnnError> {
         let described = Described::new()?;
         if !described.describe(kind)? {
             return Ok(None);
@@ -206,7 +223,7 @@ impl Convolutions {
             }
             let workspace = supported(self.workspace(offer.algorithm, &described))?;
             if let Some(workspace) = workspace.filter(|bytes| *bytes <= WORKSPACE) {
-                return Ok(Some(Plan { described, algorithm: offer.algorithm, workspace }));
+                return Ok(Some(Planning { described, algorithm: offer.algorithm, workspace }));
             }
         }
         Ok(None)
@@ -286,9 +303,9 @@ impl Convolutions {
     }
 
     /// Starts a convolution of the tensors at these addresses, with the plan's memory on the side.
-    pub fn launch(
+    fn launch(
         &self,
-        plan: &Plan,
+        plan: &Planning,
         [x, w, y]: [CUdeviceptr; 3],
         workspace: CUdeviceptr,
     ) -> Result<(), CudaError> {

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use super::Shared;
 use super::error::CudaError;
 use super::memory::{Block, Range};
-use super::product::Factors;
-use super::run::Places;
+use super::products::Factors;
+use super::replay::Places;
 use crate::device::{DeviceError, floats_of_halves};
-use crate::storage::{Storage, Twin, Version};
+use crate::storage::{Mirror, Storage, Version};
 
 /// The floats of a block of the host.
-struct CudaTwin {
+struct CudaMirror {
     block: Block,
     /// The version that it has.
     version: Option<Version>,
@@ -27,7 +27,7 @@ struct Halves {
     fresh: bool,
 }
 
-impl Twin for CudaTwin {
+impl Mirror for CudaMirror {
     fn download(&self, to: &mut [f32]) -> Result<(), DeviceError> {
         Ok(self.block.download(0, to)?)
     }
@@ -36,33 +36,34 @@ impl Twin for CudaTwin {
 /// The floats of `storage` on the GPU, uploaded unless they are there.
 pub(super) fn upload(shared: &Arc<Shared>, storage: &Storage) -> Result<Range, DeviceError> {
     storage.lost().check()?;
-    let known =
-        |twin: &mut CudaTwin| (twin.version == Some(storage.version())).then(|| twin.block.range());
-    if let Some(range) = as_cuda(&mut storage.twin().as_deref_mut(), shared).and_then(known) {
+    let known = |mirror: &mut CudaMirror| {
+        (mirror.version == Some(storage.version())).then(|| mirror.block.range())
+    };
+    if let Some(range) = on_gpu(&mut storage.mirror().as_deref_mut(), shared).and_then(known) {
         return Ok(range);
     }
     // May bring the floats from another device, and so not under the lock.
     let floats = storage.fetch()?;
-    let mut guard = storage.twin();
-    let mut twin = guard.as_deref_mut();
-    if as_cuda(&mut twin, shared).is_none() {
+    let mut guard = storage.mirror();
+    let mut mirror = guard.as_deref_mut();
+    if on_gpu(&mut mirror, shared).is_none() {
         let block = Block::zeroed(shared, floats.len())?;
-        let new = CudaTwin { block, version: None, halves: None };
-        twin = Some(&mut **guard.insert(Box::new(new)));
+        let new = CudaMirror { block, version: None, halves: None };
+        mirror = Some(&mut **guard.insert(Box::new(new)));
     }
-    let twin = as_cuda(&mut twin, shared).expect("it was just made");
-    twin.block.upload(0, floats)?;
-    twin.halves.iter_mut().for_each(|halves| halves.fresh = false);
-    twin.version = Some(storage.version());
-    Ok(twin.block.range())
+    let mirror = on_gpu(&mut mirror, shared).expect("it was just made");
+    mirror.block.upload(0, floats)?;
+    mirror.halves.iter_mut().for_each(|halves| halves.fresh = false);
+    mirror.version = Some(storage.version());
+    Ok(mirror.block.range())
 }
 
 /// The floats on the GPU, uploaded unless they are there, of a block that changes there now.
 pub(super) fn change(shared: &Arc<Shared>, storage: &mut Storage) -> Result<Range, DeviceError> {
     let range = upload(shared, storage)?;
-    let version = storage.change_twin();
-    if let Some(twin) = as_cuda(&mut storage.twin().as_deref_mut(), shared) {
-        twin.version = Some(version);
+    let version = storage.change_mirror();
+    if let Some(mirror) = on_gpu(&mut storage.mirror().as_deref_mut(), shared) {
+        mirror.version = Some(version);
     }
     Ok(range)
 }
@@ -77,14 +78,14 @@ pub(super) fn halves(
     renewed: bool,
     round: impl FnOnce(Places) -> Result<(), CudaError>,
 ) -> Result<Range, CudaError> {
-    let mut guard = storage.twin();
-    let mut twin = guard.as_deref_mut();
-    let twin = as_cuda(&mut twin, shared).expect("the floats were uploaded");
+    let mut guard = storage.mirror();
+    let mut mirror = guard.as_deref_mut();
+    let mirror = on_gpu(&mut mirror, shared).expect("the floats were uploaded");
     if !factors.are_halves() {
-        twin.halves.iter_mut().for_each(|halves| halves.fresh &= !renewed);
+        mirror.halves.iter_mut().for_each(|halves| halves.fresh &= !renewed);
         return Ok(Range::default());
     }
-    let halves = match &mut twin.halves {
+    let halves = match &mut mirror.halves {
         Some(halves) => halves,
         none => {
             let block = Block::zeroed(shared, floats_of_halves(storage.len()))?;
@@ -92,7 +93,7 @@ pub(super) fn halves(
         }
     };
     if !halves.fresh || halves.factors != factors {
-        let (params, places) = (twin.block.range(), halves.block.range());
+        let (params, places) = (mirror.block.range(), halves.block.range());
         round(Places { params, halves: places, ..Places::default() })?;
         (halves.fresh, halves.factors) = (true, factors);
     }
@@ -101,18 +102,18 @@ pub(super) fn halves(
 
 /// The block in 16 bits that an optimizer renews with the floats, where there is one.
 pub(super) fn renewed(shared: &Arc<Shared>, storage: &Storage) -> Option<(Range, Factors)> {
-    let mut guard = storage.twin();
-    let mut twin = guard.as_deref_mut();
-    let halves = as_cuda(&mut twin, shared)?.halves.as_ref()?;
+    let mut guard = storage.mirror();
+    let mut mirror = guard.as_deref_mut();
+    let halves = on_gpu(&mut mirror, shared)?.halves.as_ref()?;
     Some((halves.block.range(), halves.factors))
 }
 
-/// The twin, where it is on this GPU.
-fn as_cuda<'a>(
-    twin: &'a mut Option<&mut (dyn Twin + 'static)>,
+/// The mirror, where it is on this GPU.
+fn on_gpu<'a>(
+    mirror: &'a mut Option<&mut (dyn Mirror + 'static)>,
     shared: &Arc<Shared>,
-) -> Option<&'a mut CudaTwin> {
-    let twin: &mut dyn Any = &mut **twin.as_mut()?;
-    let twin: &mut CudaTwin = twin.downcast_mut()?;
-    Arc::ptr_eq(twin.block.shared(), shared).then_some(twin)
+) -> Option<&'a mut CudaMirror> {
+    let mirror: &mut dyn Any = &mut **mirror.as_mut()?;
+    let mirror: &mut CudaMirror = mirror.downcast_mut()?;
+    Arc::ptr_eq(mirror.block.shared(), shared).then_some(mirror)
 }

@@ -7,14 +7,13 @@ use std::sync::{Arc, PoisonError};
 use cudarc::driver::{result, sys};
 
 use super::Shared;
-#[cfg(feature = "cudnn")]
-use super::convolution::{self, Convolve};
 use super::error::{Context, CudaError};
-use super::given::{Given, Placed};
-use super::marks::{Mark, Recorded, Times};
+use super::library_call::{LibraryCall, Planned};
 use super::memory::{Block, Range};
-use super::product::{self, Factors, Operands, Plan, Types};
-use super::step::{Arg, CudaKernels, Grid, Launch};
+use super::products::{self, Factors, Operands, Plan, Types};
+use super::recording::{Arg, CudaKernels, Grid, Launch};
+use super::staging::{Placed, Staging};
+use super::timing::{Mark, Recorded, Times};
 use crate::device::{Buf, Element, Region, RunKey};
 
 /// Graphs that a workspace keeps.
@@ -23,7 +22,7 @@ const GRAPHS: usize = 32;
 /// The steps that work on a block of memory.
 #[derive(Default)]
 pub(super) struct Runs {
-    pub given: Given,
+    pub staging: Staging,
     known: Vec<(Name, Prepared)>,
     /// What calls use on the side, and factors that are rounded for a product. Steps that were prepared
     /// with smaller ones are forgotten.
@@ -49,7 +48,7 @@ pub(super) struct Places {
 struct Name {
     key: RunKey,
     places: Places,
-    given: Range,
+    staged: Range,
     /// The optimizer's step that follows.
     then: Option<Follows>,
 }
@@ -78,20 +77,9 @@ struct Prepared {
 
 /// A launch whose memory is known.
 enum Ready {
-    Kernel {
-        function: sys::CUfunction,
-        grid: Grid,
-        args: Vec<u64>,
-    },
-    Product {
-        plan: Plan,
-        at: Operands,
-    },
-    #[cfg(feature = "cudnn")]
-    Convolution {
-        plan: Arc<convolution::Plan>,
-        at: [u64; 3],
-    },
+    Kernel { function: sys::CUfunction, grid: Grid, args: Vec<u64> },
+    Product { plan: Plan, at: Operands },
+    Library { planned: Arc<dyn Planned>, at: Vec<u64> },
     Mark(Mark),
 }
 
@@ -136,7 +124,7 @@ impl Runs {
             let mut prepared = Prepared::new(shared, &step, places, side, inputs)?;
             return prepared.launch_now(shared, inputs.recorded);
         };
-        let name = Name { key, places, given: inputs.placed.whole, then };
+        let name = Name { key, places, staged: inputs.placed.whole, then };
         let known = self.known.iter().position(|(known, _)| *known == name);
         if let Some(at) = known {
             return self.known[at].1.launch(shared, inputs.recorded);
@@ -224,9 +212,8 @@ impl Placing<'_> {
                     let types = Types { factors: self.inputs.factors, result: y.element };
                     Ready::Product { plan: self.shared.products.plan(*product, at, types)?, at }
                 }
-                #[cfg(feature = "cudnn")]
-                Launch::Convolution(convolve) => {
-                    self.convolve(convolve, to)?;
+                Launch::Library(call) => {
+                    self.ready_library(call, to)?;
                     continue;
                 }
                 Launch::Mark(mark) => Ready::Mark(*mark),
@@ -235,16 +222,15 @@ impl Placing<'_> {
         Ok(())
     }
 
-    /// Adds a convolution: by cuDNN with what it needs around it, or what there is otherwise.
-    #[cfg(feature = "cudnn")]
-    fn convolve(&self, convolve: &Convolve, to: &mut Vec<Ready>) -> Result<(), CudaError> {
-        let at = convolve.at.each_ref().map(|arg| self.word(arg));
-        let Some(plan) = self.shared.convolutions.plan(convolve.kind, at)? else {
-            return self.ready(&convolve.otherwise, to);
+    /// Adds a call of a library with what it needs around it, or what there is otherwise.
+    fn ready_library(&self, call: &LibraryCall, to: &mut Vec<Ready>) -> Result<(), CudaError> {
+        let at: Vec<u64> = call.at.iter().map(|arg| self.word(arg)).collect();
+        let Some(planned) = call.call.plan(self.shared, &at)? else {
+            return self.ready(&call.otherwise, to);
         };
-        self.ready(&convolve.before, to)?;
-        to.push(Ready::Convolution { plan, at });
-        self.ready(&convolve.after, to)
+        self.ready(&call.before, to)?;
+        to.push(Ready::Library { planned, at });
+        self.ready(&call.after, to)
     }
 }
 
@@ -343,13 +329,12 @@ impl Prepared {
                     .to("launch a kernel")?;
                 }
                 Ready::Product { plan, at } => {
-                    let workspace = shared.workspace(product::WORKSPACE)?;
+                    let workspace = shared.workspace(products::WORKSPACE)?;
                     shared.products.launch(plan, *at, workspace, shared.stream())?;
                 }
-                #[cfg(feature = "cudnn")]
-                Ready::Convolution { plan, at } => {
-                    let workspace = shared.workspace(plan.workspace)?;
-                    shared.convolutions.launch(plan, *at, workspace)?;
+                Ready::Library { planned, at } => {
+                    let workspace = shared.workspace(planned.workspace())?;
+                    planned.launch(shared, at, workspace)?;
                 }
                 Ready::Mark(mark) => {
                     if let Some(times) = &mut times {

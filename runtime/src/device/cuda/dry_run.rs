@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::compiler::Compiler;
-#[cfg(feature = "cudnn")]
-use super::convolution::Convolve;
 use super::error::CudaError;
 use super::library;
+use super::library_call::LibraryCall;
 use super::optimizer::Update;
-use super::product::Factors;
-use super::step::{CudaKernel, CudaKernels, Launch};
+use super::products::Factors;
+use super::recording::{CudaKernel, CudaKernels, Launch};
 use crate::device::{
     Device, DeviceError, Lent, Precision, Remote, RemoteUpdate, Run, RunMemory, Target,
 };
@@ -19,7 +18,7 @@ use crate::storage::Storage;
 
 /// A device that computes nothing: runs add their kernels to a list. For tests.
 #[derive(Clone, Debug, Default)]
-pub struct KernelList {
+pub struct DryRun {
     /// By what they are called.
     kernels: Arc<Mutex<BTreeMap<String, CudaKernel>>>,
     precision: Precision,
@@ -28,9 +27,9 @@ pub struct KernelList {
 
 /// Zeros, as results that nobody computed.
 #[derive(Debug)]
-pub struct ListMemory {
+pub struct DryMemory {
     floats: Storage,
-    list: KernelList,
+    list: DryRun,
 }
 
 /// What a compiled kernel needs.
@@ -46,7 +45,7 @@ pub struct KernelReport {
     pub shared: usize,
 }
 
-impl KernelList {
+impl DryRun {
     /// What each kernel on the list needs when it is compiled for `arch`, `sm_90` for instance.
     ///
     /// # Errors
@@ -106,8 +105,7 @@ impl KernelList {
                 Launch::Kernel { kernel, .. } => {
                     kernels.insert(name(&kernel), kernel);
                 }
-                #[cfg(feature = "cudnn")]
-                Launch::Convolution(Convolve { before, after, otherwise, .. }) => {
+                Launch::Library(LibraryCall { before, after, otherwise, .. }) => {
                     launches.extend(before.into_iter().chain(after).chain(otherwise));
                 }
                 Launch::Product { .. } | Launch::Mark(_) => {}
@@ -145,28 +143,33 @@ fn name(kernel: &CudaKernel) -> String {
     name
 }
 
-impl Device for KernelList {
-    type Memory = ListMemory;
-    const ON_GPU: bool = true;
+impl Device for DryRun {
+    type Memory = DryMemory;
+    type Pending = f32;
+    type Preparer = ();
 
-    fn allocate(&self, floats: usize) -> Result<ListMemory, DeviceError> {
-        Ok(ListMemory { floats: Storage::zeros(floats), list: self.clone() })
+    fn allocate(&self, floats: usize) -> Result<DryMemory, DeviceError> {
+        Ok(DryMemory { floats: Storage::zeros(floats), list: self.clone() })
     }
 
     fn read<'a>(
         &'a self,
-        memory: &'a ListMemory,
+        memory: &'a DryMemory,
         start: usize,
         len: usize,
     ) -> Result<&'a [f32], DeviceError> {
         Ok(&memory.floats.as_slice()[start..][..len])
     }
 
-    fn target(&self) -> Target {
-        self.precision.on_gpu()
+    fn read_later(&self, memory: &DryMemory, at: usize) -> Result<f32, DeviceError> {
+        Ok(memory.floats.as_slice()[at])
     }
 
-    fn lend<'a>(&'a self, memory: &'a ListMemory) -> Lent<'a> {
+    fn target(&self) -> Target {
+        self.precision.on_device()
+    }
+
+    fn lend<'a>(&'a self, memory: &'a DryMemory) -> Lent<'a> {
         Lent::Device(memory)
     }
 
@@ -176,7 +179,7 @@ impl Device for KernelList {
     }
 }
 
-impl Remote for ListMemory {
+impl Remote for DryMemory {
     fn fetch(&self, start: usize, len: usize) -> Result<&[f32], DeviceError> {
         Ok(&self.floats.as_slice()[start..][..len])
     }

@@ -8,7 +8,9 @@ use cudarc::driver::sys::{self, CUdeviceptr};
 
 use super::Shared;
 use super::error::{Context, CudaError};
-use super::given::{Event, Pinned};
+use super::events::Event;
+use super::staging::Pinned;
+use crate::device::{DeviceError, Pending};
 use crate::storage::Lost;
 
 /// Places for numbers. There are as many as were waited for at one time.
@@ -24,7 +26,7 @@ struct Place {
 }
 
 /// A number on its way.
-pub struct CudaLater {
+pub struct PendingNumber {
     shared: Arc<Shared>,
     pool: Arc<Pool>,
     /// Whether the run that makes it failed.
@@ -39,7 +41,7 @@ impl Pool {
         shared: &Arc<Shared>,
         at: CUdeviceptr,
         lost: Lost,
-    ) -> Result<CudaLater, CudaError> {
+    ) -> Result<PendingNumber, CudaError> {
         shared.bind()?;
         let free = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let place = match free {
@@ -54,32 +56,32 @@ impl Pool {
         drop(uncaptured);
         place.written.record_step(shared)?;
         let (shared, pool) = (Arc::clone(shared), Arc::clone(self));
-        Ok(CudaLater { shared, pool, lost, place: Some(place) })
+        Ok(PendingNumber { shared, pool, lost, place: Some(place) })
     }
 }
 
-impl CudaLater {
-    /// Waits for the number.
-    pub fn value(&self) -> Result<f32, CudaError> {
+impl Pending for PendingNumber {
+    fn value(&self) -> Result<f32, DeviceError> {
         let place = self.place.as_ref().expect("it is there until the drop");
         self.shared.counts.synchronization();
         if let Err(error) = place.written.wait(&self.shared) {
-            self.lost.set(&error.clone().into());
+            let error = DeviceError::from(error);
+            self.lost.set(&error);
             return Err(error);
         }
         Ok(f32::from_bits(place.number.word(0)))
     }
 }
 
-impl Drop for CudaLater {
+impl Drop for PendingNumber {
     fn drop(&mut self) {
         // A copy that is still under way comes before the next one to the same place.
         self.pool.free.lock().unwrap_or_else(PoisonError::into_inner).extend(self.place.take());
     }
 }
 
-impl fmt::Debug for CudaLater {
+impl fmt::Debug for PendingNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CudaLater")
+        write!(f, "PendingNumber")
     }
 }

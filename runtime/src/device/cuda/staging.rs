@@ -4,10 +4,11 @@
 use std::ffi::c_void;
 use std::sync::Arc;
 
-use cudarc::driver::{result, sys};
+use cudarc::driver::result;
 
 use super::Shared;
 use super::error::{Context, CudaError};
+use super::events::Event;
 use super::memory::{Block, Range};
 use crate::device::{Random, SCALARS};
 
@@ -22,7 +23,7 @@ pub(super) type Scalars = [f32; 2 * SCALARS + 1];
 
 /// Two slots, of which each step takes the other one.
 #[derive(Default)]
-pub(super) struct Given {
+pub(super) struct Staging {
     slots: [Option<Slot>; 2],
     next: usize,
 }
@@ -59,7 +60,7 @@ impl Placed {
     }
 }
 
-impl Given {
+impl Staging {
     /// Starts the copy of what a step is given, and lets the step wait for it.
     pub fn place(
         &mut self,
@@ -183,76 +184,6 @@ impl Drop for Pinned {
         if idle.is_ok() {
             // SAFETY: allocated in `new`, and no copy is under way.
             let _ = unsafe { result::free_host(self.start.cast()) };
-        }
-    }
-}
-
-/// A point in the work of a stream.
-pub(super) struct Event {
-    shared: Arc<Shared>,
-    event: sys::CUevent,
-}
-
-// SAFETY: events may be used by any thread that has bound the context.
-unsafe impl Send for Event {}
-// SAFETY: the driver's functions for events may be called by several threads at a time.
-unsafe impl Sync for Event {}
-
-impl Event {
-    pub fn new(shared: &Arc<Shared>) -> Result<Self, CudaError> {
-        Self::with(shared, sys::CUevent_flags::CU_EVENT_DISABLE_TIMING)
-    }
-
-    /// One that tells when it was reached.
-    pub fn timed(shared: &Arc<Shared>) -> Result<Self, CudaError> {
-        Self::with(shared, sys::CUevent_flags::CU_EVENT_DEFAULT)
-    }
-
-    fn with(shared: &Arc<Shared>, flags: sys::CUevent_flags) -> Result<Self, CudaError> {
-        shared.bind()?;
-        let event = result::event::create(flags).to("make an event")?;
-        Ok(Self { shared: Arc::clone(shared), event })
-    }
-
-    /// Milliseconds from this event to a later one. Both are timed and reached.
-    pub fn until(&self, later: &Self) -> Result<f32, CudaError> {
-        // SAFETY: both events are open, and timed.
-        unsafe { result::event::elapsed(self.event, later.event) }.to("tell the time")
-    }
-
-    pub fn raw(&self) -> sys::CUevent {
-        self.event
-    }
-
-    /// Is reached when the stream has done all that it was asked for.
-    pub fn record(&self, stream: sys::CUstream) -> Result<(), CudaError> {
-        // SAFETY: the event and the stream are open.
-        unsafe { result::event::record(self.event, stream) }.to("record an event")
-    }
-
-    /// Is reached when the steps are done that were started before.
-    pub fn record_step(&self, shared: &Shared) -> Result<(), CudaError> {
-        let _uncaptured = shared.uncaptured();
-        self.record(shared.stream())
-    }
-
-    /// Waits on the host. An event that was never recorded is reached.
-    pub fn wait(&self, shared: &Shared) -> Result<(), CudaError> {
-        shared.bind()?;
-        // SAFETY: the event is open.
-        if unsafe { result::event::query(self.event) }.is_ok() {
-            return Ok(());
-        }
-        // SAFETY: the event is open.
-        unsafe { result::event::synchronize(self.event) }.to("finish its work")
-    }
-}
-
-impl Drop for Event {
-    fn drop(&mut self) {
-        if self.shared.bind().is_ok() {
-            // SAFETY: open, and destroyed once.
-            let _ = unsafe { result::event::destroy(self.event) };
         }
     }
 }

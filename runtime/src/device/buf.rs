@@ -23,7 +23,7 @@ pub enum Element {
     /// An `f32`.
     #[default]
     Float,
-    /// A number of 16 bits, of the kind that the device computes with ([`Target::GpuHalves`](super::Target::GpuHalves)).
+    /// A number of 16 bits, of the kind that the device computes with ([`Target::DeviceHalves`](super::Target::DeviceHalves)).
     Half,
 }
 

@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use super::Shared;
 use super::error::CudaError;
-use super::given::Event;
+use super::events::Event;
 use crate::arena::Sizes;
 use crate::profile::{Cost, PassOps, Phase, Profile, Timed};
 
 /// A place in a list of launches that a profile knows.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Mark {
+pub(crate) enum Mark {
     Enter(&'static PassOps, Sizes),
     Op(usize),
     Item(usize),

@@ -4,10 +4,9 @@
 use std::borrow::Cow;
 use std::fmt::{Display, Write};
 
-#[cfg(feature = "cudnn")]
-use super::convolution::Convolve;
-use super::marks::Mark;
-use super::product::{Factors, Product};
+use super::library_call::LibraryCall;
+use super::products::{Factors, Product};
+use super::timing::Mark;
 use crate::arena::Sizes;
 use crate::device::{Buf, Element, Indices, Kernels, Region, floats_of_halves};
 use crate::ops::fill::Fill;
@@ -31,7 +30,7 @@ pub struct CudaKernels {
 
 /// One thing that the GPU does.
 #[derive(Debug)]
-pub(super) enum Launch {
+pub(crate) enum Launch {
     Kernel {
         kernel: CudaKernel,
         grid: Grid,
@@ -44,8 +43,7 @@ pub(super) enum Launch {
         b: Arg,
         bias: Option<Buf>,
     },
-    #[cfg(feature = "cudnn")]
-    Convolution(Convolve),
+    Library(LibraryCall),
     /// Nothing, but a profile knows the place.
     Mark(Mark),
 }
@@ -111,7 +109,7 @@ pub(crate) enum Arg {
     /// Memory for parts of a call, from this float on.
     Scratch(usize),
     /// Factors that were rounded for the next product, in the place of the floats from there on. Of a
-    /// convolution by cuDNN the result as well.
+    /// call of a library the result as well.
     Rounded(usize),
     /// Memory behind no region.
     Address(u64),
@@ -302,7 +300,7 @@ impl CudaKernels {
     }
 
     /// A factor as the step's products take it; behind `end` where it has to be rounded.
-    pub(super) fn factor(&mut self, factor: Buf, end: &mut usize) -> Arg {
+    pub(crate) fn factor(&mut self, factor: Buf, end: &mut usize) -> Arg {
         if !self.factors.are_halves() || factor.element == Element::Half {
             return factor.into();
         }
@@ -315,7 +313,7 @@ impl CudaKernels {
     }
 
     /// The place of so many halves behind `end`.
-    pub(super) fn rounded(&mut self, len: usize, end: &mut usize) -> Arg {
+    pub(crate) fn rounded(&mut self, len: usize, end: &mut usize) -> Arg {
         let rounded = Arg::Rounded(*end);
         *end += floats_of_halves(len).next_multiple_of(64);
         self.side[1] = self.side[1].max(*end);
@@ -337,8 +335,6 @@ impl CudaKernels {
 }
 
 impl Kernels for CudaKernels {
-    const ON_GPU: bool = true;
-
     fn seed(&mut self, d_loss: Buf) {
         if !self.seed_scaled(d_loss) {
             self.fill(d_loss, 1.0);
