@@ -19,7 +19,7 @@ const BATCH: usize = 12;
 model! {
     pub struct Block {
         ln_1: LayerNorm(WIDTH, bias = false),
-        attn: MultiheadAttention(WIDTH, heads = 4, bias = false),
+        attn: MultiheadAttention(WIDTH, num_heads = 4, bias = false),
         ln_2: LayerNorm(WIDTH, bias = false),
         c_fc: Linear(WIDTH -> 4 * WIDTH, bias = false),
         c_proj: Linear(4 * WIDTH -> WIDTH, bias = false),

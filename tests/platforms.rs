@@ -33,7 +33,7 @@ model! {
 model! {
     struct Block {
         ln_1: LayerNorm(32),
-        attn: MultiheadAttention(32, heads = 4),
+        attn: MultiheadAttention(32, num_heads = 4),
         ln_2: LayerNorm(32),
         up: Linear(32 -> 128),
         down: Linear(128 -> 32),

@@ -72,7 +72,7 @@ const POSITIONS: usize = 20;
 model! {
     struct Voice {
         embed: Embedding(50, 32),
-        attn: MultiheadAttention(32, heads = 2),
+        attn: MultiheadAttention(32, num_heads = 2),
         lstm: LSTM(32 -> 24),
         head: Linear(24 -> 50),
     }

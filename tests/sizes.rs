@@ -96,7 +96,7 @@ model! {
 model! {
     struct Tokens {
         embedding: Embedding(100 -> 32),
-        attention: MultiheadAttention(32, heads = 4),
+        attention: MultiheadAttention(32, num_heads = 4),
         fc: Linear(32 -> 100),
     }
 

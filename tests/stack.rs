@@ -119,7 +119,7 @@ around!(Depth8, Depth7);
 model! {
     struct Gpt {
         embed: Embedding(100, 128),
-        attn: MultiheadAttention(128, heads = 2),
+        attn: MultiheadAttention(128, num_heads = 2),
         mask: Param([70, 70]),
         fc: Linear(128 -> 3000),
         back: Linear(3000 -> 128),

@@ -33,7 +33,7 @@ model! {
         softplus: Softplus(beta = 1.0, threshold = 20.0),
         softmax: Softmax(dim = -1),
         log_softmax: LogSoftmax(dim = -1),
-        attn: MultiheadAttention(6, heads = 2, bias = true),
+        attn: MultiheadAttention(6, num_heads = 2, bias = true),
         tied: Linear(6 -> 10, bias = false, tied = self.token),
         drawn: Embedding(10 -> 6, init = uniform(-0.1, 0.1)),
         fc1: Linear(100 -> 6, bias = false),

@@ -5,7 +5,7 @@ use gradiron::prelude::*;
 model! {
     pub struct Block<const T: usize, const D: usize, const HEADS: usize> {
         ln_1: LayerNorm(D, bias = false),
-        attn: MultiheadAttention(D, heads = HEADS, bias = false),
+        attn: MultiheadAttention(D, num_heads = HEADS, bias = false),
         ln_2: LayerNorm(D, bias = false),
         c_fc: Linear(D -> 4 * D, bias = false),
         c_proj: Linear(4 * D -> D, bias = false),

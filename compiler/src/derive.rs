@@ -125,8 +125,8 @@ fn numbered(i: usize, span: proc_macro2::Span) -> Ident {
     Ident::new(&format!("_{i}"), span)
 }
 
-/// The input from `#[module(input = […])]` or a first `Linear`; the output from
-/// `#[module(output = […])]` or the last `Linear`.
+/// The input from `#[module(input = […])]` or a first layer that states both its sizes, as `Linear`
+/// does; the output from `#[module(output = […])]` or the last of these.
 fn types(input: &DeriveInput, fields: &[Field]) -> Result<(TypeExpr, TypeExpr), Diagnostic> {
     let (mut x, mut y) = (None, None);
     for attr in input.attrs.iter().filter(|attr| attr.path().is_ident("module")) {
@@ -141,19 +141,15 @@ fn types(input: &DeriveInput, fields: &[Field]) -> Result<(TypeExpr, TypeExpr), 
         })?;
     }
     let linear = |field: &Field, at: usize| match &field.decl {
-        FieldDecl::Layer(layer)
-            if layer.path.segments.last().is_some_and(|s| s.ident == "Linear") =>
-        {
-            match layer.args.get(at) {
-                Some(Arg::Value(size)) => Some(TypeExpr {
-                    classes: false,
-                    dims: vec![parse_quote!(batch), size.clone()],
-                    span: layer.span,
-                    broken: false,
-                }),
-                _ => None,
-            }
-        }
+        FieldDecl::Layer(layer) if layers::states_rows(&layer.path) => match layer.args.get(at) {
+            Some(Arg::Value(size)) => Some(TypeExpr {
+                classes: false,
+                dims: vec![parse_quote!(batch), size.clone()],
+                span: layer.span,
+                broken: false,
+            }),
+            _ => None,
+        },
         _ => None,
     };
     let x = x.or_else(|| fields.first().and_then(|field| linear(field, 0)));

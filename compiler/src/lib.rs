@@ -22,3 +22,4 @@ pub mod syntax;
 #[cfg(test)]
 mod tests;
 pub mod text;
+pub mod vocabulary;

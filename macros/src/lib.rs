@@ -15,3 +15,10 @@ pub fn model(tokens: TokenStream) -> TokenStream {
 pub fn derive_module(tokens: TokenStream) -> TokenStream {
     gradiron_compiler::derive::expand(tokens.into()).into()
 }
+
+/// The layers as types, which stand in `gradiron::layers`.
+#[doc(hidden)]
+#[proc_macro]
+pub fn layer_types(_: TokenStream) -> TokenStream {
+    gradiron_compiler::layers::types().into()
+}

@@ -65,7 +65,7 @@ model! {
     /// Large enough for tensor cores.
     pub struct Large {
         conv: Conv2d(4 -> 64, kernel = 3, padding = 1),
-        attn: MultiheadAttention(64, heads = 2),
+        attn: MultiheadAttention(64, num_heads = 2),
         fc: Linear(64 -> 4),
     }
 

@@ -31,7 +31,7 @@ model! {
 
 model! {
     pub struct Writer {
-        attn: MultiheadAttention(8, heads = 2),
+        attn: MultiheadAttention(8, num_heads = 2),
         gru: GRU(8 -> 8),
     }
 

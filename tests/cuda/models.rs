@@ -57,7 +57,7 @@ const VOCAB: usize = 19;
 model! {
     pub struct Block {
         ln_1: LayerNorm(WIDTH),
-        attn: MultiheadAttention(WIDTH, heads = 3),
+        attn: MultiheadAttention(WIDTH, num_heads = 3),
         ln_2: LayerNorm(WIDTH),
         c_fc: Linear(WIDTH -> 4 * WIDTH),
         c_proj: Linear(4 * WIDTH -> WIDTH),

@@ -30,7 +30,7 @@ macro_rules! models {
                 fc: Linear($d -> $e),
                 wide: Linear($e -> 8),
                 norm: LayerNorm($e),
-                attn: MultiheadAttention($e, heads = $h),
+                attn: MultiheadAttention($e, num_heads = $h),
                 rnn: GRU($e -> $d),
                 blocks: [$block; $h],
                 place: Param([$c, $d]),
@@ -126,7 +126,7 @@ const ROWS: usize = CONTEXT;
 model! {
     struct Stepped {
         place: Param([CONTEXT, D]),
-        attn: MultiheadAttention(8, heads = H),
+        attn: MultiheadAttention(8, num_heads = H),
         fc: Linear(E -> D),
     }
 

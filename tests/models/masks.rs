@@ -7,7 +7,7 @@ use crate::data::batch;
 
 model! {
     struct Block {
-        attn: MultiheadAttention(2, heads = 1),
+        attn: MultiheadAttention(2, num_heads = 1),
     }
 
     fn forward(&self, x: [batch, 2, 2], mask: [2, 2]) -> [batch, 2, 2] {
@@ -72,7 +72,7 @@ fn the_gradient_is_that_of_difference_quotients() {
 model! {
     struct Direct {
         bias: Param([2, 3, 3]),
-        attn: MultiheadAttention(4, heads = 2),
+        attn: MultiheadAttention(4, num_heads = 2),
         encoder: TransformerEncoderLayer(4, nhead = 2, dim_feedforward = 4, dropout = 0.0),
         decoder: TransformerDecoderLayer(4, nhead = 1, dim_feedforward = 4, dropout = 0.0),
         rows: Param([3, 3]),
@@ -168,7 +168,7 @@ fn masks_of_rows() {
 model! {
     /// The mask is carried from step to step.
     struct Cell {
-        attn: MultiheadAttention(2, heads = 2),
+        attn: MultiheadAttention(2, num_heads = 2),
         bias: Param([2, 2]),
     }
 

@@ -144,7 +144,7 @@ const SPREAD: f32 = 0.25;
 
 model! {
     struct Constants<const D: usize = 4> {
-        attn: MultiheadAttention(D, heads = HEADS),
+        attn: MultiheadAttention(D, num_heads = HEADS),
         conv: Conv2d(2 * GROUPS -> GROUPS, kernel = 3, padding = ONE, groups = GROUPS, dilation = ONE),
         shift: Param([D], init = uniform(-SPREAD, SPREAD)),
     }

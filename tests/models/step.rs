@@ -10,7 +10,7 @@ const VOCAB: usize = 11;
 model! {
     struct Block {
         ln_1: LayerNorm(WIDTH),
-        attn: MultiheadAttention(WIDTH, heads = 4),
+        attn: MultiheadAttention(WIDTH, num_heads = 4),
         ln_2: RMSNorm(WIDTH),
         c_fc: Linear(WIDTH -> 24),
         c_proj: Linear(24 -> WIDTH),
@@ -46,7 +46,7 @@ model! {
         q: Linear(8 -> 16),
         k: Linear(8 -> 8),
         v: Linear(8 -> 8),
-        cross: MultiheadAttention(16, heads = 2),
+        cross: MultiheadAttention(16, num_heads = 2),
         scale: Param([T, 1], init = ones),
     }
 

@@ -50,7 +50,7 @@ model! {
     struct Mixed {
         listener: Listener,
         up: Linear(2 -> 4),
-        attn: MultiheadAttention(4, heads = 2),
+        attn: MultiheadAttention(4, num_heads = 2),
     }
 
     #[step(24)]

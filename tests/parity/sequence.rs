@@ -74,9 +74,9 @@ fn embedding_and_norms() -> Result<(), Box<dyn std::error::Error>> {
 
 model! {
     struct Attending {
-        attn: MultiheadAttention(12, heads = 3),
-        cross: MultiheadAttention(12, heads = 2),
-        plain: MultiheadAttention(12, heads = 4, bias = false),
+        attn: MultiheadAttention(12, num_heads = 3),
+        cross: MultiheadAttention(12, num_heads = 2),
+        plain: MultiheadAttention(12, num_heads = 4, bias = false),
     }
 
     fn forward(

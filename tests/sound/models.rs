@@ -60,7 +60,7 @@ const VOCAB: usize = 7;
 model! {
     struct Block {
         ln_1: LayerNorm(WIDTH),
-        attn: MultiheadAttention(WIDTH, heads = 2),
+        attn: MultiheadAttention(WIDTH, num_heads = 2),
         ln_2: RMSNorm(WIDTH),
         fc: Linear(WIDTH -> 12),
         proj: Linear(12 -> WIDTH),

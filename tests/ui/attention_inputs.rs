@@ -2,8 +2,8 @@ use gradiron::prelude::*;
 
 model! {
     struct Net {
-        attn: MultiheadAttention(64, heads = 4),
-        other: MultiheadAttention(64, heads = 4),
+        attn: MultiheadAttention(64, num_heads = 4),
+        other: MultiheadAttention(64, num_heads = 4),
         fc: Linear(64 -> 64),
     }
 

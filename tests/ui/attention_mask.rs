@@ -2,7 +2,7 @@ use gradiron::prelude::*;
 
 model! {
     struct Net {
-        attn: MultiheadAttention(64, heads = 4),
+        attn: MultiheadAttention(64, num_heads = 4),
         bias: Param([16, 16]),
     }
 

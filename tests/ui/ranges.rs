@@ -51,7 +51,7 @@ model! {
 model! {
     struct Layers {
         conv: Conv2d(4 -> 4, kernel = 3, groups = THREE),
-        attn: MultiheadAttention(4, heads = THREE),
+        attn: MultiheadAttention(4, num_heads = THREE),
         wide: Linear(4 -> ZERO),
         noise: Param([4], init = normal(0.0, NEGATIVE)),
         rows: [Block<4>; ZERO],

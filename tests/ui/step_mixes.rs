@@ -6,7 +6,7 @@ const T: usize = 8;
 
 model! {
     struct Sees {
-        attn: MultiheadAttention(4, heads = 2),
+        attn: MultiheadAttention(4, num_heads = 2),
     }
 
     #[step(T)]

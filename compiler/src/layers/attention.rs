@@ -4,19 +4,62 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::usage::{Use, default_init};
+use super::{Build, Layer};
 use crate::diagnostics::Diagnostic;
 use crate::dim::{Dim, Shape};
 use crate::graph::ValueId;
-use crate::lower::{Lowering, Options};
+use crate::lower::Lowering;
 use crate::ops::Mismatch;
 use crate::ops::attention::{self, Layout};
 use crate::ops::elementwise::Elementwise;
 use crate::ops::narrow::Narrow;
 use crate::ops::shaping::Reshape;
+use crate::vocabulary::{Domain, Example, Input, OptionRow};
+
+pub(super) const HEADS: Domain = Domain::Other("a size that divides `D`");
+/// The row of a mask of scores.
+pub(super) const fn mask_row(name: &'static str, drawn: &'static str) -> OptionRow {
+    let takes =
+        Domain::Other("numbers that are added to the scores, `-inf` where a key is not seen");
+    OptionRow::new(name, takes, drawn).or("none")
+}
+
+/// The row of a mask of keys.
+pub(super) const fn padding_row(name: &'static str, drawn: &'static str) -> OptionRow {
+    let takes = Domain::Other("`[batch, S]`, added to the scores of each key");
+    OptionRow::new(name, takes, drawn).or("none")
+}
+
+pub(super) const MULTIHEAD_ATTENTION: Layer = Layer {
+    input: Input::Sequence,
+    calls: &[&[("x", "")], &[("query", ""), ("key", "SEQUENCE"), ("value", "SEQUENCE")]],
+    options: &[
+        OptionRow::new("embed_dim", Domain::Size(1), "LAST"),
+        OptionRow::new("num_heads", HEADS, "DIVISOR").other_names(&["heads", "nhead"]),
+        OptionRow::flag("bias", true),
+    ],
+    call_options: &[
+        OptionRow::flag("is_causal", false),
+        mask_row("attn_mask", "MEMORY_MASK"),
+        padding_row("key_padding_mask", "MEMORY_PADDING"),
+    ],
+    params: "`in_proj_weight [3 D, D]`, `in_proj_bias [3 D]`, `out_proj.weight [D, D]`, \
+        `out_proj.bias [D]`",
+    shapes: "`x [batch, T, D]`, or `query [batch, T, D]` with `key` and `value [batch, S, D]` → \
+        `y [batch, T, D]`",
+    formula: "y = concat(head₁, …, headₕ) out_proj.weightᵀ + out_proj.bias, each head = \
+        softmax(q kᵀ / √(D / num_heads) + masks) v of its share of the three projections",
+    source: "torch.nn.MultiheadAttention",
+    example: Example::layer(
+        "MultiheadAttention(128, num_heads = 4)",
+        "x: [batch, 10, 128]) -> [batch, 10, 128] { self.layer(x, is_causal = true) }",
+    ),
+    ..Layer::new("MultiheadAttention", Build::One(multihead_attention))
+};
 
 /// `x [N, T, D]`, or queries `[N, T, D]` with keys and values `[N, S, D]`; `in_proj_weight [3 D, D]`,
 /// `in_proj_bias [3 D]`, `out_proj.weight [D, D]`, `out_proj.bias [D]`  →  `y [N, T, D]`
-pub(super) fn multihead_attention(l: &mut Use) -> Lowering<ValueId> {
+fn multihead_attention(l: &mut Use) -> Lowering<ValueId> {
     let found = l.cx.graph.ty(l.x).clone();
     if found.shape.rank() != 3 {
         let text = format!("expects [batch, rows, features] but receives {found}");
@@ -24,14 +67,17 @@ pub(super) fn multihead_attention(l: &mut Use) -> Lowering<ValueId> {
     }
     let Some(written) = l.options.take("embed_dim") else {
         let error = Diagnostic::new(l.options.span, "`MultiheadAttention` has no size");
-        return Err(l.cx.model.report(error.help("write `MultiheadAttention(128, heads = 4)`")));
+        return Err(l
+            .cx
+            .model
+            .report(error.help("write `MultiheadAttention(128, num_heads = 4)`")));
     };
     let rest: String = l.options.args.iter().map(|arg| format!(", {arg}")).collect();
     let size =
         l.input(&written, 2, "feature", |size| format!("MultiheadAttention({size}{rest})"))?;
-    let heads = heads(l, "heads", &size)?;
-    let bias = l.flag("bias", true)?;
-    let causal = causal(l, "is_causal")?;
+    let heads = heads(l, "num_heads", &size)?;
+    let bias = l.flag("bias")?;
+    let causal = l.cx.flag_option(&mut l.call, "is_causal")?;
     let mask = mask(l, ["attn_mask", "key_padding_mask"])?;
     let attention = Attention { size, heads, bias, causal, mask };
     let inputs = [l.x].into_iter().chain(l.others.clone()).collect::<Vec<_>>();
@@ -41,10 +87,9 @@ pub(super) fn multihead_attention(l: &mut Use) -> Lowering<ValueId> {
 /// The number of heads, which share `size` features.
 pub(super) fn heads(l: &mut Use, name: &'static str, size: &Dim) -> Lowering<Dim> {
     let Some(heads) = l.options.take(name) else {
-        let owner = l.options.owner.clone();
-        let error = Diagnostic::new(l.options.span, format!("`{owner}` needs its `{name}`"));
-        let help = format!("write `{owner}({size}, {name} = 4)`");
-        return Err(l.cx.model.report(error.help(help)));
+        let help = format!("write `{}({size}, {name} = 4)`", l.options.owner);
+        let error = l.options.missing(name, help);
+        return Err(l.cx.model.report(error));
     };
     let heads = l.dim(&heads)?;
     match (size.as_lit(), heads.as_lit()) {
@@ -57,14 +102,6 @@ pub(super) fn heads(l: &mut Use, name: &'static str, size: &Dim) -> Lowering<Dim
             let text = format!("cannot split {size} features into {heads} heads");
             Err(l.cx.refuse(Mismatch::new(text), Some(l.x)))
         }
-    }
-}
-
-/// Whether an option of the call hides what is behind a query.
-pub(super) fn causal(l: &mut Use, name: &'static str) -> Lowering<bool> {
-    match l.call.take_named(name) {
-        Some(expr) => l.cx.ok(Options::bool(&expr)),
-        None => Ok(false),
     }
 }
 

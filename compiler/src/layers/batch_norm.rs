@@ -3,15 +3,65 @@
 use quote::quote;
 
 use super::usage::Use;
+use super::{Build, Layer};
 use crate::dim::Shape;
 use crate::graph::ValueId;
-use crate::lower::{Lowering, Range, State, StateInit};
+use crate::lower::images::image;
+use crate::lower::{Lowering, State, StateInit, text_of};
 use crate::ops::Mismatch;
 use crate::ops::batch_norm::{self, BatchNorm};
+use crate::syntax::Arg;
+use crate::vocabulary::{Domain, Example, Input, OptionRow, Preset, Range};
+
+const OPTIONS: &[OptionRow] = &[
+    OptionRow::new("channels", Domain::Size(1), "CHANNELS").or("the input's"),
+    OptionRow::number("eps", 1e-5, Range::Positive).drawn("SMALL"),
+    OptionRow {
+        default: Preset::Number(0.1),
+        ..OptionRow::new(
+            "momentum",
+            Domain::Other("a number from 0 to 1; `none`, where all batches weigh the same"),
+            "PART|none",
+        )
+    },
+    OptionRow::flag("affine", true),
+    OptionRow::flag("track_running_stats", true),
+];
+const PARAMS: &str = "`weight [C]`, `bias [C]`; the state `running_mean [C]`, `running_var [C]`, \
+    `num_batches_tracked []`";
+const FORMULA: &str = "y = (x − mean) / √(var + eps) · weight + bias, with the mean and the variance of \
+    each channel in the batch in calls that give gradients, and the running ones elsewhere";
+
+pub(super) const BATCH_NORM1D: Layer = Layer {
+    input: Input::Rows,
+    options: OPTIONS,
+    type_params: Some("C"),
+    params: PARAMS,
+    shapes: "`x [batch, C]` or `[batch, C, L]` → `y`, the same",
+    formula: FORMULA,
+    source: "torch.nn.BatchNorm1d",
+    example: Example::layer("BatchNorm1d(64)", "x: [batch, 64]) -> [batch, 64] { self.layer(x) }"),
+    ..Layer::new("BatchNorm1d", Build::One(|l| batch_norm(l, 1)))
+};
+
+pub(super) const BATCH_NORM2D: Layer = Layer {
+    input: Input::Images,
+    options: OPTIONS,
+    type_params: Some("C"),
+    params: PARAMS,
+    shapes: "`x [batch, C, H, W]` → `y`, the same",
+    formula: FORMULA,
+    source: "torch.nn.BatchNorm2d",
+    example: Example::layer(
+        "BatchNorm2d(8)",
+        "x: [batch, 8, 28, 28]) -> [batch, 8, 28, 28] { self.layer(x) }",
+    ),
+    ..Layer::new("BatchNorm2d", Build::One(|l| batch_norm(l, 2)))
+};
 
 /// `x [N, C]` or `[N, C, L]` in one dimension, `[N, C, H, W]` in two; `w [C]  b [C]`, and the running
 /// statistics.
-pub(super) fn batch_norm(l: &mut Use, dimensions: usize) -> Lowering<ValueId> {
+fn batch_norm(l: &mut Use, dimensions: usize) -> Lowering<ValueId> {
     let found = l.cx.graph.ty(l.x).clone();
     match (dimensions, found.shape.rank()) {
         (1, 2 | 3) => {}
@@ -28,7 +78,7 @@ pub(super) fn batch_norm(l: &mut Use, dimensions: usize) -> Lowering<ValueId> {
             let error = Mismatch::new(text).help("rows of features go through `BatchNorm1d`");
             return Err(l.cx.refuse(error, Some(l.x)));
         }
-        _ => drop(crate::lower::image(l.cx, l.x)?),
+        _ => drop(image(l.cx, l.x)?),
     }
     let channels = match l.options.take("channels") {
         Some(from) => {
@@ -41,9 +91,9 @@ pub(super) fn batch_norm(l: &mut Use, dimensions: usize) -> Lowering<ValueId> {
         }
         None => found.dims()[1].clone(),
     };
-    let eps = l.cx.literal_option(&mut l.options, "eps", 1e-5, Range::Positive)?;
-    let momentum = l.momentum()?;
-    let (affine, track) = (l.flag("affine", true)?, l.flag("track_running_stats", true)?);
+    let eps = l.cx.literal_option(&mut l.options, "eps")?;
+    let momentum = momentum(l)?;
+    let (affine, track) = (l.flag("affine")?, l.flag("track_running_stats")?);
     let mut inputs = vec![l.x];
     if affine {
         let init = quote!(::gradiron::__rt::init::Init);
@@ -68,4 +118,16 @@ pub(super) fn batch_norm(l: &mut Use, dimensions: usize) -> Lowering<ValueId> {
     let new_state = &outputs[outputs.len() - state.len()..];
     l.cx.state.extend(state.into_iter().zip(new_state.iter().copied()));
     Ok(outputs[0])
+}
+
+/// `momentum = 0.1`; nothing for `momentum = none`, where all batches weigh the same.
+fn momentum(l: &mut Use) -> Lowering<Option<f64>> {
+    let is_none = |arg: &Arg| matches!(arg, Arg::Named(name, value) if name == "momentum" && text_of(value) == "none");
+    if let Some(at) = l.options.args.iter().position(is_none) {
+        l.options.args.remove(at);
+        return Ok(None);
+    }
+    let default = l.options.row("momentum").default_number();
+    let value = l.cx.number_within(&mut l.options, "momentum", default, Range::Unit)?;
+    l.cx.literal(value, "momentum", l.options.span).map(Some)
 }

@@ -2,21 +2,78 @@
 
 use super::pool::window;
 use super::usage::{Use, default_init, first_span};
+use super::{Build, Layer};
 use crate::dim::{Dim, Shape};
 use crate::graph::ValueId;
 use crate::lower::Lowering;
+use crate::lower::images::image;
 use crate::ops::Mismatch;
 use crate::ops::conv2d::{Conv2d, Pass, Window};
 use crate::ops::elementwise::Elementwise;
 use crate::ops::shaping::Reshape;
+use crate::vocabulary::{Domain, Example, Input, OptionRow, Sizes};
+
+const SIZES: Sizes = Sizes { written: "I -> O", sample: "CHANNELS -> SIZE" };
+const GROUPS: OptionRow =
+    OptionRow::new("groups", Domain::Other("a size that divides `I` and `O`"), "GROUPS").or("`1`");
+
+pub(super) const CONV2D: Layer = Layer {
+    input: Input::Images,
+    sizes: Some(SIZES),
+    options: &[
+        OptionRow::pair("kernel", 1),
+        OptionRow::pair("stride", 1).or("`1`"),
+        OptionRow::pair("padding", 0).or("`0`"),
+        OptionRow::pair("dilation", 1).or("`1`"),
+        GROUPS,
+        OptionRow::flag("bias", true),
+    ],
+    type_params: Some("I, O, K, STRIDE = 1, PADDING = 0"),
+    params: "`weight [O, I / groups, K, K]`, `bias [O]`",
+    shapes: "`x [batch, I, H, W]` → `y [batch, O, H', W']` with \
+        `H' = ⌊(H + 2 padding − dilation (K − 1) − 1) / stride⌋ + 1`",
+    formula: "y[o, i, j] = bias[o] + Σ weight[o, c, a, b] · x[c, stride · i + dilation · a − padding, \
+        stride · j + dilation · b − padding], over c, a and b, of the channels in o's group",
+    source: "torch.nn.Conv2d",
+    example: Example::layer(
+        "Conv2d(3 -> 8, kernel = 5, padding = 2)",
+        "x: [batch, 3, 28, 28]) -> [batch, 8, 28, 28] { self.layer(x) }",
+    ),
+    ..Layer::new("Conv2d", Build::One(conv2d))
+};
+
+pub(super) const CONV_TRANSPOSE2D: Layer = Layer {
+    input: Input::Images,
+    sizes: Some(SIZES),
+    options: &[
+        OptionRow::pair("kernel", 1),
+        OptionRow::pair("stride", 1).or("`1`"),
+        OptionRow::pair("padding", 0).or("`0`"),
+        OptionRow::pair("dilation", 1).or("`1`"),
+        OptionRow::pair("output_padding", 0).or("`0`"),
+        GROUPS,
+        OptionRow::flag("bias", true),
+    ],
+    type_params: Some("I, O, K, STRIDE = 1, PADDING = 0"),
+    params: "`weight [I, O / groups, K, K]`, `bias [O]`",
+    shapes: "`x [batch, I, H, W]` → `y [batch, O, H', W']` with \
+        `H' = (H − 1) stride − 2 padding + dilation (K − 1) + output_padding + 1`",
+    formula: "y = bias + the transposed map of the `Conv2d` from `y` to `x`",
+    source: "torch.nn.ConvTranspose2d",
+    example: Example::layer(
+        "ConvTranspose2d(32 -> 16, kernel = 2, stride = 2)",
+        "x: [batch, 32, 14, 14]) -> [batch, 16, 28, 28] { self.layer(x) }",
+    ),
+    ..Layer::new("ConvTranspose2d", Build::One(conv_transpose2d))
+};
 
 /// `x [N, C, H, W]  w [O, C/groups, kh, kw]  b [O]  →  y [N, O, H', W']`
 pub(super) fn conv2d(l: &mut Use) -> Lowering<ValueId> {
-    crate::lower::image(l.cx, l.x)?;
+    image(l.cx, l.x)?;
     let (input, output) = l.sizes(1, "channel")?;
     let mut x = l.cx.graph.ty(l.x).shape.0.clone();
     x[1] = input.clone();
-    let kernel = l.cx.pair_option(&mut l.options, "kernel", None, 1)?;
+    let kernel = l.cx.pair_option(&mut l.options, "kernel", None)?;
     let one = [Dim::lit(1), Dim::lit(1)];
     let window = window(l.cx, &mut l.options, kernel, one, true)?;
     let (groups, [per_group, _]) = groups(l, &input, &output)?;
@@ -32,13 +89,13 @@ pub(super) fn conv2d(l: &mut Use) -> Lowering<ValueId> {
 /// `x [N, C, H, W]  w [C, O/groups, kh, kw]  b [O]  →  y [N, O, H', W']`: the transposed map of
 /// the convolution from `y` to `x`.
 pub(super) fn conv_transpose2d(l: &mut Use) -> Lowering<ValueId> {
-    let x = crate::lower::image(l.cx, l.x)?;
+    let x = image(l.cx, l.x)?;
     let (input, output) = l.sizes(1, "channel")?;
-    let kernel = l.cx.pair_option(&mut l.options, "kernel", None, 1)?;
+    let kernel = l.cx.pair_option(&mut l.options, "kernel", None)?;
     let one = [Dim::lit(1), Dim::lit(1)];
     let window = window(l.cx, &mut l.options, kernel, one, true)?;
     let zero = [Dim::lit(0), Dim::lit(0)];
-    let padding = l.cx.pair_option(&mut l.options, "output_padding", Some(zero), 0)?;
+    let padding = l.cx.pair_option(&mut l.options, "output_padding", Some(zero))?;
     let (groups, [_, per_group]) = groups(l, &input, &output)?;
     let mut y = vec![x[0].clone(), output.clone()];
     for (axis, padding) in padding.iter().enumerate() {
@@ -122,7 +179,7 @@ fn groups(l: &mut Use, input: &Dim, output: &Dim) -> Lowering<(Dim, [Dim; 2])> {
 
 /// Adds the option `bias`, one number for each plane.
 fn plane_bias(l: &mut Use, y: ValueId, channels: Dim, fan_in: &Dim) -> Lowering<ValueId> {
-    if !l.flag("bias", true)? {
+    if !l.flag("bias")? {
         return Ok(y);
     }
     let b = l.param("bias", vec![channels.clone()], default_init(fan_in));

@@ -4,13 +4,40 @@ use quote::quote;
 
 use super::param::param_init;
 use super::usage::Use;
+use super::{Build, Layer};
 use crate::diagnostics::Diagnostic;
 use crate::graph::ValueId;
 use crate::lower::Lowering;
 use crate::ops::embedding::Embedding;
+use crate::vocabulary::{Domain, Example, Input, OptionRow, Sizes};
+
+pub(super) const EMBEDDING: Layer = Layer {
+    input: Input::Classes,
+    sizes: Some(Sizes { written: "V -> D", sample: "SIZE -> SIZE" }),
+    options: &[
+        OptionRow::new(
+            "padding_idx",
+            Domain::Other("a row that has no gradient and starts at 0"),
+            "P",
+        )
+        .or("none"),
+        OptionRow::new("init", Domain::Other("what `Param` takes"), "INIT")
+            .or("`normal(0.0, 1.0)`"),
+    ],
+    type_params: Some("V, D"),
+    params: "`weight [V, D]`",
+    shapes: "`index Classes[batch, ..]` → `y [batch, .., D]`",
+    formula: "y = weight[index]",
+    source: "torch.nn.Embedding",
+    example: Example::layer(
+        "Embedding(1000 -> 64)",
+        "x: Classes[batch, 10]) -> [batch, 10, 64] { self.layer(x) }",
+    ),
+    ..Layer::new("Embedding", Build::One(embedding))
+};
 
 /// Row `index` of the table for each index: `index Classes[..]  w [V, D]  →  y [.., D]`
-pub(super) fn embedding(l: &mut Use) -> Lowering<ValueId> {
+fn embedding(l: &mut Use) -> Lowering<ValueId> {
     let (count, dim) = match l.options.sizes() {
         Ok((Some(count), dim)) => (count, dim),
         Ok((None, dim)) => {

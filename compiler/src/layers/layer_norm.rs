@@ -4,15 +4,63 @@ use quote::quote;
 use syn::Expr;
 
 use super::usage::Use;
+use super::{Build, Layer};
 use crate::dim::Dim;
 use crate::graph::ValueId;
-use crate::lower::{Lowering, Range, text_of};
+use crate::lower::{Lowering, text_of};
 use crate::ops::Mismatch;
 use crate::ops::layer_norm::{self, LayerNorm};
+use crate::vocabulary::{Domain, Example, Input, OptionRow, Range};
+
+const SHAPE: OptionRow = OptionRow::new(
+    "normalized_shape",
+    Domain::Other("a size, or a list of the last sizes, `[H, W]`"),
+    "LASTS",
+)
+.or("the last size of the input");
+
+pub(super) const LAYER_NORM: Layer = Layer {
+    input: Input::Rows,
+    options: &[
+        SHAPE,
+        OptionRow::number("eps", 1e-5, Range::Positive).drawn("SMALL"),
+        OptionRow::flag("elementwise_affine", true),
+        OptionRow::flag("bias", true),
+    ],
+    type_params: Some("D"),
+    params: "`weight [D]`, `bias [D]`",
+    shapes: "`x [.., D]` → `y`, the same",
+    formula: "y = (x − mean) / √(var + eps) · weight + bias, with the mean and the variance of each row",
+    source: "torch.nn.LayerNorm",
+    example: Example::layer(
+        "LayerNorm(64)",
+        "x: [batch, 10, 64]) -> [batch, 10, 64] { self.layer(x) }",
+    ),
+    ..Layer::new("LayerNorm", Build::One(|l| layer_norm(l, true)))
+};
+
+pub(super) const RMS_NORM: Layer = Layer {
+    input: Input::Rows,
+    options: &[
+        SHAPE,
+        OptionRow::number("eps", f32::EPSILON as f64, Range::Positive).drawn("SMALL"),
+        OptionRow::flag("elementwise_affine", true),
+    ],
+    type_params: Some("D"),
+    params: "`weight [D]`",
+    shapes: "`x [.., D]` → `y`, the same",
+    formula: "y = x / √(mean(x²) + eps) · weight, with the mean of each row",
+    source: "torch.nn.RMSNorm",
+    example: Example::layer(
+        "RMSNorm(64)",
+        "x: [batch, 10, 64]) -> [batch, 10, 64] { self.layer(x) }",
+    ),
+    ..Layer::new("RMSNorm", Build::One(|l| layer_norm(l, false)))
+};
 
 /// `x [.., D]`, or `[.., H, W]` for `LayerNorm([H, W])`; `w` and `b` have the shape of what is
 /// normalised. Without `centred`, the root mean square is 1 and the mean stays.
-pub(super) fn layer_norm(l: &mut Use, centred: bool) -> Lowering<ValueId> {
+fn layer_norm(l: &mut Use, centred: bool) -> Lowering<ValueId> {
     let found = l.cx.graph.ty(l.x).clone();
     let (written, is_list) = match l.options.take("normalized_shape") {
         Some(Expr::Array(list)) => (list.elems.into_iter().collect(), true),
@@ -42,10 +90,9 @@ pub(super) fn layer_norm(l: &mut Use, centred: bool) -> Lowering<ValueId> {
         };
         shape[i] = l.input(size, first + i, "feature", fixed)?;
     }
-    let eps = if centred { 1e-5 } else { f64::from(f32::EPSILON) };
-    let eps = l.cx.literal_option(&mut l.options, "eps", eps, Range::Positive)?;
-    let weight = l.flag("elementwise_affine", true)?;
-    let bias = centred && l.flag("bias", true)? && weight;
+    let eps = l.cx.literal_option(&mut l.options, "eps")?;
+    let weight = l.flag("elementwise_affine")?;
+    let bias = centred && l.flag("bias")? && weight;
     let mut inputs = vec![l.x];
     if weight {
         inputs.push(l.param("weight", shape.clone(), quote!(::gradiron::__rt::init::Init::Ones)));

@@ -1,9 +1,35 @@
 //! `Linear`.
 
 use super::usage::{Use, default_init};
+use super::{Build, Layer};
 use crate::graph::ValueId;
 use crate::lower::Lowering;
 use crate::ops::Mismatch;
+use crate::vocabulary::{Domain, Example, Input, OptionRow, Sizes};
+
+pub(super) const LINEAR: Layer = Layer {
+    input: Input::Rows,
+    sizes: Some(Sizes { written: "I -> O", sample: "LAST -> SIZE" }),
+    options: &[
+        OptionRow::new(
+            "tied",
+            Domain::Other("`self.token`, a layer with a weight `[O, I]`"),
+            "LAYER",
+        )
+        .or("a weight of its own"),
+        OptionRow::flag("bias", true),
+    ],
+    type_params: Some("I, O"),
+    params: "`weight [O, I]`, `bias [O]`",
+    shapes: "`x [.., I]` → `y [.., O]`",
+    formula: "y = x weightᵀ + bias",
+    source: "torch.nn.Linear",
+    example: Example::layer(
+        "Linear(784 -> 128)",
+        "x: [batch, 784]) -> [batch, 128] { self.layer(x) }",
+    ),
+    ..Layer::new("Linear", Build::One(linear))
+};
 
 /// `y = x wᵀ + b`: `x [.., I]  w [O, I]  b [O]  →  y [.., O]`
 pub(super) fn linear(l: &mut Use) -> Lowering<ValueId> {
@@ -19,7 +45,7 @@ pub(super) fn linear(l: &mut Use) -> Lowering<ValueId> {
         Some(owner) => l.tied(&owner, &shape)?,
         None => l.param("weight", shape, default_init(&input)),
     };
-    let has_bias = l.flag("bias", true)?;
+    let has_bias = l.flag("bias")?;
     let b = has_bias.then(|| l.param("bias", vec![output], default_init(&input)));
     l.affine(l.x, w, b)
 }

@@ -4,6 +4,7 @@ use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 use syn::Expr;
 
+use super::{Build, Layer};
 use crate::diagnostics::Diagnostic;
 use crate::graph::ValueId;
 use crate::lower::{
@@ -12,10 +13,36 @@ use crate::lower::{
 };
 use crate::ops::elementwise::Constant;
 use crate::syntax::LayerDecl;
+use crate::vocabulary::{Domain, Example, Input, OptionRow};
+
+pub(super) const PARAM: Layer = Layer {
+    input: Input::Nothing,
+    calls: &[],
+    options: &[
+        OptionRow::new("shape", Domain::Other("a list of sizes"), "SHAPE"),
+        OptionRow::new(
+            "init",
+            Domain::Other(
+                "`zeros`, `ones`, `constant(x)`, `normal(mean, std)` or `uniform(low, high)`",
+            ),
+            "INIT",
+        )
+        .or("`normal(0.0, 0.02)`"),
+    ],
+    params: "the parameter itself, under the name of the field",
+    shapes: "→ a value of `shape`, used as `self.name`",
+    formula: "a parameter of your own",
+    source: "torch.nn.parameter.Parameter",
+    example: Example::layer(
+        "Param([64], init = ones)",
+        "x: [batch, 64]) -> [batch, 64] { x * self.layer }",
+    ),
+    ..Layer::new("Param", Build::Value)
+};
 
 /// `self.position`: the value of `Param([64, 128], init = normal(0.0, 0.02))`.
 pub fn param(cx: &mut FnCx, field: usize, decl: &LayerDecl) -> Lowering<ValueId> {
-    let mut options = Options::new("Param", decl.span, decl.args.clone());
+    let mut options = Options::new(PARAM.name, decl.span, decl.args.clone(), PARAM.options);
     let Some(Expr::Array(array)) = options.take("shape") else {
         let error = Diagnostic::new(decl.span, "`Param` needs a shape");
         return Err(cx.model.report(error.help("write `Param([64, 128])`")));

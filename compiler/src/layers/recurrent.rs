@@ -1,10 +1,11 @@
 //! `RNN`, `LSTM` and `GRU`.
 
 use super::usage::{Use, default_init};
+use super::{Build, Layer};
 use crate::diagnostics::Diagnostic;
 use crate::dim::{Dim, Shape};
 use crate::graph::{Kind, ValueId};
-use crate::lower::{Lowering, text_of};
+use crate::lower::Lowering;
 use crate::ops::Mismatch;
 use crate::ops::cat::Cat;
 use crate::ops::cut::Cut;
@@ -13,6 +14,83 @@ use crate::ops::matmul::{Layout, Matmul};
 use crate::ops::narrow::Narrow;
 use crate::ops::recurrent::{Cell, Recurrent};
 use crate::ops::shaping::Reshape;
+use crate::vocabulary::{Domain, Example, Input, OptionRow, Sizes};
+
+const LAYERS: OptionRow = OptionRow::new("num_layers", Domain::Size(1), "COUNT").or("`1`");
+const BOTH: OptionRow = OptionRow::flag("bidirectional", false);
+const BIAS: OptionRow = OptionRow::flag("bias", true);
+
+/// What the three rows have in common.
+const SHARED: Layer = Layer {
+    input: Input::Sequence,
+    sizes: Some(Sizes { written: "I -> H", sample: "LAST -> SIZE" }),
+    options: &[LAYERS, BOTH, BIAS],
+    call_options: &[OptionRow::new(
+        "lengths",
+        Domain::Other("`Classes[batch]`: how many elements of each sequence count"),
+        "LENGTHS",
+    )
+    .or("all")],
+    ..Layer::new("", Build::Several(rnn))
+};
+
+pub(super) const RNN: Layer = Layer {
+    name: "RNN",
+    calls: &[&[("x", "")], &[("x", ""), ("h0", "STATE")]],
+    options: &[
+        LAYERS,
+        BOTH,
+        BIAS,
+        OptionRow::words("nonlinearity", &["tanh", "relu"], "tanh|relu"),
+    ],
+    params: "for each layer `l0`, `l1`, … and behind it `_reverse`: `weight_ih_l0 [H, I]`, \
+        `weight_hh_l0 [H, H]`, `bias_ih_l0 [H]`, `bias_hh_l0 [H]`",
+    shapes: "`x [batch, T, I]`, `h0 [batch, H]` → `y [batch, T, H]`, `h [batch, H]`; both directions \
+        make `y [batch, T, 2 H]`, several layers or directions states `[batch, n, H]`",
+    formula: "hₜ = tanh(xₜ weight_ihᵀ + bias_ih + hₜ₋₁ weight_hhᵀ + bias_hh), y = all of hₜ",
+    source: "torch.nn.RNN",
+    example: Example::layer(
+        "RNN(64 -> 128)",
+        "x: [batch, 10, 64]) -> ([batch, 10, 128], [batch, 128]) { self.layer(x) }",
+    ),
+    ..SHARED
+};
+
+pub(super) const LSTM: Layer = Layer {
+    name: "LSTM",
+    calls: &[&[("x", "")], &[("x", ""), ("h0", "STATE"), ("c0", "STATE")]],
+    params: "for each layer `l0`, `l1`, … and behind it `_reverse`: `weight_ih_l0 [4 H, I]`, \
+        `weight_hh_l0 [4 H, H]`, `bias_ih_l0 [4 H]`, `bias_hh_l0 [4 H]`",
+    shapes: "`x [batch, T, I]`, `h0` and `c0 [batch, H]` → `y [batch, T, H]`, `h` and `c [batch, H]`; \
+        both directions make `y [batch, T, 2 H]`, several layers or directions states `[batch, n, H]`",
+    formula: "i, f, o = σ(…), g = tanh(…) of xₜ weight_ihᵀ + bias_ih + hₜ₋₁ weight_hhᵀ + bias_hh, \
+        cₜ = f cₜ₋₁ + i g, hₜ = o tanh(cₜ), y = all of hₜ",
+    source: "torch.nn.LSTM",
+    example: Example::layer(
+        "LSTM(64 -> 128)",
+        "x: [batch, 10, 64]) -> ([batch, 10, 128], [batch, 128], [batch, 128]) { self.layer(x) }",
+    ),
+    build: Build::Several(|l| recurrent(l, Cell::Lstm)),
+    ..SHARED
+};
+
+pub(super) const GRU: Layer = Layer {
+    name: "GRU",
+    calls: &[&[("x", "")], &[("x", ""), ("h0", "STATE")]],
+    params: "for each layer `l0`, `l1`, … and behind it `_reverse`: `weight_ih_l0 [3 H, I]`, \
+        `weight_hh_l0 [3 H, H]`, `bias_ih_l0 [3 H]`, `bias_hh_l0 [3 H]`",
+    shapes: "`x [batch, T, I]`, `h0 [batch, H]` → `y [batch, T, H]`, `h [batch, H]`; both directions \
+        make `y [batch, T, 2 H]`, several layers or directions states `[batch, n, H]`",
+    formula: "r, z = σ(xₜ Wᵀ + b + hₜ₋₁ Uᵀ + c), n = tanh(xₜ Wₙᵀ + bₙ + r (hₜ₋₁ Uₙᵀ + cₙ)), \
+        hₜ = (1 − z) n + z hₜ₋₁, y = all of hₜ; W, U, b and c are the rows of the four parameters",
+    source: "torch.nn.GRU",
+    example: Example::layer(
+        "GRU(64 -> 128)",
+        "x: [batch, 10, 64]) -> ([batch, 10, 128], [batch, 128]) { self.layer(x) }",
+    ),
+    build: Build::Several(|l| recurrent(l, Cell::Gru)),
+    ..SHARED
+};
 
 /// All layers and directions of a use.
 struct Stack {
@@ -26,17 +104,10 @@ struct Stack {
 }
 
 /// `tanh`, or what the option says.
-pub(super) fn rnn(l: &mut Use) -> Lowering<Vec<ValueId>> {
-    let cell = match l.options.take_named("nonlinearity") {
-        Some(expr) => match text_of(&expr).as_str() {
-            "tanh" => Cell::Tanh,
-            "relu" => Cell::Relu,
-            other => {
-                let error = Diagnostic::over(&expr, format!("no nonlinearity `{other}`"));
-                return Err(l.cx.model.report(error.help("there are `tanh` and `relu`")));
-            }
-        },
-        None => Cell::Tanh,
+fn rnn(l: &mut Use) -> Lowering<Vec<ValueId>> {
+    let cell = match l.cx.word_option(&mut l.options, "nonlinearity")? {
+        "relu" => Cell::Relu,
+        _ => Cell::Tanh,
     };
     recurrent(l, cell)
 }
@@ -48,7 +119,7 @@ pub(super) fn rnn(l: &mut Use) -> Lowering<Vec<ValueId>> {
 ///
 /// States have the samples on their first axis, unlike PyTorch's, since that is where the sizes of a
 /// model that are known only at run time are.
-pub(super) fn recurrent(l: &mut Use, cell: Cell) -> Lowering<Vec<ValueId>> {
+fn recurrent(l: &mut Use, cell: Cell) -> Lowering<Vec<ValueId>> {
     let found = l.cx.graph.ty(l.x).clone();
     let [batch, ..] = found.dims() else {
         let text = format!("expects [batch, steps, features] but receives {found}");
@@ -69,8 +140,8 @@ pub(super) fn recurrent(l: &mut Use, cell: Cell) -> Lowering<Vec<ValueId>> {
         },
         None => 1,
     };
-    let directions = if l.flag("bidirectional", false)? { 2 } else { 1 };
-    let bias = l.flag("bias", true)?;
+    let directions = if l.flag("bidirectional")? { 2 } else { 1 };
+    let bias = l.flag("bias")?;
     let lengths = lengths(l, batch)?;
     let stack = Stack { cell, hidden, layers, directions, bias, lengths };
     let first = stack.first_states(l, batch)?;

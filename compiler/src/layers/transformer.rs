@@ -2,16 +2,79 @@
 
 use quote::quote;
 
-use super::attention::{Attention, causal, heads, mask};
+use super::attention::{Attention, HEADS, heads, mask, mask_row, padding_row};
 use super::usage::{Use, default_init};
+use super::{Build, Layer};
 use crate::diagnostics::Diagnostic;
 use crate::dim::Dim;
 use crate::graph::ValueId;
-use crate::lower::{Lowering, Range, text_of};
+use crate::lower::Lowering;
 use crate::ops::Mismatch;
 use crate::ops::dropout::Dropout;
 use crate::ops::elementwise::Elementwise;
 use crate::ops::layer_norm::{self, LayerNorm};
+use crate::vocabulary::{Domain, Example, Input, OptionRow, Range};
+
+const OPTIONS: &[OptionRow] = &[
+    OptionRow::new("d_model", Domain::Size(1), "LAST"),
+    OptionRow::new("nhead", HEADS, "DIVISOR").other_names(&["heads", "num_heads"]),
+    OptionRow::new("dim_feedforward", Domain::Size(1), "SIZE").or("`2048`"),
+    OptionRow::number("dropout", 0.1, Range::Unit),
+    OptionRow::words("activation", &["relu", "gelu"], "relu|gelu"),
+    OptionRow::flag("norm_first", false),
+    OptionRow::number("layer_norm_eps", 1e-5, Range::Positive).drawn("SMALL"),
+    OptionRow::flag("bias", true),
+];
+
+pub(super) const ENCODER_LAYER: Layer = Layer {
+    input: Input::Sequence,
+    calls: &[&[("src", "")]],
+    options: OPTIONS,
+    call_options: &[
+        OptionRow::flag("is_causal", false),
+        mask_row("src_mask", "MASK"),
+        padding_row("src_key_padding_mask", "PADDING"),
+    ],
+    params: "`self_attn.…` as in `MultiheadAttention`, `linear1.weight [F, D]`, `linear1.bias [F]`, \
+        `linear2.weight [D, F]`, `linear2.bias [D]`, `norm1.weight [D]`, `norm1.bias [D]`, \
+        `norm2.weight [D]`, `norm2.bias [D]`",
+    shapes: "`src [batch, T, D]` → `y`, the same",
+    formula: "z = norm1(x + self_attn(x)), y = norm2(z + linear2(activation(linear1(z)))); with \
+        `norm_first` z = x + self_attn(norm1(x)), y = z + linear2(activation(linear1(norm2(z)))). \
+        Dropout is of the three results, not of the attention's weights",
+    source: "torch.nn.TransformerEncoderLayer",
+    example: Example::layer(
+        "TransformerEncoderLayer(128, nhead = 4)",
+        "x: [batch, 10, 128]) -> [batch, 10, 128] { self.layer(x, is_causal = true) }",
+    ),
+    ..Layer::new("TransformerEncoderLayer", Build::One(encoder_layer))
+};
+
+pub(super) const DECODER_LAYER: Layer = Layer {
+    input: Input::Sequence,
+    calls: &[&[("tgt", ""), ("memory", "SEQUENCE")]],
+    options: OPTIONS,
+    call_options: &[
+        OptionRow::flag("tgt_is_causal", false),
+        mask_row("tgt_mask", "MASK"),
+        padding_row("tgt_key_padding_mask", "PADDING"),
+        mask_row("memory_mask", "MEMORY_MASK"),
+        padding_row("memory_key_padding_mask", "MEMORY_PADDING"),
+    ],
+    params: "`self_attn.…` and `multihead_attn.…` as in `MultiheadAttention`, `linear1.weight [F, D]`, \
+        `linear1.bias [F]`, `linear2.weight [D, F]`, `linear2.bias [D]`, `norm1.weight [D]`, \
+        `norm1.bias [D]`, `norm2.weight [D]`, `norm2.bias [D]`, `norm3.weight [D]`, `norm3.bias [D]`",
+    shapes: "`tgt [batch, T, D]`, `memory [batch, S, D]` → `y [batch, T, D]`",
+    formula: "z = norm1(x + self_attn(x)), u = norm2(z + multihead_attn(z, memory, memory)), \
+        y = norm3(u + linear2(activation(linear1(u)))); with `norm_first` each norm is of what its \
+        part reads",
+    source: "torch.nn.TransformerDecoderLayer",
+    example: Example::layer(
+        "TransformerDecoderLayer(128, nhead = 4)",
+        "x: [batch, 10, 128], memory: [batch, 7, 128]) -> [batch, 10, 128] { self.layer(x, memory) }",
+    ),
+    ..Layer::new("TransformerDecoderLayer", Build::One(decoder_layer))
+};
 
 /// The options of both layers.
 struct Settings {
@@ -27,9 +90,9 @@ struct Settings {
 
 /// `x [N, T, D]`: `x + attention(x)`, then `x + linear2(activation(linear1(x)))`, each with a norm
 /// in front or behind.
-pub(super) fn encoder_layer(l: &mut Use) -> Lowering<ValueId> {
+fn encoder_layer(l: &mut Use) -> Lowering<ValueId> {
     let s = settings(l)?;
-    let causal = causal(l, "is_causal")?;
+    let causal = l.cx.flag_option(&mut l.call, "is_causal")?;
     let mask = mask(l, ["src_mask", "src_key_padding_mask"])?;
     let x =
         s.block(l, l.x, "norm1", |s, l, x| s.attention(causal, mask).of(l, "self_attn.", &[x]))?;
@@ -37,10 +100,11 @@ pub(super) fn encoder_layer(l: &mut Use) -> Lowering<ValueId> {
 }
 
 /// The same with `memory [N, S, D]`, which is attended to in between.
-pub(super) fn decoder_layer(l: &mut Use) -> Lowering<ValueId> {
+fn decoder_layer(l: &mut Use) -> Lowering<ValueId> {
     let s = settings(l)?;
     let memory = l.others[0];
-    let own = (causal(l, "tgt_is_causal")?, mask(l, ["tgt_mask", "tgt_key_padding_mask"])?);
+    let causal = l.cx.flag_option(&mut l.call, "tgt_is_causal")?;
+    let own = (causal, mask(l, ["tgt_mask", "tgt_key_padding_mask"])?);
     let other = mask(l, ["memory_mask", "memory_key_padding_mask"])?;
     let x =
         s.block(l, l.x, "norm1", |s, l, x| s.attention(own.0, own.1).of(l, "self_attn.", &[x]))?;
@@ -69,21 +133,11 @@ fn settings(l: &mut Use) -> Lowering<Settings> {
         Some(expr) => l.dim(&expr)?,
         None => Dim::lit(2048),
     };
-    let dropout = l.cx.literal_option(&mut l.options, "dropout", 0.1, Range::Unit)?;
-    let activation = match l.options.take_named("activation") {
-        None => "relu",
-        Some(expr) => match ["relu", "gelu"].into_iter().find(|name| *name == text_of(&expr)) {
-            Some(name) => name,
-            None => {
-                let text = format!("no activation `{}` here", text_of(&expr));
-                let error = Diagnostic::over(&expr, text).help("there are `relu` and `gelu`");
-                return Err(l.cx.model.report(error));
-            }
-        },
-    };
-    let norm_first = l.flag("norm_first", false)?;
-    let eps = l.cx.literal_option(&mut l.options, "layer_norm_eps", 1e-5, Range::Positive)?;
-    let bias = l.flag("bias", true)?;
+    let dropout = l.cx.literal_option(&mut l.options, "dropout")?;
+    let activation = l.cx.word_option(&mut l.options, "activation")?;
+    let norm_first = l.flag("norm_first")?;
+    let eps = l.cx.literal_option(&mut l.options, "layer_norm_eps")?;
+    let bias = l.flag("bias")?;
     Ok(Settings { size, heads, feedforward, dropout, activation, norm_first, eps, bias })
 }
 

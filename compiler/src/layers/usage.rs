@@ -8,13 +8,11 @@ use crate::diagnostics::Diagnostic;
 use crate::dim::{Compared, Dim, Shape};
 use crate::graph::{Source, ValueId};
 use crate::lower::{
-    FnCx, Lowering, Options, Param, ParamInit, Range, Scope, TOO_LARGE, dim, is_self, is_too_large,
-    text_of,
+    FnCx, Lowering, Options, Param, ParamInit, Scope, TOO_LARGE, dim, is_self, is_too_large,
 };
 use crate::ops::Mismatch;
 use crate::ops::elementwise::Elementwise;
 use crate::ops::matmul::{Layout, Matmul};
-use crate::syntax::Arg;
 
 /// A layer at one of its uses.
 pub struct Use<'l, 'a, 'm> {
@@ -111,28 +109,9 @@ impl Use<'_, '_, '_> {
         }
     }
 
-    pub(super) fn flag(&mut self, name: &'static str, default: bool) -> Lowering<bool> {
-        match self.options.take_named(name) {
-            Some(expr) => self.cx.ok(Options::bool(&expr)),
-            None => Ok(default),
-        }
-    }
-
-    /// `momentum = 0.1`; `momentum = none` where all batches weigh the same.
-    pub(super) fn momentum(&mut self) -> Lowering<Option<f64>> {
-        let is_none = |arg: &Arg| matches!(arg, Arg::Named(name, value) if name == "momentum" && text_of(value) == "none");
-        let Some(at) = self.options.args.iter().position(is_none) else {
-            return self
-                .cx
-                .literal_option(&mut self.options, "momentum", 0.1, Range::Unit)
-                .map(Some);
-        };
-        self.options.args.remove(at);
-        Ok(None)
-    }
-
-    pub(super) fn activation(&mut self, func: &'static str) -> Lowering<ValueId> {
-        self.cx.elementwise(self.x, func, &mut self.options)
+    /// An option of the declaration that is `true` or `false`.
+    pub(super) fn flag(&mut self, name: &'static str) -> Lowering<bool> {
+        self.cx.flag_option(&mut self.options, name)
     }
 
     /// The written input and output sizes; the input is `found` when it is left out.

@@ -9,7 +9,7 @@ use syn::{Expr, Token};
 
 use super::expr::{Lowered, is_self};
 use super::work::CALL;
-use super::{FnCx, Item, Lowering, Options, Poison, dim, text_of};
+use super::{FnCx, Item, Lowering, Poison, dim, text_of};
 use crate::diagnostics::{Diagnostic, counted};
 use crate::dim::{Dim, Shape};
 use crate::graph::Callee;
@@ -44,7 +44,7 @@ impl<'a> FnCx<'a, '_> {
         let (options, args): (Vec<_>, Vec<_>) = args.into_iter().partition(is_option);
         let values = self.arg_values(&args)?;
         match &item.fields[index].decl {
-            FieldDecl::Layer(layer) if layer.path.is_ident("Param") => {
+            FieldDecl::Layer(layer) if layers::is_value(&layer.path) => {
                 let text = format!("`{name}` is a parameter, not a function");
                 let help = format!("use its value: `self.{name}`");
                 Err(self.model.report(Diagnostic::new(name.span(), text).help(help)))
@@ -306,9 +306,4 @@ pub fn call_args(args: &Punctuated<Expr, Token![,]>) -> Vec<Arg> {
             other => Arg::Value(other.clone()),
         })
         .collect()
-}
-
-/// What is left of a call's arguments after its tensors.
-pub fn options(owner: &Ident, args: Vec<Arg>) -> Options {
-    Options::new(owner.to_string(), owner.span(), args)
 }

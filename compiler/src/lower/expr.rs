@@ -339,7 +339,7 @@ impl<'a> FnCx<'a, '_> {
             return Err(self.unknown_member(name));
         };
         match &self.model.item.fields[index].decl {
-            FieldDecl::Layer(layer) if layer.path.is_ident("Param") => {
+            FieldDecl::Layer(layer) if layers::is_value(&layer.path) => {
                 layers::param(self, index, layer).map(Lowered::Value)
             }
             FieldDecl::Broken => Err(Poison),

@@ -7,6 +7,7 @@ mod expr;
 mod fields;
 mod functions;
 mod interface;
+mod losses;
 mod methods;
 mod options;
 mod ranges;
@@ -19,12 +20,9 @@ pub mod work;
 pub use bound::{Bound, bound};
 pub use expr::is_self;
 pub use fields::{check_fields, check_layers};
-pub use functions::{FREE, losses};
+pub use functions::{FUNCTIONS, Function as FunctionRow};
 pub use interface::{declare_unused, interface};
-pub use methods::{
-    adaptive_avg_pool, dropout, flatten as methods_flatten, image, interpolate,
-    names as method_names, samples as method_samples,
-};
+pub use methods::{METHODS, elementwise_rows, images, names as method_names, shaping, values};
 pub use options::{Options, number};
 pub use ranges::is_too_large;
 pub use sizes::{Scope, dim, shape};

@@ -11,6 +11,7 @@ use crate::diagnostics::{Diagnostic, list, nearest};
 use crate::dim::Dim;
 use crate::ops::elementwise::Constant;
 use crate::syntax::Arg;
+use crate::vocabulary::OptionRow;
 
 /// The arguments not taken yet. Positional ones go by the order in which names are asked for.
 pub struct Options {
@@ -18,13 +19,26 @@ pub struct Options {
     pub owner: String,
     pub span: Span,
     pub args: Vec<Arg>,
+    /// What there is; of elementwise functions, whose options are constants, nothing.
+    rows: &'static [OptionRow],
     /// Every name asked for.
     asked: Vec<&'static str>,
 }
 
 impl Options {
-    pub fn new(owner: impl Into<String>, span: Span, args: Vec<Arg>) -> Self {
-        Self { owner: owner.into(), span, args, asked: Vec::new() }
+    pub fn new(
+        owner: impl Into<String>,
+        span: Span,
+        args: Vec<Arg>,
+        rows: &'static [OptionRow],
+    ) -> Self {
+        Self { owner: owner.into(), span, args, rows, asked: Vec::new() }
+    }
+
+    /// The row of an option.
+    pub fn row(&self, name: &str) -> &'static OptionRow {
+        let found = self.rows.iter().find(|row| row.name == name);
+        found.unwrap_or_else(|| panic!("bug: `{}` has no row for its `{name}`", self.owner))
     }
 
     /// The value of `name`, by name or as the next positional argument.
@@ -34,6 +48,7 @@ impl Options {
 
     /// The value of `name`, by name only.
     pub fn take_named(&mut self, name: &'static str) -> Option<Expr> {
+        debug_assert!(self.rows.is_empty() || self.row(name).name == name);
         self.asked.push(name);
         let at = self.args.iter().position(|arg| matches!(arg, Arg::Named(n, _) if n == name))?;
         match self.args.remove(at) {
@@ -73,10 +88,11 @@ impl Options {
     /// That `name` is not there, or is there under a name that is nearly right.
     pub fn missing(&self, name: &'static str, help: String) -> Diagnostic {
         let owner = &self.owner;
+        let is_meant = |written: &str| {
+            self.other_name(written) == Some(name) || nearest(written, [name]).is_some()
+        };
         let slip = self.args.iter().find_map(|arg| match arg {
-            Arg::Named(written, value) if nearest(&written.to_string(), [name]).is_some() => {
-                Some((written, value))
-            }
+            Arg::Named(written, value) if is_meant(&written.to_string()) => Some((written, value)),
             _ => None,
         });
         match slip {
@@ -89,10 +105,16 @@ impl Options {
         }
     }
 
+    /// The option that has another name elsewhere.
+    fn other_name(&self, written: &str) -> Option<&'static str> {
+        let has = |row: &&OptionRow| row.other_names.contains(&written);
+        self.rows.iter().find(has).map(|row| row.name)
+    }
+
     /// Reports what nothing asked for.
     pub fn finish(self) -> Result<(), Diagnostic> {
-        let Some(rest) = self.args.into_iter().next() else { return Ok(()) };
-        let owner = self.owner;
+        let Some(rest) = self.args.first().cloned() else { return Ok(()) };
+        let owner = &self.owner;
         let known = match self.asked.len() {
             0 => format!("`{owner}` takes no options"),
             _ => format!("`{owner}` takes {}", list(&self.asked)),
@@ -101,7 +123,8 @@ impl Options {
             Arg::Named(name, _) => {
                 let text = format!("`{owner}` has no option `{name}`");
                 let error = Diagnostic::new(name.span(), text);
-                match nearest(&name.to_string(), self.asked.iter().copied()) {
+                let near = nearest(&name.to_string(), self.asked.iter().copied());
+                match self.other_name(&name.to_string()).or(near) {
                     Some(near) => error.help(format!("did you mean `{near}`?")),
                     None => error.help(known),
                 }
@@ -155,6 +178,7 @@ impl Options {
         }
     }
 
+    /// `true` or `false`
     pub fn bool(expr: &Expr) -> Result<bool, Diagnostic> {
         match expr {
             Expr::Lit(lit) => match &lit.lit {

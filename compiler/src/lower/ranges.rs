@@ -6,7 +6,7 @@ use syn::spanned::Spanned;
 
 use super::options::number;
 use super::{FnCx, Lowering, Options, text_of};
-use crate::diagnostics::Diagnostic;
+use crate::diagnostics::{Diagnostic, list};
 use crate::dim::{Dim, Shape};
 use crate::ops::elementwise::Constant;
 use crate::range::Range;
@@ -105,8 +105,18 @@ impl FnCx<'_, '_> {
         Ok(size)
     }
 
-    /// An option that is a number in a range; `default` when it is not written.
+    /// An option that is a number; its row has the default and the range.
     pub fn number_option(
+        &mut self,
+        options: &mut Options,
+        name: &'static str,
+    ) -> Lowering<Constant> {
+        let row = options.row(name);
+        self.number_within(options, name, row.default_number(), row.range())
+    }
+
+    /// An option that is a number in a range; `default` when it is not written.
+    pub fn number_within(
         &mut self,
         options: &mut Options,
         name: &'static str,
@@ -131,15 +141,15 @@ impl FnCx<'_, '_> {
     }
 
     /// An option that only a literal can give.
-    pub fn literal_option(
-        &mut self,
-        options: &mut Options,
-        name: &'static str,
-        default: f64,
-        range: Range,
-    ) -> Lowering<f64> {
+    pub fn literal_option(&mut self, options: &mut Options, name: &'static str) -> Lowering<f64> {
         let span = options.span;
-        match self.number_option(options, name, Some(default), range)? {
+        let value = self.number_option(options, name)?;
+        self.literal(value, name, span)
+    }
+
+    /// The number that a literal is.
+    pub fn literal(&mut self, value: Constant, name: &str, span: Span) -> Lowering<f64> {
+        match value {
             Constant::Literal(value) => Ok(value),
             other => {
                 let text = format!("`{name}` is a literal here, not `{other}`");
@@ -148,14 +158,44 @@ impl FnCx<'_, '_> {
         }
     }
 
-    /// `5`, or `(3, 5)` for height and width, each at least `least`.
+    /// An option that is `true` or `false`, by its name alone.
+    pub fn flag_option(&mut self, options: &mut Options, name: &'static str) -> Lowering<bool> {
+        match options.take_named(name) {
+            Some(expr) => self.ok(Options::bool(&expr)),
+            None => Ok(options.row(name).default_flag()),
+        }
+    }
+
+    /// An option that is one of some words, by its name alone.
+    pub fn word_option(
+        &mut self,
+        options: &mut Options,
+        name: &'static str,
+    ) -> Lowering<&'static str> {
+        let words = options.row(name).choices();
+        let Some(expr) = options.take_named(name) else { return Ok(words[0]) };
+        let written = text_of(&expr);
+        match words.iter().find(|word| **word == written) {
+            Some(word) => Ok(word),
+            None => {
+                let error = Diagnostic::over(&expr, format!("no {name} `{written}`"));
+                let help = match words {
+                    [one] => format!("`{}` takes `{name} = {one}`", options.owner),
+                    _ => format!("there are {}", list(words)),
+                };
+                Err(self.model.report(error.help(help)))
+            }
+        }
+    }
+
+    /// `5`, or `(3, 5)` for height and width.
     pub fn pair_option(
         &mut self,
         options: &mut Options,
         name: &'static str,
         default: Option<[Dim; 2]>,
-        least: usize,
     ) -> Lowering<[Dim; 2]> {
+        let least = options.row(name).least();
         match (options.take(name), default) {
             (Some(expr), _) => {
                 if name == "kernel" {

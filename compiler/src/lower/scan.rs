@@ -3,7 +3,7 @@
 use proc_macro2::{Ident, TokenStream};
 use syn::Expr;
 
-use super::call::options;
+use super::functions::{Build, Function};
 use super::{FnCx, Lowering, Options, text_of};
 use crate::diagnostics::Diagnostic;
 use crate::dim::{Dim, Shape};
@@ -13,35 +13,67 @@ use crate::ops::Mismatch;
 use crate::ops::scan::Scan;
 use crate::ops::shaping::Permute;
 use crate::syntax::Arg;
+use crate::vocabulary::{Domain, Example, OptionRow};
+
+pub(super) const SCAN: Function = Function {
+    calls: &[&[("cell", ""), ("x", ""), ("h0", "")]],
+    options: &[
+        OptionRow::new(
+            "lengths",
+            Domain::Other("`Classes[batch]`: how many elements of each sequence count"),
+            "LENGTHS",
+        )
+        .or("all"),
+        OptionRow::flag("reverse", false),
+        OptionRow::new(
+            "out",
+            Domain::Other("the sizes of a step's result behind the batch"),
+            "OUT",
+        )
+        .or("those of the first state"),
+    ],
+    shapes: "`x [batch, T, ..]` and first states `[batch, ..]` → `y [batch, T, ..]` and the last states",
+    formula: "(yₜ, hₜ) = cell(xₜ, hₜ₋₁) from the first element to the last, or back with `reverse`",
+    source: "a loop over time, torch.ops.higher_order.scan; see the README",
+    example: Example::layer(
+        "Cell",
+        "x: [batch, 50, 8], h: [batch, 32]) -> ([batch, 50, 32], [batch, 32]) \
+         { scan(self.layer, x, h) }",
+    ),
+    ..Function::new("scan", Build::Free(USAGE, |cx, name, args| cx.scan(name, args)))
+};
+
+const USAGE: &str = "scan(self.cell, x, h)";
 
 impl FnCx<'_, '_> {
     /// `y [batch, T, ..]` and the last states, from `x [batch, T, ..]` and the first states. The
     /// result of a step has the shape `out`, or that of the first state.
     pub fn scan(&mut self, name: &Ident, mut args: Vec<Arg>) -> Lowering<Vec<ValueId>> {
-        let usage = "write `scan(self.cell, x, h)`";
+        let usage = format!("write `{USAGE}`");
         let cell = match args.first() {
             Some(Arg::Value(cell)) => self.cell(cell),
             _ => None,
         };
         let Some((field, model, function)) = cell else {
             let error = Diagnostic::new(name.span(), "`scan` needs a model that is a field");
-            return Err(self.model.report(error.help(usage)));
+            return Err(self.model.report(error.help(&usage)));
         };
         args.remove(0);
         let count = args.iter().take_while(|arg| matches!(arg, Arg::Value(_))).count();
         let values = self.arg_values(&args[..count])?;
-        let mut options = options(name, args[count..].to_vec());
+        let rest = args[count..].to_vec();
+        let mut options = Options::new(SCAN.name, name.span(), rest, SCAN.options);
         let lengths = options.take_named("lengths").map(|expr| self.one(&expr)).transpose()?;
         self.step(&self.model.item.fields[field].name.to_string(), name.span());
         self.floats(&values)?;
         let [x, firsts @ ..] = &values[..] else {
             let error = Diagnostic::new(name.span(), "`scan` needs a sequence");
-            return Err(self.model.report(error.help(usage)));
+            return Err(self.model.report(error.help(&usage)));
         };
         if firsts.is_empty() {
             let text = "`scan` carries no state from step to step";
             let error = Diagnostic::new(name.span(), text);
-            return Err(self.model.report(error.help(usage)));
+            return Err(self.model.report(error.help(&usage)));
         }
         let found = self.graph.ty(*x).clone();
         let [batch, steps, rest @ ..] = found.dims() else {
@@ -55,10 +87,7 @@ impl FnCx<'_, '_> {
         if let Some(lengths) = lengths {
             self.check_lengths(lengths, batch, steps)?;
         }
-        let reverse = match options.take_named("reverse") {
-            Some(expr) => self.ok(Options::bool(&expr))?,
-            None => false,
-        };
+        let reverse = self.flag_option(&mut options, "reverse")?;
         let of_x = Ty::float([batch].into_iter().chain(rest).cloned().collect::<Vec<_>>());
         let states: Vec<Ty> = firsts.iter().map(|v| self.graph.ty(*v).clone()).collect();
         let of_y = match options.take_named("out") {

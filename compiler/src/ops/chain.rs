@@ -3,7 +3,7 @@
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::format_ident;
 
-use super::elementwise::{Constant, Func};
+use super::elementwise::{self, Constant, Func};
 use super::{Emission, Emit, Mismatch, Op, Rule, Transform, dims, room};
 use crate::dim::{Dim, Shape};
 use crate::graph::Ty;
@@ -89,12 +89,11 @@ impl Chain {
 
     /// What says whether an angle needs a sine or a cosine of its own, where there are any.
     fn is_far(&self, xs: &[Ident], cs: &[Ident], links: &[TokenStream]) -> TokenStream {
-        let angles =
-            self.links.iter().filter_map(|link| match (link.func.name(), &link.operands[..]) {
-                ("sin" | "cos", [angle]) | ("sin_grad" | "cos_grad", [_, angle]) => Some(angle),
-                _ => None,
-            });
-        let angles: Vec<_> = angles.copied().collect();
+        let angles = self.links.iter().filter_map(|link| match link.func {
+            Func::Named(name) => elementwise::angle(name).map(|at| link.operands[at]),
+            _ => None,
+        });
+        let angles: Vec<_> = angles.collect();
         // What stands behind the last angle plays no part.
         let needed = angles.iter().map(|angle| match angle {
             Operand::Input(_) => 0,

@@ -9,7 +9,7 @@ use crate::graph::step::{NEEDS_ALL, Step, Stepped};
 use crate::graph::{Ty, ValueId};
 use crate::ops::narrow::rows;
 use crate::ops::reduce::sum_to;
-use crate::range::Range;
+use crate::vocabulary::{Domain, OptionRow, Range};
 
 /// What a derivative reads.
 #[derive(Clone, Copy, Debug)]
@@ -27,13 +27,13 @@ use Read::{D, X, Y};
 #[derive(Clone, Copy, Debug)]
 pub enum Grad {
     /// The gradient of the output itself.
-    Pass,
+    Identity,
     /// A row of the room, with the op's own constants.
     By(&'static str, &'static [Read]),
     /// Zero: the op has steps.
-    Flat,
+    Zero,
 }
-use Grad::{By, Flat, Pass};
+use Grad::{By, Identity, Zero};
 
 /// An elementwise function that users can name.
 #[derive(Debug)]
@@ -42,92 +42,203 @@ pub struct Row {
     /// One derivative an input.
     pub grads: &'static [Grad],
     /// The constants it takes, with PyTorch's defaults.
-    pub constants: &'static [(&'static str, Option<f64>, Range)],
+    pub constants: &'static [OptionRow],
+    /// The input that is an angle, of which a sine or a cosine is taken.
+    pub angle: Option<usize>,
+    /// What `y` is, of the inputs `a`, `b` and `c`. Pieces of losses have none.
+    pub formula: &'static str,
+    /// A use, which a test compiles with inputs of one shape.
+    pub example: &'static str,
+    /// The page of PyTorch's docs.
+    pub source: &'static str,
 }
 
-const fn row(name: &'static str, grads: &'static [Grad]) -> Row {
-    Row { name, grads, constants: &[] }
+// The constants of functions that are layers and parts of losses, too.
+pub const LEAKY_RELU: &[OptionRow] =
+    &[OptionRow::number("negative_slope", 0.01, Range::Any).drawn("POSITIVE")];
+pub const ELU: &[OptionRow] = &[OptionRow::number("alpha", 1.0, Range::Any).drawn("POSITIVE")];
+pub const SOFTPLUS: &[OptionRow] = &[
+    OptionRow::number("beta", 1.0, Range::Positive),
+    OptionRow::number("threshold", 20.0, Range::Any).drawn("POSITIVE"),
+];
+pub const SMOOTH_L1: &[OptionRow] = &[OptionRow::number("beta", 1.0, Range::NotNegative)];
+pub const HUBER: &[OptionRow] = &[OptionRow::number("delta", 1.0, Range::Positive)];
+
+/// A constant that has to be written, with numbers that tests choose from.
+const fn needed(name: &'static str, range: Range, drawn: &'static str) -> OptionRow {
+    OptionRow::new(name, Domain::Number(range), drawn)
+}
+
+const fn row(
+    name: &'static str,
+    [formula, example, source]: [&'static str; 3],
+    grads: &'static [Grad],
+) -> Row {
+    Row { name, grads, constants: &[], angle: None, formula, example, source }
+}
+
+/// A function of an angle.
+const fn of_angle(name: &'static str, texts: [&'static str; 3], grads: &'static [Grad]) -> Row {
+    Row { angle: Some(0), ..row(name, texts, grads) }
+}
+
+/// A piece of a loss.
+const fn piece(name: &'static str, grads: &'static [Grad]) -> Row {
+    row(name, [""; 3], grads)
 }
 
 /// Every function: `x.name()` or `name(x)`; two inputs are `x.name(y)`.
 pub const ROWS: &[Row] = &[
-    row("add", &[Pass, Pass]),
-    row("sub", &[Pass, By("neg", &[D])]),
-    row("mul", &[By("mul", &[D, X(1)]), By("mul", &[D, X(0)])]),
-    row("div", &[By("div", &[D, X(1)]), By("div_grad", &[D, Y, X(1)])]),
-    row("maximum", &[By("maximum_grad", &[D, X(0), X(1)]), By("maximum_grad", &[D, X(1), X(0)])]),
-    row("minimum", &[By("minimum_grad", &[D, X(0), X(1)]), By("minimum_grad", &[D, X(1), X(0)])]),
-    row("eq", &[Flat, Flat]),
-    row("ne", &[Flat, Flat]),
-    row("gt", &[Flat, Flat]),
-    row("ge", &[Flat, Flat]),
-    row("lt", &[Flat, Flat]),
-    row("le", &[Flat, Flat]),
-    row("where_", &[Flat, By("where_grad", &[X(0), D]), By("where_grad_other", &[X(0), D])]),
-    row("neg", &[By("neg", &[D])]),
-    row("abs", &[By("abs_grad", &[D, X(0)])]),
-    row("exp", &[By("mul", &[D, Y])]),
-    row("log", &[By("div", &[D, X(0)])]),
-    row("sqrt", &[By("sqrt_grad", &[D, Y])]),
-    row("square", &[By("square_grad", &[D, X(0)])]),
-    row("sin", &[By("sin_grad", &[D, X(0)])]),
-    row("cos", &[By("cos_grad", &[D, X(0)])]),
-    row("relu", &[By("relu_grad", &[D, Y])]),
-    row("gelu", &[By("gelu_grad", &[D, X(0)])]),
-    row("gelu_tanh", &[By("gelu_tanh_grad", &[D, X(0)])]),
-    row("silu", &[By("silu_grad", &[D, X(0)])]),
-    row("sigmoid", &[By("sigmoid_grad", &[D, Y])]),
-    row("tanh", &[By("tanh_grad", &[D, Y])]),
+    row("add", ["y = a + b", "a.add(b)", "torch.add"], &[Identity, Identity]),
+    row("sub", ["y = a − b", "a.sub(b)", "torch.sub"], &[Identity, By("neg", &[D])]),
+    row(
+        "mul",
+        ["y = a · b", "a.mul(b)", "torch.mul"],
+        &[By("mul", &[D, X(1)]), By("mul", &[D, X(0)])],
+    ),
+    row(
+        "div",
+        ["y = a / b", "a.div(b)", "torch.div"],
+        &[By("div", &[D, X(1)]), By("div_grad", &[D, Y, X(1)])],
+    ),
+    row(
+        "maximum",
+        [
+            "y = the larger of a and b; equal ones share the gradient",
+            "a.maximum(b)",
+            "torch.maximum",
+        ],
+        &[By("maximum_grad", &[D, X(0), X(1)]), By("maximum_grad", &[D, X(1), X(0)])],
+    ),
+    row(
+        "minimum",
+        [
+            "y = the smaller of a and b; equal ones share the gradient",
+            "a.minimum(b)",
+            "torch.minimum",
+        ],
+        &[By("minimum_grad", &[D, X(0), X(1)]), By("minimum_grad", &[D, X(1), X(0)])],
+    ),
+    row("eq", ["y = 1 where a = b, else 0; no gradient", "a.eq(b)", "torch.eq"], &[Zero, Zero]),
+    row("ne", ["y = 1 where a ≠ b, else 0; no gradient", "a.ne(b)", "torch.ne"], &[Zero, Zero]),
+    row("gt", ["y = 1 where a > b, else 0; no gradient", "a.gt(b)", "torch.gt"], &[Zero, Zero]),
+    row("ge", ["y = 1 where a ≥ b, else 0; no gradient", "a.ge(b)", "torch.ge"], &[Zero, Zero]),
+    row("lt", ["y = 1 where a < b, else 0; no gradient", "a.lt(b)", "torch.lt"], &[Zero, Zero]),
+    row("le", ["y = 1 where a ≤ b, else 0; no gradient", "a.le(b)", "torch.le"], &[Zero, Zero]),
+    row(
+        "where_",
+        [
+            "y = b where a is not 0, else c; the gradient of what is not chosen is 0",
+            "where_(a, b, c)",
+            "torch.where",
+        ],
+        &[Zero, By("where_grad", &[X(0), D]), By("where_grad_other", &[X(0), D])],
+    ),
+    row("neg", ["y = −a", "a.neg()", "torch.neg"], &[By("neg", &[D])]),
+    row("abs", ["y = |a|", "a.abs()", "torch.abs"], &[By("abs_grad", &[D, X(0)])]),
+    row("exp", ["y = eᵃ", "a.exp()", "torch.exp"], &[By("mul", &[D, Y])]),
+    row("log", ["y = ln a", "a.log()", "torch.log"], &[By("div", &[D, X(0)])]),
+    row("sqrt", ["y = √a", "a.sqrt()", "torch.sqrt"], &[By("sqrt_grad", &[D, Y])]),
+    row("square", ["y = a²", "a.square()", "torch.square"], &[By("square_grad", &[D, X(0)])]),
+    of_angle("sin", ["y = sin a", "a.sin()", "torch.sin"], &[By("sin_grad", &[D, X(0)])]),
+    of_angle("cos", ["y = cos a", "a.cos()", "torch.cos"], &[By("cos_grad", &[D, X(0)])]),
+    row(
+        "relu",
+        ["y = max(a, 0)", "a.relu()", "torch.nn.functional.relu"],
+        &[By("relu_grad", &[D, Y])],
+    ),
+    row(
+        "gelu",
+        ["y = a Φ(a), with the normal distribution's Φ", "a.gelu()", "torch.nn.functional.gelu"],
+        &[By("gelu_grad", &[D, X(0)])],
+    ),
+    row(
+        "gelu_tanh",
+        [
+            "y = a / 2 · (1 + tanh(√(2/π) (a + 0.044715 a³))), PyTorch's `approximate=\"tanh\"`",
+            "a.gelu_tanh()",
+            "torch.nn.functional.gelu",
+        ],
+        &[By("gelu_tanh_grad", &[D, X(0)])],
+    ),
+    row(
+        "silu",
+        ["y = a σ(a)", "a.silu()", "torch.nn.functional.silu"],
+        &[By("silu_grad", &[D, X(0)])],
+    ),
+    row(
+        "sigmoid",
+        ["y = 1 / (1 + e⁻ᵃ)", "a.sigmoid()", "torch.sigmoid"],
+        &[By("sigmoid_grad", &[D, Y])],
+    ),
+    row("tanh", ["y = tanh a", "a.tanh()", "torch.tanh"], &[By("tanh_grad", &[D, Y])]),
     Row {
-        name: "powf",
-        grads: &[By("powf_grad", &[D, X(0)])],
-        constants: &[("exponent", None, Range::Any)],
+        constants: &[needed("exponent", Range::Any, "2|3|1|0|2.5|-1|0.5")],
+        ..row(
+            "powf",
+            ["y = a^exponent", "a.powf(1.5)", "torch.pow"],
+            &[By("powf_grad", &[D, X(0)])],
+        )
     },
     Row {
-        name: "powi",
-        grads: &[By("powi_grad", &[D, X(0)])],
-        constants: &[("exponent", None, Range::Whole)],
+        constants: &[needed("exponent", Range::Whole, "2|3|1|0|-1")],
+        ..row("powi", ["y = a^exponent", "a.powi(3)", "torch.pow"], &[By("powi_grad", &[D, X(0)])])
     },
     Row {
-        name: "leaky_relu",
-        grads: &[By("leaky_relu_grad", &[D, X(0)])],
-        constants: &[("negative_slope", Some(0.01), Range::Any)],
+        constants: LEAKY_RELU,
+        ..row(
+            "leaky_relu",
+            [
+                "y = a where a > 0, else negative_slope · a",
+                "a.leaky_relu()",
+                "torch.nn.functional.leaky_relu",
+            ],
+            &[By("leaky_relu_grad", &[D, X(0)])],
+        )
     },
     Row {
-        name: "elu",
-        grads: &[By("elu_grad", &[D, X(0)])],
-        constants: &[("alpha", Some(1.0), Range::Any)],
+        constants: ELU,
+        ..row(
+            "elu",
+            ["y = a where a > 0, else alpha (eᵃ − 1)", "a.elu()", "torch.nn.functional.elu"],
+            &[By("elu_grad", &[D, X(0)])],
+        )
     },
     Row {
-        name: "softplus",
-        grads: &[By("softplus_grad", &[D, X(0)])],
-        constants: &[("beta", Some(1.0), Range::Positive), ("threshold", Some(20.0), Range::Any)],
+        constants: SOFTPLUS,
+        ..row(
+            "softplus",
+            [
+                "y = log(1 + e^(beta · a)) / beta; a itself where beta · a > threshold",
+                "a.softplus()",
+                "torch.nn.functional.softplus",
+            ],
+            &[By("softplus_grad", &[D, X(0)])],
+        )
     },
     Row {
-        name: "clamp",
-        grads: &[By("clamp_grad", &[D, X(0)])],
-        constants: &[("min", None, Range::Any), ("max", None, Range::Any)],
+        constants: &[
+            needed("min", Range::Any, "-0.5|-1|0.0"),
+            needed("max", Range::Any, "0.5|1|6.0"),
+        ],
+        ..row(
+            "clamp",
+            ["y = min(max(a, min), max)", "a.clamp(-1.0, 1.0)", "torch.clamp"],
+            &[By("clamp_grad", &[D, X(0)])],
+        )
     },
     // What the elementwise losses are made of; see `loss.rs`.
-    Row {
-        name: "smooth_l1",
-        grads: &[By("smooth_l1_grad", &[D, X(0)])],
-        constants: &[("beta", Some(1.0), Range::NotNegative)],
-    },
-    Row {
-        name: "huber",
-        grads: &[By("huber_grad", &[D, X(0)])],
-        constants: &[("delta", Some(1.0), Range::Positive)],
-    },
-    row("bce", &[By("bce_grad", &[D, X(0), X(1)]), By("bce_grad_target", &[D, X(0)])]),
-    row(
+    Row { constants: SMOOTH_L1, ..piece("smooth_l1", &[By("smooth_l1_grad", &[D, X(0)])]) },
+    Row { constants: HUBER, ..piece("huber", &[By("huber_grad", &[D, X(0)])]) },
+    piece("bce", &[By("bce_grad", &[D, X(0), X(1)]), By("bce_grad_target", &[D, X(0)])]),
+    piece(
         "bce_with_logits",
         &[
             By("bce_with_logits_grad", &[D, X(0), X(1)]),
             By("bce_with_logits_grad_target", &[D, X(0)]),
         ],
     ),
-    row("kl_div", &[By("kl_div_grad", &[D, X(1)]), By("kl_div_grad_target", &[D, X(0), X(1)])]),
+    piece("kl_div", &[By("kl_div_grad", &[D, X(1)]), By("kl_div_grad_target", &[D, X(0), X(1)])]),
 ];
 
 /// The rows that users do not name: pieces of losses.
@@ -135,6 +246,20 @@ pub const INTERNAL: &[&str] = &["smooth_l1", "huber", "bce", "bce_with_logits", 
 
 pub fn find(name: &str) -> Option<&'static Row> {
     ROWS.iter().find(|row| row.name == name)
+}
+
+/// The operand of a function, or of a derivative, that is an angle.
+pub fn angle(name: &str) -> Option<usize> {
+    ROWS.iter().find_map(|row| {
+        let angle = row.angle?;
+        let of_grad = |grad: &Grad| match grad {
+            By(grad, reads) if *grad == name => {
+                reads.iter().position(|read| matches!(read, X(input) if *input == angle))
+            }
+            _ => None,
+        };
+        if row.name == name { Some(angle) } else { row.grads.iter().find_map(of_grad) }
+    })
 }
 
 /// What an elementwise node computes.
@@ -253,7 +378,7 @@ impl Transform for Elementwise {
     fn backward(&self, b: &mut Backward) {
         let grads = match (self.func.row(), self.func) {
             (Some(row), _) => row.grads,
-            (None, Func::Copy) => &[Pass][..],
+            (None, Func::Copy) => &[Identity][..],
             (None, Func::Constant) => &[],
             (None, Func::Named(_)) => return b.none(),
         };
@@ -262,8 +387,8 @@ impl Transform for Elementwise {
                 continue;
             }
             let full = match grad {
-                Flat => continue,
-                Pass => b.d_y(),
+                Zero => continue,
+                Identity => b.d_y(),
                 By(func, reads) => {
                     let reads: Vec<ValueId> = reads
                         .iter()
@@ -286,7 +411,7 @@ impl Transform for Elementwise {
     }
 
     fn is_flat(&self, input: usize) -> bool {
-        self.func.row().is_some_and(|row| matches!(row.grads[input], Flat))
+        self.func.row().is_some_and(|row| matches!(row.grads[input], Zero))
     }
 
     fn step(&self, s: &mut Step) -> Stepped {

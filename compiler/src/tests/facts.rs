@@ -105,7 +105,7 @@ const FIELDS: &[(&str, &str)] = &[
     ("fc", "Linear(D -> E)"),
     ("wide", "Linear(E -> 8)"),
     ("norm", "LayerNorm(D)"),
-    ("attn", "MultiheadAttention(E, heads = H)"),
+    ("attn", "MultiheadAttention(E, num_heads = H)"),
     ("bias", "Param([B, 8])"),
     ("token", "Param([C, D])"),
     ("block", "Block"),
@@ -199,7 +199,7 @@ fn images_too() {
 
 #[test]
 fn a_step_knows_its_length_by_another_name() {
-    let text = "struct M { attn: MultiheadAttention(D, heads = 2), place: Param([T, 8]) }
+    let text = "struct M { attn: MultiheadAttention(D, num_heads = 2), place: Param([T, 8]) }
         #[step(CONTEXT)]
         fn f(&self, x: [batch, T, 8], y: [batch, CONTEXT, D]) -> [batch, L, 8] {
             self.attn(x + y, is_causal = true) + self.place

@@ -11,6 +11,7 @@ mod invariants;
 mod limits;
 mod messages;
 mod recovery;
+mod reference;
 mod snapshots;
 mod structure;
 

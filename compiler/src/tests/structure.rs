@@ -11,6 +11,7 @@ const LAYERS: &[&[&str]] = &[
     &["text"],
     &["names"],
     &["range"],
+    &["vocabulary"],
     &["diagnostics"],
     &["syntax"],
     &["dim"],

@@ -34,7 +34,7 @@ pub fn programs() -> Vec<Program> {
         program(&[
             "struct M {
         token: Embedding(7 -> 4),
-        attn: MultiheadAttention(4, heads = 2),
+        attn: MultiheadAttention(4, num_heads = 2),
         lstm: LSTM(4 -> 3),
         gru: GRU(3 -> 2, bidirectional = true),
     }
@@ -86,7 +86,7 @@ pub fn programs() -> Vec<Program> {
         (h, h)
     }",
             "struct M {
-        cell: Cell, norm: LayerNorm(2), gru: GRU(2 -> 2), attn: MultiheadAttention(2, heads = 1),
+        cell: Cell, norm: LayerNorm(2), gru: GRU(2 -> 2), attn: MultiheadAttention(2, num_heads = 1),
     }
     #[step(4)]
     fn forward(&self, x: [batch, 4, 3], h: [batch, A]) -> [batch, 4, 2] {

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use gradiron_agree::generate::generate;
 use gradiron_agree::program::Program;
 use gradiron_compiler::diagnostics::Diagnostics;
-use gradiron_compiler::layers;
-use gradiron_compiler::lower::{FREE, losses, method_names};
+use gradiron_compiler::layers::LAYERS;
+use gradiron_compiler::lower::{FUNCTIONS, method_names};
 use gradiron_compiler::model::compile;
 use gradiron_compiler::syntax::parse_model;
 
@@ -29,9 +29,9 @@ fn complaint(program: &Program) -> Option<String> {
 #[test]
 fn everything_is_drawn() {
     let mut missing: BTreeSet<String> = BTreeSet::new();
-    let rows = method_names().chain(losses().map(|row| row.0)).chain(FREE.iter().map(|row| row.0));
-    missing.extend(rows.map(|name| format!("{name}(")));
-    missing.extend(layers::samples().map(|layer| format!(": {}(", layer.0)));
+    let names = method_names().chain(FUNCTIONS.iter().map(|row| row.name));
+    missing.extend(names.map(|name| format!("{name}(")));
+    missing.extend(LAYERS.iter().map(|layer| format!(": {}(", layer.name)));
     let forms = [
         "const A",
         "<const N",
@@ -40,7 +40,6 @@ fn everything_is_drawn() {
         "2*batch",
         "rows",
         "Classes[batch]",
-        "Param(",
         "-> [] {",
         "#[step(",
         "scan(self.",
@@ -60,7 +59,7 @@ fn everything_is_drawn() {
         "track_running_stats = false",
         "momentum = none",
         "init = ",
-        "heads = ",
+        "num_heads = ",
         "tgt_mask = ",
         "memory_mask = ",
         "norm_first = true",

@@ -1,6 +1,6 @@
 //! Calls of functions: of the library's free ones, of the model's own, and of other models.
 
-use gradiron_compiler::lower::FREE;
+use gradiron_compiler::lower::{FUNCTIONS, FunctionRow};
 
 use super::fill::Call;
 use super::grow::Growing;
@@ -10,11 +10,12 @@ use super::world::{Known, Made, Signature, Size, shape};
 impl Growing<'_> {
     /// A function that is neither a loss nor a method.
     pub fn free(&mut self, at: usize) -> Option<Let> {
-        let (name, sample) = FREE[at % FREE.len()];
-        match name {
-            "cat" => self.cat(sample),
-            "scaled_dot_product_attention" => self.attention(sample),
-            "scan" => self.scan(),
+        let free: Vec<_> = FUNCTIONS.iter().filter(|row| !row.build.is_loss()).collect();
+        let row = free[at % free.len()];
+        match row.name {
+            "cat" => self.cat(&row.sample()),
+            "scaled_dot_product_attention" => self.attention(&row.sample()),
+            "scan" => self.scan(row),
             other => panic!("the generator does not know how `{other}` is called"),
         }
     }
@@ -169,8 +170,7 @@ impl Growing<'_> {
     }
 
     /// `scan(self.cell, x, h)`
-    pub fn scan(&mut self) -> Option<Let> {
-        let (_, sample) = FREE.iter().find(|(name, _)| *name == "scan")?;
+    pub fn scan(&mut self, row: &FunctionRow) -> Option<Let> {
         let world = self.world;
         let is_cell = |function: &&Signature| {
             let (args, results) = (&function.args, &function.results);
@@ -202,7 +202,10 @@ impl Growing<'_> {
             args.push(self.need(&dims)?);
         }
         let x = Known { name: String::new(), classes: false, dims };
-        args.extend(self.options(sample, &mut Call::new(x))?);
+        // The sizes of a result are drawn below.
+        let options = row.options.iter().filter(|option| option.name != "out");
+        let sample: Vec<_> = options.map(|option| option.sample()).collect();
+        args.extend(self.options(&sample.join(", "), &mut Call::new(x))?);
         let of_step = &function.results[0].dims;
         if *of_step != function.results[1].dims || self.dice.percent(30) {
             args.push(format!("out = {}", shape(&self.ours(&of_step[1..]))));

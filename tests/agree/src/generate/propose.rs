@@ -1,13 +1,17 @@
 //! Statements that may be right: a row of the compiler's tables with arguments drawn for its sample.
 
-use gradiron_compiler::layers;
-use gradiron_compiler::lower::{losses, method_names, method_samples};
-use gradiron_compiler::ops::elementwise::{self, Grad};
+use gradiron_compiler::layers::{LAYERS, Layer};
+use gradiron_compiler::lower::{FUNCTIONS, METHODS, elementwise_rows};
+use gradiron_compiler::ops::elementwise::Grad;
+use gradiron_compiler::vocabulary::Input;
 
 use super::fill::Call;
 use super::grow::Growing;
 use super::model::{Is, Let};
 use super::world::{Known, Size, shape};
+
+/// The place of `scan` among the functions that are no losses.
+const SCAN: usize = 2;
 
 impl Growing<'_> {
     /// Tries to go on by one statement: some tries for one thing, as few arguments fit some.
@@ -26,21 +30,22 @@ impl Growing<'_> {
                 80..86 => g.free(at),
                 86..88 => g.own(None),
                 88..93 => g.free_param(),
-                _ if at.is_multiple_of(3) => g.scan(),
+                _ if at.is_multiple_of(3) => g.free(SCAN),
                 _ => g.nested(),
             })
         })
     }
 
-    /// What a sample is called with: images, sequences, or anything.
-    fn input_of(&mut self, samples: &[&str]) -> Option<Known> {
-        let has = |words: &[&str]| samples.iter().any(|s| words.iter().any(|w| s.contains(w)));
-        let rank = match () {
-            () if has(&["kernel", "scale_factor", "output_size"]) => Some(4),
-            () if has(&["STATE", "SEQUENCE", "_mask"]) => Some(3),
-            () => None,
-        };
-        let Some(rank) = rank.filter(|_| self.dice.percent(95)) else { return self.float() };
+    /// What a row is called with: images, sequences, or anything.
+    fn input_of(&mut self, input: Input) -> Option<Known> {
+        if input == Input::Classes {
+            return self.indices();
+        }
+        if input == Input::Any && self.dice.percent(8) {
+            return self.receiver(|_| true);
+        }
+        let rank = input.rank().filter(|_| self.dice.percent(95));
+        let Some(rank) = rank else { return self.float() };
         if let Some(known) = self.receiver(|known| !known.classes && known.dims.len() == rank)
             && self.dice.percent(80)
         {
@@ -92,26 +97,20 @@ impl Growing<'_> {
     }
 
     fn method(&mut self, at: usize) -> Option<Let> {
-        let samples: Vec<_> = method_samples().collect();
-        let (name, sample) = samples[at % samples.len()];
-        let shapes = sample.is_empty() || !sample.contains(['V', 'F']);
-        let x = match self.dice.percent(8) && shapes {
-            true => self.receiver(|_| true)?,
-            false => self.input_of(&[sample])?,
-        };
+        let row = &METHODS[at % METHODS.len()];
+        let x = self.input_of(row.input)?;
         let mut call = Call::new(x.clone());
-        let args = self.arguments(sample, &mut call)?;
+        let args = self.arguments(&row.sample(), &mut call)?;
         let x = self.dressed(&x);
-        Some(self.called(x, name, args))
+        Some(self.called(x, row.name, args))
     }
 
     /// A row of the elementwise table.
     fn function_of_elements(&mut self, at: usize) -> Option<Let> {
-        let names: Vec<_> = method_names().collect();
-        let rows = elementwise::ROWS.iter().filter(|row| names.contains(&row.name));
+        let rows = elementwise_rows();
         // Steps stop gradients: fewer of them.
         let steps = self.dice.percent(40);
-        let rows = rows.filter(|row| steps || !row.grads.iter().all(|g| matches!(g, Grad::Flat)));
+        let rows = rows.filter(|row| steps || !row.grads.iter().all(|g| matches!(g, Grad::Zero)));
         let rows: Vec<_> = rows.collect();
         let row = rows[at % rows.len()];
         let x = self.float()?;
@@ -122,21 +121,8 @@ impl Growing<'_> {
                 false => self.partner(&x)?,
             });
         }
-        for (name, default, _) in row.constants {
-            if default.is_some() && self.dice.percent(40) {
-                continue;
-            }
-            let number = match *name {
-                "min" => self.dice.word(&["-0.5", "-1", "0.0"]),
-                "max" => self.dice.word(&["0.5", "1", "6.0"]),
-                "exponent" => self.dice.word(&["2", "3", "1", "0", "2.5", "-1", "0.5"]),
-                _ => self.dice.word(&["0.5", "0.1", "1.5", "2.0", "20.0"]),
-            };
-            args.push(match self.dice.percent(60) || default.is_some() {
-                true => format!("{name} = {number}"),
-                false => number,
-            });
-        }
+        let constants: Vec<_> = row.constants.iter().map(|option| option.sample()).collect();
+        args.extend(self.arguments(&constants.join(", "), &mut Call::new(x.clone()))?);
         let x = self.dressed(&x);
         Some(self.called(x, row.name, args))
     }
@@ -167,13 +153,10 @@ impl Growing<'_> {
     }
 
     fn layer(&mut self, at: usize) -> Option<Let> {
-        let samples: Vec<_> = layers::samples().collect();
-        let (name, takes_classes, counts, [of_layer, of_inputs, of_call]) =
-            samples[at % samples.len()].clone();
-        let x = match takes_classes {
-            true => self.indices()?,
-            false => self.input_of(&[of_layer, of_inputs, of_call])?,
-        };
+        let called: Vec<_> = LAYERS.iter().filter(|row| row.input != Input::Nothing).collect();
+        let row = called[at % called.len()];
+        let of_layer = row.sample();
+        let x = self.input_of(row.input)?;
         // A weight that is there may be that of this layer, where the sizes meet.
         let weights = self.model.fields.iter().filter_map(|field| field.weight.as_ref()?.last());
         let columns: Vec<_> = weights.map(|size| size.number).collect();
@@ -186,22 +169,25 @@ impl Growing<'_> {
             false => x,
         };
         let mut call = Call::new(x.clone());
-        let args = self.arguments(of_layer, &mut call)?;
-        let field = self.field("f", format!("{name}({})", args.join(", ")), Is::Layer(name));
+        let args = self.arguments(&of_layer, &mut call)?;
+        let decl = format!("{}({})", row.name, args.join(", "));
+        let field = self.field("f", decl, Is::Layer(row.name));
         let mut inputs = vec![self.dressed(&x)];
-        let count = *self.dice.pick(&counts)?;
-        let same = (1..count).map(|_| self.arguments(of_inputs, &mut call));
-        let others = same.collect::<Option<Vec<_>>>()?.concat();
+        let operands = &self.dice.pick(row.calls)?[1..];
+        let others = operands.iter().map(|(_, sample)| self.arguments(sample, &mut call));
+        let others = others.collect::<Option<Vec<_>>>()?.concat();
         // Keys are often the values, too.
-        match others.first() {
-            Some(first) if of_inputs == "SEQUENCE" && self.dice.percent(40) => {
+        match (others.first(), operands.first()) {
+            (Some(first), Some((_, "SEQUENCE"))) if self.dice.percent(40) => {
                 inputs.extend(vec![first.clone(); others.len()]);
             }
             _ => inputs.extend(others),
         }
-        inputs.extend(self.options(of_call, &mut call)?);
-        let states = if of_inputs == "STATE" { counts.iter().copied().max()? } else { 1 };
-        let names = (0..states).map(|_| self.model.fresh("v")).collect();
+        inputs.extend(self.options(&row.call_sample(), &mut call)?);
+        // A layer with states has one of each among its results.
+        let is_state = |operand: &&(&str, &str)| operand.1 == "STATE";
+        let states = row.calls.iter().map(|inputs| inputs.iter().filter(is_state).count()).max()?;
+        let names = (0..1 + states).map(|_| self.model.fresh("v")).collect();
         Some(Let { names, ty: None, value: format!("self.{field}({})", inputs.join(", ")) })
     }
 
@@ -238,14 +224,14 @@ impl Growing<'_> {
     /// A layer that is there already, on another value.
     fn layer_again(&mut self) -> Option<Let> {
         let is_simple = |is: &Is| {
-            let find = |name: &str| layers::samples().find(|(known, ..)| *known == name);
-            matches!(is, Is::Layer(name) if find(name).is_some_and(|(.., s)| s[1].is_empty()))
+            let one_input = |row: &Layer| row.calls.iter().all(|inputs| inputs.len() == 1);
+            matches!(is, Is::Layer(name) if find(name).is_some_and(one_input))
         };
         let fields = self.model.fields.iter().filter(|field| is_simple(&field.is));
         let names: Vec<_> = fields.map(|field| (field.name.clone(), field.is.clone())).collect();
         let (field, is) = self.dice.pick(&names)?.clone();
         let x = match is {
-            Is::Layer("Embedding") => self.indices()?,
+            Is::Layer(name) if find(name)?.input == Input::Classes => self.indices()?,
             _ => self.float()?,
         };
         let x = self.dressed(&x);
@@ -254,21 +240,25 @@ impl Growing<'_> {
 
     /// A loss of a value.
     pub fn loss(&mut self, x: Option<&Known>, at: usize) -> Option<Let> {
-        let samples: Vec<_> = losses().collect();
-        let (name, sample) = samples[at % samples.len()];
+        let losses: Vec<_> = FUNCTIONS.iter().filter(|row| row.build.is_loss()).collect();
+        let row = losses[at % losses.len()];
         let x = match x {
             Some(x) => x.clone(),
             None => self.float()?,
         };
-        let args = self.arguments(sample, &mut Call::new(x.clone()))?;
+        let [(_, of_x), others @ ..] = row.calls[0] else { return None };
+        let mut call = Call::new(x.clone());
+        let others = others.iter().map(|(_, sample)| self.arguments(sample, &mut call));
+        let mut args = others.collect::<Option<Vec<_>>>()?.concat();
+        args.extend(self.arguments(&row.sample(), &mut call)?);
         let last = if x.dims.len() > 1 { "1" } else { "-1" };
-        let x = match name {
+        let x = match *of_x {
             _ if self.dice.percent(15) => x.name,
-            "binary_cross_entropy" => format!("{}.sigmoid()", x.name),
-            "nll_loss" | "kl_div" => format!("{}.log_softmax({last})", x.name),
+            "PROBABILITIES" => format!("{}.sigmoid()", x.name),
+            "LOG_PROBABILITIES" => format!("{}.log_softmax({last})", x.name),
             _ => self.dressed(&x),
         };
-        Some(self.value(format!("{name}({x}, {})", args.join(", "))))
+        Some(self.value(format!("{}({x}, {})", row.name, args.join(", "))))
     }
 
     /// A parameter of the user's own beside a value.
@@ -289,4 +279,9 @@ impl Growing<'_> {
             false => self.value(format!("{} {sign} {param}", x.name)),
         })
     }
+}
+
+/// The row of a layer.
+fn find(name: &str) -> Option<&'static Layer> {
+    LAYERS.iter().find(|row| row.name == name)
 }

@@ -1,0 +1,224 @@
+//! The losses, under the names of `torch.nn.functional`.
+
+use super::functions::{Build, Function};
+use super::{FnCx, Lowering, Options};
+use crate::graph::{Kind, ValueId};
+use crate::ops::Mismatch;
+use crate::ops::elementwise::{Constant, Elementwise, HUBER, SMOOTH_L1};
+use crate::ops::loss::{CrossEntropy, NllLoss};
+use crate::ops::reduce::{self, Reduce};
+use crate::vocabulary::{Example, Operand, OptionRow, Range};
+
+const REDUCTION: OptionRow =
+    OptionRow::words("reduction", &["mean", "sum", "none"], "mean|sum|none");
+
+/// A prediction, which tests take as it is, and a target of the same shape.
+const ALIKE: &[Operand] = &[("input", ""), ("target", "LIKE")];
+
+const SHAPES: &str = "`input` and `target` of one shape → `[]`; with `reduction = none` that shape";
+const OF_CLASSES: &str = "`input [N, C, ..]`, `target Classes[N, ..]` → `[]`";
+
+/// A loss of two values of one shape.
+const fn alike(
+    name: &'static str,
+    build: fn(&mut FnCx, &[ValueId], &mut Options) -> Lowering<ValueId>,
+) -> Function {
+    Function {
+        calls: &[ALIKE],
+        options: &[REDUCTION],
+        shapes: SHAPES,
+        ..Function::new(name, Build::Loss(build))
+    }
+}
+
+pub(super) const CROSS_ENTROPY: Function = Function {
+    calls: &[&[("input", ""), ("target", "LABELS")]],
+    options: &[OptionRow::number("label_smoothing", 0.0, Range::Unit)],
+    shapes: OF_CLASSES,
+    formula: "mean of −Σ q log softmax(input), over the classes, with q = 1 − label_smoothing at the \
+        target and label_smoothing / C at all",
+    source: "torch.nn.functional.cross_entropy",
+    example: Example::function(
+        "logits: [batch, 10], label: Classes[batch]) -> [] { cross_entropy(logits, label) }",
+    ),
+    ..Function::new(
+        "cross_entropy",
+        Build::Loss(|cx, inputs, o| {
+            let smoothing = cx.literal_option(o, "label_smoothing")?;
+            cx.op(CrossEntropy { smoothing, grad: false }, inputs)
+        }),
+    )
+};
+
+pub(super) const NLL_LOSS: Function = Function {
+    calls: &[&[("input", "LOG_PROBABILITIES"), ("target", "LABELS")]],
+    shapes: OF_CLASSES,
+    formula: "mean of −input[target]; the input are logarithms of probabilities",
+    source: "torch.nn.functional.nll_loss",
+    example: Example::function(
+        "x: [batch, 10], label: Classes[batch]) -> [] { nll_loss(x.log_softmax(1), label) }",
+    ),
+    ..Function::new("nll_loss", Build::Loss(|cx, inputs, _| cx.op(NllLoss { grad: false }, inputs)))
+};
+
+pub(super) const MSE_LOSS: Function = Function {
+    formula: "mean of (input − target)²",
+    source: "torch.nn.functional.mse_loss",
+    example: Example::function("x: [batch, 3], y: [batch, 3]) -> [] { mse_loss(x, y) }"),
+    ..alike("mse_loss", |cx, inputs, o| {
+        let difference = difference(cx, inputs)?;
+        let squared = cx.op(Elementwise::new("square"), &[difference])?;
+        reduced(cx, squared, o)
+    })
+};
+
+pub(super) const L1_LOSS: Function = Function {
+    formula: "mean of |input − target|",
+    source: "torch.nn.functional.l1_loss",
+    example: Example::function(
+        "x: [batch, 3], y: [batch, 3]) -> [] { l1_loss(x, y, reduction = sum) }",
+    ),
+    ..alike("l1_loss", |cx, inputs, o| {
+        let difference = difference(cx, inputs)?;
+        let distance = cx.op(Elementwise::new("abs"), &[difference])?;
+        reduced(cx, distance, o)
+    })
+};
+
+pub(super) const SMOOTH_L1_LOSS: Function = Function {
+    options: &[SMOOTH_L1[0], REDUCTION],
+    formula: "mean of d² / (2 beta) where |d| < beta, else |d| − beta / 2, of d = input − target",
+    source: "torch.nn.functional.smooth_l1_loss",
+    example: Example::function(
+        "x: [batch, 3], y: [batch, 3]) -> [] { smooth_l1_loss(x, y, beta = 0.5) }",
+    ),
+    ..alike("smooth_l1_loss", |cx, inputs, o| {
+        let beta = cx.number_option(o, "beta")?;
+        of_difference(cx, inputs, o, "smooth_l1", beta)
+    })
+};
+
+pub(super) const HUBER_LOSS: Function = Function {
+    options: &[HUBER[0], REDUCTION],
+    formula: "mean of d² / 2 where |d| ≤ delta, else delta (|d| − delta / 2), of d = input − target",
+    source: "torch.nn.functional.huber_loss",
+    example: Example::function(
+        "x: [batch, 3], y: [batch, 3]) -> [] { huber_loss(x, y, delta = 2.0) }",
+    ),
+    ..alike("huber_loss", |cx, inputs, o| {
+        let delta = cx.number_option(o, "delta")?;
+        of_difference(cx, inputs, o, "huber", delta)
+    })
+};
+
+pub(super) const BINARY_CROSS_ENTROPY: Function = Function {
+    calls: &[&[("input", "PROBABILITIES"), ("target", "LIKE")]],
+    formula: "mean of −(target log input + (1 − target) log(1 − input)); logarithms are at least −100",
+    source: "torch.nn.functional.binary_cross_entropy",
+    example: Example::function(
+        "x: [batch, 3], y: [batch, 3]) -> [] { binary_cross_entropy(x.sigmoid(), y) }",
+    ),
+    ..alike("binary_cross_entropy", |cx, inputs, o| of_pair(cx, inputs, o, "bce"))
+};
+
+pub(super) const BINARY_CROSS_ENTROPY_WITH_LOGITS: Function = Function {
+    formula: "`binary_cross_entropy` of σ(input)",
+    source: "torch.nn.functional.binary_cross_entropy_with_logits",
+    example: Example::function(
+        "x: [batch, 3], y: [batch, 3]) -> [] { binary_cross_entropy_with_logits(x, y) }",
+    ),
+    ..alike("binary_cross_entropy_with_logits", |cx, inputs, o| {
+        of_pair(cx, inputs, o, "bce_with_logits")
+    })
+};
+
+pub(super) const KL_DIV: Function = Function {
+    calls: &[&[("input", "LOG_PROBABILITIES"), ("target", "LIKE")]],
+    options: &[OptionRow::words("reduction", &["mean", "batchmean"], "batchmean")],
+    shapes: "`input` and `target` of one shape → `[]`",
+    formula: "mean of target (log target − input); with `reduction = batchmean` their sum over the \
+        first size. The input are logarithms of probabilities, the target probabilities",
+    source: "torch.nn.functional.kl_div",
+    example: Example::function(
+        "x: [batch, 3], y: [batch, 3]) -> [] { kl_div(x.log_softmax(1), y, reduction = batchmean) }",
+    ),
+    ..alike("kl_div", |cx, inputs, o| {
+        let rows = cx.graph.ty(inputs[0]).shape.0.first().cloned();
+        same_shapes(cx, inputs)?;
+        let each = cx.op(Elementwise::new("kl_div"), inputs)?;
+        match (cx.word_option(o, "reduction")?, rows) {
+            ("batchmean", Some(rows)) => {
+                let sum = sum(cx, each)?;
+                let weight = cx.op(Elementwise::constant(Constant::Over(1.0, rows)), &[])?;
+                cx.op(Elementwise::new("mul"), &[sum, weight])
+            }
+            _ => mean(cx, each),
+        }
+    })
+};
+
+/// Targets have the shape of the input: broadcasting here is nearly always a mistake.
+fn same_shapes(cx: &mut FnCx, inputs: &[ValueId]) -> Lowering<()> {
+    let (input, target) = (inputs[0], inputs[1]);
+    cx.floats(&[input])?;
+    let (x, t) = (cx.graph.ty(input).clone(), cx.graph.ty(target).clone());
+    if x.kind == t.kind && cx.rule.equal_shapes(&x.shape, &t.shape) {
+        return Ok(());
+    }
+    let text = format!("expects a target of shape {x}, like its input, but receives {t}");
+    let help = match (t.kind, x.shape.len() == t.shape.len()) {
+        (Kind::Float, true) => {
+            format!("declare the target as `{x}`, or reshape it: `target.reshape({x})`")
+        }
+        (Kind::Float, false) => format!("declare the target as `{x}`"),
+        _ => format!("declare the target as `{x}`; class indices go to `cross_entropy`"),
+    };
+    Err(cx.refuse(Mismatch::new(text).help(help), Some(input)))
+}
+
+fn difference(cx: &mut FnCx, inputs: &[ValueId]) -> Lowering<ValueId> {
+    same_shapes(cx, inputs)?;
+    cx.op(Elementwise::new("sub"), inputs)
+}
+
+fn of_difference(
+    cx: &mut FnCx,
+    inputs: &[ValueId],
+    o: &mut Options,
+    func: &'static str,
+    constant: Constant,
+) -> Lowering<ValueId> {
+    let d = difference(cx, inputs)?;
+    let each = cx.op(Elementwise::with(func, vec![constant]), &[d])?;
+    reduced(cx, each, o)
+}
+
+fn of_pair(
+    cx: &mut FnCx,
+    inputs: &[ValueId],
+    o: &mut Options,
+    func: &'static str,
+) -> Lowering<ValueId> {
+    same_shapes(cx, inputs)?;
+    let each = cx.op(Elementwise::new(func), inputs)?;
+    reduced(cx, each, o)
+}
+
+/// `reduction = mean` (the default), `sum` or `none`.
+fn reduced(cx: &mut FnCx, each: ValueId, o: &mut Options) -> Lowering<ValueId> {
+    match cx.word_option(o, "reduction")? {
+        "sum" => sum(cx, each),
+        "none" => Ok(each),
+        _ => mean(cx, each),
+    }
+}
+
+fn sum(cx: &mut FnCx, each: ValueId) -> Lowering<ValueId> {
+    let axes = (0..cx.graph.ty(each).shape.rank()).collect();
+    cx.op(Reduce { kind: reduce::Kind::Sum, axes }, &[each])
+}
+
+fn mean(cx: &mut FnCx, each: ValueId) -> Lowering<ValueId> {
+    let axes = (0..cx.graph.ty(each).shape.rank()).collect();
+    cx.op(Reduce { kind: reduce::Kind::Mean, axes }, &[each])
+}

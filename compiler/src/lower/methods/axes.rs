@@ -1,0 +1,182 @@
+//! Methods along axes: sums and their like, and what follows one axis.
+
+use super::Method;
+use crate::diagnostics::Diagnostic;
+use crate::dim::{Dim, Shape};
+use crate::graph::ValueId;
+use crate::lower::{FnCx, Lowering, Options};
+use crate::ops::argmax::Argmax;
+use crate::ops::cumsum::Cumsum;
+use crate::ops::gather::Gather;
+use crate::ops::reduce::{Kind, Reduce};
+use crate::ops::rotary::Rotary;
+use crate::ops::shaping::Reshape;
+use crate::ops::softmax::Softmax;
+use crate::vocabulary::{Domain, Example, OptionRow, Range};
+
+const REDUCED: &str =
+    "`x` of any shape → `y` without the axes, or with 1 in their places (`keepdim`)";
+
+const OPTIONS: &[OptionRow] = &[
+    OptionRow::new("dim", Domain::Other("an axis, or a list of axes"), "AXES").or("all axes"),
+    OptionRow::flag("keepdim", false),
+];
+
+/// A reduction's row.
+const fn reduction(
+    name: &'static str,
+    source: &'static str,
+    formula: &'static str,
+    example: &'static str,
+    build: fn(&mut FnCx, ValueId, &mut Options) -> Lowering<ValueId>,
+) -> Method {
+    Method {
+        options: OPTIONS,
+        shapes: REDUCED,
+        formula,
+        source,
+        example: Example::function(example),
+        ..Method::new(name, build)
+    }
+}
+
+pub(super) const SUM: Method = reduction(
+    "sum",
+    "torch.sum",
+    "y = the sum of the elements",
+    "x: [batch, 10, 64]) -> [batch, 64] { x.sum(dim = 1) }",
+    |cx, x, o| reduce(cx, x, o, Kind::Sum),
+);
+pub(super) const MEAN: Method = reduction(
+    "mean",
+    "torch.mean",
+    "y = the mean of the elements",
+    "x: [batch, 10, 64]) -> [batch, 1, 64] { x.mean(dim = 1, keepdim = true) }",
+    |cx, x, o| reduce(cx, x, o, Kind::Mean),
+);
+pub(super) const AMAX: Method = reduction(
+    "amax",
+    "torch.amax",
+    "y = the largest element; equal ones share the gradient",
+    "x: [batch, 10, 64]) -> [batch] { x.amax(dim = [1, 2]) }",
+    |cx, x, o| reduce(cx, x, o, Kind::Max),
+);
+pub(super) const AMIN: Method = reduction(
+    "amin",
+    "torch.amin",
+    "y = the smallest element; equal ones share the gradient",
+    "x: [batch, 10, 64]) -> [batch] { x.amin(dim = [1, 2]) }",
+    |cx, x, o| reduce(cx, x, o, Kind::Min),
+);
+pub(super) const SOFTMAX: Method = Method {
+    options: &[OptionRow::axis("dim")],
+    shapes: "`x` of any shape → `y`, the same",
+    formula: "y = exp(x) / Σ exp(x), with the sum along the axis",
+    source: "torch.nn.functional.softmax",
+    example: Example::function("x: [batch, 10]) -> [batch, 10] { x.softmax(1) }"),
+    ..Method::new("softmax", |cx, x, o| softmax(cx, x, o, false))
+};
+pub(super) const LOG_SOFTMAX: Method = Method {
+    options: &[OptionRow::axis("dim")],
+    shapes: "`x` of any shape → `y`, the same",
+    formula: "y = x − log Σ exp(x), with the sum along the axis",
+    source: "torch.nn.functional.log_softmax",
+    example: Example::function("x: [batch, 10]) -> [batch, 10] { x.log_softmax(dim = -1) }"),
+    ..Method::new("log_softmax", |cx, x, o| softmax(cx, x, o, true))
+};
+pub(super) const CUMSUM: Method = Method {
+    options: &[OptionRow::axis("dim")],
+    shapes: "`x` of any shape → `y`, the same",
+    formula: "y[i] = x[0] + … + x[i] along the axis",
+    source: "torch.cumsum",
+    example: Example::function("x: [batch, 10]) -> [batch, 10] { x.cumsum(1) }"),
+    ..Method::new("cumsum", |cx, x, o| {
+        let axis = cx.axis_option(x, o, "dim")?;
+        cx.op(Cumsum { axis, reverse: false }, &[x])
+    })
+};
+pub(super) const ARGMAX: Method = Method {
+    options: &[OptionRow::axis("dim")],
+    shapes: "`x [.., D, ..]` → `y [.., ..]`, where `D` is at most 2²⁴ + 1",
+    formula: "y = the index of the first largest element, a whole number as a float; no gradient",
+    source: "torch.argmax",
+    example: Example::function("x: [batch, 10]) -> [batch] { x.argmax(1) }"),
+    ..Method::new("argmax", |cx, x, o| {
+        let axis = cx.axis_option(x, o, "dim")?;
+        cx.op(Argmax { axis }, &[x])
+    })
+};
+pub(super) const GATHER: Method = Method {
+    options: &[
+        OptionRow::axis("dim"),
+        OptionRow::new("index", Domain::Other("class indices `Classes[..]`"), "INDICES"),
+    ],
+    shapes: "`x [.., D, ..]`, `index Classes[.., E, ..]` → `y [.., E, ..]`",
+    formula: "y[.., i, ..] = x[.., index[.., i, ..], ..]",
+    source: "torch.gather",
+    example: Example::function(
+        "x: [batch, 10], label: Classes[batch, 1]) -> [batch, 1] { x.gather(1, label) }",
+    ),
+    ..Method::new("gather", gather)
+};
+pub(super) const ROTARY: Method = Method {
+    options: &[
+        OptionRow::axis("dim").or("`-2`"),
+        OptionRow::number("base", 10_000.0, Range::Positive).drawn("BASE"),
+        OptionRow::flag("interleaved", false),
+    ],
+    shapes: "`x [.., T, .., D]` → `y`, the same; `D` is even",
+    formula: "pairs of features (a, b) of position t on `dim` turned by the angle \
+        φ = t / base^(2i/D): (a cos φ − b sin φ, a sin φ + b cos φ). Pairs are the halves of a row, or \
+        neighbours where `interleaved`",
+    source: "Su et al., RoFormer, 2021; torchtune's RotaryPositionalEmbeddings, with neighbours",
+    example: Example::function("x: [batch, 4, 10, 16]) -> [batch, 4, 10, 16] { x.rotary() }"),
+    ..Method::new("rotary", rotary)
+};
+
+fn reduce(cx: &mut FnCx, x: ValueId, o: &mut Options, kind: Kind) -> Lowering<ValueId> {
+    let dims = cx.graph.ty(x).shape.0.clone();
+    let axes = match o.take("dim") {
+        Some(expr) => cx.ok(Options::axes(&expr, dims.len()))?,
+        None => (0..dims.len()).collect(),
+    };
+    let keep = match o.take("keepdim") {
+        Some(expr) => cx.ok(Options::bool(&expr))?,
+        None => o.row("keepdim").default_flag(),
+    };
+    let y = cx.op(Reduce { kind, axes: axes.clone() }, &[x])?;
+    if !keep {
+        return Ok(y);
+    }
+    let ones = dims.into_iter().enumerate();
+    let ones = ones.map(|(i, dim)| if axes.contains(&i) { Dim::lit(1) } else { dim });
+    cx.op(Reshape(Shape(ones.collect())), &[y])
+}
+
+fn softmax(cx: &mut FnCx, x: ValueId, o: &mut Options, log: bool) -> Lowering<ValueId> {
+    let axis = cx.axis_option(x, o, "dim")?;
+    cx.op(Softmax { log, grad: false, axis }, &[x])
+}
+
+fn gather(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
+    let axis = cx.axis_option(x, o, "dim")?;
+    let Some(index) = o.take("index") else {
+        let error = Diagnostic::new(o.span, "`gather` needs an index");
+        return Err(cx.model.report(error.help("write `gather(dim = 1, index = i)`")));
+    };
+    let index = cx.one(&index)?;
+    cx.step("gather", o.span);
+    cx.op(Gather { axis }, &[x, index])
+}
+
+/// `x.rotary()`: rows turned by their position, which is on the axis before theirs.
+fn rotary(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
+    let rank = cx.graph.ty(x).shape.rank();
+    let axis = match o.take("dim") {
+        Some(expr) => cx.ok(Options::axis(&expr, rank))?,
+        None => rank.saturating_sub(2),
+    };
+    let base = cx.literal_option(o, "base")?;
+    let interleaved = cx.flag_option(o, "interleaved")?;
+    cx.op(Rotary::new(axis, base, interleaved), &[x])
+}

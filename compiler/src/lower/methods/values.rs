@@ -1,0 +1,85 @@
+//! Methods of two values, and dropout.
+
+use super::Method;
+use crate::diagnostics::Diagnostic;
+use crate::graph::ValueId;
+use crate::lower::{FnCx, Lowering, Options};
+use crate::ops::bmm::Bmm;
+use crate::ops::dropout::Dropout;
+use crate::ops::elementwise::Elementwise;
+use crate::ops::matmul::{Layout, Matmul};
+use crate::vocabulary::{Domain, Example, OptionRow, Range};
+
+pub const DROPOUT_OPTIONS: &[OptionRow] = &[OptionRow::number("p", 0.5, Range::Unit)];
+pub const DROPOUT: &str = "y = x / (1 − p), or 0 with the probability p, in calls that give gradients; \
+    elsewhere y = x";
+
+pub(super) const MATMUL: Method = Method {
+    options: &[OptionRow::new(
+        "other",
+        Domain::Other("`[K, N]`, or `[.., K, N]` with the leading sizes of `x`"),
+        "FACTOR",
+    )],
+    shapes: "`x [.., M, K]`, `other [K, N]` or `[.., K, N]` → `y [.., M, N]`",
+    formula: "y[i, j] = Σ x[i, k] · other[k, j], over k",
+    source: "torch.matmul",
+    example: Example::function(
+        "x: [batch, 10, 16], y: [batch, 16, 4]) -> [batch, 10, 4] { x.matmul(y) }",
+    ),
+    ..Method::new("matmul", matmul)
+};
+pub(super) const MASKED_FILL: Method = Method {
+    options: &[
+        OptionRow::new("mask", Domain::Other("numbers that broadcast with `x`"), "VALUE"),
+        OptionRow::new("value", Domain::Number(Range::Any), "NUM"),
+    ],
+    shapes: "`x` and `mask`, which broadcast → `y`",
+    formula: "y = value where mask is not 0, else x; the gradient of what is not chosen is 0",
+    source: "torch.Tensor.masked_fill",
+    example: Example::function(
+        "x: [batch, 10], mask: [batch, 10]) -> [batch, 10] { x.masked_fill(mask, -1e9) }",
+    ),
+    ..Method::new("masked_fill", masked_fill)
+};
+pub(super) const DROPOUT_ROW: Method = Method {
+    options: DROPOUT_OPTIONS,
+    shapes: "`x` of any shape → `y`, the same",
+    formula: DROPOUT,
+    source: "torch.nn.functional.dropout",
+    example: Example::function("x: [batch, 64]) -> [batch, 64] { x.dropout(0.1) }"),
+    ..Method::new("dropout", dropout)
+};
+
+fn matmul(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
+    let Some(expr) = o.take("other") else {
+        let error = Diagnostic::new(o.span, "`matmul` needs a second matrix");
+        return Err(cx.model.report(error.help("write `a.matmul(b)`")));
+    };
+    let b = cx.one(&expr)?;
+    cx.step("matmul", o.span);
+    cx.floats(&[b])?;
+    match cx.rank(b) {
+        0..=2 => cx.op(Matmul(Layout::NN), &[x, b]),
+        _ => cx.op(Bmm(Layout::NN), &[x, b]),
+    }
+}
+
+/// `value` where the mask is not 0.
+fn masked_fill(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
+    let Some(mask) = o.take("mask") else {
+        let error = Diagnostic::new(o.span, "`masked_fill` needs a mask and a value");
+        return Err(cx.model.report(error.help("write `masked_fill(mask, 0.0)`")));
+    };
+    let mask = cx.one(&mask)?;
+    let value = cx.number_option(o, "value")?;
+    cx.step("masked_fill", o.span);
+    cx.floats(&[mask])?;
+    let value = cx.op(Elementwise::constant(value), &[])?;
+    cx.op(Elementwise::new("where_"), &[mask, value, x])
+}
+
+/// `x.dropout(0.1)`: nothing in inference.
+pub fn dropout(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
+    let p = cx.literal_option(o, "p")?;
+    if p == 0.0 { Ok(x) } else { cx.op(Dropout { p }, &[x]) }
+}
