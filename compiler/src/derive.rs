@@ -117,7 +117,7 @@ fn field(i: usize, field: &syn::Field, diagnostics: &mut Diagnostics) -> Field {
         }
     };
     let in_files = name_in_files(&field.attrs, diagnostics);
-    Field { name, in_files, decl: decl.unwrap_or(FieldDecl::Broken) }
+    Field { docs: Vec::new(), name, in_files, decl: decl.unwrap_or(FieldDecl::Broken) }
 }
 
 /// The name of a tuple field, as in PyTorch's `Sequential`: its number.

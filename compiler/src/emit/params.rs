@@ -270,6 +270,11 @@ fn views(model: &Model) -> Vec<TokenStream> {
         if before.chain(model.interfaces.iter().map(|f| &f.name)).any(|other| other == name) {
             return None;
         }
+        // What the user says of it comes first, as a paragraph of its own.
+        let docs = (!field.docs.is_empty()).then(|| {
+            let docs = &field.docs;
+            quote!(#(#docs)* #[doc = ""])
+        });
         let own: Vec<_> = params.iter().enumerate().filter(|(_, (owner, _))| *owner == f).collect();
         if own.iter().any(|(_, (_, param))| matches!(param.init, ParamInit::Nested { .. })) {
             return None;
@@ -280,6 +285,7 @@ fn views(model: &Model) -> Vec<TokenStream> {
             let (ty, view) = view(model, &param.shape, &quote!(Self::__AT[#k]));
             let doc = format!("The parameter `{name}`, `{}`.", param.shape);
             return Some(quote! {
+                #docs
                 #[doc = #doc]
                 pub fn #name(&self) -> &#ty {
                     #view
@@ -314,6 +320,7 @@ fn views(model: &Model) -> Vec<TokenStream> {
         };
         let doc = format!("The parameters of the layer `{name}`.");
         Some(quote! {
+            #docs
             #[doc = #doc]
             pub fn #name(&self) -> #ty {
                 #new

@@ -34,8 +34,8 @@ pub(super) const MULTIHEAD_ATTENTION: Layer = Layer {
     input: Input::Sequence,
     calls: &[&[("x", "")], &[("query", ""), ("key", "SEQUENCE"), ("value", "SEQUENCE")]],
     options: &[
-        OptionRow::new("embed_dim", Domain::Size(1), "LAST"),
-        OptionRow::new("num_heads", HEADS, "DIVISOR").other_names(&["heads", "nhead"]),
+        OptionRow::new("embed_dim", Domain::InputSize, "LAST"),
+        OptionRow::new("num_heads", HEADS, "DIVISOR_OF_LAST").other_names(&["heads", "nhead"]),
         OptionRow::flag("bias", true),
     ],
     call_options: &[

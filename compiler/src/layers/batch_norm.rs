@@ -14,7 +14,7 @@ use crate::syntax::Arg;
 use crate::vocabulary::{Domain, Example, Input, OptionRow, Preset, Range};
 
 const OPTIONS: &[OptionRow] = &[
-    OptionRow::new("channels", Domain::Size(1), "CHANNELS").or("the input's"),
+    OptionRow::new("channels", Domain::InputSize, "CHANNELS").or("the input's"),
     OptionRow::number("eps", 1e-5, Range::Positive).drawn("SMALL"),
     OptionRow {
         default: Preset::Number(0.1),

@@ -31,7 +31,7 @@ use crate::graph::{Kind, Source, Ty, ValueId};
 use crate::lower::{FnCx, Lowering, Options, Scope, dim, text_of};
 use crate::ops::Mismatch;
 use crate::syntax::{Arg, LayerDecl};
-use crate::vocabulary::{Input, Row};
+use crate::vocabulary::{Domain, Input, OptionRow, Row};
 
 /// A kind of layer.
 pub type Layer = Row<Build>;
@@ -123,14 +123,12 @@ pub fn apply(
     let Some(layer) = find(&decl.path) else {
         let written = text_of(&decl.path);
         let error = Diagnostic::over(&decl.path, format!("no layer is named `{written}`"));
-        let names = || LAYERS.iter().map(|layer| layer.name);
-        let error = match nearest(&written, names()) {
+        let error = match nearest(&written, LAYERS.iter().map(|layer| layer.name)) {
             Some(near) => error.help(format!("did you mean `{near}`?")),
             None => {
-                let names: Vec<_> = names().collect();
                 let help =
                     format!("a model of your own is written without parentheses: `{written}`");
-                error.help(help).note(format!("layers: {}", names.join(", ")))
+                error.help(help).note("all layers are in docs/REFERENCE.md")
             }
         };
         return Err(cx.model.report(error));
@@ -194,12 +192,22 @@ pub fn declare(cx: &mut FnCx, field: usize, decl: &LayerDecl) {
         let _ = param(cx, field, decl);
         return;
     }
-    let size = match decl.args.first() {
-        Some(Arg::Sizes(from, _) | Arg::Value(from)) => from,
-        _ => return,
-    };
-    let Ok(size) = dim(size, &Scope { run_time: false, ..cx.scope() }) else { return };
     let layer = find(&decl.path);
+    let options = layer.map_or(&[][..], |layer| layer.options);
+    let is_size = |option: &OptionRow| option.takes == Domain::InputSize;
+    let place = options.iter().position(is_size).unwrap_or(0);
+    let named = decl.args.iter().find_map(|arg| match arg {
+        Arg::Named(name, size) if options.iter().any(|o| is_size(o) && name == o.name) => {
+            Some(size)
+        }
+        _ => None,
+    });
+    let placed = match decl.args.get(place) {
+        Some(Arg::Sizes(size, _) | Arg::Value(size)) => Some(size),
+        _ => None,
+    };
+    let Some(size) = named.or(placed) else { return };
+    let Ok(size) = dim(size, &Scope { run_time: false, ..cx.scope() }) else { return };
     let input = layer.map_or(Input::Rows, |layer| layer.input);
     let side = Dim::lit(1 << 12);
     let shape = match input {

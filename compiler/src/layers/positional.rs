@@ -12,7 +12,7 @@ use crate::vocabulary::{Domain, Example, Input, OptionRow, Range};
 pub(super) const POSITIONAL_ENCODING: Layer = Layer {
     input: Input::Rows,
     options: &[
-        OptionRow::new("d_model", Domain::Size(1), "LAST").or("the last size of the input"),
+        OptionRow::new("d_model", Domain::InputSize, "LAST").or("the last size of the input"),
         OptionRow::number("base", 10_000.0, Range::Positive).drawn("BASE"),
     ],
     shapes: "`x [.., T, D]` → `y`, the same",

@@ -16,8 +16,8 @@ use crate::ops::layer_norm::{self, LayerNorm};
 use crate::vocabulary::{Domain, Example, Input, OptionRow, Range};
 
 const OPTIONS: &[OptionRow] = &[
-    OptionRow::new("d_model", Domain::Size(1), "LAST"),
-    OptionRow::new("nhead", HEADS, "DIVISOR").other_names(&["heads", "num_heads"]),
+    OptionRow::new("d_model", Domain::InputSize, "LAST"),
+    OptionRow::new("nhead", HEADS, "DIVISOR_OF_LAST").other_names(&["heads", "num_heads"]),
     OptionRow::new("dim_feedforward", Domain::Size(1), "SIZE").or("`2048`"),
     OptionRow::number("dropout", 0.1, Range::Unit),
     OptionRow::words("activation", &["relu", "gelu"], "relu|gelu"),

@@ -159,19 +159,27 @@ pub(super) const KL_DIV: Function = Function {
 
 /// Targets have the shape of the input: broadcasting here is nearly always a mistake.
 fn same_shapes(cx: &mut FnCx, inputs: &[ValueId]) -> Lowering<()> {
-    let (input, target) = (inputs[0], inputs[1]);
+    alike_shapes(cx, [inputs[0], inputs[1]], ["input", "target"])
+}
+
+/// The second value, which messages call by the second name, has the shape of the first.
+fn alike_shapes(
+    cx: &mut FnCx,
+    [input, target]: [ValueId; 2],
+    [first, second]: [&str; 2],
+) -> Lowering<()> {
     cx.floats(&[input])?;
     let (x, t) = (cx.graph.ty(input).clone(), cx.graph.ty(target).clone());
     if x.kind == t.kind && cx.rule.equal_shapes(&x.shape, &t.shape) {
         return Ok(());
     }
-    let text = format!("expects a target of shape {x}, like its input, but receives {t}");
+    let text = format!("expects a {second} of shape {x}, like its {first}, but receives {t}");
     let help = match (t.kind, x.shape.len() == t.shape.len()) {
         (Kind::Float, true) => {
-            format!("declare the target as `{x}`, or reshape it: `target.reshape({x})`")
+            format!("declare the {second} as `{x}`, or reshape it: `{second}.reshape({x})`")
         }
-        (Kind::Float, false) => format!("declare the target as `{x}`"),
-        _ => format!("declare the target as `{x}`; class indices go to `cross_entropy`"),
+        (Kind::Float, false) => format!("declare the {second} as `{x}`"),
+        _ => format!("declare the {second} as `{x}`; class indices go to `cross_entropy`"),
     };
     Err(cx.refuse(Mismatch::new(text).help(help), Some(input)))
 }

@@ -40,6 +40,8 @@ pub struct Header {
 /// `#[name = "classifier.0"] fc1: Linear(784 -> 128)`
 #[derive(Debug)]
 pub struct Field {
+    /// What `///` says of it.
+    pub docs: Vec<Attribute>,
     pub name: Ident,
     /// Its name in files, where that is another one.
     pub in_files: Option<LitStr>,

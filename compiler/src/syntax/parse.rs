@@ -101,6 +101,7 @@ fn field(
     diagnostics: &mut Diagnostics,
 ) -> (Option<Field>, TokenStream) {
     let (mut name, mut in_files, mut behind) = (None, None, TokenStream::new());
+    let mut docs = Vec::new();
     let decl = parse_piece(tokens, end, |input| {
         let attrs = input.call(Attribute::parse_outer)?;
         input.parse::<Visibility>()?;
@@ -120,6 +121,7 @@ fn field(
             diagnostics.push(syn::Error::new_spanned(other, text));
         }
         in_files = name_in_files(&attrs, diagnostics);
+        docs = attrs.into_iter().filter(|attr| attr.path().is_ident("doc")).collect();
         let expected = format!("expected `:` and a layer, as in `{ident}: Linear(2 -> 1)`");
         input.parse::<Token![:]>().map_err(|e| syn::Error::new(e.span(), expected))?;
         let decl = field_decl(input)?;
@@ -130,7 +132,7 @@ fn field(
         Ok(decl)
     });
     let decl = diagnostics.keep(decl).unwrap_or(FieldDecl::Broken);
-    (name.map(|name| Field { name, in_files, decl }), behind)
+    (name.map(|name| Field { docs, name, in_files, decl }), behind)
 }
 
 /// `#[name = "attention.self"]` among the attributes of a field.

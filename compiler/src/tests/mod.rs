@@ -7,6 +7,7 @@ mod chains;
 mod dims;
 mod dump;
 mod facts;
+mod fields;
 mod invariants;
 mod limits;
 mod messages;

@@ -35,6 +35,8 @@ pub enum Domain {
     Number(Range),
     /// A size, from this one on.
     Size(usize),
+    /// A size of the input, which may only be written down.
+    InputSize,
     /// A size, or one for the height and one for the width, each from this one on.
     Pair(usize),
     Words(&'static [&'static str]),
@@ -163,6 +165,7 @@ impl OptionRow {
             Domain::Number(Range::Whole) => "a whole number".into(),
             Domain::Number(range) => format!("a number {}", range.text()),
             Domain::Size(least) => format!("a size from {least} on"),
+            Domain::InputSize => "the size of the input".into(),
             Domain::Pair(least) => format!("a size from {least} on, or `(height, width)`"),
             Domain::Words(words) => {
                 let words: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();

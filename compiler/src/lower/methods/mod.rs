@@ -114,10 +114,7 @@ impl FnCx<'_, '_> {
                 }
                 _ => error.help(format!("did you mean `{near}`?")),
             },
-            _ => {
-                let names: Vec<_> = names().collect();
-                error.note(format!("operations: {}", names.join(", ")))
-            }
+            _ => error.note("all operations are in docs/REFERENCE.md"),
         };
         self.model.report(error)
     }

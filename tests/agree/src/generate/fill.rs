@@ -166,8 +166,12 @@ impl Growing<'_> {
                 self.classes(&dims)?
             }
             "LAYER" => format!("self.{}", call.tied.clone()?),
-            "DIVISOR" => {
+            "DIVISOR_OF_LAST" => {
                 let size = call.last()?.number;
+                self.divisor(size)?
+            }
+            "DIVISOR_OF_CHANNELS" => {
+                let size = call.size(1)?.number;
                 self.divisor(size)?
             }
             "GROUPS" => {
