@@ -1,5 +1,5 @@
-//! What a model declares: its parameters, its state and the interfaces of its functions, as lowering finds
-//! them and the emitted Rust says them.
+//! What a model declares: its parameters, its state and the interfaces of its functions, as
+//! lowering finds them and the emitted Rust says them.
 
 use proc_macro2::{Ident, TokenStream};
 

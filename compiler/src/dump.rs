@@ -1,4 +1,5 @@
-//! `GRADIRON_DUMP=folder:levels`: what passes make of every model, one file for each model and level.
+//! `GRADIRON_DUMP=folder:levels`: what passes make of every model, one file for each model and
+//! level.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -32,8 +33,8 @@ pub struct Dump {
 }
 
 impl Dump {
-    /// What the variable asks for. A level that does not exist is reported on standard error, once in a
-    /// process: it must not stop a build.
+    /// What the variable asks for. A level that does not exist is reported on standard error, once
+    /// in a process: it must not stop a build.
     pub fn requested() -> Self {
         static REPORTED: Once = Once::new();
         let Some(text) = std::env::var_os("GRADIRON_DUMP") else { return Self::default() };
@@ -53,7 +54,8 @@ impl Dump {
         Self { folder: Some(folder), texts }
     }
 
-    /// `folder`, or `folder:level,level`. A colon in front of a separator belongs to the folder: `C:\dump`.
+    /// `folder`, or `folder:level,level`. A colon in front of a separator belongs to the folder:
+    /// `C:\dump`.
     pub fn parse(text: &str) -> Result<Self, String> {
         let named = text.rsplit_once(':').filter(|(_, levels)| !levels.contains(['/', '\\']));
         let Some((folder, named)) = named else { return Ok(Self::new(text.into(), &USUAL)) };

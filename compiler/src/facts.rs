@@ -1,7 +1,8 @@
 //! Equalities of sizes that rustc decides, as all phases know them: one form for equal sizes.
 //!
-//! `A = B` is known when a shape rule needs it, and is left to rustc where both are constants. Every
-//! phase behind lowering sees sizes in which this is settled: one of the names stands for both.
+//! `A = B` is known when a shape rule needs it, and is left to rustc where both are constants.
+//! Every phase behind lowering sees sizes in which this is settled: one of the names stands for
+//! both.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -162,8 +163,8 @@ impl Facts {
     }
 }
 
-/// A name or a quotient of which `difference = 0` says what it is: one that stands alone, the last of
-/// them, and rather one whose value needs no difference.
+/// A name or a quotient of which `difference = 0` says what it is: one that stands alone, the last
+/// of them, and rather one whose value needs no difference.
 fn solved(difference: &Dim) -> Option<(Atom, Dim)> {
     let candidates = difference.terms().filter_map(|(atoms, factor)| {
         let [atom] = atoms else { return None };
@@ -185,8 +186,8 @@ fn solved(difference: &Dim) -> Option<(Atom, Dim)> {
     })
 }
 
-/// The greatest product of which `difference = 0` says what it is, in an order in which each step of
-/// rewriting makes a size smaller.
+/// The greatest product of which `difference = 0` says what it is, in an order in which each step
+/// of rewriting makes a size smaller.
 fn leading(difference: &Dim) -> Option<(Vec<Atom>, Dim)> {
     let size = |atoms: &[Atom]| {
         let quotients = atoms.iter().filter(|atom| matches!(atom, Atom::Quotient(..))).count();

@@ -1,5 +1,5 @@
-//! Which parameters and arguments a gradient reaches. Operations with steps, such as `argmax` and `gt`,
-//! let none through; what a model that is called lets through, rustc knows.
+//! Which parameters and arguments a gradient reaches. Operations with steps, such as `argmax` and
+//! `gt`, let none through; what a model that is called lets through, rustc knows.
 
 use proc_macro2::{Ident, TokenStream};
 
@@ -108,7 +108,8 @@ impl Flows {
         })
     }
 
-    /// What models around this one ask, a `Flows` of the runtime; `field` names the field of a parameter.
+    /// What models around this one ask, a `Flows` of the runtime; `field` names the field of a
+    /// parameter.
     pub fn item(&self, graph: &Graph, field: impl Fn(usize) -> String) -> TokenStream {
         let dead = self.params(graph).filter_map(|(p, flow)| {
             let name = field(p);

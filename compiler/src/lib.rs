@@ -1,5 +1,5 @@
-//! The compiler behind gradiron's `model!` and `#[derive(Module)]`: use the crate `gradiron`. What this
-//! crate exports is for its macros and its tests, and follows no version but theirs.
+//! The compiler behind gradiron's `model!` and `#[derive(Module)]`: use the crate `gradiron`. What
+//! this crate exports is for its macros and its tests, and follows no version but theirs.
 
 pub mod declared;
 pub mod derive;

@@ -1,5 +1,5 @@
-//! Names: of sizes, and raw identifiers: `r#match` is a name, which files, messages and hidden items call
-//! `match`.
+//! Names: of sizes, and raw identifiers: `r#match` is a name, which files, messages and hidden
+//! items call `match`.
 
 use proc_macro2::{Group, Ident, TokenStream, TokenTree};
 

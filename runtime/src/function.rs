@@ -11,14 +11,14 @@ const TINY_SAMPLE: usize = 1 << 15;
 /// That piece runs when the whole run takes at most so many: it is the work of one thread.
 const TINY_RUN: usize = 1 << 18;
 /// A longer function stays in parts: as one piece it would take the compiler long.
-const TINY_STEPS: usize = 40;
+const TINY_CODE: usize = 40;
 /// Builds with debug assertions stay in parts as well: they are to be made quickly.
 const TINY_BUILD: bool = !cfg!(debug_assertions);
 
-/// Whether a function may be compiled as one piece, by the operations and the steps of a run with all
+/// Whether a function may be compiled as one piece, by the operations and the code size of a run with all
 /// run-time sizes at 1. Builds that leave it in parts plan the same memory.
-pub const fn is_small(flops: usize, steps: usize) -> bool {
-    flops <= TINY_SAMPLE && steps <= TINY_STEPS
+pub const fn is_small(flops: usize, code_size: usize) -> bool {
+    flops <= TINY_SAMPLE && code_size <= TINY_CODE
 }
 
 /// What one run works on, beside the parameters.
@@ -53,8 +53,8 @@ pub trait Function<const AT: usize, const FLOATS: usize, const CLASSES: usize, c
 {
     /// Floating-point operations of inference when all run-time sizes are 1.
     const FLOPS: usize;
-    /// The number of elementary steps of inference, and with gradients.
-    const STEPS: [usize; 2];
+    /// How long the code is of inference, and with gradients, in elementary operations.
+    const CODE_SIZE: [usize; 2];
     /// What profiles call inference, and the function with gradients: `Mlp::loss`,
     /// `Mlp::loss_grad`.
     const NAMES: [&'static str; 2];
@@ -145,7 +145,7 @@ impl<
 where
     M: Function<AT, FLOATS, CLASSES, RESULTS>,
 {
-    const MAY_BE_TINY: bool = TINY_BUILD && is_small(M::FLOPS, M::STEPS[GRAD as usize]);
+    const MAY_BE_TINY: bool = TINY_BUILD && is_small(M::FLOPS, M::CODE_SIZE[GRAD as usize]);
 
     const NAME: &'static str = M::NAMES[GRAD as usize];
     const PHASE: Phase = if GRAD { Phase::Both } else { Phase::Forward };

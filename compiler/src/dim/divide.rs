@@ -44,8 +44,8 @@ impl Dim {
         Some(whole.plus(&Self::atom(Atom::Quotient(Box::new(rest), Box::new(divisor)))))
     }
 
-    /// The quotients of the terms that are multiples of the divisor, and the sum of the others, which
-    /// is zero where it is a number below the divisor: ⌊(q·d + r) / d⌋ = q + ⌊r / d⌋.
+    /// The quotients of the terms that are multiples of the divisor, and the sum of the others,
+    /// which is zero where it is a number below the divisor: ⌊(q·d + r) / d⌋ = q + ⌊r / d⌋.
     fn split_multiples(&self, divisor: &Self) -> (Self, Self) {
         let whole = (Self::lit(0), self.clone());
         if divisor.terms.len() != 1 {
@@ -63,7 +63,8 @@ impl Dim {
                 _ => rest = rest.plus(&term),
             }
         }
-        // Sizes are unsigned, in generated code too: a rest that may be negative stays with the others.
+        // Sizes are unsigned, in generated code too: a rest that may be negative stays with the
+        // others.
         if rest.terms.values().any(|factor| *factor < 0) {
             return whole;
         }

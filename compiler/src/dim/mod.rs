@@ -262,8 +262,8 @@ impl Dim {
         Self::term([common, vec![Atom::Sum(Box::new(rest))]].concat(), 1)
     }
 
-    /// Both without the atoms that are factors of all their terms. Sizes are at least 1, so they are
-    /// equal when these are.
+    /// Both without the atoms that are factors of all their terms. Sizes are at least 1, so they
+    /// are equal when these are.
     pub fn without_common_factors(&self, other: &Self) -> (Self, Self) {
         let common = Self::term(common_factors(self.terms.keys().chain(other.terms.keys())), 1);
         let reduced = |dim: &Self| dim.divided_by(&common).unwrap_or_else(|| dim.clone());
@@ -279,8 +279,8 @@ impl Dim {
         }
     }
 
-    /// Sizes are at least 1, so a difference whose terms all have one sign is not zero. A quotient may
-    /// be zero, and makes no difference by itself.
+    /// Sizes are at least 1, so a difference whose terms all have one sign is not zero. A quotient
+    /// may be zero, and makes no difference by itself.
     pub fn compare(&self, other: &Self) -> Compared {
         let difference = self.minus(other);
         let is_positive = |sign: i128| {
@@ -296,8 +296,8 @@ impl Dim {
         }
     }
 
-    /// The number that it is where `of` knows each name; nothing where it does not, or where a difference
-    /// is negative.
+    /// The number that it is where `of` knows each name; nothing where it does not, or where a
+    /// difference is negative.
     pub fn evaluate(&self, of: &dyn Fn(&Atom) -> Option<usize>) -> Option<usize> {
         let of_atom = |atom: &Atom| match atom {
             Atom::Quotient(a, b) => a.evaluate(of)?.checked_div(b.evaluate(of)?),

@@ -34,8 +34,8 @@ impl Dim {
         if self.is_operand() || plus.is_empty() { sum } else { quote!((#sum)) }
     }
 
-    /// The same for sizes of memory, which nobody has looked at yet: where a product or a sum leaves the
-    /// range it is the largest number.
+    /// The same for sizes of memory, which nobody has looked at yet: where a product or a sum
+    /// leaves the range it is the largest number.
     pub fn saturating_tokens(&self) -> TokenStream {
         if self.as_lit().is_some() {
             return self.tokens();
@@ -122,8 +122,8 @@ impl Atom {
     }
 }
 
-/// The variable that holds a run-time dimension in generated code: no argument and no constant of the
-/// user's is called like it.
+/// The variable that holds a run-time dimension in generated code: no argument and no constant of
+/// the user's is called like it.
 pub fn run_ident(name: &str) -> proc_macro2::Ident {
     variable!("{}_size", plain(name))
 }

@@ -5,7 +5,7 @@ use quote::format_ident;
 
 use super::body::body;
 use super::boundary::{at, indices, ty, view_of};
-use super::{Model, memory, stepwise};
+use super::{Model, memory, step_methods};
 use crate::declared::Interface;
 use crate::graph::{Kind, Ty, is_loss};
 use crate::hygiene::{quote, variable};
@@ -77,7 +77,7 @@ pub fn methods(model: &Model) -> TokenStream {
         };
     }
     let calls = calls(Receiver::SelfRef);
-    let steps = stepwise::methods(model);
+    let steps = step_methods::methods(model);
     quote! {
         #[allow(clippy::all)]
         #[automatically_derived]

@@ -209,8 +209,8 @@ fn classes(model: &Model, function: &Function, generics: &HashSet<String>) -> To
     }
 }
 
-/// What the class indices of each argument must stay below, for all that reads them (of scores among the
-/// samples of a batch, their number), and whether they are lengths of sequences.
+/// What the class indices of each argument must stay below, for all that reads them (of scores
+/// among the samples of a batch, their number), and whether they are lengths of sequences.
 pub fn bounds(model: &Model, function: &Function) -> TokenStream {
     let graph = &function.infer.0;
     let (bounds, lengths): (Vec<_>, Vec<_>) = class_args(function)
@@ -250,7 +250,8 @@ fn class_args(function: &Function) -> impl Iterator<Item = (usize, &crate::decla
     function.args.iter().enumerate().filter(|(_, arg)| arg.ty.kind == Kind::Classes)
 }
 
-/// The number of an input; a function has at most 64, and as many results that gradients are given of.
+/// The number of an input; a function has at most 64, and as many results that gradients are given
+/// of.
 pub fn input_number(at: usize) -> u8 {
     u8::try_from(at).expect("inputs are counted where a model is read")
 }

@@ -78,7 +78,7 @@ pub fn checks(model: &Model) -> TokenStream {
         let Some(form) = &function.step else { continue };
         let length = form.length.tokens();
         for node in &form.graph.nodes {
-            let Some(callee) = node.op.callee().filter(|callee| callee.steps) else { continue };
+            let Some(callee) = node.op.callee().filter(|callee| callee.is_step) else { continue };
             let (item, step, span) = (callee.item("LENGTH"), &node.label, callee.function.span());
             let called = format!("{}::{}", callee.text, callee.function);
             let (theirs, new) = (callee.item("AXES"), crate::graph::step::new());

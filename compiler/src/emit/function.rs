@@ -87,7 +87,7 @@ pub fn layout(model: &Model, function: &Function, form: Form, names: [&str; 3]) 
         if inference { ("INFER_TABLE", "infer_offsets") } else { ("TABLE", "offsets") };
     let sizes = plan.buffers.iter().map(|buffer| {
         let size = buffer.size.saturating_tokens();
-        let size = match buffer.values {
+        let size = match buffer.is_activation {
             true => quote! {
                 if halves { ::gradiron::__rt::device::floats_of_halves(#size) } else { #size }
             },
@@ -97,7 +97,7 @@ pub fn layout(model: &Model, function: &Function, form: Form, names: [&str; 3]) 
             true => quote!(if on_host { #size } else { 0 }),
             false => size,
         };
-        match (buffer.inputs_only, buffer.stored.is_some()) {
+        match (buffer.inputs_only, buffer.conversion.is_some()) {
             (true, true) => quote!(if halves_between && want_inputs { #size } else { 0 }),
             (true, false) => quote!(if want_inputs { #size } else { 0 }),
             (false, true) => quote!(if halves_between { #size } else { 0 }),
@@ -111,8 +111,8 @@ pub fn layout(model: &Model, function: &Function, form: Form, names: [&str; 3]) 
             quote!(::gradiron::__rt::arena::Life::new(#first, #last, ::gradiron::__rt::arena::Part::#part))
         };
         let (with, without) =
-            (life(buffer.last, buffer.part), life(buffer.unstored.0, buffer.unstored.1));
-        match buffer.unstored == (buffer.last, buffer.part) {
+            (life(buffer.last, buffer.part), life(buffer.without_bf16.0, buffer.without_bf16.1));
+        match buffer.without_bf16 == (buffer.last, buffer.part) {
             true => with,
             false => quote!(if halves_between { #with } else { #without }),
         }
@@ -137,9 +137,11 @@ pub fn layout(model: &Model, function: &Function, form: Form, names: [&str; 3]) 
     let (given, whole, small) = if inference {
         (quote!(), quote!(true), quote!())
     } else {
-        let [flops, steps] = ["flops", "steps"].map(|suffix| hidden(&function.name, suffix));
+        let [flops, code_size] =
+            ["flops", "code_size"].map(|suffix| hidden(&function.name, suffix));
         let small = quote! {
-            let is_small = ::gradiron::__rt::function::is_small(Self::#flops([1; 4]), Self::#steps[1]);
+            let is_small =
+                ::gradiron::__rt::function::is_small(Self::#flops([1; 4]), Self::#code_size[1]);
             let target = target.of_small(is_small);
         };
         (quote!(want_inputs, whole,), quote!(whole), small)
@@ -176,8 +178,9 @@ pub fn layout(model: &Model, function: &Function, form: Form, names: [&str; 3]) 
     }
 }
 
-/// The elements of a graph's values, each number once: not of what nested calls keep in a form of their own.
-/// Where all of them have an index, nothing that follows from them leaves the range of a `usize`.
+/// The elements of a graph's values, each number once: not of what nested calls keep in a form of
+/// their own. Where all of them have an index, nothing that follows from them leaves the range of a
+/// `usize`.
 fn lens(graph: &Graph) -> Vec<TokenStream> {
     let mut lens: Vec<Dim> = Vec::new();
     let own =
@@ -198,13 +201,13 @@ fn run(graph: &Graph) -> impl Iterator<Item = &Node> {
 
 /// What a nested call of this function needs, and its cost.
 fn sizes(model: &Model, function: &Function) -> TokenStream {
-    let [layout, infer_layout, saved, scratch, infer_scratch, flops, steps] =
-        ["layout", "infer_layout", "saved", "scratch", "infer_scratch", "flops", "steps"]
+    let [layout, infer_layout, saved, scratch, infer_scratch, flops, code_size] =
+        ["layout", "infer_layout", "saved", "scratch", "infer_scratch", "flops", "code_size"]
             .map(|suffix| hidden(&function.name, suffix));
     let lengths = [&function.infer.0, &function.train.0].map(|graph| {
         let own: usize = run(graph).map(|node| node.op.code_size()).sum();
         let at = Index::from(usize::from(std::ptr::eq(graph, &function.train.0)));
-        let nested = callees(graph).into_iter().map(|callee| callee.item("steps"));
+        let nested = callees(graph).into_iter().map(|callee| callee.item("code_size"));
         quote!(#own #(+ #nested[#at])*)
     });
     let (graph, _) = &function.infer;
@@ -232,7 +235,7 @@ fn sizes(model: &Model, function: &Function) -> TokenStream {
             #total
         }
         #[doc(hidden)]
-        pub const #steps: [usize; 2] = [#(#lengths),*];
+        pub const #code_size: [usize; 2] = [#(#lengths),*];
     }
 }
 

@@ -13,8 +13,10 @@ mod params;
 mod prepared;
 mod profile;
 mod runs;
+mod step_methods;
 mod stepwise;
 mod stub;
+mod writer;
 
 use std::collections::HashSet;
 

@@ -19,8 +19,8 @@ pub fn functions(model: &Model) -> TokenStream {
 
 fn implementation(model: &Model, at: usize, function: &Function) -> TokenStream {
     let (impl_generics, self_ty) = model.generics();
-    let [infer, train, back, flops, steps] =
-        ["infer", "train", "back", "flops", "steps"].map(|suffix| hidden(&function.name, suffix));
+    let [infer, train, back, flops, code_size] = ["infer", "train", "back", "flops", "code_size"]
+        .map(|suffix| hidden(&function.name, suffix));
     let ops = ["infer_ops", "train_ops", "back_ops"].map(|suffix| hidden(&function.name, suffix));
     let called = model.called(&function.name);
     let called_grad = format!("{called}_grad");
@@ -45,7 +45,7 @@ fn implementation(model: &Model, at: usize, function: &Function) -> TokenStream 
             for #self_ty
         {
             const FLOPS: usize = Self::#flops([1; 4]);
-            const STEPS: [usize; 2] = Self::#steps;
+            const CODE_SIZE: [usize; 2] = Self::#code_size;
             const NAMES: [&'static str; 2] = [#called, #called_grad];
             const OPS: [&'static ::gradiron::__rt::profile::PassOps; 3] = [#(Self::#ops),*];
             #[inline(always)]

@@ -1,11 +1,8 @@
-//! Functions that run step by step: the memory of the positions before, the pass over the next ones,
-//! and the methods that users call.
+//! Functions that run step by step: the memory of the positions before, and the pass over the next
+//! ones.
 
 use proc_macro2::TokenStream;
-use quote::format_ident;
 
-use super::body::{flat, input_number};
-use super::boundary::{View, at, flat_indices, indices, ty, view_of};
 use super::calls::{Half, pass};
 use super::chains::Chains;
 use super::function::layout;
@@ -13,10 +10,9 @@ use super::prepared::Values;
 use super::{Function, Model, StepForm, hidden};
 use crate::declared::Interface;
 use crate::dim::{Dim, product};
-use crate::graph::step::{Held, axis_of, rows_of};
+use crate::graph::step::{Held, axis_of};
 use crate::graph::{Kind, Source, Ty};
 use crate::hygiene::quote;
-use crate::names::plain;
 use crate::passes::Form;
 
 /// What calls of every function may ask for.
@@ -72,7 +68,7 @@ fn items(
     let count = ends.len();
     let nested = || {
         let callees = step.graph.nodes.iter().filter_map(|node| node.op.callee());
-        callees.filter(|callee| callee.steps)
+        callees.filter(|callee| callee.is_step)
     };
     let held_in_nested = nested().map(|callee| callee.item("HELD"));
     let nested = nested().map(|callee| callee.stated(&["cache"]));
@@ -238,189 +234,8 @@ pub fn implementation(model: &Model, at: usize, function: &Function) -> TokenStr
 }
 
 /// The number of the run-time size that says how many sequences there are.
-fn batch(model: &Model, args: &[crate::declared::Arg], length: &Dim) -> Option<usize> {
+pub fn batch(model: &Model, args: &[crate::declared::Arg], length: &Dim) -> Option<usize> {
     let lead = args.iter().find(|arg| axis_of(&arg.ty, length) == Some(1))?.ty.dims()[0].clone();
     let name = lead.as_run()?;
     model.sizes().iter().position(|size| size == name)
-}
-
-/// `forward_cache`, `forward_step` and `forward_step_check`.
-pub fn methods(model: &Model) -> TokenStream {
-    let methods = model.interfaces.iter().enumerate();
-    methods.filter_map(|(at, f)| Some(method(model, at, f, f.step.as_ref()?))).collect()
-}
-
-fn method(model: &Model, at_: usize, interface: &Interface, length: &Dim) -> TokenStream {
-    let name = &interface.name;
-    let [step, cache, check] =
-        ["step", "cache", "step_check"].map(|suffix| format_ident!("{name}_{suffix}"));
-    let generics = model.generic_names();
-    let types = |ty: &Ty| rows_of(ty, length);
-    let args = interface.args.iter().map(|arg| {
-        let (name, shape) = (&arg.name, types(&arg.ty).shape);
-        let view = view_of(&shape, &generics);
-        match arg.ty.kind {
-            Kind::Classes => {
-                let ty = indices(&shape, &view, &quote!(impl ::gradiron::ClassIndex));
-                quote!(#name: #ty)
-            }
-            Kind::Unknown => quote!(#name: impl Sized),
-            _ => {
-                let ty = at(ty(&shape, &view, &quote!()), name.span());
-                quote!(#name: #ty)
-            }
-        }
-    });
-    let results: Vec<_> = interface
-        .results
-        .iter()
-        .map(|result| {
-            let shape = types(result).shape;
-            ty(&shape, &view_of(&shape, &generics), &quote!('w))
-        })
-        .collect();
-    let result = match results.as_slice() {
-        [one] => one.clone(),
-        _ => quote!((#(#results),*)),
-    };
-    let batch = batch(model, &interface.args, length);
-    let (size, given) = match batch {
-        Some(_) => (quote!(, sequences: usize), quote!(sequences)),
-        None => (quote!(), quote!(1)),
-    };
-    let (body, fill, difference) = match &model.functions {
-        Some(functions) => (
-            body(model, at_, &functions[at_], length),
-            quote!(ws.cache::<#at_, _, _, _>(#given)),
-            quote!(::gradiron::__rt::step::check_steps::<Self, _, _, #at_, _, _, _>(ws, &self.params, seed)),
-        ),
-        None => {
-            let never = quote!(::core::unreachable!("this program does not compile"));
-            (never.clone(), never.clone(), never)
-        }
-    };
-    let (vis, device) = (&interface.vis, model.device());
-    let step_doc = format!(
-        "`{name}` on the next positions of its sequences, given those before, which `cache` holds. \
-         Takes and gives a row for each new position, those of one sequence behind another's."
-    );
-    let cache_doc = format!(
-        "Memory for what `{step}` keeps of up to {length} positions, or of any number where these are \
-         states alone, on the device of `ws`."
-    );
-    let check_doc = format!(
-        "Runs `{name}` on sequences drawn from `seed`, as a whole and in steps, and gives the \
-         largest difference."
-    );
-    quote! {
-        #[doc = #cache_doc]
-        ///
-        /// # Errors
-        /// When the workspace was made for fewer sequences, or memory does not suffice.
-        #vis fn #cache<#device: ::gradiron::device::Device>(
-            ws: &::gradiron::Workspace<Self, #device, impl ::gradiron::Purpose> #size
-        ) -> ::core::result::Result<::gradiron::Cache<Self, #at_, #device>, ::gradiron::WorkspaceError> {
-            #fill
-        }
-
-        #[doc = #step_doc]
-        ///
-        /// # Errors
-        /// When the cache has no room, an input does not fit, or the parameters have changed since
-        /// the cache was empty. The cache stays as it was.
-        #[allow(unused_variables, unused_parens, clippy::all)]
-        #vis fn #step<'w, #device: ::gradiron::device::Device>(
-            &self, ws: &'w mut ::gradiron::Workspace<Self, #device, impl ::gradiron::Purpose>,
-            cache: &mut ::gradiron::Cache<Self, #at_, #device>, #(#args),*
-        ) -> ::core::result::Result<#result, ::gradiron::InputError> {
-            #body
-        }
-
-        #[doc = #check_doc]
-        ///
-        /// # Errors
-        /// When the device has no memory for the cache.
-        #vis fn #check(
-            &self,
-            ws: &mut ::gradiron::Workspace<
-                Self, impl ::gradiron::device::Device, impl ::gradiron::Purpose,
-            >,
-            seed: ::gradiron::Seed,
-        ) -> ::core::result::Result<::gradiron::StepCheck, ::gradiron::WorkspaceError> {
-            #difference
-        }
-    }
-}
-
-fn body(model: &Model, at: usize, function: &Function, length: &Dim) -> TokenStream {
-    let generics = model.generic_names();
-    let seen = |ty: &Ty| {
-        let rows = rows_of(ty, length);
-        let view = view_of(&rows.shape, &generics);
-        (rows, view)
-    };
-    let first = function.args.iter().find(|arg| axis_of(&arg.ty, length).is_some());
-    let first = first.expect("the step was refused else");
-    let (name, text) = (&first.name, plain(&first.name.to_string()).to_string());
-    let (rows, first_form) = seen(&first.ty);
-    let row = match first_form {
-        View::Flat => product(&rows.dims()[1..]).tokens(),
-        _ => quote!(1),
-    };
-    let bind = model.bind_step_sizes();
-    let step = function.step.as_ref().expect("asked for with one");
-    let given = |i: usize| step.graph.ty(step.graph.args[i]).clone();
-    let checks = function.args.iter().enumerate().map(|(i, arg)| {
-        let (name, ty) = (&arg.name, given(i));
-        let text = plain(&name.to_string()).to_string();
-        let (rows, view) = seen(&arg.ty);
-        let len = match (view, axis_of(&arg.ty, length)) {
-            (View::Number | View::Array, _) => return quote!(),
-            (View::Flat, _) => ty.shape.len(),
-            (View::Batch, Some(axis)) => product(&ty.dims()[..=axis]),
-            (View::Batch, None) => rows.dims()[0].clone(),
-        };
-        let len = len.tokens();
-        quote!(ws.exact(#text, #name.len(), #len)?;)
-    });
-    let floats: Vec<_> =
-        function.args.iter().enumerate().filter(|(_, arg)| arg.ty.kind == Kind::Float).collect();
-    let inputs =
-        floats.iter().map(|(_, arg)| flat(&arg.name, &rows_of(&arg.ty, length), &generics));
-    let args = floats.iter().enumerate().map(|(k, (i, _))| {
-        let (k, len) = (input_number(k), given(*i).shape.len().tokens());
-        quote!(::gradiron::__rt::device::Buf::new(::gradiron::__rt::device::Region::Input(#k), 0, #len))
-    });
-    let classes = function.args.iter().filter(|arg| arg.ty.kind == Kind::Classes);
-    let [bounds, lengths] = ["bounds", "lengths"].map(|item| hidden(&function.name, item));
-    let classes = classes.enumerate().map(|(c, arg)| {
-        let (name, text) = (&arg.name, plain(&arg.name.to_string()).to_string());
-        let (rows, view) = seen(&arg.ty);
-        let indices = flat_indices(name, &rows.shape, &view);
-        let row = rows.shape.0.iter().skip(1).map(Dim::tokens);
-        let bound = quote!((Self::#bounds(n)[#c], Self::#lengths[#c]));
-        quote!(ws.classes(&mut index_at, #text, #indices, &[#(#row),*], #bound)?)
-    });
-    let lens =
-        step.graph.outputs.iter().map(|(_, value)| step.graph.ty(*value).shape.len().tokens());
-    let reads = function.results.iter().enumerate().map(|(r, ty)| match seen(ty).1 {
-        View::Flat => quote!(ws.read(results[#r])?),
-        _ => quote!(::gradiron::__rt::view::batch(ws.read(results[#r])?)),
-    });
-    quote! {
-        let n = ws.step_sizes(cache, &self.params, #text, (#name.len(), #row))?;
-        #bind
-        #(#checks)*
-        let mut index_at = 0;
-        let classes = [#(#classes),*];
-        let inputs: &[&[f32]] = &[#(#inputs),*];
-        let args = [#(#args),*];
-        let mut places = ::gradiron::__rt::arena::Places::default();
-        let results = [#(places.take(#lens)),*];
-        let block = places.rest(ws.floats(#at, ::gradiron::__rt::Pass::Step));
-        let call = ::gradiron::__rt::function::Call { n, args, classes, results, block };
-        ws.step::<#at, _, _, _>(&self.params, cache, inputs, call)?;
-        let ws = &*ws;
-        Ok((#(#reads),*))
-    }
 }

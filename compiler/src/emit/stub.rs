@@ -13,7 +13,7 @@ pub fn hidden_items(function: &Ident) -> TokenStream {
     let (flops, stored) = (item("flops"), ["saved", "scratch", "infer_scratch"].map(item));
     let target = quote!(::gradiron::__rt::device::Target);
     let tables = ["TABLE", "INFER_TABLE"].map(item);
-    let (steps, bounds, lengths) = (item("steps"), item("bounds"), item("lengths"));
+    let (code_size, bounds, lengths) = (item("code_size"), item("bounds"), item("lengths"));
     let passes = [Half::INFER, Half::TRAIN, Half::BACK].map(|half| empty_pass(function, half));
     let sizes_type = quote!(::gradiron::__rt::arena::Sizes);
     quote! {
@@ -26,7 +26,7 @@ pub fn hidden_items(function: &Ident) -> TokenStream {
         #(#[doc(hidden)] pub const fn #stored(n: #sizes_type, target: #target) -> usize { 0 })*
         #(#[doc(hidden)] pub const #tables: usize = 0;)*
         #[doc(hidden)]
-        pub const #steps: [usize; 2] = [0; 2];
+        pub const #code_size: [usize; 2] = [0; 2];
         #[doc(hidden)]
         pub const fn #bounds(n: #sizes_type) -> [usize; 16] { [0; 16] }
         #[doc(hidden)]

@@ -24,8 +24,8 @@ pub struct Callee {
     pub args: Vec<Ty>,
     pub results: Vec<Ty>,
     /// Whether the next positions of sequences are computed.
-    pub steps: bool,
-    /// Whether it is called for each step of a sequence, with the results of the step before.
+    pub is_step: bool,
+    /// Whether it is called for each position of a sequence, with the results at the one before.
     pub scans: bool,
 }
 
@@ -33,7 +33,7 @@ impl Callee {
     /// A hidden item of the callee: `__forward_train`.
     pub fn item(&self, suffix: &str) -> TokenStream {
         // A step has its own form of what inference has.
-        let suffix = match (self.steps, suffix) {
+        let suffix = match (self.is_step, suffix) {
             (true, "infer") => "step",
             (true, "INFER_TABLE") => "STEP_TABLE",
             (true, "infer_offsets") => "step_offsets",
@@ -52,7 +52,7 @@ impl Callee {
     fn sizes_by(&self, tokens: fn(&Dim) -> TokenStream) -> TokenStream {
         let one = Dim::lit(1);
         let leads = self.args.iter().map(|ty| tokens(ty.dims().first().unwrap_or(&one)));
-        if self.steps {
+        if self.is_step {
             let (bind, past, new) =
                 (self.item("step_bind"), step::past().tokens(), step::new().tokens());
             return quote!(#bind([#(#leads),*], #past, #new));
@@ -96,7 +96,7 @@ impl Callee {
             let variable = self.size_variable(item);
             quote!(let #variable = #offsets[#at];)
         });
-        let cache = if self.steps { self.stated(&["cache"]) } else { quote!() };
+        let cache = if self.is_step { self.stated(&["cache"]) } else { quote!() };
         quote!(#(#lets)* #cache)
     }
 
@@ -105,7 +105,8 @@ impl Callee {
         variable!("offsets_{}", self.id)
     }
 
-    /// What the callee says of the gradient of input `at` of a call: of its parameters, or of an argument.
+    /// What the callee says of the gradient of input `at` of a call: of its parameters, or of an
+    /// argument.
     pub fn flow(&self, at: usize) -> Option<TokenStream> {
         let flows = self.item("FLOWS");
         match (at, &self.count) {

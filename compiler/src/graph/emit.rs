@@ -8,6 +8,7 @@ use crate::hygiene::quote;
 /// What an op sees while its runtime call is emitted.
 pub struct Emit {
     pub inputs: Vec<Ty>,
+    pub outputs: Vec<Ty>,
     /// The variables that hold the ranges.
     pub input_vars: Vec<TokenStream>,
     pub output_vars: Vec<TokenStream>,

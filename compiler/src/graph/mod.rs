@@ -1,5 +1,5 @@
-//! The graph. Values in SSA form, nodes in the order of execution, and what a node's operation says of
-//! itself: the trait [`Op`].
+//! The graph. Values in SSA form, nodes in the order of execution, and what a node's operation says
+//! of itself: the trait [`Op`].
 
 mod backward;
 mod callee;

@@ -1,5 +1,5 @@
-//! What a graph knows of an operation: its text and shape rule ([`Op`]), what it becomes in other graphs
-//! ([`Transform`]), and its call of the runtime with cost and memory ([`Emission`]).
+//! What a graph knows of an operation: its text and shape rule ([`Op`]), what it becomes in other
+//! graphs ([`Transform`]), and its call of the runtime with cost and memory ([`Emission`]).
 
 use std::any::Any;
 use std::fmt::Debug;
@@ -55,8 +55,8 @@ pub enum Role {
     Call,
     /// As a call that can go on with a chain of its only output.
     TakesChain,
-    /// As an elementwise function, which becomes part of a chain: each element of its output follows
-    /// from the same element of its inputs.
+    /// As an elementwise function, which becomes part of a chain: each element of its output
+    /// follows from the same element of its inputs.
     Elementwise,
     /// As no call: the output is the input's memory under another shape.
     View,
@@ -84,8 +84,8 @@ pub trait Transform {
         b.none();
     }
 
-    /// Whether the gradient of an input is zero everywhere, because the outputs are constant but for
-    /// jumps. The gradients of all other float inputs are in `backward`.
+    /// Whether the gradient of an input is zero everywhere, because the outputs are constant but
+    /// for jumps. The gradients of all other float inputs are in `backward`.
     fn is_flat(&self, _input: usize) -> bool {
         false
     }
@@ -164,11 +164,11 @@ pub trait Emission {
         false
     }
 
-    /// The values that are stored in output `k`, which may be in 16 bits where a device computes so.
-    /// Others are floats: statistics, positions, the memory of a model.
-    fn values(&self, output: &Ty, _k: usize) -> Option<Ty> {
-        let are_values = output.kind == Kind::Float && !self.needs_exact_output();
-        are_values.then(|| output.clone())
+    /// The activations that output `k` holds, which may be in 16 bits where a device computes so.
+    /// Others are floats everywhere: statistics, positions, the memory of a model.
+    fn activation(&self, output: &Ty, _k: usize) -> Option<Ty> {
+        let is_activation = output.kind == Kind::Float && !self.needs_exact_output();
+        is_activation.then(|| output.clone())
     }
 
     /// Items that the runtime call needs beside it.

@@ -8,7 +8,7 @@ use crate::range::Range;
 /// Why a shape rule refuses.
 #[derive(Debug, Clone)]
 pub struct Mismatch {
-    /// After the name of the step: `expects [batch, 100] but receives [batch, 128]`.
+    /// After the name of what refuses: `expects [batch, 100] but receives [batch, 128]`.
     pub message: String,
     pub help: Option<String>,
 }
@@ -80,17 +80,18 @@ fn is_part(part: &[Dim], whole: &[Dim]) -> bool {
     })
 }
 
-/// The step that a shape rule speaks for, and the checks it leaves to rustc.
+/// What a shape rule speaks for, and the checks it leaves to rustc.
 #[derive(Debug)]
 pub struct Rule {
-    pub step: String,
+    /// The name that messages call it by: `fc1`.
+    pub subject: String,
     pub span: Span,
     pub deferred: Vec<Deferred>,
 }
 
 impl Default for Rule {
     fn default() -> Self {
-        Self { step: String::new(), span: Span::call_site(), deferred: Vec::new() }
+        Self { subject: String::new(), span: Span::call_site(), deferred: Vec::new() }
     }
 }
 
@@ -106,15 +107,15 @@ impl Rule {
             Compared::Same => true,
             Compared::Different => false,
             Compared::Unknown => {
-                let message = format!("`{}` needs {own} and {other} to be equal", self.step);
+                let message = format!("`{}` needs {own} and {other} to be equal", self.subject);
                 self.defer(own, other, message);
                 true
             }
         }
     }
 
-    /// Whether a size is not below another one; what only rustc knows is taken as agreed. The message is
-    /// that of `message` where rustc finds otherwise.
+    /// Whether a size is not below another one; what only rustc knows is taken as agreed. The
+    /// message is that of `message` where rustc finds otherwise.
     pub fn at_least(&mut self, size: &Dim, least: &Dim, message: impl FnOnce() -> String) -> bool {
         if let (Some(size), Some(least)) = (size.as_lit(), least.as_lit()) {
             return size >= least;
@@ -130,12 +131,12 @@ impl Rule {
     /// Whether `whole` consists of parts of this size; what only rustc knows is taken as agreed.
     pub fn divides(&mut self, part: &Dim, whole: &Dim) -> bool {
         let Some(times) = whole.floor_divided_by(part) else { return false };
-        let (divided, step) = (times.times(part), &self.step);
+        let (divided, subject) = (times.times(part), &self.subject);
         match whole.compare(&divided) {
             Compared::Same => true,
             Compared::Different => false,
             Compared::Unknown => {
-                let message = format!("`{step}` splits {whole} into {part} equal parts");
+                let message = format!("`{subject}` splits {whole} into {part} equal parts");
                 self.defer(whole.clone(), divided, message);
                 true
             }
@@ -150,7 +151,7 @@ impl Rule {
         self.add(Statement::Equal(left, right), message, self.span);
     }
 
-    /// The same of numbers that are no sizes.
+    /// Leaves the equality of two numbers to rustc that are no sizes.
     pub fn defer_numbers(&mut self, left: Dim, right: Dim, message: String) {
         let known = self.deferred.len();
         self.defer(left, right, message);

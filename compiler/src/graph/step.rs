@@ -5,7 +5,8 @@ use std::rc::Rc;
 use super::{Graph, Op, Phase, Rule, Source, Ty, ValueId};
 use crate::dim::{Atom, Dim, Shape};
 
-/// The run-time sizes of a step, behind those of the user's: the positions before, and the new ones.
+/// The run-time sizes of a step, behind those of the user's: the positions before, and the new
+/// ones.
 pub const SIZES: [&str; 2] = ["past__", "new__"];
 
 /// The number of positions before.
@@ -105,6 +106,14 @@ impl Step<'_> {
         Ok(vec![(self.apply(op, &inputs)[0], Some(axis))])
     }
 
+    /// The same op where the positions are not on the axis that it works along.
+    pub fn beside(&mut self, op: impl Op + 'static, own: usize) -> Stepped {
+        match self.only(0)? {
+            axis if axis == own => Err(NEEDS_ALL),
+            axis => self.same(op, axis),
+        }
+    }
+
     /// The number of positions before, for what depends on it.
     pub fn past(&mut self) -> Dim {
         self.held.positions = true;
@@ -117,7 +126,8 @@ impl Step<'_> {
         self.kept(dims)
     }
 
-    /// Memory for a state, which each run changes. It starts anew where there are no positions before.
+    /// Memory for a state, which each run changes. It starts anew where there are no positions
+    /// before.
     pub fn state(&mut self, dims: Vec<Dim>) -> ValueId {
         self.held.states = true;
         self.kept(dims)

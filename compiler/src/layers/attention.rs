@@ -162,7 +162,7 @@ impl Attention {
 /// What two options of the call add to the scores: a mask of them, and one of keys, `[N, S]`, for all
 /// queries of a sample.
 pub(super) fn mask(l: &mut Use, names: [&'static str; 2]) -> Lowering<Option<ValueId>> {
-    let (step, span) = (l.cx.rule.step.clone(), l.cx.rule.span);
+    let (step, span) = (l.cx.rule.subject.clone(), l.cx.rule.span);
     let mut masks = [None, None];
     for (mask, name) in masks.iter_mut().zip(names) {
         if let Some(expr) = l.call.take_named(name) {

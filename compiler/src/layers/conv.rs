@@ -8,7 +8,7 @@ use crate::graph::ValueId;
 use crate::lower::Lowering;
 use crate::lower::images::image;
 use crate::ops::Mismatch;
-use crate::ops::conv2d::{Conv2d, Pass, Window};
+use crate::ops::conv2d::{Conv2d, Direction, Window};
 use crate::ops::elementwise::Elementwise;
 use crate::ops::shaping::Reshape;
 use crate::vocabulary::{Domain, Example, Input, OptionRow, Sizes};
@@ -81,7 +81,7 @@ pub(super) fn conv2d(l: &mut Use) -> Lowering<ValueId> {
     let shape = vec![output.clone(), per_group, kh, kw];
     let fan_in = crate::dim::product(&shape[1..]);
     let w = l.param("weight", shape.clone(), default_init(&fan_in));
-    let op = Conv2d { pass: Pass::Forward, window, groups, x, w: shape };
+    let op = Conv2d { direction: Direction::Forward, window, groups, x, w: shape };
     let y = l.op(op, &[l.x, w])?;
     plane_bias(l, y, output, &fan_in)
 }
@@ -105,7 +105,7 @@ pub(super) fn conv_transpose2d(l: &mut Use) -> Lowering<ValueId> {
     let shape = vec![input, per_group, kh, kw];
     let fan_in = crate::dim::product(&shape[1..]);
     let w = l.param("weight", shape.clone(), default_init(&fan_in));
-    let op = Conv2d { pass: Pass::InputGrad, window, groups, x: y, w: shape };
+    let op = Conv2d { direction: Direction::InputGrad, window, groups, x: y, w: shape };
     let y = l.op(op, &[l.x, w])?;
     plane_bias(l, y, output, &fan_in)
 }
@@ -138,7 +138,7 @@ fn transposed_size(
             // The convolution from the output has to come back to the input.
             let back = window.output(&mut l.cx.rule, axis, &made);
             let back = back.map_err(|mismatch| l.cx.refuse(mismatch, Some(l.x)))?;
-            let (step, least) = (l.cx.rule.step.clone(), output_padding.plus(&one));
+            let (step, least) = (l.cx.rule.subject.clone(), output_padding.plus(&one));
             l.cx.rule.at_least(stride, &least, || {
                 format!("`{step}` has an output padding that is not below its stride")
             });

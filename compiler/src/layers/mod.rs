@@ -133,7 +133,7 @@ pub fn apply(
         };
         return Err(cx.model.report(error));
     };
-    let (name, span) = (cx.rule.step.clone(), cx.rule.span);
+    let (name, span) = (cx.rule.subject.clone(), cx.rule.span);
     if !layer.calls.iter().any(|names| names.len() == inputs.len()) {
         let counts: Vec<_> = layer.calls.iter().map(|inputs| in_words(inputs.len())).collect();
         let (plural, calls) = (if counts == ["one"] { "" } else { "s" }, layer.calls.iter());

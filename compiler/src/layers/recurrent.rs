@@ -171,7 +171,7 @@ fn recurrent(l: &mut Use, cell: Cell) -> Lowering<Vec<ValueId>> {
 /// `lengths = len`, an option of the call.
 fn lengths(l: &mut Use, batch: &Dim) -> Lowering<Option<ValueId>> {
     let Some(expr) = l.call.take_named("lengths") else { return Ok(None) };
-    let (step, span) = (l.cx.rule.step.clone(), l.cx.rule.span);
+    let (step, span) = (l.cx.rule.subject.clone(), l.cx.rule.span);
     let value = l.cx.one(&expr)?;
     l.cx.step(&step, span);
     let found = l.cx.graph.ty(value).clone();
@@ -279,7 +279,7 @@ impl Stack {
         let op = Recurrent {
             cell,
             batch,
-            steps,
+            seq_len: steps,
             hidden: hidden.clone(),
             reverse,
             bias: separate.is_some(),

@@ -40,5 +40,5 @@ fn softmax(l: &mut Use, log: bool) -> Lowering<ValueId> {
             return Err(l.cx.refuse(Mismatch::new(text), Some(l.x)));
         }
     };
-    l.op(Softmax { log, grad: false, axis }, &[l.x])
+    l.op(Softmax { log, axis }, &[l.x])
 }

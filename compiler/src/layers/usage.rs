@@ -32,19 +32,19 @@ impl Use<'_, '_, '_> {
     pub(super) fn dim(&mut self, expr: &Expr) -> Lowering<Dim> {
         let scope = Scope { run_time: false, ..self.cx.scope() };
         let dim = dim(expr, &scope);
-        let (dim, what) = (self.cx.ok(dim)?, format!("a size of `{}`", self.cx.rule.step));
+        let (dim, what) = (self.cx.ok(dim)?, format!("a size of `{}`", self.cx.rule.subject));
         self.cx.at_least(dim, 1, &what, first_span(expr))
     }
 
     /// A parameter of the layer.
     pub fn param(&mut self, name: &str, shape: Vec<Dim>, init: TokenStream) -> ValueId {
         if is_too_large(&Shape(shape.clone())) {
-            let (owner, span) = (self.cx.rule.step.clone(), self.cx.rule.span);
+            let (owner, span) = (self.cx.rule.subject.clone(), self.cx.rule.span);
             let text =
                 format!("the `{name}` of `{owner}` is {}: {TOO_LARGE}", Shape(shape.clone()));
             self.cx.model.report(Diagnostic::new(span, text));
         }
-        let (owner, shape) = (self.cx.rule.step.clone(), Shape(shape));
+        let (owner, shape) = (self.cx.rule.subject.clone(), Shape(shape));
         self.cx.rule.defer_memory(&shape, || format!("the `{name}` of `{owner}` is {shape}"));
         let param =
             Param { name: name.into(), shape, init: ParamInit::Init(init), tied: Vec::new() };
@@ -72,7 +72,7 @@ impl Use<'_, '_, '_> {
         let Some((_, weight)) = params.find(|(f, param)| *f == field && param.name == "weight")
         else {
             let text = format!("`{name}` has made no weight up to here");
-            let help = format!("call `self.{name}` before `self.{}`", self.cx.rule.step);
+            let help = format!("call `self.{name}` before `self.{}`", self.cx.rule.subject);
             return Err(self.cx.model.report(Diagnostic::over(owner, text).help(help)));
         };
         if !weight.tied.contains(&self.field) {
@@ -156,7 +156,7 @@ impl Use<'_, '_, '_> {
         match input.compare(&actual) {
             Compared::Same => {}
             Compared::Unknown => {
-                let name = self.cx.rule.step.clone();
+                let name = self.cx.rule.subject.clone();
                 let message = format!("`{name}` expects {expected} but receives {found}");
                 self.cx.rule.span = first_span(from);
                 self.cx.rule.defer(input.clone(), actual, message);

@@ -215,7 +215,7 @@ impl<'a> FnCx<'a, '_> {
             count: count.clone(),
             args,
             results: vec![result],
-            steps: false,
+            is_step: false,
             scans: false,
         };
         self.calls += 1;

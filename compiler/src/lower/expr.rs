@@ -311,7 +311,7 @@ impl<'a> FnCx<'a, '_> {
         for value in values {
             let value = &self.graph.values[*value];
             if value.ty.kind != Kind::Float {
-                let (step, label) = (&self.rule.step, &value.label);
+                let (step, label) = (&self.rule.subject, &value.label);
                 let text = format!("`{step}` computes with numbers, but `{label}` is {}", value.ty);
                 let error = Diagnostic::new(self.rule.span, text)
                     .help("class indices are the target of `cross_entropy` or `nll_loss`");

@@ -346,7 +346,7 @@ impl<'a> FnCx<'a, '_> {
             let ty = self.graph.ty(*value).clone();
             self.few_axes(&ty.shape, self.rule.span)?;
             if ty.kind == Kind::Float {
-                let step = self.rule.step.clone();
+                let step = self.rule.subject.clone();
                 self.rule.defer_memory(&ty.shape, || format!("`{step}` makes {ty}"));
             }
         }
@@ -355,20 +355,20 @@ impl<'a> FnCx<'a, '_> {
 
     /// Reports that the current step does not accept its input.
     pub fn refuse(&mut self, mismatch: Mismatch, input: Option<ValueId>) -> Poison {
-        let text = format!("`{}` {}", self.rule.step, mismatch.message);
+        let text = format!("`{}` {}", self.rule.subject, mismatch.message);
         let mut error = Diagnostic::new(self.rule.span, text);
         if let Some(help) = mismatch.help {
             error = error.help(help);
         }
         if let Some(input) = input {
-            error = error.note(format!("shapes: {} → {} ✗", self.trail(input), self.rule.step));
+            error = error.note(format!("shapes: {} → {} ✗", self.trail(input), self.rule.subject));
         }
         self.model.report(error)
     }
 
     /// Starts a step of the user's: what messages and nodes are called from here on.
     pub fn step(&mut self, name: &str, span: Span) {
-        self.rule.step = name.to_string();
+        self.rule.subject = name.to_string();
         self.rule.span = span;
         self.graph.label = name.to_string();
     }

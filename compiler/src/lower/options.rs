@@ -255,7 +255,8 @@ impl FnCx<'_, '_> {
         let end = index.plus(&Dim::lit(1));
         if !count.is_run_time() && (index.as_lit().is_none() || count.as_lit().is_none()) {
             let span = std::mem::replace(&mut self.rule.span, expr.span());
-            let message = format!("`{}` has an index that is not below its size", self.rule.step);
+            let message =
+                format!("`{}` has an index that is not below its size", self.rule.subject);
             self.rule.at_least(count, &end, || message);
             self.rule.span = span;
         }

@@ -54,7 +54,7 @@ impl FnCx<'_, '_> {
             let span = function.returns.first().map_or(function.body_span, |first| first.span);
             return Err(self.model.report(Diagnostic::new(span, text)));
         }
-        self.rule.step = name.to_string();
+        self.rule.subject = name.to_string();
         for ((declared, value), written) in declared.iter().zip(made).zip(&function.returns) {
             self.rule.span = written.span;
             let found = self.graph.ty(*value).clone();

@@ -119,7 +119,7 @@ impl FnCx<'_, '_> {
             count: None,
             args: [of_x].iter().chain(&states).cloned().collect(),
             results: [of_y].iter().chain(&states).cloned().collect(),
-            steps: false,
+            is_step: false,
             scans: true,
         };
         self.calls += 1;
@@ -128,7 +128,7 @@ impl FnCx<'_, '_> {
         let by_step = self.op(Permute(turned(found.shape.rank())), &[*x])?;
         let inputs: Vec<_> =
             [params, state, by_step].iter().chain(firsts).copied().chain(lengths).collect();
-        let scan = Scan { callee, steps, lengths: lengthy, reverse, next: false };
+        let scan = Scan { callee, seq_len: steps, lengths: lengthy, reverse, next: false };
         let mut made = self.ops(scan, &inputs)?;
         made.truncate(1 + firsts.len());
         let rank = self.graph.ty(made[0]).shape.rank();

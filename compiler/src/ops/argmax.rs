@@ -2,8 +2,8 @@
 
 use proc_macro2::TokenStream;
 
-use super::{Backward, Emission, Emit, Mismatch, Op, Rule, Transform, room};
-use crate::dim::{Dim, product};
+use super::{Backward, Emission, Emit, Mismatch, Op, Rule, Transform, around, room};
+use crate::dim::Dim;
 use crate::graph::Ty;
 use crate::graph::step::{NEEDS_ALL, Step, Stepped};
 use crate::hygiene::quote;
@@ -27,8 +27,8 @@ impl Op for Argmax {
         let size = dims.remove(self.axis);
         if size.as_lit().is_some_and(|size| size > MOST) {
             return Err(Mismatch::new(format!(
-                "finds places along {size} elements: they are whole numbers in `f32`s, which are exact \
-                 up to {}",
+                "finds places along {size} elements: they are whole numbers in `f32`s, which are \
+                 exact up to {}",
                 MOST - 1
             ))
             .help("reshape the axis to two, and take the maxima of its parts first"));
@@ -40,7 +40,7 @@ impl Op for Argmax {
 impl Transform for Argmax {
     fn backward(&self, _: &mut Backward) {}
 
-    /// Places move in steps.
+    /// Places are constant but for jumps.
     fn is_flat(&self, _: usize) -> bool {
         true
     }
@@ -56,8 +56,7 @@ impl Transform for Argmax {
 impl Emission for Argmax {
     fn emit(&self, e: &Emit) -> TokenStream {
         let (y, x, dims) = (e.y(0), e.x(0), e.inputs[0].dims());
-        let (outer, inner) = (product(&dims[..self.axis]), product(&dims[self.axis + 1..]));
-        let [outer, size, inner] = [&outer, &dims[self.axis], &inner].map(Dim::tokens);
+        let [outer, size, inner] = around(dims, self.axis);
         // What only rustc knows.
         let check = match dims[self.axis].is_run_time() || dims[self.axis].as_lit().is_some() {
             true => TokenStream::new(),

@@ -1,10 +1,15 @@
 //! Scaled dot-product attention, fused: its scores are nowhere in memory.
 
+mod next;
+
 use proc_macro2::{Literal, TokenStream};
 
+pub use next::Next;
+
+use super::grad::{self, GradCall};
 use super::{Backward, Emission, Emit, Mismatch, Op, Rule, Transform, room};
 use crate::dim::{Dim, product};
-use crate::graph::step::{self, NEEDS_ALL, NoStep, Step, Stepped};
+use crate::graph::step::{NEEDS_ALL, NoStep, Step, Stepped};
 use crate::graph::{Kind, Ty};
 use crate::hygiene::quote;
 
@@ -31,18 +36,9 @@ pub struct Attention {
     pub mask: bool,
 }
 
-/// `d_qkv` or `d_q, d_k, d_v` from `d_y, y, lse` and the inputs.
-#[derive(Clone, Debug)]
-pub struct Grad(pub Attention);
-
-/// `d_mask` from the same.
+/// `d_mask` from `d_y, y, lse` and the inputs.
 #[derive(Clone, Debug)]
 pub struct MaskGrad(pub Attention);
-
-/// `y` of the next positions from their `qkv` or `q, k, v` and the keys and values of those before,
-/// `[batch, heads, length, dim]` each, to which theirs are added.
-#[derive(Clone, Debug)]
-pub struct Next(pub Attention, pub Dim);
 
 /// Said of a sequence that is not causal.
 const SEES_ALL: NoStep = NoStep {
@@ -191,7 +187,8 @@ impl Attention {
                 && (rank < 3 || rule.equal(&q.dims()[0], &k.dims()[0]));
             if !fits {
                 let text = format!(
-                    "expects queries [batch, heads, rows, size] and keys and values like them, but receives {q}, {k} and {v}"
+                    "expects queries [batch, heads, rows, size] and keys and values like them, but \
+                     receives {q}, {k} and {v}"
                 );
                 return Err(Mismatch::new(text));
             }
@@ -272,15 +269,8 @@ impl Transform for Attention {
             let d_mask = b.op(mask, MaskGrad(self.clone()), &inputs);
             b.set(mask, d_mask);
         }
-        // All of them are computed at once, in the phase of the first that needs one.
-        let asked = (0..mask).filter(|i| b.wants(*i));
-        let Some(first) = asked.min_by_key(|i| b.wanted[*i]) else { return };
-        let gradients = b.ops(first, Grad(self.clone()), &inputs);
-        for (i, gradient) in gradients.into_iter().enumerate() {
-            if b.wants(i) {
-                b.set(i, gradient);
-            }
-        }
+        let of: Vec<_> = (0..mask).collect();
+        grad::add(b, self, &of, &inputs);
     }
 
     fn step(&self, s: &mut Step) -> Stepped {
@@ -331,31 +321,20 @@ impl Emission for Attention {
     }
 }
 
-impl Op for Grad {
-    fn name(&self) -> String {
-        format!("{}.grad", self.0.name())
-    }
-
-    fn infer(&self, _: &mut Rule, inputs: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
-        Ok(inputs[3..][..self.0.operands()].to_vec())
-    }
-}
-
-impl Transform for Grad {}
-
-impl Emission for Grad {
-    fn emit(&self, e: &Emit) -> TokenStream {
+impl GradCall for Attention {
+    /// `d_qkv` or `d_q, d_k, d_v` from `d_y, y, lse` and the inputs.
+    fn emit_grad(&self, e: &Emit) -> TokenStream {
         let (inputs, vars) = (&e.inputs[3..], &e.input_vars[3..]);
-        let s = self.0.sizes(inputs);
-        let made = self.0.made(&s, [e.x(0), e.x(1)]);
-        let (d_qkv, lse) = (self.0.views(&s, &e.output_vars), e.x(2));
-        let (given, spec) = (self.0.given(&s, inputs, vars), self.0.spec(&s));
+        let s = self.sizes(inputs);
+        let made = self.made(&s, [e.x(0), e.x(1)]);
+        let (d_qkv, lse) = (self.views(&s, &e.output_vars), e.x(2));
+        let (given, spec) = (self.given(&s, inputs, vars), self.spec(&s));
         quote!(k.attention_grad([#(#d_qkv),*], [#(#made),*], #lse, #given, #spec);)
     }
 
     /// The two products again, and those of the gradients.
-    fn flops(&self, inputs: &[Ty], _: &[Ty]) -> Dim {
-        let s = self.0.sizes(&inputs[3..]);
+    fn grad_flops(&self, inputs: &[Ty], _: &[Ty]) -> Dim {
+        let s = self.sizes(&inputs[3..]);
         product(&s.scores).times(&s.dim).times(&Dim::lit(10))
     }
 }
@@ -386,61 +365,5 @@ impl Emission for MaskGrad {
     fn flops(&self, inputs: &[Ty], _: &[Ty]) -> Dim {
         let s = self.0.sizes(&inputs[3..]);
         product(&s.scores).times(&s.dim).times(&Dim::lit(4))
-    }
-}
-
-impl Op for Next {
-    fn name(&self) -> String {
-        format!("{}.next", self.0.name())
-    }
-
-    fn infer(&self, _: &mut Rule, inputs: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
-        let s = self.0.sizes(&inputs[..self.0.operands()]);
-        let mut y = inputs[0].dims().to_vec();
-        if self.0.layout == Layout::Packed {
-            y[2] = s.heads.times(&s.dim);
-        }
-        Ok(vec![Ty::float(y)])
-    }
-}
-
-impl Transform for Next {}
-
-impl Emission for Next {
-    fn emit(&self, e: &Emit) -> TokenStream {
-        let operands = self.0.operands();
-        let s = self.0.sizes(&e.inputs[..operands]);
-        let by_row = match self.0.layout {
-            Layout::Packed => Attention { layout: Layout::ByRow, ..self.0.clone() },
-            _ => self.0.clone(),
-        };
-        let y = e.y(0);
-        let to_y = by_row.plain_view(&s, y, &s.queries, &s.heads);
-        let views = self.0.views(&s, &e.input_vars);
-        let (q, k, v) = (&views[0], &views[1], &views[2]);
-        let rows = self.1.times(&s.dim);
-        let cache = |i: usize| {
-            let strides = [&Dim::lit(0), &s.kv_heads.times(&rows), &rows, &s.dim];
-            view(e.x(operands + i), strides)
-        };
-        let [keys, values] = [cache(0), cache(1)];
-        let (room, spec, past) = (room("attention"), self.0.spec(&s), step::past().tokens());
-        quote! {{
-            let spec = #spec;
-            k.append([#keys, #values], [#k, #v], #past, spec);
-            let spec = #room::AttentionSpec {
-                keys: #past + spec.keys, causal: ::core::option::Option::Some(#past), ..spec
-            };
-            let given = #room::Inputs {
-                q: #q, k: #keys, v: #values, mask: ::core::option::Option::None,
-            };
-            k.attention(#to_y, #y.part(0, 0), given, spec);
-        }}
-    }
-
-    /// The two products, as if half the positions were there.
-    fn flops(&self, inputs: &[Ty], _: &[Ty]) -> Dim {
-        let s = self.0.sizes(&inputs[..self.0.operands()]);
-        product(&s.scores[..s.scores.len() - 1]).times(&self.1).times(&s.dim).times(&Dim::lit(2))
     }
 }

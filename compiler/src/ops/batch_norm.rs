@@ -2,8 +2,8 @@
 //! its statistics and elementwise ops.
 //!
 //! `y = (x − mean) · scale + shift` with `scale = w · invstd` and `shift = b − rest · scale`, where
-//! `mean + rest` is the mean in two `f32`s. The mean is taken away before anything is multiplied, so
-//! that nothing cancels however far it is from zero.
+//! `mean + rest` is the mean in two `f32`s. The mean is taken away before anything is multiplied,
+//! so that nothing cancels however far it is from zero.
 
 use proc_macro2::{Literal, TokenStream};
 
@@ -92,8 +92,8 @@ impl Transform for BatchNorm {
         if !b.wants(0) {
             return;
         }
-        // d_x = scale · (d_y − d_b / n − x̂ · d_w / n) = scale · (d_y + (x − mean) · slope + offset),
-        // with slope = −invstd · d_w / n and offset = −d_b / n − rest · slope.
+        // d_x = scale · (d_y − d_b / n − x̂ · d_w / n) = scale · (d_y + (x − mean) · slope +
+        // offset), with slope = −invstd · d_w / n and offset = −d_b / n − rest · slope.
         let ty = b.ty(x);
         let share = b.op(0, Elementwise::constant(Constant::Over(1.0, count(&ty))), &[]);
         let mut op =

@@ -8,8 +8,8 @@ use crate::dim::{Dim, product};
 use crate::graph::Ty;
 use crate::hygiene::quote;
 
-/// `y [.., m, n] = a [.., m, k] · b [.., k, n]` for equal leading axes; `b` or `a` transposed, as the
-/// layout says.
+/// `y [.., m, n] = a [.., m, k] · b [.., k, n]` for equal leading axes; `b` or `a` transposed, as
+/// the layout says.
 #[derive(Clone, Copy, Debug)]
 pub struct Bmm(pub Layout);
 

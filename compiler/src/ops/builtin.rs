@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::Op;
-use super::convert::{Narrow, Widen};
+use super::convert::{FromBf16, ToBf16};
 use super::elementwise::Elementwise;
 use crate::dim::Shape;
 
@@ -19,10 +19,10 @@ pub fn copy() -> Rc<dyn Op> {
 
 /// A value rounded to bf16, in half of the memory.
 pub fn to_bf16() -> Rc<dyn Op> {
-    Rc::new(Narrow)
+    Rc::new(ToBf16)
 }
 
 /// The value of this shape that [`to_bf16`] rounded, back as `f32`.
 pub fn from_bf16(shape: Shape) -> Rc<dyn Op> {
-    Rc::new(Widen(shape))
+    Rc::new(FromBf16(shape))
 }

@@ -14,8 +14,8 @@ use crate::graph::{Kind, Ty, ValueId};
 use crate::hygiene::quote;
 
 /// Forward: `results, between, saved, new_state` from `params, state, args`, and in inference what
-/// the models prepared; `between` holds the values between the models of a row. With `grad`: `d_params, d_args` from
-/// `params, args, results, between, saved, d_results`.
+/// the models prepared; `between` holds the values between the models of a row. With `grad`:
+/// `d_params, d_args` from `params, args, results, between, saved, d_results`.
 #[derive(Clone, Debug)]
 pub struct Call {
     pub callee: Callee,
@@ -128,7 +128,7 @@ impl Transform for Call {
             return Err(NEEDS_ALL);
         }
         let mut op = self.clone();
-        op.callee.steps = true;
+        op.callee.is_step = true;
         op.callee.results.iter_mut().for_each(|ty| ty.shape.0[axis] = step::new());
         for (i, arg) in op.callee.args.iter_mut().enumerate() {
             if let Some(axis) = s.axes[2 + i] {
@@ -160,7 +160,7 @@ impl Emission for Call {
 
     fn flops(&self, _: &[Ty], _: &[Ty]) -> Dim {
         // The steps of the callee count by themselves.
-        if self.callee.steps {
+        if self.callee.is_step {
             return Dim::lit(0);
         }
         let flops = self.callee.size_of("flops");
@@ -184,8 +184,8 @@ impl Emission for Call {
         Some(own.plus(&values).plus(&gradients.unwrap_or(Dim::lit(0))))
     }
 
-    /// What lies between the models of a row is made of values as well.
-    fn values(&self, output: &Ty, k: usize) -> Option<Ty> {
+    /// What lies between the models of a row are activations as well.
+    fn activation(&self, output: &Ty, k: usize) -> Option<Ty> {
         let between = (k == self.callee.results.len()).then(|| self.callee.results[0].clone());
         between.filter(|_| !self.grad).or((output.kind == Kind::Float).then(|| output.clone()))
     }
@@ -255,7 +255,7 @@ impl Call {
         let (sizes, offsets) = (self.callee.sizes(), self.callee.offsets());
         if e.inference {
             let (infer, behind) = (self.callee.item("infer"), 2 + self.callee.args.len());
-            let (cache, prepared) = match self.callee.steps {
+            let (cache, prepared) = match self.callee.is_step {
                 true => (Some(e.x(behind)).into_iter(), e.x(behind + 1)),
                 false => (None.into_iter(), e.x(behind)),
             };

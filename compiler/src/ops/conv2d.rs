@@ -11,7 +11,7 @@ use crate::dim::{Dim, product};
 use crate::graph::{Kind, Ty};
 use crate::hygiene::quote;
 
-/// Kernel size and steps, `[height, width]` each.
+/// Kernel size, stride, padding and dilation, `[height, width]` each.
 #[derive(Clone, Debug)]
 pub struct Window {
     pub kernel: [Dim; 2],
@@ -41,16 +41,16 @@ impl Window {
                 false => "use a smaller kernel, less dilation or more padding".into(),
             }));
         }
-        let step = rule.step.clone();
+        let subject = rule.subject.clone();
         rule.at_least(&padded, &reach, || {
-            format!("`{step}` has a window that is larger than its input with padding")
+            format!("`{subject}` has a window that is larger than its input with padding")
         });
-        let steps = padded.minus(&reach).floor_divided_by(&self.stride[axis]);
-        let steps = steps.ok_or_else(|| {
+        let strides = padded.minus(&reach).floor_divided_by(&self.stride[axis]);
+        let strides = strides.ok_or_else(|| {
             Mismatch::new(format!("slides over {size}, which is known only at run time"))
                 .help("the height and width of an image are constants")
         })?;
-        Ok(steps.plus(&one))
+        Ok(strides.plus(&one))
     }
 
     /// The fields of the runtime's spec.
@@ -75,8 +75,9 @@ impl Window {
     }
 }
 
+/// What a convolution computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pass {
+pub enum Direction {
     /// `y [N, O, H', W'] = x [N, C, H, W] ∗ w [O, C/groups, kh, kw]`
     Forward,
     /// `d_x` from `d_y`, `w`; also the transposed convolution
@@ -87,7 +88,7 @@ pub enum Pass {
 
 #[derive(Clone, Debug)]
 pub struct Conv2d {
-    pub pass: Pass,
+    pub direction: Direction,
     pub window: Window,
     pub groups: Dim,
     /// The shape of `x`.
@@ -114,9 +115,9 @@ impl Conv2d {
         ])
     }
 
-    /// The runtime's name of the pass.
-    fn pass(&self) -> TokenStream {
-        let (room, pass) = (room("conv2d"), variant(&self.pass));
+    /// The runtime's name of the direction.
+    fn runtime_direction(&self) -> TokenStream {
+        let (room, pass) = (room("conv2d"), variant(&self.direction));
         quote!(#room::Pass::#pass)
     }
 
@@ -136,24 +137,24 @@ impl Conv2d {
 
 impl Op for Conv2d {
     fn name(&self) -> String {
-        let pass = match self.pass {
-            Pass::Forward => "conv2d",
-            Pass::InputGrad => "conv2d.input_grad",
-            Pass::WeightGrad => "conv2d.weight_grad",
+        let pass = match self.direction {
+            Direction::Forward => "conv2d",
+            Direction::InputGrad => "conv2d.input_grad",
+            Direction::WeightGrad => "conv2d.weight_grad",
         };
         format!("{pass}<{} g{}>", self.window.text(), self.groups)
     }
 
     fn infer(&self, rule: &mut Rule, _: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
-        Ok(vec![Ty::float(match self.pass {
-            Pass::Forward => self.output(rule)?,
-            Pass::InputGrad => self.x.clone(),
-            Pass::WeightGrad => self.w.clone(),
+        Ok(vec![Ty::float(match self.direction {
+            Direction::Forward => self.output(rule)?,
+            Direction::InputGrad => self.x.clone(),
+            Direction::WeightGrad => self.w.clone(),
         })])
     }
 
     fn role(&self) -> Role {
-        if self.pass != Pass::WeightGrad { Role::TakesChain } else { Role::Call }
+        if self.direction != Direction::WeightGrad { Role::TakesChain } else { Role::Call }
     }
 }
 
@@ -161,17 +162,18 @@ impl Transform for Conv2d {
     fn backward(&self, b: &mut Backward) {
         let (x, w, d_y) = (b.inputs[0], b.inputs[1], b.d_y());
         // `InputGrad` runs forward as a transposed convolution: input and output change places.
-        let (d_x_pass, d_w_inputs) = match self.pass {
-            Pass::Forward => (Pass::InputGrad, [d_y, x]),
-            Pass::InputGrad => (Pass::Forward, [x, d_y]),
-            Pass::WeightGrad => return b.none(),
+        let (d_x_direction, d_w_inputs) = match self.direction {
+            Direction::Forward => (Direction::InputGrad, [d_y, x]),
+            Direction::InputGrad => (Direction::Forward, [x, d_y]),
+            Direction::WeightGrad => return b.none(),
         };
         if b.wants(0) {
-            let d_x = b.op(0, Self { pass: d_x_pass, ..self.clone() }, &[d_y, w]);
+            let d_x = b.op(0, Self { direction: d_x_direction, ..self.clone() }, &[d_y, w]);
             b.set(0, d_x);
         }
         if b.wants(1) {
-            let d_w = b.op(1, Self { pass: Pass::WeightGrad, ..self.clone() }, &d_w_inputs);
+            let d_w =
+                b.op(1, Self { direction: Direction::WeightGrad, ..self.clone() }, &d_w_inputs);
             b.set(1, d_w);
         }
     }
@@ -183,14 +185,14 @@ impl Transform for Conv2d {
             let first = Rc::new(Prepare(Self { x: image, ..self.clone() }));
             Prepared { reads: vec![1], first, then: Rc::new(Ready(self.clone())) }
         };
-        (self.pass == Pass::Forward).then(split)
+        (self.direction == Direction::Forward).then(split)
     }
 }
 
 impl Emission for Conv2d {
     fn emit(&self, e: &Emit) -> TokenStream {
         let (out, a, b, scratch) = (e.y(0), e.x(0), e.x(1), e.scratch());
-        let (pass, spec) = (self.pass(), self.spec());
+        let (pass, spec) = (self.runtime_direction(), self.spec());
         e.call("conv2d", &quote!(#pass, #out, [#a, #b], #scratch, #spec))
     }
 
@@ -201,7 +203,7 @@ impl Emission for Conv2d {
     }
 
     fn scratch(&self, _: bool) -> Option<Dim> {
-        let (pass, spec) = (self.pass(), self.spec());
+        let (pass, spec) = (self.runtime_direction(), self.spec());
         let call = quote!(#spec.scratch(#pass));
         Some(Dim::expr(format!("scratch of {}", self.name()), call))
     }

@@ -9,15 +9,15 @@ use crate::hygiene::quote;
 
 /// `y = x` rounded to bf16, two in the place of a float.
 #[derive(Clone, Copy, Debug)]
-pub struct Narrow;
+pub struct ToBf16;
 
 /// The values of this shape back as `f32`.
 #[derive(Clone, Debug)]
-pub struct Widen(pub Shape);
+pub struct FromBf16(pub Shape);
 
-impl Op for Narrow {
+impl Op for ToBf16 {
     fn name(&self) -> String {
-        "narrow".into()
+        "to_bf16".into()
     }
 
     fn infer(&self, _: &mut Rule, inputs: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
@@ -33,9 +33,9 @@ impl Op for Narrow {
     }
 }
 
-impl Transform for Narrow {}
+impl Transform for ToBf16 {}
 
-impl Emission for Narrow {
+impl Emission for ToBf16 {
     fn emit(&self, e: &Emit) -> TokenStream {
         let (y, x) = (e.y(0), e.x(0));
         quote!(k.narrow(#y, #x);)
@@ -50,9 +50,9 @@ impl Emission for Narrow {
     }
 }
 
-impl Op for Widen {
+impl Op for FromBf16 {
     fn name(&self) -> String {
-        format!("widen{}", self.0)
+        format!("from_bf16{}", self.0)
     }
 
     fn infer(&self, _: &mut Rule, _: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
@@ -64,9 +64,9 @@ impl Op for Widen {
     }
 }
 
-impl Transform for Widen {}
+impl Transform for FromBf16 {}
 
-impl Emission for Widen {
+impl Emission for FromBf16 {
     fn emit(&self, e: &Emit) -> TokenStream {
         let (y, x) = (e.y(0), e.x(0));
         quote!(k.widen(#y, #x);)

@@ -2,10 +2,9 @@
 
 use proc_macro2::TokenStream;
 
-use super::{Backward, Emission, Emit, Mismatch, Op, Rule, Transform, room};
-use crate::dim::{Dim, product};
+use super::{Backward, Emission, Emit, Mismatch, Op, Rule, Transform, around, room};
 use crate::graph::Ty;
-use crate::graph::step::{NEEDS_ALL, Step, Stepped};
+use crate::graph::step::{Step, Stepped};
 use crate::hygiene::quote;
 
 /// `y[i] = Σ_{j ≤ i} x[j]` along an axis, or from the other end.
@@ -32,19 +31,14 @@ impl Transform for Cumsum {
     }
 
     fn step(&self, s: &mut Step) -> Stepped {
-        match s.only(0)? {
-            axis if axis == self.axis => Err(NEEDS_ALL),
-            axis => s.same(*self, axis),
-        }
+        s.beside(*self, self.axis)
     }
 }
 
 impl Emission for Cumsum {
     fn emit(&self, e: &Emit) -> TokenStream {
-        let (room, y, x, dims) = (room("cumsum"), e.y(0), e.x(0), e.inputs[0].dims());
-        let (outer, inner) = (product(&dims[..self.axis]), product(&dims[self.axis + 1..]));
-        let [outer, size, inner] = [&outer, &dims[self.axis], &inner].map(Dim::tokens);
-        let reverse = self.reverse;
+        let (room, y, x, reverse) = (room("cumsum"), e.y(0), e.x(0), self.reverse);
+        let [outer, size, inner] = around(e.inputs[0].dims(), self.axis);
         quote! {
             k.cumsum(#y, #x, #room::CumsumSpec {
                 outer: #outer, size: #size, inner: #inner, reverse: #reverse,

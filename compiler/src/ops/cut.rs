@@ -7,7 +7,7 @@ use crate::dim::Dim;
 use crate::graph::Ty;
 use crate::hygiene::quote;
 
-/// `y [batch, steps, ..]` from `x` and the lengths of the samples.
+/// `y [batch, seq_len, ..]` from `x` and the lengths of the samples.
 #[derive(Clone, Copy, Debug)]
 pub struct Cut;
 

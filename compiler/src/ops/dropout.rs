@@ -2,6 +2,7 @@
 
 use proc_macro2::{Literal, TokenStream};
 
+use super::grad::{self, GradCall};
 use super::{Backward, Emission, Emit, Expand, Mismatch, Op, Rule, Transform, room};
 use crate::dim::Dim;
 use crate::graph::step::{Step, Stepped};
@@ -13,10 +14,6 @@ use crate::hygiene::quote;
 pub struct Dropout {
     pub p: f64,
 }
-
-/// `d_x` from `d_y` and the number of the call.
-#[derive(Clone, Copy, Debug)]
-pub struct Grad(pub Dropout);
 
 impl Dropout {
     fn spec(self) -> TokenStream {
@@ -38,8 +35,7 @@ impl Op for Dropout {
 
 impl Transform for Dropout {
     fn backward(&self, b: &mut Backward) {
-        let d_x = b.op(0, Grad(*self), &[b.d_y(), b.outputs[1]]);
-        b.set(0, d_x);
+        grad::add(b, self, &[0], &[b.d_y(), b.outputs[1]]);
     }
 
     fn expand(&self, e: &mut Expand) -> Option<Vec<ValueId>> {
@@ -68,25 +64,13 @@ impl Emission for Dropout {
     }
 }
 
-impl Op for Grad {
-    fn name(&self) -> String {
-        format!("dropout.grad<{:?}>", self.0.p)
-    }
-
-    fn infer(&self, _: &mut Rule, inputs: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
-        Ok(vec![inputs[0].clone()])
-    }
-}
-
-impl Transform for Grad {}
-
-impl Emission for Grad {
-    fn emit(&self, e: &Emit) -> TokenStream {
-        let (d_x, d_y, call, spec) = (e.y(0), e.x(0), e.x(1), self.0.spec());
+impl GradCall for Dropout {
+    fn emit_grad(&self, e: &Emit) -> TokenStream {
+        let (d_x, d_y, call, spec) = (e.y(0), e.x(0), e.x(1), self.spec());
         quote!(k.dropout_grad(#d_x, #d_y, #call, #spec);)
     }
 
-    fn in_place(&self, output: usize, input: usize) -> bool {
+    fn grad_in_place(&self, output: usize, input: usize) -> bool {
         (output, input) == (0, 0)
     }
 }

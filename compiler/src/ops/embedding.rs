@@ -2,6 +2,7 @@
 
 use proc_macro2::TokenStream;
 
+use super::grad::{self, GradCall};
 use super::{Backward, Emission, Emit, Mismatch, Op, Rule, Transform, room};
 use crate::dim::Dim;
 use crate::graph::step::{Step, Stepped};
@@ -14,22 +15,18 @@ pub struct Embedding {
     pub padding: Option<Dim>,
 }
 
-/// `d_w [V, D]`, the sum of the rows of `d_y [.., D]` by their `index`.
-#[derive(Clone, Debug)]
-pub struct Grad {
-    pub padding: Option<Dim>,
-    pub rows: Dim,
-}
-
-fn spec(index: &Ty, [rows, dim]: [&Dim; 2], padding: Option<&Dim>) -> TokenStream {
-    let room = room("embedding");
-    let [count, rows, dim] = [&index.shape.len(), rows, dim].map(Dim::tokens);
-    let padding = match padding.map(Dim::tokens) {
-        Some(row) => quote!(Some(#row)),
-        None => quote!(None),
-    };
-    quote! {
-        #room::EmbeddingSpec { count: #count, rows: #rows, dim: #dim, padding: #padding }
+impl Embedding {
+    /// For an `index` and the table `w`.
+    fn spec(&self, index: &Ty, w: &Ty) -> TokenStream {
+        let (room, count) = (room("embedding"), index.shape.len().tokens());
+        let [rows, dim] = [0, 1].map(|axis| w.dims()[axis].tokens());
+        let padding = match self.padding.as_ref().map(Dim::tokens) {
+            Some(row) => quote!(Some(#row)),
+            None => quote!(None),
+        };
+        quote! {
+            #room::EmbeddingSpec { count: #count, rows: #rows, dim: #dim, padding: #padding }
+        }
     }
 }
 
@@ -56,13 +53,7 @@ impl Op for Embedding {
 
 impl Transform for Embedding {
     fn backward(&self, b: &mut Backward) {
-        let [index, w] = [b.inputs[0], b.inputs[1]];
-        let rows = b.ty(w).dims()[0].clone();
-        let grad = Grad { padding: self.padding.clone(), rows };
-        if b.wants(1) {
-            let d_w = b.op(1, grad, &[b.d_y(), index]);
-            b.set(1, d_w);
-        }
+        grad::add(b, self, &[1], &[b.d_y(), b.inputs[0]]);
     }
 
     fn step(&self, s: &mut Step) -> Stepped {
@@ -73,9 +64,7 @@ impl Transform for Embedding {
 
 impl Emission for Embedding {
     fn emit(&self, e: &Emit) -> TokenStream {
-        let (y, index, w) = (e.y(0), e.x(0), e.x(1));
-        let [rows, dim] = [0, 1].map(|axis| &e.inputs[1].dims()[axis]);
-        let spec = spec(&e.inputs[0], [rows, dim], self.padding.as_ref());
+        let (y, index, w, spec) = (e.y(0), e.x(0), e.x(1), self.spec(&e.inputs[0], &e.inputs[1]));
         quote!(k.embedding(#y, #index, #w, #spec);)
     }
 
@@ -84,28 +73,15 @@ impl Emission for Embedding {
     }
 }
 
-impl Op for Grad {
-    fn name(&self) -> String {
-        "embedding.grad".into()
-    }
-
-    fn infer(&self, _: &mut Rule, inputs: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
-        let dim = inputs[0].dims().last().cloned().unwrap_or(Dim::lit(1));
-        Ok(vec![Ty::float([self.rows.clone(), dim])])
-    }
-}
-
-impl Transform for Grad {}
-
-impl Emission for Grad {
-    fn emit(&self, e: &Emit) -> TokenStream {
+impl GradCall for Embedding {
+    /// `d_w [V, D]`, the sum of the rows of `d_y [.., D]` by their `index`.
+    fn emit_grad(&self, e: &Emit) -> TokenStream {
         let (d_w, d_y, index) = (e.y(0), e.x(0), e.x(1));
-        let dim = e.inputs[0].dims().last().cloned().unwrap_or(Dim::lit(1));
-        let spec = spec(&e.inputs[1], [&self.rows, &dim], self.padding.as_ref());
+        let spec = self.spec(&e.inputs[1], &e.outputs[0]);
         quote!(k.embedding_grad(#d_w, #d_y, #index, #spec);)
     }
 
-    fn flops(&self, inputs: &[Ty], _: &[Ty]) -> Dim {
+    fn grad_flops(&self, inputs: &[Ty], _: &[Ty]) -> Dim {
         inputs[0].shape.len()
     }
 }

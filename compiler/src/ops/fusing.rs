@@ -18,7 +18,8 @@ pub struct Fused {
 }
 
 impl Fused {
-    /// The chain of the nodes `members`, which makes the values `kept`. Constants become part of it.
+    /// The chain of the nodes `members`, which makes the values `kept`. Constants become part of
+    /// it.
     pub fn new(graph: &Graph, members: &[usize], kept: &[ValueId]) -> Self {
         let mut builder =
             Builder { graph, links: Vec::new(), inputs: Vec::new(), made: HashMap::new() };
@@ -48,8 +49,8 @@ impl Fused {
         (Rc::new(self.chain), self.inputs)
     }
 
-    /// The call of `before`, whose result the chain reads, with the chain behind it, and its inputs.
-    /// Its outputs are those of the chain, then the result where it is `kept`.
+    /// The call of `before`, whose result the chain reads, with the chain behind it, and its
+    /// inputs. Its outputs are those of the chain, then the result where it is `kept`.
     pub fn behind(mut self, before: Node, kept: bool) -> (Rc<dyn Op>, Vec<ValueId>) {
         let result = before.outputs[0];
         let first = self.inputs.iter().position(|input| *input == result);

@@ -2,8 +2,9 @@
 
 use proc_macro2::TokenStream;
 
-use super::{Backward, Emission, Emit, Mismatch, Op, Rule, Transform, room};
-use crate::dim::{Dim, product};
+use super::grad::{self, GradCall};
+use super::{Backward, Emission, Emit, Mismatch, Op, Rule, Transform, around, room};
+use crate::dim::Dim;
 use crate::graph::{Kind, Ty};
 use crate::hygiene::quote;
 
@@ -13,16 +14,11 @@ pub struct Gather {
     pub axis: usize,
 }
 
-/// `d_x` from `d_y` and the index.
-#[derive(Clone, Debug)]
-pub struct Grad(pub Gather, pub Vec<Dim>);
-
 impl Gather {
-    fn spec(self, x: &[Dim], y: &[Dim]) -> TokenStream {
-        let (outer, inner) = (product(&x[..self.axis]), product(&x[self.axis + 1..]));
-        let [outer, size, count, inner] =
-            [&outer, &x[self.axis], &y[self.axis], &inner].map(Dim::tokens);
-        let room = room("gather");
+    /// For `x`, and `y` with as many elements as are chosen.
+    fn spec(self, x: &Ty, y: &Ty) -> TokenStream {
+        let (room, count) = (room("gather"), y.dims()[self.axis].tokens());
+        let [outer, size, inner] = around(x.dims(), self.axis);
         quote!(#room::GatherSpec { outer: #outer, size: #size, count: #count, inner: #inner })
     }
 }
@@ -54,16 +50,13 @@ impl Op for Gather {
 
 impl Transform for Gather {
     fn backward(&self, b: &mut Backward) {
-        let x = b.ty(b.inputs[0]).shape.0;
-        let d_x = b.op(0, Grad(*self, x), &[b.d_y(), b.inputs[1]]);
-        b.set(0, d_x);
+        grad::add(b, self, &[0], &[b.d_y(), b.inputs[1]]);
     }
 }
 
 impl Emission for Gather {
     fn emit(&self, e: &Emit) -> TokenStream {
-        let (y, x, index) = (e.y(0), e.x(0), e.x(1));
-        let spec = self.spec(e.inputs[0].dims(), e.inputs[1].dims());
+        let (y, x, index, spec) = (e.y(0), e.x(0), e.x(1), self.spec(&e.inputs[0], &e.inputs[1]));
         quote!(k.gather(#y, #x, #index, #spec);)
     }
 
@@ -72,22 +65,10 @@ impl Emission for Gather {
     }
 }
 
-impl Op for Grad {
-    fn name(&self) -> String {
-        format!("{}.grad", self.0.name())
-    }
-
-    fn infer(&self, _: &mut Rule, _: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
-        Ok(vec![Ty::float(self.1.clone())])
-    }
-}
-
-impl Transform for Grad {}
-
-impl Emission for Grad {
-    fn emit(&self, e: &Emit) -> TokenStream {
+impl GradCall for Gather {
+    fn emit_grad(&self, e: &Emit) -> TokenStream {
         let (d_x, d_y, index) = (e.y(0), e.x(0), e.x(1));
-        let spec = self.0.spec(&self.1, e.inputs[0].dims());
+        let spec = self.spec(&e.outputs[0], &e.inputs[0]);
         quote!(k.gather_grad(#d_x, #d_y, #index, #spec);)
     }
 }

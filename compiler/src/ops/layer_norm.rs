@@ -2,6 +2,7 @@
 
 use proc_macro2::{Literal, TokenStream};
 
+use super::grad::{self, GradCall};
 use super::{Backward, Emission, Emit, Mismatch, Op, Rule, Transform, room};
 use crate::dim::{Dim, product};
 use crate::graph::step::{NEEDS_ALL, Step, Stepped};
@@ -23,13 +24,6 @@ pub struct Options {
 /// `y, stats` from `x, weight, bias`, the last two where there are.
 #[derive(Clone, Debug)]
 pub struct LayerNorm(pub Options);
-
-/// `d_x, d_weight, d_bias` from `d_y, x, stats, weight`, those of weight and bias where there are.
-#[derive(Clone, Debug)]
-pub struct Grad {
-    pub options: Options,
-    pub x: Ty,
-}
 
 impl Options {
     /// The number of rows of `x` and their length.
@@ -81,17 +75,10 @@ impl Op for LayerNorm {
 
 impl Transform for LayerNorm {
     fn backward(&self, b: &mut Backward) {
-        let (x, d_y, stats) = (b.inputs[0], b.d_y(), b.outputs[1]);
-        let grad = Grad { options: self.0.clone(), x: b.ty(x) };
-        let given: Vec<_> = (1..b.inputs.len()).collect();
+        let of: Vec<_> = (0..b.inputs.len()).collect();
         let weight = self.0.weight.then(|| b.inputs[1]);
-        let inputs: Vec<_> = [d_y, x, stats].into_iter().chain(weight).collect();
-        let made = b.ops(given.first().copied().unwrap_or(0), grad, &inputs);
-        for (i, gradient) in [0].into_iter().chain(given).zip(made) {
-            if b.wants(i) {
-                b.set(i, gradient);
-            }
-        }
+        let reads = [b.d_y(), b.inputs[0], b.outputs[1]].into_iter().chain(weight);
+        grad::add(b, self, &of, &reads.collect::<Vec<_>>());
     }
 
     fn step(&self, s: &mut Step) -> Stepped {
@@ -121,30 +108,16 @@ impl Emission for LayerNorm {
     }
 }
 
-impl Op for Grad {
-    fn name(&self) -> String {
-        format!("{}.grad", self.options.name())
-    }
-
-    fn infer(&self, _: &mut Rule, inputs: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
-        let count = usize::from(self.options.weight) + usize::from(self.options.bias);
-        let first = self.x.shape.rank() - self.options.axes;
-        let row = || Ty::float(self.x.dims()[first..].to_vec());
-        let row = inputs.get(3).cloned().unwrap_or_else(row);
-        Ok([self.x.clone()].into_iter().chain(vec![row; count]).collect())
-    }
-}
-
-impl Transform for Grad {}
-
-impl Emission for Grad {
-    fn emit(&self, e: &Emit) -> TokenStream {
-        let (d_x, spec, scratch) = (e.y(0), self.options.spec(&self.x), e.scratch());
+impl GradCall for LayerNorm {
+    /// `d_x, d_weight, d_bias` from `d_y, x, stats, weight`, those of weight and bias where there
+    /// are.
+    fn emit_grad(&self, e: &Emit) -> TokenStream {
+        let (d_x, spec, scratch) = (e.y(0), self.0.spec(&e.outputs[0]), e.scratch());
         let (d_y, x, stats) = (e.x(0), e.x(1), e.x(2));
-        let d_weight = self.options.weight.then(|| e.y(1));
-        let d_bias = self.options.bias.then(|| e.y(1 + usize::from(self.options.weight)));
+        let d_weight = self.0.weight.then(|| e.y(1));
+        let d_bias = self.0.bias.then(|| e.y(1 + usize::from(self.0.weight)));
         let d_affine = affine(d_weight, d_bias, d_x);
-        let weight = match self.options.weight {
+        let weight = match self.0.weight {
             true => e.x(3).clone(),
             false => quote!(#x.part(0, 0)),
         };
@@ -153,16 +126,12 @@ impl Emission for Grad {
         }
     }
 
-    fn flops(&self, inputs: &[Ty], _: &[Ty]) -> Dim {
+    fn grad_flops(&self, inputs: &[Ty], _: &[Ty]) -> Dim {
         inputs[0].shape.len().times(&Dim::lit(16))
     }
 
-    fn scratch(&self, _: bool) -> Option<Dim> {
-        let (spec, (rows, dim)) = (self.options.spec(&self.x), self.options.sizes(&self.x));
+    fn grad_scratch(&self, outputs: &[Ty]) -> Option<Dim> {
+        let (spec, (rows, dim)) = (self.0.spec(&outputs[0]), self.0.sizes(&outputs[0]));
         Some(Dim::expr(format!("sums of {rows} x {dim}"), quote!(#spec.grad_scratch())))
-    }
-
-    fn serves_cpu_only(&self) -> bool {
-        true
     }
 }

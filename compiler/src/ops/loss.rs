@@ -122,7 +122,7 @@ impl Emission for CrossEntropy {
     }
 
     /// The gradient for a `d_loss` of 1 as well.
-    fn values(&self, output: &Ty, k: usize) -> Option<Ty> {
+    fn activation(&self, output: &Ty, k: usize) -> Option<Ty> {
         (self.grad || k == 1).then(|| output.clone())
     }
 

@@ -61,6 +61,7 @@ impl Emission for Mapped {
         let operands = self.chain.operands(&types, &vars, outputs);
         self.op.emit(&Emit {
             inputs: e.inputs[..self.inputs].to_vec(),
+            outputs: vec![self.result()],
             input_vars: e.input_vars[..self.inputs].to_vec(),
             output_vars: vec![result],
             used: vec![true],

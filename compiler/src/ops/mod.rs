@@ -1,5 +1,5 @@
-//! The operations, a file each: shape rule, derivative, cost and call of the runtime. Passes know the trait
-//! [`Op`] and what [`builtin`] and [`fusing`] offer, and name no op.
+//! The operations, a file each: shape rule, derivative, cost and call of the runtime. Passes know
+//! the trait [`Op`] and what [`builtin`] and [`fusing`] offer, and name no op.
 
 pub mod argmax;
 pub mod attention;
@@ -18,6 +18,7 @@ pub mod elementwise;
 pub mod embedding;
 pub mod fusing;
 pub mod gather;
+pub mod grad;
 pub mod interpolate;
 pub mod layer_norm;
 pub mod loss;
@@ -36,7 +37,7 @@ use std::fmt::Debug;
 
 use proc_macro2::{Ident, Span, TokenStream};
 
-use crate::dim::Dim;
+use crate::dim::{Dim, product};
 pub use crate::graph::{
     Backward, Callee, Deferred, Emission, Emit, Expand, Mismatch, Op, Prepared, Role, Rule,
     Statement, Transform,
@@ -53,6 +54,12 @@ pub fn room(name: &str) -> TokenStream {
 pub fn dims(dims: &[Dim]) -> TokenStream {
     let dims = dims.iter().map(Dim::tokens);
     quote!([#(#dims),*])
+}
+
+/// The elements before an axis, on it, and behind it, as runtime's specs have them.
+pub fn around(dims: &[Dim], axis: usize) -> [TokenStream; 3] {
+    let (outer, inner) = (product(&dims[..axis]), product(&dims[axis + 1..]));
+    [&outer, &dims[axis], &inner].map(Dim::tokens)
 }
 
 /// The name of an enum's variant.

@@ -3,6 +3,7 @@
 use proc_macro2::TokenStream;
 
 use super::cat::spec;
+use super::grad::{self, GradCall};
 use super::{Backward, Emission, Emit, Mismatch, Op, Rule, Transform};
 use crate::dim::Dim;
 use crate::graph::step::{self, NEEDS_ALL, NoStep, Step, Stepped};
@@ -16,10 +17,6 @@ pub struct Narrow {
     pub start: Dim,
     pub len: Dim,
 }
-
-/// The gradient: that of the part in its place, zeros around it.
-#[derive(Clone, Debug)]
-pub struct Grad(pub Narrow, pub Vec<Dim>);
 
 /// In a run on new positions their rows on `axis` of input `i`, which has a row for each position.
 ///
@@ -51,8 +48,10 @@ impl Op for Narrow {
             let text = format!("takes {start} to {end} of axis {axis}, but receives {}", inputs[0]);
             return Err(Mismatch::new(text));
         }
-        let step = rule.step.clone();
-        rule.at_least(&y[self.axis], &end, || format!("`{step}` takes what lies behind its axis"));
+        let subject = rule.subject.clone();
+        rule.at_least(&y[self.axis], &end, || {
+            format!("`{subject}` takes what lies behind its axis")
+        });
         y[self.axis] = self.len.clone();
         Ok(vec![Ty::float(y)])
     }
@@ -60,16 +59,11 @@ impl Op for Narrow {
 
 impl Transform for Narrow {
     fn backward(&self, b: &mut Backward) {
-        let x = b.ty(b.inputs[0]).shape.0;
-        let d_x = b.op(0, Grad(self.clone(), x), &[b.d_y()]);
-        b.set(0, d_x);
+        grad::add(b, self, &[0], &[b.d_y()]);
     }
 
     fn step(&self, s: &mut Step) -> Stepped {
-        match s.only(0)? {
-            axis if axis == self.axis => Err(NEEDS_ALL),
-            axis => s.same(self.clone(), axis),
-        }
+        s.beside(self.clone(), self.axis)
     }
 }
 
@@ -88,26 +82,15 @@ impl Emission for Narrow {
     }
 }
 
-impl Op for Grad {
-    fn name(&self) -> String {
-        format!("{}.grad", self.0.name())
-    }
-
-    fn infer(&self, _: &mut Rule, _: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
-        Ok(vec![Ty::float(self.1.clone())])
-    }
-}
-
-impl Transform for Grad {}
-
-impl Emission for Grad {
-    fn emit(&self, e: &Emit) -> TokenStream {
+impl GradCall for Narrow {
+    /// The gradient of the part in its place, and zeros around it.
+    fn emit_grad(&self, e: &Emit) -> TokenStream {
         let (d_x, d_y) = (e.y(0), e.x(0));
-        let spec = spec(self.0.axis, &self.0.start, e.inputs[0].dims(), &self.1);
+        let spec = spec(self.axis, &self.start, e.inputs[0].dims(), e.outputs[0].dims());
         quote!(k.fill(#d_x, 0.0); k.cat(#d_x, #d_y, #spec);)
     }
 
-    fn flops(&self, _: &[Ty], _: &[Ty]) -> Dim {
+    fn grad_flops(&self, _: &[Ty], _: &[Ty]) -> Dim {
         Dim::lit(0)
     }
 }

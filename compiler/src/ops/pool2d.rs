@@ -3,6 +3,7 @@
 use proc_macro2::TokenStream;
 
 use super::conv2d::Window;
+use super::grad::{self, GradCall};
 use super::{Backward, Emission, Emit, Mismatch, Op, Rule, Transform, room};
 use crate::dim::{Dim, product};
 use crate::graph::{Kind, Ty};
@@ -12,11 +13,7 @@ use crate::hygiene::quote;
 pub enum Pool {
     /// `y` and the positions of the maxima, from `x`
     Max,
-    /// `d_x` from `d_y` and the positions
-    MaxGrad,
     Avg,
-    /// `d_x` from `d_y`
-    AvgGrad,
 }
 
 #[derive(Clone, Debug)]
@@ -44,7 +41,7 @@ impl Pool2d {
         let text = format!("places of the padding {padding} beyond half of the kernel {kernel}");
         let (k, p) = (kernel.tokens(), padding.tokens());
         let beyond = Dim::expr(text, quote!((2 * (#p)).saturating_sub(#k)));
-        let message = format!("`{}` has padding of more than half of its kernel", rule.step);
+        let message = format!("`{}` has padding of more than half of its kernel", rule.subject);
         rule.defer_numbers(beyond, Dim::lit(0), message);
         Ok(())
     }
@@ -77,8 +74,8 @@ impl Pool2d {
             }
             let side = ["high", "wide"][axis];
             let text = format!(
-                "has a window whose {kernel} places, {dilation} apart, all lie in the padding beside a \
-                 plane {size} {side}"
+                "has a window whose {kernel} places, {dilation} apart, all lie in the padding beside \
+                 a plane {size} {side}"
             );
             return Err(Mismatch::new(text).help(help));
         }
@@ -89,7 +86,7 @@ impl Pool2d {
         let text = format!("those that meet the {}", ["rows", "columns"][axis]);
         let message = format!(
             "`{}` has windows that lie in the padding alone ({help}): windows, and {text}",
-            rule.step
+            rule.subject
         );
         rule.defer_numbers(count.clone(), Dim::expr(text, meeting), message);
         Ok(())
@@ -108,17 +105,12 @@ impl Op for Pool2d {
     fn name(&self) -> String {
         let pool = match self.pool {
             Pool::Max => "max_pool2d",
-            Pool::MaxGrad => "max_pool2d.grad",
             Pool::Avg => "avg_pool2d",
-            Pool::AvgGrad => "avg_pool2d.grad",
         };
         format!("{pool}<{}>", self.window.text())
     }
 
     fn infer(&self, rule: &mut Rule, _: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
-        if matches!(self.pool, Pool::MaxGrad | Pool::AvgGrad) {
-            return Ok(vec![Ty::float(self.x.clone())]);
-        }
         let mut sides = Vec::new();
         for axis in 0..2 {
             self.check_padding(rule, axis)?;
@@ -139,15 +131,10 @@ impl Op for Pool2d {
 impl Transform for Pool2d {
     fn backward(&self, b: &mut Backward) {
         let d_y = b.d_y();
-        let d_x = match self.pool {
-            Pool::Max => {
-                let positions = b.outputs[1];
-                b.op(0, Self { pool: Pool::MaxGrad, ..self.clone() }, &[d_y, positions])
-            }
-            Pool::Avg => b.op(0, Self { pool: Pool::AvgGrad, ..self.clone() }, &[d_y]),
-            _ => return b.none(),
-        };
-        b.set(0, d_x);
+        match self.pool {
+            Pool::Max => grad::add(b, self, &[0], &[d_y, b.outputs[1]]),
+            Pool::Avg => grad::add(b, self, &[0], &[d_y]),
+        }
     }
 }
 
@@ -160,21 +147,32 @@ impl Emission for Pool2d {
                 quote!(k.max_pool2d(#y, Some(#positions), #x, #spec);)
             }
             Pool::Max => quote!(k.max_pool2d(#y, None, #x, #spec);),
-            Pool::MaxGrad => {
-                let positions = e.x(1);
-                quote!(k.max_pool2d_grad(#y, #x, #positions, #spec);)
-            }
             Pool::Avg => quote!(k.avg_pool2d(#y, #x, #spec);),
-            Pool::AvgGrad => quote!(k.avg_pool2d_grad(#y, #x, #spec);),
         }
     }
 
-    fn flops(&self, inputs: &[Ty], outputs: &[Ty]) -> Dim {
-        let window = self.window.kernel[0].times(&self.window.kernel[1]);
+    fn flops(&self, _: &[Ty], outputs: &[Ty]) -> Dim {
+        outputs[0].shape.len().times(&product(&self.window.kernel))
+    }
+}
+
+impl GradCall for Pool2d {
+    fn emit_grad(&self, e: &Emit) -> TokenStream {
+        let (d_x, d_y, spec) = (e.y(0), e.x(0), self.spec());
         match self.pool {
-            Pool::Max | Pool::Avg => outputs[0].shape.len().times(&window),
-            Pool::MaxGrad => inputs[0].shape.len(),
-            Pool::AvgGrad => inputs[0].shape.len().times(&window),
+            Pool::Max => {
+                let positions = e.x(1);
+                quote!(k.max_pool2d_grad(#d_x, #d_y, #positions, #spec);)
+            }
+            Pool::Avg => quote!(k.avg_pool2d_grad(#d_x, #d_y, #spec);),
+        }
+    }
+
+    fn grad_flops(&self, inputs: &[Ty], _: &[Ty]) -> Dim {
+        let d_y = inputs[0].shape.len();
+        match self.pool {
+            Pool::Max => d_y,
+            Pool::Avg => d_y.times(&product(&self.window.kernel)),
         }
     }
 }

@@ -40,14 +40,14 @@ impl Cell {
     }
 }
 
-/// `x [batch, steps, gates · hidden]  w [gates · hidden, hidden]`, a bias, first states and lengths
-/// where there are some  →  `y [batch, steps, hidden]`, the last states `[batch, hidden]`, and what
-/// the backward pass needs.
+/// `x [batch, seq_len, gates · hidden]  w [gates · hidden, hidden]`, a bias, first states and
+/// lengths where there are some  →  `y [batch, seq_len, hidden]`, the last states `[batch,
+/// hidden]`, and what the backward pass needs.
 #[derive(Clone, Debug)]
 pub struct Recurrent {
     pub cell: Cell,
     pub batch: Dim,
-    pub steps: Dim,
+    pub seq_len: Dim,
     pub hidden: Dim,
     pub reverse: bool,
     /// Whether the products with `w` have a bias of their own.
@@ -57,14 +57,14 @@ pub struct Recurrent {
     pub lengths: bool,
 }
 
-/// The next steps of sequences, whose states are in caches, the last inputs.
+/// The next positions of sequences, whose states are in caches, the last inputs.
 #[derive(Clone, Debug)]
 pub struct Next(pub Recurrent);
 
 /// The gradients of `x`, of a GRU's products with `w`, and of the first states, from what was kept,
 /// `w`, an LSTM's first cells, the lengths, and the gradients of `y` and of the last states.
 #[derive(Clone, Debug)]
-pub struct Grad {
+pub struct RecurrentGrad {
     pub of: Recurrent,
     /// Which gradients there are: of `y`, and of each state.
     pub upstream: [bool; 3],
@@ -81,13 +81,13 @@ impl Recurrent {
         Ty::float([self.batch.clone(), self.hidden.clone()])
     }
 
-    fn of_steps(&self, width: Dim) -> Ty {
-        Ty::float([self.batch.clone(), self.steps.clone(), width])
+    fn of_sequence(&self, width: Dim) -> Ty {
+        Ty::float([self.batch.clone(), self.seq_len.clone(), width])
     }
 
     fn spec(&self) -> TokenStream {
         let (room, cell, reverse) = (room("recurrent"), variant(&self.cell), self.reverse);
-        let [batch, steps, hidden] = [&self.batch, &self.steps, &self.hidden].map(Dim::tokens);
+        let [batch, steps, hidden] = [&self.batch, &self.seq_len, &self.hidden].map(Dim::tokens);
         quote! {
             #room::RecurrentSpec {
                 cell: #room::Cell::#cell, batch: #batch, steps: #steps, hidden: #hidden,
@@ -97,8 +97,8 @@ impl Recurrent {
     }
 
     fn needed(&self) -> Dim {
-        let Self { cell, batch, steps, hidden, .. } = self;
-        let text = format!("scratch of {cell:?} [{batch}, {steps}, {hidden}]");
+        let Self { cell, batch, seq_len, hidden, .. } = self;
+        let text = format!("scratch of {cell:?} [{batch}, {seq_len}, {hidden}]");
         let spec = self.spec();
         Dim::expr(text, quote!(#spec.scratch()))
     }
@@ -121,9 +121,9 @@ impl Recurrent {
         1 + self.cell.states()
     }
 
-    /// Of each step: a product, and some operations on each gate.
+    /// At each position: a product, and some operations on each gate.
     fn products(&self) -> Dim {
-        product(&[self.batch.clone(), self.steps.clone(), self.width(), self.hidden.clone()])
+        product(&[self.batch.clone(), self.seq_len.clone(), self.width(), self.hidden.clone()])
             .times(&Dim::lit(2))
     }
 }
@@ -142,16 +142,16 @@ impl Op for Recurrent {
     }
 
     fn infer(&self, _: &mut Rule, _: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
-        let mut made = vec![self.of_steps(self.hidden.clone())];
+        let mut made = vec![self.of_sequence(self.hidden.clone())];
         made.extend(vec![self.of_state(); self.cell.states()]);
         let inner = self.cell.keeps_inner().then(|| self.hidden.clone());
         let kept = [self.width(), self.hidden.clone()].into_iter().chain(inner);
-        made.extend(kept.map(|width| Ty { kind: Kind::Saved, ..self.of_steps(width) }));
+        made.extend(kept.map(|width| Ty { kind: Kind::Saved, ..self.of_sequence(width) }));
         Ok(made)
     }
 
     fn classes(&self, _: &[Ty], _: usize) -> Option<TokenStream> {
-        Some(self.steps.plus(&Dim::lit(1)).tokens())
+        Some(self.seq_len.plus(&Dim::lit(1)).tokens())
     }
 
     fn lengths(&self, _: usize) -> Option<TokenStream> {
@@ -171,7 +171,7 @@ impl Transform for Recurrent {
             *has = d.is_some();
         }
         let asks_first = first.is_some_and(|first| (first..first + states).any(|i| b.wants(i)));
-        let grad = Grad { of: self.clone(), upstream, first: asks_first };
+        let grad = RecurrentGrad { of: self.clone(), upstream, first: asks_first };
         let cells = first.filter(|_| self.cell == Cell::Lstm).map(|first| b.inputs[first + 1]);
         let mut inputs: Vec<ValueId> = b.outputs[self.kept()..].to_vec();
         inputs.push(b.inputs[1]);
@@ -213,7 +213,7 @@ impl Transform for Recurrent {
         let states = self.cell.states();
         let caches: Vec<_> = (0..states).map(|_| s.state(self.of_state().shape.0)).collect();
         let inputs: Vec<_> = s.inputs.iter().copied().chain(caches).collect();
-        let made = s.apply(Next(Self { steps: step::new(), ..self.clone() }), &inputs);
+        let made = s.apply(Next(Self { seq_len: step::new(), ..self.clone() }), &inputs);
         let axes = [Some(1)].into_iter().chain(std::iter::repeat(None));
         Ok(made.into_iter().zip(axes).take(1 + states).collect())
     }
@@ -316,22 +316,22 @@ impl Emission for Next {
     }
 }
 
-impl Op for Grad {
+impl Op for RecurrentGrad {
     fn name(&self) -> String {
         format!("{}.grad", self.of.name())
     }
 
     fn infer(&self, _: &mut Rule, _: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
-        let of_x = self.of.of_steps(self.of.width());
+        let of_x = self.of.of_sequence(self.of.width());
         let products = if self.of.cell == Cell::Gru { 2 } else { 1 };
         let states = if self.first { self.of.cell.states() } else { 0 };
         Ok([vec![of_x; products], vec![self.of.of_state(); states]].concat())
     }
 }
 
-impl Transform for Grad {}
+impl Transform for RecurrentGrad {}
 
-impl Emission for Grad {
+impl Emission for RecurrentGrad {
     fn emit(&self, e: &Emit) -> TokenStream {
         let (room, spec, scratch) = (room("recurrent"), self.of.spec(), e.scratch());
         let (cell, is_lstm) = (self.of.cell, self.of.cell == Cell::Lstm);

@@ -1,9 +1,9 @@
-//! A model called for each step of a sequence, with the results of the step before.
+//! A model called for each position of a sequence, with the results at the one before.
 //!
-//! Inside, the steps are the first axis, so each is a range: `x [T, batch, ..]`. The forward pass of
-//! training keeps the states before each step and what the model saves of each; the backward pass
-//! is the same loop in reverse, with the gradients of the states in two buffers in turns. The code is
-//! as long for any number of steps.
+//! Inside, the steps are the first axis, so each is a range: `x [T, batch, ..]`. The forward pass
+//! of training keeps the states before each step and what the model saves of each; the backward
+//! pass is the same loop in reverse, with the gradients of the states in two buffers in turns. The
+//! code is as long for any number of steps.
 
 pub mod grad;
 
@@ -11,7 +11,7 @@ use std::rc::Rc;
 
 use proc_macro2::TokenStream;
 
-use grad::Grad;
+use grad::ScanGrad;
 
 use super::call::{Only, Prepare};
 use super::elementwise::{Constant, Elementwise};
@@ -27,8 +27,8 @@ use crate::hygiene::quote;
 pub struct Scan {
     /// Takes a step of `x` and the states, gives a step of `y` and the states.
     pub callee: Callee,
-    /// The number of steps.
-    pub steps: Dim,
+    /// The number of positions.
+    pub seq_len: Dim,
     pub lengths: bool,
     /// From the last step to the first.
     pub reverse: bool,
@@ -86,10 +86,10 @@ impl Scan {
         self.callee.size_of(if inference { "infer_scratch" } else { "scratch" })
     }
 
-    /// What the model is given at a step of training: `now`, but where a sample's sequence has ended, what
-    /// it was given at its first step, of which `all` has the place. So the model computes nothing from
-    /// what lies behind an end, and its saved memory and results are such as a run made before: gradients
-    /// of zeros there stay zeros in the products over all samples.
+    /// What the model is given at a step of training: `now`, but where a sample's sequence has
+    /// ended, what it was given at its first step, of which `all` has the place. So the model
+    /// computes nothing from what lies behind an end, and its saved memory and results are such as
+    /// a run made before: gradients of zeros there stay zeros in the products over all samples.
     fn replay(
         &self,
         scratch: &mut Scratch,
@@ -144,7 +144,7 @@ impl Scan {
         let (params, state, x, y) = (e.x(0), e.x(1), e.x(2), e.y(0));
         let (x_len, y_len, lens) = self.lens();
         let [x_len, y_len] = [x_len, y_len].map(|len| len.tokens());
-        let (steps, step) = (self.steps.tokens(), self.turned(&quote!(i)));
+        let (steps, step) = (self.seq_len.tokens(), self.turned(&quote!(i)));
         let mut scratch = Scratch::new(e.scratch());
         let own = scratch.take(&self.own_scratch(true));
         let between: Vec<_> = lens.iter().map(|len| scratch.take(len)).collect();
@@ -207,7 +207,7 @@ impl Scan {
         let (params, state, x, y) = (e.x(0), e.x(1), e.x(2), e.y(0));
         let (x_len, y_len, lens) = self.lens();
         let [x_len, y_len] = [x_len, y_len].map(|len| len.tokens());
-        let (steps, step) = (self.steps.tokens(), self.turned(&quote!(i)));
+        let (steps, step) = (self.seq_len.tokens(), self.turned(&quote!(i)));
         let mut scratch = Scratch::new(e.scratch());
         let own = scratch.take(&self.own_scratch(false));
         let states = self.states();
@@ -260,7 +260,7 @@ impl Scan {
 
     /// The shapes of the sequence that belongs to a step's type.
     fn sequence(&self, ty: &Ty) -> Ty {
-        let dims = [self.steps.clone()].into_iter().chain(ty.dims().iter().cloned());
+        let dims = [self.seq_len.clone()].into_iter().chain(ty.dims().iter().cloned());
         Ty::float(dims.collect::<Vec<_>>())
     }
 }
@@ -270,7 +270,7 @@ impl Op for Scan {
         let reverse = if self.reverse { ", reverse" } else { "" };
         let next = if self.next { ".next" } else { "" };
         let Callee { text, function, .. } = &self.callee;
-        format!("scan{next} {text}::{function} x {}{reverse}", self.steps)
+        format!("scan{next} {text}::{function} x {}{reverse}", self.seq_len)
     }
 
     fn infer(&self, _: &mut Rule, _: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
@@ -278,9 +278,9 @@ impl Op for Scan {
         let y = self.sequence(&self.callee.results[0]);
         let states = self.callee.results[1..].iter().cloned();
         let (_, _, lens) = self.lens();
-        let times = self.steps.plus(&Dim::lit(1));
+        let times = self.seq_len.plus(&Dim::lit(1));
         let histories = lens.iter().map(|len| saved(times.times(len)));
-        let memory = saved(self.steps.times(&self.callee.size_of("saved")));
+        let memory = saved(self.seq_len.times(&self.callee.size_of("saved")));
         Ok([y].into_iter().chain(states).chain(histories).chain([memory]).collect())
     }
 
@@ -290,7 +290,7 @@ impl Op for Scan {
 
     fn classes(&self, _: &[Ty], at: usize) -> Option<TokenStream> {
         let is_lengths = self.lengths && at == self.lengths_at();
-        let end = self.steps.plus(&Dim::lit(1)).tokens();
+        let end = self.seq_len.plus(&Dim::lit(1)).tokens();
         is_lengths.then_some(end)
     }
 
@@ -323,7 +323,7 @@ impl Transform for Scan {
             .chain(b.outputs[1 + states..].to_vec())
             .chain(d_results)
             .collect();
-        let gradients = b.ops(0, Grad { scan: self.clone(), wanted: wanted.clone() }, &inputs);
+        let gradients = b.ops(0, ScanGrad { scan: self.clone(), wanted: wanted.clone() }, &inputs);
         b.set(0, gradients[0]);
         let asked = (0..=states).filter(|i| wanted[*i].is_some());
         for (i, gradient) in asked.zip(&gradients[1..]) {
@@ -340,7 +340,7 @@ impl Transform for Scan {
         let caches = self.callee.args[1..].iter().map(|ty| s.state(ty.shape.0.clone()));
         let caches: Vec<_> = caches.collect();
         let inputs: Vec<_> = s.inputs.iter().copied().chain(caches).collect();
-        let op = Self { steps: step::new(), next: true, ..self.clone() };
+        let op = Self { seq_len: step::new(), next: true, ..self.clone() };
         let made = s.apply(op, &inputs);
         let axes = [Some(0)].into_iter().chain(std::iter::repeat(None));
         Ok(made.into_iter().zip(axes).take(1 + self.states()).collect())
@@ -358,7 +358,7 @@ impl Emission for Scan {
     }
 
     fn flops(&self, _: &[Ty], _: &[Ty]) -> Dim {
-        self.steps.times(&self.callee.size_of("flops"))
+        self.seq_len.times(&self.callee.size_of("flops"))
     }
 
     fn scratch(&self, inference: bool) -> Option<Dim> {
@@ -371,8 +371,8 @@ impl Emission for Scan {
         Some(self.own_scratch(inference).plus(&between).plus(&held).plus(&given))
     }
 
-    /// The states before each step are values as well.
-    fn values(&self, output: &Ty, k: usize) -> Option<Ty> {
+    /// The states before each position are activations as well.
+    fn activation(&self, output: &Ty, k: usize) -> Option<Ty> {
         let state = k.checked_sub(1 + self.states()).and_then(|at| self.callee.args.get(1 + at));
         state.or(Some(output)).filter(|ty| ty.kind == Kind::Float).cloned()
     }

@@ -2,26 +2,32 @@
 
 use proc_macro2::TokenStream;
 
-use super::{Backward, Emission, Emit, Mismatch, Op, Rule, Transform, room};
-use crate::dim::{Dim, product};
+use super::grad::{self, GradCall};
+use super::{Backward, Emission, Emit, Mismatch, Op, Rule, Transform, around, room};
+use crate::dim::Dim;
 use crate::graph::Ty;
-use crate::graph::step::{NEEDS_ALL, Step, Stepped};
+use crate::graph::step::{Step, Stepped};
 use crate::hygiene::quote;
 
-/// `softmax(x)ᵢ = exp(xᵢ) / Σⱼ exp(xⱼ)`; with `log`, its logarithm. With `grad`, the derivative
-/// from `d_y` and `y`.
+/// `softmax(x)ᵢ = exp(xᵢ) / Σⱼ exp(xⱼ)`; with `log`, its logarithm.
 #[derive(Clone, Copy, Debug)]
 pub struct Softmax {
     pub log: bool,
-    pub grad: bool,
     pub axis: usize,
+}
+
+impl Softmax {
+    fn spec(self, x: &Ty) -> TokenStream {
+        let room = room("softmax");
+        let [outer, size, inner] = around(x.dims(), self.axis);
+        quote!(#room::SoftmaxSpec { outer: #outer, size: #size, inner: #inner })
+    }
 }
 
 impl Op for Softmax {
     fn name(&self) -> String {
         let log = if self.log { "log_softmax" } else { "softmax" };
-        let grad = if self.grad { ".grad" } else { "" };
-        format!("{log}{grad}<axis {}>", self.axis)
+        format!("{log}<axis {}>", self.axis)
     }
 
     fn infer(&self, _: &mut Rule, inputs: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
@@ -31,39 +37,20 @@ impl Op for Softmax {
 
 impl Transform for Softmax {
     fn backward(&self, b: &mut Backward) {
-        if self.grad {
-            return b.none();
-        }
-        let (d_y, y) = (b.d_y(), b.outputs[0]);
-        let d_x = b.op(0, Self { grad: true, ..*self }, &[d_y, y]);
-        b.set(0, d_x);
+        grad::add(b, self, &[0], &[b.d_y(), b.outputs[0]]);
     }
 
     fn step(&self, s: &mut Step) -> Stepped {
-        match s.only(0)? {
-            axis if axis == self.axis => Err(NEEDS_ALL),
-            axis => s.same(*self, axis),
-        }
+        s.beside(*self, self.axis)
     }
 }
 
 impl Emission for Softmax {
     fn emit(&self, e: &Emit) -> TokenStream {
-        let room = room("softmax");
-        let dims = e.inputs[0].dims();
-        let outer = product(&dims[..self.axis]).tokens();
-        let size = dims[self.axis].tokens();
-        let inner = product(&dims[self.axis + 1..]).tokens();
-        let spec = quote!(#room::SoftmaxSpec { outer: #outer, size: #size, inner: #inner });
-        let (out, a) = (e.y(0), e.x(0));
-        match (self.log, self.grad) {
-            (false, false) => quote!(k.softmax(#out, #a, #spec);),
-            (true, false) => quote!(k.log_softmax(#out, #a, #spec);),
-            (log, true) => {
-                let y = e.x(1);
-                let call = if log { quote!(log_softmax_grad) } else { quote!(softmax_grad) };
-                quote!(k.#call(#out, #a, #y, #spec);)
-            }
+        let (y, x, spec) = (e.y(0), e.x(0), self.spec(&e.inputs[0]));
+        match self.log {
+            false => quote!(k.softmax(#y, #x, #spec);),
+            true => quote!(k.log_softmax(#y, #x, #spec);),
         }
     }
 
@@ -75,5 +62,23 @@ impl Emission for Softmax {
 
     fn flops(&self, inputs: &[Ty], _: &[Ty]) -> Dim {
         inputs[0].shape.len().times(&Dim::lit(4))
+    }
+}
+
+impl GradCall for Softmax {
+    fn emit_grad(&self, e: &Emit) -> TokenStream {
+        let (d_x, d_y, y, spec) = (e.y(0), e.x(0), e.x(1), self.spec(&e.inputs[0]));
+        match self.log {
+            false => quote!(k.softmax_grad(#d_x, #d_y, #y, #spec);),
+            true => quote!(k.log_softmax_grad(#d_x, #d_y, #y, #spec);),
+        }
+    }
+
+    fn grad_flops(&self, inputs: &[Ty], outputs: &[Ty]) -> Dim {
+        self.flops(inputs, outputs)
+    }
+
+    fn grad_is_exact(&self) -> bool {
+        self.log
     }
 }

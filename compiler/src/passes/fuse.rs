@@ -192,8 +192,8 @@ impl Places {
         nodes.push(Some(node));
     }
 
-    /// The last of `nodes` that can go on with the chain `fused`: its result has the chain's shape, and moves down
-    /// to the chain since nothing in between reads it.
+    /// The last of `nodes` that can go on with the chain `fused`: its result has the chain's shape,
+    /// and moves down to the chain since nothing in between reads it.
     fn followed(
         &self,
         graph: &Graph,

@@ -1,5 +1,5 @@
-//! The passes between lowering and the emission of Rust, in one table: who runs, shows, dumps or checks
-//! passes reads it.
+//! The passes between lowering and the emission of Rust, in one table: who runs, shows, dumps or
+//! checks passes reads it.
 
 pub mod differentiate;
 pub mod expand;
@@ -64,7 +64,8 @@ pub const PASSES: &[Pass] = &[
 /// What a pass knows of the function beside its graph.
 pub struct About<'a> {
     pub function: &'a Ident,
-    /// The positions of its sequences, where it runs on the next ones too, and where that is written.
+    /// The positions of its sequences, where it runs on the next ones too, and where that is
+    /// written.
     pub length: Option<(Dim, Span)>,
     pub facts: &'a Facts,
 }

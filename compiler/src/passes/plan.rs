@@ -42,12 +42,13 @@ pub enum Part {
     Backward,
 }
 
-/// A buffer that only runs have which store values in bf16 between the passes.
+/// A buffer that only runs have which keep activations in bf16 between forward and backward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stored {
+pub enum Conversion {
+    /// The rounded activation.
     Half,
     /// The widened value of this buffer, which lasts where nothing is stored in bf16.
-    Again(usize),
+    Widened(usize),
 }
 
 #[derive(Clone, Debug)]
@@ -57,13 +58,13 @@ pub struct Buffer {
     pub first: usize,
     pub last: usize,
     pub part: Part,
-    pub stored: Option<Stored>,
+    pub conversion: Option<Conversion>,
     /// Whether only processors need it.
     pub cpu_only: bool,
-    /// Whether it holds values, which some runs store in 16 bits from the start.
-    pub values: bool,
-    /// The last node that needs it where values are not stored in bf16, and its part.
-    pub unstored: (usize, Part),
+    /// Whether it holds an activation, which some runs store in 16 bits from the start.
+    pub is_activation: bool,
+    /// The last node that needs it where activations are not kept in bf16, and its part.
+    pub without_bf16: (usize, Part),
     /// Needed only for the gradients of the float arguments.
     pub inputs_only: bool,
     pub label: String,
@@ -116,8 +117,8 @@ pub fn plan(graph: &Graph, inference: bool) -> Plan {
     let first_backward = graph.nodes.iter().position(|n| n.phase > Phase::Forward);
     let boundary = first_backward.unwrap_or(graph.nodes.len());
     for b in 0..buffers.len() {
-        if let Some(Stored::Again(of)) = buffers[b].stored {
-            buffers[of].unstored.0 = buffers[b].last;
+        if let Some(Conversion::Widened(of)) = buffers[b].conversion {
+            buffers[of].without_bf16.0 = buffers[b].last;
         }
     }
     let part = |first: usize, last: usize| match (first < boundary, last < boundary) {
@@ -126,8 +127,8 @@ pub fn plan(graph: &Graph, inference: bool) -> Plan {
         (false, _) => Part::Backward,
     };
     for buffer in &mut buffers {
-        let last = buffer.last.max(buffer.unstored.0);
-        buffer.unstored = (last, part(buffer.first, last));
+        let last = buffer.last.max(buffer.without_bf16.0);
+        buffer.without_bf16 = (last, part(buffer.first, last));
         buffer.part = part(buffer.first, buffer.last);
         let inputs_only = |n: usize| graph.nodes[n].phase == Phase::BackwardInputs;
         buffer.inputs_only = inputs_only(buffer.first) && inputs_only(buffer.last);
@@ -164,19 +165,26 @@ impl Planner<'_> {
         }
     }
 
-    fn buffer(&mut self, size: Dim, first: usize, last: usize, label: &str, values: bool) -> usize {
+    fn buffer(
+        &mut self,
+        size: Dim,
+        first: usize,
+        last: usize,
+        label: &str,
+        is_activation: bool,
+    ) -> usize {
         let label = label.to_string();
         let (part, inputs_only) = (Part::Forward, false);
-        let (stored, unstored) = (None, (last, part));
+        let (conversion, without_bf16) = (None, (last, part));
         self.buffers.push(Buffer {
             size,
             first,
             last,
             part,
-            stored,
+            conversion,
             cpu_only: false,
-            values,
-            unstored,
+            is_activation,
+            without_bf16,
             inputs_only,
             label,
         });
@@ -202,26 +210,27 @@ impl Planner<'_> {
                     buffer
                 }
                 None => {
-                    let (label, values) = (&self.graph.values[*output].label, self.values(n, k));
-                    self.buffer(ty.shape.len(), n, last, label, values)
+                    let (label, is_activation) =
+                        (&self.graph.values[*output].label, self.is_activation(n, k));
+                    self.buffer(ty.shape.len(), n, last, label, is_activation)
                 }
             };
             self.homes[*output] = Home::Buffer(buffer);
             if node.op.is_conversion() {
-                self.buffers[buffer].stored = Some(self.stored(n));
+                self.buffers[buffer].conversion = Some(self.conversion(n));
             }
         }
     }
 
     /// Whether output `k` of node `n` is worth 16 bits.
-    fn values(&self, n: usize, k: usize) -> bool {
+    fn is_activation(&self, n: usize, k: usize) -> bool {
         let node = &self.graph.nodes[n];
-        let values = node.op.values(self.graph.ty(node.outputs[k]), k);
-        values.is_some_and(|ty| is_long(&ty))
+        let activation = node.op.activation(self.graph.ty(node.outputs[k]), k);
+        activation.is_some_and(|ty| is_long(&ty))
     }
 
     /// What the conversion at `n` makes.
-    fn stored(&self, n: usize) -> Stored {
+    fn conversion(&self, n: usize) -> Conversion {
         // A widened value is made of a half, which is made of the value.
         let source = |v: ValueId| match self.graph.values[v].source {
             Source::Node(n, _) => Some(&self.graph.nodes[n]),
@@ -229,8 +238,8 @@ impl Planner<'_> {
         };
         let narrow = source(self.graph.nodes[n].inputs[0]).filter(|node| node.op.is_conversion());
         match narrow.map(|narrow| self.homes[narrow.inputs[0]]) {
-            Some(Home::Buffer(of)) => Stored::Again(of),
-            _ => Stored::Half,
+            Some(Home::Buffer(of)) => Conversion::Widened(of),
+            _ => Conversion::Half,
         }
     }
 
@@ -238,7 +247,7 @@ impl Planner<'_> {
     fn ending(&self, n: usize, k: usize, roots: &[ValueId]) -> Option<usize> {
         let node = &self.graph.nodes[n];
         let size = self.graph.ty(node.outputs[k]).shape.len();
-        let values = self.values(n, k);
+        let is_activation = self.is_activation(n, k);
         let inputs = || node.inputs.iter().map(|input| roots[*input]);
         inputs().find_map(|input| {
             let allowed = |(i, other)| other != input || node.op.in_place(k, i);
@@ -252,7 +261,7 @@ impl Planner<'_> {
             let made = self.graph.nodes[buffer.first].phase;
             let same_runs =
                 (made == Phase::BackwardInputs) == (node.phase == Phase::BackwardInputs);
-            let alike = buffer.size == size && buffer.values == values;
+            let alike = buffer.size == size && buffer.is_activation == is_activation;
             let fits = buffer.last == n && alike && !given && same_runs;
             fits.then_some(b)
         })
@@ -269,17 +278,17 @@ impl Plan {
                 (false, true) => ", CPU only",
                 (false, false) => "",
             };
-            let Buffer { label, size, first, last, part, unstored, .. } = buffer;
-            let of = if buffer.values { "values" } else { "floats" };
+            let Buffer { label, size, first, last, part, without_bf16, .. } = buffer;
+            let of = if buffer.is_activation { "values" } else { "floats" };
             let _ = write!(
                 text,
                 "buffer {b} `{label}`: {size} {of}, nodes {first}..={last}, {part:?}{only}"
             );
-            text.push_str(&match buffer.stored {
-                Some(Stored::Half) => "; with bf16 only".into(),
-                Some(Stored::Again(of)) => format!("; with bf16, else buffer {of}"),
-                None if unstored.0 != *last => {
-                    format!(" with bf16, else ..={}, {:?}", unstored.0, unstored.1)
+            text.push_str(&match buffer.conversion {
+                Some(Conversion::Half) => "; with bf16 only".into(),
+                Some(Conversion::Widened(of)) => format!("; with bf16, else buffer {of}"),
+                None if without_bf16.0 != *last => {
+                    format!(" with bf16, else ..={}, {:?}", without_bf16.0, without_bf16.1)
                 }
                 None => String::new(),
             });

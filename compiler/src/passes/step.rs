@@ -1,7 +1,7 @@
 //! A function of whole sequences as one of their next positions. The same declaration is
-//! read again, with the positions' axis as long as the run: ops that work on each position by itself
-//! stay as they are, values of the model that have a row for each position lose the others, and an
-//! attention keeps the keys and values of the positions before in a cache.
+//! read again, with the positions' axis as long as the run: ops that work on each position by
+//! itself stay as they are, values of the model that have a row for each position lose the others,
+//! and an attention keeps the keys and values of the positions before in a cache.
 
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;

@@ -1,6 +1,6 @@
-//! For training: values that live from the forward into the backward pass get a form in bf16. Whether
-//! a run stores them so, only its device knows, and a plan is for both: with the conversions, and
-//! without, where the widened value is the value itself.
+//! For training: values that live from the forward into the backward pass get a form in bf16.
+//! Whether a run stores them so, only its device knows, and a plan is for both: with the
+//! conversions, and without, where the widened value is the value itself.
 
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;

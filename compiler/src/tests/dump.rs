@@ -51,7 +51,8 @@ fn a_level_that_does_not_exist_is_said_with_those_that_do() {
     assert_eq!(
         error,
         format!(
-            "GRADIRON_DUMP=target/dump:fuse,fusion: there is no level `fusion`; the levels are {levels}"
+            "GRADIRON_DUMP=target/dump:fuse,fusion: there is no level `fusion`; \
+             the levels are {levels}"
         )
     );
 }

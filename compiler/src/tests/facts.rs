@@ -1,4 +1,5 @@
-//! Constants of equal value under several names: an equality that is left to rustc holds in all phases.
+//! Constants of equal value under several names: an equality that is left to rustc holds in all
+//! phases.
 
 use super::{expand, pretty, rendered};
 use crate::dim::{Atom, Dim};
@@ -53,8 +54,8 @@ fn rules_end() {
     assert_eq!(facts.canonical(&once), once);
 }
 
-/// Bodies over `x: [batch, A, 8]`, `y: [batch, B, 8]`, `z: [batch, C, 8]`, `label: Classes[batch, B]`
-/// and numbers that only constants have: `A = B = C = 4`, `D = E = 8`.
+/// Bodies over `x: [batch, A, 8]`, `y: [batch, B, 8]`, `z: [batch, C, 8]`, `label: Classes[batch,
+/// B]` and numbers that only constants have: `A = B = C = 4`, `D = E = 8`.
 pub const BODIES: &[&str] = &[
     "x + self.fc(y)",
     "self.fc(y) + x",

@@ -13,7 +13,7 @@ use crate::graph::{
     Transform, Ty, ValueId, step,
 };
 use crate::passes::differentiate::differentiate;
-use crate::passes::plan::{Home, Part, Plan, Stored};
+use crate::passes::plan::{Conversion, Home, Part, Plan};
 use crate::passes::{Form, LOWER, PASSES};
 
 /// A form in front of a pass and behind it.
@@ -134,8 +134,8 @@ fn no_elementwise_node_is_left(Behind { before, graph, .. }: &Behind) {
     assert_eq!(roots.len(), graph.outputs.len(), "{}", graph.text());
 }
 
-/// What is stored in bf16 is the value that the backward pass reads in its place, and nothing of the
-/// backward pass reads the value itself.
+/// What is stored in bf16 is the value that the backward pass reads in its place, and nothing of
+/// the backward pass reads the value itself.
 fn what_is_stored_is_not_read_again(Behind { graph, .. }: &Behind) {
     let root = |v: &ValueId| graph.view_root(*v);
     let backward = || graph.nodes.iter().filter(|node| node.phase > Phase::Forward);
@@ -197,10 +197,14 @@ fn check_plan(graph: &Graph, plan: &Plan) {
         };
         assert_eq!(buffer.part, part);
         // Without bf16, a value lasts until what would be its widened value was read.
-        if let Some(Stored::Again(of)) = buffer.stored {
+        if let Some(Conversion::Widened(of)) = buffer.conversion {
             let kept = &plan.buffers[of];
-            assert_eq!((kept.stored, kept.unstored.1), (None, Part::Saved));
-            assert!(kept.last < buffer.first && kept.unstored.0 == buffer.last, "{}", plan.text());
+            assert_eq!((kept.conversion, kept.without_bf16.1), (None, Part::Saved));
+            assert!(
+                kept.last < buffer.first && kept.without_bf16.0 == buffer.last,
+                "{}",
+                plan.text()
+            );
             assert_eq!(kept.size, buffer.size);
         }
     }

@@ -31,8 +31,8 @@ fn accepted(text: &str) {
     pretty(&rust);
 }
 
-/// Expressions that are `n` deep. Those of the first number are accepted, or refused for what they are;
-/// those of the second are too deep. A test has a stack of 2 MiB.
+/// Expressions that are `n` deep. Those of the first number are accepted, or refused for what they
+/// are; those of the second are too deep. A test has a stack of 2 MiB.
 type Deep = (fn(usize) -> String, usize, usize);
 
 const DEEP: &[Deep] = &[

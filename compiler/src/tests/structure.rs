@@ -121,8 +121,8 @@ fn passes_name_no_operation() {
     assert!(seen > 20, "{seen}");
 }
 
-/// A name that is found in one module alone tells where it is: `emit` has files for what passes made, and
-/// none is called as a pass is.
+/// A name that is found in one module alone tells where it is: `emit` has files for what passes
+/// made, and none is called as a pass is.
 #[test]
 fn files_of_the_emission_are_not_called_as_passes_are() {
     let files = sources().into_iter().filter(|(module, _)| module == "emit");

@@ -45,7 +45,7 @@ fn check_unit(unit: &Unit, scope: &Scope) -> Result<(), String> {
         }
         if function.length.is_some() {
             for node in &function.graph(Form::Step, "step").nodes {
-                if let Some(callee) = node.op.callee().filter(|callee| callee.steps) {
+                if let Some(callee) = node.op.callee().filter(|callee| callee.is_step) {
                     check_steps(callee, scope)
                         .map_err(|text| format!("`{}` {text}", node.label))?;
                 }

@@ -255,7 +255,8 @@ impl<'l> Scope<'l> {
     }
 }
 
-/// A generic argument as an expression: `3`, `{ N + 1 }`, or the constant `N`, which parses as a type.
+/// A generic argument as an expression: `3`, `{ N + 1 }`, or the constant `N`, which parses as a
+/// type.
 fn as_expr(argument: &GenericArgument) -> Option<Expr> {
     match argument {
         GenericArgument::Const(expr) => Some(expr.clone()),

@@ -1,5 +1,5 @@
-//! Every pass of the compiler: the graph behind it is interpreted and gives the numbers of the graph that
-//! was lowered, and the gradients are those of difference quotients.
+//! Every pass of the compiler: the graph behind it is interpreted and gives the numbers of the
+//! graph that was lowered, and the gradients are those of difference quotients.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,8 +25,8 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Whether another failure may have the same cause: it is at the same place and says the same but for
-    /// numbers.
+    /// Whether another failure may have the same cause: it is at the same place and says the same
+    /// but for numbers.
     pub fn is_like(&self, other: &Self) -> bool {
         let words = |text: &str| -> String {
             text.chars().filter(|c| c.is_alphabetic() || *c == ' ').collect()
@@ -57,7 +57,8 @@ pub fn check(program: &Program) -> Result<(), Failure> {
     crate::calls::check(program).map_err(&of_all)?;
     had_kink();
     let checked = check_library(&library, program.seed);
-    // Numbers that mean nothing are no disagreement; a gradient that is not computed is, and so is a panic.
+    // Numbers that mean nothing are no disagreement; a gradient that is not computed is, and so is
+    // a panic.
     let of_numbers = |failure: &Failure| {
         failure.place.starts_with("train") && failure.text.contains(": element ")
     };
@@ -86,7 +87,8 @@ pub fn check_library(library: &Library, seed: u64) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whether the numbers of a program stay where comparisons mean something: finite and of modest size.
+/// Whether the numbers of a program stay where comparisons mean something: finite and of modest
+/// size.
 pub fn is_fit(program: &Program) -> bool {
     let fit = || {
         let Ok(library) = Library::new(program) else { return false };
@@ -234,7 +236,8 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// For each result the parts that runs make, with the axis of the positions and where they start.
+    /// For each result the parts that runs make, with the axis of the positions and where they
+    /// start.
     fn stepwise(&self, graph: &Graph, length: usize) -> Vec<Vec<(Option<usize>, usize, Array)>> {
         let new = gradiron_compiler::graph::step::new();
         let axis_of = |v: usize| graph.ty(v).dims().iter().position(|dim| *dim == new);

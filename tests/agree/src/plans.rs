@@ -1,10 +1,11 @@
-//! Plans of memory, run with a mark in the place of each value: whatever is read must still hold the
-//! mark that was written. What has died is poisoned, and nothing touches the space around a range.
+//! Plans of memory, run with a mark in the place of each value: whatever is read must still hold
+//! the mark that was written. What has died is poisoned, and nothing touches the space around a
+//! range.
 
 use gradiron::__rt::arena::{self, Life};
 use gradiron_compiler::graph::{Graph, Phase, ValueId};
 use gradiron_compiler::passes::Form;
-use gradiron_compiler::passes::plan::{Buffer, Home, Part, Plan, Stored};
+use gradiron_compiler::passes::plan::{Buffer, Conversion, Home, Part, Plan};
 
 use crate::library::{Function, Scope};
 
@@ -74,7 +75,7 @@ impl<'a> Run<'a> {
         }
         let is_there = |buffer: &Buffer| {
             (variant.want_inputs || !buffer.inputs_only)
-                && (variant.between || buffer.stored.is_none())
+                && (variant.between || buffer.conversion.is_none())
         };
         let (mut sizes, mut lens) = ([0; MOST], Vec::new());
         let mut lives = [Life::new(u32::MAX, u32::MAX, arena::Part::Backward); MOST];
@@ -86,7 +87,7 @@ impl<'a> Run<'a> {
             sizes[b] = if is_there(buffer) { len + arena::ALIGN } else { 0 };
             let (last, part) = match variant.between {
                 true => (buffer.last, buffer.part),
-                false => buffer.unstored,
+                false => buffer.without_bf16,
             };
             lives[b] = Life::new(
                 buffer.first as u32,
@@ -110,8 +111,8 @@ impl<'a> Run<'a> {
     /// The buffer of a value, where it has one.
     fn buffer(&self, v: ValueId) -> Option<usize> {
         let Home::Buffer(b) = self.plan.homes[v] else { return None };
-        match self.plan.buffers[b].stored {
-            Some(Stored::Again(of)) if !self.variant.between => Some(of),
+        match self.plan.buffers[b].conversion {
+            Some(Conversion::Widened(of)) if !self.variant.between => Some(of),
             _ => Some(b),
         }
     }
@@ -187,7 +188,7 @@ impl<'a> Run<'a> {
             }
             for b in 0..self.places.len() {
                 let is_over = self.lasts[b] == n && self.plan.buffers[b].first <= n;
-                if is_over && self.plan.buffers[b].stored.is_none() {
+                if is_over && self.plan.buffers[b].conversion.is_none() {
                     self.cells(b).fill(POISON);
                 }
             }

@@ -65,7 +65,7 @@ fn a_buffer_that_dies_early() {
             continue;
         }
         buffer.last = buffer.first;
-        buffer.unstored = (buffer.first, buffer.part);
+        buffer.without_bf16 = (buffer.first, buffer.part);
         seen +=
             usize::from(check_library(&library, 3).is_err_and(|failure| failure.place == "plan"));
     }

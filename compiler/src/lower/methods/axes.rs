@@ -155,7 +155,7 @@ fn reduce(cx: &mut FnCx, x: ValueId, o: &mut Options, kind: Kind) -> Lowering<Va
 
 fn softmax(cx: &mut FnCx, x: ValueId, o: &mut Options, log: bool) -> Lowering<ValueId> {
     let axis = cx.axis_option(x, o, "dim")?;
-    cx.op(Softmax { log, grad: false, axis }, &[x])
+    cx.op(Softmax { log, axis }, &[x])
 }
 
 fn gather(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {

@@ -124,7 +124,7 @@ pub fn interpolate(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<Value
             false => mode,
         },
     };
-    cx.op(Interpolate { mode, grad: false, scale, x: dims }, &[x])
+    cx.op(Interpolate { mode, scale, x: dims }, &[x])
 }
 
 /// The four sizes of a batch of images.

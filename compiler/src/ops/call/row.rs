@@ -42,7 +42,7 @@ impl Call {
             let len = self.callee.prepared().tokens();
             let cache_len = self.callee.size_of("cache").tokens();
             let behind = 2 + self.callee.args.len();
-            let (cache, prepared) = match self.callee.steps {
+            let (cache, prepared) = match self.callee.is_step {
                 true => {
                     let cache = e.x(behind);
                     (quote!(#cache.part(i * #cache_len, #cache_len),), e.x(behind + 1))
@@ -70,7 +70,8 @@ impl Call {
             let count = #count;
             for i in 0..count {
                 let at = |i: usize| {
-                    if i == 0 { #x } else if i == count { #y } else { #between.part((i - 1) * #value, #value) }
+                    if i == 0 { #x } else if i == count { #y }
+                    else { #between.part((i - 1) * #value, #value) }
                 };
                 k.item(i);
                 #train(k, #sizes, #offsets, #params.part(i * #size, #size),
@@ -131,10 +132,12 @@ impl Call {
             let count = #count;
             for i in (0..count).rev() {
                 let at = |i: usize| {
-                    if i == 0 { #x } else if i == count { #y } else { #between.part((i - 1) * #value, #value) }
+                    if i == 0 { #x } else if i == count { #y }
+                    else { #between.part((i - 1) * #value, #value) }
                 };
                 let d_at = |i: usize| {
-                    if i == 0 { #d_x } else if i == count { #d_y } else { #scratch.values(#own + i % 2 * #value, #value, #as_halves) }
+                    if i == 0 { #d_x } else if i == count { #d_y }
+                    else { #scratch.values(#own + i % 2 * #value, #value, #as_halves) }
                 };
                 k.item(i);
                 #back(k, #sizes, #offsets, i > 0 || #want, #params.part(i * #size, #size),

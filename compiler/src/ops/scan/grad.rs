@@ -11,13 +11,13 @@ use crate::ops::{Callee, Emission, Emit, Mismatch, Op, Rule, Transform};
 
 /// `d_params, d_x, d_states` from `params, x, lengths, y, histories, saved, d_y, d_states`.
 #[derive(Clone, Debug)]
-pub struct Grad {
+pub struct ScanGrad {
     pub scan: Scan,
     /// For `x` and the first states.
     pub wanted: Vec<Option<Only>>,
 }
 
-impl Op for Grad {
+impl Op for ScanGrad {
     fn name(&self) -> String {
         format!("{}.grad", self.scan.name())
     }
@@ -34,9 +34,9 @@ impl Op for Grad {
     }
 }
 
-impl Transform for Grad {}
+impl Transform for ScanGrad {}
 
-impl Emission for Grad {
+impl Emission for ScanGrad {
     fn emit(&self, e: &Emit) -> TokenStream {
         let (scan, states) = (&self.scan, self.scan.states());
         let (params, x, d_params) = (e.x(0), e.x(1), e.y(0));
@@ -48,7 +48,7 @@ impl Emission for Grad {
         let (x_size, y_size, sizes_of) = scan.lens();
         let [x_len, y_len] = [&x_size, &y_size].map(Dim::tokens);
         let lens: Vec<_> = sizes_of.iter().map(Dim::tokens).collect();
-        let (steps, step) = (scan.steps.tokens(), scan.turned(&quote!(i)));
+        let (steps, step) = (scan.seq_len.tokens(), scan.turned(&quote!(i)));
 
         let mut scratch = Scratch::new(e.scratch());
         let own = scratch.take(&scan.own_scratch(false));
@@ -168,7 +168,7 @@ impl Emission for Grad {
     }
 
     fn flops(&self, _: &[Ty], _: &[Ty]) -> Dim {
-        self.scan.steps.times(&self.scan.callee.size_of("flops")).times(&Dim::lit(2))
+        self.scan.seq_len.times(&self.scan.callee.size_of("flops")).times(&Dim::lit(2))
     }
 
     fn scratch(&self, _: bool) -> Option<Dim> {

@@ -2,12 +2,14 @@
 
 use gradiron::ops::attention::reference::{Inputs, attention};
 use gradiron::ops::attention::{AttentionSpec, Strides};
-use gradiron_compiler::ops::attention::{Attention, Grad, Layout, MaskGrad, Next};
+use gradiron_compiler::ops::attention::{Attention, Layout, MaskGrad, Next};
+use gradiron_compiler::ops::grad::Grad;
 
 use super::{Cx, Known, Reference, known, vjp};
 use crate::array::Array;
 
-pub const OPS: &[Known] = &[known::<Attention>, known::<Grad>, known::<MaskGrad>, known::<Next>];
+pub const OPS: &[Known] =
+    &[known::<Attention>, known::<Grad<Attention>>, known::<MaskGrad>, known::<Next>];
 
 /// Queries, keys and values as `[batch, heads, rows, dim]` each.
 fn by_head(cx: &Cx, of: &Attention, inputs: &[Array]) -> [Array; 3] {
@@ -104,11 +106,11 @@ impl Reference for Attention {
     }
 }
 
-impl Reference for Grad {
+impl Reference for Grad<Attention> {
     fn run(&self, cx: &Cx, inputs: &[Array]) -> Vec<Array> {
         let (d_y, given) = (&inputs[0], &inputs[3..]);
-        let wanted: Vec<usize> = (0..operands(&self.0)).collect();
-        let forward = |inputs: &[Array]| self.0.run(cx, inputs)[..1].to_vec();
+        let wanted: Vec<usize> = (0..operands(&self.op)).collect();
+        let forward = |inputs: &[Array]| self.op.run(cx, inputs)[..1].to_vec();
         vjp(&forward, given, &[Some(d_y)], &wanted)
     }
 }

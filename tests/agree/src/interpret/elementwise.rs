@@ -2,9 +2,10 @@
 
 use gradiron::ops::elementwise::reference;
 use gradiron_compiler::ops::chain::{Chain, Operand};
-use gradiron_compiler::ops::convert::{Narrow, Widen};
-use gradiron_compiler::ops::dropout::{self, Dropout};
+use gradiron_compiler::ops::convert::{FromBf16, ToBf16};
+use gradiron_compiler::ops::dropout::Dropout;
 use gradiron_compiler::ops::elementwise::{Constant, Elementwise, Func};
+use gradiron_compiler::ops::grad::Grad;
 use gradiron_compiler::ops::mapped::Mapped;
 
 use super::{Cx, Known, Reference, evaluate, known};
@@ -14,10 +15,10 @@ pub const OPS: &[Known] = &[
     known::<Elementwise>,
     known::<Chain>,
     known::<Mapped>,
-    known::<Narrow>,
-    known::<Widen>,
+    known::<ToBf16>,
+    known::<FromBf16>,
     known::<Dropout>,
-    known::<dropout::Grad>,
+    known::<Grad<Dropout>>,
 ];
 
 fn constant(cx: &Cx, constant: &Constant) -> f64 {
@@ -44,8 +45,8 @@ fn map(cx: &Cx, func: Func, constants: &[Constant], dims: &[usize], inputs: &[Ar
     Array::new(dims, (0..dims.iter().product()).map(of).collect())
 }
 
-/// Whether a function and its derivatives are defined: PyTorch refuses what is no probability, and at some
-/// places a derivative is infinite.
+/// Whether a function and its derivatives are defined: PyTorch refuses what is no probability, and
+/// at some places a derivative is infinite.
 fn is_defined(func: &str, args: &[f64]) -> bool {
     match func {
         "bce" => 0.0 < args[0] && args[0] < 1.0 && (0.0..=1.0).contains(&args[1]),
@@ -106,13 +107,13 @@ impl Reference for Mapped {
 }
 
 /// What is stored in bf16 is so only where a device computes so: in floats it is the value itself.
-impl Reference for Narrow {
+impl Reference for ToBf16 {
     fn run(&self, _: &Cx, inputs: &[Array]) -> Vec<Array> {
         vec![Array::keeping(inputs)]
     }
 }
 
-impl Reference for Widen {
+impl Reference for FromBf16 {
     fn run(&self, cx: &Cx, inputs: &[Array]) -> Vec<Array> {
         vec![inputs[0].kept[0].reshaped(cx.scope.sizes_of(&self.0.0))]
     }
@@ -137,8 +138,8 @@ impl Reference for Dropout {
     }
 }
 
-impl Reference for dropout::Grad {
+impl Reference for Grad<Dropout> {
     fn run(&self, _: &Cx, inputs: &[Array]) -> Vec<Array> {
-        vec![dropped(self.0.p, &inputs[0], inputs[1].data[0] as u32)]
+        vec![dropped(self.op.p, &inputs[0], inputs[1].data[0] as u32)]
     }
 }

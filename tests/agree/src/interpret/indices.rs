@@ -8,8 +8,9 @@ use gradiron::ops::gather::{GatherSpec, reference as choice};
 use gradiron::ops::nll_loss::{NllLossSpec, reference as nll};
 use gradiron::ops::softmax::SoftmaxSpec;
 use gradiron_compiler::ops::argmax::Argmax;
-use gradiron_compiler::ops::embedding::{self, Embedding};
-use gradiron_compiler::ops::gather::{self, Gather};
+use gradiron_compiler::ops::embedding::Embedding;
+use gradiron_compiler::ops::gather::Gather;
+use gradiron_compiler::ops::grad::Grad;
 use gradiron_compiler::ops::loss::{CrossEntropy, NllLoss};
 
 use super::{Cx, Known, Reference, known};
@@ -18,9 +19,9 @@ use crate::array::Array;
 pub const OPS: &[Known] = &[
     known::<Argmax>,
     known::<Embedding>,
-    known::<embedding::Grad>,
+    known::<Grad<Embedding>>,
     known::<Gather>,
-    known::<gather::Grad>,
+    known::<Grad<Gather>>,
     known::<CrossEntropy>,
     known::<NllLoss>,
 ];
@@ -41,8 +42,8 @@ impl Reference for Argmax {
     }
 }
 
-/// The rows of padding have values, but no gradients: a run for a difference quotient takes those of the
-/// run before it, in the order of the lookups.
+/// The rows of padding have values, but no gradients: a run for a difference quotient takes those
+/// of the run before it, in the order of the lookups.
 #[derive(Default)]
 struct Padding {
     rows: Vec<Vec<f64>>,
@@ -95,11 +96,12 @@ impl Reference for Embedding {
     }
 }
 
-impl Reference for embedding::Grad {
+impl Reference for Grad<Embedding> {
     fn run(&self, cx: &Cx, inputs: &[Array]) -> Vec<Array> {
         let (d_y, index) = (&inputs[0], &inputs[1]);
-        let padding = self.padding.as_ref().map(|row| cx.scope.size(row));
-        let (rows, dim) = (cx.scope.size(&self.rows), d_y.dims[d_y.dims.len() - 1]);
+        let padding = self.op.padding.as_ref().map(|row| cx.scope.size(row));
+        let w = cx.scope.sizes_of(self.outputs[0].dims());
+        let (rows, dim) = (w[0], w[1]);
         let spec = EmbeddingSpec { count: index.data.len(), rows, dim, padding };
         let mut d_w = Array::zeros([rows, dim]);
         table::embedding_grad(&mut d_w.data, &d_y.data, &index.indices(), spec);
@@ -121,11 +123,11 @@ impl Reference for Gather {
     }
 }
 
-impl Reference for gather::Grad {
+impl Reference for Grad<Gather> {
     fn run(&self, cx: &Cx, inputs: &[Array]) -> Vec<Array> {
         let (d_y, index) = (&inputs[0], &inputs[1]);
-        let mut d_x = Array::zeros(cx.scope.sizes_of(&self.1));
-        let spec = choice_spec(&self.0, &d_x, d_y);
+        let mut d_x = Array::zeros(cx.scope.sizes_of(self.outputs[0].dims()));
+        let spec = choice_spec(&self.op, &d_x, d_y);
         choice::gather_grad(&mut d_x.data, &d_y.data, &index.indices(), spec);
         vec![d_x]
     }

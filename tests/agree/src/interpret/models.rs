@@ -12,14 +12,14 @@ use crate::array::Array;
 use crate::library::{Function, Scope, Tensor, Unit};
 
 pub const OPS: &[Known] =
-    &[known::<Call>, known::<Prepare>, known::<Scan>, known::<scan::grad::Grad>];
+    &[known::<Call>, known::<Prepare>, known::<Scan>, known::<scan::grad::ScanGrad>];
 
 /// A function of another model, ready to be called.
 struct Called<'l> {
     unit: &'l Unit,
     function: &'l Function,
     scope: Scope<'l>,
-    steps: bool,
+    is_step: bool,
 }
 
 /// What a call makes.
@@ -62,12 +62,12 @@ impl<'l> Called<'l> {
                 scope.sizes.insert(name.to_string(), arg.dims[0]);
             }
         }
-        if callee.steps {
+        if callee.is_step {
             for name in SIZES {
                 scope.sizes.insert(name.to_string(), cx.scope.sizes[name]);
             }
         }
-        Self { unit, function, scope, steps: callee.steps }
+        Self { unit, function, scope, is_step: callee.is_step }
     }
 
     fn run(
@@ -85,12 +85,12 @@ impl<'l> Called<'l> {
             d_results: Vec::new(),
             caches: cache.kept.clone(),
         };
-        let graph = match self.steps {
+        let graph = match self.is_step {
             true => self.function.graph(Form::Step, "step"),
             false => self.function.graph(Form::Infer, LOWER),
         };
         let count = self.function.results.len();
-        let given = match self.steps && given.caches.is_empty() {
+        let given = match self.is_step && given.caches.is_empty() {
             true => Given { caches: vec![Array::default(); caches(graph)], ..given },
             false => given,
         };
@@ -176,11 +176,11 @@ impl Reference for Call {
         }
         let saved = saved(cx, inputs);
         let empty = Array::default();
-        let cache = if self.callee.steps { &inputs[2 + args] } else { &empty };
+        let cache = if self.callee.is_step { &inputs[2 + args] } else { &empty };
         let made = call(cx, &self.callee, inputs, cache);
         let mut outputs = made.results;
         outputs.extend([Array::default(), saved, made.state]);
-        outputs.extend(self.callee.steps.then_some(made.cache));
+        outputs.extend(self.callee.is_step.then_some(made.cache));
         outputs
     }
 }
@@ -193,7 +193,7 @@ impl Reference for Prepare {
 
 /// `y` and the last states of a scan.
 fn steps(cx: &Cx, of: &Scan, inputs: &[Array], first: &[Array]) -> Vec<Array> {
-    let count = cx.scope.size(&of.steps);
+    let count = cx.scope.size(&of.seq_len);
     let states = of.callee.args.len() - 1;
     let (x, lengths) = (&inputs[2], of.lengths.then(|| inputs[3 + states].indices()));
     let mut held = first.to_vec();
@@ -244,7 +244,7 @@ impl Reference for Scan {
     }
 }
 
-impl Reference for scan::grad::Grad {
+impl Reference for scan::grad::ScanGrad {
     fn run(&self, cx: &Cx, inputs: &[Array]) -> Vec<Array> {
         let of = &self.scan;
         let states = of.callee.args.len() - 1;

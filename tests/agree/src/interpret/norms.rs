@@ -4,6 +4,7 @@ use gradiron::ops::batch_norm::{BatchNormSpec, reference as batches};
 use gradiron::ops::layer_norm::{LayerNormSpec, reference as rows};
 use gradiron::ops::softmax::{SoftmaxSpec, reference as distributions};
 use gradiron_compiler::ops::batch_norm::{BatchNorm, Options, Statistics, Sums};
+use gradiron_compiler::ops::grad::Grad;
 use gradiron_compiler::ops::layer_norm::{self, LayerNorm};
 use gradiron_compiler::ops::softmax::Softmax;
 
@@ -15,8 +16,9 @@ pub const OPS: &[Known] = &[
     known::<Statistics>,
     known::<Sums>,
     known::<LayerNorm>,
-    known::<layer_norm::Grad>,
+    known::<Grad<LayerNorm>>,
     known::<Softmax>,
+    known::<Grad<Softmax>>,
 ];
 
 fn channels_of(x: &Array, eps: f64) -> BatchNormSpec {
@@ -24,8 +26,8 @@ fn channels_of(x: &Array, eps: f64) -> BatchNormSpec {
     BatchNormSpec { batch: x.dims[0], channels: x.dims[1], inner, eps: eps as f32 }
 }
 
-/// The mean, nothing for what an `f32` leaves of it, and `1 / √(σ² + ε)` of each channel; then the new
-/// state.
+/// The mean, nothing for what an `f32` leaves of it, and `1 / √(σ² + ε)` of each channel; then the
+/// new state.
 fn statistics(options: &Options, x: &Array, state: &[Array]) -> Vec<Array> {
     let spec = channels_of(x, options.eps);
     let [mut mean, mut invstd] = [0, 1].map(|_| Array::zeros([spec.channels]));
@@ -115,35 +117,47 @@ impl Reference for LayerNorm {
     }
 }
 
-impl Reference for layer_norm::Grad {
+impl Reference for Grad<LayerNorm> {
     fn run(&self, _: &Cx, inputs: &[Array]) -> Vec<Array> {
         let (d_y, x, weight) = (&inputs[0], &inputs[1], inputs.get(3));
-        let spec = rows_of(&self.options, x);
-        let row = x.dims[x.dims.len() - self.options.axes..].to_vec();
+        let spec = rows_of(&self.op.0, x);
+        let row = x.dims[x.dims.len() - self.op.0.axes..].to_vec();
         let mut d_x = x.clone();
         let [mut d_w, mut d_b] = [0, 1].map(|_| Array::zeros(row.clone()));
         let d = [&mut d_x.data[..], &mut d_w.data[..], &mut d_b.data[..]];
         let weight = weight.map_or(&[][..], |weight| &weight.data);
         rows::layer_norm_grad(d, &d_y.data, &x.data, weight, spec);
-        let weight = self.options.weight.then_some(d_w);
-        let bias = self.options.bias.then_some(d_b);
+        let weight = self.op.0.weight.then_some(d_w);
+        let bias = self.op.0.bias.then_some(d_b);
         [d_x].into_iter().chain(weight).chain(bias).collect()
     }
 }
 
+fn along(of: &Softmax, x: &Array) -> SoftmaxSpec {
+    let (outer, size, inner) = x.around(of.axis);
+    SoftmaxSpec { outer, size, inner }
+}
+
 impl Reference for Softmax {
     fn run(&self, _: &Cx, inputs: &[Array]) -> Vec<Array> {
-        let a = &inputs[0];
-        let (outer, size, inner) = a.around(self.axis);
-        let spec = SoftmaxSpec { outer, size, inner };
-        let mut made = Array::zeros(a.dims.clone());
-        let y = &mut made.data;
-        match (self.log, self.grad) {
-            (false, false) => distributions::softmax(y, &a.data, spec),
-            (true, false) => distributions::log_softmax(y, &a.data, spec),
-            (false, true) => distributions::softmax_grad(y, &a.data, &inputs[1].data, spec),
-            (true, true) => distributions::log_softmax_grad(y, &a.data, &inputs[1].data, spec),
+        let (x, spec) = (&inputs[0], along(self, &inputs[0]));
+        let mut y = Array::zeros(x.dims.clone());
+        match self.log {
+            false => distributions::softmax(&mut y.data, &x.data, spec),
+            true => distributions::log_softmax(&mut y.data, &x.data, spec),
         }
-        vec![made]
+        vec![y]
+    }
+}
+
+impl Reference for Grad<Softmax> {
+    fn run(&self, _: &Cx, inputs: &[Array]) -> Vec<Array> {
+        let (d_y, y, spec) = (&inputs[0], &inputs[1], along(&self.op, &inputs[1]));
+        let mut d_x = Array::zeros(y.dims.clone());
+        match self.op.log {
+            false => distributions::softmax_grad(&mut d_x.data, &d_y.data, &y.data, spec),
+            true => distributions::log_softmax_grad(&mut d_x.data, &d_y.data, &y.data, spec),
+        }
+        vec![d_x]
     }
 }

@@ -2,15 +2,16 @@
 
 use gradiron::ops::recurrent::reference::{Inputs, Values, recurrent, recurrent_grad};
 use gradiron::ops::recurrent::{Cell as RuntimeCell, RecurrentSpec};
-use gradiron_compiler::ops::recurrent::{Cell, Grad, Next, Recurrent};
+use gradiron_compiler::ops::recurrent::{Cell, Next, Recurrent, RecurrentGrad};
 
 use super::{Cx, Known, Reference, known};
 use crate::array::Array;
 
-pub const OPS: &[Known] = &[known::<Recurrent>, known::<Grad>, known::<Next>];
+pub const OPS: &[Known] = &[known::<Recurrent>, known::<RecurrentGrad>, known::<Next>];
 
 fn spec(cx: &Cx, of: &Recurrent) -> RecurrentSpec {
-    let [batch, steps, hidden] = [&of.batch, &of.steps, &of.hidden].map(|size| cx.scope.size(size));
+    let [batch, steps, hidden] =
+        [&of.batch, &of.seq_len, &of.hidden].map(|size| cx.scope.size(size));
     let cell = match of.cell {
         Cell::Tanh => RuntimeCell::Tanh,
         Cell::Relu => RuntimeCell::Relu,
@@ -20,8 +21,8 @@ fn spec(cx: &Cx, of: &Recurrent) -> RecurrentSpec {
     RecurrentSpec { cell, batch, steps, hidden, reverse: of.reverse }
 }
 
-/// Does `work` with what an operation is given: `x, w`, a bias, first states and lengths where there
-/// are some.
+/// Does `work` with what an operation is given: `x, w`, a bias, first states and lengths where
+/// there are some.
 fn with<T>(of: &Recurrent, inputs: &[Array], work: impl FnOnce(Inputs) -> T) -> T {
     let mut rest = inputs[2..].iter();
     let mut take = |there: bool| there.then(|| rest.next()).flatten().map(|array| &array.data[..]);
@@ -47,7 +48,7 @@ impl Reference for Recurrent {
     }
 }
 
-impl Reference for Grad {
+impl Reference for RecurrentGrad {
     fn run(&self, cx: &Cx, inputs: &[Array]) -> Vec<Array> {
         let (of, s) = (&self.of, spec(cx, &self.of));
         let kept = &inputs[0].kept;

@@ -4,7 +4,8 @@ use gradiron::ops::rotary::{RotarySpec, reference as turning};
 use gradiron_compiler::ops::cat::{Cat, CatGrad};
 use gradiron_compiler::ops::cumsum::Cumsum;
 use gradiron_compiler::ops::cut::Cut;
-use gradiron_compiler::ops::narrow::{self, Narrow};
+use gradiron_compiler::ops::grad::Grad;
+use gradiron_compiler::ops::narrow::Narrow;
 use gradiron_compiler::ops::reduce::{Kind, Reduce};
 use gradiron_compiler::ops::rotary::{Rotary, Sinusoidal};
 use gradiron_compiler::ops::shaping::{Permute, Reshape};
@@ -19,7 +20,7 @@ pub const OPS: &[Known] = &[
     known::<CatGrad>,
     known::<Cut>,
     known::<Narrow>,
-    known::<narrow::Grad>,
+    known::<Grad<Narrow>>,
     known::<Reduce>,
     known::<Cumsum>,
     known::<Rotary>,
@@ -96,12 +97,12 @@ impl Reference for Narrow {
     }
 }
 
-impl Reference for narrow::Grad {
+impl Reference for Grad<Narrow> {
     fn run(&self, cx: &Cx, inputs: &[Array]) -> Vec<Array> {
-        let mut d_x = Array::zeros(cx.scope.sizes_of(&self.1));
-        let (outer, size, inner) = d_x.around(self.0.axis);
+        let mut d_x = Array::zeros(cx.scope.sizes_of(self.outputs[0].dims()));
+        let (outer, size, inner) = d_x.around(self.op.axis);
         let row = inputs[0].data.len() / outer;
-        let start = cx.scope.size(&self.0.start);
+        let start = cx.scope.size(&self.op.start);
         for o in 0..outer {
             let to = &mut d_x.data[(o * size + start) * inner..][..row];
             to.copy_from_slice(&inputs[0].data[o * row..][..row]);
