@@ -1,4 +1,4 @@
-//! The optimizers against `torch.optim` (`scripts/optimizer_goldens.py` made the files), and
+//! The optimizers against `torch.optim` (`parity optim` made the files), and
 //! their hyper-parameters.
 
 use std::collections::BTreeMap;
