@@ -1,4 +1,5 @@
-//! Statements that may be right: a row of the compiler's tables with arguments drawn for its sample.
+//! Statements that may be right: a row of the compiler's tables with arguments drawn for its
+//! sample.
 
 use gradiron_compiler::layers::{LAYERS, Layer};
 use gradiron_compiler::lower::{FUNCTIONS, METHODS, elementwise_rows};
