@@ -13,7 +13,7 @@ mod models;
 mod report;
 #[path = "../examples/resnet18/model.rs"]
 mod resnet18;
-#[path = "../examples/unet/model.rs"]
+#[path = "../examples/04_unet/model.rs"]
 mod unet;
 
 use gpt::{CharGpt, Gpt};

@@ -5,6 +5,11 @@
 //! `scripts/emulate.sh` runs them without one.
 
 mod assortment;
+#[path = "../sound/calls/mod.rs"]
+#[allow(dead_code)] // another test looks at what is computed
+mod calls;
+#[path = "../optim/cases.rs"]
+mod cases;
 mod errors;
 mod failures;
 mod kernels;

@@ -1,5 +1,5 @@
 //! Saving and loading, and every fault that a file can have
-//! (`scripts/safetensors_fixture.py` made the file from PyTorch).
+//! (`parity io` made the file from PyTorch).
 
 mod faults;
 mod hostile;

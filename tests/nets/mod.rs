@@ -1,4 +1,4 @@
-//! The two networks that PyTorch's runs and goldens are of (`scripts/parity.py`), and their data.
+//! The two networks that PyTorch's runs and goldens are of (`parity training`), and their data.
 
 use std::path::Path;
 use std::sync::LazyLock;

@@ -1,5 +1,5 @@
 //! A small BERT with PyTorch's parameters: its embeddings of sentences of several lengths, and the
-//! gradients of all parameters (`scripts/bert_parity.py`).
+//! gradients of all parameters (`parity bert`).
 
 use gradiron::module::Model as _;
 use gradiron::prelude::*;

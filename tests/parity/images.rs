@@ -1,4 +1,4 @@
-//! Operations on images with their gradients (`scripts/image_goldens.py`).
+//! Operations on images with their gradients (`parity images`).
 
 use std::collections::BTreeMap;
 

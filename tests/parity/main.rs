@@ -1,14 +1,15 @@
 //! The same numbers as PyTorch's: training runs, and single operations with their gradients.
+//! `README.md` beside this file says how the numbers are recorded.
 
 mod bert;
-mod choices;
 mod images;
+mod indexing;
 #[path = "../nets/mod.rs"]
 mod nets;
 mod norm;
 mod ops;
 mod recurrent;
-mod runs;
 mod scan;
 mod sequence;
+mod training;
 mod transformer;

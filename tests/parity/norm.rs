@@ -1,5 +1,5 @@
 //! Batch normalisation in training and evaluation, and its state in files
-//! (`scripts/norm_parity.py`).
+//! (`parity norm`).
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! Losses and activations on operands where definitions change (`scripts/op_goldens.py`).
+//! Losses and activations on operands where definitions change (`parity ops`).
 
 use std::collections::BTreeMap;
 

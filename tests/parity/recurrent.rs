@@ -1,5 +1,5 @@
 //! Recurrent layers: results, gradients and a step as PyTorch makes them
-//! (`scripts/recurrent_parity.py`).
+//! (`parity recurrent`).
 
 use gradiron::module::Model as _;
 use gradiron::prelude::*;

@@ -1,4 +1,4 @@
-//! A cell over time: results, gradients and a step as PyTorch makes them (`scripts/scan_parity.py`).
+//! A cell over time: results, gradients and a step as PyTorch makes them (`parity scan`).
 
 use gradiron::module::Model as _;
 use gradiron::prelude::*;

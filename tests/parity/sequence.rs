@@ -1,5 +1,5 @@
 //! Layers for sequences: results, gradients and a step as PyTorch makes them
-//! (`scripts/sequence_parity.py`, `scripts/positions_parity.py`).
+//! (`parity sequence`, `parity positions`).
 
 use std::path::{Path, PathBuf};
 

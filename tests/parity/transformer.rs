@@ -1,5 +1,5 @@
 //! Transformer layers: results, gradients and a step as PyTorch makes them
-//! (`scripts/transformer_parity.py`).
+//! (`parity transformer`).
 
 use gradiron::module::Model as _;
 use gradiron::prelude::*;

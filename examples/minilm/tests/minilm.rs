@@ -1,5 +1,5 @@
 //! The published embeddings of all-MiniLM-L6-v2, as PyTorch computes them
-//! (`scripts/bert_parity.py`), where its weights were fetched.
+//! (`parity minilm`), where its weights were fetched.
 
 use std::io::Write;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! The kernels of a model without a GPU: what its runs would launch, and what NVIDIA's compiler makes
-//! of it.
+//! The kernels of a model without a GPU: what its runs would launch, and what NVIDIA's compiler
+//! makes of it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -72,6 +72,12 @@ impl DryRun {
             })
         };
         kernels.iter().map(report).collect()
+    }
+
+    /// The kernels on the list: room, function and sizes.
+    pub fn names(&self) -> Vec<String> {
+        let kernels = self.kernels.lock().unwrap_or_else(PoisonError::into_inner);
+        kernels.keys().cloned().collect()
     }
 
     /// The same list; what runs from now on computes in `precision`.
