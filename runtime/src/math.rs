@@ -196,8 +196,9 @@ pub fn sigmoid<A: Arith>(x: f32) -> f32 {
     top / (1.0 + e)
 }
 
-/// `Φ(x)`, the distribution function of the normal distribution, with an error of at most 3 · 2⁻²⁴: the tail is the exponential times a polynomial of `1 / (1 + 0.35 |x|)`, the form of
-/// Zelen and Severo (Abramowitz and Stegun, 26.2.17).
+/// `Φ(x)`, the distribution function of the normal distribution, with an error of at most 3 · 2⁻²⁴:
+/// the tail is the exponential times a polynomial of `1 / (1 + 0.35 |x|)`, the form of Zelen and
+/// Severo (Abramowitz and Stegun, 26.2.17).
 #[inline(always)]
 pub fn normal<A: Arith>(x: f32) -> f32 {
     let e = exp::<A>(-0.5 * x * x);
@@ -237,8 +238,8 @@ pub fn smaller(a: f32, b: f32) -> f32 {
     if a < b || a.is_nan() { a } else { b }
 }
 
-/// `x^n`, `n` a whole number. In `f64`: repeated products of `f32`s would be off by `n` roundings, and
-/// overflow on the way to a small result.
+/// `x^n`, `n` a whole number. In `f64`: repeated products of `f32`s would be off by `n` roundings,
+/// and overflow on the way to a small result.
 #[inline(always)]
 pub fn whole_power(x: f32, n: f32) -> f32 {
     f64::from(x).powi(n as i32) as f32

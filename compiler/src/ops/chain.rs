@@ -65,8 +65,8 @@ impl Chain {
         format!("{}; {}", links.join("; "), outputs.join(", "))
     }
 
-    /// What a device with a library of products may compute as a part of the product before: a bias that
-    /// is added to it, and a ReLU behind that.
+    /// What a device with a library of products may compute as a part of the product before: a bias
+    /// that is added to it, and a ReLU behind that.
     fn epilogue(&self) -> TokenStream {
         use Operand::{Input, Link as Before};
         let is = |link: &Link, func: &'static str, operands: &[Operand]| {

@@ -1,11 +1,12 @@
 //! Sine and cosine.
 //!
-//! Angles are reduced to a quadrant and the distance from its middle in `f64`. Up to [`MOST_ANGLE`] that
-//! takes three products. Beyond, `x = m · 2^e` with 24 bits in `m`, and of `2/π · 2^e` only what lies
-//! below a whole turn matters: a table has it for each exponent, 81 bits in two parts (M. Payne,
-//! R. Hanek, "Radian reduction for trigonometric functions", 1983). A table does not vectorise well: it
-//! would make all sines take twice as long. So loops of many elements use the short form, look whether any
-//! angle was beyond it, and if so compute again with [`Far`](super::Far).
+//! Angles are reduced to a quadrant and the distance from its middle in `f64`. Up to [`MOST_ANGLE`]
+//! that takes three products. Beyond, `x = m · 2^e` with 24 bits in `m`, and of `2/π · 2^e` only
+//! what lies below a whole turn matters: a table has it for each exponent, 81 bits in two parts (M.
+//! Payne, R. Hanek, "Radian reduction for trigonometric functions", 1983). A table does not
+//! vectorise well: it would make all sines take twice as long. So loops of many elements use the
+//! short form, look whether any angle was beyond it, and if so compute again with
+//! [`Far`](super::Far).
 
 use super::{Arith, poly};
 
@@ -33,8 +34,8 @@ fn quadrant<A: Arith>(x: f32) -> (u32, f32) {
     (shifted.to_bits() as u32, if is_near { r as f32 } else { f32::NAN })
 }
 
-/// The same beyond [`MOST_ANGLE`], and NaN for what is no number. No float is closer to a middle than
-/// 2⁻³¹, so that an error of 2⁻⁵⁶ is small beside any distance.
+/// The same beyond [`MOST_ANGLE`], and NaN for what is no number. No float is closer to a middle
+/// than 2⁻³¹, so that an error of 2⁻⁵⁶ is small beside any distance.
 fn far(x: f32) -> (u32, f32) {
     let (bits, sign) = (x.to_bits(), if x < 0.0 { -1.0 } else { 1.0 });
     let exponent = (bits >> 23 & 255) as usize;
@@ -65,7 +66,8 @@ static TURNS: [[f64; 2]; 256 - FIRST] = {
     turns
 };
 
-/// `count` bits of 2/π from bit `first` behind the point on, which is bit 1 where it stands for 1/2.
+/// `count` bits of 2/π from bit `first` behind the point on, which is bit 1 where it stands for
+/// 1/2.
 const fn bits(first: usize, count: usize) -> u64 {
     const TWO_BY_PI: [u64; 3] =
         [0xa2f9_836e_4e44_1529, 0xfc27_57d1_f534_ddc0, 0xdb62_9599_3c43_9041];

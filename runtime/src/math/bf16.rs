@@ -1,5 +1,5 @@
-//! bf16: the upper half of an `f32`, with its exponent and 8 bits of significand. Rounding errs by at
-//! most `2^-8` of a number in the normal range.
+//! bf16: the upper half of an `f32`, with its exponent and 8 bits of significand. Rounding errs by
+//! at most `2^-8` of a number in the normal range.
 
 /// The nearest bf16, the even one of two; NaN stays NaN.
 #[inline(always)]

@@ -142,8 +142,8 @@ macro_rules! simd {
         #[allow(clippy::too_many_arguments)]
         $vis unsafe fn $name(level: $crate::math::SimdLevel, $($arg: $ty),*) $(-> $ret)? {
             $crate::math::simd!(@compile (unsafe) $A ($($arg: $ty),*) ($($ret)?) $body);
-            // SAFETY: a level exists only where the processor has its features; the caller lends what
-            // the body says.
+            // SAFETY: a level exists only where the processor has its features; the caller lends
+            // what the body says.
             unsafe {
                 #[cfg(target_arch = "x86_64")]
                 match level.kind() {

@@ -1,13 +1,13 @@
 //! What follows from the trait of a room, so that its kernels are written down once.
 
 /// Defines the kernel trait of a room, and the kernel sets that hand its calls on to others:
-/// [`TinyKernels`](crate::device::TinyKernels), whose small passes use the kernels for all sizes, and
-/// [`EitherKernels`](crate::device::EitherKernels).
+/// [`TinyKernels`](crate::device::TinyKernels), whose small passes use the kernels for all sizes,
+/// and [`EitherKernels`](crate::device::EitherKernels).
 ///
-/// Methods have a body, or a semicolon; small passes keep the body, since it calls kernels that may have a
-/// small form. They are generic over nothing, over the axes `R`, or over a chain `E`, which has to be
-/// written as in [`Map`](crate::ops::elementwise::Map). `#[tiny]` before the trait says that the room has
-/// small kernels of its own.
+/// Methods have a body, or a semicolon; small passes keep the body, since it calls kernels that may
+/// have a small form. They are generic over nothing, over the axes `R`, or over a chain `E`, which
+/// has to be written as in [`Map`](crate::ops::elementwise::Map). `#[tiny]` before the trait says
+/// that the room has small kernels of its own.
 macro_rules! kernels {
     (#[tiny] $(#[$meta:meta])* pub trait $Room:ident $(: $Super:ident)? { $($body:tt)* }) => {
         $(#[$meta])*
@@ -21,8 +21,8 @@ macro_rules! kernels {
     };
 }
 
-/// The second half of [`kernels!`]: reads one method after another, those with a body and those without,
-/// and writes the impls.
+/// The second half of [`kernels!`]: reads one method after another, those with a body and those
+/// without, and writes the impls.
 macro_rules! delegate {
     (
         @read $to:tt $Room:ident $with_body:tt $without:tt

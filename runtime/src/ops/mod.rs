@@ -79,8 +79,8 @@ fn check_apart(writes: &[Buf], reads: &[Buf]) {
     assert!(apart, "gradiron: planned ranges overlap (a bug)");
 }
 
-/// The product of sizes. Beyond `usize` it is the largest number, so many elements that no range has
-/// them: whoever compares a range with it finds that out.
+/// The product of sizes. Beyond `usize` it is the largest number, so many elements that no range
+/// has them: whoever compares a range with it finds that out.
 #[inline(always)]
 pub(crate) const fn product<const N: usize>(sizes: [usize; N]) -> usize {
     let (mut product, mut at) = (1_usize, 0);

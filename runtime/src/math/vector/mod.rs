@@ -84,9 +84,9 @@ pub(crate) fn prefetch(p: *const f32) {
     let _ = p;
 }
 
-/// Calls the unsafe `$body::<V, ROWS>($args)`, compiled for the instruction set of `$level`: vectors `V`, and
-/// tiles of at most `ROWS` rows of two vectors, whose sums fill most registers. Whoever calls it promises
-/// what `$body` asks for but the instruction set, and says why.
+/// Calls the unsafe `$body::<V, ROWS>($args)`, compiled for the instruction set of `$level`:
+/// vectors `V`, and tiles of at most `ROWS` rows of two vectors, whose sums fill most registers.
+/// Whoever calls it promises what `$body` asks for but the instruction set, and says why.
 macro_rules! by_level {
     ($level:expr, $body:ident($arg:expr => $ty:ty)) => {{
         use $crate::math::{PortableVector, SimdKind};
@@ -96,14 +96,14 @@ macro_rules! by_level {
             use std::arch::x86_64::{__m256, __m512};
             #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi1,bmi2")]
             unsafe fn avx512(arg: $ty) {
-                // SAFETY: this function has the features of `__m512`; the rest is what the caller of
-                // `by_level` promises.
+                // SAFETY: this function has the features of `__m512`; the rest is what the caller
+                // of `by_level` promises.
                 unsafe { $body::<__m512, 14>(arg) }
             }
             #[target_feature(enable = "avx2,fma,bmi1,bmi2")]
             unsafe fn avx2(arg: $ty) {
-                // SAFETY: this function has the features of `__m256`; the rest is what the caller of
-                // `by_level` promises.
+                // SAFETY: this function has the features of `__m256`; the rest is what the caller
+                // of `by_level` promises.
                 unsafe { $body::<__m256, 6>(arg) }
             }
             match level.kind() {
@@ -111,15 +111,15 @@ macro_rules! by_level {
                 SimdKind::Avx512 => unsafe { avx512(arg) },
                 // SAFETY: a level of AVX2 exists only where the processor has the features.
                 SimdKind::Avx2 => unsafe { avx2(arg) },
-                // SAFETY: every processor of the target has the registers; the rest is what the caller of
-                // `by_level` promises.
+                // SAFETY: every processor of the target has the registers; the rest is what the
+                // caller of `by_level` promises.
                 SimdKind::Portable => unsafe { $body::<PortableVector, 6>(arg) },
             }
         }
         #[cfg(not(target_arch = "x86_64"))]
         match level.kind() {
-            // SAFETY: every processor of the target has the registers; the rest is what the caller of
-            // `by_level` promises.
+            // SAFETY: every processor of the target has the registers; the rest is what the caller
+            // of `by_level` promises.
             SimdKind::Portable => unsafe { $body::<PortableVector, 6>(arg) },
             SimdKind::Avx2 | SimdKind::Avx512 => unreachable!("no processor of this target has it"),
         }

@@ -1,6 +1,7 @@
 // The place of the largest of `SIZE` elements, `INNER` apart; `LANES` threads share a row.
 
-// Whether `a` at place `i` comes before `b` at place `j`: larger, NaN the largest, the first of equals.
+// Whether `a` at place `i` comes before `b` at place `j`: larger, NaN the largest, the first of
+// equals.
 DEVICE bool wins(float a, unsigned i, float b, unsigned j) {
     const bool a_nan = a != a, b_nan = b != b;
     if (a_nan != b_nan) return a_nan;

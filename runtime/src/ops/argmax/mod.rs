@@ -1,6 +1,6 @@
-//! The place of the largest element along an axis (`torch.argmax`), the first of equal ones, as a whole
-//! number in an `f32`. NaN is larger than all else. Whole numbers are exact in an `f32` up to 2²⁴, and so
-//! are the axes that have places.
+//! The place of the largest element along an axis (`torch.argmax`), the first of equal ones, as a
+//! whole number in an `f32`. NaN is larger than all else. Whole numbers are exact in an `f32` up to
+//! 2²⁴, and so are the axes that have places.
 
 mod cpu;
 #[cfg(feature = "cuda")]

@@ -1,5 +1,5 @@
-//! A block of queries and a block of keys: their scores, and what is carried from one block of keys to the
-//! next.
+//! A block of queries and a block of keys: their scores, and what is carried from one block of keys
+//! to the next.
 
 use super::AttentionSpec;
 use super::cpu::{BLOCK, Operand, Rows, Scores};
@@ -25,8 +25,8 @@ pub(super) unsafe fn multiply(
     let tiling = Tiling::of(level);
     let each = tiling.panel_rows(m);
     for row in (0..m).step_by(each) {
-        // SAFETY: rows `row..row + each`, cut at `m`, of `a` and `c`, and all of `b`, are lent by the
-        // caller; `panel_rows` is at most `Tiling::rows`.
+        // SAFETY: rows `row..row + each`, cut at `m`, of `a` and `c`, and all of `b`, are lent by
+        // the caller; `panel_rows` is at most `Tiling::rows`.
         unsafe {
             Panel {
                 rows: each.min(m - row),
@@ -75,9 +75,9 @@ impl Transposed {
         for from in (0..dim).step_by(DEPTH) {
             let depth = DEPTH.min(dim - from);
             let floats = self.floats.as_mut_ptr();
-            // SAFETY: columns `from..from + depth` of the rows, which the caller lends; `floats` has room for
-            // `DEPTH` columns of `BLOCK` rows, a multiple of the lanes, and `c` for `BLOCK` rows of
-            // `BLOCK`; `m` and `n` are at most that.
+            // SAFETY: columns `from..from + depth` of the rows, which the caller lends; `floats`
+            // has room for `DEPTH` columns of `BLOCK` rows, a multiple of the lanes, and `c` for
+            // `BLOCK` rows of `BLOCK`; `m` and `n` are at most that.
             unsafe {
                 if self.holds != Some((b, from)) {
                     let part = Part { data: b.at.add(from), row: b.row, col: 1 };

@@ -1,6 +1,6 @@
 //! Rows that are not finite, computed once more. Products of blocks multiply what a query does not
-//! see with a probability of 0, and 0 times an infinity is NaN; here keys that are not seen are left
-//! out.
+//! see with a probability of 0, and 0 times an infinity is NaN; here keys that are not seen are
+//! left out.
 
 use super::AttentionSpec;
 use super::cpu::{BLOCK, Operands, Rows};
@@ -18,7 +18,8 @@ unsafe fn floats<'a>(rows: Rows, row: usize, dim: usize) -> &'a [f32] {
 }
 
 unsafe fn floats_mut<'a>(rows: Rows, row: usize, dim: usize) -> &'a mut [f32] {
-    // SAFETY: the caller lends row `row`, of `dim` floats, to write, and has no other reference to it.
+    // SAFETY: the caller lends row `row`, of `dim` floats, to write, and has no other reference to
+    // it.
     unsafe { std::slice::from_raw_parts_mut(rows.at.add(row * rows.row), dim) }
 }
 
@@ -74,8 +75,8 @@ pub(super) unsafe fn queries(
     }
     let kv = h / (spec.heads / spec.kv_heads);
     for i in first..spec.queries.min(first + BLOCK) {
-        // SAFETY: query `i` and keys `j` are below the numbers of `spec`, whose sizes the operands have; the
-        // caller lends the rows of `y` of this block, of which one is borrowed at a time.
+        // SAFETY: query `i` and keys `j` are below the numbers of `spec`, whose sizes the operands
+        // have; the caller lends the rows of `y` of this block, of which one is borrowed at a time.
         unsafe {
             let y = floats_mut(o.y.rows(b, h, i), 0, spec.dim);
             if all_finite(level, y) {
@@ -117,8 +118,8 @@ unsafe fn pair(
     spec: &AttentionSpec,
 ) -> Option<(f32, f32)> {
     let kv = h / (spec.heads / spec.kv_heads);
-    // SAFETY: query `i` and key `j` are below the numbers of `spec`, whose sizes the operands and gradients
-    // have.
+    // SAFETY: query `i` and key `j` are below the numbers of `spec`, whose sizes the operands and
+    // gradients have.
     unsafe {
         let s = score(o, [b, h, i, j], spec)?;
         let p = exp(s - *o.lse.rows(b, h, i).at);
@@ -147,9 +148,9 @@ pub(super) unsafe fn head_grad(
     }
     let (dim, group) = (spec.dim, spec.heads / spec.kv_heads);
     let heads = || kv * group..(kv + 1) * group;
-    // SAFETY: queries `i` and keys `j` are below the numbers of `spec`, whose sizes the operands and
-    // gradients have; the caller lends the gradients of this head, whose rows are apart, and nothing of
-    // them is an operand.
+    // SAFETY: queries `i` and keys `j` are below the numbers of `spec`, whose sizes the operands
+    // and gradients have; the caller lends the gradients of this head, whose rows are apart, and
+    // nothing of them is an operand.
     unsafe {
         for (h, i) in heads().flat_map(|h| (0..spec.queries).map(move |i| (h, i))) {
             let d_q = floats_mut(g.d_q.rows(b, h, i), 0, dim);

@@ -32,8 +32,8 @@ pub(super) struct Operand {
     strides: Strides,
 }
 
-// SAFETY: an operand is a pointer and its strides. Threads read operands, and write only rows that are
-// theirs alone: `views::check` found that rows which are written are apart from all others.
+// SAFETY: an operand is a pointer and its strides. Threads read operands, and write only rows that
+// are theirs alone: `views::check` found that rows which are written are apart from all others.
 unsafe impl Sync for Operand {}
 
 impl Operand {
@@ -155,9 +155,10 @@ impl Attention for CpuKernels<'_> {
             let at = [rest / spec.heads, rest % spec.heads, block * BLOCK];
             let few = spec.queries <= FEW;
             let queries = if few { few_queries } else { queries };
-            // SAFETY: `operand` checked that the operands have the sizes of `spec`, and `operand_mut` that
-            // rows of `y` and `lse` are apart, so nothing but this unit writes these; `check_apart` that
-            // nothing of them is read. There are at most `FEW` queries for `few_queries`.
+            // SAFETY: `operand` checked that the operands have the sizes of `spec`, and
+            // `operand_mut` that rows of `y` and `lse` are apart, so nothing but this unit writes
+            // these; `check_apart` that nothing of them is read. There are at most `FEW` queries
+            // for `few_queries`.
             unsafe {
                 queries(level, &operands, at, &spec);
                 careful::queries(level, &operands, at, &spec);
@@ -210,9 +211,10 @@ impl Attention for CpuKernels<'_> {
         let gradients = Gradients { d_q, d_k: d_kv[0], d_v: d_kv[1], d_y };
         threads.run_if(product([10, spec.work()]), spec.batch * spec.kv_heads, &|unit| {
             let at = [unit / spec.kv_heads, unit % spec.kv_heads];
-            // SAFETY: `operand` checked that the operands have the sizes of `spec`, `check_apart` that no
-            // gradient is read, and `operand_mut` and `check_views_apart` that rows of gradients are
-            // apart: those of this head of the keys, and of the queries that read it, are this unit's.
+            // SAFETY: `operand` checked that the operands have the sizes of `spec`, `check_apart`
+            // that no gradient is read, and `operand_mut` and `check_views_apart` that rows of
+            // gradients are apart: those of this head of the keys, and of the queries that read it,
+            // are this unit's.
             unsafe {
                 head_grad(level, &operands, &gradients, at, &spec);
                 careful::head_grad(level, &operands, &gradients, at, &spec);
@@ -242,9 +244,9 @@ impl Attention for CpuKernels<'_> {
         let (threads, level) = (self.threads(), self.level());
         let grad = MaskGrad { d_y, d_mask, distinct };
         threads.run_if(product([4, spec.work()]), grad.blocks(&spec), &|unit| {
-            // SAFETY: `operand` checked that the operands have the sizes of `spec`, `check_apart` that
-            // nothing of `d_mask` is read, and `operand_mut` that its rows are apart, so this block of it
-            // is this unit's.
+            // SAFETY: `operand` checked that the operands have the sizes of `spec`, `check_apart`
+            // that nothing of `d_mask` is read, and `operand_mut` that its rows are apart, so this
+            // block of it is this unit's.
             unsafe { grad.block(level, &operands, unit, &spec) };
         });
     }
@@ -273,8 +275,9 @@ unsafe fn queries(level: SimdLevel, o: &Operands, [b, h, i]: [usize; 3], spec: &
         }
         let block = Block::new(o.mask, [b, h, i, j], [m, n], spec);
         let first = j == 0;
-        // SAFETY: `m` queries from `i` on and `n` keys from `j` on exist, so their rows are those of operands
-        // with the sizes of `spec`, which the caller promises; these rows of `y` are lent to write.
+        // SAFETY: `m` queries from `i` on and `n` keys from `j` on exist, so their rows are those
+        // of operands with the sizes of `spec`, which the caller promises; these rows of `y` are
+        // lent to write.
         unsafe {
             keys.scores(level, &mut scores, q, o.k.rows(b, kv, j), [m, n, dim]);
             carry(level, &mut scores, &mut carried, block, (y, dim, first));

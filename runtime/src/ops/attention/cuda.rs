@@ -55,8 +55,8 @@ struct MmaTiles {
     met: usize,
     /// Whether all rows consist of vectors of 16 bytes.
     is_aligned: bool,
-    /// Blocks that a processor has registers for. Only copies of halves, which pass none, leave enough of
-    /// them for three.
+    /// Blocks that a processor has registers for. Only copies of halves, which pass none, leave
+    /// enough of them for three.
     resident: usize,
 }
 
@@ -203,8 +203,8 @@ impl Attention for CudaKernels {
         };
         let kernel = tiles.kernel("grad_queries_mma", mask, &spec);
         self.launch(kernel, tiles.grid(batch * heads, queries), &of_q);
-        // The gradients of wide heads do not fit into registers together; that of values alone leaves
-        // room for more queries.
+        // The gradients of wide heads do not fit into registers together; that of values alone
+        // leaves room for more queries.
         let narrow = [(tiles.met, [1, 1])];
         let wide = [(tiles.met, [1, 0]), (2 * tiles.met, [0, 1])];
         let launches = if dim <= NARROW { &narrow[..] } else { &wide };

@@ -1,5 +1,5 @@
-//! Attention of few queries, as the next positions of a sequence are: their keys are read where they
-//! lie, since transposing a block for so few rows would take longer than its products.
+//! Attention of few queries, as the next positions of a sequence are: their keys are read where
+//! they lie, since transposing a block for so few rows would take longer than its products.
 
 use super::AttentionSpec;
 use super::block::{Block, Carried, carry, divide, multiply};
@@ -32,9 +32,9 @@ pub(super) unsafe fn few_queries(
         let block = Block::new(o.mask, [b, h, i, j], [m, n], spec);
         let (k, v, first) = (o.k.rows(b, kv, j), o.v.rows(b, kv, j), j == 0);
         let to = (scores.as_mut_ptr(), BLOCK);
-        // SAFETY: all `m` queries and `n` keys from `j` on exist, so their rows are those of operands with
-        // the sizes of `spec`, which the caller promises; there are at most `FEW` queries, for which
-        // `scores` has room, and their rows of `y` are lent to write.
+        // SAFETY: all `m` queries and `n` keys from `j` on exist, so their rows are those of
+        // operands with the sizes of `spec`, which the caller promises; there are at most `FEW`
+        // queries, for which `scores` has room, and their rows of `y` are lent to write.
         unsafe {
             let of = |rows: Rows| (rows.at.cast_const(), rows.row);
             few_rows(level, to, of(q), of(k), (m, dim, n));

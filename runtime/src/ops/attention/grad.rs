@@ -33,8 +33,8 @@ pub(super) unsafe fn head_grad(
         let (k, v) = (o.k.rows(b, kv, j), o.v.rows(b, kv, j));
         let (d_k, d_v) = (g.d_k.rows(b, kv, j), g.d_v.rows(b, kv, j));
         for row in 0..all {
-            // SAFETY: `row` is below the keys of the block, so these are rows of gradients with the sizes of
-            // `spec`, which the caller lends; each slice ends before the next begins.
+            // SAFETY: `row` is below the keys of the block, so these are rows of gradients with the
+            // sizes of `spec`, which the caller lends; each slice ends before the next begins.
             unsafe {
                 std::slice::from_raw_parts_mut(d_k.at.add(row * d_k.row), dim).fill(0.0);
                 std::slice::from_raw_parts_mut(d_v.at.add(row * d_v.row), dim).fill(0.0);
@@ -51,9 +51,9 @@ pub(super) unsafe fn head_grad(
             let (q, y, d_y) = (o.q.rows(b, h, i), o.y.rows(b, h, i), g.d_y.rows(b, h, i));
             let (d_q, lse) = (g.d_q.rows(b, h, i), o.lse.rows(b, h, i));
             let block = Block::new(o.mask, [b, h, i, j], [m, n], spec);
-            // SAFETY: `m` queries from `i` on and `all` keys from `j` on exist, so their rows are those of
-            // operands with the sizes of `spec`, which the caller promises; `n` is at most `all`. The rows
-            // of gradients are lent to write.
+            // SAFETY: `m` queries from `i` on and `all` keys from `j` on exist, so their rows are
+            // those of operands with the sizes of `spec`, which the caller promises; `n` is at most
+            // `all`. The rows of gradients are lent to write.
             unsafe {
                 // All keys of the block, of which these queries may see the first `n`.
                 keys.scores(level, &mut p, q, k, [m, all, dim]);

@@ -1,6 +1,7 @@
-// Attention without its scores in memory: a block takes `BQ` queries of a head and meets `BK` keys after
-// another, or takes `BK` keys and meets the queries. `TEAM` threads of a warp share a row of the tile.
-// Tiles in shared memory have rows of `DIM + 1` floats, so that rows start at different banks.
+// Attention without its scores in memory: a block takes `BQ` queries of a head and meets `BK` keys
+// after another, or takes `BK` keys and meets the queries. `TEAM` threads of a warp share a row of
+// the tile. Tiles in shared memory have rows of `DIM + 1` floats, so that rows start at different
+// banks.
 
 #define PITCH (DIM + 1)
 #define COLUMNS ((DIM + TEAM - 1) / TEAM)
@@ -287,9 +288,9 @@ grad_keys(d_k_t* d_k, unsigned gb, unsigned gh, unsigned gr, d_v_t* d_v, unsigne
 #endif
 
 #ifdef IS_grad_mask
-// A block takes BQ rows and BK keys of the mask, and meets all queries that read them after another: those
-// of `batches` samples, of all heads where SUM_HEADS is set, of all rows where SUM_ROWS is. A sum carries
-// what rounding takes from it (W. Kahan, 1965).
+// A block takes BQ rows and BK keys of the mask, and meets all queries that read them after
+// another: those of `batches` samples, of all heads where SUM_HEADS is set, of all rows where
+// SUM_ROWS is. A sum carries what rounding takes from it (W. Kahan, 1965).
 #define EACH ((BK + TEAM - 1) / TEAM)
 KERNEL __launch_bounds__(THREADS)
 grad_mask(d_mask_t* d_mask, unsigned gb, unsigned gh, unsigned gr, unsigned batches, const d_y_t* d_y,

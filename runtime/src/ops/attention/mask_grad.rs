@@ -1,8 +1,9 @@
-//! The gradient of an attention's mask: a block of it at a time, summed over all queries that read it.
+//! The gradient of an attention's mask: a block of it at a time, summed over all queries that read
+//! it.
 //!
-//! The scores are computed once more, so the other gradients cost the same whether or not somebody asks
-//! for this one, and no two threads add to one element: the order of its sum is that of the samples,
-//! heads and queries.
+//! The scores are computed once more, so the other gradients cost the same whether or not somebody
+//! asks for this one, and no two threads add to one element: the order of its sum is that of the
+//! samples, heads and queries.
 
 use super::AttentionSpec;
 use super::block::{Block, Transposed};
@@ -49,7 +50,8 @@ impl MaskGrad {
             (these(batch, head / heads, spec.batch), these(heads, head % heads, spec.heads));
         let queries = if rows == 1 { 0..spec.queries } else { row..row + 1 };
         let (first, all) = ((batch.start, heads.start), BLOCK.min(spec.keys - j));
-        // Floats that are added up in double precision: their error does not grow with their number.
+        // Floats that are added up in double precision: their error does not grow with their
+        // number.
         let mut sums = [0.0_f64; BLOCK * BLOCK];
         let (mut p, mut d_s) = ([0.0; BLOCK * BLOCK], [0.0; BLOCK * BLOCK]);
         let (mut of_keys, mut of_values) = (Transposed::new(), Transposed::new());
@@ -65,8 +67,8 @@ impl MaskGrad {
                 let (q, y, d_y) = (o.q.rows(b, h, i), o.y.rows(b, h, i), self.d_y.rows(b, h, i));
                 let block = Block::new(o.mask, [b, h, i, j], [m, n], spec);
                 let rows_of = [y, d_y, o.lse.rows(b, h, i)];
-                // SAFETY: `m` queries from `i` on and `all` keys from `j` on exist, so their rows are those of
-                // operands with the sizes of `spec`, which the caller promises.
+                // SAFETY: `m` queries from `i` on and `all` keys from `j` on exist, so their rows
+                // are those of operands with the sizes of `spec`, which the caller promises.
                 unsafe {
                     of_keys.scores(level, &mut p, q, k, [m, all, spec.dim]);
                     of_values.scores(level, &mut d_s, d_y, v, [m, all, spec.dim]);
@@ -81,8 +83,8 @@ impl MaskGrad {
         }
         let d_mask = self.d_mask.rows(first.0, first.1, row);
         for at in 0..BLOCK.min(rows - row) {
-            // SAFETY: `row + at` is below the rows of the mask that are distinct, and `all` floats from `j` on
-            // are below its keys; the caller lends this block of it to write.
+            // SAFETY: `row + at` is below the rows of the mask that are distinct, and `all` floats
+            // from `j` on are below its keys; the caller lends this block of it to write.
             let d_mask =
                 unsafe { std::slice::from_raw_parts_mut(d_mask.at.add(at * d_mask.row + j), all) };
             d_mask.iter_mut().zip(&sums[at * BLOCK..]).for_each(|(d, sum)| *d = *sum as f32);

@@ -80,8 +80,9 @@ grad_queries_mma(d_q_t* d_q, unsigned gb, unsigned gh, unsigned gr, const d_y_t*
 #endif
 
 #ifdef IS_grad_keys_mma
-// The rows of a block are keys here, and those that it meets are queries, of all heads that share the
-// keys. Where both gradients do not fit into registers, a launch takes one of them: `OF_KEYS`, `OF_VALUES`.
+// The rows of a block are keys here, and those that it meets are queries, of all heads that share
+// the keys. Where both gradients do not fit into registers, a launch takes one of them: `OF_KEYS`,
+// `OF_VALUES`.
 KERNEL __launch_bounds__(BLOCK, RESIDENT)
 grad_keys_mma(d_k_t* d_k, unsigned gb, unsigned gh, unsigned gr, d_v_t* d_v, unsigned hb, unsigned hh,
               unsigned hr, const d_y_t* d_y, unsigned yb, unsigned yh, unsigned yr,

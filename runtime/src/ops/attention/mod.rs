@@ -118,8 +118,8 @@ kernels! {
         /// Adds keys and values behind the first `past` rows of `to`; `spec` is that of the rows
         /// added.
         fn append(&mut self, to: [View; 2], from: [View; 2], past: usize, spec: AttentionSpec);
-        /// The gradients of queries, keys and values from `d_y`, `y` and `lse`. They may lie side by
-        /// side in one range.
+        /// The gradients of queries, keys and values from `d_y`, `y` and `lse`. They may lie side
+        /// by side in one range.
         fn attention_grad(
             &mut self,
             d_qkv: [View; 3],
@@ -128,8 +128,8 @@ kernels! {
             inputs: Inputs,
             spec: AttentionSpec,
         );
-        /// The gradient of the mask, which has the strides of the mask that is given: a sum over the
-        /// samples, heads and queries for which these are 0.
+        /// The gradient of the mask, which has the strides of the mask that is given: a sum over
+        /// the samples, heads and queries for which these are 0.
         fn attention_mask_grad(
             &mut self,
             d_mask: Buf,

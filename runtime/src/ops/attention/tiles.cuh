@@ -1,7 +1,8 @@
-// What the kernels for tensor cores share. Factors are halves, sums are floats. Each of four warps takes
-// TALL times 16 rows, whose fragments stay in registers; a block meets BK rows of the other side after
-// another, which lie in shared memory as halves: while one pair of tiles is multiplied, the next arrives
-// in another place. Probabilities are powers of 2, whose exponents are scores times log2 e.
+// What the kernels for tensor cores share. Factors are halves, sums are floats. Each of four warps
+// takes TALL times 16 rows, whose fragments stay in registers; a block meets BK rows of the other
+// side after another, which lie in shared memory as halves: while one pair of tiles is multiplied,
+// the next arrives in another place. Probabilities are powers of 2, whose exponents are scores
+// times log2 e.
 
 #define WARPS 4
 #define BLOCK (32 * WARPS)
@@ -37,8 +38,8 @@ DEVICE void fetch(HALF* to, const T* from, bool there) {
 DEVICE void fetch(HALF* to, const HALF* from, bool there) { copy_ahead<16>(to, from, there); }
 #endif
 
-// Rows `first..first + COUNT`, zeros behind the last, by `LANES` threads. Copies wait for nothing, and need
-// registers for one address; loads wait together.
+// Rows `first..first + COUNT`, zeros behind the last, by `LANES` threads. Copies wait for nothing,
+// and need registers for one address; loads wait together.
 template <int COUNT, int LANES, typename T>
 DEVICE void fetch_rows(Row* tile, const T* x, unsigned stride, unsigned first, unsigned end) {
 #pragma unroll(ALIGNED && sizeof(T) == 2 ? 1 : 4)

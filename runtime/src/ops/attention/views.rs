@@ -1,4 +1,5 @@
-//! Whether operands are what their strides say: inside their ranges, and apart where they are written.
+//! Whether operands are what their strides say: inside their ranges, and apart where they are
+//! written.
 
 use super::{Strides, View};
 use crate::device::Buf;

@@ -1,8 +1,8 @@
 //! The number of batches in a place of the state, which is an `f32`.
 //!
-//! Up to 2²⁴ it is a whole number. An `f32` has no odd numbers beyond, so from there on it counts in its
-//! bits: each batch takes the next larger `f32`, which goes on for 2²⁴ + 872415231 batches, some 889
-//! million. There it stays: a batch has a weight of 2⁻²⁹ then, which moves no `f32`.
+//! Up to 2²⁴ it is a whole number. An `f32` has no odd numbers beyond, so from there on it counts
+//! in its bits: each batch takes the next larger `f32`, which goes on for 2²⁴ + 872415231 batches,
+//! some 889 million. There it stays: a batch has a weight of 2⁻²⁹ then, which moves no `f32`.
 
 /// The largest number that is its own count.
 const WHOLE: f32 = 16_777_216.0;

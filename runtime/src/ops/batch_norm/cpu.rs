@@ -19,8 +19,8 @@ pub(super) const WIDTH: usize = 256;
 /// [`LANES`] rows: merging them costs as much for each channel.
 pub(super) const TILE: usize = 1 << 12;
 
-/// Squares below it, of numbers around 10⁻¹⁵, may hold some that were too small for an `f32`, which an
-/// `eps` that is larger hides.
+/// Squares below it, of numbers around 10⁻¹⁵, may hold some that were too small for an `f32`, which
+/// an `eps` that is larger hides.
 const FAINT: f64 = 1e-30;
 const HIDES: f32 = 1e-24;
 /// The `1 / σ` of channels whose products with gradients may be too small for an `f32`.
@@ -153,8 +153,8 @@ impl Moments {
         Self { count: 0.0, mean: [0.0; WIDTH], squares: [0.0; WIDTH] }
     }
 
-    /// Adds `count` elements a channel: the sums of their distances from `centre`, and of the squares
-    /// of these.
+    /// Adds `count` elements a channel: the sums of their distances from `centre`, and of the
+    /// squares of these.
     #[inline(always)]
     fn merge(&mut self, count: usize, centre: &[f32], away: &[f64], squares: &[f64]) {
         let count = count as f64;

@@ -1,5 +1,5 @@
-// Reductions of channels of `x [batch, CHANNELS, INNER]`: a block takes a part of a channel, and the
-// parts are combined in their order. Element `e` of a channel is element `e % INNER` of sample
+// Reductions of channels of `x [batch, CHANNELS, INNER]`: a block takes a part of a channel, and
+// the parts are combined in their order. Element `e` of a channel is element `e % INNER` of sample
 // `e / INNER`.
 
 DEVICE size_t element(unsigned channel, unsigned e) {
@@ -24,9 +24,9 @@ DEVICE void each(unsigned count, F f) {
 // Elements are summed as such a part of themselves, so that the sum of a tile stays in the range.
 #define SMALL (1.0f / 4096)
 
-// The mean of each part and the squares around it: `parts [CHANNELS, splits, 2]`. Tile by tile, each of
-// which is read once (T. Chan, G. Golub, R. LeVeque, 1979). What the mean of a tile is off is summed with
-// the squares around it, which for large numbers are squares of parts.
+// The mean of each part and the squares around it: `parts [CHANNELS, splits, 2]`. Tile by tile,
+// each of which is read once (T. Chan, G. Golub, R. LeVeque, 1979). What the mean of a tile is off
+// is summed with the squares around it, which for large numbers are squares of parts.
 KERNEL moments(double* parts, const x_t* x, unsigned count, unsigned chunk, unsigned splits) {
     const unsigned channel = blockIdx.x / splits, from = blockIdx.x % splits * chunk;
     const unsigned end = min(from + chunk, count);

@@ -41,9 +41,9 @@ impl Cat for CpuKernels<'_> {
         threads.run_if(x.len(), x.len().div_ceil(CHUNK), &|chunk| {
             runs(spec, chunk, |from, to, len| {
                 let x = &x[from..from + len];
-                // SAFETY: `at` checks the bounds. Runs of different chunks are of different elements of the
-                // operand, which have different places in the whole: `check` found `start + len` columns
-                // in each row of `total`.
+                // SAFETY: `at` checks the bounds. Runs of different chunks are of different
+                // elements of the operand, which have different places in the whole: `check` found
+                // `start + len` columns in each row of `total`.
                 unsafe { std::slice::from_raw_parts_mut(y.at(to, len), len) }.copy_from_slice(x);
             });
         });

@@ -1,5 +1,5 @@
-// An operand `x [outer, LEN]` is the part of `y [outer, TOTAL]` from column START on. A thread moves
-// `WIDTH` neighbours.
+// An operand `x [outer, LEN]` is the part of `y [outer, TOTAL]` from column START on. A thread
+// moves `WIDTH` neighbours.
 
 // The place in `y` of element `i` of the operand.
 DEVICE unsigned in_whole(unsigned i) { return i / LEN * TOTAL + START + i % LEN; }

@@ -113,8 +113,9 @@ impl Conv2d for CpuKernels<'_> {
         }
         let level = self.level();
         let map = self.follow::<E, IN, OUT, S, R>(&[out, scratch], &[a, b], then);
-        // SAFETY: a part is finished once, when its sums are done with it, and parts are apart; `follow`
-        // checked that the chain uses nothing else of what the convolution reads or writes.
+        // SAFETY: a part is finished once, when its sums are done with it, and parts are apart;
+        // `follow` checked that the chain uses nothing else of what the convolution reads or
+        // writes.
         let finish = |start, len| unsafe { map.run(level, start, len) };
         self.conv2d_then(pass, [out, a, b, scratch], spec, Some(&finish));
     }
@@ -147,8 +148,9 @@ impl Conv2d for CpuKernels<'_> {
     {
         let level = self.level();
         let map = self.follow::<E, IN, OUT, S, R>(&[y, scratch], &[x, w, prepared], then);
-        // SAFETY: a part is finished once, when its sums are done with it, and parts are apart; `follow`
-        // checked that the chain uses nothing else of what the convolution reads or writes.
+        // SAFETY: a part is finished once, when its sums are done with it, and parts are apart;
+        // `follow` checked that the chain uses nothing else of what the convolution reads or
+        // writes.
         let finish = |start, len| unsafe { map.run(level, start, len) };
         self.prepared_then([y, x, w, prepared, scratch], spec, Some(&finish));
     }

@@ -1,5 +1,5 @@
-// Convolution of groups of few channels: each element of the result is a sum of its own. Neighbouring
-// threads make neighbours of a row.
+// Convolution of groups of few channels: each element of the result is a sum of its own.
+// Neighbouring threads make neighbours of a row.
 
 #define WINDOW (KERNEL_HEIGHT * KERNEL_WIDTH)
 #define POSITIONS (OUT_HEIGHT * OUT_WIDTH)
@@ -61,8 +61,8 @@ KERNEL input_direct(y_t* y, const x_t* x, const w_t* w, unsigned count) {
 #endif
 
 #ifdef IS_weight_direct
-// A block sums `chunk` positions of images for LINES rows of a window, for part number `split` of the
-// result. `w` is the gradient of the output.
+// A block sums `chunk` positions of images for LINES rows of a window, for part number `split` of
+// the result. `w` is the gradient of the output.
 KERNEL weight_direct(y_t* y, const x_t* x, const w_t* w, unsigned inner, unsigned chunk) {
     constexpr unsigned STRIPS = KERNEL_HEIGHT / LINES;
     const unsigned strip = blockIdx.x % STRIPS * LINES, c = blockIdx.x / STRIPS % GROUP_IN;

@@ -1,6 +1,6 @@
-// Convolution as a product of matrices that are not in memory: `y [ROWS, cols] = a [ROWS, inner] ·
-// b [inner, cols]` for each group of channels. A block of 16 × 16 threads makes a tile of 16 TM rows and
-// 16 TN columns; a thread makes every 16th of both.
+// Convolution as a product of matrices that are not in memory:
+// `y [ROWS, cols] = a [ROWS, inner] · b [inner, cols]` for each group of channels. A block of 16 ×
+// 16 threads makes a tile of 16 TM rows and 16 TN columns; a thread makes every 16th of both.
 //
 // pass          rows           columns             inner
 // FORWARD       outputs o      batch, position     input channel, window
@@ -35,7 +35,8 @@ DEVICE float tap(const x_t* x, unsigned plane, int i, int j, int u, int v) {
     return get(x, plane * PIXELS + row * WIDTH + col);
 }
 
-// The output in plane `plane` that reads pixel (row, col) by its tap (u, v), zero where there is none.
+// The output in plane `plane` that reads pixel (row, col) by its tap (u, v), zero where there is
+// none.
 DEVICE float reader(const x_t* d_y, unsigned plane, int row, int col, int u, int v) {
     const int i = row + PADDING_ROWS - u * DILATION_ROWS, j = col + PADDING_COLS - v * DILATION_COLS;
     if (i < 0 || j < 0 || i % STRIDE_ROWS || j % STRIDE_COLS) return 0.0f;

@@ -1,8 +1,8 @@
 // Convolution on tensor cores: the products of the tiles that `tiles.cuh` loads.
 
 #ifdef IS_pack_weights
-// The left factor of a forward pass, or OF_INPUT of an input's gradient, as tiles read it: for each group
-// PADDED_ROWS of INNER. Neighbouring blocks read neighbouring weights.
+// The left factor of a forward pass, or OF_INPUT of an input's gradient, as tiles read it: for each
+// group PADDED_ROWS of INNER. Neighbouring blocks read neighbouring weights.
 KERNEL pack_weights(tile_t* y, const w_t* w, unsigned count) {
     const unsigned n = thread_of_grid();
     if (n >= count) return;

@@ -8,8 +8,8 @@
 //!
 //! An output depends on what its window holds, and on nothing beside it: values that are not finite
 //! reach no other, zeros give exact zeros, and where an algorithm mixes neighbours its error is
-//! relative to the window (`winograd` has the bound). Padding is zeros: a product of it with a weight
-//! or a gradient that is not finite, a NaN, may be counted or left out.
+//! relative to the window (`winograd` has the bound). Padding is zeros: a product of it with a
+//! weight or a gradient that is not finite, a NaN, may be counted or left out.
 //!
 //! Each [`Pass`] is computed by one of several algorithms, chosen by its sizes alone;
 //! [`Conv2dSpec`] says which, and what scratch memory it needs.
@@ -141,8 +141,9 @@ impl Conv2dSpec {
         product([self.out_height(), self.out_width()])
     }
 
-    /// Panics where operands do not have these sizes, or where these are none of a convolution. What
-    /// kernels compute of them then stays within numbers: [`scratch`](Self::scratch) is the largest.
+    /// Panics where operands do not have these sizes, or where these are none of a convolution.
+    /// What kernels compute of them then stays within numbers: [`scratch`](Self::scratch) is the
+    /// largest.
     fn check(&self, x: usize, w: usize, y: usize) {
         for (axis, size) in [self.height, self.width].into_iter().enumerate() {
             let [kernel, stride, padding, dilation] =
@@ -211,8 +212,8 @@ kernels! {
         }
 
         /// A pass, `out` from its two operands in the order of [`Pass`]:
-        /// `x [batch, in, height, width]`, `w [out, in / groups, kh, kw]`, `y [batch, out, oh, ow]`,
-        /// gradients alike.
+        /// `x [batch, in, height, width]`, `w [out, in / groups, kh, kw]`,
+        /// `y [batch, out, oh, ow]`, gradients alike.
         fn conv2d(&mut self, pass: Pass, out: Buf, of: [Buf; 2], scratch: Buf, spec: Conv2dSpec);
 
         /// A pass, then a chain whose first input is `out`; `out` may be the memory of its first

@@ -98,8 +98,8 @@ pub(super) fn forward(
         let first = panel * cols;
         let count = cols.min(spec.out_channels - first);
         let weights = &packed[panel * window * cols..][..window * cols];
-        // SAFETY: `windows` has `window` terms of `width`, which is `rows` or more, `weights` is one panel of
-        // them, and `results` has `rows` rows of a panel.
+        // SAFETY: `windows` has `window` terms of `width`, which is `rows` or more, `weights` is
+        // one panel of them, and `results` has `rows` rows of a panel.
         unsafe { sums(level, results, (windows, width), weights, (rows, window, count)) };
         for n in 0..spec.batch {
             let start = (n * spec.out_channels + first) * spec.positions();
@@ -129,8 +129,9 @@ unsafe fn sums(
     for term in (0..window).step_by(TERMS) {
         for row in (0..rows).step_by(panel_rows) {
             let c = results[row * tiling.cols..].as_mut_ptr();
-            // SAFETY: terms `term..` of `windows` and `weights`, and rows `row..` of `windows` and `results`, of which
-            // the caller promises `window` and `rows`; `panel_rows` is at most `Tiling::rows`.
+            // SAFETY: terms `term..` of `windows` and `weights`, and rows `row..` of `windows` and
+            // `results`, of which the caller promises `window` and `rows`; `panel_rows` is at most
+            // `Tiling::rows`.
             unsafe {
                 Panel {
                     rows: panel_rows.min(rows - row),
@@ -177,9 +178,9 @@ unsafe fn write<V: Vector, const ROWS: usize>(planes: &Planes<'_>) {
         let lanes = V::LANES.min(planes.count - first);
         for at in (0..positions).step_by(V::LANES) {
             let count = V::LANES.min(positions - at);
-            // SAFETY: `write` checked that there are results for all positions, in rows of a panel, which is whole
-            // registers; the caller lends `count` planes of `y`, of which the mask and `lanes` choose those
-            // elements that there are. It has the instruction set of `V`.
+            // SAFETY: `write` checked that there are results for all positions, in rows of a panel,
+            // which is whole registers; the caller lends `count` planes of `y`, of which the mask
+            // and `lanes` choose those elements that there are. It has the instruction set of `V`.
             unsafe {
                 let mut square = [V::splat(0.0); MAX_LANES];
                 for (i, row) in square.iter_mut().enumerate().take(V::LANES) {

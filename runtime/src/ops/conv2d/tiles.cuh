@@ -1,11 +1,11 @@
-// Convolution on tensor cores, as the products of matrices that `kernels.cu` tells of. A block makes a tile
-// of BM rows and BN columns, a warp of it WARP_ROWS × 32. Of the inner axis it meets BK places after BK:
-// they are loaded into registers while those before, which lie in shared memory, are multiplied. Tiles are
-// of halves, or with TF32 of floats of 10 bits behind the first.
+// Convolution on tensor cores, as the products of matrices that `kernels.cu` tells of. A block
+// makes a tile of BM rows and BN columns, a warp of it WARP_ROWS × 32. Of the inner axis it meets
+// BK places after BK: they are loaded into registers while those before, which lie in shared
+// memory, are multiplied. Tiles are of halves, or with TF32 of floats of 10 bits behind the first.
 //
-// BY_TAPS the inner axis has all channels of a tap after those of another, each padded to CHANNELS, a
-// multiple of BK: a step has one tap. Else it has all taps of a channel after those of another, and is
-// padded to INNER. The columns of the weight's gradient are ordered alike, without padding.
+// BY_TAPS the inner axis has all channels of a tap after those of another, each padded to CHANNELS,
+// a multiple of BK: a step has one tap. Else it has all taps of a channel after those of another,
+// and is padded to INNER. The columns of the weight's gradient are ordered alike, without padding.
 
 #if TF32
 typedef float tile_t;
@@ -22,15 +22,16 @@ constexpr int BK = 64 / sizeof(tile_t);
 constexpr int PIECE = 16 / sizeof(tile_t);
 #ifndef IS_pack_weights
 
-// From row to row of a tile whose rows lie along the inner axis, and of one whose rows lie across it. Eight
-// rows of a matrix lie in different banks.
+// From row to row of a tile whose rows lie along the inner axis, and of one whose rows lie across
+// it. Eight rows of a matrix lie in different banks.
 constexpr int ALONG = BK + PIECE, ACROSS = BN + 8;
 
 constexpr int WARP_ROWS = BM + BN == 256 ? 64 : 32, WARP_COLS = 32;
 constexpr int BLOCK = 32 * (BM / WARP_ROWS) * (BN / WARP_COLS);
 constexpr int MM = WARP_ROWS / 16, NN = WARP_COLS / 8;
 constexpr int ROW_BLOCKS = (ROWS + BM - 1) / BM;
-// Registers for this many blocks of a multiprocessor: 128 for each thread, or 168 in a block of four warps.
+// Registers for this many blocks of a multiprocessor: 128 for each thread, or 168 in a block of
+// four warps.
 #define BOUNDS __launch_bounds__(BLOCK, BLOCK == 128 ? 3 : 2)
 
 DEVICE unsigned pair(HALF a, HALF b) { return a.bits | (unsigned)b.bits << 16; }
@@ -119,8 +120,8 @@ struct Packed {
     }
 };
 
-// A tile of `b`: the channels that windows meet at BN columns, images and places of LINES × LINE. A thread
-// takes V neighbouring columns, at once if RIGHT_VECTOR.
+// A tile of `b`: the channels that windows meet at BN columns, images and places of LINES × LINE. A
+// thread takes V neighbouring columns, at once if RIGHT_VECTOR.
 struct Columns {
     static constexpr bool IS_ACROSS = true;
     static constexpr int V = RIGHT_VECTOR > 1 ? RIGHT_VECTOR : 2;
@@ -192,8 +193,9 @@ struct Columns {
 #else
 constexpr unsigned COLS = GROUP_IN * WINDOW;
 
-// A tile of `a` or `b` of SIDE rows, each a plane of POSITIONS elements from image to image; PLANES are
-// those of an image, and COUNT_OF those of a group. A thread takes V neighbours, at once if VECTOR.
+// A tile of `a` or `b` of SIDE rows, each a plane of POSITIONS elements from image to image; PLANES
+// are those of an image, and COUNT_OF those of a group. A thread takes V neighbours, at once if
+// VECTOR.
 template <typename T, int SIDE, int PLANES, int OF_GROUP, bool VECTOR, int V>
 struct Planes {
     static constexpr bool IS_ACROSS = false;
@@ -240,7 +242,8 @@ struct Planes {
     }
 };
 
-// A tile of `b` of the weight's gradient: BN columns, each a tap of a channel, along positions of images.
+// A tile of `b` of the weight's gradient: BN columns, each a tap of a channel, along positions of
+// images.
 struct Windows {
     static constexpr bool IS_ACROSS = false;
     static constexpr int V = 2;

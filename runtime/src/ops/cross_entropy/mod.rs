@@ -4,8 +4,8 @@
 //!
 //! `loss = 1/N · Σ_i [lse_i − (1 − s) · x_(i, label_i) − s/C · Σ_c x_ic]`,
 //!
-//! in which the logits are those of a position less their maximum: the loss is the same, and nothing
-//! cancels however far they are from zero.
+//! in which the logits are those of a position less their maximum: the loss is the same, and
+//! nothing cancels however far they are from zero.
 //!
 //! `d_x_ic = d_loss/N · [e^(x_ic − lse_i) − (1 − s) · [c = label_i] − s/C]`
 //!
@@ -46,7 +46,8 @@ kernels! {
         /// `loss [1]`
         fn cross_entropy(&mut self, loss: Buf, logits: Buf, label: Indices, spec: CrossEntropySpec);
 
-        /// `loss [1]` and the gradient of the logits for a `d_loss` of 1, which may take their memory.
+        /// `loss [1]` and the gradient of the logits for a `d_loss` of 1, which may take their
+        /// memory.
         fn cross_entropy_with_grad(
             &mut self,
             loss: Buf,

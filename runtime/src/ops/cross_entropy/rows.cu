@@ -22,8 +22,8 @@ struct Sum {
 };
 
 #ifdef IS_cross_entropy
-// The loss of each row, and where WITH_GRAD the gradient of its logits, which may take their memory;
-// scaled where losses are. A row that registers do not hold is read once for its sum.
+// The loss of each row, and where WITH_GRAD the gradient of its logits, which may take their
+// memory; scaled where losses are. A row that registers do not hold is read once for its sum.
 ROW_KERNEL cross_entropy(float* losses, d_logits_t* d_logits, const logits_t* logits,
                          const unsigned* label, const float* loss_scale, float smoothing,
                          unsigned rows) {

@@ -1,7 +1,8 @@
-//! Running sums along an axis (`torch.cumsum`): `y[i] = Σ_{j ≤ i} x[j]`. The gradient is the running
-//! sum from the other end, `d_x[j] = Σ_{i ≥ j} d_y[i]`.
+//! Running sums along an axis (`torch.cumsum`): `y[i] = Σ_{j ≤ i} x[j]`. The gradient is the
+//! running sum from the other end, `d_x[j] = Σ_{i ≥ j} d_y[i]`.
 //!
-//! Sums are carried in `f64`, on a GPU with what each addition lost: their error does not grow with `i`.
+//! Sums are carried in `f64`, on a GPU with what each addition lost: their error does not grow with
+//! `i`.
 
 mod cpu;
 #[cfg(feature = "cuda")]

@@ -1,6 +1,6 @@
 // Dropout: element `64 g + 16 l + b` takes word `l` of block `16 g + b`. A thread makes one block,
-// and so neighbouring threads take neighbouring elements. `random` holds the seed and the number of the
-// step, the lower half of each first; `threshold` is 2³² at most.
+// and so neighbouring threads take neighbouring elements. `random` holds the seed and the number of
+// the step, the lower half of each first; `threshold` is 2³² at most.
 
 #ifdef IS_dropout
 DEVICE unsigned number_of_call(float* call, unsigned number) {

@@ -2,8 +2,8 @@
 //! is 0 with probability `p`, else it is `x / (1 − p)`. The gradient drops the same elements.
 //!
 //! Which these are follows from a counter: the seed, the number of the step, the number of the call
-//! within the step, and the number of the element. So nothing but the number of the call is kept for
-//! the backward pass, and the bits are the same for any number of threads. Of the elements
+//! within the step, and the number of the element. So nothing but the number of the call is kept
+//! for the backward pass, and the bits are the same for any number of threads. Of the elements
 //! `64 g..64 g + 64` of call `c` in step `s`, element `64 g + 16 l + b` takes word `l` of block
 //! `16 g + b` of Philox' stream `2⁶³ + 2¹⁶ s + c`.
 
@@ -45,8 +45,8 @@ fn stream(random: Random, call: u32) -> u64 {
 kernels! {
     /// The kernels of this room.
     pub trait Dropout {
-        /// `y` from `x`, which may be the same memory. The number of the call goes to `call [1]`, unless
-        /// that is empty.
+        /// `y` from `x`, which may be the same memory. The number of the call goes to `call [1]`,
+        /// unless that is empty.
         fn dropout(&mut self, y: Buf, call: Buf, x: Buf, spec: DropoutSpec);
         /// The gradient of `x`, which may be the memory of `d_y`.
         fn dropout_grad(&mut self, d_x: Buf, d_y: Buf, call: Buf, spec: DropoutSpec);

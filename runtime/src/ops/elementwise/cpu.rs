@@ -32,9 +32,9 @@ impl Map for CpuKernels<'_> {
         let (level, len) = (self.level(), map.len);
         self.threads().run_if(WORK * len, len.div_ceil(CHUNK), &|chunk| {
             let start = chunk * CHUNK;
-            // SAFETY: chunks are apart, and this step, which is borrowed until the last of them has ended,
-            // has the memory of the chain to itself. `mapped` checked that inputs without all axes are
-            // no output's memory.
+            // SAFETY: chunks are apart, and this step, which is borrowed until the last of them has
+            // ended, has the memory of the chain to itself. `mapped` checked that inputs without
+            // all axes are no output's memory.
             unsafe { map.run(level, start, CHUNK.min(len - start)) }
         });
     }
@@ -70,7 +70,8 @@ impl CpuKernels<'_> {
         Mapped { outputs, inputs, dims, len, full, constants, chain: PhantomData }
     }
 
-    /// The chain that follows a kernel which makes the first of `writes` from `reads`, for its finish.
+    /// The chain that follows a kernel which makes the first of `writes` from `reads`, for its
+    /// finish.
     ///
     /// # Panics
     /// When the chain's memory is wrong, see above; when its first input is not that result, and when
@@ -133,8 +134,8 @@ pub(crate) struct Mapped<E, const IN: usize, const OUT: usize, const S: usize, c
 }
 
 // SAFETY: only `run` uses the pointers; its callers promise that ranges are apart, and no range
-// reads an element that another one writes: `mapped` checked that outputs overlap only inputs of the
-// same elements. Constants are floats, and no value of `E` is kept.
+// reads an element that another one writes: `mapped` checked that outputs overlap only inputs of
+// the same elements. Constants are floats, and no value of `E` is kept.
 unsafe impl<E, const IN: usize, const OUT: usize, const S: usize, const R: usize> Sync
     for Mapped<E, IN, OUT, S, R>
 {
@@ -216,8 +217,8 @@ impl<const IN: usize, const R: usize> Place<IN, R> {
         // derived from the first.
         let blocks = blocks.each_mut().map(|block| block.as_mut_ptr());
         let mut from = blocks.map(|block| block.cast_const());
-        // SAFETY: `mapped` checked that the input has all elements of its axes, and this place is one
-        // of the output, so what it has there is one of them.
+        // SAFETY: `mapped` checked that the input has all elements of its axes, and this place is
+        // one of the output, so what it has there is one of them.
         let start = |place: &Self, i: usize| unsafe {
             map.inputs[i].start.add(place.offsets[i] + place.column * map.inputs[i].step)
         };
@@ -331,9 +332,9 @@ where
         for at in (self.start..self.end).step_by(BLOCK) {
             let len = BLOCK.min(self.end - at);
             let from = place.block(map, &mut blocks, at, len);
-            // SAFETY: `block` gives `BLOCK` elements of an input, which is not written before they are
-            // copied, or a block on the stack, which is initialised; a block is used by nothing else in
-            // between.
+            // SAFETY: `block` gives `BLOCK` elements of an input, which is not written before they
+            // are copied, or a block on the stack, which is initialised; a block is used by nothing
+            // else in between.
             let x = from.map(|from| unsafe { from.cast::<[f32; BLOCK]>().read() });
             let mut y = [[0.0; BLOCK]; OUT];
             for e in 0..BLOCK {
@@ -346,8 +347,9 @@ where
                 far::<A, E, IN, OUT, S>(&mut y, &x, map.constants);
             }
             for (block, output) in y.iter().zip(map.outputs) {
-                // SAFETY: `mapped` checked that the output has all elements, of which `at..at + len` are
-                // lent to this call alone, the promise of `Mapped::run`; `y` is on the stack.
+                // SAFETY: `mapped` checked that the output has all elements, of which
+                // `at..at + len` are lent to this call alone, the promise of `Mapped::run`; `y` is
+                // on the stack.
                 unsafe {
                     match len {
                         BLOCK => output.add(at).cast::<[f32; BLOCK]>().write(*block),

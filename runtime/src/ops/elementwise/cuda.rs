@@ -1,5 +1,6 @@
 //! Chains on a GPU: each becomes a kernel of its own, written here from its text. A thread computes
-//! four or eight neighbouring elements where the last axis allows, and loads and stores them at once.
+//! four or eight neighbouring elements where the last axis allows, and loads and stores them at
+//! once.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -36,8 +37,8 @@ impl<const IN: usize> Axes<IN> {
         Self { axes }
     }
 
-    /// The elements that a thread computes: as many as it loads at once of the ranges that have the last
-    /// axis.
+    /// The elements that a thread computes: as many as it loads at once of the ranges that have the
+    /// last axis.
     fn width(&self, ranges: impl Iterator<Item = Buf> + Clone) -> usize {
         let at_once = |buf: Buf| BYTES / buf.element.bytes();
         let most = ranges.clone().map(at_once).max().unwrap_or(1);

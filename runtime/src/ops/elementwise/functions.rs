@@ -1,15 +1,16 @@
-//! The elementwise functions and their derivatives, PyTorch's definitions: one text, which is compiled for
-//! registers of processors, and from which GPUs get theirs ([`source`](super::source)). `f_grad` is `d_x`
-//! from the gradient `d` of the output and from `x` or `y`, as its arguments say.
+//! The elementwise functions and their derivatives, PyTorch's definitions: one text, which is
+//! compiled for registers of processors, and from which GPUs get theirs
+//! ([`source`](super::source)). `f_grad` is `d_x` from the gradient `d` of the output and from `x`
+//! or `y`, as its arguments say.
 #![allow(missing_docs)] // most are their formula
 
 use crate::math::{self, Arith};
 
 /// Defines functions of `f32`s that are always inlined, without branches.
 ///
-/// A body is an expression, or a block of `let`s and an expression, of numbers, arithmetic, comparisons,
-/// `if … else`, methods of variables, and functions of this table and of [`math`], which `math.cuh` has
-/// under the same names.
+/// A body is an expression, or a block of `let`s and an expression, of numbers, arithmetic,
+/// comparisons, `if … else`, methods of variables, and functions of this table and of [`math`],
+/// which `math.cuh` has under the same names.
 macro_rules! functions {
     (
         constants { $($constant:ident = $value:literal;)* }
@@ -192,8 +193,8 @@ functions! {
     bce_grad_target<A>(d, x) = d * (math::log1p::<A>(-x) - math::log::<A>(x));
     /// `(1 − t) x + softplus(−x)`, the cross-entropy of `σ(x)`.
     bce_with_logits<A>(x, t) = {
-        // softplus(−x) = max(−x, 0) + log(1 + e^−|x|), and below 0 `(1 − t) x − x = −t x`: a small `t`
-        // beside 1 would be lost in the sum.
+        // softplus(−x) = max(−x, 0) + log(1 + e^−|x|), and below 0 `(1 − t) x − x = −t x`: a small
+        // `t` beside 1 would be lost in the sum.
         let weight = if x < 0.0 { -t } else { 1.0 - t };
         weight * x + math::log1p::<A>(math::exp::<A>(-x.abs()))
     };

@@ -21,8 +21,8 @@ pub trait Elementwise<const IN: usize, const OUT: usize, const S: usize> {
     /// The chain in the notation of C: what a device with a compiler of its own builds.
     const TEXT: &'static str;
 
-    /// What a library of products may compute as a part of the product that the chain follows, in place of
-    /// the chain.
+    /// What a library of products may compute as a part of the product that the chain follows, in
+    /// place of the chain.
     const EPILOGUE: Option<Epilogue> = None;
 
     /// Whether the chain has sines or cosines, whose angles may be beyond
@@ -65,8 +65,8 @@ kernels! {
     #[tiny]
     /// Runs chains over memory.
     pub trait Map {
-        /// The outputs have the sizes `dims`; an input has those axes of `dims` that it marks, and is
-        /// repeated along the others. An output may be the memory of an input that has all axes.
+        /// The outputs have the sizes `dims`; an input has those axes of `dims` that it marks, and
+        /// is repeated along the others. An output may be the memory of an input that has all axes.
         fn map<
             E: Elementwise<IN, OUT, S>,
             const IN: usize,

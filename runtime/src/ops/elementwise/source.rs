@@ -1,5 +1,5 @@
-//! The elementwise functions in C, written from their Rust: the language of `functions!` is so small that
-//! both have it, but for the notation of conditions, methods and numbers.
+//! The elementwise functions in C, written from their Rust: the language of `functions!` is so
+//! small that both have it, but for the notation of conditions, methods and numbers.
 
 /// The table of functions as it stands in Rust.
 pub struct Source {
@@ -164,7 +164,8 @@ impl<'a> Reader<'a> {
         branch
     }
 
-    /// A variable, a constant or a call: `x.abs()` is `math::abs(x)`, and so is what the arithmetic `A` has.
+    /// A variable, a constant or a call: `x.abs()` is `math::abs(x)`, and so is what the arithmetic
+    /// `A` has.
     fn operand(&mut self) -> String {
         let mut path = vec![self.next()];
         while self.peek() == "::" {

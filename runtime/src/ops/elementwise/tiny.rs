@@ -69,10 +69,10 @@ impl<V: Vector> Map for TinyKernels<'_, V> {
                     starts[i] += at * strides[i][axis];
                 }
             }
-            // SAFETY: `to` and `from` checked that outputs have the product of `dims` and inputs that of their
-            // axes. No axis is empty, so `row` is a place in the axes before `axes`, whose start is inside
-            // each input, with `cols` elements behind it or one that stays; outputs have `cols` for each
-            // row. The step has its memory to itself.
+            // SAFETY: `to` and `from` checked that outputs have the product of `dims` and inputs
+            // that of their axes. No axis is empty, so `row` is a place in the axes before `axes`,
+            // whose start is inside each input, with `cols` elements behind it or one that stays;
+            // outputs have `cols` for each row. The step has its memory to itself.
             unsafe {
                 let (mut from, mut to) = (from, to);
                 for i in 0..IN {
@@ -108,8 +108,8 @@ unsafe fn block<
 ) {
     let (mut x, mut y) = ([[0.0; MAX_LANES]; IN], [[0.0; MAX_LANES]; OUT]);
     for i in 0..IN {
-        // SAFETY: the caller lends `len` elements from `at` on, or one that stays, and has the instruction
-        // set of `V`; `x[i]` has room for the widest register.
+        // SAFETY: the caller lends `len` elements from `at` on, or one that stays, and has the
+        // instruction set of `V`; `x[i]` has room for the widest register.
         unsafe {
             let lanes = match steps[i] {
                 true => V::load_part(inputs[i].add(at), V::mask(len)),
@@ -136,8 +136,8 @@ unsafe fn block<
         }
     }
     for (output, y) in outputs.into_iter().zip(&y) {
-        // SAFETY: the caller lends `len` elements from `at` on to write, and has the instruction set of
-        // `V`; `y` is as long as the widest register.
+        // SAFETY: the caller lends `len` elements from `at` on to write, and has the instruction
+        // set of `V`; `y` is as long as the widest register.
         unsafe { V::load(y.as_ptr()).store_part(output.add(at), V::mask(len)) }
     }
 }

@@ -1,11 +1,12 @@
 //! Rows of a table on a GPU.
 //!
-//! The gradient adds up, for each row, what belongs to it in the order of positions, without atomics. A
-//! warp for each row that looks through all indices reads rows · positions of them, 412 million for
-//! GPT-2's 50304 rows and 8192 positions. So the table is cleared, and a block for each position looks
-//! through the indices before it, the nearest first, and stops at an equal one; if there is none it adds
-//! up what belongs to its row from there on. That reads all indices for each row that occurs, and few for
-//! the other positions: where there are few rows, an equal index is near.
+//! The gradient adds up, for each row, what belongs to it in the order of positions, without
+//! atomics. A warp for each row that looks through all indices reads rows · positions of them, 412
+//! million for GPT-2's 50304 rows and 8192 positions. So the table is cleared, and a block for each
+//! position looks through the indices before it, the nearest first, and stops at an equal one; if
+//! there is none it adds up what belongs to its row from there on. That reads all indices for each
+//! row that occurs, and few for the other positions: where there are few rows, an equal index is
+//! near.
 
 use super::{Embedding, EmbeddingSpec};
 use crate::device::{Arg, Buf, CudaKernels, Grid, Indices, THREADS, Text, at_once};

@@ -22,8 +22,8 @@ DEVICE bool is_before(const unsigned* index, unsigned count, unsigned row) {
     return false;
 }
 
-// The places of `row` among TILE indices from `start` on, in their order, and their number. `found` is
-// memory for a bit for each.
+// The places of `row` among TILE indices from `start` on, in their order, and their number. `found`
+// is memory for a bit for each.
 DEVICE unsigned find(unsigned (&at)[TILE], unsigned (&found)[TILE / 32], const unsigned* index,
                      unsigned start, unsigned count, unsigned row) {
     const unsigned lane = threadIdx.x % 32;
@@ -44,8 +44,8 @@ DEVICE unsigned find(unsigned (&at)[TILE], unsigned (&found)[TILE / 32], const u
     return before;
 }
 
-// A block for each position; blocks behind each other take neighbouring columns of the same one. The
-// table was cleared.
+// A block for each position; blocks behind each other take neighbouring columns of the same one.
+// The table was cleared.
 KERNEL embedding_grad(d_w_t* d_w, const d_y_t* d_y, const unsigned* index, unsigned count,
                       unsigned padding) {
     __shared__ unsigned at[TILE], found[TILE / 32];

@@ -1,6 +1,7 @@
 //! Rows of a table (`torch.nn.Embedding`): `y[i, :] = w[index[i], :]` for `w [rows, dim]` and
-//! `y [count, dim]`. The gradient sums what belongs to one row, `d_w[r, :] = Σ_{index[i] = r} d_y[i, :]`,
-//! in the order of `i`. The row `padding` has the gradient 0.
+//! `y [count, dim]`. The gradient sums what belongs to one row,
+//! `d_w[r, :] = Σ_{index[i] = r} d_y[i, :]`, in the order of `i`. The row `padding` has the
+//! gradient 0.
 
 mod cpu;
 #[cfg(feature = "cuda")]

@@ -8,7 +8,8 @@ use crate::ops::{check_len, product};
 const CHUNK: usize = 1 << 12;
 /// Choices from one place whose gradients are added up in `f32`, at most.
 const CHAIN: usize = 64;
-/// Sums that are carried in `f64` on the stack, and how often the choices are read for them, at most.
+/// Sums that are carried in `f64` on the stack, and how often the choices are read for them, at
+/// most.
 const SUMS: usize = 1 << 13;
 const PASSES: usize = 8;
 /// Neighbouring columns that are summed together.
@@ -69,7 +70,8 @@ impl Gather for CpuKernels<'_> {
     }
 }
 
-/// `d_x [size, inner]` from any number of choices, in `f64`: one place may be chosen by all of them.
+/// `d_x [size, inner]` from any number of choices, in `f64`: one place may be chosen by all of
+/// them.
 fn many_to_few(d_x: &mut [f32], d_y: &[f32], index: &[u32], inner: usize) {
     for col in (0..inner).step_by(COLUMNS) {
         let cols = COLUMNS.min(inner - col);

@@ -1,7 +1,7 @@
-//! Normalisation on the CPU, row by row in cache: the mean first and then the squares around it, with
-//! what the mean is off, so that nothing cancels however far it is from 0. Sums are carried in
-//! [`LANES`] places for a while and added up in `f64`. A row whose squares leave the range of `f32` is
-//! summed once more, in `f64`.
+//! Normalisation on the CPU, row by row in cache: the mean first and then the squares around it,
+//! with what the mean is off, so that nothing cancels however far it is from 0. Sums are carried in
+//! [`LANES`] places for a while and added up in `f64`. A row whose squares leave the range of `f32`
+//! is summed once more, in `f64`.
 
 use super::{Affine, LayerNorm, LayerNormSpec, STATS};
 use crate::device::{Buf, CpuKernels, SharedMut};
@@ -12,8 +12,8 @@ use crate::ops::{check_holds, check_len, product};
 const LANES: usize = 64;
 /// Numbers that are added one after another in `f32`.
 const CHAIN: usize = 16;
-/// Squares below it, of numbers around 10⁻¹⁵, may hold some that were too small for an `f32`, which an
-/// `eps` that is larger hides.
+/// Squares below it, of numbers around 10⁻¹⁵, may hold some that were too small for an `f32`, which
+/// an `eps` that is larger hides.
 const FAINT: f64 = 1e-30;
 const HIDES: f32 = 1e-24;
 /// Columns whose sums over groups are carried side by side.
@@ -22,7 +22,8 @@ const COLUMNS: usize = 64;
 const CHUNK: usize = 1 << 13;
 
 impl LayerNormSpec {
-    /// Panics where what is normalised and its statistics, if there are any, do not have these sizes.
+    /// Panics where what is normalised and its statistics, if there are any, do not have these
+    /// sizes.
     fn check(&self, elements: [usize; 2], stats: usize) {
         let said = product([self.rows, self.dim]);
         elements.into_iter().for_each(|found| check_len("a normalisation", found, said));
@@ -79,7 +80,8 @@ impl LayerNorm for CpuKernels<'_> {
         let each = CHUNK.div_ceil(groups.max(1));
         let (d_w, d_b) = (SharedMut::new(d_w), SharedMut::new(d_b));
         threads.run_if(2 * dim * groups, dim.div_ceil(each), &|i| {
-            // SAFETY: each `i` comes once and with one length, so its parts of `d_w` and `d_b` are its own.
+            // SAFETY: each `i` comes once and with one length, so its parts of `d_w` and `d_b` are
+            // its own.
             let (d_w, d_b) = unsafe { (d_w.part(i, each), d_b.part(i, each)) };
             add_groups(level, d_w, &scratch[i * each..], 2 * dim);
             add_groups(level, d_b, &scratch[(dim + i * each).min(scratch.len())..], 2 * dim);

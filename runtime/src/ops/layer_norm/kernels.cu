@@ -12,7 +12,8 @@ DEVICE void parameters(float (&v)[WIDTH], const T* of, unsigned c, float otherwi
 #define STATS 3
 
 #ifdef IS_layer_norm
-// The power of 2 that brings the largest element of a row near 1, as far as that is needed for squares.
+// The power of 2 that brings the largest element of a row near 1, as far as that is needed for
+// squares.
 DEVICE float near_one(float largest) {
     const int exponent = (__float_as_int(largest) >> 23 & 255) - 127;
     return __int_as_float((127 - min(max(exponent, -62), 120)) << 23);
@@ -134,8 +135,8 @@ ROW_KERNEL layer_norm_grad(d_x_t* d_x, const d_y_t* d_y, const x_t* x, const wei
 #endif
 
 #ifdef IS_affine_parts
-// The sums of the columns over groups of rows: a block takes 32 vectors of columns of a group, 8 threads
-// share each. `parts [groups, 2, SIZE]`
+// The sums of the columns over groups of rows: a block takes 32 vectors of columns of a group, 8
+// threads share each. `parts [groups, 2, SIZE]`
 KERNEL affine_parts(float* parts, const d_y_t* d_y, const x_t* x, const float* stats, unsigned rows,
                     unsigned group) {
     __shared__ float of_weight[8][32 * WIDTH], of_bias[8][32 * WIDTH];

@@ -5,8 +5,9 @@
 //! `y = x̂ · w + b`,  `x̂ = (x − μ) / √(σ² + ε)` for the mean `μ` and the variance `σ²` of a row,
 //! `x̂ = x / √(mean(x²) + ε)` without centring.
 //!
-//! With `g = d_y · w` and means over the row: `d_x = (g − mean(g) − x̂ · mean(g · x̂)) / √(σ² + ε)`,
-//! where `mean(g)` is left out without centring; `d_w = Σ d_y · x̂` and `d_b = Σ d_y` over the rows.
+//! With `g = d_y · w` and means over the row:
+//! `d_x = (g − mean(g) − x̂ · mean(g · x̂)) / √(σ² + ε)`, where `mean(g)` is left out without
+//! centring; `d_w = Σ d_y · x̂` and `d_b = Σ d_y` over the rows.
 
 mod cpu;
 #[cfg(feature = "cuda")]
@@ -29,12 +30,12 @@ pub struct LayerNormSpec {
     pub centred: bool,
 }
 
-/// The statistics of a row: its mean is the sum of the first two, so that nothing cancels however far
-/// it is from zero, and the third is `1 / √(σ² + ε)`.
+/// The statistics of a row: its mean is the sum of the first two, so that nothing cancels however
+/// far it is from zero, and the third is `1 / √(σ² + ε)`.
 pub const STATS: usize = 3;
 
-/// Groups of rows whose sums are taken apart, where their rows are no fewer and no more than these: the
-/// sums of a group are in `f32`, those of all groups in `f64`.
+/// Groups of rows whose sums are taken apart, where their rows are no fewer and no more than these:
+/// the sums of a group are in `f32`, those of all groups in `f64`.
 const GROUPS: usize = 32;
 const ROWS: [usize; 2] = [8, 64];
 

@@ -64,16 +64,16 @@ pub(super) unsafe fn pack(
 ) {
     #[cfg(target_arch = "x86_64")]
     if form == Form::Pairs {
-        // SAFETY: `Form::of` makes `Pairs` only where the processor has bf16; the caller lends `x` and
-        // `out`, and `width` is a multiple of 16.
+        // SAFETY: `Form::of` makes `Pairs` only where the processor has bf16; the caller lends `x`
+        // and `out`, and `width` is a multiple of 16.
         return unsafe { pairs::pack((out, width), x, (rows, terms)) };
     }
     let _ = form;
     for row in (0..rows).step_by(width) {
         let x = Part { data: x.data.wrapping_add(row * x.row), ..x };
-        // SAFETY: the caller lends rows `row..` of `x`, and of `out` a panel of `width · terms` floats for
-        // each `width` rows; `width` is a multiple of 16, so of the lanes of any level. `pack` writes all
-        // of the panel before it is borrowed as floats.
+        // SAFETY: the caller lends rows `row..` of `x`, and of `out` a panel of `width · terms`
+        // floats for each `width` rows; `width` is a multiple of 16, so of the lanes of any level.
+        // `pack` writes all of the panel before it is borrowed as floats.
         unsafe {
             let out = out.add(row * terms);
             pack::pack(level, (out, width), x, (width.min(rows - row), terms));
@@ -111,8 +111,8 @@ pub(super) mod pairs {
         const ANY_ORDER: bool = false;
         #[inline(always)]
         unsafe fn add_product(sum: __m512, a: __m512, b: __m512) -> __m512 {
-            // SAFETY: the caller has AVX512-BF16; the casts are between types of 64 bytes for which any
-            // bits are valid.
+            // SAFETY: the caller has AVX512-BF16; the casts are between types of 64 bytes for which
+            // any bits are valid.
             unsafe {
                 let [a, b] = [a, b].map(|pairs| std::mem::transmute::<__m512, __m512bh>(pairs));
                 _mm512_dpbf16_ps(sum, a, b)
@@ -143,9 +143,9 @@ pub(super) mod pairs {
         (rows, terms): (usize, usize),
     ) {
         let pairs = terms.div_ceil(2);
-        // SAFETY: pair `p` is terms `2·p` and `2·p + 1`, of which the first exists, and `out` has `width`
-        // floats for it in each panel; a square has 16 rows of one panel, since `width` is a multiple of
-        // 16, and of pairs as many as are left. The caller lends both.
+        // SAFETY: pair `p` is terms `2·p` and `2·p + 1`, of which the first exists, and `out` has
+        // `width` floats for it in each panel; a square has 16 rows of one panel, since `width` is
+        // a multiple of 16, and of pairs as many as are left. The caller lends both.
         unsafe {
             if x.row == 1 {
                 for p in 0..pairs {
@@ -174,8 +174,9 @@ pub(super) mod pairs {
     ) {
         let (first, second) =
             (x.data.wrapping_add(p * x.col), x.data.wrapping_add((p + 1) * x.col));
-        // SAFETY: the caller lends both lines, the second where there is one (else its mask is empty), and
-        // `out`, in which `row / width` is a panel. Lanes of 512 bits may hold any bits as each type.
+        // SAFETY: the caller lends both lines, the second where there is one (else its mask is
+        // empty), and `out`, in which `row / width` is a panel. Lanes of 512 bits may hold any bits
+        // as each type.
         unsafe {
             let mut order = [0_i16; 32];
             for (i, order) in order.iter_mut().enumerate() {
@@ -208,8 +209,8 @@ pub(super) mod pairs {
         (p, terms): (usize, usize),
     ) {
         let left = terms - p;
-        // SAFETY: the caller lends `rows` rows of `terms`, read by masks of the `left` terms, and `out` for
-        // the pairs that exist. Lanes of 512 bits may hold any bits as each type.
+        // SAFETY: the caller lends `rows` rows of `terms`, read by masks of the `left` terms, and
+        // `out` for the pairs that exist. Lanes of 512 bits may hold any bits as each type.
         unsafe {
             let mut block = [_mm512_setzero_ps(); LANES];
             let (low_mask, high_mask) = (

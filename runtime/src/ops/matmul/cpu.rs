@@ -36,8 +36,8 @@ impl Matmul for CpuKernels<'_> {
         E: Elementwise<IN, OUT, S>,
     {
         let (level, map) = (self.level(), self.follow::<E, IN, OUT, S, R>(&[y], &[a, b], then));
-        // SAFETY: a part is finished once, when the product is done with it, and parts are apart; `follow`
-        // checked that the chain uses nothing else of what the product reads or writes.
+        // SAFETY: a part is finished once, when the product is done with it, and parts are apart;
+        // `follow` checked that the chain uses nothing else of what the product reads or writes.
         let finish = |start, len| unsafe { map.run(level, start, len) };
         self.matmul_then([y, a, b, b.part(0, 0)], spec, Some(&finish));
     }
@@ -67,8 +67,8 @@ impl Matmul for CpuKernels<'_> {
     {
         let reads = [a, b, packed];
         let (level, map) = (self.level(), self.follow::<E, IN, OUT, S, R>(&[y], &reads, then));
-        // SAFETY: a part is finished once, when the product is done with it, and parts are apart; `follow`
-        // checked that the chain uses nothing else of what the product reads or writes.
+        // SAFETY: a part is finished once, when the product is done with it, and parts are apart;
+        // `follow` checked that the chain uses nothing else of what the product reads or writes.
         let finish = |start, len| unsafe { map.run(level, start, len) };
         self.matmul_then([y, a, b, packed], spec, Some(&finish));
     }

@@ -25,8 +25,8 @@ unsafe fn all_rows<V: Vector, const ROWS: usize>((c, a, b, sizes): (Out, Rows, R
     let mut row = 0;
     while row < m {
         let left = m - row;
-        // SAFETY: rows `row..row + count` exist, since `count` is at most `left`; the caller lends them,
-        // and has the instruction set of `V`.
+        // SAFETY: rows `row..row + count` exist, since `count` is at most `left`; the caller lends
+        // them, and has the instruction set of `V`.
         unsafe {
             let (c, a) = ((c.0.add(row * c.1), c.1), (a.0.add(row * a.1), a.1));
             if left >= 4 {
@@ -55,9 +55,10 @@ unsafe fn rows<V: Vector, const M: usize>(
     let tail = k % V::LANES;
     for j in (0..n).step_by(each) {
         let count = each.min(n - j);
-        // SAFETY: the caller lends `a [M, k]`, `b [n, k]` and `c [M, n]`, and has the instruction set of
-        // `V`. Columns beyond the last are the last once more. `M · each` is at most `V::LANES`, the
-        // lanes that `store` writes at most `MAX_LANES`, and `count` at most `each`.
+        // SAFETY: the caller lends `a [M, k]`, `b [n, k]` and `c [M, n]`, and has the instruction
+        // set of `V`. Columns beyond the last are the last once more. `M · each` is at most
+        // `V::LANES`, the lanes that `store` writes at most `MAX_LANES`, and `count` at most
+        // `each`.
         unsafe {
             let mut sums = [V::splat(0.0); MAX_LANES];
             let at = |t: usize| b.add((j + t.min(count - 1)) * b_row);

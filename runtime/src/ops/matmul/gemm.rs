@@ -1,10 +1,11 @@
 //! Cutting a product into chunks, and each chunk into blocks that stay in cache.
 //!
 //! A chunk is a rectangle of `y` that one thread computes, whole sums at a time. It packs the
-//! columns of `b` that it needs, a block of terms at a time, into a block that it borrows, or on its
-//! stack where they are few: they stay in the second-level cache. `a` is read in place, a panel at a time, which stays in the
-//! first level while it meets all these columns: a copy would wait for memory, while products
-//! overlap with their loads. A small `b` with contiguous rows is read in place too.
+//! columns of `b` that it needs, a block of terms at a time, into a block that it borrows, or on
+//! its stack where they are few: they stay in the second-level cache. `a` is read in place, a panel
+//! at a time, which stays in the first level while it meets all these columns: a copy would wait
+//! for memory, while products overlap with their loads. A small `b` with contiguous rows is read in
+//! place too.
 
 use std::mem::MaybeUninit;
 
@@ -23,8 +24,9 @@ use crate::ops::{Finish, product};
 const K_BLOCK: usize = 512;
 /// Columns of a packed panel of `a`.
 const PACKED_ROWS: usize = 16;
-/// Floats of a packed block of `b` on the stack, when it needs no more, or when no larger block is to be
-/// had: a panel of `a` and the narrowest of `b` fit into it. Each page of a frame costs some ns.
+/// Floats of a packed block of `b` on the stack, when it needs no more, or when no larger block is
+/// to be had: a panel of `a` and the narrowest of `b` fit into it. Each page of a frame costs some
+/// ns.
 const FRAME: usize = 24 << 10;
 const SMALL_FRAME: usize = 4 << 10;
 /// Operands of at most so many floats are read in place: they stay in the second-level cache.
@@ -100,8 +102,8 @@ pub(crate) fn pack_all(
     threads.split(k * n / 4, panels, width * k, |panel, out| {
         let (first, b) = (panel * width, b.transposed());
         let cols = width.min(n - first);
-        // SAFETY: `assert_holds` found the columns `first..first + cols` in `b`; `out` is a panel of
-        // `width · k` floats, since `panels` is whole panels.
+        // SAFETY: `assert_holds` found the columns `first..first + cols` in `b`; `out` is a panel
+        // of `width · k` floats, since `panels` is whole panels.
         unsafe { pack(level, (out.as_mut_ptr(), width), b.part(first, 0), (cols, k)) };
     });
 }
@@ -201,7 +203,8 @@ impl Product<'_> {
         let packed_b =
             if blocks.pack_a { packed.wrapping_add(PACKED_ROWS * depth) } else { packed };
         let (b, b_row, b_panel) = if self.is_packed {
-            // SAFETY: `gemm` asserted that the panels have all columns; `cols` starts with one of them.
+            // SAFETY: `gemm` asserted that the panels have all columns; `cols` starts with one of
+            // them.
             let b = unsafe { self.b.panels.as_ptr().add(cols.0 * self.k + terms.0 * tiling.cols) };
             (b, tiling.cols, tiling.cols * self.k)
         } else if blocks.pack_b {
@@ -215,9 +218,9 @@ impl Product<'_> {
         for rows in pieces(blocks.rows, panel_rows) {
             let mut a = self.a.part(rows.0, terms.0);
             if blocks.pack_a {
-                // SAFETY: `gemm` asserted that `a` holds these rows and terms; `chunk` chose a frame with
-                // room for `PACKED_ROWS` rows of a block's terms before the panels of `b`, and a panel
-                // has no more rows than that, see `PACKED_ROWS`.
+                // SAFETY: `gemm` asserted that `a` holds these rows and terms; `chunk` chose a
+                // frame with room for `PACKED_ROWS` rows of a block's terms before the panels of
+                // `b`, and a panel has no more rows than that, see `PACKED_ROWS`.
                 unsafe {
                     bf16::pack(level, self.form, (packed, PACKED_ROWS), a, (rows.1, terms.1))
                 };
@@ -238,10 +241,10 @@ impl Product<'_> {
                 c_row: self.n,
                 accumulate: terms.0 > 0,
             };
-            // SAFETY: `y.at` checked the rectangle of `y`, and chunks and their blocks are apart in it.
-            // `a` and `b` are in place, where `gemm` asserted that they hold these rows and columns, or
-            // packed above for this panel. `panel_rows` is at most `Tiling::rows`. The form `Pairs`
-            // exists only where `Form::of` found bf16.
+            // SAFETY: `y.at` checked the rectangle of `y`, and chunks and their blocks are apart in
+            // it. `a` and `b` are in place, where `gemm` asserted that they hold these rows and
+            // columns, or packed above for this panel. `panel_rows` is at most `Tiling::rows`. The
+            // form `Pairs` exists only where `Form::of` found bf16.
             unsafe {
                 match self.form {
                     #[cfg(target_arch = "x86_64")]
@@ -259,23 +262,24 @@ impl Product<'_> {
         let width = Tiling::of(self.level).cols;
         if self.form != Form::Floats {
             let b = self.b.transposed().part(cols.0, terms.0);
-            // SAFETY: `gemm` asserted that `b` holds these terms and columns; `chunk` chose a frame with
-            // room for `width` columns, whole panels, of a block's terms, behind the panel of `a`.
+            // SAFETY: `gemm` asserted that `b` holds these terms and columns; `chunk` chose a frame
+            // with room for `width` columns, whole panels, of a block's terms, behind the panel of
+            // `a`.
             return unsafe {
                 bf16::pack(self.level, self.form, (packed, width), b, (cols.1, terms.1))
             };
         }
         if self.b.col == 1 {
             let b = self.b.part(terms.0, cols.0);
-            // SAFETY: `gemm` asserted that `b` holds these terms and columns; `chunk` chose a frame with
-            // room for `width` columns, whole panels, of a block's terms.
+            // SAFETY: `gemm` asserted that `b` holds these terms and columns; `chunk` chose a frame
+            // with room for `width` columns, whole panels, of a block's terms.
             return unsafe { pack_lines(self.level, packed, b, (terms.1, cols.1), width) };
         }
         for piece in pieces(cols, width) {
             let b = self.b.transposed().part(piece.0, terms.0);
             let panel = packed.wrapping_add((piece.0 - cols.0) * terms.1);
-            // SAFETY: `gemm` asserted that `b` holds these terms and columns; the frame that `chunk` chose
-            // has room for whole panels, of which this is one.
+            // SAFETY: `gemm` asserted that `b` holds these terms and columns; the frame that
+            // `chunk` chose has room for whole panels, of which this is one.
             unsafe { pack(self.level, (panel, width), b, (piece.1, terms.1)) };
         }
     }
@@ -284,8 +288,9 @@ impl Product<'_> {
         let c = self.y.at(cols.0, (m - 1) * self.n + cols.1);
         let b = self.b.part(0, cols.0);
         let sizes = (m, self.k, cols.1);
-        // SAFETY: `y.at` checked the columns of `y`, in which chunks are apart; `gemm` asserted that `a`
-        // and `b` hold these rows and columns, and called this where the rows of both are contiguous.
+        // SAFETY: `y.at` checked the columns of `y`, in which chunks are apart; `gemm` asserted
+        // that `a` and `b` hold these rows and columns, and called this where the rows of both are
+        // contiguous.
         unsafe {
             few_rows(
                 self.level,
@@ -309,9 +314,9 @@ impl Product<'_> {
             c: self.y.at(cols.0, (m - 1) * self.n + cols.1),
             c_row: self.n,
         };
-        // SAFETY: `y.at` checked the columns of `y`, in which chunks are apart; `gemm` asserted that `a`
-        // and the panels are long enough. Chunks are whole panels but for the last. `m` is at most
-        // `FEW_ROWS`, and `a` in place.
+        // SAFETY: `y.at` checked the columns of `y`, in which chunks are apart; `gemm` asserted
+        // that `a` and the panels are long enough. Chunks are whole panels but for the last. `m` is
+        // at most `FEW_ROWS`, and `a` in place.
         unsafe { panels.run(self.level) };
         self.finished((0, m), cols);
     }

@@ -44,9 +44,10 @@ unsafe fn pack_panel<V: Vector, const ROWS: usize>(pack: Pack) {
     let Pack { out, width, x, rows, cols } = pack;
     for i in (0..width).step_by(V::LANES) {
         let rows = rows.saturating_sub(i).min(V::LANES);
-        // SAFETY: the caller lends rows `i..i + rows` of `x`, of which lines are read in whole registers
-        // where `p + LANES` is at most `cols`, else by a mask; `out` has `i..i + LANES` in each column,
-        // since `width` is a multiple of `LANES`. The caller has the instruction set of `V`.
+        // SAFETY: the caller lends rows `i..i + rows` of `x`, of which lines are read in whole
+        // registers where `p + LANES` is at most `cols`, else by a mask; `out` has `i..i + LANES`
+        // in each column, since `width` is a multiple of `LANES`. The caller has the instruction
+        // set of `V`.
         unsafe {
             let out = out.add(i);
             let start = x.data.wrapping_add(i * x.row);
@@ -112,9 +113,9 @@ unsafe fn lines<V: Vector, const ROWS: usize>(pack: Pack) {
     let width = 2 * V::LANES;
     let full = cols / width * width;
     for p in 0..rows {
-        // SAFETY: `p` is a row of `x` and of each panel. Columns below `full` fill whole panels; of the
-        // last panel `left` columns are read, by masks, and both registers written. The caller has the
-        // instruction set of `V`.
+        // SAFETY: `p` is a row of `x` and of each panel. Columns below `full` fill whole panels; of
+        // the last panel `left` columns are read, by masks, and both registers written. The caller
+        // has the instruction set of `V`.
         unsafe {
             let (line, out) = (x.data.add(p * x.row), out.add(p * width));
             for j in (0..full).step_by(width) {

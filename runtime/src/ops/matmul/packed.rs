@@ -24,7 +24,8 @@ pub const fn whole_len(k: usize, n: usize) -> usize {
     product([n.div_ceil(ALIGN), ALIGN, k])
 }
 
-/// `c [rows, cols] = a [rows, k] · b [k, cols]`, `b` in panels of `Tiling::cols` columns `[k, cols]`.
+/// `c [rows, cols] = a [rows, k] · b [k, cols]`, `b` in panels of `Tiling::cols` columns
+/// `[k, cols]`.
 #[derive(Clone, Copy, Debug)]
 pub struct Panels {
     /// At most [`FEW_ROWS`].
@@ -50,9 +51,10 @@ impl Panels {
 unsafe fn panels<V: Vector, const ROWS: usize>(p: &Panels) {
     let width = 2 * V::LANES;
     let (mut first, mut left) = (0, p.cols);
-    // An addition takes four cycles, and two start in each: so many panels at a time make eight sums.
-    // SAFETY: `first` is the first column of a panel, and `count` panels follow it, since `cols` columns
-    // have so many; the caller lends all of them, and has the instruction set of `V`.
+    // An addition takes four cycles, and two start in each: so many panels at a time make eight
+    // sums.
+    // SAFETY: `first` is the first column of a panel, and `count` panels follow it, since `cols`
+    // columns have so many; the caller lends all of them, and has the instruction set of `V`.
     unsafe {
         while left > 0 {
             let count = left.div_ceil(width).min(4 / p.rows);
@@ -75,8 +77,8 @@ unsafe fn panels<V: Vector, const ROWS: usize>(p: &Panels) {
 #[inline(always)]
 unsafe fn panel_sums<V: Vector, const ROWS: usize, const PANELS: usize>(p: &Panels, first: usize) {
     let width = 2 * V::LANES;
-    // SAFETY: the caller lends `ROWS` rows of `a`, and panels of `k` rows of whole registers from column
-    // `first` on. Results are stored for columns below `cols` alone, which it lends too.
+    // SAFETY: the caller lends `ROWS` rows of `a`, and panels of `k` rows of whole registers from
+    // column `first` on. Results are stored for columns below `cols` alone, which it lends too.
     unsafe {
         let mut sums = [[[V::splat(0.0); 2]; PANELS]; ROWS];
         let b: [*const f32; PANELS] = std::array::from_fn(|i| p.b.add((first + i * width) * p.k));

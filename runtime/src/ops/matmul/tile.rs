@@ -112,8 +112,8 @@ pub(super) unsafe fn panel_rows<V: Vector, M: Multiply<V>, const ROWS: usize>(pa
 unsafe fn tiles<V: Vector, M: Multiply<V>, const ROWS: usize, const COLUMN: bool>(panel: &Panel) {
     let width = 2 * V::LANES;
     let (mut b, mut c, mut cols) = (panel.b, panel.c, panel.cols);
-    // SAFETY: each tile starts at a column below `panel.cols`, and its mask has as many lanes as there are
-    // columns left: the caller lends them, and has the instruction set of `V`.
+    // SAFETY: each tile starts at a column below `panel.cols`, and its mask has as many lanes as
+    // there are columns left: the caller lends them, and has the instruction set of `V`.
     unsafe {
         let full = V::mask(V::LANES);
         while cols >= width {
@@ -143,8 +143,8 @@ unsafe fn tile<
     mask: V::Mask,
 ) {
     let last = (NV - 1) * V::LANES;
-    // SAFETY: the caller lends `a [ROWS, k]`, and `b [k, _]` and `c [ROWS, _]` with `last` columns and
-    // those that `mask` chooses behind them; it has the instruction set of `V`.
+    // SAFETY: the caller lends `a [ROWS, k]`, and `b [k, _]` and `c [ROWS, _]` with `last` columns
+    // and those that `mask` chooses behind them; it has the instruction set of `V`.
     unsafe {
         for i in 0..ROWS {
             for j in 0..NV {
@@ -215,8 +215,9 @@ impl Block {
         let (start, end) = self.k;
         for row in (0..self.rows).step_by(self.panel_rows) {
             let rows = self.panel_rows.min(self.rows - row);
-            // SAFETY: rows `row..row + rows` are below `self.rows`, and terms `start..end` what the caller
-            // lends of `a` and `b`; a panel has at most `panel_rows` rows, which it promised to fit.
+            // SAFETY: rows `row..row + rows` are below `self.rows`, and terms `start..end` what the
+            // caller lends of `a` and `b`; a panel has at most `panel_rows` rows, which it promised
+            // to fit.
             unsafe {
                 Panel {
                     rows,

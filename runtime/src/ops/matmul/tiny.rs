@@ -16,9 +16,9 @@ impl<V: Vector> Matmul for TinyKernels<'_, V> {
             self.from(b, product([k, n])),
         );
         // A column is a row in disguise: the results of a register are neighbours.
-        // SAFETY: `to` and `from` checked that `y`, `a` and `b` have the sizes of the spec, of which each
-        // case takes the layout; the step has its memory to itself, and whoever made it the instruction
-        // set of `V`.
+        // SAFETY: `to` and `from` checked that `y`, `a` and `b` have the sizes of the spec, of
+        // which each case takes the layout; the step has its memory to itself, and whoever made it
+        // the instruction set of `V`.
         unsafe {
             match layout {
                 Layout::TN if n == 1 && m > 1 => scaled_rows::<V>(y, (b, k, 1), a, (1, k, m)),
@@ -43,8 +43,8 @@ unsafe fn dots<V: Vector>(
 ) {
     let (full, rest) = (n - n % V::LANES, n % V::LANES);
     for i in 0..m {
-        // SAFETY: the caller lends row `i` of `a` and `y`, and all `n` rows of `b`, of which `V::LANES` or the
-        // `rest` begin at `j`; it has the instruction set of `V`.
+        // SAFETY: the caller lends row `i` of `a` and `y`, and all `n` rows of `b`, of which
+        // `V::LANES` or the `rest` begin at `j`; it has the instruction set of `V`.
         unsafe {
             let (y, a) = (y.add(i * n), a.add(i * k));
             for j in (0..full).step_by(V::LANES) {
@@ -63,8 +63,8 @@ unsafe fn dots<V: Vector>(
 #[inline(always)]
 unsafe fn row_dots<V: Vector>(a: *const f32, b: *const f32, k: usize, rows: usize) -> V {
     let (full, rest) = (k - k % V::LANES, k % V::LANES);
-    // SAFETY: the caller lends `a [k]` and `b [rows, k]`, which are read up to `full` in whole registers and
-    // behind it by a mask; it has the instruction set of `V`.
+    // SAFETY: the caller lends `a [k]` and `b [rows, k]`, which are read up to `full` in whole
+    // registers and behind it by a mask; it has the instruction set of `V`.
     unsafe {
         let mut sums = [V::splat(0.0); MAX_LANES];
         for p in (0..full).step_by(V::LANES) {
@@ -93,8 +93,8 @@ unsafe fn row_dot<V: Vector>(a: *const f32, b: *const f32, k: usize) -> f32 {
     /// Chains of additions that run side by side.
     const CHAINS: usize = 4;
     let rest = k % V::LANES;
-    // SAFETY: the caller lends `a [k]` and `b [k]`: registers are read where they end at `k` at the latest,
-    // and the rest by a mask; it has the instruction set of `V`.
+    // SAFETY: the caller lends `a [k]` and `b [k]`: registers are read where they end at `k` at the
+    // latest, and the rest by a mask; it has the instruction set of `V`.
     unsafe {
         let mut sums = [V::splat(0.0); CHAINS];
         let mut p = 0;
@@ -129,8 +129,9 @@ unsafe fn scaled_rows<V: Vector>(
     /// Rows of `y` that share what is read of `b`.
     const ROWS: usize = 4;
     let mut i = 0;
-    // SAFETY: rows `i..i + ROWS` are below `m`, and columns `j..` below `n`, all of which the caller lends,
-    // with the instruction set of `V`. Without terms `a` and `b` have no memory, and are not read.
+    // SAFETY: rows `i..i + ROWS` are below `m`, and columns `j..` below `n`, all of which the
+    // caller lends, with the instruction set of `V`. Without terms `a` and `b` have no memory, and
+    // are not read.
     unsafe {
         while i + ROWS <= m {
             let (y, a) = (y.add(i * n), (a.wrapping_add(i * a_row), a_row, a_col));
@@ -160,8 +161,8 @@ unsafe fn tile<V: Vector, const ROWS: usize>(
 ) {
     /// Terms that are added side by side, since an addition takes some cycles.
     const CHAINS: usize = 4;
-    // SAFETY: the caller lends `a [ROWS, k]`, `b [k, cols]` and `y [ROWS, cols]`, with `cols` chosen by a
-    // mask, and has the instruction set of `V`.
+    // SAFETY: the caller lends `a [ROWS, k]`, `b [k, cols]` and `y [ROWS, cols]`, with `cols`
+    // chosen by a mask, and has the instruction set of `V`.
     unsafe {
         let load = |p: usize| V::load_part(b.add(p * b_row), V::mask(cols));
         let mut sums = [[V::splat(0.0); CHAINS]; ROWS];

@@ -20,8 +20,8 @@ KERNEL zero_padding(y_t* y, const x_t* x, const unsigned* length, unsigned steps
 #endif
 
 #ifdef IS_replay
-// What is now of samples that have a step `t`, else what `all` has of their first step, and of samples
-// without any what it has of the first sample that has one.
+// What is now of samples that have a step `t`, else what `all` has of their first step, and of
+// samples without any what it has of the first sample that has one.
 KERNEL replay(y_t* y, const now_t* now, const all_t* all, const unsigned* length, unsigned t,
               unsigned place, unsigned row, unsigned batch, unsigned count) {
     const unsigned i = thread_of_grid();

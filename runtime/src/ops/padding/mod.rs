@@ -1,12 +1,12 @@
-//! Sequences of different lengths side by side: at step `t`, samples whose sequences are longer take
-//! what is new, the others hold what they had:
+//! Sequences of different lengths side by side: at step `t`, samples whose sequences are longer
+//! take what is new, the others hold what they had:
 //!
 //! `y[b, :] = new[b, :]` where `t < length[b]`, else `old[b, :]`.
 //!
-//! What lies behind a length may be anything, NaN too, and must not be a factor of a product, where 0
-//! times NaN is NaN: gradients of weights are products over all rows. So it is cut off, or where only a
-//! function's own results are known to be sound, in the loops over time, samples that have ended
-//! compute their first step again instead.
+//! What lies behind a length may be anything, NaN too, and must not be a factor of a product, where
+//! 0 times NaN is NaN: gradients of weights are products over all rows. So it is cut off, or where
+//! only a function's own results are known to be sound, in the loops over time, samples that have
+//! ended compute their first step again instead.
 
 mod cpu;
 #[cfg(feature = "cuda")]
@@ -46,9 +46,9 @@ kernels! {
         /// `y [batch, steps, ..] = x` before the end of each sample, 0 behind it.
         fn zero_padding(&mut self, y: Buf, x: Buf, length: Indices, steps: usize);
 
-        /// `y [batch, ..]`: `now` of samples that have a step `t`; of others what `all [_, batch, ..]` has of
-        /// their first step. Samples without any take that of the first sample that has one, and 1 where
-        /// none has, which is a number that most functions take.
+        /// `y [batch, ..]`: `now` of samples that have a step `t`; of others what
+        /// `all [_, batch, ..]` has of their first step. Samples without any take that of the first
+        /// sample that has one, and 1 where none has, which is a number that most functions take.
         fn replay(&mut self, y: Buf, now: Buf, all: Buf, length: Indices, t: usize, first: First);
     }
 }

@@ -1,5 +1,5 @@
-//! Permuted axes on a GPU: copies of rows where the last axis stays the last, tiles of transposes where
-//! another one becomes it, else element by element.
+//! Permuted axes on a GPU: copies of rows where the last axis stays the last, tiles of transposes
+//! where another one becomes it, else element by element.
 
 use super::{Permute, strides};
 use crate::device::{Arg, Buf, CudaKernels, Grid, Text, at_once, place};

@@ -12,9 +12,9 @@ KERNEL permute(y_t* y, const x_t* x, unsigned count) {
 #endif
 
 #ifdef IS_transpose
-// Matrices with ROWS and COLS: matrix `i` starts at IN_X in `x` and at IN_Y in `y`. In `x` columns are
-// neighbours and rows ROW_IN_X apart, in `y` rows are neighbours and columns COL_IN_Y apart. By tiles of
-// 32 × 32 in shared memory.
+// Matrices with ROWS and COLS: matrix `i` starts at IN_X in `x` and at IN_Y in `y`. In `x` columns
+// are neighbours and rows ROW_IN_X apart, in `y` rows are neighbours and columns COL_IN_Y apart. By
+// tiles of 32 × 32 in shared memory.
 KERNEL transpose(y_t* y, const x_t* x) {
     __shared__ float tile[32][33];
     const unsigned across = (COLS + 31) / 32, down = (ROWS + 31) / 32;

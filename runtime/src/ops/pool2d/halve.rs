@@ -51,8 +51,8 @@ impl<V: Vector> Run<V> {
     /// The four taps of each output, in order.
     #[inline(always)]
     unsafe fn taps(&self, x: *const f32) -> [V; 4] {
-        // SAFETY: the caller lends the planes of the run: two rows of them, of which the masks choose two
-        // inputs for each output. It has the instruction set of `V`.
+        // SAFETY: the caller lends the planes of the run: two rows of them, of which the masks
+        // choose two inputs for each output. It has the instruction set of `V`.
         unsafe {
             let load = |at: usize| {
                 let low = V::load_part(x.add(at), self.inputs[0]);
@@ -81,8 +81,8 @@ impl<V: Vector> Run<V> {
     /// Writes the four taps.
     #[inline(always)]
     unsafe fn store(&self, x: *mut f32, taps: [V; 4]) {
-        // SAFETY: the caller lends the planes of the run to write: two rows of them, of which the masks
-        // choose two inputs for each output. It has the instruction set of `V`.
+        // SAFETY: the caller lends the planes of the run to write: two rows of them, of which the
+        // masks choose two inputs for each output. It has the instruction set of `V`.
         unsafe {
             for (at, i) in [(self.top, 0), (self.top + self.width, 2)] {
                 let (low, high) = V::interleave(taps[i], taps[i + 1]);
@@ -129,8 +129,8 @@ unsafe fn each_run<V: Vector>(planes: &Planes, mut f: impl FnMut(Run<V>)) {
 unsafe fn clear_rest(planes: &Planes) {
     let Pool2dSpec { height, width, .. } = planes.spec;
     for plane in 0..planes.count {
-        // SAFETY: an odd number is not 0, so the last row and the last column are inside each of the `count`
-        // planes, which the caller lends; zero bytes are floats.
+        // SAFETY: an odd number is not 0, so the last row and the last column are inside each of
+        // the `count` planes, which the caller lends; zero bytes are floats.
         unsafe {
             let x = planes.x.add(plane * height * width);
             if !height.is_multiple_of(2) {
@@ -150,15 +150,15 @@ pub fn max(level: SimdLevel, y: &mut [f32], index: &mut [f32], x: &[f32], spec: 
         assert_eq!(index.len(), y.len());
         planes.index = index.as_mut_ptr();
     }
-    // SAFETY: `Planes::new` found as many planes in `x` as `y` has outputs for, and `index` is as long as `y`,
-    // or null; `x` is only read. The slices are lent for this call.
+    // SAFETY: `Planes::new` found as many planes in `x` as `y` has outputs for, and `index` is as
+    // long as `y`, or null; `x` is only read. The slices are lent for this call.
     by_level!(level, max_runs(&planes => &Planes));
 }
 
 #[inline(always)]
 unsafe fn max_runs<V: Vector, const ROWS: usize>(p: &Planes) {
-    // SAFETY: `each_run` makes runs of the outputs of all planes alone, and `max` lends `x`, `y` and `index` for
-    // them; the runs of a mask end with the row.
+    // SAFETY: `each_run` makes runs of the outputs of all planes alone, and `max` lends `x`, `y`
+    // and `index` for them; the runs of a mask end with the row.
     unsafe {
         each_run::<V>(p, |run| {
             let (taps, places) = (run.taps(p.x), run.places());
@@ -179,8 +179,8 @@ pub fn max_grad(level: SimdLevel, d_x: &mut [f32], d_y: &[f32], index: &[f32], s
     assert_eq!(index.len(), d_y.len());
     let mut planes = Planes::new(spec, (d_x.as_mut_ptr(), d_x.len()), (d_y.as_ptr(), d_y.len()));
     planes.index = index.as_ptr().cast_mut();
-    // SAFETY: `Planes::new` found as many planes in `d_x` as there are in `d_y`, and `index` is as long; these
-    // two are only read. The slices are lent for this call.
+    // SAFETY: `Planes::new` found as many planes in `d_x` as there are in `d_y`, and `index` is as
+    // long; these two are only read. The slices are lent for this call.
     by_level!(level, max_grad_runs(&planes => &Planes));
     // SAFETY: `planes.x` is `d_x`, which is lent to write.
     unsafe { clear_rest(&planes) };
@@ -188,8 +188,8 @@ pub fn max_grad(level: SimdLevel, d_x: &mut [f32], d_y: &[f32], index: &[f32], s
 
 #[inline(always)]
 unsafe fn max_grad_runs<V: Vector, const ROWS: usize>(p: &Planes) {
-    // SAFETY: `each_run` makes runs of the outputs of all planes alone, for which `max_grad` lends `d_x` to write, `d_y` and `index`;
-    // the runs of a mask end with the row.
+    // SAFETY: `each_run` makes runs of the outputs of all planes alone, for which `max_grad` lends
+    // `d_x` to write, `d_y` and `index`; the runs of a mask end with the row.
     unsafe {
         each_run::<V>(p, |run| {
             let d_y = V::load_part(p.y.add(run.out), run.outputs);
@@ -206,15 +206,15 @@ unsafe fn max_grad_runs<V: Vector, const ROWS: usize>(p: &Planes) {
 /// The averages.
 pub fn avg(level: SimdLevel, y: &mut [f32], x: &[f32], spec: Pool2dSpec) {
     let planes = Planes::new(spec, (x.as_ptr(), x.len()), (y.as_mut_ptr(), y.len()));
-    // SAFETY: `Planes::new` found as many planes in `x` as `y` has outputs for; `x` is only read. Both are lent
-    // for this call.
+    // SAFETY: `Planes::new` found as many planes in `x` as `y` has outputs for; `x` is only read.
+    // Both are lent for this call.
     by_level!(level, avg_runs(&planes => &Planes));
 }
 
 #[inline(always)]
 unsafe fn avg_runs<V: Vector, const ROWS: usize>(p: &Planes) {
-    // SAFETY: `each_run` makes runs of the outputs of all planes alone, for which `avg` lends `x`, and `y` to write,;
-    // the runs of a mask end with the row.
+    // SAFETY: `each_run` makes runs of the outputs of all planes alone, for which `avg` lends `x`,
+    // and `y` to write,; the runs of a mask end with the row.
     unsafe {
         each_run::<V>(p, |run| {
             let [a, b, c, d] = run.taps(p.x);
@@ -228,8 +228,8 @@ unsafe fn avg_runs<V: Vector, const ROWS: usize>(p: &Planes) {
 /// The gradient of [`avg`].
 pub fn avg_grad(level: SimdLevel, d_x: &mut [f32], d_y: &[f32], spec: Pool2dSpec) {
     let planes = Planes::new(spec, (d_x.as_mut_ptr(), d_x.len()), (d_y.as_ptr(), d_y.len()));
-    // SAFETY: `Planes::new` found as many planes in `d_x` as there are in `d_y`, which is only read. Both are
-    // lent for this call.
+    // SAFETY: `Planes::new` found as many planes in `d_x` as there are in `d_y`, which is only
+    // read. Both are lent for this call.
     by_level!(level, avg_grad_runs(&planes => &Planes));
     // SAFETY: `planes.x` is `d_x`, which is lent to write.
     unsafe { clear_rest(&planes) };
@@ -237,8 +237,8 @@ pub fn avg_grad(level: SimdLevel, d_x: &mut [f32], d_y: &[f32], spec: Pool2dSpec
 
 #[inline(always)]
 unsafe fn avg_grad_runs<V: Vector, const ROWS: usize>(p: &Planes) {
-    // SAFETY: `each_run` makes runs of the outputs of all planes alone, for which `avg_grad` lends `d_x` to write, and `d_y`;
-    // the runs of a mask end with the row.
+    // SAFETY: `each_run` makes runs of the outputs of all planes alone, for which `avg_grad` lends
+    // `d_x` to write, and `d_y`; the runs of a mask end with the row.
     unsafe {
         each_run::<V>(p, |run| {
             let d_y = V::load_part(p.y.add(run.out), run.outputs);

@@ -2,10 +2,11 @@
 //! `out = ⌊(in + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1` in each direction.
 //!
 //! The maximum is the first of equals in row-major order, NaN counts as the greatest, and padding
-//! never wins; its gradient goes to the element that won. A window that meets no element has the maximum
-//! -∞, as PyTorch's, and no gradient; where sizes are known while a program is compiled, such windows are
-//! an error. The average divides by the size of the window, padding (zeros) included, and knows no
-//! dilation.
+//! never wins; its gradient goes to the element that won. A window that meets no element has the
+//! maximum
+//! -∞, as PyTorch's, and no gradient; where sizes are known while a program is compiled, such
+//! windows are an error. The average divides by the size of the window, padding (zeros) included,
+//! and knows no dilation.
 
 mod cpu;
 #[cfg(feature = "cuda")]
@@ -90,8 +91,8 @@ pub const fn meeting(
 kernels! {
     /// The kernels of this room.
     pub trait Pool2d {
-        /// `y` the maxima; `index` the places of the maxima in their planes, a `u32` in each float, the
-        /// greatest where a window meets no element.
+        /// `y` the maxima; `index` the places of the maxima in their planes, a `u32` in each float,
+        /// the greatest where a window meets no element.
         fn max_pool2d(&mut self, y: Buf, index: Option<Buf>, x: Buf, spec: Pool2dSpec);
         /// The gradient of the input, from the places of the maxima.
         fn max_pool2d_grad(&mut self, d_x: Buf, d_y: Buf, index: Buf, spec: Pool2dSpec);

@@ -14,16 +14,16 @@ pub(super) struct Operand {
     pub(super) width: usize,
 }
 
-// SAFETY: an operand is a pointer and its sizes. Threads read operands, and write only rows of samples,
-// and blocks of memory, that are theirs alone.
+// SAFETY: an operand is a pointer and its sizes. Threads read operands, and write only rows of
+// samples, and blocks of memory, that are theirs alone.
 unsafe impl Sync for Operand {}
 
 impl Operand {
     /// # Safety
     /// The operand has sample `n` and step `t`, and nobody writes the row meanwhile.
     pub(super) unsafe fn row<'a>(&self, n: usize, t: usize) -> &'a [f32] {
-        // SAFETY: the row is inside the operand, whose memory is lent for the call, and nobody writes it,
-        // which the caller promises.
+        // SAFETY: the row is inside the operand, whose memory is lent for the call, and nobody
+        // writes it, which the caller promises.
         unsafe {
             std::slice::from_raw_parts(
                 self.start.add((n * self.steps + t) * self.width),
@@ -37,8 +37,8 @@ impl Operand {
     /// row meanwhile.
     pub(super) unsafe fn row_mut<'a>(&self, n: usize, t: usize) -> &'a mut [f32] {
         let at = (n * self.steps + t) * self.width;
-        // SAFETY: the row is inside the operand, whose memory is lent to write, and nobody else uses it,
-        // which the caller promises.
+        // SAFETY: the row is inside the operand, whose memory is lent to write, and nobody else
+        // uses it, which the caller promises.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(at), self.width) }
     }
 }
@@ -104,8 +104,8 @@ impl<'a> Call<'a> {
     ) -> Self {
         let scratch = step.written(scratch.part(0, spec.scratch()));
         let packed = Operand { start: scratch, steps: 1, width: spec.packed() };
-        // SAFETY: the scratch memory was checked for `spec.scratch()` floats: the packed weights and behind
-        // them the blocks.
+        // SAFETY: the scratch memory was checked for `spec.scratch()` floats: the packed weights
+        // and behind them the blocks.
         let start = unsafe { scratch.add(spec.packed()) };
         let blocks = Operand { start, steps: 1, width: spec.block_floats() };
         let first = [inputs.h, inputs.c].map(|buf| Some(spec.read(step, buf?, spec.of_state())));
@@ -154,8 +154,8 @@ impl<'a> Call<'a> {
             true => (t + 1 < self.len(n)).then_some(t + 1),
             false => t.checked_sub(1),
         };
-        // SAFETY: `before` is below the length of the sample, which is checked to be at most the steps that
-        // the caller's `cells` have; the first cells have every sample.
+        // SAFETY: `before` is below the length of the sample, which is checked to be at most the
+        // steps that the caller's `cells` have; the first cells have every sample.
         unsafe {
             match before {
                 Some(before) => Some(cells.row(n, before)),
@@ -203,7 +203,8 @@ impl<'a> Block<'a> {
         for (state, from) in [&mut *self.h, &mut *self.c].into_iter().zip(from) {
             for (n, state) in self.samples.clone().zip(state.chunks_exact_mut(hidden)) {
                 match from {
-                    // SAFETY: the caller lends the rows of the block's samples, of which `n` is one.
+                    // SAFETY: the caller lends the rows of the block's samples, of which `n` is
+                    // one.
                     Some(from) => state.copy_from_slice(unsafe { from.row(n, 0) }),
                     None => state.fill(0.0),
                 }
@@ -219,7 +220,8 @@ impl<'a> Block<'a> {
         for (state, to) in [&*self.h, &*self.c].into_iter().zip(to) {
             let Some(to) = to else { continue };
             for (n, state) in self.samples.clone().zip(state.chunks_exact(hidden)) {
-                // SAFETY: the caller lends the rows of the block's samples, of which `n` is one, to write.
+                // SAFETY: the caller lends the rows of the block's samples, of which `n` is one, to
+                // write.
                 unsafe { to.row_mut(n, 0) }.copy_from_slice(state);
             }
         }
@@ -241,8 +243,8 @@ pub(super) unsafe fn multiply(
     let tiling = Tiling::of(level);
     let each = tiling.panel_rows(rows);
     for row in (0..rows).step_by(each) {
-        // SAFETY: rows `row..row + each` of `a` and `c`, cut at `rows`, which the assertion covers; the caller
-        // lends the panels. `panel_rows` is at most `Tiling::rows`.
+        // SAFETY: rows `row..row + each` of `a` and `c`, cut at `rows`, which the assertion covers;
+        // the caller lends the panels. `panel_rows` is at most `Tiling::rows`.
         unsafe {
             Panel {
                 rows: each.min(rows - row),

@@ -1,7 +1,7 @@
-// All steps of recurrent cells: a block takes SAMPLES samples through them. What is multiplied with the
-// weights `w [ROWS, COLS]` lies in shared memory. A thread sums four columns over the EACH rows of its
-// group; the weights of the first KEPT rows stay in registers, the others are read from the caches at
-// each step.
+// All steps of recurrent cells: a block takes SAMPLES samples through them. What is multiplied with
+// the weights `w [ROWS, COLS]` lies in shared memory. A thread sums four columns over the EACH rows
+// of its group; the weights of the first KEPT rows stay in registers, the others are read from the
+// caches at each step.
 
 #define QUARTER ((COLS + 3) / 4)
 #define UNITS ((SAMPLES * HIDDEN + BLOCK - 1) / BLOCK)
@@ -85,8 +85,8 @@ DEVICE float product(const Shared& shared, unsigned sample, unsigned col) {
     return sum;
 }
 
-// A float of a state: sample `b`, which is the block's `sample`, and place `u`. Samples behind the last
-// one have no steps.
+// A float of a state: sample `b`, which is the block's `sample`, and place `u`. Samples behind the
+// last one have no steps.
 struct Unit {
     unsigned sample, u, b, length;
     bool exists;

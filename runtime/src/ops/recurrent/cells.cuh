@@ -1,4 +1,5 @@
-// A unit of a recurrent cell: one float of a state with its gates. `CELL`: 0 tanh, 1 ReLU, 2 LSTM, 3 GRU.
+// A unit of a recurrent cell: one float of a state with its gates. `CELL`: 0 tanh, 1 ReLU, 2 LSTM,
+// 3 GRU.
 
 #define GATES (CELL == 2 ? 4 : CELL == 3 ? 3 : 1)
 #define WIDTH (GATES * HIDDEN)
@@ -45,8 +46,8 @@ struct Past {
     float gates[GATES], before, inner;
 };
 
-// The gradients `d_h` and `d_c` of the state behind a step become those of the state before it, but for
-// what comes through the products. `d` becomes the gradient of `x`, `d_p` that of the products.
+// The gradients `d_h` and `d_c` of the state behind a step become those of the state before it, but
+// for what comes through the products. `d` becomes the gradient of `x`, `d_p` that of the products.
 DEVICE void retreat(float (&d)[GATES], float (&d_p)[GATES], float& d_h, float& d_c, const Past& past) {
     const float (&g)[GATES] = past.gates;
 #if CELL == 0

@@ -97,10 +97,10 @@ pub(super) struct Past<'a> {
     pub cells: [&'a [f32]; 2],
 }
 
-/// A step of a sample backward. `d` has its gates and becomes the gradient of its products. `d_h` is
-/// the gradient of its new state, and becomes the part of that of the state before that does not go
-/// through the products. `d_c` is the same of an LSTM's cell; in a GRU it is `pₙ`, and becomes the
-/// gradient of `xₙ`.
+/// A step of a sample backward. `d` has its gates and becomes the gradient of its products. `d_h`
+/// is the gradient of its new state, and becomes the part of that of the state before that does not
+/// go through the products. `d_c` is the same of an LSTM's cell; in a GRU it is `pₙ`, and becomes
+/// the gradient of `xₙ`.
 pub(super) fn retreat(
     level: SimdLevel,
     cell: Cell,

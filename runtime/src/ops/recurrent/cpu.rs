@@ -29,9 +29,10 @@ struct Forward {
 unsafe fn forward(call: &Call<'_>, o: &Forward, at: usize) {
     let (level, s) = (call.level, call.spec);
     let (hidden, width) = (s.hidden, s.width());
-    // SAFETY: samples of this block are below the batch, and steps below the spec's, so these are rows of
-    // the operands, which the caller lends to this call alone; each is borrowed for one statement. The
-    // gates may be the memory of `x`: a row of it is read before that of the gates is written.
+    // SAFETY: samples of this block are below the batch, and steps below the spec's, so these are
+    // rows of the operands, which the caller lends to this call alone; each is borrowed for one
+    // statement. The gates may be the memory of `x`: a row of it is read before that of the gates
+    // is written.
     unsafe {
         let mut block = Block::new(call, at);
         block.start(call.first, hidden);
@@ -102,9 +103,9 @@ struct Backward {
 unsafe fn backward(call: &Call<'_>, o: &Backward, at: usize) {
     let (level, s) = (call.level, call.spec);
     let (hidden, width) = (s.hidden, s.width());
-    // SAFETY: samples of this block are below the batch, and steps below the spec's, so these are rows of
-    // the operands, which the caller lends to this call alone. `d_x` may be the memory of the gates: a
-    // row of these is copied before that of `d_x` is borrowed.
+    // SAFETY: samples of this block are below the batch, and steps below the spec's, so these are
+    // rows of the operands, which the caller lends to this call alone. `d_x` may be the memory of
+    // the gates: a row of these is copied before that of `d_x` is borrowed.
     unsafe {
         let mut block = Block::new(call, at);
         block.start(o.d_last, hidden);
@@ -206,14 +207,15 @@ impl Recurrent for CpuKernels<'_> {
         let from = self.read(w.part(0, rows * k));
         call.pack(rows, k, |panel, first, cols| {
             let part = Part { data: from.wrapping_add(first * k), row: k, col: 1 };
-            // SAFETY: rows `first..first + cols` of the weights, which were checked for `rows · k` floats; the
-            // panel is one of those that the scratch memory has room for, and `check_ranges` found the
-            // two apart.
+            // SAFETY: rows `first..first + cols` of the weights, which were checked for `rows · k`
+            // floats; the panel is one of those that the scratch memory has room for, and
+            // `check_ranges` found the two apart.
             unsafe { pack(call.level, (panel, Tiling::of(call.level).cols), part, (cols, k)) };
         });
         self.threads().run_if(spec.work(), spec.blocks(), &|at| {
             // SAFETY: `read` and `write` checked that the operands have the sizes of `spec`, and
-            // `check_ranges` that they are apart; each block comes once, and has samples of its own.
+            // `check_ranges` that they are apart; each block comes once, and has samples of its
+            // own.
             unsafe { forward(&call, &operands, at) };
         });
     }
@@ -260,14 +262,15 @@ impl Recurrent for CpuKernels<'_> {
         call.pack(cols, k, |panel, first, cols| {
             let part = Part { data: from.wrapping_add(first), row, col: 1 };
             let width = Tiling::of(call.level).cols;
-            // SAFETY: columns `first..first + cols` of the weights, which were checked for `cols · k` floats;
-            // the panel is one of those that the scratch memory has room for, and `check_ranges` found
-            // the two apart.
+            // SAFETY: columns `first..first + cols` of the weights, which were checked for
+            // `cols · k` floats; the panel is one of those that the scratch memory has room for,
+            // and `check_ranges` found the two apart.
             unsafe { pack_lines(call.level, panel, part, (k, cols), width) };
         });
         self.threads().run_if(spec.work(), spec.blocks(), &|at| {
             // SAFETY: `read` and `write` checked that the operands have the sizes of `spec`, and
-            // `check_ranges` that they are apart; each block comes once, and has samples of its own.
+            // `check_ranges` that they are apart; each block comes once, and has samples of its
+            // own.
             unsafe { backward(&call, &operands, at) };
         });
     }

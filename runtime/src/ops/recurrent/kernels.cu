@@ -1,5 +1,5 @@
-// One step of recurrent cells, a thread for each float of the state. Products with the weights are made
-// between the steps.
+// One step of recurrent cells, a thread for each float of the state. Products with the weights are
+// made between the steps.
 
 #ifdef IS_forward
 // `h` and `c` are the states, `p` the products of `h`, null where it is 0.

@@ -1,5 +1,5 @@
-//! Folding rows and columns in a fixed order: in `f32` for short chains, whose results are carried in
-//! `f64`, so that the error of a sum does not grow with its length.
+//! Folding rows and columns in a fixed order: in `f32` for short chains, whose results are carried
+//! in `f64`, so that the error of a sum does not grow with its length.
 
 /// What is folded: an associative operation with its neutral element.
 pub(crate) trait Fold {

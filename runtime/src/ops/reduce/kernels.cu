@@ -1,6 +1,6 @@
-// Reductions of `x` to its kept axes. Element `r` behind result `o` is at `KEPT(o) + REDUCED(r)`. The
-// elements are cut into parts, whose results are `y [parts, results]`. `WIDTH` neighbours lie in one axis
-// and are loaded at once.
+// Reductions of `x` to its kept axes. Element `r` behind result `o` is at `KEPT(o) + REDUCED(r)`.
+// The elements are cut into parts, whose results are `y [parts, results]`. `WIDTH` neighbours lie
+// in one axis and are loaded at once.
 
 #define IS_SUM (KIND == 0)
 #define START (IS_SUM ? 0.0f : KIND == 1 ? -INFINITY : INFINITY)
@@ -9,8 +9,9 @@ DEVICE float fold(float a, float b) {
     return IS_SUM ? a + b : KIND == 1 ? larger(a, b) : smaller(a, b);
 }
 
-// The elements `from`, `from + step`, … below `end` behind result `o`, each the first of neighbours. Sums of
-// at most 64 elements are carried with what that loses, so that errors do not grow with their number.
+// The elements `from`, `from + step`, … below `end` behind result `o`, each the first of
+// neighbours. Sums of at most 64 elements are carried with what that loses, so that errors do not
+// grow with their number.
 DEVICE void fold_part(float (&whole)[WIDTH], const x_t* x, unsigned o, unsigned from, unsigned end,
                       unsigned step) {
     const unsigned start = KEPT(o);

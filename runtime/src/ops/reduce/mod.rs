@@ -2,10 +2,11 @@
 //! `y[kept] = scale · Σ_reduced x`. The gradient of a sum is `scale · d_y`, broadcast; that of a
 //! maximum or minimum is shared evenly among the equals (`torch.amax`).
 //!
-//! Sums are accurate: few numbers are added one after another in `f32`, and their sums are carried in
-//! `f64`, on a GPU with what each addition lost, so that the error of a sum is at most
-//! `160 · ε · Σ|x|` for any number of terms, in place of `n · ε · Σ|x|`. The order depends on the sizes
-//! alone. NaN in a maximum or minimum gives NaN. The sum of nothing is 0, its maximum -∞, its minimum ∞.
+//! Sums are accurate: few numbers are added one after another in `f32`, and their sums are carried
+//! in `f64`, on a GPU with what each addition lost, so that the error of a sum is at most
+//! `160 · ε · Σ|x|` for any number of terms, in place of `n · ε · Σ|x|`. The order depends on the
+//! sizes alone. NaN in a maximum or minimum gives NaN. The sum of nothing is 0, its maximum -∞, its
+//! minimum ∞.
 
 mod cpu;
 #[cfg(feature = "cuda")]

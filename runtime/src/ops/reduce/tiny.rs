@@ -37,9 +37,9 @@ impl<V: Vector> Reduce for TinyKernels<'_, V> {
             return self.whole().reduce(y, x, spec);
         }
         let (y, x) = (self.to(y, len), self.from(x, product([inner, outer])));
-        // SAFETY: `to` checked that `y` has a float for each result, `outer` of rows and `inner` of columns,
-        // and `from` that `x` has `outer` rows of `inner`; the step has its memory to itself, and whoever
-        // made it the instruction set of `V`.
+        // SAFETY: `to` checked that `y` has a float for each result, `outer` of rows and `inner` of
+        // columns, and `from` that `x` has `outer` rows of `inner`; the step has its memory to
+        // itself, and whoever made it the instruction set of `V`.
         unsafe {
             match inner_kept {
                 Some(false) => {
@@ -70,8 +70,8 @@ unsafe fn scaled<V: Vector>(x: V, scale: f32) -> V {
 unsafe fn row_sum<V: Vector>(x: *const f32, len: usize) -> f32 {
     /// Chains of additions that run side by side.
     const CHAINS: usize = 4;
-    // SAFETY: the caller lends `x [len]`, of which whole registers are read up to `to`, and the rest by a
-    // mask; it has the instruction set of `V`.
+    // SAFETY: the caller lends `x [len]`, of which whole registers are read up to `to`, and the
+    // rest by a mask; it has the instruction set of `V`.
     unsafe {
         if len == 1 {
             return *x;
@@ -103,8 +103,8 @@ unsafe fn row_sum<V: Vector>(x: *const f32, len: usize) -> f32 {
 /// The sums of `cols` columns of `x [rows, row]`.
 #[inline(always)]
 unsafe fn column_sums<V: Vector>(x: *const f32, row: usize, rows: usize, cols: usize) -> V {
-    // SAFETY: the caller lends `rows` rows of `x`, `row` apart, of which the mask chooses `cols` floats; it
-    // has the instruction set of `V`.
+    // SAFETY: the caller lends `rows` rows of `x`, `row` apart, of which the mask chooses `cols`
+    // floats; it has the instruction set of `V`.
     unsafe {
         let mut total = V::splat(0.0);
         for from in (0..rows).step_by(CHAIN) {

@@ -34,8 +34,8 @@ impl Rotary for CpuKernels<'_> {
                     (0..outer).flat_map(|o| (0..inner).map(move |i| (o * len + t) * inner + i))
                 {
                     let x = &x[row * dim..][..dim];
-                    // SAFETY: `at` checks the bounds, and rows of different positions are different: those of
-                    // this one are this call's alone.
+                    // SAFETY: `at` checks the bounds, and rows of different positions are
+                    // different: those of this one are this call's alone.
                     let y = unsafe { std::slice::from_raw_parts_mut(y.at(row * dim, dim), dim) };
                     rotate(level, y, x, &turn, from, pairs, spec.interleaved);
                 }

@@ -117,8 +117,8 @@ pub(super) fn forward_prepared(
                 y_row: positions,
                 len,
             };
-            // SAFETY: `floats` is a strip of `strip.len()`: its planes and the slack for a register beyond the
-            // last run. `at` checked the rows of `y`, and no other item has these.
+            // SAFETY: `floats` is a strip of `strip.len()`: its planes and the slack for a register
+            // beyond the last run. `at` checked the rows of `y`, and no other item has these.
             unsafe { product.run(level) };
             if strip.count() == 1 {
                 run.complete(start, outputs * positions);

@@ -110,7 +110,8 @@ impl Strip {
             first: first * spec.stride[0],
             rows: self.inputs(rows),
         };
-        // SAFETY: the strip and the image have the sizes that were checked, and are borrowed for this call.
+        // SAFETY: the strip and the image have the sizes that were checked, and are borrowed for
+        // this call.
         unsafe { fill_planes(level, fill) };
     }
 }
@@ -141,9 +142,10 @@ simd! {
                     for i in 0..(rows - phase).div_ceil(stride[0]) {
                         let row = (first + i * stride[0] + phase).wrapping_sub(padding[0]);
                         let at = (v * in_channels + c) * pitch + (phase * phase_rows + i) * out_width;
-                        // SAFETY: row `i` of this phase is below `phase_rows`, so the run of `out_width` is in
-                        // its plane of the strip. Row `row` is below the height, and outputs `columns`
-                        // are those that meet a column of the image, `column` the first.
+                        // SAFETY: row `i` of this phase is below `phase_rows`, so the run of
+                        // `out_width` is in its plane of the strip. Row `row` is below the height,
+                        // and outputs `columns` are those that meet a column of the image, `column`
+                        // the first.
                         unsafe {
                             let to = to.add(at);
                             if row >= height || columns.len() < out_width {

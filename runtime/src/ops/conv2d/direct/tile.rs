@@ -89,9 +89,9 @@ unsafe fn product<V: Vector, const ROWS: usize>(p: &Product<'_>) {
                     }
                 };
             }
-            // SAFETY: outputs `first..first + outputs` are below `p.outputs` and places `q..q + len` below `p.len`;
-            // `start..end` are some of the rows. The literals that were matched are their numbers, and the
-            // caller has the instruction set of `V`.
+            // SAFETY: outputs `first..first + outputs` are below `p.outputs` and places
+            // `q..q + len` below `p.len`; `start..end` are some of the rows. The literals that were
+            // matched are their numbers, and the caller has the instruction set of `V`.
             unsafe {
                 by_tile! {
                     1: 1 2 3 4; 2: 1 2 3 4; 3: 1 2 3 4; 4: 1 2 3 4;
@@ -110,9 +110,9 @@ unsafe fn tile<V: Vector, const OUTPUTS: usize, const VECTORS: usize>(
     len: usize,
     (start, end): (usize, usize),
 ) {
-    // SAFETY: `run` checked that there are weights for all outputs, planes and rows, of which these are some;
-    // the caller lends the runs of all planes with a register behind the last, and `len` floats of each
-    // output. It has the instruction set of `V`.
+    // SAFETY: `run` checked that there are weights for all outputs, planes and rows, of which these
+    // are some; the caller lends the runs of all planes with a register behind the last, and `len`
+    // floats of each output. It has the instruction set of `V`.
     unsafe {
         let mut sums = [[V::splat(0.0); VECTORS]; OUTPUTS];
         let w = p.w.as_ptr().add(first * p.planes * p.rows.len());

@@ -121,18 +121,20 @@ pub(in crate::ops::conv2d) fn weight_grad(
                 sums: sums.as_mut_ptr(),
             };
             if few(&spec) {
-                // SAFETY: `floats` is a filled strip, with a run of `len` for each tap, and `d_y` has as many
-                // from `first` on of each output. `sums` has `MAX_LANES` for each weight.
+                // SAFETY: `floats` is a filled strip, with a run of `len` for each tap, and `d_y`
+                // has as many from `first` on of each output. `sums` has `MAX_LANES` for each
+                // weight.
                 by_level!(level, dots(sums => Sums<'_>));
             } else {
                 let from = Part { data: d_y.as_ptr(), row: positions, col: 1 };
                 let sizes = (spec.out_channels, sums.len);
-                // SAFETY: `d_y` has `len` floats of each output, `positions` apart, and `transposed` `lanes`, whole
-                // registers, for each position of a strip; a strip has no more than the first.
+                // SAFETY: `d_y` has `len` floats of each output, `positions` apart, and
+                // `transposed` `lanes`, whole registers, for each position of a strip; a strip has
+                // no more than the first.
                 unsafe { pack(level, (transposed.as_mut_ptr(), lanes(&spec)), from, sizes) };
                 let sums = Sums { d_y: transposed, ..sums };
-                // SAFETY: `floats` is a filled strip, and `transposed` has whole registers of outputs for each
-                // position. `sums` has as many for each tap.
+                // SAFETY: `floats` is a filled strip, and `transposed` has whole registers of
+                // outputs for each position. `sums` has as many for each tap.
                 by_level!(level, outer_products(sums => Sums<'_>));
             }
         }
@@ -199,8 +201,9 @@ unsafe fn dots<V: Vector, const ROWS: usize>(s: Sums<'_>) {
                     }
                 };
             }
-            // SAFETY: outputs `o..` and taps `tap..` are as many as the literals that were matched, below those
-            // of the weights; the caller lends their runs and sums, and has the instruction set of `V`.
+            // SAFETY: outputs `o..` and taps `tap..` are as many as the literals that were matched,
+            // below those of the weights; the caller lends their runs and sums, and has the
+            // instruction set of `V`.
             unsafe {
                 by_tile! { 1: 1 2 3 4 5; 2: 1 2 3 4 5; 3: 1 2 3 4 5; 4: 1 2 3 4 5; }
             }
@@ -215,8 +218,9 @@ unsafe fn dot_tile<V: Vector, const OUTPUTS: usize, const TAPS: usize>(
     tap: usize,
     runs: &[*const f32; self::TAPS],
 ) {
-    // SAFETY: the caller lends `len` floats of each of these outputs and runs, which are read in whole
-    // registers up to `whole` and behind it by a mask, and `MAX_LANES` sums for each of their weights.
+    // SAFETY: the caller lends `len` floats of each of these outputs and runs, which are read in
+    // whole registers up to `whole` and behind it by a mask, and `MAX_LANES` sums for each of their
+    // weights.
     unsafe {
         let (positions, window) = (s.spec.positions(), s.spec.window());
         let d_y = s.d_y.as_ptr().add(o * positions);
@@ -269,8 +273,8 @@ unsafe fn outer_products<V: Vector, const ROWS: usize>(s: Sums<'_>) {
             }
         };
     }
-    // SAFETY: the literal that was matched is the number of columns, and the caller lends the strip,
-    // transposed outputs and sums; it has the instruction set of `V`.
+    // SAFETY: the literal that was matched is the number of columns, and the caller lends the
+    // strip, transposed outputs and sums; it has the instruction set of `V`.
     unsafe {
         by_columns! { 1: 8 8; 2: 6 6; 3: 4 4; 4: 4 3; 5: 5 2; 6: 4 2; 7: 3 1; }
     }
@@ -290,10 +294,10 @@ unsafe fn columns<V: Vector, const LINES: usize, const COLUMNS: usize>(s: Sums<'
             *start = line / kh * s.strip.pitch() + s.window_rows[line % kh];
         }
         for o in (0..s.spec.out_channels).step_by(V::LANES) {
-            // SAFETY: `len` is whole rows of `out_width` positions, each with whole registers of outputs in
-            // `d_y`; a line of the strip has a window of `COLUMNS` for each of them. Sums have whole
-            // registers for each tap, and are kept for lines that exist. The caller has the instruction
-            // set of `V`.
+            // SAFETY: `len` is whole rows of `out_width` positions, each with whole registers of
+            // outputs in `d_y`; a line of the strip has a window of `COLUMNS` for each of them.
+            // Sums have whole registers for each tap, and are kept for lines that exist. The caller
+            // has the instruction set of `V`.
             unsafe {
                 let mut sums = [[V::splat(0.0); COLUMNS]; LINES];
                 let mut d_y = s.d_y.as_ptr().add(o);

@@ -48,8 +48,8 @@ unsafe fn tile_product(
     check_holds("packed weights", a.len(), product([rows, k]));
     check_holds("a tile", b.len(), product([k, b_row]));
     for start in (0..k).step_by(TERMS) {
-        // SAFETY: `a` and `b` were checked for `rows` and `b_row`, whole panels, of all `k`; the caller lends `c`.
-        // `panel_rows` is that of the level.
+        // SAFETY: `a` and `b` were checked for `rows` and `b_row`, whole panels, of all `k`; the
+        // caller lends `c`. `panel_rows` is that of the level.
         unsafe {
             Block {
                 rows,

@@ -141,9 +141,9 @@ impl Product<'_> {
                         c_row,
                         accumulate: first > 0,
                     };
-                    // SAFETY: `a` was checked for `rows` rows of all terms; `block` has `k` rows of `width`, in
-                    // which the segment ends before the row does. The caller lends `rows` rows of `c`, and
-                    // `panel_rows` is at most `Tiling::rows`.
+                    // SAFETY: `a` was checked for `rows` rows of all terms; `block` has `k` rows of
+                    // `width`, in which the segment ends before the row does. The caller lends
+                    // `rows` rows of `c`, and `panel_rows` is at most `Tiling::rows`.
                     unsafe { panel.run(level) };
                 }
             }
@@ -180,7 +180,8 @@ pub(super) fn forward(
                     (segment.image * spec.groups + group) * out * positions + segment.start
                 };
                 let c = |s: Segment| y.at(start(s), (out - 1) * positions + s.len);
-                // SAFETY: `at` checked `out` rows of each segment, and no other item has its columns.
+                // SAFETY: `at` checked `out` rows of each segment, and no other item has its
+                // columns.
                 unsafe { product.run((block, row_len(tile)), columns.clone(), (c, positions)) };
                 for segment in segments(columns.clone(), positions) {
                     if segment.len == positions {

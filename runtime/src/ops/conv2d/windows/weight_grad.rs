@@ -86,8 +86,8 @@ pub(in super::super) fn weight_grad(
                 {
                     let end = (images.end * spec.positions()).min(start + cut.tile);
                     let accumulate = start > images.start * spec.positions();
-                    // SAFETY: `at` checked the columns, `count` of each row, and no other item of this part of
-                    // the batch has them; each part has sums of its own.
+                    // SAFETY: `at` checked the columns, `count` of each row, and no other item of
+                    // this part of the batch has them; each part has sums of its own.
                     unsafe { block.add(scratch, d_y, x, start..end, accumulate) };
                 }
             }
@@ -144,8 +144,8 @@ impl Block {
             let part = Part { data: cols[from * width..].as_ptr(), row: width, col: 1 };
             let panel = panels[from * k..][..tiling.cols * k].as_mut_ptr();
             let rows = tiling.cols.min(count - from);
-            // SAFETY: rows `from..from + rows` of `cols` have `k` floats each, since a row has as many as a tile
-            // or more, and the slice is the whole panel.
+            // SAFETY: rows `from..from + rows` of `cols` have `k` floats each, since a row has as
+            // many as a tile or more, and the slice is the whole panel.
             unsafe { pack(level, (panel, tiling.cols), part, (rows, k)) };
         }
         let panel_rows = tiling.panel_rows(out);
@@ -171,8 +171,9 @@ impl Block {
                 c_row: spec.window(),
                 accumulate,
             };
-            // SAFETY: `rows` has `count_rows` lines of `k`, since `ROWS` is more than any `panel_rows`, and the
-            // panels `count` columns of `k`; the caller lends the columns of these rows.
+            // SAFETY: `rows` has `count_rows` lines of `k`, since `ROWS` is more than any
+            // `panel_rows`, and the panels `count` columns of `k`; the caller lends the columns of
+            // these rows.
             unsafe { panel.run(level) };
         }
     }

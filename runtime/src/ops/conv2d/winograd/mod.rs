@@ -15,33 +15,36 @@
 //! # What an output does not see
 //!
 //! Transforms mix a tile, so each of its values is part of the error of all 16 outputs. With `n`
-//! channels, `ε = 2^-24`, `λ = 4` (N. Higham, T. Mary, A new approach to probabilistic rounding error
-//! analysis, 2019) and `N = |Aᵀ| (|G| 1 ⊙ |Bᵀ| 1) = (16, 17, 24, 48)`, output `(i, j)` of a tile is off
-//! by at most
+//! channels, `ε = 2^-24`, `λ = 4` (N. Higham, T. Mary, A new approach to probabilistic rounding
+//! error analysis, 2019) and `N = |Aᵀ| (|G| 1 ⊙ |Bᵀ| 1) = (16, 17, 24, 48)`, output `(i, j)` of a
+//! tile is off by at most
 //!
 //! `E = λ √(n + 36) ε · n · Nᵢ Nⱼ · max |w| · max_tile |d|`.
 //!
-//! That is relative to the tile. It becomes relative to the window by a look at the largest absolute
-//! value of all channels at each place, which is taken while tiles are loaded ([`range`]): where
+//! That is relative to the tile. It becomes relative to the window by a look at the largest
+//! absolute value of all channels at each place, which is taken while tiles are loaded ([`range`]):
+//! where
 //!
 //! `max_tile |d| ≤ 16 · max_window |d|` for each window of the tile,
 //!
-//! the error is at most `E` with `16 · max_window |d|` in place of the last factor. All other tiles are
-//! computed as plain sums ([`patch`]), with their error, `(9n + 2) ε Σ |w| |d|`. So a value that is not
-//! finite reaches the windows that hold it alone, and a window of zeros gives zeros. Values outside of
-//! `1e-25..1e12` count as not finite: `10² · 19² · 1e24 · n` is far from the largest number, and what
-//! transforms lose below the normal range, `2^-150 · 10² · 19² · 1e12`, far below `1e-25`.
+//! the error is at most `E` with `16 · max_window |d|` in place of the last factor. All other tiles
+//! are computed as plain sums ([`patch`]), with their error, `(9n + 2) ε Σ |w| |d|`. So a value
+//! that is not finite reaches the windows that hold it alone, and a window of zeros gives zeros.
+//! Values outside of `1e-25..1e12` count as not finite: `10² · 19² · 1e24 · n` is far from the
+//! largest number, and what transforms lose below the normal range, `2^-150 · 10² · 19² · 1e12`,
+//! far below `1e-25`.
 //!
-//! Weights are looked at before they are transformed ([`suit`]). A tap that is zero in a filter with
-//! others, as in a masked convolution, would let a little of what it hides through, and a tap that is
-//! large would disturb outputs at which it meets padding or zeros. So each filter has no zero or is all
-//! zeros, and for each output channel the largest weight of each tap is at least 1/64 of the largest of
-//! all; other weights are left to plain sums.
+//! Weights are looked at before they are transformed ([`suit`]). A tap that is zero in a filter
+//! with others, as in a masked convolution, would let a little of what it hides through, and a tap
+//! that is large would disturb outputs at which it meets padding or zeros. So each filter has no
+//! zero or is all zeros, and for each output channel the largest weight of each tap is at least
+//! 1/64 of the largest of all; other weights are left to plain sums.
 //!
-//! The gradient of a weight sums over all tiles; with `M = |Gᵀ| (|A| 1 ⊙ |Bᵀ| 1) = (70, 85, 160) / 3` it
-//! is off by at most `λ √(t + 36) ε · Mᵢ Mⱼ · T`, `T = Σ_tiles max |d| · max |d_y|`, for `t` tiles. It is
-//! kept where `T` is at most 4 times `Σ |d| |d_y|`, the sum of products that the tap sees, of the
-//! largest value of all channels at each place, and else computed once more as a plain sum.
+//! The gradient of a weight sums over all tiles; with
+//! `M = |Gᵀ| (|A| 1 ⊙ |Bᵀ| 1) = (70, 85, 160) / 3` it is off by at most
+//! `λ √(t + 36) ε · Mᵢ Mⱼ · T`, `T = Σ_tiles max |d| · max |d_y|`, for `t` tiles. It is kept where
+//! `T` is at most 4 times `Σ |d| |d_y|`, the sum of products that the tap sees, of the largest
+//! value of all channels at each place, and else computed once more as a plain sum.
 
 mod patch;
 mod plan;

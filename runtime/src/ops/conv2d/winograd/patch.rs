@@ -70,9 +70,9 @@ impl Patch<'_> {
             let each = if filters.term == TAPS { terms } else { 1 };
             for row in (0..self.channels).step_by(panel_rows) {
                 for term in (0..terms).step_by(each) {
-                    // SAFETY: rows `row..` are below `channels`, and terms below those of the image: the caller
-                    // lends their weights. `gather` filled `TAPS` rows of `COLUMNS` for each term, and `sums` has
-                    // `BLOCK` rows of as many.
+                    // SAFETY: rows `row..` are below `channels`, and terms below those of the
+                    // image: the caller lends their weights. `gather` filled `TAPS` rows of
+                    // `COLUMNS` for each term, and `sums` has `BLOCK` rows of as many.
                     unsafe {
                         Panel {
                             rows: panel_rows.min(self.channels - row),
@@ -101,8 +101,9 @@ impl Patch<'_> {
                     let at = channel * COLUMNS + n * TILE * TILE + row * TILE;
                     let sums = &self.memory[at..][..across];
                     let place = (TILE * (self.strip.row + i) + row) * width + TILE * j;
-                    // SAFETY: `tile_outputs` gives the rows and columns of this tile that the planes have; the
-                    // caller lends `channels` planes, and nothing of them is in `memory`.
+                    // SAFETY: `tile_outputs` gives the rows and columns of this tile that the
+                    // planes have; the caller lends `channels` planes, and nothing of them is in
+                    // `memory`.
                     unsafe {
                         let y = self.y.add(channel * plane + place);
                         y.copy_from_nonoverlapping(sums.as_ptr(), across);

@@ -104,8 +104,8 @@ impl<'a> Weights<'a> {
         self.run.threads.run_if(8 * plan.prepared_len(), plan.blocks() * parts, &|item| {
             let points = all.at(item * len, len);
             let filters = self.filters(item / parts, item % parts * plan.terms(), points);
-            // SAFETY: `at` checked this item's own part of the transforms, and `new` that `w` has the weights of
-            // all terms and channels, of which `filters` are some.
+            // SAFETY: `at` checked this item's own part of the transforms, and `new` that `w` has
+            // the weights of all terms and channels, of which `filters` are some.
             unsafe {
                 if !filters.suit(self.run.level) {
                     suit.store(false, Ordering::Relaxed);
@@ -195,9 +195,9 @@ impl Pass<'_> {
                         tile: tile_len,
                     },
                 };
-                // SAFETY: the planes are those of one image. `at` checked the sizes and the points of these tiles;
-                // items differ in their strip, and so in their tiles, or in their group of channels.
-                // `rows` is this slot's memory for a strip.
+                // SAFETY: the planes are those of one image. `at` checked the sizes and the points
+                // of these tiles; items differ in their strip, and so in their tiles, or in their
+                // group of channels. `rows` is this slot's memory for a strip.
                 unsafe { gather.inputs(self.run.level) };
             }
         });
@@ -248,8 +248,9 @@ impl Pass<'_> {
             let terms = plan.terms().min(from.channels - term);
             let weights = match source {
                 Source::Given => {
-                    // SAFETY: `own` is the rest of this slot's memory, `weights_len` floats where weights are
-                    // transformed once; `new` asserted that `w` has the weights of all terms and channels.
+                    // SAFETY: `own` is the rest of this slot's memory, `weights_len` floats where
+                    // weights are transformed once; `new` asserted that `w` has the weights of all
+                    // terms and channels.
                     unsafe {
                         let filters = self.weights.filters(block, term, own.as_mut_ptr());
                         suit &= filters.suit(level);
@@ -267,9 +268,9 @@ impl Pass<'_> {
                 let a = &inputs[at..][..(tiles - 1) * from.tile_len() + terms];
                 let b = &weights[point * terms * BLOCK..][..terms * BLOCK];
                 for row in (0..tiles).step_by(panel_rows) {
-                    // SAFETY: `a` has `tiles` rows of `terms`, and `b` as many rows of `BLOCK`, by their slices;
-                    // `products` has `BLOCK` floats for each point and tile, and `channels` is at most
-                    // `BLOCK`. `panel_rows` is at most `Tiling::rows`.
+                    // SAFETY: `a` has `tiles` rows of `terms`, and `b` as many rows of `BLOCK`, by
+                    // their slices; `products` has `BLOCK` floats for each point and tile, and
+                    // `channels` is at most `BLOCK`. `panel_rows` is at most `Tiling::rows`.
                     unsafe {
                         Panel {
                             rows: panel_rows.min(tiles - row),
@@ -294,9 +295,9 @@ impl Pass<'_> {
             let strip = to.strip(strip);
             let plane = to.height * to.width;
             let first = (strip.image * to.channels + block * BLOCK) * plane;
-            // SAFETY: `at` checked these planes, of which no other part has these channels of this strip; `rows`
-            // is this slot's memory for a strip, and `points` has the products of its tiles, `BLOCK` channels
-            // each.
+            // SAFETY: `at` checked these planes, of which no other part has these channels of this
+            // strip; `rows` is this slot's memory for a strip, and `points` has the products of its
+            // tiles, `BLOCK` channels each.
             unsafe {
                 Scatter {
                     planes: self.y.at(first, channels * plane),
@@ -341,8 +342,9 @@ impl Pass<'_> {
                 waiting: Default::default(),
                 count: 0,
             };
-            // SAFETY: `at` checked these planes, of which this call alone writes the channels of this strip, and
-            // their transforms are done; `new` asserted that `w` has the weights of all terms and channels.
+            // SAFETY: `at` checked these planes, of which this call alone writes the channels of
+            // this strip, and their transforms are done; `new` asserted that `w` has the weights of
+            // all terms and channels.
             let take = |i, j| unsafe { patch.take(i, j) };
             if suit {
                 sizes.beyond(level, to, rows, take);

@@ -1,6 +1,6 @@
-//! Where transforms of tiles keep their promise: what the derivation in [`super`] asks of inputs and
-//! of output gradients, looked up in *sizes*, the largest absolute value of all channels at each
-//! place of a plane. They are compared as bits, by which a NaN is the largest of all.
+//! Where transforms of tiles keep their promise: what the derivation in [`super`] asks of inputs
+//! and of output gradients, looked up in *sizes*, the largest absolute value of all channels at
+//! each place of a plane. They are compared as bits, by which a NaN is the largest of all.
 
 use std::ops::Range;
 

@@ -60,13 +60,15 @@ impl Gather {
 
 #[inline(always)]
 unsafe fn gather_inputs<V: Vector, const ROWS: usize>(gather: &Gather) {
-    // SAFETY: the caller of `inputs` lends the memory, and `by_level` has the instruction set of `V`.
+    // SAFETY: the caller of `inputs` lends the memory, and `by_level` has the instruction set of
+    // `V`.
     unsafe { gather_tiles::<Input, V, 6>(gather) }
 }
 
 #[inline(always)]
 unsafe fn gather_output_grads<V: Vector, const ROWS: usize>(gather: &Gather) {
-    // SAFETY: the caller of `output_grads` lends the memory, and `by_level` has the instruction set of `V`.
+    // SAFETY: the caller of `output_grads` lends the memory, and `by_level` has the instruction set
+    // of `V`.
     unsafe { gather_tiles::<OutputGrad, V, 4>(gather) }
 }
 
@@ -76,8 +78,9 @@ unsafe fn gather_tiles<T: Transform<N, 6>, V: Vector, const N: usize>(gather: &G
     let columns = TILE * strip.across + N - TILE;
     let (first, end) = gather.channels;
     for channel in (first..end).step_by(V::LANES) {
-        // SAFETY: `load_rows` fills `rows` of `columns`, which tiles of `N` rows and columns, four apart, do not
-        // leave; the caller lends points of these tiles, with channels up to a multiple of `LANES`.
+        // SAFETY: `load_rows` fills `rows` of `columns`, which tiles of `N` rows and columns, four
+        // apart, do not leave; the caller lends points of these tiles, with channels up to a
+        // multiple of `LANES`.
         unsafe {
             load_rows::<V>(gather, channel, (TILE * strip.down + N - TILE, columns));
             for i in 0..strip.down {
@@ -109,9 +112,10 @@ unsafe fn load_rows<V: Vector>(gather: &Gather, channel: usize, (rows, columns):
     let [above, left] = gather.margin;
     let top = TILE * strip.row;
     let Range { start: first, end } = met(gather.shape, strip, above, rows);
-    // SAFETY: rows of the strip are `columns` registers, of which `left..left + width` are those of the image,
-    // in the rows that `met` says; the caller lends both, and sizes for each place of these rows. Planes
-    // are read by masks up to the last channel and the last place. It has the instruction set of `V`.
+    // SAFETY: rows of the strip are `columns` registers, of which `left..left + width` are those of
+    // the image, in the rows that `met` says; the caller lends both, and sizes for each place of
+    // these rows. Planes are read by masks up to the last channel and the last place. It has the
+    // instruction set of `V`.
     unsafe {
         let zero = V::splat(0.0);
         for row in 0..rows {
@@ -192,9 +196,9 @@ unsafe fn scatter<V: Vector, const ROWS: usize>(scatter: &Scatter) {
     let Scatter { shape: Planes { height, width, .. }, strip, points, .. } = *scatter;
     let rows = (TILE * strip.down).min(height - TILE * strip.row);
     for channel in (0..scatter.channels).step_by(V::LANES) {
-        // SAFETY: the caller lends the points of these tiles, whole registers of channels, memory for the strip,
-        // in which places are stored that the planes have, and these planes, of which a mask and `lanes`
-        // choose what exists. It has the instruction set of `V`.
+        // SAFETY: the caller lends the points of these tiles, whole registers of channels, memory
+        // for the strip, in which places are stored that the planes have, and these planes, of
+        // which a mask and `lanes` choose what exists. It has the instruction set of `V`.
         unsafe {
             for i in 0..strip.down {
                 for j in 0..strip.across {

@@ -19,7 +19,8 @@ impl Filters {
     /// # Safety
     /// The weights of these terms and channels are lent for this call.
     pub unsafe fn suit(&self, level: SimdLevel) -> bool {
-        // In memory, filters of neighbouring terms are neighbours, or those of neighbouring channels.
+        // In memory, filters of neighbouring terms are neighbours, or those of neighbouring
+        // channels.
         let forward = self.term == TAPS;
         let (rows, row, len) = if forward {
             (self.channels, self.channel, self.terms * TAPS)
@@ -35,8 +36,8 @@ impl Filters {
             let mut largest = [0.0; ROW + MAX_LANES];
             let w = self.w.wrapping_add(first);
             let mut look = Look { w, rows, row, len, forward, largest: &mut largest, least: 0.0 };
-            // SAFETY: `rows` rows of `len` weights from `first` on are those of these terms and channels, which
-            // the caller lends.
+            // SAFETY: `rows` rows of `len` weights from `first` on are those of these terms and
+            // channels, which the caller lends.
             by_level!(level, look_at(&mut look => &mut Look<'_>));
             if look.least == 0.0 {
                 for row in 0..rows {
@@ -83,9 +84,9 @@ struct Look<'a> {
 unsafe fn look_at<V: Vector, const LEVEL_ROWS: usize>(look: &mut Look<'_>) {
     // So many filters are whole registers.
     let width = V::LANES * TAPS;
-    // SAFETY: the caller lends `rows` rows of `len` weights; `largest` has room for `ROW` floats and a register
-    // behind them, and rows that are taken together are at most `ROW` long. It has the instruction set
-    // of `V`.
+    // SAFETY: the caller lends `rows` rows of `len` weights; `largest` has room for `ROW` floats
+    // and a register behind them, and rows that are taken together are at most `ROW` long. It has
+    // the instruction set of `V`.
     unsafe {
         let mut least = V::splat(1.0);
         let largest = look.largest.as_mut_ptr();
@@ -134,8 +135,8 @@ unsafe fn store<V: Vector>(sizes: &[V; TAPS], to: *mut f32) {
 /// Takes the larger sizes of a chunk of at most `len` weights, and the least.
 #[inline(always)]
 unsafe fn take<V: Vector>(sizes: &mut [V; TAPS], least: &mut V, w: *const f32, len: usize) {
-    // SAFETY: the caller lends `len` weights, of which whole registers are read where they end at `len` at the
-    // latest; what is left fits into `lanes`. It has the instruction set of `V`.
+    // SAFETY: the caller lends `len` weights, of which whole registers are read where they end at
+    // `len` at the latest; what is left fits into `lanes`. It has the instruction set of `V`.
     unsafe {
         for (i, sizes) in sizes.iter_mut().enumerate() {
             let at = i * V::LANES;

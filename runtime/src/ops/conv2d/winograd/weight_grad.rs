@@ -192,9 +192,10 @@ impl Pass<'_> {
                         tile: shape.tile_len(),
                     },
                 };
-                // SAFETY: the planes are those of an image, whose length was asserted, from its start. `at` checked
-                // the sizes and the points of these tiles; items differ in their strip, and so in their
-                // tiles, or in their group of channels. `rows` is this slot's memory for a strip.
+                // SAFETY: the planes are those of an image, whose length was asserted, from its
+                // start. `at` checked the sizes and the points of these tiles; items differ in
+                // their strip, and so in their tiles, or in their group of channels. `rows` is this
+                // slot's memory for a strip.
                 unsafe {
                     if side == 0 {
                         gather.inputs(self.run.level);
@@ -233,8 +234,8 @@ impl Pass<'_> {
                 let (groups, pitch, margin) = (d_y, y_len, [0, 0]);
                 let d_y = Sizes { shape: plan.y, strip, margin, overlap: 0, groups, pitch };
                 let products = Products::of_strip(self.run.level, [x, d_y], rows);
-                // SAFETY: `at` checked the range, which is that of this strip alone; floats need no more
-                // alignment than an array of them.
+                // SAFETY: `at` checked the range, which is that of this strip alone; floats need no
+                // more alignment than an array of them.
                 unsafe { *shared.at(item * PRODUCTS, PRODUCTS).cast() = products };
             }
         });
@@ -259,8 +260,8 @@ impl Pass<'_> {
         self.run.threads.split(self.run.work(), &mut products[..SLOTS * len], len, |slot, own| {
             for block in share(blocks, slot, SLOTS) {
                 let own = own.as_mut_ptr();
-                // SAFETY: `own` is `len` floats, the products of a block, and this slot's alone; blocks come once
-                // each.
+                // SAFETY: `own` is `len` floats, the products of a block, and this slot's alone;
+                // blocks come once each.
                 unsafe {
                     self.multiply((inputs, outputs), own, block, (0, POINTS), tiles, false);
                     self.transform(own, block);
@@ -283,7 +284,8 @@ impl Pass<'_> {
         self.run.threads.run_if(self.run.work(), blocks * CUTS, &|item| {
             let (block, cut) = (item / CUTS, item % CUTS);
             let points = (cut * POINTS / CUTS, (cut + 1) * POINTS / CUTS);
-            // SAFETY: `at` checked the range of the block, of which this item alone has these points.
+            // SAFETY: `at` checked the range of the block, of which this item alone has these
+            // points.
             unsafe {
                 let own = products.at(block * len, len);
                 self.multiply((inputs, outputs), own, block, points, tiles, accumulate);
@@ -332,9 +334,10 @@ impl Pass<'_> {
                 assert!(a.len() >= (terms - 1) * x_tile + rows);
                 assert!(b.len() >= (terms - 1) * y_tile + cols);
                 for row in (0..rows).step_by(panel_rows) {
-                    // SAFETY: `a` and `b` were asserted to have `terms` tiles of these channels, of which rows
-                    // `row..` are some; the caller lends `BLOCK` products for each point and input, and
-                    // `cols` is at most `BLOCK`. `panel_rows` is at most `Tiling::rows`.
+                    // SAFETY: `a` and `b` were asserted to have `terms` tiles of these channels, of
+                    // which rows `row..` are some; the caller lends `BLOCK` products for each point
+                    // and input, and `cols` is at most `BLOCK`. `panel_rows` is at most
+                    // `Tiling::rows`.
                     unsafe {
                         Panel {
                             rows: panel_rows.min(rows - row),
@@ -367,8 +370,9 @@ impl Pass<'_> {
         let outputs = BLOCK.min(self.plan.y.channels - output);
         let row = self.plan.x.channels * TAPS;
         let start = output * row + input * TAPS;
-        // SAFETY: the caller lends the products of these channels; `at` checked the rows of the gradient from
-        // `start` on, in which blocks differ in their channels. There are at most `BLOCK` outputs.
+        // SAFETY: the caller lends the products of these channels; `at` checked the rows of the
+        // gradient from `start` on, in which blocks differ in their channels. There are at most
+        // `BLOCK` outputs.
         unsafe {
             FilterGrads {
                 points: products,

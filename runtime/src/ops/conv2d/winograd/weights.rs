@@ -36,9 +36,9 @@ impl Filters {
 unsafe fn transform<V: Vector, const ROWS: usize>(filters: &Filters) {
     for term in 0..filters.terms {
         for channel in (0..filters.channels).step_by(V::LANES) {
-            // SAFETY: `lanes` filters of this term from `channel` on exist, whose taps a mask chooses; the caller
-            // lends them, and points with `BLOCK` floats for each term, a multiple of the lanes. It has the
-            // instruction set of `V`.
+            // SAFETY: `lanes` filters of this term from `channel` on exist, whose taps a mask
+            // chooses; the caller lends them, and points with `BLOCK` floats for each term, a
+            // multiple of the lanes. It has the instruction set of `V`.
             unsafe {
                 let zero = V::splat(0.0);
                 let from = filters.w.add(term * filters.term + channel * filters.channel);
@@ -100,9 +100,9 @@ impl FilterGrads {
 unsafe fn transform_back<V: Vector, const ROWS: usize>(grads: &FilterGrads) {
     for output in (0..grads.outputs).step_by(V::LANES) {
         for input in 0..grads.inputs {
-            // SAFETY: the caller lends points with `BLOCK` floats for each input, a multiple of the lanes, and
-            // the weights of `lanes` outputs from `output` on, whose taps a mask chooses. It has the
-            // instruction set of `V`.
+            // SAFETY: the caller lends points with `BLOCK` floats for each input, a multiple of the
+            // lanes, and the weights of `lanes` outputs from `output` on, whose taps a mask
+            // chooses. It has the instruction set of `V`.
             unsafe {
                 let from = grads.points.add(input * BLOCK + output);
                 let mut points = [[V::splat(0.0); 6]; 6];
