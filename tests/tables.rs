@@ -1,4 +1,4 @@
-//! Everything in the README's tables of layers, operations and losses, used once.
+//! Everything that `docs/REFERENCE.md` lists, in a few models: layers, operations, losses.
 
 #![forbid(unsafe_code)]
 
