@@ -1,7 +1,10 @@
 //! What holds of the repository's own texts: tests are listed, unsafe blocks have reasons, pages of
-//! documentation have links that lead somewhere and snippets that are parts of programs.
+//! documentation have links that lead somewhere and snippets that are parts of programs, comments are
+//! as wide as code.
 
+mod comments;
 mod docs;
+mod environment;
 mod goldens;
 mod listed;
 mod unsafe_reasons;
