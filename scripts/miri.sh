@@ -4,7 +4,7 @@
 #
 #     scripts/miri.sh [--tree] [--avx2] [--target TRIPLE] [rooms and models …]
 #
-# What is named is a part of a test's name: `products`, `models::a_transformer`, `threads`. Without a name
+# What is named is a part of a test's name: `rooms::matmul`, `models::a_transformer`, `threads`. Without a name
 # all of them run, an hour on one core. `--tree` takes tree borrows in place of stacked borrows. `--avx2`
 # takes the kernels of AVX2 beside the portable ones, and with them those of small passes. A target is
 # another processor, `i686-unknown-linux-gnu` with sizes of 32 bits, for instance.
@@ -29,7 +29,7 @@ while [[ $# -gt 0 ]]; do
     esac
     shift
 done
-[[ ${#names[@]} -gt 0 ]] || names=(threads products rows images sequences models hostile)
+[[ ${#names[@]} -gt 0 ]] || names=(threads rooms algorithms models hostile)
 
 # A folder for each kind of code, so that one does not build the other's anew.
 folder=target/miri${rust:+-avx2}

@@ -1,6 +1,11 @@
-//! After a first call no kernel allocates, on any thread.
+//! After a first call no kernel allocates, on any thread: the small calls of every room, and here some that
+//! are large enough for several threads and for algorithms of large sizes.
 
-use std::alloc::{GlobalAlloc, Layout as Memory, System};
+#[path = "sound/calls/mod.rs"]
+#[allow(dead_code)] // another test looks at what is computed
+mod calls;
+
+use std::alloc::{GlobalAlloc, Layout as Block, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gradiron::device::Storage;
@@ -19,10 +24,12 @@ use gradiron::ops::nll_loss::{NllLoss, NllLossSpec};
 use gradiron::ops::permute::Permute;
 use gradiron::ops::pool2d::{Pool2d, Pool2dSpec};
 use gradiron::ops::recurrent::{
-    Cell, Given, Gradients, History, Made, Recurrent, RecurrentSpec, Upstream,
+    Cell, InputGrads, Inputs, OutputGrads, Outputs, Recurrent, RecurrentSpec, Saved,
 };
 use gradiron::ops::reduce::{Reduce, ReduceKind, ReduceSpec};
 use gradiron::ops::softmax::{Softmax, SoftmaxSpec};
+
+use crate::calls::*;
 
 struct Counting;
 
@@ -30,13 +37,13 @@ static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
 
 // SAFETY: every call goes to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Memory) -> *mut u8 {
+    unsafe fn alloc(&self, layout: Block) -> *mut u8 {
         ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
         // SAFETY: the caller gives a layout that is not empty.
         unsafe { System.alloc(layout) }
     }
 
-    unsafe fn dealloc(&self, start: *mut u8, layout: Memory) {
+    unsafe fn dealloc(&self, start: *mut u8, layout: Block) {
         // SAFETY: the caller gives memory of this allocator, which is the system's, with its layout.
         unsafe { System.dealloc(start, layout) }
     }
@@ -55,7 +62,7 @@ impl Elementwise<2, 1, 0> for AddGelu {
     }
 }
 
-fn every_kernel(step: &mut CpuKernels<'_>) {
+fn large_calls(step: &mut CpuKernels<'_>) {
     let arena = |start: usize, len: usize| Buf::new(Region::Arena, start, len);
     let [y, y2, x, x2] = [0, 1 << 20, 2 << 20, 3 << 20].map(|start| arena(start, 1 << 20));
     let scratch = arena(4 << 20, 1 << 22);
@@ -138,7 +145,7 @@ fn every_kernel(step: &mut CpuKernels<'_>) {
     let of_mask = Strides { start: 0, batch: 0, head: rows * rows, row: rows };
     let mask_len = heads * rows * rows;
     let mask = View { buf: x.part(3 * len, mask_len), strides: of_mask };
-    let given = attention::Given { q: view(x, 0), k: view(x, 1), v: view(x, 2), mask: Some(mask) };
+    let given = attention::Inputs { q: view(x, 0), k: view(x, 1), v: view(x, 2), mask: Some(mask) };
     let (result, lse) = (view(y, 0), y2.part(0, spec.batch * heads * rows));
     step.attention(result, lse, given, spec);
     let made = [view(x2, 0), result];
@@ -178,50 +185,88 @@ fn every_kernel(step: &mut CpuKernels<'_>) {
         let (gates, of_cells) = (y.part(0, of_x), cell == Cell::Lstm);
         let cells = |buf: Buf| of_cells.then_some(buf);
         let (x, w) = (x.part(0, of_x), x2.part(0, spec.width() * 64));
-        let given = Given { x, w, b: None, h: None, c: None, lengths: None };
+        let given = Inputs { x, w, b: None, h: None, c: None, lengths: None };
         let inner = (cell != Cell::Tanh).then_some(part(3));
-        let history = History { gates, before: part(2), inner };
-        let made = Made { y: part(0), h: part(1), c: cells(part(4)) };
+        let history = Saved { gates, before: part(2), inner };
+        let made = Outputs { y: part(0), h: part(1), c: cells(part(4)) };
         let scratch = scratch.part(0, spec.scratch());
         step.recurrent(made, Some(history), given, scratch, spec);
-        let upstream = Upstream { y: Some(part(0)), h: None, c: None };
+        let upstream = OutputGrads { y: Some(part(0)), h: None, c: None };
         let products = (cell == Cell::Gru).then_some(y.part(of_x, of_x));
-        let gradients = Gradients { x: gates, products, h: Some(part(1)), c: cells(part(4)) };
+        let gradients = InputGrads { x: gates, products, h: Some(part(1)), c: cells(part(4)) };
         step.recurrent_grad(gradients, upstream, history, given, scratch, spec);
     }
     step.copy(y, x);
     step.fill(y, 1.0);
 }
 
-/// No `#[test]`: the harness allocates beside a test, when it takes a minute or its output is shown.
-fn main() {
-    let mut arena = Storage::zeros(1 << 23);
-    arena.as_mut_slice().iter_mut().enumerate().for_each(|(i, x)| *x = (i % 7) as f32 - 3.0);
-    let label = [3_u32; 6400];
+/// The calls of a room, and the floats of their arena.
+type Small = (&'static str, usize, fn(&mut CpuKernels<'_>, &mut Memory));
+
+macro_rules! small_calls {
+    ($($room:ident { $($test:ident: $calls:ty),* })*) => {
+        /// The small calls of each room.
+        const SMALL: &[Small] = &[$($((
+            stringify!($room), <$calls>::FLOATS, |step, memory| <$calls>::call(step, memory),
+        ),)*)*];
+    };
+}
+
+of_rooms!(small_calls);
+
+/// Runs calls on every instruction set, with one thread and with two, and counts what is allocated behind
+/// the first time. `clean` is for what the calls keep.
+fn check<T>(
+    name: &str,
+    arena: &mut Storage,
+    mut kept: T,
+    mut clean: impl FnMut(&mut T),
+    mut calls: impl FnMut(&mut CpuKernels<'_>, &mut T),
+) {
     let (params, mut grads) = (Storage::zeros(0), Storage::zeros(0));
+    let mut indices = vec![3_u32; 6400];
+    indices[..INDICES.len()].copy_from_slice(&INDICES);
     for threads in [1, 2] {
         let cpu = Cpu::with_threads(threads);
         for level in simd_levels() {
             let cpu = cpu.clone().with_simd(level);
             let mut run = |times: usize| {
                 for _ in 0..times {
-                    every_kernel(&mut cpu.step(RunMemory {
+                    clean(&mut kept);
+                    let memory = RunMemory {
                         params: &params,
                         grads: &mut grads,
-                        arena: &mut arena,
+                        arena: &mut *arena,
                         cache: None,
                         prepared: None,
                         random: Default::default(),
-                        inputs: &[],
-                        indices: &label,
-                    }));
+                        inputs: &[input()],
+                        indices: &indices,
+                    };
+                    calls(&mut cpu.step(memory), &mut kept);
                 }
             };
             run(1);
             let before = ALLOCATIONS.load(Ordering::Relaxed);
             run(5);
             let allocations = ALLOCATIONS.load(Ordering::Relaxed) - before;
-            assert_eq!(allocations, 0, "{threads} threads, {level:?}");
+            assert_eq!(allocations, 0, "{name}, {threads} threads, {level:?}");
         }
     }
+}
+
+/// No `#[test]`: the harness allocates beside a test, when it takes a minute or its output is shown.
+fn main() {
+    let mut arena = Storage::zeros(1 << 23);
+    arena.as_mut_slice().iter_mut().enumerate().for_each(|(i, x)| *x = (i % 7) as f32 - 3.0);
+    check("large calls", &mut arena, (), |()| {}, |step, ()| large_calls(step));
+    for (room, floats, calls) in SMALL {
+        let mut arena = Storage::zeros(*floats);
+        check(room, &mut arena, Memory::new(*floats), Memory::clear, |step, memory| {
+            calls(step, memory);
+        });
+    }
+    let mut called: Vec<_> = SMALL.iter().map(|(room, ..)| *room).collect();
+    called.dedup();
+    assert_eq!(called, gradiron::ops::ROOMS, "rooms without calls");
 }

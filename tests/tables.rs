@@ -1,4 +1,5 @@
-//! Everything that `docs/REFERENCE.md` lists, in a few models: layers, operations, losses.
+//! Layers, operations and losses together, each with its options, as rustc and a run see them. The
+//! examples of `docs/REFERENCE.md` use each alone.
 
 #![forbid(unsafe_code)]
 
@@ -45,7 +46,8 @@ model! {
         constant: Param([6], init = constant(0.5)),
         uniform: Param([6], init = uniform(-0.1, 0.1)),
         dropped: Dropout(0.2),
-        encoder: TransformerEncoderLayer(6, nhead = 2, dim_feedforward = 8, dropout = 0.1, activation = gelu, norm_first = true, layer_norm_eps = 1e-4, bias = false),
+        encoder: TransformerEncoderLayer(6, nhead = 2, dim_feedforward = 8, dropout = 0.1,
+            activation = gelu, norm_first = true, layer_norm_eps = 1e-4, bias = false),
         decoder: TransformerDecoderLayer(6, nhead = 3),
         rnn: RNN(6 -> 6, num_layers = 1, nonlinearity = relu, bias = true),
         lstm: LSTM(6 -> 3, bidirectional = true),
@@ -62,7 +64,8 @@ model! {
         let rows = x.reshape([batch, 1, 6]);
         let y = self.attn(rows, is_causal = true);
         let y = y + self.attn(y, rows, rows, attn_mask = bias, key_padding_mask = mask);
-        let y = y + scaled_dot_product_attention(y, y, rows, attn_mask = bias, is_causal = true, scale = 0.5);
+        let y = y + scaled_dot_product_attention(
+            y, y, rows, attn_mask = bias, is_causal = true, scale = 0.5);
         let pairs = y.matmul(y.transpose(1, 2)).matmul(y);
         let kept = where_(y.gt(0.0), y, pairs).masked_fill(y.lt(rows), 0.5).cumsum(2);
         let kept = kept + y.ge(rows) * y.le(rows) + y.eq(rows) + y.ne(rows);
@@ -71,7 +74,8 @@ model! {
         let y = self.encoder(y, is_causal = true);
         let y = self.encoder(y, src_mask = bias, src_key_padding_mask = mask);
         let y = self.decoder(y, rows, tgt_is_causal = true, memory_mask = bias);
-        let y = self.decoder(y, rows, tgt_mask = bias, tgt_key_padding_mask = mask, memory_key_padding_mask = mask);
+        let y = self.decoder(y, rows, tgt_mask = bias, tgt_key_padding_mask = mask,
+            memory_key_padding_mask = mask);
         let y = self.dropped(y).dropout(p = 0.3);
         let y = self.turned(y).rotary() + y.rotary(dim = 1, base = 100.0, interleaved = true);
         let (y, h) = self.rnn(y);
@@ -118,7 +122,8 @@ model! {
         let parts = cat([larger.adaptive_avg_pool2d(1), images.adaptive_avg_pool2d((1, 2))
             .reshape([batch, 2, 1, 1])], dim = 1);
         let x = x + parts.flatten().mean(dim = 1, keepdim = true);
-        let x = x + x.sum() + x.mean(dim = 1, keepdim = true) + x.amax(dim = [0, 1]) + x.amin(dim = 0);
+        let x = x + x.sum() + x.mean(dim = 1, keepdim = true);
+        let x = x + x.amax(dim = [0, 1]) + x.amin(dim = 0);
         x * pooled
     }
 

@@ -196,11 +196,10 @@ pub fn sigmoid<A: Arith>(x: f32) -> f32 {
     top / (1.0 + e)
 }
 
-/// `(Φ(x), e^(−x²/2))`, `Φ` the distribution function of the normal distribution, with an error of at
-/// most 3 · 2⁻²⁴: the tail is the exponential times a polynomial of `1 / (1 + 0.35 |x|)`, the form of
+/// `Φ(x)`, the distribution function of the normal distribution, with an error of at most 3 · 2⁻²⁴: the tail is the exponential times a polynomial of `1 / (1 + 0.35 |x|)`, the form of
 /// Zelen and Severo (Abramowitz and Stegun, 26.2.17).
 #[inline(always)]
-pub fn normal<A: Arith>(x: f32) -> (f32, f32) {
+pub fn normal<A: Arith>(x: f32) -> f32 {
     let e = exp::<A>(-0.5 * x * x);
     let t = 1.0 / (1.0 + 0.35 * x.abs());
     let p = poly::<A, 7>(
@@ -216,7 +215,7 @@ pub fn normal<A: Arith>(x: f32) -> (f32, f32) {
         ],
     );
     let tail = e * (p * t);
-    (if x < 0.0 { tail } else { 1.0 - tail }, e)
+    if x < 0.0 { tail } else { 1.0 - tail }
 }
 
 /// `log(1 + e^x)`: at most 3 ulp, subnormal results included.
@@ -224,4 +223,29 @@ pub fn normal<A: Arith>(x: f32) -> (f32, f32) {
 pub fn softplus<A: Arith>(x: f32) -> f32 {
     let positive = if x < 0.0 { 0.0 } else { x };
     positive + log1p::<A>(exp::<A>(-x.abs()))
+}
+
+/// The larger one; NaN if one is.
+#[inline(always)]
+pub fn larger(a: f32, b: f32) -> f32 {
+    if a > b || a.is_nan() { a } else { b }
+}
+
+/// The smaller one; NaN if one is.
+#[inline(always)]
+pub fn smaller(a: f32, b: f32) -> f32 {
+    if a < b || a.is_nan() { a } else { b }
+}
+
+/// `x^n`, `n` a whole number. In `f64`: repeated products of `f32`s would be off by `n` roundings, and
+/// overflow on the way to a small result.
+#[inline(always)]
+pub fn whole_power(x: f32, n: f32) -> f32 {
+    f64::from(x).powi(n as i32) as f32
+}
+
+/// `x^(n − 1)`, `n` a whole number: also where no `f32` is `n − 1`.
+#[inline(always)]
+pub fn whole_power_before(x: f32, n: f32) -> f32 {
+    f64::from(x).powi((n as i32).saturating_sub(1)) as f32
 }

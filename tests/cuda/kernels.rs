@@ -11,11 +11,12 @@ use gradiron::device::{Buf, CudaError, DryRun, Region};
 use gradiron::ops::attention::{self, Attention, AttentionSpec, Strides, View};
 use gradiron::ops::convert::Convert;
 use gradiron::ops::recurrent::{
-    Cell, Given, Gradients, History, Made, Recurrent, RecurrentSpec, Upstream,
+    Cell, InputGrads, Inputs, OutputGrads, Outputs, Recurrent, RecurrentSpec, Saved,
 };
 use gradiron::prelude::*;
 
 use crate::assortment::{Convolutions, Large, Planes, Sequences};
+use crate::calls::*;
 use crate::models::{Gpt, LeNet, Residual, Tagger};
 
 const ARCHITECTURES: [&str; 2] = ["sm_80", "sm_90"];
@@ -80,7 +81,29 @@ fn kernels() -> DryRun {
         step.narrow(narrow, wide);
         step.widen(wide, narrow);
     });
+    rooms(&list);
     list
+}
+
+/// `room function` of a kernel on a list.
+fn functions(list: &DryRun) -> BTreeSet<String> {
+    let first_words = |name: String| name.split(' ').take(2).collect::<Vec<_>>().join(" ");
+    list.names().into_iter().map(first_words).collect()
+}
+
+/// The small calls of rooms whose kernels the models do not launch.
+fn rooms(list: &DryRun) {
+    let launched = functions(list);
+    let missing: Vec<_> = written().difference(&launched).cloned().collect();
+    let is_missing = |room: &str| missing.iter().any(|name| name.starts_with(&format!("{room} ")));
+    macro_rules! record {
+        ($($room:ident { $($test:ident: $calls:ty),* })*) => {
+            $(if is_missing(stringify!($room)) {
+                $(list.record(|step| <$calls>::call(step, &mut Memory::new(<$calls>::FLOATS)));)*
+            })*
+        };
+    }
+    of_rooms!(record);
 }
 
 /// Layers that a block of threads takes through all steps, with one sample and with four, and layers
@@ -99,13 +122,13 @@ fn recurrent(list: &DryRun) {
         let [y, d_y, before, inner] = [(); 4].map(|()| place(batch * s.steps * hidden));
         let [h, d_h, first, d_first] = [(); 4].map(|()| place(batch * hidden));
         let (w, b, scratch) = (place(s.width() * hidden), place(s.width()), place(s.scratch()));
-        let history = History { gates, before, inner: Some(inner) };
-        let given = Given { x, w, b: Some(b), h: Some(first), c: None, lengths: None };
+        let history = Saved { gates, before, inner: Some(inner) };
+        let given = Inputs { x, w, b: Some(b), h: Some(first), c: None, lengths: None };
         list.record(|step| {
-            step.recurrent(Made { y, h, c: None }, Some(history), given, scratch, s);
+            step.recurrent(Outputs { y, h, c: None }, Some(history), given, scratch, s);
             let gradients =
-                Gradients { x: d_x, products: Some(products), h: Some(d_first), c: None };
-            let upstream = Upstream { y: Some(d_y), h: Some(d_h), c: None };
+                InputGrads { x: d_x, products: Some(products), h: Some(d_first), c: None };
+            let upstream = OutputGrads { y: Some(d_y), h: Some(d_h), c: None };
             step.recurrent_grad(gradients, upstream, history, given, scratch, s);
         });
     }
@@ -129,13 +152,13 @@ fn attention(list: &DryRun) {
         let [q, y, d_y, d_q] = [(); 4].map(|()| place(heads));
         let [k, v, d_k, d_v] = [(); 4].map(|()| place(kv_heads));
         let lse = Buf::new(Region::Arena, start, batch * heads * queries);
-        let given = attention::Given { q, k, v, mask: None };
+        let given = attention::Inputs { q, k, v, mask: None };
         let places = Strides { start: 0, batch: 0, head: queries * keys, row: keys };
         let [mask, d_mask] = [0, 1].map(|n| {
             let len = heads * queries * keys;
             Buf::new(Region::Arena, start + lse.len + n * len / 2, len / 2).halves(0, len)
         });
-        let masked = attention::Given { mask: Some(View { buf: mask, strides: places }), ..given };
+        let masked = attention::Inputs { mask: Some(View { buf: mask, strides: places }), ..given };
         list.record(|step| {
             step.attention(y, lse, given, spec);
             step.attention_grad([d_q, d_k, d_v], [d_y, y], lse, given, spec);
@@ -201,7 +224,6 @@ fn every_kernel_fits_into_registers() {
     let mut table = String::from(
         "# Registers of a thread, bytes of shared memory of a block, and the kernel with its sizes.\n",
     );
-    let mut compiled = BTreeSet::new();
     for arch in ARCHITECTURES {
         let reports = match list.compile(arch) {
             Ok(reports) => reports,
@@ -216,11 +238,8 @@ fn every_kernel_fits_into_registers() {
             let (registers, shared) = (report.registers, report.shared);
             assert!(registers > 0, "the compiler's log was not understood");
             let _ = writeln!(table, "{arch} {registers:3} {shared:5}  {}", report.name);
-            compiled.insert(report.name.split(' ').take(2).collect::<Vec<_>>().join(" "));
         }
     }
-    let missing: Vec<_> = written().difference(&compiled).cloned().collect();
-    assert!(missing.is_empty(), "kernels of no model: {missing:?}");
 
     let file = tests().join("cuda/kernels.txt");
     if std::env::var_os("GRADIRON_UPDATE").is_some() {
@@ -231,4 +250,47 @@ fn every_kernel_fits_into_registers() {
         assert_eq!(new, old, "run again with GRADIRON_UPDATE=1 when this was meant");
     }
     assert_eq!(table.lines().count(), golden.lines().count());
+}
+
+#[test]
+fn every_kernel_is_launched() {
+    let launched = functions(&kernels());
+    let missing: Vec<_> = written().difference(&launched).cloned().collect();
+    assert!(
+        missing.is_empty(),
+        "kernels that neither a model nor a room's calls launch: {missing:?}"
+    );
+    let has_kernels =
+        |room: &&&str| launched.iter().any(|name| name.starts_with(&format!("{room} ")));
+    let without: Vec<_> = gradiron::ops::ROOMS.iter().filter(|room| !has_kernels(room)).collect();
+    // Products are those of a library.
+    assert_eq!(without, [&"matmul"], "rooms without kernels");
+}
+
+model! {
+    struct Followed {
+        with_relu: Linear(12 -> 16),
+        with_bias: Linear(16 -> 8),
+    }
+
+    fn forward(&self, x: [batch, 12]) -> [batch, 8] {
+        self.with_bias(self.with_relu(x).relu())
+    }
+
+    fn other(&self, x: [batch, 12]) -> [batch, 16] {
+        self.with_relu(x).tanh()
+    }
+}
+
+/// Products that are followed by a bias, or a bias and a ReLU, launch nothing beside them.
+#[test]
+fn a_bias_and_a_relu_are_parts_of_a_product() {
+    let net = Followed::init(Seed(0));
+    let x = [[0.5; 12]; 4];
+    let list = DryRun::default();
+    let mut ws = Followed::workspace_on(list.clone(), 4).expect("it is small");
+    net.forward(&mut ws, &x).expect("nothing is computed");
+    assert_eq!(list.names(), [""; 0]);
+    net.other(&mut ws, &x).expect("nothing is computed");
+    assert_eq!(list.names().len(), 1, "a bias and a tanh are a kernel behind the product");
 }

@@ -1,7 +1,7 @@
 //! Attention, in every layout of its operands.
 
 use gradiron::device::{Buf, Precision};
-use gradiron::ops::attention::{Attention as _, AttentionSpec, Given, Strides, View, reference};
+use gradiron::ops::attention::{Attention as _, AttentionSpec, Inputs, Strides, View, reference};
 
 use crate::any::AnyKernels;
 use crate::harness::*;
@@ -103,7 +103,7 @@ fn check_in(precision: Precision, layout: Layout, mask: Mask, s: AttentionSpec) 
     let wides: Vec<Vec<f64>> = operands.iter().map(|x| wide(x)).collect();
     let (wide_mask, wide_d_y) = (wide(&mask), wide(&d_y));
     let of = |n: usize| (&wides[at[n].0][..], at[n].1);
-    let given = reference::Given {
+    let given = reference::Inputs {
         q: of(0),
         k: of(1),
         v: of(2),
@@ -155,7 +155,7 @@ fn check_in(precision: Precision, layout: Layout, mask: Mask, s: AttentionSpec) 
     let kernel = |step: &mut AnyKernels<'_>, outputs: &[Buf], inputs: &[Buf], _: Buf| {
         let view = |ranges: &[Buf], n: usize| View { buf: ranges[at[n].0], strides: at[n].1 };
         let whole = |buf: Buf| View { buf, strides: y_at };
-        let given = Given {
+        let given = Inputs {
             q: view(inputs, 0),
             k: view(inputs, 1),
             v: view(inputs, 2),
@@ -193,7 +193,7 @@ fn check_in(precision: Precision, layout: Layout, mask: Mask, s: AttentionSpec) 
                 let mut wides = wides.clone();
                 wides[at[n].0] = x.to_vec();
                 let of = |n: usize| (&wides[at[n].0][..], at[n].1);
-                let given = reference::Given { q: of(0), k: of(1), v: of(2), ..given };
+                let given = reference::Inputs { q: of(0), k: of(1), v: of(2), ..given };
                 let mut y = vec![0.0; count];
                 reference::attention((&mut y, y_at), &mut vec![0.0; rows], given, s);
                 y.iter().zip(&d_y).map(|(y, d_y)| y * f64::from(*d_y)).sum::<f64>()
@@ -203,7 +203,7 @@ fn check_in(precision: Precision, layout: Layout, mask: Mask, s: AttentionSpec) 
         // Keys that are hidden have no difference quotient.
         if let Some(strides) = mask_at.filter(|_| mask.iter().all(|x| x.is_finite())) {
             let value = |mask: &[f64]| {
-                let given = reference::Given { mask: Some((mask, strides)), ..given };
+                let given = reference::Inputs { mask: Some((mask, strides)), ..given };
                 let mut y = vec![0.0; count];
                 reference::attention((&mut y, y_at), &mut vec![0.0; rows], given, s);
                 y.iter().zip(&d_y).map(|(y, d_y)| y * f64::from(*d_y)).sum::<f64>()
@@ -297,7 +297,7 @@ fn keys_that_nobody_sees() {
             let (rows, keys) = (Strides::by_row(3, 1, 4), Strides::by_row(2, 1, 4));
             let view = |buf, strides| View { buf, strides };
             let repeated = Strides { start: 0, batch: 0, head: 0, row: 0 };
-            let given = Given {
+            let given = Inputs {
                 q: view(x[0], rows),
                 k: view(x[1], keys),
                 v: view(x[1], keys),
@@ -344,7 +344,7 @@ fn rows_that_are_not_finite() {
             let mask_at = Strides { start: 0, batch: 0, head: 0, row: keys };
             let wides = given.each_ref().map(|x| wide(x));
             let wide_mask = wide(&mask);
-            let wide_given = reference::Given {
+            let wide_given = reference::Inputs {
                 q: (&wides[0], q_at),
                 k: (&wides[1], k_at),
                 v: (&wides[2], k_at),
@@ -360,7 +360,7 @@ fn rows_that_are_not_finite() {
                 |step, y, x, _| {
                     let view = |buf, strides| View { buf, strides };
                     let (q, k, v) = (view(x[0], q_at), view(x[1], k_at), view(x[2], k_at));
-                    let given = Given { q, k, v, mask: Some(view(x[4], mask_at)) };
+                    let given = Inputs { q, k, v, mask: Some(view(x[4], mask_at)) };
                     step.attention(view(y[0], q_at), y[1], given, s);
                     let d_qkv = [view(y[2], q_at), view(y[3], k_at), view(y[4], k_at)];
                     let of_y = [view(x[3], q_at), view(y[0], q_at)];

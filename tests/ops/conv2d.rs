@@ -3,6 +3,7 @@
 use gradiron::device::Cpu;
 use gradiron::ops::conv2d::{Algorithm, Conv2d, Conv2dSpec, Pass, reference};
 
+use crate::any::convolve_by;
 use crate::harness::*;
 
 pub const PASSES: [Pass; 3] = [Pass::Forward, Pass::InputGrad, Pass::WeightGrad];
@@ -149,7 +150,7 @@ fn check(pass: Pass) {
             let scratch = spec.scratch_of(pass, algorithm);
             Call { outputs: &[lens[0]], inputs: &[&a, &b], indices: &[], scratch }.run(
                 |step, y, x, scratch| {
-                    step.convolve_by(algorithm);
+                    convolve_by(step, algorithm);
                     step.conv2d(pass, y[0], [x[0], x[1]], scratch, spec);
                 },
                 |level, y| {
@@ -166,7 +167,7 @@ fn check(pass: Pass) {
         Call { outputs: &[lens[0]; 2], inputs: &[&a, &b], indices: &[], scratch }.run(
             |step, y, x, scratch| {
                 step.conv2d(pass, y[0], [x[0], x[1]], scratch, spec);
-                step.convolve_by(algorithm);
+                convolve_by(step, algorithm);
                 step.conv2d(pass, y[1], [x[0], x[1]], scratch, spec);
             },
             |level, y| assert!(same(&y[0], &y[1]), "{pass:?} {spec:?} {level}"),

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use gradiron::device::Buf;
 use gradiron::ops::conv2d::{Algorithm, Conv2d, Conv2dSpec, Pass};
 
-use crate::any::AnyKernels;
+use crate::any::{AnyKernels, convolve_by};
 use crate::conv2d::{bound, lens, reference, terms};
 use crate::harness::*;
 
@@ -36,7 +36,7 @@ fn run(pass: Pass, spec: Conv2dSpec, [a, b]: [&[f32]; 2], check: impl Fn(&str, b
         let scratch = algorithm.map_or(spec.scratch(pass), |a| spec.scratch_of(pass, a));
         let call = |step: &mut AnyKernels<'_>, y: &[Buf], x: &[Buf], scratch: Buf| {
             if let Some(algorithm) = algorithm {
-                step.convolve_by(algorithm);
+                convolve_by(step, algorithm);
             }
             step.conv2d(pass, y[0], [x[0], x[1]], scratch, spec);
         };

@@ -98,7 +98,7 @@ fn run_in(
         inputs: call.inputs,
         indices: call.indices,
     };
-    gpu.run_calls(memory, |step| kernel(&mut AnyKernels::Cuda(step)))?;
+    gpu.run_calls(memory, |step| kernel(&mut AnyKernels::Second(step)))?;
     Ok(gpu.read(&arena, 0, before.len())?.to_vec())
 }
 

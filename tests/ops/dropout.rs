@@ -20,6 +20,14 @@ fn the_elements_that_the_counter_says() {
             };
             // Two calls drop different elements; a gradient those of its call.
             let expected = [of(&x, 0), of(&x, 1), of(&d_y, 1), of(&d_y, 0)];
+            if len <= 300 {
+                // The gradient of Σ d_y · y drops what the call dropped.
+                assert_gradient("dropout", &wide(&x), &expected[3], |x| {
+                    let mut y = vec![0.0; len];
+                    reference::dropout(&mut y, x, Random::default(), 0, spec);
+                    weighted(&y, &wide(&d_y))
+                });
+            }
             let outputs = [len, len, len, len, 1, 1];
             let call = Call { outputs: &outputs, inputs: &[&x, &d_y], indices: &[], scratch: 0 };
             call.run(

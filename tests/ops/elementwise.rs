@@ -5,178 +5,12 @@
 //! with an error of `u` ulp. An error in the argument of a function arrives times its derivative.
 //! Near ±1, `tanh` is off by `u` absolute units.
 
-use std::marker::PhantomData;
+mod check;
 
-use gradiron::device::{Buf, Kernels};
 use gradiron::math::Arith;
 use gradiron::ops::elementwise::{Elementwise, functions, reference};
 
-use crate::harness::*;
-
-/// All magnitudes, both signs, zeros, infinities, NaN, and dense numbers near 0.
-fn any() -> Vec<f32> {
-    let magnitudes = [
-        0.0,
-        1e-45,
-        2e-38,
-        1e-30,
-        1e-10,
-        1e-4,
-        0.01,
-        0.0625,
-        0.125,
-        0.25,
-        0.3466,
-        0.5,
-        0.625,
-        0.75,
-        1.0,
-        1.25,
-        1.5,
-        2.0,
-        3.0,
-        4.0,
-        5.0,
-        5.7,
-        6.0,
-        7.5,
-        10.0,
-        15.0,
-        20.0,
-        40.0,
-        86.0,
-        88.7,
-        88.8,
-        100.0,
-        104.0,
-        1000.0,
-        1e4,
-        1e7,
-        1e10,
-        1e18,
-        1e20,
-        1e30,
-        3e38,
-        f32::INFINITY,
-    ];
-    let mut values: Vec<f32> = magnitudes.iter().flat_map(|&x| [x, -x]).collect();
-    values.push(f32::NAN);
-    values.extend(Rng(51).floats(60).iter().flat_map(|x| [*x, x * 8.0]));
-    values
-}
-
-fn only(keep: impl Fn(f32) -> bool) -> Vec<f32> {
-    any().into_iter().filter(|x| keep(*x)).collect()
-}
-
-/// Gradients: neither so large nor so small that products leave the range.
-fn slopes() -> Vec<f32> {
-    vec![1.0, -0.7, 3.1]
-}
-
-/// Also such as a product with them leaves the range though the result does not.
-fn large_slopes() -> Vec<f32> {
-    vec![1.0, -0.7, 3.1, 1e20, -3e38, 0.0]
-}
-
-/// What a factor beside `part` makes of its rounding where it is subnormal, in units of ε.
-fn tiny_share(part: f64, factor: f64) -> f64 {
-    let is_subnormal = part != 0.0 && part.abs() < f64::from(f32::MIN_POSITIVE);
-    if is_subnormal && factor.is_finite() { factor.abs() * 2_f64.powi(-126) } else { 0.0 }
-}
-
-/// Probabilities, also close to 0 and 1; `bce_grad` would divide what is left of subnormal ones.
-fn probabilities() -> Vec<f32> {
-    let mut values = only(|x| (0.0..=1.0).contains(&x) && !x.is_subnormal());
-    values.extend([1e-13, 1e-12, 1e-7, 1e-6, 1.0 - 1e-7, 1.0 - 1e-6, 0.999, 0.0, 1.0]);
-    values
-}
-
-/// Angles of all sizes, on both sides of those that are reduced by another way (`math/angle.rs`).
-fn angles() -> Vec<f32> {
-    let mut values = any();
-    values.extend([
-        1e9,
-        1.4e8,
-        -1.4e8,
-        134_217_728.0,
-        134_217_744.0,
-        16_367_173.0 * 2_f32.powi(72),
-    ]);
-    values
-}
-
-fn whole() -> Vec<f32> {
-    vec![0.0, 1.0, 2.0, 3.0, 5.0, 10.0, 31.0, 100.0, -1.0, -2.0, -7.0]
-}
-
-/// Every combination of the values, again and again until there is work for three threads.
-fn combined<const N: usize>(lists: [Vec<f32>; N]) -> [Vec<f32>; N] {
-    let len = lists.iter().map(Vec::len).product::<usize>();
-    let mut step = len;
-    lists.map(|list| {
-        step /= list.len();
-        (0..len.max(17_000)).map(|i| list[i / step % list.len()]).collect()
-    })
-}
-
-struct Function<E, const N: usize>(PhantomData<E>);
-
-impl<E: Elementwise<N, 1, 0>, const N: usize> KernelCall for Function<E, N> {
-    #[inline(always)]
-    fn call<K: Kernels>(&self, k: &mut K, y: &[Buf], x: &[Buf]) {
-        let x = std::array::from_fn(|i| (x[i], [true]));
-        k.map::<E, N, 1, 0, 1>([y[0]], x, [y[0].len], []);
-    }
-}
-
-/// Runs a function over `values` and over odd numbers of them.
-fn check<E: Elementwise<N, 1, 0>, const N: usize>(
-    name: &str,
-    values: [Vec<f32>; N],
-    exact: impl Fn([f64; N]) -> f64,
-    bound: impl Fn([f64; N], f64) -> f64,
-) {
-    let values = combined(values);
-    let all = values[0].len();
-    for len in SIZES.into_iter().map(|size| size.min(all)).chain([all]) {
-        let start = (all - len) / 2;
-        let inputs: Vec<&[f32]> = values.iter().map(|list| &list[start..][..len]).collect();
-        let at = |i: usize| std::array::from_fn(|k| f64::from(inputs[k][i]));
-        let want: Vec<f64> = (0..len).map(|i| in_range(exact(at(i)))).collect();
-        let call = Call { outputs: &[len], inputs: &inputs, indices: &[], scratch: 0 };
-        let check = |level: &str, got: &[Vec<f32>]| {
-            let bound = |i: usize| EPSILON * bound(at(i), want[i].abs());
-            for (i, got) in got[0].iter().enumerate() {
-                let name = format!("{name}{:?} {level}", at(i));
-                assert_close(&name, &[*got], &[want[i]], |_| bound(i));
-            }
-        };
-        let function = Function::<E, N>(PhantomData);
-        call.run(|step, y, x, _| function.call(step, y, x), check);
-        call.run_tiny(function, check);
-    }
-}
-
-/// Infinite where an `f32` is.
-fn in_range(x: f64) -> f64 {
-    if (x as f32).is_infinite() { x.signum() * f64::INFINITY } else { x }
-}
-
-/// `a·b`, 0 where `a` is.
-fn times(a: f64, b: f64) -> f64 {
-    if a == 0.0 { 0.0 } else { a * b }
-}
-
-/// `|log |x||`, where that is finite, of an `f32`.
-fn log_size(x: f64) -> f64 {
-    if x.is_finite() && x != 0.0 { x.abs().ln().abs() } else { 0.0 }
-}
-
-/// The density of the normal distribution.
-fn density(x: f64) -> f64 {
-    (-x * x / 2.0).exp() / std::f64::consts::TAU.sqrt()
-}
+use self::check::*;
 
 /// Makes a test of each row: the values of the arguments, and the bound from `y = |result|`.
 macro_rules! table {
@@ -334,4 +168,86 @@ table! {
 #[test]
 fn every_function_is_tested() {
     assert_eq!(functions::NAMES, TESTED);
+}
+
+/// Makes a check of each row: points, a function of `x`, its derivative from `d` and `x`.
+macro_rules! derivatives {
+    ($($name:ident: $points:expr, |$x:ident| $f:expr, |$d:ident| $grad:expr;)*) => {
+        const DERIVATIVES: &[&str] = &[$(stringify!($name)),*];
+
+        /// The derivatives of the references.
+        mod derivatives {
+            use super::check::{check_derivative, points};
+
+            $(#[test]
+            fn $name() {
+                use gradiron::ops::elementwise::reference::*;
+                check_derivative(stringify!($name), $points, |$x| $f, |$d, $x| $grad);
+            })*
+        }
+    };
+}
+
+derivatives! {
+    div_grad: points(0.5, 4.0, &[]), |b| div(1.5, b), |d| div_grad(d, div(1.5, b), b);
+    where_grad: points(-3.0, 3.0, &[]), |a| where_(1.0, a, 0.4), |d| {
+        let _ = a;
+        where_grad(1.0, d)
+    };
+    where_grad_other: points(-3.0, 3.0, &[]),
+        |b| where_(0.0, 0.4, b), |d| {
+        let _ = b;
+        where_grad_other(0.0, d)
+    };
+    maximum_grad: points(-3.0, 3.0, &[0.4]), |a| maximum(a, 0.4), |d| maximum_grad(d, a, 0.4);
+    minimum_grad: points(-3.0, 3.0, &[0.4]), |a| minimum(a, 0.4), |d| minimum_grad(d, a, 0.4);
+    abs_grad: points(-3.0, 3.0, &[0.0]), |x| abs(x), |d| abs_grad(d, x);
+    sqrt_grad: points(0.5, 9.0, &[]), |x| sqrt(x), |d| sqrt_grad(d, sqrt(x));
+    square_grad: points(-3.0, 3.0, &[]), |x| square(x), |d| square_grad(d, x);
+    sin_grad: points(-9.0, 9.0, &[]), |x| sin(x), |d| sin_grad(d, x);
+    cos_grad: points(-9.0, 9.0, &[]), |x| cos(x), |d| cos_grad(d, x);
+    powf_grad: points(0.5, 4.0, &[]), |x| powf(x, -1.7), |d| powf_grad(d, x, -1.7);
+    powi_grad: points(-3.0, 3.0, &[]), |x| powi(x, 5.0), |d| powi_grad(d, x, 5.0);
+    relu_grad: points(-3.0, 3.0, &[0.0]), |x| relu(x), |d| relu_grad(d, relu(x));
+    leaky_relu_grad: points(-3.0, 3.0, &[0.0]),
+        |x| leaky_relu(x, 0.1), |d| leaky_relu_grad(d, x, 0.1);
+    elu_grad: points(-3.0, 3.0, &[0.0]), |x| elu(x, 0.7), |d| elu_grad(d, x, 0.7);
+    gelu_grad: points(-7.0, 7.0, &[]), |x| gelu(x), |d| gelu_grad(d, x);
+    gelu_tanh_grad: points(-7.0, 7.0, &[]), |x| gelu_tanh(x), |d| gelu_tanh_grad(d, x);
+    silu_grad: points(-9.0, 9.0, &[]), |x| silu(x), |d| silu_grad(d, x);
+    sigmoid_grad: points(-9.0, 9.0, &[]), |x| sigmoid(x), |d| sigmoid_grad(d, sigmoid(x));
+    tanh_grad: points(-5.0, 5.0, &[]), |x| tanh(x), |d| tanh_grad(d, tanh(x));
+    // At the threshold the function jumps.
+    softplus_grad: points(-9.0, 9.0, &[2.5]),
+        |x| softplus(x, 2.0, 5.0), |d| softplus_grad(d, x, 2.0, 5.0);
+    clamp_grad: points(-3.0, 3.0, &[-1.0, 0.5]),
+        |x| clamp(x, -1.0, 0.5), |d| clamp_grad(d, x, -1.0, 0.5);
+    // The first derivatives of these two have kinks, where differences are of the first order.
+    smooth_l1_grad: points(-3.0, 3.0, &[-0.7, 0.7]),
+        |x| smooth_l1(x, 0.7), |d| smooth_l1_grad(d, x, 0.7);
+    huber_grad: points(-3.0, 3.0, &[-0.7, 0.7]), |x| huber(x, 0.7), |d| huber_grad(d, x, 0.7);
+    bce_grad: points(0.25, 0.75, &[]), |x| bce(x, 0.3), |d| bce_grad(d, x, 0.3);
+    bce_grad_target: points(0.0, 1.0, &[]), |t| bce(0.2, t), |d| {
+        let _ = t;
+        bce_grad_target(d, 0.2)
+    };
+    // Of two terms with kinks at 0 that cancel.
+    bce_with_logits_grad: points(-9.0, 9.0, &[]),
+        |x| bce_with_logits(x, 0.3), |d| bce_with_logits_grad(d, x, 0.3);
+    bce_with_logits_grad_target: points(0.0, 1.0, &[]), |t| bce_with_logits(1.3, t), |d| {
+        let _ = t;
+        bce_with_logits_grad_target(d, 1.3)
+    };
+    kl_div_grad: points(-5.0, 0.0, &[]), |x| kl_div(x, 0.4), |d| {
+        let _ = x;
+        kl_div_grad(d, 0.4)
+    };
+    kl_div_grad_target: points(0.25, 1.0, &[]),
+        |t| kl_div(-1.3, t), |d| kl_div_grad_target(d, -1.3, t);
+}
+
+#[test]
+fn every_derivative_is_tested() {
+    let named = functions::NAMES.iter().copied().filter(|name| name.contains("_grad"));
+    assert_eq!(named.collect::<Vec<_>>(), DERIVATIVES);
 }

@@ -1,6 +1,7 @@
 //! Copies and constants.
 
 use gradiron::device::{Buf, Kernels};
+use gradiron::ops::fill::Fill as _;
 
 use crate::harness::*;
 
@@ -33,5 +34,22 @@ fn copies_and_constants() {
         };
         call.run(|step, y, x, _| CopyAndFill.call(step, y, x), check);
         call.run_tiny(CopyAndFill, check);
+    }
+}
+
+#[test]
+fn sums() {
+    for len in SIZES {
+        let (x, y) = (Rng(1).floats(len), Rng(2).floats(len));
+        let expected: Vec<f64> = x.iter().zip(&y).map(|(x, y)| f64::from(x + y)).collect();
+        let call = Call { outputs: &[len], inputs: &[&x, &y], indices: &[], scratch: 0 };
+        let sum = |got: &[Vec<f32>]| assert_close("sum", &got[0], &expected, |_| 0.0);
+        call.run(
+            |step, out, x, _| {
+                step.copy(out[0], x[0]);
+                step.accumulate(out[0], x[1]);
+            },
+            |_, got| sum(got),
+        );
     }
 }

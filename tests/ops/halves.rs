@@ -8,7 +8,7 @@ use gradiron::ops::embedding::{Embedding as _, EmbeddingSpec};
 use gradiron::ops::fill::Fill as _;
 use gradiron::ops::permute::Permute as _;
 use gradiron::ops::recurrent::{
-    Cell, Given, Gradients, History, Made, Recurrent as _, RecurrentSpec, Upstream,
+    Cell, InputGrads, Inputs, OutputGrads, Outputs, Recurrent as _, RecurrentSpec, Saved,
 };
 
 use crate::any::AnyKernels;
@@ -90,10 +90,10 @@ fn layer(s: RecurrentSpec) {
             scratch.part(start - len, len)
         };
         let history =
-            History { gates: part(of_x), before: part(of_steps), inner: Some(part(of_steps)) };
+            Saved { gates: part(of_x), before: part(of_steps), inner: Some(part(of_steps)) };
         let (w, rest) = (part(s.width() * s.hidden), part(s.scratch()));
         step.fill(w, 1.0 / s.hidden as f32);
-        let given = Given {
+        let given = Inputs {
             x: x[0],
             w,
             b: Some(x[1]),
@@ -101,10 +101,16 @@ fn layer(s: RecurrentSpec) {
             c: of_lstm(x[3]),
             lengths: Some(Indices::new(0, s.batch)),
         };
-        step.recurrent(Made { y: y[0], h: y[1], c: of_lstm(y[2]) }, Some(history), given, rest, s);
+        step.recurrent(
+            Outputs { y: y[0], h: y[1], c: of_lstm(y[2]) },
+            Some(history),
+            given,
+            rest,
+            s,
+        );
         let gradients =
-            Gradients { x: y[3], products: Some(y[4]), h: Some(y[5]), c: of_lstm(y[6]) };
-        let upstream = Upstream { y: Some(x[4]), h: Some(x[5]), c: of_lstm(x[6]) };
+            InputGrads { x: y[3], products: Some(y[4]), h: Some(y[5]), c: of_lstm(y[6]) };
+        let upstream = OutputGrads { y: Some(x[4]), h: Some(x[5]), c: of_lstm(x[6]) };
         step.recurrent_grad(gradients, upstream, history, given, rest, s);
         for cells in [y[2], y[6]].into_iter().filter(|_| !is_lstm) {
             step.fill(cells, 0.0);

@@ -27,6 +27,10 @@ pub const TINY: f64 = 1e-37;
 /// Sizes around register widths, block lengths and oddities.
 pub const SIZES: [usize; 7] = [1, 2, 3, 7, 17, 64, 65];
 
+/// `[outer, size, inner]`: an axis, and what is before and behind it.
+pub const AXES: [[usize; 3]; 6] =
+    [[1, 1, 1], [1, 70, 1], [3, 5, 4], [130, 7, 3], [2, 300, 33], [5, 1, 9]];
+
 /// A stream of numbers (G. Steele, D. Lea, C. Flood, SplitMix, 2014).
 pub struct Rng(pub u64);
 
@@ -166,7 +170,7 @@ impl Call<'_> {
         kernel: &impl Fn(&mut AnyKernels<'_>, &[Buf], &[Buf], Buf),
     ) -> Vec<Vec<f32>> {
         self.run_with(cpu, |cpu, memory, y, x, s| {
-            kernel(&mut AnyKernels::Cpu(cpu.step(memory)), y, x, s);
+            kernel(&mut AnyKernels::First(cpu.step(memory)), y, x, s);
         })
     }
 

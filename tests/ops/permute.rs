@@ -12,6 +12,17 @@ fn check<const R: usize>(dims: [usize; R], axes: [usize; R]) {
     let mut back = vec![0.0; x.len()];
     reference::permute_grad(&mut back, &want, dims, axes);
     assert_eq!(back, wide(&x));
+    if x.len() <= 300 {
+        // The gradient of Σ w · y.
+        let w = wide(&Rng(16).floats(x.len()));
+        let mut d_x = vec![0.0; x.len()];
+        reference::permute_grad(&mut d_x, &w, dims, axes);
+        assert_gradient("permute", &wide(&x), &d_x, |x| {
+            let mut y = vec![0.0; x.len()];
+            reference::permute(&mut y, x, dims, axes);
+            weighted(&y, &w)
+        });
+    }
     let scratch = x.len() + 7;
     let call = Call { outputs: &[x.len(); 3], inputs: &[&x], indices: &[], scratch };
     call.run(

@@ -2,7 +2,7 @@
 
 use gradiron::device::{Buf, Indices};
 use gradiron::ops::recurrent::{
-    Cell, Given, Gradients, History, Made, Recurrent as _, RecurrentSpec, Upstream, reference,
+    Cell, InputGrads, Inputs, OutputGrads, Outputs, Recurrent as _, RecurrentSpec, Saved, reference,
 };
 
 use crate::harness::*;
@@ -42,7 +42,7 @@ fn check(with: With, s: RecurrentSpec) {
     let lengths = lengths(with, s);
 
     let wides = [&x, &w, &b, &h, &c, &d_y, &d_h, &d_c].map(|x| wide(x));
-    let given = reference::Given {
+    let given = reference::Inputs {
         x: &wides[0],
         w: &wides[1],
         b: with.states.then_some(&wides[2][..]),
@@ -77,7 +77,7 @@ fn check(with: With, s: RecurrentSpec) {
     call.run(
         |step, out, x, scratch| {
             let some = |buf: Buf| with.states.then_some(buf);
-            let given = Given {
+            let given = Inputs {
                 x: x[0],
                 w: x[1],
                 b: some(x[2]),
@@ -86,16 +86,16 @@ fn check(with: With, s: RecurrentSpec) {
                 lengths: with.lengths.then_some(Indices::new(0, s.batch)),
             };
             let inner = matches!(s.cell, Cell::Lstm | Cell::Gru).then_some(out[5]);
-            let history = History { gates: out[3], before: out[4], inner };
+            let history = Saved { gates: out[3], before: out[4], inner };
             let cell = |buf: Buf| is_lstm.then_some(buf);
-            let made = Made { y: out[0], h: out[1], c: cell(out[2]) };
+            let made = Outputs { y: out[0], h: out[1], c: cell(out[2]) };
             step.recurrent(made, Some(history), given, scratch, s);
             // Without a history.
-            let again = Made { y: out[6], h: out[7], c: cell(out[8]) };
+            let again = Outputs { y: out[6], h: out[7], c: cell(out[8]) };
             step.recurrent(again, None, given, scratch, s);
             let upstream =
-                Upstream { y: Some(x[5]), h: some(x[6]), c: some(x[7]).filter(|_| is_lstm) };
-            let gradients = Gradients {
+                OutputGrads { y: Some(x[5]), h: some(x[6]), c: some(x[7]).filter(|_| is_lstm) };
+            let gradients = InputGrads {
                 x: out[9],
                 products: (s.cell == Cell::Gru).then_some(out[10]),
                 h: Some(out[11]),
@@ -103,7 +103,7 @@ fn check(with: With, s: RecurrentSpec) {
             };
             step.recurrent_grad(gradients, upstream, history, given, scratch, s);
             // In the place of the gates, and without the gradients of the first states.
-            let gradients = Gradients { x: out[3], h: None, c: None, ..gradients };
+            let gradients = InputGrads { x: out[3], h: None, c: None, ..gradients };
             step.recurrent_grad(gradients, upstream, history, given, scratch, s);
         },
         |level, got| {
@@ -135,19 +135,19 @@ fn check(with: With, s: RecurrentSpec) {
 /// The reference's gradients against differences.
 fn check_reference(
     name: &str,
-    given: reference::Given,
+    given: reference::Inputs,
     weights: &reference::Values,
     d: &reference::Values,
     s: RecurrentSpec,
 ) {
-    let value = |given: reference::Given| {
+    let value = |given: reference::Inputs| {
         let made = reference::recurrent(given, s);
         weighted(&made.steps, &weights.steps)
             + weighted(&made.h, &weights.h)
             + weighted(&made.c, &weights.c)
     };
     assert_gradient(&format!("{name} x"), given.x, &d.steps, |x| {
-        value(reference::Given { x, ..given })
+        value(reference::Inputs { x, ..given })
     });
     // d w = Σ d products · states before
     let before = reference::recurrent(given, s).before;
@@ -161,14 +161,14 @@ fn check_reference(
         }
     }
     assert_gradient(&format!("{name} w"), given.w, &d_w, |w| {
-        value(reference::Given { w, ..given })
+        value(reference::Inputs { w, ..given })
     });
     if let (Some(h), Some(c)) = (given.h, given.c) {
         assert_gradient(&format!("{name} h"), h, &d.h, |h| {
-            value(reference::Given { h: Some(h), ..given })
+            value(reference::Inputs { h: Some(h), ..given })
         });
         assert_gradient(&format!("{name} c"), c, &d.c, |c| {
-            value(reference::Given { c: Some(c), ..given })
+            value(reference::Inputs { c: Some(c), ..given })
         });
     }
 }

@@ -3,7 +3,7 @@
 use gradiron::device::Buf;
 use gradiron::math::Arith;
 use gradiron::ops::conv2d::{Conv2d, Conv2dSpec, Pass};
-use gradiron::ops::elementwise::{Elementwise, Map, Operands, functions};
+use gradiron::ops::elementwise::{Elementwise, Epilogue, Map, Operands, functions};
 use gradiron::ops::matmul::{Layout, Matmul, MatmulSpec};
 
 use crate::any::AnyKernels;
@@ -21,6 +21,18 @@ impl Elementwise<3, 2, 1> for Follow {
         let sum = functions::add::<A>(x, b);
         let rest = functions::mul::<A>(functions::relu::<A>(sum), z);
         [functions::mul::<A>(sum, factor), rest]
+    }
+}
+
+/// What libraries of products compute themselves.
+struct BiasRelu;
+
+impl Elementwise<2, 1, 0> for BiasRelu {
+    const TEXT: &'static str = "t0 = add(x0, x1); t1 = relu(t0); t1";
+    const EPILOGUE: Option<Epilogue> = Some(Epilogue::BiasRelu);
+    #[inline(always)]
+    fn eval<A: Arith>([x, b]: [f32; 2], []: [f32; 0]) -> [f32; 1] {
+        [functions::relu::<A>(functions::add::<A>(x, b))]
     }
 }
 
@@ -104,6 +116,38 @@ fn products() {
                 );
             }
         }
+    }
+}
+
+/// A bias and a ReLU are part of the product, whichever kernel or library makes it.
+#[test]
+fn a_bias_and_a_relu() {
+    for (m, k, n) in [(1, 1, 1), (17, 65, 16), (64, 784, 128), (5, 0, 8)] {
+        let spec = MatmulSpec { layout: Layout::NT, m, k, n };
+        let mut rng = Rng(45);
+        let (a, b, bias) = (rng.floats(m * k), rng.floats(k * n), rng.floats(n));
+        let call =
+            Call { outputs: &[m * n; 3], inputs: &[&a, &b, &bias], indices: &[], scratch: 0 };
+        call.run(
+            |step, y, x, _| {
+                let operands = |to: Buf| Operands {
+                    outputs: [to],
+                    inputs: [(to, [true; 2]), (x[2], [false, true])],
+                    dims: [m, n],
+                    constants: [],
+                };
+                step.matmul_map::<BiasRelu, 2, 1, 0, 2>(y[0], x[0], x[1], spec, operands(y[0]));
+                step.matmul(y[1], x[0], x[1], spec);
+                let then = operands(y[1]);
+                step.map::<BiasRelu, 2, 1, 0, 2>([y[2]], then.inputs, then.dims, []);
+            },
+            |level, y| {
+                // Sums of another order, where a library makes another choice.
+                let bound = |i: usize| (k as f64 + 2.0) * EPSILON * (k as f64 + f64::from(y[2][i]));
+                assert_close(&format!("{spec:?} {level}"), &y[0], &wide(&y[2]), bound);
+                assert!(m * n < 100 || y[0].contains(&0.0), "no result is negative");
+            },
+        );
     }
 }
 

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use gradiron::device::{Buf, Cpu, Indices, Kernels, Region};
 use gradiron::math::{Arith, simd_levels};
-use gradiron::ops::attention::{AttentionSpec, Given, Strides, View};
+use gradiron::ops::attention::{AttentionSpec, Inputs, Strides, View};
 use gradiron::ops::batch_norm::BatchNormSpec;
 use gradiron::ops::cat::CatSpec;
 use gradiron::ops::conv2d::{Conv2dSpec, Pass};
@@ -19,12 +19,15 @@ use gradiron::ops::layer_norm::{Affine, LayerNormSpec};
 use gradiron::ops::matmul::{Layout, MatmulSpec};
 use gradiron::ops::nll_loss::NllLossSpec;
 use gradiron::ops::pool2d::Pool2dSpec;
-use gradiron::ops::recurrent::{self, Cell, Gradients, History, Made, RecurrentSpec, Upstream};
+use gradiron::ops::recurrent::{
+    self, Cell, InputGrads, OutputGrads, Outputs, RecurrentSpec, Saved,
+};
 use gradiron::ops::reduce::{ReduceKind, ReduceSpec};
 use gradiron::ops::rotary::RotarySpec;
 use gradiron::ops::softmax::SoftmaxSpec;
 
-use crate::memory::{Call, Memory, check_gaps, indices, input, is_same_when_small, run};
+use crate::calls::{Memory, check_gaps, indices, input};
+use crate::run::{Call, is_same_when_small, run};
 
 const MAX: usize = usize::MAX;
 /// Two of them multiplied are 0 in a `usize`.
@@ -188,7 +191,7 @@ refused!(attention, 9, |k, m, case| {
     }
     let view = |buf, strides| View { buf, strides };
     let key = view(x.part(0, 24), of_keys);
-    let given = Given { q: view(x, strides), k: key, v: key, mask: None };
+    let given = Inputs { q: view(x, strides), k: key, v: key, mask: None };
     k.attention(view(y, of_y), lse, given, spec);
 });
 
@@ -198,7 +201,7 @@ refused!(attention_backward, 6, |k, m, case| {
     let (strides, of_keys) = (Strides::by_row(3, 2, 4), Strides::by_row(3, 1, 4));
     let view = |buf, strides| View { buf, strides };
     let key = view(x.part(0, 24), of_keys);
-    let mut given = Given { q: view(x, strides), k: key, v: key, mask: None };
+    let mut given = Inputs { q: view(x, strides), k: key, v: key, mask: None };
     let [mut d_q, mut d_k] = [view(m.result(48), strides), view(m.result(24), of_keys)];
     let mut d_v = view(m.result(24), of_keys);
     let mut lse_of = lse;
@@ -246,12 +249,12 @@ refused!(recurrent_layers, 10, |k, m, case| {
     let s = RecurrentSpec { cell, batch: 3, steps: 2, hidden: 2, reverse: case == 1 };
     let of_x = 3 * 2 * s.width();
     let (x, w) = (m.x(of_x), m.x(s.width() * 2));
-    let mut given = recurrent::Given { x, w, b: None, h: None, c: None, lengths: None };
+    let mut given = recurrent::Inputs { x, w, b: None, h: None, c: None, lengths: None };
     let is_lstm = cell == Cell::Lstm;
-    let mut made = Made { y: m.result(12), h: m.result(6), c: is_lstm.then(|| m.result(6)) };
+    let mut made = Outputs { y: m.result(12), h: m.result(6), c: is_lstm.then(|| m.result(6)) };
     let inner = Some(m.result(12));
-    let mut history = History { gates: m.result(of_x), before: m.result(12), inner };
-    let mut gradients = Gradients {
+    let mut history = Saved { gates: m.result(of_x), before: m.result(12), inner };
+    let mut gradients = InputGrads {
         x: m.result(of_x),
         products: (!is_lstm).then(|| m.result(of_x)),
         h: None,
@@ -277,7 +280,7 @@ refused!(recurrent_layers, 10, |k, m, case| {
     if is_forward {
         return k.recurrent(made, Some(history), given, to, spec);
     }
-    let upstream = Upstream { y: Some(x.part(0, 12)), h: None, c: None };
+    let upstream = OutputGrads { y: Some(x.part(0, 12)), h: None, c: None };
     k.recurrent_grad(gradients, upstream, history, given, to, spec);
 });
 
@@ -457,6 +460,6 @@ refused!(look_ups, 8, |k, m, case| {
             let spec = NllLossSpec { outer: 4, classes: 2, inner: 1 };
             k.nll_loss(y.part(0, 1), x.part(0, 8), n, spec);
         }
-        _ => k.hold(y.part(0, 11), x, x, n, 0),
+        _ => k.advance(y.part(0, 11), x, x, n, 0),
     }
 });

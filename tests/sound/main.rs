@@ -5,10 +5,9 @@
 //! What kernels compute is compared in `tests/ops`; here results are those of one thread, finite, and
 //! nothing is written beside them.
 
+mod algorithms;
+mod calls;
 mod hostile;
-mod images;
-mod memory;
 mod models;
-mod products;
-mod rows;
-mod sequences;
+mod rooms;
+mod run;

@@ -57,8 +57,8 @@ pub(super) const MULTIHEAD_ATTENTION: Layer = Layer {
     ..Layer::new("MultiheadAttention", Build::One(multihead_attention))
 };
 
-/// `x [N, T, D]`, or queries `[N, T, D]` with keys and values `[N, S, D]`; `in_proj_weight [3 D, D]`,
-/// `in_proj_bias [3 D]`, `out_proj.weight [D, D]`, `out_proj.bias [D]`  →  `y [N, T, D]`
+/// `x [N, T, D]`, or queries `[N, T, D]` with keys and values `[N, S, D]`; `in_proj_weight [3 D,
+/// D]`, `in_proj_bias [3 D]`, `out_proj.weight [D, D]`, `out_proj.bias [D]`  →  `y [N, T, D]`
 fn multihead_attention(l: &mut Use) -> Lowering<ValueId> {
     let found = l.cx.graph.ty(l.x).clone();
     if found.shape.rank() != 3 {
@@ -159,8 +159,8 @@ impl Attention {
     }
 }
 
-/// What two options of the call add to the scores: a mask of them, and one of keys, `[N, S]`, for all
-/// queries of a sample.
+/// What two options of the call add to the scores: a mask of them, and one of keys, `[N, S]`, for
+/// all queries of a sample.
 pub(super) fn mask(l: &mut Use, names: [&'static str; 2]) -> Lowering<Option<ValueId>> {
     let (step, span) = (l.cx.rule.subject.clone(), l.cx.rule.span);
     let mut masks = [None, None];

@@ -29,8 +29,9 @@ const OPTIONS: &[OptionRow] = &[
 ];
 const PARAMS: &str = "`weight [C]`, `bias [C]`; the state `running_mean [C]`, `running_var [C]`, \
     `num_batches_tracked []`";
-const FORMULA: &str = "y = (x − mean) / √(var + eps) · weight + bias, with the mean and the variance of \
-    each channel in the batch in calls that give gradients, and the running ones elsewhere";
+const FORMULA: &str = "y = (x − mean) / √(var + eps) · weight + bias, with the mean and the \
+    variance of each channel in the batch in calls that give gradients, and the running ones \
+    elsewhere";
 
 pub(super) const BATCH_NORM1D: Layer = Layer {
     input: Input::Rows,
@@ -59,8 +60,8 @@ pub(super) const BATCH_NORM2D: Layer = Layer {
     ..Layer::new("BatchNorm2d", Build::One(|l| batch_norm(l, 2)))
 };
 
-/// `x [N, C]` or `[N, C, L]` in one dimension, `[N, C, H, W]` in two; `w [C]  b [C]`, and the running
-/// statistics.
+/// `x [N, C]` or `[N, C, L]` in one dimension, `[N, C, H, W]` in two; `w [C]  b [C]`, and the
+/// running statistics.
 fn batch_norm(l: &mut Use, dimensions: usize) -> Lowering<ValueId> {
     let found = l.cx.graph.ty(l.x).clone();
     match (dimensions, found.shape.rank()) {

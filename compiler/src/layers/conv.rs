@@ -32,8 +32,9 @@ pub(super) const CONV2D: Layer = Layer {
     params: "`weight [O, I / groups, K, K]`, `bias [O]`",
     shapes: "`x [batch, I, H, W]` → `y [batch, O, H', W']` with \
         `H' = ⌊(H + 2 padding − dilation (K − 1) − 1) / stride⌋ + 1`",
-    formula: "y[o, i, j] = bias[o] + Σ weight[o, c, a, b] · x[c, stride · i + dilation · a − padding, \
-        stride · j + dilation · b − padding], over c, a and b, of the channels in o's group",
+    formula: "y[o, i, j] = bias[o] + Σ weight[o, c, a, b] · x[c, stride · i + dilation · a − \
+        padding, stride · j + dilation · b − padding], over c, a and b, of the channels in o's \
+        group",
     source: "torch.nn.Conv2d",
     example: Example::layer(
         "Conv2d(3 -> 8, kernel = 5, padding = 2)",

@@ -30,7 +30,8 @@ pub(super) const LAYER_NORM: Layer = Layer {
     type_params: Some("D"),
     params: "`weight [D]`, `bias [D]`",
     shapes: "`x [.., D]` → `y`, the same",
-    formula: "y = (x − mean) / √(var + eps) · weight + bias, with the mean and the variance of each row",
+    formula: "y = (x − mean) / √(var + eps) · weight + bias, with the mean and the variance of \
+        each row",
     source: "torch.nn.LayerNorm",
     example: Example::layer(
         "LayerNorm(64)",

@@ -108,7 +108,8 @@ pub(super) fn param_init(cx: &mut FnCx, init: Option<&Expr>) -> Lowering<TokenSt
         _ => {
             let text = format!("no initialiser `{}`", text_of(init));
             let error = Diagnostic::over(init, text);
-            let help = "there are `zeros`, `ones`, `constant(x)`, `normal(mean, std)` and `uniform(low, high)`";
+            let help = "there are `zeros`, `ones`, `constant(x)`, `normal(mean, std)` and \
+                `uniform(low, high)`";
             Err(cx.model.report(error.help(help)))
         }
     }

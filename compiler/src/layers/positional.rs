@@ -16,7 +16,8 @@ pub(super) const POSITIONAL_ENCODING: Layer = Layer {
         OptionRow::number("base", 10_000.0, Range::Positive).drawn("BASE"),
     ],
     shapes: "`x [.., T, D]` → `y`, the same",
-    formula: "y[t, 2i] = x[t, 2i] + sin(t / base^(2i/D)), y[t, 2i + 1] = x[t, 2i + 1] + cos(t / base^(2i/D))",
+    formula: "y[t, 2i] = x[t, 2i] + sin(t / base^(2i/D)), y[t, 2i + 1] = x[t, 2i + 1] + cos(t / \
+        base^(2i/D))",
     source: "Vaswani et al., Attention Is All You Need, 2017, section 3.5",
     example: Example::layer(
         "PositionalEncoding(64)",

@@ -45,8 +45,8 @@ pub(super) const RNN: Layer = Layer {
     ],
     params: "for each layer `l0`, `l1`, … and behind it `_reverse`: `weight_ih_l0 [H, I]`, \
         `weight_hh_l0 [H, H]`, `bias_ih_l0 [H]`, `bias_hh_l0 [H]`",
-    shapes: "`x [batch, T, I]`, `h0 [batch, H]` → `y [batch, T, H]`, `h [batch, H]`; both directions \
-        make `y [batch, T, 2 H]`, several layers or directions states `[batch, n, H]`",
+    shapes: "`x [batch, T, I]`, `h0 [batch, H]` → `y [batch, T, H]`, `h [batch, H]`; both \
+        directions make `y [batch, T, 2 H]`, several layers or directions states `[batch, n, H]`",
     formula: "hₜ = tanh(xₜ weight_ihᵀ + bias_ih + hₜ₋₁ weight_hhᵀ + bias_hh), y = all of hₜ",
     source: "torch.nn.RNN",
     example: Example::layer(
@@ -61,8 +61,9 @@ pub(super) const LSTM: Layer = Layer {
     calls: &[&[("x", "")], &[("x", ""), ("h0", "STATE"), ("c0", "STATE")]],
     params: "for each layer `l0`, `l1`, … and behind it `_reverse`: `weight_ih_l0 [4 H, I]`, \
         `weight_hh_l0 [4 H, H]`, `bias_ih_l0 [4 H]`, `bias_hh_l0 [4 H]`",
-    shapes: "`x [batch, T, I]`, `h0` and `c0 [batch, H]` → `y [batch, T, H]`, `h` and `c [batch, H]`; \
-        both directions make `y [batch, T, 2 H]`, several layers or directions states `[batch, n, H]`",
+    shapes: "`x [batch, T, I]`, `h0` and `c0 [batch, H]` → `y [batch, T, H]`, `h` and `c [batch, \
+        H]`; both directions make `y [batch, T, 2 H]`, several layers or directions states \
+        `[batch, n, H]`",
     formula: "i, f, o = σ(…), g = tanh(…) of xₜ weight_ihᵀ + bias_ih + hₜ₋₁ weight_hhᵀ + bias_hh, \
         cₜ = f cₜ₋₁ + i g, hₜ = o tanh(cₜ), y = all of hₜ",
     source: "torch.nn.LSTM",
@@ -79,8 +80,8 @@ pub(super) const GRU: Layer = Layer {
     calls: &[&[("x", "")], &[("x", ""), ("h0", "STATE")]],
     params: "for each layer `l0`, `l1`, … and behind it `_reverse`: `weight_ih_l0 [3 H, I]`, \
         `weight_hh_l0 [3 H, H]`, `bias_ih_l0 [3 H]`, `bias_hh_l0 [3 H]`",
-    shapes: "`x [batch, T, I]`, `h0 [batch, H]` → `y [batch, T, H]`, `h [batch, H]`; both directions \
-        make `y [batch, T, 2 H]`, several layers or directions states `[batch, n, H]`",
+    shapes: "`x [batch, T, I]`, `h0 [batch, H]` → `y [batch, T, H]`, `h [batch, H]`; both \
+        directions make `y [batch, T, 2 H]`, several layers or directions states `[batch, n, H]`",
     formula: "r, z = σ(xₜ Wᵀ + b + hₜ₋₁ Uᵀ + c), n = tanh(xₜ Wₙᵀ + bₙ + r (hₜ₋₁ Uₙᵀ + cₙ)), \
         hₜ = (1 − z) n + z hₜ₋₁, y = all of hₜ; W, U, b and c are the rows of the four parameters",
     source: "torch.nn.GRU",
@@ -112,13 +113,13 @@ fn rnn(l: &mut Use) -> Lowering<Vec<ValueId>> {
     recurrent(l, cell)
 }
 
-/// `x [N, T, I]` and first states `[N, layers · directions, H]`, where there is one, `[N, H]`  →
-/// `y [N, T, directions · H]` and the last states. For each layer and direction, with PyTorch's
-/// names, `weight_ih_l0 [gates · H, I]`, `weight_hh_l0 [gates · H, H]`, `bias_ih_l0 [gates · H]` and
+/// `x [N, T, I]` and first states `[N, layers · directions, H]`, where there is one, `[N, H]`  → `y
+/// [N, T, directions · H]` and the last states. For each layer and direction, with PyTorch's names,
+/// `weight_ih_l0 [gates · H, I]`, `weight_hh_l0 [gates · H, H]`, `bias_ih_l0 [gates · H]` and
 /// `bias_hh_l0 [gates · H]`.
 ///
-/// States have the samples on their first axis, unlike PyTorch's, since that is where the sizes of a
-/// model that are known only at run time are.
+/// States have the samples on their first axis, unlike PyTorch's, since that is where the sizes of
+/// a model that are known only at run time are.
 fn recurrent(l: &mut Use, cell: Cell) -> Lowering<Vec<ValueId>> {
     let found = l.cx.graph.ty(l.x).clone();
     let [batch, ..] = found.dims() else {

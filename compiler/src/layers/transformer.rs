@@ -35,8 +35,8 @@ pub(super) const ENCODER_LAYER: Layer = Layer {
         mask_row("src_mask", "MASK"),
         padding_row("src_key_padding_mask", "PADDING"),
     ],
-    params: "`self_attn.…` as in `MultiheadAttention`, `linear1.weight [F, D]`, `linear1.bias [F]`, \
-        `linear2.weight [D, F]`, `linear2.bias [D]`, `norm1.weight [D]`, `norm1.bias [D]`, \
+    params: "`self_attn.…` as in `MultiheadAttention`, `linear1.weight [F, D]`, `linear1.bias \
+        [F]`, `linear2.weight [D, F]`, `linear2.bias [D]`, `norm1.weight [D]`, `norm1.bias [D]`, \
         `norm2.weight [D]`, `norm2.bias [D]`",
     shapes: "`src [batch, T, D]` → `y`, the same",
     formula: "z = norm1(x + self_attn(x)), y = norm2(z + linear2(activation(linear1(z)))); with \
@@ -61,17 +61,19 @@ pub(super) const DECODER_LAYER: Layer = Layer {
         mask_row("memory_mask", "MEMORY_MASK"),
         padding_row("memory_key_padding_mask", "MEMORY_PADDING"),
     ],
-    params: "`self_attn.…` and `multihead_attn.…` as in `MultiheadAttention`, `linear1.weight [F, D]`, \
-        `linear1.bias [F]`, `linear2.weight [D, F]`, `linear2.bias [D]`, `norm1.weight [D]`, \
-        `norm1.bias [D]`, `norm2.weight [D]`, `norm2.bias [D]`, `norm3.weight [D]`, `norm3.bias [D]`",
+    params: "`self_attn.…` and `multihead_attn.…` as in `MultiheadAttention`, `linear1.weight [F, \
+        D]`, `linear1.bias [F]`, `linear2.weight [D, F]`, `linear2.bias [D]`, `norm1.weight [D]`, \
+        `norm1.bias [D]`, `norm2.weight [D]`, `norm2.bias [D]`, `norm3.weight [D]`, `norm3.bias \
+        [D]`",
     shapes: "`tgt [batch, T, D]`, `memory [batch, S, D]` → `y [batch, T, D]`",
-    formula: "z = norm1(x + self_attn(x)), u = norm2(z + multihead_attn(z, memory, memory)), \
-        y = norm3(u + linear2(activation(linear1(u)))); with `norm_first` each norm is of what its \
+    formula: "z = norm1(x + self_attn(x)), u = norm2(z + multihead_attn(z, memory, memory)), y = \
+        norm3(u + linear2(activation(linear1(u)))); with `norm_first` each norm is of what its \
         part reads",
     source: "torch.nn.TransformerDecoderLayer",
     example: Example::layer(
         "TransformerDecoderLayer(128, nhead = 4)",
-        "x: [batch, 10, 128], memory: [batch, 7, 128]) -> [batch, 10, 128] { self.layer(x, memory) }",
+        "x: [batch, 10, 128], memory: [batch, 7, 128]) -> [batch, 10, 128] { self.layer(x, \
+            memory) }",
     ),
     ..Layer::new("TransformerDecoderLayer", Build::One(decoder_layer))
 };

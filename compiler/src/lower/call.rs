@@ -260,7 +260,8 @@ impl<'a> FnCx<'a, '_> {
         self.graph.given(Source::Param(index), ty, &label)
     }
 
-    /// A layer that takes its size from its input has the size of the first: others must have it, too.
+    /// A layer that takes its size from its input has the size of the first: others must have it,
+    /// too.
     fn same_at_each_use(&mut self, label: &str, known: &Shape, here: &Shape) {
         if self.rule.equal_shapes(known, here) || !self.model.diagnostics.is_empty() {
             return;

@@ -259,7 +259,8 @@ impl<'a> FnCx<'a, '_> {
         let what = match expr {
             Expr::ForLoop(_) | Expr::While(_) | Expr::Loop(_) => {
                 let error = Diagnostic::over(expr, "a body has no loops").help(
-                    "a row of equal models is a field `blocks: [Block; 4]`, called as `self.blocks(x)`",
+                    "a row of equal models is a field `blocks: [Block; 4]`, called as \
+                        `self.blocks(x)`",
                 );
                 return self.model.report(error);
             }

@@ -1,4 +1,5 @@
-//! Free functions: losses, some that are no methods, and every method under its own name (`relu(x)`).
+//! Free functions: losses, some that are no methods, and every method under its own name
+//! (`relu(x)`).
 
 use proc_macro2::Ident;
 use syn::Expr;
@@ -86,8 +87,8 @@ const ATTENTION: Function = Function {
             ..OptionRow::number("scale", 1.0, Range::Any).drawn("POSITIVE")
         },
     ],
-    shapes: "`query [batch, H, T, D]`, `key` and `value [batch, G, S, D]` → `y [batch, H, T, D]`, where \
-        `G` divides `H`: PyTorch's `enable_gqa=True`. Without the axis of heads, too",
+    shapes: "`query [batch, H, T, D]`, `key` and `value [batch, G, S, D]` → `y [batch, H, T, D]`, \
+        where `G` divides `H`: PyTorch's `enable_gqa=True`. Without the axis of heads, too",
     formula: "y = softmax(scale · query keyᵀ + attn_mask) value; the scores are nowhere in memory",
     source: "torch.nn.functional.scaled_dot_product_attention",
     example: Example::function(

@@ -35,8 +35,8 @@ pub(super) const CROSS_ENTROPY: Function = Function {
     calls: &[&[("input", ""), ("target", "LABELS")]],
     options: &[OptionRow::number("label_smoothing", 0.0, Range::Unit)],
     shapes: OF_CLASSES,
-    formula: "mean of −Σ q log softmax(input), over the classes, with q = 1 − label_smoothing at the \
-        target and label_smoothing / C at all",
+    formula: "mean of −Σ q log softmax(input), over the classes, with q = 1 − label_smoothing at \
+        the target and label_smoothing / C at all",
     source: "torch.nn.functional.cross_entropy",
     example: Example::function(
         "logits: [batch, 10], label: Classes[batch]) -> [] { cross_entropy(logits, label) }",
@@ -100,7 +100,8 @@ pub(super) const SMOOTH_L1_LOSS: Function = Function {
 
 pub(super) const HUBER_LOSS: Function = Function {
     options: &[HUBER[0], REDUCTION],
-    formula: "mean of d² / 2 where |d| ≤ delta, else delta (|d| − delta / 2), of d = input − target",
+    formula: "mean of d² / 2 where |d| ≤ delta, else delta (|d| − delta / 2), of d = input − \
+        target",
     source: "torch.nn.functional.huber_loss",
     example: Example::function(
         "x: [batch, 3], y: [batch, 3]) -> [] { huber_loss(x, y, delta = 2.0) }",
@@ -113,7 +114,8 @@ pub(super) const HUBER_LOSS: Function = Function {
 
 pub(super) const BINARY_CROSS_ENTROPY: Function = Function {
     calls: &[&[("input", "PROBABILITIES"), ("target", "LIKE")]],
-    formula: "mean of −(target log input + (1 − target) log(1 − input)); logarithms are at least −100",
+    formula: "mean of −(target log input + (1 − target) log(1 − input)); logarithms are at least \
+        −100",
     source: "torch.nn.functional.binary_cross_entropy",
     example: Example::function(
         "x: [batch, 3], y: [batch, 3]) -> [] { binary_cross_entropy(x.sigmoid(), y) }",
@@ -136,11 +138,12 @@ pub(super) const KL_DIV: Function = Function {
     calls: &[&[("input", "LOG_PROBABILITIES"), ("target", "LIKE")]],
     options: &[OptionRow::words("reduction", &["mean", "batchmean"], "batchmean")],
     shapes: "`input` and `target` of one shape → `[]`",
-    formula: "mean of target (log target − input); with `reduction = batchmean` their sum over the \
-        first size. The input are logarithms of probabilities, the target probabilities",
+    formula: "mean of target (log target − input); with `reduction = batchmean` their sum over \
+        the first size. The input are logarithms of probabilities, the target probabilities",
     source: "torch.nn.functional.kl_div",
     example: Example::function(
-        "x: [batch, 3], y: [batch, 3]) -> [] { kl_div(x.log_softmax(1), y, reduction = batchmean) }",
+        "x: [batch, 3], y: [batch, 3]) -> [] { kl_div(x.log_softmax(1), y, reduction = batchmean) \
+            }",
     ),
     ..alike("kl_div", |cx, inputs, o| {
         let rows = cx.graph.ty(inputs[0]).shape.0.first().cloned();
@@ -197,7 +200,7 @@ fn of_difference(
     constant: Constant,
 ) -> Lowering<ValueId> {
     let d = difference(cx, inputs)?;
-    let each = cx.op(Elementwise { func, constants: vec![constant], shape: None }, &[d])?;
+    let each = cx.op(Elementwise::with(func, vec![constant]), &[d])?;
     reduced(cx, each, o)
 }
 

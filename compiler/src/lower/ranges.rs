@@ -12,8 +12,8 @@ use crate::ops::elementwise::Constant;
 use crate::range::Range;
 use crate::text::mentions;
 
-/// As many floats as no memory holds: 4 TiB. Up to there no product of sizes overflows. The runtime's
-/// `check::MOST`.
+/// As many floats as no memory holds: 4 TiB. Up to there no product of sizes overflows. The
+/// runtime's `check::MOST`.
 const MOST: i128 = 1 << 40;
 
 /// Whether sizes make a value larger than that, whatever the constants in them are.

@@ -32,7 +32,8 @@ pub(super) const SCAN: Function = Function {
         )
         .or("those of the first state"),
     ],
-    shapes: "`x [batch, T, ..]` and first states `[batch, ..]` → `y [batch, T, ..]` and the last states",
+    shapes: "`x [batch, T, ..]` and first states `[batch, ..]` → `y [batch, T, ..]` and the last \
+        states",
     formula: "(yₜ, hₜ) = cell(xₜ, hₜ₋₁) from the first element to the last, or back with `reverse`",
     source: "a loop over time, torch.ops.higher_order.scan; see the README",
     example: Example::layer(

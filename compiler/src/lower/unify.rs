@@ -1,7 +1,7 @@
 //! One form for equal sizes in all functions: what a shape rule left to rustc, later phases know.
 //!
-//! Functions are lowered once to find the equalities, and again with one name in place of equal ones.
-//! What users see, and what rustc checks, has the sizes as they are written.
+//! Functions are lowered once to find the equalities, and again with one name in place of equal
+//! ones. What users see, and what rustc checks, has the sizes as they are written.
 
 use std::rc::Rc;
 

@@ -1,7 +1,7 @@
 //! How much may be written out, so that lowering takes bounded time and stack.
 //!
-//! A function that another calls is written out at each call, so ten that call the one before twice are a
-//! thousand.
+//! A function that another calls is written out at each call, so ten that call the one before twice
+//! are a thousand.
 
 use proc_macro2::Span;
 

@@ -173,7 +173,7 @@ impl Attention {
             }
             false => quote!(::core::option::Option::None),
         };
-        quote!(#room::Given { q: #q, k: #k, v: #v, mask: #mask })
+        quote!(#room::Inputs { q: #q, k: #k, v: #v, mask: #mask })
     }
 
     fn check(&self, rule: &mut Rule, inputs: &[Ty]) -> Result<(), Mismatch> {

@@ -3,33 +3,33 @@
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::format_ident;
 
-use super::elementwise::Constant;
+use super::elementwise::{self, Constant, Func};
 use super::{Emission, Emit, Mismatch, Op, Rule, Transform, dims, room};
 use crate::dim::{Dim, Shape};
 use crate::graph::Ty;
 use crate::hygiene::{quote, variable};
 
-/// Where a step of a chain takes a value from.
+/// Where a link of a chain takes a value from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operand {
     /// An input of the chain.
     Input(usize),
-    /// An earlier step.
-    Step(usize),
+    /// An earlier link.
+    Link(usize),
 }
 
 /// One function of a chain.
 #[derive(Clone, Debug)]
-pub struct Step {
-    pub func: &'static str,
+pub struct Link {
+    pub func: Func,
     pub constants: Vec<Constant>,
     pub operands: Vec<Operand>,
 }
 
-/// `steps` on each element; the results of the steps `outputs` are kept.
+/// `links` on each element, one after another; the results of the links `outputs` are kept.
 #[derive(Clone, Debug)]
 pub struct Chain {
-    pub steps: Vec<Step>,
+    pub links: Vec<Link>,
     pub outputs: Vec<usize>,
     pub shape: Shape,
     pub inputs: usize,
@@ -53,35 +53,57 @@ impl Chain {
     fn write(&self, constant: impl Fn(&Constant) -> String) -> String {
         let operand = |o: &Operand| match o {
             Operand::Input(i) => format!("x{i}"),
-            Operand::Step(s) => format!("t{s}"),
+            Operand::Link(l) => format!("t{l}"),
         };
-        let step = |(s, step): (usize, &Step)| {
-            let constants = step.constants.iter().map(&constant);
-            let args: Vec<_> = step.operands.iter().map(operand).chain(constants).collect();
-            format!("t{s} = {}({})", step.func, args.join(", "))
+        let link = |(l, link): (usize, &Link)| {
+            let constants = link.constants.iter().map(&constant);
+            let args: Vec<_> = link.operands.iter().map(operand).chain(constants).collect();
+            format!("t{l} = {}({})", link.func.name(), args.join(", "))
         };
-        let steps: Vec<_> = self.steps.iter().enumerate().map(step).collect();
-        let outputs: Vec<_> = self.outputs.iter().map(|s| format!("t{s}")).collect();
-        format!("{}; {}", steps.join("; "), outputs.join(", "))
+        let links: Vec<_> = self.links.iter().enumerate().map(link).collect();
+        let outputs: Vec<_> = self.outputs.iter().map(|l| format!("t{l}")).collect();
+        format!("{}; {}", links.join("; "), outputs.join(", "))
+    }
+
+    /// What a device with a library of products may compute as a part of the product before: a bias that
+    /// is added to it, and a ReLU behind that.
+    fn epilogue(&self) -> TokenStream {
+        use Operand::{Input, Link as Before};
+        let is = |link: &Link, func: &'static str, operands: &[Operand]| {
+            link.func == Func::Named(func) && link.operands == operands
+        };
+        let is_bias = |link: &Link| is(link, "add", &[Input(0), Input(1)]);
+        let variant = match (&self.links[..], &self.outputs[..]) {
+            ([bias], [0]) if is_bias(bias) => quote!(Bias),
+            ([bias, relu], [1]) if is_bias(bias) && is(relu, "relu", &[Before(0)]) => {
+                quote!(BiasRelu)
+            }
+            _ => return TokenStream::new(),
+        };
+        let room = room("elementwise");
+        quote! {
+            const EPILOGUE: ::core::option::Option<#room::Epilogue> =
+                ::core::option::Option::Some(#room::Epilogue::#variant);
+        }
     }
 
     /// What says whether an angle needs a sine or a cosine of its own, where there are any.
-    fn is_far(&self, xs: &[Ident], cs: &[Ident], steps: &[TokenStream]) -> TokenStream {
-        let angles = self.steps.iter().filter_map(|step| match (step.func, &step.operands[..]) {
-            ("sin" | "cos", [angle]) | ("sin_grad" | "cos_grad", [_, angle]) => Some(angle),
+    fn is_far(&self, xs: &[Ident], cs: &[Ident], links: &[TokenStream]) -> TokenStream {
+        let angles = self.links.iter().filter_map(|link| match link.func {
+            Func::Named(name) => elementwise::angle(name).map(|at| link.operands[at]),
             _ => None,
         });
-        let angles: Vec<_> = angles.copied().collect();
+        let angles: Vec<_> = angles.collect();
         // What stands behind the last angle plays no part.
         let needed = angles.iter().map(|angle| match angle {
             Operand::Input(_) => 0,
-            Operand::Step(s) => s + 1,
+            Operand::Link(l) => l + 1,
         });
         let Some(needed) = needed.max() else { return TokenStream::new() };
-        let (inputs, scalars, steps) = (xs.len(), cs.len(), &steps[..needed]);
+        let (inputs, scalars, links) = (xs.len(), cs.len(), &links[..needed]);
         let angles = angles.iter().map(|angle| match angle {
             Operand::Input(i) => xs[*i].clone(),
-            Operand::Step(s) => variable!("t{s}"),
+            Operand::Link(l) => variable!("t{l}"),
         });
         quote! {
             const TURNS: bool = true;
@@ -91,7 +113,7 @@ impl Chain {
                 [#(#xs),*]: [f32; #inputs],
                 [#(#cs),*]: [f32; #scalars],
             ) -> bool {
-                #(#steps)*
+                #(#links)*
                 #(functions::is_far(#angles))|*
             }
         }
@@ -99,7 +121,7 @@ impl Chain {
 
     /// Exchanges the names of two inputs.
     pub fn swap_inputs(&mut self, a: usize, b: usize) {
-        for operand in self.steps.iter_mut().flat_map(|step| &mut step.operands) {
+        for operand in self.links.iter_mut().flat_map(|link| &mut link.operands) {
             match operand {
                 Operand::Input(i) if *i == a => *i = b,
                 Operand::Input(i) if *i == b => *i = a,
@@ -108,9 +130,15 @@ impl Chain {
         }
     }
 
+    /// The names of the functions, but for numbers.
+    fn funcs(&self) -> Vec<&'static str> {
+        let links = self.links.iter().filter(|link| link.func != Func::Constant);
+        links.map(|link| link.func.name()).collect()
+    }
+
     /// The constants that are known only when the step runs.
     fn scalars(&self) -> Vec<&Constant> {
-        let constants = self.steps.iter().flat_map(|step| &step.constants);
+        let constants = self.links.iter().flat_map(|link| &link.constants);
         constants.filter(|c| !matches!(c, Constant::Literal(_))).collect()
     }
 
@@ -190,8 +218,7 @@ impl Op for Chain {
 
     /// `add + relu`
     fn kind(&self) -> String {
-        let funcs = self.steps.iter().map(|step| step.func).filter(|func| *func != "constant");
-        let funcs: Vec<_> = funcs.collect();
+        let funcs = self.funcs();
         match funcs.len() {
             0 => "constant".into(),
             1..=4 => funcs.join(" + "),
@@ -215,11 +242,11 @@ impl Emission for Chain {
     }
 
     fn flops(&self, _: &[Ty], _: &[Ty]) -> Dim {
-        self.shape.len().times(&Dim::lit(self.steps.len()))
+        self.shape.len().times(&Dim::lit(self.links.len()))
     }
 
     fn code_size(&self) -> usize {
-        self.steps.len()
+        self.links.len()
     }
 
     fn in_place(&self, _: usize, _: usize) -> bool {
@@ -235,8 +262,8 @@ impl Emission for Chain {
             });
             words.collect::<String>()
         };
-        let funcs = self.steps.iter().map(|step| step.func).filter(|func| *func != "constant");
-        let names: Vec<_> = funcs.map(camel).collect();
+        let funcs = self.funcs();
+        let names: Vec<_> = funcs.into_iter().map(camel).collect();
         match names.len() {
             0 => "Constant".into(),
             1..=4 => names.concat(),
@@ -250,13 +277,13 @@ impl Emission for Chain {
         let xs: Vec<_> = (0..inputs).map(|i| variable!("x{i}")).collect();
         let cs: Vec<_> = (0..scalars).map(|i| variable!("c{i}")).collect();
         let mut next = cs.iter();
-        let steps = self.steps.iter().enumerate().map(|(s, step)| {
-            let (result, func) = (variable!("t{s}"), format_ident!("{}", step.func));
-            let operands = step.operands.iter().map(|operand| match operand {
+        let links = self.links.iter().enumerate().map(|(l, link)| {
+            let (result, func) = (variable!("t{l}"), format_ident!("{}", link.func.name()));
+            let operands = link.operands.iter().map(|operand| match operand {
                 Operand::Input(i) => xs[*i].clone(),
-                Operand::Step(s) => variable!("t{s}"),
+                Operand::Link(l) => variable!("t{l}"),
             });
-            let constants = step.constants.iter().map(|constant| match constant {
+            let constants = link.constants.iter().map(|constant| match constant {
                 Constant::Literal(value) => {
                     let value = Literal::f32_suffixed(*value as f32);
                     quote!(#value)
@@ -268,9 +295,9 @@ impl Emission for Chain {
             });
             quote!(let #result = functions::#func::<A>(#(#operands,)* #(#constants),*);)
         });
-        let steps: Vec<_> = steps.collect();
-        let far = self.is_far(&xs, &cs, &steps);
-        let outs = self.outputs.iter().map(|s| variable!("t{s}"));
+        let links: Vec<_> = links.collect();
+        let (epilogue, far) = (self.epilogue(), self.is_far(&xs, &cs, &links));
+        let outs = self.outputs.iter().map(|l| variable!("t{l}"));
         let text = self.source();
         let doc = format!(" `{text}`");
         quote! {
@@ -278,12 +305,13 @@ impl Emission for Chain {
             pub struct #name;
             impl Elementwise<#inputs, #outputs, #scalars> for #name {
                 const TEXT: &'static str = #text;
+                #epilogue
                 #[inline(always)]
                 fn eval<A: Arith>(
                     [#(#xs),*]: [f32; #inputs],
                     [#(#cs),*]: [f32; #scalars],
                 ) -> [f32; #outputs] {
-                    #(#steps)*
+                    #(#links)*
                     [#(#outs),*]
                 }
                 #far

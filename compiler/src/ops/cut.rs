@@ -35,7 +35,7 @@ impl Transform for Cut {
 impl Emission for Cut {
     fn emit(&self, e: &Emit) -> TokenStream {
         let (y, x, lengths, steps) = (e.y(0), e.x(0), e.x(1), e.inputs[0].dims()[1].tokens());
-        quote!(k.cut(#y, #x, #lengths, #steps);)
+        quote!(k.zero_padding(#y, #x, #lengths, #steps);)
     }
 
     fn flops(&self, _: &[Ty], _: &[Ty]) -> Dim {

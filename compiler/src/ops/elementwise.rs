@@ -27,13 +27,13 @@ use Read::{D, X, Y};
 #[derive(Clone, Copy, Debug)]
 pub enum Grad {
     /// The gradient of the output itself.
-    Pass,
+    Identity,
     /// A row of the room, with the op's own constants.
     By(&'static str, &'static [Read]),
     /// Zero: the op has steps.
-    Flat,
+    Zero,
 }
-use Grad::{By, Flat, Pass};
+use Grad::{By, Identity, Zero};
 
 /// An elementwise function that users can name.
 #[derive(Debug)]
@@ -43,6 +43,8 @@ pub struct Row {
     pub grads: &'static [Grad],
     /// The constants it takes, with PyTorch's defaults.
     pub constants: &'static [OptionRow],
+    /// The input that is an angle, of which a sine or a cosine is taken.
+    pub angle: Option<usize>,
     /// What `y` is, of the inputs `a`, `b` and `c`. Pieces of losses have none.
     pub formula: &'static str,
     /// A use, which a test compiles with inputs of one shape.
@@ -72,7 +74,12 @@ const fn row(
     [formula, example, source]: [&'static str; 3],
     grads: &'static [Grad],
 ) -> Row {
-    Row { name, grads, constants: &[], formula, example, source }
+    Row { name, grads, constants: &[], angle: None, formula, example, source }
+}
+
+/// A function of an angle.
+const fn of_angle(name: &'static str, texts: [&'static str; 3], grads: &'static [Grad]) -> Row {
+    Row { angle: Some(0), ..row(name, texts, grads) }
 }
 
 /// A piece of a loss.
@@ -82,8 +89,8 @@ const fn piece(name: &'static str, grads: &'static [Grad]) -> Row {
 
 /// Every function: `x.name()` or `name(x)`; two inputs are `x.name(y)`.
 pub const ROWS: &[Row] = &[
-    row("add", ["y = a + b", "a.add(b)", "torch.add"], &[Pass, Pass]),
-    row("sub", ["y = a − b", "a.sub(b)", "torch.sub"], &[Pass, By("neg", &[D])]),
+    row("add", ["y = a + b", "a.add(b)", "torch.add"], &[Identity, Identity]),
+    row("sub", ["y = a − b", "a.sub(b)", "torch.sub"], &[Identity, By("neg", &[D])]),
     row(
         "mul",
         ["y = a · b", "a.mul(b)", "torch.mul"],
@@ -112,12 +119,12 @@ pub const ROWS: &[Row] = &[
         ],
         &[By("minimum_grad", &[D, X(0), X(1)]), By("minimum_grad", &[D, X(1), X(0)])],
     ),
-    row("eq", ["y = 1 where a = b, else 0; no gradient", "a.eq(b)", "torch.eq"], &[Flat, Flat]),
-    row("ne", ["y = 1 where a ≠ b, else 0; no gradient", "a.ne(b)", "torch.ne"], &[Flat, Flat]),
-    row("gt", ["y = 1 where a > b, else 0; no gradient", "a.gt(b)", "torch.gt"], &[Flat, Flat]),
-    row("ge", ["y = 1 where a ≥ b, else 0; no gradient", "a.ge(b)", "torch.ge"], &[Flat, Flat]),
-    row("lt", ["y = 1 where a < b, else 0; no gradient", "a.lt(b)", "torch.lt"], &[Flat, Flat]),
-    row("le", ["y = 1 where a ≤ b, else 0; no gradient", "a.le(b)", "torch.le"], &[Flat, Flat]),
+    row("eq", ["y = 1 where a = b, else 0; no gradient", "a.eq(b)", "torch.eq"], &[Zero, Zero]),
+    row("ne", ["y = 1 where a ≠ b, else 0; no gradient", "a.ne(b)", "torch.ne"], &[Zero, Zero]),
+    row("gt", ["y = 1 where a > b, else 0; no gradient", "a.gt(b)", "torch.gt"], &[Zero, Zero]),
+    row("ge", ["y = 1 where a ≥ b, else 0; no gradient", "a.ge(b)", "torch.ge"], &[Zero, Zero]),
+    row("lt", ["y = 1 where a < b, else 0; no gradient", "a.lt(b)", "torch.lt"], &[Zero, Zero]),
+    row("le", ["y = 1 where a ≤ b, else 0; no gradient", "a.le(b)", "torch.le"], &[Zero, Zero]),
     row(
         "where_",
         [
@@ -125,7 +132,7 @@ pub const ROWS: &[Row] = &[
             "where_(a, b, c)",
             "torch.where",
         ],
-        &[Flat, By("where_grad", &[X(0), D]), By("where_grad_other", &[X(0), D])],
+        &[Zero, By("where_grad", &[X(0), D]), By("where_grad_other", &[X(0), D])],
     ),
     row("neg", ["y = −a", "a.neg()", "torch.neg"], &[By("neg", &[D])]),
     row("abs", ["y = |a|", "a.abs()", "torch.abs"], &[By("abs_grad", &[D, X(0)])]),
@@ -133,8 +140,8 @@ pub const ROWS: &[Row] = &[
     row("log", ["y = ln a", "a.log()", "torch.log"], &[By("div", &[D, X(0)])]),
     row("sqrt", ["y = √a", "a.sqrt()", "torch.sqrt"], &[By("sqrt_grad", &[D, Y])]),
     row("square", ["y = a²", "a.square()", "torch.square"], &[By("square_grad", &[D, X(0)])]),
-    row("sin", ["y = sin a", "a.sin()", "torch.sin"], &[By("sin_grad", &[D, X(0)])]),
-    row("cos", ["y = cos a", "a.cos()", "torch.cos"], &[By("cos_grad", &[D, X(0)])]),
+    of_angle("sin", ["y = sin a", "a.sin()", "torch.sin"], &[By("sin_grad", &[D, X(0)])]),
+    of_angle("cos", ["y = cos a", "a.cos()", "torch.cos"], &[By("cos_grad", &[D, X(0)])]),
     row(
         "relu",
         ["y = max(a, 0)", "a.relu()", "torch.nn.functional.relu"],
@@ -241,6 +248,49 @@ pub fn find(name: &str) -> Option<&'static Row> {
     ROWS.iter().find(|row| row.name == name)
 }
 
+/// The operand of a function, or of a derivative, that is an angle.
+pub fn angle(name: &str) -> Option<usize> {
+    ROWS.iter().find_map(|row| {
+        let angle = row.angle?;
+        let of_grad = |grad: &Grad| match grad {
+            By(grad, reads) if *grad == name => {
+                reads.iter().position(|read| matches!(read, X(input) if *input == angle))
+            }
+            _ => None,
+        };
+        if row.name == name { Some(angle) } else { row.grads.iter().find_map(of_grad) }
+    })
+}
+
+/// What an elementwise node computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Func {
+    /// A number.
+    Constant,
+    /// Its input, in memory of its own or repeated.
+    Copy,
+    /// A function of a row, or one that is a derivative.
+    Named(&'static str),
+}
+
+impl Func {
+    /// The name in the runtime's room.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Constant => "constant",
+            Self::Copy => "copy",
+            Self::Named(name) => name,
+        }
+    }
+
+    fn row(self) -> Option<&'static Row> {
+        match self {
+            Self::Named(name) => find(name),
+            _ => None,
+        }
+    }
+}
+
 /// A constant that an elementwise function takes.
 #[derive(Clone, Debug)]
 pub enum Constant {
@@ -265,8 +315,7 @@ impl std::fmt::Display for Constant {
 /// An elementwise node.
 #[derive(Clone, Debug)]
 pub struct Elementwise {
-    /// The function of the runtime's room; `const` and `copy` are the fuser's own.
-    pub func: &'static str,
+    pub func: Func,
     pub constants: Vec<Constant>,
     /// The output's shape, when it is larger than the inputs say.
     pub shape: Option<Shape>,
@@ -274,31 +323,37 @@ pub struct Elementwise {
 
 impl Elementwise {
     pub fn new(func: &'static str) -> Self {
-        Self { func, constants: Vec::new(), shape: None }
+        Self::with(func, Vec::new())
+    }
+
+    /// A function that takes constants.
+    pub fn with(func: &'static str, constants: Vec<Constant>) -> Self {
+        Self { func: Func::Named(func), constants, shape: None }
     }
 
     /// A number, of shape `[]`.
     pub fn constant(value: Constant) -> Self {
-        Self { func: "const", constants: vec![value], shape: Some(Shape::default()) }
+        Self { func: Func::Constant, constants: vec![value], shape: Some(Shape::default()) }
     }
 
     /// The input repeated to a larger shape.
     pub fn broadcast(shape: Shape) -> Self {
-        Self { func: "copy", constants: Vec::new(), shape: Some(shape) }
+        Self { func: Func::Copy, constants: Vec::new(), shape: Some(shape) }
     }
 
     /// A copy of the input in memory of its own.
     pub fn copy() -> Self {
-        Self::new("copy")
+        Self { func: Func::Copy, constants: Vec::new(), shape: None }
     }
 }
 
 impl Op for Elementwise {
     fn name(&self) -> String {
         let constants: Vec<_> = self.constants.iter().map(ToString::to_string).collect();
+        let name = if self.func == Func::Constant { "const" } else { self.func.name() };
         match constants.len() {
-            0 => self.func.to_string(),
-            _ => format!("{}<{}>", self.func, constants.join(", ")),
+            0 => name.to_string(),
+            _ => format!("{name}<{}>", constants.join(", ")),
         }
     }
 
@@ -321,19 +376,19 @@ impl Op for Elementwise {
 
 impl Transform for Elementwise {
     fn backward(&self, b: &mut Backward) {
-        let grads = match (find(self.func), self.func) {
+        let grads = match (self.func.row(), self.func) {
             (Some(row), _) => row.grads,
-            (None, "copy") => &[Pass][..],
-            (None, "const") => &[],
-            (None, _) => return b.none(),
+            (None, Func::Copy) => &[Identity][..],
+            (None, Func::Constant) => &[],
+            (None, Func::Named(_)) => return b.none(),
         };
         for (i, grad) in grads.iter().enumerate() {
             if !b.wants(i) {
                 continue;
             }
             let full = match grad {
-                Flat => continue,
-                Pass => b.d_y(),
+                Zero => continue,
+                Identity => b.d_y(),
                 By(func, reads) => {
                     let reads: Vec<ValueId> = reads
                         .iter()
@@ -346,7 +401,7 @@ impl Transform for Elementwise {
                     let constants = self.constants.clone();
                     // The gradient has the output's shape until it is summed to the input's.
                     let shape = Some(b.ty(b.outputs[0]).shape);
-                    b.op(i, Self { func, constants, shape }, &reads)
+                    b.op(i, Self { func: Func::Named(func), constants, shape }, &reads)
                 }
             };
             let target = b.ty(b.inputs[i]).shape;
@@ -356,7 +411,7 @@ impl Transform for Elementwise {
     }
 
     fn is_flat(&self, input: usize) -> bool {
-        find(self.func).is_some_and(|row| matches!(row.grads[input], Flat))
+        self.func.row().is_some_and(|row| matches!(row.grads[input], Zero))
     }
 
     fn step(&self, s: &mut Step) -> Stepped {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::Op;
-use super::chain::{Chain, Operand, Step};
+use super::chain::{Chain, Link, Operand};
 use super::elementwise::Elementwise;
 use super::mapped::Mapped;
 use crate::dim::Shape;
@@ -22,15 +22,15 @@ impl Fused {
     /// it.
     pub fn new(graph: &Graph, members: &[usize], kept: &[ValueId]) -> Self {
         let mut builder =
-            Builder { graph, steps: Vec::new(), inputs: Vec::new(), made: HashMap::new() };
+            Builder { graph, links: Vec::new(), inputs: Vec::new(), made: HashMap::new() };
         members.iter().for_each(|m| builder.node(*m));
-        let Builder { steps, inputs, made, .. } = builder;
+        let Builder { links, inputs, made, .. } = builder;
         let last = members.last().expect("a chain has a node");
         let chain = Chain {
             outputs: kept.iter().map(|v| made[v]).collect(),
             shape: graph.ty(graph.nodes[*last].outputs[0]).shape.clone(),
             inputs: inputs.len(),
-            steps,
+            links,
         };
         Self { chain, inputs }
     }
@@ -76,9 +76,9 @@ fn elementwise(node: &Node) -> Option<&Elementwise> {
 
 struct Builder<'a> {
     graph: &'a Graph,
-    steps: Vec<Step>,
+    links: Vec<Link>,
     inputs: Vec<ValueId>,
-    /// The step that makes a value.
+    /// The link that makes a value.
     made: HashMap<ValueId, usize>,
 }
 
@@ -92,21 +92,20 @@ impl Builder<'_> {
 
     fn push(&mut self, op: &Elementwise, operands: Vec<Operand>, value: ValueId) {
         let (func, constants) = (op.func, op.constants.clone());
-        let func = if func == "const" { "constant" } else { func };
-        self.made.insert(value, self.steps.len());
-        self.steps.push(Step { func, constants, operands });
+        self.made.insert(value, self.links.len());
+        self.links.push(Link { func, constants, operands });
     }
 
     fn operand(&mut self, value: ValueId) -> Operand {
-        if let Some(step) = self.made.get(&value) {
-            return Operand::Step(*step);
+        if let Some(link) = self.made.get(&value) {
+            return Operand::Link(*link);
         }
         if let Source::Node(n, _) = self.graph.values[value].source
             && is_constant(&self.graph.nodes[n])
         {
             let constant = elementwise(&self.graph.nodes[n]).expect("a constant").clone();
             self.push(&constant, Vec::new(), value);
-            return Operand::Step(self.steps.len() - 1);
+            return Operand::Link(self.links.len() - 1);
         }
         let known = self.inputs.iter().position(|input| *input == value);
         Operand::Input(known.unwrap_or_else(|| {

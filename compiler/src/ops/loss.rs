@@ -39,8 +39,8 @@ fn check(rule: &mut Rule, inputs: &[Ty]) -> Result<(), Mismatch> {
     Ok(())
 }
 
-/// PyTorch's `cross_entropy` with mean reduction: the loss, and `d_logits` for a `d_loss` of 1, which
-/// costs little more and is all that the backward pass needs.
+/// PyTorch's `cross_entropy` with mean reduction: the loss, and `d_logits` for a `d_loss` of 1,
+/// which costs little more and is all that the backward pass needs.
 #[derive(Clone, Debug)]
 pub struct CrossEntropy {
     pub smoothing: f64,

@@ -233,14 +233,14 @@ impl Emission for Recurrent {
         let history = e.used[kept].then(|| {
             let (gates, before) = (e.y(kept), e.y(kept + 1));
             let inner = option(self.cell.keeps_inner().then(|| e.y(kept + 2)));
-            quote!(#room::History { gates: #gates, before: #before, inner: #inner })
+            quote!(#room::Saved { gates: #gates, before: #before, inner: #inner })
         });
         let history = option(history.as_ref());
         quote! {
             k.recurrent(
-                #room::Made { y: #y, h: #last, c: #cells },
+                #room::Outputs { y: #y, h: #last, c: #cells },
                 #history,
-                #room::Given { x: #x, w: #w, b: #b, h: #h, c: #c, lengths: #lengths },
+                #room::Inputs { x: #x, w: #w, b: #b, h: #h, c: #c, lengths: #lengths },
                 #scratch,
                 #spec,
             );
@@ -295,9 +295,9 @@ impl Emission for Next {
         quote! {
             if #past == 0 { #(#begin)* }
             k.recurrent(
-                #room::Made { y: #y, h: #last, c: #cells },
+                #room::Outputs { y: #y, h: #last, c: #cells },
                 #none,
-                #room::Given {
+                #room::Inputs {
                     x: #x, w: #w, b: #b, h: ::core::option::Option::Some(#h), c: #c, lengths: #none,
                 },
                 #scratch,
@@ -352,10 +352,10 @@ impl Emission for RecurrentGrad {
         let none = option(None);
         quote! {
             k.recurrent_grad(
-                #room::Gradients { x: #d_x, products: #products, h: #d_first, c: #d_cells },
-                #room::Upstream { y: #d_y, h: #d_h, c: #d_c },
-                #room::History { gates: #gates, before: #before, inner: #inner },
-                #room::Given { x: #gates, w: #w, b: #none, h: #none, c: #c, lengths: #lengths },
+                #room::InputGrads { x: #d_x, products: #products, h: #d_first, c: #d_cells },
+                #room::OutputGrads { y: #d_y, h: #d_h, c: #d_c },
+                #room::Saved { gates: #gates, before: #before, inner: #inner },
+                #room::Inputs { x: #gates, w: #w, b: #none, h: #none, c: #c, lengths: #lengths },
                 #scratch,
                 #spec,
             );

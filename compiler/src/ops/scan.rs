@@ -100,7 +100,7 @@ impl Scan {
     ) -> TokenStream {
         let part = scratch.take(len);
         quote! {{
-            k.replay(#part, #now, #all, #lengths, step, ::gradiron::__rt::ops::hold::First::#first);
+            k.replay(#part, #now, #all, #lengths, step, ::gradiron::__rt::ops::padding::First::#first);
             #part
         }}
     }
@@ -135,8 +135,8 @@ impl Scan {
         let run = call(new_y.clone(), new.clone());
         quote! {
             #run
-            k.hold(#y, #new_y, #y.part(0, 0), #lengths, step);
-            #(k.hold(#to, #new, #from, #lengths, step);)*
+            k.advance(#y, #new_y, #y.part(0, 0), #lengths, step);
+            #(k.advance(#to, #new, #from, #lengths, step);)*
         }
     }
 

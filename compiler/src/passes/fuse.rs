@@ -16,7 +16,7 @@ pub(super) fn run(work: &mut Work, _: &About) -> Result<(), Diagnostic> {
 }
 
 /// Longer chains would run out of registers.
-const MAX_STEPS: usize = 16;
+const MAX_LINKS: usize = 16;
 
 /// Fuses every elementwise node, alone or with others, into a chain.
 pub fn fuse(graph: &mut Graph) {
@@ -86,7 +86,7 @@ fn groups(graph: &Graph) -> Vec<Option<usize>> {
             let Some(candidates) = members.get(&g) else { continue };
             let fits = graph.ty(graph.nodes[p].outputs[0]).shape == *shape
                 && graph.nodes[p].phase == node.phase
-                && joined.len() + candidates.len() <= MAX_STEPS
+                && joined.len() + candidates.len() <= MAX_LINKS
                 // The group moves down to `n`: nothing in between may need its results.
                 && candidates.iter().flat_map(|m| &graph.nodes[*m].outputs).all(|output| {
                     users[*output].iter().all(|u| *u >= n || candidates.contains(u))

@@ -1,8 +1,8 @@
 //! How large a model may be, so that a text of any kind takes bounded time and stack.
 //!
-//! Expressions are trees that are read, written out and dropped by functions that call themselves, in our
-//! code, in `syn` and in rustc, so a text is measured before anything reads it: without recursion, and by
-//! more than its tree can need.
+//! Expressions are trees that are read, written out and dropped by functions that call themselves,
+//! in our code, in `syn` and in rustc, so a text is measured before anything reads it: without
+//! recursion, and by more than its tree can need.
 
 use proc_macro2::{Delimiter, Spacing, Span, TokenStream, TokenTree};
 
@@ -10,8 +10,9 @@ use super::{Function, ModelItem};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::names::is_keyword;
 
-/// The stack that an expression may take, in about KiB of a build without optimisation; rustc's threads
-/// have 8 MiB. It is what 60 calls in each other take, 150 operators or a chain of 250 methods.
+/// The stack that an expression may take, in about KiB of a build without optimisation; rustc's
+/// threads have 8 MiB. It is what 60 calls in each other take, 150 operators or a chain of 250
+/// methods.
 pub const MOST_STACK: usize = 1024;
 
 /// The most layers of a model.

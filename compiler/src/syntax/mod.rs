@@ -49,7 +49,8 @@ pub struct Field {
 }
 
 impl Field {
-    /// What files call it: PyTorch's name. A field `_0` is `0`, as the parts of a `Sequential` are called.
+    /// What files call it: PyTorch's name. A field `_0` is `0`, as the parts of a `Sequential` are
+    /// called.
     pub fn name_in_files(&self) -> String {
         let name = self.name.to_string();
         match (&self.in_files, part_number(&name)) {

@@ -3,6 +3,7 @@
 //! What it says and makes is compared with files, word by word. After a change that is meant,
 //! `GRADIRON_UPDATE=1 cargo test -p gradiron-compiler` writes the files anew: read their diff.
 
+mod chains;
 mod dims;
 mod dump;
 mod facts;

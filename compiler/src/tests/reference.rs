@@ -28,14 +28,14 @@ struct Section {
 const HEAD: &str = "\
 # Reference
 
-All that can be written in `model! { … }`: layers, methods of values, functions and losses. This page is
-written from the tables that the compiler reads, and a test compares the two; another test compiles each
-example, which is what stands between the braces of `model!`.
+All that can be written in `model! { … }`: layers, methods of values, functions and losses. This
+page is written from the tables that the compiler reads, and a test compares the two; another test
+compiles each example, which is what stands between the braces of `model!`.
 
-Options follow as `name = value`; sizes, windows, axes and numbers may also stand without their names, in
-the order in which they are listed. Options of a layer stand where it is declared, those of a call where it is called. Shapes are
-those of PyTorch with the batch first; `[]` is a number. \u{201c}Source\u{201d} is the page of PyTorch's docs that says
-the same, or a paper.
+Options follow as `name = value`; sizes, windows, axes and numbers may also stand without their
+names, in the order in which they are listed. Options of a layer stand where it is declared, those
+of a call where it is called. Shapes are those of PyTorch with the batch first; `[]` is a number.
+The source is the page of PyTorch's docs that says the same, or a paper.
 ";
 
 fn sections() -> Vec<Section> {
@@ -70,14 +70,14 @@ fn sections() -> Vec<Section> {
         Section {
             title: "Layers",
             text: "A layer is a field, `fc: Linear(784 -> 128)`, and is called as `self.fc(x)`; \
-                `Linear(128)` takes its input size from its input. What has `<…>` below is a type for \
-                `#[derive(Module)]`, too.",
+                `Linear(128)` takes its input size from its input. What has `<…>` below is a type \
+                for `#[derive(Module)]`, too.",
             entries: layers.collect(),
         },
         Section {
             title: "Methods",
-            text: "Each is a function as well: `relu(x)`. Inputs of several values are broadcast as in \
-                PyTorch.",
+            text: "Each is a function as well: `relu(x)`. Inputs of several values are broadcast as \
+                in PyTorch.",
             entries: methods.chain(elementwise_rows().map(of_elements)).collect(),
         },
         Section { title: "Functions", text: "They are no methods.", entries: functions(false) },
@@ -214,8 +214,8 @@ fn every_example_compiles() {
     }
 }
 
-/// What a layer takes and what its row lists are the same: an option that there is not, the compiler
-/// answers with those that there are.
+/// What a layer takes and what its row lists are the same: an option that there is not, the
+/// compiler answers with those that there are.
 #[test]
 fn every_option_is_in_its_row() {
     for layer in LAYERS.iter().filter(|layer| !matches!(layer.build, Build::Value)) {

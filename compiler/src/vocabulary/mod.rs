@@ -1,6 +1,6 @@
-//! What users can write, as rows of one kind of table: layers, methods, functions and losses. A row says
-//! all that others have to know of its name, so that nothing else asks for names. Programs are drawn
-//! by it (`tests/agree`), and `docs/REFERENCE.md` is written from it.
+//! What users can write, as rows of one kind of table: layers, methods, functions and losses. A row
+//! says all that others have to know of its name, so that nothing else asks for names. Programs are
+//! drawn by it (`tests/agree`), and `docs/REFERENCE.md` is written from it.
 
 mod option;
 
@@ -17,13 +17,13 @@ pub struct Row<B: 'static> {
     pub calls: &'static [&'static [Operand]],
     /// The two sizes that the declaration of a layer starts with.
     pub sizes: Option<Sizes>,
-    /// The options: of a layer those of its declaration, in the order in which they may stand without
-    /// their names.
+    /// The options: of a layer those of its declaration, in the order in which they may stand
+    /// without their names.
     pub options: &'static [OptionRow],
     /// The options of a layer's call.
     pub call_options: &'static [OptionRow],
-    /// The const parameters of the type that stands for the layer under `#[derive(Module)]`, as Rust
-    /// has them, where there is such a type.
+    /// The const parameters of the type that stands for the layer under `#[derive(Module)]`, as
+    /// Rust has them, where there is such a type.
     pub type_params: Option<&'static str>,
     /// The parameters and the state of a layer with their shapes; empty where it has none.
     pub params: &'static str,

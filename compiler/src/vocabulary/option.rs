@@ -68,7 +68,8 @@ impl OptionRow {
         Self::new(name, Domain::Pair(least), if least == 0 { "P" } else { "K" })
     }
 
-    /// One of some words, the first where it is not written; `drawn` has the words with `|` between.
+    /// One of some words, the first where it is not written; `drawn` has the words with `|`
+    /// between.
     pub const fn words(
         name: &'static str,
         words: &'static [&'static str],

@@ -10,6 +10,7 @@ mod buf;
 mod cpu;
 #[cfg(feature = "cuda")]
 mod cuda;
+mod either;
 mod error;
 mod flush;
 mod fork;
@@ -34,6 +35,8 @@ pub use cuda::{Cuda, CudaError, CudaKernels, CudaMemory, CudaPreparer};
 #[cfg(feature = "cuda")]
 #[doc(hidden)]
 pub use cuda::{DryMemory, DryRun, KernelReport, PendingNumber};
+#[doc(hidden)]
+pub use either::EitherKernels;
 pub use error::{DeviceError, Failure};
 pub use loss::{Loss, Pending};
 pub use precision::Precision;
@@ -208,32 +211,7 @@ pub struct RunKey {
 }
 
 /// Every kernel, one room each: what generated code may call.
-pub trait Kernels:
-    ops::matmul::Matmul
-    + ops::conv2d::Conv2d
-    + ops::convert::Convert
-    + ops::batch_norm::BatchNorm
-    + ops::layer_norm::LayerNorm
-    + ops::attention::Attention
-    + ops::recurrent::Recurrent
-    + ops::pool2d::Pool2d
-    + ops::reduce::Reduce
-    + ops::softmax::Softmax
-    + ops::cross_entropy::CrossEntropy
-    + ops::nll_loss::NllLoss
-    + ops::embedding::Embedding
-    + ops::permute::Permute
-    + ops::cat::Cat
-    + ops::dropout::Dropout
-    + ops::argmax::Argmax
-    + ops::cumsum::Cumsum
-    + ops::gather::Gather
-    + ops::hold::Hold
-    + ops::interpolate::Interpolate
-    + ops::rotary::Rotary
-    + ops::fill::Fill
-    + ops::elementwise::Map
-{
+pub trait Kernels: ops::Rooms {
     /// Whether kernels and the passes around them become one function.
     const INLINE: bool = false;
     /// Whether they are those of the host's processor, for which plans have memory of their own.

@@ -7,17 +7,8 @@
 
 use std::marker::PhantomData;
 
-use super::{Buf, CpuKernels, Indices, Kernels, Run};
+use super::{Buf, CpuKernels, Kernels, Run};
 use crate::math::{SimdLevel, Vector};
-use crate::ops::batch_norm::{BatchNorm, BatchNormSpec, Running};
-use crate::ops::cat::{Cat, CatSpec};
-use crate::ops::conv2d::{Conv2d, Conv2dSpec, Pass};
-use crate::ops::cross_entropy::{CrossEntropy, CrossEntropySpec};
-use crate::ops::interpolate::{Interpolate, InterpolateSpec};
-use crate::ops::nll_loss::{NllLoss, NllLossSpec};
-use crate::ops::permute::Permute;
-use crate::ops::pool2d::{Pool2d, Pool2dSpec};
-use crate::ops::softmax::{Softmax, SoftmaxSpec};
 
 /// A small step on the CPU, on registers `V`.
 pub struct TinyKernels<'a, V> {
@@ -54,70 +45,6 @@ impl<'a, V> TinyKernels<'a, V> {
 impl<V: Vector> Kernels for TinyKernels<'_, V> {
     const INLINE: bool = true;
     const ON_HOST: bool = true;
-}
-
-/// Kernels that have no small form.
-macro_rules! whole {
-    ($($room:ident { $($kernel:ident($($arg:ident: $ty:ty),*);)* })*) => {
-        $(impl<V: Vector> $room for TinyKernels<'_, V> {
-            $(#[inline(always)]
-            #[allow(clippy::too_many_arguments)]
-            fn $kernel(&mut self, $($arg: $ty),*) {
-                self.step.$kernel($($arg),*)
-            })*
-        })*
-    };
-}
-whole! {
-    Conv2d {
-        conv2d(pass: Pass, out: Buf, of: [Buf; 2], scratch: Buf, spec: Conv2dSpec);
-    }
-    BatchNorm {
-        batch_norm_statistics(
-            mean: [Buf; 2], invstd: Buf, x: Buf, running: Option<Running>, spec: BatchNormSpec
-        );
-        batch_norm_sums(
-            d_w: Buf, d_b: Buf, d_y: Buf, x: Buf, mean: [Buf; 2], invstd: Buf, spec: BatchNormSpec
-        );
-    }
-    Pool2d {
-        max_pool2d(y: Buf, index: Option<Buf>, x: Buf, spec: Pool2dSpec);
-        max_pool2d_grad(d_x: Buf, d_y: Buf, index: Buf, spec: Pool2dSpec);
-        avg_pool2d(y: Buf, x: Buf, spec: Pool2dSpec);
-        avg_pool2d_grad(d_x: Buf, d_y: Buf, spec: Pool2dSpec);
-    }
-    Softmax {
-        softmax(y: Buf, x: Buf, spec: SoftmaxSpec);
-        log_softmax(y: Buf, x: Buf, spec: SoftmaxSpec);
-        softmax_grad(d_x: Buf, d_y: Buf, y: Buf, spec: SoftmaxSpec);
-        log_softmax_grad(d_x: Buf, d_y: Buf, y: Buf, spec: SoftmaxSpec);
-    }
-    CrossEntropy {
-        cross_entropy(loss: Buf, logits: Buf, label: Indices, spec: CrossEntropySpec);
-        cross_entropy_with_grad(
-            loss: Buf, d_logits: Buf, logits: Buf, label: Indices, spec: CrossEntropySpec
-        );
-        cross_entropy_grad(d_logits: Buf, d_loss: Buf, of_one: Buf);
-    }
-    Cat {
-        cat(y: Buf, x: Buf, spec: CatSpec);
-        cat_grad(d_x: Buf, d_y: Buf, spec: CatSpec);
-    }
-    Interpolate {
-        interpolate(y: Buf, x: Buf, spec: InterpolateSpec);
-        interpolate_grad(d_x: Buf, d_y: Buf, spec: InterpolateSpec);
-    }
-    NllLoss {
-        nll_loss(loss: Buf, log_probs: Buf, label: Indices, spec: NllLossSpec);
-        nll_loss_grad(d_log_probs: Buf, d_loss: Buf, label: Indices, spec: NllLossSpec);
-    }
-}
-
-impl<V: Vector> Permute for TinyKernels<'_, V> {
-    #[inline(always)]
-    fn permute<const R: usize>(&mut self, y: Buf, x: Buf, dims: [usize; R], axes: [usize; R]) {
-        self.step.permute(y, x, dims, axes);
-    }
 }
 
 /// Runs `run` on `step` as compiled for `level`, as one function.

@@ -77,7 +77,7 @@ fn normal() {
     simd! {
         fn all<A>(y: &mut [f32], x: &[f32]) {
             for (y, x) in y.iter_mut().zip(x) {
-                *y = super::normal::<A>(*x).0;
+                *y = super::normal::<A>(*x);
             }
         }
     }

@@ -9,16 +9,17 @@ pub mod conv2d;
 pub mod convert;
 pub mod cross_entropy;
 pub mod cumsum;
+mod delegate;
 pub mod dropout;
 pub mod elementwise;
 pub mod embedding;
 pub mod fill;
 pub mod gather;
-pub mod hold;
 pub mod interpolate;
 pub mod layer_norm;
 pub mod matmul;
 pub mod nll_loss;
+pub mod padding;
 pub mod permute;
 pub mod pool2d;
 pub mod recurrent;
@@ -26,8 +27,51 @@ pub mod reduce;
 pub mod rotary;
 pub mod softmax;
 
+pub(crate) use delegate::{delegate, kernels};
+
 use crate::arena::{plus, times};
 use crate::device::Buf;
+
+/// The list of rooms, each with its kernel trait.
+macro_rules! rooms {
+    ($($room:ident::$Kernels:ident,)*) => {
+        /// The names of all rooms, by which tests find what belongs to one.
+        #[doc(hidden)]
+        pub const ROOMS: &[&str] = &[$(stringify!($room)),*];
+
+        /// The kernels of all rooms.
+        pub trait Rooms: $($room::$Kernels +)* {}
+
+        impl<K: $($room::$Kernels +)*> Rooms for K {}
+    };
+}
+
+rooms! {
+    argmax::Argmax,
+    attention::Attention,
+    batch_norm::BatchNorm,
+    cat::Cat,
+    conv2d::Conv2d,
+    convert::Convert,
+    cross_entropy::CrossEntropy,
+    cumsum::Cumsum,
+    dropout::Dropout,
+    elementwise::Map,
+    embedding::Embedding,
+    fill::Fill,
+    gather::Gather,
+    interpolate::Interpolate,
+    layer_norm::LayerNorm,
+    matmul::Matmul,
+    nll_loss::NllLoss,
+    padding::Padding,
+    permute::Permute,
+    pool2d::Pool2d,
+    recurrent::Recurrent,
+    reduce::Reduce,
+    rotary::Rotary,
+    softmax::Softmax,
+}
 
 /// Panics where what is written overlaps what is read: a bug of the plan.
 fn check_apart(writes: &[Buf], reads: &[Buf]) {

@@ -126,8 +126,8 @@ pub(super) const ROTARY: Method = Method {
         OptionRow::flag("interleaved", false),
     ],
     shapes: "`x [.., T, .., D]` → `y`, the same; `D` is even",
-    formula: "pairs of features (a, b) of position t on `dim` turned by the angle \
-        φ = t / base^(2i/D): (a cos φ − b sin φ, a sin φ + b cos φ). Pairs are the halves of a row, or \
+    formula: "pairs of features (a, b) of position t on `dim` turned by the angle φ = t / \
+        base^(2i/D): (a cos φ − b sin φ, a sin φ + b cos φ). Pairs are the halves of a row, or \
         neighbours where `interleaved`",
     source: "Su et al., RoFormer, 2021; torchtune's RotaryPositionalEmbeddings, with neighbours",
     example: Example::function("x: [batch, 4, 10, 16]) -> [batch, 4, 10, 16] { x.rotary() }"),

@@ -25,8 +25,8 @@ pub const ADAPTIVE_SHAPES: &str =
 pub const ADAPTIVE: &str = "y = the means of equal parts of each plane";
 pub const INTERPOLATE_SHAPES: &str =
     "`x [batch, C, H, W]` → `y [batch, C, scale_factor · H, scale_factor · W]`";
-pub const INTERPOLATE: &str = "y = the nearest element of x; with `mode = bilinear` the mean of the four \
-    around it, weighed by how near they are. `align_corners` belongs to `bilinear`";
+pub const INTERPOLATE: &str = "y = the nearest element of x; with `mode = bilinear` the mean of \
+    the four around it, weighed by how near they are. `align_corners` belongs to `bilinear`";
 
 /// A row of images.
 const fn row(

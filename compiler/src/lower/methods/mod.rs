@@ -147,7 +147,7 @@ impl FnCx<'_, '_> {
         }
         self.step(name, o.span);
         self.floats(&inputs)?;
-        self.op(Elementwise { func: row.name, constants, shape: None }, &inputs)
+        self.op(Elementwise::with(row.name, constants), &inputs)
     }
 
     fn rank(&self, x: ValueId) -> usize {

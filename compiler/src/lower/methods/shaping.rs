@@ -12,7 +12,8 @@ use crate::vocabulary::{Domain, Example, Input, OptionRow};
 
 pub const FLATTEN_OPTIONS: &[OptionRow] = &[OptionRow::axis("start_dim").or("`1`")];
 pub const FLATTEN_SHAPES: &str = "`x [batch, ..]` → `y [batch, D]`";
-pub const FLATTEN: &str = "y = x with all axes from `start_dim` on as one; PyTorch's method starts at axis 0, its layer at 1";
+pub const FLATTEN: &str = "y = x with all axes from `start_dim` on as one; PyTorch's method \
+    starts at axis 0, its layer at 1";
 
 /// A row that class indices have, too.
 const fn of_any(

@@ -11,8 +11,8 @@ use crate::ops::matmul::{Layout, Matmul};
 use crate::vocabulary::{Domain, Example, OptionRow, Range};
 
 pub const DROPOUT_OPTIONS: &[OptionRow] = &[OptionRow::number("p", 0.5, Range::Unit)];
-pub const DROPOUT: &str = "y = x / (1 − p), or 0 with the probability p, in calls that give gradients; \
-    elsewhere y = x";
+pub const DROPOUT: &str = "y = x / (1 − p), or 0 with the probability p, in calls that give \
+    gradients; elsewhere y = x";
 
 pub(super) const MATMUL: Method = Method {
     options: &[OptionRow::new(

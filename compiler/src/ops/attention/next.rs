@@ -55,7 +55,7 @@ impl Emission for Next {
             let spec = #room::AttentionSpec {
                 keys: #past + spec.keys, causal: ::core::option::Option::Some(#past), ..spec
             };
-            let given = #room::Given {
+            let given = #room::Inputs {
                 q: #q, k: #keys, v: #values, mask: ::core::option::Option::None,
             };
             k.attention(#to_y, #y.part(0, 0), given, spec);

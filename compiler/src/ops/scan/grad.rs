@@ -142,10 +142,10 @@ impl Emission for ScanGrad {
                 let own_from: Vec<_> = sizes_of.iter().map(|len| scratch.take(len)).collect();
                 let run = call(own_d_y.clone(), &own_next, &own_from);
                 quote! {
-                    k.hold(#own_d_y, d_y, d_y.part(0, 0), #lengths, step);
-                    #(k.hold(#own_next, #nexts, #nexts.part(0, 0), #lengths, step);)*
+                    k.advance(#own_d_y, d_y, d_y.part(0, 0), #lengths, step);
+                    #(k.advance(#own_next, #nexts, #nexts.part(0, 0), #lengths, step);)*
                     #run
-                    #(k.hold(#froms, #own_from, #nexts, #lengths, step);)*
+                    #(k.advance(#froms, #own_from, #nexts, #lengths, step);)*
                 }
             }
         };

@@ -74,6 +74,12 @@ impl DryRun {
         kernels.iter().map(report).collect()
     }
 
+    /// The kernels on the list: room, function and sizes.
+    pub fn names(&self) -> Vec<String> {
+        let kernels = self.kernels.lock().unwrap_or_else(PoisonError::into_inner);
+        kernels.keys().cloned().collect()
+    }
+
     /// The same list; what runs from now on computes in `precision`.
     pub fn with_precision(self, precision: Precision) -> Self {
         Self { precision, factors: Factors::of(precision), ..self }

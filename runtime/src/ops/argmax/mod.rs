@@ -6,9 +6,9 @@ mod cpu;
 #[cfg(feature = "cuda")]
 mod cuda;
 pub mod reference;
-mod tiny;
 
 use crate::device::Buf;
+use crate::ops::kernels;
 use crate::ops::softmax::SoftmaxSpec;
 
 /// The most elements of an axis: the place of the last one is a whole number in an `f32`.
@@ -25,11 +25,13 @@ fn check(size: usize) {
     );
 }
 
-/// The kernel of this room.
-pub trait Argmax {
-    /// `y [outer, inner]` from `x [outer, size, inner]`.
-    ///
-    /// # Panics
-    /// When `size` is above [`MOST`].
-    fn argmax(&mut self, y: Buf, x: Buf, spec: SoftmaxSpec);
+kernels! {
+    /// The kernel of this room.
+    pub trait Argmax {
+        /// `y [outer, inner]` from `x [outer, size, inner]`.
+        ///
+        /// # Panics
+        /// When `size` is above [`MOST`].
+        fn argmax(&mut self, y: Buf, x: Buf, spec: SoftmaxSpec);
+    }
 }

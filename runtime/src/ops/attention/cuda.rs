@@ -1,7 +1,7 @@
 //! Attention on a GPU, block by block: in `f32`, or where factors may be halves, on tensor cores.
 //! TF32 is for products alone: with it attention stays `f32`.
 
-use super::{Attention, AttentionSpec, Given, View};
+use super::{Attention, AttentionSpec, Inputs, View};
 use crate::device::{Arg, Buf, CudaKernel, CudaKernels, Element, Grid, THREADS, Text, of_vector};
 
 const TEXT: Text = Text { room: "attention", text: include_str!("kernels.cu") };
@@ -141,17 +141,17 @@ fn sizes(spec: AttentionSpec) -> [(&'static str, Arg); 4] {
 }
 
 impl Attention for CudaKernels {
-    fn attention(&mut self, y: View, lse: Buf, given: Given, spec: AttentionSpec) {
+    fn attention(&mut self, y: View, lse: Buf, inputs: Inputs, spec: AttentionSpec) {
         let AttentionSpec { batch, heads, queries, dim, .. } = spec;
-        let mask = given.mask.is_some();
+        let mask = inputs.mask.is_some();
         let mut args = view("y", y).to_vec();
         args.push(("lse", if lse.len > 0 { lse.into() } else { Arg::Null }));
-        args.extend([view("q", given.q), view("k", given.k), view("v", given.v)].concat());
+        args.extend([view("q", inputs.q), view("k", inputs.k), view("v", inputs.v)].concat());
         args.extend(sizes(spec));
-        args.extend(given.mask.into_iter().flat_map(|mask| view("mask", mask)));
+        args.extend(inputs.mask.into_iter().flat_map(|mask| view("mask", mask)));
         let most = queries.next_power_of_two().clamp(8, 32);
         // Few queries leave tensor cores idle.
-        let mma = MmaTiles::new(self, &[y, given.q, given.k, given.v], mask, &spec);
+        let mma = MmaTiles::new(self, &[y, inputs.q, inputs.k, inputs.v], mask, &spec);
         let (kernel, grid) = match mma.filter(|_| most >= 16).map(|tiles| tiles.forward(&spec)) {
             Some(tiles) => {
                 (tiles.kernel("attention_mma", mask, &spec), tiles.grid(batch * heads, queries))
@@ -180,20 +180,20 @@ impl Attention for CudaKernels {
         [d_q, d_k, d_v]: [View; 3],
         [d_y, y]: [View; 2],
         lse: Buf,
-        given: Given,
+        inputs: Inputs,
         spec: AttentionSpec,
     ) {
         let AttentionSpec { batch, heads, kv_heads, queries, keys, dim, .. } = spec;
-        let (products, mask) = (self.row_products([d_y, y], &spec), given.mask.is_some());
+        let (products, mask) = (self.row_products([d_y, y], &spec), inputs.mask.is_some());
         let mut shared = view("d_y", d_y).to_vec();
         shared.extend([("products", products), ("lse", lse.into())]);
-        shared.extend([view("q", given.q), view("k", given.k), view("v", given.v)].concat());
+        shared.extend([view("q", inputs.q), view("k", inputs.k), view("v", inputs.v)].concat());
         shared.extend(sizes(spec));
-        shared.extend(given.mask.into_iter().flat_map(|mask| view("mask", mask)));
+        shared.extend(inputs.mask.into_iter().flat_map(|mask| view("mask", mask)));
         let of_q = [&view("d_q", d_q)[..], &shared].concat();
         let of_kv = [&view("d_k", d_k)[..], &view("d_v", d_v), &shared].concat();
 
-        let views = [d_q, d_k, d_v, d_y, given.q, given.k, given.v];
+        let views = [d_q, d_k, d_v, d_y, inputs.q, inputs.k, inputs.v];
         let Some(tiles) = MmaTiles::new(self, &views, mask, &spec) else {
             let tiles = Tiles::new(queries.clamp(16, 32), dim, 2, 2);
             let kernel = plain("grad_queries", tiles, mask, &spec);
@@ -221,11 +221,11 @@ impl Attention for CudaKernels {
         d_mask: Buf,
         [d_y, y]: [View; 2],
         lse: Buf,
-        given: Given,
+        inputs: Inputs,
         spec: AttentionSpec,
     ) {
         let AttentionSpec { batch, heads, queries, keys, dim, .. } = spec;
-        let Some(mask) = given.mask else { return };
+        let Some(mask) = inputs.mask else { return };
         let products = self.row_products([d_y, y], &spec);
         let distinct = mask.strides.distinct([batch, heads, queries]);
         let [batches, of_heads, rows] = distinct;
@@ -233,7 +233,7 @@ impl Attention for CudaKernels {
         args.push(("batches", (batch / batches).into()));
         args.extend(view("d_y", d_y));
         args.extend([("products", products), ("lse", lse.into())]);
-        args.extend([view("q", given.q), view("k", given.k), view("v", given.v)].concat());
+        args.extend([view("q", inputs.q), view("k", inputs.k), view("v", inputs.v)].concat());
         args.extend(sizes(spec));
         args.extend(view("mask", mask));
         let tiles = Tiles::new(queries.clamp(16, 32), dim, 2, 2);

@@ -2,7 +2,8 @@
 //! lie, since transposing a block for so few rows would take longer than its products.
 
 use super::AttentionSpec;
-use super::cpu::{BLOCK, Block, Carried, Operands, Rows, carry, divide, multiply};
+use super::block::{Block, Carried, carry, divide, multiply};
+use super::cpu::{BLOCK, Operands, Rows};
 use crate::math::SimdLevel;
 use crate::ops::matmul::few::few_rows;
 

@@ -1,7 +1,8 @@
 //! The gradients of attention: a head of the keys at a time, with all queries that read it.
 
 use super::AttentionSpec;
-use super::cpu::{BLOCK, Block, Operand, Operands, Rows, Scores, Transposed, multiply};
+use super::block::{Block, Transposed, multiply};
+use super::cpu::{BLOCK, Operand, Operands, Rows, Scores};
 use crate::math::{self, SimdLevel, simd};
 
 /// The gradients of a call, and that of its result.

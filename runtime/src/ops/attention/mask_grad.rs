@@ -5,7 +5,8 @@
 //! heads and queries.
 
 use super::AttentionSpec;
-use super::cpu::{BLOCK, Block, Operand, Operands, Transposed};
+use super::block::{Block, Transposed};
+use super::cpu::{BLOCK, Operand, Operands};
 use super::grad::score_grad;
 use crate::math::SimdLevel;
 

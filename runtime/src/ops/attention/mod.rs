@@ -15,6 +15,7 @@
 //! diagonal: nothing that it or its value holds reaches the query or its gradients, also when it is
 //! not finite, and nothing of the query reaches the key's (`careful`).
 
+mod block;
 mod careful;
 mod cpu;
 #[cfg(feature = "cuda")]
@@ -23,10 +24,10 @@ mod few;
 mod grad;
 mod mask_grad;
 pub mod reference;
-mod tiny;
 mod views;
 
 use crate::device::Buf;
+use crate::ops::kernels;
 
 /// The sizes of an attention.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -98,7 +99,7 @@ pub struct View {
 /// `[batch, kv_heads, keys, dim]`, and what is added to the scores `[batch, heads, queries, keys]`
 /// (strides of 0 repeat it).
 #[derive(Clone, Copy, Debug)]
-pub struct Given {
+pub struct Inputs {
     /// The queries.
     pub q: View,
     /// The keys.
@@ -109,31 +110,33 @@ pub struct Given {
     pub mask: Option<View>,
 }
 
-/// The kernels of this room.
-pub trait Attention {
-    /// `y [batch, heads, queries, dim]` and `lse [batch, heads, queries]`, which may be empty.
-    fn attention(&mut self, y: View, lse: Buf, given: Given, spec: AttentionSpec);
-    /// Adds keys and values behind the first `past` rows of `to`; `spec` is that of the rows
-    /// added.
-    fn append(&mut self, to: [View; 2], from: [View; 2], past: usize, spec: AttentionSpec);
-    /// The gradients of queries, keys and values from `d_y`, `y` and `lse`. They may lie side by
-    /// side in one range.
-    fn attention_grad(
-        &mut self,
-        d_qkv: [View; 3],
-        d_y_and_y: [View; 2],
-        lse: Buf,
-        given: Given,
-        spec: AttentionSpec,
-    );
-    /// The gradient of the mask, which has the strides of the mask that is given: a sum over the
-    /// samples, heads and queries for which these are 0.
-    fn attention_mask_grad(
-        &mut self,
-        d_mask: Buf,
-        d_y_and_y: [View; 2],
-        lse: Buf,
-        given: Given,
-        spec: AttentionSpec,
-    );
+kernels! {
+    /// The kernels of this room.
+    pub trait Attention {
+        /// `y [batch, heads, queries, dim]` and `lse [batch, heads, queries]`, which may be empty.
+        fn attention(&mut self, y: View, lse: Buf, inputs: Inputs, spec: AttentionSpec);
+        /// Adds keys and values behind the first `past` rows of `to`; `spec` is that of the rows
+        /// added.
+        fn append(&mut self, to: [View; 2], from: [View; 2], past: usize, spec: AttentionSpec);
+        /// The gradients of queries, keys and values from `d_y`, `y` and `lse`. They may lie side by
+        /// side in one range.
+        fn attention_grad(
+            &mut self,
+            d_qkv: [View; 3],
+            d_y_and_y: [View; 2],
+            lse: Buf,
+            inputs: Inputs,
+            spec: AttentionSpec,
+        );
+        /// The gradient of the mask, which has the strides of the mask that is given: a sum over the
+        /// samples, heads and queries for which these are 0.
+        fn attention_mask_grad(
+            &mut self,
+            d_mask: Buf,
+            d_y_and_y: [View; 2],
+            lse: Buf,
+            inputs: Inputs,
+            spec: AttentionSpec,
+        );
+    }
 }

@@ -7,7 +7,7 @@ pub type Rows<'a> = (&'a [f64], Strides);
 
 /// Queries, keys, values and the mask.
 #[derive(Clone, Copy, Debug)]
-pub struct Given<'a> {
+pub struct Inputs<'a> {
     /// The queries.
     pub q: Rows<'a>,
     /// The keys.
@@ -27,23 +27,23 @@ fn dot(x: &[f64], y: &[f64]) -> f64 {
 }
 
 /// What is added to the score of a query and a key.
-fn mask(given: &Given, [b, h, i, j]: [usize; 4], spec: &AttentionSpec) -> f64 {
-    given.mask.map_or(0.0, |mask| row(mask, [b, h, i], spec.keys)[j])
+fn mask(inputs: &Inputs, [b, h, i, j]: [usize; 4], spec: &AttentionSpec) -> f64 {
+    inputs.mask.map_or(0.0, |mask| row(mask, [b, h, i], spec.keys)[j])
 }
 
 /// Whether a query sees a key.
-fn sees(given: &Given, at: [usize; 4], spec: &AttentionSpec) -> bool {
+fn sees(inputs: &Inputs, at: [usize; 4], spec: &AttentionSpec) -> bool {
     let [_, _, i, j] = at;
-    spec.causal.is_none_or(|offset| j <= i + offset) && mask(given, at, spec) != f64::NEG_INFINITY
+    spec.causal.is_none_or(|offset| j <= i + offset) && mask(inputs, at, spec) != f64::NEG_INFINITY
 }
 
 /// `softmax(s)` of a query, zeros where it sees no key; and `lse`.
-fn probabilities(given: &Given, [b, h, i]: [usize; 3], spec: &AttentionSpec) -> (Vec<f64>, f64) {
+fn probabilities(inputs: &Inputs, [b, h, i]: [usize; 3], spec: &AttentionSpec) -> (Vec<f64>, f64) {
     let kv = h / (spec.heads / spec.kv_heads);
-    let q = row(given.q, [b, h, i], spec.dim);
+    let q = row(inputs.q, [b, h, i], spec.dim);
     let score = |j: usize| {
-        let product = dot(q, row(given.k, [b, kv, j], spec.dim)) * f64::from(spec.scale);
-        sees(given, [b, h, i, j], spec).then_some(product + mask(given, [b, h, i, j], spec))
+        let product = dot(q, row(inputs.k, [b, kv, j], spec.dim)) * f64::from(spec.scale);
+        sees(inputs, [b, h, i, j], spec).then_some(product + mask(inputs, [b, h, i, j], spec))
     };
     let scores: Vec<Option<f64>> = (0..spec.keys).map(score).collect();
     let larger = |max: f64, s: &f64| if *s > max || s.is_nan() { *s } else { max };
@@ -64,15 +64,15 @@ fn queries(spec: &AttentionSpec) -> impl Iterator<Item = [usize; 3]> + use<> {
 }
 
 /// `attention`, plain.
-pub fn attention(y: (&mut [f64], Strides), lse: &mut [f64], given: Given, spec: AttentionSpec) {
+pub fn attention(y: (&mut [f64], Strides), lse: &mut [f64], inputs: Inputs, spec: AttentionSpec) {
     let (y, strides) = y;
     for (n, at @ [b, h, i]) in queries(&spec).enumerate() {
-        let (p, log_sum) = probabilities(&given, at, &spec);
+        let (p, log_sum) = probabilities(&inputs, at, &spec);
         lse[n] = log_sum;
         let kv = h / (spec.heads / spec.kv_heads);
         for d in 0..spec.dim {
-            let value = |j: usize| row(given.v, [b, kv, j], spec.dim)[d];
-            let seen = (0..spec.keys).filter(|&j| sees(&given, [b, h, i, j], &spec));
+            let value = |j: usize| row(inputs.v, [b, kv, j], spec.dim)[d];
+            let seen = (0..spec.keys).filter(|&j| sees(&inputs, [b, h, i, j], &spec));
             y[strides.at(b, h, i) + d] = seen.map(|j| p[j] * value(j)).sum();
         }
     }
@@ -82,39 +82,39 @@ pub fn attention(y: (&mut [f64], Strides), lse: &mut [f64], given: Given, spec: 
 pub fn attention_grad(
     [d_q, d_k, d_v]: [&mut [f64]; 3],
     d_y: Rows,
-    given: Given,
+    inputs: Inputs,
     spec: AttentionSpec,
 ) {
     let scale = f64::from(spec.scale);
     for at @ [b, h, i] in queries(&spec) {
-        let (p, _) = probabilities(&given, at, &spec);
+        let (p, _) = probabilities(&inputs, at, &spec);
         let kv = h / (spec.heads / spec.kv_heads);
-        let (q, d_y) = (row(given.q, at, spec.dim), row(d_y, at, spec.dim));
+        let (q, d_y) = (row(inputs.q, at, spec.dim), row(d_y, at, spec.dim));
         let d_p: Vec<f64> =
-            (0..spec.keys).map(|j| dot(d_y, row(given.v, [b, kv, j], spec.dim))).collect();
-        let seen = || (0..spec.keys).filter(|&j| sees(&given, [b, h, i, j], &spec));
+            (0..spec.keys).map(|j| dot(d_y, row(inputs.v, [b, kv, j], spec.dim))).collect();
+        let seen = || (0..spec.keys).filter(|&j| sees(&inputs, [b, h, i, j], &spec));
         let mean: f64 = seen().map(|j| p[j] * d_p[j]).sum();
         for j in seen() {
             let d_s = p[j] * (d_p[j] - mean) * scale;
-            let k = row(given.k, [b, kv, j], spec.dim);
+            let k = row(inputs.k, [b, kv, j], spec.dim);
             for d in 0..spec.dim {
-                d_q[given.q.1.at(b, h, i) + d] += d_s * k[d];
-                d_k[given.k.1.at(b, kv, j) + d] += d_s * q[d];
-                d_v[given.v.1.at(b, kv, j) + d] += p[j] * d_y[d];
+                d_q[inputs.q.1.at(b, h, i) + d] += d_s * k[d];
+                d_k[inputs.k.1.at(b, kv, j) + d] += d_s * q[d];
+                d_v[inputs.v.1.at(b, kv, j) + d] += p[j] * d_y[d];
             }
         }
     }
 }
 
 /// `attention_mask_grad`, plain; the gradient has the strides of the mask.
-pub fn attention_mask_grad(d_mask: &mut [f64], d_y: Rows, given: Given, spec: AttentionSpec) {
-    let Some((_, strides)) = given.mask else { return };
+pub fn attention_mask_grad(d_mask: &mut [f64], d_y: Rows, inputs: Inputs, spec: AttentionSpec) {
+    let Some((_, strides)) = inputs.mask else { return };
     for at @ [b, h, i] in queries(&spec) {
-        let (p, _) = probabilities(&given, at, &spec);
+        let (p, _) = probabilities(&inputs, at, &spec);
         let kv = h / (spec.heads / spec.kv_heads);
         let d_y = row(d_y, at, spec.dim);
         let d_p: Vec<f64> =
-            (0..spec.keys).map(|j| dot(d_y, row(given.v, [b, kv, j], spec.dim))).collect();
+            (0..spec.keys).map(|j| dot(d_y, row(inputs.v, [b, kv, j], spec.dim))).collect();
         let mean = dot(&p, &d_p);
         for j in 0..spec.keys {
             d_mask[strides.at(b, h, i) + j] += p[j] * (d_p[j] - mean);

@@ -21,12 +21,13 @@ mod cpu;
 #[cfg(feature = "cuda")]
 mod cuda;
 pub mod reference;
+mod tile;
 mod wide;
 
 pub(crate) use count::{count_of, place_of};
 
 use crate::device::Buf;
-use crate::ops::product;
+use crate::ops::{kernels, product};
 
 /// The sizes of the input.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -65,30 +66,32 @@ pub struct Running {
     pub momentum: Option<f32>,
 }
 
-/// The kernels of this room.
-pub trait BatchNorm {
-    /// `mean`, two numbers a channel whose sum is `μ`, and `invstd = 1 / √(σ² + ε)`, and the new
-    /// running statistics. A batch with one element a channel has no unbiased variance: the running
-    /// one stays.
-    fn batch_norm_statistics(
-        &mut self,
-        mean: [Buf; 2],
-        invstd: Buf,
-        x: Buf,
-        running: Option<Running>,
-        spec: BatchNormSpec,
-    );
+kernels! {
+    /// The kernels of this room.
+    pub trait BatchNorm {
+        /// `mean`, two numbers a channel whose sum is `μ`, and `invstd = 1 / √(σ² + ε)`, and the new
+        /// running statistics. A batch with one element a channel has no unbiased variance: the running
+        /// one stays.
+        fn batch_norm_statistics(
+            &mut self,
+            mean: [Buf; 2],
+            invstd: Buf,
+            x: Buf,
+            running: Option<Running>,
+            spec: BatchNormSpec,
+        );
 
-    /// `d_w = Σ d_y · x̂` and `d_b = Σ d_y` of each channel.
-    #[allow(clippy::too_many_arguments)]
-    fn batch_norm_sums(
-        &mut self,
-        d_w: Buf,
-        d_b: Buf,
-        d_y: Buf,
-        x: Buf,
-        mean: [Buf; 2],
-        invstd: Buf,
-        spec: BatchNormSpec,
-    );
+        /// `d_w = Σ d_y · x̂` and `d_b = Σ d_y` of each channel.
+        #[allow(clippy::too_many_arguments)]
+        fn batch_norm_sums(
+            &mut self,
+            d_w: Buf,
+            d_b: Buf,
+            d_y: Buf,
+            x: Buf,
+            mean: [Buf; 2],
+            invstd: Buf,
+            spec: BatchNormSpec,
+        );
+    }
 }

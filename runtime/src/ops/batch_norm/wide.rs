@@ -1,6 +1,7 @@
 //! Sums of a tile in `f64`, for numbers whose squares leave the range of `f32`: rare, and so plain.
 
-use super::cpu::{Sums, Tile, WIDTH};
+use super::cpu::{Sums, WIDTH};
+use super::tile::Tile;
 
 /// The moments of each channel of a tile.
 pub(super) struct Wide {

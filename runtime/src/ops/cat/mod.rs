@@ -8,6 +8,7 @@ mod cuda;
 pub mod reference;
 
 use crate::device::Buf;
+use crate::ops::kernels;
 
 /// The place of one operand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,10 +23,12 @@ pub struct CatSpec {
     pub total: usize,
 }
 
-/// The kernels of this room.
-pub trait Cat {
-    /// Writes the part of `y` that is `x`; the rest stays.
-    fn cat(&mut self, y: Buf, x: Buf, spec: CatSpec);
-    /// The gradient of the operand.
-    fn cat_grad(&mut self, d_x: Buf, d_y: Buf, spec: CatSpec);
+kernels! {
+    /// The kernels of this room.
+    pub trait Cat {
+        /// Writes the part of `y` that is `x`; the rest stays.
+        fn cat(&mut self, y: Buf, x: Buf, spec: CatSpec);
+        /// The gradient of the operand.
+        fn cat_grad(&mut self, d_x: Buf, d_y: Buf, spec: CatSpec);
+    }
 }

@@ -31,7 +31,7 @@ pub use algorithm::{Algorithm, Pass};
 
 use crate::device::Buf;
 use crate::ops::elementwise::{Elementwise, Map, Operands};
-use crate::ops::{check_len, check_window, product, sum};
+use crate::ops::{check_len, check_window, kernels, product, sum};
 
 /// The sizes of a convolution; `[rows, columns]` each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -170,61 +170,71 @@ impl Conv2dSpec {
     }
 }
 
-/// The kernels of this room.
-pub trait Conv2d: Map {
-    /// Writes a form of `w`, `prepared_len` floats, that `conv2d_prepared` may prefer.
-    fn conv2d_prepare(&mut self, _prepared: Buf, _w: Buf, _spec: Conv2dSpec) {}
+kernels! {
+    /// The kernels of this room.
+    pub trait Conv2d: Map {
+        /// Writes a form of `w`, `prepared_len` floats, that `conv2d_prepared` may prefer.
+        fn conv2d_prepare(&mut self, _prepared: Buf, _w: Buf, _spec: Conv2dSpec) {}
 
-    /// `conv2d`, given `[w, prepared]`, the second made of the first by `conv2d_prepare`.
-    #[inline(always)]
-    fn conv2d_prepared(
-        &mut self,
-        y: Buf,
-        x: Buf,
-        [w, _]: [Buf; 2],
-        scratch: Buf,
-        spec: Conv2dSpec,
-    ) {
-        self.conv2d(Pass::Forward, y, [x, w], scratch, spec);
-    }
+        /// `conv2d`, given `[w, prepared]`, the second made of the first by `conv2d_prepare`.
+        #[inline(always)]
+        fn conv2d_prepared(
+            &mut self,
+            y: Buf,
+            x: Buf,
+            weights: [Buf; 2],
+            scratch: Buf,
+            spec: Conv2dSpec,
+        ) {
+            self.conv2d(Pass::Forward, y, [x, weights[0]], scratch, spec);
+        }
 
-    /// `conv2d_prepared`, then a chain, as in `conv2d_map`.
-    #[inline(always)]
-    fn conv2d_prepared_map<E, const IN: usize, const OUT: usize, const S: usize, const R: usize>(
-        &mut self,
-        y: Buf,
-        x: Buf,
-        weights: [Buf; 2],
-        scratch: Buf,
-        spec: Conv2dSpec,
-        then: Operands<IN, OUT, S, R>,
-    ) where
-        E: Elementwise<IN, OUT, S>,
-    {
-        self.conv2d_prepared(y, x, weights, scratch, spec);
-        self.map::<E, IN, OUT, S, R>(then.outputs, then.inputs, then.dims, then.constants);
-    }
+        /// `conv2d_prepared`, then a chain, as in `conv2d_map`.
+        #[inline(always)]
+        fn conv2d_prepared_map<
+            E: Elementwise<IN, OUT, S>,
+            const IN: usize,
+            const OUT: usize,
+            const S: usize,
+            const R: usize,
+        >(
+            &mut self,
+            y: Buf,
+            x: Buf,
+            weights: [Buf; 2],
+            scratch: Buf,
+            spec: Conv2dSpec,
+            then: Operands<IN, OUT, S, R>,
+        ) {
+            self.conv2d_prepared(y, x, weights, scratch, spec);
+            self.map::<E, IN, OUT, S, R>(then.outputs, then.inputs, then.dims, then.constants);
+        }
 
-    /// A pass, `out` from its two operands in the order of [`Pass`]:
-    /// `x [batch, in, height, width]`, `w [out, in / groups, kh, kw]`, `y [batch, out, oh, ow]`,
-    /// gradients alike.
-    fn conv2d(&mut self, pass: Pass, out: Buf, of: [Buf; 2], scratch: Buf, spec: Conv2dSpec);
+        /// A pass, `out` from its two operands in the order of [`Pass`]:
+        /// `x [batch, in, height, width]`, `w [out, in / groups, kh, kw]`, `y [batch, out, oh, ow]`,
+        /// gradients alike.
+        fn conv2d(&mut self, pass: Pass, out: Buf, of: [Buf; 2], scratch: Buf, spec: Conv2dSpec);
 
-    /// A pass, then a chain whose first input is `out`; `out` may be the memory of its first
-    /// output.
-    #[inline(always)]
-    fn conv2d_map<E, const IN: usize, const OUT: usize, const S: usize, const R: usize>(
-        &mut self,
-        pass: Pass,
-        out: Buf,
-        of: [Buf; 2],
-        scratch: Buf,
-        spec: Conv2dSpec,
-        then: Operands<IN, OUT, S, R>,
-    ) where
-        E: Elementwise<IN, OUT, S>,
-    {
-        self.conv2d(pass, out, of, scratch, spec);
-        self.map::<E, IN, OUT, S, R>(then.outputs, then.inputs, then.dims, then.constants);
+        /// A pass, then a chain whose first input is `out`; `out` may be the memory of its first
+        /// output.
+        #[inline(always)]
+        fn conv2d_map<
+            E: Elementwise<IN, OUT, S>,
+            const IN: usize,
+            const OUT: usize,
+            const S: usize,
+            const R: usize,
+        >(
+            &mut self,
+            pass: Pass,
+            out: Buf,
+            of: [Buf; 2],
+            scratch: Buf,
+            spec: Conv2dSpec,
+            then: Operands<IN, OUT, S, R>,
+        ) {
+            self.conv2d(pass, out, of, scratch, spec);
+            self.map::<E, IN, OUT, S, R>(then.outputs, then.inputs, then.dims, then.constants);
+        }
     }
 }

@@ -4,19 +4,21 @@
 mod cpu;
 #[cfg(feature = "cuda")]
 mod cuda;
-mod tiny;
 
 use crate::device::Buf;
+use crate::ops::kernels;
 
 /// The floats in whose place `len` values fit.
 pub const fn floats(len: usize) -> usize {
     len.div_ceil(2)
 }
 
-/// The kernels of this room.
-pub trait Convert {
-    /// `y = x`, rounded: `x.len` values in [`floats`]`(x.len)` places.
-    fn narrow(&mut self, y: Buf, x: Buf);
-    /// `y = x`: `y.len` values from [`floats`]`(y.len)` places.
-    fn widen(&mut self, y: Buf, x: Buf);
+kernels! {
+    /// The kernels of this room.
+    pub trait Convert {
+        /// `y = x`, rounded: `x.len` values in [`floats`]`(x.len)` places.
+        fn narrow(&mut self, y: Buf, x: Buf);
+        /// `y = x`: `y.len` values from [`floats`]`(y.len)` places.
+        fn widen(&mut self, y: Buf, x: Buf);
+    }
 }

@@ -18,7 +18,7 @@ mod cuda;
 pub mod reference;
 
 use crate::device::{Buf, Indices};
-use crate::ops::product;
+use crate::ops::{kernels, product};
 
 /// The sizes of the logits.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,22 +40,24 @@ impl CrossEntropySpec {
     }
 }
 
-/// The kernels of this room.
-pub trait CrossEntropy {
-    /// `loss [1]`
-    fn cross_entropy(&mut self, loss: Buf, logits: Buf, label: Indices, spec: CrossEntropySpec);
+kernels! {
+    /// The kernels of this room.
+    pub trait CrossEntropy {
+        /// `loss [1]`
+        fn cross_entropy(&mut self, loss: Buf, logits: Buf, label: Indices, spec: CrossEntropySpec);
 
-    /// `loss [1]` and the gradient of the logits for a `d_loss` of 1, which may take their memory.
-    fn cross_entropy_with_grad(
-        &mut self,
-        loss: Buf,
-        d_logits: Buf,
-        logits: Buf,
-        label: Indices,
-        spec: CrossEntropySpec,
-    );
+        /// `loss [1]` and the gradient of the logits for a `d_loss` of 1, which may take their memory.
+        fn cross_entropy_with_grad(
+            &mut self,
+            loss: Buf,
+            d_logits: Buf,
+            logits: Buf,
+            label: Indices,
+            spec: CrossEntropySpec,
+        );
 
-    /// The gradient of the logits from that for a `d_loss` of 1, which may be the same memory:
-    /// then nothing is left to do for a `d_loss` of 1.
-    fn cross_entropy_grad(&mut self, d_logits: Buf, d_loss: Buf, of_one: Buf);
+        /// The gradient of the logits from that for a `d_loss` of 1, which may be the same memory:
+        /// then nothing is left to do for a `d_loss` of 1.
+        fn cross_entropy_grad(&mut self, d_logits: Buf, d_loss: Buf, of_one: Buf);
+    }
 }

@@ -7,9 +7,9 @@ mod cpu;
 #[cfg(feature = "cuda")]
 mod cuda;
 pub mod reference;
-mod tiny;
 
 use crate::device::Buf;
+use crate::ops::kernels;
 
 /// The sizes of `x [outer, size, inner]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,8 +24,10 @@ pub struct CumsumSpec {
     pub reverse: bool,
 }
 
-/// The kernel of this room.
-pub trait Cumsum {
-    /// `y` from `x`.
-    fn cumsum(&mut self, y: Buf, x: Buf, spec: CumsumSpec);
+kernels! {
+    /// The kernel of this room.
+    pub trait Cumsum {
+        /// `y` from `x`.
+        fn cumsum(&mut self, y: Buf, x: Buf, spec: CumsumSpec);
+    }
 }

@@ -11,9 +11,9 @@ mod cpu;
 #[cfg(feature = "cuda")]
 mod cuda;
 pub mod reference;
-mod tiny;
 
 use crate::device::{Buf, Random};
+use crate::ops::kernels;
 
 /// The elements that share 16 blocks of random words.
 pub(crate) const GROUP: usize = 64;
@@ -42,11 +42,13 @@ fn stream(random: Random, call: u32) -> u64 {
     (1 << 63) | (random.step << 16) | u64::from(call & 0xffff)
 }
 
-/// The kernels of this room.
-pub trait Dropout {
-    /// `y` from `x`, which may be the same memory. The number of the call goes to `call [1]`, unless
-    /// that is empty.
-    fn dropout(&mut self, y: Buf, call: Buf, x: Buf, spec: DropoutSpec);
-    /// The gradient of `x`, which may be the memory of `d_y`.
-    fn dropout_grad(&mut self, d_x: Buf, d_y: Buf, call: Buf, spec: DropoutSpec);
+kernels! {
+    /// The kernels of this room.
+    pub trait Dropout {
+        /// `y` from `x`, which may be the same memory. The number of the call goes to `call [1]`, unless
+        /// that is empty.
+        fn dropout(&mut self, y: Buf, call: Buf, x: Buf, spec: DropoutSpec);
+        /// The gradient of `x`, which may be the memory of `d_y`.
+        fn dropout_grad(&mut self, d_x: Buf, d_y: Buf, call: Buf, spec: DropoutSpec);
+    }
 }

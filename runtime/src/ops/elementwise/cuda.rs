@@ -3,12 +3,14 @@
 
 use std::borrow::Cow;
 use std::fmt::Write;
+use std::sync::LazyLock;
 
-use super::{Elementwise, Map};
+use super::{Elementwise, Map, functions};
 use crate::device::{Arg, Buf, CudaKernel, CudaKernels, Grid, place};
 
 /// The functions that chains are made of.
-const FUNCTIONS: &str = include_str!("functions.cuh");
+static FUNCTIONS: LazyLock<String> =
+    LazyLock::new(|| include_str!("math.cuh").to_string() + &functions::SOURCE.in_c());
 
 /// Bytes that a thread loads at once.
 const BYTES: usize = 16;
@@ -152,7 +154,7 @@ impl Map for CudaKernels {
         let text = text::<IN, OUT, S>(E::TEXT, &axes).expect("a string takes all text");
         let (room, function) = ("elementwise", "map");
         let (text, defines) = (Cow::Owned(text), String::new());
-        let kernel = CudaKernel { room, library: FUNCTIONS, text, function, defines };
+        let kernel = CudaKernel { room, library: &FUNCTIONS, text, function, defines };
         let kernel = kernel.with("WIDTH", width);
         let names: Vec<String> = [("y", OUT), ("x", IN)]
             .iter()

@@ -1,12 +1,22 @@
-//! The elementwise functions and their derivatives, PyTorch's definitions. `f_grad` is `d_x` from
-//! the gradient `d` of the output and from `x` or `y`, as its arguments say.
+//! The elementwise functions and their derivatives, PyTorch's definitions: one text, which is compiled for
+//! registers of processors, and from which GPUs get theirs ([`source`](super::source)). `f_grad` is `d_x`
+//! from the gradient `d` of the output and from `x` or `y`, as its arguments say.
 #![allow(missing_docs)] // most are their formula
 
 use crate::math::{self, Arith};
 
 /// Defines functions of `f32`s that are always inlined, without branches.
+///
+/// A body is an expression, or a block of `let`s and an expression, of numbers, arithmetic, comparisons,
+/// `if … else`, methods of variables, and functions of this table and of [`math`], which `math.cuh` has
+/// under the same names.
 macro_rules! functions {
-    ($($(#[$doc:meta])* $name:ident<$A:ident>($($arg:ident),*) = $body:expr;)*) => {
+    (
+        constants { $($constant:ident = $value:literal;)* }
+        $($(#[$doc:meta])* $name:ident<$A:ident>($($arg:ident),*) = $body:expr;)*
+    ) => {
+        $(const $constant: f32 = $value;)*
+
         $($(#[$doc])*
         #[inline(always)]
         pub fn $name<$A: Arith>($($arg: f32),*) -> f32 {
@@ -16,13 +26,15 @@ macro_rules! functions {
         /// All of them.
         #[doc(hidden)]
         pub const NAMES: &[&str] = &[$(stringify!($name)),*];
+
+        /// The constants, and the functions as they stand here.
+        #[cfg(any(feature = "cuda", test))]
+        pub(super) const SOURCE: super::source::Source = super::source::Source {
+            constants: &[$((stringify!($constant), stringify!($value))),*],
+            functions: &[$((stringify!($name), &[$(stringify!($arg)),*], stringify!($body))),*],
+        };
     };
 }
-
-/// √(2/π)
-const GELU_TANH: f32 = 0.797_884_6;
-/// 1/√(2π)
-const INV_SQRT_TAU: f32 = 0.398_942_3;
 
 /// Whether the angle `x` needs [`Far`](crate::math::Far).
 #[inline(always)]
@@ -37,6 +49,13 @@ fn indicator(condition: bool) -> f32 {
 }
 
 functions! {
+    constants {
+        // √(2/π)
+        GELU_TANH = 0.797_884_6;
+        // 1/√(2π)
+        INV_SQRT_TAU = 0.398_942_3;
+    }
+
     constant<A>(value) = value;
     copy<A>(x) = x;
     add<A>(a, b) = a + b;
@@ -62,14 +81,14 @@ functions! {
     where_grad_other<A>(c, d) = if c != 0.0 { 0.0 } else { d };
 
     /// The larger one; NaN if one is.
-    maximum<A>(a, b) = if a > b || a.is_nan() { a } else { b };
+    maximum<A>(a, b) = math::larger(a, b);
     /// By the first; equal ones share the gradient.
     maximum_grad<A>(d, a, b) = {
         let d = if a == b { 0.5 * d } else { d };
         if a < b { 0.0 } else { d }
     };
     /// The smaller one; NaN if one is.
-    minimum<A>(a, b) = if a < b || a.is_nan() { a } else { b };
+    minimum<A>(a, b) = math::smaller(a, b);
     /// By the first; equal ones share the gradient.
     minimum_grad<A>(d, a, b) = {
         let d = if a == b { 0.5 * d } else { d };
@@ -94,9 +113,8 @@ functions! {
     powf<A>(x, p) = x.powf(p);
     powf_grad<A>(d, x, p) = if p == 0.0 { 0.0 } else { d * p * x.powf(p - 1.0) };
     /// `x^n`, `n` a whole number.
-    powi<A>(x, n) = whole_power(x, n as i32);
-    powi_grad<A>(d, x, n) =
-        if n == 0.0 { 0.0 } else { d * n * whole_power(x, (n as i32).saturating_sub(1)) };
+    powi<A>(x, n) = math::whole_power(x, n);
+    powi_grad<A>(d, x, n) = if n == 0.0 { 0.0 } else { d * n * math::whole_power_before(x, n) };
 
     /// `max(x, 0)`; NaN passes.
     relu<A>(x) = if x <= 0.0 { 0.0 } else { x };
@@ -108,11 +126,12 @@ functions! {
     elu<A>(x, alpha) = if x > 0.0 { x } else { alpha * math::expm1::<A>(x) };
     elu_grad<A>(d, x, alpha) = if x > 0.0 { d } else { d * alpha * math::exp::<A>(x) };
     /// `x Φ(x)`, `Φ` the normal distribution.
-    gelu<A>(x) = x * math::normal::<A>(x).0;
+    gelu<A>(x) = x * math::normal::<A>(x);
     /// `d (Φ(x) + x φ(x))`
     gelu_grad<A>(d, x) = {
-        let (cdf, e) = math::normal::<A>(x);
-        d * A::mul_add(x, INV_SQRT_TAU * e, cdf)
+        // The exponential is that of `normal`, which is computed once.
+        let density = INV_SQRT_TAU * math::exp::<A>(-0.5 * x * x);
+        d * A::mul_add(x, density, math::normal::<A>(x))
     };
     /// `x/2 (1 + tanh(√(2/π) (x + 0.044715 x³)))`
     gelu_tanh<A>(x) = 0.5 * x * (1.0 + math::tanh::<A>(GELU_TANH * (x + 0.044_715 * x * x * x)));
@@ -159,7 +178,8 @@ functions! {
     huber_grad<A>(d, x, delta) = if x.abs() > delta { delta * abs_grad::<A>(d, x) } else { d * x };
     /// `−(t log x + (1 − t) log(1 − x))`, the logarithms not below −100 (PyTorch).
     bce<A>(x, t) = {
-        let (log_x, log_1_x) = (math::log::<A>(x), math::log1p::<A>(-x));
+        let log_x = math::log::<A>(x);
+        let log_1_x = math::log1p::<A>(-x);
         let log_x = if log_x < -100.0 { -100.0 } else { log_x };
         let log_1_x = if log_1_x < -100.0 { -100.0 } else { log_1_x };
         (t - 1.0) * log_1_x - t * log_x
@@ -187,11 +207,4 @@ functions! {
     kl_div_grad<A>(d, t) = -d * t;
     kl_div_grad_target<A>(d, x, t) =
         if t == 0.0 { 0.0 } else { d * (math::log::<A>(t) + 1.0 - x) };
-}
-
-/// In `f64`: repeated products of `f32`s would be off by `n` roundings, and overflow on the way
-/// to a small result.
-#[inline(always)]
-fn whole_power(x: f32, n: i32) -> f32 {
-    f64::from(x).powi(n) as f32
 }

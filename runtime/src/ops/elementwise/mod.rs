@@ -8,15 +8,22 @@ mod cpu;
 mod cuda;
 pub mod functions;
 pub mod reference;
+#[cfg(any(feature = "cuda", test))]
+mod source;
 mod tiny;
 
 use crate::device::Buf;
 use crate::math::Arith;
+use crate::ops::kernels;
 
 /// A chain of elementwise functions of `IN` inputs, `OUT` outputs and `S` constants.
 pub trait Elementwise<const IN: usize, const OUT: usize, const S: usize> {
     /// The chain in the notation of C: what a device with a compiler of its own builds.
     const TEXT: &'static str;
+
+    /// What a library of products may compute as a part of the product that the chain follows, in place of
+    /// the chain.
+    const EPILOGUE: Option<Epilogue> = None;
 
     /// Whether the chain has sines or cosines, whose angles may be beyond
     /// [`MOST_ANGLE`](crate::math::MOST_ANGLE).
@@ -32,6 +39,15 @@ pub trait Elementwise<const IN: usize, const OUT: usize, const S: usize> {
     }
 }
 
+/// What libraries of products compute of a product `x0` as soon as they have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Epilogue {
+    /// `x0 + x1`
+    Bias,
+    /// `max(x0 + x1, 0)`
+    BiasRelu,
+}
+
 /// What a chain runs over.
 #[derive(Clone, Copy, Debug)]
 pub struct Operands<const IN: usize, const OUT: usize, const S: usize, const R: usize> {
@@ -45,16 +61,24 @@ pub struct Operands<const IN: usize, const OUT: usize, const S: usize, const R: 
     pub constants: [f32; S],
 }
 
-/// Runs chains over memory.
-pub trait Map {
-    /// The outputs have the sizes `dims`; an input has those axes of `dims` that it marks, and is
-    /// repeated along the others. An output may be the memory of an input that has all axes.
-    fn map<E, const IN: usize, const OUT: usize, const S: usize, const R: usize>(
-        &mut self,
-        outputs: [Buf; OUT],
-        inputs: [(Buf, [bool; R]); IN],
-        dims: [usize; R],
-        constants: [f32; S],
-    ) where
-        E: Elementwise<IN, OUT, S>;
+kernels! {
+    #[tiny]
+    /// Runs chains over memory.
+    pub trait Map {
+        /// The outputs have the sizes `dims`; an input has those axes of `dims` that it marks, and is
+        /// repeated along the others. An output may be the memory of an input that has all axes.
+        fn map<
+            E: Elementwise<IN, OUT, S>,
+            const IN: usize,
+            const OUT: usize,
+            const S: usize,
+            const R: usize,
+        >(
+            &mut self,
+            outputs: [Buf; OUT],
+            inputs: [(Buf, [bool; R]); IN],
+            dims: [usize; R],
+            constants: [f32; S],
+        );
+    }
 }

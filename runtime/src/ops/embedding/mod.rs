@@ -6,9 +6,9 @@ mod cpu;
 #[cfg(feature = "cuda")]
 mod cuda;
 pub mod reference;
-mod tiny;
 
 use crate::device::{Buf, Indices};
+use crate::ops::kernels;
 
 /// The sizes of a look-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,10 +23,12 @@ pub struct EmbeddingSpec {
     pub padding: Option<usize>,
 }
 
-/// The kernels of this room.
-pub trait Embedding {
-    /// The rows `y [count, dim]` of `w [rows, dim]`.
-    fn embedding(&mut self, y: Buf, index: Indices, w: Buf, spec: EmbeddingSpec);
-    /// The gradient of the table, `d_w [rows, dim]`.
-    fn embedding_grad(&mut self, d_w: Buf, d_y: Buf, index: Indices, spec: EmbeddingSpec);
+kernels! {
+    /// The kernels of this room.
+    pub trait Embedding {
+        /// The rows `y [count, dim]` of `w [rows, dim]`.
+        fn embedding(&mut self, y: Buf, index: Indices, w: Buf, spec: EmbeddingSpec);
+        /// The gradient of the table, `d_w [rows, dim]`.
+        fn embedding_grad(&mut self, d_w: Buf, d_y: Buf, index: Indices, spec: EmbeddingSpec);
+    }
 }

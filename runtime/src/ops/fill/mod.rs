@@ -6,13 +6,17 @@ mod cuda;
 mod tiny;
 
 use crate::device::Buf;
+use crate::ops::kernels;
 
-/// The kernels of this room.
-pub trait Fill {
-    /// `y = x`
-    fn copy(&mut self, y: Buf, x: Buf);
-    /// `y += x`
-    fn accumulate(&mut self, y: Buf, x: Buf);
-    /// `y[i] = value`
-    fn fill(&mut self, y: Buf, value: f32);
+kernels! {
+    #[tiny]
+    /// The kernels of this room.
+    pub trait Fill {
+        /// `y = x`
+        fn copy(&mut self, y: Buf, x: Buf);
+        /// `y += x`
+        fn accumulate(&mut self, y: Buf, x: Buf);
+        /// `y[i] = value`
+        fn fill(&mut self, y: Buf, value: f32);
+    }
 }

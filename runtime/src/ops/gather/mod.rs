@@ -5,9 +5,9 @@ mod cpu;
 #[cfg(feature = "cuda")]
 mod cuda;
 pub mod reference;
-mod tiny;
 
 use crate::device::{Buf, Indices};
+use crate::ops::kernels;
 
 /// The sizes of `x [outer, size, inner]` and `y [outer, count, inner]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,10 +22,12 @@ pub struct GatherSpec {
     pub inner: usize,
 }
 
-/// The kernels of this room.
-pub trait Gather {
-    /// `y` from `x`.
-    fn gather(&mut self, y: Buf, x: Buf, index: Indices, spec: GatherSpec);
-    /// `d_x` from `d_y`.
-    fn gather_grad(&mut self, d_x: Buf, d_y: Buf, index: Indices, spec: GatherSpec);
+kernels! {
+    /// The kernels of this room.
+    pub trait Gather {
+        /// `y` from `x`.
+        fn gather(&mut self, y: Buf, x: Buf, index: Indices, spec: GatherSpec);
+        /// `d_x` from `d_y`.
+        fn gather_grad(&mut self, d_x: Buf, d_y: Buf, index: Indices, spec: GatherSpec);
+    }
 }

@@ -15,7 +15,7 @@ mod cuda;
 pub mod reference;
 
 use crate::device::Buf;
-use crate::ops::product;
+use crate::ops::{kernels, product};
 
 /// How elements between places come about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,10 +65,12 @@ impl InterpolateSpec {
     }
 }
 
-/// The kernels of this room.
-pub trait Interpolate {
-    /// `x [planes, height, width]` → `y [planes, s₀·height, s₁·width]`
-    fn interpolate(&mut self, y: Buf, x: Buf, spec: InterpolateSpec);
-    /// The gradient of the input.
-    fn interpolate_grad(&mut self, d_x: Buf, d_y: Buf, spec: InterpolateSpec);
+kernels! {
+    /// The kernels of this room.
+    pub trait Interpolate {
+        /// `x [planes, height, width]` → `y [planes, s₀·height, s₁·width]`
+        fn interpolate(&mut self, y: Buf, x: Buf, spec: InterpolateSpec);
+        /// The gradient of the input.
+        fn interpolate_grad(&mut self, d_x: Buf, d_y: Buf, spec: InterpolateSpec);
+    }
 }

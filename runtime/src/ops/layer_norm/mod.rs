@@ -12,10 +12,9 @@ mod cpu;
 #[cfg(feature = "cuda")]
 mod cuda;
 pub mod reference;
-mod tiny;
 
 use crate::device::Buf;
-use crate::ops::product;
+use crate::ops::{kernels, product};
 
 /// The sizes of a normalisation.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -65,22 +64,24 @@ pub struct Affine {
     pub bias: Buf,
 }
 
-/// The kernels of this room.
-pub trait LayerNorm {
-    /// `y [rows, dim]`, and `stats [rows, STATS]`: `μ` (0 without centring) in two parts and
-    /// `1 / √(σ² + ε)`, which may be empty.
-    fn layer_norm(&mut self, y: Buf, stats: Buf, x: Buf, affine: Affine, spec: LayerNormSpec);
-    /// The gradients of `x`, `w` and `b`.
-    #[allow(clippy::too_many_arguments)]
-    fn layer_norm_grad(
-        &mut self,
-        d_x: Buf,
-        d_affine: Affine,
-        d_y: Buf,
-        x: Buf,
-        weight: Buf,
-        stats: Buf,
-        spec: LayerNormSpec,
-        scratch: Buf,
-    );
+kernels! {
+    /// The kernels of this room.
+    pub trait LayerNorm {
+        /// `y [rows, dim]`, and `stats [rows, STATS]`: `μ` (0 without centring) in two parts and
+        /// `1 / √(σ² + ε)`, which may be empty.
+        fn layer_norm(&mut self, y: Buf, stats: Buf, x: Buf, affine: Affine, spec: LayerNormSpec);
+        /// The gradients of `x`, `w` and `b`.
+        #[allow(clippy::too_many_arguments)]
+        fn layer_norm_grad(
+            &mut self,
+            d_x: Buf,
+            d_affine: Affine,
+            d_y: Buf,
+            x: Buf,
+            weight: Buf,
+            stats: Buf,
+            spec: LayerNormSpec,
+            scratch: Buf,
+        );
+    }
 }

@@ -1,6 +1,7 @@
 //! Matrix products on the CPU.
 
-use super::gemm::{View, gemm, pack_all};
+use super::gemm::{gemm, pack_all};
+use super::view::View;
 use super::{Matmul, MatmulSpec};
 use crate::device::{Buf, CpuKernels, SharedMut};
 use crate::ops::elementwise::{Elementwise, Operands};

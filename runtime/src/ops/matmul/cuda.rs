@@ -3,7 +3,7 @@
 
 use super::{Matmul, MatmulSpec};
 use crate::device::{Buf, CudaKernels, Element, Epilogue, Product, Region};
-use crate::ops::elementwise::{Elementwise, Map, Operands};
+use crate::ops::elementwise::{self, Elementwise, Map, Operands};
 use crate::ops::fill::Fill;
 
 impl CudaKernels {
@@ -42,11 +42,10 @@ impl Matmul for CudaKernels {
     ) where
         E: Elementwise<IN, OUT, S>,
     {
-        let epilogue = match E::TEXT {
-            "t0 = add(x0, x1); t0" => Some(Epilogue::Bias),
-            "t0 = add(x0, x1); t1 = relu(t0); t1" => Some(Epilogue::BiasRelu),
-            _ => None,
-        };
+        let epilogue = E::EPILOGUE.map(|epilogue| match epilogue {
+            elementwise::Epilogue::Bias => Epilogue::Bias,
+            elementwise::Epilogue::BiasRelu => Epilogue::BiasRelu,
+        });
         // A bias has the last axis and no other.
         let is_bias = |(buf, has): (Buf, [bool; R])| {
             buf.len == spec.n

@@ -8,15 +8,16 @@
 
 use std::mem::MaybeUninit;
 
-use super::MatmulSpec;
 use super::bf16::{self, Form};
+use super::cut::Cut;
 use super::few::few_rows;
 use super::pack::{Part, pack, pack_lines};
 use super::packed::{self, Panels};
 use super::tile::{Panel, Tiling};
+use super::view::View;
 use crate::device::{Precision, SharedMut, Threads, blocks};
 use crate::math::SimdLevel;
-use crate::ops::{Finish, product, sum};
+use crate::ops::{Finish, product};
 
 /// Most floats of a row of `a` in a block: a panel then has 28 KiB.
 const K_BLOCK: usize = 512;
@@ -28,56 +29,6 @@ const FRAME: usize = 24 << 10;
 const SMALL_FRAME: usize = 4 << 10;
 /// Operands of at most so many floats are read in place: they stay in the second-level cache.
 const IN_PLACE: usize = 32 << 10;
-
-/// A matrix somewhere in memory: its start, the distances between rows and between columns, one of
-/// them 1.
-#[derive(Clone, Copy)]
-pub(crate) struct View<'a> {
-    pub data: &'a [f32],
-    pub row: usize,
-    pub col: usize,
-    /// Empty, or all columns as [`pack_all`] leaves them.
-    panels: &'a [f32],
-}
-
-impl<'a> View<'a> {
-    /// The left operand of a product.
-    pub fn of_a(data: &'a [f32], spec: MatmulSpec) -> Self {
-        let (row, col) = spec.a_strides();
-        Self { data, row, col, panels: &[] }
-    }
-
-    /// The right operand of a product.
-    pub fn of_b(data: &'a [f32], spec: MatmulSpec) -> Self {
-        let (row, col) = spec.b_strides();
-        Self { data, row, col, panels: &[] }
-    }
-
-    /// The same matrix, with its columns packed too unless `panels` is empty.
-    pub fn with_panels(self, panels: &'a [f32]) -> Self {
-        Self { panels, ..self }
-    }
-
-    /// The part that starts at an element.
-    pub(super) fn part(&self, row: usize, col: usize) -> Part {
-        let start = row * self.row + col * self.col;
-        Part { data: self.data.as_ptr().wrapping_add(start), row: self.row, col: self.col }
-    }
-
-    fn transposed(self) -> Self {
-        Self { row: self.col, col: self.row, ..self }
-    }
-
-    /// Panics where the matrix is not as large as its product says.
-    fn assert_holds(&self, rows: usize, cols: usize) {
-        let at = |count: usize, stride| product([count.saturating_sub(1), stride]);
-        let last = sum([at(rows, self.row), at(cols, self.col)]);
-        assert!(
-            self.data.len() > last && (self.row == 1 || self.col == 1),
-            "gradiron: an operand is smaller than its product says (a bug)"
-        );
-    }
-}
 
 /// `y [m, n] = a [m, k] · b [k, n]`, `y` row-major; `finish` gets whole rows, or parts of rows.
 pub(crate) fn gemm(
@@ -159,46 +110,6 @@ pub(crate) fn pack_all(
 const FEW_ROWS: usize = 8;
 /// Floats of `b` in a chunk of such a product.
 const FEW_ROWS_CHUNK: usize = 1 << 17;
-
-/// How a result is cut into chunks, by sizes alone.
-struct Cut {
-    rows: usize,
-    cols: usize,
-    down: usize,
-    across: usize,
-}
-
-impl Cut {
-    /// Multiply-adds that are worth a chunk: few chunks pack least.
-    const LEAST_WORK: usize = 1 << 20;
-    const FEW: usize = 4;
-    /// Beyond so many chunks are cut further.
-    const MOST_WORK: usize = 1 << 28;
-
-    fn of(level: SimdLevel, (m, k, n): (usize, usize, usize)) -> Self {
-        let tiling = Tiling::of(level);
-        let work = (m * n).saturating_mul(k);
-        let few = work.div_ceil(Self::LEAST_WORK).min(Self::FEW);
-        let wanted = few.max(work.div_ceil(Self::MOST_WORK));
-        let (mut down, mut across) = (1, 1);
-        while down * across < wanted {
-            // Chunks that are long in both directions pack least; short ones do little else.
-            let (rows, cols) = (m / down, n / across);
-            if cols >= 4 * tiling.cols && cols >= rows {
-                across *= 2;
-            } else if rows >= 8 * tiling.rows {
-                down *= 2;
-            } else if cols >= 4 * tiling.cols {
-                across *= 2;
-            } else {
-                break;
-            }
-        }
-        let rows = m.div_ceil(down);
-        let cols = n.div_ceil(across).next_multiple_of(tiling.cols);
-        Self { rows, cols, down: m.div_ceil(rows), across: n.div_ceil(cols) }
-    }
-}
 
 struct Product<'a> {
     level: SimdLevel,
@@ -440,6 +351,7 @@ pub(crate) fn pack_a(
 mod tests {
     use std::sync::Mutex;
 
+    use super::super::MatmulSpec;
     use super::*;
 
     /// Where other threads have all blocks, sums are the same.

@@ -6,6 +6,7 @@ mod bf16;
 mod cpu;
 #[cfg(feature = "cuda")]
 mod cuda;
+mod cut;
 pub(crate) mod few;
 mod gemm;
 pub(in crate::ops) mod pack;
@@ -13,12 +14,15 @@ mod packed;
 pub mod reference;
 mod tile;
 mod tiny;
+mod view;
 
-pub(crate) use gemm::{View, pack_a, pack_all};
+pub(crate) use gemm::{pack_a, pack_all};
 pub(crate) use tile::{Block, Panel, Tiling};
+pub(crate) use view::View;
 
 use crate::device::Buf;
 use crate::ops::elementwise::{Elementwise, Map, Operands};
+use crate::ops::kernels;
 
 /// How the operands are stored, row-major.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,51 +78,62 @@ impl MatmulSpec {
     }
 }
 
-/// The kernel of this room.
-pub trait Matmul: Map {
-    /// `y = a · b`; zeros where `k` is 0.
-    fn matmul(&mut self, y: Buf, a: Buf, b: Buf, spec: MatmulSpec);
+kernels! {
+    #[tiny]
+    /// The kernel of this room.
+    pub trait Matmul: Map {
+        /// `y = a · b`; zeros where `k` is 0.
+        fn matmul(&mut self, y: Buf, a: Buf, b: Buf, spec: MatmulSpec);
 
-    /// `y = a · b`, then a chain whose first input is `y`; `y` may be the memory of its first
-    /// output.
-    #[inline(always)]
-    fn matmul_map<E, const IN: usize, const OUT: usize, const S: usize, const R: usize>(
-        &mut self,
-        y: Buf,
-        a: Buf,
-        b: Buf,
-        spec: MatmulSpec,
-        then: Operands<IN, OUT, S, R>,
-    ) where
-        E: Elementwise<IN, OUT, S>,
-    {
-        self.matmul(y, a, b, spec);
-        self.map::<E, IN, OUT, S, R>(then.outputs, then.inputs, then.dims, then.constants);
-    }
+        /// `y = a · b`, then a chain whose first input is `y`; `y` may be the memory of its first
+        /// output.
+        #[inline(always)]
+        fn matmul_map<
+            E: Elementwise<IN, OUT, S>,
+            const IN: usize,
+            const OUT: usize,
+            const S: usize,
+            const R: usize,
+        >(
+            &mut self,
+            y: Buf,
+            a: Buf,
+            b: Buf,
+            spec: MatmulSpec,
+            then: Operands<IN, OUT, S, R>,
+        ) {
+            self.matmul(y, a, b, spec);
+            self.map::<E, IN, OUT, S, R>(then.outputs, then.inputs, then.dims, then.constants);
+        }
 
-    /// Writes a form of `b [n, k]`, `packed_len` floats, that `matmul_packed` may prefer.
-    fn matmul_pack(&mut self, _packed: Buf, _b: Buf, _spec: MatmulSpec) {}
+        /// Writes a form of `b [n, k]`, `packed_len` floats, that `matmul_packed` may prefer.
+        fn matmul_pack(&mut self, _packed: Buf, _b: Buf, _spec: MatmulSpec) {}
 
-    /// `matmul` of layout [`NT`](Layout::NT), given `b` and what `matmul_pack` made of it.
-    #[inline(always)]
-    fn matmul_packed(&mut self, y: Buf, a: Buf, b: Buf, _packed: Buf, spec: MatmulSpec) {
-        self.matmul(y, a, b, spec);
-    }
+        /// `matmul` of layout [`NT`](Layout::NT), given `b` and what `matmul_pack` made of it.
+        #[inline(always)]
+        fn matmul_packed(&mut self, y: Buf, a: Buf, b: Buf, _packed: Buf, spec: MatmulSpec) {
+            self.matmul(y, a, b, spec);
+        }
 
-    /// `matmul_packed`, then a chain, as in `matmul_map`.
-    #[inline(always)]
-    fn matmul_packed_map<E, const IN: usize, const OUT: usize, const S: usize, const R: usize>(
-        &mut self,
-        y: Buf,
-        a: Buf,
-        b: Buf,
-        packed: Buf,
-        spec: MatmulSpec,
-        then: Operands<IN, OUT, S, R>,
-    ) where
-        E: Elementwise<IN, OUT, S>,
-    {
-        self.matmul_packed(y, a, b, packed, spec);
-        self.map::<E, IN, OUT, S, R>(then.outputs, then.inputs, then.dims, then.constants);
+        /// `matmul_packed`, then a chain, as in `matmul_map`.
+        #[inline(always)]
+        fn matmul_packed_map<
+            E: Elementwise<IN, OUT, S>,
+            const IN: usize,
+            const OUT: usize,
+            const S: usize,
+            const R: usize,
+        >(
+            &mut self,
+            y: Buf,
+            a: Buf,
+            b: Buf,
+            packed: Buf,
+            spec: MatmulSpec,
+            then: Operands<IN, OUT, S, R>,
+        ) {
+            self.matmul_packed(y, a, b, packed, spec);
+            self.map::<E, IN, OUT, S, R>(then.outputs, then.inputs, then.dims, then.constants);
+        }
     }
 }

@@ -10,7 +10,7 @@ pub mod reference;
 pub(crate) use cpu::check;
 
 use crate::device::{Buf, Indices};
-use crate::ops::product;
+use crate::ops::{kernels, product};
 
 /// The sizes of the log-probabilities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,10 +35,12 @@ impl NllLossSpec {
     }
 }
 
-/// The kernels of this room.
-pub trait NllLoss {
-    /// The loss, `[1]`.
-    fn nll_loss(&mut self, loss: Buf, log_probs: Buf, label: Indices, spec: NllLossSpec);
-    /// The gradient of the log-probabilities.
-    fn nll_loss_grad(&mut self, d_log_probs: Buf, d_loss: Buf, label: Indices, spec: NllLossSpec);
+kernels! {
+    /// The kernels of this room.
+    pub trait NllLoss {
+        /// The loss, `[1]`.
+        fn nll_loss(&mut self, loss: Buf, log_probs: Buf, label: Indices, spec: NllLossSpec);
+        /// The gradient of the log-probabilities.
+        fn nll_loss_grad(&mut self, d_log_probs: Buf, d_loss: Buf, label: Indices, spec: NllLossSpec);
+    }
 }

@@ -7,11 +7,14 @@ mod cuda;
 pub mod reference;
 
 use crate::device::Buf;
+use crate::ops::kernels;
 
-/// The kernel of this room.
-pub trait Permute {
-    /// `y = x` with its axes reordered; `dims` are the sizes of `x`.
-    fn permute<const R: usize>(&mut self, y: Buf, x: Buf, dims: [usize; R], axes: [usize; R]);
+kernels! {
+    /// The kernel of this room.
+    pub trait Permute {
+        /// `y = x` with its axes reordered; `dims` are the sizes of `x`.
+        fn permute<const R: usize>(&mut self, y: Buf, x: Buf, dims: [usize; R], axes: [usize; R]);
+    }
 }
 
 /// The permutation that undoes `axes`.

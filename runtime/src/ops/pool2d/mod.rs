@@ -14,7 +14,7 @@ mod halve;
 pub mod reference;
 
 use crate::device::Buf;
-use crate::ops::{product, sum, windows};
+use crate::ops::{kernels, product, sum, windows};
 
 /// The sizes of a pooling; `[rows, columns]` each. `planes` is batch × channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,15 +87,17 @@ pub const fn meeting(
     met
 }
 
-/// The kernels of this room.
-pub trait Pool2d {
-    /// `y` the maxima; `index` the places of the maxima in their planes, a `u32` in each float, the
-    /// greatest where a window meets no element.
-    fn max_pool2d(&mut self, y: Buf, index: Option<Buf>, x: Buf, spec: Pool2dSpec);
-    /// The gradient of the input, from the places of the maxima.
-    fn max_pool2d_grad(&mut self, d_x: Buf, d_y: Buf, index: Buf, spec: Pool2dSpec);
-    /// `y` the averages; `dilation` is 1.
-    fn avg_pool2d(&mut self, y: Buf, x: Buf, spec: Pool2dSpec);
-    /// The gradient of the input.
-    fn avg_pool2d_grad(&mut self, d_x: Buf, d_y: Buf, spec: Pool2dSpec);
+kernels! {
+    /// The kernels of this room.
+    pub trait Pool2d {
+        /// `y` the maxima; `index` the places of the maxima in their planes, a `u32` in each float, the
+        /// greatest where a window meets no element.
+        fn max_pool2d(&mut self, y: Buf, index: Option<Buf>, x: Buf, spec: Pool2dSpec);
+        /// The gradient of the input, from the places of the maxima.
+        fn max_pool2d_grad(&mut self, d_x: Buf, d_y: Buf, index: Buf, spec: Pool2dSpec);
+        /// `y` the averages; `dilation` is 1.
+        fn avg_pool2d(&mut self, y: Buf, x: Buf, spec: Pool2dSpec);
+        /// The gradient of the input.
+        fn avg_pool2d_grad(&mut self, d_x: Buf, d_y: Buf, spec: Pool2dSpec);
+    }
 }

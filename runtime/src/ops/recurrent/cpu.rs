@@ -2,250 +2,13 @@
 //! them through all steps and waits for nobody; the weights are packed once, and stay in the
 //! second-level cache of each thread.
 
+use super::block::{Block, Call, Operand, multiply};
 use super::cells::{Past, advance, retreat};
-use super::{Cell, Given, Gradients, History, Made, Recurrent, RecurrentSpec, Upstream};
+use super::{Cell, InputGrads, Inputs, OutputGrads, Outputs, Recurrent, RecurrentSpec, Saved};
 use crate::device::{Buf, CpuKernels};
-use crate::math::SimdLevel;
+use crate::ops::check_apart;
+use crate::ops::matmul::Tiling;
 use crate::ops::matmul::pack::{Part, pack, pack_lines};
-use crate::ops::matmul::{Panel, Tiling};
-use crate::ops::{check_apart, check_holds, product, sum};
-
-/// An operand `[batch, steps, width]`; `[batch, width]` has one step.
-#[derive(Clone, Copy)]
-struct Operand {
-    start: *mut f32,
-    steps: usize,
-    width: usize,
-}
-
-// SAFETY: an operand is a pointer and its sizes. Threads read operands, and write only rows of samples,
-// and blocks of memory, that are theirs alone.
-unsafe impl Sync for Operand {}
-
-impl Operand {
-    /// # Safety
-    /// The operand has sample `n` and step `t`, and nobody writes the row meanwhile.
-    unsafe fn row<'a>(&self, n: usize, t: usize) -> &'a [f32] {
-        // SAFETY: the row is inside the operand, whose memory is lent for the call, and nobody writes it,
-        // which the caller promises.
-        unsafe {
-            std::slice::from_raw_parts(
-                self.start.add((n * self.steps + t) * self.width),
-                self.width,
-            )
-        }
-    }
-
-    /// # Safety
-    /// The operand was made of memory to write and has sample `n` and step `t`, and nobody else uses the
-    /// row meanwhile.
-    unsafe fn row_mut<'a>(&self, n: usize, t: usize) -> &'a mut [f32] {
-        let at = (n * self.steps + t) * self.width;
-        // SAFETY: the row is inside the operand, whose memory is lent to write, and nobody else uses it,
-        // which the caller promises.
-        unsafe { std::slice::from_raw_parts_mut(self.start.add(at), self.width) }
-    }
-}
-
-impl RecurrentSpec {
-    /// Multiply-adds and functions of all steps.
-    fn work(&self) -> usize {
-        product([self.batch, self.steps, self.width(), sum([self.hidden, 16])])
-    }
-
-    /// `[batch, steps, width]` or `[batch, width]`, read.
-    fn read(&self, step: &CpuKernels<'_>, buf: Buf, [steps, width]: [usize; 2]) -> Operand {
-        let buf = buf.part(0, product([self.batch, steps, width]));
-        Operand { start: step.read(buf).cast_mut(), steps, width }
-    }
-
-    /// The same, written.
-    fn write(&self, step: &CpuKernels<'_>, buf: Buf, [steps, width]: [usize; 2]) -> Operand {
-        let buf = buf.part(0, product([self.batch, steps, width]));
-        Operand { start: step.written(buf), steps, width }
-    }
-
-    fn of_x(&self) -> [usize; 2] {
-        [self.steps, self.width()]
-    }
-
-    fn of_steps(&self) -> [usize; 2] {
-        [self.steps, self.hidden]
-    }
-
-    fn of_state(&self) -> [usize; 2] {
-        [1, self.hidden]
-    }
-}
-
-/// What both directions know of a call.
-struct Call<'a> {
-    level: SimdLevel,
-    spec: RecurrentSpec,
-    lengths: Option<&'a [u32]>,
-    packed: Operand,
-    /// The memory of each block.
-    blocks: Operand,
-    first: [Option<Operand>; 2],
-}
-
-impl<'a> Call<'a> {
-    fn new(step: &CpuKernels<'a>, given: &Given, scratch: Buf, spec: RecurrentSpec) -> Self {
-        let scratch = step.written(scratch.part(0, spec.scratch()));
-        let packed = Operand { start: scratch, steps: 1, width: spec.packed() };
-        // SAFETY: the scratch memory was checked for `spec.scratch()` floats: the packed weights and behind
-        // them the blocks.
-        let start = unsafe { scratch.add(spec.packed()) };
-        let blocks = Operand { start, steps: 1, width: spec.block_floats() };
-        let first = [given.h, given.c].map(|buf| Some(spec.read(step, buf?, spec.of_state())));
-        let lengths = given.lengths.map(|lengths| step.indices(lengths));
-        if let Some(lengths) = lengths {
-            check_holds("the lengths of a recurrent layer", lengths.len(), spec.batch);
-            let longest = lengths.iter().copied().max().unwrap_or(0);
-            assert!(
-                longest as usize <= spec.steps,
-                "gradiron: a sequence of {longest} elements has {} steps (a bug)",
-                spec.steps,
-            );
-        }
-        Self { level: step.level(), spec, lengths, packed, blocks, first }
-    }
-
-    /// Packs the weights: `one(panel, first, cols)` for each panel of `cols` columns of `k` floats.
-    fn pack(&self, cols: usize, k: usize, one: impl Fn(*mut f32, usize, usize)) {
-        let width = Tiling::of(self.level).cols;
-        for first in (0..cols).step_by(width) {
-            one(self.packed.start.wrapping_add(first * k), first, width.min(cols - first));
-        }
-    }
-
-    fn len(&self, n: usize) -> usize {
-        self.lengths.map_or(self.spec.steps, |lengths| lengths[n] as usize)
-    }
-
-    /// The steps in their order.
-    fn steps(&self) -> impl DoubleEndedIterator<Item = usize> + use<> {
-        let (steps, reverse) = (self.spec.steps, self.spec.reverse);
-        (0..steps).map(move |at| if reverse { steps - 1 - at } else { at })
-    }
-
-    /// The cell of an LSTM before step `t`.
-    ///
-    /// # Safety
-    /// `cells` has sample `n` and the steps of the call, of which `t` is one, and nobody writes it.
-    unsafe fn cell_before<'b>(&self, cells: &Operand, n: usize, t: usize) -> Option<&'b [f32]> {
-        let before = match self.spec.reverse {
-            true => (t + 1 < self.len(n)).then_some(t + 1),
-            false => t.checked_sub(1),
-        };
-        // SAFETY: `before` is below the length of the sample, which is checked to be at most the steps that
-        // the caller's `cells` have; the first cells have every sample.
-        unsafe {
-            match before {
-                Some(before) => Some(cells.row(n, before)),
-                None => self.first[1].map(|first| first.row(n, 0)),
-            }
-        }
-    }
-}
-
-/// The samples of a block and its memory.
-struct Block<'a> {
-    samples: std::ops::Range<usize>,
-    /// `[rows, gates · hidden]`
-    gates: &'a mut [f32],
-    /// `[rows, hidden]`
-    h: &'a mut [f32],
-    /// `[rows, hidden]`
-    c: &'a mut [f32],
-    zeros: &'a [f32],
-    spare: &'a mut [f32],
-}
-
-impl<'a> Block<'a> {
-    /// # Safety
-    /// `at` is below the spec's blocks, and nobody else has this block.
-    unsafe fn new(call: &Call<'_>, at: usize) -> Self {
-        let s = call.spec;
-        let rows = s.block_rows();
-        let samples = at * rows..s.batch.min((at + 1) * rows);
-        // SAFETY: the scratch memory has all blocks, and this one is the caller's alone.
-        let memory: &'a mut [f32] = unsafe { call.blocks.row_mut(at, 0) };
-        let (gates, rest) = memory.split_at_mut(rows * s.width());
-        let (h, rest) = rest.split_at_mut(rows * s.hidden);
-        let (c, rest) = rest.split_at_mut(rows * s.hidden);
-        let (zeros, spare) = rest.split_at_mut(s.hidden);
-        zeros.fill(0.0);
-        Self { samples, gates, h, c, zeros, spare }
-    }
-
-    /// Fills the states with those of `from`, or zeros.
-    ///
-    /// # Safety
-    /// The rows of the block's samples are there to read.
-    unsafe fn start(&mut self, from: [Option<Operand>; 2], hidden: usize) {
-        for (state, from) in [&mut *self.h, &mut *self.c].into_iter().zip(from) {
-            for (n, state) in self.samples.clone().zip(state.chunks_exact_mut(hidden)) {
-                match from {
-                    // SAFETY: the caller lends the rows of the block's samples, of which `n` is one.
-                    Some(from) => state.copy_from_slice(unsafe { from.row(n, 0) }),
-                    None => state.fill(0.0),
-                }
-            }
-        }
-    }
-
-    /// Writes the states to `to`.
-    ///
-    /// # Safety
-    /// The rows of the block's samples are lent to write.
-    unsafe fn end(&self, to: [Option<Operand>; 2], hidden: usize) {
-        for (state, to) in [&*self.h, &*self.c].into_iter().zip(to) {
-            let Some(to) = to else { continue };
-            for (n, state) in self.samples.clone().zip(state.chunks_exact(hidden)) {
-                // SAFETY: the caller lends the rows of the block's samples, of which `n` is one, to write.
-                unsafe { to.row_mut(n, 0) }.copy_from_slice(state);
-            }
-        }
-    }
-}
-
-/// `c [rows, n] (+)= a [rows, k] · b [k, n]`, `b` packed in panels of columns.
-///
-/// # Safety
-/// The packed form, `k` floats for each of `n` columns in whole panels, is there to read.
-unsafe fn multiply(
-    level: SimdLevel,
-    (c, accumulate): (&mut [f32], bool),
-    a: &[f32],
-    packed: &Operand,
-    [rows, n, k]: [usize; 3],
-) {
-    assert!(a.len() >= rows * k && c.len() >= rows * n, "gradiron: a block is too small (a bug)");
-    let tiling = Tiling::of(level);
-    let each = tiling.panel_rows(rows);
-    for row in (0..rows).step_by(each) {
-        // SAFETY: rows `row..row + each` of `a` and `c`, cut at `rows`, which the assertion covers; the caller
-        // lends the panels. `panel_rows` is at most `Tiling::rows`.
-        unsafe {
-            Panel {
-                rows: each.min(rows - row),
-                cols: n,
-                k,
-                a: a.as_ptr().add(row * k),
-                a_row: k,
-                a_k: 1,
-                b: packed.start,
-                b_row: tiling.cols,
-                b_panel: tiling.cols * k,
-                c: c.as_mut_ptr().add(row * n),
-                c_row: n,
-                accumulate,
-            }
-            .run(level);
-        }
-    }
-}
 
 /// The operands of a forward pass.
 struct Forward {
@@ -306,9 +69,9 @@ unsafe fn forward(call: &Call<'_>, o: &Forward, at: usize) {
                 let c = &mut block.c[i * hidden..][..hidden];
                 let gates = &mut block.gates[i * width..][..width];
                 advance(level, s.cell, gates, o.x.row(n, t), [&mut *h, &mut *c]);
-                let made: [(Option<Operand>, &[f32]); 3] =
+                let outputs: [(Option<Operand>, &[f32]); 3] =
                     [(Some(o.y), h), (o.gates, gates), (o.inner, c)];
-                for (to, from) in made {
+                for (to, from) in outputs {
                     if let Some(to) = to {
                         to.row_mut(n, t).copy_from_slice(from);
                     }
@@ -410,33 +173,34 @@ fn check_ranges(writes: &[Buf], reads: &[Buf], (shared, with): (Buf, Buf)) {
 impl Recurrent for CpuKernels<'_> {
     fn recurrent(
         &mut self,
-        made: Made,
-        history: Option<History>,
-        given: Given,
+        outputs: Outputs,
+        saved: Option<Saved>,
+        inputs: Inputs,
         scratch: Buf,
         spec: RecurrentSpec,
     ) {
         if [spec.batch, spec.steps, spec.hidden].contains(&0) {
             return;
         }
-        let Given { x, w, b, h, c, .. } = given;
+        let Inputs { x, w, b, h, c, .. } = inputs;
         let none = w.part(0, 0);
-        let [gates, before] = [history.map(|saved| saved.gates), history.map(|saved| saved.before)];
-        let inner = history.and_then(|saved| saved.inner);
+        let [gates, before] = [saved.map(|saved| saved.gates), saved.map(|saved| saved.before)];
+        let inner = saved.and_then(|saved| saved.inner);
         let [shared, first, second, cell] =
-            [gates, before, inner, made.c].map(|buf| buf.unwrap_or(none));
+            [gates, before, inner, outputs.c].map(|buf| buf.unwrap_or(none));
         let reads = [w, b.unwrap_or(none), h.unwrap_or(none), c.unwrap_or(none)];
-        check_ranges(&[made.y, made.h, cell, first, second, scratch], &reads, (shared, x));
+        check_ranges(&[outputs.y, outputs.h, cell, first, second, scratch], &reads, (shared, x));
         let operands = Forward {
             x: spec.read(self, x, spec.of_x()),
             bias: b.map(|b| RecurrentSpec { batch: 1, ..spec }.read(self, b, [1, spec.width()])),
-            y: spec.write(self, made.y, spec.of_steps()),
-            last: [Some(made.h), made.c].map(|buf| Some(spec.write(self, buf?, spec.of_state()))),
+            y: spec.write(self, outputs.y, spec.of_steps()),
+            last: [Some(outputs.h), outputs.c]
+                .map(|buf| Some(spec.write(self, buf?, spec.of_state()))),
             gates: gates.map(|buf| spec.write(self, buf, spec.of_x())),
             before: before.map(|buf| spec.write(self, buf, spec.of_steps())),
             inner: inner.map(|buf| spec.write(self, buf, spec.of_steps())),
         };
-        let call = Call::new(self, &given, scratch, spec);
+        let call = Call::new(self, &inputs, scratch, spec);
         // The columns of `p = h · wᵀ` are rows of the weights.
         let (rows, k) = (spec.width(), spec.hidden);
         let from = self.read(w.part(0, rows * k));
@@ -456,10 +220,10 @@ impl Recurrent for CpuKernels<'_> {
 
     fn recurrent_grad(
         &mut self,
-        gradients: Gradients,
-        upstream: Upstream,
-        history: History,
-        given: Given,
+        d_inputs: InputGrads,
+        d_outputs: OutputGrads,
+        saved: Saved,
+        inputs: Inputs,
         scratch: Buf,
         spec: RecurrentSpec,
     ) {
@@ -467,31 +231,31 @@ impl Recurrent for CpuKernels<'_> {
             return;
         }
         assert!(
-            history.inner.is_some() == matches!(spec.cell, Cell::Lstm | Cell::Gru)
-                && gradients.products.is_some() == (spec.cell == Cell::Gru),
+            saved.inner.is_some() == matches!(spec.cell, Cell::Lstm | Cell::Gru)
+                && d_inputs.products.is_some() == (spec.cell == Cell::Gru),
             "gradiron: a recurrent layer lacks what its cell needs, or has more (a bug)"
         );
-        let none = given.w.part(0, 0);
+        let none = inputs.w.part(0, 0);
         let or_none = |buf: Option<Buf>| buf.unwrap_or(none);
-        let writes = [gradients.products, gradients.h, gradients.c, Some(scratch)].map(or_none);
-        let reads = [upstream.y, upstream.h, upstream.c, history.inner, given.c].map(or_none);
-        check_ranges(&writes, &reads, (gradients.x, history.gates));
-        check_ranges(&writes, &[given.w, history.before], (gradients.x, history.gates));
+        let writes = [d_inputs.products, d_inputs.h, d_inputs.c, Some(scratch)].map(or_none);
+        let reads = [d_outputs.y, d_outputs.h, d_outputs.c, saved.inner, inputs.c].map(or_none);
+        check_ranges(&writes, &reads, (d_inputs.x, saved.gates));
+        check_ranges(&writes, &[inputs.w, saved.before], (d_inputs.x, saved.gates));
         let operands = Backward {
-            d_y: upstream.y.map(|buf| spec.read(self, buf, spec.of_steps())),
-            d_last: [upstream.h, upstream.c]
+            d_y: d_outputs.y.map(|buf| spec.read(self, buf, spec.of_steps())),
+            d_last: [d_outputs.h, d_outputs.c]
                 .map(|buf| Some(spec.read(self, buf?, spec.of_state()))),
-            gates: spec.read(self, history.gates, spec.of_x()),
-            before: spec.read(self, history.before, spec.of_steps()),
-            inner: history.inner.map(|buf| spec.read(self, buf, spec.of_steps())),
-            d_x: spec.write(self, gradients.x, spec.of_x()),
-            d_products: gradients.products.map(|buf| spec.write(self, buf, spec.of_x())),
-            d_first: [gradients.h, gradients.c]
+            gates: spec.read(self, saved.gates, spec.of_x()),
+            before: spec.read(self, saved.before, spec.of_steps()),
+            inner: saved.inner.map(|buf| spec.read(self, buf, spec.of_steps())),
+            d_x: spec.write(self, d_inputs.x, spec.of_x()),
+            d_products: d_inputs.products.map(|buf| spec.write(self, buf, spec.of_x())),
+            d_first: [d_inputs.h, d_inputs.c]
                 .map(|buf| Some(spec.write(self, buf?, spec.of_state()))),
         };
-        let call = Call::new(self, &given, scratch, spec);
+        let call = Call::new(self, &inputs, scratch, spec);
         let (cols, k) = (spec.hidden, spec.width());
-        let from = self.read(given.w.part(0, cols * k));
+        let from = self.read(inputs.w.part(0, cols * k));
         let row = cols;
         call.pack(cols, k, |panel, first, cols| {
             let part = Part { data: from.wrapping_add(first), row, col: 1 };

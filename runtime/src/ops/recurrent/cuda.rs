@@ -14,7 +14,7 @@
 //! exchange states at each step, through clusters or a barrier of all blocks; both need a GPU to be
 //! tried on, and are left out.
 
-use super::{Cell, Given, Gradients, History, Made, Recurrent, RecurrentSpec, Upstream};
+use super::{Cell, InputGrads, Inputs, OutputGrads, Outputs, Recurrent, RecurrentSpec, Saved};
 use crate::device::{Arg, Buf, CudaKernel, CudaKernels, Grid, Text};
 use crate::ops::fill::Fill;
 use crate::ops::matmul::{Layout, Matmul, MatmulSpec};
@@ -120,29 +120,29 @@ impl CudaKernels {
 
     fn forward_by_blocks(
         &mut self,
-        made: Made,
-        history: Option<History>,
-        given: Given,
+        outputs: Outputs,
+        saved: Option<Saved>,
+        inputs: Inputs,
         shares: Shares,
         spec: RecurrentSpec,
     ) {
         let RecurrentSpec { batch, steps, hidden, .. } = spec;
         let width = spec.width();
         let [w] = self.scratch([width * hidden]);
-        self.transpose(w, given.w.into(), [1, width, hidden]);
+        self.transpose(w, inputs.w.into(), [1, width, hidden]);
         let args = [
-            ("y", made.y.into()),
-            ("h", made.h.into()),
-            ("c", made.c.into()),
-            ("gates", history.map(|saved| saved.gates).into()),
-            ("before", history.map(|saved| saved.before).into()),
-            ("inner", history.and_then(|saved| saved.inner).into()),
-            ("x", given.x.into()),
+            ("y", outputs.y.into()),
+            ("h", outputs.h.into()),
+            ("c", outputs.c.into()),
+            ("gates", saved.map(|saved| saved.gates).into()),
+            ("before", saved.map(|saved| saved.before).into()),
+            ("inner", saved.and_then(|saved| saved.inner).into()),
+            ("x", inputs.x.into()),
             ("w", w),
-            ("bias", given.b.into()),
-            ("h_first", given.h.into()),
-            ("c_first", given.c.into()),
-            ("lengths", given.lengths.map_or(Arg::Null, Arg::Indices)),
+            ("bias", inputs.b.into()),
+            ("h_first", inputs.h.into()),
+            ("c_first", inputs.c.into()),
+            ("lengths", inputs.lengths.map_or(Arg::Null, Arg::Indices)),
             ("steps", steps.into()),
             ("batch", batch.into()),
         ];
@@ -151,26 +151,26 @@ impl CudaKernels {
 
     fn backward_by_blocks(
         &mut self,
-        gradients: Gradients,
-        upstream: Upstream,
-        history: History,
-        given: Given,
+        d_inputs: InputGrads,
+        d_outputs: OutputGrads,
+        saved: Saved,
+        inputs: Inputs,
         shares: Shares,
         spec: RecurrentSpec,
     ) {
         let args = [
-            ("d_x", gradients.x.into()),
-            ("d_products", gradients.products.into()),
-            ("d_h", gradients.h.into()),
-            ("d_c", gradients.c.into()),
-            ("d_h_last", upstream.h.into()),
-            ("d_c_last", upstream.c.into()),
-            ("d_y", upstream.y.into()),
-            ("gates", history.gates.into()),
-            ("before", history.before.into()),
-            ("inner", history.inner.into()),
-            ("w", given.w.into()),
-            ("lengths", given.lengths.map_or(Arg::Null, Arg::Indices)),
+            ("d_x", d_inputs.x.into()),
+            ("d_products", d_inputs.products.into()),
+            ("d_h", d_inputs.h.into()),
+            ("d_c", d_inputs.c.into()),
+            ("d_h_last", d_outputs.h.into()),
+            ("d_c_last", d_outputs.c.into()),
+            ("d_y", d_outputs.y.into()),
+            ("gates", saved.gates.into()),
+            ("before", saved.before.into()),
+            ("inner", saved.inner.into()),
+            ("w", inputs.w.into()),
+            ("lengths", inputs.lengths.map_or(Arg::Null, Arg::Indices)),
             ("steps", spec.steps.into()),
             ("batch", spec.batch.into()),
         ];
@@ -179,9 +179,9 @@ impl CudaKernels {
 
     fn forward_by_steps(
         &mut self,
-        made: Made,
-        history: Option<History>,
-        given: Given,
+        outputs: Outputs,
+        saved: Option<Saved>,
+        inputs: Inputs,
         scratch: Buf,
         spec: RecurrentSpec,
     ) {
@@ -189,27 +189,27 @@ impl CudaKernels {
         let (width, count) = (spec.width(), batch * hidden);
         let products = scratch.part(0, batch * width);
         let [h, c] = [0, count].map(|start| scratch.part(batch * width + start, count));
-        self.copy_or_clear(h, given.h);
+        self.copy_or_clear(h, inputs.h);
         if spec.cell == Cell::Lstm {
-            self.copy_or_clear(c, given.c);
+            self.copy_or_clear(c, inputs.c);
         }
         let multiply = MatmulSpec { layout: Layout::NT, m: batch, k: hidden, n: width };
         for s in 0..steps {
-            let is_zero = s == 0 && given.h.is_none();
+            let is_zero = s == 0 && inputs.h.is_none();
             if !is_zero {
-                self.matmul(products, h, given.w, multiply);
+                self.matmul(products, h, inputs.w, multiply);
             }
             let args = [
-                ("y", made.y.into()),
+                ("y", outputs.y.into()),
                 ("h", h.into()),
                 ("c", c.into()),
-                ("gates", history.map(|saved| saved.gates).into()),
-                ("before", history.map(|saved| saved.before).into()),
-                ("inner", history.and_then(|saved| saved.inner).into()),
-                ("x", given.x.into()),
+                ("gates", saved.map(|saved| saved.gates).into()),
+                ("before", saved.map(|saved| saved.before).into()),
+                ("inner", saved.and_then(|saved| saved.inner).into()),
+                ("x", inputs.x.into()),
                 ("p", if is_zero { Arg::Null } else { products.into() }),
-                ("bias", given.b.into()),
-                ("lengths", given.lengths.map_or(Arg::Null, Arg::Indices)),
+                ("bias", inputs.b.into()),
+                ("lengths", inputs.lengths.map_or(Arg::Null, Arg::Indices)),
                 ("s", s.into()),
                 ("steps", steps.into()),
                 ("count", count.into()),
@@ -217,18 +217,18 @@ impl CudaKernels {
             let kernel = with_sizes(STEPS.kernel("forward"), spec);
             self.launch(kernel, Grid::each(count), &args);
         }
-        self.copy(made.h, h);
-        if let Some(last) = made.c {
+        self.copy(outputs.h, h);
+        if let Some(last) = outputs.c {
             self.copy(last, c);
         }
     }
 
     fn backward_by_steps(
         &mut self,
-        gradients: Gradients,
-        upstream: Upstream,
-        history: History,
-        given: Given,
+        d_inputs: InputGrads,
+        d_outputs: OutputGrads,
+        saved: Saved,
+        inputs: Inputs,
         scratch: Buf,
         spec: RecurrentSpec,
     ) {
@@ -243,30 +243,30 @@ impl CudaKernels {
             let or_first =
                 |first: Option<Buf>, then: Arg| if is_last { first.into() } else { then };
             let args = [
-                ("d_x", gradients.x.into()),
-                ("d_products", gradients.products.into()),
+                ("d_x", d_inputs.x.into()),
+                ("d_products", d_inputs.products.into()),
                 ("d_p", d_p.into()),
                 ("h_out", d_h),
-                ("c_out", gradients.c.filter(|_| s == 0).map_or(d_c, Arg::Buf)),
-                ("h_in", or_first(upstream.h, d_h)),
-                ("c_in", or_first(upstream.c, d_c)),
+                ("c_out", d_inputs.c.filter(|_| s == 0).map_or(d_c, Arg::Buf)),
+                ("h_in", or_first(d_outputs.h, d_h)),
+                ("c_in", or_first(d_outputs.c, d_c)),
                 ("through", or_first(None, through.into())),
-                ("d_y", upstream.y.into()),
-                ("gates", history.gates.into()),
-                ("before", history.before.into()),
-                ("inner", history.inner.into()),
-                ("lengths", given.lengths.map_or(Arg::Null, Arg::Indices)),
+                ("d_y", d_outputs.y.into()),
+                ("gates", saved.gates.into()),
+                ("before", saved.before.into()),
+                ("inner", saved.inner.into()),
+                ("lengths", inputs.lengths.map_or(Arg::Null, Arg::Indices)),
                 ("s", s.into()),
                 ("steps", steps.into()),
                 ("count", count.into()),
             ];
             let kernel = with_sizes(STEPS.kernel("backward"), spec);
             self.launch(kernel, Grid::each(count), &args);
-            if s > 0 || gradients.h.is_some() {
-                self.matmul(through, d_p, given.w, multiply);
+            if s > 0 || d_inputs.h.is_some() {
+                self.matmul(through, d_p, inputs.w, multiply);
             }
         }
-        if let Some(first) = gradients.h {
+        if let Some(first) = d_inputs.h {
             let args =
                 [("y", first.into()), ("a", d_h), ("b", through.into()), ("count", count.into())];
             self.launch(with_sizes(STEPS.kernel("sum"), spec), Grid::each(count), &args);
@@ -277,9 +277,9 @@ impl CudaKernels {
 impl Recurrent for CudaKernels {
     fn recurrent(
         &mut self,
-        made: Made,
-        history: Option<History>,
-        given: Given,
+        outputs: Outputs,
+        saved: Option<Saved>,
+        inputs: Inputs,
         scratch: Buf,
         spec: RecurrentSpec,
     ) {
@@ -287,17 +287,17 @@ impl Recurrent for CudaKernels {
             return;
         }
         match spec.shares() {
-            Some([shares, _]) => self.forward_by_blocks(made, history, given, shares, spec),
-            None => self.forward_by_steps(made, history, given, scratch, spec),
+            Some([shares, _]) => self.forward_by_blocks(outputs, saved, inputs, shares, spec),
+            None => self.forward_by_steps(outputs, saved, inputs, scratch, spec),
         }
     }
 
     fn recurrent_grad(
         &mut self,
-        gradients: Gradients,
-        upstream: Upstream,
-        history: History,
-        given: Given,
+        d_inputs: InputGrads,
+        d_outputs: OutputGrads,
+        saved: Saved,
+        inputs: Inputs,
         scratch: Buf,
         spec: RecurrentSpec,
     ) {
@@ -306,9 +306,9 @@ impl Recurrent for CudaKernels {
         }
         match spec.shares() {
             Some([_, shares]) => {
-                self.backward_by_blocks(gradients, upstream, history, given, shares, spec);
+                self.backward_by_blocks(d_inputs, d_outputs, saved, inputs, shares, spec);
             }
-            None => self.backward_by_steps(gradients, upstream, history, given, scratch, spec),
+            None => self.backward_by_steps(d_inputs, d_outputs, saved, inputs, scratch, spec),
         }
     }
 }

@@ -20,15 +20,15 @@
 //! has no gradient. In reverse it starts at its last element. That is what PyTorch's packed
 //! sequences mean.
 
+mod block;
 mod cells;
 mod cpu;
 #[cfg(feature = "cuda")]
 mod cuda;
 pub mod reference;
-mod tiny;
 
 use crate::device::{Buf, Indices};
-use crate::ops::{product, sum};
+use crate::ops::{kernels, product, sum};
 
 /// What computes the next state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,7 +110,7 @@ impl RecurrentSpec {
 
 /// What a layer is given.
 #[derive(Clone, Copy, Debug)]
-pub struct Given {
+pub struct Inputs {
     /// `[batch, steps, gates · hidden]`
     pub x: Buf,
     /// `[gates · hidden, hidden]`
@@ -127,7 +127,7 @@ pub struct Given {
 
 /// What a layer makes.
 #[derive(Clone, Copy, Debug)]
-pub struct Made {
+pub struct Outputs {
     /// The state behind each step `[batch, steps, hidden]`.
     pub y: Buf,
     /// The last states `[batch, hidden]`.
@@ -138,7 +138,7 @@ pub struct Made {
 
 /// What the backward pass needs of the forward pass.
 #[derive(Clone, Copy, Debug)]
-pub struct History {
+pub struct Saved {
     /// The gates, `[batch, steps, gates · hidden]`; may be the memory of `x`.
     pub gates: Buf,
     /// The state before each step, `[batch, steps, hidden]`.
@@ -149,7 +149,7 @@ pub struct History {
 
 /// The gradients of what was made, zeros where there are none.
 #[derive(Clone, Copy, Debug)]
-pub struct Upstream {
+pub struct OutputGrads {
     /// `[batch, steps, hidden]`
     pub y: Option<Buf>,
     /// `[batch, hidden]`
@@ -160,7 +160,7 @@ pub struct Upstream {
 
 /// The gradients of what was given.
 #[derive(Clone, Copy, Debug)]
-pub struct Gradients {
+pub struct InputGrads {
     /// Of `x`, and where they are the same, of the products with `w`; may be the memory of the
     /// gates.
     pub x: Buf,
@@ -172,26 +172,28 @@ pub struct Gradients {
     pub c: Option<Buf>,
 }
 
-/// The kernels of this room.
-pub trait Recurrent {
-    /// All steps.
-    fn recurrent(
-        &mut self,
-        made: Made,
-        history: Option<History>,
-        given: Given,
-        scratch: Buf,
-        spec: RecurrentSpec,
-    );
+kernels! {
+    /// The kernels of this room.
+    pub trait Recurrent {
+        /// All steps.
+        fn recurrent(
+            &mut self,
+            outputs: Outputs,
+            saved: Option<Saved>,
+            inputs: Inputs,
+            scratch: Buf,
+            spec: RecurrentSpec,
+        );
 
-    /// All steps backward; `given.x` is not read.
-    fn recurrent_grad(
-        &mut self,
-        gradients: Gradients,
-        upstream: Upstream,
-        history: History,
-        given: Given,
-        scratch: Buf,
-        spec: RecurrentSpec,
-    );
+        /// All steps backward; `given.x` is not read.
+        fn recurrent_grad(
+            &mut self,
+            d_inputs: InputGrads,
+            d_outputs: OutputGrads,
+            saved: Saved,
+            inputs: Inputs,
+            scratch: Buf,
+            spec: RecurrentSpec,
+        );
+    }
 }

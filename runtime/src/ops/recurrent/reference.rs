@@ -4,7 +4,7 @@ use super::{Cell, RecurrentSpec};
 
 /// What a layer is given.
 #[derive(Clone, Copy, Debug)]
-pub struct Given<'a> {
+pub struct Inputs<'a> {
     /// `[batch, steps, gates · hidden]`
     pub x: &'a [f64],
     /// `[gates · hidden, hidden]`
@@ -53,17 +53,17 @@ fn row(x: Option<&[f64]>, n: usize, len: usize) -> Vec<f64> {
 }
 
 /// The steps of sample `n`, in their order.
-fn sample(given: &Given, n: usize, s: RecurrentSpec) -> Vec<Step> {
+fn sample(inputs: &Inputs, n: usize, s: RecurrentSpec) -> Vec<Step> {
     let (hidden, width) = (s.hidden, s.width());
-    let len = given.lengths.map_or(s.steps, |lengths| lengths[n] as usize);
-    let [mut h, mut c] = [given.h, given.c].map(|first| row(first, n, hidden));
+    let len = inputs.lengths.map_or(s.steps, |lengths| lengths[n] as usize);
+    let [mut h, mut c] = [inputs.h, inputs.c].map(|first| row(first, n, hidden));
     let mut steps = Vec::new();
     for at in 0..len {
         let t = if s.reverse { len - 1 - at } else { at };
-        let x = &given.x[(n * s.steps + t) * width..][..width];
+        let x = &inputs.x[(n * s.steps + t) * width..][..width];
         let product = |j: usize| -> f64 {
-            let w = &given.w[j * hidden..][..hidden];
-            given.b.map_or(0.0, |b| b[j]) + w.iter().zip(&h).map(|(w, h)| w * h).sum::<f64>()
+            let w = &inputs.w[j * hidden..][..hidden];
+            inputs.b.map_or(0.0, |b| b[j]) + w.iter().zip(&h).map(|(w, h)| w * h).sum::<f64>()
         };
         let p: Vec<f64> = (0..width).map(product).collect();
         let mut gates: Vec<f64> = x.iter().zip(&p).map(|(x, p)| x + p).collect();
@@ -102,35 +102,35 @@ fn sample(given: &Given, n: usize, s: RecurrentSpec) -> Vec<Step> {
 }
 
 /// The states of all steps, zeros behind a sample's length, and the last ones.
-pub fn recurrent(given: Given, s: RecurrentSpec) -> Values {
+pub fn recurrent(inputs: Inputs, s: RecurrentSpec) -> Values {
     let hidden = s.hidden;
-    let mut made = Values { steps: vec![0.0; s.batch * s.steps * hidden], ..Values::default() };
-    made.before = made.steps.clone();
+    let mut outputs = Values { steps: vec![0.0; s.batch * s.steps * hidden], ..Values::default() };
+    outputs.before = outputs.steps.clone();
     for n in 0..s.batch {
-        let steps = sample(&given, n, s);
+        let steps = sample(&inputs, n, s);
         for step in &steps {
             let at = (n * s.steps + step.t) * hidden;
-            made.steps[at..][..hidden].copy_from_slice(&step.after[0]);
-            made.before[at..][..hidden].copy_from_slice(&step.before[0]);
+            outputs.steps[at..][..hidden].copy_from_slice(&step.after[0]);
+            outputs.before[at..][..hidden].copy_from_slice(&step.before[0]);
         }
-        let first = || [given.h, given.c].map(|first| row(first, n, hidden));
+        let first = || [inputs.h, inputs.c].map(|first| row(first, n, hidden));
         let [h, c] = steps.last().map_or_else(first, |last| last.after.clone());
-        made.h.extend(h);
-        made.c.extend(c);
+        outputs.h.extend(h);
+        outputs.c.extend(c);
     }
-    made
+    outputs
 }
 
 /// The gradients of `x`, of the products with `w`, and of the first states, of the weighted sum of
 /// what [`recurrent`] makes by `weights`.
-pub fn recurrent_grad(weights: &Values, given: Given, s: RecurrentSpec) -> Values {
+pub fn recurrent_grad(weights: &Values, inputs: Inputs, s: RecurrentSpec) -> Values {
     let (hidden, width) = (s.hidden, s.width());
     let mut d = Values { steps: vec![0.0; s.batch * s.steps * width], ..Values::default() };
     d.products = d.steps.clone();
     for n in 0..s.batch {
         let mut d_h = row(Some(&weights.h), n, hidden);
         let mut d_c = row(Some(&weights.c), n, hidden);
-        for step in sample(&given, n, s).iter().rev() {
+        for step in sample(&inputs, n, s).iter().rev() {
             let place = n * s.steps + step.t;
             let (mut d_x, mut d_p) = (vec![0.0; width], vec![0.0; width]);
             let mut carried = vec![0.0; hidden];
@@ -165,7 +165,7 @@ pub fn recurrent_grad(weights: &Values, given: Given, s: RecurrentSpec) -> Value
                 (0..hidden).for_each(|j| d_p[2 * hidden + j] *= gate(0, j));
             }
             for (j, d_p) in d_p.iter().enumerate() {
-                let w = &given.w[j * hidden..][..hidden];
+                let w = &inputs.w[j * hidden..][..hidden];
                 carried.iter_mut().zip(w).for_each(|(sum, w)| *sum += d_p * w);
             }
             d_h = carried;

@@ -17,7 +17,7 @@ mod tiny;
 pub(crate) use fold::{COLUMNS, ColumnSums, Fold, Max, Sum, fold_row};
 
 use crate::device::Buf;
-use crate::ops;
+use crate::ops::{self, kernels};
 
 /// What becomes of the elements behind a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,8 +66,11 @@ impl<const R: usize> ReduceSpec<R> {
     }
 }
 
-/// The kernel of this room.
-pub trait Reduce {
-    /// `y` from `x`.
-    fn reduce<const R: usize>(&mut self, y: Buf, x: Buf, spec: ReduceSpec<R>);
+kernels! {
+    #[tiny]
+    /// The kernel of this room.
+    pub trait Reduce {
+        /// `y` from `x`.
+        fn reduce<const R: usize>(&mut self, y: Buf, x: Buf, spec: ReduceSpec<R>);
+    }
 }

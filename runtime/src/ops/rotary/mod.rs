@@ -15,9 +15,9 @@ mod cpu;
 #[cfg(feature = "cuda")]
 mod cuda;
 pub mod reference;
-mod tiny;
 
 use crate::device::Buf;
+use crate::ops::kernels;
 
 /// The sizes of a rotation of `x [outer, len, inner, dim]`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -48,10 +48,12 @@ fn angle(position: usize, pair: usize, dim: usize, base: f32) -> f32 {
     (angle - TAU * (angle / TAU).round()) as f32
 }
 
-/// The kernels of this room.
-pub trait Rotary {
-    /// `y` is `x`, turned.
-    fn rotary(&mut self, y: Buf, x: Buf, spec: RotarySpec);
-    /// `y [len, dim]` of positions from 0 on.
-    fn sinusoidal(&mut self, y: Buf, len: usize, dim: usize, base: f32);
+kernels! {
+    /// The kernels of this room.
+    pub trait Rotary {
+        /// `y` is `x`, turned.
+        fn rotary(&mut self, y: Buf, x: Buf, spec: RotarySpec);
+        /// `y [len, dim]` of positions from 0 on.
+        fn sinusoidal(&mut self, y: Buf, len: usize, dim: usize, base: f32);
+    }
 }

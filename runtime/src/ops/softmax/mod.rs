@@ -12,7 +12,7 @@ pub mod reference;
 pub(crate) use cpu::{EXPS, exp_row};
 
 use crate::device::Buf;
-use crate::ops::product;
+use crate::ops::{kernels, product};
 
 /// The sizes of the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,14 +32,16 @@ impl SoftmaxSpec {
     }
 }
 
-/// The kernels of this room.
-pub trait Softmax {
-    /// `y = softmax(x)`
-    fn softmax(&mut self, y: Buf, x: Buf, spec: SoftmaxSpec);
-    /// `y = log_softmax(x)`
-    fn log_softmax(&mut self, y: Buf, x: Buf, spec: SoftmaxSpec);
-    /// The gradient of the input, from `y`.
-    fn softmax_grad(&mut self, d_x: Buf, d_y: Buf, y: Buf, spec: SoftmaxSpec);
-    /// The gradient of the input, from `y`.
-    fn log_softmax_grad(&mut self, d_x: Buf, d_y: Buf, y: Buf, spec: SoftmaxSpec);
+kernels! {
+    /// The kernels of this room.
+    pub trait Softmax {
+        /// `y = softmax(x)`
+        fn softmax(&mut self, y: Buf, x: Buf, spec: SoftmaxSpec);
+        /// `y = log_softmax(x)`
+        fn log_softmax(&mut self, y: Buf, x: Buf, spec: SoftmaxSpec);
+        /// The gradient of the input, from `y`.
+        fn softmax_grad(&mut self, d_x: Buf, d_y: Buf, y: Buf, spec: SoftmaxSpec);
+        /// The gradient of the input, from `y`.
+        fn log_softmax_grad(&mut self, d_x: Buf, d_y: Buf, y: Buf, spec: SoftmaxSpec);
+    }
 }

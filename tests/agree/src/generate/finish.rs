@@ -290,8 +290,8 @@ pub fn compiles(world: &World, model: &Model) -> bool {
     complaint(world, model).is_none()
 }
 
-/// The same while a function that runs step by step grows: a value in the middle may have no row for
-/// each position, or its rows elsewhere.
+/// The same while a function that runs step by step grows: a value in the middle may have no row
+/// for each position, or its rows elsewhere.
 pub fn steps(world: &World, model: &Model) -> bool {
     complaint(world, model).is_none_or(|text| text.contains("has no row for each position"))
 }

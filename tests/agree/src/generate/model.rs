@@ -90,8 +90,8 @@ impl Model {
         text
     }
 
-    /// Without what no result of a function needs, and without the functions that `keep` refuses and
-    /// no other calls.
+    /// Without what no result of a function needs, and without the functions that `keep` refuses
+    /// and no other calls.
     pub fn pruned(&self, keep: impl Fn(&Function) -> bool) -> Self {
         let mut model = self.clone();
         let mut used = HashSet::new();

@@ -1,4 +1,5 @@
-//! Statements that may be right: a row of the compiler's tables with arguments drawn for its sample.
+//! Statements that may be right: a row of the compiler's tables with arguments drawn for its
+//! sample.
 
 use gradiron_compiler::layers::{LAYERS, Layer};
 use gradiron_compiler::lower::{FUNCTIONS, METHODS, elementwise_rows};
@@ -110,7 +111,7 @@ impl Growing<'_> {
         let rows = elementwise_rows();
         // Steps stop gradients: fewer of them.
         let steps = self.dice.percent(40);
-        let rows = rows.filter(|row| steps || !row.grads.iter().all(|g| matches!(g, Grad::Flat)));
+        let rows = rows.filter(|row| steps || !row.grads.iter().all(|g| matches!(g, Grad::Zero)));
         let rows: Vec<_> = rows.collect();
         let row = rows[at % rows.len()];
         let x = self.float()?;

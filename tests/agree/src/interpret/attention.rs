@@ -1,6 +1,6 @@
 //! Attention, of whole sequences and of the next positions.
 
-use gradiron::ops::attention::reference::{Given, attention};
+use gradiron::ops::attention::reference::{Inputs, attention};
 use gradiron::ops::attention::{AttentionSpec, Strides};
 use gradiron_compiler::ops::attention::{Attention, Layout, MaskGrad, Next};
 use gradiron_compiler::ops::grad::Grad;
@@ -70,7 +70,7 @@ fn attend(
     let mask = mask.map(|mask| mask.broadcast(&[batch, heads, queries, keys]));
     let rows = Strides::by_head(queries, heads, dim);
     let columns = Strides::by_head(keys, kv_heads, dim);
-    let given = Given {
+    let given = Inputs {
         q: (&q.data, rows),
         k: (&k.data, columns),
         v: (&v.data, columns),

@@ -4,7 +4,7 @@ use gradiron::ops::elementwise::reference;
 use gradiron_compiler::ops::chain::{Chain, Operand};
 use gradiron_compiler::ops::convert::{FromBf16, ToBf16};
 use gradiron_compiler::ops::dropout::Dropout;
-use gradiron_compiler::ops::elementwise::{Constant, Elementwise};
+use gradiron_compiler::ops::elementwise::{Constant, Elementwise, Func};
 use gradiron_compiler::ops::grad::Grad;
 use gradiron_compiler::ops::mapped::Mapped;
 
@@ -30,8 +30,8 @@ fn constant(cx: &Cx, constant: &Constant) -> f64 {
 }
 
 /// `func` of each element of arrays of one shape.
-fn map(cx: &Cx, func: &str, constants: &[Constant], dims: &[usize], inputs: &[Array]) -> Array {
-    let func = if func == "const" { "constant" } else { func };
+fn map(cx: &Cx, func: Func, constants: &[Constant], dims: &[usize], inputs: &[Array]) -> Array {
+    let func = func.name();
     let constants: Vec<f64> = constants.iter().map(|value| constant(cx, value)).collect();
     let inputs: Vec<Array> = inputs.iter().map(|input| input.broadcast(dims)).collect();
     let of = |at: usize| {
@@ -83,13 +83,13 @@ impl Reference for Chain {
     fn run(&self, cx: &Cx, inputs: &[Array]) -> Vec<Array> {
         let dims = cx.scope.sizes_of(&self.shape.0);
         let mut made: Vec<Array> = Vec::new();
-        for step in &self.steps {
-            let operands = step.operands.iter().map(|operand| match operand {
+        for link in &self.links {
+            let operands = link.operands.iter().map(|operand| match operand {
                 Operand::Input(at) => inputs[*at].clone(),
-                Operand::Step(at) => made[*at].clone(),
+                Operand::Link(at) => made[*at].clone(),
             });
             let operands: Vec<Array> = operands.collect();
-            made.push(map(cx, step.func, &step.constants, &dims, &operands));
+            made.push(map(cx, link.func, &link.constants, &dims, &operands));
         }
         self.outputs.iter().map(|at| made[*at].clone()).collect()
     }

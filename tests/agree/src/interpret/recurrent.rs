@@ -1,6 +1,6 @@
 //! Recurrent layers, of whole sequences and of the next steps.
 
-use gradiron::ops::recurrent::reference::{Given, Values, recurrent, recurrent_grad};
+use gradiron::ops::recurrent::reference::{Inputs, Values, recurrent, recurrent_grad};
 use gradiron::ops::recurrent::{Cell as RuntimeCell, RecurrentSpec};
 use gradiron_compiler::ops::recurrent::{Cell, Next, Recurrent, RecurrentGrad};
 
@@ -23,7 +23,7 @@ fn spec(cx: &Cx, of: &Recurrent) -> RecurrentSpec {
 
 /// Does `work` with what an operation is given: `x, w`, a bias, first states and lengths where
 /// there are some.
-fn with<T>(of: &Recurrent, inputs: &[Array], work: impl FnOnce(Given) -> T) -> T {
+fn with<T>(of: &Recurrent, inputs: &[Array], work: impl FnOnce(Inputs) -> T) -> T {
     let mut rest = inputs[2..].iter();
     let mut take = |there: bool| there.then(|| rest.next()).flatten().map(|array| &array.data[..]);
     let b = take(of.bias);
@@ -31,7 +31,7 @@ fn with<T>(of: &Recurrent, inputs: &[Array], work: impl FnOnce(Given) -> T) -> T
     let c = take(of.initial && of.cell == Cell::Lstm);
     let lengths = of.lengths.then(|| rest.next()).flatten().map(Array::indices);
     let lengths = lengths.as_deref();
-    work(Given { x: &inputs[0].data, w: &inputs[1].data, b, h, c, lengths })
+    work(Inputs { x: &inputs[0].data, w: &inputs[1].data, b, h, c, lengths })
 }
 
 impl Reference for Recurrent {

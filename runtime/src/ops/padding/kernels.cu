@@ -1,8 +1,8 @@
 // Selection by the lengths of samples' sequences.
 
-#ifdef IS_hold
+#ifdef IS_advance
 // Samples whose sequences are longer than `t` take what is new, the others hold what they had.
-KERNEL hold(y_t* y, const new__t* new_, const old_t* old, const unsigned* length, unsigned t,
+KERNEL advance(y_t* y, const new__t* new_, const old_t* old, const unsigned* length, unsigned t,
             unsigned row, unsigned count) {
     const unsigned i = thread_of_grid();
     if (i >= count) return;
@@ -10,9 +10,9 @@ KERNEL hold(y_t* y, const new__t* new_, const old_t* old, const unsigned* length
 }
 #endif
 
-#ifdef IS_cut
+#ifdef IS_zero_padding
 // Zeros behind the end of each sample.
-KERNEL cut(y_t* y, const x_t* x, const unsigned* length, unsigned steps, unsigned row, unsigned count) {
+KERNEL zero_padding(y_t* y, const x_t* x, const unsigned* length, unsigned steps, unsigned row, unsigned count) {
     const unsigned i = thread_of_grid();
     if (i >= count) return;
     put(y, i, i / row % steps < length[i / row / steps] ? get(x, i) : 0.0f);

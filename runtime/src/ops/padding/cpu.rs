@@ -1,6 +1,6 @@
 //! Selection on the CPU.
 
-use super::{First, Hold};
+use super::{First, Padding};
 use crate::device::{Buf, CpuKernels, Indices};
 use crate::ops::{check_len, product};
 
@@ -14,8 +14,8 @@ fn row_of(floats: usize, rows: usize) -> usize {
     row
 }
 
-impl Hold for CpuKernels<'_> {
-    fn hold(&mut self, y: Buf, new: Buf, old: Buf, length: Indices, t: usize) {
+impl Padding for CpuKernels<'_> {
+    fn advance(&mut self, y: Buf, new: Buf, old: Buf, length: Indices, t: usize) {
         let (threads, length) = (self.threads(), self.indices(length));
         let ([y], [new, old]) = self.views([y], [new, old]);
         let row = row_of(y.len(), length.len());
@@ -35,7 +35,7 @@ impl Hold for CpuKernels<'_> {
         });
     }
 
-    fn cut(&mut self, y: Buf, x: Buf, length: Indices, steps: usize) {
+    fn zero_padding(&mut self, y: Buf, x: Buf, length: Indices, steps: usize) {
         let (threads, length) = (self.threads(), self.indices(length));
         let ([y], [x]) = self.views([y], [x]);
         check_len("a cut", x.len(), y.len());

@@ -1,8 +1,7 @@
 //! Sequences of different lengths.
 
 use gradiron::device::Indices;
-use gradiron::ops::fill::Fill as _;
-use gradiron::ops::hold::{First, Hold, reference};
+use gradiron::ops::padding::{First, Padding, reference};
 
 use crate::harness::*;
 
@@ -13,17 +12,28 @@ fn the_new_or_the_old() {
         let (new, old) = (rng.floats(batch * row), rng.floats(batch * row));
         let length = rng.labels(batch, 9);
         for t in [0, 3, 8] {
+            if new.len() <= 300 {
+                // The gradient of Σ w · y goes where the new was taken.
+                let w = wide(&old);
+                let mut d_new = vec![0.0; new.len()];
+                reference::advance(&mut d_new, &w, &[], &length, t);
+                assert_gradient("advance", &wide(&new), &d_new, |new| {
+                    let mut y = vec![0.0; new.len()];
+                    reference::advance(&mut y, new, &wide(&old), &length, t);
+                    weighted(&y, &w)
+                });
+            }
             let (mut held, mut cut) = (vec![0.0; new.len()], vec![0.0; new.len()]);
-            reference::hold(&mut held, &wide(&new), &wide(&old), &length, t);
-            reference::hold(&mut cut, &wide(&new), &[], &length, t);
+            reference::advance(&mut held, &wide(&new), &wide(&old), &length, t);
+            reference::advance(&mut cut, &wide(&new), &[], &length, t);
             let indices = Indices::new(0, batch);
             let outputs = [new.len(), new.len()];
             let inputs: [&[f32]; 2] = [&new, &old];
             let call = Call { outputs: &outputs, inputs: &inputs, indices: &length, scratch: 0 };
             call.run(
                 |step, y, x, _| {
-                    step.hold(y[0], x[0], x[1], indices, t);
-                    step.hold(y[1], x[0], x[1].part(0, 0), indices, t);
+                    step.advance(y[0], x[0], x[1], indices, t);
+                    step.advance(y[1], x[0], x[1].part(0, 0), indices, t);
                 },
                 |level, got| {
                     let name = format!("{batch} {row} {t} {level}");
@@ -43,7 +53,18 @@ fn zeros_behind_the_end() {
         let mut x = rng.floats(batch * steps * row);
         let length = rng.labels(batch, steps + 1);
         let mut want = vec![0.0; x.len()];
-        reference::cut(&mut want, &wide(&x), &length, steps);
+        reference::zero_padding(&mut want, &wide(&x), &length, steps);
+        if x.len() <= 300 {
+            // The gradient of Σ w · y is cut as y is.
+            let w = wide(&Rng(6).floats(x.len()));
+            let mut d_x = vec![0.0; x.len()];
+            reference::zero_padding(&mut d_x, &w, &length, steps);
+            assert_gradient("zero_padding", &wide(&x), &d_x, |x| {
+                let mut y = vec![0.0; x.len()];
+                reference::zero_padding(&mut y, x, &length, steps);
+                weighted(&y, &w)
+            });
+        }
         for (i, x) in x.iter_mut().enumerate() {
             if i / row % steps >= length[i / row / steps] as usize {
                 *x = f32::NAN;
@@ -51,7 +72,7 @@ fn zeros_behind_the_end() {
         }
         let call = Call { outputs: &[x.len()], inputs: &[&x], indices: &length, scratch: 0 };
         call.run(
-            |step, y, x, _| step.cut(y[0], x[0], Indices::new(0, batch), steps),
+            |step, y, x, _| step.zero_padding(y[0], x[0], Indices::new(0, batch), steps),
             |level, y| assert_close(&format!("{batch} {steps} {level}"), &y[0], &want, |_| 0.0),
         );
     }
@@ -85,22 +106,5 @@ fn the_first_step_again() {
                 }
             }
         }
-    }
-}
-
-#[test]
-fn sums() {
-    for len in SIZES {
-        let (x, y) = (Rng(1).floats(len), Rng(2).floats(len));
-        let expected: Vec<f64> = x.iter().zip(&y).map(|(x, y)| f64::from(x + y)).collect();
-        let call = Call { outputs: &[len], inputs: &[&x, &y], indices: &[], scratch: 0 };
-        let sum = |got: &[Vec<f32>]| assert_close("sum", &got[0], &expected, |_| 0.0);
-        call.run(
-            |step, out, x, _| {
-                step.copy(out[0], x[0]);
-                step.accumulate(out[0], x[1]);
-            },
-            |_, got| sum(got),
-        );
     }
 }

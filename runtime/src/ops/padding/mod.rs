@@ -12,9 +12,9 @@ mod cpu;
 #[cfg(feature = "cuda")]
 mod cuda;
 pub mod reference;
-mod tiny;
 
 use crate::device::{Buf, Indices};
+use crate::ops::kernels;
 
 /// Where the first step of a sample of `length` elements lies among several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,16 +37,18 @@ impl First {
     }
 }
 
-/// The kernels of this room.
-pub trait Hold {
-    /// `y [batch, ..]` at step `t`; an empty `old` is 0.
-    fn hold(&mut self, y: Buf, new: Buf, old: Buf, length: Indices, t: usize);
+kernels! {
+    /// The kernels of this room.
+    pub trait Padding {
+        /// `y [batch, ..]` at step `t`; an empty `old` is 0.
+        fn advance(&mut self, y: Buf, new: Buf, old: Buf, length: Indices, t: usize);
 
-    /// `y [batch, steps, ..] = x` before the end of each sample, 0 behind it.
-    fn cut(&mut self, y: Buf, x: Buf, length: Indices, steps: usize);
+        /// `y [batch, steps, ..] = x` before the end of each sample, 0 behind it.
+        fn zero_padding(&mut self, y: Buf, x: Buf, length: Indices, steps: usize);
 
-    /// `y [batch, ..]`: `now` of samples that have a step `t`; of others what `all [_, batch, ..]` has of
-    /// their first step. Samples without any take that of the first sample that has one, and 1 where
-    /// none has, which is a number that most functions take.
-    fn replay(&mut self, y: Buf, now: Buf, all: Buf, length: Indices, t: usize, first: First);
+        /// `y [batch, ..]`: `now` of samples that have a step `t`; of others what `all [_, batch, ..]` has of
+        /// their first step. Samples without any take that of the first sample that has one, and 1 where
+        /// none has, which is a number that most functions take.
+        fn replay(&mut self, y: Buf, now: Buf, all: Buf, length: Indices, t: usize, first: First);
+    }
 }

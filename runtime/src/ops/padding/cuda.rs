@@ -1,12 +1,12 @@
 //! Selection on a GPU.
 
-use super::{First, Hold};
+use super::{First, Padding};
 use crate::device::{Arg, Buf, CudaKernels, Grid, Indices, Text};
 
-const TEXT: Text = Text { room: "hold", text: include_str!("kernels.cu") };
+const TEXT: Text = Text { room: "padding", text: include_str!("kernels.cu") };
 
-impl Hold for CudaKernels {
-    fn hold(&mut self, y: Buf, new: Buf, old: Buf, length: Indices, t: usize) {
+impl Padding for CudaKernels {
+    fn advance(&mut self, y: Buf, new: Buf, old: Buf, length: Indices, t: usize) {
         if length.len == 0 {
             return;
         }
@@ -19,10 +19,10 @@ impl Hold for CudaKernels {
             ("row", (y.len / length.len).into()),
             ("count", y.len.into()),
         ];
-        self.launch(TEXT.kernel("hold"), Grid::each(y.len), &args);
+        self.launch(TEXT.kernel("advance"), Grid::each(y.len), &args);
     }
 
-    fn cut(&mut self, y: Buf, x: Buf, length: Indices, steps: usize) {
+    fn zero_padding(&mut self, y: Buf, x: Buf, length: Indices, steps: usize) {
         if y.len == 0 {
             return;
         }
@@ -34,7 +34,7 @@ impl Hold for CudaKernels {
             ("row", (y.len / (length.len * steps)).into()),
             ("count", y.len.into()),
         ];
-        self.launch(TEXT.kernel("cut"), Grid::each(y.len), &args);
+        self.launch(TEXT.kernel("zero_padding"), Grid::each(y.len), &args);
     }
 
     fn replay(&mut self, y: Buf, now: Buf, all: Buf, length: Indices, t: usize, first: First) {

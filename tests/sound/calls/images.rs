@@ -1,17 +1,16 @@
-//! Planes: convolutions by every algorithm, pooling, interpolation.
+//! Planes: convolutions, pooling, interpolation.
 
-use gradiron::ops::conv2d::{Algorithm, Conv2d as _, Conv2dSpec, Pass};
+use gradiron::ops::conv2d::{Conv2dSpec, Pass};
 use gradiron::ops::elementwise::{Elementwise, Operands};
-use gradiron::ops::fill::Fill as _;
 use gradiron::ops::interpolate::{InterpolateMode, InterpolateSpec};
 use gradiron::ops::pool2d::Pool2dSpec;
 
-use crate::memory::{check, check_all, room};
+use super::calls;
 
 /// Small convolutions, one of each kind.
-fn specs() -> Vec<Conv2dSpec> {
+pub fn specs() -> [Conv2dSpec; 5] {
     let new = Conv2dSpec::new;
-    vec![
+    [
         Conv2dSpec { padding: [1, 1], ..new(2, [2, 3], [5, 6], [3, 3]) },
         Conv2dSpec { stride: [2, 3], padding: [1, 2], ..new(1, [3, 2], [7, 9], [3, 2]) },
         Conv2dSpec { dilation: [2, 1], groups: 2, ..new(2, [4, 6], [6, 5], [2, 3]) },
@@ -21,7 +20,8 @@ fn specs() -> Vec<Conv2dSpec> {
     ]
 }
 
-fn lens(spec: &Conv2dSpec, pass: Pass) -> [usize; 3] {
+/// The elements of the result and of the operands.
+pub fn lens(spec: &Conv2dSpec, pass: Pass) -> [usize; 3] {
     let [x, w, y] = [spec.input_len(), spec.weight_len(), spec.output_len()];
     match pass {
         Pass::Forward => [y, x, w],
@@ -30,9 +30,9 @@ fn lens(spec: &Conv2dSpec, pass: Pass) -> [usize; 3] {
     }
 }
 
-const PASSES: [Pass; 3] = [Pass::Forward, Pass::InputGrad, Pass::WeightGrad];
+pub const PASSES: [Pass; 3] = [Pass::Forward, Pass::InputGrad, Pass::WeightGrad];
 
-room!(Convolutions, 1 << 15, |k, m| {
+calls!(Conv2d, 1 << 15, |k, m| {
     for spec in specs() {
         for pass in PASSES {
             let [out, a, b] = lens(&spec, pass);
@@ -48,7 +48,7 @@ room!(Convolutions, 1 << 15, |k, m| {
     }
 });
 
-struct AddBias;
+pub struct AddBias;
 
 impl Elementwise<2, 1, 0> for AddBias {
     const TEXT: &'static str = "t0 = add(x0, x1); t0";
@@ -57,7 +57,7 @@ impl Elementwise<2, 1, 0> for AddBias {
     }
 }
 
-room!(Followed, 1 << 12, |k, m| {
+calls!(Followed, 1 << 12, |k, m| {
     for spec in specs() {
         let rows = [spec.batch, spec.out_channels, spec.out_height(), spec.out_width()];
         let y = m.result(spec.output_len());
@@ -69,74 +69,7 @@ room!(Followed, 1 << 12, |k, m| {
     }
 });
 
-#[test]
-fn convolutions() {
-    check::<Convolutions>();
-}
-
-#[test]
-fn convolutions_and_chains() {
-    check::<Followed>();
-}
-
-#[test]
-fn convolutions_by_every_algorithm() {
-    for algorithm in [Algorithm::Direct, Algorithm::Winograd, Algorithm::Windows] {
-        for spec in specs() {
-            for pass in PASSES.into_iter().filter(|pass| spec.fits(*pass, algorithm)) {
-                let floats = lens(&spec, pass)[0] + spec.scratch_of(pass, algorithm) + 100;
-                check_all(&format!("{algorithm:?} {pass:?}"), floats, true, |m, step| {
-                    let [out, a, b] = lens(&spec, pass);
-                    let (out, a, b) = (m.result(out), m.x(a), m.x(b));
-                    let scratch = m.scratch(spec.scratch_of(pass, algorithm));
-                    step.convolve_by(algorithm);
-                    step.conv2d(pass, out, [a, b], scratch, spec);
-                });
-            }
-        }
-    }
-}
-
-/// Parts of a result that a chain takes over while others are computed.
-#[test]
-fn chains_behind_every_algorithm() {
-    for algorithm in [Algorithm::Direct, Algorithm::Winograd, Algorithm::Windows] {
-        let spec = specs()[0];
-        for pass in PASSES {
-            let len = lens(&spec, pass)[0];
-            let floats = len + spec.scratch_of(pass, algorithm) + 100;
-            check_all(&format!("{algorithm:?} {pass:?} and a chain"), floats, true, |m, step| {
-                let [len, a, b] = lens(&spec, pass);
-                let (out, a, b) = (m.result(len), m.x(a), m.x(b));
-                let scratch = m.scratch(spec.scratch_of(pass, algorithm));
-                step.convolve_by(algorithm);
-                let inputs = [(out, [true]), (m.x(1), [false])];
-                let then = Operands { outputs: [out], inputs, dims: [len], constants: [] };
-                step.conv2d_map::<AddBias, 2, 1, 0, 1>(pass, out, [a, b], scratch, spec, then);
-            });
-        }
-    }
-}
-
-/// Values for which minimal filtering takes plain sums: one is an infinity.
-#[test]
-fn an_image_that_is_not_finite() {
-    let spec = Conv2dSpec { padding: [1, 1], ..Conv2dSpec::new(1, [2, 3], [9, 9], [3, 3]) };
-    for pass in [Pass::Forward, Pass::InputGrad] {
-        let [out, a, b] = lens(&spec, pass);
-        let scratch = spec.scratch_of(pass, Algorithm::Winograd);
-        check_all("not finite", out + a + scratch + 200, false, |m, step| {
-            let (out, image, from, w) = (m.result(out), m.scratch(a), m.x(a), m.x(b));
-            step.copy(image, from);
-            step.fill(image.part(a / 2, 1), f32::INFINITY);
-            let scratch = m.scratch(scratch);
-            step.convolve_by(Algorithm::Winograd);
-            step.conv2d(pass, out, [image, w], scratch, spec);
-        });
-    }
-}
-
-room!(Pools, 1 << 11, |k, m| {
+calls!(Pool2d, 1 << 11, |k, m| {
     let spec = Pool2dSpec {
         planes: 3,
         height: 5,
@@ -167,7 +100,7 @@ room!(Pools, 1 << 11, |k, m| {
     }
 });
 
-room!(Enlarged, 1 << 12, |k, m| {
+calls!(Interpolate, 1 << 12, |k, m| {
     use InterpolateMode::{Bilinear, BilinearCorners, Nearest};
     for mode in [Nearest, Bilinear, BilinearCorners] {
         for scale in [[2, 2], [1, 3], [3, 4], [1, 1]] {
@@ -179,13 +112,3 @@ room!(Enlarged, 1 << 12, |k, m| {
         }
     }
 });
-
-#[test]
-fn pools() {
-    check::<Pools>();
-}
-
-#[test]
-fn enlarged() {
-    check::<Enlarged>();
-}

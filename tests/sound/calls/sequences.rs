@@ -1,15 +1,17 @@
 //! Sequences: attention, recurrent layers, look-ups, samples of different lengths.
 
 use gradiron::device::{Buf, Kernels};
-use gradiron::ops::attention::{AttentionSpec, Given, Strides, View};
+use gradiron::ops::attention::{AttentionSpec, Inputs, Strides, View};
 use gradiron::ops::embedding::EmbeddingSpec;
 use gradiron::ops::gather::GatherSpec;
-use gradiron::ops::hold::First;
-use gradiron::ops::recurrent::{self, Cell, Gradients, History, Made, RecurrentSpec, Upstream};
+use gradiron::ops::padding::First;
+use gradiron::ops::recurrent::{
+    self, Cell, InputGrads, OutputGrads, Outputs, RecurrentSpec, Saved,
+};
 
-use crate::memory::{Memory, check, check_all, indices, room};
+use super::{Memory, calls, indices};
 
-const SPEC: AttentionSpec = AttentionSpec {
+pub const SPEC: AttentionSpec = AttentionSpec {
     batch: 2,
     heads: 4,
     kv_heads: 2,
@@ -32,7 +34,7 @@ fn attention<K: Kernels>(k: &mut K, m: &mut Memory, spec: AttentionSpec, with_ma
     // The same for all samples and heads.
     let strides = Strides { start: 0, batch: 0, head: 0, row: keys };
     let mask = with_mask.then(|| view(m.x(queries * keys), strides));
-    let given = Given { q, k: key, v: value, mask };
+    let given = Inputs { q, k: key, v: value, mask };
     let (y, lse) = (view(m.result(of_q), q.strides), m.result(batch * heads * queries));
     k.attention(y, lse, given, spec);
     let none = view(m.result(of_q), q.strides);
@@ -47,7 +49,7 @@ fn attention<K: Kernels>(k: &mut K, m: &mut Memory, spec: AttentionSpec, with_ma
     }
 }
 
-room!(Attention, 11_000, |k, m| {
+calls!(Attention, 11_000, |k, m| {
     for causal in [None, Some(1), Some(usize::MAX)] {
         attention(k, m, AttentionSpec { causal, ..SPEC }, false);
     }
@@ -57,7 +59,7 @@ room!(Attention, 11_000, |k, m| {
     attention(k, m, AttentionSpec { queries: 66, keys: 3, heads: 2, ..SPEC }, true);
 });
 
-room!(SideBySide, 1 << 11, |k, m| {
+calls!(SideBySide, 1 << 11, |k, m| {
     let spec = AttentionSpec { keys: 6, causal: Some(0), ..SPEC };
     let AttentionSpec { batch, heads, kv_heads, queries, dim, .. } = spec;
     let width = (heads + 2 * kv_heads) * dim;
@@ -65,7 +67,7 @@ room!(SideBySide, 1 << 11, |k, m| {
     let strides = |start| Strides { start, batch: queries * width, head: dim, row: width };
     let starts = [0, heads * dim, (heads + kv_heads) * dim];
     let [q, key, value] = starts.map(|start| View { buf: qkv, strides: strides(start) });
-    let given = Given { q, k: key, v: value, mask: None };
+    let given = Inputs { q, k: key, v: value, mask: None };
     let len = batch * heads * queries * dim;
     let plain = |buf| View { buf, strides: Strides::by_row(queries, heads, dim) };
     let (y, d_y, lse) = (plain(m.result(len)), plain(m.x(len)), m.result(batch * heads * queries));
@@ -82,35 +84,13 @@ room!(SideBySide, 1 << 11, |k, m| {
     k.append([cached, View { buf: values, ..cached }], [key, value], 3, spec);
 });
 
-/// Keys that are not seen and are not finite: rows are computed once more.
-#[test]
-fn attention_beside_an_infinity() {
-    let spec = AttentionSpec { keys: 6, causal: Some(0), ..SPEC };
-    check_all("attention", 1 << 14, false, |m, step| {
-        use gradiron::ops::{attention::Attention as _, fill::Fill as _};
-        let AttentionSpec { batch, heads, kv_heads, queries, keys, dim, .. } = spec;
-        let [of_q, of_k] = [batch * heads * queries * dim, batch * kv_heads * keys * dim];
-        let (key, from) = (m.scratch(of_k), m.x(of_k));
-        step.copy(key, from);
-        step.fill(key.part(of_k - 1, 1), f32::INFINITY);
-        let of_keys = |buf| View { buf, strides: Strides::by_row(keys, kv_heads, dim) };
-        let plain = |buf| View { buf, strides: Strides::by_row(queries, heads, dim) };
-        let given = Given { q: plain(m.x(of_q)), k: of_keys(key), v: of_keys(key), mask: None };
-        let (y, lse) = (plain(m.result(of_q)), m.result(batch * heads * queries));
-        step.attention(y, lse, given, spec);
-        let [d_q, d_k, d_v] = [of_q, of_k, of_k].map(|len| m.result(len));
-        let d_qkv = [plain(d_q), of_keys(d_k), of_keys(d_v)];
-        step.attention_grad(d_qkv, [plain(m.x(of_q)), y], lse, given, spec);
-    });
-}
-
 /// A layer, forward and backward.
 fn layer<K: Kernels>(k: &mut K, m: &mut Memory, s: RecurrentSpec, with_lengths: bool) {
     let (states, steps) = (s.batch * s.hidden, s.batch * s.steps * s.hidden);
     let of_x = s.batch * s.steps * s.width();
     let is_lstm = s.cell == Cell::Lstm;
     let cell = |buf: Buf| is_lstm.then_some(buf);
-    let given = recurrent::Given {
+    let given = recurrent::Inputs {
         x: m.x(of_x),
         w: m.x(s.width() * s.hidden),
         b: with_lengths.then(|| m.x(s.width())),
@@ -119,18 +99,18 @@ fn layer<K: Kernels>(k: &mut K, m: &mut Memory, s: RecurrentSpec, with_lengths: 
         lengths: with_lengths.then(|| indices(s.batch)),
     };
     let made =
-        Made { y: m.result(steps), h: m.result(states), c: is_lstm.then(|| m.result(states)) };
+        Outputs { y: m.result(steps), h: m.result(states), c: is_lstm.then(|| m.result(states)) };
     let keeps = matches!(s.cell, Cell::Lstm | Cell::Gru);
     // Behind the end of a sample nothing is kept of the gates.
-    let history = History {
+    let history = Saved {
         gates: m.scratch(of_x),
         before: m.result(steps),
         inner: keeps.then(|| m.scratch(steps)),
     };
     let scratch = m.scratch(s.scratch());
     k.recurrent(made, Some(history), given, scratch, s);
-    let upstream = Upstream { y: Some(m.x(steps)), h: Some(m.x(states)), c: cell(m.x(states)) };
-    let gradients = Gradients {
+    let upstream = OutputGrads { y: Some(m.x(steps)), h: Some(m.x(states)), c: cell(m.x(states)) };
+    let gradients = InputGrads {
         x: m.result(of_x),
         products: (s.cell == Cell::Gru).then(|| m.result(of_x)),
         h: Some(m.result(states)),
@@ -138,11 +118,11 @@ fn layer<K: Kernels>(k: &mut K, m: &mut Memory, s: RecurrentSpec, with_lengths: 
     };
     k.recurrent_grad(gradients, upstream, history, given, scratch, s);
     // In the place of the gates.
-    let gradients = Gradients { x: history.gates, h: None, c: None, ..gradients };
+    let gradients = InputGrads { x: history.gates, h: None, c: None, ..gradients };
     k.recurrent_grad(gradients, upstream, history, given, scratch, s);
 }
 
-room!(Recurrent, 12_000, |k, m| {
+calls!(Recurrent, 12_000, |k, m| {
     for cell in [Cell::Tanh, Cell::Relu, Cell::Lstm, Cell::Gru] {
         for (reverse, with_lengths) in [(false, true), (true, true), (true, false)] {
             let spec = RecurrentSpec { cell, batch: 3, steps: 3, hidden: 5, reverse };
@@ -151,7 +131,7 @@ room!(Recurrent, 12_000, |k, m| {
     }
 });
 
-room!(Tables, 1 << 9, |k, m| {
+calls!(Embedding, 1 << 9, |k, m| {
     for (count, dim) in [(7, 5), (1, 1), (24, 3)] {
         let spec = EmbeddingSpec { count, rows: 3, dim, padding: Some(1) };
         let (w, d_y) = (m.x(3 * dim), m.x(count * dim));
@@ -159,6 +139,9 @@ room!(Tables, 1 << 9, |k, m| {
         k.embedding(y, indices(count), w, spec);
         k.embedding_grad(d_w, d_y, indices(count), spec);
     }
+});
+
+calls!(Gather, 1 << 9, |k, m| {
     for (outer, size, count, inner) in [(2, 3, 4, 3), (1, 3, 24, 1), (3, 4, 1, 2)] {
         let spec = GatherSpec { outer, size, count, inner };
         let [of_x, of_y] = [outer * size * inner, outer * count * inner];
@@ -168,40 +151,15 @@ room!(Tables, 1 << 9, |k, m| {
     }
 });
 
-room!(Held, 1 << 9, |k, m| {
+calls!(Padding, 1 << 9, |k, m| {
     let (batch, steps, dim) = (4, 3, 5);
     let (x, old, all) = (m.x(batch * dim), m.x(batch * dim), m.x(batch * steps * dim));
     for t in 0..steps {
         let (y, z, first) = (m.result(batch * dim), m.result(batch * dim), m.result(batch * dim));
-        k.hold(y, x, old, indices(batch), t);
-        k.hold(z, x, old.part(0, 0), indices(batch), t);
+        k.advance(y, x, old, indices(batch), t);
+        k.advance(z, x, old.part(0, 0), indices(batch), t);
         k.replay(first, x, all, indices(batch), t, First::Last);
     }
     let y = m.result(batch * steps * dim);
-    k.cut(y, all, indices(batch), steps);
+    k.zero_padding(y, all, indices(batch), steps);
 });
-
-#[test]
-fn attention_of_all_kinds() {
-    check::<Attention>();
-}
-
-#[test]
-fn attention_side_by_side() {
-    check::<SideBySide>();
-}
-
-#[test]
-fn recurrent_layers() {
-    check::<Recurrent>();
-}
-
-#[test]
-fn tables() {
-    check::<Tables>();
-}
-
-#[test]
-fn samples_of_different_lengths() {
-    check::<Held>();
-}

@@ -8,23 +8,30 @@ use gradiron::ops::nll_loss::NllLossSpec;
 use gradiron::ops::rotary::RotarySpec;
 use gradiron::ops::softmax::SoftmaxSpec;
 
-use crate::memory::{check, indices, room};
+use super::{calls, indices};
 
-room!(Softmax, 1 << 11, |k, m| {
+calls!(Softmax, 1 << 11, |k, m| {
     for (outer, size, inner) in [(2, 5, 1), (1, 70, 1), (3, 4, 3), (1, 3, 66), (2, 1, 1)] {
         let spec = SoftmaxSpec { outer, size, inner };
         let len = spec.elements();
         let (x, d_y) = (m.x(len), m.x(len));
-        let [y, log, d_x, d_log, at] = [len, len, len, len, outer * inner].map(|n| m.result(n));
+        let [y, log, d_x, d_log] = [len; 4].map(|n| m.result(n));
         k.softmax(y, x, spec);
         k.log_softmax(log, x, spec);
         k.softmax_grad(d_x, d_y, y, spec);
         k.log_softmax_grad(d_log, d_y, log, spec);
-        k.argmax(at, x, spec);
     }
 });
 
-room!(Losses, 1 << 10, |k, m| {
+calls!(Argmax, 1 << 9, |k, m| {
+    for (outer, size, inner) in [(2, 5, 1), (1, 70, 1), (3, 4, 3), (1, 3, 66), (2, 1, 1)] {
+        let spec = SoftmaxSpec { outer, size, inner };
+        let (x, y) = (m.x(spec.elements()), m.result(outer * inner));
+        k.argmax(y, x, spec);
+    }
+});
+
+calls!(CrossEntropy, 1 << 10, |k, m| {
     for (outer, inner, smoothing) in [(3, 1, 0.0), (3, 1, 0.1), (2, 5, 0.1), (1, 9, 0.0)] {
         let (classes, n) = (3, outer * inner);
         let spec = CrossEntropySpec { outer, classes, inner, smoothing };
@@ -38,14 +45,20 @@ room!(Losses, 1 << 10, |k, m| {
         k.copy(logits, x);
         k.cross_entropy_with_grad(again, logits, logits, indices(n), spec);
         k.cross_entropy_grad(logits, loss, logits);
+    }
+});
+
+calls!(NllLoss, 1 << 9, |k, m| {
+    for (outer, inner) in [(3, 1), (2, 5), (1, 9)] {
+        let (classes, n) = (3, outer * inner);
         let spec = NllLossSpec { outer, classes, inner };
-        let (nll, d_x) = (m.result(1), m.result(len));
-        k.nll_loss(nll, x, indices(n), spec);
+        let (x, loss, d_x) = (m.x(n * classes), m.result(1), m.result(n * classes));
+        k.nll_loss(loss, x, indices(n), spec);
         k.nll_loss_grad(d_x, loss, indices(n), spec);
     }
 });
 
-room!(LayerNorm, 1 << 12, |k, m| {
+calls!(LayerNorm, 1 << 12, |k, m| {
     for (rows, dim, centred) in [(1, 5, true), (9, 70, true), (3, 5, false), (20, 3, true)] {
         let spec = LayerNormSpec { rows, dim, eps: 1e-5, centred };
         let (len, w, b) = (rows * dim, m.x(dim), m.x(dim));
@@ -60,7 +73,7 @@ room!(LayerNorm, 1 << 12, |k, m| {
     }
 });
 
-room!(BatchNorm, 1 << 10, |k, m| {
+calls!(BatchNorm, 1 << 10, |k, m| {
     for (batch, channels, inner) in [(3, 5, 1), (2, 3, 7), (2, 2, 70), (1, 2, 4)] {
         let spec = BatchNormSpec { batch, channels, inner, eps: 1e-5 };
         let len = spec.elements();
@@ -77,7 +90,7 @@ room!(BatchNorm, 1 << 10, |k, m| {
     }
 });
 
-room!(Positions, 1 << 10, |k, m| {
+calls!(Rotary, 1 << 10, |k, m| {
     for (interleaved, inverse) in [(false, false), (true, true)] {
         let (outer, len, inner, dim) = (2, 9, 2, 6);
         let spec = RotarySpec { outer, len, inner, dim, past: 3, base: 1e4, interleaved, inverse };
@@ -88,7 +101,7 @@ room!(Positions, 1 << 10, |k, m| {
     k.sinusoidal(y, 5, 7, 1e4);
 });
 
-room!(Sums, 1 << 10, |k, m| {
+calls!(Cumsum, 1 << 10, |k, m| {
     for reverse in [false, true] {
         for (outer, size, inner) in [(2, 5, 1), (1, 3, 66)] {
             let (x, y) = (m.x(outer * size * inner), m.result(outer * size * inner));
@@ -96,33 +109,3 @@ room!(Sums, 1 << 10, |k, m| {
         }
     }
 });
-
-#[test]
-fn softmax() {
-    check::<Softmax>();
-}
-
-#[test]
-fn losses() {
-    check::<Losses>();
-}
-
-#[test]
-fn layer_norm() {
-    check::<LayerNorm>();
-}
-
-#[test]
-fn batch_norm() {
-    check::<BatchNorm>();
-}
-
-#[test]
-fn positions() {
-    check::<Positions>();
-}
-
-#[test]
-fn running_sums() {
-    check::<Sums>();
-}

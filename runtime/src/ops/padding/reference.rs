@@ -2,8 +2,8 @@
 
 use super::First;
 
-/// `hold`, plain.
-pub fn hold(y: &mut [f64], new: &[f64], old: &[f64], length: &[u32], t: usize) {
+/// `advance`, plain.
+pub fn advance(y: &mut [f64], new: &[f64], old: &[f64], length: &[u32], t: usize) {
     let row = y.len() / length.len();
     for (i, y) in y.iter_mut().enumerate() {
         let is_held = t >= length[i / row] as usize;
@@ -15,8 +15,8 @@ pub fn hold(y: &mut [f64], new: &[f64], old: &[f64], length: &[u32], t: usize) {
     }
 }
 
-/// `cut`, plain.
-pub fn cut(y: &mut [f64], x: &[f64], length: &[u32], steps: usize) {
+/// `zero_padding`, plain.
+pub fn zero_padding(y: &mut [f64], x: &[f64], length: &[u32], steps: usize) {
     let row = y.len() / (length.len() * steps);
     for (i, y) in y.iter_mut().enumerate() {
         let (sample, step) = (i / row / steps, i / row % steps);

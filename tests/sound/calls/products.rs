@@ -8,11 +8,11 @@ use gradiron::ops::elementwise::{Elementwise, Operands, functions};
 use gradiron::ops::matmul::{Layout, MatmulSpec};
 use gradiron::ops::reduce::{ReduceKind, ReduceSpec};
 
-use crate::memory::{Memory, check, room};
+use super::{Memory, calls};
 
 const LAYOUTS: [Layout; 3] = [Layout::NN, Layout::NT, Layout::TN];
 
-room!(Products, 1 << 11, |k, m| {
+calls!(Matmul, 1 << 11, |k, m| {
     for layout in LAYOUTS {
         for (rows, terms, cols) in
             [(1, 5, 3), (3, 9, 17), (9, 7, 21), (20, 3, 1), (1, 1, 1), (2, 0, 3)]
@@ -24,7 +24,7 @@ room!(Products, 1 << 11, |k, m| {
     }
 });
 
-room!(Packed, 51_000, |k, m| {
+calls!(Packed, 51_000, |k, m| {
     // An interpreter takes minutes for all of them.
     for rows in if cfg!(miri) { 2..3 } else { 1..4 } {
         let spec = MatmulSpec { layout: Layout::NT, m: rows, k: 130, n: 128 };
@@ -82,7 +82,7 @@ fn chain<K: Kernels, const R: usize>(
     k.map::<Follow, 3, 2, 1, R>(outputs, inputs, dims, [0.5]);
 }
 
-room!(Chains, 1 << 12, |k, m| {
+calls!(Chains, 1 << 12, |k, m| {
     chain(k, m, [], [], false);
     chain(k, m, [5], [false], true);
     chain(k, m, [130], [true], false);
@@ -105,13 +105,13 @@ impl Elementwise<1, 1, 0> for Double {
 }
 
 // Elements of several chunks, which threads share.
-room!(LongChain, 1 << 14, |k, m| {
+calls!(LongChain, 1 << 14, |k, m| {
     let len = (1 << 13) + 70;
     let (x, y) = (m.x(len), m.result(len));
     k.map::<Double, 1, 1, 0, 1>([y], [(x, [true])], [len], []);
 });
 
-room!(Followed, 1 << 11, |k, m| {
+calls!(Followed, 1 << 11, |k, m| {
     for (rows, terms, cols) in [(3, 4, 5), (9, 5, 18), (2, 0, 3)] {
         for layout in LAYOUTS {
             let spec = MatmulSpec { layout, m: rows, k: terms, n: cols };
@@ -124,7 +124,7 @@ room!(Followed, 1 << 11, |k, m| {
     }
 });
 
-room!(Copies, 1 << 10, |k, m| {
+calls!(Fill, 1 << 10, |k, m| {
     for len in [0, 1, 15, 67] {
         let (x, y) = (m.x(len), m.result(len));
         k.copy(y, x);
@@ -132,13 +132,18 @@ room!(Copies, 1 << 10, |k, m| {
         let y = m.result(len);
         k.fill(y, 2.0);
         k.accumulate(y, x);
-        let (halves, wide) = (m.scratch(len.div_ceil(2)), m.result(len));
+    }
+});
+
+calls!(Convert, 1 << 9, |k, m| {
+    for len in [0, 1, 15, 67] {
+        let (x, halves, wide) = (m.x(len), m.scratch(len.div_ceil(2)), m.result(len));
         k.narrow(halves, x);
         k.widen(wide, halves);
     }
 });
 
-room!(Joined, 1 << 9, |k, m| {
+calls!(Cat, 1 << 9, |k, m| {
     for (outer, parts) in [(1, [3, 4]), (5, [1, 6]), (4, [0, 3])] {
         let total = parts.iter().sum();
         let y = m.result(outer * total);
@@ -153,7 +158,7 @@ room!(Joined, 1 << 9, |k, m| {
     }
 });
 
-room!(Permuted, 1 << 10, |k, m| {
+calls!(Permute, 1 << 10, |k, m| {
     let mut one = |dims: [usize; 4], axes: [usize; 4]| {
         let len = dims.iter().product();
         let (x, y) = (m.x(len), m.result(len));
@@ -166,7 +171,7 @@ room!(Permuted, 1 << 10, |k, m| {
     one([2, 3, 4, 5], [0, 1, 2, 3]);
 });
 
-room!(Reduced, 1 << 13, |k, m| {
+calls!(Reduce, 1 << 13, |k, m| {
     for kind in [ReduceKind::Sum, ReduceKind::Max, ReduceKind::Min] {
         for kept in 0..16 {
             let (dims, kept) = ([2, 3, 1, 70], [1, 2, 4, 8].map(|bit| kept & bit != 0));
@@ -177,7 +182,7 @@ room!(Reduced, 1 << 13, |k, m| {
     }
 });
 
-room!(Dropped, 1 << 10, |k, m| {
+calls!(Dropout, 1 << 10, |k, m| {
     for len in [1, 67, 130] {
         let (x, y, call) = (m.x(len), m.result(len), m.scratch(1));
         k.dropout(y, call, x, DropoutSpec { p: 0.3 });
@@ -188,53 +193,3 @@ room!(Dropped, 1 << 10, |k, m| {
         k.dropout(y, none, y, DropoutSpec { p: 1.0 });
     }
 });
-
-#[test]
-fn products() {
-    check::<Products>();
-}
-
-#[test]
-fn packed_products() {
-    check::<Packed>();
-}
-
-#[test]
-fn chains() {
-    check::<Chains>();
-}
-
-#[test]
-fn chains_that_threads_share() {
-    check::<LongChain>();
-}
-
-#[test]
-fn products_and_chains() {
-    check::<Followed>();
-}
-
-#[test]
-fn copies() {
-    check::<Copies>();
-}
-
-#[test]
-fn joined() {
-    check::<Joined>();
-}
-
-#[test]
-fn permuted() {
-    check::<Permuted>();
-}
-
-#[test]
-fn reduced() {
-    check::<Reduced>();
-}
-
-#[test]
-fn dropped() {
-    check::<Dropped>();
-}
