@@ -1,5 +1,5 @@
-//! After a first call no kernel allocates, on any thread: the small calls of every room, and here some that
-//! are large enough for several threads and for algorithms of large sizes.
+//! After a first call no kernel allocates, on any thread: the small calls of every room, and here
+//! some that are large enough for several threads and for algorithms of large sizes.
 
 #[path = "sound/calls/mod.rs"]
 #[allow(dead_code)] // another test looks at what is computed
@@ -44,7 +44,8 @@ unsafe impl GlobalAlloc for Counting {
     }
 
     unsafe fn dealloc(&self, start: *mut u8, layout: Block) {
-        // SAFETY: the caller gives memory of this allocator, which is the system's, with its layout.
+        // SAFETY: the caller gives memory of this allocator, which is the system's, with its
+        // layout.
         unsafe { System.dealloc(start, layout) }
     }
 }
@@ -214,8 +215,8 @@ macro_rules! small_calls {
 
 of_rooms!(small_calls);
 
-/// Runs calls on every instruction set, with one thread and with two, and counts what is allocated behind
-/// the first time. `clean` is for what the calls keep.
+/// Runs calls on every instruction set, with one thread and with two, and counts what is allocated
+/// behind the first time. `clean` is for what the calls keep.
 fn check<T>(
     name: &str,
     arena: &mut Storage,
@@ -255,7 +256,8 @@ fn check<T>(
     }
 }
 
-/// No `#[test]`: the harness allocates beside a test, when it takes a minute or its output is shown.
+/// No `#[test]`: the harness allocates beside a test, when it takes a minute or its output is
+/// shown.
 fn main() {
     let mut arena = Storage::zeros(1 << 23);
     arena.as_mut_slice().iter_mut().enumerate().for_each(|(i, x)| *x = (i % 7) as f32 - 3.0);

@@ -1,6 +1,6 @@
 //! What NVIDIA's compiler makes of every kernel: registers, shared memory, and no spills. Needs the
-//! library NVRTC, and no GPU; where it is not found the test says so, and with `GRADIRON_REQUIRE_NVRTC`
-//! fails. `GRADIRON_UPDATE` writes the table anew.
+//! library NVRTC, and no GPU; where it is not found the test says so, and with
+//! `GRADIRON_REQUIRE_NVRTC` fails. `GRADIRON_UPDATE` writes the table anew.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -106,8 +106,8 @@ fn rooms(list: &DryRun) {
     of_rooms!(record);
 }
 
-/// Layers that a block of threads takes through all steps, with one sample and with four, and layers
-/// that are too large for that.
+/// Layers that a block of threads takes through all steps, with one sample and with four, and
+/// layers that are too large for that.
 fn recurrent(list: &DryRun) {
     let sizes = [(Cell::Lstm, 32, 128), (Cell::Gru, 32, 128), (Cell::Tanh, 256, 256)];
     let large = [(Cell::Lstm, 512, 128), (Cell::Gru, 512, 128), (Cell::Lstm, 64, 256)];
@@ -210,8 +210,8 @@ fn written() -> BTreeSet<String> {
     written
 }
 
-/// Says so past the capture of the test harness, which hides what passes; fails where the compiler must
-/// be there.
+/// Says so past the capture of the test harness, which hides what passes; fails where the compiler
+/// must be there.
 fn skipped(why: &str) {
     use std::io::Write;
     assert!(std::env::var_os("GRADIRON_REQUIRE_NVRTC").is_none(), "{why}");

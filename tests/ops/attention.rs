@@ -135,9 +135,9 @@ fn check_in(precision: Precision, layout: Layout, mask: Mask, s: AttentionSpec) 
     // `|d_p − mean| ≤ 2 dim`, summed over probabilities or over all queries of a key.
     let queries = (s.queries * s.heads / s.kv_heads) as f64;
     let of_d = queries.max(2.0) * 2.0 * dim * (of_p * 4.0 + EPSILON * (dim + queries + 8.0));
-    // In bf16 probabilities and `d_s` are rounded by 2⁻⁸, before they meet factors below 1. `d_v` sums
-    // the probabilities of a key; `y`, and by it the mean, is off by 2⁻⁸ too, so that `d_s` is off by
-    // `3 · 2⁻⁸ dim · scale` for a probability of 1. What comes from f32 is far below that.
+    // In bf16 probabilities and `d_s` are rounded by 2⁻⁸, before they meet factors below 1. `d_v`
+    // sums the probabilities of a key; `y`, and by it the mean, is off by 2⁻⁸ too, so that `d_s` is
+    // off by `3 · 2⁻⁸ dim · scale` for a probability of 1. What comes from f32 is far below that.
     let of_key = {
         let mut sums = [0, 1, 2].map(|n| vec![0.0; wides[at[n].0].len()]);
         let [d_q, d_k, d_v] = &mut sums;
@@ -315,8 +315,8 @@ fn keys_that_nobody_sees() {
     );
 }
 
-/// What is not finite reaches what sees it: keys that are masked or behind the diagonal, their values,
-/// queries, and gradients of results.
+/// What is not finite reaches what sees it: keys that are masked or behind the diagonal, their
+/// values, queries, and gradients of results.
 #[test]
 fn rows_that_are_not_finite() {
     // GPUs multiply what is hidden by zero.

@@ -58,9 +58,9 @@ fn statistics() {
             moments.push(reference::moments(&x64, places));
             size.push(places.iter().map(|&at| x64[at].abs()).sum::<f64>() / places.len() as f64);
         });
-        // The centre of a tile is off by δ, and so are distances from it, which are summed; the mean is
-        // off by the roundings of these sums alone. Squares are off by CHAIN roundings, and distances
-        // between tiles, at most a standard deviation in the mean, by 2δ.
+        // The centre of a tile is off by δ, and so are distances from it, which are summed; the
+        // mean is off by the roundings of these sums alone. Squares are off by CHAIN roundings, and
+        // distances between tiles, at most a standard deviation in the mean, by 2δ.
         let delta = |c: usize| CHAIN * EPSILON * size[c];
         let mean_bound = |c: usize| CHAIN * EPSILON * (moments[c].1.sqrt() + delta(c));
         let var_bound = |c: usize| {
@@ -127,7 +127,8 @@ fn statistics() {
         // Where bf16 leave a channel no spread, roundings of its mean show beside ε.
         call.run_halves([&[], &[0]], 1e-2, |step, y, x, _| {
             step.batch_norm_statistics([y[0], y[1]], y[2], x[0], None, spec);
-            // What an `f32` leaves of the mean is one of its roundings, and another one of other elements.
+            // What an `f32` leaves of the mean is one of its roundings, and another one of other
+            // elements.
             step.fill(y[1], 0.0);
         });
         call.run(

@@ -9,8 +9,8 @@ use crate::any::{AnyKernels, convolve_by};
 use crate::conv2d::{PASSES, lens, reference, terms};
 use crate::harness::*;
 
-/// Sizes for tensor cores: full and ragged tiles of all sizes, both orders of the inner axis, and planes
-/// that are read element by element or several at once.
+/// Sizes for tensor cores: full and ragged tiles of all sizes, both orders of the inner axis, and
+/// planes that are read element by element or several at once.
 fn specs_of_products() -> Vec<Conv2dSpec> {
     let new = Conv2dSpec::new;
     let same = |spec: Conv2dSpec| Conv2dSpec { padding: spec.kernel.map(|k| k / 2), ..spec };
@@ -38,15 +38,15 @@ fn specs_of_products() -> Vec<Conv2dSpec> {
     ]
 }
 
-/// By how much a result of floats is off, relative to it, where values of 16 bits are off by `u`: cuDNN
-/// gives results the type of the factors.
+/// By how much a result of floats is off, relative to it, where values of 16 bits are off by `u`:
+/// cuDNN gives results the type of the factors.
 fn of_result(u: f64) -> f64 {
     if cfg!(feature = "cudnn") { u } else { 0.0 }
 }
 
-/// Where a device rounds factors by `u` at most, relative to them, a sum is off by twice that of its
-/// terms' magnitudes, and as without; its result may be off by `of_result`. Factors below the normal
-/// range are off by `least` at most, and meet others of at most 1.
+/// Where a device rounds factors by `u` at most, relative to them, a sum is off by twice that of
+/// its terms' magnitudes, and as without; its result may be off by `of_result`. Factors below the
+/// normal range are off by `least` at most, and meet others of at most 1.
 fn check_factors(
     [u, of_result]: [f64; 2],
     least: f64,
@@ -86,8 +86,8 @@ fn check_factors(
     }
 }
 
-/// bf16 keeps 7 bits behind the first: errors of at most 2⁻⁸, of which a sum of many terms, some rounded
-/// up and some down, has not half.
+/// bf16 keeps 7 bits behind the first: errors of at most 2⁻⁸, of which a sum of many terms, some
+/// rounded up and some down, has not half.
 #[test]
 fn factors_of_bf16() {
     check_factors([1.0 / 512.0, of_result(1.0 / 256.0)], 0.0, |call, kernel, check| {
@@ -117,8 +117,8 @@ fn factors_of_tf32() {
     });
 }
 
-/// Convolutions of values of 16 bits that are exact in both formats: with floats for weights or without,
-/// a sum is off as that of floats, and a result of 16 bits by its rounding.
+/// Convolutions of values of 16 bits that are exact in both formats: with floats for weights or
+/// without, a sum is off as that of floats, and a result of 16 bits by its rounding.
 #[cfg(feature = "cuda")]
 fn check_values(precision: Precision, u: f64, weights_are_halves: bool) {
     let plain = Conv2dSpec::new(2, [6, 8], [9, 8], [3, 3]);

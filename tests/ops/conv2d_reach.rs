@@ -167,8 +167,8 @@ fn with_a_pixel_each(
     (Conv2dSpec { batch: count, ..planes.spec }, x)
 }
 
-/// Whether case `number` is taken: builds with debug assertions run often and take a fifth, those without,
-/// as in `scripts/full-check.sh`, take all.
+/// Whether case `number` is taken: builds with debug assertions run often and take a fifth, those
+/// without, as in `scripts/full-check.sh`, take all.
 fn is_taken(number: usize) -> bool {
     !cfg!(debug_assertions) || number.is_multiple_of(5)
 }

@@ -60,8 +60,8 @@ fn loss_and_gradient() {
             step.cross_entropy_grad(y[5], x[1], y[4]);
             step.cross_entropy_grad(y[2], x[1], y[2]);
         };
-        // The gradient is rounded before it is scaled. That of one position alone, times a loss's first
-        // scale of 2¹⁶, is beyond an f16.
+        // The gradient is rounded before it is scaled. That of one position alone, times a loss's
+        // first scale of 2¹⁶, is beyond an f16.
         if positions > 1 {
             call.run_halves([&[2, 4, 5], &[0]], 1.0 / 256.0, kernel);
         }

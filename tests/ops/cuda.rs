@@ -10,7 +10,8 @@ use gradiron::ops::fill::Fill as _;
 use crate::any::AnyKernels;
 use crate::harness::{ALIGNED, Call, Laid, ODD, assert_close, outputs_of};
 
-/// The GPU. Where there is none, tests say so once and go on; with `GRADIRON_REQUIRE_GPU` they fail.
+/// The GPU. Where there is none, tests say so once and go on; with `GRADIRON_REQUIRE_GPU` they
+/// fail.
 fn gpu() -> Option<&'static Cuda> {
     static GPU: OnceLock<Option<Cuda>> = OnceLock::new();
     let gpu = GPU.get_or_init(|| match Cuda::new(0) {
@@ -31,8 +32,8 @@ fn setting(name: &str, default: usize) -> usize {
     std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
 }
 
-/// Whether a call is taken: `GRADIRON_OPS_EVERY` takes the first of each test and every n-th behind it,
-/// and `GRADIRON_OPS_LARGEST` those of so many floats at most, since an emulator is slow.
+/// Whether a call is taken: `GRADIRON_OPS_EVERY` takes the first of each test and every n-th behind
+/// it, and `GRADIRON_OPS_LARGEST` those of so many floats at most, since an emulator is slow.
 fn is_taken(call: &Call<'_>) -> bool {
     static CALLS: Mutex<BTreeMap<String, usize>> = Mutex::new(BTreeMap::new());
     let inputs = call.inputs.iter().map(|x| x.len()).sum::<usize>();
@@ -57,8 +58,9 @@ pub fn run(
     run_on(call, |gpu| gpu.with_precision(precision), kernel, check);
 }
 
-/// Runs a call on the GPU with the settings of `on`, outputs and scratch memory poisoned, and gives the
-/// outputs to `check`: once with ranges at odd places, and once with all of them where vectors may start.
+/// Runs a call on the GPU with the settings of `on`, outputs and scratch memory poisoned, and gives
+/// the outputs to `check`: once with ranges at odd places, and once with all of them where vectors
+/// may start.
 pub fn run_on(
     call: &Call<'_>,
     on: impl Fn(Cuda) -> Cuda,

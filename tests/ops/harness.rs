@@ -196,9 +196,9 @@ impl Call<'_> {
         outputs_of(arena.as_slice(), &outputs, scratch)
     }
 
-    /// The same on a GPU, where values are halves: the outputs and inputs of these numbers. Results are
-    /// those of floats that hold the same numbers, rounded once, but for a share `slack` of the largest:
-    /// sums of another order, and what was rounded between two kernels.
+    /// The same on a GPU, where values are halves: the outputs and inputs of these numbers. Results
+    /// are those of floats that hold the same numbers, rounded once, but for a share `slack` of the
+    /// largest: sums of another order, and what was rounded between two kernels.
     #[cfg_attr(not(feature = "cuda"), expect(unused_variables))]
     pub fn run_halves(
         &self,
@@ -229,8 +229,8 @@ impl Call<'_> {
     }
 }
 
-/// The part of `len` floats that starts at a multiple of eight of them, where kernels may move some at
-/// once; `buf` has seven more.
+/// The part of `len` floats that starts at a multiple of eight of them, where kernels may move some
+/// at once; `buf` has seven more.
 pub fn aligned(buf: Buf, len: usize) -> Buf {
     buf.part(buf.start.next_multiple_of(8) - buf.start, len)
 }
@@ -260,8 +260,8 @@ pub fn outputs_of(arena: &[f32], outputs: &[Buf], scratch: Buf) -> Vec<Vec<f32>>
     outputs.iter().map(|buf| arena[buf.start..][..buf.len].to_vec()).collect()
 }
 
-/// The bits of a number. WebAssembly leaves those of NaN open, and they change when its engine compiles
-/// a function once more: there every NaN is one.
+/// The bits of a number. WebAssembly leaves those of NaN open, and they change when its engine
+/// compiles a function once more: there every NaN is one.
 fn bits_of(x: f32) -> u32 {
     if cfg!(target_family = "wasm") && x.is_nan() { f32::NAN.to_bits() } else { x.to_bits() }
 }

@@ -77,8 +77,8 @@ fn planes_and_their_gradients() {
     }
 }
 
-/// An infinity or a NaN, at each place of a plane, reaches what it has a weight in, and so does that of
-/// a gradient.
+/// An infinity or a NaN, at each place of a plane, reaches what it has a weight in, and so does
+/// that of a gradient.
 #[test]
 fn places_that_are_not_finite() {
     for spec in specs().into_iter().filter(|spec| spec.planes > 0 && spec.height * spec.width <= 35)

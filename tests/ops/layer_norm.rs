@@ -64,8 +64,8 @@ fn check(spec: LayerNormSpec, [with_w, with_b]: [bool; 2], shift: f32) {
             y.iter().zip(&d_y).map(|(y, d_y)| y * f64::from(*d_y)).sum::<f64>()
         };
         let (x, w, b) = (wide(&x), wide(w), wide(b));
-        // Where a row has hardly a spread, third derivatives are of order `ε^(−3/2)`, and differences
-        // are no measure: rows of few elements may have none.
+        // Where a row has hardly a spread, third derivatives are of order `ε^(−3/2)`, and
+        // differences are no measure: rows of few elements may have none.
         if spec.dim >= 7 {
             assert_gradient("layer_norm x", &x, &d_x, |x| value(x, &w, &b));
         }

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use gradiron::ops::ROOMS;
 
-/// Rooms whose results move in steps, or whose kernels move numbers as they are: nothing to differentiate.
+/// Rooms whose results move in steps, or whose kernels move numbers as they are: nothing to
+/// differentiate.
 const WITHOUT_DERIVATIVE: &[&str] = &["argmax", "convert", "fill"];
 
 fn root() -> PathBuf {

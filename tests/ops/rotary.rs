@@ -26,8 +26,8 @@ fn check(spec: RotarySpec) {
     let call = Call { outputs: &[x.len()], inputs: &[&x], indices: &[], scratch: 0 };
     call.run(
         |step, y, x, _| step.rotary(y[0], x[0], spec),
-        // Two products below 1 with cosine and sine, which are wrong by 2 ulp and by the rounding of
-        // an angle up to π.
+        // Two products below 1 with cosine and sine, which are wrong by 2 ulp and by the rounding
+        // of an angle up to π.
         |level, got| assert_close(&format!("{spec:?} {level}"), &got[0], &y, |_| 16.0 * EPSILON),
     );
     if x.len() <= 300 {

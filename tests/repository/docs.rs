@@ -167,8 +167,8 @@ fn dedented(lines: &[&str]) -> Vec<String> {
     lines.iter().map(|line| line.get(indent..).unwrap_or("").to_owned()).collect()
 }
 
-/// Whether a file has these lines one behind the other, at some indentation. A line `…` stands for any
-/// number of lines.
+/// Whether a file has these lines one behind the other, at some indentation. A line `…` stands for
+/// any number of lines.
 fn is_part(block: &[&str], file: &str) -> bool {
     let file: Vec<&str> = file.lines().collect();
     let mut start = 0;
@@ -181,8 +181,8 @@ fn is_part(block: &[&str], file: &str) -> bool {
     })
 }
 
-/// `<!-- from PATH -->` before a block says that it is a part of that file. Blocks of Rust without it are
-/// compiled as tests of documentation, and so must not be ignored.
+/// `<!-- from PATH -->` before a block says that it is a part of that file. Blocks of Rust without
+/// it are compiled as tests of documentation, and so must not be ignored.
 #[test]
 fn snippets_are_parts_of_programs() {
     let (root, mut parts, mut wrong) = (root(), 0, Vec::new());

@@ -1,4 +1,5 @@
-//! Each environment variable of this repository is on the page of them, and none that is nowhere read.
+//! Each environment variable of this repository is on the page of them, and none that is nowhere
+//! read.
 
 use std::collections::BTreeSet;
 

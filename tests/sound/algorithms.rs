@@ -1,4 +1,5 @@
-//! Algorithms that small calls do not choose by themselves, and values for which kernels take another way.
+//! Algorithms that small calls do not choose by themselves, and values for which kernels take
+//! another way.
 
 use gradiron::ops::attention::{Attention as _, AttentionSpec, Inputs, Strides, View};
 use gradiron::ops::conv2d::{Algorithm, Conv2d as _, Conv2dSpec, Pass};

@@ -1,5 +1,6 @@
-//! Sizes that are none, given to every kernel: a panic that says what is wrong, before anything beside the
-//! ranges of the call is read or written. Nothing here is what `model!` makes; these kernels are public.
+//! Sizes that are none, given to every kernel: a panic that says what is wrong, before anything
+//! beside the ranges of the call is read or written. Nothing here is what `model!` makes; these
+//! kernels are public.
 
 use std::marker::PhantomData;
 

@@ -37,8 +37,8 @@ impl<C: Call> Run for Small<C> {
     }
 }
 
-/// Runs a call with an arena of `floats` NaNs, on the kernels of all passes or on those of small ones, and
-/// gives the arena and what the call panicked with.
+/// Runs a call with an arena of `floats` NaNs, on the kernels of all passes or on those of small
+/// ones, and gives the arena and what the call panicked with.
 pub fn run(
     cpu: &Cpu,
     is_small: bool,
@@ -101,7 +101,8 @@ pub fn check<C: calls::Calls>() {
             memory.results(&name, arena.as_slice(), true)
         };
         assert!(run(&cpus[0], false) == run(&cpus[1], false), "{level:?}: two threads differ");
-        // Kernels of small passes sum in another order. An interpreter need not see those that are the same.
+        // Kernels of small passes sum in another order. An interpreter need not see those that are
+        // the same.
         if !cfg!(miri) || !is_same_when_small(level) {
             run(&cpus[0], true);
         }

@@ -1,5 +1,5 @@
-//! Small calls of every room, on kernels of any kind: what one test says of a call, others say of the
-//! same.
+//! Small calls of every room, on kernels of any kind: what one test says of a call, others say of
+//! the same.
 
 pub mod images;
 pub mod products;
