@@ -16,6 +16,7 @@ pub mod function {
 /// Runs step by step.
 pub mod step {
     pub use crate::step::*;
+    pub use crate::workspace::check_steps;
 }
 /// Memory that a device keeps.
 pub mod storage {
@@ -29,6 +30,6 @@ pub mod table {
 pub use crate::arena::{minus, plus, times};
 pub use crate::module::{ParamSpec, StateKind, StateSpec, init_params};
 pub use crate::net::Sequential;
+pub use crate::program::{FunctionPlan, Pass, Program};
 pub use crate::storage::Storage;
-pub use crate::workspace::{FunctionPlan, Pass, Program};
 pub use crate::{device, init, math, no_step, ops, profile, view};

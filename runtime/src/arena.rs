@@ -1,6 +1,6 @@
 //! The plan of a step's memory: from sizes and lifetimes to offsets, before anything runs.
 
-use crate::device::{Buf, Region};
+use crate::buf::{Buf, Region};
 
 /// The run-time sizes of a model, in the order of their first appearance; 1 where there are fewer.
 pub type Sizes = [usize; 4];
@@ -8,9 +8,9 @@ pub type Sizes = [usize; 4];
 /// Every buffer starts on a cache line: a multiple of this many floats.
 pub const ALIGN: usize = 16;
 
-/// The most elements that a value of a model may have: 4 TiB of floats, or 1 GiB where addresses have 32
-/// bits. Sizes of memory saturate ([`times`], [`plus`]) until they are known to be below; what kernels
-/// compute of them then stays in the range of a `usize`.
+/// The most elements that a value of a model may have: 4 TiB of floats, or 1 GiB where addresses
+/// have 32 bits. Sizes of memory saturate ([`times`], [`plus`]) until they are known to be below;
+/// what kernels compute of them then stays in the range of a `usize`.
 pub const MOST: usize = 1 << if usize::BITS < 64 { 28 } else { 40 };
 
 /// `len` floats, rounded up to whole cache lines; the largest number where there are none.
@@ -119,8 +119,8 @@ impl<const N: usize> Layout<N> {
     pub const TOO_LARGE: Self = Self { offsets: [0; N], saved: usize::MAX, scratch: usize::MAX };
 }
 
-/// Offsets for buffers of `sizes` floats, such that no two that live at once overlap. `lives` are in
-/// the order of their first op.
+/// Offsets for buffers of `sizes` floats, such that no two that live at once overlap. `lives` are
+/// in the order of their first op.
 ///
 /// With `whole`, one block serves forward and backward, and what the forward pass saved is used
 /// again as soon as the backward pass has read it. Otherwise a function's saved memory and its

@@ -37,7 +37,8 @@ pub struct Signature {
 /// The largest size, and the most floats of a value: 4 TiB. No product of two of them overflows.
 pub const MOST: i128 = 1 << 40;
 
-/// A size in the arithmetic of checks, which does not wrap: beyond its range a number stays at its end.
+/// A size in the arithmetic of checks, which does not wrap: beyond its range a number stays at its
+/// end.
 pub const fn size(size: usize) -> i128 {
     // A `usize` has 64 bits at most.
     size as i128
@@ -270,8 +271,8 @@ pub const fn call(
 pub const NO_AXIS: usize = usize::MAX;
 
 /// Fails when a function that runs step by step calls one that does not, by other lengths, or with
-/// positions where it sees none: `axes` are those of its arguments and results, as it sees them and as
-/// the caller does.
+/// positions where it sees none: `axes` are those of its arguments and results, as it sees them and
+/// as the caller does.
 ///
 /// # Panics
 /// Then, while rustc evaluates the constant: that is the error the user sees.
@@ -322,7 +323,8 @@ pub struct Flows<const ARGS: usize> {
 }
 
 impl<const ARGS: usize> Flows<ARGS> {
-    /// Whether a gradient reaches an argument; of one that is not there, the check of the call speaks.
+    /// Whether a gradient reaches an argument; of one that is not there, the check of the call
+    /// speaks.
     pub const fn arg(&self, at: usize) -> bool {
         at >= ARGS || self.args[at]
     }

@@ -3,7 +3,7 @@
 use crate::arena::Sizes;
 use crate::device::{Buf, Indices, Kernels, Region, Run, RunKey};
 use crate::profile::{PassOps, Phase};
-use crate::workspace::Program;
+use crate::program::Program;
 
 /// A function may be compiled as one piece when a run with all run-time sizes at 1 takes at most
 /// so many floating-point operations. Beyond, arithmetic outweighs what the calls of kernels cost.
@@ -15,8 +15,8 @@ const TINY_CODE: usize = 40;
 /// Builds with debug assertions stay in parts as well: they are to be made quickly.
 const TINY_BUILD: bool = !cfg!(debug_assertions);
 
-/// Whether a function may be compiled as one piece, by the operations and the code size of a run with all
-/// run-time sizes at 1. Builds that leave it in parts plan the same memory.
+/// Whether a function may be compiled as one piece, by the operations and the code size of a run
+/// with all run-time sizes at 1. Builds that leave it in parts plan the same memory.
 pub const fn is_small(flops: usize, code_size: usize) -> bool {
     flops <= TINY_SAMPLE && code_size <= TINY_CODE
 }

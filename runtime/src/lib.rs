@@ -62,13 +62,18 @@ extern crate self as gradiron;
 #[doc(hidden)]
 pub mod __rt;
 mod arena;
+mod buf;
 mod check;
 pub mod data;
 pub mod device;
+mod failure;
+mod files;
 mod function;
 pub mod init;
 pub mod io;
 pub mod layers;
+#[cfg(test)]
+mod layers_of_modules;
 #[doc(hidden)]
 pub mod math;
 pub mod module;
@@ -76,8 +81,8 @@ mod net;
 #[doc(hidden)]
 pub mod ops;
 pub mod optim;
-mod prepared;
 pub mod profile;
+mod program;
 pub mod rng;
 pub mod sample;
 mod step;
@@ -89,7 +94,8 @@ pub mod workspace;
 pub use gradiron_macros::Module;
 #[doc = include_str!("model.md")]
 pub use gradiron_macros::model;
-pub use module::{Model, Module, Net};
+pub use module::{Model, Module};
+pub use net::Net;
 pub use rng::Seed;
 pub use workspace::{
     Cache, ClassIndex, InferWorkspace, InputError, Purpose, StepCheck, TruncateError, Workspace,
@@ -102,8 +108,10 @@ pub mod prelude {
     pub use crate::device::Cuda;
     pub use crate::device::{Cpu, Precision, Target};
     pub use crate::layers::*;
-    pub use crate::module::{Model, Net};
-    pub use crate::optim::{Adam, AdamW, Grads, Optimizer, RMSprop, Sgd};
+    pub use crate::module::Model;
+    pub use crate::net::Net;
+    pub use crate::optim::each::*;
+    pub use crate::optim::{Grads, Optimizer};
     pub use crate::profile::Profile;
     pub use crate::rng::Seed;
     pub use crate::workspace::{Cache, InferWorkspace, Workspace};

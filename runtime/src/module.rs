@@ -7,7 +7,6 @@ use std::path::Path;
 use crate::device::DeviceError;
 pub use crate::init::Init;
 use crate::io::{self, LoadError, SaveError};
-pub use crate::net::Net;
 use crate::optim::Grads;
 use crate::rng::Seed;
 use crate::storage::Storage;
@@ -158,8 +157,8 @@ pub trait Model {
         None
     }
 
-    /// Brings parameters and state to the host from a device that changes them, so that reading them
-    /// here cannot fail. What reads them does so by itself, and panics when it fails.
+    /// Brings parameters and state to the host from a device that changes them, so that reading
+    /// them here cannot fail. What reads them does so by itself, and panics when it fails.
     ///
     /// # Errors
     ///
@@ -171,21 +170,21 @@ pub trait Model {
     /// Saves the parameters and the state as safetensors, under the names of PyTorch's
     /// `state_dict`; a tied weight once, under the name of the layer that owns it.
     ///
-    /// A file that is there already is replaced at once when the new one is whole and on the
-    /// disk; until then, and after an error, it is as it was. The new one has its permissions from the
-    /// start, and its owner as far as the process may give files away. A link is followed, also where it
-    /// leads to no file yet.
+    /// A file that is there already is replaced at once when the new one is whole and on the disk;
+    /// until then, and after an error, it is as it was. The new one has its permissions from the
+    /// start, and its owner as far as the process may give files away. A link is followed, also
+    /// where it leads to no file yet.
     ///
-    /// Until then it is a file `.gradiron-….tmp` in the same folder. One that a killed process has left is
-    /// removed by the next save there, unless another process has it locked; one of another machine, or from
-    /// before the system's last start, when an hour has gone since it was written; on systems other
-    /// than Linux, which tells when it started, any one then.
+    /// Until then it is a file `.gradiron-….tmp` in the same folder. One that a killed process has
+    /// left is removed by the next save there, unless another process has it locked; one of another
+    /// machine, or from before the system's last start, when an hour has gone since it was written;
+    /// on systems other than Linux, which tells when it started, any one then.
     ///
     /// # Errors
     ///
-    /// When the folder is missing or takes no file, the disk is full, the old file cannot be replaced while
-    /// others have it open, the path leads to something that is no regular file or read-only, or a count in
-    /// the state is no whole number from 0 on.
+    /// When the folder is missing or takes no file, the disk is full, the old file cannot be
+    /// replaced while others have it open, the path leads to something that is no regular file or
+    /// read-only, or a count in the state is no whole number from 0 on.
     fn save(&self, path: impl AsRef<Path>) -> Result<(), SaveError>
     where
         Self: Sized,
@@ -196,20 +195,21 @@ pub trait Model {
     /// Loads the parameters and the state from a safetensors file, one of PyTorch's `state_dict`
     /// for instance.
     ///
-    /// The file must have exactly the model's tensors, as `f32`s (counts as `i64`s; one that is missing, as
-    /// `num_batches_tracked` is in old files, stays as it is). A tied weight may
-    /// be there under one of its names or under several, with the same numbers. Everything is
-    /// checked and read before the first number changes: after an error the model is as it was.
+    /// The file must have exactly the model's tensors, as `f32`s (counts as `i64`s; one that is
+    /// missing, as `num_batches_tracked` is in old files, stays as it is). A tied weight may be
+    /// there under one of its names or under several, with the same numbers. Everything is checked
+    /// and read before the first number changes: after an error the model is as it was.
     ///
-    /// What a file may cost follows from the model, whatever the file claims: time for a header of 4 MiB and 64
-    /// times what the model's tensors need there, and 16 times as much memory; then as much memory as the
-    /// parameters have, once more. Names have 1,024 bytes or as many as the model's longest, shapes 64 sizes.
+    /// What a file may cost follows from the model, whatever the file claims: time for a header of
+    /// 4 MiB and 64 times what the model's tensors need there, and 16 times as much memory; then as
+    /// much memory as the parameters have, once more. Names have 1,024 bytes or as many as the
+    /// model's longest, shapes 64 sizes.
     ///
     /// # Errors
     ///
-    /// When the file cannot be read, is no regular file, is damaged, beyond these bounds or no safetensors
-    /// file, when tensors are missing, unexpected, or of another shape or dtype, all of which are listed, or
-    /// when a count is negative.
+    /// When the file cannot be read, is no regular file, is damaged, beyond these bounds or no
+    /// safetensors file, when tensors are missing, unexpected, or of another shape or dtype, all of
+    /// which are listed, or when a count is negative.
     fn load(&mut self, path: impl AsRef<Path>) -> Result<(), LoadError>
     where
         Self: Sized,
@@ -250,9 +250,9 @@ pub trait Model {
     ///
     /// # Errors
     ///
-    /// Those of [`load`](Model::load), for all other tensors; and when one of `names` is none of the
-    /// model's and none of the file's: a name with a mistake would let the tensors that it was meant for
-    /// be overwritten.
+    /// Those of [`load`](Model::load), for all other tensors; and when one of `names` is none of
+    /// the model's and none of the file's: a name with a mistake would let the tensors that it was
+    /// meant for be overwritten.
     fn load_except(&mut self, path: impl AsRef<Path>, names: &[&str]) -> Result<(), LoadError>
     where
         Self: Sized,

@@ -180,8 +180,8 @@ impl Rng {
     }
 }
 
-/// Swaps two elements in small parts. An element may be a sample that is larger than the stack, over
-/// which `slice::swap` takes it, and `mem::swap` where the user's crate is not optimised.
+/// Swaps two elements in small parts. An element may be a sample that is larger than the stack,
+/// over which `slice::swap` takes it, and `mem::swap` where the user's crate is not optimised.
 pub(crate) fn swap<T>(items: &mut [T], a: usize, b: usize) {
     let (a, b) = (a.min(b), a.max(b));
     if a != b {

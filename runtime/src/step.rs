@@ -2,14 +2,10 @@
 //!
 //! A function of a model with `#[step(LENGTH)]` above it runs on whole sequences of `LENGTH`
 //! positions, and by `…_step` on the next positions of sequences that grow in a [`Cache`]. Both
-//! come from one declaration; `…_step_check` compares them ([`StepCheck`]).
-
-mod check;
+//! come from one declaration; `…_step_check` compares them ([`StepCheck`](crate::StepCheck)).
 
 use std::fmt;
 use std::marker::PhantomData;
-
-pub use check::{StepCheck, check_steps};
 
 use crate::arena::Sizes;
 use crate::device::{Buf, Cpu, Device, Kernels, Region, Run, RunKey};
@@ -87,8 +83,8 @@ impl<M, const FUNCTION: usize, D: Device> Cache<M, FUNCTION, D> {
         self.lost = false;
     }
 
-    /// Keeps the first `len` positions of each sequence; does nothing when there are fewer. With 0 it
-    /// is [`clear`](Self::clear).
+    /// Keeps the first `len` positions of each sequence; does nothing when there are fewer. With 0
+    /// it is [`clear`](Self::clear).
     ///
     /// # Errors
     /// When it holds states: it has those after the last position alone, so it cannot go back to

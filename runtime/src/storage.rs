@@ -1,5 +1,7 @@
 //! Memory that a device keeps: one zeroed, cache-line aligned block of floats.
 
+mod prepared;
+
 use std::any::Any;
 use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -7,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytemuck::{Pod, Zeroable};
 
-use crate::device::DeviceError;
-use crate::prepared::Prepared;
+pub(crate) use self::prepared::Prepared;
+use crate::failure::DeviceError;
 
 /// The floats of a cache line, which start at one.
 #[derive(Clone, Copy, Zeroable, Pod)]
@@ -17,8 +19,8 @@ pub(crate) struct Line([f32; 16]);
 
 /// A block of `f32`s that starts on a 64-byte boundary and never moves or grows.
 ///
-/// It may have a mirror on a device with memory of its own. What changes there comes back when it is
-/// asked for.
+/// It may have a mirror on a device with memory of its own. What changes there comes back when it
+/// is asked for.
 pub struct Storage {
     lines: UnsafeCell<Vec<Line>>,
     len: usize,
@@ -79,8 +81,9 @@ impl Version {
     }
 }
 
-// SAFETY: `lines` changes behind a shared reference only in `catch_up`: under the lock, and only while
-// `behind` is set, which takes an exclusive reference; since then nobody has been lent the floats.
+// SAFETY: `lines` changes behind a shared reference only in `catch_up`: under the lock, and only
+// while `behind` is set, which takes an exclusive reference; since then nobody has been lent the
+// floats.
 unsafe impl Sync for Storage {}
 
 impl Clone for Storage {

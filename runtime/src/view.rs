@@ -113,8 +113,8 @@ impl<'a, W: ?Sized, B: ?Sized, S: ?Sized> BatchNorm<'a, W, B, S> {
         self.running_var
     }
 
-    /// How many batches are in the running statistics: exact up to some 889 million. The `f32` of the
-    /// state itself is this number up to 2²⁴ and counts in its bits from there on.
+    /// How many batches are in the running statistics: exact up to some 889 million. The `f32` of
+    /// the state itself is this number up to 2²⁴ and counts in its bits from there on.
     pub fn num_batches_tracked(&self) -> f64 {
         count_of(*self.num_batches_tracked) as f64
     }

@@ -3,9 +3,9 @@
 mod error;
 mod footprint;
 mod input;
-mod plan;
 mod prepare;
 mod step;
+mod step_check;
 mod warm;
 
 use std::marker::PhantomData;
@@ -14,28 +14,28 @@ use std::sync::{Arc, OnceLock};
 pub use error::{InputError, WorkspaceError};
 pub use footprint::Footprint;
 pub use input::ClassIndex;
-pub use plan::{FunctionPlan, Inference, Pass, Program, Purpose, Training};
+pub use step_check::{StepCheck, check_steps};
 
-pub use crate::step::{Cache, StepCheck, TruncateError};
+pub use crate::program::{FunctionPlan, Inference, Pass, Program, Purpose, Training};
+pub use crate::step::{Cache, TruncateError};
 
 use crate::arena::{self, Sizes};
 use crate::device::{Buf, Cpu, Device, DeviceError, Loss, Random, Region, RunMemory};
 use crate::function::{self, Call, Function, Gradients};
 use crate::module::Model;
 use crate::optim::{Grads, Optimizer};
-use crate::prepared::Prepared;
 use crate::rng::Seed;
-use crate::storage::{Storage, Version};
+use crate::storage::{Prepared, Storage, Version};
 
 /// The largest run-time size that a workspace takes.
 const MAX_SIZE: usize = 1 << 24;
 
 /// All memory that runs of an `M` need on a device: activations, saved values, scratch memory,
-/// results and gradients. Runs allocate nothing, but for what inference prepares of the parameters the
-/// first time that it reads them; [`warm_up`](Workspace::warm_up) does that before.
+/// results and gradients. Runs allocate nothing, but for what inference prepares of the parameters
+/// the first time that it reads them; [`warm_up`](Workspace::warm_up) does that before.
 ///
-/// One that is made by `infer_workspace` has the memory of inference alone, and says so in its type:
-/// methods that make gradients do not take it.
+/// One that is made by `infer_workspace` has the memory of inference alone, and says so in its
+/// type: methods that make gradients do not take it.
 ///
 /// ```
 /// use gradiron::prelude::*;
@@ -106,8 +106,8 @@ impl<M: Program, D: Device, P: Purpose> Workspace<M, D, P> {
     /// Memory for runs of at most the run-time sizes `capacity`.
     ///
     /// # Errors
-    /// When a size is 0 or above 2²⁴, when values have more than 2⁴⁰ elements or need more memory than
-    /// there are addresses, or when the device's memory does not suffice.
+    /// When a size is 0 or above 2²⁴, when values have more than 2⁴⁰ elements or need more memory
+    /// than there are addresses, or when the device's memory does not suffice.
     pub fn new(device: D, capacity: Sizes) -> Result<Self, WorkspaceError> {
         for (name, size) in M::SIZES.iter().zip(capacity) {
             if !(1..=MAX_SIZE).contains(&size) {
@@ -149,8 +149,8 @@ impl<M: Program, D: Device, P: Purpose> Workspace<M, D, P> {
     }
 
     /// The bytes of this workspace, with what inference prepares of the parameters, which is there
-    /// once for all workspaces of a network: what `M::footprint` says of its capacity and the device's
-    /// [`target`](Device::target).
+    /// once for all workspaces of a network: what `M::footprint` says of its capacity and the
+    /// device's [`target`](Device::target).
     pub fn bytes(&self) -> usize {
         arena::bytes(&[self.floats, Self::PREPARED, self.indices.len(), Self::MADE])
     }
@@ -179,15 +179,15 @@ fn named(names: &[&str], sizes: Sizes) -> String {
 }
 
 impl<M: Program, D: Device> Workspace<M, D> {
-    /// The seed of what the next `…_grad` calls draw: what dropout drops. Each call draws anew; after
-    /// the same seed the same calls draw the same. A new workspace has the seed 0.
+    /// The seed of what the next `…_grad` calls draw: what dropout drops. Each call draws anew;
+    /// after the same seed the same calls draw the same. A new workspace has the seed 0.
     pub fn manual_seed(&mut self, seed: Seed) {
         self.random = Random { seed, step: 0 };
     }
 
-    /// The gradients of the last `…_grad` call that returned `Ok`, and the state that it made. A call
-    /// that refuses its inputs leaves them as they are, and so does inference. Before the first they are
-    /// zeros.
+    /// The gradients of the last `…_grad` call that returned `Ok`, and the state that it made. A
+    /// call that refuses its inputs leaves them as they are, and so does inference. Before the
+    /// first they are zeros.
     pub fn grads(&self) -> Grads<'_, M::Owner> {
         let state = if self.made { M::STATE } else { 0 };
         Grads::lent(self.device.lend(&self.grads), M::PARAMS, state).recorded(self.device.profile())

@@ -172,18 +172,11 @@ fn optimizers(list: &DryRun) {
     let ws = LeNet::workspace_on(list.clone(), BATCH).expect("it is small");
     let mut step = |optimizer: &mut dyn Optimizer<LeNet>| optimizer.step(&mut net, ws.grads());
     let net = LeNet::init(Seed(0));
-    let mut each = || -> Result<(), gradiron::optim::HyperParamError> {
-        step(&mut Sgd::new(&net, 0.1)?.decay_only(|param| param.shape.len() >= 2));
-        step(&mut Sgd::new(&net, 0.1)?.momentum(0.9)?.clip_norm(1.0)?);
-        step(&mut Adam::new(&net, 0.1)?);
-        step(&mut Adam::new(&net, 0.1)?.amsgrad(true));
-        step(&mut RMSprop::new(&net, 0.1)?);
-        step(&mut RMSprop::new(&net, 0.1)?.momentum(0.9)?);
-        step(&mut RMSprop::new(&net, 0.1)?.centered(true));
-        step(&mut RMSprop::new(&net, 0.1)?.centered(true).momentum(0.9)?);
-        Ok(())
-    };
-    each().expect("sound hyper-parameters");
+    let sgd = Sgd::new(&net, 0.1).expect("a sound rate");
+    step(&mut sgd.decay_only(|param| param.shape.len() >= 2));
+    for case in crate::cases::KERNELS {
+        step(&mut *crate::cases::build(case, &net).expect("sound hyper-parameters"));
+    }
 }
 
 /// `room function` of all kernels in the sources.

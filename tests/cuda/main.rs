@@ -9,6 +9,8 @@ mod assortment;
 #[path = "../sound/calls/mod.rs"]
 #[allow(dead_code)] // another test looks at what is computed
 mod calls;
+#[path = "../optim/cases.rs"]
+mod cases;
 mod errors;
 mod failures;
 mod kernels;

@@ -15,7 +15,7 @@ use std::io::{BufReader, ErrorKind, Read};
 use std::path::Path;
 
 use super::{DataError, Dataset};
-use crate::io::open;
+use crate::files::open;
 
 /// One image: red, green and blue, each 32 rows of 32 pixels.
 pub type Image = [[[f32; SIDE]; SIDE]; 3];
@@ -54,8 +54,8 @@ const RECORD: usize = 1 + 3 * PIXELS;
 ///
 /// # Errors
 ///
-/// When a file is missing, no regular file, cannot be read or is no whole number of records, or when a label is not
-/// a class.
+/// When a file is missing, no regular file, cannot be read or is no whole number of records, or
+/// when a label is not a class.
 #[allow(clippy::type_complexity)]
 pub fn load(
     folder: impl AsRef<Path>,
@@ -101,8 +101,8 @@ pub fn read_bytes(bytes: &[u8]) -> Result<Dataset<Image, u8>, DataError> {
     Dataset::new(images, labels)
 }
 
-/// Appends the images and the labels of a file of `len` bytes, which is what memory follows from, one
-/// image after the other.
+/// Appends the images and the labels of a file of `len` bytes, which is what memory follows from,
+/// one image after the other.
 fn read(
     path: &Path,
     mut file: impl Read,

@@ -33,8 +33,8 @@ pub struct Dataset<X, Y> {
     pub inputs: Vec<X>,
     /// The target of each input.
     pub targets: Vec<Y>,
-    /// Which pair of the set as it was given stands at each position; shorter where pairs are as they
-    /// were given from there on.
+    /// Which pair of the set as it was given stands at each position; shorter where pairs are as
+    /// they were given from there on.
     order: Vec<usize>,
 }
 
@@ -62,11 +62,11 @@ impl<X, Y> Dataset<X, Y> {
         self.len() == 0
     }
 
-    /// Puts the pairs in a random order that depends only on `seed` and the length: not on the order
-    /// in which an earlier call left them.
+    /// Puts the pairs in a random order that depends only on `seed` and the length: not on the
+    /// order in which an earlier call left them.
     ///
-    /// Use another seed for each epoch, such as its number. What stands in the fields when it is first
-    /// called, and what is pushed to them later, is the order that all calls start from.
+    /// Use another seed for each epoch, such as its number. What stands in the fields when it is
+    /// first called, and what is pushed to them later, is the order that all calls start from.
     pub fn shuffle(&mut self, seed: u64) {
         let len = self.len();
         if self.order.len() > len {

@@ -25,9 +25,9 @@ pub struct Idx<const RANK: usize> {
 /// Reads an IDX file of unsigned bytes with `RANK` dimensions. A file whose name ends in
 /// `.gz` is decompressed on the way.
 ///
-/// Memory use follows from the length of the file, never from what its header claims: a plain file must
-/// have as many bytes as the header says before they are read, and a compressed one may become 64 MiB, or
-/// a hundred times as long as it is, the larger of the two ([`DataError::Unpacked`]).
+/// Memory use follows from the length of the file, never from what its header claims: a plain file
+/// must have as many bytes as the header says before they are read, and a compressed one may become
+/// 64 MiB, or a hundred times as long as it is, the larger of the two ([`DataError::Unpacked`]).
 ///
 /// ```no_run
 /// use gradiron::data::idx;
@@ -39,8 +39,8 @@ pub struct Idx<const RANK: usize> {
 ///
 /// # Errors
 ///
-/// When the file is missing, no regular file or cannot be read, is not what its name or `RANK` says, or is
-/// truncated, damaged or longer than its header says.
+/// When the file is missing, no regular file or cannot be read, is not what its name or `RANK`
+/// says, or is truncated, damaged or longer than its header says.
 pub fn read<const RANK: usize>(path: impl AsRef<Path>) -> Result<Idx<RANK>, DataError> {
     Reader::open(path.as_ref())?.read()
 }
@@ -69,7 +69,7 @@ type Start<R> = io::Chain<&'static [u8], R>;
 
 impl<'a, const RANK: usize> Reader<'a, BufReader<File>, RANK> {
     pub fn open(path: &'a Path) -> Result<Self, DataError> {
-        let (file, len) = crate::io::open(path).map_err(|source| match source.kind() {
+        let (file, len) = crate::files::open(path).map_err(|source| match source.kind() {
             ErrorKind::NotFound => {
                 DataError::NotFound { path: path.into(), help: "check the path" }
             }
@@ -119,8 +119,8 @@ impl<'a, R: BufRead, const RANK: usize> Reader<'a, R, RANK> {
     pub fn read(self) -> Result<Idx<RANK>, DataError> {
         let Self { path, data, dims } = self;
         let expected = product(&dims).unwrap_or(0);
-        // Grows with what arrives, and says when memory does not suffice. The byte past the end tells
-        // whether there is more.
+        // Grows with what arrives, and says when memory does not suffice. The byte past the end
+        // tells whether there is more.
         let mut bytes = Vec::new();
         data.take(expected as u64 + 1)
             .read_to_end(&mut bytes)
@@ -168,8 +168,8 @@ const UNPACKED: u64 = 64 << 20;
 const GZIP: &[u8] = &[0x1f, 0x8b];
 const UNSIGNED_BYTE: u8 = 0x08;
 
-/// The data of one gzip member after the other (RFC 1952, section 2.2). Zeros behind the last one are
-/// padding, which tapes and block devices add and `gzip` leaves out as well.
+/// The data of one gzip member after the other (RFC 1952, section 2.2). Zeros behind the last one
+/// are padding, which tapes and block devices add and `gzip` leaves out as well.
 struct Members<R>(Option<GzDecoder<R>>);
 
 impl<R: BufRead> Members<R> {

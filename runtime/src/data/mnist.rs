@@ -47,8 +47,8 @@ const SIDE: usize = 28;
 ///
 /// # Errors
 ///
-/// When a file is missing or is not a sound IDX file (see [`idx::read`](super::idx::read)), when images are not
-/// 28 x 28, a label is not a digit, or images and labels are not equally many.
+/// When a file is missing or is not a sound IDX file (see [`idx::read`](super::idx::read)), when
+/// images are not 28 x 28, a label is not a digit, or images and labels are not equally many.
 #[allow(clippy::type_complexity)]
 pub fn load(
     folder: impl AsRef<Path>,
@@ -102,8 +102,8 @@ fn find(folder: &Path, name: &str) -> Result<PathBuf, DataError> {
     })
 }
 
-/// Turns bytes into normalised images, written in place: no image passes over the stack. Nothing when
-/// memory does not suffice.
+/// Turns bytes into normalised images, written in place: no image passes over the stack. Nothing
+/// when memory does not suffice.
 fn normalise(bytes: &[u8]) -> Option<Vec<Image>> {
     let table: [f32; 256] = std::array::from_fn(|pixel| (pixel as f32 / 255.0 - MEAN) / STD);
     let mut images: Vec<Image> = bytemuck::try_zeroed_vec(bytes.len() / (SIDE * SIDE)).ok()?;

@@ -1,8 +1,8 @@
-//! Large blocks of memory that threads borrow while they compute a part of a product. A block on the stack
-//! would ask every program for threads with large stacks, and one in the plan would be there once for each
-//! product and each thread, of which a plan knows nothing. So the process has as many as it has
-//! processors, from when the first device is made. Where all are lent, because more threads than
-//! processors compute at once, the borrower does with less.
+//! Large blocks of memory that threads borrow while they compute a part of a product. A block on
+//! the stack would ask every program for threads with large stacks, and one in the plan would be
+//! there once for each product and each thread, of which a plan knows nothing. So the process has
+//! as many as it has processors, from when the first device is made. Where all are lent, because
+//! more threads than processors compute at once, the borrower does with less.
 
 use std::cell::{Cell, UnsafeCell};
 use std::sync::OnceLock;
@@ -19,8 +19,8 @@ struct Block {
     memory: UnsafeCell<Vec<Line>>,
 }
 
-// SAFETY: `memory` is used by the one thread that has set `lent`, which acquires what the thread before
-// has released; floats belong to no thread.
+// SAFETY: `memory` is used by the one thread that has set `lent`, which acquires what the thread
+// before has released; floats belong to no thread.
 unsafe impl Sync for Block {}
 
 static BLOCKS: OnceLock<Box<[Block]>> = OnceLock::new();
@@ -30,8 +30,8 @@ thread_local! {
     static LAST: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Makes the blocks, once: whoever computes later allocates nothing. What memory does not suffice for is
-/// not there.
+/// Makes the blocks, once: whoever computes later allocates nothing. What memory does not suffice
+/// for is not there.
 pub(crate) fn make() {
     BLOCKS.get_or_init(|| {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);

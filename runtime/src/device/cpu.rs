@@ -12,7 +12,7 @@ use super::{
 use crate::arena::Sizes;
 use crate::math::SimdLevel;
 use crate::ops::conv2d::{Algorithm, Choice};
-use crate::profile::{self, Lane, PassOps, Profile};
+use crate::profile::{self, PassOps, Profile, Track};
 use crate::storage::Storage;
 
 /// The processor that the program runs on.
@@ -68,10 +68,11 @@ impl Cpu {
         Self { convolution, ..self }
     }
 
-    /// Whether runs take numbers below the normal ones (2⁻¹²⁶) for zeros and make zeros of results that would
-    /// be such, which they do not unless told to. What decays, such as the state of a recurrent layer after its
-    /// input has fallen silent, ends among these numbers, and many processors compute with them tens of times
-    /// more slowly. The calling thread computes after a run as it did before.
+    /// Whether runs take numbers below the normal ones (2⁻¹²⁶) for zeros and make zeros of results
+    /// that would be such, which they do not unless told to. What decays, such as the state of a
+    /// recurrent layer after its input has fallen silent, ends among these numbers, and many
+    /// processors compute with them tens of times more slowly. The calling thread computes after a
+    /// run as it did before.
     ///
     /// It is there where a processor has such a mode: on x86-64 and on 64-bit ARM.
     ///
@@ -113,7 +114,7 @@ impl Cpu {
             level: self.level,
             convolution: self.convolution,
             precision: self.precision,
-            lane: None,
+            track: None,
         }
     }
 
@@ -133,20 +134,20 @@ impl Cpu {
     #[inline(never)]
     fn run_recorded<R: Run>(&self, profile: &Profile, memory: RunMemory<'_, Self>, run: R) {
         let _flush = self.threads.flush();
-        let mut lane = profile.take_lane();
+        let mut track = profile.take_track();
         if R::MAY_BE_TINY && run.is_tiny() {
             let (flops, start) = (run.flops(), Instant::now());
             run_tiny(self.level, self.step(memory), run);
-            lane.add_run(R::NAME, R::PHASE, start, flops);
+            track.add_run(R::NAME, R::PHASE, start, flops);
         } else {
-            lane.begin(R::NAME, R::PHASE, Instant::now());
+            track.begin(R::NAME, R::PHASE, Instant::now());
             let mut step = self.step(memory);
-            step.lane = Some(&mut lane);
+            step.track = Some(&mut track);
             run.run(&mut step);
             drop(step);
-            lane.end(Instant::now());
+            track.end(Instant::now());
         }
-        profile.give_back(lane);
+        profile.give_back(track);
     }
 }
 
@@ -239,7 +240,7 @@ pub struct CpuKernels<'a> {
     convolution: Choice,
     precision: Precision,
     /// Where the step is recorded.
-    lane: Option<&'a mut Lane>,
+    track: Option<&'a mut Track>,
 }
 
 /// An exclusively borrowed slice that is handed out in parts.
@@ -295,29 +296,29 @@ impl Kernels for CpuKernels<'_> {
 
     #[inline(always)]
     fn enter(&mut self, ops: &'static PassOps, n: Sizes) {
-        if let Some(lane) = &mut self.lane {
-            lane.enter(ops, n, Instant::now);
+        if let Some(track) = &mut self.track {
+            track.enter(ops, n, Instant::now);
         }
     }
 
     #[inline(always)]
     fn op(&mut self, number: usize) {
-        if let Some(lane) = &mut self.lane {
-            lane.op(number, Instant::now);
+        if let Some(track) = &mut self.track {
+            track.op(number, Instant::now);
         }
     }
 
     #[inline(always)]
     fn item(&mut self, number: usize) {
-        if let Some(lane) = &mut self.lane {
-            lane.item(number);
+        if let Some(track) = &mut self.track {
+            track.item(number);
         }
     }
 
     #[inline(always)]
     fn leave(&mut self) {
-        if let Some(lane) = &mut self.lane {
-            lane.leave(Instant::now());
+        if let Some(track) = &mut self.track {
+            track.leave(Instant::now());
         }
     }
 }

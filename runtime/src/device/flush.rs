@@ -1,9 +1,10 @@
-//! Numbers below the normal ones. What decays towards zero, such as the state of a recurrent layer after its
-//! input has fallen silent, ends among them, and many processors compute with them tens of times more
-//! slowly. A thread can be told to take them for zeros, and to make zeros of results that would be such.
+//! Numbers below the normal ones. What decays towards zero, such as the state of a recurrent layer
+//! after its input has fallen silent, ends among them, and many processors compute with them tens
+//! of times more slowly. A thread can be told to take them for zeros, and to make zeros of results
+//! that would be such.
 //!
-//! That is a mode of the thread, which the compiler knows nothing of: an operation that it evaluated itself
-//! would keep such a number. Operations on the memory of a run are none of these.
+//! That is a mode of the thread, which the compiler knows nothing of: an operation that it
+//! evaluated itself would keep such a number. Operations on the memory of a run are none of these.
 
 #[cfg(target_arch = "x86_64")]
 use std::arch::asm;
@@ -54,9 +55,10 @@ fn control() -> Control {
 #[cfg(target_arch = "x86_64")]
 #[inline]
 fn set(control: Control) {
-    // SAFETY: loads the register with what it held, but for `MODE`. No exception is unmasked and no rounding
-    // changed; results differ only where the mode says so, and no code here relies on such a number. The
-    // statement may touch memory, so loads and stores stay on their side of it, and what is computed with them.
+    // SAFETY: loads the register with what it held, but for `MODE`. No exception is unmasked and no
+    // rounding changed; results differ only where the mode says so, and no code here relies on such
+    // a number. The statement may touch memory, so loads and stores stay on their side of it, and
+    // what is computed with them.
     unsafe { asm!("ldmxcsr [{}]", in(reg) &raw const control, options(nostack, preserves_flags)) };
 }
 
@@ -78,10 +80,10 @@ fn control() -> Control {
 #[cfg(target_arch = "aarch64")]
 #[inline]
 fn set(control: Control) {
-    // SAFETY: writes a register that every program may write, with what it held but for `MODE`. No exception
-    // is unmasked and no rounding changed; results differ only where the mode says so, and no code here relies
-    // on such a number. The statement may touch memory, so loads and stores stay on their side of it, and
-    // what is computed with them.
+    // SAFETY: writes a register that every program may write, with what it held but for `MODE`. No
+    // exception is unmasked and no rounding changed; results differ only where the mode says so,
+    // and no code here relies on such a number. The statement may touch memory, so loads and stores
+    // stay on their side of it, and what is computed with them.
     unsafe { std::arch::asm!("msr fpcr, {}", in(reg) control, options(nostack, preserves_flags)) };
 }
 

@@ -1,8 +1,8 @@
-//! Whether this process is a copy of another, made by `fork`: of the threads it has the one alone that called
-//! it.
+//! Whether this process is a copy of another, made by `fork`: of the threads it has the one alone
+//! that called it.
 //!
-//! The system tells by a function that it calls in the new process, so that to ask costs no call of the
-//! system. What copies processes without the C library's `fork` is not seen.
+//! The system tells by a function that it calls in the new process, so that to ask costs no call of
+//! the system. What copies processes without the C library's `fork` is not seen.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -34,8 +34,8 @@ pub fn watch() {
 
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        // SAFETY: `count` is there as long as the process is, and does what a handler of signals may: it
-        // adds to an atomic number.
+        // SAFETY: `count` is there as long as the process is, and does what a handler of signals
+        // may: it adds to an atomic number.
         let failed = unsafe { pthread_atfork(None, None, Some(count)) };
         // It fails where memory does not suffice; then copies are not told apart.
         let _ = failed;
@@ -63,8 +63,8 @@ mod tests {
 
     /// Runs `f` in a copy of this process; whether it returned there.
     fn returns_in_a_copy(f: impl FnOnce()) -> bool {
-        // SAFETY: the copy runs `f`, which allocates at most, as the C library allows there, and ends
-        // without a word to anybody.
+        // SAFETY: the copy runs `f`, which allocates at most, as the C library allows there, and
+        // ends without a word to anybody.
         match unsafe { fork() } {
             0 => {
                 // SAFETY: a copy that waits for ever is ended.

@@ -1,27 +1,27 @@
 //! The device boundary.
 //!
-//! What `model!` generates never touches memory. It names ranges ([`Buf`]) of the few
-//! [`Region`]s of a step and hands them to [`Kernels`]; a device resolves the ranges. On the
-//! CPU they become slices, checked for bounds and overlap; on a GPU they become addresses. Another device
-//! is another implementor of [`Device`] and [`Kernels`]: `docs/adding-a-device.md` has what it takes.
+//! What `model!` generates never touches memory. It names ranges ([`Buf`]) of the few [`Region`]s
+//! of a step and hands them to [`Kernels`]; a device resolves the ranges. On the CPU they become
+//! slices, checked for bounds and overlap; on a GPU they become addresses. Another device is
+//! another implementor of [`Device`] and [`Kernels`]: `docs/adding-a-device.md` has what it takes.
 
 pub(crate) mod blocks;
-mod buf;
 mod cpu;
 #[cfg(feature = "cuda")]
 mod cuda;
 mod either;
-mod error;
 mod flush;
 mod fork;
 mod loss;
 mod precision;
 mod remote;
+mod shared_mut;
 mod target;
 mod threads;
 mod tiny;
 
-pub use buf::{Buf, Element, Indices, Region, floats_of_halves};
+pub use crate::buf::{Buf, Element, Indices, Region, floats_of_halves};
+pub use crate::failure::{DeviceError, Failure};
 pub use cpu::{Cpu, CpuKernels, CpuPreparer};
 #[cfg(feature = "cuda")]
 pub(crate) use cuda::{
@@ -37,12 +37,11 @@ pub use cuda::{Cuda, CudaError, CudaKernels, CudaMemory, CudaPreparer};
 pub use cuda::{DryMemory, DryRun, KernelReport, PendingNumber};
 #[doc(hidden)]
 pub use either::EitherKernels;
-pub use error::{DeviceError, Failure};
 pub use loss::{Loss, Pending};
 pub use precision::Precision;
-pub use remote::{Remote, RemoteUpdate, SCALARS};
+pub use remote::{Remote, RemoteFunction, RemoteUpdate, SCALARS};
+pub(crate) use shared_mut::SharedMut;
 pub use target::{PerSide, Target};
-pub(crate) use threads::SharedMut;
 pub use threads::{MOST_THREADS, PARALLEL_WORK, Threads};
 pub(crate) use tiny::TinyKernels;
 
@@ -99,10 +98,12 @@ pub trait Device {
     /// A number that its steps compute: an `f32` where it is there when a step returns.
     type Pending: Pending;
 
-    /// What tells weights that were prepared on this device from those on others ([`preparer`](Self::preparer)).
+    /// What tells weights that were prepared on this device from those on others
+    /// ([`preparer`](Self::preparer)).
     type Preparer: PartialEq + Send + Sync + 'static;
 
-    /// Whether its kernels are those of the host's processor, for which plans have memory of their own.
+    /// Whether its kernels are those of the host's processor, for which plans have memory of their
+    /// own.
     const ON_HOST: bool = false;
 
     /// A zeroed block of `floats` floats.
@@ -128,8 +129,9 @@ pub trait Device {
     /// What the memory of its steps is planned for.
     fn target(&self) -> Target;
 
-    /// What tells weights that were prepared on this device from those on others: where it is equal, networks
-    /// keep one preparation for all workspaces. Without, each workspace prepares its own.
+    /// What tells weights that were prepared on this device from those on others: where it is
+    /// equal, networks keep one preparation for all workspaces. Without, each workspace prepares
+    /// its own.
     fn preparer(&self) -> Option<Self::Preparer> {
         None
     }
@@ -139,7 +141,8 @@ pub trait Device {
         None
     }
 
-    /// Makes what an optimizer asks of these gradients a part of the next run, where the device can.
+    /// Makes what an optimizer asks of these gradients a part of the next run, where the device
+    /// can.
     fn defer(&self, _memory: &Self::Memory) -> bool {
         false
     }
@@ -149,8 +152,8 @@ pub trait Device {
         true
     }
 
-    /// Says that a run which was to change what [`defer`](Self::defer) asked for has failed: what these
-    /// gradients and the parameters are is not known.
+    /// Says that a run which was to change what [`defer`](Self::defer) asked for has failed: what
+    /// these gradients and the parameters are is not known.
     fn lose(&self, _memory: &Self::Memory, _error: &DeviceError) {}
 
     /// The float at `at`, as soon as it is there.

@@ -11,18 +11,18 @@ pub enum Precision {
     F32,
     /// Factors of products are rounded to bf16, to the nearest, ties to even: an error of at most
     /// `2^-8` each. Sums are `f32`, and so are parameters, their gradients and optimizers' state. A
-    /// bf16 has the exponent of an `f32`: no gradient is lost below its range, and the loss needs no
-    /// scaling.
+    /// bf16 has the exponent of an `f32`: no gradient is lost below its range, and the loss needs
+    /// no scaling.
     ///
-    /// On a [`Cpu`](super::Cpu), small products, which gain nothing, and convolutions stay `f32`; what
-    /// the backward pass needs of the forward pass is stored in bf16, but for functions that are
-    /// small enough to become one piece. It is twice as fast where the processor has AVX512-BF16; the same
-    /// rounding, but no gain, elsewhere.
+    /// On a [`Cpu`](super::Cpu), small products, which gain nothing, and convolutions stay `f32`;
+    /// what the backward pass needs of the forward pass is stored in bf16, but for functions that
+    /// are small enough to become one piece. It is twice as fast where the processor has
+    /// AVX512-BF16; the same rounding, but no gain, elsewhere.
     ///
     /// On a GPU, values and gradients between operations are stored in bf16.
     Bf16,
-    /// The same with f16 on a GPU, with an error of at most `2^-11` each and a smaller range: losses
-    /// are scaled. A [`Cpu`](super::Cpu), whose f16 would not be faster, computes in `f32`.
+    /// The same with f16 on a GPU, with an error of at most `2^-11` each and a smaller range:
+    /// losses are scaled. A [`Cpu`](super::Cpu), whose f16 would not be faster, computes in `f32`.
     F16,
 }
 
@@ -35,7 +35,8 @@ impl Precision {
         }
     }
 
-    /// What a step of this precision is planned for on a device with memory of its own, such as a GPU.
+    /// What a step of this precision is planned for on a device with memory of its own, such as a
+    /// GPU.
     pub const fn on_device(self) -> Target {
         match self {
             Self::F32 => Target::Device,

@@ -27,15 +27,24 @@ pub trait Remote {
     /// of the device that can.
     fn update(&self, update: RemoteUpdate<'_, '_>);
 
-    /// Starts a copy of the floats from `from` on, to the same place of `to`, whose floats before were
-    /// updated.
+    /// Starts a copy of the floats from `from` on, to the same place of `to`, whose floats before
+    /// were updated.
     fn renew(&self, to: &mut Storage, from: usize);
+}
+
+/// The function of an optimizer in the languages of devices, each beside the one for the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RemoteFunction {
+    /// What it is called there.
+    pub name: &'static str,
+    /// The text that defines it in CUDA C++.
+    pub cuda: &'static str,
 }
 
 /// What an optimizer does to each parameter.
 pub struct RemoteUpdate<'a, 's> {
-    /// The function in `optim/kernels.cu`.
-    pub function: &'static str,
+    /// The function of one parameter.
+    pub function: RemoteFunction,
     /// The scalars for parameters that decay, and for the others.
     pub scalars: [[f32; SCALARS]; 2],
     /// The parameters, and behind them what stays.
@@ -46,8 +55,8 @@ pub struct RemoteUpdate<'a, 's> {
     pub decays: &'a Arc<[(usize, bool)]>,
     /// The largest norm that gradients keep.
     pub max_norm: Option<f32>,
-    /// What profiles call the step, its floating-point operations for each parameter, and where it is
-    /// recorded when it runs by itself.
+    /// What profiles call the step, its floating-point operations for each parameter, and where it
+    /// is recorded when it runs by itself.
     pub name: &'static str,
     /// See `name`.
     pub flops: usize,

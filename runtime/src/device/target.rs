@@ -1,8 +1,8 @@
-//! What the memory of a step is planned for: properties of a device, so that neither plans nor the code that
-//! makes them name one.
+//! What the memory of a step is planned for: properties of a device, so that neither plans nor the
+//! code that makes them name one.
 
-/// What the memory of a step is planned for. Parameters, their gradients, inputs and results are `f32` in
-/// all of them.
+/// What the memory of a step is planned for. Parameters, their gradients, inputs and results are
+/// `f32` in all of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Target {
@@ -57,8 +57,8 @@ impl Target {
     }
 }
 
-/// What differs between the two sides of the device boundary: the host, whose kernels use memory that plans
-/// have for them alone, and any device with kernels of its own.
+/// What differs between the two sides of the device boundary: the host, whose kernels use memory
+/// that plans have for them alone, and any device with kernels of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PerSide<T> {
     /// For the kernels of the host's processor.

@@ -7,7 +7,6 @@
 use std::any::Any;
 use std::cell::UnsafeCell;
 use std::fmt;
-use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -15,6 +14,7 @@ use std::thread::JoinHandle;
 
 use super::flush::Flush;
 use super::fork;
+use super::shared_mut::SharedMut;
 
 /// Work below this many estimated operations (a fused multiply-add or a float moved counts as
 /// one; a transcendental function as eight) stays on the calling thread. Measured on two cores of a
@@ -31,8 +31,8 @@ const SPINS: u32 = if cfg!(miri) { 8 } else { 2000 };
 /// milliseconds.
 const STEP_SPINS: u32 = if cfg!(miri) { 8 } else { 10_000 };
 
-/// The most threads of a team, the calling one included: more than processors have, and few enough that
-/// the system has room for them and starts them in less than a second.
+/// The most threads of a team, the calling one included: more than processors have, and few enough
+/// that the system has room for them and starts them in less than a second.
 pub const MOST_THREADS: usize = 1024;
 
 /// A team of threads, the calling one included. Clones share the team, which ends with the last.
@@ -102,8 +102,8 @@ impl Shared {
         }
     }
 
-    /// Keeps the first panic of a run. Never unwinds, whatever a payload does when it is dropped: the
-    /// closure of the run would end while workers hold it.
+    /// Keeps the first panic of a run. Never unwinds, whatever a payload does when it is dropped:
+    /// the closure of the run would end while workers hold it.
     #[cold]
     fn keep(&self, payload: Box<dyn Any + Send>) {
         let mut first = self.panic.lock().unwrap_or_else(PoisonError::into_inner);
@@ -190,9 +190,9 @@ impl Shared {
 }
 
 impl Threads {
-    /// A team of `count` threads, the calling one included (0 counts as 1), of [`MOST_THREADS`] at most, and
-    /// of fewer where the system starts no more. In a process that `fork` has copied, where the others are
-    /// not, the calling thread works alone.
+    /// A team of `count` threads, the calling one included (0 counts as 1), of [`MOST_THREADS`] at
+    /// most, and of fewer where the system starts no more. In a process that `fork` has copied,
+    /// where the others are not, the calling thread works alone.
     pub fn new(count: usize) -> Self {
         let shared = Arc::new(Shared {
             gate: AtomicUsize::new(0),
@@ -224,7 +224,8 @@ impl Threads {
         Self { team: Arc::new(Team { shared, workers, copy }), flush: false }
     }
 
-    /// The same team, whose workers flush numbers below the normal ones to zero in runs of this clone.
+    /// The same team, whose workers flush numbers below the normal ones to zero in runs of this
+    /// clone.
     #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     pub(crate) fn with_flush(self, flush: bool) -> Self {
         Self { flush, ..self }
@@ -339,46 +340,6 @@ impl Threads {
     }
 }
 
-/// An exclusively borrowed slice of which each thread uses its own part.
-pub(crate) struct SharedMut<'a, T> {
-    start: *mut T,
-    len: usize,
-    borrow: PhantomData<&'a mut [T]>,
-}
-
-// SAFETY: whoever uses parts on several threads promises that they are disjoint (`at`), which is
-// sending elements.
-unsafe impl<T: Send> Sync for SharedMut<'_, T> {}
-
-impl<'a, T> SharedMut<'a, T> {
-    pub fn new(slice: &'a mut [T]) -> Self {
-        Self { start: slice.as_mut_ptr(), len: slice.len(), borrow: PhantomData }
-    }
-
-    /// The start of `len` elements at `start`. Whoever uses it makes sure that nobody else uses
-    /// these elements at the time.
-    ///
-    /// # Panics
-    /// When the range leaves the slice.
-    pub fn at(&self, start: usize, len: usize) -> *mut T {
-        assert!(start <= self.len && len <= self.len - start, "a part leaves its slice");
-        // SAFETY: inside the slice, or one past its end.
-        unsafe { self.start.add(start) }
-    }
-
-    /// Elements `i * len..(i + 1) * len`, cut at the end.
-    ///
-    /// # Safety
-    /// No `i` is asked for twice, always with one `len`, and `at` is not used meanwhile.
-    #[allow(clippy::mut_from_ref)]
-    pub unsafe fn part(&self, i: usize, len: usize) -> &mut [T] {
-        let start = i.saturating_mul(len).min(self.len);
-        let len = len.min(self.len - start);
-        // SAFETY: inside the slice, and nobody else has this part (the caller's promise).
-        unsafe { std::slice::from_raw_parts_mut(self.at(start, len), len) }
-    }
-}
-
 impl Team {
     /// Whether the workers are threads of this process, and not of the one that it was copied from.
     #[inline]
@@ -409,137 +370,4 @@ impl fmt::Debug for Threads {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ROUNDS: usize = if cfg!(miri) { 20 } else { 20_000 };
-
-    fn counts(threads: &Threads, chunks: usize) {
-        let seen: Vec<AtomicUsize> = (0..chunks).map(|_| AtomicUsize::new(0)).collect();
-        threads.run(chunks, &|i| {
-            seen[i].fetch_add(1, Ordering::Relaxed);
-        });
-        assert!(seen.iter().all(|n| n.load(Ordering::Relaxed) == 1));
-    }
-
-    #[test]
-    fn every_chunk_runs_once() {
-        for count in [0, 1, 2, 3, 7] {
-            let threads = Threads::new(count);
-            assert_eq!(threads.count(), count.max(1));
-            for round in 0..ROUNDS / 10 {
-                counts(&threads, round % 13);
-            }
-        }
-    }
-
-    #[test]
-    fn workers_that_parked_wake_up() {
-        let threads = Threads::new(2);
-        for _ in 0..4 {
-            std::thread::sleep(std::time::Duration::from_millis(5));
-            let meet = std::sync::Barrier::new(2);
-            threads.run(2, &|_| {
-                meet.wait();
-            });
-        }
-    }
-
-    #[test]
-    fn a_long_step_may_use_the_team_at_any_time() {
-        let threads = Threads::new(2);
-        threads.in_step(true);
-        for round in 0..8 {
-            counts(&threads, 5);
-            std::thread::sleep(std::time::Duration::from_millis(round));
-        }
-        threads.in_step(false);
-    }
-
-    #[test]
-    fn nested_runs_stay_on_their_thread() {
-        let threads = Threads::new(3);
-        threads.run(8, &|_| {
-            let here = std::thread::current().id();
-            threads.run(4, &|_| assert_eq!(std::thread::current().id(), here));
-        });
-    }
-
-    #[test]
-    fn two_callers_share_a_team() {
-        let threads = Threads::new(2);
-        std::thread::scope(|scope| {
-            for _ in 0..2 {
-                scope.spawn(|| (0..ROUNDS / 4).for_each(|i| counts(&threads.clone(), i % 5)));
-            }
-        });
-    }
-
-    #[test]
-    fn a_panic_reaches_the_caller_after_all_chunks() {
-        let threads = Threads::new(2);
-        for bad in 0..6 {
-            let done = AtomicUsize::new(0);
-            let result = catch_unwind(AssertUnwindSafe(|| {
-                threads.run(6, &|i| {
-                    if i == bad {
-                        resume_unwind(Box::new("bad chunk"));
-                    }
-                    done.fetch_add(1, Ordering::Relaxed);
-                });
-            }));
-            assert_eq!(*result.unwrap_err().downcast::<&str>().unwrap(), "bad chunk");
-            assert_eq!(done.load(Ordering::Relaxed), 5);
-            counts(&threads, 5);
-        }
-    }
-
-    /// Panics as it is dropped, with another one that does, to the given depth.
-    struct Bomb(usize);
-
-    static DROPS: AtomicUsize = AtomicUsize::new(0);
-
-    impl Drop for Bomb {
-        fn drop(&mut self) {
-            DROPS.fetch_add(1, Ordering::Relaxed);
-            if self.0 > 0 {
-                resume_unwind(Box::new(Bomb(self.0 - 1)));
-            }
-        }
-    }
-
-    #[test]
-    fn a_payload_that_panics_as_it_is_dropped_ends_no_run() {
-        let threads = Threads::new(3);
-        for depth in 1..4 {
-            let done = AtomicUsize::new(0);
-            // What the workers read is on this stack frame, which a run that unwinds would end.
-            let result = catch_unwind(AssertUnwindSafe(|| {
-                let mine: [AtomicUsize; 12] = std::array::from_fn(AtomicUsize::new);
-                threads.run(12, &|i| {
-                    done.fetch_add(mine[i].load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-                    resume_unwind(Box::new(Bomb(depth)));
-                });
-            }));
-            let payload = result.unwrap_err().downcast::<Bomb>().unwrap();
-            assert_eq!(done.load(Ordering::Relaxed), (0..12).map(|i| i + 1).sum::<usize>());
-            std::mem::forget(payload);
-            // Each of the others is dropped once, and what it panics with not at all.
-            assert_eq!(DROPS.swap(0, Ordering::Relaxed), 11);
-            counts(&threads, 5);
-        }
-    }
-
-    #[test]
-    fn parts_cover_the_slice() {
-        let threads = Threads::new(2);
-        for (n, len) in [(0, 3), (1, 3), (10, 3), (9, 3)] {
-            let (mut a, mut b) = (vec![0; n], vec![0; 5]);
-            threads.split2(usize::MAX, (&mut a, len), (&mut b, 2), |i, a, b| {
-                a.fill(i + 1);
-                b.fill(i + 1);
-            });
-            assert!(a.iter().enumerate().all(|(i, v)| *v == i / len + 1));
-        }
-    }
-}
+mod tests;

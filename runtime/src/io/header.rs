@@ -1,8 +1,8 @@
 //! The header of a safetensors file, read within bounds that follow from the model.
 //!
-//! A header may have 4 MiB and 64 times what the model's own tensors need ([`Limits::header`]), a name
-//! 1,024 bytes or the model's longest, a shape 64 sizes. All that is kept of one is less than 16 times its
-//! length, and it is read in a time that is linear in it, but for sorting.
+//! A header may have 4 MiB and 64 times what the model's own tensors need ([`Limits::header`]), a
+//! name 1,024 bytes or the model's longest, a shape 64 sizes. All that is kept of one is less than
+//! 16 times its length, and it is read in a time that is linear in it, but for sorting.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -49,7 +49,8 @@ impl Limits {
     }
 }
 
-/// The tensors of a header, whose places are checked: one behind the other, as long as their shapes say.
+/// The tensors of a header, whose places are checked: one behind the other, as long as their shapes
+/// say.
 pub fn parse(header: &[u8], limits: Limits) -> Result<Metadata, FormatError> {
     let mut wrong = None;
     let mut json = serde_json::Deserializer::from_slice(header);

@@ -2,22 +2,19 @@
 //! [`Model::load`](crate::module::Model::load).
 //!
 //! The format is [safetensors](https://github.com/huggingface/safetensors), with the names and
-//! layouts of PyTorch's `state_dict`: a file goes between both libraries as it is. What is
-//! written has the bytes that `safetensors.torch.save_file(net.state_dict(), path, {"format": "pt"})`
+//! layouts of PyTorch's `state_dict`: a file goes between both libraries as it is. What is written
+//! has the bytes that `safetensors.torch.save_file(net.state_dict(), path, {"format": "pt"})`
 //! writes.
 
-mod aside;
 mod error;
 mod header;
 mod names;
 mod numbers;
-mod open;
-mod replace;
 mod safetensors;
 
-pub use error::{FormatError, LayoutError, LoadError, Mismatch, SaveError};
-pub(crate) use open::open;
-pub(crate) use replace::replace;
+pub use error::{FormatError, LoadError, Mismatch};
 #[doc(hidden)]
 pub use safetensors::load_bytes;
 pub(crate) use safetensors::{load, save};
+
+pub use crate::files::{LayoutError, SaveError};

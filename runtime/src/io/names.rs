@@ -1,7 +1,7 @@
 //! Names of tensors: which ones a part stands for, and which ones might be meant.
 //!
-//! What a message suggests is looked for within bounds, whatever a file has: among names of at most 256
-//! bytes, and in about four million steps.
+//! What a message suggests is looked for within bounds, whatever a file has: among names of at most
+//! 256 bytes, and in about four million steps.
 
 use std::collections::BTreeSet;
 
@@ -37,8 +37,8 @@ impl Effort {
     }
 }
 
-/// The names, and what stands before their dots, that differ least from `name`, the nearest first: those of
-/// which at most a half differs, or the shortest ones where there are none.
+/// The names, and what stands before their dots, that differ least from `name`, the nearest first:
+/// those of which at most a half differs, or the shortest ones where there are none.
 pub fn near<'a>(name: &str, all: impl Iterator<Item = &'a str>) -> Vec<String> {
     let parts: BTreeSet<&str> = all
         .filter(|name| name.len() <= LONGEST)

@@ -20,8 +20,8 @@ pub struct Numbers<'a, R> {
 }
 
 impl<R: Read + Seek> Numbers<'_, R> {
-    /// The floats of each tensor that the file has, as many as the model has at most, and what is wrong
-    /// with them.
+    /// The floats of each tensor that the file has, as many as the model has at most, and what is
+    /// wrong with them.
     #[allow(clippy::type_complexity)]
     pub fn read<'t>(
         &mut self,
@@ -72,7 +72,8 @@ impl<R: Read + Seek> Numbers<'_, R> {
         Ok((all, mismatches))
     }
 
-    /// Gives `take` the bytes of a tensor, a piece at a time, until it wants no more. Whether it took all.
+    /// Gives `take` the bytes of a tensor, a piece at a time, until it wants no more. Whether it
+    /// took all.
     fn pieces(
         &mut self,
         name: &str,

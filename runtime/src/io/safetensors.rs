@@ -1,10 +1,10 @@
 //! The safetensors format.
 //!
-//! A file is the length of the header (8 bytes, little-endian), the header (JSON: dtype, shape
-//! and place of every tensor) and the tensors, one behind the other. Loading checks the header
-//! against the length of the file and against the model, reads the tensors of the model, and only then
-//! changes it. What a file claims allocates nothing: memory is bounded by the model's size and by that
-//! of a header for it (`header.rs`).
+//! A file is the length of the header (8 bytes, little-endian), the header (JSON: dtype, shape and
+//! place of every tensor) and the tensors, one behind the other. Loading checks the header against
+//! the length of the file and against the model, reads the tensors of the model, and only then
+//! changes it. What a file claims allocates nothing: memory is bounded by the model's size and by
+//! that of a header for it (`header.rs`).
 
 use std::collections::{BTreeSet, HashSet};
 use std::io::{self, Read, Seek, Write};
@@ -14,12 +14,11 @@ use std::path::Path;
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 
-use super::error::{FormatError, LayoutError, LoadError, Mismatch, SHOWN, SaveError};
+use super::error::{FormatError, LoadError, Mismatch, SHOWN};
 use super::header::{Limits, MAX_HEADER, parse};
 use super::names::{Effort, is_below, near, similar};
 use super::numbers::Numbers;
-use super::open::open;
-use super::replace::replace;
+use crate::files::{LayoutError, SaveError, open, replace};
 use crate::module::{Model, ParamSpec, StateKind, StateSpec};
 use crate::ops::batch_norm::count_of;
 
@@ -254,8 +253,8 @@ fn read_bytes(file: &mut impl Read, len: usize) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Everything in which a file differs from the model: in its tensors, and in those that the model does
-/// not have.
+/// Everything in which a file differs from the model: in its tensors, and in those that the model
+/// does not have.
 fn mismatches(tensors: &[Tensor], metadata: &Metadata, unexpected: Vec<String>) -> Vec<Mismatch> {
     let mut mismatches = Vec::new();
     let mut effort = Effort::new();
@@ -264,7 +263,8 @@ fn mismatches(tensors: &[Tensor], metadata: &Metadata, unexpected: Vec<String>) 
         let mut there =
             spec.names.iter().filter_map(|name| Some((name, metadata.info(name)?))).peekable();
         if there.peek().is_none() && spec.dtype == Dtype::I64 {
-            // Files of PyTorch before 0.4.1 have no `num_batches_tracked`; as there, the count stays.
+            // Files of PyTorch before 0.4.1 have no `num_batches_tracked`; as there, the count
+            // stays.
             continue;
         }
         if there.peek().is_none() {

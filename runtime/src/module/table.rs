@@ -1,11 +1,11 @@
-//! The tables behind [`Module::describe`](super::Module::describe): constants, so that describing a module
-//! takes no stack that grows with it.
+//! The tables behind [`Module::describe`](super::Module::describe): constants, so that describing a
+//! module takes no stack that grows with it.
 
 use super::{ParamSpec, StateKind, StateSpec};
 use crate::init::Init;
 
-/// A line of such a table: a tensor, or the tensors of a module in this one. Each starts where the one
-/// before ends.
+/// A line of such a table: a tensor, or the tensors of a module in this one. Each starts where the
+/// one before ends.
 #[derive(Clone, Copy, Debug)]
 pub enum Row<Spec, Kind> {
     /// A tensor of the module itself.

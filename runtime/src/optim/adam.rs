@@ -20,7 +20,7 @@ use super::{
     Check, Grads, HyperParamError, Lerp, Optimizer, Regularizer, Settings, clone_and_debug,
     settings,
 };
-use crate::device::SCALARS;
+use crate::device::{RemoteFunction, SCALARS};
 use crate::module::Model;
 use crate::storage::Storage;
 
@@ -119,13 +119,13 @@ impl Factors {
     fn scalars(self) -> [f32; SCALARS] {
         let Self { keep, down, bias_root, beta2, fresh, eps, .. } = self;
         let ([sign, decay], [weight, near]) = (self.regularizer.scalars(), self.lerp.scalars());
-        [sign, decay, keep, down, bias_root, weight, near, beta2, fresh, eps, 0.0, 0.0]
+        pass::scalars([sign, decay, keep, down, bias_root, weight, near, beta2, fresh, eps])
     }
 }
 
 impl Update<2> for Factors {
     const FLOPS: usize = 14;
-    const FUNCTION: &'static str = "adam";
+    const REMOTE: RemoteFunction = RemoteFunction { name: "adam", cuda: CUDA };
 
     fn scalars(self) -> [f32; SCALARS] {
         self.scalars()
@@ -140,7 +140,7 @@ impl Update<2> for Factors {
 
 impl Update<3> for Factors {
     const FLOPS: usize = 15;
-    const FUNCTION: &'static str = "amsgrad";
+    const REMOTE: RemoteFunction = RemoteFunction { name: "amsgrad", cuda: CUDA };
 
     fn scalars(self) -> [f32; SCALARS] {
         self.scalars()
@@ -217,6 +217,9 @@ macro_rules! adam {
         }
     };
 }
+
+/// The same for GPUs.
+const CUDA: &str = include_str!("adam.cu");
 
 const ADAM: Check = Check("Adam");
 const ADAM_W: Check = Check("AdamW");

@@ -1,92 +1,9 @@
-// The steps of optimizers, in the order of operations of the processor's (sgd.rs, adam.rs,
-// rmsprop.rs). Products and sums are rounded one by one, so that they have the same bits.
-
-DEVICE float mul(float a, float b) { return __fmul_rn(a, b); }
-DEVICE float add(float a, float b) { return __fadd_rn(a, b); }
-
-// `c` has the scalars of the update: first the sign of gradients and the weight decay.
-DEVICE float regularized(const float* c, float p, float g) {
-    g = mul(c[0], g);
-    return c[1] != 0.0f ? add(g, mul(c[1], p)) : g;
-}
-
-// `torch.lerp` by a weight that is negative from the far end.
-DEVICE float lerp(float weight, float near_start, float from, float to) {
-    return add(near_start != 0.0f ? from : to, mul(weight, add(to, -from)));
-}
+// The steps of optimizers. `UPDATE` is the function of one, which changes a parameter along its gradient `g`,
+// and up to three numbers of state with it: `float UPDATE(const float* c, float p, float g, float* s)`.
+// `c` has the scalars of the update (`Update::scalars`), of which the first two are the sign of gradients and
+// the weight decay.
 
 #ifdef IS_update
-// c: sign, decay, down
-DEVICE float descend(const float* c, float p, float g, float* s) {
-    return add(p, mul(c[2], regularized(c, p, g)));
-}
-
-// c: sign, decay, down, momentum, fresh, nesterov
-DEVICE float momentum(const float* c, float p, float g, float* s) {
-    g = regularized(c, p, g);
-    s[0] = add(mul(s[0], c[3]), mul(c[4], g));
-    g = c[5] != 0.0f ? add(g, mul(c[3], s[0])) : s[0];
-    return add(p, mul(c[2], g));
-}
-
-// c: sign, decay, keep, down, bias_root, lerp's weight and start, beta2, fresh, eps
-DEVICE float adam_mean(const float* c, float p, float g, float* s) {
-    g = regularized(c, p, g);
-    s[0] = lerp(c[5], c[6], s[0], g);
-    s[1] = add(mul(s[1], c[7]), mul(mul(c[8], g), g));
-    return mul(p, c[2]);
-}
-DEVICE float adam_descend(const float* c, float p, float m, float u) {
-    return add(p, mul(c[3], m) / add(sqrtf(u) / c[4], c[9]));
-}
-DEVICE float adam(const float* c, float p, float g, float* s) {
-    p = adam_mean(c, p, g, s);
-    return adam_descend(c, p, s[0], s[1]);
-}
-DEVICE float amsgrad(const float* c, float p, float g, float* s) {
-    p = adam_mean(c, p, g, s);
-    s[2] = s[1] > s[2] ? s[1] : s[2];
-    return adam_descend(c, p, s[0], s[2]);
-}
-
-// c: sign, decay, down, alpha, fresh, lerp's weight and start, eps, momentum
-DEVICE float mean_square(const float* c, float v, float g) {
-    return add(mul(v, c[3]), mul(mul(c[4], g), g));
-}
-DEVICE float rmsprop_descend(const float* c, float p, float g, float variance) {
-    return add(p, mul(c[2], g) / add(sqrtf(variance), c[7]));
-}
-DEVICE float glide(const float* c, float p, float g, float variance, float* b) {
-    *b = add(mul(*b, c[8]), g / add(sqrtf(variance), c[7]));
-    return add(p, mul(c[2], *b));
-}
-DEVICE float rmsprop(const float* c, float p, float g, float* s) {
-    g = regularized(c, p, g);
-    s[0] = mean_square(c, s[0], g);
-    return rmsprop_descend(c, p, g, s[0]);
-}
-DEVICE float rmsprop_momentum(const float* c, float p, float g, float* s) {
-    g = regularized(c, p, g);
-    s[0] = mean_square(c, s[0], g);
-    return glide(c, p, g, s[0], &s[1]);
-}
-// The running variance around the running mean, and that mean.
-DEVICE void center(const float* c, float* s, float g) {
-    const float away = add(g, -s[1]);
-    s[0] = mul(c[3], add(s[0], mul(mul(c[4], away), away)));
-    s[1] = lerp(c[5], c[6], s[1], g);
-}
-DEVICE float rmsprop_centered(const float* c, float p, float g, float* s) {
-    g = regularized(c, p, g);
-    center(c, s, g);
-    return rmsprop_descend(c, p, g, s[0]);
-}
-DEVICE float rmsprop_centered_momentum(const float* c, float p, float g, float* s) {
-    g = regularized(c, p, g);
-    center(c, s, g);
-    return glide(c, p, g, s[0], &s[2]);
-}
-
 // Whether a parameter decays: by the ends of runs that do or do not.
 DEVICE bool decays(unsigned i) {
 #if RUNS

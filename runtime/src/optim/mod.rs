@@ -1,13 +1,19 @@
-//! Optimizers: [`Sgd`], [`Adam`], [`AdamW`] and [`RMSprop`], with PyTorch's defaults and
-//! numerics.
+//! Optimizers, with PyTorch's defaults and numerics.
+//!
+//! | | |
+//! |---|---|
+//! | [`Sgd`] | gradient descent, with momentum if asked for |
+//! | [`Adam`] | steps along the running mean of gradients, divided by their running root mean square |
+//! | [`AdamW`] | the same, with a decay of the parameters themselves |
+//! | [`RMSprop`] | steps divided by the running root mean square of gradients |
 //!
 //! A step is one pass over the flat slices of parameters, gradients and state. Every element is
 //! computed in `f32` in the order of `torch.optim`'s single-tensor code (with
-//! `foreach=False, fused=False`), without fused multiply-add, so that results have the same bits
-//! on every machine; scalars such as bias corrections are computed in `f64` and rounded once. A gradient
-//! whose square leaves the range of `f32`, above 1e20 or so, makes the mean square of [`Adam`], [`AdamW`]
-//! or [`RMSprop`] infinite, and its parameter stands still from then on, as in PyTorch; `clip_norm` keeps
-//! gradients below.
+//! `foreach=False, fused=False`), without fused multiply-add, so that results have the same bits on
+//! every machine; scalars such as bias corrections are computed in `f64` and rounded once. A
+//! gradient whose square leaves the range of `f32`, above 1e20 or so, makes the mean square of
+//! [`Adam`], [`AdamW`] or [`RMSprop`] infinite, and its parameter stands still from then on, as in
+//! PyTorch; `clip_norm` keeps gradients below.
 //!
 //! Hyper-parameters are checked where they are given: `new` and the methods that take a number
 //! return a [`HyperParamError`] that names the hyper-parameter. A step then has nothing left to
@@ -29,9 +35,13 @@ mod rmsprop;
 mod settings;
 mod sgd;
 
-pub use adam::{Adam, AdamW};
-pub use rmsprop::RMSprop;
-pub use sgd::Sgd;
+/// All optimizers: what the prelude has of them.
+pub(crate) mod each {
+    pub use super::adam::{Adam, AdamW};
+    pub use super::rmsprop::RMSprop;
+    pub use super::sgd::Sgd;
+}
+pub use each::*;
 
 use std::marker::PhantomData;
 
@@ -97,8 +107,8 @@ impl<'a, M> Grads<'a, M> {
         Self { profile, ..self }
     }
 
-    /// The norm of all gradients together: the root of the sum of their squares. It has the same bits
-    /// for any number of threads.
+    /// The norm of all gradients together: the root of the sum of their squares. It has the same
+    /// bits for any number of threads.
     ///
     /// # Panics
     /// When the gradients are on a device that is lost.
@@ -176,8 +186,8 @@ pub trait Optimizer<M: Model> {
     fn update(&mut self, net: &mut M, grads: Grads<'_, M>);
 
     /// One step: the parameters change along their gradients, and the state becomes the one that
-    /// the same pass made ([`Model::update_state`]). Allocates nothing and cannot fail on the CPU. On a
-    /// GPU it is started; what goes wrong is told by the next call that returns a `Result`.
+    /// the same pass made ([`Model::update_state`]). Allocates nothing and cannot fail on the CPU.
+    /// On a GPU it is started; what goes wrong is told by the next call that returns a `Result`.
     fn step(&mut self, net: &mut M, grads: Grads<'_, M>) {
         self.update(net, grads);
         net.update_state(grads);
@@ -194,8 +204,8 @@ pub trait Optimizer<M: Model> {
     fn set_learning_rate(&mut self, lr: f32) -> Result<(), HyperParamError>;
 }
 
-/// A hyper-parameter out of its range, or state of an optimizer for which there is no memory: `name` is
-/// `state` then, and `found` the bytes of a buffer.
+/// A hyper-parameter out of its range, or state of an optimizer for which there is no memory:
+/// `name` is `state` then, and `found` the bytes of a buffer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HyperParamError {
     /// The optimizer, `Adam`.

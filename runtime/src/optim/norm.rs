@@ -13,7 +13,8 @@ const PARTS: usize = 128;
 const LEAST: usize = 1 << 13;
 
 /// The root of the sum of squares. The sums are `f64`s in an order that the number of gradients
-/// alone decides; squares of `f32`s are exact in them, and neither vectors nor threads change a bit.
+/// alone decides; squares of `f32`s are exact in them, and neither vectors nor threads change a
+/// bit.
 pub(super) fn norm(grads: &[f32], host: Option<Host<'_>>) -> f64 {
     let level = host.map_or_else(SimdLevel::detect, |host| host.level);
     let grads_of_part = grads.len().div_ceil(PARTS).max(LEAST).next_multiple_of(LANES);

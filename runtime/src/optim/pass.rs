@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::{Grads, Settings, Source, norm};
-use crate::device::{Host, RemoteUpdate, SCALARS, SharedMut};
+use crate::device::{Host, RemoteFunction, RemoteUpdate, SCALARS, SharedMut};
 use crate::math::{Arith, Body, SimdLevel};
 use crate::module::Model;
 use crate::profile::Cost;
@@ -18,15 +18,25 @@ const CHUNK: usize = 1 << 13;
 pub(super) trait Update<const S: usize>: Copy + Sync {
     /// Floating-point operations of an element without weight decay; a root is one.
     const FLOPS: usize;
-    /// The same in `kernels.cu`.
-    const FUNCTION: &'static str;
+    /// The same for devices with memory of their own.
+    const REMOTE: RemoteFunction;
 
-    /// The numbers that the function there takes.
+    /// The numbers that the function there takes: first the sign of gradients and the weight decay.
     fn scalars(self) -> [f32; SCALARS];
 
     /// The new parameter and state. Without fused multiply-add, so that vectors of any width give
     /// the same bits.
     fn element(self, p: f32, g: f32, state: [f32; S]) -> (f32, [f32; S]);
+}
+
+/// The scalars of an update, with zeros behind them.
+pub(super) const fn scalars<const N: usize>(values: [f32; N]) -> [f32; SCALARS] {
+    let (mut scalars, mut i) = ([0.0; SCALARS], 0);
+    while i < N {
+        scalars[i] = values[i];
+        i += 1;
+    }
+    scalars
 }
 
 /// Changes all parameters of `net`, and the state with them, where the gradients are: by the first
@@ -49,7 +59,7 @@ pub(super) fn step<M: Model, U: Update<S>, const S: usize>(
         Source::Device { remote, .. } => {
             if let Some(params) = net.storage() {
                 return remote.update(RemoteUpdate {
-                    function: U::FUNCTION,
+                    function: U::REMOTE,
                     scalars: updates.map(Update::scalars),
                     params,
                     state: &mut state,
@@ -130,8 +140,8 @@ impl<U: Update<S>, const S: usize> Body for Part<'_, U, S> {
         let Self { params, grads, scale, state, update } = self;
         let (blocks, rest) = grads.as_chunks::<BLOCK>();
         for (i, g) in blocks.iter().enumerate() {
-            // SAFETY: `at` checked that the part is inside parameters and state, and the block is one of its
-            // whole blocks.
+            // SAFETY: `at` checked that the part is inside parameters and state, and the block is
+            // one of its whole blocks.
             let (p, s) = unsafe {
                 let at = i * BLOCK;
                 (
@@ -139,9 +149,9 @@ impl<U: Update<S>, const S: usize> Body for Part<'_, U, S> {
                     state.map(|s| s.add(at).cast::<[f32; BLOCK]>()),
                 )
             };
-            // Copies on the stack: nothing overlaps, so the loop vectorises.
-            // SAFETY: `step_on_host` lends the elements of this part to this call alone, and `f32`s need no
-            // more alignment than an array of them.
+            // Copies on the stack: nothing overlaps, so the loop vectorises. SAFETY: `step_on_host`
+            // lends the elements of this part to this call alone, and `f32`s need no more alignment
+            // than an array of them.
             let (old_p, old_s) = unsafe { (p.read(), s.map(|s| s.read())) };
             let (mut new_p, mut new_s) = ([0.0; BLOCK], [[0.0; BLOCK]; S]);
             for e in 0..BLOCK {
@@ -162,8 +172,8 @@ impl<U: Update<S>, const S: usize> Body for Part<'_, U, S> {
         }
         let whole = blocks.len() * BLOCK;
         for (i, g) in rest.iter().enumerate() {
-            // SAFETY: `whole + i` is below the length of the part, which `at` checked to be inside parameters
-            // and state, and `step_on_host` lends to this call alone.
+            // SAFETY: `whole + i` is below the length of the part, which `at` checked to be inside
+            // parameters and state, and `step_on_host` lends to this call alone.
             unsafe {
                 let (p, s) = (params.add(whole + i), state.map(|s| s.add(whole + i)));
                 let (new, new_s) = update.element(*p, scale * *g, s.map(|s| *s));

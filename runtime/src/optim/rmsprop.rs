@@ -15,9 +15,9 @@
 //! 2013). `eps` is outside of the root, as in `torch.optim.RMSprop`.
 //!
 //! When centered, `v` is the running mean of squares less the square of the running mean `a`, which
-//! PyTorch takes apart as `v - a²`: in floats that is noise, and negative half of the time, where gradients
-//! hardly vary. By the definitions of both means it is the line above, which is never negative and where
-//! nothing cancels:
+//! PyTorch takes apart as `v - a²`: in floats that is noise, and negative half of the time, where
+//! gradients hardly vary. By the definitions of both means it is the line above, which is never
+//! negative and where nothing cancels:
 //!
 //! ```text
 //! alpha · v + (1 - alpha) · g² - (alpha · a + (1 - alpha) · g)²
@@ -31,9 +31,12 @@ use super::{
     Check, Grads, HyperParamError, Lerp, Optimizer, Regularizer, Settings, clone_and_debug,
     settings,
 };
-use crate::device::SCALARS;
+use crate::device::{RemoteFunction, SCALARS};
 use crate::module::Model;
 use crate::storage::Storage;
+
+/// The same for GPUs.
+const CUDA: &str = include_str!("rmsprop.cu");
 
 const CHECK: Check = Check("RMSprop");
 
@@ -209,7 +212,7 @@ impl Factors {
     fn scalars(self) -> [f32; SCALARS] {
         let Self { down, alpha, fresh, eps, momentum, .. } = self;
         let ([sign, decay], [weight, near]) = (self.regularizer.scalars(), self.lerp.scalars());
-        [sign, decay, down, alpha, fresh, weight, near, eps, momentum, 0.0, 0.0, 0.0]
+        pass::scalars([sign, decay, down, alpha, fresh, weight, near, eps, momentum])
     }
 
     /// The running mean of squares, with `g` in it.
@@ -243,7 +246,7 @@ struct Plain(Factors);
 
 impl Update<1> for Plain {
     const FLOPS: usize = 9;
-    const FUNCTION: &'static str = "rmsprop";
+    const REMOTE: RemoteFunction = RemoteFunction { name: "rmsprop", cuda: CUDA };
 
     fn scalars(self) -> [f32; SCALARS] {
         self.0.scalars()
@@ -262,7 +265,7 @@ struct Moving(Factors);
 
 impl Update<2> for Moving {
     const FLOPS: usize = 11;
-    const FUNCTION: &'static str = "rmsprop_momentum";
+    const REMOTE: RemoteFunction = RemoteFunction { name: "rmsprop_momentum", cuda: CUDA };
 
     fn scalars(self) -> [f32; SCALARS] {
         self.0.scalars()
@@ -282,7 +285,7 @@ struct Centered(Factors);
 
 impl Update<2> for Centered {
     const FLOPS: usize = 14;
-    const FUNCTION: &'static str = "rmsprop_centered";
+    const REMOTE: RemoteFunction = RemoteFunction { name: "rmsprop_centered", cuda: CUDA };
 
     fn scalars(self) -> [f32; SCALARS] {
         self.0.scalars()
@@ -301,7 +304,7 @@ struct CenteredMoving(Factors);
 
 impl Update<3> for CenteredMoving {
     const FLOPS: usize = 16;
-    const FUNCTION: &'static str = "rmsprop_centered_momentum";
+    const REMOTE: RemoteFunction = RemoteFunction { name: "rmsprop_centered_momentum", cuda: CUDA };
 
     fn scalars(self) -> [f32; SCALARS] {
         self.0.scalars()

@@ -14,8 +14,8 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// What a step multiplies gradients of a norm by, as PyTorch's `clip_grad_norm_` does; in `f64`, as
-    /// a norm may be above the range of `f32` where no gradient is.
+    /// What a step multiplies gradients of a norm by, as PyTorch's `clip_grad_norm_` does; in
+    /// `f64`, as a norm may be above the range of `f32` where no gradient is.
     pub fn scale(&self, norm: impl FnOnce() -> f64) -> f32 {
         let factor = |max_norm: f32| (f64::from(max_norm) / (norm() + 1e-6)) as f32;
         let factor = self.max_norm.map_or(1.0, factor);
@@ -74,8 +74,8 @@ macro_rules! settings {
             self
         }
 
-        /// Steps are no longer than with gradients of the norm `max_norm`: in each step gradients are
-        /// multiplied by `max_norm / (norm + 1e-6)` where that is less than 1, as by PyTorch's
+        /// Steps are no longer than with gradients of the norm `max_norm`: in each step gradients
+        /// are multiplied by `max_norm / (norm + 1e-6)` where that is less than 1, as by PyTorch's
         /// `clip_grad_norm_`. `norm` is that of all gradients together
         /// ([`Grads::norm`](super::Grads::norm)).
         ///

@@ -19,9 +19,12 @@ use super::pass::{self, Update};
 use super::{
     Check, Grads, HyperParamError, Optimizer, Regularizer, Settings, clone_and_debug, settings,
 };
-use crate::device::SCALARS;
+use crate::device::{RemoteFunction, SCALARS};
 use crate::module::Model;
 use crate::storage::Storage;
+
+/// The same for GPUs.
+const CUDA: &str = include_str!("sgd.cu");
 
 const CHECK: Check = Check("Sgd");
 
@@ -83,8 +86,8 @@ impl<M: Model> Sgd<M> {
     ///
     /// # Errors
     ///
-    /// `momentum` must be finite and at least 0, and above 0 with Nesterov momentum; there must be memory for
-    /// its buffer.
+    /// `momentum` must be finite and at least 0, and above 0 with Nesterov momentum; there must be
+    /// memory for its buffer.
     pub fn momentum(mut self, momentum: f64) -> Result<Self, HyperParamError> {
         self.momentum = CHECK.not_negative("momentum", momentum)?;
         self.buffer = (momentum != 0.0).then(|| CHECK.buffer(self.len)).transpose()?;
@@ -177,11 +180,11 @@ struct Descend {
 
 impl Update<0> for Descend {
     const FLOPS: usize = 2;
-    const FUNCTION: &'static str = "descend";
+    const REMOTE: RemoteFunction = RemoteFunction { name: "descend", cuda: CUDA };
 
     fn scalars(self) -> [f32; SCALARS] {
         let [sign, decay] = self.regularizer.scalars();
-        [sign, decay, self.down, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+        pass::scalars([sign, decay, self.down])
     }
 
     #[inline(always)]
@@ -200,12 +203,12 @@ struct Momentum {
 
 impl Update<1> for Momentum {
     const FLOPS: usize = 5;
-    const FUNCTION: &'static str = "momentum";
+    const REMOTE: RemoteFunction = RemoteFunction { name: "momentum", cuda: CUDA };
 
     fn scalars(self) -> [f32; SCALARS] {
         let Self { descend: Descend { regularizer, down }, momentum, fresh, nesterov } = self;
         let ([sign, decay], nesterov) = (regularizer.scalars(), if nesterov { 1.0 } else { 0.0 });
-        [sign, decay, down, momentum, fresh, nesterov, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+        pass::scalars([sign, decay, down, momentum, fresh, nesterov])
     }
 
     #[inline(always)]

@@ -11,17 +11,17 @@
 //! | `path.json` | a trace in that file, for Perfetto or `chrome://tracing` |
 //!
 //! Both are about all that the process has run so far, and come whenever its last workspace (or
-//! [`Cpu`](crate::device::Cpu)) is dropped: at the end of `main`, in most programs. Where nothing is
-//! dropped, after `std::process::exit` or an abort, nothing comes.
+//! [`Cpu`](crate::device::Cpu)) is dropped: at the end of `main`, in most programs. Where nothing
+//! is dropped, after `std::process::exit` or an abort, nothing comes.
 //!
 //! # What is counted
 //!
 //! - Time: of the wall clock, on the thread that makes the call, from the start of an operation to
 //!   its end; on a GPU (`Cuda::with_profile`) of the GPU's. Operations
 //!   that were fused are one, under the names of all of them.
-//! - A run on a GPU that is recorded is launched operation by operation, and waited for. The whole takes
-//!   longer than its graph, and an operation that is shorter than a launch, some microseconds, looks as
-//!   long as one.
+//! - A run on a GPU that is recorded is launched operation by operation, and waited for. The whole
+//!   takes longer than its graph, and an operation that is shorter than a launch, some
+//!   microseconds, looks as long as one.
 //! - Floating-point operations: those of the definition. A convolution has as many with Winograd's
 //!   algorithm as without.
 //! - Bytes: each input read once, each output written once, wherever they lie, four for each value,
@@ -56,22 +56,22 @@
 //! }
 //! ```
 
-mod lane;
 mod table;
 mod trace;
+mod track;
 mod variable;
 
 use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-pub(crate) use lane::Lane;
 pub use table::{Row, Table};
+pub(crate) use track::Track;
 use variable::Destination;
 pub(crate) use variable::from_environment;
 
 use crate::arena::Sizes;
-use crate::io::SaveError;
+use crate::files::SaveError;
 
 /// A record of runs. Clones are the same record.
 #[derive(Clone)]
@@ -80,7 +80,7 @@ pub struct Profile {
 }
 
 struct Record {
-    lanes: Mutex<Vec<Lane>>,
+    tracks: Mutex<Vec<Track>>,
     /// Whether a trace will be asked for.
     keeps_events: bool,
     /// Where the record goes when the last device that has it is dropped.
@@ -100,16 +100,16 @@ impl Profile {
         Self::with(Vec::new(), None)
     }
 
-    fn with(lanes: Vec<Lane>, destination: Option<Destination>) -> Self {
+    fn with(tracks: Vec<Track>, destination: Option<Destination>) -> Self {
         let keeps_events = !matches!(destination, Some(Destination::StandardError));
-        LazyLock::force(&lane::ORIGIN);
-        let lanes = Mutex::new(lanes);
-        Self { record: Arc::new(Record { lanes, keeps_events, destination }) }
+        LazyLock::force(&track::ORIGIN);
+        let tracks = Mutex::new(tracks);
+        Self { record: Arc::new(Record { tracks, keeps_events, destination }) }
     }
 
     /// What was recorded so far, by operation; runs that are under way are not in it.
     pub fn table(&self) -> Table {
-        Table::new(&self.record.lanes())
+        Table::new(&self.record.tracks())
     }
 
     /// Writes what was recorded so far as a trace in the JSON of Chrome's trace events, which
@@ -122,27 +122,27 @@ impl Profile {
     /// When the folder is missing, the disk full, or the path leads to something that is no file
     /// or read-only.
     pub fn write_trace(&self, path: impl AsRef<Path>) -> Result<(), SaveError> {
-        trace::write(&self.record.lanes(), path.as_ref())
+        trace::write(&self.record.tracks(), path.as_ref())
     }
 
     /// Forgets what was recorded so far, the first steps for instance, in which memory is touched
     /// for the first time.
     pub fn clear(&self) {
-        self.record.lanes().clear();
+        self.record.tracks().clear();
     }
 
-    /// The lane of this thread, until it is given back.
-    pub(crate) fn take_lane(&self) -> Lane {
+    /// The track of this thread, until it is given back.
+    pub(crate) fn take_track(&self) -> Track {
         let thread = std::thread::current();
-        let mut lanes = self.record.lanes();
-        match lanes.iter().position(|lane| lane.thread == thread.id()) {
-            Some(at) => lanes.swap_remove(at),
-            None => Lane::new(&thread, self.record.keeps_events),
+        let mut tracks = self.record.tracks();
+        match tracks.iter().position(|track| track.thread == thread.id()) {
+            Some(at) => tracks.swap_remove(at),
+            None => Track::new(&thread, self.record.keeps_events),
         }
     }
 
-    pub(crate) fn give_back(&self, lane: Lane) {
-        self.record.lanes().push(lane);
+    pub(crate) fn give_back(&self, track: Track) {
+        self.record.tracks().push(track);
     }
 
     /// Adds a step of an optimizer that ends now.
@@ -150,9 +150,9 @@ impl Profile {
     #[inline(never)]
     pub(crate) fn optimizer_step(&self, name: &'static str, start: Instant, cost: Cost) {
         let time = start.elapsed();
-        let mut lane = self.take_lane();
-        lane.add_step(name, Timed { start, time }, cost);
-        self.give_back(lane);
+        let mut track = self.take_track();
+        track.add_step(name, Timed { start, time }, cost);
+        self.give_back(track);
     }
 }
 
@@ -170,8 +170,8 @@ impl std::fmt::Debug for Profile {
 }
 
 impl Record {
-    fn lanes(&self) -> MutexGuard<'_, Vec<Lane>> {
-        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    fn tracks(&self) -> MutexGuard<'_, Vec<Track>> {
+        self.tracks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

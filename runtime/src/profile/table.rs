@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{Lane, Phase};
+use super::{Phase, Track};
 
 /// What operations took, those that took longest first ([`Profile::table`](super::Profile::table)).
 ///
@@ -44,8 +44,8 @@ pub struct Row {
 }
 
 impl Table {
-    pub(super) fn new(lanes: &[Lane]) -> Self {
-        let sites = || lanes.iter().flat_map(|lane| &lane.sites).filter(|site| site.calls > 0);
+    pub(super) fn new(tracks: &[Track]) -> Self {
+        let sites = || tracks.iter().flat_map(|track| &track.sites).filter(|site| site.calls > 0);
         let mut models = sites().map(|site| site.model).filter(|model| !model.is_empty());
         let first = models.next();
         let several = models.any(|model| Some(model) != first);
@@ -76,11 +76,11 @@ impl Table {
         }
         Self {
             rows,
-            runs: lanes.iter().map(|lane| lane.runs).sum(),
-            steps: lanes.iter().map(|lane| lane.steps).sum(),
-            inside: lanes.iter().map(|lane| lane.inside).sum(),
-            between: lanes.iter().map(|lane| lane.whole().saturating_sub(lane.inside)).sum(),
-            events_left_out: lanes.iter().map(|lane| lane.events_left_out).sum(),
+            runs: tracks.iter().map(|track| track.runs).sum(),
+            steps: tracks.iter().map(|track| track.steps).sum(),
+            inside: tracks.iter().map(|track| track.inside).sum(),
+            between: tracks.iter().map(|track| track.whole().saturating_sub(track.inside)).sum(),
+            events_left_out: tracks.iter().map(|track| track.events_left_out).sum(),
         }
     }
 

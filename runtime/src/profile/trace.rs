@@ -5,26 +5,26 @@ use std::fmt::{self, Write as _};
 use std::io::Write as _;
 use std::path::Path;
 
-use super::Lane;
-use super::lane::Event;
-use crate::io::{SaveError, replace};
+use super::Track;
+use super::track::Event;
+use crate::files::{SaveError, replace};
 
 /// Text is handed to the file in pieces of this size.
 const PIECE: usize = 1 << 16;
 
-pub(super) fn write(lanes: &[Lane], path: &Path) -> Result<(), SaveError> {
+pub(super) fn write(tracks: &[Track], path: &Path) -> Result<(), SaveError> {
     replace(path, |file| {
         let mut text = String::from("{\"displayTimeUnit\":\"ns\",\"traceEvents\":[");
         let mut separator = "";
-        for lane in lanes {
-            if !lane.name.is_empty() {
+        for track in tracks {
+            if !track.name.is_empty() {
                 text.push_str(separator);
-                thread(&mut text, lane);
+                thread(&mut text, track);
                 separator = ",\n";
             }
-            for event in lane.events.iter().flatten() {
+            for event in track.events.iter().flatten() {
                 text.push_str(separator);
-                slice(&mut text, lane, event);
+                slice(&mut text, track, event);
                 separator = ",\n";
                 if text.len() > PIECE {
                     file.write_all(text.as_bytes())?;
@@ -38,17 +38,17 @@ pub(super) fn write(lanes: &[Lane], path: &Path) -> Result<(), SaveError> {
 }
 
 /// The name of the thread.
-fn thread(text: &mut String, lane: &Lane) {
-    add(text, format_args!("{{\"ph\":\"M\",\"pid\":0,\"tid\":{}", lane.number));
+fn thread(text: &mut String, track: &Track) {
+    add(text, format_args!("{{\"ph\":\"M\",\"pid\":0,\"tid\":{}", track.number));
     text.push_str(",\"name\":\"thread_name\",\"args\":{\"name\":");
-    string(text, &lane.name);
+    string(text, &track.name);
     text.push_str("}}");
 }
 
-fn slice(text: &mut String, lane: &Lane, event: &Event) {
-    let site = &lane.sites[event.site];
+fn slice(text: &mut String, track: &Track, event: &Event) {
+    let site = &track.sites[event.site];
     let phase = site.phase.name();
-    add(text, format_args!("{{\"ph\":\"X\",\"pid\":0,\"tid\":{},\"name\":", lane.number));
+    add(text, format_args!("{{\"ph\":\"X\",\"pid\":0,\"tid\":{},\"name\":", track.number));
     // A pass is called as its phase.
     string(text, if site.name.is_empty() { phase } else { &site.name });
     add(text, format_args!(",\"cat\":\"{phase}\",\"ts\":"));

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
-use super::{Lane, Profile, Record, Table, trace};
+use super::{Profile, Record, Table, Track, trace};
 
 const NAME: &str = "GRADIRON_PROFILE";
 
@@ -24,7 +24,7 @@ struct Process {
     /// While devices share it.
     record: Weak<Record>,
     /// What was recorded before it.
-    earlier: Vec<Lane>,
+    earlier: Vec<Track>,
 }
 
 static PROCESS: Mutex<Process> = Mutex::new(Process { record: Weak::new(), earlier: Vec::new() });
@@ -71,19 +71,19 @@ fn destination(value: &OsStr) -> Result<Option<Destination>, String> {
 impl Drop for Record {
     fn drop(&mut self) {
         let Some(destination) = &self.destination else { return };
-        let lanes = self.lanes.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if lanes.is_empty() {
+        let tracks = self.tracks.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if tracks.is_empty() {
             return;
         }
         match destination {
-            Destination::StandardError => say(format_args!("{}", Table::new(lanes))),
-            Destination::File(path) => match trace::write(lanes, path) {
+            Destination::StandardError => say(format_args!("{}", Table::new(tracks))),
+            Destination::File(path) => match trace::write(tracks, path) {
                 Ok(()) => say(format_args!("{NAME}: the trace is in {}", path.display())),
                 Err(error) => say(format_args!("{NAME}={}: {error}", path.display())),
             },
         }
         let mut process = PROCESS.lock().unwrap_or_else(PoisonError::into_inner);
-        process.earlier.append(lanes);
+        process.earlier.append(tracks);
     }
 }
 

@@ -1,7 +1,8 @@
 //! How much memory workspaces take, known before anything runs.
 
-/// The bytes of the workspaces of a model at some run-time sizes. Each is `usize::MAX` where no memory can hold
-/// it, so that a comparison with what there is decides; a workspace of these sizes is an error.
+/// The bytes of the workspaces of a model at some run-time sizes. Each is `usize::MAX` where no
+/// memory can hold it, so that a comparison with what there is decides; a workspace of these sizes
+/// is an error.
 ///
 /// ```
 /// use gradiron::prelude::*;
@@ -23,12 +24,13 @@
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Footprint {
-    /// A workspace for training: activations, gradients, new state, scratch memory, class indices, and what its
-    /// inference prepares.
+    /// A workspace for training: activations, gradients, new state, scratch memory, class indices,
+    /// and what its inference prepares.
     pub train: usize,
-    /// A workspace for inference alone: activations, results, scratch memory, class indices, and what it prepares
-    /// of the parameters.
+    /// A workspace for inference alone: activations, results, scratch memory, class indices, and
+    /// what it prepares of the parameters.
     pub infer: usize,
-    /// What inference prepares of the parameters: a part of both, but there once for all workspaces of a network.
+    /// What inference prepares of the parameters: a part of both, but there once for all workspaces
+    /// of a network.
     pub prepared: usize,
 }

@@ -54,8 +54,8 @@ impl<M: Program, D: Device, P> Workspace<M, D, P> {
         if found == expected { Ok(()) } else { Err(InputError::Length { input, expected, found }) }
     }
 
-    /// Copies class indices to where kernels read them, each below `bound.0`; with `bound.1` they are
-    /// lengths of sequences. Each of the argument's rows has the shape `row`.
+    /// Copies class indices to where kernels read them, each below `bound.0`; with `bound.1` they
+    /// are lengths of sequences. Each of the argument's rows has the shape `row`.
     #[inline]
     pub fn classes<C: ClassIndex>(
         &mut self,

@@ -5,14 +5,16 @@ use crate::device::{Cpu, DeviceError};
 use crate::module::Model;
 
 impl<M: Program, P: Purpose> Workspace<M, Cpu, P> {
-    /// Does now what the first calls on these parameters would do: prepares what inference computes of them,
-    /// and has the system bring in all memory of the workspace. On a device of one thread no call allocates,
-    /// locks, prints or enters the system afterwards, whether of inference or of training, so that it may be
-    /// made where nobody may wait: in an audio callback, in a control loop, between two frames.
+    /// Does now what the first calls on these parameters would do: prepares what inference computes
+    /// of them, and has the system bring in all memory of the workspace. On a device of one thread
+    /// no call allocates, locks, prints or enters the system afterwards, whether of inference or of
+    /// training, so that it may be made where nobody may wait: in an audio callback, in a control
+    /// loop, between two frames.
     ///
-    /// Inference prepares anew when the parameters have changed. That takes the lock of what is prepared of
-    /// them, for which it waits where another workspace does the same, and allocates only where another one
-    /// still holds what was prepared before. Pages of an optimizer's memory come with its first step.
+    /// Inference prepares anew when the parameters have changed. That takes the lock of what is
+    /// prepared of them, for which it waits where another workspace does the same, and allocates
+    /// only where another one still holds what was prepared before. Pages of an optimizer's memory
+    /// come with its first step.
     ///
     /// ```
     /// use gradiron::prelude::*;
@@ -42,8 +44,8 @@ impl<M: Program, P: Purpose> Workspace<M, Cpu, P> {
         Ok(())
     }
 
-    /// Has the system bring in all memory of the workspace: [`warm_up`](Self::warm_up) of a function that has
-    /// no parameters.
+    /// Has the system bring in all memory of the workspace: [`warm_up`](Self::warm_up) of a
+    /// function that has no parameters.
     pub fn touch(&mut self) {
         self.device.touch_blocks();
         for memory in [&mut self.arena, &mut self.grads] {

@@ -52,7 +52,7 @@ impl Compiler {
         let code = self.build(&name, &whole)?.code()?;
         if let Some(file) = file {
             // A folder that cannot be written costs time at the next start, and nothing else.
-            let _ = crate::io::replace(&file, |to| std::io::Write::write_all(to, &code));
+            let _ = crate::files::replace(&file, |to| std::io::Write::write_all(to, &code));
         }
         Ok(code)
     }
@@ -76,7 +76,7 @@ impl Compiler {
 
 /// The code in a file, if it is one.
 fn kept(file: &Path) -> Option<Vec<u8>> {
-    let (mut file, _) = crate::io::open(file).ok()?;
+    let (mut file, _) = crate::files::open(file).ok()?;
     let mut code = Vec::new();
     std::io::Read::read_to_end(&mut file, &mut code).ok()?;
     Some(code)

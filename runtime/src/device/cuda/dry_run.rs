@@ -1,5 +1,5 @@
-//! The kernels of a model without a GPU: what its runs would launch, and what NVIDIA's compiler makes
-//! of it.
+//! The kernels of a model without a GPU: what its runs would launch, and what NVIDIA's compiler
+//! makes of it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

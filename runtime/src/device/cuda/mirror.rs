@@ -68,9 +68,9 @@ pub(super) fn change(shared: &Arc<Shared>, storage: &mut Storage) -> Result<Rang
     Ok(range)
 }
 
-/// What a step that computes with `factors` needs of the floats in 16 bits: nothing, or a block, made by
-/// `round` where it is not fresh. With `renewed`, the floats change behind this, in the same step; a
-/// block in use changes with them.
+/// What a step that computes with `factors` needs of the floats in 16 bits: nothing, or a block,
+/// made by `round` where it is not fresh. With `renewed`, the floats change behind this, in the
+/// same step; a block in use changes with them.
 pub(super) fn halves(
     shared: &Arc<Shared>,
     storage: &Storage,

@@ -1,5 +1,5 @@
-//! NVIDIA GPUs: ranges become addresses, kernels are compiled for the sizes of a model when they are
-//! first used, and a step is one CUDA graph.
+//! NVIDIA GPUs: ranges become addresses, kernels are compiled for the sizes of a model when they
+//! are first used, and a step is one CUDA graph.
 
 mod compiler;
 mod dry_run;
@@ -94,15 +94,17 @@ impl Cuda {
         Self { precision, factors: Factors::of(precision), ..self }
     }
 
-    /// The same GPU in [`Precision::F32`], but for the factors of products and convolutions, of which
-    /// TF32 keeps 10 bits behind the first: an error of at most `2^-11` each, as with PyTorch's `allow_tf32`.
+    /// The same GPU in [`Precision::F32`], but for the factors of products and convolutions, of
+    /// which TF32 keeps 10 bits behind the first: an error of at most `2^-11` each, as with
+    /// PyTorch's `allow_tf32`.
     pub fn with_tf32(self, tf32: bool) -> Self {
         let factors = if tf32 { Factors::Tf32 } else { Factors::F32 };
         Self { precision: Precision::F32, factors, ..self }
     }
 
     /// The same GPU; what runs on it is recorded in `profile`, and not in the record that
-    /// `GRADIRON_PROFILE` asks for ([`profile`](crate::profile)). Runs that are recorded take longer.
+    /// `GRADIRON_PROFILE` asks for ([`profile`](crate::profile)). Runs that are recorded take
+    /// longer.
     pub fn with_profile(self, profile: &Profile) -> Self {
         Self { profile: Some(profile.clone()), ..self }
     }

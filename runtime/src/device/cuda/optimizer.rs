@@ -1,13 +1,14 @@
 //! Optimizers on a GPU: parameters and state change where they are, in the graph of the step where
 //! one call asks for both.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::sync::{Arc, PoisonError};
 
 use super::error::CudaError;
 use super::memory::{CudaMemory, Range};
 use super::products::Factors;
-use super::recording::{Arg, CudaKernels, Grid, Text};
+use super::recording::{Arg, CudaKernel, CudaKernels, Grid, Text};
 use super::replay::{Follows, Inputs, Places};
 use super::staging::Scalars;
 use super::timing::{Mark, Recorded};
@@ -18,6 +19,8 @@ use crate::profile::{Cost, Phase};
 use crate::storage::{Lost, Storage};
 
 const TEXT: Text = Text { room: "optim", text: include_str!("../../optim/kernels.cu") };
+/// What the functions of optimizers use.
+const FUNCTIONS: &str = include_str!("../../optim/functions.cuh");
 
 /// Blocks that sum squares.
 const PARTS: usize = 1024;
@@ -73,8 +76,8 @@ impl Update {
 pub(super) struct Updates {
     pub deferred: bool,
     pub next: Option<Update>,
-    /// What the next run, or the last one, changes beside the gradients: parameters and state of the
-    /// optimizer.
+    /// What the next run, or the last one, changes beside the gradients: parameters and state of
+    /// the optimizer.
     pub changed: [Option<Lost>; 4],
 }
 
@@ -116,7 +119,8 @@ impl CudaMemory {
         outcome.inspect_err(|error| self.lost().set(error))
     }
 
-    /// Says that a step of an optimizer along these gradients failed: it is not known whether it was made.
+    /// Says that a step of an optimizer along these gradients failed: it is not known whether it
+    /// was made.
     pub(super) fn lose(&self, error: &DeviceError) {
         self.lost().set(error);
         let updates = self.updates().lock().unwrap_or_else(PoisonError::into_inner);
@@ -254,8 +258,12 @@ impl CudaKernels {
             ("loss_scale", if follows.scaled { Arg::LossScale } else { Arg::Null }),
             ("count", (*count).into()),
         ];
-        let kernel =
-            TEXT.kernel("update").with("UPDATE", follows.function).with("SCALARS", SCALARS);
+        let kernel = CudaKernel {
+            library: FUNCTIONS,
+            text: Cow::Owned(format!("{}{}", follows.function.cuda, TEXT.text)),
+            ..TEXT.kernel("update")
+        };
+        let kernel = kernel.with("UPDATE", follows.function.name).with("SCALARS", SCALARS);
         let (mut ends, mut decay) = (String::new(), String::new());
         let runs = &follows.decays;
         for (end, decays) in runs.iter() {

@@ -1,5 +1,5 @@
-//! Numbers on their way to the host: copied behind the step that makes them, and waited for when they
-//! are asked for.
+//! Numbers on their way to the host: copied behind the step that makes them, and waited for when
+//! they are asked for.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};

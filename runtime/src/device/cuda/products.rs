@@ -71,8 +71,8 @@ impl Product {
         Self { spec, epilogue, count: 1, strides: [0; 3] }
     }
 
-    /// This batch and one product more, of `[result, factor, factor]`, each given as the first one's
-    /// and the new one's; nothing where they are no batch.
+    /// This batch and one product more, of `[result, factor, factor]`, each given as the first
+    /// one's and the new one's; nothing where they are no batch.
     pub fn joined(self, next: Self, bufs: [(Buf, Buf); 3]) -> Option<Self> {
         if self.spec != next.spec
             || self.epilogue != Epilogue::None

@@ -108,8 +108,8 @@ pub(crate) enum Arg {
     Null,
     /// Memory for parts of a call, from this float on.
     Scratch(usize),
-    /// Factors that were rounded for the next product, in the place of the floats from there on. Of a
-    /// call of a library the result as well.
+    /// Factors that were rounded for the next product, in the place of the floats from there on. Of
+    /// a call of a library the result as well.
     Rounded(usize),
     /// Memory behind no region.
     Address(u64),
@@ -197,8 +197,8 @@ pub(crate) fn lanes(size: usize, inner: usize) -> usize {
     }
 }
 
-/// The elements that a thread moves at once: 16 bytes of the narrowest argument, or half of that, where
-/// all ranges are aligned and all `sizes` are multiples of it; else one.
+/// The elements that a thread moves at once: 16 bytes of the narrowest argument, or half of that,
+/// where all ranges are aligned and all `sizes` are multiples of it; else one.
 pub(crate) fn at_once(args: &[Arg], sizes: &[usize]) -> usize {
     let places: Vec<_> = args.iter().map(Arg::place).collect();
     let bytes = |element: &Element| element.bytes();
@@ -273,8 +273,8 @@ impl CudaKernels {
         self.launches.push(Launch::Kernel { kernel, grid, args });
     }
 
-    /// Adds a product, as part of the one before it where they are a batch. Factors are rounded first
-    /// where they are floats and the step computes with halves.
+    /// Adds a product, as part of the one before it where they are a batch. Factors are rounded
+    /// first where they are floats and the step computes with halves.
     pub(crate) fn product(
         &mut self,
         product: Product,

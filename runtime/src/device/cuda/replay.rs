@@ -1,5 +1,5 @@
-//! Runs of steps: recorded at the first call, captured as one CUDA graph at the second, replayed from
-//! then on. What a graph reads and writes has fixed places, which are a part of its name.
+//! Runs of steps: recorded at the first call, captured as one CUDA graph at the second, replayed
+//! from then on. What a graph reads and writes has fixed places, which are a part of its name.
 
 use std::ffi::c_void;
 use std::sync::{Arc, PoisonError};
@@ -14,7 +14,7 @@ use super::products::{self, Factors, Operands, Plan, Types};
 use super::recording::{Arg, CudaKernels, Grid, Launch};
 use super::staging::{Placed, Staging};
 use super::timing::{Mark, Recorded, Times};
-use crate::device::{Buf, Element, Region, RunKey};
+use crate::device::{Buf, Element, Region, RemoteFunction, RunKey};
 
 /// Graphs that a workspace keeps.
 const GRAPHS: usize = 32;
@@ -24,8 +24,8 @@ const GRAPHS: usize = 32;
 pub(super) struct Runs {
     pub staging: Staging,
     known: Vec<(Name, Prepared)>,
-    /// What calls use on the side, and factors that are rounded for a product. Steps that were prepared
-    /// with smaller ones are forgotten.
+    /// What calls use on the side, and factors that are rounded for a product. Steps that were
+    /// prepared with smaller ones are forgotten.
     side: [Option<Block>; 2],
 }
 
@@ -56,7 +56,7 @@ struct Name {
 /// What tells an optimizer's step from others.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Follows {
-    pub function: &'static str,
+    pub function: RemoteFunction,
     pub state: [Range; 3],
     /// The ends of runs of parameters, and whether they decay.
     pub decays: Arc<[(usize, bool)]>,
@@ -249,7 +249,8 @@ impl Prepared {
         Ok(Self { launches, graph: None })
     }
 
-    /// Replays the graph, which is made first where there is none. Runs that are recorded have none.
+    /// Replays the graph, which is made first where there is none. Runs that are recorded have
+    /// none.
     fn launch(
         &mut self,
         shared: &Arc<Shared>,
@@ -283,7 +284,8 @@ impl Prepared {
             // SAFETY: the graph is whole.
             unsafe { result::graph::instantiate(graph, flags) }.to("make a graph")
         });
-        // SAFETY: the capture made this graph, and what can be launched was made of it and needs it no more.
+        // SAFETY: the capture made this graph, and what can be launched was made of it and needs it
+        // no more.
         let _ = unsafe { result::graph::destroy(graph) };
         made.map(Graph)
     }

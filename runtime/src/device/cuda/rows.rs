@@ -12,8 +12,9 @@ pub(crate) struct Team {
     lanes: usize,
 }
 
-/// Elements of rows that a warp shares, at most, and of those that a block of most threads does. Longer
-/// ones are read twice: by more threads, so that the rows of all blocks stay in the GPU's cache.
+/// Elements of rows that a warp shares, at most, and of those that a block of most threads does.
+/// Longer ones are read twice: by more threads, so that the rows of all blocks stay in the GPU's
+/// cache.
 const OF_WARP: usize = 1 << 10;
 const OF_BLOCK: usize = 1 << 14;
 /// Threads of the largest blocks.

@@ -1,7 +1,7 @@
-//! Losses of steps in f16 are scaled, so that small gradients do not vanish: by 2¹⁶ at first, by half of
-//! it after gradients that were not finite, whose step is left out, and by twice as much after 2000 steps
-//! without such (PyTorch's `torch.amp.GradScaler` and its defaults). It happens on the GPU; the host
-//! waits for nothing. Gradients that a caller gives are not scaled.
+//! Losses of steps in f16 are scaled, so that small gradients do not vanish: by 2¹⁶ at first, by
+//! half of it after gradients that were not finite, whose step is left out, and by twice as much
+//! after 2000 steps without such (PyTorch's `torch.amp.GradScaler` and its defaults). It happens on
+//! the GPU; the host waits for nothing. Gradients that a caller gives are not scaled.
 
 use super::products::Factors;
 use super::recording::{Arg, CudaKernels, Grid, Text};
@@ -9,7 +9,8 @@ use crate::device::Buf;
 
 const TEXT: Text = Text { room: "scaling", text: include_str!("scaling.cu") };
 
-/// The state of a scale: itself, steps since it changed, whether the last gradients were not finite.
+/// The state of a scale: itself, steps since it changed, whether the last gradients were not
+/// finite.
 pub(super) const STATE: [f32; 3] = [65_536.0, 0.0, 0.0];
 
 impl CudaKernels {

@@ -20,7 +20,8 @@ const DRIVER: i32 = 13_000;
 
 /// What the blocks and the steps of a GPU share.
 pub struct Shared {
-    /// What rooms keep of libraries, by its type. It ends before the context does, which it uses then.
+    /// What rooms keep of libraries, by its type. It ends before the context does, which it uses
+    /// then.
     libraries: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
     pub context: Arc<CudaContext>,
     /// Where steps run.
@@ -31,20 +32,20 @@ pub struct Shared {
     /// Kernels by their text.
     functions: Mutex<HashMap<String, sys::CUfunction>>,
     pub(super) products: Products,
-    /// What libraries use on the side, as blocks and their bytes. Larger ones were asked for later; those
-    /// before stay, for graphs that use them.
+    /// What libraries use on the side, as blocks and their bytes. Larger ones were asked for later;
+    /// those before stay, for graphs that use them.
     workspaces: Mutex<Vec<(sys::CUdeviceptr, usize)>>,
     pub counts: Counts,
-    /// Held alone while the stream is captured, when it takes nothing else, and shared by all else that
-    /// the stream is asked for.
+    /// Held alone while the stream is captured, when it takes nothing else, and shared by all else
+    /// that the stream is asked for.
     pub capture: RwLock<()>,
 }
 
 // SAFETY: functions of loaded modules may be launched by any thread that has bound the context;
 // modules are never unloaded.
 unsafe impl Send for Shared {}
-// SAFETY: the driver's functions may be called by several threads at a time; what belongs to one stream or
-// changes is behind locks.
+// SAFETY: the driver's functions may be called by several threads at a time; what belongs to one
+// stream or changes is behind locks.
 unsafe impl Sync for Shared {}
 
 /// How often things happened.
@@ -158,8 +159,8 @@ impl Shared {
         Ok(function)
     }
 
-    /// What a room keeps of a library, started when it is first asked for; its work runs on the stream that
-    /// `start` is given.
+    /// What a room keeps of a library, started when it is first asked for; its work runs on the
+    /// stream that `start` is given.
     #[cfg(feature = "cudnn")]
     pub fn library<T: Any + Send + Sync>(
         &self,

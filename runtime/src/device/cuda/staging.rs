@@ -141,8 +141,8 @@ pub(super) struct Pinned {
 
 // SAFETY: the words belong to this value alone.
 unsafe impl Send for Pinned {}
-// SAFETY: through a shared reference words are only read; they change through exclusive references, and by
-// copies that are waited for.
+// SAFETY: through a shared reference words are only read; they change through exclusive references,
+// and by copies that are waited for.
 unsafe impl Sync for Pinned {}
 
 impl Pinned {
@@ -165,8 +165,8 @@ impl Pinned {
     /// Word `at`. No copy to it may be under way.
     pub fn word(&self, at: usize) -> u32 {
         assert!(at < self.len, "gradiron: a word behind its memory (a bug)");
-        // SAFETY: the assertion says that the word is inside; what copies it is done. Volatile, as the GPU
-        // wrote it.
+        // SAFETY: the assertion says that the word is inside; what copies it is done. Volatile, as
+        // the GPU wrote it.
         unsafe { self.start.add(at).read_volatile() }
     }
 

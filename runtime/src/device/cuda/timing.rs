@@ -1,5 +1,5 @@
-//! Profiles of runs on a GPU: its own clock is read between operations. Such a run is launched without a
-//! graph, and waited for.
+//! Profiles of runs on a GPU: its own clock is read between operations. Such a run is launched
+//! without a graph, and waited for.
 
 use std::time::{Duration, Instant};
 
@@ -67,29 +67,29 @@ impl<'a> Times<'a> {
         let marks = marks.iter().map(|(mark, event)| Ok((*mark, at(event)?)));
         let marks = marks.collect::<Result<Vec<_>, CudaError>>()?;
         let Recorded { profile, name, phase } = recorded;
-        let mut lane = profile.take_lane();
+        let mut track = profile.take_track();
         let mut step = None;
         // The step of an optimizer alone is no run.
         let is_run = !matches!(marks.first(), Some((Mark::Step(..), _)));
         if is_run {
-            lane.begin(name, phase, start);
+            track.begin(name, phase, start);
         }
         for (mark, now) in marks {
             match mark {
-                Mark::Enter(ops, n) => lane.enter(ops, n, || now),
-                Mark::Op(number) => lane.op(number, || now),
-                Mark::Item(number) => lane.item(number),
-                Mark::Leave => lane.leave(now),
+                Mark::Enter(ops, n) => track.enter(ops, n, || now),
+                Mark::Op(number) => track.op(number, || now),
+                Mark::Item(number) => track.item(number),
+                Mark::Leave => track.leave(now),
                 Mark::Step(name, cost) => step = Some((name, cost, now)),
             }
         }
         if is_run {
-            lane.end(step.map_or(end, |(.., now)| now));
+            track.end(step.map_or(end, |(.., now)| now));
         }
         if let Some((name, cost, start)) = step {
-            lane.add_step(name, Timed { start, time: end - start }, cost);
+            track.add_step(name, Timed { start, time: end - start }, cost);
         }
-        profile.give_back(lane);
+        profile.give_back(track);
         Ok(())
     }
 }

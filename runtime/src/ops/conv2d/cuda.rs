@@ -1,5 +1,5 @@
-//! Convolution on a GPU: an implicit product of matrices for each pass, of floats or on tensor cores,
-//! or where groups have few channels a sum for each element of the result.
+//! Convolution on a GPU: an implicit product of matrices for each pass, of floats or on tensor
+//! cores, or where groups have few channels a sum for each element of the result.
 
 #[cfg(feature = "cudnn")]
 mod cudnn;
@@ -60,8 +60,8 @@ impl Product {
     }
 }
 
-/// A call: its pass, the result, what windows read or the gradient that takes its place, and what that
-/// meets.
+/// A call: its pass, the result, what windows read or the gradient that takes its place, and what
+/// that meets.
 #[derive(Clone, Copy)]
 struct Call {
     pass: Pass,
@@ -93,8 +93,8 @@ fn kernel(text: Text, function: &'static str, spec: &Conv2dSpec) -> CudaKernel {
     sizes.into_iter().fold(text.kernel(function), |kernel, (name, size)| kernel.with(name, size))
 }
 
-/// How a sum over `inner` terms is cut so that about [`BLOCKS`] blocks run: terms of a part, a multiple of
-/// `unit`, and parts.
+/// How a sum over `inner` terms is cut so that about [`BLOCKS`] blocks run: terms of a part, a
+/// multiple of `unit`, and parts.
 fn parts(inner: usize, blocks: usize, unit: usize) -> [usize; 2] {
     let most = inner.div_ceil(PART).min(BLOCKS.div_ceil(blocks)).max(1);
     let chunk = inner.div_ceil(most).next_multiple_of(unit);
@@ -102,8 +102,8 @@ fn parts(inner: usize, blocks: usize, unit: usize) -> [usize; 2] {
 }
 
 impl CudaKernels {
-    /// The sum of `splits` parts in their order, each as long as `y`; `by_taps` with the taps of its
-    /// weights before the channels.
+    /// The sum of `splits` parts in their order, each as long as `y`; `by_taps` with the taps of
+    /// its weights before the channels.
     fn sum_parts(&mut self, y: Buf, parts: Arg, splits: usize, by_taps: bool, spec: &Conv2dSpec) {
         let args = [
             ("y", y.into()),

@@ -1,5 +1,5 @@
-//! Convolutions by cuDNN: for each kind of convolution a plan, made once. Where cuDNN has no algorithm
-//! that gives the same bits in every run, our own kernels take its place.
+//! Convolutions by cuDNN: for each kind of convolution a plan, made once. Where cuDNN has no
+//! algorithm that gives the same bits in every run, our own kernels take its place.
 
 use std::collections::HashMap;
 use std::ffi::c_void;
@@ -49,9 +49,9 @@ impl Kind {
 }
 
 impl CudaKernels {
-    /// A pass by cuDNN, or by the launches of `otherwise` where cuDNN has no plan for it, which is known
-    /// when there are addresses. All tensors have the type of the step's factors: floats are rounded
-    /// first, and a result of floats is widened.
+    /// A pass by cuDNN, or by the launches of `otherwise` where cuDNN has no plan for it, which is
+    /// known when there are addresses. All tensors have the type of the step's factors: floats are
+    /// rounded first, and a result of floats is widened.
     pub(crate) fn convolve_by_cudnn(
         &mut self,
         pass: Pass,
@@ -84,7 +84,8 @@ impl CudaKernels {
 /// The convolutions of a GPU.
 struct Convolutions {
     handle: sys::cudnnHandle_t,
-    /// Those that cuDNN computes, and those that it does not. Whoever uses the handle holds the lock.
+    /// Those that cuDNN computes, and those that it does not. Whoever uses the handle holds the
+    /// lock.
     plans: Mutex<HashMap<Kind, Option<Arc<Planning>>>>,
 }
 
@@ -235,8 +236,8 @@ impl Convolutions {
         macro_rules! offers {
             ($ask:ident, $algorithm:ident, $($of:ident),*) => {{
                 let (mut found, mut count) = (Vec::with_capacity(ALGORITHMS), 0);
-                // SAFETY: the descriptions are whole, and there is room for as many as are asked for;
-                // as many as it counts are written.
+                // SAFETY: the descriptions are whole, and there is room for as many as are asked
+                // for; as many as it counts are written.
                 unsafe {
                     let room = found.as_mut_ptr();
                     result::$ask(handle, $($of),*, ALGORITHMS as i32, &raw mut count, room)?;
@@ -316,8 +317,8 @@ impl Convolutions {
         let [x, w, y, workspace] = [x, w, y, workspace].map(|address| address as *mut c_void);
         let (handle, bytes) = (self.handle, plan.workspace);
         // SAFETY: the addresses are of tensors that are as the plan describes them, checked by the
-        // caller; the result overlaps no factor, and the workspace, which is large enough, is used by
-        // one stream alone.
+        // caller; the result overlaps no factor, and the workspace, which is large enough, is used
+        // by one stream alone.
         unsafe {
             match plan.algorithm {
                 Algorithm::Forward(algorithm) => result::convolution_forward(

@@ -10,8 +10,8 @@ const TEXT: Text =
 /// Multiprocessors of a large GPU.
 const MULTIPROCESSORS: usize = BLOCKS / 2;
 
-/// Rows and columns of tiles, and how many hundredths of what the largest does they multiply in the same
-/// time: a guess from how often they read their factors.
+/// Rows and columns of tiles, and how many hundredths of what the largest does they multiply in the
+/// same time: a guess from how often they read their factors.
 const TILES: [(Tile, usize); 4] = [
     (Tile { rows: 128, cols: 128 }, 100),
     (Tile { rows: 128, cols: 64 }, 80),
@@ -26,8 +26,8 @@ struct Tile {
 }
 
 impl Tile {
-    /// The one that is done first, where a sum may be cut or not. The largest has no registers left for
-    /// sides of planes that are `ragged`.
+    /// The one that is done first, where a sum may be cut or not. The largest has no registers left
+    /// for sides of planes that are `ragged`.
     fn new(rows: usize, cols: usize, copies: usize, may_be_cut: bool, ragged: bool) -> Self {
         let time = |&(tile, speed): &(Self, usize)| {
             let blocks = copies * rows.div_ceil(tile.rows) * cols.div_ceil(tile.cols);

@@ -1,13 +1,14 @@
 //! Whether a function on whole sequences and its steps agree.
 
-use super::{Cache, Part, Stepwise};
+use super::{Cache, Workspace, WorkspaceError};
 use crate::arena::{Places, Sizes};
 use crate::device::{Buf, Device, DeviceError, Indices, Region};
 use crate::function::Call;
+use crate::program::{Pass, Purpose};
 use crate::rng::Rng;
 use crate::rng::Seed;
+use crate::step::{Part, Stepwise};
 use crate::storage::Storage;
-use crate::workspace::{Pass, Purpose, Workspace, WorkspaceError};
 
 /// How far a function on whole sequences and its steps are apart.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -19,8 +20,9 @@ pub struct StepCheck {
 }
 
 /// Runs the function `AT` on sequences drawn from `seed`: floats from a normal distribution, class
-/// indices from all. Steps take 2, 3, … positions, so that all but the first meet a cache. Before each of
-/// them others are taken and taken back, so that what a cache forgets is seen to be forgotten.
+/// indices from all. Steps take 2, 3, … positions, so that all but the first meet a cache. Before
+/// each of them others are taken and taken back, so that what a cache forgets is seen to be
+/// forgotten.
 #[doc(hidden)]
 pub fn check_steps<M, D, P, const AT: usize, const F: usize, const C: usize, const R: usize>(
     ws: &mut Workspace<M, D, P>,

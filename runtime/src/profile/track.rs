@@ -17,7 +17,7 @@ const FIRST_EVENTS: usize = 1 << 12;
 pub(super) static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// The record of one thread.
-pub(crate) struct Lane {
+pub(crate) struct Track {
     pub thread: ThreadId,
     pub name: String,
     /// What the trace calls the thread.
@@ -88,7 +88,7 @@ pub(crate) struct Event {
     pub bytes: usize,
 }
 
-impl Lane {
+impl Track {
     pub fn new(thread: &Thread, keeps_events: bool) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         Self {

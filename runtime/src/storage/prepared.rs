@@ -1,16 +1,18 @@
-//! What was computed of a block of parameters and is kept with it, for all workspaces that read these.
+//! What was computed of a block of parameters and is kept with it, for all workspaces that read
+//! these.
 
 use std::any::Any;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::storage::Version;
+use super::Version;
 
 /// A block of memory for each kind of device.
 #[derive(Default)]
 pub(crate) struct Prepared(Mutex<Vec<Kept>>);
 
 struct Kept {
-    /// What tells the device that prepared it from others ([`Device::Preparer`](crate::device::Device)).
+    /// What tells the device that prepared it from others
+    /// ([`Device::Preparer`](crate::device::Device)).
     by: Box<dyn Any + Send + Sync>,
     /// What it was computed of.
     version: Version,
@@ -18,9 +20,9 @@ struct Kept {
 }
 
 impl Prepared {
-    /// The block that `by` has of this version: what is there, or else one that `fill` fills. Who comes
-    /// meanwhile waits, and gets the same. A block of an older version is filled again when nobody else
-    /// reads it.
+    /// The block that `by` has of this version: what is there, or else one that `fill` fills. Who
+    /// comes meanwhile waits, and gets the same. A block of an older version is filled again when
+    /// nobody else reads it.
     pub fn get<T: Send + Sync + 'static, By: PartialEq + Send + Sync + 'static, E>(
         &self,
         by: By,

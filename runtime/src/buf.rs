@@ -23,7 +23,8 @@ pub enum Element {
     /// An `f32`.
     #[default]
     Float,
-    /// A number of 16 bits, of the kind that the device computes with ([`Target::DeviceHalves`](super::Target::DeviceHalves)).
+    /// A number of 16 bits, of the kind that the device computes with
+    /// ([`Target::DeviceHalves`](crate::device::Target::DeviceHalves)).
     Half,
 }
 

@@ -22,10 +22,10 @@ pub enum Pass {
 #[doc(hidden)]
 pub struct FunctionPlan {
     /// Floats of the arena, by pass.
-    pub(super) floats: [usize; 4],
-    pub(super) indices: usize,
+    pub(crate) floats: [usize; 4],
+    pub(crate) indices: usize,
     /// Offsets of the planned buffers, by pass.
-    pub(super) offsets: [Vec<usize>; 4],
+    pub(crate) offsets: [Vec<usize>; 4],
 }
 
 impl FunctionPlan {
@@ -46,7 +46,7 @@ impl FunctionPlan {
     }
 
     /// Leaves out what makes gradients.
-    pub(super) fn only_infer(&mut self) {
+    pub(crate) fn only_infer(&mut self) {
         for pass in [Pass::Grad, Pass::GradInputs] {
             self.floats[pass as usize] = 0;
             self.offsets[pass as usize] = Vec::new();

@@ -1,14 +1,14 @@
-//! Files that are written beside others to take their names, and what is left of them when a process
-//! ends on the way.
+//! Files that are written beside others to take their names, and what is left of them when a
+//! process ends on the way.
 //!
-//! Such a file is `.gradiron-BOOT-PROCESS-TIME-NUMBER.tmp`, a name that nobody makes twice. Its writer holds a
-//! lock of the system on it, which ends with the process, however that ends. Whoever writes the next
-//! file in the same folder removes those that nobody writes any more:
+//! Such a file is `.gradiron-BOOT-PROCESS-TIME-NUMBER.tmp`, a name that nobody makes twice. Its
+//! writer holds a lock of the system on it, which ends with the process, however that ends. Whoever
+//! writes the next file in the same folder removes those that nobody writes any more:
 //!
 //! - that nobody has locked, and
-//! - that were made under the same kernel since it started (`BOOT`), where a lock that is missing means a
-//!   writer that is missing; others, on a network drive perhaps, when an hour has gone since they were
-//!   last written.
+//! - that were made under the same kernel since it started (`BOOT`), where a lock that is missing
+//!   means a writer that is missing; others, on a network drive perhaps, when an hour has gone
+//!   since they were last written.
 //!
 //! Where the system has no locks, none is removed.
 
@@ -41,7 +41,8 @@ impl Aside {
     /// A new file in the folder, open to those alone who may read `old`, if there is one: before
     /// anything is written.
     pub fn create_in(folder: &Path, old: Option<&Metadata>) -> io::Result<Self> {
-        // Names are unique, so a second attempt follows one who looked at the first before it was locked.
+        // Names are unique, so a second attempt follows one who looked at the first before it was
+        // locked.
         for _ in 0..100 {
             let path = folder.join(new_name());
             let file = match create(&path, old.is_some()) {
@@ -79,7 +80,8 @@ impl Aside {
         }
         let mut renamed = fs::rename(&self.path, target);
         if renamed.is_err() {
-            // Some systems do not rename what is open here, nor over what others have open for a moment.
+            // Some systems do not rename what is open here, nor over what others have open for a
+            // moment.
             self.file = None;
             let attempts = if cfg!(unix) { 1 } else { 10 };
             for _ in 0..attempts {
@@ -95,7 +97,8 @@ impl Aside {
         Ok(())
     }
 
-    /// Removes what processes that are no more have left in the folder. What cannot be removed stays.
+    /// Removes what processes that are no more have left in the folder. What cannot be removed
+    /// stays.
     pub fn collect_others(&self, folder: &Path) {
         let now = self.file().and_then(File::metadata).and_then(|own| own.modified());
         let (Ok(entries), Ok(now)) = (fs::read_dir(folder), now) else { return };
@@ -128,8 +131,8 @@ fn create(path: &Path, is_private: bool) -> io::Result<File> {
     options.open(path)
 }
 
-/// Gives the file the mode of an old one, and its owner and group as far as the process may. Where the
-/// group is another, it may do what everybody may.
+/// Gives the file the mode of an old one, and its owner and group as far as the process may. Where
+/// the group is another, it may do what everybody may.
 #[cfg(unix)]
 fn keep_permissions(file: &File, old: &Metadata) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};

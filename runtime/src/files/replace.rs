@@ -1,9 +1,9 @@
 //! Files that are replaced whole or not at all.
 //!
-//! The new file is written beside the old one, synced and renamed over it, which a file system
-//! does at once. So there is always one whole file under the name, whatever stops the program. What a
-//! program that is killed leaves behind, a file `.gradiron-….tmp`, the next save in the folder removes
-//! (`aside.rs`).
+//! The new file is written beside the old one, synced and renamed over it, which a file system does
+//! at once. So there is always one whole file under the name, whatever stops the program. What a
+//! program that is killed leaves behind, a file `.gradiron-….tmp`, the next save in the folder
+//! removes (`aside.rs`).
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -16,8 +16,9 @@ use super::open::irregular;
 /// As many links one behind the other are followed as Linux follows.
 const LINKS: usize = 40;
 
-/// Replaces the file at `path`, or the file that a link there leads to, whether it is there or not, by what
-/// `write` writes. Keeps the permissions of an old file, which the new one has from the start.
+/// Replaces the file at `path`, or the file that a link there leads to, whether it is there or not,
+/// by what `write` writes. Keeps the permissions of an old file, which the new one has from the
+/// start.
 pub(crate) fn replace(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>,

@@ -4,8 +4,8 @@ use std::fs::{self, File, Metadata};
 use std::io;
 use std::path::Path;
 
-/// Opens a regular file, and says how many bytes it has. What is something else is named before it is
-/// opened: a named pipe would wait for a writer, a device may never end.
+/// Opens a regular file, and says how many bytes it has. What is something else is named before it
+/// is opened: a named pipe would wait for a writer, a device may never end.
 pub(crate) fn open(path: &Path) -> io::Result<(File, u64)> {
     let regular = |there: &Metadata| match irregular(there) {
         None => Ok(there.len()),

@@ -115,7 +115,8 @@ fn nobody_else_may_read_a_private_file_while_it_is_written() {
         assert_eq!(new.mode() & 0o7777, mode);
         assert_eq!(new.len(), 0);
     }
-    // Between its first moment and that it has the mode of the old one, nobody but its owner reads it.
+    // Between its first moment and that it has the mode of the old one, nobody but its owner reads
+    // it.
     let file = create(&folder.0.join("new"), true).unwrap();
     assert_eq!(file.metadata().unwrap().mode() & 0o177, 0);
 }
