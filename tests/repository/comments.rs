@@ -10,8 +10,12 @@ fn comments_are_as_wide_as_code() {
     let (root, mut comments, mut wide) = (root(), 0, Vec::new());
     for folder in ["benches", "compiler", "examples", "fuzz", "macros", "runtime", "tests"] {
         each_file(&root.join(folder), &[".rs"], &mut |path, text| {
+            // Docs that are generated are texts, which snapshots have line by line.
+            let generates = text.contains("quote! {");
             for (at, line) in text.lines().enumerate() {
-                let is_comment = line.trim_start().starts_with("//");
+                let line_start = line.trim_start();
+                let is_text = generates && line_start.starts_with("///");
+                let is_comment = line_start.starts_with("//") && !is_text;
                 comments += usize::from(is_comment);
                 // An address has no place to break.
                 if is_comment && line.chars().count() > WIDTH && !line.contains("://") {
