@@ -1,7 +1,7 @@
 //! Times training steps on a GPU, each as one graph, and kernels that memory bounds beside a copy.
 //!
-//! `cargo bench --features cuda --bench gpu [-- [--json] [WORKLOAD…]]`; `scripts/gpu-check.sh` runs PyTorch
-//! beside it.
+//! `cargo bench --features cuda --bench gpu [-- [--json] [WORKLOAD…]]`; `scripts/gpu-check.sh` runs
+//! PyTorch beside it.
 
 #[path = "common/args.rs"]
 mod args;

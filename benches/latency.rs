@@ -1,7 +1,7 @@
 //! Times what waits for an answer: inference of one sample, by two threads where it repays them.
 //!
-//! `cargo bench --bench latency [-- [--threads N] [--json] [WORKLOAD…]]` prints the median, the best
-//! and the 90th percentile; `benches/compare.py` runs other libraries beside it.
+//! `cargo bench --bench latency [-- [--threads N] [--json] [WORKLOAD…]]` prints the median, the
+//! best and the 90th percentile; `benches/compare.py` runs other libraries beside it.
 
 #[path = "common/args.rs"]
 mod args;
@@ -69,12 +69,12 @@ model! {
     }
 }
 
-/// Times 64 samples of silence behind a sound, when states have decayed to numbers below the normal ones:
-/// as they are, and flushed to zero.
+/// Times 64 samples of silence behind a sound, when states have decayed to numbers below the normal
+/// ones: as they are, and flushed to zero.
 fn silence(report: &Report) -> Result<(), Box<dyn std::error::Error>> {
     let mut net = Voice::init(Seed(0));
-    // Without biases but those of the forget gates, which let go slowly: the states end where a step rounds
-    // them back to what they are.
+    // Without biases but those of the forget gates, which let go slowly: the states end where a
+    // step rounds them back to what they are.
     for spec in Voice::param_specs() {
         if spec.name.contains("bias") {
             let biases = &mut net.params_mut()[spec.start..][..spec.len()];

@@ -1,5 +1,5 @@
-//! The eighth lesson: where the time of a training step goes, and what makes it shorter. It times the
-//! GPT of the sixth lesson on a device of your choice.
+//! The eighth lesson: where the time of a training step goes, and what makes it shorter. It times
+//! the GPT of the sixth lesson on a device of your choice.
 //!
 //! `cargo run --release --example 08_profile -- DEVICE`, where DEVICE is `cpu`, `bf16`, or, with
 //! `--features cuda` behind `--release`, `gpu`.

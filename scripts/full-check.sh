@@ -48,6 +48,13 @@ fetched mnist "the full MNIST" && step cargo test --locked --test data -- --igno
 fetched cifar-10-batches-bin "CIFAR-10" cifar10 && step cargo test --locked --test cifar10 -- --ignored
 fetched minilm "the published weights of MiniLM" && step cargo test --locked --package minilm
 
+# What PyTorch computes here, beside what it computed when goldens were recorded.
+if python3 -c 'import torch, safetensors' 2>/dev/null; then
+    step env PYTHONPATH=tests/parity/python python3 -m parity check all
+else
+    leave_out "goldens, which need \`pip install -r tests/parity/python/requirements.txt\`"
+fi
+
 if cargo +nightly --version >/dev/null 2>&1 && [[ $(uname -sm) == "Linux x86_64" ]]; then
     step scripts/sanitize.sh address
     if cargo +nightly miri --version >/dev/null 2>&1; then

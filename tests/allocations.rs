@@ -30,12 +30,14 @@ unsafe impl GlobalAlloc for Counting {
 
     unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         ALLOCATIONS.fetch_add(1, Ordering::SeqCst);
-        // SAFETY: the caller gives memory of this allocator, which is the system's, with its layout.
+        // SAFETY: the caller gives memory of this allocator, which is the system's, with its
+        // layout.
         unsafe { System.realloc(memory, layout, size) }
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: the caller gives memory of this allocator, which is the system's, with its layout.
+        // SAFETY: the caller gives memory of this allocator, which is the system's, with its
+        // layout.
         unsafe { System.dealloc(memory, layout) }
     }
 }
@@ -126,7 +128,8 @@ macro_rules! allocates_nothing {
     }};
 }
 
-/// No `#[test]`: the harness allocates beside a test, when it takes a minute or its output is shown.
+/// No `#[test]`: the harness allocates beside a test, when it takes a minute or its output is
+/// shown.
 fn main() {
     assert_eq!(allocations(|| drop(std::hint::black_box(Box::new(1)))), 1, "allocations count");
     // Ten whole batches and a smaller one.

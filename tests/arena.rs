@@ -103,8 +103,8 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..<_>::default() })]
 
-    /// Sizes of which some are so large that they, or their sum, are beyond the largest number: whether what
-    /// lives at once fits is seen, and nothing wraps around.
+    /// Sizes of which some are so large that they, or their sum, are beyond the largest number:
+    /// whether what lives at once fits is seen, and nothing wraps around.
     #[test]
     fn what_no_memory_holds_is_the_largest_number(
         (sizes, lives) in buffers(), shifts in prop::array::uniform12(0..128_u32),

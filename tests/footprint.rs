@@ -1,4 +1,5 @@
-//! The memory of a whole process that trains, and of one that infers: what the plan says, and little more.
+//! The memory of a whole process that trains, and of one that infers: what the plan says, and
+//! little more.
 
 use gradiron::prelude::*;
 
@@ -63,8 +64,9 @@ model! {
     }
 }
 
-/// Eight threads that serve one network. What is prepared of 18 MiB of weights is there once, and nothing
-/// of what training needs. The test runs itself again, in a process that has done nothing else.
+/// Eight threads that serve one network. What is prepared of 18 MiB of weights is there once, and
+/// nothing of what training needs. The test runs itself again, in a process that has done nothing
+/// else.
 #[test]
 fn threads_that_serve_hold_one_copy() -> Result<(), Box<dyn std::error::Error>> {
     const THREADS: usize = 8;

@@ -1,5 +1,5 @@
-//! What must work on every platform, also where Cargo's tests of programs cannot run: three networks that
-//! train with the bits that are recorded here, files, a clock, a team of threads.
+//! What must work on every platform, also where Cargo's tests of programs cannot run: three
+//! networks that train with the bits that are recorded here, files, a clock, a team of threads.
 
 mod nets;
 
@@ -115,8 +115,8 @@ fn gpt(cpu: Cpu) -> Outcome<(Vec<f32>, u64)> {
     Ok((losses, hash(net.params())))
 }
 
-/// What the bits of a run follow from: whether a multiplication and an addition are rounded once, and how
-/// many sums a register holds.
+/// What the bits of a run follow from: whether a multiplication and an addition are rounded once,
+/// and how many sums a register holds.
 fn arithmetic(level: SimdLevel) -> Option<&'static str> {
     match level.kind() {
         SimdKind::Avx512 => Some("16 fused"),

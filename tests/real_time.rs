@@ -1,4 +1,5 @@
-//! After `warm_up`, on one thread, no call allocates or enters the system: not the first one either.
+//! After `warm_up`, on one thread, no call allocates or enters the system: not the first one
+//! either.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,8 +11,8 @@ struct Counting;
 
 static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
 
-// SAFETY: every call is passed on to the system's allocator with its arguments, so its promises are the
-// caller's and its results the system's.
+// SAFETY: every call is passed on to the system's allocator with its arguments, so its promises are
+// the caller's and its results the system's.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.fetch_add(1, Ordering::SeqCst);
@@ -164,13 +165,14 @@ mod system {
         unsafe { libc::syscall(libc::SYS_getppid) };
     }
 
-    /// The system calls that `run` makes between its two marks in a process of its own, after which it gives
-    /// the exit status.
+    /// The system calls that `run` makes between its two marks in a process of its own, after which
+    /// it gives the exit status.
     pub fn calls(run: impl FnOnce() -> i32) -> Result<Vec<u64>, Error> {
         // SAFETY: the harness of this test starts no thread, so the child may do anything.
         let child = unsafe { libc::fork() };
         if child == 0 {
-            // SAFETY: these calls take no memory of ours; the child ends without its parent's destructors.
+            // SAFETY: these calls take no memory of ours; the child ends without its parent's
+            // destructors.
             unsafe {
                 libc::ptrace(libc::PTRACE_TRACEME, 0, 0, 0);
                 libc::raise(libc::SIGSTOP);

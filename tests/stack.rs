@@ -1,5 +1,5 @@
-//! All of the library in threads of small stacks, whatever the model: no sample, batch or parameter passes
-//! the stack, and a long pass takes no more of it than a short one.
+//! All of the library in threads of small stacks, whatever the model: no sample, batch or parameter
+//! passes the stack, and a long pass takes no more of it than a short one.
 
 use gradiron::data::Dataset;
 use gradiron::device::Precision;
@@ -12,8 +12,8 @@ const SIDE: usize = 512;
 /// 3 MiB.
 type Image = [[[f32; SIDE]; SIDE]; 3];
 
-/// The bound of the documentation. Less than a tenth of an image, and where nothing is optimised less than
-/// half of one.
+/// The bound of the documentation. Less than a tenth of an image, and where nothing is optimised
+/// less than half of one.
 const STACK: usize = if cfg!(debug_assertions) { 1 << 20 } else { 256 << 10 };
 
 type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
@@ -114,8 +114,8 @@ around!(Depth6, Depth5);
 around!(Depth7, Depth6);
 around!(Depth8, Depth7);
 
-// The kernels with the largest frames: products of long sums, attention and its mask, convolutions of all
-// kinds, recurrent layers.
+// The kernels with the largest frames: products of long sums, attention and its mask, convolutions
+// of all kinds, recurrent layers.
 model! {
     struct Gpt {
         embed: Embedding(100, 128),

@@ -7,7 +7,7 @@ use gradiron::ops::pool2d::{Pool2d, Pool2dSpec};
 use gradiron::ops::reduce::{Reduce, ReduceKind, ReduceSpec};
 
 use crate::bench::{Bench, Work, operand};
-use crate::convolutions::conv;
+use crate::conv2d::conv;
 
 pub fn run(bench: &mut Bench) {
     max_pool(bench);

@@ -10,10 +10,10 @@ mod args;
 mod limits;
 
 mod bench;
-mod convolutions;
+mod conv2d;
+mod elementwise;
 mod images;
-mod maps;
-mod products;
+mod matmul;
 mod rows;
 
 use args::Args;
@@ -21,9 +21,9 @@ use bench::Bench;
 
 fn main() {
     let mut bench = Bench::new(Args::parse());
-    products::run(&mut bench);
-    convolutions::run(&mut bench);
+    matmul::run(&mut bench);
+    conv2d::run(&mut bench);
     images::run(&mut bench);
     rows::run(&mut bench);
-    maps::run(&mut bench);
+    elementwise::run(&mut bench);
 }

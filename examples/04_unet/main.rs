@@ -1,4 +1,5 @@
-//! The fourth lesson: a U-Net that finds discs (O. Ronneberger, P. Fischer, T. Brox, 2015, made small).
+//! The fourth lesson: a U-Net that finds discs (O. Ronneberger, P. Fischer, T. Brox, 2015, made
+//! small).
 //!
 //! `cargo run --release --example 04_unet` draws coloured discs and squares on noise, trains on
 //! them, and prints how well the discs of new images are found: the intersection over union of the

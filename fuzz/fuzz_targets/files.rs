@@ -1,5 +1,5 @@
-//! Readers of files on any bytes: no panic, no hang, no more memory than the model and the length allow, and
-//! a model that does not load is as it was. The first byte says which reader.
+//! Readers of files on any bytes: no panic, no hang, no more memory than the model and the length
+//! allow, and a model that does not load is as it was. The first byte says which reader.
 #![no_main]
 
 use std::cell::RefCell;

@@ -34,8 +34,8 @@ fn without_a_driver_or_a_gpu() {
     }
 }
 
-/// In the emulator, whose driver and memory the environment sets: this test runs itself again with each
-/// setting, and with the words that it must find.
+/// In the emulator, whose driver and memory the environment sets: this test runs itself again with
+/// each setting, and with the words that it must find.
 #[test]
 fn what_is_wrong_is_said() {
     const WORDS: &str = "GRADIRON_EXPECTED_WORDS";

@@ -241,8 +241,8 @@ const FAIL: &str = "GRADIRON_EMULATOR_FAIL";
 const PROGRAM: &str = "GRADIRON_FAILURES_PROGRAM";
 const EXPECTED: &str = "GRADIRON_FAILURES_EXPECTED";
 
-/// In the emulator, which is told which call fails: this test runs itself again with each. Every 97th
-/// call unless `GRADIRON_FAILURES_EVERY` says otherwise.
+/// In the emulator, which is told which call fails: this test runs itself again with each. Every
+/// 97th call unless `GRADIRON_FAILURES_EVERY` says otherwise.
 #[test]
 fn each_call_may_fail() {
     if let Ok(number) = std::env::var(PROGRAM) {

@@ -1,5 +1,6 @@
-//! Models on a GPU: the losses, gradients and parameters of the CPU, in graphs that allocate nothing and
-//! wait for nothing. Single operations are in `tests/ops`, which runs on a GPU too with this feature.
+//! Models on a GPU: the losses, gradients and parameters of the CPU, in graphs that allocate
+//! nothing and wait for nothing. Single operations are in `tests/ops`, which runs on a GPU too with
+//! this feature.
 //!
 //! Without a GPU the tests say that they are skipped; with `GRADIRON_REQUIRE_GPU` they fail then.
 //! `scripts/emulate.sh` runs them without one.

@@ -149,9 +149,9 @@ macro_rules! losses {
     }};
 }
 
-/// Both devices round, and a run that is rounded elsewhere drifts. How far is measured by runs of the
-/// CPU from parameters that are off by a rounding, and four times the largest drift of four such runs is
-/// granted; never less than for four roundings of a loss.
+/// Both devices round, and a run that is rounded elsewhere drifts. How far is measured by runs of
+/// the CPU from parameters that are off by a rounding, and four times the largest drift of four
+/// such runs is granted; never less than for four roundings of a loss.
 macro_rules! follows_the_cpu {
     ($name:ident, $model:ident, $optimizer:expr, |$i:ident| $($arg:expr),+) => {
         #[test]
@@ -315,10 +315,11 @@ fn an_assortment_of_operations() {
     }
 }
 
-/// A value that is rounded is off by so much of itself at most. Gradients are results of some 20 operations
-/// one after another, forward and backward: granted, in the norm, are 20 such errors that all point the
-/// same way. What is stored in 16 bits is half as large. LeNet is left out: of neighbours that are equal when
-/// they are rounded, max pooling takes another one, and so does the gradient.
+/// A value that is rounded is off by so much of itself at most. Gradients are results of some 20
+/// operations one after another, forward and backward: granted, in the norm, are 20 such errors
+/// that all point the same way. What is stored in 16 bits is half as large. LeNet is left out: of
+/// neighbours that are equal when they are rounded, max pooling takes another one, and so does the
+/// gradient.
 #[test]
 fn gradients_in_16_bits() {
     let Some(gpu) = gpu("gradients_in_16_bits") else { return };
@@ -361,8 +362,8 @@ model! {
     }
 }
 
-/// The first scales are too large: their steps are left out, whether they come with the gradients or
-/// alone.
+/// The first scales are too large: their steps are left out, whether they come with the gradients
+/// or alone.
 #[test]
 fn losses_of_f16_are_scaled() {
     let Some(gpu) = gpu("losses_of_f16_are_scaled") else { return };
@@ -393,8 +394,8 @@ fn losses_of_f16_are_scaled() {
     assert!((got - want).abs() <= want * 20.0 / 2048.0, "{got} is not {want}");
 }
 
-/// Factors rounded by 2⁻⁸ move each product by 2⁻⁷ of its terms at most, and the loss behind four of them
-/// by no more than four times that, in each of a few steps.
+/// Factors rounded by 2⁻⁸ move each product by 2⁻⁷ of its terms at most, and the loss behind four
+/// of them by no more than four times that, in each of a few steps.
 #[test]
 fn bf16_learns_as_f32_does() {
     use crate::assortment::Large;

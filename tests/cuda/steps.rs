@@ -1,5 +1,5 @@
-//! What a step on a GPU takes: one graph, no memory, no waiting. And what becomes of parameters that
-//! change there.
+//! What a step on a GPU takes: one graph, no memory, no waiting. And what becomes of parameters
+//! that change there.
 
 use gradiron::prelude::*;
 use gradiron::profile::Phase;
@@ -96,7 +96,8 @@ fn gpu_of_its_own() -> Cuda {
     Cuda::new(0).expect("it was there before")
 }
 
-/// The parameters in 16 bits are those that a new device makes of the parameters, whoever changed these.
+/// The parameters in 16 bits are those that a new device makes of the parameters, whoever changed
+/// these.
 #[test]
 fn halves_follow_the_parameters() {
     let Some(gpu) = gpu("halves_follow_the_parameters") else { return };

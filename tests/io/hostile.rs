@@ -69,7 +69,8 @@ fn a_shape_has_64_sizes_at_most() {
     assert_eq!(lines(&file(&one(64), 4)).len(), 6);
 }
 
-/// Names that are many, long, alike or full of dots: the hints of a message are looked for among some.
+/// Names that are many, long, alike or full of dots: the hints of a message are looked for among
+/// some.
 #[test]
 fn hints_are_looked_for_within_bounds() {
     let dots = "a.".repeat(127);

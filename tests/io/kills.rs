@@ -115,8 +115,8 @@ fn the_next_save_removes_what_a_process_left_that_ended() {
     }
 }
 
-/// A process that saves all the while, beside others that are killed and collect each other's files, never
-/// fails.
+/// A process that saves all the while, beside others that are killed and collect each other's
+/// files, never fails.
 #[test]
 fn who_is_killed_harms_nobody() {
     let folder = Folder::new("killed");

@@ -1,8 +1,8 @@
-//! Files with mistakes of all kinds, by chance and always the same ones: whatever is in them, reading ends
-//! with numbers or with an error, in little memory, and an error changes no model.
+//! Files with mistakes of all kinds, by chance and always the same ones: whatever is in them,
+//! reading ends with numbers or with an error, in little memory, and an error changes no model.
 //!
-//! `GRADIRON_FUZZ_CASES=1000000 cargo test --test memory fuzz -- --nocapture` reads more of them, from
-//! another seed with `GRADIRON_FUZZ_SEED`.
+//! `GRADIRON_FUZZ_CASES=1000000 cargo test --test memory fuzz -- --nocapture` reads more of them,
+//! from another seed with `GRADIRON_FUZZ_SEED`.
 
 use std::collections::BTreeMap;
 use std::io::Write;

@@ -1,5 +1,5 @@
-//! Memory that is not there: an error wherever one is promised, whichever allocation fails; and what files
-//! may cost at most.
+//! Memory that is not there: an error wherever one is promised, whichever allocation fails; and
+//! what files may cost at most.
 
 mod fuzz;
 

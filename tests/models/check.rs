@@ -15,9 +15,9 @@
 //! order that moves `L` by `Σ δ t ∂L/∂t`; over one layer of values, `Σ |t ∂L/∂t|` has a size like
 //! that over the first and the last one, which is known: `C = Σ |θ ∂L/∂θ| + Σ |seed · result|`. The
 //! signs of roundings are as good as random, so [`ROUNDINGS`] layers of them move the value by
-//! `ε = √ROUNDINGS u C`. `D(h)` is then off by `ε / h`, and `R(h)` by `(4 + 1/2) ε / 3h = 1.5 ε / h`:
-//! the tolerance at `h`. Nothing is granted for `O(h⁴)`: a right gradient meets the tolerance at
-//! some `h` that is small enough, a wrong one at none.
+//! `ε = √ROUNDINGS u C`. `D(h)` is then off by `ε / h`, and `R(h)` by
+//! `(4 + 1/2) ε / 3h = 1.5 ε / h`: the tolerance at `h`. Nothing is granted for `O(h⁴)`: a right
+//! gradient meets the tolerance at some `h` that is small enough, a wrong one at none.
 //!
 //! Neither is anything granted for kinks (of `relu`, `max`) between `θ − 2hv` and `θ + 2hv`. A `v`
 //! that moves all variables may cross one at every `h`; then half of its coordinates are set to 0,

@@ -97,8 +97,8 @@ fn angles_of_all_sizes() {
     check(z[0][1], 0.205_034_6 - 1.0);
 }
 
-/// What is not chosen has the gradient 0, exactly. Behind it 0 times a derivative that is no number is
-/// none: so an argument is made sound before a function, not its result.
+/// What is not chosen has the gradient 0, exactly. Behind it 0 times a derivative that is no number
+/// is none: so an argument is made sound before a function, not its result.
 #[test]
 fn a_result_that_is_not_chosen() {
     let mut ws = turned_workspace(1).unwrap();

@@ -1,5 +1,5 @@
-//! Class indices on their way through functions and nested models: what they must stay below is known
-//! at the call from outside, and an error names the argument there.
+//! Class indices on their way through functions and nested models: what they must stay below is
+//! known at the call from outside, and an error names the argument there.
 
 use gradiron::InputError;
 use gradiron::prelude::*;

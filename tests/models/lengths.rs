@@ -1,4 +1,5 @@
-//! What lies behind the end of a sample's sequence plays no part: not in results, not in any gradient.
+//! What lies behind the end of a sample's sequence plays no part: not in results, not in any
+//! gradient.
 
 use gradiron::prelude::*;
 use gradiron::view::flat;

@@ -1,5 +1,5 @@
-//! Masks that are added to the scores of an attention, and their gradients: as a parameter and as an
-//! input, of a layer, of a model, of models in a row and of the steps of a sequence.
+//! Masks that are added to the scores of an attention, and their gradients: as a parameter and as
+//! an input, of a layer, of a model, of models in a row and of the steps of a sequence.
 
 use gradiron::prelude::*;
 
@@ -42,8 +42,8 @@ fn a_parameter_as_the_mask_of_a_model() {
         (x) -> (y));
 }
 
-/// Rows of the gradient sum up to 0, since a constant behind all keys of a query changes nothing, and
-/// the gradient is that of difference quotients, which is far from 0.
+/// Rows of the gradient sum up to 0, since a constant behind all keys of a query changes nothing,
+/// and the gradient is that of difference quotients, which is far from 0.
 #[test]
 fn the_gradient_is_that_of_difference_quotients() {
     let mut net = Nested::init(Seed(1));

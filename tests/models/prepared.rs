@@ -52,8 +52,8 @@ fn images(count: usize) -> Vec<Image> {
     (0..count).map(|n| std::array::from_fn(|c| plane(n, c))).collect()
 }
 
-/// Inference in a workspace of its own, whose memory held no numbers before, of a copy of the network,
-/// for which nothing is prepared.
+/// Inference in a workspace of its own, whose memory held no numbers before, of a copy of the
+/// network, for which nothing is prepared.
 fn afresh(net: &Net, images: &[Image]) -> Result<Vec<[f32; 10]>, Box<dyn std::error::Error>> {
     let mut ws = Net::workspace(images.len())?;
     ws.poison();

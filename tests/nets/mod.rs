@@ -46,7 +46,8 @@ model! {
     }
 }
 
-/// The training images of the slice of MNIST in this repository, in the order of the file, read once.
+/// The training images of the slice of MNIST in this repository, in the order of the file, read
+/// once.
 ///
 /// # Panics
 /// When they cannot be read.

@@ -327,10 +327,10 @@ fn wrong_hyper_parameters_are_named() {
     assert_eq!(adam.learning_rate(), 0.25);
 }
 
-/// Gradients that hardly vary: the variance is far below the rounding of the mean square. The bound: the
-/// running mean is rounded by at most half an ulp of 1e-3 a step, which adds up to 100 of these at
-/// `alpha` 0.99, 0.12 of the gradients' deviation; so the root is off by at most that share, and the steps
-/// with it.
+/// Gradients that hardly vary: the variance is far below the rounding of the mean square. The
+/// bound: the running mean is rounded by at most half an ulp of 1e-3 a step, which adds up to 100
+/// of these at `alpha` 0.99, 0.12 of the gradients' deviation; so the root is off by at most that
+/// share, and the steps with it.
 #[test]
 fn rmsprop_divides_by_a_small_deviation() {
     for (momentum, signs) in [(0.0, 2), (0.5, 2), (0.0, 3)] {
@@ -358,8 +358,8 @@ fn rmsprop_divides_by_a_small_deviation() {
     }
 }
 
-/// Gradients of 0, the smallest, and such as have squares near the end of the range: no step is NaN, none
-/// is longer than the optimizer's formula makes it.
+/// Gradients of 0, the smallest, and such as have squares near the end of the range: no step is
+/// NaN, none is longer than the optimizer's formula makes it.
 #[test]
 fn steps_at_the_ends_of_the_range() {
     let cases = ["sgd_nesterov", "adam", "adam_amsgrad", "adamw", "rmsprop", "rmsprop_momentum"];

@@ -1,7 +1,10 @@
 //! What holds of the repository's own texts: tests are listed, unsafe blocks have reasons, pages of
-//! documentation have links that lead somewhere and snippets that are parts of programs.
+//! documentation have links that lead somewhere and snippets that are parts of programs, comments
+//! are as wide as code.
 
+mod comments;
 mod docs;
+mod environment;
 mod goldens;
 mod listed;
 mod unsafe_reasons;
@@ -14,8 +17,8 @@ fn root() -> PathBuf {
     root.canonicalize().expect("the root of the repository")
 }
 
-/// Calls `f` with each file below a folder whose name ends with one of `ends`, and its text. What is
-/// built, fetched or hidden is left out.
+/// Calls `f` with each file below a folder whose name ends with one of `ends`, and its text. What
+/// is built, fetched or hidden is left out.
 fn each_file(folder: &Path, ends: &[&str], f: &mut impl FnMut(&Path, &str)) {
     let entries = std::fs::read_dir(folder).expect("a folder of this repository");
     let mut paths: Vec<_> = entries.map(|e| e.expect("an entry of the folder").path()).collect();

@@ -12,7 +12,8 @@ pub fn root() -> PathBuf {
     here.ancestors().nth(2).expect("this crate lies two folders deep").to_path_buf()
 }
 
-/// Compiles programs as one crate and runs them: what does not agree, by the numbers of the programs.
+/// Compiles programs as one crate and runs them: what does not agree, by the numbers of the
+/// programs.
 ///
 /// # Errors
 /// When the crate cannot be written; what rustc says where it does not compile.

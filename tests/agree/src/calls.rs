@@ -1,4 +1,5 @@
-//! What rustc checks of models: equalities of constants, and the shapes at which models call each other.
+//! What rustc checks of models: equalities of constants, and the shapes at which models call each
+//! other.
 
 use std::collections::BTreeMap;
 

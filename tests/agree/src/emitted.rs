@@ -1,5 +1,5 @@
-//! Programs as one crate that rustc compiles and that runs them: inference, all gradients and a step of
-//! an optimizer, at every level of the processor, with one thread and with several.
+//! Programs as one crate that rustc compiles and that runs them: inference, all gradients and a
+//! step of an optimizer, at every level of the processor, with one thread and with several.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -53,8 +53,8 @@ pub fn write(programs: &[Program], root: &Path, folder: &Path, tiny: bool) -> Re
     );
     put("src/main.rs", main.as_bytes())?;
     put("src/harness.rs", include_bytes!("../batch/harness.rs"))?;
-    // Only builds without debug assertions make one piece of a small function; the models themselves are
-    // not optimised, which would take minutes.
+    // Only builds without debug assertions make one piece of a small function; the models
+    // themselves are not optimised, which would take minutes.
     let (name, profile) = match tiny {
         true => ("agree-tiny", "[profile.release.package.agree-tiny]\nopt-level = 0\n"),
         false => (
@@ -273,8 +273,8 @@ impl Case<'_> {
     }
 }
 
-/// The outputs of a graph, and how far a run in `f32` may be from them: a hundred times what roundings
-/// of every value were seen to do, and the rounding of the output itself.
+/// The outputs of a graph, and how far a run in `f32` may be from them: a hundred times what
+/// roundings of every value were seen to do, and the rounding of the output itself.
 fn outputs(graph: &Graph, scope: &Scope, inference: bool, given: &Given) -> Outputs {
     let exact = run(graph, scope, &Mode::new(inference), given).outputs;
     let noisy: Vec<_> = (0..NOISY)

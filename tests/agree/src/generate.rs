@@ -1,6 +1,6 @@
-//! Random programs of models, right by construction: a statement is written where the compiler accepts
-//! it, so the shape rules of the operations decide. What there is to write is in the compiler's tables;
-//! a new row is drawn like the others.
+//! Random programs of models, right by construction: a statement is written where the compiler
+//! accepts it, so the shape rules of the operations decide. What there is to write is in the
+//! compiler's tables; a new row is drawn like the others.
 
 pub mod dice;
 mod fill;

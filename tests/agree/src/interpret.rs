@@ -1,5 +1,5 @@
-//! Graphs in plain `f64`, one operation behind the other. Each operation is computed by the reference
-//! of its room.
+//! Graphs in plain `f64`, one operation behind the other. Each operation is computed by the
+//! reference of its room.
 
 mod attention;
 mod elementwise;
@@ -165,8 +165,8 @@ fn evaluate(cx: &Cx, op: &dyn Op, inputs: &[Array]) -> Vec<Array> {
 }
 
 thread_local! {
-    /// Whether a difference quotient since it was last asked was taken at a kink, where a function has no
-    /// gradient and derivatives choose one.
+    /// Whether a difference quotient since it was last asked was taken at a kink, where a function
+    /// has no gradient and derivatives choose one.
     static HAS_KINK: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -175,8 +175,8 @@ pub fn had_kink() -> bool {
     HAS_KINK.replace(false)
 }
 
-/// The gradients of the inputs `wanted` of a function, from difference quotients and the gradients of
-/// its outputs, nothing where there is none.
+/// The gradients of the inputs `wanted` of a function, from difference quotients and the gradients
+/// of its outputs, nothing where there is none.
 pub fn vjp(
     function: &dyn Fn(&[Array]) -> Vec<Array>,
     inputs: &[Array],

@@ -1,5 +1,5 @@
-//! Texts of models that are damaged at random: the macro takes each without a panic, gives Rust, and what it
-//! accepts rustc accepts.
+//! Texts of models that are damaged at random: the macro takes each without a panic, gives Rust,
+//! and what it accepts rustc accepts.
 
 mod accepted;
 mod edit;

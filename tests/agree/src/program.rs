@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Constants and models, each behind those that it uses. The functions of the last model are what runs.
+/// Constants and models, each behind those that it uses. The functions of the last model are what
+/// runs.
 #[derive(Clone, Debug, Default)]
 pub struct Program {
     /// `const N: usize = 2;`

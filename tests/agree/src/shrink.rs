@@ -15,8 +15,8 @@ use crate::generate::model::{Model, words};
 use crate::generate::world::tokens;
 use crate::program::Program;
 
-/// A smaller program that still fails; what the compiler refuses is no failure, unless it refuses the
-/// program already.
+/// A smaller program that still fails; what the compiler refuses is no failure, unless it refuses
+/// the program already.
 pub fn shrink(program: &Program, fails: &dyn Fn(&Program) -> bool) -> Program {
     let models = program.models.iter().map(|text| read::model(text)).collect();
     let Some(models) = models else { return program.clone() };
@@ -92,8 +92,8 @@ impl Whole {
     }
 }
 
-/// Whether the compiler and rustc have nothing to say against a program. What the first panics at may be
-/// what is looked for.
+/// Whether the compiler and rustc have nothing to say against a program. What the first panics at
+/// may be what is looked for.
 fn is_right(program: &Program) -> bool {
     catch_unwind(AssertUnwindSafe(|| calls::check(program).is_ok())).unwrap_or(true)
 }

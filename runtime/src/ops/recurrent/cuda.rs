@@ -1,14 +1,18 @@
 //! Recurrent cells on a GPU, in one of two forms.
 //!
 //! By steps: for each step a product of the states with the weights, and a kernel for the rest.
-//! What a step of a small layer takes is the time of two launches, 2 µs each in a graph.
+//! What a step of a small layer takes is the time of two launches, an estimated 2 µs each in a
+//! graph.
 //!
 //! By blocks: one launch, in which a block of threads takes a few samples through all steps. Each
-//! block needs all weights at each step, and nothing from other blocks. Of an H200's 132
-//! multiprocessors one reads 64 bytes a clock from the second-level cache, and all together 2850 (5
-//! TB/s). 512 threads keep 128 KiB of weights in registers, and the rest of an LSTM of 128 units,
-//! as much again, takes 1.2 µs a step; in what the first-level cache holds it takes half of that.
-//! With 256 units 900 KB are to be read at each step, which takes 8 µs: that layer goes by steps.
+//! block needs all weights at each step, and nothing from other blocks.
+//!
+//! Which of them is faster is estimated, from what NVIDIA says of an H200: nothing of this has run
+//! on a GPU. Of its 132 multiprocessors one reads 64 bytes a clock from the second-level cache, and
+//! all together 2850 (5 TB/s). 512 threads keep 128 KiB of weights in registers, and the rest of an
+//! LSTM of 128 units, as much again, would take 1.2 µs a step; in what the first-level cache holds
+//! it would take half of that. With 256 units 900 KB are to be read at each step, which would take
+//! 8 µs: that layer goes by steps.
 //!
 //! Weights that are divided between blocks would stay in registers at 256 units too. The blocks
 //! then exchange states at each step, through clusters or a barrier of all blocks; both need a GPU
@@ -33,7 +37,7 @@ const LANES: usize = 128;
 /// Bytes a clock from the second-level cache, to one multiprocessor and to all.
 const READ_BY_ONE: usize = 64;
 const READ_BY_ALL: usize = 2850;
-/// Clocks of two launches.
+/// Clocks of two launches, an estimate.
 const LAUNCHES: usize = 7000;
 
 /// Threads of a block that takes samples through all steps: 128 registers are left for each.

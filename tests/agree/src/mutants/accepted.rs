@@ -18,8 +18,8 @@ pub struct Said {
     pub model: String,
 }
 
-/// Compiles the mutants of some numbers that the macro accepts. Gives how many there were, and those
-/// that rustc refuses for something that the macro should have seen.
+/// Compiles the mutants of some numbers that the macro accepts. Gives how many there were, and
+/// those that rustc refuses for something that the macro should have seen.
 ///
 /// # Errors
 /// When the crate cannot be written, or does not compile for other reasons.

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-/// A rate that hardly changes the parameters: the measured arithmetic is the same, and gradients do not
-/// vanish, which subnormal numbers would make slow.
+/// A rate that hardly changes the parameters: the measured arithmetic is the same, and gradients do
+/// not vanish, which subnormal numbers would make slow.
 pub const LEARNING_RATE: f64 = 1e-7;
 
 const WARM_UP: Duration = Duration::from_millis(600);

@@ -1,5 +1,5 @@
-//! Sizes that are sums, differences and quotients of constants: each is one operand wherever generated
-//! code multiplies it.
+//! Sizes that are sums, differences and quotients of constants: each is one operand wherever
+//! generated code multiplies it.
 
 use gradiron::prelude::*;
 

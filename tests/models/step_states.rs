@@ -1,4 +1,5 @@
-//! Functions that run step by step and carry states: what they can take back, and how long they go on.
+//! Functions that run step by step and carry states: what they can take back, and how long they go
+//! on.
 
 use gradiron::prelude::*;
 use gradiron::{InputError, TruncateError};

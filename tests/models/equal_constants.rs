@@ -1,5 +1,5 @@
-//! Constants of equal value under several names compute what one name does, bit for bit, and what rustc
-//! is left to compare is known to the backward pass, to fusion and to steps.
+//! Constants of equal value under several names compute what one name does, bit for bit, and what
+//! rustc is left to compare is known to the backward pass, to fusion and to steps.
 
 use gradiron::prelude::*;
 

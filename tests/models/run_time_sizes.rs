@@ -1,13 +1,13 @@
-//! Sizes that are known when a program runs: as an axis of classes, and under names that are taken; and
-//! constants whose values only rustc knows.
+//! Sizes that are known when a program runs: as an axis of classes, and under names that are taken;
+//! and constants whose values only rustc knows.
 
 use gradiron::prelude::*;
 
 use crate::data::{Labels, batch};
 
 model! {
-    /// Each sample's partner is the one of its number (A. Radford et al., "Learning Transferable Visual
-    /// Models From Natural Language Supervision", 2021).
+    /// Each sample's partner is the one of its number (A. Radford et al., "Learning Transferable
+    /// Visual Models From Natural Language Supervision", 2021).
     struct Contrast {
         of_a: Linear(4 -> 3),
         of_b: Linear(2 -> 3),

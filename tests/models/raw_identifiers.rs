@@ -1,4 +1,5 @@
-//! Names that are words of Rust: in signatures as `r#match`, in files, messages and sizes as `match`.
+//! Names that are words of Rust: in signatures as `r#match`, in files, messages and sizes as
+//! `match`.
 
 #![allow(non_camel_case_types, non_snake_case)]
 
