@@ -1,6 +1,6 @@
-//! The macros `model!` and `#[derive(Module)]` of the crate `gradiron`, which has their docs, where they
-//! run as tests. What they do is in the crate `gradiron-compiler`, an ordinary library that tests can
-//! call: a crate of macros exports nothing else.
+//! The macros `model!` and `#[derive(Module)]` of the crate `gradiron`, which has their docs, where
+//! they run as tests. What they do is in the crate `gradiron-compiler`, an ordinary library that
+//! tests can call: a crate of macros exports nothing else.
 
 use proc_macro::TokenStream;
 

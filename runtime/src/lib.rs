@@ -34,8 +34,9 @@
 //! }
 //! ```
 //!
-//! What can be written in a model is in `docs/REFERENCE.md` of the repository: each layer, operation and loss,
-//! with its shapes, options, formula and an example. The folder has a tutorial, too.
+//! What can be written in a model is in `docs/REFERENCE.md` of the repository: each layer,
+//! operation and loss, with its shapes, options, formula and an example. The folder has a tutorial,
+//! too.
 #![warn(missing_docs)]
 
 #[cfg(all(

@@ -1,6 +1,6 @@
-//! The optimizers that tests build, and what their papers say of some. An optimizer has its rows here, in
-//! `build`, and in `KERNELS` for each function that it has on a GPU; one that PyTorch lacks has its definition in
-//! `PAPERS`, where goldens have others.
+//! The optimizers that tests build, and what their papers say of some. An optimizer has its rows
+//! here, in `build`, and in `KERNELS` for each function that it has on a GPU; one that PyTorch
+//! lacks has its definition in `PAPERS`, where goldens have others.
 
 use gradiron::module::{Model, ParamSpec};
 use gradiron::optim::{Adam, AdamW, HyperParamError, Optimizer, RMSprop, Sgd};

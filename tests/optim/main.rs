@@ -114,8 +114,8 @@ fn parameters_follow_pytorch() {
     println!("{exact} of {all} with the same bits");
 }
 
-/// The bound is that of `parameters_follow_pytorch`: here one side rounds alone, but constants such as `1 - 0.999`
-/// are rounded to `f32`s, which is less than a rounding of the update each.
+/// The bound is that of `parameters_follow_pytorch`: here one side rounds alone, but constants such
+/// as `1 - 0.999` are rounded to `f32`s, which is less than a rounding of the update each.
 #[test]
 fn parameters_follow_the_papers() {
     let inputs = tensors(include_str!("inputs.txt"));

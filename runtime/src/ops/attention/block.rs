@@ -161,8 +161,8 @@ simd! {
     /// A block of products as exponentials of scores, and what was summed up before in their terms.
     ///
     /// # Safety
-    /// The rows of `y`, of so many floats, are lent to write, and those of the mask to read, as many as
-    /// the block has.
+    /// The rows of `y`, of so many floats, are lent to write, and those of the mask to read, as
+    /// many as the block has.
     pub(super) unsafe fn carry<A>(
         scores: &mut [f32],
         carried: &mut Carried,
@@ -196,8 +196,8 @@ simd! {
     /// The sums by their weights, and `lse`.
     ///
     /// # Safety
-    /// `rows` rows of `y`, of so many floats, are lent to write, and so many numbers of `lse` unless it is
-    /// without.
+    /// `rows` rows of `y`, of so many floats, are lent to write, and so many numbers of `lse`
+    /// unless it is without.
     pub(super) unsafe fn divide<A>(
         carried: &Carried,
         y: (Rows, usize),

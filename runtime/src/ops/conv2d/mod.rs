@@ -1,6 +1,7 @@
 //! Convolution of planes (`torch.nn.Conv2d` without its bias; a cross-correlation):
 //!
-//! `y[n, o, i, j] = Σ_(c, u, v) w[o, c, u, v] · x[n, g·C/G + c, i·s₀ + u·d₀ − p₀, j·s₁ + v·d₁ − p₁]`
+//! `y[n, o, i, j] = Σ_(c, u, v) w[o, c, u, v]
+//!     · x[n, g·C/G + c, i·s₀ + u·d₀ − p₀, j·s₁ + v·d₁ − p₁]`
 //!
 //! with stride `s`, padding `p` (zeros), dilation `d`, `G` groups of channels, and `g` the group of
 //! output `o`. The gradients are the transposed linear maps: `d_x` sums `w · d_y`, and `d_w` sums

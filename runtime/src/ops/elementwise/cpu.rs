@@ -74,8 +74,8 @@ impl CpuKernels<'_> {
     /// finish.
     ///
     /// # Panics
-    /// When the chain's memory is wrong, see above; when its first input is not that result, and when
-    /// the kernel and the chain would write what the other one reads or writes.
+    /// When the chain's memory is wrong, see above; when its first input is not that result, and
+    /// when the kernel and the chain would write what the other one reads or writes.
     pub(crate) fn follow<E, const IN: usize, const OUT: usize, const S: usize, const R: usize>(
         &self,
         writes: &[Buf],

@@ -25,8 +25,8 @@ struct Pack {
 /// `out [cols, width] = x [rows, cols]ᵀ`, with zeros for rows from `rows` on.
 ///
 /// # Safety
-/// `x [rows, cols]` is readable, and `out [cols, width]` lent to write; `width` is a multiple of the
-/// lanes of `level` and at least `rows`.
+/// `x [rows, cols]` is readable, and `out [cols, width]` lent to write; `width` is a multiple of
+/// the lanes of `level` and at least `rows`.
 pub(in crate::ops) unsafe fn pack(
     level: SimdLevel,
     (out, width): (*mut f32, usize),

@@ -86,8 +86,8 @@ unsafe fn run_panel<V: Vector, const ROWS: usize>(panel: &Panel) {
 /// [`Panel::run`] for at most `ROWS` rows.
 ///
 /// # Safety
-/// The ranges that the panel describes are lent for this call, `c` to write, and the processor has the
-/// instruction set of `V`.
+/// The ranges that the panel describes are lent for this call, `c` to write, and the processor has
+/// the instruction set of `V`.
 #[inline(always)]
 pub(super) unsafe fn panel_rows<V: Vector, M: Multiply<V>, const ROWS: usize>(panel: &Panel) {
     macro_rules! by_rows {

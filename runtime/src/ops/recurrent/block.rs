@@ -33,8 +33,8 @@ impl Operand {
     }
 
     /// # Safety
-    /// The operand was made of memory to write and has sample `n` and step `t`, and nobody else uses the
-    /// row meanwhile.
+    /// The operand was made of memory to write and has sample `n` and step `t`, and nobody else
+    /// uses the row meanwhile.
     pub(super) unsafe fn row_mut<'a>(&self, n: usize, t: usize) -> &'a mut [f32] {
         let at = (n * self.steps + t) * self.width;
         // SAFETY: the row is inside the operand, whose memory is lent to write, and nobody else

@@ -24,8 +24,8 @@ struct Forward {
 /// All steps of a block of samples.
 ///
 /// # Safety
-/// The operands have the sizes of the call's spec and are apart, but for the gates, which may be the
-/// memory of `x`; nobody else uses rows of these samples, or writes the weights.
+/// The operands have the sizes of the call's spec and are apart, but for the gates, which may be
+/// the memory of `x`; nobody else uses rows of these samples, or writes the weights.
 unsafe fn forward(call: &Call<'_>, o: &Forward, at: usize) {
     let (level, s) = (call.level, call.spec);
     let (hidden, width) = (s.hidden, s.width());

@@ -184,8 +184,8 @@ pub struct Scatter {
 
 impl Scatter {
     /// # Safety
-    /// The memory described above is lent for this call, all but `points` to write; points have whole
-    /// registers of channels.
+    /// The memory described above is lent for this call, all but `points` to write; points have
+    /// whole registers of channels.
     pub unsafe fn run(&self, level: SimdLevel) {
         by_level!(level, scatter(self => &Scatter));
     }
