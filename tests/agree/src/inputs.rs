@@ -9,8 +9,8 @@ use crate::interpret::Given;
 use crate::library::{Function, Scope, Tensor, Unit};
 use crate::random::Random;
 
-/// Numbers for a function that it can be called with; where there are gradients of results, they are
-/// 1 for a loss.
+/// Numbers for a function that it can be called with; where there are gradients of results, they
+/// are 1 for a loss.
 pub fn draw(unit: &Unit, function: &Function, scope: &Scope, seed: u64) -> Given {
     let mut random = Random::new(seed);
     let params = tensors(&unit.params, scope, &mut random);
