@@ -167,7 +167,18 @@ impl Growing<'_> {
         }
         let mut model = self.model.clone();
         model.last().results = results;
-        let model = model.pruned(|function| function.name == name);
+        let mut kept = model.pruned(|function| function.name == name);
+        // A call whose results are read in part reads its inputs in part.
+        let words = kept.last().words();
+        let made = kept.last().body.iter().flat_map(|statement| statement.names.clone());
+        let unread = made.filter(|name| !words.contains(name));
+        let unread = unread.filter_map(|name| self.known.iter().find(|known| known.name == name));
+        let unread: Vec<_> = unread.filter(|known| !known.classes).cloned().collect();
+        for known in unread {
+            let value = (format!("{}.sum().reshape([1])", known.name), "[1]".into());
+            kept.last().results.push(value);
+        }
+        let model = kept;
         let says = model.functions.iter().all(|function| function.says(self.world.sizes.keys()));
         let takes = model.functions.iter().all(|function| !function.args.is_empty());
         if says && takes { model } else { Model::default() }
