@@ -22,7 +22,7 @@ pub use expr::is_self;
 pub use fields::{check_fields, check_layers};
 pub use functions::{FUNCTIONS, Function as FunctionRow};
 pub use interface::{declare_unused, interface};
-pub use methods::{METHODS, elementwise_rows, images, names as method_names, shaping, values};
+pub use methods::{elementwise_rows, images, methods, names as method_names, shaping, values};
 pub use options::{Options, number};
 pub use ranges::is_too_large;
 pub use sizes::{Scope, dim, shape};
@@ -331,8 +331,11 @@ impl<'a> FnCx<'a, '_> {
     }
 
     pub fn ops(&mut self, op: impl Op + 'static, inputs: &[ValueId]) -> Lowering<Vec<ValueId>> {
+        self.apply(Rc::new(op), inputs)
+    }
+
+    fn apply(&mut self, op: Rc<dyn Op>, inputs: &[ValueId]) -> Lowering<Vec<ValueId>> {
         self.count_node()?;
-        let op = std::rc::Rc::new(op);
         let phase = crate::graph::Phase::Forward;
         let result = self.graph.apply(&mut self.rule, op, inputs, phase);
         let made = result.map_err(|mismatch| self.refuse(mismatch, inputs.first().copied()))?;

@@ -1,12 +1,15 @@
 //! Places of maxima.
 
+use std::rc::Rc;
+
 use proc_macro2::TokenStream;
 
-use super::{Backward, Emission, Emit, Mismatch, Op, Rule, Transform, around, room};
+use super::{Backward, Emission, Emit, Method, Mismatch, Op, Rule, Transform, around, room};
 use crate::dim::Dim;
 use crate::graph::Ty;
 use crate::graph::step::{NEEDS_ALL, Step, Stepped};
 use crate::hygiene::quote;
+use crate::vocabulary::{Example, OptionRow};
 
 /// The most elements of an axis: the runtime's `argmax::MOST`.
 const MOST: usize = (1 << 24) + 1;
@@ -16,6 +19,15 @@ const MOST: usize = (1 << 24) + 1;
 pub struct Argmax {
     pub axis: usize,
 }
+
+pub const METHOD: Method = Method {
+    options: &[OptionRow::axis("dim")],
+    shapes: "`x [.., D, ..]` → `y [.., ..]`, where `D` is at most 2²⁴ + 1",
+    formula: "y = the index of the first largest element, a whole number as a float; no gradient",
+    source: "torch.argmax",
+    example: Example::function("x: [batch, 10]) -> [batch] { x.argmax(1) }"),
+    ..Method::new("argmax", |axis| Rc::new(Argmax { axis }))
+};
 
 impl Op for Argmax {
     fn name(&self) -> String {

@@ -1,11 +1,14 @@
 //! Running sums.
 
+use std::rc::Rc;
+
 use proc_macro2::TokenStream;
 
-use super::{Backward, Emission, Emit, Mismatch, Op, Rule, Transform, around, room};
+use super::{Backward, Emission, Emit, Method, Mismatch, Op, Rule, Transform, around, room};
 use crate::graph::Ty;
 use crate::graph::step::{Step, Stepped};
 use crate::hygiene::quote;
+use crate::vocabulary::{Example, OptionRow};
 
 /// `y[i] = Σ_{j ≤ i} x[j]` along an axis, or from the other end.
 #[derive(Clone, Copy, Debug)]
@@ -13,6 +16,15 @@ pub struct Cumsum {
     pub axis: usize,
     pub reverse: bool,
 }
+
+pub const METHOD: Method = Method {
+    options: &[OptionRow::axis("dim")],
+    shapes: "`x` of any shape → `y`, the same",
+    formula: "y[i] = x[0] + … + x[i] along the axis",
+    source: "torch.cumsum",
+    example: Example::function("x: [batch, 10]) -> [batch, 10] { x.cumsum(1) }"),
+    ..Method::new("cumsum", |axis| Rc::new(Cumsum { axis, reverse: false }))
+};
 
 impl Op for Cumsum {
     fn name(&self) -> String {

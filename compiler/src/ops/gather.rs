@@ -1,18 +1,32 @@
 //! Elements chosen along an axis.
 
+use std::rc::Rc;
+
 use proc_macro2::TokenStream;
 
 use super::grad::{self, GradCall};
-use super::{Backward, Emission, Emit, Mismatch, Op, Rule, Transform, around, room};
+use super::{Backward, Emission, Emit, Method, Mismatch, Op, Rule, Transform, around, room};
 use crate::dim::Dim;
 use crate::graph::{Kind, Ty};
 use crate::hygiene::quote;
+use crate::vocabulary::{Domain, Example, OptionRow};
 
 /// `y` from `x` and an index of the shape of `y`.
 #[derive(Clone, Copy, Debug)]
 pub struct Gather {
     pub axis: usize,
 }
+
+pub const METHOD: Method = Method {
+    options: &[OptionRow::axis("dim"), OptionRow::new("index", Domain::Indices, "INDICES")],
+    shapes: "`x [.., D, ..]`, `index Classes[.., E, ..]` → `y [.., E, ..]`",
+    formula: "y[.., i, ..] = x[.., index[.., i, ..], ..]",
+    source: "torch.gather",
+    example: Example::function(
+        "x: [batch, 10], label: Classes[batch, 1]) -> [batch, 1] { x.gather(1, label) }",
+    ),
+    ..Method::new("gather", |axis| Rc::new(Gather { axis }))
+};
 
 impl Gather {
     /// For `x`, and `y` with as many elements as are chosen.

@@ -34,6 +34,7 @@ pub mod shaping;
 pub mod softmax;
 
 use std::fmt::Debug;
+use std::rc::Rc;
 
 use proc_macro2::{Ident, Span, TokenStream};
 
@@ -43,6 +44,15 @@ pub use crate::graph::{
     Statement, Transform,
 };
 use crate::hygiene::quote;
+use crate::vocabulary::Row;
+
+/// A method that is one operation, made of the axis that is one of its options. Its other options
+/// are operands, behind `x` in their order.
+pub type Method = Row<fn(usize) -> Rc<dyn Op>>;
+
+/// The methods that are one operation each, which stand in the operation's file.
+pub const METHODS: &[Method] =
+    &[gather::METHOD, cumsum::METHOD, argmax::METHOD, softmax::METHOD, softmax::LOG_METHOD];
 
 /// The path of a room of the runtime: `::gradiron::__rt::ops::matmul`.
 pub fn room(name: &str) -> TokenStream {

@@ -1,13 +1,16 @@
 //! Softmax and its logarithm along one axis.
 
+use std::rc::Rc;
+
 use proc_macro2::TokenStream;
 
 use super::grad::{self, GradCall};
-use super::{Backward, Emission, Emit, Mismatch, Op, Rule, Transform, around, room};
+use super::{Backward, Emission, Emit, Method, Mismatch, Op, Rule, Transform, around, room};
 use crate::dim::Dim;
 use crate::graph::Ty;
 use crate::graph::step::{Step, Stepped};
 use crate::hygiene::quote;
+use crate::vocabulary::{Example, OptionRow};
 
 /// `softmax(x)ᵢ = exp(xᵢ) / Σⱼ exp(xⱼ)`; with `log`, its logarithm.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +18,24 @@ pub struct Softmax {
     pub log: bool,
     pub axis: usize,
 }
+
+pub const METHOD: Method = Method {
+    options: &[OptionRow::axis("dim")],
+    shapes: "`x` of any shape → `y`, the same",
+    formula: "y = exp(x) / Σ exp(x), with the sum along the axis",
+    source: "torch.nn.functional.softmax",
+    example: Example::function("x: [batch, 10]) -> [batch, 10] { x.softmax(1) }"),
+    ..Method::new("softmax", |axis| Rc::new(Softmax { log: false, axis }))
+};
+
+pub const LOG_METHOD: Method = Method {
+    formula: "y = x − log Σ exp(x), with the sum along the axis",
+    source: "torch.nn.functional.log_softmax",
+    example: Example::function("x: [batch, 10]) -> [batch, 10] { x.log_softmax(dim = -1) }"),
+    options: METHOD.options,
+    shapes: METHOD.shapes,
+    ..Method::new("log_softmax", |axis| Rc::new(Softmax { log: true, axis }))
+};
 
 impl Softmax {
     fn spec(self, x: &Ty) -> TokenStream {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::{compare, expand, rendered};
 use crate::layers::{Build, LAYERS};
-use crate::lower::{FUNCTIONS, METHODS, elementwise_rows};
+use crate::lower::{FUNCTIONS, elementwise_rows, methods};
 use crate::ops::elementwise;
 use crate::vocabulary::{Example, OptionRow, Row};
 
@@ -50,7 +50,7 @@ fn sections() -> Vec<Section> {
         };
         entry(name.into(), usage, layer.described())
     });
-    let methods = METHODS.iter().map(|method| {
+    let methods = methods().map(|method| {
         let usage = format!("x.{}({})", method.name, method.needed());
         entry(format!("x.{}", method.name), vec![usage], method.described())
     });

@@ -132,6 +132,11 @@ impl<B: Copy> Row<B> {
 impl<B> Row<B> {
     /// The same without what it makes.
     pub fn described(&self) -> Row<()> {
+        self.with(())
+    }
+
+    /// The same with something else that it makes.
+    pub fn with<C>(&self, build: C) -> Row<C> {
         Row {
             name: self.name,
             input: self.input,
@@ -145,7 +150,7 @@ impl<B> Row<B> {
             formula: self.formula,
             source: self.source,
             example: self.example,
-            build: (),
+            build,
         }
     }
 

@@ -23,6 +23,8 @@ pub enum Preset {
     Number(f64),
     /// The first of its words.
     First,
+    /// An axis, counted from the end where it is negative.
+    Axis(isize),
     /// What the text says, for readers.
     Text(&'static str),
 }
@@ -40,6 +42,12 @@ pub enum Domain {
     /// A size, or one for the height and one for the width, each from this one on.
     Pair(usize),
     Words(&'static [&'static str]),
+    /// An axis, counted from the end where it is negative.
+    Axis,
+    /// A second value of numbers, whose shape the text says.
+    Value(&'static str),
+    /// Class indices.
+    Indices,
     /// What the text says.
     Other(&'static str),
 }
@@ -80,7 +88,12 @@ impl OptionRow {
 
     /// An axis, counted from the end where it is negative.
     pub const fn axis(name: &'static str) -> Self {
-        Self::new(name, Domain::Other("an axis, `-1` for the last"), "AXIS")
+        Self::new(name, Domain::Axis, "AXIS")
+    }
+
+    /// An axis that may be left out.
+    pub const fn axis_or(name: &'static str, default: isize) -> Self {
+        Self { default: Preset::Axis(default), ..Self::axis(name) }
     }
 
     /// Its default, as readers see it.
@@ -117,7 +130,7 @@ impl OptionRow {
         match self.default {
             Preset::Number(default) => Some(default),
             Preset::Needed | Preset::Text(_) => None,
-            Preset::Flag(_) | Preset::First => {
+            Preset::Flag(_) | Preset::First | Preset::Axis(_) => {
                 panic!("bug: the option `{}` is no number", self.name)
             }
         }
@@ -154,6 +167,7 @@ impl OptionRow {
             Preset::Flag(default) => format!("`{default}`"),
             Preset::Number(default) => format!("`{default:?}`"),
             Preset::First => format!("`{}`", self.choices()[0]),
+            Preset::Axis(default) => format!("`{default}`"),
             Preset::Text(text) => text.into(),
         }
     }
@@ -172,7 +186,9 @@ impl OptionRow {
                 let words: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
                 words.join(", ")
             }
-            Domain::Other(text) => text.into(),
+            Domain::Axis => "an axis, `-1` for the last".into(),
+            Domain::Indices => "class indices `Classes[..]`".into(),
+            Domain::Value(text) | Domain::Other(text) => text.into(),
         }
     }
 }

@@ -1,17 +1,12 @@
-//! Methods along axes: sums and their like, and what follows one axis.
+//! Methods along axes: sums and their like, and what turns rows.
 
 use super::Method;
-use crate::diagnostics::Diagnostic;
 use crate::dim::{Dim, Shape};
 use crate::graph::ValueId;
 use crate::lower::{FnCx, Lowering, Options};
-use crate::ops::argmax::Argmax;
-use crate::ops::cumsum::Cumsum;
-use crate::ops::gather::Gather;
 use crate::ops::reduce::{Kind, Reduce};
 use crate::ops::rotary::Rotary;
 use crate::ops::shaping::Reshape;
-use crate::ops::softmax::Softmax;
 use crate::vocabulary::{Domain, Example, OptionRow, Range};
 
 const REDUCED: &str =
@@ -68,60 +63,9 @@ pub(super) const AMIN: Method = reduction(
     "x: [batch, 10, 64]) -> [batch] { x.amin(dim = [1, 2]) }",
     |cx, x, o| reduce(cx, x, o, Kind::Min),
 );
-pub(super) const SOFTMAX: Method = Method {
-    options: &[OptionRow::axis("dim")],
-    shapes: "`x` of any shape → `y`, the same",
-    formula: "y = exp(x) / Σ exp(x), with the sum along the axis",
-    source: "torch.nn.functional.softmax",
-    example: Example::function("x: [batch, 10]) -> [batch, 10] { x.softmax(1) }"),
-    ..Method::new("softmax", |cx, x, o| softmax(cx, x, o, false))
-};
-pub(super) const LOG_SOFTMAX: Method = Method {
-    options: &[OptionRow::axis("dim")],
-    shapes: "`x` of any shape → `y`, the same",
-    formula: "y = x − log Σ exp(x), with the sum along the axis",
-    source: "torch.nn.functional.log_softmax",
-    example: Example::function("x: [batch, 10]) -> [batch, 10] { x.log_softmax(dim = -1) }"),
-    ..Method::new("log_softmax", |cx, x, o| softmax(cx, x, o, true))
-};
-pub(super) const CUMSUM: Method = Method {
-    options: &[OptionRow::axis("dim")],
-    shapes: "`x` of any shape → `y`, the same",
-    formula: "y[i] = x[0] + … + x[i] along the axis",
-    source: "torch.cumsum",
-    example: Example::function("x: [batch, 10]) -> [batch, 10] { x.cumsum(1) }"),
-    ..Method::new("cumsum", |cx, x, o| {
-        let axis = cx.axis_option(x, o, "dim")?;
-        cx.op(Cumsum { axis, reverse: false }, &[x])
-    })
-};
-pub(super) const ARGMAX: Method = Method {
-    options: &[OptionRow::axis("dim")],
-    shapes: "`x [.., D, ..]` → `y [.., ..]`, where `D` is at most 2²⁴ + 1",
-    formula: "y = the index of the first largest element, a whole number as a float; no gradient",
-    source: "torch.argmax",
-    example: Example::function("x: [batch, 10]) -> [batch] { x.argmax(1) }"),
-    ..Method::new("argmax", |cx, x, o| {
-        let axis = cx.axis_option(x, o, "dim")?;
-        cx.op(Argmax { axis }, &[x])
-    })
-};
-pub(super) const GATHER: Method = Method {
-    options: &[
-        OptionRow::axis("dim"),
-        OptionRow::new("index", Domain::Other("class indices `Classes[..]`"), "INDICES"),
-    ],
-    shapes: "`x [.., D, ..]`, `index Classes[.., E, ..]` → `y [.., E, ..]`",
-    formula: "y[.., i, ..] = x[.., index[.., i, ..], ..]",
-    source: "torch.gather",
-    example: Example::function(
-        "x: [batch, 10], label: Classes[batch, 1]) -> [batch, 1] { x.gather(1, label) }",
-    ),
-    ..Method::new("gather", gather)
-};
 pub(super) const ROTARY: Method = Method {
     options: &[
-        OptionRow::axis("dim").or("`-2`"),
+        OptionRow::axis_or("dim", -2),
         OptionRow::number("base", 10_000.0, Range::Positive).drawn("BASE"),
         OptionRow::flag("interleaved", false),
     ],
@@ -153,29 +97,9 @@ fn reduce(cx: &mut FnCx, x: ValueId, o: &mut Options, kind: Kind) -> Lowering<Va
     cx.op(Reshape(Shape(ones.collect())), &[y])
 }
 
-fn softmax(cx: &mut FnCx, x: ValueId, o: &mut Options, log: bool) -> Lowering<ValueId> {
-    let axis = cx.axis_option(x, o, "dim")?;
-    cx.op(Softmax { log, axis }, &[x])
-}
-
-fn gather(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
-    let axis = cx.axis_option(x, o, "dim")?;
-    let Some(index) = o.take("index") else {
-        let error = Diagnostic::new(o.span, "`gather` needs an index");
-        return Err(cx.model.report(error.help("write `gather(dim = 1, index = i)`")));
-    };
-    let index = cx.one(&index)?;
-    cx.step("gather", o.span);
-    cx.op(Gather { axis }, &[x, index])
-}
-
 /// `x.rotary()`: rows turned by their position, which is on the axis before theirs.
 fn rotary(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
-    let rank = cx.graph.ty(x).shape.rank();
-    let axis = match o.take("dim") {
-        Some(expr) => cx.ok(Options::axis(&expr, rank))?,
-        None => rank.saturating_sub(2),
-    };
+    let axis = cx.axis_option(x, o, "dim")?;
     let base = cx.literal_option(o, "base")?;
     let interleaved = cx.flag_option(o, "interleaved")?;
     cx.op(Rotary::new(axis, base, interleaved), &[x])

@@ -5,20 +5,33 @@ pub mod images;
 pub mod shaping;
 pub mod values;
 
+use std::rc::Rc;
+
 use proc_macro2::Ident;
 
-use super::functions::{Build, FUNCTIONS};
+use super::functions::{self, FUNCTIONS};
 use super::{FnCx, Lowering, Options, Poison};
 use crate::diagnostics::{Diagnostic, nearest};
 use crate::graph::ValueId;
 use crate::ops::elementwise::{self, Constant, Elementwise};
+use crate::ops::{self, Mismatch, Op};
 use crate::syntax::Arg;
-use crate::vocabulary::{Input, Row};
+use crate::vocabulary::{Domain, Input, OptionRow, Preset, Row};
 
-pub type Method = Row<fn(&mut FnCx, ValueId, &mut Options) -> Lowering<ValueId>>;
+/// A method that reads its options by itself.
+type Method = Row<fn(&mut FnCx, ValueId, &mut Options) -> Lowering<ValueId>>;
 
-/// The methods that are not rows of the elementwise table.
-pub const METHODS: &[Method] = &[
+/// What makes the result of a method.
+#[derive(Clone, Copy, Debug)]
+pub enum Build {
+    /// A function of `x` and the options.
+    By(fn(&mut FnCx, ValueId, &mut Options) -> Lowering<ValueId>),
+    /// One operation, of an axis.
+    Op(fn(usize) -> Rc<dyn Op>),
+}
+
+/// The methods that are neither one operation nor a row of the elementwise table.
+const METHODS: &[Method] = &[
     images::MAX_POOL2D,
     images::AVG_POOL2D,
     images::ADAPTIVE_AVG_POOL2D,
@@ -32,19 +45,20 @@ pub const METHODS: &[Method] = &[
     shaping::NARROW,
     values::MATMUL,
     shaping::SELECT,
-    axes::GATHER,
     values::MASKED_FILL,
-    axes::CUMSUM,
-    axes::ARGMAX,
     axes::ROTARY,
     values::DROPOUT_ROW,
     axes::SUM,
     axes::MEAN,
     axes::AMAX,
     axes::AMIN,
-    axes::SOFTMAX,
-    axes::LOG_SOFTMAX,
 ];
+
+/// The methods that are not rows of the elementwise table.
+pub fn methods() -> impl Iterator<Item = Row<Build>> {
+    let of_ops = ops::METHODS.iter().map(|row| row.with(Build::Op(row.build)));
+    METHODS.iter().map(|row| row.with(Build::By(row.build))).chain(of_ops)
+}
 
 /// The rows of the elementwise table that users name.
 pub fn elementwise_rows() -> impl Iterator<Item = &'static elementwise::Row> {
@@ -53,7 +67,7 @@ pub fn elementwise_rows() -> impl Iterator<Item = &'static elementwise::Row> {
 
 /// The names that both methods and functions answer to.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    elementwise_rows().map(|row| row.name).chain(METHODS.iter().map(|method| method.name))
+    elementwise_rows().map(|row| row.name).chain(methods().map(|method| method.name))
 }
 
 /// What PyTorch calls otherwise.
@@ -84,15 +98,18 @@ impl FnCx<'_, '_> {
     pub fn method(&mut self, x: ValueId, name: &Ident, args: Vec<Arg>) -> Lowering<ValueId> {
         let text = name.to_string();
         self.step(&text, name.span());
-        let found = METHODS.iter().find(|row| row.name == text);
+        let found = methods().find(|row| row.name == text);
         // Class indices have no arithmetic, but a shape.
-        if found.is_none_or(|row| row.input != Input::Any) {
+        if found.as_ref().is_none_or(|row| row.input != Input::Any) {
             self.floats(&[x])?;
         }
-        let rows = found.map_or(&[][..], |row| row.options);
+        let rows = found.as_ref().map_or(&[][..], |row| row.options);
         let mut options = Options::new(name.to_string(), name.span(), args, rows);
         let y = match found {
-            Some(row) => (row.build)(self, x, &mut options)?,
+            Some(Row { build: Build::By(build), .. }) => build(self, x, &mut options)?,
+            Some(Row { build: Build::Op(op), .. }) => {
+                self.of_one_op(x, &text, rows, op, &mut options)?
+            }
             None if names().any(|known| known == text) => {
                 self.elementwise(x, &text, &mut options)?
             }
@@ -109,7 +126,7 @@ impl FnCx<'_, '_> {
         let error = match (self.model.field(&name.to_string()), likely(&name.to_string())) {
             (Some(_), _) => error.help(format!("the layer is called as `self.{name}(x)`")),
             (_, Some(near)) => match FUNCTIONS.iter().find(|row| row.name == near) {
-                Some(Row { build: Build::Free(usage, _), .. }) => {
+                Some(Row { build: functions::Build::Free(usage, _), .. }) => {
                     error.help(format!("write `{usage}`"))
                 }
                 _ => error.help(format!("did you mean `{near}`?")),
@@ -117,6 +134,58 @@ impl FnCx<'_, '_> {
             _ => error.note("all operations are in docs/REFERENCE.md"),
         };
         self.model.report(error)
+    }
+
+    /// `x.cumsum(1)`, `x.gather(1, index)`: one operation along an axis, whose operands are `x` and
+    /// what the options are beside the axis.
+    fn of_one_op(
+        &mut self,
+        x: ValueId,
+        name: &str,
+        rows: &'static [OptionRow],
+        op: fn(usize) -> Rc<dyn Op>,
+        o: &mut Options,
+    ) -> Lowering<ValueId> {
+        let (mut axis, mut operands) = (None, vec![x]);
+        for row in rows {
+            match row.takes {
+                Domain::Axis => axis = Some(self.axis_option(x, o, row.name)?),
+                Domain::Value(_) => {
+                    let help = format!("write `a.{name}(b)`");
+                    let value = self.operand_option(o, row.name, ["a second value", &help])?;
+                    self.floats(&[value])?;
+                    operands.push(value);
+                }
+                Domain::Indices => {
+                    let help = format!("write `{name}(dim = 1, {} = i)`", row.name);
+                    operands.push(self.operand_option(o, row.name, ["an index", &help])?);
+                }
+                _ => panic!("bug: `{}` of `{name}` is no axis and no value", row.name),
+            }
+        }
+        let axis = axis.unwrap_or_else(|| panic!("bug: `{name}` has no axis"));
+        if axis >= self.rank(x) {
+            let text = format!("needs an axis, but receives {}", self.graph.ty(x));
+            return Err(self.refuse(Mismatch::new(text), Some(x)));
+        }
+        Ok(self.apply(op(axis), &operands)?[0])
+    }
+
+    /// `name`, a value; where it is not written, what is missing and a help are said.
+    fn operand_option(
+        &mut self,
+        o: &mut Options,
+        name: &'static str,
+        [missing, help]: [&str; 2],
+    ) -> Lowering<ValueId> {
+        let Some(expr) = o.take(name) else {
+            let error = Diagnostic::new(o.span, format!("`{}` needs {missing}", o.owner));
+            return Err(self.model.report(error.help(help)));
+        };
+        let value = self.one(&expr)?;
+        // The value may be of steps of its own.
+        self.step(&o.owner, o.span);
+        Ok(value)
     }
 
     /// `x.relu()`, `x.clamp(0.0, 6.0)`, `x.maximum(y)`
@@ -154,12 +223,16 @@ impl FnCx<'_, '_> {
         self.graph.ty(x).shape.rank()
     }
 
-    /// `name`, an axis of `x`.
+    /// `name`, an axis of `x`, or the default of its row.
     fn axis_option(&mut self, x: ValueId, o: &mut Options, name: &'static str) -> Lowering<usize> {
         let (owner, rank) = (o.owner.clone(), self.rank(x));
-        match o.take(name) {
-            Some(expr) => self.ok(Options::axis(&expr, rank)),
-            None => {
+        match (o.take(name), o.row(name).default) {
+            (Some(expr), _) => self.ok(Options::axis(&expr, rank)),
+            (None, Preset::Axis(axis)) => {
+                let axis = if axis < 0 { rank.saturating_add_signed(axis) } else { axis as usize };
+                Ok(axis)
+            }
+            (None, _) => {
                 let error = Diagnostic::new(o.span, format!("`{owner}` needs an axis"));
                 Err(self.model.report(error.help(format!("write `{owner}({name} = 1)`"))))
             }

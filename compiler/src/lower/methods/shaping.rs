@@ -10,7 +10,7 @@ use crate::ops::narrow::Narrow;
 use crate::ops::shaping::{Permute, Reshape};
 use crate::vocabulary::{Domain, Example, Input, OptionRow};
 
-pub const FLATTEN_OPTIONS: &[OptionRow] = &[OptionRow::axis("start_dim").or("`1`")];
+pub const FLATTEN_OPTIONS: &[OptionRow] = &[OptionRow::axis_or("start_dim", 1)];
 pub const FLATTEN_SHAPES: &str = "`x [batch, ..]` → `y [batch, D]`";
 pub const FLATTEN: &str = "y = x with all axes from `start_dim` on as one; PyTorch's method \
     starts at axis 0, its layer at 1";
@@ -48,7 +48,7 @@ pub(super) const SQUEEZE: Method = Method {
     ..of_any("squeeze", squeeze)
 };
 pub(super) const UNSQUEEZE: Method = Method {
-    options: &[OptionRow::axis("dim").or("`0`")],
+    options: &[OptionRow::axis_or("dim", 0)],
     shapes: "`x [.., ..]` → `y [.., 1, ..]`",
     formula: "y = x with a new axis of size 1",
     source: "torch.unsqueeze",

@@ -1,7 +1,6 @@
 //! Methods of two values, and dropout.
 
 use super::Method;
-use crate::diagnostics::Diagnostic;
 use crate::graph::ValueId;
 use crate::lower::{FnCx, Lowering, Options};
 use crate::ops::bmm::Bmm;
@@ -17,7 +16,7 @@ pub const DROPOUT: &str = "y = x / (1 − p), or 0 with the probability p, in ca
 pub(super) const MATMUL: Method = Method {
     options: &[OptionRow::new(
         "other",
-        Domain::Other("`[K, N]`, or `[.., K, N]` with the leading sizes of `x`"),
+        Domain::Value("`[K, N]`, or `[.., K, N]` with the leading sizes of `x`"),
         "FACTOR",
     )],
     shapes: "`x [.., M, K]`, `other [K, N]` or `[.., K, N]` → `y [.., M, N]`",
@@ -30,7 +29,7 @@ pub(super) const MATMUL: Method = Method {
 };
 pub(super) const MASKED_FILL: Method = Method {
     options: &[
-        OptionRow::new("mask", Domain::Other("numbers that broadcast with `x`"), "VALUE"),
+        OptionRow::new("mask", Domain::Value("numbers that broadcast with `x`"), "VALUE"),
         OptionRow::new("value", Domain::Number(Range::Any), "NUM"),
     ],
     shapes: "`x` and `mask`, which broadcast → `y`",
@@ -51,12 +50,7 @@ pub(super) const DROPOUT_ROW: Method = Method {
 };
 
 fn matmul(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
-    let Some(expr) = o.take("other") else {
-        let error = Diagnostic::new(o.span, "`matmul` needs a second matrix");
-        return Err(cx.model.report(error.help("write `a.matmul(b)`")));
-    };
-    let b = cx.one(&expr)?;
-    cx.step("matmul", o.span);
+    let b = cx.operand_option(o, "other", ["a second matrix", "write `a.matmul(b)`"])?;
     cx.floats(&[b])?;
     match cx.rank(b) {
         0..=2 => cx.op(Matmul(Layout::NN), &[x, b]),
@@ -66,13 +60,9 @@ fn matmul(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
 
 /// `value` where the mask is not 0.
 fn masked_fill(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
-    let Some(mask) = o.take("mask") else {
-        let error = Diagnostic::new(o.span, "`masked_fill` needs a mask and a value");
-        return Err(cx.model.report(error.help("write `masked_fill(mask, 0.0)`")));
-    };
-    let mask = cx.one(&mask)?;
+    let missing = ["a mask and a value", "write `masked_fill(mask, 0.0)`"];
+    let mask = cx.operand_option(o, "mask", missing)?;
     let value = cx.number_option(o, "value")?;
-    cx.step("masked_fill", o.span);
     cx.floats(&[mask])?;
     let value = cx.op(Elementwise::constant(value), &[])?;
     cx.op(Elementwise::new("where_"), &[mask, value, x])

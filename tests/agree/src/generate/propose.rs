@@ -2,7 +2,7 @@
 //! sample.
 
 use gradiron_compiler::layers::{LAYERS, Layer};
-use gradiron_compiler::lower::{FUNCTIONS, METHODS, elementwise_rows};
+use gradiron_compiler::lower::{FUNCTIONS, elementwise_rows, methods};
 use gradiron_compiler::ops::elementwise::Grad;
 use gradiron_compiler::vocabulary::Input;
 
@@ -98,7 +98,8 @@ impl Growing<'_> {
     }
 
     fn method(&mut self, at: usize) -> Option<Let> {
-        let row = &METHODS[at % METHODS.len()];
+        let rows: Vec<_> = methods().collect();
+        let row = &rows[at % rows.len()];
         let x = self.input_of(row.input)?;
         let mut call = Call::new(x.clone());
         let args = self.arguments(&row.sample(), &mut call)?;
