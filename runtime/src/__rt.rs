@@ -32,4 +32,4 @@ pub use crate::module::{ParamSpec, StateKind, StateSpec, init_params};
 pub use crate::net::Sequential;
 pub use crate::program::{FunctionPlan, Pass, Program};
 pub use crate::storage::Storage;
-pub use crate::{device, init, math, no_step, ops, profile, view};
+pub use crate::{device, init, math, no_step, ops, profile, rooms, view};

@@ -16,7 +16,7 @@ use gradiron::ops::recurrent::{
 use gradiron::prelude::*;
 
 use crate::assortment::{Convolutions, Large, Planes, Sequences};
-use crate::calls::*;
+use crate::calls::{self, Calls, Memory, of_rooms};
 use crate::models::{Gpt, LeNet, Residual, Tagger};
 
 const ARCHITECTURES: [&str; 2] = ["sm_80", "sm_90"];
@@ -95,11 +95,18 @@ fn functions(list: &DryRun) -> BTreeSet<String> {
 fn rooms(list: &DryRun) {
     let launched = functions(list);
     let missing: Vec<_> = written().difference(&launched).cloned().collect();
-    let is_missing = |room: &str| missing.iter().any(|name| name.starts_with(&format!("{room} ")));
+    // A room has calls of its name, and of names that go on behind it.
+    let is_missing = |calls: &str| {
+        let rooms = missing.iter().filter_map(|name| name.split(' ').next());
+        rooms
+            .filter_map(|room| calls.strip_prefix(room))
+            .any(|rest| matches!(rest.as_bytes(), [] | [b'_', ..]))
+    };
     macro_rules! record {
-        ($($room:ident { $($test:ident: $calls:ty),* })*) => {
-            $(if is_missing(stringify!($room)) {
-                $(list.record(|step| <$calls>::call(step, &mut Memory::new(<$calls>::FLOATS)));)*
+        ($($name:ident::$Calls:ident,)*) => {
+            $(if is_missing(stringify!($name)) {
+                let mut memory = Memory::new(calls::$Calls::FLOATS);
+                list.record(|step| calls::$Calls::call(step, &mut memory));
             })*
         };
     }

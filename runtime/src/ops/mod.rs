@@ -32,8 +32,43 @@ pub(crate) use delegate::{delegate, kernels};
 use crate::arena::{plus, times};
 use crate::device::Buf;
 
-/// The list of rooms, each with its kernel trait.
+/// The list of rooms, each with its kernel trait: gives them to a macro, behind what else it is to
+/// be given.
+#[doc(hidden)]
+#[macro_export]
 macro_rules! rooms {
+    ($then:ident $($more:tt)*) => {
+        $then! {
+            $($more)*
+            argmax::Argmax,
+            attention::Attention,
+            batch_norm::BatchNorm,
+            cat::Cat,
+            conv2d::Conv2d,
+            convert::Convert,
+            cross_entropy::CrossEntropy,
+            cumsum::Cumsum,
+            dropout::Dropout,
+            elementwise::Map,
+            embedding::Embedding,
+            fill::Fill,
+            gather::Gather,
+            interpolate::Interpolate,
+            layer_norm::LayerNorm,
+            matmul::Matmul,
+            nll_loss::NllLoss,
+            padding::Padding,
+            permute::Permute,
+            pool2d::Pool2d,
+            recurrent::Recurrent,
+            reduce::Reduce,
+            rotary::Rotary,
+            softmax::Softmax,
+        }
+    };
+}
+
+macro_rules! kernels_of_rooms {
     ($($room:ident::$Kernels:ident,)*) => {
         /// The names of all rooms, by which tests find what belongs to one.
         #[doc(hidden)]
@@ -46,32 +81,7 @@ macro_rules! rooms {
     };
 }
 
-rooms! {
-    argmax::Argmax,
-    attention::Attention,
-    batch_norm::BatchNorm,
-    cat::Cat,
-    conv2d::Conv2d,
-    convert::Convert,
-    cross_entropy::CrossEntropy,
-    cumsum::Cumsum,
-    dropout::Dropout,
-    elementwise::Map,
-    embedding::Embedding,
-    fill::Fill,
-    gather::Gather,
-    interpolate::Interpolate,
-    layer_norm::LayerNorm,
-    matmul::Matmul,
-    nll_loss::NllLoss,
-    padding::Padding,
-    permute::Permute,
-    pool2d::Pool2d,
-    recurrent::Recurrent,
-    reduce::Reduce,
-    rotary::Rotary,
-    softmax::Softmax,
-}
+crate::rooms!(kernels_of_rooms);
 
 /// Panics where what is written overlaps what is read: a bug of the plan.
 fn check_apart(writes: &[Buf], reads: &[Buf]) {

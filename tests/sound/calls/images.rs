@@ -57,7 +57,7 @@ impl Elementwise<2, 1, 0> for AddBias {
     }
 }
 
-calls!(Followed, 1 << 12, |k, m| {
+calls!(Conv2dChains, 1 << 12, |k, m| {
     for spec in specs() {
         let rows = [spec.batch, spec.out_channels, spec.out_height(), spec.out_width()];
         let y = m.result(spec.output_len());

@@ -6,6 +6,8 @@ pub mod products;
 pub mod rows;
 pub mod sequences;
 
+pub use {images::*, products::*, rows::*, sequences::*};
+
 use std::sync::LazyLock;
 
 use gradiron::device::{Buf, Indices, Kernels, Region};
@@ -142,36 +144,16 @@ pub fn indices(len: usize) -> Indices {
     Indices::new(0, len)
 }
 
-/// Gives each room with its calls to a macro.
+/// Gives all calls, each as a name and a type, to a macro: those of each room, which are called as
+/// its kernel trait is, and more of some rooms, whose names go on behind those of the rooms.
 macro_rules! of_rooms {
     ($then:ident) => {
-        $then! {
-            argmax { calls: rows::Argmax }
-            attention { calls: sequences::Attention, side_by_side: sequences::SideBySide }
-            batch_norm { calls: rows::BatchNorm }
-            cat { calls: products::Cat }
-            conv2d { calls: images::Conv2d, chains: images::Followed }
-            convert { calls: products::Convert }
-            cross_entropy { calls: rows::CrossEntropy }
-            cumsum { calls: rows::Cumsum }
-            dropout { calls: products::Dropout }
-            elementwise { calls: products::Chains, long: products::LongChain }
-            embedding { calls: sequences::Embedding }
-            fill { calls: products::Fill }
-            gather { calls: sequences::Gather }
-            interpolate { calls: images::Interpolate }
-            layer_norm { calls: rows::LayerNorm }
-            matmul {
-                calls: products::Matmul, packed: products::Packed, chains: products::Followed
-            }
-            nll_loss { calls: rows::NllLoss }
-            padding { calls: sequences::Padding }
-            permute { calls: products::Permute }
-            pool2d { calls: images::Pool2d }
-            recurrent { calls: sequences::Recurrent }
-            reduce { calls: products::Reduce }
-            rotary { calls: rows::Rotary }
-            softmax { calls: rows::Softmax }
+        gradiron::__rt::rooms! { $then
+            attention_side_by_side::AttentionSideBySide,
+            conv2d_chains::Conv2dChains,
+            elementwise_long::MapLong,
+            matmul_chains::MatmulChains,
+            matmul_packed::MatmulPacked,
         }
     };
 }

@@ -24,7 +24,7 @@ calls!(Matmul, 1 << 11, |k, m| {
     }
 });
 
-calls!(Packed, 51_000, |k, m| {
+calls!(MatmulPacked, 51_000, |k, m| {
     // An interpreter takes minutes for all of them.
     for rows in if cfg!(miri) { 2..3 } else { 1..4 } {
         let spec = MatmulSpec { layout: Layout::NT, m: rows, k: 130, n: 128 };
@@ -82,7 +82,7 @@ fn chain<K: Kernels, const R: usize>(
     k.map::<Follow, 3, 2, 1, R>(outputs, inputs, dims, [0.5]);
 }
 
-calls!(Chains, 1 << 12, |k, m| {
+calls!(Map, 1 << 12, |k, m| {
     chain(k, m, [], [], false);
     chain(k, m, [5], [false], true);
     chain(k, m, [130], [true], false);
@@ -105,13 +105,13 @@ impl Elementwise<1, 1, 0> for Double {
 }
 
 // Elements of several chunks, which threads share.
-calls!(LongChain, 1 << 14, |k, m| {
+calls!(MapLong, 1 << 14, |k, m| {
     let len = (1 << 13) + 70;
     let (x, y) = (m.x(len), m.result(len));
     k.map::<Double, 1, 1, 0, 1>([y], [(x, [true])], [len], []);
 });
 
-calls!(Followed, 1 << 11, |k, m| {
+calls!(MatmulChains, 1 << 11, |k, m| {
     for (rows, terms, cols) in [(3, 4, 5), (9, 5, 18), (2, 0, 3)] {
         for layout in LAYOUTS {
             let spec = MatmulSpec { layout, m: rows, k: terms, n: cols };

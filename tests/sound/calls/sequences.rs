@@ -59,7 +59,7 @@ calls!(Attention, 11_000, |k, m| {
     attention(k, m, AttentionSpec { queries: 66, keys: 3, heads: 2, ..SPEC }, true);
 });
 
-calls!(SideBySide, 1 << 11, |k, m| {
+calls!(AttentionSideBySide, 1 << 11, |k, m| {
     let spec = AttentionSpec { keys: 6, causal: Some(0), ..SPEC };
     let AttentionSpec { batch, heads, kv_heads, queries, dim, .. } = spec;
     let width = (heads + 2 * kv_heads) * dim;
