@@ -1,5 +1,5 @@
-//! A test for each room, by its name. A room that has no calls does not compile: there is no type of
-//! its name.
+//! A test for each room, by its name. A room that has no calls does not compile: there is no type
+//! of its name.
 
 use crate::calls;
 use crate::run::check;

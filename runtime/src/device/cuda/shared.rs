@@ -22,6 +22,7 @@ const DRIVER: i32 = 13_000;
 pub struct Shared {
     /// What rooms keep of libraries, by its type. It ends before the context does, which it uses
     /// then.
+    #[cfg_attr(not(feature = "cudnn"), allow(dead_code))] // no other library is asked so
     libraries: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
     pub context: Arc<CudaContext>,
     /// Where steps run.
