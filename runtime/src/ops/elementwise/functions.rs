@@ -1,6 +1,6 @@
 //! The elementwise functions and their derivatives, PyTorch's definitions: one text, which is
 //! compiled for registers of processors, and from which GPUs get theirs
-//! ([`source`](super::source)). `f_grad` is `d_x` from the gradient `d` of the output and from `x`
+//! (`source.rs`). `f_grad` is `d_x` from the gradient `d` of the output and from `x`
 //! or `y`, as its arguments say.
 #![allow(missing_docs)] // most are their formula
 
