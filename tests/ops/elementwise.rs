@@ -126,6 +126,14 @@ table! {
         let sum = (1.0 + x * (1.0 - s)).abs();
         y + times(d.abs() * s, x.abs() * (6.0 * s + 2.0 * (1.0 - s)) + 8.0 * sum)
     };
+    // The argument of tanh is off by 6, which arrives at most as much; tanh adds 4.
+    mish(x: any()) |y| 11.0 * y;
+    // With t off by 10, 1 − t² is off by 20 t² + 2; σ takes 6. Beyond 10, t is 1.
+    mish_grad(d: slopes(), x: any()) |y| {
+        let (t, s) = (reference::softplus(x, 1.0, 1e3).tanh(), reference::sigmoid(x));
+        let factor = times(s, x.abs().min(10.0));
+        y + d.abs() * (10.0 * t + factor * (20.0 * t * t + 2.0 + 9.0 * (1.0 - t * t)))
+    };
     sigmoid(x: any()) |y| 6.0 * y;
     sigmoid_grad(d: slopes(), y: probabilities()) |z| 3.0 * z;
     tanh(x: any()) |y| 4.0 * y;
@@ -215,6 +223,7 @@ derivatives! {
     gelu_grad: points(-7.0, 7.0, &[]), |x| gelu(x), |d| gelu_grad(d, x);
     gelu_tanh_grad: points(-7.0, 7.0, &[]), |x| gelu_tanh(x), |d| gelu_tanh_grad(d, x);
     silu_grad: points(-9.0, 9.0, &[]), |x| silu(x), |d| silu_grad(d, x);
+    mish_grad: points(-9.0, 9.0, &[]), |x| mish(x), |d| mish_grad(d, x);
     sigmoid_grad: points(-9.0, 9.0, &[]), |x| sigmoid(x), |d| sigmoid_grad(d, sigmoid(x));
     tanh_grad: points(-5.0, 5.0, &[]), |x| tanh(x), |d| tanh_grad(d, tanh(x));
     // At the threshold the function jumps.

@@ -167,6 +167,11 @@ pub const ROWS: &[Row] = &[
         &[By("silu_grad", &[D, X(0)])],
     ),
     row(
+        "mish",
+        ["y = a tanh(log(1 + eᵃ))", "a.mish()", "torch.nn.functional.mish"],
+        &[By("mish_grad", &[D, X(0)])],
+    ),
+    row(
         "sigmoid",
         ["y = 1 / (1 + e⁻ᵃ)", "a.sigmoid()", "torch.sigmoid"],
         &[By("sigmoid_grad", &[D, Y])],

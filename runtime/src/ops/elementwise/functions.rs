@@ -150,6 +150,12 @@ functions! {
         let s = math::sigmoid::<A>(x);
         d * s * (1.0 + x * (1.0 - s))
     };
+    /// `x tanh(log(1 + eˣ))`
+    mish<A>(x) = x * math::tanh::<A>(math::softplus::<A>(x));
+    mish_grad<A>(d, x) = {
+        let t = math::tanh::<A>(math::softplus::<A>(x));
+        d * (t + x * math::sigmoid::<A>(x) * (1.0 - t * t))
+    };
     /// `1 / (1 + e⁻ˣ)`
     sigmoid<A>(x) = math::sigmoid::<A>(x);
     sigmoid_grad<A>(d, y) = d * y * (1.0 - y);

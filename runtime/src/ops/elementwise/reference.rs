@@ -81,6 +81,11 @@ functions! {
     };
     silu(x) = x * sigmoid(x);
     silu_grad(d, x) = d * (sigmoid(x) + x * sigmoid(x) * sigmoid(-x));
+    mish(x) = x * x.exp().ln_1p().tanh();
+    mish_grad(d, x) = {
+        let t = x.exp().ln_1p().tanh();
+        d * (t + x * sigmoid(x) * (1.0 - t) * (1.0 + t))
+    };
     sigmoid(x) = 1.0 / (1.0 + (-x).exp());
     sigmoid_grad(d, y) = d * y * (1.0 - y);
     tanh(x) = x.tanh();
