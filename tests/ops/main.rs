@@ -18,6 +18,7 @@ mod conv2d;
 mod conv2d_products;
 mod conv2d_reach;
 mod convert;
+mod cross;
 mod cross_entropy;
 mod cumsum;
 mod dropout;

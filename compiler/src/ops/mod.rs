@@ -11,6 +11,7 @@ pub mod cat;
 pub mod chain;
 pub mod conv2d;
 pub mod convert;
+pub mod cross;
 pub mod cumsum;
 pub mod cut;
 pub mod dropout;
@@ -51,8 +52,14 @@ use crate::vocabulary::Row;
 pub type Method = Row<fn(usize) -> Rc<dyn Op>>;
 
 /// The methods that are one operation each, which stand in the operation's file.
-pub const METHODS: &[Method] =
-    &[gather::METHOD, cumsum::METHOD, argmax::METHOD, softmax::METHOD, softmax::LOG_METHOD];
+pub const METHODS: &[Method] = &[
+    gather::METHOD,
+    cross::METHOD,
+    cumsum::METHOD,
+    argmax::METHOD,
+    softmax::METHOD,
+    softmax::LOG_METHOD,
+];
 
 /// The path of a room of the runtime: `::gradiron::__rt::ops::matmul`.
 pub fn room(name: &str) -> TokenStream {

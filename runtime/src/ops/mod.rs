@@ -7,6 +7,7 @@ pub mod batch_norm;
 pub mod cat;
 pub mod conv2d;
 pub mod convert;
+pub mod cross;
 pub mod cross_entropy;
 pub mod cumsum;
 mod delegate;
@@ -46,6 +47,7 @@ macro_rules! rooms {
             cat::Cat,
             conv2d::Conv2d,
             convert::Convert,
+            cross::Cross,
             cross_entropy::CrossEntropy,
             cumsum::Cumsum,
             dropout::Dropout,

@@ -1,6 +1,7 @@
 //! Rows: normalisations, softmax and losses, positions.
 
 use gradiron::ops::batch_norm::{BatchNormSpec, Running};
+use gradiron::ops::cross::CrossSpec;
 use gradiron::ops::cross_entropy::CrossEntropySpec;
 use gradiron::ops::cumsum::CumsumSpec;
 use gradiron::ops::layer_norm::{Affine, LayerNormSpec, STATS};
@@ -45,6 +46,14 @@ calls!(CrossEntropy, 1 << 10, |k, m| {
         k.copy(logits, x);
         k.cross_entropy_with_grad(again, logits, logits, indices(n), spec);
         k.cross_entropy_grad(logits, loss, logits);
+    }
+});
+
+calls!(Cross, 1 << 10, |k, m| {
+    for (outer, inner) in [(2, 1), (1, 66), (3, 4)] {
+        let len = outer * 3 * inner;
+        let (a, b, y) = (m.x(len), m.x(len), m.result(len));
+        k.cross(y, a, b, CrossSpec { outer, inner });
     }
 });
 

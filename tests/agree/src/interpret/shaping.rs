@@ -2,6 +2,7 @@
 
 use gradiron::ops::rotary::{RotarySpec, reference as turning};
 use gradiron_compiler::ops::cat::{Cat, CatGrad};
+use gradiron_compiler::ops::cross::Cross;
 use gradiron_compiler::ops::cumsum::Cumsum;
 use gradiron_compiler::ops::cut::Cut;
 use gradiron_compiler::ops::grad::Grad;
@@ -22,6 +23,7 @@ pub const OPS: &[Known] = &[
     known::<Narrow>,
     known::<Grad<Narrow>>,
     known::<Reduce>,
+    known::<Cross>,
     known::<Cumsum>,
     known::<Rotary>,
     known::<Sinusoidal>,
@@ -134,6 +136,17 @@ impl Reference for Reduce {
         if self.kind == Kind::Mean {
             y.data.iter_mut().zip(&seen).for_each(|(y, count)| *y /= *count as f64);
         }
+        vec![y]
+    }
+}
+
+impl Reference for Cross {
+    fn run(&self, _: &Cx, inputs: &[Array]) -> Vec<Array> {
+        let (a, b) = (&inputs[0], &inputs[1]);
+        let (outer, _, inner) = a.around(self.axis);
+        let spec = gradiron::ops::cross::CrossSpec { outer, inner };
+        let mut y = Array::zeros(a.dims.clone());
+        gradiron::ops::cross::reference::cross(&mut y.data, &a.data, &b.data, spec);
         vec![y]
     }
 }
