@@ -81,3 +81,37 @@ fn losses_of_probabilities() {
     free_gradients!(bce_workspace(3), [with_logits, with_logits_grad], (x, t) -> (a, b, c));
     free_gradients!(bce_workspace(3), [divergence, divergence_grad], (x, t) -> (a, b));
 }
+
+model! {
+    fn triplet(a: [batch, 3], p: [batch, 3], n: [batch, 3]) -> ([], [], [batch]) {
+        (triplet_margin_loss(a, p, n),
+            triplet_margin_loss(a, p, n, margin = 0.5, p = 3, swap = true, reduction = sum),
+            triplet_margin_loss(a, p, n, margin = 2.0, p = 1, reduction = none))
+    }
+}
+
+/// PyTorch's `pairwise_distance`.
+fn distance(a: &[f32; 3], b: &[f32; 3], p: f64) -> f64 {
+    let each = a.iter().zip(b).map(|(a, b)| (f64::from(*a) - f64::from(*b) + 1e-6).abs().powf(p));
+    each.sum::<f64>().powf(1.0 / p)
+}
+
+#[test]
+fn triplets() {
+    let (a, p, n) = (batch::<[f32; 3]>(1, 4), batch::<[f32; 3]>(2, 4), batch::<[f32; 3]>(3, 4));
+    let of = |at: usize, margin: f64, power: f64, swap: bool| {
+        let far = distance(&a[at], &n[at], power);
+        let other = distance(&p[at], &n[at], power);
+        let far = if swap { far.min(other) } else { far };
+        (distance(&a[at], &p[at], power) - far + margin).max(0.0)
+    };
+    let mut ws = triplet_workspace(4).expect("memory for four samples");
+    let (mean, sum, each) = triplet(&mut ws, &a, &p, &n).expect("inputs of one length");
+    let near = |found: f32, expected: f64| {
+        assert!((f64::from(found) - expected).abs() < 1e-5, "{found} is not {expected}");
+    };
+    near(mean, (0..4).map(|at| of(at, 1.0, 2.0, false)).sum::<f64>() / 4.0);
+    near(sum, (0..4).map(|at| of(at, 0.5, 3.0, true)).sum());
+    (0..4).for_each(|at| near(each[at], of(at, 2.0, 1.0, false)));
+    free_gradients!(triplet_workspace(4), [triplet, triplet_grad], (a, p, n) -> (x, y, z));
+}

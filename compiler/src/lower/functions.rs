@@ -6,7 +6,7 @@ use syn::Expr;
 
 use super::losses::{
     BINARY_CROSS_ENTROPY, BINARY_CROSS_ENTROPY_WITH_LOGITS, CROSS_ENTROPY, HUBER_LOSS, KL_DIV,
-    L1_LOSS, MSE_LOSS, NLL_LOSS, SMOOTH_L1_LOSS,
+    L1_LOSS, MSE_LOSS, NLL_LOSS, SMOOTH_L1_LOSS, TRIPLET_MARGIN_LOSS,
 };
 use super::scan::SCAN;
 use super::{FnCx, Item, Lowering, Options, Poison, methods};
@@ -58,6 +58,7 @@ pub const FUNCTIONS: &[Function] = &[
     BINARY_CROSS_ENTROPY,
     BINARY_CROSS_ENTROPY_WITH_LOGITS,
     KL_DIV,
+    TRIPLET_MARGIN_LOSS,
     CAT,
     ATTENTION,
     SCAN,

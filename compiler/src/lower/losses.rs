@@ -160,6 +160,72 @@ pub(super) const KL_DIV: Function = Function {
     })
 };
 
+pub(super) const TRIPLET_MARGIN_LOSS: Function = Function {
+    calls: &[&[("anchor", ""), ("positive", "LIKE"), ("negative", "LIKE")]],
+    options: &[
+        OptionRow::number("margin", 1.0, Range::Positive),
+        OptionRow::number("p", 2.0, Range::Positive).drawn("1|2|3|1.5"),
+        OptionRow::number("eps", 1e-6, Range::NotNegative).drawn("SMALL"),
+        OptionRow::flag("swap", false),
+        REDUCTION,
+    ],
+    shapes: "three values `[.., D]` of one shape → `[]`; with `reduction = none` `[..]`",
+    formula: "mean of max(d(anchor, positive) − d(anchor, negative) + margin, 0), with \
+        d(a, b) = (Σ |a − b + eps|ᵖ)^(1/p) over the last axis; with `swap` d(anchor, negative) is the \
+        smaller of it and d(positive, negative)",
+    source: "torch.nn.functional.triplet_margin_loss",
+    example: Example::function(
+        "x: [batch, 8], y: [batch, 8], z: [batch, 8]) -> [] { triplet_margin_loss(x, y, z) }",
+    ),
+    ..alike("triplet_margin_loss", |cx, inputs, o| {
+        let [anchor, positive, negative] = [inputs[0], inputs[1], inputs[2]];
+        alike_shapes(cx, [anchor, positive], ["anchor", "positive"])?;
+        alike_shapes(cx, [anchor, negative], ["anchor", "negative"])?;
+        let margin = cx.number_option(o, "margin")?;
+        let (p, eps) = (cx.literal_option(o, "p")?, cx.number_option(o, "eps")?);
+        let near = distance(cx, [anchor, positive], p, &eps)?;
+        let mut far = distance(cx, [anchor, negative], p, &eps)?;
+        if cx.flag_option(o, "swap")? {
+            let other = distance(cx, [positive, negative], p, &eps)?;
+            far = cx.op(Elementwise::new("minimum"), &[far, other])?;
+        }
+        let difference = cx.op(Elementwise::new("sub"), &[near, far])?;
+        let margin = cx.op(Elementwise::constant(margin), &[])?;
+        let above = cx.op(Elementwise::new("add"), &[difference, margin])?;
+        let each = cx.op(Elementwise::new("relu"), &[above])?;
+        reduced(cx, each, o)
+    })
+};
+
+/// `(Σ |a − b + eps|ᵖ)^(1/p)` over the last axis, PyTorch's `pairwise_distance`.
+fn distance(cx: &mut FnCx, pair: [ValueId; 2], p: f64, eps: &Constant) -> Lowering<ValueId> {
+    let power_of = |p| Elementwise::with("powf", vec![Constant::Literal(p)]);
+    let difference = cx.op(Elementwise::new("sub"), &pair)?;
+    let eps = cx.op(Elementwise::constant(eps.clone()), &[])?;
+    let difference = cx.op(Elementwise::new("add"), &[difference, eps])?;
+    let rank = cx.graph.ty(difference).shape.rank();
+    let Some(last) = rank.checked_sub(1) else {
+        let text = "measures distances along the last axis, but receives []";
+        return Err(cx.refuse(Mismatch::new(text), Some(pair[0])));
+    };
+    let power = match p {
+        2.0 => cx.op(Elementwise::new("square"), &[difference])?,
+        _ => {
+            let size = cx.op(Elementwise::new("abs"), &[difference])?;
+            match p {
+                1.0 => size,
+                _ => cx.op(power_of(p), &[size])?,
+            }
+        }
+    };
+    let sum = cx.op(Reduce { kind: reduce::Kind::Sum, axes: vec![last] }, &[power])?;
+    match p {
+        1.0 => Ok(sum),
+        2.0 => cx.op(Elementwise::new("sqrt"), &[sum]),
+        _ => cx.op(power_of(1.0 / p), &[sum]),
+    }
+}
+
 /// Targets have the shape of the input: broadcasting here is nearly always a mistake.
 fn same_shapes(cx: &mut FnCx, inputs: &[ValueId]) -> Lowering<()> {
     alike_shapes(cx, [inputs[0], inputs[1]], ["input", "target"])
