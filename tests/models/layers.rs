@@ -166,3 +166,36 @@ fn results_that_share_a_value() {
         Aliases::init(Seed(1)), Aliases::workspace(3),
         [forward, forward_grad, forward_grad_inputs], (x) -> (a, b, c, d, e));
 }
+
+model! {
+    struct Grouped {
+        norm: GroupNorm(2, 4, eps = 1e-3),
+        rows: GroupNorm(2),
+        plain: GroupNorm(4, affine = false),
+    }
+
+    fn forward(&self, x: [batch, 4, 2, 3], z: [batch, 4]) -> ([batch, 4, 2, 3], [batch, 4]) {
+        (self.plain(self.norm(x)), self.rows(z))
+    }
+}
+
+#[test]
+fn norms_of_groups() {
+    let (x, z) = (batch::<[[[f32; 3]; 2]; 4]>(1, 2), batch::<[f32; 4]>(2, 2));
+    gradients!(
+        Grouped::init(Seed(1)), Grouped::workspace(2),
+        [forward, forward_grad, forward_grad_inputs], (x, z) -> (y, w));
+    // Of rows, each group is a pair; its numbers are at both sides of their mean.
+    let net = Grouped::init(Seed(1));
+    let mut ws = Grouped::workspace(2).expect("memory for two samples");
+    let (_, rows) = net.forward(&mut ws, &x, &z).expect("inputs of one length");
+    for (row, found) in z.iter().zip(rows) {
+        for (at, found) in found.iter().enumerate() {
+            let pair = [row[at / 2 * 2], row[at / 2 * 2 + 1]].map(f64::from);
+            let mean = (pair[0] + pair[1]) / 2.0;
+            let variance = (pair[0] - mean).powi(2);
+            let expected = (f64::from(row[at]) - mean) / (variance + 1e-5).sqrt();
+            assert!((f64::from(*found) - expected).abs() < 1e-4, "{found} is not {expected}");
+        }
+    }
+}

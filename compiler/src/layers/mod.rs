@@ -6,6 +6,7 @@ mod attention;
 mod batch_norm;
 mod conv;
 mod embedding;
+mod group_norm;
 mod layer_norm;
 mod linear;
 mod method;
@@ -52,6 +53,7 @@ pub const LAYERS: &[Layer] = &[
     conv::CONV_TRANSPOSE2D,
     batch_norm::BATCH_NORM1D,
     batch_norm::BATCH_NORM2D,
+    group_norm::GROUP_NORM,
     layer_norm::LAYER_NORM,
     layer_norm::RMS_NORM,
     embedding::EMBEDDING,
