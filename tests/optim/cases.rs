@@ -3,7 +3,7 @@
 //! lacks has its definition in `PAPERS`, where goldens have others.
 
 use gradiron::module::{Model, ParamSpec};
-use gradiron::optim::{Adam, AdamW, HyperParamError, Optimizer, RMSprop, Sgd};
+use gradiron::optim::{Adam, AdamW, HyperParamError, Lion, Optimizer, RMSprop, Sgd};
 
 pub type Built<M> = Result<Box<dyn Optimizer<M>>, HyperParamError>;
 
@@ -35,6 +35,8 @@ pub fn build<M: Model + 'static>(case: &str, net: &M) -> Built<M> {
         "adamw" => boxed(AdamW::new(net, 1e-3)?),
         "adamw_decay" => boxed(AdamW::new(net, 1e-2)?.weight_decay(0.3)?),
         "adamw_amsgrad" => boxed(AdamW::new(net, 1e-2)?.betas(0.9, 0.5)?.amsgrad(true)),
+        "lion" => boxed(Lion::new(net, 1e-2)?),
+        "lion_decay" => boxed(Lion::new(net, 1e-2)?.betas(0.4, 0.9)?.weight_decay(0.3)?),
         "rmsprop" => boxed(RMSprop::new(net, 1e-2)?),
         "rmsprop_alpha" => {
             boxed(RMSprop::new(net, 1e-2)?.alpha(0.9)?.eps(1e-4)?.weight_decay(0.1)?)
@@ -63,10 +65,11 @@ pub fn build<M: Model + 'static>(case: &str, net: &M) -> Built<M> {
 
 /// Cases that run each function of a GPU once.
 #[allow(dead_code)] // one of two suites reads it
-pub const KERNELS: [&str; 7] = [
+pub const KERNELS: [&str; 8] = [
     "sgd_clip",
     "adam",
     "adam_amsgrad",
+    "lion",
     "rmsprop",
     "rmsprop_momentum",
     "rmsprop_centered",
@@ -78,7 +81,7 @@ type Definition = fn(t: i32, p: f64, g: f64, state: &mut [f64; 2]) -> f64;
 
 /// What the papers say, for cases of `build`.
 #[allow(dead_code)] // one of two suites reads it
-pub const PAPERS: [(&str, Definition); 2] = [
+pub const PAPERS: [(&str, Definition); 4] = [
     ("sgd_momentum", |_, p, g, [b, _]| {
         *b = 0.9 * *b + g;
         p - 0.05 * *b
@@ -89,5 +92,16 @@ pub const PAPERS: [(&str, Definition); 2] = [
         *v = 0.999 * *v + 0.001 * g * g;
         let (m, v) = (*m / (1.0 - 0.9_f64.powi(t)), *v / (1.0 - 0.999_f64.powi(t)));
         p - 1e-3 * m / (v.sqrt() + 1e-8)
+    }),
+    // Chen et al., algorithm 2.
+    ("lion", |_, p, g, [m, _]| {
+        let c = 0.9 * *m + 0.1 * g;
+        *m = 0.99 * *m + 0.01 * g;
+        p - 1e-2 * if c == 0.0 { 0.0 } else { c.signum() }
+    }),
+    ("lion_decay", |_, p, g, [m, _]| {
+        let c = 0.4 * *m + 0.6 * g;
+        *m = 0.9 * *m + 0.1 * g;
+        p - 1e-2 * (if c == 0.0 { 0.0 } else { c.signum() } + 0.3 * p)
     }),
 ];

@@ -5,6 +5,7 @@
 //! | [`Sgd`] | gradient descent, with momentum if asked for |
 //! | [`Adam`] | steps along the running mean of gradients, divided by their running root mean square |
 //! | [`AdamW`] | the same, with a decay of the parameters themselves |
+//! | [`Lion`] | steps of one length along the sign of the running mean of gradients |
 //! | [`RMSprop`] | steps divided by the running root mean square of gradients |
 //!
 //! A step is one pass over the flat slices of parameters, gradients and state. Every element is
@@ -29,6 +30,7 @@
 //! ```
 
 mod adam;
+mod lion;
 mod norm;
 mod pass;
 mod rmsprop;
@@ -38,6 +40,7 @@ mod sgd;
 /// All optimizers: what the prelude has of them.
 pub(crate) mod each {
     pub use super::adam::{Adam, AdamW};
+    pub use super::lion::Lion;
     pub use super::rmsprop::RMSprop;
     pub use super::sgd::Sgd;
 }
