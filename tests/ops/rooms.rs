@@ -8,6 +8,13 @@ use gradiron::ops::ROOMS;
 /// differentiate.
 const WITHOUT_DERIVATIVE: &[&str] = &["argmax", "convert", "fill"];
 
+/// Rooms whose kernels users name otherwise, with an entry of the reference for each.
+const NAMED_OTHERWISE: &[(&str, &str)] =
+    &[("elementwise", "x.relu"), ("recurrent", "LSTM"), ("reduce", "x.sum")];
+
+/// Rooms that serve others: nobody names them.
+const UNNAMED: &[&str] = &["convert", "fill", "padding"];
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
@@ -70,4 +77,21 @@ fn every_room_has_a_test_of_its_derivative() {
         ["assert_gradient(", "check_derivative("].iter().any(|check| tests.contains(check))
     };
     assert_eq!(missing(is_tested), WITHOUT_DERIVATIVE);
+}
+
+#[test]
+fn every_room_has_an_entry_in_the_reference() {
+    let reference = text(&root().join("docs/REFERENCE.md"));
+    let entries: Vec<_> = reference.lines().filter_map(|line| line.strip_prefix("### ")).collect();
+    // `batch_norm` is `BatchNorm1d`, `attention` is `MultiheadAttention`.
+    let plain = |name: &str| name.to_lowercase().replace('_', "");
+    let has_entry = |room: &str| match NAMED_OTHERWISE.iter().find(|(name, _)| *name == room) {
+        Some((_, entry)) => entries.contains(entry),
+        None => entries.iter().any(|entry| {
+            let (entry, room) = (plain(entry.trim_start_matches("x.")), plain(room));
+            !UNNAMED.contains(&room.as_str())
+                && (entry.starts_with(&room) || entry.ends_with(&room))
+        }),
+    };
+    assert_eq!(missing(has_entry), UNNAMED);
 }

@@ -11,7 +11,12 @@ impl Growing<'_> {
     /// A function that is neither a loss nor a method.
     pub fn free(&mut self, at: usize) -> Option<Let> {
         let free: Vec<_> = FUNCTIONS.iter().filter(|row| !row.build.is_loss()).collect();
-        let row = free[at % free.len()];
+        self.named(free[at % free.len()].name)
+    }
+
+    /// The same, of this name.
+    pub fn named(&mut self, name: &str) -> Option<Let> {
+        let row = FUNCTIONS.iter().find(|row| row.name == name)?;
         match row.name {
             "cat" => self.cat(&row.sample()),
             "scaled_dot_product_attention" => self.attention(&row.sample()),
