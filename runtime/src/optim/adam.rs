@@ -218,7 +218,7 @@ macro_rules! adam {
     };
 }
 
-/// The same for GPUs.
+/// The update as a GPU computes it.
 const CUDA: &str = include_str!("adam.cu");
 
 const ADAM: Check = Check("Adam");

@@ -20,7 +20,7 @@ use crate::device::{RemoteFunction, SCALARS};
 use crate::module::Model;
 use crate::storage::Storage;
 
-/// The same for GPUs.
+/// The update as a GPU computes it.
 const CUDA: &str = include_str!("lion.cu");
 
 const CHECK: Check = Check("Lion");
