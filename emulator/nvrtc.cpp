@@ -135,7 +135,8 @@ API int nvrtcCompileProgram(void* handle, int, const char* const*) {
     static std::mutex lock;
     auto* program = (Program*)handle;
     const std::string folder = environment("EMULATOR_CACHE", (home() + "/cache").c_str());
-    std::vector<std::string> command = {"g++", "-shared"};
+    // A kernel may have the name of a function of libc (`advance` was one): calls stay within the library.
+    std::vector<std::string> command = {"g++", "-shared", "-Wl,-Bsymbolic"};
     {
         std::lock_guard<std::mutex> guard(lock);
         mkdir(folder.c_str(), 0755);
