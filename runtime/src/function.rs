@@ -47,6 +47,58 @@ pub fn apart<K: Kernels, Given>(k: &mut K, given: Given, pass: impl FnOnce(&mut 
     if K::INLINE { pass(k, given) } else { shared(k, given, pass) }
 }
 
+/// What a run with a backward pass is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Want {
+    /// The gradients of the parameters.
+    pub params: bool,
+    /// Those of the float arguments.
+    pub inputs: bool,
+    /// Whether norms use their running statistics, which stand still, and dropout drops nothing.
+    pub frozen: bool,
+}
+
+/// How far the gradients go that a call of another model gives of its arguments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Nobody asks for them.
+    Nothing,
+    /// To float arguments of the caller alone.
+    Inputs,
+    /// To parameters.
+    Params,
+}
+
+impl Want {
+    /// All gradients, which most functions have their memory planned for.
+    pub const ALL: Self = Self { params: true, inputs: true, frozen: false };
+    /// The gradients of the parameters.
+    pub const PARAMS: Self = Self { inputs: false, ..Self::ALL };
+
+    /// What a call in a function that is asked for this is asked for: `trains` says whether
+    /// gradients of the callee's parameters are wanted at all.
+    pub const fn of_call(self, trains: bool, reach: Reach, frozen: bool) -> Self {
+        let params = self.params && trains;
+        let inputs = match reach {
+            Reach::Nothing => false,
+            Reach::Inputs => self.inputs,
+            Reach::Params => self.params || self.inputs,
+        };
+        // Where there is a backward pass, memory is planned for all of it.
+        Self { params, inputs: params || inputs, frozen: self.frozen || frozen }
+    }
+
+    /// The same of its backward pass, where it is known whether `inputs` are asked for.
+    pub const fn of_back(self, trains: bool, inputs: bool, frozen: bool) -> Self {
+        Self { params: self.params && trains, inputs, frozen: self.frozen || frozen }
+    }
+
+    /// Whether there is no backward pass, so that nothing is saved for it.
+    pub const fn is_still(self) -> bool {
+        !self.params && !self.inputs
+    }
+}
+
 /// What inference is given, of whole sequences or of their next positions. The numbers of
 /// arguments are generic: where a caller has another one in mind, the check of the call says so,
 /// not rustc's types.
@@ -81,6 +133,8 @@ pub struct Forward<'a, const FLOATS: usize, const CLASSES: usize, const RESULTS:
     pub n: Sizes,
     /// Where the buffers of the function lie, and of those that it calls.
     pub offsets: &'a [usize],
+    /// Which gradients the backward pass is asked for.
+    pub want: Want,
     /// The parameters.
     pub params: Buf,
     /// The state.
@@ -106,8 +160,8 @@ pub struct Backward<'a, const FLOATS: usize, const CLASSES: usize, const RESULTS
     pub n: Sizes,
     /// Where the buffers of the function lie, and of those that it calls.
     pub offsets: &'a [usize],
-    /// Whether the gradients of the float arguments are asked for.
-    pub want_inputs: bool,
+    /// Which gradients are asked for.
+    pub want: Want,
     /// The parameters.
     pub params: Buf,
     /// The float arguments.
@@ -341,15 +395,39 @@ where
             let (cache, scratch) = (block.part(0, 0), block);
             return F::infer(
                 k,
-                Infer { n, offsets, params, state, args, classes, results, cache, prepared, scratch },
+                Infer {
+                    n,
+                    offsets,
+                    params,
+                    state,
+                    args,
+                    classes,
+                    results,
+                    cache,
+                    prepared,
+                    scratch,
+                },
             );
         }
         let [d_params, new_state] = owned::<F::Model>(Region::Grads);
         let Gradients { d_results, d_args, want_inputs } = self.gradients;
         let (saved, scratch) = (block, block);
+        let want = Want { inputs: want_inputs, ..Want::ALL };
         F::forward(
             k,
-            Forward { n, offsets, params, state, args, classes, results, saved, new_state, scratch },
+            Forward {
+                n,
+                offsets,
+                want,
+                params,
+                state,
+                args,
+                classes,
+                results,
+                saved,
+                new_state,
+                scratch,
+            },
         );
         if F::IS_LOSS {
             // The gradient of a loss by itself: of what is given beside it, none.
@@ -361,7 +439,7 @@ where
             Backward {
                 n,
                 offsets,
-                want_inputs,
+                want,
                 params,
                 args,
                 classes,

@@ -7,6 +7,7 @@ mod batch_norm;
 mod check;
 mod data;
 mod derived;
+mod detach;
 mod dropout;
 mod elementwise;
 mod epilogues;
@@ -14,6 +15,7 @@ mod equal_constants;
 mod far_from_zero;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod flush_to_zero;
+mod frozen;
 mod functions;
 mod images;
 mod indices;

@@ -75,7 +75,7 @@ pub fn module(model: &Model) -> TokenStream {
     let params_at = starts("__AT", params.iter().map(|(_, param)| param.shape.len().tokens()));
     let rows = params.iter().map(|(field, param)| {
         let name = full_name(model, *field, &param.name);
-        match &param.init {
+        let row = match &param.init {
             ParamInit::Init(init) => {
                 let tied = param.tied.iter().map(|field| full_name(model, *field, &param.name));
                 tensor_row(&name, &param.shape, &quote!((#init, &[#(#tied),*])))
@@ -83,6 +83,10 @@ pub fn module(model: &Model) -> TokenStream {
             ParamInit::Nested { model, count } => {
                 module_row(&name, model, count.as_ref(), &quote!(describe), &quote!(PARAMS))
             }
+        };
+        match model.fields[*field].frozen {
+            Some(_) => quote!(__private::table::Row::Frozen(&#row)),
+            None => row,
         }
     });
     let state = model.state.sorted();
@@ -328,8 +332,7 @@ fn view(model: &Model, shape: &Shape, start: &TokenStream) -> (TokenStream, Toke
     let len = shape.len().tokens();
     match view_of(shape, &model.generic_names()) {
         View::Array => {
-            let view =
-                quote!(__private::array(&self.params.as_slice()[#start..][..#len]));
+            let view = quote!(__private::array(&self.params.as_slice()[#start..][..#len]));
             (array(&shape.0), view)
         }
         View::Number => (quote!(f32), quote!(&self.params.as_slice()[#start])),

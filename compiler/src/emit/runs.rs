@@ -52,8 +52,12 @@ pub fn implementation(model: &Model, at: usize, function: &Function) -> TokenStr
             ) {
                 match pass {
                     __private::Pass::Infer => Self.infer_offsets(n, target, out),
-                    __private::Pass::Grad => Self.offsets(n, false, true, target, out),
-                    __private::Pass::GradInputs => Self.offsets(n, true, true, target, out),
+                    __private::Pass::Grad => {
+                        Self.offsets(n, __private::Want::PARAMS, true, target, out)
+                    }
+                    __private::Pass::GradInputs => {
+                        Self.offsets(n, __private::Want::ALL, true, target, out)
+                    }
                     __private::Pass::Step => #step_offsets,
                 }
             }
