@@ -28,6 +28,7 @@ mod refusals;
 mod run_time_sizes;
 mod scan;
 mod shapes;
+mod siblings;
 mod sizes_of_sums;
 mod step;
 mod step_states;

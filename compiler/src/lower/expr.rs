@@ -28,15 +28,14 @@ impl<'a> FnCx<'a, '_> {
         for stmt in &function.body {
             match stmt {
                 Stmt::Let { names, annotation, value } => {
-                    self.failed |= self.bind(names, annotation.as_ref(), value).is_err();
+                    self.failed |= self.bind(names, annotation, value).is_err();
                 }
                 Stmt::Broken { names } => {
                     self.failed = true;
                     self.poison(names);
                 }
                 Stmt::Tail(expr) => {
-                    let expected = function.returns.first().filter(|_| !function.returns_tuple);
-                    let lowered = self.expr(expr, expected);
+                    let lowered = self.expr(expr, &function.returns);
                     self.failed |= lowered.is_err();
                     result = Some(lowered.and_then(|lowered| self.values(lowered)));
                 }
@@ -58,12 +57,7 @@ impl<'a> FnCx<'a, '_> {
         }
     }
 
-    fn bind(
-        &mut self,
-        names: &[Ident],
-        annotation: Option<&TypeExpr>,
-        value: &Expr,
-    ) -> Lowering<()> {
+    fn bind(&mut self, names: &[Ident], annotation: &[TypeExpr], value: &Expr) -> Lowering<()> {
         let bound = self.expr(value, annotation).and_then(|lowered| {
             let values = match (lowered, names.len()) {
                 (Lowered::Tuple(values), 1) => {
@@ -80,8 +74,14 @@ impl<'a> FnCx<'a, '_> {
                 let shapes = format!("shapes: ({})", shapes.join(", "));
                 return Err(self.model.report(error.note(shapes)));
             }
-            if let Some(annotation) = annotation {
-                self.check_annotation(annotation, values[0], value)?;
+            for (written, made) in annotation.iter().zip(&values) {
+                self.check_annotation(written, *made, value)?;
+            }
+            if !annotation.is_empty() && annotation.len() != values.len() {
+                let (shapes, values) =
+                    (counted(annotation.len(), "shape"), counted(values.len(), "value"));
+                let error = Diagnostic::new(annotation[0].span, format!("{shapes} for {values}"));
+                return Err(self.model.report(error));
             }
             Ok(values)
         });
@@ -143,19 +143,19 @@ impl<'a> FnCx<'a, '_> {
     }
 
     pub fn one(&mut self, expr: &Expr) -> Lowering<ValueId> {
-        let lowered = self.expr(expr, None)?;
+        let lowered = self.expr(expr, &[])?;
         self.value(lowered, expr.span())
     }
 
-    /// `expected` is the shape that the place of the expression states, if it states one.
-    fn expr(&mut self, expr: &Expr, expected: Option<&TypeExpr>) -> Lowering<Lowered> {
+    /// `expected` are the shapes that the place of the expression states, if it states any.
+    fn expr(&mut self, expr: &Expr, expected: &[TypeExpr]) -> Lowering<Lowered> {
         self.enter(1, expr.span())?;
         let lowered = self.lowered(expr, expected);
         self.depth -= 1;
         lowered
     }
 
-    fn lowered(&mut self, expr: &Expr, expected: Option<&TypeExpr>) -> Lowering<Lowered> {
+    fn lowered(&mut self, expr: &Expr, expected: &[TypeExpr]) -> Lowering<Lowered> {
         match expr {
             Expr::Paren(inner) => self.expr(&inner.expr, expected),
             Expr::Group(inner) => self.expr(&inner.expr, expected),
@@ -172,7 +172,14 @@ impl<'a> FnCx<'a, '_> {
                 None => Err(self.unsupported(expr)),
             },
             Expr::Tuple(tuple) => {
-                let values: Lowering<Vec<_>> = tuple.elems.iter().map(|e| self.one(e)).collect();
+                let is_stated = expected.len() == tuple.elems.len();
+                let element = |(i, element): (usize, &Expr)| {
+                    let expected = if is_stated { &expected[i..=i] } else { &[] };
+                    let lowered = self.expr(element, expected)?;
+                    self.value(lowered, element.span())
+                };
+                let values: Lowering<Vec<_>> =
+                    tuple.elems.iter().enumerate().map(element).collect();
                 values.map(Lowered::Tuple)
             }
             Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => {
@@ -197,7 +204,7 @@ impl<'a> FnCx<'a, '_> {
                 self.call_model(field, &ty, None, &call.method, &values, expected)
             }
             Expr::MethodCall(call) => {
-                let x = self.expr(&call.receiver, None)?;
+                let x = self.expr(&call.receiver, &[])?;
                 let x = self.value(x, call.receiver.span())?;
                 let args = call_args(&call.args);
                 self.method(x, &call.method, args).map(Lowered::Value)
@@ -286,7 +293,7 @@ impl<'a> FnCx<'a, '_> {
             }
         };
         // Both sides first, so that each reports its own mistakes.
-        let (left, right) = (self.expr(&binary.left, None), self.expr(&binary.right, None));
+        let (left, right) = (self.expr(&binary.left, &[]), self.expr(&binary.right, &[]));
         let (left, right) = (left?, right?);
         if let (Lowered::Number(_), Lowered::Number(_)) = (&left, &right) {
             let whole = Expr::Binary(binary.clone());

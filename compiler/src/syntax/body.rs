@@ -7,7 +7,7 @@ use syn::punctuated::Punctuated;
 use syn::{BinOp, Expr, Token};
 
 use super::Stmt;
-use super::parse::split;
+use super::parse::{split, types};
 use super::recover::{bound_names, parse_piece};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::text::text_of;
@@ -64,9 +64,9 @@ fn statement(input: ParseStream, last: bool) -> syn::Result<Stmt> {
         };
         let annotation = if input.peek(Token![:]) {
             input.parse::<Token![:]>()?;
-            Some(input.parse()?)
+            types(input)?.0
         } else {
-            None
+            Vec::new()
         };
         input.parse::<Token![=]>()?;
         let value = whole_expr(input)?;
@@ -77,7 +77,7 @@ fn statement(input: ParseStream, last: bool) -> syn::Result<Stmt> {
         Expr::Assign(assign) => match *assign.left {
             Expr::Path(ref path) if path.path.get_ident().is_some() => Ok(Stmt::Let {
                 names: vec![path.path.get_ident().cloned().expect("checked")],
-                annotation: None,
+                annotation: Vec::new(),
                 value: *assign.right,
             }),
             other => Err(syn::Error::new_spanned(other, "only a name can be assigned")),
