@@ -185,9 +185,9 @@ impl<'a> FnCx<'a, '_> {
         self.body(function)
     }
 
-    /// A call of another model. The results of one in the same `model!` follow from its declaration.
-    /// Those of any other are not visible from here: they are what the place of the call states, or
-    /// else taken to have the shape of the input; rustc checks it.
+    /// A call of another model. The results of one in the same `model!` follow from its
+    /// declaration. Those of any other are not visible from here: they are what the place of the
+    /// call states, or else taken to have the shape of the input; rustc checks it.
     pub fn call_model(
         &mut self,
         field: usize,
