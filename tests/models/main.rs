@@ -31,3 +31,4 @@ mod shapes;
 mod sizes_of_sums;
 mod step;
 mod step_states;
+mod weights;

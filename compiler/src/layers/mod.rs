@@ -4,7 +4,7 @@
 mod activation;
 mod attention;
 mod batch_norm;
-mod conv;
+pub mod conv;
 mod embedding;
 mod group_norm;
 mod layer_norm;
@@ -18,13 +18,15 @@ mod softmax;
 mod transformer;
 mod types;
 mod usage;
+mod weight;
 
-use syn::Path;
+use syn::{Expr, Path};
 
 pub use param::param;
 pub use pool::window;
 pub use types::{example, types};
 use usage::Use;
+pub use weight::weight;
 
 use crate::diagnostics::{Diagnostic, nearest};
 use crate::dim::Dim;
@@ -171,8 +173,8 @@ fn in_words(count: usize) -> &'static str {
 }
 
 impl FnCx<'_, '_> {
-    /// Checks the kind of what a layer is called with.
-    fn takes(&mut self, input: Input, x: ValueId) -> Lowering<()> {
+    /// Checks the kind of what a layer or a function is called with.
+    pub fn takes(&mut self, input: Input, x: ValueId) -> Lowering<()> {
         let found = self.graph.ty(x).clone();
         if input != Input::Classes {
             return self.floats(&[x]);
@@ -188,11 +190,11 @@ impl FnCx<'_, '_> {
     }
 }
 
-/// Applies a layer to an input that fits its declaration, for its parameters.
-pub fn declare(cx: &mut FnCx, field: usize, decl: &LayerDecl) {
+/// Applies a layer to an input that fits its declaration, for its parameters. Nothing where the
+/// declaration does not say the size of the input.
+pub fn declare(cx: &mut FnCx, field: usize, decl: &LayerDecl) -> Option<Lowering<()>> {
     if is_value(&decl.path) {
-        let _ = param(cx, field, decl);
-        return;
+        return Some(param(cx, field, decl).map(drop));
     }
     let layer = find(&decl.path);
     let options = layer.map_or(&[][..], |layer| layer.options);
@@ -204,21 +206,35 @@ pub fn declare(cx: &mut FnCx, field: usize, decl: &LayerDecl) {
         }
         _ => None,
     });
-    let placed = match decl.args.get(place) {
-        Some(Arg::Sizes(size, _) | Arg::Value(size)) => Some(size),
+    let takes_sizes = layer.is_some_and(|layer| layer.sizes.is_some());
+    let placed = match (decl.args.get(place), decl.args.get(place + 1)) {
+        (Some(Arg::Sizes(size, _)), _) => Some(size),
+        // `Linear(128)` is the size of the output alone.
+        (Some(Arg::Value(_)), next) if takes_sizes && !matches!(next, Some(Arg::Value(_))) => None,
+        (Some(Arg::Value(size)), _) => Some(size),
         _ => None,
     };
-    let Some(size) = named.or(placed) else { return };
-    let Ok(size) = dim(size, &Scope { run_time: false, ..cx.scope() }) else { return };
-    let input = layer.map_or(Input::Rows, |layer| layer.input);
-    let side = Dim::lit(1 << 12);
+    let sizes = match named.or(placed)? {
+        // `LayerNorm([28, 28])`
+        Expr::Array(list) => list.elems.iter().cloned().collect(),
+        size => vec![size.clone()],
+    };
+    let scope = Scope { run_time: false, ..cx.scope() };
+    let sizes: Result<Vec<_>, _> = sizes.iter().map(|size| dim(size, &scope)).collect();
+    let sizes = match cx.ok(sizes) {
+        Ok(sizes) => sizes,
+        Err(poison) => return Some(Err(poison)),
+    };
+    let (input, one) = (layer.map_or(Input::Rows, |layer| layer.input), Dim::lit(1));
+    // A side that windows fit in.
+    let side = Dim::lit(1 << 10);
     let shape = match input {
-        Input::Images => vec![Dim::lit(1), size, side.clone(), side],
-        Input::Sequence => vec![Dim::lit(1), Dim::lit(1), size],
-        _ => vec![Dim::lit(1), size],
+        Input::Images => [vec![one], sizes, vec![side.clone(), side]].concat(),
+        Input::Sequence => [vec![one.clone(), one], sizes].concat(),
+        _ => [vec![one], sizes].concat(),
     };
     let kind = if input == Input::Classes { Kind::Classes } else { Kind::Float };
     let x = cx.graph.add_value(Ty { kind, ..Ty::float(shape) }, Source::Arg(0), "x");
     let inputs = layer.map_or(1, |layer| layer.calls[0].len());
-    let _ = apply(cx, field, decl, &vec![x; inputs], Vec::new());
+    Some(apply(cx, field, decl, &vec![x; inputs], Vec::new()).map(drop))
 }

@@ -322,8 +322,11 @@ impl<'a> FnCx<'a, '_> {
         Ok(())
     }
 
-    /// `self.position`: a free parameter.
+    /// `self.position`: a free parameter; `self.fc.weight`: that of a layer.
     fn field_value(&mut self, field: &syn::ExprField) -> Lowering<Lowered> {
+        if let Some((layer, tensor)) = tensor_of(field) {
+            return self.weight(&layer, &tensor, field).map(Lowered::Value);
+        }
         let syn::Member::Named(name) = &field.member else {
             let error = Diagnostic::over(field, "fields have names here");
             return Err(self.model.report(error));
@@ -352,6 +355,42 @@ impl<'a> FnCx<'a, '_> {
         }
     }
 
+    /// `self.fc.weight`, `self.attn.out_proj.weight`
+    fn weight(
+        &mut self,
+        layer: &Ident,
+        tensor: &[Ident],
+        whole: &syn::ExprField,
+    ) -> Lowering<ValueId> {
+        if self.model.ambiguous.contains(&layer.to_string()) {
+            return Err(Poison);
+        }
+        let Some(index) = self.model.field(&layer.to_string()) else {
+            return Err(self.unknown_member(layer));
+        };
+        let names: Vec<_> = tensor.iter().map(ToString::to_string).collect();
+        let span = tensor.last().map_or(layer.span(), Ident::span);
+        let item = self.model.item;
+        match &item.fields[index].decl {
+            FieldDecl::Layer(decl) if layers::is_value(&decl.path) => {
+                let text = format!("`{layer}` is a parameter itself");
+                let help = format!("write `self.{layer}`");
+                Err(self.model.report(Diagnostic::new(span, text).help(help)))
+            }
+            FieldDecl::Layer(decl) => {
+                self.step(&layer.to_string(), layer.span());
+                layers::weight(self, index, decl, &names.join("."), span)
+            }
+            FieldDecl::Broken => Err(Poison),
+            FieldDecl::Model(_) | FieldDecl::Array(..) => {
+                let text = format!("`{layer}` is a model, whose parameters it alone reads");
+                let error = Diagnostic::over(whole, text);
+                let help = format!("write a function of `{layer}` that uses them");
+                Err(self.model.report(error.help(help)))
+            }
+        }
+    }
+
     pub fn unknown_member(&mut self, name: &Ident) -> Poison {
         if self.model.item.lost {
             return Poison;
@@ -367,6 +406,24 @@ impl<'a> FnCx<'a, '_> {
         };
         self.model.report(error)
     }
+}
+
+/// The layer and the name of `self.fc.weight`.
+fn tensor_of(field: &syn::ExprField) -> Option<(Ident, Vec<Ident>)> {
+    let mut names = Vec::new();
+    let mut next = field;
+    loop {
+        let syn::Member::Named(name) = &next.member else { return None };
+        names.push(name.clone());
+        match &*next.base {
+            Expr::Field(inner) => next = inner,
+            base if is_self(base) && names.len() > 1 => break,
+            _ => return None,
+        }
+    }
+    names.reverse();
+    let layer = names.remove(0);
+    Some((layer, names))
 }
 
 pub fn is_self(expr: &Expr) -> bool {

@@ -15,6 +15,7 @@ mod results;
 mod scan;
 mod sizes;
 mod unify;
+mod weights;
 pub mod work;
 
 pub use bound::{Bound, bound};
@@ -234,6 +235,12 @@ impl<'a, 'm> FnCx<'a, 'm> {
 }
 
 impl<'a> FnCx<'a, '_> {
+    /// A function of the same model without arguments: what is made in it is nowhere, but for what
+    /// it declares.
+    pub fn apart(&mut self) -> FnCx<'a, '_> {
+        FnCx::new(self.model)
+    }
+
     fn declare_args(&mut self, function: &'a Function) -> Lowering<Vec<Arg>> {
         let mut args = Vec::new();
         let mut failed = false;

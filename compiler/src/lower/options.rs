@@ -247,6 +247,14 @@ impl FnCx<'_, '_> {
         result.map_err(|error| self.model.report(error))
     }
 
+    /// A size that is a number or a constant, from 1 on.
+    pub fn size(&mut self, expr: &Expr, what: &str) -> Lowering<Dim> {
+        let scope = Scope { run_time: false, ..self.scope() };
+        let size = super::dim(expr, &scope);
+        let size = self.ok(size)?;
+        self.at_least(size, 1, what, expr.span())
+    }
+
     /// An index below `count`.
     pub fn index(&mut self, expr: &Expr, count: &Dim) -> Lowering<Dim> {
         let scope = Scope { run_time: false, ..self.scope() };

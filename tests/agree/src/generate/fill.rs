@@ -144,6 +144,32 @@ impl Growing<'_> {
             }
             "VALUE" => self.partner(&call.x)?,
             "FACTOR" => self.factor(&call.x)?,
+            "WEIGHT" => {
+                call.output = self.world.size(&self.model, self.dice, 5);
+                let dims = [call.output.clone(), call.last()?];
+                self.need(&dims)?
+            }
+            "FILTERS" => {
+                call.output = self.world.size(&self.model, self.dice, 5);
+                let mut dims = vec![call.output.clone(), call.size(1)?];
+                for _ in 0..2 {
+                    let side = self.dice.from(1, 3);
+                    dims.push(self.world.equal(&self.model, self.dice, side));
+                }
+                self.need(&dims)?
+            }
+            "TABLE" => {
+                let dims = [5, 4].map(|most| self.world.size(&self.model, self.dice, most));
+                self.need(&dims)?
+            }
+            "OUTPUT" => {
+                let dims = [call.output.clone()];
+                self.need(&dims)?
+            }
+            "ROW" => {
+                let dims = [call.last()?];
+                self.need(&dims)?
+            }
             "LIKE" => {
                 self.avoid = Some(call.x.name.clone());
                 let like = self.need(&call.x.dims);
