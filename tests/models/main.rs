@@ -25,6 +25,7 @@ mod nested;
 mod prepared;
 mod raw_identifiers;
 mod refusals;
+mod rows;
 mod run_time_sizes;
 mod scan;
 mod shapes;

@@ -23,7 +23,7 @@ use std::collections::HashSet;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::format_ident;
 
-use crate::declared::{Arg, Interface, Param, State, Trained};
+use crate::declared::{Arg, Interface, Param, State, Tensor, Trained};
 use crate::dim::{Atom, Dim};
 use crate::graph::step::{Held, SIZES};
 use crate::graph::{Deferred, Graph, Ty};
@@ -83,10 +83,10 @@ pub struct Table<T> {
     pub order: Vec<usize>,
 }
 
-impl<T> Table<T> {
+impl<T: Tensor> Table<T> {
     pub fn new(tensors: Vec<(usize, T)>) -> Self {
         let mut sorted: Vec<usize> = (0..tensors.len()).collect();
-        sorted.sort_by_key(|index| tensors[*index].0);
+        sorted.sort_by_key(|index| (tensors[*index].0, tensors[*index].1.element()));
         let mut order = vec![0; sorted.len()];
         sorted.iter().enumerate().for_each(|(place, index)| order[*index] = place);
         Self { tensors, order }

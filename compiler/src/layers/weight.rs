@@ -2,10 +2,10 @@
 
 use proc_macro2::Span;
 
-use super::{declare, has_params};
+use super::{Place, declare, has_params};
 use crate::diagnostics::{Diagnostic, list, nearest};
 use crate::graph::ValueId;
-use crate::lower::{FnCx, Lowering, Poison};
+use crate::lower::{FnCx, Lowering, Param, Poison};
 use crate::ops::Statement;
 use crate::syntax::LayerDecl;
 
@@ -13,36 +13,43 @@ use crate::syntax::LayerDecl;
 /// called before is declared as it is written.
 pub fn weight(
     cx: &mut FnCx,
-    field: usize,
+    place: Place,
     decl: &LayerDecl,
     tensor: &str,
     span: Span,
 ) -> Lowering<ValueId> {
-    if cx.model.broken_fields.contains(&field) {
+    if cx.model.broken_fields.contains(&place.field) {
         return Err(Poison);
     }
-    let layer = cx.model.item.fields[field].name.clone();
+    let (field, layer) = (place.field, cx.called(place));
+    let own = place.tensor("");
     if !has_params(&decl.path) {
         let text = format!("`{layer}` has no parameters");
         return Err(cx.model.report(Diagnostic::new(span, text)));
     }
-    let is_declared = cx.model.params.iter().any(|(owner, _)| *owner == field);
-    if !is_declared && !cx.model.applied.contains(&field) {
-        declare_here(cx, field, decl, span)?;
+    let is_own = |(owner, param): &(usize, Param)| *owner == field && param.name.starts_with(&own);
+    let is_applied = cx.model.applied.contains(&field) && place.element.is_none();
+    if !is_applied && !cx.model.params.iter().any(is_own) {
+        declare_here(cx, place, decl, span)?;
     }
-    let owned = cx.model.params.iter().filter(|(owner, param)| {
-        // A weight that is shared is that of all who share it.
-        *owner == field || param.tied.contains(&field)
-    });
+    // A weight that is shared is that of all who share it.
+    let shares = |(_, param): &(usize, Param)| param.tied.contains(&field);
+    let owned = cx.model.params.iter().filter(|param| is_own(param) || shares(param));
     let owned: Vec<_> = owned.cloned().collect();
-    if let Some((owner, param)) = owned.iter().find(|(_, param)| param.name == tensor) {
+    let wanted = place.tensor(tensor);
+    let is_wanted = |found: &&(usize, Param)| match is_own(found) {
+        true => found.1.name == wanted,
+        false => found.1.name == tensor,
+    };
+    if let Some((owner, param)) = owned.iter().find(is_wanted) {
         let (owner, param) = (*owner, param.clone());
         cx.rule.defer_memory(&param.shape, || format!("the `{tensor}` of `{layer}`"));
         return Ok(cx.field_param(owner, param));
     }
-    let names: Vec<_> = owned.iter().map(|(_, param)| param.name.as_str()).collect();
+    let plain = |name: &str| name.strip_prefix(&own).unwrap_or(name).to_string();
+    let names: Vec<_> = owned.iter().map(|(_, param)| plain(&param.name)).collect();
     let error = Diagnostic::new(span, format!("`{layer}` has no parameter `{tensor}`"));
-    let error = match nearest(tensor, names.iter().copied()) {
+    let error = match nearest(tensor, names.iter().map(String::as_str)) {
         Some(near) => error.help(format!("did you mean `self.{layer}.{near}`?")),
         None if names.is_empty() => error.help(format!("by its options `{layer}` has none")),
         None => error.help(format!("it has {}", list(&names))),
@@ -51,11 +58,12 @@ pub fn weight(
 }
 
 /// Declares the parameters of a layer by its declaration alone.
-fn declare_here(cx: &mut FnCx, field: usize, decl: &LayerDecl, span: Span) -> Lowering<()> {
-    let layer = cx.model.item.fields[field].name.clone();
+fn declare_here(cx: &mut FnCx, place: Place, decl: &LayerDecl, span: Span) -> Lowering<()> {
+    let (field, layer) = (place.field, cx.called(place));
+    let name = cx.model.item.fields[field].name.span();
     let mut apart = cx.apart();
-    apart.step(&layer.to_string(), layer.span());
-    let declared = declare(&mut apart, field, decl);
+    apart.step(&layer, name);
+    let declared = declare(&mut apart, place, decl);
     let deferred = std::mem::take(&mut apart.rule.deferred);
     match declared {
         Some(Ok(())) => {}

@@ -1,17 +1,20 @@
 //! Names and layers to ops. Building a node runs its shape rule at once, because
 //! inferred sizes need the shapes; what failed is poison, and what poison feeds stays silent.
 
+mod blocks;
 mod bound;
 mod call;
 mod expr;
 mod fields;
 mod functions;
 mod interface;
+mod known;
 mod losses;
 mod methods;
 mod options;
 mod ranges;
 mod results;
+mod rows;
 mod scan;
 mod sizes;
 mod unify;
@@ -156,6 +159,10 @@ pub const TOO_LARGE: &str = "this is more than any memory holds";
 pub enum Item {
     Value(ValueId),
     Tuple(Vec<ValueId>),
+    /// The constant of a loop.
+    Number(usize),
+    /// A layer of a row: its field and its place.
+    Layer(usize, usize),
     /// Something that was reported already.
     Poison,
 }
@@ -166,7 +173,9 @@ pub struct FnCx<'a, 'm> {
     pub graph: Graph,
     pub rule: Rule,
     pub names: HashMap<String, Item>,
-    /// The run-time names in scope and what they stand for.
+    /// What the names that the open blocks bind stood for before.
+    pub scopes: Vec<HashMap<String, Option<Item>>>,
+    /// The run-time names in scope and what they stand for, and the constants of loops.
     pub sizes: HashMap<String, Dim>,
     /// The present values of the state that layers have changed, by index.
     pub state: BTreeMap<usize, ValueId>,
@@ -224,6 +233,7 @@ impl<'a, 'm> FnCx<'a, 'm> {
             graph,
             rule: Rule::default(),
             names: HashMap::new(),
+            scopes: Vec::new(),
             sizes: HashMap::new(),
             state: BTreeMap::new(),
             inlining: Vec::new(),
