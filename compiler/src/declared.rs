@@ -49,6 +49,9 @@ pub trait Tensor {
     /// Behind the field's name.
     fn name(&self) -> &str;
 
+    /// The number of its elements.
+    fn len(&self) -> Dim;
+
     /// The place of its layer in a row: `1` of `1.weight`.
     fn element(&self) -> usize {
         let first = self.name().split('.').next();
@@ -60,11 +63,19 @@ impl Tensor for Param {
     fn name(&self) -> &str {
         &self.name
     }
+
+    fn len(&self) -> Dim {
+        self.shape.len()
+    }
 }
 
 impl Tensor for State {
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn len(&self) -> Dim {
+        self.shape.len()
     }
 }
 

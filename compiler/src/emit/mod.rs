@@ -76,24 +76,6 @@ pub struct StepForm {
     pub plan: Plan,
 }
 
-/// A tensor of a flat slice.
-pub trait Tensor {
-    /// The number of its elements.
-    fn len(&self) -> Dim;
-}
-
-impl Tensor for Param {
-    fn len(&self) -> Dim {
-        self.shape.len()
-    }
-}
-
-impl Tensor for State {
-    fn len(&self) -> Dim {
-        self.shape.len()
-    }
-}
-
 /// The tensors of a flat slice.
 #[derive(Debug)]
 pub struct Table<T> {
@@ -113,10 +95,7 @@ impl<T: Tensor> Table<T> {
     }
 
     /// Where the tensor at a place of the flat slice starts; an error where that is no number.
-    pub fn start(&self, place: usize) -> Result<TokenStream, usize>
-    where
-        T: Tensor,
-    {
+    pub fn start(&self, place: usize) -> Result<TokenStream, usize> {
         let before = self.sorted().into_iter().take(place);
         let start = before.fold(Dim::lit(0), |sum, (_, tensor)| sum.plus(&tensor.len()));
         match start.as_lit() {
