@@ -3,6 +3,7 @@
 #[macro_use]
 mod macros;
 
+mod axes;
 mod batch_norm;
 mod check;
 mod data;

@@ -332,8 +332,7 @@ fn view(model: &Model, shape: &Shape, start: &TokenStream) -> (TokenStream, Toke
     let len = shape.len().tokens();
     match view_of(shape, &model.generic_names()) {
         View::Array => {
-            let view =
-                quote!(__private::array(&self.params.as_slice()[#start..][..#len]));
+            let view = quote!(__private::array(&self.params.as_slice()[#start..][..#len]));
             (array(&shape.0), view)
         }
         View::Number => (quote!(f32), quote!(&self.params.as_slice()[#start])),

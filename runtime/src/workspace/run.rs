@@ -196,8 +196,7 @@ impl<M: Program, D: Device> Workspace<M, D> {
             optimizer.step(net, grads);
         }
         let params = net.storage().map(|params| &*params);
-        let ran =
-            self.run::<F, A, C, R, true>(params, &inputs.floats, Pass::Grad, call, gradients);
+        let ran = self.run::<F, A, C, R, true>(params, &inputs.floats, Pass::Grad, call, gradients);
         let loss = ran.and_then(|()| self.outcome(self.device.read_later(&self.arena, loss)));
         // Whether the optimizer's step was made is not known after a failure.
         let loss = loss.inspect_err(|error| self.device.lose(&self.grads, error))?;

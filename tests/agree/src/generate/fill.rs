@@ -137,6 +137,29 @@ impl Growing<'_> {
                     number => self.world.equal(&self.model, self.dice, number).text,
                 }
             }
+            "RANGE" => {
+                let size = call.size(call.axis?)?.number;
+                let start = self.dice.below(size);
+                let end = self.dice.from(start + 1, size);
+                match self.dice.below(4) {
+                    0 => format!("{start}..={}", end - 1),
+                    1 => format!("{start}.."),
+                    2 => format!("-{}..{end}", size - start),
+                    _ => format!("{start}..{end}"),
+                }
+            }
+            "EXPANDED" => {
+                let mut dims = call.x.dims.clone();
+                for size in &mut dims {
+                    if size.text == "1" && self.dice.percent(60) {
+                        *size = self.world.size(&self.model, self.dice, 4);
+                    }
+                }
+                if self.dice.percent(40) && !dims.iter().any(|size| size.runs) {
+                    dims.insert(0, self.world.size(&self.model, self.dice, 3));
+                }
+                shape(&dims)
+            }
             "LENGTH" => {
                 let left = call.size(call.axis?)?.number - call.start;
                 let number = self.dice.from(1, left.max(1));
