@@ -3,6 +3,7 @@
 #[macro_use]
 mod macros;
 
+mod axes;
 mod batch_norm;
 mod check;
 mod data;
@@ -25,6 +26,7 @@ mod nested;
 mod prepared;
 mod raw_identifiers;
 mod refusals;
+mod rows;
 mod run_time_sizes;
 mod scan;
 mod shapes;
@@ -32,3 +34,4 @@ mod siblings;
 mod sizes_of_sums;
 mod step;
 mod step_states;
+mod weights;

@@ -14,7 +14,7 @@ use crate::diagnostics::{Diagnostic, counted};
 use crate::dim::{Dim, Shape};
 use crate::graph::Callee;
 use crate::graph::{Kind, Source, Ty, ValueId};
-use crate::layers;
+use crate::layers::{self, Place};
 use crate::ops::call::Call;
 use crate::syntax::{Arg, FieldDecl, Function, TypeExpr};
 
@@ -36,38 +36,18 @@ impl<'a> FnCx<'a, '_> {
             return Err(self.unknown_member(name));
         };
         let item = self.model.item;
-        let has_options = match &item.fields[index].decl {
-            FieldDecl::Layer(layer) => layers::has_options(&layer.path),
-            _ => false,
-        };
-        let is_option = |arg: &Arg| has_options && matches!(arg, Arg::Named(..));
-        let (options, args): (Vec<_>, Vec<_>) = args.into_iter().partition(is_option);
-        let values = self.arg_values(&args)?;
         match &item.fields[index].decl {
             FieldDecl::Layer(layer) if layers::is_value(&layer.path) => {
                 let text = format!("`{name}` is a parameter, not a function");
                 let help = format!("use its value: `self.{name}`");
                 Err(self.model.report(Diagnostic::new(name.span(), text).help(help)))
             }
-            FieldDecl::Layer(layer) => {
-                self.step(&name.to_string(), name.span());
-                if self.model.broken_fields.contains(&index) {
-                    return Err(Poison);
-                }
-                let results = layers::apply(self, index, layer, &values, options);
-                let results = results.inspect_err(|Poison| {
-                    self.model.broken_fields.insert(index);
-                })?;
-                for value in &results {
-                    self.made(*value, &name.to_string(), Some(values[0]));
-                }
-                Ok(match results[..] {
-                    [one] => Lowered::Value(one),
-                    _ => Lowered::Tuple(results),
-                })
+            FieldDecl::Layer(_) | FieldDecl::Layers(..) => {
+                self.call_layer(Place { field: index, element: None }, name.span(), args)
             }
             FieldDecl::Broken => Err(Poison),
             FieldDecl::Model(ty) => {
+                let values = self.arg_values(&args)?;
                 let method = Ident::new("forward", name.span());
                 self.call_model(index, ty, None, &method, &values, expected)
             }
@@ -76,6 +56,7 @@ impl<'a> FnCx<'a, '_> {
                 let (span, count) = (syn::spanned::Spanned::span(count), dim(count, &scope));
                 let count = self.ok(count)?;
                 let count = self.at_least(count, 1, "the number of models in a row", span)?;
+                let values = self.arg_values(&args)?;
                 let method = Ident::new("forward", name.span());
                 self.call_model(index, ty, Some(count), &method, &values, &[])
             }
@@ -147,6 +128,7 @@ impl<'a> FnCx<'a, '_> {
             names.insert(arg.name.to_string(), Item::Value(*value));
         }
         let names = std::mem::replace(&mut self.names, names);
+        let scopes = std::mem::take(&mut self.scopes);
         let sizes = std::mem::replace(&mut self.sizes, sizes);
         self.inlining.push(key.clone());
         self.depth += CALL;
@@ -154,6 +136,7 @@ impl<'a> FnCx<'a, '_> {
         self.depth -= CALL;
         self.inlining.pop();
         self.names = names;
+        self.scopes = scopes;
         self.sizes = sizes;
         let results = result?;
         Ok(match results.as_slice() {

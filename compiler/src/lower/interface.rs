@@ -68,7 +68,11 @@ pub fn declare_unused(model: &mut ModelCx) {
         if let FieldDecl::Layer(layer) = &field.decl
             && !cx.params.iter().any(|(owner, _)| *owner == i)
         {
-            layers::declare(&mut FnCx::new(&mut cx), i, layer);
+            let _ = layers::declare(
+                &mut FnCx::new(&mut cx),
+                layers::Place { field: i, element: None },
+                layer,
+            );
         }
     }
     model.params = cx.params;

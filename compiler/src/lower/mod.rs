@@ -1,21 +1,25 @@
 //! Names and layers to ops. Building a node runs its shape rule at once, because
 //! inferred sizes need the shapes; what failed is poison, and what poison feeds stays silent.
 
+mod blocks;
 mod bound;
 mod call;
 mod expr;
 mod fields;
 mod functions;
 mod interface;
+mod known;
 mod losses;
 mod methods;
 mod options;
 mod ranges;
 mod results;
+mod rows;
 mod scan;
 mod siblings;
 mod sizes;
 mod unify;
+mod weights;
 pub mod work;
 
 pub use bound::{Bound, bound};
@@ -164,6 +168,10 @@ pub const TOO_LARGE: &str = "this is more than any memory holds";
 pub enum Item {
     Value(ValueId),
     Tuple(Vec<ValueId>),
+    /// The constant of a loop.
+    Number(usize),
+    /// A layer of a row: its field and its place.
+    Layer(usize, usize),
     /// Something that was reported already.
     Poison,
 }
@@ -174,7 +182,9 @@ pub struct FnCx<'a, 'm> {
     pub graph: Graph,
     pub rule: Rule,
     pub names: HashMap<String, Item>,
-    /// The run-time names in scope and what they stand for.
+    /// What the names that the open blocks bind stood for before.
+    pub scopes: Vec<HashMap<String, Option<Item>>>,
+    /// The run-time names in scope and what they stand for, and the constants of loops.
     pub sizes: HashMap<String, Dim>,
     /// The present values of the state that layers have changed, by index.
     pub state: BTreeMap<usize, ValueId>,
@@ -232,6 +242,7 @@ impl<'a, 'm> FnCx<'a, 'm> {
             graph,
             rule: Rule::default(),
             names: HashMap::new(),
+            scopes: Vec::new(),
             sizes: HashMap::new(),
             state: BTreeMap::new(),
             inlining: Vec::new(),
@@ -243,6 +254,12 @@ impl<'a, 'm> FnCx<'a, 'm> {
 }
 
 impl<'a> FnCx<'a, '_> {
+    /// A function of the same model without arguments: what is made in it is nowhere, but for what
+    /// it declares.
+    pub fn apart(&mut self) -> FnCx<'a, '_> {
+        FnCx::new(self.model)
+    }
+
     fn declare_args(&mut self, function: &'a Function) -> Lowering<Vec<Arg>> {
         let mut args = Vec::new();
         let mut failed = false;

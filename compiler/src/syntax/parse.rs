@@ -8,7 +8,7 @@ use syn::punctuated::Punctuated;
 use syn::{Attribute, Expr, LitStr, Path, Token, Type, Visibility};
 
 use super::body::statements;
-use super::limits::too_deep;
+use super::limits::{MOST_FIELDS, too_deep};
 use super::recover::{parse_piece, skip_to_item, until_body};
 
 use super::{Arg, Field, FieldDecl, FnArg, Function, Header, LayerDecl, ModelItem, TypeExpr};
@@ -156,16 +156,14 @@ fn field_decl(input: ParseStream) -> syn::Result<FieldDecl> {
     if input.peek(syn::token::Bracket) {
         let content;
         syn::bracketed!(content in input);
+        let start = content.span();
         let element = field_decl(&content)?;
         content.parse::<Token![;]>()?;
         let count: Expr = content.parse()?;
         return match element {
             FieldDecl::Model(ty) => Ok(FieldDecl::Array(ty, count)),
-            FieldDecl::Layer(layer) => Err(syn::Error::new(
-                layer.span,
-                "an array holds models; put the layer in a `model!` of its own",
-            )),
-            _ => Err(content.error("an array of arrays is not supported")),
+            FieldDecl::Layer(layer) => Ok(FieldDecl::Layers(layer, count_of(&count)?)),
+            _ => Err(syn::Error::new(start, "a row holds layers or models, and no rows")),
         };
     }
     let ahead = input.fork();
@@ -183,6 +181,24 @@ fn field_decl(input: ParseStream) -> syn::Result<FieldDecl> {
         Ok(_) => Err(syn::Error::new(start, expected)),
         Err(error) => Err(syn::Error::new(error.span(), expected)),
     }
+}
+
+/// The number of layers in a row, which are written out one by one.
+fn count_of(count: &Expr) -> syn::Result<usize> {
+    let number = match count {
+        Expr::Lit(lit) => match &lit.lit {
+            syn::Lit::Int(number) => number.base10_parse::<usize>().ok(),
+            _ => None,
+        },
+        _ => None,
+    };
+    number.filter(|number| (1..=MOST_FIELDS).contains(number)).ok_or_else(|| {
+        let text = format!(
+            "layers in a row are written out one by one: their number is a literal from 1 to \
+             {MOST_FIELDS}"
+        );
+        syn::Error::new_spanned(count, text)
+    })
 }
 
 /// `784 -> 128, bias = false`

@@ -116,6 +116,29 @@ fn functions_that_call_twice_come_to_an_end() {
     refused(&doubled(20, "x"), "more than 50000 expressions");
 }
 
+/// Loops are written out, and what is written out is counted, whatever is in them.
+#[test]
+fn loops_come_to_an_end() {
+    let over =
+        |body: &str| format!("fn f(x: [batch, 4]) -> [batch, 4] {{ let mut x = x; {body} x }}");
+    accepted(&over("for i in 0..1000 { x = x.relu(); }"));
+    refused(&over("for i in 0..10_000 { x = x.relu(); }"), "more than 5000 operations");
+    refused(&over("for i in 0..1_000_000_000_000 { }"), "more than 50000 expressions");
+    refused(&over("for i in (0..=18446744073709551615).rev() { }"), "more than 50000 expressions");
+    refused(
+        &over("for i in 0..1000 { for j in 0..1000 { if i > j { } } }"),
+        "more than 50000 expressions",
+    );
+    let nested = format!("{} x = x.relu(); {}", "for i in 0..1 { ".repeat(15), "}".repeat(15));
+    accepted(&over(&nested));
+    let nested = format!("{} {}", "if true { ".repeat(3000), "}".repeat(3000));
+    refused(&over(&nested), "nested too deep");
+    let row = "struct M { fc: [Linear(4 -> 4); 1000] } \
+        fn f(&self, x: [batch, 4]) -> [batch, 4] { self.fc(x) }";
+    accepted(row);
+    refused(&row.replace("1000", "1001"), "a literal from 1 to 1000");
+}
+
 #[test]
 fn what_is_written_out_is_counted() {
     let text = doubled(60, "x.relu()");
