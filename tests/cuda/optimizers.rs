@@ -64,3 +64,24 @@ fn gradients_at_the_ends_of_the_range() {
     // A norm above the range of `f32`.
     same!(gpu, 2, |_| 3e38, |net: &_| Sgd::new(net, 1.0)?.clip_norm(1.0));
 }
+
+/// Gradients that the host changes lie on the GPU as it left them.
+#[test]
+fn gradients_are_changed_by_the_host() {
+    let Some(gpu) = gpu("gradients_are_changed_by_the_host") else { return };
+    fn run<D: Device>(device: D) -> Vec<f32> {
+        let mut net = Slope::init(Seed(0));
+        let mut ws = Slope::workspace_on(device, 1).expect("it fits");
+        let mut sgd = Sgd::new(&net, 0.5).expect("a rate");
+        for _ in 0..2 {
+            net.loss_grad(&mut ws, &[[1.0, 2.0, 3.0, 4.0]]).expect("it fits");
+            ws.grads_mut().select_mut("w").expect("it is there").scale(0.5);
+            ws.grads_mut().as_mut_slice()[3] = 1.0;
+            assert_eq!(ws.grads().select("w").expect("it is there").count(), 4);
+            sgd.step(&mut net, ws.grads());
+        }
+        net.params().to_vec()
+    }
+    assert_eq!(run(gpu), run(Cpu::new()));
+    assert_eq!(run(Cpu::new()), [-0.5, -1.0, -1.5, -1.0]);
+}

@@ -284,7 +284,14 @@ fn views(model: &Model) -> Vec<TokenStream> {
         {
             let (ty, view) = view(model, &param.shape, &quote!(Self::__AT[#k]));
             let doc = format!("The parameter `{name}`, `{}`.", param.shape);
+            let place = place(Some(k));
+            let change = method_mut(model, name, |name_mut| quote! {
+                pub fn #name_mut(&mut self) -> &mut #ty {
+                    ::gradiron::__rt::view::param_mut(&mut self.params, #place)
+                }
+            });
             return Some(quote! {
+                #change
                 #docs
                 #[doc = #doc]
                 pub fn #name(&self) -> &#ty {
@@ -300,6 +307,16 @@ fn views(model: &Model) -> Vec<TokenStream> {
         };
         let (weight_ty, weight) = param("weight");
         let (bias_ty, bias) = param("bias");
+        let [weight_at, bias_at] = ["weight", "bias"]
+            .map(|name| own.iter().find(|(_, (_, param))| param.name == name).map(|(k, _)| *k));
+        let change = (weight_at.or(bias_at).is_some()).then(|| {
+            let (weight_at, bias_at) = (place(weight_at), place(bias_at));
+            method_mut(model, name, |name_mut| quote! {
+                pub fn #name_mut(&mut self) -> ::gradiron::view::LayerMut<'_, #weight_ty, #bias_ty> {
+                    ::gradiron::view::LayerMut::new(&mut self.params, #weight_at, #bias_at)
+                }
+            })
+        });
         let statistics = ["running_mean", "running_var", "num_batches_tracked"].map(|name| {
             let own =
                 |(_, (owner, state)): &(usize, &&(usize, State))| *owner == f && state.name == name;
@@ -320,6 +337,7 @@ fn views(model: &Model) -> Vec<TokenStream> {
         };
         let doc = format!("The parameters of the layer `{name}`.");
         Some(quote! {
+            #change
             #docs
             #[doc = #doc]
             pub fn #name(&self) -> #ty {
@@ -328,6 +346,30 @@ fn views(model: &Model) -> Vec<TokenStream> {
         })
     });
     fields.collect()
+}
+
+/// From where to where a parameter lies; nowhere, where there is none.
+fn place(param: Option<usize>) -> TokenStream {
+    match param {
+        Some(k) => quote!([Self::__AT[#k], Self::__AT[#k + 1]]),
+        None => quote!([0, 0]),
+    }
+}
+
+/// `net.fc1_mut()`, beside `net.fc1()`, unless the name is one of the user's.
+fn method_mut(
+    model: &Model,
+    field: &proc_macro2::Ident,
+    method: impl FnOnce(proc_macro2::Ident) -> TokenStream,
+) -> Option<TokenStream> {
+    let name = format_ident!("{field}_mut");
+    let taken = model.fields.iter().map(|field| &field.name);
+    let taken = taken.chain(model.interfaces.iter().map(|f| &f.name)).any(|other| *other == name);
+    let doc = format!("As `{field}`, to change.");
+    (!taken).then(|| {
+        let method = method(name);
+        quote!(#[doc = #doc] #method)
+    })
 }
 
 /// The type of a tensor and the reference to it, from its first float on.

@@ -13,6 +13,7 @@ mod numbers;
 mod safetensors;
 
 pub use error::{FormatError, LoadError, Mismatch};
+pub(crate) use names::near;
 #[doc(hidden)]
 pub use safetensors::load_bytes;
 pub(crate) use safetensors::{load, save};

@@ -46,12 +46,14 @@ pub(crate) mod each {
 }
 pub use each::*;
 
+pub(crate) use norm::squares;
+
 use std::marker::PhantomData;
 
 use settings::{Settings, settings};
 
-use crate::device::{DeviceError, Host, Lent, Remote};
-use crate::module::Model;
+use crate::device::{Changing, DeviceError, Host, Lent, Remote};
+use crate::module::{Model, Select, SelectError, Selected};
 use crate::profile::Profile;
 use crate::storage::Storage;
 
@@ -133,6 +135,22 @@ impl<'a, M> Grads<'a, M> {
         }
     }
 
+    /// The gradients of the parameters that `what` chooses, as [`Model::select`] has these: each
+    /// by name, their norms by layer. [`Workspace::grads_mut`](crate::Workspace::grads_mut) has
+    /// them to change.
+    ///
+    /// # Errors
+    /// When a name matches no parameter.
+    ///
+    /// # Panics
+    /// When they are on a device that is lost.
+    pub fn select(&self, what: impl Select<M>) -> Result<Selected<&'a [f32]>, SelectError>
+    where
+        M: Model,
+    {
+        Ok(Selected::new(what.selection()?.shared(), self.as_slice()))
+    }
+
     /// The new state, in the order of [`Model::state`]; nothing when no pass has made one.
     ///
     /// # Panics
@@ -154,6 +172,37 @@ impl<'a, M> Grads<'a, M> {
             (Source::Device { remote, params, .. }, Some(storage)) => remote.renew(storage, params),
             _ => net.state_mut().copy_from_slice(self.state()),
         }
+    }
+}
+
+/// The gradients of all parameters of an `M`, to change before an optimizer's step: those of a
+/// layer are scaled, clipped or added to. They are where they were when this is dropped; on a GPU
+/// they are brought to the host and back.
+#[derive(Debug)]
+pub struct GradsMut<'a, M> {
+    floats: Changing<'a>,
+    model: PhantomData<fn() -> M>,
+}
+
+impl<'a, M> GradsMut<'a, M> {
+    pub(crate) fn new(floats: Result<Changing<'a>, DeviceError>) -> Self {
+        Self { floats: here(floats), model: PhantomData }
+    }
+
+    /// The gradients, in the order of [`Model::params`].
+    pub fn as_mut_slice(&mut self) -> &mut [f32] {
+        &mut self.floats
+    }
+
+    /// The gradients of the parameters that `what` chooses, to change.
+    ///
+    /// # Errors
+    /// When a name matches no parameter.
+    pub fn select_mut(&mut self, what: impl Select<M>) -> Result<Selected<&mut [f32]>, SelectError>
+    where
+        M: Model,
+    {
+        Ok(Selected::new(what.selection()?.shared(), &mut *self.floats))
     }
 }
 

@@ -35,6 +35,11 @@ pub(super) fn norm(grads: &[f32], host: Option<Host<'_>>) -> f64 {
     sum.sqrt()
 }
 
+/// The sum of squares of a tensor.
+pub(crate) fn squares(floats: &[f32]) -> f64 {
+    SimdLevel::detect().run(Squares(floats))
+}
+
 /// The sum of the squares.
 struct Squares<'a>(&'a [f32]);
 
