@@ -9,6 +9,7 @@ use std::path::Path;
 
 pub use part::{Part, PartError};
 pub use select::{Except, Kind, Select, SelectError, Selection, except};
+pub(crate) use selected::range;
 pub use selected::{CopyError, Selected, Tensor};
 
 use crate::device::DeviceError;
@@ -244,7 +245,7 @@ pub trait Model {
     where
         Self: Sized,
     {
-        grads.renew_state(self);
+        grads.renew_state(self, &[]);
     }
 
     /// The parameters, and behind them the state, where one block holds them.

@@ -1,6 +1,7 @@
 //! Parameters, gradients and state by name: what is selected, changed and copied.
 
 mod copies;
+mod frozen;
 mod kinds;
 mod select;
 

@@ -2,6 +2,7 @@
 //! their hyper-parameters.
 
 mod cases;
+mod groups;
 
 use std::collections::BTreeMap;
 

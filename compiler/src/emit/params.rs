@@ -10,7 +10,8 @@ use crate::dim::{Dim, Shape};
 use crate::hygiene::quote;
 use crate::syntax::part_number;
 
-/// The struct that owns the parameters and behind them the state, with a table of the layers in its docs.
+/// The struct that owns the parameters and behind them the state, with a table of the layers in its
+/// docs.
 pub fn definition(model: &Model) -> TokenStream {
     let name = model.name();
     let Some(header) = model.header else {
@@ -137,8 +138,8 @@ pub fn module(model: &Model) -> TokenStream {
     }
 }
 
-/// The places of tensors in their flat slice, and its length behind them. Behind a reference, since code
-/// that is not optimised copies a constant array to the stack for each of its uses.
+/// The places of tensors in their flat slice, and its length behind them. Behind a reference, since
+/// code that is not optimised copies a constant array to the stack for each of its uses.
 pub fn starts(name: &str, lens: impl ExactSizeIterator<Item = TokenStream>) -> TokenStream {
     let (name, count) = (format_ident!("{name}"), lens.len());
     let ends = lens.enumerate().map(|(k, len)| {

@@ -16,6 +16,9 @@
 //! [`Adam`], [`AdamW`] or [`RMSprop`] infinite, and its parameter stands still from then on, as in
 //! PyTorch; `clip_norm` keeps gradients below.
 //!
+//! All of them take parameters by name, as [`Model::select`] does: groups with a learning rate or a
+//! weight decay of their own, and what is frozen. `docs/language.md` has an example.
+//!
 //! Hyper-parameters are checked where they are given: `new` and the methods that take a number
 //! return a [`HyperParamError`] that names the hyper-parameter. A step then has nothing left to
 //! check; it allocates nothing and cannot fail.
@@ -30,6 +33,7 @@
 //! ```
 
 mod adam;
+mod groups;
 mod lion;
 mod norm;
 mod pass;
@@ -46,11 +50,14 @@ pub(crate) mod each {
 }
 pub use each::*;
 
+pub use groups::{Group, GroupError};
 pub(crate) use norm::squares;
 
 use std::marker::PhantomData;
+use std::ops::Range;
 
-use settings::{Settings, settings};
+use groups::Row;
+use settings::{Settings, by_groups, settings};
 
 use crate::device::{Changing, DeviceError, Host, Lent, Remote};
 use crate::module::{Model, Select, SelectError, Selected};
@@ -119,7 +126,7 @@ impl<'a, M> Grads<'a, M> {
     /// When the gradients are on a device that is lost.
     pub fn norm(&self) -> f32 {
         match self.source {
-            Source::Host { grads, host, .. } => norm::norm(grads, host) as f32,
+            Source::Host { grads, host, .. } => norm::norm(grads, host, &[]) as f32,
             Source::Device { remote, params, .. } => here(remote.norm(params)),
         }
     }
@@ -162,15 +169,26 @@ impl<'a, M> Grads<'a, M> {
         }
     }
 
-    /// Renews the state of `net`; does nothing when no pass has made a new one.
-    pub(crate) fn renew_state(&self, net: &mut M)
+    /// Renews the state of `net`, but for what is `still`; does nothing when no pass has made a
+    /// new one.
+    pub(crate) fn renew_state(&self, net: &mut M, still: &[Range<usize>])
     where
         M: Model,
     {
         match (self.source, net.storage()) {
             (Source::Host { state: [], .. } | Source::Device { state: 0, .. }, _) => {}
-            (Source::Device { remote, params, .. }, Some(storage)) => remote.renew(storage, params),
-            _ => net.state_mut().copy_from_slice(self.state()),
+            (Source::Device { remote, params, .. }, Some(storage)) => {
+                remote.renew(storage, params, still);
+            }
+            _ => {
+                let (old, new) = (net.state_mut(), self.state());
+                let mut start = 0;
+                for gap in still {
+                    old[start..gap.start].copy_from_slice(&new[start..gap.start]);
+                    start = gap.end;
+                }
+                old[start..].copy_from_slice(&new[start..]);
+            }
         }
     }
 }
@@ -242,7 +260,23 @@ pub trait Optimizer<M: Model> {
     /// On a GPU it is started; what goes wrong is told by the next call that returns a `Result`.
     fn step(&mut self, net: &mut M, grads: Grads<'_, M>) {
         self.update(net, grads);
-        net.update_state(grads);
+        match self.still() {
+            [] => net.update_state(grads),
+            still => grads.renew_state(net, still),
+        }
+    }
+
+    /// Ranges of the state that a step leaves as they are, in their order: the running statistics
+    /// of layers that are frozen. None, unless an optimizer says otherwise.
+    fn still(&self) -> &[Range<usize>] {
+        &[]
+    }
+
+    /// Whether an update reads neither gradients nor parameters by itself but asks the device for
+    /// it, so that it may be asked before the gradients are there.
+    #[doc(hidden)]
+    fn defers(&self) -> bool {
+        false
     }
 
     /// The learning rate of the next step.
@@ -353,9 +387,10 @@ struct Regularizer {
 impl Regularizer {
     const NONE: Self = Self { sign: 1.0, weight_decay: 0.0 };
 
-    /// For parameters that decay, and for the others.
-    fn both(self) -> [Self; 2] {
-        [self, Self { weight_decay: 0.0, ..self }]
+    /// For the parameters of a group.
+    fn of(self, row: &Row) -> Self {
+        let weight_decay = row.weight_decay(f64::from(self.weight_decay)) as f32;
+        Self { weight_decay, ..self }
     }
 
     fn maximize(&mut self, maximize: bool) {

@@ -201,5 +201,5 @@ impl Remote for DryMemory {
         self.list.record(|step| step.update(&Update::listed(&update)));
     }
 
-    fn renew(&self, _to: &mut Storage, _from: usize) {}
+    fn renew(&self, _to: &mut Storage, _from: usize, _still: &[std::ops::Range<usize>]) {}
 }
