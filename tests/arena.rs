@@ -1,7 +1,7 @@
 //! The plan of memory: nothing that lives at once overlaps, and what a run leaves behind does not
 //! reach the next.
 
-use gradiron::__rt::arena::{ALIGN, Layout, Life, Part, padded, plan};
+use gradiron::__private::arena::{ALIGN, Layout, Life, Part, padded, plan};
 use gradiron::prelude::*;
 use proptest::prelude::*;
 

@@ -1,7 +1,7 @@
 //! Sizes that no memory has: they are the largest number, and a workspace of them is an error.
 #![cfg(target_pointer_width = "64")]
 
-use gradiron::__rt::arena::MOST;
+use gradiron::__private::MOST;
 use gradiron::device::{Cpu, DeviceError};
 use gradiron::prelude::*;
 use gradiron::workspace::WorkspaceError;

@@ -123,7 +123,7 @@ impl Flows {
         });
         let args = graph.args.iter().map(|arg: &ValueId| self.of[*arg].tokens());
         self.bound(&quote! {
-            ::gradiron::__rt::check::Flows {
+            __private::check::Flows {
                 dead: #(#dead)* { ::core::option::Option::None },
                 args: [#(#args),*],
             }

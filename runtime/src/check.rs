@@ -25,6 +25,16 @@ pub struct TypeSig {
     pub dims: &'static [Size],
 }
 
+/// Floats of these sizes.
+pub const fn floats(dims: &'static [Size]) -> TypeSig {
+    TypeSig { classes: false, dims }
+}
+
+/// Class indices of these sizes.
+pub const fn classes(dims: &'static [Size]) -> TypeSig {
+    TypeSig { classes: true, dims }
+}
+
 /// What a function takes and gives.
 #[derive(Clone, Copy, Debug)]
 pub struct Signature {

@@ -1,9 +1,12 @@
-//! Functions of models as workspaces run them.
+//! Functions of models: what their passes are given, and how workspaces run them.
 
-use crate::arena::Sizes;
-use crate::device::{Buf, Indices, Kernels, Region, Run, RunKey};
+use std::marker::PhantomData;
+
+use crate::arena::{Sizes, padded, sum};
+use crate::device::{Buf, Indices, Kernels, Region, Run, RunKey, Target};
+use crate::layout::Layout;
 use crate::profile::{PassOps, Phase};
-use crate::program::Program;
+use crate::program::{FunctionPlan, Pass, Program};
 
 /// A function may be compiled as one piece when a run with all run-time sizes at 1 takes at most
 /// so many floating-point operations. Beyond, arithmetic outweighs what the calls of kernels cost.
@@ -19,6 +22,145 @@ const TINY_BUILD: bool = !cfg!(debug_assertions);
 /// with all run-time sizes at 1. Builds that leave it in parts plan the same memory.
 pub const fn is_small(flops: usize, code_size: usize) -> bool {
     flops <= TINY_SAMPLE && code_size <= TINY_CODE
+}
+
+/// What stands before the offsets of a function: the floats of its saved and its scratch memory,
+/// and the number of the target that they are for.
+pub(crate) const HEADER: usize = 3;
+pub(crate) const TARGET: usize = 2;
+
+/// Appends what passes read of a layout: the header, then where the buffers start. The offsets of
+/// functions that it calls stand behind.
+pub fn offsets<const N: usize>(layout: &Layout<N>, target: Target, out: &mut Vec<usize>) {
+    out.extend_from_slice(&[layout.saved, layout.scratch, target.number()]);
+    out.extend_from_slice(&layout.offsets);
+}
+
+/// Runs a pass: as a part of its caller where kernels are inlined, else as a function of its own,
+/// one however often it is called.
+#[inline(always)]
+pub fn apart<K: Kernels, Given>(k: &mut K, given: Given, pass: impl FnOnce(&mut K, Given)) {
+    #[inline(never)]
+    fn shared<K, Given>(k: &mut K, given: Given, pass: impl FnOnce(&mut K, Given)) {
+        pass(k, given);
+    }
+    if K::INLINE { pass(k, given) } else { shared(k, given, pass) }
+}
+
+/// What inference is given, of whole sequences or of their next positions. The numbers of
+/// arguments are generic: where a caller has another one in mind, the check of the call says so,
+/// not rustc's types.
+#[derive(Clone, Copy, Debug)]
+pub struct Infer<'a, const FLOATS: usize, const CLASSES: usize, const RESULTS: usize> {
+    /// The run-time sizes.
+    pub n: Sizes,
+    /// Where the buffers of the function lie, and of those that it calls.
+    pub offsets: &'a [usize],
+    /// The parameters.
+    pub params: Buf,
+    /// The state.
+    pub state: Buf,
+    /// The float arguments.
+    pub args: [Buf; FLOATS],
+    /// The class indices.
+    pub classes: [Indices; CLASSES],
+    /// The results.
+    pub results: [Buf; RESULTS],
+    /// What is kept of the positions before; nothing of whole sequences.
+    pub cache: Buf,
+    /// What was prepared of the parameters.
+    pub prepared: Buf,
+    /// The planned memory.
+    pub scratch: Buf,
+}
+
+/// What the forward pass of training is given.
+#[derive(Clone, Copy, Debug)]
+pub struct Forward<'a, const FLOATS: usize, const CLASSES: usize, const RESULTS: usize> {
+    /// The run-time sizes.
+    pub n: Sizes,
+    /// Where the buffers of the function lie, and of those that it calls.
+    pub offsets: &'a [usize],
+    /// The parameters.
+    pub params: Buf,
+    /// The state.
+    pub state: Buf,
+    /// The float arguments.
+    pub args: [Buf; FLOATS],
+    /// The class indices.
+    pub classes: [Indices; CLASSES],
+    /// The results.
+    pub results: [Buf; RESULTS],
+    /// The planned memory that lasts into the backward pass.
+    pub saved: Buf,
+    /// The state behind this run.
+    pub new_state: Buf,
+    /// The planned memory of this pass.
+    pub scratch: Buf,
+}
+
+/// What the backward pass is given.
+#[derive(Clone, Copy, Debug)]
+pub struct Backward<'a, const FLOATS: usize, const CLASSES: usize, const RESULTS: usize> {
+    /// The run-time sizes.
+    pub n: Sizes,
+    /// Where the buffers of the function lie, and of those that it calls.
+    pub offsets: &'a [usize],
+    /// Whether the gradients of the float arguments are asked for.
+    pub want_inputs: bool,
+    /// The parameters.
+    pub params: Buf,
+    /// The float arguments.
+    pub args: [Buf; FLOATS],
+    /// The class indices.
+    pub classes: [Indices; CLASSES],
+    /// The results.
+    pub results: [Buf; RESULTS],
+    /// The planned memory that lasts from the forward pass.
+    pub saved: Buf,
+    /// The gradients of the results.
+    pub d_results: [Buf; RESULTS],
+    /// The gradients of the parameters.
+    pub d_params: Buf,
+    /// The gradients of the float arguments, empty where they are not asked for.
+    pub d_args: [Buf; FLOATS],
+    /// The planned memory of this pass.
+    pub scratch: Buf,
+}
+
+/// The elements of what a function takes and gives; where they do not fit into a `usize`, the
+/// largest number.
+#[derive(Clone, Copy, Debug)]
+pub struct Lens<const FLOATS: usize, const CLASSES: usize, const RESULTS: usize> {
+    /// Of the float arguments.
+    pub args: [usize; FLOATS],
+    /// Of the class indices.
+    pub classes: [usize; CLASSES],
+    /// Of the results.
+    pub results: [usize; RESULTS],
+}
+
+impl<const FLOATS: usize, const CLASSES: usize, const RESULTS: usize>
+    Lens<FLOATS, CLASSES, RESULTS>
+{
+    /// The arena that a pass takes, with a planned block of so many floats.
+    pub const fn floats(&self, pass: Pass, block: usize) -> usize {
+        let (results, d_args) = (padded_sum(&self.results), padded_sum(&self.args));
+        match pass {
+            Pass::Infer | Pass::Step => sum(&[results, block]),
+            Pass::Grad => sum(&[results, results, block]),
+            Pass::GradInputs => sum(&[results, results, d_args, block]),
+        }
+    }
+}
+
+const fn padded_sum(lens: &[usize]) -> usize {
+    let (mut all, mut i) = (0, 0);
+    while i < lens.len() {
+        all = crate::arena::plus(all, padded(lens[i]));
+        i += 1;
+    }
+    all
 }
 
 /// What one run works on, beside the parameters.
@@ -47,12 +189,14 @@ pub struct Gradients<const FLOATS: usize, const RESULTS: usize> {
     pub want_inputs: bool,
 }
 
-/// The function number `AT` of a model. Implemented by `model!`.
-pub trait Function<const AT: usize, const FLOATS: usize, const CLASSES: usize, const RESULTS: usize>:
-    Program
-{
-    /// Floating-point operations of inference when all run-time sizes are 1.
-    const FLOPS: usize;
+/// A function of a model, as a type without values of its own. Implemented by `model!`.
+pub trait Function<const FLOATS: usize, const CLASSES: usize, const RESULTS: usize> {
+    /// The model.
+    type Model: Program;
+    /// Its number among the functions of the model.
+    const AT: usize;
+    /// Whether it gives a loss: its gradient is 1.
+    const IS_LOSS: bool;
     /// How long the code is of inference, and with gradients, in elementary operations.
     const CODE_SIZE: [usize; 2];
     /// What profiles call inference, and the function with gradients: `Mlp::loss`,
@@ -60,39 +204,60 @@ pub trait Function<const AT: usize, const FLOATS: usize, const CLASSES: usize, c
     const NAMES: [&'static str; 2];
     /// The passes of inference, of the forward and of the backward pass.
     const OPS: [&'static PassOps; 3];
+    /// Floating-point operations of inference when all run-time sizes are 1.
+    const FLOPS: usize;
 
     /// Floating-point operations of inference.
     fn flops(n: Sizes) -> usize;
 
-    /// Inference. The model's own memory is its parameters and its state.
-    fn infer<K: Kernels>(
-        k: &mut K,
-        offsets: &[usize],
-        owned: [Buf; 2],
-        prepared: Buf,
-        call: Call<FLOATS, CLASSES, RESULTS>,
-    );
+    /// The elements of the arguments and the results.
+    fn lens(n: Sizes) -> Lens<FLOATS, CLASSES, RESULTS>;
 
-    /// The forward and the backward pass, which make the gradients of the parameters and the new
-    /// state.
-    fn grad<K: Kernels>(
-        k: &mut K,
-        offsets: &[usize],
-        owned: [Buf; 2],
-        call: Call<FLOATS, CLASSES, RESULTS>,
-        made: [Buf; 2],
-        gradients: Gradients<FLOATS, RESULTS>,
-    );
+    /// The floats of the arena that a pass takes.
+    fn floats(n: Sizes, pass: Pass, target: Target) -> usize;
+
+    /// Appends the offsets of the planned buffers of a pass.
+    fn offsets(n: Sizes, pass: Pass, target: Target, out: &mut Vec<usize>);
+
+    /// Inference.
+    fn infer<K: Kernels>(k: &mut K, given: Infer<FLOATS, CLASSES, RESULTS>);
+
+    /// The forward pass of training.
+    fn forward<K: Kernels>(k: &mut K, given: Forward<FLOATS, CLASSES, RESULTS>);
+
+    /// The backward pass, which makes the gradients of the parameters and the new state.
+    fn backward<K: Kernels>(k: &mut K, given: Backward<FLOATS, CLASSES, RESULTS>);
+}
+
+impl FunctionPlan {
+    /// The memory of a function in a workspace of these sizes.
+    pub fn of<F, const FLOATS: usize, const CLASSES: usize, const RESULTS: usize>(
+        _: F,
+        n: Sizes,
+        target: Target,
+    ) -> Self
+    where
+        F: Function<FLOATS, CLASSES, RESULTS>,
+    {
+        let passes = [Pass::Infer, Pass::Grad, Pass::GradInputs, Pass::Step];
+        let offsets = passes.map(|pass| {
+            let mut offsets = Vec::new();
+            F::offsets(n, pass, target, &mut offsets);
+            offsets
+        });
+        let floats = passes.map(|pass| F::floats(n, pass, target));
+        Self { floats, indices: sum(&F::lens(n).classes), offsets }
+    }
 }
 
 /// What a model has in a region: its parameters and its state, or their successors.
 #[inline(always)]
-fn owned<M: Program>(region: Region) -> [Buf; 2] {
+pub(crate) fn owned<M: Program>(region: Region) -> [Buf; 2] {
     [Buf::new(region, 0, M::PARAMS), Buf::new(region, M::PARAMS, M::STATE)]
 }
 
 /// The run that computes the prepared values. The memory that they are kept in is its arena.
-pub(crate) struct Preparation<M>(pub std::marker::PhantomData<fn() -> M>);
+pub(crate) struct Preparation<M>(pub PhantomData<fn() -> M>);
 
 impl<M: Program> Run for Preparation<M> {
     const MAY_BE_TINY: bool = false;
@@ -117,11 +282,10 @@ impl<M: Program> Run for Preparation<M> {
     }
 }
 
-/// A run of the function `AT` of `M`, with gradients where `GRAD`.
-pub(crate) struct Pass<
+/// A run of the function `F`, with gradients where `GRAD`.
+pub(crate) struct FunctionRun<
     'a,
-    M,
-    const AT: usize,
+    F,
     const FLOATS: usize,
     const CLASSES: usize,
     const RESULTS: usize,
@@ -131,23 +295,17 @@ pub(crate) struct Pass<
     pub call: Call<FLOATS, CLASSES, RESULTS>,
     /// Empty ranges without gradients.
     pub gradients: Gradients<FLOATS, RESULTS>,
-    pub model: std::marker::PhantomData<fn() -> M>,
+    pub function: PhantomData<fn() -> F>,
 }
 
-impl<
-    M,
-    const AT: usize,
-    const FLOATS: usize,
-    const CLASSES: usize,
-    const RESULTS: usize,
-    const GRAD: bool,
-> Run for Pass<'_, M, AT, FLOATS, CLASSES, RESULTS, GRAD>
+impl<F, const FLOATS: usize, const CLASSES: usize, const RESULTS: usize, const GRAD: bool> Run
+    for FunctionRun<'_, F, FLOATS, CLASSES, RESULTS, GRAD>
 where
-    M: Function<AT, FLOATS, CLASSES, RESULTS>,
+    F: Function<FLOATS, CLASSES, RESULTS>,
 {
-    const MAY_BE_TINY: bool = TINY_BUILD && is_small(M::FLOPS, M::CODE_SIZE[GRAD as usize]);
+    const MAY_BE_TINY: bool = TINY_BUILD && is_small(F::FLOPS, F::CODE_SIZE[GRAD as usize]);
 
-    const NAME: &'static str = M::NAMES[GRAD as usize];
+    const NAME: &'static str = F::NAMES[GRAD as usize];
     const PHASE: Phase = if GRAD { Phase::Both } else { Phase::Forward };
 
     fn key(&self) -> Option<RunKey> {
@@ -156,14 +314,14 @@ where
     }
 
     fn flops(&self) -> usize {
-        let passes = if GRAD { &M::OPS[1..] } else { &M::OPS[..1] };
+        let passes = if GRAD { &F::OPS[1..] } else { &F::OPS[..1] };
         let flops = passes.iter().map(|ops| ops.flops(self.call.n, self.gradients.want_inputs));
         flops.fold(0, crate::arena::plus)
     }
 
     #[inline(always)]
     fn is_tiny(&self) -> bool {
-        M::flops(self.call.n) <= TINY_RUN
+        F::flops(self.call.n) <= TINY_RUN
     }
 
     #[inline(always)]
@@ -176,14 +334,45 @@ where
         self.call.results.iter_mut().for_each(|result| result.region = Region::Arena);
         self.gradients.d_args.iter_mut().for_each(|d_arg| d_arg.region = Region::Arena);
         self.call.block.region = Region::Arena;
-        let given = owned::<M>(Region::Params);
-        if GRAD {
-            let made = owned::<M>(Region::Grads);
-            M::grad(k, self.offsets, given, self.call, made, self.gradients);
-            k.finish(made[0], self.gradients.d_args);
-        } else {
-            let prepared = Buf::new(Region::Prepared, 0, *M::PREPARED.of(K::ON_HOST));
-            M::infer(k, self.offsets, given, prepared, self.call);
+        let [params, state] = owned::<F::Model>(Region::Params);
+        let (offsets, Call { n, args, classes, results, block }) = (self.offsets, self.call);
+        if !GRAD {
+            let prepared = Buf::new(Region::Prepared, 0, *F::Model::PREPARED.of(K::ON_HOST));
+            let (cache, scratch) = (block.part(0, 0), block);
+            return F::infer(
+                k,
+                Infer { n, offsets, params, state, args, classes, results, cache, prepared, scratch },
+            );
         }
+        let [d_params, new_state] = owned::<F::Model>(Region::Grads);
+        let Gradients { d_results, d_args, want_inputs } = self.gradients;
+        let (saved, scratch) = (block, block);
+        F::forward(
+            k,
+            Forward { n, offsets, params, state, args, classes, results, saved, new_state, scratch },
+        );
+        if F::IS_LOSS {
+            // The gradient of a loss by itself: of what is given beside it, none.
+            k.seed(d_results[0]);
+            d_results[1..].iter().for_each(|further| k.fill(*further, 0.0));
+        }
+        F::backward(
+            k,
+            Backward {
+                n,
+                offsets,
+                want_inputs,
+                params,
+                args,
+                classes,
+                results,
+                saved,
+                d_results,
+                d_params,
+                d_args,
+                scratch,
+            },
+        );
+        k.finish(d_params, d_args);
     }
 }

@@ -7,22 +7,23 @@ use std::path::Path;
 /// The modules from the bottom to the top. Those of one line know each other: kernels are
 /// implemented for the types of devices, which are generic over all kernels; a `Model` saves
 /// itself, and is changed by optimizers.
-const LAYERS: [&[&str]; 11] = [
+const LAYERS: [&[&str]; 12] = [
     &["buf", "failure", "math", "rng"],
     &["arena", "files", "init", "storage"],
     &["profile"],
     &["device", "ops"],
     &["io", "module", "optim"],
-    &["program"],
-    &["function"],
+    &["layout", "program"],
+    &["function", "memory"],
     &["step"],
+    &["view"],
     &["workspace"],
-    &["check", "data", "layers", "net", "sample", "view"],
-    &["__rt"],
+    &["check", "data", "layers", "net", "sample", "stub"],
+    &["__private"],
 ];
 
 /// Exported macros, which have no module.
-const MACROS: [&str; 2] = ["no_step", "rooms"];
+const MACROS: [&str; 1] = ["rooms"];
 
 /// The modules that the code of a file names: `storage` in `use crate::storage::Storage;`.
 fn named(text: &str) -> impl Iterator<Item = &str> {

@@ -61,7 +61,7 @@ compile_error!("gradiron needs pointers of 32 or 64 bits: class indices are numb
 extern crate self as gradiron;
 
 #[doc(hidden)]
-pub mod __rt;
+pub mod __private;
 mod arena;
 mod buf;
 mod check;
@@ -75,8 +75,10 @@ pub mod io;
 pub mod layers;
 #[cfg(test)]
 mod layers_of_modules;
+mod layout;
 #[doc(hidden)]
 pub mod math;
+mod memory;
 pub mod module;
 mod net;
 #[doc(hidden)]
@@ -88,6 +90,7 @@ pub mod rng;
 pub mod sample;
 mod step;
 mod storage;
+mod stub;
 pub mod view;
 pub mod workspace;
 

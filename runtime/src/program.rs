@@ -1,6 +1,6 @@
 //! What a workspace knows of a model before it runs.
 
-use crate::arena::Sizes;
+use crate::arena::{Sizes, padded};
 use crate::device::{Buf, Kernels, PerSide, Target};
 use crate::module::Module;
 
@@ -29,28 +29,40 @@ pub struct FunctionPlan {
 }
 
 impl FunctionPlan {
-    pub fn new(
-        floats: [usize; 4],
-        indices: usize,
-        infer: impl Fn(&mut Vec<usize>),
-        step: impl Fn(&mut Vec<usize>),
-        grad: impl Fn(&mut Vec<usize>),
-        grad_inputs: impl Fn(&mut Vec<usize>),
-    ) -> Self {
-        let mut offsets = [const { Vec::new() }; 4];
-        infer(&mut offsets[0]);
-        grad(&mut offsets[1]);
-        grad_inputs(&mut offsets[2]);
-        step(&mut offsets[3]);
-        Self { floats, indices, offsets }
-    }
-
     /// Leaves out what makes gradients.
     pub(crate) fn only_infer(&mut self) {
         for pass in [Pass::Grad, Pass::GradInputs] {
             self.floats[pass as usize] = 0;
             self.offsets[pass as usize] = Vec::new();
         }
+    }
+}
+
+/// Where what inference prepares lies, one value behind another.
+#[derive(Clone, Copy, Debug)]
+pub struct PreparedAt<const N: usize> {
+    at: [usize; N],
+    lens: [usize; N],
+    /// The floats of all.
+    pub floats: usize,
+}
+
+impl<const N: usize> PreparedAt<N> {
+    /// Values of so many floats.
+    pub const fn new(lens: [usize; N]) -> Self {
+        let (mut at, mut floats, mut i) = ([0; N], 0, 0);
+        while i < N {
+            at[i] = floats;
+            floats += padded(lens[i]);
+            i += 1;
+        }
+        Self { at, lens, floats }
+    }
+
+    /// One of them.
+    #[inline(always)]
+    pub fn part(&self, prepared: Buf, value: usize) -> Buf {
+        prepared.part(self.at[value], self.lens[value])
     }
 }
 

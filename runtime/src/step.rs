@@ -9,8 +9,9 @@ use std::marker::PhantomData;
 
 use crate::arena::Sizes;
 use crate::device::{Buf, Cpu, Device, Kernels, Region, Run, RunKey};
-use crate::function::{Call, Function};
+use crate::function::{Call, Function, Infer, owned};
 use crate::profile::Phase;
+use crate::program::Program;
 use crate::storage::Version;
 
 /// What steps need of the positions before.
@@ -134,10 +135,10 @@ pub struct Part {
     pub row: Option<usize>,
 }
 
-/// A function that runs step by step. Implemented by `model!`.
+/// A function that runs step by step, the number `AT` of its model. Implemented by `model!`.
 #[doc(hidden)]
 pub trait Stepwise<const AT: usize, const FLOATS: usize, const CLASSES: usize, const RESULTS: usize>:
-    Function<AT, FLOATS, CLASSES, RESULTS>
+    Function<FLOATS, CLASSES, RESULTS>
 {
     /// The longest sequences.
     const LENGTH: usize;
@@ -165,19 +166,14 @@ pub trait Stepwise<const AT: usize, const FLOATS: usize, const CLASSES: usize, c
     /// The floats of a cache.
     fn cache_floats(n: Sizes) -> usize;
 
-    /// The step, given parameters, state, what is prepared of them, and the cache.
-    fn step<K: Kernels>(
-        k: &mut K,
-        offsets: &[usize],
-        given: [Buf; 4],
-        call: Call<FLOATS, CLASSES, RESULTS>,
-    );
+    /// The step.
+    fn step<K: Kernels>(k: &mut K, given: Infer<FLOATS, CLASSES, RESULTS>);
 }
 
-/// A step of the function `AT` of `M`.
+/// A step of the function `F`.
 pub(crate) struct StepRun<
     'a,
-    M,
+    F,
     const AT: usize,
     const FLOATS: usize,
     const CLASSES: usize,
@@ -187,16 +183,16 @@ pub(crate) struct StepRun<
     pub call: Call<FLOATS, CLASSES, RESULTS>,
     /// The floats of the cache.
     pub cache: usize,
-    pub model: PhantomData<fn() -> M>,
+    pub function: PhantomData<fn() -> F>,
 }
 
-impl<M, const AT: usize, const FLOATS: usize, const CLASSES: usize, const RESULTS: usize> Run
-    for StepRun<'_, M, AT, FLOATS, CLASSES, RESULTS>
+impl<F, const AT: usize, const FLOATS: usize, const CLASSES: usize, const RESULTS: usize> Run
+    for StepRun<'_, F, AT, FLOATS, CLASSES, RESULTS>
 where
-    M: Stepwise<AT, FLOATS, CLASSES, RESULTS>,
+    F: Stepwise<AT, FLOATS, CLASSES, RESULTS>,
 {
     const MAY_BE_TINY: bool = false;
-    const NAME: &'static str = M::STEP;
+    const NAME: &'static str = F::STEP;
     const PHASE: Phase = Phase::Forward;
 
     /// Each position has other calls.
@@ -213,77 +209,14 @@ where
     }
 
     fn run<K: Kernels>(self, k: &mut K) {
-        let given = [
-            Buf::new(Region::Params, 0, M::PARAMS),
-            Buf::new(Region::Params, M::PARAMS, M::STATE),
-            Buf::new(Region::Prepared, 0, *M::PREPARED.of(K::ON_HOST)),
-            Buf::new(Region::Cache, 0, self.cache),
-        ];
-        M::step(k, self.offsets, given, self.call);
+        let [params, state] = owned::<F::Model>(Region::Params);
+        let prepared = Buf::new(Region::Prepared, 0, *F::Model::PREPARED.of(K::ON_HOST));
+        let cache = Buf::new(Region::Cache, 0, self.cache);
+        let (offsets, Call { n, args, classes, results, block: scratch }) =
+            (self.offsets, self.call);
+        F::step(
+            k,
+            Infer { n, offsets, params, state, args, classes, results, cache, prepared, scratch },
+        );
     }
-}
-
-/// The items of a function that has no step: a call of one is refused by
-/// [`check::steps`](crate::check::steps), and by nothing else.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! no_step {
-    ($length:ident $axes:ident $held:ident $bind:ident $cache:ident $scratch:ident $table:ident $offsets:ident $step:ident) => {
-        #[doc(hidden)]
-        pub const $length: Option<usize> = None;
-        #[doc(hidden)]
-        pub const $axes: &'static [usize] = &[];
-        #[doc(hidden)]
-        pub const $held: $crate::__rt::step::Held =
-            $crate::__rt::step::Held { positions: false, states: false };
-        #[doc(hidden)]
-        pub const fn $bind<const ARGS__: usize>(
-            _: [usize; ARGS__],
-            _: usize,
-            _: usize,
-        ) -> $crate::__rt::arena::Sizes {
-            [1; 4]
-        }
-        #[doc(hidden)]
-        pub const fn $cache(_: $crate::__rt::arena::Sizes) -> usize {
-            0
-        }
-        #[doc(hidden)]
-        pub const fn $scratch(
-            _: $crate::__rt::arena::Sizes,
-            _: $crate::__rt::device::Target,
-        ) -> usize {
-            0
-        }
-        #[doc(hidden)]
-        pub const $table: usize = 0;
-        #[doc(hidden)]
-        pub fn $offsets(
-            _: $crate::__rt::arena::Sizes,
-            _: $crate::__rt::device::Target,
-            _: &mut Vec<usize>,
-        ) {
-        }
-        #[doc(hidden)]
-        #[allow(clippy::too_many_arguments)]
-        pub fn $step<
-            Kernels__,
-            const FLOATS__: usize,
-            const CLASSES__: usize,
-            const RESULTS__: usize,
-        >(
-            _: &mut Kernels__,
-            _: $crate::__rt::arena::Sizes,
-            _: &[usize],
-            _: $crate::__rt::device::Buf,
-            _: $crate::__rt::device::Buf,
-            _: [$crate::__rt::device::Buf; FLOATS__],
-            _: [$crate::__rt::device::Indices; CLASSES__],
-            _: [$crate::__rt::device::Buf; RESULTS__],
-            _: $crate::__rt::device::Buf,
-            _: $crate::__rt::device::Buf,
-            _: $crate::__rt::device::Buf,
-        ) {
-        }
-    };
 }

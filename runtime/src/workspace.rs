@@ -4,6 +4,7 @@ mod error;
 mod footprint;
 mod input;
 mod prepare;
+mod run;
 mod step;
 mod step_check;
 mod warm;
@@ -14,16 +15,15 @@ use std::sync::{Arc, OnceLock};
 pub use error::{InputError, WorkspaceError};
 pub use footprint::Footprint;
 pub use input::ClassIndex;
+pub use run::{Inputs, Ran};
 pub use step_check::{StepCheck, check_steps};
 
 pub use crate::program::{FunctionPlan, Inference, Pass, Program, Purpose, Training};
 pub use crate::step::{Cache, TruncateError};
 
 use crate::arena::{self, Sizes};
-use crate::device::{Buf, Cpu, Device, DeviceError, Loss, Random, Region, RunMemory};
-use crate::function::{self, Call, Function, Gradients};
-use crate::module::Model;
-use crate::optim::{Grads, GradsMut, Optimizer};
+use crate::device::{Cpu, Device, DeviceError, Random};
+use crate::optim::{Grads, GradsMut};
 use crate::rng::Seed;
 use crate::storage::{Prepared, Storage, Version};
 
@@ -212,129 +212,5 @@ impl<M, P> Workspace<M, Cpu, P> {
         self.arena.as_mut_slice().fill(f32::NAN);
         self.grads.as_mut_slice().fill(f32::NAN);
         self.prepared = None;
-    }
-}
-
-/// What generated code calls.
-#[doc(hidden)]
-impl<M: Program, D: Device, P: Purpose> Workspace<M, D, P> {
-    /// The floats of the arena that a function's pass may use.
-    #[inline]
-    pub fn floats(&self, function: usize, pass: Pass) -> usize {
-        self.plans[function].floats[pass as usize]
-    }
-
-    /// Inference of the function `AT`.
-    #[inline]
-    pub fn infer<const AT: usize, const F: usize, const C: usize, const R: usize>(
-        &mut self,
-        params: Option<&Storage>,
-        inputs: &[&[f32]],
-        call: Call<F, C, R>,
-    ) -> Result<(), DeviceError>
-    where
-        M: Function<AT, F, C, R>,
-    {
-        self.intact()?;
-        if Self::PREPARED > 0 {
-            self.prepare(params)?;
-        }
-        let none = Buf::new(Region::Arena, 0, 0);
-        let gradients = Gradients { d_results: [none; R], d_args: [none; F], want_inputs: false };
-        self.run::<AT, F, C, R, false>(params, inputs, Pass::Infer, call, gradients)
-    }
-
-    #[inline(always)]
-    fn run<const AT: usize, const F: usize, const C: usize, const R: usize, const GRAD: bool>(
-        &mut self,
-        params: Option<&Storage>,
-        inputs: &[&[f32]],
-        pass: Pass,
-        call: Call<F, C, R>,
-        gradients: Gradients<F, R>,
-    ) -> Result<(), DeviceError>
-    where
-        M: Function<AT, F, C, R>,
-    {
-        let memory = RunMemory {
-            params: params.unwrap_or(&self.none),
-            grads: &mut self.grads,
-            arena: &mut self.arena,
-            cache: None,
-            prepared: self.prepared.as_ref().map(|(_, prepared)| &**prepared),
-            random: self.random,
-            inputs,
-            indices: &self.indices,
-        };
-        let offsets = &self.plans[AT].offsets[pass as usize][..];
-        let run =
-            function::Pass::<M, AT, F, C, R, GRAD> { offsets, call, gradients, model: PhantomData };
-        let outcome = self.device.run(memory, run);
-        self.outcome(outcome)?;
-        self.random.step += u64::from(GRAD);
-        Ok(())
-    }
-
-    /// The floats of a result.
-    #[inline]
-    pub fn read(&self, buf: Buf) -> Result<&[f32], DeviceError> {
-        self.intact()?;
-        self.outcome(self.device.read(&self.arena, buf.start, buf.len))
-    }
-}
-
-/// What generated code calls.
-#[doc(hidden)]
-impl<M: Program, D: Device> Workspace<M, D> {
-    /// The function `AT` and its gradients.
-    #[inline]
-    pub fn grad<const AT: usize, const F: usize, const C: usize, const R: usize>(
-        &mut self,
-        params: Option<&Storage>,
-        inputs: &[&[f32]],
-        call: Call<F, C, R>,
-        gradients: Gradients<F, R>,
-    ) -> Result<(), DeviceError>
-    where
-        M: Function<AT, F, C, R>,
-    {
-        self.intact()?;
-        let pass = if gradients.want_inputs { Pass::GradInputs } else { Pass::Grad };
-        self.run::<AT, F, C, R, true>(params, inputs, pass, call, gradients)?;
-        self.made = true;
-        Ok(())
-    }
-
-    /// The function `AT`, its gradients, and the step of an optimizer along them.
-    #[inline]
-    pub fn train<const AT: usize, const F: usize, const C: usize, const R: usize>(
-        &mut self,
-        net: &mut M::Owner,
-        optimizer: &mut impl Optimizer<M::Owner>,
-        inputs: &[&[f32]],
-        call: Call<F, C, R>,
-        gradients: Gradients<F, R>,
-    ) -> Result<Loss<D>, DeviceError>
-    where
-        M: Function<AT, F, C, R>,
-        M::Owner: Model,
-    {
-        self.intact()?;
-        let loss = call.results[0].start;
-        let deferred = optimizer.defers() && self.device.defer(&self.grads);
-        if deferred {
-            let grads = Grads::lent(self.device.lend(&self.grads), M::PARAMS, M::STATE);
-            optimizer.step(net, grads);
-        }
-        let params = net.storage().map(|params| &*params);
-        let ran = self.run::<AT, F, C, R, true>(params, inputs, Pass::Grad, call, gradients);
-        let loss = ran.and_then(|()| self.outcome(self.device.read_later(&self.arena, loss)));
-        // Whether the optimizer's step was made is not known after a failure.
-        let loss = loss.inspect_err(|error| self.device.lose(&self.grads, error))?;
-        self.made = true;
-        if !deferred {
-            optimizer.step(net, self.grads());
-        }
-        Ok(Loss::new(loss))
     }
 }

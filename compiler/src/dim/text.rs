@@ -37,10 +37,29 @@ impl Dim {
     /// The same for sizes of memory, which nobody has looked at yet: where a product or a sum
     /// leaves the range it is the largest number.
     pub fn saturating_tokens(&self) -> TokenStream {
+        self.saturating([quote!(__private::times), quote!(__private::plus), quote!(__private::minus)])
+    }
+
+    /// The same where the functions have names of their own: behind [`Dim::bind_saturating`].
+    pub fn short_saturating_tokens(&self) -> TokenStream {
+        self.saturating(["times", "plus", "minus"].map(|name| {
+            let name = variable!("{name}");
+            quote!(#name)
+        }))
+    }
+
+    /// Binds these names.
+    pub fn bind_saturating() -> TokenStream {
+        let [times, plus, minus] = ["times", "plus", "minus"].map(|name| variable!("{name}"));
+        quote! {
+            let (#times, #plus, #minus) = (__private::times, __private::plus, __private::minus);
+        }
+    }
+
+    fn saturating(&self, [times, plus, minus]: [TokenStream; 3]) -> TokenStream {
         if self.as_lit().is_some() {
             return self.tokens();
         }
-        let (times, plus) = (quote!(::gradiron::__rt::times), quote!(::gradiron::__rt::plus));
         let term = |(atoms, factor): (&Vec<Atom>, &i128)| {
             let factors = atoms.iter().map(Atom::saturating_tokens);
             let number = usize::try_from(factor.unsigned_abs()).unwrap_or(usize::MAX);
@@ -58,7 +77,7 @@ impl Dim {
         let (more, less) = (sum(true), sum(false));
         match self.terms.values().all(|factor| *factor > 0) {
             true => more,
-            false => quote!(::gradiron::__rt::minus(#more, #less)),
+            false => quote!(#minus(#more, #less)),
         }
     }
 
@@ -75,7 +94,7 @@ impl Dim {
             let (factor, atoms) = (Literal::i128_suffixed(*factor), atoms.iter().map(Atom::exact));
             quote!((#factor, &[#(#atoms),*]))
         });
-        quote!(::gradiron::__rt::check::sum(&[#(#terms),*]))
+        quote!(__private::check::sum(&[#(#terms),*]))
     }
 }
 
@@ -111,11 +130,11 @@ impl Atom {
         match self {
             Self::Run(_) | Self::Const(..) => {
                 let size = self.tokens();
-                quote!(::gradiron::__rt::check::size(#size))
+                quote!(__private::check::size(#size))
             }
             Self::Quotient(a, b) => {
                 let (a, b) = (a.exact(), b.exact());
-                quote!(::gradiron::__rt::check::quotient(#a, #b))
+                quote!(__private::check::quotient(#a, #b))
             }
             Self::Sum(a) => a.exact(),
         }

@@ -22,8 +22,8 @@ pub enum Method {
 
 const METHODS: [Method; 4] = [Method::Infer, Method::Grad, Method::GradInputs, Method::Train];
 
-/// Constructors, costs and the three calls of each function.
-pub fn methods(model: &Model) -> TokenStream {
+/// Constructors, costs and the calls of each function: methods, and behind them what is free.
+pub fn methods(model: &Model) -> (TokenStream, TokenStream) {
     let (impl_generics, self_ty) = model.generics();
     let calls = |receiver: Receiver| {
         let methods = model.interfaces.iter().enumerate().flat_map(|(f, interface)| {
@@ -34,7 +34,7 @@ pub fn methods(model: &Model) -> TokenStream {
     let workspace = memory::workspace(model);
     if model.header.is_none() {
         let calls = calls(Receiver::Free);
-        return quote!(#workspace #calls);
+        return (quote!(), quote!(#workspace #calls));
     }
     let costs = memory::costs(model);
     if model.derived {
@@ -59,9 +59,7 @@ pub fn methods(model: &Model) -> TokenStream {
                 }
             };
             quote! {
-                #[allow(clippy::all)]
-                #[automatically_derived]
-                impl #impl_generics ::gradiron::__rt::Sequential for #self_ty {
+                impl #impl_generics __private::Sequential for #self_ty {
                     type Input = #x;
                     type Output = #y;
                     type InputGrad<'w> = #d_x where Self: 'w;
@@ -69,20 +67,15 @@ pub fn methods(model: &Model) -> TokenStream {
                 }
             }
         });
-        return quote! {
-            #[allow(clippy::all)]
-            #[automatically_derived]
+        let methods = quote! {
             impl #impl_generics #self_ty { #workspace #costs }
             #sequential
         };
+        return (methods, quote!());
     }
     let calls = calls(Receiver::SelfRef);
     let steps = step_methods::methods(model);
-    quote! {
-        #[allow(clippy::all)]
-        #[automatically_derived]
-        impl #impl_generics #self_ty { #workspace #costs #calls #steps }
-    }
+    (quote!(impl #impl_generics #self_ty { #workspace #costs #calls #steps }), quote!())
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -134,7 +127,7 @@ fn method(
                 let index = match receiver {
                     // The trait names one type.
                     Receiver::Params => quote!(u32),
-                    _ => quote!(impl ::gradiron::ClassIndex),
+                    _ => quote!(impl __private::ClassIndex),
                 };
                 let ty = indices(&arg.ty.shape, &view_of(&arg.ty.shape, &generics), &index);
                 quote!(#name: #ty)
@@ -170,7 +163,7 @@ fn method(
             let d_args = tuple(&d_args);
             quote!((#value, #d_args))
         }
-        Method::Train => quote!(::gradiron::device::Loss<#device>),
+        Method::Train => quote!(__private::Loss<#device>),
         _ => value,
     };
     let vis = match (receiver, &interface.vis) {
@@ -180,25 +173,25 @@ fn method(
     let (self_arg, ws_model) = match receiver {
         Receiver::SelfRef if trains => (quote!(&mut self,), quote!(Self)),
         Receiver::SelfRef => (quote!(&self,), quote!(Self)),
-        Receiver::Params => (quote!(params: &::gradiron::__rt::Storage,), quote!(Self)),
+        Receiver::Params => (quote!(params: &__private::Storage,), quote!(Self)),
         Receiver::Free => {
             let (_, ty) = model.generics();
             (quote!(), ty)
         }
     };
     let optimizer =
-        trains.then(|| quote!(optimizer: &mut impl ::gradiron::optim::Optimizer<Self>,));
+        trains.then(|| quote!(optimizer: &mut impl __private::Optimizer<Self>,));
     let docs = docs(interface, method, receiver);
     // A loss whose gradient reaches no parameter has none to give.
     let is_flat = model.functions.as_ref().is_some_and(|functions| !functions[f].trains);
     let has_params = !model.params.tensors.is_empty() && receiver == Receiver::SelfRef;
     let bound =
         (matches!(method, Method::Grad | Method::Train) && is_loss && has_params && is_flat)
-            .then(|| quote!(where #device: ::gradiron::__rt::check::ReachesParameters));
+            .then(|| quote!(where #device: __private::check::ReachesParameters));
     // Types have names where a trait, a bound or the result speaks of them.
     let has_names = receiver == Receiver::Params || trains || bound.is_some();
     let (device_trait, purpose_trait) =
-        (quote!(::gradiron::device::Device), quote!(::gradiron::Purpose));
+        (quote!(__private::Device), quote!(__private::Purpose));
     let (types, of_types) = match (method, has_names) {
         (Method::Infer, true) => {
             (quote!(, #device: #device_trait, P: #purpose_trait), quote!(#device, P))
@@ -209,17 +202,20 @@ fn method(
     };
     let body = match &model.functions {
         Some(functions) => {
-            body(model, f, &functions[f], method, receiver, with_seeds.then_some(&seeds[..]))
+            body(model, &functions[f], method, receiver, with_seeds.then_some(&seeds[..]))
         }
         None => quote!(::core::unreachable!("this program does not compile")),
     };
+    // Free functions are outside of the scope that allows this.
+    let allow = (receiver == Receiver::Free)
+        .then(|| quote!(#[allow(unused_variables, unused_parens, clippy::all)]));
     quote! {
         #docs
-        #[allow(unused_variables, unused_parens, clippy::all)]
+        #allow
         #vis fn #name<'w #types>(
-            #self_arg ws: &'w mut ::gradiron::Workspace<#ws_model, #of_types>, #optimizer
+            #self_arg ws: &'w mut __private::Workspace<#ws_model, #of_types>, #optimizer
             #(#args,)* #(#seed_args,)*
-        ) -> ::core::result::Result<#returns, ::gradiron::InputError> #bound {
+        ) -> __private::Result<#returns, __private::InputError> #bound {
             #body
         }
     }

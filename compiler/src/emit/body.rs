@@ -1,147 +1,175 @@
-//! The bodies of the methods that users call: inputs checked and handed to the passes.
+//! The bodies of the methods that users call: inputs checked and handed to a run.
 
 use std::collections::HashSet;
 
 use proc_macro2::{Ident, TokenStream};
+use quote::format_ident;
+use syn::Index;
 
 use super::api::{Method, Receiver};
-use super::boundary::{View, flat_indices, view_of};
-use super::{Function, Model, hidden};
+use super::boundary::{View, flat_indices, indices, ty, view_of};
+use super::{Function, Model};
+use crate::declared::Arg;
 use crate::dim::Dim;
+use crate::graph::callee::function_value;
 use crate::graph::{Kind, Ty};
 use crate::hygiene::quote;
 use crate::names::plain;
-use crate::ops::variant;
 
+/// The body of a method; `seeds` are the gradients of the results, where they are arguments.
 pub fn body(
     model: &Model,
-    f: usize,
     function: &Function,
     method: Method,
     receiver: Receiver,
     seeds: Option<&[Ident]>,
 ) -> TokenStream {
     let generics = model.generic_names();
-    let sizes = sizes(model, function, &generics);
-    let is_float = |arg: &&crate::declared::Arg| arg.ty.kind == Kind::Float;
-    let floats: Vec<_> = function.args.iter().filter(is_float).collect();
-    let mut inputs: Vec<TokenStream> =
-        floats.iter().map(|arg| flat(&arg.name, &arg.ty, &generics)).collect();
-    let lens = floats.iter().map(|arg| arg.ty.shape.len().tokens());
-    let args = lens.enumerate().map(|(i, len)| {
-        let i = input_number(i);
-        quote!(::gradiron::__rt::device::Buf::new(::gradiron::__rt::device::Region::Input(#i), 0, #len))
+    let (owner, value) = (model.path(), function_value(&function.name));
+    let of = quote!(#owner::#value);
+    let args = function.args.iter().map(|arg| {
+        let name = &arg.name;
+        // A number is given by value, and read in place like the others.
+        let by_value = view_of(&arg.ty.shape, &generics) == View::Number;
+        if by_value && arg.ty.kind == Kind::Float { quote!(&#name) } else { quote!(#name) }
     });
-    let args: Vec<_> = args.collect();
-    let result_lens: Vec<_> = function.results.iter().map(|ty| ty.shape.len().tokens()).collect();
-    let (mut d_results, mut seed_checks) = (Vec::new(), TokenStream::new());
-    for (r, len) in result_lens.iter().enumerate() {
-        d_results.push(match seeds {
-            Some(names) => {
-                let (i, name) = (input_number(inputs.len()), &names[r]);
-                let ty = &function.results[r];
-                if view_of(&ty.shape, &generics) != View::Number {
-                    let text = plain(&name.to_string()).to_string();
-                    let value = flat(name, ty, &generics);
-                    seed_checks.extend(quote!(ws.exact(#text, #value.len(), #len)?;));
-                }
-                inputs.push(flat(name, ty, &generics));
-                quote!(::gradiron::__rt::device::Buf::new(::gradiron::__rt::device::Region::Input(#i), 0, #len))
-            }
-            None => quote!(places.take(#len)),
-        });
-    }
-    let classes = classes(model, function, &generics);
-    let planned = if method == Method::Train { Method::Grad } else { method };
-    let method_name = variant(&planned);
-    let d_args = floats.iter().map(|arg| {
-        let len = arg.ty.shape.len().tokens();
-        match method {
-            Method::GradInputs => quote!(places.take(#len)),
-            _ => quote!(places.take(0)),
-        }
-    });
-    let gradients = (method != Method::Infer).then(|| {
-        quote! {
-            let d_results = [#(#d_results),*];
-            let d_args = [#(#d_args),*];
-        }
-    });
+    let params = match receiver {
+        Receiver::SelfRef => quote!(Some(&self.params)),
+        Receiver::Params => quote!(Some(params)),
+        Receiver::Free => quote!(None),
+    };
+    let floats: Vec<_> =
+        function.args.iter().filter(|arg| arg.ty.kind == Kind::Float).collect();
+    let (seed_checks, given) = match seeds {
+        Some(seeds) => (seed_checks(model, function, seeds), with_seeds(function, seeds, &generics)),
+        None => (quote!(), quote!(inputs.floats)),
+    };
+    let want_inputs = method == Method::GradInputs;
     let run = match method {
-        Method::Infer => quote!(ws.infer::<#f, _, _, _>(host, inputs, call)?;),
-        Method::Grad | Method::GradInputs | Method::Train => {
-            let want_inputs = method == Method::GradInputs;
-            let call = match method {
-                Method::Train => {
-                    quote!(ws.train::<#f, _, _, _>(self, optimizer, inputs, call, gradients)?)
-                }
-                _ => quote!(ws.grad::<#f, _, _, _>(host, inputs, call, gradients)?),
-            };
-            quote! {
-                let gradients = ::gradiron::__rt::function::Gradients {
-                    d_results,
-                    d_args,
-                    want_inputs: #want_inputs,
-                };
-                let loss = #call;
-            }
-        }
+        Method::Train => return quote! {
+            let inputs = #of.inputs(ws, #(#args),*)?;
+            Ok(ws.train(#of, self, optimizer, inputs)?)
+        },
+        Method::Infer => quote!(ws.infer(#of, #params, inputs)?),
+        _ => quote!(ws.grad(#of, #params, inputs, &#given, #want_inputs)?),
     };
-    let host = match receiver {
-        // The step changes them.
-        _ if method == Method::Train => quote!(),
-        Receiver::SelfRef => quote!(let host = Some(&self.params);),
-        Receiver::Params => quote!(let host = Some(params);),
-        Receiver::Free => quote!(let host = None;),
+    let read = |buf: TokenStream, ty: &Ty| {
+        let method = match view_of(&ty.shape, &generics) {
+            View::Number => quote!(number),
+            View::Array => quote!(array),
+            View::Batch => quote!(batch),
+            View::Flat => quote!(flat),
+        };
+        quote!(ran.#method(ran.#buf)?)
     };
-    let read = |buf: TokenStream, ty: &Ty| match view_of(&ty.shape, &generics) {
-        View::Number => quote!(ws.read(#buf)?[0]),
-        View::Array => quote!(::gradiron::__rt::view::array(ws.read(#buf)?)),
-        View::Batch => quote!(::gradiron::__rt::view::batch(ws.read(#buf)?)),
-        View::Flat => quote!(ws.read(#buf)?),
+    let read_all = |from: &str, types: &mut dyn Iterator<Item = &Ty>| {
+        let from = format_ident!("{from}");
+        let values = types.enumerate().map(|(i, ty)| {
+            let i = Index::from(i);
+            read(quote!(#from[#i]), ty)
+        });
+        tuple(values.collect())
     };
-    let tuple = |values: Vec<TokenStream>| match values.as_slice() {
-        [one] => one.clone(),
-        _ => quote!((#(#values),*)),
-    };
-    let values = tuple(
-        function.results.iter().enumerate().map(|(r, ty)| read(quote!(results[#r]), ty)).collect(),
-    );
-    let outcome = match method {
-        Method::GradInputs => {
-            let gradients = tuple(
-                floats.iter().enumerate().map(|(i, a)| read(quote!(d_args[#i]), &a.ty)).collect(),
-            );
+    let values = read_all("results", &mut function.results.iter());
+    let outcome = match want_inputs {
+        true => {
+            let gradients = read_all("d_args", &mut floats.iter().map(|arg| &arg.ty));
             quote!(Ok((#values, #gradients)))
         }
-        Method::Train => quote!(Ok(loss)),
-        _ => quote!(Ok(#values)),
+        false => quote!(Ok(#values)),
     };
     quote! {
-        #sizes
+        let inputs = #of.inputs(ws, #(#args),*)?;
         #seed_checks
-        #classes
-        #host
-        let inputs: &[&[f32]] = &[#(#inputs),*];
-        let args = [#(#args),*];
-        let mut places = ::gradiron::__rt::arena::Places::default();
-        let results = [#(places.take(#result_lens)),*];
-        #gradients
-        let block = places.rest(ws.floats(#f, ::gradiron::__rt::Pass::#method_name));
-        let call = ::gradiron::__rt::function::Call { n, args, classes, results, block };
-        #run
-        let ws = &*ws;
+        let ran = #run;
         #outcome
     }
 }
 
-/// The floats of an argument.
+fn tuple(values: Vec<TokenStream>) -> TokenStream {
+    match values.as_slice() {
+        [one] => one.clone(),
+        _ => quote!((#(#values),*)),
+    }
+}
+
+/// The lengths of the gradients of results.
+fn seed_checks(model: &Model, function: &Function, seeds: &[Ident]) -> TokenStream {
+    let generics = model.generic_names();
+    let checks = seeds.iter().zip(&function.results).map(|(name, ty)| {
+        if view_of(&ty.shape, &generics) == View::Number {
+            return quote!();
+        }
+        let (text, len) = (plain(&name.to_string()).to_string(), ty.shape.len().tokens());
+        let value = flat(name, ty, &generics);
+        quote!(ws.exact(#text, #value.len(), #len)?;)
+    });
+    let (checks, sizes) = (checks.collect::<TokenStream>(), model.sizes());
+    let used = !checks.is_empty() && !sizes.is_empty();
+    let bind = used.then(|| {
+        let bind = model.bind_sizes();
+        quote!(let n = inputs.n; #bind)
+    });
+    quote!(#bind #checks)
+}
+
+/// The float arguments and behind them the gradients of the results.
+fn with_seeds(function: &Function, seeds: &[Ident], generics: &HashSet<String>) -> TokenStream {
+    let floats = function.args.iter().filter(|arg| arg.ty.kind == Kind::Float).enumerate();
+    let floats = floats.map(|(i, _)| {
+        let i = Index::from(i);
+        quote!(inputs.floats[#i])
+    });
+    let seeds = seeds.iter().zip(&function.results).map(|(name, ty)| {
+        match view_of(&ty.shape, generics) {
+            View::Number => quote!(::core::slice::from_ref(&#name)),
+            _ => flat(name, ty, generics),
+        }
+    });
+    quote!([#(#floats,)* #(#seeds),*])
+}
+
+/// The floats of an argument that is a reference.
 pub fn flat(name: &Ident, ty: &Ty, generics: &HashSet<String>) -> TokenStream {
     match view_of(&ty.shape, generics) {
-        View::Number => quote!(::core::slice::from_ref(&#name)),
-        View::Array => quote!(::gradiron::__rt::view::flat(::core::slice::from_ref(#name))),
-        View::Batch => quote!(::gradiron::__rt::view::flat(#name)),
+        View::Number => quote!(::core::slice::from_ref(#name)),
+        View::Array => quote!(__private::flat(::core::slice::from_ref(#name))),
+        View::Batch => quote!(__private::flat(#name)),
         View::Flat => quote!(#name),
+    }
+}
+
+/// The function that checks the arguments of all methods, finds the run-time sizes and copies class
+/// indices to where kernels read them.
+pub fn inputs(model: &Model, function: &Function) -> TokenStream {
+    let generics = model.generic_names();
+    let args = function.args.iter().map(|arg| {
+        let (name, view) = (&arg.name, view_of(&arg.ty.shape, &generics));
+        let ty = match (arg.ty.kind, &view) {
+            (Kind::Classes, _) => {
+                indices(&arg.ty.shape, &view, &quote!(impl __private::ClassIndex))
+            }
+            (_, View::Number) => quote!(&'i__ f32),
+            _ => ty(&arg.ty.shape, &view, &quote!('i__)),
+        };
+        quote!(#name: #ty)
+    });
+    let sizes = sizes(model, function, &generics);
+    let classes = classes(function, &generics);
+    let floats: Vec<_> =
+        function.args.iter().filter(|arg| arg.ty.kind == Kind::Float).collect();
+    let (a, c) = (Index::from(floats.len()), Index::from(class_args(function).count()));
+    let floats = floats.iter().map(|arg| flat(&arg.name, &arg.ty, &generics));
+    let owner = model.generics().1;
+    quote! {
+        #[inline]
+        fn inputs<'i__, Device__: __private::Device, P__>(
+            self, ws: &mut __private::Workspace<#owner, Device__, P__>, #(#args),*
+        ) -> __private::Result<__private::Inputs<'i__, #a, #c>, __private::InputError> {
+            #sizes
+            #classes
+            Ok(__private::Inputs { n, floats: [#(#floats),*], classes })
+        }
     }
 }
 
@@ -150,9 +178,7 @@ fn sizes(model: &Model, function: &Function, generics: &HashSet<String>) -> Toke
     let names = model.sizes();
     let mut known: HashSet<String> = HashSet::new();
     let mut checks = TokenStream::new();
-    let run_time = |arg: &crate::declared::Arg| {
-        arg.ty.dims().first().and_then(Dim::as_run).map(str::to_string)
-    };
+    let run_time = |arg: &Arg| arg.ty.dims().first().and_then(Dim::as_run).map(str::to_string);
     // Those that say a size by themselves first: `2 * batch` is known when `batch` is.
     let (bound, others): (Vec<_>, Vec<_>) =
         function.args.iter().partition(|arg| run_time(arg).is_some());
@@ -169,7 +195,7 @@ fn sizes(model: &Model, function: &Function, generics: &HashSet<String>) -> Toke
             continue;
         };
         let at = names.iter().position(|n| *n == size).expect("sizes lists all names");
-        let variable = crate::dim::run_ident(&size);
+        let (at, variable) = (Index::from(at), crate::dim::run_ident(&size));
         let sample = match is_flat {
             true => crate::dim::product(&arg.ty.dims()[1..]),
             false => Dim::lit(1),
@@ -187,25 +213,27 @@ fn sizes(model: &Model, function: &Function, generics: &HashSet<String>) -> Toke
     let ones = (names.len()..4).map(|_| quote!(1));
     quote! {
         #checks
-        let n: ::gradiron::__rt::arena::Sizes = [#(#bound,)* #(#ones),*];
+        let n = [#(#bound,)* #(#ones),*];
     }
 }
 
 /// The class indices, checked and copied to where kernels read them.
-fn classes(model: &Model, function: &Function, generics: &HashSet<String>) -> TokenStream {
-    let (_, owner) = model.generics();
-    let [bounds, lengths] = ["bounds", "lengths"].map(|item| hidden(&function.name, item));
+fn classes(function: &Function, generics: &HashSet<String>) -> TokenStream {
     let copies = class_args(function).enumerate().map(|(c, (_, arg))| {
-        let (name, shape) = (&arg.name, &arg.ty.shape);
+        let (c, name, shape) = (Index::from(c), &arg.name, &arg.ty.shape);
         let text = plain(&name.to_string()).to_string();
         let indices = flat_indices(name, shape, &view_of(shape, generics));
         let row = shape.0.iter().skip(1).map(Dim::tokens);
-        let bound = quote!((<#owner>::#bounds(n)[#c], <#owner>::#lengths[#c]));
+        let bound = quote!((Self.bounds(n)[#c], Self.lengths()[#c]));
         quote!(ws.classes(&mut index_at, #text, #indices, &[#(#row),*], #bound)?)
     });
-    quote! {
-        let mut index_at = 0;
-        let classes = [#(#copies),*];
+    let copies: Vec<_> = copies.collect();
+    match copies.is_empty() {
+        true => quote!(let classes = [];),
+        false => quote! {
+            let mut index_at = 0;
+            let classes = [#(#copies),*];
+        },
     }
 }
 
@@ -225,33 +253,21 @@ pub fn bounds(model: &Model, function: &Function) -> TokenStream {
                     }
                 }
             }
-            (quote!(::gradiron::__rt::arena::min(&[#(#below),*])), quote!(false #(|| #lengths)*))
+            (quote!(__private::min(&[#(#below),*])), quote!(false #(|| #lengths)*))
         })
         .unzip();
-    let [name, are_lengths] = ["bounds", "lengths"].map(|item| hidden(&function.name, item));
-    let (count, bind) = (bounds.len(), model.bind_sizes());
-    let lengths = (count > 0).then(|| {
-        quote! {
-            #[doc(hidden)]
-            pub const #are_lengths: [bool; #count] = [#(#lengths),*];
-        }
-    });
+    let (count, bind) = (Index::from(bounds.len()), model.bind_sizes());
     quote! {
-        #[doc(hidden)]
-        pub const fn #name(n: ::gradiron::__rt::arena::Sizes) -> [usize; #count] {
+        pub const fn bounds(self, n: __private::Sizes) -> [usize; #count] {
             #bind
             [#(#bounds),*]
         }
-        #lengths
+        pub const fn lengths(self) -> [bool; #count] {
+            [#(#lengths),*]
+        }
     }
 }
 
-fn class_args(function: &Function) -> impl Iterator<Item = (usize, &crate::declared::Arg)> {
+fn class_args(function: &Function) -> impl Iterator<Item = (usize, &Arg)> {
     function.args.iter().enumerate().filter(|(_, arg)| arg.ty.kind == Kind::Classes)
-}
-
-/// The number of an input; a function has at most 64, and as many results that gradients are given
-/// of.
-pub fn input_number(at: usize) -> u8 {
-    u8::try_from(at).expect("inputs are counted where a model is read")
 }

@@ -1,11 +1,12 @@
 //! The passes of a function: one runtime call for each operation.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::TokenStream;
+use quote::format_ident;
 
 use super::chains::Chains;
 use super::prepared::Values;
 use super::writer::Writer;
-use super::{Function, Model, hidden, profile};
+use super::{Function, Model, profile};
 use crate::graph::Phase;
 use crate::hygiene::quote;
 use crate::passes::Form;
@@ -22,78 +23,40 @@ impl Half {
 
     fn name(self) -> &'static str {
         match self {
-            Self::INFER => "infer",
-            Self::STEP => "step",
+            Self::INFER | Self::STEP => "infer",
             Self::BACK => "back",
             _ => "train",
         }
     }
-}
 
-/// The generic parameters, the parameters and the arguments of a pass. Generic parameters are in
-/// camel case: the user's are constants. The numbers of arguments are generic: where a caller has
-/// another one in mind, the check of the call says so, not rustc's types.
-fn signature(half: Half) -> [TokenStream; 3] {
-    let buf = quote!(::gradiron::__rt::device::Buf);
-    let common = quote! {
-        args: [#buf; FLOATS__], classes: [::gradiron::__rt::device::Indices; CLASSES__],
-        results: [#buf; RESULTS__]
-    };
-    let (want, extra) = match half {
-        Half::INFER => (quote!(), quote!(prepared: #buf, scratch: #buf)),
-        Half::STEP => (quote!(), quote!(cache: #buf, prepared: #buf, scratch: #buf)),
-        Half::BACK => (
-            quote!(want_inputs: bool,),
-            quote! {
-                saved: #buf, d_results: [#buf; RESULTS__], d_params: #buf,
-                d_args: [#buf; FLOATS__], scratch: #buf
-            },
-        ),
-        _ => (quote!(), quote!(saved: #buf, new_state: #buf, scratch: #buf)),
-    };
-    let state = if half == Half::BACK { quote!() } else { quote!(state: #buf,) };
-    let generics = quote! {
-        <
-            Kernels__: ::gradiron::__rt::device::Kernels,
-            const FLOATS__: usize,
-            const CLASSES__: usize,
-            const RESULTS__: usize,
-        >
-    };
-    let parameters = quote! {
-        k: &mut Kernels__, n: ::gradiron::__rt::arena::Sizes, offsets: &[usize], #want params: #buf,
-        #state #common, #extra
-    };
-    let arguments = match half {
-        Half::INFER => {
-            quote!(k, n, offsets, params, state, args, classes, results, prepared, scratch)
+    /// What it is given, a type of the runtime, and the names of that.
+    fn given(self) -> (TokenStream, TokenStream) {
+        match self {
+            Self::INFER | Self::STEP => (
+                quote!(Infer),
+                quote! {
+                    n, offsets, params, state, args, classes, results, cache, prepared, scratch
+                },
+            ),
+            Self::BACK => (
+                quote!(Backward),
+                quote! {
+                    n, offsets, want_inputs, params, args, classes, results, saved, d_results,
+                    d_params, d_args, scratch
+                },
+            ),
+            _ => (
+                quote!(Forward),
+                quote! {
+                    n, offsets, params, state, args, classes, results, saved, new_state, scratch
+                },
+            ),
         }
-        Half::STEP => quote! {
-            k, n, offsets, params, state, args, classes, results, cache, prepared, scratch
-        },
-        Half::BACK => quote! {
-            k, n, offsets, want_inputs, params, args, classes, results, saved, d_results, d_params,
-            d_args, scratch
-        },
-        _ => quote! {
-            k, n, offsets, params, state, args, classes, results, saved, new_state, scratch
-        },
-    };
-    [generics, parameters, arguments]
-}
-
-/// A pass of a model with mistakes.
-pub fn empty_pass(function: &Ident, half: Half) -> TokenStream {
-    let name = hidden(function, half.name());
-    let [generics, parameters, _] = signature(half);
-    quote! {
-        #[doc(hidden)]
-        pub fn #name #generics (#parameters) {}
     }
 }
 
-/// A pass as callers see it. It becomes part of the caller where the kernels are inlined, else it
-/// is one function however often it is called.
+/// A pass as callers see it, and its body: one call of the runtime for each operation. Generic
+/// parameters are in camel case: the user's are constants.
 pub fn pass(
     model: &Model,
     function: &Function,
@@ -113,40 +76,43 @@ pub fn pass(
         })
         .filter(|n| !graph.nodes[*n].op.is_view())
         .collect();
-    let target = writer.target();
     let pieces = writer.pieces(&nodes);
-    let offsets = writer.nested_offsets();
-    let unreached = writer.unreached();
+    let (nested, unreached) = (writer.nested_offsets(), writer.unreached());
     let bind = match form {
         Form::Step => {
-            let (bind, at) = (model.bind_step_sizes(), hidden(&function.name, "cache_at"));
-            quote!(#bind let cache_at = Self::#at(n);)
+            let bind = model.bind_step_sizes();
+            quote!(#bind let cache_at = Self.cache_at(n);)
         }
         _ => model.bind_sizes(),
     };
-    let name = hidden(&function.name, half.name());
-    let [shared, body, ops, costs] = ["shared", "body", "ops", "costs"]
-        .map(|suffix| hidden(&function.name, &format!("{}_{suffix}", half.name())));
+    let name = format_ident!("{}", half.name());
+    let [body, costs] = ["body", "costs"].map(|suffix| format_ident!("{name}_{suffix}"));
+    let ops = format_ident!("{}_OPS", half.name().to_uppercase());
     let phase = if is_backward { "Backward" } else { "Forward" };
     let ran = nodes.iter().map(|n| (&graph.nodes[*n], graph, plan));
     let sizes = if form == Form::Step { model.bind_step_sizes() } else { model.bind_sizes() };
     let profile = profile::items(&sizes, [&ops, &costs], phase, &ran.collect::<Vec<_>>());
-    let [generics, parameters, arguments] = signature(half);
+    let (given, names) = half.given();
+    let saved = if form == Form::Train { quote!(saved) } else { quote!(scratch) };
+    let generics = quote! {
+        <Kernels__: __private::Kernels, const FLOATS__: usize, const CLASSES__: usize,
+            const RESULTS__: usize>
+    };
+    let given = quote!(__private::#given);
     quote! {
-        #[doc(hidden)]
         #[inline(always)]
-        pub fn #name #generics (#parameters) {
-            if Kernels__::INLINE { Self::#body(#arguments) } else { Self::#shared(#arguments) }
-        }
-        #[inline(never)]
-        fn #shared #generics (#parameters) {
-            Self::#body(#arguments)
+        pub fn #name #generics(
+            self, k: &mut Kernels__, given: #given<FLOATS__, CLASSES__, RESULTS__>,
+        ) {
+            __private::apart(k, given, Self::#body);
         }
         #[inline(always)]
-        fn #body #generics (#parameters) {
+        fn #body #generics(k: &mut Kernels__, given: #given<FLOATS__, CLASSES__, RESULTS__>) {
+            let #given { #names } = given;
             #bind
-            #target
-            #offsets
+            let m = __private::Memory::new::<Kernels__>(offsets, #saved, scratch);
+            let (target, on_host) = (m.target, Kernels__::ON_HOST);
+            #nested
             k.enter(Self::#ops, n);
             #unreached
             #pieces

@@ -8,7 +8,6 @@ use quote::{format_ident, quote};
 
 use super::Model;
 use crate::graph::Op;
-use crate::names::plain;
 use crate::passes::Form;
 
 /// The types of the chains, by what they compute.
@@ -16,13 +15,11 @@ use crate::passes::Form;
 pub struct Chains {
     names: HashMap<String, Ident>,
     items: TokenStream,
-    module: String,
 }
 
 impl Chains {
     pub fn new(model: &Model) -> Self {
         let mut chains = Self {
-            module: format!("__{}_chains", plain(&model.name().to_string())),
             ..Self::default()
         };
         let mut taken = HashSet::new();
@@ -52,9 +49,8 @@ impl Chains {
 
     /// The path of an op's type.
     pub fn path(&self, op: &dyn Op) -> TokenStream {
-        let module = format_ident!("{}", self.module);
         match self.names.get(&key(op)) {
-            Some(name) => quote!(#module::#name),
+            Some(name) => quote!(__chains::#name),
             None => TokenStream::new(),
         }
     }
@@ -64,13 +60,10 @@ impl Chains {
         if self.items.is_empty() {
             return TokenStream::new();
         }
-        let (module, items) = (format_ident!("{}", self.module), &self.items);
+        let items = &self.items;
         quote! {
-            #[doc(hidden)]
-            #[allow(non_snake_case, clippy::all)]
-            mod #module {
-                use ::gradiron::__rt::math::Arith;
-                use ::gradiron::__rt::ops::elementwise::{Elementwise, functions};
+            mod __chains {
+                use ::gradiron::__private::{Arith, Elementwise, Epilogue, functions};
                 #items
             }
         }

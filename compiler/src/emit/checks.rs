@@ -2,9 +2,10 @@
 
 use proc_macro2::TokenStream;
 use quote::quote_spanned;
+use syn::Index;
 
-use super::{Model, hidden};
-use crate::declared::Trained;
+use super::Model;
+use crate::declared::{Interface, Trained};
 use crate::dim::Dim;
 use crate::graph::Statement;
 use crate::graph::{Kind, Phase, Ty};
@@ -13,8 +14,9 @@ use crate::names::plain;
 use crate::ops::variant;
 use crate::text::mentions;
 
-/// The checks of the model, and the signatures that models around it check against.
-pub fn checks(model: &Model) -> TokenStream {
+/// The check that models around it ask for, an item of the model, and those that stand by
+/// themselves.
+pub fn checks(model: &Model) -> (TokenStream, TokenStream) {
     let generics = model.generic_names();
     let (impl_generics, ty) = model.generics();
     let (mut inside, mut free) = (TokenStream::new(), TokenStream::new());
@@ -32,24 +34,24 @@ pub fn checks(model: &Model) -> TokenStream {
             Statement::Equal(left, right) => {
                 let (l, r) = texts(left, right);
                 let (left, right) = (left.exact(), right.exact());
-                quote_spanned!(span=> ::gradiron::__rt::check::equal(#left, #right, #l, #r, #message))
+                quote_spanned!(span=> __private::check::equal(#left, #right, #l, #r, #message))
             }
             Statement::AtLeast(size, least) => {
                 let (s, l) = texts(size, least);
                 let (size, least) = (size.exact(), least.exact());
-                quote_spanned!(span=> ::gradiron::__rt::check::at_least(#size, #least, #s, #l, #message))
+                quote_spanned!(span=> __private::check::at_least(#size, #least, #s, #l, #message))
             }
             Statement::Fits(sizes) => {
                 let sizes = sizes.iter().map(|size| {
                     let (text, size) = (size.to_string(), size.exact());
                     quote!((#size, #text))
                 });
-                quote_spanned!(span=> ::gradiron::__rt::check::memory(&[#(#sizes),*], #message))
+                quote_spanned!(span=> __private::check::memory(&[#(#sizes),*], #message))
             }
             Statement::Within(text, number, range) => {
                 let range = variant(range);
-                quote_spanned!(span=> ::gradiron::__rt::check::within(
-                    #number, ::gradiron::__rt::check::Range::#range, #text, #message
+                quote_spanned!(span=> __private::check::within(
+                    #number, __private::check::Range::#range, #text, #message
                 ))
             }
         });
@@ -60,17 +62,17 @@ pub fn checks(model: &Model) -> TokenStream {
             debug_assert_eq!(node.phase, Phase::Forward);
             let args = callee.args.iter().map(type_sig);
             let results = callee.results.iter().map(type_sig);
-            let (signature, model) = (callee.item("SIGNATURE"), &callee.model);
+            let (signature, model) = (callee.item("signature"), &callee.model);
             let (step, span) = (&node.label, callee.function.span());
             let form = match (callee.scans, callee.count.is_some()) {
-                (true, _) => quote!(Scan(<#model as ::gradiron::Module>::STATE)),
+                (true, _) => quote!(Scan(<#model as __private::Module>::STATE)),
                 (_, true) => quote!(Row),
                 _ => quote!(Once),
             };
-            let form = quote!(::gradiron::__rt::check::Calls::#form);
+            let form = quote!(__private::check::Calls::#form);
             add(quote_spanned!(span=> {
                 let () = <#model>::__CHECK;
-                ::gradiron::__rt::check::call(&#signature, #step, #form, &[#(#args),*], &[#(#results),*])
+                __private::check::call(&#signature(), #step, #form, &[#(#args),*], &[#(#results),*])
             }));
         }
     }
@@ -79,47 +81,23 @@ pub fn checks(model: &Model) -> TokenStream {
         let length = form.length.tokens();
         for node in &form.graph.nodes {
             let Some(callee) = node.op.callee().filter(|callee| callee.is_step) else { continue };
-            let (item, step, span) = (callee.item("LENGTH"), &node.label, callee.function.span());
+            let (item, step, span) = (callee.item("length"), &node.label, callee.function.span());
             let called = format!("{}::{}", callee.text, callee.function);
-            let (theirs, new) = (callee.item("AXES"), crate::graph::step::new());
+            let (theirs, new) = (callee.item("axes"), crate::graph::step::new());
             let ours = callee.args.iter().chain(&callee.results).map(|ty| {
                 super::stepwise::axis_number(ty.dims().iter().position(|dim| *dim == new))
             });
-            let axes = quote!([#theirs, &[#(#ours),*]]);
+            let axes = quote!([#theirs(), &[#(#ours),*]]);
             add(quote_spanned!(span=>
-                ::gradiron::__rt::check::steps(#item, #length, #axes, #step, #called)
+                __private::check::steps(#item(), #length, #axes, #step, #called)
             ));
         }
     }
     for Trained { field, is_reached, losses } in &model.trained {
         let (name, span) = (&model.fields[*field].name, model.fields[*field].name.span());
         let name = name.to_string();
-        add(quote_spanned!(span=> ::gradiron::__rt::check::trained(#is_reached, #name, #losses)));
+        add(quote_spanned!(span=> __private::check::trained(#is_reached, #name, #losses)));
     }
-    let signatures = model.interfaces.iter().enumerate().map(|(f, function)| {
-        let name = hidden(&function.name, "SIGNATURE");
-        let args = function.args.iter().map(|arg| {
-            let (name, ty) = (arg.name.to_string(), type_sig(&arg.ty));
-            let name = plain(&name);
-            quote!((#name, #ty))
-        });
-        let results = function.results.iter().map(type_sig);
-        let (flows, count) = (hidden(&function.name, "FLOWS"), function.args.len());
-        // Of a function with mistakes nothing is said.
-        let of = match &model.functions {
-            Some(functions) => functions[f].flows.clone(),
-            None => quote!(::gradiron::__rt::check::Flows { dead: ::core::option::Option::None, args: [true; #count] }),
-        };
-        quote! {
-            #[doc(hidden)]
-            pub const #flows: ::gradiron::__rt::check::Flows<#count> = #of;
-            #[doc(hidden)]
-            pub const #name: ::gradiron::__rt::check::Signature = ::gradiron::__rt::check::Signature {
-                args: &[#(#args),*],
-                results: &[#(#results),*],
-            };
-        }
-    });
     // A generic model is checked here for its defaults, and for any other sizes where it is used.
     let name = model.name();
     let defaults = model.header.is_some_and(|header| {
@@ -128,36 +106,60 @@ pub fn checks(model: &Model) -> TokenStream {
     });
     let instance = defaults
         .then(|| quote_spanned!(name.span()=> const _: () = { let () = <#name>::__CHECK; };));
-    quote! {
-        #free
-        #[allow(non_upper_case_globals, clippy::all)]
-        #[automatically_derived]
+    let inner = quote! {
         impl #impl_generics #ty {
             #[doc(hidden)]
             pub const __CHECK: () = { #inside };
-            #(#signatures)*
         }
-        #instance
+    };
+    (inner, quote!(#free #instance))
+}
+
+/// What models around a function check their calls against.
+pub fn interface(model: &Model, at: usize) -> TokenStream {
+    let (function, count) = (&model.interfaces[at], Index::from(model.interfaces[at].args.len()));
+    let signature = signature(function);
+    let functions = model.functions.as_ref().expect("a function without mistakes");
+    let flows = &functions[at].flows;
+    quote! {
+        const SIGNATURE: __private::check::Signature = #signature;
+        pub const fn signature(self) -> __private::check::Signature {
+            Self::SIGNATURE
+        }
+        pub const fn flows(self) -> __private::check::Flows<#count> {
+            #flows
+        }
+    }
+}
+
+/// The shapes of a function.
+pub fn signature(function: &Interface) -> TokenStream {
+    let args = function.args.iter().map(|arg| {
+        let (name, ty) = (arg.name.to_string(), type_sig(&arg.ty));
+        let name = plain(&name);
+        quote!((#name, #ty))
+    });
+    let results = function.results.iter().map(type_sig);
+    quote! {
+        __private::check::Signature { args: &[#(#args),*], results: &[#(#results),*] }
     }
 }
 
 fn type_sig(ty: &Ty) -> TokenStream {
-    let classes = ty.kind == Kind::Classes;
+    let of = if ty.kind == Kind::Classes { quote!(classes) } else { quote!(floats) };
     if ty.kind == Kind::Unknown {
-        return quote!(::gradiron::__rt::check::TypeSig {
-            classes: #classes, dims: &[::gradiron::__rt::check::Size::Unknown]
-        });
+        return quote!(__private::check::#of(&[__private::check::Size::Unknown]));
     }
     let dims = ty.dims().iter().map(size);
-    quote!(::gradiron::__rt::check::TypeSig { classes: #classes, dims: &[#(#dims),*] })
+    quote!(__private::check::#of(&[#(#dims),*]))
 }
 
 fn size(dim: &Dim) -> TokenStream {
     if dim.is_run_time() {
         let text = dim.to_string();
-        quote!(::gradiron::__rt::check::Size::Run(#text))
+        quote!(__private::check::Size::Run(#text))
     } else {
         let dim = dim.tokens();
-        quote!(::gradiron::__rt::check::Size::Fixed(#dim))
+        quote!(__private::check::Size::Fixed(#dim))
     }
 }

@@ -1,57 +1,79 @@
-//! The hidden items of a function: sizes and layouts, and its passes.
+//! A function as a type: what models around this one ask of it, how its memory is planned, and its
+//! passes.
 
 use std::collections::HashSet;
 
 use proc_macro2::TokenStream;
+use quote::format_ident;
 use syn::Index;
 
-use super::body::bounds;
+use super::body::{bounds, inputs};
 use super::calls::{Half, pass};
 use super::chains::Chains;
+use super::lens::Lens;
 use super::prepared::Values;
-use super::{Function, Model, hidden, profile};
+use super::{Function, Model, checks, function_type, profile, runs, stepwise};
 use crate::dim::Dim;
-use crate::graph::Callee;
-use crate::graph::{Graph, Kind, Node, Phase, Source, Value};
+use crate::graph::callee::function_value;
+use crate::graph::{Callee, Graph, Node, Phase};
 use crate::hygiene::quote;
-use crate::ops::variant;
 use crate::passes::Form;
-use crate::passes::plan::Part;
+use crate::passes::plan::{Buffer, Part};
 
-/// Everything that callers of the function use.
-pub fn hidden_items(
+/// The type of a function, and the constant of the model that is its value.
+pub fn items(
     model: &Model,
+    at: usize,
     function: &Function,
     chains: &Chains,
     prepared: &Values,
 ) -> TokenStream {
+    let (ty, value) = (function_type(&function.name), function_value(&function.name));
+    let (declared, given) = model.generic_lists();
+    let (path, vis) = (model.generics().1, model.vis());
+    let interface = checks::interface(model, at);
     let bind = bind(model, function);
-    let layouts = [
-        layout(model, function, Form::Train, ["layout", "TABLE", "offsets"]),
-        layout(model, function, Form::Infer, ["infer_layout", "INFER_TABLE", "infer_offsets"]),
-    ];
+    let layouts = [layout(model, function, Form::Train), layout(model, function, Form::Infer)];
     let sizes = sizes(model, function);
+    let floats = floats(model, function);
     let passes = [Half::INFER, Half::TRAIN, Half::BACK]
         .map(|half| pass(model, function, chains, prepared, half));
-    let bounds = bounds(model, function);
-    quote!(#bind #(#layouts)* #sizes #bounds #(#passes)*)
+    let (bounds, inputs) = (bounds(model, function), inputs(model, function));
+    let runs = runs::implementation(model, at, function);
+    quote! {
+        #vis struct #ty #declared;
+        impl #declared #path {
+            #[doc(hidden)]
+            #vis const #value: #ty #given = #ty;
+        }
+        impl #declared #ty #given {
+            #interface
+            #bind
+            #(#layouts)*
+            #sizes
+            #floats
+            #bounds
+            #inputs
+            #(#passes)*
+        }
+        #runs
+    }
 }
 
 /// The run-time sizes from the first size of each argument.
 fn bind(model: &Model, function: &Function) -> TokenStream {
-    let name = hidden(&function.name, "bind");
     let sizes = model.sizes();
     let mut bound = HashSet::new();
     let lets = function.args.iter().enumerate().filter_map(|(a, arg)| {
         let lead = arg.ty.dims().first()?;
         let size = lead.as_run()?;
         let at = sizes.iter().position(|known| known == size)?;
-        bound.insert(at).then(|| quote!(if #a < Args { n[#at] = leads[#a]; }))
+        let (a, at) = (Index::from(a), Index::from(at));
+        bound.insert(at.index).then(|| quote!(if #a < ARGS__ { n[#at] = leads[#a]; }))
     });
     let lets: Vec<_> = lets.collect();
     quote! {
-        #[doc(hidden)]
-        pub const fn #name<const Args: usize>(leads: [usize; Args]) -> ::gradiron::__rt::arena::Sizes {
+        pub const fn bind<const ARGS__: usize>(self, leads: [usize; ARGS__]) -> __private::Sizes {
             let mut n = [1; 4];
             #(#lets)*
             n
@@ -72,52 +94,44 @@ pub fn callees(graph: &Graph) -> Vec<&Callee> {
     callees
 }
 
-/// What stands before the offsets of a function: the floats of its saved and its scratch memory,
-/// and the number of the target that they are for.
+/// What stands before the offsets of a function (`HEADER` of the runtime).
 pub const HEADER: usize = 3;
-pub const TARGET: usize = 2;
+
+/// A buffer of the plan: `Row::saved(len_0, 1, 41).values()`.
+fn row(buffer: &Buffer, lens: &Lens) -> TokenStream {
+    let part = |part: Part| match part {
+        Part::Saved => "saved",
+        Part::Forward => "forward",
+        Part::Backward => "backward",
+    };
+    let (size, own) = (lens.of(&buffer.size), format_ident!("{}", part(buffer.part)));
+    let (first, last) = (node_number(buffer.first), node_number(buffer.last));
+    let when = |holds: bool, what: TokenStream| holds.then_some(what);
+    let values = when(buffer.is_activation, quote!(.values()));
+    let on_host = when(buffer.cpu_only, quote!(.on_host()));
+    let for_inputs = when(buffer.inputs_only, quote!(.for_inputs()));
+    let between = when(buffer.conversion.is_some(), quote!(.between()));
+    let otherwise = when(buffer.without_bf16 != (buffer.last, buffer.part), {
+        let (last, other) = buffer.without_bf16;
+        let (last, other) = (node_number(last), format_ident!("else_{}", part(other)));
+        quote!(.#other(#last))
+    });
+    quote! {
+        __private::Row::#own(#size, #first, #last) #values #on_host #for_inputs #between #otherwise
+    }
+}
 
 /// Sizes and lifetimes of the buffers, their offsets, and those of nested models behind them.
-pub fn layout(model: &Model, function: &Function, form: Form, names: [&str; 3]) -> TokenStream {
+pub fn layout(model: &Model, function: &Function, form: Form) -> TokenStream {
     let Some((graph, plan)) = function.planned(form) else { return TokenStream::new() };
-    let count = plan.buffers.len();
+    let count = Index::from(plan.buffers.len());
     let inference = form.is_inference();
-    let [layout, table_name, offsets_name] = names.map(|suffix| hidden(&function.name, suffix));
-    let (table, offsets) =
-        if inference { ("INFER_TABLE", "infer_offsets") } else { ("TABLE", "offsets") };
-    let sizes = plan.buffers.iter().map(|buffer| {
-        let size = buffer.size.saturating_tokens();
-        let size = match buffer.is_activation {
-            true => quote! {
-                if halves { ::gradiron::__rt::device::floats_of_halves(#size) } else { #size }
-            },
-            false => size,
-        };
-        let size = match buffer.cpu_only {
-            true => quote!(if on_host { #size } else { 0 }),
-            false => size,
-        };
-        match (buffer.inputs_only, buffer.conversion.is_some()) {
-            (true, true) => quote!(if halves_between && want_inputs { #size } else { 0 }),
-            (true, false) => quote!(if want_inputs { #size } else { 0 }),
-            (false, true) => quote!(if halves_between { #size } else { 0 }),
-            (false, false) => size,
-        }
-    });
-    let lives = plan.buffers.iter().map(|buffer| {
-        let life = |last: usize, part: Part| {
-            let (first, last) = (node_number(buffer.first), node_number(last));
-            let part = variant(&part);
-            quote!(::gradiron::__rt::arena::Life::new(#first, #last, ::gradiron::__rt::arena::Part::#part))
-        };
-        let (with, without) =
-            (life(buffer.last, buffer.part), life(buffer.without_bf16.0, buffer.without_bf16.1));
-        match buffer.without_bf16 == (buffer.last, buffer.part) {
-            true => with,
-            false => quote!(if halves_between { #with } else { #without }),
-        }
-    });
-    let lens = lens(graph);
+    let lens = Lens::new(graph);
+    let rows = plan.buffers.iter().map(|buffer| row(buffer, &lens));
+    let (table, offsets) = match inference {
+        true => ("infer_table", "infer_offsets"),
+        false => ("table", "offsets"),
+    };
     let callees = callees(graph);
     let tables = callees.iter().map(|callee| callee.item(table));
     let nested = callees.iter().map(|callee| {
@@ -129,69 +143,50 @@ pub fn layout(model: &Model, function: &Function, form: Form, names: [&str; 3]) 
         callee.stated(if inference { &["infer_scratch"] } else { &["saved", "scratch"] })
     });
     let bind = if form == Form::Step { model.bind_step_sizes() } else { model.bind_sizes() };
-    let flags = match inference {
-        true => quote!(),
-        false => quote!(want_inputs: bool, whole: bool,),
-    };
+    let bind_nested = (!callees.is_empty()).then(|| {
+        quote!(#bind let on_host = target.on_host();)
+    });
+    let (lets, all) = (lens.bind(), lens.all());
+    let [layout, table, offsets] =
+        [if inference { "infer_layout" } else { "layout" }, table, offsets]
+            .map(|name| format_ident!("{name}"));
+    let own = Index::from(HEADER + plan.buffers.len());
     // A function that may become one piece keeps its values as they are.
-    let (given, whole, small) = if inference {
-        (quote!(), quote!(true), quote!())
-    } else {
-        let [flops, code_size] =
-            ["flops", "code_size"].map(|suffix| hidden(&function.name, suffix));
-        let small = quote! {
-            let is_small =
-                ::gradiron::__rt::function::is_small(Self::#flops([1; 4]), Self::#code_size[1]);
-            let target = target.of_small(is_small);
-        };
-        (quote!(want_inputs, whole,), quote!(whole), small)
+    let (flags, given, small) = match inference {
+        true => (quote!(), quote!(false, true), quote!()),
+        false => (
+            quote!(want_inputs: bool, whole: bool,),
+            quote!(want_inputs, whole),
+            quote!(let target = target.of_small(Self::IS_SMALL);),
+        ),
     };
-    let target = quote!(target: ::gradiron::__rt::device::Target);
+    let passed = if inference { quote!() } else { quote!(want_inputs, whole,) };
     quote! {
-        #[doc(hidden)]
-        pub const fn #layout(n: ::gradiron::__rt::arena::Sizes, #flags #target)
-            -> ::gradiron::__rt::arena::Layout<#count>
+        const fn #layout(self, n: __private::Sizes, #flags target: __private::Target)
+            -> __private::Layout<#count>
         {
             #bind
             #small
-            let (halves, halves_between) = (target.are_halves(), target.are_halves_between());
             let on_host = target.on_host();
-            if ::gradiron::__rt::arena::max(&[#(#lens),*]) > ::gradiron::__rt::arena::MOST {
-                return ::gradiron::__rt::arena::Layout::TOO_LARGE;
+            #lets
+            if __private::are_too_large(#all) {
+                return __private::Layout::TOO_LARGE;
             }
             #(#stated)*
-            ::gradiron::__rt::arena::plan([#(#sizes),*], [#(#lives),*], #whole)
+            __private::layout(&[#(#rows),*], target, #given)
         }
-        #[doc(hidden)]
-        pub const #table_name: usize = #HEADER + #count #(+ #tables)*;
-        #[doc(hidden)]
-        pub fn #offsets_name(
-            n: ::gradiron::__rt::arena::Sizes, #flags #target, out: &mut Vec<usize>,
+        pub const fn #table(self) -> usize {
+            #own #(+ #tables())*
+        }
+        pub fn #offsets(
+            self, n: __private::Sizes, #flags target: __private::Target, out: &mut Vec<usize>,
         ) {
-            #bind
             #small
-            let (layout, on_host) = (Self::#layout(n, #given target), target.on_host());
-            out.extend_from_slice(&[layout.saved, layout.scratch, target.number()]);
-            out.extend_from_slice(&layout.offsets);
+            __private::offsets(&Self.#layout(n, #passed target), target, out);
+            #bind_nested
             #(#nested)*
         }
     }
-}
-
-/// The elements of a graph's values, each number once: not of what nested calls keep in a form of
-/// their own. Where all of them have an index, nothing that follows from them leaves the range of a
-/// `usize`.
-fn lens(graph: &Graph) -> Vec<TokenStream> {
-    let mut lens: Vec<Dim> = Vec::new();
-    let own =
-        |value: &&Value| value.ty.kind != Kind::Saved && !matches!(value.source, Source::Cache(_));
-    for value in graph.values.iter().filter(own) {
-        let len = value.ty.shape.len();
-        if len.as_lit().is_none_or(|len| len > 1 << 20) && !lens.contains(&len) {
-            lens.push(len);
-        }
-    }
-    lens.iter().map(Dim::saturating_tokens).collect()
 }
 
 /// The nodes of a graph that run each time.
@@ -201,45 +196,75 @@ fn run(graph: &Graph) -> impl Iterator<Item = &Node> {
 
 /// What a nested call of this function needs, and its cost.
 fn sizes(model: &Model, function: &Function) -> TokenStream {
-    let [layout, infer_layout, saved, scratch, infer_scratch, flops, code_size] =
-        ["layout", "infer_layout", "saved", "scratch", "infer_scratch", "flops", "code_size"]
-            .map(|suffix| hidden(&function.name, suffix));
     let lengths = [&function.infer.0, &function.train.0].map(|graph| {
-        let own: usize = run(graph).map(|node| node.op.code_size()).sum();
+        let own = Index::from(run(graph).map(|node| node.op.code_size()).sum::<usize>());
         let at = Index::from(usize::from(std::ptr::eq(graph, &function.train.0)));
         let nested = callees(graph).into_iter().map(|callee| callee.item("code_size"));
-        quote!(#own #(+ #nested[#at])*)
+        quote!(#own #(+ #nested()[#at])*)
     });
     let (graph, _) = &function.infer;
     let costs = run(graph).map(|node| profile::flops(graph, node));
     let total = costs.fold(Dim::lit(0), |sum, cost| sum.plus(&cost)).saturating_tokens();
     let nested = callees(graph).into_iter().map(|callee| callee.stated(&["flops"]));
-    let (bind, target) = (model.bind_sizes(), quote!(::gradiron::__rt::device::Target));
+    let bind = model.bind_sizes();
+    let (n, target) = (quote!(n: __private::Sizes), quote!(target: __private::Target));
     quote! {
-        #[doc(hidden)]
-        pub const fn #saved(n: ::gradiron::__rt::arena::Sizes, target: #target) -> usize {
-            Self::#layout(n, true, false, target).saved
+        const IS_SMALL: bool = __private::is_small(Self.flops([1; 4]), Self.code_size()[1]);
+        pub const fn saved(self, #n, #target) -> usize {
+            Self.layout(n, true, false, target).saved
         }
-        #[doc(hidden)]
-        pub const fn #scratch(n: ::gradiron::__rt::arena::Sizes, target: #target) -> usize {
-            Self::#layout(n, true, false, target).scratch
+        pub const fn scratch(self, #n, #target) -> usize {
+            Self.layout(n, true, false, target).scratch
         }
-        #[doc(hidden)]
-        pub const fn #infer_scratch(n: ::gradiron::__rt::arena::Sizes, target: #target) -> usize {
-            Self::#infer_layout(n, target).saved
+        pub const fn infer_scratch(self, #n, #target) -> usize {
+            Self.infer_layout(n, target).saved
         }
-        #[doc(hidden)]
-        pub const fn #flops(n: ::gradiron::__rt::arena::Sizes) -> usize {
+        pub const fn flops(self, #n) -> usize {
             #bind
             #(#nested)*
             #total
         }
-        #[doc(hidden)]
-        pub const #code_size: [usize; 2] = [#(#lengths),*];
+        pub const fn code_size(self) -> [usize; 2] {
+            [#(#lengths),*]
+        }
+    }
+}
+
+/// The elements of what the function takes and gives, and the arena that each pass takes.
+fn floats(model: &Model, function: &Function) -> TokenStream {
+    use crate::graph::Kind;
+    let of = |kind: Kind| -> Vec<TokenStream> {
+        let args = function.args.iter().filter(|arg| arg.ty.kind == kind);
+        args.map(|arg| arg.ty.shape.len().saturating_tokens()).collect()
+    };
+    let (args, classes) = (of(Kind::Float), of(Kind::Classes));
+    let results = function.results.iter().map(|ty| ty.shape.len().saturating_tokens());
+    let [a, c, r] =
+        [args.len(), classes.len(), function.results.len()].map(|count| Index::from(count));
+    let bind = model.bind_sizes();
+    let step = stepwise::floats(model, function);
+    quote! {
+        const fn lens(self, n: __private::Sizes) -> __private::Lens<#a, #c, #r> {
+            #bind
+            __private::Lens {
+                args: [#(#args),*], classes: [#(#classes),*], results: [#(#results),*],
+            }
+        }
+        const fn floats(
+            self, n: __private::Sizes, pass: __private::Pass, target: __private::Target,
+        ) -> usize {
+            let block = match pass {
+                __private::Pass::Infer => Self.infer_layout(n, target).saved,
+                __private::Pass::Step => #step,
+                __private::Pass::Grad => Self.layout(n, false, true, target).saved,
+                __private::Pass::GradInputs => Self.layout(n, true, true, target).saved,
+            };
+            Self.lens(n).floats(pass, block)
+        }
     }
 }
 
 /// The number of a node in a plan.
-fn node_number(at: usize) -> u32 {
-    u32::try_from(at).expect("a graph has a bounded number of nodes")
+fn node_number(at: usize) -> Index {
+    Index::from(at)
 }

@@ -3,109 +3,39 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::format_ident;
 
-use super::{Function, Model, hidden, stepwise};
-use crate::graph::{Kind, Ty};
+use super::Model;
+use crate::graph::callee::function_value;
 use crate::hygiene::quote;
 use crate::names::plain;
 
-/// How large workspaces are and where the buffers in them lie.
+/// The model as workspaces see it.
 pub fn program(model: &Model) -> TokenStream {
     let (impl_generics, self_ty) = model.generics();
     let sizes = model.sizes();
-    let empty = Vec::new();
-    let functions = model.functions.as_ref().unwrap_or(&empty);
-    let plans = functions.iter().map(|function| {
-        let [offsets, infer_offsets, floats] =
-            ["offsets", "infer_offsets", "floats"].map(|s| hidden(&function.name, s));
-        let indices = class_args(function).map(|arg| arg.ty.shape.len().saturating_tokens());
-        let step_offsets = stepwise::offsets(function);
-        quote! {
-            ::gradiron::__rt::FunctionPlan::new(
-                [
-                    Self::#floats(n, ::gradiron::__rt::Pass::Infer, target),
-                    Self::#floats(n, ::gradiron::__rt::Pass::Grad, target),
-                    Self::#floats(n, ::gradiron::__rt::Pass::GradInputs, target),
-                    Self::#floats(n, ::gradiron::__rt::Pass::Step, target),
-                ],
-                ::gradiron::__rt::arena::sum(&[#(#indices),*]),
-                |out| Self::#infer_offsets(n, target, out),
-                #step_offsets,
-                |out| Self::#offsets(n, false, true, target, out),
-                |out| Self::#offsets(n, true, true, target, out),
-            )
-        }
+    let functions = model.functions.iter().flatten();
+    let plans = functions.map(|function| {
+        let value = function_value(&function.name);
+        quote!(__private::FunctionPlan::of(Self::#value, n, target))
     });
     let sizes = sizes.iter().map(|size| plain(size));
-    let bind = model.bind_sizes();
-    let floats = functions.iter().map(|function| floats(model, function));
-    let owner = if model.derived { quote!(::gradiron::Net<Self>) } else { quote!(Self) };
+    let owner = if model.derived { quote!(__private::Net<Self>) } else { quote!(Self) };
     let prepare = model.called(&"prepare");
     quote! {
-        #[allow(unused_variables, clippy::all)]
-        #[automatically_derived]
-        impl #impl_generics ::gradiron::__rt::Program for #self_ty {
+        impl #impl_generics __private::Program for #self_ty {
             type Owner = #owner;
             const SIZES: &'static [&'static str] = &[#(#sizes),*];
-            fn plan(
-                n: ::gradiron::__rt::arena::Sizes, target: ::gradiron::__rt::device::Target,
-            ) -> Vec<::gradiron::__rt::FunctionPlan> {
-                #bind
-                vec![#(#plans),*]
+            fn plan(n: __private::Sizes, target: __private::Target) -> Vec<__private::FunctionPlan> {
+                Vec::from([#(#plans),*])
             }
-            const PREPARED: ::gradiron::__rt::device::PerSide<usize> = Self::__PREPARED;
+            const PREPARED: __private::PerSide<usize> = __private::PerSide {
+                host: Self::__PREPARED.host.floats,
+                device: Self::__PREPARED.device.floats,
+            };
             const PREPARE: &'static str = #prepare;
-            fn prepare<Kernels__: ::gradiron::__rt::device::Kernels>(
-                k: &mut Kernels__, [params, state]: [::gradiron::__rt::device::Buf; 2],
-                prepared: ::gradiron::__rt::device::Buf,
+            fn prepare<Kernels__: __private::Kernels>(
+                k: &mut Kernels__, owned: [__private::Buf; 2], prepared: __private::Buf,
             ) {
-                Self::__prepare(k, params, state, prepared);
-            }
-        }
-        #[allow(unused_variables, non_snake_case, clippy::all)]
-        #[automatically_derived]
-        impl #impl_generics #self_ty {
-            #(#floats)*
-        }
-    }
-}
-
-fn class_args(function: &Function) -> impl Iterator<Item = &crate::declared::Arg> {
-    function.args.iter().filter(|arg| arg.ty.kind == Kind::Classes)
-}
-
-/// The arena that each pass of a function takes.
-fn floats(model: &Model, function: &Function) -> TokenStream {
-    let [name, layout, infer_layout] =
-        ["floats", "layout", "infer_layout"].map(|s| hidden(&function.name, s));
-    let lens = |types: &[Ty]| -> Vec<TokenStream> {
-        types.iter().map(|ty| ty.shape.len().saturating_tokens()).collect()
-    };
-    let results = lens(&function.results);
-    let args: Vec<Ty> = function.args.iter().map(|arg| arg.ty.clone()).collect();
-    let floats: Vec<Ty> = args.into_iter().filter(|ty| ty.kind == Kind::Float).collect();
-    let d_args = lens(&floats);
-    let bind = model.bind_sizes();
-    let (padded, sum) =
-        (quote!(::gradiron::__rt::arena::padded), quote!(::gradiron::__rt::arena::sum));
-    let step_floats = stepwise::floats(function);
-    quote! {
-        #[doc(hidden)]
-        pub const fn #name(
-            n: ::gradiron::__rt::arena::Sizes, pass: ::gradiron::__rt::Pass,
-            target: ::gradiron::__rt::device::Target,
-        ) -> usize {
-            #bind
-            let results = #sum(&[#(#padded(#results)),*]);
-            let d_args = #sum(&[#(#padded(#d_args)),*]);
-            match pass {
-                ::gradiron::__rt::Pass::Infer => #sum(&[results, Self::#infer_layout(n, target).saved]),
-                ::gradiron::__rt::Pass::Step => #step_floats,
-                ::gradiron::__rt::Pass::Grad => {
-                    #sum(&[results, results, Self::#layout(n, false, true, target).saved])
-                }
-                ::gradiron::__rt::Pass::GradInputs => {
-                    #sum(&[results, results, d_args, Self::#layout(n, true, true, target).saved])
-                }
+                Self::__prepare(k, owned, prepared);
             }
         }
     }
@@ -136,18 +66,18 @@ pub fn workspace(model: &Model) -> TokenStream {
         ///
         /// # Errors
         /// When a size is 0 or memory does not suffice.
-        pub fn #method(#(#names: usize),*) -> ::core::result::Result<::gradiron::Workspace<#target>, ::gradiron::WorkspaceError> {
-            ::gradiron::Workspace::new(::gradiron::device::Cpu::new(), #sizes)
+        pub fn #method(#(#names: usize),*) -> __private::Result<__private::Workspace<#target>, __private::WorkspaceError> {
+            __private::Workspace::new(__private::Cpu::new(), #sizes)
         }
 
         /// The same on another device.
         ///
         /// # Errors
         /// When a size is 0 or the device's memory does not suffice.
-        pub fn #on<#device: ::gradiron::device::Device>(device: #device, #(#names: usize),*)
-            -> ::core::result::Result<::gradiron::Workspace<#target, #device>, ::gradiron::WorkspaceError>
+        pub fn #on<#device: __private::Device>(device: #device, #(#names: usize),*)
+            -> __private::Result<__private::Workspace<#target, #device>, __private::WorkspaceError>
         {
-            ::gradiron::Workspace::new(device, #sizes)
+            __private::Workspace::new(device, #sizes)
         }
 
         /// The memory of inference alone on the CPU, for at most these sizes. What inference prepares of
@@ -155,18 +85,18 @@ pub fn workspace(model: &Model) -> TokenStream {
         ///
         /// # Errors
         /// When a size is 0 or memory does not suffice.
-        pub fn #infer(#(#names: usize),*) -> ::core::result::Result<::gradiron::InferWorkspace<#target>, ::gradiron::WorkspaceError> {
-            ::gradiron::Workspace::new(::gradiron::device::Cpu::new(), #sizes)
+        pub fn #infer(#(#names: usize),*) -> __private::Result<__private::InferWorkspace<#target>, __private::WorkspaceError> {
+            __private::Workspace::new(__private::Cpu::new(), #sizes)
         }
 
         /// The same on another device.
         ///
         /// # Errors
         /// When a size is 0 or the device's memory does not suffice.
-        pub fn #infer_on<#device: ::gradiron::device::Device>(device: #device, #(#names: usize),*)
-            -> ::core::result::Result<::gradiron::InferWorkspace<#target, #device>, ::gradiron::WorkspaceError>
+        pub fn #infer_on<#device: __private::Device>(device: #device, #(#names: usize),*)
+            -> __private::Result<__private::InferWorkspace<#target, #device>, __private::WorkspaceError>
         {
-            ::gradiron::Workspace::new(device, #sizes)
+            __private::Workspace::new(device, #sizes)
         }
     }
 }
@@ -174,8 +104,7 @@ pub fn workspace(model: &Model) -> TokenStream {
 /// Memory and arithmetic, known before anything runs.
 pub fn costs(model: &Model) -> TokenStream {
     let (names, sizes) = size_args(model);
-    let (footprint, target) =
-        (quote!(::gradiron::workspace::Footprint), quote!(::gradiron::device::Target));
+    let (footprint, target) = (quote!(__private::Footprint), quote!(__private::Target));
     let Some(functions) = &model.functions else {
         return quote! {
             pub const fn footprint(#(#names: usize,)* target: #target) -> #footprint {
@@ -184,16 +113,10 @@ pub fn costs(model: &Model) -> TokenStream {
             pub const fn flops(#(#names: usize),*) -> usize { 0 }
         };
     };
-    let floats: Vec<_> = functions.iter().map(|f| hidden(&f.name, "floats")).collect();
-    let bind = model.bind_sizes();
-    let indices = functions.iter().map(|function| {
-        let lens = class_args(function).map(|arg| arg.ty.shape.len().saturating_tokens());
-        quote!(::gradiron::__rt::arena::sum(&[#(#lens),*]))
-    });
-    let indices: Vec<_> = indices.collect();
-    let flops = hidden(&functions[0].name, "flops");
-    let [bytes, max, pass] = [quote!(arena::bytes), quote!(arena::max), quote!(Pass)]
-        .map(|item| quote!(::gradiron::__rt::#item));
+    let values: Vec<_> = functions.iter().map(|f| function_value(&f.name)).collect();
+    let first = &values[0];
+    let [bytes, max, pass] = [quote!(bytes), quote!(max), quote!(Pass)]
+        .map(|item| quote!(__private::#item));
     let flops_doc =
         format!("Floating-point operations of one `{}`; at most `usize::MAX`.", functions[0].name);
     quote! {
@@ -201,22 +124,22 @@ pub fn costs(model: &Model) -> TokenStream {
         /// (`Target::Host` for a `Cpu`, [`Device::target`](::gradiron::device::Device::target) of any device).
         /// The parameters (`4 * PARAMS`) and the optimizer's state come on top, and on a GPU what is uploaded
         /// and what its kernels use on the side.
-        #[allow(unused_variables, clippy::all)]
         pub const fn footprint(#(#names: usize,)* target: #target) -> #footprint {
             let n = #sizes;
-            #bind
             let infer = #max(&[#(
-                Self::#floats(n, #pass::Infer, target), Self::#floats(n, #pass::Step, target)
+                Self::#values.floats(n, #pass::Infer, target),
+                Self::#values.floats(n, #pass::Step, target)
             ),*]);
             let train = #max(&[infer, #(
-                Self::#floats(n, #pass::Grad, target), Self::#floats(n, #pass::GradInputs, target)
+                Self::#values.floats(n, #pass::Grad, target),
+                Self::#values.floats(n, #pass::GradInputs, target)
             ),*]);
-            let indices = #max(&[#(#indices),*]);
-            let prepared = *Self::__PREPARED.of(target.on_host());
+            let indices = #max(&[#(__private::sum(&Self::#values.lens(n).classes)),*]);
+            let prepared = Self::__PREPARED.of(target.on_host()).floats;
             #footprint {
                 train: #bytes(&[
-                    train, indices, <Self as ::gradiron::Module>::PARAMS,
-                    <Self as ::gradiron::Module>::STATE, prepared,
+                    train, indices, <Self as __private::Module>::PARAMS,
+                    <Self as __private::Module>::STATE, prepared,
                 ]),
                 infer: #bytes(&[infer, indices, prepared]),
                 prepared: #bytes(&[prepared]),
@@ -225,7 +148,7 @@ pub fn costs(model: &Model) -> TokenStream {
 
         #[doc = #flops_doc]
         pub const fn flops(#(#names: usize),*) -> usize {
-            Self::#flops(#sizes)
+            Self::#first.flops(#sizes)
         }
     }
 }

@@ -8,10 +8,12 @@ mod calls;
 mod chains;
 mod checks;
 mod function;
+mod lens;
 mod memory;
 mod params;
 mod prepared;
 mod profile;
+mod private;
 mod runs;
 mod step_methods;
 mod stepwise;
@@ -74,6 +76,24 @@ pub struct StepForm {
     pub plan: Plan,
 }
 
+/// A tensor of a flat slice.
+pub trait Tensor {
+    /// The number of its elements.
+    fn len(&self) -> Dim;
+}
+
+impl Tensor for Param {
+    fn len(&self) -> Dim {
+        self.shape.len()
+    }
+}
+
+impl Tensor for State {
+    fn len(&self) -> Dim {
+        self.shape.len()
+    }
+}
+
 /// The tensors of a flat slice.
 #[derive(Debug)]
 pub struct Table<T> {
@@ -90,6 +110,19 @@ impl<T> Table<T> {
         let mut order = vec![0; sorted.len()];
         sorted.iter().enumerate().for_each(|(place, index)| order[*index] = place);
         Self { tensors, order }
+    }
+
+    /// Where the tensor at a place of the flat slice starts; an error where that is no number.
+    pub fn start(&self, place: usize) -> Result<TokenStream, usize>
+    where
+        T: Tensor,
+    {
+        let before = self.sorted().into_iter().take(place);
+        let start = before.fold(Dim::lit(0), |sum, (_, tensor)| sum.plus(&tensor.len()));
+        match start.as_lit() {
+            Some(_) => Ok(start.tokens()),
+            None => Err(place),
+        }
     }
 
     /// In the order of the flat slice.
@@ -127,19 +160,38 @@ impl Model<'_> {
         }
     }
 
-    /// `impl<const D: usize>` and `Block<D>`.
+    /// `<const D: usize>` behind `impl`, and the model's type, `Block<D>`.
     pub fn generics(&self) -> (TokenStream, TokenStream) {
+        let (declared, given) = self.generic_lists();
         let name = self.name();
-        let Some(header) = self.header else { return (quote!(), quote!(#name)) };
+        (declared, quote!(#name #given))
+    }
+
+    /// `<const D: usize>` and `<D>`; nothing without const parameters.
+    pub fn generic_lists(&self) -> (TokenStream, TokenStream) {
+        let Some(header) = self.header else { return (quote!(), quote!()) };
         let params = header.generics.const_params().map(|param| {
             let (ident, ty) = (&param.ident, &param.ty);
             quote!(const #ident: #ty)
         });
         let idents = header.generics.const_params().map(|param| &param.ident);
         match header.generics.params.len() {
-            0 => (quote!(), quote!(#name)),
-            _ => (quote!(<#(#params),*>), quote!(#name<#(#idents),*>)),
+            0 => (quote!(), quote!()),
+            _ => (quote!(<#(#params),*>), quote!(<#(#idents),*>)),
         }
+    }
+
+    /// Who sees the model: of what stands for its functions, the same.
+    pub fn vis(&self) -> TokenStream {
+        let vis = self.header.map(|header| &header.vis);
+        vis.map_or(quote!(pub), |vis| quote!(#vis))
+    }
+
+    /// The model's type where an item of it is named: `LeNet`, `<Block<D>>`.
+    pub fn path(&self) -> TokenStream {
+        let (_, given) = self.generic_lists();
+        let name = self.name();
+        if given.is_empty() { quote!(#name) } else { quote!(<#name #given>) }
     }
 
     /// What profiles call a function: `Mlp::loss`.
@@ -200,49 +252,58 @@ impl Model<'_> {
     }
 }
 
-/// A hidden item of a function: `__forward_train`.
-pub fn hidden(function: &Ident, suffix: &str) -> Ident {
-    // `call_site`: the user's token would draw the compiler's messages about generated code to it.
-    format_ident!("__{}_{}", function, suffix, span = Span::call_site())
+/// The type of a function, of which the model's constant [`function_value`] is the value: it has
+/// no others, and methods for what models around this one ask.
+pub fn function_type(function: &Ident) -> Ident {
+    format_ident!("__fn_{}", function, span = Span::call_site())
 }
 
-/// The whole expansion.
+/// The same for its step.
+pub fn step_type(function: &Ident) -> Ident {
+    format_ident!("__fn_STEP_{}", function, span = Span::call_site())
+}
+
+/// The whole expansion: what users and rustc's messages see, and behind it a scope of its own in
+/// which short names are those of the runtime.
 pub fn emit(model: &Model) -> TokenStream {
     let definition = params::definition(model);
+    let (inner, checks) = checks::checks(model);
     let module = params::module(model);
-    let checks = checks::checks(model);
-    let (impl_generics, ty) = model.generics();
-    let methods = api::methods(model);
+    let (methods, free) = api::methods(model);
     let chains = chains::Chains::new(model);
     let prepared = prepared::Values::new(model);
     let prepare = prepared::items(model, &prepared, &chains);
-    let hidden: Vec<_> = match &model.functions {
-        Some(functions) => {
-            functions.iter().map(|f| function::hidden_items(model, f, &chains, &prepared)).collect()
-        }
-        None => model.interfaces.iter().map(|f| stub::hidden_items(&f.name)).collect(),
+    let functions: Vec<_> = match &model.functions {
+        Some(functions) => functions
+            .iter()
+            .enumerate()
+            .map(|(at, f)| function::items(model, at, f, &chains, &prepared))
+            .collect(),
+        None => model.interfaces.iter().map(|f| stub::items(model, f)).collect(),
     };
     let program = memory::program(model);
-    let runs = runs::functions(model);
-    let steps = stepwise::hidden_items(model, &chains, &prepared);
+    let steps = stepwise::items(model, &chains, &prepared);
     let chains = chains.definitions();
+    let (checks, free) = (private::absolute(checks), private::absolute(free));
     quote! {
         #definition
-        #chains
-        #module
-        #program
-        #runs
         #checks
+        #free
+        #[doc(hidden)]
         #[allow(
-            unused_variables, unused_parens, non_snake_case, non_upper_case_globals, dead_code,
-            clippy::all
+            unused, non_snake_case, non_camel_case_types, non_upper_case_globals,
+            missing_debug_implementations, clippy::all
         )]
-        #[automatically_derived]
-        impl #impl_generics #ty {
+        const _: () = {
+            use ::gradiron::__private;
+            #chains
+            #inner
+            #module
+            #program
             #prepare
-            #(#hidden)*
+            #(#functions)*
             #steps
-        }
-        #methods
+            #methods
+        };
     }
 }

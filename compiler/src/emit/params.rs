@@ -2,6 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::format_ident;
+use syn::Index;
 
 use super::Model;
 use super::boundary::{View, array, view_of};
@@ -32,7 +33,7 @@ pub fn definition(model: &Model) -> TokenStream {
         #[doc = #table]
         #[derive(Clone, Debug)]
         #vis struct #name #generics {
-            params: ::gradiron::__rt::Storage,
+            params: ::gradiron::__private::Storage,
         }
     }
 }
@@ -97,13 +98,13 @@ pub fn module(model: &Model) -> TokenStream {
                 return module_row(&name, model, count.as_ref(), &describe, &quote!(STATE));
             }
         };
-        tensor_row(&name, &state.shape, &quote!((#init, ::gradiron::__rt::StateKind::#kind)))
+        tensor_row(&name, &state.shape, &quote!((#init, __private::StateKind::#kind)))
     });
-    let table = quote!(::gradiron::__rt::table);
+    let table = quote!(__private::table);
     let describe_state = (!state.is_empty()).then(|| {
         quote! {
             fn describe_state(
-                prefix: &str, start: usize, specs: &mut Vec<::gradiron::__rt::StateSpec>
+                prefix: &str, start: usize, specs: &mut Vec<__private::StateSpec>
             ) {
                 #table::describe_state(Self::__STATE_TABLE, prefix, start, specs);
             }
@@ -111,24 +112,20 @@ pub fn module(model: &Model) -> TokenStream {
     });
     let state_table = (!state.is_empty())
         .then(|| quote!(const __STATE_TABLE: &'static [#table::StateRow] = &[#(#state_rows),*];));
-    let (count, state_count) = (params.len(), state.len());
+    let (count, state_count) = (Index::from(params.len()), Index::from(state.len()));
     let checked = model.functions.is_some().then(|| quote!(let () = Self::__CHECK;));
     let owner = owner(model, &checked);
     quote! {
-        #[allow(clippy::all, non_upper_case_globals)]
-        #[automatically_derived]
         impl #impl_generics #ty {
             #params_at
             #state_at
             const __TABLE: &'static [#table::ParamRow] = &[#(#rows),*];
             #state_table
         }
-        #[allow(clippy::all)]
-        #[automatically_derived]
-        impl #impl_generics ::gradiron::Module for #ty {
+        impl #impl_generics __private::Module for #ty {
             const PARAMS: usize = Self::__AT[#count];
             const STATE: usize = Self::__STATE_AT[#state_count];
-            fn describe(prefix: &str, start: usize, specs: &mut Vec<::gradiron::__rt::ParamSpec>) {
+            fn describe(prefix: &str, start: usize, specs: &mut Vec<__private::ParamSpec>) {
                 #checked
                 #table::describe(Self::__TABLE, prefix, start, specs);
             }
@@ -141,13 +138,13 @@ pub fn module(model: &Model) -> TokenStream {
 /// The places of tensors in their flat slice, and its length behind them. Behind a reference, since
 /// code that is not optimised copies a constant array to the stack for each of its uses.
 pub fn starts(name: &str, lens: impl ExactSizeIterator<Item = TokenStream>) -> TokenStream {
-    let (name, count) = (format_ident!("{name}"), lens.len());
+    let (name, count) = (format_ident!("{name}"), Index::from(lens.len()));
     let ends = lens.enumerate().map(|(k, len)| {
-        let next = k + 1;
+        let (k, next) = (Index::from(k), Index::from(k + 1));
         quote!(at[#next] = at[#k] + #len;)
     });
     let ends: Vec<_> = ends.collect();
-    let mutable = (count > 0).then(|| quote!(mut));
+    let mutable = (count.index > 0).then(|| quote!(mut));
     quote! {
         const #name: &'static [usize; #count + 1] = &{
             let #mutable at = [0; #count + 1];
@@ -161,7 +158,7 @@ pub fn starts(name: &str, lens: impl ExactSizeIterator<Item = TokenStream>) -> T
 fn tensor_row(name: &str, shape: &Shape, kind: &TokenStream) -> TokenStream {
     let shape = shape.0.iter().map(Dim::tokens);
     quote! {
-        ::gradiron::__rt::table::Row::Tensor { name: #name, shape: &[#(#shape),*], kind: #kind }
+        __private::table::Row::Tensor { name: #name, shape: &[#(#shape),*], kind: #kind }
     }
 }
 
@@ -173,13 +170,13 @@ fn module_row(
     describe: &TokenStream,
     size: &TokenStream,
 ) -> TokenStream {
-    let module = quote!(<#model as ::gradiron::Module>);
+    let module = quote!(<#model as __private::Module>);
     let count = match count.map(Dim::tokens) {
-        None => quote!(::core::option::Option::None),
-        Some(count) => quote!(::core::option::Option::Some(#count)),
+        None => quote!(None),
+        Some(count) => quote!(Some(#count)),
     };
     quote! {
-        ::gradiron::__rt::table::Row::Module {
+        __private::table::Row::Module {
             name: #name, describe: #module::#describe, floats: #module::#size, count: #count,
         }
     }
@@ -195,58 +192,54 @@ fn owner(model: &Model, checked: &Option<TokenStream>) -> TokenStream {
         let fields = model.fields.iter().map(|field| member(model, &field.name));
         return quote! {
             #[allow(clippy::all)]
-            #[automatically_derived]
-            impl #impl_generics #ty {
+                impl #impl_generics #ty {
                 #[allow(dead_code)]
                 fn __fields(&self) {
                     let _ = (#(&self.#fields,)*);
                 }
 
                 /// New parameters, drawn from `seed` by PyTorch's default initialisers.
-                pub fn init(seed: ::gradiron::Seed) -> ::gradiron::Net<Self> {
+                pub fn init(seed: __private::Seed) -> __private::Net<Self> {
                     #checked
-                    ::gradiron::Net::init(seed)
+                    __private::Net::init(seed)
                 }
             }
         };
     }
     let views = views(model);
     quote! {
-        #[automatically_derived]
-        impl #impl_generics ::gradiron::Model for #ty {
+        impl #impl_generics __private::Model for #ty {
             type Module = Self;
             fn params(&self) -> &[f32] {
-                &self.params.as_slice()[..<Self as ::gradiron::Module>::PARAMS]
+                &self.params.as_slice()[..<Self as __private::Module>::PARAMS]
             }
             fn params_mut(&mut self) -> &mut [f32] {
-                &mut self.params.as_mut_slice()[..<Self as ::gradiron::Module>::PARAMS]
+                &mut self.params.as_mut_slice()[..<Self as __private::Module>::PARAMS]
             }
             fn state(&self) -> &[f32] {
-                &self.params.as_slice()[<Self as ::gradiron::Module>::PARAMS..]
+                &self.params.as_slice()[<Self as __private::Module>::PARAMS..]
             }
             fn state_mut(&mut self) -> &mut [f32] {
-                &mut self.params.as_mut_slice()[<Self as ::gradiron::Module>::PARAMS..]
+                &mut self.params.as_mut_slice()[<Self as __private::Module>::PARAMS..]
             }
-            fn storage(&mut self) -> ::core::option::Option<&mut ::gradiron::__rt::Storage> {
+            fn storage(&mut self) -> Option<&mut __private::Storage> {
                 Some(&mut self.params)
             }
-            fn stored(&self) -> ::core::option::Option<&::gradiron::__rt::Storage> {
+            fn stored(&self) -> Option<&__private::Storage> {
                 Some(&self.params)
             }
-            fn fetch(&self) -> ::core::result::Result<(), ::gradiron::device::DeviceError> {
+            fn fetch(&self) -> __private::Result<(), __private::DeviceError> {
                 self.params.fetch().map(|_| ())
             }
         }
-        #[allow(clippy::all)]
-        #[automatically_derived]
         impl #impl_generics #ty {
             /// The number of parameters.
-            pub const PARAMS: usize = <Self as ::gradiron::Module>::PARAMS;
+            pub const PARAMS: usize = <Self as __private::Module>::PARAMS;
 
             /// New parameters, drawn from `seed` by PyTorch's default initialisers.
-            pub fn init(seed: ::gradiron::Seed) -> Self {
+            pub fn init(seed: __private::Seed) -> Self {
                 #checked
-                Self { params: ::gradiron::__rt::init_params::<Self>(seed) }
+                Self { params: __private::init_params::<Self>(seed) }
             }
             #(#views)*
         }
@@ -286,9 +279,11 @@ fn views(model: &Model) -> Vec<TokenStream> {
             let (ty, view) = view(model, &param.shape, &quote!(Self::__AT[#k]));
             let doc = format!("The parameter `{name}`, `{}`.", param.shape);
             let place = place(Some(k));
-            let change = method_mut(model, name, |name_mut| quote! {
-                pub fn #name_mut(&mut self) -> &mut #ty {
-                    ::gradiron::__rt::view::param_mut(&mut self.params, #place)
+            let change = method_mut(model, name, |name_mut| {
+                quote! {
+                    pub fn #name_mut(&mut self) -> &mut #ty {
+                        __private::view::param_mut(&mut self.params, #place)
+                    }
                 }
             });
             return Some(quote! {
@@ -313,8 +308,8 @@ fn views(model: &Model) -> Vec<TokenStream> {
         let change = (weight_at.or(bias_at).is_some()).then(|| {
             let (weight_at, bias_at) = (place(weight_at), place(bias_at));
             method_mut(model, name, |name_mut| quote! {
-                pub fn #name_mut(&mut self) -> ::gradiron::view::LayerMut<'_, #weight_ty, #bias_ty> {
-                    ::gradiron::view::LayerMut::new(&mut self.params, #weight_at, #bias_at)
+                pub fn #name_mut(&mut self) -> __private::view::LayerMut<'_, #weight_ty, #bias_ty> {
+                    __private::view::LayerMut::new(&mut self.params, #weight_at, #bias_at)
                 }
             })
         });
@@ -322,18 +317,18 @@ fn views(model: &Model) -> Vec<TokenStream> {
             let own =
                 |(_, (owner, state)): &(usize, &&(usize, State))| *owner == f && state.name == name;
             let (k, (_, state)) = state.iter().enumerate().find(own)?;
-            let start = quote!(<Self as ::gradiron::Module>::PARAMS + Self::__STATE_AT[#k]);
+            let start = quote!(<Self as __private::Module>::PARAMS + Self::__STATE_AT[#k]);
             Some(view(model, &state.shape, &start))
         });
         let (ty, new) = match statistics {
             [Some((ty, mean)), Some((_, var)), Some((_, count))] => (
-                quote!(::gradiron::view::BatchNorm<'_, #weight_ty, #bias_ty, #ty>),
-                quote!(::gradiron::view::BatchNorm::new(#weight, #bias, #mean, #var, #count)),
+                quote!(__private::BatchNorm<'_, #weight_ty, #bias_ty, #ty>),
+                quote!(__private::BatchNorm::new(#weight, #bias, #mean, #var, #count)),
             ),
             _ if own.is_empty() => return None,
             _ => (
-                quote!(::gradiron::view::Layer<'_, #weight_ty, #bias_ty>),
-                quote!(::gradiron::view::Layer::new(#weight, #bias)),
+                quote!(__private::Layer<'_, #weight_ty, #bias_ty>),
+                quote!(__private::Layer::new(#weight, #bias)),
             ),
         };
         let doc = format!("The parameters of the layer `{name}`.");
@@ -352,7 +347,10 @@ fn views(model: &Model) -> Vec<TokenStream> {
 /// From where to where a parameter lies; nowhere, where there is none.
 fn place(param: Option<usize>) -> TokenStream {
     match param {
-        Some(k) => quote!([Self::__AT[#k], Self::__AT[#k + 1]]),
+        Some(k) => {
+            let (k, next) = (Index::from(k), Index::from(k + 1));
+            quote!([Self::__AT[#k], Self::__AT[#next]])
+        }
         None => quote!([0, 0]),
     }
 }
@@ -378,8 +376,7 @@ fn view(model: &Model, shape: &Shape, start: &TokenStream) -> (TokenStream, Toke
     let len = shape.len().tokens();
     match view_of(shape, &model.generic_names()) {
         View::Array => {
-            let view =
-                quote!(::gradiron::__rt::view::array(&self.params.as_slice()[#start..][..#len]));
+            let view = quote!(__private::array(&self.params.as_slice()[#start..][..#len]));
             (array(&shape.0), view)
         }
         View::Number => (quote!(f32), quote!(&self.params.as_slice()[#start])),

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use proc_macro2::TokenStream;
 use quote::format_ident;
+use syn::Index;
 
 use super::calls::{PIECE, closures, preparation};
 use super::chains::Chains;
@@ -71,12 +72,11 @@ fn formula(graph: &Graph, value: ValueId) -> String {
 
 /// The places of the values, and the pass that makes them.
 pub fn items(model: &Model, values: &Values, chains: &Chains) -> TokenStream {
-    let ends = values.sizes.iter().enumerate().map(|(k, (size, cpu_only))| {
-        let (next, size) = (k + 1, size.tokens());
-        let size = if *cpu_only { quote!(if on_host { #size } else { 0 }) } else { size };
-        quote!(at[#next] = at[#k] + ::gradiron::__rt::arena::padded(#size);)
+    let lens = values.sizes.iter().map(|(size, cpu_only)| {
+        let size = size.tokens();
+        if *cpu_only { quote!(if on_host { #size } else { 0 }) } else { size }
     });
-    let (count, ends) = (values.sizes.len(), ends.collect::<Vec<_>>());
+    let (count, lens) = (Index::from(values.sizes.len()), lens.collect::<Vec<_>>());
     let calls = values.nodes.iter().enumerate().map(|(number, (function, form, n))| {
         preparation(model, (function, *form), chains, values, (number, *n))
     });
@@ -87,35 +87,31 @@ pub fn items(model: &Model, values: &Values, chains: &Chains) -> TokenStream {
         let (graph, plan) = function.planned(*form).expect("the form of one of its nodes");
         (&graph.nodes[*n], graph, plan)
     });
-    let [ops, costs] = ["__prepare_ops", "__prepare_costs"].map(|item| format_ident!("{item}"));
+    let [ops, costs] = ["__PREPARE_OPS", "__prepare_costs"].map(|item| format_ident!("{item}"));
     let profile = profile::items(&quote!(), [&ops, &costs], "Prepare", &ran.collect::<Vec<_>>());
-    let [buf, per_side] =
-        [quote!(::gradiron::__rt::device::Buf), quote!(::gradiron::__rt::device::PerSide)];
+    let (declared, path) = (model.generic_lists().0, model.generics().1);
+    let [buf, per_side] = [quote!(__private::Buf), quote!(__private::PerSide)];
     quote! {
-        /// Where they start, for the kernels of the host and for those of other devices.
-        const __PREPARED_AT: &'static #per_side<[usize; #count + 1]> = &#per_side {
-            host: Self::__prepared_at(true),
-            device: Self::__prepared_at(false),
-        };
-        const fn __prepared_at(on_host: bool) -> [usize; #count + 1] {
-            let mut at = [0; #count + 1];
-            #(#ends)*
-            at
+        impl #declared #path {
+            /// Where they lie, for the kernels of the host and for those of other devices.
+            #[doc(hidden)]
+            pub const __PREPARED: &'static #per_side<__private::PreparedAt<#count>> = &#per_side {
+                host: Self::__prepared(true),
+                device: Self::__prepared(false),
+            };
+            const fn __prepared(on_host: bool) -> __private::PreparedAt<#count> {
+                __private::PreparedAt::new([#(#lens),*])
+            }
+            #[doc(hidden)]
+            pub fn __prepare<Kernels__: __private::Kernels>(
+                k: &mut Kernels__, [params, state]: [#buf; 2], prepared: #buf,
+            ) {
+                let on_host = Kernels__::ON_HOST;
+                k.enter(Self::#ops, [1; 4]);
+                #pieces
+                k.leave();
+            }
+            #profile
         }
-        #[doc(hidden)]
-        pub const __PREPARED: #per_side<usize> = #per_side {
-            host: Self::__PREPARED_AT.host[#count],
-            device: Self::__PREPARED_AT.device[#count],
-        };
-        #[doc(hidden)]
-        pub fn __prepare<Kernels__: ::gradiron::__rt::device::Kernels>(
-            k: &mut Kernels__, params: #buf, state: #buf, prepared: #buf,
-        ) {
-            let on_host = Kernels__::ON_HOST;
-            k.enter(Self::#ops, [1; 4]);
-            #pieces
-            k.leave();
-        }
-        #profile
     }
 }

@@ -24,30 +24,37 @@ pub fn items(
     let text: String = lines.collect();
     let rows = nodes.iter().map(|(node, graph, plan)| {
         let [flops, bytes] = [flops(graph, node), bytes(graph, plan, node)];
-        let (flops, bytes) = (flops.saturating_tokens(), bytes.saturating_tokens());
+        let (flops, bytes) = (flops.short_saturating_tokens(), bytes.short_saturating_tokens());
         match node.phase {
             Phase::BackwardInputs => quote!(if want_inputs { [#flops, #bytes] } else { [0, 0] }),
             _ => quote!([#flops, #bytes]),
         }
     });
     let rows: Vec<TokenStream> = rows.collect();
-    let pieces = rows.chunks(PIECE).map(
-        |rows| quote!((|out: &mut Vec<[usize; 2]>| out.extend_from_slice(&[#(#rows),*]))(out);),
-    );
+    let piece = |rows: &[TokenStream]| quote!(out.extend_from_slice(&[#(#rows),*]););
+    let pieces = match rows.len() {
+        0..=PIECE => piece(&rows),
+        _ => {
+            let pieces = rows.chunks(PIECE).map(piece);
+            quote!(#((|out: &mut Vec<[usize; 2]>| { #pieces })(out);)*)
+        }
+    };
     let nested = nodes.iter().filter_map(|(node, ..)| node.op.callee());
     let nested = nested.map(|callee| callee.stated(&["flops"]));
+    let short = Dim::bind_saturating();
     quote! {
-        const #ops: &'static ::gradiron::__rt::profile::PassOps = &::gradiron::__rt::profile::PassOps {
-            phase: ::gradiron::__rt::profile::Phase::#phase,
+        const #ops: &'static __private::PassOps = &__private::PassOps {
+            phase: __private::Phase::#phase,
             text: #text,
             costs: Self::#costs,
         };
-        fn #costs(n: ::gradiron::__rt::arena::Sizes, want_inputs: bool, out: &mut Vec<[usize; 2]>) {
+        fn #costs(n: __private::Sizes, want_inputs: bool, out: &mut Vec<[usize; 2]>) {
             #bind
             #(#nested)*
             // What processors prepare.
             let on_host = true;
-            #(#pieces)*
+            #short
+            #pieces
         }
     }
 }

@@ -2,76 +2,78 @@
 //! is compiled as one piece.
 
 use proc_macro2::TokenStream;
+use syn::Index;
 
-use super::{Function, Model, hidden, stepwise};
+use super::{Function, Model, function_type};
 use crate::graph::{Kind, is_loss};
 use crate::hygiene::quote;
 
-pub fn functions(model: &Model) -> TokenStream {
-    let functions = model.functions.iter().flatten().enumerate();
-    let runs = functions.map(|(at, function)| {
-        let (run, step) =
-            (implementation(model, at, function), stepwise::implementation(model, at, function));
-        quote!(#run #step)
-    });
-    runs.collect()
-}
-
-fn implementation(model: &Model, at: usize, function: &Function) -> TokenStream {
-    let (impl_generics, self_ty) = model.generics();
-    let [infer, train, back, flops, code_size] = ["infer", "train", "back", "flops", "code_size"]
-        .map(|suffix| hidden(&function.name, suffix));
-    let ops = ["infer_ops", "train_ops", "back_ops"].map(|suffix| hidden(&function.name, suffix));
+/// The function as a `Function` of the runtime.
+pub fn implementation(model: &Model, at: usize, function: &Function) -> TokenStream {
+    let (declared, given) = model.generic_lists();
+    let (owner, ty) = (model.generics().1, function_type(&function.name));
     let called = model.called(&function.name);
     let called_grad = format!("{called}_grad");
     let count = |kind: Kind| function.args.iter().filter(|arg| arg.ty.kind == kind).count();
-    let (floats, classes) = (count(Kind::Float), count(Kind::Classes));
-    let results = function.results.len();
-    let buf = quote!(::gradiron::__rt::device::Buf);
-    let call = quote!(::gradiron::__rt::function::Call<#floats, #classes, #results>);
-    let passed = quote!(call.n, offsets, params, state, call.args, call.classes, call.results);
-    // The gradient of a loss by itself.
-    let further = 1..results;
-    let seed = is_loss(&function.results).then(|| {
-        quote! {
-            k.seed(gradients.d_results[0]);
-            #(k.fill(gradients.d_results[#further], 0.0);)*
-        }
+    let counts = [count(Kind::Float), count(Kind::Classes), function.results.len()];
+    let counts = counts.map(Index::from);
+    let counts = quote!(#(#counts),*);
+    let (at, is_loss) = (Index::from(at), is_loss(&function.results));
+    let step_offsets = function.step.as_ref().map(|_| {
+        let step = crate::graph::callee::step_value(&function.name);
+        let path = model.path();
+        quote!(#path::#step.infer_offsets(#path::#step.largest(n), target, out))
     });
+    let step_offsets = step_offsets.unwrap_or_else(|| quote!({}));
     quote! {
-        #[allow(clippy::all)]
-        #[automatically_derived]
-        impl #impl_generics ::gradiron::__rt::function::Function<#at, #floats, #classes, #results>
-            for #self_ty
-        {
-            const FLOPS: usize = Self::#flops([1; 4]);
-            const CODE_SIZE: [usize; 2] = Self::#code_size;
+        impl #declared __private::Function<#counts> for #ty #given {
+            type Model = #owner;
+            const AT: usize = #at;
+            const IS_LOSS: bool = #is_loss;
+            const CODE_SIZE: [usize; 2] = Self.code_size();
             const NAMES: [&'static str; 2] = [#called, #called_grad];
-            const OPS: [&'static ::gradiron::__rt::profile::PassOps; 3] = [#(Self::#ops),*];
+            const OPS: [&'static __private::PassOps; 3] =
+                [Self::INFER_OPS, Self::TRAIN_OPS, Self::BACK_OPS];
+            const FLOPS: usize = Self.flops([1; 4]);
             #[inline(always)]
-            fn flops(n: ::gradiron::__rt::arena::Sizes) -> usize {
-                Self::#flops(n)
+            fn flops(n: __private::Sizes) -> usize {
+                Self.flops(n)
             }
             #[inline(always)]
-            fn infer<Kernels__: ::gradiron::__rt::device::Kernels>(
-                k: &mut Kernels__, offsets: &[usize], [params, state]: [#buf; 2], prepared: #buf,
-                call: #call,
+            fn lens(n: __private::Sizes) -> __private::Lens<#counts> {
+                Self.lens(n)
+            }
+            fn floats(n: __private::Sizes, pass: __private::Pass, target: __private::Target) -> usize {
+                Self.floats(n, pass, target)
+            }
+            fn offsets(
+                n: __private::Sizes, pass: __private::Pass, target: __private::Target,
+                out: &mut Vec<usize>,
             ) {
-                Self::#infer(k, #passed, prepared, call.block);
+                match pass {
+                    __private::Pass::Infer => Self.infer_offsets(n, target, out),
+                    __private::Pass::Grad => Self.offsets(n, false, true, target, out),
+                    __private::Pass::GradInputs => Self.offsets(n, true, true, target, out),
+                    __private::Pass::Step => #step_offsets,
+                }
             }
             #[inline(always)]
-            fn grad<Kernels__: ::gradiron::__rt::device::Kernels>(
-                k: &mut Kernels__, offsets: &[usize], [params, state]: [#buf; 2], call: #call,
-                [d_params, new_state]: [#buf; 2],
-                gradients: ::gradiron::__rt::function::Gradients<#floats, #results>,
+            fn infer<Kernels__: __private::Kernels>(
+                k: &mut Kernels__, given: __private::Infer<#counts>,
             ) {
-                Self::#train(k, #passed, call.block, new_state, call.block);
-                #seed
-                Self::#back(
-                    k, call.n, offsets, gradients.want_inputs, params, call.args, call.classes,
-                    call.results, call.block, gradients.d_results, d_params, gradients.d_args,
-                    call.block,
-                );
+                Self.infer(k, given);
+            }
+            #[inline(always)]
+            fn forward<Kernels__: __private::Kernels>(
+                k: &mut Kernels__, given: __private::Forward<#counts>,
+            ) {
+                Self.train(k, given);
+            }
+            #[inline(always)]
+            fn backward<Kernels__: __private::Kernels>(
+                k: &mut Kernels__, given: __private::Backward<#counts>,
+            ) {
+                Self.back(k, given);
             }
         }
     }

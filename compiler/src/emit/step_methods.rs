@@ -2,13 +2,15 @@
 
 use proc_macro2::TokenStream;
 use quote::format_ident;
+use syn::Index;
 
-use super::body::{flat, input_number};
+use super::body::flat;
 use super::boundary::{View, at, flat_indices, indices, ty, view_of};
 use super::stepwise::batch;
-use super::{Function, Model, hidden};
+use super::{Function, Model};
 use crate::declared::Interface;
 use crate::dim::{Dim, product};
+use crate::graph::callee::function_value;
 use crate::graph::step::{axis_of, rows_of};
 use crate::graph::{Kind, Ty};
 use crate::hygiene::quote;
@@ -31,7 +33,7 @@ fn method(model: &Model, at_: usize, interface: &Interface, length: &Dim) -> Tok
         let view = view_of(&shape, &generics);
         match arg.ty.kind {
             Kind::Classes => {
-                let ty = indices(&shape, &view, &quote!(impl ::gradiron::ClassIndex));
+                let ty = indices(&shape, &view, &quote!(impl __private::ClassIndex));
                 quote!(#name: #ty)
             }
             Kind::Unknown => quote!(#name: impl Sized),
@@ -58,15 +60,12 @@ fn method(model: &Model, at_: usize, interface: &Interface, length: &Dim) -> Tok
         Some(_) => (quote!(, sequences: usize), quote!(sequences)),
         None => (quote!(), quote!(1)),
     };
+    let function = function_value(name);
     let (body, fill, difference) = match &model.functions {
         Some(functions) => (
-            body(model, at_, &functions[at_], length),
-            quote!(ws.cache::<#at_, _, _, _>(#given)),
-            quote! {
-                ::gradiron::__rt::step::check_steps::<Self, _, _, #at_, _, _, _>(
-                    ws, &self.params, seed,
-                )
-            },
+            body(model, &functions[at_], length),
+            quote!(ws.cache(Self::#function, #given)),
+            quote!(__private::check_steps(Self::#function, ws, &self.params, seed)),
         ),
         None => {
             let never = quote!(::core::unreachable!("this program does not compile"));
@@ -91,9 +90,9 @@ fn method(model: &Model, at_: usize, interface: &Interface, length: &Dim) -> Tok
         ///
         /// # Errors
         /// When the workspace was made for fewer sequences, or memory does not suffice.
-        #vis fn #cache<#device: ::gradiron::device::Device>(
-            ws: &::gradiron::Workspace<Self, #device, impl ::gradiron::Purpose> #size
-        ) -> ::core::result::Result<::gradiron::Cache<Self, #at_, #device>, ::gradiron::WorkspaceError> {
+        #vis fn #cache<#device: __private::Device>(
+            ws: &__private::Workspace<Self, #device, impl __private::Purpose> #size
+        ) -> __private::Result<__private::Cache<Self, #at_, #device>, __private::WorkspaceError> {
             #fill
         }
 
@@ -102,11 +101,10 @@ fn method(model: &Model, at_: usize, interface: &Interface, length: &Dim) -> Tok
         /// # Errors
         /// When the cache has no room, an input does not fit, or the parameters have changed since
         /// the cache was empty. The cache stays as it was.
-        #[allow(unused_variables, unused_parens, clippy::all)]
-        #vis fn #step<'w, #device: ::gradiron::device::Device>(
-            &self, ws: &'w mut ::gradiron::Workspace<Self, #device, impl ::gradiron::Purpose>,
-            cache: &mut ::gradiron::Cache<Self, #at_, #device>, #(#args),*
-        ) -> ::core::result::Result<#result, ::gradiron::InputError> {
+        #vis fn #step<'w, #device: __private::Device>(
+            &self, ws: &'w mut __private::Workspace<Self, #device, impl __private::Purpose>,
+            cache: &mut __private::Cache<Self, #at_, #device>, #(#args),*
+        ) -> __private::Result<#result, __private::InputError> {
             #body
         }
 
@@ -116,17 +114,17 @@ fn method(model: &Model, at_: usize, interface: &Interface, length: &Dim) -> Tok
         /// When the device has no memory for the cache.
         #vis fn #check(
             &self,
-            ws: &mut ::gradiron::Workspace<
-                Self, impl ::gradiron::device::Device, impl ::gradiron::Purpose,
+            ws: &mut __private::Workspace<
+                Self, impl __private::Device, impl __private::Purpose,
             >,
-            seed: ::gradiron::Seed,
-        ) -> ::core::result::Result<::gradiron::StepCheck, ::gradiron::WorkspaceError> {
+            seed: __private::Seed,
+        ) -> __private::Result<__private::StepCheck, __private::WorkspaceError> {
             #difference
         }
     }
 }
 
-fn body(model: &Model, at: usize, function: &Function, length: &Dim) -> TokenStream {
+fn body(model: &Model, function: &Function, length: &Dim) -> TokenStream {
     let generics = model.generic_names();
     let seen = |ty: &Ty| {
         let rows = rows_of(ty, length);
@@ -159,42 +157,37 @@ fn body(model: &Model, at: usize, function: &Function, length: &Dim) -> TokenStr
     });
     let floats: Vec<_> =
         function.args.iter().enumerate().filter(|(_, arg)| arg.ty.kind == Kind::Float).collect();
-    let inputs =
-        floats.iter().map(|(_, arg)| flat(&arg.name, &rows_of(&arg.ty, length), &generics));
-    let args = floats.iter().enumerate().map(|(k, (i, _))| {
-        let (k, len) = (input_number(k), given(*i).shape.len().tokens());
-        quote!(::gradiron::__rt::device::Buf::new(::gradiron::__rt::device::Region::Input(#k), 0, #len))
+    let inputs = floats.iter().map(|(_, arg)| {
+        let (name, ty) = (&arg.name, rows_of(&arg.ty, length));
+        match view_of(&ty.shape, &generics) {
+            // It is given by value.
+            View::Number => quote!(::core::slice::from_ref(&#name)),
+            _ => flat(name, &ty, &generics),
+        }
     });
     let classes = function.args.iter().filter(|arg| arg.ty.kind == Kind::Classes);
-    let [bounds, lengths] = ["bounds", "lengths"].map(|item| hidden(&function.name, item));
+    let value = function_value(&function.name);
     let classes = classes.enumerate().map(|(c, arg)| {
         let (name, text) = (&arg.name, plain(&arg.name.to_string()).to_string());
         let (rows, view) = seen(&arg.ty);
         let indices = flat_indices(name, &rows.shape, &view);
         let row = rows.shape.0.iter().skip(1).map(Dim::tokens);
-        let bound = quote!((Self::#bounds(n)[#c], Self::#lengths[#c]));
+        let bound = quote!((Self::#value.bounds(n)[#c], Self::#value.lengths()[#c]));
         quote!(ws.classes(&mut index_at, #text, #indices, &[#(#row),*], #bound)?)
     });
-    let lens =
-        step.graph.outputs.iter().map(|(_, value)| step.graph.ty(*value).shape.len().tokens());
-    let reads = function.results.iter().enumerate().map(|(r, ty)| match seen(ty).1 {
-        View::Flat => quote!(ws.read(results[#r])?),
-        _ => quote!(::gradiron::__rt::view::batch(ws.read(results[#r])?)),
+    let reads = function.results.iter().enumerate().map(|(r, ty)| {
+        let method = if seen(ty).1 == View::Flat { quote!(flat) } else { quote!(batch) };
+        let r = Index::from(r);
+        quote!(ran.#method(ran.results[#r])?)
     });
     quote! {
-        let n = ws.step_sizes(cache, &self.params, #text, (#name.len(), #row))?;
+        let n = ws.step_sizes(Self::#value, cache, &self.params, #text, (#name.len(), #row))?;
         #bind
         #(#checks)*
         let mut index_at = 0;
         let classes = [#(#classes),*];
-        let inputs: &[&[f32]] = &[#(#inputs),*];
-        let args = [#(#args),*];
-        let mut places = ::gradiron::__rt::arena::Places::default();
-        let results = [#(places.take(#lens)),*];
-        let block = places.rest(ws.floats(#at, ::gradiron::__rt::Pass::Step));
-        let call = ::gradiron::__rt::function::Call { n, args, classes, results, block };
-        ws.step::<#at, _, _, _>(&self.params, cache, inputs, call)?;
-        let ws = &*ws;
+        let inputs = __private::Inputs { n, floats: [#(#inputs),*], classes };
+        let ran = ws.step(Self::#value, &self.params, cache, inputs)?;
         Ok((#(#reads),*))
     }
 }

@@ -2,128 +2,128 @@
 //! ones.
 
 use proc_macro2::TokenStream;
+use syn::Index;
 
 use super::calls::{Half, pass};
 use super::chains::Chains;
 use super::function::layout;
 use super::prepared::Values;
-use super::{Function, Model, StepForm, hidden};
-use crate::declared::Interface;
+use super::{Function, Model, StepForm, function_type, step_type};
 use crate::dim::{Dim, product};
+use crate::graph::callee::{function_value, step_value};
 use crate::graph::step::{Held, axis_of};
 use crate::graph::{Kind, Source, Ty};
 use crate::hygiene::quote;
 use crate::passes::Form;
 
-/// What calls of every function may ask for.
-pub fn hidden_items(model: &Model, chains: &Chains, prepared: &Values) -> TokenStream {
-    let items = model.interfaces.iter().enumerate().map(|(at, interface)| {
-        let function = model.functions.as_ref().map(|functions| &functions[at]);
-        match function.and_then(|function| Some((function, function.step.as_ref()?))) {
-            Some((function, step)) => items(model, function, step, chains, prepared),
-            None => stub(interface),
+/// The steps of all functions: a type for each, or what says that there is none.
+pub fn items(model: &Model, chains: &Chains, prepared: &Values) -> TokenStream {
+    let functions = model.functions.iter().flatten();
+    let items = functions.enumerate().map(|(at, function)| match &function.step {
+        Some(step) => {
+            let (own, run) =
+                (step_items(model, function, step, chains, prepared), implementation(model, at, function));
+            quote!(#own #run)
         }
+        None => value(model, function, &quote!(__private::NoStep), &quote!(__private::NoStep)),
     });
     items.collect()
 }
 
-/// The items of a function that has no step, so that a call of it is reported once.
-fn stub(interface: &Interface) -> TokenStream {
-    let items = [
-        "LENGTH",
-        "AXES",
-        "HELD",
-        "step_bind",
-        "cache",
-        "step_scratch",
-        "STEP_TABLE",
-        "step_offsets",
-        "step",
-    ];
-    let items = items.map(|suffix| hidden(&interface.name, suffix));
-    quote!(::gradiron::__rt::no_step! { #(#items)* })
+/// The constant of the model that stands for the step.
+fn value(model: &Model, function: &Function, ty: &TokenStream, of: &TokenStream) -> TokenStream {
+    let (declared, path) = (model.generic_lists().0, model.generics().1);
+    let (name, vis) = (step_value(&function.name), model.vis());
+    quote! {
+        impl #declared #path {
+            #[doc(hidden)]
+            #vis const #name: #ty = #of;
+        }
+    }
 }
 
-fn items(
+fn step_items(
     model: &Model,
     function: &Function,
     step: &StepForm,
     chains: &Chains,
     prepared: &Values,
 ) -> TokenStream {
-    let item = |suffix| hidden(&function.name, suffix);
-    let (bind, whole_bind, sizes) = (item("step_bind"), item("bind"), item("step_sizes"));
-    let [cache, cache_at, scratch, step_layout, known] =
-        ["cache", "cache_at", "step_scratch", "step_layout", "LENGTH"].map(item);
-    let layout = layout(model, function, Form::Step, ["step_layout", "STEP_TABLE", "step_offsets"]);
+    let (declared, given) = model.generic_lists();
+    let (path, ty) = (model.path(), step_type(&function.name));
+    let (value, whole) = (
+        value(model, function, &quote!(#ty #given), &quote!(#ty)),
+        function_value(&function.name),
+    );
+    let (vis, layout) = (model.vis(), layout(model, function, Form::Step));
     let pass = pass(model, function, chains, prepared, Half::STEP);
-    let (past, length) = (model.sizes().len(), step.length.tokens());
-    let new = past + 1;
-    let n = quote!(::gradiron::__rt::arena::Sizes);
+    let (past, length) = (Index::from(model.sizes().len()), step.length.tokens());
+    let new = Index::from(past.index as usize + 1);
+    let n = quote!(__private::Sizes);
     let ends = caches(step).into_iter().enumerate().map(|(k, len)| {
-        let (next, len) = (k + 1, len.saturating_tokens());
-        quote!(at[#next] = ::gradiron::__rt::plus(at[#k], ::gradiron::__rt::arena::padded(#len));)
+        let (k, next, len) = (Index::from(k), Index::from(k + 1), len.saturating_tokens());
+        quote!(at[#next] = __private::plus(at[#k], __private::padded(#len));)
     });
     let ends: Vec<_> = ends.collect();
-    let count = ends.len();
+    let count = Index::from(ends.len());
     let nested = || {
         let callees = step.graph.nodes.iter().filter_map(|node| node.op.callee());
         callees.filter(|callee| callee.is_step)
     };
-    let held_in_nested = nested().map(|callee| callee.item("HELD"));
+    let held_in_nested = nested().map(|callee| callee.item("held"));
     let nested = nested().map(|callee| callee.stated(&["cache"]));
-    let (held, Held { positions, states }) = (item("HELD"), step.held);
+    let Held { positions, states } = step.held;
     let args = function.args.iter().map(|arg| &arg.ty);
     let of_positions =
         args.chain(&function.results).map(|ty| axis_number(axis_of(ty, &step.length)));
-    let axes = item("AXES");
     let bind_sizes = model.bind_step_sizes();
     quote! {
-        #[doc(hidden)]
-        pub const #known: Option<usize> = Some(#length);
-        /// The axis of the positions of each argument, then of each result.
-        #[doc(hidden)]
-        pub const #axes: &'static [usize] = &[#(#of_positions),*];
-        /// What a step needs of the positions before.
-        #[doc(hidden)]
-        pub const #held: ::gradiron::__rt::step::Held =
-            ::gradiron::__rt::step::Held { positions: #positions, states: #states }
-                #(.and(#held_in_nested))*;
-        #[doc(hidden)]
-        pub const fn #bind<const Args: usize>(
-            leads: [usize; Args], past: usize, new: usize,
-        ) -> #n {
-            let mut n = Self::#whole_bind(leads);
-            n[#past] = past;
-            n[#new] = new;
-            n
+        #vis struct #ty #declared;
+        #value
+        impl #declared #ty #given {
+            pub const fn length(self) -> Option<usize> {
+                Some(#length)
+            }
+            /// The axis of the positions of each argument, then of each result.
+            pub const fn axes(self) -> &'static [usize] {
+                &[#(#of_positions),*]
+            }
+            /// What a step needs of the positions before.
+            pub const fn held(self) -> __private::Held {
+                __private::Held { positions: #positions, states: #states }
+                    #(.and(#held_in_nested()))*
+            }
+            pub const fn bind<const ARGS__: usize>(
+                self, leads: [usize; ARGS__], past: usize, new: usize,
+            ) -> #n {
+                let mut n = #path::#whole.bind(leads);
+                n[#past] = past;
+                n[#new] = new;
+                n
+            }
+            /// The sizes of the largest step.
+            const fn largest(self, mut n: #n) -> #n {
+                n[#past] = 0;
+                n[#new] = #length;
+                n
+            }
+            /// Where the caches start, and the length of all.
+            const fn cache_at(self, n: #n) -> [usize; #count + 1] {
+                #bind_sizes
+                #(#nested)*
+                let mut at = [0; #count + 1];
+                #(#ends)*
+                at
+            }
+            pub const fn cache(self, n: #n) -> usize {
+                Self.cache_at(n)[#count]
+            }
+            pub const fn infer_scratch(self, n: #n, target: __private::Target) -> usize {
+                Self.infer_layout(n, target).saved
+            }
+            #layout
+            #pass
         }
-        /// The largest step at these sizes.
-        #[doc(hidden)]
-        pub const fn #sizes(mut n: #n) -> #n {
-            n[#past] = 0;
-            n[#new] = #length;
-            n
-        }
-        /// Where the caches start, and the length of all.
-        #[doc(hidden)]
-        pub const fn #cache_at(n: #n) -> [usize; #count + 1] {
-            #bind_sizes
-            #(#nested)*
-            let mut at = [0; #count + 1];
-            #(#ends)*
-            at
-        }
-        #[doc(hidden)]
-        pub const fn #cache(n: #n) -> usize {
-            Self::#cache_at(n)[#count]
-        }
-        #[doc(hidden)]
-        pub const fn #scratch(n: #n, target: ::gradiron::__rt::device::Target) -> usize {
-            Self::#step_layout(n, target).saved
-        }
-        #layout
-        #pass
     }
 }
 
@@ -131,7 +131,7 @@ fn items(
 pub fn axis_number(axis: Option<usize>) -> TokenStream {
     match axis {
         Some(axis) => quote!(#axis),
-        None => quote!(::gradiron::__rt::check::NO_AXIS),
+        None => quote!(__private::check::NO_AXIS),
     }
 }
 
@@ -150,84 +150,66 @@ fn caches(step: &StepForm) -> Vec<Dim> {
     caches.into_iter().map(|(_, len)| len).collect()
 }
 
-/// The offsets of the largest step, for the plan of a workspace.
-pub fn offsets(function: &Function) -> TokenStream {
-    let [offsets, sizes] = ["step_offsets", "step_sizes"].map(|s| hidden(&function.name, s));
-    match function.step {
-        Some(_) => quote!(|out| Self::#offsets(Self::#sizes(n), target, out)),
-        None => quote!(|_| ()),
-    }
-}
-
 /// The floats of the arena that the largest step takes.
-pub fn floats(function: &Function) -> TokenStream {
-    let [layout, sizes] = ["step_layout", "step_sizes"].map(|s| hidden(&function.name, s));
+pub fn floats(model: &Model, function: &Function) -> TokenStream {
+    let (path, step) = (model.path(), step_value(&function.name));
     match function.step {
-        Some(_) => quote! {
-            ::gradiron::__rt::plus(results, Self::#layout(Self::#sizes(n), target).saved)
-        },
+        Some(_) => quote!(#path::#step.infer_layout(#path::#step.largest(n), target).saved),
         None => quote!(0),
     }
 }
 
 /// The step as workspaces run it.
-pub fn implementation(model: &Model, at: usize, function: &Function) -> TokenStream {
+fn implementation(model: &Model, at: usize, function: &Function) -> TokenStream {
     let Some(step) = &function.step else { return TokenStream::new() };
-    let (impl_generics, self_ty) = model.generics();
-    let [pass, cache, held] =
-        ["step", "cache", "HELD"].map(|suffix| hidden(&function.name, suffix));
+    let (declared, given) = model.generic_lists();
+    let (path, ty, value) =
+        (model.path(), function_type(&function.name), step_value(&function.name));
     let called = format!("{}_step", model.called(&function.name));
     let args = |kind: Kind| function.args.iter().filter(move |arg| arg.ty.kind == kind);
-    let [floats, classes] = [Kind::Float, Kind::Classes].map(|kind| args(kind).count());
-    let results = function.results.len();
+    let counts = [args(Kind::Float).count(), args(Kind::Classes).count(), function.results.len()];
+    let [floats, classes, results] = counts.map(Index::from);
     let part = |ty: &Ty| {
-        let (rows, row) = match axis_of(ty, &step.length) {
-            Some(axis) => (true, product(&ty.dims()[axis + 1..])),
-            None => (false, ty.shape.len()),
+        let row = match axis_of(ty, &step.length) {
+            Some(axis) => {
+                let row = product(&ty.dims()[axis + 1..]).tokens();
+                quote!(Some(#row))
+            }
+            None => quote!(None),
         };
-        let (len, row) = (ty.shape.len().tokens(), row.tokens());
-        quote!(::gradiron::__rt::step::Part { len: #len, row: if #rows { Some(#row) } else { None } })
+        let len = ty.shape.len().tokens();
+        quote!(__private::StepPart { len: #len, row: #row })
     };
     let [float_parts, class_parts] = [Kind::Float, Kind::Classes]
         .map(|kind| args(kind).map(|arg| part(&arg.ty)).collect::<Vec<_>>());
     let result_parts = function.results.iter().map(part);
-    let bounds = hidden(&function.name, "bounds");
     let (length, bind) = (step.length.tokens(), model.bind_sizes());
     let batch =
         batch(model, &function.args, &step.length).map_or(quote!(None), |at| quote!(Some(#at)));
-    let past = model.sizes().len();
+    let (at, past) = (Index::from(at), Index::from(model.sizes().len()));
     quote! {
-        #[allow(unused_variables, clippy::all)]
-        #[automatically_derived]
-        impl #impl_generics ::gradiron::__rt::step::Stepwise<#at, #floats, #classes, #results>
-            for #self_ty
-        {
+        impl #declared __private::Stepwise<#at, #floats, #classes, #results> for #ty #given {
             const LENGTH: usize = #length;
-            const HELD: ::gradiron::__rt::step::Held = Self::#held;
+            const HELD: __private::Held = #path::#value.held();
             const STEP: &'static str = #called;
             const BATCH: Option<usize> = #batch;
             const PAST: usize = #past;
             // Whatever the run-time sizes are: index 0 is there for the smallest.
-            const BOUNDS: [usize; #classes] = Self::#bounds([1; 4]);
-            fn parts(n: ::gradiron::__rt::arena::Sizes) -> (
-                [::gradiron::__rt::step::Part; #floats], [::gradiron::__rt::step::Part; #classes],
-                [::gradiron::__rt::step::Part; #results],
+            const BOUNDS: [usize; #classes] = Self.bounds([1; 4]);
+            fn parts(n: __private::Sizes) -> (
+                [__private::StepPart; #floats], [__private::StepPart; #classes],
+                [__private::StepPart; #results],
             ) {
                 #bind
                 ([#(#float_parts),*], [#(#class_parts),*], [#(#result_parts),*])
             }
-            fn cache_floats(n: ::gradiron::__rt::arena::Sizes) -> usize {
-                Self::#cache(n)
+            fn cache_floats(n: __private::Sizes) -> usize {
+                #path::#value.cache(n)
             }
-            fn step<Kernels__: ::gradiron::__rt::device::Kernels>(
-                k: &mut Kernels__, offsets: &[usize],
-                [params, state, prepared, cache]: [::gradiron::__rt::device::Buf; 4],
-                call: ::gradiron::__rt::function::Call<#floats, #classes, #results>,
+            fn step<Kernels__: __private::Kernels>(
+                k: &mut Kernels__, given: __private::Infer<#floats, #classes, #results>,
             ) {
-                Self::#pass(
-                    k, call.n, offsets, params, state, call.args, call.classes, call.results,
-                    cache, prepared, call.block,
-                );
+                #path::#value.infer(k, given);
             }
         }
     }

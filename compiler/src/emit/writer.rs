@@ -7,12 +7,12 @@ use syn::Index;
 
 use super::calls::{PIECE, closures};
 use super::chains::Chains;
-use super::function::{HEADER, TARGET, callees};
+use super::function::{HEADER, callees};
 use super::prepared::Values;
 use super::{Function, Model};
 use crate::dim::Dim;
-use crate::graph::{Dest, Emit, Graph, Kind, Node, Phase, Source, ValueId};
-use crate::hygiene::{quote, variable};
+use crate::graph::{Dest, Emit, Graph, Kind, Phase, ValueId};
+use crate::hygiene::{bare, quote, variable};
 use crate::passes::Form;
 use crate::passes::plan::{Conversion, Home, Part, Plan};
 
@@ -88,12 +88,8 @@ impl Writer<'_> {
             }
             Home::Prepared(v) => {
                 let at = Index::from(self.prepared.place(self.function, self.form, v));
-                let len = self.graph.ty(v).shape.len().tokens();
-                let len = match self.maker(v).is_some_and(|node| node.op.serves_cpu_only()) {
-                    true => quote!(if on_host { #len } else { 0 }),
-                    false => len,
-                };
-                quote!(prepared.part(Self::__PREPARED_AT.of(on_host)[#at], #len))
+                let model = self.model.path();
+                quote!(#model::__PREPARED.of(on_host).part(prepared, #at))
             }
             Home::Cache(c) => {
                 let (at, len) = (Index::from(c), ty.shape.len().tokens());
@@ -104,61 +100,61 @@ impl Writer<'_> {
         })
     }
 
-    /// The node that makes a value.
-    fn maker(&self, value: ValueId) -> Option<&Node> {
-        match self.graph.values[value].source {
-            Source::Node(n, _) => Some(&self.graph.nodes[n]),
-            _ => None,
-        }
-    }
-
     fn param_range(&self, p: usize) -> TokenStream {
-        let at = Index::from(self.model.params.order[p]);
-        let len = self.model.params.tensors[p].1.shape.len().tokens();
-        quote!(.part(Self::__AT[#at], #len))
+        let at = self.model.params.start(self.model.params.order[p]);
+        let at = at.unwrap_or_else(|place| {
+            let (model, place) = (self.model.path(), Index::from(place));
+            quote!(#model::__AT[#place])
+        });
+        let len = bare(self.model.params.tensors[p].1.shape.len().tokens());
+        quote!(.part(#at, #len))
     }
 
     fn state_range(&self, s: usize) -> TokenStream {
-        let at = Index::from(self.model.state.order[s]);
-        let len = self.model.state.tensors[s].1.shape.len().tokens();
-        quote!(.part(Self::__STATE_AT[#at], #len))
+        let at = self.model.state.start(self.model.state.order[s]);
+        let at = at.unwrap_or_else(|place| {
+            let (model, place) = (self.model.path(), Index::from(place));
+            quote!(#model::__STATE_AT[#place])
+        });
+        let len = bare(self.model.state.tensors[s].1.shape.len().tokens());
+        quote!(.part(#at, #len))
     }
 
+    /// A range of planned memory: `m.saved(3, 4704 * batch)`.
     fn buffer(&self, b: usize, len: &Dim) -> TokenStream {
         let buffer = &self.plan.buffers[b];
-        let len = len.tokens();
-        let range = |b: usize, part: Part| {
-            let at = Index::from(HEADER + b);
-            let memory = match (self.form, part) {
-                (Form::Train, Part::Saved) => quote!(saved),
-                _ => quote!(scratch),
-            };
-            let len = match self.plan.buffers[b].cpu_only {
-                true => quote!(if on_host { #len } else { 0 }),
-                false => len.clone(),
-            };
-            match self.plan.buffers[b].is_activation {
-                true => quote!(#memory.values(offsets[#at], #len, target.are_halves())),
-                false => quote!(#memory.part(offsets[#at], #len)),
+        let values = |b: usize| self.plan.buffers[b].is_activation;
+        let suffix = if values(b) { "_values" } else { "" };
+        let (at, len) = (Index::from(b), bare(len.tokens()));
+        let is_saved = |part: Part| (self.form, part) == (Form::Train, Part::Saved);
+        let place = |part: Part| if is_saved(part) { "saved" } else { "scratch" };
+        let method = |name: String| quote::format_ident!("{name}");
+        let differs = is_saved(buffer.without_bf16.1) != is_saved(buffer.part);
+        match buffer.conversion {
+            Some(Conversion::Half) => {
+                assert!(is_saved(buffer.part) && !values(b), "a copy is for the backward pass");
+                quote!(m.bf16(#at, #len))
             }
-        };
-        let (own, without_bf16) = (range(b, buffer.part), buffer.without_bf16.1);
-        let other = match buffer.conversion {
-            Some(Conversion::Half) => quote!(params.part(0, 0)),
-            Some(Conversion::Widened(of)) => range(of, self.plan.buffers[of].without_bf16.1),
-            None if without_bf16 != buffer.part => range(b, without_bf16),
-            None => return own,
-        };
-        quote!(if target.are_halves_between() { #own } else { #other })
-    }
-
-    /// What the memory was planned for. Where kernels are inlined it is a processor with values in floats,
-    /// and rustc leaves out what else there is.
-    pub fn target(&self) -> TokenStream {
-        let (at, of) = (Index::from(TARGET), quote!(::gradiron::__rt::device::Target));
-        quote! {
-            let target = #of::from_number(if Kernels__::INLINE { 0 } else { offsets[#at] });
-            let on_host = Kernels__::ON_HOST;
+            Some(Conversion::Widened(of)) => {
+                let other = &self.plan.buffers[of];
+                let as_said = !is_saved(buffer.part) && is_saved(other.without_bf16.1);
+                assert!(as_said && values(of) == values(b), "a copy is of what lasts");
+                let (method, of) = (method(format!("widened{suffix}")), Index::from(of));
+                quote!(m.#method(#at, #of, #len))
+            }
+            None if differs => {
+                assert!(is_saved(buffer.without_bf16.1), "without a copy it lasts longer");
+                let method = method(format!("kept{suffix}"));
+                quote!(m.#method(#at, #len))
+            }
+            None if buffer.cpu_only => {
+                assert!(!is_saved(buffer.part) && !values(b), "it is scratch memory");
+                quote!(m.on_host(#at, #len))
+            }
+            None => {
+                let method = method(format!("{}{suffix}", place(buffer.part)));
+                quote!(m.#method(#at, #len))
+            }
         }
     }
 
@@ -174,7 +170,7 @@ impl Writer<'_> {
         closures(&code.collect::<Vec<_>>())
     }
 
-    /// `let fc1_7 = saved.part(offsets[3], batch * 128);`
+    /// `let fc1_7 = m.saved(3, batch * 128);`
     pub fn bindings(&self, nodes: &[usize]) -> TokenStream {
         let mut seen = HashSet::new();
         let mut lets = TokenStream::new();
@@ -189,7 +185,7 @@ impl Writer<'_> {
                 // Memory that is there only when the gradients of the arguments are asked for.
                 lets.extend(match inputs_only {
                     true => {
-                        quote!(let #var = if want_inputs { #place } else { params.part(0, 0) };)
+                        quote!(let #var = if want_inputs { #place } else { m.nothing() };)
                     }
                     false => quote!(let #var = #place;),
                 });
@@ -241,24 +237,24 @@ impl Writer<'_> {
     /// The parts of the offsets that belong to nested models.
     pub fn nested_offsets(&self) -> TokenStream {
         let mut start = {
-            let own = HEADER + self.plan.buffers.len();
+            let own = Index::from(HEADER + self.plan.buffers.len());
             quote!(#own)
         };
         let inference = self.form.is_inference();
-        let table = if inference { "INFER_TABLE" } else { "TABLE" };
+        let table = if inference { "infer_table" } else { "table" };
         let mut lets = TokenStream::new();
         for callee in callees(self.graph) {
             let (var, len) = (callee.offsets(), callee.item(table));
-            lets.extend(quote!(let #var = &offsets[#start..][..#len];));
+            lets.extend(quote!(let #var = &offsets[#start..][..#len()];));
             lets.extend(callee.planned(inference));
-            start = quote!(#start + #len);
+            start = quote!(#start + #len());
         }
         lets
     }
 
     /// One runtime call, the operation `number` of the pass.
     pub fn line(&self, number: usize, n: usize) -> TokenStream {
-        let node = &self.graph.nodes[n];
+        let (node, number) = (&self.graph.nodes[n], Index::from(number));
         let types = |values: &[ValueId]| values.iter().map(|v| self.graph.ty(*v).clone()).collect();
         let vars = |values: &[ValueId]| -> Vec<TokenStream> {
             values
@@ -284,11 +280,9 @@ impl Writer<'_> {
         };
         let call = node.op.emit(&emit);
         match (node.phase == Phase::BackwardInputs, node.op.is_conversion()) {
-            (true, true) => {
-                quote!(if target.are_halves_between() && want_inputs { k.op(#number); #call })
-            }
+            (true, true) => quote!(if want_inputs && m.converts(k, #number) { #call }),
             (true, false) => quote!(if want_inputs { k.op(#number); #call }),
-            (false, true) => quote!(if target.are_halves_between() { k.op(#number); #call }),
+            (false, true) => quote!(if m.converts(k, #number) { #call }),
             (false, false) => quote!(k.op(#number); #call),
         }
     }

@@ -1,11 +1,55 @@
 //! A function of another model, as nodes that call it know it.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::format_ident;
 
 use super::{Ty, step};
 use crate::dim::Dim;
 use crate::hygiene::{quote, variable};
+
+/// The constant of a model that stands for one of its functions: `__forward`. What models around
+/// this one ask of the function are its methods.
+pub fn function_value(function: &Ident) -> Ident {
+    // `call_site`: the user's token would draw the compiler's messages about generated code to it.
+    format_ident!("__{}", function, span = Span::call_site())
+}
+
+/// The same for its step.
+pub fn step_value(function: &Ident) -> Ident {
+    format_ident!("__STEP_{}", function, span = Span::call_site())
+}
+
+/// The methods that a step has for itself.
+const OF_STEPS: [&str; 9] = [
+    "axes",
+    "bind",
+    "cache",
+    "held",
+    "infer",
+    "infer_offsets",
+    "infer_scratch",
+    "infer_table",
+    "length",
+];
+
+/// What a call of any pass is given.
+pub struct Given {
+    pub params: TokenStream,
+    pub state: TokenStream,
+    pub args: Vec<TokenStream>,
+    pub classes: Vec<TokenStream>,
+    pub results: Vec<TokenStream>,
+    pub scratch: TokenStream,
+}
+
+/// What a call of a backward pass is given beside.
+pub struct GivenBack {
+    pub want_inputs: TokenStream,
+    pub saved: TokenStream,
+    pub d_results: Vec<TokenStream>,
+    pub d_params: TokenStream,
+    pub d_args: Vec<TokenStream>,
+}
 
 /// The function that is called.
 #[derive(Clone, Debug)]
@@ -30,18 +74,61 @@ pub struct Callee {
 }
 
 impl Callee {
-    /// A hidden item of the callee: `__forward_train`.
-    pub fn item(&self, suffix: &str) -> TokenStream {
-        // A step has its own form of what inference has.
-        let suffix = match (self.is_step, suffix) {
-            (true, "infer") => "step",
-            (true, "INFER_TABLE") => "STEP_TABLE",
-            (true, "infer_offsets") => "step_offsets",
-            (true, "infer_scratch") => "step_scratch",
-            (_, suffix) => suffix,
+    /// What the callee says of itself, a method of its function: `<Block<128>>::__forward.saved`. A
+    /// step has its own form of what inference has.
+    pub fn item(&self, item: &str) -> TokenStream {
+        let (model, method) = (&self.model, format_ident!("{item}"));
+        let function = match self.is_step && OF_STEPS.contains(&item) {
+            true => step_value(&self.function),
+            false => function_value(&self.function),
         };
-        let (model, item) = (&self.model, format_ident!("__{}_{suffix}", self.function));
-        quote!(<#model>::#item)
+        quote!(<#model>::#function.#method)
+    }
+
+    /// A call of its pass of inference.
+    pub fn infer(&self, given: &Given, [cache, prepared]: [&TokenStream; 2]) -> TokenStream {
+        let (pass, shared) = (self.item("infer"), self.given(given));
+        let scratch = &given.scratch;
+        quote! {
+            #pass(k, __private::Infer {
+                #shared, cache: #cache, prepared: #prepared, scratch: #scratch,
+            });
+        }
+    }
+
+    /// A call of its forward pass of training.
+    pub fn forward(&self, given: &Given, [saved, new_state]: [&TokenStream; 2]) -> TokenStream {
+        let (pass, shared) = (self.item("train"), self.given(given));
+        let scratch = &given.scratch;
+        quote! {
+            #pass(k, __private::Forward {
+                #shared, saved: #saved, new_state: #new_state, scratch: #scratch,
+            });
+        }
+    }
+
+    /// A call of its backward pass.
+    pub fn backward(&self, given: &Given, back: &GivenBack) -> TokenStream {
+        let (pass, n, offsets) = (self.item("back"), self.sizes(), self.offsets());
+        let Given { params, args, classes, results, scratch, .. } = given;
+        let GivenBack { want_inputs, saved, d_results, d_params, d_args } = back;
+        quote! {
+            #pass(k, __private::Backward {
+                n: #n, offsets: #offsets, want_inputs: #want_inputs, params: #params,
+                args: [#(#args),*], classes: [#(#classes),*], results: [#(#results),*],
+                saved: #saved, d_results: [#(#d_results),*], d_params: #d_params,
+                d_args: [#(#d_args),*], scratch: #scratch,
+            });
+        }
+    }
+
+    fn given(&self, given: &Given) -> TokenStream {
+        let (n, offsets) = (self.sizes(), self.offsets());
+        let Given { params, state, args, classes, results, .. } = given;
+        quote! {
+            n: #n, offsets: #offsets, params: #params, state: #state, args: [#(#args),*],
+            classes: [#(#classes),*], results: [#(#results),*]
+        }
     }
 
     /// The callee's run-time sizes.
@@ -54,7 +141,7 @@ impl Callee {
         let leads = self.args.iter().map(|ty| tokens(ty.dims().first().unwrap_or(&one)));
         if self.is_step {
             let (bind, past, new) =
-                (self.item("step_bind"), step::past().tokens(), step::new().tokens());
+                (self.item("bind"), step::past().tokens(), step::new().tokens());
             return quote!(#bind([#(#leads),*], #past, #new));
         }
         let bind = self.item("bind");
@@ -108,34 +195,34 @@ impl Callee {
     /// What the callee says of the gradient of input `at` of a call: of its parameters, or of an
     /// argument.
     pub fn flow(&self, at: usize) -> Option<TokenStream> {
-        let flows = self.item("FLOWS");
+        let flows = self.item("flows");
         match (at, &self.count) {
-            (0, None) => Some(quote!(#flows.dead.is_none())),
+            (0, None) => Some(quote!(#flows().dead.is_none())),
             // Through the models behind it to those in front.
             (0, Some(count)) => {
                 let count = count.tokens();
-                Some(quote!((#flows.dead.is_none() & (#count == 1 || #flows.arg(0)))))
+                Some(quote!((#flows().dead.is_none() & (#count == 1 || #flows().arg(0)))))
             }
-            _ => at.checked_sub(2).map(|arg| quote!(#flows.arg(#arg))),
+            _ => at.checked_sub(2).map(|arg| quote!(#flows().arg(#arg))),
         }
     }
 
     /// The number of parameters of one model.
     pub fn params(&self) -> Dim {
         let model = &self.model;
-        Dim::expr(format!("{}::PARAMS", self.text), quote!(<#model as ::gradiron::Module>::PARAMS))
+        Dim::expr(format!("{}::PARAMS", self.text), quote!(<#model as __private::Module>::PARAMS))
     }
 
     /// The floats of the state of one model.
     pub fn state(&self) -> Dim {
         let model = &self.model;
-        Dim::expr(format!("{}::STATE", self.text), quote!(<#model as ::gradiron::Module>::STATE))
+        Dim::expr(format!("{}::STATE", self.text), quote!(<#model as __private::Module>::STATE))
     }
 
     /// The floats that one model prepares.
     pub fn prepared(&self) -> Dim {
         let model = &self.model;
-        Dim::expr(format!("{}::PREPARED", self.text), quote!(*<#model>::__PREPARED.of(on_host)))
+        Dim::expr(format!("{}::PREPARED", self.text), quote!(<#model>::__PREPARED.of(on_host).floats))
     }
 
     /// How many models are called in a row, at least 1.

@@ -2,7 +2,7 @@
 //! of itself: the trait [`Op`].
 
 mod backward;
-mod callee;
+pub mod callee;
 mod emit;
 mod expand;
 mod op;

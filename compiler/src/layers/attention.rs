@@ -123,7 +123,7 @@ impl Attention {
         let name = |name: &str| format!("{prefix}{name}");
         let xavier = xavier(&three, size);
         let weight = l.param(&name("in_proj_weight"), vec![three.clone(), size.clone()], xavier);
-        let zeros = || quote!(::gradiron::__rt::init::Init::Zeros);
+        let zeros = || quote!(__private::Init::Zeros);
         let bias = self.bias.then(|| l.param(&name("in_proj_bias"), vec![three], zeros()));
         let op = |layout| attention::Attention {
             layout,
@@ -191,6 +191,6 @@ pub(super) fn mask(l: &mut Use, names: [&'static str; 2]) -> Lowering<Option<Val
 fn xavier(fan_out: &Dim, fan_in: &Dim) -> TokenStream {
     let [fan_in, fan_out] = [fan_in.tokens(), fan_out.tokens()];
     quote! {
-        ::gradiron::__rt::init::Init::XavierUniform { fan_in: #fan_in, fan_out: #fan_out, gain: 1.0 }
+        __private::Init::XavierUniform { fan_in: #fan_in, fan_out: #fan_out, gain: 1.0 }
     }
 }

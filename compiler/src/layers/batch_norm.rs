@@ -97,7 +97,7 @@ fn batch_norm(l: &mut Use, dimensions: usize) -> Lowering<ValueId> {
     let (affine, track) = (l.flag("affine")?, l.flag("track_running_stats")?);
     let mut inputs = vec![l.x];
     if affine {
-        let init = quote!(::gradiron::__rt::init::Init);
+        let init = quote!(__private::Init);
         inputs.push(l.param("weight", vec![channels.clone()], quote!(#init::Ones)));
         inputs.push(l.param("bias", vec![channels.clone()], quote!(#init::Zeros)));
     }

@@ -61,9 +61,9 @@ fn embedding(l: &mut Use) -> Lowering<ValueId> {
         }
         (None, Some(row)) => {
             let (row, dim) = (row.tokens(), dim.tokens());
-            quote!(::gradiron::__rt::init::Init::PaddedNormal { row: #row, len: #dim })
+            quote!(__private::Init::PaddedNormal { row: #row, len: #dim })
         }
-        (None, None) => quote!(::gradiron::__rt::init::Init::Normal { mean: 0.0, std: 1.0 }),
+        (None, None) => quote!(__private::Init::Normal { mean: 0.0, std: 1.0 }),
     };
     let w = l.param("weight", vec![count, dim], init);
     l.op(Embedding { padding }, &[l.x, w])

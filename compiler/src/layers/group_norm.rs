@@ -84,7 +84,7 @@ fn group_norm(l: &mut Use) -> Lowering<ValueId> {
         let planes = Shape([vec![channels.clone()], ones].concat());
         for (name, init, func) in [("weight", quote!(Ones), "mul"), ("bias", quote!(Zeros), "add")]
         {
-            let init = quote!(::gradiron::__rt::init::Init::#init);
+            let init = quote!(__private::Init::#init);
             let param = l.param(name, vec![channels.clone()], init);
             let param = l.op(Reshape(planes.clone()), &[param])?;
             y = l.op(Elementwise::new(func), &[y, param])?;

@@ -96,10 +96,10 @@ fn layer_norm(l: &mut Use, centred: bool) -> Lowering<ValueId> {
     let bias = centred && l.flag("bias")? && weight;
     let mut inputs = vec![l.x];
     if weight {
-        inputs.push(l.param("weight", shape.clone(), quote!(::gradiron::__rt::init::Init::Ones)));
+        inputs.push(l.param("weight", shape.clone(), quote!(__private::Init::Ones)));
     }
     if bias {
-        inputs.push(l.param("bias", shape, quote!(::gradiron::__rt::init::Init::Zeros)));
+        inputs.push(l.param("bias", shape, quote!(__private::Init::Zeros)));
     }
     let options = layer_norm::Options { axes, eps, centred, weight, bias };
     Ok(l.cx.ops(LayerNorm(options), &inputs)?[0])

@@ -71,7 +71,7 @@ pub fn param(cx: &mut FnCx, field: usize, decl: &LayerDecl) -> Lowering<ValueId>
 
 /// `zeros`, `ones`, `constant(0.5)`, `normal(0.0, 0.02)`, `uniform(-0.1, 0.1)`
 pub(super) fn param_init(cx: &mut FnCx, init: Option<&Expr>) -> Lowering<TokenStream> {
-    let room = quote!(::gradiron::__rt::init::Init);
+    let room = quote!(__private::Init);
     let Some(init) = init else {
         return Ok(quote!(#room::Normal { mean: 0.0, std: 0.02 }));
     };

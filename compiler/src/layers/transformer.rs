@@ -187,10 +187,10 @@ impl Settings {
 
     fn norm(&self, l: &mut Use, name: &str, x: ValueId) -> Lowering<ValueId> {
         let shape = vec![self.size.clone()];
-        let ones = quote!(::gradiron::__rt::init::Init::Ones);
+        let ones = quote!(__private::Init::Ones);
         let mut inputs = vec![x, l.param(&format!("{name}.weight"), shape.clone(), ones)];
         if self.bias {
-            let zeros = quote!(::gradiron::__rt::init::Init::Zeros);
+            let zeros = quote!(__private::Init::Zeros);
             inputs.push(l.param(&format!("{name}.bias"), shape, zeros));
         }
         let (axes, eps, bias) = (1, self.eps, self.bias);

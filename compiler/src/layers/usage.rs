@@ -202,5 +202,5 @@ pub(super) fn first_span(expr: &Expr) -> proc_macro2::Span {
 /// uniform distribution with `a = √5`.
 pub(super) fn default_init(fan_in: &Dim) -> TokenStream {
     let fan_in = fan_in.tokens();
-    quote!(::gradiron::__rt::init::Init::KaimingUniform { fan_in: #fan_in, a: 2.236_068 })
+    quote!(__private::Init::KaimingUniform { fan_in: #fan_in, a: 2.236_068 })
 }

@@ -72,7 +72,7 @@ impl Emission for Argmax {
         // What only rustc knows.
         let check = match dims[self.axis].is_run_time() || dims[self.axis].as_lit().is_some() {
             true => TokenStream::new(),
-            false => quote!(const { ::gradiron::__rt::check::has_places(#size) };),
+            false => quote!(const { __private::check::has_places(#size) };),
         };
         let room = room("softmax");
         quote! {

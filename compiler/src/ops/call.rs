@@ -9,6 +9,7 @@ use proc_macro2::TokenStream;
 use super::elementwise::{Constant, Elementwise};
 use super::{Backward, Callee, Emission, Emit, Mismatch, Op, Prepared, Rule, Transform};
 use crate::dim::Dim;
+use crate::graph::callee::{Given, GivenBack};
 use crate::graph::step::{self, NEEDS_ALL, Step, Stepped};
 use crate::graph::{Kind, Ty, ValueId};
 use crate::hygiene::quote;
@@ -84,7 +85,7 @@ impl Op for Call {
 
     fn lengths(&self, at: usize) -> Option<TokenStream> {
         let (lengths, among) = (self.callee.item("lengths"), self.among_classes(at)?);
-        Some(quote!(#lengths[#among]))
+        Some(quote!(#lengths()[#among]))
     }
 }
 
@@ -212,12 +213,15 @@ impl Emission for Prepare {
         let [size, state_size, len] =
             [self.0.params(), self.0.state(), self.0.prepared()].map(|dim| dim.tokens());
         match self.0.count.as_ref().map(Dim::tokens) {
-            None => quote!(<#model>::__prepare(k, #params, #state, #prepared);),
+            None => quote!(<#model>::__prepare(k, [#params, #state], #prepared);),
             Some(count) => quote! {
                 for i in 0..#count {
                     k.item(i);
-                    <#model>::__prepare(k, #params.part(i * #size, #size),
-                        #state.part(i * #state_size, #state_size), #prepared.part(i * #len, #len));
+                    <#model>::__prepare(
+                        k,
+                        [#params.part(i * #size, #size), #state.part(i * #state_size, #state_size)],
+                        #prepared.part(i * #len, #len),
+                    );
                 }
             },
         }
@@ -248,27 +252,29 @@ impl Call {
     }
 
     fn emit_one(&self, e: &Emit) -> TokenStream {
-        let (params, state, scratch) = (e.x(0), e.x(1), e.scratch());
         let (floats, classes) = self.split(&e.input_vars[2..][..self.callee.args.len()]);
         let count = self.callee.results.len();
-        let results = &e.output_vars[..count];
-        let (sizes, offsets) = (self.callee.sizes(), self.callee.offsets());
+        let given = Given {
+            params: e.x(0).clone(),
+            state: e.x(1).clone(),
+            args: floats.into_iter().cloned().collect(),
+            classes: classes.into_iter().cloned().collect(),
+            results: e.output_vars[..count].to_vec(),
+            scratch: e.scratch().clone(),
+        };
         if e.inference {
-            let (infer, behind) = (self.callee.item("infer"), 2 + self.callee.args.len());
-            let (cache, prepared) = match self.callee.is_step {
-                true => (Some(e.x(behind)).into_iter(), e.x(behind + 1)),
-                false => (None.into_iter(), e.x(behind)),
-            };
-            return quote! {
-                #infer(k, #sizes, #offsets, #params, #state, [#(#floats),*], [#(#classes),*],
-                    [#(#results),*], #(#cache,)* #prepared, #scratch);
-            };
+            let (cache, prepared) = self.kept(e);
+            return self.callee.infer(&given, [&cache, prepared]);
         }
-        let (train, saved) = (self.callee.item("train"), e.y(count + 1));
-        let new_state = e.y(count + 2);
-        quote! {
-            #train(k, #sizes, #offsets, #params, #state, [#(#floats),*], [#(#classes),*],
-                [#(#results),*], #saved, #new_state, #scratch);
+        self.callee.forward(&given, [e.y(count + 1), e.y(count + 2)])
+    }
+
+    /// What a step keeps, nothing of whole sequences, and what was prepared.
+    fn kept<'e>(&self, e: &'e Emit) -> (TokenStream, &'e TokenStream) {
+        let behind = 2 + self.callee.args.len();
+        match self.callee.is_step {
+            true => (e.x(behind).clone(), e.x(behind + 1)),
+            false => (quote!(m.nothing()), e.x(behind)),
         }
     }
 
@@ -276,9 +282,6 @@ impl Call {
         let (count, results) = (self.callee.args.len(), self.callee.results.len());
         let (params, d_params, scratch) = (e.x(0), e.y(0), e.scratch());
         let (floats, classes) = self.split(&e.input_vars[1..=count]);
-        let outs = &e.input_vars[1 + count..][..results];
-        let saved = e.x(1 + count + results + 1);
-        let d_outs = &e.input_vars[1 + count + results + 2..];
         let mut gradients = e.output_vars[1..].iter();
         let any = self.wanted.iter().flatten().next().is_some();
         let mut at = self.own_scratch(false);
@@ -292,19 +295,27 @@ impl Call {
                     let len = len.tokens();
                     Some(quote!(#scratch.part(#start, #len)))
                 }
-                (Kind::Float, None) => Some(quote!(#params.part(0, 0))),
+                (Kind::Float, None) => Some(quote!(m.nothing())),
                 _ => None,
             });
         }
-        let want = self.want();
-        let (back, sizes, offsets) =
-            (self.callee.item("back"), self.callee.sizes(), self.callee.offsets());
         let own = self.own_scratch(false).tokens();
-        quote! {
-            #back(k, #sizes, #offsets, #want, #params, [#(#floats),*], [#(#classes),*],
-                [#(#outs),*], #saved, [#(#d_outs),*], #d_params, [#(#d_args),*],
-                #scratch.part(0, #own));
-        }
+        let given = Given {
+            params: params.clone(),
+            state: TokenStream::new(),
+            args: floats.into_iter().cloned().collect(),
+            classes: classes.into_iter().cloned().collect(),
+            results: e.input_vars[1 + count..][..results].to_vec(),
+            scratch: quote!(#scratch.part(0, #own)),
+        };
+        let back = GivenBack {
+            want_inputs: self.want(),
+            saved: e.x(1 + count + results + 1).clone(),
+            d_results: e.input_vars[1 + count + results + 2..].to_vec(),
+            d_params: d_params.clone(),
+            d_args,
+        };
+        self.callee.backward(&given, &back)
     }
 
     /// Whether the callee computes the gradients of its arguments.

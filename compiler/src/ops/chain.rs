@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Literal, TokenStream};
 use quote::format_ident;
 
 use super::elementwise::{self, Constant, Func};
-use super::{Emission, Emit, Mismatch, Op, Rule, Transform, dims, room};
+use super::{Emission, Emit, Mismatch, Op, Rule, Transform, dims};
 use crate::dim::{Dim, Shape};
 use crate::graph::Ty;
 use crate::hygiene::{quote, variable};
@@ -80,11 +80,7 @@ impl Chain {
             }
             _ => return TokenStream::new(),
         };
-        let room = room("elementwise");
-        quote! {
-            const EPILOGUE: ::core::option::Option<#room::Epilogue> =
-                ::core::option::Option::Some(#room::Epilogue::#variant);
-        }
+        quote!(const EPILOGUE: Option<Epilogue> = Some(Epilogue::#variant);)
     }
 
     /// What says whether an angle needs a sine or a cosine of its own, where there are any.
@@ -202,12 +198,7 @@ impl Chain {
         outputs: &[TokenStream],
     ) -> TokenStream {
         let [outputs, inputs, dims, constants] = self.parts(inputs, input_vars, outputs);
-        let room = room("elementwise");
-        quote! {
-            #room::Operands {
-                outputs: #outputs, inputs: #inputs, dims: #dims, constants: #constants,
-            }
-        }
+        quote!(__private::operands(#outputs, #inputs, #dims, #constants))
     }
 }
 
@@ -299,9 +290,7 @@ impl Emission for Chain {
         let (epilogue, far) = (self.epilogue(), self.is_far(&xs, &cs, &links));
         let outs = self.outputs.iter().map(|l| variable!("t{l}"));
         let text = self.source();
-        let doc = format!(" `{text}`");
         quote! {
-            #[doc = #doc]
             pub struct #name;
             impl Elementwise<#inputs, #outputs, #scalars> for #name {
                 const TEXT: &'static str = #text;

@@ -53,15 +53,21 @@ impl Window {
         Ok(strides.plus(&one))
     }
 
-    /// The fields of the runtime's spec.
-    pub fn tokens(&self) -> TokenStream {
+    /// The kernel's size, and what the runtime's spec is told beside it: `.padding([2, 2])`.
+    pub fn tokens(&self) -> [TokenStream; 2] {
         let pair = |[h, w]: &[Dim; 2]| {
             let (h, w) = (h.tokens(), w.tokens());
             quote!([#h, #w])
         };
-        let (kernel, stride) = (pair(&self.kernel), pair(&self.stride));
-        let (padding, dilation) = (pair(&self.padding), pair(&self.dilation));
-        quote!(kernel: #kernel, stride: #stride, padding: #padding, dilation: #dilation)
+        let told = |name: TokenStream, sizes: &[Dim; 2], default: usize| {
+            let is_default = sizes.iter().all(|size| *size == Dim::lit(default));
+            let sizes = pair(sizes);
+            (!is_default).then(|| quote!(.#name(#sizes)))
+        };
+        let stride = told(quote!(stride), &self.stride, 1);
+        let padding = told(quote!(padding), &self.padding, 0);
+        let dilation = told(quote!(dilation), &self.dilation, 1);
+        [pair(&self.kernel), quote!(#stride #padding #dilation)]
     }
 
     pub fn text(&self) -> String {
@@ -124,13 +130,13 @@ impl Conv2d {
     fn spec(&self) -> TokenStream {
         let room = room("conv2d");
         let [batch, inputs, height, width] = [0, 1, 2, 3].map(|i| self.x[i].tokens());
-        let (outputs, window, groups) =
-            (self.w[0].tokens(), self.window.tokens(), self.groups.tokens());
+        let (outputs, [kernel, window]) = (self.w[0].tokens(), self.window.tokens());
+        let groups = (!self.groups.is_one()).then(|| {
+            let groups = self.groups.tokens();
+            quote!(.groups(#groups))
+        });
         quote! {
-            #room::Conv2dSpec {
-                batch: #batch, in_channels: #inputs, out_channels: #outputs,
-                height: #height, width: #width, #window, groups: #groups,
-            }
+            #room::spec([#batch, #inputs, #height, #width], #outputs, #kernel) #window #groups
         }
     }
 }

@@ -24,7 +24,7 @@ impl Op for ToBf16 {
         let len = inputs[0].shape.len();
         let tokens = len.tokens();
         let text = format!("half of {len}");
-        let floats = Dim::expr(text, quote!(::gradiron::__rt::ops::convert::floats(#tokens)));
+        let floats = Dim::expr(text, quote!(__private::convert::floats(#tokens)));
         Ok(vec![Ty { kind: Kind::Saved, ..Ty::float([floats]) }])
     }
 

@@ -4,9 +4,7 @@ use std::rc::Rc;
 
 use proc_macro2::TokenStream;
 
-use super::{
-    Backward, Emission, Emit, Mismatch, Op, Prepared, Role, Rule, Transform, room, variant,
-};
+use super::{Backward, Emission, Emit, Mismatch, Op, Prepared, Role, Rule, Transform, room};
 use crate::dim::{Dim, product};
 use crate::graph::step::{NEEDS_ALL, Step, Stepped};
 use crate::graph::{Kind, Ty};
@@ -49,11 +47,13 @@ impl Matmul {
 
     /// The runtime's spec.
     fn spec(self, [m, k, n]: [&Dim; 3]) -> TokenStream {
-        let (room, layout) = (room("matmul"), variant(&self.0));
-        let [m, inner, n] = [m, k, n].map(Dim::tokens);
-        quote! {
-            #room::MatmulSpec { layout: #room::Layout::#layout, m: #m, k: #inner, n: #n }
-        }
+        let layout = match self.0 {
+            Layout::NN => quote!(nn),
+            Layout::NT => quote!(nt),
+            Layout::TN => quote!(tn),
+        };
+        let (room, [m, inner, n]) = (room("matmul"), [m, k, n].map(Dim::tokens));
+        quote!(#room::#layout(#m, #inner, #n))
     }
 
     /// The same for these operands.

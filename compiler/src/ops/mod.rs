@@ -44,7 +44,7 @@ pub use crate::graph::{
     Backward, Callee, Deferred, Emission, Emit, Expand, Mismatch, Op, Prepared, Role, Rule,
     Statement, Transform,
 };
-use crate::hygiene::quote;
+use crate::hygiene::{bare, quote};
 use crate::vocabulary::Row;
 
 /// A method that is one operation, made of the axis that is one of its options. Its other options
@@ -61,15 +61,15 @@ pub const METHODS: &[Method] = &[
     softmax::LOG_METHOD,
 ];
 
-/// The path of a room of the runtime: `::gradiron::__rt::ops::matmul`.
+/// The path of a room of the runtime: `__private::matmul`.
 pub fn room(name: &str) -> TokenStream {
     let name = quote::format_ident!("{name}");
-    quote!(::gradiron::__rt::ops::#name)
+    quote!(__private::#name)
 }
 
 /// Sizes as an array of Rust.
 pub fn dims(dims: &[Dim]) -> TokenStream {
-    let dims = dims.iter().map(Dim::tokens);
+    let dims = dims.iter().map(|dim| bare(dim.tokens()));
     quote!([#(#dims),*])
 }
 

@@ -81,7 +81,7 @@ impl Pool2d {
         }
         let [size, kernel, stride, padding, dilation] = all.map(Dim::tokens);
         let meeting = quote! {
-            ::gradiron::__rt::ops::pool2d::meeting(#size, #kernel, #stride, #padding, #dilation)
+            __private::pool2d::meeting(#size, #kernel, #stride, #padding, #dilation)
         };
         let text = format!("those that meet the {}", ["rows", "columns"][axis]);
         let message = format!(
@@ -95,9 +95,9 @@ impl Pool2d {
     fn spec(&self) -> TokenStream {
         let room = room("pool2d");
         let planes = product(&self.x[..2]).tokens();
-        let (height, width, window) =
-            (self.x[2].tokens(), self.x[3].tokens(), self.window.tokens());
-        quote!(#room::Pool2dSpec { planes: #planes, height: #height, width: #width, #window })
+        let (height, width) = (self.x[2].tokens(), self.x[3].tokens());
+        let [kernel, window] = self.window.tokens();
+        quote!(#room::spec(#planes, [#height, #width], #kernel) #window)
     }
 }
 

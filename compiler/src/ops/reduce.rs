@@ -102,20 +102,14 @@ impl Emission for Reduce {
         let (sizes, kept): (Vec<_>, Vec<_>) =
             shape.0.iter().enumerate().map(|(i, d)| (d.clone(), !self.axes.contains(&i))).unzip();
         let sizes = dims(&sizes);
-        let (kind, scale) = match self.kind {
-            Kind::Sum => (quote!(Sum), quote!(1.0)),
-            Kind::Mean => {
-                let count = self.count(shape).tokens();
-                (quote!(Sum), quote!(1.0 / (#count) as f32))
-            }
-            Kind::Max => (quote!(Max), quote!(1.0)),
-            Kind::Min => (quote!(Min), quote!(1.0)),
+        let (kind, count) = match self.kind {
+            Kind::Sum => (quote!(sum), None),
+            Kind::Mean => (quote!(mean), Some(self.count(shape).tokens())),
+            Kind::Max => (quote!(max), None),
+            Kind::Min => (quote!(min), None),
         };
-        quote! {
-            k.reduce(#y, #x, #room::ReduceSpec {
-                dims: #sizes, kept: [#(#kept),*], kind: #room::ReduceKind::#kind, scale: #scale,
-            });
-        }
+        let count = count.into_iter();
+        quote!(k.reduce(#y, #x, #room::#kind(#sizes, [#(#kept),*] #(, #count)*));)
     }
 
     fn flops(&self, inputs: &[Ty], _: &[Ty]) -> Dim {

@@ -17,6 +17,7 @@ use super::call::{Only, Prepare};
 use super::elementwise::{Constant, Elementwise};
 use super::{Backward, Callee, Emission, Emit, Mismatch, Op, Prepared, Rule, Transform};
 use crate::dim::Dim;
+use crate::graph::callee::Given;
 use crate::graph::step::{self, NEEDS_ALL, Step, Stepped};
 use crate::graph::{Kind, Phase, Ty, ValueId};
 use crate::hygiene::quote;
@@ -100,7 +101,7 @@ impl Scan {
     ) -> TokenStream {
         let part = scratch.take(len);
         quote! {{
-            k.replay(#part, #now, #all, #lengths, step, ::gradiron::__rt::ops::padding::First::#first);
+            k.replay(#part, #now, #all, #lengths, step, __private::padding::First::#first);
             #part
         }}
     }
@@ -171,13 +172,16 @@ impl Scan {
         let (froms, tos) = (names("from"), names("to"));
         let [from_vars, to_vars] = [&froms, &tos]
             .map(|names| -> Vec<TokenStream> { names.iter().map(|name| quote!(#name)).collect() });
-        let (infer, sizes, offsets) =
-            (self.callee.item("infer"), self.callee.sizes(), self.callee.offsets());
         let run = self.held(&mut scratch, e, &quote!(y), &from_vars, &to_vars, |y, to| {
-            quote! {
-                #infer(k, #sizes, #offsets, #params, #state, [x, #(#from_vars),*], [],
-                    [#y, #(#to),*], #prepared, #own);
-            }
+            let given = Given {
+                params: params.clone(),
+                state: state.clone(),
+                args: [quote!(x)].into_iter().chain(from_vars.clone()).collect(),
+                classes: Vec::new(),
+                results: [y].into_iter().chain(to).collect(),
+                scratch: own,
+            };
+            self.callee.infer(&given, [&quote!(m.nothing()), prepared])
         });
         let (before, after) = match self.next {
             true => {
@@ -222,8 +226,6 @@ impl Scan {
             parts.map(|(history, len)| quote!(#history.part((#i) * #len, #len))).collect()
         };
         let (from, to) = (at(quote!(i)), at(quote!(i + 1)));
-        let (train, sizes, offsets) =
-            (self.callee.item("train"), self.callee.sizes(), self.callee.offsets());
         let given = if self.lengths {
             let (lengths, x_size, sizes) = (e.x(self.lengths_at()), self.lens().0, self.lens().2);
             let first = self.first_step();
@@ -237,11 +239,18 @@ impl Scan {
             [quote!(x)].into_iter().chain(from.clone()).collect::<Vec<_>>()
         };
         let run = self.held(&mut scratch, e, &quote!(y), &from, &to, |y, to| {
-            quote! {
-                let given = [#(#given),*];
-                #train(k, #sizes, #offsets, #params, #state, given, [], [#y, #(#to),*],
-                    #saved.part(i * #memory, #memory), y.part(0, 0), #own);
-            }
+            let args = (0..given.len()).map(|i| quote!(given[#i])).collect();
+            let run = Given {
+                params: params.clone(),
+                state: state.clone(),
+                args,
+                classes: Vec::new(),
+                results: [y].into_iter().chain(to).collect(),
+                scratch: own,
+            };
+            let saved = quote!(#saved.part(i * #memory, #memory));
+            let run = self.callee.forward(&run, [&saved, &quote!(y.part(0, 0))]);
+            quote!(let given = [#(#given),*]; #run)
         });
         let ends = at(quote!(steps));
         let starts = at(quote!(0));

@@ -20,7 +20,7 @@ fn a_bias_and_a_relu_are_parts_of_a_product() {
         let calls =
             ["matmul_map::<", "matmul_packed_map::<"].map(|call| rust.matches(call).count());
         assert_eq!(calls, [1, 1], "{rust}");
-        assert!(rust.contains(&format!("Epilogue::{epilogue},")), "{epilogue}: {rust}");
+        assert!(rust.contains(&format!("Some(Epilogue::{epilogue})")), "{epilogue}: {rust}");
     }
 }
 

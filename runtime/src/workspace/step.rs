@@ -2,11 +2,12 @@
 
 use std::marker::PhantomData;
 
+use super::run::{Inputs, Ran, input_bufs};
 use super::{InputError, Pass, Program, Purpose, Workspace, WorkspaceError};
-use crate::arena::Sizes;
-use crate::device::{Device, DeviceError, RunMemory};
+use crate::arena::{Places, Sizes};
+use crate::device::{Buf, Device, DeviceError, Region, RunMemory};
 use crate::function::Call;
-use crate::step::{Cache, Held, StepRun, Stepwise};
+use crate::step::{Cache, Held, Part, StepRun, Stepwise};
 use crate::storage::Storage;
 
 /// What generated code calls.
@@ -18,68 +19,52 @@ impl<M: Program, D: Device, P: Purpose> Workspace<M, D, P> {
     }
 
     /// Memory for steps of the function `AT`.
-    pub fn cache<const AT: usize, const F: usize, const C: usize, const R: usize>(
+    pub fn cache<F, const AT: usize, const A: usize, const C: usize, const R: usize>(
         &self,
+        _: F,
         sequences: usize,
     ) -> Result<Cache<M, AT, D>, WorkspaceError>
     where
-        M: Stepwise<AT, F, C, R>,
+        F: Stepwise<AT, A, C, R, Model = M>,
     {
-        let most = M::BATCH.map_or(1, |at| self.capacity[at]);
+        let most = F::BATCH.map_or(1, |at| self.capacity[at]);
         if !(1..=most).contains(&sequences) {
             return Err(WorkspaceError::Sequences { sequences, most });
         }
-        let floats = M::cache_floats(self.sizes_of::<AT, F, C, R>([sequences, 0, M::LENGTH]));
+        let floats = F::cache_floats(sizes_of::<F, AT, A, C, R>([sequences, 0, F::LENGTH]));
         Ok(Cache {
             memory: self.device.allocate(floats)?,
             floats,
             sequences,
             len: 0,
-            length: M::LENGTH,
-            held: M::HELD,
+            length: F::LENGTH,
+            held: F::HELD,
             lost: false,
             version: None,
             model: PhantomData,
         })
     }
 
-    /// The run-time sizes of a step, from the number of sequences, of the positions before and of
-    /// the new ones.
-    fn sizes_of<const AT: usize, const F: usize, const C: usize, const R: usize>(
-        &self,
-        [sequences, past, new]: [usize; 3],
-    ) -> Sizes
-    where
-        M: Stepwise<AT, F, C, R>,
-    {
-        let mut n = [1; 4];
-        if let Some(at) = M::BATCH {
-            n[at] = sequences;
-        }
-        n[M::PAST] = past;
-        n[M::PAST + 1] = new;
-        n
-    }
-
     /// The run-time sizes of the next step, whose first input has `len` elements, `row` for each
     /// position.
-    pub fn step_sizes<const AT: usize, const F: usize, const C: usize, const R: usize>(
+    pub fn step_sizes<F, const AT: usize, const A: usize, const C: usize, const R: usize>(
         &self,
+        _: F,
         cache: &Cache<M, AT, D>,
         params: &Storage,
         input: &'static str,
         (len, row): (usize, usize),
     ) -> Result<Sizes, InputError>
     where
-        M: Stepwise<AT, F, C, R>,
+        F: Stepwise<AT, A, C, R, Model = M>,
     {
-        if let Some(at) = M::BATCH {
+        if let Some(at) = F::BATCH {
             self.size(at, "cache", cache.sequences, 1)?;
         }
         let sample = cache.sequences * row;
         let new = super::input::whole(input, len, sample)?;
-        let (past, length) = (cache.len, M::LENGTH);
-        let Held { positions, states } = M::HELD;
+        let (past, length) = (cache.len, F::LENGTH);
+        let Held { positions, states } = F::HELD;
         match new {
             0 => return Err(InputError::Empty { input }),
             new if !positions && new > length => {
@@ -102,30 +87,62 @@ impl<M: Program, D: Device, P: Purpose> Workspace<M, D, P> {
         if past > 0 && cache.version != Some(params.version()) {
             return Err(InputError::Stale);
         }
-        Ok(self.sizes_of::<AT, F, C, R>([cache.sequences, M::past(past), new]))
+        Ok(sizes_of::<F, AT, A, C, R>([cache.sequences, F::past(past), new]))
     }
 
-    /// A step of the function `AT`.
-    pub fn step<const AT: usize, const F: usize, const C: usize, const R: usize>(
+    /// A step of a function.
+    pub fn step<'w, F, const AT: usize, const A: usize, const C: usize, const R: usize>(
+        &'w mut self,
+        _: F,
+        params: &Storage,
+        cache: &mut Cache<M, AT, D>,
+        inputs: Inputs<A, C>,
+    ) -> Result<Ran<'w, M, D, P, A, R>, DeviceError>
+    where
+        F: Stepwise<AT, A, C, R, Model = M>,
+    {
+        // Of the arguments and the results, the rows of the new positions.
+        let (n, new) = (inputs.n, inputs.n[F::PAST + 1]);
+        let len = |part: Part| match part.row {
+            Some(_) => part.len / F::LENGTH * new,
+            None => part.len,
+        };
+        let mut whole = n;
+        whole[F::PAST..][..2].copy_from_slice(&[0, F::LENGTH]);
+        let (args, _, results) = F::parts(whole);
+        let mut places = Places::default();
+        let call = Call {
+            n,
+            args: input_bufs(args.map(len)),
+            classes: inputs.classes,
+            results: results.map(|part| places.take(len(part))),
+            block: places.rest(self.plans[F::AT].floats[Pass::Step as usize]),
+        };
+        self.step_call::<F, AT, A, C, R>(params, cache, &inputs.floats, call)?;
+        let d_args = [Buf::new(Region::Arena, 0, 0); A];
+        Ok(Ran { ws: self, results: call.results, d_args })
+    }
+
+    pub(super) fn step_call<F, const AT: usize, const A: usize, const C: usize, const R: usize>(
         &mut self,
         params: &Storage,
         cache: &mut Cache<M, AT, D>,
         inputs: &[&[f32]],
-        call: Call<F, C, R>,
+        call: Call<A, C, R>,
     ) -> Result<(), DeviceError>
     where
-        M: Stepwise<AT, F, C, R>,
+        F: Stepwise<AT, A, C, R, Model = M>,
     {
         self.intact()?;
         if Self::PREPARED > 0 {
             self.prepare(Some(params))?;
         }
-        let new = call.n[M::PAST + 1];
-        let run = StepRun::<M, AT, F, C, R> {
-            offsets: &self.plans[AT].offsets[Pass::Step as usize],
+        let new = call.n[F::PAST + 1];
+        let run = StepRun::<F, AT, A, C, R> {
+            offsets: &self.plans[F::AT].offsets[Pass::Step as usize],
             call,
             cache: cache.floats,
-            model: PhantomData,
+            function: PhantomData,
         };
         let memory = RunMemory {
             params,
@@ -146,4 +163,21 @@ impl<M: Program, D: Device, P: Purpose> Workspace<M, D, P> {
         cache.version = Some(params.version());
         Ok(())
     }
+}
+
+/// The run-time sizes of a step, from the number of sequences, of the positions before and of the
+/// new ones.
+fn sizes_of<F, const AT: usize, const A: usize, const C: usize, const R: usize>(
+    [sequences, past, new]: [usize; 3],
+) -> Sizes
+where
+    F: Stepwise<AT, A, C, R>,
+{
+    let mut n = [1; 4];
+    if let Some(at) = F::BATCH {
+        n[at] = sequences;
+    }
+    n[F::PAST] = past;
+    n[F::PAST + 1] = new;
+    n
 }

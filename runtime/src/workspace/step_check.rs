@@ -24,26 +24,27 @@ pub struct StepCheck {
 /// each of them others are taken and taken back, so that what a cache forgets is seen to be
 /// forgotten.
 #[doc(hidden)]
-pub fn check_steps<M, D, P, const AT: usize, const F: usize, const C: usize, const R: usize>(
-    ws: &mut Workspace<M, D, P>,
+pub fn check_steps<F, D, P, const AT: usize, const A: usize, const C: usize, const R: usize>(
+    function: F,
+    ws: &mut Workspace<F::Model, D, P>,
     params: &Storage,
     seed: Seed,
 ) -> Result<StepCheck, WorkspaceError>
 where
-    M: Stepwise<AT, F, C, R>,
+    F: Stepwise<AT, A, C, R>,
     D: Device,
     P: Purpose,
 {
     let mut n = ws.capacity();
-    n[M::PAST..][..2].copy_from_slice(&[0, M::LENGTH]);
-    let sequences = M::BATCH.map_or(1, |at| n[at]);
-    let mut cache = ws.cache::<AT, F, C, R>(sequences)?;
-    let (floats, classes, results) = M::parts(n);
+    n[F::PAST..][..2].copy_from_slice(&[0, F::LENGTH]);
+    let sequences = F::BATCH.map_or(1, |at| n[at]);
+    let mut cache = ws.cache(function, sequences)?;
+    let (floats, classes, results) = F::parts(n);
     let mut room = Ok(());
     let [given, others] = [0, 1].map(|stream| {
         let mut rng = Rng::new(seed, stream);
         let floats = floats.map(|part| Drawn::new(part, &mut room, || rng.normal()));
-        let mut bounds = M::BOUNDS.into_iter();
+        let mut bounds = F::BOUNDS.into_iter();
         let classes = classes.map(|part| {
             let bound = bounds.next().unwrap_or(1);
             Drawn::new(part, &mut room, || rng.below(bound) as u32)
@@ -52,33 +53,33 @@ where
     });
     room?;
     let whole =
-        run::<M, D, P, AT, F, C, R>(ws, (&given.0, &given.1, &results), n, |ws, inputs, call| {
-            ws.infer::<AT, F, C, R>(Some(params), inputs, call)
+        run::<F, D, P, AT, A, C, R>(ws, (&given.0, &given.1, &results), n, |ws, inputs, call| {
+            ws.infer_call::<F, A, C, R>(Some(params), inputs, call)
         })?;
     let largest = whole.iter().flatten().fold(f32::MIN_POSITIVE, |most, v| most.max(v.abs()));
     let mut steps =
-        |cache: &mut Cache<M, AT, D>, all: &Sequences<F, C>, start: usize, new: usize| {
+        |cache: &mut Cache<F::Model, AT, D>, all: &Sequences<A, C>, start: usize, new: usize| {
             let mut n = n;
-            n[M::PAST..][..2].copy_from_slice(&[M::past(start), new]);
-            let (floats, classes) = rows(all, M::LENGTH, start, new)?;
-            let results = results.map(|part| Part { len: part.len / M::LENGTH * new, ..part });
+            n[F::PAST..][..2].copy_from_slice(&[F::past(start), new]);
+            let (floats, classes) = rows(all, F::LENGTH, start, new)?;
+            let results = results.map(|part| Part { len: part.len / F::LENGTH * new, ..part });
             let taken = (&floats, &classes, &results);
-            run::<M, D, P, AT, F, C, R>(ws, taken, n, |ws, inputs, call| {
-                ws.step::<AT, F, C, R>(params, cache, inputs, call)
+            run::<F, D, P, AT, A, C, R>(ws, taken, n, |ws, inputs, call| {
+                ws.step_call::<F, AT, A, C, R>(params, cache, inputs, call)
             })
         };
     let mut worst = StepCheck { difference: 0.0, position: 0 };
     let (mut start, mut new) = (0, 1);
-    while start < M::LENGTH {
-        new = (new + 1).min(M::LENGTH - start).max(1);
-        if start == 0 || !M::HELD.states {
+    while start < F::LENGTH {
+        new = (new + 1).min(F::LENGTH - start).max(1);
+        if start == 0 || !F::HELD.states {
             steps(&mut cache, &others, start, new)?;
             cache.truncate(start).expect("to its start, or without states");
         }
         let made = steps(&mut cache, &given, start, new)?;
         for ((whole, made), part) in whole.iter().zip(&made).zip(&results) {
             let row = part.row.expect("a result has a row for each position").max(1);
-            let sequence = M::LENGTH * row;
+            let sequence = F::LENGTH * row;
             for (i, value) in made.iter().enumerate() {
                 let (of, within) = (i / (new * row), i % (new * row));
                 let expected = whole[of * sequence + start * row + within];
@@ -173,14 +174,18 @@ fn copied<T: Copy>(elements: &[T]) -> Result<Vec<T>, DeviceError> {
 }
 
 /// The results of a run.
-fn run<M, D, P, const AT: usize, const F: usize, const C: usize, const R: usize>(
-    ws: &mut Workspace<M, D, P>,
-    (floats, classes, results): (&[Drawn<f32>; F], &[Drawn<u32>; C], &[Part; R]),
+fn run<F, D, P, const AT: usize, const A: usize, const C: usize, const R: usize>(
+    ws: &mut Workspace<F::Model, D, P>,
+    (floats, classes, results): (&[Drawn<f32>; A], &[Drawn<u32>; C], &[Part; R]),
     n: Sizes,
-    run: impl FnOnce(&mut Workspace<M, D, P>, &[&[f32]], Call<F, C, R>) -> Result<(), DeviceError>,
+    run: impl FnOnce(
+        &mut Workspace<F::Model, D, P>,
+        &[&[f32]],
+        Call<A, C, R>,
+    ) -> Result<(), DeviceError>,
 ) -> Result<[Vec<f32>; R], DeviceError>
 where
-    M: Stepwise<AT, F, C, R>,
+    F: Stepwise<AT, A, C, R>,
     D: Device,
     P: Purpose,
 {
@@ -197,8 +202,8 @@ where
     });
     let mut places = Places::default();
     let results = results.map(|part| places.take(part.len));
-    let pass = if n[M::PAST + 1] == M::LENGTH { Pass::Infer } else { Pass::Step };
-    let block = places.rest(ws.floats(AT, pass));
+    let pass = if n[F::PAST + 1] == F::LENGTH { Pass::Infer } else { Pass::Step };
+    let block = places.rest(ws.plans[F::AT].floats[pass as usize]);
     run(ws, &inputs, Call { n, args, classes, results, block })?;
     let mut made = [const { Vec::new() }; R];
     for (made, result) in made.iter_mut().zip(results) {

@@ -56,7 +56,7 @@ fn check_unit(unit: &Unit, scope: &Scope) -> Result<(), String> {
     Ok(())
 }
 
-/// `gradiron::__rt::check::steps`, but for the lengths.
+/// `gradiron::__private::check::steps`, but for the lengths.
 fn check_steps(callee: &Callee, scope: &Scope) -> Result<(), String> {
     let ty = syn::parse2(callee.model.clone()).map_err(|error| error.to_string())?;
     let (unit, _) = scope.model(&ty).ok_or("calls a model that is not there")?;
@@ -74,7 +74,7 @@ fn check_steps(callee: &Callee, scope: &Scope) -> Result<(), String> {
     Ok(())
 }
 
-/// `gradiron::__rt::check::call`
+/// `gradiron::__private::check::call`
 fn check_call(callee: &Callee, scope: &Scope) -> Result<(), String> {
     let ty = syn::parse2(callee.model.clone()).map_err(|error| error.to_string())?;
     let (unit, inner) = scope.model(&ty).ok_or("calls a model that is not there")?;

@@ -2,7 +2,7 @@
 //! the mark that was written. What has died is poisoned, and nothing touches the space around a
 //! range.
 
-use gradiron::__rt::arena::{self, Life};
+use gradiron::__private::arena::{self, Life};
 use gradiron_compiler::graph::{Graph, Phase, ValueId};
 use gradiron_compiler::passes::Form;
 use gradiron_compiler::passes::plan::{Buffer, Conversion, Home, Part, Plan};

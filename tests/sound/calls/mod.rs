@@ -148,7 +148,7 @@ pub fn indices(len: usize) -> Indices {
 /// its kernel trait is, and more of some rooms, whose names go on behind those of the rooms.
 macro_rules! of_rooms {
     ($then:ident) => {
-        gradiron::__rt::rooms! { $then
+        gradiron::__private::rooms! { $then
             attention_side_by_side::AttentionSideBySide,
             conv2d_chains::Conv2dChains,
             elementwise_long::MapLong,

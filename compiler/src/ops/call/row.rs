@@ -4,6 +4,7 @@ use proc_macro2::TokenStream;
 
 use super::Call;
 use crate::dim::Dim;
+use crate::graph::callee::{Given, GivenBack};
 use crate::graph::{Kind, is_long};
 use crate::hygiene::quote;
 use crate::ops::{Emit, room};
@@ -32,23 +33,31 @@ impl Call {
         let (floats, classes) = self.split(&e.input_vars[2..][..self.callee.args.len()]);
         let shared = &floats[1..];
         let (y, scratch) = (e.y(0), e.scratch());
-        let (sizes, offsets, count) = (self.callee.sizes(), self.callee.offsets(), count.tokens());
+        let count = count.tokens();
         let (size, state_size) = (self.callee.params().tokens(), self.callee.state().tokens());
         let value = self.callee.results[0].shape.len().tokens();
         let as_halves = self.values_as_halves();
+        let given = |first: TokenStream, result: TokenStream, scratch: TokenStream| Given {
+            params: quote!(#params.part(i * #size, #size)),
+            state: quote!(#state.part(i * #state_size, #state_size)),
+            args: [first].into_iter().chain(shared.iter().map(|v| (*v).clone())).collect(),
+            classes: classes.iter().map(|v| (*v).clone()).collect(),
+            results: vec![result],
+            scratch,
+        };
         if e.inference {
             // Two values are enough: the result and one between, taken in turns.
-            let (infer, own) = (self.callee.item("infer"), self.own_scratch(true).tokens());
+            let own = self.own_scratch(true).tokens();
             let len = self.callee.prepared().tokens();
             let cache_len = self.callee.size_of("cache").tokens();
-            let behind = 2 + self.callee.args.len();
-            let (cache, prepared) = match self.callee.is_step {
-                true => {
-                    let cache = e.x(behind);
-                    (quote!(#cache.part(i * #cache_len, #cache_len),), e.x(behind + 1))
-                }
-                false => (quote!(), e.x(behind)),
+            let (cache, prepared) = self.kept(e);
+            let cache = match self.callee.is_step {
+                true => quote!(#cache.part(i * #cache_len, #cache_len)),
+                false => cache,
             };
+            let given = given(quote!(from), quote!(at(i + 1)), quote!(#scratch.part(0, #own)));
+            let prepared = quote!(#prepared.part(i * #len, #len));
+            let run = self.callee.infer(&given, [&cache, &prepared]);
             return quote! {{
                 let count = #count;
                 let between = #scratch.values(#own, #value, #as_halves);
@@ -56,16 +65,19 @@ impl Call {
                     let at = |i: usize| if (count - i) % 2 == 0 { #y } else { between };
                     let from = if i == 0 { #x } else { at(i) };
                     k.item(i);
-                    #infer(k, #sizes, #offsets, #params.part(i * #size, #size),
-                        #state.part(i * #state_size, #state_size), [from, #(#shared),*],
-                        [#(#classes),*], [at(i + 1)],
-                        #cache #prepared.part(i * #len, #len), #scratch.part(0, #own));
+                    #run
                 }
             }};
         }
-        let train = self.callee.item("train");
         let [between, saved, new_state] = [1, 2, 3].map(|i| e.y(i));
         let memory = self.callee.size_of("saved").tokens();
+        let run = self.callee.forward(
+            &given(quote!(at(i)), quote!(at(i + 1)), scratch.clone()),
+            [
+                &quote!(#saved.part(i * #memory, #memory)),
+                &quote!(#new_state.part(i * #state_size, #state_size)),
+            ],
+        );
         quote! {{
             let count = #count;
             for i in 0..count {
@@ -74,11 +86,7 @@ impl Call {
                     else { #between.part((i - 1) * #value, #value) }
                 };
                 k.item(i);
-                #train(k, #sizes, #offsets, #params.part(i * #size, #size),
-                    #state.part(i * #state_size, #state_size), [at(i), #(#shared),*],
-                    [#(#classes),*], [at(i + 1)],
-                    #saved.part(i * #memory, #memory),
-                    #new_state.part(i * #state_size, #state_size), #scratch);
+                #run
             }
         }}
     }
@@ -90,10 +98,9 @@ impl Call {
         let (floats, classes) = self.split(&e.input_vars[1..=args]);
         let shared = &floats[1..];
         let (d_params, scratch) = (e.y(0), e.scratch());
-        let (sizes, offsets) = (self.callee.sizes(), self.callee.offsets());
         let (size, value) = (self.callee.params().tokens(), self.callee.results[0].shape.len());
         let memory = self.callee.size_of("saved").tokens();
-        let (back, own) = (self.callee.item("back"), self.own_scratch(false));
+        let own = self.own_scratch(false);
         let want = self.want();
         let mut gradients = e.output_vars[1..].iter();
         let mut at = own.plus(&value.times(&Dim::lit(2)));
@@ -117,17 +124,31 @@ impl Call {
             d_shared.push(quote!(#scratch.part(#start + i * #len, #len)));
             let (reduce, rows, floats) = (room("reduce"), count.tokens(), all.tokens());
             sums.push(quote! {
-                k.reduce(#d_arg, #scratch.part(#start, #floats), #reduce::ReduceSpec {
-                    dims: [#rows, #len],
-                    kept: [false, true],
-                    kind: #reduce::ReduceKind::Sum,
-                    scale: 1.0,
-                });
+                k.reduce(
+                    #d_arg, #scratch.part(#start, #floats),
+                    #reduce::sum([#rows, #len], [false, true]),
+                );
             });
             at = at.plus(&all);
         }
         let sums = (!sums.is_empty()).then(|| quote!(if #want { #(#sums)* }));
         let count = count.tokens();
+        let given = Given {
+            params: quote!(#params.part(i * #size, #size)),
+            state: TokenStream::new(),
+            args: [quote!(at(i))].into_iter().chain(shared.iter().map(|v| (*v).clone())).collect(),
+            classes: classes.into_iter().cloned().collect(),
+            results: vec![quote!(at(i + 1))],
+            scratch: quote!(#scratch.part(0, #own)),
+        };
+        let back = GivenBack {
+            want_inputs: quote!(i > 0 || #want),
+            saved: quote!(#saved.part(i * #memory, #memory)),
+            d_results: vec![quote!(d_at(i + 1))],
+            d_params: quote!(#d_params.part(i * #size, #size)),
+            d_args: [quote!(d_at(i))].into_iter().chain(d_shared).collect(),
+        };
+        let run = self.callee.backward(&given, &back);
         quote! {{
             let count = #count;
             for i in (0..count).rev() {
@@ -140,11 +161,7 @@ impl Call {
                     else { #scratch.values(#own + i % 2 * #value, #value, #as_halves) }
                 };
                 k.item(i);
-                #back(k, #sizes, #offsets, i > 0 || #want, #params.part(i * #size, #size),
-                    [at(i), #(#shared),*], [#(#classes),*],
-                    [at(i + 1)], #saved.part(i * #memory, #memory), [d_at(i + 1)],
-                    #d_params.part(i * #size, #size), [d_at(i), #(#d_shared),*],
-                    #scratch.part(0, #own));
+                #run
             }
             #sums
         }}

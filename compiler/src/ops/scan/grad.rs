@@ -4,6 +4,7 @@ use proc_macro2::TokenStream;
 
 use super::{Scan, Scratch};
 use crate::dim::Dim;
+use crate::graph::callee::{Given, GivenBack};
 use crate::graph::Ty;
 use crate::hygiene::quote;
 use crate::ops::call::Only;
@@ -95,8 +96,6 @@ impl Emission for ScanGrad {
         };
         let (from, to) = (at(quote!(i)), at(quote!(i + 1)));
         let memory = scan.callee.size_of("saved").tokens();
-        let (back, sizes, offsets) =
-            (scan.callee.item("back"), scan.callee.sizes(), scan.callee.offsets());
         // What the forward pass gave, and what it made of that.
         let given = [quote!(x)].into_iter().chain(from.clone()).collect::<Vec<_>>();
         let made = [quote!(y)].into_iter().chain(to.clone()).collect::<Vec<_>>();
@@ -124,11 +123,28 @@ impl Emission for ScanGrad {
             }
         };
         let call = |d_y: TokenStream, d_to: &[TokenStream], d_from: &[TokenStream]| {
+            let numbered = |name: TokenStream, count: usize| -> Vec<TokenStream> {
+                (0..count).map(|i| quote!(#name[#i])).collect()
+            };
+            let run = Given {
+                params: params.clone(),
+                state: TokenStream::new(),
+                args: numbered(quote!(given), given.len()),
+                classes: Vec::new(),
+                results: numbered(quote!(made), made.len()),
+                scratch: own.clone(),
+            };
+            let back = GivenBack {
+                want_inputs: quote!(true),
+                saved: quote!(#saved.part(i * #memory, #memory)),
+                d_results: [d_y].into_iter().chain(d_to.to_vec()).collect(),
+                d_params: quote!(d_params),
+                d_args: [quote!(d_x)].into_iter().chain(d_from.to_vec()).collect(),
+            };
+            let run = scan.callee.backward(&run, &back);
             quote! {
                 let (given, made) = ([#(#given),*], [#(#made),*]);
-                #back(k, #sizes, #offsets, true, #params, given, [], made,
-                    #saved.part(i * #memory, #memory), [#d_y, #(#d_to),*], d_params,
-                    [d_x, #(#d_from),*], #own);
+                #run
             }
         };
         let [next_vars, from_vars] = [&nexts, &froms]

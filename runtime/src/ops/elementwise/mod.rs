@@ -61,6 +61,17 @@ pub struct Operands<const IN: usize, const OUT: usize, const S: usize, const R: 
     pub constants: [f32; S],
 }
 
+/// [`Operands`] as generated code writes them.
+#[inline(always)]
+pub const fn operands<const IN: usize, const OUT: usize, const S: usize, const R: usize>(
+    outputs: [Buf; OUT],
+    inputs: [(Buf, [bool; R]); IN],
+    dims: [usize; R],
+    constants: [f32; S],
+) -> Operands<IN, OUT, S, R> {
+    Operands { outputs, inputs, dims, constants }
+}
+
 kernels! {
     #[tiny]
     /// Runs chains over memory.

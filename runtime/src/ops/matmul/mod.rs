@@ -48,6 +48,21 @@ pub struct MatmulSpec {
     pub n: usize,
 }
 
+/// `y [m, n] = a [m, k] · b [k, n]`
+pub const fn nn(m: usize, k: usize, n: usize) -> MatmulSpec {
+    MatmulSpec { layout: Layout::NN, m, k, n }
+}
+
+/// `y [m, n] = a [m, k] · b [n, k]ᵀ`
+pub const fn nt(m: usize, k: usize, n: usize) -> MatmulSpec {
+    MatmulSpec { layout: Layout::NT, m, k, n }
+}
+
+/// `y [m, n] = a [k, m]ᵀ · b [k, n]`
+pub const fn tn(m: usize, k: usize, n: usize) -> MatmulSpec {
+    MatmulSpec { layout: Layout::TN, m, k, n }
+}
+
 impl MatmulSpec {
     /// `(m, k, n)`
     pub const fn sizes(&self) -> (usize, usize, usize) {

@@ -36,7 +36,35 @@ pub struct Pool2dSpec {
     pub dilation: [usize; 2],
 }
 
+/// Windows over `planes` of `[height, width]`, one step apart.
+pub const fn spec(
+    planes: usize,
+    [height, width]: [usize; 2],
+    kernel: [usize; 2],
+) -> Pool2dSpec {
+    let (stride, padding, dilation) = ([1, 1], [0, 0], [1, 1]);
+    Pool2dSpec { planes, height, width, kernel, stride, padding, dilation }
+}
+
 impl Pool2dSpec {
+    /// The same with these steps between windows.
+    pub const fn stride(mut self, stride: [usize; 2]) -> Self {
+        self.stride = stride;
+        self
+    }
+
+    /// The same with places around the input.
+    pub const fn padding(mut self, padding: [usize; 2]) -> Self {
+        self.padding = padding;
+        self
+    }
+
+    /// The same with windows that are spread.
+    pub const fn dilation(mut self, dilation: [usize; 2]) -> Self {
+        self.dilation = dilation;
+        self
+    }
+
     const fn out(&self, size: usize, axis: usize) -> usize {
         let padded = sum([size, product([2, self.padding[axis]])]);
         windows(padded, self.kernel[axis], self.stride[axis], self.dilation[axis])

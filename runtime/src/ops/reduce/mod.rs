@@ -44,6 +44,26 @@ pub struct ReduceSpec<const R: usize> {
     pub scale: f32,
 }
 
+/// `Σ x`
+pub const fn sum<const R: usize>(dims: [usize; R], kept: [bool; R]) -> ReduceSpec<R> {
+    ReduceSpec { dims, kept, kind: ReduceKind::Sum, scale: 1.0 }
+}
+
+/// `Σ x / count`
+pub fn mean<const R: usize>(dims: [usize; R], kept: [bool; R], count: usize) -> ReduceSpec<R> {
+    ReduceSpec { dims, kept, kind: ReduceKind::Sum, scale: 1.0 / count as f32 }
+}
+
+/// The largest `x`.
+pub const fn max<const R: usize>(dims: [usize; R], kept: [bool; R]) -> ReduceSpec<R> {
+    ReduceSpec { dims, kept, kind: ReduceKind::Max, scale: 1.0 }
+}
+
+/// The smallest `x`.
+pub const fn min<const R: usize>(dims: [usize; R], kept: [bool; R]) -> ReduceSpec<R> {
+    ReduceSpec { dims, kept, kind: ReduceKind::Min, scale: 1.0 }
+}
+
 impl<const R: usize> ReduceSpec<R> {
     const fn product(&self, kept: bool) -> usize {
         let (mut product, mut i) = (1, 0);

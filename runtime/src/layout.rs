@@ -1,0 +1,140 @@
+//! The buffers of a function as the compiler states them, a row each, and where they lie: what of a
+//! buffer depends on the target is decided here.
+
+use crate::arena::{self, Life, MOST, Part, max};
+use crate::buf::floats_of_halves;
+use crate::device::Target;
+
+pub use crate::arena::Layout;
+
+/// A buffer of a function's plan.
+///
+/// ```text
+/// Row::forward(4704 * batch, 1, 3).values().else_saved(41)
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    size: usize,
+    life: Life,
+    /// Its life where values are not kept in bf16 between the passes, if that is another one.
+    otherwise: Option<Life>,
+    first: u32,
+    values: bool,
+    on_host: bool,
+    for_inputs: bool,
+    halves_between: bool,
+}
+
+impl Row {
+    const fn new(size: usize, first: u32, last: u32, part: Part) -> Self {
+        Self {
+            size,
+            life: Life::new(first, last, part),
+            otherwise: None,
+            first,
+            values: false,
+            on_host: false,
+            for_inputs: false,
+            halves_between: false,
+        }
+    }
+
+    /// Lives from operation `first` of the forward pass to `last` of the backward pass.
+    pub const fn saved(size: usize, first: u32, last: u32) -> Self {
+        Self::new(size, first, last, Part::Saved)
+    }
+
+    /// Lives within the forward pass.
+    pub const fn forward(size: usize, first: u32, last: u32) -> Self {
+        Self::new(size, first, last, Part::Forward)
+    }
+
+    /// Lives within the backward pass.
+    pub const fn backward(size: usize, first: u32, last: u32) -> Self {
+        Self::new(size, first, last, Part::Backward)
+    }
+
+    /// Holds values that some targets have in 16 bits.
+    pub const fn values(mut self) -> Self {
+        self.values = true;
+        self
+    }
+
+    /// Needed by the kernels of the host alone.
+    pub const fn on_host(mut self) -> Self {
+        self.on_host = true;
+        self
+    }
+
+    /// Needed for the gradients of the float arguments alone.
+    pub const fn for_inputs(mut self) -> Self {
+        self.for_inputs = true;
+        self
+    }
+
+    /// Needed where values are kept in bf16 between the passes.
+    pub const fn between(mut self) -> Self {
+        self.halves_between = true;
+        self
+    }
+
+    const fn otherwise(mut self, last: u32, part: Part) -> Self {
+        self.otherwise = Some(Life::new(self.first, last, part));
+        self
+    }
+
+    /// Lives up to `last` of the backward pass where values are not kept in bf16.
+    pub const fn else_saved(self, last: u32) -> Self {
+        self.otherwise(last, Part::Saved)
+    }
+
+    /// The same within the forward pass.
+    pub const fn else_forward(self, last: u32) -> Self {
+        self.otherwise(last, Part::Forward)
+    }
+
+    /// The same within the backward pass.
+    pub const fn else_backward(self, last: u32) -> Self {
+        self.otherwise(last, Part::Backward)
+    }
+
+    /// The floats that it takes.
+    const fn floats(&self, target: Target, want_inputs: bool) -> usize {
+        let is_absent = (self.on_host && !target.on_host())
+            || (self.for_inputs && !want_inputs)
+            || (self.halves_between && !target.are_halves_between());
+        match (is_absent, self.values && target.are_halves()) {
+            (true, _) => 0,
+            (false, true) => floats_of_halves(self.size),
+            (false, false) => self.size,
+        }
+    }
+}
+
+/// Whether a value of so many elements is among these: what follows from its size may leave the
+/// range of a `usize`, and is not to be computed.
+pub const fn are_too_large(lens: &[usize]) -> bool {
+    max(lens) > MOST
+}
+
+/// Where the buffers of a function lie.
+///
+/// With `whole`, one block serves the forward and the backward pass ([`arena::plan`]).
+pub const fn layout<const N: usize>(
+    rows: &[Row; N],
+    target: Target,
+    want_inputs: bool,
+    whole: bool,
+) -> Layout<N> {
+    let (mut sizes, mut lives) = ([0; N], [Life::new(0, 0, Part::Forward); N]);
+    let mut i = 0;
+    while i < N {
+        sizes[i] = rows[i].floats(target, want_inputs);
+        lives[i] = match rows[i].otherwise {
+            Some(life) if !target.are_halves_between() => life,
+            _ => rows[i].life,
+        };
+        i += 1;
+    }
+    arena::plan(sizes, lives, whole)
+}

@@ -1,0 +1,134 @@
+//! What models around a function ask of it where it has nothing to say: its model has mistakes,
+//! which are all that is to be reported, or it has no step, which is reported by
+//! [`check::steps`](crate::check::steps) alone.
+//!
+//! The methods are called as those of functions that have something to say.
+#![allow(missing_docs)]
+
+use crate::arena::Sizes;
+use crate::check::{Flows, Signature};
+use crate::device::Target;
+use crate::function::{Backward, Forward, Infer};
+use crate::step::Held;
+
+/// A function of a model with mistakes.
+#[derive(Clone, Copy, Debug)]
+pub struct Broken<const ARGS: usize>(pub Signature);
+
+impl<const ARGS: usize> Broken<ARGS> {
+    pub const fn signature(self) -> Signature {
+        self.0
+    }
+
+    pub const fn flows(self) -> Flows<ARGS> {
+        Flows { dead: None, args: [true; ARGS] }
+    }
+
+    pub const fn bind<const LEADS: usize>(self, _: [usize; LEADS]) -> Sizes {
+        [1; 4]
+    }
+
+    pub const fn flops(self, _: Sizes) -> usize {
+        0
+    }
+
+    pub const fn code_size(self) -> [usize; 2] {
+        [0; 2]
+    }
+
+    pub const fn saved(self, _: Sizes, _: Target) -> usize {
+        0
+    }
+
+    pub const fn scratch(self, _: Sizes, _: Target) -> usize {
+        0
+    }
+
+    pub const fn infer_scratch(self, _: Sizes, _: Target) -> usize {
+        0
+    }
+
+    pub const fn table(self) -> usize {
+        0
+    }
+
+    pub const fn infer_table(self) -> usize {
+        0
+    }
+
+    pub const fn bounds(self, _: Sizes) -> [usize; 16] {
+        [0; 16]
+    }
+
+    pub const fn lengths(self) -> [bool; 16] {
+        [false; 16]
+    }
+
+    pub fn offsets(self, _: Sizes, _: bool, _: bool, _: Target, _: &mut Vec<usize>) {}
+
+    pub fn infer_offsets(self, _: Sizes, _: Target, _: &mut Vec<usize>) {}
+
+    pub fn infer<K, const F: usize, const C: usize, const R: usize>(
+        self,
+        _: &mut K,
+        _: Infer<F, C, R>,
+    ) {
+    }
+
+    pub fn train<K, const F: usize, const C: usize, const R: usize>(
+        self,
+        _: &mut K,
+        _: Forward<F, C, R>,
+    ) {
+    }
+
+    pub fn back<K, const F: usize, const C: usize, const R: usize>(
+        self,
+        _: &mut K,
+        _: Backward<F, C, R>,
+    ) {
+    }
+}
+
+/// The step of a function that has none.
+#[derive(Clone, Copy, Debug)]
+pub struct NoStep;
+
+impl NoStep {
+    pub const fn length(self) -> Option<usize> {
+        None
+    }
+
+    pub const fn axes(self) -> &'static [usize] {
+        &[]
+    }
+
+    pub const fn held(self) -> Held {
+        Held { positions: false, states: false }
+    }
+
+    pub const fn bind<const LEADS: usize>(self, _: [usize; LEADS], _: usize, _: usize) -> Sizes {
+        [1; 4]
+    }
+
+    pub const fn cache(self, _: Sizes) -> usize {
+        0
+    }
+
+    pub const fn infer_scratch(self, _: Sizes, _: Target) -> usize {
+        0
+    }
+
+    pub const fn infer_table(self) -> usize {
+        0
+    }
+
+    pub fn infer_offsets(self, _: Sizes, _: Target, _: &mut Vec<usize>) {}
+
+    pub fn infer<K, const F: usize, const C: usize, const R: usize>(
+        self,
+        _: &mut K,
+        _: Infer<F, C, R>,
+    ) {
+    }
+}
