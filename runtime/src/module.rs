@@ -14,7 +14,7 @@ pub use selected::{CopyError, Selected, Tensor};
 
 use crate::device::DeviceError;
 pub use crate::init::Init;
-use crate::io::{self, LoadError, SaveError};
+use crate::io::{self, LoadError, Loading, SaveError};
 use crate::optim::Grads;
 use crate::rng::Seed;
 use crate::storage::Storage;
@@ -317,7 +317,7 @@ pub trait Model {
     where
         Self: Sized,
     {
-        io::load(self, path.as_ref(), &[])
+        Loading::open(self, path.as_ref())?.all_but(&[])
     }
 
     /// [`load`](Model::load), but for the tensors of these names, and for all tensors below them:
@@ -360,7 +360,21 @@ pub trait Model {
     where
         Self: Sized,
     {
-        io::load(self, path.as_ref(), names)
+        Loading::open(self, path.as_ref())?.all_but(names)
+    }
+
+    /// Opens a file whose tensors have other names, or are not all of the model's: what is said of
+    /// it then changes prefixes and names, and [`Loading::load`] loads it.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read, is no regular file, is damaged, beyond the bounds of
+    /// [`load`](Model::load) or no safetensors file.
+    fn load_from(&mut self, path: impl AsRef<Path>) -> Result<Loading<'_, Self>, LoadError>
+    where
+        Self: Sized,
+    {
+        Loading::open(self, path.as_ref())
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod cases;
 mod groups;
+mod state;
 
 use std::collections::BTreeMap;
 

@@ -17,8 +17,8 @@ use std::marker::PhantomData;
 
 use super::pass::{self, Update};
 use super::{
-    Check, Grads, HyperParamError, Lerp, Optimizer, Regularizer, Row, Settings, by_groups,
-    clone_and_debug, settings,
+    Buffer, Check, Grads, HyperParamError, Lerp, Optimizer, Regularizer, Row, Settings, by_groups,
+    clone_and_debug, settings, state,
 };
 use crate::device::{RemoteFunction, SCALARS};
 use crate::module::Model;
@@ -194,6 +194,12 @@ macro_rules! adam {
             }
 
             settings!($check, moments.settings);
+            state!(
+                $check, [moments.settings],
+                "exp_avg": moments.exp_avg,
+                "exp_avg_sq": moments.exp_avg_sq,
+                "max_exp_avg_sq": moments.max_exp_avg_sq
+            );
 
             /// Whether to step up the gradient instead of down.
             pub fn maximize(mut self, maximize: bool) -> Self {

@@ -167,6 +167,38 @@ impl Groups {
         }
     }
 
+    /// What is frozen is so since this step.
+    pub fn freeze_at(&mut self, step: u64) {
+        self.said.iter_mut().for_each(|said| said.frozen = said.frozen.map(|_| step));
+    }
+
+    /// The steps that a parameter has made, by its place, of so many of the optimizer.
+    pub fn steps_of(&self, place: usize, all: u64) -> u64 {
+        match self.said.binary_search_by_key(&place, |said| said.place.start) {
+            Ok(at) => self.said[at].row.steps(self.said[at].frozen.unwrap_or(all)),
+            Err(_) => all,
+        }
+    }
+
+    /// Says how many steps each parameter has made, where the optimizer has made `all`.
+    pub fn load_steps<M: Model>(&mut self, steps: &[u64], all: u64) -> Result<(), GroupError> {
+        if self.said.is_empty() && steps.iter().all(|own| *own == all) {
+            return Ok(());
+        }
+        let specs = M::param_specs();
+        let own = |place: usize| {
+            let found = specs.iter().zip(steps).find(|(spec, _)| spec.start == place);
+            found.map_or(all, |(_, own)| *own)
+        };
+        self.change::<M>(
+            |_: &_| true,
+            |said| {
+                said.row.missed = all - own(said.place.start);
+                said.frozen = said.frozen.map(|_| all);
+            },
+        )
+    }
+
     /// Nothing is changed where there is an error.
     fn change<M: Model>(
         &mut self,

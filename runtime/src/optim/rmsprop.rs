@@ -28,8 +28,8 @@ use std::marker::PhantomData;
 
 use super::pass::{self, Update};
 use super::{
-    Check, Grads, HyperParamError, Lerp, Optimizer, Regularizer, Row, Settings, by_groups,
-    clone_and_debug, settings,
+    Buffer, Check, Grads, HyperParamError, Lerp, Optimizer, Regularizer, Row, Settings, by_groups,
+    clone_and_debug, settings, state,
 };
 use crate::device::{RemoteFunction, SCALARS};
 use crate::module::Model;
@@ -130,6 +130,12 @@ impl<M: Model> RMSprop<M> {
     }
 
     settings!(CHECK, settings);
+    state!(
+        CHECK, [settings],
+        "square_avg": square_avg,
+        "grad_avg": grad_avg,
+        "momentum_buffer": buffer
+    );
 
     /// The factor of the velocity from one step to the next. Allocates the buffer.
     ///

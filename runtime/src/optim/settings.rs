@@ -1,7 +1,9 @@
 //! What all optimizers can be told: what becomes of which parameters, and how long gradients may
 //! be.
 
+use super::GroupError;
 use super::groups::Groups;
+use crate::module::Model;
 
 /// What all optimizers can be told.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +28,25 @@ impl Settings {
     /// Counts a step.
     pub fn step(&mut self) {
         self.steps = self.steps.saturating_add(1);
+    }
+
+    /// The steps that each parameter has made.
+    pub fn steps_of<M: Model>(&self) -> Vec<u64> {
+        M::param_specs().iter().map(|spec| self.groups.steps_of(spec.start, self.steps)).collect()
+    }
+
+    /// Says how many steps each parameter has made.
+    pub fn load_steps<M: Model>(&mut self, steps: &[u64]) -> Result<(), GroupError> {
+        let most = steps.iter().copied().max().unwrap_or(0);
+        self.groups.load_steps::<M>(steps, most)?;
+        self.steps = most;
+        Ok(())
+    }
+
+    /// Says how many steps all parameters have made, of which none were missed.
+    pub fn set_steps(&mut self, steps: u64) {
+        self.steps = steps;
+        self.groups.freeze_at(steps);
     }
 
     /// Lets steps begin anew, as the state does.

@@ -17,8 +17,8 @@ use std::marker::PhantomData;
 
 use super::pass::{self, Update};
 use super::{
-    Check, Grads, HyperParamError, Optimizer, Regularizer, Row, Settings, by_groups,
-    clone_and_debug, settings,
+    Buffer, Check, Grads, HyperParamError, Optimizer, Regularizer, Row, Settings, by_groups,
+    clone_and_debug, settings, state,
 };
 use crate::device::{RemoteFunction, SCALARS};
 use crate::module::Model;
@@ -118,6 +118,7 @@ impl<M: Model> Sgd<M> {
     }
 
     settings!(CHECK, settings);
+    state!(CHECK, [settings], "momentum_buffer": buffer);
 
     /// Whether to step up the gradient instead of down.
     pub fn maximize(mut self, maximize: bool) -> Self {
