@@ -299,3 +299,26 @@ fn memory_falls() {
     assert!(THROUGH < FREE * 4 / 5, "{THROUGH} of {FREE}");
     assert!(HEAD < FREE / 4, "{HEAD} of {FREE}");
 }
+
+#[test]
+fn optimizers_leave_it_alone() {
+    let mut net = Tuned::init(Seed(1));
+    let first = net.clone();
+    let mut ws = Tuned::workspace(3).unwrap();
+    let x = batch::<[f32; 4]>(1, 3);
+    let mut adam = AdamW::new(&net, 0.1).unwrap().weight_decay(0.1).unwrap();
+    let mut sgd = Sgd::new(&net, 0.1).unwrap().momentum(0.9).unwrap().weight_decay(0.1).unwrap();
+    // There is no gradient to train along, whatever the optimizer is told.
+    sgd.set_frozen("body", false).unwrap();
+    for _ in 0..3 {
+        net.loss_train(&mut ws, &mut adam, &x).unwrap();
+        net.loss_grad(&mut ws, &x).unwrap();
+        sgd.step(&mut net, ws.grads());
+    }
+    for spec in Tuned::param_specs() {
+        let [old, new] = [&first, &net].map(|net| &net.params()[spec.start..][..spec.len()]);
+        assert_eq!(old == new, spec.frozen, "{}", spec.name);
+    }
+    assert_eq!(first.state(), net.state());
+    assert!(sgd.trained().specs().iter().all(|spec| !spec.frozen));
+}

@@ -200,7 +200,7 @@ impl Settings {
 
     fn dropped(&self, l: &mut Use, x: ValueId) -> Lowering<ValueId> {
         // What is frozen drops nothing.
-        if self.dropout == 0.0 || l.cx.is_frozen(l.field) {
+        if self.dropout == 0.0 || l.cx.is_frozen(l.place.field) {
             Ok(x)
         } else {
             l.op(Dropout { p: self.dropout }, &[x])
