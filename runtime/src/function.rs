@@ -74,6 +74,8 @@ impl Want {
     pub const ALL: Self = Self { params: true, inputs: true, frozen: false };
     /// The gradients of the parameters.
     pub const PARAMS: Self = Self { inputs: false, ..Self::ALL };
+    /// No gradients.
+    pub const NOTHING: Self = Self { params: false, ..Self::PARAMS };
 
     /// What a call in a function that is asked for this is asked for: `trains` says whether
     /// gradients of the callee's parameters are wanted at all.
@@ -201,7 +203,7 @@ impl<const FLOATS: usize, const CLASSES: usize, const RESULTS: usize>
     pub const fn floats(&self, pass: Pass, block: usize) -> usize {
         let (results, d_args) = (padded_sum(&self.results), padded_sum(&self.args));
         match pass {
-            Pass::Infer | Pass::Step => sum(&[results, block]),
+            Pass::Infer | Pass::Step | Pass::Training => sum(&[results, block]),
             Pass::Grad => sum(&[results, results, block]),
             Pass::GradInputs => sum(&[results, results, d_args, block]),
         }
@@ -253,9 +255,9 @@ pub trait Function<const FLOATS: usize, const CLASSES: usize, const RESULTS: usi
     const IS_LOSS: bool;
     /// How long the code is of inference, and with gradients, in elementary operations.
     const CODE_SIZE: [usize; 2];
-    /// What profiles call inference, and the function with gradients: `Mlp::loss`,
-    /// `Mlp::loss_grad`.
-    const NAMES: [&'static str; 2];
+    /// What profiles call inference, the function with gradients, and as in training without:
+    /// `Mlp::loss`, `Mlp::loss_grad`, `Mlp::loss (training)`.
+    const NAMES: [&'static str; 3];
     /// The passes of inference, of the forward and of the backward pass.
     const OPS: [&'static PassOps; 3];
     /// Floating-point operations of inference when all run-time sizes are 1.
@@ -293,7 +295,7 @@ impl FunctionPlan {
     where
         F: Function<FLOATS, CLASSES, RESULTS>,
     {
-        let passes = [Pass::Infer, Pass::Grad, Pass::GradInputs, Pass::Step];
+        let passes = [Pass::Infer, Pass::Grad, Pass::GradInputs, Pass::Step, Pass::Training];
         let offsets = passes.map(|pass| {
             let mut offsets = Vec::new();
             F::offsets(n, pass, target, &mut offsets);
@@ -452,5 +454,63 @@ where
             },
         );
         k.finish(d_params, d_args);
+    }
+}
+
+/// A run of the function `F` as in training, without gradients.
+pub(crate) struct TrainingRun<
+    'a,
+    F,
+    const FLOATS: usize,
+    const CLASSES: usize,
+    const RESULTS: usize,
+> {
+    pub offsets: &'a [usize],
+    pub call: Call<FLOATS, CLASSES, RESULTS>,
+    /// Where the state goes that the run makes, and nobody reads.
+    pub new_state: Buf,
+    pub function: PhantomData<fn() -> F>,
+}
+
+impl<F, const FLOATS: usize, const CLASSES: usize, const RESULTS: usize> Run
+    for TrainingRun<'_, F, FLOATS, CLASSES, RESULTS>
+where
+    F: Function<FLOATS, CLASSES, RESULTS>,
+{
+    const MAY_BE_TINY: bool = false;
+    const NAME: &'static str = F::NAMES[2];
+    const PHASE: Phase = Phase::Forward;
+
+    fn key(&self) -> Option<RunKey> {
+        Some(RunKey { name: Self::NAME, n: self.call.n, want_inputs: false })
+    }
+
+    fn is_tiny(&self) -> bool {
+        false
+    }
+
+    fn flops(&self) -> usize {
+        F::OPS[1].flops(self.call.n, false)
+    }
+
+    fn run<K: Kernels>(self, k: &mut K) {
+        let [params, state] = owned::<F::Model>(Region::Params);
+        let (offsets, Call { n, args, classes, results, block }) = (self.offsets, self.call);
+        F::forward(
+            k,
+            Forward {
+                n,
+                offsets,
+                want: Want::NOTHING,
+                params,
+                state,
+                args,
+                classes,
+                results,
+                saved: block,
+                new_state: self.new_state,
+                scratch: block,
+            },
+        );
     }
 }

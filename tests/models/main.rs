@@ -36,4 +36,5 @@ mod siblings;
 mod sizes_of_sums;
 mod step;
 mod step_states;
+mod training;
 mod weights;

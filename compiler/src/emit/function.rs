@@ -250,6 +250,7 @@ fn floats(model: &Model, function: &Function) -> TokenStream {
         [args.len(), classes.len(), function.results.len()].map(|count| Index::from(count));
     let bind = model.bind_sizes();
     let step = stepwise::floats(model, function);
+    let path = model.generics().1;
     quote! {
         const fn lens(self, n: __private::Sizes) -> __private::Lens<#a, #c, #r> {
             #bind
@@ -265,6 +266,10 @@ fn floats(model: &Model, function: &Function) -> TokenStream {
                 __private::Pass::Step => #step,
                 __private::Pass::Grad => Self.layout(n, __private::Want::PARAMS, true, target).saved,
                 __private::Pass::GradInputs => Self.layout(n, __private::Want::ALL, true, target).saved,
+                __private::Pass::Training => __private::plus(
+                    __private::padded(<#path as __private::Module>::STATE),
+                    Self.layout(n, __private::Want::NOTHING, true, target).saved,
+                ),
             };
             Self.lens(n).floats(pass, block)
         }
