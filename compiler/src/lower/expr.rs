@@ -101,7 +101,17 @@ impl FnCx<'_, '_> {
             Expr::MethodCall(call) if self.nested_model(&call.receiver).is_some() => {
                 let (field, ty) = self.nested_model(&call.receiver).expect("just found");
                 let values = self.arg_values(&call_args(&call.args))?;
-                self.call_model(field, &ty, None, &call.method, &values, expected)
+                let place = Place { field, element: None };
+                self.call_model(place, ty, None, &call.method, &values, expected)
+            }
+            Expr::MethodCall(call) if self.is_element(&call.receiver) => {
+                let Some(element) = self.model_element(&call.receiver) else {
+                    let place = self.element(&call.receiver).expect("just found")?;
+                    return Err(self.no_value(place, &call.receiver));
+                };
+                let (place, ty) = element?;
+                let values = self.arg_values(&call_args(&call.args))?;
+                self.call_model(place, ty, None, &call.method, &values, expected)
             }
             Expr::MethodCall(call) => {
                 let x = self.expr(&call.receiver, &[])?;
@@ -115,7 +125,7 @@ impl FnCx<'_, '_> {
             }
             Expr::Call(call) if self.is_element(&call.func) => {
                 let place = self.element(&call.func).expect("just found")?;
-                self.call_layer(place, call.func.span(), call_args(&call.args))
+                self.call_layer(place, call.func.span(), call_args(&call.args), expected)
             }
             Expr::Call(call) => match &*call.func {
                 Expr::Path(path) if path.path.get_ident().is_some() => {
