@@ -93,10 +93,16 @@ macro_rules! allocates_nothing {
     ($model:ident, $optimizer:expr, $data:expr, $threads:expr) => {{
         let mut net = $model::init(Seed(0));
         let mut ws = $model::workspace_on(Cpu::with_threads($threads), BATCH).unwrap();
-        let mut optimizer = $optimizer(&net).unwrap().clip_norm(1.0).unwrap();
+        let optimizer = $optimizer(&net).unwrap().clip_norm(1.0).unwrap();
+        let mut optimizer = optimizer.group("fc2", |g| g.learning_rate(2e-3)).unwrap();
+        optimizer.set_frozen("fc1.bias", true).unwrap();
+        let first = $model::selection("fc1").unwrap();
+        let mut mean = net.clone();
         let mut train = |count| {
             for (image, label) in steps($data, count) {
                 let loss = net.loss_grad(&mut ws, image, label).unwrap();
+                ws.grads_mut().select_mut(&first).unwrap().clip_norm(0.5);
+                mean.lerp(&net, 0.01);
                 optimizer.step(&mut net, ws.grads());
                 assert!(loss.is_finite());
             }

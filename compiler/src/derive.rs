@@ -49,7 +49,7 @@ pub fn model(input: &DeriveInput, diagnostics: &mut Diagnostics) -> ModelItem {
     };
     let rest = fields.iter().take(fields.len().saturating_sub(1)).map(|field| Stmt::Let {
         names: vec![format_ident!("x", span = span)],
-        annotation: None,
+        annotation: Vec::new(),
         value: Value::Expr(call(field)),
     });
     let last = Stmt::Tail(fields.last().map_or_else(|| parse_quote!(x), call));

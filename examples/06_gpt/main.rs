@@ -69,7 +69,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut net = Gpt::init(Seed(0));
     let mut ws = Gpt::workspace(BATCH)?;
     let adam = AdamW::new(&net, 1e-3)?.betas(0.9, 0.99)?.weight_decay(0.1)?.clip_norm(1.0)?;
-    let mut adam = adam.decay_only(|param| param.shape.len() >= 2);
+    let mut adam = adam.no_decay(Kind::NormsAndBiases)?;
     let mut rng = Rng::new(Seed(1), 0);
     let start = Instant::now();
     for step in 0..steps {

@@ -112,7 +112,7 @@ pub mod prelude {
     pub use crate::device::Cuda;
     pub use crate::device::{Cpu, Precision, Target};
     pub use crate::layers::*;
-    pub use crate::module::Model;
+    pub use crate::module::{Kind, Model, except};
     pub use crate::net::Net;
     pub use crate::optim::each::*;
     pub use crate::optim::{Grads, Optimizer};

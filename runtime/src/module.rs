@@ -1,12 +1,20 @@
 //! Modules (what a network is) and models (a network with its parameters and its state).
 
+mod part;
+mod select;
+mod selected;
 pub(crate) mod table;
 
 use std::path::Path;
 
+pub use part::{Part, PartError};
+pub use select::{Except, Kind, Select, SelectError, Selection, except};
+pub(crate) use selected::range;
+pub use selected::{CopyError, Selected, Tensor};
+
 use crate::device::DeviceError;
 pub use crate::init::Init;
-use crate::io::{self, LoadError, SaveError};
+use crate::io::{self, LoadError, Loading, SaveError};
 use crate::optim::Grads;
 use crate::rng::Seed;
 use crate::storage::Storage;
@@ -136,13 +144,108 @@ pub trait Model {
         specs
     }
 
+    /// The parameters that `what` chooses, by name, by what stands before a dot in one, by kind or
+    /// by a condition: [`Select`] has the forms.
+    ///
+    /// # Errors
+    ///
+    /// When a name matches no parameter.
+    fn select(&self, what: impl Select<Self>) -> Result<Selected<&[f32]>, SelectError>
+    where
+        Self: Sized,
+    {
+        Ok(Selected::new(what.selection()?.shared(), self.params()))
+    }
+
+    /// The same, to change.
+    ///
+    /// # Errors
+    ///
+    /// When a name matches no parameter.
+    fn select_mut(&mut self, what: impl Select<Self>) -> Result<Selected<&mut [f32]>, SelectError>
+    where
+        Self: Sized,
+    {
+        Ok(Selected::new(what.selection()?.shared(), self.params_mut()))
+    }
+
+    /// The parameters that `what` chooses, found once for many calls: what is done with a
+    /// [`Selection`] searches no names and allocates nothing.
+    ///
+    /// # Errors
+    ///
+    /// When a name matches no parameter.
+    fn selection(what: impl Select<Self>) -> Result<Selection<Self>, SelectError>
+    where
+        Self: Sized,
+    {
+        what.selection()
+    }
+
+    /// Tensors of the state by name, as [`select`](Model::select) has parameters: `"bn1"` for the
+    /// statistics of that layer, `"*"` for all.
+    ///
+    /// # Errors
+    ///
+    /// When the name matches none.
+    fn select_state(&self, name: &str) -> Result<Selected<&[f32]>, SelectError>
+    where
+        Self: Sized,
+    {
+        Ok(Selected::new(select::state_of::<Self>(name)?, self.state()))
+    }
+
+    /// The same, to change.
+    ///
+    /// # Errors
+    ///
+    /// When the name matches none.
+    fn select_state_mut(&mut self, name: &str) -> Result<Selected<&mut [f32]>, SelectError>
+    where
+        Self: Sized,
+    {
+        Ok(Selected::new(select::state_of::<Self>(name)?, self.state_mut()))
+    }
+
+    /// Copies all parameters and the state of another network, of any type whose tensors have the
+    /// same names and shapes. Parts are copied by [`Selected::copy_from`].
+    ///
+    /// # Errors
+    ///
+    /// When a tensor of one is missing in the other, or shapes differ: nothing is copied then.
+    fn copy_from<N: Model>(&mut self, from: &N) -> Result<(), CopyError>
+    where
+        Self: Sized,
+    {
+        let mut params = Selected::new(select::all(Self::param_specs()), self.params().to_vec());
+        params.copy_from(&Selected::new(select::all(N::param_specs()), from.params()))?;
+        let specs = select::all(Self::state_specs().into_iter().map(select::as_param).collect());
+        let of_other = select::all(N::state_specs().into_iter().map(select::as_param).collect());
+        let mut state = Selected::new(specs, self.state_mut());
+        state.copy_from(&Selected::new(of_other, from.state()))?;
+        self.params_mut().copy_from_slice(params.floats());
+        Ok(())
+    }
+
+    /// Moves all parameters towards those of `to` by the share `weight` of the difference, as
+    /// PyTorch's `lerp_`, and takes over its state: a running mean of a network that trains,
+    /// `mean.lerp(&net, 1.0 - 0.999)` behind each step, as PyTorch's `AveragedModel` keeps it.
+    /// Allocates nothing.
+    fn lerp(&mut self, to: &Self, weight: f32)
+    where
+        Self: Sized,
+    {
+        lerp(self.params_mut(), to.params(), weight);
+        self.state_mut().copy_from_slice(to.state());
+    }
+
     /// Takes over the state that the last `…_grad` call made, as an optimizer's step does after
     /// it changed the parameters. By itself it renews running statistics and trains nothing.
     fn update_state(&mut self, grads: Grads<'_, Self>)
     where
         Self: Sized,
     {
-        grads.renew_state(self);
+        grads.renew_state(self, &[]);
     }
 
     /// The parameters, and behind them the state, where one block holds them.
@@ -214,7 +317,7 @@ pub trait Model {
     where
         Self: Sized,
     {
-        io::load(self, path.as_ref(), &[])
+        Loading::open(self, path.as_ref())?.all_but(&[])
     }
 
     /// [`load`](Model::load), but for the tensors of these names, and for all tensors below them:
@@ -257,7 +360,31 @@ pub trait Model {
     where
         Self: Sized,
     {
-        io::load(self, path.as_ref(), names)
+        Loading::open(self, path.as_ref())?.all_but(names)
+    }
+
+    /// Opens a file whose tensors have other names, or are not all of the model's: what is said of
+    /// it then changes prefixes and names, and [`Loading::load`] loads it.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read, is no regular file, is damaged, beyond the bounds of
+    /// [`load`](Model::load) or no safetensors file.
+    fn load_from(&mut self, path: impl AsRef<Path>) -> Result<Loading<'_, Self>, LoadError>
+    where
+        Self: Sized,
+    {
+        Loading::open(self, path.as_ref())
+    }
+}
+
+/// Moves each float by the share `weight` of what it differs, as `torch.lerp`.
+fn lerp(from: &mut [f32], to: &[f32], weight: f32) {
+    for (from, to) in from.iter_mut().zip(to) {
+        *from = match weight < 0.5 {
+            true => *from + weight * (*to - *from),
+            false => *to - (1.0 - weight) * (*to - *from),
+        };
     }
 }
 

@@ -3,6 +3,7 @@
 use bytemuck::Pod;
 
 use crate::ops::batch_norm::count_of;
+use crate::storage::Storage;
 
 /// The floats of a batch of samples.
 #[inline]
@@ -69,6 +70,70 @@ impl<'a, W: ?Sized, B: ?Sized> Layer<'a, W, B> {
     pub fn bias(&self) -> &'a B {
         self.bias
     }
+}
+
+/// The parameters of one layer, to change: `net.fc1_mut().weight_mut()[0][3] = 0.5`.
+#[derive(Debug)]
+pub struct LayerMut<'a, W: ?Sized, B: ?Sized> {
+    weight: &'a mut W,
+    bias: &'a mut B,
+}
+
+impl<'a, W: FromFloats + ?Sized, B: FromFloats + ?Sized> LayerMut<'a, W, B> {
+    /// From where in the parameters the weight and behind it the bias lie, the same place twice for
+    /// what is not there.
+    #[doc(hidden)]
+    pub fn new(params: &'a mut Storage, weight: [usize; 2], bias: [usize; 2]) -> Self {
+        let (start, end) = (weight[0], weight[1]);
+        let (front, behind) = params.as_mut_slice().split_at_mut(end);
+        let bias = if bias[0] == bias[1] {
+            &mut [][..]
+        } else {
+            &mut behind[bias[0] - end..bias[1] - end]
+        };
+        Self { weight: W::of_mut(&mut front[start..]), bias: B::of_mut(bias) }
+    }
+
+    /// The weight, in PyTorch's layout: `[out, in]`, `[out, in / groups, kh, kw]`.
+    pub fn weight_mut(self) -> &'a mut W {
+        self.weight
+    }
+
+    /// The bias, `[out]`; `()` for a layer without one.
+    pub fn bias_mut(self) -> &'a mut B {
+        self.bias
+    }
+
+    /// The weight and the bias.
+    pub fn both(self) -> (&'a mut W, &'a mut B) {
+        (self.weight, self.bias)
+    }
+}
+
+/// What floats of a tensor are seen as: arrays of arrays, one number, or a slice.
+pub trait FromFloats {
+    #[doc(hidden)]
+    fn of_mut(floats: &mut [f32]) -> &mut Self;
+}
+
+impl<T: Pod> FromFloats for T {
+    #[inline]
+    fn of_mut(floats: &mut [f32]) -> &mut Self {
+        bytemuck::from_bytes_mut(bytemuck::cast_slice_mut(floats))
+    }
+}
+
+impl FromFloats for [f32] {
+    #[inline]
+    fn of_mut(floats: &mut [f32]) -> &mut Self {
+        floats
+    }
+}
+
+/// A parameter by itself, to change, from where to where it lies.
+#[doc(hidden)]
+pub fn param_mut<T: FromFloats + ?Sized>(params: &mut Storage, [start, end]: [usize; 2]) -> &mut T {
+    T::of_mut(&mut params.as_mut_slice()[start..end])
 }
 
 /// The parameters and the running statistics of a batch normalisation.

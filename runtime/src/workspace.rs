@@ -23,7 +23,7 @@ pub use crate::step::{Cache, TruncateError};
 
 use crate::arena::{self, Sizes};
 use crate::device::{Cpu, Device, DeviceError, Random};
-use crate::optim::Grads;
+use crate::optim::{Grads, GradsMut};
 use crate::rng::Seed;
 use crate::storage::{Prepared, Storage, Version};
 
@@ -191,6 +191,17 @@ impl<M: Program, D: Device> Workspace<M, D> {
     pub fn grads(&self) -> Grads<'_, M::Owner> {
         let state = if self.made { M::STATE } else { 0 };
         Grads::lent(self.device.lend(&self.grads), M::PARAMS, state).recorded(self.device.profile())
+    }
+}
+
+impl<M: Program, D: Device> Workspace<M, D> {
+    /// The same gradients, to change before an optimizer's step:
+    /// `ws.grads_mut().select_mut("head")?.clip_norm(1.0)`.
+    ///
+    /// # Panics
+    /// When they are on a device that is lost.
+    pub fn grads_mut(&mut self) -> GradsMut<'_, M::Owner> {
+        GradsMut::new(self.device.change(&mut self.grads, 0, M::PARAMS))
     }
 }
 

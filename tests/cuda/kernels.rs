@@ -181,6 +181,8 @@ fn optimizers(list: &DryRun) {
     let net = LeNet::init(Seed(0));
     let sgd = Sgd::new(&net, 0.1).expect("a sound rate");
     step(&mut sgd.decay_only(|param| param.shape.len() >= 2));
+    let sgd = Sgd::new(&net, 0.1).and_then(|sgd| sgd.clip_norm(1.0)).expect("a sound rate");
+    step(&mut sgd.freeze("fc1").expect("a layer"));
     for case in crate::cases::KERNELS {
         step(&mut *crate::cases::build(case, &net).expect("sound hyper-parameters"));
     }

@@ -64,3 +64,146 @@ fn gradients_at_the_ends_of_the_range() {
     // A norm above the range of `f32`.
     same!(gpu, 2, |_| 3e38, |net: &_| Sgd::new(net, 1.0)?.clip_norm(1.0));
 }
+
+/// Gradients that the host changes lie on the GPU as it left them.
+#[test]
+fn gradients_are_changed_by_the_host() {
+    let Some(gpu) = gpu("gradients_are_changed_by_the_host") else { return };
+    fn run<D: Device>(device: D) -> Vec<f32> {
+        let mut net = Slope::init(Seed(0));
+        let mut ws = Slope::workspace_on(device, 1).expect("it fits");
+        let mut sgd = Sgd::new(&net, 0.5).expect("a rate");
+        for _ in 0..2 {
+            net.loss_grad(&mut ws, &[[1.0, 2.0, 3.0, 4.0]]).expect("it fits");
+            ws.grads_mut().select_mut("w").expect("it is there").scale(0.5);
+            ws.grads_mut().as_mut_slice()[3] = 1.0;
+            assert_eq!(ws.grads().select("w").expect("it is there").count(), 4);
+            sgd.step(&mut net, ws.grads());
+        }
+        net.params().to_vec()
+    }
+    assert_eq!(run(gpu), run(Cpu::new()));
+    assert_eq!(run(Cpu::new()), [-0.5, -1.0, -1.5, -1.0]);
+}
+
+model! {
+    pub struct Parts {
+        body: Linear(4 -> 40),
+        norm: BatchNorm1d(4),
+        last: BatchNorm1d(4),
+        head: Linear(40 -> 3),
+    }
+
+    fn loss(&self, x: [batch, 4]) -> [] {
+        self.head(self.body(self.norm(x) + self.last(x)).relu()).square().mean()
+    }
+}
+
+/// Parameters and state behind steps with groups, some of which freeze and thaw; by one call, and
+/// by two.
+fn grouped<D: Device, O: Optimizer<Parts>>(
+    device: D,
+    build: impl Fn(&Parts) -> O,
+    set_frozen: impl Fn(&mut O, &str, bool),
+) -> (Vec<f32>, Vec<f32>) {
+    let mut net = Parts::init(Seed(0));
+    let mut ws = Parts::workspace_on(device, 3).expect("it fits");
+    let mut optimizer = build(&net);
+    for step in 0..8 {
+        match step {
+            2 => set_frozen(&mut optimizer, "body", true),
+            4 => set_frozen(&mut optimizer, "norm", true),
+            6 => set_frozen(&mut optimizer, "body", false),
+            _ => {}
+        }
+        let rate = 0.01 / (step + 1) as f32;
+        optimizer.set_learning_rate(rate).expect("a rate");
+        let x = [[0.1, 0.5, -0.3, step as f32], [1.0, -1.0, 0.2, 0.3], [0.3, 0.3, 0.9, -0.5]];
+        if step % 2 == 0 {
+            net.loss_train(&mut ws, &mut optimizer, &x).expect("it fits");
+        } else {
+            net.loss_grad(&mut ws, &x).expect("it fits");
+            optimizer.step(&mut net, ws.grads());
+        }
+    }
+    (net.params().to_vec(), net.state().to_vec())
+}
+
+/// The sums of products are the GPU's own; what the optimizer does with them is not far from the
+/// processor's, and what is frozen has the same bits.
+#[test]
+fn groups_of_parameters() {
+    let Some(gpu) = gpu("groups_of_parameters") else { return };
+    macro_rules! same {
+        ($optimizer:expr) => {{
+            let build = |net: &Parts| {
+                let optimizer = $optimizer(net).expect("sound hyper-parameters");
+                let optimizer = optimizer.clip_norm(0.5).expect("a norm");
+                let optimizer = optimizer.no_decay(Kind::NormsAndBiases).expect("kinds");
+                optimizer.group("head", |g| g.learning_rate(0.03)).expect("it is there")
+            };
+            let cpu = grouped(Cpu::new(), build, Freezes::set);
+            let gpu = grouped(gpu.clone(), build, Freezes::set);
+            for (cpu, gpu) in [(cpu.0, gpu.0), (cpu.1, gpu.1)] {
+                for (i, (a, b)) in cpu.iter().zip(&gpu).enumerate() {
+                    assert!((a - b).abs() <= 1e-4 * a.abs().max(1.0), "[{i}]: {a} and {b}");
+                }
+            }
+        }};
+    }
+    same!(|net| AdamW::new(net, 0.01)?.weight_decay(0.1));
+    same!(|net| Sgd::new(net, 0.01)?.momentum(0.9)?.dampening(0.2)?.weight_decay(0.1));
+    same!(|net| RMSprop::new(net, 0.01)?.eps(1e-2)?.weight_decay(0.1));
+}
+
+/// What the optimizers of a test have in common.
+trait Freezes {
+    fn set(&mut self, name: &str, frozen: bool);
+}
+
+macro_rules! freezes {
+    ($($optimizer:ident),*) => {
+        $(impl Freezes for $optimizer<Parts> {
+            fn set(&mut self, name: &str, frozen: bool) {
+                self.set_frozen(name, frozen).expect("it is there");
+            }
+        })*
+    };
+}
+freezes!(AdamW, Sgd, RMSprop);
+
+/// An optimizer of a user's reads gradients that are there, also where one call does both.
+#[test]
+fn an_optimizer_of_another_hand() {
+    struct Plain(f32);
+
+    impl<M: Model> Optimizer<M> for Plain {
+        fn update(&mut self, net: &mut M, grads: gradiron::optim::Grads<'_, M>) {
+            for (p, g) in net.params_mut().iter_mut().zip(grads.as_slice()) {
+                *p -= self.0 * g;
+            }
+        }
+
+        fn learning_rate(&self) -> f32 {
+            self.0
+        }
+
+        fn set_learning_rate(&mut self, lr: f32) -> Result<(), HyperParamError> {
+            self.0 = lr;
+            Ok(())
+        }
+    }
+
+    let Some(gpu) = gpu("an_optimizer_of_another_hand") else { return };
+    fn run<D: Device>(device: D) -> Vec<f32> {
+        let mut net = Slope::init(Seed(0));
+        let mut ws = Slope::workspace_on(device, 1).expect("it fits");
+        for step in 1..4 {
+            let x = [[1.0, 2.0, 3.0, 4.0].map(|part| part * step as f32)];
+            net.loss_train(&mut ws, &mut Plain(0.5), &x).expect("it fits");
+        }
+        net.params().to_vec()
+    }
+    assert_eq!(run(gpu), [-3.0, -6.0, -9.0, -12.0]);
+    assert_eq!(run(Cpu::new()), [-3.0, -6.0, -9.0, -12.0]);
+}

@@ -6,6 +6,7 @@ mod hostile;
 mod kills;
 #[cfg(unix)]
 mod places;
+mod renamed;
 mod tied;
 
 use std::fs;

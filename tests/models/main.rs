@@ -31,6 +31,7 @@ mod rows;
 mod run_time_sizes;
 mod scan;
 mod shapes;
+mod siblings;
 mod sizes_of_sums;
 mod step;
 mod step_states;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gradiron::device::Storage;
-use gradiron::device::{CpuPreparer, Device, DeviceError, Lent, Run, RunMemory};
+use gradiron::device::{Changing, CpuPreparer, Device, DeviceError, Lent, Run, RunMemory};
 use gradiron::math::SimdLevel;
 use gradiron::prelude::*;
 
@@ -165,6 +165,15 @@ impl Device for Counted {
 
     fn lend<'a>(&'a self, memory: &'a Storage) -> Lent<'a> {
         self.0.lend(memory)
+    }
+
+    fn change<'a>(
+        &'a self,
+        memory: &'a mut Storage,
+        start: usize,
+        len: usize,
+    ) -> Result<Changing<'a>, DeviceError> {
+        self.0.change(memory, start, len)
     }
 
     fn read_later(&self, memory: &Storage, at: usize) -> Result<f32, DeviceError> {

@@ -2,6 +2,8 @@
 //! their hyper-parameters.
 
 mod cases;
+mod groups;
+mod state;
 
 use std::collections::BTreeMap;
 

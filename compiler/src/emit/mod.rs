@@ -246,7 +246,7 @@ pub fn step_type(function: &Ident) -> Ident {
 /// which short names are those of the runtime.
 pub fn emit(model: &Model) -> TokenStream {
     let definition = params::definition(model);
-    let (inner, checks) = checks::checks(model);
+    let checks = checks::checks(model);
     let module = params::module(model);
     let (methods, free) = api::methods(model);
     let chains = chains::Chains::new(model);
@@ -276,7 +276,6 @@ pub fn emit(model: &Model) -> TokenStream {
         const _: () = {
             use ::gradiron::__private;
             #chains
-            #inner
             #module
             #program
             #prepare

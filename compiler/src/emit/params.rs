@@ -11,7 +11,8 @@ use crate::dim::{Dim, Shape};
 use crate::hygiene::quote;
 use crate::syntax::{FieldDecl, part_number};
 
-/// The struct that owns the parameters and behind them the state, with a table of the layers in its docs.
+/// The struct that owns the parameters and behind them the state, with a table of the layers in its
+/// docs.
 pub fn definition(model: &Model) -> TokenStream {
     let name = model.name();
     let Some(header) = model.header else {
@@ -134,8 +135,8 @@ pub fn module(model: &Model) -> TokenStream {
     }
 }
 
-/// The places of tensors in their flat slice, and its length behind them. Behind a reference, since code
-/// that is not optimised copies a constant array to the stack for each of its uses.
+/// The places of tensors in their flat slice, and its length behind them. Behind a reference, since
+/// code that is not optimised copies a constant array to the stack for each of its uses.
 pub fn starts(name: &str, lens: impl ExactSizeIterator<Item = TokenStream>) -> TokenStream {
     let (name, count) = (format_ident!("{name}"), Index::from(lens.len()));
     let ends = lens.enumerate().map(|(k, len)| {
@@ -281,7 +282,16 @@ fn views(model: &Model) -> Vec<TokenStream> {
         {
             let (ty, view) = view(model, &param.shape, &quote!(Self::__AT[#k]));
             let doc = format!("The parameter `{name}`, `{}`.", param.shape);
+            let place = place(Some(k));
+            let change = method_mut(model, name, |name_mut| {
+                quote! {
+                    pub fn #name_mut(&mut self) -> &mut #ty {
+                        __private::view::param_mut(&mut self.params, #place)
+                    }
+                }
+            });
             return Some(quote! {
+                #change
                 #docs
                 #[doc = #doc]
                 pub fn #name(&self) -> &#ty {
@@ -297,6 +307,16 @@ fn views(model: &Model) -> Vec<TokenStream> {
         };
         let (weight_ty, weight) = param("weight");
         let (bias_ty, bias) = param("bias");
+        let [weight_at, bias_at] = ["weight", "bias"]
+            .map(|name| own.iter().find(|(_, (_, param))| param.name == name).map(|(k, _)| *k));
+        let change = (weight_at.or(bias_at).is_some()).then(|| {
+            let (weight_at, bias_at) = (place(weight_at), place(bias_at));
+            method_mut(model, name, |name_mut| quote! {
+                pub fn #name_mut(&mut self) -> __private::view::LayerMut<'_, #weight_ty, #bias_ty> {
+                    __private::view::LayerMut::new(&mut self.params, #weight_at, #bias_at)
+                }
+            })
+        });
         let statistics = ["running_mean", "running_var", "num_batches_tracked"].map(|name| {
             let own =
                 |(_, (owner, state)): &(usize, &&(usize, State))| *owner == f && state.name == name;
@@ -317,6 +337,7 @@ fn views(model: &Model) -> Vec<TokenStream> {
         };
         let doc = format!("The parameters of the layer `{name}`.");
         Some(quote! {
+            #change
             #docs
             #[doc = #doc]
             pub fn #name(&self) -> #ty {
@@ -325,6 +346,33 @@ fn views(model: &Model) -> Vec<TokenStream> {
         })
     });
     fields.collect()
+}
+
+/// From where to where a parameter lies; nowhere, where there is none.
+fn place(param: Option<usize>) -> TokenStream {
+    match param {
+        Some(k) => {
+            let (k, next) = (Index::from(k), Index::from(k + 1));
+            quote!([Self::__AT[#k], Self::__AT[#next]])
+        }
+        None => quote!([0, 0]),
+    }
+}
+
+/// `net.fc1_mut()`, beside `net.fc1()`, unless the name is one of the user's.
+fn method_mut(
+    model: &Model,
+    field: &proc_macro2::Ident,
+    method: impl FnOnce(proc_macro2::Ident) -> TokenStream,
+) -> Option<TokenStream> {
+    let name = format_ident!("{field}_mut");
+    let taken = model.fields.iter().map(|field| &field.name);
+    let taken = taken.chain(model.interfaces.iter().map(|f| &f.name)).any(|other| *other == name);
+    let doc = format!("As `{field}`, to change.");
+    (!taken).then(|| {
+        let method = method(name);
+        quote!(#[doc = #doc] #method)
+    })
 }
 
 /// The type of a tensor and the reference to it, from its first float on.

@@ -13,8 +13,7 @@ use crate::syntax::{For, Function, If, Stmt, TypeExpr, Value};
 impl<'a> FnCx<'a, '_> {
     /// The values that a body returns.
     pub fn body(&mut self, function: &'a Function) -> Lowering<Vec<ValueId>> {
-        let expected = function.returns.first().filter(|_| !function.returns_tuple);
-        let result = self.block(&function.body, expected);
+        let result = self.block(&function.body, &function.returns);
         match result {
             Some(lowered) => lowered.and_then(|lowered| self.values(lowered)),
             None if self.failed => Err(Poison),
@@ -35,12 +34,12 @@ impl<'a> FnCx<'a, '_> {
 
 impl FnCx<'_, '_> {
     /// What a list of statements ends with, where it does not end with `;`.
-    fn block(&mut self, stmts: &[Stmt], expected: Option<&TypeExpr>) -> Option<Lowering<Lowered>> {
+    fn block(&mut self, stmts: &[Stmt], expected: &[TypeExpr]) -> Option<Lowering<Lowered>> {
         let mut result = None;
         for (i, stmt) in stmts.iter().enumerate() {
             match stmt {
                 Stmt::Let { names, annotation, value } => {
-                    self.failed |= self.bind(names, annotation.as_ref(), value).is_err();
+                    self.failed |= self.bind(names, annotation, value).is_err();
                 }
                 Stmt::Assign { name, value } => {
                     self.failed |= self.assign(name, value).is_err();
@@ -48,7 +47,7 @@ impl FnCx<'_, '_> {
                 Stmt::For(each) => self.failed |= self.for_each(each).is_err(),
                 Stmt::If(choice) => {
                     let is_last = i + 1 == stmts.len();
-                    let made = self.choose(choice, expected.filter(|_| is_last));
+                    let made = self.choose(choice, if is_last { expected } else { &[] });
                     self.failed |= matches!(made, Some(Err(_)));
                     if !is_last && matches!(made, Some(Ok(_))) {
                         self.drops(choice);
@@ -81,7 +80,7 @@ impl FnCx<'_, '_> {
     fn inner(
         &mut self,
         stmts: &[Stmt],
-        expected: Option<&TypeExpr>,
+        expected: &[TypeExpr],
         constant: Option<(&Ident, Item)>,
     ) -> Option<Lowering<Lowered>> {
         self.scopes.push(Default::default());
@@ -120,7 +119,7 @@ impl FnCx<'_, '_> {
     }
 
     /// The block that an `if` chooses.
-    fn choose(&mut self, choice: &If, expected: Option<&TypeExpr>) -> Option<Lowering<Lowered>> {
+    fn choose(&mut self, choice: &If, expected: &[TypeExpr]) -> Option<Lowering<Lowered>> {
         if let Err(poison) = self.enter(1, choice.span) {
             return Some(Err(poison));
         }
@@ -153,7 +152,7 @@ impl FnCx<'_, '_> {
         };
         for item in items {
             self.enter(1, each.span)?;
-            let result = self.inner(&each.body, None, each.name.as_ref().map(|name| (name, item)));
+            let result = self.inner(&each.body, &[], each.name.as_ref().map(|name| (name, item)));
             self.depth -= 1;
             match result {
                 None => {}
@@ -226,7 +225,7 @@ impl FnCx<'_, '_> {
     }
 
     /// What stands behind `=`.
-    fn bound_value(&mut self, value: &Value, expected: Option<&TypeExpr>) -> Lowering<Lowered> {
+    fn bound_value(&mut self, value: &Value, expected: &[TypeExpr]) -> Lowering<Lowered> {
         match value {
             Value::Expr(expr) => self.expr(expr, expected),
             Value::If(choice) => match self.choose(choice, expected) {
@@ -241,7 +240,7 @@ impl FnCx<'_, '_> {
     }
 
     fn assign(&mut self, name: &Ident, value: &Value) -> Lowering<()> {
-        let bound = self.bound_value(value, None);
+        let bound = self.bound_value(value, &[]);
         let text = name.to_string();
         match self.names.get(&text) {
             Some(Item::Number(_) | Item::Layer(..)) => {
@@ -270,12 +269,7 @@ impl FnCx<'_, '_> {
         made
     }
 
-    fn bind(
-        &mut self,
-        names: &[Ident],
-        annotation: Option<&TypeExpr>,
-        value: &Value,
-    ) -> Lowering<()> {
+    fn bind(&mut self, names: &[Ident], annotation: &[TypeExpr], value: &Value) -> Lowering<()> {
         let bound = self.bound_value(value, annotation).and_then(|lowered| {
             let values = match (lowered, names.len()) {
                 (Lowered::Tuple(values), 1) => {
@@ -296,8 +290,14 @@ impl FnCx<'_, '_> {
                 let shapes = format!("shapes: ({})", shapes.join(", "));
                 return Err(self.model.report(error.note(shapes)));
             }
-            if let Some(annotation) = annotation {
-                self.check_annotation(annotation, values[0], value)?;
+            for (written, made) in annotation.iter().zip(&values) {
+                self.check_annotation(written, *made, value)?;
+            }
+            if !annotation.is_empty() && annotation.len() != values.len() {
+                let (shapes, values) =
+                    (counted(annotation.len(), "shape"), counted(values.len(), "value"));
+                let error = Diagnostic::new(annotation[0].span, format!("{shapes} for {values}"));
+                return Err(self.model.report(error));
             }
             Ok(values)
         });

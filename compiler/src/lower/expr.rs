@@ -42,19 +42,19 @@ impl FnCx<'_, '_> {
     }
 
     pub fn one(&mut self, expr: &Expr) -> Lowering<ValueId> {
-        let lowered = self.expr(expr, None)?;
+        let lowered = self.expr(expr, &[])?;
         self.value(lowered, expr.span())
     }
 
-    /// `expected` is the shape that the place of the expression states, if it states one.
-    pub fn expr(&mut self, expr: &Expr, expected: Option<&TypeExpr>) -> Lowering<Lowered> {
+    /// `expected` are the shapes that the place of the expression states, if it states any.
+    pub fn expr(&mut self, expr: &Expr, expected: &[TypeExpr]) -> Lowering<Lowered> {
         self.enter(1, expr.span())?;
         let lowered = self.lowered(expr, expected);
         self.depth -= 1;
         lowered
     }
 
-    fn lowered(&mut self, expr: &Expr, expected: Option<&TypeExpr>) -> Lowering<Lowered> {
+    fn lowered(&mut self, expr: &Expr, expected: &[TypeExpr]) -> Lowering<Lowered> {
         match expr {
             Expr::Paren(inner) => self.expr(&inner.expr, expected),
             Expr::Group(inner) => self.expr(&inner.expr, expected),
@@ -71,7 +71,14 @@ impl FnCx<'_, '_> {
                 None => Err(self.unsupported(expr)),
             },
             Expr::Tuple(tuple) => {
-                let values: Lowering<Vec<_>> = tuple.elems.iter().map(|e| self.one(e)).collect();
+                let is_stated = expected.len() == tuple.elems.len();
+                let element = |(i, element): (usize, &Expr)| {
+                    let expected = if is_stated { &expected[i..=i] } else { &[] };
+                    let lowered = self.expr(element, expected)?;
+                    self.value(lowered, element.span())
+                };
+                let values: Lowering<Vec<_>> =
+                    tuple.elems.iter().enumerate().map(element).collect();
                 values.map(Lowered::Tuple)
             }
             Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => {
@@ -99,7 +106,7 @@ impl FnCx<'_, '_> {
                 if let Some(constant) = self.constant(expr)? {
                     return self.number(constant, expr);
                 }
-                let x = self.expr(&call.receiver, None)?;
+                let x = self.expr(&call.receiver, &[])?;
                 let x = self.value(x, call.receiver.span())?;
                 let args = call_args(&call.args);
                 self.method(x, &call.method, args).map(Lowered::Value)
@@ -206,7 +213,7 @@ impl FnCx<'_, '_> {
             }
         };
         // Both sides first, so that each reports its own mistakes.
-        let (left, right) = (self.expr(&binary.left, None), self.expr(&binary.right, None));
+        let (left, right) = (self.expr(&binary.left, &[]), self.expr(&binary.right, &[]));
         let (left, right) = (left?, right?);
         if let (Lowered::Number(_), Lowered::Number(_)) = (&left, &right) {
             let whole = Expr::Binary(binary.clone());

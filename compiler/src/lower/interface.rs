@@ -61,7 +61,7 @@ impl FnCx<'_, '_> {
 /// declarations say which: the stub of a model with mistakes has a view of each.
 pub fn declare_unused(model: &mut ModelCx) {
     let mut muted = Diagnostics::default();
-    let mut cx = ModelCx::new(model.item, &mut muted);
+    let mut cx = ModelCx::new(model.item, model.siblings, &mut muted);
     cx.params = std::mem::take(&mut model.params);
     cx.state = std::mem::take(&mut model.state);
     for (i, field) in model.item.fields.iter().enumerate() {

@@ -17,6 +17,7 @@ mod ranges;
 mod results;
 mod rows;
 mod scan;
+mod siblings;
 mod sizes;
 mod unify;
 mod weights;
@@ -30,6 +31,7 @@ pub use interface::{declare_unused, interface};
 pub use methods::{elementwise_rows, images, methods, names as method_names, shaping, values};
 pub use options::{Options, number};
 pub use ranges::is_too_large;
+pub use siblings::{Siblings, name_of};
 pub use sizes::{Scope, dim, shape};
 pub use unify::{unified, with_length};
 pub use work::Work;
@@ -96,10 +98,16 @@ pub struct ModelCx<'a> {
     pub facts: Rc<Facts>,
     /// How much of all functions has been written out.
     pub work: Work,
+    /// The other models of the same `model!`, as far as they are known.
+    pub siblings: &'a Siblings,
 }
 
 impl<'a> ModelCx<'a> {
-    pub fn new(item: &'a ModelItem, diagnostics: &'a mut Diagnostics) -> Self {
+    pub fn new(
+        item: &'a ModelItem,
+        siblings: &'a Siblings,
+        diagnostics: &'a mut Diagnostics,
+    ) -> Self {
         let generics = item.header.iter().flat_map(|header| header.generics.const_params());
         let consts = generics.map(|param| param.ident.to_string()).collect();
         let (params, state) = (Vec::new(), Vec::new());
@@ -117,6 +125,7 @@ impl<'a> ModelCx<'a> {
             inferred,
             facts: Rc::default(),
             work: Work::default(),
+            siblings,
         }
     }
 

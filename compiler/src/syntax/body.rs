@@ -6,7 +6,7 @@ use syn::parse::ParseStream;
 use syn::punctuated::Punctuated;
 use syn::{BinOp, Expr, Token};
 
-use super::parse::split;
+use super::parse::{split, types};
 use super::recover::{bound_names, parse_piece};
 use super::{For, If, Stmt, Value};
 use crate::diagnostics::{Diagnostic, Diagnostics};
@@ -78,9 +78,9 @@ fn statement(input: ParseStream, last: bool, diagnostics: &mut Diagnostics) -> s
         };
         let annotation = if input.peek(Token![:]) {
             input.parse::<Token![:]>()?;
-            Some(input.parse()?)
+            types(input)?.0
         } else {
-            None
+            Vec::new()
         };
         input.parse::<Token![=]>()?;
         let value = value(input, diagnostics)?;

@@ -8,15 +8,15 @@ mod parse;
 mod recover;
 
 pub use check::{ambiguous, check_item, distinct};
-pub use parse::{name_in_files, parse_layer_type, parse_model};
+pub use parse::{name_in_files, parse_layer_type, parse_model, parse_models};
 
 use proc_macro2::{Ident, Span};
 use syn::{Attribute, Expr, Generics, LitStr, Path, Type, Visibility};
 
 use crate::text::text_of;
 
-/// All that one `model! { … }` holds.
-#[derive(Debug)]
+/// A model: a struct and its functions, or functions alone.
+#[derive(Debug, Default)]
 pub struct ModelItem {
     /// Left out in a model of plain functions.
     pub header: Option<Header>,
@@ -212,8 +212,9 @@ pub struct If {
 
 #[derive(Debug)]
 pub enum Stmt {
-    /// `let x = …;`, `let (a, b) = …;`, `let x: [batch, 32] = …;`
-    Let { names: Vec<Ident>, annotation: Option<TypeExpr>, value: Value },
+    /// `let x = …;`, `let (a, b) = …;`, `let x: [batch, 32] = …;`,
+    /// `let (a, b): ([batch, 32], [batch, 8]) = …;`
+    Let { names: Vec<Ident>, annotation: Vec<TypeExpr>, value: Value },
     /// `x = …;`, of a name that is bound before.
     Assign { name: Ident, value: Value },
     /// `for fc in self.fc { … }`

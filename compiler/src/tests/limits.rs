@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::{expand, pretty, rendered};
 use crate::diagnostics::Diagnostics;
+use crate::lower::Siblings;
 use crate::lower::work::{MOST_EXPRESSIONS, MOST_NODES};
 use crate::model::analyse;
 use crate::syntax::limits::{MOST_ARGS, MOST_AXES, MOST_FIELDS, MOST_FUNCTIONS};
@@ -147,9 +148,12 @@ fn what_is_written_out_is_counted() {
     let mut diagnostics = Diagnostics::default();
     let item = parse_model(text.parse().expect("tokens"), &mut diagnostics);
     let mut nodes = 0;
-    analyse(&item, &mut diagnostics, &mut |seen| nodes = nodes.max(seen.graph.nodes.len()));
+    analyse(&item, &Siblings::default(), &mut diagnostics, &mut |seen| {
+        nodes = nodes.max(seen.graph.nodes.len())
+    });
     assert_eq!(nodes, 0, "nothing behind the refusal runs");
-    let mut model = crate::lower::ModelCx::new(&item, &mut diagnostics);
+    let siblings = Siblings::default();
+    let mut model = crate::lower::ModelCx::new(&item, &siblings, &mut diagnostics);
     for function in &item.functions {
         crate::lower::lower_function(&mut model, function);
     }

@@ -6,8 +6,8 @@ use std::time::Instant;
 use super::blocks;
 use super::tiny::run_tiny;
 use super::{
-    Buf, Device, DeviceError, Element, Host, Indices, Kernels, Lent, Precision, Random, Region,
-    Run, RunMemory, Target, Threads,
+    Buf, Changing, Device, DeviceError, Element, Host, Indices, Kernels, Lent, Precision, Random,
+    Region, Run, RunMemory, Target, Threads,
 };
 use crate::arena::Sizes;
 use crate::math::SimdLevel;
@@ -188,6 +188,15 @@ impl Device for Cpu {
 
     fn lend<'a>(&'a self, memory: &'a Storage) -> Lent<'a> {
         Lent::Host(memory.as_slice(), Host { threads: &self.threads, level: self.level })
+    }
+
+    fn change<'a>(
+        &'a self,
+        memory: &'a mut Storage,
+        start: usize,
+        len: usize,
+    ) -> Result<Changing<'a>, DeviceError> {
+        Ok(Changing::here(&mut memory.as_mut_slice()[start..][..len]))
     }
 
     fn preparer(&self) -> Option<CpuPreparer> {

@@ -6,6 +6,7 @@
 //! another implementor of [`Device`] and [`Kernels`]: `docs/adding-a-device.md` has what it takes.
 
 pub(crate) mod blocks;
+mod changing;
 mod cpu;
 #[cfg(feature = "cuda")]
 mod cuda;
@@ -22,6 +23,7 @@ mod tiny;
 
 pub use crate::buf::{Buf, Element, Indices, Region, floats_of_halves};
 pub use crate::failure::{DeviceError, Failure};
+pub use changing::Changing;
 pub use cpu::{Cpu, CpuKernels, CpuPreparer};
 #[cfg(feature = "cuda")]
 pub(crate) use cuda::{
@@ -39,7 +41,7 @@ pub use cuda::{DryMemory, DryRun, KernelReport, PendingNumber};
 pub use either::EitherKernels;
 pub use loss::{Loss, Pending};
 pub use precision::Precision;
-pub use remote::{Remote, RemoteFunction, RemoteUpdate, SCALARS};
+pub use remote::{FROZEN, GROUPS, Remote, RemoteFunction, RemoteUpdate, SCALARS};
 pub(crate) use shared_mut::SharedMut;
 pub use target::{PerSide, Target};
 pub use threads::{MOST_THREADS, PARALLEL_WORK, Threads};
@@ -125,6 +127,18 @@ pub trait Device {
 
     /// Floats where they are, for an optimizer that works there.
     fn lend<'a>(&'a self, memory: &'a Self::Memory) -> Lent<'a>;
+
+    /// The floats `start..start + len` of a block on the host, to change them: they are there again
+    /// when what this gives is dropped.
+    ///
+    /// # Errors
+    /// When the device fails to bring them to the host.
+    fn change<'a>(
+        &'a self,
+        memory: &'a mut Self::Memory,
+        start: usize,
+        len: usize,
+    ) -> Result<Changing<'a>, DeviceError>;
 
     /// What the memory of its steps is planned for.
     fn target(&self) -> Target;

@@ -1,10 +1,17 @@
 //! Devices with memory of their own, as optimizers see them.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::DeviceError;
 use crate::profile::Profile;
 use crate::storage::Storage;
+
+/// Groups of parameters, at most.
+pub const GROUPS: usize = 32;
+
+/// The group of parameters that an update leaves alone.
+pub const FROZEN: u8 = u8::MAX;
 
 /// Scalars of an update, at most.
 pub const SCALARS: usize = 12;
@@ -27,9 +34,9 @@ pub trait Remote {
     /// of the device that can.
     fn update(&self, update: RemoteUpdate<'_, '_>);
 
-    /// Starts a copy of the floats from `from` on, to the same place of `to`, whose floats before
-    /// were updated.
-    fn renew(&self, to: &mut Storage, from: usize);
+    /// Starts a copy of the floats from `from` on, but for the ranges `still` behind it, to the
+    /// same place of `to`, whose floats before were updated.
+    fn renew(&self, to: &mut Storage, from: usize, still: &[Range<usize>]);
 }
 
 /// The function of an optimizer in the languages of devices, each beside the one for the host.
@@ -45,14 +52,16 @@ pub struct RemoteFunction {
 pub struct RemoteUpdate<'a, 's> {
     /// The function of one parameter.
     pub function: RemoteFunction,
-    /// The scalars for parameters that decay, and for the others.
-    pub scalars: [[f32; SCALARS]; 2],
+    /// The scalars for each group of parameters, of which there are [`GROUPS`] at most.
+    pub scalars: &'a [[f32; SCALARS]],
     /// The parameters, and behind them what stays.
     pub params: &'a mut Storage,
     /// The optimizer's state.
     pub state: &'a mut [&'s mut Storage],
-    /// The ends of runs of parameters, and whether they decay; nothing when all of them do.
-    pub decays: &'a Arc<[(usize, bool)]>,
+    /// The ends of runs of parameters, and their groups, [`FROZEN`] for those that stay as they
+    /// are; nothing when all parameters are in the first group. What is behind the last run is,
+    /// too.
+    pub groups: &'a Arc<[(usize, u8)]>,
     /// The largest norm that gradients keep.
     pub max_norm: Option<f32>,
     /// What profiles call the step, its floating-point operations for each parameter, and where it

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use crate::failure::DeviceError;
 use crate::files::LayoutError;
+use crate::optim::GroupError;
 
 /// How many mismatches a message spells out.
 pub(super) const SHOWN: usize = 5;
@@ -84,6 +85,45 @@ pub enum LoadError {
         /// Names that might be meant.
         near: Vec<String>,
     },
+    /// A part of the model to load is none.
+    #[error(
+        "`only` was to load `{name}`, which names no tensor of the model, nor what stands before a dot in one; {}",
+        Near(near)
+    )]
+    Only {
+        /// The name that was given.
+        name: String,
+        /// Names that might be meant.
+        near: Vec<String>,
+    },
+    /// No name of the file begins as was said.
+    #[error(
+        "`{method}` was to change names that begin with `{from}`, and none in `{path}` does; {}",
+        Near(near)
+    )]
+    Rename {
+        /// The file.
+        path: PathBuf,
+        /// `prefix` or `rename`.
+        method: &'static str,
+        /// The start that was given.
+        from: String,
+        /// Names that might be meant.
+        near: Vec<String>,
+    },
+    /// Two tensors of the file would have one name.
+    #[error(
+        "`rename` gives two tensors of `{path}` the name `{name}`; leave one out or name it otherwise"
+    )]
+    Renamed {
+        /// The file.
+        path: PathBuf,
+        /// The name.
+        name: String,
+    },
+    /// The steps of an optimizer's parameters make too many groups.
+    #[error(transparent)]
+    Groups(#[from] GroupError),
     /// The model describes its parameters wrongly.
     #[error(transparent)]
     Layout(#[from] LayoutError),

@@ -7,14 +7,21 @@
 //! writes.
 
 mod error;
+mod file;
 mod header;
+mod loading;
 mod names;
 mod numbers;
+mod optimizer;
 mod safetensors;
 
 pub use error::{FormatError, LoadError, Mismatch};
+pub use file::Loaded;
+pub use loading::Loading;
 #[doc(hidden)]
-pub use safetensors::load_bytes;
-pub(crate) use safetensors::{load, save};
+pub use loading::load_bytes;
+pub(crate) use names::near;
+pub(crate) use optimizer::{load_state, save_state};
+pub(crate) use safetensors::save;
 
 pub use crate::files::{LayoutError, SaveError};

@@ -3,9 +3,9 @@
 use std::io::{self, Read, Seek, SeekFrom};
 
 use safetensors::Dtype;
-use safetensors::tensor::Metadata;
 
 use super::error::Mismatch;
+use super::file::Found;
 use super::safetensors::Tensor;
 use crate::ops::batch_norm::place_of;
 
@@ -16,23 +16,23 @@ pub struct Numbers<'a, R> {
     pub file: R,
     /// Where the first tensor begins.
     pub start: u64,
-    pub metadata: &'a Metadata,
+    pub found: &'a Found,
 }
 
 impl<R: Read + Seek> Numbers<'_, R> {
     /// The floats of each tensor that the file has, as many as the model has at most, and what is
     /// wrong with them.
     #[allow(clippy::type_complexity)]
-    pub fn read<'t>(
+    pub fn read(
         &mut self,
-        tensors: &'t [Tensor],
-    ) -> io::Result<(Vec<(&'t Tensor, Vec<f32>)>, Vec<Mismatch>)> {
+        tensors: Vec<Tensor>,
+    ) -> io::Result<(Vec<(Tensor, Vec<f32>)>, Vec<Mismatch>)> {
         let mut piece = Vec::new();
         piece.try_reserve_exact(PIECE)?;
         piece.resize(PIECE, 0);
         let (mut all, mut mismatches) = (Vec::new(), Vec::new());
         for tensor in tensors {
-            let mut there = tensor.names.iter().filter(|name| self.metadata.info(name).is_some());
+            let mut there = tensor.names.iter().filter(|name| self.found.info(name).is_some());
             let Some(first) = there.next() else { continue };
             let mut floats = Vec::new();
             floats.try_reserve_exact(tensor.range().len())?;
@@ -80,7 +80,7 @@ impl<R: Read + Seek> Numbers<'_, R> {
         piece: &mut [u8],
         mut take: impl FnMut(&[u8]) -> bool,
     ) -> io::Result<bool> {
-        let Some(info) = self.metadata.info(name) else { return Ok(true) };
+        let Some(info) = self.found.info(name) else { return Ok(true) };
         let (start, end) = info.data_offsets;
         self.file.seek(SeekFrom::Start(self.start + start as u64))?;
         let mut left = end - start;

@@ -17,8 +17,8 @@ use std::marker::PhantomData;
 
 use super::pass::{self, Update};
 use super::{
-    Check, Grads, HyperParamError, Lerp, Optimizer, Regularizer, Settings, clone_and_debug,
-    settings,
+    Buffer, Check, Grads, HyperParamError, Lerp, Optimizer, Regularizer, Row, Settings, by_groups,
+    clone_and_debug, settings, state,
 };
 use crate::device::{RemoteFunction, SCALARS};
 use crate::module::Model;
@@ -32,11 +32,11 @@ struct Moments {
     lr: f32,
     betas: (f64, f64),
     eps: f32,
+    /// Adam's weight decay is that of the gradients.
     regularizer: Regularizer,
-    /// AdamW's.
-    decoupled_weight_decay: f64,
+    /// AdamW's is that of the parameters.
+    decoupled_weight_decay: Option<f64>,
     settings: Settings,
-    steps: u64,
     exp_avg: Storage,
     exp_avg_sq: Storage,
     /// There with amsgrad.
@@ -51,9 +51,8 @@ impl Moments {
             betas: (0.9, 0.999),
             eps: 1e-8,
             regularizer: Regularizer::NONE,
-            decoupled_weight_decay: 0.0,
+            decoupled_weight_decay: None,
             settings: Settings::default(),
-            steps: 0,
             exp_avg: check.buffer(len)?,
             exp_avg_sq: check.buffer(len)?,
             max_exp_avg_sq: None,
@@ -66,20 +65,22 @@ impl Moments {
     }
 
     fn step<M: Model>(&mut self, net: &mut M, grads: Grads<'_, M>) {
-        self.steps = self.steps.saturating_add(1);
-        let (t, lr, (beta1, beta2)) = (self.steps as f64, f64::from(self.lr), self.betas);
-        let keep = (1.0 - lr * self.decoupled_weight_decay) as f32;
-        let [decaying, other] = self.regularizer.both();
-        let factors = [(decaying, keep), (other, 1.0)].map(|(regularizer, keep)| Factors {
-            regularizer,
-            keep,
-            down: -(lr / (1.0 - beta1.powf(t))) as f32,
-            bias_root: (1.0 - beta2.powf(t)).sqrt() as f32,
-            lerp: Lerp::new(1.0 - beta1),
-            beta2: beta2 as f32,
-            fresh: (1.0 - beta2) as f32,
-            eps: self.eps,
-        });
+        self.settings.step();
+        let (all, lr, (beta1, beta2), eps) = (self.settings.steps, self.lr, self.betas, self.eps);
+        let (regularizer, decoupled) = (self.regularizer, self.decoupled_weight_decay);
+        let factors = |row: &Row| {
+            let (t, lr) = (row.steps(all) as f64, f64::from(row.learning_rate(lr)));
+            Factors {
+                regularizer: if decoupled.is_some() { regularizer } else { regularizer.of(row) },
+                keep: decoupled.map_or(1.0, |decay| (1.0 - lr * row.weight_decay(decay)) as f32),
+                down: -(lr / (1.0 - beta1.powf(t))) as f32,
+                bias_root: (1.0 - beta2.powf(t)).sqrt() as f32,
+                lerp: Lerp::new(1.0 - beta1),
+                beta2: beta2 as f32,
+                fresh: (1.0 - beta2) as f32,
+                eps,
+            }
+        };
         let (m, v) = (&mut self.exp_avg, &mut self.exp_avg_sq);
         match &mut self.max_exp_avg_sq {
             None => pass::step(self.name, net, grads, [m, v], factors, &self.settings),
@@ -193,6 +194,12 @@ macro_rules! adam {
             }
 
             settings!($check, moments.settings);
+            state!(
+                $check, [moments.settings],
+                "exp_avg": moments.exp_avg,
+                "exp_avg_sq": moments.exp_avg_sq,
+                "max_exp_avg_sq": moments.max_exp_avg_sq
+            );
 
             /// Whether to step up the gradient instead of down.
             pub fn maximize(mut self, maximize: bool) -> Self {
@@ -205,6 +212,8 @@ macro_rules! adam {
             fn update(&mut self, net: &mut M, grads: Grads<'_, M>) {
                 self.moments.step(net, grads);
             }
+
+            by_groups!(moments.settings);
 
             fn learning_rate(&self) -> f32 {
                 self.moments.lr
@@ -279,7 +288,7 @@ impl<M: Model> AdamW<M> {
     /// `lr` must be finite and at least 0, and there must be memory for the buffers.
     pub fn new(net: &M, lr: f32) -> Result<Self, HyperParamError> {
         let mut moments = Moments::new(ADAM_W, net.params().len(), lr)?;
-        moments.decoupled_weight_decay = 1e-2;
+        moments.decoupled_weight_decay = Some(1e-2);
         Ok(Self { moments, model: PhantomData })
     }
 
@@ -289,7 +298,8 @@ impl<M: Model> AdamW<M> {
     ///
     /// `weight_decay` must be finite and at least 0.
     pub fn weight_decay(mut self, weight_decay: f64) -> Result<Self, HyperParamError> {
-        self.moments.decoupled_weight_decay = ADAM_W.not_negative("weight_decay", weight_decay)?;
+        let weight_decay = ADAM_W.not_negative("weight_decay", weight_decay)?;
+        self.moments.decoupled_weight_decay = Some(weight_decay);
         Ok(self)
     }
 }

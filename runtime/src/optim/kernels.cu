@@ -3,24 +3,26 @@
 // `c` has the scalars of the update (`Update::scalars`), of which the first two are the sign of gradients and
 // the weight decay.
 
-#ifdef IS_update
-// Whether a parameter decays: by the ends of runs that do or do not.
-DEVICE bool decays(unsigned i) {
-#if RUNS
+// The group of a parameter, by the ends of runs: its scalars are those behind the largest norm and the groups
+// before. The last number is that of parameters that are left alone.
+#define FROZEN 255u
+#if defined(RUNS) && RUNS
+DEVICE unsigned group_of(unsigned i) {
     const unsigned ends[RUNS] = {ENDS};
-    const bool decay[RUNS] = {DECAY};
+    const unsigned char groups[RUNS] = {GROUPS};
     unsigned low = 0, high = RUNS;
     while (low < high) {
         const unsigned middle = (low + high) / 2;
         if (ends[middle] <= i) low = middle + 1;
         else high = middle;
     }
-    return low >= RUNS || decay[low];
-#else
-    return true;
-#endif
+    return low < RUNS ? groups[low] : 0u;
 }
+#else
+DEVICE unsigned group_of(unsigned i) { return 0u; }
+#endif
 
+#ifdef IS_update
 // All parameters, and the state with them; gradients are multiplied by a factor first. The parameters in
 // 16 bits, where there are any, follow.
 KERNEL update(params_t* params, halves_t* halves, const grads_t* grads, float* s0, float* s1, float* s2,
@@ -28,9 +30,11 @@ KERNEL update(params_t* params, halves_t* halves, const grads_t* grads, float* s
     const unsigned i = thread_of_grid();
     // Gradients that are not finite.
     if (i >= count || (loss_scale && loss_scale[2] != 0.0f)) return;
+    const unsigned group = group_of(i);
+    if (group == FROZEN) return;
     float s[3] = {s0 ? s0[i] : 0.0f, s1 ? s1[i] : 0.0f, s2 ? s2[i] : 0.0f};
     const float g = mul(factor ? factor[0] : 1.0f, get(grads, i));
-    const float* c = decays(i) ? scalars : scalars + SCALARS;
+    const float* c = scalars + 1 + group * SCALARS;
     const float p = UPDATE(c, get(params, i), g, s);
     put(params, i, p);
     if (halves) put(halves, i, p);
@@ -46,7 +50,7 @@ KERNEL squares(double* parts, const grads_t* grads, unsigned count) {
     __shared__ double sums[THREADS];
     double sum = 0.0;
     for (unsigned i = thread_of_grid(); i < count; i += PARTS * THREADS) {
-        const double g = get(grads, i);
+        const double g = group_of(i) == FROZEN ? 0.0 : get(grads, i);
         sum += g * g;
     }
     sums[threadIdx.x] = sum;
@@ -71,7 +75,7 @@ KERNEL gradient_norm(float* norm, const double* parts, const float* scalars) {
     }
     if (threadIdx.x != 0) return;
     const double length = sqrt(sums[0]);
-    const float factor = (float)(scalars[2 * SCALARS] / (length + 1e-6));
+    const float factor = (float)(scalars[0] / (length + 1e-6));
     norm[0] = AS_FACTOR ? (factor >= 1.0f ? 1.0f : factor) : (float)length;
 }
 #endif

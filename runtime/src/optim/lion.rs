@@ -14,7 +14,8 @@ use std::marker::PhantomData;
 
 use super::pass::{self, Update};
 use super::{
-    Check, Grads, HyperParamError, Optimizer, Regularizer, Settings, clone_and_debug, settings,
+    Buffer, Check, Grads, HyperParamError, Optimizer, Regularizer, Row, Settings, by_groups,
+    clone_and_debug, settings, state,
 };
 use crate::device::{RemoteFunction, SCALARS};
 use crate::module::Model;
@@ -83,6 +84,7 @@ impl<M: Model> Lion<M> {
     }
 
     settings!(CHECK, settings);
+    state!(CHECK, [settings], "exp_avg": exp_avg);
 
     /// Whether to step up the gradient instead of down.
     pub fn maximize(mut self, maximize: bool) -> Self {
@@ -93,17 +95,23 @@ impl<M: Model> Lion<M> {
 
 impl<M: Model> Optimizer<M> for Lion<M> {
     fn update(&mut self, net: &mut M, grads: Grads<'_, M>) {
-        let keep = (1.0 - f64::from(self.lr) * self.weight_decay) as f32;
-        let (beta1, beta2) = self.betas;
-        let updates = [keep, 1.0].map(|keep| Signed {
-            regularizer: self.regularizer,
-            keep,
-            down: -self.lr,
-            betas: [beta1 as f32, beta2 as f32],
-            fresh: [(1.0 - beta1) as f32, (1.0 - beta2) as f32],
-        });
-        pass::step(CHECK.0, net, grads, [&mut self.exp_avg], updates, &self.settings);
+        self.settings.step();
+        let (lr, decay, (beta1, beta2)) = (self.lr, self.weight_decay, self.betas);
+        let regularizer = self.regularizer;
+        let update = |row: &Row| {
+            let lr = row.learning_rate(lr);
+            Signed {
+                regularizer,
+                keep: (1.0 - f64::from(lr) * row.weight_decay(decay)) as f32,
+                down: -lr,
+                betas: [beta1 as f32, beta2 as f32],
+                fresh: [(1.0 - beta1) as f32, (1.0 - beta2) as f32],
+            }
+        };
+        pass::step(CHECK.0, net, grads, [&mut self.exp_avg], update, &self.settings);
     }
+
+    by_groups!(settings);
 
     fn learning_rate(&self) -> f32 {
         self.lr

@@ -16,6 +16,9 @@
 //! [`Adam`], [`AdamW`] or [`RMSprop`] infinite, and its parameter stands still from then on, as in
 //! PyTorch; `clip_norm` keeps gradients below.
 //!
+//! All of them take parameters by name, as [`Model::select`] does: groups with a learning rate or a
+//! weight decay of their own, and what is frozen. `docs/language.md` has an example.
+//!
 //! Hyper-parameters are checked where they are given: `new` and the methods that take a number
 //! return a [`HyperParamError`] that names the hyper-parameter. A step then has nothing left to
 //! check; it allocates nothing and cannot fail.
@@ -30,12 +33,15 @@
 //! ```
 
 mod adam;
+mod grads;
+mod groups;
 mod lion;
 mod norm;
 mod pass;
 mod rmsprop;
 mod settings;
 mod sgd;
+mod state;
 
 /// All optimizers: what the prelude has of them.
 pub(crate) mod each {
@@ -46,144 +52,96 @@ pub(crate) mod each {
 }
 pub use each::*;
 
-use std::marker::PhantomData;
+pub use grads::{Grads, GradsMut};
+pub use groups::{Group, GroupError};
+pub(crate) use norm::squares;
+pub use state::StateError;
 
-use settings::{Settings, settings};
+use std::ops::Range;
 
-use crate::device::{DeviceError, Host, Lent, Remote};
+use grads::Source;
+use groups::Row;
+use settings::{Settings, by_groups, settings};
+use state::{Buffer, state};
+
 use crate::module::Model;
-use crate::profile::Profile;
 use crate::storage::Storage;
 
-/// The gradients of all parameters of an `M`, in the order of [`Model::params`], and the state
-/// that the same pass made.
+/// What changes the parameters of an `M` along its gradients.
 ///
-/// The type names the model, so the gradients of one network do not step another:
+/// An optimizer of one's own says how parameters change along gradients, both of which are flat
+/// slices in the same order, and has a learning rate; `step` and the `…_train` methods of models do
+/// the rest. It may be for any model, and read what it needs by name:
 ///
-/// ```compile_fail,E0308
-/// use gradiron::module::Model;
-/// use gradiron::optim::{Adam, Grads, Optimizer};
+/// ```
+/// use gradiron::module::{Model, Selection};
+/// use gradiron::optim::{Grads, HyperParamError, Optimizer};
+/// use gradiron::prelude::*;
 ///
-/// fn mistake<A: Model, B: Model>(adam: &mut Adam<A>, net: &mut A, grads: Grads<'_, B>) {
-///     adam.step(net, grads);
+/// /// Steps along the sign of the gradient, and none for biases.
+/// struct SignSgd<M> {
+///     lr: f32,
+///     weights: Selection<M>,
+/// }
+///
+/// impl<M: Model> Optimizer<M> for SignSgd<M> {
+///     fn update(&mut self, net: &mut M, grads: Grads<'_, M>) {
+///         let grads = grads.as_slice();
+///         let params = net.params_mut();
+///         for spec in self.weights.specs() {
+///             let range = spec.start..spec.start + spec.len();
+///             for (p, g) in params[range.clone()].iter_mut().zip(&grads[range]) {
+///                 *p -= if *g == 0.0 { 0.0 } else { self.lr.copysign(*g) };
+///             }
+///         }
+///     }
+///
+///     fn learning_rate(&self) -> f32 {
+///         self.lr
+///     }
+///
+///     fn set_learning_rate(&mut self, lr: f32) -> Result<(), HyperParamError> {
+///         if !(lr.is_finite() && lr >= 0.0) {
+///             return Err(HyperParamError {
+///                 optimizer: "SignSgd",
+///                 name: "lr",
+///                 expected: "finite and at least 0",
+///                 found: f64::from(lr),
+///             });
+///         }
+///         self.lr = lr;
+///         Ok(())
+///     }
+/// }
+///
+/// model! {
+///     struct Line {
+///         line: Linear(1 -> 1),
+///     }
+///
+///     fn loss(&self, x: [batch, 1], y: [batch, 1]) -> [] {
+///         mse_loss(self.line(x), y)
+///     }
+/// }
+///
+/// fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     let mut net = Line::init(Seed(0));
+///     let mut ws = Line::workspace(2)?;
+///     let mut sign = SignSgd { lr: 0.25, weights: Line::selection(Kind::Weights)? };
+///     let (weight, bias) = (net.line().weight()[0][0], net.line().bias()[0]);
+///     net.loss_grad(&mut ws, &[[1.0], [2.0]], &[[30.0], [60.0]])?;
+///     sign.step(&mut net, ws.grads());
+///     net.loss_train(&mut ws, &mut sign, &[[1.0], [2.0]], &[[30.0], [60.0]])?;
+///     assert_eq!(net.line().weight()[0][0], weight + 0.25 + 0.25);
+///     assert_eq!(net.line().bias()[0], bias);
+///     assert!(sign.set_learning_rate(f32::NAN).is_err());
+///     Ok(())
 /// }
 /// ```
-pub struct Grads<'a, M> {
-    source: Source<'a>,
-    /// Where a step is recorded.
-    profile: Option<&'a Profile>,
-    model: PhantomData<fn() -> M>,
-}
-
-/// Where gradients are, and behind them the new state.
-#[derive(Clone, Copy)]
-enum Source<'a> {
-    /// In memory of the host. A step runs on what stands beside them, on the calling thread where
-    /// there is nothing.
-    Host { grads: &'a [f32], state: &'a [f32], host: Option<Host<'a>> },
-    /// On a device with memory of its own.
-    Device { remote: &'a dyn Remote, params: usize, state: usize },
-}
-
-impl<'a, M> Grads<'a, M> {
-    #[doc(hidden)]
-    pub const fn new(grads: &'a [f32], state: &'a [f32], host: Option<Host<'a>>) -> Self {
-        let source = Source::Host { grads, state, host };
-        Self { source, profile: None, model: PhantomData }
-    }
-
-    /// The gradients of as many parameters, and behind them as many floats of state.
-    pub(crate) fn lent(lent: Lent<'a>, params: usize, state: usize) -> Self {
-        match lent {
-            Lent::Host(floats, host) => {
-                let (grads, rest) = floats.split_at(params);
-                Self::new(grads, &rest[..state], Some(host))
-            }
-            Lent::Device(remote) => {
-                let source = Source::Device { remote, params, state };
-                Self { source, profile: None, model: PhantomData }
-            }
-        }
-    }
-
-    pub(crate) const fn recorded(self, profile: Option<&'a Profile>) -> Self {
-        Self { profile, ..self }
-    }
-
-    /// The norm of all gradients together: the root of the sum of their squares. It has the same
-    /// bits for any number of threads.
-    ///
-    /// # Panics
-    /// When the gradients are on a device that is lost.
-    pub fn norm(&self) -> f32 {
-        match self.source {
-            Source::Host { grads, host, .. } => norm::norm(grads, host) as f32,
-            Source::Device { remote, params, .. } => here(remote.norm(params)),
-        }
-    }
-
-    /// The gradients, in the order of [`Model::params`].
-    ///
-    /// # Panics
-    /// When they are on a device that is lost.
-    pub fn as_slice(&self) -> &'a [f32] {
-        match self.source {
-            Source::Host { grads, .. } => grads,
-            Source::Device { remote, params, .. } => here(remote.fetch(0, params)),
-        }
-    }
-
-    /// The new state, in the order of [`Model::state`]; nothing when no pass has made one.
-    ///
-    /// # Panics
-    /// When it is on a device that is lost.
-    pub fn state(&self) -> &'a [f32] {
-        match self.source {
-            Source::Host { state, .. } => state,
-            Source::Device { remote, params, state } => here(remote.fetch(params, state)),
-        }
-    }
-
-    /// Renews the state of `net`; does nothing when no pass has made a new one.
-    pub(crate) fn renew_state(&self, net: &mut M)
-    where
-        M: Model,
-    {
-        match (self.source, net.storage()) {
-            (Source::Host { state: [], .. } | Source::Device { state: 0, .. }, _) => {}
-            (Source::Device { remote, params, .. }, Some(storage)) => remote.renew(storage, params),
-            _ => net.state_mut().copy_from_slice(self.state()),
-        }
-    }
-}
-
-/// What a device brought to the host.
-fn here<T>(brought: Result<T, DeviceError>) -> T {
-    match brought {
-        Ok(brought) => brought,
-        Err(error) => panic!("gradiron: gradients are lost with their device: {error}"),
-    }
-}
-
-impl<M> Clone for Grads<'_, M> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<M> Copy for Grads<'_, M> {}
-
-impl<M> std::fmt::Debug for Grads<'_, M> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let len = match self.source {
-            Source::Host { grads, .. } => grads.len(),
-            Source::Device { params, .. } => params,
-        };
-        write!(f, "Grads({len} floats)")
-    }
-}
-
-/// What changes the parameters of an `M` along its gradients.
+///
+/// On a GPU, reading gradients and parameters brings them to the host, and parameters that were
+/// changed there go back with the next call. What the optimizers of this library do there is a
+/// function in the language of the GPU.
 pub trait Optimizer<M: Model> {
     /// Changes the parameters along their gradients, and nothing else of `net`.
     fn update(&mut self, net: &mut M, grads: Grads<'_, M>);
@@ -193,7 +151,23 @@ pub trait Optimizer<M: Model> {
     /// On a GPU it is started; what goes wrong is told by the next call that returns a `Result`.
     fn step(&mut self, net: &mut M, grads: Grads<'_, M>) {
         self.update(net, grads);
-        net.update_state(grads);
+        match self.still() {
+            [] => net.update_state(grads),
+            still => grads.renew_state(net, still),
+        }
+    }
+
+    /// Ranges of the state that a step leaves as they are, in their order: the running statistics
+    /// of layers that are frozen. None, unless an optimizer says otherwise.
+    fn still(&self) -> &[Range<usize>] {
+        &[]
+    }
+
+    /// Whether an update reads neither gradients nor parameters by itself but asks the device for
+    /// it, so that it may be asked before the gradients are there.
+    #[doc(hidden)]
+    fn defers(&self) -> bool {
+        false
     }
 
     /// The learning rate of the next step.
@@ -205,6 +179,32 @@ pub trait Optimizer<M: Model> {
     ///
     /// A negative, infinite or NaN rate is refused, and the rate stays as it was.
     fn set_learning_rate(&mut self, lr: f32) -> Result<(), HyperParamError>;
+}
+
+impl<M: Model, O: Optimizer<M> + ?Sized> Optimizer<M> for Box<O> {
+    fn update(&mut self, net: &mut M, grads: Grads<'_, M>) {
+        (**self).update(net, grads);
+    }
+
+    fn step(&mut self, net: &mut M, grads: Grads<'_, M>) {
+        (**self).step(net, grads);
+    }
+
+    fn still(&self) -> &[Range<usize>] {
+        (**self).still()
+    }
+
+    fn defers(&self) -> bool {
+        (**self).defers()
+    }
+
+    fn learning_rate(&self) -> f32 {
+        (**self).learning_rate()
+    }
+
+    fn set_learning_rate(&mut self, lr: f32) -> Result<(), HyperParamError> {
+        (**self).set_learning_rate(lr)
+    }
 }
 
 /// A hyper-parameter out of its range, or state of an optimizer for which there is no memory:
@@ -304,9 +304,10 @@ struct Regularizer {
 impl Regularizer {
     const NONE: Self = Self { sign: 1.0, weight_decay: 0.0 };
 
-    /// For parameters that decay, and for the others.
-    fn both(self) -> [Self; 2] {
-        [self, Self { weight_decay: 0.0, ..self }]
+    /// For the parameters of a group.
+    fn of(self, row: &Row) -> Self {
+        let weight_decay = row.weight_decay(f64::from(self.weight_decay)) as f32;
+        Self { weight_decay, ..self }
     }
 
     fn maximize(&mut self, maximize: bool) {

@@ -2,8 +2,9 @@
 
 use std::time::Instant;
 
+use super::groups::Row;
 use super::{Grads, Settings, Source, norm};
-use crate::device::{Host, RemoteFunction, RemoteUpdate, SCALARS, SharedMut};
+use crate::device::{GROUPS, Host, RemoteFunction, RemoteUpdate, SCALARS, SharedMut};
 use crate::math::{Arith, Body, SimdLevel};
 use crate::module::Model;
 use crate::profile::Cost;
@@ -39,8 +40,8 @@ pub(super) const fn scalars<const N: usize>(values: [f32; N]) -> [f32; SCALARS] 
     scalars
 }
 
-/// Changes all parameters of `net`, and the state with them, where the gradients are: by the first
-/// update those that decay, by the second the others.
+/// Changes the parameters of `net` that train, and the state with them, where the gradients are:
+/// those of a group by the update that `update` makes of it.
 /// Profiles call the step `name`.
 #[inline]
 pub(super) fn step<M: Model, U: Update<S>, const S: usize>(
@@ -48,9 +49,15 @@ pub(super) fn step<M: Model, U: Update<S>, const S: usize>(
     net: &mut M,
     grads: Grads<'_, M>,
     mut state: [&mut Storage; S],
-    updates: [U; 2],
+    update: impl Fn(&Row) -> U,
     settings: &Settings,
 ) {
+    let rows = settings.groups.rows();
+    let mut updates = [update(&rows[0]); GROUPS];
+    for (updates, row) in updates.iter_mut().zip(rows).skip(1) {
+        *updates = update(row);
+    }
+    let updates = &updates[..rows.len()];
     let recorded = grads.profile.map(|profile| (profile, Instant::now()));
     let len = match grads.source {
         Source::Host { grads, host, .. } => {
@@ -58,12 +65,16 @@ pub(super) fn step<M: Model, U: Update<S>, const S: usize>(
         }
         Source::Device { remote, .. } => {
             if let Some(params) = net.storage() {
+                let mut scalars = [[0.0; SCALARS]; GROUPS];
+                for (scalars, update) in scalars.iter_mut().zip(updates) {
+                    *scalars = update.scalars();
+                }
                 return remote.update(RemoteUpdate {
                     function: U::REMOTE,
-                    scalars: updates.map(Update::scalars),
+                    scalars: &scalars[..rows.len()],
                     params,
                     state: &mut state,
-                    decays: settings.decays.ends(),
+                    groups: settings.groups.runs(),
                     max_norm: settings.max_norm,
                     name,
                     flops: U::FLOPS,
@@ -88,24 +99,24 @@ fn step_on_host<U: Update<S>, const S: usize>(
     grads: &[f32],
     host: Option<Host<'_>>,
     state: [&mut Storage; S],
-    [decaying, other]: [U; 2],
+    updates: &[U],
     settings: &Settings,
 ) -> usize {
     let _flush = host.and_then(|host| host.threads.flush());
-    let scale = settings.scale(|| norm::norm(grads, host));
+    let scale = settings.scale(|| norm::norm(grads, host, settings.groups.runs()));
     let state = state.map(Storage::as_mut_slice);
     let len = state.iter().map(|s| s.len()).fold(params.len().min(grads.len()), usize::min);
     let (params, state) = (SharedMut::new(params), state.map(SharedMut::new));
     let level = host.map_or_else(SimdLevel::detect, |host| host.level);
     let run = |start: usize, len: usize| {
-        settings.decays.parts(start..start + len, |part, decays| {
+        settings.groups.parts(start..start + len, |part, row| {
             let (start, len) = (part.start, part.len());
             level.run(Part {
                 params: params.at(start, len),
                 grads: &grads[part],
                 scale,
                 state: state.each_ref().map(|s| s.at(start, len)),
-                update: if decays { decaying } else { other },
+                update: updates[row],
             });
         });
     };

@@ -28,8 +28,8 @@ use std::marker::PhantomData;
 
 use super::pass::{self, Update};
 use super::{
-    Check, Grads, HyperParamError, Lerp, Optimizer, Regularizer, Settings, clone_and_debug,
-    settings,
+    Buffer, Check, Grads, HyperParamError, Lerp, Optimizer, Regularizer, Row, Settings, by_groups,
+    clone_and_debug, settings, state,
 };
 use crate::device::{RemoteFunction, SCALARS};
 use crate::module::Model;
@@ -130,6 +130,12 @@ impl<M: Model> RMSprop<M> {
     }
 
     settings!(CHECK, settings);
+    state!(
+        CHECK, [settings],
+        "square_avg": square_avg,
+        "grad_avg": grad_avg,
+        "momentum_buffer": buffer
+    );
 
     /// The factor of the velocity from one step to the next. Allocates the buffer.
     ///
@@ -162,29 +168,40 @@ impl<M: Model> RMSprop<M> {
 
 impl<M: Model> Optimizer<M> for RMSprop<M> {
     fn update(&mut self, net: &mut M, grads: Grads<'_, M>) {
-        let factors = self.regularizer.both().map(|regularizer| Factors {
-            regularizer,
-            down: -self.lr,
-            alpha: self.alpha as f32,
-            fresh: (1.0 - self.alpha) as f32,
-            lerp: Lerp::new(1.0 - self.alpha),
-            eps: self.eps,
-            momentum: self.momentum,
-        });
+        self.settings.step();
+        let Self { regularizer, lr, alpha, eps, momentum, .. } = *self;
+        let factors = |row: &Row| Factors {
+            regularizer: regularizer.of(row),
+            down: -row.learning_rate(lr),
+            alpha: alpha as f32,
+            fresh: (1.0 - alpha) as f32,
+            lerp: Lerp::new(1.0 - alpha),
+            eps,
+            momentum,
+        };
         let (v, settings) = (&mut self.square_avg, &self.settings);
         match (&mut self.grad_avg, &mut self.buffer) {
-            (None, None) => pass::step(CHECK.0, net, grads, [v], factors.map(Plain), settings),
+            (None, None) => {
+                pass::step(CHECK.0, net, grads, [v], |row| Plain(factors(row)), settings)
+            }
             (None, Some(b)) => {
-                pass::step(CHECK.0, net, grads, [v, b], factors.map(Moving), settings)
+                pass::step(CHECK.0, net, grads, [v, b], |row| Moving(factors(row)), settings)
             }
             (Some(a), None) => {
-                pass::step(CHECK.0, net, grads, [v, a], factors.map(Centered), settings)
+                pass::step(CHECK.0, net, grads, [v, a], |row| Centered(factors(row)), settings)
             }
-            (Some(a), Some(b)) => {
-                pass::step(CHECK.0, net, grads, [v, a, b], factors.map(CenteredMoving), settings)
-            }
+            (Some(a), Some(b)) => pass::step(
+                CHECK.0,
+                net,
+                grads,
+                [v, a, b],
+                |row| CenteredMoving(factors(row)),
+                settings,
+            ),
         }
     }
+
+    by_groups!(settings);
 
     fn learning_rate(&self) -> f32 {
         self.lr

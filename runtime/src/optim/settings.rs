@@ -1,16 +1,18 @@
-//! What all optimizers can be told: which parameters decay, and how long gradients may be.
+//! What all optimizers can be told: what becomes of which parameters, and how long gradients may
+//! be.
 
-use std::ops::Range;
-use std::sync::Arc;
-
-use crate::module::{Model, ParamSpec};
+use super::GroupError;
+use super::groups::Groups;
+use crate::module::Model;
 
 /// What all optimizers can be told.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Settings {
-    pub decays: Decays,
+    pub groups: Groups,
     /// The largest norm that gradients keep.
     pub max_norm: Option<f32>,
+    /// The steps that were made.
+    pub steps: u64,
 }
 
 impl Settings {
@@ -22,44 +24,35 @@ impl Settings {
         // NaN stays, as gradients that are no numbers do.
         if factor >= 1.0 { 1.0 } else { factor }
     }
-}
 
-/// The parameters that decay, as runs of the flat slice: all unless some are chosen.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Decays {
-    /// The ends of runs in order, and whether they decay; nothing when all of them do.
-    ends: Arc<[(usize, bool)]>,
-}
-
-impl Decays {
-    pub fn only<M: Model>(decays: impl Fn(&ParamSpec) -> bool) -> Self {
-        let specs = M::param_specs();
-        let run = |spec: &ParamSpec| (spec.start.saturating_add(spec.len()), decays(spec));
-        let mut ends: Vec<_> = specs.iter().map(run).collect();
-        ends.sort_by_key(|(end, _)| *end);
-        ends.dedup_by(|next, run| {
-            let same = next.1 == run.1;
-            run.0 = if same { next.0 } else { run.0 };
-            same
-        });
-        Self { ends: ends.into() }
+    /// Counts a step.
+    pub fn step(&mut self) {
+        self.steps = self.steps.saturating_add(1);
     }
 
-    /// The ends of runs in order, and whether they decay; nothing when all of them do.
-    pub fn ends(&self) -> &Arc<[(usize, bool)]> {
-        &self.ends
+    /// The steps that each parameter has made.
+    pub fn steps_of<M: Model>(&self) -> Vec<u64> {
+        M::param_specs().iter().map(|spec| self.groups.steps_of(spec.start, self.steps)).collect()
     }
 
-    /// Calls `f` for each part of a range that decays alike.
-    pub fn parts(&self, range: Range<usize>, mut f: impl FnMut(Range<usize>, bool)) {
-        let mut start = range.start;
-        let mut run = self.ends.partition_point(|(end, _)| *end <= start);
-        while start < range.end {
-            let (end, decays) = self.ends.get(run).copied().unwrap_or((range.end, true));
-            let end = end.min(range.end);
-            f(start..end, decays);
-            (start, run) = (end, run + 1);
-        }
+    /// Says how many steps each parameter has made.
+    pub fn load_steps<M: Model>(&mut self, steps: &[u64]) -> Result<(), GroupError> {
+        let most = steps.iter().copied().max().unwrap_or(0);
+        self.groups.load_steps::<M>(steps, most)?;
+        self.steps = most;
+        Ok(())
+    }
+
+    /// Says how many steps all parameters have made, of which none were missed.
+    pub fn set_steps(&mut self, steps: u64) {
+        self.steps = steps;
+        self.groups.freeze_at(steps);
+    }
+
+    /// Lets steps begin anew, as the state does.
+    pub fn restart(&mut self) {
+        self.steps = 0;
+        self.groups.restart();
     }
 }
 
@@ -67,17 +60,110 @@ impl Decays {
 macro_rules! settings {
     ($check:ident, $($settings:ident).+) => {
         /// Weight decay for the parameters that `decays` says yes to, and for no others, as with
-        /// PyTorch's parameter groups: of weights but not of biases and norms with
-        /// `decay_only(|param| param.shape.len() >= 2)`.
+        /// PyTorch's parameter groups. [`no_decay`](Self::no_decay) says it by names and kinds.
         pub fn decay_only(mut self, decays: impl Fn(&crate::module::ParamSpec) -> bool) -> Self {
-            self.$($settings).+.decays = super::settings::Decays::only::<M>(decays);
+            let groups = &mut self.$($settings).+.groups;
+            let no = |param: &crate::module::ParamSpec| !decays(param);
+            // A condition names nothing that might be missing, and 0 is a row at most.
+            let said = groups.say::<M>(&decays, Some(None), None);
+            let said = said.and_then(|()| groups.say::<M>(no, Some(Some(0.0)), None));
+            if let Err(error) = said {
+                panic!("gradiron: {}: {error}", $check.0);
+            }
             self
+        }
+
+        /// No weight decay for what is chosen: `no_decay(Kind::NormsAndBiases)`.
+        ///
+        /// # Errors
+        ///
+        /// When a name matches no parameter, or there would be more than 32 groups.
+        pub fn no_decay(
+            self,
+            what: impl crate::module::Select<M>,
+        ) -> Result<Self, super::GroupError> {
+            self.group(what, |group| group.weight_decay(0.0))
+        }
+
+        /// Other settings for the parameters that `what` chooses, as a parameter group of PyTorch's
+        /// has: `group("head", |g| g.learning_rate(3e-3))`. Where two groups have a parameter, what
+        /// the later one says counts.
+        ///
+        /// # Errors
+        ///
+        /// When a name matches no parameter, a setting is out of its range, or there would be more
+        /// than 32 groups with different settings.
+        pub fn group(
+            mut self,
+            what: impl crate::module::Select<M>,
+            settings: impl FnOnce(super::Group) -> super::Group,
+        ) -> Result<Self, super::GroupError> {
+            let super::Group { lr, factor, weight_decay } = settings(super::Group::default());
+            let base = f64::from(Optimizer::<M>::learning_rate(&self));
+            let rate = match (lr, factor) {
+                (Some(lr), _) => {
+                    $check.learning_rate(lr)?;
+                    let expected = "above 0 where a group has a rate of its own";
+                    $check.that(base > 0.0 || lr == 0.0, "lr", expected, base)?;
+                    Some(if lr == 0.0 { 0.0 } else { f64::from(lr) / base })
+                }
+                (None, Some(factor)) => {
+                    Some($check.not_negative("learning_rate_factor", f64::from(factor))?)
+                }
+                (None, None) => None,
+            };
+            let decay = |decay| $check.not_negative("weight_decay", decay);
+            let weight_decay = weight_decay.map(decay).transpose()?.map(Some);
+            self.$($settings).+.groups.say(what, weight_decay, rate)?;
+            Ok(self)
+        }
+
+        /// Parameters that stay as they are: steps leave them, their part of the optimizer's state
+        /// and the running statistics of their layers alone, and their gradients are no part of the
+        /// norm of [`clip_norm`](Self::clip_norm).
+        ///
+        /// # Errors
+        ///
+        /// When a name matches no parameter.
+        #[doc(alias = "requires_grad_")]
+        pub fn freeze(
+            mut self,
+            what: impl crate::module::Select<M>,
+        ) -> Result<Self, super::GroupError> {
+            self.set_frozen(what, true)?;
+            Ok(self)
+        }
+
+        /// Freezes parameters between two steps, or lets them train again. Then they go on with the
+        /// state that they had, and count their own steps, as in PyTorch.
+        ///
+        /// # Errors
+        ///
+        /// When a name matches no parameter: nothing changes then.
+        pub fn set_frozen(
+            &mut self,
+            what: impl crate::module::Select<M>,
+            frozen: bool,
+        ) -> Result<(), super::GroupError> {
+            let settings = &mut self.$($settings).+;
+            settings.groups.set_frozen(what, frozen, settings.steps)
+        }
+
+        /// The parameters that train: `ws.grads().select(adam.trained())?.norm()` is the norm that
+        /// [`clip_norm`](Self::clip_norm) compares.
+        pub fn trained(&self) -> crate::module::Selection<M> {
+            let groups = &self.$($settings).+.groups;
+            let trains = |param: &crate::module::ParamSpec| groups.trains(param.start);
+            match M::selection(trains) {
+                Ok(trained) => trained,
+                Err(_) => unreachable!("a condition names nothing"),
+            }
         }
 
         /// Steps are no longer than with gradients of the norm `max_norm`: in each step gradients
         /// are multiplied by `max_norm / (norm + 1e-6)` where that is less than 1, as by PyTorch's
         /// `clip_grad_norm_`. `norm` is that of all gradients together
-        /// ([`Grads::norm`](super::Grads::norm)).
+        /// ([`Grads::norm`](super::Grads::norm)), but for those of frozen parameters.
         ///
         /// # Errors
         ///
@@ -91,3 +177,17 @@ macro_rules! settings {
     };
 }
 pub(super) use settings;
+
+/// What every optimizer says of itself to a device and to the state of networks.
+macro_rules! by_groups {
+    ($($settings:ident).+) => {
+        fn still(&self) -> &[std::ops::Range<usize>] {
+            self.$($settings).+.groups.still()
+        }
+
+        fn defers(&self) -> bool {
+            true
+        }
+    };
+}
+pub(super) use by_groups;

@@ -17,7 +17,8 @@ use std::marker::PhantomData;
 
 use super::pass::{self, Update};
 use super::{
-    Check, Grads, HyperParamError, Optimizer, Regularizer, Settings, clone_and_debug, settings,
+    Buffer, Check, Grads, HyperParamError, Optimizer, Regularizer, Row, Settings, by_groups,
+    clone_and_debug, settings, state,
 };
 use crate::device::{RemoteFunction, SCALARS};
 use crate::module::Model;
@@ -44,21 +45,10 @@ pub struct Sgd<M> {
     settings: Settings,
     /// There with momentum.
     buffer: Option<Storage>,
-    started: bool,
     model: PhantomData<fn(&mut M)>,
 }
 
-clone_and_debug!(Sgd {
-    len,
-    lr,
-    momentum,
-    dampening,
-    nesterov,
-    regularizer,
-    settings,
-    buffer,
-    started
-});
+clone_and_debug!(Sgd { len, lr, momentum, dampening, nesterov, regularizer, settings, buffer });
 
 impl<M: Model> Sgd<M> {
     /// Steps of `lr` times the gradient.
@@ -76,7 +66,6 @@ impl<M: Model> Sgd<M> {
             regularizer: Regularizer::NONE,
             settings: Settings::default(),
             buffer: None,
-            started: false,
             model: PhantomData,
         })
     }
@@ -91,7 +80,7 @@ impl<M: Model> Sgd<M> {
     pub fn momentum(mut self, momentum: f64) -> Result<Self, HyperParamError> {
         self.momentum = CHECK.not_negative("momentum", momentum)?;
         self.buffer = (momentum != 0.0).then(|| CHECK.buffer(self.len)).transpose()?;
-        self.started = false;
+        self.settings.restart();
         self.check_nesterov()
     }
 
@@ -129,6 +118,7 @@ impl<M: Model> Sgd<M> {
     }
 
     settings!(CHECK, settings);
+    state!(CHECK, [settings], "momentum_buffer": buffer);
 
     /// Whether to step up the gradient instead of down.
     pub fn maximize(mut self, maximize: bool) -> Self {
@@ -149,18 +139,25 @@ impl<M: Model> Sgd<M> {
 
 impl<M: Model> Optimizer<M> for Sgd<M> {
     fn update(&mut self, net: &mut M, grads: Grads<'_, M>) {
-        let Self { regularizer, nesterov, .. } = *self;
-        let descend = regularizer.both().map(|regularizer| Descend { regularizer, down: -self.lr });
+        self.settings.step();
+        let Self { regularizer, lr, momentum, dampening, nesterov, .. } = *self;
+        let descend =
+            |row: &Row| Descend { regularizer: regularizer.of(row), down: -row.learning_rate(lr) };
         let Some(buffer) = &mut self.buffer else {
             return pass::step(CHECK.0, net, grads, [], descend, &self.settings);
         };
-        // The buffer starts as zeros, so the first step adds the whole gradient to it.
-        let fresh = if self.started { (1.0 - self.dampening) as f32 } else { 1.0 };
-        self.started = true;
-        let momentum = self.momentum as f32;
-        let updates = descend.map(|descend| Momentum { descend, momentum, fresh, nesterov });
-        pass::step(CHECK.0, net, grads, [buffer], updates, &self.settings);
+        let steps = self.settings.steps;
+        let update = |row: &Row| Momentum {
+            descend: descend(row),
+            momentum: momentum as f32,
+            // The buffer starts as zeros, so the first step adds the whole gradient to it.
+            fresh: if row.steps(steps) > 1 { (1.0 - dampening) as f32 } else { 1.0 },
+            nesterov,
+        };
+        pass::step(CHECK.0, net, grads, [buffer], update, &self.settings);
     }
+
+    by_groups!(settings);
 
     fn learning_rate(&self) -> f32 {
         self.lr

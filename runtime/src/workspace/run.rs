@@ -190,7 +190,7 @@ impl<M: Program, D: Device> Workspace<M, D> {
         let (call, gradients) = self.gradients::<F, A, C, R>(&inputs, A, false);
         self.intact()?;
         let loss = call.results[0].start;
-        let deferred = self.device.defer(&self.grads);
+        let deferred = optimizer.defers() && self.device.defer(&self.grads);
         if deferred {
             let grads = Grads::lent(self.device.lend(&self.grads), M::PARAMS, M::STATE);
             optimizer.step(net, grads);

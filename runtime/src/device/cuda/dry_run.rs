@@ -12,7 +12,7 @@ use super::optimizer::Update;
 use super::products::Factors;
 use super::recording::{CudaKernel, CudaKernels, Launch};
 use crate::device::{
-    Device, DeviceError, Lent, Precision, Remote, RemoteUpdate, Run, RunMemory, Target,
+    Changing, Device, DeviceError, Lent, Precision, Remote, RemoteUpdate, Run, RunMemory, Target,
 };
 use crate::storage::Storage;
 
@@ -173,6 +173,15 @@ impl Device for DryRun {
         Lent::Device(memory)
     }
 
+    fn change<'a>(
+        &'a self,
+        memory: &'a mut DryMemory,
+        start: usize,
+        len: usize,
+    ) -> Result<Changing<'a>, DeviceError> {
+        Ok(Changing::here(&mut memory.floats.as_mut_slice()[start..][..len]))
+    }
+
     fn run<R: Run>(&self, _memory: RunMemory<'_, Self>, run: R) -> Result<(), DeviceError> {
         self.record(|step| run.run(step));
         Ok(())
@@ -192,5 +201,5 @@ impl Remote for DryMemory {
         self.list.record(|step| step.update(&Update::listed(&update)));
     }
 
-    fn renew(&self, _to: &mut Storage, _from: usize) {}
+    fn renew(&self, _to: &mut Storage, _from: usize, _still: &[std::ops::Range<usize>]) {}
 }

@@ -51,7 +51,7 @@ pub(crate) use self::rows::Team;
 pub(crate) use self::shared::Shared;
 use self::staging::Placed;
 use self::timing::Recorded;
-use super::{Buf, Device, DeviceError, Lent, Precision, Region, Run, RunMemory, Target};
+use super::{Buf, Changing, Device, DeviceError, Lent, Precision, Region, Run, RunMemory, Target};
 use crate::profile::{self, Profile};
 use crate::storage::Lost;
 
@@ -271,6 +271,21 @@ impl Device for Cuda {
 
     fn lend<'a>(&'a self, memory: &'a CudaMemory) -> Lent<'a> {
         Lent::Device(memory)
+    }
+
+    fn change<'a>(
+        &'a self,
+        memory: &'a mut CudaMemory,
+        start: usize,
+        len: usize,
+    ) -> Result<Changing<'a>, DeviceError> {
+        memory.lost().check()?;
+        let floats = memory.read(start, len)?.to_vec();
+        Ok(Changing::copy(floats, move |floats| {
+            if let Err(error) = memory.write(start, floats) {
+                memory.lost().set(&error.into());
+            }
+        }))
     }
 
     fn target(&self) -> Target {

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write;
+use std::ops::Range as StdRange;
 use std::sync::{Arc, PoisonError};
 
 use super::error::CudaError;
@@ -13,7 +14,9 @@ use super::replay::{Follows, Inputs, Places};
 use super::staging::Scalars;
 use super::timing::{Mark, Recorded};
 use super::{Shared, mirror};
-use crate::device::{Buf, DeviceError, Random, Region, Remote, RemoteUpdate, RunKey, SCALARS};
+use crate::device::{
+    Buf, DeviceError, FROZEN, Random, Region, Remote, RemoteUpdate, RunKey, SCALARS,
+};
 use crate::ops::fill::Fill;
 use crate::profile::{Cost, Phase};
 use crate::storage::{Lost, Storage};
@@ -21,6 +24,9 @@ use crate::storage::{Lost, Storage};
 const TEXT: Text = Text { room: "optim", text: include_str!("../../optim/kernels.cu") };
 /// What the functions of optimizers use.
 const FUNCTIONS: &str = include_str!("../../optim/functions.cuh");
+
+/// Those of a run that updates nothing.
+const NO_SCALARS: Scalars = [0.0; _];
 
 /// Blocks that sum squares.
 const PARTS: usize = 1024;
@@ -50,15 +56,15 @@ impl Update {
     fn new(update: &RemoteUpdate<'_, '_>, params: Range, state: [Range; 3]) -> Self {
         let of_state = state.iter().filter(|range| range.len > 0).map(|range| range.len);
         let count = of_state.fold(params.len, usize::min);
-        let [decaying, other] = update.scalars;
-        let mut scalars = [0.0; 2 * SCALARS + 1];
-        scalars[..SCALARS].copy_from_slice(&decaying);
-        scalars[SCALARS..2 * SCALARS].copy_from_slice(&other);
-        scalars[2 * SCALARS] = update.max_norm.unwrap_or(f32::INFINITY);
+        let mut scalars = NO_SCALARS;
+        scalars[0] = update.max_norm.unwrap_or(f32::INFINITY);
+        for (to, from) in scalars[1..].chunks_exact_mut(SCALARS).zip(update.scalars) {
+            to.copy_from_slice(from);
+        }
         let follows = Follows {
             function: update.function,
             state,
-            decays: Arc::clone(update.decays),
+            groups: Arc::clone(update.groups),
             clips: update.max_norm.is_some(),
             halves: false,
             scaled: false,
@@ -105,8 +111,8 @@ impl Remote for CudaMemory {
         }
     }
 
-    fn renew(&self, to: &mut Storage, from: usize) {
-        if let Err(error) = self.lost().check().and_then(|()| self.try_renew(to, from)) {
+    fn renew(&self, to: &mut Storage, from: usize, still: &[StdRange<usize>]) {
+        if let Err(error) = self.lost().check().and_then(|()| self.try_renew(to, from, still)) {
             to.lost().set(&error);
             self.lose(&error);
         }
@@ -135,9 +141,9 @@ impl CudaMemory {
             None,
             self.places(Range::default()),
             (Factors::F32, None),
-            &[0.0; 2 * SCALARS + 1],
+            &NO_SCALARS,
             |step| {
-                step.norm(len, Arg::Address(norm.range().at), false);
+                step.norm(len, Arg::Address(norm.range().at), false, &[]);
             },
         )?;
         let mut read = [0.0];
@@ -180,17 +186,24 @@ impl CudaMemory {
         )?)
     }
 
-    fn try_renew(&self, to: &mut Storage, from: usize) -> Result<(), DeviceError> {
+    fn try_renew(
+        &self,
+        to: &mut Storage,
+        from: usize,
+        still: &[StdRange<usize>],
+    ) -> Result<(), DeviceError> {
         let params = mirror::change(self.shared(), to)?;
         let mut updates = self.updates().lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(update) = &mut updates.next {
-            update.follows.renews = Some(from);
+            update.follows.renews = Some((from, still.to_vec()));
             return Ok(());
         }
         let key = RunKey { name: "renew", n: [from, 1, 1, 1], want_inputs: false };
-        let (places, scalars) = (self.places(params), [0.0; 2 * SCALARS + 1]);
-        Ok(self.launch_alone(key, None, places, (Factors::F32, None), &scalars, |step| {
-            step.renew(from, params.len);
+        // What stays is no part of the key, so a run that leaves some out is recorded each time.
+        let key = still.is_empty().then_some(key);
+        let places = self.places(params);
+        Ok(self.launch_alone(key, None, places, (Factors::F32, None), &NO_SCALARS, |step| {
+            step.renew(from, params.len, still);
         })?)
     }
 
@@ -201,7 +214,7 @@ impl CudaMemory {
     /// A run that is given scalars and nothing else.
     fn launch_alone(
         &self,
-        key: RunKey,
+        key: impl Into<Option<RunKey>>,
         follows: Option<Follows>,
         places: Places,
         (factors, recorded): (Factors, Option<Recorded<'_>>),
@@ -213,18 +226,22 @@ impl CudaMemory {
         let mut runs = self.runs();
         let placed = runs.staging.place(shared, &[], &[], Random::default(), scalars)?;
         let inputs = Inputs { floats: &[], placed, factors, recorded };
-        runs.launch(shared, Some(key), follows, places, &inputs, record)?;
+        runs.launch(shared, key.into(), follows, places, &inputs, record)?;
         runs.staging.used(shared, placed)
     }
 }
 
 impl CudaKernels {
     /// `norm [1]`, that of the first `len` gradients; or what it makes a step multiply them by.
-    fn norm(&mut self, len: usize, norm: Arg, as_factor: bool) {
+    /// What is frozen by `groups` is no part of it.
+    fn norm(&mut self, len: usize, norm: Arg, as_factor: bool, groups: &[(usize, u8)]) {
         let grads = Buf::new(Region::Grads, 0, len);
         let [_, parts] = self.scratch([1, 2 * PARTS]);
         let args = [("parts", parts), ("grads", grads.into()), ("count", len.into())];
-        self.launch(TEXT.kernel("squares").with("PARTS", PARTS), Grid::rows(PARTS), &args);
+        let kernel = TEXT.kernel("squares").with("PARTS", PARTS);
+        let freezes = groups.iter().any(|(_, group)| *group == FROZEN);
+        let kernel = if freezes { of_groups(kernel, groups) } else { kernel };
+        self.launch(kernel, Grid::rows(PARTS), &args);
         let args = [("norm", norm), ("parts", parts), ("scalars", Arg::Scalars)];
         let kernel = TEXT.kernel("gradient_norm").with("PARTS", PARTS).with("SCALARS", SCALARS);
         let kernel = kernel.with("AS_FACTOR", u8::from(as_factor));
@@ -238,7 +255,7 @@ impl CudaKernels {
         let mut factor = Arg::Null;
         if follows.clips {
             [factor, _] = self.scratch([1, 2 * PARTS]);
-            self.norm(*count, factor, true);
+            self.norm(*count, factor, true, &follows.groups);
         }
         let state = follows.state.map(|range| match range.len {
             0 => Arg::Null,
@@ -264,24 +281,37 @@ impl CudaKernels {
             ..TEXT.kernel("update")
         };
         let kernel = kernel.with("UPDATE", follows.function.name).with("SCALARS", SCALARS);
-        let (mut ends, mut decay) = (String::new(), String::new());
-        let runs = &follows.decays;
-        for (end, decays) in runs.iter() {
-            let _ = write!(ends, "{end}u, ");
-            let _ = write!(decay, "{decays}, ");
-        }
-        let kernel = kernel.with("RUNS", runs.len());
-        let kernel =
-            if runs.is_empty() { kernel } else { kernel.with("ENDS", ends).with("DECAY", decay) };
-        self.launch(kernel, Grid::each(*count), &args);
-        if let Some(from) = follows.renews {
-            self.renew(from, update.params.len);
+        self.launch(of_groups(kernel, &follows.groups), Grid::each(*count), &args);
+        if let Some((from, still)) = &follows.renews {
+            self.renew(*from, update.params.len, still);
         }
     }
 
-    /// The new state takes the place of the old.
-    fn renew(&mut self, from: usize, end: usize) {
-        let [to, state] = [Region::Params, Region::Grads].map(|r| Buf::new(r, from, end - from));
-        self.copy(to, state);
+    /// The new state takes the place of the old, but for what stays.
+    fn renew(&mut self, from: usize, end: usize, still: &[StdRange<usize>]) {
+        let mut start = from;
+        let gaps = still.iter().map(|gap| from + gap.start..from + gap.end);
+        for gap in gaps.chain(std::iter::once(end..end)) {
+            if start < gap.start {
+                let len = gap.start - start;
+                let [to, state] = [Region::Params, Region::Grads].map(|r| Buf::new(r, start, len));
+                self.copy(to, state);
+            }
+            start = gap.end;
+        }
     }
+}
+
+/// A kernel that looks up the groups of elements.
+fn of_groups(kernel: CudaKernel, runs: &[(usize, u8)]) -> CudaKernel {
+    let kernel = kernel.with("RUNS", runs.len());
+    if runs.is_empty() {
+        return kernel;
+    }
+    let (mut ends, mut groups) = (String::new(), String::new());
+    for (end, group) in runs {
+        let _ = write!(ends, "{end}u, ");
+        let _ = write!(groups, "{group}, ");
+    }
+    kernel.with("ENDS", ends).with("GROUPS", groups)
 }

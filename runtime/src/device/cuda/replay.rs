@@ -58,15 +58,15 @@ struct Name {
 pub(super) struct Follows {
     pub function: RemoteFunction,
     pub state: [Range; 3],
-    /// The ends of runs of parameters, and whether they decay.
-    pub decays: Arc<[(usize, bool)]>,
+    /// The ends of runs of parameters, and their groups.
+    pub groups: Arc<[(usize, u8)]>,
     pub clips: bool,
     /// Whether the parameters in 16 bits are renewed as well.
     pub halves: bool,
     /// Whether it is left out after gradients that were not finite.
     pub scaled: bool,
-    /// From where on the state of the model is renewed.
-    pub renews: Option<usize>,
+    /// From where on the state of the model is renewed, and what of it stays.
+    pub renews: Option<(usize, Vec<std::ops::Range<usize>>)>,
 }
 
 /// A step that can be launched.

@@ -10,7 +10,7 @@ use super::Shared;
 use super::error::{Context, CudaError};
 use super::events::Event;
 use super::memory::{Block, Range};
-use crate::device::{Random, SCALARS};
+use crate::device::{GROUPS, Random, SCALARS};
 
 /// Words between the starts of parts: as far as vectors of any kernel are aligned.
 const ALIGN: usize = 64;
@@ -18,8 +18,11 @@ const ALIGN: usize = 64;
 /// Words of what random numbers follow from; behind them are the scalars of an optimizer.
 const RANDOM: usize = 4;
 
-/// The scalars of an optimizer: for parameters that decay, for the others, and the largest norm.
-pub(super) type Scalars = [f32; 2 * SCALARS + 1];
+/// The scalars of an optimizer: the largest norm, and those of each group of parameters.
+pub(super) type Scalars = [f32; 1 + GROUPS * SCALARS];
+
+/// Words before the class indices.
+const FRONT: usize = (RANDOM + 1 + GROUPS * SCALARS).next_multiple_of(ALIGN);
 
 /// Two slots, of which each step takes the other one.
 #[derive(Default)]
@@ -70,7 +73,7 @@ impl Staging {
         random: Random,
         scalars: &Scalars,
     ) -> Result<Placed, CudaError> {
-        let inputs_at = ALIGN + indices.len().next_multiple_of(ALIGN);
+        let inputs_at = FRONT + indices.len().next_multiple_of(ALIGN);
         let of_inputs: usize = inputs.iter().map(|x| x.len().next_multiple_of(ALIGN)).sum();
         let words = inputs_at + of_inputs;
         let number = self.next;
@@ -89,7 +92,7 @@ impl Staging {
             *word = value as u32;
         }
         pinned[RANDOM..][..scalars.len()].copy_from_slice(bytemuck::cast_slice(scalars));
-        pinned[ALIGN..][..indices.len()].copy_from_slice(indices);
+        pinned[FRONT..][..indices.len()].copy_from_slice(indices);
         let mut at = inputs_at;
         for input in inputs {
             pinned[at..][..input.len()].copy_from_slice(bytemuck::cast_slice(input));
@@ -106,7 +109,7 @@ impl Staging {
             whole,
             random: Range { at: whole.at, len: RANDOM },
             scalars: Range { at: whole.address(RANDOM, scalars.len()), len: scalars.len() },
-            indices: Range { at: whole.address(ALIGN, indices.len()), len: indices.len() },
+            indices: Range { at: whole.address(FRONT, indices.len()), len: indices.len() },
             inputs: inputs_at,
             slot: number,
         })

@@ -1,0 +1,195 @@
+//! The gradients of a network, to read and to change.
+
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use super::norm;
+use crate::device::{Changing, DeviceError, Host, Lent, Remote};
+use crate::module::{Model, Select, SelectError, Selected};
+use crate::profile::Profile;
+
+/// The gradients of all parameters of an `M`, in the order of [`Model::params`], and the state
+/// that the same pass made.
+///
+/// The type names the model, so the gradients of one network do not step another:
+///
+/// ```compile_fail,E0308
+/// use gradiron::module::Model;
+/// use gradiron::optim::{Adam, Grads, Optimizer};
+///
+/// fn mistake<A: Model, B: Model>(adam: &mut Adam<A>, net: &mut A, grads: Grads<'_, B>) {
+///     adam.step(net, grads);
+/// }
+/// ```
+pub struct Grads<'a, M> {
+    pub(super) source: Source<'a>,
+    /// Where a step is recorded.
+    pub(super) profile: Option<&'a Profile>,
+    model: PhantomData<fn() -> M>,
+}
+
+/// Where gradients are, and behind them the new state.
+#[derive(Clone, Copy)]
+pub(super) enum Source<'a> {
+    /// In memory of the host. A step runs on what stands beside them, on the calling thread where
+    /// there is nothing.
+    Host { grads: &'a [f32], state: &'a [f32], host: Option<Host<'a>> },
+    /// On a device with memory of its own.
+    Device { remote: &'a dyn Remote, params: usize, state: usize },
+}
+
+impl<'a, M> Grads<'a, M> {
+    #[doc(hidden)]
+    pub const fn new(grads: &'a [f32], state: &'a [f32], host: Option<Host<'a>>) -> Self {
+        let source = Source::Host { grads, state, host };
+        Self { source, profile: None, model: PhantomData }
+    }
+
+    /// The gradients of as many parameters, and behind them as many floats of state.
+    pub(crate) fn lent(lent: Lent<'a>, params: usize, state: usize) -> Self {
+        match lent {
+            Lent::Host(floats, host) => {
+                let (grads, rest) = floats.split_at(params);
+                Self::new(grads, &rest[..state], Some(host))
+            }
+            Lent::Device(remote) => {
+                let source = Source::Device { remote, params, state };
+                Self { source, profile: None, model: PhantomData }
+            }
+        }
+    }
+
+    pub(crate) const fn recorded(self, profile: Option<&'a Profile>) -> Self {
+        Self { profile, ..self }
+    }
+
+    /// The norm of all gradients together: the root of the sum of their squares. It has the same
+    /// bits for any number of threads.
+    ///
+    /// # Panics
+    /// When the gradients are on a device that is lost.
+    pub fn norm(&self) -> f32 {
+        match self.source {
+            Source::Host { grads, host, .. } => norm::norm(grads, host, &[]) as f32,
+            Source::Device { remote, params, .. } => here(remote.norm(params)),
+        }
+    }
+
+    /// The gradients, in the order of [`Model::params`].
+    ///
+    /// # Panics
+    /// When they are on a device that is lost.
+    pub fn as_slice(&self) -> &'a [f32] {
+        match self.source {
+            Source::Host { grads, .. } => grads,
+            Source::Device { remote, params, .. } => here(remote.fetch(0, params)),
+        }
+    }
+
+    /// The gradients of the parameters that `what` chooses, as [`Model::select`] has these: each
+    /// by name, their norms by layer. [`Workspace::grads_mut`](crate::Workspace::grads_mut) has
+    /// them to change.
+    ///
+    /// # Errors
+    /// When a name matches no parameter.
+    ///
+    /// # Panics
+    /// When they are on a device that is lost.
+    pub fn select(&self, what: impl Select<M>) -> Result<Selected<&'a [f32]>, SelectError>
+    where
+        M: Model,
+    {
+        Ok(Selected::new(what.selection()?.shared(), self.as_slice()))
+    }
+
+    /// The new state, in the order of [`Model::state`]; nothing when no pass has made one.
+    ///
+    /// # Panics
+    /// When it is on a device that is lost.
+    pub fn state(&self) -> &'a [f32] {
+        match self.source {
+            Source::Host { state, .. } => state,
+            Source::Device { remote, params, state } => here(remote.fetch(params, state)),
+        }
+    }
+
+    /// Renews the state of `net`, but for what is `still`; does nothing when no pass has made a
+    /// new one.
+    pub(crate) fn renew_state(&self, net: &mut M, still: &[Range<usize>])
+    where
+        M: Model,
+    {
+        match (self.source, net.storage()) {
+            (Source::Host { state: [], .. } | Source::Device { state: 0, .. }, _) => {}
+            (Source::Device { remote, params, .. }, Some(storage)) => {
+                remote.renew(storage, params, still);
+            }
+            _ => {
+                let (old, new) = (net.state_mut(), self.state());
+                let mut start = 0;
+                for gap in still {
+                    old[start..gap.start].copy_from_slice(&new[start..gap.start]);
+                    start = gap.end;
+                }
+                old[start..].copy_from_slice(&new[start..]);
+            }
+        }
+    }
+}
+
+/// The gradients of all parameters of an `M`, to change before an optimizer's step: those of a
+/// layer are scaled, clipped or added to. They are where they were when this is dropped; on a GPU
+/// they are brought to the host and back.
+#[derive(Debug)]
+pub struct GradsMut<'a, M> {
+    floats: Changing<'a>,
+    model: PhantomData<fn() -> M>,
+}
+
+impl<'a, M> GradsMut<'a, M> {
+    pub(crate) fn new(floats: Result<Changing<'a>, DeviceError>) -> Self {
+        Self { floats: here(floats), model: PhantomData }
+    }
+
+    /// The gradients, in the order of [`Model::params`].
+    pub fn as_mut_slice(&mut self) -> &mut [f32] {
+        &mut self.floats
+    }
+
+    /// The gradients of the parameters that `what` chooses, to change.
+    ///
+    /// # Errors
+    /// When a name matches no parameter.
+    pub fn select_mut(&mut self, what: impl Select<M>) -> Result<Selected<&mut [f32]>, SelectError>
+    where
+        M: Model,
+    {
+        Ok(Selected::new(what.selection()?.shared(), &mut *self.floats))
+    }
+}
+
+/// What a device brought to the host.
+fn here<T>(brought: Result<T, DeviceError>) -> T {
+    match brought {
+        Ok(brought) => brought,
+        Err(error) => panic!("gradiron: gradients are lost with their device: {error}"),
+    }
+}
+
+impl<M> Clone for Grads<'_, M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M> Copy for Grads<'_, M> {}
+
+impl<M> std::fmt::Debug for Grads<'_, M> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let len = match self.source {
+            Source::Host { grads, .. } => grads.len(),
+            Source::Device { params, .. } => params,
+        };
+        write!(f, "Grads({len} floats)")
+    }
+}
