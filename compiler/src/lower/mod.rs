@@ -11,6 +11,7 @@ mod interface;
 mod known;
 mod losses;
 mod methods;
+mod numbers;
 mod options;
 mod ranges;
 mod results;
