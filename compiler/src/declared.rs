@@ -44,6 +44,41 @@ pub enum StateInit {
     Nested { model: TokenStream, count: Option<Dim> },
 }
 
+/// A tensor of a field.
+pub trait Tensor {
+    /// Behind the field's name.
+    fn name(&self) -> &str;
+
+    /// The number of its elements.
+    fn len(&self) -> Dim;
+
+    /// The place of its layer in a row: `1` of `1.weight`.
+    fn element(&self) -> usize {
+        let first = self.name().split('.').next();
+        first.and_then(|number| number.parse().ok()).unwrap_or(0)
+    }
+}
+
+impl Tensor for Param {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn len(&self) -> Dim {
+        self.shape.len()
+    }
+}
+
+impl Tensor for State {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn len(&self) -> Dim {
+        self.shape.len()
+    }
+}
+
 /// An argument of a function.
 #[derive(Debug, Clone)]
 pub struct Arg {

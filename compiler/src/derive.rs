@@ -11,8 +11,8 @@ use crate::model::{compile, guarded};
 use crate::names::without_needless;
 use crate::syntax::limits::too_deep;
 use crate::syntax::{
-    Arg, Field, FieldDecl, FnArg, Function, Header, ModelItem, Stmt, TypeExpr, name_in_files,
-    parse_layer_type,
+    Arg, Field, FieldDecl, FnArg, Function, Header, ModelItem, Stmt, TypeExpr, Value,
+    name_in_files, parse_layer_type,
 };
 
 pub fn expand(tokens: TokenStream) -> TokenStream {
@@ -49,8 +49,8 @@ pub fn model(input: &DeriveInput, diagnostics: &mut Diagnostics) -> ModelItem {
     };
     let rest = fields.iter().take(fields.len().saturating_sub(1)).map(|field| Stmt::Let {
         names: vec![format_ident!("x", span = span)],
-        annotation: None,
-        value: call(field),
+        annotation: Vec::new(),
+        value: Value::Expr(call(field)),
     });
     let last = Stmt::Tail(fields.last().map_or_else(|| parse_quote!(x), call));
     let body = rest.chain([last]).collect();

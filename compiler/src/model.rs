@@ -10,15 +10,15 @@ use crate::dump::Dump;
 use crate::emit::{self, Function, Model, StepForm, Table};
 use crate::facts::Facts;
 use crate::graph::{Deferred, Graph};
-use crate::lower::{self, Lowered, ModelCx, check_fields, check_layers, lower_function};
+use crate::lower::{self, Lowered, ModelCx, Siblings, check_fields, check_layers, lower_function};
 use crate::passes::{self, About, Form, Watch};
-use crate::syntax::{ModelItem, check_item, distinct, limits, parse_model};
+use crate::syntax::{FieldDecl, ModelItem, check_item, distinct, limits, parse_models};
 
 /// `model! { … }` to Rust.
 pub fn expand(tokens: TokenStream) -> TokenStream {
     guarded(|diagnostics| {
-        let item = parse_model(tokens, diagnostics);
-        compile(&item, diagnostics)
+        let items = parse_models(tokens, diagnostics);
+        compile_all(&items, diagnostics)
     })
 }
 
@@ -44,17 +44,94 @@ fn message(panic: &(dyn Any + Send)) -> &str {
     text.or(panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("a panic")
 }
 
-/// A parsed model to Rust; what is wrong with it is in `diagnostics`.
+/// The models of one `model!` to Rust, in the order of the text. What is wrong with them is in
+/// `diagnostics`.
+pub fn compile_all(items: &[ModelItem], diagnostics: &mut Diagnostics) -> TokenStream {
+    let mut siblings = Siblings::default();
+    let mut made: Vec<TokenStream> = vec![TokenStream::new(); items.len()];
+    for at in order(items, diagnostics) {
+        made[at] = compile_one(&items[at], &mut siblings, diagnostics);
+    }
+    made.into_iter().collect()
+}
+
+/// A parsed model that stands alone.
 pub fn compile(item: &ModelItem, diagnostics: &mut Diagnostics) -> TokenStream {
+    compile_one(item, &mut Siblings::default(), diagnostics)
+}
+
+fn compile_one(
+    item: &ModelItem,
+    siblings: &mut Siblings,
+    diagnostics: &mut Diagnostics,
+) -> TokenStream {
     let mut dump = Dump::requested();
-    let model = analyse(item, diagnostics, &mut |seen| dump.see(seen));
+    let model = analyse(item, siblings, diagnostics, &mut |seen| dump.see(seen));
     let rust = emit::emit(&model);
     dump.write(&model.name(), &rust);
+    siblings.add(model.header, &model.interfaces);
     rust
 }
 
+/// The models in an order in which each follows those that are its fields.
+pub fn order(items: &[ModelItem], diagnostics: &mut Diagnostics) -> Vec<usize> {
+    for (at, item) in items.iter().enumerate() {
+        let Some(header) = &item.header else { continue };
+        let before = items[..at].iter().filter_map(|item| item.header.as_ref());
+        if before.into_iter().any(|other| other.name == header.name) {
+            let text = format!("`{}` is declared twice", header.name);
+            diagnostics.push(Diagnostic::new(header.name.span(), text).help("rename one of them"));
+        }
+    }
+    let mut order = Vec::new();
+    let mut state = vec![Visit::New; items.len()];
+    (0..items.len()).for_each(|at| visit(at, items, &mut state, &mut order, diagnostics));
+    order
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Visit {
+    New,
+    /// Its fields are looked at.
+    Open,
+    Done,
+}
+
+fn visit(
+    at: usize,
+    items: &[ModelItem],
+    state: &mut [Visit],
+    order: &mut Vec<usize>,
+    diagnostics: &mut Diagnostics,
+) {
+    if state[at] != Visit::New {
+        return;
+    }
+    state[at] = Visit::Open;
+    for field in &items[at].fields {
+        let (FieldDecl::Model(ty) | FieldDecl::Array(ty, _)) = &field.decl else { continue };
+        let Some(name) = lower::name_of(ty) else { continue };
+        let is_it = |item: &ModelItem| item.header.as_ref().is_some_and(|h| h.name == *name);
+        let Some(other) = items.iter().position(is_it) else { continue };
+        if state[other] == Visit::Open {
+            let text = format!("`{name}` holds itself, by the field `{}`", field.name);
+            let error = Diagnostic::new(field.name.span(), text);
+            diagnostics.push(error.help("a model that holds itself would have no end"));
+            continue;
+        }
+        visit(other, items, state, order, diagnostics);
+    }
+    state[at] = Visit::Done;
+    order.push(at);
+}
+
 /// All passes but the emission of Rust.
-pub fn analyse<'a>(item: &'a ModelItem, diagnostics: &mut Diagnostics, watch: Watch) -> Model<'a> {
+pub fn analyse<'a>(
+    item: &'a ModelItem,
+    siblings: &Siblings,
+    diagnostics: &mut Diagnostics,
+    watch: Watch,
+) -> Model<'a> {
     let name = item.header.as_ref().map(|header| &header.name);
     let name = name.or(item.functions.first().map(|function| &function.name));
     diagnostics.subject = name.map(Ident::span);
@@ -66,7 +143,7 @@ pub fn analyse<'a>(item: &'a ModelItem, diagnostics: &mut Diagnostics, watch: Wa
         false => Vec::new(),
     };
     diagnostics.phase = "lower";
-    let mut cx = ModelCx::new(item, diagnostics);
+    let mut cx = ModelCx::new(item, siblings, diagnostics);
     let lowered: Vec<_> = functions.iter().map(|f| lower_function(&mut cx, f)).collect();
     let lowered: Option<Vec<Lowered>> = lowered.into_iter().collect();
     let trained = lowered.as_ref().map(|functions| check_fields(&mut cx, functions));
@@ -74,8 +151,8 @@ pub fn analyse<'a>(item: &'a ModelItem, diagnostics: &mut Diagnostics, watch: Wa
         lower::declare_unused(&mut cx);
     }
     let lowered = lowered.filter(|_| cx.diagnostics.is_empty());
-    let unified =
-        lowered.and_then(|lowered| lower::unified(item, &functions, lowered, cx.diagnostics));
+    let unified = lowered
+        .and_then(|lowered| lower::unified(item, &functions, lowered, siblings, cx.diagnostics));
     let (lowered, facts) = unified.unzip();
     let facts = facts.unwrap_or_default();
     let interfaces = functions.iter().map(|f| lower::interface(&mut cx, f, &facts)).collect();

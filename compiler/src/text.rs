@@ -26,10 +26,14 @@ pub fn text_of(tokens: &impl ToTokens) -> String {
 }
 
 /// Whether `tokens` use one of `names`.
-pub fn mentions(tokens: &TokenStream, names: &HashSet<String>) -> bool {
-    tokens.clone().into_iter().any(|token| match token {
+pub fn mentions(tokens: &impl ToTokens, names: &HashSet<String>) -> bool {
+    !names.is_empty() && uses(tokens.to_token_stream(), names)
+}
+
+fn uses(tokens: TokenStream, names: &HashSet<String>) -> bool {
+    tokens.into_iter().any(|token| match token {
         TokenTree::Ident(ident) => names.contains(&ident.to_string()),
-        TokenTree::Group(group) => mentions(&group.stream(), names),
+        TokenTree::Group(group) => uses(group.stream(), names),
         _ => false,
     })
 }

@@ -17,16 +17,12 @@ pub mod table {
 pub use crate::arena::{MOST, Part, Sizes, bytes, max, min, minus, padded, plus, sum, times};
 pub use crate::buf::{Buf, Indices, Region};
 pub use crate::device::{Cpu, Device, DeviceError, Kernels, Loss, PerSide, Target};
-pub use crate::function::{
-    Backward, Forward, Function, Infer, Lens, apart, is_small, offsets,
-};
+pub use crate::function::{Backward, Forward, Function, Infer, Lens, apart, is_small, offsets};
 pub use crate::init::Init;
 pub use crate::layout::{Layout, Row, are_too_large, layout};
 pub use crate::math::Arith;
 pub use crate::memory::Memory;
-pub use crate::module::{
-    Model, Module, ParamSpec, StateKind, StateSpec, init_params,
-};
+pub use crate::module::{Model, Module, ParamSpec, StateKind, StateSpec, init_params};
 pub use crate::net::{Net, Sequential};
 pub use crate::ops::elementwise::{Elementwise, Epilogue, functions, operands};
 pub use crate::ops::*;
@@ -35,12 +31,12 @@ pub use crate::profile::{PassOps, Phase};
 pub use crate::program::{FunctionPlan, Pass, PreparedAt, Program, Purpose};
 pub use crate::rng::Seed;
 pub use crate::step::{Held, Part as StepPart, Stepwise};
-pub use crate::stub::{Broken, NoStep};
 pub use crate::storage::Storage;
+pub use crate::stub::{Broken, NoStep};
 pub use crate::view::{self, BatchNorm, Layer, array, batch, flat};
 pub use crate::workspace::{
-    Cache, ClassIndex, Footprint, InferWorkspace, InputError, Inputs, StepCheck, Workspace, WorkspaceError,
-    check_steps,
+    Cache, ClassIndex, Footprint, InferWorkspace, InputError, Inputs, StepCheck, Workspace,
+    WorkspaceError, check_steps,
 };
 pub use crate::{device, init, math, ops, profile, rooms};
 pub use std::option::Option::{self, None, Some};

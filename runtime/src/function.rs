@@ -341,7 +341,18 @@ where
             let (cache, scratch) = (block.part(0, 0), block);
             return F::infer(
                 k,
-                Infer { n, offsets, params, state, args, classes, results, cache, prepared, scratch },
+                Infer {
+                    n,
+                    offsets,
+                    params,
+                    state,
+                    args,
+                    classes,
+                    results,
+                    cache,
+                    prepared,
+                    scratch,
+                },
             );
         }
         let [d_params, new_state] = owned::<F::Model>(Region::Grads);
@@ -349,7 +360,18 @@ where
         let (saved, scratch) = (block, block);
         F::forward(
             k,
-            Forward { n, offsets, params, state, args, classes, results, saved, new_state, scratch },
+            Forward {
+                n,
+                offsets,
+                params,
+                state,
+                args,
+                classes,
+                results,
+                saved,
+                new_state,
+                scratch,
+            },
         );
         if F::IS_LOSS {
             // The gradient of a loss by itself: of what is given beside it, none.

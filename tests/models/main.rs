@@ -3,6 +3,7 @@
 #[macro_use]
 mod macros;
 
+mod axes;
 mod batch_norm;
 mod check;
 mod data;
@@ -25,9 +26,12 @@ mod nested;
 mod prepared;
 mod raw_identifiers;
 mod refusals;
+mod rows;
 mod run_time_sizes;
 mod scan;
 mod shapes;
+mod siblings;
 mod sizes_of_sums;
 mod step;
 mod step_states;
+mod weights;

@@ -1,17 +1,23 @@
-//! A loop in a body.
+//! A loop whose end only rustc knows, and an index that a row has not.
 
 use gradiron::prelude::*;
+
+const STEPS: usize = 3;
 
 model! {
     pub struct Mlp {
         fc1: Linear(784 -> 128),
+        hidden: [Linear(128 -> 128); 2],
         fc2: Linear(128 -> 10),
     }
 
     fn forward(&self, image: [batch, 784]) -> [batch, 10] {
         let mut x = self.fc1(image);
-        for _ in 0..3 {
+        for _ in 0..STEPS {
             x = x.relu();
+        }
+        for i in 0..3 {
+            x = self.hidden[i](x).relu();
         }
         self.fc2(x)
     }

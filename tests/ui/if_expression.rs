@@ -1,6 +1,8 @@
-//! A branch in a body.
+//! A branch by a constant that only rustc knows.
 
 use gradiron::prelude::*;
+
+const TRAIN: bool = true;
 
 model! {
     pub struct Mlp {
@@ -10,7 +12,7 @@ model! {
 
     fn forward(&self, image: [batch, 784]) -> [batch, 10] {
         let x = self.fc1(image);
-        let x = if true { x.relu() } else { x.tanh() };
+        let x = if TRAIN { x.relu() } else { x.tanh() };
         self.fc2(x)
     }
 

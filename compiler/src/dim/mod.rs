@@ -296,6 +296,24 @@ impl Dim {
         }
     }
 
+    /// The same with other sizes in the place of names, of all that `of` knows. Nothing where a
+    /// quotient has no form, or where a constant that `of` does not know may be made of its names.
+    pub fn with(&self, of: &dyn Fn(&Atom) -> Option<Self>) -> Option<Self> {
+        let mut sum = Self::lit(0);
+        for (atoms, factor) in &self.terms {
+            let mut product = Self::term(Vec::new(), *factor);
+            for atom in atoms {
+                product = product.times(&match atom {
+                    Atom::Quotient(a, b) => a.with(of)?.floor_divided_by(&b.with(of)?)?,
+                    Atom::Sum(a) => a.with(of)?,
+                    other => of(other)?,
+                });
+            }
+            sum = sum.plus(&product);
+        }
+        Some(sum)
+    }
+
     /// The number that it is where `of` knows each name; nothing where it does not, or where a
     /// difference is negative.
     pub fn evaluate(&self, of: &dyn Fn(&Atom) -> Option<usize>) -> Option<usize> {

@@ -37,7 +37,11 @@ impl Dim {
     /// The same for sizes of memory, which nobody has looked at yet: where a product or a sum
     /// leaves the range it is the largest number.
     pub fn saturating_tokens(&self) -> TokenStream {
-        self.saturating([quote!(__private::times), quote!(__private::plus), quote!(__private::minus)])
+        self.saturating([
+            quote!(__private::times),
+            quote!(__private::plus),
+            quote!(__private::minus),
+        ])
     }
 
     /// The same where the functions have names of their own: behind [`Dim::bind_saturating`].

@@ -179,8 +179,7 @@ fn method(
             (quote!(), ty)
         }
     };
-    let optimizer =
-        trains.then(|| quote!(optimizer: &mut impl __private::Optimizer<Self>,));
+    let optimizer = trains.then(|| quote!(optimizer: &mut impl __private::Optimizer<Self>,));
     let docs = docs(interface, method, receiver);
     // A loss whose gradient reaches no parameter has none to give.
     let is_flat = model.functions.as_ref().is_some_and(|functions| !functions[f].trains);
@@ -190,8 +189,7 @@ fn method(
             .then(|| quote!(where #device: __private::check::ReachesParameters));
     // Types have names where a trait, a bound or the result speaks of them.
     let has_names = receiver == Receiver::Params || trains || bound.is_some();
-    let (device_trait, purpose_trait) =
-        (quote!(__private::Device), quote!(__private::Purpose));
+    let (device_trait, purpose_trait) = (quote!(__private::Device), quote!(__private::Purpose));
     let (types, of_types) = match (method, has_names) {
         (Method::Infer, true) => {
             (quote!(, #device: #device_trait, P: #purpose_trait), quote!(#device, P))

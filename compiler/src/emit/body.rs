@@ -38,18 +38,21 @@ pub fn body(
         Receiver::Params => quote!(Some(params)),
         Receiver::Free => quote!(None),
     };
-    let floats: Vec<_> =
-        function.args.iter().filter(|arg| arg.ty.kind == Kind::Float).collect();
+    let floats: Vec<_> = function.args.iter().filter(|arg| arg.ty.kind == Kind::Float).collect();
     let (seed_checks, given) = match seeds {
-        Some(seeds) => (seed_checks(model, function, seeds), with_seeds(function, seeds, &generics)),
+        Some(seeds) => {
+            (seed_checks(model, function, seeds), with_seeds(function, seeds, &generics))
+        }
         None => (quote!(), quote!(inputs.floats)),
     };
     let want_inputs = method == Method::GradInputs;
     let run = match method {
-        Method::Train => return quote! {
-            let inputs = #of.inputs(ws, #(#args),*)?;
-            Ok(ws.train(#of, self, optimizer, inputs)?)
-        },
+        Method::Train => {
+            return quote! {
+                let inputs = #of.inputs(ws, #(#args),*)?;
+                Ok(ws.train(#of, self, optimizer, inputs)?)
+            };
+        }
         Method::Infer => quote!(ws.infer(#of, #params, inputs)?),
         _ => quote!(ws.grad(#of, #params, inputs, &#given, #want_inputs)?),
     };
@@ -120,12 +123,11 @@ fn with_seeds(function: &Function, seeds: &[Ident], generics: &HashSet<String>) 
         let i = Index::from(i);
         quote!(inputs.floats[#i])
     });
-    let seeds = seeds.iter().zip(&function.results).map(|(name, ty)| {
-        match view_of(&ty.shape, generics) {
+    let seeds =
+        seeds.iter().zip(&function.results).map(|(name, ty)| match view_of(&ty.shape, generics) {
             View::Number => quote!(::core::slice::from_ref(&#name)),
             _ => flat(name, ty, generics),
-        }
-    });
+        });
     quote!([#(#floats,)* #(#seeds),*])
 }
 
@@ -156,8 +158,7 @@ pub fn inputs(model: &Model, function: &Function) -> TokenStream {
     });
     let sizes = sizes(model, function, &generics);
     let classes = classes(function, &generics);
-    let floats: Vec<_> =
-        function.args.iter().filter(|arg| arg.ty.kind == Kind::Float).collect();
+    let floats: Vec<_> = function.args.iter().filter(|arg| arg.ty.kind == Kind::Float).collect();
     let (a, c) = (Index::from(floats.len()), Index::from(class_args(function).count()));
     let floats = floats.iter().map(|arg| flat(&arg.name, &arg.ty, &generics));
     let owner = model.generics().1;

@@ -19,9 +19,7 @@ pub struct Chains {
 
 impl Chains {
     pub fn new(model: &Model) -> Self {
-        let mut chains = Self {
-            ..Self::default()
-        };
+        let mut chains = Self { ..Self::default() };
         let mut taken = HashSet::new();
         for function in model.functions.iter().flatten() {
             for form in [Form::Infer, Form::Train, Form::Step] {

@@ -14,9 +14,8 @@ use crate::names::plain;
 use crate::ops::variant;
 use crate::text::mentions;
 
-/// The check that models around it ask for, an item of the model, and those that stand by
-/// themselves.
-pub fn checks(model: &Model) -> (TokenStream, TokenStream) {
+/// The checks of the model, of which `__CHECK` is asked for by models around it.
+pub fn checks(model: &Model) -> TokenStream {
     let generics = model.generic_names();
     let (impl_generics, ty) = model.generics();
     let (mut inside, mut free) = (TokenStream::new(), TokenStream::new());
@@ -106,13 +105,15 @@ pub fn checks(model: &Model) -> (TokenStream, TokenStream) {
     });
     let instance = defaults
         .then(|| quote_spanned!(name.span()=> const _: () = { let () = <#name>::__CHECK; };));
-    let inner = quote! {
+    quote! {
+        #free
+        #[allow(unused_parens, clippy::all)]
         impl #impl_generics #ty {
             #[doc(hidden)]
             pub const __CHECK: () = { #inside };
         }
-    };
-    (inner, quote!(#free #instance))
+        #instance
+    }
 }
 
 /// What models around a function check their calls against.

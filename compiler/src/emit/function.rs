@@ -143,9 +143,7 @@ pub fn layout(model: &Model, function: &Function, form: Form) -> TokenStream {
         callee.stated(if inference { &["infer_scratch"] } else { &["saved", "scratch"] })
     });
     let bind = if form == Form::Step { model.bind_step_sizes() } else { model.bind_sizes() };
-    let bind_nested = (!callees.is_empty()).then(|| {
-        quote!(#bind let on_host = target.on_host();)
-    });
+    let bind_nested = (!callees.is_empty()).then(|| quote!(#bind let on_host = target.on_host();));
     let (lets, all) = (lens.bind(), lens.all());
     let [layout, table, offsets] =
         [if inference { "infer_layout" } else { "layout" }, table, offsets]

@@ -115,8 +115,8 @@ pub fn costs(model: &Model) -> TokenStream {
     };
     let values: Vec<_> = functions.iter().map(|f| function_value(&f.name)).collect();
     let first = &values[0];
-    let [bytes, max, pass] = [quote!(bytes), quote!(max), quote!(Pass)]
-        .map(|item| quote!(__private::#item));
+    let [bytes, max, pass] =
+        [quote!(bytes), quote!(max), quote!(Pass)].map(|item| quote!(__private::#item));
     let flops_doc =
         format!("Floating-point operations of one `{}`; at most `usize::MAX`.", functions[0].name);
     quote! {

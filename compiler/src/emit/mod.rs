@@ -12,8 +12,8 @@ mod lens;
 mod memory;
 mod params;
 mod prepared;
-mod profile;
 mod private;
+mod profile;
 mod runs;
 mod step_methods;
 mod stepwise;
@@ -25,7 +25,7 @@ use std::collections::HashSet;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::format_ident;
 
-use crate::declared::{Arg, Interface, Param, State, Trained};
+use crate::declared::{Arg, Interface, Param, State, Tensor, Trained};
 use crate::dim::{Atom, Dim};
 use crate::graph::step::{Held, SIZES};
 use crate::graph::{Deferred, Graph, Ty};
@@ -76,24 +76,6 @@ pub struct StepForm {
     pub plan: Plan,
 }
 
-/// A tensor of a flat slice.
-pub trait Tensor {
-    /// The number of its elements.
-    fn len(&self) -> Dim;
-}
-
-impl Tensor for Param {
-    fn len(&self) -> Dim {
-        self.shape.len()
-    }
-}
-
-impl Tensor for State {
-    fn len(&self) -> Dim {
-        self.shape.len()
-    }
-}
-
 /// The tensors of a flat slice.
 #[derive(Debug)]
 pub struct Table<T> {
@@ -103,20 +85,17 @@ pub struct Table<T> {
     pub order: Vec<usize>,
 }
 
-impl<T> Table<T> {
+impl<T: Tensor> Table<T> {
     pub fn new(tensors: Vec<(usize, T)>) -> Self {
         let mut sorted: Vec<usize> = (0..tensors.len()).collect();
-        sorted.sort_by_key(|index| tensors[*index].0);
+        sorted.sort_by_key(|index| (tensors[*index].0, tensors[*index].1.element()));
         let mut order = vec![0; sorted.len()];
         sorted.iter().enumerate().for_each(|(place, index)| order[*index] = place);
         Self { tensors, order }
     }
 
     /// Where the tensor at a place of the flat slice starts; an error where that is no number.
-    pub fn start(&self, place: usize) -> Result<TokenStream, usize>
-    where
-        T: Tensor,
-    {
+    pub fn start(&self, place: usize) -> Result<TokenStream, usize> {
         let before = self.sorted().into_iter().take(place);
         let start = before.fold(Dim::lit(0), |sum, (_, tensor)| sum.plus(&tensor.len()));
         match start.as_lit() {
@@ -267,7 +246,7 @@ pub fn step_type(function: &Ident) -> Ident {
 /// which short names are those of the runtime.
 pub fn emit(model: &Model) -> TokenStream {
     let definition = params::definition(model);
-    let (inner, checks) = checks::checks(model);
+    let checks = checks::checks(model);
     let module = params::module(model);
     let (methods, free) = api::methods(model);
     let chains = chains::Chains::new(model);
@@ -297,7 +276,6 @@ pub fn emit(model: &Model) -> TokenStream {
         const _: () = {
             use ::gradiron::__private;
             #chains
-            #inner
             #module
             #program
             #prepare

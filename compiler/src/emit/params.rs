@@ -9,7 +9,7 @@ use super::boundary::{View, array, view_of};
 use crate::declared::{ParamInit, State, StateInit};
 use crate::dim::{Dim, Shape};
 use crate::hygiene::quote;
-use crate::syntax::part_number;
+use crate::syntax::{FieldDecl, part_number};
 
 /// The struct that owns the parameters and behind them the state, with a table of the layers in its
 /// docs.
@@ -269,6 +269,10 @@ fn views(model: &Model) -> Vec<TokenStream> {
             let docs = &field.docs;
             quote!(#(#docs)* #[doc = ""])
         });
+        // A row of layers has no view: their parameters go by their names.
+        if matches!(field.decl, FieldDecl::Layers(..)) {
+            return None;
+        }
         let own: Vec<_> = params.iter().enumerate().filter(|(_, (owner, _))| *owner == f).collect();
         if own.iter().any(|(_, (_, param))| matches!(param.init, ParamInit::Nested { .. })) {
             return None;

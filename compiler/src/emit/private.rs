@@ -1,8 +1,7 @@
 //! The hidden module of the runtime, as generated code names it.
 
 use proc_macro2::{Group, TokenStream, TokenTree};
-
-use crate::hygiene::quote;
+use quote::quote_spanned;
 
 /// Tokens outside of the scope in which `__private` is a name: with its whole path.
 pub fn absolute(tokens: TokenStream) -> TokenStream {
@@ -22,7 +21,8 @@ pub fn absolute(tokens: TokenStream) -> TokenStream {
                 made.extend([TokenTree::Group(whole)]);
             }
             TokenTree::Ident(name) if name == "__private" && !is_part => {
-                made.extend(quote!(::gradiron::__private));
+                // Where the name is, so is what rustc says of it.
+                made.extend(quote_spanned!(name.span()=> ::gradiron::__private));
             }
             other => made.extend([other]),
         }

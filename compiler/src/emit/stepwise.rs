@@ -21,8 +21,10 @@ pub fn items(model: &Model, chains: &Chains, prepared: &Values) -> TokenStream {
     let functions = model.functions.iter().flatten();
     let items = functions.enumerate().map(|(at, function)| match &function.step {
         Some(step) => {
-            let (own, run) =
-                (step_items(model, function, step, chains, prepared), implementation(model, at, function));
+            let (own, run) = (
+                step_items(model, function, step, chains, prepared),
+                implementation(model, at, function),
+            );
             quote!(#own #run)
         }
         None => value(model, function, &quote!(__private::NoStep), &quote!(__private::NoStep)),
@@ -51,10 +53,8 @@ fn step_items(
 ) -> TokenStream {
     let (declared, given) = model.generic_lists();
     let (path, ty) = (model.path(), step_type(&function.name));
-    let (value, whole) = (
-        value(model, function, &quote!(#ty #given), &quote!(#ty)),
-        function_value(&function.name),
-    );
+    let (value, whole) =
+        (value(model, function, &quote!(#ty #given), &quote!(#ty)), function_value(&function.name));
     let (vis, layout) = (model.vis(), layout(model, function, Form::Step));
     let pass = pass(model, function, chains, prepared, Half::STEP);
     let (past, length) = (Index::from(model.sizes().len()), step.length.tokens());

@@ -222,7 +222,10 @@ impl Callee {
     /// The floats that one model prepares.
     pub fn prepared(&self) -> Dim {
         let model = &self.model;
-        Dim::expr(format!("{}::PREPARED", self.text), quote!(<#model>::__PREPARED.of(on_host).floats))
+        Dim::expr(
+            format!("{}::PREPARED", self.text),
+            quote!(<#model>::__PREPARED.of(on_host).floats),
+        )
     }
 
     /// How many models are called in a row, at least 1.

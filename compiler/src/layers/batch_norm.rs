@@ -108,8 +108,8 @@ fn batch_norm(l: &mut Use, dimensions: usize) -> Lowering<ValueId> {
             ("running_var", vec![channels.clone()], StateInit::Value(1.0)),
             ("num_batches_tracked", Vec::new(), StateInit::Count),
         ] {
-            let tensor = State { name: name.into(), shape: Shape(shape), init };
-            let (index, value) = l.cx.field_state(l.field, tensor);
+            let tensor = State { name: l.place.tensor(name), shape: Shape(shape), init };
+            let (index, value) = l.cx.field_state(l.place.field, tensor);
             state.push(index);
             inputs.push(value);
         }

@@ -14,7 +14,8 @@ use crate::ops::shaping::Reshape;
 use crate::vocabulary::{Domain, Example, Input, OptionRow, Sizes};
 
 const SIZES: Sizes = Sizes { written: "I -> O", sample: "CHANNELS -> SIZE" };
-const GROUPS: OptionRow =
+/// The option of the groups that channels are split into.
+pub const GROUPS: OptionRow =
     OptionRow::new("groups", Domain::Other("a size that divides `I` and `O`"), "GROUPS").or("`1`");
 
 pub(super) const CONV2D: Layer = Layer {

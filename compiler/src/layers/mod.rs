@@ -4,7 +4,7 @@
 mod activation;
 mod attention;
 mod batch_norm;
-mod conv;
+pub mod conv;
 mod embedding;
 mod group_norm;
 mod layer_norm;
@@ -18,13 +18,15 @@ mod softmax;
 mod transformer;
 mod types;
 mod usage;
+mod weight;
 
-use syn::Path;
+use syn::{Expr, Path};
 
 pub use param::param;
 pub use pool::window;
 pub use types::{example, types};
 use usage::Use;
+pub use weight::weight;
 
 use crate::diagnostics::{Diagnostic, nearest};
 use crate::dim::Dim;
@@ -32,6 +34,7 @@ use crate::graph::{Kind, Source, Ty, ValueId};
 use crate::lower::{FnCx, Lowering, Options, Scope, dim, text_of};
 use crate::ops::Mismatch;
 use crate::syntax::{Arg, LayerDecl};
+use crate::text::mentions;
 use crate::vocabulary::{Domain, Input, OptionRow, Row};
 
 /// A kind of layer.
@@ -83,6 +86,23 @@ pub const LAYERS: &[Layer] = &[
     param::PARAM,
 ];
 
+/// A layer of the model: its field, and which one of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub field: usize,
+    pub element: Option<usize>,
+}
+
+impl Place {
+    /// `weight`, `1.weight`: what the field calls a tensor of the layer.
+    pub fn tensor(self, name: &str) -> String {
+        match self.element {
+            Some(element) => format!("{element}.{name}"),
+            None => name.into(),
+        }
+    }
+}
+
 /// The layer that a path names.
 pub fn find(path: &Path) -> Option<&'static Layer> {
     let last = path.segments.last()?.ident.to_string();
@@ -117,7 +137,7 @@ pub fn has_options(path: &Path) -> bool {
 /// `self.fc1(x)`, with the options of the call.
 pub fn apply(
     cx: &mut FnCx,
-    field: usize,
+    place: Place,
     decl: &LayerDecl,
     inputs: &[ValueId],
     call: Vec<Arg>,
@@ -149,12 +169,20 @@ pub fn apply(
         let help = format!("write {}", calls.join(" or "));
         return Err(cx.model.report(Diagnostic::new(span, text).help(help)));
     }
+    // A layer is declared outside of the loop in which it is called.
+    let loops = cx.loop_names();
+    let of_loop = decl.args.iter().flat_map(Arg::exprs).find(|arg| mentions(arg, &loops));
+    if let Some(arg) = of_loop {
+        let text = format!("`{}` is not a constant", text_of(arg));
+        let help = "a layer's sizes are numbers, constants in upper case or const parameters";
+        return Err(cx.model.report(Diagnostic::over(arg, text).help(help)));
+    }
     inputs.iter().try_for_each(|x| cx.takes(layer.input, *x))?;
-    cx.model.applied.insert(field);
+    cx.model.applied.insert(place.field);
     let options = Options::new(layer.name, decl.span, decl.args.clone(), layer.options);
     let call = Options::new(name, span, call, layer.call_options);
     let (x, others) = (inputs[0], inputs[1..].to_vec());
-    let mut layer_use = Use { cx, field, options, call, is_type: decl.is_type, x, others };
+    let mut layer_use = Use { cx, place, options, call, is_type: decl.is_type, x, others };
     let results = match layer.build {
         Build::One(build) => vec![build(&mut layer_use)?],
         Build::Several(build) => build(&mut layer_use)?,
@@ -171,8 +199,8 @@ fn in_words(count: usize) -> &'static str {
 }
 
 impl FnCx<'_, '_> {
-    /// Checks the kind of what a layer is called with.
-    fn takes(&mut self, input: Input, x: ValueId) -> Lowering<()> {
+    /// Checks the kind of what a layer or a function is called with.
+    pub fn takes(&mut self, input: Input, x: ValueId) -> Lowering<()> {
         let found = self.graph.ty(x).clone();
         if input != Input::Classes {
             return self.floats(&[x]);
@@ -188,37 +216,51 @@ impl FnCx<'_, '_> {
     }
 }
 
-/// Applies a layer to an input that fits its declaration, for its parameters.
-pub fn declare(cx: &mut FnCx, field: usize, decl: &LayerDecl) {
+/// Applies a layer to an input that fits its declaration, for its parameters. Nothing where the
+/// declaration does not say the size of the input.
+pub fn declare(cx: &mut FnCx, place: Place, decl: &LayerDecl) -> Option<Lowering<()>> {
     if is_value(&decl.path) {
-        let _ = param(cx, field, decl);
-        return;
+        return Some(param(cx, place.field, decl).map(drop));
     }
     let layer = find(&decl.path);
     let options = layer.map_or(&[][..], |layer| layer.options);
     let is_size = |option: &OptionRow| option.takes == Domain::InputSize;
-    let place = options.iter().position(is_size).unwrap_or(0);
+    let at = options.iter().position(is_size).unwrap_or(0);
     let named = decl.args.iter().find_map(|arg| match arg {
         Arg::Named(name, size) if options.iter().any(|o| is_size(o) && name == o.name) => {
             Some(size)
         }
         _ => None,
     });
-    let placed = match decl.args.get(place) {
-        Some(Arg::Sizes(size, _) | Arg::Value(size)) => Some(size),
+    let takes_sizes = layer.is_some_and(|layer| layer.sizes.is_some());
+    let placed = match (decl.args.get(at), decl.args.get(at + 1)) {
+        (Some(Arg::Sizes(size, _)), _) => Some(size),
+        // `Linear(128)` is the size of the output alone.
+        (Some(Arg::Value(_)), next) if takes_sizes && !matches!(next, Some(Arg::Value(_))) => None,
+        (Some(Arg::Value(size)), _) => Some(size),
         _ => None,
     };
-    let Some(size) = named.or(placed) else { return };
-    let Ok(size) = dim(size, &Scope { run_time: false, ..cx.scope() }) else { return };
-    let input = layer.map_or(Input::Rows, |layer| layer.input);
-    let side = Dim::lit(1 << 12);
+    let sizes = match named.or(placed)? {
+        // `LayerNorm([28, 28])`
+        Expr::Array(list) => list.elems.iter().cloned().collect(),
+        size => vec![size.clone()],
+    };
+    let scope = Scope { run_time: false, ..cx.scope() };
+    let sizes: Result<Vec<_>, _> = sizes.iter().map(|size| dim(size, &scope)).collect();
+    let sizes = match cx.ok(sizes) {
+        Ok(sizes) => sizes,
+        Err(poison) => return Some(Err(poison)),
+    };
+    let (input, one) = (layer.map_or(Input::Rows, |layer| layer.input), Dim::lit(1));
+    // A side that windows fit in.
+    let side = Dim::lit(1 << 10);
     let shape = match input {
-        Input::Images => vec![Dim::lit(1), size, side.clone(), side],
-        Input::Sequence => vec![Dim::lit(1), Dim::lit(1), size],
-        _ => vec![Dim::lit(1), size],
+        Input::Images => [vec![one], sizes, vec![side.clone(), side]].concat(),
+        Input::Sequence => [vec![one.clone(), one], sizes].concat(),
+        _ => [vec![one], sizes].concat(),
     };
     let kind = if input == Input::Classes { Kind::Classes } else { Kind::Float };
     let x = cx.graph.add_value(Ty { kind, ..Ty::float(shape) }, Source::Arg(0), "x");
     let inputs = layer.map_or(1, |layer| layer.calls[0].len());
-    let _ = apply(cx, field, decl, &vec![x; inputs], Vec::new());
+    Some(apply(cx, place, decl, &vec![x; inputs], Vec::new()).map(drop))
 }

@@ -4,6 +4,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::Expr;
 
+use super::Place;
 use crate::diagnostics::Diagnostic;
 use crate::dim::{Compared, Dim, Shape};
 use crate::graph::{Source, ValueId};
@@ -17,7 +18,7 @@ use crate::ops::matmul::{Layout, Matmul};
 /// A layer at one of its uses.
 pub struct Use<'l, 'a, 'm> {
     pub cx: &'l mut FnCx<'a, 'm>,
-    pub field: usize,
+    pub place: Place,
     pub options: Options,
     /// The options of the call.
     pub call: Options,
@@ -46,9 +47,13 @@ impl Use<'_, '_, '_> {
         }
         let (owner, shape) = (self.cx.rule.subject.clone(), Shape(shape));
         self.cx.rule.defer_memory(&shape, || format!("the `{name}` of `{owner}` is {shape}"));
-        let param =
-            Param { name: name.into(), shape, init: ParamInit::Init(init), tied: Vec::new() };
-        self.cx.field_param(self.field, param)
+        let param = Param {
+            name: self.place.tensor(name),
+            shape,
+            init: ParamInit::Init(init),
+            tied: Vec::new(),
+        };
+        self.cx.field_param(self.place.field, param)
     }
 
     /// The weight of another layer, `self.token`, used as this one's.
@@ -75,8 +80,8 @@ impl Use<'_, '_, '_> {
             let help = format!("call `self.{name}` before `self.{}`", self.cx.rule.subject);
             return Err(self.cx.model.report(Diagnostic::over(owner, text).help(help)));
         };
-        if !weight.tied.contains(&self.field) {
-            weight.tied.push(self.field);
+        if !weight.tied.contains(&self.place.field) {
+            weight.tied.push(self.place.field);
         }
         let (weight, needed) = (weight.clone(), Shape(shape.to_vec()));
         if !self.cx.rule.equal_shapes(&needed, &weight.shape) {

@@ -25,7 +25,7 @@ pub fn bound(model: &mut ModelCx, name: &str) -> Option<Bound> {
     let fine = !cx.failed && cx.model.diagnostics.is_empty();
     let values = cx.names.iter().filter_map(|(name, item)| match item {
         Item::Value(value) => Some((name.clone(), cx.graph.ty(*value).clone())),
-        Item::Tuple(_) | Item::Poison => None,
+        _ => None,
     });
     fine.then(|| Bound {
         values: values.collect(),

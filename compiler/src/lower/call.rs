@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::Ident;
 use quote::ToTokens;
 use syn::punctuated::Punctuated;
-use syn::{Expr, Token};
+use syn::{Expr, Token, Type};
 
 use super::expr::{Lowered, is_self};
 use super::work::CALL;
@@ -14,7 +14,7 @@ use crate::diagnostics::{Diagnostic, counted};
 use crate::dim::{Dim, Shape};
 use crate::graph::Callee;
 use crate::graph::{Kind, Source, Ty, ValueId};
-use crate::layers;
+use crate::layers::{self, Place};
 use crate::ops::call::Call;
 use crate::syntax::{Arg, FieldDecl, Function, TypeExpr};
 
@@ -24,7 +24,7 @@ impl<'a> FnCx<'a, '_> {
         &mut self,
         name: &Ident,
         args: Vec<Arg>,
-        expected: Option<&TypeExpr>,
+        expected: &[TypeExpr],
     ) -> Lowering<Lowered> {
         if self.model.ambiguous.contains(&name.to_string()) {
             return Err(Poison);
@@ -36,59 +36,41 @@ impl<'a> FnCx<'a, '_> {
             return Err(self.unknown_member(name));
         };
         let item = self.model.item;
-        let has_options = match &item.fields[index].decl {
-            FieldDecl::Layer(layer) => layers::has_options(&layer.path),
-            _ => false,
-        };
-        let is_option = |arg: &Arg| has_options && matches!(arg, Arg::Named(..));
-        let (options, args): (Vec<_>, Vec<_>) = args.into_iter().partition(is_option);
-        let values = self.arg_values(&args)?;
         match &item.fields[index].decl {
             FieldDecl::Layer(layer) if layers::is_value(&layer.path) => {
                 let text = format!("`{name}` is a parameter, not a function");
                 let help = format!("use its value: `self.{name}`");
                 Err(self.model.report(Diagnostic::new(name.span(), text).help(help)))
             }
-            FieldDecl::Layer(layer) => {
-                self.step(&name.to_string(), name.span());
-                if self.model.broken_fields.contains(&index) {
-                    return Err(Poison);
-                }
-                let results = layers::apply(self, index, layer, &values, options);
-                let results = results.inspect_err(|Poison| {
-                    self.model.broken_fields.insert(index);
-                })?;
-                for value in &results {
-                    self.made(*value, &name.to_string(), Some(values[0]));
-                }
-                Ok(match results[..] {
-                    [one] => Lowered::Value(one),
-                    _ => Lowered::Tuple(results),
-                })
+            FieldDecl::Layer(_) | FieldDecl::Layers(..) => {
+                self.call_layer(Place { field: index, element: None }, name.span(), args)
             }
             FieldDecl::Broken => Err(Poison),
             FieldDecl::Model(ty) => {
+                let values = self.arg_values(&args)?;
                 let method = Ident::new("forward", name.span());
-                self.call_model(index, &ty.to_token_stream(), None, &method, &values, expected)
+                self.call_model(index, ty, None, &method, &values, expected)
             }
             FieldDecl::Array(ty, count) => {
                 let scope = super::Scope { run_time: false, ..self.scope() };
                 let (span, count) = (syn::spanned::Spanned::span(count), dim(count, &scope));
                 let count = self.ok(count)?;
                 let count = self.at_least(count, 1, "the number of models in a row", span)?;
+                let values = self.arg_values(&args)?;
                 let method = Ident::new("forward", name.span());
-                self.call_model(index, &ty.to_token_stream(), Some(count), &method, &values, None)
+                self.call_model(index, ty, Some(count), &method, &values, &[])
             }
         }
     }
 
     /// The model `self.encoder`, of which `self.encoder.encode(x)` calls a function.
-    pub fn nested_model(&self, receiver: &Expr) -> Option<(usize, TokenStream)> {
+    pub fn nested_model(&self, receiver: &Expr) -> Option<(usize, &'a Type)> {
         let Expr::Field(field) = receiver else { return None };
         let syn::Member::Named(name) = &field.member else { return None };
         let index = self.model.field(&name.to_string()).filter(|_| is_self(&field.base))?;
-        match &self.model.item.fields[index].decl {
-            FieldDecl::Model(ty) => Some((index, ty.to_token_stream())),
+        let item = self.model.item;
+        match &item.fields[index].decl {
+            FieldDecl::Model(ty) => Some((index, ty)),
             _ => None,
         }
     }
@@ -146,6 +128,7 @@ impl<'a> FnCx<'a, '_> {
             names.insert(arg.name.to_string(), Item::Value(*value));
         }
         let names = std::mem::replace(&mut self.names, names);
+        let scopes = std::mem::take(&mut self.scopes);
         let sizes = std::mem::replace(&mut self.sizes, sizes);
         self.inlining.push(key.clone());
         self.depth += CALL;
@@ -153,6 +136,7 @@ impl<'a> FnCx<'a, '_> {
         self.depth -= CALL;
         self.inlining.pop();
         self.names = names;
+        self.scopes = scopes;
         self.sizes = sizes;
         let results = result?;
         Ok(match results.as_slice() {
@@ -184,17 +168,19 @@ impl<'a> FnCx<'a, '_> {
         self.body(function)
     }
 
-    /// A call of another model. Its result is not visible from here: it is what the place of the
+    /// A call of another model. The results of one in the same `model!` follow from its
+    /// declaration. Those of any other are not visible from here: they are what the place of the
     /// call states, or else taken to have the shape of the input; rustc checks it.
     pub fn call_model(
         &mut self,
         field: usize,
-        model: &TokenStream,
+        ty: &Type,
         count: Option<Dim>,
         function: &Ident,
         values: &[ValueId],
-        expected: Option<&TypeExpr>,
+        expected: &[TypeExpr],
     ) -> Lowering<Lowered> {
+        let model = ty.to_token_stream();
         let name = self.model.item.fields[field].name.clone();
         self.step(&name.to_string(), name.span());
         let args: Vec<Ty> = values.iter().map(|v| self.graph.ty(*v).clone()).collect();
@@ -203,29 +189,40 @@ impl<'a> FnCx<'a, '_> {
             let error = Diagnostic::new(function.span(), text);
             return Err(self.model.report(error.help(format!("write `self.{name}(x)`"))));
         }
-        let result = match expected {
-            Some(written) => self.ty(written)?,
-            None => args[0].clone(),
+        let known = match count {
+            None => self.sibling_results(field, ty, function, &args, values)?,
+            Some(_) => None,
         };
+        let results = match known {
+            Some(results) => results,
+            None if expected.is_empty() => vec![args[0].clone()],
+            None => expected.iter().map(|written| self.ty(written)).collect::<Lowering<_>>()?,
+        };
+        self.step(&name.to_string(), name.span());
         let callee = Callee {
             id: self.calls,
-            model: model.clone(),
-            text: text_of(model),
+            text: text_of(&model),
+            model,
             function: function.clone(),
             count: count.clone(),
             args,
-            results: vec![result],
+            results,
             is_step: false,
             scans: false,
         };
         self.calls += 1;
         let (params, state, state_value) = self.callee_tensors(field, &callee);
         let inputs: Vec<_> = [params, state_value].iter().chain(values).copied().collect();
+        let results = callee.results.len();
         let outputs = self.ops(Call::new(callee), &inputs)?;
         self.state.insert(state, *outputs.last().expect("the new state is the last output"));
-        let y = outputs[0];
-        self.made(y, &name.to_string(), Some(values[0]));
-        Ok(Lowered::Value(y))
+        for y in &outputs[..results] {
+            self.made(*y, &name.to_string(), Some(values[0]));
+        }
+        Ok(match outputs[..results] {
+            [one] => Lowered::Value(one),
+            _ => Lowered::Tuple(outputs[..results].to_vec()),
+        })
     }
 
     /// The parameters and the state of a model that is called: both values, and the index of the

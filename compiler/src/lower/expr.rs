@@ -6,12 +6,13 @@ use syn::{BinOp, Expr, UnOp};
 
 use super::call::call_args;
 use super::options::number;
+use super::rows::tensor_of;
 use super::{FnCx, Item, Lowering, Poison, Range, text_of};
-use crate::diagnostics::{Diagnostic, counted, nearest};
+use crate::diagnostics::{Diagnostic, nearest};
 use crate::graph::{Kind, ValueId};
-use crate::layers;
+use crate::layers::{self, Place};
 use crate::ops::elementwise::{Constant, Elementwise};
-use crate::syntax::{FieldDecl, Function, Stmt, TypeExpr};
+use crate::syntax::{FieldDecl, TypeExpr};
 
 /// What an expression is.
 #[derive(Debug, Clone)]
@@ -21,110 +22,9 @@ pub enum Lowered {
     Number(Constant),
 }
 
-impl<'a> FnCx<'a, '_> {
-    /// The values that a body returns.
-    pub fn body(&mut self, function: &'a Function) -> Lowering<Vec<ValueId>> {
-        let mut result = None;
-        for stmt in &function.body {
-            match stmt {
-                Stmt::Let { names, annotation, value } => {
-                    self.failed |= self.bind(names, annotation.as_ref(), value).is_err();
-                }
-                Stmt::Broken { names } => {
-                    self.failed = true;
-                    self.poison(names);
-                }
-                Stmt::Tail(expr) => {
-                    let expected = function.returns.first().filter(|_| !function.returns_tuple);
-                    let lowered = self.expr(expr, expected);
-                    self.failed |= lowered.is_err();
-                    result = Some(lowered.and_then(|lowered| self.values(lowered)));
-                }
-            }
-        }
-        match result {
-            Some(values) => values,
-            None if self.failed => Err(Poison),
-            None => {
-                let text = format!("`{}` ends without a value", function.name);
-                let last = function.body.iter().rev().find_map(|stmt| match stmt {
-                    Stmt::Let { names, .. } => names.last(),
-                    _ => None,
-                });
-                let value = last.map_or("x".into(), ToString::to_string);
-                let help = format!("write `{value}` without `;` at the end");
-                Err(self.model.report(Diagnostic::new(function.body_span, text).help(help)))
-            }
-        }
-    }
-
-    fn bind(
-        &mut self,
-        names: &[Ident],
-        annotation: Option<&TypeExpr>,
-        value: &Expr,
-    ) -> Lowering<()> {
-        let bound = self.expr(value, annotation).and_then(|lowered| {
-            let values = match (lowered, names.len()) {
-                (Lowered::Tuple(values), 1) => {
-                    self.names.insert(names[0].to_string(), Item::Tuple(values));
-                    return Ok(Vec::new());
-                }
-                (lowered, _) => self.values(lowered)?,
-            };
-            if values.len() != names.len() {
-                let shapes: Vec<_> = values.iter().map(|v| self.graph.ty(*v).to_string()).collect();
-                let (names, values) =
-                    (counted(names.len(), "name"), counted(values.len(), "value"));
-                let error = Diagnostic::over(value, format!("{names} for {values}"));
-                let shapes = format!("shapes: ({})", shapes.join(", "));
-                return Err(self.model.report(error.note(shapes)));
-            }
-            if let Some(annotation) = annotation {
-                self.check_annotation(annotation, values[0], value)?;
-            }
-            Ok(values)
-        });
-        match bound {
-            Ok(values) => {
-                for (name, value) in names.iter().zip(values) {
-                    self.names.insert(name.to_string(), Item::Value(value));
-                }
-                Ok(())
-            }
-            Err(Poison) => {
-                self.poison(names);
-                Err(Poison)
-            }
-        }
-    }
-
-    fn poison(&mut self, names: &[Ident]) {
-        for name in names {
-            self.names.insert(name.to_string(), Item::Poison);
-        }
-    }
-
-    fn check_annotation(
-        &mut self,
-        written: &TypeExpr,
-        value: ValueId,
-        expr: &Expr,
-    ) -> Lowering<()> {
-        let declared = self.ty(written)?;
-        let found = self.graph.ty(value).clone();
-        self.step("let", written.span);
-        if self.rule.equal_shapes(&declared.shape, &found.shape) {
-            return Ok(());
-        }
-        let text = format!("declared as {declared}, but `{}` is {found}", text_of(expr));
-        let error =
-            Diagnostic::new(written.span, text).note(format!("shapes: {}", self.trail(value)));
-        Err(self.model.report(error))
-    }
-
+impl FnCx<'_, '_> {
     /// A number becomes a value of shape `[]`.
-    fn value(&mut self, lowered: Lowered, span: Span) -> Lowering<ValueId> {
+    pub fn value(&mut self, lowered: Lowered, span: Span) -> Lowering<ValueId> {
         match lowered {
             Lowered::Value(value) => Ok(value),
             Lowered::Number(constant) => self.op(Elementwise::constant(constant), &[]),
@@ -135,7 +35,7 @@ impl<'a> FnCx<'a, '_> {
         }
     }
 
-    fn values(&mut self, lowered: Lowered) -> Lowering<Vec<ValueId>> {
+    pub fn values(&mut self, lowered: Lowered) -> Lowering<Vec<ValueId>> {
         match lowered {
             Lowered::Tuple(values) => Ok(values),
             other => Ok(vec![self.value(other, Span::call_site())?]),
@@ -143,19 +43,19 @@ impl<'a> FnCx<'a, '_> {
     }
 
     pub fn one(&mut self, expr: &Expr) -> Lowering<ValueId> {
-        let lowered = self.expr(expr, None)?;
+        let lowered = self.expr(expr, &[])?;
         self.value(lowered, expr.span())
     }
 
-    /// `expected` is the shape that the place of the expression states, if it states one.
-    fn expr(&mut self, expr: &Expr, expected: Option<&TypeExpr>) -> Lowering<Lowered> {
+    /// `expected` are the shapes that the place of the expression states, if it states any.
+    pub fn expr(&mut self, expr: &Expr, expected: &[TypeExpr]) -> Lowering<Lowered> {
         self.enter(1, expr.span())?;
         let lowered = self.lowered(expr, expected);
         self.depth -= 1;
         lowered
     }
 
-    fn lowered(&mut self, expr: &Expr, expected: Option<&TypeExpr>) -> Lowering<Lowered> {
+    fn lowered(&mut self, expr: &Expr, expected: &[TypeExpr]) -> Lowering<Lowered> {
         match expr {
             Expr::Paren(inner) => self.expr(&inner.expr, expected),
             Expr::Group(inner) => self.expr(&inner.expr, expected),
@@ -172,7 +72,14 @@ impl<'a> FnCx<'a, '_> {
                 None => Err(self.unsupported(expr)),
             },
             Expr::Tuple(tuple) => {
-                let values: Lowering<Vec<_>> = tuple.elems.iter().map(|e| self.one(e)).collect();
+                let is_stated = expected.len() == tuple.elems.len();
+                let element = |(i, element): (usize, &Expr)| {
+                    let expected = if is_stated { &expected[i..=i] } else { &[] };
+                    let lowered = self.expr(element, expected)?;
+                    self.value(lowered, element.span())
+                };
+                let values: Lowering<Vec<_>> =
+                    tuple.elems.iter().enumerate().map(element).collect();
                 values.map(Lowered::Tuple)
             }
             Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => {
@@ -197,10 +104,18 @@ impl<'a> FnCx<'a, '_> {
                 self.call_model(field, &ty, None, &call.method, &values, expected)
             }
             Expr::MethodCall(call) => {
-                let x = self.expr(&call.receiver, None)?;
+                let x = self.expr(&call.receiver, &[])?;
                 let x = self.value(x, call.receiver.span())?;
                 let args = call_args(&call.args);
                 self.method(x, &call.method, args).map(Lowered::Value)
+            }
+            Expr::Index(_) if self.is_element(expr) => {
+                let place = self.element(expr).expect("just found")?;
+                Err(self.no_value(place, expr))
+            }
+            Expr::Call(call) if self.is_element(&call.func) => {
+                let place = self.element(&call.func).expect("just found")?;
+                self.call_layer(place, call.func.span(), call_args(&call.args))
             }
             Expr::Call(call) => match &*call.func {
                 Expr::Path(path) if path.path.get_ident().is_some() => {
@@ -240,6 +155,13 @@ impl<'a> FnCx<'a, '_> {
         match &self.names[&name.to_string()] {
             Item::Value(value) => Ok(Lowered::Value(*value)),
             Item::Tuple(values) => Ok(Lowered::Tuple(values.clone())),
+            Item::Number(number) => Ok(Lowered::Number(Constant::Literal(*number as f64))),
+            Item::Layer(field, at) => {
+                let place = Place { field: *field, element: Some(*at) };
+                let text = format!("`{name}` is the layer `{}`, not a value", self.called(place));
+                let error = Diagnostic::new(name.span(), text);
+                Err(self.model.report(error.help(format!("call it: `{name}(x)`"))))
+            }
             Item::Poison => Err(Poison),
         }
     }
@@ -258,13 +180,16 @@ impl<'a> FnCx<'a, '_> {
     fn unsupported(&mut self, expr: &Expr) -> Poison {
         let what = match expr {
             Expr::ForLoop(_) | Expr::While(_) | Expr::Loop(_) => {
-                let error = Diagnostic::over(expr, "a body has no loops").help(
-                    "a row of equal models is a field `blocks: [Block; 4]`, called as \
-                        `self.blocks(x)`",
-                );
-                return self.model.report(error);
+                let error = Diagnostic::over(expr, "no loop has an end that the macro knows here");
+                let help = "write `for i in 0..3 { … }`, or `for fc in self.fc { … }` with \
+                    `fc: [Linear(64 -> 64); 3]`";
+                return self.model.report(error.help(help));
             }
-            Expr::If(_) | Expr::Match(_) => "a body has no branches: its shapes are fixed",
+            Expr::If(_) => {
+                let error = Diagnostic::over(expr, "an `if` is a value of its own");
+                return self.model.report(error.help("write `let y = if i > 0 { a } else { b };`"));
+            }
+            Expr::Match(_) => "a body has no `match`: its shapes are fixed",
             Expr::Macro(_) => "a body calls no macros",
             Expr::Closure(_) => "a body has no closures",
             _ => "this is not part of the language of models",
@@ -286,7 +211,7 @@ impl<'a> FnCx<'a, '_> {
             }
         };
         // Both sides first, so that each reports its own mistakes.
-        let (left, right) = (self.expr(&binary.left, None), self.expr(&binary.right, None));
+        let (left, right) = (self.expr(&binary.left, &[]), self.expr(&binary.right, &[]));
         let (left, right) = (left?, right?);
         if let (Lowered::Number(_), Lowered::Number(_)) = (&left, &right) {
             let whole = Expr::Binary(binary.clone());
@@ -322,8 +247,11 @@ impl<'a> FnCx<'a, '_> {
         Ok(())
     }
 
-    /// `self.position`: a free parameter.
+    /// `self.position`: a free parameter; `self.fc.weight`: that of a layer.
     fn field_value(&mut self, field: &syn::ExprField) -> Lowering<Lowered> {
+        if let Some((layer, tensor)) = tensor_of(field) {
+            return self.weight(layer, &tensor, field).map(Lowered::Value);
+        }
         let syn::Member::Named(name) = &field.member else {
             let error = Diagnostic::over(field, "fields have names here");
             return Err(self.model.report(error));
@@ -344,10 +272,67 @@ impl<'a> FnCx<'a, '_> {
                 layers::param(self, index, layer).map(Lowered::Value)
             }
             FieldDecl::Broken => Err(Poison),
+            FieldDecl::Layers(..) => {
+                let text = format!("`{name}` is a row of layers, not a value");
+                let help = format!("call all `self.{name}(x)`, or one: `self.{name}[0](x)`");
+                Err(self.model.report(Diagnostic::new(name.span(), text).help(help)))
+            }
             _ => {
                 let text = format!("`{name}` is a layer, not a value");
                 let help = format!("call it: `self.{name}(x)`");
                 Err(self.model.report(Diagnostic::new(name.span(), text).help(help)))
+            }
+        }
+    }
+
+    /// `self.fc.weight`, `self.attn.out_proj.weight`, `self.fc[1].weight`, `fc.weight`
+    fn weight(
+        &mut self,
+        layer: &Expr,
+        tensor: &[Ident],
+        whole: &syn::ExprField,
+    ) -> Lowering<ValueId> {
+        let names: Vec<_> = tensor.iter().map(ToString::to_string).collect();
+        let span = tensor.last().map_or(layer.span(), Ident::span);
+        let place = match (self.element(layer), layer) {
+            (Some(place), _) => place?,
+            (None, Expr::Field(field)) => {
+                let syn::Member::Named(name) = &field.member else { return Err(Poison) };
+                if self.model.ambiguous.contains(&name.to_string()) {
+                    return Err(Poison);
+                }
+                match self.model.field(&name.to_string()) {
+                    Some(field) => Place { field, element: None },
+                    None => return Err(self.unknown_member(name)),
+                }
+            }
+            (None, value) => {
+                let text = format!("`{}` has no field `{}`", text_of(value), names.join("."));
+                return Err(self.model.report(Diagnostic::new(span, text)));
+            }
+        };
+        let (item, name) = (self.model.item, self.called(place));
+        match &item.fields[place.field].decl {
+            FieldDecl::Layer(decl) if layers::is_value(&decl.path) => {
+                let text = format!("`{name}` is a parameter itself");
+                let help = format!("write `self.{name}`");
+                Err(self.model.report(Diagnostic::new(span, text).help(help)))
+            }
+            FieldDecl::Layers(..) if place.element.is_none() => {
+                let text = format!("`{name}` is a row of layers");
+                let help = format!("write `self.{name}[0].{}`", names.join("."));
+                Err(self.model.report(Diagnostic::new(span, text).help(help)))
+            }
+            FieldDecl::Layer(decl) | FieldDecl::Layers(decl, _) => {
+                self.step(&name, layer.span());
+                layers::weight(self, place, decl, &names.join("."), span)
+            }
+            FieldDecl::Broken => Err(Poison),
+            FieldDecl::Model(_) | FieldDecl::Array(..) => {
+                let text = format!("`{name}` is a model, whose parameters it alone reads");
+                let error = Diagnostic::over(whole, text);
+                let help = format!("write a function of `{name}` that uses them");
+                Err(self.model.report(error.help(help)))
             }
         }
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use proc_macro2::TokenStream;
 
 use super::{Lowered, ModelCx};
-use crate::declared::Trained;
+use crate::declared::{Tensor, Trained};
 use crate::diagnostics::{Diagnostic, Diagnostics, list};
 use crate::flow::{Flow, Flows};
 use crate::graph::{Source, is_loss};
@@ -96,7 +96,7 @@ fn report_names(model: &mut ModelCx) {
     let mut errors = Vec::new();
     for (at, tensor) in params.chain(state) {
         let field = &model.item.fields[at];
-        let is_nested = !matches!(field.decl, FieldDecl::Layer(_));
+        let is_nested = !matches!(field.decl, FieldDecl::Layer(_) | FieldDecl::Layers(..));
         let name = field.tensor_in_files(tensor);
         match seen.insert(name.clone(), at) {
             Some(other) if other != at && !is_nested => {
@@ -123,15 +123,17 @@ fn report_unused(model: &mut ModelCx, functions: &[Lowered]) {
         let uses = function.graph.uses();
         for (v, value) in function.graph.values.iter().enumerate() {
             match value.source {
-                Source::Param(index) if uses[v] > 0 => used.insert(model.params[index].0),
-                Source::State(index) if uses[v] > 0 => used.insert(model.state[index].0),
+                Source::Param(index) if uses[v] > 0 => used.insert(place(&model.params[index])),
+                Source::State(index) if uses[v] > 0 => used.insert(place(&model.state[index])),
                 _ => continue,
             };
         }
     }
     for (i, field) in model.item.fields.iter().enumerate() {
         let has_params = match &field.decl {
-            FieldDecl::Layer(layer) => layers::has_params(&layer.path),
+            FieldDecl::Layer(layer) | FieldDecl::Layers(layer, _) => {
+                layers::has_params(&layer.path)
+            }
             FieldDecl::Model(_) | FieldDecl::Array(..) => true,
             FieldDecl::Broken => false,
         };
@@ -140,7 +142,18 @@ fn report_unused(model: &mut ModelCx, functions: &[Lowered]) {
         // Options may leave a layer without parameters.
         let has_params = has_params && (owns || !model.applied.contains(&i));
         let name = &field.name;
-        if !model.broken_fields.contains(&i) && has_params && !used.contains(&i) {
+        if model.broken_fields.contains(&i) || !has_params {
+            continue;
+        }
+        let count = if let FieldDecl::Layers(_, count) = field.decl { count } else { 1 };
+        let is_used = |element: &usize| used.contains(&(i, *element));
+        let unused: Vec<_> = (0..count).filter(|element| !is_used(element)).collect();
+        let first = unused.first().filter(|_| unused.len() < count);
+        if let Some(element) = first {
+            let text = format!("the layer `{name}[{element}]` is never used");
+            let help = format!("call it, or declare {} layers", count - unused.len());
+            model.diagnostics.push(Diagnostic::new(name.span(), text).help(help));
+        } else if !unused.is_empty() {
             let text = format!("the layer `{name}` is never used");
             let help = format!("call it as `self.{name}(x)`, or take it out");
             model.diagnostics.push(Diagnostic::new(name.span(), text).help(help));
@@ -148,15 +161,28 @@ fn report_unused(model: &mut ModelCx, functions: &[Lowered]) {
     }
 }
 
+/// The field of a tensor, and which layer of a row has it.
+fn place<T: Tensor>((field, tensor): &(usize, T)) -> (usize, usize) {
+    (*field, tensor.element())
+}
+
 /// Reports fields whose types are layers without their parentheses.
 pub fn check_layers(item: &ModelItem, diagnostics: &mut Diagnostics) {
     for field in &item.fields {
-        if let FieldDecl::Model(syn::Type::Path(path)) = &field.decl
-            && layers::is_layer(&path.path)
-        {
+        let (path, count) = match &field.decl {
+            FieldDecl::Model(syn::Type::Path(path)) => (path, None),
+            FieldDecl::Array(syn::Type::Path(path), count) => (path, Some(text_of(count))),
+            _ => continue,
+        };
+        if layers::is_layer(&path.path) {
             let layer = text_of(&path.path);
             let text = format!("`{layer}` is a layer of gradiron and is written with parentheses");
-            let help = format!("write `{}: {}`", field.name, layers::example(&path.path));
+            let example = layers::example(&path.path);
+            let example = match count {
+                Some(count) => format!("[{example}; {count}]"),
+                None => example,
+            };
+            let help = format!("write `{}: {example}`", field.name);
             diagnostics.push(Diagnostic::over(path, text).help(help));
         }
     }

@@ -9,6 +9,7 @@ use super::losses::{
     L1_LOSS, MSE_LOSS, NLL_LOSS, SMOOTH_L1_LOSS, TRIPLET_MARGIN_LOSS,
 };
 use super::scan::SCAN;
+use super::weights::{CONV2D, EMBEDDING, LAYER_NORM, LINEAR, RMS_NORM};
 use super::{FnCx, Item, Lowering, Options, Poison, methods};
 use crate::diagnostics::{Diagnostic, nearest};
 use crate::dim::Dim;
@@ -21,14 +22,16 @@ use crate::vocabulary::{Domain, Example, OptionRow, Preset, Range, Row};
 /// A function that is no method.
 pub type Function = Row<Build>;
 
-/// Makes a loss of its inputs and options.
-type BuildLoss = fn(&mut FnCx, &[ValueId], &mut Options) -> Lowering<ValueId>;
+/// Makes a value of inputs and options.
+type BuildValue = fn(&mut FnCx, &[ValueId], &mut Options) -> Lowering<ValueId>;
 
 /// How a function is built.
 #[derive(Clone, Copy, Debug)]
 pub enum Build {
     /// A loss of the values that its row names.
-    Loss(BuildLoss),
+    Loss(BuildValue),
+    /// A function of the values that its row names, of which the last may be missing.
+    Values(BuildValue),
     /// A function that reads its arguments by itself, and how it is written.
     Free(&'static str, fn(&mut FnCx, &Ident, Vec<Arg>) -> Lowering<Vec<ValueId>>),
 }
@@ -41,7 +44,7 @@ impl Build {
     /// How a function is written that reads its arguments by itself.
     pub fn usage(&self) -> Option<&'static str> {
         match self {
-            Self::Loss(_) => None,
+            Self::Loss(_) | Self::Values(_) => None,
             Self::Free(usage, _) => Some(usage),
         }
     }
@@ -59,6 +62,11 @@ pub const FUNCTIONS: &[Function] = &[
     BINARY_CROSS_ENTROPY_WITH_LOGITS,
     KL_DIV,
     TRIPLET_MARGIN_LOSS,
+    LINEAR,
+    CONV2D,
+    EMBEDDING,
+    LAYER_NORM,
+    RMS_NORM,
     CAT,
     ATTENTION,
     SCAN,
@@ -116,6 +124,9 @@ impl FnCx<'_, '_> {
                 let error = format!("`{name}` is a value, not a function");
                 Err(self.model.report(Diagnostic::new(name.span(), error)))
             }
+            (Some(row @ Row { build: Build::Values(build), .. }), None) => {
+                self.of_values(row, name, args, *build).map(|value| vec![value])
+            }
             (Some(Row { build: Build::Free(_, free), .. }), None) => free(self, name, args),
             (None, None) => self.method_call(name, args).map(|value| vec![value]),
         }
@@ -127,7 +138,7 @@ impl FnCx<'_, '_> {
         row: &Function,
         name: &Ident,
         args: Vec<Arg>,
-        build: BuildLoss,
+        build: BuildValue,
     ) -> Lowering<ValueId> {
         let names: Vec<_> = row.calls[0].iter().map(|(name, _)| *name).collect();
         let found = args.iter().take_while(|arg| matches!(arg, Arg::Value(_))).count();
@@ -140,6 +151,46 @@ impl FnCx<'_, '_> {
         let options = args[names.len()..].to_vec();
         let mut options = Options::new(row.name, name.span(), options, row.options);
         self.step(row.name, name.span());
+        let y = build(self, &inputs, &mut options)?;
+        let finished = options.finish();
+        self.ok(finished)?;
+        self.made(y, row.name, Some(inputs[0]));
+        Ok(y)
+    }
+
+    /// `linear(x, w, b)`, or `linear(x, weight = w, bias = b)`: values by their places or names, then
+    /// options.
+    fn of_values(
+        &mut self,
+        row: &Function,
+        name: &Ident,
+        mut args: Vec<Arg>,
+        build: BuildValue,
+    ) -> Lowering<ValueId> {
+        let names = row.calls.last().copied().unwrap_or_default();
+        let mut inputs = Vec::new();
+        for (input, _) in names {
+            let is_next = matches!(args.first(), Some(Arg::Value(_)));
+            let named = |arg: &Arg| matches!(arg, Arg::Named(name, _) if name == input);
+            let at = if is_next { Some(0) } else { args.iter().position(named) };
+            match at.map(|at| args.remove(at)) {
+                Some(Arg::Value(value) | Arg::Named(_, value)) => inputs.push(self.one(&value)),
+                _ => break,
+            }
+        }
+        let least = row.calls.iter().map(|names| names.len()).min().unwrap_or_default();
+        let inputs = inputs.into_iter().collect::<Lowering<Vec<_>>>()?;
+        if inputs.len() < least {
+            let all: Vec<_> = names.iter().map(|(name, _)| *name).collect();
+            let text = format!("`{name}` needs {}", with_articles(&all[..least]));
+            let help = format!("write `{name}({})`", all.join(", "));
+            return Err(self.model.report(Diagnostic::new(name.span(), text).help(help)));
+        }
+        let mut options = Options::new(row.name, name.span(), args, row.options);
+        self.step(row.name, name.span());
+        let (first, others) = inputs.split_first().expect("there is one");
+        self.takes(row.input, *first)?;
+        self.floats(others)?;
         let y = build(self, &inputs, &mut options)?;
         let finished = options.finish();
         self.ok(finished)?;
@@ -244,7 +295,7 @@ impl FnCx<'_, '_> {
 /// `an input and a target`
 fn with_articles(names: &[&str]) -> String {
     let each = names.iter().map(|name| {
-        let article = if name.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+        let article = if name.starts_with(['a', 'e', 'i', 'o', 'u', 'x']) { "an" } else { "a" };
         format!("{article} {name}")
     });
     let each: Vec<_> = each.collect();

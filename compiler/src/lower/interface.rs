@@ -61,14 +61,18 @@ impl FnCx<'_, '_> {
 /// declarations say which: the stub of a model with mistakes has a view of each.
 pub fn declare_unused(model: &mut ModelCx) {
     let mut muted = Diagnostics::default();
-    let mut cx = ModelCx::new(model.item, &mut muted);
+    let mut cx = ModelCx::new(model.item, model.siblings, &mut muted);
     cx.params = std::mem::take(&mut model.params);
     cx.state = std::mem::take(&mut model.state);
     for (i, field) in model.item.fields.iter().enumerate() {
         if let FieldDecl::Layer(layer) = &field.decl
             && !cx.params.iter().any(|(owner, _)| *owner == i)
         {
-            layers::declare(&mut FnCx::new(&mut cx), i, layer);
+            let _ = layers::declare(
+                &mut FnCx::new(&mut cx),
+                layers::Place { field: i, element: None },
+                layer,
+            );
         }
     }
     model.params = cx.params;

@@ -1,20 +1,25 @@
 //! Names and layers to ops. Building a node runs its shape rule at once, because
 //! inferred sizes need the shapes; what failed is poison, and what poison feeds stays silent.
 
+mod blocks;
 mod bound;
 mod call;
 mod expr;
 mod fields;
 mod functions;
 mod interface;
+mod known;
 mod losses;
 mod methods;
 mod options;
 mod ranges;
 mod results;
+mod rows;
 mod scan;
+mod siblings;
 mod sizes;
 mod unify;
+mod weights;
 pub mod work;
 
 pub use bound::{Bound, bound};
@@ -25,6 +30,7 @@ pub use interface::{declare_unused, interface};
 pub use methods::{elementwise_rows, images, methods, names as method_names, shaping, values};
 pub use options::{Options, number};
 pub use ranges::is_too_large;
+pub use siblings::{Siblings, name_of};
 pub use sizes::{Scope, dim, shape};
 pub use unify::{unified, with_length};
 pub use work::Work;
@@ -91,10 +97,16 @@ pub struct ModelCx<'a> {
     pub facts: Rc<Facts>,
     /// How much of all functions has been written out.
     pub work: Work,
+    /// The other models of the same `model!`, as far as they are known.
+    pub siblings: &'a Siblings,
 }
 
 impl<'a> ModelCx<'a> {
-    pub fn new(item: &'a ModelItem, diagnostics: &'a mut Diagnostics) -> Self {
+    pub fn new(
+        item: &'a ModelItem,
+        siblings: &'a Siblings,
+        diagnostics: &'a mut Diagnostics,
+    ) -> Self {
         let generics = item.header.iter().flat_map(|header| header.generics.const_params());
         let consts = generics.map(|param| param.ident.to_string()).collect();
         let (params, state) = (Vec::new(), Vec::new());
@@ -112,6 +124,7 @@ impl<'a> ModelCx<'a> {
             inferred,
             facts: Rc::default(),
             work: Work::default(),
+            siblings,
         }
     }
 
@@ -155,6 +168,10 @@ pub const TOO_LARGE: &str = "this is more than any memory holds";
 pub enum Item {
     Value(ValueId),
     Tuple(Vec<ValueId>),
+    /// The constant of a loop.
+    Number(usize),
+    /// A layer of a row: its field and its place.
+    Layer(usize, usize),
     /// Something that was reported already.
     Poison,
 }
@@ -165,7 +182,9 @@ pub struct FnCx<'a, 'm> {
     pub graph: Graph,
     pub rule: Rule,
     pub names: HashMap<String, Item>,
-    /// The run-time names in scope and what they stand for.
+    /// What the names that the open blocks bind stood for before.
+    pub scopes: Vec<HashMap<String, Option<Item>>>,
+    /// The run-time names in scope and what they stand for, and the constants of loops.
     pub sizes: HashMap<String, Dim>,
     /// The present values of the state that layers have changed, by index.
     pub state: BTreeMap<usize, ValueId>,
@@ -223,6 +242,7 @@ impl<'a, 'm> FnCx<'a, 'm> {
             graph,
             rule: Rule::default(),
             names: HashMap::new(),
+            scopes: Vec::new(),
             sizes: HashMap::new(),
             state: BTreeMap::new(),
             inlining: Vec::new(),
@@ -234,6 +254,12 @@ impl<'a, 'm> FnCx<'a, 'm> {
 }
 
 impl<'a> FnCx<'a, '_> {
+    /// A function of the same model without arguments: what is made in it is nowhere, but for what
+    /// it declares.
+    pub fn apart(&mut self) -> FnCx<'a, '_> {
+        FnCx::new(self.model)
+    }
+
     fn declare_args(&mut self, function: &'a Function) -> Lowering<Vec<Arg>> {
         let mut args = Vec::new();
         let mut failed = false;

@@ -247,8 +247,61 @@ impl FnCx<'_, '_> {
         result.map_err(|error| self.model.report(error))
     }
 
-    /// An index below `count`.
+    /// A size that is a number or a constant, from 1 on.
+    pub fn size(&mut self, expr: &Expr, what: &str) -> Lowering<Dim> {
+        let scope = Scope { run_time: false, ..self.scope() };
+        let size = super::dim(expr, &scope);
+        let size = self.ok(size)?;
+        self.at_least(size, 1, what, expr.span())
+    }
+
+    /// The end of a range, at most `count`: what takes the range checks it.
+    pub fn end(&mut self, expr: &Expr, count: &Dim) -> Lowering<Dim> {
+        if let Some(end) = self.from_end(expr, count) {
+            return end;
+        }
+        let scope = Scope { run_time: false, ..self.scope() };
+        let end = dim_or_zero(expr, &scope);
+        self.ok(end)
+    }
+
+    /// `-1`, the last of `count` places.
+    fn from_end(&mut self, expr: &Expr, count: &Dim) -> Option<Lowering<Dim>> {
+        let Expr::Unary(unary) = expr else { return None };
+        if !matches!(unary.op, UnOp::Neg(_)) {
+            return None;
+        }
+        let written = text_of(expr).replace("- ", "-");
+        if count.is_run_time() {
+            let text =
+                format!("`{written}` counts from the end, which only the run knows: {count}");
+            return Some(Err(self.model.report(Diagnostic::over(expr, text))));
+        }
+        let scope = Scope { run_time: false, ..self.scope() };
+        let back = super::dim(&unary.expr, &scope);
+        let back = match self.ok(back) {
+            Ok(back) => back,
+            Err(poison) => return Some(Err(poison)),
+        };
+        let span = std::mem::replace(&mut self.rule.span, expr.span());
+        let message = format!("`{}` counts further back than there are", self.rule.subject);
+        let fits = self.rule.at_least(count, &back, || message);
+        self.rule.span = span;
+        Some(match fits {
+            true => Ok(count.minus(&back)),
+            false => {
+                let text = format!("there are {count} places, and none at {written}");
+                let help = format!("the indices here are 0 to {}", count.minus(&Dim::lit(1)));
+                Err(self.model.report(Diagnostic::over(expr, text).help(help)))
+            }
+        })
+    }
+
+    /// An index below `count`, counted from the end where it is negative.
     pub fn index(&mut self, expr: &Expr, count: &Dim) -> Lowering<Dim> {
+        if let Some(index) = self.from_end(expr, count) {
+            return index;
+        }
         let scope = Scope { run_time: false, ..self.scope() };
         let index = dim_or_zero(expr, &scope);
         let index = self.ok(index)?;

@@ -1,7 +1,8 @@
 //! `scan(self.cell, x, h)`: a model for each step of a sequence.
 
-use proc_macro2::{Ident, TokenStream};
-use syn::Expr;
+use proc_macro2::Ident;
+use quote::ToTokens;
+use syn::{Expr, Type};
 
 use super::functions::{Build, Function};
 use super::{FnCx, Lowering, Options, text_of};
@@ -46,7 +47,7 @@ pub(super) const SCAN: Function = Function {
 
 const USAGE: &str = "scan(self.cell, x, h)";
 
-impl FnCx<'_, '_> {
+impl<'a> FnCx<'a, '_> {
     /// `y [batch, T, ..]` and the last states, from `x [batch, T, ..]` and the first states. The
     /// result of a step has the shape `out`, or that of the first state.
     pub fn scan(&mut self, name: &Ident, mut args: Vec<Arg>) -> Lowering<Vec<ValueId>> {
@@ -55,7 +56,7 @@ impl FnCx<'_, '_> {
             Some(Arg::Value(cell)) => self.cell(cell),
             _ => None,
         };
-        let Some((field, model, function)) = cell else {
+        let Some((field, ty, function)) = cell else {
             let error = Diagnostic::new(name.span(), "`scan` needs a model that is a field");
             return Err(self.model.report(error.help(&usage)));
         };
@@ -91,6 +92,9 @@ impl FnCx<'_, '_> {
         let reverse = self.flag_option(&mut options, "reverse")?;
         let of_x = Ty::float([batch].into_iter().chain(rest).cloned().collect::<Vec<_>>());
         let states: Vec<Ty> = firsts.iter().map(|v| self.graph.ty(*v).clone()).collect();
+        let given: Vec<Ty> = [of_x.clone()].iter().chain(&states).cloned().collect();
+        let known = self.sibling_results(field, ty, &function, &given, &values)?;
+        let known = known.and_then(|results| results.into_iter().next());
         let of_y = match options.take_named("out") {
             Some(Expr::Array(list)) => {
                 let sizes: Vec<_> = list.elems.iter().collect();
@@ -108,17 +112,17 @@ impl FnCx<'_, '_> {
                 let error = Diagnostic::over(&other, text);
                 return Err(self.model.report(error.help("write `out = [4]`")));
             }
-            None => states[0].clone(),
+            None => known.unwrap_or_else(|| states[0].clone()),
         };
         let finished = options.finish();
         self.ok(finished)?;
         let callee = Callee {
             id: self.calls,
-            text: text_of(&model),
-            model,
+            text: text_of(ty),
+            model: ty.to_token_stream(),
             function,
             count: None,
-            args: [of_x].iter().chain(&states).cloned().collect(),
+            args: given,
             results: [of_y].iter().chain(&states).cloned().collect(),
             is_step: false,
             scans: true,
@@ -139,15 +143,15 @@ impl FnCx<'_, '_> {
     }
 
     /// `self.cell` or `self.cell.step`: the field, its model and the function.
-    fn cell(&self, expr: &Expr) -> Option<(usize, TokenStream, Ident)> {
-        if let Some((field, model)) = self.nested_model(expr) {
+    fn cell(&self, expr: &Expr) -> Option<(usize, &'a Type, Ident)> {
+        if let Some((field, ty)) = self.nested_model(expr) {
             let function = Ident::new("forward", syn::spanned::Spanned::span(expr));
-            return Some((field, model, function));
+            return Some((field, ty, function));
         }
         let Expr::Field(field) = expr else { return None };
         let syn::Member::Named(function) = &field.member else { return None };
-        let (at, model) = self.nested_model(&field.base)?;
-        Some((at, model, function.clone()))
+        let (at, ty) = self.nested_model(&field.base)?;
+        Some((at, ty, function.clone()))
     }
 
     /// The lengths of the samples' sequences.

@@ -72,6 +72,10 @@ fn read(expr: &Expr, scope: &Scope) -> Result<Dim, Diagnostic> {
                     Diagnostic::over(expr, format!("cannot divide {left} by {right}"))
                         .help("a run-time size is divided only by one of its factors")
                 })?,
+                BinOp::Rem(_) => match (left.as_lit(), right.as_lit()) {
+                    (Some(left), Some(right)) if right > 0 => Dim::lit(left % right),
+                    _ => return constant(expr),
+                },
                 _ => return constant(expr),
             };
             match made.is_out_of_range() {
@@ -91,12 +95,17 @@ fn read(expr: &Expr, scope: &Scope) -> Result<Dim, Diagnostic> {
             if !is_run_time_name(&name) {
                 return Ok(Dim::atom(Atom::Const(name, quote!(#path))));
             }
+            // The constant of a loop is one wherever it stands.
+            let known = scope.sizes.get(&name).filter(|size| scope.run_time || !size.is_run_time());
+            if let Some(size) = known {
+                return Ok(size.clone());
+            }
             if !scope.run_time {
                 return Err(Diagnostic::over(expr, format!("`{name}` is not a constant")).help(
                     "a layer's sizes are numbers, constants in upper case or const parameters",
                 ));
             }
-            scope.sizes.get(&name).cloned().ok_or_else(|| unknown(expr, &name, scope))
+            Err(unknown(expr, &name, scope))
         }
         _ => constant(expr),
     }

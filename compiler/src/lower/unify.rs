@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use super::{Lowered, ModelCx, lower_function};
+use super::{Lowered, ModelCx, Siblings, lower_function};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::dim::Dim;
 use crate::facts::{Facts, Learned};
@@ -23,6 +23,7 @@ pub fn unified(
     item: &ModelItem,
     functions: &[&Function],
     mut lowered: Vec<Lowered>,
+    siblings: &Siblings,
     diagnostics: &mut Diagnostics,
 ) -> Option<(Vec<Lowered>, Facts)> {
     let mut facts = Facts::default();
@@ -32,7 +33,7 @@ pub fn unified(
         if !learn(&mut facts, found, &mut taken, diagnostics)? {
             break;
         }
-        let mut cx = ModelCx::new(item, diagnostics);
+        let mut cx = ModelCx::new(item, siblings, diagnostics);
         cx.facts = Rc::new(facts.clone());
         let again: Vec<_> = functions.iter().map(|f| lower_function(&mut cx, f)).collect();
         let again = again.into_iter().collect::<Option<Vec<_>>>()?;

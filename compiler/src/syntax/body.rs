@@ -1,14 +1,14 @@
 //! Statements. One that does not parse is reported, and its names are kept.
 
-use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::ParseStream;
 use syn::punctuated::Punctuated;
 use syn::{BinOp, Expr, Token};
 
-use super::Stmt;
-use super::parse::split;
+use super::parse::{split, types};
 use super::recover::{bound_names, parse_piece};
+use super::{For, If, Stmt, Value};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::text::text_of;
 
@@ -25,13 +25,21 @@ pub fn statements(body: &Group, diagnostics: &mut Diagnostics) -> Vec<Stmt> {
         let last = i + 1 == count && ends_open;
         let names = bound_names(tokens.clone());
         let keyword = keyword(&tokens);
-        let parsed = parse_piece(tokens, body.span_close(), |input| statement(input, last));
+        let parsed = parse_piece(tokens, body.span_close(), |input| {
+            // No `;` ends a block, so the next statement is in the same piece.
+            while !input.is_empty() {
+                statements.push(statement(input, last, diagnostics)?);
+            }
+            Ok(())
+        });
         let parsed = parsed.map_err(|error| match keyword {
             Some(span) => Diagnostic::new(span, "`where` is a word of Rust's own")
                 .help("write `where_(condition, a, b)`"),
             None => Diagnostic::from(error),
         });
-        statements.push(diagnostics.keep(parsed).unwrap_or(Stmt::Broken { names }));
+        if diagnostics.keep(parsed).is_none() {
+            statements.push(Stmt::Broken { names });
+        }
     }
     statements
 }
@@ -45,7 +53,13 @@ fn keyword(tokens: &TokenStream) -> Option<Span> {
     })
 }
 
-fn statement(input: ParseStream, last: bool) -> syn::Result<Stmt> {
+fn statement(input: ParseStream, last: bool, diagnostics: &mut Diagnostics) -> syn::Result<Stmt> {
+    if input.peek(Token![for]) {
+        return for_loop(input, diagnostics).map(Stmt::For);
+    }
+    if input.peek(Token![if]) {
+        return choice(input, diagnostics).map(Stmt::If);
+    }
     if input.peek(Token![let]) {
         input.parse::<Token![let]>()?;
         if input.peek(Token![mut]) {
@@ -64,35 +78,90 @@ fn statement(input: ParseStream, last: bool) -> syn::Result<Stmt> {
         };
         let annotation = if input.peek(Token![:]) {
             input.parse::<Token![:]>()?;
-            Some(input.parse()?)
+            types(input)?.0
         } else {
-            None
+            Vec::new()
         };
         input.parse::<Token![=]>()?;
-        let value = whole_expr(input)?;
+        let value = value(input, diagnostics)?;
         return Ok(Stmt::Let { names, annotation, value });
+    }
+    if input.peek(syn::Ident) && input.peek2(Token![=]) && !input.peek2(Token![==]) {
+        let name = input.parse()?;
+        input.parse::<Token![=]>()?;
+        return Ok(Stmt::Assign { name, value: value(input, diagnostics)? });
     }
     let value = whole_expr(input)?;
     match value {
-        Expr::Assign(assign) => match *assign.left {
-            Expr::Path(ref path) if path.path.get_ident().is_some() => Ok(Stmt::Let {
-                names: vec![path.path.get_ident().cloned().expect("checked")],
-                annotation: None,
-                value: *assign.right,
-            }),
-            other => Err(syn::Error::new_spanned(other, "only a name can be assigned")),
-        },
+        Expr::Assign(assign) => Err(syn::Error::new_spanned(assign.left, ONLY_NAMES)),
         value if last || is_unsupported(&value) => Ok(Stmt::Tail(value)),
-        Expr::Binary(ref binary) if is_compound(&binary.op) => {
-            let (name, op) = (text_of(&binary.left), text_of(&binary.op));
-            let (sign, value) = (&op[..1], text_of(&binary.right));
-            let text = format!("no operator `{op}`: write `let {name} = {name} {sign} {value}`");
-            Err(syn::Error::new_spanned(binary.op, text))
+        Expr::Binary(binary) if without_assignment(&binary.op).is_some() => {
+            let op = without_assignment(&binary.op).expect("just found");
+            let Expr::Path(path) = &*binary.left else {
+                return Err(syn::Error::new_spanned(binary.left, ONLY_NAMES));
+            };
+            let Some(name) = path.path.get_ident().cloned() else {
+                return Err(syn::Error::new_spanned(binary.left, ONLY_NAMES));
+            };
+            let value = Value::Expr(Expr::Binary(syn::ExprBinary { op, ..binary }));
+            Ok(Stmt::Assign { name, value })
         }
         value => Err(syn::Error::new_spanned(
             value,
             "this value is dropped: bind it with `let`, or leave out the `;` to return it",
         )),
+    }
+}
+
+const ONLY_NAMES: &str = "only a name can be assigned";
+
+/// What stands behind `=`.
+fn value(input: ParseStream, diagnostics: &mut Diagnostics) -> syn::Result<Value> {
+    if !input.peek(Token![if]) {
+        return whole_expr(input).map(Value::Expr);
+    }
+    let choice = choice(input, diagnostics)?;
+    match input.is_empty() {
+        true => Ok(Value::If(choice)),
+        false => Err(input.error("expected `;` before this: an `if` is a value of its own")),
+    }
+}
+
+/// `for fc in self.fc { … }`
+fn for_loop(input: ParseStream, diagnostics: &mut Diagnostics) -> syn::Result<For> {
+    let keyword: Token![for] = input.parse()?;
+    let name = match input.parse::<Option<Token![_]>>()? {
+        Some(_) => None,
+        None => Some(input.parse().map_err(|error| {
+            syn::Error::new(error.span(), "a loop binds one name: `for fc in self.fc`")
+        })?),
+    };
+    input.parse::<Token![in]>()?;
+    let over = Expr::parse_without_eager_brace(input)?;
+    let body = block(input, diagnostics)?;
+    Ok(For { name, over, body, span: keyword.span })
+}
+
+/// `if i > 0 { … } else { … }`
+fn choice(input: ParseStream, diagnostics: &mut Diagnostics) -> syn::Result<If> {
+    let keyword: Token![if] = input.parse()?;
+    let condition = Expr::parse_without_eager_brace(input)?;
+    let then = block(input, diagnostics)?;
+    let otherwise = match input.parse::<Option<Token![else]>>()? {
+        Some(_) if input.peek(Token![if]) => vec![Stmt::If(choice(input, diagnostics)?)],
+        Some(_) => block(input, diagnostics)?,
+        None => Vec::new(),
+    };
+    Ok(If { condition, then, otherwise, span: keyword.span })
+}
+
+fn block(input: ParseStream, diagnostics: &mut Diagnostics) -> syn::Result<Vec<Stmt>> {
+    match input.fork().parse::<TokenTree>() {
+        Ok(TokenTree::Group(group)) if group.delimiter() == Delimiter::Brace => {
+            input.parse::<TokenTree>()?;
+            Ok(statements(&group, diagnostics))
+        }
+        _ => Err(input.error("expected a block in `{ … }`")),
     }
 }
 
@@ -110,20 +179,25 @@ fn whole_expr(input: ParseStream) -> syn::Result<Expr> {
 
 /// What a body does not have, wherever it stands.
 fn is_unsupported(expr: &Expr) -> bool {
-    matches!(
-        expr,
-        Expr::ForLoop(_)
-            | Expr::While(_)
-            | Expr::Loop(_)
-            | Expr::If(_)
-            | Expr::Match(_)
-            | Expr::Macro(_)
-    )
+    matches!(expr, Expr::While(_) | Expr::Loop(_) | Expr::Match(_) | Expr::Macro(_))
 }
 
-fn is_compound(op: &BinOp) -> bool {
-    matches!(
+/// `+` of `+=`
+fn without_assignment(op: &BinOp) -> Option<BinOp> {
+    let text = text_of(op);
+    let sign = text.strip_suffix('=')?;
+    let is_compound = matches!(
         op,
         BinOp::AddAssign(_) | BinOp::SubAssign(_) | BinOp::MulAssign(_) | BinOp::DivAssign(_)
-    )
+    );
+    let mut sign: BinOp = syn::parse_str(sign).ok().filter(|_| is_compound)?;
+    let span = syn::spanned::Spanned::span(op);
+    match &mut sign {
+        BinOp::Add(token) => token.spans = [span],
+        BinOp::Sub(token) => token.spans = [span],
+        BinOp::Mul(token) => token.spans = [span],
+        BinOp::Div(token) => token.spans = [span],
+        _ => {}
+    }
+    Some(sign)
 }

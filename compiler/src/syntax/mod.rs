@@ -8,15 +8,15 @@ mod parse;
 mod recover;
 
 pub use check::{ambiguous, check_item, distinct};
-pub use parse::{name_in_files, parse_layer_type, parse_model};
+pub use parse::{name_in_files, parse_layer_type, parse_model, parse_models};
 
 use proc_macro2::{Ident, Span};
 use syn::{Attribute, Expr, Generics, LitStr, Path, Type, Visibility};
 
 use crate::text::text_of;
 
-/// All that one `model! { … }` holds.
-#[derive(Debug)]
+/// A model: a struct and its functions, or functions alone.
+#[derive(Debug, Default)]
 pub struct ModelItem {
     /// Left out in a model of plain functions.
     pub header: Option<Header>,
@@ -83,6 +83,8 @@ pub enum FieldDecl {
     Model(Type),
     /// A number of equal models in a row: `[Block<128>; 4]`.
     Array(Type, Expr),
+    /// A number of layers that are declared alike: `[Linear(64 -> 64); 3]`.
+    Layers(LayerDecl, usize),
     /// Did not parse.
     Broken,
 }
@@ -106,6 +108,17 @@ pub enum Arg {
     Sizes(Expr, Expr),
     /// `padding = 2`
     Named(Ident, Expr),
+}
+
+impl Arg {
+    /// Its expressions.
+    pub fn exprs(&self) -> impl Iterator<Item = &Expr> {
+        let (first, second) = match self {
+            Self::Value(value) | Self::Named(_, value) => (value, None),
+            Self::Sizes(from, to) => (from, Some(to)),
+        };
+        [first].into_iter().chain(second)
+    }
 }
 
 /// `fn forward(&self, x: [batch, 784]) -> [batch, 10] { … }`
@@ -168,11 +181,47 @@ impl std::fmt::Display for FnArg {
     }
 }
 
+/// What a name is bound to.
+#[derive(Debug)]
+pub enum Value {
+    Expr(Expr),
+    /// `if i > 0 { a } else { b }`
+    If(If),
+}
+
+/// A loop that is written out.
+#[derive(Debug)]
+pub struct For {
+    /// Nothing for `_`.
+    pub name: Option<Ident>,
+    /// `0..3`, `self.fc`
+    pub over: Expr,
+    pub body: Vec<Stmt>,
+    pub span: Span,
+}
+
+/// One of two blocks.
+#[derive(Debug)]
+pub struct If {
+    pub condition: Expr,
+    pub then: Vec<Stmt>,
+    /// Nothing where there is no `else`.
+    pub otherwise: Vec<Stmt>,
+    pub span: Span,
+}
+
 #[derive(Debug)]
 pub enum Stmt {
-    /// `let x = …;`, `let (a, b) = …;`, `let x: [batch, 32] = …;`
-    Let { names: Vec<Ident>, annotation: Option<TypeExpr>, value: Expr },
-    /// The value of the function.
+    /// `let x = …;`, `let (a, b) = …;`, `let x: [batch, 32] = …;`,
+    /// `let (a, b): ([batch, 32], [batch, 8]) = …;`
+    Let { names: Vec<Ident>, annotation: Vec<TypeExpr>, value: Value },
+    /// `x = …;`, of a name that is bound before.
+    Assign { name: Ident, value: Value },
+    /// `for fc in self.fc { … }`
+    For(For),
+    /// `if i > 0 { … }`
+    If(If),
+    /// The value of the function, or of a block.
     Tail(Expr),
     /// Did not parse; it would have bound these names.
     Broken { names: Vec<Ident> },

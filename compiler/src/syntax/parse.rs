@@ -8,7 +8,7 @@ use syn::punctuated::Punctuated;
 use syn::{Attribute, Expr, LitStr, Path, Token, Type, Visibility};
 
 use super::body::statements;
-use super::limits::too_deep;
+use super::limits::{MOST_FIELDS, too_deep};
 use super::recover::{parse_piece, skip_to_item, until_body};
 
 use super::{Arg, Field, FieldDecl, FnArg, Function, Header, LayerDecl, ModelItem, TypeExpr};
@@ -16,26 +16,22 @@ use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::names::{is_keyword, made_a_name, plain, without_needless};
 use crate::text::text_of;
 
-/// Parses the text of a `model! { … }`.
-pub fn parse_model(tokens: TokenStream, diagnostics: &mut Diagnostics) -> ModelItem {
-    let mut model = ModelItem {
-        header: None,
-        fields: Vec::new(),
-        functions: Vec::new(),
-        derived: false,
-        lost: false,
-    };
+/// Parses the text of a `model! { … }`: models, each a struct and the functions behind it.
+pub fn parse_models(tokens: TokenStream, diagnostics: &mut Diagnostics) -> Vec<ModelItem> {
+    let mut models = vec![ModelItem::default()];
     if let Some(error) = too_deep(tokens.clone()) {
         diagnostics.push(error);
-        return ModelItem { lost: true, ..model };
+        models[0].lost = true;
+        return models;
     }
     let tokens = without_needless(tokens);
     let parser = |input: ParseStream| {
         while !input.is_empty() {
             let start = input.cursor();
-            if let Err(error) = item(input, &mut model, diagnostics) {
+            if let Err(error) = item(input, &mut models, diagnostics) {
                 diagnostics.push(error);
-                model.lost = true;
+                // Which model it was a part of is not known.
+                models.iter_mut().for_each(|model| model.lost = true);
                 skip_to_item(input, input.cursor() != start);
             }
         }
@@ -43,25 +39,31 @@ pub fn parse_model(tokens: TokenStream, diagnostics: &mut Diagnostics) -> ModelI
     };
     let result = parse_piece(tokens, Span::call_site(), parser);
     diagnostics.keep(result);
-    model
+    models
 }
 
+/// The same of a text with one model.
+pub fn parse_model(tokens: TokenStream, diagnostics: &mut Diagnostics) -> ModelItem {
+    parse_models(tokens, diagnostics).swap_remove(0)
+}
+
+/// A struct begins a model, unless functions in front of it have begun that.
 fn item(
     input: ParseStream,
-    model: &mut ModelItem,
+    models: &mut Vec<ModelItem>,
     diagnostics: &mut Diagnostics,
 ) -> Result<(), Diagnostic> {
     let attrs = input.call(Attribute::parse_outer)?;
     let vis: Visibility = input.parse()?;
     if input.peek(Token![struct]) {
-        let keyword: Token![struct] = input.parse()?;
+        input.parse::<Token![struct]>()?;
         let name: Ident = input.parse()?;
         let generics = input.parse()?;
         let body = group(input, Delimiter::Brace, "the layers in `{ … }`")?;
-        if model.header.is_some() {
-            return Err(Diagnostic::new(keyword.span, "a `model!` declares one `struct`")
-                .help("put the second one in a `model!` of its own; models nest as fields"));
+        if models.iter().all(|model| model.header.is_some()) {
+            models.push(ModelItem::default());
         }
+        let model = models.last_mut().expect("there is one");
         model.header = Some(Header { attrs, vis, name, generics });
         for tokens in split(body.stream(), ',') {
             let mut rest = tokens;
@@ -77,7 +79,7 @@ fn item(
     } else if input.peek(Token![fn]) {
         let explicit = !matches!(vis, Visibility::Inherited);
         let function = function(input, attrs, explicit.then_some(vis), diagnostics)?;
-        model.functions.push(function);
+        models.last_mut().expect("there is one").functions.push(function);
         Ok(())
     } else {
         Err(Diagnostic::new(input.span(), "expected a `struct` of layers or a `fn`"))
@@ -154,16 +156,14 @@ fn field_decl(input: ParseStream) -> syn::Result<FieldDecl> {
     if input.peek(syn::token::Bracket) {
         let content;
         syn::bracketed!(content in input);
+        let start = content.span();
         let element = field_decl(&content)?;
         content.parse::<Token![;]>()?;
         let count: Expr = content.parse()?;
         return match element {
             FieldDecl::Model(ty) => Ok(FieldDecl::Array(ty, count)),
-            FieldDecl::Layer(layer) => Err(syn::Error::new(
-                layer.span,
-                "an array holds models; put the layer in a `model!` of its own",
-            )),
-            _ => Err(content.error("an array of arrays is not supported")),
+            FieldDecl::Layer(layer) => Ok(FieldDecl::Layers(layer, count_of(&count)?)),
+            _ => Err(syn::Error::new(start, "a row holds layers or models, and no rows")),
         };
     }
     let ahead = input.fork();
@@ -181,6 +181,24 @@ fn field_decl(input: ParseStream) -> syn::Result<FieldDecl> {
         Ok(_) => Err(syn::Error::new(start, expected)),
         Err(error) => Err(syn::Error::new(error.span(), expected)),
     }
+}
+
+/// The number of layers in a row, which are written out one by one.
+fn count_of(count: &Expr) -> syn::Result<usize> {
+    let number = match count {
+        Expr::Lit(lit) => match &lit.lit {
+            syn::Lit::Int(number) => number.base10_parse::<usize>().ok(),
+            _ => None,
+        },
+        _ => None,
+    };
+    number.filter(|number| (1..=MOST_FIELDS).contains(number)).ok_or_else(|| {
+        let text = format!(
+            "layers in a row are written out one by one: their number is a literal from 1 to \
+             {MOST_FIELDS}"
+        );
+        syn::Error::new_spanned(count, text)
+    })
 }
 
 /// `784 -> 128, bias = false`
@@ -320,16 +338,19 @@ fn fn_arg(tokens: TokenStream, end: Span, diagnostics: &mut Diagnostics) -> Opti
 /// What stands behind `->`.
 fn results(tokens: TokenStream, end: Span, diagnostics: &mut Diagnostics) -> (Vec<TypeExpr>, bool) {
     let broken = TypeExpr::broken(tokens.clone(), end);
-    let parsed = parse_piece(tokens, end, |input| {
-        if !input.peek(syn::token::Paren) {
-            return Ok((vec![input.parse()?], false));
-        }
-        let content;
-        syn::parenthesized!(content in input);
-        let types = Punctuated::<TypeExpr, Token![,]>::parse_terminated(&content)?;
-        Ok((types.into_iter().collect(), true))
-    });
+    let parsed = parse_piece(tokens, end, types);
     diagnostics.keep(parsed).unwrap_or((vec![broken], false))
+}
+
+/// A shape, or those of a tuple, and whether it is one.
+pub fn types(input: ParseStream) -> syn::Result<(Vec<TypeExpr>, bool)> {
+    if !input.peek(syn::token::Paren) {
+        return Ok((vec![input.parse()?], false));
+    }
+    let content;
+    syn::parenthesized!(content in input);
+    let types = Punctuated::<TypeExpr, Token![,]>::parse_terminated(&content)?;
+    Ok((types.into_iter().collect(), true))
 }
 
 impl TypeExpr {

@@ -4,6 +4,7 @@ use quote::quote;
 
 use crate::diagnostics::Diagnostics;
 use crate::dim::{Atom, Compared, Dim, Shape, product};
+use crate::lower::Siblings;
 use crate::model::analyse;
 use crate::ops::Statement;
 use crate::syntax::parse_model;
@@ -106,7 +107,7 @@ fn rows_of_two_constants_have_a_derivative() {
         }";
     let mut diagnostics = Diagnostics::default();
     let item = parse_model(text.parse().expect("balanced brackets"), &mut diagnostics);
-    let model = analyse(&item, &mut diagnostics, &mut |_| {});
+    let model = analyse(&item, &Siblings::default(), &mut diagnostics, &mut |_| {});
     assert_eq!(super::rendered(&diagnostics), "");
     let equal = model.deferred.iter().filter_map(|deferred| match &deferred.what {
         Statement::Equal(b, c) => Some((b, c)),

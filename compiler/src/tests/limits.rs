@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::{expand, pretty, rendered};
 use crate::diagnostics::Diagnostics;
+use crate::lower::Siblings;
 use crate::lower::work::{MOST_EXPRESSIONS, MOST_NODES};
 use crate::model::analyse;
 use crate::syntax::limits::{MOST_ARGS, MOST_AXES, MOST_FIELDS, MOST_FUNCTIONS};
@@ -115,15 +116,41 @@ fn functions_that_call_twice_come_to_an_end() {
     refused(&doubled(20, "x"), "more than 50000 expressions");
 }
 
+/// Loops are written out, and what is written out is counted, whatever is in them.
+#[test]
+fn loops_come_to_an_end() {
+    let over =
+        |body: &str| format!("fn f(x: [batch, 4]) -> [batch, 4] {{ let mut x = x; {body} x }}");
+    accepted(&over("for i in 0..1000 { x = x.relu(); }"));
+    refused(&over("for i in 0..10_000 { x = x.relu(); }"), "more than 5000 operations");
+    refused(&over("for i in 0..1_000_000_000_000 { }"), "more than 50000 expressions");
+    refused(&over("for i in (0..=18446744073709551615).rev() { }"), "more than 50000 expressions");
+    refused(
+        &over("for i in 0..1000 { for j in 0..1000 { if i > j { } } }"),
+        "more than 50000 expressions",
+    );
+    let nested = format!("{} x = x.relu(); {}", "for i in 0..1 { ".repeat(15), "}".repeat(15));
+    accepted(&over(&nested));
+    let nested = format!("{} {}", "if true { ".repeat(3000), "}".repeat(3000));
+    refused(&over(&nested), "nested too deep");
+    let row = "struct M { fc: [Linear(4 -> 4); 1000] } \
+        fn f(&self, x: [batch, 4]) -> [batch, 4] { self.fc(x) }";
+    accepted(row);
+    refused(&row.replace("1000", "1001"), "a literal from 1 to 1000");
+}
+
 #[test]
 fn what_is_written_out_is_counted() {
     let text = doubled(60, "x.relu()");
     let mut diagnostics = Diagnostics::default();
     let item = parse_model(text.parse().expect("tokens"), &mut diagnostics);
     let mut nodes = 0;
-    analyse(&item, &mut diagnostics, &mut |seen| nodes = nodes.max(seen.graph.nodes.len()));
+    analyse(&item, &Siblings::default(), &mut diagnostics, &mut |seen| {
+        nodes = nodes.max(seen.graph.nodes.len())
+    });
     assert_eq!(nodes, 0, "nothing behind the refusal runs");
-    let mut model = crate::lower::ModelCx::new(&item, &mut diagnostics);
+    let siblings = Siblings::default();
+    let mut model = crate::lower::ModelCx::new(&item, &siblings, &mut diagnostics);
     for function in &item.functions {
         crate::lower::lower_function(&mut model, function);
     }

@@ -22,9 +22,10 @@ use proc_macro2::TokenStream;
 
 use crate::derive;
 use crate::diagnostics::{Diagnostic, Diagnostics};
-use crate::model::{analyse, compile};
+use crate::lower::Siblings;
+use crate::model::{analyse, compile_all};
 use crate::passes::Seen;
-use crate::syntax::{ModelItem, parse_model};
+use crate::syntax::{ModelItem, parse_model, parse_models};
 
 /// The text of a `model!` as it is read.
 fn parsed(text: &str) -> ModelItem {
@@ -37,7 +38,7 @@ fn parsed(text: &str) -> ModelItem {
 /// Shows every form of a right model's functions behind every pass.
 fn watch(item: &ModelItem, watch: &mut dyn FnMut(&Seen)) {
     let mut diagnostics = Diagnostics::default();
-    analyse(item, &mut diagnostics, watch);
+    analyse(item, &Siblings::default(), &mut diagnostics, watch);
     assert_eq!(rendered(&diagnostics), "");
 }
 
@@ -45,14 +46,14 @@ fn watch(item: &ModelItem, watch: &mut dyn FnMut(&Seen)) {
 fn expand(text: &str) -> (Diagnostics, TokenStream) {
     let mut diagnostics = Diagnostics::default();
     let tokens: TokenStream = text.parse().expect("the text has balanced brackets");
-    let item = match text.contains("#[derive(Module)]") {
+    let items = match text.contains("#[derive(Module)]") {
         true => {
             let input = syn::parse2(tokens).expect("the text is a struct");
-            derive::model(&input, &mut diagnostics)
+            vec![derive::model(&input, &mut diagnostics)]
         }
-        false => parse_model(tokens, &mut diagnostics),
+        false => parse_models(tokens, &mut diagnostics),
     };
-    let rust = compile(&item, &mut diagnostics);
+    let rust = compile_all(&items, &mut diagnostics);
     (diagnostics, rust)
 }
 

@@ -241,6 +241,7 @@ fn every_option_is_in_its_row() {
 #[test]
 fn every_parameter_is_in_its_row() {
     use crate::diagnostics::Diagnostics;
+    use crate::lower::Siblings;
     use crate::model::analyse;
     use crate::syntax::parse_model;
 
@@ -248,7 +249,7 @@ fn every_parameter_is_in_its_row() {
         let mut diagnostics = Diagnostics::default();
         let tokens = layer.example.text().parse().expect("the example has balanced brackets");
         let item = parse_model(tokens, &mut diagnostics);
-        let model = analyse(&item, &mut diagnostics, &mut |_| {});
+        let model = analyse(&item, &Siblings::default(), &mut diagnostics, &mut |_| {});
         let params = model.params.tensors.iter().map(|(_, param)| &param.name);
         let state = model.state.tensors.iter().map(|(_, state)| &state.name);
         let names: Vec<_> = params.chain(state).collect();

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use super::{compare, expand, parsed, pretty, rendered, watch};
 use crate::passes::{LOWER, PASSES};
-use crate::syntax::{FieldDecl, ModelItem, Stmt};
+use crate::syntax::{FieldDecl, If, ModelItem, Stmt, Value};
 use crate::text::text_of;
 
 /// In the place of a text that a pass left as it was.
@@ -152,6 +152,10 @@ fn summary(item: &ModelItem) -> String {
                 format!("layer {}({})", text_of(&layer.path), args.join(", "))
             }
             FieldDecl::Model(ty) => format!("model {}", text_of(ty)),
+            FieldDecl::Layers(layer, count) => {
+                let args: Vec<_> = layer.args.iter().map(ToString::to_string).collect();
+                format!("{count} layers {}({})", text_of(&layer.path), args.join(", "))
+            }
             FieldDecl::Array(ty, count) => format!("{} models {}", text_of(count), text_of(ty)),
             FieldDecl::Broken => "broken".into(),
         };
@@ -162,16 +166,53 @@ fn summary(item: &ModelItem) -> String {
         let results: Vec<_> = function.returns.iter().map(ToString::to_string).collect();
         let _ =
             writeln!(out, "fn {}({}) -> {}", function.name, args.join(", "), results.join(", "));
-        for stmt in &function.body {
-            let _ = match stmt {
-                Stmt::Let { names, value, .. } => {
-                    let names: Vec<_> = names.iter().map(ToString::to_string).collect();
-                    writeln!(out, "    let {} = {}", names.join(", "), text_of(value))
-                }
-                Stmt::Tail(value) => writeln!(out, "    {}", text_of(value)),
-                Stmt::Broken { .. } => writeln!(out, "    broken"),
-            };
-        }
+        write_block(&mut out, &function.body, 1);
     }
     out
+}
+
+/// Statements, a line each.
+fn write_block(out: &mut String, stmts: &[Stmt], depth: usize) {
+    let indent = "    ".repeat(depth);
+    for stmt in stmts {
+        match stmt {
+            Stmt::Let { names, value, .. } => {
+                let names: Vec<_> = names.iter().map(ToString::to_string).collect();
+                write_value(out, &format!("{indent}let {} =", names.join(", ")), value, depth);
+            }
+            Stmt::Assign { name, value } => {
+                write_value(out, &format!("{indent}{name} ="), value, depth);
+            }
+            Stmt::For(each) => {
+                let name = each.name.as_ref().map_or("_".into(), ToString::to_string);
+                let _ = writeln!(out, "{indent}for {name} in {}", text_of(&each.over));
+                write_block(out, &each.body, depth + 1);
+            }
+            Stmt::If(choice) => write_choice(out, &indent, choice, depth),
+            Stmt::Tail(value) => {
+                let _ = writeln!(out, "{indent}{}", text_of(value));
+            }
+            Stmt::Broken { .. } => {
+                let _ = writeln!(out, "{indent}broken");
+            }
+        }
+    }
+}
+
+fn write_value(out: &mut String, start: &str, value: &Value, depth: usize) {
+    match value {
+        Value::Expr(value) => {
+            let _ = writeln!(out, "{start} {}", text_of(value));
+        }
+        Value::If(choice) => write_choice(out, &format!("{start} "), choice, depth),
+    }
+}
+
+fn write_choice(out: &mut String, start: &str, choice: &If, depth: usize) {
+    let _ = writeln!(out, "{start}if {}", text_of(&choice.condition));
+    write_block(out, &choice.then, depth + 1);
+    if !choice.otherwise.is_empty() {
+        let _ = writeln!(out, "{}else", "    ".repeat(depth));
+        write_block(out, &choice.otherwise, depth + 1);
+    }
 }

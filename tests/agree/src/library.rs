@@ -8,6 +8,7 @@ use gradiron_compiler::dim::{Atom, Dim, Shape};
 use gradiron_compiler::emit::Model;
 use gradiron_compiler::graph::Deferred;
 use gradiron_compiler::graph::{Graph, Ty};
+use gradiron_compiler::lower::Siblings;
 use gradiron_compiler::model::analyse;
 use gradiron_compiler::passes::plan::Plan;
 use gradiron_compiler::passes::{Form, LOWER};
@@ -84,7 +85,7 @@ fn unit(text: &str) -> Result<Unit, String> {
     let mut diagnostics = Diagnostics::default();
     let item = parse_model(tokens, &mut diagnostics);
     let (mut graphs, mut plans) = (Vec::new(), Vec::new());
-    let model = analyse(&item, &mut diagnostics, &mut |seen| {
+    let model = analyse(&item, &Siblings::default(), &mut diagnostics, &mut |seen| {
         let function = seen.function.to_string();
         match seen.plan {
             // This pass leaves the graph as it was.

@@ -43,6 +43,8 @@ const METHODS: &[Method] = &[
     shaping::TRANSPOSE,
     shaping::PERMUTE,
     shaping::NARROW,
+    shaping::SLICE,
+    shaping::EXPAND,
     values::MATMUL,
     shaping::SELECT,
     values::MASKED_FILL,
@@ -82,6 +84,8 @@ const OTHER_NAMES: &[(&str, &str)] = &[
     ("swish", "silu"),
     ("upsample", "interpolate"),
     ("concat", "cat"),
+    ("expand_as", "expand"),
+    ("broadcast_to", "expand"),
     ("concatenate", "cat"),
 ];
 

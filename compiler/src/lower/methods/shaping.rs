@@ -4,8 +4,9 @@ use super::Method;
 use crate::diagnostics::Diagnostic;
 use crate::dim::{Dim, Shape, product};
 use crate::graph::ValueId;
-use crate::lower::{FnCx, Lowering, Options, Scope, shape};
+use crate::lower::{FnCx, Lowering, Options, Scope, dim, text_of};
 use crate::ops::Mismatch;
+use crate::ops::elementwise::Elementwise;
 use crate::ops::narrow::Narrow;
 use crate::ops::shaping::{Permute, Reshape};
 use crate::vocabulary::{Domain, Example, Input, OptionRow};
@@ -32,8 +33,12 @@ pub(super) const FLATTEN_ROW: Method = Method {
     ..of_any("flatten", flatten)
 };
 pub(super) const RESHAPE: Method = Method {
-    options: &[OptionRow::new("shape", Domain::Other("a list of sizes"), "SHAPE")],
-    shapes: "`x` of any shape → `y` of `shape`, with as many elements",
+    options: &[OptionRow::new(
+        "shape",
+        Domain::Other("a list of sizes, of which one may be `-1`"),
+        "SHAPE",
+    )],
+    shapes: "`x` of any shape → `y` of `shape`, with as many elements; `-1` is what is left for it",
     formula: "y = the elements of x in their order",
     source: "torch.reshape",
     example: Example::function("x: [batch, 64]) -> [batch, 4, 16] { x.reshape([batch, 4, 16]) }"),
@@ -85,6 +90,32 @@ pub(super) const NARROW: Method = Method {
     ),
     ..Method::new("narrow", narrow)
 };
+pub(super) const SLICE: Method = Method {
+    options: &[
+        OptionRow::axis("dim"),
+        OptionRow::new("range", Domain::Other("`a..b`, `a..=b`, `a..` or `..b`"), "RANGE"),
+    ],
+    shapes: "`x [.., D, ..]` → `y [.., b - a, ..]`",
+    formula: "y[.., i, ..] = x[.., a + i, ..]; `-1` is the last index, `..-1` all before it",
+    source: "torch.narrow, written as a range: PyTorch's `x[:, a:b]`",
+    example: Example::function("x: [batch, 64]) -> [batch, 16] { x.slice(1, 48..) }"),
+    ..Method::new("slice", slice)
+};
+pub(super) const EXPAND: Method = Method {
+    options: &[OptionRow::new(
+        "shape",
+        Domain::Other("a list of sizes, `-1` for that of `x`"),
+        "EXPANDED",
+    )],
+    shapes: "`x [.., 1, ..]` → `y` of `shape`: sizes of 1 become larger, and new axes stand in front",
+    formula: "y = x repeated",
+    source: "torch.Tensor.expand",
+    example: Example::function(
+        "x: [64], y: [batch, 9, 64]) -> [batch, 10, 64] \
+        { cat([x.expand([batch, 1, 64]), y], dim = 1) }",
+    ),
+    ..Method::new("expand", expand)
+};
 pub(super) const SELECT: Method = Method {
     options: &[OptionRow::axis("dim"), OptionRow::new("index", Domain::Size(0), "INDEX")],
     shapes: "`x [.., D, ..]` → `y [.., ..]`",
@@ -110,19 +141,52 @@ pub fn flatten(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> 
     cx.op(Reshape(Shape(flat)), &[x])
 }
 
-fn reshape(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
+/// The sizes that an option lists, nothing for `-1`.
+fn listed(cx: &mut FnCx, o: &mut Options) -> Lowering<(syn::ExprArray, Vec<Option<Dim>>)> {
+    let owner = o.owner.clone();
     let Some(expr) = o.take("shape") else {
-        let error = Diagnostic::new(o.span, "`reshape` needs a shape");
-        return Err(cx.model.report(error.help("write `reshape([batch, 4, 16])`")));
+        let error = Diagnostic::new(o.span, format!("`{owner}` needs a shape"));
+        return Err(cx.model.report(error.help(format!("write `{owner}([batch, 4, 16])`"))));
     };
-    let syn::Expr::Array(array) = &expr else {
+    let syn::Expr::Array(array) = expr else {
         let error = Diagnostic::over(&expr, "expected a shape such as `[batch, 4, 16]`");
         return Err(cx.model.report(error));
     };
-    let dims: Vec<_> = array.elems.iter().cloned().collect();
-    let shape = shape(&dims, &cx.scope());
-    let shape = cx.ok(shape)?;
-    cx.op(Reshape(shape), &[x])
+    let sizes = array.elems.iter().map(|size| match text_of(size).replace(' ', "") == "-1" {
+        true => Ok(None),
+        false => dim(size, &cx.scope()).map(Some),
+    });
+    let sizes: Result<Vec<_>, _> = sizes.collect();
+    Ok((array, cx.ok(sizes)?))
+}
+
+fn reshape(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
+    let (written, sizes) = listed(cx, o)?;
+    let known: Vec<_> = sizes.iter().flatten().cloned().collect();
+    let mut shape = known.clone();
+    match sizes.len() - known.len() {
+        0 => {}
+        1 => {
+            let (whole, part) = (cx.graph.ty(x).shape.len(), product(&known));
+            let rest = whole.divided_by(&part).or_else(|| {
+                whole.floor_divided_by(&part).filter(|_| cx.rule.divides(&part, &whole))
+            });
+            let Some(rest) = rest.filter(|rest| rest.as_lit() != Some(0)) else {
+                let found = cx.graph.ty(x);
+                let text = text_of(&written).replace("- ", "-");
+                let text = format!("cannot give {found} the shape {text}");
+                let help = format!("{whole} elements are no whole number of times {part}");
+                return Err(cx.refuse(Mismatch::new(text).help(help), Some(x)));
+            };
+            let at = sizes.iter().position(Option::is_none).unwrap_or_default();
+            shape.insert(at, rest);
+        }
+        _ => {
+            let error = Diagnostic::over(&written, "only one size can be `-1`");
+            return Err(cx.model.report(error.help("write the other one down")));
+        }
+    }
+    cx.op(Reshape(Shape(shape)), &[x])
 }
 
 fn squeeze(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
@@ -178,6 +242,68 @@ fn narrow(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
     let len = cx.ok(len)?;
     let len = cx.at_least(len, 1, "the `length` of `narrow`", o.span)?;
     cx.op(Narrow { axis, start, len }, &[x])
+}
+
+/// The elements of a range of an axis: `3..5`, `2..`, `..-1`.
+fn slice(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
+    let axis = cx.axis_option(x, o, "dim")?;
+    let size = cx.graph.ty(x).dims()[axis].clone();
+    let Some(expr) = o.take("range") else {
+        let error = Diagnostic::new(o.span, "`slice` needs a range");
+        return Err(cx.model.report(error.help("write `slice(dim = 1, 0..4)`")));
+    };
+    let syn::Expr::Range(range) = &expr else {
+        let error = Diagnostic::over(&expr, "expected a range");
+        let help = format!("write `0..4`, or `select({axis}, {})` for one element", text_of(&expr));
+        return Err(cx.model.report(error.help(help)));
+    };
+    let start = match &range.start {
+        Some(start) => cx.index(start, &size)?,
+        None => Dim::lit(0),
+    };
+    let end = match (&range.end, &range.limits) {
+        (None, _) if size.is_run_time() => {
+            let text = format!("`slice` ends at the run-time size {size}: write its end");
+            return Err(cx.model.report(Diagnostic::over(range, text)));
+        }
+        (None, _) => size,
+        (Some(end), syn::RangeLimits::Closed(_)) => cx.index(end, &size)?.plus(&Dim::lit(1)),
+        (Some(end), syn::RangeLimits::HalfOpen(_)) => cx.end(end, &size)?,
+    };
+    let span = syn::spanned::Spanned::span(range);
+    let what =
+        format!("the length of `{}`", text_of(range).replace("- ", "-").replace(" .. ", ".."));
+    let len = cx.at_least(end.minus(&start), 1, &what, span)?;
+    cx.op(Narrow { axis, start, len }, &[x])
+}
+
+/// `x` repeated to a larger shape, PyTorch's `expand`.
+fn expand(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
+    let (written, sizes) = listed(cx, o)?;
+    let found = cx.graph.ty(x).clone();
+    let Some(new) = sizes.len().checked_sub(found.shape.rank()) else {
+        let text = format!("cannot repeat {found} to {} axes", sizes.len());
+        return Err(cx.refuse(Mismatch::new(text), Some(x)));
+    };
+    let mut shape = Vec::new();
+    for (axis, size) in sizes.into_iter().enumerate() {
+        let own = axis.checked_sub(new).map(|axis| found.dims()[axis].clone());
+        shape.push(match (size, own) {
+            (Some(size), Some(own)) if own.is_one() || cx.rule.equal(&size, &own) => size,
+            (Some(size), None) => size,
+            (None, Some(own)) => own,
+            (Some(size), Some(own)) => {
+                let text = format!("cannot repeat {found}: {own} does not become {size}");
+                let help = "sizes of 1 become larger, others stay; `-1` is the size of the input";
+                return Err(cx.refuse(Mismatch::new(text).help(help), Some(x)));
+            }
+            (None, None) => {
+                let text = "`-1` is the size of the input, which has no such axis";
+                return Err(cx.model.report(Diagnostic::over(&written, text)));
+            }
+        });
+    }
+    cx.op(Elementwise::broadcast(Shape(shape)), &[x])
 }
 
 /// One element of an axis, which disappears.

@@ -4,8 +4,8 @@ use proc_macro2::TokenStream;
 
 use super::{Scan, Scratch};
 use crate::dim::Dim;
-use crate::graph::callee::{Given, GivenBack};
 use crate::graph::Ty;
+use crate::graph::callee::{Given, GivenBack};
 use crate::hygiene::quote;
 use crate::ops::call::Only;
 use crate::ops::{Callee, Emission, Emit, Mismatch, Op, Rule, Transform};

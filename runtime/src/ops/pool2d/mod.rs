@@ -37,11 +37,7 @@ pub struct Pool2dSpec {
 }
 
 /// Windows over `planes` of `[height, width]`, one step apart.
-pub const fn spec(
-    planes: usize,
-    [height, width]: [usize; 2],
-    kernel: [usize; 2],
-) -> Pool2dSpec {
+pub const fn spec(planes: usize, [height, width]: [usize; 2], kernel: [usize; 2]) -> Pool2dSpec {
     let (stride, padding, dilation) = ([1, 1], [0, 0], [1, 1]);
     Pool2dSpec { planes, height, width, kernel, stride, padding, dilation }
 }

@@ -137,6 +137,29 @@ impl Growing<'_> {
                     number => self.world.equal(&self.model, self.dice, number).text,
                 }
             }
+            "RANGE" => {
+                let size = call.size(call.axis?)?.number;
+                let start = self.dice.below(size);
+                let end = self.dice.from(start + 1, size);
+                match self.dice.below(4) {
+                    0 => format!("{start}..={}", end - 1),
+                    1 => format!("{start}.."),
+                    2 => format!("-{}..{end}", size - start),
+                    _ => format!("{start}..{end}"),
+                }
+            }
+            "EXPANDED" => {
+                let mut dims = call.x.dims.clone();
+                for size in &mut dims {
+                    if size.text == "1" && self.dice.percent(60) {
+                        *size = self.world.size(&self.model, self.dice, 4);
+                    }
+                }
+                if self.dice.percent(40) && !dims.iter().any(|size| size.runs) {
+                    dims.insert(0, self.world.size(&self.model, self.dice, 3));
+                }
+                shape(&dims)
+            }
             "LENGTH" => {
                 let left = call.size(call.axis?)?.number - call.start;
                 let number = self.dice.from(1, left.max(1));
@@ -144,6 +167,32 @@ impl Growing<'_> {
             }
             "VALUE" => self.partner(&call.x)?,
             "FACTOR" => self.factor(&call.x)?,
+            "WEIGHT" => {
+                call.output = self.world.size(&self.model, self.dice, 5);
+                let dims = [call.output.clone(), call.last()?];
+                self.need(&dims)?
+            }
+            "FILTERS" => {
+                call.output = self.world.size(&self.model, self.dice, 5);
+                let mut dims = vec![call.output.clone(), call.size(1)?];
+                for _ in 0..2 {
+                    let side = self.dice.from(1, 3);
+                    dims.push(self.world.equal(&self.model, self.dice, side));
+                }
+                self.need(&dims)?
+            }
+            "TABLE" => {
+                let dims = [5, 4].map(|most| self.world.size(&self.model, self.dice, most));
+                self.need(&dims)?
+            }
+            "OUTPUT" => {
+                let dims = [call.output.clone()];
+                self.need(&dims)?
+            }
+            "ROW" => {
+                let dims = [call.last()?];
+                self.need(&dims)?
+            }
             "LIKE" => {
                 self.avoid = Some(call.x.name.clone());
                 let like = self.need(&call.x.dims);

@@ -304,7 +304,7 @@ pub fn complaint(world: &World, model: &Model) -> Option<String> {
         let complaint = guarded(&text, || {
             let mut diagnostics = Diagnostics::default();
             let item = parse_model(tokens, &mut diagnostics);
-            let analysed = analyse(&item, &mut diagnostics, &mut |_| {});
+            let analysed = analyse(&item, &Siblings::default(), &mut diagnostics, &mut |_| {});
             if let Some(first) = diagnostics.sorted().first() {
                 return Some(first.text());
             }

@@ -21,8 +21,21 @@ impl Growing<'_> {
             "cat" => self.cat(&row.sample()),
             "scaled_dot_product_attention" => self.attention(&row.sample()),
             "scan" => self.scan(row),
+            _ if row.build.usage().is_none() => self.of_weights(row),
             other => panic!("the generator does not know how `{other}` is called"),
         }
+    }
+
+    /// A function of a value and of weights that fit it.
+    fn of_weights(&mut self, row: &FunctionRow) -> Option<Let> {
+        let x = self.input_of(row.input)?;
+        let mut call = Call::new(x.clone());
+        let operands = &self.dice.pick(row.calls)?[1..];
+        let weights = operands.iter().map(|(_, sample)| self.arguments(sample, &mut call));
+        let weights = weights.collect::<Option<Vec<_>>>()?.concat();
+        let options = self.options(&row.sample(), &mut call)?;
+        let args = [vec![self.dressed(&x)], weights, options].concat();
+        Some(self.value(format!("{}({})", row.name, args.join(", "))))
     }
 
     fn cat(&mut self, sample: &str) -> Option<Let> {

@@ -35,7 +35,7 @@ impl Growing<'_> {
     }
 
     /// What a row is called with: images, sequences, or anything.
-    fn input_of(&mut self, input: Input) -> Option<Known> {
+    pub fn input_of(&mut self, input: Input) -> Option<Known> {
         if input == Input::Classes {
             return self.indices();
         }
@@ -70,7 +70,7 @@ impl Growing<'_> {
     }
 
     /// A value as the receiver of a call, at times brought into another range.
-    fn dressed(&mut self, x: &Known) -> String {
+    pub fn dressed(&mut self, x: &Known) -> String {
         let name = &x.name;
         if x.classes || self.dice.percent(80) {
             return name.clone();

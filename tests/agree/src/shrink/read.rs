@@ -2,7 +2,7 @@
 
 use gradiron_compiler::diagnostics::Diagnostics;
 use gradiron_compiler::lower::text_of;
-use gradiron_compiler::syntax::{self, FieldDecl, Stmt, parse_model};
+use gradiron_compiler::syntax::{self, FieldDecl, Stmt, Value, parse_model};
 use syn::Expr;
 
 use crate::generate::model::{Field, Function, Is, Let, Model, Param};
@@ -29,6 +29,10 @@ fn field(field: &syntax::Field) -> Option<Field> {
             let args: Vec<_> = layer.args.iter().map(ToString::to_string).collect();
             (format!("{}({})", text_of(&layer.path), args.join(", ")), Is::Param)
         }
+        FieldDecl::Layers(layer, count) => {
+            let args: Vec<_> = layer.args.iter().map(ToString::to_string).collect();
+            (format!("[{}({}); {count}]", text_of(&layer.path), args.join(", ")), Is::Param)
+        }
         FieldDecl::Model(ty) => (text_of(ty), Is::Model),
         FieldDecl::Array(ty, count) => {
             (format!("[{}; {}]", text_of(ty), text_of(count)), Is::Model)
@@ -44,7 +48,7 @@ fn function(function: &syntax::Function) -> Option<Function> {
     let (mut body, mut results) = (Vec::new(), Vec::new());
     for statement in &function.body {
         match statement {
-            Stmt::Let { names, annotation, value } => body.push(Let {
+            Stmt::Let { names, annotation, value: Value::Expr(value) } => body.push(Let {
                 names: names.iter().map(ToString::to_string).collect(),
                 ty: annotation.as_ref().map(ToString::to_string),
                 value: text_of(value),
@@ -59,7 +63,8 @@ fn function(function: &syntax::Function) -> Option<Function> {
                 };
                 results = vec![(text_of(value), ty)];
             }
-            Stmt::Broken { .. } => return None,
+            // The generator writes no blocks.
+            _ => return None,
         }
     }
     let (name, step) = (function.name.to_string(), function.step.as_ref().map(text_of));
