@@ -42,6 +42,7 @@ pub use either::EitherKernels;
 pub use loss::{Loss, Pending};
 pub use precision::Precision;
 pub use remote::{FROZEN, GROUPS, Remote, RemoteFunction, RemoteUpdate, SCALARS};
+pub(crate) use remote::trained;
 pub(crate) use shared_mut::SharedMut;
 pub use target::{PerSide, Target};
 pub use threads::{MOST_THREADS, PARALLEL_WORK, Threads};
