@@ -25,6 +25,7 @@ mod lengths;
 mod losses;
 mod masks;
 mod nested;
+mod numbers;
 mod prepared;
 mod raw_identifiers;
 mod refusals;

@@ -170,3 +170,77 @@ fn a_call_binds_its_sizes() {
         Pairs::init(Seed(2)), Pairs::workspace(3),
         [loss, loss_grad, loss_grad_inputs], (x, label) -> number);
 }
+
+model! {
+    /// Flows forwards and backwards, each by two functions of its elements.
+    struct Flow {
+        couplings: [Coupling; 3],
+    }
+
+    fn forward(&self, x: [batch, 4]) -> [batch, 4] {
+        let mut z = x;
+        for coupling in self.couplings {
+            z = coupling(z);
+        }
+        z
+    }
+
+    fn inverse(&self, z: [batch, 4]) -> [batch, 4] {
+        let mut x = z;
+        for coupling in self.couplings.rev() {
+            x = coupling.inverse(x);
+        }
+        x
+    }
+
+    fn middle(&self, x: [batch, 4]) -> [batch, 4] {
+        self.couplings[1].inverse(self.couplings[0](x)) * self.couplings(x)
+    }
+
+    struct Coupling {
+        fc: Linear(2 -> 2),
+    }
+
+    fn forward(&self, x: [n, 4]) -> [n, 4] {
+        let (a, b) = (x.narrow(1, 0, 2), x.narrow(1, 2, 2));
+        cat([b + self.fc(a).tanh(), a], dim = 1)
+    }
+
+    fn inverse(&self, z: [n, 4]) -> [n, 4] {
+        let (b, a) = (z.narrow(1, 0, 2), z.narrow(1, 2, 2));
+        cat([a, b - self.fc(a).tanh()], dim = 1)
+    }
+
+    /// Called as a whole: one loop of the passes.
+    struct Row {
+        couplings: [Coupling; 3],
+    }
+
+    fn forward(&self, x: [batch, 4]) -> [batch, 4] {
+        self.couplings(x)
+    }
+}
+
+#[test]
+fn models_of_a_row_are_called_alone() -> Result<(), Box<dyn std::error::Error>> {
+    let x = batch::<[f32; 4]>(3, 5);
+    gradients!(
+        Flow::init(Seed(1)), Flow::workspace(5),
+        [forward, forward_grad, forward_grad_inputs], (x) -> (y));
+    gradients!(
+        Flow::init(Seed(1)), Flow::workspace(5),
+        [middle, middle_grad, middle_grad_inputs], (x) -> (y));
+    let (flow, row) = (Flow::init(Seed(4)), Row::init(Seed(4)));
+    let names = |specs: Vec<gradiron::module::ParamSpec>| -> Vec<String> {
+        specs.into_iter().map(|spec| spec.name).collect()
+    };
+    assert_eq!(names(Flow::param_specs()), names(Row::param_specs()));
+    assert_eq!(flow.params(), row.params());
+    let (mut ws, mut row_ws) = (Flow::workspace(5)?, Row::workspace(5)?);
+    let z = flow.forward(&mut ws, &x)?.to_vec();
+    assert_eq!(z, row.forward(&mut row_ws, &x)?);
+    for (back, x) in flow.inverse(&mut ws, &z)?.iter().zip(&x) {
+        assert!(back.iter().zip(x).all(|(back, x)| (back - x).abs() < 1e-5), "{back:?} {x:?}");
+    }
+    Ok(())
+}

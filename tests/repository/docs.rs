@@ -33,7 +33,10 @@ fn prose(text: &str) -> impl Iterator<Item = (usize, &str)> {
 /// What stands in `](…)`, but for addresses of other places.
 fn links(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let targets = prose(text).flat_map(|(at, line)| {
-        let targets = line.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
+        // What stands behind an odd number of backquotes is code: `self.norm[0](x)`.
+        let ends = line.match_indices("](").map(|(at, _)| line.split_at(at));
+        let ends = ends.filter(|(before, _)| before.matches('`').count() % 2 == 0);
+        let targets = ends.filter_map(|(_, rest)| rest[2..].split_once(')'));
         targets.map(move |(target, _)| (at, target))
     });
     targets.filter(|(_, target)| !target.contains("://"))

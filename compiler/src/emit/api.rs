@@ -22,8 +22,8 @@ pub enum Method {
 
 const METHODS: [Method; 4] = [Method::Infer, Method::Grad, Method::GradInputs, Method::Train];
 
-/// Constructors, costs and the calls of each function: methods, and behind them what is free.
-pub fn methods(model: &Model) -> (TokenStream, TokenStream) {
+/// Constructors, costs and the calls of each function.
+pub fn methods(model: &Model) -> TokenStream {
     let (impl_generics, self_ty) = model.generics();
     let calls = |receiver: Receiver| {
         let methods = model.interfaces.iter().enumerate().flat_map(|(f, interface)| {
@@ -34,7 +34,7 @@ pub fn methods(model: &Model) -> (TokenStream, TokenStream) {
     let workspace = memory::workspace(model);
     if model.header.is_none() {
         let calls = calls(Receiver::Free);
-        return (quote!(), quote!(#workspace #calls));
+        return quote!(#workspace #calls);
     }
     let costs = memory::costs(model);
     if model.derived {
@@ -59,6 +59,8 @@ pub fn methods(model: &Model) -> (TokenStream, TokenStream) {
                 }
             };
             quote! {
+                #[allow(unused_variables, unused_parens, clippy::all)]
+                #[automatically_derived]
                 impl #impl_generics __private::Sequential for #self_ty {
                     type Input = #x;
                     type Output = #y;
@@ -67,15 +69,20 @@ pub fn methods(model: &Model) -> (TokenStream, TokenStream) {
                 }
             }
         });
-        let methods = quote! {
+        return quote! {
+            #[allow(clippy::all)]
+            #[automatically_derived]
             impl #impl_generics #self_ty { #workspace #costs }
             #sequential
         };
-        return (methods, quote!());
     }
     let calls = calls(Receiver::SelfRef);
     let steps = step_methods::methods(model);
-    (quote!(impl #impl_generics #self_ty { #workspace #costs #calls #steps }), quote!())
+    quote! {
+        #[allow(unused_variables, unused_parens, clippy::all)]
+        #[automatically_derived]
+        impl #impl_generics #self_ty { #workspace #costs #calls #steps }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -208,7 +215,7 @@ fn method(
         }
         None => quote!(::core::unreachable!("this program does not compile")),
     };
-    // Free functions are outside of the scope that allows this.
+    // Methods have it of all of them.
     let allow = (receiver == Receiver::Free)
         .then(|| quote!(#[allow(unused_variables, unused_parens, clippy::all)]));
     quote! {

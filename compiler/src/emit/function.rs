@@ -164,7 +164,7 @@ pub fn layout(model: &Model, function: &Function, form: Form) -> TokenStream {
         false => (
             quote!(want: __private::Want, whole: bool,),
             quote!(want, whole),
-            quote!(let target = target.of_small(Self::IS_SMALL);),
+            quote!(let target = target.of_small(Self.is_small());),
         ),
     };
     let passed = if inference { quote!() } else { quote!(want, whole,) };
@@ -216,7 +216,9 @@ fn sizes(model: &Model, function: &Function) -> TokenStream {
     let bind = model.bind_sizes();
     let (n, target) = (quote!(n: __private::Sizes), quote!(target: __private::Target));
     quote! {
-        const IS_SMALL: bool = __private::is_small(Self.flops([1; 4]), Self.code_size()[1]);
+        const fn is_small(self) -> bool {
+            __private::is_small(Self.flops([1; 4]), Self.code_size()[1])
+        }
         pub const fn saved(self, #n, want: __private::Want, #target) -> usize {
             Self.layout(n, want, false, target).saved
         }

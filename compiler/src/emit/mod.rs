@@ -243,12 +243,12 @@ pub fn step_type(function: &Ident) -> Ident {
 }
 
 /// The whole expansion: what users and rustc's messages see, and behind it a scope of its own in
-/// which short names are those of the runtime.
+/// which `__private` is a name.
 pub fn emit(model: &Model) -> TokenStream {
     let definition = params::definition(model);
     let checks = checks::checks(model);
-    let module = params::module(model);
-    let (methods, free) = api::methods(model);
+    let (module, views) = params::module(model);
+    let methods = api::methods(model);
     let chains = chains::Chains::new(model);
     let prepared = prepared::Values::new(model);
     let prepare = prepared::items(model, &prepared, &chains);
@@ -263,11 +263,10 @@ pub fn emit(model: &Model) -> TokenStream {
     let program = memory::program(model);
     let steps = stepwise::items(model, &chains, &prepared);
     let chains = chains.definitions();
-    let (checks, free) = (private::absolute(checks), private::absolute(free));
+    let seen = private::absolute(quote!(#checks #views #methods));
     quote! {
         #definition
-        #checks
-        #free
+        #seen
         #[doc(hidden)]
         #[allow(
             unused, non_snake_case, non_camel_case_types, non_upper_case_globals,
@@ -281,7 +280,6 @@ pub fn emit(model: &Model) -> TokenStream {
             #prepare
             #(#functions)*
             #steps
-            #methods
         };
     }
 }

@@ -69,8 +69,9 @@ fn full_name(model: &Model, field: usize, tensor: &str) -> String {
     model.fields[field].tensor_in_files(tensor)
 }
 
-/// `Module`, and `Model` for a struct that owns its parameters.
-pub fn module(model: &Model) -> TokenStream {
+/// `Module`, and `Model` for a struct that owns its parameters; and behind them the methods that
+/// users see.
+pub fn module(model: &Model) -> (TokenStream, TokenStream) {
     let (impl_generics, ty) = model.generics();
     let params = model.params.sorted();
     let params_at = starts("__AT", params.iter().map(|(_, param)| param.shape.len().tokens()));
@@ -118,8 +119,8 @@ pub fn module(model: &Model) -> TokenStream {
         .then(|| quote!(const __STATE_TABLE: &'static [#table::StateRow] = &[#(#state_rows),*];));
     let (count, state_count) = (Index::from(params.len()), Index::from(state.len()));
     let checked = model.functions.is_some().then(|| quote!(let () = Self::__CHECK;));
-    let owner = owner(model, &checked);
-    quote! {
+    let (owner, methods) = owner(model, &checked);
+    let module = quote! {
         impl #impl_generics #ty {
             #params_at
             #state_at
@@ -136,7 +137,8 @@ pub fn module(model: &Model) -> TokenStream {
             #describe_state
         }
         #owner
-    }
+    };
+    (module, methods)
 }
 
 /// The places of tensors in their flat slice, and its length behind them. Behind a reference, since
@@ -186,22 +188,25 @@ fn module_row(
     }
 }
 
-fn owner(model: &Model, checked: &Option<TokenStream>) -> TokenStream {
+fn owner(model: &Model, checked: &Option<TokenStream>) -> (TokenStream, TokenStream) {
     let (impl_generics, ty) = model.generics();
     if model.header.is_none() {
-        return TokenStream::new();
+        return (TokenStream::new(), TokenStream::new());
     }
     if model.derived {
         // The struct only describes: without this, rustc would call its fields unused.
         let fields = model.fields.iter().map(|field| member(model, &field.name));
-        return quote! {
-            #[allow(clippy::all)]
-                impl #impl_generics #ty {
-                #[allow(dead_code)]
+        let inner = quote! {
+            impl #impl_generics #ty {
                 fn __fields(&self) {
                     let _ = (#(&self.#fields,)*);
                 }
-
+            }
+        };
+        let methods = quote! {
+            #[allow(clippy::all)]
+            #[automatically_derived]
+            impl #impl_generics #ty {
                 /// New parameters, drawn from `seed` by PyTorch's default initialisers.
                 pub fn init(seed: __private::Seed) -> __private::Net<Self> {
                     #checked
@@ -209,9 +214,10 @@ fn owner(model: &Model, checked: &Option<TokenStream>) -> TokenStream {
                 }
             }
         };
+        return (inner, methods);
     }
     let views = views(model);
-    quote! {
+    let inner = quote! {
         impl #impl_generics __private::Model for #ty {
             type Module = Self;
             fn params(&self) -> &[f32] {
@@ -236,6 +242,10 @@ fn owner(model: &Model, checked: &Option<TokenStream>) -> TokenStream {
                 self.params.fetch().map(|_| ())
             }
         }
+    };
+    let methods = quote! {
+        #[allow(clippy::all)]
+        #[automatically_derived]
         impl #impl_generics #ty {
             /// The number of parameters.
             pub const PARAMS: usize = <Self as __private::Module>::PARAMS;
@@ -247,7 +257,8 @@ fn owner(model: &Model, checked: &Option<TokenStream>) -> TokenStream {
             }
             #(#views)*
         }
-    }
+    };
+    (inner, methods)
 }
 
 /// A field as the user's struct has it: a tuple struct's are named `_0`, `_1`, … in the model.

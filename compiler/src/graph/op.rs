@@ -101,6 +101,11 @@ pub trait Transform {
         false
     }
 
+    /// Whether it computes with a size that only the run knows, besides those of its values.
+    fn is_of_run(&self) -> bool {
+        false
+    }
+
     /// How it runs on the next positions of sequences, some inputs having an axis of positions.
     ///
     /// # Errors

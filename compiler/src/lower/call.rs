@@ -42,13 +42,19 @@ impl<'a> FnCx<'a, '_> {
                 Err(self.model.report(Diagnostic::new(name.span(), text).help(help)))
             }
             FieldDecl::Layer(_) | FieldDecl::Layers(..) => {
-                self.call_layer(Place { field: index, element: None }, name.span(), args)
+                self.call_layer(Place { field: index, element: None }, name.span(), args, expected)
             }
             FieldDecl::Broken => Err(Poison),
             FieldDecl::Model(ty) => {
                 let values = self.arg_values(&args)?;
                 let method = Ident::new("forward", name.span());
-                self.call_model(index, ty, None, &method, &values, expected)
+                let place = Place { field: index, element: None };
+                self.call_model(place, ty, None, &method, &values, expected)
+            }
+            FieldDecl::Array(ty, count) if self.model.named_alone.contains(&index) => {
+                let values = self.arg_values(&args)?;
+                let method = Ident::new("forward", name.span());
+                self.call_models(index, (ty, count), &method, values, expected)
             }
             FieldDecl::Array(ty, count) => {
                 let scope = super::Scope { run_time: false, ..self.scope() };
@@ -57,7 +63,8 @@ impl<'a> FnCx<'a, '_> {
                 let count = self.at_least(count, 1, "the number of models in a row", span)?;
                 let values = self.arg_values(&args)?;
                 let method = Ident::new("forward", name.span());
-                self.call_model(index, ty, Some(count), &method, &values, &[])
+                let place = Place { field: index, element: None };
+                self.call_model(place, ty, Some(count), &method, &values, &[])
             }
         }
     }
@@ -172,7 +179,7 @@ impl<'a> FnCx<'a, '_> {
     /// call states, or else taken to have the shape of the input; rustc checks it.
     pub fn call_model(
         &mut self,
-        field: usize,
+        place: Place,
         ty: &Type,
         count: Option<Dim>,
         function: &Ident,
@@ -180,8 +187,12 @@ impl<'a> FnCx<'a, '_> {
         expected: &[TypeExpr],
     ) -> Lowering<Lowered> {
         let model = ty.to_token_stream();
-        let name = self.model.item.fields[field].name.clone();
-        self.step(&name.to_string(), name.span());
+        let name = self.called(place);
+        let span = match place.element {
+            Some(_) => function.span(),
+            None => self.model.item.fields[place.field].name.span(),
+        };
+        self.step(&name, span);
         let args: Vec<Ty> = values.iter().map(|v| self.graph.ty(*v).clone()).collect();
         if args.is_empty() {
             let text = format!("`{name}` receives no input");
@@ -189,7 +200,7 @@ impl<'a> FnCx<'a, '_> {
             return Err(self.model.report(error.help(format!("write `self.{name}(x)`"))));
         }
         let known = match count {
-            None => self.sibling_results(field, ty, function, &args, values)?,
+            None => self.sibling_results(&name, ty, function, &args, values)?,
             Some(_) => None,
         };
         let results = match known {
@@ -197,7 +208,7 @@ impl<'a> FnCx<'a, '_> {
             None if expected.is_empty() => vec![args[0].clone()],
             None => expected.iter().map(|written| self.ty(written)).collect::<Lowering<_>>()?,
         };
-        self.step(&name.to_string(), name.span());
+        self.step(&name, span);
         let callee = Callee {
             id: self.calls,
             text: text_of(&model),
@@ -208,17 +219,17 @@ impl<'a> FnCx<'a, '_> {
             results,
             is_step: false,
             scans: false,
-            frozen: self.is_frozen(field),
+            frozen: self.is_frozen(place.field),
             asked: Asked { trains: true, reach: Reach::Params },
         };
         self.calls += 1;
-        let (params, state, state_value) = self.callee_tensors(field, &callee);
+        let (params, state, state_value) = self.callee_tensors(place, &callee);
         let inputs: Vec<_> = [params, state_value].iter().chain(values).copied().collect();
         let results = callee.results.len();
         let outputs = self.ops(Call::new(callee), &inputs)?;
         self.state.insert(state, *outputs.last().expect("the new state is the last output"));
         for y in &outputs[..results] {
-            self.made(*y, &name.to_string(), Some(values[0]));
+            self.made(*y, &name, Some(values[0]));
         }
         Ok(match outputs[..results] {
             [one] => Lowered::Value(one),
@@ -228,11 +239,14 @@ impl<'a> FnCx<'a, '_> {
 
     /// The parameters and the state of a model that is called: both values, and the index of the
     /// state.
-    pub fn callee_tensors(&mut self, field: usize, callee: &Callee) -> (ValueId, usize, ValueId) {
+    pub fn callee_tensors(&mut self, place: Place, callee: &Callee) -> (ValueId, usize, ValueId) {
+        let field = place.field;
+        // One of a row is called by its number, in files too.
+        let name = place.element.map(|element| element.to_string()).unwrap_or_default();
         let (model, count) = (&callee.model, &callee.count);
         let size = callee.params().times(&count.clone().unwrap_or(Dim::lit(1)));
         let param = super::Param {
-            name: String::new(),
+            name: name.clone(),
             shape: crate::dim::Shape(vec![size]),
             init: super::ParamInit::Nested { model: model.clone(), count: count.clone() },
             tied: Vec::new(),
@@ -240,7 +254,7 @@ impl<'a> FnCx<'a, '_> {
         let params = self.field_param(field, param);
         let size = callee.state().times(&count.clone().unwrap_or(Dim::lit(1)));
         let state = super::State {
-            name: String::new(),
+            name,
             shape: crate::dim::Shape(vec![size]),
             init: super::StateInit::Nested { model: model.clone(), count: count.clone() },
         };

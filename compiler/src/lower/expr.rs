@@ -5,7 +5,6 @@ use syn::spanned::Spanned;
 use syn::{BinOp, Expr, UnOp};
 
 use super::call::call_args;
-use super::options::number;
 use super::rows::tensor_of;
 use super::{FnCx, Item, Lowering, Poison, Range, text_of};
 use crate::diagnostics::{Diagnostic, nearest};
@@ -62,12 +61,12 @@ impl FnCx<'_, '_> {
             Expr::Reference(inner) => self.expr(&inner.expr, expected),
             Expr::Path(path) => match path.path.get_ident() {
                 Some(name) if self.names.contains_key(&name.to_string()) => self.name(name),
-                _ => match number(expr) {
+                _ => match self.constant(expr)? {
                     Some(constant) => self.number(constant, expr),
                     None => Err(self.unknown_name(expr)),
                 },
             },
-            Expr::Lit(_) => match number(expr) {
+            Expr::Lit(_) | Expr::Cast(_) => match self.constant(expr)? {
                 Some(constant) => self.number(constant, expr),
                 None => Err(self.unsupported(expr)),
             },
@@ -83,7 +82,7 @@ impl FnCx<'_, '_> {
                 values.map(Lowered::Tuple)
             }
             Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => {
-                if let Some(constant) = number(expr) {
+                if let Some(constant) = self.constant(expr)? {
                     return self.number(constant, expr);
                 }
                 let x = self.one(&unary.expr)?;
@@ -101,9 +100,22 @@ impl FnCx<'_, '_> {
             Expr::MethodCall(call) if self.nested_model(&call.receiver).is_some() => {
                 let (field, ty) = self.nested_model(&call.receiver).expect("just found");
                 let values = self.arg_values(&call_args(&call.args))?;
-                self.call_model(field, &ty, None, &call.method, &values, expected)
+                let place = Place { field, element: None };
+                self.call_model(place, ty, None, &call.method, &values, expected)
+            }
+            Expr::MethodCall(call) if self.is_element(&call.receiver) => {
+                let Some(element) = self.model_element(&call.receiver) else {
+                    let place = self.element(&call.receiver).expect("just found")?;
+                    return Err(self.no_value(place, &call.receiver));
+                };
+                let (place, ty) = element?;
+                let values = self.arg_values(&call_args(&call.args))?;
+                self.call_model(place, ty, None, &call.method, &values, expected)
             }
             Expr::MethodCall(call) => {
+                if let Some(constant) = self.constant(expr)? {
+                    return self.number(constant, expr);
+                }
                 let x = self.expr(&call.receiver, &[])?;
                 let x = self.value(x, call.receiver.span())?;
                 let args = call_args(&call.args);
@@ -115,7 +127,7 @@ impl FnCx<'_, '_> {
             }
             Expr::Call(call) if self.is_element(&call.func) => {
                 let place = self.element(&call.func).expect("just found")?;
-                self.call_layer(place, call.func.span(), call_args(&call.args))
+                self.call_layer(place, call.func.span(), call_args(&call.args), expected)
             }
             Expr::Call(call) => match &*call.func {
                 Expr::Path(path) if path.path.get_ident().is_some() => {
@@ -215,7 +227,7 @@ impl FnCx<'_, '_> {
         let (left, right) = (left?, right?);
         if let (Lowered::Number(_), Lowered::Number(_)) = (&left, &right) {
             let whole = Expr::Binary(binary.clone());
-            return match number(&whole) {
+            return match self.constant(&whole)? {
                 Some(constant) => self.number(constant, &whole),
                 None => Err(self.unsupported(&whole)),
             };

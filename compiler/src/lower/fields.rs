@@ -168,13 +168,20 @@ fn report_unused(model: &mut ModelCx, functions: &[Lowered]) {
         if model.broken_fields.contains(&i) || !has_params {
             continue;
         }
-        let count = if let FieldDecl::Layers(_, count) = field.decl { count } else { 1 };
+        let count = match &field.decl {
+            FieldDecl::Layers(_, count) => *count,
+            FieldDecl::Array(_, count) if model.named_alone.contains(&i) => {
+                super::rows::number(count).unwrap_or(1)
+            }
+            _ => 1,
+        };
         let is_used = |element: &usize| used.contains(&(i, *element));
         let unused: Vec<_> = (0..count).filter(|element| !is_used(element)).collect();
         let first = unused.first().filter(|_| unused.len() < count);
         if let Some(element) = first {
-            let text = format!("the layer `{name}[{element}]` is never used");
-            let help = format!("call it, or declare {} layers", count - unused.len());
+            let what = if matches!(field.decl, FieldDecl::Array(..)) { "model" } else { "layer" };
+            let text = format!("the {what} `{name}[{element}]` is never used");
+            let help = format!("call it, or declare {} {what}s", count - unused.len());
             model.diagnostics.push(Diagnostic::new(name.span(), text).help(help));
         } else if !unused.is_empty() {
             let text = format!("the layer `{name}` is never used");

@@ -158,8 +158,8 @@ impl FnCx<'_, '_> {
         Ok(y)
     }
 
-    /// `linear(x, w, b)`, or `linear(x, weight = w, bias = b)`: values by their places or names, then
-    /// options.
+    /// `linear(x, w, b)`, or `linear(x, weight = w, bias = b)`: values by their places or names,
+    /// then options.
     fn of_values(
         &mut self,
         row: &Function,

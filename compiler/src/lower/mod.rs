@@ -11,6 +11,7 @@ mod interface;
 mod known;
 mod losses;
 mod methods;
+mod numbers;
 mod options;
 mod ranges;
 mod results;
@@ -99,6 +100,8 @@ pub struct ModelCx<'a> {
     pub work: Work,
     /// The other models of the same `model!`, as far as they are known.
     pub siblings: &'a Siblings,
+    /// The rows of models of which one is named alone.
+    pub named_alone: HashSet<usize>,
 }
 
 impl<'a> ModelCx<'a> {
@@ -125,6 +128,7 @@ impl<'a> ModelCx<'a> {
             facts: Rc::default(),
             work: Work::default(),
             siblings,
+            named_alone: rows::named_alone(item),
         }
     }
 

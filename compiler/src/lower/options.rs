@@ -1,7 +1,7 @@
 //! The arguments of layers, methods and functions: positional first, then `name = value`.
 
 use proc_macro2::{Span, TokenStream};
-use quote::quote;
+use quote::quote_spanned;
 use syn::spanned::Spanned;
 use syn::{Expr, Lit, UnOp};
 
@@ -237,7 +237,8 @@ pub fn number(expr: &Expr) -> Option<Constant> {
 }
 
 fn rust(expr: &Expr) -> Constant {
-    let tokens: TokenStream = quote!((#expr));
+    // The parentheses are at the user's text, where rustc says what is wrong with it.
+    let tokens: TokenStream = quote_spanned!(expr.span()=> (#expr));
     Constant::Expr(text_of(expr), tokens)
 }
 

@@ -4,7 +4,6 @@ use proc_macro2::Span;
 use syn::Expr;
 use syn::spanned::Spanned;
 
-use super::options::number;
 use super::{FnCx, Lowering, Options, text_of};
 use crate::diagnostics::{Diagnostic, list};
 use crate::dim::{Dim, Shape};
@@ -74,7 +73,13 @@ impl FnCx<'_, '_> {
                     self.rule.defer_number(text, tokens, range, message, expr.span());
                 }
             }
-            Constant::Over(..) => {}
+            Constant::Computed(_) if range != Range::Any => {
+                let text =
+                    format!("`{written}` is computed of sizes, and has to be {}", range.text());
+                let error = Diagnostic::over(expr, text);
+                return Err(self.model.report(error.help("write a literal or a constant here")));
+            }
+            Constant::Over(..) | Constant::Computed(_) => {}
         }
         Ok(constant)
     }
@@ -126,10 +131,12 @@ impl FnCx<'_, '_> {
         let owner = options.owner.clone();
         match (options.take(name), default) {
             (Some(expr), _) => {
-                let constant = number(&expr).ok_or_else(|| {
+                let Some(constant) = self.constant(&expr)? else {
                     let text = format!("`{name}` of `{owner}` is a number");
-                    self.model.report(Diagnostic::over(&expr, text).help("write `0.5`"))
-                })?;
+                    return Err(self
+                        .model
+                        .report(Diagnostic::over(&expr, text).help("write `0.5`")));
+                };
                 self.in_range(constant, &expr, Some((name, &owner)), range)
             }
             (None, Some(default)) => Ok(Constant::Literal(default)),

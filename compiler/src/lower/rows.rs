@@ -1,13 +1,17 @@
-//! Layers in rows, `fc: [Linear(64 -> 64); 3]`: which layer an expression names, and calls of it.
+//! Layers and models in rows, `fc: [Linear(64 -> 64); 3]`: which one an expression names, and calls
+//! of it.
 
-use proc_macro2::{Ident, Span};
-use syn::{Expr, ExprIndex, Member};
+use std::collections::HashSet;
+
+use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::{Expr, ExprIndex, Lit, Member, Type};
 
 use super::expr::{Lowered, is_self};
 use super::{FnCx, Item, Lowering, Poison};
 use crate::diagnostics::Diagnostic;
 use crate::layers::{self, Place};
-use crate::syntax::{Arg, FieldDecl, LayerDecl};
+use crate::syntax::{Arg, FieldDecl, LayerDecl, ModelItem, Stmt, TypeExpr, Value};
 
 impl<'a> FnCx<'a, '_> {
     /// The field and the number of its layers, where `expr` is a row of them.
@@ -17,12 +21,7 @@ impl<'a> FnCx<'a, '_> {
         let at = self.model.field(&name.to_string()).filter(|_| is_self(&field.base))?;
         match &self.model.item.fields[at].decl {
             FieldDecl::Layers(_, count) => Some(Ok((at, *count))),
-            FieldDecl::Array(..) => {
-                let text = format!("no loop goes over `{name}`, a row of models");
-                let error = Diagnostic::new(name.span(), text);
-                let help = format!("it is called as a whole: `self.{name}(x)`");
-                Some(Err(self.model.report(error.help(help))))
-            }
+            FieldDecl::Array(_, count) => Some(self.models(name, count).map(|count| (at, count))),
             FieldDecl::Broken => Some(Err(Poison)),
             FieldDecl::Layer(_) | FieldDecl::Model(_) => None,
         }
@@ -67,12 +66,10 @@ impl<'a> FnCx<'a, '_> {
         };
         let count = match &self.model.item.fields[at].decl {
             FieldDecl::Layers(_, count) => *count,
-            FieldDecl::Array(..) => {
-                let text = format!("`{name}` is a row of models, of which none is called alone");
-                let error = Diagnostic::over(index, text);
-                let help = format!("call all: `self.{name}(x)`");
-                return Some(Err(self.model.report(error.help(help))));
-            }
+            FieldDecl::Array(_, count) => match self.models(name, count) {
+                Ok(count) => count,
+                Err(poison) => return Some(Err(poison)),
+            },
             FieldDecl::Broken => return Some(Err(Poison)),
             FieldDecl::Layer(_) | FieldDecl::Model(_) => {
                 let text = format!("`{name}` is no row: it has no index");
@@ -83,7 +80,11 @@ impl<'a> FnCx<'a, '_> {
         let place = self.position(&index.index).and_then(|element| match element < count {
             true => Ok(Place { field: at, element: Some(element) }),
             false => {
-                let text = format!("`{name}` has {count} layers, and none at {element}");
+                let what = match self.model.item.fields[at].decl {
+                    FieldDecl::Array(..) => "models",
+                    _ => "layers",
+                };
+                let text = format!("`{name}` has {count} {what}, and none at {element}");
                 let help = format!("the indices here are 0 to {}", count - 1);
                 Err(self.model.report(Diagnostic::over(&index.index, text).help(help)))
             }
@@ -91,12 +92,76 @@ impl<'a> FnCx<'a, '_> {
         Some(place)
     }
 
-    /// A call of one layer, or of a row of layers one behind the other.
-    pub fn call_layer(&mut self, place: Place, span: Span, args: Vec<Arg>) -> Lowering<Lowered> {
+    /// How many models a row has of which one is named alone.
+    fn models(&mut self, name: &Ident, count: &Expr) -> Lowering<usize> {
+        number(count).ok_or_else(|| {
+            let text = format!("how many models `{name}` has is known to rustc alone");
+            let error = Diagnostic::over(count, text);
+            self.model.report(error.help("write a number, where one of them is called alone"))
+        })
+    }
+
+    /// The model that `expr` is, where it is one of a row.
+    pub fn model_element(&mut self, expr: &Expr) -> Option<Lowering<(Place, &'a Type)>> {
+        let place = match self.is_element(expr) {
+            true => self.element(expr)?,
+            false => return None,
+        };
+        let item = self.model.item;
+        match place {
+            Ok(place) => match &item.fields[place.field].decl {
+                FieldDecl::Array(ty, _) => Some(Ok((place, ty))),
+                _ => None,
+            },
+            Err(poison) => Some(Err(poison)),
+        }
+    }
+
+    /// A call of all models of a row, each by itself.
+    pub fn call_models(
+        &mut self,
+        field: usize,
+        (ty, count): (&Type, &Expr),
+        function: &Ident,
+        mut values: Vec<super::ValueId>,
+        expected: &[TypeExpr],
+    ) -> Lowering<Lowered> {
+        let name = self.model.item.fields[field].name.clone();
+        let count = self.models(&name, count)?;
+        let mut made = Lowered::Tuple(Vec::new());
+        for element in 0..count {
+            let place = Place { field, element: Some(element) };
+            let expected = if element + 1 == count { expected } else { &[] };
+            made = self.call_model(place, ty, None, function, &values, expected)?;
+            if let (Lowered::Value(y), Some(x)) = (&made, values.first_mut()) {
+                *x = *y;
+            } else if element + 1 < count {
+                let text = format!("`{name}` makes several results, which the next does not take");
+                let error = Diagnostic::new(function.span(), text);
+                let help = format!("write `for model in self.{name} {{ … }}`");
+                return Err(self.model.report(error.help(help)));
+            }
+        }
+        Ok(made)
+    }
+
+    /// A call of one layer or model, or of a row of layers one behind the other.
+    pub fn call_layer(
+        &mut self,
+        place: Place,
+        span: Span,
+        args: Vec<Arg>,
+        expected: &[TypeExpr],
+    ) -> Lowering<Lowered> {
         let item = self.model.item;
         let (decl, count) = match &item.fields[place.field].decl {
             FieldDecl::Layer(decl) => (decl, None),
             FieldDecl::Layers(decl, count) => (decl, Some(*count)),
+            FieldDecl::Array(ty, _) => {
+                let values = self.arg_values(&args)?;
+                let function = Ident::new("forward", span);
+                return self.call_model(place, ty, None, &function, &values, expected);
+            }
             _ => panic!("bug: a layer is called that is none"),
         };
         let has_options = layers::has_options(&decl.path);
@@ -164,8 +229,78 @@ impl<'a> FnCx<'a, '_> {
     /// `fc[1]` as a value.
     pub fn no_value(&mut self, place: Place, expr: &Expr) -> Poison {
         let name = self.called(place);
-        let error = Diagnostic::over(expr, format!("`{name}` is a layer, not a value"));
+        let what = match self.model.item.fields[place.field].decl {
+            FieldDecl::Array(..) => "model",
+            _ => "layer",
+        };
+        let error = Diagnostic::over(expr, format!("`{name}` is a {what}, not a value"));
         self.model.report(error.help(format!("call it: `self.{name}(x)`")))
+    }
+}
+
+/// The rows of models of which one is named alone somewhere: these have their parameters apart.
+pub fn named_alone(item: &ModelItem) -> HashSet<usize> {
+    let mut names = HashSet::new();
+    item.functions.iter().for_each(|function| in_statements(&function.body, &mut names));
+    let rows = item.fields.iter().enumerate();
+    let rows = rows.filter(|(_, field)| matches!(field.decl, FieldDecl::Array(..)));
+    rows.filter(|(_, field)| names.contains(&field.name.to_string())).map(|(at, _)| at).collect()
+}
+
+fn in_statements(statements: &[Stmt], names: &mut HashSet<String>) {
+    for statement in statements {
+        match statement {
+            Stmt::Let { value, .. } | Stmt::Assign { value, .. } => match value {
+                Value::Expr(expr) => in_tokens(expr.to_token_stream(), false, names),
+                Value::If(choice) => {
+                    in_statements(&choice.then, names);
+                    in_statements(&choice.otherwise, names);
+                }
+            },
+            Stmt::For(each) => {
+                in_tokens(each.over.to_token_stream(), true, names);
+                in_statements(&each.body, names);
+            }
+            Stmt::If(choice) => {
+                in_statements(&choice.then, names);
+                in_statements(&choice.otherwise, names);
+            }
+            Stmt::Tail(expr) => in_tokens(expr.to_token_stream(), false, names),
+            Stmt::Broken { .. } => {}
+        }
+    }
+}
+
+/// `self.blocks[…]`; where `all`, `self.blocks` as well.
+fn in_tokens(tokens: TokenStream, all: bool, names: &mut HashSet<String>) {
+    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    for (at, token) in tokens.iter().enumerate() {
+        match token {
+            TokenTree::Group(group) => in_tokens(group.stream(), all, names),
+            TokenTree::Ident(ident) if ident == "self" => {
+                let Some(TokenTree::Ident(name)) = tokens.get(at + 2) else { continue };
+                let is_index = matches!(
+                    tokens.get(at + 3),
+                    Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Bracket
+                );
+                if all || is_index {
+                    names.insert(name.to_string());
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A number that is written as one.
+pub fn number(expr: &Expr) -> Option<usize> {
+    match expr {
+        Expr::Paren(inner) => number(&inner.expr),
+        Expr::Lit(lit) => match &lit.lit {
+            Lit::Int(number) => number.base10_parse().ok(),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

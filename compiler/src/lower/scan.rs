@@ -9,6 +9,7 @@ use super::{FnCx, Lowering, Options, text_of};
 use crate::diagnostics::Diagnostic;
 use crate::dim::{Dim, Shape};
 use crate::graph::{Asked, Callee, Kind, Reach, Ty, ValueId};
+use crate::layers::Place;
 use crate::ops::Mismatch;
 use crate::ops::scan::Scan;
 use crate::ops::shaping::Permute;
@@ -91,8 +92,9 @@ impl<'a> FnCx<'a, '_> {
         let reverse = self.flag_option(&mut options, "reverse")?;
         let of_x = Ty::float([batch].into_iter().chain(rest).cloned().collect::<Vec<_>>());
         let states: Vec<Ty> = firsts.iter().map(|v| self.graph.ty(*v).clone()).collect();
+        let cell = self.model.item.fields[field].name.to_string();
         let given: Vec<Ty> = [of_x.clone()].iter().chain(&states).cloned().collect();
-        let known = self.sibling_results(field, ty, &function, &given, &values)?;
+        let known = self.sibling_results(&cell, ty, &function, &given, &values)?;
         let known = known.and_then(|results| results.into_iter().next());
         let of_y = match options.take_named("out") {
             Some(Expr::Array(list)) => {
@@ -129,7 +131,7 @@ impl<'a> FnCx<'a, '_> {
             asked: Asked { trains: true, reach: Reach::Params },
         };
         self.calls += 1;
-        let (params, _, state) = self.callee_tensors(field, &callee);
+        let (params, _, state) = self.callee_tensors(Place { field, element: None }, &callee);
         let (steps, lengthy) = (steps.clone(), lengths.is_some());
         let by_step = self.op(Permute(turned(found.shape.rank())), &[*x])?;
         let inputs: Vec<_> =

@@ -78,7 +78,7 @@ impl FnCx<'_, '_> {
     /// When the call does not fit, which is reported.
     pub fn sibling_results(
         &mut self,
-        field: usize,
+        name: &str,
         ty: &Type,
         function: &Ident,
         args: &[Ty],
@@ -100,7 +100,6 @@ impl FnCx<'_, '_> {
         if !declared.chain(&signature.results).all(is_known) {
             return Err(Poison);
         }
-        let name = self.model.item.fields[field].name.to_string();
         if signature.args.len() != args.len() {
             let inputs = counted(signature.args.len(), "input");
             let text = format!("`{name}` takes {inputs}, but receives {}", args.len());

@@ -1,4 +1,5 @@
-//! Functions of weights that are values, as in `torch.nn.functional`: `linear(x, self.token.weight)`.
+//! Functions of weights that are values, as in `torch.nn.functional`:
+//! `linear(x, self.token.weight)`.
 
 use super::functions::{Build, Function};
 use super::images::image;

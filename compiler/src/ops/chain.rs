@@ -180,12 +180,8 @@ impl Chain {
         let (sizes, masks) = self.axes(inputs);
         let inputs = input_vars.iter().zip(&masks).map(|(var, mask)| quote!((#var, [#(#mask),*])));
         let scalars = self.scalars().into_iter().map(|constant| match constant {
-            Constant::Over(factor, dim) => {
-                let (factor, dim) = (Literal::f32_unsuffixed(*factor as f32), dim.tokens());
-                quote!(#factor / (#dim) as f32)
-            }
-            Constant::Expr(_, tokens) => tokens.clone(),
             Constant::Literal(value) => panic!("{value} is part of the chain"),
+            other => other.tokens(),
         });
         [quote!([#(#outputs),*]), quote!([#(#inputs),*]), dims(&sizes), quote!([#(#scalars),*])]
     }

@@ -3,6 +3,8 @@
 
 use proc_macro2::TokenStream;
 
+pub use super::number::Constant;
+
 use super::{Backward, Emission, Emit, Mismatch, Op, Role, Rule, Transform};
 use crate::dim::{Dim, Shape};
 use crate::graph::step::{NEEDS_ALL, Step, Stepped};
@@ -296,27 +298,6 @@ impl Func {
     }
 }
 
-/// A constant that an elementwise function takes.
-#[derive(Clone, Debug)]
-pub enum Constant {
-    /// A literal: part of the fused function.
-    Literal(f64),
-    /// A Rust expression of type `f32`: handed over when the step runs.
-    Expr(String, TokenStream),
-    /// `factor / size`, a mean's weight.
-    Over(f64, Dim),
-}
-
-impl std::fmt::Display for Constant {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Literal(value) => write!(f, "{value:?}"),
-            Self::Expr(text, _) => f.write_str(text),
-            Self::Over(factor, dim) => write!(f, "{factor:?}/({dim})"),
-        }
-    }
-}
-
 /// An elementwise node.
 #[derive(Clone, Debug)]
 pub struct Elementwise {
@@ -413,6 +394,10 @@ impl Transform for Elementwise {
             let summed = sum_to(b, i, full, &target);
             b.set(i, summed);
         }
+    }
+
+    fn is_of_run(&self) -> bool {
+        self.constants.iter().any(Constant::is_run_time)
     }
 
     fn is_flat(&self, input: usize) -> bool {

@@ -27,6 +27,7 @@ pub mod loss;
 pub mod mapped;
 pub mod matmul;
 pub mod narrow;
+pub mod number;
 pub mod pool2d;
 pub mod recurrent;
 pub mod reduce;

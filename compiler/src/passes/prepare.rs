@@ -20,7 +20,7 @@ pub fn prepare(graph: &mut Graph) {
     let mut constant = vec![false; lasting.len()];
     let (mut first, mut rest) = (Vec::new(), Vec::new());
     for mut node in std::mem::take(&mut graph.nodes) {
-        if node.inputs.is_empty() {
+        if node.inputs.is_empty() && !node.op.is_of_run() {
             node.outputs.iter().for_each(|output| constant[*output] = true);
         }
         if moves(graph, &node, &lasting, &constant) {
@@ -60,5 +60,6 @@ fn moves(graph: &Graph, node: &Node, lasting: &[bool], constant: &[bool]) -> boo
         && node.inputs.iter().any(|input| lasting[*input])
         && node.outputs.iter().all(sized)
         && node.op.callee().is_none()
+        && !node.op.is_of_run()
         && node.op.scratch(true).is_none()
 }

@@ -1,6 +1,6 @@
 //! What stays when a part of a model is wrong: editors and other models need the rest.
 
-use syn::{Expr, ImplItem, Item, Stmt};
+use syn::{ImplItem, Item};
 
 use super::{expand, rendered};
 
@@ -9,16 +9,8 @@ fn methods(text: &str) -> Vec<String> {
     let (diagnostics, rust) = expand(text);
     assert_ne!(rendered(&diagnostics), "", "the text has a mistake");
     let file: syn::File = syn::parse2(rust).expect("the expansion is Rust");
-    // Methods stand in a scope of their own, a constant without a name.
-    let scopes = file.items.iter().filter_map(|item| match item {
-        Item::Const(scope) => match &*scope.expr {
-            Expr::Block(block) => Some(&block.block.stmts),
-            _ => None,
-        },
-        _ => None,
-    });
-    let impls = scopes.flatten().filter_map(|statement| match statement {
-        Stmt::Item(Item::Impl(item)) if item.trait_.is_none() => Some(&item.items),
+    let impls = file.items.iter().filter_map(|item| match item {
+        Item::Impl(item) if item.trait_.is_none() => Some(&item.items),
         _ => None,
     });
     let names = impls.flatten().filter_map(|item| match item {

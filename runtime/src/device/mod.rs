@@ -41,6 +41,7 @@ pub use cuda::{DryMemory, DryRun, KernelReport, PendingNumber};
 pub use either::EitherKernels;
 pub use loss::{Loss, Pending};
 pub use precision::Precision;
+pub(crate) use remote::trained;
 pub use remote::{FROZEN, GROUPS, Remote, RemoteFunction, RemoteUpdate, SCALARS};
 pub(crate) use shared_mut::SharedMut;
 pub use target::{PerSide, Target};

@@ -13,6 +13,17 @@ pub const GROUPS: usize = 32;
 /// The group of parameters that an update leaves alone.
 pub const FROZEN: u8 = u8::MAX;
 
+/// How many of the first `len` parameters change, by the ends of runs and their groups.
+pub(crate) fn trained(groups: &[(usize, u8)], len: usize) -> usize {
+    let (mut start, mut frozen) = (0, 0);
+    for (end, group) in groups {
+        let end = len.min(*end);
+        frozen += if *group == FROZEN { end - start } else { 0 };
+        start = end;
+    }
+    len - frozen
+}
+
 /// Scalars of an update, at most.
 pub const SCALARS: usize = 12;
 

@@ -23,6 +23,12 @@ use crate::io::near;
 ///
 /// A name must match a parameter, or the choice is a [`SelectError`]. A kind and a condition may
 /// match nothing, so that code for any model can name them.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` chooses no parameters",
+    label = "expected what chooses parameters",
+    note = "a name `\"fc1.weight\"`, what stands before a dot in some `\"encoder\"`, a `Kind`, a condition \
+            `|p: &ParamSpec| …`, `except(…)`, a `Selection`, or an array of these"
+)]
 pub trait Select<M: Model> {
     /// Marks in `chosen` which of `all` parameters of the model are meant.
     ///

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::groups::Row;
 use super::{Grads, Settings, Source, norm};
-use crate::device::{GROUPS, Host, RemoteFunction, RemoteUpdate, SCALARS, SharedMut};
+use crate::device::{GROUPS, Host, RemoteFunction, RemoteUpdate, SCALARS, SharedMut, trained};
 use crate::math::{Arith, Body, SimdLevel};
 use crate::module::Model;
 use crate::profile::Cost;
@@ -86,6 +86,7 @@ pub(super) fn step<M: Model, U: Update<S>, const S: usize>(
         }
     };
     if let Some((profile, start)) = recorded {
+        let len = trained(settings.groups.runs(), len);
         // Parameters and state are read and written, gradients read.
         let cost = Cost { flops: U::FLOPS * len, bytes: 4 * (3 + 2 * S) * len };
         profile.optimizer_step(name, start, cost);

@@ -15,7 +15,7 @@ use super::staging::Scalars;
 use super::timing::{Mark, Recorded};
 use super::{Shared, mirror};
 use crate::device::{
-    Buf, DeviceError, FROZEN, Random, Region, Remote, RemoteUpdate, RunKey, SCALARS,
+    Buf, DeviceError, FROZEN, Random, Region, Remote, RemoteUpdate, RunKey, SCALARS, trained,
 };
 use crate::ops::fill::Fill;
 use crate::profile::{Cost, Phase};
@@ -71,8 +71,9 @@ impl Update {
             renews: None,
         };
         // Parameters and state are read and written, gradients read.
-        let bytes = 4 * (3 + 2 * update.state.len()) * count;
-        let mark = Mark::Step(update.name, Cost { flops: update.flops * count, bytes });
+        let changed = trained(update.groups, count);
+        let bytes = 4 * (3 + 2 * update.state.len()) * changed;
+        let mark = Mark::Step(update.name, Cost { flops: update.flops * changed, bytes });
         Self { scalars, follows, params, count, mark }
     }
 }

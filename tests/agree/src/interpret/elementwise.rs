@@ -22,11 +22,8 @@ pub const OPS: &[Known] = &[
 ];
 
 fn constant(cx: &Cx, constant: &Constant) -> f64 {
-    match constant {
-        Constant::Literal(value) => f64::from(*value as f32),
-        Constant::Over(factor, dim) => factor / cx.scope.size(dim) as f64,
-        Constant::Expr(text, _) => panic!("the constant `{text}` is not known"),
-    }
+    let number = constant.evaluate(&|dim| cx.scope.size(dim) as f64);
+    number.unwrap_or_else(|| panic!("the constant `{constant}` is not known"))
 }
 
 /// `func` of each element of arrays of one shape.
