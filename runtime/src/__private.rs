@@ -17,9 +17,7 @@ pub mod table {
 pub use crate::arena::{MOST, Part, Sizes, bytes, max, min, minus, padded, plus, sum, times};
 pub use crate::buf::{Buf, Indices, Region};
 pub use crate::device::{Cpu, Device, DeviceError, Kernels, Loss, PerSide, Target};
-pub use crate::function::{
-    Backward, Forward, Function, Infer, Lens, Reach, Want, apart, is_small, offsets,
-};
+pub use crate::function::{Backward, Forward, Function, Infer, Lens, apart, is_small, offsets};
 pub use crate::init::Init;
 pub use crate::layout::{Layout, Row, are_too_large, layout};
 pub use crate::math::Arith;
@@ -36,6 +34,7 @@ pub use crate::step::{Held, Part as StepPart, Stepwise};
 pub use crate::storage::Storage;
 pub use crate::stub::{Broken, NoStep};
 pub use crate::view::{self, BatchNorm, Layer, array, batch, flat};
+pub use crate::want::{Reach, Want};
 pub use crate::workspace::{
     Cache, ClassIndex, Footprint, InferWorkspace, InputError, Inputs, StepCheck, Workspace,
     WorkspaceError, check_steps,

@@ -7,6 +7,7 @@ use crate::device::{Buf, Indices, Kernels, Region, Run, RunKey, Target};
 use crate::layout::Layout;
 use crate::profile::{PassOps, Phase};
 use crate::program::{FunctionPlan, Pass, Program};
+use crate::want::Want;
 
 /// A function may be compiled as one piece when a run with all run-time sizes at 1 takes at most
 /// so many floating-point operations. Beyond, arithmetic outweighs what the calls of kernels cost.
@@ -45,60 +46,6 @@ pub fn apart<K: Kernels, Given>(k: &mut K, given: Given, pass: impl FnOnce(&mut 
         pass(k, given);
     }
     if K::INLINE { pass(k, given) } else { shared(k, given, pass) }
-}
-
-/// What a run with a backward pass is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Want {
-    /// The gradients of the parameters.
-    pub params: bool,
-    /// Those of the float arguments.
-    pub inputs: bool,
-    /// Whether norms use their running statistics, which stand still, and dropout drops nothing.
-    pub frozen: bool,
-}
-
-/// How far the gradients go that a call of another model gives of its arguments.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
-    /// Nobody asks for them.
-    Nothing,
-    /// To float arguments of the caller alone.
-    Inputs,
-    /// To parameters.
-    Params,
-}
-
-impl Want {
-    /// All gradients, which most functions have their memory planned for.
-    pub const ALL: Self = Self { params: true, inputs: true, frozen: false };
-    /// The gradients of the parameters.
-    pub const PARAMS: Self = Self { inputs: false, ..Self::ALL };
-    /// No gradients.
-    pub const NOTHING: Self = Self { params: false, ..Self::PARAMS };
-
-    /// What a call in a function that is asked for this is asked for: `trains` says whether
-    /// gradients of the callee's parameters are wanted at all.
-    pub const fn of_call(self, trains: bool, reach: Reach, frozen: bool) -> Self {
-        let params = self.params && trains;
-        let inputs = match reach {
-            Reach::Nothing => false,
-            Reach::Inputs => self.inputs,
-            Reach::Params => self.params || self.inputs,
-        };
-        // Where there is a backward pass, memory is planned for all of it.
-        Self { params, inputs: params || inputs, frozen: self.frozen || frozen }
-    }
-
-    /// The same of its backward pass, where it is known whether `inputs` are asked for.
-    pub const fn of_back(self, trains: bool, inputs: bool, frozen: bool) -> Self {
-        Self { params: self.params && trains, inputs, frozen: self.frozen || frozen }
-    }
-
-    /// Whether there is no backward pass, so that nothing is saved for it.
-    pub const fn is_still(self) -> bool {
-        !self.params && !self.inputs
-    }
 }
 
 /// What inference is given, of whole sequences or of their next positions. The numbers of
@@ -454,63 +401,5 @@ where
             },
         );
         k.finish(d_params, d_args);
-    }
-}
-
-/// A run of the function `F` as in training, without gradients.
-pub(crate) struct TrainingRun<
-    'a,
-    F,
-    const FLOATS: usize,
-    const CLASSES: usize,
-    const RESULTS: usize,
-> {
-    pub offsets: &'a [usize],
-    pub call: Call<FLOATS, CLASSES, RESULTS>,
-    /// Where the state goes that the run makes, and nobody reads.
-    pub new_state: Buf,
-    pub function: PhantomData<fn() -> F>,
-}
-
-impl<F, const FLOATS: usize, const CLASSES: usize, const RESULTS: usize> Run
-    for TrainingRun<'_, F, FLOATS, CLASSES, RESULTS>
-where
-    F: Function<FLOATS, CLASSES, RESULTS>,
-{
-    const MAY_BE_TINY: bool = false;
-    const NAME: &'static str = F::NAMES[2];
-    const PHASE: Phase = Phase::Forward;
-
-    fn key(&self) -> Option<RunKey> {
-        Some(RunKey { name: Self::NAME, n: self.call.n, want_inputs: false })
-    }
-
-    fn is_tiny(&self) -> bool {
-        false
-    }
-
-    fn flops(&self) -> usize {
-        F::OPS[1].flops(self.call.n, false)
-    }
-
-    fn run<K: Kernels>(self, k: &mut K) {
-        let [params, state] = owned::<F::Model>(Region::Params);
-        let (offsets, Call { n, args, classes, results, block }) = (self.offsets, self.call);
-        F::forward(
-            k,
-            Forward {
-                n,
-                offsets,
-                want: Want::NOTHING,
-                params,
-                state,
-                args,
-                classes,
-                results,
-                saved: block,
-                new_state: self.new_state,
-                scratch: block,
-            },
-        );
     }
 }

@@ -4,7 +4,7 @@
 use crate::arena::{self, Life, MOST, Part, max};
 use crate::buf::floats_of_halves;
 use crate::device::Target;
-use crate::function::Want;
+use crate::want::Want;
 
 pub use crate::arena::Layout;
 

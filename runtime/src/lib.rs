@@ -91,7 +91,9 @@ pub mod sample;
 mod step;
 mod storage;
 mod stub;
+mod training;
 pub mod view;
+mod want;
 pub mod workspace;
 
 #[doc = include_str!("derive.md")]

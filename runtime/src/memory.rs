@@ -2,8 +2,9 @@
 
 use crate::buf::Buf;
 use crate::device::{Kernels, Target};
-use crate::function::{HEADER, TARGET, Want};
+use crate::function::{HEADER, TARGET};
 use crate::layout::shortens;
+use crate::want::Want;
 
 /// The buffers of a pass, by their numbers in the plan of its function.
 ///

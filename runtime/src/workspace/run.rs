@@ -7,10 +7,11 @@ use bytemuck::Pod;
 use super::{Pass, Program, Purpose, Training, Workspace};
 use crate::arena::{Places, Sizes};
 use crate::device::{Buf, Device, DeviceError, Indices, Loss, Region, RunMemory};
-use crate::function::{Call, Function, FunctionRun, Gradients, TrainingRun};
+use crate::function::{Call, Function, FunctionRun, Gradients};
 use crate::module::Model;
 use crate::optim::{Grads, Optimizer};
 use crate::storage::Storage;
+use crate::training::TrainingRun;
 use crate::view;
 
 /// What a function is given, checked: run-time sizes, float arguments in place, class indices.
@@ -33,6 +34,10 @@ pub struct Ran<'w, M, D: Device, P, const FLOATS: usize, const RESULTS: usize> {
     /// The gradients of the float arguments, empty where they are not asked for.
     pub d_args: [Buf; FLOATS],
 }
+
+/// The loss of a step, which may be under way, and what came with it.
+pub type Trained<'w, M, D, const FLOATS: usize, const RESULTS: usize> =
+    (Loss<D>, Ran<'w, M, D, Training, FLOATS, RESULTS>);
 
 impl<'w, M: Program, D: Device, P: Purpose, const FLOATS: usize, const RESULTS: usize>
     Ran<'w, M, D, P, FLOATS, RESULTS>
@@ -227,7 +232,7 @@ impl<M: Program, D: Device> Workspace<M, D> {
         net: &mut M::Owner,
         optimizer: &mut impl Optimizer<M::Owner>,
         inputs: Inputs<A, C>,
-    ) -> Result<(Loss<D>, Ran<'w, M, D, Training, A, R>), DeviceError>
+    ) -> Result<Trained<'w, M, D, A, R>, DeviceError>
     where
         F: Function<A, C, R, Model = M>,
         M::Owner: Model,
