@@ -10,6 +10,7 @@ use crate::check::{Flows, Signature};
 use crate::device::Target;
 use crate::function::{Backward, Forward, Infer};
 use crate::step::Held;
+use crate::want::Want;
 
 /// A function of a model with mistakes.
 #[derive(Clone, Copy, Debug)]
@@ -36,11 +37,11 @@ impl<const ARGS: usize> Broken<ARGS> {
         [0; 2]
     }
 
-    pub const fn saved(self, _: Sizes, _: Target) -> usize {
+    pub const fn saved(self, _: Sizes, _: Want, _: Target) -> usize {
         0
     }
 
-    pub const fn scratch(self, _: Sizes, _: Target) -> usize {
+    pub const fn scratch(self, _: Sizes, _: Want, _: Target) -> usize {
         0
     }
 
@@ -64,7 +65,7 @@ impl<const ARGS: usize> Broken<ARGS> {
         [false; 16]
     }
 
-    pub fn offsets(self, _: Sizes, _: bool, _: bool, _: Target, _: &mut Vec<usize>) {}
+    pub fn offsets(self, _: Sizes, _: Want, _: bool, _: Target, _: &mut Vec<usize>) {}
 
     pub fn infer_offsets(self, _: Sizes, _: Target, _: &mut Vec<usize>) {}
 
