@@ -53,11 +53,19 @@ pub(super) fn step<M: Model, U: Update<S>, const S: usize>(
     settings: &Settings,
 ) {
     let rows = settings.groups.rows();
-    let mut updates = [update(&rows[0]); GROUPS];
-    for (updates, row) in updates.iter_mut().zip(rows).skip(1) {
-        *updates = update(row);
-    }
-    let updates = &updates[..rows.len()];
+    let (one, mut many);
+    let updates: &[U] = match rows {
+        // Nearly always: small steps are done sooner than 32 updates are copied.
+        [row] => {
+            one = [update(row)];
+            &one
+        }
+        rows => {
+            many = [update(&rows[0]); GROUPS];
+            many.iter_mut().zip(rows).skip(1).for_each(|(to, row)| *to = update(row));
+            &many[..rows.len()]
+        }
+    };
     let recorded = grads.profile.map(|profile| (profile, Instant::now()));
     let len = match grads.source {
         Source::Host { grads, host, .. } => {
