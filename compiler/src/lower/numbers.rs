@@ -88,7 +88,7 @@ impl FnCx<'_, '_> {
         })
     }
 
-    /// Whether an expression is of names of sizes and whole numbers alone: it is computed as a size is.
+    /// Whether an expression is of names of sizes and whole numbers alone: it is computed as a size.
     fn is_of_sizes(&self, expr: &Expr) -> bool {
         is_integral(expr) && self.names_sizes(expr) == Some(true)
     }
