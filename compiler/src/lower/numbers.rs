@@ -88,7 +88,8 @@ impl FnCx<'_, '_> {
         })
     }
 
-    /// Whether an expression is of names of sizes and whole numbers alone: it is computed as a size.
+    /// Whether an expression is of names of sizes and whole numbers alone: those are computed
+    /// with as sizes are.
     fn is_of_sizes(&self, expr: &Expr) -> bool {
         is_integral(expr) && self.names_sizes(expr) == Some(true)
     }
