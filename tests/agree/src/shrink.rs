@@ -5,7 +5,7 @@ mod expr;
 mod read;
 
 use gradiron_compiler::diagnostics::Diagnostics;
-use gradiron_compiler::lower::{ModelCx, bound};
+use gradiron_compiler::lower::{ModelCx, Siblings, bound};
 use gradiron_compiler::syntax::parse_model;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -103,7 +103,8 @@ fn types(model: &Model, function: &str) -> BTreeMap<String, String> {
     let find = || {
         let mut diagnostics = Diagnostics::default();
         let item = parse_model(tokens(&model.text(true)), &mut diagnostics);
-        bound(&mut ModelCx::new(&item, &mut diagnostics), function)
+        let siblings = Siblings::default();
+        bound(&mut ModelCx::new(&item, &siblings, &mut diagnostics), function)
     };
     let found = catch_unwind(AssertUnwindSafe(find)).ok().flatten();
     let values = found.map(|bound| bound.values).unwrap_or_default();

@@ -1,6 +1,7 @@
 //! The ends of functions: their results, and losses.
 
 use gradiron_compiler::diagnostics::Diagnostics;
+use gradiron_compiler::lower::Siblings;
 use gradiron_compiler::model::analyse;
 use gradiron_compiler::syntax::parse_model;
 

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use gradiron_compiler::diagnostics::Diagnostics;
 use gradiron_compiler::dim::{Atom, Dim};
 use gradiron_compiler::graph::{Kind, Ty};
-use gradiron_compiler::lower::{Bound, ModelCx, Param, Scope, bound, dim};
+use gradiron_compiler::lower::{Bound, ModelCx, Param, Scope, Siblings, bound, dim};
 use gradiron_compiler::syntax::parse_model;
 use proc_macro2::{Group, Literal, TokenStream, TokenTree};
 
@@ -158,7 +158,8 @@ impl World {
         if !diagnostics.is_empty() {
             return None;
         }
-        let mut cx = ModelCx::new(&item, &mut diagnostics);
+        let siblings = Siblings::default();
+        let mut cx = ModelCx::new(&item, &siblings, &mut diagnostics);
         let bound = bound(&mut cx, function)?;
         let number = |dims: &[Dim]| -> Option<usize> {
             let sizes = dims.iter().map(|dim| dim.evaluate(&|atom| self.atom(model, atom)));

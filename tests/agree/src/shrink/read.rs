@@ -50,7 +50,14 @@ fn function(function: &syntax::Function) -> Option<Function> {
         match statement {
             Stmt::Let { names, annotation, value: Value::Expr(value) } => body.push(Let {
                 names: names.iter().map(ToString::to_string).collect(),
-                ty: annotation.as_ref().map(ToString::to_string),
+                ty: match &annotation[..] {
+                    [] => None,
+                    [one] => Some(one.to_string()),
+                    several => {
+                        let texts: Vec<_> = several.iter().map(ToString::to_string).collect();
+                        Some(format!("({})", texts.join(", ")))
+                    }
+                },
                 value: text_of(value),
             }),
             Stmt::Tail(Expr::Tuple(tuple)) if tuple.elems.len() == types.len() => {
