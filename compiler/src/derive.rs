@@ -11,7 +11,7 @@ use crate::model::{compile, guarded};
 use crate::names::without_needless;
 use crate::syntax::limits::too_deep;
 use crate::syntax::{
-    Arg, Field, FieldDecl, FnArg, Function, Header, ModelItem, Stmt, TypeExpr, Value,
+    Arg, Field, FieldDecl, FnArg, Function, Header, ModelItem, Stmt, TypeExpr, Value, frozen,
     name_in_files, parse_layer_type,
 };
 
@@ -117,7 +117,8 @@ fn field(i: usize, field: &syn::Field, diagnostics: &mut Diagnostics) -> Field {
         }
     };
     let in_files = name_in_files(&field.attrs, diagnostics);
-    Field { docs: Vec::new(), name, in_files, decl: decl.unwrap_or(FieldDecl::Broken) }
+    let frozen = frozen(&field.attrs, diagnostics);
+    Field { docs: Vec::new(), name, in_files, frozen, decl: decl.unwrap_or(FieldDecl::Broken) }
 }
 
 /// The name of a tuple field, as in PyTorch's `Sequential`: its number.

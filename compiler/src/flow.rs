@@ -24,6 +24,8 @@ pub struct Flows {
     pub reads: Vec<bool>,
     /// The labels of nodes that let nothing through to one of their inputs.
     pub flat: Vec<String>,
+    /// Whether something on the way is detached.
+    pub detached: bool,
     /// Binds the variables, in the order of the walk.
     lets: Vec<TokenStream>,
 }
@@ -33,7 +35,7 @@ impl Flows {
     pub fn new(graph: &Graph, from: impl Fn(usize) -> bool) -> Self {
         let count = graph.values.len();
         let (of, reads) = (vec![Flow::No; count], vec![false; count]);
-        let mut flows = Self { of, reads, flat: Vec::new(), lets: Vec::new() };
+        let mut flows = Self { of, reads, flat: Vec::new(), detached: false, lets: Vec::new() };
         for (dest, value) in &graph.outputs {
             if let Dest::Result(r) = dest
                 && from(*r)
@@ -55,7 +57,10 @@ impl Flows {
                     continue;
                 }
                 if node.op.is_flat(at) {
-                    flows.flat.push(node.label.clone());
+                    match node.op.is_detached() {
+                        true => flows.detached = true,
+                        false => flows.flat.push(node.label.clone()),
+                    }
                     continue;
                 }
                 let part = match node.op.callee().and_then(|callee| callee.flow(at)) {
@@ -99,11 +104,11 @@ impl Flows {
         quote!({ #(#lets)* #value })
     }
 
-    /// The parameters that the results depend on, by their index.
+    /// The parameters that the results depend on, by their index, but for those that are held fixed.
     pub fn params<'a>(&'a self, graph: &'a Graph) -> impl Iterator<Item = (usize, &'a Flow)> {
         let read = graph.values.iter().enumerate().filter(|(v, _)| self.reads[*v]);
         read.filter_map(|(v, value)| match value.source {
-            Source::Param(p) => Some((p, &self.of[v])),
+            Source::Param(p) if !graph.frozen.contains(&p) => Some((p, &self.of[v])),
             _ => None,
         })
     }

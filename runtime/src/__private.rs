@@ -36,6 +36,7 @@ pub use crate::step::{Held, Part as StepPart, Stepwise};
 pub use crate::storage::Storage;
 pub use crate::stub::{Broken, NoStep};
 pub use crate::view::{self, BatchNorm, Layer, array, batch, flat};
+pub use crate::want::{Reach, Want};
 pub use crate::workspace::{
     Cache, ClassIndex, Footprint, InferWorkspace, InputError, Inputs, StepCheck, Workspace,
     WorkspaceError, check_steps,

@@ -101,6 +101,10 @@ impl Life {
     pub const fn new(first: u32, last: u32, part: Part) -> Self {
         Self { first, last, part }
     }
+
+    pub(crate) const fn part(&self) -> Part {
+        self.part
+    }
 }
 
 /// Where each of `N` buffers starts.

@@ -350,7 +350,7 @@ pub const fn trained(is_reached: bool, field: &'static str, losses: &'static str
         let text = Text::new().str("no gradient gets from ").str(losses);
         let text = text.str(" to the parameters of `").str(field).str("`");
         let text = text
-            .str("\n  help: on all ways are steps such as `argmax` or `gt`, whose derivative is 0");
+            .str("\n  help: on all ways are steps such as `argmax` or `gt`, whose derivative is 0, or `detach`");
         panic!("{}", text.str(": they would never be trained").as_str());
     }
 }
@@ -359,7 +359,7 @@ pub const fn trained(is_reached: bool, field: &'static str, losses: &'static str
 #[diagnostic::on_unimplemented(
     message = "this loss trains nothing: its gradient reaches no parameter of the model",
     label = "all gradients would be zero",
-    note = "a loss depends on the parameters by steps that have a derivative; `argmax` and comparisons have none"
+    note = "a loss depends on the parameters by steps that have a derivative; `argmax` and comparisons have none, `detach` and `#[frozen]` let none through"
 )]
 pub trait ReachesParameters {}
 

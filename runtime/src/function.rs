@@ -7,6 +7,7 @@ use crate::device::{Buf, Indices, Kernels, Region, Run, RunKey, Target};
 use crate::layout::Layout;
 use crate::profile::{PassOps, Phase};
 use crate::program::{FunctionPlan, Pass, Program};
+use crate::want::Want;
 
 /// A function may be compiled as one piece when a run with all run-time sizes at 1 takes at most
 /// so many floating-point operations. Beyond, arithmetic outweighs what the calls of kernels cost.
@@ -81,6 +82,8 @@ pub struct Forward<'a, const FLOATS: usize, const CLASSES: usize, const RESULTS:
     pub n: Sizes,
     /// Where the buffers of the function lie, and of those that it calls.
     pub offsets: &'a [usize],
+    /// Which gradients the backward pass is asked for.
+    pub want: Want,
     /// The parameters.
     pub params: Buf,
     /// The state.
@@ -106,8 +109,8 @@ pub struct Backward<'a, const FLOATS: usize, const CLASSES: usize, const RESULTS
     pub n: Sizes,
     /// Where the buffers of the function lie, and of those that it calls.
     pub offsets: &'a [usize],
-    /// Whether the gradients of the float arguments are asked for.
-    pub want_inputs: bool,
+    /// Which gradients are asked for.
+    pub want: Want,
     /// The parameters.
     pub params: Buf,
     /// The float arguments.
@@ -147,7 +150,7 @@ impl<const FLOATS: usize, const CLASSES: usize, const RESULTS: usize>
     pub const fn floats(&self, pass: Pass, block: usize) -> usize {
         let (results, d_args) = (padded_sum(&self.results), padded_sum(&self.args));
         match pass {
-            Pass::Infer | Pass::Step => sum(&[results, block]),
+            Pass::Infer | Pass::Step | Pass::Training => sum(&[results, block]),
             Pass::Grad => sum(&[results, results, block]),
             Pass::GradInputs => sum(&[results, results, d_args, block]),
         }
@@ -199,9 +202,9 @@ pub trait Function<const FLOATS: usize, const CLASSES: usize, const RESULTS: usi
     const IS_LOSS: bool;
     /// How long the code is of inference, and with gradients, in elementary operations.
     const CODE_SIZE: [usize; 2];
-    /// What profiles call inference, and the function with gradients: `Mlp::loss`,
-    /// `Mlp::loss_grad`.
-    const NAMES: [&'static str; 2];
+    /// What profiles call inference, the function with gradients, and as in training without:
+    /// `Mlp::loss`, `Mlp::loss_grad`, `Mlp::loss (training)`.
+    const NAMES: [&'static str; 3];
     /// The passes of inference, of the forward and of the backward pass.
     const OPS: [&'static PassOps; 3];
     /// Floating-point operations of inference when all run-time sizes are 1.
@@ -239,7 +242,7 @@ impl FunctionPlan {
     where
         F: Function<FLOATS, CLASSES, RESULTS>,
     {
-        let passes = [Pass::Infer, Pass::Grad, Pass::GradInputs, Pass::Step];
+        let passes = [Pass::Infer, Pass::Grad, Pass::GradInputs, Pass::Step, Pass::Training];
         let offsets = passes.map(|pass| {
             let mut offsets = Vec::new();
             F::offsets(n, pass, target, &mut offsets);
@@ -358,11 +361,13 @@ where
         let [d_params, new_state] = owned::<F::Model>(Region::Grads);
         let Gradients { d_results, d_args, want_inputs } = self.gradients;
         let (saved, scratch) = (block, block);
+        let want = Want { inputs: want_inputs, ..Want::ALL };
         F::forward(
             k,
             Forward {
                 n,
                 offsets,
+                want,
                 params,
                 state,
                 args,
@@ -383,7 +388,7 @@ where
             Backward {
                 n,
                 offsets,
-                want_inputs,
+                want,
                 params,
                 args,
                 classes,

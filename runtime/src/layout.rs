@@ -4,6 +4,7 @@
 use crate::arena::{self, Life, MOST, Part, max};
 use crate::buf::floats_of_halves;
 use crate::device::Target;
+use crate::want::Want;
 
 pub use crate::arena::Layout;
 
@@ -19,9 +20,13 @@ pub struct Row {
     /// Its life where values are not kept in bf16 between the passes, if that is another one.
     otherwise: Option<Life>,
     first: u32,
+    /// The last operation of the forward pass that needs it.
+    ends: u32,
     values: bool,
     on_host: bool,
     for_inputs: bool,
+    for_params: bool,
+    without_params: bool,
     halves_between: bool,
 }
 
@@ -32,9 +37,12 @@ impl Row {
             life: Life::new(first, last, part),
             otherwise: None,
             first,
+            ends: if matches!(part, Part::Saved) { first } else { last },
             values: false,
             on_host: false,
             for_inputs: false,
+            for_params: false,
+            without_params: false,
             halves_between: false,
         }
     }
@@ -72,6 +80,24 @@ impl Row {
         self
     }
 
+    /// Needed, in the backward pass, for the gradients of the parameters alone.
+    pub const fn for_params(mut self) -> Self {
+        self.for_params = true;
+        self
+    }
+
+    /// Needed where the gradients of the parameters are not asked for.
+    pub const fn without_params(mut self) -> Self {
+        self.without_params = true;
+        self
+    }
+
+    /// Where nothing is saved for a backward pass: lives up to `last` of the forward pass.
+    pub const fn ends(mut self, last: u32) -> Self {
+        self.ends = last;
+        self
+    }
+
     /// Needed where values are kept in bf16 between the passes.
     pub const fn between(mut self) -> Self {
         self.halves_between = true;
@@ -99,9 +125,12 @@ impl Row {
     }
 
     /// The floats that it takes.
-    const fn floats(&self, target: Target, want_inputs: bool) -> usize {
+    const fn floats(&self, target: Target, want: Want) -> usize {
+        let of_backward = matches!(self.life.part(), Part::Backward);
         let is_absent = (self.on_host && !target.on_host())
-            || (self.for_inputs && !want_inputs)
+            || (self.for_inputs && !want.inputs)
+            || (of_backward && (want.is_still() || self.for_params && !want.params))
+            || (self.without_params && want.params)
             || (self.halves_between && !target.are_halves_between());
         match (is_absent, self.values && target.are_halves()) {
             (true, _) => 0,
@@ -109,6 +138,24 @@ impl Row {
             (false, false) => self.size,
         }
     }
+
+    const fn life(&self, target: Target, want: Want) -> Life {
+        let life = match self.otherwise {
+            Some(life) if !target.are_halves_between() => life,
+            _ => self.life,
+        };
+        let is_short = want.is_still() || (self.for_params && shortens(want, target));
+        match life.part() {
+            Part::Saved if is_short => Life::new(self.first, self.ends, Part::Forward),
+            _ => life,
+        }
+    }
+}
+
+/// Whether what only gradients of parameters need is not saved. Runs that keep values in bf16
+/// between the passes save it as others do.
+pub(crate) const fn shortens(want: Want, target: Target) -> bool {
+    !want.params && !target.are_halves_between()
 }
 
 /// Whether a value of so many elements is among these: what follows from its size may leave the
@@ -123,17 +170,14 @@ pub const fn are_too_large(lens: &[usize]) -> bool {
 pub const fn layout<const N: usize>(
     rows: &[Row; N],
     target: Target,
-    want_inputs: bool,
+    want: Want,
     whole: bool,
 ) -> Layout<N> {
     let (mut sizes, mut lives) = ([0; N], [Life::new(0, 0, Part::Forward); N]);
     let mut i = 0;
     while i < N {
-        sizes[i] = rows[i].floats(target, want_inputs);
-        lives[i] = match rows[i].otherwise {
-            Some(life) if !target.are_halves_between() => life,
-            _ => rows[i].life,
-        };
+        sizes[i] = rows[i].floats(target, want);
+        lives[i] = rows[i].life(target, want);
         i += 1;
     }
     arena::plan(sizes, lives, whole)

@@ -91,7 +91,9 @@ pub mod sample;
 mod step;
 mod storage;
 mod stub;
+mod training;
 pub mod view;
+mod want;
 pub mod workspace;
 
 #[doc = include_str!("derive.md")]
@@ -102,8 +104,8 @@ pub use module::{Model, Module};
 pub use net::Net;
 pub use rng::Seed;
 pub use workspace::{
-    Cache, ClassIndex, InferWorkspace, InputError, Purpose, StepCheck, TruncateError, Workspace,
-    WorkspaceError,
+    Cache, ClassIndex, InferWorkspace, InputError, Network, Purpose, StepCheck, TruncateError,
+    Workspace, WorkspaceError,
 };
 
 /// What a program that trains a network needs: `use gradiron::prelude::*;`.
@@ -115,10 +117,10 @@ pub mod prelude {
     pub use crate::module::{Kind, Model, except};
     pub use crate::net::Net;
     pub use crate::optim::each::*;
-    pub use crate::optim::{Grads, Optimizer};
+    pub use crate::optim::{Accumulated, Grads, Optimizer};
     pub use crate::profile::Profile;
     pub use crate::rng::Seed;
-    pub use crate::workspace::{Cache, InferWorkspace, Workspace};
+    pub use crate::workspace::{Cache, InferWorkspace, InputError, Network, Workspace};
     pub use gradiron_macros::{Module, model};
 }
 

@@ -3,6 +3,8 @@
 use crate::buf::Buf;
 use crate::device::{Kernels, Target};
 use crate::function::{HEADER, TARGET};
+use crate::layout::shortens;
+use crate::want::Want;
 
 /// The buffers of a pass, by their numbers in the plan of its function.
 ///
@@ -13,6 +15,8 @@ pub struct Memory<'a> {
     offsets: &'a [usize],
     saved: Buf,
     scratch: Buf,
+    /// Whether what only gradients of parameters need is not saved.
+    shortens: bool,
     /// What the memory was planned for.
     pub target: Target,
 }
@@ -20,9 +24,11 @@ pub struct Memory<'a> {
 impl<'a> Memory<'a> {
     /// The memory that lasts from the forward to the backward pass, and that of the pass.
     #[inline(always)]
-    pub fn new<K: Kernels>(offsets: &'a [usize], saved: Buf, scratch: Buf) -> Self {
+    pub fn new<K: Kernels>(offsets: &'a [usize], want: Want, saved: Buf, scratch: Buf) -> Self {
         let target = Target::from_number(if K::INLINE { 0 } else { offsets[TARGET] });
-        Self { offsets, saved, scratch, target }
+        // Where there is no backward pass, all memory is that of this one.
+        let saved = if want.is_still() { scratch } else { saved };
+        Self { offsets, saved, scratch, shortens: shortens(want, target), target }
     }
 
     #[inline(always)]
@@ -40,6 +46,34 @@ impl<'a> Memory<'a> {
     #[inline(always)]
     pub fn saved_values(&self, buffer: usize, len: usize) -> Buf {
         self.saved.values(self.at(buffer), len, self.target.are_halves())
+    }
+
+    /// Floats that last to where the backward pass makes gradients of parameters.
+    #[inline(always)]
+    pub fn for_params(&self, buffer: usize, len: usize) -> Buf {
+        if self.shortens { self.scratch(buffer, len) } else { self.saved(buffer, len) }
+    }
+
+    /// Values that do.
+    #[inline(always)]
+    pub fn for_params_values(&self, buffer: usize, len: usize) -> Buf {
+        if self.shortens {
+            self.scratch_values(buffer, len)
+        } else {
+            self.saved_values(buffer, len)
+        }
+    }
+
+    /// [`kept`](Self::kept) for gradients of parameters.
+    #[inline(always)]
+    pub fn kept_for_params(&self, buffer: usize, len: usize) -> Buf {
+        if self.shortens { self.scratch(buffer, len) } else { self.kept(buffer, len) }
+    }
+
+    /// The same of values.
+    #[inline(always)]
+    pub fn kept_for_params_values(&self, buffer: usize, len: usize) -> Buf {
+        if self.shortens { self.scratch_values(buffer, len) } else { self.kept_values(buffer, len) }
     }
 
     /// Floats of this pass.

@@ -32,6 +32,8 @@ pub struct ParamSpec {
     pub init: Init,
     /// The names of weights that are tied to it: files may hold it under these, or several times.
     pub tied: Vec<String>,
+    /// Whether it stands below `#[frozen]`: it has no gradient, and optimizers leave it alone.
+    pub frozen: bool,
 }
 
 impl ParamSpec {

@@ -2,7 +2,7 @@
 
 use crate::arena::{Sizes, padded};
 use crate::device::{Buf, Kernels, PerSide, Target};
-use crate::module::Module;
+use crate::module::{Model, Module};
 
 /// What a function is run for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +15,13 @@ pub enum Pass {
     GradInputs,
     /// The results of the next positions of sequences.
     Step,
+    /// The results as in training, without gradients.
+    Training,
+}
+
+impl Pass {
+    /// How many there are.
+    pub(crate) const COUNT: usize = 5;
 }
 
 /// The memory of one function, as planned for a workspace's sizes.
@@ -22,16 +29,16 @@ pub enum Pass {
 #[doc(hidden)]
 pub struct FunctionPlan {
     /// Floats of the arena, by pass.
-    pub(crate) floats: [usize; 4],
+    pub(crate) floats: [usize; Pass::COUNT],
     pub(crate) indices: usize,
     /// Offsets of the planned buffers, by pass.
-    pub(crate) offsets: [Vec<usize>; 4],
+    pub(crate) offsets: [Vec<usize>; Pass::COUNT],
 }
 
 impl FunctionPlan {
     /// Leaves out what makes gradients.
     pub(crate) fn only_infer(&mut self) {
-        for pass in [Pass::Grad, Pass::GradInputs] {
+        for pass in [Pass::Grad, Pass::GradInputs, Pass::Training] {
             self.floats[pass as usize] = 0;
             self.offsets[pass as usize] = Vec::new();
         }
@@ -118,3 +125,69 @@ pub trait Program: Module {
     #[doc(hidden)]
     fn prepare<K: Kernels>(k: &mut K, owned: [Buf; 2], prepared: Buf);
 }
+
+/// Any network that can be trained, for bounds of code that trains any: what `model!` declares, and
+/// `Net<M>` of a `#[derive(Module)]`. Its workspaces are of the type `Workspace<N::Module>`. What a
+/// call of it takes only the network knows, so a step is a closure.
+///
+/// ```
+/// use gradiron::prelude::*;
+///
+/// /// Trains on all batches, `epochs` times, and gives the last mean loss.
+/// fn fit<N: Network, B>(
+///     net: &mut N,
+///     ws: &mut Workspace<N::Module>,
+///     optimizer: &mut impl Optimizer<N>,
+///     batches: &[B],
+///     epochs: usize,
+///     mut loss_grad: impl FnMut(&N, &mut Workspace<N::Module>, &B) -> Result<f32, InputError>,
+/// ) -> Result<f32, InputError> {
+///     let mut mean = 0.0;
+///     for _ in 0..epochs {
+///         mean = 0.0;
+///         for batch in batches {
+///             mean += loss_grad(net, ws, batch)? / batches.len() as f32;
+///             optimizer.step(net, ws.grads());
+///         }
+///     }
+///     Ok(mean)
+/// }
+///
+/// model! {
+///     struct Line { line: Linear(1 -> 1) }
+///     fn loss(&self, x: [batch, 1], y: [batch, 1]) -> [] { mse_loss(self.line(x), y) }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut net = Line::init(Seed(0));
+/// let mut ws = Line::workspace(2)?;
+/// let mut adam = Adam::new(&net, 0.1)?;
+/// let batches = [([[0.0], [1.0]], [[1.0], [3.0]]), ([[2.0], [3.0]], [[5.0], [7.0]])];
+/// let loss = fit(&mut net, &mut ws, &mut adam, &batches, 300, |net, ws, (x, y)| {
+///     net.loss_grad(ws, x, y)
+/// })?;
+/// assert!(loss < 1e-2);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// What needs no workspace takes any [`Model`](crate::Model): its parameters, their names and
+/// number, files.
+///
+/// ```
+/// use gradiron::prelude::*;
+///
+/// fn trained_floats<M: Model>() -> usize {
+///     M::param_specs().iter().filter(|spec| !spec.frozen).map(|spec| spec.len()).sum()
+/// }
+///
+/// /// The mean of networks that were trained apart.
+/// fn average<M: Model>(into: &mut M, others: &[M]) {
+///     for (i, p) in into.params_mut().iter_mut().enumerate() {
+///         *p = others.iter().map(|net| net.params()[i]).sum::<f32>() / others.len() as f32;
+///     }
+/// }
+/// ```
+pub trait Network: Model<Module: Program<Owner = Self>> {}
+
+impl<N: Model<Module: Program<Owner = N>>> Network for N {}

@@ -11,6 +11,7 @@ mod step_check;
 mod warm;
 
 use std::marker::PhantomData;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 pub use error::{InputError, WorkspaceError};
@@ -19,7 +20,7 @@ pub use input::ClassIndex;
 pub use run::{Inputs, Ran};
 pub use step_check::{StepCheck, check_steps};
 
-pub use crate::program::{FunctionPlan, Inference, Pass, Program, Purpose, Training};
+pub use crate::program::{FunctionPlan, Inference, Network, Pass, Program, Purpose, Training};
 pub use crate::step::{Cache, TruncateError};
 
 use crate::arena::{self, Sizes};
@@ -87,6 +88,10 @@ pub struct Workspace<M, D: Device = Cpu, P = Training> {
     grads: D::Memory,
     /// Whether a `…_grad` call has made them.
     made: bool,
+    /// Whether no step was made along them since.
+    fresh: AtomicBool,
+    /// Whether calls without gradients run as in training.
+    training: bool,
     indices: Vec<u32>,
     random: Random,
     plans: Vec<FunctionPlan>,
@@ -138,6 +143,8 @@ impl<M: Program, D: Device, P: Purpose> Workspace<M, D, P> {
             own: Prepared::default(),
             grads: device.allocate(Self::MADE)?,
             made: false,
+            fresh: AtomicBool::new(false),
+            training: false,
             indices,
             random: Random::default(),
             none: Storage::zeros(0),
@@ -186,12 +193,45 @@ impl<M: Program, D: Device> Workspace<M, D> {
         self.random = Random { seed, step: 0 };
     }
 
+    /// Whether calls without gradients, such as `net.forward`, run as those with gradients do: norms
+    /// use the statistics of the batch, and dropout drops, what each call draws anew. So it is
+    /// after PyTorch's `net.train()`; after [`eval`](https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.eval),
+    /// and in a new workspace, it is not. The running statistics stay as they are.
+    ///
+    /// ```
+    /// use gradiron::prelude::*;
+    ///
+    /// model! {
+    ///     struct Net { fc: Linear(4 -> 16), head: Linear(16 -> 1) }
+    ///     fn forward(&self, x: [batch, 4]) -> [batch, 1] { self.head(self.fc(x).relu().dropout(0.5)) }
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let net = Net::init(Seed(0));
+    /// let mut ws = Net::workspace(1)?;
+    /// ws.set_training(true);
+    /// // How sure is it? The spread of answers with other units dropped.
+    /// let draws: Vec<f32> = (0..20)
+    ///     .map(|_| net.forward(&mut ws, &[[1.0; 4]]).map(|y| y[0][0]))
+    ///     .collect::<Result<_, _>>()?;
+    /// assert!(draws.iter().any(|y| *y != draws[0]));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "train")]
+    #[doc(alias = "eval")]
+    pub fn set_training(&mut self, training: bool) {
+        self.training = training;
+    }
+
     /// The gradients of the last `…_grad` call that returned `Ok`, and the state that it made. A
     /// call that refuses its inputs leaves them as they are, and so does inference. Before the
-    /// first they are zeros.
+    /// first they are zeros. An optimizer makes one step along them; for one more there is
+    /// [`Grads::again`].
     pub fn grads(&self) -> Grads<'_, M::Owner> {
         let state = if self.made { M::STATE } else { 0 };
-        Grads::lent(self.device.lend(&self.grads), M::PARAMS, state).recorded(self.device.profile())
+        let grads = Grads::lent(self.device.lend(&self.grads), M::PARAMS, state);
+        grads.recorded(self.device.profile()).once(&self.fresh)
     }
 }
 
@@ -202,6 +242,8 @@ impl<M: Program, D: Device> Workspace<M, D> {
     /// # Panics
     /// When they are on a device that is lost.
     pub fn grads_mut(&mut self) -> GradsMut<'_, M::Owner> {
+        // What is written there may be stepped along.
+        *self.fresh.get_mut() = true;
         GradsMut::new(self.device.change(&mut self.grads, 0, M::PARAMS))
     }
 }

@@ -37,7 +37,7 @@ impl Module for Layers {
             ("fc.bias", vec![3]),
         ] {
             let (name, tied) = (format!("{prefix}{name}"), vec![]);
-            let spec = ParamSpec { name, shape, start, init, tied };
+            let spec = ParamSpec { name, shape, start, init, tied, frozen: false };
             start += spec.len();
             specs.push(spec);
         }
@@ -322,11 +322,11 @@ impl<const TWICE: bool> Module for Wrong<TWICE> {
     fn describe(_: &str, _: usize, specs: &mut Vec<ParamSpec>) {
         let (name, init, tied) = (String::from("weight"), Init::Zeros, vec![]);
         if TWICE {
-            let spec = ParamSpec { name, shape: vec![2], start: 0, init, tied };
+            let spec = ParamSpec { name, shape: vec![2], start: 0, init, tied, frozen: false };
             specs.extend([spec.clone(), ParamSpec { start: 2, ..spec }]);
         } else {
             let shape = vec![usize::MAX, usize::MAX];
-            specs.push(ParamSpec { name, shape, start: 1, init, tied });
+            specs.push(ParamSpec { name, shape, start: 1, init, tied, frozen: false });
         }
     }
 }

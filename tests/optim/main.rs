@@ -26,7 +26,7 @@ impl Module for Weights {
         for (name, shape, at) in [("weight", vec![4, 5], 0), ("bias", vec![COUNT - 20], 20)] {
             let name = format!("{prefix}{name}");
             let (start, tied) = (start + at, vec![]);
-            specs.push(ParamSpec { name, shape, start, init: Init::Zeros, tied });
+            specs.push(ParamSpec { name, shape, start, init: Init::Zeros, tied, frozen: false });
         }
     }
 }

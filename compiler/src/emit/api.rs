@@ -109,8 +109,8 @@ fn method(
     let is_loss = is_loss(&interface.results);
     let floats: Vec<_> = interface.args.iter().filter(|a| a.ty.kind != Kind::Classes).collect();
     let trains = method == Method::Train;
-    // A step needs a loss that is all there is, and parameters that it may change.
-    if trains && !(is_loss && results.len() == 1 && receiver == Receiver::SelfRef) {
+    // A step needs a loss, and parameters that it may change.
+    if trains && !(is_loss && receiver == Receiver::SelfRef) {
         return TokenStream::new();
     }
     // Without parameters, gradients are those of the arguments.
@@ -170,7 +170,11 @@ fn method(
             let d_args = tuple(&d_args);
             quote!((#value, #d_args))
         }
-        Method::Train => quote!(__private::Loss<#device>),
+        Method::Train => {
+            let loss = quote!(__private::Loss<#device>);
+            let all = [loss].into_iter().chain(results.iter().skip(1).cloned());
+            tuple(&all.collect::<Vec<_>>())
+        }
         _ => value,
     };
     let vis = match (receiver, &interface.vis) {

@@ -47,12 +47,7 @@ pub fn body(
     };
     let want_inputs = method == Method::GradInputs;
     let run = match method {
-        Method::Train => {
-            return quote! {
-                let inputs = #of.inputs(ws, #(#args),*)?;
-                Ok(ws.train(#of, self, optimizer, inputs)?)
-            };
-        }
+        Method::Train => quote!(ws.train(#of, self, optimizer, inputs)?),
         Method::Infer => quote!(ws.infer(#of, #params, inputs)?),
         _ => quote!(ws.grad(#of, #params, inputs, &#given, #want_inputs)?),
     };
@@ -73,6 +68,20 @@ pub fn body(
         });
         tuple(values.collect())
     };
+    if method == Method::Train {
+        // The loss may be under way; what comes with it is waited for.
+        let further = function.results.iter().enumerate().skip(1).map(|(i, ty)| {
+            let i = Index::from(i);
+            read(quote!(results[#i]), ty)
+        });
+        let values = tuple([quote!(loss)].into_iter().chain(further).collect());
+        let ran = if function.results.len() == 1 { quote!(_) } else { quote!(ran) };
+        return quote! {
+            let inputs = #of.inputs(ws, #(#args),*)?;
+            let (loss, #ran) = #run;
+            Ok(#values)
+        };
+    }
     let values = read_all("results", &mut function.results.iter());
     let outcome = match want_inputs {
         true => {

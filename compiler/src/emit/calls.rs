@@ -41,14 +41,15 @@ impl Half {
             Self::BACK => (
                 quote!(Backward),
                 quote! {
-                    n, offsets, want_inputs, params, args, classes, results, saved, d_results,
+                    n, offsets, want, params, args, classes, results, saved, d_results,
                     d_params, d_args, scratch
                 },
             ),
             _ => (
                 quote!(Forward),
                 quote! {
-                    n, offsets, params, state, args, classes, results, saved, new_state, scratch
+                    n, offsets, want, params, state, args, classes, results, saved, new_state,
+                    scratch
                 },
             ),
         }
@@ -93,7 +94,10 @@ pub fn pass(
     let sizes = if form == Form::Step { model.bind_step_sizes() } else { model.bind_sizes() };
     let profile = profile::items(&sizes, [&ops, &costs], phase, &ran.collect::<Vec<_>>());
     let (given, names) = half.given();
-    let saved = if form == Form::Train { quote!(saved) } else { quote!(scratch) };
+    let (want, saved) = match form {
+        Form::Train => (quote!(want), quote!(saved)),
+        _ => (quote!(__private::Want::PARAMS), quote!(scratch)),
+    };
     let generics = quote! {
         <Kernels__: __private::Kernels, const FLOATS__: usize, const CLASSES__: usize,
             const RESULTS__: usize>
@@ -110,7 +114,7 @@ pub fn pass(
         fn #body #generics(k: &mut Kernels__, given: #given<FLOATS__, CLASSES__, RESULTS__>) {
             let #given { #names } = given;
             #bind
-            let m = __private::Memory::new::<Kernels__>(offsets, #saved, scratch);
+            let m = __private::Memory::new::<Kernels__>(offsets, #want, #saved, scratch);
             let (target, on_host) = (m.target, Kernels__::ON_HOST);
             #nested
             k.enter(Self::#ops, n);

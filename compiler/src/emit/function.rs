@@ -111,13 +111,21 @@ fn row(buffer: &Buffer, lens: &Lens) -> TokenStream {
     let on_host = when(buffer.cpu_only, quote!(.on_host()));
     let for_inputs = when(buffer.inputs_only, quote!(.for_inputs()));
     let between = when(buffer.conversion.is_some(), quote!(.between()));
+    let for_params = when(buffer.params_only, quote!(.for_params()));
+    let without_params = when(buffer.spare, quote!(.without_params()));
+    let is_saved = buffer.part == Part::Saved;
+    let ends = when(is_saved && buffer.ends > buffer.first, {
+        let last = node_number(buffer.ends);
+        quote!(.ends(#last))
+    });
     let otherwise = when(buffer.without_bf16 != (buffer.last, buffer.part), {
         let (last, other) = buffer.without_bf16;
         let (last, other) = (node_number(last), format_ident!("else_{}", part(other)));
         quote!(.#other(#last))
     });
     quote! {
-        __private::Row::#own(#size, #first, #last) #values #on_host #for_inputs #between #otherwise
+        __private::Row::#own(#size, #first, #last) #values #on_host #for_inputs #for_params
+            #without_params #ends #between #otherwise
     }
 }
 
@@ -136,7 +144,8 @@ pub fn layout(model: &Model, function: &Function, form: Form) -> TokenStream {
     let tables = callees.iter().map(|callee| callee.item(table));
     let nested = callees.iter().map(|callee| {
         let (fill, sizes) = (callee.item(offsets), callee.sizes());
-        let flags = if inference { quote!() } else { quote!(true, false,) };
+        let want = callee.want();
+        let flags = if inference { quote!() } else { quote!(#want, false,) };
         quote!(#fill(#sizes, #flags target, out);)
     });
     let stated = callees.iter().map(|callee| {
@@ -151,14 +160,14 @@ pub fn layout(model: &Model, function: &Function, form: Form) -> TokenStream {
     let own = Index::from(HEADER + plan.buffers.len());
     // A function that may become one piece keeps its values as they are.
     let (flags, given, small) = match inference {
-        true => (quote!(), quote!(false, true), quote!()),
+        true => (quote!(), quote!(__private::Want::PARAMS, true), quote!()),
         false => (
-            quote!(want_inputs: bool, whole: bool,),
-            quote!(want_inputs, whole),
+            quote!(want: __private::Want, whole: bool,),
+            quote!(want, whole),
             quote!(let target = target.of_small(Self.is_small());),
         ),
     };
-    let passed = if inference { quote!() } else { quote!(want_inputs, whole,) };
+    let passed = if inference { quote!() } else { quote!(want, whole,) };
     quote! {
         const fn #layout(self, n: __private::Sizes, #flags target: __private::Target)
             -> __private::Layout<#count>
@@ -210,11 +219,11 @@ fn sizes(model: &Model, function: &Function) -> TokenStream {
         const fn is_small(self) -> bool {
             __private::is_small(Self.flops([1; 4]), Self.code_size()[1])
         }
-        pub const fn saved(self, #n, #target) -> usize {
-            Self.layout(n, true, false, target).saved
+        pub const fn saved(self, #n, want: __private::Want, #target) -> usize {
+            Self.layout(n, want, false, target).saved
         }
-        pub const fn scratch(self, #n, #target) -> usize {
-            Self.layout(n, true, false, target).scratch
+        pub const fn scratch(self, #n, want: __private::Want, #target) -> usize {
+            Self.layout(n, want, false, target).scratch
         }
         pub const fn infer_scratch(self, #n, #target) -> usize {
             Self.infer_layout(n, target).saved
@@ -242,6 +251,7 @@ fn floats(model: &Model, function: &Function) -> TokenStream {
     let [a, c, r] = [args.len(), classes.len(), function.results.len()].map(Index::from);
     let bind = model.bind_sizes();
     let step = stepwise::floats(model, function);
+    let path = model.generics().1;
     quote! {
         const fn lens(self, n: __private::Sizes) -> __private::Lens<#a, #c, #r> {
             #bind
@@ -255,8 +265,12 @@ fn floats(model: &Model, function: &Function) -> TokenStream {
             let block = match pass {
                 __private::Pass::Infer => Self.infer_layout(n, target).saved,
                 __private::Pass::Step => #step,
-                __private::Pass::Grad => Self.layout(n, false, true, target).saved,
-                __private::Pass::GradInputs => Self.layout(n, true, true, target).saved,
+                __private::Pass::Grad => Self.layout(n, __private::Want::PARAMS, true, target).saved,
+                __private::Pass::GradInputs => Self.layout(n, __private::Want::ALL, true, target).saved,
+                __private::Pass::Training => __private::plus(
+                    __private::padded(<#path as __private::Module>::STATE),
+                    Self.layout(n, __private::Want::NOTHING, true, target).saved,
+                ),
             };
             Self.lens(n).floats(pass, block)
         }

@@ -132,7 +132,8 @@ pub fn costs(model: &Model) -> TokenStream {
             ),*]);
             let train = #max(&[infer, #(
                 Self::#values.floats(n, #pass::Grad, target),
-                Self::#values.floats(n, #pass::GradInputs, target)
+                Self::#values.floats(n, #pass::GradInputs, target),
+                Self::#values.floats(n, #pass::Training, target)
             ),*]);
             let indices = #max(&[#(__private::sum(&Self::#values.lens(n).classes)),*]);
             let prepared = Self::__PREPARED.of(target.on_host()).floats;

@@ -77,7 +77,7 @@ pub fn module(model: &Model) -> (TokenStream, TokenStream) {
     let params_at = starts("__AT", params.iter().map(|(_, param)| param.shape.len().tokens()));
     let rows = params.iter().map(|(field, param)| {
         let name = full_name(model, *field, &param.name);
-        match &param.init {
+        let row = match &param.init {
             ParamInit::Init(init) => {
                 let tied = param.tied.iter().map(|field| full_name(model, *field, &param.name));
                 tensor_row(&name, &param.shape, &quote!((#init, &[#(#tied),*])))
@@ -85,6 +85,10 @@ pub fn module(model: &Model) -> (TokenStream, TokenStream) {
             ParamInit::Nested { model, count } => {
                 module_row(&name, model, count.as_ref(), &quote!(describe), &quote!(PARAMS))
             }
+        };
+        match model.fields[*field].frozen {
+            Some(_) => quote!(__private::table::Row::Frozen(&#row)),
+            None => row,
         }
     });
     let state = model.state.sorted();

@@ -14,6 +14,7 @@ pub fn implementation(model: &Model, at: usize, function: &Function) -> TokenStr
     let (owner, ty) = (model.generics().1, function_type(&function.name));
     let called = model.called(&function.name);
     let called_grad = format!("{called}_grad");
+    let called_training = format!("{called} (training)");
     let count = |kind: Kind| function.args.iter().filter(|arg| arg.ty.kind == kind).count();
     let counts = [count(Kind::Float), count(Kind::Classes), function.results.len()];
     let counts = counts.map(Index::from);
@@ -31,7 +32,7 @@ pub fn implementation(model: &Model, at: usize, function: &Function) -> TokenStr
             const AT: usize = #at;
             const IS_LOSS: bool = #is_loss;
             const CODE_SIZE: [usize; 2] = Self.code_size();
-            const NAMES: [&'static str; 2] = [#called, #called_grad];
+            const NAMES: [&'static str; 3] = [#called, #called_grad, #called_training];
             const OPS: [&'static __private::PassOps; 3] =
                 [Self::INFER_OPS, Self::TRAIN_OPS, Self::BACK_OPS];
             const FLOPS: usize = Self.flops([1; 4]);
@@ -52,9 +53,16 @@ pub fn implementation(model: &Model, at: usize, function: &Function) -> TokenStr
             ) {
                 match pass {
                     __private::Pass::Infer => Self.infer_offsets(n, target, out),
-                    __private::Pass::Grad => Self.offsets(n, false, true, target, out),
-                    __private::Pass::GradInputs => Self.offsets(n, true, true, target, out),
+                    __private::Pass::Grad => {
+                        Self.offsets(n, __private::Want::PARAMS, true, target, out)
+                    }
+                    __private::Pass::GradInputs => {
+                        Self.offsets(n, __private::Want::ALL, true, target, out)
+                    }
                     __private::Pass::Step => #step_offsets,
+                    __private::Pass::Training => {
+                        Self.offsets(n, __private::Want::NOTHING, true, target, out)
+                    }
                 }
             }
             #[inline(always)]

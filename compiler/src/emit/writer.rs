@@ -80,7 +80,13 @@ impl Writer<'_> {
             }
             Home::Out(Dest::DParam(p)) => {
                 let range = self.param_range(p);
-                quote!(d_params #range)
+                match self.plan.spares[value] {
+                    Some(spare) => {
+                        let spare = self.buffer(spare, &ty.shape.len());
+                        quote!(if want.params { d_params #range } else { #spare })
+                    }
+                    None => quote!(d_params #range),
+                }
             }
             Home::Out(Dest::DArg(a)) => {
                 let at = Index::from(self.among(a));
@@ -144,7 +150,8 @@ impl Writer<'_> {
             }
             None if differs => {
                 assert!(is_saved(buffer.without_bf16.1), "without a copy it lasts longer");
-                let method = method(format!("kept{suffix}"));
+                let kept = if buffer.params_only { "kept_for_params" } else { "kept" };
+                let method = method(format!("{kept}{suffix}"));
                 quote!(m.#method(#at, #len))
             }
             None if buffer.cpu_only => {
@@ -152,7 +159,11 @@ impl Writer<'_> {
                 quote!(m.on_host(#at, #len))
             }
             None => {
-                let method = method(format!("{}{suffix}", place(buffer.part)));
+                let place = match is_saved(buffer.part) && buffer.params_only {
+                    true => "for_params",
+                    false => place(buffer.part),
+                };
+                let method = method(format!("{place}{suffix}"));
                 quote!(m.#method(#at, #len))
             }
         }
@@ -181,23 +192,34 @@ impl Writer<'_> {
                     continue;
                 }
                 let Some(place) = self.place(*value) else { continue };
-                let (var, inputs_only) = (self.var(*value), self.is_inputs_only(*value));
-                // Memory that is there only when the gradients of the arguments are asked for.
-                lets.extend(match inputs_only {
-                    true => {
-                        quote!(let #var = if want_inputs { #place } else { m.nothing() };)
+                let var = self.var(*value);
+                // Memory that is there only when some gradients are asked for.
+                lets.extend(match self.needed_for(*value) {
+                    Some(gradients) => {
+                        quote!(let #var = if want.#gradients { #place } else { m.nothing() };)
                     }
-                    false => quote!(let #var = #place;),
+                    None => quote!(let #var = #place;),
                 });
             }
         }
         lets
     }
 
-    fn is_inputs_only(&self, value: ValueId) -> bool {
-        match self.plan.homes[value] {
-            Home::Buffer(b) => self.plan.buffers[b].inputs_only,
-            _ => false,
+    /// Which gradients have to be asked for, so that a value's memory is there.
+    fn needed_for(&self, value: ValueId) -> Option<Ident> {
+        let is_back = self.phase == Phase::Backward;
+        let (inputs, params) = match self.plan.homes[value] {
+            Home::Buffer(b) => {
+                let buffer = &self.plan.buffers[b];
+                (buffer.inputs_only, is_back && buffer.params_only)
+            }
+            Home::Out(Dest::DParam(_)) => (false, self.plan.spares[value].is_none()),
+            _ => (false, false),
+        };
+        match (inputs, params) {
+            (true, _) => Some(quote::format_ident!("inputs")),
+            (_, true) => Some(quote::format_ident!("params")),
+            _ => None,
         }
     }
 
@@ -227,11 +249,13 @@ impl Writer<'_> {
         let unreached = floats.iter().enumerate().filter(|(_, a)| !reached(Dest::DArg(**a)));
         let arg_fills = unreached.map(|(at, _)| quote!(k.fill(d_args[#at], 0.0);));
         let arg_fills: Vec<_> = arg_fills.collect();
-        let arg_fills = match arg_fills.len() {
-            0 => quote!(),
-            _ => quote!(if want_inputs { #(#arg_fills)* }),
+        let when = |gradients: &str, fills: &[TokenStream]| {
+            let gradients = quote::format_ident!("{gradients}");
+            (!fills.is_empty()).then(|| quote!(if want.#gradients { #(#fills)* }))
         };
-        quote!(#(#fills)* #arg_fills)
+        let (fills, arg_fills) =
+            (when("params", &fills.collect::<Vec<_>>()), when("inputs", &arg_fills));
+        quote!(#fills #arg_fills)
     }
 
     /// The parts of the offsets that belong to nested models.
@@ -279,11 +303,16 @@ impl Writer<'_> {
             then: None,
         };
         let call = node.op.emit(&emit);
-        match (node.phase == Phase::BackwardInputs, node.op.is_conversion()) {
-            (true, true) => quote!(if want_inputs && m.converts(k, #number) { #call }),
-            (true, false) => quote!(if want_inputs { k.op(#number); #call }),
-            (false, true) => quote!(if m.converts(k, #number) { #call }),
-            (false, false) => quote!(k.op(#number); #call),
+        let runs = match (node.phase, self.plan.params_only[n]) {
+            (Phase::BackwardInputs, _) => Some(quote!(want.inputs)),
+            (_, true) => Some(quote!(want.params)),
+            _ => None,
+        };
+        match (runs, node.op.is_conversion()) {
+            (Some(runs), true) => quote!(if #runs && m.converts(k, #number) { #call }),
+            (Some(runs), false) => quote!(if #runs { k.op(#number); #call }),
+            (None, true) => quote!(if m.converts(k, #number) { #call }),
+            (None, false) => quote!(k.op(#number); #call),
         }
     }
 }

@@ -40,7 +40,9 @@ impl Backward<'_> {
     }
 
     pub fn ops(&mut self, i: usize, op: impl Op + 'static, inputs: &[ValueId]) -> Vec<ValueId> {
-        let phase = self.wanted[i].unwrap_or(Phase::Backward);
+        // What nobody asks for by itself is computed with what is asked for.
+        let phase = self.wanted[i].or(self.wanted.iter().flatten().min().copied());
+        let phase = phase.unwrap_or(Phase::Backward);
         let name = op.name();
         match self.graph.apply(self.rule, Rc::new(op), inputs, phase) {
             Ok(outputs) => outputs,

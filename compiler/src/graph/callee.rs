@@ -3,7 +3,7 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::format_ident;
 
-use super::{Ty, step};
+use super::{Phase, Ty, step};
 use crate::dim::Dim;
 use crate::hygiene::{quote, variable};
 
@@ -42,8 +42,43 @@ pub struct Given {
     pub scratch: TokenStream,
 }
 
+/// How far the gradients of a call's arguments go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    Nothing,
+    /// To float arguments of the function alone.
+    Inputs,
+    /// To parameters.
+    Params,
+}
+
+/// Which gradients of a call are asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    /// Those of its parameters.
+    pub trains: bool,
+    /// Those of its arguments.
+    pub reach: Reach,
+}
+
+impl Asked {
+    /// By those of the parameters and of the arguments; nothing where no gradient comes to it.
+    pub fn of(wanted: Option<(Option<Phase>, &[Option<Phase>])>) -> Self {
+        let Some((params, args)) = wanted else {
+            return Self { trains: false, reach: Reach::Nothing };
+        };
+        let reach = match args.iter().flatten().min() {
+            None => Reach::Nothing,
+            Some(Phase::BackwardInputs) => Reach::Inputs,
+            Some(_) => Reach::Params,
+        };
+        Self { trains: params.is_some(), reach }
+    }
+}
+
 /// What a call of a backward pass is given beside.
 pub struct GivenBack {
+    /// Whether gradients of the arguments are asked for.
     pub want_inputs: TokenStream,
     pub saved: TokenStream,
     pub d_results: Vec<TokenStream>,
@@ -71,6 +106,10 @@ pub struct Callee {
     pub is_step: bool,
     /// Whether it is called for each position of a sequence, with the results at the one before.
     pub scans: bool,
+    /// Whether its parameters are held fixed, so that it runs as in inference wherever that differs.
+    pub frozen: bool,
+    /// Which gradients are asked for.
+    pub asked: Asked,
 }
 
 impl Callee {
@@ -99,10 +138,10 @@ impl Callee {
     /// A call of its forward pass of training.
     pub fn forward(&self, given: &Given, [saved, new_state]: [&TokenStream; 2]) -> TokenStream {
         let (pass, shared) = (self.item("train"), self.given(given));
-        let scratch = &given.scratch;
+        let (scratch, want) = (&given.scratch, self.want());
         quote! {
             #pass(k, __private::Forward {
-                #shared, saved: #saved, new_state: #new_state, scratch: #scratch,
+                want: #want, #shared, saved: #saved, new_state: #new_state, scratch: #scratch,
             });
         }
     }
@@ -112,9 +151,11 @@ impl Callee {
         let (pass, n, offsets) = (self.item("back"), self.sizes(), self.offsets());
         let Given { params, args, classes, results, scratch, .. } = given;
         let GivenBack { want_inputs, saved, d_results, d_params, d_args } = back;
+        let (trains, frozen) = (self.asked.trains, self.frozen);
         quote! {
             #pass(k, __private::Backward {
-                n: #n, offsets: #offsets, want_inputs: #want_inputs, params: #params,
+                n: #n, offsets: #offsets, want: want.of_back(#trains, #want_inputs, #frozen),
+                params: #params,
                 args: [#(#args),*], classes: [#(#classes),*], results: [#(#results),*],
                 saved: #saved, d_results: [#(#d_results),*], d_params: #d_params,
                 d_args: [#(#d_args),*], scratch: #scratch,
@@ -129,6 +170,13 @@ impl Callee {
             n: #n, offsets: #offsets, params: #params, state: #state, args: [#(#args),*],
             classes: [#(#classes),*], results: [#(#results),*]
         }
+    }
+
+    /// What it is asked for, in a function that is asked for `want`.
+    pub fn want(&self) -> TokenStream {
+        let Asked { trains, reach } = self.asked;
+        let (frozen, reach) = (self.frozen, format_ident!("{reach:?}"));
+        quote!(want.of_call(#trains, __private::Reach::#reach, #frozen))
     }
 
     /// The callee's run-time sizes.
@@ -165,9 +213,11 @@ impl Callee {
             let (variable, call) = (self.size_variable(item), self.item(item));
             let sizes = self.sizes_by(Dim::saturating_tokens);
             match *item {
-                "saved" | "scratch" | "infer_scratch" => {
-                    quote!(let #variable = #call(#sizes, target);)
+                "saved" | "scratch" => {
+                    let want = self.want();
+                    quote!(let #variable = #call(#sizes, #want, target);)
                 }
+                "infer_scratch" => quote!(let #variable = #call(#sizes, target);),
                 _ => quote!(let #variable = #call(#sizes);),
             }
         });

@@ -12,7 +12,7 @@ mod ty;
 mod verify;
 
 pub use backward::Backward;
-pub use callee::Callee;
+pub use callee::{Asked, Callee, Reach};
 pub use emit::Emit;
 pub use expand::Expand;
 pub use op::{Emission, Op, Prepared, Role, Transform};
@@ -20,6 +20,7 @@ pub use rule::{Deferred, Mismatch, Rule, Statement};
 pub use step::Step;
 pub use ty::{Kind, Ty, is_long, is_loss};
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::rc::Rc;
 
@@ -104,6 +105,8 @@ pub struct Graph {
     pub label: String,
     /// What is known of sizes: types have them in one form.
     pub facts: Rc<Facts>,
+    /// The parameters that have no gradient, by their index.
+    pub frozen: BTreeSet<usize>,
 }
 
 impl Graph {
@@ -184,6 +187,23 @@ impl Graph {
                 self.values[*output].source = Source::Node(n, k);
             }
         }
+    }
+
+    /// Which nodes of the backward pass only the gradients of parameters need.
+    pub fn params_only(&self) -> Vec<bool> {
+        let mut others = vec![false; self.values.len()];
+        for (_, value) in self.outputs.iter().filter(|(dest, _)| matches!(dest, Dest::DArg(_))) {
+            others[*value] = true;
+        }
+        let mut only = vec![false; self.nodes.len()];
+        for (n, node) in self.nodes.iter().enumerate().rev() {
+            let is_shared = node.outputs.iter().any(|output| others[*output]);
+            only[n] = node.phase == Phase::Backward && !is_shared;
+            if is_shared {
+                node.inputs.iter().for_each(|input| others[*input] = true);
+            }
+        }
+        only
     }
 
     /// Drops the nodes that no output depends on.

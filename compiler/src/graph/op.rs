@@ -8,7 +8,7 @@ use std::rc::Rc;
 use proc_macro2::{Ident, TokenStream};
 
 use super::step::{NEEDS_ALL, Stepped};
-use super::{Backward, Callee, Emit, Expand, Kind, Mismatch, Rule, Step, Ty, ValueId};
+use super::{Backward, Callee, Emit, Expand, Kind, Mismatch, Phase, Rule, Step, Ty, ValueId};
 use crate::dim::Dim;
 
 /// An operation: its text and its shape rule.
@@ -84,9 +84,20 @@ pub trait Transform {
         b.none();
     }
 
+    /// The op of the forward pass, where it differs by the gradients that are asked for of its
+    /// inputs: nothing, where no gradient comes to it.
+    fn asked(&self, _wanted: Option<&[Option<Phase>]>) -> Option<Rc<dyn Op>> {
+        None
+    }
+
     /// Whether the gradient of an input is zero everywhere, because the outputs are constant but
     /// for jumps. The gradients of all other float inputs are in `backward`.
     fn is_flat(&self, _input: usize) -> bool {
+        false
+    }
+
+    /// Whether the user says that no gradient goes through it.
+    fn is_detached(&self) -> bool {
         false
     }
 
@@ -155,6 +166,11 @@ pub trait Emission {
 
     /// Whether its scratch memory, and what it prepares, is for the kernels of processors alone.
     fn serves_cpu_only(&self) -> bool {
+        false
+    }
+
+    /// Whether training writes an output that nothing reads.
+    fn needs_output(&self, _output: usize) -> bool {
         false
     }
 

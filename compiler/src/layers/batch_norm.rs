@@ -10,6 +10,8 @@ use crate::lower::images::image;
 use crate::lower::{Lowering, State, StateInit, text_of};
 use crate::ops::Mismatch;
 use crate::ops::batch_norm::{self, BatchNorm};
+use crate::ops::elementwise::{Constant, Elementwise};
+use crate::ops::shaping::Reshape;
 use crate::syntax::Arg;
 use crate::vocabulary::{Domain, Example, Input, OptionRow, Preset, Range};
 
@@ -114,11 +116,40 @@ fn batch_norm(l: &mut Use, dimensions: usize) -> Lowering<ValueId> {
             inputs.push(value);
         }
     }
+    if track && l.cx.is_frozen(l.place.field) {
+        return running(l, &inputs, eps, affine);
+    }
     let op = BatchNorm(batch_norm::Options { eps, momentum, affine, track });
     let outputs = l.cx.ops(op, &inputs)?;
     let new_state = &outputs[outputs.len() - state.len()..];
     l.cx.state.extend(state.into_iter().zip(new_state.iter().copied()));
     Ok(outputs[0])
+}
+
+/// A norm that is held fixed: by its running statistics in all calls, `x, weight, bias, mean, var`.
+fn running(l: &mut Use, inputs: &[ValueId], eps: f64, affine: bool) -> Lowering<ValueId> {
+    let (x, params, state) = (inputs[0], &inputs[1..], &inputs[if affine { 3 } else { 1 }..]);
+    let planes = batch_norm::planes(l.cx.graph.ty(x));
+    let eps = l.op(Elementwise::constant(Constant::Literal(eps)), &[])?;
+    let var = l.op(Elementwise::new("add"), &[state[1], eps])?;
+    let std = l.op(Elementwise::new("sqrt"), &[var])?;
+    let weight = match affine {
+        true => params[0],
+        false => l.op(Elementwise::constant(Constant::Literal(1.0)), &[])?,
+    };
+    let scale = l.op(Elementwise::new("div"), &[weight, std])?;
+    let of_planes = |l: &mut Use, value| l.op(Reshape(planes.clone()), &[value]);
+    let mean = l.op(Elementwise::copy(), &[state[0]])?;
+    let (mean, scale) = (of_planes(l, mean)?, of_planes(l, scale)?);
+    let centred = l.op(Elementwise::new("sub"), &[x, mean])?;
+    let scaled = l.op(Elementwise::new("mul"), &[centred, scale])?;
+    match affine {
+        true => {
+            let bias = of_planes(l, params[1])?;
+            l.op(Elementwise::new("add"), &[scaled, bias])
+        }
+        false => Ok(scaled),
+    }
 }
 
 /// `momentum = 0.1`; nothing for `momentum = none`, where all batches weigh the same.

@@ -199,6 +199,11 @@ impl Settings {
     }
 
     fn dropped(&self, l: &mut Use, x: ValueId) -> Lowering<ValueId> {
-        if self.dropout == 0.0 { Ok(x) } else { l.op(Dropout { p: self.dropout }, &[x]) }
+        // What is frozen drops nothing.
+        if self.dropout == 0.0 || l.cx.is_frozen(l.place.field) {
+            Ok(x)
+        } else {
+            l.op(Dropout { p: self.dropout }, &[x])
+        }
     }
 }

@@ -12,8 +12,7 @@ use super::work::CALL;
 use super::{FnCx, Item, Lowering, Poison, dim, text_of};
 use crate::diagnostics::{Diagnostic, counted};
 use crate::dim::{Dim, Shape};
-use crate::graph::Callee;
-use crate::graph::{Kind, Source, Ty, ValueId};
+use crate::graph::{Asked, Callee, Kind, Reach, Source, Ty, ValueId};
 use crate::layers::{self, Place};
 use crate::ops::call::Call;
 use crate::syntax::{Arg, FieldDecl, Function, TypeExpr};
@@ -220,6 +219,8 @@ impl<'a> FnCx<'a, '_> {
             results,
             is_step: false,
             scans: false,
+            frozen: self.is_frozen(place.field),
+            asked: Asked { trains: true, reach: Reach::Params },
         };
         self.calls += 1;
         let (params, state, state_value) = self.callee_tensors(place, &callee);
@@ -261,11 +262,19 @@ impl<'a> FnCx<'a, '_> {
         (params, state, state_value)
     }
 
+    /// Whether the parameters of a field are held fixed.
+    pub fn is_frozen(&self, field: usize) -> bool {
+        self.model.item.fields[field].frozen.is_some()
+    }
+
     /// The value of a field's parameter.
     pub fn field_param(&mut self, field: usize, param: super::Param) -> ValueId {
         let label = self.label(field, &param.name);
         let ty = Ty { shape: param.shape.clone(), kind: Kind::Float };
         let index = self.model.param_index(field, param);
+        if self.is_frozen(field) {
+            self.graph.frozen.insert(index);
+        }
         let known = self.model.params[index].1.shape.clone();
         self.same_at_each_use(&label, &known, &ty.shape);
         self.graph.given(Source::Param(index), ty, &label)

@@ -24,6 +24,8 @@ struct Reading {
     perhaps: Vec<TokenStream>,
     /// What lets none through.
     flat: Vec<String>,
+    /// Whether something is detached.
+    detached: bool,
 }
 
 /// Reports the fields that no function uses, and those that losses read without ever training them.
@@ -43,12 +45,16 @@ pub fn check_fields(model: &mut ModelCx, functions: &[Lowered]) -> Vec<Trained> 
             match flow {
                 Flow::Yes => reading.is_reached = true,
                 Flow::If(_) => reading.perhaps.push(flows.bound(&flow.tokens())),
-                Flow::No => reading.flat.extend(flows.flat.iter().cloned()),
+                Flow::No => {
+                    reading.flat.extend(flows.flat.iter().cloned());
+                    reading.detached |= flows.detached;
+                }
             }
         }
     }
     let mut trained = Vec::new();
     let (mut untrained, mut flat, mut losses) = (Vec::new(), Vec::new(), Vec::new());
+    let mut detached = false;
     for (param, reading) in readings {
         let field = model.params[param].0;
         if reading.is_reached || model.broken_fields.contains(&field) {
@@ -60,6 +66,7 @@ pub fn check_fields(model: &mut ModelCx, functions: &[Lowered]) -> Vec<Trained> 
             trained.push(Trained { field, is_reached, losses });
             continue;
         }
+        detached |= reading.detached;
         for (all, new) in [(&mut flat, reading.flat), (&mut losses, reading.losses)] {
             new.into_iter().for_each(|name| {
                 if !all.contains(&name) {
@@ -81,7 +88,17 @@ pub fn check_fields(model: &mut ModelCx, functions: &[Lowered]) -> Vec<Trained> 
             list(&names)
         );
         let steps = if flat.len() == 1 { "has steps, so its" } else { "have steps, so their" };
-        let help = format!("{} {steps} derivative is 0: they would never be trained", list(&flat));
+        let help = match (flat.is_empty(), detached) {
+            (true, true) => {
+                "`detach` lets none through; write `#[frozen]` above a field that is not \
+                to be trained"
+                    .into()
+            }
+            (_, true) => {
+                format!("{} {steps} derivative is 0, and `detach` lets none through", list(&flat))
+            }
+            _ => format!("{} {steps} derivative is 0: they would never be trained", list(&flat)),
+        };
         let span = model.item.fields[*first].name.span();
         model.diagnostics.push(Diagnostic::new(span, text).help(help));
     }
@@ -142,6 +159,12 @@ fn report_unused(model: &mut ModelCx, functions: &[Lowered]) {
         // Options may leave a layer without parameters.
         let has_params = has_params && (owns || !model.applied.contains(&i));
         let name = &field.name;
+        if let Some(span) =
+            field.frozen.filter(|_| !has_params && !matches!(field.decl, FieldDecl::Broken))
+        {
+            let text = format!("`{name}` has no parameters that could be held fixed");
+            model.diagnostics.push(Diagnostic::new(span, text).help("take `#[frozen]` out"));
+        }
         if model.broken_fields.contains(&i) || !has_params {
             continue;
         }

@@ -8,8 +8,7 @@ use super::functions::{Build, Function};
 use super::{FnCx, Lowering, Options, text_of};
 use crate::diagnostics::Diagnostic;
 use crate::dim::{Dim, Shape};
-use crate::graph::Callee;
-use crate::graph::{Kind, Ty, ValueId};
+use crate::graph::{Asked, Callee, Kind, Reach, Ty, ValueId};
 use crate::layers::Place;
 use crate::ops::Mismatch;
 use crate::ops::scan::Scan;
@@ -128,6 +127,8 @@ impl<'a> FnCx<'a, '_> {
             results: [of_y].iter().chain(&states).cloned().collect(),
             is_step: false,
             scans: true,
+            frozen: self.is_frozen(field),
+            asked: Asked { trains: true, reach: Reach::Params },
         };
         self.calls += 1;
         let (params, _, state) = self.callee_tensors(Place { field, element: None }, &callee);

@@ -35,9 +35,10 @@ pub struct BatchNorm(pub Options);
 #[derive(Clone, Debug)]
 pub struct Statistics(pub Options);
 
-/// `Σ d_y · x̂, Σ d_y` of each channel from `d_y, x, mean, rest, invstd`.
+/// `Σ d_y · x̂, Σ d_y` of each channel from `d_y, x, mean, rest, invstd`; the flag says whether there
+/// are running statistics.
 #[derive(Clone, Debug)]
-pub struct Sums;
+pub struct Sums(pub bool);
 
 /// `[channels]` of `x`.
 fn per_channel(x: &Ty) -> Ty {
@@ -50,7 +51,7 @@ fn count(x: &Ty) -> Dim {
 }
 
 /// `[channels, 1, 1]` where `x` is `[batch, channels, height, width]`.
-fn planes(x: &Ty) -> Shape {
+pub fn planes(x: &Ty) -> Shape {
     let ones = x.dims()[2..].iter().map(|_| Dim::lit(1));
     Shape([x.dims()[1].clone()].into_iter().chain(ones).collect())
 }
@@ -84,7 +85,7 @@ impl Transform for BatchNorm {
         let [mean, rest, invstd] = [1, 2, 3].map(|k| b.outputs[k]);
         let weight = self.0.affine.then(|| b.inputs[1]);
         let first = usize::from(self.0.affine);
-        let sums = b.ops(first, Sums, &[d_y, x, mean, rest, invstd]);
+        let sums = b.ops(first, Sums(self.0.track), &[d_y, x, mean, rest, invstd]);
         if self.0.affine {
             b.set(1, sums[0]);
             b.set(2, sums[1]);
@@ -211,7 +212,14 @@ impl Emission for Statistics {
             }
             false => quote!(::core::option::Option::None),
         };
-        quote!(k.batch_norm_statistics([#mean, #rest], #invstd, #x, #running, #spec);)
+        match self.0.track && !e.inference {
+            true => quote! {
+                #room::statistics(
+                    k, want.frozen, [#mean, #rest], #invstd, #x, #running, #spec
+                );
+            },
+            false => quote!(k.batch_norm_statistics([#mean, #rest], #invstd, #x, #running, #spec);),
+        }
     }
 
     fn flops(&self, inputs: &[Ty], _: &[Ty]) -> Dim {
@@ -235,7 +243,15 @@ impl Emission for Sums {
     fn emit(&self, e: &Emit) -> TokenStream {
         let (outputs, spec) = (&e.output_vars, spec(&e.inputs[0], 0.0));
         let [d_y, x, mean, rest, invstd] = [0, 1, 2, 3, 4].map(|i| e.x(i));
-        quote!(k.batch_norm_sums(#(#outputs,)* #d_y, #x, [#mean, #rest], #invstd, #spec);)
+        let room = room("batch_norm");
+        match self.0 {
+            true => quote! {
+                #room::sums(k, want.frozen, [#(#outputs),*], #d_y, #x, [#mean, #rest], #invstd, #spec);
+            },
+            false => {
+                quote!(k.batch_norm_sums(#(#outputs,)* #d_y, #x, [#mean, #rest], #invstd, #spec);)
+            }
+        }
     }
 
     fn flops(&self, inputs: &[Ty], _: &[Ty]) -> Dim {

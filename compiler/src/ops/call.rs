@@ -11,12 +11,13 @@ use super::{Backward, Callee, Emission, Emit, Mismatch, Op, Prepared, Rule, Tran
 use crate::dim::Dim;
 use crate::graph::callee::{Given, GivenBack};
 use crate::graph::step::{self, NEEDS_ALL, Step, Stepped};
-use crate::graph::{Kind, Ty, ValueId};
+use crate::graph::{Asked, Kind, Phase, Ty, ValueId};
 use crate::hygiene::quote;
 
 /// Forward: `results, between, saved, new_state` from `params, state, args`, and in inference what
 /// the models prepared; `between` holds the values between the models of a row. With `grad`:
-/// `d_params, d_args` from `params, args, results, between, saved, d_results`.
+/// `d_params, d_args` from `params, args, results, between, saved, d_results`; no `d_params` where
+/// they are held fixed.
 #[derive(Clone, Debug)]
 pub struct Call {
     pub callee: Callee,
@@ -65,7 +66,8 @@ impl Op for Call {
         if self.grad {
             let wanted = self.callee.args.iter().zip(&self.wanted);
             let d_args = wanted.filter(|(_, wanted)| wanted.is_some()).map(|(ty, _)| ty.clone());
-            return Ok([inputs[0].clone()].into_iter().chain(d_args).collect());
+            let d_params = self.callee.asked.trains.then(|| inputs[0].clone());
+            return Ok(d_params.into_iter().chain(d_args).collect());
         }
         let saved = |size: Dim| Ty { kind: Kind::Saved, ..Ty::float([size]) };
         let memory = self.callee.len().times(&self.callee.size_of("saved"));
@@ -105,21 +107,27 @@ impl Transform for Call {
             })
             .collect();
         let wanted: Vec<_> = (0..self.callee.args.len())
-            .map(|i| {
-                b.wanted[2 + i].map(|phase| Only(phase == crate::graph::Phase::BackwardInputs))
-            })
+            .map(|i| b.wanted[2 + i].map(|phase| Only(phase == Phase::BackwardInputs)))
             .collect();
         let (params, args) = (b.inputs[0], &b.inputs[2..]);
         let made = &b.outputs[..results + 2];
         let inputs: Vec<_> =
             [params].iter().chain(args).chain(made).chain(&d_results).copied().collect();
         let op = Self { grad: true, wanted: wanted.clone(), ..self.clone() };
-        let gradients = b.ops(0, op, &inputs);
-        b.set(0, gradients[0]);
+        let mut gradients = b.ops(0, op, &inputs);
+        if self.callee.asked.trains {
+            b.set(0, gradients.remove(0));
+        }
         let asked = (0..self.callee.args.len()).filter(|i| wanted[*i].is_some());
-        for (i, gradient) in asked.zip(&gradients[1..]) {
+        for (i, gradient) in asked.zip(&gradients) {
             b.set(2 + i, *gradient);
         }
+    }
+
+    fn asked(&self, wanted: Option<&[Option<Phase>]>) -> Option<Rc<dyn Op>> {
+        let asked = Asked::of(wanted.map(|wanted| (wanted[0], &wanted[2..])));
+        let callee = Callee { asked, ..self.callee.clone() };
+        Some(Rc::new(Self { callee, ..self.clone() }))
     }
 
     fn step(&self, s: &mut Step) -> Stepped {
@@ -157,6 +165,11 @@ impl Emission for Call {
             (true, None) => self.emit_grad(e),
             (true, Some(count)) => self.emit_row_grad(e, count),
         }
+    }
+
+    /// The values between the models of a row.
+    fn needs_output(&self, output: usize) -> bool {
+        !self.grad && self.callee.count.is_some() && output == self.callee.results.len()
     }
 
     fn flops(&self, _: &[Ty], _: &[Ty]) -> Dim {
@@ -266,7 +279,21 @@ impl Call {
             let (cache, prepared) = self.kept(e);
             return self.callee.infer(&given, [&cache, prepared]);
         }
-        self.callee.forward(&given, [e.y(count + 1), e.y(count + 2)])
+        self.callee.forward(&given, [&self.saved(e), e.y(count + 2)])
+    }
+
+    /// What the forward pass saves: nothing where no backward pass reads it.
+    fn saved(&self, e: &Emit) -> TokenStream {
+        let at = self.callee.results.len() + 1;
+        if e.used[at] { e.y(at).clone() } else { quote!(m.nothing()) }
+    }
+
+    /// The gradients of the parameters, and those of the arguments.
+    fn gradients<'e>(&self, e: &'e Emit) -> (TokenStream, std::slice::Iter<'e, TokenStream>) {
+        match self.callee.asked.trains {
+            true => (e.y(0).clone(), e.output_vars[1..].iter()),
+            false => (quote!(m.nothing()), e.output_vars.iter()),
+        }
     }
 
     /// What a step keeps, nothing of whole sequences, and what was prepared.
@@ -280,9 +307,9 @@ impl Call {
 
     fn emit_grad(&self, e: &Emit) -> TokenStream {
         let (count, results) = (self.callee.args.len(), self.callee.results.len());
-        let (params, d_params, scratch) = (e.x(0), e.y(0), e.scratch());
+        let (params, scratch) = (e.x(0), e.scratch());
         let (floats, classes) = self.split(&e.input_vars[1..=count]);
-        let mut gradients = e.output_vars[1..].iter();
+        let (d_params, mut gradients) = self.gradients(e);
         let any = self.wanted.iter().flatten().next().is_some();
         let mut at = self.own_scratch(false);
         let mut d_args = Vec::new();
@@ -312,7 +339,7 @@ impl Call {
             want_inputs: self.want(),
             saved: e.x(1 + count + results + 1).clone(),
             d_results: e.input_vars[1 + count + results + 2..].to_vec(),
-            d_params: d_params.clone(),
+            d_params,
             d_args,
         };
         self.callee.backward(&given, &back)
@@ -323,7 +350,7 @@ impl Call {
         if self.wanted.iter().flatten().any(|only| !only.0) {
             quote!(true)
         } else if self.wanted.iter().flatten().next().is_some() {
-            quote!(want_inputs)
+            quote!(want.inputs)
         } else {
             quote!(false)
         }

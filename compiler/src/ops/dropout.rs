@@ -18,7 +18,8 @@ pub struct Dropout {
 impl Dropout {
     fn spec(self) -> TokenStream {
         let (room, p) = (room("dropout"), Literal::f32_suffixed(self.p as f32));
-        quote!(#room::DropoutSpec { p: #p })
+        // What is frozen drops nothing.
+        quote!(#room::DropoutSpec { p: if want.frozen { 0.0 } else { #p } })
     }
 }
 

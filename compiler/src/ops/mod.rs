@@ -14,6 +14,7 @@ pub mod convert;
 pub mod cross;
 pub mod cumsum;
 pub mod cut;
+pub mod detach;
 pub mod dropout;
 pub mod elementwise;
 pub mod embedding;

@@ -19,7 +19,7 @@ use super::{Backward, Callee, Emission, Emit, Mismatch, Op, Prepared, Rule, Tran
 use crate::dim::Dim;
 use crate::graph::callee::Given;
 use crate::graph::step::{self, NEEDS_ALL, Step, Stepped};
-use crate::graph::{Kind, Phase, Ty, ValueId};
+use crate::graph::{Asked, Kind, Phase, Ty, ValueId};
 use crate::hygiene::quote;
 
 /// `y, states, histories, saved` from `params, state, x, first states`, the lengths of the samples'
@@ -218,7 +218,8 @@ impl Scan {
         let firsts = &e.input_vars[3..3 + states];
         let last = &e.output_vars[1..=states];
         let histories = &e.output_vars[1 + states..][..states];
-        let saved = e.y(1 + 2 * states);
+        let at = 1 + 2 * states;
+        let saved = if e.used[at] { e.y(at).clone() } else { quote!(m.nothing()) };
         let memory = self.callee.size_of("saved").tokens();
         let lens: Vec<_> = lens.iter().map(Dim::tokens).collect();
         let at = |i: TokenStream| -> Vec<TokenStream> {
@@ -332,12 +333,22 @@ impl Transform for Scan {
             .chain(b.outputs[1 + states..].to_vec())
             .chain(d_results)
             .collect();
-        let gradients = b.ops(0, ScanGrad { scan: self.clone(), wanted: wanted.clone() }, &inputs);
-        b.set(0, gradients[0]);
+        let op = ScanGrad { scan: self.clone(), wanted: wanted.clone() };
+        let mut gradients = b.ops(0, op, &inputs);
+        if self.callee.asked.trains {
+            b.set(0, gradients.remove(0));
+        }
         let asked = (0..=states).filter(|i| wanted[*i].is_some());
-        for (i, gradient) in asked.zip(&gradients[1..]) {
+        for (i, gradient) in asked.zip(&gradients) {
             b.set(2 + i, *gradient);
         }
+    }
+
+    fn asked(&self, wanted: Option<&[Option<Phase>]>) -> Option<Rc<dyn Op>> {
+        let args = 2..3 + self.states();
+        let asked = Asked::of(wanted.map(|wanted| (wanted[0], &wanted[args])));
+        let callee = Callee { asked, ..self.callee.clone() };
+        Some(Rc::new(Self { callee, ..self.clone() }))
     }
 
     fn step(&self, s: &mut Step) -> Stepped {
@@ -378,6 +389,11 @@ impl Emission for Scan {
         let replayed = self.lengths && !inference;
         let given = if replayed { x.plus(&states) } else { Dim::lit(0) };
         Some(self.own_scratch(inference).plus(&between).plus(&held).plus(&given))
+    }
+
+    /// The states before each position.
+    fn needs_output(&self, output: usize) -> bool {
+        (1 + self.states()..1 + 2 * self.states()).contains(&output)
     }
 
     /// The states before each position are activations as well.

@@ -1,5 +1,7 @@
 //! The backward pass, by a reverse walk that knows no op.
 
+use std::rc::Rc;
+
 use super::{About, Work};
 use crate::diagnostics::Diagnostic;
 use crate::graph::{Backward, Dest, Graph, Kind, Phase, Rule, Source, ValueId};
@@ -51,19 +53,22 @@ pub fn differentiate(forward: &Graph) -> Result<Graph, String> {
 }
 
 /// Which values' gradients are asked for: those that depend on a parameter, and, only for the
-/// gradients of the arguments, those that depend on a float argument alone.
+/// gradients of the arguments, those that depend on a float argument alone. What a value depends on
+/// through steps, or through what is detached, has no gradient of it.
 fn needs(graph: &Graph) -> Vec<Option<Phase>> {
     let mut needs: Vec<Option<Phase>> = graph
         .values
         .iter()
         .map(|value| match (value.source, value.ty.kind) {
+            (Source::Param(p), _) if graph.frozen.contains(&p) => None,
             (Source::Param(_), _) => Some(Phase::Backward),
             (Source::Arg(_), Kind::Float) => Some(Phase::BackwardInputs),
             _ => None,
         })
         .collect();
     for node in &graph.nodes {
-        let need = node.inputs.iter().filter_map(|i| needs[*i]).min();
+        let through = node.inputs.iter().enumerate().filter(|(at, _)| !node.op.is_flat(*at));
+        let need = through.filter_map(|(_, input)| needs[*input]).min();
         for output in &node.outputs {
             if graph.ty(*output).kind == Kind::Float {
                 needs[*output] = need;
@@ -98,7 +103,13 @@ impl Walk {
         let node = &forward.nodes[n];
         let d_outputs: Vec<_> = node.outputs.iter().map(|o| self.gradients[*o]).collect();
         let wanted: Vec<_> = node.inputs.iter().map(|i| needs[*i]).collect();
-        if d_outputs.iter().all(Option::is_none) || wanted.iter().all(Option::is_none) {
+        let has_none = d_outputs.iter().all(Option::is_none) || wanted.iter().all(Option::is_none);
+        let op = match node.op.asked((!has_none).then_some(&wanted)) {
+            Some(op) => op,
+            None => Rc::clone(&node.op),
+        };
+        self.graph.nodes[n].op = Rc::clone(&op);
+        if has_none {
             return Ok(());
         }
         self.graph.label.clone_from(&node.label);
@@ -113,7 +124,7 @@ impl Walk {
             wanted,
             failed: false,
         };
-        node.op.backward(&mut backward);
+        op.backward(&mut backward);
         let (d_inputs, failed) = (backward.d_inputs, backward.failed);
         for (input, gradient) in node.inputs.iter().zip(&d_inputs) {
             // A gradient that is handed through keeps its name.

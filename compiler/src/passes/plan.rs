@@ -67,6 +67,13 @@ pub struct Buffer {
     pub without_bf16: (usize, Part),
     /// Needed only for the gradients of the float arguments.
     pub inputs_only: bool,
+    /// In the backward pass needed only for the gradients of the parameters.
+    pub params_only: bool,
+    /// The last node of the forward pass that needs it.
+    pub ends: usize,
+    /// In the place of the gradient of a parameter, where nobody asks for it and its node makes
+    /// others as well.
+    pub spare: bool,
     pub label: String,
 }
 
@@ -77,6 +84,10 @@ pub struct Plan {
     pub buffers: Vec<Buffer>,
     /// By node: the buffer of its scratch memory.
     pub scratch: Vec<Option<usize>>,
+    /// By value: the buffer of a gradient of a parameter that is not asked for.
+    pub spares: Vec<Option<usize>>,
+    /// By node: whether only the gradients of parameters need it.
+    pub params_only: Vec<bool>,
 }
 
 /// Plans the memory of `graph`.
@@ -92,16 +103,30 @@ pub fn plan(graph: &Graph, inference: bool) -> Plan {
     }
     let mut planner = Planner {
         graph,
+        inference,
         last_use,
         is_used,
         homes: vec![Home::Nowhere; graph.values.len()],
         buffers: Vec::new(),
     };
     planner.outside(&roots);
+    let params_only = graph.params_only();
+    let mut spares = vec![None; graph.values.len()];
     let mut scratch = Vec::new();
     for (n, node) in graph.nodes.iter().enumerate() {
         if !node.op.is_view() {
             planner.outputs(n, &roots);
+        }
+        for output in &node.outputs {
+            // A call is told that it is not asked for them.
+            let is_param = matches!(planner.homes[*output], Home::Out(Dest::DParam(_)));
+            if is_param && !params_only[n] && node.op.callee().is_none() {
+                let (size, last) =
+                    (graph.ty(*output).shape.len(), planner.last_use[*output].max(n));
+                let spare = planner.buffer(size, n, last, "spare", false);
+                planner.buffers[spare].spare = true;
+                spares[*output] = Some(spare);
+            }
         }
         let size = node.op.scratch(inference);
         let buffer = size.map(|size| planner.buffer(size, n, n, "scratch", false));
@@ -112,7 +137,7 @@ pub fn plan(graph: &Graph, inference: bool) -> Plan {
     }
     let Planner { mut homes, mut buffers, .. } = planner;
     for v in 0..homes.len() {
-        homes[v] = homes[roots[v]];
+        (homes[v], spares[v]) = (homes[roots[v]], spares[roots[v]]);
     }
     let first_backward = graph.nodes.iter().position(|n| n.phase > Phase::Forward);
     let boundary = first_backward.unwrap_or(graph.nodes.len());
@@ -133,11 +158,50 @@ pub fn plan(graph: &Graph, inference: bool) -> Plan {
         let inputs_only = |n: usize| graph.nodes[n].phase == Phase::BackwardInputs;
         buffer.inputs_only = inputs_only(buffer.first) && inputs_only(buffer.last);
     }
-    Plan { homes, buffers, scratch }
+    let mut needed = vec![Needed::default(); buffers.len()];
+    for (n, node) in graph.nodes.iter().enumerate() {
+        let values = node.inputs.iter().chain(&node.outputs).filter_map(|v| match homes[*v] {
+            Home::Buffer(b) => Some(b),
+            _ => None,
+        });
+        for b in values.chain(scratch[n]) {
+            needed[b].at(n, node.phase, params_only[n]);
+            if let Some(Conversion::Widened(of)) = buffers[b].conversion {
+                needed[of].at(n, node.phase, params_only[n]);
+            }
+        }
+    }
+    for (buffer, needed) in buffers.iter_mut().zip(needed) {
+        buffer.ends = needed.ends.unwrap_or(buffer.first);
+        buffer.params_only = needed.for_params && !needed.for_others && !buffer.spare;
+    }
+    Plan { homes, buffers, scratch, spares, params_only }
+}
+
+/// Which nodes need a buffer.
+#[derive(Clone, Copy, Default)]
+struct Needed {
+    /// The last one of the forward pass.
+    ends: Option<usize>,
+    /// In the backward pass.
+    for_params: bool,
+    for_others: bool,
+}
+
+impl Needed {
+    fn at(&mut self, n: usize, phase: Phase, params_only: bool) {
+        if phase <= Phase::Forward {
+            self.ends = self.ends.max(Some(n));
+        } else {
+            self.for_params |= params_only;
+            self.for_others |= !params_only;
+        }
+    }
 }
 
 struct Planner<'a> {
     graph: &'a Graph,
+    inference: bool,
     last_use: Vec<usize>,
     is_used: Vec<bool>,
     homes: Vec<Home>,
@@ -186,6 +250,9 @@ impl Planner<'_> {
             is_activation,
             without_bf16,
             inputs_only,
+            params_only: false,
+            ends: last,
+            spare: false,
             label,
         });
         self.buffers.len() - 1
@@ -200,7 +267,7 @@ impl Planner<'_> {
             let ty = self.graph.ty(*output);
             let unread = !self.is_used[*output];
             let is_result = !matches!(ty.kind, Kind::Saved | Kind::State);
-            if unread && !is_result {
+            if unread && !is_result && (self.inference || !node.op.needs_output(k)) {
                 continue;
             }
             let last = self.last_use[*output].max(n);

@@ -8,7 +8,7 @@ mod parse;
 mod recover;
 
 pub use check::{ambiguous, check_item, distinct};
-pub use parse::{name_in_files, parse_layer_type, parse_model, parse_models};
+pub use parse::{frozen, name_in_files, parse_layer_type, parse_model, parse_models};
 
 use proc_macro2::{Ident, Span};
 use syn::{Attribute, Expr, Generics, LitStr, Path, Type, Visibility};
@@ -45,6 +45,8 @@ pub struct Field {
     pub name: Ident,
     /// Its name in files, where that is another one.
     pub in_files: Option<LitStr>,
+    /// Where `#[frozen]` stands: its parameters are held fixed.
+    pub frozen: Option<Span>,
     pub decl: FieldDecl,
 }
 

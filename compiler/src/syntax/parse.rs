@@ -103,6 +103,7 @@ fn field(
     diagnostics: &mut Diagnostics,
 ) -> (Option<Field>, TokenStream) {
     let (mut name, mut in_files, mut behind) = (None, None, TokenStream::new());
+    let mut held = None;
     let mut docs = Vec::new();
     let decl = parse_piece(tokens, end, |input| {
         let attrs = input.call(Attribute::parse_outer)?;
@@ -116,13 +117,16 @@ fn field(
             return Err(syn::Error::new(ident.span(), text));
         }
         name = Some(ident.clone());
-        let is_known =
-            |attr: &Attribute| ["doc", "name"].iter().any(|known| attr.path().is_ident(known));
+        let is_known = |attr: &Attribute| {
+            ["doc", "name", "frozen"].iter().any(|known| attr.path().is_ident(known))
+        };
         if let Some(other) = attrs.iter().find(|attr| !is_known(attr)) {
-            let text = "a layer has docs and `#[name = \"…\"]`, and no other attributes";
+            let text =
+                "a layer has docs, `#[name = \"…\"]` and `#[frozen]`, and no other attributes";
             diagnostics.push(syn::Error::new_spanned(other, text));
         }
         in_files = name_in_files(&attrs, diagnostics);
+        held = frozen(&attrs, diagnostics);
         docs = attrs.into_iter().filter(|attr| attr.path().is_ident("doc")).collect();
         let expected = format!("expected `:` and a layer, as in `{ident}: Linear(2 -> 1)`");
         input.parse::<Token![:]>().map_err(|e| syn::Error::new(e.span(), expected))?;
@@ -134,7 +138,17 @@ fn field(
         Ok(decl)
     });
     let decl = diagnostics.keep(decl).unwrap_or(FieldDecl::Broken);
-    (name.map(|name| Field { docs, name, in_files, decl }), behind)
+    (name.map(|name| Field { docs, name, in_files, frozen: held, decl }), behind)
+}
+
+/// Where `#[frozen]` stands among the attributes of a field.
+pub fn frozen(attrs: &[Attribute], diagnostics: &mut Diagnostics) -> Option<Span> {
+    let attr = attrs.iter().find(|attr| attr.path().is_ident("frozen"))?;
+    if attr.meta.require_path_only().is_err() {
+        let error = Diagnostic::over(attr, "`frozen` takes nothing");
+        diagnostics.push(error.help("write `#[frozen]` above a field that is not to be trained"));
+    }
+    Some(syn::spanned::Spanned::span(attr.path()))
 }
 
 /// `#[name = "attention.self"]` among the attributes of a field.

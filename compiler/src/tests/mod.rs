@@ -15,6 +15,7 @@ mod recovery;
 mod reference;
 mod snapshots;
 mod structure;
+mod trained;
 
 use std::path::{Path, PathBuf};
 

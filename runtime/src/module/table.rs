@@ -7,7 +7,7 @@ use crate::init::Init;
 /// A line of such a table: a tensor, or the tensors of a module in this one. Each starts where the
 /// one before ends.
 #[derive(Clone, Copy, Debug)]
-pub enum Row<Spec, Kind> {
+pub enum Row<Spec: 'static, Kind: 'static> {
     /// A tensor of the module itself.
     Tensor {
         /// Its name in files.
@@ -28,6 +28,8 @@ pub enum Row<Spec, Kind> {
         /// How many there are, in a row.
         count: Option<usize>,
     },
+    /// Tensors that are held fixed.
+    Frozen(&'static Self),
 }
 
 /// A parameter: its initialiser, and the names of the weights that are tied to it.
@@ -44,6 +46,7 @@ pub fn describe(rows: &[ParamRow], prefix: &str, start: usize, specs: &mut Vec<P
         start,
         init: *init,
         tied: tied.iter().map(|name| format!("{prefix}{name}")).collect(),
+        frozen: false,
     });
 }
 
@@ -58,7 +61,24 @@ pub fn describe_state(rows: &[StateRow], prefix: &str, start: usize, specs: &mut
     });
 }
 
-fn append<Spec, Kind>(
+/// What tables describe.
+trait Described {
+    /// Says that it is held fixed.
+    fn freeze(&mut self);
+}
+
+impl Described for ParamSpec {
+    fn freeze(&mut self) {
+        self.frozen = true;
+    }
+}
+
+/// The state of what is held fixed is what every pass makes of it: the same.
+impl Described for StateSpec {
+    fn freeze(&mut self) {}
+}
+
+fn append<Spec: Described + 'static, Kind>(
     rows: &[Row<Spec, Kind>],
     prefix: &str,
     mut start: usize,
@@ -66,21 +86,30 @@ fn append<Spec, Kind>(
     spec: impl Fn(String, Vec<usize>, usize, &Kind) -> Spec,
 ) {
     for row in rows {
+        let (row, is_frozen) = match row {
+            Row::Frozen(row) => (*row, true),
+            row => (row, false),
+        };
+        let known = specs.len();
         match row {
             Row::Tensor { name, shape, kind } => {
                 specs.push(spec(format!("{prefix}{name}"), shape.to_vec(), start, kind));
                 start += shape.iter().product::<usize>();
             }
-            Row::Module { name, describe, floats, count: None } => {
-                describe(&format!("{prefix}{name}."), start, specs);
-                start += floats;
-            }
-            Row::Module { name, describe, floats, count: Some(count) } => {
-                for i in 0..*count {
-                    describe(&format!("{prefix}{name}.{i}."), start, specs);
+            Row::Module { name, describe, floats, count } => {
+                for i in 0..count.unwrap_or(1) {
+                    let name = match count {
+                        None => format!("{prefix}{name}."),
+                        Some(_) => format!("{prefix}{name}.{i}."),
+                    };
+                    describe(&name, start, specs);
                     start += floats;
                 }
             }
+            Row::Frozen(_) => unreachable!("it is said once"),
+        }
+        if is_frozen {
+            specs[known..].iter_mut().for_each(Described::freeze);
         }
     }
 }

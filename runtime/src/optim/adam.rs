@@ -44,7 +44,7 @@ struct Moments {
 }
 
 impl Moments {
-    fn new(check: Check, len: usize, lr: f32) -> Result<Self, HyperParamError> {
+    fn new<M: Model>(check: Check, len: usize, lr: f32) -> Result<Self, HyperParamError> {
         Ok(Self {
             name: check.0,
             lr: check.learning_rate(lr)?,
@@ -52,7 +52,7 @@ impl Moments {
             eps: 1e-8,
             regularizer: Regularizer::NONE,
             decoupled_weight_decay: None,
-            settings: Settings::default(),
+            settings: Settings::of::<M>(),
             exp_avg: check.buffer(len)?,
             exp_avg_sq: check.buffer(len)?,
             max_exp_avg_sq: None,
@@ -256,7 +256,7 @@ impl<M: Model> Adam<M> {
     ///
     /// `lr` must be finite and at least 0, and there must be memory for the buffers.
     pub fn new(net: &M, lr: f32) -> Result<Self, HyperParamError> {
-        let moments = Moments::new(ADAM, net.params().len(), lr)?;
+        let moments = Moments::new::<M>(ADAM, net.params().len(), lr)?;
         Ok(Self { moments, model: PhantomData })
     }
 
@@ -291,7 +291,7 @@ impl<M: Model> AdamW<M> {
     ///
     /// `lr` must be finite and at least 0, and there must be memory for the buffers.
     pub fn new(net: &M, lr: f32) -> Result<Self, HyperParamError> {
-        let mut moments = Moments::new(ADAM_W, net.params().len(), lr)?;
+        let mut moments = Moments::new::<M>(ADAM_W, net.params().len(), lr)?;
         moments.decoupled_weight_decay = Some(1e-2);
         Ok(Self { moments, model: PhantomData })
     }

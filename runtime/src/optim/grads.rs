@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::norm;
 use crate::device::{Changing, DeviceError, Host, Lent, Remote};
@@ -25,6 +26,8 @@ pub struct Grads<'a, M> {
     pub(super) source: Source<'a>,
     /// Where a step is recorded.
     pub(super) profile: Option<&'a Profile>,
+    /// Whether no step was made along them yet; of gradients from elsewhere nobody knows.
+    fresh: Option<&'a AtomicBool>,
     model: PhantomData<fn() -> M>,
 }
 
@@ -42,7 +45,7 @@ impl<'a, M> Grads<'a, M> {
     #[doc(hidden)]
     pub const fn new(grads: &'a [f32], state: &'a [f32], host: Option<Host<'a>>) -> Self {
         let source = Source::Host { grads, state, host };
-        Self { source, profile: None, model: PhantomData }
+        Self { source, profile: None, fresh: None, model: PhantomData }
     }
 
     /// The gradients of as many parameters, and behind them as many floats of state.
@@ -54,13 +57,42 @@ impl<'a, M> Grads<'a, M> {
             }
             Lent::Device(remote) => {
                 let source = Source::Device { remote, params, state };
-                Self { source, profile: None, model: PhantomData }
+                Self { source, profile: None, fresh: None, model: PhantomData }
             }
         }
     }
 
     pub(crate) const fn recorded(self, profile: Option<&'a Profile>) -> Self {
         Self { profile, ..self }
+    }
+
+    /// Those of a workspace, along which one step is made.
+    pub(crate) const fn once(self, fresh: &'a AtomicBool) -> Self {
+        Self { fresh: Some(fresh), ..self }
+    }
+
+    /// The same gradients for a step more: that of a second optimizer, which trains other
+    /// parameters, or one that is meant to go the same way again.
+    #[must_use]
+    pub const fn again(self) -> Self {
+        Self { fresh: None, ..self }
+    }
+
+    /// Whether no step was made along them since the call that made them.
+    pub fn are_fresh(&self) -> bool {
+        self.fresh.is_none_or(|fresh| fresh.load(Ordering::Relaxed))
+    }
+
+    /// Takes them for a step.
+    #[track_caller]
+    pub(super) fn take(&self) {
+        let are_fresh = self.fresh.is_none_or(|fresh| fresh.swap(false, Ordering::Relaxed));
+        assert!(
+            are_fresh,
+            "gradiron: there are no new gradients for this step: no call has made any since the \
+             last one; call `loss_grad`, not `loss`, before each step, or say \
+             `ws.grads().again()` where a second step along the same ones is meant"
+        );
     }
 
     /// The norm of all gradients together: the root of the sum of their squares. It has the same

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::HyperParamError;
 use crate::device::{FROZEN, GROUPS};
-use crate::module::{Model, Select, SelectError, range};
+use crate::module::{Model, ParamSpec, Select, SelectError, range};
 
 /// What is said of a group of parameters: `|g| g.learning_rate(3e-3).weight_decay(0.0)`. What is
 /// not said stays as it is for the others.
@@ -76,6 +76,8 @@ struct Said {
     row: Row,
     /// Since which step it is frozen.
     frozen: Option<u64>,
+    /// Whether the model says so: it has no gradient.
+    held: bool,
 }
 
 /// The groups, as runs of the flat slice: one of all parameters, unless something is said.
@@ -99,6 +101,17 @@ impl Default for Groups {
 }
 
 impl Groups {
+    /// What the model says: which parameters stand below `#[frozen]`.
+    pub fn of<M: Model>() -> Self {
+        let mut groups = Self::default();
+        if M::param_specs().iter().any(|spec| spec.frozen)
+            && let Err(error) = groups.change::<M>(|_: &_| true, |_| {})
+        {
+            panic!("gradiron: {error}");
+        }
+        groups
+    }
+
     pub fn rows(&self) -> &[Row] {
         &self.rows
     }
@@ -149,7 +162,7 @@ impl Groups {
     ) -> Result<(), GroupError> {
         self.change(what, |said| match (frozen, said.frozen) {
             (true, None) => said.frozen = Some(step),
-            (false, Some(since)) => {
+            (false, Some(since)) if !said.held => {
                 (said.frozen, said.row.missed) = (None, said.row.missed + (step - since));
             }
             _ => {}
@@ -208,8 +221,13 @@ impl Groups {
         let mut said = self.said.clone();
         if said.is_empty() {
             let specs = M::selection(|_: &_| true)?;
-            let plain = |place| Said { place, row: Row::PLAIN, frozen: None };
-            said = specs.specs().iter().map(|spec| plain(range(spec))).collect();
+            let said_by_model = |spec: &ParamSpec| Said {
+                place: range(spec),
+                row: Row::PLAIN,
+                frozen: spec.frozen.then_some(0),
+                held: spec.frozen,
+            };
+            said = specs.specs().iter().map(said_by_model).collect();
         }
         let chosen = what.selection()?;
         for spec in chosen.specs() {
@@ -249,7 +267,7 @@ pub(super) fn parts(
 fn rows_of(said: &[Said]) -> Result<(Vec<Row>, Vec<(usize, u8)>), GroupError> {
     let mut rows = vec![Row::PLAIN];
     let mut runs: Vec<(usize, u8)> = Vec::new();
-    for Said { place, row, frozen } in said {
+    for Said { place, row, frozen, .. } in said {
         let known = rows.iter().position(|known| known == row);
         let number = match (frozen, known) {
             (Some(_), _) => FROZEN,

@@ -55,7 +55,7 @@ impl<M: Model> Lion<M> {
             betas: (0.9, 0.99),
             weight_decay: 0.0,
             regularizer: Regularizer::NONE,
-            settings: Settings::default(),
+            settings: Settings::of::<M>(),
             exp_avg: CHECK.buffer(net.params().len())?,
             model: PhantomData,
         })

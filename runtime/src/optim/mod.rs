@@ -32,6 +32,7 @@
 //! }
 //! ```
 
+mod accumulated;
 mod adam;
 mod grads;
 mod groups;
@@ -52,6 +53,7 @@ pub(crate) mod each {
 }
 pub use each::*;
 
+pub use accumulated::Accumulated;
 pub use grads::{Grads, GradsMut};
 pub use groups::{Group, GroupError};
 pub(crate) use norm::squares;
@@ -149,8 +151,21 @@ pub trait Optimizer<M: Model> {
     /// One step: the parameters change along their gradients, and the state becomes the one that
     /// the same pass made ([`Model::update_state`]). Allocates nothing and cannot fail on the CPU.
     /// On a GPU it is started; what goes wrong is told by the next call that returns a `Result`.
+    ///
+    /// # Panics
+    ///
+    /// When no call has made gradients since the last step along those of this workspace. A second
+    /// step along them is a mistake, unless it is said: [`Grads::again`].
+    #[track_caller]
     fn step(&mut self, net: &mut M, grads: Grads<'_, M>) {
+        grads.take();
         self.update(net, grads);
+        self.take_state(net, grads);
+    }
+
+    /// Takes over the state that the pass of these gradients made, as a step does, but for what is
+    /// [`still`](Self::still).
+    fn take_state(&self, net: &mut M, grads: Grads<'_, M>) {
         match self.still() {
             [] => net.update_state(grads),
             still => grads.renew_state(net, still),

@@ -90,7 +90,7 @@ impl<M: Model> RMSprop<M> {
             eps: 1e-8,
             momentum: 0.0,
             regularizer: Regularizer::NONE,
-            settings: Settings::default(),
+            settings: Settings::of::<M>(),
             square_avg: CHECK.buffer(len)?,
             grad_avg: None,
             buffer: None,

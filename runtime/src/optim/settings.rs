@@ -16,6 +16,11 @@ pub(super) struct Settings {
 }
 
 impl Settings {
+    /// Those of a new optimizer.
+    pub fn of<M: Model>() -> Self {
+        Self { groups: Groups::of::<M>(), ..Self::default() }
+    }
+
     /// What a step multiplies gradients of a norm by, as PyTorch's `clip_grad_norm_` does; in
     /// `f64`, as a norm may be above the range of `f32` where no gradient is.
     pub fn scale(&self, norm: impl FnOnce() -> f64) -> f32 {
@@ -134,7 +139,8 @@ macro_rules! settings {
             Ok(self)
         }
 
-        /// Freezes parameters between two steps, or lets them train again. Then they go on with the
+        /// Freezes parameters between two steps, or lets them train again; but what stands below
+        /// `#[frozen]` has no gradient, and stays. Then they go on with the
         /// state that they had, and count their own steps, as in PyTorch.
         ///
         /// # Errors

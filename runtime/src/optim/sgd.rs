@@ -64,7 +64,7 @@ impl<M: Model> Sgd<M> {
             dampening: 0.0,
             nesterov: false,
             regularizer: Regularizer::NONE,
-            settings: Settings::default(),
+            settings: Settings::of::<M>(),
             buffer: None,
             model: PhantomData,
         })

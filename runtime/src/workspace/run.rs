@@ -11,6 +11,7 @@ use crate::function::{Call, Function, FunctionRun, Gradients};
 use crate::module::Model;
 use crate::optim::{Grads, Optimizer};
 use crate::storage::Storage;
+use crate::training::TrainingRun;
 use crate::view;
 
 /// What a function is given, checked: run-time sizes, float arguments in place, class indices.
@@ -33,6 +34,10 @@ pub struct Ran<'w, M, D: Device, P, const FLOATS: usize, const RESULTS: usize> {
     /// The gradients of the float arguments, empty where they are not asked for.
     pub d_args: [Buf; FLOATS],
 }
+
+/// The loss of a step, which may be under way, and what came with it.
+pub type Trained<'w, M, D, const FLOATS: usize, const RESULTS: usize> =
+    (Loss<D>, Ran<'w, M, D, Training, FLOATS, RESULTS>);
 
 impl<'w, M: Program, D: Device, P: Purpose, const FLOATS: usize, const RESULTS: usize>
     Ran<'w, M, D, P, FLOATS, RESULTS>
@@ -78,6 +83,9 @@ impl<M: Program, D: Device, P: Purpose> Workspace<M, D, P> {
     {
         let lens = F::lens(inputs.n);
         let mut places = Places::default();
+        if self.training {
+            return self.as_in_training::<F, A, C, R>(params, inputs);
+        }
         let call = Call {
             n: inputs.n,
             args: input_bufs(lens.args),
@@ -88,6 +96,47 @@ impl<M: Program, D: Device, P: Purpose> Workspace<M, D, P> {
         self.infer_call::<F, A, C, R>(params, &inputs.floats, call)?;
         let d_args = [Buf::new(Region::Arena, 0, 0); A];
         Ok(Ran { ws: self, results: call.results, d_args })
+    }
+
+    /// A run as in training, without gradients. The state that it makes is not kept.
+    fn as_in_training<'w, F, const A: usize, const C: usize, const R: usize>(
+        &'w mut self,
+        params: Option<&Storage>,
+        inputs: Inputs<A, C>,
+    ) -> Result<Ran<'w, M, D, P, A, R>, DeviceError>
+    where
+        F: Function<A, C, R, Model = M>,
+    {
+        self.intact()?;
+        let lens = F::lens(inputs.n);
+        let plan = &self.plans[F::AT];
+        let mut places = Places::default();
+        let results = lens.results.map(|len| places.take(len));
+        let new_state = places.take(M::STATE);
+        let call = Call {
+            n: inputs.n,
+            args: input_bufs(lens.args),
+            classes: inputs.classes,
+            results,
+            block: places.rest(plan.floats[Pass::Training as usize]),
+        };
+        let memory = RunMemory {
+            params: params.unwrap_or(&self.none),
+            grads: &mut self.grads,
+            arena: &mut self.arena,
+            cache: None,
+            prepared: None,
+            random: self.random,
+            inputs: &inputs.floats,
+            indices: &self.indices,
+        };
+        let offsets = &plan.offsets[Pass::Training as usize][..];
+        let function = PhantomData;
+        let run = TrainingRun::<F, A, C, R> { offsets, call, new_state, function };
+        let outcome = self.device.run(memory, run);
+        self.outcome(outcome)?;
+        self.random.step += 1;
+        Ok(Ran { ws: self, results, d_args: [Buf::new(Region::Arena, 0, 0); A] })
     }
 
     #[inline]
@@ -172,19 +221,20 @@ impl<M: Program, D: Device> Workspace<M, D> {
         self.intact()?;
         let pass = if want_inputs { Pass::GradInputs } else { Pass::Grad };
         self.run::<F, A, C, R, true>(params, floats, pass, call, gradients)?;
-        self.made = true;
+        (self.made, *self.fresh.get_mut()) = (true, true);
         Ok(Ran { ws: self, results: call.results, d_args: gradients.d_args })
     }
 
-    /// A loss, the gradients of the parameters, and the step of an optimizer along them.
+    /// A loss and what comes with it, the gradients of the parameters, and the step of an optimizer
+    /// along them.
     #[inline]
-    pub fn train<F, const A: usize, const C: usize, const R: usize>(
-        &mut self,
+    pub fn train<'w, F, const A: usize, const C: usize, const R: usize>(
+        &'w mut self,
         _: F,
         net: &mut M::Owner,
         optimizer: &mut impl Optimizer<M::Owner>,
         inputs: Inputs<A, C>,
-    ) -> Result<Loss<D>, DeviceError>
+    ) -> Result<Trained<'w, M, D, A, R>, DeviceError>
     where
         F: Function<A, C, R, Model = M>,
         M::Owner: Model,
@@ -202,11 +252,11 @@ impl<M: Program, D: Device> Workspace<M, D> {
         let loss = ran.and_then(|()| self.outcome(self.device.read_later(&self.arena, loss)));
         // Whether the optimizer's step was made is not known after a failure.
         let loss = loss.inspect_err(|error| self.device.lose(&self.grads, error))?;
-        self.made = true;
+        (self.made, *self.fresh.get_mut()) = (true, !deferred);
         if !deferred {
             optimizer.step(net, self.grads());
         }
-        Ok(Loss::new(loss))
+        Ok((Loss::new(loss), Ran { ws: self, results: call.results, d_args: gradients.d_args }))
     }
 
     /// The places of a run with gradients. Those of the results are among the `floats` inputs, or

@@ -184,10 +184,10 @@ pub fn vjp(
     wanted: &[usize],
 ) -> Vec<Array> {
     let mut inputs = inputs.to_vec();
-    indices::keep_padding();
+    indices::keep_constants();
     function(&inputs);
     let weighed = |inputs: &[Array]| -> f64 {
-        indices::repeat_padding();
+        indices::repeat_constants();
         let outputs = function(inputs);
         let pairs = outputs.iter().zip(d_outputs);
         pairs
@@ -217,6 +217,6 @@ pub fn vjp(
         }
         gradients.push(gradient);
     }
-    indices::keep_padding();
+    indices::keep_constants();
     gradients
 }

@@ -21,6 +21,7 @@ const POISON: usize = usize::MAX;
 /// Which of the memories that one plan serves.
 #[derive(Clone, Copy, Debug)]
 struct Variant {
+    want_params: bool,
     want_inputs: bool,
     /// Whether values are stored in bf16 between the passes.
     between: bool,
@@ -36,18 +37,26 @@ pub fn check(function: &Function, scope: &Scope) -> Result<(), String> {
     for (form, plan) in &function.plans {
         let (_, _, graph) =
             function.graphs.iter().rfind(|(f, ..)| f == form).expect("it was planned");
-        let bools: &[bool] = if *form == Form::Train { &[true, false] } else { &[true] };
-        for &want_inputs in bools {
-            for &between in bools {
-                for &whole in bools {
-                    let variant = Variant { want_inputs, between, whole };
-                    let run = Run::new(graph, plan, scope, variant)?;
-                    run.run().map_err(|text| format!("{form:?} {variant:?}: {text}"))?;
-                }
+        for variant in 0..16 {
+            let is = |bit: u32| variant >> bit & 1 == 1;
+            let [want_params, want_inputs, between, whole] = [0, 1, 2, 3].map(is);
+            // Without gradients of parameters, memory is that of a nested model.
+            let is_run = if *form == Form::Train { want_params || !whole } else { variant == 15 };
+            if is_run {
+                let variant = Variant { want_params, want_inputs, between, whole };
+                let run = Run::new(graph, plan, scope, variant)?;
+                run.run().map_err(|text| format!("{form:?} {variant:?}: {text}"))?;
             }
         }
     }
     Ok(())
+}
+
+impl Variant {
+    /// Whether there is no backward pass.
+    fn is_still(self) -> bool {
+        !self.want_params && !self.want_inputs
+    }
 }
 
 struct Run<'a> {
@@ -74,7 +83,11 @@ impl<'a> Run<'a> {
             return Err(format!("{count} buffers are more than this test plans"));
         }
         let is_there = |buffer: &Buffer| {
+            let is_backward = buffer.part == Part::Backward;
             (variant.want_inputs || !buffer.inputs_only)
+                && !(is_backward && variant.is_still())
+                && !(is_backward && buffer.params_only && !variant.want_params)
+                && !(buffer.spare && variant.want_params)
                 && (variant.between || buffer.conversion.is_none())
         };
         let (mut sizes, mut lens) = ([0; MOST], Vec::new());
@@ -82,12 +95,17 @@ impl<'a> Run<'a> {
         let (mut parts, mut lasts) = (Vec::new(), Vec::new());
         for (b, buffer) in plan.buffers.iter().enumerate() {
             let len = scope.try_size(&buffer.size).unwrap_or(OPAQUE);
-            lens.push(len);
+            lens.push(if is_there(buffer) || buffer.conversion.is_some() { len } else { 0 });
             // A cache line more, which nothing may touch.
             sizes[b] = if is_there(buffer) { len + arena::ALIGN } else { 0 };
             let (last, part) = match variant.between {
                 true => (buffer.last, buffer.part),
                 false => buffer.without_bf16,
+            };
+            let shortens = buffer.params_only && !variant.want_params && !variant.between;
+            let (last, part) = match part == Part::Saved && (variant.is_still() || shortens) {
+                true => (buffer.ends, Part::Forward),
+                false => (last, part),
             };
             lives[b] = Life::new(
                 buffer.first as u32,
@@ -110,7 +128,9 @@ impl<'a> Run<'a> {
 
     /// The buffer of a value, where it has one.
     fn buffer(&self, v: ValueId) -> Option<usize> {
-        let Home::Buffer(b) = self.plan.homes[v] else { return None };
+        let Home::Buffer(b) = self.plan.homes[v] else {
+            return self.plan.spares[v].filter(|_| !self.variant.want_params);
+        };
         match self.plan.buffers[b].conversion {
             Some(Conversion::Widened(of)) if !self.variant.between => Some(of),
             _ => Some(b),
@@ -133,6 +153,8 @@ impl<'a> Run<'a> {
         for (n, node) in graph.nodes.iter().enumerate() {
             let skipped = node.phase == Phase::Prepare
                 || node.phase == Phase::BackwardInputs && !self.variant.want_inputs
+                || node.phase > Phase::Forward && self.variant.is_still()
+                || self.plan.params_only[n] && !self.variant.want_params
                 || node.op.is_conversion() && !self.variant.between
                 || node.op.is_view();
             if skipped {

@@ -50,6 +50,7 @@ const METHODS: &[Method] = &[
     values::MASKED_FILL,
     axes::ROTARY,
     values::DROPOUT_ROW,
+    values::DETACH,
     axes::SUM,
     axes::MEAN,
     axes::AMAX,

@@ -4,6 +4,7 @@ use super::Method;
 use crate::graph::ValueId;
 use crate::lower::{FnCx, Lowering, Options};
 use crate::ops::bmm::Bmm;
+use crate::ops::detach::Detach;
 use crate::ops::dropout::Dropout;
 use crate::ops::elementwise::Elementwise;
 use crate::ops::matmul::{Layout, Matmul};
@@ -47,6 +48,13 @@ pub(super) const DROPOUT_ROW: Method = Method {
     source: "torch.nn.functional.dropout",
     example: Example::function("x: [batch, 64]) -> [batch, 64] { x.dropout(0.1) }"),
     ..Method::new("dropout", dropout)
+};
+pub(super) const DETACH: Method = Method {
+    shapes: "`x` of any shape → `y`, the same",
+    formula: "y = x, a constant to gradients: none goes from y to x, and none is computed for it",
+    source: "torch.Tensor.detach",
+    example: Example::function("x: [batch, 64]) -> [batch, 64] { x * x.detach() }"),
+    ..Method::new("detach", |cx, x, _| cx.op(Detach, &[x]))
 };
 
 fn matmul(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {

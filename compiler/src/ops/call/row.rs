@@ -69,7 +69,7 @@ impl Call {
                 }
             }};
         }
-        let [between, saved, new_state] = [1, 2, 3].map(|i| e.y(i));
+        let (between, saved, new_state) = (e.y(1), self.saved(e), e.y(3));
         let memory = self.callee.size_of("saved").tokens();
         let run = self.callee.forward(
             &given(quote!(at(i)), quote!(at(i + 1)), scratch.clone()),
@@ -97,12 +97,12 @@ impl Call {
         let [y, between, saved, d_y] = [0, 1, 2, 3].map(|i| e.x(1 + args + i));
         let (floats, classes) = self.split(&e.input_vars[1..=args]);
         let shared = &floats[1..];
-        let (d_params, scratch) = (e.y(0), e.scratch());
+        let scratch = e.scratch();
         let (size, value) = (self.callee.params().tokens(), self.callee.results[0].shape.len());
         let memory = self.callee.size_of("saved").tokens();
         let own = self.own_scratch(false);
         let want = self.want();
-        let mut gradients = e.output_vars[1..].iter();
+        let (d_params, mut gradients) = self.gradients(e);
         let mut at = own.plus(&value.times(&Dim::lit(2)));
         let (own, value) = (own.tokens(), value.tokens());
         let as_halves = self.values_as_halves();
@@ -145,7 +145,7 @@ impl Call {
             want_inputs: quote!(i > 0 || #want),
             saved: quote!(#saved.part(i * #memory, #memory)),
             d_results: vec![quote!(d_at(i + 1))],
-            d_params: quote!(#d_params.part(i * #size, #size)),
+            d_params: part_of(self, &d_params, &size),
             d_args: [quote!(d_at(i))].into_iter().chain(d_shared).collect(),
         };
         let run = self.callee.backward(&given, &back);
@@ -165,5 +165,13 @@ impl Call {
             }
             #sums
         }}
+    }
+}
+
+/// The gradients of the parameters of model `i`; nothing where nobody asks for them.
+fn part_of(call: &Call, d_params: &TokenStream, size: &TokenStream) -> TokenStream {
+    match call.callee.asked.trains {
+        true => quote!(if want.params { #d_params.part(i * #size, #size) } else { m.nothing() }),
+        false => d_params.clone(),
     }
 }

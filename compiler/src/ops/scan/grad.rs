@@ -10,7 +10,7 @@ use crate::hygiene::quote;
 use crate::ops::call::Only;
 use crate::ops::{Callee, Emission, Emit, Mismatch, Op, Rule, Transform};
 
-/// `d_params, d_x, d_states` from `params, x, lengths, y, histories, saved, d_y, d_states`.
+/// `d_params, d_x, d_states`, but `d_params` where they are held fixed, from `params, x, lengths, y, histories, saved, d_y, d_states`.
 #[derive(Clone, Debug)]
 pub struct ScanGrad {
     pub scan: Scan,
@@ -27,7 +27,8 @@ impl Op for ScanGrad {
         let x = self.scan.sequence(&self.scan.callee.args[0]);
         let all = [x].into_iter().chain(self.scan.callee.args[1..].iter().cloned());
         let asked = all.zip(&self.wanted).filter(|(_, wanted)| wanted.is_some());
-        Ok([inputs[0].clone()].into_iter().chain(asked.map(|(ty, _)| ty)).collect())
+        let d_params = self.scan.callee.asked.trains.then(|| inputs[0].clone());
+        Ok(d_params.into_iter().chain(asked.map(|(ty, _)| ty)).collect())
     }
 
     fn callee(&self) -> Option<&Callee> {
@@ -40,7 +41,8 @@ impl Transform for ScanGrad {}
 impl Emission for ScanGrad {
     fn emit(&self, e: &Emit) -> TokenStream {
         let (scan, states) = (&self.scan, self.scan.states());
-        let (params, x, d_params) = (e.x(0), e.x(1), e.y(0));
+        let (params, x) = (e.x(0), e.x(1));
+        let trains = scan.callee.asked.trains;
         let behind = 2 + usize::from(scan.lengths);
         let (y, histories) = (e.x(behind), &e.input_vars[behind + 1..][..states]);
         let saved = e.x(behind + 1 + states);
@@ -55,7 +57,7 @@ impl Emission for ScanGrad {
         let own = scratch.take(&scan.own_scratch(false));
         let of_step = scratch.take(&scan.callee.params());
         // Gradients that are not asked for are computed with the others.
-        let mut outputs = e.output_vars[1..].iter();
+        let mut outputs = e.output_vars[usize::from(trains)..].iter();
         let mut places = Vec::new();
         for (wanted, len) in self.wanted.iter().zip([&x_size].into_iter().chain(&sizes_of)) {
             let place = wanted.map(|only| (only, outputs.next().expect("one for each wanted")));
@@ -63,7 +65,7 @@ impl Emission for ScanGrad {
             places.push(match place {
                 None => (quote!(false), spare.clone(), spare),
                 Some((Only(false), out)) => (quote!(true), out.clone(), spare),
-                Some((Only(true), out)) => (quote!(want_inputs), out.clone(), spare),
+                Some((Only(true), out)) => (quote!(want.inputs), out.clone(), spare),
             });
         }
         let (x_there, d_x, x_spare) = &places[0];
@@ -165,6 +167,18 @@ impl Emission for ScanGrad {
                 }
             }
         };
+        // The gradients of the parameters, which are the sum of those of all steps.
+        let (d_params, sum) = match trains {
+            true => {
+                let all = e.y(0);
+                let place = quote!(if i + 1 == steps { #all } else { #of_step });
+                (
+                    quote!(let d_params = if want.params { #place } else { m.nothing() };),
+                    quote!(if want.params && i + 1 < steps { k.accumulate(#all, d_params); }),
+                )
+            }
+            false => (quote!(let d_params = m.nothing();), quote!()),
+        };
         quote! {{
             let steps = #steps;
             for i in (0..steps).rev() {
@@ -173,12 +187,10 @@ impl Emission for ScanGrad {
                 let (d_x, d_y) = (#d_x, #d_y.part(step * #y_len, #y_len));
                 #(let #nexts = #d_next;)*
                 #(let #froms = #d_from;)*
-                let d_params = if i + 1 == steps { #d_params } else { #of_step };
+                #d_params
                 k.item(step);
                 #run
-                if i + 1 < steps {
-                    k.accumulate(#d_params, d_params);
-                }
+                #sum
             }
         }}
     }

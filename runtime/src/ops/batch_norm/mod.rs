@@ -27,7 +27,9 @@ mod wide;
 
 pub(crate) use count::{count_of, place_of};
 
-use crate::device::Buf;
+use crate::device::{Buf, Kernels};
+use crate::math::Arith;
+use crate::ops::elementwise::{Elementwise, functions};
 use crate::ops::{kernels, product};
 
 /// The sizes of the input.
@@ -94,5 +96,62 @@ kernels! {
             invstd: Buf,
             spec: BatchNormSpec,
         );
+    }
+}
+
+/// `1 / √(x + c)`
+struct InvStd;
+
+impl Elementwise<1, 1, 1> for InvStd {
+    const TEXT: &'static str =
+        "t0 = add(x0, c0); t1 = sqrt(t0); t2 = constant(1.0); t3 = div(t2, t1); t3";
+
+    #[inline(always)]
+    fn eval<A: Arith>([x]: [f32; 1], [eps]: [f32; 1]) -> [f32; 1] {
+        [functions::div::<A>(1.0, functions::sqrt::<A>(functions::add::<A>(x, eps)))]
+    }
+}
+
+/// The statistics that a norm with running ones uses: those of the batch, or where it is `frozen`
+/// the running ones, which stay.
+#[inline(always)]
+pub fn statistics<K: Kernels>(
+    k: &mut K,
+    frozen: bool,
+    [mean, rest]: [Buf; 2],
+    invstd: Buf,
+    x: Buf,
+    running: Option<Running>,
+    spec: BatchNormSpec,
+) {
+    match running {
+        Some(Running { old, new, .. }) if frozen => {
+            k.copy(mean, old[0]);
+            k.fill(rest, 0.0);
+            let var = [(old[1], [true])];
+            k.map::<InvStd, 1, 1, 1, 1>([invstd], var, [spec.channels], [spec.eps]);
+            new.into_iter().zip(old).for_each(|(new, old)| k.copy(new, old));
+        }
+        _ => k.batch_norm_statistics([mean, rest], invstd, x, running, spec),
+    }
+}
+
+/// The sums by which the gradient of a norm's input depends on all of the batch: zeros where it is
+/// `frozen`, since running statistics do not.
+#[allow(clippy::too_many_arguments)]
+#[inline(always)]
+pub fn sums<K: Kernels>(
+    k: &mut K,
+    frozen: bool,
+    [d_w, d_b]: [Buf; 2],
+    d_y: Buf,
+    x: Buf,
+    mean: [Buf; 2],
+    invstd: Buf,
+    spec: BatchNormSpec,
+) {
+    match frozen {
+        true => [d_w, d_b].into_iter().for_each(|sum| k.fill(sum, 0.0)),
+        false => k.batch_norm_sums(d_w, d_b, d_y, x, mean, invstd, spec),
     }
 }

@@ -1,4 +1,4 @@
-//! Operations with class indices, and those that make places.
+//! Operations with class indices, those that make places, and what has no gradient.
 
 use std::cell::RefCell;
 
@@ -8,6 +8,7 @@ use gradiron::ops::gather::{GatherSpec, reference as choice};
 use gradiron::ops::nll_loss::{NllLossSpec, reference as nll};
 use gradiron::ops::softmax::SoftmaxSpec;
 use gradiron_compiler::ops::argmax::Argmax;
+use gradiron_compiler::ops::detach::Detach;
 use gradiron_compiler::ops::embedding::Embedding;
 use gradiron_compiler::ops::gather::Gather;
 use gradiron_compiler::ops::grad::Grad;
@@ -18,6 +19,7 @@ use crate::array::Array;
 
 pub const OPS: &[Known] = &[
     known::<Argmax>,
+    known::<Detach>,
     known::<Embedding>,
     known::<Grad<Embedding>>,
     known::<Gather>,
@@ -42,41 +44,47 @@ impl Reference for Argmax {
     }
 }
 
-/// The rows of padding have values, but no gradients: a run for a difference quotient takes those
-/// of the run before it, in the order of the lookups.
+/// Rows of padding and what is detached have values, but no gradients: a run for a difference
+/// quotient takes those of the run before it, in their order.
 #[derive(Default)]
-struct Padding {
-    rows: Vec<Vec<f64>>,
-    /// The next lookup, in a run that repeats.
+struct Constants {
+    values: Vec<Vec<f64>>,
+    /// The next one, in a run that repeats.
     at: Option<usize>,
 }
 
 thread_local! {
-    static PADDING: RefCell<Padding> = RefCell::default();
+    static CONSTANTS: RefCell<Constants> = RefCell::default();
 }
 
-/// Keeps the rows of padding of the next run, which is at the point itself.
-pub fn keep_padding() {
-    PADDING.with_borrow_mut(|padding| *padding = Padding::default());
+/// Keeps the constants of the next run, which is at the point itself.
+pub fn keep_constants() {
+    CONSTANTS.with_borrow_mut(|constants| *constants = Constants::default());
 }
 
 /// The next run is beside the point.
-pub fn repeat_padding() {
-    PADDING.with_borrow_mut(|padding| padding.at = Some(0));
+pub fn repeat_constants() {
+    CONSTANTS.with_borrow_mut(|constants| constants.at = Some(0));
 }
 
-/// The row of padding that a lookup has.
-fn padding_row(row: &[f64]) -> Vec<f64> {
-    PADDING.with_borrow_mut(|padding| match &mut padding.at {
+/// What stands for values that are constants to gradients.
+fn constant(values: &[f64]) -> Vec<f64> {
+    CONSTANTS.with_borrow_mut(|constants| match &mut constants.at {
         Some(at) => {
             *at += 1;
-            padding.rows[*at - 1].clone()
+            constants.values[*at - 1].clone()
         }
         None => {
-            padding.rows.push(row.to_vec());
-            row.to_vec()
+            constants.values.push(values.to_vec());
+            values.to_vec()
         }
     })
+}
+
+impl Reference for Detach {
+    fn run(&self, _: &Cx, inputs: &[Array]) -> Vec<Array> {
+        vec![Array { data: constant(&inputs[0].data), ..inputs[0].clone() }]
+    }
 }
 
 impl Reference for Embedding {
@@ -86,7 +94,7 @@ impl Reference for Embedding {
         let (rows, dim) = (w.dims[0], w.dims[1]);
         if let Some(row) = padding {
             let row = &mut w.data[row * dim..][..dim];
-            let kept = padding_row(row);
+            let kept = constant(row);
             row.copy_from_slice(&kept);
         }
         let spec = EmbeddingSpec { count: index.data.len(), rows, dim, padding };

@@ -2,7 +2,7 @@
 
 use gradiron_compiler::dim::Dim;
 use gradiron_compiler::graph::step::SIZES;
-use gradiron_compiler::graph::{Callee, Dest, Kind, Ty};
+use gradiron_compiler::graph::{Callee, Dest, Kind};
 use gradiron_compiler::ops::call::{Call, Only, Prepare};
 use gradiron_compiler::ops::scan::{self, Scan};
 use gradiron_compiler::passes::{Form, LOWER};
@@ -151,11 +151,14 @@ fn again(saved: &Array) -> Mode {
     mode
 }
 
-/// The float arguments among the inputs `first..` whose gradients are asked for.
-fn wanted(args: &[Ty], asked: &[Option<Only>], first: usize) -> Vec<usize> {
+/// The parameters, where they train, and the float arguments among the inputs `first..` whose
+/// gradients are asked for.
+fn wanted(callee: &Callee, asked: &[Option<Only>], first: usize) -> Vec<usize> {
+    let args = &callee.args;
     let asked = args.iter().zip(asked).enumerate();
     let asked = asked.filter(|(_, (ty, asked))| ty.kind == Kind::Float && asked.is_some());
-    [0].into_iter().chain(asked.map(|(i, _)| first + i)).collect()
+    let params = callee.asked.trains.then_some(0);
+    params.into_iter().chain(asked.map(|(i, _)| first + i)).collect()
 }
 
 impl Reference for Call {
@@ -171,7 +174,7 @@ impl Reference for Call {
                     .results
             };
             let d_results: Vec<_> = d_results.iter().map(Some).collect();
-            let wanted = wanted(&self.callee.args, &self.wanted, 2);
+            let wanted = wanted(&self.callee, &self.wanted, 2);
             return vjp(&forward, &saved.kept, &d_results, &wanted);
         }
         let saved = saved(cx, inputs);
@@ -256,7 +259,7 @@ impl Reference for scan::grad::ScanGrad {
             steps(&Cx { scope: cx.scope, mode: &mode }, of, inputs, &inputs[3..][..states])
         };
         let d_results: Vec<_> = d_results.iter().map(Some).collect();
-        let asked = wanted(&of.callee.args, &self.wanted, 2);
+        let asked = wanted(&of.callee, &self.wanted, 2);
         vjp(&forward, &saved.kept, &d_results, &asked)
     }
 }
