@@ -50,7 +50,7 @@ pub trait Tensor {
     fn name(&self) -> &str;
 
     /// The number of its elements.
-    fn len(&self) -> Dim;
+    fn elements(&self) -> Dim;
 
     /// The place of its layer in a row: `1` of `1.weight`.
     fn element(&self) -> usize {
@@ -64,7 +64,7 @@ impl Tensor for Param {
         &self.name
     }
 
-    fn len(&self) -> Dim {
+    fn elements(&self) -> Dim {
         self.shape.len()
     }
 }
@@ -74,7 +74,7 @@ impl Tensor for State {
         &self.name
     }
 
-    fn len(&self) -> Dim {
+    fn elements(&self) -> Dim {
         self.shape.len()
     }
 }

@@ -24,6 +24,8 @@ pub use crate::math::Arith;
 pub use crate::memory::Memory;
 pub use crate::module::{Model, Module, ParamSpec, StateKind, StateSpec, init_params};
 pub use crate::net::{Net, Sequential};
+pub use crate::ops::elementwise::blocks::{Blocks, Link, Operand};
+pub use crate::ops::elementwise::functions::on_blocks;
 pub use crate::ops::elementwise::{Elementwise, Epilogue, functions, operands};
 pub use crate::ops::*;
 pub use crate::optim::Optimizer;

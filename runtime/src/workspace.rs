@@ -5,6 +5,7 @@ mod footprint;
 mod input;
 mod prepare;
 mod run;
+mod slow;
 mod step;
 mod step_check;
 mod warm;

@@ -8,6 +8,8 @@
 mod check;
 
 use gradiron::math::Arith;
+use gradiron::ops::elementwise::blocks::Operand::X;
+use gradiron::ops::elementwise::blocks::{Blocks, Link};
 use gradiron::ops::elementwise::{Elementwise, functions, reference};
 
 use self::check::*;
@@ -39,6 +41,19 @@ macro_rules! table {
                     x.into_iter().any(functions::is_far)
                 }
             }
+            struct ByBlocks;
+            impl Elementwise<N, 1, 0> for ByBlocks {
+                const TEXT: &'static str = Chain::TEXT;
+                const BLOCKS: Option<Blocks> = Blocks::new(
+                    true,
+                    &[Link(functions::on_blocks::$name, [X(0), X(1), X(2), X(3)].split_at(N).0)],
+                    &[0],
+                );
+                fn eval<A: Arith>(_: [f32; N], _: [f32; 0]) -> [f32; 1] {
+                    unreachable!("blocks are there")
+                }
+            }
+            check_blocks::<Chain, ByBlocks, N>(stringify!($name), [$($values),*]);
             check::<Chain, N>(
                 stringify!($name),
                 [$($values),*],

@@ -5,6 +5,9 @@ use std::marker::PhantomData;
 
 use gradiron::device::{Buf, Kernels};
 use gradiron::math::{Arith, Plain};
+use gradiron::ops::elementwise::blocks::Operand::{C, T, X};
+use gradiron::ops::elementwise::blocks::{Blocks, Link};
+use gradiron::ops::elementwise::functions::on_blocks;
 use gradiron::ops::elementwise::{Elementwise, Map, functions};
 
 use crate::harness::*;
@@ -29,6 +32,27 @@ impl Elementwise<3, 2, 3> for Many {
         let product = functions::mul::<A>(x, y);
         let rest = functions::clamp::<A>(functions::sub::<A>(product, z), low, high);
         [functions::mul::<A>(product, factor), rest]
+    }
+}
+
+/// The same a function at a time.
+struct ManyByBlocks;
+
+impl Elementwise<3, 2, 3> for ManyByBlocks {
+    const TEXT: &'static str = Many::TEXT;
+    const BLOCKS: Option<Blocks> = Blocks::new(
+        true,
+        &[
+            Link(on_blocks::mul, &[X(0), X(1)]),
+            Link(on_blocks::sub, &[T(0), X(2)]),
+            Link(on_blocks::clamp, &[T(1), C(0), C(1)]),
+            Link(on_blocks::mul, &[T(0), C(2)]),
+        ],
+        &[3, 2],
+    );
+    #[inline(always)]
+    fn eval<A: Arith>(x: [f32; 3], constants: [f32; 3]) -> [f32; 2] {
+        Many::eval::<A>(x, constants)
     }
 }
 
@@ -132,6 +156,7 @@ fn check_masks<const R: usize>(dims: [usize; R]) {
         check::<AddRelu, 2, 1, 0, R>(dims, [mask(bits), mask(!bits)], []);
         let masks = [mask(bits), [true; R], mask(bits / 2)];
         check::<Many, 3, 2, 3, R>(dims, masks, [-0.3, 0.2, 1.7]);
+        check::<ManyByBlocks, 3, 2, 3, R>(dims, masks, [-0.3, 0.2, 1.7]);
     }
 }
 

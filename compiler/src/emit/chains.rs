@@ -61,7 +61,10 @@ impl Chains {
         let items = &self.items;
         quote! {
             mod __chains {
-                use ::gradiron::__private::{Arith, Elementwise, Epilogue, functions};
+                use ::gradiron::__private::Operand::*;
+                use ::gradiron::__private::{
+                    Arith, Blocks, Elementwise, Epilogue, Link, functions, on_blocks,
+                };
                 #items
             }
         }

@@ -248,8 +248,7 @@ fn floats(model: &Model, function: &Function) -> TokenStream {
     };
     let (args, classes) = (of(Kind::Float), of(Kind::Classes));
     let results = function.results.iter().map(|ty| ty.shape.len().saturating_tokens());
-    let [a, c, r] =
-        [args.len(), classes.len(), function.results.len()].map(|count| Index::from(count));
+    let [a, c, r] = [args.len(), classes.len(), function.results.len()].map(Index::from);
     let bind = model.bind_sizes();
     let step = stepwise::floats(model, function);
     let path = model.generics().1;

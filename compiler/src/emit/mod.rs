@@ -97,7 +97,7 @@ impl<T: Tensor> Table<T> {
     /// Where the tensor at a place of the flat slice starts; an error where that is no number.
     pub fn start(&self, place: usize) -> Result<TokenStream, usize> {
         let before = self.sorted().into_iter().take(place);
-        let start = before.fold(Dim::lit(0), |sum, (_, tensor)| sum.plus(&tensor.len()));
+        let start = before.fold(Dim::lit(0), |sum, (_, tensor)| sum.plus(&tensor.elements()));
         match start.as_lit() {
             Some(_) => Ok(start.tokens()),
             None => Err(place),

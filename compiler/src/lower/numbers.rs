@@ -44,10 +44,8 @@ impl FnCx<'_, '_> {
             Expr::MethodCall(call) if call.args.is_empty() => {
                 let method = EXACT.into_iter().find(|name| call.method == *name);
                 let Some(method) = method else { return Ok(None) };
-                match self.constant(&call.receiver)? {
-                    Some(of) => Some(computed(Computed::Method(method, of))),
-                    None => None,
-                }
+                let of = self.constant(&call.receiver)?;
+                of.map(|of| computed(Computed::Method(method, of)))
             }
             Expr::Binary(binary) => {
                 let sign = match binary.op {
@@ -90,7 +88,8 @@ impl FnCx<'_, '_> {
         })
     }
 
-    /// Whether an expression is of names of sizes and whole numbers alone: it is computed as a size is.
+    /// Whether an expression is of names of sizes and whole numbers alone: those are computed
+    /// with as sizes are.
     fn is_of_sizes(&self, expr: &Expr) -> bool {
         is_integral(expr) && self.names_sizes(expr) == Some(true)
     }

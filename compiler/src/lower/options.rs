@@ -258,7 +258,7 @@ impl FnCx<'_, '_> {
 
     /// The end of a range, at most `count`: what takes the range checks it.
     pub fn end(&mut self, expr: &Expr, count: &Dim) -> Lowering<Dim> {
-        if let Some(end) = self.from_end(expr, count) {
+        if let Some(end) = self.counted_back(expr, count) {
             return end;
         }
         let scope = Scope { run_time: false, ..self.scope() };
@@ -267,7 +267,7 @@ impl FnCx<'_, '_> {
     }
 
     /// `-1`, the last of `count` places.
-    fn from_end(&mut self, expr: &Expr, count: &Dim) -> Option<Lowering<Dim>> {
+    fn counted_back(&mut self, expr: &Expr, count: &Dim) -> Option<Lowering<Dim>> {
         let Expr::Unary(unary) = expr else { return None };
         if !matches!(unary.op, UnOp::Neg(_)) {
             return None;
@@ -300,7 +300,7 @@ impl FnCx<'_, '_> {
 
     /// An index below `count`, counted from the end where it is negative.
     pub fn index(&mut self, expr: &Expr, count: &Dim) -> Lowering<Dim> {
-        if let Some(index) = self.from_end(expr, count) {
+        if let Some(index) = self.counted_back(expr, count) {
             return index;
         }
         let scope = Scope { run_time: false, ..self.scope() };

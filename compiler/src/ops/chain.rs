@@ -83,6 +83,38 @@ impl Chain {
         quote!(const EPILOGUE: Option<Epilogue> = Some(Epilogue::#variant);)
     }
 
+    /// The chain a function at a time, for crates that are not optimised.
+    fn blocks(&self) -> TokenStream {
+        let mut scalars = 0..;
+        let links = self.links.iter().map(|link| {
+            let func = format_ident!("{}", link.func.name());
+            let operands = link.operands.iter().map(|operand| match operand {
+                Operand::Input(i) => quote!(X(#i)),
+                Operand::Link(l) => quote!(T(#l)),
+            });
+            let constants: Vec<_> = link
+                .constants
+                .iter()
+                .map(|constant| match constant {
+                    Constant::Literal(value) => {
+                        let value = Literal::f32_suffixed(*value as f32);
+                        quote!(N(#value))
+                    }
+                    _ => {
+                        let at: usize = scalars.next().expect("numbers do not end");
+                        quote!(C(#at))
+                    }
+                })
+                .collect();
+            quote!(Link(on_blocks::#func, &[#(#operands,)* #(#constants),*]))
+        });
+        let (links, outputs) = (links.collect::<Vec<_>>(), &self.outputs);
+        quote! {
+            const BLOCKS: Option<Blocks> =
+                Blocks::new(cfg!(debug_assertions), &[#(#links),*], &[#(#outputs),*]);
+        }
+    }
+
     /// What says whether an angle needs a sine or a cosine of its own, where there are any.
     fn is_far(&self, xs: &[Ident], cs: &[Ident], links: &[TokenStream]) -> TokenStream {
         let angles = self.links.iter().filter_map(|link| match link.func {
@@ -283,6 +315,7 @@ impl Emission for Chain {
             quote!(let #result = functions::#func::<A>(#(#operands,)* #(#constants),*);)
         });
         let links: Vec<_> = links.collect();
+        let blocks = self.blocks();
         let (epilogue, far) = (self.epilogue(), self.is_far(&xs, &cs, &links));
         let outs = self.outputs.iter().map(|l| variable!("t{l}"));
         let text = self.source();
@@ -291,6 +324,7 @@ impl Emission for Chain {
             impl Elementwise<#inputs, #outputs, #scalars> for #name {
                 const TEXT: &'static str = #text;
                 #epilogue
+                #blocks
                 #[inline(always)]
                 fn eval<A: Arith>(
                     [#(#xs),*]: [f32; #inputs],

@@ -15,7 +15,7 @@
 
 use std::marker::PhantomData;
 
-use super::pass::{self, Update};
+use super::pass::{self, Update, apart};
 use super::{
     Buffer, Check, Grads, HyperParamError, Lerp, Optimizer, Regularizer, Row, Settings, by_groups,
     clone_and_debug, settings, state,
@@ -125,6 +125,8 @@ impl Factors {
 }
 
 impl Update<2> for Factors {
+    apart!(2);
+
     const FLOPS: usize = 14;
     const REMOTE: RemoteFunction = RemoteFunction { name: "adam", cuda: CUDA };
 
@@ -140,6 +142,8 @@ impl Update<2> for Factors {
 }
 
 impl Update<3> for Factors {
+    apart!(3);
+
     const FLOPS: usize = 15;
     const REMOTE: RemoteFunction = RemoteFunction { name: "amsgrad", cuda: CUDA };
 

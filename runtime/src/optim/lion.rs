@@ -12,7 +12,7 @@
 
 use std::marker::PhantomData;
 
-use super::pass::{self, Update};
+use super::pass::{self, Update, apart};
 use super::{
     Buffer, Check, Grads, HyperParamError, Optimizer, Regularizer, Row, Settings, by_groups,
     clone_and_debug, settings, state,
@@ -134,6 +134,8 @@ struct Signed {
 }
 
 impl Update<1> for Signed {
+    apart!(1);
+
     const FLOPS: usize = 9;
     const REMOTE: RemoteFunction = RemoteFunction { name: "lion", cuda: CUDA };
 

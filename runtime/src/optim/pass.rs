@@ -25,6 +25,10 @@ pub(super) trait Update<const S: usize>: Copy + Sync {
     /// The numbers that the function there takes: first the sign of gradients and the weight decay.
     fn scalars(self) -> [f32; SCALARS];
 
+    /// The step on processors, as this library compiled it: what is generic over models is compiled
+    /// with these, which may be without optimisation.
+    fn apart(step: OnHost<'_, Self, S>) -> usize;
+
     /// The new parameter and state. Without fused multiply-add, so that vectors of any width give
     /// the same bits.
     fn element(self, p: f32, g: f32, state: [f32; S]) -> (f32, [f32; S]);
@@ -53,15 +57,24 @@ pub(super) fn step<M: Model, U: Update<S>, const S: usize>(
     settings: &Settings,
 ) {
     let rows = settings.groups.rows();
-    let mut updates = [update(&rows[0]); GROUPS];
-    for (updates, row) in updates.iter_mut().zip(rows).skip(1) {
-        *updates = update(row);
-    }
-    let updates = &updates[..rows.len()];
+    let (one, mut many);
+    let updates: &[U] = match rows {
+        // Nearly always: small steps are done sooner than 32 updates are copied.
+        [row] => {
+            one = [update(row)];
+            &one
+        }
+        rows => {
+            many = [update(&rows[0]); GROUPS];
+            many.iter_mut().zip(rows).skip(1).for_each(|(to, row)| *to = update(row));
+            &many[..rows.len()]
+        }
+    };
     let recorded = grads.profile.map(|profile| (profile, Instant::now()));
     let len = match grads.source {
         Source::Host { grads, host, .. } => {
-            step_on_host(net.params_mut(), grads, host, state, updates, settings)
+            let params = net.params_mut();
+            step_on_host(OnHost { params, grads, host, state, updates, settings })
         }
         Source::Device { remote, .. } => {
             if let Some(params) = net.storage() {
@@ -82,7 +95,8 @@ pub(super) fn step<M: Model, U: Update<S>, const S: usize>(
                 });
             }
             // Parameters that only their owner can reach.
-            step_on_host(net.params_mut(), grads.as_slice(), None, state, updates, settings)
+            let (params, grads, host) = (net.params_mut(), grads.as_slice(), None);
+            step_on_host(OnHost { params, grads, host, state, updates, settings })
         }
     };
     if let Some((profile, start)) = recorded {
@@ -93,46 +107,72 @@ pub(super) fn step<M: Model, U: Update<S>, const S: usize>(
     }
 }
 
+/// What a step on processors works on.
+pub(super) struct OnHost<'a, U, const S: usize> {
+    params: &'a mut [f32],
+    grads: &'a [f32],
+    host: Option<Host<'a>>,
+    state: [&'a mut Storage; S],
+    updates: &'a [U],
+    settings: &'a Settings,
+}
+
+/// `fn apart` of an update with so many numbers of state: no generic function, so that this library
+/// compiles it.
+macro_rules! apart {
+    ($state:literal) => {
+        fn apart(step: crate::optim::pass::OnHost<'_, Self, $state>) -> usize {
+            step.run()
+        }
+    };
+}
+
+pub(super) use apart;
+
 /// Gives the number of elements.
 #[inline]
-fn step_on_host<U: Update<S>, const S: usize>(
-    params: &mut [f32],
-    grads: &[f32],
-    host: Option<Host<'_>>,
-    state: [&mut Storage; S],
-    updates: &[U],
-    settings: &Settings,
-) -> usize {
-    let _flush = host.and_then(|host| host.threads.flush());
-    let scale = settings.scale(|| norm::norm(grads, host, settings.groups.runs()));
-    let state = state.map(Storage::as_mut_slice);
-    let len = state.iter().map(|s| s.len()).fold(params.len().min(grads.len()), usize::min);
-    let (params, state) = (SharedMut::new(params), state.map(SharedMut::new));
-    let level = host.map_or_else(SimdLevel::detect, |host| host.level);
-    let run = |start: usize, len: usize| {
-        settings.groups.parts(start..start + len, |part, row| {
-            let (start, len) = (part.start, part.len());
-            level.run(Part {
-                params: params.at(start, len),
-                grads: &grads[part],
-                scale,
-                state: state.each_ref().map(|s| s.at(start, len)),
-                update: updates[row],
-            });
-        });
-    };
-    match host {
-        Some(Host { threads, .. }) if len > CHUNK => {
-            // Floats moved, and divisions.
-            let work = (4 + 4 * S) * len;
-            threads.run_if(work, len.div_ceil(CHUNK), &|chunk| {
-                let start = chunk * CHUNK;
-                run(start, CHUNK.min(len - start));
-            });
-        }
-        _ => run(0, len),
+fn step_on_host<U: Update<S>, const S: usize>(step: OnHost<'_, U, S>) -> usize {
+    match cfg!(debug_assertions) {
+        true => U::apart(step),
+        false => step.run(),
     }
-    len
+}
+
+impl<U: Update<S>, const S: usize> OnHost<'_, U, S> {
+    #[inline]
+    pub(super) fn run(self) -> usize {
+        let Self { params, grads, host, state, updates, settings } = self;
+        let _flush = host.and_then(|host| host.threads.flush());
+        let scale = settings.scale(|| norm::norm(grads, host, settings.groups.runs()));
+        let state = state.map(Storage::as_mut_slice);
+        let len = state.iter().map(|s| s.len()).fold(params.len().min(grads.len()), usize::min);
+        let (params, state) = (SharedMut::new(params), state.map(SharedMut::new));
+        let level = host.map_or_else(SimdLevel::detect, |host| host.level);
+        let run = |start: usize, len: usize| {
+            settings.groups.parts(start..start + len, |part, row| {
+                let (start, len) = (part.start, part.len());
+                level.run(Part {
+                    params: params.at(start, len),
+                    grads: &grads[part],
+                    scale,
+                    state: state.each_ref().map(|s| s.at(start, len)),
+                    update: updates[row],
+                });
+            });
+        };
+        match host {
+            Some(Host { threads, .. }) if len > CHUNK => {
+                // Floats moved, and divisions.
+                let work = (4 + 4 * S) * len;
+                threads.run_if(work, len.div_ceil(CHUNK), &|chunk| {
+                    let start = chunk * CHUNK;
+                    run(start, CHUNK.min(len - start));
+                });
+            }
+            _ => run(0, len),
+        }
+        len
+    }
 }
 
 /// The elements that one call takes: pointers to as many as `grads` has.

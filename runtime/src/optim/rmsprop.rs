@@ -26,7 +26,7 @@
 
 use std::marker::PhantomData;
 
-use super::pass::{self, Update};
+use super::pass::{self, Update, apart};
 use super::{
     Buffer, Check, Grads, HyperParamError, Lerp, Optimizer, Regularizer, Row, Settings, by_groups,
     clone_and_debug, settings, state,
@@ -262,6 +262,8 @@ impl Factors {
 struct Plain(Factors);
 
 impl Update<1> for Plain {
+    apart!(1);
+
     const FLOPS: usize = 9;
     const REMOTE: RemoteFunction = RemoteFunction { name: "rmsprop", cuda: CUDA };
 
@@ -281,6 +283,8 @@ impl Update<1> for Plain {
 struct Moving(Factors);
 
 impl Update<2> for Moving {
+    apart!(2);
+
     const FLOPS: usize = 11;
     const REMOTE: RemoteFunction = RemoteFunction { name: "rmsprop_momentum", cuda: CUDA };
 
@@ -301,6 +305,8 @@ impl Update<2> for Moving {
 struct Centered(Factors);
 
 impl Update<2> for Centered {
+    apart!(2);
+
     const FLOPS: usize = 14;
     const REMOTE: RemoteFunction = RemoteFunction { name: "rmsprop_centered", cuda: CUDA };
 
@@ -320,6 +326,8 @@ impl Update<2> for Centered {
 struct CenteredMoving(Factors);
 
 impl Update<3> for CenteredMoving {
+    apart!(3);
+
     const FLOPS: usize = 16;
     const REMOTE: RemoteFunction = RemoteFunction { name: "rmsprop_centered_momentum", cuda: CUDA };
 

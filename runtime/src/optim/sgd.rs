@@ -15,7 +15,7 @@
 
 use std::marker::PhantomData;
 
-use super::pass::{self, Update};
+use super::pass::{self, Update, apart};
 use super::{
     Buffer, Check, Grads, HyperParamError, Optimizer, Regularizer, Row, Settings, by_groups,
     clone_and_debug, settings, state,
@@ -176,6 +176,8 @@ struct Descend {
 }
 
 impl Update<0> for Descend {
+    apart!(0);
+
     const FLOPS: usize = 2;
     const REMOTE: RemoteFunction = RemoteFunction { name: "descend", cuda: CUDA };
 
@@ -199,6 +201,8 @@ struct Momentum {
 }
 
 impl Update<1> for Momentum {
+    apart!(1);
+
     const FLOPS: usize = 5;
     const REMOTE: RemoteFunction = RemoteFunction { name: "momentum", cuda: CUDA };
 

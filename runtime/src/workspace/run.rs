@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use bytemuck::Pod;
 
-use super::{Pass, Program, Purpose, Training, Workspace};
+use super::{Pass, Program, Purpose, Training, Workspace, slow};
 use crate::arena::{Places, Sizes};
 use crate::device::{Buf, Device, DeviceError, Indices, Loss, Region, RunMemory};
 use crate::function::{Call, Function, FunctionRun, Gradients};
@@ -183,7 +183,9 @@ impl<M: Program, D: Device, P: Purpose> Workspace<M, D, P> {
         let offsets = &self.plans[F::AT].offsets[pass as usize][..];
         let function = PhantomData;
         let run = FunctionRun::<F, A, C, R, GRAD> { offsets, call, gradients, function };
+        let began = if GRAD { slow::begin() } else { None };
         let outcome = self.device.run(memory, run);
+        slow::end(began);
         self.outcome(outcome)?;
         self.random.step += u64::from(GRAD);
         Ok(())

@@ -103,7 +103,8 @@ fn types(model: &Model, function: &str) -> BTreeMap<String, String> {
     let find = || {
         let mut diagnostics = Diagnostics::default();
         let item = parse_model(tokens(&model.text(true)), &mut diagnostics);
-        bound(&mut ModelCx::new(&item, &Siblings::default(), &mut diagnostics), function)
+        let siblings = Siblings::default();
+        bound(&mut ModelCx::new(&item, &siblings, &mut diagnostics), function)
     };
     let found = catch_unwind(AssertUnwindSafe(find)).ok().flatten();
     let values = found.map(|bound| bound.values).unwrap_or_default();

@@ -53,6 +53,7 @@ fn everything_is_drawn() {
         "is_causal = true",
         "attn_mask = ",
         "tied = self.",
+        ".weight",
         "keepdim = true",
         "groups = ",
         "self.encode(",

@@ -1,5 +1,7 @@
 //! Numbers that the elementwise functions are tried on, and what is checked of them.
 
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::marker::PhantomData;
 
 use gradiron::device::{Buf, Kernels};
@@ -150,6 +152,41 @@ pub fn check<E: Elementwise<N, 1, 0>, const N: usize>(
         call.run(|step, y, x, _| function.call(step, y, x), check);
         call.run_tiny(function, check);
     }
+}
+
+/// A function and the same in blocks: equal bits for each instruction set and number of threads. Far
+/// angles are left out, which blocks leave to the chain.
+pub fn check_blocks<E, B, const N: usize>(name: &str, values: [Vec<f32>; N])
+where
+    E: Elementwise<N, 1, 0>,
+    B: Elementwise<N, 1, 0>,
+{
+    let turns = name.starts_with("sin") || name.starts_with("cos");
+    let values = combined(values.map(|mut list| {
+        list.retain(|x| !turns || x.abs() < 1e5);
+        list
+    }));
+    let inputs: Vec<&[f32]> = values.iter().map(Vec::as_slice).collect();
+    let len = inputs[0].len();
+    let call = Call { outputs: &[len], inputs: &inputs, indices: &[], scratch: 0 };
+    // Which of the values that are no numbers it is, Rust leaves to the compiler.
+    let one = |y: &f32| if y.is_nan() { f32::NAN.to_bits() } else { y.to_bits() };
+    let bits = |got: &[Vec<f32>]| got[0].iter().map(one).collect::<Vec<_>>();
+    let (want, compared) = (RefCell::new(HashMap::new()), Cell::new(0));
+    let function = Function::<E, N>(PhantomData);
+    call.run(
+        |step, y, x, _| function.call(step, y, x),
+        |level, got| drop(want.borrow_mut().insert(level.to_string(), bits(got))),
+    );
+    let function = Function::<B, N>(PhantomData);
+    call.run(
+        |step, y, x, _| function.call(step, y, x),
+        |level, got| {
+            assert!(want.borrow()[level] == bits(got), "{name} {level}");
+            compared.set(compared.get() + 1);
+        },
+    );
+    assert!(compared.get() > 0, "{name}");
 }
 
 /// Infinite where an `f32` is.

@@ -4,7 +4,7 @@
 
 use std::marker::PhantomData;
 
-use super::{Elementwise, Map, Operands};
+use super::{Elementwise, Map, Operands, blocks};
 use crate::device::{Buf, CpuKernels};
 use crate::math::{Arith, Body, Far, SimdLevel};
 use crate::ops::product;
@@ -153,8 +153,27 @@ where
     pub(crate) unsafe fn run(&self, level: SimdLevel, start: usize, len: usize) {
         assert!(start <= self.len && len <= self.len - start, "a part leaves its chain");
         // An empty chain may have empty axes, in which nothing has a place.
-        if len > 0 {
-            level.run(Chunk { map: self, start, end: start + len });
+        if len == 0 {
+            return;
+        }
+        match E::BLOCKS.filter(|_| !E::TURNS) {
+            None => level.run(Chunk { map: self, start, end: start + len }),
+            Some(chain) => {
+                let inputs = self.inputs.each_ref().map(|input| blocks::Input {
+                    start: input.start,
+                    strides: &input.strides,
+                    full: input.full,
+                });
+                let map = blocks::Map {
+                    chain,
+                    outputs: &self.outputs,
+                    inputs,
+                    dims: &self.dims,
+                    constants: &self.constants,
+                };
+                // SAFETY: the promise of the caller, of the memory that `mapped` checked.
+                unsafe { map.run(level, start, start + len) }
+            }
         }
     }
 }

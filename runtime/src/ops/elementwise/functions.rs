@@ -24,6 +24,8 @@ macro_rules! functions {
             $body
         })*
 
+        super::blocks::on_blocks! { $($name($($arg),*))* }
+
         /// All of them.
         #[doc(hidden)]
         pub const NAMES: &[&str] = &[$(stringify!($name)),*];

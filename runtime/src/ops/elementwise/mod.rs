@@ -3,6 +3,7 @@
 //! `y = f(x₀, x₁, …)` for each element, with the inputs repeated along the axes that they do not
 //! have. `f` is a chain of [`functions`], put together by `model!`.
 
+pub mod blocks;
 mod cpu;
 #[cfg(feature = "cuda")]
 mod cuda;
@@ -24,6 +25,10 @@ pub trait Elementwise<const IN: usize, const OUT: usize, const S: usize> {
     /// What a library of products may compute as a part of the product that the chain follows, in
     /// place of the chain.
     const EPILOGUE: Option<Epilogue> = None;
+
+    /// What the library runs in place of `eval`, where the crate of the chain is not optimised: the
+    /// same, a function at a time.
+    const BLOCKS: Option<blocks::Blocks> = None;
 
     /// Whether the chain has sines or cosines, whose angles may be beyond
     /// [`MOST_ANGLE`](crate::math::MOST_ANGLE).

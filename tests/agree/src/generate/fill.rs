@@ -168,6 +168,14 @@ impl Growing<'_> {
             "VALUE" => self.partner(&call.x)?,
             "FACTOR" => self.factor(&call.x)?,
             "WEIGHT" => {
+                let last = call.last()?.number;
+                let meets = |weight: &[Size]| weight.len() == 2 && weight[1].number == last;
+                if self.dice.percent(50)
+                    && let Some((weight, dims)) = self.weight(meets)
+                {
+                    call.output = dims[0].clone();
+                    return Some(weight);
+                }
                 call.output = self.world.size(&self.model, self.dice, 5);
                 let dims = [call.output.clone(), call.last()?];
                 self.need(&dims)?

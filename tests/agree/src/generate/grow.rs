@@ -220,6 +220,16 @@ impl Growing<'_> {
         Some(name)
     }
 
+    /// The weight of a layer that is there, and its shape.
+    pub fn weight(&mut self, fits: impl Fn(&[Size]) -> bool) -> Option<(String, Vec<Size>)> {
+        let fields = self.model.fields.iter().filter_map(|field| {
+            let weight = field.weight.clone().filter(|weight| fits(weight))?;
+            Some((format!("self.{}.weight", field.name), weight))
+        });
+        let fields: Vec<_> = fields.collect();
+        self.dice.pick(&fields).cloned()
+    }
+
     /// A value of a shape: one that is there, a new input, a parameter, or one made of another.
     pub fn need(&mut self, dims: &[Size]) -> Option<String> {
         let numbers: Vec<_> = dims.iter().map(|size| size.number).collect();
@@ -232,6 +242,13 @@ impl Growing<'_> {
             return Some(known.name);
         }
         let fixed = dims.iter().all(|size| !size.runs);
+        let is_it = |weight: &[Size]| weight.iter().map(|size| size.number).eq(numbers.clone());
+        if fixed
+            && self.dice.percent(30)
+            && let Some((weight, _)) = self.weight(is_it)
+        {
+            return Some(weight);
+        }
         let takes = dims.iter().skip(1).all(|size| !size.runs);
         for _ in 0..3 {
             match self.dice.below(6) {

@@ -50,12 +50,12 @@ fn function(function: &syntax::Function) -> Option<Function> {
         match statement {
             Stmt::Let { names, annotation, value: Value::Expr(value) } => body.push(Let {
                 names: names.iter().map(ToString::to_string).collect(),
-                ty: match annotation.as_slice() {
+                ty: match &annotation[..] {
                     [] => None,
                     [one] => Some(one.to_string()),
                     several => {
-                        let types: Vec<_> = several.iter().map(ToString::to_string).collect();
-                        Some(format!("({})", types.join(", ")))
+                        let texts: Vec<_> = several.iter().map(ToString::to_string).collect();
+                        Some(format!("({})", texts.join(", ")))
                     }
                 },
                 value: text_of(value),
