@@ -177,7 +177,8 @@ fn attention(list: &DryRun) {
 fn optimizers(list: &DryRun) {
     let mut net = LeNet::init(Seed(0));
     let ws = LeNet::workspace_on(list.clone(), BATCH).expect("it is small");
-    let mut step = |optimizer: &mut dyn Optimizer<LeNet>| optimizer.step(&mut net, ws.grads());
+    let mut step =
+        |optimizer: &mut dyn Optimizer<LeNet>| optimizer.step(&mut net, ws.grads().again());
     let net = LeNet::init(Seed(0));
     let sgd = Sgd::new(&net, 0.1).expect("a sound rate");
     step(&mut sgd.decay_only(|param| param.shape.len() >= 2));

@@ -322,3 +322,39 @@ fn optimizers_leave_it_alone() {
     assert_eq!(first.state(), net.state());
     assert!(sgd.trained().specs().iter().all(|spec| !spec.frozen));
 }
+
+model! {
+    /// Nothing of it trains: the gradient of the input through a fixed network.
+    struct Fixed {
+        #[frozen]
+        stem: Linear(4 -> 6),
+        #[frozen]
+        one: Block<6>,
+        #[frozen]
+        tower: Tower<6>,
+        #[frozen]
+        row: [Block<6>; 2],
+        #[frozen]
+        scale: Param([6], init = ones),
+        #[frozen]
+        head: Linear(6 -> 2),
+    }
+
+    fn loss(&self, x: [batch, 4]) -> [] {
+        let x = self.row(self.tower(self.one(self.stem(x)))) * self.scale;
+        self.head(x).square().mean()
+    }
+}
+
+#[test]
+fn an_input_is_fitted_through_a_fixed_network() {
+    let free = Free::init(Seed(1));
+    let mut net = Fixed::init(Seed(2));
+    net.params_mut().copy_from_slice(free.params());
+    let x = batch::<[f32; 4]>(1, 5);
+    let (mut free_ws, mut ws) = (Free::workspace(5).unwrap(), Fixed::workspace(5).unwrap());
+    ws.poison();
+    let expected = free.loss_grad_inputs(&mut free_ws, &x).unwrap();
+    assert_eq!(net.loss_grad_inputs(&mut ws, &x).unwrap(), expected);
+    assert!(ws.grads().as_slice().iter().all(|g| *g == 0.0));
+}
