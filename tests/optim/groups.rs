@@ -29,7 +29,14 @@ impl Module for Parts {
         for (name, shape) in TENSORS {
             let (name, shape) = (format!("{prefix}{name}"), shape.to_vec());
             let len = shape.iter().product::<usize>();
-            specs.push(ParamSpec { name, shape, start, init: Init::Zeros, tied: vec![] });
+            specs.push(ParamSpec {
+                name,
+                shape,
+                start,
+                init: Init::Zeros,
+                tied: vec![],
+                frozen: false,
+            });
             start += len;
         }
     }
@@ -303,6 +310,7 @@ fn too_many_groups_are_an_error() {
                 start: start + i,
                 init: Init::Zeros,
                 tied: vec![],
+                frozen: false,
             }));
         }
     }
