@@ -1,5 +1,7 @@
 //! Which gradients a run is asked for, and what it asks of the models that it calls.
 
+use crate::buf::Buf;
+
 /// What a run with a backward pass is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Want {
@@ -46,6 +48,12 @@ impl Want {
     /// The same of its backward pass, where it is known whether `inputs` are asked for.
     pub const fn of_back(self, trains: bool, inputs: bool, frozen: bool) -> Self {
         Self { params: self.params && trains, inputs, frozen: self.frozen || frozen }
+    }
+
+    /// The place of the gradient of a parameter; none where it is not asked for.
+    #[inline(always)]
+    pub const fn part(self, d_params: Buf, start: usize, len: usize) -> Buf {
+        if self.params { d_params.part(start, len) } else { d_params.part(0, 0) }
     }
 
     /// Whether there is no backward pass, so that nothing is saved for it.

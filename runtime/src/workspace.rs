@@ -195,8 +195,8 @@ impl<M: Program, D: Device> Workspace<M, D> {
 
     /// Whether calls without gradients, such as `net.forward`, run as those with gradients do: norms
     /// use the statistics of the batch, and dropout drops, what each call draws anew. So it is
-    /// after PyTorch's `net.train()`; after [`eval`](https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.eval),
-    /// and in a new workspace, it is not. The running statistics stay as they are.
+    /// after PyTorch's `net.train()`; in a new workspace, it is not. The running statistics stay as
+    /// they are.
     ///
     /// ```
     /// use gradiron::prelude::*;

@@ -79,13 +79,13 @@ impl Writer<'_> {
                 quote!(new_state #range)
             }
             Home::Out(Dest::DParam(p)) => {
-                let range = self.param_range(p);
+                let [at, len] = self.param_at(p);
                 match self.plan.spares[value] {
                     Some(spare) => {
                         let spare = self.buffer(spare, &ty.shape.len());
-                        quote!(if want.params { d_params #range } else { #spare })
+                        quote!(if want.params { d_params.part(#at, #len) } else { #spare })
                     }
-                    None => quote!(d_params #range),
+                    None => quote!(want.part(d_params, #at, #len)),
                 }
             }
             Home::Out(Dest::DArg(a)) => {
@@ -107,13 +107,18 @@ impl Writer<'_> {
     }
 
     fn param_range(&self, p: usize) -> TokenStream {
+        let [at, len] = self.param_at(p);
+        quote!(.part(#at, #len))
+    }
+
+    /// Where a parameter starts among the parameters, and its length.
+    fn param_at(&self, p: usize) -> [TokenStream; 2] {
         let at = self.model.params.start(self.model.params.order[p]);
         let at = at.unwrap_or_else(|place| {
             let (model, place) = (self.model.path(), Index::from(place));
             quote!(#model::__AT[#place])
         });
-        let len = bare(self.model.params.tensors[p].1.shape.len().tokens());
-        quote!(.part(#at, #len))
+        [at, bare(self.model.params.tensors[p].1.shape.len().tokens())]
     }
 
     fn state_range(&self, s: usize) -> TokenStream {
@@ -213,7 +218,6 @@ impl Writer<'_> {
                 let buffer = &self.plan.buffers[b];
                 (buffer.inputs_only, is_back && buffer.params_only)
             }
-            Home::Out(Dest::DParam(_)) => (false, self.plan.spares[value].is_none()),
             _ => (false, false),
         };
         match (inputs, params) {

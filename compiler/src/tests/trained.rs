@@ -5,8 +5,8 @@ use crate::graph::Phase;
 use crate::passes::Form;
 use crate::passes::plan::{Part, Plan};
 
-/// Of the function `loss` in training: the nodes of the backward pass, and the buffers that last into
-/// it.
+/// Of the function `loss` in training: the nodes of the backward pass, and the buffers that last
+/// into it.
 fn cost(fields: &str, body: &str) -> (Vec<String>, Vec<String>) {
     let text =
         format!("struct Net {{ {fields} }} fn loss(&self, x: [batch, 8]) -> [] {{ {body} }}");

@@ -32,8 +32,9 @@ use crate::module::Model;
 /// # }
 /// ```
 ///
-/// It is for losses that are means over their samples, as all are by default. The running statistics
-/// of norms move with each batch, as in PyTorch. On a GPU, gradients are brought to the host.
+/// It is for losses that are means over their samples, as all are by default. The running
+/// statistics of norms move with each batch, as in PyTorch. On a GPU, gradients are brought to the
+/// host.
 pub struct Accumulated<M> {
     /// The gradients, times their samples.
     sum: Box<[f32]>,
@@ -48,8 +49,8 @@ impl<M: Model> Accumulated<M> {
         Self { sum, samples: 0.0, model: PhantomData }
     }
 
-    /// Adds the gradients of a batch of so many samples, and takes over the state that its pass made,
-    /// as the optimizer's step would.
+    /// Adds the gradients of a batch of so many samples, and takes over the state that its pass
+    /// made, as the optimizer's step would.
     ///
     /// # Panics
     ///
