@@ -193,17 +193,19 @@ impl<M: Program, D: Device> Workspace<M, D> {
         self.random = Random { seed, step: 0 };
     }
 
-    /// Whether calls without gradients, such as `net.forward`, run as those with gradients do: norms
-    /// use the statistics of the batch, and dropout drops, what each call draws anew. So it is
-    /// after PyTorch's `net.train()`; in a new workspace, it is not. The running statistics stay as
-    /// they are.
+    /// Whether calls without gradients, such as `net.forward`, run as those with gradients do:
+    /// norms use the statistics of the batch, and dropout drops, what each call draws anew. So it
+    /// is after PyTorch's `net.train()`; in a new workspace, it is not. The running statistics
+    /// stay as they are.
     ///
     /// ```
     /// use gradiron::prelude::*;
     ///
     /// model! {
     ///     struct Net { fc: Linear(4 -> 16), head: Linear(16 -> 1) }
-    ///     fn forward(&self, x: [batch, 4]) -> [batch, 1] { self.head(self.fc(x).relu().dropout(0.5)) }
+    ///     fn forward(&self, x: [batch, 4]) -> [batch, 1] {
+    ///         self.head(self.fc(x).relu().dropout(0.5))
+    ///     }
     /// }
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

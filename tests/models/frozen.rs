@@ -274,8 +274,8 @@ const FREE: usize = activations(Free::footprint(256, Target::Host), Free::PARAMS
 const THROUGH: usize = activations(Through::footprint(256, Target::Host), Through::PARAMS);
 
 model! {
-    /// A workspace is planned for `loss_grad_inputs`, too, but of what is detached there is nothing to
-    /// plan.
+    /// A workspace is planned for `loss_grad_inputs`, too, but of what is detached there is nothing
+    /// to plan.
     struct HeadAlone {
         #[frozen]
         stem: Linear(4 -> 6),
