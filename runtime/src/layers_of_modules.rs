@@ -9,13 +9,13 @@ use std::path::Path;
 /// itself, and is changed by optimizers.
 const LAYERS: [&[&str]; 12] = [
     &["buf", "failure", "math", "rng"],
-    &["arena", "files", "init", "storage"],
+    &["arena", "files", "init", "storage", "want"],
     &["profile"],
     &["device", "ops"],
     &["io", "module", "optim"],
     &["layout", "program"],
     &["function", "memory"],
-    &["step"],
+    &["step", "training"],
     &["view"],
     &["workspace"],
     &["check", "data", "layers", "net", "sample", "stub"],
