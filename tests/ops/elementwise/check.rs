@@ -154,8 +154,8 @@ pub fn check<E: Elementwise<N, 1, 0>, const N: usize>(
     }
 }
 
-/// A function and the same in blocks: equal bits for each instruction set and number of threads. Far
-/// angles are left out, which blocks leave to the chain.
+/// A function and the same in blocks: equal bits for each instruction set and number of threads.
+/// Far angles are left out, which blocks leave to the chain.
 pub fn check_blocks<E, B, const N: usize>(name: &str, values: [Vec<f32>; N])
 where
     E: Elementwise<N, 1, 0>,

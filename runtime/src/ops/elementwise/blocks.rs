@@ -1,9 +1,10 @@
 //! Chains a function at a time, over blocks: what crates that are not optimised run in place of
-//! their own chains. A chain is a type of the crate of its model, so it is compiled there, with what
-//! loops over it; where that is not optimised, each element costs dozens of calls. The functions
-//! here are compiled with this library, which may be optimised by itself.
+//! their own chains.
 //!
-//! The bits are the same: a function rounds alike wherever it is compiled for an instruction set.
+//! A chain is a type of the crate of its model, so it is compiled there, with what loops over it;
+//! where that is not optimised, each element costs dozens of calls. The functions here are compiled
+//! with this library, which may be optimised by itself. The bits are the same: a function rounds
+//! alike wherever it is compiled for an instruction set.
 
 use crate::math::SimdLevel;
 
