@@ -207,3 +207,55 @@ fn an_optimizer_of_another_hand() {
     assert_eq!(run(gpu), [-3.0, -6.0, -9.0, -12.0]);
     assert_eq!(run(Cpu::new()), [-3.0, -6.0, -9.0, -12.0]);
 }
+
+model! {
+    struct Normed {
+        fc: Linear(4 -> 4),
+        norm: BatchNorm1d(4),
+    }
+
+    fn forward(&self, x: [batch, 4]) -> [batch, 4] {
+        self.norm(self.fc(x)).tanh().dropout(0.5)
+    }
+}
+
+model! {
+    struct Tuned {
+        stem: Linear(4 -> 4),
+        #[frozen]
+        body: Normed,
+        #[frozen]
+        row: [Normed; 2],
+        head: Linear(4 -> 2),
+    }
+
+    fn loss(&self, x: [batch, 4]) -> [] {
+        self.head(self.row(self.body(self.stem(x)))).square().mean()
+    }
+}
+
+#[test]
+fn what_is_frozen_is_so_there() {
+    let Some(gpu) = gpu("what_is_frozen_is_so_there") else { return };
+    fn run<D: Device>(device: D) -> Vec<f32> {
+        let net = Tuned::init(Seed(0));
+        let mut ws = Tuned::workspace_on(device, 3).expect("it fits");
+        let x = [[0.1, 0.5, -0.3, 0.7], [1.0, -1.0, 0.2, 0.3], [0.3, 0.3, 0.9, -0.5]];
+        let loss = net.loss_grad(&mut ws, &x).expect("it fits");
+        let mut all = vec![loss];
+        all.extend(ws.grads().as_slice());
+        all.extend(ws.grads().state());
+        let (loss, d_x) = net.loss_grad_inputs(&mut ws, &x).expect("it fits");
+        all.push(loss);
+        all.extend(d_x.as_flattened());
+        all.extend(ws.grads().as_slice());
+        ws.set_training(true);
+        all.push(net.loss(&mut ws, &x).expect("it fits"));
+        all
+    }
+    let (got, want) = (run(gpu), run(Cpu::new()));
+    for (i, (got, want)) in got.iter().zip(&want).enumerate() {
+        assert!((got - want).abs() <= 1e-5 * want.abs().max(1.0), "{i}: {got}, not {want}");
+    }
+    assert_eq!(got.len(), want.len());
+}
