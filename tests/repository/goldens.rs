@@ -33,7 +33,7 @@ fn the_index_names_all_that_is_recorded() {
             "the index of goldens names `{file}`, which is not there"
         );
     }
-    for folder in [PARITY, "tests/optim", "tests/io"] {
+    for folder in [PARITY, "tests/optim", "tests/io", "tests/zoo"] {
         for entry in std::fs::read_dir(root().join(folder)).expect("a folder of goldens") {
             let name = entry.expect("an entry of it").file_name().into_string().expect("a name");
             let path = format!("{folder}/{name}");

@@ -68,10 +68,11 @@ fn statement(input: ParseStream, last: bool, diagnostics: &mut Diagnostics) -> s
         let names = if input.peek(syn::token::Paren) {
             let content;
             syn::parenthesized!(content in input);
-            let names = Punctuated::<Ident, Token![,]>::parse_separated_nonempty_with(
-                &content,
-                Ident::parse_any,
-            )?;
+            let names =
+                Punctuated::<Ident, Token![,]>::parse_separated_nonempty_with(&content, |input| {
+                    input.parse::<Option<Token![mut]>>()?;
+                    Ident::parse_any(input)
+                })?;
             names.into_iter().collect()
         } else {
             vec![input.parse()?]

@@ -77,7 +77,7 @@ pub fn bound_names(tokens: TokenStream) -> Vec<Ident> {
             Some(TokenTree::Ident(name)) => names.push(name),
             Some(TokenTree::Group(group)) => {
                 names.extend(group.stream().into_iter().filter_map(|token| match token {
-                    TokenTree::Ident(name) => Some(name),
+                    TokenTree::Ident(name) if name != "mut" => Some(name),
                     _ => None,
                 }));
             }

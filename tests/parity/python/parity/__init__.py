@@ -20,4 +20,5 @@ GOLDENS = {
     "sequence": "tests/parity/sequence.rs",
     "training": "tests/parity/training.rs",
     "transformer": "tests/parity/transformer.rs",
+    "zoo": "tests/zoo/main.rs",
 }

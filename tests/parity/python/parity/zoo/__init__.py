@@ -1,0 +1,23 @@
+"""Known architectures in small sizes, each a file with its class and what is recorded of it.
+
+What counts as the text of an architecture in `docs/zoo.md` stands between the imports and `make`.
+"""
+
+import importlib
+
+from ..files import Tensors
+
+ARCHITECTURES = [
+    "gan",
+    "gpt2",
+    "lora",
+    "realnvp",
+    "siamese",
+    "vae",
+]
+FILES = [f"tests/zoo/{name}.safetensors" for name in ARCHITECTURES]
+
+
+def make():
+    modules = [importlib.import_module(f"{__package__}.{name}") for name in ARCHITECTURES]
+    return {file: Tensors(module.make()) for file, module in zip(FILES, modules)}

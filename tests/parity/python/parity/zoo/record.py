@@ -1,0 +1,56 @@
+"""What is recorded of an architecture, computed in float64 and rounded to float32.
+
+    net.NAME          the `state_dict` before the first step
+    in.NAME           an input; classes are bytes
+    out.NAME          a result of `forward` in evaluation, before the first step
+    LOSS              the value of a loss in training
+    LOSS.d.NAME       its gradient of an input
+    LOSS.grad.NAME    its gradient of a parameter that trains
+    LOSS.after.NAME   that parameter, or a running statistic, after a step of AdamW
+
+A network with several losses takes a step along each, in their order.
+"""
+
+import torch
+
+
+def tensors(prefix, named):
+    return {
+        f"{prefix}{name}": x.detach().float().clone() if x.is_floating_point() else x.clone()
+        for name, x in named
+    }
+
+
+def record(net, inputs, forward=None, losses=None):
+    """`forward` is of the network and its inputs and gives results by name.
+
+    Each loss is such a function too, with what trains: a module or `None`, the whole network.
+    """
+    found = tensors("net.", net.state_dict().items()) | tensors("in.", inputs.items())
+    net.double()
+    inputs = {
+        name: x.double().requires_grad_() if x.is_floating_point() else x.long()
+        for name, x in inputs.items()
+    }
+    if forward:
+        net.eval()
+        with torch.no_grad():
+            found |= tensors("out.", forward(net, **inputs).items())
+        net.train()
+    losses = losses or {"loss": (lambda net, **inputs: net.loss(**inputs), None)}
+    for name, (function, trained) in losses.items():
+        of = {id(p) for p in (trained or net).parameters() if p.requires_grad}
+        params = {n: p for n, p in net.named_parameters() if id(p) in of}
+        for x in [*net.parameters(), *inputs.values()]:
+            x.grad = None
+        loss = function(net, **inputs)
+        loss.backward()
+        gradients = {n: p.grad for n, p in params.items()}
+        d_inputs = {n: x.grad for n, x in inputs.items() if x.grad is not None}
+        found[name] = loss.detach().float()
+        found |= tensors(f"{name}.grad.", gradients.items())
+        found |= tensors(f"{name}.d.", d_inputs.items())
+        torch.optim.AdamW(params.values(), lr=1e-2, eps=1e-3, weight_decay=1e-2).step()
+        statistics = {n: x for n, x in net.named_buffers() if x.is_floating_point()}
+        found |= tensors(f"{name}.after.", (params | statistics).items())
+    return found
