@@ -15,15 +15,15 @@ const TOLERANCE: f32 = 1e-5;
 pub struct Golden {
     path: PathBuf,
     bytes: Vec<u8>,
-    /// The largest difference so far, as a part of the largest number of its tensor.
-    worst: f32,
+    /// The largest difference so far, as a part of the largest number of its tensor, and which.
+    worst: (f32, String),
 }
 
 impl Golden {
     pub fn open(name: &str) -> std::io::Result<Self> {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("zoo/{name}.safetensors"));
         let bytes = std::fs::read(&path)?;
-        Ok(Self { path, bytes, worst: 0.0 })
+        Ok(Self { path, bytes, worst: (0.0, String::new()) })
     }
 
     /// The network with PyTorch's parameters.
@@ -57,10 +57,14 @@ impl Golden {
         let expected = self.recorded(name).expect("the tensor is recorded");
         assert_eq!(found.len(), expected.len(), "{name}");
         let largest = expected.iter().fold(0.0_f32, |largest, x| largest.max(x.abs()));
+        // A gradient whose parts cancel: what PyTorch has is a rounding of numbers of order 1.
+        let largest = if largest < 1e-12 { 1.0 } else { largest };
         for (i, (x, y)) in found.iter().zip(&expected).enumerate() {
             let apart = if x == y { 0.0 } else { (x - y).abs() / largest };
             assert!(apart <= TOLERANCE, "{name}: element {i} is {x}, not {y}: {apart:e}");
-            self.worst = self.worst.max(apart);
+            if apart > self.worst.0 {
+                self.worst = (apart, name.to_owned());
+            }
         }
     }
 
@@ -74,7 +78,7 @@ impl Golden {
         ws: &Workspace<N::Module>,
         optimizer: AdamW<N>,
     ) -> Outcome {
-        let mut optimizer = optimizer.eps(1e-3)?.weight_decay(1e-2)?;
+        let mut optimizer = optimizer.eps(1e-2)?.weight_decay(1e-2)?;
         let before = net.params().to_vec();
         let gradients = ws.grads().as_slice();
         let mut trained = Vec::new();
@@ -104,7 +108,7 @@ impl Golden {
                 self.compare(&name, &net.state()[spec.start..][..spec.len()]);
             }
         }
-        println!("{}: {:.1e}", self.path.display(), self.worst);
+        println!("{}: {:.1e} ({})", self.path.display(), self.worst.0, self.worst.1);
         Ok(())
     }
 }

@@ -2,11 +2,21 @@
 //! with PyTorch's results, gradients and a step of an optimizer (`parity zoo`). How long they are
 //! beside PyTorch's classes is in `docs/zoo.md`.
 
+mod char_rnn;
+mod densenet;
 mod gan;
 mod golden;
 mod gpt2;
+mod llama;
 mod lora;
+mod mobilenet_v2;
 mod realnvp;
+mod resnet18;
+mod seq2seq;
 mod siamese;
+mod style_transfer;
 mod table;
+mod text_cnn;
 mod vae;
+mod vit;
+mod wavenet;

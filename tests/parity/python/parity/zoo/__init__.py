@@ -8,12 +8,22 @@ import importlib
 from ..files import Tensors
 
 ARCHITECTURES = [
+    "char_rnn",
+    "densenet",
     "gan",
     "gpt2",
+    "llama",
     "lora",
+    "mobilenet_v2",
     "realnvp",
+    "resnet18",
+    "seq2seq",
     "siamese",
+    "style_transfer",
+    "text_cnn",
     "vae",
+    "vit",
+    "wavenet",
 ]
 FILES = [f"tests/zoo/{name}.safetensors" for name in ARCHITECTURES]
 

@@ -8,7 +8,9 @@
     LOSS.grad.NAME    its gradient of a parameter that trains
     LOSS.after.NAME   that parameter, or a running statistic, after a step of AdamW
 
-A network with several losses takes a step along each, in their order.
+A network with several losses takes a step along each, in their order. Parameters and statistics of
+batch normalisation are drawn: where all are 0 and 1, gradients of what another norm follows are
+nothing but roundings.
 """
 
 import torch
@@ -26,6 +28,12 @@ def record(net, inputs, forward=None, losses=None):
 
     Each loss is such a function too, with what trains: a module or `None`, the whole network.
     """
+    for module in net.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            for x in [module.weight, module.running_var]:
+                torch.nn.init.uniform_(x, 0.5, 1.5)
+            for x in [module.bias, module.running_mean]:
+                torch.nn.init.normal_(x, 0.0, 0.5)
     found = tensors("net.", net.state_dict().items()) | tensors("in.", inputs.items())
     net.double()
     inputs = {
@@ -45,12 +53,15 @@ def record(net, inputs, forward=None, losses=None):
             x.grad = None
         loss = function(net, **inputs)
         loss.backward()
+        for p in params.values():
+            # What plays no part in the loss has a gradient of 0, and weight decay.
+            p.grad = torch.zeros_like(p) if p.grad is None else p.grad
         gradients = {n: p.grad for n, p in params.items()}
         d_inputs = {n: x.grad for n, x in inputs.items() if x.grad is not None}
         found[name] = loss.detach().float()
         found |= tensors(f"{name}.grad.", gradients.items())
         found |= tensors(f"{name}.d.", d_inputs.items())
-        torch.optim.AdamW(params.values(), lr=1e-2, eps=1e-3, weight_decay=1e-2).step()
+        torch.optim.AdamW(params.values(), lr=1e-2, eps=1e-2, weight_decay=1e-2).step()
         statistics = {n: x for n, x in net.named_buffers() if x.is_floating_point()}
         found |= tensors(f"{name}.after.", (params | statistics).items())
     return found
