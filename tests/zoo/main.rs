@@ -2,8 +2,10 @@
 //! with PyTorch's results, gradients and a step of an optimizer (`parity zoo`). How long they are
 //! beside PyTorch's classes is in `docs/zoo.md`.
 
+mod bert;
 mod char_rnn;
 mod densenet;
+mod fpn;
 mod gan;
 mod golden;
 mod gpt2;
@@ -15,8 +17,10 @@ mod resnet18;
 mod seq2seq;
 mod siamese;
 mod style_transfer;
+mod t5;
 mod table;
 mod text_cnn;
+mod unet;
 mod vae;
 mod vit;
 mod wavenet;

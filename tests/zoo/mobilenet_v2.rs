@@ -58,7 +58,7 @@ fn mobilenet_v2() -> Outcome {
     let image = golden.floats("image");
     let label = golden.classes::<1>("label").concat();
     let mut net = golden.load(MobileNetV2::init(Seed(0)))?;
-    let mut ws = MobileNetV2::workspace(3)?;
+    let mut ws = MobileNetV2::workspace(6)?;
     golden.compare("out.y", flat(net.forward(&mut ws, batch(&image))?));
     let (loss, d_image) = net.loss_grad_inputs(&mut ws, batch(&image), &label)?;
     golden.compare("loss", &[loss]);

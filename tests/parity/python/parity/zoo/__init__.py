@@ -8,8 +8,10 @@ import importlib
 from ..files import Tensors
 
 ARCHITECTURES = [
+    "bert",
     "char_rnn",
     "densenet",
+    "fpn",
     "gan",
     "gpt2",
     "llama",
@@ -20,7 +22,9 @@ ARCHITECTURES = [
     "seq2seq",
     "siamese",
     "style_transfer",
+    "t5",
     "text_cnn",
+    "unet",
     "vae",
     "vit",
     "wavenet",

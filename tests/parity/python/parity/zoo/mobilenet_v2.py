@@ -51,6 +51,6 @@ class MobileNetV2(nn.Module):
 
 def make():
     torch.manual_seed(8)
-    label = torch.tensor([0, 3, 1], dtype=torch.uint8)
-    inputs = {"image": torch.randn(3, 3, 16, 16), "label": label}
+    label = torch.tensor([0, 3, 1, 4, 2, 2], dtype=torch.uint8)
+    inputs = {"image": torch.randn(6, 3, 16, 16), "label": label}
     return record(MobileNetV2(), inputs, lambda net, image, label: {"y": net(image)})

@@ -8,9 +8,8 @@
     LOSS.grad.NAME    its gradient of a parameter that trains
     LOSS.after.NAME   that parameter, or a running statistic, after a step of AdamW
 
-A network with several losses takes a step along each, in their order. Parameters and statistics of
-batch normalisation are drawn: where all are 0 and 1, gradients of what another norm follows are
-nothing but roundings.
+A network with several losses takes a step along each, in their order. What PyTorch fills with 0 or
+1, as in norms, is drawn: else gradients of what another norm follows are nothing but roundings.
 """
 
 import torch
@@ -28,12 +27,11 @@ def record(net, inputs, forward=None, losses=None):
 
     Each loss is such a function too, with what trains: a module or `None`, the whole network.
     """
-    for module in net.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            for x in [module.weight, module.running_var]:
-                torch.nn.init.uniform_(x, 0.5, 1.5)
-            for x in [module.bias, module.running_mean]:
-                torch.nn.init.normal_(x, 0.0, 0.5)
+    for x in net.state_dict().values():
+        if x.is_floating_point() and torch.all(x == 1):
+            torch.nn.init.uniform_(x, 0.5, 1.5)
+        elif x.is_floating_point() and torch.all(x == 0):
+            torch.nn.init.normal_(x)
     found = tensors("net.", net.state_dict().items()) | tensors("in.", inputs.items())
     net.double()
     inputs = {

@@ -51,6 +51,6 @@ class ResNet18(nn.Module):
 
 def make():
     torch.manual_seed(7)
-    label = torch.tensor([0, 3, 1], dtype=torch.uint8)
-    inputs = {"image": torch.randn(3, 3, 16, 16), "label": label}
+    label = torch.tensor([0, 3, 1, 4, 2, 2], dtype=torch.uint8)
+    inputs = {"image": torch.randn(6, 3, 16, 16), "label": label}
     return record(ResNet18(), inputs, lambda net, image, label: {"y": net(image)})
