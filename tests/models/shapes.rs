@@ -171,3 +171,22 @@ fn constants_split_beside_a_run_time_size() {
     let y = split(&mut ws, &x).unwrap();
     assert_eq!(y[2][1][0], [2.0 * x[2][0][2], 2.0 * x[2][0][3]]);
 }
+
+model! {
+    /// A number becomes an array of one element in the memory that it has.
+    struct Single {
+        scale: Param([1], init = normal(0.0, 1.0)),
+    }
+
+    fn loss(&self, x: [batch, 3]) -> [] {
+        ((x.mean() + 0.1 * x.square().sum()) * self.scale).sum()
+    }
+}
+
+#[test]
+fn a_number_as_an_array_of_one() {
+    let x = batch::<[f32; 3]>(5, 4);
+    gradients!(
+        Single::init(Seed(1)), Single::workspace(4),
+        [loss, loss_grad, loss_grad_inputs], (x) -> number);
+}

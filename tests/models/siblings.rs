@@ -244,3 +244,45 @@ fn models_of_a_row_are_called_alone() -> Result<(), Box<dyn std::error::Error>> 
     }
     Ok(())
 }
+
+model! {
+    /// Cells of a row, one behind the other in depth, each over all steps.
+    struct Deep {
+        cells: [Elman; 2],
+        head: Linear(3 -> 2),
+    }
+
+    fn loss(&self, x: [batch, 5, 3], h: [batch, 3], label: Classes[batch]) -> [] {
+        let mut y = x;
+        for cell in self.cells {
+            let (next, _last) = scan(cell, y, h);
+            y = next;
+        }
+        let (again, _last) = scan(self.cells[0].halved, y, h);
+        cross_entropy(self.head((y + again).mean(dim = 1)), label)
+    }
+
+    struct Elman {
+        input: Linear(3 -> 3),
+        hidden: Linear(3 -> 3, bias = false),
+    }
+
+    fn forward(&self, x: [b, 3], h: [b, 3]) -> ([b, 3], [b, 3]) {
+        let h = (self.input(x) + self.hidden(h)).tanh();
+        (h, h)
+    }
+
+    fn halved(&self, x: [b, 3], h: [b, 3]) -> ([b, 3], [b, 3]) {
+        let h = 0.5 * (self.input(x) + self.hidden(h)).tanh();
+        (h, h)
+    }
+}
+
+#[test]
+fn cells_of_a_row_are_scanned_alone() {
+    let (x, h) = (batch::<[[f32; 3]; 5]>(5, 2), batch::<[f32; 3]>(6, 2));
+    let label = Labels(vec![1, 0]);
+    gradients!(
+        Deep::init(Seed(1)), Deep::workspace(2),
+        [loss, loss_grad, loss_grad_inputs], (x, h, label) -> number);
+}

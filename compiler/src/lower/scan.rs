@@ -56,17 +56,19 @@ impl<'a> FnCx<'a, '_> {
             Some(Arg::Value(cell)) => self.cell(cell),
             _ => None,
         };
-        let Some((field, ty, function)) = cell else {
+        let Some(cell) = cell else {
             let error = Diagnostic::new(name.span(), "`scan` needs a model that is a field");
             return Err(self.model.report(error.help(&usage)));
         };
+        let (place, ty, function) = cell?;
+        let cell = self.called(place);
         args.remove(0);
         let count = args.iter().take_while(|arg| matches!(arg, Arg::Value(_))).count();
         let values = self.arg_values(&args[..count])?;
         let rest = args[count..].to_vec();
         let mut options = Options::new(SCAN.name, name.span(), rest, SCAN.options);
         let lengths = options.take_named("lengths").map(|expr| self.one(&expr)).transpose()?;
-        self.step(&self.model.item.fields[field].name.to_string(), name.span());
+        self.step(&cell, name.span());
         self.floats(&values)?;
         let [x, firsts @ ..] = &values[..] else {
             let error = Diagnostic::new(name.span(), "`scan` needs a sequence");
@@ -92,7 +94,6 @@ impl<'a> FnCx<'a, '_> {
         let reverse = self.flag_option(&mut options, "reverse")?;
         let of_x = Ty::float([batch].into_iter().chain(rest).cloned().collect::<Vec<_>>());
         let states: Vec<Ty> = firsts.iter().map(|v| self.graph.ty(*v).clone()).collect();
-        let cell = self.model.item.fields[field].name.to_string();
         let given: Vec<Ty> = [of_x.clone()].iter().chain(&states).cloned().collect();
         let known = self.sibling_results(&cell, ty, &function, &given, &values)?;
         let known = known.and_then(|results| results.into_iter().next());
@@ -127,11 +128,11 @@ impl<'a> FnCx<'a, '_> {
             results: [of_y].iter().chain(&states).cloned().collect(),
             is_step: false,
             scans: true,
-            frozen: self.is_frozen(field),
+            frozen: self.is_frozen(place.field),
             asked: Asked { trains: true, reach: Reach::Params },
         };
         self.calls += 1;
-        let (params, _, state) = self.callee_tensors(Place { field, element: None }, &callee);
+        let (params, _, state) = self.callee_tensors(place, &callee);
         let (steps, lengthy) = (steps.clone(), lengths.is_some());
         let by_step = self.op(Permute(turned(found.shape.rank())), &[*x])?;
         let inputs: Vec<_> =
@@ -145,16 +146,23 @@ impl<'a> FnCx<'a, '_> {
         Ok(made)
     }
 
-    /// `self.cell` or `self.cell.step`: the field, its model and the function.
-    fn cell(&self, expr: &Expr) -> Option<(usize, &'a Type, Ident)> {
-        if let Some((field, ty)) = self.nested_model(expr) {
+    /// `self.cell`, `self.cells[0]`, `self.cell.step`: the model and the function.
+    fn cell(&mut self, expr: &Expr) -> Option<Lowering<(Place, &'a Type, Ident)>> {
+        if let Some(found) = self.whole_cell(expr) {
             let function = Ident::new("forward", syn::spanned::Spanned::span(expr));
-            return Some((field, ty, function));
+            return Some(found.map(|(place, ty)| (place, ty, function)));
         }
         let Expr::Field(field) = expr else { return None };
         let syn::Member::Named(function) = &field.member else { return None };
-        let (at, ty) = self.nested_model(&field.base)?;
-        Some((at, ty, function.clone()))
+        let found = self.whole_cell(&field.base)?;
+        Some(found.map(|(place, ty)| (place, ty, function.clone())))
+    }
+
+    fn whole_cell(&mut self, expr: &Expr) -> Option<Lowering<(Place, &'a Type)>> {
+        match self.nested_model(expr) {
+            Some((field, ty)) => Some(Ok((Place { field, element: None }, ty))),
+            None => self.model_element(expr),
+        }
     }
 
     /// The lengths of the samples' sequences.

@@ -51,12 +51,13 @@ impl CpuKernels<'_> {
         Operands { outputs, inputs, dims, constants }: Operands<IN, OUT, S, R>,
     ) -> Mapped<E, IN, OUT, S, R> {
         let len = product(dims);
+        // An axis of one element is there or not, as one likes: `[]` in the place of `[1]`.
+        let is_full = |has: &[bool; R]| has.iter().zip(dims).all(|(has, dim)| *has || dim == 1);
         for (i, output) in outputs.iter().enumerate() {
             assert!(output.len >= len, "gradiron: a chain's output is too small (a bug)");
             let apart = outputs[..i].iter().all(|other| !output.overlaps(*other))
                 && inputs.iter().all(|(input, has)| {
-                    !output.overlaps(*input)
-                        || (input.start == output.start && has.iter().all(|has| *has))
+                    !output.overlaps(*input) || (input.start == output.start && is_full(has))
                 });
             assert!(apart, "gradiron: a chain's output is in use (a bug)");
         }
