@@ -57,7 +57,9 @@ fn bert() -> Outcome {
     let mut net = golden.load(Bert::init(Seed(0)))?;
     let mut ws = Bert::workspace(4)?;
     golden.compare("out.y", flat(net.forward(&mut ws, &token, &segment, seen)?));
-    golden.compare("loss", &[net.loss_grad(&mut ws, &token, &segment, seen, &target)?]);
+    let (loss, d_seen) = net.loss_grad_inputs(&mut ws, &token, &segment, seen, &target)?;
+    golden.compare("loss", &[loss]);
+    golden.compare("loss.d.seen", flat(d_seen));
     let adam = AdamW::new(&net, 1e-2)?;
     golden.step("loss", &mut net, &ws, adam)
 }

@@ -116,8 +116,10 @@ fn t5() -> Outcome {
     let mut ws = T5::workspace(3)?;
     let y = net.forward(&mut ws, &source, &target, &near, &before, causal)?;
     golden.compare("out.y", flat(y));
-    let loss = net.loss_grad(&mut ws, &source, &target, &following, &near, &before, causal)?;
+    let (loss, d_causal) =
+        net.loss_grad_inputs(&mut ws, &source, &target, &following, &near, &before, causal)?;
     golden.compare("loss", &[loss]);
+    golden.compare("loss.d.causal", flat(d_causal));
     let adam = AdamW::new(&net, 1e-2)?;
     golden.step("loss", &mut net, &ws, adam)
 }
