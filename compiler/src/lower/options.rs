@@ -3,7 +3,7 @@
 use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;
 use syn::spanned::Spanned;
-use syn::{Expr, Lit, UnOp};
+use syn::{BinOp, Expr, Lit, UnOp};
 
 use super::sizes::{dim_or_zero, may_be_number};
 use super::{FnCx, Lowering, Scope, text_of};
@@ -227,11 +227,21 @@ pub fn number(expr: &Expr) -> Option<Constant> {
             let is_const = !last.starts_with(|c: char| c.is_lowercase() || c == '_');
             (is_const && may_be_number(expr)).then(|| rust(expr))
         }
-        Expr::Binary(binary) => {
-            number(&binary.left)?;
-            number(&binary.right)?;
-            Some(rust(expr))
-        }
+        Expr::Binary(binary) => match (number(&binary.left)?, number(&binary.right)?) {
+            (Constant::Literal(a), Constant::Literal(b)) => {
+                // In `f32`, whole numbers too: `x / (6 * 64)`.
+                let (a, b) = (a as f32, b as f32);
+                let value = match binary.op {
+                    BinOp::Add(_) => a + b,
+                    BinOp::Sub(_) => a - b,
+                    BinOp::Mul(_) => a * b,
+                    BinOp::Div(_) => a / b,
+                    _ => return Some(rust(expr)),
+                };
+                Some(Constant::Literal(value.into()))
+            }
+            _ => Some(rust(expr)),
+        },
         _ => None,
     }
 }

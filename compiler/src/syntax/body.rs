@@ -62,10 +62,12 @@ fn statement(input: ParseStream, last: bool, diagnostics: &mut Diagnostics) -> s
     }
     if input.peek(Token![let]) {
         input.parse::<Token![let]>()?;
-        if input.peek(Token![mut]) {
-            input.parse::<Token![mut]>()?;
-        }
+        let of_all: Option<Token![mut]> = input.parse()?;
         let names = if input.peek(syn::token::Paren) {
+            if let Some(of_all) = of_all {
+                let text = "each name has a `mut` of its own: write `let (mut a, mut b)`";
+                return Err(syn::Error::new(of_all.span, text));
+            }
             let content;
             syn::parenthesized!(content in input);
             let names =
