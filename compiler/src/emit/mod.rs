@@ -231,8 +231,8 @@ impl Model<'_> {
     }
 }
 
-/// The type of a function, of which the model's constant [`function_value`] is the value: it has
-/// no others, and methods for what models around this one ask.
+/// The type of a function, of which the constant of the model (`function_value`) is the value: it
+/// has no others, and methods for what models around this one ask.
 pub fn function_type(function: &Ident) -> Ident {
     format_ident!("__fn_{}", function, span = Span::call_site())
 }
