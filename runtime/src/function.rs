@@ -37,15 +37,11 @@ pub fn offsets<const N: usize>(layout: &Layout<N>, target: Target, out: &mut Vec
     out.extend_from_slice(&layout.offsets);
 }
 
-/// Runs a pass: as a part of its caller where kernels are inlined, else as a function of its own,
-/// one however often it is called.
-#[inline(always)]
+/// Runs a pass as a function of its own, one however often it is called: where kernels are not
+/// inlined.
+#[inline(never)]
 pub fn apart<K: Kernels, Given>(k: &mut K, given: Given, pass: impl FnOnce(&mut K, Given)) {
-    #[inline(never)]
-    fn shared<K, Given>(k: &mut K, given: Given, pass: impl FnOnce(&mut K, Given)) {
-        pass(k, given);
-    }
-    if K::INLINE { pass(k, given) } else { shared(k, given, pass) }
+    pass(k, given);
 }
 
 /// What inference is given, of whole sequences or of their next positions. The numbers of

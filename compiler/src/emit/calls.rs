@@ -108,7 +108,13 @@ pub fn pass(
         pub fn #name #generics(
             self, k: &mut Kernels__, given: #given<FLOATS__, CLASSES__, RESULTS__>,
         ) {
-            __private::apart(k, given, Self::#body);
+            // Called by its name: behind a function's trait nothing is inlined that needs the
+            // instructions of its caller.
+            if Kernels__::INLINE {
+                Self::#body(k, given)
+            } else {
+                __private::apart(k, given, Self::#body)
+            }
         }
         #[inline(always)]
         fn #body #generics(k: &mut Kernels__, given: #given<FLOATS__, CLASSES__, RESULTS__>) {

@@ -8,16 +8,22 @@ use std::time::{Duration, Instant};
 const SLOW: Duration = Duration::from_millis(20);
 
 /// When a step began, where it is to be watched.
+#[inline(always)]
 pub(super) fn begin() -> Option<Instant> {
     cfg!(all(unoptimised, not(target_family = "wasm"))).then(Instant::now)
 }
 
 /// Says once what to write, where a step was slow.
+#[inline(always)]
 pub(super) fn end(began: Option<Instant>) {
+    if let Some(taken) = began.map(|began| began.elapsed()).filter(|taken| *taken > SLOW) {
+        say(taken);
+    }
+}
+
+#[cold]
+fn say(taken: Duration) {
     static SAID: Once = Once::new();
-    let Some(taken) = began.map(|began| began.elapsed()).filter(|taken| *taken > SLOW) else {
-        return;
-    };
     SAID.call_once(|| {
         if std::env::var_os("GRADIRON_SLOW_BUILD").is_none() {
             eprintln!(
