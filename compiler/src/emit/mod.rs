@@ -83,6 +83,8 @@ pub struct Table<T> {
     pub tensors: Vec<(usize, T)>,
     /// Index → place in the flat slice, where they lie in the order of the fields.
     pub order: Vec<usize>,
+    /// Where the tensor at a place starts, up to the first of which that is no number.
+    starts: Vec<usize>,
 }
 
 impl<T: Tensor> Table<T> {
@@ -91,17 +93,18 @@ impl<T: Tensor> Table<T> {
         sorted.sort_by_key(|index| (tensors[*index].0, tensors[*index].1.element()));
         let mut order = vec![0; sorted.len()];
         sorted.iter().enumerate().for_each(|(place, index)| order[*index] = place);
-        Self { tensors, order }
+        let (mut starts, mut start) = (Vec::new(), Some(0_usize));
+        for index in sorted {
+            let Some(here) = start else { break };
+            starts.push(here);
+            start = tensors[index].1.elements().as_lit().and_then(|len| here.checked_add(len));
+        }
+        Self { tensors, order, starts }
     }
 
-    /// Where the tensor at a place of the flat slice starts; an error where that is no number.
+    /// Where the tensor at a place of the flat slice starts; the place where that is no number.
     pub fn start(&self, place: usize) -> Result<TokenStream, usize> {
-        let before = self.sorted().into_iter().take(place);
-        let start = before.fold(Dim::lit(0), |sum, (_, tensor)| sum.plus(&tensor.elements()));
-        match start.as_lit() {
-            Some(_) => Ok(start.tokens()),
-            None => Err(place),
-        }
+        self.starts.get(place).map(|start| Dim::lit(*start).tokens()).ok_or(place)
     }
 
     /// In the order of the flat slice.
