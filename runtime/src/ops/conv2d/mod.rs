@@ -59,51 +59,13 @@ pub struct Conv2dSpec {
     pub groups: usize,
 }
 
-/// A convolution of `x [batch, in_channels, height, width]`, with PyTorch's defaults.
+/// [`Conv2dSpec::new`] as generated code spells it: of `x [batch, in_channels, rows, columns]`.
 pub const fn spec(
     [batch, in_channels, height, width]: [usize; 4],
     out_channels: usize,
     kernel: [usize; 2],
 ) -> Conv2dSpec {
-    let (stride, padding, dilation, groups) = ([1, 1], [0, 0], [1, 1], 1);
-    Conv2dSpec {
-        batch,
-        in_channels,
-        out_channels,
-        height,
-        width,
-        kernel,
-        stride,
-        padding,
-        dilation,
-        groups,
-    }
-}
-
-impl Conv2dSpec {
-    /// The same with these steps between windows.
-    pub const fn stride(mut self, stride: [usize; 2]) -> Self {
-        self.stride = stride;
-        self
-    }
-
-    /// The same with zeros around the input.
-    pub const fn padding(mut self, padding: [usize; 2]) -> Self {
-        self.padding = padding;
-        self
-    }
-
-    /// The same with windows that are spread.
-    pub const fn dilation(mut self, dilation: [usize; 2]) -> Self {
-        self.dilation = dilation;
-        self
-    }
-
-    /// The same in groups of channels.
-    pub const fn groups(mut self, groups: usize) -> Self {
-        self.groups = groups;
-        self
-    }
+    Conv2dSpec::new(batch, [in_channels, out_channels], [height, width], kernel)
 }
 
 const fn min(a: usize, b: usize) -> usize {
@@ -137,6 +99,30 @@ impl Conv2dSpec {
             dilation,
             groups,
         }
+    }
+
+    /// The same with these steps between windows.
+    pub const fn stride(mut self, stride: [usize; 2]) -> Self {
+        self.stride = stride;
+        self
+    }
+
+    /// The same with zeros around the input.
+    pub const fn padding(mut self, padding: [usize; 2]) -> Self {
+        self.padding = padding;
+        self
+    }
+
+    /// The same with windows that are spread.
+    pub const fn dilation(mut self, dilation: [usize; 2]) -> Self {
+        self.dilation = dilation;
+        self
+    }
+
+    /// The same in groups of channels.
+    pub const fn groups(mut self, groups: usize) -> Self {
+        self.groups = groups;
+        self
     }
 
     const fn out(&self, size: usize, axis: usize) -> usize {
