@@ -3,7 +3,7 @@
 use gradiron::prelude::*;
 use gradiron::view::{batch, flat};
 
-use crate::golden::{Golden, Outcome};
+use crate::golden::{Golden, Outcome, classifier};
 
 model! {
     struct DenseNet {
@@ -59,17 +59,4 @@ model! {
     }
 }
 
-#[test]
-fn densenet() -> Outcome {
-    let mut golden = Golden::open("densenet")?;
-    let image = golden.floats("image");
-    let label = golden.classes::<1>("label").concat();
-    let mut net = golden.load(DenseNet::init(Seed(0)))?;
-    let mut ws = DenseNet::workspace(3)?;
-    golden.compare("out.y", flat(net.forward(&mut ws, batch(&image))?));
-    let (loss, d_image) = net.loss_grad_inputs(&mut ws, batch(&image), &label)?;
-    golden.compare("loss", &[loss]);
-    golden.compare("loss.d.image", flat(d_image));
-    let adam = AdamW::new(&net, 1e-2)?;
-    golden.step("loss", &mut net, &ws, adam)
-}
+classifier!(densenet, DenseNet, 3);

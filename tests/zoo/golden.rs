@@ -112,3 +112,26 @@ impl Golden {
         Ok(())
     }
 }
+
+/// The test of a classifier of images, `$net::forward(image)` and `$net::loss(image, label)`, on a
+/// batch of `$batch`: its logits, loss, the gradient of the image, and a step of training.
+macro_rules! classifier {
+    ($name:ident, $net:ident, $batch:literal) => {
+        #[test]
+        fn $name() -> Outcome {
+            let mut golden = Golden::open(stringify!($name))?;
+            let image = golden.floats("image");
+            let label = golden.classes::<1>("label").concat();
+            let mut net = golden.load($net::init(Seed(0)))?;
+            let mut ws = $net::workspace($batch)?;
+            golden.compare("out.y", flat(net.forward(&mut ws, batch(&image))?));
+            let (loss, d_image) = net.loss_grad_inputs(&mut ws, batch(&image), &label)?;
+            golden.compare("loss", &[loss]);
+            golden.compare("loss.d.image", flat(d_image));
+            let adam = AdamW::new(&net, 1e-2)?;
+            golden.step("loss", &mut net, &ws, adam)
+        }
+    };
+}
+
+pub(crate) use classifier;

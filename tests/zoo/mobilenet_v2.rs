@@ -3,7 +3,7 @@
 use gradiron::prelude::*;
 use gradiron::view::{batch, flat};
 
-use crate::golden::{Golden, Outcome};
+use crate::golden::{Golden, Outcome, classifier};
 
 model! {
     struct MobileNetV2 {
@@ -52,17 +52,4 @@ model! {
     }
 }
 
-#[test]
-fn mobilenet_v2() -> Outcome {
-    let mut golden = Golden::open("mobilenet_v2")?;
-    let image = golden.floats("image");
-    let label = golden.classes::<1>("label").concat();
-    let mut net = golden.load(MobileNetV2::init(Seed(0)))?;
-    let mut ws = MobileNetV2::workspace(6)?;
-    golden.compare("out.y", flat(net.forward(&mut ws, batch(&image))?));
-    let (loss, d_image) = net.loss_grad_inputs(&mut ws, batch(&image), &label)?;
-    golden.compare("loss", &[loss]);
-    golden.compare("loss.d.image", flat(d_image));
-    let adam = AdamW::new(&net, 1e-2)?;
-    golden.step("loss", &mut net, &ws, adam)
-}
+classifier!(mobilenet_v2, MobileNetV2, 6);

@@ -3,7 +3,7 @@
 use gradiron::prelude::*;
 use gradiron::view::{batch, flat};
 
-use crate::golden::{Golden, Outcome};
+use crate::golden::{Golden, Outcome, classifier};
 
 model! {
     struct ResNet18 {
@@ -67,17 +67,4 @@ model! {
     }
 }
 
-#[test]
-fn resnet18() -> Outcome {
-    let mut golden = Golden::open("resnet18")?;
-    let image = golden.floats("image");
-    let label = golden.classes::<1>("label").concat();
-    let mut net = golden.load(ResNet18::init(Seed(0)))?;
-    let mut ws = ResNet18::workspace(6)?;
-    golden.compare("out.y", flat(net.forward(&mut ws, batch(&image))?));
-    let (loss, d_image) = net.loss_grad_inputs(&mut ws, batch(&image), &label)?;
-    golden.compare("loss", &[loss]);
-    golden.compare("loss.d.image", flat(d_image));
-    let adam = AdamW::new(&net, 1e-2)?;
-    golden.step("loss", &mut net, &ws, adam)
-}
+classifier!(resnet18, ResNet18, 6);

@@ -3,7 +3,7 @@
 use gradiron::prelude::*;
 use gradiron::view::{batch, flat};
 
-use crate::golden::{Golden, Outcome};
+use crate::golden::{Golden, Outcome, classifier};
 
 model! {
     struct Vit {
@@ -39,17 +39,4 @@ model! {
     }
 }
 
-#[test]
-fn vit() -> Outcome {
-    let mut golden = Golden::open("vit")?;
-    let image = golden.floats("image");
-    let label = golden.classes::<1>("label").concat();
-    let mut net = golden.load(Vit::init(Seed(0)))?;
-    let mut ws = Vit::workspace(3)?;
-    golden.compare("out.y", flat(net.forward(&mut ws, batch(&image))?));
-    let (loss, d_image) = net.loss_grad_inputs(&mut ws, batch(&image), &label)?;
-    golden.compare("loss", &[loss]);
-    golden.compare("loss.d.image", flat(d_image));
-    let adam = AdamW::new(&net, 1e-2)?;
-    golden.step("loss", &mut net, &ws, adam)
-}
+classifier!(vit, Vit, 3);
