@@ -10,6 +10,7 @@ mod checks;
 mod function;
 mod lens;
 mod memory;
+mod needs;
 mod params;
 mod prepared;
 mod private;
@@ -45,6 +46,8 @@ pub struct Function {
     pub flows: TokenStream,
     /// Whether they reach a parameter: of a loss, its own.
     pub trains: bool,
+    /// What its run-time sizes have to be.
+    pub needs: Vec<Deferred>,
     /// Inference alone.
     pub infer: (Graph, Plan),
     /// Forward and backward.
@@ -211,6 +214,24 @@ impl Model<'_> {
             }
         }
         names
+    }
+
+    /// Run-time sizes by which a function is small or not: one sample, and of what varies within a
+    /// sample, as much as small ones have.
+    pub fn sample(&self) -> TokenStream {
+        const WITHIN: usize = 32;
+        let args = || self.interfaces.iter().flat_map(|f| &f.args);
+        let varies = |name: &String| {
+            let mut behind = args().flat_map(|arg| arg.ty.dims().iter().skip(1));
+            behind.any(|dim| dim.as_run() == Some(name))
+        };
+        let sizes = self.sizes();
+        if !sizes.iter().any(varies) {
+            return quote!([1; 4]);
+        }
+        let known = sizes.iter().map(|name| if varies(name) { WITHIN } else { 1 });
+        let known = known.chain(std::iter::repeat(1)).take(4).map(syn::Index::from);
+        quote!([#(#known),*])
     }
 
     /// `let batch = n[0];`

@@ -20,6 +20,7 @@ pub fn implementation(model: &Model, at: usize, function: &Function) -> TokenStr
     let counts = counts.map(Index::from);
     let counts = quote!(#(#counts),*);
     let (at, is_loss) = (Index::from(at), is_loss(&function.results));
+    let sample = model.sample();
     let step_offsets = function.step.as_ref().map(|_| {
         let step = crate::graph::callee::step_value(&function.name);
         let path = model.path();
@@ -35,7 +36,7 @@ pub fn implementation(model: &Model, at: usize, function: &Function) -> TokenStr
             const NAMES: [&'static str; 3] = [#called, #called_grad, #called_training];
             const OPS: [&'static __private::PassOps; 3] =
                 [Self::INFER_OPS, Self::TRAIN_OPS, Self::BACK_OPS];
-            const FLOPS: usize = Self.flops([1; 4]);
+            const FLOPS: usize = Self.flops(#sample);
             #[inline(always)]
             fn flops(n: __private::Sizes) -> usize {
                 Self.flops(n)

@@ -147,7 +147,8 @@ fn body(model: &Model, function: &Function, length: &Dim) -> TokenStream {
         let text = plain(&name.to_string()).to_string();
         let (rows, view) = seen(&arg.ty);
         let len = match (view, axis_of(&arg.ty, length)) {
-            (View::Number | View::Array, _) => return quote!(),
+            // Functions with steps have one run-time size, the first.
+            (View::Number | View::Array | View::Tensor, _) => return quote!(),
             (View::Flat, _) => ty.shape.len(),
             (View::Batch, Some(axis)) => product(&ty.dims()[..=axis]),
             (View::Batch, None) => rows.dims()[0].clone(),

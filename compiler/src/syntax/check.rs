@@ -70,8 +70,8 @@ const MOST_SIZES: usize = 4;
 fn check_sizes(item: &ModelItem, diagnostics: &mut Diagnostics) {
     let args = item.functions.iter().flat_map(|function| &function.args);
     let mut known: Vec<String> = Vec::new();
-    for lead in args.filter_map(|arg| arg.ty.dims.first()) {
-        let name = text_of(lead);
+    for size in args.flat_map(|arg| &arg.ty.dims) {
+        let name = text_of(size);
         let is_name = syn::parse_str::<Ident>(&name).is_ok();
         if !is_name || !is_run_time_name(&name) || known.contains(&name) {
             continue;
@@ -83,7 +83,7 @@ fn check_sizes(item: &ModelItem, diagnostics: &mut Diagnostics) {
                 "`{name}` is one run-time size too many: there are {} already",
                 known.join(", ")
             );
-            let error = Diagnostic::over(lead, text);
+            let error = Diagnostic::over(size, text);
             let help = "a model has at most four; a size that does not change is a constant";
             diagnostics.push(error.help(help));
             return;

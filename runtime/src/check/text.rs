@@ -70,7 +70,7 @@ impl Text {
             }
             text = match ty.dims[i] {
                 Size::Fixed(size) => text.number(size),
-                Size::Run(name) => text.str(name),
+                Size::Run(name) | Size::Made(_, name) => text.str(name),
                 Size::Unknown => text.str("?"),
             };
             i += 1;
