@@ -166,3 +166,169 @@ fn texts_of_several_lengths() {
     let error = net.forward(&mut ws, &[[0_u8; 31]], &[[0.0; 30]]).expect_err("they differ");
     println!("{error}");
 }
+
+/// A result or a gradient as floats.
+trait Flat {
+    fn flat(&self) -> Vec<f32>;
+}
+
+impl Flat for f32 {
+    fn flat(&self) -> Vec<f32> {
+        vec![*self]
+    }
+}
+
+impl<const RANK: usize> Flat for TensorView<'_, RANK> {
+    fn flat(&self) -> Vec<f32> {
+        self.as_slice().to_vec()
+    }
+}
+
+impl<T: bytemuck::Pod> Flat for &[T] {
+    fn flat(&self) -> Vec<f32> {
+        bytemuck::cast_slice(self).to_vec()
+    }
+}
+
+impl<A: Flat, B: Flat> Flat for (A, B) {
+    fn flat(&self) -> Vec<f32> {
+        [self.0.flat(), self.1.flat()].concat()
+    }
+}
+
+/// A program with sizes that a run knows, and with the same as numbers: the same bits of the loss, of
+/// its gradients and of inference, in a workspace that is larger.
+macro_rules! agree {
+    (
+        $program:ident, [$($free:tt),*], [$($fixed:tt),*],
+        [$($large:expr),*] of [$($own:expr),*], ($($x:ident: [$($size:expr),*]),*)
+        $(, $class:ident: [$($class_size:expr),*] of $sample:ty, below $below:expr)?
+    ) => {{
+        $program!(Free, $($free),*);
+        $program!(Fixed, $($fixed),*);
+        let net = Free::init(Seed(1));
+        let fixed = same(&net, Fixed::init(Seed(2)));
+        let mut ws = Free::workspace($($large),*).expect("it is small");
+        let mut own = Fixed::workspace($($own),*).expect("it is small");
+        ws.poison();
+        $(let $x = floats(stringify!($x).len() as u64, [$($size),*].iter().product());)*
+        $(
+            let $class: Vec<u8> = (0..[$($class_size),*].iter().product())
+                .map(|i: usize| (i * 7 % $below) as u8)
+                .collect();
+        )?
+        let loss = net.loss_grad_inputs(
+            &mut ws, $(&TensorView::new(&$x, [$($size),*]).expect("as many"),)*
+            $(&TensorView::new(&$class, [$($class_size),*]).expect("as many"))?
+        );
+        let loss = loss.expect("it fits").flat();
+        let expected = fixed.loss_grad_inputs(
+            &mut own, $(gradiron::view::samples(&$x).expect("as many"),)*
+            $(nested::<$sample>(&$class))?
+        );
+        assert_eq!(loss, expected.expect("it fits").flat());
+        assert_eq!(ws.grads().as_slice(), own.grads().as_slice());
+        let loss = net.loss(
+            &mut ws, $(&TensorView::new(&$x, [$($size),*]).expect("as many"),)*
+            $(&TensorView::new(&$class, [$($class_size),*]).expect("as many"))?
+        );
+        let expected = fixed.loss(
+            &mut own, $(gradiron::view::samples(&$x).expect("as many"),)*
+            $(nested::<$sample>(&$class))?
+        );
+        let (loss, expected) = (loss.expect("it fits"), expected.expect("it fits"));
+        // Inference may prepare weights in other forms.
+        assert!((loss - expected).abs() <= 1e-6 * expected.abs().max(1.0), "{loss} {expected}");
+    }};
+}
+
+/// Class indices as nested arrays.
+fn nested<T: bytemuck::Pod>(classes: &[u8]) -> &[T] {
+    bytemuck::cast_slice(classes)
+}
+
+macro_rules! recurrent {
+    ($name:ident, $t:tt) => {
+        model! {
+            struct $name {
+                lstm: LSTM(4 -> 5, num_layers = 2, bidirectional = true),
+                gru: GRU(10 -> 3),
+                head: Linear(3 -> 2),
+            }
+
+            fn loss(&self, x: [batch, $t, 4], y: [batch, $t, 2]) -> [] {
+                let (x, _, _) = self.lstm(x);
+                let (x, _) = self.gru(x);
+                mse_loss(self.head(x).cumsum(dim = 1), y)
+            }
+        }
+    };
+}
+
+macro_rules! attention {
+    ($name:ident, $t:tt, $s:tt) => {
+        model! {
+            struct $name {
+                encode: TransformerEncoderLayer(8, nhead = 2, dim_feedforward = 16),
+                decode: TransformerDecoderLayer(8, nhead = 2, dim_feedforward = 16),
+                position: PositionalEncoding(8),
+                head: Linear(8 -> 5),
+            }
+
+            fn loss(&self, source: [batch, $s, 8], target: [batch, $t, 8], label: Classes[batch, $t])
+                -> []
+            {
+                let memory = self.encode(self.position(source));
+                let x = self.decode(target.rotary(), memory, tgt_is_causal = true);
+                let last = x.select(1, -1) + x.slice(1, ..-1).mean(dim = 1);
+                cross_entropy(self.head(x).reshape([batch * $t, 5]), label.reshape([batch * $t]))
+                    + last.square().mean()
+            }
+        }
+    };
+}
+
+macro_rules! pyramid {
+    ($name:ident, $h:tt, $w:tt) => {
+        model! {
+            struct $name {
+                stem: Conv2d(3 -> 8, kernel = 3, stride = 2, padding = 1),
+                norm: BatchNorm2d(8),
+                down: Conv2d(8 -> 16, kernel = 3, stride = 2, padding = 1, groups = 2),
+                wide: Conv2d(16 -> 16, kernel = 3, padding = 1),
+                up: ConvTranspose2d(16 -> 8, kernel = 2, stride = 2),
+                head: Conv2d(8 -> 4, kernel = 1),
+                classes: Linear(16 -> 3),
+            }
+
+            fn loss(&self, x: [batch, 3, $h, $w], label: Classes[batch, $h, $w]) -> [] {
+                let a = self.norm(self.stem(x)).relu();
+                let b = self.wide(self.down(a).relu());
+                let global = self.classes(b.adaptive_avg_pool2d(1).flatten());
+                let b = self.up(b) + a;
+                let pixels = self.head(b.max_pool2d(3, stride = 1, padding = 1).interpolate(2));
+                let pixels = pixels.permute([0, 2, 3, 1]).reshape([batch * $h * $w, 4]);
+                cross_entropy(pixels, label.reshape([batch * $h * $w])) + global.square().mean()
+            }
+        }
+    };
+}
+
+#[test]
+fn sequences_of_any_length() {
+    agree!(recurrent, [t], [7], [4, 20] of [3], (x: [3, 7, 4], yy: [3, 7, 2]));
+}
+
+#[test]
+fn attention_over_any_positions() {
+    agree!(
+        attention, [t, s], [6, 4], [5, 9, 17] of [2], (source: [2, 4, 8], target: [2, 6, 8]),
+        label: [2, 6] of [u8; 6], below 5);
+}
+
+#[test]
+fn images_of_any_size() {
+    agree!(
+        pyramid, [h, w], [16, 24], [3, 64, 40] of [2], (x: [2, 3, 16, 24]),
+        label: [2, 16, 24] of [[u8; 24]; 16], below 4);
+}

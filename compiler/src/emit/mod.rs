@@ -34,7 +34,7 @@ use crate::hygiene::quote;
 use crate::names::plain;
 use crate::passes::Form;
 use crate::passes::plan::Plan;
-use crate::syntax::{Field, Header};
+use crate::syntax::{Field, Header, MOST_SIZES};
 
 /// A function after the last phase.
 #[derive(Debug)]
@@ -202,7 +202,7 @@ impl Model<'_> {
         format_ident!("{}", free.unwrap_or("Device__"))
     }
 
-    /// The run-time sizes of all functions, by first appearance.
+    /// The run-time sizes of all functions, by first appearance; of too many, the first.
     pub fn sizes(&self) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
         let types = self.interfaces.iter().flat_map(|f| &f.args).map(|arg| &arg.ty);
@@ -213,6 +213,7 @@ impl Model<'_> {
                 names.push(name.clone());
             }
         }
+        names.truncate(MOST_SIZES);
         names
     }
 

@@ -65,7 +65,7 @@ fn check_names(item: &ModelItem, diagnostics: &mut Diagnostics) {
 }
 
 /// The most run-time sizes of a model, which its functions share.
-const MOST_SIZES: usize = 4;
+pub const MOST_SIZES: usize = 4;
 
 fn check_sizes(item: &ModelItem, diagnostics: &mut Diagnostics) {
     let args = item.functions.iter().flat_map(|function| &function.args);

@@ -7,7 +7,7 @@ pub mod limits;
 mod parse;
 mod recover;
 
-pub use check::{ambiguous, check_item, distinct};
+pub use check::{MOST_SIZES, ambiguous, check_item, distinct};
 pub use parse::{frozen, name_in_files, parse_layer_type, parse_model, parse_models};
 
 use proc_macro2::{Ident, Span};

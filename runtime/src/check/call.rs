@@ -1,6 +1,6 @@
 //! Whether a call of another model fits what it calls.
 
-use super::signature::{Bound, NAMES, Signature, Size, TRIES, TypeSig, find, here, there};
+use super::signature::{Bound, NAMES, Names, Signature, Size, TRIES, TypeSig, as_here, here, named, there};
 use super::text::Text;
 
 /// How a model is called.
@@ -43,7 +43,8 @@ pub const fn call(
         };
         panic!("{}", text.as_str());
     }
-    let bound = bound_by(callee, args);
+    let names = names(callee, args);
+    let bound = tried(&names);
     let mut i = 0;
     while i < args.len() {
         let (_, expected) = callee.args[i];
@@ -85,39 +86,65 @@ pub const fn call(
                 });
                 panic!("{}", text.as_str());
             }
-            let text = text.str("\n  help: write `let y: ").shape(&callee.results[i]);
+            let text = text.str("\n  help: write `let y: ");
+            let text = shape_here(text, &callee.results[i], &names, &bound);
             panic!("{}", text.str(" = self.").str(step).str("(…)`").as_str());
         }
         i += 1;
     }
 }
 
-/// What the names of the function's run-time sizes stand for, in each try: what the arguments have
-/// where they are declared with a name alone.
-const fn bound_by(callee: &Signature, args: &[TypeSig]) -> [Bound; TRIES] {
+/// What the names of the function's run-time sizes stand for: what the first argument has that is
+/// declared with the name alone.
+const fn names(callee: &Signature, args: &[TypeSig]) -> Names {
+    let mut names: Names = [None; NAMES];
+    let (mut i, mut count) = (0, 0);
+    while i < args.len() {
+        let (declared, found) = (callee.args[i].1.dims, args[i].dims);
+        let mut axis = 0;
+        while axis < declared.len() && axis < found.len() {
+            if let Size::Run(name) = declared[axis]
+                && named(name, &names).is_none()
+                && count < NAMES
+            {
+                names[count] = Some((name, found[axis]));
+                count += 1;
+            }
+            axis += 1;
+        }
+        i += 1;
+    }
+    names
+}
+
+/// The numbers of names in each try.
+const fn tried(names: &Names) -> [Bound; TRIES] {
     let mut bound = [[None; NAMES]; TRIES];
     let mut at = 0;
     while at < TRIES {
-        let (mut i, mut count) = (0, 0);
-        while i < args.len() {
-            let (declared, found) = (callee.args[i].1.dims, args[i].dims);
-            let mut axis = 0;
-            while axis < declared.len() && axis < found.len() {
-                if let Size::Run(name) = declared[axis]
-                    && find(name, &bound[at]).is_none()
-                    && let Some(number) = here(found[axis], at)
-                    && count < NAMES
-                {
-                    bound[at][count] = Some((name, number));
-                    count += 1;
-                }
-                axis += 1;
+        let mut i = 0;
+        while i < NAMES {
+            if let Some((name, size)) = names[i]
+                && let Some(number) = here(size, at)
+            {
+                bound[at][i] = Some((name, number));
             }
             i += 1;
         }
         at += 1;
     }
     bound
+}
+
+/// Writes the sizes of a result as the caller knows them.
+const fn shape_here(mut text: Text, ty: &TypeSig, names: &Names, bound: &[Bound; TRIES]) -> Text {
+    let mut axis = 0;
+    while axis < ty.dims.len() {
+        text = text.str(if axis == 0 { "[" } else { ", " });
+        text = text.size(as_here(ty.dims[axis], names, bound));
+        axis += 1;
+    }
+    text.str(if axis == 0 { "[]" } else { "]" })
 }
 
 /// Whether a type of the caller is one of the function, with its names as they are bound.

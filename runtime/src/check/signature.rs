@@ -63,7 +63,10 @@ pub enum Part {
 /// The most names of run-time sizes that a model has.
 pub(super) const NAMES: usize = 4;
 
-/// What a function's names for run-time sizes stand for, as far as they are known.
+/// What a function's names for run-time sizes stand for.
+pub(super) type Names = [Option<(&'static str, Size)>; NAMES];
+
+/// The numbers that they stand for in a try, as far as they are known.
 pub(super) type Bound = [Option<(&'static str, i128)>; NAMES];
 
 /// How often sizes are tried: each time with other numbers for the names.
@@ -88,7 +91,7 @@ pub(super) const fn here(size_: Size, at: usize) -> Option<i128> {
     match size_ {
         Size::Fixed(number) => Some(size(number)),
         Size::Run(name) => Some(number(name, at)),
-        Size::Made(terms, _) => value(terms, &Names::Try(at)),
+        Size::Made(terms, _) => value(terms, &From::Try(at)),
         Size::Unknown => None,
     }
 }
@@ -98,12 +101,51 @@ pub(super) const fn there(size_: Size, bound: &Bound) -> Option<i128> {
     match size_ {
         Size::Fixed(number) => Some(size(number)),
         Size::Run(name) => find(name, bound),
-        Size::Made(terms, _) => value(terms, &Names::Bound(*bound)),
+        Size::Made(terms, _) => value(terms, &From::Bound(*bound)),
         Size::Unknown => None,
     }
 }
 
-enum Names {
+/// A size of the function as the caller knows it: a name as what it stands for, and a number where
+/// it is the same in each try.
+pub(super) const fn as_here(
+    size_: Size,
+    names: &Names,
+    bound: &[Bound; TRIES],
+) -> Size {
+    if let Size::Run(name) = size_
+        && let Some(here) = named(name, names)
+    {
+        return here;
+    }
+    let Some(first) = there(size_, &bound[0]) else { return size_ };
+    let mut at = 1;
+    while at < TRIES {
+        match there(size_, &bound[at]) {
+            Some(number) if number == first => {}
+            _ => return size_,
+        }
+        at += 1;
+    }
+    if first >= 0 { Size::Fixed(first as usize) } else { size_ }
+}
+
+/// What a name stands for.
+pub(super) const fn named(name: &str, names: &Names) -> Option<Size> {
+    let mut i = 0;
+    while i < names.len() {
+        if let Some((known, size)) = names[i]
+            && same_text(known, name)
+        {
+            return Some(size);
+        }
+        i += 1;
+    }
+    None
+}
+
+/// Where the numbers of names are from.
+enum From {
     Try(usize),
     Bound(Bound),
 }
@@ -121,7 +163,7 @@ pub(super) const fn find(name: &str, bound: &Bound) -> Option<i128> {
     None
 }
 
-const fn value(terms: &[Term], names: &Names) -> Option<i128> {
+const fn value(terms: &[Term], names: &From) -> Option<i128> {
     let (mut sum, mut i) = (0_i128, 0);
     while i < terms.len() {
         let (mut product, parts) = terms[i];
@@ -137,12 +179,12 @@ const fn value(terms: &[Term], names: &Names) -> Option<i128> {
     Some(sum)
 }
 
-const fn part(part: Part, names: &Names) -> Option<i128> {
+const fn part(part: Part, names: &From) -> Option<i128> {
     match part {
         Part::Fixed(number) => Some(size(number)),
         Part::Run(name) => match names {
-            Names::Try(at) => Some(number(name, *at)),
-            Names::Bound(bound) => find(name, bound),
+            From::Try(at) => Some(number(name, *at)),
+            From::Bound(bound) => find(name, bound),
         },
         Part::Sum(terms) => value(terms, names),
         Part::Quotient(a, b) => match (value(a, names), value(b, names)) {
