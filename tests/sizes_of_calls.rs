@@ -196,8 +196,19 @@ impl<A: Flat, B: Flat> Flat for (A, B) {
     }
 }
 
-/// A program with sizes that a run knows, and with the same as numbers: the same bits of the loss, of
-/// its gradients and of inference, in a workspace that is larger.
+/// Compares two results: their distance by the size of the second one.
+fn near(what: &str, found: &[f32], expected: &[f32], granted: f32) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    let norm = |floats: &mut dyn Iterator<Item = f32>| floats.map(|x| x * x).sum::<f32>().sqrt();
+    let distance = norm(&mut found.iter().zip(expected).map(|(a, b)| a - b));
+    let size = norm(&mut expected.iter().copied());
+    assert!(size > 0.0 && distance <= granted * size, "{what}: {distance:e} of {size:e}");
+}
+
+/// A program with sizes that a run knows, and with the same as numbers, in a workspace that is larger:
+/// the same bits of the loss and of its gradients. Inference may prepare weights in other forms. In
+/// bf16, functions that are small keep their values, and which are is said of one sample: granted are
+/// ten roundings of 2⁻⁸.
 macro_rules! agree {
     (
         $program:ident, [$($free:tt),*], [$($fixed:tt),*],
@@ -208,37 +219,43 @@ macro_rules! agree {
         $program!(Fixed, $($fixed),*);
         let net = Free::init(Seed(1));
         let fixed = same(&net, Fixed::init(Seed(2)));
-        let mut ws = Free::workspace($($large),*).expect("it is small");
-        let mut own = Fixed::workspace($($own),*).expect("it is small");
-        ws.poison();
-        $(let $x = floats(stringify!($x).len() as u64, [$($size),*].iter().product());)*
-        $(
-            let $class: Vec<u8> = (0..[$($class_size),*].iter().product())
-                .map(|i: usize| (i * 7 % $below) as u8)
-                .collect();
-        )?
-        let loss = net.loss_grad_inputs(
-            &mut ws, $(&TensorView::new(&$x, [$($size),*]).expect("as many"),)*
-            $(&TensorView::new(&$class, [$($class_size),*]).expect("as many"))?
-        );
-        let loss = loss.expect("it fits").flat();
-        let expected = fixed.loss_grad_inputs(
-            &mut own, $(gradiron::view::samples(&$x).expect("as many"),)*
-            $(nested::<$sample>(&$class))?
-        );
-        assert_eq!(loss, expected.expect("it fits").flat());
-        assert_eq!(ws.grads().as_slice(), own.grads().as_slice());
-        let loss = net.loss(
-            &mut ws, $(&TensorView::new(&$x, [$($size),*]).expect("as many"),)*
-            $(&TensorView::new(&$class, [$($class_size),*]).expect("as many"))?
-        );
-        let expected = fixed.loss(
-            &mut own, $(gradiron::view::samples(&$x).expect("as many"),)*
-            $(nested::<$sample>(&$class))?
-        );
-        let (loss, expected) = (loss.expect("it fits"), expected.expect("it fits"));
-        // Inference may prepare weights in other forms.
-        assert!((loss - expected).abs() <= 1e-6 * expected.abs().max(1.0), "{loss} {expected}");
+        let bf16 = Cpu::new().with_precision(Precision::Bf16);
+        for (device, granted) in
+            [(Cpu::new(), 0.0), (Cpu::with_threads(3), 0.0), (bf16, 10.0 / 256.0)]
+        {
+            let ws = Free::workspace_on(device.clone(), $($large),*);
+            let own = Fixed::workspace_on(device, $($own),*);
+            let (mut ws, mut own) = (ws.expect("it is small"), own.expect("it is small"));
+            ws.poison();
+            $(let $x = floats(stringify!($x).len() as u64, [$($size),*].iter().product());)*
+            $(
+                let $class: Vec<u8> = (0..[$($class_size),*].iter().product())
+                    .map(|i: usize| (i * 7 % $below) as u8)
+                    .collect();
+            )?
+            let found = net.loss_grad_inputs(
+                &mut ws, $(&TensorView::new(&$x, [$($size),*]).expect("as many"),)*
+                $(&TensorView::new(&$class, [$($class_size),*]).expect("as many"))?
+            );
+            let expected = fixed.loss_grad_inputs(
+                &mut own, $(gradiron::view::samples(&$x).expect("as many"),)*
+                $(nested::<$sample>(&$class))?
+            );
+            let (found, expected) = (found.expect("it fits"), expected.expect("it fits"));
+            near("loss", &found.0.flat(), &expected.0.flat(), granted);
+            near("inputs", &found.1.flat(), &expected.1.flat(), granted);
+            near("gradients", ws.grads().as_slice(), own.grads().as_slice(), granted);
+            let found = net.loss(
+                &mut ws, $(&TensorView::new(&$x, [$($size),*]).expect("as many"),)*
+                $(&TensorView::new(&$class, [$($class_size),*]).expect("as many"))?
+            );
+            let expected = fixed.loss(
+                &mut own, $(gradiron::view::samples(&$x).expect("as many"),)*
+                $(nested::<$sample>(&$class))?
+            );
+            let (found, expected) = (found.expect("it fits"), expected.expect("it fits"));
+            near("inference", &[found], &[expected], granted.max(1e-6));
+        }
     }};
 }
 

@@ -90,7 +90,7 @@ pub fn arg_ty(shape: &Shape, view: &View, life: &TokenStream) -> TokenStream {
     match view {
         View::Tensor => {
             let rank = Index::from(shape.rank());
-            quote!(& #life (impl __private::AsTensor<#rank, Element = f32> + ?Sized))
+            quote!(& #life (impl __private::AsTensor<#rank, Element = f32> + ?::core::marker::Sized))
         }
         _ => ty(shape, view, life),
     }
@@ -111,7 +111,7 @@ pub fn indices(shape: &Shape, view: &View, index: &TokenStream) -> TokenStream {
         View::Flat => quote!(&[#index]),
         View::Tensor => {
             let rank = Index::from(shape.rank());
-            quote!(&(impl __private::AsTensor<#rank, Element: __private::ClassIndex> + ?Sized))
+            quote!(&(impl __private::AsTensor<#rank, Element: __private::ClassIndex> + ?::core::marker::Sized))
         }
     }
 }

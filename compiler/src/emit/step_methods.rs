@@ -36,7 +36,7 @@ fn method(model: &Model, at_: usize, interface: &Interface, length: &Dim) -> Tok
                 let ty = indices(&shape, &view, &quote!(impl __private::ClassIndex));
                 quote!(#name: #ty)
             }
-            Kind::Unknown => quote!(#name: impl Sized),
+            Kind::Unknown => quote!(#name: impl ::core::marker::Sized),
             _ => {
                 let ty = at(ty(&shape, &view, &quote!()), name.span());
                 quote!(#name: #ty)

@@ -1,6 +1,8 @@
 //! Whether a call of another model fits what it calls.
 
-use super::signature::{Bound, NAMES, Names, Signature, Size, TRIES, TypeSig, as_here, here, named, there};
+use super::signature::{
+    Bound, NAMES, Names, Signature, Size, TRIES, TypeSig, as_here, here, named, there,
+};
 use super::text::Text;
 
 /// How a model is called.

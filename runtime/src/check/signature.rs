@@ -108,11 +108,7 @@ pub(super) const fn there(size_: Size, bound: &Bound) -> Option<i128> {
 
 /// A size of the function as the caller knows it: a name as what it stands for, and a number where
 /// it is the same in each try.
-pub(super) const fn as_here(
-    size_: Size,
-    names: &Names,
-    bound: &[Bound; TRIES],
-) -> Size {
+pub(super) const fn as_here(size_: Size, names: &Names, bound: &[Bound; TRIES]) -> Size {
     if let Size::Run(name) = size_
         && let Some(here) = named(name, names)
     {
