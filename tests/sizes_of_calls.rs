@@ -1,5 +1,5 @@
-//! Sizes that each call binds, behind the first axis too: one block for every image, one network for
-//! images of several sizes and texts of several lengths.
+//! Sizes that each call binds, behind the first axis too: one block for every image, one network
+//! for images of several sizes and texts of several lengths.
 
 use gradiron::prelude::*;
 
@@ -205,10 +205,10 @@ fn near(what: &str, found: &[f32], expected: &[f32], granted: f32) {
     assert!(size > 0.0 && distance <= granted * size, "{what}: {distance:e} of {size:e}");
 }
 
-/// A program with sizes that a run knows, and with the same as numbers, in a workspace that is larger:
-/// the same bits of the loss and of its gradients. Inference may prepare weights in other forms. In
-/// bf16, functions that are small keep their values, and which are is said of one sample: granted are
-/// ten roundings of 2⁻⁸.
+/// A program with sizes that a run knows, and with the same as numbers, in a workspace that is
+/// larger: the same bits of the loss and of its gradients. Inference may prepare weights in other
+/// forms. In bf16, functions that are small keep their values, and which are is said of one sample:
+/// granted are ten roundings of 2⁻⁸.
 macro_rules! agree {
     (
         $program:ident, [$($free:tt),*], [$($fixed:tt),*],

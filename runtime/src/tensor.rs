@@ -15,7 +15,7 @@ use bytemuck::Pod;
 /// use gradiron::prelude::*;
 ///
 /// model! {
-///     struct Blur { conv: Conv2d(1 -> 1, kernel = 3, padding = same) }
+///     struct Blur { conv: Conv2d(1 -> 1, kernel = 3, padding = 1) }
 ///     fn forward(&self, image: [batch, 1, h, w]) -> [batch, 1, h, w] { self.conv(image) }
 /// }
 ///

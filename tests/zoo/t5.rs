@@ -1,4 +1,5 @@
-//! T5 for texts of any length: an encoder and a decoder whose positions are biases of distances, shared by all layers.
+//! T5 for texts of any length: an encoder and a decoder whose positions are biases of distances,
+//! shared by all layers.
 
 use gradiron::prelude::*;
 use gradiron::view::array;

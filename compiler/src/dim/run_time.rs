@@ -73,7 +73,8 @@ impl Dim {
     /// The run-time size of which more makes this less, if there is one. Memory is planned for the
     /// largest sizes, so there is to be none in a shape.
     pub fn falls_with(&self) -> Option<&Atom> {
-        // Of `D * batch - batch` the size of a batch has the factor `D - 1`, which is no less than 0.
+        // Of `D * batch - batch` the size of a batch has the factor `D - 1`, which is no less than
+        // 0.
         let parts = |atoms: &'_ [Atom]| -> Vec<Atom> {
             atoms.iter().filter(|atom| atom.is_run_time()).cloned().collect()
         };

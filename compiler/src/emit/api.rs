@@ -139,7 +139,9 @@ fn method(
                 let ty = indices(&arg.ty.shape, &view_of(&arg.ty.shape, &generics), &index);
                 quote!(#name: #ty)
             }
-            Kind::Unknown if receiver != Receiver::Params => quote!(#name: impl ::core::marker::Sized),
+            Kind::Unknown if receiver != Receiver::Params => {
+                quote!(#name: impl ::core::marker::Sized)
+            }
             _ => {
                 let ty = arg_ty(&arg.ty.shape, &view_of(&arg.ty.shape, &generics), &quote!());
                 let ty = at(ty, name.span());

@@ -72,8 +72,8 @@ pub(super) type Bound = [Option<(&'static str, i128)>; NAMES];
 /// How often sizes are tried: each time with other numbers for the names.
 pub(super) const TRIES: usize = 6;
 
-/// A number for a name of the caller, another one in each try. Two sizes that are equal in all tries
-/// are taken for equal: they are sums of few terms, which differ at most numbers.
+/// A number for a name of the caller, another one in each try. Two sizes that are equal in all
+/// tries are taken for equal: they are sums of few terms, which differ at most numbers.
 const fn number(name: &str, at: usize) -> i128 {
     // Fowler, Noll and Vo's hash (FNV-1a).
     let mut hash = 0xcbf2_9ce4_8422_2325_u64 ^ at as u64;

@@ -71,8 +71,8 @@ impl Conv2dSpec {
         )
     }
 
-    /// The floats of scratch that a pass needs with an algorithm that fits; of any size of planes, a
-    /// number that none of them needs more than, and that is no less for larger ones. Which
+    /// The floats of scratch that a pass needs with an algorithm that fits; of any size of planes,
+    /// a number that none of them needs more than, and that is no less for larger ones. Which
     /// algorithm it is depends on no size of planes.
     pub const fn scratch_of(&self, pass: Pass, algorithm: Algorithm) -> usize {
         let own = match (algorithm, self.any_size) {

@@ -72,11 +72,12 @@ impl Strip {
         if self.rows == 0 { 0 } else { sum([product([self.planes(), self.pitch()]), SLACK]) }
     }
 
-    /// As many floats as a strip of no smaller planes has more of, however its rows are cut further.
+    /// As many floats as a strip of no smaller planes has more of, however its rows are cut
+    /// further.
     ///
     /// With `r` input rows beyond the first that a window reaches, a row of `c` floats and `n` rows
-    /// of outputs in steps of `s`, a strip has at most `c (s n + r)` of them. Either that is at most
-    /// [`STRIP`], by the choice of `n`, or `n` is 1.
+    /// of outputs in steps of `s`, a strip has at most `c (s n + r)` of them. Either that is at
+    /// most [`STRIP`], by the choice of `n`, or `n` is 1.
     pub const fn most_len(&self) -> usize {
         let spec = &self.spec;
         let row = product([self.planes(), spec.out_width()]);

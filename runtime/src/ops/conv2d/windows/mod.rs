@@ -67,9 +67,10 @@ pub(super) const fn scratch(spec: &Conv2dSpec, pass: Pass) -> usize {
     }
 }
 
-/// As much for all smaller planes and batches. A tile that is not as large as it may be has an eighth
-/// of the columns at least, and then there are [`TILES`] of them; otherwise their number grows with
-/// that of the columns. What a slot has grows with it, and so does all that gradients need.
+/// As much for all smaller planes and batches. A tile that is not as large as it may be has an
+/// eighth of the columns at least, and then there are [`TILES`] of them; otherwise their number
+/// grows with that of the columns. What a slot has grows with it, and so does all that gradients
+/// need.
 pub(super) const fn most_scratch(spec: &Conv2dSpec, pass: Pass) -> usize {
     match pass {
         Pass::Forward => {

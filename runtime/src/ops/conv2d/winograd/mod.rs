@@ -191,8 +191,8 @@ impl Planes {
         min(max(STRIP, size([TILE + 2, row])), size([TILE * self.down() + 2, row]))
     }
 
-    /// The same for the tiles of a block of strips, which are `tiles` unless one strip has more. The
-    /// last strip of an image may have fewer rows than others, which counts as twice the rows.
+    /// The same for the tiles of a block of strips, which are `tiles` unless one strip has more.
+    /// The last strip of an image may have fewer rows than others, which counts as twice the rows.
     const fn most_block_tiles(&self, tiles: usize) -> usize {
         let all = size([2, self.images, self.down(), self.across()]);
         min(max(tiles, self.most_strip_tiles()), all)
