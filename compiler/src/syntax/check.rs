@@ -6,7 +6,7 @@ use proc_macro2::Ident;
 use syn::LitStr;
 
 use super::limits::check_counts;
-use super::{Field, Function, Header, ModelItem};
+use super::{Field, FieldDecl, Function, Header, ModelItem};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::names::is_run_time_name;
 use crate::text::text_of;
@@ -96,6 +96,16 @@ fn check_sizes(item: &ModelItem, diagnostics: &mut Diagnostics) {
 fn check_names_in_files(item: &ModelItem, diagnostics: &mut Diagnostics) {
     let mut seen: Vec<(String, &Field)> = Vec::new();
     for field in &item.fields {
+        let is_row = matches!(field.decl, FieldDecl::Array(..) | FieldDecl::Layers(..));
+        if let Some(text) = &field.in_files
+            && text.value().ends_with("..")
+            && !is_row
+            && !matches!(field.decl, FieldDecl::Broken)
+        {
+            let error = format!("`{}` is no row, and has no numbers in files", field.name);
+            let help = "write its name alone, or declare a row: `[Block<64>; 3]`";
+            diagnostics.push(Diagnostic::new(text.span(), error).help(help));
+        }
         let name = field.name_in_files();
         let span = |field: &Field| field.in_files.as_ref().map_or(field.name.span(), LitStr::span);
         if name == "__metadata__" {
