@@ -142,7 +142,7 @@ fn main() -> Outcome {
     writer!(report, "gpt_large", "gradiron_bf16", Bf16, Gpt<256, 384, 6, 6>, 8, 256);
     if report.wants("unet") {
         let mut net = UNet::init(Seed(0));
-        let mut ws = UNet::workspace_on(Cpu::with_threads(report.threads), 8)?;
+        let mut ws = UNet::workspace_on(Cpu::with_threads(report.threads), 8, 64, 64)?;
         let mut adam = Adam::new(&net, 1e-3)?;
         let x: Vec<[[[f32; 64]; 64]; 3]> = (0..8).map(Sample::new).collect();
         let signs = |row: [f32; 64]| row.map(|x| f32::from(x > 0.0));

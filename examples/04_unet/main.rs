@@ -30,10 +30,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!(
         "{} parameters, {} kB for training",
         UNet::PARAMS,
-        UNet::footprint(BATCH, Target::Host).train / 1000
+        UNet::footprint(BATCH, SIDE, SIDE, Target::Host).train / 1000
     );
     let mut net = UNet::init(Seed(0));
-    let mut ws = UNet::workspace(BATCH)?;
+    let mut ws = UNet::workspace(BATCH, SIDE, SIDE)?;
     let mut adam = Adam::new(&net, 2e-3)?;
     let mut rng = Rng::new(Seed(1), 0);
     let (mut images, mut masks) = batch();
@@ -60,9 +60,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for _ in 0..16 {
         draw(&mut rng, &mut images, &mut masks);
         let logits = net.forward(&mut ws, &images)?;
-        let found = logits.as_flattened().as_flattened().as_flattened();
         let truth = masks.as_flattened().as_flattened().as_flattened();
-        for (found, truth) in found.iter().zip(truth) {
+        for (found, truth) in logits.as_slice().iter().zip(truth) {
             both += u32::from(*found > 0.0 && *truth > 0.5);
             either += u32::from(*found > 0.0 || *truth > 0.5);
         }

@@ -60,7 +60,15 @@ pub fn checks(model: &Model) -> TokenStream {
             let Some(callee) = node.op.callee() else { continue };
             debug_assert_eq!(node.phase, Phase::Forward);
             let args = callee.args.iter().map(type_sig);
-            let results = callee.results.iter().map(type_sig);
+            // Sizes in one form fit where equal ones meet; those that are written, to what comes
+            // back.
+            let written = function.calls.iter().find(|call| call.id == callee.id);
+            let written = written.unwrap_or(callee);
+            let results = written.results.iter().map(type_sig);
+            let as_written = (written.args != callee.args).then(|| {
+                let args = written.args.iter().map(type_sig);
+                quote!(.given(&[#(#args),*]))
+            });
             let (signature, model) = (callee.item("signature"), &callee.model);
             let (step, span) = (&node.label, callee.function.span());
             let form = match (callee.scans, callee.count.is_some()) {
@@ -76,7 +84,8 @@ pub fn checks(model: &Model) -> TokenStream {
             });
             add(quote_spanned!(span=> {
                 let () = <#model>::__CHECK;
-                __private::check::call(&#signature(), #step, #form, &[#(#args),*], &[#(#results),*]);
+                __private::check::Call::new(#step, &[#(#args),*]) #as_written
+                    .fits(&#signature(), #form, &[#(#results),*]);
                 __private::check::met(#unmet, #step)
             }));
         }

@@ -29,7 +29,7 @@ use quote::format_ident;
 use crate::declared::{Arg, Interface, Param, State, Tensor, Trained};
 use crate::dim::{Atom, Dim};
 use crate::graph::step::{Held, SIZES};
-use crate::graph::{Deferred, Graph, Ty};
+use crate::graph::{Callee, Deferred, Graph, Ty};
 use crate::hygiene::quote;
 use crate::names::plain;
 use crate::passes::Form;
@@ -42,6 +42,8 @@ pub struct Function {
     pub name: Ident,
     pub args: Vec<Arg>,
     pub results: Vec<Ty>,
+    /// The calls of other models, with sizes as they are written.
+    pub calls: Vec<Callee>,
     /// Where gradients of the results get to, a `Flows` of the runtime.
     pub flows: TokenStream,
     /// Whether they reach a parameter: of a loss, its own.

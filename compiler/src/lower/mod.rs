@@ -49,7 +49,7 @@ use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::dim::{Atom, Dim};
 use crate::facts::Facts;
 use crate::flow::{Flow, Flows};
-use crate::graph::{Dest, Graph, Kind, Source, Ty, ValueId, is_loss};
+use crate::graph::{Callee, Dest, Graph, Kind, Source, Ty, ValueId, is_loss};
 use crate::names::is_run_time_name;
 use crate::ops::{Deferred, Mismatch, Op, Rule};
 use crate::syntax::{Function, ModelItem, TypeExpr, ambiguous};
@@ -67,6 +67,9 @@ pub struct Lowered {
     pub args: Vec<Arg>,
     pub results: Vec<Ty>,
     pub graph: Graph,
+    /// The calls of other models, with sizes as they are written: the graph has one form for those
+    /// that are equal.
+    pub calls: Vec<Callee>,
     /// Where gradients of the results get to, for models around this one.
     pub flows: TokenStream,
     /// Whether a gradient reaches a parameter: of a loss, its own.
@@ -237,7 +240,8 @@ pub fn lower_function<'a>(model: &mut ModelCx<'a>, function: &'a Function) -> Op
     let from = Flows::new(&graph, |r| r == 0 || !is_loss(&results));
     let trains = from.params(&graph).any(|(_, flow)| !matches!(flow, Flow::No));
     let name = function.name.clone();
-    Some(Lowered { name, args, results, graph, flows, trains, deferred, step })
+    let calls = graph.nodes.iter().filter_map(|node| node.op.callee()).cloned().collect();
+    Some(Lowered { name, args, results, graph, calls, flows, trains, deferred, step })
 }
 
 impl<'a, 'm> FnCx<'a, 'm> {

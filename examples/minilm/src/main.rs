@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use gradiron::prelude::*;
-use minilm::{MiniLm, WIDTH, rows, tokenizer};
+use minilm::{MiniLm, TOKENS, WIDTH, rows, tokenizer};
 
 const SENTENCES: [&str; 6] = [
     "A cat is sleeping on the sofa.",
@@ -34,7 +34,7 @@ fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     // The file's positions are 0, 1, 2, …, and its pooler is not used for sentences.
     net.load_except(folder.join("model.safetensors"), &["embeddings.position_ids", "pooler"])?;
     let tokenizer = tokenizer(folder.join("tokenizer.json"))?;
-    let mut ws = MiniLm::infer_workspace(SENTENCES.len())?;
+    let mut ws = MiniLm::infer_workspace(SENTENCES.len(), TOKENS)?;
     let (token, mask) = rows(&tokenizer, &SENTENCES)?;
     let known = net.forward(&mut ws, &token, &mask)?.to_vec();
 

@@ -16,18 +16,40 @@ pub enum Calls {
     Scan(usize),
 }
 
-/// Fails when a call, of one model or of several in a row, does not fit the function that it calls.
-///
-/// # Panics
-/// Then, while rustc evaluates the constant: that is the error the user sees.
-#[track_caller]
-pub const fn call(
-    callee: &Signature,
+/// A call of another model: what it is given.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
     step: &'static str,
-    form: Calls,
-    args: &[TypeSig],
-    results: &[TypeSig],
-) {
+    args: &'a [TypeSig],
+    written: &'a [TypeSig],
+}
+
+impl<'a> Call<'a> {
+    /// What `step` gives, equal sizes in one form.
+    pub const fn new(step: &'static str, args: &'a [TypeSig]) -> Self {
+        Self { step, args, written: args }
+    }
+
+    /// The same with the sizes as they are written: what comes back is compared with what follows of
+    /// these.
+    pub const fn given(self, written: &'a [TypeSig]) -> Self {
+        Self { written, ..self }
+    }
+
+    /// Fails when a call, of one model or of several in a row, does not fit the function that it
+    /// calls.
+    ///
+    /// # Panics
+    /// Then, while rustc evaluates the constant: that is the error the user sees.
+    #[track_caller]
+    pub const fn fits(self, callee: &Signature, form: Calls, results: &[TypeSig]) {
+        check(callee, self, form, results);
+    }
+}
+
+#[track_caller]
+const fn check(callee: &Signature, call: Call<'_>, form: Calls, results: &[TypeSig]) {
+    let Call { step, args, written } = call;
     if let Calls::Scan(state) = form
         && state > 0
     {
@@ -45,8 +67,7 @@ pub const fn call(
         };
         panic!("{}", text.as_str());
     }
-    let names = names(callee, args);
-    let bound = tried(&names);
+    let bound = tried(&names(callee, args));
     let mut i = 0;
     while i < args.len() {
         let (_, expected) = callee.args[i];
@@ -56,6 +77,8 @@ pub const fn call(
         }
         i += 1;
     }
+    let names = self::names(callee, written);
+    let bound = tried(&names);
     if callee.results.len() != results.len() {
         let text = Text::new().str("`").str(step).str("` gives ").number(callee.results.len());
         let text = match form {

@@ -21,8 +21,8 @@ def make():
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(NEEDS / "tokenizer.json"))
-    tokenizer.enable_truncation(64)
-    tokenizer.enable_padding(length=64)
+    tokenizer.enable_truncation(256)
+    tokenizer.enable_padding()
     encoded = tokenizer.encode_batch(SENTENCES)
     token = torch.tensor([sentence.ids for sentence in encoded])
     mask = torch.tensor([sentence.attention_mask for sentence in encoded])
