@@ -30,8 +30,8 @@ impl<'a> Call<'a> {
         Self { step, args, written: args }
     }
 
-    /// The same with the sizes as they are written: what comes back is compared with what follows of
-    /// these.
+    /// The same with the sizes as they are written: what comes back is compared with what follows
+    /// of these.
     pub const fn given(self, written: &'a [TypeSig]) -> Self {
         Self { written, ..self }
     }
