@@ -92,6 +92,7 @@ mod step;
 mod storage;
 mod stub;
 mod training;
+pub mod typed;
 pub mod view;
 mod want;
 pub mod workspace;
@@ -103,6 +104,8 @@ pub use gradiron_macros::model;
 pub use module::{Model, Module};
 pub use net::Net;
 pub use rng::Seed;
+#[doc(no_inline)]
+pub use typenum;
 pub use workspace::{
     Cache, ClassIndex, InferWorkspace, InputError, Network, Purpose, StepCheck, TruncateError,
     Workspace, WorkspaceError,
@@ -120,6 +123,7 @@ pub mod prelude {
     pub use crate::optim::{Accumulated, Grads, Optimizer};
     pub use crate::profile::Profile;
     pub use crate::rng::Seed;
+    pub use crate::typed::{self, Minus, Plus, Quotient, Size, Times};
     pub use crate::workspace::{Cache, InferWorkspace, InputError, Network, Workspace};
     pub use gradiron_macros::{Module, model};
 }

@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::quote_spanned;
-use syn::Index;
+use syn::{GenericParam, Index};
 
 use super::Model;
 use crate::declared::{Interface, Trained};
@@ -100,8 +100,13 @@ pub fn checks(model: &Model) -> TokenStream {
     // A generic model is checked here for its defaults, and for any other sizes where it is used.
     let name = model.name();
     let defaults = model.header.is_some_and(|header| {
-        let mut params = header.generics.const_params();
-        !header.generics.params.is_empty() && params.all(|param| param.default.is_some())
+        let mut params = header.generics.params.iter();
+        let has_default = |param: &GenericParam| match param {
+            GenericParam::Const(param) => param.default.is_some(),
+            GenericParam::Type(param) => param.default.is_some(),
+            GenericParam::Lifetime(_) => false,
+        };
+        !header.generics.params.is_empty() && params.all(has_default)
     });
     let instance = defaults
         .then(|| quote_spanned!(name.span()=> const _: () = { let () = <#name>::__CHECK; };));

@@ -206,14 +206,20 @@ pub fn lower_function<'a>(model: &mut ModelCx<'a>, function: &'a Function) -> Op
     let mut cx = FnCx::new(model);
     cx.inlining.push(function.name.to_string());
     let args = cx.declare_args(function);
-    let results = cx.result_types(function);
+    let results = match function.returns_guess {
+        true => Ok(Vec::new()),
+        false => cx.result_types(function),
+    };
     let made = cx.body(function);
     if let Some(span) = function.arrow_missing {
         cx.report_results(function, span, made.as_deref().unwrap_or_default());
         return None;
     }
-    let (args, results, made) = (args.ok()?, results.ok()?, made.ok()?);
-    cx.check_results(function, &results, &made).ok()?;
+    let (args, mut results, made) = (args.ok()?, results.ok()?, made.ok()?);
+    match function.returns_guess {
+        true => results = cx.infer_results(function, &made),
+        false => cx.check_results(function, &results, &made).ok()?,
+    }
     if cx.failed {
         return None;
     }

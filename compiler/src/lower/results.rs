@@ -38,6 +38,13 @@ impl FnCx<'_, '_> {
         self.model.inferred.insert(function.name.to_string(), types);
     }
 
+    /// The results are what the body makes.
+    pub fn infer_results(&mut self, function: &Function, made: &[ValueId]) -> Vec<Ty> {
+        let types: Vec<Ty> = made.iter().map(|value| self.graph.ty(*value).clone()).collect();
+        self.model.inferred.insert(function.name.to_string(), types.clone());
+        types
+    }
+
     pub fn check_results(
         &mut self,
         function: &Function,
