@@ -4,6 +4,7 @@ mod attributes;
 mod body;
 mod kinds;
 mod parts;
+mod refused;
 mod sizes;
 
 use proc_macro2::{Ident, TokenStream};

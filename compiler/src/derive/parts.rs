@@ -11,6 +11,7 @@ use syn::{
 };
 
 use super::attributes::{OfField, OfStruct, again, of_field};
+use super::refused::{miscounted, no_module};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::layers;
 use crate::names::plain;
@@ -128,7 +129,11 @@ impl<'a> Parts<'a> {
             other => {
                 let text = format!("`{}` is neither a layer nor a model", text_of(other));
                 let error = Diagnostic::over(other, text);
-                self.diagnostics.push(error.help(format!("write `{}: Linear<784, 128>`", at.name)));
+                let inner = match other {
+                    Type::Reference(reference) => text_of(&reference.elem),
+                    _ => "Linear<784, 128>".into(),
+                };
+                self.diagnostics.push(error.help(format!("write `{}: {inner}`", at.name)));
                 self.leaf(FieldDecl::Broken, at, said)
             }
         }
@@ -144,7 +149,7 @@ impl<'a> Parts<'a> {
         types.enumerate().map(|(i, ty)| self.part(ty, &at.below(i, ty.span()), said)).collect()
     }
 
-    fn leaf(&mut self, decl: FieldDecl, at: &At, said: &OfField) -> Part {
+    fn leaf(&mut self, mut decl: FieldDecl, at: &At, said: &OfField) -> Part {
         let is_model = matches!(decl, FieldDecl::Model(_) | FieldDecl::Array(..));
         if !matches!(decl, FieldDecl::Model(_) | FieldDecl::Broken) {
             self.no_output(said);
@@ -154,6 +159,7 @@ impl<'a> Parts<'a> {
         if let (false, true, Some(first)) = (is_model, at.is_field, said.with.first()) {
             let text = format!("`{}` is a layer, which takes one input", at.name);
             self.diagnostics.push(Diagnostic::new(first.span(), text));
+            decl = FieldDecl::Broken;
         }
         let mut name = at.name.clone();
         // A field of the user's may be called as a part of another one is.
@@ -193,7 +199,14 @@ impl<'a> Parts<'a> {
         match layers::is_layer(path) {
             true => {
                 let layer = self.diagnostics.keep(parse_layer(path, &self.params));
-                layer.map_or(FieldDecl::Broken, FieldDecl::Layer)
+                let counted = layer.filter(|layer| match miscounted(layer) {
+                    Some(error) => {
+                        self.diagnostics.push(error);
+                        false
+                    }
+                    None => true,
+                });
+                counted.map_or(FieldDecl::Broken, FieldDecl::Layer)
             }
             false => FieldDecl::Model(Type::Path(ty.clone())),
         }
@@ -321,46 +334,4 @@ fn name_of(param: &GenericParam) -> &Ident {
         GenericParam::Const(param) => &param.ident,
         GenericParam::Lifetime(param) => &param.lifetime.ident,
     }
-}
-
-/// What is wrong with a type that can be no module.
-fn no_module(ty: &TypePath, name: &Ident, params: &[Ident]) -> Option<Diagnostic> {
-    let last = ty.path.segments.last()?;
-    let written = text_of(ty);
-    let inner = match &last.arguments {
-        PathArguments::AngleBracketed(list) => list.args.first().map(text_of),
-        _ => None,
-    };
-    let inner = inner.unwrap_or_else(|| "Linear<784, 128>".into());
-    let neither = format!("`{written}` is neither a layer nor a model");
-    if ty.path.get_ident().is_some_and(|name| params.contains(name)) {
-        let text = format!("`{written}` is a size, not a layer");
-        let help =
-            format!("the fields are layers and models: `{name}: typed::Linear<{written}, U10>`");
-        return Some(Diagnostic::over(ty, text).help(help));
-    }
-    let help = match last.ident.to_string().as_str() {
-        "f32" | "f64" | "u8" | "u16" | "u32" | "u64" | "usize" | "i8" | "i16" | "i32" | "i64"
-        | "isize" | "bool" | "char" | "str" | "String" => {
-            "the struct holds no numbers; a `model!` has parameters of its own, \
-             `scale: Param([1], init = ones)`"
-                .into()
-        }
-        "Vec" | "VecDeque" => format!("a row has a fixed length: write `{name}: [{inner}; 3]`"),
-        "Option" => format!("a struct has all its layers: write `{name}: {inner}`"),
-        "Box" | "Rc" | "Arc" => {
-            format!("the struct only describes a network: write `{name}: {inner}`")
-        }
-        "Sequential" | "ModuleList" => {
-            format!("layers in a row are a tuple: write `{name}: (Linear<784, 128>, Relu)`")
-        }
-        layer if layers::is_layer(&ty.path) && !layers::has_type(&ty.path) => {
-            let text = format!("`{layer}` is no field of a derived module: it has no type");
-            let help = format!("write it in a `model!`: `{name}: {}`", layers::example(&ty.path));
-            return Some(Diagnostic::over(ty, text).help(help));
-        }
-        "Param" | "Buffer" => "a parameter of its own stands in a `model!`".into(),
-        _ => return None,
-    };
-    Some(Diagnostic::over(ty, neither).help(help))
 }

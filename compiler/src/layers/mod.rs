@@ -143,6 +143,14 @@ pub fn has_type(path: &Path) -> bool {
     find(path).is_some_and(|layer| layer.type_params.is_some())
 }
 
+/// The sizes of the layer's type, and how many of them have no default.
+pub fn type_sizes(path: &Path) -> Option<(Vec<&'static str>, usize)> {
+    let sizes = find(path)?.type_params?.split(", ").filter(|size| !size.is_empty());
+    let sizes: Vec<_> = sizes.collect();
+    let needed = sizes.iter().filter(|size| !size.contains('=')).count();
+    Some((sizes, needed))
+}
+
 /// Whether the layer may have parameters.
 pub fn has_params(path: &Path) -> bool {
     find(path).is_none_or(|layer| !layer.params.is_empty())

@@ -164,6 +164,10 @@ impl<'a> ModelCx<'a> {
     }
 }
 
+/// Said of the branches of a derived module's container.
+const BRANCHES: &str = "branches give one shape; what is in a `Residual` gives the shape that it \
+                        takes, or stands beside a second type that gives its own";
+
 /// Said of a value of more than 2^40 numbers.
 pub const TOO_LARGE: &str = "this is more than any memory holds";
 
@@ -396,7 +400,13 @@ impl<'a> FnCx<'a, '_> {
     pub fn refuse(&mut self, mismatch: Mismatch, input: Option<ValueId>) -> Poison {
         let text = format!("`{}` {}", self.rule.subject, mismatch.message);
         let mut error = Diagnostic::new(self.rule.span, text);
-        if let Some(help) = mismatch.help {
+        // Values meet in a derived module where a container puts branches together.
+        let of_branches = self.model.item.derived && ["+", "*"].contains(&&*self.rule.subject);
+        let help = match of_branches {
+            true => Some(BRANCHES.to_string()),
+            false => mismatch.help,
+        };
+        if let Some(help) = help {
             error = error.help(help);
         }
         if let Some(input) = input {

@@ -93,9 +93,11 @@ impl FnCx<'_, '_> {
             if uses[*value] == 0 && !name.starts_with('_') {
                 let text =
                     format!("the input `{name}` does not reach the result of `{}`", function.name);
-                outcome = Err(self
-                    .model
-                    .report(Diagnostic::new(arg.name.span(), text).help("use it, or take it out")));
+                let help = match self.model.item.derived {
+                    true => format!("write `#[module(with({name}))]` above a field that takes it"),
+                    false => "use it, or take it out".into(),
+                };
+                outcome = Err(self.model.report(Diagnostic::new(arg.name.span(), text).help(help)));
             }
         }
         outcome

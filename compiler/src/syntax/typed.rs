@@ -1,6 +1,7 @@
 //! Sizes that are types, as layers of `typed` have them: `Times<U4, D>`.
 
 use proc_macro2::Ident;
+use quote::quote_spanned;
 use syn::spanned::Spanned;
 use syn::{Expr, ExprPath, GenericArgument, Path, PathArguments, PathSegment, Type, parse_quote};
 
@@ -89,11 +90,12 @@ fn size(ty: &Type, params: &[Ident]) -> syn::Result<Expr> {
             return Err(syn::Error::new(span, text));
         };
         let (a, b) = (size(a, params)?, size(b, params)?);
-        return Ok(match *sign {
-            "*" => parse_quote!((#a) * (#b)),
-            "+" => parse_quote!((#a) + (#b)),
-            "-" => parse_quote!((#a) - (#b)),
-            _ => parse_quote!((#a) / (#b)),
+        // With what is wrong of it at the operator.
+        return syn::parse2(match *sign {
+            "*" => quote_spanned!(last.ident.span()=> (#a) * (#b)),
+            "+" => quote_spanned!(last.ident.span()=> (#a) + (#b)),
+            "-" => quote_spanned!(last.ident.span()=> (#a) - (#b)),
+            _ => quote_spanned!(last.ident.span()=> (#a) / (#b)),
         });
     }
     let names = params.iter().map(ToString::to_string).collect();
@@ -111,7 +113,8 @@ fn size(ty: &Type, params: &[Ident]) -> syn::Result<Expr> {
 
 /// The number that a type is.
 pub fn value(ty: &Type) -> Expr {
-    parse_quote!(<#ty as __private::Size>::VALUE)
+    let number = quote_spanned!(ty.span()=> <#ty as __private::Size>::VALUE);
+    syn::parse2(number).expect("an expression")
 }
 
 /// The type of which this is the number, as it was written.
