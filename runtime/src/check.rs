@@ -192,6 +192,8 @@ pub const fn has_places(size: usize) {
 pub enum Calls {
     /// Once.
     Once,
+    /// Once, as a field of a derived module.
+    Field,
     /// Several in a row.
     Row,
     /// For each step of a sequence; with the floats of the model's state.
@@ -270,7 +272,12 @@ pub const fn call(
                 });
                 panic!("{}", text.as_str());
             }
-            let text = text.str("\n  help: write `let y: ").shape(&callee.results[i]);
+            let text = text.str("\n  help: write `");
+            if let Calls::Field = form {
+                let text = text.str("#[module(output = ").shape(&callee.results[i]);
+                panic!("{}", text.str(")]` above the field").as_str());
+            }
+            let text = text.str("let y: ").shape(&callee.results[i]);
             panic!("{}", text.str(" = self.").str(step).str("(…)`").as_str());
         }
         i += 1;

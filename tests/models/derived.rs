@@ -233,3 +233,31 @@ fn typed_modules_are_parts_of_models() {
     assert_eq!(shape("images.fc.weight"), [5, 36]);
     assert_eq!(shape("rows.1.up.bias"), [20]);
 }
+
+/// What a module elsewhere makes visible.
+mod elsewhere {
+    use gradiron::prelude::*;
+
+    #[derive(Module)]
+    pub struct Seen<const D: usize>(pub Linear<D, D>, Tanh);
+
+    #[derive(Module)]
+    pub(crate) struct SeenTyped<P: Size, D: Size = P>(typed::Linear<P, D>, Tanh);
+}
+
+#[derive(Module)]
+#[module(input = [batch, 3])]
+struct FromElsewhere {
+    seen: elsewhere::Seen<3>,
+    typed: elsewhere::SeenTyped<U3>,
+    row: [elsewhere::SeenTyped<U3, U3>; 2],
+    fc: Linear<3, 2>,
+}
+
+#[test]
+fn modules_of_other_files() {
+    let x = batch::<[f32; 3]>(1, 2);
+    gradients!(
+        FromElsewhere::init(Seed(1)), FromElsewhere::workspace(2),
+        [forward, forward_grad, forward_grad_inputs], (x) -> (y));
+}

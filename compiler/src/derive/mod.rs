@@ -9,7 +9,7 @@ mod sizes;
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
-use syn::{Data, DeriveInput, Fields, Visibility, parse_quote};
+use syn::{Data, DeriveInput, Fields, parse_quote};
 
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::model::{compile, guarded};
@@ -29,6 +29,10 @@ pub fn expand(tokens: TokenStream) -> TokenStream {
         let input = diagnostics.keep(syn::parse2(without_needless(tokens)));
         input.map_or_else(TokenStream::new, |input: DeriveInput| {
             let item = model(&input, diagnostics);
+            // Without the bounds of its struct, nothing can be said of a module.
+            if !sizes::are_bounds_known(&input) {
+                return TokenStream::new();
+            }
             let compiled = compile(&item, diagnostics);
             let (uses, numbers) = (uses(&input), sizes::numerals(&input));
             quote!(#compiled #uses #numbers)
@@ -79,7 +83,7 @@ pub fn model(input: &DeriveInput, diagnostics: &mut Diagnostics) -> ModelItem {
     };
     let header = Header {
         attrs: Vec::new(),
-        vis: Visibility::Inherited,
+        vis: input.vis.clone(),
         name: input.ident.clone(),
         generics,
     };

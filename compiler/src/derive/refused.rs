@@ -5,7 +5,7 @@ use syn::{PathArguments, TypePath};
 
 use crate::diagnostics::{Diagnostic, counted};
 use crate::layers;
-use crate::syntax::LayerDecl;
+use crate::syntax::{LayerDecl, PRIMITIVES};
 use crate::text::text_of;
 
 /// Whether a layer's type has too few sizes or too many.
@@ -46,8 +46,7 @@ pub fn no_module(ty: &TypePath, name: &Ident, params: &[Ident]) -> Option<Diagno
         return Some(Diagnostic::over(ty, text).help(help));
     }
     let help = match last.ident.to_string().as_str() {
-        "f32" | "f64" | "u8" | "u16" | "u32" | "u64" | "usize" | "i8" | "i16" | "i32" | "i64"
-        | "isize" | "bool" | "char" | "str" | "String" => {
+        number if number == "String" || PRIMITIVES.contains(&number) => {
             "the struct holds no numbers; a `model!` has parameters of its own, \
              `scale: Param([1], init = ones)`"
                 .into()

@@ -4,8 +4,12 @@ use std::collections::BTreeMap;
 
 use proc_macro2::{Ident, Literal, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
+use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{DeriveInput, Expr, GenericParam, Generics, Type, WherePredicate, parse_quote};
+use syn::{
+    DeriveInput, Expr, GenericParam, Generics, Token, Type, TypeParamBound, WherePredicate,
+    parse_quote,
+};
 
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::syntax::{TypeExpr, numeral, value};
@@ -15,20 +19,15 @@ pub fn generics(input: &DeriveInput, diagnostics: &mut Diagnostics) -> Generics 
     let mut generics = input.generics.clone();
     let bounds = generics.where_clause.take();
     for bound in bounds.into_iter().flat_map(|bounds| bounds.predicates) {
-        let of_param = match &bound {
-            WherePredicate::Type(of) if of.lifetimes.is_none() => match &of.bounded_ty {
-                Type::Path(path) => generics.params.iter_mut().find_map(|param| match param {
-                    GenericParam::Type(param) if path.path.is_ident(&param.ident) => {
-                        Some((param, of.bounds.clone()))
-                    }
-                    _ => None,
-                }),
-                _ => None,
-            },
+        let bounds = of_param(&bound, &input.generics);
+        let param = generics.params.iter_mut().find_map(|param| match (param, &bounds) {
+            (GenericParam::Type(param), Some((name, bounds))) if param.ident == **name => {
+                Some((param, bounds))
+            }
             _ => None,
-        };
-        match of_param {
-            Some((param, bounds)) => param.bounds.extend(bounds),
+        });
+        match param {
+            Some((param, bounds)) => param.bounds.extend((*bounds).clone()),
             None => {
                 let error = Diagnostic::over(&bound, "sizes need no bounds of this form");
                 let help = "write `D: Size` where `D` is declared, and `Times<U4, D>` for products";
@@ -43,6 +42,23 @@ pub fn generics(input: &DeriveInput, diagnostics: &mut Diagnostics) -> Generics 
         }
     }
     generics
+}
+
+/// The parameter that a bound is of, and what is said of it.
+fn of_param<'a>(
+    bound: &'a WherePredicate,
+    generics: &'a Generics,
+) -> Option<(&'a Ident, &'a Punctuated<TypeParamBound, Token![+]>)> {
+    let WherePredicate::Type(of) = bound else { return None };
+    let Type::Path(path) = &of.bounded_ty else { return None };
+    let param = generics.type_params().find(|param| path.path.is_ident(&param.ident))?;
+    of.lifetimes.is_none().then_some((&param.ident, &of.bounds))
+}
+
+/// Whether all bounds are those of parameters.
+pub fn are_bounds_known(input: &DeriveInput) -> bool {
+    let bounds = input.generics.where_clause.iter().flat_map(|bounds| &bounds.predicates);
+    bounds.into_iter().all(|bound| of_param(bound, &input.generics).is_some())
 }
 
 /// Names the parameters that are types by their numbers: `4 * D` in `input = [batch, 4 * D]`.

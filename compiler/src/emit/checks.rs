@@ -55,6 +55,7 @@ pub fn checks(model: &Model) -> TokenStream {
             }
         });
     }
+    let model_of_field = model.derived;
     for function in model.functions.iter().flatten() {
         for node in &function.infer.0.nodes {
             let Some(callee) = node.op.callee() else { continue };
@@ -66,11 +67,12 @@ pub fn checks(model: &Model) -> TokenStream {
             let form = match (callee.scans, callee.count.is_some()) {
                 (true, _) => quote!(Scan(<#model as __private::Module>::STATE)),
                 (_, true) => quote!(Row),
+                _ if model_of_field => quote!(Field),
                 _ => quote!(Once),
             };
             let form = quote!(__private::check::Calls::#form);
             add(quote_spanned!(span=> {
-                let () = <#model>::__CHECK;
+                <#model>::__check();
                 __private::check::call(&#signature(), #step, #form, &[#(#args),*], &[#(#results),*])
             }));
         }
@@ -110,12 +112,22 @@ pub fn checks(model: &Model) -> TokenStream {
     });
     let instance = defaults
         .then(|| quote_spanned!(name.span()=> const _: () = { let () = <#name>::__CHECK; };));
+    // What rustc says of a constant has its type, and of a size that is a type all binary digits: a
+    // model around this one has the check as its own.
+    let of_types = model.has_types();
+    let body = if of_types { inside.clone() } else { quote!(Self::__CHECK) };
+    let called = quote! {
+        #[doc(hidden)]
+        #[track_caller]
+        pub const fn __check() { #body }
+    };
     quote! {
         #free
         #[allow(unused_parens, clippy::all)]
         impl #impl_generics #ty {
             #[doc(hidden)]
             pub const __CHECK: () = { #inside };
+            #called
         }
         #instance
     }

@@ -68,6 +68,11 @@ impl Model<'_> {
         })
     }
 
+    /// Whether sizes are types.
+    pub fn has_types(&self) -> bool {
+        !self.types().is_empty()
+    }
+
     fn types(&self) -> Vec<&Ident> {
         let types = self.parameters().filter(|param| matches!(param, GenericParam::Type(_)));
         types.map(name_of).collect()
@@ -99,7 +104,7 @@ fn name_of(param: &GenericParam) -> &Ident {
 /// The items of functions, in which `Self` is also the value of their types. With types as
 /// parameters it is a constant, `Self::IT__`.
 pub fn with_values(model: &Model, items: TokenStream) -> TokenStream {
-    if model.types().is_empty() {
+    if !model.has_types() {
         return items;
     }
     let (declared, given) = model.generic_lists();

@@ -11,7 +11,7 @@ mod typed;
 pub use check::{ambiguous, check_item, distinct};
 pub use parse::{count_of, frozen, name_in_files, parse_layer_type, parse_model, parse_models};
 
-pub use typed::{numeral, parse_layer, type_of, value};
+pub use typed::{PRIMITIVES, numeral, parse_layer, type_of, value};
 
 use proc_macro2::{Ident, Span};
 use syn::{Attribute, Expr, Generics, LitStr, Path, Type, Visibility};

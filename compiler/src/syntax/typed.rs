@@ -12,6 +12,12 @@ use crate::text::{mentions, text_of};
 const OPERATORS: [(&str, &str); 4] =
     [("Times", "*"), ("Plus", "+"), ("Minus", "-"), ("Quotient", "/")];
 
+/// Types of values, which are no sizes.
+pub const PRIMITIVES: [&str; 17] = [
+    "f32", "f64", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128",
+    "isize", "bool", "char", "str",
+];
+
 /// Those of `typenum`, which need bounds where a parameter is in them.
 const OF_TYPENUM: [(&str, &str); 4] =
     [("Prod", "Times"), ("Sum", "Plus"), ("Diff", "Minus"), ("Quot", "Quotient")];
@@ -67,6 +73,10 @@ fn size(ty: &Type, params: &[Ident]) -> syn::Result<Expr> {
     };
     let last = path.path.segments.last().expect("a path has segments");
     let name = last.ident.to_string();
+    if PRIMITIVES.contains(&name.as_str()) {
+        let text = format!("`{name}` is not a size: write `U64`, or `Times<U4, D>`");
+        return Err(syn::Error::new(span, text));
+    }
     let given: Vec<&Type> = match &last.arguments {
         PathArguments::AngleBracketed(list) => list
             .args
