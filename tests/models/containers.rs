@@ -1,6 +1,7 @@
 //! `#[derive(Module)]`: what containers make of layers, and several inputs.
 
 use gradiron::prelude::*;
+use gradiron::typenum::{U2, U4, U6, U8};
 
 use crate::data::{batch, bits};
 
@@ -164,4 +165,50 @@ fn a_tuple_that_is_held_fixed() {
         frozen.extend(spec.frozen.then_some(spec.name));
     }
     assert_eq!(frozen, ["stem.0.0.weight", "stem.0.0.bias", "stem.0.2.weight", "stem.0.2.bias"]);
+}
+
+/// A transformer's encoder without a body: the block of a vision transformer, and a layer of the
+/// library.
+#[derive(Module)]
+#[module(input = [batch, 3, 8], with(memory: [batch, 2, 8]))]
+struct Attends {
+    attn: Residual<(LayerNorm<8>, MultiheadAttention<8, 2>)>,
+    ff: Residual<(LayerNorm<8>, Linear<8, 12>, Gelu, Linear<12, 8>)>,
+    encoder: TransformerEncoderLayer<8, 2, 6>,
+    #[module(with(memory))]
+    decoder: TransformerDecoderLayer<8, 4, 6>,
+}
+
+#[derive(Module)]
+#[module(input = [batch, 3, D], with(memory: [batch, 2, D]))]
+struct TypedAttends<D: Size> {
+    attn: Residual<(typed::LayerNorm<D>, typed::MultiheadAttention<D, U2>)>,
+    ff: Residual<(
+        typed::LayerNorm<D>,
+        typed::Linear<D, Plus<D, U4>>,
+        Gelu,
+        typed::Linear<Plus<D, U4>, D>,
+    )>,
+    encoder: typed::TransformerEncoderLayer<D, U2, Minus<D, U2>>,
+    #[module(with(memory))]
+    decoder: typed::TransformerDecoderLayer<D, Quotient<D, U2>, U6>,
+}
+
+#[test]
+fn attention_without_a_body() {
+    let (x, memory) = (batch::<[[f32; 8]; 3]>(1, 2), batch::<[[f32; 8]; 2]>(2, 2));
+    let (net, types) = (Attends::init(Seed(1)), TypedAttends::<U8>::init(Seed(1)));
+    assert_eq!(Net::<Attends>::param_specs(), Net::<TypedAttends<U8>>::param_specs());
+    let names: Vec<_> = Net::<Attends>::param_specs().into_iter().map(|spec| spec.name).collect();
+    assert_eq!(names[..3], ["attn.0.weight", "attn.0.bias", "attn.1.in_proj_weight"]);
+    let mut ws = Attends::workspace(2).unwrap();
+    let y = net.forward(&mut ws, (&x, &memory)).unwrap().to_vec();
+    let mut of_types = TypedAttends::<U8>::workspace(2).unwrap();
+    let flat = (x.as_flattened().as_flattened(), memory.as_flattened().as_flattened());
+    let found = types.forward(&mut of_types, flat).unwrap();
+    assert_eq!(bits(found), bits(y.as_flattened().as_flattened()));
+    let flat_y = y.as_flattened().as_flattened();
+    net.forward_grad(&mut ws, (&x, &memory), &y).unwrap();
+    types.forward_grad(&mut of_types, flat, flat_y).unwrap();
+    assert_eq!(bits(of_types.grads().as_slice()), bits(ws.grads().as_slice()));
 }

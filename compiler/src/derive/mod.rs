@@ -81,12 +81,8 @@ pub fn model(input: &DeriveInput, diagnostics: &mut Diagnostics) -> ModelItem {
         body,
         body_span: span,
     };
-    let header = Header {
-        attrs: Vec::new(),
-        vis: input.vis.clone(),
-        name: input.ident.clone(),
-        generics,
-    };
+    let header =
+        Header { attrs: Vec::new(), vis: input.vis.clone(), name: input.ident.clone(), generics };
     ModelItem { header: Some(header), fields, functions: vec![forward], derived: true, lost: false }
 }
 

@@ -155,9 +155,14 @@ impl<'a> Parts<'a> {
             self.no_output(said);
         }
         let output = said.output.clone().filter(|_| matches!(decl, FieldDecl::Model(_)));
-        let with = if is_model { said.with.clone() } else { Vec::new() };
-        if let (false, true, Some(first)) = (is_model, at.is_field, said.with.first()) {
-            let text = format!("`{}` is a layer, which takes one input", at.name);
+        // In a container, further inputs are given to what takes them.
+        let takes = match &decl {
+            FieldDecl::Layer(layer) => layers::takes(&layer.path, 1 + said.with.len()),
+            _ => is_model,
+        };
+        let with = if takes { said.with.clone() } else { Vec::new() };
+        if let (false, true, Some(first)) = (takes, at.is_field, said.with.first()) {
+            let text = format!("`{}` does not take so many inputs", at.name);
             self.diagnostics.push(Diagnostic::new(first.span(), text));
             decl = FieldDecl::Broken;
         }

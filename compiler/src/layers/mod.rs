@@ -138,6 +138,11 @@ pub fn keeps_shape(path: &Path) -> bool {
     find(path).is_some_and(|layer| layer.type_params == Some("") && layer.shapes == ANY_SHAPE)
 }
 
+/// Whether the layer is called with so many inputs.
+pub fn takes(path: &Path, inputs: usize) -> bool {
+    find(path).is_some_and(|layer| layer.calls.iter().any(|names| names.len() == inputs))
+}
+
 /// Whether the layer has a type, as `#[derive(Module)]` reads it.
 pub fn has_type(path: &Path) -> bool {
     find(path).is_some_and(|layer| layer.type_params.is_some())
