@@ -11,7 +11,8 @@ use crate::workspace::{InputError, Program, Purpose, Workspace};
 /// A module that maps one batch of inputs to one of outputs: what `#[derive(Module)]` makes of a
 /// struct.
 pub trait Sequential: Program + 'static {
-    /// `&[[f32; 784]]` for `[batch, 784]`, `&[[u32; 64]]` for `Classes[batch, 64]`; a tuple of several.
+    /// `&[[f32; 784]]` for `[batch, 784]`, `&[[u32; 64]]` for `Classes[batch, 64]`; a tuple of
+    /// several.
     type Input<'i>;
     /// The gradient of the input: a reference to floats of its shape, `()` for class indices; a
     /// tuple where several inputs are floats.
