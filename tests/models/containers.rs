@@ -127,8 +127,6 @@ fn several_inputs() {
         (y, d_x, d_mask, d_shift)
     );
     assert_eq!(bits(other.grads().as_slice()), bits(&grads));
-    let mask = vec![mask];
-    let mask = mask[0];
     gradients!(
         SeveralOutside::init(Seed(1)), SeveralOutside::workspace(2),
         [forward, forward_grad, forward_grad_inputs], (x, mask, shift) -> (y));
@@ -183,6 +181,7 @@ struct Attends {
 #[module(input = [batch, 3, D], with(memory: [batch, 2, D]))]
 struct TypedAttends<D: Size> {
     attn: Residual<(typed::LayerNorm<D>, typed::MultiheadAttention<D, U2>)>,
+    #[allow(clippy::type_complexity)]
     ff: Residual<(
         typed::LayerNorm<D>,
         typed::Linear<D, Plus<D, U4>>,

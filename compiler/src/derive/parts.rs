@@ -47,7 +47,7 @@ pub enum Join {
     Add,
     Mul,
     /// Along an axis.
-    Cat(Expr),
+    Cat(Box<Expr>),
 }
 
 /// Where a part stands.
@@ -278,7 +278,7 @@ impl<'a> Parts<'a> {
                 let join = match name {
                     "Add" => Join::Add,
                     "Mul" => Join::Mul,
-                    _ => Join::Cat(dim.unwrap_or_else(|| parse_quote!(1))),
+                    _ => Join::Cat(Box::new(dim.unwrap_or_else(|| parse_quote!(1)))),
                 };
                 let parts = self.numbered(tuple.elems.iter(), at, said);
                 Part::Joined { parts, join, span }
