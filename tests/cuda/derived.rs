@@ -18,6 +18,7 @@ model! {
 }
 
 #[derive(Module)]
+#[allow(clippy::type_complexity)]
 #[module(with(scale: [batch, 16]))]
 struct Mlp<D: Size> {
     up: typed::Linear<D, Times<U2, D>>,

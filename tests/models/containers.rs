@@ -178,10 +178,10 @@ struct Attends {
 }
 
 #[derive(Module)]
+#[allow(clippy::type_complexity)]
 #[module(input = [batch, 3, D], with(memory: [batch, 2, D]))]
 struct TypedAttends<D: Size> {
     attn: Residual<(typed::LayerNorm<D>, typed::MultiheadAttention<D, U2>)>,
-    #[allow(clippy::type_complexity)]
     ff: Residual<(
         typed::LayerNorm<D>,
         typed::Linear<D, Plus<D, U4>>,
