@@ -193,6 +193,39 @@ struct TypedAttends<D: Size> {
     decoder: typed::TransformerDecoderLayer<D, Quotient<D, U2>, U6>,
 }
 
+/// What draws, and a parameter that no layer has.
+#[derive(Module)]
+struct Drops<D: Size> {
+    fc: (Linear<4, 64>, Relu, Dropout<25>),
+    last: Dropout,
+    size: std::marker::PhantomData<D>,
+}
+
+model! {
+    struct DropsByHand {
+        #[name = "fc.0"]
+        fc: Linear(4 -> 64),
+        a: Dropout(0.25),
+        b: Dropout(0.5),
+    }
+
+    fn forward(&self, x: [batch, 4]) -> [batch, 64] {
+        self.b(self.a(self.fc(x).relu()))
+    }
+}
+
+#[test]
+fn dropout_in_percent() {
+    let x = batch::<[f32; 4]>(1, 8);
+    let (net, by_hand) = (Drops::<U2>::init(Seed(5)), DropsByHand::init(Seed(5)));
+    let d_y = vec![[1.0; 64]; 8];
+    let mut ws = Drops::<U2>::workspace(8).unwrap();
+    let y = net.forward_grad(&mut ws, &x, &d_y).unwrap();
+    let mut other = DropsByHand::workspace(8).unwrap();
+    assert_eq!(y, by_hand.forward_grad(&mut other, &x, &d_y).unwrap());
+    assert_eq!(bits(ws.grads().as_slice()), bits(other.grads().as_slice()));
+}
+
 #[test]
 fn attention_without_a_body() {
     let (x, memory) = (batch::<[[f32; 8]; 3]>(1, 2), batch::<[[f32; 8]; 2]>(2, 2));

@@ -59,7 +59,7 @@ impl Body<'_> {
                         Part::Sequence(parts) if parts.is_empty() => x.clone(),
                         part => {
                             self.made += 1;
-                            let branch = format_ident!("branch{}", self.made);
+                            let branch = format_ident!("__branch{}", self.made);
                             self.one(part, x, &branch);
                             branch
                         }

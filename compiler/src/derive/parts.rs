@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 
-use proc_macro2::{Ident, Span};
-use quote::format_ident;
+use proc_macro2::{Ident, Literal, Span};
+use quote::{format_ident, quote};
 use syn::spanned::Spanned;
 use syn::{
-    Expr, GenericArgument, GenericParam, Generics, LitStr, PathArguments, Type, TypeArray,
-    TypePath, parse_quote,
+    Expr, ExprLit, GenericArgument, GenericParam, Generics, Lit, LitStr, PathArguments, Type,
+    TypeArray, TypePath, parse_quote,
 };
 
 use super::attributes::{OfField, OfStruct, again, of_field};
@@ -16,7 +16,8 @@ use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::layers;
 use crate::names::plain;
 use crate::syntax::{
-    Field, FieldDecl, TypeExpr, count_of, frozen, name_in_files, numeral, parse_layer,
+    Arg, Field, FieldDecl, LayerDecl, TypeExpr, count_of, frozen, name_in_files, numeral,
+    parse_layer,
 };
 use crate::text::text_of;
 
@@ -204,14 +205,12 @@ impl<'a> Parts<'a> {
         match layers::is_layer(path) {
             true => {
                 let layer = self.diagnostics.keep(parse_layer(path, &self.params));
-                let counted = layer.filter(|layer| match miscounted(layer) {
-                    Some(error) => {
-                        self.diagnostics.push(error);
-                        false
-                    }
-                    None => true,
+                let counted = layer.map(|layer| match miscounted(&layer) {
+                    Some(error) => Err(error),
+                    None => of_percent(layer),
                 });
-                counted.map_or(FieldDecl::Broken, FieldDecl::Layer)
+                let layer = counted.and_then(|layer| self.diagnostics.keep(layer));
+                layer.map_or(FieldDecl::Broken, FieldDecl::Layer)
             }
             false => FieldDecl::Model(Type::Path(ty.clone())),
         }
@@ -268,7 +267,8 @@ impl<'a> Parts<'a> {
                 Part::Joined { parts, join: Join::Add, span }
             }
             (_, Some((Type::Tuple(tuple), rest))) if tuple.elems.len() > 1 => {
-                let dim = rest.first().map(|ty| parse_quote!(#ty));
+                // A constant is read as a type; of another type, rustc speaks.
+                let dim = rest.first().and_then(|ty| syn::parse2(quote!(#ty)).ok());
                 let dim = dim.or_else(|| {
                     given.iter().find_map(|arg| match arg {
                         GenericArgument::Const(expr) => Some(expr.clone()),
@@ -319,7 +319,8 @@ const CONTAINERS: [&str; 4] = ["Residual", "Add", "Mul", "Cat"];
 /// The name of a container.
 fn container(path: &TypePath, params: &Generics) -> Option<&'static str> {
     let last = path.path.segments.last()?;
-    if last.ident == "Identity" && last.arguments.is_empty() {
+    // A parameter that no field names stands in a `PhantomData`.
+    if last.ident == "PhantomData" || (last.ident == "Identity" && last.arguments.is_empty()) {
         return Some("Identity");
     }
     let PathArguments::AngleBracketed(given) = &last.arguments else { return None };
@@ -331,6 +332,28 @@ fn container(path: &TypePath, params: &Generics) -> Option<&'static str> {
         _ => true,
     };
     CONTAINERS.into_iter().find(|name| last.ident == name).filter(|_| !is_size)
+}
+
+/// `Dropout<10>` as `Dropout(0.1)`: a type has no fractions.
+fn of_percent(mut layer: LayerDecl) -> Result<LayerDecl, Diagnostic> {
+    if layer.path.segments.last().is_none_or(|last| last.ident != "Dropout") {
+        return Ok(layer);
+    }
+    for arg in &mut layer.args {
+        let Arg::Value(value) = arg else { continue };
+        let percent = match value {
+            Expr::Lit(ExprLit { lit: Lit::Int(percent), .. }) => percent.base10_parse().ok(),
+            _ => None,
+        };
+        let Some(percent) = percent.filter(|percent: &u8| *percent <= 100) else {
+            let text = "the share that is dropped is a literal in percent, from 0 to 100";
+            return Err(Diagnostic::over(value, text).help("write `Dropout<10>` for a tenth"));
+        };
+        let mut share = Literal::f64_unsuffixed(f64::from(percent) / 100.0);
+        share.set_span(value.span());
+        *value = parse_quote!(#share);
+    }
+    Ok(layer)
 }
 
 fn name_of(param: &GenericParam) -> &Ident {
