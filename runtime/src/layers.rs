@@ -1,11 +1,12 @@
 //! The layers as types, for the fields of a `#[derive(Module)]` struct. They hold nothing: the
 //! struct describes a network, and `Net` owns its parameters. In `model!`, the same names are
-//! written with parentheses: `Linear(784 -> 128)`.
+//! written with parentheses: `Linear(784 -> 128)`. Containers put layers, models and tuples of them
+//! together.
+
+use std::marker::PhantomData;
 
 // From the rows of the compiler, which say what the parameters are.
 gradiron_macros::layer_types!();
-
-use std::marker::PhantomData;
 
 /// `x + f(x)`, the connection around the layers of a residual network; with a second type
 /// `f(x) + s(x)`, where sizes change. `F` and `S` are layers, models or tuples of them.

@@ -9,5 +9,7 @@ struct Mlp {
 }
 
 fn main() {
-    println!("{}", <Mlp as gradiron::Module>::PARAMS);
+    let net = Mlp::init(Seed(0));
+    let mut ws = Mlp::workspace(4).unwrap();
+    println!("{}", net.forward(&mut ws, &[[0.0; 784]; 4]).unwrap().len());
 }

@@ -11,5 +11,7 @@ struct Mlp<D: Size> {
 }
 
 fn main() {
-    println!("{}", <Mlp<U64> as gradiron::Module>::PARAMS);
+    let net = Mlp::<U64>::init(Seed(0));
+    let mut ws = Mlp::<U64>::workspace(4).unwrap();
+    println!("{}", net.forward(&mut ws, &[0.0; 256]).unwrap()[0]);
 }
