@@ -22,3 +22,10 @@ pub fn derive_module(tokens: TokenStream) -> TokenStream {
 pub fn layer_types(_: TokenStream) -> TokenStream {
     gradiron_compiler::layers::types().into()
 }
+
+/// The same with types as sizes, which stand in `gradiron::typed`.
+#[doc(hidden)]
+#[proc_macro]
+pub fn typed_layer_types(_: TokenStream) -> TokenStream {
+    gradiron_compiler::layers::typed_types().into()
+}

@@ -38,6 +38,7 @@ pub use crate::step::{Held, Part as StepPart, Stepwise};
 pub use crate::storage::Storage;
 pub use crate::stub::{Broken, NoStep};
 pub use crate::tensor::{AsTensor, TensorView};
+pub use crate::typed::Size;
 pub use crate::view::{self, BatchNorm, Layer, array, batch, flat};
 pub use crate::want::{Reach, Want};
 pub use crate::workspace::{

@@ -18,7 +18,7 @@ const LAYERS: [&[&str]; 12] = [
     &["step", "training"],
     &["view"],
     &["workspace"],
-    &["check", "data", "layers", "net", "sample", "stub"],
+    &["check", "data", "layers", "net", "sample", "stub", "typed"],
     &["__private"],
 ];
 

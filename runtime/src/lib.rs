@@ -93,6 +93,7 @@ mod storage;
 mod stub;
 pub mod tensor;
 mod training;
+pub mod typed;
 pub mod view;
 mod want;
 pub mod workspace;
@@ -104,6 +105,8 @@ pub use gradiron_macros::model;
 pub use module::{Model, Module};
 pub use net::Net;
 pub use rng::Seed;
+#[doc(no_inline)]
+pub use typenum;
 pub use workspace::{
     Cache, ClassIndex, InferWorkspace, InputError, Network, Purpose, StepCheck, TruncateError,
     Workspace, WorkspaceError,
@@ -122,6 +125,7 @@ pub mod prelude {
     pub use crate::profile::Profile;
     pub use crate::rng::Seed;
     pub use crate::tensor::{Padded, TensorView};
+    pub use crate::typed::{self, Minus, Plus, Quotient, Size, Times};
     pub use crate::workspace::{Cache, InferWorkspace, InputError, Network, Workspace};
     pub use gradiron_macros::{Module, model};
 }

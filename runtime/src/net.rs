@@ -11,9 +11,11 @@ use crate::workspace::{InputError, Program, Purpose, Workspace};
 /// A module that maps one batch of inputs to one of outputs: what `#[derive(Module)]` makes of a
 /// struct.
 pub trait Sequential: Program + 'static {
-    /// `[[f32; 784]]` for `[batch, 784]`, `[[u32; 64]]` for `Classes[batch, 64]`.
-    type Input: ?Sized;
-    /// The gradient of the input: a reference to floats of its shape, `()` for class indices.
+    /// `&[[f32; 784]]` for `[batch, 784]`, `&[[u32; 64]]` for `Classes[batch, 64]`; a tuple of
+    /// several.
+    type Input<'i>;
+    /// The gradient of the input: a reference to floats of its shape, `()` for class indices; a
+    /// tuple where several inputs are floats.
     type InputGrad<'w>
     where
         Self: 'w;
@@ -24,7 +26,7 @@ pub trait Sequential: Program + 'static {
     fn forward<'w, D: Device, P: Purpose>(
         params: &Storage,
         ws: &'w mut Workspace<Self, D, P>,
-        x: &Self::Input,
+        x: Self::Input<'_>,
     ) -> Result<&'w Self::Output, InputError>
     where
         Self: Sized;
@@ -33,7 +35,7 @@ pub trait Sequential: Program + 'static {
     fn forward_grad<'w, D: Device>(
         params: &Storage,
         ws: &'w mut Workspace<Self, D>,
-        x: &Self::Input,
+        x: Self::Input<'_>,
         d_result: &Self::Output,
     ) -> Result<&'w Self::Output, InputError>
     where
@@ -44,7 +46,7 @@ pub trait Sequential: Program + 'static {
     fn forward_grad_inputs<'w, D: Device>(
         params: &Storage,
         ws: &'w mut Workspace<Self, D>,
-        x: &Self::Input,
+        x: Self::Input<'_>,
         d_result: &Self::Output,
     ) -> Result<(&'w Self::Output, Self::InputGrad<'w>), InputError>
     where
@@ -85,7 +87,7 @@ impl<M: Sequential> Net<M> {
     pub fn forward<'w, D: Device, P: Purpose>(
         &self,
         ws: &'w mut Workspace<M, D, P>,
-        x: &M::Input,
+        x: M::Input<'_>,
     ) -> Result<&'w M::Output, InputError> {
         M::forward(&self.params, ws, x)
     }
@@ -98,7 +100,7 @@ impl<M: Sequential> Net<M> {
     pub fn forward_grad<'w, D: Device>(
         &self,
         ws: &'w mut Workspace<M, D>,
-        x: &M::Input,
+        x: M::Input<'_>,
         d_result: &M::Output,
     ) -> Result<&'w M::Output, InputError> {
         M::forward_grad(&self.params, ws, x, d_result)
@@ -111,7 +113,7 @@ impl<M: Sequential> Net<M> {
     pub fn forward_grad_inputs<'w, D: Device>(
         &self,
         ws: &'w mut Workspace<M, D>,
-        x: &M::Input,
+        x: M::Input<'_>,
         d_result: &M::Output,
     ) -> Result<(&'w M::Output, M::InputGrad<'w>), InputError> {
         M::forward_grad_inputs(&self.params, ws, x, d_result)

@@ -4,9 +4,9 @@ use proc_macro2::{Ident, TokenStream};
 use quote::format_ident;
 
 use super::body::body;
-use super::boundary::{arg_ty, at, indices, ty, view_of};
+use super::boundary::{View, arg_ty, at, indices, ty, view_of};
 use super::{Model, memory, step_methods};
-use crate::declared::Interface;
+use crate::declared::{Arg, Interface};
 use crate::graph::{Kind, Ty, is_loss};
 use crate::hygiene::{quote, variable};
 
@@ -38,8 +38,8 @@ pub fn methods(model: &Model) -> TokenStream {
     }
     let costs = memory::costs(model);
     if model.derived {
-        let input = model.interfaces.first().map(|f| (f, &f.args[0].ty, &f.results[0]));
-        let sequential = input.map(|(_, x, y)| {
+        let function = model.interfaces.first();
+        let sequential = function.map(|function| {
             let calls = calls(Receiver::Params);
             let generics = model.generic_names();
             let type_of = |t: &Ty| {
@@ -47,22 +47,31 @@ pub fn methods(model: &Model) -> TokenStream {
                 // The trait names what is behind the reference.
                 reference.into_iter().skip(1).collect::<TokenStream>()
             };
-            let y = type_of(y);
-            let (x, d_x) = match x.kind {
-                Kind::Classes => {
-                    let indices = indices(&x.shape, &view_of(&x.shape, &generics), &quote!(u32));
-                    (indices.into_iter().skip(1).collect(), quote!(()))
+            let y = type_of(&function.results[0]);
+            let (mut inputs, mut gradients) = (Vec::new(), Vec::new());
+            for Arg { ty: x, .. } in &function.args {
+                let view = view_of(&x.shape, &generics);
+                match x.kind {
+                    Kind::Classes => inputs.push(match view {
+                        View::Number => quote!(u32),
+                        _ => {
+                            let indices = indices(&x.shape, &view, &quote!(u32));
+                            let indices = indices.into_iter().skip(1).collect::<TokenStream>();
+                            quote!(&'i #indices)
+                        }
+                    }),
+                    _ => {
+                        inputs.push(ty(&x.shape, &view, &quote!('i)));
+                        gradients.push(ty(&x.shape, &view, &quote!('w)));
+                    }
                 }
-                _ => {
-                    let x = type_of(x);
-                    (x.clone(), quote!(&'w #x))
-                }
-            };
+            }
+            let (x, d_x) = (tuple(&inputs), tuple(&gradients));
             quote! {
                 #[allow(unused_variables, unused_parens, clippy::all)]
                 #[automatically_derived]
                 impl #impl_generics __private::Sequential for #self_ty {
-                    type Input = #x;
+                    type Input<'i> = #x;
                     type Output = #y;
                     type InputGrad<'w> = #d_x where Self: 'w;
                     #calls
@@ -82,6 +91,14 @@ pub fn methods(model: &Model) -> TokenStream {
         #[allow(unused_variables, unused_parens, clippy::all)]
         #[automatically_derived]
         impl #impl_generics #self_ty { #workspace #costs #calls #steps }
+    }
+}
+
+/// Several types as one.
+fn tuple(types: &[TokenStream]) -> TokenStream {
+    match types {
+        [one] => one.clone(),
+        _ => quote!((#(#types),*)),
     }
 }
 
@@ -136,19 +153,21 @@ fn method(
                     Receiver::Params => quote!(u32),
                     _ => quote!(impl __private::ClassIndex),
                 };
-                let ty = indices(&arg.ty.shape, &view_of(&arg.ty.shape, &generics), &index);
-                quote!(#name: #ty)
+                indices(&arg.ty.shape, &view_of(&arg.ty.shape, &generics), &index)
             }
-            Kind::Unknown if receiver != Receiver::Params => {
-                quote!(#name: impl ::core::marker::Sized)
-            }
+            Kind::Unknown if receiver != Receiver::Params => quote!(impl ::core::marker::Sized),
             _ => {
                 let ty = arg_ty(&arg.ty.shape, &view_of(&arg.ty.shape, &generics), &quote!());
-                let ty = at(ty, name.span());
-                quote!(#name: #ty)
+                at(ty, name.span())
             }
         }
     });
+    let (types, names) = (args.collect::<Vec<_>>(), interface.args.iter().map(|arg| &arg.name));
+    let args = match (receiver, types.len()) {
+        // The trait has one input.
+        (Receiver::Params, 2..) => quote!((#(#names),*): (#(#types),*),),
+        _ => quote!(#(#names: #types,)*),
+    };
     let with_seeds = method != Method::Infer && !is_loss;
     let seeds: Vec<Ident> = (0..interface.results.len())
         .map(|r| match interface.results.len() {
@@ -160,10 +179,6 @@ fn method(
         let ty = arg_ty(&t.shape, &view_of(&t.shape, &generics), &quote!());
         quote!(#name: #ty)
     });
-    let tuple = |types: &[TokenStream]| match types {
-        [one] => one.clone(),
-        _ => quote!((#(#types),*)),
-    };
     let value = tuple(&results);
     let device = model.device();
     let returns = match method {
@@ -203,9 +218,10 @@ fn method(
     // Types have names where a trait, a bound or the result speaks of them.
     let has_names = receiver == Receiver::Params || trains || bound.is_some();
     let (device_trait, purpose_trait) = (quote!(__private::Device), quote!(__private::Purpose));
+    let purpose = model.purpose();
     let (types, of_types) = match (method, has_names) {
         (Method::Infer, true) => {
-            (quote!(, #device: #device_trait, P: #purpose_trait), quote!(#device, P))
+            (quote!(, #device: #device_trait, #purpose: #purpose_trait), quote!(#device, #purpose))
         }
         (Method::Infer, false) => (quote!(), quote!(impl #device_trait, impl #purpose_trait)),
         (_, true) => (quote!(, #device: #device_trait), quote!(#device)),
@@ -225,7 +241,7 @@ fn method(
         #allow
         #vis fn #name<'w #types>(
             #self_arg ws: &'w mut __private::Workspace<#ws_model, #of_types>, #optimizer
-            #(#args,)* #(#seed_args,)*
+            #args #(#seed_args,)*
         ) -> __private::Result<#returns, __private::InputError> #bound {
             #body
         }

@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::quote_spanned;
-use syn::Index;
+use syn::{GenericParam, Index};
 
 use super::Model;
 use crate::declared::{Interface, Trained};
@@ -55,6 +55,7 @@ pub fn checks(model: &Model) -> TokenStream {
             }
         });
     }
+    let model_of_field = model.derived;
     for function in model.functions.iter().flatten() {
         for node in &function.infer.0.nodes {
             let Some(callee) = node.op.callee() else { continue };
@@ -74,6 +75,7 @@ pub fn checks(model: &Model) -> TokenStream {
             let form = match (callee.scans, callee.count.is_some()) {
                 (true, _) => quote!(Scan(<#model as __private::Module>::STATE)),
                 (_, true) => quote!(Row),
+                _ if model_of_field => quote!(Field),
                 _ => quote!(Once),
             };
             let form = quote!(__private::check::Calls::#form);
@@ -83,7 +85,7 @@ pub fn checks(model: &Model) -> TokenStream {
                 false => dim.tokens(),
             });
             add(quote_spanned!(span=> {
-                let () = <#model>::__CHECK;
+                <#model>::__check();
                 __private::check::Call::new(#step, &[#(#args),*]) #as_written
                     .fits(&#signature(), #form, &[#(#results),*]);
                 __private::check::met(#unmet, #step)
@@ -115,17 +117,32 @@ pub fn checks(model: &Model) -> TokenStream {
     // A generic model is checked here for its defaults, and for any other sizes where it is used.
     let name = model.name();
     let defaults = model.header.is_some_and(|header| {
-        let mut params = header.generics.const_params();
-        !header.generics.params.is_empty() && params.all(|param| param.default.is_some())
+        let mut params = header.generics.params.iter();
+        let has_default = |param: &GenericParam| match param {
+            GenericParam::Const(param) => param.default.is_some(),
+            GenericParam::Type(param) => param.default.is_some(),
+            GenericParam::Lifetime(_) => false,
+        };
+        !header.generics.params.is_empty() && params.all(has_default)
     });
     let instance = defaults
         .then(|| quote_spanned!(name.span()=> const _: () = { let () = <#name>::__CHECK; };));
+    // What rustc says of a constant has its type, and of a size that is a type all binary digits: a
+    // model around this one has the check as its own.
+    let of_types = model.has_types();
+    let body = if of_types { inside.clone() } else { quote!(Self::__CHECK) };
+    let called = quote! {
+        #[doc(hidden)]
+        #[track_caller]
+        pub const fn __check() { #body }
+    };
     quote! {
         #free
         #[allow(unused_parens, clippy::all)]
         impl #impl_generics #ty {
             #[doc(hidden)]
             pub const __CHECK: () = { #inside };
+            #called
         }
         #instance
     }

@@ -29,6 +29,7 @@ pub fn items(
     let (ty, value) = (function_type(&function.name), function_value(&function.name));
     let (declared, given) = model.generic_lists();
     let (path, vis) = (model.generics().1, model.vis());
+    let (definition, it) = model.unit(&ty);
     let interface = checks::interface(model, at);
     let bind = bind(model, function);
     let unmet = needs::unmet(model, function);
@@ -40,10 +41,10 @@ pub fn items(
     let (bounds, inputs) = (bounds(model, function), inputs(model, function));
     let runs = runs::implementation(model, at, function);
     quote! {
-        #vis struct #ty #declared;
+        #vis #definition
         impl #declared #path {
             #[doc(hidden)]
-            #vis const #value: #ty #given = #ty;
+            #vis const #value: #ty #given = #it;
         }
         impl #declared #ty #given {
             #interface

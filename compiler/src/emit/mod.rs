@@ -8,6 +8,7 @@ mod calls;
 mod chains;
 mod checks;
 mod function;
+mod generics;
 mod lens;
 mod memory;
 mod needs;
@@ -20,8 +21,6 @@ mod step_methods;
 mod stepwise;
 mod stub;
 mod writer;
-
-use std::collections::HashSet;
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::format_ident;
@@ -147,27 +146,6 @@ impl Model<'_> {
         }
     }
 
-    /// `<const D: usize>` behind `impl`, and the model's type, `Block<D>`.
-    pub fn generics(&self) -> (TokenStream, TokenStream) {
-        let (declared, given) = self.generic_lists();
-        let name = self.name();
-        (declared, quote!(#name #given))
-    }
-
-    /// `<const D: usize>` and `<D>`; nothing without const parameters.
-    pub fn generic_lists(&self) -> (TokenStream, TokenStream) {
-        let Some(header) = self.header else { return (quote!(), quote!()) };
-        let params = header.generics.const_params().map(|param| {
-            let (ident, ty) = (&param.ident, &param.ty);
-            quote!(const #ident: #ty)
-        });
-        let idents = header.generics.const_params().map(|param| &param.ident);
-        match header.generics.params.len() {
-            0 => (quote!(), quote!()),
-            _ => (quote!(<#(#params),*>), quote!(<#(#idents),*>)),
-        }
-    }
-
     /// Who sees the model: of what stands for its functions, the same.
     pub fn vis(&self) -> TokenStream {
         let vis = self.header.map(|header| &header.vis);
@@ -190,18 +168,6 @@ impl Model<'_> {
             }
             None => plain(&function.to_string()).to_string(),
         }
-    }
-
-    pub fn generic_names(&self) -> HashSet<String> {
-        let params = self.header.iter().flat_map(|h| h.generics.const_params());
-        params.map(|param| param.ident.to_string()).collect()
-    }
-
-    /// What generated methods call the type of a device.
-    pub fn device(&self) -> Ident {
-        let names = self.generic_names();
-        let free = ["D", "Device", "Device_"].into_iter().find(|name| !names.contains(*name));
-        format_ident!("{}", free.unwrap_or("Device__"))
     }
 
     /// The run-time sizes of all functions, by first appearance; of too many, the first.
@@ -291,6 +257,7 @@ pub fn emit(model: &Model) -> TokenStream {
     let steps = stepwise::items(model, &chains, &prepared);
     let chains = chains.definitions();
     let seen = private::absolute(quote!(#checks #views #methods));
+    let functions = generics::with_values(model, quote!(#(#functions)*));
     quote! {
         #definition
         #seen
@@ -305,7 +272,7 @@ pub fn emit(model: &Model) -> TokenStream {
             #module
             #program
             #prepare
-            #(#functions)*
+            #functions
             #steps
         };
     }

@@ -9,7 +9,7 @@ use super::boundary::{View, array, view_of};
 use crate::declared::{ParamInit, State, StateInit};
 use crate::dim::{Dim, Shape};
 use crate::hygiene::quote;
-use crate::syntax::{FieldDecl, part_number};
+use crate::syntax::FieldDecl;
 
 /// The struct that owns the parameters and behind them the state, with a table of the layers in its
 /// docs.
@@ -200,15 +200,6 @@ fn owner(model: &Model, checked: &Option<TokenStream>) -> (TokenStream, TokenStr
         return (TokenStream::new(), TokenStream::new());
     }
     if model.derived {
-        // The struct only describes: without this, rustc would call its fields unused.
-        let fields = model.fields.iter().map(|field| member(model, &field.name));
-        let inner = quote! {
-            impl #impl_generics #ty {
-                fn __fields(&self) {
-                    let _ = (#(&self.#fields,)*);
-                }
-            }
-        };
         let methods = quote! {
             #[allow(clippy::all)]
             #[automatically_derived]
@@ -220,7 +211,7 @@ fn owner(model: &Model, checked: &Option<TokenStream>) -> (TokenStream, TokenStr
                 }
             }
         };
-        return (inner, methods);
+        return (TokenStream::new(), methods);
     }
     let views = views(model);
     let inner = quote! {
@@ -265,14 +256,6 @@ fn owner(model: &Model, checked: &Option<TokenStream>) -> (TokenStream, TokenStr
         }
     };
     (inner, methods)
-}
-
-/// A field as the user's struct has it: a tuple struct's are named `_0`, `_1`, … in the model.
-fn member(model: &Model, name: &proc_macro2::Ident) -> syn::Member {
-    match part_number(&name.to_string()).filter(|_| model.derived) {
-        Some(index) => syn::Member::Unnamed(index.into()),
-        None => syn::Member::Named(name.clone()),
-    }
 }
 
 /// `net.fc1().weight()`, `net.bn1().running_mean()`, `net.position()`.

@@ -16,7 +16,7 @@ const fn row(
 ) -> Layer {
     Layer {
         type_params: Some(""),
-        shapes: "`x` of any shape → `y`, the same",
+        shapes: super::ANY_SHAPE,
         formula,
         source,
         example: Example::layer(layer, "x: [batch, 64]) -> [batch, 64] { self.layer(x) }"),

@@ -43,6 +43,7 @@ pub(super) const MULTIHEAD_ATTENTION: Layer = Layer {
         mask_row("attn_mask", "MEMORY_MASK"),
         padding_row("key_padding_mask", "MEMORY_PADDING"),
     ],
+    type_params: Some("D, H"),
     params: "`in_proj_weight [3 D, D]`, `in_proj_bias [3 D]`, `out_proj.weight [D, D]`, \
         `out_proj.bias [D]`",
     shapes: "`x [batch, T, D]`, or `query [batch, T, D]` with `key` and `value [batch, S, D]` → \
@@ -72,9 +73,9 @@ fn multihead_attention(l: &mut Use) -> Lowering<ValueId> {
             .model
             .report(error.help("write `MultiheadAttention(128, num_heads = 4)`")));
     };
-    let rest: String = l.options.args.iter().map(|arg| format!(", {arg}")).collect();
-    let size =
-        l.input(&written, 2, "feature", |size| format!("MultiheadAttention({size}{rest})"))?;
+    let (how, rest) = (l.written, l.options.args.clone());
+    let fixed = |size: &Dim| how.layer("MultiheadAttention", &[how.size(size)], &rest);
+    let size = l.input(&written, 2, "feature", fixed)?;
     let heads = heads(l, "num_heads", &size)?;
     let bias = l.flag("bias")?;
     let causal = l.cx.flag_option(&mut l.call, "is_causal")?;

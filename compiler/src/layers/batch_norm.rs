@@ -85,12 +85,9 @@ fn batch_norm(l: &mut Use, dimensions: usize) -> Lowering<ValueId> {
     }
     let channels = match l.options.take("channels") {
         Some(from) => {
-            let rest: String = l.options.args.iter().map(|arg| format!(", {arg}")).collect();
-            let (name, is_type) = (l.options.owner.clone(), l.is_type);
-            l.input(&from, 1, "channel", |actual| match is_type {
-                true => format!("{name}<{actual}{rest}>"),
-                false => format!("{name}({actual}{rest})"),
-            })?
+            let (name, rest) = (l.options.owner.clone(), l.options.args.clone());
+            let how = l.written;
+            l.input(&from, 1, "channel", |actual| how.layer(&name, &[how.size(actual)], &rest))?
         }
         None => found.dims()[1].clone(),
     };

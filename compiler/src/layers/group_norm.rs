@@ -53,11 +53,11 @@ fn group_norm(l: &mut Use) -> Lowering<ValueId> {
     let groups = l.dim(&groups)?;
     let channels = match l.options.take("num_channels") {
         Some(from) => {
-            let rest: String = l.options.args.iter().map(|arg| format!(", {arg}")).collect();
-            let (groups, is_type) = (crate::lower::text_of(&written), l.is_type);
-            l.input(&from, 1, "channel", |actual| match is_type {
-                true => format!("GroupNorm<{groups}, {actual}{rest}>"),
-                false => format!("GroupNorm({groups}, {actual}{rest})"),
+            let (groups, how) = (l.written.expr(&written), l.written);
+            let rest = l.options.args.clone();
+            l.input(&from, 1, "channel", |actual| {
+                let sizes = format!("{groups}, {}", how.size(actual));
+                how.layer("GroupNorm", &[sizes], &rest)
             })?
         }
         None => found.dims()[1].clone(),

@@ -77,16 +77,15 @@ fn layer_norm(l: &mut Use, centred: bool) -> Lowering<ValueId> {
         let text = format!("normalises axes of fixed sizes, but `{size}` of {found} is not");
         return Err(l.cx.refuse(Mismatch::new(text), Some(l.x)));
     }
-    let (name, is_type) = (l.options.owner.clone(), l.is_type);
+    let (name, how) = (l.options.owner.clone(), l.written);
     let mut shape = found.dims()[first..].to_vec();
     for (i, size) in written.iter().enumerate() {
         let fixed = |actual: &Dim| {
             let mut sizes: Vec<String> = written.iter().map(text_of).collect();
             sizes[i] = actual.to_string();
-            match (is_type, is_list, sizes.join(", ")) {
-                (true, _, sizes) => format!("{name}<{sizes}>"),
-                (_, true, sizes) => format!("{name}([{sizes}])"),
-                (_, _, sizes) => format!("{name}({sizes})"),
+            match is_list {
+                true => format!("{name}([{}])", sizes.join(", ")),
+                false => how.layer(&name, &[how.size(actual)], &[]),
             }
         };
         shape[i] = l.input(size, first + i, "feature", fixed)?;

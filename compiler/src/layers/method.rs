@@ -37,6 +37,7 @@ pub(super) const UPSAMPLE: Layer = Layer {
 
 pub(super) const DROPOUT: Layer = Layer {
     options: values::DROPOUT_OPTIONS,
+    type_params: Some("PERCENT = 50"),
     shapes: "`x` of any shape → `y`, the same",
     formula: values::DROPOUT,
     source: "torch.nn.Dropout",

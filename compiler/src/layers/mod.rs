@@ -19,12 +19,13 @@ mod transformer;
 mod types;
 mod usage;
 mod weight;
+mod written;
 
 use syn::{Expr, Path};
 
 pub use param::param;
 pub use pool::window;
-pub use types::{example, types};
+pub use types::{example, typed_types, types};
 use usage::Use;
 pub use weight::weight;
 
@@ -48,6 +49,9 @@ pub enum Build {
     /// A parameter: a value that nothing is given to.
     Value,
 }
+
+/// The shapes of a layer that is a function of each element.
+const ANY_SHAPE: &str = "`x` of any shape → `y`, the same";
 
 /// All layers.
 pub const LAYERS: &[Layer] = &[
@@ -124,6 +128,34 @@ pub fn states_rows(path: &Path) -> bool {
     find(path).is_some_and(|layer| layer.sizes.is_some() && layer.input == Input::Rows)
 }
 
+/// Whether the layer takes rows, and its first size is that of their features.
+pub fn takes_rows(path: &Path) -> bool {
+    find(path).is_some_and(|layer| layer.input == Input::Rows && layer.type_params.is_some())
+}
+
+/// Whether the layer gives the shape that it takes, whichever that is.
+pub fn keeps_shape(path: &Path) -> bool {
+    find(path).is_some_and(|layer| layer.type_params == Some("") && layer.shapes == ANY_SHAPE)
+}
+
+/// Whether the layer is called with so many inputs.
+pub fn takes(path: &Path, inputs: usize) -> bool {
+    find(path).is_some_and(|layer| layer.calls.iter().any(|names| names.len() == inputs))
+}
+
+/// Whether the layer has a type, as `#[derive(Module)]` reads it.
+pub fn has_type(path: &Path) -> bool {
+    find(path).is_some_and(|layer| layer.type_params.is_some())
+}
+
+/// The sizes of the layer's type, and how many of them have no default.
+pub fn type_sizes(path: &Path) -> Option<(Vec<&'static str>, usize)> {
+    let sizes = find(path)?.type_params?.split(", ").filter(|size| !size.is_empty());
+    let sizes: Vec<_> = sizes.collect();
+    let needed = sizes.iter().filter(|size| !size.contains('=')).count();
+    Some((sizes, needed))
+}
+
 /// Whether the layer may have parameters.
 pub fn has_params(path: &Path) -> bool {
     find(path).is_none_or(|layer| !layer.params.is_empty())
@@ -182,7 +214,7 @@ pub fn apply(
     let options = Options::new(layer.name, decl.span, decl.args.clone(), layer.options);
     let call = Options::new(name, span, call, layer.call_options);
     let (x, others) = (inputs[0], inputs[1..].to_vec());
-    let mut layer_use = Use { cx, place, options, call, is_type: decl.is_type, x, others };
+    let mut layer_use = Use { cx, place, options, call, written: decl.written, x, others };
     let results = match layer.build {
         Build::One(build) => vec![build(&mut layer_use)?],
         Build::Several(build) => build(&mut layer_use)?,

@@ -35,6 +35,7 @@ pub(super) const ENCODER_LAYER: Layer = Layer {
         mask_row("src_mask", "MASK"),
         padding_row("src_key_padding_mask", "PADDING"),
     ],
+    type_params: Some("D, H, F = 2048"),
     params: "`self_attn.…` as in `MultiheadAttention`, `linear1.weight [F, D]`, `linear1.bias \
         [F]`, `linear2.weight [D, F]`, `linear2.bias [D]`, `norm1.weight [D]`, `norm1.bias [D]`, \
         `norm2.weight [D]`, `norm2.bias [D]`",
@@ -61,6 +62,7 @@ pub(super) const DECODER_LAYER: Layer = Layer {
         mask_row("memory_mask", "MEMORY_MASK"),
         padding_row("memory_key_padding_mask", "MEMORY_PADDING"),
     ],
+    type_params: Some("D, H, F = 2048"),
     params: "`self_attn.…` and `multihead_attn.…` as in `MultiheadAttention`, `linear1.weight [F, \
         D]`, `linear1.bias [F]`, `linear2.weight [D, F]`, `linear2.bias [D]`, `norm1.weight [D]`, \
         `norm1.bias [D]`, `norm2.weight [D]`, `norm2.bias [D]`, `norm3.weight [D]`, `norm3.bias \
@@ -128,10 +130,11 @@ fn settings(l: &mut Use) -> Lowering<Settings> {
         let help = format!("write `{owner}(128, nhead = 4)`");
         return Err(l.cx.model.report(error.help(help)));
     };
-    let rest: String = l.options.args.iter().map(|arg| format!(", {arg}")).collect();
-    let size = l.input(&written, 2, "feature", |size| format!("{owner}({size}{rest})"))?;
+    let (how, rest) = (l.written, l.options.args.clone());
+    let fixed = |size: &Dim| how.layer(&owner, &[how.size(size)], &rest);
+    let size = l.input(&written, 2, "feature", fixed)?;
     let heads = heads(l, "nhead", &size)?;
-    let feedforward = match l.options.take_named("dim_feedforward") {
+    let feedforward = match l.options.take("dim_feedforward") {
         Some(expr) => l.dim(&expr)?,
         None => Dim::lit(2048),
     };

@@ -1,6 +1,6 @@
 //! The layers as types, `Linear<784, 128>`, which `#[derive(Module)]` reads.
 
-use proc_macro2::{Literal, TokenStream};
+use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote};
 use syn::Path;
 
@@ -10,24 +10,54 @@ use crate::syntax::parse_layer_type;
 
 /// The types of all layers that have one.
 pub fn types() -> TokenStream {
-    LAYERS.iter().filter_map(definition).collect()
+    let rows = LAYERS.iter().filter_map(|layer| Some((layer, params(layer)?)));
+    let types = rows.map(|(layer, params)| {
+        let params = params.iter().map(|(name, default)| {
+            let default = default.map(|default| {
+                let default = Literal::usize_unsuffixed(default);
+                quote!(= #default)
+            });
+            quote!(const #name: usize #default)
+        });
+        let params: Vec<_> = params.collect();
+        let generics = (!params.is_empty()).then(|| quote!(<#(#params),*>));
+        definition(layer, &quote!(#generics;))
+    });
+    types.collect()
 }
 
-fn definition(layer: &Layer) -> Option<TokenStream> {
+/// The same with types as sizes, of the layers that have sizes.
+pub fn typed_types() -> TokenStream {
+    let rows = LAYERS.iter().filter_map(|layer| Some((layer, params(layer)?)));
+    let types = rows.filter(|(_, params)| !params.is_empty()).map(|(layer, params)| {
+        let names = params.iter().map(|(name, _)| name);
+        let held = quote!((::core::marker::PhantomData<fn() -> (#(#names,)*)>););
+        let params = params.iter().map(|(name, default)| {
+            let default = default.map(|default| {
+                let default = format_ident!("U{default}");
+                quote!(= ::typenum::consts::#default)
+            });
+            quote!(#name #default)
+        });
+        definition(layer, &quote!(<#(#params),*> #held))
+    });
+    types.collect()
+}
+
+/// The sizes of a layer's type, with their defaults.
+fn params(layer: &Layer) -> Option<Vec<(Ident, Option<usize>)>> {
     let params = layer.type_params?.split(", ").filter(|param| !param.is_empty()).map(|param| {
         let (name, default) = match param.split_once(" = ") {
-            Some((name, default)) => (name, default.parse::<usize>().ok()),
+            Some((name, default)) => (name, default.parse().ok()),
             None => (param, None),
         };
-        let default = default.map(|default| {
-            let default = Literal::usize_unsuffixed(default);
-            quote!(= #default)
-        });
-        let name = format_ident!("{name}");
-        quote!(const #name: usize #default)
+        (format_ident!("{name}"), default)
     });
-    let params: Vec<_> = params.collect();
-    let generics = (!params.is_empty()).then(|| quote!(<#(#params),*>));
+    Some(params.collect())
+}
+
+/// A struct that holds nothing; `rest` is what stands behind its name.
+fn definition(layer: &Layer, rest: &TokenStream) -> TokenStream {
     let name = format_ident!("{}", layer.name);
     let docs = format!(
         "{}: {}. PyTorch's `{}`.",
@@ -35,11 +65,11 @@ fn definition(layer: &Layer) -> Option<TokenStream> {
         without_links(layer.formula),
         layer.source
     );
-    Some(quote! {
+    quote! {
         #[doc = #docs]
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-        pub struct #name #generics;
-    })
+        pub struct #name #rest
+    }
 }
 
 /// A text in whose brackets, outside of code, no links are looked for.

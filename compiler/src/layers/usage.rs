@@ -14,6 +14,7 @@ use crate::lower::{
 use crate::ops::Mismatch;
 use crate::ops::elementwise::Elementwise;
 use crate::ops::matmul::{Layout, Matmul};
+use crate::syntax::Written;
 
 /// A layer at one of its uses.
 pub struct Use<'l, 'a, 'm> {
@@ -22,8 +23,7 @@ pub struct Use<'l, 'a, 'm> {
     pub options: Options,
     /// The options of the call.
     pub call: Options,
-    /// Whether the layer is written as a type, `Linear<784, 128>`.
-    pub is_type: bool,
+    pub written: Written,
     pub x: ValueId,
     /// The inputs behind the first.
     pub others: Vec<ValueId>,
@@ -136,11 +136,10 @@ impl Use<'_, '_, '_> {
             }
             return Ok((actual, output));
         };
-        let rest: String = self.options.args.iter().map(|arg| format!(", {arg}")).collect();
-        let (name, is_type) = (self.options.owner.clone(), self.is_type);
-        let input = self.input(&from, axis, what, |actual| match is_type {
-            true => format!("{name}<{actual}, {output}{rest}>"),
-            false => format!("{name}({actual} -> {output}{rest})"),
+        let (name, rest) = (self.options.owner.clone(), self.options.args.clone());
+        let written = self.written;
+        let input = self.input(&from, axis, what, |actual| {
+            written.layer(&name, &[actual, &output].map(|size| written.size(size)), &rest)
         })?;
         Ok((input, output))
     }

@@ -13,7 +13,8 @@ use crate::syntax::{For, Function, If, Stmt, TypeExpr, Value};
 impl<'a> FnCx<'a, '_> {
     /// The values that a body returns.
     pub fn body(&mut self, function: &'a Function) -> Lowering<Vec<ValueId>> {
-        let result = self.block(&function.body, &function.returns);
+        let stated = if function.returns_guess { &[] } else { &function.returns[..] };
+        let result = self.block(&function.body, stated);
         match result {
             Some(lowered) => lowered.and_then(|lowered| self.values(lowered)),
             None if self.failed => Err(Poison),

@@ -167,6 +167,10 @@ impl<'a> ModelCx<'a> {
     }
 }
 
+/// Said of the branches of a derived module's container.
+const BRANCHES: &str = "branches give one shape; what is in a `Residual` gives the shape that it \
+                        takes, or stands beside a second type that gives its own";
+
 /// Said of a value of more than 2^40 numbers.
 pub const TOO_LARGE: &str = "this is more than any memory holds";
 
@@ -209,14 +213,20 @@ pub fn lower_function<'a>(model: &mut ModelCx<'a>, function: &'a Function) -> Op
     let mut cx = FnCx::new(model);
     cx.inlining.push(function.name.to_string());
     let args = cx.declare_args(function);
-    let results = cx.result_types(function);
+    let results = match function.returns_guess {
+        true => Ok(Vec::new()),
+        false => cx.result_types(function),
+    };
     let made = cx.body(function);
     if let Some(span) = function.arrow_missing {
         cx.report_results(function, span, made.as_deref().unwrap_or_default());
         return None;
     }
-    let (args, results, made) = (args.ok()?, results.ok()?, made.ok()?);
-    cx.check_results(function, &results, &made).ok()?;
+    let (args, mut results, made) = (args.ok()?, results.ok()?, made.ok()?);
+    match function.returns_guess {
+        true => results = cx.infer_results(function, &made),
+        false => cx.check_results(function, &results, &made).ok()?,
+    }
     if cx.failed {
         return None;
     }
@@ -409,7 +419,13 @@ impl<'a> FnCx<'a, '_> {
     pub fn refuse(&mut self, mismatch: Mismatch, input: Option<ValueId>) -> Poison {
         let text = format!("`{}` {}", self.rule.subject, mismatch.message);
         let mut error = Diagnostic::new(self.rule.span, text);
-        if let Some(help) = mismatch.help {
+        // Values meet in a derived module where a container puts branches together.
+        let of_branches = self.model.item.derived && ["+", "*"].contains(&&*self.rule.subject);
+        let help = match of_branches {
+            true => Some(BRANCHES.to_string()),
+            false => mismatch.help,
+        };
+        if let Some(help) = help {
             error = error.help(help);
         }
         if let Some(input) = input {

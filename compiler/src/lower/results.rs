@@ -38,6 +38,13 @@ impl FnCx<'_, '_> {
         self.model.inferred.insert(function.name.to_string(), types);
     }
 
+    /// The results are what the body makes.
+    pub fn infer_results(&mut self, function: &Function, made: &[ValueId]) -> Vec<Ty> {
+        let types: Vec<Ty> = made.iter().map(|value| self.graph.ty(*value).clone()).collect();
+        self.model.inferred.insert(function.name.to_string(), types.clone());
+        types
+    }
+
     pub fn check_results(
         &mut self,
         function: &Function,
@@ -86,9 +93,11 @@ impl FnCx<'_, '_> {
             if uses[*value] == 0 && !name.starts_with('_') {
                 let text =
                     format!("the input `{name}` does not reach the result of `{}`", function.name);
-                outcome = Err(self
-                    .model
-                    .report(Diagnostic::new(arg.name.span(), text).help("use it, or take it out")));
+                let help = match self.model.item.derived {
+                    true => format!("write `#[module(with({name}))]` above a field that takes it"),
+                    false => "use it, or take it out".into(),
+                };
+                outcome = Err(self.model.report(Diagnostic::new(arg.name.span(), text).help(help)));
             }
         }
         outcome

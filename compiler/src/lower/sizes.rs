@@ -10,6 +10,7 @@ use crate::dim::{Atom, Dim, Shape};
 use crate::facts::Facts;
 use crate::layers;
 use crate::names::is_run_time_name;
+use crate::syntax::type_of;
 
 /// The names that a size may use.
 pub struct Scope<'a> {
@@ -84,6 +85,9 @@ fn read(expr: &Expr, scope: &Scope) -> Result<Dim, Diagnostic> {
             }
         }
         Expr::Path(path) => {
+            if let Some(name) = type_of(path) {
+                return Ok(Dim::atom(Atom::Const(name, quote!(#path))));
+            }
             if layers::is_layer(&path.path) {
                 let name = super::text_of(&path.path);
                 let text = format!("`{name}` is a layer, not a size");

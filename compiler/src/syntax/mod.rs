@@ -6,9 +6,11 @@ mod check;
 pub mod limits;
 mod parse;
 mod recover;
+mod typed;
 
 pub use check::{MOST_SIZES, ambiguous, check_item, distinct};
-pub use parse::{frozen, name_in_files, parse_layer_type, parse_model, parse_models};
+pub use parse::{count_of, frozen, name_in_files, parse_layer_type, parse_model, parse_models};
+pub use typed::{PRIMITIVES, numeral, parse_layer, type_of, value};
 
 use proc_macro2::{Ident, Span};
 use syn::{Attribute, Expr, Generics, LitStr, Path, Type, Visibility};
@@ -116,10 +118,20 @@ pub enum FieldDecl {
 pub struct LayerDecl {
     pub path: Path,
     pub args: Vec<Arg>,
-    /// Whether it is written as a type, `Linear<784, 128>`.
-    pub is_type: bool,
+    pub written: Written,
     /// The parentheses.
     pub span: Span,
+}
+
+/// How a layer is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// `Linear(784 -> 128)`
+    Call,
+    /// `Linear<784, 128>`
+    Consts,
+    /// `typed::Linear<U784, U128>`
+    Types,
 }
 
 /// An argument of a layer or of a call.
@@ -158,6 +170,8 @@ pub struct Function {
     pub returns: Vec<TypeExpr>,
     /// Where `-> …` is missing.
     pub arrow_missing: Option<Span>,
+    /// Whether they are what the body makes, and `returns` a guess for what has mistakes.
+    pub returns_guess: bool,
     /// Whether the results are written as a tuple.
     pub returns_tuple: bool,
     pub body: Vec<Stmt>,

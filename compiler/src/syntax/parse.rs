@@ -11,7 +11,9 @@ use super::body::statements;
 use super::limits::{MOST_FIELDS, too_deep};
 use super::recover::{parse_piece, skip_to_item, until_body};
 
-use super::{Arg, Field, FieldDecl, FnArg, Function, Header, LayerDecl, ModelItem, TypeExpr};
+use super::{
+    Arg, Field, FieldDecl, FnArg, Function, Header, LayerDecl, ModelItem, TypeExpr, Written,
+};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::names::{is_keyword, made_a_name, plain, without_needless};
 use crate::text::text_of;
@@ -196,7 +198,7 @@ fn field_decl(input: ParseStream) -> syn::Result<FieldDecl> {
         let TokenTree::Group(group) = input.parse()? else { unreachable!("peeked") };
         let args = args(group.stream(), group.span_close())?;
         let span = group.span();
-        return Ok(FieldDecl::Layer(LayerDecl { path, args, is_type: false, span }));
+        return Ok(FieldDecl::Layer(LayerDecl { path, args, written: Written::Call, span }));
     }
     let expected = "expected a layer such as `Linear(784 -> 128)` or a model's type";
     let start = input.span();
@@ -208,7 +210,7 @@ fn field_decl(input: ParseStream) -> syn::Result<FieldDecl> {
 }
 
 /// The number of layers in a row, which are written out one by one.
-fn count_of(count: &Expr) -> syn::Result<usize> {
+pub fn count_of(count: &Expr) -> syn::Result<usize> {
     let number = match count {
         Expr::Lit(lit) => match &lit.lit {
             syn::Lit::Int(number) => number.base10_parse::<usize>().ok(),
@@ -261,7 +263,7 @@ pub fn parse_layer_type(path: &Path) -> syn::Result<LayerDecl> {
     }
     let mut path = path.clone();
     path.segments.last_mut().expect("a path has segments").arguments = syn::PathArguments::None;
-    Ok(LayerDecl { span: last.ident.span(), path, args, is_type: true })
+    Ok(LayerDecl { span: last.ident.span(), path, args, written: Written::Consts })
 }
 
 fn function(
@@ -306,6 +308,7 @@ fn function(
         has_self,
         args,
         returns,
+        returns_guess: false,
         returns_tuple,
         arrow_missing,
         body: statements,

@@ -71,7 +71,7 @@ fn sections() -> Vec<Section> {
             title: "Layers",
             text: "A layer is a field, `fc: Linear(784 -> 128)`, and is called as `self.fc(x)`; \
                 `Linear(128)` takes its input size from its input. What has `<…>` below is a type \
-                for `#[derive(Module)]`, too.",
+                for `#[derive(Module)]`, too, and with types as sizes one of `gradiron::typed`.",
             entries: layers.collect(),
         },
         Section {

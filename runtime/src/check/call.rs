@@ -10,6 +10,8 @@ use super::text::Text;
 pub enum Calls {
     /// Once.
     Once,
+    /// Once, as a field of a derived module.
+    Field,
     /// Several in a row.
     Row,
     /// For each step of a sequence; with the floats of the model's state.
@@ -111,8 +113,13 @@ const fn check(callee: &Signature, call: Call<'_>, form: Calls, results: &[TypeS
                 });
                 panic!("{}", text.as_str());
             }
-            let text = text.str("\n  help: write `let y: ");
-            let text = shape_here(text, &callee.results[i], &names, &bound);
+            let text = text.str("\n  help: write `");
+            if let Calls::Field = form {
+                let text = text.str("#[module(output = ");
+                let text = shape_here(text, &callee.results[i], &names, &bound);
+                panic!("{}", text.str(")]` above the field").as_str());
+            }
+            let text = shape_here(text.str("let y: "), &callee.results[i], &names, &bound);
             panic!("{}", text.str(" = self.").str(step).str("(…)`").as_str());
         }
         i += 1;
