@@ -349,3 +349,25 @@ fn images_of_any_size() {
         pyramid, [h, w], [16, 24], [3, 64, 40] of [2], (x: [2, 3, 16, 24]),
         label: [2, 16, 24] of [[u8; 24]; 16], below 4);
 }
+
+/// A struct of layers, for images of any size.
+#[derive(Module)]
+#[module(input = [batch, 3, h, w])]
+struct Encoder {
+    conv: Conv2d<3, 8, 3, 1, 1>,
+    act: Relu,
+    pool: MaxPool2d<2>,
+}
+
+#[test]
+fn a_struct_of_layers_takes_images_of_any_size() {
+    let net = Net::<Encoder>::init(Seed(1));
+    let mut ws = Encoder::workspace(2, 16, 16).expect("it is small");
+    let image = floats(3, 2 * 3 * 8 * 14);
+    let image = TensorView::new(&image, [2, 3, 8, 14]).expect("as many");
+    assert_eq!(net.forward(&mut ws, image).expect("it fits").sizes(), [2, 8, 4, 7]);
+    let d_y = floats(4, 2 * 8 * 4 * 7);
+    let d_y = TensorView::new(&d_y, [2, 8, 4, 7]).expect("as many");
+    let (y, d_x) = net.forward_grad_inputs(&mut ws, image, d_y).expect("it fits");
+    assert_eq!((y.sizes(), d_x.sizes()), ([2, 8, 4, 7], [2, 3, 8, 14]));
+}

@@ -11,23 +11,25 @@ use crate::workspace::{InputError, Program, Purpose, Workspace};
 /// A module that maps one batch of inputs to one of outputs: what `#[derive(Module)]` makes of a
 /// struct.
 pub trait Sequential: Program + 'static {
-    /// `&[[f32; 784]]` for `[batch, 784]`, `&[[u32; 64]]` for `Classes[batch, 64]`; a tuple of
-    /// several.
+    /// `&[[f32; 784]]` for `[batch, 784]`, `&[[u32; 64]]` for `Classes[batch, 64]`, a `TensorView`
+    /// where arrays cannot say the sizes; a tuple of several.
     type Input<'i>;
     /// The gradient of the input: a reference to floats of its shape, `()` for class indices; a
     /// tuple where several inputs are floats.
     type InputGrad<'w>
     where
         Self: 'w;
-    /// `[[f32; 10]]` for `[batch, 10]`.
-    type Output: ?Sized;
+    /// `&[[f32; 10]]` for `[batch, 10]`.
+    type Output<'w>
+    where
+        Self: 'w;
 
     #[doc(hidden)]
     fn forward<'w, D: Device, P: Purpose>(
         params: &Storage,
         ws: &'w mut Workspace<Self, D, P>,
         x: Self::Input<'_>,
-    ) -> Result<&'w Self::Output, InputError>
+    ) -> Result<Self::Output<'w>, InputError>
     where
         Self: Sized;
 
@@ -36,8 +38,8 @@ pub trait Sequential: Program + 'static {
         params: &Storage,
         ws: &'w mut Workspace<Self, D>,
         x: Self::Input<'_>,
-        d_result: &Self::Output,
-    ) -> Result<&'w Self::Output, InputError>
+        d_result: Self::Output<'_>,
+    ) -> Result<Self::Output<'w>, InputError>
     where
         Self: Sized;
 
@@ -47,8 +49,8 @@ pub trait Sequential: Program + 'static {
         params: &Storage,
         ws: &'w mut Workspace<Self, D>,
         x: Self::Input<'_>,
-        d_result: &Self::Output,
-    ) -> Result<(&'w Self::Output, Self::InputGrad<'w>), InputError>
+        d_result: Self::Output<'_>,
+    ) -> Result<(Self::Output<'w>, Self::InputGrad<'w>), InputError>
     where
         Self: Sized;
 }
@@ -88,7 +90,7 @@ impl<M: Sequential> Net<M> {
         &self,
         ws: &'w mut Workspace<M, D, P>,
         x: M::Input<'_>,
-    ) -> Result<&'w M::Output, InputError> {
+    ) -> Result<M::Output<'w>, InputError> {
         M::forward(&self.params, ws, x)
     }
 
@@ -101,8 +103,8 @@ impl<M: Sequential> Net<M> {
         &self,
         ws: &'w mut Workspace<M, D>,
         x: M::Input<'_>,
-        d_result: &M::Output,
-    ) -> Result<&'w M::Output, InputError> {
+        d_result: M::Output<'_>,
+    ) -> Result<M::Output<'w>, InputError> {
         M::forward_grad(&self.params, ws, x, d_result)
     }
 
@@ -114,8 +116,8 @@ impl<M: Sequential> Net<M> {
         &self,
         ws: &'w mut Workspace<M, D>,
         x: M::Input<'_>,
-        d_result: &M::Output,
-    ) -> Result<(&'w M::Output, M::InputGrad<'w>), InputError> {
+        d_result: M::Output<'_>,
+    ) -> Result<(M::Output<'w>, M::InputGrad<'w>), InputError> {
         M::forward_grad_inputs(&self.params, ws, x, d_result)
     }
 }

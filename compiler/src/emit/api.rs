@@ -4,9 +4,9 @@ use proc_macro2::{Ident, TokenStream};
 use quote::format_ident;
 
 use super::body::body;
-use super::boundary::{View, arg_ty, at, indices, ty, view_of};
+use super::boundary::{arg_ty, at, indices, trait_ty, ty, view_of};
 use super::{Model, memory, step_methods};
-use crate::declared::{Arg, Interface};
+use crate::declared::Interface;
 use crate::graph::{Kind, Ty, is_loss};
 use crate::hygiene::{quote, variable};
 
@@ -42,37 +42,19 @@ pub fn methods(model: &Model) -> TokenStream {
         let sequential = function.map(|function| {
             let calls = calls(Receiver::Params);
             let generics = model.generic_names();
-            let type_of = |t: &Ty| {
-                let reference = ty(&t.shape, &view_of(&t.shape, &generics), &quote!());
-                // The trait names what is behind the reference.
-                reference.into_iter().skip(1).collect::<TokenStream>()
-            };
-            let y = type_of(&function.results[0]);
-            let (mut inputs, mut gradients) = (Vec::new(), Vec::new());
-            for Arg { ty: x, .. } in &function.args {
-                let view = view_of(&x.shape, &generics);
-                match x.kind {
-                    Kind::Classes => inputs.push(match view {
-                        View::Number => quote!(u32),
-                        _ => {
-                            let indices = indices(&x.shape, &view, &quote!(u32));
-                            let indices = indices.into_iter().skip(1).collect::<TokenStream>();
-                            quote!(&'i #indices)
-                        }
-                    }),
-                    _ => {
-                        inputs.push(ty(&x.shape, &view, &quote!('i)));
-                        gradients.push(ty(&x.shape, &view, &quote!('w)));
-                    }
-                }
-            }
+            let of = |x: &Ty, life: TokenStream| trait_ty(x, &generics, &life);
+            let args = function.args.iter().map(|arg| &arg.ty);
+            let floats = args.clone().filter(|ty| ty.kind != Kind::Classes);
+            let inputs: Vec<_> = args.map(|x| of(x, quote!('i))).collect();
+            let gradients: Vec<_> = floats.map(|x| of(x, quote!('w))).collect();
+            let y = of(&function.results[0], quote!('w));
             let (x, d_x) = (tuple(&inputs), tuple(&gradients));
             quote! {
                 #[allow(unused_variables, unused_parens, clippy::all)]
                 #[automatically_derived]
                 impl #impl_generics __private::Sequential for #self_ty {
                     type Input<'i> = #x;
-                    type Output = #y;
+                    type Output<'w> = #y where Self: 'w;
                     type InputGrad<'w> = #d_x where Self: 'w;
                     #calls
                 }
@@ -147,15 +129,12 @@ fn method(
     let args = interface.args.iter().map(|arg| {
         let name = &arg.name;
         match arg.ty.kind {
+            _ if receiver == Receiver::Params => trait_ty(&arg.ty, &generics, &quote!('_)),
             Kind::Classes => {
-                let index = match receiver {
-                    // The trait names one type.
-                    Receiver::Params => quote!(u32),
-                    _ => quote!(impl __private::ClassIndex),
-                };
+                let index = quote!(impl __private::ClassIndex);
                 indices(&arg.ty.shape, &view_of(&arg.ty.shape, &generics), &index)
             }
-            Kind::Unknown if receiver != Receiver::Params => quote!(impl ::core::marker::Sized),
+            Kind::Unknown => quote!(impl ::core::marker::Sized),
             _ => {
                 let ty = arg_ty(&arg.ty.shape, &view_of(&arg.ty.shape, &generics), &quote!());
                 at(ty, name.span())
@@ -176,7 +155,10 @@ fn method(
         })
         .collect();
     let seed_args = seeds.iter().zip(&interface.results).filter(|_| with_seeds).map(|(name, t)| {
-        let ty = arg_ty(&t.shape, &view_of(&t.shape, &generics), &quote!());
+        let ty = match receiver {
+            Receiver::Params => trait_ty(t, &generics, &quote!('_)),
+            _ => arg_ty(&t.shape, &view_of(&t.shape, &generics), &quote!()),
+        };
         quote!(#name: #ty)
     });
     let value = tuple(&results);

@@ -30,8 +30,12 @@ pub fn body(
     let args = function.args.iter().map(|arg| {
         let name = &arg.name;
         // A number is given by value, and read in place like the others.
-        let by_value = view_of(&arg.ty.shape, &generics) == View::Number;
-        if by_value && arg.ty.kind == Kind::Float { quote!(&#name) } else { quote!(#name) }
+        let by_value = match view_of(&arg.ty.shape, &generics) {
+            View::Number => arg.ty.kind == Kind::Float,
+            View::Tensor => receiver == Receiver::Params,
+            _ => false,
+        };
+        if by_value { quote!(&#name) } else { quote!(#name) }
     });
     let params = match receiver {
         Receiver::SelfRef => quote!(Some(&self.params)),
@@ -127,7 +131,7 @@ fn seed_checks(model: &Model, function: &Function, seeds: &[Ident]) -> TokenStre
             return quote!();
         }
         let (text, len) = (plain(&name.to_string()).to_string(), ty.shape.len().tokens());
-        if let Some(tensor) = as_tensor(name, ty, &generics) {
+        if let Some(tensor) = as_tensor(name, ty, &generics, &quote!(&)) {
             let sizes = ty.dims().iter().map(Dim::tokens);
             return quote!(#tensor ws.sizes(#text, #name.sizes(), [#(#sizes),*])?;);
         }
@@ -164,9 +168,14 @@ pub fn flat(name: &Ident, ty: &Ty, generics: &HashSet<String>) -> TokenStream {
 }
 
 /// Reads what an argument is given as, where that is a tensor of its own sizes.
-fn as_tensor(name: &Ident, ty: &Ty, generics: &HashSet<String>) -> Option<TokenStream> {
+fn as_tensor(
+    name: &Ident,
+    ty: &Ty,
+    generics: &HashSet<String>,
+    of: &TokenStream,
+) -> Option<TokenStream> {
     let is_tensor = view_of(&ty.shape, generics) == View::Tensor;
-    is_tensor.then(|| quote!(let #name = __private::AsTensor::as_tensor(#name);))
+    is_tensor.then(|| quote!(let #name = __private::AsTensor::as_tensor(#of #name);))
 }
 
 /// The function that checks the arguments of all methods, finds the run-time sizes and copies class
@@ -185,7 +194,7 @@ pub fn inputs(model: &Model, function: &Function) -> TokenStream {
         quote!(#name: #ty)
     });
     let all = function.args.iter();
-    let tensors = all.filter_map(|arg| as_tensor(&arg.name, &arg.ty, &generics));
+    let tensors = all.filter_map(|arg| as_tensor(&arg.name, &arg.ty, &generics, &quote!()));
     let sizes = sizes(model, function, &generics);
     let classes = classes(function, &generics);
     let floats: Vec<_> = function.args.iter().filter(|arg| arg.ty.kind == Kind::Float).collect();

@@ -7,6 +7,7 @@ use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use syn::Index;
 
 use crate::dim::{Dim, Shape};
+use crate::graph::{Kind, Ty};
 use crate::hygiene::quote;
 use crate::text::mentions;
 
@@ -93,6 +94,22 @@ pub fn arg_ty(shape: &Shape, view: &View, life: &TokenStream) -> TokenStream {
             quote!(& #life (impl __private::AsTensor<#rank, Element = f32> + ?::core::marker::Sized))
         }
         _ => ty(shape, view, life),
+    }
+}
+
+/// The type of an argument where a trait names it: one type. `element` is that of class indices.
+pub fn trait_ty(ty: &Ty, generics: &HashSet<String>, life: &TokenStream) -> TokenStream {
+    let (shape, view) = (&ty.shape, view_of(&ty.shape, generics));
+    let rank = Index::from(shape.rank());
+    match (ty.kind, view) {
+        (Kind::Classes, View::Tensor) => quote!(__private::TensorView<#life, #rank, u32>),
+        (Kind::Classes, View::Number) => quote!(u32),
+        (Kind::Classes, view) => {
+            let indices = indices(shape, &view, &quote!(u32));
+            let indices = indices.into_iter().skip(1).collect::<TokenStream>();
+            quote!(& #life #indices)
+        }
+        (_, view) => self::ty(shape, &view, life),
     }
 }
 
