@@ -73,7 +73,8 @@ pub fn model(input: &DeriveInput, diagnostics: &mut Diagnostics) -> ModelItem {
         name: input.ident.clone(),
         generics: input.generics.clone(),
     };
-    ModelItem { header: Some(header), fields, functions: vec![forward], derived: true, lost: false }
+    let functions = vec![forward];
+    ModelItem { header: Some(header), fields, functions, derived: true, ..ModelItem::default() }
 }
 
 fn fields(input: &DeriveInput, diagnostics: &mut Diagnostics) -> Vec<Field> {

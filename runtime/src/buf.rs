@@ -1,5 +1,7 @@
 //! Ranges of the memory of a step.
 
+use crate::constant::Constant;
+
 /// The kinds of memory that a step reads and writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Region {
@@ -15,6 +17,8 @@ pub enum Region {
     Prepared,
     /// The n-th float input of the call, used in place: read only.
     Input(u8),
+    /// Numbers of the program, used in place: read only. A device of its own has a copy of them.
+    Constant(&'static Constant<f32>),
 }
 
 /// What a range is made of.
@@ -56,6 +60,12 @@ impl Buf {
     /// `len` floats of `region` from `start` on.
     pub const fn new(region: Region, start: usize, len: usize) -> Self {
         Self { region, element: Element::Float, start, len }
+    }
+
+    /// All of a constant.
+    #[inline]
+    pub const fn constant(constant: &'static Constant<f32>) -> Self {
+        Self::new(Region::Constant(constant), 0, constant.numbers().len())
     }
 
     /// The range `start..start + len` of this range.
@@ -122,9 +132,11 @@ pub const fn floats_of_halves(len: usize) -> usize {
     len.div_ceil(2)
 }
 
-/// A range of class indices, one of the integer inputs of the call.
+/// A range of class indices, one of the integer inputs of the call, or a constant of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Indices {
+    /// Whose indices they are, where they are not those of the call.
+    pub constant: Option<&'static Constant<u32>>,
     /// The first index.
     pub start: usize,
     /// The number of indices.
@@ -132,9 +144,15 @@ pub struct Indices {
 }
 
 impl Indices {
-    /// `len` indices from `start` on.
+    /// `len` indices of the call from `start` on.
     pub const fn new(start: usize, len: usize) -> Self {
-        Self { start, len }
+        Self { constant: None, start, len }
+    }
+
+    /// All of a constant.
+    #[inline]
+    pub const fn constant(constant: &'static Constant<u32>) -> Self {
+        Self { constant: Some(constant), start: 0, len: constant.numbers().len() }
     }
 }
 

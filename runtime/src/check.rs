@@ -5,6 +5,8 @@ mod text;
 
 use text::{Text, same_text};
 
+use crate::constant::{Constant, Sizes};
+
 /// A size in a signature.
 #[derive(Clone, Copy, Debug)]
 pub enum Size {
@@ -170,6 +172,48 @@ pub const fn within(number: f32, range: Range, text: &'static str, message: &'st
     if !(holds && number.is_finite()) {
         let text = Text::new().str(message).str(", but `").str(text).str("` is not");
         panic!("{}", text.as_str());
+    }
+}
+
+/// Fails when a constant has other sizes than the text states.
+///
+/// # Panics
+/// Then, while rustc evaluates the constant: that is the error the user sees.
+#[track_caller]
+pub const fn constant(found: &Sizes, stated: &[usize], name: &'static str) {
+    if !found.are(stated) {
+        let text = Text::new().str("`").str(name).str("` is stated as ").sizes(stated);
+        panic!("{}", text.str(" here, but is ").sizes(found.axes()).as_str());
+    }
+}
+
+/// A number of a constant as a class index.
+///
+/// # Panics
+/// When it is none, while rustc evaluates the constant: that is the error the user sees.
+#[track_caller]
+pub const fn class_index(number: i128, name: &'static str) -> u32 {
+    if number < 0 || number > u32::MAX as i128 {
+        let text = Text::new().str("`").str(name).str("` has the number ").exact(number);
+        panic!("{}", text.str(", which is no class").as_str());
+    }
+    number as u32
+}
+
+/// Fails when a class index of a constant is none of `below` classes.
+///
+/// # Panics
+/// Then, while rustc evaluates the constant: that is the error the user sees.
+#[track_caller]
+pub const fn constant_classes(indices: &Constant<u32>, below: usize, name: &'static str) {
+    let mut at = 0;
+    while at < indices.numbers().len() {
+        let index = indices.numbers()[at] as usize;
+        if index >= below {
+            let text = Text::new().str("`").str(name).str("` has the class ").number(index);
+            panic!("{}", text.str(", but classes go from 0 to ").number(below - 1).as_str());
+        }
+        at += 1;
     }
 }
 

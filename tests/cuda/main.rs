@@ -11,6 +11,7 @@ mod assortment;
 mod calls;
 #[path = "../optim/cases.rs"]
 mod cases;
+mod constants;
 mod errors;
 mod failures;
 mod kernels;

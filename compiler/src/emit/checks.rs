@@ -1,14 +1,16 @@
 //! What only rustc can decide, as constants that fail to evaluate at the user's token.
 
-use proc_macro2::TokenStream;
+use std::collections::HashSet;
+
+use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;
 use syn::Index;
 
-use super::Model;
+use super::{Function, Model};
 use crate::declared::{Interface, Trained};
 use crate::dim::Dim;
 use crate::graph::Statement;
-use crate::graph::{Kind, Phase, Ty};
+use crate::graph::{Kind, Phase, Source, Ty};
 use crate::hygiene::quote;
 use crate::names::plain;
 use crate::ops::variant;
@@ -17,10 +19,11 @@ use crate::text::mentions;
 /// The checks of the model, of which `__CHECK` is asked for by models around it.
 pub fn checks(model: &Model) -> TokenStream {
     let generics = model.generic_names();
+    let own = HashSet::from(["Self".to_string()]);
     let (impl_generics, ty) = model.generics();
     let (mut inside, mut free) = (TokenStream::new(), TokenStream::new());
     let mut add = |check: TokenStream| {
-        if mentions(&check, &generics) {
+        if mentions(&check, &generics) || mentions(&check, &own) {
             inside.extend(quote!(let () = #check;));
         } else {
             free.extend(quote!(#[allow(unused_parens, clippy::all)] const _: () = #check;));
@@ -54,6 +57,18 @@ pub fn checks(model: &Model) -> TokenStream {
                 ))
             }
         });
+    }
+    for fixed in model.constants.iter().filter(|fixed| fixed.is_stated) {
+        let (path, text, sizes) =
+            (&fixed.path, &fixed.text, fixed.ty.dims().iter().map(Dim::tokens));
+        add(quote_spanned!(span_of(path)=> __private::check::constant(
+            &__private::constant::Sizes::of(&#path), &[#(#sizes),*], #text
+        )));
+    }
+    for function in model.functions.iter().flatten() {
+        for check in class_checks(model, function) {
+            add(check);
+        }
     }
     for function in model.functions.iter().flatten() {
         for node in &function.infer.0.nodes {
@@ -114,6 +129,42 @@ pub fn checks(model: &Model) -> TokenStream {
         }
         #instance
     }
+}
+
+/// That the class indices of constants are below what each operation allows.
+fn class_checks(model: &Model, function: &Function) -> Vec<TokenStream> {
+    let graph = &function.infer.0;
+    let sizes: HashSet<String> =
+        model.sizes().iter().map(|name| crate::dim::run_ident(name).to_string()).collect();
+    let mut checks = Vec::new();
+    for node in &graph.nodes {
+        let types: Vec<Ty> = node.inputs.iter().map(|v| graph.ty(*v).clone()).collect();
+        for (at, v) in node.inputs.iter().enumerate() {
+            let Source::Constant(c) = graph.values[graph.view_root(*v)].source else { continue };
+            if graph.ty(*v).kind != Kind::Classes {
+                continue;
+            }
+            let Some(below) = node.op.classes(&types, at) else { continue };
+            let (fixed, item, path) =
+                (&model.constants[c], super::constants::item(c), model.path());
+            // Of a size that only a run knows, the least.
+            let bind = mentions(&below, &sizes).then(|| {
+                let bind = model.bind_sizes();
+                quote!(let n: __private::Sizes = [1; 4]; #bind)
+            });
+            let text = &fixed.text;
+            checks.push(quote_spanned!(span_of(&fixed.path)=> {
+                #bind
+                __private::check::constant_classes(#path::#item, #below, #text)
+            }));
+        }
+    }
+    checks
+}
+
+/// Where the first token stands.
+fn span_of(tokens: &TokenStream) -> Span {
+    syn::spanned::Spanned::span(tokens)
 }
 
 /// What models around a function check their calls against.

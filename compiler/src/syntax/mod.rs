@@ -10,7 +10,9 @@ mod recover;
 pub use check::{ambiguous, check_item, distinct};
 pub use parse::{frozen, name_in_files, parse_layer_type, parse_model, parse_models};
 
-use proc_macro2::{Ident, Span};
+use std::rc::Rc;
+
+use proc_macro2::{Ident, Span, TokenStream};
 use syn::{Attribute, Expr, Generics, LitStr, Path, Type, Visibility};
 
 use crate::text::text_of;
@@ -22,10 +24,21 @@ pub struct ModelItem {
     pub header: Option<Header>,
     pub fields: Vec<Field>,
     pub functions: Vec<Function>,
+    /// The arrays among the constants of the same `model!`.
+    pub constants: Rc<[ArrayItem]>,
+    /// Of the first model: these constants as they are written.
+    pub items: TokenStream,
     /// Whether the user's struct is there already (`#[derive(Module)]`).
     pub derived: bool,
     /// A field or a function did not parse so far as to have a name.
     pub lost: bool,
+}
+
+/// `const GRID: [[f32; 8]; 8] = …;` in a `model!`, as its functions see it.
+#[derive(Debug)]
+pub struct ArrayItem {
+    pub name: Ident,
+    pub ty: TypeExpr,
 }
 
 /// `/// docs  pub struct Block<const D: usize>`

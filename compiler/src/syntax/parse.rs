@@ -1,17 +1,21 @@
 //! The parser: recovers at the next field, statement or item.
 
+use std::rc::Rc;
+
 use proc_macro2::{Delimiter, Group, Ident, Spacing, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Expr, LitStr, Path, Token, Type, Visibility};
+use syn::{Attribute, Expr, Item, LitStr, Path, Token, Type, Visibility};
 
 use super::body::statements;
 use super::limits::{MOST_FIELDS, too_deep};
 use super::recover::{parse_piece, skip_to_item, until_body};
 
-use super::{Arg, Field, FieldDecl, FnArg, Function, Header, LayerDecl, ModelItem, TypeExpr};
+use super::{
+    Arg, ArrayItem, Field, FieldDecl, FnArg, Function, Header, LayerDecl, ModelItem, TypeExpr,
+};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::names::{is_keyword, made_a_name, plain, without_needless};
 use crate::text::text_of;
@@ -25,9 +29,24 @@ pub fn parse_models(tokens: TokenStream, diagnostics: &mut Diagnostics) -> Vec<M
         return models;
     }
     let tokens = without_needless(tokens);
+    let (mut arrays, mut items) = (Vec::new(), TokenStream::new());
     let parser = |input: ParseStream| {
         while !input.is_empty() {
             let start = input.cursor();
+            match constant(input) {
+                Ok(Some((array, item))) => {
+                    arrays.extend(array);
+                    items.extend(item);
+                    continue;
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    diagnostics.push(error);
+                    models.iter_mut().for_each(|model| model.lost = true);
+                    skip_to_item(input, input.cursor() != start);
+                    continue;
+                }
+            }
             if let Err(error) = item(input, &mut models, diagnostics) {
                 diagnostics.push(error);
                 // Which model it was a part of is not known.
@@ -39,7 +58,31 @@ pub fn parse_models(tokens: TokenStream, diagnostics: &mut Diagnostics) -> Vec<M
     };
     let result = parse_piece(tokens, Span::call_site(), parser);
     diagnostics.keep(result);
+    let arrays: Rc<[ArrayItem]> = arrays.into();
+    models.iter_mut().for_each(|model| model.constants = Rc::clone(&arrays));
+    models[0].items = items;
     models
+}
+
+/// `const GRID: [[f32; 8]; 8] = …;` or a `static`: an item that stays as it is written, and the array
+/// that it is.
+fn constant(input: ParseStream) -> syn::Result<Option<(Option<ArrayItem>, TokenStream)>> {
+    let ahead = input.fork();
+    ahead.call(Attribute::parse_outer)?;
+    ahead.parse::<Visibility>()?;
+    let is_one =
+        ahead.peek(Token![static]) || ahead.peek(Token![const]) && !ahead.peek2(Token![fn]);
+    if !is_one {
+        return Ok(None);
+    }
+    let item: Item = input.parse()?;
+    let (name, ty) = match &item {
+        Item::Const(item) => (&item.ident, &item.ty),
+        Item::Static(item) => (&item.ident, &item.ty),
+        other => return Err(syn::Error::new_spanned(other, "expected a constant")),
+    };
+    let array = TypeExpr::of_array(ty).map(|ty| ArrayItem { name: name.clone(), ty });
+    Ok(Some((array, item.into_token_stream())))
 }
 
 /// The same of a text with one model.
@@ -82,7 +125,7 @@ fn item(
         models.last_mut().expect("there is one").functions.push(function);
         Ok(())
     } else {
-        Err(Diagnostic::new(input.span(), "expected a `struct` of layers or a `fn`"))
+        Err(Diagnostic::new(input.span(), "expected a `struct` of layers, a `fn` or a `const`"))
     }
 }
 
@@ -368,6 +411,22 @@ pub fn types(input: ParseStream) -> syn::Result<(Vec<TypeExpr>, bool)> {
 }
 
 impl TypeExpr {
+    /// The type of an array of arrays of numbers.
+    fn of_array(ty: &Type) -> Option<Self> {
+        let (mut dims, mut element) = (Vec::new(), ty);
+        while let Type::Array(array) = element {
+            dims.push(array.len.clone());
+            element = &array.elem;
+        }
+        let classes = match text_of(element).as_str() {
+            "f32" => false,
+            "u8" | "u16" | "u32" | "u64" | "usize" | "i8" | "i16" | "i32" | "i64" | "isize" => true,
+            _ => return None,
+        };
+        let span = syn::spanned::Spanned::span(ty);
+        (!dims.is_empty()).then_some(Self { classes, dims, span, broken: false })
+    }
+
     /// Of a text that does not parse, the name that its shape starts with.
     fn broken(tokens: TokenStream, span: Span) -> Self {
         let shape = tokens.into_iter().find_map(|token| match token {

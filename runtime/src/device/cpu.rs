@@ -379,7 +379,11 @@ impl<'a> CpuKernels<'a> {
 
     /// The class indices of `range`.
     pub(crate) fn indices(&self, range: Indices) -> &'a [u32] {
-        &self.indices[range.start..range.start + range.len]
+        let all = match range.constant {
+            Some(constant) => constant.numbers(),
+            None => self.indices,
+        };
+        &all[range.start..range.start + range.len]
     }
 
     /// The slices of a kernel call: `writes` to write, `reads` to read.
@@ -416,7 +420,7 @@ impl<'a> CpuKernels<'a> {
             Region::Grads => self.grads.at(buf),
             Region::Arena => self.arena.at(buf),
             Region::Cache => self.cache.at(buf),
-            Region::Params | Region::Prepared | Region::Input(_) => {
+            Region::Params | Region::Prepared | Region::Input(_) | Region::Constant(_) => {
                 panic!("gradiron: {buf:?} is read-only (a bug)")
             }
         }
@@ -432,6 +436,7 @@ impl<'a> CpuKernels<'a> {
             Region::Cache => self.cache.at(buf),
             Region::Prepared => start_in(self.prepared, buf),
             Region::Input(i) => start_in(self.inputs[usize::from(i)], buf),
+            Region::Constant(constant) => start_in(constant.numbers(), buf),
         }
     }
 }
