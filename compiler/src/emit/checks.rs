@@ -79,7 +79,10 @@ pub fn checks(model: &Model) -> TokenStream {
             let (signature, model) = (callee.item("signature"), &callee.model);
             let (step, span) = (&node.label, callee.function.span());
             let form = match (callee.scans, callee.count.is_some()) {
-                (true, _) => quote!(Scan(<#model as __private::Module>::STATE)),
+                (Some(made), _) => {
+                    let made = Index::from(made);
+                    quote!(Scan { state: <#model as __private::Module>::STATE, made: #made })
+                }
                 (_, true) => quote!(Row),
                 _ => quote!(Once),
             };
