@@ -238,3 +238,44 @@ fn values_in_16_bits_are_made_of_arrays_too() {
     assert_eq!((a, b), made.unwrap());
     assert_eq!(bits(ws.grads().as_slice()), bits(other.grads().as_slice()));
 }
+
+model! {
+    const DEPTH: usize = 3;
+    const RESIDUAL: bool = DEPTH > 2;
+    const SHIFTED: bool = !RESIDUAL;
+
+    struct Deep {
+        fc: [Linear(4 -> 4); 3],
+    }
+
+    fn forward(&self, x: [batch, 4]) -> [batch, 4] {
+        let mut y = x;
+        for i in 0..DEPTH {
+            let z = self.fc[i](y).tanh();
+            y = if RESIDUAL && i + 1 < DEPTH { y + z } else { z };
+        }
+        if SHIFTED { y + 1.0 } else { y * DEPTH as f32 }
+    }
+}
+
+#[test]
+fn constants_of_the_text_decide() {
+    let x = batch::<[f32; 4]>(1, 3);
+    let net = Deep::init(Seed(3));
+    let y = net.forward(&mut Deep::workspace(3).unwrap(), &x).unwrap().to_vec();
+    for (x, y) in x.iter().zip(y) {
+        let mut now = *x;
+        for i in 0..3 {
+            // The weight, and behind it the bias.
+            let (w, b) = Model::params(&net)[20 * i..][..20].split_at(16);
+            let z: [f32; 4] = std::array::from_fn(|o| {
+                let sum: f32 = w[4 * o..].iter().zip(now).map(|(w, x)| w * x).sum();
+                (sum + b[o]).tanh()
+            });
+            now = std::array::from_fn(|o| if i < 2 { now[o] + z[o] } else { z[o] });
+        }
+        for (found, expected) in y.iter().zip(now) {
+            assert!((found - 3.0 * expected).abs() < 1e-5, "{found} {expected}");
+        }
+    }
+}

@@ -12,7 +12,7 @@ use crate::diagnostics::Diagnostic;
 use crate::dim::Dim;
 use crate::graph::{Source, Ty, ValueId};
 use crate::ops::elementwise::{Constant, Elementwise, Func};
-use crate::syntax::TypeExpr;
+use crate::syntax::{ConstItem, TypeExpr};
 
 impl FnCx<'_, '_> {
     /// The array that a path names, where it is known to be one.
@@ -41,9 +41,13 @@ impl FnCx<'_, '_> {
 
     /// The type of an array that is declared in the same `model!`.
     pub fn declared_array(&self, path: &ExprPath) -> Option<&TypeExpr> {
+        self.declared(path)?.array.as_ref()
+    }
+
+    /// A constant of the same `model!`.
+    pub fn declared(&self, path: &ExprPath) -> Option<&ConstItem> {
         let name = path.path.get_ident()?;
-        let declared = self.model.item.constants.iter().find(|declared| declared.name == *name);
-        declared.map(|declared| &declared.ty)
+        self.model.item.constants.iter().find(|declared| declared.name == *name)
     }
 
     fn fixed(&mut self, path: &ExprPath, ty: Ty, is_stated: bool) -> ValueId {

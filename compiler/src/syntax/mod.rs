@@ -24,8 +24,8 @@ pub struct ModelItem {
     pub header: Option<Header>,
     pub fields: Vec<Field>,
     pub functions: Vec<Function>,
-    /// The arrays among the constants of the same `model!`.
-    pub constants: Rc<[ArrayItem]>,
+    /// The constants of the same `model!`.
+    pub constants: Rc<[ConstItem]>,
     /// Of the first model: these constants as they are written.
     pub items: TokenStream,
     /// Whether the user's struct is there already (`#[derive(Module)]`).
@@ -36,9 +36,11 @@ pub struct ModelItem {
 
 /// `const GRID: [[f32; 8]; 8] = …;` in a `model!`, as its functions see it.
 #[derive(Debug)]
-pub struct ArrayItem {
+pub struct ConstItem {
     pub name: Ident,
-    pub ty: TypeExpr,
+    /// Of an array, its sizes.
+    pub array: Option<TypeExpr>,
+    pub value: Expr,
 }
 
 /// `/// docs  pub struct Block<const D: usize>`

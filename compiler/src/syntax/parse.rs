@@ -14,7 +14,7 @@ use super::limits::{MOST_FIELDS, too_deep};
 use super::recover::{parse_piece, skip_to_item, until_body};
 
 use super::{
-    Arg, ArrayItem, Field, FieldDecl, FnArg, Function, Header, LayerDecl, ModelItem, TypeExpr,
+    Arg, ConstItem, Field, FieldDecl, FnArg, Function, Header, LayerDecl, ModelItem, TypeExpr,
 };
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::names::{is_keyword, made_a_name, plain, without_needless};
@@ -29,13 +29,13 @@ pub fn parse_models(tokens: TokenStream, diagnostics: &mut Diagnostics) -> Vec<M
         return models;
     }
     let tokens = without_needless(tokens);
-    let (mut arrays, mut items) = (Vec::new(), TokenStream::new());
+    let (mut constants, mut items) = (Vec::new(), TokenStream::new());
     let parser = |input: ParseStream| {
         while !input.is_empty() {
             let start = input.cursor();
             match constant(input) {
-                Ok(Some((array, item))) => {
-                    arrays.extend(array);
+                Ok(Some((constant, item))) => {
+                    constants.push(constant);
                     items.extend(item);
                     continue;
                 }
@@ -58,15 +58,15 @@ pub fn parse_models(tokens: TokenStream, diagnostics: &mut Diagnostics) -> Vec<M
     };
     let result = parse_piece(tokens, Span::call_site(), parser);
     diagnostics.keep(result);
-    let arrays: Rc<[ArrayItem]> = arrays.into();
-    models.iter_mut().for_each(|model| model.constants = Rc::clone(&arrays));
+    let constants: Rc<[ConstItem]> = constants.into();
+    models.iter_mut().for_each(|model| model.constants = Rc::clone(&constants));
     models[0].items = items;
     models
 }
 
-/// `const GRID: [[f32; 8]; 8] = …;` or a `static`: an item that stays as it is written, and the array
-/// that it is.
-fn constant(input: ParseStream) -> syn::Result<Option<(Option<ArrayItem>, TokenStream)>> {
+/// `const GRID: [[f32; 8]; 8] = …;` or a `static`: what bodies see of it, and the item, which stays as
+/// it is written.
+fn constant(input: ParseStream) -> syn::Result<Option<(ConstItem, TokenStream)>> {
     let ahead = input.fork();
     ahead.call(Attribute::parse_outer)?;
     ahead.parse::<Visibility>()?;
@@ -76,13 +76,14 @@ fn constant(input: ParseStream) -> syn::Result<Option<(Option<ArrayItem>, TokenS
         return Ok(None);
     }
     let item: Item = input.parse()?;
-    let (name, ty) = match &item {
-        Item::Const(item) => (&item.ident, &item.ty),
-        Item::Static(item) => (&item.ident, &item.ty),
+    let (name, ty, value) = match &item {
+        Item::Const(item) => (&item.ident, &item.ty, &item.expr),
+        Item::Static(item) => (&item.ident, &item.ty, &item.expr),
         other => return Err(syn::Error::new_spanned(other, "expected a constant")),
     };
-    let array = TypeExpr::of_array(ty).map(|ty| ArrayItem { name: name.clone(), ty });
-    Ok(Some((array, item.into_token_stream())))
+    let (name, value) = (name.clone(), (**value).clone());
+    let constant = ConstItem { name, array: TypeExpr::of_array(ty), value };
+    Ok(Some((constant, item.into_token_stream())))
 }
 
 /// The same of a text with one model.

@@ -36,7 +36,7 @@ pub fn draw(unit: &Unit, function: &Function, scope: &Scope, seed: u64) -> Given
         state,
         d_results: d_results.collect(),
         caches: Vec::new(),
-        constants: Vec::new(),
+        constants: unit.fixed(scope),
     }
 }
 

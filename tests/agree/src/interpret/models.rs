@@ -82,7 +82,7 @@ impl<'l> Called<'l> {
             args: args.to_vec(),
             params: split(params, &self.unit.params, &self.scope),
             state: state.clone(),
-            constants: Vec::new(),
+            constants: self.unit.fixed(&self.scope),
             d_results: Vec::new(),
             caches: cache.kept.clone(),
         };
