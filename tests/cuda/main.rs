@@ -17,6 +17,7 @@ mod failures;
 mod kernels;
 mod models;
 mod optimizers;
+mod scan;
 mod steps;
 
 use gradiron::prelude::*;

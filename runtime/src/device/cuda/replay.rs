@@ -175,7 +175,10 @@ impl Placing<'_> {
             Region::Cache => cache,
             Region::Prepared => prepared,
             Region::Input(i) => self.inputs.placed.input(usize::from(i), &self.lens),
-            Region::Constant(constant) => self.shared.constant(constant)?,
+            Region::Constant => {
+                let constant = buf.constant.expect("a range of a constant has it");
+                self.shared.constant(constant)?
+            }
         };
         Ok(range.of(buf))
     }
