@@ -217,6 +217,25 @@ pub const fn constant_classes(indices: &Constant<u32>, below: usize, name: &'sta
     }
 }
 
+/// A number: nothing implements it for arrays.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is an array here, and no number",
+    label = "state its shape: `let a: [8, 8] = ARRAY;`",
+    note = "a `model!` knows the sizes of constants that stand in it; of others a `let` states them"
+)]
+pub trait Number {}
+
+macro_rules! numbers {
+    ($($number:ty),*) => {
+        $(impl Number for $number {})*
+    };
+}
+
+numbers!(f32, f64, u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize);
+
+/// Compiles where a constant is a number.
+pub const fn number<T: Number>(_: &T) {}
+
 /// Fails when an axis has more elements than there are places for `argmax`.
 ///
 /// # Panics

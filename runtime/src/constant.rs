@@ -1,6 +1,6 @@
-//! Arrays that a program has as constants, as values of models: a class token, a grid, a mask, a table
-//! of indices. They are read where they are, without a copy; a device of its own has a copy, made
-//! once.
+//! Arrays that a program has as constants, as values of models: a class token, a grid, a mask, a
+//! table of indices. They are read where they are, without a copy; a device of its own has a copy,
+//! made once.
 
 use std::fmt;
 

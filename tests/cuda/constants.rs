@@ -71,8 +71,7 @@ fn constants_are_uploaded_once() {
         let check = fixed.forward_step_check(&mut ws, Seed(3)).unwrap();
         assert!(check.difference < 2e-2, "{check:?}");
 
-        // Steps allocate nothing for them, nor does another workspace: its own memory is what a model
-        // with fewer inputs needs.
+        // Steps allocate nothing for them, and are those of a model that has them as inputs.
         let (mut net, mut given) = (fixed, given);
         let (mut adam, mut adam2) =
             (Adam::new(&net, 1e-3).unwrap(), Adam::new(&given, 1e-3).unwrap());

@@ -50,6 +50,9 @@ pub fn checks(model: &Model) -> TokenStream {
                 });
                 quote_spanned!(span=> __private::check::memory(&[#(#sizes),*], #message))
             }
+            Statement::Number(path) => {
+                quote_spanned!(span=> __private::check::number(&#path))
+            }
             Statement::Within(text, number, range) => {
                 let range = variant(range);
                 quote_spanned!(span=> __private::check::within(

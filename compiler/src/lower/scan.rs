@@ -73,8 +73,9 @@ enum CellArg {
 }
 
 impl<'a> FnCx<'a, '_> {
-    /// Results `[batch, T, ..]` and the last states, from sequences and the first states. The results
-    /// of a step have the shapes `out`, or else what the model declares, or is taken to.
+    /// Results `[batch, T, ..]` and the last states, from sequences and the first states. The
+    /// results of a step have the shapes `out`, or else those that the model declares, or is taken
+    /// to.
     pub fn scan(&mut self, name: &Ident, mut args: Vec<Arg>) -> Lowering<Vec<ValueId>> {
         let usage = format!("write `{USAGE}`");
         let count = args.iter().take_while(|arg| matches!(arg, Arg::Value(_))).count();
@@ -264,8 +265,8 @@ impl<'a> FnCx<'a, '_> {
         }
     }
 
-    /// `|x, h| self.cell(x, h, memory)`: what is not the element of a sequence or a state is a value
-    /// around the loop.
+    /// `|x, h| self.cell(x, h, memory)`: what is not the element of a sequence or a state is a
+    /// value around the loop.
     fn closure(
         &mut self,
         closure: &ExprClosure,

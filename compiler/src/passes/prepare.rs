@@ -1,5 +1,5 @@
-//! For inference: what depends on parameters, state and constants alone goes into a phase of its own,
-//! which runs once for each version of them.
+//! For inference: what depends on parameters, state and constants alone goes into a phase of its
+//! own, which runs once for each version of them.
 
 use super::{About, Work};
 use crate::diagnostics::Diagnostic;
@@ -56,7 +56,8 @@ pub fn prepare(graph: &mut Graph) {
     graph.set_nodes(constants.chain(first).chain(rest).collect());
 }
 
-/// Whether a node depends on parameters, state and constants alone, and makes something that can be kept.
+/// Whether a node depends on parameters, state and constants alone, and makes something that can be
+/// kept.
 fn moves(graph: &Graph, node: &Node, lasting: &[bool], constant: &[bool]) -> bool {
     let sized = |value: &usize| !graph.ty(*value).shape.0.iter().any(Dim::is_run_time);
     node.inputs.iter().all(|input| lasting[*input] || constant[*input])

@@ -64,8 +64,8 @@ pub fn parse_models(tokens: TokenStream, diagnostics: &mut Diagnostics) -> Vec<M
     models
 }
 
-/// `const GRID: [[f32; 8]; 8] = …;` or a `static`: what bodies see of it, and the item, which stays as
-/// it is written.
+/// `const GRID: [[f32; 8]; 8] = …;` or a `static`: what bodies see of it, and the item, which stays
+/// as it is written.
 fn constant(input: ParseStream) -> syn::Result<Option<(ConstItem, TokenStream)>> {
     let ahead = input.fork();
     ahead.call(Attribute::parse_outer)?;

@@ -38,8 +38,8 @@ pub struct Shared {
     /// What libraries use on the side, as blocks and their bytes. Larger ones were asked for later;
     /// those before stay, for graphs that use them.
     workspaces: Mutex<Vec<(sys::CUdeviceptr, usize)>>,
-    /// Arrays that are constants of the program, by where they are on the host. They stay as long as
-    /// the GPU is used.
+    /// Arrays that are constants of the program, by where they are on the host. They stay as long
+    /// as the GPU is used.
     constants: Mutex<HashMap<(usize, usize), Range>>,
     pub counts: Counts,
     /// Held alone while the stream is captured, when it takes nothing else, and shared by all else
