@@ -17,6 +17,7 @@ use super::{
     Arg, ConstItem, Field, FieldDecl, FnArg, Function, Header, LayerDecl, ModelItem, TypeExpr,
 };
 use crate::diagnostics::{Diagnostic, Diagnostics};
+use crate::hygiene::quote;
 use crate::names::{is_keyword, made_a_name, plain, without_needless};
 use crate::text::text_of;
 
@@ -56,8 +57,14 @@ pub fn parse_models(tokens: TokenStream, diagnostics: &mut Diagnostics) -> Vec<M
         }
         Ok(())
     };
-    let result = parse_piece(tokens, Span::call_site(), parser);
+    let result = parse_piece(tokens.clone(), Span::call_site(), parser);
     diagnostics.keep(result);
+    // What loops and conditions are decided by stands in no other Rust.
+    for ConstItem { name, .. } in constants.iter().filter(|one: &&ConstItem| one.array.is_none()) {
+        if count(&tokens, name) > 1 {
+            items.extend(quote!(const _: () = { let _ = &#name; };));
+        }
+    }
     let constants: Rc<[ConstItem]> = constants.into();
     models.iter_mut().for_each(|model| model.constants = Rc::clone(&constants));
     models[0].items = items;
@@ -84,6 +91,16 @@ fn constant(input: ParseStream) -> syn::Result<Option<(ConstItem, TokenStream)>>
     let (name, value) = (name.clone(), (**value).clone());
     let constant = ConstItem { name, array: TypeExpr::of_array(ty), value };
     Ok(Some((constant, item.into_token_stream())))
+}
+
+/// How often a name stands in a text.
+fn count(tokens: &TokenStream, name: &Ident) -> usize {
+    let each = tokens.clone().into_iter().map(|token| match token {
+        TokenTree::Ident(found) => usize::from(found == *name),
+        TokenTree::Group(group) => count(&group.stream(), name),
+        _ => 0,
+    });
+    each.sum()
 }
 
 /// The same of a text with one model.
