@@ -3,6 +3,7 @@
 
 mod body;
 mod check;
+mod constants;
 pub mod limits;
 mod parse;
 mod recover;

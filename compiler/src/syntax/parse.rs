@@ -7,9 +7,10 @@ use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Expr, Item, LitStr, Path, Token, Type, Visibility};
+use syn::{Attribute, Expr, LitStr, Path, Token, Type, Visibility};
 
 use super::body::statements;
+use super::constants::{constant, uses};
 use super::limits::{MOST_FIELDS, too_deep};
 use super::recover::{parse_piece, skip_to_item, until_body};
 
@@ -17,7 +18,6 @@ use super::{
     Arg, ConstItem, Field, FieldDecl, FnArg, Function, Header, LayerDecl, ModelItem, TypeExpr,
 };
 use crate::diagnostics::{Diagnostic, Diagnostics};
-use crate::hygiene::quote;
 use crate::names::{is_keyword, made_a_name, plain, without_needless};
 use crate::text::text_of;
 
@@ -59,48 +59,11 @@ pub fn parse_models(tokens: TokenStream, diagnostics: &mut Diagnostics) -> Vec<M
     };
     let result = parse_piece(tokens.clone(), Span::call_site(), parser);
     diagnostics.keep(result);
-    // What loops and conditions are decided by stands in no other Rust.
-    for ConstItem { name, .. } in constants.iter().filter(|one: &&ConstItem| one.array.is_none()) {
-        if count(&tokens, name) > 1 {
-            items.extend(quote!(const _: () = { let _ = &#name; };));
-        }
-    }
+    items.extend(uses(&constants, &tokens));
     let constants: Rc<[ConstItem]> = constants.into();
     models.iter_mut().for_each(|model| model.constants = Rc::clone(&constants));
     models[0].items = items;
     models
-}
-
-/// `const GRID: [[f32; 8]; 8] = …;` or a `static`: what bodies see of it, and the item, which stays
-/// as it is written.
-fn constant(input: ParseStream) -> syn::Result<Option<(ConstItem, TokenStream)>> {
-    let ahead = input.fork();
-    ahead.call(Attribute::parse_outer)?;
-    ahead.parse::<Visibility>()?;
-    let is_one =
-        ahead.peek(Token![static]) || ahead.peek(Token![const]) && !ahead.peek2(Token![fn]);
-    if !is_one {
-        return Ok(None);
-    }
-    let item: Item = input.parse()?;
-    let (name, ty, value) = match &item {
-        Item::Const(item) => (&item.ident, &item.ty, &item.expr),
-        Item::Static(item) => (&item.ident, &item.ty, &item.expr),
-        other => return Err(syn::Error::new_spanned(other, "expected a constant")),
-    };
-    let (name, value) = (name.clone(), (**value).clone());
-    let constant = ConstItem { name, array: TypeExpr::of_array(ty), value };
-    Ok(Some((constant, item.into_token_stream())))
-}
-
-/// How often a name stands in a text.
-fn count(tokens: &TokenStream, name: &Ident) -> usize {
-    let each = tokens.clone().into_iter().map(|token| match token {
-        TokenTree::Ident(found) => usize::from(found == *name),
-        TokenTree::Group(group) => count(&group.stream(), name),
-        _ => 0,
-    });
-    each.sum()
 }
 
 /// The same of a text with one model.
@@ -429,22 +392,6 @@ pub fn types(input: ParseStream) -> syn::Result<(Vec<TypeExpr>, bool)> {
 }
 
 impl TypeExpr {
-    /// The type of an array of arrays of numbers.
-    fn of_array(ty: &Type) -> Option<Self> {
-        let (mut dims, mut element) = (Vec::new(), ty);
-        while let Type::Array(array) = element {
-            dims.push(array.len.clone());
-            element = &array.elem;
-        }
-        let classes = match text_of(element).as_str() {
-            "f32" => false,
-            "u8" | "u16" | "u32" | "u64" | "usize" | "i8" | "i16" | "i32" | "i64" | "isize" => true,
-            _ => return None,
-        };
-        let span = syn::spanned::Spanned::span(ty);
-        (!dims.is_empty()).then_some(Self { classes, dims, span, broken: false })
-    }
-
     /// Of a text that does not parse, the name that its shape starts with.
     fn broken(tokens: TokenStream, span: Span) -> Self {
         let shape = tokens.into_iter().find_map(|token| match token {
