@@ -79,6 +79,18 @@ impl Tensor for State {
     }
 }
 
+/// An array that is a constant of the program's, as a value.
+#[derive(Debug, Clone)]
+pub struct Fixed {
+    /// As it is written: `GRID`, `consts::MEL`.
+    pub text: String,
+    /// Its path, at the place of its first use.
+    pub path: TokenStream,
+    pub ty: Ty,
+    /// Whether its sizes are stated in a body, and not known from its declaration.
+    pub is_stated: bool,
+}
+
 /// An argument of a function.
 #[derive(Debug, Clone)]
 pub struct Arg {

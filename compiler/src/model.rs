@@ -52,7 +52,7 @@ pub fn compile_all(items: &[ModelItem], diagnostics: &mut Diagnostics) -> TokenS
     for at in order(items, diagnostics) {
         made[at] = compile_one(&items[at], &mut siblings, diagnostics);
     }
-    made.into_iter().collect()
+    items.iter().map(|item| item.items.clone()).chain(made).collect()
 }
 
 /// A parsed model that stands alone.
@@ -158,6 +158,7 @@ pub fn analyse<'a>(
     let interfaces = functions.iter().map(|f| lower::interface(&mut cx, f, &facts)).collect();
     let params = Table::new(std::mem::take(&mut cx.params));
     let state = Table::new(std::mem::take(&mut cx.state));
+    let constants = std::mem::take(&mut cx.constants);
     let mut deferred = Vec::new();
     let functions = lowered.filter(|_| diagnostics.is_empty()).and_then(|lowered| {
         let functions =
@@ -168,7 +169,18 @@ pub fn analyse<'a>(
     let header = item.header.as_ref();
     let (fields, derived) = (&item.fields, item.derived);
     let trained = trained.unwrap_or_default();
-    Model { header, derived, fields, params, state, interfaces, functions, deferred, trained }
+    Model {
+        header,
+        derived,
+        fields,
+        params,
+        state,
+        constants,
+        interfaces,
+        functions,
+        deferred,
+        trained,
+    }
 }
 
 /// From the checked graph of a function to its planned forms.

@@ -9,6 +9,10 @@ pub mod arena {
 pub mod check {
     pub use crate::check::*;
 }
+/// Arrays that are constants of the program.
+pub mod constant {
+    pub use crate::constant::*;
+}
 /// Constants that describe the tensors of a module.
 pub mod table {
     pub use crate::module::table::*;

@@ -1,5 +1,7 @@
 //! Ranges of the memory of a step.
 
+use crate::constant::Constant;
+
 /// The kinds of memory that a step reads and writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Region {
@@ -15,6 +17,8 @@ pub enum Region {
     Prepared,
     /// The n-th float input of the call, used in place: read only.
     Input(u8),
+    /// Numbers of the program, used in place: read only. A device of its own has a copy of them.
+    Constant,
 }
 
 /// What a range is made of.
@@ -46,6 +50,9 @@ pub struct Buf {
     pub region: Region,
     /// What it is made of.
     pub element: Element,
+    /// Whose numbers they are, where they are those of a constant: beside the region, so that what
+    /// is no constant is known to be none.
+    pub constant: Option<&'static Constant<f32>>,
     /// Its first element, counted in elements like it from the start of the region.
     pub start: usize,
     /// The number of elements.
@@ -55,7 +62,14 @@ pub struct Buf {
 impl Buf {
     /// `len` floats of `region` from `start` on.
     pub const fn new(region: Region, start: usize, len: usize) -> Self {
-        Self { region, element: Element::Float, start, len }
+        Self { region, element: Element::Float, constant: None, start, len }
+    }
+
+    /// All of a constant.
+    #[inline]
+    pub const fn constant(constant: &'static Constant<f32>) -> Self {
+        let whole = Self::new(Region::Constant, 0, constant.numbers().len());
+        Self { constant: Some(constant), ..whole }
     }
 
     /// The range `start..start + len` of this range.
@@ -63,31 +77,21 @@ impl Buf {
     pub const fn part(self, start: usize, len: usize) -> Self {
         let is_inside = start <= self.len && len <= self.len - start;
         assert!(is_inside, "gradiron: a planned range leaves its buffer (a bug)");
-        Self {
-            region: self.region,
-            element: self.element,
-            start: self.start.saturating_add(start),
-            len,
-        }
+        Self { start: self.start.saturating_add(start), len, ..self }
     }
 
     /// The range with its parameters as halves: a copy that a device keeps, of the same places.
     #[cfg(feature = "cuda")]
     pub(crate) const fn halves_of_params(self) -> Self {
         assert!(matches!(self.region, Region::Params), "gradiron: no parameters (a bug)");
-        Self { region: self.region, element: Element::Half, start: self.start, len: self.len }
+        Self { element: Element::Half, ..self }
     }
 
     /// `len` halves in the place of the floats from `start` on.
     #[inline]
     pub const fn halves(self, start: usize, len: usize) -> Self {
         let floats = self.part(start, floats_of_halves(len));
-        Self {
-            region: self.region,
-            element: Element::Half,
-            start: floats.start.saturating_mul(2),
-            len,
-        }
+        Self { element: Element::Half, start: floats.start.saturating_mul(2), len, ..self }
     }
 
     /// `len` values in the place of the floats from `start` on.
@@ -122,9 +126,11 @@ pub const fn floats_of_halves(len: usize) -> usize {
     len.div_ceil(2)
 }
 
-/// A range of class indices, one of the integer inputs of the call.
+/// A range of class indices, one of the integer inputs of the call, or a constant of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Indices {
+    /// Whose indices they are, where they are not those of the call.
+    pub constant: Option<&'static Constant<u32>>,
     /// The first index.
     pub start: usize,
     /// The number of indices.
@@ -132,9 +138,15 @@ pub struct Indices {
 }
 
 impl Indices {
-    /// `len` indices from `start` on.
+    /// `len` indices of the call from `start` on.
     pub const fn new(start: usize, len: usize) -> Self {
-        Self { start, len }
+        Self { constant: None, start, len }
+    }
+
+    /// All of a constant.
+    #[inline]
+    pub const fn constant(constant: &'static Constant<u32>) -> Self {
+        Self { constant: Some(constant), start: 0, len: constant.numbers().len() }
     }
 }
 

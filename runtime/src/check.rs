@@ -10,6 +10,7 @@ pub use call::{Call, Calls};
 pub use need::{Unmet, at_least_at_run_time, equal_at_run_time, first, known, met};
 pub use signature::{Part, Signature, Size, Term, TypeSig, classes, floats};
 
+use crate::constant::{Constant, Sizes};
 use text::Text;
 
 /// The largest size, and the most floats of a value: 4 TiB. No product of two of them overflows.
@@ -140,6 +141,67 @@ pub const fn within(number: f32, range: Range, text: &'static str, message: &'st
         panic!("{}", text.as_str());
     }
 }
+
+/// Fails when a constant has other sizes than the text states.
+///
+/// # Panics
+/// Then, while rustc evaluates the constant: that is the error the user sees.
+#[track_caller]
+pub const fn constant(found: &Sizes, stated: &[usize], name: &'static str) {
+    if !found.are(stated) {
+        let text = Text::new().str("`").str(name).str("` is stated as ").sizes(stated);
+        panic!("{}", text.str(" here, but is ").sizes(found.axes()).as_str());
+    }
+}
+
+/// A number of a constant as a class index.
+///
+/// # Panics
+/// When it is none, while rustc evaluates the constant: that is the error the user sees.
+#[track_caller]
+pub const fn class_index(number: i128, name: &'static str) -> u32 {
+    if number < 0 || number > u32::MAX as i128 {
+        let text = Text::new().str("`").str(name).str("` has the number ").exact(number);
+        panic!("{}", text.str(", which is no class").as_str());
+    }
+    number as u32
+}
+
+/// Fails when a class index of a constant is none of `below` classes.
+///
+/// # Panics
+/// Then, while rustc evaluates the constant: that is the error the user sees.
+#[track_caller]
+pub const fn constant_classes(indices: &Constant<u32>, below: usize, name: &'static str) {
+    let mut at = 0;
+    while at < indices.numbers().len() {
+        let index = indices.numbers()[at] as usize;
+        if index >= below {
+            let text = Text::new().str("`").str(name).str("` has the class ").number(index);
+            panic!("{}", text.str(", but classes go from 0 to ").number(below - 1).as_str());
+        }
+        at += 1;
+    }
+}
+
+/// A number: nothing implements it for arrays.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is an array here, and no number",
+    label = "state its shape: `let a: [8, 8] = ARRAY;`",
+    note = "a `model!` knows the sizes of constants that stand in it; of others a `let` states them"
+)]
+pub trait Number {}
+
+macro_rules! numbers {
+    ($($number:ty),*) => {
+        $(impl Number for $number {})*
+    };
+}
+
+numbers!(f32, f64, u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize);
+
+/// Compiles where a constant is a number.
+pub const fn number<T: Number>(_: &T) {}
 
 /// Fails when an axis has more elements than there are places for `argmax`.
 ///

@@ -328,11 +328,12 @@ where
         // The regions are the same for every call. Said here, they are constants for the kernels
         // that are inlined behind.
         for (i, arg) in self.call.args.iter_mut().enumerate() {
-            arg.region = Region::Input(i as u8);
+            (arg.region, arg.constant) = (Region::Input(i as u8), None);
         }
-        self.call.results.iter_mut().for_each(|result| result.region = Region::Arena);
-        self.gradients.d_args.iter_mut().for_each(|d_arg| d_arg.region = Region::Arena);
-        self.call.block.region = Region::Arena;
+        let in_arena = |buf: &mut Buf| (buf.region, buf.constant) = (Region::Arena, None);
+        self.call.results.iter_mut().for_each(in_arena);
+        self.gradients.d_args.iter_mut().for_each(in_arena);
+        in_arena(&mut self.call.block);
         let [params, state] = owned::<F::Model>(Region::Params);
         let (offsets, Call { n, args, classes, results, block }) = (self.offsets, self.call);
         if !GRAD {

@@ -65,6 +65,7 @@ pub mod __private;
 mod arena;
 mod buf;
 mod check;
+mod constant;
 pub mod data;
 pub mod device;
 mod failure;

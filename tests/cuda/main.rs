@@ -11,12 +11,14 @@ mod assortment;
 mod calls;
 #[path = "../optim/cases.rs"]
 mod cases;
+mod constants;
 mod derived;
 mod errors;
 mod failures;
 mod kernels;
 mod models;
 mod optimizers;
+mod scan;
 mod steps;
 
 use gradiron::prelude::*;

@@ -6,6 +6,7 @@ mod macros;
 mod axes;
 mod batch_norm;
 mod check;
+mod constants;
 mod containers;
 mod data;
 mod derived;

@@ -229,3 +229,148 @@ fn a_piece_of_a_sequence_goes_on_where_the_last_one_ended() {
         h = expected;
     }
 }
+
+model! {
+    const SHIFT: [f32; 4] = [0.5, -0.25, 0.125, 1.0];
+
+    /// Looks back at a memory that all steps see, and gives two results.
+    struct Looking {
+        query: Linear(4 -> 4),
+        join: Linear(4 + 4 + 3 -> 4),
+        table: Embedding(5 -> 4),
+    }
+
+    fn forward(
+        &self,
+        memory: [n, 6, 4],
+        x: [n, 3],
+        h: [n, 4],
+        word: Classes[n],
+        z: [n, 2],
+        scale: [4],
+    ) -> ([n, 6], [n, 2], [n, 4]) {
+        let q = self.query(h).reshape([n, 4, 1]);
+        let weights = memory.matmul(q).reshape([n, 6]).softmax(-1);
+        let seen = weights.reshape([n, 1, 6]).matmul(memory).reshape([n, 4]);
+        let h = (self.join(cat([x, h, seen * scale], dim = 1)) + self.table(word)).tanh();
+        (weights, z * h.slice(1, 1..3), h)
+    }
+
+    /// A step without a state.
+    struct Map {
+        fc: Linear(3 -> 4),
+    }
+
+    fn forward(&self, x: [n, 3], by: [n, 4]) -> ([n, 4], [n]) {
+        let y = self.fc(x).tanh() * by;
+        (y, y.sum(1))
+    }
+
+    fn plain(&self, x: [n, 3]) -> [n, 4] {
+        self.fc(x).sin()
+    }
+
+    fn sum(&self, x: [n, 3], h: [n, 4]) -> [n, 4] {
+        h + self.fc(x)
+    }
+
+    struct Decoder {
+        key: Linear(4 -> 4),
+        cell: Looking,
+        map: Map,
+    }
+
+    fn looking(
+        &self, x: [n, 5, 3], z: [n, 5, 2], h: [n, 4], memory: [n, 6, 4], word: Classes[n],
+    ) -> ([n, 5, 6], [n, 5, 2], [n, 4]) {
+        let keys = self.key(memory);
+        scan(|(x, z), h| self.cell(keys, x, h, word, z, SHIFT), (x, z), h)
+    }
+
+    fn unrolled(
+        &self, x: [n, 5, 3], z: [n, 5, 2], h: [n, 4], memory: [n, 6, 4], word: Classes[n],
+    ) -> ([n, 5, 6], [n, 5, 2], [n, 4]) {
+        let keys = self.key(memory);
+        let (a, b, h) = self.cell(keys, x.select(1, 0), h, word, z.select(1, 0), SHIFT);
+        let (mut weights, mut made, mut h) = (a.unsqueeze(1), b.unsqueeze(1), h);
+        for t in 1..5 {
+            let (a, b, next) = self.cell(keys, x.select(1, t), h, word, z.select(1, t), SHIFT);
+            weights = cat([weights, a.unsqueeze(1)], dim = 1);
+            made = cat([made, b.unsqueeze(1)], dim = 1);
+            h = next;
+        }
+        (weights, made, h)
+    }
+
+    fn ended(
+        &self, x: [n, 5, 3], z: [n, 5, 2], h: [n, 4], memory: [n, 6, 4], word: Classes[n],
+        len: Classes[n],
+    ) -> ([n, 5, 6], [n, 5, 2], [n, 4], [n, 5, 4], [n, 5]) {
+        let (a, b, h) = scan(
+            |(x, z), h| self.cell(memory, x, h, word, z, SHIFT), (x, z), h,
+            lengths = len, reverse = true,
+        );
+        let (y, s) = scan(|x| self.map(x, h), x, lengths = len);
+        (a, b, h, y, s)
+    }
+
+    fn mapped(&self, x: [n, 5, 3], by: [n, 4]) -> ([n, 5, 4], [n, 5], [n, 5, 4], [n, 4]) {
+        let (y, s) = scan(|x| self.map(x, by * 2.0), x);
+        (y, s, scan(self.map.plain, x), scan(self.map.sum, x, by))
+    }
+
+    #[step(5)]
+    fn steps(&self, x: [n, 5, 3], by: [n, 4]) -> [n, 5, 4] {
+        let (y, _s) = scan(|x| self.map(x, by), x);
+        let z = scan(self.map.plain, x);
+        y + z
+    }
+}
+
+#[test]
+fn all_steps_see_what_is_around() {
+    let (x, z, h) =
+        (batch::<[[f32; 3]; 5]>(1, 2), batch::<[[f32; 2]; 5]>(2, 2), batch::<[f32; 4]>(3, 2));
+    let (memory, word) = (batch::<[[f32; 4]; 6]>(4, 2), Labels(vec![4, 1]));
+    gradients!(
+        Decoder::init(Seed(1)), Decoder::workspace(2),
+        [looking, looking_grad, looking_grad_inputs], (x, z, h, memory, word) -> (a, b, last));
+    let net = Decoder::init(Seed(1));
+    let mut ws = Decoder::workspace(2).unwrap();
+    let (d_a, d_b) = (batch::<[[f32; 6]; 5]>(5, 2), batch::<[[f32; 2]; 5]>(6, 2));
+    let mut made = Vec::new();
+    let ((a, b, last), d) =
+        net.looking_grad_inputs(&mut ws, &x, &z, &h, &memory, &word.0, &d_a, &d_b, &h).unwrap();
+    made.push([crate::data::All::all(&(a, b, last)), crate::data::All::all(&d)].concat());
+    made[0].extend_from_slice(ws.grads().as_slice());
+    let ((a, b, last), d) =
+        net.unrolled_grad_inputs(&mut ws, &x, &z, &h, &memory, &word.0, &d_a, &d_b, &h).unwrap();
+    made.push([crate::data::All::all(&(a, b, last)), crate::data::All::all(&d)].concat());
+    made[1].extend_from_slice(ws.grads().as_slice());
+    for (a, b) in made[0].iter().zip(&made[1]) {
+        assert!((a - b).abs() <= 2e-6 * (1.0 + a.abs()), "{a} {b}");
+    }
+}
+
+#[test]
+fn what_is_around_has_no_gradient_from_behind_an_end() {
+    let (x, z, h) =
+        (batch::<[[f32; 3]; 5]>(1, 3), batch::<[[f32; 2]; 5]>(2, 3), batch::<[f32; 4]>(3, 3));
+    let (memory, word) = (batch::<[[f32; 4]; 6]>(4, 3), Labels(vec![4, 1, 0]));
+    let len = Labels(vec![5, 0, 2]);
+    gradients!(
+        Decoder::init(Seed(1)), Decoder::workspace(3),
+        [ended, ended_grad, ended_grad_inputs], (x, z, h, memory, word, len) -> (a, b, last, y, s));
+}
+
+#[test]
+fn a_scan_without_states_is_a_map_and_one_of_states_alone_a_sum() {
+    let (x, by) = (batch::<[[f32; 3]; 5]>(1, 3), batch::<[f32; 4]>(2, 3));
+    gradients!(
+        Decoder::init(Seed(1)), Decoder::workspace(3),
+        [mapped, mapped_grad, mapped_grad_inputs], (x, by) -> (y, s, z, last));
+    let net = Decoder::init(Seed(2));
+    let mut ws = Decoder::workspace(3).unwrap();
+    let check = net.steps_step_check(&mut ws, Seed(3)).unwrap();
+    assert!(check.difference < 1e-6, "{check:?}");
+}

@@ -30,7 +30,7 @@ model! {
         cell: Cell,
     }
 
-    fn forward(&self, x: [batch, 5, 3]) -> [batch, 5, 4] {
+    fn forward(&self, x: [batch, 5, 3]) -> [batch, 5, 3] {
         scan(self.cell, x)
     }
 }

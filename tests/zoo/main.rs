@@ -2,6 +2,7 @@
 //! with PyTorch's results, gradients and a step of an optimizer (`parity zoo`). How long they are
 //! beside PyTorch's classes is in `docs/zoo.md`.
 
+mod bahdanau;
 mod bert;
 mod char_rnn;
 mod densenet;

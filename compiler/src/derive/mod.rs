@@ -83,7 +83,8 @@ pub fn model(input: &DeriveInput, diagnostics: &mut Diagnostics) -> ModelItem {
     };
     let header =
         Header { attrs: Vec::new(), vis: input.vis.clone(), name: input.ident.clone(), generics };
-    ModelItem { header: Some(header), fields, functions: vec![forward], derived: true, lost: false }
+    let functions = vec![forward];
+    ModelItem { header: Some(header), fields, functions, derived: true, ..ModelItem::default() }
 }
 
 /// What the fields of the struct describe, in their order.

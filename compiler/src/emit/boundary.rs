@@ -57,7 +57,7 @@ pub fn array(dims: &[Dim]) -> TokenStream {
     array_of(quote!(f32), dims)
 }
 
-fn array_of(element: TokenStream, dims: &[Dim]) -> TokenStream {
+pub fn array_of(element: TokenStream, dims: &[Dim]) -> TokenStream {
     dims.iter().rev().fold(element, |element, dim| {
         let dim = dim.tokens();
         let braces = dim.clone().into_iter().count() > 1;

@@ -1,14 +1,16 @@
 //! What only rustc can decide, as constants that fail to evaluate at the user's token.
 
-use proc_macro2::TokenStream;
+use std::collections::HashSet;
+
+use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;
 use syn::{GenericParam, Index};
 
-use super::Model;
+use super::{Function, Model};
 use crate::declared::{Interface, Trained};
 use crate::dim::{Atom, Dim};
 use crate::graph::Statement;
-use crate::graph::{Kind, Phase, Ty};
+use crate::graph::{Kind, Phase, Source, Ty};
 use crate::hygiene::quote;
 use crate::names::plain;
 use crate::ops::variant;
@@ -17,10 +19,11 @@ use crate::text::mentions;
 /// The checks of the model, of which `__CHECK` is asked for by models around it.
 pub fn checks(model: &Model) -> TokenStream {
     let generics = model.generic_names();
+    let own = HashSet::from(["Self".to_string()]);
     let (impl_generics, ty) = model.generics();
     let (mut inside, mut free) = (TokenStream::new(), TokenStream::new());
     let mut add = |check: TokenStream| {
-        if mentions(&check, &generics) {
+        if mentions(&check, &generics) || mentions(&check, &own) {
             inside.extend(quote!(let () = #check;));
         } else {
             free.extend(quote!(#[allow(unused_parens, clippy::all)] const _: () = #check;));
@@ -47,6 +50,9 @@ pub fn checks(model: &Model) -> TokenStream {
                 });
                 quote_spanned!(span=> __private::check::memory(&[#(#sizes),*], #message))
             }
+            Statement::Number(path) => {
+                quote_spanned!(span=> __private::check::number(&#path))
+            }
             Statement::Within(text, number, range) => {
                 let range = variant(range);
                 quote_spanned!(span=> __private::check::within(
@@ -56,6 +62,18 @@ pub fn checks(model: &Model) -> TokenStream {
         });
     }
     let model_of_field = model.derived;
+    for fixed in model.constants.iter().filter(|fixed| fixed.is_stated) {
+        let (path, text, sizes) =
+            (&fixed.path, &fixed.text, fixed.ty.dims().iter().map(Dim::tokens));
+        add(quote_spanned!(span_of(path)=> __private::check::constant(
+            &__private::constant::Sizes::of(&#path), &[#(#sizes),*], #text
+        )));
+    }
+    for function in model.functions.iter().flatten() {
+        for check in class_checks(model, function) {
+            add(check);
+        }
+    }
     for function in model.functions.iter().flatten() {
         for node in &function.infer.0.nodes {
             let Some(callee) = node.op.callee() else { continue };
@@ -73,7 +91,10 @@ pub fn checks(model: &Model) -> TokenStream {
             let (signature, model) = (callee.item("signature"), &callee.model);
             let (step, span) = (&node.label, callee.function.span());
             let form = match (callee.scans, callee.count.is_some()) {
-                (true, _) => quote!(Scan(<#model as __private::Module>::STATE)),
+                (Some(made), _) => {
+                    let made = Index::from(made);
+                    quote!(Scan { state: <#model as __private::Module>::STATE, made: #made })
+                }
                 (_, true) => quote!(Row),
                 _ if model_of_field => quote!(Field),
                 _ => quote!(Once),
@@ -146,6 +167,42 @@ pub fn checks(model: &Model) -> TokenStream {
         }
         #instance
     }
+}
+
+/// That the class indices of constants are below what each operation allows.
+fn class_checks(model: &Model, function: &Function) -> Vec<TokenStream> {
+    let graph = &function.infer.0;
+    let sizes: HashSet<String> =
+        model.sizes().iter().map(|name| crate::dim::run_ident(name).to_string()).collect();
+    let mut checks = Vec::new();
+    for node in &graph.nodes {
+        let types: Vec<Ty> = node.inputs.iter().map(|v| graph.ty(*v).clone()).collect();
+        for (at, v) in node.inputs.iter().enumerate() {
+            let Source::Constant(c) = graph.values[graph.view_root(*v)].source else { continue };
+            if graph.ty(*v).kind != Kind::Classes {
+                continue;
+            }
+            let Some(below) = node.op.classes(&types, at) else { continue };
+            let (fixed, item, path) =
+                (&model.constants[c], super::constants::item(c), model.path());
+            // Of a size that only a run knows, the least.
+            let bind = mentions(&below, &sizes).then(|| {
+                let bind = model.bind_sizes();
+                quote!(let n: __private::Sizes = [1; 4]; #bind)
+            });
+            let text = &fixed.text;
+            checks.push(quote_spanned!(span_of(&fixed.path)=> {
+                #bind
+                __private::check::constant_classes(#path::#item, #below, #text)
+            }));
+        }
+    }
+    checks
+}
+
+/// Where the first token stands.
+fn span_of(tokens: &TokenStream) -> Span {
+    syn::spanned::Spanned::span(tokens)
 }
 
 /// What models around a function check their calls against.

@@ -7,6 +7,7 @@ pub mod boundary;
 mod calls;
 mod chains;
 mod checks;
+mod constants;
 mod function;
 mod generics;
 mod lens;
@@ -25,7 +26,7 @@ mod writer;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::format_ident;
 
-use crate::declared::{Arg, Interface, Param, State, Tensor, Trained};
+use crate::declared::{Arg, Fixed, Interface, Param, State, Tensor, Trained};
 use crate::dim::{Atom, Dim};
 use crate::graph::step::{Held, SIZES};
 use crate::graph::{Callee, Deferred, Graph, Ty};
@@ -128,6 +129,7 @@ pub struct Model<'a> {
     pub fields: &'a [Field],
     pub params: Table<Param>,
     pub state: Table<State>,
+    pub constants: Vec<Fixed>,
     pub interfaces: Vec<Interface>,
     /// None when there were mistakes: a stub is emitted.
     pub functions: Option<Vec<Function>>,
@@ -253,6 +255,7 @@ pub fn emit(model: &Model) -> TokenStream {
             .collect(),
         None => model.interfaces.iter().map(|f| stub::items(model, f)).collect(),
     };
+    let constants = constants::items(model);
     let program = memory::program(model);
     let steps = stepwise::items(model, &chains, &prepared);
     let chains = chains.definitions();
@@ -271,6 +274,7 @@ pub fn emit(model: &Model) -> TokenStream {
             #chains
             #module
             #program
+            #constants
             #prepare
             #functions
             #steps

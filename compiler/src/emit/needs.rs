@@ -32,7 +32,10 @@ pub fn unmet(model: &Model, function: &Function) -> TokenStream {
                 let (size, least) = (side(size), side(least));
                 quote!(__private::check::at_least_at_run_time(&[#names], #size, #least, #message))
             }
-            Statement::Fits(_) | Statement::Within(..) => quote!(__private::None),
+            // About constants.
+            Statement::Fits(_) | Statement::Within(..) | Statement::Number(_) => {
+                quote!(__private::None)
+            }
         }
     });
     let nested = callees(&function.infer.0).into_iter().map(|callee| {

@@ -32,8 +32,10 @@ impl Writer<'_> {
     /// The variable of a value: `fc1_7`.
     fn var(&self, value: ValueId) -> Ident {
         let label = &self.graph.values[value].label;
-        let plain: String =
-            label.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+        let plain: String = label
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' })
+            .collect();
         let plain = plain.trim_matches('_');
         match plain.starts_with(|c: char| c.is_ascii_alphabetic()) {
             true => variable!("{plain}_{value}"),
@@ -65,6 +67,13 @@ impl Writer<'_> {
             Home::State(s) => {
                 let range = self.state_range(s);
                 quote!(state #range)
+            }
+            Home::Constant(c) => {
+                let (model, item) = (self.model.path(), super::constants::item(c));
+                match ty.kind {
+                    Kind::Classes => quote!(__private::Indices::constant(#model::#item)),
+                    _ => quote!(__private::Buf::constant(#model::#item)),
+                }
             }
             Home::DResult(r) => {
                 let r = Index::from(r);

@@ -104,8 +104,9 @@ pub struct Callee {
     pub results: Vec<Ty>,
     /// Whether the next positions of sequences are computed.
     pub is_step: bool,
-    /// Whether it is called for each position of a sequence, with the results at the one before.
-    pub scans: bool,
+    /// Of one that is called for each position of sequences, with states that it made at the one
+    /// before: how many results it has in front of these.
+    pub scans: Option<usize>,
     /// Whether its parameters are held fixed, so that it runs as in inference wherever that differs.
     pub frozen: bool,
     /// Which gradients are asked for.

@@ -37,6 +37,8 @@ pub enum Source {
     Param(usize),
     /// The n-th tensor of the model's state.
     State(usize),
+    /// The n-th array that is a constant of the program's.
+    Constant(usize),
     /// The gradient of the n-th result, given from outside.
     DResult(usize),
     /// The n-th memory of a step that lasts from run to run. Ops change it in place.
@@ -119,7 +121,7 @@ impl Graph {
         self.values.len() - 1
     }
 
-    /// The value of a parameter or a tensor of the state, one for all its uses.
+    /// The value of a parameter, a tensor of the state or a constant, one for all its uses.
     pub fn given(&mut self, source: Source, ty: Ty, name: &str) -> ValueId {
         let known = self.values.iter().position(|v| v.source == source);
         known.unwrap_or_else(|| self.add_value(ty, source, name))

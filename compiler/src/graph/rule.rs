@@ -45,6 +45,8 @@ pub enum Statement {
     Fits(Vec<Dim>),
     /// A number of this text is in a range.
     Within(String, TokenStream, Range),
+    /// A constant of the user's is a number, and no array.
+    Number(TokenStream),
 }
 
 impl Statement {
@@ -52,7 +54,7 @@ impl Statement {
     pub fn sizes(&self) -> impl Iterator<Item = &Dim> {
         let (a, b) = match self {
             Self::Equal(a, b) | Self::AtLeast(a, b) => (Some(a), Some(b)),
-            Self::Fits(_) | Self::Within(..) => (None, None),
+            Self::Fits(_) | Self::Within(..) | Self::Number(_) => (None, None),
         };
         a.into_iter().chain(b)
     }
@@ -66,13 +68,14 @@ impl Statement {
 impl Deferred {
     /// Whether both say the same: one cause, one error.
     pub fn is_same(&self, other: &Self) -> bool {
-        use Statement::{AtLeast, Equal, Fits, Within};
+        use Statement::{AtLeast, Equal, Fits, Number, Within};
         match (&self.what, &other.what) {
             (Equal(a, b), Equal(c, d)) => (a, b) == (c, d) || (a, b) == (d, c),
             (AtLeast(a, b), AtLeast(c, d)) => (a, b) == (c, d),
             // Those of a part are there where those of the whole are.
             (Fits(whole), Fits(part)) => is_part(part, whole),
             (Within(a, _, of), Within(b, _, other)) => (a, of) == (b, other),
+            (Number(a), Number(b)) => a.to_string() == b.to_string(),
             _ => false,
         }
     }
@@ -82,7 +85,7 @@ impl Deferred {
         match &self.what {
             Statement::Equal(a, b) => number(a).is_some() && number(a) == number(b),
             Statement::AtLeast(a, b) => number(a).zip(number(b)).is_some_and(|(a, b)| a >= b),
-            Statement::Fits(_) | Statement::Within(..) => true,
+            Statement::Fits(_) | Statement::Within(..) | Statement::Number(_) => true,
         }
     }
 }
@@ -195,6 +198,11 @@ impl Rule {
         span: Span,
     ) {
         self.add(Statement::Within(text.into(), tokens.clone(), range), message, span);
+    }
+
+    /// Leaves it to rustc whether a constant is a number.
+    pub fn defer_is_number(&mut self, tokens: &TokenStream, span: Span) {
+        self.add(Statement::Number(tokens.clone()), String::new(), span);
     }
 
     fn add(&mut self, what: Statement, message: String, span: Span) {

@@ -219,7 +219,7 @@ impl<'a> FnCx<'a, '_> {
             args,
             results,
             is_step: false,
-            scans: false,
+            scans: None,
             frozen: self.is_frozen(place.field),
             asked: Asked { trains: true, reach: Reach::Params },
         };

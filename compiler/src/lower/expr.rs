@@ -61,10 +61,15 @@ impl FnCx<'_, '_> {
             Expr::Reference(inner) => self.expr(&inner.expr, expected),
             Expr::Path(path) => match path.path.get_ident() {
                 Some(name) if self.names.contains_key(&name.to_string()) => self.name(name),
-                _ => match self.constant(expr)? {
-                    Some(constant) => self.number(constant, expr),
-                    None => Err(self.unknown_name(expr)),
-                },
+                _ => {
+                    if let Some(array) = self.array(path, expected)? {
+                        return Ok(Lowered::Value(array));
+                    }
+                    match self.constant(expr)? {
+                        Some(constant) => self.number(constant, expr),
+                        None => Err(self.unknown_name(expr)),
+                    }
+                }
             },
             Expr::Lit(_) | Expr::Cast(_) => match self.constant(expr)? {
                 Some(constant) => self.number(constant, expr),

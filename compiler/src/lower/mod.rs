@@ -4,6 +4,7 @@
 mod blocks;
 mod bound;
 mod call;
+mod constants;
 mod expr;
 mod fields;
 mod functions;
@@ -36,7 +37,7 @@ pub use sizes::{Scope, dim, shape};
 pub use unify::{unified, with_length};
 pub use work::Work;
 
-pub use crate::declared::{Arg, Param, ParamInit, State, StateInit};
+pub use crate::declared::{Arg, Fixed, Param, ParamInit, State, StateInit};
 pub use crate::range::Range;
 pub use crate::text::text_of;
 
@@ -88,6 +89,8 @@ pub struct ModelCx<'a> {
     pub params: Vec<(usize, Param)>,
     /// The same for the state.
     pub state: Vec<(usize, State)>,
+    /// The arrays of the program's that bodies use as values, by index.
+    pub constants: Vec<Fixed>,
     /// Fields whose declaration has been reported as wrong.
     pub broken_fields: HashSet<usize>,
     /// Fields whose layer was applied.
@@ -123,6 +126,7 @@ impl<'a> ModelCx<'a> {
             diagnostics,
             params,
             state,
+            constants: Vec::new(),
             broken_fields,
             applied,
             consts,
@@ -386,7 +390,10 @@ impl<'a> FnCx<'a, '_> {
         self.count_node()?;
         let phase = crate::graph::Phase::Forward;
         let result = self.graph.apply(&mut self.rule, op, inputs, phase);
-        let made = result.map_err(|mismatch| self.refuse(mismatch, inputs.first().copied()))?;
+        let made = result.map_err(|mut mismatch| {
+            mismatch.help = mismatch.help.or_else(|| self.array_help(inputs));
+            self.refuse(mismatch, inputs.first().copied())
+        })?;
         let mut types = made.iter().map(|value| self.graph.ty(*value));
         let too_large = types.find(|ty| ty.kind == Kind::Float && is_too_large(&ty.shape)).cloned();
         if let Some(ty) = too_large {

@@ -16,6 +16,7 @@ impl FnCx<'_, '_> {
             return self.size_as_number(expr).map(Some);
         }
         Ok(match expr {
+            Expr::Path(path) if self.declared_array(path).is_some() => None,
             Expr::Paren(inner) => return self.constant(&inner.expr),
             Expr::Group(inner) => return self.constant(&inner.expr),
             // Once is enough.

@@ -1,6 +1,7 @@
 //! What options may be: a literal is checked here, a constant by rustc.
 
 use proc_macro2::Span;
+use quote::ToTokens;
 use syn::Expr;
 use syn::spanned::Spanned;
 
@@ -63,6 +64,11 @@ impl FnCx<'_, '_> {
             Constant::Expr(text, tokens) => {
                 // A constant may be infinite where that means something; what is computed is not.
                 let is_constant = matches!(expr, Expr::Path(_) | Expr::Unary(_));
+                if let Expr::Path(path) = expr
+                    && path.path.get_ident().is_some()
+                {
+                    self.rule.defer_is_number(&path.to_token_stream(), expr.span());
+                }
                 if range != Range::Any || !is_constant {
                     let message = match name {
                         Some((name, owner)) => {

@@ -409,7 +409,10 @@ impl Transform for Elementwise {
         let ranks: Vec<_> = s.whole.iter().map(|ty| ty.shape.rank()).collect();
         let places = s.axes.iter().zip(&ranks).filter_map(|(axis, rank)| Some(rank - (*axis)?));
         let back = places.clone().next().ok_or(NEEDS_ALL)?;
-        if places.into_iter().any(|place| place != back) {
+        // A sequence of one position may be repeated to other sizes.
+        let axis = s.outputs[0].shape.rank() - back;
+        let stays = s.is_length(&s.outputs[0].dims()[axis]);
+        if !stays || places.into_iter().any(|place| place != back) {
             return Err(NEEDS_ALL);
         }
         for (i, rank) in ranks.into_iter().enumerate().filter(|(_, rank)| *rank >= back) {
@@ -424,7 +427,6 @@ impl Transform for Elementwise {
         {
             shape.0[axis] = crate::graph::step::new();
         }
-        let axis = s.outputs[0].shape.rank() - back;
         s.same(op, axis)
     }
 }

@@ -1,10 +1,11 @@
-//! A model called for each position of a sequence, with the results at the one before.
+//! A model called for each position of sequences, with the states that it made at the one before.
 //!
 //! Inside, the steps are the first axis, so each is a range: `x [T, batch, ..]`. The forward pass
 //! of training keeps the states before each step and what the model saves of each; the backward
 //! pass is the same loop in reverse, with the gradients of the states in two buffers in turns. The
 //! code is as long for any number of steps.
 
+mod forward;
 pub mod grad;
 
 use std::rc::Rc;
@@ -17,17 +18,31 @@ use super::call::{Only, Prepare};
 use super::elementwise::{Constant, Elementwise};
 use super::{Backward, Callee, Emission, Emit, Mismatch, Op, Prepared, Rule, Transform};
 use crate::dim::Dim;
-use crate::graph::callee::Given;
 use crate::graph::step::{self, NEEDS_ALL, Step, Stepped};
 use crate::graph::{Asked, Kind, Phase, Ty, ValueId};
 use crate::hygiene::quote;
 
-/// `y, states, histories, saved` from `params, state, x, first states`, the lengths of the samples'
-/// sequences where there are any, and in inference what the model prepared.
+/// What an argument of the model is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The element of a sequence at each step.
+    Step,
+    /// The state of this number.
+    State(usize),
+    /// A value that all steps see: its gradient is the sum of theirs.
+    Around,
+}
+
+/// `results, states, histories, saved` from `params, state`, the model's arguments in its order (whole
+/// sequences, first states, what is around), the lengths of the samples' sequences where there are
+/// any, and in inference what the model prepared.
 #[derive(Clone, Debug)]
 pub struct Scan {
-    /// Takes a step of `x` and the states, gives a step of `y` and the states.
+    /// Takes a step of each sequence, the states and what is around; gives a step of each result and
+    /// behind these the states.
     pub callee: Callee,
+    /// Of the model's arguments.
+    pub roles: Vec<Role>,
     /// The number of positions.
     pub seq_len: Dim,
     pub lengths: bool,
@@ -58,20 +73,54 @@ impl Scratch {
 
 impl Scan {
     /// The number of states.
-    fn states(&self) -> usize {
-        self.callee.args.len() - 1
+    pub fn states(&self) -> usize {
+        self.roles.iter().filter(|role| matches!(role, Role::State(_))).count()
     }
 
-    /// The floats of a step of `x`, of a step of `y`, and of each state.
-    fn lens(&self) -> (Dim, Dim, Vec<Dim>) {
-        let len = |ty: &Ty| ty.shape.len();
-        let states = self.callee.args[1..].iter().map(len).collect();
-        (len(&self.callee.args[0]), len(&self.callee.results[0]), states)
+    /// The number of results of each step, beside the states.
+    pub fn made(&self) -> usize {
+        self.callee.results.len() - self.states()
+    }
+
+    /// The place of state `k` among the arguments of the model.
+    pub fn place(&self, k: usize) -> usize {
+        let place = self.roles.iter().position(|role| *role == Role::State(k));
+        place.expect("each state is an argument")
+    }
+
+    /// The types of the states.
+    fn state_types(&self) -> Vec<Ty> {
+        (0..self.states()).map(|k| self.callee.args[self.place(k)].clone()).collect()
+    }
+
+    /// The floats of each state.
+    fn state_lens(&self) -> Vec<Dim> {
+        self.state_types().iter().map(|ty| ty.shape.len()).collect()
+    }
+
+    /// The floats of a step of each result.
+    fn made_lens(&self) -> Vec<Dim> {
+        self.callee.results[..self.made()].iter().map(|ty| ty.shape.len()).collect()
+    }
+
+    /// The floats of an argument of the model.
+    fn arg_len(&self, arg: usize) -> Dim {
+        self.callee.args[arg].shape.len()
+    }
+
+    /// The floats of the arguments of a role.
+    fn lens_of(&self, role: Role) -> Vec<Dim> {
+        let args = self.roles.iter().enumerate().filter(|(_, other)| **other == role);
+        args.filter(|(arg, _)| self.is_float(*arg)).map(|(arg, _)| self.arg_len(arg)).collect()
+    }
+
+    fn is_float(&self, arg: usize) -> bool {
+        self.callee.args[arg].kind == Kind::Float
     }
 
     /// The number of the input that holds the lengths.
-    fn lengths_at(&self) -> usize {
-        3 + self.states()
+    pub fn lengths_at(&self) -> usize {
+        2 + self.roles.len()
     }
 
     /// The step that turn `turn` of the loop computes.
@@ -115,164 +164,27 @@ impl Scan {
         lens.iter().fold(Dim::lit(0), |sum, len| sum.plus(len))
     }
 
-    /// One call of the forward pass: into `to` by way of `scratch` where sequences end earlier.
-    #[allow(clippy::too_many_arguments)]
-    fn held(
-        &self,
-        scratch: &mut Scratch,
-        e: &Emit,
-        y: &TokenStream,
-        from: &[TokenStream],
-        to: &[TokenStream],
-        call: impl FnOnce(TokenStream, Vec<TokenStream>) -> TokenStream,
-    ) -> TokenStream {
-        if !self.lengths {
-            return call(y.clone(), to.to_vec());
-        }
-        let (_, y_len, lens) = self.lens();
-        let new_y = scratch.take(&y_len);
-        let new: Vec<_> = lens.iter().map(|len| scratch.take(len)).collect();
-        let lengths = e.x(self.lengths_at());
-        let run = call(new_y.clone(), new.clone());
-        quote! {
-            #run
-            k.advance(#y, #new_y, #y.part(0, 0), #lengths, step);
-            #(k.advance(#to, #new, #from, #lengths, step);)*
-        }
-    }
-
-    fn emit_infer(&self, e: &Emit) -> TokenStream {
-        let (params, state, x, y) = (e.x(0), e.x(1), e.x(2), e.y(0));
-        let (x_len, y_len, lens) = self.lens();
-        let [x_len, y_len] = [x_len, y_len].map(|len| len.tokens());
-        let (steps, step) = (self.seq_len.tokens(), self.turned(&quote!(i)));
-        let mut scratch = Scratch::new(e.scratch());
-        let own = scratch.take(&self.own_scratch(true));
-        let between: Vec<_> = lens.iter().map(|len| scratch.take(len)).collect();
-        let prepared = &e.input_vars[e.input_vars.len() - 1];
-        let firsts = &e.input_vars[3..3 + self.states()];
-        let caches = &e.input_vars[self.lengths_at() + usize::from(self.lengths)..];
-        // Two values of a state are enough: the last one and one between, taken in turns.
-        let last = &e.output_vars[1..=self.states()];
-        let begin = |k: usize| match self.next {
-            true => caches[k].clone(),
-            false => firsts[k].clone(),
-        };
-        let at = |k: usize, i: TokenStream| {
-            let (begin, last, between) = (begin(k), &last[k], &between[k]);
-            quote! {
-                if #i == 0 { #begin } else if (steps - #i) % 2 == 0 { #last } else { #between }
-            }
-        };
-        let from: Vec<_> = (0..lens.len()).map(|k| at(k, quote!(i))).collect();
-        let to: Vec<_> = (0..lens.len()).map(|k| at(k, quote!((i + 1)))).collect();
-        let names = |kind: &str| -> Vec<_> {
-            (0..lens.len()).map(|k| quote::format_ident!("{kind}_{k}")).collect()
-        };
-        let (froms, tos) = (names("from"), names("to"));
-        let [from_vars, to_vars] = [&froms, &tos]
-            .map(|names| -> Vec<TokenStream> { names.iter().map(|name| quote!(#name)).collect() });
-        let run = self.held(&mut scratch, e, &quote!(y), &from_vars, &to_vars, |y, to| {
-            let given = Given {
-                params: params.clone(),
-                state: state.clone(),
-                args: [quote!(x)].into_iter().chain(from_vars.clone()).collect(),
-                classes: Vec::new(),
-                results: [y].into_iter().chain(to).collect(),
-                scratch: own,
-            };
-            self.callee.infer(&given, [&quote!(m.nothing()), prepared])
-        });
-        let (before, after) = match self.next {
-            true => {
-                let past = step::past().tokens();
-                let caches = &caches[..self.states()];
-                let first = quote!(if #past == 0 { #(k.copy(#caches, #firsts);)* });
-                (first, quote!(#(k.copy(#caches, #last);)*))
-            }
-            false => (quote!(), quote!()),
-        };
-        quote! {{
-            let steps = #steps;
-            #before
-            for i in 0..steps {
-                let step = #step;
-                let (x, y) = (#x.part(step * #x_len, #x_len), #y.part(step * #y_len, #y_len));
-                #(let #froms = #from;)*
-                #(let #tos = #to;)*
-                k.item(step);
-                #run
-            }
-            #after
-        }}
-    }
-
-    fn emit_train(&self, e: &Emit) -> TokenStream {
-        let (params, state, x, y) = (e.x(0), e.x(1), e.x(2), e.y(0));
-        let (x_len, y_len, lens) = self.lens();
-        let [x_len, y_len] = [x_len, y_len].map(|len| len.tokens());
-        let (steps, step) = (self.seq_len.tokens(), self.turned(&quote!(i)));
-        let mut scratch = Scratch::new(e.scratch());
-        let own = scratch.take(&self.own_scratch(false));
-        let states = self.states();
-        let firsts = &e.input_vars[3..3 + states];
-        let last = &e.output_vars[1..=states];
-        let histories = &e.output_vars[1 + states..][..states];
-        let at = 1 + 2 * states;
-        let saved = if e.used[at] { e.y(at).clone() } else { quote!(m.nothing()) };
-        let memory = self.callee.size_of("saved").tokens();
-        let lens: Vec<_> = lens.iter().map(Dim::tokens).collect();
-        let at = |i: TokenStream| -> Vec<TokenStream> {
-            let parts = histories.iter().zip(&lens);
-            parts.map(|(history, len)| quote!(#history.part((#i) * #len, #len))).collect()
-        };
-        let (from, to) = (at(quote!(i)), at(quote!(i + 1)));
-        let given = if self.lengths {
-            let (lengths, x_size, sizes) = (e.x(self.lengths_at()), self.lens().0, self.lens().2);
-            let first = self.first_step();
-            let x = self.replay(&mut scratch, lengths, &x_size, [&quote!(x), x], &first);
-            let states = (0..states).map(|k| {
-                let first = quote!(At(0));
-                self.replay(&mut scratch, lengths, &sizes[k], [&from[k], &firsts[k]], &first)
-            });
-            [x].into_iter().chain(states).collect()
-        } else {
-            [quote!(x)].into_iter().chain(from.clone()).collect::<Vec<_>>()
-        };
-        let run = self.held(&mut scratch, e, &quote!(y), &from, &to, |y, to| {
-            let args = (0..given.len()).map(|i| quote!(given[#i])).collect();
-            let run = Given {
-                params: params.clone(),
-                state: state.clone(),
-                args,
-                classes: Vec::new(),
-                results: [y].into_iter().chain(to).collect(),
-                scratch: own,
-            };
-            let saved = quote!(#saved.part(i * #memory, #memory));
-            let run = self.callee.forward(&run, [&saved, &quote!(y.part(0, 0))]);
-            quote!(let given = [#(#given),*]; #run)
-        });
-        let ends = at(quote!(steps));
-        let starts = at(quote!(0));
-        quote! {{
-            let steps = #steps;
-            #(k.copy(#starts, #firsts);)*
-            for i in 0..steps {
-                let step = #step;
-                let (x, y) = (#x.part(step * #x_len, #x_len), #y.part(step * #y_len, #y_len));
-                k.item(step);
-                #run
-            }
-            #(k.copy(#last, #ends);)*
-        }}
-    }
-
     /// The shapes of the sequence that belongs to a step's type.
-    fn sequence(&self, ty: &Ty) -> Ty {
+    pub fn sequence(&self, ty: &Ty) -> Ty {
         let dims = [self.seq_len.clone()].into_iter().chain(ty.dims().iter().cloned());
         Ty::float(dims.collect::<Vec<_>>())
     }
+
+    /// Which of the model's class indices an input is.
+    fn among_classes(&self, at: usize) -> Option<usize> {
+        let arg =
+            at.checked_sub(2).filter(|arg| *arg < self.roles.len() && !self.is_float(*arg))?;
+        Some((0..arg).filter(|before| !self.is_float(*before)).count())
+    }
+}
+
+/// Names of variables, `from_0, from_1`, and the expressions that they are.
+fn numbered(kind: &str, count: usize) -> Vec<TokenStream> {
+    let name = |k| {
+        let name = quote::format_ident!("{kind}_{k}");
+        quote!(#name)
+    };
+    (0..count).map(name).collect()
 }
 
 impl Op for Scan {
@@ -285,13 +197,12 @@ impl Op for Scan {
 
     fn infer(&self, _: &mut Rule, _: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
         let saved = |size: Dim| Ty { kind: Kind::Saved, ..Ty::float([size]) };
-        let y = self.sequence(&self.callee.results[0]);
-        let states = self.callee.results[1..].iter().cloned();
-        let (_, _, lens) = self.lens();
+        let (made, states) = self.callee.results.split_at(self.made());
+        let made = made.iter().map(|ty| self.sequence(ty));
         let times = self.seq_len.plus(&Dim::lit(1));
-        let histories = lens.iter().map(|len| saved(times.times(len)));
+        let histories = self.state_lens().into_iter().map(|len| saved(times.times(&len)));
         let memory = saved(self.seq_len.times(&self.callee.size_of("saved")));
-        Ok([y].into_iter().chain(states).chain(histories).chain([memory]).collect())
+        Ok(made.chain(states.iter().cloned()).chain(histories).chain([memory]).collect())
     }
 
     fn callee(&self) -> Option<&Callee> {
@@ -299,38 +210,49 @@ impl Op for Scan {
     }
 
     fn classes(&self, _: &[Ty], at: usize) -> Option<TokenStream> {
+        if let Some(among) = self.among_classes(at) {
+            let (bounds, sizes) = (self.callee.item("bounds"), self.callee.sizes());
+            return Some(quote!(#bounds(#sizes)[#among]));
+        }
         let is_lengths = self.lengths && at == self.lengths_at();
         let end = self.seq_len.plus(&Dim::lit(1)).tokens();
         is_lengths.then_some(end)
     }
 
     fn lengths(&self, at: usize) -> Option<TokenStream> {
+        if let Some(among) = self.among_classes(at) {
+            let lengths = self.callee.item("lengths");
+            return Some(quote!(#lengths()[#among]));
+        }
         (self.lengths && at == self.lengths_at()).then(|| quote!(true))
     }
 }
 
 impl Transform for Scan {
     fn backward(&self, b: &mut Backward) {
-        let states = self.states();
+        let results = self.callee.results.len();
         let zeros = |b: &mut Backward, ty: Ty| {
             let zero = b.op(0, Elementwise::constant(Constant::Literal(0.0)), &[]);
             b.op(0, Elementwise::broadcast(ty.shape), &[zero])
         };
-        let d_results: Vec<ValueId> = (0..=states)
+        let d_results: Vec<ValueId> = (0..results)
             .map(|r| {
                 let ty = b.ty(b.outputs[r]);
                 b.d_outputs[r].unwrap_or_else(|| zeros(b, ty))
             })
             .collect();
-        let wanted: Vec<_> = (0..=states)
+        let wanted: Vec<_> = (0..self.roles.len())
             .map(|i| b.wanted[2 + i].map(|phase| Only(phase == Phase::BackwardInputs)))
             .collect();
+        let args = self.roles.iter().zip(&b.inputs[2..]);
+        let given = args.filter(|(role, _)| !matches!(role, Role::State(_))).map(|(_, v)| *v);
         let lengths = self.lengths.then(|| b.inputs[self.lengths_at()]);
-        let inputs: Vec<_> = [b.inputs[0], b.inputs[2]]
+        let inputs: Vec<_> = [b.inputs[0]]
             .into_iter()
+            .chain(given)
             .chain(lengths)
-            .chain([b.outputs[0]])
-            .chain(b.outputs[1 + states..].to_vec())
+            .chain(b.outputs[..self.made()].to_vec())
+            .chain(b.outputs[results..].to_vec())
             .chain(d_results)
             .collect();
         let op = ScanGrad { scan: self.clone(), wanted: wanted.clone() };
@@ -338,32 +260,32 @@ impl Transform for Scan {
         if self.callee.asked.trains {
             b.set(0, gradients.remove(0));
         }
-        let asked = (0..=states).filter(|i| wanted[*i].is_some());
+        let asked = (0..self.roles.len()).filter(|i| wanted[*i].is_some());
         for (i, gradient) in asked.zip(&gradients) {
             b.set(2 + i, *gradient);
         }
     }
 
     fn asked(&self, wanted: Option<&[Option<Phase>]>) -> Option<Rc<dyn Op>> {
-        let args = 2..3 + self.states();
+        let args = 2..self.lengths_at();
         let asked = Asked::of(wanted.map(|wanted| (wanted[0], &wanted[args])));
         let callee = Callee { asked, ..self.callee.clone() };
         Some(Rc::new(Self { callee, ..self.clone() }))
     }
 
     fn step(&self, s: &mut Step) -> Stepped {
-        let states = 3..3 + self.states();
-        let known = s.axes[2] == Some(0) && states.into_iter().all(|i| s.axes[i].is_none());
-        if !known || self.lengths || self.reverse {
+        let axis = |role: &Role| (*role == Role::Step).then_some(0);
+        let fits = self.roles.iter().zip(&s.axes[2..]).all(|(role, found)| axis(role) == *found);
+        if !fits || self.lengths || self.reverse {
             return Err(NEEDS_ALL);
         }
-        let caches = self.callee.args[1..].iter().map(|ty| s.state(ty.shape.0.clone()));
+        let caches = self.state_types().into_iter().map(|ty| s.state(ty.shape.0));
         let caches: Vec<_> = caches.collect();
         let inputs: Vec<_> = s.inputs.iter().copied().chain(caches).collect();
         let op = Self { seq_len: step::new(), next: true, ..self.clone() };
         let made = s.apply(op, &inputs);
-        let axes = [Some(0)].into_iter().chain(std::iter::repeat(None));
-        Ok(made.into_iter().zip(axes).take(1 + self.states()).collect())
+        let axes = (0..self.callee.results.len()).map(|r| (r < self.made()).then_some(0));
+        Ok(made.into_iter().zip(axes).collect())
     }
 
     fn prepared(&self, _: &[Ty]) -> Option<Prepared> {
@@ -382,23 +304,25 @@ impl Emission for Scan {
     }
 
     fn scratch(&self, inference: bool) -> Option<Dim> {
-        let (x, y, lens) = self.lens();
-        let states = Self::sum(&lens);
+        let (made, states) = (Self::sum(&self.made_lens()), Self::sum(&self.state_lens()));
         let between = if inference { states.clone() } else { Dim::lit(0) };
-        let held = if self.lengths { y.plus(&states) } else { Dim::lit(0) };
+        let held = if self.lengths { made.plus(&states) } else { Dim::lit(0) };
         let replayed = self.lengths && !inference;
-        let given = if replayed { x.plus(&states) } else { Dim::lit(0) };
+        let steps = Self::sum(&self.lens_of(Role::Step));
+        let given = if replayed { steps.plus(&states) } else { Dim::lit(0) };
         Some(self.own_scratch(inference).plus(&between).plus(&held).plus(&given))
     }
 
     /// The states before each position.
     fn needs_output(&self, output: usize) -> bool {
-        (1 + self.states()..1 + 2 * self.states()).contains(&output)
+        let results = self.callee.results.len();
+        (results..results + self.states()).contains(&output)
     }
 
     /// The states before each position are activations as well.
     fn activation(&self, output: &Ty, k: usize) -> Option<Ty> {
-        let state = k.checked_sub(1 + self.states()).and_then(|at| self.callee.args.get(1 + at));
-        state.or(Some(output)).filter(|ty| ty.kind == Kind::Float).cloned()
+        let state = k.checked_sub(self.callee.results.len());
+        let state = state.and_then(|at| self.state_types().into_iter().nth(at));
+        state.or(Some(output.clone())).filter(|ty| ty.kind == Kind::Float)
     }
 }

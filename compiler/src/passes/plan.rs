@@ -20,6 +20,8 @@ pub enum Home {
     Arg(usize),
     Param(usize),
     State(usize),
+    /// A constant of the program's.
+    Constant(usize),
     DResult(usize),
     /// Handed in by the caller.
     Out(Dest),
@@ -216,6 +218,7 @@ impl Planner<'_> {
                 Source::Arg(a) => self.homes[v] = Home::Arg(a),
                 Source::Param(p) => self.homes[v] = Home::Param(p),
                 Source::State(s) => self.homes[v] = Home::State(s),
+                Source::Constant(c) => self.homes[v] = Home::Constant(c),
                 Source::DResult(r) => self.homes[v] = Home::DResult(r),
                 Source::Cache(c) => self.homes[v] = Home::Cache(c),
                 Source::Node(..) | Source::Gone => {}

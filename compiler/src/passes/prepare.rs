@@ -1,5 +1,5 @@
-//! For inference: what depends on parameters and state alone goes into a phase of its own,
-//! which runs once for each version of them.
+//! For inference: what depends on parameters, state and constants alone goes into a phase of its
+//! own, which runs once for each version of them.
 
 use super::{About, Work};
 use crate::diagnostics::Diagnostic;
@@ -16,7 +16,10 @@ pub(super) fn run(work: &mut Work, _: &About) -> Result<(), Diagnostic> {
 /// compute of their weights.
 pub fn prepare(graph: &mut Graph) {
     let given = |source| matches!(source, Source::Param(_) | Source::State(_));
-    let mut lasting: Vec<bool> = graph.values.iter().map(|v| given(v.source)).collect();
+    // A function without these has nothing prepared.
+    let has_any = graph.values.iter().any(|v| given(v.source));
+    let lasts = |source| given(source) || has_any && matches!(source, Source::Constant(_));
+    let mut lasting: Vec<bool> = graph.values.iter().map(|v| lasts(v.source)).collect();
     let mut constant = vec![false; lasting.len()];
     let (mut first, mut rest) = (Vec::new(), Vec::new());
     for mut node in std::mem::take(&mut graph.nodes) {
@@ -53,7 +56,8 @@ pub fn prepare(graph: &mut Graph) {
     graph.set_nodes(constants.chain(first).chain(rest).collect());
 }
 
-/// Whether a node depends on parameters and state alone, and makes something that can be kept.
+/// Whether a node depends on parameters, state and constants alone, and makes something that can be
+/// kept.
 fn moves(graph: &Graph, node: &Node, lasting: &[bool], constant: &[bool]) -> bool {
     let sized = |value: &usize| !graph.ty(*value).shape.0.iter().any(Dim::is_run_time);
     node.inputs.iter().all(|input| lasting[*input] || constant[*input])

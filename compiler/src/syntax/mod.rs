@@ -3,6 +3,7 @@
 
 mod body;
 mod check;
+mod constants;
 pub mod limits;
 mod parse;
 mod recover;
@@ -12,7 +13,9 @@ pub use check::{MOST_SIZES, ambiguous, check_item, distinct};
 pub use parse::{count_of, frozen, name_in_files, parse_layer_type, parse_model, parse_models};
 pub use typed::{PRIMITIVES, numeral, parse_layer, type_of, value};
 
-use proc_macro2::{Ident, Span};
+use std::rc::Rc;
+
+use proc_macro2::{Ident, Span, TokenStream};
 use syn::{Attribute, Expr, Generics, LitStr, Path, Type, Visibility};
 
 use crate::text::text_of;
@@ -24,10 +27,23 @@ pub struct ModelItem {
     pub header: Option<Header>,
     pub fields: Vec<Field>,
     pub functions: Vec<Function>,
+    /// The constants of the same `model!`.
+    pub constants: Rc<[ConstItem]>,
+    /// Of the first model: these constants as they are written.
+    pub items: TokenStream,
     /// Whether the user's struct is there already (`#[derive(Module)]`).
     pub derived: bool,
     /// A field or a function did not parse so far as to have a name.
     pub lost: bool,
+}
+
+/// `const GRID: [[f32; 8]; 8] = …;` in a `model!`, as its functions see it.
+#[derive(Debug)]
+pub struct ConstItem {
+    pub name: Ident,
+    /// Of an array, its sizes.
+    pub array: Option<TypeExpr>,
+    pub value: Expr,
 }
 
 /// `/// docs  pub struct Block<const D: usize>`

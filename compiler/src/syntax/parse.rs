@@ -1,5 +1,7 @@
 //! The parser: recovers at the next field, statement or item.
 
+use std::rc::Rc;
+
 use proc_macro2::{Delimiter, Group, Ident, Spacing, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt;
@@ -8,11 +10,13 @@ use syn::punctuated::Punctuated;
 use syn::{Attribute, Expr, LitStr, Path, Token, Type, Visibility};
 
 use super::body::statements;
+use super::constants::{constant, uses};
 use super::limits::{MOST_FIELDS, too_deep};
 use super::recover::{parse_piece, skip_to_item, until_body};
 
 use super::{
-    Arg, Field, FieldDecl, FnArg, Function, Header, LayerDecl, ModelItem, TypeExpr, Written,
+    Arg, ConstItem, Field, FieldDecl, FnArg, Function, Header, LayerDecl, ModelItem, TypeExpr,
+    Written,
 };
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::names::{is_keyword, made_a_name, plain, without_needless};
@@ -27,9 +31,24 @@ pub fn parse_models(tokens: TokenStream, diagnostics: &mut Diagnostics) -> Vec<M
         return models;
     }
     let tokens = without_needless(tokens);
+    let (mut constants, mut items) = (Vec::new(), TokenStream::new());
     let parser = |input: ParseStream| {
         while !input.is_empty() {
             let start = input.cursor();
+            match constant(input) {
+                Ok(Some((constant, item))) => {
+                    constants.push(constant);
+                    items.extend(item);
+                    continue;
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    diagnostics.push(error);
+                    models.iter_mut().for_each(|model| model.lost = true);
+                    skip_to_item(input, input.cursor() != start);
+                    continue;
+                }
+            }
             if let Err(error) = item(input, &mut models, diagnostics) {
                 diagnostics.push(error);
                 // Which model it was a part of is not known.
@@ -39,8 +58,12 @@ pub fn parse_models(tokens: TokenStream, diagnostics: &mut Diagnostics) -> Vec<M
         }
         Ok(())
     };
-    let result = parse_piece(tokens, Span::call_site(), parser);
+    let result = parse_piece(tokens.clone(), Span::call_site(), parser);
     diagnostics.keep(result);
+    items.extend(uses(&constants, &tokens));
+    let constants: Rc<[ConstItem]> = constants.into();
+    models.iter_mut().for_each(|model| model.constants = Rc::clone(&constants));
+    models[0].items = items;
     models
 }
 
@@ -84,7 +107,7 @@ fn item(
         models.last_mut().expect("there is one").functions.push(function);
         Ok(())
     } else {
-        Err(Diagnostic::new(input.span(), "expected a `struct` of layers or a `fn`"))
+        Err(Diagnostic::new(input.span(), "expected a `struct` of layers, a `fn` or a `const`"))
     }
 }
 

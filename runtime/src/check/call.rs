@@ -14,8 +14,13 @@ pub enum Calls {
     Field,
     /// Several in a row.
     Row,
-    /// For each step of a sequence; with the floats of the model's state.
-    Scan(usize),
+    /// For each step of a sequence.
+    Scan {
+        /// The floats of the model's state.
+        state: usize,
+        /// The results of a step, beside the states that go on.
+        made: usize,
+    },
 }
 
 /// A call of another model: what it is given.
@@ -52,7 +57,7 @@ impl<'a> Call<'a> {
 #[track_caller]
 const fn check(callee: &Signature, call: Call<'_>, form: Calls, results: &[TypeSig]) {
     let Call { step, args, written } = call;
-    if let Calls::Scan(state) = form
+    if let Calls::Scan { state, .. } = form
         && state > 0
     {
         let text = Text::new().str("`").str(step).str("` has state of its own, such as running");
@@ -64,7 +69,7 @@ const fn check(callee: &Signature, call: Call<'_>, form: Calls, results: &[TypeS
         let text = text.str(if callee.args.len() == 1 { " input" } else { " inputs" });
         let text = text.str(", but receives ").number(args.len());
         let text = match form {
-            Calls::Scan(_) => text.str(": a step of the sequence and the states"),
+            Calls::Scan { .. } => text.str(": a step of the sequence and the states"),
             _ => text,
         };
         panic!("{}", text.as_str());
@@ -84,11 +89,12 @@ const fn check(callee: &Signature, call: Call<'_>, form: Calls, results: &[TypeS
     if callee.results.len() != results.len() {
         let text = Text::new().str("`").str(step).str("` gives ").number(callee.results.len());
         let text = match form {
-            Calls::Scan(_) => text.str(" results, but a scan takes ").number(results.len()),
+            Calls::Scan { .. } => text.str(" results, but a scan takes ").number(results.len()),
             _ => text.str(" results, but here it is one"),
         };
         let text = match form {
-            Calls::Scan(_) => text.str(": that of the step and the new states"),
+            Calls::Scan { made: 1, .. } => text.str(": that of the step and the new states"),
+            Calls::Scan { .. } => text.str(": those of the step and the new states"),
             _ => text,
         };
         panic!("{}", text.as_str());
@@ -105,8 +111,8 @@ const fn check(callee: &Signature, call: Call<'_>, form: Calls, results: &[TypeS
                 );
             }
             let text = text.str(", but is taken here as ").shape(&results[i]);
-            if let Calls::Scan(_) = form {
-                let text = text.str(if i == 0 {
+            if let Calls::Scan { made, .. } = form {
+                let text = text.str(if i < made {
                     "\n  help: write `out = […]` with the sizes of a step's result"
                 } else {
                     ": a state keeps its shape from step to step"

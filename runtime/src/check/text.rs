@@ -61,6 +61,18 @@ impl Text {
         }
     }
 
+    /// `[8, 8]`
+    pub(super) const fn sizes(self, sizes: &[usize]) -> Self {
+        let mut text = self.str("[");
+        let mut axis = 0;
+        while axis < sizes.len() {
+            text = if axis > 0 { text.str(", ") } else { text };
+            text = text.number(sizes[axis]);
+            axis += 1;
+        }
+        text.str("]")
+    }
+
     pub(super) const fn shape(self, ty: &TypeSig) -> Self {
         let mut text = if ty.classes { self.str("Classes[") } else { self.str("[") };
         let mut i = 0;

@@ -10,6 +10,7 @@ use super::{
     Region, Run, RunMemory, Target, Threads,
 };
 use crate::arena::Sizes;
+use crate::constant::Constant;
 use crate::math::SimdLevel;
 use crate::ops::conv2d::{Algorithm, Choice};
 use crate::profile::{self, PassOps, Profile, Track};
@@ -379,7 +380,11 @@ impl<'a> CpuKernels<'a> {
 
     /// The class indices of `range`.
     pub(crate) fn indices(&self, range: Indices) -> &'a [u32] {
-        &self.indices[range.start..range.start + range.len]
+        let all = match range.constant {
+            Some(constant) => constant.numbers(),
+            None => self.indices,
+        };
+        &all[range.start..range.start + range.len]
     }
 
     /// The slices of a kernel call: `writes` to write, `reads` to read.
@@ -416,7 +421,7 @@ impl<'a> CpuKernels<'a> {
             Region::Grads => self.grads.at(buf),
             Region::Arena => self.arena.at(buf),
             Region::Cache => self.cache.at(buf),
-            Region::Params | Region::Prepared | Region::Input(_) => {
+            Region::Params | Region::Prepared | Region::Input(_) | Region::Constant => {
                 panic!("gradiron: {buf:?} is read-only (a bug)")
             }
         }
@@ -432,6 +437,7 @@ impl<'a> CpuKernels<'a> {
             Region::Cache => self.cache.at(buf),
             Region::Prepared => start_in(self.prepared, buf),
             Region::Input(i) => start_in(self.inputs[usize::from(i)], buf),
+            Region::Constant => start_in(buf.constant.map_or(&[], Constant::numbers), buf),
         }
     }
 }

@@ -22,6 +22,7 @@ mod threads;
 mod tiny;
 
 pub use crate::buf::{Buf, Element, Indices, Region, floats_of_halves};
+pub use crate::constant::Constant;
 pub use crate::failure::{DeviceError, Failure};
 pub use changing::Changing;
 pub use cpu::{Cpu, CpuKernels, CpuPreparer};

@@ -7,6 +7,49 @@ use gradiron::prelude::*;
 
 pub type Outcome = Result<(), Box<dyn std::error::Error>>;
 
+/// The numbers of arrays that programs have as constants.
+const fn fixed<const LEN: usize>() -> [f32; LEN] {
+    let (mut made, mut at) = ([0.0; LEN], 0);
+    while at < LEN {
+        made[at] = ((at * 37 + 11) % 64) as f32 / 32.0 - 1.0;
+        at += 1;
+    }
+    made
+}
+
+/// The first of them, in arrays of such sizes.
+pub struct Fixed1<const A: usize>;
+/// The same.
+pub struct Fixed2<const A: usize, const B: usize>;
+/// The same.
+pub struct Fixed3<const A: usize, const B: usize, const C: usize>;
+
+impl<const A: usize> Fixed1<A> {
+    pub const OF: [f32; A] = fixed();
+}
+
+impl<const A: usize, const B: usize> Fixed2<A, B> {
+    pub const OF: [[f32; B]; A] = {
+        let (all, mut made, mut at) = (fixed::<125>(), [[0.0; B]; A], 0);
+        while at < A * B {
+            made[at / B][at % B] = all[at];
+            at += 1;
+        }
+        made
+    };
+}
+
+impl<const A: usize, const B: usize, const C: usize> Fixed3<A, B, C> {
+    pub const OF: [[[f32; C]; B]; A] = {
+        let (all, mut made, mut at) = (fixed::<125>(), [[[0.0; C]; B]; A], 0);
+        while at < A * B * C {
+            made[at / (B * C)][at / C % B][at % C] = all[at];
+            at += 1;
+        }
+        made
+    };
+}
+
 /// The numbers of a program, and what it made of them.
 pub struct Data {
     floats: Vec<f32>,

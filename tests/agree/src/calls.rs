@@ -82,7 +82,7 @@ fn check_call(callee: &Callee, scope: &Scope) -> Result<(), String> {
     let name = callee.function.to_string();
     let function = unit.functions.iter().find(|function| function.name == name);
     let function = function.ok_or_else(|| format!("calls `{name}`, which is not there"))?;
-    if callee.scans && !unit.state.is_empty() {
+    if callee.scans.is_some() && !unit.state.is_empty() {
         return Err("has state of its own, which a scan does not carry".into());
     }
     let counts = [&function.args.len(), &function.results.len()];

@@ -30,7 +30,14 @@ pub fn draw(unit: &Unit, function: &Function, scope: &Scope, seed: u64) -> Given
         true => Array::new([], vec![1.0]),
         false => floats(ty, scope, &mut random),
     });
-    Given { args, params, state, d_results: d_results.collect(), caches: Vec::new() }
+    Given {
+        args,
+        params,
+        state,
+        d_results: d_results.collect(),
+        caches: Vec::new(),
+        constants: unit.fixed(scope),
+    }
 }
 
 fn floats(ty: &Ty, scope: &Scope, random: &mut Random) -> Array {
@@ -87,7 +94,8 @@ fn bound(function: &Function, scope: &Scope, arg: usize) -> Option<usize> {
                 continue;
             }
             let own = match node.op.callee() {
-                Some(callee) if !callee.scans => {
+                // Lengths of a scan are behind the arguments of its model.
+                Some(callee) if at < 2 + callee.args.len() => {
                     let ty = syn::parse2(callee.model.clone()).expect("a model is a type");
                     let (unit, inner) = scope.model(&ty).expect("the model is one of the program");
                     let function = unit.function(&callee.function.to_string());

@@ -95,6 +95,8 @@ pub struct Given {
     /// Parameters and state by their indices.
     pub params: Vec<Array>,
     pub state: Vec<Array>,
+    /// The arrays of the program's.
+    pub constants: Vec<Array>,
     /// The gradients of the results.
     pub d_results: Vec<Array>,
     pub caches: Vec<Array>,
@@ -154,6 +156,7 @@ fn outer(source: Source, given: &Given) -> Option<Array> {
         Source::Param(at) => given.params.get(at).cloned(),
         Source::State(at) => given.state.get(at).cloned(),
         Source::DResult(at) => given.d_results.get(at).cloned(),
+        Source::Constant(at) => given.constants.get(at).cloned(),
         Source::Cache(_) | Source::Node(..) | Source::Gone => None,
     }
 }

@@ -95,5 +95,31 @@ pub fn programs() -> Vec<Program> {
         self.norm(z + y) + self.attn(y, is_causal = true)
     }",
         ]),
+        program(&[
+            "struct Cell { query: Linear(2 -> 3), join: Linear(8 -> 2) }
+    fn forward(&self, memory: [n, 4, 3], x: [n, 3], h: [n, A], z: [n, 1]) -> ([n, 4], [n], [n, A]) {
+        let shift: [2] = Fixed1::<2>::OF;
+        let seen = (memory * self.query(h + shift).unsqueeze(1)).sum(2).softmax(-1);
+        let h = self.join(cat([x, seen, z], dim = 1)).tanh();
+        (seen, h.sum(1), h)
+    }
+    fn map(&self, x: [n, 3], by: [n, A]) -> [n, 1, A] {
+        (self.query(by) * x).sum(1).reshape([n, 1, 1]) * by.unsqueeze(1)
+    }",
+            "struct M { cell: Cell, fc: Linear(3 -> 3) }
+    fn forward(
+        &self, x: [batch, 5, 3], z: [batch, 5, 1], h: [batch, A], memory: [batch, 4, 3], len: Classes[batch],
+    ) -> [batch, 5, 4] {
+        let table: [4, 3] = Fixed2::<4, 3>::OF;
+        let keys = self.fc(memory) + table;
+        let (a, b, h) = scan(|(x, z), h| self.cell(keys, x, h, z), (x, z), h, out = ([4], []));
+        let (c, d, g) = scan(
+            |(x, z), h| self.cell(keys * 0.5, x, h, z), (x, z), h,
+            out = ([4], []), reverse = true, lengths = len,
+        );
+        let y = scan(|x| self.cell.map(x, g), x, out = [1, A]);
+        (a + c) * y.sum() + b.unsqueeze(2) + d.unsqueeze(2) * h.sum()
+    }",
+        ]),
     ]
 }

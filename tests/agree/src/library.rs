@@ -16,6 +16,7 @@ use gradiron_compiler::syntax::parse_model;
 use proc_macro2::TokenStream;
 use syn::{BinOp, Expr, GenericArgument, Lit, PathArguments, Type};
 
+use crate::array::Array;
 use crate::program::Program;
 
 /// All models of a program.
@@ -33,6 +34,8 @@ pub struct Unit {
     /// Parameters and state in the order of their indices.
     pub params: Vec<Tensor>,
     pub state: Vec<Tensor>,
+    /// The arrays of the program's that it has as values.
+    fixed: Vec<Ty>,
     pub functions: Vec<Function>,
     /// The equalities that are left to rustc.
     pub deferred: Vec<Deferred>,
@@ -140,12 +143,24 @@ fn unit(text: &str) -> Result<Unit, String> {
         generics: generics.collect(),
         params: params.collect(),
         state: state.collect(),
+        fixed: model.constants.iter().map(|fixed| fixed.ty.clone()).collect(),
         functions: functions.collect(),
         deferred: model.deferred.clone(),
     })
 }
 
 impl Unit {
+    /// The numbers of these arrays, as the harness of a batch has them.
+    pub fn fixed(&self, scope: &Scope) -> Vec<Array> {
+        let number = |at: usize| ((at * 37 + 11) % 64) as f64 / 32.0 - 1.0;
+        let array = |ty: &Ty| {
+            let dims = scope.sizes_of(ty.dims());
+            let len = dims.iter().product();
+            Array::new(dims, (0..len).map(number).collect())
+        };
+        self.fixed.iter().map(array).collect()
+    }
+
     pub fn function(&self, name: &str) -> &Function {
         let found = self.functions.iter().find(|function| function.name == name);
         found.unwrap_or_else(|| panic!("{} has no function `{name}`", self.name))

@@ -2,20 +2,32 @@
 
 use proc_macro2::TokenStream;
 
-use super::{Scan, Scratch};
+use super::{Role, Scan, Scratch, numbered};
 use crate::dim::Dim;
-use crate::graph::Ty;
 use crate::graph::callee::{Given, GivenBack};
+use crate::graph::{Kind, Ty};
 use crate::hygiene::quote;
 use crate::ops::call::Only;
 use crate::ops::{Callee, Emission, Emit, Mismatch, Op, Rule, Transform};
 
-/// `d_params, d_x, d_states`, but `d_params` where they are held fixed, from `params, x, lengths, y, histories, saved, d_y, d_states`.
+/// `d_params` and the gradients of the model's arguments, whole sequences, first states and what is
+/// around; no `d_params` where they are held fixed. From `params`, the arguments that are no states,
+/// `lengths, results, histories, saved, d_results, d_states`.
 #[derive(Clone, Debug)]
 pub struct ScanGrad {
     pub scan: Scan,
-    /// For `x` and the first states.
+    /// For each argument of the model.
     pub wanted: Vec<Option<Only>>,
+}
+
+/// Where the gradient of an argument goes.
+struct Place {
+    /// Whether it is asked for, of type `bool`.
+    there: TokenStream,
+    /// The whole of it.
+    all: TokenStream,
+    /// Memory for that of a step.
+    spare: TokenStream,
 }
 
 impl Op for ScanGrad {
@@ -24,9 +36,12 @@ impl Op for ScanGrad {
     }
 
     fn infer(&self, _: &mut Rule, inputs: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
-        let x = self.scan.sequence(&self.scan.callee.args[0]);
-        let all = [x].into_iter().chain(self.scan.callee.args[1..].iter().cloned());
-        let asked = all.zip(&self.wanted).filter(|(_, wanted)| wanted.is_some());
+        let types =
+            self.scan.callee.args.iter().zip(&self.scan.roles).map(|(ty, role)| match role {
+                Role::Step => self.scan.sequence(ty),
+                _ => ty.clone(),
+            });
+        let asked = types.zip(&self.wanted).filter(|(_, wanted)| wanted.is_some());
         let d_params = self.scan.callee.asked.trains.then(|| inputs[0].clone());
         Ok(d_params.into_iter().chain(asked.map(|(ty, _)| ty)).collect())
     }
@@ -38,38 +53,64 @@ impl Op for ScanGrad {
 
 impl Transform for ScanGrad {}
 
+impl ScanGrad {
+    /// The number of the input that an argument of the model is.
+    fn input(&self, arg: usize) -> usize {
+        let before = self.scan.roles[..arg].iter();
+        1 + before.filter(|role| !matches!(role, Role::State(_))).count()
+    }
+
+    /// Gradients that are not asked for are computed with the others.
+    fn places(&self, e: &Emit, scratch: &mut Scratch) -> Vec<Option<Place>> {
+        let trains = usize::from(self.scan.callee.asked.trains);
+        let mut outputs = e.output_vars[trains..].iter();
+        let places = self.wanted.iter().enumerate().map(|(arg, wanted)| {
+            let all = wanted.map(|_| outputs.next().expect("one for each wanted").clone());
+            let spare = self.scan.is_float(arg).then(|| scratch.take(&self.scan.arg_len(arg)))?;
+            let there = match wanted {
+                None => quote!(false),
+                Some(Only(false)) => quote!(true),
+                Some(Only(true)) => quote!(want.inputs),
+            };
+            Some(Place { there, all: all.unwrap_or_else(|| spare.clone()), spare })
+        });
+        places.collect()
+    }
+
+    /// Whether the model computes the gradients of its arguments: states hand them on.
+    fn want_inputs(&self) -> TokenStream {
+        let mut asked = self.wanted.iter().flatten();
+        match (self.scan.states(), asked.clone().any(|only| !only.0), asked.next()) {
+            (0, false, Some(_)) => quote!(want.inputs),
+            (0, false, None) => quote!(false),
+            _ => quote!(true),
+        }
+    }
+}
+
 impl Emission for ScanGrad {
     fn emit(&self, e: &Emit) -> TokenStream {
-        let (scan, states) = (&self.scan, self.scan.states());
-        let (params, x) = (e.x(0), e.x(1));
+        let (scan, states, made) = (&self.scan, self.scan.states(), self.scan.made());
+        let params = e.x(0);
         let trains = scan.callee.asked.trains;
-        let behind = 2 + usize::from(scan.lengths);
-        let (y, histories) = (e.x(behind), &e.input_vars[behind + 1..][..states]);
-        let saved = e.x(behind + 1 + states);
-        let (d_y, d_last) =
-            (e.x(behind + 2 + states), &e.input_vars[behind + 3 + states..][..states]);
-        let (x_size, y_size, sizes_of) = scan.lens();
-        let [x_len, y_len] = [&x_size, &y_size].map(Dim::tokens);
+        let lengths_at = self.input(scan.roles.len());
+        let mut rest = &e.input_vars[lengths_at + usize::from(scan.lengths)..];
+        let mut next = |count: usize| {
+            let (here, behind) = rest.split_at(count);
+            rest = behind;
+            here
+        };
+        let (results, histories, saved) = (next(made), next(states), next(1));
+        let (d_results, d_last, saved) = (next(made), next(states), &saved[0]);
+        let (sizes_of, made_sizes) = (scan.state_lens(), scan.made_lens());
         let lens: Vec<_> = sizes_of.iter().map(Dim::tokens).collect();
         let (steps, step) = (scan.seq_len.tokens(), scan.turned(&quote!(i)));
 
         let mut scratch = Scratch::new(e.scratch());
         let own = scratch.take(&scan.own_scratch(false));
         let of_step = scratch.take(&scan.callee.params());
-        // Gradients that are not asked for are computed with the others.
-        let mut outputs = e.output_vars[usize::from(trains)..].iter();
-        let mut places = Vec::new();
-        for (wanted, len) in self.wanted.iter().zip([&x_size].into_iter().chain(&sizes_of)) {
-            let place = wanted.map(|only| (only, outputs.next().expect("one for each wanted")));
-            let spare = scratch.take(len);
-            places.push(match place {
-                None => (quote!(false), spare.clone(), spare),
-                Some((Only(false), out)) => (quote!(true), out.clone(), spare),
-                Some((Only(true), out)) => (quote!(want.inputs), out.clone(), spare),
-            });
-        }
-        let (x_there, d_x, x_spare) = &places[0];
-        let d_x = quote!(if #x_there { #d_x.part(step * #x_len, #x_len) } else { #x_spare });
+        let places = self.places(e, &mut scratch);
+        let place = |arg: usize| places[arg].as_ref().expect("a float has a gradient");
         let turns: Vec<_> = sizes_of.iter().map(|len| [0, 1].map(|_| scratch.take(len))).collect();
         let d_next: Vec<_> = (0..states)
             .map(|k| {
@@ -81,86 +122,129 @@ impl Emission for ScanGrad {
             .collect();
         let d_from: Vec<_> = (0..states)
             .map(|k| {
-                let ((there, first, spare), [even, odd]) = (&places[1 + k], &turns[k]);
+                let (Place { there, all, spare }, [even, odd]) = (place(scan.place(k)), &turns[k]);
                 quote! {
-                    if i == 0 { if #there { #first } else { #spare } }
+                    if i == 0 { if #there { #all } else { #spare } }
                     else if i % 2 == 0 { #even } else { #odd }
                 }
             })
             .collect();
-        let names = |kind: &str| -> Vec<_> {
-            (0..states).map(|k| quote::format_ident!("{kind}_{k}")).collect()
-        };
-        let (nexts, froms) = (names("d_next"), names("d_from"));
+        let [nexts, froms] = ["d_next", "d_from"].map(|kind| numbered(kind, states));
         let at = |i: TokenStream| -> Vec<TokenStream> {
             let parts = histories.iter().zip(&lens);
             parts.map(|(history, len)| quote!(#history.part((#i) * #len, #len))).collect()
         };
         let (from, to) = (at(quote!(i)), at(quote!(i + 1)));
         let memory = scan.callee.size_of("saved").tokens();
-        // What the forward pass gave, and what it made of that.
-        let given = [quote!(x)].into_iter().chain(from.clone()).collect::<Vec<_>>();
-        let made = [quote!(y)].into_iter().chain(to.clone()).collect::<Vec<_>>();
-        let (given, made) = match scan.lengths {
-            false => (given, made),
-            true => {
-                let lengths = e.x(2);
-                let mut replay = |len: &Dim, now: &TokenStream, all: &TokenStream, first| {
-                    scan.replay(&mut scratch, lengths, len, [now, all], &first)
-                };
-                let after = match scan.reverse {
-                    true => quote!(Before(steps + 1)),
-                    false => quote!(At(1)),
-                };
-                let mut again = (
-                    vec![replay(&x_size, &given[0], x, scan.first_step())],
-                    vec![replay(&y_size, &made[0], y, scan.first_step())],
-                );
-                for k in 0..states {
-                    let (len, history) = (&sizes_of[k], &histories[k]);
-                    again.0.push(replay(len, &given[1 + k], history, quote!(At(0))));
-                    again.1.push(replay(len, &made[1 + k], history, after.clone()));
-                }
-                again
+
+        // The gradients of a step of each argument, and what becomes of those that all steps have.
+        let (mut d_lets, mut d_args, mut sums) =
+            (TokenStream::new(), Vec::new(), TokenStream::new());
+        for (arg, role) in scan.roles.iter().enumerate().filter(|(arg, _)| scan.is_float(*arg)) {
+            if let Role::State(k) = role {
+                d_args.push(froms[*k].clone());
+                continue;
             }
+            let (name, Place { there, all, spare }) =
+                (quote::format_ident!("d_arg_{arg}"), place(arg));
+            let len = scan.arg_len(arg).tokens();
+            let here = match role {
+                Role::Step => quote!(if #there { #all.part(step * #len, #len) } else { #spare }),
+                _ => quote!(if #there && i + 1 == steps { #all } else { #spare }),
+            };
+            d_lets.extend(quote!(let #name = #here;));
+            if *role == Role::Around && self.wanted[arg].is_some() {
+                sums.extend(quote!(if #there && i + 1 < steps { k.accumulate(#all, #name); }));
+            }
+            d_args.push(quote!(#name));
+        }
+
+        // What the forward pass gave, and what it made of that.
+        let sequences = scan.sequences();
+        let all_x: Vec<_> = sequences.iter().map(|arg| e.x(self.input(*arg)).clone()).collect();
+        let x_lens: Vec<_> = sequences.iter().map(|arg| scan.arg_len(*arg)).collect();
+        let x = numbered("in", sequences.len());
+        let y = numbered("out", made);
+        let lengths = scan.lengths.then(|| e.x(lengths_at));
+        let around = |arg: usize| e.x(self.input(arg)).clone();
+        let [given, classes] = scan.given(&around, |arg, role| {
+            let (now, all, first) = match role {
+                Role::State(k) => (&from[k], &histories[k], quote!(At(0))),
+                _ => {
+                    let at = scan.sequence_at(arg);
+                    (&x[at], &all_x[at], scan.first_step())
+                }
+            };
+            match lengths {
+                None => now.clone(),
+                Some(lengths) => {
+                    scan.replay(&mut scratch, lengths, &scan.arg_len(arg), [now, all], &first)
+                }
+            }
+        });
+        let after = match scan.reverse {
+            true => quote!(Before(steps + 1)),
+            false => quote!(At(1)),
         };
-        let call = |d_y: TokenStream, d_to: &[TokenStream], d_from: &[TokenStream]| {
-            let numbered = |name: TokenStream, count: usize| -> Vec<TokenStream> {
+        let results_of = made_sizes.iter().enumerate().map(|(r, len)| match lengths {
+            None => y[r].clone(),
+            Some(lengths) => {
+                let all = [&y[r], &results[r]];
+                scan.replay(&mut scratch, lengths, len, all, &scan.first_step())
+            }
+        });
+        let results_of: Vec<_> = results_of.collect();
+        let states_of = sizes_of.iter().enumerate().map(|(k, len)| match lengths {
+            None => to[k].clone(),
+            Some(lengths) => {
+                scan.replay(&mut scratch, lengths, len, [&to[k], &histories[k]], &after)
+            }
+        });
+        let made_of: Vec<_> = results_of.into_iter().chain(states_of).collect();
+
+        let d_params = quote!(d_params);
+        let call = |d_results: Vec<TokenStream>, d_args: Vec<TokenStream>| {
+            let indexed = |name: TokenStream, count: usize| -> Vec<TokenStream> {
                 (0..count).map(|i| quote!(#name[#i])).collect()
             };
             let run = Given {
                 params: params.clone(),
                 state: TokenStream::new(),
-                args: numbered(quote!(given), given.len()),
-                classes: Vec::new(),
-                results: numbered(quote!(made), made.len()),
+                args: indexed(quote!(given), given.len()),
+                classes: classes.clone(),
+                results: indexed(quote!(made), made_of.len()),
                 scratch: own.clone(),
             };
             let back = GivenBack {
-                want_inputs: quote!(true),
+                want_inputs: self.want_inputs(),
                 saved: quote!(#saved.part(i * #memory, #memory)),
-                d_results: [d_y].into_iter().chain(d_to.to_vec()).collect(),
-                d_params: quote!(d_params),
-                d_args: [quote!(d_x)].into_iter().chain(d_from.to_vec()).collect(),
+                d_results,
+                d_params: d_params.clone(),
+                d_args,
             };
             let run = scan.callee.backward(&run, &back);
             quote! {
-                let (given, made) = ([#(#given),*], [#(#made),*]);
+                let (given, made) = ([#(#given),*], [#(#made_of),*]);
                 #run
             }
         };
-        let [next_vars, from_vars] = [&nexts, &froms]
-            .map(|names| -> Vec<TokenStream> { names.iter().map(|name| quote!(#name)).collect() });
-        let run = match scan.lengths {
-            false => call(quote!(d_y), &next_vars, &from_vars),
-            true => {
-                let lengths = e.x(2);
-                let own_d_y = scratch.take(&y_size);
-                let own_next: Vec<_> = sizes_of.iter().map(|len| scratch.take(len)).collect();
-                let own_from: Vec<_> = sizes_of.iter().map(|len| scratch.take(len)).collect();
-                let run = call(own_d_y.clone(), &own_next, &own_from);
+        let d_y = numbered("d_out", made);
+        let run = match lengths {
+            None => call([&d_y[..], &nexts].concat(), d_args),
+            Some(lengths) => {
+                let mut take = |lens: &[Dim]| -> Vec<TokenStream> {
+                    lens.iter().map(|len| scratch.take(len)).collect()
+                };
+                let own_d_y = take(&made_sizes);
+                let (own_next, own_from) = (take(&sizes_of), take(&sizes_of));
+                let states = scan.roles.iter().enumerate().filter(|(arg, _)| scan.is_float(*arg));
+                let d_args = states.zip(d_args).map(|((_, role), d_arg)| match role {
+                    Role::State(k) => own_from[*k].clone(),
+                    _ => d_arg,
+                });
+                let run = call([&own_d_y[..], &own_next].concat(), d_args.collect());
                 quote! {
-                    k.advance(#own_d_y, d_y, d_y.part(0, 0), #lengths, step);
+                    #(k.advance(#own_d_y, #d_y, #d_y.part(0, 0), #lengths, step);)*
                     #(k.advance(#own_next, #nexts, #nexts.part(0, 0), #lengths, step);)*
                     #run
                     #(k.advance(#froms, #own_from, #nexts, #lengths, step);)*
@@ -179,18 +263,23 @@ impl Emission for ScanGrad {
             }
             false => (quote!(let d_params = m.nothing();), quote!()),
         };
+        let (xs, ys) = (scan.parts("in", &all_x, &x_lens), scan.parts("out", results, &made_sizes));
+        let d_ys = scan.parts("d_out", d_results, &made_sizes);
         quote! {{
             let steps = #steps;
             for i in (0..steps).rev() {
                 let step = #step;
-                let (x, y) = (#x.part(step * #x_len, #x_len), #y.part(step * #y_len, #y_len));
-                let (d_x, d_y) = (#d_x, #d_y.part(step * #y_len, #y_len));
+                #xs
+                #ys
+                #d_ys
+                #d_lets
                 #(let #nexts = #d_next;)*
                 #(let #froms = #d_from;)*
                 #d_params
                 k.item(step);
                 #run
                 #sum
+                #sums
             }
         }}
     }
@@ -200,15 +289,26 @@ impl Emission for ScanGrad {
     }
 
     fn scratch(&self, _: bool) -> Option<Dim> {
-        let (x, y, lens) = self.scan.lens();
-        let states = Scan::sum(&lens);
-        // A place for `d_x`, and three for the gradients of each state.
-        let places = x.plus(&states.times(&Dim::lit(3)));
-        let held = match self.scan.lengths {
-            true => x.plus(&y.times(&Dim::lit(2))).plus(&states.times(&Dim::lit(4))),
+        let scan = &self.scan;
+        let (made, states) = (Scan::sum(&scan.made_lens()), Scan::sum(&scan.state_lens()));
+        let steps = Scan::sum(&scan.lens_of(Role::Step));
+        // A place for the gradient of each argument, and two more for those of the states.
+        let places = steps.plus(&Scan::sum(&scan.lens_of(Role::Around)));
+        let places = places.plus(&states.times(&Dim::lit(3)));
+        let held = match scan.lengths {
+            true => steps.plus(&made.times(&Dim::lit(2))).plus(&states.times(&Dim::lit(4))),
             false => Dim::lit(0),
         };
-        let own = self.scan.own_scratch(false).plus(&self.scan.callee.params());
+        let own = scan.own_scratch(false).plus(&scan.callee.params());
         Some(own.plus(&places).plus(&held))
+    }
+
+    /// The gradients of what all steps see are sums, of floats.
+    fn activation(&self, output: &Ty, k: usize) -> Option<Ty> {
+        let trains = usize::from(self.scan.callee.asked.trains);
+        let asked = self.scan.roles.iter().zip(&self.wanted).filter(|(_, wanted)| wanted.is_some());
+        let role = k.checked_sub(trains).and_then(|k| asked.map(|(role, _)| *role).nth(k));
+        let is_sum = role == Some(Role::Around);
+        (output.kind == Kind::Float && !is_sum).then(|| output.clone())
     }
 }

@@ -165,7 +165,7 @@ struct Placing<'a> {
 }
 
 impl Placing<'_> {
-    fn at(&self, buf: Buf) -> u64 {
+    fn at(&self, buf: Buf) -> Result<u64, CudaError> {
         let Places { params, halves, grads, arena, cache, prepared, .. } = self.places;
         let range = match buf.region {
             Region::Params if buf.element == Element::Half => halves,
@@ -175,15 +175,25 @@ impl Placing<'_> {
             Region::Cache => cache,
             Region::Prepared => prepared,
             Region::Input(i) => self.inputs.placed.input(usize::from(i), &self.lens),
+            Region::Constant => {
+                let constant = buf.constant.expect("a range of a constant has it");
+                self.shared.constant(constant)?
+            }
         };
-        range.of(buf)
+        Ok(range.of(buf))
     }
 
-    fn word(&self, arg: &Arg) -> u64 {
+    fn word(&self, arg: &Arg) -> Result<u64, CudaError> {
         let placed = &self.inputs.placed;
-        match *arg {
-            Arg::Buf(buf) => self.at(buf),
-            Arg::Indices(indices) => placed.indices.address(indices.start, indices.len),
+        Ok(match *arg {
+            Arg::Buf(buf) => self.at(buf)?,
+            Arg::Indices(indices) => {
+                let range = match indices.constant {
+                    Some(constant) => self.shared.constant(constant)?,
+                    None => placed.indices,
+                };
+                range.address(indices.start, indices.len)
+            }
             Arg::Size(size) => u64::from(size),
             Arg::Float(value) => u64::from(value.to_bits()),
             Arg::Random => placed.random.at,
@@ -193,7 +203,11 @@ impl Placing<'_> {
             Arg::Scratch(start) => self.scratch.address(start, 0),
             Arg::Rounded(start) => self.rounded.address(start, 0),
             Arg::Address(address) => address,
-        }
+        })
+    }
+
+    fn words(&self, args: &[Arg]) -> Result<Vec<u64>, CudaError> {
+        args.iter().map(|arg| self.word(arg)).collect()
     }
 
     /// Adds launches whose memory is known.
@@ -203,12 +217,12 @@ impl Placing<'_> {
                 Launch::Kernel { kernel, grid, args } => Ready::Kernel {
                     function: self.shared.function(kernel)?,
                     grid: *grid,
-                    args: args.iter().map(|arg| self.word(arg)).collect(),
+                    args: self.words(args)?,
                 },
                 Launch::Product { product, y, a, b, bias } => {
-                    let [a, b] = [a, b].map(|factor| self.word(factor));
-                    let at =
-                        Operands { y: self.at(*y), a, b, bias: bias.map(|bias| self.at(bias)) };
+                    let (a, b) = (self.word(a)?, self.word(b)?);
+                    let bias = bias.map(|bias| self.at(bias)).transpose()?;
+                    let at = Operands { y: self.at(*y)?, a, b, bias };
                     let types = Types { factors: self.inputs.factors, result: y.element };
                     Ready::Product { plan: self.shared.products.plan(*product, at, types)?, at }
                 }
@@ -224,7 +238,7 @@ impl Placing<'_> {
 
     /// Adds a call of a library with what it needs around it, or what there is otherwise.
     fn ready_library(&self, call: &LibraryCall, to: &mut Vec<Ready>) -> Result<(), CudaError> {
-        let at: Vec<u64> = call.at.iter().map(|arg| self.word(arg)).collect();
+        let at = self.words(&call.at)?;
         let Some(planned) = call.call.plan(self.shared, &at)? else {
             return self.ready(&call.otherwise, to);
         };

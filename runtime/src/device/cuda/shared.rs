@@ -12,8 +12,10 @@ use super::compiler::Compiler;
 use super::error::{Context, CudaError, Room as _};
 use super::events::Event;
 use super::library;
+use super::memory::Range;
 use super::products::{self, Products};
 use super::recording::CudaKernel;
+use crate::constant::Constant;
 
 /// The oldest driver, as the version of CUDA that it supports: the one whose compiler is used.
 const DRIVER: i32 = 13_000;
@@ -36,6 +38,9 @@ pub struct Shared {
     /// What libraries use on the side, as blocks and their bytes. Larger ones were asked for later;
     /// those before stay, for graphs that use them.
     workspaces: Mutex<Vec<(sys::CUdeviceptr, usize)>>,
+    /// Arrays that are constants of the program, by where they are on the host. They stay as long
+    /// as the GPU is used.
+    constants: Mutex<HashMap<(usize, usize), Range>>,
     pub counts: Counts,
     /// Held alone while the stream is captured, when it takes nothing else, and shared by all else
     /// that the stream is asked for.
@@ -105,6 +110,7 @@ impl Shared {
             functions: Mutex::default(),
             products: Products::new()?,
             workspaces: Mutex::default(),
+            constants: Mutex::default(),
             counts: Counts::default(),
             capture: RwLock::default(),
         })
@@ -193,17 +199,52 @@ impl Shared {
         workspaces.push((at, bytes));
         Ok(at)
     }
+
+    /// A constant of the program on the GPU, uploaded when a step first needs it.
+    pub(super) fn constant<T: bytemuck::Pod>(
+        &self,
+        constant: &Constant<T>,
+    ) -> Result<Range, CudaError> {
+        let mut constants = self.constants.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(range) = constants.get(&constant.key()) {
+            return Ok(*range);
+        }
+        let numbers = constant.numbers();
+        self.bind()?;
+        let bytes = size_of_val(numbers);
+        // SAFETY: the context is bound; freed when this value ends.
+        let at = unsafe { result::malloc_sync(bytes) }.or_no_room(bytes)?;
+        self.counts.allocation();
+        let uncaptured = self.uncaptured();
+        // SAFETY: the memory has as many bytes, and `numbers` never change or end.
+        let copied = unsafe { result::memcpy_htod_async(at, numbers, self.stream()) };
+        drop(uncaptured);
+        if let Err(error) = copied.to("upload memory").and_then(|()| self.synchronize()) {
+            // SAFETY: allocated above, and nothing else knows of it.
+            let _ = unsafe { result::free_sync(at) };
+            return Err(error);
+        }
+        let range = Range { at, len: numbers.len() };
+        constants.insert(constant.key(), range);
+        Ok(range)
+    }
 }
 
 impl Drop for Shared {
     fn drop(&mut self) {
         let workspaces = self.workspaces.get_mut().unwrap_or_else(PoisonError::into_inner);
         let workspaces = std::mem::take(workspaces);
+        let constants = self.constants.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let constants = std::mem::take(constants);
         // Libraries end behind this, and need the context to be bound.
         if self.bind().and_then(|()| self.synchronize()).is_ok() {
             for (workspace, _) in workspaces {
                 // SAFETY: allocated in `workspace`, and nothing that runs uses it.
                 let _ = unsafe { result::free_sync(workspace) };
+            }
+            for constant in constants.into_values() {
+                // SAFETY: allocated in `constant`, and nothing that runs uses it.
+                let _ = unsafe { result::free_sync(constant.at) };
             }
         }
     }

@@ -187,25 +187,33 @@ impl Growing<'_> {
         Some(self.field("m", decl, Is::Model))
     }
 
-    /// `scan(self.cell, x, h)`
+    /// `scan(self.cell, x, h)`, `scan(|(a, b), h| self.cell(a, h, m, b), (x, y), h)`
     pub fn scan(&mut self, row: &FunctionRow) -> Option<Let> {
         let world = self.world;
-        let is_cell = |function: &&Signature| {
-            let (args, results) = (&function.args, &function.results);
-            let states = |a: &[Known], r: &[Known]| {
-                a.iter().zip(r).all(|(a, r)| !a.classes && a.dims == r.dims)
-            };
-            results.len() > 1
-                && args.len() == results.len()
-                && !args[0].classes
-                && states(&args[1..], &results[1..])
-        };
         let cells = world.made.iter().filter(|made| made.floats[1] == 0);
         let cells = cells.flat_map(|made| made.functions.iter().map(move |f| (made, f)));
+        let is_cell = |f: &Signature| !f.args[0].classes && !f.results.iter().any(|r| r.classes);
         let cells: Vec<_> = cells.filter(|(_, function)| is_cell(function)).collect();
         let (made, function) = *self.dice.pick(&cells)?;
+        let (args, results) = (&function.args, &function.results);
+        // The last results are states where arguments have their shapes.
+        let mut states: Vec<usize> = Vec::new();
+        for result in results.iter().rev() {
+            let is_it = |at: &usize| {
+                let arg = &args[*at];
+                *at > 0 && !arg.classes && arg.dims == result.dims && !states.contains(at)
+            };
+            let found = (0..args.len()).find(is_it).filter(|_| self.dice.percent(80));
+            let Some(found) = found else { break };
+            states.insert(0, found);
+        }
+        let count = results.len() - states.len();
+        let is_sequence = |g: &mut Self, at: usize| {
+            at == 0 || !args[at].classes && !states.contains(&at) && g.dice.percent(30)
+        };
+        let sequences: Vec<usize> = (0..args.len()).filter(|at| is_sequence(self, *at)).collect();
         let field = self.model_field(made, false)?;
-        let mut dims = self.ours(&function.args[0].dims);
+        let mut dims = self.ours(&args[0].dims);
         let steps = match (self.steps(), &world.length) {
             (true, Some(length)) => {
                 let number = world.number(&self.model, length)?;
@@ -213,26 +221,70 @@ impl Growing<'_> {
             }
             _ => self.world.size(&self.model, self.dice, 4),
         };
-        dims.insert(1, steps);
-        let mut args = vec![self.need(&dims)?];
-        for state in &function.args[1..] {
-            let dims = self.ours(&state.dims);
-            args.push(self.need(&dims)?);
+        if dims.is_empty() {
+            return None;
         }
-        let x = Known { name: String::new(), classes: false, dims };
-        // The sizes of a result are drawn below.
-        let options = row.options.iter().filter(|option| option.name != "out");
-        let sample: Vec<_> = options.map(|option| option.sample()).collect();
-        args.extend(self.options(&sample.join(", "), &mut Call::new(x))?);
-        let of_step = &function.results[0].dims;
-        if *of_step != function.results[1].dims || self.dice.percent(30) {
-            args.push(format!("out = {}", shape(&self.ours(&of_step[1..]))));
+        dims.insert(1, steps.clone());
+        let mut given = Vec::new();
+        for at in &sequences {
+            let mut dims = self.ours(&args[*at].dims);
+            if dims.is_empty() {
+                return None;
+            }
+            dims.insert(1, steps.clone());
+            given.push(self.need(&dims)?);
+        }
+        let mut values = vec![match &given[..] {
+            [one] => one.clone(),
+            several => format!("({})", several.join(", ")),
+        }];
+        for at in &states {
+            let dims = self.ours(&args[*at].dims);
+            values.push(self.need(&dims)?);
         }
         let cell = match function.name.as_str() {
             "forward" => format!("self.{field}"),
             name => format!("self.{field}.{name}"),
         };
-        let names = function.results.iter().map(|_| self.model.fresh("v")).collect();
-        Some(Let { names, ty: None, value: format!("scan({cell}, {})", args.join(", ")) })
+        let (mut inner, mut outer) = (Vec::new(), Vec::new());
+        for (at, arg) in args.iter().enumerate() {
+            let among = |list: &[usize]| list.iter().position(|other| *other == at);
+            inner.push(match (among(&sequences), among(&states)) {
+                (Some(k), _) => format!("e{k}"),
+                (_, Some(k)) => format!("s{k}"),
+                _ => {
+                    let dims = self.ours(&arg.dims);
+                    outer.push(at);
+                    if arg.classes { self.classes(&dims)? } else { self.need(&dims)? }
+                }
+            });
+        }
+        let in_order = [&sequences[..], &states].concat() == (0..args.len()).collect::<Vec<_>>();
+        let first = if in_order && self.dice.percent(60) {
+            cell
+        } else {
+            let e: Vec<_> = (0..sequences.len()).map(|k| format!("e{k}")).collect();
+            let e = if e.len() > 1 { format!("({})", e.join(", ")) } else { e[0].clone() };
+            let s: String = (0..states.len()).map(|k| format!(", s{k}")).collect();
+            format!("|{e}{s}| {cell}({})", inner.join(", "))
+        };
+        let x = Known { name: String::new(), classes: false, dims };
+        // The sizes of results are drawn below.
+        let options = row.options.iter().filter(|option| option.name != "out");
+        let sample: Vec<_> = options.map(|option| option.sample()).collect();
+        values.extend(self.options(&sample.join(", "), &mut Call::new(x))?);
+        let of_state = states.first().map(|at| &args[*at].dims).unwrap_or(&args[0].dims);
+        if count != 1 || results[0].dims != *of_state || self.dice.percent(30) {
+            let mut out = Vec::new();
+            for result in &results[..count] {
+                out.push(shape(&self.ours(result.dims.get(1..)?)));
+            }
+            values.push(match &out[..] {
+                [one] => format!("out = {one}"),
+                several => format!("out = ({})", several.join(", ")),
+            });
+        }
+        let names = results.iter().map(|_| self.model.fresh("v")).collect();
+        Some(Let { names, ty: None, value: format!("scan({first}, {})", values.join(", ")) })
     }
 }

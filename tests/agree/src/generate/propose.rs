@@ -15,7 +15,7 @@ impl Growing<'_> {
     /// Tries to go on by one statement: some tries for one thing, as few arguments fit some.
     pub fn statement(&mut self) -> bool {
         let nests = !self.world.made.is_empty() && self.dice.percent(22);
-        let kind = if nests { 100 } else { self.dice.below(93) };
+        let kind = if nests { 100 } else { self.dice.below(95) };
         let at = self.dice.any() as usize;
         (0..5).any(|_| {
             self.attempt(|g| match kind {
@@ -28,10 +28,19 @@ impl Growing<'_> {
                 80..86 => g.free(at),
                 86..88 => g.own(None),
                 88..93 => g.free_param(),
+                93..95 => g.fixed(),
                 _ if at.is_multiple_of(3) => g.named("scan"),
                 _ => g.nested(),
             })
         })
+    }
+
+    /// An array of the program's.
+    fn fixed(&mut self) -> Option<Let> {
+        let sizes: Vec<_> = (0..self.dice.from(1, 3)).map(|_| self.dice.from(1, 5)).collect();
+        let sizes: Vec<_> = sizes.iter().map(ToString::to_string).collect();
+        let value = format!("Fixed{}::<{}>::OF", sizes.len(), sizes.join(", "));
+        Some(Let { ty: Some(format!("[{}]", sizes.join(", "))), ..self.value(value) })
     }
 
     /// What a row is called with: images, sequences, or anything.

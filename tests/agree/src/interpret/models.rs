@@ -4,7 +4,7 @@ use gradiron_compiler::dim::Dim;
 use gradiron_compiler::graph::step::SIZES;
 use gradiron_compiler::graph::{Callee, Dest, Kind};
 use gradiron_compiler::ops::call::{Call, Only, Prepare};
-use gradiron_compiler::ops::scan::{self, Scan};
+use gradiron_compiler::ops::scan::{self, Role, Scan};
 use gradiron_compiler::passes::{Form, LOWER};
 
 use super::{Cx, Given, Known, Mode, Reference, key, known, run, vjp};
@@ -84,6 +84,7 @@ impl<'l> Called<'l> {
             args: args.to_vec(),
             params: split(params, &self.unit.params, &self.scope),
             state: state.clone(),
+            constants: self.unit.fixed(&self.scope),
             d_results: Vec::new(),
             caches: cache.kept.clone(),
         };
@@ -196,17 +197,20 @@ impl Reference for Prepare {
     }
 }
 
-/// `y` and the last states of a scan.
+/// Results and the last states of a scan.
 fn steps(cx: &Cx, of: &Scan, inputs: &[Array], first: &[Array]) -> Vec<Array> {
     let count = cx.scope.size(&of.seq_len);
-    let states = of.callee.args.len() - 1;
-    let (x, lengths) = (&inputs[2], of.lengths.then(|| inputs[3 + states].indices()));
+    let lengths = of.lengths.then(|| inputs[of.lengths_at()].indices());
     let mut held = first.to_vec();
-    let mut y: Vec<Option<Array>> = vec![None; count];
+    let mut all: Vec<Vec<Option<Array>>> = vec![vec![None; count]; of.made()];
     for turn in 0..count {
         let t = if of.reverse { count - 1 - turn } else { turn };
-        let part = Array::new(&x.dims[1..], chunk(&x.data, t, count).to_vec());
-        let args: Vec<Array> = [part].into_iter().chain(held.iter().cloned()).collect();
+        let args = of.roles.iter().zip(&inputs[2..]).map(|(role, input)| match role {
+            Role::Step => Array::new(&input.dims[1..], chunk(&input.data, t, count).to_vec()),
+            Role::State(k) => held[*k].clone(),
+            Role::Around => input.clone(),
+        });
+        let args: Vec<Array> = args.collect();
         let called = Called::new(cx, &of.callee, &args);
         let own = [&inputs[0].data[..], &inputs[1].data];
         let made = called.run(cx.mode, own, &args, &Array::default()).results;
@@ -224,24 +228,34 @@ fn steps(cx: &Cx, of: &Scan, inputs: &[Array], first: &[Array]) -> Vec<Array> {
             }
             chosen
         };
-        y[t] = Some(choose(&made[0], None));
-        held = held.iter().zip(&made[1..]).map(|(old, new)| choose(new, Some(old))).collect();
+        for (all, made) in all.iter_mut().zip(&made) {
+            all[t] = Some(choose(made, None));
+        }
+        let new = &made[of.made()..];
+        held = held.iter().zip(new).map(|(old, new)| choose(new, Some(old))).collect();
     }
-    let y: Vec<Array> = y.into_iter().flatten().collect();
-    let dims = [&[count][..], &y[0].dims].concat();
-    let y = Array::new(dims, y.into_iter().flat_map(|step| step.data).collect());
-    [vec![y], held].concat()
+    let whole = |steps: Vec<Option<Array>>| {
+        let steps: Vec<Array> = steps.into_iter().flatten().collect();
+        let dims = [&[count][..], &steps[0].dims].concat();
+        Array::new(dims, steps.into_iter().flat_map(|step| step.data).collect())
+    };
+    all.into_iter().map(whole).chain(held).collect()
+}
+
+/// The first states among the inputs of a scan.
+fn firsts(of: &Scan, inputs: &[Array]) -> Vec<Array> {
+    (0..of.states()).map(|k| inputs[2 + of.place(k)].clone()).collect()
 }
 
 impl Reference for Scan {
     fn run(&self, cx: &Cx, inputs: &[Array]) -> Vec<Array> {
-        let states = self.callee.args.len() - 1;
-        let caches = &inputs[3 + states + usize::from(self.lengths)..];
+        let states = self.states();
+        let caches = &inputs[self.lengths_at() + usize::from(self.lengths)..];
         let is_later = self.next && cx.scope.sizes[SIZES[0]] > 0;
-        let first = if is_later { &caches[..states] } else { &inputs[3..][..states] };
+        let first = if is_later { caches[..states].to_vec() } else { firsts(self, inputs) };
         let saved = saved(cx, inputs);
-        let mut made = steps(cx, self, inputs, first);
-        let last = made[1..].to_vec();
+        let mut made = steps(cx, self, inputs, &first);
+        let last = made[self.made()..].to_vec();
         made.extend(vec![Array::default(); states]);
         made.push(saved);
         made.extend(if self.next { last } else { Vec::new() });
@@ -252,13 +266,13 @@ impl Reference for Scan {
 impl Reference for scan::grad::ScanGrad {
     fn run(&self, cx: &Cx, inputs: &[Array]) -> Vec<Array> {
         let of = &self.scan;
-        let states = of.callee.args.len() - 1;
-        let saved = &inputs[2 + usize::from(of.lengths) + 1 + states];
-        let d_results = &inputs[inputs.len() - 1 - states..];
+        let results = of.callee.results.len();
+        let saved = &inputs[inputs.len() - results - 1];
+        let d_results = &inputs[inputs.len() - results..];
         let mode = again(saved);
         let forward = |inputs: &[Array]| {
             mode.calls.set(saved.data[0] as u32);
-            steps(&Cx { scope: cx.scope, mode: &mode }, of, inputs, &inputs[3..][..states])
+            steps(&Cx { scope: cx.scope, mode: &mode }, of, inputs, &firsts(of, inputs))
         };
         let d_results: Vec<_> = d_results.iter().map(Some).collect();
         let asked = wanted(&of.callee, &self.wanted, 2);

@@ -8,6 +8,7 @@ import importlib
 from ..files import Tensors
 
 ARCHITECTURES = [
+    "bahdanau",
     "bert",
     "char_rnn",
     "densenet",

@@ -74,20 +74,20 @@ class T5(nn.Module):
         self.decoder = nn.ModuleList(DecoderBlock(8, 2) for _ in range(2))
         self.norm2 = nn.RMSNorm(8, eps=1e-6)
 
-    def forward(self, source, target, near, before, causal):
+    def forward(self, source, target):
         x = self.token(source)
-        bias = self.near(near).permute(2, 0, 1)
+        bias = self.near(NEAR).permute(2, 0, 1)
         for block in self.encoder:
             x = block(x, bias)
         memory = self.norm1(x)
         x = self.token(target)
-        bias = self.before(before).permute(2, 0, 1) + causal
+        bias = self.before(BEFORE).permute(2, 0, 1) + CAUSAL
         for block in self.decoder:
             x = block(x, memory, bias)
         return F.linear(self.norm2(x) / 8**0.5, self.token.weight)
 
-    def loss(self, source, target, following, near, before, causal):
-        y = self(source, target, near, before, causal)
+    def loss(self, source, target, following):
+        y = self(source, target)
         return F.cross_entropy(y.flatten(0, 1), following.flatten())
 
 
@@ -95,21 +95,22 @@ def distances(size):
     return torch.arange(size) - torch.arange(size)[:, None]
 
 
+# Small buckets: the sign and up to two places, and up to five back.
+NEAR = distances(7).clamp(-2, 2) + 2
+BEFORE = (-distances(5)).clamp(0, 5)
+CAUSAL = torch.where(distances(5) > 0, -1e9, 0.0)
+
+
 def make():
     torch.manual_seed(18)
     text = torch.randint(0, 13, (3, 6), dtype=torch.uint8)
-    both, back = distances(7), -distances(5)
     inputs = {
         "source": torch.randint(0, 13, (3, 7), dtype=torch.uint8),
         "target": text[:, :-1],
         "following": text[:, 1:],
-        # Small buckets: the sign and up to two places, and up to five back.
-        "near": (both.clamp(-2, 2) + 2).to(torch.uint8),
-        "before": back.clamp(0, 5).to(torch.uint8),
-        "causal": torch.where(back < 0, -1e9, 0.0),
     }
 
-    def forward(net, source, target, following, near, before, causal):
-        return {"y": net(source, target, near, before, causal)}
+    def forward(net, source, target, following):
+        return {"y": net(source, target)}
 
     return record(T5(), inputs, forward)
