@@ -205,6 +205,12 @@ fn near(what: &str, found: &[f32], expected: &[f32], granted: f32) {
     assert!(size > 0.0 && distance <= granted * size, "{what}: {distance:e} of {size:e}");
 }
 
+impl<A: Flat, B: Flat, C: Flat> Flat for (A, B, C) {
+    fn flat(&self) -> Vec<f32> {
+        [self.0.flat(), self.1.flat(), self.2.flat()].concat()
+    }
+}
+
 /// A program with sizes that a run knows, and with the same as numbers, in a workspace that is
 /// larger: the same bits of the loss and of its gradients. Inference may prepare weights in other
 /// forms. In bf16, functions that are small keep their values, and which are is said of one sample:
@@ -282,6 +288,32 @@ macro_rules! recurrent {
     };
 }
 
+model! {
+    struct Cell { x: Linear(4 -> 5), h: Linear(5 -> 5) }
+
+    fn forward(&self, x: [n, 4], h: [n, 5], memory: [n, s, 5]) -> ([n, 5], [n, 5]) {
+        let scores = memory.matmul(h.unsqueeze(2)).squeeze(2).softmax(dim = 1);
+        let seen = (memory * scores.unsqueeze(2)).sum(dim = 1);
+        let h = (self.x(x) + self.h(h + seen)).tanh();
+        (h, h)
+    }
+}
+
+macro_rules! scanned {
+    ($name:ident, $t:tt, $s:tt) => {
+        model! {
+            /// Looks at all of `memory` at each step.
+            struct $name { cell: Cell, head: Linear(5 -> 2) }
+
+            fn loss(&self, x: [batch, $t, 4], memory: [batch, $s, 5], y: [batch, $t, 2]) -> [] {
+                let h = memory.mean(dim = 1);
+                let (made, last) = scan(|x, h| self.cell(x, h, memory), x, h, out = [5]);
+                mse_loss(self.head(made), y) + last.square().mean()
+            }
+        }
+    };
+}
+
 macro_rules! attention {
     ($name:ident, $t:tt, $s:tt) => {
         model! {
@@ -334,6 +366,13 @@ macro_rules! pyramid {
 #[test]
 fn sequences_of_any_length() {
     agree!(recurrent, [t], [7], [4, 20] of [3], (x: [3, 7, 4], yy: [3, 7, 2]));
+}
+
+#[test]
+fn loops_over_any_number_of_steps() {
+    agree!(
+        scanned, [t, s], [6, 3], [4, 9, 8] of [2],
+        (x: [2, 6, 4], memory: [2, 3, 5], yy: [2, 6, 2]));
 }
 
 #[test]

@@ -225,10 +225,6 @@ impl<'a> FnCx<'a, '_> {
                 let text = format!("expects [batch, steps, ..] but receives {found}");
                 return Err(self.refuse(Mismatch::new(text), Some(*x)));
             };
-            if steps.is_run_time() {
-                let text = format!("needs a fixed number of steps, but receives {found}");
-                return Err(self.refuse(Mismatch::new(text), Some(*x)));
-            }
             if let Some((first, count)) = &known
                 && !(self.rule.equal(first, batch) && self.rule.equal(count, steps))
             {
