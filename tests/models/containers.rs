@@ -1,7 +1,7 @@
 //! `#[derive(Module)]`: what containers make of layers, and several inputs.
 
 use gradiron::prelude::*;
-use gradiron::typenum::{U2, U4, U6, U8};
+use gradiron::typenum::{U1, U2, U3, U4, U6, U8};
 
 use crate::data::{batch, bits};
 
@@ -243,4 +243,29 @@ fn attention_without_a_body() {
     net.forward_grad(&mut ws, (&x, &memory), &y).unwrap();
     types.forward_grad(&mut of_types, flat, flat_y).unwrap();
     assert_eq!(bits(of_types.grads().as_slice()), bits(ws.grads().as_slice()));
+}
+
+/// Images of all sizes.
+#[derive(Module)]
+#[module(input = [batch, 1, h, w])]
+struct AnySize<D: Size> {
+    conv: typed::Conv2d<U1, D, U3, U1, U1>,
+    act: Gelu,
+    more: Residual<typed::Conv2d<D, D, U3, U1, U1>>,
+}
+
+#[test]
+fn modules_with_several_run_time_sizes() {
+    let net = AnySize::<U2>::init(Seed(1));
+    let mut ws = AnySize::<U2>::workspace(2, 6, 6).unwrap();
+    let x = [0.5, -1.0, 2.0, 1.5, 0.25, 1.0];
+    for sizes in [[1, 1, 2, 3], [2, 1, 1, 3]] {
+        let x = TensorView::new(&x, sizes).unwrap();
+        let y = net.forward(&mut ws, x).unwrap();
+        let (of_y, d_y) = (y.sizes(), y.as_slice().to_vec());
+        assert_eq!(of_y, [sizes[0], 2, sizes[2], sizes[3]]);
+        let d_y = TensorView::new(&d_y, of_y).unwrap();
+        let (y, d_x) = net.forward_grad_inputs(&mut ws, x, d_y).unwrap();
+        assert_eq!((y.as_slice(), d_x.sizes()), (d_y.as_slice(), sizes));
+    }
 }

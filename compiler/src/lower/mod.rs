@@ -424,14 +424,13 @@ impl<'a> FnCx<'a, '_> {
 
     /// Reports that the current step does not accept its input.
     pub fn refuse(&mut self, mismatch: Mismatch, input: Option<ValueId>) -> Poison {
-        let text = format!("`{}` {}", self.rule.subject, mismatch.message);
-        let mut error = Diagnostic::new(self.rule.span, text);
         // Values meet in a derived module where a container puts branches together.
         let of_branches = self.model.item.derived && ["+", "*"].contains(&&*self.rule.subject);
-        let help = match of_branches {
-            true => Some(BRANCHES.to_string()),
-            false => mismatch.help,
+        let (text, help) = match of_branches {
+            true => (format!("the container {}", mismatch.message), Some(BRANCHES.into())),
+            false => (format!("`{}` {}", self.rule.subject, mismatch.message), mismatch.help),
         };
+        let mut error = Diagnostic::new(self.rule.span, text);
         if let Some(help) = help {
             error = error.help(help);
         }
