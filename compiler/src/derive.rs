@@ -55,6 +55,7 @@ pub fn model(input: &DeriveInput, diagnostics: &mut Diagnostics) -> ModelItem {
     let last = Stmt::Tail(fields.last().map_or_else(|| parse_quote!(x), call));
     let body = rest.chain([last]).collect();
     let forward = Function {
+        trains: None,
         attrs: Vec::new(),
         step: None,
         vis: None,

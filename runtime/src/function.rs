@@ -196,6 +196,8 @@ pub trait Function<const FLOATS: usize, const CLASSES: usize, const RESULTS: usi
     const AT: usize;
     /// Whether it gives a loss: its gradient is 1.
     const IS_LOSS: bool;
+    /// The ranges of parameters that its gradient leaves out, where `#[trains(…)]` says so.
+    const ABSENT: &'static [[usize; 2]] = &[];
     /// How long the code is of inference, and with gradients, in elementary operations.
     const CODE_SIZE: [usize; 2];
     /// What profiles call inference, the function with gradients, and as in training without:

@@ -94,6 +94,10 @@ pub trait Module {
     /// The size of the state, in floats.
     const STATE: usize = 0;
 
+    /// For each loss with `#[trains(…)]`, the ranges of parameters that it leaves alone.
+    #[doc(hidden)]
+    const ABSENT: &'static [&'static [[usize; 2]]] = &[];
+
     /// Appends this module's parameters, in the order of the flat slice, their names behind
     /// `prefix` (`""`, or `"encoder."`) and their places behind `start`.
     fn describe(prefix: &str, start: usize, specs: &mut Vec<ParamSpec>);

@@ -88,6 +88,8 @@ pub struct Workspace<M, D: Device = Cpu, P = Training> {
     grads: D::Memory,
     /// Whether a `…_grad` call has made them.
     made: bool,
+    /// What they leave out: parameters that the loss does not train.
+    absent: &'static [[usize; 2]],
     /// Whether no step was made along them since.
     fresh: AtomicBool,
     /// Whether calls without gradients run as in training.
@@ -143,6 +145,7 @@ impl<M: Program, D: Device, P: Purpose> Workspace<M, D, P> {
             own: Prepared::default(),
             grads: device.allocate(Self::MADE)?,
             made: false,
+            absent: &[],
             fresh: AtomicBool::new(false),
             training: false,
             indices,
@@ -233,7 +236,7 @@ impl<M: Program, D: Device> Workspace<M, D> {
     pub fn grads(&self) -> Grads<'_, M::Owner> {
         let state = if self.made { M::STATE } else { 0 };
         let grads = Grads::lent(self.device.lend(&self.grads), M::PARAMS, state);
-        grads.recorded(self.device.profile()).once(&self.fresh)
+        grads.without(self.absent).recorded(self.device.profile()).once(&self.fresh)
     }
 }
 

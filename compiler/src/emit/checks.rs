@@ -122,9 +122,15 @@ pub fn interface(model: &Model, at: usize) -> TokenStream {
     let signature = signature(function);
     let functions = model.functions.as_ref().expect("a function without mistakes");
     let flows = &functions[at].flows;
+    // Its gradient is not one of a function that calls it.
+    let refuses = functions[at].only.as_ref().map(|_| {
+        let name = model.called(&function.name);
+        quote!(__private::check::trains_alone(#name);)
+    });
     quote! {
         const SIGNATURE: __private::check::Signature = #signature;
         pub const fn signature(self) -> __private::check::Signature {
+            #refuses
             Self::SIGNATURE
         }
         pub const fn flows(self) -> __private::check::Flows<#count> {

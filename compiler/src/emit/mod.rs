@@ -45,6 +45,8 @@ pub struct Function {
     pub flows: TokenStream,
     /// Whether they reach a parameter: of a loss, its own.
     pub trains: bool,
+    /// The fields that they go to, where these are not all.
+    pub only: Option<HashSet<usize>>,
     /// Inference alone.
     pub infer: (Graph, Plan),
     /// Forward and backward.
@@ -211,6 +213,12 @@ impl Model<'_> {
             }
         }
         names
+    }
+
+    /// The functions that train some of the fields alone, by their numbers.
+    pub fn partial(&self) -> Vec<usize> {
+        let functions = self.functions.iter().flatten().enumerate();
+        functions.filter(|(_, function)| function.only.is_some()).map(|(at, _)| at).collect()
     }
 
     /// `let batch = n[0];`

@@ -117,6 +117,7 @@ pub fn module(model: &Model) -> (TokenStream, TokenStream) {
     });
     let state_table = (!state.is_empty())
         .then(|| quote!(const __STATE_TABLE: &'static [#table::StateRow] = &[#(#state_rows),*];));
+    let absent = absent(model);
     let (count, state_count) = (Index::from(params.len()), Index::from(state.len()));
     let checked = model.functions.is_some().then(|| quote!(let () = Self::__CHECK;));
     let (owner, methods) = owner(model, &checked);
@@ -130,6 +131,7 @@ pub fn module(model: &Model) -> (TokenStream, TokenStream) {
         impl #impl_generics __private::Module for #ty {
             const PARAMS: usize = Self::__AT[#count];
             const STATE: usize = Self::__STATE_AT[#state_count];
+            #absent
             fn describe(prefix: &str, start: usize, specs: &mut Vec<__private::ParamSpec>) {
                 #checked
                 #table::describe(Self::__TABLE, prefix, start, specs);
@@ -139,6 +141,29 @@ pub fn module(model: &Model) -> (TokenStream, TokenStream) {
         #owner
     };
     (module, methods)
+}
+
+/// The places of the parameters that functions leave alone which train some of the fields.
+fn absent(model: &Model) -> Option<TokenStream> {
+    let functions = model.functions.iter().flatten().filter_map(|function| function.only.as_ref());
+    let places = functions.map(|only| {
+        let mut ranges: Vec<[usize; 2]> = Vec::new();
+        for (place, (field, _)) in model.params.sorted().iter().enumerate() {
+            match ranges.last_mut() {
+                _ if only.contains(field) => {}
+                Some(last) if last[1] == place => last[1] = place + 1,
+                _ => ranges.push([place, place + 1]),
+            }
+        }
+        let ranges = ranges.into_iter().map(|range| {
+            let [start, end] = range.map(Index::from);
+            quote!([Self::__AT[#start], Self::__AT[#end]])
+        });
+        quote!(&[#(#ranges),*])
+    });
+    let places: Vec<_> = places.collect();
+    (!places.is_empty())
+        .then(|| quote!(const ABSENT: &'static [&'static [[usize; 2]]] = &[#(#places),*];))
 }
 
 /// The places of tensors in their flat slice, and its length behind them. Behind a reference, since

@@ -111,6 +111,13 @@ impl<'a> FnCx<'a, '_> {
             let text = format!("`{name}` calls itself");
             return Err(self.model.report(Diagnostic::new(name.span(), text)));
         }
+        if function.trains.is_some() {
+            let text = format!(
+                "`{name}` says what it trains, so its gradient is not one of a function that calls it"
+            );
+            let help = "put what both compute into a function without `#[trains(…)]`";
+            return Err(self.model.report(Diagnostic::new(name.span(), text).help(help)));
+        }
         let values = self.arg_values(&args)?;
         self.enter(CALL, name.span())?;
         self.depth -= CALL;
@@ -272,7 +279,8 @@ impl<'a> FnCx<'a, '_> {
         let label = self.label(field, &param.name);
         let ty = Ty { shape: param.shape.clone(), kind: Kind::Float };
         let index = self.model.param_index(field, param);
-        if self.is_frozen(field) {
+        let is_left_out = self.only.as_ref().is_some_and(|only| !only.contains(&field));
+        if is_left_out || self.is_frozen(field) {
             self.graph.frozen.insert(index);
         }
         let known = self.model.params[index].1.shape.clone();

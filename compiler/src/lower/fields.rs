@@ -36,6 +36,7 @@ pub fn check_fields(model: &mut ModelCx, functions: &[Lowered]) -> Vec<Trained> 
     }
     report_unused(model, functions);
     report_names(model);
+    super::trains::report_trains(model, functions);
     let mut readings: BTreeMap<usize, Reading> = BTreeMap::new();
     for function in functions.iter().filter(|function| is_loss(&function.results)) {
         let flows = Flows::new(&function.graph, |result| result == 0);

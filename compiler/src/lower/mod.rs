@@ -19,6 +19,7 @@ mod rows;
 mod scan;
 mod siblings;
 mod sizes;
+mod trains;
 mod unify;
 mod weights;
 pub mod work;
@@ -71,6 +72,8 @@ pub struct Lowered {
     pub flows: TokenStream,
     /// Whether a gradient reaches a parameter: of a loss, its own.
     pub trains: bool,
+    /// The fields that it goes to, where these are not all.
+    pub only: Option<HashSet<usize>>,
     pub deferred: Vec<Deferred>,
     /// The size of the sequences of which the next positions run by themselves.
     pub step: Option<(Dim, Span)>,
@@ -192,6 +195,8 @@ pub struct FnCx<'a, 'm> {
     pub sizes: HashMap<String, Dim>,
     /// The present values of the state that layers have changed, by index.
     pub state: BTreeMap<usize, ValueId>,
+    /// The fields that the gradient goes to, where these are not all.
+    pub only: Option<HashSet<usize>>,
     /// The functions that are being written out in place, to find recursion.
     pub inlining: Vec<String>,
     pub calls: usize,
@@ -205,6 +210,9 @@ pub struct FnCx<'a, 'm> {
 pub fn lower_function<'a>(model: &mut ModelCx<'a>, function: &'a Function) -> Option<Lowered> {
     let mut cx = FnCx::new(model);
     cx.inlining.push(function.name.to_string());
+    cx.only = function.trains.as_ref().map(|names| {
+        names.iter().filter_map(|name| cx.model.field(&name.to_string())).collect()
+    });
     let args = cx.declare_args(function);
     let results = cx.result_types(function);
     let made = cx.body(function);
@@ -229,13 +237,13 @@ pub fn lower_function<'a>(model: &mut ModelCx<'a>, function: &'a Function) -> Op
         Some(size) => Some((cx.step_length(size).ok()?, syn::spanned::Spanned::span(size))),
         None => None,
     };
-    let (graph, deferred) = (cx.graph, cx.rule.deferred);
+    let (graph, deferred, only) = (cx.graph, cx.rule.deferred, cx.only);
     let field = |p: usize| model.item.fields[model.params[p].0].name.to_string();
     let flows = Flows::new(&graph, |_| true).item(&graph, field);
     let from = Flows::new(&graph, |r| r == 0 || !is_loss(&results));
     let trains = from.params(&graph).any(|(_, flow)| !matches!(flow, Flow::No));
     let name = function.name.clone();
-    Some(Lowered { name, args, results, graph, flows, trains, deferred, step })
+    Some(Lowered { name, args, results, graph, flows, trains, only, deferred, step })
 }
 
 impl<'a, 'm> FnCx<'a, 'm> {
@@ -249,6 +257,7 @@ impl<'a, 'm> FnCx<'a, 'm> {
             scopes: Vec::new(),
             sizes: HashMap::new(),
             state: BTreeMap::new(),
+            only: None,
             inlining: Vec::new(),
             calls: 0,
             depth: 0,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::norm;
 use crate::device::{Changing, DeviceError, Host, Lent, Remote};
-use crate::module::{Model, Select, SelectError, Selected};
+use crate::module::{Model, ParamSpec, Select, SelectError, Selected};
 use crate::profile::Profile;
 
 /// The gradients of all parameters of an `M`, in the order of [`Model::params`], and the state
@@ -26,6 +26,8 @@ pub struct Grads<'a, M> {
     pub(super) source: Source<'a>,
     /// Where a step is recorded.
     pub(super) profile: Option<&'a Profile>,
+    /// The ranges of parameters that have none: those that the loss does not train.
+    pub(super) absent: &'static [[usize; 2]],
     /// Whether no step was made along them yet; of gradients from elsewhere nobody knows.
     fresh: Option<&'a AtomicBool>,
     model: PhantomData<fn() -> M>,
@@ -45,7 +47,7 @@ impl<'a, M> Grads<'a, M> {
     #[doc(hidden)]
     pub const fn new(grads: &'a [f32], state: &'a [f32], host: Option<Host<'a>>) -> Self {
         let source = Source::Host { grads, state, host };
-        Self { source, profile: None, fresh: None, model: PhantomData }
+        Self { source, absent: &[], profile: None, fresh: None, model: PhantomData }
     }
 
     /// The gradients of as many parameters, and behind them as many floats of state.
@@ -57,13 +59,26 @@ impl<'a, M> Grads<'a, M> {
             }
             Lent::Device(remote) => {
                 let source = Source::Device { remote, params, state };
-                Self { source, profile: None, fresh: None, model: PhantomData }
+                Self { source, absent: &[], profile: None, fresh: None, model: PhantomData }
             }
         }
     }
 
     pub(crate) const fn recorded(self, profile: Option<&'a Profile>) -> Self {
         Self { profile, ..self }
+    }
+
+    /// Those of a loss that leaves some parameters alone.
+    pub(crate) const fn without(self, absent: &'static [[usize; 2]]) -> Self {
+        Self { absent, ..self }
+    }
+
+    /// Whether there is a gradient of this parameter: not where the loss leaves it alone, by
+    /// `#[trains(…)]` or `#[frozen]`. What has none keeps its value and its part of an optimizer's
+    /// state in a step, as what has the gradient `None` in PyTorch; in the flat slice it is zeros.
+    pub fn has(&self, param: &ParamSpec) -> bool {
+        let is_absent = |range: &[usize; 2]| (range[0]..range[1]).contains(&param.start);
+        !param.frozen && !self.absent.iter().any(is_absent)
     }
 
     /// Those of a workspace, along which one step is made.

@@ -221,7 +221,7 @@ impl<M: Program, D: Device> Workspace<M, D> {
         self.intact()?;
         let pass = if want_inputs { Pass::GradInputs } else { Pass::Grad };
         self.run::<F, A, C, R, true>(params, floats, pass, call, gradients)?;
-        (self.made, *self.fresh.get_mut()) = (true, true);
+        (self.made, self.absent, *self.fresh.get_mut()) = (true, F::ABSENT, true);
         Ok(Ran { ws: self, results: call.results, d_args: gradients.d_args })
     }
 
@@ -245,14 +245,14 @@ impl<M: Program, D: Device> Workspace<M, D> {
         let deferred = optimizer.defers() && self.device.defer(&self.grads);
         if deferred {
             let grads = Grads::lent(self.device.lend(&self.grads), M::PARAMS, M::STATE);
-            optimizer.step(net, grads);
+            optimizer.step(net, grads.without(F::ABSENT));
         }
         let params = net.storage().map(|params| &*params);
         let ran = self.run::<F, A, C, R, true>(params, &inputs.floats, Pass::Grad, call, gradients);
         let loss = ran.and_then(|()| self.outcome(self.device.read_later(&self.arena, loss)));
         // Whether the optimizer's step was made is not known after a failure.
         let loss = loss.inspect_err(|error| self.device.lose(&self.grads, error))?;
-        (self.made, *self.fresh.get_mut()) = (true, !deferred);
+        (self.made, self.absent, *self.fresh.get_mut()) = (true, F::ABSENT, !deferred);
         if !deferred {
             optimizer.step(net, self.grads());
         }
