@@ -38,4 +38,5 @@ mod sizes_of_sums;
 mod step;
 mod step_states;
 mod training;
+mod trains;
 mod weights;
