@@ -67,5 +67,17 @@ fn gan() -> Outcome {
     golden.compare("maker_loss", &[loss]);
     golden.compare("maker_loss.d.z", flat(d_z));
     let of_maker = AdamW::new(&net, 1e-2)?;
-    golden.step("maker_loss", &mut net, &ws, of_maker)
+    golden.step("maker_loss", &mut net, &ws, of_maker)?;
+    // One optimizer for both: what a loss does not train does not decay, and counts no step.
+    let mut adam = AdamW::new(&net, 1e-2)?.eps(1e-2)?.weight_decay(0.1)?;
+    for turn in "cmmcmccmm".chars() {
+        let _ = match turn {
+            'c' => net.critic_loss_train(&mut ws, &mut adam, z, image)?,
+            _ => net.maker_loss_train(&mut ws, &mut adam, z)?,
+        };
+    }
+    for tensor in net.select("*")?.iter() {
+        golden.compare(&format!("turns.after.{}", tensor.name()), tensor.floats());
+    }
+    Ok(())
 }

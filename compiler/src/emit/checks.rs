@@ -5,6 +5,7 @@ use quote::quote_spanned;
 use syn::Index;
 
 use super::Model;
+use super::boundary::at;
 use crate::declared::{Interface, Trained};
 use crate::dim::Dim;
 use crate::graph::Statement;
@@ -61,8 +62,9 @@ pub fn checks(model: &Model) -> TokenStream {
             debug_assert_eq!(node.phase, Phase::Forward);
             let args = callee.args.iter().map(type_sig);
             let results = callee.results.iter().map(type_sig);
-            let (signature, model) = (callee.item("signature"), &callee.model);
-            let (step, span) = (&node.label, callee.function.span());
+            let (step, span, model) = (&node.label, callee.function.span(), &callee.model);
+            // It refuses some calls itself.
+            let signature = at(callee.item("signature"), span);
             let form = match (callee.scans, callee.count.is_some()) {
                 (true, _) => quote!(Scan(<#model as __private::Module>::STATE)),
                 (_, true) => quote!(Row),
