@@ -109,6 +109,8 @@ pub struct Backward<'a, const FLOATS: usize, const CLASSES: usize, const RESULTS
     pub want: Want,
     /// The parameters.
     pub params: Buf,
+    /// The state, as it was before this run.
+    pub state: Buf,
     /// The float arguments.
     pub args: [Buf; FLOATS],
     /// The class indices.
@@ -388,6 +390,7 @@ where
                 offsets,
                 want,
                 params,
+                state,
                 args,
                 classes,
                 results,

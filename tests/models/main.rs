@@ -5,6 +5,7 @@ mod macros;
 
 mod axes;
 mod batch_norm;
+mod buffers;
 mod check;
 mod data;
 mod derived;

@@ -95,9 +95,13 @@ pub fn module(model: &Model) -> (TokenStream, TokenStream) {
     let state_at = starts("__STATE_AT", state.iter().map(|(_, state)| state.shape.len().tokens()));
     let state_rows = state.iter().map(|(field, state)| {
         let name = full_name(model, *field, &state.name);
+        let init = quote!(__private::Init);
         let (init, kind) = match &state.init {
-            StateInit::Value(value) => (*value, quote!(Float)),
-            StateInit::Count => (0.0, quote!(Count)),
+            StateInit::Value(1.0) => (quote!(#init::Ones), quote!(Float)),
+            StateInit::Value(0.0) => (quote!(#init::Zeros), quote!(Float)),
+            StateInit::Value(value) => (quote!(#init::Constant(#value)), quote!(Float)),
+            StateInit::Count => (quote!(#init::Zeros), quote!(Count)),
+            StateInit::Buffer(init) => (init.clone(), quote!(Buffer)),
             StateInit::Nested { model, count } => {
                 let describe = quote!(describe_state);
                 return module_row(&name, model, count.as_ref(), &describe, &quote!(STATE));
@@ -327,6 +331,33 @@ fn views(model: &Model) -> Vec<TokenStream> {
                 quote! {
                     pub fn #name_mut(&mut self) -> &mut #ty {
                         __private::view::param_mut(&mut self.params, #place)
+                    }
+                }
+            });
+            return Some(quote! {
+                #change
+                #docs
+                #[doc = #doc]
+                pub fn #name(&self) -> &#ty {
+                    #view
+                }
+            });
+        }
+        let is_buffer = |(_, (owner, state)): &(usize, &&(usize, State))| {
+            *owner == f && matches!(state.init, StateInit::Buffer(_))
+        };
+        if let Some((k, (_, buffer))) = state.iter().enumerate().find(is_buffer) {
+            let at = |k: usize| {
+                let k = Index::from(k);
+                quote!(<Self as __private::Module>::PARAMS + Self::__STATE_AT[#k])
+            };
+            let (ty, view) = view(model, &buffer.shape, &at(k));
+            let doc = format!("The buffer `{name}`, `{}`.", buffer.shape);
+            let (start, end) = (at(k), at(k + 1));
+            let change = method_mut(model, name, |name_mut| {
+                quote! {
+                    pub fn #name_mut(&mut self) -> &mut #ty {
+                        __private::view::param_mut(&mut self.params, [#start, #end])
                     }
                 }
             });

@@ -37,7 +37,8 @@ impl<'a> FnCx<'a, '_> {
         let item = self.model.item;
         match &item.fields[index].decl {
             FieldDecl::Layer(layer) if layers::is_value(&layer.path) => {
-                let text = format!("`{name}` is a parameter, not a function");
+                let what = if layers::is_buffer(&layer.path) { "buffer" } else { "parameter" };
+                let text = format!("`{name}` is a {what}, not a function");
                 let help = format!("use its value: `self.{name}`");
                 Err(self.model.report(Diagnostic::new(name.span(), text).help(help)))
             }
@@ -309,6 +310,14 @@ impl<'a> FnCx<'a, '_> {
         self.same_at_each_use(&label, &known, &ty.shape);
         let first = self.graph.given(Source::State(index), ty, &label);
         (index, self.state.get(&index).copied().unwrap_or(first))
+    }
+
+    /// The value of a buffer, which no pass changes.
+    pub fn field_buffer(&mut self, field: usize, buffer: super::State) -> ValueId {
+        let label = self.label(field, "");
+        let ty = Ty { shape: buffer.shape.clone(), kind: Kind::Float };
+        let index = self.model.state_index(field, buffer);
+        self.graph.given(Source::State(index), ty, &label)
     }
 
     /// `fc1.weight`

@@ -2,12 +2,14 @@
 
 use std::marker::PhantomData;
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::norm;
 use crate::device::{Changing, DeviceError, Host, Lent, Remote};
 use crate::module::{Model, ParamSpec, Select, SelectError, Selected};
 use crate::profile::Profile;
+use crate::storage::merged;
 
 /// The gradients of all parameters of an `M`, in the order of [`Model::params`], and the state
 /// that the same pass made.
@@ -160,7 +162,7 @@ impl<'a, M> Grads<'a, M> {
         }
     }
 
-    /// Renews the state of `net`, but for what is `still`; does nothing when no pass has made a
+    /// Renews the state of `net`, but for its buffers and what is `still`; does nothing when no pass has made a
     /// new one.
     pub(crate) fn renew_state(&self, net: &mut M, still: &[Range<usize>])
     where
@@ -172,11 +174,14 @@ impl<'a, M> Grads<'a, M> {
                 remote.renew(storage, params, still);
             }
             _ => {
+                let kept = net.stored().map(|stored| Arc::clone(stored.kept())).unwrap_or_default();
                 let (old, new) = (net.state_mut(), self.state());
                 let mut start = 0;
-                for gap in still {
-                    old[start..gap.start].copy_from_slice(&new[start..gap.start]);
-                    start = gap.end;
+                for gap in merged(&kept, still) {
+                    if start < gap.start {
+                        old[start..gap.start].copy_from_slice(&new[start..gap.start]);
+                    }
+                    start = start.max(gap.end);
                 }
                 old[start..].copy_from_slice(&new[start..]);
             }

@@ -130,7 +130,8 @@ impl Emission for ScanGrad {
             };
             let run = Given {
                 params: params.clone(),
-                state: TokenStream::new(),
+                // A cell has none.
+                state: quote!(m.nothing()),
                 args: numbered(quote!(given), given.len()),
                 classes: Vec::new(),
                 results: numbered(quote!(made), made.len()),
