@@ -27,6 +27,7 @@ mod losses;
 mod masks;
 mod nested;
 mod numbers;
+mod penalties;
 mod prepared;
 mod raw_identifiers;
 mod refusals;

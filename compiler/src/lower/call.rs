@@ -123,10 +123,11 @@ impl<'a> FnCx<'a, '_> {
         self.enter(CALL, name.span())?;
         self.depth -= CALL;
         if values.len() != function.args.len() {
-            let args: Vec<_> = function.args.iter().map(ToString::to_string).collect();
-            let inputs = counted(args.len(), "input");
+            let inputs = counted(function.args.len(), "input");
+            let this = ["&self".to_string()].into_iter();
+            let args: Vec<_> = this.chain(function.args.iter().map(ToString::to_string)).collect();
             let text = format!("`{name}` takes {inputs}, but receives {}", values.len());
-            let help = format!("it is declared as `fn {name}(&self, {})`", args.join(", "));
+            let help = format!("it is declared as `fn {name}({})`", args.join(", "));
             return Err(self.model.report(Diagnostic::new(name.span(), text).help(help)));
         }
         let mut names = HashMap::new();
@@ -202,15 +203,23 @@ impl<'a> FnCx<'a, '_> {
         };
         self.step(&name, span);
         let args: Vec<Ty> = values.iter().map(|v| self.graph.ty(*v).clone()).collect();
-        if args.is_empty() {
-            let text = format!("`{name}` receives no input");
-            let error = Diagnostic::new(function.span(), text);
-            return Err(self.model.report(error.help(format!("write `self.{name}(x)`"))));
-        }
         let known = match count {
             None => self.sibling_results(&name, ty, function, &args, values)?,
             Some(_) => None,
         };
+        // A function without inputs states what it returns.
+        if args.is_empty() && known.is_none() && (expected.is_empty() || count.is_some()) {
+            let text = format!("`{name}` receives no input");
+            let error = Diagnostic::new(function.span(), text);
+            let help = match function == "forward" {
+                true => format!("write `self.{name}(x)`"),
+                false => format!(
+                    "write `self.{name}.{function}(x)`, or of a function without inputs what it \
+                    returns: `let y: [] = self.{name}.{function}();`"
+                ),
+            };
+            return Err(self.model.report(error.help(help)));
+        }
         let results = match known {
             Some(results) => results,
             None if expected.is_empty() => vec![args[0].clone()],
@@ -237,7 +246,7 @@ impl<'a> FnCx<'a, '_> {
         let outputs = self.ops(Call::new(callee), &inputs)?;
         self.state.insert(state, *outputs.last().expect("the new state is the last output"));
         for y in &outputs[..results] {
-            self.made(*y, &name, Some(values[0]));
+            self.made(*y, &name, values.first().copied());
         }
         Ok(match outputs[..results] {
             [one] => Lowered::Value(one),

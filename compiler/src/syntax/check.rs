@@ -182,9 +182,8 @@ fn check_function(function: &Function, has_struct: bool, diagnostics: &mut Diagn
         let help = format!("write `fn {name}({args})`, or declare the layers in a `struct`");
         diagnostics.push(Diagnostic::new(name.span(), text).help(help));
     }
-    if function.args.is_empty() {
-        let this = if has_struct { "&self, " } else { "" };
-        let help = format!("write `fn {name}({this}x: [batch, 784])`");
+    if function.args.is_empty() && !has_struct {
+        let help = format!("write `fn {name}(x: [batch, 784])`");
         let text = format!("`{name}` has no input");
         diagnostics.push(Diagnostic::new(name.span(), text).help(help));
     }
