@@ -34,6 +34,7 @@ mod refusals;
 mod rows;
 mod run_time_sizes;
 mod scan;
+mod several_losses;
 mod shapes;
 mod siblings;
 mod sizes_of_sums;

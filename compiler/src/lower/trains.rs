@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Lowered, ModelCx};
 use crate::diagnostics::{Diagnostic, list};
 use crate::flow::{Flow, Flows};
-use crate::graph::is_loss;
+use crate::graph::{are_losses, is_loss};
 use crate::syntax::FieldDecl;
 
 /// Reports what a loss is said to train and cannot, and functions that are none.
@@ -17,14 +17,15 @@ pub fn report_trains(model: &mut ModelCx, functions: &[Lowered]) {
             continue;
         };
         let loss = &function.name;
-        if !is_loss(&function.results) {
+        let are_losses = are_losses(&function.results);
+        if !is_loss(&function.results) && !are_losses {
             let text = format!("`{loss}` is no loss: what trains follows from gradients of its results");
-            let help = "a loss returns one number, `[]`; `detach` and `#[frozen]` say what trains \
+            let help = "a loss returns a number, `[]`, or several; `detach` and `#[frozen]` say what trains \
                 elsewhere";
             errors.push(Diagnostic::new(names[0].span(), text).help(help));
             continue;
         }
-        let flows = Flows::new(&function.graph, |result| result == 0);
+        let flows = Flows::new(&function.graph, |result| result == 0 || are_losses);
         // Whether a gradient may get there, of each field that is read.
         let mut reached: BTreeMap<usize, bool> = BTreeMap::new();
         for (param, flow) in flows.params(&function.graph) {

@@ -230,7 +230,7 @@ impl<M: Program, D: Device> Workspace<M, D> {
     #[inline]
     pub fn train<'w, F, const A: usize, const C: usize, const R: usize>(
         &'w mut self,
-        _: F,
+        of: F,
         net: &mut M::Owner,
         optimizer: &mut impl Optimizer<M::Owner>,
         inputs: Inputs<A, C>,
@@ -239,7 +239,24 @@ impl<M: Program, D: Device> Workspace<M, D> {
         F: Function<A, C, R, Model = M>,
         M::Owner: Model,
     {
-        let (call, gradients) = self.gradients::<F, A, C, R>(&inputs, A, false);
+        self.train_along(of, net, optimizer, inputs, &inputs.floats)
+    }
+
+    /// The same of losses, whose weights are in `floats` behind the arguments.
+    #[inline]
+    pub fn train_along<'w, F, const A: usize, const C: usize, const R: usize>(
+        &'w mut self,
+        _: F,
+        net: &mut M::Owner,
+        optimizer: &mut impl Optimizer<M::Owner>,
+        inputs: Inputs<A, C>,
+        floats: &[&[f32]],
+    ) -> Result<Trained<'w, M, D, A, R>, DeviceError>
+    where
+        F: Function<A, C, R, Model = M>,
+        M::Owner: Model,
+    {
+        let (call, gradients) = self.gradients::<F, A, C, R>(&inputs, floats.len(), false);
         self.intact()?;
         let loss = call.results[0].start;
         let deferred = optimizer.defers() && self.device.defer(&self.grads);
@@ -248,7 +265,7 @@ impl<M: Program, D: Device> Workspace<M, D> {
             optimizer.step(net, grads.without(F::ABSENT));
         }
         let params = net.storage().map(|params| &*params);
-        let ran = self.run::<F, A, C, R, true>(params, &inputs.floats, Pass::Grad, call, gradients);
+        let ran = self.run::<F, A, C, R, true>(params, floats, Pass::Grad, call, gradients);
         let loss = ran.and_then(|()| self.outcome(self.device.read_later(&self.arena, loss)));
         // Whether the optimizer's step was made is not known after a failure.
         let loss = loss.inspect_err(|error| self.device.lose(&self.grads, error))?;
