@@ -1,5 +1,6 @@
 //! The memory of a model's runs: allocated once, before the first.
 
+mod accumulate;
 mod error;
 mod footprint;
 mod input;
@@ -92,6 +93,10 @@ pub struct Workspace<M, D: Device = Cpu, P = Training> {
     absent: &'static [[usize; 2]],
     /// Whether no step was made along them since.
     fresh: AtomicBool,
+    /// Whether they are those of one call, which were not added to others.
+    single: bool,
+    /// Their mean over several calls, where it was asked for.
+    sum: Option<accumulate::Accumulated<D::Memory>>,
     /// Whether calls without gradients run as in training.
     training: bool,
     indices: Vec<u32>,
@@ -147,6 +152,8 @@ impl<M: Program, D: Device, P: Purpose> Workspace<M, D, P> {
             made: false,
             absent: &[],
             fresh: AtomicBool::new(false),
+            single: false,
+            sum: None,
             training: false,
             indices,
             random: Random::default(),

@@ -311,10 +311,16 @@ fn losses_train_by_turns_and_buffers_stay() {
                 'm' => net.maker_loss_train(&mut ws, &mut adam, &z).expect("it fits").value(),
                 'c' => net.critic_loss_train(&mut ws, &mut adam, &z).expect("it fits").value(),
                 _ => {
-                    let loss = match turn {
-                        'M' => net.maker_loss_grad(&mut ws, &z),
-                        _ => net.critic_loss_grad(&mut ws, &z),
-                    };
+                    // Of two parts, which weigh what they have.
+                    let mut loss = Ok(0.0);
+                    for part in [&z[..2], &z[..]] {
+                        loss = match turn {
+                            'M' => net.maker_loss_grad(&mut ws, part),
+                            _ => net.critic_loss_grad(&mut ws, part),
+                        };
+                        ws.accumulate(&mut net, &adam, part.len()).expect("it fits");
+                    }
+                    assert_eq!(ws.accumulated(), 5);
                     net.shift_mut()[1] += 0.25;
                     net.select_state_mut("critic.scale").expect("it is there").scale(1.25);
                     adam.step(&mut net, ws.grads());

@@ -272,6 +272,52 @@ fn what_is_left_alone_has_no_decay_and_counts_no_step() {
 }
 
 #[test]
+fn parts_of_a_batch_have_what_trains_and_move_statistics() {
+    let (mut net, _) = nets();
+    let z = batch::<[f32; 4]>(1, 6);
+    let mut ws = Gan::workspace(6).unwrap();
+    let mut adam = AdamW::new(&net, 0.1).unwrap().weight_decay(0.5).unwrap();
+    let start = net.clone();
+    let (mut mean, mut other) = (vec![0.0; Gan::PARAMS], net.clone());
+    for (part, step) in [(&z[..4], 0), (&z[4..], 1)] {
+        ws.manual_seed(Seed(step));
+        other.maker_loss_grad(&mut ws, part).unwrap();
+        let share = part.len() as f32 / 6.0;
+        mean.iter_mut().zip(ws.grads().as_slice()).for_each(|(m, g)| *m += share * g);
+        other.update_state(ws.grads());
+    }
+    for (part, step) in [(&z[..4], 0), (&z[4..], 1)] {
+        ws.manual_seed(Seed(step));
+        net.maker_loss_grad(&mut ws, part).unwrap();
+        ws.accumulate(&mut net, &adam, part.len()).unwrap();
+    }
+    assert_eq!(net.state(), other.state());
+    for (a, b) in ws.grads().as_slice().iter().zip(&mean) {
+        assert!((a - b).abs() <= 1e-6 * b.abs().max(1.0), "{a} {b}");
+    }
+    // Another loss has other gradients.
+    net.critic_loss_grad(&mut ws, &z, &batch::<[f32; 6]>(2, 6)).unwrap();
+    let mixed = std::panic::AssertUnwindSafe(|| ws.accumulate(&mut net, &adam, 6));
+    assert!(std::panic::catch_unwind(mixed).is_err());
+    ws.zero_grad();
+    net.maker_loss_grad(&mut ws, &z).unwrap();
+    ws.accumulate(&mut net, &adam, 6).unwrap();
+    adam.step(&mut net, ws.grads());
+    for spec in Gan::param_specs() {
+        let [old, new] = [&start, &net].map(|net| &net.params()[spec.start..][..spec.len()]);
+        assert_eq!(old != new, is_in(MAKER, &spec.name), "{}", spec.name);
+    }
+    // What an optimizer freezes has statistics that stay.
+    let frozen = Sgd::new(&net, 0.1).unwrap().freeze(["critic", "norm"]).unwrap();
+    let before = net.clone();
+    net.taste_loss_grad(&mut ws, &z).unwrap();
+    ws.accumulate(&mut net, &frozen, 6).unwrap();
+    let of = |net: &Gan, name: &str| format!("{:?}", net.select_state(name).unwrap().iter().map(|t| t.floats().to_vec()).collect::<Vec<_>>());
+    assert_eq!(of(&net, "critic"), of(&before, "critic"));
+    assert_ne!(of(&net, "maker"), of(&before, "maker"));
+}
+
+#[test]
 fn less_memory_is_planned() {
     let n = [256, 1, 1, 1];
     let floats = |pass: Pass| {

@@ -221,7 +221,9 @@ impl<M: Program, D: Device> Workspace<M, D> {
         self.intact()?;
         let pass = if want_inputs { Pass::GradInputs } else { Pass::Grad };
         self.run::<F, A, C, R, true>(params, floats, pass, call, gradients)?;
-        (self.made, self.absent, *self.fresh.get_mut()) = (true, F::ABSENT, true);
+        self.begin_mean();
+        (self.made, self.absent, self.single) = (true, F::ABSENT, true);
+        *self.fresh.get_mut() = true;
         Ok(Ran { ws: self, results: call.results, d_args: gradients.d_args })
     }
 
@@ -269,7 +271,8 @@ impl<M: Program, D: Device> Workspace<M, D> {
         let loss = ran.and_then(|()| self.outcome(self.device.read_later(&self.arena, loss)));
         // Whether the optimizer's step was made is not known after a failure.
         let loss = loss.inspect_err(|error| self.device.lose(&self.grads, error))?;
-        (self.made, self.absent, *self.fresh.get_mut()) = (true, F::ABSENT, !deferred);
+        (self.made, self.absent, self.single) = (true, F::ABSENT, false);
+        *self.fresh.get_mut() = !deferred;
         if !deferred {
             optimizer.step(net, self.grads());
         }
