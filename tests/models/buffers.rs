@@ -123,14 +123,19 @@ fn they_are_state_and_no_parameters() {
         ("filter", &[4, 4][..]),
     ];
     assert_eq!(buffers, expected);
-    assert!(Net::param_specs().iter().all(|spec| !buffers.iter().any(|(name, _)| *name == spec.name)));
+    assert!(
+        Net::param_specs().iter().all(|spec| !buffers.iter().any(|(name, _)| *name == spec.name))
+    );
     assert_eq!(Net::PARAMS, 3 * (16 + 4 + 4 + 4) + 16 + 4);
     // The first values are those of the initialisers, and the same for one seed.
     assert_eq!(*net.scale(), 0.5);
     assert_eq!(net.select_state("inner.std").unwrap().floats_of("inner.std"), [1.0; 4]);
     assert!(net.mask().as_flattened().iter().all(|x| x.abs() <= 1.0));
     assert_ne!(net.mask()[0], net.mask()[1]);
-    assert_eq!((net.mask(), net.filter()), (Net::init(Seed(1)).mask(), Net::init(Seed(1)).filter()));
+    assert_eq!(
+        (net.mask(), net.filter()),
+        (Net::init(Seed(1)).mask(), Net::init(Seed(1)).filter())
+    );
     assert_ne!(net.mask(), Net::init(Seed(2)).mask());
 }
 

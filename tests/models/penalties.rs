@@ -146,7 +146,8 @@ fn losses_have_them_as_parts() {
     let error = apart.sum::<f32>() / 6.0;
     let (value, gradient) = by_hand(&net);
     near(&[loss], &[error + 0.01 * value as f32]);
-    let seed: Vec<_> = made.iter().zip(&y).map(|(a, b)| [0, 1].map(|i| (a[i] - b[i]) / 3.0)).collect();
+    let seed: Vec<_> =
+        made.iter().zip(&y).map(|(a, b)| [0, 1].map(|i| (a[i] - b[i]) / 3.0)).collect();
     net.forward_grad(&mut ws, &x, &seed).unwrap();
     let sum: Vec<f32> =
         ws.grads().as_slice().iter().zip(&gradient).map(|(a, b)| a + 0.01 * b).collect();

@@ -44,8 +44,7 @@ fn the_caller_weighs_them() {
         let losses = net.losses_grad(&mut ws, &x, &y, a, b, c).unwrap();
         assert_eq!(net.losses(&mut ws, &x, &y).unwrap(), losses);
         let own = ws.grads().as_slice().to_vec();
-        let (loss, first, second, third) =
-            net.weighed_grad(&mut ws, &x, &y, a, b, c).unwrap();
+        let (loss, first, second, third) = net.weighed_grad(&mut ws, &x, &y, a, b, c).unwrap();
         assert_eq!((first[0], second[0], third[0]), losses);
         assert!((loss - (a * losses.0 + b * losses.1 + c * losses.2)).abs() < 1e-5);
         for (own, other) in own.iter().zip(ws.grads().as_slice()) {

@@ -160,10 +160,7 @@ const TURNS: &[u8] = b"mcmm.tFccmtt.UFmmccUtmc";
 
 /// One optimizer for all losses, by two calls and by one; `Free` freezes before each step what the
 /// loss of `Gan` leaves alone.
-fn by_turns<A: Adjust<Gan>, B: Adjust<Free>>(
-    own: impl Fn(&Gan) -> A,
-    other: impl Fn(&Free) -> B,
-) {
+fn by_turns<A: Adjust<Gan>, B: Adjust<Free>>(own: impl Fn(&Gan) -> A, other: impl Fn(&Free) -> B) {
     let (mut net, mut free) = nets();
     let (z, x) = (batch::<[f32; 4]>(1, 5), batch::<[f32; 6]>(2, 5));
     let (mut ws, mut free_ws) = (Gan::workspace(5).unwrap(), Free::workspace(5).unwrap());
@@ -312,7 +309,12 @@ fn parts_of_a_batch_have_what_trains_and_move_statistics() {
     let before = net.clone();
     net.taste_loss_grad(&mut ws, &z).unwrap();
     ws.accumulate(&mut net, &frozen, 6).unwrap();
-    let of = |net: &Gan, name: &str| format!("{:?}", net.select_state(name).unwrap().iter().map(|t| t.floats().to_vec()).collect::<Vec<_>>());
+    let of = |net: &Gan, name: &str| {
+        format!(
+            "{:?}",
+            net.select_state(name).unwrap().iter().map(|t| t.floats().to_vec()).collect::<Vec<_>>()
+        )
+    };
     assert_eq!(of(&net, "critic"), of(&before, "critic"));
     assert_ne!(of(&net, "maker"), of(&before, "maker"));
 }

@@ -196,9 +196,11 @@ fn method(
     // A loss whose gradient reaches no parameter has none to give.
     let is_flat = model.functions.as_ref().is_some_and(|functions| !functions[f].trains);
     let has_params = !model.params.tensors.is_empty() && receiver == Receiver::SelfRef;
-    let bound =
-        (matches!(method, Method::Grad | Method::Train) && (is_loss || trains) && has_params && is_flat)
-            .then(|| quote!(where #device: __private::check::ReachesParameters));
+    let bound = (matches!(method, Method::Grad | Method::Train)
+        && (is_loss || trains)
+        && has_params
+        && is_flat)
+        .then(|| quote!(where #device: __private::check::ReachesParameters));
     // Types have names where a trait, a bound or the result speaks of them.
     let has_names = receiver == Receiver::Params || trains || bound.is_some();
     let (device_trait, purpose_trait) = (quote!(__private::Device), quote!(__private::Purpose));

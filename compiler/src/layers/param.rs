@@ -59,10 +59,7 @@ pub(super) const BUFFER: Layer = Layer {
     shapes: "→ a value of `shape`, used as `self.name`",
     formula: "numbers that the program sets and no training changes",
     source: "torch.nn.parameter.Buffer",
-    example: Example::layer(
-        "Buffer([64])",
-        "x: [batch, 64]) -> [batch, 64] { x - self.layer }",
-    ),
+    example: Example::layer("Buffer([64])", "x: [batch, 64]) -> [batch, 64] { x - self.layer }"),
     ..Layer::new("Buffer", Build::Value(buffer))
 };
 
@@ -95,11 +92,7 @@ fn buffer(cx: &mut FnCx, field: usize, decl: &LayerDecl) -> Lowering<ValueId> {
 }
 
 /// The shape of a parameter or a buffer, and an `Init` of the runtime.
-fn shape_and_init(
-    cx: &mut FnCx,
-    row: &Layer,
-    decl: &LayerDecl,
-) -> Lowering<(Shape, TokenStream)> {
+fn shape_and_init(cx: &mut FnCx, row: &Layer, decl: &LayerDecl) -> Lowering<(Shape, TokenStream)> {
     let mut options = Options::new(row.name, decl.span, decl.args.clone(), row.options);
     let Some(Expr::Array(array)) = options.take("shape") else {
         let error = Diagnostic::new(decl.span, format!("`{}` needs a shape", row.name));

@@ -210,9 +210,10 @@ pub struct FnCx<'a, 'm> {
 pub fn lower_function<'a>(model: &mut ModelCx<'a>, function: &'a Function) -> Option<Lowered> {
     let mut cx = FnCx::new(model);
     cx.inlining.push(function.name.to_string());
-    cx.only = function.trains.as_ref().map(|names| {
-        names.iter().filter_map(|name| cx.model.field(&name.to_string())).collect()
-    });
+    cx.only = function
+        .trains
+        .as_ref()
+        .map(|names| names.iter().filter_map(|name| cx.model.field(&name.to_string())).collect());
     let args = cx.declare_args(function);
     let results = cx.result_types(function);
     let made = cx.body(function);

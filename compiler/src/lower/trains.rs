@@ -12,14 +12,16 @@ use crate::syntax::FieldDecl;
 pub fn report_trains(model: &mut ModelCx, functions: &[Lowered]) {
     let mut errors = Vec::new();
     for function in functions {
-        let Some(names) = model.function(&function.name.to_string()).and_then(|f| f.trains.as_ref())
+        let Some(names) =
+            model.function(&function.name.to_string()).and_then(|f| f.trains.as_ref())
         else {
             continue;
         };
         let loss = &function.name;
         let are_losses = are_losses(&function.results);
         if !is_loss(&function.results) && !are_losses {
-            let text = format!("`{loss}` is no loss: what trains follows from gradients of its results");
+            let text =
+                format!("`{loss}` is no loss: what trains follows from gradients of its results");
             let help = "a loss returns a number, `[]`, or several; `detach` and `#[frozen]` say what trains \
                 elsewhere";
             errors.push(Diagnostic::new(names[0].span(), text).help(help));
@@ -34,10 +36,8 @@ pub fn report_trains(model: &mut ModelCx, functions: &[Lowered]) {
         }
         for name in names {
             let Some(field) = model.field(&name.to_string()) else { continue };
-            let is_model = matches!(
-                model.item.fields[field].decl,
-                FieldDecl::Model(_) | FieldDecl::Array(..)
-            );
+            let is_model =
+                matches!(model.item.fields[field].decl, FieldDecl::Model(_) | FieldDecl::Array(..));
             let has_params = is_model || model.params.iter().any(|(owner, _)| *owner == field);
             let error = |text: String| Diagnostic::new(name.span(), text);
             errors.push(match reached.get(&field) {

@@ -116,8 +116,14 @@ impl Transform for Call {
             state = b.graph.nodes[call].inputs[1];
         }
         let made = &b.outputs[..results + 2];
-        let inputs: Vec<_> =
-            [params].iter().chain(args).chain(made).chain(&d_results).chain([&state]).copied().collect();
+        let inputs: Vec<_> = [params]
+            .iter()
+            .chain(args)
+            .chain(made)
+            .chain(&d_results)
+            .chain([&state])
+            .copied()
+            .collect();
         let op = Self { grad: true, wanted: wanted.clone(), ..self.clone() };
         let mut gradients = b.ops(0, op, &inputs);
         if self.callee.asked.trains {

@@ -158,7 +158,8 @@ fn check_trains(function: &Function, item: &ModelItem, diagnostics: &mut Diagnos
                 error(format!("`{name}` is named twice")).help("once is enough")
             }
             Some(field) if field.frozen.is_some() => {
-                let text = format!("`{name}` is to be trained here, and `#[frozen]` stands above it");
+                let text =
+                    format!("`{name}` is to be trained here, and `#[frozen]` stands above it");
                 let help = "take one of them out: `#[trains(…)]` leaves the other fields alone \
                     by itself";
                 error(text).help(help)

@@ -340,11 +340,7 @@ fn rows_of(said: &[Said]) -> Result<Vec<Row>, GroupError> {
 
 /// The ends of runs with their rows; nothing where all have the plain one. What a step
 /// `leaves_alone` counts as frozen.
-fn runs_of(
-    said: &[Said],
-    rows: &[Row],
-    leaves_alone: impl Fn(&Row) -> bool,
-) -> Vec<(usize, u8)> {
+fn runs_of(said: &[Said], rows: &[Row], leaves_alone: impl Fn(&Row) -> bool) -> Vec<(usize, u8)> {
     let mut runs: Vec<(usize, u8)> = Vec::new();
     for Said { place, row, frozen, .. } in said {
         let known = rows.iter().position(|known| known == row);

@@ -1,9 +1,7 @@
 //! The gradients of several batches, as those of one.
 
 use super::{Program, Workspace};
-use crate::device::{
-    Buf, Device, DeviceError, Kernels, Random, Region, Run, RunKey, RunMemory,
-};
+use crate::device::{Buf, Device, DeviceError, Kernels, Random, Region, Run, RunKey, RunMemory};
 use crate::math::Arith;
 use crate::module::Model;
 use crate::ops::elementwise::blocks::{Blocks, Link, Operand};
