@@ -124,7 +124,7 @@ impl Groups {
     pub fn of<M: Model>() -> Self {
         let mut groups = Self::default();
         let partial = |absent: &&'static [[usize; 2]]| Partial {
-            absent: *absent,
+            absent,
             classes: Vec::new(),
             runs: Arc::default(),
         };
