@@ -252,7 +252,7 @@ fn what_is_left_alone_has_no_decay_and_counts_no_step() {
     let path = std::env::temp_dir().join(format!("trains-{}.safetensors", std::process::id()));
     adam.save_state(&path).unwrap();
     let saved = std::fs::read(&path).unwrap();
-    // Training goes on from a file with the same bits, in which each parameter counts its own steps.
+    // Training goes on from a file with the same bits: each parameter counts its own steps there.
     let mut again = net.clone();
     let mut loaded = AdamW::new(&again, 0.1).unwrap().weight_decay(0.5).unwrap();
     loaded.load_state(&path).unwrap();

@@ -162,8 +162,8 @@ impl<'a, M> Grads<'a, M> {
         }
     }
 
-    /// Renews the state of `net`, but for its buffers and what is `still`; does nothing when no pass has made a
-    /// new one.
+    /// Renews the state of `net`, but for its buffers and what is `still`; does nothing when no
+    /// pass has made a new one.
     pub(crate) fn renew_state(&self, net: &mut M, still: &[Range<usize>])
     where
         M: Model,

@@ -120,7 +120,8 @@ impl Default for Groups {
 }
 
 impl Groups {
-    /// What the model says: which parameters stand below `#[frozen]`, and which a loss leaves alone.
+    /// What the model says: which parameters stand below `#[frozen]`, and which a loss leaves
+    /// alone.
     pub fn of<M: Model>() -> Self {
         let mut groups = Self::default();
         let partial = |absent: &&'static [[usize; 2]]| Partial {

@@ -27,9 +27,9 @@ impl<Memory> std::fmt::Debug for Accumulated<Memory> {
 impl<M: Program, D: Device> Workspace<M, D> {
     /// Makes the gradients of the last call those of all batches since the last step, so that many
     /// small batches are as one that is too large for memory: `ws.grads()` are the mean, each batch
-    /// weighted by its `samples`, so that a smaller last one counts as much as it has. The state that
-    /// the call made is taken over, as a step of `optimizer` would: running statistics move with each
-    /// batch, as in PyTorch.
+    /// weighted by its `samples`, so that a smaller last one counts as much as it has. The state
+    /// that the call made is taken over, as by a step of `optimizer`: running statistics move with
+    /// each batch, as in PyTorch.
     ///
     /// After a step along the mean the next gradients are the first of another one.
     ///
