@@ -120,6 +120,23 @@ fn by_turns(data: &Dataset<Image, u8>, threads: usize) -> usize {
     allocations(|| train(STEPS))
 }
 
+model! {
+    /// For images of several sizes.
+    struct Sized {
+        conv: Conv2d(1 -> 16, kernel = 3, padding = 1),
+        wide: Conv2d(16 -> 16, kernel = 3, padding = 1),
+        fc: Linear(16 -> 10),
+    }
+
+    fn forward(&self, x: [batch, 1, h, w]) -> [batch, 16, h / 2, w / 2] {
+        self.wide(self.conv(x).relu().max_pool2d(2))
+    }
+
+    fn loss(&self, x: [batch, 1, h, w], label: Classes[batch]) -> [] {
+        cross_entropy(self.fc(self.forward(x).mean(dim = [2, 3])), label)
+    }
+}
+
 /// Some thousand runs of the threads.
 const STEPS: usize = 60;
 
@@ -180,6 +197,26 @@ macro_rules! allocates_nothing {
     }};
 }
 
+/// Images of another size at each step.
+fn sizes_allocate_nothing(threads: usize) {
+    let mut net = Sized::init(Seed(0));
+    let mut ws = Sized::workspace_on(Cpu::with_threads(threads), BATCH, 28, 28).unwrap();
+    let mut adam = Adam::new(&net, 1e-3).unwrap();
+    let floats = vec![0.5; BATCH * 28 * 28];
+    let label = [3_u8; BATCH];
+    let mut run = |count: usize| {
+        for i in 0..count {
+            let (batch, h, w) = (1 + i % BATCH, 2 + i % 27, 2 + i * 7 % 27);
+            let x = TensorView::new(&floats[..batch * h * w], [batch, 1, h, w]).unwrap();
+            assert!(net.loss_grad(&mut ws, &x, &label[..batch]).unwrap().is_finite());
+            adam.step(&mut net, ws.grads());
+            assert_eq!(net.forward(&mut ws, &x).unwrap().sizes(), [batch, 16, h / 2, w / 2]);
+        }
+    };
+    run(1);
+    assert_eq!(allocations(|| run(STEPS)), 0, "sizes, threads: {threads}");
+}
+
 /// No `#[test]`: the harness allocates beside a test, when it takes a minute or its output is
 /// shown.
 fn main() {
@@ -193,5 +230,6 @@ fn main() {
         allocates_nothing!(Mlp, sgd, &data, threads);
         allocates_nothing!(Nested, |net: &_| AdamW::new(net, 1e-3), &data, threads);
         assert_eq!(by_turns(&data, threads), 0, "threads: {threads}");
+        sizes_allocate_nothing(threads);
     }
 }

@@ -23,8 +23,9 @@ const MOST_RULES: usize = 100;
 pub struct Facts {
     /// Names and quotients that stand for something else. No right side has one of the left sides.
     atoms: BTreeMap<Atom, Dim>,
-    /// Products that do, `H * (D / H)` for `D`, each greater than all terms of its right side.
-    products: Vec<(Vec<Atom>, Dim)>,
+    /// Terms that do, `H * (D / H)` for `D` and `2 * (h / 2)` for `h`, each greater than all terms
+    /// of its right side.
+    products: Vec<(Dim, Dim)>,
 }
 
 /// What an equality adds.
@@ -68,8 +69,8 @@ impl Facts {
             if let Some((atom, value)) = solved(&difference) {
                 self.replace(atom, value, &mut pending);
                 learned = Learned::Something;
-            } else if let Some((atoms, value)) = leading(&difference) {
-                self.products.push((atoms, value));
+            } else if let Some((term, value)) = leading(&difference) {
+                self.products.push((term, value));
                 learned = Learned::Something;
             }
         }
@@ -80,10 +81,9 @@ impl Facts {
     fn replace(&mut self, atom: Atom, value: Dim, pending: &mut Vec<(Dim, Dim)>) {
         let only = Self { atoms: BTreeMap::from([(atom.clone(), value)]), products: Vec::new() };
         for (left, right) in std::mem::take(&mut self.products) {
-            let is_changed = |atoms: &[Atom]| atoms.iter().any(|other| other.mentions(&atom));
-            let is_changed = is_changed(&left);
+            let is_changed = left.atoms().any(|other| other.mentions(&atom));
             match (is_changed, only.canonical(&right)) {
-                (true, _) => pending.push((Dim::term(left, 1), right)),
+                (true, _) => pending.push((left, right)),
                 // What has grown too long is forgotten.
                 (_, value) if value.weight() > LONGEST => {}
                 (_, value) => self.products.push((left, value)),
@@ -151,10 +151,9 @@ impl Facts {
     /// One term by one of the rules for products.
     fn rewritten(&self, dim: &Dim) -> Option<Dim> {
         for (left, right) in &self.products {
-            let left = Dim::term(left.clone(), 1);
             for (atoms, factor) in dim.terms() {
                 let term = Dim::term(atoms.to_vec(), factor);
-                if let Some(rest) = term.divided_by(&left) {
+                if let Some(rest) = term.divided_by(left) {
                     return Some(dim.minus(&term).plus(&rest.times(right)));
                 }
             }
@@ -176,8 +175,9 @@ fn solved(difference: &Dim) -> Option<(Atom, Dim)> {
             -1 => rest,
             _ => return None,
         };
-        (is_alone && may_stand && !atom.is_run_time() && !value.is_run_time())
-            .then(|| (atom.clone(), value))
+        // A constant has the same value in every run.
+        let as_known = atom.is_run_time() || !value.is_run_time();
+        (is_alone && may_stand && as_known).then(|| (atom.clone(), value))
     });
     // `A = B` rather than `A = B + C - D`, so that no size that is emitted subtracts.
     candidates.max_by_key(|(atom, value)| {
@@ -187,18 +187,17 @@ fn solved(difference: &Dim) -> Option<(Atom, Dim)> {
 }
 
 /// The greatest product of which `difference = 0` says what it is, in an order in which each step
-/// of rewriting makes a size smaller.
-fn leading(difference: &Dim) -> Option<(Vec<Atom>, Dim)> {
+/// of rewriting makes a size smaller; of a quotient that only a run knows, with its factor.
+fn leading(difference: &Dim) -> Option<(Dim, Dim)> {
     let size = |atoms: &[Atom]| {
         let quotients = atoms.iter().filter(|atom| matches!(atom, Atom::Quotient(..))).count();
         (quotients, atoms.len(), atoms.to_vec())
     };
     let (atoms, factor) = difference.terms().max_by_key(|(atoms, _)| size(atoms))?;
     let rest = difference.minus(&Dim::term(atoms.to_vec(), factor));
-    let value = match factor {
-        1 => Dim::lit(0).minus(&rest),
-        -1 => rest,
-        _ => return None,
-    };
-    (atoms.len() > 1).then(|| (atoms.to_vec(), value))
+    let value = if factor > 0 { Dim::lit(0).minus(&rest) } else { rest };
+    let term = Dim::term(atoms.to_vec(), factor.checked_abs()?);
+    let is_one = factor.abs() == 1 && atoms.len() > 1;
+    let is_quotient = || matches!(atoms, [atom @ Atom::Quotient(..)] if atom.is_run_time());
+    (is_one || is_quotient()).then_some((term, value))
 }

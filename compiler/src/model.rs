@@ -180,6 +180,7 @@ fn finish(
     watch: Watch,
 ) -> Option<Function> {
     let Lowered { name, args, results, graph, flows, trains, only, deferred: own, step } = lowered;
+    let (needs, own): (Vec<_>, Vec<_>) = own.into_iter().partition(|new| new.what.is_of_run());
     for new in own {
         if !deferred.iter().any(|known| known.is_same(&new)) {
             deferred.push(new);
@@ -199,5 +200,5 @@ fn finish(
     let (train, train_plan, _) = run(Form::Train, &graph)?;
     let (infer, infer_plan, _) = run(Form::Infer, &graph)?;
     let (infer, train) = ((infer, infer_plan), (train, train_plan));
-    Some(Function { name, args, results, flows, trains, only, infer, train, step })
+    Some(Function { name, args, results, flows, trains, only, needs, infer, train, step })
 }

@@ -14,7 +14,9 @@ pub mod table {
     pub use crate::module::table::*;
 }
 
-pub use crate::arena::{MOST, Part, Sizes, bytes, max, min, minus, padded, plus, sum, times};
+pub use crate::arena::{
+    MOST, Part, Sizes, bytes, max, min, minus, padded, plus, size_of_axis, sum, times,
+};
 pub use crate::buf::{Buf, Indices, Region};
 pub use crate::device::{Cpu, Device, DeviceError, Kernels, Loss, PerSide, Target};
 pub use crate::function::{Backward, Forward, Function, Infer, Lens, apart, is_small, offsets};
@@ -35,6 +37,7 @@ pub use crate::rng::Seed;
 pub use crate::step::{Held, Part as StepPart, Stepwise};
 pub use crate::storage::Storage;
 pub use crate::stub::{Broken, NoStep};
+pub use crate::tensor::{AsTensor, TensorView};
 pub use crate::view::{self, BatchNorm, Layer, array, batch, flat};
 pub use crate::want::{Reach, Want};
 pub use crate::workspace::{

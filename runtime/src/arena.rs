@@ -5,6 +5,13 @@ use crate::buf::{Buf, Region};
 /// The run-time sizes of a model, in the order of their first appearance; 1 where there are fewer.
 pub type Sizes = [usize; 4];
 
+/// A size of an argument of a call, from those of all; of one that is not there, the check of the
+/// call speaks.
+#[inline(always)]
+pub const fn size_of_axis(args: &[&[usize]], arg: usize, axis: usize) -> usize {
+    if arg < args.len() && axis < args[arg].len() { args[arg][axis] } else { 1 }
+}
+
 /// Every buffer starts on a cache line: a multiple of this many floats.
 pub const ALIGN: usize = 16;
 

@@ -1,48 +1,16 @@
 //! Checks that rustc evaluates: sizes that are the user's constants, and the shapes at which one
 //! model calls another. A failed check is an error at the user's token, in decimals.
 
+mod call;
+mod need;
+mod signature;
 mod text;
 
-use text::{Text, same_text};
+pub use call::{Calls, call};
+pub use need::{Unmet, at_least_at_run_time, equal_at_run_time, first, known, met};
+pub use signature::{Part, Signature, Size, Term, TypeSig, classes, floats};
 
-/// A size in a signature.
-#[derive(Clone, Copy, Debug)]
-pub enum Size {
-    /// Known to the compiler.
-    Fixed(usize),
-    /// Known at run time: `batch`.
-    Run(&'static str),
-    /// The shape has a mistake that is reported elsewhere: fits everything.
-    Unknown,
-}
-
-/// The type of an argument or a result.
-#[derive(Clone, Copy, Debug)]
-pub struct TypeSig {
-    /// Whether it holds class indices.
-    pub classes: bool,
-    /// The sizes.
-    pub dims: &'static [Size],
-}
-
-/// Floats of these sizes.
-pub const fn floats(dims: &'static [Size]) -> TypeSig {
-    TypeSig { classes: false, dims }
-}
-
-/// Class indices of these sizes.
-pub const fn classes(dims: &'static [Size]) -> TypeSig {
-    TypeSig { classes: true, dims }
-}
-
-/// What a function takes and gives.
-#[derive(Clone, Copy, Debug)]
-pub struct Signature {
-    /// The arguments, with their names.
-    pub args: &'static [(&'static str, TypeSig)],
-    /// The results.
-    pub results: &'static [TypeSig],
-}
+use text::Text;
 
 /// The largest size, and the most floats of a value: 4 TiB. No product of two of them overflows.
 pub const MOST: i128 = 1 << 40;
@@ -187,96 +155,6 @@ pub const fn has_places(size: usize) {
     }
 }
 
-/// How a model is called.
-#[derive(Clone, Copy, Debug)]
-pub enum Calls {
-    /// Once.
-    Once,
-    /// Several in a row.
-    Row,
-    /// For each step of a sequence; with the floats of the model's state.
-    Scan(usize),
-}
-
-/// Fails when a call, of one model or of several in a row, does not fit the function that it calls.
-///
-/// # Panics
-/// Then, while rustc evaluates the constant: that is the error the user sees.
-#[track_caller]
-pub const fn call(
-    callee: &Signature,
-    step: &'static str,
-    form: Calls,
-    args: &[TypeSig],
-    results: &[TypeSig],
-) {
-    if let Calls::Scan(state) = form
-        && state > 0
-    {
-        let text = Text::new().str("`").str(step).str("` has state of its own, such as running");
-        let text = text.str(" statistics, which a scan does not carry\n  help: use `LayerNorm`");
-        panic!("{}", text.str(" in place of `BatchNorm`").as_str());
-    }
-    if callee.args.len() != args.len() {
-        let text = Text::new().str("`").str(step).str("` takes ").number(callee.args.len());
-        let text = text.str(if callee.args.len() == 1 { " input" } else { " inputs" });
-        let text = text.str(", but receives ").number(args.len());
-        let text = match form {
-            Calls::Scan(_) => text.str(": a step of the sequence and the states"),
-            _ => text,
-        };
-        panic!("{}", text.as_str());
-    }
-    // What the callee's run-time names stand for here.
-    let mut bound: [Option<(&'static str, Size)>; 4] = [None; 4];
-    let mut i = 0;
-    while i < args.len() {
-        let (_, expected) = callee.args[i];
-        if !fits(&expected, &args[i], &mut bound) {
-            let text = Text::new().str("`").str(step).str("` expects ").shape(&expected);
-            panic!("{}", text.str(" but receives ").shape(&args[i]).as_str());
-        }
-        i += 1;
-    }
-    if callee.results.len() != results.len() {
-        let text = Text::new().str("`").str(step).str("` gives ").number(callee.results.len());
-        let text = match form {
-            Calls::Scan(_) => text.str(" results, but a scan takes ").number(results.len()),
-            _ => text.str(" results, but here it is one"),
-        };
-        let text = match form {
-            Calls::Scan(_) => text.str(": that of the step and the new states"),
-            _ => text,
-        };
-        panic!("{}", text.as_str());
-    }
-    let mut i = 0;
-    while i < results.len() {
-        if !fits(&callee.results[i], &results[i], &mut bound) {
-            let text = Text::new().str("`").str(step).str("` gives ").shape(&callee.results[i]);
-            if let Calls::Row = form {
-                let text = text.str(" and takes ").shape(&results[i]);
-                panic!(
-                    "{}",
-                    text.str(": in a row, each model's result is the next one's input").as_str()
-                );
-            }
-            let text = text.str(", but is taken here as ").shape(&results[i]);
-            if let Calls::Scan(_) = form {
-                let text = text.str(if i == 0 {
-                    "\n  help: write `out = […]` with the sizes of a step's result"
-                } else {
-                    ": a state keeps its shape from step to step"
-                });
-                panic!("{}", text.as_str());
-            }
-            let text = text.str("\n  help: write `let y: ").shape(&callee.results[i]);
-            panic!("{}", text.str(" = self.").str(step).str("(…)`").as_str());
-        }
-        i += 1;
-    }
-}
-
 /// Where an argument or a result of a function has no axis of positions.
 pub const NO_AXIS: usize = usize::MAX;
 
@@ -374,58 +252,3 @@ pub const fn trains_alone(function: &'static str) {
     note = "a loss depends on the parameters by steps that have a derivative; `argmax` and comparisons have none, `detach` and `#[frozen]` let none through"
 )]
 pub trait ReachesParameters {}
-
-const fn fits(
-    expected: &TypeSig,
-    found: &TypeSig,
-    bound: &mut [Option<(&'static str, Size)>; 4],
-) -> bool {
-    if matches!(expected.dims, [Size::Unknown]) {
-        return true;
-    }
-    if expected.classes != found.classes || expected.dims.len() != found.dims.len() {
-        return false;
-    }
-    let mut i = 0;
-    while i < expected.dims.len() {
-        let same = match expected.dims[i] {
-            Size::Fixed(_) => same_size(expected.dims[i], found.dims[i]),
-            Size::Run(name) => bind(name, found.dims[i], bound),
-            Size::Unknown => true,
-        };
-        if !same {
-            return false;
-        }
-        i += 1;
-    }
-    true
-}
-
-/// Binds a run-time name at its first appearance, compares afterwards.
-const fn bind(
-    name: &'static str,
-    size: Size,
-    bound: &mut [Option<(&'static str, Size)>; 4],
-) -> bool {
-    let mut i = 0;
-    while i < bound.len() {
-        match bound[i] {
-            Some((known, value)) if same_text(known, name) => return same_size(value, size),
-            Some(_) => {}
-            None => {
-                bound[i] = Some((name, size));
-                return true;
-            }
-        }
-        i += 1;
-    }
-    false
-}
-
-const fn same_size(a: Size, b: Size) -> bool {
-    match (a, b) {
-        (Size::Fixed(a), Size::Fixed(b)) => a == b,
-        (Size::Run(a), Size::Run(b)) => same_text(a, b),
-        _ => false,
-    }
-}

@@ -9,8 +9,8 @@ use crate::profile::{PassOps, Phase};
 use crate::program::{FunctionPlan, Pass, Program};
 use crate::want::Want;
 
-/// A function may be compiled as one piece when a run with all run-time sizes at 1 takes at most
-/// so many floating-point operations. Beyond, arithmetic outweighs what the calls of kernels cost.
+/// A function may be compiled as one piece when a run of one sample takes at most so many
+/// floating-point operations. Beyond, arithmetic outweighs what the calls of kernels cost.
 const TINY_SAMPLE: usize = 1 << 15;
 /// That piece runs when the whole run takes at most so many: it is the work of one thread.
 const TINY_RUN: usize = 1 << 18;
@@ -20,7 +20,7 @@ const TINY_CODE: usize = 40;
 const TINY_BUILD: bool = !cfg!(debug_assertions);
 
 /// Whether a function may be compiled as one piece, by the operations and the code size of a run
-/// with all run-time sizes at 1. Builds that leave it in parts plan the same memory.
+/// of one sample. Builds that leave it in parts plan the same memory.
 pub const fn is_small(flops: usize, code_size: usize) -> bool {
     flops <= TINY_SAMPLE && code_size <= TINY_CODE
 }
@@ -207,7 +207,7 @@ pub trait Function<const FLOATS: usize, const CLASSES: usize, const RESULTS: usi
     const NAMES: [&'static str; 3];
     /// The passes of inference, of the forward and of the backward pass.
     const OPS: [&'static PassOps; 3];
-    /// Floating-point operations of inference when all run-time sizes are 1.
+    /// Floating-point operations of inference of one sample; sizes that vary within it count as 32.
     const FLOPS: usize;
 
     /// Floating-point operations of inference.

@@ -91,6 +91,7 @@ pub mod sample;
 mod step;
 mod storage;
 mod stub;
+pub mod tensor;
 mod training;
 pub mod view;
 mod want;
@@ -120,6 +121,7 @@ pub mod prelude {
     pub use crate::optim::{Grads, Optimizer};
     pub use crate::profile::Profile;
     pub use crate::rng::Seed;
+    pub use crate::tensor::{Padded, TensorView};
     pub use crate::workspace::{Cache, InferWorkspace, InputError, Network, Workspace};
     pub use gradiron_macros::{Module, model};
 }

@@ -6,7 +6,7 @@
 #![allow(missing_docs)]
 
 use crate::arena::Sizes;
-use crate::check::{Flows, Signature};
+use crate::check::{Flows, Signature, Unmet};
 use crate::device::Target;
 use crate::function::{Backward, Forward, Infer};
 use crate::step::Held;
@@ -25,8 +25,12 @@ impl<const ARGS: usize> Broken<ARGS> {
         Flows { dead: None, args: [true; ARGS] }
     }
 
-    pub const fn bind<const LEADS: usize>(self, _: [usize; LEADS]) -> Sizes {
+    pub const fn bind(self, _: &[&[usize]]) -> Sizes {
         [1; 4]
+    }
+
+    pub const fn unmet(self, _: Sizes) -> Option<Unmet> {
+        None
     }
 
     pub const fn flops(self, _: Sizes) -> usize {
@@ -108,7 +112,7 @@ impl NoStep {
         Held { positions: false, states: false }
     }
 
-    pub const fn bind<const LEADS: usize>(self, _: [usize; LEADS], _: usize, _: usize) -> Sizes {
+    pub const fn bind(self, _: &[&[usize]], _: usize, _: usize) -> Sizes {
         [1; 4]
     }
 

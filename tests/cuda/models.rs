@@ -417,3 +417,44 @@ fn bf16_learns_as_f32_does() {
         assert!(found > 0.0 && found <= 5.0 * 4.0 / 128.0, "{found:e}");
     }
 }
+
+model! {
+    /// Written once for images of all sizes and texts of all lengths.
+    pub struct Sized {
+        conv: Conv2d(1 -> 8, kernel = 3, stride = 2, padding = 1),
+        norm: BatchNorm2d(8),
+        up: ConvTranspose2d(8 -> 1, kernel = 2, stride = 2),
+        word: Embedding(VOCAB -> 8),
+        attention: MultiheadAttention(8, num_heads = 2),
+        lstm: LSTM(8 -> 4),
+    }
+
+    fn loss(&self, image: [batch, 1, h, w], word: Classes[batch, t]) -> [] {
+        let y = self.up(self.norm(self.conv(image)).relu()) - image;
+        let x = self.word(word);
+        let (x, _, _) = self.lstm(x + self.attention(x, is_causal = true));
+        y.square().mean() + x.select(1, -1).square().mean()
+    }
+}
+
+/// Sizes change from step to step, in the memory for the largest.
+#[test]
+fn sizes_that_calls_bind() {
+    let Some(gpu) = gpu("sizes_that_calls_bind") else { return };
+    let net = Sized::init(Seed(1));
+    let mut on_cpu = Sized::workspace(3, 12, 16, 9).unwrap();
+    let mut on_gpu = Sized::workspace_on(gpu, 3, 12, 16, 9).unwrap();
+    for [samples, h, w, t] in [[2, 8, 6, 5], [3, 12, 16, 9], [1, 2, 4, 2]] {
+        let image: Vec<f32> = (0..samples * h * w).map(|i| (i % 13) as f32 / 8.0 - 0.5).collect();
+        let words: Vec<u8> = (0..samples * t).map(|i| (i * 5 % VOCAB) as u8).collect();
+        let image = TensorView::new(&image, [samples, 1, h, w]).unwrap();
+        let words = TensorView::new(&words, [samples, t]).unwrap();
+        let (loss, d_x) = net.loss_grad_inputs(&mut on_gpu, &image, &words).unwrap();
+        assert_eq!(d_x.sizes(), [samples, 1, h, w]);
+        let got = (loss, d_x.as_slice().to_vec());
+        let (loss, d_x) = net.loss_grad_inputs(&mut on_cpu, &image, &words).unwrap();
+        assert_near("loss", &[got.0], &[loss]);
+        assert_near("d_x", &got.1, d_x.as_slice());
+        assert_near("gradients", on_gpu.grads().as_slice(), on_cpu.grads().as_slice());
+    }
+}

@@ -15,6 +15,7 @@ mod attention;
 mod batch_norm;
 mod cat;
 mod conv2d;
+mod conv2d_memory;
 mod conv2d_products;
 mod conv2d_reach;
 mod convert;

@@ -296,6 +296,7 @@ const CONV: Conv2dSpec = Conv2dSpec {
     padding: [1, 1],
     dilation: [1, 1],
     groups: 1,
+    any_size: false,
 };
 
 refused!(convolutions, 42, |k, m, case| {

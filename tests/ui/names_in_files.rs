@@ -19,4 +19,17 @@ model! {
     }
 }
 
+model! {
+    pub struct Numbers {
+        #[name = "layer.1.."]
+        one: Linear(784 -> 64),
+        #[name = "layer.first.."]
+        row: [Linear(64 -> 64); 2],
+    }
+
+    fn forward(&self, image: [batch, 784]) -> [batch, 64] {
+        self.row(self.one(image))
+    }
+}
+
 fn main() {}

@@ -12,7 +12,7 @@ model! {
     fn forward(&self, x: [batch, D]) -> [batch, D] {
         let a = x / batch as f64;
         let b = x / rows as f32;
-        let c = x * (batch / 3);
+        let c = x * (3 / batch);
         let d = x.softplus(beta = 1.0 / D as f32);
         self.fc(x as f32)
     }

@@ -1,7 +1,6 @@
-//! BERT with its masked language model, of texts whose ends are masked.
+//! BERT with its masked language model, of texts of any length whose ends are masked.
 
 use gradiron::prelude::*;
-use gradiron::view::{batch, flat};
 
 use crate::golden::{Golden, Outcome};
 
@@ -19,13 +18,9 @@ model! {
         bias: Param([13], init = zeros),
     }
 
-    fn forward(
-        &self,
-        token: Classes[n, 7],
-        segment: Classes[n, 7],
-        seen: [n, 7],
-    ) -> [n, 7, 13] {
-        let mut x = self.norm(self.token(token) + self.segment(segment) + self.position);
+    fn forward(&self, token: Classes[n, t], segment: Classes[n, t], seen: [n, t]) -> [n, t, 13] {
+        let position = self.position.slice(0, ..t);
+        let mut x = self.norm(self.token(token) + self.segment(segment) + position);
         let padding = (seen - 1.0) * 1e9;
         for layer in self.layers {
             x = layer(x, src_key_padding_mask = padding);
@@ -36,13 +31,13 @@ model! {
 
     fn loss(
         &self,
-        token: Classes[n, 7],
-        segment: Classes[n, 7],
-        seen: [n, 7],
-        target: Classes[n, 7],
+        token: Classes[n, t],
+        segment: Classes[n, t],
+        seen: [n, t],
+        target: Classes[n, t],
     ) -> [] {
         let y = self.forward(token, segment, seen).log_softmax(-1);
-        let losses = -y.gather(2, target.reshape([n, 7, 1])).squeeze(2);
+        let losses = -y.gather(2, target.unsqueeze(2)).squeeze(2);
         (losses * seen).sum() / seen.sum()
     }
 }
@@ -53,13 +48,13 @@ fn bert() -> Outcome {
     let names = ["token", "segment", "target"];
     let [token, segment, target] = names.map(|name| golden.classes::<7>(name));
     let seen = golden.floats("seen");
-    let seen = batch(&seen);
+    let seen = TensorView::new(&seen, [4, 7])?;
     let mut net = golden.load(Bert::init(Seed(0)))?;
-    let mut ws = Bert::workspace(4)?;
-    golden.compare("out.y", flat(net.forward(&mut ws, &token, &segment, seen)?));
-    let (loss, d_seen) = net.loss_grad_inputs(&mut ws, &token, &segment, seen, &target)?;
+    let mut ws = Bert::workspace(4, 7)?;
+    golden.compare("out.y", net.forward(&mut ws, &token, &segment, &seen)?.as_slice());
+    let (loss, d_seen) = net.loss_grad_inputs(&mut ws, &token, &segment, &seen, &target)?;
     golden.compare("loss", &[loss]);
-    golden.compare("loss.d.seen", flat(d_seen));
+    golden.compare("loss.d.seen", d_seen.as_slice());
     let adam = AdamW::new(&net, 1e-2)?;
     golden.step("loss", &mut net, &ws, adam)
 }

@@ -9,18 +9,18 @@ model! {
     struct DenseNet {
         stem: Conv2d(3 -> 4, kernel = 3, padding = 1, bias = false),
         #[name = "block1.0"]
-        a0: Dense<4, 2, 8>,
+        a0: Dense<4, 2>,
         #[name = "block1.1"]
-        a1: Dense<6, 2, 8>,
+        a1: Dense<6, 2>,
         #[name = "block1.2"]
-        a2: Dense<8, 2, 8>,
-        transition: Transition<10, 5, 4>,
+        a2: Dense<8, 2>,
+        transition: Transition<10, 5>,
         #[name = "block2.0"]
-        b0: Dense<5, 2, 4>,
+        b0: Dense<5, 2>,
         #[name = "block2.1"]
-        b1: Dense<7, 2, 4>,
+        b1: Dense<7, 2>,
         #[name = "block2.2"]
-        b2: Dense<9, 2, 4>,
+        b2: Dense<9, 2>,
         norm: BatchNorm2d(11),
         fc: Linear(11 -> 5),
     }
@@ -35,26 +35,26 @@ model! {
         cross_entropy(self.forward(image), label)
     }
 
-    struct Dense<const I: usize, const GROWTH: usize, const SIDE: usize> {
+    struct Dense<const I: usize, const GROWTH: usize> {
         norm1: BatchNorm2d(I),
         conv1: Conv2d(I -> 4 * GROWTH, kernel = 1, bias = false),
         norm2: BatchNorm2d(4 * GROWTH),
         conv2: Conv2d(4 * GROWTH -> GROWTH, kernel = 3, padding = 1, bias = false),
     }
 
-    fn forward(&self, x: [n, I, SIDE, SIDE]) -> [n, I + GROWTH, SIDE, SIDE] {
+    fn forward(&self, x: [n, I, h, w]) -> [n, I + GROWTH, h, w] {
         let y = self.conv1(self.norm1(x).relu());
         let y = self.conv2(self.norm2(y).relu());
         cat([x, y], dim = 1)
     }
 
-    /// Halves the sides, to `SIDE`.
-    struct Transition<const I: usize, const O: usize, const SIDE: usize> {
+    /// Halves the sides.
+    struct Transition<const I: usize, const O: usize> {
         norm: BatchNorm2d(I),
         conv: Conv2d(I -> O, kernel = 1, bias = false),
     }
 
-    fn forward(&self, x: [n, I, 2 * SIDE, 2 * SIDE]) -> [n, O, SIDE, SIDE] {
+    fn forward(&self, x: [n, I, h, w]) -> [n, O, h / 2, w / 2] {
         self.conv(self.norm(x).relu()).avg_pool2d(2)
     }
 }

@@ -25,9 +25,13 @@ model! {
         let c = self.lateral3(self.conv3(b).relu());
         let b = self.lateral2(b) + c.interpolate(2);
         let a = self.lateral1(a) + b.interpolate(2);
-        let (a, b) = (self.tower(self.smooth1(a)).relu(), self.tower(self.smooth2(b)).relu());
-        let (a, b, c) = (self.scores(a), self.scores(b), self.scores(self.tower(c).relu()));
-        cat([a.flatten(2), b.flatten(2), c.flatten(2)], dim = 2)
+        let (a, b) = (self.smooth1(a), self.smooth2(b));
+        cat([self.head(a), self.head(b), self.head(c)], dim = 2)
+    }
+
+    /// The scores of a level.
+    fn head(&self, x: [n, 6, h, w]) -> [n, 5, h * w] {
+        self.scores(self.tower(x).relu()).flatten(2)
     }
 
     fn loss(&self, image: [n, 3, 16, 16], label: Classes[n, 84]) -> [] {
@@ -41,7 +45,8 @@ fn fpn() -> Outcome {
     let image = golden.floats("image");
     let label = golden.classes::<84>("label");
     let mut net = golden.load(Fpn::init(Seed(0)))?;
-    let mut ws = Fpn::workspace(2)?;
+    // `head` is a function by itself, too: of levels up to 8×8.
+    let mut ws = Fpn::workspace(2, 8, 8)?;
     golden.compare("out.y", flat(net.forward(&mut ws, batch(&image))?));
     let (loss, d_image) = net.loss_grad_inputs(&mut ws, batch(&image), &label)?;
     golden.compare("loss", &[loss]);

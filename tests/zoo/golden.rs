@@ -9,12 +9,15 @@ use safetensors::SafeTensors;
 
 pub type Outcome = Result<(), Box<dyn std::error::Error>>;
 
-/// Of the largest number of a tensor. Each is computed in float64 by PyTorch.
+/// Of the largest number of a tensor. Each is computed in float64 by PyTorch. Of a deep network
+/// PyTorch's own float32 may be as far from that: then its distance is recorded, and twice as much
+/// is granted to another computation that rounds as well.
 const TOLERANCE: f32 = 1e-5;
 
 pub struct Golden {
     path: PathBuf,
     bytes: Vec<u8>,
+    granted: f32,
     /// The largest difference so far, as a part of the largest number of its tensor, and which.
     worst: (f32, String),
 }
@@ -23,7 +26,11 @@ impl Golden {
     pub fn open(name: &str) -> std::io::Result<Self> {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("zoo/{name}.safetensors"));
         let bytes = std::fs::read(&path)?;
-        Ok(Self { path, bytes, worst: (0.0, String::new()) })
+        let mut golden = Self { path, bytes, granted: TOLERANCE, worst: (0.0, String::new()) };
+        if let Some(off) = golden.recorded("float32") {
+            golden.granted = TOLERANCE.max(2.0 * off[0]);
+        }
+        Ok(golden)
     }
 
     /// The network with PyTorch's parameters.
@@ -61,7 +68,7 @@ impl Golden {
         let largest = if largest < 1e-12 { 1.0 } else { largest };
         for (i, (x, y)) in found.iter().zip(&expected).enumerate() {
             let apart = if x == y { 0.0 } else { (x - y).abs() / largest };
-            assert!(apart <= TOLERANCE, "{name}: element {i} is {x}, not {y}: {apart:e}");
+            assert!(apart <= self.granted, "{name}: element {i} is {x}, not {y}: {apart:e}");
             if apart > self.worst.0 {
                 self.worst = (apart, name.to_owned());
             }

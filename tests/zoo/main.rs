@@ -14,6 +14,7 @@ mod lora;
 mod mobilenet_v2;
 mod realnvp;
 mod resnet18;
+mod resnet50;
 mod seq2seq;
 mod siamese;
 mod style_transfer;

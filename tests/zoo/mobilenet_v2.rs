@@ -10,15 +10,15 @@ model! {
         stem: Conv2d(3 -> 4, kernel = 3, stride = 2, padding = 1, bias = false),
         bn: BatchNorm2d(4),
         #[name = "blocks.0"]
-        block0: Inverted<4, 12, 6, 1, 8>,
+        block0: Inverted<4, 12, 6, 1>,
         #[name = "blocks.1"]
-        block1: Inverted<6, 18, 6, 1, 8>,
+        block1: Inverted<6, 18, 6, 1>,
         #[name = "blocks.2"]
-        block2: Inverted<6, 18, 8, 2, 4>,
+        block2: Inverted<6, 18, 8, 2>,
         #[name = "blocks.3"]
-        block3: Inverted<8, 24, 8, 1, 4>,
+        block3: Inverted<8, 24, 8, 1>,
         #[name = "blocks.4"]
-        block4: Inverted<8, 24, 8, 1, 4>,
+        block4: Inverted<8, 24, 8, 1>,
         fc: Linear(8 -> 5),
     }
 
@@ -36,7 +36,7 @@ model! {
         cross_entropy(self.forward(image), label)
     }
 
-    struct Inverted<const I: usize, const H: usize, const O: usize, const S: usize, const SIDE: usize> {
+    struct Inverted<const I: usize, const H: usize, const O: usize, const S: usize> {
         expand: Conv2d(I -> H, kernel = 1, bias = false),
         bn1: BatchNorm2d(H),
         depth: Conv2d(H -> H, kernel = 3, stride = S, padding = 1, groups = H, bias = false),
@@ -45,7 +45,7 @@ model! {
         bn3: BatchNorm2d(O),
     }
 
-    fn forward(&self, x: [n, I, S * SIDE, S * SIDE]) -> [n, O, SIDE, SIDE] {
+    fn forward(&self, x: [n, I, h, w]) -> [n, O, h / S, w / S] {
         let y = self.bn1(self.expand(x)).clamp(0.0, 6.0);
         let y = self.bn2(self.depth(y)).clamp(0.0, 6.0);
         self.bn3(self.project(y))

@@ -9,19 +9,19 @@ model! {
     struct ResNet18 {
         conv1: Conv2d(3 -> 2, kernel = 3, padding = 1, bias = false),
         bn1: BatchNorm2d(2),
-        layer1: [BasicBlock<2, 16>; 2],
+        layer1: [BasicBlock<2>; 2],
         #[name = "layer2.0"]
-        down2: DownBlock<2, 4, 8>,
+        down2: DownBlock<2, 4>,
         #[name = "layer2.1"]
-        block2: BasicBlock<4, 8>,
+        block2: BasicBlock<4>,
         #[name = "layer3.0"]
-        down3: DownBlock<4, 6, 4>,
+        down3: DownBlock<4, 6>,
         #[name = "layer3.1"]
-        block3: BasicBlock<6, 4>,
+        block3: BasicBlock<6>,
         #[name = "layer4.0"]
-        down4: DownBlock<6, 8, 2>,
+        down4: DownBlock<6, 8>,
         #[name = "layer4.1"]
-        block4: BasicBlock<8, 2>,
+        block4: BasicBlock<8>,
         fc: Linear(8 -> 5),
     }
 
@@ -37,20 +37,20 @@ model! {
         cross_entropy(self.forward(image), label)
     }
 
-    struct BasicBlock<const C: usize, const SIDE: usize> {
+    struct BasicBlock<const C: usize> {
         conv1: Conv2d(C -> C, kernel = 3, padding = 1, bias = false),
         bn1: BatchNorm2d(C),
         conv2: Conv2d(C -> C, kernel = 3, padding = 1, bias = false),
         bn2: BatchNorm2d(C),
     }
 
-    fn forward(&self, x: [n, C, SIDE, SIDE]) -> [n, C, SIDE, SIDE] {
+    fn forward(&self, x: [n, C, h, w]) -> [n, C, h, w] {
         let y = self.bn1(self.conv1(x)).relu();
         (self.bn2(self.conv2(y)) + x).relu()
     }
 
-    /// A block that halves the sides, to `SIDE`.
-    struct DownBlock<const I: usize, const O: usize, const SIDE: usize> {
+    /// A block that halves the sides.
+    struct DownBlock<const I: usize, const O: usize> {
         conv1: Conv2d(I -> O, kernel = 3, stride = 2, padding = 1, bias = false),
         bn1: BatchNorm2d(O),
         conv2: Conv2d(O -> O, kernel = 3, padding = 1, bias = false),
@@ -61,7 +61,7 @@ model! {
         norm: BatchNorm2d(O),
     }
 
-    fn forward(&self, x: [n, I, 2 * SIDE, 2 * SIDE]) -> [n, O, SIDE, SIDE] {
+    fn forward(&self, x: [n, I, h, w]) -> [n, O, h / 2, w / 2] {
         let y = self.bn1(self.conv1(x)).relu();
         (self.bn2(self.conv2(y)) + self.norm(self.shortcut(x))).relu()
     }

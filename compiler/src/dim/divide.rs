@@ -20,7 +20,8 @@ impl Dim {
         Some(quotient)
     }
 
-    /// `⌊self / divisor⌋`; nothing when it depends on a run-time name.
+    /// `⌊self / divisor⌋`; nothing where the divisor is known only when the program runs and is no
+    /// factor.
     pub fn floor_divided_by(&self, divisor: &Self) -> Option<Self> {
         if divisor.terms.is_empty() {
             return None;
@@ -28,7 +29,7 @@ impl Dim {
         if let Some(exact) = self.divided_by(divisor) {
             return Some(exact);
         }
-        if self.is_run_time() || divisor.is_run_time() {
+        if divisor.is_run_time() {
             return None;
         }
         let (whole, rest) = self.split_multiples(divisor);

@@ -2,6 +2,7 @@
 //! run-time names such as `batch`.
 
 mod divide;
+mod run_time;
 mod text;
 
 pub use text::run_ident;
@@ -96,7 +97,7 @@ impl Atom {
 pub enum Compared {
     Same,
     Different,
-    /// Only rustc can tell: both are constants.
+    /// Of constants, rustc can tell; of run-time sizes that are divided, the run.
     Unknown,
 }
 
@@ -280,7 +281,8 @@ impl Dim {
     }
 
     /// Sizes are at least 1, so a difference whose terms all have one sign is not zero. A quotient
-    /// may be zero, and makes no difference by itself.
+    /// may be zero, and makes no difference by itself. Run-time sizes of two names differ; those of
+    /// which quotients are equal for some runs are left to the run.
     pub fn compare(&self, other: &Self) -> Compared {
         let difference = self.minus(other);
         let is_positive = |sign: i128| {
@@ -289,7 +291,9 @@ impl Dim {
         };
         if difference.terms.is_empty() {
             Compared::Same
-        } else if is_positive(1) || is_positive(-1) || difference.is_run_time() {
+        } else if is_positive(1) || is_positive(-1) {
+            Compared::Different
+        } else if difference.is_run_time() && !difference.may_vanish() {
             Compared::Different
         } else {
             Compared::Unknown

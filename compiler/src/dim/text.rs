@@ -156,6 +156,9 @@ impl fmt::Display for Dim {
         if self.terms.is_empty() {
             return f.write_str("0");
         }
+        if let Some(Atom::Quotient(a, b)) = self.as_atom() {
+            return write!(f, "{} / {}", Operand(a), Operand(b));
+        }
         // Products before plain numbers, and what is taken off at the end: `4*D + 1`, `D - N`.
         let (plus, minus): (Vec<_>, Vec<_>) = self.terms.iter().rev().partition(|(_, f)| **f > 0);
         let terms = plus.into_iter().chain(minus);
@@ -181,14 +184,21 @@ impl fmt::Display for Atom {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Run(text) | Self::Const(text, _) => f.write_str(text),
-            Self::Quotient(a, b) => {
-                let operand = |dim: &Dim| match dim.is_operand() {
-                    true => dim.to_string(),
-                    false => format!("({dim})"),
-                };
-                write!(f, "({} / {})", operand(a), operand(b))
-            }
+            Self::Quotient(a, b) => write!(f, "({} / {})", Operand(a), Operand(b)),
             Self::Sum(a) => write!(f, "({a})"),
+        }
+    }
+}
+
+/// A size in a quotient.
+struct Operand<'a>(&'a Dim);
+
+impl fmt::Display for Operand<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_atom() {
+            None if self.0.as_lit().is_none() => write!(f, "({})", self.0),
+            Some(atom) => write!(f, "{atom}"),
+            None => write!(f, "{}", self.0),
         }
     }
 }

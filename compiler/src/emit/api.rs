@@ -4,7 +4,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::format_ident;
 
 use super::body::body;
-use super::boundary::{at, indices, ty, view_of};
+use super::boundary::{arg_ty, at, indices, ty, view_of};
 use super::{Model, memory, step_methods};
 use crate::declared::Interface;
 use crate::graph::{Kind, Ty, are_losses, is_loss};
@@ -139,9 +139,11 @@ fn method(
                 let ty = indices(&arg.ty.shape, &view_of(&arg.ty.shape, &generics), &index);
                 quote!(#name: #ty)
             }
-            Kind::Unknown if receiver != Receiver::Params => quote!(#name: impl Sized),
+            Kind::Unknown if receiver != Receiver::Params => {
+                quote!(#name: impl ::core::marker::Sized)
+            }
             _ => {
-                let ty = ty(&arg.ty.shape, &view_of(&arg.ty.shape, &generics), &quote!());
+                let ty = arg_ty(&arg.ty.shape, &view_of(&arg.ty.shape, &generics), &quote!());
                 let ty = at(ty, name.span());
                 quote!(#name: #ty)
             }
@@ -156,7 +158,7 @@ fn method(
         })
         .collect();
     let seed_args = seeds.iter().zip(&interface.results).filter(|_| with_seeds).map(|(name, t)| {
-        let ty = ty(&t.shape, &view_of(&t.shape, &generics), &quote!());
+        let ty = arg_ty(&t.shape, &view_of(&t.shape, &generics), &quote!());
         quote!(#name: #ty)
     });
     let tuple = |types: &[TokenStream]| match types {

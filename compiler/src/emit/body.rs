@@ -7,8 +7,8 @@ use quote::format_ident;
 use syn::Index;
 
 use super::api::{Method, Receiver};
-use super::boundary::{View, flat_indices, indices, ty, view_of};
-use super::{Function, Model};
+use super::boundary::{View, arg_ty, flat_indices, indices, view_of};
+use super::{Function, Model, needs};
 use crate::declared::Arg;
 use crate::dim::Dim;
 use crate::graph::callee::function_value;
@@ -46,6 +46,14 @@ pub fn body(
         None => (quote!(), quote!(inputs.floats)),
     };
     let want_inputs = method == Method::GradInputs;
+    // Sizes are asked for where results are tensors that know theirs, and by the checks of seeds.
+    let is_sized = |ty: &Ty| view_of(&ty.shape, &generics) == View::Tensor;
+    let args_come_back = want_inputs && floats.iter().any(|arg| is_sized(&arg.ty));
+    let are_sized = args_come_back || function.results.iter().any(is_sized);
+    let bind = ((are_sized || !seed_checks.is_empty()) && !model.sizes().is_empty()).then(|| {
+        let bind = model.bind_sizes();
+        quote!(let n = inputs.n; #bind)
+    });
     let run = match method {
         Method::Train if seeds.is_some() => {
             quote!(ws.train_along(#of, self, optimizer, inputs, &#given)?)
@@ -60,6 +68,10 @@ pub fn body(
             View::Array => quote!(array),
             View::Batch => quote!(batch),
             View::Flat => quote!(flat),
+            View::Tensor => {
+                let sizes = ty.dims().iter().map(Dim::tokens);
+                return quote!(ran.tensor(ran.#buf, [#(#sizes),*])?);
+            }
         };
         quote!(ran.#method(ran.#buf)?)
     };
@@ -81,6 +93,7 @@ pub fn body(
         let ran = if function.results.len() == 1 { quote!(_) } else { quote!(ran) };
         return quote! {
             let inputs = #of.inputs(ws, #(#args),*)?;
+            #bind
             let (loss, #ran) = #run;
             Ok(#values)
         };
@@ -95,6 +108,7 @@ pub fn body(
     };
     quote! {
         let inputs = #of.inputs(ws, #(#args),*)?;
+        #bind
         #seed_checks
         let ran = #run;
         #outcome
@@ -116,16 +130,14 @@ fn seed_checks(model: &Model, function: &Function, seeds: &[Ident]) -> TokenStre
             return quote!();
         }
         let (text, len) = (plain(&name.to_string()).to_string(), ty.shape.len().tokens());
+        if let Some(tensor) = as_tensor(name, ty, &generics) {
+            let sizes = ty.dims().iter().map(Dim::tokens);
+            return quote!(#tensor ws.sizes(#text, #name.sizes(), [#(#sizes),*])?;);
+        }
         let value = flat(name, ty, &generics);
         quote!(ws.exact(#text, #value.len(), #len)?;)
     });
-    let (checks, sizes) = (checks.collect::<TokenStream>(), model.sizes());
-    let used = !checks.is_empty() && !sizes.is_empty();
-    let bind = used.then(|| {
-        let bind = model.bind_sizes();
-        quote!(let n = inputs.n; #bind)
-    });
-    quote!(#bind #checks)
+    checks.collect()
 }
 
 /// The float arguments and behind them the gradients of the results.
@@ -150,7 +162,14 @@ pub fn flat(name: &Ident, ty: &Ty, generics: &HashSet<String>) -> TokenStream {
         View::Array => quote!(__private::flat(::core::slice::from_ref(#name))),
         View::Batch => quote!(__private::flat(#name)),
         View::Flat => quote!(#name),
+        View::Tensor => quote!(#name.as_slice()),
     }
+}
+
+/// Reads what an argument is given as, where that is a tensor of its own sizes.
+fn as_tensor(name: &Ident, ty: &Ty, generics: &HashSet<String>) -> Option<TokenStream> {
+    let is_tensor = view_of(&ty.shape, generics) == View::Tensor;
+    is_tensor.then(|| quote!(let #name = __private::AsTensor::as_tensor(#name);))
 }
 
 /// The function that checks the arguments of all methods, finds the run-time sizes and copies class
@@ -164,10 +183,12 @@ pub fn inputs(model: &Model, function: &Function) -> TokenStream {
                 indices(&arg.ty.shape, &view, &quote!(impl __private::ClassIndex))
             }
             (_, View::Number) => quote!(&'i__ f32),
-            _ => ty(&arg.ty.shape, &view, &quote!('i__)),
+            _ => arg_ty(&arg.ty.shape, &view, &quote!('i__)),
         };
         quote!(#name: #ty)
     });
+    let all = function.args.iter();
+    let tensors = all.filter_map(|arg| as_tensor(&arg.name, &arg.ty, &generics));
     let sizes = sizes(model, function, &generics);
     let classes = classes(function, &generics);
     let floats: Vec<_> = function.args.iter().filter(|arg| arg.ty.kind == Kind::Float).collect();
@@ -179,6 +200,7 @@ pub fn inputs(model: &Model, function: &Function) -> TokenStream {
         fn inputs<'i__, Device__: __private::Device, P__>(
             self, ws: &mut __private::Workspace<#owner, Device__, P__>, #(#args),*
         ) -> __private::Result<__private::Inputs<'i__, #a, #c>, __private::InputError> {
+            #(#tensors)*
             #sizes
             #classes
             Ok(__private::Inputs { n, floats: [#(#floats),*], classes })
@@ -190,43 +212,59 @@ pub fn inputs(model: &Model, function: &Function) -> TokenStream {
 fn sizes(model: &Model, function: &Function, generics: &HashSet<String>) -> TokenStream {
     let names = model.sizes();
     let mut known: HashSet<String> = HashSet::new();
-    let mut checks = TokenStream::new();
-    let run_time = |arg: &Arg| arg.ty.dims().first().and_then(Dim::as_run).map(str::to_string);
-    // Those that say a size by themselves first: `2 * batch` is known when `batch` is.
-    let (bound, others): (Vec<_>, Vec<_>) =
-        function.args.iter().partition(|arg| run_time(arg).is_some());
-    for arg in bound.into_iter().chain(others) {
+    let (mut checks, mut behind) = (TokenStream::new(), TokenStream::new());
+    let at = |size: &str| {
+        let at = names.iter().position(|name| name == size).expect("sizes lists all names");
+        (Index::from(at), crate::dim::run_ident(size))
+    };
+    for arg in &function.args {
         let (name, text) = (&arg.name, plain(&arg.name.to_string()).to_string());
-        let view = view_of(&arg.ty.shape, generics);
-        let is_flat = view == View::Flat;
-        if !is_flat && view != View::Batch {
-            continue;
+        match view_of(&arg.ty.shape, generics) {
+            View::Number | View::Array => {}
+            View::Tensor => {
+                for (axis, size) in arg.ty.dims().iter().enumerate() {
+                    let Some(size) = size.as_run() else { continue };
+                    let ((at, variable), axis) = (at(size), Index::from(axis));
+                    let found = quote!(#name.sizes()[#axis]);
+                    checks.extend(match known.insert(size.to_string()) {
+                        true => quote!(let #variable = ws.within(#at, #text, #found)?;),
+                        false => quote!(ws.is_same(#at, #text, #found, #variable)?;),
+                    });
+                }
+                // What is made of several, and what is fixed, where all names are known.
+                let sizes = arg.ty.dims().iter().map(Dim::tokens);
+                behind.extend(quote!(ws.sizes(#text, #name.sizes(), [#(#sizes),*])?;));
+            }
+            view @ (View::Batch | View::Flat) => {
+                let Some(size) = arg.ty.dims().first().and_then(Dim::as_run) else {
+                    let len = arg.ty.shape.len().tokens();
+                    behind.extend(quote!(ws.exact(#text, #name.len(), #len)?;));
+                    continue;
+                };
+                let (at, variable) = at(size);
+                let sample = match view {
+                    View::Flat => crate::dim::product(&arg.ty.dims()[1..]),
+                    _ => Dim::lit(1),
+                };
+                let sample = sample.tokens();
+                checks.extend(match known.insert(size.to_string()) {
+                    true => quote!(let #variable = ws.size(#at, #text, #name.len(), #sample)?;),
+                    false => quote!(ws.same(#at, #text, #name.len(), #sample, #variable)?;),
+                });
+            }
         }
-        let Some(size) = run_time(arg) else {
-            let len = arg.ty.shape.len().tokens();
-            checks.extend(quote!(ws.exact(#text, #name.len(), #len)?;));
-            continue;
-        };
-        let at = names.iter().position(|n| *n == size).expect("sizes lists all names");
-        let (at, variable) = (Index::from(at), crate::dim::run_ident(&size));
-        let sample = match is_flat {
-            true => crate::dim::product(&arg.ty.dims()[1..]),
-            false => Dim::lit(1),
-        };
-        let sample = sample.tokens();
-        checks.extend(match known.insert(size) {
-            true => quote!(let #variable = ws.size(#at, #text, #name.len(), #sample)?;),
-            false => quote!(ws.same(#at, #text, #name.len(), #sample, #variable)?;),
-        });
     }
     let bound = names.iter().map(|name| {
         let variable = crate::dim::run_ident(name);
         if known.contains(name.as_str()) { quote!(#variable) } else { quote!(1) }
     });
     let ones = (names.len()..4).map(|_| quote!(1));
+    let needs = needs::are_there(function).then(|| quote!(ws.met(n, self.unmet(n))?;));
     quote! {
         #checks
+        #behind
         let n = [#(#bound,)* #(#ones),*];
+        #needs
     }
 }
 

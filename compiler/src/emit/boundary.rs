@@ -1,8 +1,10 @@
-//! The types that users hand in and get back: plain nested arrays, a slice of them for a batch.
+//! The types that users hand in and get back: plain nested arrays, a slice of them for a batch, and
+//! tensors with sizes of their own where arrays cannot say them.
 
 use std::collections::HashSet;
 
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
+use syn::Index;
 
 use crate::dim::{Dim, Shape};
 use crate::hygiene::quote;
@@ -19,9 +21,14 @@ pub enum View {
     Batch,
     /// Sizes that types cannot name (`[batch, 4 * D]`): `&[f32]`, its length checked at run time
     Flat,
+    /// Run-time sizes behind the first (`[batch, 3, h, w]`): a tensor that knows its sizes
+    Tensor,
 }
 
 pub fn view_of(shape: &Shape, generics: &HashSet<String>) -> View {
+    if shape.0.iter().skip(1).any(Dim::is_run_time) {
+        return View::Tensor;
+    }
     let (lead, rest) = match shape.0.split_first() {
         None => return View::Number,
         Some((lead, rest)) if lead.is_run_time() => (Some(lead), rest),
@@ -57,7 +64,7 @@ fn array_of(element: TokenStream, dims: &[Dim]) -> TokenStream {
     })
 }
 
-/// The type of an argument or a result, behind the lifetime `life`.
+/// The type of a result, behind the lifetime `life`.
 pub fn ty(shape: &Shape, view: &View, life: &TokenStream) -> TokenStream {
     match view {
         View::Number => quote!(f32),
@@ -70,6 +77,22 @@ pub fn ty(shape: &Shape, view: &View, life: &TokenStream) -> TokenStream {
             quote!(& #life [#sample])
         }
         View::Flat => quote!(& #life [f32]),
+        View::Tensor => {
+            let rank = Index::from(shape.rank());
+            let life = if life.is_empty() { quote!('_) } else { life.clone() };
+            quote!(__private::TensorView<#life, #rank>)
+        }
+    }
+}
+
+/// The type of an argument.
+pub fn arg_ty(shape: &Shape, view: &View, life: &TokenStream) -> TokenStream {
+    match view {
+        View::Tensor => {
+            let rank = Index::from(shape.rank());
+            quote!(& #life (impl __private::AsTensor<#rank, Element = f32> + ?::core::marker::Sized))
+        }
+        _ => ty(shape, view, life),
     }
 }
 
@@ -86,6 +109,10 @@ pub fn indices(shape: &Shape, view: &View, index: &TokenStream) -> TokenStream {
             quote!(&[#sample])
         }
         View::Flat => quote!(&[#index]),
+        View::Tensor => {
+            let rank = Index::from(shape.rank());
+            quote!(&(impl __private::AsTensor<#rank, Element: __private::ClassIndex> + ?::core::marker::Sized))
+        }
     }
 }
 
@@ -96,6 +123,7 @@ pub fn flat_indices(name: &Ident, shape: &Shape, view: &View) -> TokenStream {
         View::Array => (quote!(::core::slice::from_ref(#name)), shape.rank()),
         View::Batch => (quote!(#name), shape.rank() - 1),
         View::Flat => (quote!(#name), 0),
+        View::Tensor => (quote!(#name.as_slice()), 0),
     };
     (0..nested).fold(all, |all, _| quote!(#all.as_flattened()))
 }

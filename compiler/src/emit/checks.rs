@@ -7,7 +7,7 @@ use syn::Index;
 use super::Model;
 use super::boundary::at;
 use crate::declared::{Interface, Trained};
-use crate::dim::Dim;
+use crate::dim::{Atom, Dim};
 use crate::graph::Statement;
 use crate::graph::{Kind, Phase, Ty};
 use crate::hygiene::quote;
@@ -71,9 +71,15 @@ pub fn checks(model: &Model) -> TokenStream {
                 _ => quote!(Once),
             };
             let form = quote!(__private::check::Calls::#form);
+            // What only a run knows is 0, and looked at before it.
+            let unmet = callee.unmet(|dim| match dim.is_run_time() {
+                true => quote!(0),
+                false => dim.tokens(),
+            });
             add(quote_spanned!(span=> {
                 let () = <#model>::__CHECK;
-                __private::check::call(&#signature(), #step, #form, &[#(#args),*], &[#(#results),*])
+                __private::check::call(&#signature(), #step, #form, &[#(#args),*], &[#(#results),*]);
+                __private::check::met(#unmet, #step)
             }));
         }
     }
@@ -164,11 +170,34 @@ fn type_sig(ty: &Ty) -> TokenStream {
 }
 
 fn size(dim: &Dim) -> TokenStream {
-    if dim.is_run_time() {
-        let text = dim.to_string();
-        quote!(__private::check::Size::Run(#text))
-    } else {
-        let dim = dim.tokens();
-        quote!(__private::check::Size::Fixed(#dim))
+    if let Some(name) = dim.as_run() {
+        return quote!(__private::check::Size::Run(#name));
     }
+    if dim.is_run_time() {
+        let (text, terms) = (dim.to_string(), terms(dim));
+        return quote!(__private::check::Size::Made(#terms, #text));
+    }
+    let dim = dim.tokens();
+    quote!(__private::check::Size::Fixed(#dim))
+}
+
+/// A size as the terms that it is made of.
+fn terms(dim: &Dim) -> TokenStream {
+    let terms = dim.terms().map(|(atoms, factor)| {
+        let factor = proc_macro2::Literal::i128_suffixed(factor);
+        let parts = atoms.iter().map(|atom| match atom {
+            Atom::Run(name) => quote!(__private::check::Part::Run(#name)),
+            Atom::Const(_, tokens) => quote!(__private::check::Part::Fixed(#tokens)),
+            Atom::Quotient(a, b) => {
+                let (a, b) = (self::terms(a), self::terms(b));
+                quote!(__private::check::Part::Quotient(#a, #b))
+            }
+            Atom::Sum(a) => {
+                let a = self::terms(a);
+                quote!(__private::check::Part::Sum(#a))
+            }
+        });
+        quote!((#factor, &[#(#parts),*]))
+    });
+    quote!(&[#(#terms),*])
 }

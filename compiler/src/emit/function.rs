@@ -1,8 +1,6 @@
 //! A function as a type: what models around this one ask of it, how its memory is planned, and its
 //! passes.
 
-use std::collections::HashSet;
-
 use proc_macro2::TokenStream;
 use quote::format_ident;
 use syn::Index;
@@ -12,7 +10,7 @@ use super::calls::{Half, pass};
 use super::chains::Chains;
 use super::lens::Lens;
 use super::prepared::Values;
-use super::{Function, Model, checks, function_type, profile, runs, stepwise};
+use super::{Function, Model, checks, function_type, needs, profile, runs, stepwise};
 use crate::dim::Dim;
 use crate::graph::callee::function_value;
 use crate::graph::{Callee, Graph, Node, Phase};
@@ -33,6 +31,7 @@ pub fn items(
     let (path, vis) = (model.generics().1, model.vis());
     let interface = checks::interface(model, at);
     let bind = bind(model, function);
+    let unmet = needs::unmet(model, function);
     let layouts = [layout(model, function, Form::Train), layout(model, function, Form::Infer)];
     let sizes = sizes(model, function);
     let floats = floats(model, function);
@@ -49,6 +48,7 @@ pub fn items(
         impl #declared #ty #given {
             #interface
             #bind
+            #unmet
             #(#layouts)*
             #sizes
             #floats
@@ -60,23 +60,25 @@ pub fn items(
     }
 }
 
-/// The run-time sizes from the first size of each argument.
+/// The run-time sizes from those of the arguments: what is declared by a name alone is that name's.
 fn bind(model: &Model, function: &Function) -> TokenStream {
-    let sizes = model.sizes();
-    let mut bound = HashSet::new();
-    let lets = function.args.iter().enumerate().filter_map(|(a, arg)| {
-        let lead = arg.ty.dims().first()?;
-        let size = lead.as_run()?;
-        let at = sizes.iter().position(|known| known == size)?;
-        let (a, at) = (Index::from(a), Index::from(at));
-        bound.insert(at.index).then(|| quote!(if #a < ARGS__ { n[#at] = leads[#a]; }))
+    let places = function.args.iter().enumerate().flat_map(|(a, arg)| {
+        arg.ty.dims().iter().enumerate().map(move |(axis, dim)| (dim, a, axis))
     });
-    let lets: Vec<_> = lets.collect();
+    let places: Vec<_> = places.collect();
+    let sizes = model.sizes().into_iter().map(|size| {
+        let place = places.iter().find(|(dim, ..)| dim.as_run() == Some(&size));
+        place.map_or(quote!(1), |(_, a, axis)| {
+            let (a, axis) = (Index::from(*a), Index::from(*axis));
+            quote!(__private::size_of_axis(args, #a, #axis))
+        })
+    });
+    let sizes: Vec<_> = sizes.collect();
+    let ones = (sizes.len()..4).map(|_| quote!(1));
     quote! {
-        pub const fn bind<const ARGS__: usize>(self, leads: [usize; ARGS__]) -> __private::Sizes {
-            let mut n = [1; 4];
-            #(#lets)*
-            n
+        #[inline(always)]
+        pub const fn bind(self, args: &[&[usize]]) -> __private::Sizes {
+            [#(#sizes,)* #(#ones),*]
         }
     }
 }
@@ -213,11 +215,11 @@ fn sizes(model: &Model, function: &Function) -> TokenStream {
     let costs = run(graph).map(|node| profile::flops(graph, node));
     let total = costs.fold(Dim::lit(0), |sum, cost| sum.plus(&cost)).saturating_tokens();
     let nested = callees(graph).into_iter().map(|callee| callee.stated(&["flops"]));
-    let bind = model.bind_sizes();
+    let (bind, sample) = (model.bind_sizes(), model.sample());
     let (n, target) = (quote!(n: __private::Sizes), quote!(target: __private::Target));
     quote! {
         const fn is_small(self) -> bool {
-            __private::is_small(Self.flops([1; 4]), Self.code_size()[1])
+            __private::is_small(Self.flops(#sample), Self.code_size()[1])
         }
         pub const fn saved(self, #n, want: __private::Want, #target) -> usize {
             Self.layout(n, want, false, target).saved

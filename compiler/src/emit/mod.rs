@@ -10,6 +10,7 @@ mod checks;
 mod function;
 mod lens;
 mod memory;
+mod needs;
 mod params;
 mod prepared;
 mod private;
@@ -33,7 +34,7 @@ use crate::hygiene::quote;
 use crate::names::plain;
 use crate::passes::Form;
 use crate::passes::plan::Plan;
-use crate::syntax::{Field, Header};
+use crate::syntax::{Field, Header, MOST_SIZES};
 
 /// A function after the last phase.
 #[derive(Debug)]
@@ -47,6 +48,8 @@ pub struct Function {
     pub trains: bool,
     /// The fields that they go to, where these are not all.
     pub only: Option<HashSet<usize>>,
+    /// What its run-time sizes have to be.
+    pub needs: Vec<Deferred>,
     /// Inference alone.
     pub infer: (Graph, Plan),
     /// Forward and backward.
@@ -201,7 +204,7 @@ impl Model<'_> {
         format_ident!("{}", free.unwrap_or("Device__"))
     }
 
-    /// The run-time sizes of all functions, by first appearance.
+    /// The run-time sizes of all functions, by first appearance; of too many, the first.
     pub fn sizes(&self) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
         let types = self.interfaces.iter().flat_map(|f| &f.args).map(|arg| &arg.ty);
@@ -212,6 +215,7 @@ impl Model<'_> {
                 names.push(name.clone());
             }
         }
+        names.truncate(MOST_SIZES);
         names
     }
 
@@ -219,6 +223,24 @@ impl Model<'_> {
     pub fn partial(&self) -> Vec<usize> {
         let functions = self.functions.iter().flatten().enumerate();
         functions.filter(|(_, function)| function.only.is_some()).map(|(at, _)| at).collect()
+    }
+
+    /// Run-time sizes by which a function is small or not: one sample, and of what varies within a
+    /// sample, as much as small ones have.
+    pub fn sample(&self) -> TokenStream {
+        const WITHIN: usize = 32;
+        let args = || self.interfaces.iter().flat_map(|f| &f.args);
+        let varies = |name: &String| {
+            let mut behind = args().flat_map(|arg| arg.ty.dims().iter().skip(1));
+            behind.any(|dim| dim.as_run() == Some(name))
+        };
+        let sizes = self.sizes();
+        if !sizes.iter().any(varies) {
+            return quote!([1; 4]);
+        }
+        let known = sizes.iter().map(|name| if varies(name) { WITHIN } else { 1 });
+        let known = known.chain(std::iter::repeat(1)).take(4).map(syn::Index::from);
+        quote!([#(#known),*])
     }
 
     /// `let batch = n[0];`

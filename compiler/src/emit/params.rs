@@ -74,6 +74,7 @@ fn full_name(model: &Model, field: usize, tensor: &str) -> String {
 pub fn module(model: &Model) -> (TokenStream, TokenStream) {
     let (impl_generics, ty) = model.generics();
     let params = model.params.sorted();
+    let first = |field: usize| model.fields[field].first_in_files();
     let params_at = starts("__AT", params.iter().map(|(_, param)| param.shape.len().tokens()));
     let rows = params.iter().map(|(field, param)| {
         let name = full_name(model, *field, &param.name);
@@ -83,7 +84,8 @@ pub fn module(model: &Model) -> (TokenStream, TokenStream) {
                 tensor_row(&name, &param.shape, &quote!((#init, &[#(#tied),*])))
             }
             ParamInit::Nested { model, count } => {
-                module_row(&name, model, count.as_ref(), &quote!(describe), &quote!(PARAMS))
+                let row = (count.as_ref(), first(*field));
+                module_row(&name, model, row, &quote!(describe), &quote!(PARAMS))
             }
         };
         match model.fields[*field].frozen {
@@ -104,7 +106,8 @@ pub fn module(model: &Model) -> (TokenStream, TokenStream) {
             StateInit::Buffer(init) => (init.clone(), quote!(Buffer)),
             StateInit::Nested { model, count } => {
                 let describe = quote!(describe_state);
-                return module_row(&name, model, count.as_ref(), &describe, &quote!(STATE));
+                let row = (count.as_ref(), first(*field));
+                return module_row(&name, model, row, &describe, &quote!(STATE));
             }
         };
         tensor_row(&name, &state.shape, &quote!((#init, __private::StateKind::#kind)))
@@ -197,18 +200,21 @@ fn tensor_row(name: &str, shape: &Shape, kind: &TokenStream) -> TokenStream {
     }
 }
 
-/// A nested model, or a row of them.
+/// A nested model, or a row of them with the number of the first.
 fn module_row(
     name: &str,
     model: &TokenStream,
-    count: Option<&Dim>,
+    (count, first): (Option<&Dim>, usize),
     describe: &TokenStream,
     size: &TokenStream,
 ) -> TokenStream {
     let module = quote!(<#model as __private::Module>);
     let count = match count.map(Dim::tokens) {
         None => quote!(None),
-        Some(count) => quote!(Some(#count)),
+        Some(count) => {
+            let first = Index::from(first);
+            quote!(Some((#first, #count)))
+        }
     };
     quote! {
         __private::table::Row::Module {

@@ -28,6 +28,7 @@ pub fn implementation(model: &Model, at: usize, function: &Function) -> TokenStr
             const ABSENT: &'static [[usize; 2]] = <#owner as __private::Module>::ABSENT[#number];
         }
     });
+    let sample = model.sample();
     let step_offsets = function.step.as_ref().map(|_| {
         let step = crate::graph::callee::step_value(&function.name);
         let path = model.path();
@@ -44,7 +45,7 @@ pub fn implementation(model: &Model, at: usize, function: &Function) -> TokenStr
             const NAMES: [&'static str; 3] = [#called, #called_grad, #called_training];
             const OPS: [&'static __private::PassOps; 3] =
                 [Self::INFER_OPS, Self::TRAIN_OPS, Self::BACK_OPS];
-            const FLOPS: usize = Self.flops([1; 4]);
+            const FLOPS: usize = Self.flops(#sample);
             #[inline(always)]
             fn flops(n: __private::Sizes) -> usize {
                 Self.flops(n)

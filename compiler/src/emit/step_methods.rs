@@ -36,7 +36,7 @@ fn method(model: &Model, at_: usize, interface: &Interface, length: &Dim) -> Tok
                 let ty = indices(&shape, &view, &quote!(impl __private::ClassIndex));
                 quote!(#name: #ty)
             }
-            Kind::Unknown => quote!(#name: impl Sized),
+            Kind::Unknown => quote!(#name: impl ::core::marker::Sized),
             _ => {
                 let ty = at(ty(&shape, &view, &quote!()), name.span());
                 quote!(#name: #ty)
@@ -147,7 +147,8 @@ fn body(model: &Model, function: &Function, length: &Dim) -> TokenStream {
         let text = plain(&name.to_string()).to_string();
         let (rows, view) = seen(&arg.ty);
         let len = match (view, axis_of(&arg.ty, length)) {
-            (View::Number | View::Array, _) => return quote!(),
+            // Functions with steps have one run-time size, the first.
+            (View::Number | View::Array | View::Tensor, _) => return quote!(),
             (View::Flat, _) => ty.shape.len(),
             (View::Batch, Some(axis)) => product(&ty.dims()[..=axis]),
             (View::Batch, None) => rows.dims()[0].clone(),

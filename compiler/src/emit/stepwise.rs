@@ -93,10 +93,8 @@ fn step_items(
                 __private::Held { positions: #positions, states: #states }
                     #(.and(#held_in_nested()))*
             }
-            pub const fn bind<const ARGS__: usize>(
-                self, leads: [usize; ARGS__], past: usize, new: usize,
-            ) -> #n {
-                let mut n = #path::#whole.bind(leads);
+            pub const fn bind(self, args: &[&[usize]], past: usize, new: usize) -> #n {
+                let mut n = #path::#whole.bind(args);
                 n[#past] = past;
                 n[#new] = new;
                 n

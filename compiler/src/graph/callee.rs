@@ -99,7 +99,7 @@ pub struct Callee {
     /// How many models in a row: the output of one is the first input of the next, and the other
     /// inputs are given to each.
     pub count: Option<Dim>,
-    /// What it is given; by their first sizes it knows its run-time sizes.
+    /// What it is given; by their sizes it knows its run-time sizes.
     pub args: Vec<Ty>,
     pub results: Vec<Ty>,
     /// Whether the next positions of sequences are computed.
@@ -184,16 +184,29 @@ impl Callee {
         self.sizes_by(Dim::tokens)
     }
 
-    fn sizes_by(&self, tokens: fn(&Dim) -> TokenStream) -> TokenStream {
-        let one = Dim::lit(1);
-        let leads = self.args.iter().map(|ty| tokens(ty.dims().first().unwrap_or(&one)));
-        if self.is_step {
-            let (bind, past, new) =
-                (self.item("bind"), step::past().tokens(), step::new().tokens());
-            return quote!(#bind([#(#leads),*], #past, #new));
-        }
+    fn sizes_by(&self, tokens: impl Fn(&Dim) -> TokenStream) -> TokenStream {
+        let args = self.args.iter().map(|ty| {
+            let sizes = ty.dims().iter().map(&tokens);
+            quote!(&[#(#sizes),*])
+        });
         let bind = self.item("bind");
-        quote!(#bind([#(#leads),*]))
+        if self.is_step {
+            let (past, new) = (step::past().tokens(), step::new().tokens());
+            return quote!(#bind(&[#(#args),*], #past, #new));
+        }
+        quote!(#bind(&[#(#args),*]))
+    }
+
+    /// What its sizes do not meet, of which `of` knows those that are known.
+    pub fn unmet(&self, of: impl Fn(&Dim) -> TokenStream) -> TokenStream {
+        let (unmet, bind) = (self.item("unmet"), self.item("bind"));
+        let args = self.args.iter().map(|ty| {
+            let sizes = ty.dims().iter().map(&of);
+            quote!(&[#(#sizes),*])
+        });
+        // A step is asked for the sizes of the whole.
+        debug_assert!(!self.is_step);
+        quote!(#unmet(#bind(&[#(#args),*])))
     }
 
     /// A size that the callee states: a variable, see [`Callee::stated`] and [`Callee::planned`].

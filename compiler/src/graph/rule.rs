@@ -24,7 +24,7 @@ impl Mismatch {
     }
 }
 
-/// A statement about constants that only rustc can decide.
+/// A statement about sizes that rustc decides, or a run where it is about run-time sizes.
 #[derive(Debug, Clone)]
 pub struct Deferred {
     pub what: Statement,
@@ -45,6 +45,22 @@ pub enum Statement {
     Fits(Vec<Dim>),
     /// A number of this text is in a range.
     Within(String, TokenStream, Range),
+}
+
+impl Statement {
+    /// The sizes that are compared.
+    pub fn sizes(&self) -> impl Iterator<Item = &Dim> {
+        let (a, b) = match self {
+            Self::Equal(a, b) | Self::AtLeast(a, b) => (Some(a), Some(b)),
+            Self::Fits(_) | Self::Within(..) => (None, None),
+        };
+        a.into_iter().chain(b)
+    }
+
+    /// Whether a run decides it.
+    pub fn is_of_run(&self) -> bool {
+        self.sizes().any(Dim::is_run_time)
+    }
 }
 
 impl Deferred {
@@ -96,9 +112,10 @@ impl Default for Rule {
 }
 
 impl Rule {
-    /// Whether two sizes agree; an equality of constants is left to rustc and taken as agreed.
+    /// Whether two sizes agree; an equality of constants is left to rustc, one of run-time sizes
+    /// that are divided to the run, and taken as agreed.
     pub fn equal(&mut self, left: &Dim, right: &Dim) -> bool {
-        // `batch * HEADS` may be `batch * 4`: only rustc knows, and it knows no `batch`.
+        // `batch * HEADS` may be `batch * 4`: rustc knows, and it knows no `batch`.
         let (own, other) = match left.is_run_time() && right.is_run_time() {
             true => left.without_common_factors(right),
             false => (left.clone(), right.clone()),
@@ -121,8 +138,7 @@ impl Rule {
             return size >= least;
         }
         let difference = size.minus(least);
-        // What is left is not negative, or known only when the program runs.
-        if difference.as_lit().is_none() && !difference.is_run_time() {
+        if difference.as_lit().is_none() && difference.lower_bound().is_none_or(|least| least < 0) {
             self.defer_at_least(size.clone(), least.clone(), message());
         }
         true

@@ -34,8 +34,9 @@ fn positional_encoding(l: &mut Use) -> Lowering<ValueId> {
         return Err(l.cx.refuse(Mismatch::new(text), Some(l.x)));
     };
     let (len, mut size) = (len.clone(), size.clone());
-    if len.is_run_time() || size.is_run_time() {
-        let text = format!("needs fixed numbers of positions and features, but receives {found}");
+    // Samples of a batch are no positions.
+    if size.is_run_time() || (len.is_run_time() && found.shape.rank() == 2) {
+        let text = format!("expects [batch, positions, features] but receives {found}");
         return Err(l.cx.refuse(Mismatch::new(text), Some(l.x)));
     }
     if let Some(written) = l.options.take("d_model") {

@@ -171,6 +171,14 @@ impl Use<'_, '_, '_> {
                 self.cx.rule.span = first_span(from);
                 let text = format!("expects {expected} but receives {found}");
                 let plural = if actual.is_one() { "" } else { "s" };
+                if actual.is_run_time() {
+                    let help = format!(
+                        "{source} {actual} {what}{plural}, which only a run knows; the sizes of a \
+                         layer are constants"
+                    );
+                    self.cx.refuse(Mismatch::new(text).help(help), Some(self.x));
+                    return Ok(input);
+                }
                 let fixed = fixed(&actual);
                 let help = format!("{source} {actual} {what}{plural}; write `{fixed}` here");
                 let error = Mismatch::new(text).help(help);

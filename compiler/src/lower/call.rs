@@ -133,12 +133,13 @@ impl<'a> FnCx<'a, '_> {
         let mut names = HashMap::new();
         let mut sizes = HashMap::new();
         for (arg, value) in function.args.iter().zip(&values) {
-            if let Some(Expr::Path(path)) = arg.ty.dims.first()
-                && let Some(size) = path.path.get_ident().map(ToString::to_string)
-                && crate::names::is_run_time_name(&size)
-                && let Some(actual) = self.graph.ty(*value).shape.0.first()
-            {
-                sizes.entry(size).or_insert_with(|| actual.clone());
+            for (size, actual) in arg.ty.dims.iter().zip(self.graph.ty(*value).dims()) {
+                if let Expr::Path(path) = size
+                    && let Some(size) = path.path.get_ident().map(ToString::to_string)
+                    && crate::names::is_run_time_name(&size)
+                {
+                    sizes.entry(size).or_insert_with(|| actual.clone());
+                }
             }
             names.insert(arg.name.to_string(), Item::Value(*value));
         }

@@ -235,7 +235,9 @@ pub fn lower_function<'a>(model: &mut ModelCx<'a>, function: &'a Function) -> Op
     cx.graph.remove_dead();
     cx.check_used(function).ok()?;
     let step = match &function.step {
-        Some(size) => Some((cx.step_length(size).ok()?, syn::spanned::Spanned::span(size))),
+        Some(size) => {
+            Some((cx.step_length(function, size).ok()?, syn::spanned::Spanned::span(size)))
+        }
         None => None,
     };
     let (graph, deferred, only) = (cx.graph, cx.rule.deferred, cx.only);
@@ -313,8 +315,15 @@ impl<'a> FnCx<'a, '_> {
     }
 
     /// The size of `#[step(CONTEXT)]`.
-    fn step_length(&mut self, size: &syn::Expr) -> Lowering<Dim> {
-        let text = if self.model.item.header.is_none() {
+    fn step_length(&mut self, function: &Function, size: &syn::Expr) -> Lowering<Dim> {
+        let types = function.args.iter().map(|arg| &arg.ty).chain(&function.returns);
+        let behind = |ty: &TypeExpr| {
+            let sizes = ty.dims.iter().skip(1).filter_map(|size| dim(size, &self.scope()).ok());
+            sizes.into_iter().any(|size| size.is_run_time())
+        };
+        let text = if types.into_iter().any(behind) {
+            "a function that runs step by step has its run-time size first"
+        } else if self.model.item.header.is_none() {
             "`step` belongs above a function of a struct"
         } else if self.sizes.len() > 1 {
             "a function that runs step by step has one run-time size, that of its batch"
@@ -331,8 +340,8 @@ impl<'a> FnCx<'a, '_> {
     /// How many run-time sizes the model has.
     fn run_time_names(&self) -> usize {
         let args = self.model.item.functions.iter().flat_map(|function| &function.args);
-        let leads = args.filter_map(|arg| arg.ty.dims.first()).map(text_of);
-        leads.filter(|size| is_run_time_name(size)).collect::<HashSet<_>>().len()
+        let sizes = args.flat_map(|arg| &arg.ty.dims).map(text_of);
+        sizes.filter(|size| is_run_time_name(size)).collect::<HashSet<_>>().len()
     }
 
     pub fn scope(&self) -> Scope<'_> {
@@ -357,11 +366,6 @@ impl<'a> FnCx<'a, '_> {
         self.rule.defer_memory(&shape, || format!("a value of shape {shape}"));
         self.rule.span = before;
         self.few_axes(&shape, ty.span)?;
-        if let Some(late) = shape.0.iter().skip(1).find(|dim| dim.is_run_time()) {
-            let help = "put the run-time size first; all others are constants";
-            let text = format!("`{late}` is a run-time size, but not the first of {shape}");
-            return Err(self.model.report(Diagnostic::new(ty.span, text).help(help)));
-        }
         Ok(Ty { shape, kind: if ty.classes { Kind::Classes } else { Kind::Float } })
     }
 
@@ -388,12 +392,23 @@ impl<'a> FnCx<'a, '_> {
         for value in &made {
             let ty = self.graph.ty(*value).clone();
             self.few_axes(&ty.shape, self.rule.span)?;
+            self.grows(&ty, inputs.first().copied())?;
             if ty.kind == Kind::Float {
                 let step = self.rule.subject.clone();
                 self.rule.defer_memory(&ty.shape, || format!("`{step}` makes {ty}"));
             }
         }
         Ok(made)
+    }
+
+    /// Memory is planned for the largest run-time sizes: no shape may be larger with less of one.
+    fn grows(&mut self, ty: &Ty, input: Option<ValueId>) -> Lowering<()> {
+        let found = ty.dims().iter().find_map(|dim| Some((dim, dim.falls_with()?)));
+        let Some((dim, atom)) = found else { return Ok(()) };
+        let text = format!("makes {ty}, of which `{dim}` is larger where `{atom}` is smaller");
+        let help = "memory is planned for the largest run-time sizes: give the difference a name \
+            of its own, as the size of an input";
+        Err(self.refuse(Mismatch::new(text).help(help), input))
     }
 
     /// Reports that the current step does not accept its input.

@@ -271,8 +271,7 @@ impl FnCx<'_, '_> {
         if let Some(end) = self.counted_back(expr, count) {
             return end;
         }
-        let scope = Scope { run_time: false, ..self.scope() };
-        let end = dim_or_zero(expr, &scope);
+        let end = dim_or_zero(expr, &self.scope());
         self.ok(end)
     }
 
@@ -283,13 +282,7 @@ impl FnCx<'_, '_> {
             return None;
         }
         let written = text_of(expr).replace("- ", "-");
-        if count.is_run_time() {
-            let text =
-                format!("`{written}` counts from the end, which only the run knows: {count}");
-            return Some(Err(self.model.report(Diagnostic::over(expr, text))));
-        }
-        let scope = Scope { run_time: false, ..self.scope() };
-        let back = super::dim(&unary.expr, &scope);
+        let back = super::dim(&unary.expr, &self.scope());
         let back = match self.ok(back) {
             Ok(back) => back,
             Err(poison) => return Some(Err(poison)),
@@ -313,11 +306,10 @@ impl FnCx<'_, '_> {
         if let Some(index) = self.counted_back(expr, count) {
             return index;
         }
-        let scope = Scope { run_time: false, ..self.scope() };
-        let index = dim_or_zero(expr, &scope);
+        let index = dim_or_zero(expr, &self.scope());
         let index = self.ok(index)?;
         let end = index.plus(&Dim::lit(1));
-        if !count.is_run_time() && (index.as_lit().is_none() || count.as_lit().is_none()) {
+        if index.as_lit().is_none() || count.as_lit().is_none() {
             let span = std::mem::replace(&mut self.rule.span, expr.span());
             let message =
                 format!("`{}` has an index that is not below its size", self.rule.subject);

@@ -99,7 +99,8 @@ impl FnCx<'_, '_> {
                 return Err(self.model.report(Diagnostic::new(span, text).help(help)));
             }
             Some(_) => {}
-            None if size.is_run_time() || least == 0 => {}
+            None if least == 0 => {}
+            None if size.is_run_time() && size.lower_bound() >= i128::try_from(least).ok() => {}
             None => {
                 let before = std::mem::replace(&mut self.rule.span, span);
                 let message = format!("{what} starts at {least}");

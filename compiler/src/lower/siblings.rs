@@ -128,11 +128,14 @@ impl FnCx<'_, '_> {
         };
         for ((arg, found), value) in signature.args.iter().zip(args).zip(values) {
             let Some(declared) = ty_here(&arg.ty) else { return Ok(None) };
-            // What only rustc can compare, the check of the call does.
-            let differ = |(a, b): (&Dim, &Dim)| a.compare(b) == Compared::Different;
+            // What only rustc can compare, the check of the call does; the run, this function.
+            let mut differ = |(a, b): (&Dim, &Dim)| match a.compare(b) {
+                Compared::Unknown if a.is_run_time() || b.is_run_time() => !self.rule.equal(a, b),
+                compared => compared == Compared::Different,
+            };
             let is_other = declared.kind != found.kind
                 || declared.shape.rank() != found.shape.rank()
-                || declared.dims().iter().zip(found.dims()).any(differ);
+                || declared.dims().iter().zip(found.dims()).any(&mut differ);
             if is_other {
                 let text =
                     format!("`{name}` expects {declared} as `{}`, but receives {found}", arg.name);

@@ -70,7 +70,7 @@ fn read(expr: &Expr, scope: &Scope) -> Result<Dim, Diagnostic> {
                 BinOp::Mul(_) => left.times(&right),
                 BinOp::Div(_) => left.floor_divided_by(&right).ok_or_else(|| {
                     Diagnostic::over(expr, format!("cannot divide {left} by {right}"))
-                        .help("a run-time size is divided only by one of its factors")
+                        .help("a size is divided by a constant, or by one of its factors")
                 })?,
                 BinOp::Rem(_) => match (left.as_lit(), right.as_lit()) {
                     (Some(left), Some(right)) if right > 0 => Dim::lit(left % right),
@@ -164,6 +164,6 @@ fn unknown(expr: &Expr, name: &str, scope: &Scope) -> Diagnostic {
     let names = scope.sizes.keys().chain(scope.consts).map(String::as_str);
     match nearest(name, names) {
         Some(near) => error.help(format!("did you mean `{near}`?")),
-        None => error.help("a run-time size is the first size of an input: `x: [batch, 784]`"),
+        None => error.help("a run-time size is a size of an input: `x: [batch, 784]`"),
     }
 }

@@ -21,13 +21,18 @@ pub struct Window {
 }
 
 impl Window {
+    /// From the first to the last row or column of a window.
+    fn reach(&self, axis: usize) -> Dim {
+        let one = Dim::lit(1);
+        self.dilation[axis].times(&self.kernel[axis].minus(&one)).plus(&one)
+    }
+
     /// `⌊(size + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1` (PyTorch's `Conv2d`).
     ///
     /// # Errors
     /// When the window does not fit into the padded input.
     pub fn output(&self, rule: &mut Rule, axis: usize, size: &Dim) -> Result<Dim, Mismatch> {
-        let one = Dim::lit(1);
-        let reach = self.dilation[axis].times(&self.kernel[axis].minus(&one)).plus(&one);
+        let (one, reach) = (Dim::lit(1), self.reach(axis));
         let padded = size.plus(&self.padding[axis].times(&Dim::lit(2)));
         let side = ["high", "wide"][axis];
         if let (Some(padded), Some(reach)) = (padded.as_lit(), reach.as_lit())
@@ -47,8 +52,8 @@ impl Window {
         });
         let strides = padded.minus(&reach).floor_divided_by(&self.stride[axis]);
         let strides = strides.ok_or_else(|| {
-            Mismatch::new(format!("slides over {size}, which is known only at run time"))
-                .help("the height and width of an image are constants")
+            Mismatch::new(format!("slides over {size} by steps that are known only at run time"))
+                .help("a stride is a constant")
         })?;
         Ok(strides.plus(&one))
     }
@@ -128,16 +133,36 @@ impl Conv2d {
     }
 
     fn spec(&self) -> TokenStream {
+        self.spec_of([0, 1, 2, 3].map(|i| self.x[i].tokens()))
+    }
+
+    /// Of one image, for the form of the weights: it is the same for any number of images, and where
+    /// only a run knows their size, for any. As large as a window, they are.
+    fn spec_of_weights(&self) -> TokenStream {
+        let side = |axis: usize| match self.any_size() {
+            true => self.window.reach(axis).tokens(),
+            false => self.x[2 + axis].tokens(),
+        };
+        self.spec_of([quote!(1), self.x[1].tokens(), side(0), side(1)])
+    }
+
+    fn spec_of(&self, [batch, inputs, height, width]: [TokenStream; 4]) -> TokenStream {
         let room = room("conv2d");
-        let [batch, inputs, height, width] = [0, 1, 2, 3].map(|i| self.x[i].tokens());
         let (outputs, [kernel, window]) = (self.w[0].tokens(), self.window.tokens());
         let groups = (!self.groups.is_one()).then(|| {
             let groups = self.groups.tokens();
             quote!(.groups(#groups))
         });
+        let any_size = self.any_size().then(|| quote!(.any_size()));
         quote! {
-            #room::spec([#batch, #inputs, #height, #width], #outputs, #kernel) #window #groups
+            #room::spec([#batch, #inputs, #height, #width], #outputs, #kernel)
+                #window #groups #any_size
         }
+    }
+
+    /// Whether only a run knows the size of the planes.
+    fn any_size(&self) -> bool {
+        self.x[2..].iter().any(Dim::is_run_time)
     }
 }
 
@@ -185,11 +210,10 @@ impl Transform for Conv2d {
     }
 
     fn prepared(&self, _: &[Ty]) -> Option<Prepared> {
-        let split = || {
-            // The form is the same for any number of images.
-            let image = [Dim::lit(1)].into_iter().chain(self.x[1..].iter().cloned()).collect();
-            let first = Rc::new(Prepare(Self { x: image, ..self.clone() }));
-            Prepared { reads: vec![1], first, then: Rc::new(Ready(self.clone())) }
+        let split = || Prepared {
+            reads: vec![1],
+            first: Rc::new(Prepare(self.clone())),
+            then: Rc::new(Ready(self.clone())),
         };
         (self.direction == Direction::Forward).then(split)
     }
@@ -226,7 +250,7 @@ impl Op for Prepare {
     }
 
     fn infer(&self, _: &mut Rule, inputs: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
-        let spec = self.0.spec();
+        let spec = self.0.spec_of_weights();
         let text = format!("{} {}", self.name(), inputs[0]);
         let len = Dim::expr(text, quote!(#spec.prepared_len()));
         Ok(vec![Ty { kind: Kind::Saved, ..Ty::float([len]) }])
@@ -237,7 +261,7 @@ impl Transform for Prepare {}
 
 impl Emission for Prepare {
     fn emit(&self, e: &Emit) -> TokenStream {
-        let (prepared, w, spec) = (e.y(0), e.x(0), self.0.spec());
+        let (prepared, w, spec) = (e.y(0), e.x(0), self.0.spec_of_weights());
         quote!(k.conv2d_prepare(#prepared, #w, #spec);)
     }
 

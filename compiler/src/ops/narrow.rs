@@ -39,19 +39,15 @@ impl Op for Narrow {
     fn infer(&self, rule: &mut Rule, inputs: &[Ty]) -> Result<Vec<Ty>, Mismatch> {
         let mut y = inputs[0].dims().to_vec();
         let end = self.start.plus(&self.len);
-        let beyond = match (end.as_lit(), y[self.axis].as_lit()) {
-            (Some(end), Some(size)) => end > size,
-            _ => y[self.axis].is_run_time() && end != y[self.axis],
-        };
-        if beyond {
+        let subject = rule.subject.clone();
+        let fits = rule.at_least(&y[self.axis], &end, || {
+            format!("`{subject}` takes what lies behind its axis")
+        });
+        if !fits {
             let (start, axis) = (&self.start, self.axis);
             let text = format!("takes {start} to {end} of axis {axis}, but receives {}", inputs[0]);
             return Err(Mismatch::new(text));
         }
-        let subject = rule.subject.clone();
-        rule.at_least(&y[self.axis], &end, || {
-            format!("`{subject}` takes what lies behind its axis")
-        });
         y[self.axis] = self.len.clone();
         Ok(vec![Ty::float(y)])
     }

@@ -6,7 +6,7 @@ use proc_macro2::Ident;
 use syn::LitStr;
 
 use super::limits::check_counts;
-use super::{Field, Function, Header, ModelItem};
+use super::{Field, FieldDecl, Function, Header, ModelItem};
 use crate::diagnostics::{Diagnostic, Diagnostics, list, nearest};
 use crate::names::is_run_time_name;
 use crate::text::text_of;
@@ -66,13 +66,13 @@ fn check_names(item: &ModelItem, diagnostics: &mut Diagnostics) {
 }
 
 /// The most run-time sizes of a model, which its functions share.
-const MOST_SIZES: usize = 4;
+pub const MOST_SIZES: usize = 4;
 
 fn check_sizes(item: &ModelItem, diagnostics: &mut Diagnostics) {
     let args = item.functions.iter().flat_map(|function| &function.args);
     let mut known: Vec<String> = Vec::new();
-    for lead in args.filter_map(|arg| arg.ty.dims.first()) {
-        let name = text_of(lead);
+    for size in args.flat_map(|arg| &arg.ty.dims) {
+        let name = text_of(size);
         let is_name = syn::parse_str::<Ident>(&name).is_ok();
         if !is_name || !is_run_time_name(&name) || known.contains(&name) {
             continue;
@@ -84,7 +84,7 @@ fn check_sizes(item: &ModelItem, diagnostics: &mut Diagnostics) {
                 "`{name}` is one run-time size too many: there are {} already",
                 known.join(", ")
             );
-            let error = Diagnostic::over(lead, text);
+            let error = Diagnostic::over(size, text);
             let help = "a model has at most four; a size that does not change is a constant";
             diagnostics.push(error.help(help));
             return;
@@ -97,6 +97,16 @@ fn check_sizes(item: &ModelItem, diagnostics: &mut Diagnostics) {
 fn check_names_in_files(item: &ModelItem, diagnostics: &mut Diagnostics) {
     let mut seen: Vec<(String, &Field)> = Vec::new();
     for field in &item.fields {
+        let is_row = matches!(field.decl, FieldDecl::Array(..) | FieldDecl::Layers(..));
+        if let Some(text) = &field.in_files
+            && text.value().ends_with("..")
+            && !is_row
+            && !matches!(field.decl, FieldDecl::Broken)
+        {
+            let error = format!("`{}` is no row, and has no numbers in files", field.name);
+            let help = "write its name alone, or declare a row: `[Block<64>; 3]`";
+            diagnostics.push(Diagnostic::new(text.span(), error).help(help));
+        }
         let name = field.name_in_files();
         let span = |field: &Field| field.in_files.as_ref().map_or(field.name.span(), LitStr::span);
         if name == "__metadata__" {

@@ -7,7 +7,7 @@ pub mod limits;
 mod parse;
 mod recover;
 
-pub use check::{ambiguous, check_item, distinct};
+pub use check::{MOST_SIZES, ambiguous, check_item, distinct};
 pub use parse::{frozen, name_in_files, parse_layer_type, parse_model, parse_models};
 
 use proc_macro2::{Ident, Span};
@@ -43,7 +43,8 @@ pub struct Field {
     /// What `///` says of it.
     pub docs: Vec<Attribute>,
     pub name: Ident,
-    /// Its name in files, where that is another one.
+    /// Its name in files, where that is another one; of a row, `layer1.1..`, with the number of its
+    /// first element.
     pub in_files: Option<LitStr>,
     /// Where `#[frozen]` stands: its parameters are held fixed.
     pub frozen: Option<Span>,
@@ -55,8 +56,8 @@ impl Field {
     /// called.
     pub fn name_in_files(&self) -> String {
         let name = self.name.to_string();
-        match (&self.in_files, part_number(&name)) {
-            (Some(written), _) => written.value(),
+        match (self.written(), part_number(&name)) {
+            (Some((written, _)), _) => written,
             (None, Some(number)) => number.to_string(),
             (None, None) => crate::names::plain(&name).to_string(),
         }
@@ -64,10 +65,30 @@ impl Field {
 
     /// The same of one of its tensors, `weight`; of a free parameter, `""`, it is the field's own.
     pub fn tensor_in_files(&self, tensor: &str) -> String {
-        match tensor {
-            "" => self.name_in_files(),
-            tensor => format!("{}.{tensor}", self.name_in_files()),
+        let name = self.name_in_files();
+        let (number, rest) = tensor.split_once('.').unwrap_or((tensor, ""));
+        match (tensor, number.parse::<usize>(), rest) {
+            ("", ..) => name,
+            // An element of a row.
+            (_, Ok(number), "") => format!("{name}.{}", self.first_in_files() + number),
+            (_, Ok(number), rest) => format!("{name}.{}.{rest}", self.first_in_files() + number),
+            (tensor, Err(_), _) => format!("{name}.{tensor}"),
         }
+    }
+
+    /// The number of the first element of a row.
+    pub fn first_in_files(&self) -> usize {
+        self.written().map_or(0, |(_, first)| first)
+    }
+
+    /// What stands in `#[name = "…"]`, and the number of the first element.
+    fn written(&self) -> Option<(String, usize)> {
+        let value = self.in_files.as_ref()?.value();
+        let row = value.strip_suffix("..").and_then(|row| row.rsplit_once('.'));
+        Some(match row.and_then(|(name, first)| Some((name, first.parse().ok()?))) {
+            Some((name, first)) => (name.into(), first),
+            None => (value, 0),
+        })
     }
 }
 

@@ -157,13 +157,23 @@ pub fn name_in_files(attrs: &[Attribute], diagnostics: &mut Diagnostics) -> Opti
     let text: syn::Result<LitStr> =
         attr.meta.require_name_value().and_then(|meta| syn::parse2(meta.value.to_token_stream()));
     match text {
-        Ok(text) if text.value().split('.').all(|part| !part.is_empty()) => Some(text),
+        Ok(text) if is_name_in_files(&text.value()) => Some(text),
         _ => {
             let error = Diagnostic::over(attr, "expected a field's name in files");
             diagnostics.push(error.help("write `#[name = \"encoder.layer\"]`"));
             None
         }
     }
+}
+
+/// `attention.self`, and `layer1.1..` of a row whose first element is number 1.
+fn is_name_in_files(text: &str) -> bool {
+    let name = match text.strip_suffix("..").map(|row| row.rsplit_once('.')) {
+        Some(Some((name, first))) if first.parse::<u16>().is_ok() => name,
+        Some(_) => return false,
+        None => text,
+    };
+    name.split('.').all(|part| !part.is_empty())
 }
 
 fn field_decl(input: ParseStream) -> syn::Result<FieldDecl> {

@@ -17,6 +17,10 @@ fn batch() -> Dim {
     Dim::atom(Atom::Run("batch".into()))
 }
 
+fn run(name: &str) -> Dim {
+    Dim::atom(Atom::Run(name.into()))
+}
+
 fn constant(name: &str) -> Dim {
     let tokens = name.parse().expect("a name");
     Dim::atom(Atom::Const(name.into(), tokens))
@@ -56,13 +60,13 @@ fn division_is_exact_or_rounds_down() {
     assert_eq!(four_d.divided_by(&d.plus(&lit(1))), None);
     assert_eq!(lit(7).floor_divided_by(&lit(2)), Some(lit(3)));
     assert_eq!(lit(7).floor_divided_by(&lit(0)), None);
-    assert_eq!(batch().floor_divided_by(&lit(2)), None);
+    assert_eq!(lit(7).floor_divided_by(&batch()), None);
     assert_eq!(batch().times(&lit(2)).floor_divided_by(&lit(2)), Some(batch()));
     // Left to rustc.
     let odd = d.times(&lit(2)).minus(&lit(1));
     assert_eq!(odd.floor_divided_by(&lit(2)), Some(d.minus(&lit(1))));
     let quotient = d.floor_divided_by(&h).expect("constants divide");
-    assert_eq!(quotient.to_string(), "(D / H)");
+    assert_eq!(quotient.to_string(), "D / H");
     assert_eq!(quotient.tokens().to_string(), quote!((D / H)).to_string());
     // ⌊(2·D + 7) / 2⌋ = D + 3, ⌊(H·D + 1) / H⌋ = D + ⌊1 / H⌋, ⌊⌊(D + 1) / 2⌋ / 2⌋ = ⌊(D + 1) / 4⌋
     assert_eq!(d.times(&lit(2)).plus(&lit(7)).floor_divided_by(&lit(2)), Some(d.plus(&lit(3))));
@@ -75,7 +79,7 @@ fn division_is_exact_or_rounds_down() {
     assert_eq!(quotient.minus(&d.floor_divided_by(&h).expect("constants divide")), lit(0));
     // A rest that may be negative is not split off: sizes are unsigned.
     let less = d.times(&h).minus(&d).floor_divided_by(&h).expect("constants divide");
-    assert_eq!(less.to_string(), "((D*H - D) / H)");
+    assert_eq!(less.to_string(), "(D*H - D) / H");
     // A quotient may be zero.
     assert_eq!(d.plus(&quotient).compare(&d), Compared::Unknown);
     assert_eq!(d.plus(&quotient).plus(&lit(1)).compare(&d), Compared::Different);
@@ -146,4 +150,42 @@ fn sizes_beyond_every_memory_stay_so() {
     assert_eq!(larger.saturating_tokens().to_string(), usize::MAX.to_string());
     assert!(!large.times(&constant("D")).times(&constant("D")).times(&lit(0)).is_out_of_range());
     assert!(large.times(&constant("D")).is_out_of_range());
+}
+
+#[test]
+fn sizes_of_a_run_are_divided() {
+    let (h, w) = (run("h"), run("w"));
+    let half = |dim: &Dim| dim.floor_divided_by(&lit(2)).expect("by a number");
+    // ⌊⌊h / 2⌋ / 2⌋ = ⌊h / 4⌋
+    assert_eq!(Some(half(&half(&h))), h.floor_divided_by(&lit(4)));
+    assert_eq!(half(&h).times(&lit(2)).compare(&h), Compared::Unknown);
+    assert_eq!(half(&half(&h)).times(&lit(2)).compare(&half(&h)), Compared::Unknown);
+    // A stride of 2 over odd sizes, and back.
+    let strided = half(&h.minus(&lit(1))).plus(&lit(1));
+    assert_eq!(strided.times(&lit(2)).compare(&h), Compared::Unknown);
+    assert_eq!(strided.times(&lit(2)).minus(&lit(1)).compare(&h), Compared::Unknown);
+    // Other names, other factors and numbers are other sizes.
+    assert_eq!(half(&h).compare(&half(&w)), Compared::Different);
+    assert_eq!(half(&h).compare(&h), Compared::Different);
+    assert_eq!(half(&h).times(&half(&w)).compare(&lit(49)), Compared::Different);
+    assert_eq!(h.compare(&w), Compared::Different);
+}
+
+#[test]
+fn what_falls_with_a_size_is_found() {
+    let (h, w, d) = (run("h"), run("w"), constant("D"));
+    assert_eq!(h.minus(&lit(2)).falls_with(), None);
+    assert_eq!(h.times(&d).minus(&h).falls_with(), None);
+    assert_eq!(h.minus(&w).falls_with(), Some(&Atom::Run("w".into())));
+    assert_eq!(lit(512).minus(&h).falls_with(), Some(&Atom::Run("h".into())));
+    let half = h.minus(&w).floor_divided_by(&lit(2)).expect("by a number");
+    assert_eq!(half.falls_with(), Some(&Atom::Run("w".into())));
+}
+
+#[test]
+fn lower_bounds_count_constants_as_nothing() {
+    let (h, d) = (run("h"), constant("D"));
+    assert_eq!(h.minus(&lit(1)).lower_bound(), Some(0));
+    assert_eq!(h.plus(&d).lower_bound(), Some(1));
+    assert_eq!(lit(512).minus(&h).lower_bound(), None);
 }

@@ -68,14 +68,18 @@ impl Text {
             if i > 0 {
                 text = text.str(", ");
             }
-            text = match ty.dims[i] {
-                Size::Fixed(size) => text.number(size),
-                Size::Run(name) => text.str(name),
-                Size::Unknown => text.str("?"),
-            };
+            text = text.size(ty.dims[i]);
             i += 1;
         }
         text.str("]")
+    }
+
+    pub(super) const fn size(self, size: Size) -> Self {
+        match size {
+            Size::Fixed(size) => self.number(size),
+            Size::Run(name) | Size::Made(_, name) => self.str(name),
+            Size::Unknown => self.str("?"),
+        }
     }
 
     pub(super) const fn as_str(&self) -> &str {

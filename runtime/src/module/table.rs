@@ -17,7 +17,7 @@ pub enum Row<Spec: 'static, Kind: 'static> {
         /// What else is known of it.
         kind: Kind,
     },
-    /// A module, or a row of `count` modules, named `name.0`, `name.1`, …
+    /// A module, or a row of modules, named `name.0`, `name.1`, …
     Module {
         /// Its name in files.
         name: &'static str,
@@ -25,8 +25,8 @@ pub enum Row<Spec: 'static, Kind: 'static> {
         describe: fn(&str, usize, &mut Vec<Spec>),
         /// What one takes of the flat slice.
         floats: usize,
-        /// How many there are, in a row.
-        count: Option<usize>,
+        /// Of a row: the number of the first, and how many there are.
+        count: Option<(usize, usize)>,
     },
     /// Tensors that are held fixed.
     Frozen(&'static Self),
@@ -97,10 +97,10 @@ fn append<Spec: Described + 'static, Kind>(
                 start += shape.iter().product::<usize>();
             }
             Row::Module { name, describe, floats, count } => {
-                for i in 0..count.unwrap_or(1) {
+                for i in 0..count.map_or(1, |(_, count)| count) {
                     let name = match count {
                         None => format!("{prefix}{name}."),
-                        Some(_) => format!("{prefix}{name}.{i}."),
+                        Some((first, _)) => format!("{prefix}{name}.{}.", first + i),
                     };
                     describe(&name, start, specs);
                     start += floats;

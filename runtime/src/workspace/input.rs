@@ -1,6 +1,8 @@
 //! Checks of what a call is given.
 
 use super::{InputError, Program, Workspace};
+use crate::arena::Sizes;
+use crate::check::Unmet;
 use crate::device::{Device, Indices};
 
 /// What generated code calls.
@@ -15,16 +17,22 @@ impl<M: Program, D: Device, P> Workspace<M, D, P> {
         len: usize,
         sample: usize,
     ) -> Result<usize, InputError> {
-        let size = whole(input, len, sample)?;
-        match size {
+        self.within(at, input, whole(input, len, sample)?)
+    }
+
+    /// The run-time size number `at`, as one of the sizes of a tensor.
+    #[inline]
+    pub fn within(
+        &self,
+        at: usize,
+        input: &'static str,
+        found: usize,
+    ) -> Result<usize, InputError> {
+        let (size, capacity) = (M::SIZES[at], self.capacity[at]);
+        match found {
             0 => Err(InputError::Empty { input }),
-            size if size > self.capacity[at] => Err(InputError::TooLarge {
-                input,
-                size: M::SIZES[at],
-                found: size,
-                capacity: self.capacity[at],
-            }),
-            size => Ok(size),
+            found if found > capacity => Err(InputError::TooLarge { input, size, found, capacity }),
+            found => Ok(found),
         }
     }
 
@@ -38,9 +46,48 @@ impl<M: Program, D: Device, P> Workspace<M, D, P> {
         sample: usize,
         expected: usize,
     ) -> Result<(), InputError> {
-        match whole(input, len, sample)? {
-            found if found == expected => Ok(()),
-            found => Err(InputError::Differs { input, size: M::SIZES[at], expected, found }),
+        self.is_same(at, input, whole(input, len, sample)?, expected)
+    }
+
+    /// The same of one of the sizes of a tensor.
+    #[inline]
+    pub fn is_same(
+        &self,
+        at: usize,
+        input: &'static str,
+        found: usize,
+        expected: usize,
+    ) -> Result<(), InputError> {
+        match found == expected {
+            true => Ok(()),
+            false => Err(InputError::Differs { input, size: M::SIZES[at], expected, found }),
+        }
+    }
+
+    /// Checks the sizes of a tensor.
+    #[inline]
+    pub fn sizes<const RANK: usize>(
+        &self,
+        input: &'static str,
+        found: [usize; RANK],
+        expected: [usize; RANK],
+    ) -> Result<(), InputError> {
+        match found == expected {
+            true => Ok(()),
+            false => {
+                Err(InputError::Sizes { input, expected: expected.to_vec(), found: found.to_vec() })
+            }
+        }
+    }
+
+    /// Checks that the sizes of a run are as the function needs them.
+    #[inline]
+    pub fn met(&self, n: Sizes, unmet: Option<Unmet>) -> Result<(), InputError> {
+        match unmet {
+            None => Ok(()),
+            Some(unmet) => {
+                Err(InputError::Unmet { sizes: super::named(M::SIZES, n), need: unmet.text() })
+            }
         }
     }
 

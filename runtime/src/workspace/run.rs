@@ -11,6 +11,7 @@ use crate::function::{Call, Function, FunctionRun, Gradients};
 use crate::module::Model;
 use crate::optim::{Grads, Optimizer};
 use crate::storage::Storage;
+use crate::tensor::TensorView;
 use crate::training::TrainingRun;
 use crate::view;
 
@@ -58,6 +59,16 @@ impl<'w, M: Program, D: Device, P: Purpose, const FLOATS: usize, const RESULTS: 
     #[inline]
     pub fn array<T: Pod>(&self, of: Buf) -> Result<&'w T, DeviceError> {
         Ok(view::array(self.ws.read(of)?))
+    }
+
+    /// The same as a tensor of these sizes.
+    #[inline]
+    pub fn tensor<const RANK: usize>(
+        &self,
+        of: Buf,
+        sizes: [usize; RANK],
+    ) -> Result<TensorView<'w, RANK>, DeviceError> {
+        Ok(TensorView::new(self.ws.read(of)?, sizes).expect("a result has the sizes of its type"))
     }
 
     /// The same as samples.

@@ -71,6 +71,12 @@ impl<T: bytemuck::Pod, const N: usize> Values for &[T; N] {
     }
 }
 
+impl<const RANK: usize> Values for TensorView<'_, RANK> {
+    fn values(&self) -> Vec<f32> {
+        self.as_slice().to_vec()
+    }
+}
+
 impl Values for () {
     fn values(&self) -> Vec<f32> {
         Vec::new()

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use gradiron_compiler::dim::Dim;
+use gradiron_compiler::dim::{Atom, Dim};
 use gradiron_compiler::graph::Callee;
 use gradiron_compiler::graph::{Kind, Ty};
 use gradiron_compiler::passes::{Form, LOWER};
@@ -106,20 +106,27 @@ fn kind(ty: &Ty) -> bool {
     ty.kind == Kind::Classes
 }
 
-/// Numbers by their values; what only a run knows stands for the same size wherever it is.
+/// Constants by their numbers; what only a run knows is the same expression of the caller's names.
 fn same_size(
     expected: &Dim,
     found: &Dim,
     inner: &Scope,
     scope: &Scope,
-    bound: &mut BTreeMap<String, String>,
+    bound: &mut BTreeMap<String, Dim>,
 ) -> bool {
-    let text = match found.is_run_time() {
-        true => found.to_string(),
-        false => format!("{:?}", scope.try_size(found)),
-    };
-    match expected.is_run_time() {
-        true => *bound.entry(expected.to_string()).or_insert_with(|| text.clone()) == text,
-        false => !found.is_run_time() && format!("{:?}", inner.try_size(expected)) == text,
+    let number =
+        |atom: &Atom, scope: &Scope| scope.try_size(&Dim::atom(atom.clone())).map(Dim::lit);
+    let found = found.with(&|atom| match atom {
+        Atom::Run(_) => Some(Dim::atom(atom.clone())),
+        _ => number(atom, scope),
+    });
+    let Some(found) = found else { return false };
+    if let Some(name) = expected.as_run() {
+        return *bound.entry(name.into()).or_insert_with(|| found.clone()) == found;
     }
+    let expected = expected.with(&|atom| match atom {
+        Atom::Run(name) => bound.get(name).cloned(),
+        _ => number(atom, inner),
+    });
+    expected == Some(found)
 }

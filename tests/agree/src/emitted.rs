@@ -245,6 +245,7 @@ impl Case<'_> {
             View::Array => {
                 format!("&bytemuck::cast_slice::<{element}, {}>(&{name})[0]", array(&value.dims))
             }
+            View::Tensor => format!("&TensorView::new(&{name}, {:?})?", value.dims),
         }
     }
 

@@ -90,8 +90,16 @@ fn bound(function: &Function, scope: &Scope, arg: usize) -> Option<usize> {
                 Some(callee) if !callee.scans => {
                     let ty = syn::parse2(callee.model.clone()).expect("a model is a type");
                     let (unit, inner) = scope.model(&ty).expect("the model is one of the program");
-                    let inner = Scope { sizes: scope.sizes.clone(), ..inner };
-                    bound(unit.function(&callee.function.to_string()), &inner, at.checked_sub(2)?)
+                    let function = unit.function(&callee.function.to_string());
+                    let mut sizes = std::collections::BTreeMap::new();
+                    for ((_, declared), found) in function.args.iter().zip(&callee.args) {
+                        for (name, size) in declared.dims().iter().zip(found.dims()) {
+                            if let Some(name) = name.as_run() {
+                                sizes.entry(name.into()).or_insert_with(|| scope.size(size));
+                            }
+                        }
+                    }
+                    bound(function, &Scope { sizes, ..inner }, at.checked_sub(2)?)
                 }
                 _ => node.op.classes(&types, at).and_then(|tokens| {
                     scope.number(&syn::parse2(quote!((#tokens))).expect("a bound is an expression"))

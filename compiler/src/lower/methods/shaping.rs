@@ -4,7 +4,7 @@ use super::Method;
 use crate::diagnostics::Diagnostic;
 use crate::dim::{Dim, Shape, product};
 use crate::graph::ValueId;
-use crate::lower::{FnCx, Lowering, Options, Scope, dim, text_of};
+use crate::lower::{FnCx, Lowering, Options, dim, text_of};
 use crate::ops::Mismatch;
 use crate::ops::elementwise::Elementwise;
 use crate::ops::narrow::Narrow;
@@ -238,7 +238,7 @@ fn narrow(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
         return Err(cx.model.report(error.help("write `narrow(dim = 1, start = 0, length = 4)`")));
     };
     let start = cx.index(&start, &size)?;
-    let len = crate::lower::dim(&len, &Scope { run_time: false, ..cx.scope() });
+    let len = crate::lower::dim(&len, &cx.scope());
     let len = cx.ok(len)?;
     let len = cx.at_least(len, 1, "the `length` of `narrow`", o.span)?;
     cx.op(Narrow { axis, start, len }, &[x])
@@ -262,10 +262,6 @@ fn slice(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
         None => Dim::lit(0),
     };
     let end = match (&range.end, &range.limits) {
-        (None, _) if size.is_run_time() => {
-            let text = format!("`slice` ends at the run-time size {size}: write its end");
-            return Err(cx.model.report(Diagnostic::over(range, text)));
-        }
         (None, _) => size,
         (Some(end), syn::RangeLimits::Closed(_)) => cx.index(end, &size)?.plus(&Dim::lit(1)),
         (Some(end), syn::RangeLimits::HalfOpen(_)) => cx.end(end, &size)?,

@@ -71,15 +71,24 @@ impl Conv2dSpec {
         )
     }
 
-    /// The floats of scratch that a pass needs with an algorithm that fits.
+    /// The floats of scratch that a pass needs with an algorithm that fits; of any size of planes,
+    /// a number that none of them needs more than, and that is no less for larger ones. Which
+    /// algorithm it is depends on no size of planes.
     pub const fn scratch_of(&self, pass: Pass, algorithm: Algorithm) -> usize {
+        let own = match (algorithm, self.any_size) {
+            (Algorithm::Direct, false) => direct::scratch(self, pass),
+            (Algorithm::Direct, true) => direct::most_scratch(self, pass),
+            (Algorithm::Winograd, false) => winograd::scratch(self, pass),
+            (Algorithm::Winograd, true) => winograd::most_scratch(self, pass),
+            (Algorithm::Windows, false) => windows::scratch(self, pass),
+            (Algorithm::Windows, true) => windows::most_scratch(self, pass),
+        };
         match algorithm {
-            Algorithm::Direct => direct::scratch(self, pass),
             Algorithm::Winograd => {
                 let instead = self.choose(pass, Choice::WithoutWinograd);
-                max(winograd::scratch(self, pass), self.scratch_of(pass, instead))
+                max(own, self.scratch_of(pass, instead))
             }
-            Algorithm::Windows => windows::scratch(self, pass),
+            Algorithm::Direct | Algorithm::Windows => own,
         }
     }
 }

@@ -57,6 +57,9 @@ pub struct Conv2dSpec {
     pub dilation: [usize; 2],
     /// Groups of channels that do not meet.
     pub groups: usize,
+    /// Whether its planes are of any size up to this one: weights are prepared for all of them, and
+    /// there is the scratch memory of each.
+    pub any_size: bool,
 }
 
 /// [`Conv2dSpec::new`] as generated code spells it: of `x [batch, in_channels, rows, columns]`.
@@ -98,6 +101,7 @@ impl Conv2dSpec {
             padding,
             dilation,
             groups,
+            any_size: false,
         }
     }
 
@@ -122,6 +126,12 @@ impl Conv2dSpec {
     /// The same in groups of channels.
     pub const fn groups(mut self, groups: usize) -> Self {
         self.groups = groups;
+        self
+    }
+
+    /// The same of planes of which only a run knows the size, at most this one.
+    pub const fn any_size(mut self) -> Self {
+        self.any_size = true;
         self
     }
 

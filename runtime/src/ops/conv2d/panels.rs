@@ -20,9 +20,10 @@ const TERMS: usize = 256;
 /// Floats of the windows that are formed at a time.
 const GATHER: usize = 1 << 13;
 
-/// Whether weights are worth packing, whatever the batch.
+/// Whether weights are worth packing, whatever the batch; for planes of any size they are, since
+/// some may be small.
 pub(super) const fn applies(spec: &Conv2dSpec) -> bool {
-    spec.groups == 1 && spec.positions() <= POSITIONS
+    spec.groups == 1 && (spec.any_size || spec.positions() <= POSITIONS)
 }
 
 /// Whether packed weights are worth using for so many images.

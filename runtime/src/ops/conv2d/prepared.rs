@@ -97,7 +97,9 @@ impl CpuKernels<'_> {
         let form = Form::of(&spec, self.convolution());
         let plain = match form {
             Form::Panels => !panels::serves(&spec),
-            _ => form == Form::Plain,
+            Form::Winograd => !winograd::serves(&spec),
+            Form::Direct => false,
+            Form::Plain => true,
         };
         if plain || spec.output_len() == 0 || spec.window() == 0 {
             return self.conv2d_then(Pass::Forward, [y, x, w, scratch], spec, finish);

@@ -71,8 +71,7 @@ impl Growing<'_> {
             length.is_none() || place.is_some()
         };
         let args: Vec<_> = self.model.last().args.iter().map(|(name, _)| name.clone()).collect();
-        let made =
-            |known: &&Known| !args.contains(&known.name) && known.passes() && has_rows(known);
+        let made = |known: &&Known| !args.contains(&known.name) && has_rows(known);
         let mut ends: Vec<_> = self.ends().iter().filter(made).cloned().collect();
         if ends.is_empty() {
             ends = self.known.iter().filter(|known| !known.classes).filter(made).cloned().collect();
@@ -89,8 +88,8 @@ impl Growing<'_> {
             let words = kept.functions.last()?.words();
             let body = &kept.functions.last()?.body;
             let unread = body.iter().flat_map(|statement| &statement.names);
-            let unread = unread.filter(|name| !words.contains(*name));
-            let unread = unread.filter_map(|name| self.known(name)).find(|known| known.passes());
+            let mut unread = unread.filter(|name| !words.contains(*name));
+            let unread = unread.find_map(|name| self.known(name));
             let Some(unread) = unread.filter(|_| ends.len() < 5) else { break };
             ends.push(unread);
         }
@@ -184,7 +183,7 @@ impl Growing<'_> {
             };
             results.push(self.like(state + 1, Some(from))?);
         }
-        let leads = |known: &Known| known.dims.first() == Some(&first) && known.passes();
+        let leads = |known: &Known| known.dims.first() == Some(&first);
         let result = match self.dice.percent(40) {
             true => self.receiver(|known| !known.classes && leads(known)),
             false => None,
@@ -250,7 +249,7 @@ impl Growing<'_> {
         // Other results come along.
         let others = self.known.iter().filter(|known| !known.classes && !known.dims.is_empty());
         let args: Vec<_> = self.model.last().args.iter().map(|(name, _)| name.clone()).collect();
-        let others = others.filter(|known| known.passes() && !args.contains(&known.name));
+        let others = others.filter(|known| !args.contains(&known.name));
         let others: Vec<_> = others.cloned().collect();
         if self.dice.percent(15)
             && let Some(other) = self.dice.pick(&others)

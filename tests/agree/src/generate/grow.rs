@@ -119,7 +119,6 @@ impl Growing<'_> {
         for known in self.known.iter().filter(|known| read.contains(&known.name)) {
             if args.iter().all(|(name, _)| *name != known.name) {
                 args.push((known.name.clone(), known.ty()).clone());
-                known.passes().then_some(())?;
             }
         }
         for size in self.world.sizes.keys() {
@@ -154,7 +153,7 @@ impl Growing<'_> {
         let mut results = Vec::new();
         for value in statement.names.clone() {
             let Some(known) = self.known.iter().find(|known| known.name == value) else { continue };
-            match (known.classes, known.passes() && !known.dims.is_empty()) {
+            match (known.classes, !known.dims.is_empty()) {
                 (true, _) => {}
                 (false, true) => results.push((value, known.ty())),
                 (false, false) => {
@@ -249,11 +248,10 @@ impl Growing<'_> {
         {
             return Some(weight);
         }
-        let takes = dims.iter().skip(1).all(|size| !size.runs);
         for _ in 0..3 {
             match self.dice.below(6) {
                 0 if fixed && !dims.is_empty() => return Some(self.owned(dims)),
-                1 | 2 if takes && dims.len() <= 4 => {
+                1 | 2 if dims.len() <= 4 => {
                     if let Some(name) = self.arg(shape(dims)) {
                         return Some(name);
                     }
@@ -301,9 +299,6 @@ impl Growing<'_> {
         {
             return Some(known.name.clone());
         }
-        if dims.iter().skip(1).any(|size| size.runs) {
-            return None;
-        }
         self.arg(shape(dims))
     }
 
@@ -315,9 +310,6 @@ impl Growing<'_> {
             && let Some(known) = self.dice.pick(&found)
         {
             return Some(known.name.clone());
-        }
-        if dims.iter().skip(1).any(|size| size.runs) {
-            return None;
         }
         self.arg(format!("Classes{}", shape(dims)))
     }

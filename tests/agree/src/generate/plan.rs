@@ -21,12 +21,16 @@ pub fn program(dice: &mut Dice, seed: u64, accept: &dyn Fn(&Program) -> bool) ->
     if dice.percent(25) {
         world.sizes.insert("rows".into(), dice.from(1, 4));
     }
+    // Sizes that calls bind behind the first axis.
+    for name in ["t", "u"].into_iter().take(dice.below(6).saturating_sub(3)) {
+        world.sizes.insert(name.into(), dice.from(1, 5));
+    }
     for name in ["A", "B", "C"].iter().take(dice.below(4)) {
         let value = if dice.percent(25) { 1 } else { dice.from(1, 5) };
         world.constants.insert((*name).into(), value);
     }
     let small = dice.percent(25);
-    if dice.percent(12) {
+    if world.sizes.keys().all(|name| name != "t") && dice.percent(12) {
         let names: Vec<_> = world.constants.keys().cloned().collect();
         let name = dice.pick(&names).filter(|_| dice.clone().percent(50)).cloned();
         world.length = Some(name.unwrap_or_else(|| dice.from(1, 5).to_string()));
@@ -158,6 +162,17 @@ impl Growing<'_> {
             for axis in 1..rank {
                 let most = if rank == 4 && axis > 1 { 6 } else { 5 };
                 dims.push(self.world.size(&self.model, self.dice, most));
+            }
+            let within: Vec<_> = ["t", "u"]
+                .into_iter()
+                .filter_map(|name| Some(lead(name, *self.world.sizes.get(name)?)))
+                .collect();
+            for size in dims.iter_mut().skip(1) {
+                if let Some(name) = self.dice.pick(&within)
+                    && self.dice.percent(40)
+                {
+                    size.clone_from(name);
+                }
             }
             let number = batch.number;
             match self.dice.below(12) {

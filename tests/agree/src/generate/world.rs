@@ -70,11 +70,6 @@ impl Known {
         self.dims.iter().map(|size| size.number).collect()
     }
 
-    /// Whether a function may return or take it.
-    pub fn passes(&self) -> bool {
-        self.dims.iter().skip(1).all(|size| !size.runs)
-    }
-
     /// `[batch, 3]`
     pub fn ty(&self) -> String {
         let classes = if self.classes { "Classes" } else { "" };

@@ -42,6 +42,7 @@ impl Reference for Conv2d {
             padding,
             dilation,
             groups: cx.scope.size(&self.groups),
+            any_size: false,
         };
         let (a, b) = (&inputs[0].data, &inputs[1].data);
         let mut made = Array::zeros(match self.direction {

@@ -58,8 +58,10 @@ impl<'l> Called<'l> {
         let (unit, mut scope) = cx.scope.model(&ty).expect("the model is one of the program");
         let function = unit.function(&callee.function.to_string());
         for ((_, ty), arg) in function.args.iter().zip(args) {
-            if let Some(name) = ty.dims().first().and_then(Dim::as_run) {
-                scope.sizes.insert(name.to_string(), arg.dims[0]);
+            for (name, size) in ty.dims().iter().map(Dim::as_run).zip(&arg.dims) {
+                if let Some(name) = name {
+                    scope.sizes.entry(name.to_string()).or_insert(*size);
+                }
             }
         }
         if callee.is_step {

@@ -10,7 +10,7 @@ use super::{OUTPUTS, TERMS, slots};
 use crate::device::SharedMut;
 use crate::math::{Vector, by_level};
 use crate::ops::conv2d::cpu::{Run, share};
-use crate::ops::conv2d::{Conv2dSpec, max};
+use crate::ops::conv2d::{Conv2dSpec, max, min};
 use crate::ops::{product, reach, sum};
 
 /// The floats of the rows `e` at a time, unless a single one is longer.
@@ -61,6 +61,14 @@ pub(super) const fn scratch(spec: &Conv2dSpec) -> usize {
     let strip = strip(spec);
     let slots = slots(product([spec.batch, strip.count()]));
     sum([spec.weight_len(), product([slots, sum([strip.len(), rows_len(spec)])])])
+}
+
+/// As much for all smaller planes and batches: with the rows `e` of a strip, or of one row.
+pub(super) const fn most_scratch(spec: &Conv2dSpec) -> usize {
+    let row = product([spec.in_channels, spec.kernel[1], spec.out_width()]);
+    let rows = min(max(ROWS, row), product([row, spec.height]));
+    let slots = slots(product([spec.batch, spec.height]));
+    sum([spec.weight_len(), product([slots, sum([strip(spec).most_len(), rows])])])
 }
 
 /// `d_x` from `d_y` and `w`.

@@ -61,6 +61,19 @@ pub(super) const fn scratch(spec: &Conv2dSpec, pass: Pass) -> usize {
     }
 }
 
+/// As much for all smaller planes and batches.
+pub(super) const fn most_scratch(spec: &Conv2dSpec, pass: Pass) -> usize {
+    match pass {
+        Pass::Forward => {
+            // A strip has one row of outputs at least.
+            let slots = slots(product([spec.batch, spec.out_height()]));
+            sum([spec.weight_len(), product([slots, Strip::of(*spec).most_len()])])
+        }
+        Pass::InputGrad => input_grad::most_scratch(spec),
+        Pass::WeightGrad => weight_grad::most_scratch(spec),
+    }
+}
+
 /// `y = x ∗ w`
 pub(super) fn forward(
     run: Run<'_>,

@@ -72,6 +72,21 @@ impl Strip {
         if self.rows == 0 { 0 } else { sum([product([self.planes(), self.pitch()]), SLACK]) }
     }
 
+    /// As many floats as a strip of no smaller planes has more of, however its rows are cut
+    /// further.
+    ///
+    /// With `r` input rows beyond the first that a window reaches, a row of `c` floats and `n` rows
+    /// of outputs in steps of `s`, a strip has at most `c (s n + r)` of them. Either that is at
+    /// most [`STRIP`], by the choice of `n`, or `n` is 1.
+    pub const fn most_len(&self) -> usize {
+        let spec = &self.spec;
+        let row = product([self.planes(), spec.out_width()]);
+        let (reach, stride) = (reach(spec.kernel[0], spec.dilation[0]) - 1, spec.stride[0]);
+        let whole = product([row, sum([product([stride, spec.out_height()]), reach])]);
+        let cut = max(STRIP, product([row, sum([stride, reach])]));
+        sum([min(whole, cut), SLACK])
+    }
+
     /// Where row `u` of the window starts in a plane.
     pub const fn row(&self, u: usize) -> usize {
         let (at, stride) = (u * self.spec.dilation[0], self.spec.stride[0]);

@@ -87,6 +87,17 @@ pub(super) const fn scratch(spec: &Conv2dSpec) -> usize {
     product([parts(spec), sum([partial_len(spec), slice_len(spec)])])
 }
 
+/// As much for all smaller planes and batches: with the transposed gradients of a strip, or of one
+/// row.
+pub(super) const fn most_scratch(spec: &Conv2dSpec) -> usize {
+    let row = product([spec.out_width(), lanes(spec)]);
+    let transposed = min(max(TRANSPOSED, row), product([row, spec.out_height()]));
+    let slice = sum([strip(spec).most_len(), if few(spec) { 0 } else { transposed }]);
+    let most = min(max(PARTIAL / max(partial_len(spec), 1), 1), SLOTS);
+    let parts = min(most, max(product([spec.batch, spec.out_height()]), 1));
+    product([parts, sum([partial_len(spec), slice])])
+}
+
 /// `d_w` from `d_y` and `x`.
 pub(in crate::ops::conv2d) fn weight_grad(
     run: Run<'_>,

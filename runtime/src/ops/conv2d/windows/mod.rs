@@ -67,6 +67,22 @@ pub(super) const fn scratch(spec: &Conv2dSpec, pass: Pass) -> usize {
     }
 }
 
+/// As much for all smaller planes and batches. A tile that is not as large as it may be has an
+/// eighth of the columns at least, and then there are [`TILES`] of them; otherwise their number
+/// grows with that of the columns. What a slot has grows with it, and so does all that gradients
+/// need.
+pub(super) const fn most_scratch(spec: &Conv2dSpec, pass: Pass) -> usize {
+    match pass {
+        Pass::Forward => {
+            let columns = product([spec.batch, spec.positions()]);
+            let tiles = max(columns.div_ceil(tile(spec.window(), usize::MAX / TILES)), TILES);
+            let slots = slots(min(tiles, columns.div_ceil(32)));
+            product([slots, forward_slot(spec)])
+        }
+        Pass::InputGrad | Pass::WeightGrad => scratch(spec, pass),
+    }
+}
+
 /// Neighbouring columns of one image: positions `start..start + len` are columns from `at` on.
 #[derive(Clone, Copy)]
 struct Segment {

@@ -105,15 +105,30 @@ pub(super) const fn scratch(spec: &Conv2dSpec, pass: Pass) -> usize {
     }
 }
 
+/// As much for all smaller planes and batches.
+pub(super) const fn most_scratch(spec: &Conv2dSpec, pass: Pass) -> usize {
+    match pass {
+        Pass::Forward => plan::Plan::forward(spec).most_scratch(),
+        Pass::InputGrad => plan::Plan::backward(spec).most_scratch(),
+        Pass::WeightGrad => weight_grad::Plan::new(spec).most_scratch(),
+    }
+}
+
 /// Tiles of an image, the least that are worth transformed weights: these take four times the
 /// memory, and with few tiles reading them should take longer than what a quarter of the
 /// multiplications saves. The number is an estimate from the bytes read.
 const PREPARED_TILES: usize = 16;
 
-/// Whether transformed weights are worth keeping, whatever the batch.
+/// Whether transformed weights are worth keeping, whatever the batch; for planes of any size they
+/// are, since some may be large.
 pub(super) const fn prepares(spec: &Conv2dSpec) -> bool {
+    fits(spec) && pays(spec) && (spec.any_size || serves(spec))
+}
+
+/// Whether transformed weights are worth using for planes of this size.
+pub(super) const fn serves(spec: &Conv2dSpec) -> bool {
     let to = Planes::outputs(spec);
-    fits(spec) && pays(spec) && to.down() * to.across() >= PREPARED_TILES
+    size([to.down(), to.across()]) >= PREPARED_TILES
 }
 
 /// Images of channels.
@@ -161,6 +176,26 @@ impl Planes {
     /// The most tiles of a strip.
     const fn strip_tiles(&self) -> usize {
         size([self.strip_down(), self.across()])
+    }
+
+    /// As many tiles as a strip of no smaller planes has more of. A strip of several rows of tiles
+    /// has at most [`STRIP`] floats, sixteen values of all lanes for each tile.
+    const fn most_strip_tiles(&self) -> usize {
+        let across = self.across();
+        min(max(STRIP / (TILE * TILE * LANES), across), size([self.down(), across]))
+    }
+
+    /// The same for the floats of a strip.
+    const fn most_strip_len(&self) -> usize {
+        let row = size([TILE * self.across() + 2, LANES]);
+        min(max(STRIP, size([TILE + 2, row])), size([TILE * self.down() + 2, row]))
+    }
+
+    /// The same for the tiles of a block of strips, which are `tiles` unless one strip has more.
+    /// The last strip of an image may have fewer rows than others, which counts as twice the rows.
+    const fn most_block_tiles(&self, tiles: usize) -> usize {
+        let all = size([2, self.images, self.down(), self.across()]);
+        min(max(tiles, self.most_strip_tiles()), all)
     }
 
     /// Strips of an image.

@@ -35,9 +35,14 @@ impl Plan {
         Self { from, to, padding, backward: true }
     }
 
+    /// Tiles of a block, unless one strip has more.
+    const fn block_tiles(&self) -> usize {
+        INPUTS / product([POINTS, self.from.tile_len()])
+    }
+
     /// Strips of a block.
     pub const fn block_strips(&self) -> usize {
-        let tiles = INPUTS / product([POINTS, self.from.tile_len()]);
+        let tiles = self.block_tiles();
         min(max(tiles / max(self.to.strip_tiles(), 1), 1), max(self.to.strips(), 1))
     }
 
@@ -113,6 +118,19 @@ impl Plan {
         let points = product([POINTS, self.point_len()]);
         let slots = product([SLOTS, self.slot_len()]);
         sum([points, self.all_weights_len(), self.all_sizes_len(), slots])
+    }
+
+    /// As much for all smaller planes and batches. The sizes of a tile are those of its inputs, six
+    /// rows and columns at most; weights are transformed in each slot, or kept.
+    pub const fn most_scratch(&self) -> usize {
+        let tiles = self.to.most_block_tiles(self.block_tiles());
+        let part = min(max(TILES, self.to.most_strip_tiles()), tiles);
+        let points = product([POINTS, self.from.point_len(tiles)]);
+        let sizes = product([tiles, self.groups(), (TILE + 2) * (TILE + 2)]);
+        let products = max(product([POINTS, part, BLOCK]), PATCH);
+        let slots = product([SLOTS, sum([self.to.most_strip_len(), products])]);
+        let weights = max(product([SLOTS, self.weights_len()]), self.prepared_len());
+        sum([points, sizes, slots, weights])
     }
 }
 

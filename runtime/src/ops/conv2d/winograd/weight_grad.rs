@@ -40,9 +40,14 @@ impl Plan {
         Self { x: Planes::inputs(spec), y: Planes::outputs(spec), padding: spec.padding }
     }
 
+    /// Tiles of a block, unless one strip has more.
+    const fn most_tiles(&self) -> usize {
+        TILES_LEN / product([POINTS, sum([self.x.tile_len(), self.y.tile_len()])])
+    }
+
     /// Strips of a block.
     const fn block_strips(&self) -> usize {
-        let tiles = TILES_LEN / product([POINTS, sum([self.x.tile_len(), self.y.tile_len()])]);
+        let tiles = self.most_tiles();
         min(max(tiles / max(self.y.strip_tiles(), 1), 1), max(self.y.strips(), 1))
     }
 
@@ -101,6 +106,19 @@ impl Plan {
         let shared = sum([product([POINTS, sum([x, y])]), self.look_len()]);
         let strips = product([SLOTS, self.y.strip_len()]);
         sum([shared, strips, product([products, self.products_len()])])
+    }
+
+    /// As much for all smaller planes and batches. The sizes of a tile are those of its inputs, six
+    /// rows and columns at most, and of its gradients, four; a strip has one row of tiles at least.
+    pub const fn most_scratch(&self) -> usize {
+        let tiles = self.y.most_block_tiles(self.most_tiles());
+        let points = product([POINTS, sum([self.x.point_len(tiles), self.y.point_len(tiles)])]);
+        let [x, y] = self.groups();
+        let sizes = sum([product([x, (TILE + 2) * (TILE + 2)]), product([y, TILE * TILE])]);
+        let strips = min(tiles, product([self.y.images, self.y.down()]));
+        let look = sum([product([tiles, sizes]), product([strips, PRODUCTS])]);
+        let products = product([max(self.blocks(), SLOTS), self.products_len()]);
+        sum([points, look, product([SLOTS, self.y.most_strip_len()]), products])
     }
 }
 

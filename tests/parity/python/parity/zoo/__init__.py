@@ -19,6 +19,7 @@ ARCHITECTURES = [
     "mobilenet_v2",
     "realnvp",
     "resnet18",
+    "resnet50",
     "seq2seq",
     "siamese",
     "style_transfer",

@@ -7,10 +7,14 @@
     LOSS.d.NAME       its gradient of an input
     LOSS.grad.NAME    its gradient of a parameter that trains
     LOSS.after.NAME   that parameter, or a running statistic, after a step of AdamW
+    float32           of a deep network: how far PyTorch's gradients in float32 are from those in float64,
+                      the largest difference as a part of the largest number of its tensor
 
 A network with several losses takes a step along each, in their order. What PyTorch fills with 0 or
 1, as in norms, is drawn: else gradients of what another norm follows are nothing but roundings.
 """
+
+import copy
 
 import torch
 
@@ -22,7 +26,19 @@ def tensors(prefix, named):
     }
 
 
-def record(net, inputs, forward=None, losses=None):
+def distance(net, inputs):
+    """Of the gradients of `net.loss` in float32 from those in float64."""
+    gradients = []
+    for own in [copy.deepcopy(net), copy.deepcopy(net).double()]:
+        dtype = next(own.parameters()).dtype
+        of = {n: x.to(dtype) if x.is_floating_point() else x.long() for n, x in inputs.items()}
+        own.loss(**of).backward()
+        gradients.append([p.grad.double() for p in own.parameters()])
+    apart = [((a - b).abs().max() / b.abs().max()) for a, b in zip(*gradients)]
+    return max(apart).float()
+
+
+def record(net, inputs, forward=None, losses=None, deep=False):
     """`forward` is of the network and its inputs and gives results by name.
 
     Each loss is such a function too, with what trains: a module or `None`, the whole network.
@@ -32,7 +48,8 @@ def record(net, inputs, forward=None, losses=None):
             torch.nn.init.uniform_(x, 0.5, 1.5)
         elif x.is_floating_point() and torch.all(x == 0):
             torch.nn.init.normal_(x)
-    found = tensors("net.", net.state_dict().items()) | tensors("in.", inputs.items())
+    off = {"float32": distance(net, inputs)} if deep else {}
+    found = off | tensors("net.", net.state_dict().items()) | tensors("in.", inputs.items())
     net.double()
     inputs = {
         name: x.double().requires_grad_() if x.is_floating_point() else x.long()

@@ -1,0 +1,97 @@
+//! What is known of sizes that depend on a run, before it.
+
+use super::{Atom, Dim};
+
+/// Run-time sizes that a difference is tried at are multiples of this, and such with a little more
+/// or less: what is divided by small numbers is there without a rest, or with any.
+const ROUND: usize = 40_320;
+
+/// What is added to them.
+const OFFSETS: [usize; 5] = [0, 1, 2, 3, ROUND - 1];
+
+/// The multiples, one for each name: sizes of two names are not equal by chance.
+const MULTIPLES: [usize; 8] = [101, 211, 307, 401, 503, 601, 701, 809];
+
+impl Atom {
+    /// Whether it is a quotient, or made of one, that only a run knows.
+    fn divides_at_run_time(&self) -> bool {
+        self.is_run_time()
+            && (matches!(self, Self::Quotient(..))
+                || self.parts().flat_map(Dim::atoms).any(Self::divides_at_run_time))
+    }
+
+    fn collect_names<'a>(&'a self, run: &mut Vec<&'a Self>, has_constants: &mut bool) {
+        match self {
+            Self::Run(_) if !run.contains(&self) => run.push(self),
+            Self::Run(_) => {}
+            Self::Const(..) => *has_constants = true,
+            Self::Quotient(..) | Self::Sum(_) => {
+                let parts = self.parts().flat_map(Dim::atoms);
+                parts.for_each(|atom| atom.collect_names(run, has_constants));
+            }
+        }
+    }
+}
+
+impl Dim {
+    /// Of a difference of run-time sizes: whether it may be 0 for some. That is where something is
+    /// divided, as `2 * (h / 2) - h`; sizes of two names, or of two factors, are taken to differ.
+    pub(super) fn may_vanish(&self) -> bool {
+        if !self.atoms().any(Atom::divides_at_run_time) {
+            return false;
+        }
+        let (mut names, mut has_constants) = (Vec::new(), false);
+        self.atoms().for_each(|atom| atom.collect_names(&mut names, &mut has_constants));
+        // What constants are is not known here, and more names than models have, nobody tries.
+        if has_constants || names.len() > MULTIPLES.len() {
+            return true;
+        }
+        OFFSETS.iter().any(|offset| {
+            let value = |atom: &Atom| {
+                let at = names.iter().position(|name| *name == atom)?;
+                Some(MULTIPLES[at] * ROUND + offset)
+            };
+            self.evaluate(&value) == Some(0)
+        })
+    }
+
+    /// A number that it is not below for any run-time sizes, which start at 1; nothing where there
+    /// is none. Constants count as 0, which some may be.
+    pub fn lower_bound(&self) -> Option<i128> {
+        let mut bound = 0_i128;
+        for (atoms, factor) in self.terms() {
+            let is_sure = atoms.iter().all(|atom| matches!(atom, Atom::Run(_)));
+            match (atoms.is_empty(), factor > 0) {
+                (false, false) => return None,
+                (false, true) if !is_sure => {}
+                _ => bound = bound.saturating_add(factor),
+            }
+        }
+        Some(bound)
+    }
+
+    /// The run-time size of which more makes this less, if there is one. Memory is planned for the
+    /// largest sizes, so there is to be none in a shape.
+    pub fn falls_with(&self) -> Option<&Atom> {
+        // Of `D * batch - batch` the size of a batch has the factor `D - 1`, which is no less than
+        // 0.
+        let parts = |atoms: &'_ [Atom]| -> Vec<Atom> {
+            atoms.iter().filter(|atom| atom.is_run_time()).cloned().collect()
+        };
+        let less = self.terms().filter(|(_, factor)| *factor < 0).find(|(atoms, _)| {
+            let own = parts(atoms);
+            !own.is_empty()
+                && !self.terms().any(|(atoms, factor)| factor > 0 && parts(atoms) == own)
+        });
+        let own = less.and_then(|(atoms, _)| atoms.iter().find(|atom| atom.is_run_time()));
+        own.or_else(|| {
+            self.atoms().find_map(|atom| match atom {
+                Atom::Quotient(a, b) => {
+                    a.falls_with().or_else(|| b.atoms().find(|atom| atom.is_run_time()))
+                }
+                Atom::Sum(a) => a.falls_with(),
+                Atom::Run(_) | Atom::Const(..) => None,
+            })
+        })
+    }
+}

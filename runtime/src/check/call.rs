@@ -1,0 +1,187 @@
+//! Whether a call of another model fits what it calls.
+
+use super::signature::{
+    Bound, NAMES, Names, Signature, Size, TRIES, TypeSig, as_here, here, named, there,
+};
+use super::text::Text;
+
+/// How a model is called.
+#[derive(Clone, Copy, Debug)]
+pub enum Calls {
+    /// Once.
+    Once,
+    /// Several in a row.
+    Row,
+    /// For each step of a sequence; with the floats of the model's state.
+    Scan(usize),
+}
+
+/// Fails when a call, of one model or of several in a row, does not fit the function that it calls.
+///
+/// # Panics
+/// Then, while rustc evaluates the constant: that is the error the user sees.
+#[track_caller]
+pub const fn call(
+    callee: &Signature,
+    step: &'static str,
+    form: Calls,
+    args: &[TypeSig],
+    results: &[TypeSig],
+) {
+    if let Calls::Scan(state) = form
+        && state > 0
+    {
+        let text = Text::new().str("`").str(step).str("` has state of its own, such as running");
+        let text = text.str(" statistics, which a scan does not carry\n  help: use `LayerNorm`");
+        panic!("{}", text.str(" in place of `BatchNorm`").as_str());
+    }
+    if callee.args.len() != args.len() {
+        let text = Text::new().str("`").str(step).str("` takes ").number(callee.args.len());
+        let text = text.str(if callee.args.len() == 1 { " input" } else { " inputs" });
+        let text = text.str(", but receives ").number(args.len());
+        let text = match form {
+            Calls::Scan(_) => text.str(": a step of the sequence and the states"),
+            _ => text,
+        };
+        panic!("{}", text.as_str());
+    }
+    let names = names(callee, args);
+    let bound = tried(&names);
+    let mut i = 0;
+    while i < args.len() {
+        let (_, expected) = callee.args[i];
+        if !fits(&expected, &args[i], &bound) {
+            let text = Text::new().str("`").str(step).str("` expects ").shape(&expected);
+            panic!("{}", text.str(" but receives ").shape(&args[i]).as_str());
+        }
+        i += 1;
+    }
+    if callee.results.len() != results.len() {
+        let text = Text::new().str("`").str(step).str("` gives ").number(callee.results.len());
+        let text = match form {
+            Calls::Scan(_) => text.str(" results, but a scan takes ").number(results.len()),
+            _ => text.str(" results, but here it is one"),
+        };
+        let text = match form {
+            Calls::Scan(_) => text.str(": that of the step and the new states"),
+            _ => text,
+        };
+        panic!("{}", text.as_str());
+    }
+    let mut i = 0;
+    while i < results.len() {
+        if !fits(&callee.results[i], &results[i], &bound) {
+            let text = Text::new().str("`").str(step).str("` gives ").shape(&callee.results[i]);
+            if let Calls::Row = form {
+                let text = text.str(" and takes ").shape(&results[i]);
+                panic!(
+                    "{}",
+                    text.str(": in a row, each model's result is the next one's input").as_str()
+                );
+            }
+            let text = text.str(", but is taken here as ").shape(&results[i]);
+            if let Calls::Scan(_) = form {
+                let text = text.str(if i == 0 {
+                    "\n  help: write `out = […]` with the sizes of a step's result"
+                } else {
+                    ": a state keeps its shape from step to step"
+                });
+                panic!("{}", text.as_str());
+            }
+            let text = text.str("\n  help: write `let y: ");
+            let text = shape_here(text, &callee.results[i], &names, &bound);
+            panic!("{}", text.str(" = self.").str(step).str("(…)`").as_str());
+        }
+        i += 1;
+    }
+}
+
+/// What the names of the function's run-time sizes stand for: what the first argument has that is
+/// declared with the name alone.
+const fn names(callee: &Signature, args: &[TypeSig]) -> Names {
+    let mut names: Names = [None; NAMES];
+    let (mut i, mut count) = (0, 0);
+    while i < args.len() {
+        let (declared, found) = (callee.args[i].1.dims, args[i].dims);
+        let mut axis = 0;
+        while axis < declared.len() && axis < found.len() {
+            if let Size::Run(name) = declared[axis]
+                && named(name, &names).is_none()
+                && count < NAMES
+            {
+                names[count] = Some((name, found[axis]));
+                count += 1;
+            }
+            axis += 1;
+        }
+        i += 1;
+    }
+    names
+}
+
+/// The numbers of names in each try.
+const fn tried(names: &Names) -> [Bound; TRIES] {
+    let mut bound = [[None; NAMES]; TRIES];
+    let mut at = 0;
+    while at < TRIES {
+        let mut i = 0;
+        while i < NAMES {
+            if let Some((name, size)) = names[i]
+                && let Some(number) = here(size, at)
+            {
+                bound[at][i] = Some((name, number));
+            }
+            i += 1;
+        }
+        at += 1;
+    }
+    bound
+}
+
+/// Writes the sizes of a result as the caller knows them.
+const fn shape_here(mut text: Text, ty: &TypeSig, names: &Names, bound: &[Bound; TRIES]) -> Text {
+    let mut axis = 0;
+    while axis < ty.dims.len() {
+        text = text.str(if axis == 0 { "[" } else { ", " });
+        text = text.size(as_here(ty.dims[axis], names, bound));
+        axis += 1;
+    }
+    text.str(if axis == 0 { "[]" } else { "]" })
+}
+
+/// Whether a type of the caller is one of the function, with its names as they are bound.
+const fn fits(expected: &TypeSig, found: &TypeSig, bound: &[Bound; TRIES]) -> bool {
+    if matches!(expected.dims, [Size::Unknown]) {
+        return true;
+    }
+    if expected.classes != found.classes || expected.dims.len() != found.dims.len() {
+        return false;
+    }
+    let mut i = 0;
+    while i < expected.dims.len() {
+        if !is_same(expected.dims[i], found.dims[i], bound) {
+            return false;
+        }
+        i += 1;
+    }
+    true
+}
+
+/// Whether two sizes are equal, whatever the run.
+const fn is_same(expected: Size, found: Size, bound: &[Bound; TRIES]) -> bool {
+    match (expected, found) {
+        (Size::Unknown, _) => return true,
+        // What a run makes is no constant, though it may be equal in some runs.
+        (Size::Fixed(_), Size::Run(_) | Size::Made(..)) => return false,
+        _ => {}
+    }
+    let mut at = 0;
+    while at < TRIES {
+        match (there(expected, &bound[at]), here(found, at)) {
+            (Some(a), Some(b)) if a == b => {}
+            _ => return false,
+        }
+        at += 1;
+    }
+    true
+}
