@@ -75,6 +75,52 @@ model! {
 }
 
 model! {
+    /// Two losses that train a part each, with a buffer and statistics, and parts of batches.
+    struct ByTurns {
+        mean: Buffer([1, 28, 28]),
+        fc1: Linear(784 -> 64),
+        norm: BatchNorm1d(64),
+        fc2: Linear(64 -> 10),
+    }
+
+    fn forward(&self, x: [batch, 1, 28, 28]) -> [batch, 10] {
+        self.fc2(self.norm(self.fc1((x - self.mean).flatten())).relu())
+    }
+
+    #[trains(fc1, norm)]
+    fn body(&self, x: [batch, 1, 28, 28], label: Classes[batch]) -> [] {
+        cross_entropy(self.forward(x), label)
+    }
+
+    #[trains(fc2)]
+    fn head(&self, x: [batch, 1, 28, 28], label: Classes[batch]) -> [] {
+        cross_entropy(self.forward(x), label)
+    }
+}
+
+/// The allocations of steps along both losses, each of two parts.
+fn by_turns(data: &Dataset<Image, u8>, threads: usize) -> usize {
+    let mut net = ByTurns::init(Seed(0));
+    let mut ws = ByTurns::workspace_on(Cpu::with_threads(threads), BATCH).unwrap();
+    let mut adam = AdamW::new(&net, 1e-3).unwrap().clip_norm(1.0).unwrap();
+    let mut train = |count| {
+        for (at, (image, label)) in steps(data, count).enumerate() {
+            for _ in 0..2 {
+                match at % 2 {
+                    0 => net.body_grad(&mut ws, image, label).unwrap(),
+                    _ => net.head_grad(&mut ws, image, label).unwrap(),
+                };
+                ws.accumulate(&mut net, &adam, image.len()).unwrap();
+            }
+            net.mean_mut()[0][0][0] += 0.1;
+            adam.step(&mut net, ws.grads());
+        }
+    };
+    train(2);
+    allocations(|| train(STEPS))
+}
+
+model! {
     /// For images of several sizes.
     struct Sized {
         conv: Conv2d(1 -> 16, kernel = 3, padding = 1),
@@ -183,6 +229,7 @@ fn main() {
         allocates_nothing!(LeNet, adam, &data, threads);
         allocates_nothing!(Mlp, sgd, &data, threads);
         allocates_nothing!(Nested, |net: &_| AdamW::new(net, 1e-3), &data, threads);
+        assert_eq!(by_turns(&data, threads), 0, "threads: {threads}");
         sizes_allocate_nothing(threads);
     }
 }

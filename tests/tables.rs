@@ -45,6 +45,7 @@ model! {
         ones: Param([6], init = ones),
         constant: Param([6], init = constant(0.5)),
         uniform: Param([6], init = uniform(-0.1, 0.1)),
+        buffer: Buffer([6], init = ones),
         dropped: Dropout(0.2),
         encoder: TransformerEncoderLayer(6, nhead = 2, dim_feedforward = 8, dropout = 0.1,
             activation = gelu, norm_first = true, layer_norm_eps = 1e-4, bias = false),
@@ -94,7 +95,7 @@ model! {
         let x = self.avg(self.leaky_relu(self.inferred(x)));
         let x = self.fc1(self.flatten(self.elu(x)));
         let x = self.bn1(self.fc2(self.gelu(self.silu(self.sigmoid(x)))));
-        let params = self.normal + self.plain + self.zeros + self.uniform;
+        let params = self.normal + self.plain + self.zeros + self.uniform + self.buffer;
         let x = (x + params) * self.ones / self.constant;
         self.log_softmax(self.softmax(self.softplus(self.tanh(x))))
     }

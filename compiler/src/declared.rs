@@ -40,6 +40,8 @@ pub enum StateInit {
     Value(f32),
     /// A count, from 0 on.
     Count,
+    /// What the program sets: an `Init` expression of the runtime.
+    Buffer(TokenStream),
     /// The state of a model, or of a row of them.
     Nested { model: TokenStream, count: Option<Dim> },
 }

@@ -191,7 +191,8 @@ fn finish(
     diagnostics: &mut Diagnostics,
     watch: Watch,
 ) -> Option<Function> {
-    let Lowered { name, args, results, graph, calls, flows, trains, deferred: own, step } = lowered;
+    let Lowered { name, args, results, graph, calls, .. } = lowered;
+    let Lowered { flows, trains, only, deferred: own, step, .. } = lowered;
     let (needs, own): (Vec<_>, Vec<_>) = own.into_iter().partition(|new| new.what.is_of_run());
     for new in own {
         if !deferred.iter().any(|known| known.is_same(&new)) {
@@ -212,5 +213,5 @@ fn finish(
     let (train, train_plan, _) = run(Form::Train, &graph)?;
     let (infer, infer_plan, _) = run(Form::Infer, &graph)?;
     let (infer, train) = ((infer, infer_plan), (train, train_plan));
-    Some(Function { name, args, results, calls, flows, trains, needs, infer, train, step })
+    Some(Function { name, args, results, calls, flows, trains, only, needs, infer, train, step })
 }

@@ -295,6 +295,18 @@ pub const fn trained(is_reached: bool, field: &'static str, losses: &'static str
     }
 }
 
+/// Fails: a function with `#[trains(…)]` is called by another one, whose gradient it does not give.
+///
+/// # Panics
+/// While rustc evaluates the constant of the call: that is the error the user sees.
+#[track_caller]
+pub const fn trains_alone(function: &'static str) {
+    let text =
+        Text::new().str("`").str(function).str("` says what it trains, so its gradient is not");
+    let text = text.str(" one of a function that calls it\n  help: put what both compute into a");
+    panic!("{}", text.str(" function without `#[trains(…)]`").as_str());
+}
+
 /// What the gradient of a loss is asked for where it reaches no parameter: nothing implements it.
 #[diagnostic::on_unimplemented(
     message = "this loss trains nothing: its gradient reaches no parameter of the model",

@@ -109,6 +109,8 @@ pub struct Backward<'a, const FLOATS: usize, const CLASSES: usize, const RESULTS
     pub want: Want,
     /// The parameters.
     pub params: Buf,
+    /// The state, as it was before this run.
+    pub state: Buf,
     /// The float arguments.
     pub args: [Buf; FLOATS],
     /// The class indices.
@@ -196,6 +198,8 @@ pub trait Function<const FLOATS: usize, const CLASSES: usize, const RESULTS: usi
     const AT: usize;
     /// Whether it gives a loss: its gradient is 1.
     const IS_LOSS: bool;
+    /// The ranges of parameters that its gradient leaves out, where `#[trains(…)]` says so.
+    const ABSENT: &'static [[usize; 2]] = &[];
     /// How long the code is of inference, and with gradients, in elementary operations.
     const CODE_SIZE: [usize; 2];
     /// What profiles call inference, the function with gradients, and as in training without:
@@ -387,6 +391,7 @@ where
                 offsets,
                 want,
                 params,
+                state,
                 args,
                 classes,
                 results,

@@ -122,7 +122,7 @@ pub mod prelude {
     pub use crate::module::{Kind, Model, except};
     pub use crate::net::Net;
     pub use crate::optim::each::*;
-    pub use crate::optim::{Accumulated, Grads, Optimizer};
+    pub use crate::optim::{Grads, Optimizer};
     pub use crate::profile::Profile;
     pub use crate::rng::Seed;
     pub use crate::tensor::{Padded, TensorView};

@@ -58,8 +58,8 @@ pub struct StateSpec {
     pub shape: Vec<usize>,
     /// The first float in the flat slice of the state.
     pub start: usize,
-    /// The first value of every element.
-    pub init: f32,
+    /// How it gets its first values.
+    pub init: Init,
     /// What its floats are.
     pub kind: StateKind,
 }
@@ -79,8 +79,10 @@ impl StateSpec {
 /// What the floats of a state tensor are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StateKind {
-    /// Numbers, `f32` in files.
+    /// Numbers that training changes, `f32` in files.
     Float,
+    /// Numbers that the program sets, `f32` in files: a `Buffer([24])`. No pass changes them.
+    Buffer,
     /// A count in one float, which beyond 2²⁴ goes on in its bits; `i64` in files.
     Count,
 }
@@ -93,6 +95,10 @@ pub trait Module {
 
     /// The size of the state, in floats.
     const STATE: usize = 0;
+
+    /// For each loss with `#[trains(…)]`, the ranges of parameters that it leaves alone.
+    #[doc(hidden)]
+    const ABSENT: &'static [&'static [[usize; 2]]] = &[];
 
     /// Appends this module's parameters, in the order of the flat slice, their names behind
     /// `prefix` (`""`, or `"encoder."`) and their places behind `start`.
@@ -405,6 +411,12 @@ fn check_names<M: Module>(specs: &[ParamSpec]) {
     }
 }
 
+/// Where the buffers lie in the state.
+pub(crate) fn buffers(specs: &[StateSpec]) -> Vec<std::ops::Range<usize>> {
+    let buffers = specs.iter().filter(|spec| spec.kind == StateKind::Buffer);
+    buffers.map(|spec| spec.start..spec.start + spec.len()).collect()
+}
+
 /// New parameters for `M`, each drawn from its own stream of `seed`, and behind them its state.
 pub fn init_params<M: Module>(seed: Seed) -> Storage {
     let mut specs = Vec::new();
@@ -412,14 +424,18 @@ pub fn init_params<M: Module>(seed: Seed) -> Storage {
     check_names::<M>(&specs);
     let mut storage = Storage::zeros(crate::arena::plus(M::PARAMS, M::STATE));
     let (params, state) = storage.as_mut_slice().split_at_mut(M::PARAMS);
-    for (stream, spec) in specs.iter().enumerate() {
-        let range = spec.start..spec.start + spec.len();
-        spec.init.fill(&mut params[range], seed, stream as u64);
+    let mut streams = 0..;
+    let mut fill = |init: Init, floats: &mut [f32]| {
+        init.fill(floats, seed, streams.next().unwrap_or_default());
+    };
+    for spec in &specs {
+        fill(spec.init, &mut params[spec.start..][..spec.len()]);
     }
     let mut specs = Vec::new();
     M::describe_state("", 0, &mut specs);
     for spec in &specs {
-        state[spec.start..spec.start + spec.len()].fill(spec.init);
+        fill(spec.init, &mut state[spec.start..][..spec.len()]);
     }
+    storage.keep(buffers(&specs));
     storage
 }

@@ -4,6 +4,7 @@ mod prepared;
 
 use std::any::Any;
 use std::cell::UnsafeCell;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -31,6 +32,8 @@ pub struct Storage {
     lost: Lost,
     /// What inference has computed of them.
     prepared: Prepared,
+    /// The ranges of the state behind the parameters that passes leave as they are.
+    kept: Arc<[Range<usize>]>,
 }
 
 /// The floats of a block on a device with memory of its own.
@@ -90,6 +93,7 @@ impl Clone for Storage {
     fn clone(&self) -> Self {
         let mut clone = Self::zeros(self.len);
         clone.as_mut_slice().copy_from_slice(self.as_slice());
+        clone.kept = Arc::clone(&self.kept);
         clone
     }
 }
@@ -115,6 +119,7 @@ impl Storage {
             behind: AtomicBool::new(false),
             lost: Lost::default(),
             prepared: Prepared::default(),
+            kept: Arc::default(),
         }
     }
 
@@ -180,6 +185,16 @@ impl Storage {
         &mut bytemuck::cast_slice_mut(self.lines.get_mut())[..self.len]
     }
 
+    /// Says which ranges of the state behind the parameters passes leave as they are.
+    pub fn keep(&mut self, ranges: Vec<Range<usize>>) {
+        self.kept = ranges.into();
+    }
+
+    /// These ranges.
+    pub fn kept(&self) -> &Arc<[Range<usize>]> {
+        &self.kept
+    }
+
     /// What inference has computed of the floats.
     pub(crate) fn prepared(&self) -> &Prepared {
         &self.prepared
@@ -213,6 +228,21 @@ impl Storage {
         self.behind.store(false, Ordering::Release);
         Ok(())
     }
+}
+
+/// Ranges of two lists, each in the order of their starts, in this order.
+pub(crate) fn merged<'a>(
+    a: &'a [Range<usize>],
+    b: &'a [Range<usize>],
+) -> impl Iterator<Item = Range<usize>> + 'a {
+    let (mut a, mut b) = (a.iter().peekable(), b.iter().peekable());
+    std::iter::from_fn(move || {
+        let first = match (a.peek(), b.peek()) {
+            (Some(a), Some(b)) => a.start <= b.start,
+            (a, _) => a.is_some(),
+        };
+        if first { a.next().cloned() } else { b.next().cloned() }
+    })
 }
 
 #[cold]

@@ -1,5 +1,6 @@
 //! The memory of a model's runs: allocated once, before the first.
 
+mod accumulate;
 mod error;
 mod footprint;
 mod input;
@@ -88,8 +89,14 @@ pub struct Workspace<M, D: Device = Cpu, P = Training> {
     grads: D::Memory,
     /// Whether a `…_grad` call has made them.
     made: bool,
+    /// What they leave out: parameters that the loss does not train.
+    absent: &'static [[usize; 2]],
     /// Whether no step was made along them since.
     fresh: AtomicBool,
+    /// Whether they are those of one call, which were not added to others.
+    single: bool,
+    /// Their mean over several calls, where it was asked for.
+    sum: Option<accumulate::Accumulated<D::Memory>>,
     /// Whether calls without gradients run as in training.
     training: bool,
     indices: Vec<u32>,
@@ -143,7 +150,10 @@ impl<M: Program, D: Device, P: Purpose> Workspace<M, D, P> {
             own: Prepared::default(),
             grads: device.allocate(Self::MADE)?,
             made: false,
+            absent: &[],
             fresh: AtomicBool::new(false),
+            single: false,
+            sum: None,
             training: false,
             indices,
             random: Random::default(),
@@ -233,7 +243,7 @@ impl<M: Program, D: Device> Workspace<M, D> {
     pub fn grads(&self) -> Grads<'_, M::Owner> {
         let state = if self.made { M::STATE } else { 0 };
         let grads = Grads::lent(self.device.lend(&self.grads), M::PARAMS, state);
-        grads.recorded(self.device.profile()).once(&self.fresh)
+        grads.without(self.absent).recorded(self.device.profile()).once(&self.fresh)
     }
 }
 

@@ -259,3 +259,85 @@ fn what_is_frozen_is_so_there() {
     }
     assert_eq!(got.len(), want.len());
 }
+
+model! {
+    /// A generator and a critic, one of which trains at a time.
+    struct Gan {
+        shift: Buffer([4]),
+        maker: Linear(4 -> 6),
+        filter: Buffer([6, 6], init = normal(0.0, 0.5)),
+        critic: Normed6,
+        head: Linear(6 -> 1),
+    }
+
+    fn liked(&self, x: [batch, 6]) -> [batch, 1] {
+        self.head(self.critic(x.matmul(self.filter)))
+    }
+
+    #[trains(maker)]
+    fn maker_loss(&self, z: [batch, 4]) -> [] {
+        (-self.liked(self.maker(z - self.shift).tanh())).softplus().mean()
+    }
+
+    #[trains(critic, head)]
+    fn critic_loss(&self, z: [batch, 4]) -> [] {
+        self.liked(self.maker(z).tanh()).softplus().mean()
+    }
+
+    struct Normed6 {
+        scale: Buffer([6], init = ones),
+        fc: Linear(6 -> 6, bias = false),
+        norm: BatchNorm1d(6),
+    }
+
+    fn forward(&self, x: [batch, 6]) -> [batch, 6] {
+        self.norm(self.fc(x * self.scale)).tanh()
+    }
+}
+
+/// By one call and by two, with one optimizer for both losses; buffers are set on the way.
+#[test]
+fn losses_train_by_turns_and_buffers_stay() {
+    let Some(gpu) = gpu("losses_train_by_turns_and_buffers_stay") else { return };
+    fn run<D: Device>(device: D) -> Vec<f32> {
+        let mut net = Gan::init(Seed(0));
+        let mut ws = Gan::workspace_on(device, 3).expect("it fits");
+        let adam = AdamW::new(&net, 0.01).expect("a rate").weight_decay(0.1).expect("a decay");
+        let mut adam = adam.clip_norm(0.5).expect("a norm");
+        let z = [[0.1, 0.5, -0.3, 0.7], [1.0, -1.0, 0.2, 0.3], [0.3, 0.3, 0.9, -0.5]];
+        let mut losses = Vec::new();
+        for turn in "mcCMmmccMC".chars() {
+            losses.push(match turn {
+                'm' => net.maker_loss_train(&mut ws, &mut adam, &z).expect("it fits").value(),
+                'c' => net.critic_loss_train(&mut ws, &mut adam, &z).expect("it fits").value(),
+                _ => {
+                    // Of two parts, which weigh what they have.
+                    let mut loss = Ok(0.0);
+                    for part in [&z[..2], &z[..]] {
+                        loss = match turn {
+                            'M' => net.maker_loss_grad(&mut ws, part),
+                            _ => net.critic_loss_grad(&mut ws, part),
+                        };
+                        ws.accumulate(&mut net, &adam, part.len()).expect("it fits");
+                    }
+                    assert_eq!(ws.accumulated(), 5);
+                    net.shift_mut()[1] += 0.25;
+                    net.select_state_mut("critic.scale").expect("it is there").scale(1.25);
+                    adam.step(&mut net, ws.grads());
+                    loss.map_err(|error| panic!("{error}"))
+                }
+            });
+        }
+        assert_eq!(net.shift(), &[0.0, 1.0, 0.0, 0.0]);
+        let mut all: Vec<f32> = losses.into_iter().map(|loss| loss.expect("it ran")).collect();
+        all.extend(net.params());
+        all.extend(net.state());
+        all.extend(ws.grads().as_slice());
+        all
+    }
+    let (got, want) = (run(gpu), run(Cpu::new()));
+    assert_eq!(got.len(), want.len());
+    for (i, (got, want)) in got.iter().zip(&want).enumerate() {
+        assert!((got - want).abs() <= 1e-4 * want.abs().max(1.0), "{i}: {got}, not {want}");
+    }
+}

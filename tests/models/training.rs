@@ -124,24 +124,51 @@ fn a_step_goes_along_new_gradients() {
 fn gradients_of_parts_are_those_of_the_whole() {
     let (x, y) = (batch::<[f32; 2]>(1, 7), batch::<[f32; 1]>(2, 7));
     let mut net = Line::init(Seed(1));
-    let mut whole = net.clone();
     let mut ws = Line::workspace(7).unwrap();
     let mut sgd = Sgd::new(&net, 0.1).unwrap();
-    whole.loss_grad(&mut ws, &x, &y).unwrap();
-    sgd.step(&mut whole, ws.grads());
-    let mut total = Accumulated::new(&net);
-    // 3 + 3 + 1
-    for (x, y) in x.chunks(3).zip(y.chunks(3)) {
-        net.loss_grad(&mut ws, x, y).unwrap();
-        total.add(&mut net, &sgd, ws.grads(), x.len());
-        assert!(is_refused(|| total.add(&mut net, &sgd, ws.grads(), x.len())));
+    assert!(is_refused(|| ws.accumulate(&mut net, &sgd, 7).unwrap()));
+    // Twice, so that the second mean has nothing of the first.
+    for _ in 0..2 {
+        let start = net.clone();
+        let mut whole = net.clone();
+        whole.loss_grad(&mut ws, &x, &y).unwrap();
+        let gradients = ws.grads().as_slice().to_vec();
+        sgd.step(&mut whole, ws.grads());
+        // 3 + 3 + 1
+        for (k, (x, y)) in x.chunks(3).zip(y.chunks(3)).enumerate() {
+            net.loss_grad(&mut ws, x, y).unwrap();
+            ws.accumulate(&mut net, &sgd, x.len()).unwrap();
+            assert_eq!(ws.accumulated(), [3, 6, 7][k]);
+            assert!(is_refused(|| ws.accumulate(&mut net, &sgd, x.len()).unwrap()));
+            // A line of a log in between.
+            net.loss(&mut ws, x, y).unwrap();
+        }
+        for (a, b) in ws.grads().as_slice().iter().zip(&gradients) {
+            assert!((a - b).abs() <= 1e-6 * b.abs().max(1.0), "{a} {b}");
+        }
+        assert_eq!(net.params(), start.params());
+        sgd.step(&mut net, ws.grads());
+        for (a, b) in net.params().iter().zip(whole.params()) {
+            assert!((a - b).abs() <= 1e-6, "{a} {b}");
+        }
+        assert!(is_refused(|| sgd.step(&mut net, ws.grads())));
     }
-    assert_eq!(total.samples(), 7);
-    total.step(&mut net, &mut sgd);
-    for (a, b) in net.params().iter().zip(whole.params()) {
-        assert!((a - b).abs() <= 1e-6, "{a} {b}");
+    // What is forgotten is no part of what comes.
+    net.loss_grad(&mut ws, &x[..3], &y[..3]).unwrap();
+    ws.accumulate(&mut net, &sgd, 3).unwrap();
+    ws.zero_grad();
+    assert!(is_refused(|| sgd.step(&mut net, ws.grads())));
+    net.loss_grad(&mut ws, &x, &y).unwrap();
+    let gradients = ws.grads().as_slice().to_vec();
+    ws.accumulate(&mut net, &sgd, 7).unwrap();
+    assert_eq!((ws.accumulated(), ws.grads().as_slice()), (7, &gradients[..]));
+    // A mean may be changed before its step, as other gradients.
+    ws.grads_mut().select_mut("*").unwrap().scale(0.5);
+    let before = net.params().to_vec();
+    sgd.step(&mut net, ws.grads());
+    for ((new, old), d) in net.params().iter().zip(&before).zip(&gradients) {
+        assert!((new - (old - 0.1 * 0.5 * d)).abs() <= 1e-6);
     }
-    assert!(is_refused(|| total.step(&mut net, &mut sgd)));
 }
 
 /// Trains any network.

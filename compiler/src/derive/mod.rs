@@ -68,6 +68,7 @@ pub fn model(input: &DeriveInput, diagnostics: &mut Diagnostics) -> ModelItem {
     let mut returns = vec![y];
     returns.iter_mut().for_each(|ty| sizes::in_shape(ty, &params));
     let forward = Function {
+        trains: None,
         attrs: Vec::new(),
         step: None,
         vis: None,

@@ -289,11 +289,14 @@ impl Dim {
             difference.terms.values().all(|factor| factor.signum() == sign)
                 && difference.terms.keys().any(|atoms| !atoms.iter().any(Atom::may_be_zero))
         };
+        let differs = || {
+            is_positive(1)
+                || is_positive(-1)
+                || (difference.is_run_time() && !difference.may_vanish())
+        };
         if difference.terms.is_empty() {
             Compared::Same
-        } else if is_positive(1) || is_positive(-1) {
-            Compared::Different
-        } else if difference.is_run_time() && !difference.may_vanish() {
+        } else if differs() {
             Compared::Different
         } else {
             Compared::Unknown

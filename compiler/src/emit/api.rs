@@ -7,7 +7,7 @@ use super::body::body;
 use super::boundary::{arg_ty, at, indices, trait_ty, ty, view_of};
 use super::{Model, memory, step_methods};
 use crate::declared::Interface;
-use crate::graph::{Kind, Ty, is_loss};
+use crate::graph::{Kind, Ty, are_losses, is_loss};
 use crate::hygiene::{quote, variable};
 
 /// The methods of a function.
@@ -105,11 +105,11 @@ fn method(
     let life = quote!('w);
     let type_of = |t: &Ty| ty(&t.shape, &view_of(&t.shape, &generics), &life);
     let results: Vec<_> = interface.results.iter().map(type_of).collect();
-    let is_loss = is_loss(&interface.results);
+    let (is_loss, weighed) = (is_loss(&interface.results), are_losses(&interface.results));
     let floats: Vec<_> = interface.args.iter().filter(|a| a.ty.kind != Kind::Classes).collect();
     let trains = method == Method::Train;
     // A step needs a loss, and parameters that it may change.
-    if trains && !(is_loss && receiver == Receiver::SelfRef) {
+    if trains && !((is_loss || weighed) && receiver == Receiver::SelfRef) {
         return TokenStream::new();
     }
     // Without parameters, gradients are those of the arguments.
@@ -151,6 +151,7 @@ fn method(
     let seeds: Vec<Ident> = (0..interface.results.len())
         .map(|r| match interface.results.len() {
             1 => variable!("d_result"),
+            _ if weighed => variable!("weight_{r}"),
             _ => variable!("d_result_{r}"),
         })
         .collect();
@@ -190,13 +191,15 @@ fn method(
         }
     };
     let optimizer = trains.then(|| quote!(optimizer: &mut impl __private::Optimizer<Self>,));
-    let docs = docs(interface, method, receiver);
+    let docs = docs(interface, method, receiver, weighed);
     // A loss whose gradient reaches no parameter has none to give.
     let is_flat = model.functions.as_ref().is_some_and(|functions| !functions[f].trains);
     let has_params = !model.params.tensors.is_empty() && receiver == Receiver::SelfRef;
-    let bound =
-        (matches!(method, Method::Grad | Method::Train) && is_loss && has_params && is_flat)
-            .then(|| quote!(where #device: __private::check::ReachesParameters));
+    let bound = (matches!(method, Method::Grad | Method::Train)
+        && (is_loss || trains)
+        && has_params
+        && is_flat)
+        .then(|| quote!(where #device: __private::check::ReachesParameters));
     // Types have names where a trait, a bound or the result speaks of them.
     let has_names = receiver == Receiver::Params || trains || bound.is_some();
     let (device_trait, purpose_trait) = (quote!(__private::Device), quote!(__private::Purpose));
@@ -230,7 +233,7 @@ fn method(
     }
 }
 
-fn docs(interface: &Interface, method: Method, receiver: Receiver) -> TokenStream {
+fn docs(interface: &Interface, method: Method, receiver: Receiver, weighed: bool) -> TokenStream {
     let user = &interface.docs;
     let name = &interface.name;
     let types: Vec<String> =
@@ -251,10 +254,17 @@ fn docs(interface: &Interface, method: Method, receiver: Receiver) -> TokenStrea
             format!("`{name}`, the gradients of the parameters, and those of its float arguments.")
         }
     };
+    let weights = (weighed && method != Method::Infer).then(|| {
+        quote! {
+            ///
+            /// The gradient is that of the sum of its results, each times the weight that is given.
+        }
+    });
     quote! {
         #user
         #[doc = ""]
         #[doc = #line]
+        #weights
         ///
         /// # Errors
         /// When an input does not fit the workspace or another input.

@@ -59,6 +59,9 @@ pub fn body(
         quote!(let n = inputs.n; #bind)
     });
     let run = match method {
+        Method::Train if seeds.is_some() => {
+            quote!(ws.train_along(#of, self, optimizer, inputs, &#given)?)
+        }
         Method::Train => quote!(ws.train(#of, self, optimizer, inputs)?),
         Method::Infer => quote!(ws.infer(#of, #params, inputs)?),
         _ => quote!(ws.grad(#of, #params, inputs, &#given, #want_inputs)?),

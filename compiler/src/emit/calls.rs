@@ -41,7 +41,7 @@ impl Half {
             Self::BACK => (
                 quote!(Backward),
                 quote! {
-                    n, offsets, want, params, args, classes, results, saved, d_results,
+                    n, offsets, want, params, state, args, classes, results, saved, d_results,
                     d_params, d_args, scratch
                 },
             ),

@@ -6,6 +6,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;
 use syn::{GenericParam, Index};
 
+use super::boundary::at;
 use super::{Function, Model};
 use crate::declared::{Interface, Trained};
 use crate::dim::{Atom, Dim};
@@ -88,8 +89,9 @@ pub fn checks(model: &Model) -> TokenStream {
                 let args = written.args.iter().map(type_sig);
                 quote!(.given(&[#(#args),*]))
             });
-            let (signature, model) = (callee.item("signature"), &callee.model);
-            let (step, span) = (&node.label, callee.function.span());
+            let (step, span, model) = (&node.label, callee.function.span(), &callee.model);
+            // It refuses some calls itself.
+            let signature = at(callee.item("signature"), span);
             let form = match (callee.scans, callee.count.is_some()) {
                 (Some(made), _) => {
                     let made = Index::from(made);
@@ -211,9 +213,15 @@ pub fn interface(model: &Model, at: usize) -> TokenStream {
     let signature = signature(function);
     let functions = model.functions.as_ref().expect("a function without mistakes");
     let flows = &functions[at].flows;
+    // Its gradient is not one of a function that calls it.
+    let refuses = functions[at].only.as_ref().map(|_| {
+        let name = model.called(&function.name);
+        quote!(__private::check::trains_alone(#name);)
+    });
     quote! {
         const SIGNATURE: __private::check::Signature = #signature;
         pub const fn signature(self) -> __private::check::Signature {
+            #refuses
             Self::SIGNATURE
         }
         pub const fn flows(self) -> __private::check::Flows<#count> {

@@ -23,6 +23,8 @@ mod stepwise;
 mod stub;
 mod writer;
 
+use std::collections::HashSet;
+
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::format_ident;
 
@@ -48,6 +50,8 @@ pub struct Function {
     pub flows: TokenStream,
     /// Whether they reach a parameter: of a loss, its own.
     pub trains: bool,
+    /// The fields that they go to, where these are not all.
+    pub only: Option<HashSet<usize>>,
     /// What its run-time sizes have to be.
     pub needs: Vec<Deferred>,
     /// Inference alone.
@@ -185,6 +189,12 @@ impl Model<'_> {
         }
         names.truncate(MOST_SIZES);
         names
+    }
+
+    /// The functions that train some of the fields alone, by their numbers.
+    pub fn partial(&self) -> Vec<usize> {
+        let functions = self.functions.iter().flatten().enumerate();
+        functions.filter(|(_, function)| function.only.is_some()).map(|(at, _)| at).collect()
     }
 
     /// Run-time sizes by which a function is small or not: one sample, and of what varies within a

@@ -97,9 +97,13 @@ pub fn module(model: &Model) -> (TokenStream, TokenStream) {
     let state_at = starts("__STATE_AT", state.iter().map(|(_, state)| state.shape.len().tokens()));
     let state_rows = state.iter().map(|(field, state)| {
         let name = full_name(model, *field, &state.name);
+        let init = quote!(__private::Init);
         let (init, kind) = match &state.init {
-            StateInit::Value(value) => (*value, quote!(Float)),
-            StateInit::Count => (0.0, quote!(Count)),
+            StateInit::Value(1.0) => (quote!(#init::Ones), quote!(Float)),
+            StateInit::Value(0.0) => (quote!(#init::Zeros), quote!(Float)),
+            StateInit::Value(value) => (quote!(#init::Constant(#value)), quote!(Float)),
+            StateInit::Count => (quote!(#init::Zeros), quote!(Count)),
+            StateInit::Buffer(init) => (init.clone(), quote!(Buffer)),
             StateInit::Nested { model, count } => {
                 let describe = quote!(describe_state);
                 let row = (count.as_ref(), first(*field));
@@ -120,6 +124,7 @@ pub fn module(model: &Model) -> (TokenStream, TokenStream) {
     });
     let state_table = (!state.is_empty())
         .then(|| quote!(const __STATE_TABLE: &'static [#table::StateRow] = &[#(#state_rows),*];));
+    let absent = absent(model);
     let (count, state_count) = (Index::from(params.len()), Index::from(state.len()));
     let checked = model.functions.is_some().then(|| quote!(let () = Self::__CHECK;));
     let (owner, methods) = owner(model, &checked);
@@ -133,6 +138,7 @@ pub fn module(model: &Model) -> (TokenStream, TokenStream) {
         impl #impl_generics __private::Module for #ty {
             const PARAMS: usize = Self::__AT[#count];
             const STATE: usize = Self::__STATE_AT[#state_count];
+            #absent
             fn describe(prefix: &str, start: usize, specs: &mut Vec<__private::ParamSpec>) {
                 #checked
                 #table::describe(Self::__TABLE, prefix, start, specs);
@@ -142,6 +148,29 @@ pub fn module(model: &Model) -> (TokenStream, TokenStream) {
         #owner
     };
     (module, methods)
+}
+
+/// The places of the parameters that functions leave alone which train some of the fields.
+fn absent(model: &Model) -> Option<TokenStream> {
+    let functions = model.functions.iter().flatten().filter_map(|function| function.only.as_ref());
+    let places = functions.map(|only| {
+        let mut ranges: Vec<[usize; 2]> = Vec::new();
+        for (place, (field, _)) in model.params.sorted().iter().enumerate() {
+            match ranges.last_mut() {
+                _ if only.contains(field) => {}
+                Some(last) if last[1] == place => last[1] = place + 1,
+                _ => ranges.push([place, place + 1]),
+            }
+        }
+        let ranges = ranges.into_iter().map(|range| {
+            let [start, end] = range.map(Index::from);
+            quote!([Self::__AT[#start], Self::__AT[#end]])
+        });
+        quote!(&[#(#ranges),*])
+    });
+    let places: Vec<_> = places.collect();
+    (!places.is_empty())
+        .then(|| quote!(const ABSENT: &'static [&'static [[usize; 2]]] = &[#(#places),*];))
 }
 
 /// The places of tensors in their flat slice, and its length behind them. Behind a reference, since
@@ -291,6 +320,33 @@ fn views(model: &Model) -> Vec<TokenStream> {
                 quote! {
                     pub fn #name_mut(&mut self) -> &mut #ty {
                         __private::view::param_mut(&mut self.params, #place)
+                    }
+                }
+            });
+            return Some(quote! {
+                #change
+                #docs
+                #[doc = #doc]
+                pub fn #name(&self) -> &#ty {
+                    #view
+                }
+            });
+        }
+        let is_buffer = |(_, (owner, state)): &(usize, &&(usize, State))| {
+            *owner == f && matches!(state.init, StateInit::Buffer(_))
+        };
+        if let Some((k, (_, buffer))) = state.iter().enumerate().find(is_buffer) {
+            let at = |k: usize| {
+                let k = Index::from(k);
+                quote!(<Self as __private::Module>::PARAMS + Self::__STATE_AT[#k])
+            };
+            let (ty, view) = view(model, &buffer.shape, &at(k));
+            let doc = format!("The buffer `{name}`, `{}`.", buffer.shape);
+            let (start, end) = (at(k), at(k + 1));
+            let change = method_mut(model, name, |name_mut| {
+                quote! {
+                    pub fn #name_mut(&mut self) -> &mut #ty {
+                        __private::view::param_mut(&mut self.params, [#start, #end])
                     }
                 }
             });

@@ -19,7 +19,15 @@ pub fn implementation(model: &Model, at: usize, function: &Function) -> TokenStr
     let counts = [count(Kind::Float), count(Kind::Classes), function.results.len()];
     let counts = counts.map(Index::from);
     let counts = quote!(#(#counts),*);
+    let function_at = at;
     let (at, is_loss) = (Index::from(at), is_loss(&function.results));
+    let absent = function.only.as_ref().map(|_| {
+        let number = model.partial().iter().position(|partial| *partial == function_at);
+        let number = Index::from(number.expect("it is one of them"));
+        quote! {
+            const ABSENT: &'static [[usize; 2]] = <#owner as __private::Module>::ABSENT[#number];
+        }
+    });
     let sample = model.sample();
     let step_offsets = function.step.as_ref().map(|_| {
         let step = crate::graph::callee::step_value(&function.name);
@@ -32,6 +40,7 @@ pub fn implementation(model: &Model, at: usize, function: &Function) -> TokenStr
             type Model = #owner;
             const AT: usize = #at;
             const IS_LOSS: bool = #is_loss;
+            #absent
             const CODE_SIZE: [usize; 2] = Self.code_size();
             const NAMES: [&'static str; 3] = [#called, #called_grad, #called_training];
             const OPS: [&'static __private::PassOps; 3] =

@@ -150,13 +150,13 @@ impl Callee {
     /// A call of its backward pass.
     pub fn backward(&self, given: &Given, back: &GivenBack) -> TokenStream {
         let (pass, n, offsets) = (self.item("back"), self.sizes(), self.offsets());
-        let Given { params, args, classes, results, scratch, .. } = given;
+        let Given { params, state, args, classes, results, scratch } = given;
         let GivenBack { want_inputs, saved, d_results, d_params, d_args } = back;
         let (trains, frozen) = (self.asked.trains, self.frozen);
         quote! {
             #pass(k, __private::Backward {
                 n: #n, offsets: #offsets, want: want.of_back(#trains, #want_inputs, #frozen),
-                params: #params,
+                params: #params, state: #state,
                 args: [#(#args),*], classes: [#(#classes),*], results: [#(#results),*],
                 saved: #saved, d_results: [#(#d_results),*], d_params: #d_params,
                 d_args: [#(#d_args),*], scratch: #scratch,

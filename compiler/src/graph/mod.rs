@@ -18,7 +18,7 @@ pub use expand::Expand;
 pub use op::{Emission, Op, Prepared, Role, Transform};
 pub use rule::{Deferred, Mismatch, Rule, Statement};
 pub use step::Step;
-pub use ty::{Kind, Ty, is_long, is_loss};
+pub use ty::{Kind, Ty, are_losses, is_long, is_loss};
 
 use std::collections::BTreeSet;
 use std::fmt::Write;

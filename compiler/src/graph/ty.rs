@@ -52,6 +52,11 @@ pub fn is_loss(results: &[Ty]) -> bool {
     numbers.next() == Some(true) && !numbers.any(|is_number| is_number)
 }
 
+/// Whether there are several results and all are numbers: losses, whose sum the caller weighs.
+pub fn are_losses(results: &[Ty]) -> bool {
+    results.len() > 1 && results.iter().all(|ty| ty.shape.rank() == 0)
+}
+
 /// Fewer floats a sample are not worth two calls.
 const LEAST: usize = 64;
 

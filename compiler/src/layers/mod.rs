@@ -23,7 +23,7 @@ mod written;
 
 use syn::{Expr, Path};
 
-pub use param::param;
+pub use param::{is_buffer, value};
 pub use pool::window;
 pub use types::{example, typed_types, types};
 use usage::Use;
@@ -46,8 +46,8 @@ pub type Layer = Row<Build>;
 pub enum Build {
     One(fn(&mut Use) -> Lowering<ValueId>),
     Several(fn(&mut Use) -> Lowering<Vec<ValueId>>),
-    /// A parameter: a value that nothing is given to.
-    Value,
+    /// A parameter or a buffer: a value that nothing is given to.
+    Value(fn(&mut FnCx, usize, &LayerDecl) -> Lowering<ValueId>),
 }
 
 /// The shapes of a layer that is a function of each element.
@@ -88,6 +88,7 @@ pub const LAYERS: &[Layer] = &[
     softmax::SOFTMAX,
     softmax::LOG_SOFTMAX,
     param::PARAM,
+    param::BUFFER,
 ];
 
 /// A layer of the model: its field, and which one of a row.
@@ -115,12 +116,12 @@ pub fn find(path: &Path) -> Option<&'static Layer> {
 
 /// Whether `path` names a layer of this library that is called.
 pub fn is_layer(path: &Path) -> bool {
-    find(path).is_some_and(|layer| !matches!(layer.build, Build::Value))
+    find(path).is_some_and(|layer| !matches!(layer.build, Build::Value(_)))
 }
 
-/// Whether `path` names a parameter, which is a value and not called.
+/// Whether `path` names a parameter or a buffer, which is a value and not called.
 pub fn is_value(path: &Path) -> bool {
-    find(path).is_some_and(|layer| matches!(layer.build, Build::Value))
+    find(path).is_some_and(|layer| matches!(layer.build, Build::Value(_)))
 }
 
 /// Whether the declaration says the sizes of the rows that the layer takes and gives.
@@ -156,7 +157,7 @@ pub fn type_sizes(path: &Path) -> Option<(Vec<&'static str>, usize)> {
     Some((sizes, needed))
 }
 
-/// Whether the layer may have parameters.
+/// Whether the layer may have parameters or state.
 pub fn has_params(path: &Path) -> bool {
     find(path).is_none_or(|layer| !layer.params.is_empty())
 }
@@ -218,7 +219,7 @@ pub fn apply(
     let results = match layer.build {
         Build::One(build) => vec![build(&mut layer_use)?],
         Build::Several(build) => build(&mut layer_use)?,
-        Build::Value => panic!("bug: a parameter is not called"),
+        Build::Value(_) => panic!("bug: a parameter is not called"),
     };
     let Use { options, call, .. } = layer_use;
     cx.ok(options.finish())?;
@@ -252,7 +253,7 @@ impl FnCx<'_, '_> {
 /// declaration does not say the size of the input.
 pub fn declare(cx: &mut FnCx, place: Place, decl: &LayerDecl) -> Option<Lowering<()>> {
     if is_value(&decl.path) {
-        return Some(param(cx, place.field, decl).map(drop));
+        return Some(value(cx, place.field, decl).map(drop));
     }
     let layer = find(&decl.path);
     let options = layer.map_or(&[][..], |layer| layer.options);

@@ -1,15 +1,16 @@
-//! `Param`: a tensor of the user's own.
+//! `Param` and `Buffer`: tensors of the user's own.
 
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
-use syn::Expr;
+use syn::{Expr, Path};
 
 use super::{Build, Layer};
 use crate::diagnostics::Diagnostic;
+use crate::dim::Shape;
 use crate::graph::ValueId;
 use crate::lower::{
-    FnCx, Lowering, Options, Param, ParamInit, Range, Scope, TOO_LARGE, is_too_large, number,
-    text_of,
+    FnCx, Lowering, Options, Param, ParamInit, Range, Scope, State, StateInit, TOO_LARGE,
+    is_too_large, number, text_of,
 };
 use crate::ops::elementwise::Constant;
 use crate::syntax::LayerDecl;
@@ -37,15 +38,65 @@ pub(super) const PARAM: Layer = Layer {
         "Param([64], init = ones)",
         "x: [batch, 64]) -> [batch, 64] { x * self.layer }",
     ),
-    ..Layer::new("Param", Build::Value)
+    ..Layer::new("Param", Build::Value(param))
 };
 
-/// `self.position`: the value of `Param([64, 128], init = normal(0.0, 0.02))`.
-pub fn param(cx: &mut FnCx, field: usize, decl: &LayerDecl) -> Lowering<ValueId> {
-    let mut options = Options::new(PARAM.name, decl.span, decl.args.clone(), PARAM.options);
+pub(super) const BUFFER: Layer = Layer {
+    input: Input::Nothing,
+    calls: &[],
+    options: &[
+        OptionRow::new("shape", Domain::Other("a list of sizes"), "SHAPE"),
+        OptionRow::new(
+            "init",
+            Domain::Other(
+                "`zeros`, `ones`, `constant(x)`, `normal(mean, std)` or `uniform(low, high)`",
+            ),
+            "INIT",
+        )
+        .or("`zeros`"),
+    ],
+    params: "the buffer itself, a part of the state, under the name of the field",
+    shapes: "→ a value of `shape`, used as `self.name`",
+    formula: "numbers that the program sets and no training changes",
+    source: "torch.nn.parameter.Buffer",
+    example: Example::layer("Buffer([64])", "x: [batch, 64]) -> [batch, 64] { x - self.layer }"),
+    ..Layer::new("Buffer", Build::Value(buffer))
+};
+
+/// Whether `path` names a buffer.
+pub fn is_buffer(path: &Path) -> bool {
+    super::find(path).is_some_and(|layer| layer.name == BUFFER.name)
+}
+
+/// `self.position`: the value of a field that is declared as a parameter or a buffer.
+pub fn value(cx: &mut FnCx, field: usize, decl: &LayerDecl) -> Lowering<ValueId> {
+    match super::find(&decl.path).map(|layer| layer.build) {
+        Some(Build::Value(value)) => value(cx, field, decl),
+        _ => panic!("bug: a layer is no value"),
+    }
+}
+
+/// `Param([64, 128], init = normal(0.0, 0.02))`
+fn param(cx: &mut FnCx, field: usize, decl: &LayerDecl) -> Lowering<ValueId> {
+    let (shape, init) = shape_and_init(cx, &PARAM, decl)?;
+    let (init, tied) = (ParamInit::Init(init), Vec::new());
+    let param = Param { name: String::new(), shape, init, tied };
+    Ok(cx.field_param(field, param))
+}
+
+/// `Buffer([24], init = ones)`
+fn buffer(cx: &mut FnCx, field: usize, decl: &LayerDecl) -> Lowering<ValueId> {
+    let (shape, init) = shape_and_init(cx, &BUFFER, decl)?;
+    let state = State { name: String::new(), shape, init: StateInit::Buffer(init) };
+    Ok(cx.field_buffer(field, state))
+}
+
+/// The shape of a parameter or a buffer, and an `Init` of the runtime.
+fn shape_and_init(cx: &mut FnCx, row: &Layer, decl: &LayerDecl) -> Lowering<(Shape, TokenStream)> {
+    let mut options = Options::new(row.name, decl.span, decl.args.clone(), row.options);
     let Some(Expr::Array(array)) = options.take("shape") else {
-        let error = Diagnostic::new(decl.span, "`Param` needs a shape");
-        return Err(cx.model.report(error.help("write `Param([64, 128])`")));
+        let error = Diagnostic::new(decl.span, format!("`{}` needs a shape", row.name));
+        return Err(cx.model.report(error.help(format!("write `{}([64, 128])`", row.name))));
     };
     let dims: Vec<_> = array.elems.iter().cloned().collect();
     let scope = Scope { run_time: false, ..cx.scope() };
@@ -59,14 +110,16 @@ pub fn param(cx: &mut FnCx, field: usize, decl: &LayerDecl) -> Lowering<ValueId>
         return Err(cx.model.report(Diagnostic::over(&array, TOO_LARGE)));
     }
     cx.rule.span = syn::spanned::Spanned::span(&array);
-    cx.rule.defer_memory(&shape, || format!("a parameter of shape {shape}"));
-    let init = options.take("init");
-    let init = param_init(cx, init.as_ref())?;
+    let is_param = row.name == PARAM.name;
+    let what = if is_param { "parameter" } else { "buffer" };
+    cx.rule.defer_memory(&shape, || format!("a {what} of shape {shape}"));
+    let init = match options.take("init") {
+        None if !is_param => quote!(__private::Init::Zeros),
+        init => param_init(cx, init.as_ref())?,
+    };
     let finished = options.finish();
     cx.ok(finished)?;
-    let (init, tied) = (ParamInit::Init(init), Vec::new());
-    let param = Param { name: String::new(), shape, init, tied };
-    Ok(cx.field_param(field, param))
+    Ok((shape, init))
 }
 
 /// `zeros`, `ones`, `constant(0.5)`, `normal(0.0, 0.02)`, `uniform(-0.1, 0.1)`

@@ -37,7 +37,8 @@ impl<'a> FnCx<'a, '_> {
         let item = self.model.item;
         match &item.fields[index].decl {
             FieldDecl::Layer(layer) if layers::is_value(&layer.path) => {
-                let text = format!("`{name}` is a parameter, not a function");
+                let what = if layers::is_buffer(&layer.path) { "buffer" } else { "parameter" };
+                let text = format!("`{name}` is a {what}, not a function");
                 let help = format!("use its value: `self.{name}`");
                 Err(self.model.report(Diagnostic::new(name.span(), text).help(help)))
             }
@@ -111,14 +112,22 @@ impl<'a> FnCx<'a, '_> {
             let text = format!("`{name}` calls itself");
             return Err(self.model.report(Diagnostic::new(name.span(), text)));
         }
+        if function.trains.is_some() {
+            let text = format!(
+                "`{name}` says what it trains, so its gradient is not one of a function that calls it"
+            );
+            let help = "put what both compute into a function without `#[trains(…)]`";
+            return Err(self.model.report(Diagnostic::new(name.span(), text).help(help)));
+        }
         let values = self.arg_values(&args)?;
         self.enter(CALL, name.span())?;
         self.depth -= CALL;
         if values.len() != function.args.len() {
-            let args: Vec<_> = function.args.iter().map(ToString::to_string).collect();
-            let inputs = counted(args.len(), "input");
+            let inputs = counted(function.args.len(), "input");
+            let this = ["&self".to_string()].into_iter();
+            let args: Vec<_> = this.chain(function.args.iter().map(ToString::to_string)).collect();
             let text = format!("`{name}` takes {inputs}, but receives {}", values.len());
-            let help = format!("it is declared as `fn {name}(&self, {})`", args.join(", "));
+            let help = format!("it is declared as `fn {name}({})`", args.join(", "));
             return Err(self.model.report(Diagnostic::new(name.span(), text).help(help)));
         }
         let mut names = HashMap::new();
@@ -195,15 +204,23 @@ impl<'a> FnCx<'a, '_> {
         };
         self.step(&name, span);
         let args: Vec<Ty> = values.iter().map(|v| self.graph.ty(*v).clone()).collect();
-        if args.is_empty() {
-            let text = format!("`{name}` receives no input");
-            let error = Diagnostic::new(function.span(), text);
-            return Err(self.model.report(error.help(format!("write `self.{name}(x)`"))));
-        }
         let known = match count {
             None => self.sibling_results(&name, ty, function, &args, values)?,
             Some(_) => None,
         };
+        // A function without inputs states what it returns.
+        if args.is_empty() && known.is_none() && (expected.is_empty() || count.is_some()) {
+            let text = format!("`{name}` receives no input");
+            let error = Diagnostic::new(function.span(), text);
+            let help = match function == "forward" {
+                true => format!("write `self.{name}(x)`"),
+                false => format!(
+                    "write `self.{name}.{function}(x)`, or of a function without inputs what it \
+                    returns: `let y: [] = self.{name}.{function}();`"
+                ),
+            };
+            return Err(self.model.report(error.help(help)));
+        }
         let results = match known {
             Some(results) => results,
             None if expected.is_empty() => vec![args[0].clone()],
@@ -230,7 +247,7 @@ impl<'a> FnCx<'a, '_> {
         let outputs = self.ops(Call::new(callee), &inputs)?;
         self.state.insert(state, *outputs.last().expect("the new state is the last output"));
         for y in &outputs[..results] {
-            self.made(*y, &name, Some(values[0]));
+            self.made(*y, &name, values.first().copied());
         }
         Ok(match outputs[..results] {
             [one] => Lowered::Value(one),
@@ -273,7 +290,8 @@ impl<'a> FnCx<'a, '_> {
         let label = self.label(field, &param.name);
         let ty = Ty { shape: param.shape.clone(), kind: Kind::Float };
         let index = self.model.param_index(field, param);
-        if self.is_frozen(field) {
+        let is_left_out = self.only.as_ref().is_some_and(|only| !only.contains(&field));
+        if is_left_out || self.is_frozen(field) {
             self.graph.frozen.insert(index);
         }
         let known = self.model.params[index].1.shape.clone();
@@ -302,6 +320,14 @@ impl<'a> FnCx<'a, '_> {
         self.same_at_each_use(&label, &known, &ty.shape);
         let first = self.graph.given(Source::State(index), ty, &label);
         (index, self.state.get(&index).copied().unwrap_or(first))
+    }
+
+    /// The value of a buffer, which no pass changes.
+    pub fn field_buffer(&mut self, field: usize, buffer: super::State) -> ValueId {
+        let label = self.label(field, "");
+        let ty = Ty { shape: buffer.shape.clone(), kind: Kind::Float };
+        let index = self.model.state_index(field, buffer);
+        self.graph.given(Source::State(index), ty, &label)
     }
 
     /// `fc1.weight`

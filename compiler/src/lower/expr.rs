@@ -286,7 +286,7 @@ impl FnCx<'_, '_> {
         };
         match &self.model.item.fields[index].decl {
             FieldDecl::Layer(layer) if layers::is_value(&layer.path) => {
-                layers::param(self, index, layer).map(Lowered::Value)
+                layers::value(self, index, layer).map(Lowered::Value)
             }
             FieldDecl::Broken => Err(Poison),
             FieldDecl::Layers(..) => {
@@ -331,7 +331,8 @@ impl FnCx<'_, '_> {
         let (item, name) = (self.model.item, self.called(place));
         match &item.fields[place.field].decl {
             FieldDecl::Layer(decl) if layers::is_value(&decl.path) => {
-                let text = format!("`{name}` is a parameter itself");
+                let what = if layers::is_buffer(&decl.path) { "buffer" } else { "parameter" };
+                let text = format!("`{name}` is a {what} itself");
                 let help = format!("write `self.{name}`");
                 Err(self.model.report(Diagnostic::new(span, text).help(help)))
             }

@@ -36,6 +36,7 @@ pub fn check_fields(model: &mut ModelCx, functions: &[Lowered]) -> Vec<Trained> 
     }
     report_unused(model, functions);
     report_names(model);
+    super::trains::report_trains(model, functions);
     let mut readings: BTreeMap<usize, Reading> = BTreeMap::new();
     for function in functions.iter().filter(|function| is_loss(&function.results)) {
         let flows = Flows::new(&function.graph, |result| result == 0);
@@ -159,8 +160,10 @@ fn report_unused(model: &mut ModelCx, functions: &[Lowered]) {
         // Options may leave a layer without parameters.
         let has_params = has_params && (owns || !model.applied.contains(&i));
         let name = &field.name;
+        let is_value = |of: fn(&syn::Path) -> bool| matches!(&field.decl, FieldDecl::Layer(layer) if of(&layer.path));
+        let trains = has_params && !is_value(layers::is_buffer);
         if let Some(span) =
-            field.frozen.filter(|_| !has_params && !matches!(field.decl, FieldDecl::Broken))
+            field.frozen.filter(|_| !trains && !matches!(field.decl, FieldDecl::Broken))
         {
             let text = format!("`{name}` has no parameters that could be held fixed");
             model.diagnostics.push(Diagnostic::new(span, text).help("take `#[frozen]` out"));
@@ -184,8 +187,16 @@ fn report_unused(model: &mut ModelCx, functions: &[Lowered]) {
             let help = format!("call it, or declare {} {what}s", count - unused.len());
             model.diagnostics.push(Diagnostic::new(name.span(), text).help(help));
         } else if !unused.is_empty() {
-            let text = format!("the layer `{name}` is never used");
-            let help = format!("call it as `self.{name}(x)`, or take it out");
+            let (text, help) = match is_value(layers::is_value) {
+                true => (
+                    format!("the value `{name}` is never used"),
+                    format!("use it as `self.{name}`, or take it out"),
+                ),
+                false => (
+                    format!("the layer `{name}` is never used"),
+                    format!("call it as `self.{name}(x)`, or take it out"),
+                ),
+            };
             model.diagnostics.push(Diagnostic::new(name.span(), text).help(help));
         }
     }

@@ -20,6 +20,7 @@ mod rows;
 mod scan;
 mod siblings;
 mod sizes;
+mod trains;
 mod unify;
 mod weights;
 pub mod work;
@@ -75,6 +76,8 @@ pub struct Lowered {
     pub flows: TokenStream,
     /// Whether a gradient reaches a parameter: of a loss, its own.
     pub trains: bool,
+    /// The fields that it goes to, where these are not all.
+    pub only: Option<HashSet<usize>>,
     pub deferred: Vec<Deferred>,
     /// The size of the sequences of which the next positions run by themselves.
     pub step: Option<(Dim, Span)>,
@@ -203,6 +206,8 @@ pub struct FnCx<'a, 'm> {
     pub sizes: HashMap<String, Dim>,
     /// The present values of the state that layers have changed, by index.
     pub state: BTreeMap<usize, ValueId>,
+    /// The fields that the gradient goes to, where these are not all.
+    pub only: Option<HashSet<usize>>,
     /// The functions that are being written out in place, to find recursion.
     pub inlining: Vec<String>,
     pub calls: usize,
@@ -216,6 +221,10 @@ pub struct FnCx<'a, 'm> {
 pub fn lower_function<'a>(model: &mut ModelCx<'a>, function: &'a Function) -> Option<Lowered> {
     let mut cx = FnCx::new(model);
     cx.inlining.push(function.name.to_string());
+    cx.only = function
+        .trains
+        .as_ref()
+        .map(|names| names.iter().filter_map(|name| cx.model.field(&name.to_string())).collect());
     let args = cx.declare_args(function);
     let results = match function.returns_guess {
         true => Ok(Vec::new()),
@@ -248,14 +257,14 @@ pub fn lower_function<'a>(model: &mut ModelCx<'a>, function: &'a Function) -> Op
         }
         None => None,
     };
-    let (graph, deferred) = (cx.graph, cx.rule.deferred);
+    let (graph, deferred, only) = (cx.graph, cx.rule.deferred, cx.only);
     let field = |p: usize| model.item.fields[model.params[p].0].name.to_string();
     let flows = Flows::new(&graph, |_| true).item(&graph, field);
     let from = Flows::new(&graph, |r| r == 0 || !is_loss(&results));
     let trains = from.params(&graph).any(|(_, flow)| !matches!(flow, Flow::No));
     let name = function.name.clone();
     let calls = graph.nodes.iter().filter_map(|node| node.op.callee()).cloned().collect();
-    Some(Lowered { name, args, results, graph, calls, flows, trains, deferred, step })
+    Some(Lowered { name, args, results, graph, calls, flows, trains, only, deferred, step })
 }
 
 impl<'a, 'm> FnCx<'a, 'm> {
@@ -269,6 +278,7 @@ impl<'a, 'm> FnCx<'a, 'm> {
             scopes: Vec::new(),
             sizes: HashMap::new(),
             state: BTreeMap::new(),
+            only: None,
             inlining: Vec::new(),
             calls: 0,
             depth: 0,

@@ -103,9 +103,10 @@ impl FnCx<'_, '_> {
         if signature.args.len() != args.len() {
             let inputs = counted(signature.args.len(), "input");
             let text = format!("`{name}` takes {inputs}, but receives {}", args.len());
+            let this = ["&self".to_string()].into_iter();
             let written = signature.args.iter().map(|arg| format!("{}: {}", arg.name, arg.ty));
-            let written: Vec<_> = written.collect();
-            let function = format!("fn {}(&self, {})", signature.name, written.join(", "));
+            let written: Vec<_> = this.chain(written).collect();
+            let function = format!("fn {}({})", signature.name, written.join(", "));
             let help = format!("`{}` declares it as `{function}`", sibling.name);
             let error = Diagnostic::new(self.rule.span, text);
             return Err(self.model.report(error.help(help)));

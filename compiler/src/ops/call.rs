@@ -11,13 +11,13 @@ use super::{Backward, Callee, Emission, Emit, Mismatch, Op, Prepared, Rule, Tran
 use crate::dim::Dim;
 use crate::graph::callee::{Given, GivenBack};
 use crate::graph::step::{self, NEEDS_ALL, Step, Stepped};
-use crate::graph::{Asked, Kind, Phase, Ty, ValueId};
+use crate::graph::{Asked, Kind, Phase, Source, Ty, ValueId};
 use crate::hygiene::quote;
 
 /// Forward: `results, between, saved, new_state` from `params, state, args`, and in inference what
 /// the models prepared; `between` holds the values between the models of a row. With `grad`:
-/// `d_params, d_args` from `params, args, results, between, saved, d_results`; no `d_params` where
-/// they are held fixed.
+/// `d_params, d_args` from `params, args, results, between, saved, d_results, state`; no `d_params`
+/// where they are held fixed.
 #[derive(Clone, Debug)]
 pub struct Call {
     pub callee: Callee,
@@ -110,9 +110,20 @@ impl Transform for Call {
             .map(|i| b.wanted[2 + i].map(|phase| Only(phase == Phase::BackwardInputs)))
             .collect();
         let (params, args) = (b.inputs[0], &b.inputs[2..]);
+        // A backward pass reads of the state what no pass changes, so it may be that of the start.
+        let mut state = b.inputs[1];
+        while let Source::Node(call, _) = b.graph.values[state].source {
+            state = b.graph.nodes[call].inputs[1];
+        }
         let made = &b.outputs[..results + 2];
-        let inputs: Vec<_> =
-            [params].iter().chain(args).chain(made).chain(&d_results).copied().collect();
+        let inputs: Vec<_> = [params]
+            .iter()
+            .chain(args)
+            .chain(made)
+            .chain(&d_results)
+            .chain([&state])
+            .copied()
+            .collect();
         let op = Self { grad: true, wanted: wanted.clone(), ..self.clone() };
         let mut gradients = b.ops(0, op, &inputs);
         if self.callee.asked.trains {
@@ -305,6 +316,11 @@ impl Call {
         }
     }
 
+    /// The state that a backward pass is given.
+    fn state_of_grad<'e>(&self, e: &'e Emit) -> &'e TokenStream {
+        e.input_vars.last().expect("the last input")
+    }
+
     fn emit_grad(&self, e: &Emit) -> TokenStream {
         let (count, results) = (self.callee.args.len(), self.callee.results.len());
         let (params, scratch) = (e.x(0), e.scratch());
@@ -329,7 +345,7 @@ impl Call {
         let own = self.own_scratch(false).tokens();
         let given = Given {
             params: params.clone(),
-            state: TokenStream::new(),
+            state: self.state_of_grad(e).clone(),
             args: floats.into_iter().cloned().collect(),
             classes: classes.into_iter().cloned().collect(),
             results: e.input_vars[1 + count..][..results].to_vec(),
@@ -338,7 +354,7 @@ impl Call {
         let back = GivenBack {
             want_inputs: self.want(),
             saved: e.x(1 + count + results + 1).clone(),
-            d_results: e.input_vars[1 + count + results + 2..].to_vec(),
+            d_results: e.input_vars[1 + count + results + 2..][..results].to_vec(),
             d_params,
             d_args,
         };

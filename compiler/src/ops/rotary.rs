@@ -5,7 +5,7 @@ use proc_macro2::{Literal, TokenStream};
 use super::{Backward, Emission, Emit, Mismatch, Op, Rule, Transform, room};
 use crate::dim::{Dim, product};
 use crate::graph::Ty;
-use crate::graph::step::{Step, Stepped};
+use crate::graph::step::{NEEDS_ALL, Step, Stepped};
 use crate::hygiene::quote;
 
 /// Rows turned by their position on `axis`.
@@ -60,6 +60,8 @@ impl Transform for Rotary {
                 let past = s.past();
                 s.same(Self { past, ..self.clone() }, axis)
             }
+            // It turns pairs along the last axis.
+            axis if axis + 1 == s.graph.ty(s.inputs[0]).shape.rank() => Err(NEEDS_ALL),
             axis => s.same(self.clone(), axis),
         }
     }

@@ -7,7 +7,7 @@ use syn::LitStr;
 
 use super::limits::check_counts;
 use super::{Field, FieldDecl, Function, Header, ModelItem};
-use crate::diagnostics::{Diagnostic, Diagnostics};
+use crate::diagnostics::{Diagnostic, Diagnostics, list, nearest};
 use crate::names::is_run_time_name;
 use crate::text::text_of;
 
@@ -21,6 +21,7 @@ pub fn check_item(item: &ModelItem, diagnostics: &mut Diagnostics) {
     check_sizes(item, diagnostics);
     for function in &item.functions {
         check_function(function, item.header.is_some(), diagnostics);
+        check_trains(function, item, diagnostics);
     }
 }
 
@@ -149,6 +150,39 @@ fn check_header(header: &Header, item: &ModelItem, diagnostics: &mut Diagnostics
     }
 }
 
+/// The fields of `#[trains(…)]`: each is there, once, and not held fixed.
+fn check_trains(function: &Function, item: &ModelItem, diagnostics: &mut Diagnostics) {
+    let mut seen = HashSet::new();
+    for name in function.trains.iter().flatten() {
+        let field = item.fields.iter().find(|field| field.name == *name);
+        let error = |text: String| Diagnostic::new(name.span(), text);
+        diagnostics.push(match field {
+            _ if item.header.is_none() => {
+                error("`trains` belongs above a function of a struct".into())
+            }
+            None => {
+                let known: Vec<_> = item.fields.iter().map(|f| f.name.to_string()).collect();
+                let error = error(format!("no field is named `{name}`"));
+                match nearest(&name.to_string(), known.iter().map(String::as_str)) {
+                    Some(near) => error.help(format!("did you mean `{near}`?")),
+                    None => error.help(format!("there are {}", list(&known))),
+                }
+            }
+            Some(_) if !seen.insert(name) => {
+                error(format!("`{name}` is named twice")).help("once is enough")
+            }
+            Some(field) if field.frozen.is_some() => {
+                let text =
+                    format!("`{name}` is to be trained here, and `#[frozen]` stands above it");
+                let help = "take one of them out: `#[trains(…)]` leaves the other fields alone \
+                    by itself";
+                error(text).help(help)
+            }
+            Some(_) => continue,
+        });
+    }
+}
+
 fn check_function(function: &Function, has_struct: bool, diagnostics: &mut Diagnostics) {
     let name = &function.name;
     let args: Vec<_> = function.args.iter().map(ToString::to_string).collect();
@@ -163,9 +197,8 @@ fn check_function(function: &Function, has_struct: bool, diagnostics: &mut Diagn
         let help = format!("write `fn {name}({args})`, or declare the layers in a `struct`");
         diagnostics.push(Diagnostic::new(name.span(), text).help(help));
     }
-    if function.args.is_empty() {
-        let this = if has_struct { "&self, " } else { "" };
-        let help = format!("write `fn {name}({this}x: [batch, 784])`");
+    if function.args.is_empty() && !has_struct {
+        let help = format!("write `fn {name}(x: [batch, 784])`");
         let text = format!("`{name}` has no input");
         diagnostics.push(Diagnostic::new(name.span(), text).help(help));
     }

@@ -178,6 +178,8 @@ pub struct Function {
     pub attrs: Vec<Attribute>,
     /// `#[step(CONTEXT)]`: the size of the sequences of which the next positions run by themselves.
     pub step: Option<Expr>,
+    /// `#[trains(critic, head)]`: the fields that the gradient of this loss goes to.
+    pub trains: Option<Vec<Ident>>,
     pub vis: Option<Visibility>,
     pub name: Ident,
     /// Whether there is a `&self`.

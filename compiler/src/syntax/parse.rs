@@ -323,9 +323,11 @@ fn function(
     let body = group(input, Delimiter::Brace, "the body in `{ … }`")?;
     let statements = statements(&body, diagnostics);
     let step = step(&mut attrs, diagnostics);
+    let trains = trains(&mut attrs, diagnostics);
     Ok(Function {
         attrs,
         step,
+        trains,
         vis,
         name,
         has_self,
@@ -349,6 +351,22 @@ fn step(attrs: &mut Vec<Attribute>, diagnostics: &mut Diagnostics) -> Option<Exp
             diagnostics.push(error.help("write `#[step(CONTEXT)]`"));
         })
         .ok()
+}
+
+/// Takes `#[trains(critic, head)]` out of the attributes of a function.
+fn trains(attrs: &mut Vec<Attribute>, diagnostics: &mut Diagnostics) -> Option<Vec<Ident>> {
+    let at = attrs.iter().position(|attr| attr.path().is_ident("trains"))?;
+    let attr = attrs.remove(at);
+    let names = attr.parse_args_with(Punctuated::<Ident, Token![,]>::parse_terminated);
+    match names {
+        Ok(names) if !names.is_empty() => Some(names.into_iter().collect()),
+        _ => {
+            let text = "`trains` needs the names of the fields that the gradient goes to";
+            let error = Diagnostic::over(&attr, text);
+            diagnostics.push(error.help("write `#[trains(head)]`, or `#[trains(body, head)]`"));
+            None
+        }
+    }
 }
 
 fn is_self(tokens: &TokenStream) -> bool {

@@ -104,3 +104,35 @@ fn what_reaches_nothing_is_told() {
             not to be trained\n"
     );
 }
+
+#[test]
+fn what_a_loss_does_not_train_has_no_gradient() {
+    let cost = |attr: &str| {
+        let text = format!(
+            "struct Gan {{ maker: Linear(8 -> 16), hidden: Linear(16 -> 16), critic: Linear(16 -> 2) }}
+            {attr} fn loss(&self, x: [batch, 8]) -> [] {{
+                self.critic(self.hidden(self.maker(x).tanh()).square()).square().mean()
+            }}"
+        );
+        let mut found = None;
+        watch(&parsed(&text), &mut |seen| {
+            if let (Form::Train, Some(plan)) = (seen.form, seen.plan) {
+                let back = seen.graph.nodes.iter().filter(|node| node.phase == Phase::Backward);
+                let labels = back.map(|node| node.label.clone()).collect::<Vec<_>>();
+                found = Some((labels, saved(plan)));
+            }
+        });
+        found.expect("it is planned")
+    };
+    let count = |labels: &[String], of: &str| labels.iter().filter(|label| *label == of).count();
+    let (all, lasting) = cost("");
+    // The gradients of weights and biases; those of inputs are part of what lies before.
+    assert_eq!(["maker", "hidden", "critic"].map(|of| count(&all, of)), [2, 2, 2]);
+    assert!(lasting.iter().any(|label| label.contains("square")), "{lasting:?}");
+    let (maker, lasting) = cost("#[trains(maker)]");
+    assert_eq!(["maker", "hidden", "critic"].map(|of| count(&maker, of)), [2, 0, 0]);
+    // What the weight of the critic would be multiplied by is not kept.
+    assert!(!lasting.iter().any(|label| label.contains("square")), "{lasting:?}");
+    let (critic, _) = cost("#[trains(critic)]");
+    assert_eq!(["maker", "hidden", "critic"].map(|of| count(&critic, of)), [0, 0, 2]);
+}

@@ -45,8 +45,8 @@ pub trait Remote {
     /// of the device that can.
     fn update(&self, update: RemoteUpdate<'_, '_>);
 
-    /// Starts a copy of the floats from `from` on, but for the ranges `still` behind it, to the
-    /// same place of `to`, whose floats before were updated.
+    /// Starts a copy of the floats from `from` on, but for the ranges `still` behind it and what
+    /// `to` keeps ([`Storage::kept`]), to the same place of `to`, whose floats before were updated.
     fn renew(&self, to: &mut Storage, from: usize, still: &[Range<usize>]);
 }
 

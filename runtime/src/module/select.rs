@@ -107,7 +107,7 @@ pub(super) fn all(mut specs: Vec<ParamSpec>) -> Arc<[ParamSpec]> {
 /// A tensor of the state, described as a parameter is.
 pub(super) fn as_param(spec: StateSpec) -> ParamSpec {
     let StateSpec { name, shape, start, init, .. } = spec;
-    ParamSpec { name, shape, start, init: Init::Constant(init), tied: Vec::new(), frozen: false }
+    ParamSpec { name, shape, start, init, tied: Vec::new(), frozen: false }
 }
 
 impl<M: Model> Select<M> for Selection<M> {

@@ -35,8 +35,8 @@ pub enum Row<Spec: 'static, Kind: 'static> {
 /// A parameter: its initialiser, and the names of the weights that are tied to it.
 pub type ParamRow = Row<ParamSpec, (Init, &'static [&'static str])>;
 
-/// A tensor of the state: its first value, and what its floats are.
-pub type StateRow = Row<StateSpec, (f32, StateKind)>;
+/// A tensor of the state: its initialiser, and what its floats are.
+pub type StateRow = Row<StateSpec, (Init, StateKind)>;
 
 /// Appends the parameters of a table, their names behind `prefix` and their places behind `start`.
 pub fn describe(rows: &[ParamRow], prefix: &str, start: usize, specs: &mut Vec<ParamSpec>) {

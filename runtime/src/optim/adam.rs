@@ -65,7 +65,7 @@ impl Moments {
     }
 
     fn step<M: Model>(&mut self, net: &mut M, grads: Grads<'_, M>) {
-        self.settings.step();
+        self.settings.step(grads.absent);
         let (all, lr, (beta1, beta2), eps) = (self.settings.steps, self.lr, self.betas, self.eps);
         let (regularizer, decoupled) = (self.regularizer, self.decoupled_weight_decay);
         let factors = |row: &Row| {

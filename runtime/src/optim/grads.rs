@@ -2,12 +2,14 @@
 
 use std::marker::PhantomData;
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::norm;
 use crate::device::{Changing, DeviceError, Host, Lent, Remote};
-use crate::module::{Model, Select, SelectError, Selected};
+use crate::module::{Model, ParamSpec, Select, SelectError, Selected};
 use crate::profile::Profile;
+use crate::storage::merged;
 
 /// The gradients of all parameters of an `M`, in the order of [`Model::params`], and the state
 /// that the same pass made.
@@ -26,6 +28,8 @@ pub struct Grads<'a, M> {
     pub(super) source: Source<'a>,
     /// Where a step is recorded.
     pub(super) profile: Option<&'a Profile>,
+    /// The ranges of parameters that have none: those that the loss does not train.
+    pub(super) absent: &'static [[usize; 2]],
     /// Whether no step was made along them yet; of gradients from elsewhere nobody knows.
     fresh: Option<&'a AtomicBool>,
     model: PhantomData<fn() -> M>,
@@ -45,7 +49,7 @@ impl<'a, M> Grads<'a, M> {
     #[doc(hidden)]
     pub const fn new(grads: &'a [f32], state: &'a [f32], host: Option<Host<'a>>) -> Self {
         let source = Source::Host { grads, state, host };
-        Self { source, profile: None, fresh: None, model: PhantomData }
+        Self { source, absent: &[], profile: None, fresh: None, model: PhantomData }
     }
 
     /// The gradients of as many parameters, and behind them as many floats of state.
@@ -57,13 +61,26 @@ impl<'a, M> Grads<'a, M> {
             }
             Lent::Device(remote) => {
                 let source = Source::Device { remote, params, state };
-                Self { source, profile: None, fresh: None, model: PhantomData }
+                Self { source, absent: &[], profile: None, fresh: None, model: PhantomData }
             }
         }
     }
 
     pub(crate) const fn recorded(self, profile: Option<&'a Profile>) -> Self {
         Self { profile, ..self }
+    }
+
+    /// Those of a loss that leaves some parameters alone.
+    pub(crate) const fn without(self, absent: &'static [[usize; 2]]) -> Self {
+        Self { absent, ..self }
+    }
+
+    /// Whether there is a gradient of this parameter: not where the loss leaves it alone, by
+    /// `#[trains(…)]` or `#[frozen]`. What has none keeps its value and its part of an optimizer's
+    /// state in a step, as what has the gradient `None` in PyTorch; in the flat slice it is zeros.
+    pub fn has(&self, param: &ParamSpec) -> bool {
+        let is_absent = |range: &[usize; 2]| (range[0]..range[1]).contains(&param.start);
+        !param.frozen && !self.absent.iter().any(is_absent)
     }
 
     /// Those of a workspace, along which one step is made.
@@ -145,8 +162,8 @@ impl<'a, M> Grads<'a, M> {
         }
     }
 
-    /// Renews the state of `net`, but for what is `still`; does nothing when no pass has made a
-    /// new one.
+    /// Renews the state of `net`, but for its buffers and what is `still`; does nothing when no
+    /// pass has made a new one.
     pub(crate) fn renew_state(&self, net: &mut M, still: &[Range<usize>])
     where
         M: Model,
@@ -157,11 +174,14 @@ impl<'a, M> Grads<'a, M> {
                 remote.renew(storage, params, still);
             }
             _ => {
+                let kept = net.stored().map(|stored| Arc::clone(stored.kept())).unwrap_or_default();
                 let (old, new) = (net.state_mut(), self.state());
                 let mut start = 0;
-                for gap in still {
-                    old[start..gap.start].copy_from_slice(&new[start..gap.start]);
-                    start = gap.end;
+                for gap in merged(&kept, still) {
+                    if start < gap.start {
+                        old[start..gap.start].copy_from_slice(&new[start..gap.start]);
+                    }
+                    start = start.max(gap.end);
                 }
                 old[start..].copy_from_slice(&new[start..]);
             }

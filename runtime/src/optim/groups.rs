@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::HyperParamError;
 use crate::device::{FROZEN, GROUPS};
-use crate::module::{Model, ParamSpec, Select, SelectError, range};
+use crate::module::{Model, Module, ParamSpec, Select, SelectError, range};
 
 /// What is said of a group of parameters: `|g| g.learning_rate(3e-3).weight_decay(0.0)`. What is
 /// not said stays as it is for the others.
@@ -46,12 +46,15 @@ pub(super) struct Row {
     rate: f64,
     /// In place of the optimizer's.
     weight_decay: Option<f64>,
-    /// Steps that were made while they were frozen.
+    /// Steps that were made while they were frozen, or along the gradient of a loss that leaves
+    /// them alone.
     missed: u64,
+    /// Which losses leave them alone: a number of [`Partial`]'s lists.
+    class: usize,
 }
 
 impl Row {
-    const PLAIN: Self = Self { rate: 1.0, weight_decay: None, missed: 0 };
+    const PLAIN: Self = Self { rate: 1.0, weight_decay: None, missed: 0, class: 0 };
 
     /// The learning rate, where the optimizer's is `lr`.
     pub fn learning_rate(&self, lr: f32) -> f32 {
@@ -80,6 +83,17 @@ struct Said {
     held: bool,
 }
 
+/// A step along the gradient of a loss with `#[trains(…)]`.
+#[derive(Clone, Debug)]
+struct Partial {
+    /// The ranges of parameters that the loss leaves alone.
+    absent: &'static [[usize; 2]],
+    /// Whether it leaves those of a class alone.
+    classes: Vec<bool>,
+    /// The runs of such a step, in which what is left alone counts as frozen.
+    runs: Arc<[(usize, u8)]>,
+}
+
 /// The groups, as runs of the flat slice: one of all parameters, unless something is said.
 #[derive(Clone, Debug)]
 pub(super) struct Groups {
@@ -91,20 +105,33 @@ pub(super) struct Groups {
     runs: Arc<[(usize, u8)]>,
     /// What stays of the state, since it belongs to what is frozen.
     still: Arc<[Range<usize>]>,
+    /// The losses of the model that train some parameters alone.
+    partial: Vec<Partial>,
+    /// Which of them the present step is along.
+    present: Option<usize>,
 }
 
 impl Default for Groups {
     fn default() -> Self {
         let (runs, still) = (Arc::default(), Arc::default());
-        Self { said: Vec::new(), rows: vec![Row::PLAIN], runs, still }
+        let (partial, present) = (Vec::new(), None);
+        Self { said: Vec::new(), rows: vec![Row::PLAIN], runs, still, partial, present }
     }
 }
 
 impl Groups {
-    /// What the model says: which parameters stand below `#[frozen]`.
+    /// What the model says: which parameters stand below `#[frozen]`, and which a loss leaves
+    /// alone.
     pub fn of<M: Model>() -> Self {
         let mut groups = Self::default();
-        if M::param_specs().iter().any(|spec| spec.frozen)
+        let partial = |absent: &&'static [[usize; 2]]| Partial {
+            absent,
+            classes: Vec::new(),
+            runs: Arc::default(),
+        };
+        groups.partial = M::Module::ABSENT.iter().map(partial).collect();
+        let says = || M::param_specs().iter().any(|spec| spec.frozen);
+        if (!groups.partial.is_empty() || says())
             && let Err(error) = groups.change::<M>(|_: &_| true, |_| {})
         {
             panic!("gradiron: {error}");
@@ -116,9 +143,21 @@ impl Groups {
         &self.rows
     }
 
-    /// The ends of runs in order, and their rows.
+    /// The ends of runs in order, and their rows: those of the present step.
     pub fn runs(&self) -> &Arc<[(usize, u8)]> {
-        &self.runs
+        self.present.map_or(&self.runs, |at| &self.partial[at].runs)
+    }
+
+    /// Begins a step along gradients that leave out these ranges of parameters: they miss it.
+    pub fn step(&mut self, absent: &'static [[usize; 2]]) {
+        let is_it = |partial: &Partial| partial.absent == absent;
+        self.present = self.partial.iter().position(is_it).filter(|_| !absent.is_empty());
+        let Some(at) = self.present else { return };
+        let classes = &self.partial[at].classes;
+        let trained = self.said.iter_mut().filter(|said| said.frozen.is_none());
+        for row in trained.map(|said| &mut said.row).chain(&mut self.rows) {
+            row.missed += u64::from(classes[row.class]);
+        }
     }
 
     /// Parts of the state that stay as they are.
@@ -130,7 +169,7 @@ impl Groups {
     /// is frozen.
     #[inline]
     pub fn parts(&self, range: Range<usize>, f: impl FnMut(Range<usize>, usize)) {
-        parts(&self.runs, range, f);
+        parts(self.runs(), range, f);
     }
 
     /// Whether a parameter changes, by its place.
@@ -175,8 +214,8 @@ impl Groups {
             (said.row.missed, said.frozen) = (0, said.frozen.map(|_| 0));
         }
         // As many rows as before, or fewer.
-        if let Ok((rows, runs)) = rows_of(&self.said) {
-            (self.rows, self.runs) = (rows, runs.into());
+        if let Ok(rows) = rows_of(&self.said) {
+            self.lay_out(rows);
         }
     }
 
@@ -221,13 +260,26 @@ impl Groups {
         let mut said = self.said.clone();
         if said.is_empty() {
             let specs = M::selection(|_: &_| true)?;
+            let mut classes = vec![vec![false; self.partial.len()]];
+            let mut class_of = |place: usize| {
+                let is_in = |range: &[usize; 2]| (range[0]..range[1]).contains(&place);
+                let own = self.partial.iter().map(|partial| partial.absent.iter().any(is_in));
+                let own: Vec<bool> = own.collect();
+                classes.iter().position(|known| *known == own).unwrap_or_else(|| {
+                    classes.push(own);
+                    classes.len() - 1
+                })
+            };
             let said_by_model = |spec: &ParamSpec| Said {
                 place: range(spec),
-                row: Row::PLAIN,
+                row: Row { class: class_of(spec.start), ..Row::PLAIN },
                 frozen: spec.frozen.then_some(0),
                 held: spec.frozen,
             };
             said = specs.specs().iter().map(said_by_model).collect();
+            for (at, partial) in self.partial.iter_mut().enumerate() {
+                partial.classes = classes.iter().map(|left_alone_by| left_alone_by[at]).collect();
+            }
         }
         let chosen = what.selection()?;
         for spec in chosen.specs() {
@@ -236,10 +288,20 @@ impl Groups {
                 change(&mut said[at]);
             }
         }
-        let (rows, runs) = rows_of(&said)?;
-        let still = still_state::<M>(&said);
-        *self = Self { said, rows, runs: runs.into(), still: still.into() };
+        let rows = rows_of(&said)?;
+        (self.still, self.said) = (still_state::<M>(&said).into(), said);
+        self.lay_out(rows);
         Ok(())
+    }
+
+    /// Lays out the runs for these rows, each parameter having one of them.
+    fn lay_out(&mut self, rows: Vec<Row>) {
+        self.runs = runs_of(&self.said, &rows, |_| false).into();
+        for partial in &mut self.partial {
+            let leaves_alone = |row: &Row| partial.classes[row.class];
+            partial.runs = runs_of(&self.said, &rows, leaves_alone).into();
+        }
+        self.rows = rows;
     }
 }
 
@@ -262,21 +324,30 @@ pub(super) fn parts(
     }
 }
 
-/// The different rows, the plain one first, and the ends of runs with them.
-#[allow(clippy::type_complexity)]
-fn rows_of(said: &[Said]) -> Result<(Vec<Row>, Vec<(usize, u8)>), GroupError> {
+/// The different rows, the plain one first.
+fn rows_of(said: &[Said]) -> Result<Vec<Row>, GroupError> {
     let mut rows = vec![Row::PLAIN];
+    for Said { row, .. } in said.iter().filter(|said| said.frozen.is_none()) {
+        if rows.contains(row) {
+            continue;
+        }
+        if rows.len() == GROUPS {
+            return Err(GroupError::TooMany);
+        }
+        rows.push(*row);
+    }
+    Ok(rows)
+}
+
+/// The ends of runs with their rows; nothing where all have the plain one. What a step
+/// `leaves_alone` counts as frozen.
+fn runs_of(said: &[Said], rows: &[Row], leaves_alone: impl Fn(&Row) -> bool) -> Vec<(usize, u8)> {
     let mut runs: Vec<(usize, u8)> = Vec::new();
     for Said { place, row, frozen, .. } in said {
         let known = rows.iter().position(|known| known == row);
-        let number = match (frozen, known) {
-            (Some(_), _) => FROZEN,
-            (None, Some(known)) => known as u8,
-            (None, None) if rows.len() == GROUPS => return Err(GroupError::TooMany),
-            (None, None) => {
-                rows.push(*row);
-                (rows.len() - 1) as u8
-            }
+        let number = match known {
+            Some(known) if frozen.is_none() && !leaves_alone(row) => known as u8,
+            _ => FROZEN,
         };
         // What no parameter describes is plain.
         let before = runs.last().map_or(0, |(end, _)| *end);
@@ -291,7 +362,7 @@ fn rows_of(said: &[Said]) -> Result<(Vec<Row>, Vec<(usize, u8)>), GroupError> {
     if runs.iter().all(|(_, number)| *number == 0) {
         runs.clear();
     }
-    Ok((rows, runs))
+    runs
 }
 
 /// The state of layers whose parameters are all frozen. Of a layer without parameters, the module

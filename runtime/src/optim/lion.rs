@@ -95,7 +95,7 @@ impl<M: Model> Lion<M> {
 
 impl<M: Model> Optimizer<M> for Lion<M> {
     fn update(&mut self, net: &mut M, grads: Grads<'_, M>) {
-        self.settings.step();
+        self.settings.step(grads.absent);
         let (lr, decay, (beta1, beta2)) = (self.lr, self.weight_decay, self.betas);
         let regularizer = self.regularizer;
         let update = |row: &Row| {

@@ -32,7 +32,6 @@
 //! }
 //! ```
 
-mod accumulated;
 mod adam;
 mod grads;
 mod groups;
@@ -53,7 +52,6 @@ pub(crate) mod each {
 }
 pub use each::*;
 
-pub use accumulated::Accumulated;
 pub use grads::{Grads, GradsMut};
 pub use groups::{Group, GroupError};
 pub(crate) use norm::squares;

@@ -168,7 +168,7 @@ impl<M: Model> RMSprop<M> {
 
 impl<M: Model> Optimizer<M> for RMSprop<M> {
     fn update(&mut self, net: &mut M, grads: Grads<'_, M>) {
-        self.settings.step();
+        self.settings.step(grads.absent);
         let Self { regularizer, lr, alpha, eps, momentum, .. } = *self;
         let factors = |row: &Row| Factors {
             regularizer: regularizer.of(row),

@@ -30,9 +30,10 @@ impl Settings {
         if factor >= 1.0 { 1.0 } else { factor }
     }
 
-    /// Counts a step.
-    pub fn step(&mut self) {
+    /// Counts a step, along gradients that leave out these ranges of parameters.
+    pub fn step(&mut self, absent: &'static [[usize; 2]]) {
         self.steps = self.steps.saturating_add(1);
+        self.groups.step(absent);
     }
 
     /// The steps that each parameter has made.

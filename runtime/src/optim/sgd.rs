@@ -139,7 +139,7 @@ impl<M: Model> Sgd<M> {
 
 impl<M: Model> Optimizer<M> for Sgd<M> {
     fn update(&mut self, net: &mut M, grads: Grads<'_, M>) {
-        self.settings.step();
+        self.settings.step(grads.absent);
         let Self { regularizer, lr, momentum, dampening, nesterov, .. } = *self;
         let descend =
             |row: &Row| Descend { regularizer: regularizer.of(row), down: -row.learning_rate(lr) };

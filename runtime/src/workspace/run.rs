@@ -232,7 +232,9 @@ impl<M: Program, D: Device> Workspace<M, D> {
         self.intact()?;
         let pass = if want_inputs { Pass::GradInputs } else { Pass::Grad };
         self.run::<F, A, C, R, true>(params, floats, pass, call, gradients)?;
-        (self.made, *self.fresh.get_mut()) = (true, true);
+        self.begin_mean();
+        (self.made, self.absent, self.single) = (true, F::ABSENT, true);
+        *self.fresh.get_mut() = true;
         Ok(Ran { ws: self, results: call.results, d_args: gradients.d_args })
     }
 
@@ -241,7 +243,7 @@ impl<M: Program, D: Device> Workspace<M, D> {
     #[inline]
     pub fn train<'w, F, const A: usize, const C: usize, const R: usize>(
         &'w mut self,
-        _: F,
+        of: F,
         net: &mut M::Owner,
         optimizer: &mut impl Optimizer<M::Owner>,
         inputs: Inputs<A, C>,
@@ -250,20 +252,38 @@ impl<M: Program, D: Device> Workspace<M, D> {
         F: Function<A, C, R, Model = M>,
         M::Owner: Model,
     {
-        let (call, gradients) = self.gradients::<F, A, C, R>(&inputs, A, false);
+        self.train_along(of, net, optimizer, inputs, &inputs.floats)
+    }
+
+    /// The same of losses, whose weights are in `floats` behind the arguments.
+    #[inline]
+    pub fn train_along<'w, F, const A: usize, const C: usize, const R: usize>(
+        &'w mut self,
+        _: F,
+        net: &mut M::Owner,
+        optimizer: &mut impl Optimizer<M::Owner>,
+        inputs: Inputs<A, C>,
+        floats: &[&[f32]],
+    ) -> Result<Trained<'w, M, D, A, R>, DeviceError>
+    where
+        F: Function<A, C, R, Model = M>,
+        M::Owner: Model,
+    {
+        let (call, gradients) = self.gradients::<F, A, C, R>(&inputs, floats.len(), false);
         self.intact()?;
         let loss = call.results[0].start;
         let deferred = optimizer.defers() && self.device.defer(&self.grads);
         if deferred {
             let grads = Grads::lent(self.device.lend(&self.grads), M::PARAMS, M::STATE);
-            optimizer.step(net, grads);
+            optimizer.step(net, grads.without(F::ABSENT));
         }
         let params = net.storage().map(|params| &*params);
-        let ran = self.run::<F, A, C, R, true>(params, &inputs.floats, Pass::Grad, call, gradients);
+        let ran = self.run::<F, A, C, R, true>(params, floats, Pass::Grad, call, gradients);
         let loss = ran.and_then(|()| self.outcome(self.device.read_later(&self.arena, loss)));
         // Whether the optimizer's step was made is not known after a failure.
         let loss = loss.inspect_err(|error| self.device.lose(&self.grads, error))?;
-        (self.made, *self.fresh.get_mut()) = (true, !deferred);
+        (self.made, self.absent, self.single) = (true, F::ABSENT, false);
+        *self.fresh.get_mut() = !deferred;
         if !deferred {
             optimizer.step(net, self.grads());
         }

@@ -173,6 +173,11 @@ thread_local! {
     static HAS_KINK: Cell<bool> = const { Cell::new(false) };
 }
 
+/// Says that rounding is magnified so much that a difference quotient means nothing, as at a kink.
+fn magnified() {
+    HAS_KINK.set(true);
+}
+
 /// Whether there was a kink since this was asked last.
 pub fn had_kink() -> bool {
     HAS_KINK.replace(false)

@@ -121,7 +121,7 @@ fn unit(text: &str) -> Result<Unit, String> {
         place: *place,
         nested: match &state.init {
             StateInit::Nested { model, .. } => Some(model.clone()),
-            StateInit::Value(_) | StateInit::Count => None,
+            StateInit::Value(_) | StateInit::Count | StateInit::Buffer(_) => None,
         },
         is_state: true,
     });

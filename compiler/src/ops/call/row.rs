@@ -133,9 +133,10 @@ impl Call {
         }
         let sums = (!sums.is_empty()).then(|| quote!(if #want { #(#sums)* }));
         let count = count.tokens();
+        let (state, state_size) = (self.state_of_grad(e), self.callee.state().tokens());
         let given = Given {
             params: quote!(#params.part(i * #size, #size)),
-            state: TokenStream::new(),
+            state: quote!(#state.part(i * #state_size, #state_size)),
             args: [quote!(at(i))].into_iter().chain(shared.iter().map(|v| (*v).clone())).collect(),
             classes: classes.into_iter().cloned().collect(),
             results: vec![quote!(at(i + 1))],

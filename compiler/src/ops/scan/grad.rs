@@ -209,7 +209,8 @@ impl Emission for ScanGrad {
             };
             let run = Given {
                 params: params.clone(),
-                state: TokenStream::new(),
+                // A cell has none.
+                state: quote!(m.nothing()),
                 args: indexed(quote!(given), given.len()),
                 classes: classes.clone(),
                 results: indexed(quote!(made), made_of.len()),

@@ -19,7 +19,7 @@ use crate::device::{
 };
 use crate::ops::fill::Fill;
 use crate::profile::{Cost, Phase};
-use crate::storage::{Lost, Storage};
+use crate::storage::{Lost, Storage, merged};
 
 const TEXT: Text = Text { room: "optim", text: include_str!("../../optim/kernels.cu") };
 /// What the functions of optimizers use.
@@ -193,10 +193,11 @@ impl CudaMemory {
         from: usize,
         still: &[StdRange<usize>],
     ) -> Result<(), DeviceError> {
+        let still: Vec<_> = merged(to.kept(), still).collect();
         let params = mirror::change(self.shared(), to)?;
         let mut updates = self.updates().lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(update) = &mut updates.next {
-            update.follows.renews = Some((from, still.to_vec()));
+            update.follows.renews = Some((from, still));
             return Ok(());
         }
         let key = RunKey { name: "renew", n: [from, 1, 1, 1], want_inputs: false };
@@ -204,7 +205,7 @@ impl CudaMemory {
         let key = still.is_empty().then_some(key);
         let places = self.places(params);
         Ok(self.launch_alone(key, None, places, (Factors::F32, None), &NO_SCALARS, |step| {
-            step.renew(from, params.len, still);
+            step.renew(from, params.len, &still);
         })?)
     }
 
@@ -298,7 +299,7 @@ impl CudaKernels {
                 let [to, state] = [Region::Params, Region::Grads].map(|r| Buf::new(r, start, len));
                 self.copy(to, state);
             }
-            start = gap.end;
+            start = start.max(gap.end);
         }
     }
 }

@@ -250,7 +250,7 @@ impl Growing<'_> {
         }
         for _ in 0..3 {
             match self.dice.below(6) {
-                0 if fixed && !dims.is_empty() => return Some(self.param(dims)),
+                0 if fixed && !dims.is_empty() => return Some(self.owned(dims)),
                 1 | 2 if dims.len() <= 4 => {
                     if let Some(name) = self.arg(shape(dims)) {
                         return Some(name);
@@ -317,9 +317,20 @@ impl Growing<'_> {
     /// A parameter of its own.
     pub fn param(&mut self, dims: &[Size]) -> String {
         let init = self.init();
+        self.declared("Param", dims, &init)
+    }
+
+    /// A value of its own: mostly a parameter, else a buffer.
+    pub fn owned(&mut self, dims: &[Size]) -> String {
+        let kind = if self.dice.percent(25) { "Buffer" } else { "Param" };
+        let init = self.init();
+        self.declared(kind, dims, &init)
+    }
+
+    fn declared(&mut self, kind: &str, dims: &[Size], init: &str) -> String {
         let decl = match self.dice.percent(30) {
-            true => format!("Param({})", shape(dims)),
-            false => format!("Param({}, init = {init})", shape(dims)),
+            true => format!("{kind}({})", shape(dims)),
+            false => format!("{kind}({}, init = {init})", shape(dims)),
         };
         format!("self.{}", self.field("p", decl, Is::Param))
     }

@@ -279,7 +279,7 @@ impl Growing<'_> {
         let fields: Vec<_> = fields.map(|field| format!("self.{}", field.name)).collect();
         let param = match self.dice.pick(&fields) {
             Some(known) if self.dice.percent(30) => known.clone(),
-            _ => self.param(&dims),
+            _ => self.owned(&dims),
         };
         let sign = self.dice.word(&["+", "*", "-"]);
         Some(match self.dice.percent(20) {

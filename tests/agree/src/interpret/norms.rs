@@ -8,7 +8,7 @@ use gradiron_compiler::ops::grad::Grad;
 use gradiron_compiler::ops::layer_norm::{self, LayerNorm};
 use gradiron_compiler::ops::softmax::Softmax;
 
-use super::{Cx, Known, Reference, known};
+use super::{Cx, Known, Reference, known, magnified};
 use crate::array::Array;
 
 pub const OPS: &[Known] = &[
@@ -111,8 +111,17 @@ impl Reference for LayerNorm {
         let empty = Vec::new();
         let weight = if self.0.weight { &given[0].data } else { &empty };
         let bias = if self.0.bias { &given[usize::from(self.0.weight)].data } else { &empty };
-        let mut y = x.clone();
-        rows::layer_norm(&mut y.data, &x.data, weight, bias, rows_of(&self.0, x));
+        let (mut y, spec) = (x.clone(), rows_of(&self.0, x));
+        rows::layer_norm(&mut y.data, &x.data, weight, bias, spec);
+        // Of a row of equal numbers, what is divided by the root of `eps` is their rounding.
+        let is_flat = |row: &[f64]| {
+            let (n, mean) = (row.len() as f64, row.iter().sum::<f64>() / row.len() as f64);
+            let var = row.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n;
+            spec.centred && mean.abs() > 1e4 * (var + f64::from(spec.eps)).sqrt()
+        };
+        if x.data.chunks(spec.dim).any(is_flat) {
+            magnified();
+        }
         vec![y, Array::default()]
     }
 }

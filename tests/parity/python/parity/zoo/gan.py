@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .record import record
+from .record import record, tensors
 
 
 class Maker(nn.Module):
@@ -54,4 +54,18 @@ def make():
         "critic_loss": (lambda net, z, image: net.critic_loss(z, image), net.critic),
         "maker_loss": (lambda net, z, image: net.maker_loss(z), net.maker),
     }
-    return record(net, inputs, lambda net, z, image: {"y": net.maker(z)}, losses)
+    found = record(net, inputs, lambda net, z, image: {"y": net.maker(z)}, losses)
+    return found | by_turns(net, inputs["z"].double(), inputs["image"].double())
+
+
+def by_turns(net, z, image):
+    """The parameters behind steps of one optimizer along both losses, on from there. What a loss
+    does not train has the gradient `None`, so it does not decay and counts no step."""
+    adam = torch.optim.AdamW(net.parameters(), lr=1e-2, eps=1e-2, weight_decay=0.1)
+    for turn in "cmmcmccmm":
+        net.maker.requires_grad_(turn == "m")
+        net.critic.requires_grad_(turn == "c")
+        adam.zero_grad()
+        (net.critic_loss(z, image) if turn == "c" else net.maker_loss(z)).backward()
+        adam.step()
+    return tensors("turns.after.", net.named_parameters())
