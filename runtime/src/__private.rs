@@ -41,13 +41,13 @@ pub use crate::rng::Seed;
 pub use crate::step::{Held, Part as StepPart, Stepwise};
 pub use crate::storage::Storage;
 pub use crate::stub::{Broken, NoStep};
-pub use crate::tensor::{AsTensor, TensorView};
+pub use crate::tensor::{AsTensor, ClassIndex, TensorView};
 pub use crate::typed::Size;
 pub use crate::view::{self, BatchNorm, Layer, array, batch, flat};
 pub use crate::want::{Reach, Want};
 pub use crate::workspace::{
-    Cache, ClassIndex, Footprint, InferWorkspace, InputError, Inputs, StepCheck, Workspace,
-    WorkspaceError, check_steps,
+    Cache, Footprint, InferWorkspace, InputError, Inputs, StepCheck, Workspace, WorkspaceError,
+    check_steps,
 };
 pub use crate::{device, init, math, ops, profile, rooms};
 pub use std::option::Option::{self, None, Some};

@@ -6,7 +6,7 @@ use std::fmt;
 
 use bytemuck::Pod;
 
-use crate::workspace::ClassIndex;
+use crate::tensor::ClassIndex;
 
 /// The most axes that a value has.
 const AXES: usize = 16;

@@ -8,7 +8,7 @@ use std::path::Path;
 /// implemented for the types of devices, which are generic over all kernels; a `Model` saves
 /// itself, and is changed by optimizers.
 const LAYERS: [&[&str]; 12] = [
-    &["buf", "failure", "math", "rng"],
+    &["buf", "constant", "failure", "math", "rng", "tensor"],
     &["arena", "files", "init", "storage", "want"],
     &["profile"],
     &["device", "ops"],
@@ -16,9 +16,9 @@ const LAYERS: [&[&str]; 12] = [
     &["layout", "program"],
     &["function", "memory"],
     &["step", "training"],
-    &["view"],
+    &["check", "view"],
     &["workspace"],
-    &["check", "data", "layers", "net", "sample", "stub", "typed"],
+    &["data", "layers", "net", "sample", "stub", "typed"],
     &["__private"],
 ];
 

@@ -106,11 +106,12 @@ pub use gradiron_macros::model;
 pub use module::{Model, Module};
 pub use net::Net;
 pub use rng::Seed;
+pub use tensor::{ClassIndex, Padded, TensorView};
 #[doc(no_inline)]
 pub use typenum;
 pub use workspace::{
-    Cache, ClassIndex, InferWorkspace, InputError, Network, Purpose, StepCheck, TruncateError,
-    Workspace, WorkspaceError,
+    Cache, InferWorkspace, InputError, Network, Purpose, StepCheck, TruncateError, Workspace,
+    WorkspaceError,
 };
 
 /// What a program that trains a network needs: `use gradiron::prelude::*;`.

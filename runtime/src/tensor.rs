@@ -1,7 +1,9 @@
 //! Tensors whose sizes are known when a program runs, where nested arrays cannot say them.
 
+mod class_index;
 mod padded;
 
+pub use class_index::ClassIndex;
 pub use padded::Padded;
 
 use bytemuck::Pod;

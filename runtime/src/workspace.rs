@@ -17,7 +17,6 @@ use std::sync::{Arc, OnceLock};
 
 pub use error::{InputError, WorkspaceError};
 pub use footprint::Footprint;
-pub use input::ClassIndex;
 pub use run::{Inputs, Ran};
 pub use step_check::{StepCheck, check_steps};
 

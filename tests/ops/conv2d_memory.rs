@@ -76,6 +76,24 @@ fn memory_for_the_largest_planes_serves_all() {
     }
 }
 
+/// Where sizes are known, runs of fewer samples take the same memory.
+#[test]
+fn memory_for_the_largest_batch_serves_fewer_samples() {
+    for spec in specs() {
+        for side in [2, 3, 4, 6, 8, 12, 16, 28, 33] {
+            let of = |batch| Conv2dSpec { batch, height: side, width: side, ..spec };
+            for pass in PASSES {
+                let mut most = 0;
+                for spec in (1..140).map(of).filter(|spec| spec.output_len() > 0) {
+                    let own = spec.scratch(pass).max(spec.prepared_scratch());
+                    assert!(own >= most, "{pass:?} {spec:?}: {own}, and {most} of fewer samples");
+                    most = own;
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn prepared_weights_serve_planes_of_any_size() {
     for spec in specs() {

@@ -115,3 +115,15 @@ fn without_weight_or_bias() {
 fn far_from_zero() {
     check(LayerNormSpec { rows: 9, dim: 65, eps: 1e-5, centred: true }, [true, true], 1000.0);
 }
+
+/// Memory is planned for the most rows, and serves fewer.
+#[test]
+fn fewer_rows_need_no_more_memory() {
+    let mut most = 0;
+    for rows in 0..6000 {
+        let spec = LayerNormSpec { rows, dim: 4, eps: 1e-5, centred: true };
+        let needed = spec.grad_scratch();
+        assert!(needed >= most, "{rows} rows: {needed}, and {most} of fewer");
+        most = needed;
+    }
+}

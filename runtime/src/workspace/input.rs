@@ -4,6 +4,7 @@ use super::{InputError, Program, Workspace};
 use crate::arena::Sizes;
 use crate::check::Unmet;
 use crate::device::{Device, Indices};
+use crate::tensor::ClassIndex;
 
 /// What generated code calls.
 #[doc(hidden)]
@@ -138,32 +139,6 @@ pub(super) fn whole(input: &'static str, len: usize, sample: usize) -> Result<us
         _ => Err(InputError::NotWhole { input, found: len, sample }),
     }
 }
-
-/// A type that class indices come in: any integer.
-pub trait ClassIndex: Copy {
-    /// The index, when it is not negative.
-    fn class(self) -> Option<usize>;
-
-    #[doc(hidden)]
-    fn text(self) -> i128;
-}
-
-macro_rules! class_index {
-    ($($int:ty),*) => {
-        $(impl ClassIndex for $int {
-            #[inline]
-            fn class(self) -> Option<usize> {
-                usize::try_from(self).ok()
-            }
-
-            fn text(self) -> i128 {
-                self as i128
-            }
-        })*
-    };
-}
-
-class_index!(u8, u16, u32, u64, usize, i8, i16, i32, i64, isize);
 
 /// Where element `i` lies in an array of rows of the shape `row`.
 fn place(mut i: usize, row: &[usize]) -> Vec<usize> {

@@ -68,15 +68,15 @@ impl LayerNorm for CpuKernels<'_> {
         check_len("the input of a normalisation", x.len(), d_x.len());
         check_holds("scratch memory", scratch.len(), spec.grad_scratch());
         let (group, dim) = (spec.group(), spec.dim);
-        let work = 16 * d_x.len();
+        let groups = spec.rows.div_ceil(group);
+        let (work, scratch) = (16 * d_x.len(), &mut scratch[..2 * dim * groups]);
         threads.split2(work, (d_x, group * dim), (&mut *scratch, 2 * dim), |i, d_x, sums| {
             let (from, len) = (i * group * dim, d_x.len());
             let stats = &stats[STATS * i * group..];
             let (d_y, x) = (&d_y[from..][..len], &x[from..][..len]);
             gradient(level, d_x, sums, d_y, x, w, stats, spec);
         });
-        let groups = spec.rows.div_ceil(group);
-        let scratch = &scratch[..2 * dim * groups];
+        let scratch = &*scratch;
         let each = CHUNK.div_ceil(groups.max(1));
         let (d_w, d_b) = (SharedMut::new(d_w), SharedMut::new(d_b));
         threads.run_if(2 * dim * groups, dim.div_ceil(each), &|i| {

@@ -151,6 +151,11 @@ impl Planes {
         Self { images: spec.batch, channels: spec.out_channels, height, width }
     }
 
+    /// At most so many of the images.
+    const fn few(self, images: usize) -> Self {
+        Self { images: min(self.images, images), ..self }
+    }
+
     /// Rows of tiles.
     const fn down(&self) -> usize {
         self.height.div_ceil(TILE)

@@ -113,8 +113,18 @@ impl Plan {
         sum([self.to.strip_len(), self.products_len(), weights])
     }
 
-    /// The floats of scratch.
+    /// The floats of scratch for this batch and all smaller ones: few images transform weights in
+    /// each slot, which takes more than to keep them.
     pub const fn scratch(&self) -> usize {
+        let tiles = min(TILES, self.block_tiles());
+        let strips = max(tiles / max(self.to.strip_tiles(), 1), 1);
+        let images = strips / max(self.to.image_strips(), 1);
+        let few = Self { from: self.from.few(images), to: self.to.few(images), ..*self };
+        max(self.own_scratch(), few.own_scratch())
+    }
+
+    /// The floats of scratch for this batch.
+    const fn own_scratch(&self) -> usize {
         let points = product([POINTS, self.point_len()]);
         let slots = product([SLOTS, self.slot_len()]);
         sum([points, self.all_weights_len(), self.all_sizes_len(), slots])

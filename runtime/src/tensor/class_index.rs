@@ -1,0 +1,27 @@
+//! Integers as class indices.
+
+/// A type that class indices come in: any integer.
+pub trait ClassIndex: Copy {
+    /// The index, when it is not negative.
+    fn class(self) -> Option<usize>;
+
+    #[doc(hidden)]
+    fn text(self) -> i128;
+}
+
+macro_rules! class_index {
+    ($($int:ty),*) => {
+        $(impl ClassIndex for $int {
+            #[inline]
+            fn class(self) -> Option<usize> {
+                usize::try_from(self).ok()
+            }
+
+            fn text(self) -> i128 {
+                self as i128
+            }
+        })*
+    };
+}
+
+class_index!(u8, u16, u32, u64, usize, i8, i16, i32, i64, isize);
