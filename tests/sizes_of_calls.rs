@@ -410,3 +410,64 @@ fn a_struct_of_layers_takes_images_of_any_size() {
     let (y, d_x) = net.forward_grad_inputs(&mut ws, image, d_y).expect("it fits");
     assert_eq!((y.sizes(), d_x.sizes()), ([2, 8, 4, 7], [2, 3, 8, 14]));
 }
+
+model! {
+    /// What one function needs of its sizes, another one does not.
+    struct Halves { scale: Param([1], init = ones) }
+
+    fn crop(&self, x: [batch, h]) -> [batch] {
+        (x.narrow(1, 0, 2 * (h / 2)) * self.scale).sum(dim = 1)
+    }
+
+    fn even(&self, x: [batch, h], y: [batch, 2 * (h / 2)]) -> [batch, h] { x + y * self.scale }
+
+    fn odd(&self, x: [batch, h], y: [batch, 2 * (h / 2) + 1]) -> [batch, h] { x + y * self.scale }
+
+    /// `(h - 2)·(w - 2)` values of each channel.
+    fn inner(&self, x: [batch, 1, h, w]) -> [batch, (h - 2) * (w - 2)] {
+        (x.avg_pool2d(3, stride = 1) * self.scale).flatten()
+    }
+
+    fn less(&self, x: [batch, h], y: [batch, h - 3]) -> [] { x.mean() + y.mean() * self.scale.sum() }
+}
+
+#[test]
+fn a_function_needs_what_it_says_itself() {
+    let net = Halves::init(Seed(0));
+    let mut ws = Halves::workspace(1, 16, 16).expect("it is small");
+    let x: [[f32; 15]; 1] = [std::array::from_fn(|i| i as f32)];
+    assert_eq!(net.crop(&mut ws, &x).expect("any size"), [91.0]);
+    let error = net.even(&mut ws, &x, &[[0.0; 14]]).expect_err("15 is odd").to_string();
+    assert!(error.contains("`h` = 15") && error.contains("2*(h / 2) = 14"), "{error}");
+    assert_eq!(net.odd(&mut ws, &x, &[[1.0; 15]]).expect("15 is odd")[[0, 14]], 15.0);
+    let image = [[[[1.0; 5]; 7]]];
+    assert_eq!(net.inner(&mut ws, &image).expect("it fits").sizes(), [1, 15]);
+    let error = net.inner(&mut ws, &[[[[1.0; 2]; 7]]]).expect_err("a window of 3").to_string();
+    assert!(error.contains("`w` = 2") && error.contains("is less than"), "{error}");
+    let error = net.less(&mut ws, &[[0.0; 2]], &[[0.0; 1]]).expect_err("2 is less than 3");
+    assert!(error.to_string().contains("`y` has the sizes"), "{error}");
+}
+
+model! {
+    /// A block that gets what was there before at twice the sides.
+    struct Skips { up: Up }
+
+    fn forward(&self, x: [batch, 2, h, w]) -> [batch, 2, h, w] { self.up(x.avg_pool2d(2), x) }
+
+    struct Up { conv: Conv2d(2 -> 2, kernel = 3, padding = 1) }
+
+    fn forward(&self, x: [n, 2, h, w], skip: [n, 2, h * 2, w * 2]) -> [n, 2, h * 2, w * 2] {
+        self.conv(x).interpolate(2) + skip
+    }
+}
+
+#[test]
+fn a_block_takes_what_has_twice_the_sides() {
+    let net = Skips::init(Seed(0));
+    let mut ws = Skips::workspace(1, 8, 8).expect("it is small");
+    let y = net.forward(&mut ws, &[[[[1.0; 6]; 4]; 2]]).expect("even sides");
+    assert_eq!(y.sizes(), [1, 2, 4, 6]);
+    net.forward(&mut ws, &[[[[1.0; 6]; 5]; 2]]).expect_err("5 is odd");
+    let error = net.forward(&mut ws, &[[[[1.0; 0]; 4]; 2]]).expect_err("no columns").to_string();
+    assert_eq!(error, "`x` has w = 0, and sizes start at 1");
+}

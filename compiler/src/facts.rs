@@ -1,8 +1,9 @@
-//! Equalities of sizes that rustc decides, as all phases know them: one form for equal sizes.
+//! Equalities of sizes that rustc or the run decides, as all phases know them: one form for equal
+//! sizes.
 //!
-//! `A = B` is known when a shape rule needs it, and is left to rustc where both are constants.
-//! Every phase behind lowering sees sizes in which this is settled: one of the names stands for
-//! both.
+//! `A = B` is known when a shape rule needs it. It is left to rustc where both are constants, and
+//! to the run where run-time sizes are divided. Every phase behind lowering sees sizes in which
+//! this is settled: one of the names stands for both.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -19,7 +20,7 @@ const LONGEST: usize = 32;
 const MOST_RULES: usize = 100;
 
 /// What is known, as rewriting rules.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     /// Names and quotients that stand for something else. No right side has one of the left sides.
     atoms: BTreeMap<Atom, Dim>,

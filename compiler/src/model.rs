@@ -8,7 +8,6 @@ use proc_macro2::{Ident, Span, TokenStream};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::dump::Dump;
 use crate::emit::{self, Function, Model, StepForm, Table};
-use crate::facts::Facts;
 use crate::graph::{Deferred, Graph};
 use crate::lower::{self, Lowered, ModelCx, Siblings, check_fields, check_layers, lower_function};
 use crate::passes::{self, About, Form, Watch};
@@ -161,8 +160,7 @@ pub fn analyse<'a>(
     let constants = std::mem::take(&mut cx.constants);
     let mut deferred = Vec::new();
     let functions = lowered.filter(|_| diagnostics.is_empty()).and_then(|lowered| {
-        let functions =
-            lowered.into_iter().map(|f| finish(f, &facts, &mut deferred, diagnostics, watch));
+        let functions = lowered.into_iter().map(|f| finish(f, &mut deferred, diagnostics, watch));
         functions.collect::<Vec<_>>().into_iter().collect::<Option<Vec<_>>>()
     });
     diagnostics.phase = "emit";
@@ -186,20 +184,19 @@ pub fn analyse<'a>(
 /// From the checked graph of a function to its planned forms.
 fn finish(
     lowered: Lowered,
-    facts: &Facts,
     deferred: &mut Vec<Deferred>,
     diagnostics: &mut Diagnostics,
     watch: Watch,
 ) -> Option<Function> {
     let Lowered { name, args, results, graph, calls, .. } = lowered;
-    let Lowered { flows, trains, only, deferred: own, step, .. } = lowered;
+    let Lowered { flows, trains, only, deferred: own, facts, step, .. } = lowered;
     let (needs, own): (Vec<_>, Vec<_>) = own.into_iter().partition(|new| new.what.is_of_run());
     for new in own {
         if !deferred.iter().any(|known| known.is_same(&new)) {
             deferred.push(new);
         }
     }
-    let about = About { function: &name, length: step, facts };
+    let about = About { function: &name, length: step, facts: &facts };
     passes::show_lowered(&graph, &about, watch);
     let mut run =
         |form, graph: &Graph| passes::run(form, graph.clone(), &about, diagnostics, watch);

@@ -98,11 +98,13 @@ impl<'a, const RANK: usize, T> TensorView<'a, RANK, T> {
 impl<const RANK: usize, T> std::ops::Index<[usize; RANK]> for TensorView<'_, RANK, T> {
     type Output = T;
 
+    #[track_caller]
     fn index(&self, at: [usize; RANK]) -> &T {
         let element = self.get(at);
-        element.unwrap_or_else(|| {
+        let Some(element) = element else {
             panic!("no element {at:?} in a tensor of the sizes {:?}", self.sizes)
-        })
+        };
+        element
     }
 }
 

@@ -242,7 +242,9 @@ impl<M: Program, D: Device> Workspace<M, D> {
     pub fn grads(&self) -> Grads<'_, M::Owner> {
         let state = if self.made { M::STATE } else { 0 };
         let grads = Grads::lent(self.device.lend(&self.grads), M::PARAMS, state);
-        grads.without(self.absent).recorded(self.device.profile()).once(&self.fresh)
+        let waiting = if self.single { self.accumulated() } else { 0 };
+        let grads = grads.without(self.absent).recorded(self.device.profile());
+        grads.once(&self.fresh).beside(waiting)
     }
 }
 
@@ -254,6 +256,7 @@ impl<M: Program, D: Device> Workspace<M, D> {
     /// When they are on a device that is lost.
     pub fn grads_mut(&mut self) -> GradsMut<'_, M::Owner> {
         // What is written there may be stepped along.
+        self.begin_mean();
         *self.fresh.get_mut() = true;
         GradsMut::new(self.device.change(&mut self.grads, 0, M::PARAMS))
     }

@@ -38,6 +38,17 @@ model! {
         x
     }
 
+    // Names of any letters are as good as others.
+    fn strided(&self, a: [batch, 4, rows, w]) -> [batch, 4, rows / 2, w / 2 + 1] {
+        let y: [batch, 4, rows / 2, w / 2 + 1] = self.block(a);
+        y
+    }
+
+    fn even(&self, a: [batch, 4, rows, w]) -> [batch, 4, 2 * (rows / 2), w] {
+        let x: [batch, 4, 2 * (rows / 2), w] = self.block.both(a, a);
+        x
+    }
+
     fn others(&self, x: [batch, 4, h, w], y: [batch, 4, w, h]) -> [batch, 4, h, w] {
         self.block.both(x, y)
     }
@@ -84,6 +95,10 @@ model! {
 
     fn less_of_more(&self, x: [batch, s], y: [batch, t]) -> [batch, s - t] {
         x.slice(1, t..)
+    }
+
+    fn no_largest(&self, x: [batch, s], y: [batch, w], z: [batch, s - w]) -> [] {
+        x.mean() + y.mean() + z.mean()
     }
 
     fn divided(&self, x: [batch, t]) -> [batch] {

@@ -3,11 +3,11 @@
 use super::{Atom, Dim};
 
 /// Run-time sizes that a difference is tried at are multiples of this, and such with a little more
-/// or less: what is divided by small numbers is there without a rest, or with any.
-const ROUND: usize = 40_320;
+/// or less: what is divided by a number up to [`RESTS`] is there with any rest.
+const ROUND: usize = 720_720;
 
-/// What is added to them.
-const OFFSETS: [usize; 5] = [0, 1, 2, 3, ROUND - 1];
+/// How much more or less.
+const RESTS: usize = 16;
 
 /// The multiples, one for each name: sizes of two names are not equal by chance.
 const MULTIPLES: [usize; 8] = [101, 211, 307, 401, 503, 601, 701, 809];
@@ -46,10 +46,10 @@ impl Dim {
         if has_constants || names.len() > MULTIPLES.len() {
             return true;
         }
-        OFFSETS.iter().any(|offset| {
+        (0..=2 * RESTS).any(|offset| {
             let value = |atom: &Atom| {
                 let at = names.iter().position(|name| *name == atom)?;
-                Some(MULTIPLES[at] * ROUND + offset)
+                Some(MULTIPLES[at] * ROUND + offset - RESTS)
             };
             self.evaluate(&value) == Some(0)
         })
@@ -80,8 +80,10 @@ impl Dim {
         };
         let less = self.terms().filter(|(_, factor)| *factor < 0).find(|(atoms, _)| {
             let own = parts(atoms);
+            // So has `h * w` of `h * w - 2 * w`.
+            let is_part = |of: Vec<Atom>| own.iter().all(|atom| of.contains(atom));
             !own.is_empty()
-                && !self.terms().any(|(atoms, factor)| factor > 0 && parts(atoms) == own)
+                && !self.terms().any(|(atoms, factor)| factor > 0 && is_part(parts(atoms)))
         });
         let own = less.and_then(|(atoms, _)| atoms.iter().find(|atom| atom.is_run_time()));
         own.or_else(|| {

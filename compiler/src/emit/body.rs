@@ -241,12 +241,12 @@ fn sizes(model: &Model, function: &Function, generics: &HashSet<String>) -> Toke
                     });
                 }
                 // What is made of several, and what is fixed, where all names are known.
-                let sizes = arg.ty.dims().iter().map(Dim::tokens);
+                let sizes = arg.ty.dims().iter().map(Dim::saturating_tokens);
                 behind.extend(quote!(ws.sizes(#text, #name.sizes(), [#(#sizes),*])?;));
             }
             view @ (View::Batch | View::Flat) => {
                 let Some(size) = arg.ty.dims().first().and_then(Dim::as_run) else {
-                    let len = arg.ty.shape.len().tokens();
+                    let len = arg.ty.shape.len().saturating_tokens();
                     behind.extend(quote!(ws.exact(#text, #name.len(), #len)?;));
                     continue;
                 };

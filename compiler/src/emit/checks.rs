@@ -79,6 +79,8 @@ pub fn checks(model: &Model) -> TokenStream {
         for node in &function.infer.0.nodes {
             let Some(callee) = node.op.callee() else { continue };
             debug_assert_eq!(node.phase, Phase::Forward);
+            // What a run decides of models that are known, the macro has compared.
+            let type_sig = |ty: &Ty| type_sig_of(ty, callee.is_known);
             let args = callee.args.iter().map(type_sig);
             // Sizes in one form fit where equal ones meet; those that are written, to what comes
             // back.
@@ -244,11 +246,19 @@ pub fn signature(function: &Interface) -> TokenStream {
 }
 
 fn type_sig(ty: &Ty) -> TokenStream {
+    type_sig_of(ty, false)
+}
+
+/// The same, where `is_known` without what a run decides.
+fn type_sig_of(ty: &Ty, is_known: bool) -> TokenStream {
     let of = if ty.kind == Kind::Classes { quote!(classes) } else { quote!(floats) };
     if ty.kind == Kind::Unknown {
         return quote!(__private::check::#of(&[__private::check::Size::Unknown]));
     }
-    let dims = ty.dims().iter().map(size);
+    let dims = ty.dims().iter().map(|dim| match is_known && dim.is_run_time() {
+        true => quote!(__private::check::Size::Unknown),
+        false => size(dim),
+    });
     quote!(__private::check::#of(&[#(#dims),*]))
 }
 

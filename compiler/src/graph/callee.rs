@@ -102,6 +102,8 @@ pub struct Callee {
     /// What it is given; by their sizes it knows its run-time sizes.
     pub args: Vec<Ty>,
     pub results: Vec<Ty>,
+    /// Whether the macro knows its shapes, and has compared them.
+    pub is_known: bool,
     /// Whether the next positions of sequences are computed.
     pub is_step: bool,
     /// Of one that is called for each position of sequences, with states that it made at the one

@@ -221,6 +221,7 @@ impl<'a> FnCx<'a, '_> {
             };
             return Err(self.model.report(error.help(help)));
         }
+        let is_known = known.is_some();
         let results = match known {
             Some(results) => results,
             None if expected.is_empty() => vec![args[0].clone()],
@@ -235,6 +236,7 @@ impl<'a> FnCx<'a, '_> {
             count: count.clone(),
             args,
             results,
+            is_known,
             is_step: false,
             scans: None,
             frozen: self.is_frozen(place.field),

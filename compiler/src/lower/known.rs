@@ -30,7 +30,10 @@ impl FnCx<'_, '_> {
             },
             Expr::Paren(inner) => return self.whole_within(&inner.expr, most),
             Expr::Group(inner) => return self.whole_within(&inner.expr, most),
-            Expr::Cast(cast) => return self.whole_within(&cast.expr, most),
+            // A cast to fewer bits may be another number.
+            Expr::Cast(cast) if text_of(&cast.ty) == "usize" => {
+                return self.whole_within(&cast.expr, most);
+            }
             Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => {
                 self.whole_within(&unary.expr, most)?.checked_neg()
             }

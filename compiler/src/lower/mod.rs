@@ -79,6 +79,8 @@ pub struct Lowered {
     /// The fields that it goes to, where these are not all.
     pub only: Option<HashSet<usize>>,
     pub deferred: Vec<Deferred>,
+    /// What is equal in it.
+    pub facts: Facts,
     /// The size of the sequences of which the next positions run by themselves.
     pub step: Option<(Dim, Span)>,
 }
@@ -263,8 +265,9 @@ pub fn lower_function<'a>(model: &mut ModelCx<'a>, function: &'a Function) -> Op
     let from = Flows::new(&graph, |r| r == 0 || !is_loss(&results));
     let trains = from.params(&graph).any(|(_, flow)| !matches!(flow, Flow::No));
     let name = function.name.clone();
+    let facts = Facts::default();
     let calls = graph.nodes.iter().filter_map(|node| node.op.callee()).cloned().collect();
-    Some(Lowered { name, args, results, graph, calls, flows, trains, only, deferred, step })
+    Some(Lowered { name, args, results, graph, calls, flows, trains, only, deferred, facts, step })
 }
 
 impl<'a, 'm> FnCx<'a, 'm> {
@@ -300,7 +303,7 @@ impl<'a> FnCx<'a, '_> {
         self.declare_sizes(function);
         for (i, arg) in function.args.iter().enumerate() {
             let name = arg.name.to_string();
-            match self.ty(&arg.ty) {
+            match self.ty(&arg.ty).and_then(|ty| self.has_largest(&ty, arg.ty.span)) {
                 Ok(ty) => {
                     let value = self.graph.add_value(ty.clone(), Source::Arg(i), &name);
                     self.graph.args.push(value);
@@ -420,6 +423,15 @@ impl<'a> FnCx<'a, '_> {
             }
         }
         Ok(made)
+    }
+
+    /// The same of an argument.
+    fn has_largest(&mut self, ty: &Ty, span: Span) -> Lowering<Ty> {
+        let found = ty.dims().iter().find_map(|dim| Some((dim, dim.falls_with()?)));
+        let Some((dim, atom)) = found else { return Ok(ty.clone()) };
+        let text = format!("`{dim}` is larger where `{atom}` is smaller");
+        let help = "memory is planned for the largest run-time sizes: give it a name of its own";
+        Err(self.model.report(Diagnostic::new(span, text).help(help)))
     }
 
     /// Memory is planned for the largest run-time sizes: no shape may be larger with less of one.

@@ -183,6 +183,7 @@ impl<'a> FnCx<'a, '_> {
             count: None,
             args: types,
             results: made.into_iter().chain(state_types).collect(),
+            is_known: false,
             is_step: false,
             scans: Some(count),
             frozen: self.is_frozen(cell.place.field),

@@ -1,4 +1,5 @@
-//! One form for equal sizes in all functions: what a shape rule left to rustc, later phases know.
+//! One form for equal sizes: what a shape rule left to rustc, later phases know in all functions,
+//! and what it left to the run, in the function that needs it.
 //!
 //! Functions are lowered once to find the equalities, and again with one name in place of equal
 //! ones. What users see, and what rustc checks, has the sizes as they are written.
@@ -27,18 +28,27 @@ pub fn unified(
     diagnostics: &mut Diagnostics,
 ) -> Option<(Vec<Lowered>, Facts)> {
     let mut facts = Facts::default();
-    let mut found: Vec<Deferred> = lowered.iter().flat_map(|f| f.deferred.clone()).collect();
-    let mut taken: Vec<Deferred> = Vec::new();
+    let mut found: Vec<Vec<Deferred>> = lowered.iter().map(|f| f.deferred.clone()).collect();
+    let mut taken = Vec::new();
     for _ in 0..MOST_ROUNDS {
-        if !learn(&mut facts, found, &mut taken, diagnostics)? {
+        // Constants are equal everywhere; run-time sizes in the function that needs it.
+        let is_of_run = |deferred: &&Deferred| deferred.what.is_of_run();
+        let of_rustc = found.iter().flatten().filter(|deferred| !is_of_run(deferred));
+        let mut is_new = learn(&mut facts, of_rustc, &mut taken, diagnostics)?;
+        for (function, found) in lowered.iter_mut().zip(&found) {
+            let mut own = facts.clone();
+            let of_run = found.iter().filter(is_of_run);
+            learn(&mut own, of_run, &mut taken.clone(), diagnostics)?;
+            is_new |= own != function.facts;
+            function.facts = own;
+        }
+        if !is_new {
             break;
         }
         let mut cx = ModelCx::new(item, siblings, diagnostics);
-        cx.facts = Rc::new(facts.clone());
-        let again: Vec<_> = functions.iter().map(|f| lower_function(&mut cx, f)).collect();
-        let again = again.into_iter().collect::<Option<Vec<_>>>()?;
-        found = Vec::new();
-        for (function, again) in lowered.iter_mut().zip(again) {
+        for ((function, found), written) in lowered.iter_mut().zip(&mut found).zip(functions) {
+            cx.facts = Rc::new(function.facts.clone());
+            let again = lower_function(&mut cx, written)?;
             function.graph = again.graph;
             found.extend(again.deferred);
         }
@@ -50,23 +60,23 @@ pub fn unified(
 }
 
 /// Whether the equalities say something new.
-fn learn(
+fn learn<'a>(
     facts: &mut Facts,
-    found: Vec<Deferred>,
+    found: impl Iterator<Item = &'a Deferred>,
     taken: &mut Vec<Deferred>,
     diagnostics: &mut Diagnostics,
 ) -> Option<bool> {
     let mut is_new = false;
-    for deferred in found.into_iter().filter(|deferred| deferred.are_sizes) {
+    for deferred in found.filter(|deferred| deferred.are_sizes) {
         let Statement::Equal(left, right) = &deferred.what else { continue };
         match facts.learn(left, right) {
             Learned::Nothing => {}
             Learned::Something => {
                 is_new = true;
-                taken.push(deferred);
+                taken.push(deferred.clone());
             }
             Learned::Contradiction => {
-                diagnostics.push(contradiction(&deferred, taken));
+                diagnostics.push(contradiction(deferred, taken));
                 return None;
             }
         }

@@ -60,7 +60,7 @@ const fn check(callee: &Signature, call: Call<'_>, form: Calls, results: &[TypeS
     if let Calls::Scan { state, .. } = form
         && state > 0
     {
-        let text = Text::new().str("`").str(step).str("` has state of its own, such as running");
+        let text = Text::new().str("`").str(step).str("` has state of its own, buffers or running");
         let text = text.str(" statistics, which a scan does not carry\n  help: use `LayerNorm`");
         panic!("{}", text.str(" in place of `BatchNorm`").as_str());
     }
@@ -206,7 +206,7 @@ const fn fits(expected: &TypeSig, found: &TypeSig, bound: &[Bound; TRIES]) -> bo
 /// Whether two sizes are equal, whatever the run.
 const fn is_same(expected: Size, found: Size, bound: &[Bound; TRIES]) -> bool {
     match (expected, found) {
-        (Size::Unknown, _) => return true,
+        (Size::Unknown, _) | (_, Size::Unknown) => return true,
         // What a run makes is no constant, though it may be equal in some runs.
         (Size::Fixed(_), Size::Run(_) | Size::Made(..)) => return false,
         _ => {}

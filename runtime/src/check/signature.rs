@@ -70,20 +70,33 @@ pub(super) type Names = [Option<(&'static str, Size)>; NAMES];
 pub(super) type Bound = [Option<(&'static str, i128)>; NAMES];
 
 /// How often sizes are tried: each time with other numbers for the names.
-pub(super) const TRIES: usize = 6;
+pub(super) const TRIES: usize = 8;
+
+/// What a number of a try is beyond a multiple of [`ROUND`]: in all tries, each name has each.
+const RESTS: [i128; TRIES] = [0, 1, 2, 3, 5, 7, 11, 839];
+const ROUND: i128 = 840;
 
 /// A number for a name of the caller, another one in each try. Two sizes that are equal in all
-/// tries are taken for equal: they are sums of few terms, which differ at most numbers.
+/// tries are taken for equal: they are sums of few terms, which differ at most numbers, and what
+/// divides has rests.
 const fn number(name: &str, at: usize) -> i128 {
-    // Fowler, Noll and Vo's hash (FNV-1a).
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64 ^ at as u64;
+    // Fowler, Noll and Vo's hash (FNV-1a), mixed by the steps of SplitMix64 (S. Vigna).
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     let (bytes, mut i) = (name.as_bytes(), 0);
     while i < bytes.len() {
         hash = (hash ^ bytes[i] as u64).wrapping_mul(0x100_0000_01b3);
         i += 1;
     }
-    hash = (hash ^ (hash >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    1000 + ((hash >> 40) % 1_000_000) as i128
+    let first = mixed(hash);
+    let own = mixed(hash.wrapping_add((at as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)));
+    let rest = RESTS[(first as usize % TRIES + at) % TRIES];
+    ROUND * (10 + (own % 100_003) as i128) + rest
+}
+
+const fn mixed(mut bits: u64) -> u64 {
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    bits ^ (bits >> 31)
 }
 
 /// The number that a size of the caller is in a try; nothing where it is not known.

@@ -32,6 +32,8 @@ pub struct Grads<'a, M> {
     pub(super) absent: &'static [[usize; 2]],
     /// Whether no step was made along them yet; of gradients from elsewhere nobody knows.
     fresh: Option<&'a AtomicBool>,
+    /// How many samples are in a mean that waits for a step, and these are not among them.
+    waiting: usize,
     model: PhantomData<fn() -> M>,
 }
 
@@ -49,7 +51,7 @@ impl<'a, M> Grads<'a, M> {
     #[doc(hidden)]
     pub const fn new(grads: &'a [f32], state: &'a [f32], host: Option<Host<'a>>) -> Self {
         let source = Source::Host { grads, state, host };
-        Self { source, absent: &[], profile: None, fresh: None, model: PhantomData }
+        Self { source, absent: &[], profile: None, fresh: None, waiting: 0, model: PhantomData }
     }
 
     /// The gradients of as many parameters, and behind them as many floats of state.
@@ -61,7 +63,14 @@ impl<'a, M> Grads<'a, M> {
             }
             Lent::Device(remote) => {
                 let source = Source::Device { remote, params, state };
-                Self { source, absent: &[], profile: None, fresh: None, model: PhantomData }
+                Self {
+                    source,
+                    absent: &[],
+                    profile: None,
+                    fresh: None,
+                    waiting: 0,
+                    model: PhantomData,
+                }
             }
         }
     }
@@ -88,6 +97,11 @@ impl<'a, M> Grads<'a, M> {
         Self { fresh: Some(fresh), ..self }
     }
 
+    /// The same, beside a mean of so many samples that waits for a step.
+    pub(crate) const fn beside(self, waiting: usize) -> Self {
+        Self { waiting, ..self }
+    }
+
     /// The same gradients for a step more: that of a second optimizer, which trains other
     /// parameters, or one that is meant to go the same way again.
     #[must_use]
@@ -103,6 +117,13 @@ impl<'a, M> Grads<'a, M> {
     /// Takes them for a step.
     #[track_caller]
     pub(super) fn take(&self) {
+        assert!(
+            self.waiting == 0,
+            "gradiron: the mean of {} samples waits for a step, and these gradients are not in it: \
+             call `ws.accumulate(…)` before the step, or `ws.zero_grad()` before `loss_grad` to \
+             forget them",
+            self.waiting
+        );
         let are_fresh = self.fresh.is_none_or(|fresh| fresh.swap(false, Ordering::Relaxed));
         assert!(
             are_fresh,

@@ -1,5 +1,7 @@
 //! The gradients of several batches, as those of one.
 
+use std::sync::atomic::Ordering;
+
 use super::{Program, Workspace};
 use crate::device::{Buf, Device, DeviceError, Kernels, Random, Region, Run, RunKey, RunMemory};
 use crate::math::Arith;
@@ -78,27 +80,27 @@ impl<M: Program, D: Device> Workspace<M, D> {
         M::Owner: Model,
     {
         assert!(samples > 0, "gradiron: gradients of no samples have no weight in a mean");
-        let is_new = std::mem::take(&mut self.single) && *self.fresh.get_mut();
         assert!(
-            is_new,
+            self.single && *self.fresh.get_mut(),
             "gradiron: there are no new gradients to add: no call has made any since the last one; \
              call `loss_grad`, not `loss`, before each `accumulate`"
         );
         self.intact()?;
-        optimizer.take_state(net, self.grads());
-        let known = match &mut self.sum {
-            Some(known) => known,
-            none => {
-                let mean = self.device.allocate(M::PARAMS)?;
-                none.insert(Accumulated { mean, samples: 0.0, absent: &[] })
-            }
-        };
-        let is_first = known.samples == 0.0;
+        if self.sum.is_none() {
+            let mean = self.device.allocate(M::PARAMS)?;
+            self.sum = Some(Accumulated { mean, samples: 0.0, absent: &[] });
+        }
+        let fits = |sum: &Accumulated<_>| sum.samples == 0.0 || sum.absent == self.absent;
         assert!(
-            is_first || known.absent == self.absent,
+            self.sum.as_ref().is_some_and(fits),
             "gradiron: these gradients are of a loss that trains other parameters than that of the \
              batches before: make a step along those first, or forget them by `ws.zero_grad()`"
         );
+        // Nothing is taken before all is known to be there.
+        self.single = false;
+        optimizer.take_state(net, self.grads());
+        let known = self.sum.as_mut().expect("it was made above");
+        let is_first = known.samples == 0.0;
         let all = known.samples + samples as f64;
         let share = [(samples as f64 / all) as f32];
         let memory = RunMemory {
@@ -116,9 +118,11 @@ impl<M: Program, D: Device> Workspace<M, D> {
         self.outcome(outcome)
     }
 
-    /// How many samples there are in the mean that [`accumulate`](Self::accumulate) makes.
+    /// How many samples there are in the mean that [`accumulate`](Self::accumulate) makes; none
+    /// behind a step along it.
     pub fn accumulated(&self) -> usize {
-        self.sum.as_ref().map_or(0, |sum| sum.samples as usize)
+        let sum = self.sum.as_ref().filter(|_| self.fresh.load(Ordering::Relaxed));
+        sum.map_or(0, |sum| sum.samples as usize)
     }
 
     /// Forgets the gradients, and those that were accumulated: a step needs new ones. Before each

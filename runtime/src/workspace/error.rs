@@ -35,6 +35,8 @@ pub enum InputError {
     TooLarge { input: &'static str, size: &'static str, found: usize, capacity: usize },
     #[error("`{input}` has {size} = {found}, but the inputs before it have {expected}")]
     Differs { input: &'static str, size: &'static str, expected: usize, found: usize },
+    #[error("`{input}` has {size} = 0, and sizes start at 1")]
+    Zero { input: &'static str, size: &'static str },
     #[error("`{input}` has the sizes {found:?}, but needs {expected:?}")]
     Sizes { input: &'static str, expected: Vec<usize>, found: Vec<usize> },
     #[error("with {sizes}, {need}; give it sizes for which it holds, as by padding")]

@@ -18,7 +18,10 @@ impl<M: Program, D: Device, P> Workspace<M, D, P> {
         len: usize,
         sample: usize,
     ) -> Result<usize, InputError> {
-        self.within(at, input, whole(input, len, sample)?)
+        match whole(input, len, sample)? {
+            0 => Err(InputError::Empty { input }),
+            size => self.within(at, input, size),
+        }
     }
 
     /// The run-time size number `at`, as one of the sizes of a tensor.
@@ -31,7 +34,7 @@ impl<M: Program, D: Device, P> Workspace<M, D, P> {
     ) -> Result<usize, InputError> {
         let (size, capacity) = (M::SIZES[at], self.capacity[at]);
         match found {
-            0 => Err(InputError::Empty { input }),
+            0 => Err(InputError::Zero { input, size }),
             found if found > capacity => Err(InputError::TooLarge { input, size, found, capacity }),
             found => Ok(found),
         }

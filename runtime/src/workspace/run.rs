@@ -270,6 +270,12 @@ impl<M: Program, D: Device> Workspace<M, D> {
         M::Owner: Model,
     {
         let (call, gradients) = self.gradients::<F, A, C, R>(&inputs, floats.len(), false);
+        assert!(
+            self.accumulated() == 0,
+            "gradiron: the mean of {} samples waits for a step: make it, or forget them by \
+             `ws.zero_grad()`, before a call that makes gradients and a step of its own",
+            self.accumulated()
+        );
         self.intact()?;
         let loss = call.results[0].start;
         let deferred = optimizer.defers() && self.device.defer(&self.grads);

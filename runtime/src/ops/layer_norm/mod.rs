@@ -50,9 +50,9 @@ impl LayerNormSpec {
         }
     }
 
-    /// The floats of scratch of the gradient, for so many rows and for fewer: the sums of each group.
-    /// Up to [`GROUPS`] groups there are more with more rows; then groups grow to their largest size,
-    /// and then there are more again.
+    /// The floats of scratch of the gradient, for so many rows and for fewer: the sums of each
+    /// group. Up to [`GROUPS`] groups there are more with more rows; then groups grow to their
+    /// largest size, and then there are more again.
     pub const fn grad_scratch(&self) -> usize {
         let [few, many] = [self.rows.div_ceil(ROWS[0]), self.rows.div_ceil(ROWS[1])];
         let groups = if few < GROUPS { few } else { GROUPS };
