@@ -267,6 +267,7 @@ fn docs(interface: &Interface, method: Method, receiver: Receiver, weighed: bool
         #weights
         ///
         /// # Errors
-        /// When an input does not fit the workspace or another input.
+        /// When an input does not fit the workspace or another input, or the sizes of a run are not as the
+        /// function needs them.
     }
 }

@@ -3,7 +3,7 @@
 use super::signature::{
     Bound, NAMES, Names, Signature, Size, TRIES, TypeSig, as_here, here, named, there,
 };
-use super::text::Text;
+use super::text::{Text, same_text};
 
 /// How a model is called.
 #[derive(Clone, Copy, Debug)]
@@ -126,7 +126,8 @@ const fn check(callee: &Signature, call: Call<'_>, form: Calls, results: &[TypeS
                 panic!("{}", text.str(")]` above the field").as_str());
             }
             let text = shape_here(text.str("let y: "), &callee.results[i], &names, &bound);
-            panic!("{}", text.str(" = self.").str(step).str("(…)`").as_str());
+            let text = text.str(" = self.").str(step).str("(…)`");
+            panic!("{}", with_names(text, &callee.results[i], &names).as_str());
         }
         i += 1;
     }
@@ -183,6 +184,27 @@ const fn shape_here(mut text: Text, ty: &TypeSig, names: &Names, bound: &[Bound;
         axis += 1;
     }
     text.str(if axis == 0 { "[]" } else { "]" })
+}
+
+/// Says what names are called here, where sizes are made of them and they have others.
+const fn with_names(mut text: Text, ty: &TypeSig, names: &Names) -> Text {
+    let (mut made, mut axis) = (false, 0);
+    while axis < ty.dims.len() {
+        made |= matches!(ty.dims[axis], Size::Made(..));
+        axis += 1;
+    }
+    let (mut i, mut first) = (0, true);
+    while i < names.len() && made {
+        if let Some((name, Size::Run(here) | Size::Made(_, here))) = names[i]
+            && !same_text(name, here)
+        {
+            text = text.str(if first { ", where `" } else { ", `" });
+            text = text.str(name).str("` is `").str(here).str("`");
+            first = false;
+        }
+        i += 1;
+    }
+    text
 }
 
 /// Whether a type of the caller is one of the function, with its names as they are bound.
