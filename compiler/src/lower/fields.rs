@@ -160,7 +160,10 @@ fn report_unused(model: &mut ModelCx, functions: &[Lowered]) {
         // Options may leave a layer without parameters.
         let has_params = has_params && (owns || !model.applied.contains(&i));
         let name = &field.name;
-        let is_value = |of: fn(&syn::Path) -> bool| matches!(&field.decl, FieldDecl::Layer(layer) if of(&layer.path));
+        let is_value = |of: fn(&syn::Path) -> bool| match &field.decl {
+            FieldDecl::Layer(layer) => of(&layer.path),
+            _ => false,
+        };
         let trains = has_params && !is_value(layers::is_buffer);
         if let Some(span) =
             field.frozen.filter(|_| !trains && !matches!(field.decl, FieldDecl::Broken))
