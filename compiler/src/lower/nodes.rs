@@ -1,5 +1,5 @@
-//! Nodes of a graph, and the steps of the user's that they are made for: what is said of a step that
-//! does not accept its input.
+//! Nodes of a graph, and the steps of the user's that they are made for: what is said of a step
+//! that does not accept its input.
 
 use std::rc::Rc;
 

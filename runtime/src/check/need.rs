@@ -23,16 +23,21 @@ impl Unmet {
     }
 }
 
-/// A size that is made of these, or 0 where one of them is: it is not known yet.
-pub const fn known(sizes: &[usize], made: usize) -> usize {
+/// Whether none of these sizes is 0, which stands for one that is not known yet.
+const fn are_known(sizes: &[usize]) -> bool {
     let mut i = 0;
     while i < sizes.len() {
         if sizes[i] == 0 {
-            return 0;
+            return false;
         }
         i += 1;
     }
-    made
+    true
+}
+
+/// A size that is made of these, or 0 where one of them is: it is not known yet.
+pub const fn known(sizes: &[usize], made: usize) -> usize {
+    if are_known(sizes) { made } else { 0 }
 }
 
 /// Two sizes that have to be equal, where all names in them are known: none of `names` is 0.
@@ -42,7 +47,7 @@ pub const fn equal_at_run_time(
     right: (&'static str, i128),
     message: &'static str,
 ) -> Option<Unmet> {
-    if known(names, 1) == 0 || left.1 == right.1 {
+    if !are_known(names) || left.1 == right.1 {
         return None;
     }
     Some(Unmet { message, sign: ", ", sizes: [left, right] })
@@ -55,7 +60,7 @@ pub const fn at_least_at_run_time(
     least: (&'static str, i128),
     message: &'static str,
 ) -> Option<Unmet> {
-    if known(names, 1) == 0 || size.1 >= least.1 {
+    if !are_known(names) || size.1 >= least.1 {
         return None;
     }
     Some(Unmet { message, sign: " is less than ", sizes: [size, least] })
