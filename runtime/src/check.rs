@@ -10,7 +10,7 @@ pub use call::{Call, Calls};
 pub use need::{Unmet, at_least_at_run_time, equal_at_run_time, first, known, met};
 pub use signature::{Part, Signature, Size, Term, TypeSig, classes, floats};
 
-use crate::constant::{Constant, Sizes};
+use crate::constant::{Axes, Constant};
 use text::Text;
 
 /// The largest size, and the most floats of a value: 4 TiB. No product of two of them overflows.
@@ -147,7 +147,7 @@ pub const fn within(number: f32, range: Range, text: &'static str, message: &'st
 /// # Panics
 /// Then, while rustc evaluates the constant: that is the error the user sees.
 #[track_caller]
-pub const fn constant(found: &Sizes, stated: &[usize], name: &'static str) {
+pub const fn constant(found: &Axes, stated: &[usize], name: &'static str) {
     if !found.are(stated) {
         let text = Text::new().str("`").str(name).str("` is stated as ").sizes(stated);
         panic!("{}", text.str(" here, but is ").sizes(found.axes()).as_str());

@@ -6,7 +6,7 @@ use std::fmt;
 
 use bytemuck::Pod;
 
-use crate::tensor::ClassIndex;
+use crate::tensor::{ClassIndex, Element};
 
 /// The most axes that a value has.
 const AXES: usize = 16;
@@ -71,17 +71,11 @@ pub trait Nested: Pod {
     const SIZES: [usize; AXES];
 }
 
-macro_rules! numbers {
-    ($($number:ty),*) => {
-        $(impl Nested for $number {
-            type Element = Self;
-            const RANK: usize = 0;
-            const SIZES: [usize; AXES] = [1; AXES];
-        })*
-    };
+impl<T: Element> Nested for T {
+    type Element = Self;
+    const RANK: usize = 0;
+    const SIZES: [usize; AXES] = [1; AXES];
 }
-
-numbers!(f32, u8, u16, u32, u64, usize, i8, i16, i32, i64, isize);
 
 impl<A: Nested, const N: usize> Nested for [A; N] {
     type Element = A::Element;
@@ -109,12 +103,12 @@ pub const fn whole_numbers<A: Nested<Element: ClassIndex>>(array: &A) -> &[A::El
 
 /// The sizes of an array.
 #[derive(Clone, Copy, Debug)]
-pub struct Sizes {
+pub struct Axes {
     rank: usize,
     sizes: [usize; AXES],
 }
 
-impl Sizes {
+impl Axes {
     /// Those of this one.
     pub const fn of<A: Nested>(_: &A) -> Self {
         Self { rank: A::RANK, sizes: A::SIZES }

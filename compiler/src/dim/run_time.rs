@@ -20,14 +20,13 @@ impl Atom {
                 || self.parts().flat_map(Dim::atoms).any(Self::divides_at_run_time))
     }
 
-    fn collect_names<'a>(&'a self, run: &mut Vec<&'a Self>, has_constants: &mut bool) {
+    /// The names in it, constants too.
+    fn collect_names<'a>(&'a self, names: &mut Vec<&'a Self>) {
         match self {
-            Self::Run(_) if !run.contains(&self) => run.push(self),
-            Self::Run(_) => {}
-            Self::Const(..) => *has_constants = true,
+            Self::Run(_) | Self::Const(..) if !names.contains(&self) => names.push(self),
+            Self::Run(_) | Self::Const(..) => {}
             Self::Quotient(..) | Self::Sum(_) => {
-                let parts = self.parts().flat_map(Dim::atoms);
-                parts.for_each(|atom| atom.collect_names(run, has_constants));
+                self.parts().flat_map(Dim::atoms).for_each(|atom| atom.collect_names(names));
             }
         }
     }
@@ -40,10 +39,9 @@ impl Dim {
         if !self.atoms().any(Atom::divides_at_run_time) {
             return false;
         }
-        let (mut names, mut has_constants) = (Vec::new(), false);
-        self.atoms().for_each(|atom| atom.collect_names(&mut names, &mut has_constants));
+        let names = self.names();
         // What constants are is not known here, and more names than models have, nobody tries.
-        if has_constants || names.len() > MULTIPLES.len() {
+        if names.iter().any(|name| !name.is_run_time()) || names.len() > MULTIPLES.len() {
             return true;
         }
         (0..=2 * RESTS).any(|offset| {
@@ -53,6 +51,18 @@ impl Dim {
             };
             self.evaluate(&value) == Some(0)
         })
+    }
+
+    /// The names in it, parts of quotients and sums too.
+    fn names(&self) -> Vec<&Atom> {
+        let mut names = Vec::new();
+        self.atoms().for_each(|atom| atom.collect_names(&mut names));
+        names
+    }
+
+    /// Those that a run knows.
+    pub fn run_time_names(&self) -> Vec<&Atom> {
+        self.names().into_iter().filter(|name| name.is_run_time()).collect()
     }
 
     /// A number that it is not below for any run-time sizes, which start at 1; nothing where there

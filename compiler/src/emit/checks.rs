@@ -67,7 +67,7 @@ pub fn checks(model: &Model) -> TokenStream {
         let (path, text, sizes) =
             (&fixed.path, &fixed.text, fixed.ty.dims().iter().map(Dim::tokens));
         add(quote_spanned!(span_of(path)=> __private::check::constant(
-            &__private::constant::Sizes::of(&#path), &[#(#sizes),*], #text
+            &__private::constant::Axes::of(&#path), &[#(#sizes),*], #text
         )));
     }
     for function in model.functions.iter().flatten() {

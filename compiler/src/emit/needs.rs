@@ -62,18 +62,12 @@ pub fn unmet(model: &Model, function: &Function) -> TokenStream {
 
 /// The variables of all run-time names in these sizes.
 fn names<'a>(sizes: impl IntoIterator<Item = &'a Dim>) -> TokenStream {
-    fn collect<'a>(dim: &'a Dim, names: &mut Vec<&'a str>) {
-        for atom in dim.atoms() {
-            match atom {
-                Atom::Run(name) if !names.contains(&name.as_str()) => names.push(name),
-                Atom::Run(_) | Atom::Const(..) => {}
-                Atom::Quotient(a, b) => [a, b].into_iter().for_each(|part| collect(part, names)),
-                Atom::Sum(a) => collect(a, names),
-            }
+    let mut names: Vec<&Atom> = Vec::new();
+    for name in sizes.into_iter().flat_map(Dim::run_time_names) {
+        if !names.contains(&name) {
+            names.push(name);
         }
     }
-    let mut names = Vec::new();
-    sizes.into_iter().for_each(|dim| collect(dim, &mut names));
-    let names = names.into_iter().map(run_ident);
+    let names = names.into_iter().map(|name| run_ident(&name.to_string()));
     quote!(#(#names),*)
 }

@@ -9,7 +9,7 @@ use super::boundary::{View, array, view_of};
 use crate::declared::{ParamInit, State, StateInit};
 use crate::dim::{Dim, Shape};
 use crate::hygiene::quote;
-use crate::syntax::FieldDecl;
+use crate::syntax::{Field, FieldDecl};
 
 /// The struct that owns the parameters and behind them the state, with a table of the layers in its
 /// docs.
@@ -287,6 +287,40 @@ fn owner(model: &Model, checked: &Option<TokenStream>) -> (TokenStream, TokenStr
     (inner, methods)
 }
 
+/// What the user says of a field comes first, as a paragraph of its own.
+fn docs(field: &Field) -> Option<TokenStream> {
+    let docs = &field.docs;
+    (!docs.is_empty()).then(|| quote!(#(#docs)* #[doc = ""]))
+}
+
+/// `net.position()` and `net.position_mut()`: a field that is a tensor itself, and from where to
+/// where it lies.
+fn tensor(
+    model: &Model,
+    field: &Field,
+    (what, shape): (&str, &Shape),
+    [start, end]: [TokenStream; 2],
+) -> TokenStream {
+    let (name, docs) = (&field.name, docs(field));
+    let (ty, view) = view(model, shape, &start);
+    let doc = format!("The {what} `{name}`, `{shape}`.");
+    let change = method_mut(model, name, |name_mut| {
+        quote! {
+            pub fn #name_mut(&mut self) -> &mut #ty {
+                __private::view::param_mut(&mut self.params, [#start, #end])
+            }
+        }
+    });
+    quote! {
+        #change
+        #docs
+        #[doc = #doc]
+        pub fn #name(&self) -> &#ty {
+            #view
+        }
+    }
+}
+
 /// `net.fc1().weight()`, `net.bn1().running_mean()`, `net.position()`.
 fn views(model: &Model) -> Vec<TokenStream> {
     let (params, state) = (model.params.sorted(), model.state.sorted());
@@ -297,11 +331,7 @@ fn views(model: &Model) -> Vec<TokenStream> {
         if before.chain(model.interfaces.iter().map(|f| &f.name)).any(|other| other == name) {
             return None;
         }
-        // What the user says of it comes first, as a paragraph of its own.
-        let docs = (!field.docs.is_empty()).then(|| {
-            let docs = &field.docs;
-            quote!(#(#docs)* #[doc = ""])
-        });
+        let docs = docs(field);
         // A row of layers has no view: their parameters go by their names.
         if matches!(field.decl, FieldDecl::Layers(..)) {
             return None;
@@ -313,24 +343,11 @@ fn views(model: &Model) -> Vec<TokenStream> {
         if let [(k, (_, param))] = own[..]
             && param.name.is_empty()
         {
-            let (ty, view) = view(model, &param.shape, &quote!(Self::__AT[#k]));
-            let doc = format!("The parameter `{name}`, `{}`.", param.shape);
-            let place = place(Some(k));
-            let change = method_mut(model, name, |name_mut| {
-                quote! {
-                    pub fn #name_mut(&mut self) -> &mut #ty {
-                        __private::view::param_mut(&mut self.params, #place)
-                    }
-                }
-            });
-            return Some(quote! {
-                #change
-                #docs
-                #[doc = #doc]
-                pub fn #name(&self) -> &#ty {
-                    #view
-                }
-            });
+            let at = |k: usize| {
+                let k = Index::from(k);
+                quote!(Self::__AT[#k])
+            };
+            return Some(tensor(model, field, ("parameter", &param.shape), [at(k), at(k + 1)]));
         }
         let is_buffer = |(_, (owner, state)): &(usize, &&(usize, State))| {
             *owner == f && matches!(state.init, StateInit::Buffer(_))
@@ -340,24 +357,7 @@ fn views(model: &Model) -> Vec<TokenStream> {
                 let k = Index::from(k);
                 quote!(<Self as __private::Module>::PARAMS + Self::__STATE_AT[#k])
             };
-            let (ty, view) = view(model, &buffer.shape, &at(k));
-            let doc = format!("The buffer `{name}`, `{}`.", buffer.shape);
-            let (start, end) = (at(k), at(k + 1));
-            let change = method_mut(model, name, |name_mut| {
-                quote! {
-                    pub fn #name_mut(&mut self) -> &mut #ty {
-                        __private::view::param_mut(&mut self.params, [#start, #end])
-                    }
-                }
-            });
-            return Some(quote! {
-                #change
-                #docs
-                #[doc = #doc]
-                pub fn #name(&self) -> &#ty {
-                    #view
-                }
-            });
+            return Some(tensor(model, field, ("buffer", &buffer.shape), [at(k), at(k + 1)]));
         }
         let param = |name: &str| {
             let found = own.iter().find(|(_, (_, param))| param.name == name);

@@ -202,14 +202,10 @@ impl Callee {
 
     /// What its sizes do not meet, of which `of` knows those that are known.
     pub fn unmet(&self, of: impl Fn(&Dim) -> TokenStream) -> TokenStream {
-        let (unmet, bind) = (self.item("unmet"), self.item("bind"));
-        let args = self.args.iter().map(|ty| {
-            let sizes = ty.dims().iter().map(&of);
-            quote!(&[#(#sizes),*])
-        });
         // A step is asked for the sizes of the whole.
         debug_assert!(!self.is_step);
-        quote!(#unmet(#bind(&[#(#args),*])))
+        let (unmet, sizes) = (self.item("unmet"), self.sizes_by(of));
+        quote!(#unmet(#sizes))
     }
 
     /// A size that the callee states: a variable, see [`Callee::stated`] and [`Callee::planned`].

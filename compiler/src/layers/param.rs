@@ -16,20 +16,17 @@ use crate::ops::elementwise::Constant;
 use crate::syntax::LayerDecl;
 use crate::vocabulary::{Domain, Example, Input, OptionRow};
 
+const SHAPE: OptionRow = OptionRow::new("shape", Domain::Other("a list of sizes"), "SHAPE");
+const INIT: OptionRow = OptionRow::new(
+    "init",
+    Domain::Other("`zeros`, `ones`, `constant(x)`, `normal(mean, std)` or `uniform(low, high)`"),
+    "INIT",
+);
+
 pub(super) const PARAM: Layer = Layer {
     input: Input::Nothing,
     calls: &[],
-    options: &[
-        OptionRow::new("shape", Domain::Other("a list of sizes"), "SHAPE"),
-        OptionRow::new(
-            "init",
-            Domain::Other(
-                "`zeros`, `ones`, `constant(x)`, `normal(mean, std)` or `uniform(low, high)`",
-            ),
-            "INIT",
-        )
-        .or("`normal(0.0, 0.02)`"),
-    ],
+    options: &[SHAPE, INIT.or("`normal(0.0, 0.02)`")],
     params: "the parameter itself, under the name of the field",
     shapes: "→ a value of `shape`, used as `self.name`",
     formula: "a parameter of your own",
@@ -44,17 +41,7 @@ pub(super) const PARAM: Layer = Layer {
 pub(super) const BUFFER: Layer = Layer {
     input: Input::Nothing,
     calls: &[],
-    options: &[
-        OptionRow::new("shape", Domain::Other("a list of sizes"), "SHAPE"),
-        OptionRow::new(
-            "init",
-            Domain::Other(
-                "`zeros`, `ones`, `constant(x)`, `normal(mean, std)` or `uniform(low, high)`",
-            ),
-            "INIT",
-        )
-        .or("`zeros`"),
-    ],
+    options: &[SHAPE, INIT.or("`zeros`")],
     params: "the buffer itself, a part of the state, under the name of the field",
     shapes: "→ a value of `shape`, used as `self.name`",
     formula: "numbers that the program sets and no training changes",

@@ -55,7 +55,7 @@ use crate::flow::{Flow, Flows};
 use crate::graph::{Callee, Dest, Graph, Kind, Source, Ty, ValueId, is_loss};
 use crate::names::is_run_time_name;
 use crate::ops::{Deferred, Rule};
-use crate::syntax::{Function, ModelItem, TypeExpr, ambiguous};
+use crate::syntax::{Function, ModelItem, TypeExpr, ambiguous, run_time_names};
 
 /// A mistake that has been reported already.
 #[derive(Debug, Clone, Copy)]
@@ -304,7 +304,11 @@ impl<'a> FnCx<'a, '_> {
         self.declare_sizes(function);
         for (i, arg) in function.args.iter().enumerate() {
             let name = arg.name.to_string();
-            match self.ty(&arg.ty).and_then(|ty| self.has_largest(&ty, arg.ty.span)) {
+            let ty = self.ty(&arg.ty).and_then(|ty| {
+                self.has_largest(&ty, arg.ty.span)?;
+                Ok(ty)
+            });
+            match ty {
                 Ok(ty) => {
                     let value = self.graph.add_value(ty.clone(), Source::Arg(i), &name);
                     self.graph.args.push(value);
@@ -361,9 +365,7 @@ impl<'a> FnCx<'a, '_> {
 
     /// How many run-time sizes the model has.
     fn run_time_names(&self) -> usize {
-        let args = self.model.item.functions.iter().flat_map(|function| &function.args);
-        let sizes = args.flat_map(|arg| &arg.ty.dims).map(text_of);
-        sizes.filter(|size| is_run_time_name(size)).collect::<HashSet<_>>().len()
+        run_time_names(self.model.item).len()
     }
 
     pub fn scope(&self) -> Scope<'_> {

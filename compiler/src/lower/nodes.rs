@@ -46,23 +46,17 @@ impl FnCx<'_, '_> {
         Ok(made)
     }
 
-    /// The same of an argument.
-    pub fn has_largest(&mut self, ty: &Ty, span: Span) -> Lowering<Ty> {
-        let found = ty.dims().iter().find_map(|dim| Some((dim, dim.falls_with()?)));
-        let Some((dim, atom)) = found else { return Ok(ty.clone()) };
-        let text = format!("`{dim}` is larger where `{atom}` is smaller");
-        let help = "memory is planned for the largest run-time sizes: give it a name of its own";
-        Err(self.model.report(Diagnostic::new(span, text).help(help)))
-    }
-
     /// Memory is planned for the largest run-time sizes: no shape may be larger with less of one.
     fn grows(&mut self, ty: &Ty, input: Option<ValueId>) -> Lowering<()> {
-        let found = ty.dims().iter().find_map(|dim| Some((dim, dim.falls_with()?)));
-        let Some((dim, atom)) = found else { return Ok(()) };
-        let text = format!("makes {ty}, of which `{dim}` is larger where `{atom}` is smaller");
-        let help = "memory is planned for the largest run-time sizes: give the difference a name \
-            of its own, as the size of an input";
-        Err(self.refuse(Mismatch::new(text).help(help), input))
+        let Some(falls) = what_falls(ty) else { return Ok(()) };
+        let text = format!("makes {ty}, of which {falls}");
+        Err(self.refuse(Mismatch::new(text).help(GIVE_IT_A_NAME), input))
+    }
+
+    /// The same of an argument.
+    pub fn has_largest(&mut self, ty: &Ty, span: Span) -> Lowering<()> {
+        let Some(falls) = what_falls(ty) else { return Ok(()) };
+        Err(self.model.report(Diagnostic::new(span, falls).help(GIVE_IT_A_NAME)))
     }
 
     /// Reports that the current step does not accept its input.
@@ -118,4 +112,13 @@ impl FnCx<'_, '_> {
         steps.reverse();
         steps.join(" → ")
     }
+}
+
+const GIVE_IT_A_NAME: &str = "memory is planned for the largest run-time sizes: give the difference \
+    a name of its own, as the size of an input";
+
+/// `` `s - t` is larger where `t` is smaller ``, where it is so of a size.
+fn what_falls(ty: &Ty) -> Option<String> {
+    let (dim, atom) = ty.dims().iter().find_map(|dim| Some((dim, dim.falls_with()?)))?;
+    Some(format!("`{dim}` is larger where `{atom}` is smaller"))
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use proc_macro2::Ident;
-use syn::LitStr;
+use syn::{Expr, LitStr};
 
 use super::limits::check_counts;
 use super::{Field, FieldDecl, Function, Header, ModelItem};
@@ -68,29 +68,28 @@ fn check_names(item: &ModelItem, diagnostics: &mut Diagnostics) {
 /// The most run-time sizes of a model, which its functions share.
 pub const MOST_SIZES: usize = 4;
 
-fn check_sizes(item: &ModelItem, diagnostics: &mut Diagnostics) {
+/// The names of the run-time sizes of a model, each where it stands first.
+pub fn run_time_names(item: &ModelItem) -> Vec<(String, &Expr)> {
     let args = item.functions.iter().flat_map(|function| &function.args);
-    let mut known: Vec<String> = Vec::new();
+    let mut known: Vec<(String, &Expr)> = Vec::new();
     for size in args.flat_map(|arg| &arg.ty.dims) {
         let name = text_of(size);
-        let is_name = syn::parse_str::<Ident>(&name).is_ok();
-        if !is_name || !is_run_time_name(&name) || known.contains(&name) {
-            continue;
+        let is_name = syn::parse_str::<Ident>(&name).is_ok() && is_run_time_name(&name);
+        if is_name && !known.iter().any(|(other, _)| *other == name) {
+            known.push((name, size));
         }
-        if known.len() >= MOST_SIZES {
-            let known: Vec<_> =
-                known[..MOST_SIZES].iter().map(|name| format!("`{name}`")).collect();
-            let text = format!(
-                "`{name}` is one run-time size too many: there are {} already",
-                known.join(", ")
-            );
-            let error = Diagnostic::over(size, text);
-            let help = "a model has at most four; a size that does not change is a constant";
-            diagnostics.push(error.help(help));
-            return;
-        }
-        known.push(name);
     }
+    known
+}
+
+fn check_sizes(item: &ModelItem, diagnostics: &mut Diagnostics) {
+    let names = run_time_names(item);
+    let Some((name, size)) = names.get(MOST_SIZES) else { return };
+    let known: Vec<_> = names[..MOST_SIZES].iter().map(|(name, _)| format!("`{name}`")).collect();
+    let known = known.join(", ");
+    let text = format!("`{name}` is one run-time size too many: there are {known} already");
+    let help = "a model has at most four; a size that does not change is a constant";
+    diagnostics.push(Diagnostic::over(size, text).help(help));
 }
 
 /// Names in files that files cannot hold, or that are those of two fields.

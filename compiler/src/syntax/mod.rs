@@ -9,7 +9,7 @@ mod parse;
 mod recover;
 mod typed;
 
-pub use check::{MOST_SIZES, ambiguous, check_item, distinct};
+pub use check::{MOST_SIZES, ambiguous, check_item, distinct, run_time_names};
 pub use parse::{count_of, frozen, name_in_files, parse_layer_type, parse_model, parse_models};
 pub use typed::{PRIMITIVES, numeral, parse_layer, type_of, value};
 
