@@ -1,7 +1,7 @@
 //! Kernels that are given what was prepared of their weights.
 
 use gradiron::device::{Buf, Kernels, Precision};
-use gradiron::ops::conv2d::{Algorithm, Conv2d, Pass, reference as conv2d};
+use gradiron::ops::conv2d::{Algorithm, Conv2d, Conv2dSpec, Pass, reference as conv2d};
 use gradiron::ops::matmul::{Layout, MatmulSpec, reference as matmul};
 
 use crate::conv2d::{bound, specs};
@@ -67,23 +67,27 @@ fn convolutions() {
         conv2d::conv2d(&mut want, &x64, &w64, spec);
         conv2d::conv2d(&mut size, &abs(&x64), &abs(&w64), spec);
         let terms = spec.weight_len() / spec.out_channels.max(1);
-        let call = Call {
-            outputs: &[spec.output_len(), spec.prepared_len()],
-            inputs: &[&x, &w],
-            indices: &[],
-            scratch: spec.prepared_scratch(),
-        };
         let winograd = spec.algorithm(Pass::Forward) == Algorithm::Winograd;
         let error = |i: usize| match winograd {
             true => bound(Pass::Forward, spec, i),
             false => (terms + 2) as f64 * EPSILON * size[i],
         };
-        call.run(
-            |step, y, x, scratch| {
-                step.conv2d_prepare(y[1], x[1], spec);
-                step.conv2d_prepared(y[0], x[0], [x[1], y[1]], scratch, spec);
-            },
-            |level, y| assert_close(&format!("{spec:?} {level}"), &y[0], &want, error),
-        );
+        // Prepared for planes of this size, or for planes of any by those of another.
+        let other = Conv2dSpec { height: spec.height + 40, width: spec.width + 40, ..spec };
+        for (from, to) in [(spec, spec), (other.any_size(), spec.any_size())] {
+            let call = Call {
+                outputs: &[spec.output_len(), from.prepared_len()],
+                inputs: &[&x, &w],
+                indices: &[],
+                scratch: to.prepared_scratch(),
+            };
+            call.run(
+                |step, y, x, scratch| {
+                    step.conv2d_prepare(y[1], x[1], from);
+                    step.conv2d_prepared(y[0], x[0], [x[1], y[1]], scratch, to);
+                },
+                |level, y| assert_close(&format!("{to:?} {level}"), &y[0], &want, error),
+            );
+        }
     }
 }

@@ -3,7 +3,7 @@
 use super::cpu::Run;
 use super::{Algorithm, Choice, Conv2dSpec, Pass, direct, max, panels, winograd};
 use crate::device::{Buf, CpuKernels, SharedMut};
-use crate::ops::{Finish, check_holds};
+use crate::ops::{Finish, check_holds, sum};
 
 /// What is made of weights, by the sizes of a convolution other than its batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,16 +42,32 @@ impl Form {
             Self::Plain => 0,
         }
     }
+
+    /// What is kept, one behind the other: one form, or of planes of any size that of large ones,
+    /// then that of small ones where it is another.
+    const fn kept(spec: &Conv2dSpec, choice: Choice) -> [Self; 2] {
+        let large = Self::of(spec, choice);
+        let is_other = spec.any_size && matches!(large, Self::Winograd);
+        [large, if is_other { Self::of(spec, Choice::WithoutWinograd) } else { Self::Plain }]
+    }
+
+    /// The floats of all that is kept.
+    const fn kept_len(spec: &Conv2dSpec, choice: Choice) -> usize {
+        let [first, second] = Self::kept(spec, choice);
+        sum([first.len(spec), second.len(spec)])
+    }
 }
 
 impl Conv2dSpec {
     /// The floats that `conv2d_prepare` makes of the weights, whatever the batch, with or without
     /// Winograd's algorithm.
     pub const fn prepared_len(&self) -> usize {
-        max(
-            Form::of(self, Choice::Any).len(self),
-            Form::of(self, Choice::WithoutWinograd).len(self),
-        )
+        max(Form::kept_len(self, Choice::Any), Form::kept_len(self, Choice::WithoutWinograd))
+    }
+
+    /// The same of planes that are known to have this size.
+    const fn of_this_size(self) -> Self {
+        Self { any_size: false, ..self }
     }
 
     /// The floats of scratch that `conv2d_prepared` needs.
@@ -73,16 +89,20 @@ impl CpuKernels<'_> {
         if w.is_empty() {
             return;
         }
-        let form = Form::of(&spec, choice);
-        check_holds("prepared weights", prepared.len(), form.len(&spec));
-        match form {
-            Form::Winograd => {
-                let (suit, transforms) = prepared.split_first_mut().expect("a float at least");
-                *suit = f32::from(winograd::prepare(run, transforms, w));
+        check_holds("prepared weights", prepared.len(), Form::kept_len(&spec, choice));
+        let mut rest = prepared;
+        for form in Form::kept(&spec, choice) {
+            let (prepared, behind) = rest.split_at_mut(form.len(&spec));
+            rest = behind;
+            match form {
+                Form::Winograd => {
+                    let (suit, transforms) = prepared.split_first_mut().expect("a float at least");
+                    *suit = f32::from(winograd::prepare(run, transforms, w));
+                }
+                Form::Direct => direct::prepare(run, prepared, w),
+                Form::Panels => panels::pack(run.threads, run.level, prepared, w, spec),
+                Form::Plain => {}
             }
-            Form::Direct => direct::prepare(run, prepared, w),
-            Form::Panels => panels::pack(run.threads, run.level, prepared, w, spec),
-            Form::Plain => {}
         }
     }
 
@@ -94,12 +114,14 @@ impl CpuKernels<'_> {
         finish: Finish<'_>,
     ) {
         spec.check(x.len, w.len, y.len);
-        let form = Form::of(&spec, self.convolution());
+        // The form that planes of this size have.
+        let (form, kept) = (
+            Form::of(&spec.of_this_size(), self.convolution()),
+            Form::kept(&spec, self.convolution()),
+        );
         let plain = match form {
             Form::Panels => !panels::serves(&spec),
-            Form::Winograd => !winograd::serves(&spec),
-            Form::Direct => false,
-            Form::Plain => true,
+            _ => form == Form::Plain,
         };
         if plain || spec.output_len() == 0 || spec.window() == 0 {
             return self.conv2d_then(Pass::Forward, [y, x, w, scratch], spec, finish);
@@ -119,8 +141,9 @@ impl CpuKernels<'_> {
             Form::Panels | Form::Plain => panels::scratch(&spec),
         };
         check_holds("scratch memory", scratch.len(), needed);
-        check_holds("prepared weights", prepared.len(), form.len(&spec));
-        let (y, prepared) = (SharedMut::new(y), &prepared[..form.len(&spec)]);
+        let start = if form == kept[0] { 0 } else { kept[0].len(&spec) };
+        check_holds("prepared weights", prepared.len(), start + form.len(&spec));
+        let (y, prepared) = (SharedMut::new(y), &prepared[start..][..form.len(&spec)]);
         match form {
             Form::Winograd => {
                 winograd::forward_prepared(run, y, x, [w, &prepared[1..]], scratch);
