@@ -4,7 +4,7 @@
 use proc_macro2::{Ident, TokenStream};
 
 use crate::dim::{Dim, Shape};
-use crate::graph::Ty;
+use crate::graph::{Kind, Ty};
 
 /// A parameter of the model, in the order of the flat slice.
 #[derive(Debug, Clone)]
@@ -110,6 +110,13 @@ pub struct Interface {
     pub results: Vec<Ty>,
     /// The longest sequences, where it also runs step by step.
     pub step: Option<Dim>,
+}
+
+impl Interface {
+    /// Of a function with mistakes: whatever it is called with is no mistake of its own.
+    pub fn takes_anything(&mut self) {
+        self.args.iter_mut().for_each(|arg| arg.ty.kind = Kind::Unknown);
+    }
 }
 
 /// What only rustc can say of a field: whether a gradient gets to it through the models on the way.

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use proc_macro2::{Span, TokenStream};
-use quote::quote_spanned;
+use quote::{ToTokens, quote_spanned};
 
 /// A mistake in the user's text.
 #[derive(Debug)]
@@ -13,19 +13,27 @@ pub struct Diagnostic {
     pub message: String,
     /// Lines below the message, `help: …` or `shapes: …`.
     pub notes: Vec<String>,
+    /// What the help says to write, where it says that to the letter.
+    pub fix: Option<Fix>,
+}
+
+/// A piece of the user's text, and what to write in its place.
+#[derive(Debug)]
+pub struct Fix {
+    pub start: Span,
+    pub end: Span,
+    pub text: String,
 }
 
 impl Diagnostic {
     pub fn new(span: Span, message: impl Into<String>) -> Self {
-        Self { start: span, end: span, message: message.into(), notes: Vec::new() }
+        Self { start: span, end: span, message: message.into(), notes: Vec::new(), fix: None }
     }
 
     /// A message that underlines all of `tokens`.
-    pub fn over(tokens: &impl quote::ToTokens, message: impl Into<String>) -> Self {
-        let mut spans = tokens.to_token_stream().into_iter().map(|token| token.span());
-        let start = spans.next().unwrap_or_else(Span::call_site);
-        let end = spans.last().unwrap_or(start);
-        Self { start, end, message: message.into(), notes: Vec::new() }
+    pub fn over(tokens: &impl ToTokens, message: impl Into<String>) -> Self {
+        let (start, end) = ends(tokens);
+        Self { end, ..Self::new(start, message) }
     }
 
     pub fn help(mut self, text: impl AsRef<str>) -> Self {
@@ -36,6 +44,40 @@ impl Diagnostic {
     pub fn note(mut self, text: impl Into<String>) -> Self {
         self.notes.push(text.into());
         self
+    }
+
+    /// The help says to write `text` in place of `tokens`.
+    pub fn fix(mut self, tokens: &impl ToTokens, text: impl Into<String>) -> Self {
+        let (start, end) = ends(tokens);
+        self.fix = Some(Fix { start, end, text: text.into() });
+        self
+    }
+
+    /// The same where one span is what stands there.
+    pub fn fix_at(mut self, span: Span, text: impl Into<String>) -> Self {
+        self.fix = Some(Fix { start: span, end: span, text: text.into() });
+        self
+    }
+
+    /// The same with what is wrong from `tokens` on: what stands there goes as well.
+    pub fn starting_at(mut self, tokens: &impl ToTokens) -> Self {
+        (self.start, _) = ends(tokens);
+        if let Some(fix) = &mut self.fix {
+            fix.start = self.start;
+        }
+        self
+    }
+
+    /// Says to write `text` in place of `tokens`.
+    pub fn write(self, tokens: &impl ToTokens, text: impl Into<String>) -> Self {
+        let text = text.into();
+        self.help(format!("write `{text}`")).fix(tokens, text)
+    }
+
+    /// Asks whether `text` was meant where `tokens` stand.
+    pub fn did_you_mean(self, tokens: &impl ToTokens, text: impl Into<String>) -> Self {
+        let text = text.into();
+        self.help(format!("did you mean `{text}`?")).fix(tokens, text)
     }
 
     /// Where it starts, as a key and to sort by.
@@ -53,6 +95,13 @@ impl Diagnostic {
         }
         text
     }
+}
+
+/// Where tokens start and end.
+fn ends(tokens: &impl ToTokens) -> (Span, Span) {
+    let mut spans = tokens.to_token_stream().into_iter().map(|token| token.span());
+    let start = spans.next().unwrap_or_else(Span::call_site);
+    (start, spans.last().unwrap_or(start))
 }
 
 impl From<syn::Error> for Diagnostic {
@@ -89,9 +138,23 @@ impl Diagnostics {
         self.found.is_empty()
     }
 
+    pub fn len(&self) -> usize {
+        self.found.len()
+    }
+
+    /// Forgets all but the first ones.
+    pub fn truncate(&mut self, len: usize) {
+        self.found.truncate(len);
+        self.places = self.found.iter().map(Diagnostic::place).collect();
+    }
+
     /// Keeps the value, or records the mistake.
     pub fn keep<T, E: Into<Diagnostic>>(&mut self, result: Result<T, E>) -> Option<T> {
         result.map_err(|error| self.push(error)).ok()
+    }
+
+    pub fn into_found(self) -> Vec<Diagnostic> {
+        self.found
     }
 
     /// What was found, in the order of the user's text.

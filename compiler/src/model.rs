@@ -21,6 +21,14 @@ pub fn expand(tokens: TokenStream) -> TokenStream {
     })
 }
 
+/// What [`expand`] finds wrong, for tools that look at more than its text.
+pub fn mistakes(tokens: TokenStream) -> Vec<Diagnostic> {
+    let mut diagnostics = Diagnostics::default();
+    let items = parse_models(tokens, &mut diagnostics);
+    compile_all(&items, &mut diagnostics);
+    diagnostics.into_found()
+}
+
 /// The errors and the Rust of `work`; a panic of ours is an error like others.
 pub fn guarded(work: impl FnOnce(&mut Diagnostics) -> TokenStream) -> TokenStream {
     let mut diagnostics = Diagnostics::default();
@@ -142,8 +150,17 @@ pub fn analyse<'a>(
         false => Vec::new(),
     };
     diagnostics.phase = "lower";
+    let before = diagnostics.len();
     let mut cx = ModelCx::new(item, siblings, diagnostics);
-    let lowered: Vec<_> = functions.iter().map(|f| lower_function(&mut cx, f)).collect();
+    let mut lowered: Vec<_> = functions.iter().map(|f| lower_function(&mut cx, f)).collect();
+    if !cx.misdeclared.is_empty() {
+        // Again, with what follows from results that are not as they are declared left out.
+        let misdeclared = std::mem::take(&mut cx.misdeclared);
+        diagnostics.truncate(before);
+        cx = ModelCx { misdeclared, ..ModelCx::new(item, siblings, diagnostics) };
+        lowered = functions.iter().map(|f| lower_function(&mut cx, f)).collect();
+    }
+    let fails: Vec<bool> = lowered.iter().map(Option::is_none).collect();
     let lowered: Option<Vec<Lowered>> = lowered.into_iter().collect();
     let trained = lowered.as_ref().map(|functions| check_fields(&mut cx, functions));
     if !cx.diagnostics.is_empty() {
@@ -154,7 +171,10 @@ pub fn analyse<'a>(
         .and_then(|lowered| lower::unified(item, &functions, lowered, siblings, cx.diagnostics));
     let (lowered, facts) = unified.unzip();
     let facts = facts.unwrap_or_default();
-    let interfaces = functions.iter().map(|f| lower::interface(&mut cx, f, &facts)).collect();
+    let interfaces = functions.iter().map(|f| lower::interface(&mut cx, f, &facts));
+    let mut interfaces: Vec<_> = interfaces.collect();
+    let with_mistakes = interfaces.iter_mut().zip(fails).filter(|(_, fails)| *fails);
+    with_mistakes.for_each(|(interface, _)| interface.takes_anything());
     let params = Table::new(std::mem::take(&mut cx.params));
     let state = Table::new(std::mem::take(&mut cx.state));
     let constants = std::mem::take(&mut cx.constants);

@@ -5,6 +5,10 @@
 //! The methods are called as those of functions that have something to say.
 #![allow(missing_docs)]
 
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Deref;
+
 use crate::arena::Sizes;
 use crate::check::{Flows, Signature, Unmet};
 use crate::device::Target;
@@ -135,5 +139,51 @@ impl NoStep {
         _: &mut K,
         _: Infer<F, C, R>,
     ) {
+    }
+}
+
+/// A result whose shape is not known, since what says it has a mistake: what programs do with results they
+/// can do with it, so that the mistake is all that is reported. No program that runs has a value of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Unknown<'w>(PhantomData<&'w f32>);
+
+impl<'w> Deref for Unknown<'w> {
+    type Target = [Unknown<'w>];
+
+    fn deref(&self) -> &Self::Target {
+        &[]
+    }
+}
+
+impl<'w> IntoIterator for Unknown<'w> {
+    type Item = Unknown<'w>;
+    type IntoIter = std::iter::Empty<Unknown<'w>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        std::iter::empty()
+    }
+}
+
+impl fmt::Display for Unknown<'_> {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Ok(())
+    }
+}
+
+impl PartialEq<f32> for Unknown<'_> {
+    fn eq(&self, _: &f32) -> bool {
+        false
+    }
+}
+
+impl PartialOrd<f32> for Unknown<'_> {
+    fn partial_cmp(&self, _: &f32) -> Option<std::cmp::Ordering> {
+        None
+    }
+}
+
+impl From<Unknown<'_>> for f32 {
+    fn from(_: Unknown) -> Self {
+        f32::NAN
     }
 }

@@ -21,22 +21,31 @@ use attributes::{OfStruct, of_struct};
 use parts::{Part, Parts};
 
 pub fn expand(tokens: TokenStream) -> TokenStream {
-    guarded(|diagnostics| {
-        if let Some(error) = too_deep(tokens.clone()) {
-            diagnostics.push(error);
+    guarded(|diagnostics| module(tokens, diagnostics))
+}
+
+/// What [`expand`] finds wrong, for tools that look at more than its text.
+pub fn mistakes(tokens: TokenStream) -> Vec<Diagnostic> {
+    let mut diagnostics = Diagnostics::default();
+    module(tokens, &mut diagnostics);
+    diagnostics.into_found()
+}
+
+fn module(tokens: TokenStream, diagnostics: &mut Diagnostics) -> TokenStream {
+    if let Some(error) = too_deep(tokens.clone()) {
+        diagnostics.push(error);
+        return TokenStream::new();
+    }
+    let input = diagnostics.keep(syn::parse2(without_needless(tokens)));
+    input.map_or_else(TokenStream::new, |input: DeriveInput| {
+        let item = model(&input, diagnostics);
+        // Without the bounds of its struct, nothing can be said of a module.
+        if !sizes::are_bounds_known(&input) {
             return TokenStream::new();
         }
-        let input = diagnostics.keep(syn::parse2(without_needless(tokens)));
-        input.map_or_else(TokenStream::new, |input: DeriveInput| {
-            let item = model(&input, diagnostics);
-            // Without the bounds of its struct, nothing can be said of a module.
-            if !sizes::are_bounds_known(&input) {
-                return TokenStream::new();
-            }
-            let compiled = compile(&item, diagnostics);
-            let (uses, numbers) = (uses(&input), sizes::numerals(&input));
-            quote!(#compiled #uses #numbers)
-        })
+        let compiled = compile(&item, diagnostics);
+        let (uses, numbers) = (uses(&input), sizes::numerals(&input));
+        quote!(#compiled #uses #numbers)
     })
 }
 

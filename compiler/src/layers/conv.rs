@@ -91,8 +91,9 @@ pub(super) fn conv2d(l: &mut Use) -> Lowering<ValueId> {
 /// `x [N, C, H, W]  w [C, O/groups, kh, kw]  b [O]  →  y [N, O, H', W']`: the transposed map of
 /// the convolution from `y` to `x`.
 pub(super) fn conv_transpose2d(l: &mut Use) -> Lowering<ValueId> {
-    let x = image(l.cx, l.x)?;
+    image(l.cx, l.x)?;
     let (input, output) = l.sizes(1, "channel")?;
+    let x = l.cx.graph.ty(l.x).shape.0.clone();
     let kernel = l.cx.pair_option(&mut l.options, "kernel", None)?;
     let one = [Dim::lit(1), Dim::lit(1)];
     let window = window(l.cx, &mut l.options, kernel, one, true)?;

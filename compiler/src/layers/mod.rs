@@ -9,6 +9,7 @@ mod embedding;
 mod group_norm;
 mod layer_norm;
 mod linear;
+mod meant;
 mod method;
 mod param;
 pub mod pool;
@@ -23,6 +24,7 @@ mod written;
 
 use syn::{Expr, Path};
 
+pub use meant::without_flatten;
 pub use param::{is_buffer, value};
 pub use pool::window;
 pub use types::{example, typed_types, types};

@@ -14,7 +14,8 @@ use crate::lower::{
 use crate::ops::Mismatch;
 use crate::ops::elementwise::Elementwise;
 use crate::ops::matmul::{Layout, Matmul};
-use crate::syntax::Written;
+use crate::syntax::{Arg, Written, sides};
+use crate::text::text_of;
 
 /// A layer at one of its uses.
 pub struct Use<'l, 'a, 'm> {
@@ -122,6 +123,7 @@ impl Use<'_, '_, '_> {
     /// The written input and output sizes; the input is `found` when it is left out.
     pub(super) fn sizes(&mut self, axis: usize, what: &str) -> Lowering<(Dim, Dim)> {
         let found = self.cx.graph.ty(self.x).clone();
+        self.with_arrow();
         let (from, to) = match self.options.sizes() {
             Ok(sizes) => sizes,
             Err(error) => return Err(self.cx.model.report(error)),
@@ -142,6 +144,20 @@ impl Use<'_, '_, '_> {
             written.layer(&name, &[actual, &output].map(|size| written.size(size)), &rest)
         })?;
         Ok((input, output))
+    }
+
+    /// Reads `784 > 128` and its like as sizes, and says how these are written.
+    fn with_arrow(&mut self) {
+        let args = &mut self.options.args;
+        let is_alone = !matches!(args.get(1), Some(Arg::Value(_)));
+        let Some(Arg::Value(first)) = args.first().filter(|_| is_alone) else { return };
+        let Some((from, to)) = sides(first) else { return };
+        let text = format!("the sizes of `{}` have an arrow between them", self.options.owner);
+        let written = format!("{} -> {}", text_of(from), text_of(to));
+        let error = Diagnostic::over(first, text).write(first, written);
+        let sizes = Arg::Sizes(from.clone(), to.clone());
+        args[0] = sizes;
+        self.cx.model.report(error);
     }
 
     /// The written input size `from`, compared with that of the value; what `fixed` writes is the
@@ -165,6 +181,7 @@ impl Use<'_, '_, '_> {
                 self.cx.rule.span = first_span(from);
                 self.cx.rule.defer(input.clone(), actual, message);
             }
+            Compared::Different if self.is_meant_otherwise(&input, axis)? => {}
             Compared::Different => {
                 let source = self.source(axis);
                 self.cx.rule.span = first_span(from);

@@ -114,6 +114,9 @@ pub struct ModelCx<'a> {
     pub siblings: &'a Siblings,
     /// The rows of models of which one is named alone.
     pub named_alone: HashSet<usize>,
+    /// Functions whose bodies make other results than they declare, which is reported: those that
+    /// call them see what is declared.
+    pub misdeclared: HashSet<String>,
 }
 
 impl<'a> ModelCx<'a> {
@@ -142,6 +145,7 @@ impl<'a> ModelCx<'a> {
             work: Work::default(),
             siblings,
             named_alone: rows::named_alone(item),
+            misdeclared: HashSet::new(),
         }
     }
 
@@ -218,6 +222,8 @@ pub struct FnCx<'a, 'm> {
     pub depth: usize,
     /// A statement was wrong: what it would have used may be unused.
     pub failed: bool,
+    /// What a layer is called with, as it is written.
+    pub argument: Option<syn::Expr>,
 }
 
 /// Lowers one function; what is wrong with it is in the diagnostics.
@@ -287,6 +293,7 @@ impl<'a, 'm> FnCx<'a, 'm> {
             calls: 0,
             depth: 0,
             failed: false,
+            argument: None,
         }
     }
 }

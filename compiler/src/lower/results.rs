@@ -4,6 +4,7 @@ use proc_macro2::Span;
 
 use super::{FnCx, Lowering};
 use crate::diagnostics::{Diagnostic, counted};
+use crate::layers::without_flatten;
 use crate::graph::{Kind, Ty, ValueId};
 use crate::syntax::{Function, TypeExpr};
 
@@ -59,9 +60,20 @@ impl FnCx<'_, '_> {
                 made.len()
             );
             let span = function.returns.first().map_or(function.body_span, |first| first.span);
-            return Err(self.model.report(Diagnostic::new(span, text)));
+            let types: Vec<_> = made.iter().map(|v| self.graph.ty(*v).to_string()).collect();
+            let written = match types.as_slice() {
+                [one] => one.clone(),
+                _ => format!("({})", types.join(", ")),
+            };
+            self.misdeclares(function, declared, made);
+            let error = Diagnostic::new(span, text).help(format!("write `-> {written}`"));
+            return Err(self.model.report(match (function.returns_tuple, function.returns.first()) {
+                (false, Some(first)) => error.fix_at(first.span, written),
+                _ => error,
+            }));
         }
         self.rule.subject = name.to_string();
+        let declared_types = declared;
         for ((declared, value), written) in declared.iter().zip(made).zip(&function.returns) {
             self.rule.span = written.span;
             let found = self.graph.ty(*value).clone();
@@ -72,13 +84,36 @@ impl FnCx<'_, '_> {
                     false => (format!("`{name}` returns {declared}, but its body makes"), "->"),
                     true => (format!("the output is {declared}, but the layers make"), "output ="),
                 };
-                let error = Diagnostic::new(written.span, format!("{text} {found}"))
-                    .help(format!("write `{arrow} {found}`, or change the last layer"))
-                    .note(format!("shapes: {}", self.trail(*value)));
+                let error = Diagnostic::new(written.span, format!("{text} {found}"));
+                let error = match without_flatten(self, *value, &declared.shape) {
+                    Some(layer) => error.help(format!(
+                        "`{layer}` acts on the last axis alone: write `.flatten()` before it"
+                    )),
+                    None => error
+                        .help(format!("write `{arrow} {found}`, or change the last layer"))
+                        .fix_at(written.span, found.to_string()),
+                };
+                let error = error.note(format!("shapes: {}", self.trail(*value)));
+                self.misdeclares(function, declared_types, made);
                 return Err(self.model.report(error));
             }
         }
         Ok(())
+    }
+
+    /// Remembers that a function declares other results than it makes. What users see of it is what
+    /// it declares; a number where one of both is one, since losses are called in a way of their own.
+    fn misdeclares(&mut self, function: &Function, declared: &[Ty], made: &[ValueId]) {
+        let name = function.name.to_string();
+        let makes_loss = made.first().is_some_and(|made| self.graph.ty(*made).shape.rank() == 0);
+        if let ([one], [_]) = (declared, made)
+            && one.shape.rank() > 0
+            && makes_loss
+        {
+            let made = self.graph.ty(made[0]).clone();
+            self.model.inferred.insert(name.clone(), vec![made]);
+        }
+        self.model.misdeclared.insert(name);
     }
 
     /// Every input must reach a result.

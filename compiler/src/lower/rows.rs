@@ -168,6 +168,10 @@ impl<'a> FnCx<'a, '_> {
         let is_option = |arg: &Arg| has_options && matches!(arg, Arg::Named(..));
         let (options, args): (Vec<_>, Vec<_>) = args.into_iter().partition(is_option);
         let mut values = self.arg_values(&args)?;
+        self.argument = match args.first() {
+            Some(Arg::Value(value)) => Some(value.clone()),
+            _ => None,
+        };
         let all = match (place.element, count) {
             (None, Some(count)) => 0..count,
             (element, _) => element.unwrap_or(0)..element.unwrap_or(0) + 1,

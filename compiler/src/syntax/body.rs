@@ -6,9 +6,8 @@ use syn::parse::ParseStream;
 use syn::punctuated::Punctuated;
 use syn::{BinOp, Expr, Token};
 
-use super::parse::{split, types};
-use super::recover::{bound_names, parse_piece};
-use super::{For, If, Stmt, Value};
+use super::recover::{bound_names, parse_piece, split};
+use super::{For, If, Stmt, Value, shapes};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::text::text_of;
 
@@ -81,7 +80,7 @@ fn statement(input: ParseStream, last: bool, diagnostics: &mut Diagnostics) -> s
         };
         let annotation = if input.peek(Token![:]) {
             input.parse::<Token![:]>()?;
-            types(input)?.0
+            shapes::several(input, diagnostics)?.0
         } else {
             Vec::new()
         };

@@ -1,16 +1,24 @@
 //! Text to syntax. A model is a `struct` of layers and its functions; expressions are
 //! Rust's own. A part that does not parse is reported and left out; the rest goes on.
 
+mod arrows;
 mod body;
 mod check;
 mod constants;
+mod fields;
+mod foreign;
+mod generics;
+mod items;
 pub mod limits;
-mod parse;
 mod recover;
+mod shapes;
+mod signature;
 mod typed;
 
 pub use check::{MOST_SIZES, ambiguous, check_item, distinct, run_time_names};
-pub use parse::{count_of, frozen, name_in_files, parse_layer_type, parse_model, parse_models};
+pub use arrows::sides;
+pub use fields::{count_of, frozen, name_in_files, parse_layer_type};
+pub use items::{parse_model, parse_models};
 pub use typed::{PRIMITIVES, numeral, parse_layer, type_of, value};
 
 use std::rc::Rc;

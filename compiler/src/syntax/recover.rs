@@ -1,7 +1,10 @@
 //! What the parser does where the text is wrong: errors at tokens, and a place to go on.
 
-use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Spacing, Span, TokenStream, TokenTree};
+use syn::Token;
 use syn::parse::{ParseStream, Parser};
+
+use crate::text::text_of;
 
 /// Parses a piece of the text. When it ends too early, the error is at its last token, or at `end`
 /// when it is empty: by itself, `syn` would point at the whole macro.
@@ -16,7 +19,16 @@ pub fn parse_piece<T>(
     let inside = |input: ParseStream| {
         let content;
         syn::braced!(content in input);
-        parser(&content)
+        let parsed = parser(&content)?;
+        match content.is_empty() {
+            true => Ok(parsed),
+            // By itself, `syn` would expect a brace that nobody has written.
+            false => {
+                let rest = content.parse::<TokenTree>()?;
+                let text = format!("`{}` is not expected here", text_of(&rest));
+                Err(syn::Error::new(rest.span(), text))
+            }
+        }
     };
     inside.parse2(TokenTree::Group(group).into()).map_err(|error| {
         let text = error.to_string();
@@ -55,13 +67,63 @@ pub fn skip_to_item(input: ParseStream, mut moved: bool) {
     skipped.expect("a step that never fails");
 }
 
-/// The tokens before the next `{ … }`.
+/// Leaves `input` behind an item: a block, or what ends with `;`.
+pub fn skip_item(input: ParseStream) {
+    while let Ok(token) = input.parse::<TokenTree>() {
+        match token {
+            TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => return,
+            TokenTree::Punct(sign) if sign.as_char() == ';' => return,
+            _ => {}
+        }
+        if starts_item(input) {
+            return;
+        }
+    }
+}
+
+/// Whether a function or a struct starts here.
+fn starts_item(input: ParseStream) -> bool {
+    let ahead = input.fork();
+    let _ = ahead.parse::<syn::Visibility>();
+    (ahead.peek(Token![fn]) || ahead.peek(Token![struct])) && ahead.peek2(syn::Ident)
+}
+
+/// The tokens before the next `{ … }`, or where there is none before the next item.
 pub fn until_body(input: ParseStream) -> TokenStream {
     let mut tokens = TokenStream::new();
-    while !input.is_empty() && !input.peek(syn::token::Brace) {
+    while !input.is_empty() && !input.peek(syn::token::Brace) && !starts_item(input) {
         tokens.extend(input.parse::<TokenTree>());
     }
     tokens
+}
+
+/// The pieces between separators outside any bracket; empty pieces are left out.
+pub fn split(tokens: TokenStream, separator: char) -> Vec<TokenStream> {
+    let mut pieces = vec![Vec::new()];
+    let mut depth = 0_usize;
+    let mut dash = false;
+    for token in tokens {
+        if let TokenTree::Punct(p) = &token {
+            // `Block<1, 2>`: commas inside angle brackets; the arrow `->` closes nothing.
+            match p.as_char() {
+                '<' => depth += 1,
+                '>' if !dash => depth = depth.saturating_sub(1),
+                c if c == separator && (depth == 0 || separator == ';') => {
+                    pieces.push(Vec::new());
+                    dash = false;
+                    depth = 0;
+                    continue;
+                }
+                _ => {}
+            }
+            dash = p.as_char() == '-' && p.spacing() == Spacing::Joint;
+        } else {
+            dash = false;
+        }
+        pieces.last_mut().expect("never empty").push(token);
+    }
+    pieces.retain(|piece| !piece.is_empty());
+    pieces.into_iter().map(|piece| piece.into_iter().collect()).collect()
 }
 
 /// The names that a statement binds, whatever else is wrong with it.

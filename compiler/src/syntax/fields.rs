@@ -1,0 +1,351 @@
+//! The fields of a struct: layers, models, and rows of them.
+
+use proc_macro2::{Group, Ident, Punct, Span, TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::ext::IdentExt;
+use syn::parse::{Parse, ParseStream};
+use syn::{Attribute, Expr, LitStr, Path, Token, Type, Visibility};
+
+use super::arrows::{sizes_first, split_arrow, with_arrow};
+use super::items::checked_name;
+use super::limits::MOST_FIELDS;
+use super::recover::{parse_piece, split};
+use super::{Arg, Field, FieldDecl, LayerDecl, ModelItem, Written};
+use crate::diagnostics::{Diagnostic, Diagnostics};
+use crate::names::plain;
+use crate::text::text_of;
+
+/// The fields of a struct.
+pub(super) fn fields(body: &Group, model: &mut ModelItem, diagnostics: &mut Diagnostics) {
+    for tokens in split(body.stream(), ',') {
+        let mut rest = tokens;
+        // More than one where a comma is missing.
+        while !rest.is_empty() {
+            let (field, behind) = field(rest, body.span_close(), diagnostics);
+            model.lost |= field.is_none();
+            model.fields.extend(field);
+            rest = behind;
+        }
+    }
+}
+
+/// A field, broken when only its name could be read.
+fn field(
+    tokens: TokenStream,
+    end: Span,
+    diagnostics: &mut Diagnostics,
+) -> (Option<Field>, TokenStream) {
+    let (mut name, mut in_files, mut behind) = (None, None, TokenStream::new());
+    let mut held = None;
+    let mut docs = Vec::new();
+    let decl = parse_piece(tokens, end, |input| {
+        let attrs = input.call(Attribute::parse_outer)?;
+        // Docs behind the last field are those of none.
+        if input.is_empty() && attrs.iter().all(|attr| attr.path().is_ident("doc")) {
+            return Ok(FieldDecl::Broken);
+        }
+        input.parse::<Visibility>()?;
+        let word = field_name(input, diagnostics)?;
+        if input.peek(syn::token::Paren) {
+            let args: TokenTree = input.parse()?;
+            let called = plain(&word.to_string()).to_lowercase();
+            let layer: TokenStream = [TokenTree::from(word.clone()), args].into_iter().collect();
+            let error = Diagnostic::over(&layer, "this layer has no name");
+            let written = text_of(&layer);
+            diagnostics.push(error.write(&layer, format!("{called}: {written}")));
+            behind = input.parse()?;
+            return Ok(FieldDecl::Broken);
+        }
+        let ident = checked_name(word, diagnostics);
+        name = Some(ident.clone());
+        let is_known = |attr: &Attribute| {
+            ["doc", "name", "frozen"].iter().any(|known| attr.path().is_ident(known))
+        };
+        if let Some(other) = attrs.iter().find(|attr| !is_known(attr)) {
+            let text =
+                "a layer has docs, `#[name = \"…\"]` and `#[frozen]`, and no other attributes";
+            diagnostics.push(syn::Error::new_spanned(other, text));
+        }
+        in_files = name_in_files(&attrs, diagnostics);
+        held = frozen(&attrs, diagnostics);
+        docs = attrs.into_iter().filter(|attr| attr.path().is_ident("doc")).collect();
+        if !colon(&ident, input, diagnostics)? {
+            behind = input.parse()?;
+            return Ok(FieldDecl::Broken);
+        }
+        let decl = field_decl(input, diagnostics)?;
+        if let Ok(semicolon) = input.parse::<Token![;]>() {
+            let error = Diagnostic::over(&semicolon, "a `,` stands behind each layer");
+            diagnostics.push(error.write(&semicolon, ","));
+            behind = input.parse()?;
+        } else if !input.is_empty() {
+            diagnostics.push(input.error("expected `,` before this"));
+            behind = input.parse()?;
+        }
+        Ok(decl)
+    });
+    let decl = diagnostics.keep(decl).unwrap_or(FieldDecl::Broken);
+    (name.map(|name| Field { docs, name, in_files, frozen: held, decl }), behind)
+}
+
+/// The name of a field, behind words that Python and other languages have there.
+fn field_name(input: ParseStream, diagnostics: &mut Diagnostics) -> syn::Result<Ident> {
+    if input.peek(Token![self]) && input.peek2(Token![.]) {
+        let this: Token![self] = input.parse()?;
+        let dot: Token![.] = input.parse()?;
+        let words = quote::quote!(#this #dot);
+        let error = Diagnostic::over(&words, "a layer is declared by its name alone");
+        diagnostics.push(error.fix(&words, "").help("take `self.` out"));
+    }
+    if input.peek(Token![let]) || input.peek(Token![mut]) {
+        let word: TokenTree = input.parse()?;
+        let error = Diagnostic::over(&word, format!("a layer is declared without `{word}`"));
+        diagnostics.push(error.fix(&word, "").help(format!("take `{word}` out")));
+    }
+    input.call(Ident::parse_any)
+}
+
+/// The `:` behind the name of a field; whether a layer stands behind it.
+fn colon(name: &Ident, input: ParseStream, diagnostics: &mut Diagnostics) -> syn::Result<bool> {
+    if input.parse::<Option<Token![:]>>()?.is_some() {
+        return Ok(true);
+    }
+    let expected = format!("expected `:` and a layer, as in `{name}: Linear(2 -> 1)`");
+    if input.peek(Token![=]) && !input.peek(Token![==]) {
+        let sign: Token![=] = input.parse()?;
+        let whole = quote::quote!(#name #sign);
+        let error = Diagnostic::over(&sign, format!("a layer stands behind `{name}:`"));
+        diagnostics.push(error.write(&whole, format!("{name}:")));
+        return Ok(true);
+    }
+    let is_layer = |input: ParseStream| {
+        let ahead = input.fork();
+        ahead.call(Path::parse_mod_style).is_ok() && ahead.peek(syn::token::Paren)
+    };
+    if is_layer(input) {
+        let error = Diagnostic::over(name, format!("`{name}` has no `:` behind it"));
+        diagnostics.push(error.write(name, format!("{name}:")));
+        return Ok(true);
+    }
+    let place = if input.is_empty() { name.span() } else { input.span() };
+    let text = match input.is_empty() || input.peek(syn::Ident) {
+        true => format!("`{name}` has no layer"),
+        false => expected.clone(),
+    };
+    let at = if input.peek(syn::Ident) { name.span() } else { place };
+    diagnostics.push(Diagnostic::new(at, text).help(format!("write `{name}: Linear(784 -> 128)`")));
+    Ok(false)
+}
+
+/// Where `#[frozen]` stands among the attributes of a field.
+pub fn frozen(attrs: &[Attribute], diagnostics: &mut Diagnostics) -> Option<Span> {
+    let attr = attrs.iter().find(|attr| attr.path().is_ident("frozen"))?;
+    if attr.meta.require_path_only().is_err() {
+        let error = Diagnostic::over(attr, "`frozen` takes nothing");
+        diagnostics.push(error.help("write `#[frozen]` above a field that is not to be trained"));
+    }
+    Some(syn::spanned::Spanned::span(attr.path()))
+}
+
+/// `#[name = "attention.self"]` among the attributes of a field.
+pub fn name_in_files(attrs: &[Attribute], diagnostics: &mut Diagnostics) -> Option<LitStr> {
+    let attr = attrs.iter().find(|attr| attr.path().is_ident("name"))?;
+    let text: syn::Result<LitStr> =
+        attr.meta.require_name_value().and_then(|meta| syn::parse2(meta.value.to_token_stream()));
+    match text {
+        Ok(text) if is_name_in_files(&text.value()) => Some(text),
+        _ => {
+            let error = Diagnostic::over(attr, "expected a field's name in files");
+            diagnostics.push(error.help("write `#[name = \"encoder.layer\"]`"));
+            None
+        }
+    }
+}
+
+/// `attention.self`, and `layer1.1..` of a row whose first element is number 1.
+fn is_name_in_files(text: &str) -> bool {
+    let name = match text.strip_suffix("..").map(|row| row.rsplit_once('.')) {
+        Some(Some((name, first))) if first.parse::<u16>().is_ok() => name,
+        Some(_) => return false,
+        None => text,
+    };
+    name.split('.').all(|part| !part.is_empty())
+}
+
+fn field_decl(input: ParseStream, diagnostics: &mut Diagnostics) -> syn::Result<FieldDecl> {
+    if input.peek(syn::token::Bracket) {
+        let content;
+        syn::bracketed!(content in input);
+        let start = content.span();
+        let element = field_decl(&content, diagnostics)?;
+        if content.is_empty() {
+            let text = "a row says how many there are: `[Block<64>; 4]`";
+            return Err(syn::Error::new(start, text));
+        }
+        content.parse::<Token![;]>()?;
+        let count: Expr = content.parse()?;
+        return match element {
+            FieldDecl::Model(ty) => Ok(FieldDecl::Array(ty, count)),
+            FieldDecl::Layer(layer) => Ok(FieldDecl::Layers(layer, count_of(&count)?)),
+            FieldDecl::Broken => Ok(FieldDecl::Broken),
+            _ => Err(syn::Error::new(start, "a row holds layers or models, and no rows")),
+        };
+    }
+    without_module(input, diagnostics)?;
+    let ahead = input.fork();
+    if let Ok(path) = ahead.call(Path::parse_mod_style) {
+        if ahead.peek(syn::token::Paren) {
+            input.call(Path::parse_mod_style)?;
+            let TokenTree::Group(group) = input.parse()? else { unreachable!("peeked") };
+            return layer(path, &group, diagnostics).map(FieldDecl::Layer);
+        }
+        if let Some(broken) = in_angles(&path, input, diagnostics) {
+            return Ok(broken);
+        }
+    }
+    let expected = "expected a layer such as `Linear(784 -> 128)` or a model's type";
+    let start = input.span();
+    match input.parse::<Type>() {
+        Ok(ty @ Type::Path(_)) => Ok(FieldDecl::Model(ty)),
+        // What a `macro_rules!` was given.
+        Ok(Type::Group(group)) if matches!(&*group.elem, Type::Path(_)) => {
+            Ok(FieldDecl::Model(*group.elem))
+        }
+        Ok(_) => Err(syn::Error::new(start, expected)),
+        Err(error) => Err(syn::Error::new(error.span(), expected)),
+    }
+}
+
+/// `Linear(784 -> 128)`
+fn layer(path: Path, group: &Group, diagnostics: &mut Diagnostics) -> syn::Result<LayerDecl> {
+    let mut args = args(with_arrow(group.stream(), diagnostics), group.span_close())?;
+    sizes_first(&path, group, &mut args, diagnostics);
+    Ok(LayerDecl { path, args, written: Written::Call, span: group.span() })
+}
+
+/// Takes `nn.` out of `nn.Linear(784 -> 128)`, and says so.
+fn without_module(input: ParseStream, diagnostics: &mut Diagnostics) -> syn::Result<()> {
+    let ahead = input.fork();
+    let mut words = TokenStream::new();
+    while let Ok(word) = ahead.call(Ident::parse_any) {
+        let is_path = ahead.peek(Token![::]);
+        if !ahead.peek(Token![.]) && !is_path {
+            break;
+        }
+        let is_module = ["nn", "torch", "tch", "F", "layers", "gradiron"];
+        if is_path && !is_module[..4].iter().any(|module| word == module) {
+            break;
+        }
+        words.extend([TokenTree::from(word)]);
+        let count = if is_path { 2 } else { 1 };
+        (0..count).try_for_each(|_| ahead.parse::<Punct>().map(|sign| words.extend([TokenTree::from(sign)])))?;
+    }
+    if words.is_empty() || !ahead.peek(syn::Ident) {
+        return Ok(());
+    }
+    for _ in words.clone() {
+        input.parse::<TokenTree>()?;
+    }
+    let what = text_of(&words).replace(' ', "");
+    let error = Diagnostic::over(&words, "a layer is named without a module");
+    diagnostics.push(error.fix(&words, "").help(format!("take `{what}` out")));
+    Ok(())
+}
+
+/// `Linear<784 -> 128>`: a layer is written with parentheses.
+fn in_angles(path: &Path, input: ParseStream, diagnostics: &mut Diagnostics) -> Option<FieldDecl> {
+    let ahead = input.fork();
+    ahead.call(Path::parse_mod_style).ok()?;
+    let inside = |input: ParseStream| {
+        let mut tokens = TokenStream::new();
+        let mut dash = false;
+        while !input.is_empty() {
+            let token: TokenTree = input.parse()?;
+            let sign = if let TokenTree::Punct(sign) = &token { sign.as_char() } else { ' ' };
+            if sign == '>' && !dash {
+                break;
+            }
+            dash = sign == '-';
+            tokens.extend([token]);
+        }
+        Ok::<_, syn::Error>(tokens)
+    };
+    ahead.parse::<Token![<]>().ok()?;
+    let sizes = inside(&ahead).ok()?;
+    if !sizes.to_string().contains("->") {
+        return None;
+    }
+    let whole: TokenStream = input.step(|cursor| {
+        let (mut rest, mut tokens) = (*cursor, TokenStream::new());
+        while rest != ahead.cursor() {
+            let Some((token, next)) = rest.token_tree() else { break };
+            tokens.extend([token]);
+            rest = next;
+        }
+        Ok((tokens, rest))
+    }).ok()?;
+    let name = text_of(path);
+    let text = format!("`{name}` is a layer of gradiron and is written with parentheses");
+    let error = Diagnostic::over(&whole, text);
+    diagnostics.push(error.write(&whole, format!("{name}({})", text_of(&sizes))));
+    let args = args(sizes, syn::spanned::Spanned::span(&whole)).ok()?;
+    let span = syn::spanned::Spanned::span(&whole);
+    Some(FieldDecl::Layer(LayerDecl { path: path.clone(), args, written: Written::Call, span }))
+}
+
+/// The number of layers in a row, which are written out one by one.
+pub fn count_of(count: &Expr) -> syn::Result<usize> {
+    let number = match count {
+        Expr::Lit(lit) => match &lit.lit {
+            syn::Lit::Int(number) => number.base10_parse::<usize>().ok(),
+            _ => None,
+        },
+        _ => None,
+    };
+    number.filter(|number| (1..=MOST_FIELDS).contains(number)).ok_or_else(|| {
+        let text = format!(
+            "layers in a row are written out one by one: their number is a literal from 1 to \
+             {MOST_FIELDS}"
+        );
+        syn::Error::new_spanned(count, text)
+    })
+}
+
+/// `784 -> 128, bias = false`
+fn args(tokens: TokenStream, end: Span) -> syn::Result<Vec<Arg>> {
+    split(tokens, ',').into_iter().map(|tokens| arg(tokens, end)).collect()
+}
+
+fn arg(tokens: TokenStream, end: Span) -> syn::Result<Arg> {
+    if let Some((from, arrow, to)) = split_arrow(&tokens) {
+        let side = |tokens| parse_piece(tokens, arrow, Expr::parse);
+        return Ok(Arg::Sizes(side(from)?, side(to)?));
+    }
+    match parse_piece(tokens, end, Expr::parse)? {
+        Expr::Assign(assign) => match *assign.left {
+            Expr::Path(path) if path.path.get_ident().is_some() => {
+                Ok(Arg::Named(path.path.get_ident().cloned().expect("checked"), *assign.right))
+            }
+            other => Err(syn::Error::new_spanned(other, "expected the name of an option")),
+        },
+        value => Ok(Arg::Value(value)),
+    }
+}
+
+/// Reads `Linear<784, 128>` as `Linear(784 -> 128)`: the layers of `#[derive(Module)]`.
+pub fn parse_layer_type(path: &Path) -> syn::Result<LayerDecl> {
+    let last = path.segments.last().expect("a path has segments");
+    let mut args = Vec::new();
+    if let syn::PathArguments::AngleBracketed(generics) = &last.arguments {
+        for generic in &generics.args {
+            args.push(Arg::Value(match generic {
+                syn::GenericArgument::Const(expr) => expr.clone(),
+                syn::GenericArgument::Type(ty) => syn::parse2(quote::quote!(#ty))?,
+                other => return Err(syn::Error::new_spanned(other, "expected a number")),
+            }));
+        }
+    }
+    let mut path = path.clone();
+    path.segments.last_mut().expect("a path has segments").arguments = syn::PathArguments::None;
+    Ok(LayerDecl { span: last.ident.span(), path, args, written: Written::Consts })
+}

@@ -1,0 +1,95 @@
+//! What helps say to write, written.
+
+use gradiron_compiler::diagnostics::{Diagnostic, Fix};
+use proc_macro2::LineColumn;
+use syn::visit::{self, Visit};
+
+use crate::rustc::Found;
+
+/// The program with all its helps applied; nothing where an error has none to apply.
+pub fn applied(program: &str, found: &[Found]) -> Option<String> {
+    let mistakes = mistakes(program);
+    let mut edits = Vec::new();
+    for error in found {
+        let place = error.place?;
+        let is_it = |mistake: &&Diagnostic| {
+            let start = mistake.start.start();
+            (start.line, start.column + 1) == (place.line, place.start)
+        };
+        let edit = match mistakes.iter().find(is_it) {
+            Some(mistake) => edit(program, mistake.fix.as_ref()?, &mistake.text()),
+            // A check of rustc's, whose text says what to write where it underlines.
+            None => {
+                let written = error.text.rsplit_once("write `")?.1.split('`').next()?;
+                let offset = |column| at(program, LineColumn { line: place.line, column });
+                (offset(place.start - 1), offset(place.end - 1), written.to_string())
+            }
+        };
+        edits.push(edit);
+    }
+    edits.sort_by_key(|(start, ..)| std::cmp::Reverse(*start));
+    let mut text = program.to_string();
+    for (start, end, new) in edits {
+        text.replace_range(start..end, &new);
+    }
+    (text != program).then_some(text)
+}
+
+/// Where a fix starts and ends, and what stands there then, which the message must have.
+fn edit(program: &str, fix: &Fix, message: &str) -> (usize, usize, String) {
+    let words = |text: &str| text.split_whitespace().collect::<String>();
+    assert!(
+        words(message).contains(&words(&fix.text)),
+        "a help does not say to write `{}`:\n{message}",
+        fix.text
+    );
+    (at(program, fix.start.start()), at(program, fix.end.end()), fix.text.clone())
+}
+
+/// A place as a number of bytes.
+fn at(text: &str, place: LineColumn) -> usize {
+    let line: usize = text.split_inclusive('\n').take(place.line - 1).map(str::len).sum();
+    let rest = &text[line..];
+    line + rest.char_indices().nth(place.column).map_or(rest.len(), |(offset, _)| offset)
+}
+
+/// What our macros find in a program; nothing where it is no Rust.
+fn mistakes(program: &str) -> Vec<Diagnostic> {
+    let mut models = Models(Vec::new());
+    if let Ok(file) = syn::parse_file(program) {
+        models.visit_file(&file);
+    }
+    models.0
+}
+
+struct Models(Vec<Diagnostic>);
+
+impl<'ast> Visit<'ast> for Models {
+    fn visit_macro(&mut self, call: &'ast syn::Macro) {
+        if call.path.segments.last().is_some_and(|last| last.ident == "model") {
+            self.0.extend(gradiron_compiler::model::mistakes(call.tokens.clone()));
+        }
+        visit::visit_macro(self, call);
+    }
+
+    fn visit_item(&mut self, item: &'ast syn::Item) {
+        let attrs = match item {
+            syn::Item::Struct(item) => &item.attrs[..],
+            syn::Item::Enum(item) => &item.attrs[..],
+            _ => &[],
+        };
+        let derives = |attr: &syn::Attribute| {
+            attr.path().is_ident("derive")
+                && quote::ToTokens::to_token_stream(attr).to_string().contains("Module")
+        };
+        if attrs.iter().any(derives) {
+            let mut item = item.clone();
+            if let syn::Item::Struct(item) = &mut item {
+                item.attrs.retain(|attr| !attr.path().is_ident("derive"));
+            }
+            let tokens = quote::ToTokens::to_token_stream(&item);
+            self.0.extend(gradiron_compiler::derive::mistakes(tokens));
+        }
+        visit::visit_item(self, item);
+    }
+}
