@@ -110,12 +110,15 @@ pub struct Interface {
     pub results: Vec<Ty>,
     /// The longest sequences, where it also runs step by step.
     pub step: Option<Dim>,
+    /// Whether it has mistakes.
+    pub is_wrong: bool,
 }
 
 impl Interface {
     /// Of a function with mistakes: whatever it is called with is no mistake of its own.
     pub fn takes_anything(&mut self) {
         self.args.iter_mut().for_each(|arg| arg.ty.kind = Kind::Unknown);
+        self.is_wrong = true;
     }
 }
 

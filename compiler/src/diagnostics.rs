@@ -15,6 +15,11 @@ pub struct Diagnostic {
     pub notes: Vec<String>,
     /// What the help says to write, where it says that to the letter.
     pub fix: Option<Fix>,
+    /// Whether the same mistake is told once for all its places, and the other places.
+    pub is_of_all: bool,
+    pub others: Vec<Option<Fix>>,
+    /// The function whose mistakes it follows from: without any, it is one of its own.
+    pub follows: Option<String>,
 }
 
 /// A piece of the user's text, and what to write in its place.
@@ -27,7 +32,7 @@ pub struct Fix {
 
 impl Diagnostic {
     pub fn new(span: Span, message: impl Into<String>) -> Self {
-        Self { start: span, end: span, message: message.into(), notes: Vec::new(), fix: None }
+        Self { start: span, end: span, message: message.into(), notes: Vec::new(), fix: None, is_of_all: false, others: Vec::new(), follows: None }
     }
 
     /// A message that underlines all of `tokens`.
@@ -50,6 +55,18 @@ impl Diagnostic {
     pub fn fix(mut self, tokens: &impl ToTokens, text: impl Into<String>) -> Self {
         let (start, end) = ends(tokens);
         self.fix = Some(Fix { start, end, text: text.into() });
+        self
+    }
+
+    /// Told where nothing else is wrong with a function.
+    pub fn follows(mut self, function: &str) -> Self {
+        self.follows = Some(function.into());
+        self
+    }
+
+    /// Told once for all places where it is made.
+    pub fn of_all(mut self) -> Self {
+        self.is_of_all = true;
         self
     }
 
@@ -93,6 +110,11 @@ impl Diagnostic {
             text.push_str("\n  ");
             text.push_str(note);
         }
+        match self.others.len() {
+            0 => {}
+            1 => text.push_str("\n  and once more below"),
+            count => text.push_str(&format!("\n  and in {count} more places below")),
+        }
         text
     }
 }
@@ -129,6 +151,13 @@ impl Diagnostics {
     /// One token is wrong once: a mistake in a function that others call is met at each call.
     pub fn push(&mut self, diagnostic: impl Into<Diagnostic>) {
         let new = diagnostic.into();
+        let same = |known: &&mut Diagnostic| known.is_of_all && known.message == new.message;
+        if let Some(known) = self.found.iter_mut().find(same).filter(|_| new.is_of_all) {
+            if self.places.insert(new.place()) {
+                known.others.push(new.fix);
+            }
+            return;
+        }
         if self.found.len() < MOST && self.places.insert(new.place()) {
             self.found.push(new);
         }
@@ -140,6 +169,11 @@ impl Diagnostics {
 
     pub fn len(&self) -> usize {
         self.found.len()
+    }
+
+    /// Forgets what follows from mistakes of these functions.
+    pub fn without_what_follows(&mut self, have_mistakes: impl Fn(&str) -> bool) {
+        self.found.retain(|one| !one.follows.as_deref().is_some_and(&have_mistakes));
     }
 
     /// Forgets all but the first ones.
@@ -177,16 +211,21 @@ impl Diagnostics {
     }
 }
 
-/// The known name nearest to `name`, when it is near enough to be a slip.
+/// The known name nearest to `name`, when it is near enough to be a slip: one letter in three is another,
+/// missing, too many or in the place of the next. Names that differ in their numbers alone are no slips.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // What is longer is no slip.
     let name = (name.len() <= 64).then(|| name.to_lowercase())?;
-    known
-        .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(&name, &candidate.to_lowercase()), candidate))
-        .filter(|(similarity, _)| *similarity > 0.8)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, candidate)| candidate)
+    let most = (name.chars().count() / 3).clamp(1, 4);
+    let stem = |name: &str| name.trim_end_matches(|c: char| c.is_ascii_digit()).to_string();
+    let slips = known.into_iter().filter_map(|candidate| {
+        let other = candidate.to_lowercase();
+        let numbers = name != other && stem(&name) == stem(&other) && stem(&name) != name;
+        let distance = strsim::osa_distance(&name, &other);
+        let is_slip = !numbers && distance <= most && distance < other.chars().count();
+        is_slip.then_some((distance, candidate))
+    });
+    slips.min_by_key(|(distance, _)| *distance).map(|(_, candidate)| candidate)
 }
 
 /// `1 input`, `2 inputs`

@@ -161,6 +161,8 @@ pub fn analyse<'a>(
         lowered = functions.iter().map(|f| lower_function(&mut cx, f)).collect();
     }
     let fails: Vec<bool> = lowered.iter().map(Option::is_none).collect();
+    let failed = |name: &str| functions.iter().zip(&fails).any(|(f, fails)| *fails && f.name == name);
+    cx.diagnostics.without_what_follows(failed);
     let lowered: Option<Vec<Lowered>> = lowered.into_iter().collect();
     let trained = lowered.as_ref().map(|functions| check_fields(&mut cx, functions));
     if !cx.diagnostics.is_empty() {
@@ -184,7 +186,7 @@ pub fn analyse<'a>(
         functions.collect::<Vec<_>>().into_iter().collect::<Option<Vec<_>>>()
     });
     diagnostics.phase = "emit";
-    let header = item.header.as_ref();
+    let (header, bound) = (item.header.as_ref(), item.bound_sizes());
     let (fields, derived) = (&item.fields, item.derived);
     let trained = trained.unwrap_or_default();
     Model {
@@ -198,6 +200,7 @@ pub fn analyse<'a>(
         functions,
         deferred,
         trained,
+        bound,
     }
 }
 

@@ -200,6 +200,19 @@ macro_rules! numbers {
 
 numbers!(f32, f64, u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize);
 
+/// A size: nothing but `usize` implements it.
+#[diagnostic::on_unimplemented(
+    message = "a size is a `usize`, and this constant is `{Self}`",
+    label = "declare it as a `usize`",
+    note = "in a `model!`, the sizes of layers and of shapes are literals, or constants of type `usize`"
+)]
+pub trait ProgramSize {}
+
+impl ProgramSize for usize {}
+
+/// Compiles where a constant is a size.
+pub const fn size_of_program<T: ProgramSize>(_: &T) {}
+
 /// Compiles where a constant is a number.
 pub const fn number<T: Number>(_: &T) {}
 

@@ -17,7 +17,11 @@ pub fn applied(program: &str, found: &[Found]) -> Option<String> {
             (start.line, start.column + 1) == (place.line, place.start)
         };
         let edit = match mistakes.iter().find(is_it) {
-            Some(mistake) => edit(program, mistake.fix.as_ref()?, &mistake.text()),
+            Some(mistake) => {
+                let text = mistake.text();
+                edits.extend(mistake.others.iter().flatten().map(|fix| edit(program, fix, &text)));
+                edit(program, mistake.fix.as_ref()?, &text)
+            }
             // A check of rustc's, whose text says what to write where it underlines.
             None => {
                 let written = error.text.rsplit_once("write `")?.1.split('`').next()?;

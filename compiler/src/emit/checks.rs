@@ -239,7 +239,10 @@ pub fn signature(function: &Interface) -> TokenStream {
         let name = plain(&name);
         quote!((#name, #ty))
     });
-    let results = function.results.iter().map(type_sig);
+    let results = function.results.iter().map(|ty| match function.is_wrong {
+        true => type_sig(&Ty { kind: Kind::Unknown, ..ty.clone() }),
+        false => type_sig(ty),
+    });
     quote! {
         __private::check::Signature { args: &[#(#args),*], results: &[#(#results),*] }
     }

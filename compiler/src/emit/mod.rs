@@ -26,7 +26,7 @@ mod writer;
 use std::collections::HashSet;
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::format_ident;
+use quote::{format_ident, quote_spanned};
 
 use crate::declared::{Arg, Fixed, Interface, Param, State, Tensor, Trained};
 use crate::dim::{Atom, Dim};
@@ -139,6 +139,8 @@ pub struct Model<'a> {
     pub functions: Option<Vec<Function>>,
     pub deferred: Vec<Deferred>,
     pub trained: Vec<Trained>,
+    /// The constants of the program that are sizes, by the model's own names for them.
+    pub bound: Vec<(Ident, TokenStream)>,
 }
 
 impl Model<'_> {
@@ -247,11 +249,30 @@ pub fn step_type(function: &Ident) -> Ident {
     format_ident!("__fn_STEP_{}", function, span = Span::call_site())
 }
 
+/// The constants of the program that are sizes, each once.
+fn bound_sizes(model: &Model) -> TokenStream {
+    let each = model.bound.iter().map(|(name, size)| {
+        let span = syn::spanned::Spanned::span(size);
+        let check = quote_spanned!(span=> __private::check::size_of_program(&(#size)));
+        quote! {
+            #[doc(hidden)]
+            #[allow(
+                dead_code, non_upper_case_globals, unused_parens, trivial_numeric_casts, clippy::all
+            )]
+            const #name: usize = {
+                #check;
+                (#size) as usize
+            };
+        }
+    });
+    each.collect()
+}
+
 /// The whole expansion: what users and rustc's messages see, and behind it a scope of its own in
 /// which `__private` is a name.
 pub fn emit(model: &Model) -> TokenStream {
     let definition = params::definition(model);
-    let checks = checks::checks(model);
+    let (bound, checks) = (bound_sizes(model), checks::checks(model));
     let (module, views) = params::module(model);
     let methods = api::methods(model);
     let chains = chains::Chains::new(model);
@@ -269,7 +290,7 @@ pub fn emit(model: &Model) -> TokenStream {
     let program = memory::program(model);
     let steps = stepwise::items(model, &chains, &prepared);
     let chains = chains.definitions();
-    let seen = private::absolute(quote!(#checks #views #methods));
+    let seen = private::absolute(quote!(#bound #checks #views #methods));
     let functions = generics::with_values(model, quote!(#(#functions)*));
     quote! {
         #definition

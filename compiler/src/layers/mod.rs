@@ -34,11 +34,11 @@ pub use weight::weight;
 use crate::diagnostics::{Diagnostic, nearest};
 use crate::dim::Dim;
 use crate::graph::{Kind, Source, Ty, ValueId};
-use crate::lower::{FnCx, Lowering, Options, Scope, dim, text_of};
+use crate::lower::{FnCx, Lowering, Options, Scope, dim, explained, text_of};
 use crate::ops::Mismatch;
 use crate::syntax::{Arg, LayerDecl};
 use crate::text::mentions;
-use crate::vocabulary::{Domain, Input, OptionRow, Row};
+use crate::vocabulary::{Domain, Input, OptionRow, Row, pytorch};
 
 /// A kind of layer.
 pub type Layer = Row<Build>;
@@ -179,16 +179,7 @@ pub fn apply(
 ) -> Lowering<Vec<ValueId>> {
     let Some(layer) = find(&decl.path) else {
         let written = text_of(&decl.path);
-        let error = Diagnostic::over(&decl.path, format!("no layer is named `{written}`"));
-        let error = match nearest(&written, LAYERS.iter().map(|layer| layer.name)) {
-            Some(near) => error.help(format!("did you mean `{near}`?")),
-            None => {
-                let help =
-                    format!("a model of your own is written without parentheses: `{written}`");
-                error.help(help).note("all layers are in docs/REFERENCE.md")
-            }
-        };
-        return Err(cx.model.report(error));
+        return Err(cx.model.report(unknown(&decl.path, &written, &decl.args)));
     };
     let (name, span) = (cx.rule.subject.clone(), cx.rule.span);
     if !layer.calls.iter().any(|names| names.len() == inputs.len()) {
@@ -227,6 +218,30 @@ pub fn apply(
     cx.ok(options.finish())?;
     cx.ok(call.finish())?;
     Ok(results)
+}
+
+/// What is said of a layer of no name of ours.
+fn unknown(path: &Path, written: &str, args: &[Arg]) -> Diagnostic {
+    let error = Diagnostic::over(path, format!("no layer is named `{written}`"));
+    let word = path.segments.last().map(|last| last.ident.clone()).expect("a path has segments");
+    if let Some(here) = pytorch::layer(written) {
+        return explained(&word, here);
+    }
+    match nearest(written, LAYERS.iter().map(|layer| layer.name)) {
+        Some(near) => error.did_you_mean(path, near),
+        // A model of the user's.
+        None if args.is_empty() => error
+            .help(format!("a model of your own is written without parentheses: `{written}`"))
+            .note("all layers are in docs/REFERENCE.md"),
+        None => {
+            let args: Vec<_> = args.iter().map(ToString::to_string).collect();
+            let help = format!(
+                "a model of your own has its sizes in angles: `{written}<{}>`",
+                args.join(", ")
+            );
+            error.help(help).note("all layers are in docs/REFERENCE.md")
+        }
+    }
 }
 
 fn in_words(count: usize) -> &'static str {

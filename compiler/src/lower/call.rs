@@ -178,7 +178,7 @@ impl<'a> FnCx<'a, '_> {
                     format!("`{name}` expects {declared} as `{}`, but receives {found}", arg.name);
                 let error = Diagnostic::new(name.span(), text)
                     .note(format!("shapes: {} → {name} ✗", self.trail(*value)));
-                return Err(self.model.report(error));
+                return Err(self.model.report(error.follows(&name.to_string())));
             }
         }
         let made = self.body(function)?;

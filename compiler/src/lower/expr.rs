@@ -5,8 +5,9 @@ use syn::spanned::Spanned;
 use syn::{BinOp, Expr, UnOp};
 
 use super::call::call_args;
+use super::foreign::is_function;
 use super::rows::tensor_of;
-use super::{FnCx, Item, Lowering, Poison, Range, text_of};
+use super::{FnCx, Item, Lowering, Poison, Range, methods, text_of};
 use crate::diagnostics::{Diagnostic, nearest};
 use crate::graph::{Kind, ValueId};
 use crate::layers::{self, Place};
@@ -117,9 +118,17 @@ impl FnCx<'_, '_> {
                 let values = self.arg_values(&call_args(&call.args))?;
                 self.call_model(place, ty, None, &call.method, &values, expected)
             }
+            Expr::MethodCall(call) if self.is_module(&call.receiver) => {
+                let (module, dot) = (&call.receiver, &call.dot_token);
+                let module = quote::quote!(#module #dot);
+                self.of_module(module, &call.method, call_args(&call.args))
+            }
             Expr::MethodCall(call) => {
                 if let Some(constant) = self.constant(expr)? {
                     return self.number(constant, expr);
+                }
+                if let Some(poison) = self.unknown_method(call) {
+                    return Err(poison);
                 }
                 let x = self.expr(&call.receiver, &[])?;
                 let x = self.value(x, call.receiver.span())?;
@@ -151,14 +160,25 @@ impl FnCx<'_, '_> {
                     };
                     self.self_call(&name.clone(), call_args(&call.args), expected)
                 }
-                Expr::Path(path) => {
-                    let last = path.path.segments.last().map(|last| last.ident.to_string());
-                    let error =
-                        Diagnostic::over(path, "a body calls functions by their names alone");
-                    let help = format!("write `{}(…)`", last.unwrap_or_default());
-                    Err(self.model.report(error.help(help)))
+                Expr::Path(path) => self.call_of_path(path, call_args(&call.args), expected),
+                Expr::MethodCall(layer)
+                    if self.is_module(&layer.receiver) && layers::is_layer(&layer.method.clone().into()) =>
+                {
+                    Err(self.layer_in_body(&layer.method))
                 }
-                _ => Err(self.unsupported(expr)),
+                other => {
+                    // What is called has a mistake of its own, or is a value.
+                    let called = self.expr(other, &[])?;
+                    let value = self.value(called, other.span())?;
+                    let label = self.graph.values[value].label.clone();
+                    let text = match label.as_str() {
+                        "" => "this is a value, not a function".to_string(),
+                        label => format!("`{label}` makes a value, not a function"),
+                    };
+                    let error = Diagnostic::over(&call.args, text);
+                    let help = format!("write `{}`", text_of(other));
+                    Err(self.model.report(error.help(help).fix(call, text_of(other))))
+                }
             },
             other => Err(self.unsupported(other)),
         }
@@ -188,13 +208,41 @@ impl FnCx<'_, '_> {
         let mut error = Diagnostic::over(expr, format!("no value is named `{name}`"));
         if self.model.field(&name).is_some() {
             error = error.help(format!("the layer is `self.{name}`"));
-        } else if let Some(near) = nearest(&name, self.names.keys().map(String::as_str)) {
-            error = error.help(format!("did you mean `{near}`?"));
+        } else if let Some(near) = self.near_name(&name) {
+            error = error.did_you_mean(expr, near);
         }
         self.model.report(error)
     }
 
+    /// `self::fc1(x)`, `F::relu(x)`: what a body calls has no path.
+    fn call_of_path(
+        &mut self,
+        path: &syn::ExprPath,
+        args: Vec<crate::syntax::Arg>,
+        expected: &[TypeExpr],
+    ) -> Lowering<Lowered> {
+        let segments: Vec<_> = path.path.segments.iter().map(|segment| &segment.ident).collect();
+        let last = (*segments.last().expect("a path has segments")).clone();
+        let first = segments[0].to_string();
+        let model = self.model.item.header.as_ref().is_some_and(|header| header.name == first);
+        let error = Diagnostic::over(path, "a body calls functions by their names alone");
+        if first == "self" || first == "Self" || model {
+            let error = error.write(path, format!("self.{last}"));
+            self.model.report(error);
+            return self.self_call(&last, args, expected);
+        }
+        if self.is_module(&Expr::Path(path.clone())) {
+            let mut module = path.path.clone();
+            module.segments.pop();
+            return self.of_module(quote::ToTokens::to_token_stream(&module), &last, args);
+        }
+        Err(self.model.report(error.write(path, last.to_string())))
+    }
+
     fn unsupported(&mut self, expr: &Expr) -> Poison {
+        if let Some(poison) = self.around_a_value(expr) {
+            return poison;
+        }
         let what = match expr {
             Expr::ForLoop(_) | Expr::While(_) | Expr::Loop(_) => {
                 let error = Diagnostic::over(expr, "no loop has an end that the macro knows here");
@@ -216,16 +264,15 @@ impl FnCx<'_, '_> {
     }
 
     fn binary(&mut self, binary: &syn::ExprBinary) -> Lowering<Lowered> {
+        if let Some(poison) = self.power_of_value(binary) {
+            return Err(poison);
+        }
         let func = match binary.op {
             BinOp::Add(_) => "add",
             BinOp::Sub(_) => "sub",
             BinOp::Mul(_) => "mul",
             BinOp::Div(_) => "div",
-            _ => {
-                let text = format!("no operator `{}` here", text_of(&binary.op));
-                let error = Diagnostic::over(&binary.op, text).help("there are + - * /");
-                return Err(self.model.report(error));
-            }
+            _ => return Err(self.foreign_operator(binary)),
         };
         // Both sides first, so that each reports its own mistakes.
         let (left, right) = (self.expr(&binary.left, &[]), self.expr(&binary.right, &[]));
@@ -274,9 +321,7 @@ impl FnCx<'_, '_> {
             return Err(self.model.report(error));
         };
         if !is_self(&field.base) {
-            let text = format!("`{}` has no field `{name}`", text_of(&field.base));
-            let error = Diagnostic::new(name.span(), text);
-            return Err(self.model.report(error));
+            return Err(self.attribute(field, name));
         }
         if self.model.ambiguous.contains(&name.to_string()) {
             return Err(Poison);
@@ -364,11 +409,21 @@ impl FnCx<'_, '_> {
         let functions = self.model.item.functions.iter().map(|f| f.name.to_string());
         let known: Vec<_> = fields.chain(functions).collect();
         let error = Diagnostic::new(name.span(), text);
+        if methods::names().any(|method| name == method) || is_function(&name.to_string()) {
+            let error = Diagnostic::new(name.span(), format!("`{name}` is a function of any value"));
+            return self.model.report(error.help(format!("write `{name}(…)` without `self.`")));
+        }
         let error = match nearest(&name.to_string(), known.iter().map(String::as_str)) {
-            Some(near) => error.help(format!("did you mean `{near}`?")),
+            Some(near) => error.did_you_mean(name, near),
             None => error.help(format!("declare it: `{name}: Linear(784 -> 128)`")),
         };
         self.model.report(error)
+    }
+
+    /// The name of a value that is near to another; `self` as well.
+    fn near_name(&self, name: &str) -> Option<String> {
+        let known = self.names.keys().map(String::as_str).chain(["self"]);
+        nearest(name, known).map(str::to_string)
     }
 }
 

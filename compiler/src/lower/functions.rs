@@ -11,7 +11,7 @@ use super::losses::{
 use super::scan::SCAN;
 use super::weights::{CONV2D, EMBEDDING, LAYER_NORM, LINEAR, RMS_NORM};
 use super::{FnCx, Item, Lowering, Options, Poison, methods};
-use crate::diagnostics::{Diagnostic, nearest};
+use crate::diagnostics::Diagnostic;
 use crate::dim::Dim;
 use crate::graph::ValueId;
 use crate::ops::attention::{Attention, Layout};
@@ -271,23 +271,7 @@ impl FnCx<'_, '_> {
                 let error = Diagnostic::new(name.span(), format!("`{name}` needs a value"));
                 Err(self.model.report(error))
             }
-            _ => {
-                let error = Diagnostic::new(name.span(), format!("no function is named `{name}`"));
-                let losses = FUNCTIONS.iter().filter(|row| row.build.is_loss()).map(|row| row.name);
-                let with_loss = format!("{text}_loss");
-                let near = losses.clone().find(|loss| *loss == with_loss);
-                let near =
-                    near.or_else(|| nearest(&text, losses)).or_else(|| methods::likely(&text));
-                let error = match (
-                    self.model.function(&text).is_some() || self.model.field(&text).is_some(),
-                    near,
-                ) {
-                    (true, _) => error.help(format!("call it as `self.{name}(…)`")),
-                    (_, Some(near)) => error.help(format!("did you mean `{near}`?")),
-                    _ => error,
-                };
-                Err(self.model.report(error))
-            }
+            _ => Err(self.unknown_function(name)),
         }
     }
 }

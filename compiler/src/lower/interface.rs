@@ -32,7 +32,7 @@ pub fn interface<'a>(model: &mut ModelCx<'a>, function: &'a Function, facts: &Fa
         let types = args.iter_mut().map(|arg| &mut arg.ty).chain(&mut results);
         types.for_each(|ty| with_length(ty, length, facts));
     }
-    Interface { name: function.name.clone(), vis, docs, args, results, step }
+    Interface { name: function.name.clone(), vis, docs, args, results, step, is_wrong: false }
 }
 
 impl FnCx<'_, '_> {

@@ -7,6 +7,7 @@ mod call;
 mod constants;
 mod expr;
 mod fields;
+mod foreign;
 mod functions;
 mod interface;
 mod known;
@@ -29,6 +30,7 @@ pub mod work;
 pub use bound::{Bound, bound};
 pub use expr::is_self;
 pub use fields::{check_fields, check_layers};
+pub use foreign::explained;
 pub use functions::{FUNCTIONS, Function as FunctionRow};
 pub use interface::{declare_unused, interface};
 pub use methods::{elementwise_rows, images, methods, names as method_names, shaping, values};
@@ -259,7 +261,9 @@ pub fn lower_function<'a>(model: &mut ModelCx<'a>, function: &'a Function) -> Op
         cx.graph.outputs.push((Dest::NewState(s), value));
     }
     cx.graph.remove_dead();
-    cx.check_used(function).ok()?;
+    if cx.model.misdeclared.is_empty() {
+        cx.check_used(function).ok()?;
+    }
     let step = match &function.step {
         Some(size) => {
             Some((cx.step_length(function, size).ok()?, syn::spanned::Spanned::span(size)))
@@ -377,7 +381,7 @@ impl<'a> FnCx<'a, '_> {
 
     pub fn scope(&self) -> Scope<'_> {
         let (consts, facts) = (&self.model.consts, &self.model.facts);
-        Scope { sizes: &self.sizes, consts, facts, run_time: true }
+        Scope { sizes: &self.sizes, consts, facts, item: self.model.item, run_time: true }
     }
 
     pub fn ty(&mut self, ty: &TypeExpr) -> Lowering<Ty> {

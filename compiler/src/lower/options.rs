@@ -5,13 +5,13 @@ use quote::quote_spanned;
 use syn::spanned::Spanned;
 use syn::{BinOp, Expr, Lit, UnOp};
 
-use super::sizes::{dim_or_zero, may_be_number};
+use super::sizes::{dim_or_zero, is_zero, may_be_number};
 use super::{FnCx, Lowering, Scope, text_of};
 use crate::diagnostics::{Diagnostic, list, nearest};
 use crate::dim::Dim;
 use crate::ops::elementwise::Constant;
 use crate::syntax::Arg;
-use crate::vocabulary::OptionRow;
+use crate::vocabulary::{OptionRow, pytorch};
 
 /// The arguments not taken yet. Positional ones go by the order in which names are asked for.
 pub struct Options {
@@ -80,8 +80,42 @@ impl Options {
                 Ok((Some(from), to))
             }
             (Some(to), false) => Ok((None, to)),
-            (None, _) => Err(Diagnostic::new(self.span, format!("`{}` has no sizes", self.owner))
-                .help(format!("write `{}(784 -> 128)`", self.owner))),
+            (None, _) => Err(self.no_sizes()),
+        }
+    }
+
+    /// The sizes may be there under PyTorch's names.
+    fn no_sizes(&self) -> Diagnostic {
+        const SIDES: [(&str, &str); 5] = [
+            ("in_features", "out_features"),
+            ("in_channels", "out_channels"),
+            ("input_size", "hidden_size"),
+            ("num_embeddings", "embedding_dim"),
+            ("input_dim", "output_dim"),
+        ];
+        let named = |name: &str| {
+            self.args.iter().find_map(|arg| match arg {
+                Arg::Named(written, value) if written == name => Some((written, text_of(value))),
+                _ => None,
+            })
+        };
+        let both = SIDES.iter().find_map(|(from, to)| Some((named(from)?, named(to)?)));
+        let owner = &self.owner;
+        match both {
+            Some(((from, input), (to, output))) => {
+                let others = self.args.iter().filter(|arg| {
+                    !matches!(arg, Arg::Named(name, _) if name == from || name == to)
+                });
+                let sizes = [format!("{input} -> {output}")].into_iter();
+                let all: Vec<_> = sizes.chain(others.map(ToString::to_string)).collect();
+                let text = format!("the sizes of `{owner}` have an arrow, and no names");
+                let whole: TokenStream = self.args.iter().flat_map(Arg::tokens).collect();
+                let error = Diagnostic::new(from.span(), text);
+                let written = all.join(", ");
+                error.help(format!("write `{owner}({written})`")).fix(&whole, written)
+            }
+            None => Diagnostic::new(self.span, format!("`{owner}` has no sizes"))
+                .help(format!("write `{owner}(784 -> 128)`")),
         }
     }
 
@@ -99,7 +133,7 @@ impl Options {
             Some((written, value)) => {
                 let text = format!("`{owner}` has no option `{written}`");
                 let help = format!("did you mean `{name} = {}`?", text_of(value));
-                Diagnostic::new(written.span(), text).help(help)
+                Diagnostic::new(written.span(), text).help(help).fix(written, name)
             }
             None => Diagnostic::new(self.span, format!("`{owner}` needs its `{name}`")).help(help),
         }
@@ -107,8 +141,12 @@ impl Options {
 
     /// The option that has another name elsewhere.
     fn other_name(&self, written: &str) -> Option<&'static str> {
-        let has = |row: &&OptionRow| row.other_names.contains(&written);
-        self.rows.iter().find(has).map(|row| row.name)
+        let ours = pytorch::option(written);
+        let named = |row: &&OptionRow| {
+            row.other_names.contains(&written) || ours.contains(&row.name)
+        };
+        let asked = self.asked.iter().copied().find(|name| ours.contains(name));
+        self.rows.iter().find(named).map(|row| row.name).or(asked)
     }
 
     /// Reports what nothing asked for.
@@ -120,17 +158,27 @@ impl Options {
             _ => format!("`{owner}` takes {}", list(&self.asked)),
         };
         Err(match rest {
-            Arg::Named(name, _) => {
-                let text = format!("`{owner}` has no option `{name}`");
+            Arg::Named(name, _) if self.asked.iter().any(|asked| name == asked) => {
+                let text = format!("`{name}` of `{owner}` is given twice");
+                Diagnostic::new(name.span(), text).help("take one of them out")
+            }
+            Arg::Named(name, value) => {
+                let (text, written) = (format!("`{owner}` has no option `{name}`"), name.to_string());
                 let error = Diagnostic::new(name.span(), text);
-                let near = nearest(&name.to_string(), self.asked.iter().copied());
-                match self.other_name(&name.to_string()).or(near) {
-                    Some(near) => error.help(format!("did you mean `{near}`?")),
-                    None => error.help(known),
+                let near = nearest(&written, self.asked.iter().copied());
+                match (pytorch::needless_option(&written), self.other_name(&written).or(near)) {
+                    (Some(why), None) => error.help(format!("leave it out: {why}")),
+                    (_, Some(near)) => error.did_you_mean(&name, near),
+                    (None, None) if text_of(&value) == "None" => error.help("leave it out"),
+                    (None, None) => error.help(known),
                 }
             }
             Arg::Value(value) => {
-                Diagnostic::over(&value, format!("`{owner}` has an argument too many")).help(known)
+                let error = Diagnostic::over(&value, format!("`{owner}` has an argument too many"));
+                match self.asked.len() {
+                    0 => error.help(format!("write `{owner}()`")),
+                    _ => error.help(known),
+                }
             }
             Arg::Sizes(from, _) => {
                 Diagnostic::over(&from, format!("`{owner}` has no use for these sizes")).help(known)
@@ -161,6 +209,11 @@ impl Options {
             Expr::Array(array) => {
                 array.elems.iter().map(|e| Self::axis(e, rank)).collect::<Result<Vec<_>, _>>()?
             }
+            Expr::Tuple(tuple) => {
+                let axes: Vec<_> = tuple.elems.iter().map(text_of).collect();
+                let error = Diagnostic::over(expr, "several axes are a list");
+                return Err(error.write(expr, format!("[{}]", axes.join(", "))));
+            }
             one => vec![Self::axis(one, rank)?],
         };
         axes.sort_unstable();
@@ -172,7 +225,7 @@ impl Options {
             }
             (_, Some([axis, ..])) => {
                 Err(Diagnostic::over(expr, format!("axis {axis} is named twice"))
-                    .help("once is enough"))
+                    .write(expr, text_of_axes(&axes)))
             }
             (_, Some(_)) => Ok(axes),
         }
@@ -180,13 +233,22 @@ impl Options {
 
     /// `true` or `false`
     pub fn bool(expr: &Expr) -> Result<bool, Diagnostic> {
-        match expr {
+        let meant = match expr {
             Expr::Lit(lit) => match &lit.lit {
-                Lit::Bool(value) => Ok(value.value),
-                _ => Err(Diagnostic::over(expr, "expected `true` or `false`")),
+                Lit::Bool(value) => return Ok(value.value),
+                Lit::Int(number) if number.base10_digits() == "1" => Some("true"),
+                Lit::Int(number) if is_zero(number) => Some("false"),
+                Lit::Str(text) if text.value().eq_ignore_ascii_case("true") => Some("true"),
+                Lit::Str(text) if text.value().eq_ignore_ascii_case("false") => Some("false"),
+                _ => None,
             },
-            _ => Err(Diagnostic::over(expr, "expected `true` or `false`")),
-        }
+            _ => None,
+        };
+        let error = Diagnostic::over(expr, "expected `true` or `false`");
+        Err(match meant {
+            Some(meant) => error.write(expr, meant),
+            None => error,
+        })
     }
 
     /// `5`, or `(3, 5)` for height and width.
@@ -203,6 +265,16 @@ impl Options {
                 Ok([one.clone(), one])
             }
         }
+    }
+}
+
+/// The axes once each.
+fn text_of_axes(axes: &[usize]) -> String {
+    let mut axes = axes.to_vec();
+    axes.dedup();
+    match axes.as_slice() {
+        [one] => one.to_string(),
+        axes => format!("{axes:?}"),
     }
 }
 

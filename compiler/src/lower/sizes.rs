@@ -3,14 +3,15 @@
 use std::collections::{HashMap, HashSet};
 
 use quote::quote;
-use syn::{BinOp, Expr, Lit, LitInt, UnOp};
+use syn::{BinOp, Expr, GenericParam, Lit, LitInt, UnOp};
 
 use crate::diagnostics::{Diagnostic, nearest};
 use crate::dim::{Atom, Dim, Shape};
 use crate::facts::Facts;
 use crate::layers;
 use crate::names::is_run_time_name;
-use crate::syntax::type_of;
+use crate::syntax::{ModelItem, type_of};
+use crate::text::mentions;
 
 /// The names that a size may use.
 pub struct Scope<'a> {
@@ -18,6 +19,7 @@ pub struct Scope<'a> {
     /// The model's const parameters.
     pub consts: &'a HashSet<String>,
     pub facts: &'a Facts,
+    pub item: &'a ModelItem,
     /// Whether run-time names are allowed: in functions, not in layers.
     pub run_time: bool,
 }
@@ -42,7 +44,7 @@ pub fn dim_or_zero(expr: &Expr, scope: &Scope) -> Result<Dim, Diagnostic> {
     }
 }
 
-fn is_zero(number: &LitInt) -> bool {
+pub fn is_zero(number: &LitInt) -> bool {
     number.base10_digits().bytes().all(|digit| digit == b'0')
 }
 
@@ -59,10 +61,26 @@ fn read(expr: &Expr, scope: &Scope) -> Result<Dim, Diagnostic> {
                     _ => Err(too_large(expr, digits)),
                 }
             }
-            _ => Err(Diagnostic::over(expr, "a size is a whole number").help("write `128`")),
+            _ => Err(no_number(expr)),
         },
         Expr::Paren(inner) => read(&inner.expr, scope),
         Expr::Group(inner) => read(&inner.expr, scope),
+        Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => {
+            let text = "a size starts at 1, and is not negative";
+            let positive = super::text_of(&unary.expr);
+            Err(Diagnostic::over(expr, text).write(expr, positive).of_all())
+        }
+        Expr::Binary(binary) if power(binary).is_some() => {
+            let (base, exponent, sign) = power(binary).expect("just found");
+            let error = Diagnostic::over(expr, format!("`{sign}` is no power in Rust"));
+            let number = |expr: &Expr| read(expr, scope).ok().and_then(|size| size.as_lit());
+            let exponent = number(exponent).and_then(|exponent| u32::try_from(exponent).ok());
+            let made = number(base).zip(exponent).and_then(|(base, n)| base.checked_pow(n));
+            Err(match made {
+                Some(made) => error.write(expr, made.to_string()),
+                None => error.help(format!("write `{0} * {0}`", super::text_of(base))),
+            })
+        }
         Expr::Binary(binary) => {
             let (left, right) = (read(&binary.left, scope)?, read(&binary.right, scope)?);
             let made = match binary.op {
@@ -75,9 +93,9 @@ fn read(expr: &Expr, scope: &Scope) -> Result<Dim, Diagnostic> {
                 })?,
                 BinOp::Rem(_) => match (left.as_lit(), right.as_lit()) {
                     (Some(left), Some(right)) if right > 0 => Dim::lit(left % right),
-                    _ => return constant(expr),
+                    _ => return constant(expr, scope),
                 },
-                _ => return constant(expr),
+                _ => return constant(expr, scope),
             };
             match made.is_out_of_range() {
                 true => Err(too_large(expr, &super::text_of(expr))),
@@ -94,10 +112,13 @@ fn read(expr: &Expr, scope: &Scope) -> Result<Dim, Diagnostic> {
                 return Err(Diagnostic::over(expr, text).help("write `128`"));
             }
             let Some(name) = path.path.get_ident().map(ToString::to_string) else {
-                return constant(expr);
+                return constant(expr, scope);
             };
-            if !is_run_time_name(&name) {
+            if scope.consts.contains(&name) {
                 return Ok(Dim::atom(Atom::Const(name, quote!(#path))));
+            }
+            if !is_run_time_name(&name) {
+                return constant(expr, scope);
             }
             // The constant of a loop is one wherever it stands.
             let known = scope.sizes.get(&name).filter(|size| scope.run_time || !size.is_run_time());
@@ -111,7 +132,18 @@ fn read(expr: &Expr, scope: &Scope) -> Result<Dim, Diagnostic> {
             }
             Err(unknown(expr, &name, scope))
         }
-        _ => constant(expr),
+        _ => constant(expr, scope),
+    }
+}
+
+/// The two sides of `2 ** 7` and of `2 ^ 7` with numbers, and the sign.
+pub fn power(binary: &syn::ExprBinary) -> Option<(&Expr, &Expr, &'static str)> {
+    match (&binary.op, &*binary.right) {
+        (BinOp::Mul(_), Expr::Unary(unary)) if matches!(unary.op, UnOp::Deref(_)) => {
+            Some((&binary.left, &unary.expr, "**"))
+        }
+        (BinOp::BitXor(_), Expr::Lit(_)) => Some((&binary.left, &binary.right, "^")),
+        _ => None,
     }
 }
 
@@ -154,20 +186,50 @@ pub fn may_be_number(expr: &Expr) -> bool {
     }
 }
 
-/// Anything else is left to rustc as a constant expression.
-fn constant(expr: &Expr) -> Result<Dim, Diagnostic> {
+/// Anything else is left to rustc as a constant, which the model binds once; one of the model's own
+/// parameters cannot be.
+fn constant(expr: &Expr, scope: &Scope) -> Result<Dim, Diagnostic> {
     if !may_be_number(expr) {
-        return Err(Diagnostic::over(expr, "a size is a whole number").help("write `128`"));
+        return Err(no_number(expr));
     }
     let text = super::text_of(expr);
-    Ok(Dim::atom(Atom::Const(text, quote!((#expr)))))
+    let params = scope.item.header.iter().flat_map(|header| &header.generics.params);
+    let params = params.map(|param| match param {
+        GenericParam::Const(param) => param.ident.to_string(),
+        GenericParam::Type(param) => param.ident.to_string(),
+        GenericParam::Lifetime(param) => param.lifetime.ident.to_string(),
+    });
+    let own: HashSet<String> = params.chain(["Self".into()]).collect();
+    if mentions(expr, &own) {
+        return Ok(Dim::atom(Atom::Const(text, quote!((#expr)))));
+    }
+    let name = scope.item.bind_size(&text, expr);
+    Ok(Dim::atom(Atom::Const(text, quote!(#name))))
+}
+
+/// What is no size, with what it may have meant.
+fn no_number(expr: &Expr) -> Diagnostic {
+    let text = "a size is a whole number";
+    let whole = match expr {
+        Expr::Lit(lit) => match &lit.lit {
+            Lit::Float(number) => number.base10_parse::<f64>().ok(),
+            Lit::Str(text) => text.value().trim().parse().ok(),
+            _ => None,
+        },
+        _ => None,
+    };
+    match whole.filter(|number| number.fract() == 0.0 && (1.0..1e12).contains(number)) {
+        Some(number) => Diagnostic::over(expr, text).write(expr, format!("{number}")),
+        None => Diagnostic::over(expr, text).help("such as `128`, or a constant: `WIDTH`"),
+    }
 }
 
 fn unknown(expr: &Expr, name: &str, scope: &Scope) -> Diagnostic {
     let error = Diagnostic::over(expr, format!("no input has a size named `{name}`"));
     let names = scope.sizes.keys().chain(scope.consts).map(String::as_str);
     match nearest(name, names) {
-        Some(near) => error.help(format!("did you mean `{near}`?")),
+        Some(near) => error.did_you_mean(expr, near),
         None => error.help("a run-time size is a size of an input: `x: [batch, 784]`"),
     }
+    .of_all()
 }

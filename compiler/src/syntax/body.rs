@@ -10,6 +10,7 @@ use super::recover::{bound_names, parse_piece, split};
 use super::{For, If, Stmt, Value, shapes};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::text::text_of;
+use crate::vocabulary::pytorch::{self, Here};
 
 /// The statements of a body.
 pub fn statements(body: &Group, diagnostics: &mut Diagnostics) -> Vec<Stmt> {
@@ -108,10 +109,45 @@ fn statement(input: ParseStream, last: bool, diagnostics: &mut Diagnostics) -> s
             let value = Value::Expr(Expr::Binary(syn::ExprBinary { op, ..binary }));
             Ok(Stmt::Assign { name, value })
         }
-        value => Err(syn::Error::new_spanned(
-            value,
-            "this value is dropped: bind it with `let`, or leave out the `;` to return it",
-        )),
+        value => {
+            diagnostics.push(dropped(&value));
+            Ok(Stmt::Broken { names: Vec::new() })
+        }
+    }
+}
+
+/// What is said of a value that goes nowhere.
+fn dropped(value: &Expr) -> Diagnostic {
+    let called = match value {
+        Expr::MethodCall(call) => Some((call.method.clone(), Some(&*call.receiver))),
+        Expr::Call(call) => match &*call.func {
+            Expr::Path(path) => path.path.get_ident().map(|name| (name.clone(), None)),
+            _ => None,
+        },
+        _ => None,
+    };
+    let error = Diagnostic::over(value, "this value is dropped");
+    let Some((name, receiver)) = called else {
+        return error.help("bind it with `let`, or leave out the `;` to return it");
+    };
+    let word = name.to_string();
+    let is_super = matches!(receiver, Some(Expr::Call(call)) if text_of(&call.func) == "super");
+    if let (Some(Here::Outside(place)), false) = (pytorch::method(&word), is_super) {
+        let error = Diagnostic::new(name.span(), format!("`{name}` is no part of a model"));
+        return error.help(place);
+    }
+    if is_super {
+        let error = Diagnostic::over(value, "a model has no `super`, and nothing to call first");
+        return error.help("take the line out");
+    }
+    match receiver {
+        Some(Expr::Path(path)) if path.path.get_ident().is_some() && !path.path.is_ident("self") => {
+            let owner = text_of(path);
+            let in_place = word.trim_end_matches('_');
+            let text = text_of(value).replacen(&word, in_place, 1);
+            error.write(value, format!("let {owner} = {text}"))
+        }
+        _ => error.help("bind it with `let`, or leave out the `;` to return it"),
     }
 }
 

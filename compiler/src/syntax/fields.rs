@@ -1,6 +1,6 @@
 //! The fields of a struct: layers, models, and rows of them.
 
-use proc_macro2::{Group, Ident, Punct, Span, TokenStream, TokenTree};
+use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
@@ -14,6 +14,7 @@ use super::{Arg, Field, FieldDecl, LayerDecl, ModelItem, Written};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::names::plain;
 use crate::text::text_of;
+use crate::vocabulary::pytorch;
 
 /// The fields of a struct.
 pub(super) fn fields(body: &Group, model: &mut ModelItem, diagnostics: &mut Diagnostics) {
@@ -36,6 +37,7 @@ fn field(
     diagnostics: &mut Diagnostics,
 ) -> (Option<Field>, TokenStream) {
     let (mut name, mut in_files, mut behind) = (None, None, TokenStream::new());
+    let mut before = TokenStream::new();
     let mut held = None;
     let mut docs = Vec::new();
     let decl = parse_piece(tokens, end, |input| {
@@ -45,7 +47,7 @@ fn field(
             return Ok(FieldDecl::Broken);
         }
         input.parse::<Visibility>()?;
-        let word = field_name(input, diagnostics)?;
+        let word = field_name(input, &mut before)?;
         if input.peek(syn::token::Paren) {
             let args: TokenTree = input.parse()?;
             let called = plain(&word.to_string()).to_lowercase();
@@ -69,7 +71,7 @@ fn field(
         in_files = name_in_files(&attrs, diagnostics);
         held = frozen(&attrs, diagnostics);
         docs = attrs.into_iter().filter(|attr| attr.path().is_ident("doc")).collect();
-        if !colon(&ident, input, diagnostics)? {
+        if !colon(&before, &ident, input, diagnostics)? {
             behind = input.parse()?;
             return Ok(FieldDecl::Broken);
         }
@@ -88,33 +90,39 @@ fn field(
     (name.map(|name| Field { docs, name, in_files, frozen: held, decl }), behind)
 }
 
-/// The name of a field, behind words that Python and other languages have there.
-fn field_name(input: ParseStream, diagnostics: &mut Diagnostics) -> syn::Result<Ident> {
+/// The name of a field, and what Python and other languages have before it.
+fn field_name(input: ParseStream, before: &mut TokenStream) -> syn::Result<Ident> {
     if input.peek(Token![self]) && input.peek2(Token![.]) {
-        let this: Token![self] = input.parse()?;
-        let dot: Token![.] = input.parse()?;
-        let words = quote::quote!(#this #dot);
-        let error = Diagnostic::over(&words, "a layer is declared by its name alone");
-        diagnostics.push(error.fix(&words, "").help("take `self.` out"));
+        before.extend([input.parse::<TokenTree>()?, input.parse::<TokenTree>()?]);
     }
-    if input.peek(Token![let]) || input.peek(Token![mut]) {
-        let word: TokenTree = input.parse()?;
-        let error = Diagnostic::over(&word, format!("a layer is declared without `{word}`"));
-        diagnostics.push(error.fix(&word, "").help(format!("take `{word}` out")));
+    while input.peek(Token![let]) || input.peek(Token![mut]) {
+        before.extend([input.parse::<TokenTree>()?]);
     }
     input.call(Ident::parse_any)
 }
 
 /// The `:` behind the name of a field; whether a layer stands behind it.
-fn colon(name: &Ident, input: ParseStream, diagnostics: &mut Diagnostics) -> syn::Result<bool> {
+fn colon(
+    before: &TokenStream,
+    name: &Ident,
+    input: ParseStream,
+    diagnostics: &mut Diagnostics,
+) -> syn::Result<bool> {
     if input.parse::<Option<Token![:]>>()?.is_some() {
+        if !before.is_empty() {
+            let words = text_of(before);
+            let error = Diagnostic::over(before, "a layer is declared by its name alone");
+            let words = words.replace(' ', "");
+            diagnostics.push(error.fix(before, "").help(format!("take `{words}` out")));
+        }
         return Ok(true);
     }
     let expected = format!("expected `:` and a layer, as in `{name}: Linear(2 -> 1)`");
     if input.peek(Token![=]) && !input.peek(Token![==]) {
         let sign: Token![=] = input.parse()?;
-        let whole = quote::quote!(#name #sign);
-        let error = Diagnostic::over(&sign, format!("a layer stands behind `{name}:`"));
+        let module = module(input)?;
+        let whole = quote::quote!(#before #name #sign #module);
+        let error = Diagnostic::over(&whole, format!("a layer stands behind `{name}:`"));
         diagnostics.push(error.write(&whole, format!("{name}:")));
         return Ok(true);
     }
@@ -182,7 +190,12 @@ fn field_decl(input: ParseStream, diagnostics: &mut Diagnostics) -> syn::Result<
             let text = "a row says how many there are: `[Block<64>; 4]`";
             return Err(syn::Error::new(start, text));
         }
-        content.parse::<Token![;]>()?;
+        if let Ok(comma) = content.parse::<Token![,]>() {
+            let error = Diagnostic::over(&comma, "a `;` stands before the number of a row");
+            diagnostics.push(error.write(&comma, ";"));
+        } else {
+            content.parse::<Token![;]>()?;
+        }
         let count: Expr = content.parse()?;
         return match element {
             FieldDecl::Model(ty) => Ok(FieldDecl::Array(ty, count)),
@@ -205,6 +218,14 @@ fn field_decl(input: ParseStream, diagnostics: &mut Diagnostics) -> syn::Result<
     }
     let expected = "expected a layer such as `Linear(784 -> 128)` or a model's type";
     let start = input.span();
+    if input.peek(syn::Lit) {
+        let number: TokenStream = input.parse()?;
+        let error = Diagnostic::over(&number, "a number is no layer");
+        let help = format!("a number of the model is a constant: `const HIDDEN: usize = {number};`");
+        diagnostics.push(error.help(help));
+        return Ok(FieldDecl::Broken);
+    }
+    let whole: TokenStream = input.fork().parse()?;
     match input.parse::<Type>() {
         Ok(ty @ Type::Path(_)) => Ok(FieldDecl::Model(ty)),
         // What a `macro_rules!` was given.
@@ -212,8 +233,42 @@ fn field_decl(input: ParseStream, diagnostics: &mut Diagnostics) -> syn::Result<
             Ok(FieldDecl::Model(*group.elem))
         }
         Ok(_) => Err(syn::Error::new(start, expected)),
-        Err(error) => Err(syn::Error::new(error.span(), expected)),
+        Err(error) => {
+            // `Block<D * 4>`
+            if let Some((size, ty)) = computed_size(&whole) {
+                let text = "a size that is computed stands in braces";
+                let error = Diagnostic::over(&size, text);
+                let written = text_of(&size);
+                diagnostics.push(error.write(&size, format!("{{ {written} }}")));
+                input.parse::<TokenStream>()?;
+                return Ok(FieldDecl::Model(ty));
+            }
+            Err(syn::Error::new(error.span(), expected))
+        }
     }
+}
+
+/// The size `D * 4` of `Block<D * 4>`, and the type with it in braces.
+fn computed_size(whole: &TokenStream) -> Option<(TokenStream, Type)> {
+    let trees: Vec<TokenTree> = whole.clone().into_iter().collect();
+    let is = |token: &TokenTree, sign: char| matches!(token, TokenTree::Punct(p) if p.as_char() == sign);
+    let open = trees.iter().position(|token| is(token, '<'))?;
+    let close = trees.iter().rposition(|token| is(token, '>'))?;
+    let inside: TokenStream = trees.get(open + 1..close)?.iter().cloned().collect();
+    let mut wrong = None;
+    let sizes = split(inside, ',').into_iter().map(|size| {
+        let is_one = syn::parse2::<syn::GenericArgument>(size.clone()).is_ok();
+        if !is_one && syn::parse2::<Expr>(size.clone()).is_ok() {
+            let braced = quote::quote!({ #size });
+            wrong.get_or_insert(size);
+            return braced;
+        }
+        size
+    });
+    let sizes: Vec<_> = sizes.collect();
+    let name: TokenStream = trees[..open].iter().cloned().collect();
+    let ty = syn::parse2(quote::quote!(#name < #(#sizes),* >)).ok()?;
+    Some((wrong?, ty))
 }
 
 /// `Linear(784 -> 128)`
@@ -223,28 +278,27 @@ fn layer(path: Path, group: &Group, diagnostics: &mut Diagnostics) -> syn::Resul
     Ok(LayerDecl { path, args, written: Written::Call, span: group.span() })
 }
 
-/// Takes `nn.` out of `nn.Linear(784 -> 128)`, and says so.
-fn without_module(input: ParseStream, diagnostics: &mut Diagnostics) -> syn::Result<()> {
-    let ahead = input.fork();
+/// Takes `nn.` of `nn.Linear(784 -> 128)`; nothing where no module stands.
+fn module(input: ParseStream) -> syn::Result<TokenStream> {
     let mut words = TokenStream::new();
-    while let Ok(word) = ahead.call(Ident::parse_any) {
-        let is_path = ahead.peek(Token![::]);
-        if !ahead.peek(Token![.]) && !is_path {
+    while input.peek(syn::Ident) {
+        let (is_path, is_field) = (input.peek2(Token![::]), input.peek2(Token![.]));
+        let word: Ident = input.fork().parse()?;
+        if !is_field && !(is_path && pytorch::MODULES.iter().any(|module| word == module)) {
             break;
         }
-        let is_module = ["nn", "torch", "tch", "F", "layers", "gradiron"];
-        if is_path && !is_module[..4].iter().any(|module| word == module) {
-            break;
+        for _ in 0..if is_path { 3 } else { 2 } {
+            words.extend([input.parse::<TokenTree>()?]);
         }
-        words.extend([TokenTree::from(word)]);
-        let count = if is_path { 2 } else { 1 };
-        (0..count).try_for_each(|_| ahead.parse::<Punct>().map(|sign| words.extend([TokenTree::from(sign)])))?;
     }
-    if words.is_empty() || !ahead.peek(syn::Ident) {
+    Ok(words)
+}
+
+/// Takes a module out, and says so.
+fn without_module(input: ParseStream, diagnostics: &mut Diagnostics) -> syn::Result<()> {
+    let words = module(input)?;
+    if words.is_empty() {
         return Ok(());
-    }
-    for _ in words.clone() {
-        input.parse::<TokenTree>()?;
     }
     let what = text_of(&words).replace(' ', "");
     let error = Diagnostic::over(&words, "a layer is named without a module");

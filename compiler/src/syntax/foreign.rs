@@ -9,7 +9,7 @@ use crate::names::is_keyword;
 
 /// The same text in Rust.
 pub fn translated(tokens: TokenStream, diagnostics: &mut Diagnostics) -> TokenStream {
-    text(tokens, Place::Open, diagnostics)
+    changed(&tokens, Place::Open, diagnostics).unwrap_or(tokens)
 }
 
 /// Where tokens stand.
@@ -20,9 +20,15 @@ enum Place {
     Open,
 }
 
-fn text(tokens: TokenStream, place: Place, diagnostics: &mut Diagnostics) -> TokenStream {
-    let trees: Vec<TokenTree> = tokens.into_iter().collect();
+/// Nothing where nothing changes: groups keep the places of their brackets.
+fn changed(
+    tokens: &TokenStream,
+    place: Place,
+    diagnostics: &mut Diagnostics,
+) -> Option<TokenStream> {
+    let trees: Vec<TokenTree> = tokens.clone().into_iter().collect();
     let mut made: Vec<TokenTree> = Vec::with_capacity(trees.len());
+    let mut is_changed = false;
     let mut at = 0;
     while at < trees.len() {
         let rest = &trees[at..];
@@ -35,6 +41,7 @@ fn text(tokens: TokenStream, place: Place, diagnostics: &mut Diagnostics) -> Tok
             let mut equals = Punct::new('=', Spacing::Alone);
             equals.set_span(sign.span());
             made.extend([TokenTree::Ident(first), TokenTree::Punct(equals)]);
+            is_changed = true;
             at += 2;
             continue;
         }
@@ -42,6 +49,7 @@ fn text(tokens: TokenStream, place: Place, diagnostics: &mut Diagnostics) -> Tok
             let text = format!("`{name}` has no `None`");
             let error = Diagnostic::new(name.span(), text);
             diagnostics.push(error.help(format!("leave `{name}` out")));
+            is_changed = true;
             at += taken;
             continue;
         }
@@ -51,6 +59,7 @@ fn text(tokens: TokenStream, place: Place, diagnostics: &mut Diagnostics) -> Tok
                 let error = Diagnostic::new(word.span(), format!("`{word}` is Python"));
                 diagnostics.push(error.write(word, rust.as_str()));
                 made.push(Ident::new(&rust, word.span()).into());
+                is_changed = true;
             }
             // The sign of the same rank, with the place of the one that is written: `binary` says
             // what it means.
@@ -58,16 +67,23 @@ fn text(tokens: TokenStream, place: Place, diagnostics: &mut Diagnostics) -> Tok
                 let mut product = Punct::new('%', Spacing::Alone);
                 product.set_span(sign.span());
                 made.push(product.into());
+                is_changed = true;
             }
             TokenTree::Group(group) => {
                 match cut(group, &trees[..at], diagnostics) {
-                    Some(methods) => made.extend(methods),
+                    Some(methods) => {
+                        made.extend(methods);
+                        is_changed = true;
+                    }
                     None => {
                         let place = place_within(group, &trees[..at]);
-                        let mut new =
-                            Group::new(group.delimiter(), text(group.stream(), place, diagnostics));
-                        new.set_span(group.span());
-                        made.push(new.into());
+                        let new = changed(&group.stream(), place, diagnostics).map(|inside| {
+                            let mut new = Group::new(group.delimiter(), inside);
+                            new.set_span(group.span());
+                            new
+                        });
+                        is_changed |= new.is_some();
+                        made.push(new.unwrap_or_else(|| group.clone()).into());
                     }
                 }
             }
@@ -75,7 +91,7 @@ fn text(tokens: TokenStream, place: Place, diagnostics: &mut Diagnostics) -> Tok
         }
         at += 1;
     }
-    made.into_iter().collect()
+    is_changed.then(|| made.into_iter().collect())
 }
 
 fn is(token: &TokenTree, sign: char) -> bool {

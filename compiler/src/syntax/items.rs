@@ -123,7 +123,17 @@ fn item(
         }
         Kind::Fn => {
             let explicit = !matches!(vis, Visibility::Inherited);
-            let function = function(input, attrs, explicit.then_some(vis), diagnostics)?;
+            let mut found = Diagnostics::default();
+            let function = function(input, attrs, explicit.then_some(vis), &mut found)?;
+            if ["__init__", "new", "default"].iter().any(|name| function.name == name)
+                && function.args.iter().all(|arg| arg.ty.broken)
+            {
+                let text = format!("a model has no `{}`: its layers are declared in the `struct`", function.name);
+                let error = Diagnostic::over(&function.name, text);
+                diagnostics.push(error.help("take it out: `Mlp::init(Seed(0))` makes the parameters"));
+                return Ok(());
+            }
+            found.into_found().into_iter().for_each(|error| diagnostics.push(error));
             models.last_mut().expect("there is one").functions.push(function);
         }
         Kind::Impl => {

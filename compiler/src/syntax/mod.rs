@@ -3,6 +3,7 @@
 
 mod arrows;
 mod body;
+mod bound;
 mod check;
 mod constants;
 mod fields;
@@ -43,6 +44,8 @@ pub struct ModelItem {
     pub derived: bool,
     /// A field or a function did not parse so far as to have a name.
     pub lost: bool,
+    /// The constants of the program that are sizes of it.
+    pub bound: bound::BoundSizes,
 }
 
 /// `const GRID: [[f32; 8]; 8] = …;` in a `model!`, as its functions see it.
@@ -170,6 +173,16 @@ pub enum Arg {
 }
 
 impl Arg {
+    /// Its text.
+    pub fn tokens(&self) -> TokenStream {
+        use quote::quote;
+        match self {
+            Self::Value(value) => quote!(#value),
+            Self::Sizes(from, to) => quote!(#from -> #to),
+            Self::Named(name, value) => quote!(#name = #value),
+        }
+    }
+
     /// Its expressions.
     pub fn exprs(&self) -> impl Iterator<Item = &Expr> {
         let (first, second) = match self {

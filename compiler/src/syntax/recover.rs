@@ -34,13 +34,21 @@ pub fn parse_piece<T>(
         let text = error.to_string();
         match text.strip_prefix("unexpected end of input, ") {
             Some(expected) => {
-                let expected = expected.replace("identifier or integer", "a method");
-                let expected = expected.replace("identifier", "a name");
-                syn::Error::new(error.span(), format!("{expected} after this"))
+                syn::Error::new(error.span(), format!("{} after this", in_words(expected)))
+            }
+            None if text.starts_with("expected identifier") => {
+                syn::Error::new(error.span(), in_words(&text))
             }
             None => error,
         }
     })
+}
+
+/// What `syn` expects, in the words of models.
+fn in_words(expected: &str) -> String {
+    let expected = expected.replace("identifier or integer", "a method");
+    let expected = expected.replace(", found keyword", ", and not the keyword");
+    expected.replace("identifier", "a name")
 }
 
 /// Leaves `input` before the next thing that looks like an item, which is not where it stands
@@ -126,6 +134,13 @@ pub fn split(tokens: TokenStream, separator: char) -> Vec<TokenStream> {
     pieces.into_iter().map(|piece| piece.into_iter().collect()).collect()
 }
 
+fn names_in(group: &Group) -> impl Iterator<Item = Ident> {
+    group.stream().into_iter().filter_map(|token| match token {
+        TokenTree::Ident(name) if name != "mut" => Some(name),
+        _ => None,
+    })
+}
+
 /// The names that a statement binds, whatever else is wrong with it.
 pub fn bound_names(tokens: TokenStream) -> Vec<Ident> {
     let mut names = Vec::new();
@@ -136,12 +151,13 @@ pub fn bound_names(tokens: TokenStream) -> Vec<Ident> {
         }
         tokens.next_if(|token| matches!(token, TokenTree::Ident(word) if word == "mut"));
         match tokens.next() {
-            Some(TokenTree::Ident(name)) => names.push(name),
+            Some(TokenTree::Ident(name)) => match tokens.peek() {
+                // `let Pair(a, b) = …;`
+                Some(TokenTree::Group(group)) => names.extend(names_in(group)),
+                _ => names.push(name),
+            },
             Some(TokenTree::Group(group)) => {
-                names.extend(group.stream().into_iter().filter_map(|token| match token {
-                    TokenTree::Ident(name) if name != "mut" => Some(name),
-                    _ => None,
-                }));
+                names.extend(names_in(&group));
             }
             _ => {}
         }

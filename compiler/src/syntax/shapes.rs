@@ -62,7 +62,7 @@ pub(super) fn read(input: ParseStream, diagnostics: &mut Diagnostics) -> syn::Re
         if is_camel {
             let error = Diagnostic::over(size, "a size that a run decides starts in lower case");
             let name = snake(&written);
-            diagnostics.push(error.write(size, name.as_str()));
+            diagnostics.push(error.write(size, name.as_str()).of_all());
             *size = named(&name, syn::spanned::Spanned::span(size))?;
         }
     }
@@ -176,8 +176,7 @@ fn of_name(
             quote!(#ty)
         }
         Err(_) => {
-            let word: Ident = syn::ext::IdentExt::parse_any(input)?;
-            quote!(#word)
+            input.parse::<TokenStream>()?
         }
     };
     let text = match name.as_str() {
@@ -191,7 +190,9 @@ fn of_name(
     let error = Diagnostic::over(&ty, text);
     diagnostics.push(match is_size {
         true => error.write(&ty, format!("[{name}]")),
-        false => error.help("write its shape: `[batch, 10]`, `[]` of a number, `Classes[batch]` of class indices"),
+        false => error
+            .help("write its shape: `[batch, 10]`, `[]` of a number, `Classes[batch]` of class indices")
+            .of_all(),
     });
     Ok(match is_size {
         true => {
@@ -286,9 +287,13 @@ fn array(group: &Group, diagnostics: &mut Diagnostics) -> Option<TypeExpr> {
         outer.reverse();
     }
     let span = group.span();
+    // Of one sample: values have the batch before it.
+    if is_float && outer.len() == 1 {
+        outer.insert(0, named("batch", span).ok()?);
+    }
     let ty = TypeExpr { classes: is_index, dims: outer, span, broken: false };
     let error = Diagnostic::over(group, "a shape is a list of sizes");
-    diagnostics.push(error.write(group, ty.to_string()));
+    diagnostics.push(error.write(group, ty.to_string()).of_all());
     Some(ty)
 }
 
@@ -326,7 +331,7 @@ fn size(
         });
     };
     let error = Diagnostic::over(&tokens, text);
-    diagnostics.push(error.write(&tokens, name.as_str()));
+    diagnostics.push(error.write(&tokens, name.as_str()).of_all());
     sizes.push(named(&name, syn::spanned::Spanned::span(&tokens))?);
     Ok(())
 }

@@ -3,6 +3,7 @@
 //! drawn by it (`tests/agree`), and `docs/REFERENCE.md` is written from it.
 
 mod option;
+pub mod pytorch;
 
 pub use crate::range::Range;
 pub use option::{Domain, OptionRow, Preset};

@@ -9,9 +9,8 @@ use std::rc::Rc;
 
 use proc_macro2::Ident;
 
-use super::functions::{self, FUNCTIONS};
-use super::{FnCx, Lowering, Options, Poison};
-use crate::diagnostics::{Diagnostic, nearest};
+use super::{FnCx, Lowering, Options};
+use crate::diagnostics::Diagnostic;
 use crate::graph::ValueId;
 use crate::ops::elementwise::{self, Constant, Elementwise};
 use crate::ops::{self, Mismatch, Op};
@@ -73,32 +72,6 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     elementwise_rows().map(|row| row.name).chain(methods().map(|method| method.name))
 }
 
-/// What PyTorch calls otherwise.
-const OTHER_NAMES: &[(&str, &str)] = &[
-    ("view", "reshape"),
-    ("pow", "powf"),
-    ("max", "amax"),
-    ("min", "amin"),
-    ("mm", "matmul"),
-    ("bmm", "matmul"),
-    ("t", "transpose"),
-    ("swish", "silu"),
-    ("upsample", "interpolate"),
-    ("concat", "cat"),
-    ("expand_as", "expand"),
-    ("broadcast_to", "expand"),
-    ("concatenate", "cat"),
-];
-
-/// The operation that `name` is likely to stand for.
-pub fn likely(name: &str) -> Option<&'static str> {
-    let other = OTHER_NAMES.iter().find(|(other, _)| *other == name);
-    other.map(|(_, ours)| *ours).or_else(|| {
-        let functions = FUNCTIONS.iter().filter(|row| !row.build.is_loss());
-        nearest(name, names().chain(functions.map(|row| row.name)))
-    })
-}
-
 impl FnCx<'_, '_> {
     pub fn method(&mut self, x: ValueId, name: &Ident, args: Vec<Arg>) -> Lowering<ValueId> {
         let text = name.to_string();
@@ -118,27 +91,12 @@ impl FnCx<'_, '_> {
             None if names().any(|known| known == text) => {
                 self.elementwise(x, &text, &mut options)?
             }
-            None => return Err(self.unknown_method(name)),
+            None => panic!("bug: no method is named `{text}`"),
         };
         let finished = options.finish();
         self.ok(finished)?;
         self.made(y, &text, Some(x));
         Ok(y)
-    }
-
-    fn unknown_method(&mut self, name: &Ident) -> Poison {
-        let error = Diagnostic::new(name.span(), format!("no operation is named `{name}`"));
-        let error = match (self.model.field(&name.to_string()), likely(&name.to_string())) {
-            (Some(_), _) => error.help(format!("the layer is called as `self.{name}(x)`")),
-            (_, Some(near)) => match FUNCTIONS.iter().find(|row| row.name == near) {
-                Some(Row { build: functions::Build::Free(usage, _), .. }) => {
-                    error.help(format!("write `{usage}`"))
-                }
-                _ => error.help(format!("did you mean `{near}`?")),
-            },
-            _ => error.note("all operations are in docs/REFERENCE.md"),
-        };
-        self.model.report(error)
     }
 
     /// `x.cumsum(1)`, `x.gather(1, index)`: one operation along an axis, whose operands are `x` and
