@@ -164,6 +164,7 @@ pub fn analyse<'a>(
     let failed = |name: &str| functions.iter().zip(&fails).any(|(f, fails)| *fails && f.name == name);
     cx.diagnostics.without_what_follows(failed);
     let lowered: Option<Vec<Lowered>> = lowered.into_iter().collect();
+    lower::check_unapplied(&mut cx);
     let trained = lowered.as_ref().map(|functions| check_fields(&mut cx, functions));
     if !cx.diagnostics.is_empty() {
         lower::declare_unused(&mut cx);

@@ -268,7 +268,14 @@ impl FnCx<'_, '_> {
 
 /// Applies a layer to an input that fits its declaration, for its parameters. Nothing where the
 /// declaration does not say the size of the input.
-pub fn declare(cx: &mut FnCx, place: Place, decl: &LayerDecl) -> Option<Lowering<()>> {
+///
+/// An input of any size, where that is not written, is of `any` size.
+pub fn declare(
+    cx: &mut FnCx,
+    place: Place,
+    decl: &LayerDecl,
+    any: Option<usize>,
+) -> Option<Lowering<()>> {
     if is_value(&decl.path) {
         return Some(value(cx, place.field, decl).map(drop));
     }
@@ -287,10 +294,14 @@ pub fn declare(cx: &mut FnCx, place: Place, decl: &LayerDecl) -> Option<Lowering
         (Some(Arg::Sizes(size, _)), _) => Some(size),
         // `Linear(128)` is the size of the output alone.
         (Some(Arg::Value(_)), next) if takes_sizes && !matches!(next, Some(Arg::Value(_))) => None,
-        (Some(Arg::Value(size)), _) => Some(size),
+        (Some(Arg::Value(size)), _) if takes_sizes || options.iter().any(is_size) => Some(size),
         _ => None,
     };
-    let sizes = match named.or(placed)? {
+    let has_size = takes_sizes || options.iter().any(is_size);
+    let needs_none = !has_size || takes_sizes && !matches!(decl.args.first(), Some(Arg::Sizes(..)));
+    let any = any.filter(|_| needs_none).map(proc_macro2::Literal::usize_unsuffixed);
+    let any: Option<Expr> = any.map(|any| syn::parse_quote!(#any));
+    let sizes = match named.or(placed).or(any.as_ref())? {
         // `LayerNorm([28, 28])`
         Expr::Array(list) => list.elems.iter().cloned().collect(),
         size => vec![size.clone()],

@@ -63,7 +63,7 @@ fn declare_here(cx: &mut FnCx, place: Place, decl: &LayerDecl, span: Span) -> Lo
     let name = cx.model.item.fields[field].name.span();
     let mut apart = cx.apart();
     apart.step(&layer, name);
-    let declared = declare(&mut apart, place, decl);
+    let declared = declare(&mut apart, place, decl, None);
     let deferred = std::mem::take(&mut apart.rule.deferred);
     match declared {
         Some(Ok(())) => {}

@@ -252,7 +252,7 @@ impl FnCx<'_, '_> {
             None => {
                 let error = Diagnostic::new(name.span(), format!("no value is named `{name}`"));
                 let error = match nearest(&text, self.names.keys().map(String::as_str)) {
-                    Some(near) => error.help(format!("did you mean `{near}`?")),
+                    Some(near) => error.did_you_mean(name, near),
                     None => error.help(format!("write `let {name} = …;`")),
                 };
                 self.model.report(error);
@@ -331,7 +331,7 @@ impl FnCx<'_, '_> {
         let declared = self.ty(written)?;
         let found = self.graph.ty(value).clone();
         self.step("let", written.span);
-        if self.rule.equal_shapes(&declared.shape, &found.shape) {
+        if declared.kind == found.kind && self.rule.equal_shapes(&declared.shape, &found.shape) {
             return Ok(());
         }
         let what = match bound {
@@ -339,8 +339,10 @@ impl FnCx<'_, '_> {
             Value::If(_) => "if".into(),
         };
         let text = format!("declared as {declared}, but `{what}` is {found}");
-        let error =
-            Diagnostic::new(written.span, text).note(format!("shapes: {}", self.trail(value)));
+        let error = Diagnostic::new(written.span, text);
+        let help = format!("write `{found}`, or leave it out");
+        let error = if written.classes { error } else { error.fix_at(written.span, found.to_string()) };
+        let error = error.help(help).note(format!("shapes: {}", self.trail(value)));
         Err(self.model.report(error))
     }
 }

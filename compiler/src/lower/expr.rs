@@ -118,11 +118,7 @@ impl FnCx<'_, '_> {
                 let values = self.arg_values(&call_args(&call.args))?;
                 self.call_model(place, ty, None, &call.method, &values, expected)
             }
-            Expr::MethodCall(call) if self.is_module(&call.receiver) => {
-                let (module, dot) = (&call.receiver, &call.dot_token);
-                let module = quote::quote!(#module #dot);
-                self.of_module(module, &call.method, call_args(&call.args))
-            }
+            Expr::MethodCall(call) if self.is_module(&call.receiver) => self.call_in_module(call),
             Expr::MethodCall(call) => {
                 if let Some(constant) = self.constant(expr)? {
                     return self.number(constant, expr);
@@ -161,24 +157,7 @@ impl FnCx<'_, '_> {
                     self.self_call(&name.clone(), call_args(&call.args), expected)
                 }
                 Expr::Path(path) => self.call_of_path(path, call_args(&call.args), expected),
-                Expr::MethodCall(layer)
-                    if self.is_module(&layer.receiver) && layers::is_layer(&layer.method.clone().into()) =>
-                {
-                    Err(self.layer_in_body(&layer.method))
-                }
-                other => {
-                    // What is called has a mistake of its own, or is a value.
-                    let called = self.expr(other, &[])?;
-                    let value = self.value(called, other.span())?;
-                    let label = self.graph.values[value].label.clone();
-                    let text = match label.as_str() {
-                        "" => "this is a value, not a function".to_string(),
-                        label => format!("`{label}` makes a value, not a function"),
-                    };
-                    let error = Diagnostic::over(&call.args, text);
-                    let help = format!("write `{}`", text_of(other));
-                    Err(self.model.report(error.help(help).fix(call, text_of(other))))
-                }
+                other => Err(self.call_of_value(call, other)),
             },
             other => Err(self.unsupported(other)),
         }
@@ -240,9 +219,13 @@ impl FnCx<'_, '_> {
     }
 
     fn unsupported(&mut self, expr: &Expr) -> Poison {
-        if let Some(poison) = self.around_a_value(expr) {
-            return poison;
+        match self.around_a_value(expr) {
+            Some(poison) => poison,
+            None => self.report_unsupported(expr),
         }
+    }
+
+    pub fn report_unsupported(&mut self, expr: &Expr) -> Poison {
         let what = match expr {
             Expr::ForLoop(_) | Expr::While(_) | Expr::Loop(_) => {
                 let error = Diagnostic::over(expr, "no loop has an end that the macro knows here");
@@ -368,9 +351,9 @@ impl FnCx<'_, '_> {
                     None => return Err(self.unknown_member(name)),
                 }
             }
-            (None, value) => {
-                let text = format!("`{}` has no field `{}`", text_of(value), names.join("."));
-                return Err(self.model.report(Diagnostic::new(span, text)));
+            (None, _) => {
+                let name = tensor.last().expect("a tensor has a name");
+                return Err(self.attribute(whole, name));
             }
         };
         let (item, name) = (self.model.item, self.called(place));

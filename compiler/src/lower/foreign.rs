@@ -53,6 +53,37 @@ impl FnCx<'_, '_> {
         }
     }
 
+    /// `torch.relu(x)`
+    pub fn call_in_module(&mut self, call: &ExprMethodCall) -> Lowering<Lowered> {
+        let (module, dot) = (&call.receiver, &call.dot_token);
+        self.of_module(quote::quote!(#module #dot), &call.method, call_args(&call.args))
+    }
+
+    /// `self.fc1(x)(y)`, `nn.ReLU()(x)`: what is called has a mistake of its own, or is a value.
+    pub fn call_of_value(&mut self, call: &syn::ExprCall, called: &Expr) -> Poison {
+        if let Expr::MethodCall(layer) = called
+            && self.is_module(&layer.receiver)
+            && layers::is_layer(&layer.method.clone().into())
+        {
+            return self.layer_in_body(&layer.method);
+        }
+        // Calls of calls of calls are written by nobody, and would be deep.
+        if let Expr::Call(inner) = called
+            && matches!(&*inner.func, Expr::Call(_))
+        {
+            return self.report_unsupported(called);
+        }
+        let value = self.expr(called, &[]).and_then(|found| self.value(found, called.span()));
+        let Ok(value) = value else { return Poison };
+        let text = match self.graph.values[value].label.as_str() {
+            "" => "this is a value, not a function".to_string(),
+            label => format!("`{label}` makes a value, not a function"),
+        };
+        let error = Diagnostic::over(&call.args, text);
+        let help = format!("write `{}`", text_of(called));
+        self.model.report(error.help(help).fix(call, text_of(called)))
+    }
+
     /// A call of a function of a module: without it, it may be one of ours.
     pub fn of_module(
         &mut self,
@@ -150,11 +181,25 @@ impl FnCx<'_, '_> {
             let written = format!("self.{name}({})", all(&receiver));
             return Some(self.model.report(error.write(call, written)));
         }
+        if matches!(text.as_str(), "weight" | "bias") && call.args.is_empty() {
+            let error = error(format!("`{name}` is a value, and is not called"));
+            return Some(self.model.report(error.write(call, format!("{receiver}.{name}"))));
+        }
         if let Some(plain) = text.strip_suffix('_')
             && methods::names().any(|known| known == plain)
         {
             let error = error("a value does not change in place".into());
             return Some(self.model.report(error.write(name, plain)));
+        }
+        if let Some(Here::Named(ours)) = pytorch::method(&text)
+            && FUNCTIONS.iter().any(|row| row.name == ours)
+        {
+            let written = match ours {
+                "cat" => format!("cat([{}], dim = 1)", all(&receiver)),
+                _ => format!("{ours}({})", all(&receiver)),
+            };
+            let error = error(format!("`{name}` is the function `{ours}` here"));
+            return Some(self.model.report(error.write(call, written)));
         }
         let said = self.by_its_arguments(call, &args);
         let said = said.or_else(|| pytorch::method(&text).map(|here| explained(name, here)));

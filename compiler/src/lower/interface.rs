@@ -2,14 +2,14 @@
 
 use quote::ToTokens;
 
-use super::{Arg, FnCx, ModelCx, Poison, dim, with_length};
-use crate::declared::Interface;
+use super::{FnCx, ModelCx, Poison, dim, with_length};
+use crate::declared::{self, Interface};
 use crate::diagnostics::Diagnostics;
 use crate::dim::Shape;
 use crate::facts::Facts;
 use crate::graph::{Kind, Ty};
 use crate::layers;
-use crate::syntax::{FieldDecl, Function, TypeExpr};
+use crate::syntax::{Arg, FieldDecl, Function, TypeExpr};
 
 /// The interface of a function, whatever its body is.
 pub fn interface<'a>(model: &mut ModelCx<'a>, function: &'a Function, facts: &Facts) -> Interface {
@@ -18,8 +18,8 @@ pub fn interface<'a>(model: &mut ModelCx<'a>, function: &'a Function, facts: &Fa
     let mut cx = FnCx::new(model);
     cx.declare_sizes(function);
     let args =
-        function.args.iter().map(|arg| Arg { name: arg.name.clone(), ty: cx.stub_ty(&arg.ty) });
-    let mut args: Vec<Arg> = args.collect();
+        function.args.iter().map(|arg| declared::Arg { name: arg.name.clone(), ty: cx.stub_ty(&arg.ty) });
+    let mut args: Vec<declared::Arg> = args.collect();
     let mut results: Vec<Ty> = match cx.model.inferred.remove(&function.name.to_string()) {
         Some(results) => results,
         None => function.returns.iter().map(|ty| cx.stub_ty(ty)).collect(),
@@ -57,6 +57,30 @@ impl FnCx<'_, '_> {
     }
 }
 
+/// Reports what is wrong with the declarations of layers that no function applies: a layer is checked where
+/// it stands.
+pub fn check_unapplied(model: &mut ModelCx) {
+    let mut found = Diagnostics::default();
+    for (i, field) in model.item.fields.iter().enumerate() {
+        let (FieldDecl::Layer(layer) | FieldDecl::Layers(layer, _)) = &field.decl else { continue };
+        // A weight of another layer is known where that is applied.
+        let is_tied = layer.args.iter().any(|arg| matches!(arg, Arg::Named(n, _) if n == "tied"));
+        if model.applied.contains(&i) || model.broken_fields.contains(&i) || is_tied {
+            continue;
+        }
+        let before = found.len();
+        let mut cx = ModelCx::new(model.item, model.siblings, &mut found);
+        let place = layers::Place { field: i, element: None };
+        let mut cx = FnCx::new(&mut cx);
+        cx.step(&field.name.to_string(), field.name.span());
+        let _ = layers::declare(&mut cx, place, layer, Some(8));
+        if found.len() > before {
+            model.broken_fields.insert(i);
+        }
+    }
+    found.into_found().into_iter().for_each(|error| model.diagnostics.push(error));
+}
+
 /// Declares the parameters of the layers that no function could be lowered up to, as far as their
 /// declarations say which: the stub of a model with mistakes has a view of each.
 pub fn declare_unused(model: &mut ModelCx) {
@@ -72,6 +96,7 @@ pub fn declare_unused(model: &mut ModelCx) {
                 &mut FnCx::new(&mut cx),
                 layers::Place { field: i, element: None },
                 layer,
+                None,
             );
         }
     }

@@ -32,7 +32,7 @@ pub use expr::is_self;
 pub use fields::{check_fields, check_layers};
 pub use foreign::explained;
 pub use functions::{FUNCTIONS, Function as FunctionRow};
-pub use interface::{declare_unused, interface};
+pub use interface::{check_unapplied, declare_unused, interface};
 pub use methods::{elementwise_rows, images, methods, names as method_names, shaping, values};
 pub use options::{Options, number};
 pub use ranges::is_too_large;

@@ -25,7 +25,7 @@ impl FnCx<'_, '_> {
         let phase = crate::graph::Phase::Forward;
         let result = self.graph.apply(&mut self.rule, op, inputs, phase);
         let made = result.map_err(|mut mismatch| {
-            mismatch.help = mismatch.help.or_else(|| self.array_help(inputs));
+            mismatch.help = self.array_help(inputs).or(mismatch.help);
             self.refuse(mismatch, inputs.first().copied())
         })?;
         let mut types = made.iter().map(|value| self.graph.ty(*value));

@@ -19,20 +19,21 @@ impl FnCx<'_, '_> {
             Expr::Path(path) if self.declared_array(path).is_some() => None,
             Expr::Paren(inner) => return self.constant(&inner.expr),
             Expr::Group(inner) => return self.constant(&inner.expr),
+            Expr::Lit(lit) => return self.literal_number(lit),
             // Once is enough.
             Expr::Cast(cast) if matches!(&*cast.expr, Expr::Cast(_)) => None,
             Expr::Cast(cast) => match text_of(&cast.ty).as_str() {
                 "f32" if self.is_value(&cast.expr) => {
                     let text = format!("`{}` is a value of `f32` already", text_of(&cast.expr));
-                    let error = Diagnostic::over(expr, text);
-                    return Err(self.model.report(error.help("`as f32` is for sizes")));
+                    let error = Diagnostic::over(expr, text).write(expr, text_of(&cast.expr));
+                    return Err(self.model.report(error));
                 }
                 "f32" if is_integral(&cast.expr) => Some(self.size_as_number(&cast.expr)?),
                 "f32" => return self.constant(&cast.expr),
                 other => {
                     let text = format!("numbers of a body are `f32`, not `{other}`");
                     let error = Diagnostic::over(&cast.ty, text);
-                    return Err(self.model.report(error.help("write `as f32`")));
+                    return Err(self.model.report(error.write(&cast.ty, "f32")));
                 }
             },
             Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => {
@@ -87,6 +88,19 @@ impl FnCx<'_, '_> {
             }
             other => number(other),
         })
+    }
+
+    fn literal_number(&mut self, lit: &syn::ExprLit) -> Lowering<Option<Constant>> {
+        let (digits, suffix) = match &lit.lit {
+            syn::Lit::Float(value) => (value.base10_digits(), value.suffix()),
+            syn::Lit::Int(value) => (value.base10_digits(), value.suffix()),
+            _ => return Ok(None),
+        };
+        if matches!(suffix, "" | "f32") {
+            return Ok(number(&Expr::Lit(lit.clone())));
+        }
+        let text = format!("numbers of a body are `f32`, not `{suffix}`");
+        Err(self.model.report(Diagnostic::over(lit, text).write(lit, digits)))
     }
 
     /// Whether an expression is of names of sizes and whole numbers alone: those are computed

@@ -57,6 +57,11 @@ impl Options {
         }
     }
 
+    /// All values that are left without names.
+    pub fn values(&mut self) -> Vec<Expr> {
+        std::iter::from_fn(|| self.take_next()).collect()
+    }
+
     fn take_next(&mut self) -> Option<Expr> {
         match self.args.first() {
             Some(Arg::Value(_)) => match self.args.remove(0) {
@@ -319,8 +324,9 @@ pub fn number(expr: &Expr) -> Option<Constant> {
 }
 
 fn rust(expr: &Expr) -> Constant {
-    // The parentheses are at the user's text, where rustc says what is wrong with it.
-    let tokens: TokenStream = quote_spanned!(expr.span()=> (#expr));
+    // The parentheses are at the user's text, where rustc says what is wrong with it. PyTorch's
+    // numbers are doubles, so that one is rounded here.
+    let tokens: TokenStream = quote_spanned!(expr.span()=> ((#expr) as f32));
     Constant::Expr(text_of(expr), tokens)
 }
 

@@ -140,9 +140,9 @@ impl FnCx<'_, '_> {
             (Some(expr), _) => {
                 let Some(constant) = self.constant(&expr)? else {
                     let text = format!("`{name}` of `{owner}` is a number");
-                    return Err(self
-                        .model
-                        .report(Diagnostic::over(&expr, text).help("write `0.5`")));
+                    let example = default.map_or("0.5".into(), |default| format!("{default:?}"));
+                    let error = Diagnostic::over(&expr, text);
+                    return Err(self.model.report(error.help(format!("such as `{example}`"))));
                 };
                 self.in_range(constant, &expr, Some((name, &owner)), range)
             }

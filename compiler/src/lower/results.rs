@@ -89,6 +89,9 @@ impl FnCx<'_, '_> {
                     Some(layer) => error.help(format!(
                         "`{layer}` acts on the last axis alone: write `.flatten()` before it"
                     )),
+                    None if self.joins_batches(*value, declared) => error.help(
+                        "`cat` joins along axis 0 where nothing else is said: write `dim = 1`",
+                    ),
                     None => error
                         .help(format!("write `{arrow} {found}`, or change the last layer"))
                         .fix_at(written.span, found.to_string()),
@@ -99,6 +102,14 @@ impl FnCx<'_, '_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether a `cat` on the way has made several batches one, which are not declared.
+    fn joins_batches(&self, made: ValueId, declared: &Ty) -> bool {
+        let lead = |ty: &Ty| ty.dims().first().cloned();
+        let steps = std::iter::successors(Some(made), |value| self.graph.values[*value].from);
+        lead(self.graph.ty(made)) != lead(declared)
+            && steps.into_iter().any(|value| self.graph.values[value].label == "cat")
     }
 
     /// Remembers that a function declares other results than it makes. What users see of it is what

@@ -54,6 +54,9 @@ fn read(expr: &Expr, scope: &Scope) -> Result<Dim, Diagnostic> {
             Lit::Int(number) if is_zero(number) => {
                 Err(Diagnostic::over(expr, "a size of 0").help("sizes start at 1"))
             }
+            Lit::Int(number) if !matches!(number.suffix(), "" | "usize") => {
+                Err(wrong_suffix(expr, number))
+            }
             Lit::Int(number) => {
                 let digits = number.base10_digits();
                 match digits.parse() {
@@ -65,22 +68,8 @@ fn read(expr: &Expr, scope: &Scope) -> Result<Dim, Diagnostic> {
         },
         Expr::Paren(inner) => read(&inner.expr, scope),
         Expr::Group(inner) => read(&inner.expr, scope),
-        Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => {
-            let text = "a size starts at 1, and is not negative";
-            let positive = super::text_of(&unary.expr);
-            Err(Diagnostic::over(expr, text).write(expr, positive).of_all())
-        }
-        Expr::Binary(binary) if power(binary).is_some() => {
-            let (base, exponent, sign) = power(binary).expect("just found");
-            let error = Diagnostic::over(expr, format!("`{sign}` is no power in Rust"));
-            let number = |expr: &Expr| read(expr, scope).ok().and_then(|size| size.as_lit());
-            let exponent = number(exponent).and_then(|exponent| u32::try_from(exponent).ok());
-            let made = number(base).zip(exponent).and_then(|(base, n)| base.checked_pow(n));
-            Err(match made {
-                Some(made) => error.write(expr, made.to_string()),
-                None => error.help(format!("write `{0} * {0}`", super::text_of(base))),
-            })
-        }
+        Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => Err(negative(expr, &unary.expr)),
+        Expr::Binary(binary) if power(binary).is_some() => Err(no_power(expr, binary, scope)),
         Expr::Binary(binary) => {
             let (left, right) = (read(&binary.left, scope)?, read(&binary.right, scope)?);
             let made = match binary.op {
@@ -136,6 +125,28 @@ fn read(expr: &Expr, scope: &Scope) -> Result<Dim, Diagnostic> {
     }
 }
 
+fn wrong_suffix(expr: &Expr, number: &LitInt) -> Diagnostic {
+    let text = format!("a size is a `usize`, not a `{}`", number.suffix());
+    Diagnostic::over(expr, text).write(expr, number.base10_digits())
+}
+
+fn negative(expr: &Expr, positive: &Expr) -> Diagnostic {
+    let text = "a size starts at 1, and is not negative";
+    Diagnostic::over(expr, text).write(expr, super::text_of(positive)).of_all()
+}
+
+fn no_power(expr: &Expr, binary: &syn::ExprBinary, scope: &Scope) -> Diagnostic {
+    let (base, exponent, sign) = power(binary).expect("it is one");
+    let error = Diagnostic::over(expr, format!("`{sign}` is no power in Rust"));
+    let number = |expr: &Expr| read(expr, scope).ok().and_then(|size| size.as_lit());
+    let exponent = number(exponent).and_then(|exponent| u32::try_from(exponent).ok());
+    let made = number(base).zip(exponent).and_then(|(base, n)| base.checked_pow(n));
+    match made {
+        Some(made) => error.write(expr, made.to_string()),
+        None => error.help(format!("write `{0} * {0}`", super::text_of(base))),
+    }
+}
+
 /// The two sides of `2 ** 7` and of `2 ^ 7` with numbers, and the sign.
 pub fn power(binary: &syn::ExprBinary) -> Option<(&Expr, &Expr, &'static str)> {
     match (&binary.op, &*binary.right) {
@@ -178,7 +189,10 @@ pub fn may_be_number(expr: &Expr) -> bool {
             is_arithmetic && may_be_number(&binary.left) && may_be_number(&binary.right)
         }
         // What these are, only rustc knows; a number has no parts.
-        Expr::Call(call) => !matches!(*call.func, Expr::Lit(_)),
+        Expr::Call(call) => match &*call.func {
+            Expr::Path(path) => !layers::is_layer(&path.path),
+            func => !matches!(func, Expr::Lit(_)),
+        },
         Expr::Field(field) => !matches!(*field.base, Expr::Lit(_)),
         Expr::Index(index) => !matches!(*index.expr, Expr::Lit(_)),
         Expr::MethodCall(_) | Expr::Block(_) | Expr::Const(_) | Expr::Macro(_) => true,

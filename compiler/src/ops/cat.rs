@@ -63,7 +63,15 @@ impl Op for Cat {
                     .all(|i| rule.equal(&first.dims()[i], &other.dims()[i]));
             if !joins {
                 let text = format!("cannot join {first} and {other} along axis {}", self.axis);
-                return Err(Mismatch::new(text).help("all other sizes have to be equal"));
+                let differs = |axis: &usize| first.dims().get(*axis) != other.dims().get(*axis);
+                let others: Vec<_> = (0..first.shape.rank()).filter(differs).collect();
+                let help = match others[..] {
+                    [axis] if first.shape.rank() == other.shape.rank() => {
+                        format!("they fit along axis {axis}: write `dim = {axis}`")
+                    }
+                    _ => "all other sizes have to be equal".into(),
+                };
+                return Err(Mismatch::new(text).help(help));
             }
         }
         let mut y = first.shape.0.clone();

@@ -72,10 +72,14 @@ impl Op for Matmul {
         let (a, b) = (inputs[0].dims(), inputs[1].dims());
         let matrices = !a.is_empty() && b.len() == 2 || self.0 == Layout::TN && a.len() == b.len();
         if !matrices {
-            return Err(Mismatch::new(format!(
+            let error = Mismatch::new(format!(
                 "multiplies [.., k] by a matrix [k, n], but receives {} and {}",
                 inputs[0], inputs[1]
-            )));
+            ));
+            return Err(match b.len() {
+                1 => error.help("a vector is a matrix of one column: `v.unsqueeze(1)`"),
+                _ => error.help("`reshape` and `transpose` make matrices"),
+            });
         }
         let inner = match self.0 {
             Layout::NN => rule.equal(&a[a.len() - 1], &b[0]),
@@ -84,11 +88,15 @@ impl Op for Matmul {
         };
         if !inner {
             let (rows, columns) = (&a[a.len() - 1], &b[0]);
-            return Err(Mismatch::new(format!(
+            let error = Mismatch::new(format!(
                 "multiplies {} by {}: {columns} rows are needed to meet {rows} columns",
                 inputs[0], inputs[1]
-            ))
-            .help("the last size on the left must be the first size on the right"));
+            ));
+            let fits_transposed = self.0 == Layout::NN && a[a.len() - 1] == b[1];
+            return Err(error.help(match fits_transposed {
+                true => "it fits the other way round: `.transpose(0, 1)` of the right one",
+                false => "the last size on the left must be the first size on the right",
+            }));
         }
         let (m, _, n) = self.sizes(a, b);
         let shape = match self.0 {

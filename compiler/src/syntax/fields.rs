@@ -1,5 +1,7 @@
 //! The fields of a struct: layers, models, and rows of them.
 
+use std::collections::HashSet;
+
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt;
@@ -13,16 +15,18 @@ use super::recover::{parse_piece, split};
 use super::{Arg, Field, FieldDecl, LayerDecl, ModelItem, Written};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::names::plain;
-use crate::text::text_of;
-use crate::vocabulary::pytorch;
+use crate::text::{mentions, text_of};
+use crate::vocabulary::pytorch::{self, Here};
 
 /// The fields of a struct.
 pub(super) fn fields(body: &Group, model: &mut ModelItem, diagnostics: &mut Diagnostics) {
+    let generics = model.header.iter().flat_map(|header| header.generics.const_params());
+    let params: HashSet<String> = generics.map(|param| param.ident.to_string()).collect();
     for tokens in split(body.stream(), ',') {
         let mut rest = tokens;
         // More than one where a comma is missing.
         while !rest.is_empty() {
-            let (field, behind) = field(rest, body.span_close(), diagnostics);
+            let (field, behind) = field(rest, body.span_close(), &params, diagnostics);
             model.lost |= field.is_none();
             model.fields.extend(field);
             rest = behind;
@@ -34,6 +38,7 @@ pub(super) fn fields(body: &Group, model: &mut ModelItem, diagnostics: &mut Diag
 fn field(
     tokens: TokenStream,
     end: Span,
+    params: &HashSet<String>,
     diagnostics: &mut Diagnostics,
 ) -> (Option<Field>, TokenStream) {
     let (mut name, mut in_files, mut behind) = (None, None, TokenStream::new());
@@ -75,7 +80,7 @@ fn field(
             behind = input.parse()?;
             return Ok(FieldDecl::Broken);
         }
-        let decl = field_decl(input, diagnostics)?;
+        let decl = field_decl(input, params, diagnostics)?;
         if let Ok(semicolon) = input.parse::<Token![;]>() {
             let error = Diagnostic::over(&semicolon, "a `,` stands behind each layer");
             diagnostics.push(error.write(&semicolon, ","));
@@ -180,15 +185,28 @@ fn is_name_in_files(text: &str) -> bool {
     name.split('.').all(|part| !part.is_empty())
 }
 
-fn field_decl(input: ParseStream, diagnostics: &mut Diagnostics) -> syn::Result<FieldDecl> {
+fn field_decl(
+    input: ParseStream,
+    params: &HashSet<String>,
+    diagnostics: &mut Diagnostics,
+) -> syn::Result<FieldDecl> {
     if input.peek(syn::token::Bracket) {
         let content;
         syn::bracketed!(content in input);
         let start = content.span();
-        let element = field_decl(&content, diagnostics)?;
+        let element = field_decl(&content, params, diagnostics)?;
         if content.is_empty() {
             let text = "a row says how many there are: `[Block<64>; 4]`";
             return Err(syn::Error::new(start, text));
+        }
+        if content.peek(Token![,]) && !content.peek2(syn::Lit) && !content.peek2(Token![const]) {
+            let behind: TokenStream = content.parse()?;
+            let others = split(behind, ',').len();
+            let error = syn::Error::new(start, format!(
+                "a row is of equal layers or models, with their number: `[Block<64>; {}]`; others \
+                 are fields with names", others + 1
+            ));
+            return Err(error);
         }
         if let Ok(comma) = content.parse::<Token![,]>() {
             let error = Diagnostic::over(&comma, "a `;` stands before the number of a row");
@@ -204,11 +222,12 @@ fn field_decl(input: ParseStream, diagnostics: &mut Diagnostics) -> syn::Result<
             _ => Err(syn::Error::new(start, "a row holds layers or models, and no rows")),
         };
     }
-    without_module(input, diagnostics)?;
+    let ours = without_module(input, diagnostics)?;
     let ahead = input.fork();
     if let Ok(path) = ahead.call(Path::parse_mod_style) {
         if ahead.peek(syn::token::Paren) {
             input.call(Path::parse_mod_style)?;
+            let path = ours.unwrap_or(path);
             let TokenTree::Group(group) = input.parse()? else { unreachable!("peeked") };
             return layer(path, &group, diagnostics).map(FieldDecl::Layer);
         }
@@ -227,7 +246,15 @@ fn field_decl(input: ParseStream, diagnostics: &mut Diagnostics) -> syn::Result<
     }
     let whole: TokenStream = input.fork().parse()?;
     match input.parse::<Type>() {
-        Ok(ty @ Type::Path(_)) => Ok(FieldDecl::Model(ty)),
+        Ok(ty @ Type::Path(_)) => {
+            if let Some(size) = negative_size(&ty) {
+                let error = Diagnostic::over(size, "a size starts at 1, and is not negative");
+                let written = text_of(size).replace(['-', ' '], "");
+                diagnostics.push(error.write(size, written));
+                return Ok(FieldDecl::Broken);
+            }
+            Ok(FieldDecl::Model(ty))
+        }
         // What a `macro_rules!` was given.
         Ok(Type::Group(group)) if matches!(&*group.elem, Type::Path(_)) => {
             Ok(FieldDecl::Model(*group.elem))
@@ -236,6 +263,14 @@ fn field_decl(input: ParseStream, diagnostics: &mut Diagnostics) -> syn::Result<
         Err(error) => {
             // `Block<D * 4>`
             if let Some((size, ty)) = computed_size(&whole) {
+                if mentions(&size, params) {
+                    let text = format!("`{}` is computed of a parameter", text_of(&size));
+                    let help = "stable Rust computes nothing of parameters in a type: give the \
+                        model one more, `const INNER: usize`, and write it here";
+                    diagnostics.push(Diagnostic::over(&size, text).help(help));
+                    input.parse::<TokenStream>()?;
+                    return Ok(FieldDecl::Broken);
+                }
                 let text = "a size that is computed stands in braces";
                 let error = Diagnostic::over(&size, text);
                 let written = text_of(&size);
@@ -246,6 +281,18 @@ fn field_decl(input: ParseStream, diagnostics: &mut Diagnostics) -> syn::Result<
             Err(syn::Error::new(error.span(), expected))
         }
     }
+}
+
+/// The `-1` of `Block<-1>`.
+fn negative_size(ty: &Type) -> Option<&Expr> {
+    let Type::Path(path) = ty else { return None };
+    let syn::PathArguments::AngleBracketed(given) = &path.path.segments.last()?.arguments else {
+        return None;
+    };
+    given.args.iter().find_map(|arg| match arg {
+        syn::GenericArgument::Const(size) if text_of(size).starts_with('-') => Some(size),
+        _ => None,
+    })
 }
 
 /// The size `D * 4` of `Block<D * 4>`, and the type with it in braces.
@@ -294,16 +341,26 @@ fn module(input: ParseStream) -> syn::Result<TokenStream> {
     Ok(words)
 }
 
-/// Takes a module out, and says so.
-fn without_module(input: ParseStream, diagnostics: &mut Diagnostics) -> syn::Result<()> {
+/// Takes a module out, and says so; gives the layer behind it where that has another name here.
+fn without_module(input: ParseStream, diagnostics: &mut Diagnostics) -> syn::Result<Option<Path>> {
     let words = module(input)?;
-    if words.is_empty() {
-        return Ok(());
+    let name = input.fork().parse::<Ident>();
+    let (false, Ok(name)) = (words.is_empty(), name) else { return Ok(None) };
+    match pytorch::layer(&name.to_string()) {
+        Some(Here::Named(ours)) => {
+            let whole = quote::quote!(#words #name);
+            let error = Diagnostic::over(&whole, format!("`{name}` is called `{ours}` here"));
+            diagnostics.push(error.write(&whole, ours));
+            return Ok(Some(Ident::new(ours, name.span()).into()));
+        }
+        // What it is, it is without its module.
+        Some(_) => return Ok(None),
+        None => {}
     }
     let what = text_of(&words).replace(' ', "");
     let error = Diagnostic::over(&words, "a layer is named without a module");
     diagnostics.push(error.fix(&words, "").help(format!("take `{what}` out")));
-    Ok(())
+    Ok(None)
 }
 
 /// `Linear<784 -> 128>`: a layer is written with parentheses.

@@ -4,7 +4,8 @@
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::quote;
 use syn::parse::{Parse, ParseStream};
-use syn::{Expr, Token, Type};
+use syn::ext::IdentExt;
+use syn::{Expr, Token};
 
 use super::TypeExpr;
 use super::recover::{parse_piece, split};
@@ -86,7 +87,7 @@ fn read_any(input: ParseStream, diagnostics: &mut Diagnostics) -> syn::Result<Ty
         return ty;
     }
     let start = input.cursor();
-    if let Ok(word) = input.fork().parse::<Ident>()
+    if let Ok(word) = input.fork().call(Ident::parse_any)
         && word != "Classes"
     {
         return of_name(&word, input, diagnostics);
@@ -147,7 +148,7 @@ fn of_name(
     let name = word.to_string();
     let classes = INDICES.contains(&name.as_str());
     let ahead = input.fork();
-    ahead.parse::<Ident>()?;
+    ahead.call(Ident::parse_any)?;
     // `Tensor[batch, 784]`, `f32[784]`
     if ahead.peek(syn::token::Bracket) {
         input.parse::<Ident>()?;
@@ -170,15 +171,7 @@ fn of_name(
     }
     let span = word.span();
     let is_size = name.starts_with(char::is_lowercase) && !super::PRIMITIVES.contains(&name.as_str());
-    let ty: TokenStream = match input.fork().parse::<Type>() {
-        Ok(_) => {
-            let ty = input.parse::<Type>()?;
-            quote!(#ty)
-        }
-        Err(_) => {
-            input.parse::<TokenStream>()?
-        }
-    };
+    let ty = until_comma(input)?;
     let text = match name.as_str() {
         "Self" => "a model is not a value".into(),
         "Result" => "a function of a model returns its value alone: a call of it returns a `Result`".into(),
@@ -201,6 +194,23 @@ fn of_name(
         }
         false => TypeExpr::any_batch(span),
     })
+}
+
+/// The tokens of a type, up to a comma outside of its angles.
+fn until_comma(input: ParseStream) -> syn::Result<TokenStream> {
+    let (mut tokens, mut depth) = (TokenStream::new(), 0_usize);
+    while !input.is_empty() && !(input.peek(Token![,]) && depth == 0) && !input.peek(Token![=]) {
+        let token: TokenTree = input.parse()?;
+        if let TokenTree::Punct(sign) = &token {
+            match sign.as_char() {
+                '<' => depth += 1,
+                '>' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+        }
+        tokens.extend([token]);
+    }
+    Ok(tokens)
 }
 
 /// `Classes<batch>`, `Classes(batch)`: the sizes, as if they stood in brackets.

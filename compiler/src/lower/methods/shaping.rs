@@ -149,8 +149,11 @@ fn listed(cx: &mut FnCx, o: &mut Options) -> Lowering<(syn::ExprArray, Vec<Optio
         return Err(cx.model.report(error.help(format!("write `{owner}([batch, 4, 16])`"))));
     };
     let syn::Expr::Array(array) = expr else {
-        let error = Diagnostic::over(&expr, "expected a shape such as `[batch, 4, 16]`");
-        return Err(cx.model.report(error));
+        let all: Vec<_> = [expr].into_iter().chain(o.values()).collect();
+        let written: Vec<_> = all.iter().map(|size| text_of(size).replace("- ", "-")).collect();
+        let whole = quote::quote!(#(#all),*);
+        let error = Diagnostic::over(&whole, "a shape is a list");
+        return Err(cx.model.report(error.write(&whole, format!("[{}]", written.join(", ")))));
     };
     let sizes = array.elems.iter().map(|size| match text_of(size).replace(' ', "") == "-1" {
         true => Ok(None),
@@ -220,9 +223,19 @@ fn transpose(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
 
 fn permute(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
     let rank = cx.rank(x);
-    let Some(syn::Expr::Array(array)) = o.take("dims") else {
-        let error = Diagnostic::new(o.span, "`permute` needs the order of the axes");
-        return Err(cx.model.report(error.help("write `permute([0, 2, 1])`")));
+    let array = match o.take("dims") {
+        Some(syn::Expr::Array(array)) => array,
+        Some(first) => {
+            let all: Vec<_> = [first].into_iter().chain(o.values()).collect();
+            let written: Vec<_> = all.iter().map(|size| text_of(size).replace("- ", "-")).collect();
+            let whole = quote::quote!(#(#all),*);
+            let error = Diagnostic::over(&whole, "the order of the axes is a list");
+            return Err(cx.model.report(error.write(&whole, format!("[{}]", written.join(", ")))));
+        }
+        None => {
+            let error = Diagnostic::new(o.span, "`permute` needs the order of the axes");
+            return Err(cx.model.report(error.help("write `permute([0, 2, 1])`")));
+        }
     };
     let axes: Result<Vec<_>, _> = array.elems.iter().map(|e| Options::axis(e, rank)).collect();
     let axes = cx.ok(axes)?;
