@@ -3,7 +3,7 @@
 
 use proc_macro2::{Ident, TokenStream};
 
-use crate::dim::{Dim, Shape};
+use crate::dim::{Atom, Dim, Shape};
 use crate::graph::{Kind, Ty};
 
 /// A parameter of the model, in the order of the flat slice.
@@ -119,6 +119,14 @@ impl Interface {
     pub fn takes_anything(&mut self) {
         self.args.iter_mut().for_each(|arg| arg.ty.kind = Kind::Unknown);
         self.is_wrong = true;
+    }
+
+    /// Of a size with a slip in its name: it is the one that was meant.
+    pub fn rename_size(&mut self, name: &str, meant: &str) {
+        let dims = self.args.iter_mut().flat_map(|arg| &mut arg.ty.shape.0);
+        dims.filter(|dim| dim.as_run() == Some(&name.to_string())).for_each(|dim| {
+            *dim = Dim::atom(Atom::Run(meant.into()));
+        });
     }
 }
 

@@ -30,9 +30,24 @@ pub struct Fix {
     pub text: String,
 }
 
+impl Fix {
+    pub fn at(span: Span, text: String) -> Self {
+        Self { start: span, end: span, text }
+    }
+}
+
 impl Diagnostic {
     pub fn new(span: Span, message: impl Into<String>) -> Self {
-        Self { start: span, end: span, message: message.into(), notes: Vec::new(), fix: None, is_of_all: false, others: Vec::new(), follows: None }
+        Self {
+            start: span,
+            end: span,
+            message: message.into(),
+            notes: Vec::new(),
+            fix: None,
+            is_of_all: false,
+            others: Vec::new(),
+            follows: None,
+        }
     }
 
     /// A message that underlines all of `tokens`.
@@ -111,6 +126,7 @@ impl Diagnostic {
             text.push_str(note);
         }
         match self.others.len() {
+            _ if !self.is_of_all => {}
             0 => {}
             1 => text.push_str("\n  and once more below"),
             count => text.push_str(&format!("\n  and in {count} more places below")),
@@ -154,7 +170,15 @@ impl Diagnostics {
         let same = |known: &&mut Diagnostic| known.is_of_all && known.message == new.message;
         if let Some(known) = self.found.iter_mut().find(same).filter(|_| new.is_of_all) {
             if self.places.insert(new.place()) {
+                // The first place in the text is the one that is told.
+                let mut new = new;
+                if new.place() < known.place() {
+                    std::mem::swap(&mut known.start, &mut new.start);
+                    std::mem::swap(&mut known.end, &mut new.end);
+                    std::mem::swap(&mut known.fix, &mut new.fix);
+                }
                 known.others.push(new.fix);
+                known.others.extend(new.others);
             }
             return;
         }

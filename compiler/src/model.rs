@@ -11,7 +11,7 @@ use crate::emit::{self, Function, Model, StepForm, Table};
 use crate::graph::{Deferred, Graph};
 use crate::lower::{self, Lowered, ModelCx, Siblings, check_fields, check_layers, lower_function};
 use crate::passes::{self, About, Form, Watch};
-use crate::syntax::{FieldDecl, ModelItem, check_item, distinct, limits, parse_models};
+use crate::syntax::{self, FieldDecl, ModelItem, check_item, distinct, limits, parse_models};
 
 /// `model! { … }` to Rust.
 pub fn expand(tokens: TokenStream) -> TokenStream {
@@ -161,10 +161,19 @@ pub fn analyse<'a>(
         lowered = functions.iter().map(|f| lower_function(&mut cx, f)).collect();
     }
     let fails: Vec<bool> = lowered.iter().map(Option::is_none).collect();
-    let failed = |name: &str| functions.iter().zip(&fails).any(|(f, fails)| *fails && f.name == name);
+    let failed =
+        |name: &str| functions.iter().zip(&fails).any(|(f, fails)| *fails && f.name == name);
     cx.diagnostics.without_what_follows(failed);
     let lowered: Option<Vec<Lowered>> = lowered.into_iter().collect();
     lower::check_unapplied(&mut cx);
+    let slip = syntax::slip(item).filter(|_| cx.diagnostics.len() > before);
+    if let Some((name, meant)) = &slip {
+        cx.diagnostics.truncate(before);
+        for size in syntax::uses_of(item, name) {
+            let text = format!("`{name}` is another size than `{meant}`");
+            cx.diagnostics.push(Diagnostic::over(size, text).did_you_mean(size, meant).of_all());
+        }
+    }
     let trained = lowered.as_ref().map(|functions| check_fields(&mut cx, functions));
     if !cx.diagnostics.is_empty() {
         lower::declare_unused(&mut cx);
@@ -176,8 +185,13 @@ pub fn analyse<'a>(
     let facts = facts.unwrap_or_default();
     let interfaces = functions.iter().map(|f| lower::interface(&mut cx, f, &facts));
     let mut interfaces: Vec<_> = interfaces.collect();
-    let with_mistakes = interfaces.iter_mut().zip(fails).filter(|(_, fails)| *fails);
+    // A derived module is a trait, whose types are named.
+    let with_mistakes =
+        interfaces.iter_mut().zip(fails).filter(|(_, fails)| *fails && !item.derived);
     with_mistakes.for_each(|(interface, _)| interface.takes_anything());
+    if let Some((name, meant)) = &slip {
+        interfaces.iter_mut().for_each(|interface| interface.rename_size(name, meant));
+    }
     let params = Table::new(std::mem::take(&mut cx.params));
     let state = Table::new(std::mem::take(&mut cx.state));
     let constants = std::mem::take(&mut cx.constants);

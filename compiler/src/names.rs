@@ -52,7 +52,8 @@ pub fn made_a_name(word: &Ident) -> Ident {
     match word.to_string().as_str() {
         // These are none with `r#` either.
         text @ ("self" | "Self" | "super" | "crate" | "_") => {
-            quote::format_ident!("{}_", text.to_lowercase(), span = word.span())
+            let stem = if text == "_" { "layer".into() } else { text.to_lowercase() };
+            quote::format_ident!("{stem}_", span = word.span())
         }
         text => Ident::new_raw(text, word.span()),
     }

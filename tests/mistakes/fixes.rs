@@ -6,12 +6,13 @@ use syn::visit::{self, Visit};
 
 use crate::rustc::Found;
 
-/// The program with all its helps applied; nothing where an error has none to apply.
-pub fn applied(program: &str, found: &[Found]) -> Option<String> {
+/// The program with all its helps applied; nothing where an error has none to apply. A help that does not
+/// say what is to be written is an error.
+pub fn applied(program: &str, found: &[Found]) -> Result<Option<String>, String> {
     let mistakes = mistakes(program);
     let mut edits = Vec::new();
     for error in found {
-        let place = error.place?;
+        let Some(place) = error.place else { return Ok(None) };
         let is_it = |mistake: &&Diagnostic| {
             let start = mistake.start.start();
             (start.line, start.column + 1) == (place.line, place.start)
@@ -19,12 +20,18 @@ pub fn applied(program: &str, found: &[Found]) -> Option<String> {
         let edit = match mistakes.iter().find(is_it) {
             Some(mistake) => {
                 let text = mistake.text();
-                edits.extend(mistake.others.iter().flatten().map(|fix| edit(program, fix, &text)));
-                edit(program, mistake.fix.as_ref()?, &text)
+                for fix in mistake.others.iter().flatten() {
+                    edits.push(edit(program, fix, &text)?);
+                }
+                let Some(fix) = &mistake.fix else { return Ok(None) };
+                edit(program, fix, &text)?
             }
             // A check of rustc's, whose text says what to write where it underlines.
             None => {
-                let written = error.text.rsplit_once("write `")?.1.split('`').next()?;
+                let written = error.text.rsplit_once("write `").map(|(_, rest)| rest);
+                let Some(written) = written.and_then(|rest| rest.split('`').next()) else {
+                    return Ok(None);
+                };
                 let offset = |column| at(program, LineColumn { line: place.line, column });
                 (offset(place.start - 1), offset(place.end - 1), written.to_string())
             }
@@ -36,18 +43,16 @@ pub fn applied(program: &str, found: &[Found]) -> Option<String> {
     for (start, end, new) in edits {
         text.replace_range(start..end, &new);
     }
-    (text != program).then_some(text)
+    Ok((text != program).then_some(text))
 }
 
 /// Where a fix starts and ends, and what stands there then, which the message must have.
-fn edit(program: &str, fix: &Fix, message: &str) -> (usize, usize, String) {
+fn edit(program: &str, fix: &Fix, message: &str) -> Result<(usize, usize, String), String> {
     let words = |text: &str| text.split_whitespace().collect::<String>();
-    assert!(
-        words(message).contains(&words(&fix.text)),
-        "a help does not say to write `{}`:\n{message}",
-        fix.text
-    );
-    (at(program, fix.start.start()), at(program, fix.end.end()), fix.text.clone())
+    match words(message).contains(&words(&fix.text)) {
+        true => Ok((at(program, fix.start.start()), at(program, fix.end.end()), fix.text.clone())),
+        false => Err(format!("a help does not say to write `{}`: {message}", fix.text)),
+    }
 }
 
 /// A place as a number of bytes.

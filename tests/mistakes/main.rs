@@ -65,7 +65,11 @@ fn look_at(file: &Path, rustc: &Rustc) -> Vec<String> {
             texts.join("\n    ")
         ));
     }
-    if let Some(fixed) = fixes::applied(&case.program, &found) {
+    let fixed = fixes::applied(&case.program, &found);
+    if let Err(text) = &fixed {
+        complaints.push(text.clone());
+    }
+    if let Ok(Some(fixed)) = fixed {
         let left = rustc.errors(&file.with_extension("fixed.rs"), &fixed);
         if !left.is_empty() && !case.needs_more {
             let texts: Vec<_> = left.iter().map(Found::line_of_text).collect();
@@ -87,9 +91,10 @@ fn look_at(file: &Path, rustc: &Rustc) -> Vec<String> {
 
 /// What no error may have: names that users did not write, and no place of its own.
 fn what_is_bad(error: &Found, program: &str) -> Option<String> {
-    let has_hidden_name = error.all_text.split(|c: char| !c.is_alphanumeric() && c != '_').any(|w| {
-        w.starts_with("__") && w.len() > 2 && !program.contains(w)
-    });
+    let has_hidden_name = error
+        .all_text
+        .split(|c: char| !c.is_alphanumeric() && c != '_')
+        .any(|w| w.starts_with("__") && w.len() > 2 && !program.contains(w));
     let line = error.line_of_text();
     if has_hidden_name {
         return Some(format!("names what users did not write: {line}"));

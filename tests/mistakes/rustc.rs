@@ -73,7 +73,9 @@ impl Rustc {
         let artifacts = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         let library = artifacts
             .filter(|artifact| artifact["target"]["name"] == "gradiron")
-            .filter_map(|artifact| Some(artifact["filenames"].as_array()?.first()?.as_str()?.into()))
+            .filter_map(|artifact| {
+                Some(artifact["filenames"].as_array()?.first()?.as_str()?.into())
+            })
             .next_back();
         let errors = String::from_utf8_lossy(&output.stderr).into_owned();
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("mistakes");

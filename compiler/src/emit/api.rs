@@ -104,13 +104,13 @@ fn method(
     let generics = model.generic_names();
     let life = quote!('w);
     let type_of = |t: &Ty| match t.kind {
-        Kind::Unknown => quote!(__private::Unknown<'w>),
+        Kind::Unknown if receiver != Receiver::Params => quote!(__private::Unknown<'w>),
         _ => ty(&t.shape, &view_of(&t.shape, &generics), &life),
     };
     let results: Vec<_> = interface.results.iter().map(type_of).collect();
     // What nobody knows may be a loss.
     let is_unknown = interface.results.iter().any(|ty| ty.kind == Kind::Unknown);
-    let is_loss = is_loss(&interface.results) || is_unknown;
+    let is_loss = is_loss(&interface.results) || is_unknown && receiver != Receiver::Params;
     let weighed = are_losses(&interface.results);
     let floats: Vec<_> = interface.args.iter().filter(|a| a.ty.kind != Kind::Classes).collect();
     let trains = method == Method::Train;

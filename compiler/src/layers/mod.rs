@@ -22,6 +22,7 @@ mod usage;
 mod weight;
 mod written;
 
+use proc_macro2::Span;
 use syn::{Expr, Path};
 
 pub use meant::without_flatten;
@@ -182,19 +183,6 @@ pub fn apply(
         return Err(cx.model.report(unknown(&decl.path, &written, &decl.args)));
     };
     let (name, span) = (cx.rule.subject.clone(), cx.rule.span);
-    if !layer.calls.iter().any(|names| names.len() == inputs.len()) {
-        let counts: Vec<_> = layer.calls.iter().map(|inputs| in_words(inputs.len())).collect();
-        let (plural, calls) = (if counts == ["one"] { "" } else { "s" }, layer.calls.iter());
-        let calls = calls.map(|inputs| {
-            let names: Vec<_> = inputs.iter().map(|(name, _)| *name).collect();
-            format!("`self.{name}({})`", names.join(", "))
-        });
-        let calls: Vec<_> = calls.collect();
-        let (counts, found) = (counts.join(" or "), inputs.len());
-        let text = format!("`{name}` takes {counts} input{plural}, but receives {found}");
-        let help = format!("write {}", calls.join(" or "));
-        return Err(cx.model.report(Diagnostic::new(span, text).help(help)));
-    }
     // A layer is declared outside of the loop in which it is called.
     let loops = cx.loop_names();
     let of_loop = decl.args.iter().flat_map(Arg::exprs).find(|arg| mentions(arg, &loops));
@@ -218,6 +206,24 @@ pub fn apply(
     cx.ok(options.finish())?;
     cx.ok(call.finish())?;
     Ok(results)
+}
+
+/// What is said of a layer that is called with so many inputs, where it takes others.
+pub fn wrong_count(path: &Path, name: &str, span: Span, found: usize) -> Option<Diagnostic> {
+    let layer = find(path)?;
+    if layer.calls.iter().any(|names| names.len() == found) {
+        return None;
+    }
+    let counts: Vec<_> = layer.calls.iter().map(|inputs| in_words(inputs.len())).collect();
+    let (plural, calls) = (if counts == ["one"] { "" } else { "s" }, layer.calls.iter());
+    let calls = calls.map(|inputs| {
+        let names: Vec<_> = inputs.iter().map(|(name, _)| *name).collect();
+        format!("`self.{name}({})`", names.join(", "))
+    });
+    let calls: Vec<_> = calls.collect();
+    let text =
+        format!("`{name}` takes {} input{plural}, but receives {found}", counts.join(" or "));
+    Some(Diagnostic::new(span, text).help(format!("write {}", calls.join(" or "))))
 }
 
 /// What is said of a layer of no name of ours.

@@ -271,6 +271,20 @@ impl FnCx<'_, '_> {
     }
 
     fn bind(&mut self, names: &[Ident], annotation: &[TypeExpr], value: &Value) -> Lowering<()> {
+        if let ([values, places], Value::Expr(Expr::MethodCall(call))) = (names, value)
+            && let "max" | "min" = call.method.to_string().as_str()
+        {
+            let (receiver, args) = (text_of(&call.receiver), text_of(&call.args));
+            let text = format!("`{0}` gives no places here: `a{0}` gives the values", call.method);
+            let help = format!(
+                "write `let {values} = {receiver}.a{}({args});` and `let {places} = \
+                 {receiver}.argmax({args});`",
+                call.method
+            );
+            self.model.report(Diagnostic::new(call.method.span(), text).help(help));
+            self.poison(names);
+            return Err(Poison);
+        }
         let bound = self.bound_value(value, annotation).and_then(|lowered| {
             let values = match (lowered, names.len()) {
                 (Lowered::Tuple(values), 1) => {
@@ -281,6 +295,7 @@ impl FnCx<'_, '_> {
             };
             if values.len() != names.len() {
                 let shapes: Vec<_> = values.iter().map(|v| self.graph.ty(*v).to_string()).collect();
+                let shapes_count = shapes.len();
                 let (names, values) =
                     (counted(names.len(), "name"), counted(values.len(), "value"));
                 let text = format!("{names} for {values}");
@@ -289,6 +304,10 @@ impl FnCx<'_, '_> {
                     Value::If(choice) => Diagnostic::new(choice.span, text),
                 };
                 let shapes = format!("shapes: ({})", shapes.join(", "));
+                let error = match shapes_count {
+                    1 => error.help("write one name: `let y = …;`"),
+                    _ => error.help("a tuple has a name for each value: `let (a, b) = …;`"),
+                };
                 return Err(self.model.report(error.note(shapes)));
             }
             for (written, made) in annotation.iter().zip(&values) {
@@ -341,7 +360,8 @@ impl FnCx<'_, '_> {
         let text = format!("declared as {declared}, but `{what}` is {found}");
         let error = Diagnostic::new(written.span, text);
         let help = format!("write `{found}`, or leave it out");
-        let error = if written.classes { error } else { error.fix_at(written.span, found.to_string()) };
+        let error =
+            if written.classes { error } else { error.fix_at(written.span, found.to_string()) };
         let error = error.help(help).note(format!("shapes: {}", self.trail(value)));
         Err(self.model.report(error))
     }

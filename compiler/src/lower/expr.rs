@@ -124,6 +124,10 @@ impl FnCx<'_, '_> {
                     return self.number(constant, expr);
                 }
                 if let Some(poison) = self.unknown_method(call) {
+                    // A chain reports its other mistakes as well.
+                    if matches!(&*call.receiver, Expr::MethodCall(_) | Expr::Call(_)) {
+                        let _ = self.expr(&call.receiver, &[]);
+                    }
                     return Err(poison);
                 }
                 let x = self.expr(&call.receiver, &[])?;
@@ -182,7 +186,7 @@ impl FnCx<'_, '_> {
         }
     }
 
-    fn unknown_name(&mut self, expr: &Expr) -> Poison {
+    pub fn unknown_name(&mut self, expr: &Expr) -> Poison {
         let name = text_of(expr);
         let mut error = Diagnostic::over(expr, format!("no value is named `{name}`"));
         if self.model.field(&name).is_some() {
@@ -393,7 +397,8 @@ impl FnCx<'_, '_> {
         let known: Vec<_> = fields.chain(functions).collect();
         let error = Diagnostic::new(name.span(), text);
         if methods::names().any(|method| name == method) || is_function(&name.to_string()) {
-            let error = Diagnostic::new(name.span(), format!("`{name}` is a function of any value"));
+            let error =
+                Diagnostic::new(name.span(), format!("`{name}` is a function of any value"));
             return self.model.report(error.help(format!("write `{name}(…)` without `self.`")));
         }
         let error = match nearest(&name.to_string(), known.iter().map(String::as_str)) {

@@ -119,7 +119,8 @@ impl FnCx<'_, '_> {
         let example = layers::example(&name.clone().into());
         let field = name.to_string().to_lowercase();
         let text = format!("`{name}` is a layer, and a layer is a field");
-        let help = format!("write `{field}: {example}` in the `struct`, and `self.{field}(x)` here");
+        let help =
+            format!("write `{field}: {example}` in the `struct`, and `self.{field}(x)` here");
         self.model.report(Diagnostic::new(name.span(), text).help(help))
     }
 
@@ -168,14 +169,24 @@ impl FnCx<'_, '_> {
         };
         let error = |text: String| Diagnostic::new(name.span(), text);
         let item = self.model.item;
+        // `slef.fc1(x)`: what is wrong is in front of the `.`.
+        if let Expr::Path(path) = &*call.receiver
+            && let Some(value) = path.path.get_ident().map(ToString::to_string)
+            && !self.names.contains_key(&value)
+            && (nearest(&value, ["self"]).is_some() || value == "this" || value == "Self")
+        {
+            let error = Diagnostic::over(path, format!("no value is named `{value}`"));
+            return Some(self.model.report(error.did_you_mean(path, "self")));
+        }
         if let Some(function) = FUNCTIONS.iter().find(|row| row.name == text) {
             let written = format!("{}({})", function.name, all(&receiver));
             let error = error(format!("`{name}` is a function, and no method"));
             return Some(self.model.report(error.write(call, written)));
         }
-        let is_called = item.fields.iter().any(|field| {
-            field.name == text.as_str() && !matches!(field.decl, FieldDecl::Broken)
-        });
+        let is_called = item
+            .fields
+            .iter()
+            .any(|field| field.name == text.as_str() && !matches!(field.decl, FieldDecl::Broken));
         if is_called || self.model.function(&text).is_some() {
             let error = error(format!("`{name}` belongs to the model"));
             let written = format!("self.{name}({})", all(&receiver));
@@ -222,7 +233,9 @@ impl FnCx<'_, '_> {
         match (name.as_str(), args) {
             ("view" | "view_as", args) if !args.is_empty() && !is_list => {
                 let written = format!("{receiver}.reshape([{}])", args.join(", "));
-                Some(error("`view` is called `reshape` here, and takes a list").write(call, written))
+                Some(
+                    error("`view` is called `reshape` here, and takes a list").write(call, written),
+                )
             }
             ("t", []) => {
                 let written = format!("{receiver}.transpose(0, 1)");
@@ -235,7 +248,8 @@ impl FnCx<'_, '_> {
                 let value = self.one(&call.receiver).ok()?;
                 self.model.diagnostics.truncate(before);
                 let dims = self.graph.ty(value).dims();
-                let at = if axis < 0 { dims.len().checked_add_signed(axis)? } else { axis as usize };
+                let at =
+                    if axis < 0 { dims.len().checked_add_signed(axis)? } else { axis as usize };
                 let size = dims.get(at)?.to_string();
                 Some(error("a size is its name, or a number").write(call, size))
             }
@@ -315,10 +329,8 @@ impl FnCx<'_, '_> {
                 error("nothing in a body is unsafe").write(expr, inside)
             }
             Expr::Return(inner) => match &inner.expr {
-                Some(value) => {
-                    error("the last expression is what a function returns")
-                        .write(expr, text_of(value))
-                }
+                Some(value) => error("the last expression is what a function returns")
+                    .write(expr, text_of(value)),
                 None => error("a function of a model returns a value"),
             },
             Expr::Index(index) => {
@@ -334,21 +346,21 @@ impl FnCx<'_, '_> {
                 error("a body computes with numbers: 1 is true, and 0 is false")
                     .write(expr, if text_of(lit) == "true" { "1.0" } else { "0.0" })
             }
-            Expr::Macro(call) => match call.mac.path.get_ident().map(ToString::to_string).as_deref() {
-                Some("dbg" | "println" | "print" | "eprintln") => {
-                    let error = error("a body prints nothing");
-                    let only = text_of(&call.mac.tokens);
-                    match syn::parse_str::<Expr>(&only) {
-                        Ok(value) if !matches!(value, Expr::Lit(_)) => error.write(expr, only),
-                        _ => error.help("return a value to look at it in the program"),
+            Expr::Macro(call) => {
+                match call.mac.path.get_ident().map(ToString::to_string).as_deref() {
+                    Some("dbg" | "println" | "print" | "eprintln") => {
+                        let error = error("a body prints nothing");
+                        let only = text_of(&call.mac.tokens);
+                        match syn::parse_str::<Expr>(&only) {
+                            Ok(value) if !matches!(value, Expr::Lit(_)) => error.write(expr, only),
+                            _ => error.help("return a value to look at it in the program"),
+                        }
                     }
+                    Some("vec") => error("a body has no `vec!`")
+                        .help("lists stand in calls: `cat([a, b], dim = 1)`"),
+                    _ => return None,
                 }
-                Some("vec") => {
-                    let inside = text_of(&call.mac.tokens);
-                    error("a list of values is written in brackets").write(expr, format!("[{inside}]"))
-                }
-                _ => return None,
-            },
+            }
             _ => return None,
         };
         Some(self.model.report(error))

@@ -17,8 +17,10 @@ pub fn interface<'a>(model: &mut ModelCx<'a>, function: &'a Function, facts: &Fa
     let vis = function.vis.as_ref().map(ToTokens::to_token_stream).or(default);
     let mut cx = FnCx::new(model);
     cx.declare_sizes(function);
-    let args =
-        function.args.iter().map(|arg| declared::Arg { name: arg.name.clone(), ty: cx.stub_ty(&arg.ty) });
+    let args = function
+        .args
+        .iter()
+        .map(|arg| declared::Arg { name: arg.name.clone(), ty: cx.stub_ty(&arg.ty) });
     let mut args: Vec<declared::Arg> = args.collect();
     let mut results: Vec<Ty> = match cx.model.inferred.remove(&function.name.to_string()) {
         Some(results) => results,

@@ -108,9 +108,9 @@ impl Options {
         let owner = &self.owner;
         match both {
             Some(((from, input), (to, output))) => {
-                let others = self.args.iter().filter(|arg| {
-                    !matches!(arg, Arg::Named(name, _) if name == from || name == to)
-                });
+                let others = self.args.iter().filter(
+                    |arg| !matches!(arg, Arg::Named(name, _) if name == from || name == to),
+                );
                 let sizes = [format!("{input} -> {output}")].into_iter();
                 let all: Vec<_> = sizes.chain(others.map(ToString::to_string)).collect();
                 let text = format!("the sizes of `{owner}` have an arrow, and no names");
@@ -147,9 +147,8 @@ impl Options {
     /// The option that has another name elsewhere.
     fn other_name(&self, written: &str) -> Option<&'static str> {
         let ours = pytorch::option(written);
-        let named = |row: &&OptionRow| {
-            row.other_names.contains(&written) || ours.contains(&row.name)
-        };
+        let named =
+            |row: &&OptionRow| row.other_names.contains(&written) || ours.contains(&row.name);
         let asked = self.asked.iter().copied().find(|name| ours.contains(name));
         self.rows.iter().find(named).map(|row| row.name).or(asked)
     }
@@ -168,7 +167,8 @@ impl Options {
                 Diagnostic::new(name.span(), text).help("take one of them out")
             }
             Arg::Named(name, value) => {
-                let (text, written) = (format!("`{owner}` has no option `{name}`"), name.to_string());
+                let (text, written) =
+                    (format!("`{owner}` has no option `{name}`"), name.to_string());
                 let error = Diagnostic::new(name.span(), text);
                 let near = nearest(&written, self.asked.iter().copied());
                 match (pytorch::needless_option(&written), self.other_name(&written).or(near)) {
@@ -324,9 +324,8 @@ pub fn number(expr: &Expr) -> Option<Constant> {
 }
 
 fn rust(expr: &Expr) -> Constant {
-    // The parentheses are at the user's text, where rustc says what is wrong with it. PyTorch's
-    // numbers are doubles, so that one is rounded here.
-    let tokens: TokenStream = quote_spanned!(expr.span()=> ((#expr) as f32));
+    // The parentheses are at the user's text, where rustc says what is wrong with it.
+    let tokens: TokenStream = quote_spanned!(expr.span()=> (#expr));
     Constant::Expr(text_of(expr), tokens)
 }
 

@@ -3,9 +3,9 @@
 use proc_macro2::Span;
 
 use super::{FnCx, Lowering};
-use crate::diagnostics::{Diagnostic, counted};
-use crate::layers::without_flatten;
+use crate::diagnostics::{Diagnostic, Fix, counted};
 use crate::graph::{Kind, Ty, ValueId};
+use crate::layers::without_flatten;
 use crate::syntax::{Function, TypeExpr};
 
 impl FnCx<'_, '_> {
@@ -67,10 +67,12 @@ impl FnCx<'_, '_> {
             };
             self.misdeclares(function, declared, made);
             let error = Diagnostic::new(span, text).help(format!("write `-> {written}`"));
-            return Err(self.model.report(match (function.returns_tuple, function.returns.first()) {
-                (false, Some(first)) => error.fix_at(first.span, written),
-                _ => error,
-            }));
+            return Err(self.model.report(
+                match (function.returns_tuple, function.returns.first()) {
+                    (false, Some(first)) => error.fix_at(first.span, written),
+                    _ => error,
+                },
+            ));
         }
         self.rule.subject = name.to_string();
         let declared_types = declared;
@@ -96,7 +98,20 @@ impl FnCx<'_, '_> {
                         .help(format!("write `{arrow} {found}`, or change the last layer"))
                         .fix_at(written.span, found.to_string()),
                 };
-                let error = error.note(format!("shapes: {}", self.trail(*value)));
+                let mut error = error.note(format!("shapes: {}", self.trail(*value)));
+                if declared_types.len() > 1 {
+                    // All that differ are one mistake.
+                    let types: Vec<_> =
+                        made.iter().map(|v| self.graph.ty(*v).to_string()).collect();
+                    let all = declared_types.iter().zip(made).zip(&function.returns).skip(1);
+                    for ((declared, value), written) in all {
+                        let found = self.graph.ty(*value);
+                        if found != declared {
+                            error.others.push(Some(Fix::at(written.span, found.to_string())));
+                        }
+                    }
+                    error.notes[0] = format!("help: write `-> ({})`", types.join(", "));
+                }
                 self.misdeclares(function, declared_types, made);
                 return Err(self.model.report(error));
             }

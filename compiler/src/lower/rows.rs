@@ -167,6 +167,10 @@ impl<'a> FnCx<'a, '_> {
         let has_options = layers::has_options(&decl.path);
         let is_option = |arg: &Arg| has_options && matches!(arg, Arg::Named(..));
         let (options, args): (Vec<_>, Vec<_>) = args.into_iter().partition(is_option);
+        if let Some(error) = layers::wrong_count(&decl.path, &self.called(place), span, args.len())
+        {
+            return Err(self.model.report(error));
+        }
         let mut values = self.arg_values(&args)?;
         self.argument = match args.first() {
             Some(Arg::Value(value)) => Some(value.clone()),

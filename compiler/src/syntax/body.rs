@@ -141,7 +141,9 @@ fn dropped(value: &Expr) -> Diagnostic {
         return error.help("take the line out");
     }
     match receiver {
-        Some(Expr::Path(path)) if path.path.get_ident().is_some() && !path.path.is_ident("self") => {
+        Some(Expr::Path(path))
+            if path.path.get_ident().is_some() && !path.path.is_ident("self") =>
+        {
             let owner = text_of(path);
             let in_place = word.trim_end_matches('_');
             let text = text_of(value).replacen(&word, in_place, 1);

@@ -82,6 +82,28 @@ pub fn run_time_names(item: &ModelItem) -> Vec<(String, &Expr)> {
     known
 }
 
+/// A run-time size that is another one with a slip, as `bathc` is `batch`: the rarer one, and the other. Both
+/// may be meant, so that it is a mistake only where something else is wrong.
+pub fn slip(item: &ModelItem) -> Option<(String, String)> {
+    let names: Vec<String> = run_time_names(item).into_iter().map(|(name, _)| name).collect();
+    let uses = |name: &str| uses_of(item, name).count();
+    let is_long = |name: &&String| name.len() > 3;
+    names.iter().filter(is_long).find_map(|name| {
+        let others = names.iter().filter(|other| *other != name).map(String::as_str);
+        let near = nearest(name, others)?;
+        (uses(name) < uses(near)).then(|| (name.clone(), near.to_string()))
+    })
+}
+
+/// Where a run-time size is named in signatures.
+pub fn uses_of<'a>(item: &'a ModelItem, name: &'a str) -> impl Iterator<Item = &'a Expr> {
+    let types = item
+        .functions
+        .iter()
+        .flat_map(|function| function.args.iter().map(|arg| &arg.ty).chain(&function.returns));
+    types.flat_map(|ty| &ty.dims).filter(move |size| text_of(size) == name)
+}
+
 fn check_sizes(item: &ModelItem, diagnostics: &mut Diagnostics) {
     let names = run_time_names(item);
     let Some((name, size)) = names.get(MOST_SIZES) else { return };

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
@@ -202,10 +202,14 @@ fn field_decl(
         if content.peek(Token![,]) && !content.peek2(syn::Lit) && !content.peek2(Token![const]) {
             let behind: TokenStream = content.parse()?;
             let others = split(behind, ',').len();
-            let error = syn::Error::new(start, format!(
-                "a row is of equal layers or models, with their number: `[Block<64>; {}]`; others \
-                 are fields with names", others + 1
-            ));
+            let error = syn::Error::new(
+                start,
+                format!(
+                    "a row is of equal layers or models, with their number: `[Block<64>; {}]`; others \
+                 are fields with names",
+                    others + 1
+                ),
+            );
             return Err(error);
         }
         if let Ok(comma) = content.parse::<Token![,]>() {
@@ -221,6 +225,9 @@ fn field_decl(
             FieldDecl::Broken => Ok(FieldDecl::Broken),
             _ => Err(syn::Error::new(start, "a row holds layers or models, and no rows")),
         };
+    }
+    if let Some(parameter) = parameter(input, diagnostics)? {
+        return Ok(parameter);
     }
     let ours = without_module(input, diagnostics)?;
     let ahead = input.fork();
@@ -240,17 +247,17 @@ fn field_decl(
     if input.peek(syn::Lit) {
         let number: TokenStream = input.parse()?;
         let error = Diagnostic::over(&number, "a number is no layer");
-        let help = format!("a number of the model is a constant: `const HIDDEN: usize = {number};`");
+        let help =
+            format!("a number of the model is a constant: `const HIDDEN: usize = {number};`");
         diagnostics.push(error.help(help));
         return Ok(FieldDecl::Broken);
     }
     let whole: TokenStream = input.fork().parse()?;
     match input.parse::<Type>() {
         Ok(ty @ Type::Path(_)) => {
-            if let Some(size) = negative_size(&ty) {
-                let error = Diagnostic::over(size, "a size starts at 1, and is not negative");
-                let written = text_of(size).replace(['-', ' '], "");
-                diagnostics.push(error.write(size, written));
+            if let Some((size, positive)) = negative_size(&whole) {
+                let error = Diagnostic::over(&size, "a size starts at 1, and is not negative");
+                diagnostics.push(error.write(&size, positive));
                 return Ok(FieldDecl::Broken);
             }
             Ok(FieldDecl::Model(ty))
@@ -283,14 +290,13 @@ fn field_decl(
     }
 }
 
-/// The `-1` of `Block<-1>`.
-fn negative_size(ty: &Type) -> Option<&Expr> {
-    let Type::Path(path) = ty else { return None };
-    let syn::PathArguments::AngleBracketed(given) = &path.path.segments.last()?.arguments else {
-        return None;
-    };
-    given.args.iter().find_map(|arg| match arg {
-        syn::GenericArgument::Const(size) if text_of(size).starts_with('-') => Some(size),
+/// The `-1` of `Block<-1>`, and its number.
+fn negative_size(whole: &TokenStream) -> Option<(TokenStream, String)> {
+    let trees: Vec<TokenTree> = whole.clone().into_iter().collect();
+    trees.windows(2).find_map(|pair| match pair {
+        [TokenTree::Punct(sign), TokenTree::Literal(number)] if sign.as_char() == '-' => {
+            Some((pair.iter().cloned().collect(), number.to_string()))
+        }
         _ => None,
     })
 }
@@ -298,7 +304,8 @@ fn negative_size(ty: &Type) -> Option<&Expr> {
 /// The size `D * 4` of `Block<D * 4>`, and the type with it in braces.
 fn computed_size(whole: &TokenStream) -> Option<(TokenStream, Type)> {
     let trees: Vec<TokenTree> = whole.clone().into_iter().collect();
-    let is = |token: &TokenTree, sign: char| matches!(token, TokenTree::Punct(p) if p.as_char() == sign);
+    let is =
+        |token: &TokenTree, sign: char| matches!(token, TokenTree::Punct(p) if p.as_char() == sign);
     let open = trees.iter().position(|token| is(token, '<'))?;
     let close = trees.iter().rposition(|token| is(token, '>'))?;
     let inside: TokenStream = trees.get(open + 1..close)?.iter().cloned().collect();
@@ -323,6 +330,34 @@ fn layer(path: Path, group: &Group, diagnostics: &mut Diagnostics) -> syn::Resul
     let mut args = args(with_arrow(group.stream(), diagnostics), group.span_close())?;
     sizes_first(&path, group, &mut args, diagnostics);
     Ok(LayerDecl { path, args, written: Written::Call, span: group.span() })
+}
+
+/// `nn.Parameter(torch.randn(32))`: a parameter is declared by its shape, and has first values by itself.
+fn parameter(input: ParseStream, diagnostics: &mut Diagnostics) -> syn::Result<Option<FieldDecl>> {
+    let ahead = input.fork();
+    module(&ahead)?;
+    let name = ahead.parse::<Ident>();
+    let is_one = name.is_ok_and(|name| name == "Parameter" || name == "Param");
+    let Ok(TokenTree::Group(args)) = ahead.parse::<TokenTree>() else { return Ok(None) };
+    let inner = args.stream().into_iter().find_map(|token| match token {
+        TokenTree::Group(group) if group.delimiter() == Delimiter::Parenthesis => Some(group),
+        _ => None,
+    });
+    let starts_with_name = matches!(args.stream().into_iter().next(), Some(TokenTree::Ident(_)));
+    let Some(inner) = inner.filter(|_| is_one && starts_with_name) else { return Ok(None) };
+    let shape = text_of(&inner.stream());
+    let shape = shape.trim_matches(['[', ']', '(', ')', ',']).to_string();
+    let mut whole = TokenStream::new();
+    while input.cursor() != ahead.cursor() {
+        whole.extend([input.parse::<TokenTree>()?]);
+    }
+    let error = Diagnostic::over(&whole, "a parameter is declared by its shape");
+    diagnostics.push(error.write(&whole, format!("Param([{shape}])")));
+    let layer = syn::parse_str::<TokenStream>(&format!("[{shape}]"))?;
+    let mut group = Group::new(Delimiter::Parenthesis, layer);
+    group.set_span(args.span());
+    let path = Ident::new("Param", args.span()).into();
+    self::layer(path, &group, diagnostics).map(|layer| Some(FieldDecl::Layer(layer)))
 }
 
 /// Takes `nn.` of `nn.Linear(784 -> 128)`; nothing where no module stands.
@@ -386,15 +421,17 @@ fn in_angles(path: &Path, input: ParseStream, diagnostics: &mut Diagnostics) -> 
     if !sizes.to_string().contains("->") {
         return None;
     }
-    let whole: TokenStream = input.step(|cursor| {
-        let (mut rest, mut tokens) = (*cursor, TokenStream::new());
-        while rest != ahead.cursor() {
-            let Some((token, next)) = rest.token_tree() else { break };
-            tokens.extend([token]);
-            rest = next;
-        }
-        Ok((tokens, rest))
-    }).ok()?;
+    let whole: TokenStream = input
+        .step(|cursor| {
+            let (mut rest, mut tokens) = (*cursor, TokenStream::new());
+            while rest != ahead.cursor() {
+                let Some((token, next)) = rest.token_tree() else { break };
+                tokens.extend([token]);
+                rest = next;
+            }
+            Ok((tokens, rest))
+        })
+        .ok()?;
     let name = text_of(path);
     let text = format!("`{name}` is a layer of gradiron and is written with parentheses");
     let error = Diagnostic::over(&whole, text);

@@ -5,7 +5,7 @@ use proc_macro2::{Delimiter, Group, Ident, Literal, Punct, Spacing, Span, TokenS
 use quote::quote;
 
 use crate::diagnostics::{Diagnostic, Diagnostics};
-use crate::names::is_keyword;
+use crate::names::{is_keyword, made_a_name};
 
 /// The same text in Rust.
 pub fn translated(tokens: TokenStream, diagnostics: &mut Diagnostics) -> TokenStream {
@@ -32,7 +32,8 @@ fn changed(
     let mut at = 0;
     while at < trees.len() {
         let rest = &trees[at..];
-        let starts_arg = place == Place::Args && at.checked_sub(1).is_none_or(|at| is(&trees[at], ','));
+        let starts_arg =
+            place == Place::Args && at.checked_sub(1).is_none_or(|at| is(&trees[at], ','));
         if let Some((first, sign)) = named_by_colon(rest).filter(|_| starts_arg) {
             let text = format!("`{first}` is given with `=`");
             let colon = [rest[0].clone(), rest[1].clone()].into_iter().collect::<TokenStream>();
@@ -61,6 +62,14 @@ fn changed(
                 made.push(Ident::new(&rust, word.span()).into());
                 is_changed = true;
             }
+            // `self.in(x)`: a name that needs `r#`, as the field does.
+            TokenTree::Ident(word) if is_keyword_field(word, &trees, at) => {
+                let name = made_a_name(word);
+                let error = Diagnostic::new(word.span(), is_rusts_own(word));
+                diagnostics.push(error.write(word, name.to_string()).of_all());
+                made.push(name.into());
+                is_changed = true;
+            }
             // The sign of the same rank, with the place of the one that is written: `binary` says
             // what it means.
             TokenTree::Punct(sign) if sign.as_char() == '@' => {
@@ -69,29 +78,43 @@ fn changed(
                 made.push(product.into());
                 is_changed = true;
             }
-            TokenTree::Group(group) => {
-                match cut(group, &trees[..at], diagnostics) {
-                    Some(methods) => {
-                        made.extend(methods);
-                        is_changed = true;
-                    }
-                    None => {
-                        let place = place_within(group, &trees[..at]);
-                        let new = changed(&group.stream(), place, diagnostics).map(|inside| {
-                            let mut new = Group::new(group.delimiter(), inside);
-                            new.set_span(group.span());
-                            new
-                        });
-                        is_changed |= new.is_some();
-                        made.push(new.unwrap_or_else(|| group.clone()).into());
-                    }
+            TokenTree::Group(group) => match cut(group, &trees[..at], diagnostics) {
+                Some(methods) => {
+                    made.extend(methods);
+                    is_changed = true;
                 }
-            }
+                None => {
+                    let place = place_within(group, &trees[..at]);
+                    let new = changed(&group.stream(), place, diagnostics).map(|inside| {
+                        let mut new = Group::new(group.delimiter(), inside);
+                        new.set_span(group.span());
+                        new
+                    });
+                    is_changed |= new.is_some();
+                    made.push(new.unwrap_or_else(|| group.clone()).into());
+                }
+            },
             other => made.push(other.clone()),
         }
         at += 1;
     }
     is_changed.then(|| made.into_iter().collect())
+}
+
+/// What is said of a keyword in the place of a name.
+pub fn is_rusts_own(word: &Ident) -> String {
+    format!("`{word}` is a word of Rust's own")
+}
+
+/// Whether a keyword is called behind a `.`.
+fn is_keyword_field(word: &Ident, trees: &[TokenTree], at: usize) -> bool {
+    let is_call = matches!(
+        trees.get(at + 1),
+        Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Parenthesis
+    );
+    is_call
+        && is_keyword(&word.to_string())
+        && at.checked_sub(1).is_some_and(|at| is(&trees[at], '.'))
 }
 
 fn is(token: &TokenTree, sign: char) -> bool {

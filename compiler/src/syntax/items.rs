@@ -11,7 +11,7 @@ use syn::{Attribute, Token, Visibility};
 
 use super::constants::{constant, uses};
 use super::fields::fields;
-use super::foreign::translated;
+use super::foreign::{is_rusts_own, translated};
 use super::generics::generics;
 use super::limits::too_deep;
 use super::recover::{parse_piece, skip_item, skip_to_item, until_body};
@@ -128,9 +128,13 @@ fn item(
             if ["__init__", "new", "default"].iter().any(|name| function.name == name)
                 && function.args.iter().all(|arg| arg.ty.broken)
             {
-                let text = format!("a model has no `{}`: its layers are declared in the `struct`", function.name);
+                let text = format!(
+                    "a model has no `{}`: its layers are declared in the `struct`",
+                    function.name
+                );
                 let error = Diagnostic::over(&function.name, text);
-                diagnostics.push(error.help("take it out: `Mlp::init(Seed(0))` makes the parameters"));
+                diagnostics
+                    .push(error.help("take it out: `Mlp::init(Seed(0))` makes the parameters"));
                 return Ok(());
             }
             found.into_found().into_iter().for_each(|error| diagnostics.push(error));
@@ -230,7 +234,11 @@ fn kind(input: ParseStream, diagnostics: &mut Diagnostics) -> Result<Kind, Diagn
                 .help("write `struct Net { fc1: Linear(784 -> 128) }`, and its functions below"),
         );
         input.call(Ident::parse_any)?;
-        return Ok(if name.is_ok() && ahead.peek(syn::token::Brace) { Kind::Struct } else { Kind::Other });
+        return Ok(if name.is_ok() && ahead.peek(syn::token::Brace) {
+            Kind::Struct
+        } else {
+            Kind::Other
+        });
     }
     let meant = match name {
         Ok(_) if ahead.peek(syn::token::Paren) => Some(("fn", "function", Kind::Fn)),
@@ -266,11 +274,12 @@ fn header(
     if !behind.is_empty() {
         let what = text_of(&behind);
         let error = match (behind.clone().into_iter().next(), input.is_empty()) {
-            (Some(TokenTree::Ident(word)), _) if word == "where" => {
-                Diagnostic::over(&behind, "a model has no `where`: its sizes are checked by themselves")
-                    .fix(&behind, "")
-                    .help("take it out")
-            }
+            (Some(TokenTree::Ident(word)), _) if word == "where" => Diagnostic::over(
+                &behind,
+                "a model has no `where`: its sizes are checked by themselves",
+            )
+            .fix(&behind, "")
+            .help("take it out"),
             (Some(TokenTree::Group(_)), _) => {
                 Diagnostic::over(&behind, format!("the layers of `{name}` have names"))
                     .help(format!("write `struct {name} {{ fc1: Linear(784 -> 128) }}`"))
@@ -303,8 +312,8 @@ pub(super) fn checked_name(word: Ident, diagnostics: &mut Diagnostics) -> Ident 
         return word;
     }
     let name = made_a_name(&word);
-    let error = Diagnostic::over(&word, format!("`{word}` is a word of Rust's own"));
-    diagnostics.push(error.write(&word, name.to_string()));
+    let error = Diagnostic::over(&word, is_rusts_own(&word));
+    diagnostics.push(error.write(&word, name.to_string()).of_all());
     name
 }
 

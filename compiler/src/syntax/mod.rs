@@ -16,8 +16,8 @@ mod shapes;
 mod signature;
 mod typed;
 
-pub use check::{MOST_SIZES, ambiguous, check_item, distinct, run_time_names};
 pub use arrows::sides;
+pub use check::{MOST_SIZES, ambiguous, check_item, distinct, run_time_names, slip, uses_of};
 pub use fields::{count_of, frozen, name_in_files, parse_layer_type};
 pub use items::{parse_model, parse_models};
 pub use typed::{PRIMITIVES, numeral, parse_layer, type_of, value};

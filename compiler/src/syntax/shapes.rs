@@ -3,8 +3,8 @@
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::quote;
-use syn::parse::{Parse, ParseStream};
 use syn::ext::IdentExt;
+use syn::parse::{Parse, ParseStream};
 use syn::{Expr, Token};
 
 use super::TypeExpr;
@@ -135,8 +135,19 @@ fn reference(input: ParseStream) -> syn::Result<TokenStream> {
 
 /// Other names for class indices.
 const INDICES: [&str; 13] = [
-    "Class", "classes", "class", "Labels", "Label", "Indices", "Index", "Tokens", "LongTensor",
-    "usize", "i64", "u32", "u8",
+    "Class",
+    "classes",
+    "class",
+    "Labels",
+    "Label",
+    "Indices",
+    "Index",
+    "Tokens",
+    "LongTensor",
+    "usize",
+    "i64",
+    "u32",
+    "u8",
 ];
 
 /// A type in the place of a shape.
@@ -170,11 +181,15 @@ fn of_name(
         return found;
     }
     let span = word.span();
-    let is_size = name.starts_with(char::is_lowercase) && !super::PRIMITIVES.contains(&name.as_str());
+    let is_size = name.starts_with(char::is_lowercase)
+        && !is_keyword(&name)
+        && !super::PRIMITIVES.contains(&name.as_str());
     let ty = until_comma(input)?;
     let text = match name.as_str() {
         "Self" => "a model is not a value".into(),
-        "Result" => "a function of a model returns its value alone: a call of it returns a `Result`".into(),
+        "Result" => {
+            "a function of a model returns its value alone: a call of it returns a `Result`".into()
+        }
         "Option" => "a value is always there".into(),
         "impl" | "dyn" => "a value has a shape, and no trait".into(),
         _ if is_size => "a shape stands in brackets".to_string(),
@@ -356,7 +371,8 @@ fn named(name: &str, span: Span) -> syn::Result<Expr> {
 }
 
 fn is_word(text: &str) -> bool {
-    !text.starts_with(|c: char| c.is_numeric()) && text.chars().all(|c| c.is_alphanumeric() || c == '_')
+    !text.starts_with(|c: char| c.is_numeric())
+        && text.chars().all(|c| c.is_alphanumeric() || c == '_')
 }
 
 /// `batch_size` of `BatchSize`.

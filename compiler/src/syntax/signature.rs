@@ -254,7 +254,8 @@ fn fn_arg(
         }
         if input.peek(syn::token::Paren) {
             let error = Diagnostic::over(&unnamed, "an input has one name and one shape");
-            diagnostics.push(error.help("write an input for each: `a: [batch, 784], b: [batch, 10]`"));
+            diagnostics
+                .push(error.help("write an input for each: `a: [batch, 784], b: [batch, 10]`"));
             name = Some(quote::format_ident!("x", span = input.span()));
             input.parse::<TokenStream>()?;
             return Ok(TypeExpr::any_batch(end));

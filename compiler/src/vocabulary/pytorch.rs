@@ -25,8 +25,22 @@ fn find(table: &'static [Entry], word: &str) -> Option<Here> {
 
 /// Modules that PyTorch's users name before functions and layers.
 pub const MODULES: [&str; 16] = [
-    "torch", "nn", "F", "np", "numpy", "functional", "tf", "jnp", "jax", "math", "special", "linalg",
-    "init", "optim", "tch", "einops",
+    "torch",
+    "nn",
+    "F",
+    "np",
+    "numpy",
+    "functional",
+    "tf",
+    "jnp",
+    "jax",
+    "math",
+    "special",
+    "linalg",
+    "init",
+    "optim",
+    "tch",
+    "einops",
 ];
 
 /// A layer that has another name, or none.
@@ -97,7 +111,10 @@ const LAYERS: &[Entry] = &[
     ("Dropout2d", Missing("`Dropout(p = 0.5)` drops single values")),
     ("Dropout3d", Missing("`Dropout(p = 0.5)` drops single values")),
     ("AlphaDropout", Missing("`Dropout(p = 0.5)` is there")),
-    ("Conv1d", Missing("a `Conv2d(8 -> 16, kernel = (1, 3))` of `[batch, 8, 1, length]` is the same")),
+    (
+        "Conv1d",
+        Missing("a `Conv2d(8 -> 16, kernel = (1, 3))` of `[batch, 8, 1, length]` is the same"),
+    ),
     ("Conv3d", Missing("`Conv2d` is there")),
     ("ConvTranspose1d", Missing("`ConvTranspose2d` of a height of 1 is the same")),
     ("ConvTranspose3d", Missing("`ConvTranspose2d` is there")),
@@ -151,16 +168,25 @@ const LAYERS: &[Entry] = &[
     ("Concat", Written("write `cat([a, b], dim = 1)` in the body")),
     ("Add", Written("write `a + b` in the body")),
     ("Residual", Written("write `x + self.block(x)` in the body")),
-    ("Tensor", Written("`Param([3, 4])` is a tensor that is trained, `Buffer([3, 4])` one that is not")),
+    (
+        "Tensor",
+        Written("`Param([3, 4])` is a tensor that is trained, `Buffer([3, 4])` one that is not"),
+    ),
 ];
 
 const LOSSES: &[Entry] = &[
-    ("CrossEntropyLoss", Written("a loss is a function of the body: `cross_entropy(logits, label)`")),
+    (
+        "CrossEntropyLoss",
+        Written("a loss is a function of the body: `cross_entropy(logits, label)`"),
+    ),
     ("CrossEntropy", Written("a loss is a function of the body: `cross_entropy(logits, label)`")),
     ("NLLLoss", Written("a loss is a function of the body: `nll_loss(log_probabilities, label)`")),
     ("MSELoss", Written("a loss is a function of the body: `mse_loss(prediction, target)`")),
     ("L1Loss", Written("a loss is a function of the body: `l1_loss(prediction, target)`")),
-    ("SmoothL1Loss", Written("a loss is a function of the body: `smooth_l1_loss(prediction, target)`")),
+    (
+        "SmoothL1Loss",
+        Written("a loss is a function of the body: `smooth_l1_loss(prediction, target)`"),
+    ),
     ("HuberLoss", Written("a loss is a function of the body: `huber_loss(prediction, target)`")),
     (
         "BCELoss",
@@ -173,7 +199,9 @@ const LOSSES: &[Entry] = &[
     ("KLDivLoss", Written("a loss is a function of the body: `kl_div(log_probabilities, target)`")),
     (
         "TripletMarginLoss",
-        Written("a loss is a function of the body: `triplet_margin_loss(anchor, positive, negative)`"),
+        Written(
+            "a loss is a function of the body: `triplet_margin_loss(anchor, positive, negative)`",
+        ),
     ),
     ("CTCLoss", Missing("`cross_entropy` with a label for each step is there")),
     ("CosineEmbeddingLoss", Missing("`triplet_margin_loss` is there")),
@@ -206,10 +234,7 @@ const FUNCTIONS: &[Entry] = &[
     ("concatenate", Named("cat")),
     ("hstack", Written("write `cat([a, b], dim = 1)`")),
     ("vstack", Written("write `cat([a, b], dim = 0)`")),
-    (
-        "stack",
-        Missing("write `cat([a.unsqueeze(1), b.unsqueeze(1)], dim = 1)`"),
-    ),
+    ("stack", Missing("write `cat([a.unsqueeze(1), b.unsqueeze(1)], dim = 1)`")),
     ("where", Named("where_")),
     ("einsum", Missing("`matmul`, `transpose` and `sum` say the same")),
     ("tensordot", Missing("`matmul` and `reshape` say the same")),
@@ -217,17 +242,34 @@ const FUNCTIONS: &[Entry] = &[
     ("baddbmm", Missing("write `a.matmul(b) + c`")),
     ("addmm", Missing("write `a.matmul(b) + c`")),
     ("cdist", Missing("write it of `square`, `sum` and `sqrt`")),
-    ("zeros", Missing("`x * 0.0` has the shape of `x`; a number alone, such as `0.0`, fits any shape")),
-    ("ones", Missing("`x * 0.0 + 1.0` has the shape of `x`; a number alone, such as `1.0`, fits any shape")),
+    (
+        "zeros",
+        Missing("`x * 0.0` has the shape of `x`; a number alone, such as `0.0`, fits any shape"),
+    ),
+    (
+        "ones",
+        Missing(
+            "`x * 0.0 + 1.0` has the shape of `x`; a number alone, such as `1.0`, fits any shape",
+        ),
+    ),
     ("full", Missing("a number alone, such as `0.5`, fits any shape")),
     ("zeros_like", Missing("write `x * 0.0`")),
     ("ones_like", Missing("write `x * 0.0 + 1.0`")),
     ("full_like", Missing("write `x * 0.0 + 0.5`")),
     ("eye", Missing("a constant array of the program is a value: `const EYE: [[f32; 8]; 8] = …;`")),
-    ("arange", Missing("a constant array of the program is a value: `const PLACES: [f32; 8] = …;`")),
-    ("linspace", Missing("a constant array of the program is a value: `const PLACES: [f32; 8] = …;`")),
+    (
+        "arange",
+        Missing("a constant array of the program is a value: `const PLACES: [f32; 8] = …;`"),
+    ),
+    (
+        "linspace",
+        Missing("a constant array of the program is a value: `const PLACES: [f32; 8] = …;`"),
+    ),
     ("tensor", Written("a constant array of the program is a value: `const GRID: [f32; 8] = …;`")),
-    ("as_tensor", Written("a constant array of the program is a value: `const GRID: [f32; 8] = …;`")),
+    (
+        "as_tensor",
+        Written("a constant array of the program is a value: `const GRID: [f32; 8] = …;`"),
+    ),
     ("from_numpy", Outside("what a function receives are its inputs: `x: [batch, 784]`")),
     ("rand", Missing("random numbers are an input: `noise: [batch, 64]`")),
     ("randn", Missing("random numbers are an input: `noise: [batch, 64]`")),
@@ -237,10 +279,16 @@ const FUNCTIONS: &[Entry] = &[
     ("normal", Missing("random numbers are an input: `noise: [batch, 64]`")),
     ("bernoulli", Missing("`x.dropout(0.5)` is there")),
     ("multinomial", Outside("draw outside of the model, of what it returns")),
-    ("one_hot", Missing("class indices go into an `Embedding`, or are the target of `cross_entropy`")),
+    (
+        "one_hot",
+        Missing("class indices go into an `Embedding`, or are the target of `cross_entropy`"),
+    ),
     ("tril", Missing("`scaled_dot_product_attention` has `is_causal = true`")),
     ("triu", Missing("`scaled_dot_product_attention` has `is_causal = true`")),
-    ("meshgrid", Missing("a constant array of the program is a value: `const GRID: [[f32; 8]; 8] = …;`")),
+    (
+        "meshgrid",
+        Missing("a constant array of the program is a value: `const GRID: [[f32; 8]; 8] = …;`"),
+    ),
     ("conv1d", Missing("`conv2d` of a height of 1 is the same")),
     ("pad", Missing("convolutions and pools have `padding = 1`; others: `cat` with a constant")),
     ("normalize", Missing("write `x / (x.square().sum(dim = 1, keepdim = true) + 1e-12).sqrt()`")),
@@ -390,7 +438,10 @@ const METHODS: &[Entry] = &[
     ("int", Written("class indices are `Classes[batch]`: leave it out")),
     ("bool", Written("masks are 0 and 1: leave it out")),
     ("type", Written("values are `f32`: leave it out")),
-    ("requires_grad_", Written("every parameter is trained: `#[frozen]` above a field holds it fixed")),
+    (
+        "requires_grad_",
+        Written("every parameter is trained: `#[frozen]` above a field holds it fixed"),
+    ),
     ("retain_grad", Outside("`forward_grad_inputs` returns the gradients of inputs")),
     ("to", Outside("a workspace has the device: `Mlp::workspace_on(device, 64)`")),
     ("cuda", Outside("a workspace has the device: `Mlp::workspace_on(device, 64)`")),
