@@ -11,13 +11,13 @@ use crate::emit::{self, Function, Model, StepForm, Table};
 use crate::graph::{Deferred, Graph};
 use crate::lower::{self, Lowered, ModelCx, Siblings, check_fields, check_layers, lower_function};
 use crate::passes::{self, About, Form, Watch};
-use crate::syntax::{FieldDecl, ModelItem, check_item, distinct, limits, parse_models};
+use crate::syntax::{FieldDecl, ModelItem, check_item, distinct, limits, parse_models, reserved};
 
 /// `model! { … }` to Rust.
 pub fn expand(tokens: TokenStream) -> TokenStream {
     guarded(|diagnostics| {
-        let items = parse_models(tokens, diagnostics);
-        compile_all(&items, diagnostics)
+        let mut items = parse_models(tokens, diagnostics);
+        compile_all(&mut items, diagnostics)
     })
 }
 
@@ -45,10 +45,18 @@ fn message(panic: &(dyn Any + Send)) -> &str {
 
 /// The models of one `model!` to Rust, in the order of the text. What is wrong with them is in
 /// `diagnostics`.
-pub fn compile_all(items: &[ModelItem], diagnostics: &mut Diagnostics) -> TokenStream {
+pub fn compile_all(items: &mut [ModelItem], diagnostics: &mut Diagnostics) -> TokenStream {
+    for item in &mut *items {
+        reserved::check(item, diagnostics);
+        check_layers(item, diagnostics);
+    }
+    let order = order(items, diagnostics);
     let mut siblings = Siblings::default();
     let mut made: Vec<TokenStream> = vec![TokenStream::new(); items.len()];
-    for at in order(items, diagnostics) {
+    for at in order {
+        if reserved::is_primitive(&items[at], diagnostics) {
+            continue;
+        }
         made[at] = compile_one(&items[at], &mut siblings, diagnostics);
     }
     items.iter().map(|item| item.items.clone()).chain(made).collect()
@@ -72,8 +80,9 @@ fn compile_one(
     rust
 }
 
-/// The models in an order in which each follows those that are its fields.
-pub fn order(items: &[ModelItem], diagnostics: &mut Diagnostics) -> Vec<usize> {
+/// The models in an order in which each follows those that are its fields. A field by which a model
+/// holds itself is broken.
+pub fn order(items: &mut [ModelItem], diagnostics: &mut Diagnostics) -> Vec<usize> {
     for (at, item) in items.iter().enumerate() {
         let Some(header) = &item.header else { continue };
         let before = items[..at].iter().filter_map(|item| item.header.as_ref());
@@ -98,7 +107,7 @@ enum Visit {
 
 fn visit(
     at: usize,
-    items: &[ModelItem],
+    items: &mut [ModelItem],
     state: &mut [Visit],
     order: &mut Vec<usize>,
     diagnostics: &mut Diagnostics,
@@ -107,15 +116,19 @@ fn visit(
         return;
     }
     state[at] = Visit::Open;
-    for field in &items[at].fields {
+    for f in 0..items[at].fields.len() {
+        let field = &items[at].fields[f];
         let (FieldDecl::Model(ty) | FieldDecl::Array(ty, _)) = &field.decl else { continue };
         let Some(name) = lower::name_of(ty) else { continue };
-        let is_it = |item: &ModelItem| item.header.as_ref().is_some_and(|h| h.name == *name);
-        let Some(other) = items.iter().position(is_it) else { continue };
+        let is_named = |at: usize| items[at].header.as_ref().is_some_and(|h| h.name == *name);
+        let found = (0..items.len()).find(|other| is_named(*other));
+        let Some(other) = found.or_else(|| (name == "Self").then_some(at)) else { continue };
         if state[other] == Visit::Open {
-            let text = format!("`{name}` holds itself, by the field `{}`", field.name);
+            let holder = items[other].header.as_ref().map_or(name, |header| &header.name);
+            let text = format!("`{holder}` holds itself, by the field `{}`", field.name);
             let error = Diagnostic::new(field.name.span(), text);
             diagnostics.push(error.help("a model that holds itself would have no end"));
+            items[at].fields[f].decl = FieldDecl::Broken;
             continue;
         }
         visit(other, items, state, order, diagnostics);
@@ -136,9 +149,8 @@ pub fn analyse<'a>(
     diagnostics.subject = name.map(Ident::span);
     diagnostics.phase = "check";
     check_item(item, diagnostics);
-    check_layers(item, diagnostics);
     let functions = match limits::is_within(item) {
-        true => distinct(&item.functions),
+        true => distinct(item),
         false => Vec::new(),
     };
     diagnostics.phase = "lower";

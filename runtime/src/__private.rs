@@ -52,3 +52,4 @@ pub use crate::workspace::{
 pub use crate::{device, init, math, ops, profile, rooms};
 pub use std::option::Option::{self, None, Some};
 pub use std::result::Result::{self, Ok};
+pub use std::vec::Vec;

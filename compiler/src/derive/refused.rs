@@ -5,7 +5,7 @@ use syn::{PathArguments, TypePath};
 
 use crate::diagnostics::{Diagnostic, counted};
 use crate::layers;
-use crate::syntax::{LayerDecl, PRIMITIVES};
+use crate::syntax::{LayerDecl, PRIMITIVES, in_place_of};
 use crate::text::text_of;
 
 /// Whether a layer's type has too few sizes or too many.
@@ -51,11 +51,6 @@ pub fn no_module(ty: &TypePath, name: &Ident, params: &[Ident]) -> Option<Diagno
              `scale: Param([1], init = ones)`"
                 .into()
         }
-        "Vec" | "VecDeque" => format!("a row has a fixed length: write `{name}: [{inner}; 3]`"),
-        "Option" => format!("a struct has all its layers: write `{name}: {inner}`"),
-        "Box" | "Rc" | "Arc" => {
-            format!("the struct only describes a network: write `{name}: {inner}`")
-        }
         "Sequential" | "ModuleList" => {
             format!("layers in a row are a tuple: write `{name}: (Linear<784, 128>, Relu)`")
         }
@@ -65,7 +60,7 @@ pub fn no_module(ty: &TypePath, name: &Ident, params: &[Ident]) -> Option<Diagno
             return Some(Diagnostic::over(ty, text).help(help));
         }
         "Param" | "Buffer" => "a parameter of its own stands in a `model!`".into(),
-        _ => return None,
+        container => in_place_of(container, name, &inner)?,
     };
     Some(Diagnostic::over(ty, neither).help(help))
 }

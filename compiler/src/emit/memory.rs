@@ -24,8 +24,8 @@ pub fn program(model: &Model) -> TokenStream {
         impl #impl_generics __private::Program for #self_ty {
             type Owner = #owner;
             const SIZES: &'static [&'static str] = &[#(#sizes),*];
-            fn plan(n: __private::Sizes, target: __private::Target) -> Vec<__private::FunctionPlan> {
-                Vec::from([#(#plans),*])
+            fn plan(n: __private::Sizes, target: __private::Target) -> __private::Vec<__private::FunctionPlan> {
+                __private::Vec::from([#(#plans),*])
             }
             const PREPARED: __private::PerSide<usize> = __private::PerSide {
                 host: Self::__PREPARED.host.floats,

@@ -116,7 +116,7 @@ pub fn module(model: &Model) -> (TokenStream, TokenStream) {
     let describe_state = (!state.is_empty()).then(|| {
         quote! {
             fn describe_state(
-                prefix: &str, start: usize, specs: &mut Vec<__private::StateSpec>
+                prefix: &str, start: usize, specs: &mut __private::Vec<__private::StateSpec>
             ) {
                 #table::describe_state(Self::__STATE_TABLE, prefix, start, specs);
             }
@@ -139,7 +139,7 @@ pub fn module(model: &Model) -> (TokenStream, TokenStream) {
             const PARAMS: usize = Self::__AT[#count];
             const STATE: usize = Self::__STATE_AT[#state_count];
             #absent
-            fn describe(prefix: &str, start: usize, specs: &mut Vec<__private::ParamSpec>) {
+            fn describe(prefix: &str, start: usize, specs: &mut __private::Vec<__private::ParamSpec>) {
                 #checked
                 #table::describe(Self::__TABLE, prefix, start, specs);
             }
@@ -258,10 +258,10 @@ fn owner(model: &Model, checked: &Option<TokenStream>) -> (TokenStream, TokenStr
             fn state_mut(&mut self) -> &mut [f32] {
                 &mut self.params.as_mut_slice()[<Self as __private::Module>::PARAMS..]
             }
-            fn storage(&mut self) -> Option<&mut __private::Storage> {
+            fn storage(&mut self) -> __private::Option<&mut __private::Storage> {
                 Some(&mut self.params)
             }
-            fn stored(&self) -> Option<&__private::Storage> {
+            fn stored(&self) -> __private::Option<&__private::Storage> {
                 Some(&self.params)
             }
             fn fetch(&self) -> __private::Result<(), __private::DeviceError> {

@@ -4,12 +4,16 @@
 mod body;
 mod check;
 mod constants;
+mod header;
+mod held;
 pub mod limits;
 mod parse;
 mod recover;
+pub mod reserved;
 mod typed;
 
 pub use check::{MOST_SIZES, ambiguous, check_item, distinct, run_time_names};
+pub use held::in_place_of;
 pub use parse::{count_of, frozen, name_in_files, parse_layer_type, parse_model, parse_models};
 pub use typed::{PRIMITIVES, numeral, parse_layer, type_of, value};
 

@@ -13,6 +13,7 @@ use super::body::statements;
 use super::constants::{constant, uses};
 use super::limits::{MOST_FIELDS, too_deep};
 use super::recover::{parse_piece, skip_to_item, until_body};
+use super::{header, held};
 
 use super::{
     Arg, ConstItem, Field, FieldDecl, FnArg, Function, Header, LayerDecl, ModelItem, TypeExpr,
@@ -83,7 +84,8 @@ fn item(
     if input.peek(Token![struct]) {
         input.parse::<Token![struct]>()?;
         let name: Ident = input.parse()?;
-        let generics = input.parse()?;
+        let generics = header::generics(input, diagnostics)?;
+        let attrs = header::attributes(attrs, diagnostics);
         let body = group(input, Delimiter::Brace, "the layers in `{ … }`")?;
         if models.iter().all(|model| model.header.is_some()) {
             models.push(ModelItem::default());
@@ -155,7 +157,16 @@ fn field(
         docs = attrs.into_iter().filter(|attr| attr.path().is_ident("doc")).collect();
         let expected = format!("expected `:` and a layer, as in `{ident}: Linear(2 -> 1)`");
         input.parse::<Token![:]>().map_err(|e| syn::Error::new(e.span(), expected))?;
-        let decl = field_decl(input)?;
+        let decl = match held::refused(&ident, input.cursor().token_stream()) {
+            Some((error, len)) => {
+                diagnostics.push(error);
+                for _ in 0..len {
+                    input.parse::<TokenTree>()?;
+                }
+                FieldDecl::Broken
+            }
+            None => field_decl(input)?,
+        };
         if !input.is_empty() {
             diagnostics.push(input.error("expected `,` before this"));
             behind = input.parse()?;
