@@ -1,6 +1,7 @@
 //! The Rust that users run. Per function a forward and a backward pass, flat, one line an
 //! op; around them the methods that users call.
 
+mod absent;
 mod api;
 mod body;
 pub mod boundary;
@@ -269,6 +270,7 @@ pub fn emit(model: &Model) -> TokenStream {
     let program = memory::program(model);
     let steps = stepwise::items(model, &chains, &prepared);
     let chains = chains.definitions();
+    let absent = absent::functions(model);
     let seen = private::absolute(quote!(#checks #views #methods));
     let functions = generics::with_values(model, quote!(#(#functions)*));
     quote! {
@@ -281,6 +283,7 @@ pub fn emit(model: &Model) -> TokenStream {
         )]
         const _: () = {
             use ::gradiron::__private;
+            #absent
             #chains
             #module
             #program

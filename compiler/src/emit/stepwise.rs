@@ -81,8 +81,8 @@ fn step_items(
         #vis struct #ty #declared;
         #value
         impl #declared #ty #given {
-            pub const fn length(self) -> Option<usize> {
-                Some(#length)
+            pub const fn length(self) -> __private::Option<usize> {
+                __private::Some(#length)
             }
             /// The axis of the positions of each argument, then of each result.
             pub const fn axes(self) -> &'static [usize] {

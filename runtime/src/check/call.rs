@@ -5,6 +5,61 @@ use super::signature::{
 };
 use super::text::{Text, same_text};
 
+/// Fails when a model has no function of a name: `[model, function, step]` are the texts of the
+/// call, without the last where no body calls it. Of a model with mistakes, or of what is no model, others speak.
+///
+/// # Panics
+/// Then, while rustc evaluates the constant: that is the error the user sees.
+#[track_caller]
+pub const fn has(functions: Option<&[&str]>, [model, function, step]: [&str; 3]) {
+    let Some(functions) = functions else { return };
+    let mut i = 0;
+    while i < functions.len() {
+        if same_text(functions[i], function) {
+            return;
+        }
+        i += 1;
+    }
+    let text = Text::new().str("`").str(model).str("` has no function `").str(function);
+    let mut text = text.str("`\n  help: it has ");
+    let mut i = 0;
+    while i < functions.len() {
+        text = match i {
+            0 => text,
+            _ if i + 1 == functions.len() => text.str(" and "),
+            _ => text.str(", "),
+        };
+        text = text.str("`").str(functions[i]).str("`");
+        i += 1;
+    }
+    if functions.len() > 0 && step.len() > 0 {
+        let near = functions[nearest(functions, function)];
+        let text_of_call = text.str("; write `self.").str(step);
+        text = match same_text(near, "forward") {
+            true => text_of_call.str("(x)`"),
+            false => text_of_call.str(".").str(near).str("(x)`"),
+        };
+    }
+    panic!("{}", text.as_str());
+}
+
+/// The function whose name starts most like one that is not there.
+const fn nearest(functions: &[&str], name: &str) -> usize {
+    let (mut nearest, mut most, mut i) = (0, 0, 0);
+    while i < functions.len() {
+        let (a, b) = (functions[i].as_bytes(), name.as_bytes());
+        let mut same = 0;
+        while same < a.len() && same < b.len() && a[same] == b[same] {
+            same += 1;
+        }
+        if same > most {
+            (nearest, most) = (i, same);
+        }
+        i += 1;
+    }
+    nearest
+}
+
 /// How a model is called.
 #[derive(Clone, Copy, Debug)]
 pub enum Calls {
