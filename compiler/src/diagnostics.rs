@@ -13,11 +13,15 @@ pub struct Diagnostic {
     pub message: String,
     /// Lines below the message, `help: …` or `shapes: …`.
     pub notes: Vec<String>,
+    /// A type of the user's of which rustc says what is wrong by itself, and what its parameters are
+    /// where it names some: the message is for where it does not.
+    pub of_type: Option<[TokenStream; 2]>,
 }
 
 impl Diagnostic {
     pub fn new(span: Span, message: impl Into<String>) -> Self {
-        Self { start: span, end: span, message: message.into(), notes: Vec::new() }
+        let message = message.into();
+        Self { start: span, end: span, message, notes: Vec::new(), of_type: None }
     }
 
     /// A message that underlines all of `tokens`.
@@ -25,7 +29,7 @@ impl Diagnostic {
         let mut spans = tokens.to_token_stream().into_iter().map(|token| token.span());
         let start = spans.next().unwrap_or_else(Span::call_site);
         let end = spans.last().unwrap_or(start);
-        Self { start, end, message: message.into(), notes: Vec::new() }
+        Self { start, end, message: message.into(), notes: Vec::new(), of_type: None }
     }
 
     pub fn help(mut self, text: impl AsRef<str>) -> Self {
@@ -36,6 +40,21 @@ impl Diagnostic {
     pub fn note(mut self, text: impl Into<String>) -> Self {
         self.notes.push(text.into());
         self
+    }
+
+    /// Of a type of which rustc speaks by itself.
+    pub fn unless_rustc(mut self, ty: &impl quote::ToTokens, params: TokenStream) -> Self {
+        self.of_type = Some([ty.to_token_stream(), params]);
+        self
+    }
+
+    /// As Rust that does not compile: where an item may stand, and where an expression may.
+    fn error(&self) -> TokenStream {
+        let text = self.text();
+        // rustc underlines from the first token's span to the last one's.
+        let head = quote_spanned!(self.start => ::core::compile_error);
+        let tail = quote_spanned!(self.end => { #text });
+        quote::quote!(#head ! #tail)
     }
 
     /// Where it starts, as a key and to sort by.
@@ -85,6 +104,10 @@ impl Diagnostics {
         }
     }
 
+    pub fn len(&self) -> usize {
+        self.found.len()
+    }
+
     pub fn is_empty(&self) -> bool {
         self.found.is_empty()
     }
@@ -103,14 +126,35 @@ impl Diagnostics {
 
     /// One `compile_error!` a message.
     pub fn emit(&self) -> TokenStream {
-        let error = |diagnostic: &Diagnostic| {
-            let text = diagnostic.text();
-            // rustc underlines from the first token's span to the last one's.
-            let head = quote_spanned!(diagnostic.start => ::core::compile_error);
-            let tail = quote_spanned!(diagnostic.end => { #text });
-            quote::quote!(#head ! #tail)
+        let error = |diagnostic: &Diagnostic| match &diagnostic.of_type {
+            // Of a type that is wrong, rustc evaluates nothing.
+            Some([ty, params]) => {
+                let text = diagnostic.text();
+                let panic = quote_spanned!(diagnostic.start => ::core::panic!(#text));
+                quote::quote! {
+                    #[allow(dead_code)]
+                    const _: () = {
+                        #params
+                        let _ = ::core::marker::PhantomData::<#ty>;
+                        #panic
+                    };
+                }
+            }
+            None => diagnostic.error(),
         };
         self.sorted().into_iter().map(error).collect()
+    }
+
+    /// A type that is one of the mistakes: rustc takes it for any other, and what depends on it stays
+    /// silent. The message is told once, here and where it stands as an item.
+    pub fn as_type(&self) -> Option<TokenStream> {
+        let sorted = self.sorted();
+        let own = sorted.iter().find(|found| found.of_type.is_none());
+        let own = own.map(|own| {
+            let error = own.error();
+            quote::quote!([u8; #error])
+        });
+        own.or_else(|| sorted.first()?.of_type.clone().map(|[ty, _]| ty))
     }
 }
 

@@ -179,6 +179,7 @@ pub fn analyse<'a>(
     let header = item.header.as_ref();
     let (fields, derived) = (&item.fields, item.derived);
     let trained = trained.unwrap_or_default();
+    let mistake = (derived && functions.is_none()).then(|| diagnostics.as_type()).flatten();
     Model {
         header,
         derived,
@@ -188,6 +189,7 @@ pub fn analyse<'a>(
         constants,
         interfaces,
         functions,
+        mistake,
         deferred,
         trained,
     }

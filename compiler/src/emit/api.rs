@@ -5,7 +5,7 @@ use quote::format_ident;
 
 use super::body::body;
 use super::boundary::{arg_ty, at, indices, items_at, trait_ty, ty, view_of};
-use super::{Model, memory, step_methods};
+use super::{Model, memory, step_methods, stub};
 use crate::declared::Interface;
 use crate::graph::{Kind, Ty, are_losses, is_loss};
 use crate::hygiene::{quote, variable};
@@ -38,6 +38,14 @@ pub fn methods(model: &Model) -> TokenStream {
         return quote!(#workspace #calls);
     }
     let costs = items_at(memory::costs(model), span);
+    if model.derived && model.functions.is_none() {
+        let sequential = stub::sequential(model);
+        return quote! {
+            #[automatically_derived]
+            impl #impl_generics #self_ty { #workspace #costs }
+            #sequential
+        };
+    }
     if model.derived {
         let function = model.interfaces.first();
         let sequential = function.map(|function| {

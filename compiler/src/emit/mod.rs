@@ -138,6 +138,8 @@ pub struct Model<'a> {
     pub interfaces: Vec<Interface>,
     /// None when there were mistakes: a stub is emitted.
     pub functions: Option<Vec<Function>>,
+    /// Of a derived model with mistakes, a type that is one of them.
+    pub mistake: Option<TokenStream>,
     pub deferred: Vec<Deferred>,
     pub trained: Vec<Trained>,
 }

@@ -136,8 +136,7 @@ fn free_name(name: &str, is_free: impl Fn(&str) -> bool) -> String {
 fn check_header(header: &Header, item: &ModelItem, diagnostics: &mut Diagnostics) {
     let is_size = |param: &syn::GenericParam| match param {
         syn::GenericParam::Const(_) => true,
-        syn::GenericParam::Type(_) => item.derived,
-        syn::GenericParam::Lifetime(_) => false,
+        syn::GenericParam::Type(_) | syn::GenericParam::Lifetime(_) => item.derived,
     };
     for other in header.generics.params.iter().filter(|param| !is_size(param)) {
         let text = "a model's parameters are constants: `const D: usize`";

@@ -48,7 +48,8 @@ pub fn in_place_of(container: &str, field: &Ident, inner: &str) -> Option<String
     })
 }
 
-const OF_ANY: &str = "a network is compiled for the models in it: name the one that is meant";
+/// Of a type that stands for several.
+pub const OF_ANY: &str = "a network is compiled for the models in it: name the one that is meant";
 
 /// What is wrong with a field of a `model!` of which these tokens are the type, where they hold no
 /// layers, and how many of them are the type.
@@ -68,14 +69,14 @@ fn refusal(field: &Ident, tokens: &[TokenTree]) -> Option<(String, usize)> {
             let ty = if text.contains('.') { "f32" } else { "usize" };
             let help = match text.starts_with(|c: char| c.is_ascii_digit()) {
                 true => format!("write `const {}: {ty} = {text};` above the struct", upper(field)),
-                false => TEXT.into(),
+                false => NO_TEXT.into(),
             };
             Some((help, 1))
         }
         TokenTree::Punct(punct) if punct.as_char() == '&' => {
             let inner = behind_reference(tokens);
             let help = match text_of_all(inner).as_str() {
-                "str" => TEXT.into(),
+                "str" => NO_TEXT.into(),
                 inner if inner.starts_with("dyn ") => OF_ANY.into(),
                 _ => {
                     let inner = better(inner).unwrap_or_else(|| text_of_all(inner));
@@ -114,13 +115,13 @@ fn refusal(field: &Ident, tokens: &[TokenTree]) -> Option<(String, usize)> {
     }
 }
 
-const TEXT: &str = "a model holds no text: take the field out";
+pub const NO_TEXT: &str = "a model holds no text: take the field out";
 
 /// A type that is a path.
 fn named(field: &Ident, tokens: &[TokenTree]) -> Option<(String, usize)> {
     let path = Named::of(tokens)?;
     let help = match path.name.as_str() {
-        "String" | "str" | "char" => TEXT.into(),
+        "String" | "str" | "char" => NO_TEXT.into(),
         "f32" | "f64" | "f16" | "bf16" | "Tensor" => parameter(field, "1"),
         "bool" => format!("write `const {}: bool = true;` above the struct", upper(field)),
         number if PRIMITIVES.contains(&number) => {

@@ -13,7 +13,7 @@ pub mod reserved;
 mod typed;
 
 pub use check::{MOST_SIZES, ambiguous, check_item, distinct, run_time_names};
-pub use held::in_place_of;
+pub use held::{NO_TEXT, OF_ANY, in_place_of};
 pub use parse::{count_of, frozen, name_in_files, parse_layer_type, parse_model, parse_models};
 pub use typed::{PRIMITIVES, numeral, parse_layer, type_of, value};
 
