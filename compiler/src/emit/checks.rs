@@ -199,6 +199,11 @@ __private::check::trained(#is_reached, #name, #losses) }));
     }
 }
 
+/// Asks for the check of a model, at its name.
+pub fn asked(model: &Model) -> TokenStream {
+    quote_spanned!(model.name().span()=> let () = Self::__CHECK;)
+}
+
 /// That the class indices of constants are below what each operation allows.
 fn class_checks(model: &Model, function: &Function) -> Vec<TokenStream> {
     let graph = &function.infer.0;

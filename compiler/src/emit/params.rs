@@ -4,8 +4,8 @@ use proc_macro2::TokenStream;
 use quote::format_ident;
 use syn::Index;
 
-use super::Model;
 use super::boundary::{View, array, items_at, view_of};
+use super::{Model, checks};
 use crate::declared::{ParamInit, State, StateInit};
 use crate::dim::{Dim, Shape};
 use crate::hygiene::quote;
@@ -128,7 +128,7 @@ pub fn module(model: &Model) -> (TokenStream, TokenStream) {
     let absent = absent(model);
     let functions = functions(model);
     let (count, state_count) = (Index::from(params.len()), Index::from(state.len()));
-    let checked = model.functions.is_some().then(|| quote!(let () = Self::__CHECK;));
+    let checked = model.functions.is_some().then(|| checks::asked(model));
     let (owner, methods) = owner(model, &checked);
     let module = quote! {
         impl #impl_generics #ty {
@@ -285,7 +285,7 @@ fn owner(model: &Model, checked: &Option<TokenStream>) -> (TokenStream, TokenStr
     };
     let items = quote! {
         /// The number of parameters.
-        pub const PARAMS: usize = <Self as __private::Module>::PARAMS;
+        pub const PARAMS: usize = { #checked <Self as __private::Module>::PARAMS };
 
         /// New parameters, drawn from `seed` by PyTorch's default initialisers.
         pub fn init(seed: __private::Seed) -> Self {
