@@ -281,6 +281,18 @@ impl FnCx<'_, '_> {
             };
             if values.len() != names.len() {
                 let shapes: Vec<_> = values.iter().map(|v| self.graph.ty(*v).to_string()).collect();
+                let help = match (&values[..], value) {
+                    // Of a model of another `model!`.
+                    ([one], Value::Expr(expr)) if self.assumed.contains_key(one) => {
+                        let bound: Vec<_> = names.iter().map(ToString::to_string).collect();
+                        let (bound, each) = (bound.join(", "), vec![&*shapes[0]; names.len()]);
+                        let (each, call) = (each.join(", "), text_of(expr));
+                        Some(format!(
+                            "say what it gives, by its shapes: `let ({bound}): ({each}) = {call};`"
+                        ))
+                    }
+                    _ => None,
+                };
                 let (names, values) =
                     (counted(names.len(), "name"), counted(values.len(), "value"));
                 let text = format!("{names} for {values}");
@@ -288,8 +300,11 @@ impl FnCx<'_, '_> {
                     Value::Expr(expr) => Diagnostic::over(expr, text),
                     Value::If(choice) => Diagnostic::new(choice.span, text),
                 };
-                let shapes = format!("shapes: ({})", shapes.join(", "));
-                return Err(self.model.report(error.note(shapes)));
+                let error = match help {
+                    Some(help) => error.help(help),
+                    None => error.note(format!("shapes: ({})", shapes.join(", "))),
+                };
+                return Err(self.model.report(error));
             }
             for (written, made) in annotation.iter().zip(&values) {
                 self.check_annotation(written, *made, value)?;

@@ -72,8 +72,10 @@ impl FnCx<'_, '_> {
                     false => (format!("`{name}` returns {declared}, but its body makes"), "->"),
                     true => (format!("the output is {declared}, but the layers make"), "output ="),
                 };
+                let help = self.assumption(*value, &format!("expects {declared}"));
+                let other = || format!("write `{arrow} {found}`, or change the last layer");
                 let error = Diagnostic::new(written.span, format!("{text} {found}"))
-                    .help(format!("write `{arrow} {found}`, or change the last layer"))
+                    .help(help.unwrap_or_else(other))
                     .note(format!("shapes: {}", self.trail(*value)));
                 return Err(self.model.report(error));
             }

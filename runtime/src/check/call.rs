@@ -150,7 +150,7 @@ const fn check(callee: &Signature, call: Call<'_>, form: Calls, results: &[TypeS
         let text = match form {
             Calls::Scan { made: 1, .. } => text.str(": that of the step and the new states"),
             Calls::Scan { .. } => text.str(": those of the step and the new states"),
-            _ => text,
+            _ => with_results(text, callee, step, &names, &bound),
         };
         panic!("{}", text.as_str());
     }
@@ -186,6 +186,28 @@ const fn check(callee: &Signature, call: Call<'_>, form: Calls, results: &[TypeS
         }
         i += 1;
     }
+}
+
+/// Says how several results are taken: ``let (y1, y2): ([batch, 4], [batch, 4]) = self.enc(x);``
+const fn with_results(
+    text: Text,
+    callee: &Signature,
+    step: &str,
+    names: &Names,
+    bound: &[Bound; TRIES],
+) -> Text {
+    let (mut text, mut i) = (text.str("\n  help: write `let ("), 0);
+    while i < callee.results.len() {
+        text = text.str(if i == 0 { "y" } else { ", y" }).number(i + 1);
+        i += 1;
+    }
+    (text, i) = (text.str("): ("), 0);
+    while i < callee.results.len() {
+        text =
+            shape_here(text.str(if i == 0 { "" } else { ", " }), &callee.results[i], names, bound);
+        i += 1;
+    }
+    text.str(") = self.").str(step).str("(…);`")
 }
 
 /// What the names of the function's run-time sizes stand for: what the first argument has that is
