@@ -24,9 +24,7 @@ fn container(name: &str) -> Option<Container> {
             Container::Many
         }
         "Option" => Container::Perhaps,
-        "Box" | "Rc" | "Arc" | "Cow" | "Cell" | "RefCell" | "Mutex" | "RwLock" | "OnceCell" => {
-            Container::Elsewhere
-        }
+        "Box" | "Rc" | "Arc" | "RefCell" | "Mutex" | "RwLock" => Container::Elsewhere,
         _ => return None,
     })
 }
@@ -34,6 +32,10 @@ fn container(name: &str) -> Option<Container> {
 /// What to write for a field of a container, of which `inner` is what it holds.
 pub fn in_place_of(container: &str, field: &Ident, inner: &str) -> Option<String> {
     let container = self::container(container)?;
+    // A model of the user's, with sizes.
+    if inner.starts_with(|c: char| c.is_ascii_digit() || c == '{') {
+        return None;
+    }
     if ["dyn ", "impl "].iter().any(|of_any| inner.starts_with(of_any)) {
         return Some(OF_ANY.into());
     }
