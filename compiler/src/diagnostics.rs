@@ -20,6 +20,9 @@ pub struct Diagnostic {
     pub others: Vec<Option<Fix>>,
     /// The function whose mistakes it follows from: without any, it is one of its own.
     pub follows: Option<String>,
+    /// A type of the user's of which rustc says what is wrong by itself, and what its parameters are
+    /// where it names some: the message is for where it does not.
+    pub of_type: Option<[TokenStream; 2]>,
 }
 
 /// A piece of the user's text, and what to write in its place.
@@ -47,6 +50,7 @@ impl Diagnostic {
             is_of_all: false,
             others: Vec::new(),
             follows: None,
+            of_type: None,
         }
     }
 
@@ -110,6 +114,21 @@ impl Diagnostic {
     pub fn did_you_mean(self, tokens: &impl ToTokens, text: impl Into<String>) -> Self {
         let text = text.into();
         self.help(format!("did you mean `{text}`?")).fix(tokens, text)
+    }
+
+    /// Of a type of which rustc speaks by itself.
+    pub fn unless_rustc(mut self, ty: &impl ToTokens, params: TokenStream) -> Self {
+        self.of_type = Some([ty.to_token_stream(), params]);
+        self
+    }
+
+    /// As Rust that does not compile: where an item may stand, and where an expression may.
+    fn error(&self) -> TokenStream {
+        let text = self.text();
+        // rustc underlines from the first token's span to the last one's.
+        let head = quote_spanned!(self.start => ::core::compile_error);
+        let tail = quote_spanned!(self.end => { #text });
+        quote::quote!(#head ! #tail)
     }
 
     /// Where it starts, as a key and to sort by.
@@ -224,14 +243,35 @@ impl Diagnostics {
 
     /// One `compile_error!` a message.
     pub fn emit(&self) -> TokenStream {
-        let error = |diagnostic: &Diagnostic| {
-            let text = diagnostic.text();
-            // rustc underlines from the first token's span to the last one's.
-            let head = quote_spanned!(diagnostic.start => ::core::compile_error);
-            let tail = quote_spanned!(diagnostic.end => { #text });
-            quote::quote!(#head ! #tail)
+        let error = |diagnostic: &Diagnostic| match &diagnostic.of_type {
+            // Of a type that is wrong, rustc evaluates nothing.
+            Some([ty, params]) => {
+                let text = diagnostic.text();
+                let panic = quote_spanned!(diagnostic.start => ::core::panic!(#text));
+                quote::quote! {
+                    #[allow(dead_code)]
+                    const _: () = {
+                        #params
+                        let _ = ::core::marker::PhantomData::<#ty>;
+                        #panic
+                    };
+                }
+            }
+            None => diagnostic.error(),
         };
         self.sorted().into_iter().map(error).collect()
+    }
+
+    /// A type that is one of the mistakes: rustc takes it for any other, and what depends on it stays
+    /// silent. The message is told once, here and where it stands as an item.
+    pub fn as_type(&self) -> Option<TokenStream> {
+        let sorted = self.sorted();
+        let own = sorted.iter().find(|found| found.of_type.is_none());
+        let own = own.map(|own| {
+            let error = own.error();
+            quote::quote!([u8; #error])
+        });
+        own.or_else(|| sorted.first()?.of_type.clone().map(|[ty, _]| ty))
     }
 }
 

@@ -11,21 +11,23 @@ use crate::emit::{self, Function, Model, StepForm, Table};
 use crate::graph::{Deferred, Graph};
 use crate::lower::{self, Lowered, ModelCx, Siblings, check_fields, check_layers, lower_function};
 use crate::passes::{self, About, Form, Watch};
-use crate::syntax::{self, FieldDecl, ModelItem, check_item, distinct, limits, parse_models};
+use crate::syntax::{
+    self, FieldDecl, ModelItem, check_item, distinct, limits, parse_models, reserved,
+};
 
 /// `model! { … }` to Rust.
 pub fn expand(tokens: TokenStream) -> TokenStream {
     guarded(|diagnostics| {
-        let items = parse_models(tokens, diagnostics);
-        compile_all(&items, diagnostics)
+        let mut items = parse_models(tokens, diagnostics);
+        compile_all(&mut items, diagnostics)
     })
 }
 
 /// What [`expand`] finds wrong, for tools that look at more than its text.
 pub fn mistakes(tokens: TokenStream) -> Vec<Diagnostic> {
     let mut diagnostics = Diagnostics::default();
-    let items = parse_models(tokens, &mut diagnostics);
-    compile_all(&items, &mut diagnostics);
+    let mut items = parse_models(tokens, &mut diagnostics);
+    compile_all(&mut items, &mut diagnostics);
     diagnostics.into_found()
 }
 
@@ -53,10 +55,18 @@ fn message(panic: &(dyn Any + Send)) -> &str {
 
 /// The models of one `model!` to Rust, in the order of the text. What is wrong with them is in
 /// `diagnostics`.
-pub fn compile_all(items: &[ModelItem], diagnostics: &mut Diagnostics) -> TokenStream {
+pub fn compile_all(items: &mut [ModelItem], diagnostics: &mut Diagnostics) -> TokenStream {
+    for item in &mut *items {
+        reserved::check(item, diagnostics);
+        check_layers(item, diagnostics);
+    }
+    let order = order(items, diagnostics);
     let mut siblings = Siblings::default();
     let mut made: Vec<TokenStream> = vec![TokenStream::new(); items.len()];
-    for at in order(items, diagnostics) {
+    for at in order {
+        if reserved::is_primitive(&items[at], diagnostics) {
+            continue;
+        }
         made[at] = compile_one(&items[at], &mut siblings, diagnostics);
     }
     items.iter().map(|item| item.items.clone()).chain(made).collect()
@@ -80,8 +90,9 @@ fn compile_one(
     rust
 }
 
-/// The models in an order in which each follows those that are its fields.
-pub fn order(items: &[ModelItem], diagnostics: &mut Diagnostics) -> Vec<usize> {
+/// The models in an order in which each follows those that are its fields. A field by which a model
+/// holds itself is broken.
+pub fn order(items: &mut [ModelItem], diagnostics: &mut Diagnostics) -> Vec<usize> {
     for (at, item) in items.iter().enumerate() {
         let Some(header) = &item.header else { continue };
         let before = items[..at].iter().filter_map(|item| item.header.as_ref());
@@ -106,7 +117,7 @@ enum Visit {
 
 fn visit(
     at: usize,
-    items: &[ModelItem],
+    items: &mut [ModelItem],
     state: &mut [Visit],
     order: &mut Vec<usize>,
     diagnostics: &mut Diagnostics,
@@ -115,15 +126,19 @@ fn visit(
         return;
     }
     state[at] = Visit::Open;
-    for field in &items[at].fields {
+    for f in 0..items[at].fields.len() {
+        let field = &items[at].fields[f];
         let (FieldDecl::Model(ty) | FieldDecl::Array(ty, _)) = &field.decl else { continue };
         let Some(name) = lower::name_of(ty) else { continue };
-        let is_it = |item: &ModelItem| item.header.as_ref().is_some_and(|h| h.name == *name);
-        let Some(other) = items.iter().position(is_it) else { continue };
+        let is_named = |at: usize| items[at].header.as_ref().is_some_and(|h| h.name == *name);
+        let found = (0..items.len()).find(|other| is_named(*other));
+        let Some(other) = found.or_else(|| (name == "Self").then_some(at)) else { continue };
         if state[other] == Visit::Open {
-            let text = format!("`{name}` holds itself, by the field `{}`", field.name);
+            let holder = items[other].header.as_ref().map_or(name, |header| &header.name);
+            let text = format!("`{holder}` holds itself, by the field `{}`", field.name);
             let error = Diagnostic::new(field.name.span(), text);
             diagnostics.push(error.help("a model that holds itself would have no end"));
+            items[at].fields[f].decl = FieldDecl::Broken;
             continue;
         }
         visit(other, items, state, order, diagnostics);
@@ -144,9 +159,8 @@ pub fn analyse<'a>(
     diagnostics.subject = name.map(Ident::span);
     diagnostics.phase = "check";
     check_item(item, diagnostics);
-    check_layers(item, diagnostics);
     let functions = match limits::is_within(item) {
-        true => distinct(&item.functions),
+        true => distinct(item),
         false => Vec::new(),
     };
     diagnostics.phase = "lower";
@@ -204,6 +218,7 @@ pub fn analyse<'a>(
     let (header, bound) = (item.header.as_ref(), item.bound_sizes());
     let (fields, derived) = (&item.fields, item.derived);
     let trained = trained.unwrap_or_default();
+    let mistake = (derived && functions.is_none()).then(|| diagnostics.as_type()).flatten();
     Model {
         header,
         derived,
@@ -213,6 +228,7 @@ pub fn analyse<'a>(
         constants,
         interfaces,
         functions,
+        mistake,
         deferred,
         trained,
         bound,

@@ -19,6 +19,8 @@ pub fn text_of(tokens: &impl ToTokens) -> String {
         ("( ", "("),
         (" )", ")"),
         (" . ", "."),
+        (" : ", ": "),
+        ("& '", "&'"),
     ] {
         tight = tight.replace(loose, close);
     }

@@ -40,7 +40,7 @@ pub use crate::program::{FunctionPlan, Pass, PreparedAt, Program, Purpose};
 pub use crate::rng::Seed;
 pub use crate::step::{Held, Part as StepPart, Stepwise};
 pub use crate::storage::Storage;
-pub use crate::stub::{Broken, NoStep, Unknown};
+pub use crate::stub::{Broken, NoModel, NoStep, Unknown};
 pub use crate::tensor::{AsTensor, ClassIndex, TensorView};
 pub use crate::typed::Size;
 pub use crate::view::{self, BatchNorm, Layer, array, batch, flat};
@@ -52,3 +52,4 @@ pub use crate::workspace::{
 pub use crate::{device, init, math, ops, profile, rooms};
 pub use std::option::Option::{self, None, Some};
 pub use std::result::Result::{self, Ok};
+pub use std::vec::Vec;

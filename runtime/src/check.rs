@@ -6,7 +6,7 @@ mod need;
 mod signature;
 mod text;
 
-pub use call::{Call, Calls};
+pub use call::{Call, Calls, has};
 pub use need::{Unmet, at_least_at_run_time, equal_at_run_time, first, known, met};
 pub use signature::{Part, Signature, Size, Term, TypeSig, classes, floats};
 

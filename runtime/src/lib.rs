@@ -87,6 +87,7 @@ pub mod ops;
 pub mod optim;
 pub mod profile;
 mod program;
+mod pytorch;
 pub mod rng;
 pub mod sample;
 mod step;
@@ -125,6 +126,8 @@ pub mod prelude {
     pub use crate::optim::each::*;
     pub use crate::optim::{Grads, Optimizer};
     pub use crate::profile::Profile;
+    #[doc(hidden)]
+    pub use crate::pytorch::{Dictionary as _, Gradients as _, Modes as _, Moves as _, Tape as _};
     pub use crate::rng::Seed;
     pub use crate::tensor::{Padded, TensorView};
     pub use crate::typed::{self, Minus, Plus, Quotient, Size, Times};

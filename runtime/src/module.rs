@@ -89,6 +89,11 @@ pub enum StateKind {
 
 /// The description of a network: what its parameters and its state are. Implemented by `model!`
 /// and by `#[derive(Module)]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no model",
+    label = "no model",
+    note = "a field holds a layer, such as `Linear(784 -> 128)`, or a model by its name: a struct of a `model!`, or one with `#[derive(Module)]`"
+)]
 pub trait Module {
     /// The number of parameters, in floats.
     const PARAMS: usize;
@@ -99,6 +104,10 @@ pub trait Module {
     /// For each loss with `#[trains(…)]`, the ranges of parameters that it leaves alone.
     #[doc(hidden)]
     const ABSENT: &'static [&'static [[usize; 2]]] = &[];
+
+    /// The names of its functions, where they are known.
+    #[doc(hidden)]
+    const FUNCTIONS: Option<&'static [&'static str]> = None;
 
     /// Appends this module's parameters, in the order of the flat slice, their names behind
     /// `prefix` (`""`, or `"encoder."`) and their places behind `start`.

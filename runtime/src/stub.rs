@@ -1,6 +1,7 @@
 //! What models around a function ask of it where it has nothing to say: its model has mistakes,
-//! which are all that is to be reported, or it has no step, which is reported by
-//! [`check::steps`](crate::check::steps) alone.
+//! which are all that is to be reported; it has no step, which is reported by
+//! [`check::steps`](crate::check::steps) alone; or there is no such function, or no such model, which
+//! [`check::has`](crate::check::has) and [`Module`](crate::Module) say.
 //!
 //! The methods are called as those of functions that have something to say.
 #![allow(missing_docs)]
@@ -10,15 +11,22 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 
 use crate::arena::Sizes;
+use crate::buf::Buf;
 use crate::check::{Flows, Signature, Unmet};
-use crate::device::Target;
+use crate::device::{PerSide, Target};
 use crate::function::{Backward, Forward, Infer};
+use crate::program::PreparedAt;
 use crate::step::Held;
 use crate::want::Want;
 
 /// A function of a model with mistakes.
 #[derive(Clone, Copy, Debug)]
 pub struct Broken<const ARGS: usize>(pub Signature);
+
+impl Broken<0> {
+    /// Of a model that has no function of the name.
+    pub const ABSENT: Self = Self(Signature { args: &[], results: &[] });
+}
 
 impl<const ARGS: usize> Broken<ARGS> {
     pub const fn signature(self) -> Signature {
@@ -98,6 +106,16 @@ impl<const ARGS: usize> Broken<ARGS> {
     ) {
     }
 }
+
+/// What stands behind what each model has, for types that are no models.
+pub trait NoModel {
+    const __PREPARED: &'static PerSide<PreparedAt<0>> =
+        &PerSide { host: PreparedAt::new([]), device: PreparedAt::new([]) };
+
+    fn __prepare<K>(_: &mut K, _: [Buf; 2], _: Buf) {}
+}
+
+impl<T: ?Sized> NoModel for T {}
 
 /// The step of a function that has none.
 #[derive(Clone, Copy, Debug)]

@@ -116,11 +116,11 @@ model! {
     /// Names that generated code uses for itself.
     struct Names<const K: usize, const A: usize> {
         k: Linear(K -> A),
-        params: Param([A], init = normal(0.0, 1.0)),
+        free: Param([A], init = normal(0.0, 1.0)),
     }
 
     fn forward(&self, n: [k, K], args: [k, A], inputs: []) -> ([k, A], []) {
-        let classes = self.k(n) * self.params;
+        let classes = self.k(n) * self.free;
         let results = classes * args + inputs;
         (results, results.sum())
     }

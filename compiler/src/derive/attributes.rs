@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span};
 use syn::meta::ParseNestedMeta;
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{Attribute, Token, parenthesized};
+use syn::{Attribute, Meta, Token, parenthesized};
 
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::syntax::{FnArg, TypeExpr};
@@ -29,6 +29,10 @@ pub struct OfField {
 pub fn of_struct(attrs: &[Attribute], diagnostics: &mut Diagnostics) -> OfStruct {
     let mut said = OfStruct::default();
     for attr in attrs.iter().filter(|attr| attr.path().is_ident("module")) {
+        if let Some(error) = no_list(attr, "input = [batch, 784]") {
+            diagnostics.push(error);
+            continue;
+        }
         let read = attr.parse_nested_meta(|meta| match () {
             () if meta.path.is_ident("input") => shape(&meta, &mut said.input, "input"),
             () if meta.path.is_ident("output") => shape(&meta, &mut said.output, "output"),
@@ -60,6 +64,10 @@ pub fn of_struct(attrs: &[Attribute], diagnostics: &mut Diagnostics) -> OfStruct
 pub fn of_field(attrs: &[Attribute], stated: &OfStruct, diagnostics: &mut Diagnostics) -> OfField {
     let mut said = OfField::default();
     for attr in attrs.iter().filter(|attr| attr.path().is_ident("module")) {
+        if let Some(error) = no_list(attr, "output = [batch, 10]") {
+            diagnostics.push(error);
+            continue;
+        }
         let read = attr.parse_nested_meta(|meta| match () {
             () if meta.path.is_ident("output") => shape(&meta, &mut said.output, "output"),
             () if meta.path.is_ident("with") => {
@@ -89,6 +97,17 @@ pub fn of_field(attrs: &[Attribute], stated: &OfStruct, diagnostics: &mut Diagno
     }
     said.with.retain(|name| stated.with.iter().any(|arg| arg.name == *name));
     said
+}
+
+/// What is wrong with an attribute that has no list, or an empty one.
+fn no_list(attr: &Attribute, example: &str) -> Option<Diagnostic> {
+    match &attr.meta {
+        Meta::List(list) if !list.tokens.is_empty() => None,
+        _ => {
+            let error = Diagnostic::over(attr, "`module` states nothing here");
+            Some(error.help(format!("write `#[module({example})]`, or take it out")))
+        }
+    }
 }
 
 /// `[batch, 784]` behind `input =`.

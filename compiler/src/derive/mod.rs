@@ -61,9 +61,7 @@ pub fn model(input: &DeriveInput, diagnostics: &mut Diagnostics) -> ModelItem {
     let OfStruct { input: x, with, output } = stated;
     let x = x.or_else(|| kinds::input(&parts_of_struct, &fields));
     if x.is_none() && diagnostics.is_empty() {
-        let text = format!("nothing states the input shape of `{}`", input.ident);
-        let help = "write `#[module(input = [batch, 1, 28, 28])]` above the struct";
-        diagnostics.push(Diagnostic::new(span, text).help(help));
+        diagnostics.push(refused::no_input(&input.ident, &fields));
     }
     let unknown =
         || TypeExpr { classes: false, dims: vec![parse_quote!(batch)], span, broken: true };

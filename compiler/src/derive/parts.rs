@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use proc_macro2::{Ident, Literal, Span};
+use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{format_ident, quote};
 use syn::spanned::Spanned;
 use syn::{
@@ -11,7 +11,7 @@ use syn::{
 };
 
 use super::attributes::{OfField, OfStruct, again, of_field};
-use super::refused::{miscounted, no_module};
+use super::refused::{miscounted, no_module, no_name, no_sizes};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::layers;
 use crate::names::plain;
@@ -19,7 +19,7 @@ use crate::syntax::{
     Arg, Field, FieldDecl, LayerDecl, TypeExpr, count_of, frozen, name_in_files, numeral,
     parse_layer,
 };
-use crate::text::text_of;
+use crate::text::mentions;
 
 /// What a field describes.
 #[derive(Debug)]
@@ -70,6 +70,8 @@ pub struct Parts<'a> {
     pub diagnostics: &'a mut Diagnostics,
     stated: &'a OfStruct,
     taken: HashSet<String>,
+    /// The lifetimes of the struct, which are reported.
+    lifetimes: HashSet<String>,
     frozen: Option<Span>,
 }
 
@@ -81,7 +83,8 @@ impl<'a> Parts<'a> {
     ) -> Self {
         let params = generics.type_params().map(|param| param.ident.clone()).collect();
         let (fields, taken) = (Vec::new(), HashSet::new());
-        Self { fields, params, generics, diagnostics, stated, taken, frozen: None }
+        let lifetimes = generics.lifetimes().map(|of| of.lifetime.ident.to_string()).collect();
+        Self { fields, params, generics, diagnostics, stated, taken, lifetimes, frozen: None }
     }
 
     /// A field of the struct.
@@ -97,14 +100,22 @@ impl<'a> Parts<'a> {
         }
         let in_files = name_in_files(&field.attrs, self.diagnostics);
         self.frozen = frozen(&field.attrs, self.diagnostics);
+        let before = self.diagnostics.len();
         let said = of_field(&field.attrs, self.stated, self.diagnostics);
+        // What is meant to be no layer is not reported as none.
+        let is_lost = self.diagnostics.len() > before && field.ident.is_some();
+        let name = self.not_taken(name);
         let own = match &field.ident {
             Some(name) => plain(&name.to_string()).to_string(),
             None => i.to_string(),
         };
         let path = in_files.as_ref().map_or(own, LitStr::value);
         let known = self.fields.len();
-        let part = self.part(&field.ty, &At { name, in_files, path, is_field: true }, &said);
+        let at = At { name, in_files, path, is_field: true };
+        let part = match is_lost || mentions(&field.ty, &self.lifetimes) {
+            true => self.leaf(FieldDecl::Broken, &at, &said),
+            false => self.part(&field.ty, &at, &said),
+        };
         if let Some(span) = self.frozen.take()
             && self.fields[known..].iter().all(|field| field.frozen.is_none())
         {
@@ -112,6 +123,17 @@ impl<'a> Parts<'a> {
             self.diagnostics.push(error.help("take `#[frozen]` out"));
         }
         part
+    }
+
+    /// The name of a field, where the module has no function of it.
+    fn not_taken(&mut self, name: Ident) -> Ident {
+        if name != "forward" {
+            return name;
+        }
+        let text = "the name `forward` is what the module itself has";
+        let error = Diagnostic::new(name.span(), text);
+        self.diagnostics.push(error.help("give it another name, such as `forward_layer`"));
+        format_ident!("forward_layer", span = name.span())
     }
 
     fn part(&mut self, ty: &Type, at: &At, said: &OfField) -> Part {
@@ -128,13 +150,7 @@ impl<'a> Parts<'a> {
                 self.leaf(decl, at, said)
             }),
             other => {
-                let text = format!("`{}` is neither a layer nor a model", text_of(other));
-                let error = Diagnostic::over(other, text);
-                let inner = match other {
-                    Type::Reference(reference) => text_of(&reference.elem),
-                    _ => "Linear<784, 128>".into(),
-                };
-                self.diagnostics.push(error.help(format!("write `{}: {inner}`", at.name)));
+                self.diagnostics.push(no_name(other, &at.name));
                 self.leaf(FieldDecl::Broken, at, said)
             }
         }
@@ -204,9 +220,13 @@ impl<'a> Parts<'a> {
         }
         match layers::is_layer(path) {
             true => {
+                if let Some(error) = no_sizes(path) {
+                    self.diagnostics.push(error.unless_rustc(ty, self.any_sizes()));
+                    return FieldDecl::Broken;
+                }
                 let layer = self.diagnostics.keep(parse_layer(path, &self.params));
                 let counted = layer.map(|layer| match miscounted(&layer) {
-                    Some(error) => Err(error),
+                    Some(error) => Err(error.unless_rustc(ty, self.any_sizes())),
                     None => of_percent(layer),
                 });
                 let layer = counted.and_then(|layer| self.diagnostics.keep(layer));
@@ -214,6 +234,22 @@ impl<'a> Parts<'a> {
             }
             false => FieldDecl::Model(Type::Path(ty.clone())),
         }
+    }
+
+    /// The parameters of the struct as items, so that a type that names them may stand anywhere.
+    fn any_sizes(&self) -> TokenStream {
+        let params = self.generics.params.iter().map(|param| match param {
+            GenericParam::Const(param) => {
+                let name = &param.ident;
+                quote!(const #name: usize = 1;)
+            }
+            GenericParam::Type(param) => {
+                let name = &param.ident;
+                quote!(type #name = ::gradiron::typenum::U1;)
+            }
+            GenericParam::Lifetime(_) => TokenStream::new(),
+        });
+        params.collect()
     }
 
     /// `[Block<32>; 4]`

@@ -1,11 +1,11 @@
 //! Types that are no parts of a network, with what to write instead.
 
 use proc_macro2::Ident;
-use syn::{PathArguments, TypePath};
+use syn::{Expr, GenericArgument, Lit, Path, PathArguments, Type, TypePath, UnOp};
 
 use crate::diagnostics::{Diagnostic, counted};
 use crate::layers;
-use crate::syntax::{LayerDecl, PRIMITIVES};
+use crate::syntax::{Field, FieldDecl, LayerDecl, NO_TEXT, OF_ANY, PRIMITIVES, in_place_of};
 use crate::text::text_of;
 
 /// Whether a layer's type has too few sizes or too many.
@@ -29,6 +29,57 @@ pub fn miscounted(layer: &LayerDecl) -> Option<Diagnostic> {
     Some(Diagnostic::new(layer.span, text).help(help))
 }
 
+/// That nothing says what a module takes: its first layer may be one that is spelled otherwise.
+pub fn no_input(name: &Ident, fields: &[Field]) -> Diagnostic {
+    let first = fields.iter().find_map(|field| match &field.decl {
+        FieldDecl::Model(Type::Path(ty)) | FieldDecl::Array(Type::Path(ty), _) => Some(ty),
+        _ => None,
+    });
+    if let Some(ty) = first
+        && let Some(last) = ty.path.segments.last()
+        && let Some(near) = layers::nearest_type(&last.ident.to_string())
+    {
+        let error = Diagnostic::over(&last.ident, format!("no layer is named `{}`", last.ident));
+        return error.help(format!("did you mean `{near}`?"));
+    }
+    let text = format!("nothing states the input shape of `{name}`");
+    let help = "write `#[module(input = [batch, 1, 28, 28])]` above the struct";
+    Diagnostic::new(name.span(), text).help(help)
+}
+
+/// A size of a layer's type that is a number and no size, of which rustc says so by itself.
+pub fn no_sizes(path: &Path) -> Option<Diagnostic> {
+    let last = path.segments.last()?;
+    let PathArguments::AngleBracketed(given) = &last.arguments else { return None };
+    let wrong = given.args.iter().find(|arg| match arg {
+        GenericArgument::Const(Expr::Lit(lit)) => match &lit.lit {
+            Lit::Int(number) => number.to_string().starts_with('-'),
+            Lit::Bool(_) => false,
+            _ => true,
+        },
+        GenericArgument::Const(Expr::Unary(unary)) => matches!(unary.op, UnOp::Neg(_)),
+        GenericArgument::Const(_) | GenericArgument::Type(_) => false,
+        _ => true,
+    });
+    wrong.map(|wrong| Diagnostic::over(wrong, format!("`{}` is no size", text_of(wrong))))
+}
+
+/// What is wrong with a type that is no name.
+pub fn no_name(ty: &Type, field: &Ident) -> Diagnostic {
+    let text = format!("`{}` is neither a layer nor a model", text_of(ty));
+    let help = match ty {
+        Type::Reference(reference) => match &*reference.elem {
+            Type::TraitObject(_) => OF_ANY.into(),
+            inner if text_of(inner) == "str" => NO_TEXT.into(),
+            inner => format!("write `{field}: {}`", text_of(inner)),
+        },
+        Type::TraitObject(_) | Type::ImplTrait(_) => OF_ANY.into(),
+        Type::FnPtr(_) => format!("a function of each value is a layer: write `{field}: Relu`"),
+        _ => format!("write `{field}: Linear<784, 128>`"),
+    };
+    Diagnostic::over(ty, text).help(help)
+}
+
 /// What is wrong with a type that can be no module.
 pub fn no_module(ty: &TypePath, name: &Ident, params: &[Ident]) -> Option<Diagnostic> {
     let last = ty.path.segments.last()?;
@@ -46,15 +97,11 @@ pub fn no_module(ty: &TypePath, name: &Ident, params: &[Ident]) -> Option<Diagno
         return Some(Diagnostic::over(ty, text).help(help));
     }
     let help = match last.ident.to_string().as_str() {
-        number if number == "String" || PRIMITIVES.contains(&number) => {
+        "String" | "str" | "char" => NO_TEXT.into(),
+        number if PRIMITIVES.contains(&number) => {
             "the struct holds no numbers; a `model!` has parameters of its own, \
              `scale: Param([1], init = ones)`"
                 .into()
-        }
-        "Vec" | "VecDeque" => format!("a row has a fixed length: write `{name}: [{inner}; 3]`"),
-        "Option" => format!("a struct has all its layers: write `{name}: {inner}`"),
-        "Box" | "Rc" | "Arc" => {
-            format!("the struct only describes a network: write `{name}: {inner}`")
         }
         "Sequential" | "ModuleList" => {
             format!("layers in a row are a tuple: write `{name}: (Linear<784, 128>, Relu)`")
@@ -65,7 +112,7 @@ pub fn no_module(ty: &TypePath, name: &Ident, params: &[Ident]) -> Option<Diagno
             return Some(Diagnostic::over(ty, text).help(help));
         }
         "Param" | "Buffer" => "a parameter of its own stands in a `model!`".into(),
-        _ => return None,
+        container => in_place_of(container, name, &inner)?,
     };
     Some(Diagnostic::over(ty, neither).help(help))
 }

@@ -4,8 +4,8 @@ use proc_macro2::{Ident, TokenStream};
 use quote::format_ident;
 
 use super::body::body;
-use super::boundary::{arg_ty, at, indices, trait_ty, ty, view_of};
-use super::{Model, memory, step_methods};
+use super::boundary::{arg_ty, at, indices, items_at, trait_ty, ty, view_of};
+use super::{Model, memory, step_methods, stub};
 use crate::declared::Interface;
 use crate::graph::{Kind, Ty, are_losses, is_loss};
 use crate::hygiene::{quote, variable};
@@ -31,12 +31,21 @@ pub fn methods(model: &Model) -> TokenStream {
         });
         methods.collect::<TokenStream>()
     };
-    let workspace = memory::workspace(model);
+    let span = model.name().span();
+    let workspace = items_at(memory::workspace(model), span);
     if model.header.is_none() {
         let calls = calls(Receiver::Free);
         return quote!(#workspace #calls);
     }
-    let costs = memory::costs(model);
+    let costs = items_at(memory::costs(model), span);
+    if model.derived && model.functions.is_none() {
+        let sequential = stub::sequential(model);
+        return quote! {
+            #[automatically_derived]
+            impl #impl_generics #self_ty { #workspace #costs }
+            #sequential
+        };
+    }
     if model.derived {
         let function = model.interfaces.first();
         let sequential = function.map(|function| {
@@ -227,7 +236,7 @@ fn method(
     // Methods have it of all of them.
     let allow = (receiver == Receiver::Free)
         .then(|| quote!(#[allow(unused_variables, unused_parens, clippy::all)]));
-    quote! {
+    let method = quote! {
         #docs
         #allow
         #vis fn #name<'w #types>(
@@ -236,7 +245,8 @@ fn method(
         ) -> __private::Result<#returns, __private::InputError> #bound {
             #body
         }
-    }
+    };
+    items_at(method, interface.name.span())
 }
 
 fn docs(interface: &Interface, method: Method, receiver: Receiver, weighed: bool) -> TokenStream {

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use syn::Index;
 
 use crate::dim::{Dim, Shape};
@@ -143,6 +143,42 @@ pub fn flat_indices(name: &Ident, shape: &Shape, view: &View) -> TokenStream {
         View::Tensor => (quote!(#name.as_slice()), 0),
     };
     (0..nested).fold(all, |all, _| quote!(#all.as_flattened()))
+}
+
+/// Items of an `impl` as if what comes before their bodies stood at `span`: there rustc says that a
+/// method of the user's has the name of one of them.
+pub fn items_at(items: TokenStream, span: Span) -> TokenStream {
+    let mut tokens: Vec<TokenTree> = items.into_iter().collect();
+    let (mut first, mut at) = (None, 0);
+    while at < tokens.len() {
+        let sign = match &tokens[at] {
+            TokenTree::Punct(punct) => punct.as_char(),
+            _ => ' ',
+        };
+        // An attribute.
+        if sign == '#' && first.is_none() {
+            at += 2;
+            continue;
+        }
+        let start: usize = *first.get_or_insert(at);
+        let is_keyword = |token: &TokenTree| matches!(token, TokenTree::Ident(word) if word == "fn" || word == "const");
+        let is_body =
+            matches!(&tokens[at], TokenTree::Group(group) if group.delimiter() == Delimiter::Brace);
+        if (is_body || sign == '=') && at > start {
+            for edge in start..at {
+                if edge == start || edge + 1 == at || is_keyword(&tokens[edge]) {
+                    let moved = tokens[edge].span().located_at(span);
+                    tokens[edge].set_span(moved);
+                }
+            }
+            first = (sign == '=').then_some(at);
+        }
+        if is_body || sign == ';' {
+            first = None;
+        }
+        at += 1;
+    }
+    tokens.into_iter().collect()
 }
 
 /// A type as if it stood at `span`: what rustc says of it, it says there. Constants in it stay

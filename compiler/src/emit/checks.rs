@@ -6,11 +6,11 @@ use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;
 use syn::{GenericParam, Index};
 
-use super::boundary::at;
 use super::{Function, Model};
 use crate::declared::{Interface, Trained};
 use crate::dim::{Atom, Dim};
 use crate::graph::Statement;
+use crate::graph::callee::function_value;
 use crate::graph::{Kind, Phase, Source, Ty};
 use crate::hygiene::quote;
 use crate::names::plain;
@@ -23,11 +23,15 @@ pub fn checks(model: &Model) -> TokenStream {
     let own = HashSet::from(["Self".to_string()]);
     let (impl_generics, ty) = model.generics();
     let (mut inside, mut free) = (TokenStream::new(), TokenStream::new());
+    let mut named = TokenStream::new();
+    let absent = super::absent::functions(model);
     let mut add = |check: TokenStream| {
         if mentions(&check, &generics) || mentions(&check, &own) {
             inside.extend(quote!(let () = #check;));
         } else {
-            free.extend(quote!(#[allow(unused_parens, clippy::all)] const _: () = #check;));
+            free.extend(
+                quote!(#[allow(unused, non_upper_case_globals, clippy::all)] const _: () = #check;),
+            );
         }
     };
     for deferred in &model.deferred {
@@ -91,13 +95,29 @@ pub fn checks(model: &Model) -> TokenStream {
                 let args = written.args.iter().map(type_sig);
                 quote!(.given(&[#(#args),*]))
             });
-            let (step, span, model) = (&node.label, callee.function.span(), &callee.model);
-            // It refuses some calls itself.
-            let signature = at(callee.item("signature"), span);
+            let (step, span, of) = (&node.label, callee.function.span(), &callee.model);
+            let mut value = function_value(&callee.function);
+            value.set_span(span);
+            // What a model of another `model!` has, only rustc knows.
+            let has = (!callee.is_known).then(|| {
+                let (text, function) = (&callee.text, callee.function.to_string());
+                let function = plain(&function);
+                let step = if model.derived { "" } else { step.as_str() };
+                quote_spanned!(span=> __private::check::has(
+                    <#of as __private::Module>::FUNCTIONS, [#text, #function, #step]
+                );)
+            });
+            // Which functions there are is the same for all sizes.
+            if mentions(&has, &generics) && !model.has_types() {
+                let names = model.header.into_iter().flat_map(|h| h.generics.const_params());
+                let names = names.map(|param| &param.ident);
+                named.extend(quote! {
+                #[allow(dead_code)] const _: () = { #(const #names: usize = 1;)* #has };});
+            }
             let form = match (callee.scans, callee.count.is_some()) {
                 (Some(made), _) => {
                     let made = Index::from(made);
-                    quote!(Scan { state: <#model as __private::Module>::STATE, made: #made })
+                    quote!(Scan { state: <#of as __private::Module>::STATE, made: #made })
                 }
                 (_, true) => quote!(Row),
                 _ if model_of_field => quote!(Field),
@@ -110,9 +130,11 @@ pub fn checks(model: &Model) -> TokenStream {
                 false => dim.tokens(),
             });
             add(quote_spanned!(span=> {
-                <#model>::__check();
+                #absent
+                #has
+                let signature = <#of>::#value.signature();
                 __private::check::Call::new(#step, &[#(#args),*]) #as_written
-                    .fits(&#signature(), #form, &[#(#results),*]);
+                    .fits(&signature, #form, &[#(#results),*]);
                 __private::check::met(#unmet, #step)
             }));
         }
@@ -129,15 +151,18 @@ pub fn checks(model: &Model) -> TokenStream {
                 super::stepwise::axis_number(ty.dims().iter().position(|dim| *dim == new))
             });
             let axes = quote!([#theirs(), &[#(#ours),*]]);
-            add(quote_spanned!(span=>
+            add(quote_spanned!(span=> {
+                #absent
                 __private::check::steps(#item(), #length, #axes, #step, #called)
-            ));
+            }));
         }
     }
     for Trained { field, is_reached, losses } in &model.trained {
         let (name, span) = (&model.fields[*field].name, model.fields[*field].name.span());
         let name = name.to_string();
-        add(quote_spanned!(span=> __private::check::trained(#is_reached, #name, #losses)));
+        add(quote_spanned!(span=> {
+#absent
+__private::check::trained(#is_reached, #name, #losses) }));
     }
     // A generic model is checked here for its defaults, and for any other sizes where it is used.
     let name = model.name();
@@ -161,9 +186,10 @@ pub fn checks(model: &Model) -> TokenStream {
         #[track_caller]
         pub const fn __check() { #body }
     };
+    free.extend(named);
     quote! {
         #free
-        #[allow(unused_parens, clippy::all)]
+        #[allow(unused, non_upper_case_globals, clippy::all)]
         impl #impl_generics #ty {
             #[doc(hidden)]
             pub const __CHECK: () = { #inside };
@@ -171,6 +197,11 @@ pub fn checks(model: &Model) -> TokenStream {
         }
         #instance
     }
+}
+
+/// Asks for the check of a model, at its name.
+pub fn asked(model: &Model) -> TokenStream {
+    quote_spanned!(model.name().span()=> let () = Self::__CHECK;)
 }
 
 /// That the class indices of constants are below what each operation allows.
@@ -220,9 +251,12 @@ pub fn interface(model: &Model, at: usize) -> TokenStream {
         let name = model.called(&function.name);
         quote!(__private::check::trains_alone(#name);)
     });
+    let owner = model.generics().1;
     quote! {
         const SIGNATURE: __private::check::Signature = #signature;
+        #[track_caller]
         pub const fn signature(self) -> __private::check::Signature {
+            <#owner>::__check();
             #refuses
             Self::SIGNATURE
         }

@@ -189,7 +189,7 @@ pub fn layout(model: &Model, function: &Function, form: Form) -> TokenStream {
             #own #(+ #tables())*
         }
         pub fn #offsets(
-            self, n: __private::Sizes, #flags target: __private::Target, out: &mut Vec<usize>,
+            self, n: __private::Sizes, #flags target: __private::Target, out: &mut __private::Vec<usize>,
         ) {
             #small
             __private::offsets(&Self.#layout(n, #passed target), target, out);

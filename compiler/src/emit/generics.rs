@@ -19,19 +19,28 @@ impl Model<'_> {
 
     /// `<const D: usize>` and `<D>`; nothing without parameters.
     pub fn generic_lists(&self) -> (TokenStream, TokenStream) {
-        let params = self.parameters().map(|param| match param {
-            GenericParam::Const(param) => {
-                let (ident, ty) = (&param.ident, &param.ty);
-                quote!(const #ident: #ty)
-            }
-            GenericParam::Type(param) => {
-                let (ident, bounds) = (&param.ident, param.bounds.iter());
-                quote!(#ident: #(#bounds +)* __private::Size)
-            }
-            GenericParam::Lifetime(_) => quote!(),
+        let params = self.parameters().filter_map(|param| {
+            Some(match param {
+                GenericParam::Const(param) => {
+                    let (ident, ty) = (&param.ident, &param.ty);
+                    quote!(const #ident: #ty)
+                }
+                GenericParam::Type(param) => {
+                    let (ident, bounds) = (&param.ident, param.bounds.iter());
+                    quote!(#ident: #(#bounds +)* __private::Size)
+                }
+                GenericParam::Lifetime(_) => return None,
+            })
         });
         let params: Vec<_> = params.collect();
-        let names = self.parameters().map(name_of);
+        let names = self.parameters().map(|param| match param {
+            // A mistake that is reported.
+            GenericParam::Lifetime(_) => quote!('static),
+            param => {
+                let name = name_of(param);
+                quote!(#name)
+            }
+        });
         match self.header.is_some_and(|header| !header.generics.params.is_empty()) {
             true => (quote!(<#(#params),*>), quote!(<#(#names),*>)),
             false => (quote!(), quote!()),
@@ -63,8 +72,7 @@ impl Model<'_> {
         let params = self.header.into_iter().flat_map(|header| &header.generics.params);
         params.filter(|param| match param {
             GenericParam::Const(_) => true,
-            GenericParam::Type(_) => self.derived,
-            GenericParam::Lifetime(_) => false,
+            GenericParam::Type(_) | GenericParam::Lifetime(_) => self.derived,
         })
     }
 

@@ -3,7 +3,7 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::format_ident;
 
-use super::Model;
+use super::{Model, checks};
 use crate::graph::callee::function_value;
 use crate::hygiene::quote;
 use crate::names::plain;
@@ -24,8 +24,8 @@ pub fn program(model: &Model) -> TokenStream {
         impl #impl_generics __private::Program for #self_ty {
             type Owner = #owner;
             const SIZES: &'static [&'static str] = &[#(#sizes),*];
-            fn plan(n: __private::Sizes, target: __private::Target) -> Vec<__private::FunctionPlan> {
-                Vec::from([#(#plans),*])
+            fn plan(n: __private::Sizes, target: __private::Target) -> __private::Vec<__private::FunctionPlan> {
+                __private::Vec::from([#(#plans),*])
             }
             const PREPARED: __private::PerSide<usize> = __private::PerSide {
                 host: Self::__PREPARED.host.floats,
@@ -114,6 +114,7 @@ pub fn costs(model: &Model) -> TokenStream {
         };
     };
     let values: Vec<_> = functions.iter().map(|f| function_value(&f.name)).collect();
+    let checked = checks::asked(model);
     let first = &values[0];
     let [bytes, max, pass] =
         [quote!(bytes), quote!(max), quote!(Pass)].map(|item| quote!(__private::#item));
@@ -125,6 +126,7 @@ pub fn costs(model: &Model) -> TokenStream {
         /// The parameters (`4 * PARAMS`) and the optimizer's state come on top, and on a GPU what is uploaded
         /// and what its kernels use on the side.
         pub const fn footprint(#(#names: usize,)* target: #target) -> #footprint {
+            #checked
             let n = #sizes;
             let infer = #max(&[#(
                 Self::#values.floats(n, #pass::Infer, target),
@@ -149,6 +151,7 @@ pub fn costs(model: &Model) -> TokenStream {
 
         #[doc = #flops_doc]
         pub const fn flops(#(#names: usize),*) -> usize {
+            #checked
             Self::#first.flops(#sizes)
         }
     }

@@ -1,6 +1,7 @@
 //! The Rust that users run. Per function a forward and a backward pass, flat, one line an
 //! op; around them the methods that users call.
 
+mod absent;
 mod api;
 mod body;
 pub mod boundary;
@@ -137,6 +138,8 @@ pub struct Model<'a> {
     pub interfaces: Vec<Interface>,
     /// None when there were mistakes: a stub is emitted.
     pub functions: Option<Vec<Function>>,
+    /// Of a derived model with mistakes, a type that is one of them.
+    pub mistake: Option<TokenStream>,
     pub deferred: Vec<Deferred>,
     pub trained: Vec<Trained>,
     /// The constants of the program that are sizes, by the model's own names for them.
@@ -290,6 +293,7 @@ pub fn emit(model: &Model) -> TokenStream {
     let program = memory::program(model);
     let steps = stepwise::items(model, &chains, &prepared);
     let chains = chains.definitions();
+    let absent = absent::functions(model);
     let seen = private::absolute(quote!(#bound #checks #views #methods));
     let functions = generics::with_values(model, quote!(#(#functions)*));
     quote! {
@@ -302,6 +306,7 @@ pub fn emit(model: &Model) -> TokenStream {
         )]
         const _: () = {
             use ::gradiron::__private;
+            #absent
             #chains
             #module
             #program

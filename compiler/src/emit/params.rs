@@ -4,11 +4,12 @@ use proc_macro2::TokenStream;
 use quote::format_ident;
 use syn::Index;
 
-use super::Model;
-use super::boundary::{View, array, view_of};
+use super::boundary::{View, array, items_at, view_of};
+use super::{Model, checks};
 use crate::declared::{ParamInit, State, StateInit};
 use crate::dim::{Dim, Shape};
 use crate::hygiene::quote;
+use crate::names::plain;
 use crate::syntax::{Field, FieldDecl};
 
 /// The struct that owns the parameters and behind them the state, with a table of the layers in its
@@ -116,7 +117,7 @@ pub fn module(model: &Model) -> (TokenStream, TokenStream) {
     let describe_state = (!state.is_empty()).then(|| {
         quote! {
             fn describe_state(
-                prefix: &str, start: usize, specs: &mut Vec<__private::StateSpec>
+                prefix: &str, start: usize, specs: &mut __private::Vec<__private::StateSpec>
             ) {
                 #table::describe_state(Self::__STATE_TABLE, prefix, start, specs);
             }
@@ -125,8 +126,9 @@ pub fn module(model: &Model) -> (TokenStream, TokenStream) {
     let state_table = (!state.is_empty())
         .then(|| quote!(const __STATE_TABLE: &'static [#table::StateRow] = &[#(#state_rows),*];));
     let absent = absent(model);
+    let functions = functions(model);
     let (count, state_count) = (Index::from(params.len()), Index::from(state.len()));
-    let checked = model.functions.is_some().then(|| quote!(let () = Self::__CHECK;));
+    let checked = model.functions.is_some().then(|| checks::asked(model));
     let (owner, methods) = owner(model, &checked);
     let module = quote! {
         impl #impl_generics #ty {
@@ -135,11 +137,13 @@ pub fn module(model: &Model) -> (TokenStream, TokenStream) {
             const __TABLE: &'static [#table::ParamRow] = &[#(#rows),*];
             #state_table
         }
+        #[diagnostic::do_not_recommend]
         impl #impl_generics __private::Module for #ty {
             const PARAMS: usize = Self::__AT[#count];
             const STATE: usize = Self::__STATE_AT[#state_count];
             #absent
-            fn describe(prefix: &str, start: usize, specs: &mut Vec<__private::ParamSpec>) {
+            #functions
+            fn describe(prefix: &str, start: usize, specs: &mut __private::Vec<__private::ParamSpec>) {
                 #checked
                 #table::describe(Self::__TABLE, prefix, start, specs);
             }
@@ -148,6 +152,16 @@ pub fn module(model: &Model) -> (TokenStream, TokenStream) {
         #owner
     };
     (module, methods)
+}
+
+/// The names of the functions, which models around it may call; of a model with mistakes they are
+/// not known.
+fn functions(model: &Model) -> Option<TokenStream> {
+    let functions = model.functions.as_ref()?.iter().map(|function| function.name.to_string());
+    let names = functions.map(|name| plain(&name).to_string());
+    Some(quote! {
+        const FUNCTIONS: __private::Option<&'static [&'static str]> = __private::Some(&[#(#names),*]);
+    })
 }
 
 /// The places of the parameters that functions leave alone which train some of the fields.
@@ -258,10 +272,10 @@ fn owner(model: &Model, checked: &Option<TokenStream>) -> (TokenStream, TokenStr
             fn state_mut(&mut self) -> &mut [f32] {
                 &mut self.params.as_mut_slice()[<Self as __private::Module>::PARAMS..]
             }
-            fn storage(&mut self) -> Option<&mut __private::Storage> {
+            fn storage(&mut self) -> __private::Option<&mut __private::Storage> {
                 Some(&mut self.params)
             }
-            fn stored(&self) -> Option<&__private::Storage> {
+            fn stored(&self) -> __private::Option<&__private::Storage> {
                 Some(&self.params)
             }
             fn fetch(&self) -> __private::Result<(), __private::DeviceError> {
@@ -269,18 +283,22 @@ fn owner(model: &Model, checked: &Option<TokenStream>) -> (TokenStream, TokenStr
             }
         }
     };
+    let items = quote! {
+        /// The number of parameters.
+        pub const PARAMS: usize = { #checked <Self as __private::Module>::PARAMS };
+
+        /// New parameters, drawn from `seed` by PyTorch's default initialisers.
+        pub fn init(seed: __private::Seed) -> Self {
+            #checked
+            Self { params: __private::init_params::<Self>(seed) }
+        }
+    };
+    let items = items_at(items, model.name().span());
     let methods = quote! {
         #[allow(clippy::all)]
         #[automatically_derived]
         impl #impl_generics #ty {
-            /// The number of parameters.
-            pub const PARAMS: usize = <Self as __private::Module>::PARAMS;
-
-            /// New parameters, drawn from `seed` by PyTorch's default initialisers.
-            pub fn init(seed: __private::Seed) -> Self {
-                #checked
-                Self { params: __private::init_params::<Self>(seed) }
-            }
+            #items
             #(#views)*
         }
     };
@@ -347,7 +365,8 @@ fn views(model: &Model) -> Vec<TokenStream> {
                 let k = Index::from(k);
                 quote!(Self::__AT[#k])
             };
-            return Some(tensor(model, field, ("parameter", &param.shape), [at(k), at(k + 1)]));
+            let tensor = tensor(model, field, ("parameter", &param.shape), [at(k), at(k + 1)]);
+            return Some(items_at(tensor, name.span()));
         }
         let is_buffer = |(_, (owner, state)): &(usize, &&(usize, State))| {
             *owner == f && matches!(state.init, StateInit::Buffer(_))
@@ -396,14 +415,15 @@ fn views(model: &Model) -> Vec<TokenStream> {
             ),
         };
         let doc = format!("The parameters of the layer `{name}`.");
-        Some(quote! {
+        let view = quote! {
             #change
             #docs
             #[doc = #doc]
             pub fn #name(&self) -> #ty {
                 #new
             }
-        })
+        };
+        Some(items_at(view, name.span()))
     });
     fields.collect()
 }

@@ -36,7 +36,7 @@ pub fn items(
         0..=PIECE => piece(&rows),
         _ => {
             let pieces = rows.chunks(PIECE).map(piece);
-            quote!(#((|out: &mut Vec<[usize; 2]>| { #pieces })(out);)*)
+            quote!(#((|out: &mut __private::Vec<[usize; 2]>| { #pieces })(out);)*)
         }
     };
     let nested = nodes.iter().filter_map(|(node, ..)| node.op.callee());
@@ -48,7 +48,7 @@ pub fn items(
             text: #text,
             costs: Self::#costs,
         };
-        fn #costs(n: __private::Sizes, want_inputs: bool, out: &mut Vec<[usize; 2]>) {
+        fn #costs(n: __private::Sizes, want_inputs: bool, out: &mut __private::Vec<[usize; 2]>) {
             #bind
             #(#nested)*
             // What processors prepare.

@@ -59,7 +59,7 @@ pub fn implementation(model: &Model, at: usize, function: &Function) -> TokenStr
             }
             fn offsets(
                 n: __private::Sizes, pass: __private::Pass, target: __private::Target,
-                out: &mut Vec<usize>,
+                out: &mut __private::Vec<usize>,
             ) {
                 match pass {
                     __private::Pass::Infer => Self.infer_offsets(n, target, out),

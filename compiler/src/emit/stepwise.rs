@@ -81,8 +81,8 @@ fn step_items(
         #vis struct #ty #declared;
         #value
         impl #declared #ty #given {
-            pub const fn length(self) -> Option<usize> {
-                Some(#length)
+            pub const fn length(self) -> __private::Option<usize> {
+                __private::Some(#length)
             }
             /// The axis of the positions of each argument, then of each result.
             pub const fn axes(self) -> &'static [usize] {
@@ -190,7 +190,7 @@ fn implementation(model: &Model, at: usize, function: &Function) -> TokenStream 
             const LENGTH: usize = #length;
             const HELD: __private::Held = #path::#value.held();
             const STEP: &'static str = #called;
-            const BATCH: Option<usize> = #batch;
+            const BATCH: __private::Option<usize> = #batch;
             const PAST: usize = #past;
             // Whatever the run-time sizes are: index 0 is there for the smallest.
             const BOUNDS: [usize; #classes] = Self.bounds([1; 4]);

@@ -152,6 +152,12 @@ pub fn has_type(path: &Path) -> bool {
     find(path).is_some_and(|layer| layer.type_params.is_some())
 }
 
+/// The layer with a type whose name is nearest to one that is none.
+pub fn nearest_type(name: &str) -> Option<&'static str> {
+    let typed = LAYERS.iter().filter(|layer| layer.type_params.is_some());
+    nearest(name, typed.map(|layer| layer.name))
+}
+
 /// The sizes of the layer's type, and how many of them have no default.
 pub fn type_sizes(path: &Path) -> Option<(Vec<&'static str>, usize)> {
     let sizes = find(path)?.type_params?.split(", ").filter(|size| !size.is_empty());

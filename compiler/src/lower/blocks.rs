@@ -296,6 +296,18 @@ impl FnCx<'_, '_> {
             if values.len() != names.len() {
                 let shapes: Vec<_> = values.iter().map(|v| self.graph.ty(*v).to_string()).collect();
                 let shapes_count = shapes.len();
+                let help = match (&values[..], value) {
+                    // Of a model of another `model!`.
+                    ([one], Value::Expr(expr)) if self.assumed.contains_key(one) => {
+                        let bound: Vec<_> = names.iter().map(ToString::to_string).collect();
+                        let (bound, each) = (bound.join(", "), vec![&*shapes[0]; names.len()]);
+                        let (each, call) = (each.join(", "), text_of(expr));
+                        Some(format!(
+                            "say what it gives, by its shapes: `let ({bound}): ({each}) = {call};`"
+                        ))
+                    }
+                    _ => None,
+                };
                 let (names, values) =
                     (counted(names.len(), "name"), counted(values.len(), "value"));
                 let text = format!("{names} for {values}");
@@ -304,11 +316,14 @@ impl FnCx<'_, '_> {
                     Value::If(choice) => Diagnostic::new(choice.span, text),
                 };
                 let shapes = format!("shapes: ({})", shapes.join(", "));
-                let error = match shapes_count {
-                    1 => error.help("write one name: `let y = …;`"),
-                    _ => error.help("a tuple has a name for each value: `let (a, b) = …;`"),
+                let error = match (help, shapes_count) {
+                    (Some(help), _) => error.help(help),
+                    (None, 1) => error.help("write one name: `let y = …;`").note(shapes),
+                    (None, _) => error
+                        .help("a tuple has a name for each value: `let (a, b) = …;`")
+                        .note(shapes),
                 };
-                return Err(self.model.report(error.note(shapes)));
+                return Err(self.model.report(error));
             }
             for (written, made) in annotation.iter().zip(&values) {
                 self.check_annotation(written, *made, value)?;

@@ -10,7 +10,7 @@ use syn::{Expr, Token, Type};
 use super::expr::{Lowered, is_self};
 use super::work::CALL;
 use super::{FnCx, Item, Lowering, Poison, dim, text_of};
-use crate::diagnostics::{Diagnostic, counted};
+use crate::diagnostics::{Diagnostic, counted, list};
 use crate::dim::{Dim, Shape};
 use crate::graph::{Asked, Callee, Kind, Reach, Source, Ty, ValueId};
 use crate::layers::{self, Place};
@@ -108,9 +108,18 @@ impl<'a> FnCx<'a, '_> {
         args: Vec<Arg>,
     ) -> Lowering<Lowered> {
         let key = name.to_string();
-        if self.inlining.contains(&key) {
-            let text = format!("`{name}` calls itself");
-            return Err(self.model.report(Diagnostic::new(name.span(), text)));
+        if self.model.endless.contains(&key) {
+            return Err(Poison);
+        }
+        if let Some(at) = self.inlining.iter().position(|open| *open == key) {
+            let way: Vec<_> = self.inlining[at + 1..].to_vec();
+            let text = match way.is_empty() {
+                true => format!("`{name}` calls itself"),
+                false => format!("`{name}` calls itself, by way of {}", list(&way)),
+            };
+            self.model.endless.extend(way.into_iter().chain([key]));
+            let help = "calls are written out in place: let one of them end in layers";
+            return Err(self.model.report(Diagnostic::new(name.span(), text).help(help)));
         }
         if function.trains.is_some() {
             let text = format!(
@@ -237,7 +246,7 @@ impl<'a> FnCx<'a, '_> {
             };
             return Err(self.model.report(error.help(help)));
         }
-        let is_known = known.is_some();
+        let (is_known, is_stated) = (known.is_some(), !expected.is_empty());
         let results = match known {
             Some(results) => results,
             None if expected.is_empty() => vec![args[0].clone()],
@@ -266,6 +275,13 @@ impl<'a> FnCx<'a, '_> {
         self.state.insert(state, *outputs.last().expect("the new state is the last output"));
         for y in &outputs[..results] {
             self.made(*y, &name, values.first().copied());
+        }
+        if !is_known && !is_stated && count.is_none() {
+            let called = match function == "forward" {
+                true => name,
+                false => format!("{name}.{function}"),
+            };
+            self.assumed.insert(outputs[0], called);
         }
         Ok(match outputs[..results] {
             [one] => Lowered::Value(one),

@@ -210,9 +210,9 @@ fn place<T: Tensor>((field, tensor): &(usize, T)) -> (usize, usize) {
     (*field, tensor.element())
 }
 
-/// Reports fields whose types are layers without their parentheses.
-pub fn check_layers(item: &ModelItem, diagnostics: &mut Diagnostics) {
-    for field in &item.fields {
+/// Reports fields whose types are layers without their parentheses, and leaves them broken.
+pub fn check_layers(item: &mut ModelItem, diagnostics: &mut Diagnostics) {
+    for field in &mut item.fields {
         let (path, count) = match &field.decl {
             FieldDecl::Model(syn::Type::Path(path)) => (path, None),
             FieldDecl::Array(syn::Type::Path(path), count) => (path, Some(text_of(count))),
@@ -228,6 +228,7 @@ pub fn check_layers(item: &ModelItem, diagnostics: &mut Diagnostics) {
             };
             let help = format!("write `{}: {example}`", field.name);
             diagnostics.push(Diagnostic::over(path, text).help(help));
+            field.decl = FieldDecl::Broken;
         }
     }
 }

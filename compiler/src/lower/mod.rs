@@ -101,6 +101,8 @@ pub struct ModelCx<'a> {
     pub constants: Vec<Fixed>,
     /// Fields whose declaration has been reported as wrong.
     pub broken_fields: HashSet<usize>,
+    /// Functions that call themselves, which is reported once for all on the way.
+    pub endless: HashSet<String>,
     /// Fields whose layer was applied.
     pub applied: HashSet<usize>,
     pub consts: HashSet<String>,
@@ -139,6 +141,7 @@ impl<'a> ModelCx<'a> {
             state,
             constants: Vec::new(),
             broken_fields,
+            endless: HashSet::new(),
             applied,
             consts,
             ambiguous,
@@ -220,6 +223,8 @@ pub struct FnCx<'a, 'm> {
     /// The functions that are being written out in place, to find recursion.
     pub inlining: Vec<String>,
     pub calls: usize,
+    /// Results of other models that nothing states: what is called, `enc` or `enc.encode`.
+    pub assumed: HashMap<ValueId, String>,
     /// How deep expressions and calls are in each other.
     pub depth: usize,
     /// A statement was wrong: what it would have used may be unused.
@@ -295,6 +300,7 @@ impl<'a, 'm> FnCx<'a, 'm> {
             only: None,
             inlining: Vec::new(),
             calls: 0,
+            assumed: HashMap::new(),
             depth: 0,
             failed: false,
             argument: None,

@@ -67,6 +67,7 @@ impl FnCx<'_, '_> {
             true => (format!("the container {}", mismatch.message), Some(BRANCHES.into())),
             false => (format!("`{}` {}", self.rule.subject, mismatch.message), mismatch.help),
         };
+        let help = input.and_then(|input| self.assumption(input, &text)).or(help);
         let mut error = Diagnostic::new(self.rule.span, text);
         if let Some(help) = help {
             error = error.help(help);
@@ -90,6 +91,27 @@ impl FnCx<'_, '_> {
             self.graph.values[value].label = name.to_string();
             self.graph.values[value].from = from;
         }
+    }
+
+    /// That the shape of a value is none that is known, where it is the result of another model: to
+    /// be said with a mistake that `text` tells.
+    pub fn assumption(&self, value: ValueId, text: &str) -> Option<String> {
+        let found = self.graph.ty(value);
+        let before = std::iter::successors(Some(value), |v| self.graph.values[*v].from);
+        let mut same = before.take_while(|v| self.graph.ty(*v) == found);
+        let called = same.find_map(|v| self.assumed.get(&v))?;
+        let expected = text.split_once("expects [").and_then(|(_, rest)| rest.split_once(']'));
+        let shape = match expected {
+            Some((sizes, _)) if !sizes.contains("..") => format!("[{sizes}]"),
+            _ => found.to_string(),
+        };
+        let state = match self.model.item.derived {
+            true => format!("`#[module(output = {shape})]` above the field"),
+            false => format!("`let y: {shape} = self.{called}(x);`"),
+        };
+        Some(format!(
+            "`{called}` is taken to give what it is given, {found}; if not, write {state}"
+        ))
     }
 
     /// `image [batch, 784] → fc1 [batch, 128] → relu`

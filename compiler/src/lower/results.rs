@@ -87,7 +87,9 @@ impl FnCx<'_, '_> {
                     true => (format!("the output is {declared}, but the layers make"), "output ="),
                 };
                 let error = Diagnostic::new(written.span, format!("{text} {found}"));
+                let assumed = self.assumption(*value, &format!("expects {declared}"));
                 let error = match without_flatten(self, *value, &declared.shape) {
+                    _ if assumed.is_some() => error.help(assumed.unwrap_or_default()),
                     Some(layer) => error.help(format!(
                         "`{layer}` acts on the last axis alone: write `.flatten()` before it"
                     )),

@@ -6,7 +6,7 @@ use proc_macro2::Ident;
 use syn::{Expr, LitStr};
 
 use super::limits::check_counts;
-use super::{Field, FieldDecl, Function, Header, ModelItem};
+use super::{Field, FieldDecl, Function, Header, ModelItem, reserved};
 use crate::diagnostics::{Diagnostic, Diagnostics, list, nearest};
 use crate::names::is_run_time_name;
 use crate::text::text_of;
@@ -25,10 +25,11 @@ pub fn check_item(item: &ModelItem, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// The first function of each name.
-pub fn distinct(functions: &[Function]) -> Vec<&Function> {
+/// The first function of each name that is no name of generated code.
+pub fn distinct(item: &ModelItem) -> Vec<&Function> {
     let mut seen = HashSet::new();
-    functions.iter().filter(|function| seen.insert(&function.name)).collect()
+    let functions = item.functions.iter().filter(|f| !reserved::is_taken(item, &f.name));
+    functions.filter(|function| seen.insert(&function.name)).collect()
 }
 
 /// The names that are declared more than once: what they mean is not known.
@@ -157,8 +158,7 @@ fn free_name(name: &str, is_free: impl Fn(&str) -> bool) -> String {
 fn check_header(header: &Header, item: &ModelItem, diagnostics: &mut Diagnostics) {
     let is_size = |param: &syn::GenericParam| match param {
         syn::GenericParam::Const(_) => true,
-        syn::GenericParam::Type(_) => item.derived,
-        syn::GenericParam::Lifetime(_) => false,
+        syn::GenericParam::Type(_) | syn::GenericParam::Lifetime(_) => item.derived,
     };
     for other in header.generics.params.iter().filter(|param| !is_size(param)) {
         let text = "a model's parameters are constants: `const D: usize`";

@@ -12,7 +12,7 @@ use super::arrows::{sizes_first, split_arrow, with_arrow};
 use super::items::checked_name;
 use super::limits::MOST_FIELDS;
 use super::recover::{parse_piece, split};
-use super::{Arg, Field, FieldDecl, LayerDecl, ModelItem, Written};
+use super::{Arg, Field, FieldDecl, LayerDecl, ModelItem, Written, held};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::names::plain;
 use crate::text::{mentions, text_of};
@@ -80,7 +80,16 @@ fn field(
             behind = input.parse()?;
             return Ok(FieldDecl::Broken);
         }
-        let decl = field_decl(input, params, diagnostics)?;
+        let decl = match held::refused(&ident, input.cursor().token_stream()) {
+            Some((error, len)) => {
+                diagnostics.push(error);
+                for _ in 0..len {
+                    input.parse::<TokenTree>()?;
+                }
+                FieldDecl::Broken
+            }
+            None => field_decl(input, params, diagnostics)?,
+        };
         if let Ok(semicolon) = input.parse::<Token![;]>() {
             let error = Diagnostic::over(&semicolon, "a `,` stands behind each layer");
             diagnostics.push(error.write(&semicolon, ","));
@@ -199,19 +208,6 @@ fn field_decl(
             let text = "a row says how many there are: `[Block<64>; 4]`";
             return Err(syn::Error::new(start, text));
         }
-        if content.peek(Token![,]) && !content.peek2(syn::Lit) && !content.peek2(Token![const]) {
-            let behind: TokenStream = content.parse()?;
-            let others = split(behind, ',').len();
-            let error = syn::Error::new(
-                start,
-                format!(
-                    "a row is of equal layers or models, with their number: `[Block<64>; {}]`; others \
-                 are fields with names",
-                    others + 1
-                ),
-            );
-            return Err(error);
-        }
         if let Ok(comma) = content.parse::<Token![,]>() {
             let error = Diagnostic::over(&comma, "a `;` stands before the number of a row");
             diagnostics.push(error.write(&comma, ";"));
@@ -244,14 +240,6 @@ fn field_decl(
     }
     let expected = "expected a layer such as `Linear(784 -> 128)` or a model's type";
     let start = input.span();
-    if input.peek(syn::Lit) {
-        let number: TokenStream = input.parse()?;
-        let error = Diagnostic::over(&number, "a number is no layer");
-        let help =
-            format!("a number of the model is a constant: `const HIDDEN: usize = {number};`");
-        diagnostics.push(error.help(help));
-        return Ok(FieldDecl::Broken);
-    }
     let whole: TokenStream = input.fork().parse()?;
     match input.parse::<Type>() {
         Ok(ty @ Type::Path(_)) => {

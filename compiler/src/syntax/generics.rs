@@ -1,7 +1,6 @@
 //! The parameters of a model, which are sizes: `<const D: usize, const HEADS: usize = 4>`.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
-use quote::quote;
 use syn::parse::{ParseStream, Parser};
 use syn::{GenericParam, Generics, Token, Type};
 
@@ -63,10 +62,16 @@ fn param(tokens: &TokenStream, diagnostics: &mut Diagnostics) -> Option<GenericP
             let ty: &Type = &param.ty;
             let text = format!("`{}` is a size, and a size is a `usize`", param.ident);
             diagnostics.push(Diagnostic::over(ty, text).write(ty, "usize"));
-            let ident = &param.ident;
-            return syn::parse2(quote!(const #ident: usize)).ok();
+            let mut param = param.clone();
+            param.ty = syn::parse_quote!(usize);
+            return Some(GenericParam::Const(param));
         }
         return parsed.ok();
+    }
+    if let Ok(GenericParam::Lifetime(lifetime)) = &parsed {
+        let text = "a model borrows nothing: its parameters are constants";
+        diagnostics.push(Diagnostic::over(lifetime, text).help("take the parameter out"));
+        return None;
     }
     let words = |input: ParseStream| {
         input.parse::<Option<Token![const]>>()?;

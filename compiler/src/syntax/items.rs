@@ -9,6 +9,7 @@ use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, Token, Visibility};
 
+use super::attributes::attributes;
 use super::constants::{constant, uses};
 use super::fields::fields;
 use super::foreign::{is_rusts_own, translated};
@@ -105,6 +106,7 @@ fn item(
     let vis: Visibility = input.parse()?;
     match kind(input, diagnostics)? {
         Kind::Struct => {
+            let attrs = attributes(attrs, diagnostics);
             let header = header(input, attrs, vis, diagnostics)?;
             if models.iter().all(|model| model.header.is_some()) {
                 models.push(ModelItem::default());

@@ -2,6 +2,7 @@
 //! Rust's own. A part that does not parse is reported and left out; the rest goes on.
 
 mod arrows;
+mod attributes;
 mod body;
 mod bound;
 mod check;
@@ -9,9 +10,11 @@ mod constants;
 mod fields;
 mod foreign;
 mod generics;
+mod held;
 mod items;
 pub mod limits;
 mod recover;
+pub mod reserved;
 mod shapes;
 mod signature;
 mod typed;
@@ -19,6 +22,7 @@ mod typed;
 pub use arrows::sides;
 pub use check::{MOST_SIZES, ambiguous, check_item, distinct, run_time_names, slip, uses_of};
 pub use fields::{count_of, frozen, name_in_files, parse_layer_type};
+pub use held::{NO_TEXT, OF_ANY, in_place_of};
 pub use items::{parse_model, parse_models};
 pub use typed::{PRIMITIVES, numeral, parse_layer, type_of, value};
 

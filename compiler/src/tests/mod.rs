@@ -47,14 +47,14 @@ fn watch(item: &ModelItem, watch: &mut dyn FnMut(&Seen)) {
 fn expand(text: &str) -> (Diagnostics, TokenStream) {
     let mut diagnostics = Diagnostics::default();
     let tokens: TokenStream = text.parse().expect("the text has balanced brackets");
-    let items = match text.contains("#[derive(Module)]") {
+    let mut items = match text.contains("#[derive(Module)]") {
         true => {
             let input = syn::parse2(tokens).expect("the text is a struct");
             vec![derive::model(&input, &mut diagnostics)]
         }
         false => parse_models(tokens, &mut diagnostics),
     };
-    let rust = compile_all(&items, &mut diagnostics);
+    let rust = compile_all(&mut items, &mut diagnostics);
     (diagnostics, rust)
 }
 

@@ -5,6 +5,61 @@ use super::signature::{
 };
 use super::text::{Text, same_text};
 
+/// Fails when a model has no function of a name: `[model, function, step]` are the texts of the
+/// call, without the last where no body calls it. Of a model with mistakes, or of what is no model, others speak.
+///
+/// # Panics
+/// Then, while rustc evaluates the constant: that is the error the user sees.
+#[track_caller]
+pub const fn has(functions: Option<&[&str]>, [model, function, step]: [&str; 3]) {
+    let Some(functions) = functions else { return };
+    let mut i = 0;
+    while i < functions.len() {
+        if same_text(functions[i], function) {
+            return;
+        }
+        i += 1;
+    }
+    let text = Text::new().str("`").str(model).str("` has no function `").str(function);
+    let mut text = text.str("`\n  help: it has ");
+    let mut i = 0;
+    while i < functions.len() {
+        text = match i {
+            0 => text,
+            _ if i + 1 == functions.len() => text.str(" and "),
+            _ => text.str(", "),
+        };
+        text = text.str("`").str(functions[i]).str("`");
+        i += 1;
+    }
+    if functions.len() > 0 && step.len() > 0 {
+        let near = functions[nearest(functions, function)];
+        let text_of_call = text.str("; write `self.").str(step);
+        text = match same_text(near, "forward") {
+            true => text_of_call.str("(x)`"),
+            false => text_of_call.str(".").str(near).str("(x)`"),
+        };
+    }
+    panic!("{}", text.as_str());
+}
+
+/// The function whose name starts most like one that is not there.
+const fn nearest(functions: &[&str], name: &str) -> usize {
+    let (mut nearest, mut most, mut i) = (0, 0, 0);
+    while i < functions.len() {
+        let (a, b) = (functions[i].as_bytes(), name.as_bytes());
+        let mut same = 0;
+        while same < a.len() && same < b.len() && a[same] == b[same] {
+            same += 1;
+        }
+        if same > most {
+            (nearest, most) = (i, same);
+        }
+        i += 1;
+    }
+    nearest
+}
+
 /// How a model is called.
 #[derive(Clone, Copy, Debug)]
 pub enum Calls {
@@ -95,7 +150,7 @@ const fn check(callee: &Signature, call: Call<'_>, form: Calls, results: &[TypeS
         let text = match form {
             Calls::Scan { made: 1, .. } => text.str(": that of the step and the new states"),
             Calls::Scan { .. } => text.str(": those of the step and the new states"),
-            _ => text,
+            _ => with_results(text, callee, step, &names, &bound),
         };
         panic!("{}", text.as_str());
     }
@@ -131,6 +186,28 @@ const fn check(callee: &Signature, call: Call<'_>, form: Calls, results: &[TypeS
         }
         i += 1;
     }
+}
+
+/// Says how several results are taken: ``let (y1, y2): ([batch, 4], [batch, 4]) = self.enc(x);``
+const fn with_results(
+    text: Text,
+    callee: &Signature,
+    step: &str,
+    names: &Names,
+    bound: &[Bound; TRIES],
+) -> Text {
+    let (mut text, mut i) = (text.str("\n  help: write `let ("), 0);
+    while i < callee.results.len() {
+        text = text.str(if i == 0 { "y" } else { ", y" }).number(i + 1);
+        i += 1;
+    }
+    (text, i) = (text.str("): ("), 0);
+    while i < callee.results.len() {
+        text =
+            shape_here(text.str(if i == 0 { "" } else { ", " }), &callee.results[i], names, bound);
+        i += 1;
+    }
+    text.str(") = self.").str(step).str("(…);`")
 }
 
 /// What the names of the function's run-time sizes stand for: what the first argument has that is

@@ -95,6 +95,11 @@ pub struct Host<'a> {
 }
 
 /// Where a step runs.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no device",
+    label = "expected a device, such as `Cpu::new()`",
+    note = "with the feature `cuda` of gradiron a GPU is `Cuda::new(0)?`"
+)]
 pub trait Device {
     /// A block of floats on this device.
     type Memory: Send + Sync + 'static;

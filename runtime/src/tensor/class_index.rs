@@ -1,6 +1,11 @@
 //! Integers as class indices.
 
 /// A type that class indices come in: any integer.
+#[diagnostic::on_unimplemented(
+    message = "class indices are integers, not `{Self}`",
+    label = "expected integers, such as `u8` or `usize`",
+    note = "a label that is a float is `x as usize`; one that is a row of zeros and a one is the place of the one: `row.iter().position(|x| *x == 1.0)`"
+)]
 pub trait ClassIndex: Copy {
     /// The index, when it is not negative.
     fn class(self) -> Option<usize>;
@@ -11,7 +16,8 @@ pub trait ClassIndex: Copy {
 
 macro_rules! class_index {
     ($($int:ty),*) => {
-        $(impl ClassIndex for $int {
+        $(#[diagnostic::do_not_recommend]
+        impl ClassIndex for $int {
             #[inline]
             fn class(self) -> Option<usize> {
                 usize::try_from(self).ok()

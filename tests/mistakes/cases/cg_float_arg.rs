@@ -1,0 +1,37 @@
+#![allow(dead_code)]
+use gradiron::prelude::*;
+
+model! {
+    pub struct Block<const WIDTH: usize> {
+        fc: Linear(WIDTH -> WIDTH),
+    }
+
+    fn forward(&self, x: [batch, WIDTH]) -> [batch, WIDTH] {
+        x + self.fc(x).relu()
+    }
+}
+
+model! {
+    pub struct Outer {
+        block: Block<32.0>,
+        head: Linear(32 -> 10),
+    }
+
+    fn forward(&self, x: [batch, 32]) -> [batch, 10] {
+        self.head(self.block(x))
+    }
+
+    fn loss(&self, x: [batch, 32], label: Classes[batch]) -> [] {
+        cross_entropy(self.forward(x), label)
+    }
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut net = Outer::init(Seed(0));
+    let mut ws = Outer::workspace(4)?;
+    let mut adam = Adam::new(&net, 1e-3)?;
+    let loss = net.loss_grad(&mut ws, &[[0.0; 32]; 4], &[1u8; 4])?;
+    adam.step(&mut net, ws.grads());
+    println!("{loss}");
+    Ok(())
+}

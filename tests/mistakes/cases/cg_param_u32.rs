@@ -1,0 +1,20 @@
+#![allow(dead_code)]
+use gradiron::prelude::*;
+
+model! {
+    pub struct Block<const WIDTH: u32 = 32> {
+        fc: Linear(WIDTH -> WIDTH),
+    }
+
+    fn forward(&self, x: [batch, WIDTH]) -> [batch, WIDTH] {
+        self.fc(x).relu()
+    }
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let net = Block::<32>::init(Seed(0));
+    let mut ws = Block::<32>::workspace(4)?;
+    let y = net.forward(&mut ws, &[[0.0; 32]; 4])?;
+    println!("{} {:?}", y.len(), net.clone());
+    Ok(())
+}

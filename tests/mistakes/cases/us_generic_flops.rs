@@ -1,0 +1,18 @@
+use gradiron::prelude::*;
+
+model! {
+    pub struct Gen<const A: usize, const B: usize> {
+        fc1: Linear(A -> 16),
+        fc2: Linear(B -> 10),
+    }
+
+    fn forward(&self, x: [batch, A]) -> [batch, 10] {
+        self.fc2(self.fc1(x))
+    }
+}
+
+const PARAMS: usize = Gen::<8, 17>::flops(4);
+
+fn main() {
+    println!("{PARAMS}");
+}
