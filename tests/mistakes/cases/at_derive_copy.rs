@@ -3,6 +3,8 @@ use gradiron::prelude::*;
 
 model! {
     #[derive(Copy, Clone)]
+//~          ^^^^ a model does not derive `Copy`
+//~| help: take it out: parameters are copied where `clone()` is written
     pub struct Net {
         fc: Linear(32 -> 32),
     }

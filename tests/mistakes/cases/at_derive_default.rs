@@ -3,6 +3,8 @@ use gradiron::prelude::*;
 
 model! {
     #[derive(Clone, Default)]
+//~                 ^^^^^^^ a model does not derive `Default`
+//~| help: take it out, and write `Seed(0)` where parameters are drawn: `Net::init(Seed(0))`
     pub struct Net {
         fc: Linear(32 -> 32),
     }

@@ -3,6 +3,8 @@ use gradiron::prelude::*;
 
 model! {
     #[derive(serde::Serialize)]
+//~          ^^^^^^^^^^^^^^^^ a model does not derive `serde::Serialize`
+//~| help: take it out: `net.save("net.safetensors")` writes a file
     pub struct Net {
         fc: Linear(32 -> 32),
     }

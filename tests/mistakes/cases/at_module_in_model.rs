@@ -3,6 +3,8 @@ use gradiron::prelude::*;
 
 model! {
     #[module(input = [batch, 32])]
+//~ ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ `module` belongs to `#[derive(Module)]`
+//~| help: take it out: the functions of a `model!` state their shapes
     pub struct Net {
         fc: Linear(32 -> 32),
     }

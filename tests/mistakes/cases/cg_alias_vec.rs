@@ -15,6 +15,7 @@ model! {
 model! {
     pub struct Outer {
         block: Blocks,
+//~            ^^^^^^ E0277
         head: Linear(32 -> 10),
     }
 

@@ -14,6 +14,8 @@ model! {
 model! {
     pub struct Outer {
         block: std::sync::Arc<Block<32>>,
+//~            ^^^^^^^^^^^^^^^^^^^^^^^^^ `std::sync::Arc<Block<32>>` is neither a layer nor a model
+//~| help: a model owns its layers by itself: write `block: Block<32>`
         head: Linear(32 -> 10),
     }
 

@@ -14,6 +14,8 @@ model! {
 model! {
     pub struct Outer {
         block: [[f32; 32]; 32],
+//~            ^^^^^^^^^^^^^^^ `[[f32; 32]; 32]` is neither a layer nor a model
+//~| help: write `block: Param([32, 32], init = ones)`
         head: Linear(32 -> 10),
     }
 

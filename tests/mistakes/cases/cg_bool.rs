@@ -14,6 +14,8 @@ model! {
 model! {
     pub struct Outer {
         block: bool,
+//~            ^^^^ `bool` is neither a layer nor a model
+//~| help: write `const BLOCK: bool = true;` above the struct
         head: Linear(32 -> 10),
     }
 

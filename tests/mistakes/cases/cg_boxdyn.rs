@@ -14,6 +14,8 @@ model! {
 model! {
     pub struct Outer {
         block: Box<dyn Module>,
+//~            ^^^^^^^^^^^^^^^ `Box<dyn Module>` is neither a layer nor a model
+//~| help: a network is compiled for the models in it: name the one that is meant
         head: Linear(32 -> 10),
     }
 

@@ -14,6 +14,8 @@ model! {
 model! {
     pub struct Outer {
         block: [Block<32>; 0],
+//~                        ^ a size of 0
+//~| help: sizes start at 1
         head: Linear(32 -> 10),
     }
 

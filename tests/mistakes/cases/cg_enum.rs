@@ -6,6 +6,7 @@ pub enum Blocks { A, B }
 model! {
     pub struct Outer {
         block: Blocks,
+//~            ^^^^^^ E0277
         head: Linear(32 -> 10),
     }
 

@@ -14,6 +14,8 @@ model! {
 model! {
     pub struct Outer {
         block: fn(f32) -> f32,
+//~            ^^^^^^^^^^^^^^ `fn(f32) -> f32` is neither a layer nor a model
+//~| help: write `fn block(&self, x: [batch, 10]) -> [batch, 10] { x }` below the struct
         head: Linear(32 -> 10),
     }
 

@@ -14,6 +14,8 @@ model! {
 model! {
     pub struct Outer {
         block: 3.5,
+//~            ^^^ `3.5` is neither a layer nor a model
+//~| help: write `const BLOCK: f32 = 3.5;` above the struct
         head: Linear(32 -> 10),
     }
 

@@ -14,6 +14,8 @@ model! {
 model! {
     pub struct Outer {
         block: std::collections::HashMap<String, Block<32>>,
+//~            ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ `std::collections::HashMap<String, Block<32>>` is neither a layer nor a model
+//~| help: a row has a fixed length: write `block: [Block<32>; 3]`
         head: Linear(32 -> 10),
     }
 

@@ -14,6 +14,7 @@ model! {
 model! {
     pub struct Outer {
         block: Block,
+//~            ^^^^^ E0107
         head: Linear(32 -> 10),
     }
 

@@ -14,6 +14,8 @@ model! {
 model! {
     pub struct Outer {
         block: Option<Vec<Block<32>>>,
+//~            ^^^^^^^^^^^^^^^^^^^^^^ `Option<Vec<Block<32>>>` is neither a layer nor a model
+//~| help: a model has all its layers: write `block: [Block<32>; 3]`
         head: Linear(32 -> 10),
     }
 

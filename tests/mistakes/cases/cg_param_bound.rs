@@ -3,6 +3,8 @@ use gradiron::prelude::*;
 
 model! {
     pub struct Block<T: Size> {
+//~                  ^^^^^^^ a model's parameters are sizes, and `T` is none yet
+//~| help: write `const T: usize`
         fc: Linear(T -> T),
     }
 

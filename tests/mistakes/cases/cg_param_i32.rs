@@ -3,6 +3,8 @@ use gradiron::prelude::*;
 
 model! {
     pub struct Block<const WIDTH: i32> {
+//~                               ^^^ `WIDTH` is a size, and a size is a `usize`
+//~| help: write `usize`
         fc: Linear(WIDTH -> WIDTH),
     }
 

@@ -3,6 +3,8 @@ use gradiron::prelude::*;
 
 model! {
     pub struct Block<'a> {
+//~                  ^^ a model borrows nothing: its parameters are constants
+//~| help: take the parameter out
         fc: Linear(32 -> 32),
     }
 

@@ -14,6 +14,8 @@ model! {
 model! {
     pub struct Outer {
         block: [Box<Block<32>>; 3],
+//~            ^^^^^^^^^^^^^^^^^^^ `[Box<Block<32>>; 3]` is neither a layer nor a model
+//~| help: write `block: [Block<32>; 3]`
         head: Linear(32 -> 10),
     }
 

@@ -14,6 +14,7 @@ model! {
 model! {
     pub struct Outer {
         block: Block<"32">,
+//~                  ^^^^ E0308
         head: Linear(32 -> 10),
     }
 

@@ -14,6 +14,8 @@ model! {
 model! {
     pub struct Outer {
         block: String,
+//~            ^^^^^^ `String` is neither a layer nor a model
+//~| help: a model holds no text: take the field out
         head: Linear(32 -> 10),
     }
 

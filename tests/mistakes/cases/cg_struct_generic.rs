@@ -6,6 +6,7 @@ pub struct Blocks<const N: usize> { a: [f32; N] }
 model! {
     pub struct Outer {
         block: Blocks<32>,
+//~            ^^^^^^^^^^ E0277
         head: Linear(32 -> 10),
     }
 

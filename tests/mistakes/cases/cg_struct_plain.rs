@@ -6,6 +6,7 @@ pub struct Blocks { a: f32 }
 model! {
     pub struct Outer {
         block: Blocks,
+//~            ^^^^^^ E0277
         head: Linear(32 -> 10),
     }
 

@@ -14,6 +14,8 @@ model! {
 model! {
     pub struct Outer {
         block: (Block<32>, Block<32>),
+//~            ^^^^^^^^^^^^^^^^^^^^^^ `(Block<32>, Block<32>)` is neither a layer nor a model
+//~| help: each layer is a field: write `block1: Block<32>, block2: Block<32>`
         head: Linear(32 -> 10),
     }
 

@@ -14,6 +14,8 @@ model! {
 model! {
     pub struct Outer {
         block: Vec<Linear(32 -> 32)>,
+//~            ^^^^^^^^^^^^^^^^^^^^^ `Vec<Linear(32 -> 32)>` is neither a layer nor a model
+//~| help: a row has a fixed length: write `block: [Linear(32 -> 32); 3]`
         head: Linear(32 -> 10),
     }
 

@@ -14,6 +14,8 @@ model! {
 model! {
     pub struct Outer {
         block: std::vec::Vec<Block<32>>,
+//~            ^^^^^^^^^^^^^^^^^^^^^^^^ `std::vec::Vec<Block<32>>` is neither a layer nor a model
+//~| help: a row has a fixed length: write `block: [Block<32>; 3]`
         head: Linear(32 -> 10),
     }
 

@@ -3,6 +3,7 @@ use gradiron::prelude::*;
 
 #[derive(Module)]
 #[module(input: [batch, 784])]
+//~           ^ expected `=`
 struct Net { fc: Linear<784, 10> }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -3,6 +3,7 @@ use gradiron::prelude::*;
 
 #[derive(Module)]
 struct Net { #[module(input = [batch, 784])] fc: Linear<784, 10> }
+//~                   ^^^^^ `input` belongs above the struct: a field takes what is before it
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let net = Net::init(Seed(0));

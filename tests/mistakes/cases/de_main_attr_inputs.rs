@@ -3,6 +3,7 @@ use gradiron::prelude::*;
 
 #[derive(Module)]
 #[module(inputs = [batch, 784])]
+//~      ^^^^^^ there are `input = [batch, 784]`, `output = [batch, 10]` and, for further inputs, `with(mask: [10, 10])`
 struct Net { fc: Linear<784, 10> }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

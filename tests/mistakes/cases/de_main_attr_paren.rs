@@ -3,6 +3,8 @@ use gradiron::prelude::*;
 
 #[derive(Module)]
 #[module()]
+//~[1..12] `module` states nothing here
+//~| help: write `#[module(input = [batch, 784])]`, or take it out
 struct Net { fc: Linear<784, 10> }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

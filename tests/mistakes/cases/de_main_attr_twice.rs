@@ -4,6 +4,7 @@ use gradiron::prelude::*;
 #[derive(Module)]
 #[module(input = [batch, 784])]
 #[module(input = [batch, 784])]
+//~      ^^^^^ `input` is stated twice
 struct Net { fc: Linear<784, 10> }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

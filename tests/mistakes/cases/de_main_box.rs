@@ -3,6 +3,8 @@ use gradiron::prelude::*;
 
 #[derive(Module)]
 struct Net { fc: Box<Linear<784, 10>> }
+//~              ^^^^^^^^^^^^^^^^^^^^ `Box<Linear<784, 10>>` is neither a layer nor a model
+//~| help: a model owns its layers by itself: write `fc: Linear<784, 10>`
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let net = Net::init(Seed(0));

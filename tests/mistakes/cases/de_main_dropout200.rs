@@ -3,6 +3,8 @@ use gradiron::prelude::*;
 
 #[derive(Module)]
 struct Net { fc: Linear<784, 10>, d: Dropout<200> }
+//~                                          ^^^ the share that is dropped is a literal in percent, from 0 to 100
+//~| help: write `Dropout<10>` for a tenth
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let net = Net::init(Seed(0));

@@ -3,6 +3,8 @@ use gradiron::prelude::*;
 
 #[derive(Module)]
 enum Net { A(Linear<784, 10>), B }
+//~[1..5] `Module` is derived for a struct of layers; `Net` is an enum
+//~| help: write `struct Net { fc1: Linear<784, 128> }`
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let net = Net::init(Seed(0));

@@ -3,6 +3,8 @@ use gradiron::prelude::*;
 
 #[derive(Module)]
 struct Net<'a> { fc: Linear<784, 10>, s: &'a str }
+//~        ^^ a module holds nothing that has a lifetime
+//~| help: take the parameter out
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let net = Net::init(Seed(0));

@@ -3,6 +3,8 @@ use gradiron::prelude::*;
 
 #[derive(Module)]
 struct Net { fc: Linear<784, 10>, l: LSTM<10, 10> }
+//~                                  ^^^^^^^^^^^^ `LSTM` is no field of a derived module: it has no type
+//~| help: write it in a `model!`: `l: LSTM(10 -> 10)`
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let net = Net::init(Seed(0));

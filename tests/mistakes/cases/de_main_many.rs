@@ -3,6 +3,7 @@ use gradiron::prelude::*;
 
 #[derive(Module)]
 struct Net { fc: Linear<784, 10, true, true> }
+//~              ^^^^^^ E0107
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let net = Net::init(Seed(0));

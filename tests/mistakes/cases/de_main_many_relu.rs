@@ -3,6 +3,7 @@ use gradiron::prelude::*;
 
 #[derive(Module)]
 struct Net { fc: Linear<784, 10>, act: Relu<10> }
+//~                                    ^^^^ E0107
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let net = Net::init(Seed(0));

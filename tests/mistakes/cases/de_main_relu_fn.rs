@@ -3,6 +3,8 @@ use gradiron::prelude::*;
 
 #[derive(Module)]
 struct Net { fc: Linear<784, 10>, act: fn(f32) -> f32 }
+//~                                    ^^^^^^^^^^^^^^ `fn(f32) -> f32` is neither a layer nor a model
+//~| help: a function of each value is a layer: write `act: Relu`
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let net = Net::init(Seed(0));

@@ -3,6 +3,8 @@ use gradiron::prelude::*;
 
 #[derive(Module)]
 struct Net { fc: Linear<784, 10>, name: String }
+//~                                     ^^^^^^ `String` is neither a layer nor a model
+//~| help: a model holds no text: take the field out
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let net = Net::init(Seed(0));

@@ -3,6 +3,9 @@ use gradiron::prelude::*;
 
 #[derive(Module)]
 struct Net(Linear<784, 10>, f32);
+//~                         ^^^ `f32` is neither a layer nor a model
+//~| help: the struct holds no numbers; a `model!` has parameters of its own, `scale: Param([1],
+//~|   init = ones)`
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let net = Net::init(Seed(0));

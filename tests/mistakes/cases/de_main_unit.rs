@@ -3,6 +3,8 @@ use gradiron::prelude::*;
 
 #[derive(Module)]
 struct Net;
+//~    ^^^ `Net` has no layers
+//~| help: write `struct Net { fc1: Linear<784, 128> }`
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let net = Net::init(Seed(0));

@@ -3,6 +3,8 @@ use gradiron::prelude::*;
 
 #[derive(Module)]
 struct Net { fc: Linaer<784, 10> }
+//~              ^^^^^^ no layer is named `Linaer`
+//~| help: did you mean `Linear`?
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let net = Net::init(Seed(0));

@@ -10,6 +10,8 @@ model! {
 #[derive(Module)]
 #[module(input = [batch, 32])]
 pub struct Outer { block: Blocks, head: Linear<32, 10> }
+//~                ^^^^^ `Blocks` has no function `forward`
+//~| help: it has `encode` and `decode`
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let net = Outer::init(Seed(0));

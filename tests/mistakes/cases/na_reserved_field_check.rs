@@ -5,6 +5,8 @@ model! {
     pub struct Net {
         fc: Linear(32 -> 10),
         __CHECK: Linear(10 -> 10),
+//~     ^^^^^^^ the name `__CHECK` starts as names of generated code do
+//~| help: give it another name, such as `check_layer`
     }
 
     fn forward(&self, x: [batch, 32]) -> [batch, 10] {

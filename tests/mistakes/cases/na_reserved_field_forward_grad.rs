@@ -5,6 +5,8 @@ model! {
     pub struct Net {
         fc: Linear(32 -> 10),
         forward_grad: Linear(10 -> 10),
+//~     ^^^^^^^^^^^^ the name `forward_grad` is what `forward` has beside itself
+//~| help: give it another name, such as `forward_grad_layer`
     }
 
     fn forward(&self, x: [batch, 32]) -> [batch, 10] {

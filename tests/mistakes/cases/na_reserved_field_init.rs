@@ -5,6 +5,8 @@ model! {
     pub struct Net {
         fc: Linear(32 -> 10),
         init: Linear(10 -> 10),
+//~     ^^^^ the name `init` is what each model has
+//~| help: give it another name, such as `init_layer`
     }
 
     fn forward(&self, x: [batch, 32]) -> [batch, 10] {

@@ -5,6 +5,8 @@ model! {
     pub struct Net {
         fc: Linear(32 -> 10),
         params: Linear(10 -> 10),
+//~     ^^^^^^ the name `params` is what each model has
+//~| help: give it another name, such as `params_layer`
     }
 
     fn forward(&self, x: [batch, 32]) -> [batch, 10] {

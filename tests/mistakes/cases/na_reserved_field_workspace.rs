@@ -5,6 +5,8 @@ model! {
     pub struct Net {
         fc: Linear(32 -> 10),
         workspace: Linear(10 -> 10),
+//~     ^^^^^^^^^ the name `workspace` is what each model has
+//~| help: give it another name, such as `workspace_layer`
     }
 
     fn forward(&self, x: [batch, 32]) -> [batch, 10] {

@@ -14,6 +14,8 @@ model! {
         cross_entropy(self.forward(x), label)
     }
     fn flops(&self, x: [batch, 32]) -> [batch, 10] {
+//~    ^^^^^ the name `flops` is what each model has
+//~| help: give it another name, such as `run_flops`
         self.fc(x)
     }
 }

@@ -14,6 +14,8 @@ model! {
         cross_entropy(self.forward(x), label)
     }
     fn init(&self, x: [batch, 32]) -> [batch, 10] {
+//~    ^^^^ the name `init` is what each model has
+//~| help: give it another name, such as `run_init`
         self.fc(x)
     }
 }

@@ -14,6 +14,8 @@ model! {
         cross_entropy(self.forward(x), label)
     }
     fn loss_grad_inputs(&self, x: [batch, 32]) -> [batch, 10] {
+//~    ^^^^^^^^^^^^^^^^ the name `loss_grad_inputs` is what `loss` has beside itself
+//~| help: give it another name, such as `run_loss_grad_inputs`
         self.fc(x)
     }
 }

@@ -14,6 +14,8 @@ model! {
         cross_entropy(self.forward(x), label)
     }
     fn workspace_on(&self, x: [batch, 32]) -> [batch, 10] {
+//~    ^^^^^^^^^^^^ the name `workspace_on` is what each model has
+//~| help: give it another name, such as `run_workspace_on`
         self.fc(x)
     }
 }

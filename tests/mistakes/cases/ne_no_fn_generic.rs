@@ -19,6 +19,8 @@ model! {
 
     fn forward(&self, x: [batch, D]) -> [batch, 10] {
         self.head(self.block.enocde(x))
+//~                          ^^^^^^ `Block<D>` has no function `enocde`
+//~| help: it has `forward`; write `self.block(x)`
     }
 
     fn loss(&self, x: [batch, D], label: Classes[batch]) -> [] {

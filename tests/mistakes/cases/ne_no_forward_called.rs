@@ -15,6 +15,8 @@ model! {
 
     fn forward(&self, x: [batch, 32]) -> [batch, 10] {
         self.head(self.block(x))
+//~                    ^^^^^ `Blocks` has no function `forward`
+//~| help: it has `encode` and `decode`; write `self.block.encode(x)`
     }
 
     fn loss(&self, x: [batch, 32], label: Classes[batch]) -> [] {

@@ -14,6 +14,8 @@ model! {
 model! {
     pub struct Outer {
         block: Self,
+//~     ^^^^^ `Outer` holds itself, by the field `block`
+//~| help: a model that holds itself would have no end
         head: Linear(32 -> 10),
     }
 

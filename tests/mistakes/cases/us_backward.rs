@@ -25,5 +25,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let label = vec![0u8; 64];
     let loss = net.loss_grad(&mut ws, &x, &label)?;
     loss.backward();
+//~      ^^^^^^^^ E0599
     Ok(())
 }

@@ -24,5 +24,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let x = vec![[0.0f32; 784]; 64];
     let label = vec![0u8; 64];
     net.state_dict();
+//~     ^^^^^^^^^^ E0599
     Ok(())
 }

@@ -25,5 +25,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let label = vec![0u8; 64];
     let mut sgd = Sgd::new(&net, 0.1)?;
     sgd.zero_grad();
+//~     ^^^^^^^^^ E0599
     Ok(())
 }
