@@ -19,6 +19,7 @@ pub fn text_of(tokens: &impl ToTokens) -> String {
         ("( ", "("),
         (" )", ")"),
         (" . ", "."),
+        ("reveal !(", "reveal!("),
     ] {
         tight = tight.replace(loose, close);
     }

@@ -181,7 +181,11 @@ impl<'a> FnCx<'a, '_> {
                 return Err(self.model.report(error));
             }
         }
-        self.body(function)
+        let outside = self.seen.allow;
+        self.seen.allow = outside.and(function.allow);
+        let made = self.body(function);
+        self.seen.allow = outside;
+        made
     }
 
     /// A call of another model. The results of one in the same `model!` follow from its

@@ -11,7 +11,7 @@ use crate::diagnostics::{Diagnostic, nearest};
 use crate::graph::{Kind, ValueId};
 use crate::layers::{self, Place};
 use crate::ops::elementwise::{Constant, Elementwise};
-use crate::syntax::{FieldDecl, TypeExpr};
+use crate::syntax::{FieldDecl, TypeExpr, is_reveal};
 
 /// What an expression is.
 #[derive(Debug, Clone)]
@@ -126,6 +126,7 @@ impl FnCx<'_, '_> {
                 let args = call_args(&call.args);
                 self.method(x, &call.method, args).map(Lowered::Value)
             }
+            Expr::Macro(call) if is_reveal(expr) => self.reveal(&call.mac, expected),
             Expr::Index(_) if self.is_element(expr) => {
                 let place = self.element(expr).expect("just found")?;
                 Err(self.no_value(place, expr))
@@ -207,7 +208,7 @@ impl FnCx<'_, '_> {
                 return self.model.report(error.help("write `let y = if i > 0 { a } else { b };`"));
             }
             Expr::Match(_) => "a body has no `match`: its shapes are fixed",
-            Expr::Macro(_) => "a body calls no macros",
+            Expr::Macro(_) => "a body calls no macros but `reveal!`",
             Expr::Closure(_) => "a body has no closures",
             _ => "this is not part of the language of models",
         };

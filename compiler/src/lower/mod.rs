@@ -10,6 +10,7 @@ mod fields;
 mod functions;
 mod interface;
 mod known;
+mod lints;
 mod losses;
 mod methods;
 mod nodes;
@@ -17,6 +18,7 @@ mod numbers;
 mod options;
 mod ranges;
 mod results;
+mod reveal;
 mod rows;
 mod scan;
 mod siblings;
@@ -216,6 +218,8 @@ pub struct FnCx<'a, 'm> {
     pub calls: usize,
     /// How deep expressions and calls are in each other.
     pub depth: usize,
+    /// What lints ask of the nodes.
+    pub seen: lints::Seen,
     /// A statement was wrong: what it would have used may be unused.
     pub failed: bool,
 }
@@ -224,6 +228,7 @@ pub struct FnCx<'a, 'm> {
 pub fn lower_function<'a>(model: &mut ModelCx<'a>, function: &'a Function) -> Option<Lowered> {
     let mut cx = FnCx::new(model);
     cx.inlining.push(function.name.to_string());
+    cx.seen.allow = lints::allowed(cx.model.item, function);
     cx.only = function
         .trains
         .as_ref()
@@ -254,6 +259,7 @@ pub fn lower_function<'a>(model: &mut ModelCx<'a>, function: &'a Function) -> Op
     }
     cx.graph.remove_dead();
     cx.check_used(function).ok()?;
+    cx.lint(function, &results);
     let step = match &function.step {
         Some(size) => {
             Some((cx.step_length(function, size).ok()?, syn::spanned::Spanned::span(size)))
@@ -286,6 +292,7 @@ impl<'a, 'm> FnCx<'a, 'm> {
             inlining: Vec::new(),
             calls: 0,
             depth: 0,
+            seen: lints::Seen::default(),
             failed: false,
         }
     }

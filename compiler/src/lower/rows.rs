@@ -204,7 +204,9 @@ impl<'a> FnCx<'a, '_> {
         if self.model.broken_fields.contains(&place.field) {
             return Err(Poison);
         }
+        self.seen.layer = Some((place.field, span));
         let results = layers::apply(self, place, decl, values, options);
+        self.seen.layer = None;
         let results = results.inspect_err(|Poison| {
             self.model.broken_fields.insert(place.field);
         })?;
@@ -265,7 +267,8 @@ fn in_statements(statements: &[Stmt], names: &mut HashSet<String>) {
                 in_statements(&choice.then, names);
                 in_statements(&choice.otherwise, names);
             }
-            Stmt::Tail(expr) => in_tokens(expr.to_token_stream(), false, names),
+            Stmt::Allow(_, stmt) => in_statements(std::slice::from_ref(stmt), names),
+            Stmt::Tail(expr) | Stmt::Reveal(expr) => in_tokens(expr.to_token_stream(), false, names),
             Stmt::Broken { .. } => {}
         }
     }

@@ -9,6 +9,7 @@ use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Expr, LitStr, Path, Token, Type, Visibility};
 
+use super::allow;
 use super::body::statements;
 use super::constants::{constant, uses};
 use super::limits::{MOST_FIELDS, too_deep};
@@ -21,6 +22,7 @@ use super::{
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::names::{is_keyword, made_a_name, plain, without_needless};
 use crate::text::text_of;
+use crate::vocabulary::lint::Lints;
 
 /// Parses the text of a `model! { … }`: models, each a struct and the functions behind it.
 pub fn parse_models(tokens: TokenStream, diagnostics: &mut Diagnostics) -> Vec<ModelItem> {
@@ -78,7 +80,7 @@ fn item(
     models: &mut Vec<ModelItem>,
     diagnostics: &mut Diagnostics,
 ) -> Result<(), Diagnostic> {
-    let attrs = input.call(Attribute::parse_outer)?;
+    let mut attrs = input.call(Attribute::parse_outer)?;
     let vis: Visibility = input.parse()?;
     if input.peek(Token![struct]) {
         input.parse::<Token![struct]>()?;
@@ -89,7 +91,8 @@ fn item(
             models.push(ModelItem::default());
         }
         let model = models.last_mut().expect("there is one");
-        model.header = Some(Header { attrs, vis, name, generics });
+        let allow = allow::take(&mut attrs, diagnostics);
+        model.header = Some(Header { allow, attrs, vis, name, generics });
         for tokens in split(body.stream(), ',') {
             let mut rest = tokens;
             // More than one where a comma is missing.
@@ -128,7 +131,7 @@ fn field(
     diagnostics: &mut Diagnostics,
 ) -> (Option<Field>, TokenStream) {
     let (mut name, mut in_files, mut behind) = (None, None, TokenStream::new());
-    let mut held = None;
+    let (mut held, mut allowed) = (None, Lints::default());
     let mut docs = Vec::new();
     let decl = parse_piece(tokens, end, |input| {
         let attrs = input.call(Attribute::parse_outer)?;
@@ -143,15 +146,18 @@ fn field(
         }
         name = Some(ident.clone());
         let is_known = |attr: &Attribute| {
-            ["doc", "name", "frozen"].iter().any(|known| attr.path().is_ident(known))
+            ["doc", "name", "frozen", "allow"].iter().any(|known| attr.path().is_ident(known))
         };
         if let Some(other) = attrs.iter().find(|attr| !is_known(attr)) {
             let text =
-                "a layer has docs, `#[name = \"…\"]` and `#[frozen]`, and no other attributes";
+                "a layer has docs, `#[name = \"…\"]`, `#[frozen]` and `#[allow(…)]`, and no other \
+                 attributes";
             diagnostics.push(syn::Error::new_spanned(other, text));
         }
         in_files = name_in_files(&attrs, diagnostics);
         held = frozen(&attrs, diagnostics);
+        let allow = attrs.iter().filter(|attr| attr.path().is_ident("allow"));
+        allow.for_each(|attr| allowed = allowed.and(allow::of_model(attr, diagnostics)));
         docs = attrs.into_iter().filter(|attr| attr.path().is_ident("doc")).collect();
         let expected = format!("expected `:` and a layer, as in `{ident}: Linear(2 -> 1)`");
         input.parse::<Token![:]>().map_err(|e| syn::Error::new(e.span(), expected))?;
@@ -163,7 +169,8 @@ fn field(
         Ok(decl)
     });
     let decl = diagnostics.keep(decl).unwrap_or(FieldDecl::Broken);
-    (name.map(|name| Field { docs, name, in_files, frozen: held, decl }), behind)
+    let (frozen, allow) = (held, allowed);
+    (name.map(|name| Field { docs, name, in_files, frozen, allow, decl }), behind)
 }
 
 /// Where `#[frozen]` stands among the attributes of a field.
@@ -324,10 +331,12 @@ fn function(
     let statements = statements(&body, diagnostics);
     let step = step(&mut attrs, diagnostics);
     let trains = trains(&mut attrs, diagnostics);
+    let allow = allow::take(&mut attrs, diagnostics);
     Ok(Function {
         attrs,
         step,
         trains,
+        allow,
         vis,
         name,
         has_self,
