@@ -15,8 +15,8 @@ use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::model::{compile, guarded};
 use crate::names::without_needless;
 use crate::syntax::limits::too_deep;
-use crate::vocabulary::lint::Lints;
 use crate::syntax::{FnArg, Function, Header, ModelItem, TypeExpr};
+use crate::vocabulary::lint::Lints;
 
 use attributes::{OfStruct, of_struct};
 use parts::{Part, Parts};

@@ -182,7 +182,14 @@ impl<'a> Parts<'a> {
         };
         let frozen = self.frozen.filter(|_| at.is_field || has_params);
         let in_files = at.in_files.clone();
-        self.fields.push(Field { docs: Vec::new(), name, in_files, frozen, allow: said.allow, decl });
+        self.fields.push(Field {
+            docs: Vec::new(),
+            name,
+            in_files,
+            frozen,
+            allow: said.allow,
+            decl,
+        });
         Part::Leaf(Leaf { field: self.fields.len() - 1, with, output })
     }
 

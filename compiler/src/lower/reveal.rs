@@ -17,9 +17,7 @@ impl FnCx<'_, '_> {
         })?;
         let lowered = self.expr(&inner, expected)?;
         let (is, trail) = match &lowered {
-            Lowered::Value(value) => {
-                (self.graph.ty(*value).to_string(), Some(self.trail(*value)))
-            }
+            Lowered::Value(value) => (self.graph.ty(*value).to_string(), Some(self.trail(*value))),
             Lowered::Tuple(values) => {
                 let types: Vec<_> = values.iter().map(|v| self.graph.ty(*v).to_string()).collect();
                 (format!("({})", types.join(", ")), None)

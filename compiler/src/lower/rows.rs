@@ -268,7 +268,9 @@ fn in_statements(statements: &[Stmt], names: &mut HashSet<String>) {
                 in_statements(&choice.otherwise, names);
             }
             Stmt::Allow(_, stmt) => in_statements(std::slice::from_ref(stmt), names),
-            Stmt::Tail(expr) | Stmt::Reveal(expr) => in_tokens(expr.to_token_stream(), false, names),
+            Stmt::Tail(expr) | Stmt::Reveal(expr) => {
+                in_tokens(expr.to_token_stream(), false, names)
+            }
             Stmt::Broken { .. } => {}
         }
     }

@@ -58,11 +58,14 @@ fn keyword(tokens: &TokenStream) -> Option<Span> {
 fn statement(input: ParseStream, last: bool, diagnostics: &mut Diagnostics) -> syn::Result<Stmt> {
     let attrs = input.call(Attribute::parse_outer)?;
     if let Some(other) = attrs.iter().find(|attr| !attr.path().is_ident("allow")) {
-        return Err(syn::Error::new_spanned(other, "a statement has no attribute but `#[allow(…)]`"));
+        return Err(syn::Error::new_spanned(
+            other,
+            "a statement has no attribute but `#[allow(…)]`",
+        ));
     }
-    let allow = attrs.iter().fold(Lints::default(), |all, attr| {
-        all.and(allow::of_model(attr, diagnostics))
-    });
+    let allow = attrs
+        .iter()
+        .fold(Lints::default(), |all, attr| all.and(allow::of_model(attr, diagnostics)));
     let bare = bare_statement(input, last, diagnostics)?;
     Ok(if attrs.is_empty() { bare } else { Stmt::Allow(allow, Box::new(bare)) })
 }

@@ -149,8 +149,7 @@ fn field(
             ["doc", "name", "frozen", "allow"].iter().any(|known| attr.path().is_ident(known))
         };
         if let Some(other) = attrs.iter().find(|attr| !is_known(attr)) {
-            let text =
-                "a layer has docs, `#[name = \"…\"]`, `#[frozen]` and `#[allow(…)]`, and no other \
+            let text = "a layer has docs, `#[name = \"…\"]`, `#[frozen]` and `#[allow(…)]`, and no other \
                  attributes";
             diagnostics.push(syn::Error::new_spanned(other, text));
         }

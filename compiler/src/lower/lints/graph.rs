@@ -80,7 +80,8 @@ impl<'g> Lines<'g> {
         let before = self.node(self.graph.view_root(node.inputs[0]))?;
         self.named(before, "sigmoid")?;
         let (name, loss) = (self.called(before), "binary_cross_entropy_with_logits");
-        let text = format!("`{loss}` makes a sigmoid of its input, and `{name}` has made one already");
+        let text =
+            format!("`{loss}` makes a sigmoid of its input, and `{name}` has made one already");
         let help = format!("leave `{name}` out here, or write `binary_cross_entropy`");
         self.found(&SIGMOID_BEFORE_LOGITS, node, &[before], text, help)
     }
@@ -100,7 +101,8 @@ impl<'g> Lines<'g> {
             return None;
         }
         let text = format!("nothing stands between the layers `{first}` and `{second}`");
-        let help = format!("write an activation: `self.{second}(x.relu())`");
+        let help =
+            format!("put an activation between them, such as `relu`, or leave `{second}` out");
         self.found(&LINEAR_AFTER_LINEAR, node, &[product], text, help)
     }
 
@@ -127,9 +129,10 @@ impl<'g> Lines<'g> {
         let op = self.op::<Elementwise>(node)?;
         let Func::Named(_) = op.func else { return None };
         let shape = |value: &ValueId| self.graph.ty(*value).dims();
-        let column = node.inputs.iter().copied().find(|value| {
-            matches!(shape(value), [rows, one] if one.is_one() && !rows.is_one())
-        })?;
+        let column =
+            node.inputs.iter().copied().find(
+                |value| matches!(shape(value), [rows, one] if one.is_one() && !rows.is_one()),
+            )?;
         let rows = &shape(&column)[0];
         let is_row = |value: &&ValueId| matches!(shape(value), [row] if row == rows);
         let row = node.inputs.iter().find(is_row)?;
@@ -138,17 +141,24 @@ impl<'g> Lines<'g> {
         if label(column) == "unsqueeze" {
             return None;
         }
-        let [a, b] = [column, *row].map(|value| format!("`{}` {}", label(value), self.graph.ty(value)));
-        let text = format!("`{}` of {a} and {b} makes [{rows}, {rows}]: every pair of them", node.label);
-        let help = "give both one shape: `squeeze(1)` of the first, or `unsqueeze(1)` of the second".into();
+        let [a, b] =
+            [column, *row].map(|value| format!("`{}` {}", label(value), self.graph.ty(value)));
+        let text =
+            format!("`{}` of {a} and {b} makes [{rows}, {rows}]: every pair of them", node.label);
+        let help =
+            "give both one shape: `squeeze(1)` of the first, or `unsqueeze(1)` of the second"
+                .into();
         self.found(&COLUMN_AGAINST_ROW, node, &[], text, help)
     }
 
     fn sum_over_batch(&self, results: &[Ty]) -> Option<Found> {
         let loss = self.graph.outputs.iter().find(|(dest, _)| *dest == Dest::Result(0))?.1;
-        let has_params = self.graph.values.iter().enumerate().any(|(v, value)| {
-            matches!(value.source, Source::Param(_)) && self.uses[v] > 0
-        });
+        let has_params = self
+            .graph
+            .values
+            .iter()
+            .enumerate()
+            .any(|(v, value)| matches!(value.source, Source::Param(_)) && self.uses[v] > 0);
         if !is_loss(results) || !has_params {
             return None;
         }
@@ -191,7 +201,8 @@ impl<'g> Lines<'g> {
     /// Whether it is a literal, or a constant of the program's: no size of the run.
     fn is_number(&self, value: ValueId) -> bool {
         let op = self.node(value).and_then(|node| self.op::<Elementwise>(node));
-        let constant = op.filter(|op| op.func == Func::Constant).and_then(|op| op.constants.first());
+        let constant =
+            op.filter(|op| op.func == Func::Constant).and_then(|op| op.constants.first());
         matches!(constant, Some(Constant::Literal(_) | Constant::Expr(..)))
     }
 
@@ -255,7 +266,8 @@ impl<'g> Lines<'g> {
     /// The product of a layer with a bias or without.
     fn without_bias(&self, value: ValueId) -> Option<&'g Node> {
         let node = self.node(value)?;
-        let is_bias = |input: &ValueId| matches!(self.graph.values[*input].source, Source::Param(_));
+        let is_bias =
+            |input: &ValueId| matches!(self.graph.values[*input].source, Source::Param(_));
         match self.named(node, "add").is_some() && node.inputs.iter().any(is_bias) {
             true => self.node(node.inputs[0]),
             false => Some(node),
@@ -280,11 +292,14 @@ impl<'g> Lines<'g> {
 
     /// Whether a parameter that the node adds has a gradient.
     fn trains(&self, sum: &Node) -> bool {
-        sum.inputs.iter().any(|input| match self.graph.values[self.graph.view_root(*input)].source {
-            Source::Param(index) => {
-                self.params[index].1.name.ends_with("bias") && !self.graph.frozen.contains(&index)
+        sum.inputs.iter().any(|input| {
+            match self.graph.values[self.graph.view_root(*input)].source {
+                Source::Param(index) => {
+                    self.params[index].1.name.ends_with("bias")
+                        && !self.graph.frozen.contains(&index)
+                }
+                _ => false,
             }
-            _ => false,
         })
     }
 
