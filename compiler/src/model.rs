@@ -158,6 +158,7 @@ pub fn analyse<'a>(
     let params = Table::new(std::mem::take(&mut cx.params));
     let state = Table::new(std::mem::take(&mut cx.state));
     let constants = std::mem::take(&mut cx.constants);
+    let mentions = std::mem::take(&mut cx.mentions);
     let mut deferred = Vec::new();
     let functions = lowered.filter(|_| diagnostics.is_empty()).and_then(|lowered| {
         let functions = lowered.into_iter().map(|f| finish(f, &mut deferred, diagnostics, watch));
@@ -178,6 +179,7 @@ pub fn analyse<'a>(
         functions,
         deferred,
         trained,
+        mentions,
     }
 }
 

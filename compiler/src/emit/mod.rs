@@ -8,6 +8,7 @@ mod calls;
 mod chains;
 mod checks;
 mod constants;
+mod editor;
 mod function;
 mod generics;
 mod lens;
@@ -33,6 +34,7 @@ use crate::dim::{Atom, Dim};
 use crate::graph::step::{Held, SIZES};
 use crate::graph::{Callee, Deferred, Graph, Ty};
 use crate::hygiene::quote;
+use crate::mentions::Mentions;
 use crate::names::plain;
 use crate::passes::Form;
 use crate::passes::plan::Plan;
@@ -139,6 +141,7 @@ pub struct Model<'a> {
     pub functions: Option<Vec<Function>>,
     pub deferred: Vec<Deferred>,
     pub trained: Vec<Trained>,
+    pub mentions: Mentions,
 }
 
 impl Model<'_> {
@@ -270,6 +273,7 @@ pub fn emit(model: &Model) -> TokenStream {
     let steps = stepwise::items(model, &chains, &prepared);
     let chains = chains.definitions();
     let seen = private::absolute(quote!(#checks #views #methods));
+    let editor = editor::items(model);
     let functions = generics::with_values(model, quote!(#(#functions)*));
     quote! {
         #definition
@@ -289,5 +293,6 @@ pub fn emit(model: &Model) -> TokenStream {
             #functions
             #steps
         };
+        #editor
     }
 }

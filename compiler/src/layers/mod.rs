@@ -32,7 +32,7 @@ pub use weight::weight;
 use crate::diagnostics::{Diagnostic, nearest};
 use crate::dim::Dim;
 use crate::graph::{Kind, Source, Ty, ValueId};
-use crate::lower::{FnCx, Lowering, Options, Scope, dim, text_of};
+use crate::lower::{FnCx, Lowering, Options, Scope, Word, dim, text_of};
 use crate::ops::Mismatch;
 use crate::syntax::{Arg, LayerDecl};
 use crate::text::mentions;
@@ -189,6 +189,9 @@ pub fn apply(
         return Err(cx.model.report(error));
     };
     let (name, span) = (cx.rule.subject.clone(), cx.rule.span);
+    cx.model.mention_layer(decl);
+    let of_call = Word { module: "layers", row: layer.name, options: layer.call_options };
+    cx.model.mention_word(None, &of_call, &call);
     if !layer.calls.iter().any(|names| names.len() == inputs.len()) {
         let counts: Vec<_> = layer.calls.iter().map(|inputs| in_words(inputs.len())).collect();
         let (plural, calls) = (if counts == ["one"] { "" } else { "s" }, layer.calls.iter());

@@ -120,6 +120,9 @@ impl FnCx<'_, '_> {
 
     /// Binds a name in the innermost block.
     fn declare(&mut self, name: &Ident, item: Item) {
+        if let Item::Value(value) = item {
+            self.mention_bound(name, value);
+        }
         let before = self.names.insert(name.to_string(), item);
         if let Some(scope) = self.scopes.last_mut() {
             scope.entry(name.to_string()).or_insert(before);
@@ -272,6 +275,9 @@ impl FnCx<'_, '_> {
             Ok(one) => self.value(one, name.span()).map(Item::Value),
             Err(poison) => Err(poison),
         };
+        if let Ok(Item::Value(value)) = item {
+            self.mention_bound(name, value);
+        }
         let made = item.as_ref().map(|_| ()).map_err(|_| Poison);
         self.names.insert(text, item.unwrap_or(Item::Poison));
         made

@@ -29,11 +29,13 @@ impl<'a> FnCx<'a, '_> {
             return Err(Poison);
         }
         if let Some(function) = self.model.function(&name.to_string()) {
+            self.model.mention_function(name, function);
             return self.inline(name, function, args);
         }
         let Some(index) = self.model.field(&name.to_string()) else {
             return Err(self.unknown_member(name));
         };
+        self.model.mention_field(name, index);
         let item = self.model.item;
         match &item.fields[index].decl {
             FieldDecl::Layer(layer) if layers::is_value(&layer.path) => {

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, Span};
 use syn::spanned::Spanned;
-use syn::{BinOp, Expr, UnOp};
+use syn::{BinOp, Expr, ExprField, Member, UnOp};
 
 use super::call::call_args;
 use super::rows::tensor_of;
@@ -104,6 +104,10 @@ impl FnCx<'_, '_> {
             }
             Expr::MethodCall(call) if self.nested_model(&call.receiver).is_some() => {
                 let (field, ty) = self.nested_model(&call.receiver).expect("just found");
+                if let Expr::Field(ExprField { member: Member::Named(name), .. }) = &*call.receiver
+                {
+                    self.model.mention_field(name, field);
+                }
                 let values = self.arg_values(&call_args(&call.args))?;
                 let place = Place { field, element: None };
                 self.call_model(place, ty, None, &call.method, &values, expected)
@@ -170,6 +174,9 @@ impl FnCx<'_, '_> {
     }
 
     fn name(&mut self, name: &Ident) -> Lowering<Lowered> {
+        if let Item::Value(value) = self.names[&name.to_string()] {
+            self.mention_value(name, value);
+        }
         match &self.names[&name.to_string()] {
             Item::Value(value) => Ok(Lowered::Value(*value)),
             Item::Tuple(values) => Ok(Lowered::Tuple(values.clone())),
@@ -285,6 +292,7 @@ impl FnCx<'_, '_> {
         let Some(index) = self.model.field(&name.to_string()) else {
             return Err(self.unknown_member(name));
         };
+        self.model.mention_field(name, index);
         match &self.model.item.fields[index].decl {
             FieldDecl::Layer(layer) if layers::is_value(&layer.path) => {
                 layers::value(self, index, layer).map(Lowered::Value)
@@ -320,7 +328,10 @@ impl FnCx<'_, '_> {
                     return Err(Poison);
                 }
                 match self.model.field(&name.to_string()) {
-                    Some(field) => Place { field, element: None },
+                    Some(field) => {
+                        self.model.mention_field(name, field);
+                        Place { field, element: None }
+                    }
                     None => return Err(self.unknown_member(name)),
                 }
             }

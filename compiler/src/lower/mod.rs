@@ -12,6 +12,7 @@ mod interface;
 mod known;
 mod lints;
 mod losses;
+mod mentions;
 mod methods;
 mod nodes;
 mod numbers;
@@ -33,6 +34,7 @@ pub use expr::is_self;
 pub use fields::{check_fields, check_layers};
 pub use functions::{FUNCTIONS, Function as FunctionRow};
 pub use interface::{declare_unused, interface};
+pub use mentions::Word;
 pub use methods::{elementwise_rows, images, methods, names as method_names, shaping, values};
 pub use options::{Options, number};
 pub use ranges::is_too_large;
@@ -55,6 +57,7 @@ use crate::dim::{Atom, Dim};
 use crate::facts::Facts;
 use crate::flow::{Flow, Flows};
 use crate::graph::{Callee, Dest, Graph, Kind, Source, Ty, ValueId, is_loss};
+use crate::mentions::Mentions;
 use crate::names::is_run_time_name;
 use crate::ops::{Deferred, Rule};
 use crate::syntax::{Function, ModelItem, TypeExpr, ambiguous, run_time_names};
@@ -116,6 +119,8 @@ pub struct ModelCx<'a> {
     pub siblings: &'a Siblings,
     /// The rows of models of which one is named alone.
     pub named_alone: HashSet<usize>,
+    /// What the words of the text stand for.
+    pub mentions: Mentions,
 }
 
 impl<'a> ModelCx<'a> {
@@ -144,6 +149,7 @@ impl<'a> ModelCx<'a> {
             work: Work::default(),
             siblings,
             named_alone: rows::named_alone(item),
+            mentions: Mentions::default(),
         }
     }
 
@@ -218,6 +224,8 @@ pub struct FnCx<'a, 'm> {
     pub calls: usize,
     /// How deep expressions and calls are in each other.
     pub depth: usize,
+    /// The numbers of the names that values are bound to.
+    pub bound: HashMap<(String, ValueId), usize>,
     /// What lints ask of the nodes.
     pub seen: lints::Seen,
     /// A statement was wrong: what it would have used may be unused.
@@ -292,6 +300,7 @@ impl<'a, 'm> FnCx<'a, 'm> {
             inlining: Vec::new(),
             calls: 0,
             depth: 0,
+            bound: HashMap::new(),
             seen: lints::Seen::default(),
             failed: false,
         }
@@ -319,6 +328,7 @@ impl<'a> FnCx<'a, '_> {
                 Ok(ty) => {
                     let value = self.graph.add_value(ty.clone(), Source::Arg(i), &name);
                     self.graph.args.push(value);
+                    self.mention_bound(&arg.name, value);
                     self.names.insert(name, Item::Value(value));
                     args.push(Arg { name: arg.name.clone(), ty });
                 }

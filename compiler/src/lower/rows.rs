@@ -19,6 +19,7 @@ impl<'a> FnCx<'a, '_> {
         let Expr::Field(field) = expr else { return None };
         let Member::Named(name) = &field.member else { return None };
         let at = self.model.field(&name.to_string()).filter(|_| is_self(&field.base))?;
+        self.model.mention_field(name, at);
         match &self.model.item.fields[at].decl {
             FieldDecl::Layers(_, count) => Some(Ok((at, *count))),
             FieldDecl::Array(_, count) => Some(self.models(name, count).map(|count| (at, count))),
@@ -64,6 +65,7 @@ impl<'a> FnCx<'a, '_> {
         let Some(at) = self.model.field(&name.to_string()) else {
             return Some(Err(self.unknown_member(name)));
         };
+        self.model.mention_field(name, at);
         let count = match &self.model.item.fields[at].decl {
             FieldDecl::Layers(_, count) => *count,
             FieldDecl::Array(_, count) => match self.models(name, count) {
