@@ -14,6 +14,7 @@ macro_rules! pages {
 #[cfg(doctest)]
 pages! {
     deployment: "../docs/deployment.md",
+    editor: "../docs/editor.md",
     language: "../docs/language.md",
     profiling: "../docs/profiling.md",
 }

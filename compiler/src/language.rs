@@ -1,5 +1,5 @@
-//! `gradiron::language`: a module for each name that a model can be written with, whose docs are its
-//! entry of the reference. Models name them where their texts do, so that editors show them.
+//! `gradiron::language`: a module for each name that a model can be written with, whose docs are
+//! its entry of the reference. Models name them where their texts do, so that editors show them.
 
 use std::collections::HashSet;
 

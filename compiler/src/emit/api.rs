@@ -258,7 +258,7 @@ fn docs(interface: &Interface, method: Method, receiver: Receiver, weighed: bool
     };
     let line = match method {
         Method::Infer => line,
-        _ => format!("{line} {shapes}."),
+        _ => format!("{}: {shapes}.", line.trim_end_matches('.')),
     };
     let weights = (weighed && method != Method::Infer).then(|| {
         quote! {

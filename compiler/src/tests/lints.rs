@@ -159,6 +159,32 @@ fn derived_modules_have_lints() {
     assert!(said.contains("did you mean `linear_after_linear`?"), "{said}");
 }
 
+/// Words are told to editors of a model with a mistake, too, each place once: functions that others
+/// call are written out again.
+#[test]
+fn editors_are_told_the_words() {
+    let text = "struct N { fc: Linear(2 -> 1, bias = false) }
+        fn forward(&self, x: [batch, 2]) -> [batch, 1] { let y = self.fc(x); y.relu() }
+        fn loss(&self, x: [batch, 2]) -> [] { mse_loss(self.forward(x), self.forward(x), MORE) }";
+    for more in ["reduction = mean", "reduction = median"] {
+        let (diagnostics, rust) = expand(&text.replace("MORE", more));
+        assert_eq!(diagnostics.is_empty(), more == "reduction = mean");
+        let rust = rust.to_string();
+        for (word, count) in [
+            ("layers :: Linear as _", 1),
+            ("layers :: Linear :: bias as _", 1),
+            ("operations :: relu as _", 1),
+            ("losses :: mse_loss :: reduction as _", 1),
+            ("const y : & str = \"[batch, 1]\"", 1),
+            (":: y as _", 1),
+            (":: fc as _", 1),
+            (":: forward as _", 2),
+        ] {
+            assert_eq!(rust.matches(word).count(), count, "`{word}` of {more}");
+        }
+    }
+}
+
 /// What `reveal!` says, and that it is the value that it shows.
 #[test]
 fn reveal_shows_and_goes_on() {
