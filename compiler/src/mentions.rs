@@ -5,6 +5,8 @@ use std::collections::{HashMap, HashSet};
 
 use proc_macro2::{Ident, Span, TokenStream};
 
+use crate::names::is_keyword;
+
 /// The words of a model.
 #[derive(Debug, Default)]
 pub struct Mentions {
@@ -35,7 +37,6 @@ impl Mentions {
     pub fn word(&mut self, module: &str, row: &str, word: &Ident, option: bool) {
         if self.is_new(word.span()) {
             let [module, row] = [module, row].map(|name| Ident::new(name, Span::call_site()));
-            let word = Ident::new(&word.to_string(), word.span());
             self.language.push(match option {
                 true => quote::quote!(#module::#row::#word),
                 false => quote::quote!(#module::#word),
@@ -43,9 +44,9 @@ impl Mentions {
         }
     }
 
-    /// A name that is declared here, and its number; nothing where it is known, or is `_`.
+    /// A name that is declared here, and its number; nothing where it is known, or no name to Rust.
     pub fn name(&mut self, ident: &Ident, is: impl FnOnce() -> String) -> Option<usize> {
-        (ident != "_" && self.is_new(ident.span())).then(|| {
+        (!is_keyword(&ident.to_string()) && self.is_new(ident.span())).then(|| {
             let docs = TokenStream::new();
             self.names.push(Name { ident: ident.clone(), is: is(), docs });
             self.names.len() - 1
