@@ -2,6 +2,9 @@
 //!
 //! A page with Rust of its own is named here, or `tests/repository/docs.rs` fails.
 
+// No page shows what a lint warns of.
+#![doc(test(attr(deny(deprecated))))]
+
 /// One module for each page, whose name a failing snippet has.
 #[cfg(doctest)]
 macro_rules! pages {
