@@ -39,7 +39,8 @@ compiles each example, which is what stands between the braces of `model!`.
 Options follow as `name = value`; sizes, windows, axes and numbers may also stand without their
 names, in the order in which they are listed. Options of a layer stand where it is declared, those
 of a call where it is called. Shapes are those of PyTorch with the batch first; `[]` is a number.
-The source is the page of PyTorch's docs that says the same, or a paper.
+The source is the page of PyTorch's docs that says the same, or a paper. `reveal!(x)` around any
+value [says its shape](editor.md).
 ";
 
 /// All entries, by their kinds.

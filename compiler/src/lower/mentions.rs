@@ -17,8 +17,11 @@ pub struct Word {
 }
 
 impl FnCx<'_, '_> {
-    /// A value gets a name.
+    /// A value gets a name. Bodies of functions that are called say so where they stand.
     pub fn mention_bound(&mut self, name: &Ident, value: ValueId) {
+        if self.inlining.len() > 1 {
+            return;
+        }
         let ty = self.graph.ty(value);
         if let Some(at) = self.model.mentions.name(name, || ty.to_string()) {
             self.bound.insert((name.to_string(), value), at);
@@ -27,7 +30,8 @@ impl FnCx<'_, '_> {
 
     /// The name of a value is used.
     pub fn mention_value(&mut self, name: &Ident, value: ValueId) {
-        if let Some(at) = self.bound.get(&(name.to_string(), value)) {
+        let bound = self.bound.get(&(name.to_string(), value));
+        if let Some(at) = bound.filter(|_| self.inlining.len() == 1) {
             self.model.mentions.used(*at, name);
         }
     }

@@ -185,6 +185,17 @@ fn editors_are_told_the_words() {
     }
 }
 
+/// A body that is written out in another one has its names from where it stands.
+#[test]
+fn names_of_a_body_are_those_of_its_function() {
+    let text = "fn loss(&self, x: [batch, 2]) -> [] { self.forward(x).mean() }
+        fn forward(&self, x: [batch, 2]) -> [batch, 1] { self.fc(x) }";
+    let (_, rust) = expand(&format!("struct N {{ fc: Linear(2 -> 1) }} {text}"));
+    let (rust, shown) = (rust.to_string(), "const x : & str = \"[batch, 2]\"");
+    assert_eq!(rust.matches(shown).count(), 2);
+    assert!(rust.contains("names_0 :: x as _") && rust.contains("names_1 :: x as _"));
+}
+
 /// What `reveal!` says, and that it is the value that it shows.
 #[test]
 fn reveal_shows_and_goes_on() {
@@ -205,7 +216,7 @@ fn reveal_shows_and_goes_on() {
         "reveal <reveal> `y` is [batch, t, 4]",
     ];
     assert_eq!(found, expected);
-    let (diagnostics, with) = expand(&text);
+    let (diagnostics, _) = expand(&text);
     let also = &diagnostics.warnings()[1].diagnostic.notes;
     assert!(also.contains(&"also: `y.narrow(1, 0, i + 1)` is [batch, 2, 4]".into()), "{also:?}");
     // What is read in any case makes the same Rust with it and without.
