@@ -181,7 +181,7 @@ fn forward(&self, image: [batch, 784]) -> [batch, 10] {
 
 /// A set of lints.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Lints(u16);
+pub struct Lints(u32);
 
 impl Lints {
     /// The one of this name.
