@@ -48,6 +48,13 @@ fetched mnist "the full MNIST" && step cargo test --locked --test data -- --igno
 fetched cifar-10-batches-bin "CIFAR-10" cifar10 && step cargo test --locked --test cifar10 -- --ignored
 fetched minilm "the published weights of MiniLM" && step cargo test --locked --package minilm
 
+# What an editor shows at the words of models.
+if rust-analyzer --version >/dev/null 2>&1; then
+    step cargo test --locked --test editor -- --ignored
+else
+    leave_out "what an editor shows, which needs \`rustup component add rust-analyzer\`"
+fi
+
 # What PyTorch computes here, beside what it computed when goldens were recorded.
 if python3 -c 'import torch, safetensors' 2>/dev/null; then
     step env PYTHONPATH=tests/parity/python python3 -m parity check all

@@ -76,6 +76,7 @@ model! {
 
 model! {
     /// Two losses that train a part each, with a buffer and statistics, and parts of batches.
+    #[allow(bias_before_batch_norm)]
     struct ByTurns {
         mean: Buffer([1, 28, 28]),
         fc1: Linear(784 -> 64),

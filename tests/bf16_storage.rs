@@ -8,6 +8,7 @@ type Outcome = Result<(), Box<dyn std::error::Error>>;
 const BATCH: usize = 5;
 
 model! {
+    #[allow(bias_before_batch_norm)]
     struct Block<const D: usize> {
         fc: Linear(D -> D),
         bn: BatchNorm1d(D),

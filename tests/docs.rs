@@ -2,6 +2,9 @@
 //!
 //! A page with Rust of its own is named here, or `tests/repository/docs.rs` fails.
 
+// No page shows what a lint warns of.
+#![doc(test(attr(deny(deprecated))))]
+
 /// One module for each page, whose name a failing snippet has.
 #[cfg(doctest)]
 macro_rules! pages {
@@ -14,6 +17,7 @@ macro_rules! pages {
 #[cfg(doctest)]
 pages! {
     deployment: "../docs/deployment.md",
+    editor: "../docs/editor.md",
     language: "../docs/language.md",
     profiling: "../docs/profiling.md",
 }

@@ -48,6 +48,7 @@ model! {
 
 // Products and convolutions of all kinds, and prepared weights.
 model! {
+    #[allow(bias_before_batch_norm)]
     struct Vision {
         conv1: Conv2d(3 -> 16, kernel = 5, padding = 2),
         bn: BatchNorm2d(16),

@@ -5,6 +5,7 @@ use gradiron::prelude::*;
 
 model! {
     /// Written once, for planes of all sizes.
+    #[allow(bias_before_batch_norm)]
     struct Double<const IN: usize, const OUT: usize> {
         conv1: Conv2d(IN -> OUT, kernel = 3, padding = 1),
         norm1: BatchNorm2d(OUT),
@@ -340,6 +341,7 @@ macro_rules! attention {
 macro_rules! pyramid {
     ($name:ident, $h:tt, $w:tt) => {
         model! {
+            #[allow(bias_before_batch_norm)]
             struct $name {
                 stem: Conv2d(3 -> 8, kernel = 3, stride = 2, padding = 1),
                 norm: BatchNorm2d(8),

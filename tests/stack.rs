@@ -137,6 +137,7 @@ model! {
 }
 
 model! {
+    #[allow(bias_before_batch_norm)]
     struct Convolutions {
         first: Conv2d(3 -> 64, kernel = 7, stride = 2, padding = 3),
         bn: BatchNorm2d(64),

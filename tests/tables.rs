@@ -6,6 +6,7 @@
 use gradiron::prelude::*;
 
 model! {
+    #[allow(bias_before_batch_norm)]
     struct Layers {
         conv: Conv2d(2 -> 4, kernel = (3, 5), stride = 1, padding = (1, 2), dilation = 1,
             groups = 2, bias = false),
@@ -80,7 +81,7 @@ model! {
         let y = self.dropped(y).dropout(p = 0.3);
         let y = self.turned(y).rotary() + y.rotary(dim = 1, base = 100.0, interleaved = true);
         let (y, h) = self.rnn(y);
-        let (y, h) = self.rnn(y, h, lengths = length);
+        let (y, _h) = self.rnn(y, h, lengths = length);
         let (y, h, c) = self.lstm(y);
         let (y, h, c) = self.lstm(y, h, c);
         let (y, s) = self.gru(y);

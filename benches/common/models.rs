@@ -44,7 +44,7 @@ model! {
     }
 
     fn loss(&self, x: [batch, 64, 64], label: Classes[batch]) -> [] {
-        let (y, h, c) = self.rnn(x);
+        let (_y, h, _c) = self.rnn(x);
         cross_entropy(self.fc(h), label)
     }
 }
@@ -56,7 +56,7 @@ model! {
     }
 
     fn loss(&self, x: [batch, 64, 64], label: Classes[batch]) -> [] {
-        let (y, h) = self.rnn(x);
+        let (_y, h) = self.rnn(x);
         cross_entropy(self.fc(h), label)
     }
 }

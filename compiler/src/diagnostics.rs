@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
 
 /// A mistake in the user's text.
@@ -167,6 +167,34 @@ impl From<syn::Error> for Diagnostic {
     }
 }
 
+/// What is warned of.
+#[derive(Debug)]
+pub struct Warning {
+    /// What rustc calls it: the name of a lint, or `reveal`.
+    pub name: &'static str,
+    pub diagnostic: Diagnostic,
+    /// Whether it is told beside errors, too.
+    pub always: bool,
+}
+
+impl Warning {
+    /// Rust at which rustc warns. Macros have no warnings of their own in stable Rust: what is
+    /// marked as deprecated and used at the user's text is one, which says the note.
+    fn tokens(&self) -> TokenStream {
+        let (text, name) = (self.diagnostic.text(), self.name);
+        let declared = Ident::new(name, Span::call_site());
+        let used = Ident::new(name, self.diagnostic.start);
+        quote::quote! {
+            const _: () = {
+                #[deprecated(note = #text)]
+                #[allow(non_upper_case_globals)]
+                const #declared: () = ();
+                #used
+            };
+        }
+    }
+}
+
 /// The most mistakes that are told at once.
 const MOST: usize = 100;
 
@@ -176,6 +204,7 @@ pub struct Diagnostics {
     found: Vec<Diagnostic>,
     /// Where they start.
     places: HashSet<(usize, usize, String)>,
+    warnings: Vec<Warning>,
     /// The phase that runs, for the message of a bug.
     pub phase: &'static str,
     /// The name of the model, for the message of a bug.
@@ -204,6 +233,35 @@ impl Diagnostics {
         if self.found.len() < MOST && self.places.insert(new.place()) {
             self.found.push(new);
         }
+    }
+
+    /// Warns of one thing once at a place. What is revealed may be another thing in each turn of a
+    /// loop.
+    pub fn warn(&mut self, warning: Warning) {
+        let place = warning.diagnostic.place();
+        let is_known =
+            |known: &Warning| known.name == warning.name && known.diagnostic.place() == place;
+        let Some(at) = self.warnings.iter().position(is_known) else {
+            if self.warnings.len() < MOST {
+                self.warnings.push(warning);
+            }
+            return;
+        };
+        let known = &mut self.warnings[at].diagnostic;
+        let also = format!("also: {}", warning.diagnostic.message);
+        let is_new = known.message != warning.diagnostic.message && !known.notes.contains(&also);
+        if warning.always && is_new {
+            known.notes.push(also);
+        }
+    }
+
+    /// What is warned of, in the order of the user's text. Beside errors lints are silent: what
+    /// they see may follow from these.
+    pub fn warnings(&self) -> Vec<&Warning> {
+        let told = |warning: &&Warning| warning.always || self.found.is_empty();
+        let mut sorted: Vec<_> = self.warnings.iter().filter(told).collect();
+        sorted.sort_by_cached_key(|warning| warning.diagnostic.place());
+        sorted
     }
 
     pub fn is_empty(&self) -> bool {
@@ -241,7 +299,7 @@ impl Diagnostics {
         sorted
     }
 
-    /// One `compile_error!` a message.
+    /// One `compile_error!` a message, and the warnings.
     pub fn emit(&self) -> TokenStream {
         let error = |diagnostic: &Diagnostic| match &diagnostic.of_type {
             // Of a type that is wrong, rustc evaluates nothing.
@@ -259,7 +317,8 @@ impl Diagnostics {
             }
             None => diagnostic.error(),
         };
-        self.sorted().into_iter().map(error).collect()
+        let errors = self.sorted().into_iter().map(error);
+        errors.chain(self.warnings().into_iter().map(Warning::tokens)).collect()
     }
 
     /// A type that is one of the mistakes: rustc takes it for any other, and what depends on it stays

@@ -11,13 +11,16 @@ pub mod facts;
 pub mod flow;
 pub mod graph;
 mod hygiene;
+pub mod language;
 pub mod layers;
 pub mod lower;
+pub mod mentions;
 pub mod model;
 pub mod names;
 pub mod ops;
 pub mod passes;
 pub mod range;
+pub mod reference;
 pub mod syntax;
 #[cfg(test)]
 mod tests;

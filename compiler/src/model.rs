@@ -209,6 +209,7 @@ pub fn analyse<'a>(
     let params = Table::new(std::mem::take(&mut cx.params));
     let state = Table::new(std::mem::take(&mut cx.state));
     let constants = std::mem::take(&mut cx.constants);
+    let mentions = std::mem::take(&mut cx.mentions);
     let mut deferred = Vec::new();
     let functions = lowered.filter(|_| diagnostics.is_empty()).and_then(|lowered| {
         let functions = lowered.into_iter().map(|f| finish(f, &mut deferred, diagnostics, watch));
@@ -232,6 +233,7 @@ pub fn analyse<'a>(
         deferred,
         trained,
         bound,
+        mentions,
     }
 }
 

@@ -21,6 +21,7 @@ pub fn text_of(tokens: &impl ToTokens) -> String {
         (" . ", "."),
         (" : ", ": "),
         ("& '", "&'"),
+        ("reveal !(", "reveal!("),
     ] {
         tight = tight.replace(loose, close);
     }

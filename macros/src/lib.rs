@@ -29,3 +29,10 @@ pub fn layer_types(_: TokenStream) -> TokenStream {
 pub fn typed_layer_types(_: TokenStream) -> TokenStream {
     gradiron_compiler::layers::typed_types().into()
 }
+
+/// A module for each word of the language, which stand in `gradiron::language`.
+#[doc(hidden)]
+#[proc_macro]
+pub fn language(_: TokenStream) -> TokenStream {
+    gradiron_compiler::language::items().into()
+}

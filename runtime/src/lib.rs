@@ -73,6 +73,7 @@ mod files;
 mod function;
 pub mod init;
 pub mod io;
+pub mod language;
 pub mod layers;
 #[cfg(test)]
 mod layers_of_modules;

@@ -7,6 +7,7 @@ use gradiron::prelude::*;
 use crate::Folder;
 
 model! {
+    #[allow(bias_before_batch_norm)]
     struct Encoder {
         stem: Linear(4 -> 3),
         bn: BatchNorm1d(3),

@@ -120,12 +120,12 @@ model! {
 
     #[step(64)]
     fn forward(&self, token: Classes[batch, 64]) -> [batch, 64, 50] {
-        let (y, h, c) = self.lstm(self.embedding(token));
+        let (y, _h, _c) = self.lstm(self.embedding(token));
         self.fc(y)
     }
 
     fn loss(&self, token: Classes[batch, 64], next: Classes[batch, 64]) -> [] {
-        let (y, h, c) = self.lstm(self.embedding(token));
+        let (y, _h, _c) = self.lstm(self.embedding(token));
         cross_entropy(self.fc(y).permute([0, 2, 1]), next)
     }
 }

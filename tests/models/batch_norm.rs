@@ -248,6 +248,7 @@ fn options() -> Outcome {
 }
 
 model! {
+    #[allow(bias_before_batch_norm)]
     struct Block<const C: usize> {
         fc: Linear(C -> C),
         bn: BatchNorm1d(C),
@@ -279,6 +280,7 @@ model! {
 
 model! {
     /// The same with every block a field.
+    #[allow(bias_before_batch_norm)]
     struct Flat {
         first: Block<4>,
         row0: Block<4>,

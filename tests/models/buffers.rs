@@ -6,6 +6,7 @@ use gradiron::prelude::*;
 use crate::data::batch;
 
 model! {
+    #[allow(bias_before_batch_norm)]
     struct Normal<const D: usize> {
         /// What the inputs are on average.
         mean: Buffer([D]),
@@ -49,6 +50,7 @@ mod free {
     use gradiron::prelude::*;
 
     model! {
+        #[allow(bias_before_batch_norm)]
         pub struct Normal<const D: usize> {
             mean: Param([D]),
             std: Param([D], init = ones),

@@ -7,6 +7,7 @@ use crate::data::{batch, bits};
 
 /// Layers in rows and tuples, branches, and connections around them.
 #[derive(Module)]
+#[module(allow(linear_after_linear))]
 struct Containers(
     Linear<4, 6>,
     Residual<(LayerNorm<6>, Linear<6, 8>, Gelu, Linear<8, 6>)>,
@@ -18,6 +19,7 @@ struct Containers(
 );
 
 model! {
+    #[allow(linear_after_linear)]
     struct ContainersByHand {
         #[name = "0"]
         first: Linear(4 -> 6),
@@ -144,6 +146,7 @@ model! {
 
 /// A name in files and what is held fixed are of all that a field holds.
 #[derive(Module)]
+#[module(allow(linear_after_linear))]
 struct Held {
     #[frozen]
     #[name = "stem.0"]

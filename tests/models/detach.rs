@@ -40,6 +40,7 @@ fn a_detached_value_is_a_constant() {
 }
 
 model! {
+    #[allow(bias_before_batch_norm)]
     struct Block {
         fc: Linear(4 -> 4),
         norm: BatchNorm1d(4),

@@ -141,6 +141,7 @@ fn what_is_before_a_trained_head_is_frozen() {
 }
 
 model! {
+    #[allow(bias_before_batch_norm)]
     struct Normed {
         fc: Linear(4 -> 4),
         norm: BatchNorm1d(4),

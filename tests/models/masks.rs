@@ -17,6 +17,7 @@ model! {
 
 model! {
     /// The mask of a model that is called is the caller's parameter.
+    #[allow(sum_over_batch)]
     struct Nested {
         bias: Param([2, 2]),
         block: Block,

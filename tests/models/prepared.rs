@@ -12,6 +12,7 @@ type Outcome = Result<(), Box<dyn std::error::Error>>;
 type Image = [[[f32; 8]; 8]; 3];
 
 model! {
+    #[allow(bias_before_batch_norm)]
     struct Wide<const D: usize> {
         fc: Linear(D -> D),
         bn: BatchNorm1d(D),
@@ -24,6 +25,7 @@ model! {
 
 model! {
     /// Weights in all forms, models in models, a row of them, and a weight that is a formula.
+    #[allow(bias_before_batch_norm)]
     struct Net {
         few: Conv2d(3 -> 4, kernel = 3, padding = 1),
         many: Conv2d(4 -> 80, kernel = 3, stride = 2),

@@ -5,6 +5,7 @@ use gradiron::prelude::*;
 use crate::data::{batch, bits};
 
 model! {
+    #[allow(linear_after_linear)]
     struct Rows {
         fc: [Linear(4 -> 4); 3],
         norm: [LayerNorm(4, bias = false); 2],
@@ -95,6 +96,7 @@ fn rows_are_in_files_as_module_lists_are() {
 }
 
 model! {
+    #[allow(linear_after_linear)]
     struct Late {
         fc: [Linear(3 -> 3); 3],
     }
@@ -154,6 +156,7 @@ fn loops_and_conditions_are_written_out() {
 }
 
 model! {
+    #[allow(linear_after_linear)]
     struct Calls {
         fc: [Linear(4 -> 4); 2],
     }

@@ -30,6 +30,7 @@ model! {
 
 model! {
     /// Two states of different shapes, a result of another one, and a model inside.
+    #[allow(linear_after_linear)]
     struct Cell {
         join: Linear(3 + 4 -> 5),
         inner: [Inner; 2],
@@ -85,7 +86,7 @@ model! {
     }
 
     fn loss(&self, x: [batch, 4, 3], h: [batch, 4], c: [batch, 2, 3], label: Classes[batch]) -> [] {
-        let (y, h, c) = scan(self.cell, x, h, c, out = [2]);
+        let (y, h, _c) = scan(self.cell, x, h, c, out = [2]);
         let last = y.narrow(1, 3, 1).reshape([batch, 2]);
         cross_entropy(self.head(last), label) + h.square().mean()
     }

@@ -5,6 +5,7 @@ use gradiron::prelude::*;
 use crate::data::batch;
 
 model! {
+    #[allow(bias_before_batch_norm)]
     struct Block {
         fc: Linear(4 -> 4),
         norm: BatchNorm1d(4),

@@ -6,6 +6,7 @@ use gradiron::prelude::*;
 use crate::data::batch;
 
 model! {
+    #[allow(bias_before_batch_norm)]
     struct Block<const D: usize> {
         up: Linear(D -> 2 * D),
         norm: BatchNorm1d(2 * D),
@@ -23,6 +24,7 @@ macro_rules! gan {
     ($(#[$more:meta])* $model:ident, [$(#[$maker:meta])*], [$(#[$critic:meta])*], [$(#[$taste:meta])*]) => {
         model! {
             $(#[$more])*
+            #[allow(linear_after_linear)]
             struct $model {
                 stem: Linear(4 -> 6),
                 maker: [Block<6>; 2],

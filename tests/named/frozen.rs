@@ -46,6 +46,7 @@ fn a_frozen_encoder_and_a_head() -> Outcome {
 }
 
 model! {
+    #[allow(bias_before_batch_norm)]
     struct Norms {
         first: BatchNorm1d(3),
         plain: BatchNorm1d(3, affine = false),

@@ -23,6 +23,7 @@ model! {
 }
 
 model! {
+    #[allow(bias_before_batch_norm)]
     struct Others {
         up: ConvTranspose2d(1 -> 2, kernel = 2),
         bn2: BatchNorm2d(2),

@@ -22,6 +22,7 @@ model! {
 }
 
 model! {
+    #[allow(bias_before_batch_norm)]
     pub struct Encoder {
         stem: Linear(3 -> 4),
         bn: BatchNorm1d(4),

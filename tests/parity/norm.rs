@@ -8,6 +8,7 @@ use gradiron::view::{array, batch, flat};
 use safetensors::SafeTensors;
 
 model! {
+    #[allow(bias_before_batch_norm)]
     struct Normed {
         conv: Conv2d(2 -> 4, kernel = 3, padding = 1, bias = false),
         bn: BatchNorm2d(4),

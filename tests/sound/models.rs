@@ -121,6 +121,7 @@ model! {
 }
 
 model! {
+    #[allow(linear_after_linear)]
     struct Mixer {
         up: Linear(4 -> 6),
         down: Linear(6 -> 4),

@@ -14,7 +14,7 @@ model! {
 }
 
 model! {
-    struct Normed {
+    #[allow(bias_before_batch_norm)] struct Normed {
         fc: Linear(7 -> 4),
         norm: BatchNorm1d(4),
     }

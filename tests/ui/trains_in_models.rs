@@ -3,7 +3,7 @@
 use gradiron::prelude::*;
 
 model! {
-    pub struct Gan {
+    #[allow(linear_after_linear)] pub struct Gan {
         maker: Linear(8 -> 16),
         critic: Linear(16 -> 1),
     }

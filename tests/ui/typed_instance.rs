@@ -4,7 +4,7 @@ use gradiron::prelude::*;
 use gradiron::typenum::{U3, U4};
 
 #[derive(Module)]
-struct Two<D: Size, E: Size> {
+#[module(allow(linear_after_linear))] struct Two<D: Size, E: Size> {
     a: typed::Linear<D, E>,
     b: typed::Linear<D, E>,
 }

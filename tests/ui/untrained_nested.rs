@@ -34,7 +34,7 @@ model! {
 }
 
 model! {
-    struct Once {
+    #[allow(sum_over_batch)] struct Once {
         by: Param([3]),
         inner: Chooser<3>,
     }
@@ -45,7 +45,7 @@ model! {
 }
 
 model! {
-    struct Row<const N: usize = 2> {
+    #[allow(sum_over_batch)] struct Row<const N: usize = 2> {
         by: Param([N]),
         inner: [Chooser<N>; 3],
     }
@@ -56,7 +56,7 @@ model! {
 }
 
 model! {
-    struct Own {
+    #[allow(sum_over_batch)] struct Own {
         first: Linear(2 -> 2),
         places: Places,
         rows: [Places; 2],
@@ -69,7 +69,7 @@ model! {
 }
 
 model! {
-    struct Steps {
+    #[allow(sum_over_batch)] struct Steps {
         cell: Within,
     }
 

@@ -4,10 +4,11 @@ use proc_macro2::{Ident, Span};
 use syn::meta::ParseNestedMeta;
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{Attribute, Meta, Token, parenthesized};
+use syn::{Attribute, Meta, Path, Token, parenthesized};
 
 use crate::diagnostics::{Diagnostic, Diagnostics};
-use crate::syntax::{FnArg, TypeExpr};
+use crate::syntax::{FnArg, TypeExpr, allow};
+use crate::vocabulary::lint::Lints;
 
 /// Above the struct.
 #[derive(Debug, Default)]
@@ -16,24 +17,30 @@ pub struct OfStruct {
     /// The inputs behind the first.
     pub with: Vec<FnArg>,
     pub output: Option<TypeExpr>,
+    /// The lints that are silent.
+    pub allow: Lints,
 }
 
 /// Above a field.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct OfField {
     /// The inputs of the struct that it is given behind the first.
     pub with: Vec<Ident>,
     pub output: Option<TypeExpr>,
+    /// The lints that say nothing of it.
+    pub allow: Lints,
 }
 
 pub fn of_struct(attrs: &[Attribute], diagnostics: &mut Diagnostics) -> OfStruct {
     let mut said = OfStruct::default();
+    let mut allowed = Vec::new();
     for attr in attrs.iter().filter(|attr| attr.path().is_ident("module")) {
         if let Some(error) = no_list(attr, "input = [batch, 784]") {
             diagnostics.push(error);
             continue;
         }
         let read = attr.parse_nested_meta(|meta| match () {
+            () if meta.path.is_ident("allow") => allow(&meta, &mut allowed),
             () if meta.path.is_ident("input") => shape(&meta, &mut said.input, "input"),
             () if meta.path.is_ident("output") => shape(&meta, &mut said.output, "output"),
             () if meta.path.is_ident("with") => {
@@ -51,6 +58,7 @@ pub fn of_struct(attrs: &[Attribute], diagnostics: &mut Diagnostics) -> OfStruct
         });
         diagnostics.keep(read);
     }
+    said.allow = allow::known(allowed, diagnostics);
     for attr in attrs {
         let of_field = ["name", "frozen"].iter().find(|name| attr.path().is_ident(name));
         if let Some(name) = of_field {
@@ -63,12 +71,14 @@ pub fn of_struct(attrs: &[Attribute], diagnostics: &mut Diagnostics) -> OfStruct
 
 pub fn of_field(attrs: &[Attribute], stated: &OfStruct, diagnostics: &mut Diagnostics) -> OfField {
     let mut said = OfField::default();
+    let mut allowed = Vec::new();
     for attr in attrs.iter().filter(|attr| attr.path().is_ident("module")) {
         if let Some(error) = no_list(attr, "output = [batch, 10]") {
             diagnostics.push(error);
             continue;
         }
         let read = attr.parse_nested_meta(|meta| match () {
+            () if meta.path.is_ident("allow") => allow(&meta, &mut allowed),
             () if meta.path.is_ident("output") => shape(&meta, &mut said.output, "output"),
             () if meta.path.is_ident("with") => {
                 let list;
@@ -88,6 +98,7 @@ pub fn of_field(attrs: &[Attribute], stated: &OfStruct, diagnostics: &mut Diagno
         });
         diagnostics.keep(read);
     }
+    said.allow = allow::known(allowed, diagnostics);
     for name in &said.with {
         if !stated.with.iter().any(|arg| arg.name == *name) {
             let error = Diagnostic::new(name.span(), format!("no input is named `{name}`"));
@@ -115,6 +126,14 @@ fn shape(meta: &ParseNestedMeta, slot: &mut Option<TypeExpr>, name: &str) -> syn
     let ty = meta.value()?.parse::<TypeExpr>()?;
     once(meta, slot.is_none(), name)?;
     *slot = Some(ty);
+    Ok(())
+}
+
+/// `allow(linear_after_linear)`: rustc knows no lint of ours above a struct of its own.
+fn allow(meta: &ParseNestedMeta, names: &mut Vec<Path>) -> syn::Result<()> {
+    let list;
+    parenthesized!(list in meta.input);
+    names.extend(list.parse_terminated(Path::parse_mod_style, Token![,])?);
     Ok(())
 }
 

@@ -16,6 +16,7 @@ use crate::model::{compile, guarded};
 use crate::names::without_needless;
 use crate::syntax::limits::too_deep;
 use crate::syntax::{FnArg, Function, Header, ModelItem, TypeExpr};
+use crate::vocabulary::lint::Lints;
 
 use attributes::{OfStruct, of_struct};
 use parts::{Part, Parts};
@@ -58,7 +59,7 @@ pub fn model(input: &DeriveInput, diagnostics: &mut Diagnostics) -> ModelItem {
     let mut parts = Parts::new(&generics, &stated, diagnostics);
     let parts_of_struct = parts_of(input, &mut parts);
     let fields = std::mem::take(&mut parts.fields);
-    let OfStruct { input: x, with, output } = stated;
+    let OfStruct { input: x, with, output, allow } = stated;
     let x = x.or_else(|| kinds::input(&parts_of_struct, &fields));
     if x.is_none() && diagnostics.is_empty() {
         diagnostics.push(refused::no_input(&input.ident, &fields));
@@ -76,6 +77,7 @@ pub fn model(input: &DeriveInput, diagnostics: &mut Diagnostics) -> ModelItem {
     returns.iter_mut().for_each(|ty| sizes::in_shape(ty, &params));
     let forward = Function {
         trains: None,
+        allow: Lints::default(),
         attrs: Vec::new(),
         step: None,
         vis: None,
@@ -89,8 +91,8 @@ pub fn model(input: &DeriveInput, diagnostics: &mut Diagnostics) -> ModelItem {
         body,
         body_span: span,
     };
-    let header =
-        Header { attrs: Vec::new(), vis: input.vis.clone(), name: input.ident.clone(), generics };
+    let (attrs, vis, name) = (Vec::new(), input.vis.clone(), input.ident.clone());
+    let header = Header { allow, attrs, vis, name, generics };
     let functions = vec![forward];
     ModelItem { header: Some(header), fields, functions, derived: true, ..ModelItem::default() }
 }

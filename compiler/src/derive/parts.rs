@@ -198,7 +198,14 @@ impl<'a> Parts<'a> {
         };
         let frozen = self.frozen.filter(|_| at.is_field || has_params);
         let in_files = at.in_files.clone();
-        self.fields.push(Field { docs: Vec::new(), name, in_files, frozen, decl });
+        self.fields.push(Field {
+            docs: Vec::new(),
+            name,
+            in_files,
+            frozen,
+            allow: said.allow,
+            decl,
+        });
         Part::Leaf(Leaf { field: self.fields.len() - 1, with, output })
     }
 
@@ -284,7 +291,7 @@ impl<'a> Parts<'a> {
         };
         self.no_output(said);
         let span = last.ident.span();
-        let said = &OfField { with: said.with.clone(), output: None };
+        let said = &OfField { output: None, ..said.clone() };
         let types: Vec<&Type> = given
             .iter()
             .filter_map(|arg| match arg {

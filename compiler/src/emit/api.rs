@@ -255,8 +255,10 @@ fn docs(interface: &Interface, method: Method, receiver: Receiver, weighed: bool
     let types: Vec<String> =
         interface.args.iter().map(|arg| format!("{} `{}`", arg.name, arg.ty)).collect();
     let results: Vec<String> = interface.results.iter().map(|ty| format!("`{ty}`")).collect();
+    let shapes = format!("{} → {}", types.join(", "), results.join(", "));
+    let shapes = shapes.trim_start();
     let line = match (method, receiver) {
-        (Method::Infer, _) => format!("Inference: {} → {}.", types.join(", "), results.join(", ")),
+        (Method::Infer, _) => format!("Inference: {shapes}."),
         (Method::Grad, _) => {
             format!("`{name}` and the gradients of the parameters, in `ws.grads()`.")
         }
@@ -269,6 +271,10 @@ fn docs(interface: &Interface, method: Method, receiver: Receiver, weighed: bool
         _ => {
             format!("`{name}`, the gradients of the parameters, and those of its float arguments.")
         }
+    };
+    let line = match method {
+        Method::Infer => line,
+        _ => format!("{}: {shapes}.", line.trim_end_matches('.')),
     };
     let weights = (weighed && method != Method::Infer).then(|| {
         quote! {

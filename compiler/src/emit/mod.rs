@@ -9,6 +9,7 @@ mod calls;
 mod chains;
 mod checks;
 mod constants;
+mod editor;
 mod function;
 mod generics;
 mod lens;
@@ -34,6 +35,7 @@ use crate::dim::{Atom, Dim};
 use crate::graph::step::{Held, SIZES};
 use crate::graph::{Callee, Deferred, Graph, Ty};
 use crate::hygiene::quote;
+use crate::mentions::Mentions;
 use crate::names::plain;
 use crate::passes::Form;
 use crate::passes::plan::Plan;
@@ -144,6 +146,7 @@ pub struct Model<'a> {
     pub trained: Vec<Trained>,
     /// The constants of the program that are sizes, by the model's own names for them.
     pub bound: Vec<(Ident, TokenStream)>,
+    pub mentions: Mentions,
 }
 
 impl Model<'_> {
@@ -295,6 +298,7 @@ pub fn emit(model: &Model) -> TokenStream {
     let chains = chains.definitions();
     let absent = absent::functions(model);
     let seen = private::absolute(quote!(#bound #checks #views #methods));
+    let editor = editor::items(model);
     let functions = generics::with_values(model, quote!(#(#functions)*));
     quote! {
         #definition
@@ -315,5 +319,6 @@ pub fn emit(model: &Model) -> TokenStream {
             #functions
             #steps
         };
+        #editor
     }
 }

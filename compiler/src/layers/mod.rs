@@ -35,7 +35,7 @@ pub use weight::weight;
 use crate::diagnostics::{Diagnostic, nearest};
 use crate::dim::Dim;
 use crate::graph::{Kind, Source, Ty, ValueId};
-use crate::lower::{FnCx, Lowering, Options, Scope, dim, explained, text_of};
+use crate::lower::{FnCx, Lowering, Options, Scope, Word, dim, explained, text_of};
 use crate::ops::Mismatch;
 use crate::syntax::{Arg, LayerDecl};
 use crate::text::mentions;
@@ -189,6 +189,9 @@ pub fn apply(
         return Err(cx.model.report(unknown(&decl.path, &written, &decl.args)));
     };
     let (name, span) = (cx.rule.subject.clone(), cx.rule.span);
+    cx.model.mention_layer(decl);
+    let of_call = Word { module: "layers", row: layer.name, options: layer.call_options };
+    cx.model.mention_word(None, &of_call, &call);
     // A layer is declared outside of the loop in which it is called.
     let loops = cx.loop_names();
     let of_loop = decl.args.iter().flat_map(Arg::exprs).find(|arg| mentions(arg, &loops));

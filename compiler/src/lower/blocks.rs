@@ -20,7 +20,8 @@ impl<'a> FnCx<'a, '_> {
             None if self.failed => Err(Poison),
             None => {
                 let text = format!("`{}` ends without a value", function.name);
-                let last = function.body.iter().rev().find_map(|stmt| match stmt {
+                let stmts = function.body.iter().rev().map(|stmt| stmt.allowed().1);
+                let last = stmts.into_iter().find_map(|stmt| match stmt {
                     Stmt::Let { names, .. } => names.last(),
                     Stmt::Assign { name, .. } => Some(name),
                     _ => None,
@@ -38,6 +39,9 @@ impl FnCx<'_, '_> {
     fn block(&mut self, stmts: &[Stmt], expected: &[TypeExpr]) -> Option<Lowering<Lowered>> {
         let mut result = None;
         for (i, stmt) in stmts.iter().enumerate() {
+            let (allow, stmt) = stmt.allowed();
+            let outside = self.seen.allow;
+            self.seen.allow = outside.and(allow);
             match stmt {
                 Stmt::Let { names, annotation, value } => {
                     self.failed |= self.bind(names, annotation, value).is_err();
@@ -64,7 +68,10 @@ impl FnCx<'_, '_> {
                     self.failed |= lowered.is_err();
                     result = Some(lowered);
                 }
+                Stmt::Reveal(expr) => self.failed |= self.expr(expr, &[]).is_err(),
+                Stmt::Allow(..) => unreachable!("taken off above"),
             }
+            self.seen.allow = outside;
         }
         result
     }
@@ -113,6 +120,9 @@ impl FnCx<'_, '_> {
 
     /// Binds a name in the innermost block.
     fn declare(&mut self, name: &Ident, item: Item) {
+        if let Item::Value(value) = item {
+            self.mention_bound(name, value);
+        }
         let before = self.names.insert(name.to_string(), item);
         if let Some(scope) = self.scopes.last_mut() {
             scope.entry(name.to_string()).or_insert(before);
@@ -265,6 +275,9 @@ impl FnCx<'_, '_> {
             Ok(one) => self.value(one, name.span()).map(Item::Value),
             Err(poison) => Err(poison),
         };
+        if let Ok(Item::Value(value)) = item {
+            self.mention_bound(name, value);
+        }
         let made = item.as_ref().map(|_| ()).map_err(|_| Poison);
         self.names.insert(text, item.unwrap_or(Item::Poison));
         made
@@ -384,7 +397,8 @@ impl FnCx<'_, '_> {
 
 /// The names that statements assign, in blocks of theirs too.
 fn assigned(stmts: &[Stmt]) -> Box<dyn Iterator<Item = &Ident> + '_> {
-    Box::new(stmts.iter().flat_map(|stmt| match stmt {
+    let stmts = stmts.iter().map(|stmt| stmt.allowed().1);
+    Box::new(stmts.flat_map(|stmt| match stmt {
         Stmt::Assign { name, .. } => Box::new([name].into_iter()) as Box<dyn Iterator<Item = _>>,
         Stmt::For(each) => assigned(&each.body),
         Stmt::If(choice) => Box::new(assigned(&choice.then).chain(assigned(&choice.otherwise))),

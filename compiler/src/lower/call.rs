@@ -29,11 +29,13 @@ impl<'a> FnCx<'a, '_> {
             return Err(Poison);
         }
         if let Some(function) = self.model.function(&name.to_string()) {
+            self.model.mention_function(name, function);
             return self.inline(name, function, args);
         }
         let Some(index) = self.model.field(&name.to_string()) else {
             return Err(self.unknown_member(name));
         };
+        self.model.mention_field(name, index);
         let item = self.model.item;
         match &item.fields[index].decl {
             FieldDecl::Layer(layer) if layers::is_value(&layer.path) => {
@@ -190,7 +192,11 @@ impl<'a> FnCx<'a, '_> {
                 return Err(self.model.report(error.follows(&name.to_string())));
             }
         }
-        let made = self.body(function)?;
+        let outside = self.seen.allow;
+        self.seen.allow = outside.and(function.allow);
+        let made = self.body(function);
+        self.seen.allow = outside;
+        let made = made?;
         match self.model.misdeclared.contains(&name.to_string()) {
             true => self.as_declared(function, &made),
             false => Ok(made),

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, Span};
 use syn::spanned::Spanned;
-use syn::{BinOp, Expr, UnOp};
+use syn::{BinOp, Expr, ExprField, Member, UnOp};
 
 use super::call::call_args;
 use super::foreign::is_function;
@@ -12,7 +12,7 @@ use crate::diagnostics::{Diagnostic, nearest};
 use crate::graph::{Kind, ValueId};
 use crate::layers::{self, Place};
 use crate::ops::elementwise::{Constant, Elementwise};
-use crate::syntax::{FieldDecl, TypeExpr};
+use crate::syntax::{FieldDecl, TypeExpr, is_reveal};
 
 /// What an expression is.
 #[derive(Debug, Clone)]
@@ -105,6 +105,10 @@ impl FnCx<'_, '_> {
             }
             Expr::MethodCall(call) if self.nested_model(&call.receiver).is_some() => {
                 let (field, ty) = self.nested_model(&call.receiver).expect("just found");
+                if let Expr::Field(ExprField { member: Member::Named(name), .. }) = &*call.receiver
+                {
+                    self.model.mention_field(name, field);
+                }
                 let values = self.arg_values(&call_args(&call.args))?;
                 let place = Place { field, element: None };
                 self.call_model(place, ty, None, &call.method, &values, expected)
@@ -135,6 +139,7 @@ impl FnCx<'_, '_> {
                 let args = call_args(&call.args);
                 self.method(x, &call.method, args).map(Lowered::Value)
             }
+            Expr::Macro(call) if is_reveal(expr) => self.reveal(&call.mac, expected),
             Expr::Index(_) if self.is_element(expr) => {
                 let place = self.element(expr).expect("just found")?;
                 Err(self.no_value(place, expr))
@@ -172,6 +177,9 @@ impl FnCx<'_, '_> {
     }
 
     fn name(&mut self, name: &Ident) -> Lowering<Lowered> {
+        if let Item::Value(value) = self.names[&name.to_string()] {
+            self.mention_value(name, value);
+        }
         match &self.names[&name.to_string()] {
             Item::Value(value) => Ok(Lowered::Value(*value)),
             Item::Tuple(values) => Ok(Lowered::Tuple(values.clone())),
@@ -242,7 +250,7 @@ impl FnCx<'_, '_> {
                 return self.model.report(error.help("write `let y = if i > 0 { a } else { b };`"));
             }
             Expr::Match(_) => "a body has no `match`: its shapes are fixed",
-            Expr::Macro(_) => "a body calls no macros",
+            Expr::Macro(_) => "a body calls no macros but `reveal!`",
             Expr::Closure(_) => "a body has no closures",
             _ => "this is not part of the language of models",
         };
@@ -316,6 +324,7 @@ impl FnCx<'_, '_> {
         let Some(index) = self.model.field(&name.to_string()) else {
             return Err(self.unknown_member(name));
         };
+        self.model.mention_field(name, index);
         match &self.model.item.fields[index].decl {
             FieldDecl::Layer(layer) if layers::is_value(&layer.path) => {
                 layers::value(self, index, layer).map(Lowered::Value)
@@ -351,7 +360,10 @@ impl FnCx<'_, '_> {
                     return Err(Poison);
                 }
                 match self.model.field(&name.to_string()) {
-                    Some(field) => Place { field, element: None },
+                    Some(field) => {
+                        self.model.mention_field(name, field);
+                        Place { field, element: None }
+                    }
                     None => return Err(self.unknown_member(name)),
                 }
             }

@@ -171,7 +171,13 @@ fn report_unused(model: &mut ModelCx, functions: &[Lowered]) {
             let text = format!("`{name}` has no parameters that could be held fixed");
             model.diagnostics.push(Diagnostic::new(span, text).help("take `#[frozen]` out"));
         }
-        if model.broken_fields.contains(&i) || !has_params {
+        if model.broken_fields.contains(&i) {
+            continue;
+        }
+        if !has_params {
+            if !model.applied.contains(&i) && !matches!(field.decl, FieldDecl::Broken) {
+                super::lints::unused_layer(model, i);
+            }
             continue;
         }
         let count = match &field.decl {

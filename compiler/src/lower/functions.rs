@@ -10,7 +10,7 @@ use super::losses::{
 };
 use super::scan::SCAN;
 use super::weights::{CONV2D, EMBEDDING, LAYER_NORM, LINEAR, RMS_NORM};
-use super::{FnCx, Item, Lowering, Options, Poison, methods};
+use super::{FnCx, Item, Lowering, Options, Poison, Word, methods};
 use crate::diagnostics::Diagnostic;
 use crate::dim::Dim;
 use crate::graph::ValueId;
@@ -115,7 +115,13 @@ const ATTENTION: Function = Function {
 impl FnCx<'_, '_> {
     pub fn free_call(&mut self, name: &Ident, args: Vec<Arg>) -> Lowering<Vec<ValueId>> {
         let text = name.to_string();
-        match (FUNCTIONS.iter().find(|row| row.name == text), self.names.get(&text)) {
+        let row = FUNCTIONS.iter().find(|row| row.name == text);
+        if let Some(row) = row {
+            let module = if row.build.is_loss() { "losses" } else { "operations" };
+            let word = Word { module, row: row.name, options: row.options };
+            self.model.mention_word(Some(name), &word, &args);
+        }
+        match (row, self.names.get(&text)) {
             (Some(row @ Row { build: Build::Loss(build), .. }), _) => {
                 self.loss(row, name, args, *build).map(|value| vec![value])
             }

@@ -11,13 +11,16 @@ mod foreign;
 mod functions;
 mod interface;
 mod known;
+mod lints;
 mod losses;
+mod mentions;
 mod methods;
 mod nodes;
 mod numbers;
 mod options;
 mod ranges;
 mod results;
+mod reveal;
 mod rows;
 mod scan;
 mod siblings;
@@ -33,6 +36,7 @@ pub use fields::{check_fields, check_layers};
 pub use foreign::explained;
 pub use functions::{FUNCTIONS, Function as FunctionRow};
 pub use interface::{check_unapplied, declare_unused, interface};
+pub use mentions::Word;
 pub use methods::{elementwise_rows, images, methods, names as method_names, shaping, values};
 pub use options::{Options, number};
 pub use ranges::is_too_large;
@@ -55,6 +59,7 @@ use crate::dim::{Atom, Dim};
 use crate::facts::Facts;
 use crate::flow::{Flow, Flows};
 use crate::graph::{Callee, Dest, Graph, Kind, Source, Ty, ValueId, is_loss};
+use crate::mentions::Mentions;
 use crate::names::is_run_time_name;
 use crate::ops::{Deferred, Rule};
 use crate::syntax::{Function, ModelItem, TypeExpr, ambiguous, run_time_names};
@@ -121,6 +126,8 @@ pub struct ModelCx<'a> {
     /// Functions whose bodies make other results than they declare, which is reported: those that
     /// call them see what is declared.
     pub misdeclared: HashSet<String>,
+    /// What the words of the text stand for.
+    pub mentions: Mentions,
 }
 
 impl<'a> ModelCx<'a> {
@@ -151,6 +158,7 @@ impl<'a> ModelCx<'a> {
             siblings,
             named_alone: rows::named_alone(item),
             misdeclared: HashSet::new(),
+            mentions: Mentions::default(),
         }
     }
 
@@ -227,6 +235,10 @@ pub struct FnCx<'a, 'm> {
     pub assumed: HashMap<ValueId, String>,
     /// How deep expressions and calls are in each other.
     pub depth: usize,
+    /// The numbers of the names that values are bound to.
+    pub bound: HashMap<(String, ValueId), usize>,
+    /// What lints ask of the nodes.
+    pub seen: lints::Seen,
     /// A statement was wrong: what it would have used may be unused.
     pub failed: bool,
     /// What a layer is called with, as it is written.
@@ -237,6 +249,7 @@ pub struct FnCx<'a, 'm> {
 pub fn lower_function<'a>(model: &mut ModelCx<'a>, function: &'a Function) -> Option<Lowered> {
     let mut cx = FnCx::new(model);
     cx.inlining.push(function.name.to_string());
+    cx.seen.allow = lints::allowed(cx.model.item, function);
     cx.only = function
         .trains
         .as_ref()
@@ -269,6 +282,7 @@ pub fn lower_function<'a>(model: &mut ModelCx<'a>, function: &'a Function) -> Op
     if cx.model.misdeclared.is_empty() {
         cx.check_used(function).ok()?;
     }
+    cx.lint(function, &results);
     let step = match &function.step {
         Some(size) => {
             Some((cx.step_length(function, size).ok()?, syn::spanned::Spanned::span(size)))
@@ -302,6 +316,8 @@ impl<'a, 'm> FnCx<'a, 'm> {
             calls: 0,
             assumed: HashMap::new(),
             depth: 0,
+            bound: HashMap::new(),
+            seen: lints::Seen::default(),
             failed: false,
             argument: None,
         }
@@ -329,6 +345,7 @@ impl<'a> FnCx<'a, '_> {
                 Ok(ty) => {
                     let value = self.graph.add_value(ty.clone(), Source::Arg(i), &name);
                     self.graph.args.push(value);
+                    self.mention_bound(&arg.name, value);
                     self.names.insert(name, Item::Value(value));
                     args.push(Arg { name: arg.name.clone(), ty });
                 }

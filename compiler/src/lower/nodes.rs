@@ -43,6 +43,7 @@ impl FnCx<'_, '_> {
                 self.rule.defer_memory(&ty.shape, || format!("`{step}` makes {ty}"));
             }
         }
+        self.seen.node(made[0], self.rule.span);
         Ok(made)
     }
 

@@ -19,6 +19,7 @@ impl<'a> FnCx<'a, '_> {
         let Expr::Field(field) = expr else { return None };
         let Member::Named(name) = &field.member else { return None };
         let at = self.model.field(&name.to_string()).filter(|_| is_self(&field.base))?;
+        self.model.mention_field(name, at);
         match &self.model.item.fields[at].decl {
             FieldDecl::Layers(_, count) => Some(Ok((at, *count))),
             FieldDecl::Array(_, count) => Some(self.models(name, count).map(|count| (at, count))),
@@ -64,6 +65,7 @@ impl<'a> FnCx<'a, '_> {
         let Some(at) = self.model.field(&name.to_string()) else {
             return Some(Err(self.unknown_member(name)));
         };
+        self.model.mention_field(name, at);
         let count = match &self.model.item.fields[at].decl {
             FieldDecl::Layers(_, count) => *count,
             FieldDecl::Array(_, count) => match self.models(name, count) {
@@ -212,7 +214,9 @@ impl<'a> FnCx<'a, '_> {
         if self.model.broken_fields.contains(&place.field) {
             return Err(Poison);
         }
+        self.seen.layer = Some((place.field, span));
         let results = layers::apply(self, place, decl, values, options);
+        self.seen.layer = None;
         let results = results.inspect_err(|Poison| {
             self.model.broken_fields.insert(place.field);
         })?;
@@ -273,7 +277,10 @@ fn in_statements(statements: &[Stmt], names: &mut HashSet<String>) {
                 in_statements(&choice.then, names);
                 in_statements(&choice.otherwise, names);
             }
-            Stmt::Tail(expr) => in_tokens(expr.to_token_stream(), false, names),
+            Stmt::Allow(_, stmt) => in_statements(std::slice::from_ref(stmt), names),
+            Stmt::Tail(expr) | Stmt::Reveal(expr) => {
+                in_tokens(expr.to_token_stream(), false, names)
+            }
             Stmt::Broken { .. } => {}
         }
     }

@@ -4,12 +4,13 @@ use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::ParseStream;
 use syn::punctuated::Punctuated;
-use syn::{BinOp, Expr, Token};
+use syn::{Attribute, BinOp, Expr, Token};
 
 use super::recover::{bound_names, parse_piece, split};
-use super::{For, If, Stmt, Value, shapes};
+use super::{For, If, Stmt, Value, allow, shapes};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::text::text_of;
+use crate::vocabulary::lint::Lints;
 use crate::vocabulary::pytorch::{self, Here};
 
 /// The statements of a body.
@@ -54,6 +55,26 @@ fn keyword(tokens: &TokenStream) -> Option<Span> {
 }
 
 fn statement(input: ParseStream, last: bool, diagnostics: &mut Diagnostics) -> syn::Result<Stmt> {
+    let attrs = input.call(Attribute::parse_outer)?;
+    if let Some(other) = attrs.iter().find(|attr| !attr.path().is_ident("allow")) {
+        return Err(syn::Error::new_spanned(
+            other,
+            "a statement has no attribute but `#[allow(…)]`",
+        ));
+    }
+    let allow = attrs
+        .iter()
+        .fold(Lints::default(), |all, attr| all.and(allow::of_model(attr, diagnostics)));
+    let bare = bare_statement(input, last, diagnostics)?;
+    Ok(if attrs.is_empty() { bare } else { Stmt::Allow(allow, Box::new(bare)) })
+}
+
+/// A statement without its attributes.
+fn bare_statement(
+    input: ParseStream,
+    last: bool,
+    diagnostics: &mut Diagnostics,
+) -> syn::Result<Stmt> {
     if input.peek(Token![for]) {
         return for_loop(input, diagnostics).map(Stmt::For);
     }
@@ -98,6 +119,7 @@ fn statement(input: ParseStream, last: bool, diagnostics: &mut Diagnostics) -> s
     match value {
         Expr::Assign(assign) => Err(syn::Error::new_spanned(assign.left, ONLY_NAMES)),
         value if last || is_unsupported(&value) => Ok(Stmt::Tail(value)),
+        value if is_reveal(&value) => Ok(Stmt::Reveal(value)),
         Expr::Binary(binary) if without_assignment(&binary.op).is_some() => {
             let op = without_assignment(&binary.op).expect("just found");
             let Expr::Path(path) = &*binary.left else {
@@ -219,7 +241,13 @@ fn whole_expr(input: ParseStream) -> syn::Result<Expr> {
 
 /// What a body does not have, wherever it stands.
 fn is_unsupported(expr: &Expr) -> bool {
-    matches!(expr, Expr::While(_) | Expr::Loop(_) | Expr::Match(_) | Expr::Macro(_))
+    matches!(expr, Expr::While(_) | Expr::Loop(_) | Expr::Match(_))
+        || matches!(expr, Expr::Macro(_)) && !is_reveal(expr)
+}
+
+/// `reveal!(x)`
+pub fn is_reveal(expr: &Expr) -> bool {
+    matches!(expr, Expr::Macro(call) if call.mac.path.is_ident("reveal"))
 }
 
 /// `+` of `+=`

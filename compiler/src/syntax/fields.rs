@@ -12,10 +12,11 @@ use super::arrows::{sizes_first, split_arrow, with_arrow};
 use super::items::checked_name;
 use super::limits::MOST_FIELDS;
 use super::recover::{parse_piece, split};
-use super::{Arg, Field, FieldDecl, LayerDecl, ModelItem, Written, held};
+use super::{Arg, Field, FieldDecl, LayerDecl, ModelItem, Written, allow, held};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::names::plain;
 use crate::text::{mentions, text_of};
+use crate::vocabulary::lint::Lints;
 use crate::vocabulary::pytorch::{self, Here};
 
 /// The fields of a struct.
@@ -43,7 +44,7 @@ fn field(
 ) -> (Option<Field>, TokenStream) {
     let (mut name, mut in_files, mut behind) = (None, None, TokenStream::new());
     let mut before = TokenStream::new();
-    let mut held = None;
+    let (mut held, mut allowed) = (None, Lints::default());
     let mut docs = Vec::new();
     let decl = parse_piece(tokens, end, |input| {
         let attrs = input.call(Attribute::parse_outer)?;
@@ -66,15 +67,17 @@ fn field(
         let ident = checked_name(word, diagnostics);
         name = Some(ident.clone());
         let is_known = |attr: &Attribute| {
-            ["doc", "name", "frozen"].iter().any(|known| attr.path().is_ident(known))
+            ["doc", "name", "frozen", "allow"].iter().any(|known| attr.path().is_ident(known))
         };
         if let Some(other) = attrs.iter().find(|attr| !is_known(attr)) {
-            let text =
-                "a layer has docs, `#[name = \"…\"]` and `#[frozen]`, and no other attributes";
+            let text = "a layer has docs, `#[name = \"…\"]`, `#[frozen]` and `#[allow(…)]`, and no \
+                other attributes";
             diagnostics.push(syn::Error::new_spanned(other, text));
         }
         in_files = name_in_files(&attrs, diagnostics);
         held = frozen(&attrs, diagnostics);
+        let allow = attrs.iter().filter(|attr| attr.path().is_ident("allow"));
+        allow.for_each(|attr| allowed = allowed.and(allow::of_model(attr, diagnostics)));
         docs = attrs.into_iter().filter(|attr| attr.path().is_ident("doc")).collect();
         if !colon(&before, &ident, input, diagnostics)? {
             behind = input.parse()?;
@@ -101,7 +104,8 @@ fn field(
         Ok(decl)
     });
     let decl = diagnostics.keep(decl).unwrap_or(FieldDecl::Broken);
-    (name.map(|name| Field { docs, name, in_files, frozen: held, decl }), behind)
+    let (frozen, allow) = (held, allowed);
+    (name.map(|name| Field { docs, name, in_files, frozen, allow, decl }), behind)
 }
 
 /// The name of a field, and what Python and other languages have before it.

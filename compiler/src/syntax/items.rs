@@ -17,7 +17,7 @@ use super::generics::generics;
 use super::limits::too_deep;
 use super::recover::{parse_piece, skip_item, skip_to_item, until_body};
 use super::signature::function;
-use super::{ConstItem, Header, ModelItem};
+use super::{ConstItem, Header, ModelItem, allow};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::names::{is_keyword, made_a_name, without_needless};
 use crate::text::text_of;
@@ -266,7 +266,7 @@ fn kind(input: ParseStream, diagnostics: &mut Diagnostics) -> Result<Kind, Diagn
 /// The name and the parameters of a struct, up to its layers.
 fn header(
     input: ParseStream,
-    attrs: Vec<Attribute>,
+    mut attrs: Vec<Attribute>,
     vis: Visibility,
     diagnostics: &mut Diagnostics,
 ) -> Result<Header, Diagnostic> {
@@ -292,7 +292,8 @@ fn header(
         };
         diagnostics.push(error);
     }
-    Ok(Header { attrs, vis, name, generics })
+    let allow = allow::take(&mut attrs, diagnostics);
+    Ok(Header { allow, attrs, vis, name, generics })
 }
 
 /// The name of an item; a keyword is reported, and made one.

@@ -1,6 +1,7 @@
 //! Text to syntax. A model is a `struct` of layers and its functions; expressions are
 //! Rust's own. A part that does not parse is reported and left out; the rest goes on.
 
+pub mod allow;
 mod arrows;
 mod attributes;
 mod body;
@@ -20,6 +21,7 @@ mod signature;
 mod typed;
 
 pub use arrows::sides;
+pub use body::is_reveal;
 pub use check::{MOST_SIZES, ambiguous, check_item, distinct, run_time_names, slip, uses_of};
 pub use fields::{count_of, frozen, name_in_files, parse_layer_type};
 pub use held::{NO_TEXT, OF_ANY, in_place_of};
@@ -32,6 +34,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use syn::{Attribute, Expr, Generics, LitStr, Path, Type, Visibility};
 
 use crate::text::text_of;
+use crate::vocabulary::lint::Lints;
 
 /// A model: a struct and its functions, or functions alone.
 #[derive(Debug, Default)]
@@ -64,6 +67,8 @@ pub struct ConstItem {
 /// `/// docs  pub struct Block<const D: usize>`
 #[derive(Debug)]
 pub struct Header {
+    /// The lints that are silent in the whole model.
+    pub allow: Lints,
     pub attrs: Vec<Attribute>,
     pub vis: Visibility,
     pub name: Ident,
@@ -81,6 +86,8 @@ pub struct Field {
     pub in_files: Option<LitStr>,
     /// Where `#[frozen]` stands: its parameters are held fixed.
     pub frozen: Option<Span>,
+    /// The lints that say nothing of it.
+    pub allow: Lints,
     pub decl: FieldDecl,
 }
 
@@ -205,6 +212,8 @@ pub struct Function {
     pub step: Option<Expr>,
     /// `#[trains(critic, head)]`: the fields that the gradient of this loss goes to.
     pub trains: Option<Vec<Ident>>,
+    /// The lints that are silent in it.
+    pub allow: Lints,
     pub vis: Option<Visibility>,
     pub name: Ident,
     /// Whether there is a `&self`.
@@ -301,8 +310,25 @@ pub enum Stmt {
     For(For),
     /// `if i > 0 { … }`
     If(If),
+    /// `reveal!(x);`
+    Reveal(Expr),
     /// The value of the function, or of a block.
     Tail(Expr),
+    /// `#[allow(sum_over_batch)] let loss = …;`
+    Allow(Lints, Box<Stmt>),
     /// Did not parse; it would have bound these names.
     Broken { names: Vec<Ident> },
+}
+
+impl Stmt {
+    /// The statement behind its `#[allow(…)]`, and the lints that are silent in it.
+    pub fn allowed(&self) -> (Lints, &Self) {
+        match self {
+            Self::Allow(lints, stmt) => {
+                let (more, stmt) = stmt.allowed();
+                (lints.and(more), stmt)
+            }
+            other => (Lints::default(), other),
+        }
+    }
 }

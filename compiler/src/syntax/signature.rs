@@ -9,7 +9,7 @@ use syn::{Attribute, Expr, Token, Visibility};
 use super::body::statements;
 use super::items::{checked_name, group, name};
 use super::recover::{parse_piece, skip_item, split, until_body};
-use super::{FnArg, Function, TypeExpr, shapes};
+use super::{FnArg, Function, TypeExpr, allow, shapes};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::names::{is_keyword, made_a_name};
 use crate::text::text_of;
@@ -74,10 +74,12 @@ pub(super) fn function(
     };
     let step = step(&mut attrs, diagnostics);
     let trains = trains(&mut attrs, diagnostics);
+    let allow = allow::take(&mut attrs, diagnostics);
     Ok(Function {
         attrs,
         step,
         trains,
+        allow,
         vis,
         name,
         has_self,

@@ -10,6 +10,7 @@ mod facts;
 mod fields;
 mod invariants;
 mod limits;
+mod lints;
 mod messages;
 mod recovery;
 mod reference;

@@ -189,6 +189,10 @@ fn write_block(out: &mut String, stmts: &[Stmt], depth: usize) {
                 write_block(out, &each.body, depth + 1);
             }
             Stmt::If(choice) => write_choice(out, &indent, choice, depth),
+            Stmt::Allow(_, stmt) => write_block(out, std::slice::from_ref(stmt), depth),
+            Stmt::Reveal(value) => {
+                let _ = writeln!(out, "{indent}{};", text_of(value));
+            }
             Stmt::Tail(value) => {
                 let _ = writeln!(out, "{indent}{}", text_of(value));
             }

@@ -2,6 +2,7 @@
 //! says all that others have to know of its name, so that nothing else asks for names. Programs are
 //! drawn by it (`tests/agree`), and `docs/REFERENCE.md` is written from it.
 
+pub mod lint;
 mod option;
 pub mod pytorch;
 

@@ -76,7 +76,7 @@ fn module(program: &Program) -> Result<(String, Vec<f32>), String> {
     let library = Library::new(program)?;
     let (unit, scope) = library.main();
     let mut rust = format!(
-        "#![allow(unused)]\nuse super::harness::*;\nuse gradiron::prelude::*;\n\n{program}\n\n\
+        "#![allow(unused, deprecated)]\nuse super::harness::*;\nuse gradiron::prelude::*;\n\n{program}\n\n\
          pub fn check(data: &mut Data) -> Outcome {{\n"
     );
     let mut floats = Vec::new();

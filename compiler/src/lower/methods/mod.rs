@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use proc_macro2::Ident;
 
-use super::{FnCx, Lowering, Options};
+use super::{FnCx, Lowering, Options, Word};
 use crate::diagnostics::Diagnostic;
 use crate::graph::ValueId;
 use crate::ops::elementwise::{self, Constant, Elementwise};
@@ -82,6 +82,7 @@ impl FnCx<'_, '_> {
             self.floats(&[x])?;
         }
         let rows = found.as_ref().map_or(&[][..], |row| row.options);
+        self.mention_method(name, rows, &args);
         let mut options = Options::new(name.to_string(), name.span(), args, rows);
         let y = match found {
             Some(Row { build: Build::By(build), .. }) => build(self, x, &mut options)?,
@@ -97,6 +98,17 @@ impl FnCx<'_, '_> {
         self.ok(finished)?;
         self.made(y, &text, Some(x));
         Ok(y)
+    }
+
+    /// A method that there is, for editors.
+    fn mention_method(&mut self, name: &Ident, rows: &'static [OptionRow], args: &[Arg]) {
+        let text = name.to_string();
+        let elementwise = elementwise_rows().find(|row| row.name == text);
+        let options = elementwise.map_or(rows, |row| row.constants);
+        if let Some(row) = names().find(|known| *known == text) {
+            let word = Word { module: "operations", row, options };
+            self.model.mention_word(Some(name), &word, args);
+        }
     }
 
     /// `x.cumsum(1)`, `x.gather(1, index)`: one operation along an axis, whose operands are `x` and
