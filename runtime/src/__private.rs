@@ -25,7 +25,7 @@ pub use crate::buf::{Buf, Indices, Region};
 pub use crate::device::{Cpu, Device, DeviceError, Kernels, Loss, PerSide, Target};
 pub use crate::function::{Backward, Forward, Function, Infer, Lens, apart, is_small, offsets};
 pub use crate::init::Init;
-pub use crate::layout::{Layout, Row, are_too_large, layout};
+pub use crate::layout::{Layout, Row, are_too_large, layout, share};
 pub use crate::math::Arith;
 pub use crate::memory::Memory;
 pub use crate::module::{Model, Module, ParamSpec, StateKind, StateSpec, init_params};

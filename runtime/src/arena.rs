@@ -109,6 +109,11 @@ impl Life {
         Self { first, last, part }
     }
 
+    /// Whether it is needed at an op.
+    pub(crate) const fn is_alive(&self, op: u32) -> bool {
+        self.first <= op && op <= self.last
+    }
+
     pub(crate) const fn part(&self) -> Part {
         self.part
     }

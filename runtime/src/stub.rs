@@ -41,12 +41,8 @@ impl<const ARGS: usize> Broken<ARGS> {
         [0; 2]
     }
 
-    pub const fn saved(self, _: Sizes, _: Want, _: Target) -> usize {
-        0
-    }
-
-    pub const fn scratch(self, _: Sizes, _: Want, _: Target) -> usize {
-        0
+    pub const fn blocks(self, _: Sizes, _: Want, _: Target) -> [usize; 2] {
+        [0; 2]
     }
 
     pub const fn infer_scratch(self, _: Sizes, _: Target) -> usize {

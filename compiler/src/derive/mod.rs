@@ -15,7 +15,7 @@ use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::model::{compile, guarded};
 use crate::names::without_needless;
 use crate::syntax::limits::too_deep;
-use crate::syntax::{FnArg, Function, Header, ModelItem, TypeExpr};
+use crate::syntax::{FnArg, Function, Header, ModelItem, TypeExpr, budget};
 
 use attributes::{OfStruct, of_struct};
 use parts::{Part, Parts};
@@ -82,8 +82,9 @@ pub fn model(input: &DeriveInput, diagnostics: &mut Diagnostics) -> ModelItem {
         body,
         body_span: span,
     };
-    let header =
-        Header { attrs: Vec::new(), vis: input.vis.clone(), name: input.ident.clone(), generics };
+    let budget = budget(&mut input.attrs.clone(), diagnostics);
+    let (attrs, vis, name) = (Vec::new(), input.vis.clone(), input.ident.clone());
+    let header = Header { attrs, vis, name, generics, budget };
     let functions = vec![forward];
     ModelItem { header: Some(header), fields, functions, derived: true, ..ModelItem::default() }
 }

@@ -4,6 +4,7 @@
 mod api;
 mod body;
 pub mod boundary;
+mod budget;
 mod calls;
 mod chains;
 mod checks;
@@ -252,6 +253,7 @@ pub fn step_type(function: &Ident) -> Ident {
 pub fn emit(model: &Model) -> TokenStream {
     let definition = params::definition(model);
     let checks = checks::checks(model);
+    let budget = budget::check(model);
     let (module, views) = params::module(model);
     let methods = api::methods(model);
     let chains = chains::Chains::new(model);
@@ -269,7 +271,7 @@ pub fn emit(model: &Model) -> TokenStream {
     let program = memory::program(model);
     let steps = stepwise::items(model, &chains, &prepared);
     let chains = chains.definitions();
-    let seen = private::absolute(quote!(#checks #views #methods));
+    let seen = private::absolute(quote!(#checks #budget #views #methods));
     let functions = generics::with_values(model, quote!(#(#functions)*));
     quote! {
         #definition

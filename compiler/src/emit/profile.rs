@@ -60,7 +60,7 @@ pub fn items(
 }
 
 /// `fc1 + add + relu` for the steps `fc1 → + → relu`.
-fn name(label: &str) -> String {
+pub fn name(label: &str) -> String {
     let steps = label.split(" → ").map(|step| match step {
         "+" => "add",
         "-" => "sub",

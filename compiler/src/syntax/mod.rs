@@ -2,6 +2,7 @@
 //! Rust's own. A part that does not parse is reported and left out; the rest goes on.
 
 mod body;
+mod budget;
 mod check;
 mod constants;
 pub mod limits;
@@ -9,6 +10,7 @@ mod parse;
 mod recover;
 mod typed;
 
+pub use budget::{Budget, Figure, Limit, budget};
 pub use check::{MOST_SIZES, ambiguous, check_item, distinct, run_time_names};
 pub use parse::{count_of, frozen, name_in_files, parse_layer_type, parse_model, parse_models};
 pub use typed::{PRIMITIVES, numeral, parse_layer, type_of, value};
@@ -53,6 +55,8 @@ pub struct Header {
     pub vis: Visibility,
     pub name: Ident,
     pub generics: Generics,
+    /// What it may take at most.
+    pub budget: Option<Budget>,
 }
 
 /// `#[name = "classifier.0"] fc1: Linear(784 -> 128)`

@@ -10,6 +10,7 @@ use syn::punctuated::Punctuated;
 use syn::{Attribute, Expr, LitStr, Path, Token, Type, Visibility};
 
 use super::body::statements;
+use super::budget::{budget, misplaced};
 use super::constants::{constant, uses};
 use super::limits::{MOST_FIELDS, too_deep};
 use super::recover::{parse_piece, skip_to_item, until_body};
@@ -78,7 +79,7 @@ fn item(
     models: &mut Vec<ModelItem>,
     diagnostics: &mut Diagnostics,
 ) -> Result<(), Diagnostic> {
-    let attrs = input.call(Attribute::parse_outer)?;
+    let mut attrs = input.call(Attribute::parse_outer)?;
     let vis: Visibility = input.parse()?;
     if input.peek(Token![struct]) {
         input.parse::<Token![struct]>()?;
@@ -89,7 +90,8 @@ fn item(
             models.push(ModelItem::default());
         }
         let model = models.last_mut().expect("there is one");
-        model.header = Some(Header { attrs, vis, name, generics });
+        let budget = budget(&mut attrs, diagnostics);
+        model.header = Some(Header { attrs, vis, name, generics, budget });
         for tokens in split(body.stream(), ',') {
             let mut rest = tokens;
             // More than one where a comma is missing.
@@ -324,6 +326,7 @@ fn function(
     let statements = statements(&body, diagnostics);
     let step = step(&mut attrs, diagnostics);
     let trains = trains(&mut attrs, diagnostics);
+    misplaced(&mut attrs, diagnostics);
     Ok(Function {
         attrs,
         step,
