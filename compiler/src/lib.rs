@@ -16,6 +16,7 @@ pub mod lower;
 pub mod model;
 pub mod names;
 pub mod ops;
+mod outline;
 pub mod passes;
 pub mod range;
 pub mod syntax;

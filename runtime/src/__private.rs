@@ -41,6 +41,7 @@ pub use crate::rng::Seed;
 pub use crate::step::{Held, Part as StepPart, Stepwise};
 pub use crate::storage::Storage;
 pub use crate::stub::{Broken, NoStep};
+pub use crate::summary::{Outline, Summary};
 pub use crate::tensor::{AsTensor, ClassIndex, TensorView};
 pub use crate::typed::Size;
 pub use crate::view::{self, BatchNorm, Layer, array, batch, flat};

@@ -10,6 +10,7 @@ use crate::check::{Flows, Signature, Unmet};
 use crate::device::Target;
 use crate::function::{Backward, Forward, Infer};
 use crate::step::Held;
+use crate::summary::Outline;
 use crate::want::Want;
 
 /// A function of a model with mistakes.
@@ -40,6 +41,8 @@ impl<const ARGS: usize> Broken<ARGS> {
     pub const fn code_size(self) -> [usize; 2] {
         [0; 2]
     }
+
+    pub fn outline(self, _: Sizes, _: &mut Outline) {}
 
     pub const fn blocks(self, _: Sizes, _: Want, _: Target) -> [usize; 2] {
         [0; 2]

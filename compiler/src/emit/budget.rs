@@ -7,12 +7,13 @@ use quote::{format_ident, quote_spanned};
 use syn::{Index, LitStr};
 
 use super::function::{Rows, callees, run};
-use super::{Function, Model, profile};
+use super::{Function, Model};
 use crate::graph::callee::function_value;
 use crate::graph::{Graph, Node};
 use crate::hygiene::quote;
 use crate::names::plain;
 use crate::ops::variant;
+use crate::outline;
 use crate::passes::Form;
 use crate::passes::plan::Plan;
 use crate::syntax::{Budget, Figure, Limit};
@@ -33,7 +34,7 @@ fn layer(node: &Node) -> String {
     let first = node.label.split(" → ").next().unwrap_or_default();
     // The layers of a row are one.
     let field = first.split('[').next().unwrap_or_default();
-    format!("`{}`", profile::name(field))
+    format!("`{}`", outline::name(field))
 }
 
 /// How many layers there may be.
@@ -56,7 +57,7 @@ pub fn shares(model: &Model, function: &Function) -> Option<TokenStream> {
         .map(|(form, (graph, plan))| share(model, form, (graph, plan)));
     let graph = &function.infer.0;
     let flops = run(graph).map(|node| {
-        let (layer, flops) = (layer(node), profile::flops(graph, node).saturating_tokens());
+        let (layer, flops) = (layer(node), outline::flops(graph, node).saturating_tokens());
         quote!(shares.add(#layer, #flops);)
     });
     let (bind, nested) = (model.bind_sizes(), callees(graph).into_iter());

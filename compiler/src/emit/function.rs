@@ -10,11 +10,12 @@ use super::calls::{Half, pass};
 use super::chains::Chains;
 use super::lens::Lens;
 use super::prepared::Values;
-use super::{Function, Model, budget, checks, function_type, needs, profile, runs, stepwise};
+use super::{Function, Model, budget, checks, function_type, needs, runs, stepwise, summary};
 use crate::dim::Dim;
 use crate::graph::callee::function_value;
 use crate::graph::{Callee, Graph, Node, Phase};
 use crate::hygiene::quote;
+use crate::outline;
 use crate::passes::Form;
 use crate::passes::plan::{Buffer, Part, Plan};
 
@@ -39,7 +40,7 @@ pub fn items(
     let passes = [Half::INFER, Half::TRAIN, Half::BACK]
         .map(|half| pass(model, function, chains, prepared, half));
     let (bounds, inputs) = (bounds(model, function), inputs(model, function));
-    let shares = budget::shares(model, function);
+    let (shares, rows) = (budget::shares(model, function), summary::rows(model, function));
     let runs = runs::implementation(model, at, function);
     quote! {
         #vis #definition
@@ -58,6 +59,7 @@ pub fn items(
             #inputs
             #(#passes)*
             #shares
+            #rows
         }
         #runs
     }
@@ -238,7 +240,7 @@ fn sizes(model: &Model, function: &Function) -> TokenStream {
         quote!(#own #(+ #nested()[#at])*)
     });
     let (graph, _) = &function.infer;
-    let costs = run(graph).map(|node| profile::flops(graph, node));
+    let costs = run(graph).map(|node| outline::flops(graph, node));
     let total = costs.fold(Dim::lit(0), |sum, cost| sum.plus(&cost)).saturating_tokens();
     let nested = callees(graph).into_iter().map(|callee| callee.stated(&["flops"]));
     let (bind, sample) = (model.bind_sizes(), model.sample());

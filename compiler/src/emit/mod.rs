@@ -22,6 +22,7 @@ mod runs;
 mod step_methods;
 mod stepwise;
 mod stub;
+mod summary;
 mod writer;
 
 use std::collections::HashSet;

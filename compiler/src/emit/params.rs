@@ -4,8 +4,8 @@ use proc_macro2::TokenStream;
 use quote::format_ident;
 use syn::Index;
 
-use super::Model;
 use super::boundary::{View, array, view_of};
+use super::{Model, summary};
 use crate::declared::{ParamInit, State, StateInit};
 use crate::dim::{Dim, Shape};
 use crate::hygiene::quote;
@@ -27,9 +27,10 @@ pub fn definition(model: &Model) -> TokenStream {
         return TokenStream::new();
     }
     let (attrs, vis, generics) = (&header.attrs, &header.vis, &header.generics);
-    let table = table(model);
+    let (table, layers) = (table(model), summary::docs(model));
     quote! {
         #(#attrs)*
+        #layers
         #[doc = #table]
         #[derive(Clone, Debug)]
         #vis struct #name #generics {
