@@ -37,6 +37,7 @@ fc3  Linear           [batch, 10]                 850     108,160     27,464
 total                                          61,706  54,551,680  4,804,096
 parameters: 246.8 kB
 workspace: 4.0 MB for training; 1.7 MB for inference, of it 215.0 kB prepared weights
+plan: 1.10 times what is alive at once at the fullest moment
 ";
 
 #[test]

@@ -51,7 +51,7 @@ pub fn compile_all(items: &[ModelItem], diagnostics: &mut Diagnostics) -> TokenS
     for at in order(items, diagnostics) {
         made[at] = compile_one(&items[at], &mut siblings, diagnostics);
     }
-    items.iter().map(|item| item.items.clone()).chain(made).collect()
+    made.into_iter().collect()
 }
 
 /// A parsed model that stands alone.
@@ -66,8 +66,9 @@ fn compile_one(
 ) -> TokenStream {
     let mut dump = Dump::requested();
     let model = analyse(item, siblings, diagnostics, &mut |seen| dump.see(seen));
-    let rust = emit::emit(&model);
-    dump.write(&model.name(), &rust);
+    let (items, made) = (&item.items, emit::emit(&model));
+    let rust = quote::quote!(#items #made);
+    dump.write(&model, &rust);
     siblings.add(model.header, &model.interfaces);
     rust
 }

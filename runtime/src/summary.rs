@@ -30,9 +30,10 @@ use std::fmt;
 use std::io::IsTerminal;
 
 use crate::arena::{Sizes, plus, times};
+use crate::device::Target;
 use crate::module::ParamSpec;
 use crate::program::Program;
-use crate::workspace::Footprint;
+use crate::workspace::{Footprint, Packing};
 
 /// What a model consists of, and what it takes. Its text is a table.
 ///
@@ -47,6 +48,7 @@ pub struct Summary {
     frozen: usize,
     state: usize,
     footprint: Footprint,
+    packing: Packing,
     depth: usize,
     is_colored: bool,
 }
@@ -90,6 +92,11 @@ impl Summary {
     /// The memory of workspaces on the CPU.
     pub fn footprint(&self) -> Footprint {
         self.footprint
+    }
+
+    /// How well the plan of training uses memory.
+    pub fn packing(&self) -> Packing {
+        self.packing
     }
 
     /// Shows models in models up to so many levels: with 1, none of what is in them.
@@ -183,6 +190,7 @@ impl Outline {
             frozen: params(true),
             state: M::STATE,
             footprint,
+            packing: Packing::of(&M::plan(n, Target::Host)),
             depth: usize::MAX,
             is_colored: std::env::var_os("NO_COLOR").is_none() && std::io::stdout().is_terminal(),
         }
@@ -322,9 +330,10 @@ impl fmt::Display for Summary {
         let Footprint { train, infer, prepared } = self.footprint;
         let [train, infer] = [train, infer].map(memory);
         write!(f, "\nworkspace: {train} for training; {infer} for inference")?;
-        match prepared {
-            0 => writeln!(f),
-            _ => writeln!(f, ", of it {} prepared weights", memory(prepared)),
+        if prepared > 0 {
+            write!(f, ", of it {} prepared weights", memory(prepared))?;
         }
+        let ratio = self.packing.ratio();
+        writeln!(f, "\nplan: {ratio:.2} times what is alive at once at the fullest moment")
     }
 }

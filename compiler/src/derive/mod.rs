@@ -28,14 +28,14 @@ pub fn expand(tokens: TokenStream) -> TokenStream {
         }
         let input = diagnostics.keep(syn::parse2(without_needless(tokens)));
         input.map_or_else(TokenStream::new, |input: DeriveInput| {
-            let item = model(&input, diagnostics);
+            let mut item = model(&input, diagnostics);
             // Without the bounds of its struct, nothing can be said of a module.
             if !sizes::are_bounds_known(&input) {
                 return TokenStream::new();
             }
-            let compiled = compile(&item, diagnostics);
             let (uses, numbers) = (uses(&input), sizes::numerals(&input));
-            quote!(#compiled #uses #numbers)
+            item.items = quote!(#uses #numbers);
+            compile(&item, diagnostics)
         })
     })
 }

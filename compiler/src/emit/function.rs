@@ -102,7 +102,7 @@ pub fn callees(graph: &Graph) -> Vec<&Callee> {
 }
 
 /// What stands before the offsets of a function (`HEADER` of the runtime).
-pub const HEADER: usize = 3;
+pub const HEADER: usize = 4;
 
 /// A buffer of the plan: `Row::saved(len_0, 1, 41).values()`.
 fn row(buffer: &Buffer, lens: &Lens) -> TokenStream {

@@ -7,6 +7,7 @@ mod svg;
 
 use costs::bytes_as_written;
 pub use costs::{bytes, flops, name};
+pub use svg::escaped;
 
 use crate::dim::Dim;
 use crate::graph::{Dest, Graph, Kind, Node, Phase, Source, Ty, ValueId};

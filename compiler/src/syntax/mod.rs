@@ -31,7 +31,8 @@ pub struct ModelItem {
     pub functions: Vec<Function>,
     /// The constants of the same `model!`.
     pub constants: Rc<[ConstItem]>,
-    /// Of the first model: these constants as they are written.
+    /// What stands in front of the model's Rust: of the first model, these constants as they are
+    /// written.
     pub items: TokenStream,
     /// Whether the user's struct is there already (`#[derive(Module)]`).
     pub derived: bool,

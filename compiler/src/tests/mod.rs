@@ -11,6 +11,7 @@ mod fields;
 mod invariants;
 mod limits;
 mod messages;
+mod outline;
 mod recovery;
 mod reference;
 mod snapshots;
