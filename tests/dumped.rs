@@ -1,5 +1,5 @@
-//! Rust that `GRADIRON_DUMP` writes stands in the place of its macro: it compiles, and a training step has
-//! the same bits.
+//! Rust that `GRADIRON_DUMP` writes stands in the place of its macro: it compiles, and a training
+//! step has the same bits.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -60,20 +60,22 @@ fn output(name: &str, text: &str, folder: &Path) -> String {
     String::from_utf8(ran.stdout).expect("text")
 }
 
-/// The program with the Rust of each `model!` in its place: that of all models in it.
+/// The program with the Rust of each `model!` in its place, that of all models in it, and of the
+/// derived model.
 fn pasted(text: &str, dumped: &[&[&str]], folder: &Path) -> String {
     let mut parts = text.split("\nmodel! {\n");
     let mut made = parts.next().expect("a first part").to_owned();
+    let rust = |name: &str| {
+        let file = folder.join(format!("{name}.rs"));
+        let rust = std::fs::read_to_string(&file);
+        rust.unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+    };
     for (part, names) in parts.zip(dumped) {
         let (_, behind) = part.split_once("\n}\n").expect("the end of the macro");
-        for name in *names {
-            let file = folder.join(format!("{name}.rs"));
-            let rust = std::fs::read_to_string(&file);
-            made += &rust.unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-        }
+        names.iter().for_each(|name| made += &rust(name));
         made += behind;
     }
-    made
+    made.replace("#[derive(Module)]\n", &rust("Derived"))
 }
 
 #[test]

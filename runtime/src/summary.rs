@@ -1,5 +1,5 @@
-//! A model as a table, before anything runs: its layers with their outputs, parameters and costs, and
-//! the memory that workspaces take. It is what `summary` of every model gives.
+//! A model as a table, before anything runs: its layers with their outputs, parameters and costs,
+//! and the memory that workspaces take. It is what `summary` of every model gives.
 //!
 //! ```
 //! use gradiron::prelude::*;
@@ -22,9 +22,9 @@
 //! assert_eq!(summary.rows()[0].params, Some(784 * 128 + 128));
 //! ```
 //!
-//! A row is what runs as one operation, as in [profiles](crate::profile): `fc1 + relu` is one pass over
-//! memory. Floating-point operations are those of the definitions; bytes are what an operation reads
-//! and writes, each value once.
+//! A row is what runs as one operation, as in [profiles](crate::profile): `fc1 + relu` is one pass
+//! over memory. Floating-point operations are those of the definitions; bytes are what an operation
+//! reads and writes, each value once.
 
 use std::fmt;
 use std::io::IsTerminal;
@@ -123,8 +123,8 @@ pub struct Outline {
 }
 
 impl Outline {
-    /// The rows of a function: `text` has a line for each, `sizes` what stands in braces there, `at`
-    /// where parameters start, and `costs` the costs of the operations.
+    /// The rows of a function: `text` has a line for each, `sizes` what stands in braces there,
+    /// `at` where parameters start, and `costs` the costs of the operations.
     pub fn rows(
         &mut self,
         text: &str,

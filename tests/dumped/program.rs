@@ -1,6 +1,6 @@
 //! Models whose arguments and constants are called as variables of generated code are. The program
-//! prints the bits of some steps. `dumped.rs` compiles it, and once more with the Rust that was dumped
-//! in the place of each `model!`.
+//! prints the bits of some steps. `dumped.rs` compiles it, and once more with the Rust that was
+//! dumped in the place of each `model!`.
 
 use gradiron::prelude::*;
 
@@ -62,6 +62,9 @@ model! {
     }
 }
 
+#[derive(Module)]
+pub struct Derived(Linear<4, 3>, Tanh, Linear<3, 1>);
+
 fn show(what: &str, values: &[f32]) {
     let bits: Vec<String> = values.iter().map(|x| format!("{:08x}", x.to_bits())).collect();
     println!("{what} {}", bits.join(" "));
@@ -98,6 +101,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     show("gradients", d_x.as_flattened().as_flattened());
     show("gradients", d_scale);
     show("params", net.params());
+
+    let (derived, mut ws) = (Derived::init(Seed(3)), Derived::workspace(2)?);
+    show("derived", derived.forward(&mut ws, &[[0.5; 4], [-1.0; 4]])?.as_flattened());
 
     let mut ws = distance_workspace(2)?;
     let (loss, (a, b)) = distance_grad(&mut ws, &[[1.0; 4]; 2], &[[0.1; 4]; 2])?;

@@ -28,8 +28,8 @@ impl Placed<'_> {
     }
 }
 
-/// `<svg …>…</svg>` of runs that store nothing in bf16. The macro knows no constants: where a size has
-/// one in it, or is a kernel's or another model's, the buffer is a thin line with dashes.
+/// `<svg …>…</svg>` of runs that store nothing in bf16. The macro knows no constants: where a size
+/// has one in it, or is a kernel's or another model's, the buffer is a thin line with dashes.
 pub fn picture(graph: &Graph, plan: &Plan) -> String {
     let known = |size: &Dim| {
         size.evaluate(&|atom| match atom {

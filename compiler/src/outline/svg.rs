@@ -16,8 +16,8 @@ const LANE: usize = 12;
 const MOST: usize = 150;
 
 impl Outline {
-    /// `<svg …>…</svg>`, without an empty line, as Markdown has it; nothing for a function that is too
-    /// long. It takes the colour of the text around it.
+    /// `<svg …>…</svg>`, without an empty line, as Markdown has it; nothing for a function that is
+    /// too long. It takes the colour of the text around it.
     pub fn svg(&self) -> Option<String> {
         let inputs = self.inputs.len();
         if self.rows.len() > MOST {

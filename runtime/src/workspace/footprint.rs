@@ -38,8 +38,8 @@ pub struct Footprint {
     pub prepared: usize,
 }
 
-/// How well the plan of a function's largest pass uses memory. Of a model in it the whole block counts
-/// as one value, planned by itself.
+/// How well the plan of a function's largest pass uses memory. Of a model in it the whole block
+/// counts as one value, planned by itself.
 ///
 /// ```
 /// use gradiron::prelude::*;
