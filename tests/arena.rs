@@ -73,7 +73,8 @@ proptest! {
                 prop_assert!(!meet(lives[i], lives[j]) || apart(&layout, &sizes, i, j), "{i} {j}");
             }
         }
-        prop_assert!(layout.saved >= peak(&sizes, &lives, |_| true));
+        prop_assert!(layout.saved >= layout.least);
+        prop_assert_eq!(layout.least, peak(&sizes, &lives, |_| true));
         prop_assert!(layout.saved <= sum(&sizes, &lives, |_| true));
     }
 
@@ -95,7 +96,8 @@ proptest! {
         }
         let (is_saved, is_scratch) = (|p| p == Part::Saved, |p| p != Part::Saved);
         prop_assert_eq!(layout.saved, sum(&sizes, &lives, is_saved));
-        prop_assert!(layout.scratch >= peak(&sizes, &lives, is_scratch));
+        prop_assert!(layout.saved + layout.scratch >= layout.least);
+        prop_assert_eq!(layout.least, layout.saved + peak(&sizes, &lives, is_scratch));
         prop_assert!(layout.scratch <= sum(&sizes, &lives, is_scratch));
     }
 }

@@ -16,6 +16,7 @@ macro_rules! pages {
 
 #[cfg(doctest)]
 pages! {
+    budgets: "../docs/budgets.md",
     deployment: "../docs/deployment.md",
     editor: "../docs/editor.md",
     language: "../docs/language.md",

@@ -1,22 +1,27 @@
 //! `GRADIRON_DUMP=folder:levels`: what passes make of every model, one file for each model and
-//! level.
+//! level; and with graphs and plans a picture of each function.
 
-use std::collections::BTreeMap;
+mod memory;
+mod rust;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::sync::Once;
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::TokenStream;
 
+use crate::emit::Model;
 use crate::names::plain;
 use crate::passes::{LOWER, PASSES, Seen};
 
 /// The graphs behind the last pass that changes them.
 const GRAPH: &str = "graph";
+const PLAN: &str = "plan";
 const RUST: &str = "rust";
 
 /// The levels where none are named.
-const USUAL: [&str; 3] = [GRAPH, "plan", RUST];
+const USUAL: [&str; 3] = [GRAPH, PLAN, RUST];
 
 /// What a dump may have: the last graphs, what each pass makes, by its name, and the Rust.
 fn levels() -> impl Iterator<Item = &'static str> {
@@ -84,21 +89,47 @@ impl Dump {
     }
 
     /// Writes the files. A folder that cannot be written is reported on standard error.
-    pub fn write(mut self, model: &Ident, rust: &TokenStream) {
-        let Some(folder) = self.folder else { return };
-        if let Some(text) = self.texts.get_mut(RUST) {
-            *text = pretty(rust);
-        }
-        let name = model.to_string();
-        let written = std::fs::create_dir_all(&folder).and_then(|()| {
-            self.texts.iter().try_for_each(|(level, text)| {
-                let end = if *level == RUST { "rs".into() } else { format!("{level}.txt") };
-                std::fs::write(folder.join(format!("{}.{end}", plain(&name))), text)
-            })
+    pub fn write(self, model: &Model, rust: &TokenStream) {
+        let Some(folder) = &self.folder else { return };
+        let written = std::fs::create_dir_all(folder).and_then(|()| {
+            self.files(model, rust)
+                .into_iter()
+                .try_for_each(|(name, text)| std::fs::write(folder.join(name), text))
         });
         if let Err(error) = written {
             eprintln!("GRADIRON_DUMP={}: {error}", folder.display());
         }
+    }
+
+    /// Their names and what is in them.
+    pub fn files(&self, model: &Model, rust: &TokenStream) -> Vec<(String, String)> {
+        let name = model.name().to_string();
+        let name = plain(&name);
+        let mut files = Vec::new();
+        for (level, text) in &self.texts {
+            files.push(match *level {
+                RUST => (format!("{name}.rs"), rust::text(rust, &args(model))),
+                level => (format!("{name}.{level}.txt"), text.clone()),
+            });
+        }
+        if self.texts.contains_key(GRAPH) {
+            for function in model.functions.iter().flatten() {
+                let (outline, function) = (function.outline(model), function.name.to_string());
+                let function = plain(&function);
+                files.push((format!("{name}.{function}.dot"), outline.dot(function)));
+                let picture = outline.svg();
+                files.extend(picture.map(|svg| (format!("{name}.{function}.svg"), svg)));
+            }
+        }
+        if self.texts.contains_key(PLAN) {
+            for function in model.functions.iter().flatten() {
+                let (graph, plan) = &function.train;
+                let function = function.name.to_string();
+                let picture = memory::picture(graph, plan);
+                files.push((format!("{name}.{}.plan.svg", plain(&function)), picture));
+            }
+        }
+        files
     }
 
     /// The text of a level.
@@ -108,9 +139,8 @@ impl Dump {
     }
 }
 
-fn pretty(rust: &TokenStream) -> String {
-    match syn::parse2(rust.clone()) {
-        Ok(file) => prettyplease::unparse(&file),
-        Err(_) => rust.to_string(),
-    }
+/// What the user calls arguments.
+fn args(model: &Model) -> BTreeSet<String> {
+    let args = model.interfaces.iter().flat_map(|function| &function.args);
+    args.map(|arg| arg.name.to_string()).collect()
 }

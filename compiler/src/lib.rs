@@ -18,6 +18,7 @@ pub mod mentions;
 pub mod model;
 pub mod names;
 pub mod ops;
+mod outline;
 pub mod passes;
 pub mod range;
 pub mod reference;

@@ -69,7 +69,7 @@ pub fn compile_all(items: &mut [ModelItem], diagnostics: &mut Diagnostics) -> To
         }
         made[at] = compile_one(&items[at], &mut siblings, diagnostics);
     }
-    items.iter().map(|item| item.items.clone()).chain(made).collect()
+    made.into_iter().collect()
 }
 
 /// A parsed model that stands alone.
@@ -84,8 +84,9 @@ fn compile_one(
 ) -> TokenStream {
     let mut dump = Dump::requested();
     let model = analyse(item, siblings, diagnostics, &mut |seen| dump.see(seen));
-    let rust = emit::emit(&model);
-    dump.write(&model.name(), &rust);
+    let (items, made) = (&item.items, emit::emit(&model));
+    let rust = quote::quote!(#items #made);
+    dump.write(&model, &rust);
     siblings.add(model.header, &model.interfaces);
     rust
 }

@@ -11,7 +11,7 @@ pub fn model(tokens: TokenStream) -> TokenStream {
 }
 
 #[allow(missing_docs)]
-#[proc_macro_derive(Module, attributes(module, name, frozen))]
+#[proc_macro_derive(Module, attributes(module, name, frozen, budget))]
 pub fn derive_module(tokens: TokenStream) -> TokenStream {
     gradiron_compiler::derive::expand(tokens.into()).into()
 }

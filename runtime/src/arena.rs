@@ -109,6 +109,11 @@ impl Life {
         Self { first, last, part }
     }
 
+    /// Whether it is needed at an op.
+    pub(crate) const fn is_alive(&self, op: u32) -> bool {
+        self.first <= op && op <= self.last
+    }
+
     pub(crate) const fn part(&self) -> Part {
         self.part
     }
@@ -123,11 +128,14 @@ pub struct Layout<const N: usize> {
     pub saved: usize,
     /// The floats of the memory within one pass; 0 in a layout of the whole.
     pub scratch: usize,
+    /// The most floats that have to be there at once: no plan takes less.
+    pub least: usize,
 }
 
 impl<const N: usize> Layout<N> {
     /// That of values which are too large.
-    pub const TOO_LARGE: Self = Self { offsets: [0; N], saved: usize::MAX, scratch: usize::MAX };
+    pub const TOO_LARGE: Self =
+        Self { offsets: [0; N], saved: usize::MAX, scratch: usize::MAX, least: usize::MAX };
 }
 
 /// Offsets for buffers of `sizes` floats, such that no two that live at once overlap. `lives` are
@@ -143,7 +151,7 @@ impl<const N: usize> Layout<N> {
 /// holds it. The work is the number of buffers times the few holes, because rustc evaluates it.
 pub const fn plan<const N: usize>(sizes: [usize; N], lives: [Life; N], whole: bool) -> Layout<N> {
     let mut offsets = [0; N];
-    let mut saved = 0;
+    let (mut saved, mut live, mut least) = (0, 0, 0);
     let mut space = Space::<N>::new();
     let mut alive = Alive::<N>::new();
     let mut i = 0;
@@ -158,15 +166,18 @@ pub const fn plan<const N: usize>(sizes: [usize; N], lives: [Life; N], whole: bo
         } else if size > 0 {
             while let Some(dead) = alive.next_dead(&lives, lives[i].first) {
                 space.give_back(offsets[dead], padded(sizes[dead]));
+                live = minus(live, padded(sizes[dead]));
             }
+            live = plus(live, size);
+            least = if live > least { live } else { least };
             offsets[i] = space.take(size);
             alive.insert(i, &lives);
         }
         i += 1;
     }
     match whole {
-        true => Layout { offsets, saved: space.end, scratch: 0 },
-        false => Layout { offsets, saved, scratch: space.end },
+        true => Layout { offsets, saved: space.end, scratch: 0, least },
+        false => Layout { offsets, saved, scratch: space.end, least: plus(saved, least) },
     }
 }
 

@@ -1,11 +1,13 @@
 //! Checks that rustc evaluates: sizes that are the user's constants, and the shapes at which one
 //! model calls another. A failed check is an error at the user's token, in decimals.
 
+mod budget;
 mod call;
 mod need;
 mod signature;
 mod text;
 
+pub use budget::{Figure, Fits, Largest, Over, Shares, Smaller};
 pub use call::{Call, Calls, has};
 pub use need::{Unmet, at_least_at_run_time, equal_at_run_time, first, known, met};
 pub use signature::{Part, Signature, Size, Term, TypeSig, classes, floats};

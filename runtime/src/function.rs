@@ -26,14 +26,14 @@ pub const fn is_small(flops: usize, code_size: usize) -> bool {
 }
 
 /// What stands before the offsets of a function: the floats of its saved and its scratch memory,
-/// and the number of the target that they are for.
-pub(crate) const HEADER: usize = 3;
+/// the number of the target that they are for, and the least floats that any plan takes.
+pub(crate) const HEADER: usize = 4;
 pub(crate) const TARGET: usize = 2;
 
 /// Appends what passes read of a layout: the header, then where the buffers start. The offsets of
 /// functions that it calls stand behind.
 pub fn offsets<const N: usize>(layout: &Layout<N>, target: Target, out: &mut Vec<usize>) {
-    out.extend_from_slice(&[layout.saved, layout.scratch, target.number()]);
+    out.extend_from_slice(&[layout.saved, layout.scratch, target.number(), layout.least]);
     out.extend_from_slice(&layout.offsets);
 }
 

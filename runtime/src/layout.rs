@@ -1,8 +1,9 @@
 //! The buffers of a function as the compiler states them, a row each, and where they lie: what of a
 //! buffer depends on the target is decided here.
 
-use crate::arena::{self, Life, MOST, Part, max};
+use crate::arena::{self, Life, MOST, Part, max, padded, plus};
 use crate::buf::floats_of_halves;
+use crate::check::Shares;
 use crate::device::Target;
 use crate::want::Want;
 
@@ -181,4 +182,36 @@ pub const fn layout<const N: usize>(
         i += 1;
     }
     arena::plan(sizes, lives, whole)
+}
+
+/// Adds what is alive in the forward and the backward pass at the moment at which most is: each
+/// buffer to the layer that first needs it.
+pub const fn share<const N: usize, const LAYERS: usize>(
+    rows: &[Row; N],
+    layers: &[&'static str; N],
+    target: Target,
+    want: Want,
+    shares: &mut Shares<LAYERS>,
+) {
+    let (mut most, mut moment, mut at) = (0, 0, 0);
+    while at < N {
+        let (now, mut alive, mut i) = (rows[at].first, 0, 0);
+        while i <= at {
+            if rows[i].life(target, want).is_alive(now) {
+                alive = plus(alive, padded(rows[i].floats(target, want)));
+            }
+            i += 1;
+        }
+        if alive > most {
+            (most, moment) = (alive, now);
+        }
+        at += 1;
+    }
+    at = 0;
+    while at < N {
+        if rows[at].life(target, want).is_alive(moment) {
+            shares.add_floats(layers[at], padded(rows[at].floats(target, want)));
+        }
+        at += 1;
+    }
 }

@@ -94,6 +94,7 @@ pub mod sample;
 mod step;
 mod storage;
 mod stub;
+pub mod summary;
 pub mod tensor;
 mod training;
 pub mod typed;

@@ -36,6 +36,15 @@ pub struct FunctionPlan {
 }
 
 impl FunctionPlan {
+    /// The floats of the planned block of a pass, and the least that any plan takes; none where
+    /// there is no such pass.
+    pub(crate) fn packing(&self, pass: Pass) -> Option<[usize; 2]> {
+        match *self.offsets[pass as usize].as_slice() {
+            [saved, scratch, _, least, ..] => Some([crate::arena::plus(saved, scratch), least]),
+            _ => None,
+        }
+    }
+
     /// Leaves out what makes gradients.
     pub(crate) fn only_infer(&mut self) {
         for pass in [Pass::Grad, Pass::GradInputs, Pass::Training] {

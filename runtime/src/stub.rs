@@ -17,6 +17,7 @@ use crate::device::{PerSide, Target};
 use crate::function::{Backward, Forward, Infer};
 use crate::program::PreparedAt;
 use crate::step::Held;
+use crate::summary::Outline;
 use crate::want::Want;
 
 /// A function of a model with mistakes.
@@ -53,12 +54,10 @@ impl<const ARGS: usize> Broken<ARGS> {
         [0; 2]
     }
 
-    pub const fn saved(self, _: Sizes, _: Want, _: Target) -> usize {
-        0
-    }
+    pub fn outline(self, _: Sizes, _: &mut Outline) {}
 
-    pub const fn scratch(self, _: Sizes, _: Want, _: Target) -> usize {
-        0
+    pub const fn blocks(self, _: Sizes, _: Want, _: Target) -> [usize; 2] {
+        [0; 2]
     }
 
     pub const fn infer_scratch(self, _: Sizes, _: Target) -> usize {

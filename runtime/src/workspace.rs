@@ -16,7 +16,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 pub use error::{InputError, WorkspaceError};
-pub use footprint::Footprint;
+pub use footprint::{Footprint, Packing};
 pub use run::{Inputs, Ran};
 pub use step_check::{StepCheck, check_steps};
 
@@ -170,6 +170,11 @@ impl<M: Program, D: Device, P: Purpose> Workspace<M, D, P> {
     /// device's [`target`](Device::target).
     pub fn bytes(&self) -> usize {
         arena::bytes(&[self.floats, Self::PREPARED, self.indices.len(), Self::MADE])
+    }
+
+    /// How well its plan uses memory.
+    pub fn packing(&self) -> Packing {
+        Packing::of(&self.plans)
     }
 
     /// Whether the device has not failed in it.

@@ -116,6 +116,11 @@ impl Golden {
             }
         }
         println!("{}: {:.1e} ({})", self.path.display(), self.worst.0, self.worst.1);
+        let name = self.path.file_stem().and_then(|name| name.to_str()).expect("a name");
+        let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/zoo.md"))?;
+        let row = page.lines().find(|line| line.contains(&format!("](../tests/zoo/{name}.rs)")));
+        let plan = format!("| {:.2} |", ws.packing().ratio());
+        assert!(row.is_some_and(|row| row.ends_with(&plan)), "docs/zoo.md, {name}: {plan}");
         Ok(())
     }
 }

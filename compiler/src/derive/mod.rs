@@ -15,7 +15,7 @@ use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::model::{compile, guarded};
 use crate::names::without_needless;
 use crate::syntax::limits::too_deep;
-use crate::syntax::{FnArg, Function, Header, ModelItem, TypeExpr};
+use crate::syntax::{FnArg, Function, Header, ModelItem, TypeExpr, budget};
 use crate::vocabulary::lint::Lints;
 
 use attributes::{OfStruct, of_struct};
@@ -39,14 +39,14 @@ fn module(tokens: TokenStream, diagnostics: &mut Diagnostics) -> TokenStream {
     }
     let input = diagnostics.keep(syn::parse2(without_needless(tokens)));
     input.map_or_else(TokenStream::new, |input: DeriveInput| {
-        let item = model(&input, diagnostics);
+        let mut item = model(&input, diagnostics);
         // Without the bounds of its struct, nothing can be said of a module.
         if !sizes::are_bounds_known(&input) {
             return TokenStream::new();
         }
-        let compiled = compile(&item, diagnostics);
         let (uses, numbers) = (uses(&input), sizes::numerals(&input));
-        quote!(#compiled #uses #numbers)
+        item.items = quote!(#uses #numbers);
+        compile(&item, diagnostics)
     })
 }
 
@@ -91,8 +91,9 @@ pub fn model(input: &DeriveInput, diagnostics: &mut Diagnostics) -> ModelItem {
         body,
         body_span: span,
     };
+    let budget = budget(&mut input.attrs.clone(), diagnostics);
     let (attrs, vis, name) = (Vec::new(), input.vis.clone(), input.ident.clone());
-    let header = Header { allow, attrs, vis, name, generics };
+    let header = Header { allow, attrs, vis, name, generics, budget };
     let functions = vec![forward];
     ModelItem { header: Some(header), fields, functions, derived: true, ..ModelItem::default() }
 }

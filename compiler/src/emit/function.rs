@@ -10,13 +10,14 @@ use super::calls::{Half, pass};
 use super::chains::Chains;
 use super::lens::Lens;
 use super::prepared::Values;
-use super::{Function, Model, checks, function_type, needs, profile, runs, stepwise};
+use super::{Function, Model, budget, checks, function_type, needs, runs, stepwise, summary};
 use crate::dim::Dim;
 use crate::graph::callee::function_value;
 use crate::graph::{Callee, Graph, Node, Phase};
 use crate::hygiene::quote;
+use crate::outline;
 use crate::passes::Form;
-use crate::passes::plan::{Buffer, Part};
+use crate::passes::plan::{Buffer, Part, Plan};
 
 /// The type of a function, and the constant of the model that is its value.
 pub fn items(
@@ -39,6 +40,7 @@ pub fn items(
     let passes = [Half::INFER, Half::TRAIN, Half::BACK]
         .map(|half| pass(model, function, chains, prepared, half));
     let (bounds, inputs) = (bounds(model, function), inputs(model, function));
+    let (shares, rows) = (budget::shares(model, function), summary::rows(model, function));
     let runs = runs::implementation(model, at, function);
     quote! {
         #vis #definition
@@ -56,6 +58,8 @@ pub fn items(
             #bounds
             #inputs
             #(#passes)*
+            #shares
+            #rows
         }
         #runs
     }
@@ -98,7 +102,7 @@ pub fn callees(graph: &Graph) -> Vec<&Callee> {
 }
 
 /// What stands before the offsets of a function (`HEADER` of the runtime).
-pub const HEADER: usize = 3;
+pub const HEADER: usize = 4;
 
 /// A buffer of the plan: `Row::saved(len_0, 1, 41).values()`.
 fn row(buffer: &Buffer, lens: &Lens) -> TokenStream {
@@ -132,13 +136,41 @@ fn row(buffer: &Buffer, lens: &Lens) -> TokenStream {
     }
 }
 
+/// The rows of a function's plan, and what has to be bound for them where its sizes are `n`.
+pub struct Rows {
+    pub bind: TokenStream,
+    pub rows: Vec<TokenStream>,
+    /// The sizes of all values: where one is too large, the rows mean nothing.
+    pub lens: TokenStream,
+    /// The sizes of nested calls.
+    pub nested: TokenStream,
+}
+
+impl Rows {
+    pub fn new(model: &Model, form: Form, (graph, plan): (&Graph, &Plan)) -> Self {
+        let (lens, inference) = (Lens::new(graph), form.is_inference());
+        let bind = if form == Form::Step { model.bind_step_sizes() } else { model.bind_sizes() };
+        // A function that may become one piece keeps its values as they are.
+        let small = (!inference).then(|| quote!(let target = target.of_small(Self.is_small());));
+        let lets = lens.bind();
+        let stated = callees(graph)
+            .into_iter()
+            .map(|callee| callee.stated(if inference { &["infer_scratch"] } else { &["blocks"] }));
+        Self {
+            bind: quote!(#bind #small let on_host = target.on_host(); #lets),
+            rows: plan.buffers.iter().map(|buffer| row(buffer, &lens)).collect(),
+            lens: lens.all(),
+            nested: stated.collect(),
+        }
+    }
+}
+
 /// Sizes and lifetimes of the buffers, their offsets, and those of nested models behind them.
 pub fn layout(model: &Model, function: &Function, form: Form) -> TokenStream {
     let Some((graph, plan)) = function.planned(form) else { return TokenStream::new() };
     let count = Index::from(plan.buffers.len());
     let inference = form.is_inference();
-    let lens = Lens::new(graph);
-    let rows = plan.buffers.iter().map(|buffer| row(buffer, &lens));
+    let Rows { bind, rows, lens, nested: stated } = Rows::new(model, form, (graph, plan));
     let (table, offsets) = match inference {
         true => ("infer_table", "infer_offsets"),
         false => ("table", "offsets"),
@@ -151,12 +183,10 @@ pub fn layout(model: &Model, function: &Function, form: Form) -> TokenStream {
         let flags = if inference { quote!() } else { quote!(#want, false,) };
         quote!(#fill(#sizes, #flags target, out);)
     });
-    let stated = callees.iter().map(|callee| {
-        callee.stated(if inference { &["infer_scratch"] } else { &["saved", "scratch"] })
+    let bind_nested = (!callees.is_empty()).then(|| {
+        let bind = if form == Form::Step { model.bind_step_sizes() } else { model.bind_sizes() };
+        quote!(#bind let on_host = target.on_host();)
     });
-    let bind = if form == Form::Step { model.bind_step_sizes() } else { model.bind_sizes() };
-    let bind_nested = (!callees.is_empty()).then(|| quote!(#bind let on_host = target.on_host();));
-    let (lets, all) = (lens.bind(), lens.all());
     let [layout, table, offsets] =
         [if inference { "infer_layout" } else { "layout" }, table, offsets]
             .map(|name| format_ident!("{name}"));
@@ -176,13 +206,10 @@ pub fn layout(model: &Model, function: &Function, form: Form) -> TokenStream {
             -> __private::Layout<#count>
         {
             #bind
-            #small
-            let on_host = target.on_host();
-            #lets
-            if __private::are_too_large(#all) {
+            if __private::are_too_large(#lens) {
                 return __private::Layout::TOO_LARGE;
             }
-            #(#stated)*
+            #stated
             __private::layout(&[#(#rows),*], target, #given)
         }
         pub const fn #table(self) -> usize {
@@ -200,7 +227,7 @@ pub fn layout(model: &Model, function: &Function, form: Form) -> TokenStream {
 }
 
 /// The nodes of a graph that run each time.
-fn run(graph: &Graph) -> impl Iterator<Item = &Node> {
+pub fn run(graph: &Graph) -> impl Iterator<Item = &Node> {
     graph.nodes.iter().filter(|node| node.phase != Phase::Prepare)
 }
 
@@ -213,7 +240,7 @@ fn sizes(model: &Model, function: &Function) -> TokenStream {
         quote!(#own #(+ #nested()[#at])*)
     });
     let (graph, _) = &function.infer;
-    let costs = run(graph).map(|node| profile::flops(graph, node));
+    let costs = run(graph).map(|node| outline::flops(graph, node));
     let total = costs.fold(Dim::lit(0), |sum, cost| sum.plus(&cost)).saturating_tokens();
     let nested = callees(graph).into_iter().map(|callee| callee.stated(&["flops"]));
     let (bind, sample) = (model.bind_sizes(), model.sample());
@@ -222,11 +249,9 @@ fn sizes(model: &Model, function: &Function) -> TokenStream {
         const fn is_small(self) -> bool {
             __private::is_small(Self.flops(#sample), Self.code_size()[1])
         }
-        pub const fn saved(self, #n, want: __private::Want, #target) -> usize {
-            Self.layout(n, want, false, target).saved
-        }
-        pub const fn scratch(self, #n, want: __private::Want, #target) -> usize {
-            Self.layout(n, want, false, target).scratch
+        pub const fn blocks(self, #n, want: __private::Want, #target) -> [usize; 2] {
+            let layout = Self.layout(n, want, false, target);
+            [layout.saved, layout.scratch]
         }
         pub const fn infer_scratch(self, #n, #target) -> usize {
             Self.infer_layout(n, target).saved

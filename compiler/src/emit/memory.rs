@@ -3,7 +3,7 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::format_ident;
 
-use super::{Model, checks};
+use super::{Model, checks, summary};
 use crate::graph::callee::function_value;
 use crate::hygiene::quote;
 use crate::names::plain;
@@ -41,7 +41,7 @@ pub fn program(model: &Model) -> TokenStream {
     }
 }
 
-fn size_args(model: &Model) -> (Vec<Ident>, TokenStream) {
+pub fn size_args(model: &Model) -> (Vec<Ident>, TokenStream) {
     let names: Vec<Ident> =
         model.sizes().iter().map(|n| format_ident!("{}_size", plain(n))).collect();
     let ones = (names.len()..4).map(|_| quote!(1));
@@ -105,12 +105,14 @@ pub fn workspace(model: &Model) -> TokenStream {
 pub fn costs(model: &Model) -> TokenStream {
     let (names, sizes) = size_args(model);
     let (footprint, target) = (quote!(__private::Footprint), quote!(__private::Target));
+    let summary = summary::method(model);
     let Some(functions) = &model.functions else {
         return quote! {
             pub const fn footprint(#(#names: usize,)* target: #target) -> #footprint {
                 #footprint { train: 0, infer: 0, prepared: 0 }
             }
             pub const fn flops(#(#names: usize),*) -> usize { 0 }
+            #summary
         };
     };
     let values: Vec<_> = functions.iter().map(|f| function_value(&f.name)).collect();
@@ -154,5 +156,7 @@ pub fn costs(model: &Model) -> TokenStream {
             #checked
             Self::#first.flops(#sizes)
         }
+
+        #summary
     }
 }

@@ -5,6 +5,7 @@ mod absent;
 mod api;
 mod body;
 pub mod boundary;
+mod budget;
 mod calls;
 mod chains;
 mod checks;
@@ -23,6 +24,7 @@ mod runs;
 mod step_methods;
 mod stepwise;
 mod stub;
+mod summary;
 mod writer;
 
 use std::collections::HashSet;
@@ -279,6 +281,7 @@ fn bound_sizes(model: &Model) -> TokenStream {
 pub fn emit(model: &Model) -> TokenStream {
     let definition = params::definition(model);
     let (bound, checks) = (bound_sizes(model), checks::checks(model));
+    let budget = budget::check(model);
     let (module, views) = params::module(model);
     let methods = api::methods(model);
     let chains = chains::Chains::new(model);
@@ -297,7 +300,7 @@ pub fn emit(model: &Model) -> TokenStream {
     let steps = stepwise::items(model, &chains, &prepared);
     let chains = chains.definitions();
     let absent = absent::functions(model);
-    let seen = private::absolute(quote!(#bound #checks #views #methods));
+    let seen = private::absolute(quote!(#bound #checks #budget #views #methods));
     let editor = editor::items(model);
     let functions = generics::with_values(model, quote!(#(#functions)*));
     quote! {

@@ -5,7 +5,7 @@ use quote::format_ident;
 use syn::Index;
 
 use super::boundary::{View, array, items_at, view_of};
-use super::{Model, checks};
+use super::{Model, checks, summary};
 use crate::declared::{ParamInit, State, StateInit};
 use crate::dim::{Dim, Shape};
 use crate::hygiene::quote;
@@ -28,9 +28,10 @@ pub fn definition(model: &Model) -> TokenStream {
         return TokenStream::new();
     }
     let (attrs, vis, generics) = (&header.attrs, &header.vis, &header.generics);
-    let table = table(model);
+    let (table, layers) = (table(model), summary::docs(model));
     quote! {
         #(#attrs)*
+        #layers
         #[doc = #table]
         #[derive(Clone, Debug)]
         #vis struct #name #generics {

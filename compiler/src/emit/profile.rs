@@ -5,10 +5,10 @@ use quote::format_ident;
 
 use super::calls::PIECE;
 use crate::dim::Dim;
-use crate::graph::{Graph, Node, Phase, Ty, ValueId};
+use crate::graph::{Graph, Node, Phase};
 use crate::hygiene::quote;
-use crate::names::plain;
-use crate::passes::plan::{Home, Plan};
+use crate::outline::{bytes, flops, name};
+use crate::passes::plan::Plan;
 
 /// The items `ops` and `costs` of a pass that runs `nodes`, each of a graph and its plan; `bind`
 /// binds the run-time sizes.
@@ -57,40 +57,4 @@ pub fn items(
             #pieces
         }
     }
-}
-
-/// `fc1 + add + relu` for the steps `fc1 → + → relu`.
-fn name(label: &str) -> String {
-    let steps = label.split(" → ").map(|step| match step {
-        "+" => "add",
-        "-" => "sub",
-        "*" => "mul",
-        "/" => "div",
-        name => plain(name),
-    });
-    steps.collect::<Vec<_>>().join(" + ")
-}
-
-/// The floating-point operations of a node.
-pub fn flops(graph: &Graph, node: &Node) -> Dim {
-    let types = |values: &[ValueId]| -> Vec<Ty> {
-        values.iter().map(|value| graph.ty(*value).clone()).collect()
-    };
-    node.op.flops(&types(&node.inputs), &types(&node.outputs))
-}
-
-/// What a node reads and writes, everything once; nothing for a call, whose operations count.
-fn bytes(graph: &Graph, plan: &Plan, node: &Node) -> Dim {
-    if node.op.callee().is_some() || !node.op.moves() {
-        return Dim::lit(0);
-    }
-    let mut seen = Vec::new();
-    let mut floats = Dim::lit(0);
-    for value in node.inputs.iter().chain(&node.outputs) {
-        if plan.homes[*value] != Home::Nowhere && !seen.contains(value) {
-            seen.push(*value);
-            floats = floats.plus(&graph.ty(*value).shape.len());
-        }
-    }
-    floats.times(&Dim::lit(4))
 }

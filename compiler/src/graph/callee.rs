@@ -32,6 +32,9 @@ const OF_STEPS: [&str; 9] = [
     "length",
 ];
 
+/// What a run with a backward pass takes in its two blocks.
+const BLOCKS: [&str; 2] = ["saved", "scratch"];
+
 /// What a call of any pass is given.
 pub struct Given {
     pub params: TokenStream,
@@ -225,9 +228,11 @@ impl Callee {
             let (variable, call) = (self.size_variable(item), self.item(item));
             let sizes = self.sizes_by(Dim::saturating_tokens);
             match *item {
-                "saved" | "scratch" => {
+                // Both follow from one plan.
+                "blocks" => {
+                    let [saved, scratch] = BLOCKS.map(|block| self.size_variable(block));
                     let want = self.want();
-                    quote!(let #variable = #call(#sizes, #want, target);)
+                    quote!(let [#saved, #scratch] = #call(#sizes, #want, target);)
                 }
                 "infer_scratch" => quote!(let #variable = #call(#sizes, target);),
                 _ => quote!(let #variable = #call(#sizes);),
@@ -240,7 +245,7 @@ impl Callee {
     /// in this much, however small the present run-time sizes are.
     pub fn planned(&self, inference: bool) -> TokenStream {
         let offsets = self.offsets();
-        let items: &[&str] = if inference { &["infer_scratch"] } else { &["saved", "scratch"] };
+        let items: &[&str] = if inference { &["infer_scratch"] } else { &BLOCKS };
         let lets = items.iter().enumerate().map(|(at, item)| {
             let variable = self.size_variable(item);
             quote!(let #variable = #offsets[#at];)

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use proc_macro2::Ident;
 use syn::{Expr, LitStr};
 
+use super::budget::check_budget;
 use super::limits::check_counts;
 use super::{Field, FieldDecl, Function, Header, ModelItem, reserved};
 use crate::diagnostics::{Diagnostic, Diagnostics, list, nearest};
@@ -17,6 +18,7 @@ pub fn check_item(item: &ModelItem, diagnostics: &mut Diagnostics) {
     check_names(item, diagnostics);
     if let Some(header) = &item.header {
         check_header(header, item, diagnostics);
+        check_budget(header, item, diagnostics);
     }
     check_sizes(item, diagnostics);
     for function in &item.functions {

@@ -10,6 +10,7 @@ use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, Token, Visibility};
 
 use super::attributes::attributes;
+use super::budget::budget;
 use super::constants::{constant, uses};
 use super::fields::fields;
 use super::foreign::{is_rusts_own, translated};
@@ -293,7 +294,8 @@ fn header(
         diagnostics.push(error);
     }
     let allow = allow::take(&mut attrs, diagnostics);
-    Ok(Header { allow, attrs, vis, name, generics })
+    let budget = budget(&mut attrs, diagnostics);
+    Ok(Header { allow, attrs, vis, name, generics, budget })
 }
 
 /// The name of an item; a keyword is reported, and made one.

@@ -6,6 +6,7 @@ mod arrows;
 mod attributes;
 mod body;
 mod bound;
+mod budget;
 mod check;
 mod constants;
 mod fields;
@@ -22,6 +23,7 @@ mod typed;
 
 pub use arrows::sides;
 pub use body::is_reveal;
+pub use budget::{Budget, Figure, Limit, budget};
 pub use check::{MOST_SIZES, ambiguous, check_item, distinct, run_time_names, slip, uses_of};
 pub use fields::{count_of, frozen, name_in_files, parse_layer_type};
 pub use held::{NO_TEXT, OF_ANY, in_place_of};
@@ -45,7 +47,8 @@ pub struct ModelItem {
     pub functions: Vec<Function>,
     /// The constants of the same `model!`.
     pub constants: Rc<[ConstItem]>,
-    /// Of the first model: these constants as they are written.
+    /// What stands in front of the model's Rust: of the first model, these constants as they are
+    /// written.
     pub items: TokenStream,
     /// Whether the user's struct is there already (`#[derive(Module)]`).
     pub derived: bool,
@@ -73,6 +76,8 @@ pub struct Header {
     pub vis: Visibility,
     pub name: Ident,
     pub generics: Generics,
+    /// What it may take at most.
+    pub budget: Option<Budget>,
 }
 
 /// `#[name = "classifier.0"] fc1: Linear(784 -> 128)`

@@ -7,6 +7,7 @@ use syn::punctuated::Punctuated;
 use syn::{Attribute, Expr, Token, Visibility};
 
 use super::body::statements;
+use super::budget::misplaced;
 use super::items::{checked_name, group, name};
 use super::recover::{parse_piece, skip_item, split, until_body};
 use super::{FnArg, Function, TypeExpr, allow, shapes};
@@ -75,6 +76,7 @@ pub(super) fn function(
     let step = step(&mut attrs, diagnostics);
     let trains = trains(&mut attrs, diagnostics);
     let allow = allow::take(&mut attrs, diagnostics);
+    misplaced(&mut attrs, diagnostics);
     Ok(Function {
         attrs,
         step,

@@ -12,6 +12,7 @@ mod invariants;
 mod limits;
 mod lints;
 mod messages;
+mod outline;
 mod recovery;
 mod reference;
 mod snapshots;

@@ -22,6 +22,7 @@ const LAYERS: &[&[&str]] = &[
     &["ops"],
     &["flow"],
     &["passes"],
+    &["outline"],
     // An expression may call a layer, and a layer has expressions as its options.
     &["layers", "lower"],
     &["reference"],
