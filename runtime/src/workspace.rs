@@ -184,7 +184,11 @@ impl<M: Program, D: Device, P: Purpose> Workspace<M, D, P> {
     /// An outcome of the device. After a failure the workspace is lost.
     #[inline]
     fn outcome<T>(&self, outcome: Result<T, DeviceError>) -> Result<T, DeviceError> {
-        outcome.inspect_err(|error| drop(self.lost.set(error.clone())))
+        outcome.inspect_err(|error| {
+            if !matches!(error, DeviceError::Stopped(_)) {
+                let _ = self.lost.set(error.clone());
+            }
+        })
     }
 }
 

@@ -1,9 +1,12 @@
 //! The CPU as a device: ranges become slices.
 
+use std::cell::RefCell;
 use std::marker::PhantomData;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::blocks;
+use super::hook::Hook;
 use super::tiny::run_tiny;
 use super::{
     Buf, Changing, Device, DeviceError, Element, Host, Indices, Kernels, Lent, Precision, Random,
@@ -11,9 +14,10 @@ use super::{
 };
 use crate::arena::Sizes;
 use crate::constant::Constant;
+use crate::debug::{Checks, Observer, Observers, Watch};
 use crate::math::SimdLevel;
 use crate::ops::conv2d::{Algorithm, Choice};
-use crate::profile::{self, PassOps, Profile, Track};
+use crate::profile::{self, PassOps, Profile};
 use crate::storage::Storage;
 
 /// The processor that the program runs on.
@@ -24,6 +28,7 @@ pub struct Cpu {
     convolution: Choice,
     precision: Precision,
     profile: Option<Profile>,
+    observers: Observers,
 }
 
 impl Cpu {
@@ -42,6 +47,7 @@ impl Cpu {
             precision: Precision::F32,
             convolution: Choice::Any,
             profile: profile::from_environment(),
+            observers: Observers::default(),
         }
     }
 
@@ -92,6 +98,40 @@ impl Cpu {
         Self { profile: Some(profile.clone()), ..self }
     }
 
+    /// The same threads; after each operation of a run, `observer` sees what it read and wrote,
+    /// behind the observers that are there already ([`debug`](crate::debug)).
+    pub fn with_observer(mut self, observer: impl Observer + 'static) -> Self {
+        self.observers.0.push(Arc::new(observer));
+        self
+    }
+
+    /// The same threads; a run in which a value is not finite is an error
+    /// ([`DeviceError::Stopped`]), which says where the first one is, which line of the model made
+    /// it, and what of. Its source is a [`NotFinite`](crate::debug::NotFinite).
+    ///
+    /// Infinities that `masked_fill` and `where` make, and what follows from these, are none of
+    /// them. A run takes several times as long.
+    ///
+    /// ```
+    /// use gradiron::prelude::*;
+    ///
+    /// model! {
+    ///     struct Net { fc: Linear(2 -> 3) }
+    ///     fn loss(&self, x: [batch, 2]) -> [] { self.fc(x).square().neg().log().mean() }
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let net = Net::init(Seed(0));
+    /// let mut ws = Net::workspace_on(Cpu::new().with_checks(), 4)?;
+    /// let error = net.loss_grad(&mut ws, &[[1.0, 2.0]; 4]).unwrap_err().to_string();
+    /// assert!(error.contains("NaN at [0, 0] of `fc + square + neg + log`"), "{error}");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn with_checks(self) -> Self {
+        self.with_observer(Checks)
+    }
+
     /// Has the system bring in the blocks that its threads borrow.
     pub(crate) fn touch_blocks(&self) {
         blocks::touch(self.threads.count());
@@ -115,7 +155,7 @@ impl Cpu {
             level: self.level,
             convolution: self.convolution,
             precision: self.precision,
-            track: None,
+            hook: Hook::None,
         }
     }
 
@@ -130,25 +170,47 @@ impl Cpu {
         }
     }
 
-    /// A run that is recorded.
+    /// Whether somebody looks on.
+    #[inline(always)]
+    fn is_seen(&self) -> bool {
+        self.profile.is_some() | !self.observers.0.is_empty()
+    }
+
+    /// A run that is recorded or observed.
     #[cold]
     #[inline(never)]
-    fn run_recorded<R: Run>(&self, profile: &Profile, memory: RunMemory<'_, Self>, run: R) {
+    fn run_seen<R: Run>(&self, memory: RunMemory<'_, Self>, run: R) -> Result<(), DeviceError> {
         let _flush = self.threads.flush();
-        let mut track = profile.take_track();
-        if R::MAY_BE_TINY && run.is_tiny() {
+        let is_observed = !self.observers.0.is_empty();
+        let mut track = self.profile.as_ref().filter(|_| !is_observed).map(Profile::take_track);
+        if let (true, Some(track)) = (R::MAY_BE_TINY && run.is_tiny(), &mut track) {
             let (flops, start) = (run.flops(), Instant::now());
             run_tiny(self.level, self.step(memory), run);
             track.add_run(R::NAME, R::PHASE, start, flops);
         } else {
-            track.begin(R::NAME, R::PHASE, Instant::now());
+            let watch = is_observed
+                .then(|| RefCell::new(Watch::new(self.observers.0.clone(), R::NAME, R::tensors())));
+            if let Some(track) = &mut track {
+                track.begin(R::NAME, R::PHASE, Instant::now());
+            }
             let mut step = self.step(memory);
-            step.track = Some(&mut track);
+            step.hook = match (&watch, &mut track) {
+                (Some(watch), _) => Hook::Watch(watch),
+                (None, Some(track)) => Hook::Profile(track),
+                (None, None) => Hook::None,
+            };
             run.run(&mut step);
             drop(step);
-            track.end(Instant::now());
+            if let Some(track) = &mut track {
+                track.end(Instant::now());
+            }
+            let outcome = watch.map_or(Ok(()), |watch| watch.into_inner().outcome());
+            outcome.map_err(DeviceError::Stopped)?;
         }
-        profile.give_back(track);
+        if let (Some(profile), Some(track)) = (&self.profile, track) {
+            profile.give_back(track);
+        }
+        Ok(())
     }
 }
 
@@ -220,8 +282,8 @@ impl Device for Cpu {
 
     #[inline(always)]
     fn run<R: Run>(&self, memory: RunMemory<'_, Self>, run: R) -> Result<(), DeviceError> {
-        if let Some(profile) = &self.profile {
-            self.run_recorded(profile, memory, run);
+        if self.is_seen() {
+            return self.run_seen(memory, run);
         } else if self.threads.flushes() {
             self.run_flushed(memory, run);
         } else if R::MAY_BE_TINY && run.is_tiny() {
@@ -249,8 +311,7 @@ pub struct CpuKernels<'a> {
     level: SimdLevel,
     convolution: Choice,
     precision: Precision,
-    /// Where the step is recorded.
-    track: Option<&'a mut Track>,
+    pub(super) hook: Hook<'a>,
 }
 
 /// An exclusively borrowed slice that is handed out in parts.
@@ -306,30 +367,22 @@ impl Kernels for CpuKernels<'_> {
 
     #[inline(always)]
     fn enter(&mut self, ops: &'static PassOps, n: Sizes) {
-        if let Some(track) = &mut self.track {
-            track.enter(ops, n, Instant::now);
-        }
+        self.hook_enter(ops, n);
     }
 
     #[inline(always)]
     fn op(&mut self, number: usize) {
-        if let Some(track) = &mut self.track {
-            track.op(number, Instant::now);
-        }
+        self.hook_op(number);
     }
 
     #[inline(always)]
     fn item(&mut self, number: usize) {
-        if let Some(track) = &mut self.track {
-            track.item(number);
-        }
+        self.hook_item(number);
     }
 
     #[inline(always)]
     fn leave(&mut self) {
-        if let Some(track) = &mut self.track {
-            track.leave(Instant::now());
-        }
+        self.hook_leave();
     }
 }
 
@@ -398,6 +451,7 @@ impl<'a> CpuKernels<'a> {
         writes: [Buf; W],
         reads: [Buf; R],
     ) -> ([&mut [f32]; W], [&[f32]; R]) {
+        self.note(&reads, &writes);
         for (i, w) in writes.iter().enumerate() {
             let apart = writes[..i].iter().chain(&reads).all(|other| !w.overlaps(*other));
             assert!(apart, "gradiron: a written range is in use: {writes:?} {reads:?} (a bug)");

@@ -57,6 +57,7 @@ impl RecurrentSpec {
         [steps, width]: [usize; 2],
     ) -> Operand {
         let buf = buf.part(0, product([self.batch, steps, width]));
+        step.note(&[buf], &[]);
         Operand { start: step.read(buf).cast_mut(), steps, width }
     }
 
@@ -68,6 +69,7 @@ impl RecurrentSpec {
         [steps, width]: [usize; 2],
     ) -> Operand {
         let buf = buf.part(0, product([self.batch, steps, width]));
+        step.note(&[], &[buf]);
         Operand { start: step.written(buf), steps, width }
     }
 

@@ -1,0 +1,7 @@
+//! What finds the cause of a bad loss: checks, statistics, comparisons, checks of gradients.
+
+mod checks;
+mod observers;
+
+/// What tests give.
+type Outcome = Result<(), Box<dyn std::error::Error>>;
