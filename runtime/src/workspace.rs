@@ -206,6 +206,16 @@ impl<M: Program, D: Device> Workspace<M, D> {
         self.random = Random { seed, step: 0 };
     }
 
+    /// What the random numbers of the next call follow from.
+    pub(crate) fn random(&self) -> Random {
+        self.random
+    }
+
+    /// Lets the next call draw what one drew before.
+    pub(crate) fn draw_again(&mut self, random: Random) {
+        self.random = random;
+    }
+
     /// Whether calls without gradients, such as `net.forward`, run as those with gradients do:
     /// norms use the statistics of the batch, and dropout drops, what each call draws anew. So it
     /// is after PyTorch's `net.train()`; in a new workspace, it is not. The running statistics

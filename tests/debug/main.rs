@@ -1,6 +1,8 @@
 //! What finds the cause of a bad loss: checks, statistics, comparisons, checks of gradients.
 
 mod checks;
+mod compare;
+mod gradients;
 mod observers;
 
 /// What tests give.

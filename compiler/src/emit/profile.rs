@@ -61,7 +61,7 @@ pub fn items(
 /// What an operation is called, its kind, where its steps stand, and the shapes of what it makes:
 /// `fc1 + relu`, `matmul.nt + add + relu`, `12:17 12:25` and `$0 128`, tabs between them. A size
 /// is a number, that of the run-time size `$0`, or `?` for others; several shapes have a `;`
-/// between them.
+/// between them, and `-` stands for none.
 fn line(node: &Node, graph: &Graph, sizes: &[String]) -> String {
     let places: Vec<String> = node.places.iter().map(|span| place(*span)).collect();
     let size = |dim: &Dim| match (dim.as_lit(), dim.as_run()) {
@@ -75,7 +75,11 @@ fn line(node: &Node, graph: &Graph, sizes: &[String]) -> String {
     let shape = |value: &ValueId| -> String {
         graph.ty(*value).dims().iter().map(size).collect::<Vec<_>>().join(" ")
     };
-    let shapes: Vec<String> = node.outputs.iter().map(shape).collect();
+    // Another form of a value that is there already is nothing to look at.
+    let shapes: Vec<String> = match node.op.is_conversion() {
+        true => vec!["-".to_owned()],
+        false => node.outputs.iter().map(shape).collect(),
+    };
     let (name, kind) = (name(&node.label), node.op.kind());
     format!("{name}\t{kind}\t{}\t{}\n", places.join(" "), shapes.join(";"))
 }

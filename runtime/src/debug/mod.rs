@@ -21,10 +21,10 @@
 //! [`Cpu::with_observer`]: crate::device::Cpu::with_observer
 
 mod checks;
-//mod compare;
-//mod grad_check;
+mod compare;
+mod grad_check;
 mod statistics;
-//mod step_norms;
+mod step_norms;
 mod watch;
 
 use std::fmt;
@@ -32,10 +32,10 @@ use std::sync::Arc;
 
 pub(crate) use checks::Checks;
 pub use checks::NotFinite;
-//pub use compare::{Compared, Comparison, Distance};
-//pub use grad_check::{GradCheck, GradCheckError, TensorCheck, grad_check};
+pub use compare::{ActivationsError, Compared, Comparison, Distance};
+pub use grad_check::{GradCheck, TensorCheck, grad_check};
 pub use statistics::{Row, Statistics, Table};
-//pub use step_norms::{StepNorms, TensorNorms};
+pub use step_norms::{StepNorms, TensorNorms};
 pub(crate) use watch::{Watch, named_tensors};
 
 use crate::device::Failure;

@@ -241,7 +241,7 @@ pub(crate) struct Line<'a> {
     /// Line and column of each step: `12:17 12:25`
     places: &'a str,
     /// The shapes of its results, with run-time sizes by number and `?` for what only a constant
-    /// says: `$0 128;$0 ?`
+    /// says: `$0 128;$0 ?`, or `-` for none
     shapes: &'a str,
 }
 
@@ -261,7 +261,7 @@ impl Line<'_> {
             Some(at) => n.get(at.parse::<usize>().ok()?).copied(),
             None => text.parse().ok(),
         };
-        let shapes = self.shapes.split(';');
+        let shapes = self.shapes.split(';').filter(|shape| *shape != "-");
         shapes.map(|shape| shape.split_whitespace().map(size).collect()).collect()
     }
 }
