@@ -117,3 +117,48 @@ fn an_observed_run_is_in_no_profile() -> Outcome {
     assert!(profile.table().rows().is_empty());
     Ok(())
 }
+
+mod probes {
+    use super::*;
+
+    model! {
+        struct Probed {
+            fc: Linear(3 -> 4),
+        }
+
+        /// Without the probe, `fc` and what follows are one operation.
+        fn loss(&self, x: [batch, 3]) -> [] {
+            probe(self.fc(x), "hidden units").relu().square().mean()
+        }
+
+        fn unprobed(&self, x: [batch, 3]) -> [] {
+            self.fc(x).relu().square().mean()
+        }
+    }
+
+    #[test]
+    fn a_probe_shows_a_value_and_its_gradient() -> Outcome {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let to = Arc::clone(&seen);
+        let cpu = Cpu::with_threads(1).with_observer(move |seen: &Observation<'_>| {
+            if seen.name == "hidden units" {
+                let values = seen.outputs[0].values.to_vec();
+                to.lock().expect("no panic").push((seen.phase, seen.kind.to_owned(), values));
+            }
+            Ok(())
+        });
+        let mut net = Probed::init(Seed(0));
+        net.params_mut().fill(0.0);
+        net.select_mut("fc.bias")?.fill(0.5);
+        let mut ws = Probed::workspace_on(cpu, 2)?;
+        let loss = net.loss_grad(&mut ws, &[[1.0; 3]; 2])?;
+        let forward = (Phase::Forward, "probe".to_owned(), vec![0.5; 8]);
+        // Of the mean of eight squares.
+        let backward = (Phase::Backward, "probe".to_owned(), vec![2.0 * 0.5 / 8.0; 8]);
+        assert_eq!(*seen.lock().expect("no panic"), [forward, backward]);
+        let with = ws.grads().as_slice().to_vec();
+        assert_eq!(net.unprobed_grad(&mut ws, &[[1.0; 3]; 2])?, loss);
+        assert_eq!(ws.grads().as_slice(), with);
+        Ok(())
+    }
+}
