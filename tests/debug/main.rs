@@ -4,6 +4,7 @@ mod checks;
 mod compare;
 mod gradients;
 mod observers;
+mod trace;
 
 /// What tests give.
 type Outcome = Result<(), Box<dyn std::error::Error>>;

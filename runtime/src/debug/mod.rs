@@ -7,6 +7,7 @@
 //! | [`Comparison`] | where activations part from those of PyTorch |
 //! | [`grad_check`] | gradients against differences of the loss |
 //! | [`StepNorms`] | norms of gradients and of updates, by tensor |
+//! | [`StepTrace`] | a run that failed a check, to run it again |
 //! | [`Cpu::with_observer`] | any values, in a function of your own |
 //!
 //! `docs/debugging.md` leads from a bad loss to its cause.
@@ -25,6 +26,7 @@ mod compare;
 mod grad_check;
 mod statistics;
 mod step_norms;
+mod step_trace;
 mod watch;
 
 use std::fmt;
@@ -36,6 +38,8 @@ pub use compare::{ActivationsError, Compared, Comparison, Distance};
 pub use grad_check::{GradCheck, TensorCheck, grad_check};
 pub use statistics::{Row, Statistics, Table};
 pub use step_norms::{StepNorms, TensorNorms};
+pub(crate) use step_trace::{Given, TraceFile};
+pub use step_trace::{StepTrace, StepTraceError};
 pub(crate) use watch::{Watch, named_tensors};
 
 use crate::device::Failure;
@@ -227,11 +231,29 @@ impl fmt::Display for Short {
 
 /// The observers of a device.
 #[derive(Clone, Default)]
-pub(crate) struct Observers(pub Vec<Arc<dyn Observer>>);
+pub(crate) struct Observers {
+    pub each: Vec<Arc<dyn Observer>>,
+    /// Where a run is written that one of them ends.
+    pub trace: Option<TraceFile>,
+}
+
+impl Observers {
+    /// What `GRADIRON_TRACE` asks for.
+    pub fn from_environment() -> Self {
+        let none = Self::default();
+        TraceFile::from_environment().map_or(none, |file| Self::default().traced(file))
+    }
+
+    /// With checks, and the first run that fails one in a file.
+    pub fn traced(mut self, file: TraceFile) -> Self {
+        self.each.push(Arc::new(Checks));
+        Self { trace: Some(file), ..self }
+    }
+}
 
 impl fmt::Debug for Observers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} observers", self.0.len())
+        write!(f, "{} observers", self.each.len())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::marker::PhantomData;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,7 +15,7 @@ use super::{
 };
 use crate::arena::Sizes;
 use crate::constant::Constant;
-use crate::debug::{Checks, Observer, Observers, Watch};
+use crate::debug::{Checks, Given, Observer, Observers, TraceFile, Watch};
 use crate::math::SimdLevel;
 use crate::ops::conv2d::{Algorithm, Choice};
 use crate::profile::{self, PassOps, Profile};
@@ -47,7 +48,7 @@ impl Cpu {
             precision: Precision::F32,
             convolution: Choice::Any,
             profile: profile::from_environment(),
-            observers: Observers::default(),
+            observers: Observers::from_environment(),
         }
     }
 
@@ -101,7 +102,7 @@ impl Cpu {
     /// The same threads; after each operation of a run, `observer` sees what it read and wrote,
     /// behind the observers that are there already ([`debug`](crate::debug)).
     pub fn with_observer(mut self, observer: impl Observer + 'static) -> Self {
-        self.observers.0.push(Arc::new(observer));
+        self.observers.each.push(Arc::new(observer));
         self
     }
 
@@ -130,6 +131,14 @@ impl Cpu {
     /// ```
     pub fn with_checks(self) -> Self {
         self.with_observer(Checks)
+    }
+
+    /// The same threads, with [checks](Self::with_checks); the first run that fails one is written
+    /// to a file, with all that it was given, for [`StepTrace`](crate::debug::StepTrace) to run it
+    /// again. `GRADIRON_TRACE=path` asks for it without a change of the program.
+    pub fn with_trace(self, path: impl AsRef<Path>) -> Self {
+        let observers = self.observers.traced(TraceFile::new(path.as_ref()));
+        Self { observers, ..self }
     }
 
     /// Has the system bring in the blocks that its threads borrow.
@@ -173,7 +182,7 @@ impl Cpu {
     /// Whether somebody looks on.
     #[inline(always)]
     fn is_seen(&self) -> bool {
-        self.profile.is_some() | !self.observers.0.is_empty()
+        self.profile.is_some() | !self.observers.each.is_empty()
     }
 
     /// A run that is recorded or observed.
@@ -181,18 +190,21 @@ impl Cpu {
     #[inline(never)]
     fn run_seen<R: Run>(&self, memory: RunMemory<'_, Self>, run: R) -> Result<(), DeviceError> {
         let _flush = self.threads.flush();
-        let is_observed = !self.observers.0.is_empty();
+        let is_observed = !self.observers.each.is_empty();
         let mut track = self.profile.as_ref().filter(|_| !is_observed).map(Profile::take_track);
         if let (true, Some(track)) = (R::MAY_BE_TINY && run.is_tiny(), &mut track) {
             let (flops, start) = (run.flops(), Instant::now());
             run_tiny(self.level, self.step(memory), run);
             track.add_run(R::NAME, R::PHASE, start, flops);
         } else {
-            let watch = is_observed
-                .then(|| RefCell::new(Watch::new(self.observers.0.clone(), R::NAME, R::tensors())));
+            let watch = is_observed.then(|| {
+                RefCell::new(Watch::new(self.observers.each.clone(), R::NAME, R::tensors()))
+            });
             if let Some(track) = &mut track {
                 track.begin(R::NAME, R::PHASE, Instant::now());
             }
+            let (params, random) = (memory.params, memory.random);
+            let (inputs, indices) = (memory.inputs, memory.indices);
             let mut step = self.step(memory);
             step.hook = match (&watch, &mut track) {
                 (Some(watch), _) => Hook::Watch(watch),
@@ -205,6 +217,10 @@ impl Cpu {
                 track.end(Instant::now());
             }
             let outcome = watch.map_or(Ok(()), |watch| watch.into_inner().outcome());
+            if let (Err(_), Some(file)) = (&outcome, &self.observers.trace) {
+                let (function, tensors, params) = (R::NAME, R::tensors(), params.as_slice());
+                file.write(&Given { function, tensors, params, random, inputs, indices });
+            }
             outcome.map_err(DeviceError::Stopped)?;
         }
         if let (Some(profile), Some(track)) = (&self.profile, track) {
