@@ -13,6 +13,7 @@ macro_rules! pages {
 
 #[cfg(doctest)]
 pages! {
+    debugging: "../docs/debugging.md",
     deployment: "../docs/deployment.md",
     language: "../docs/language.md",
     profiling: "../docs/profiling.md",

@@ -8,8 +8,8 @@ use crate::graph::Ty;
 use crate::graph::step::{NEEDS_ALL, Step, Stepped};
 use crate::hygiene::quote;
 
-/// `y = x`, and the same of gradients: an operation of its own, which nothing is fused with, so that
-/// observers see the value in memory. Its name is the label of its node.
+/// `y = x`, and the same of gradients: an operation of its own, which nothing is fused with, so
+/// that observers see the value in memory. Its name is the label of its node.
 #[derive(Clone, Copy, Debug)]
 pub struct Probe;
 

@@ -3,8 +3,9 @@
 //! Kernels compute in `f32`, so the loss is known to some 2⁻²⁴ of itself and a difference of two
 //! losses to far less. What a step `t` along a direction gives, `D(t) = (L(t) − L(−t)) / 2t`, is
 //! wrong by a term in `t²` and by the rounding of the loss over `t`. Steps are halved again and
-//! again; of two neighbours Richardson's `(4·D(t) − D(2t)) / 3` is without the term in `t²`, and the
-//! pair is taken for which the sum of both errors, as the numbers themselves show them, is least.
+//! again; of two neighbours Richardson's `(4·D(t) − D(2t)) / 3` is without the term in `t²`, and
+//! the pair is taken for which the sum of both errors, as the numbers themselves show them, is
+//! least.
 
 use std::fmt;
 
@@ -76,9 +77,9 @@ impl TensorCheck {
 /// `loss_grad` calls a loss with gradients, on the same data each time; what dropout drops is the
 /// same too. A function of several numbers becomes a loss by weights for its results, in the model.
 /// For each tensor the sum of all its gradients is compared along one random direction, then
-/// `entries` elements alone: those with the largest gradients, and others. Where a sum is
-/// wrong, the element that it is due to is looked for by halves. A tensor takes `18 · (entries + 1)`
-/// calls of `loss_grad`: small batches are enough, and few entries for large networks.
+/// `entries` elements alone: those with the largest gradients, and others. Where a sum is wrong,
+/// the element that it is due to is looked for by halves. A tensor takes `18 · (entries + 1)` calls
+/// of `loss_grad`: small batches are enough, and few entries for large networks.
 ///
 /// Where a loss has a kink, as `relu` at zero, its difference is no gradient; and what `detach`
 /// hides from gradients differences see. `net` is as it was at the end.

@@ -207,7 +207,7 @@ impl TraceFile {
     /// The file that `GRADIRON_TRACE` names.
     pub fn from_environment() -> Option<Self> {
         static FILE: OnceLock<Option<TraceFile>> = OnceLock::new();
-        let asked = |value: OsString| (value != "0" && value != "").then(|| Self::new(value));
+        let asked = |value: OsString| (value != "0" && !value.is_empty()).then(|| Self::new(value));
         FILE.get_or_init(|| std::env::var_os(NAME).and_then(asked)).clone()
     }
 
