@@ -5,7 +5,7 @@ use quote::format_ident;
 
 use super::calls::PIECE;
 use crate::dim::Dim;
-use crate::graph::{Graph, Node, Phase, Ty, ValueId};
+use crate::graph::{Graph, Kind, Node, Phase, Ty, ValueId};
 use crate::hygiene::quote;
 use crate::names::plain;
 use crate::passes::plan::{Home, Plan};
@@ -75,10 +75,12 @@ fn line(node: &Node, graph: &Graph, sizes: &[String]) -> String {
     let shape = |value: &ValueId| -> String {
         graph.ty(*value).dims().iter().map(size).collect::<Vec<_>>().join(" ")
     };
-    // Another form of a value that is there already is nothing to look at.
-    let shapes: Vec<String> = match node.op.is_conversion() {
-        true => vec!["-".to_owned()],
-        false => node.outputs.iter().map(shape).collect(),
+    // What is no number, and another form of a value that is there already, is nothing to look at.
+    let is_seen =
+        |value: &&ValueId| graph.ty(**value).kind != Kind::Saved && !node.op.is_conversion();
+    let shapes: Vec<String> = match node.outputs.iter().filter(is_seen).map(shape).collect() {
+        none if Vec::is_empty(&none) => vec!["-".to_owned()],
+        shapes => shapes,
     };
     let (name, kind) = (name(&node.label), node.op.kind());
     format!("{name}\t{kind}\t{}\t{}\n", places.join(" "), shapes.join(";"))

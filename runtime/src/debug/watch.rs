@@ -141,13 +141,13 @@ impl Watch {
         let Some(Frame::Pass { ops, n, .. }) = self.stack.last() else { return };
         let inputs: Vec<Input> = self.inputs.drain(..).map(|(_, input)| input).collect();
         let writes = std::mem::take(&mut self.writes);
-        if writes.is_empty() {
-            return;
-        }
         let line = ops.line(number);
         let made = made(&line.shapes(*n), &writes);
         self.makers.retain(|(known, _)| writes.iter().all(|write| !write.overlaps(*known)));
-        self.makers.extend(made.iter().map(|(buf, _)| (*buf, name.clone())));
+        self.makers.extend(writes.iter().map(|write| (*write, name.clone())));
+        if made.is_empty() {
+            return;
+        }
         let outputs = made.into_iter().map(|(buf, shape)| Output { shape, values: at(buf) });
         let outputs: Vec<_> = outputs.collect();
         let place = Place { file: ops.file, steps: line.places() };
@@ -166,16 +166,23 @@ impl Watch {
     }
 }
 
-/// Which of the ranges that an operation has written are results, and their sizes: the others are
-/// scratch memory. Where a size is not known, all may be.
+/// Which of the ranges that an operation has written are results, in the order of these, and their
+/// sizes: the others are scratch memory. Where a size is not known, all may be.
 fn made(shapes: &[Vec<Option<usize>>], writes: &[Buf]) -> Vec<(Buf, Vec<usize>)> {
-    let mut shapes: Vec<_> = shapes.iter().collect();
-    let fits = |shape: &&Vec<Option<usize>>, len: usize| {
+    let fits = |shape: &Vec<Option<usize>>, len: usize| {
         solved(shape, len).is_some() || shape.iter().filter(|size| size.is_none()).count() > 1
     };
-    let made = writes.iter().filter_map(|write| {
-        let at = shapes.iter().position(|shape| fits(shape, write.len))?;
-        Some((*write, solved(shapes.remove(at), write.len).unwrap_or_else(|| vec![write.len])))
+    let mut found: Vec<Option<Buf>> = vec![None; shapes.len()];
+    for write in writes {
+        let free =
+            (0..shapes.len()).find(|at| found[*at].is_none() && fits(&shapes[*at], write.len));
+        if let Some(at) = free {
+            found[at] = Some(*write);
+        }
+    }
+    let made = found.into_iter().zip(shapes).filter_map(|(write, shape)| {
+        let write = write?;
+        Some((write, solved(shape, write.len).unwrap_or_else(|| vec![write.len])))
     });
     made.collect()
 }
@@ -200,9 +207,9 @@ mod tests {
     fn results_are_told_from_scratch_memory() {
         let buf = |start, len| Buf::new(Region::Arena, start, len);
         let shapes = [vec![Some(2), None], vec![Some(3)]];
-        let writes = [buf(0, 3), buf(16, 8), buf(32, 5)];
+        let writes = [buf(0, 3), buf(16, 8), buf(32, 5), buf(64, 8)];
         let made = made(&shapes, &writes);
-        assert_eq!(made, [(buf(0, 3), vec![3]), (buf(16, 8), vec![2, 4])]);
+        assert_eq!(made, [(buf(16, 8), vec![2, 4]), (buf(0, 3), vec![3])]);
         assert_eq!(solved(&[None, None], 12), None);
     }
 }
