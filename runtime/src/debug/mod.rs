@@ -30,7 +30,6 @@ mod step_trace;
 mod watch;
 
 use std::fmt;
-use std::sync::Arc;
 
 pub(crate) use checks::Checks;
 pub use checks::NotFinite;
@@ -226,34 +225,6 @@ impl fmt::Display for Short {
             true => f.pad(&format!("{}", (f64::from(self.0) * 1e4).round() / 1e4)),
             false => f.pad(&format!("{:.2e}", self.0)),
         }
-    }
-}
-
-/// The observers of a device.
-#[derive(Clone, Default)]
-pub(crate) struct Observers {
-    pub each: Vec<Arc<dyn Observer>>,
-    /// Where a run is written that one of them ends.
-    pub trace: Option<TraceFile>,
-}
-
-impl Observers {
-    /// What `GRADIRON_TRACE` asks for.
-    pub fn from_environment() -> Self {
-        let none = Self::default();
-        TraceFile::from_environment().map_or(none, |file| Self::default().traced(file))
-    }
-
-    /// With checks, and the first run that fails one in a file.
-    pub fn traced(mut self, file: TraceFile) -> Self {
-        self.each.push(Arc::new(Checks));
-        Self { trace: Some(file), ..self }
-    }
-}
-
-impl fmt::Debug for Observers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} observers", self.each.len())
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::blocks;
-use super::hook::Hook;
+use super::hook::{Hook, Onlookers};
 use super::tiny::run_tiny;
 use super::{
     Buf, Changing, Device, DeviceError, Element, Host, Indices, Kernels, Lent, Precision, Random,
@@ -15,10 +15,10 @@ use super::{
 };
 use crate::arena::Sizes;
 use crate::constant::Constant;
-use crate::debug::{Checks, Given, Observer, Observers, TraceFile, Watch};
+use crate::debug::{Checks, Given, Observer, TraceFile, Watch};
 use crate::math::SimdLevel;
 use crate::ops::conv2d::{Algorithm, Choice};
-use crate::profile::{self, PassOps, Profile};
+use crate::profile::{PassOps, Profile};
 use crate::storage::Storage;
 
 /// The processor that the program runs on.
@@ -28,8 +28,8 @@ pub struct Cpu {
     level: SimdLevel,
     convolution: Choice,
     precision: Precision,
-    profile: Option<Profile>,
-    observers: Observers,
+    /// Who looks on, if anybody does.
+    onlookers: Option<Box<Onlookers>>,
 }
 
 impl Cpu {
@@ -47,8 +47,7 @@ impl Cpu {
             level: SimdLevel::detect(),
             precision: Precision::F32,
             convolution: Choice::Any,
-            profile: profile::from_environment(),
-            observers: Observers::from_environment(),
+            onlookers: Onlookers::from_environment(),
         }
     }
 
@@ -96,14 +95,13 @@ impl Cpu {
     /// The same threads; what runs on them is recorded in `profile`, and not in the record that
     /// `GRADIRON_PROFILE` asks for ([`profile`](crate::profile)).
     pub fn with_profile(self, profile: &Profile) -> Self {
-        Self { profile: Some(profile.clone()), ..self }
+        self.seen_by(|onlookers| onlookers.profile = Some(profile.clone()))
     }
 
     /// The same threads; after each operation of a run, `observer` sees what it read and wrote,
     /// behind the observers that are there already ([`debug`](crate::debug)).
-    pub fn with_observer(mut self, observer: impl Observer + 'static) -> Self {
-        self.observers.each.push(Arc::new(observer));
-        self
+    pub fn with_observer(self, observer: impl Observer + 'static) -> Self {
+        self.seen_by(|onlookers| onlookers.observers.push(Arc::new(observer)))
     }
 
     /// The same threads; a run in which a value is not finite is an error
@@ -137,8 +135,7 @@ impl Cpu {
     /// to a file, with all that it was given, for [`StepTrace`](crate::debug::StepTrace) to run it
     /// again. `GRADIRON_TRACE=path` asks for it without a change of the program.
     pub fn with_trace(self, path: impl AsRef<Path>) -> Self {
-        let observers = self.observers.traced(TraceFile::new(path.as_ref()));
-        Self { observers, ..self }
+        self.seen_by(|onlookers| onlookers.trace_to(TraceFile::new(path.as_ref())))
     }
 
     /// Has the system bring in the blocks that its threads borrow.
@@ -179,27 +176,31 @@ impl Cpu {
         }
     }
 
-    /// Whether somebody looks on.
-    #[inline(always)]
-    fn is_seen(&self) -> bool {
-        self.profile.is_some() | !self.observers.each.is_empty()
+    /// The same threads, with one more who looks on.
+    fn seen_by(mut self, add: impl FnOnce(&mut Onlookers)) -> Self {
+        add(self.onlookers.get_or_insert_default());
+        self
     }
 
     /// A run that is recorded or observed.
     #[cold]
     #[inline(never)]
-    fn run_seen<R: Run>(&self, memory: RunMemory<'_, Self>, run: R) -> Result<(), DeviceError> {
+    fn run_seen<R: Run>(
+        &self,
+        Onlookers { profile, observers, trace }: &Onlookers,
+        memory: RunMemory<'_, Self>,
+        run: R,
+    ) -> Result<(), DeviceError> {
         let _flush = self.threads.flush();
-        let is_observed = !self.observers.each.is_empty();
-        let mut track = self.profile.as_ref().filter(|_| !is_observed).map(Profile::take_track);
+        let is_observed = !observers.is_empty();
+        let mut track = profile.as_ref().filter(|_| !is_observed).map(Profile::take_track);
         if let (true, Some(track)) = (R::MAY_BE_TINY && run.is_tiny(), &mut track) {
             let (flops, start) = (run.flops(), Instant::now());
             run_tiny(self.level, self.step(memory), run);
             track.add_run(R::NAME, R::PHASE, start, flops);
         } else {
-            let watch = is_observed.then(|| {
-                RefCell::new(Watch::new(self.observers.each.clone(), R::NAME, R::tensors()))
-            });
+            let watch = is_observed
+                .then(|| RefCell::new(Watch::new(observers.clone(), R::NAME, R::tensors())));
             if let Some(track) = &mut track {
                 track.begin(R::NAME, R::PHASE, Instant::now());
             }
@@ -217,13 +218,13 @@ impl Cpu {
                 track.end(Instant::now());
             }
             let outcome = watch.map_or(Ok(()), |watch| watch.into_inner().outcome());
-            if let (Err(_), Some(file)) = (&outcome, &self.observers.trace) {
+            if let (Err(_), Some(file)) = (&outcome, trace) {
                 let (function, tensors, params) = (R::NAME, R::tensors(), params.as_slice());
                 file.write(&Given { function, tensors, params, random, inputs, indices });
             }
             outcome.map_err(DeviceError::Stopped)?;
         }
-        if let (Some(profile), Some(track)) = (&self.profile, track) {
+        if let (Some(profile), Some(track)) = (profile, track) {
             profile.give_back(track);
         }
         Ok(())
@@ -293,13 +294,13 @@ impl Device for Cpu {
     }
 
     fn profile(&self) -> Option<&Profile> {
-        self.profile.as_ref()
+        self.onlookers.as_ref()?.profile.as_ref()
     }
 
     #[inline(always)]
     fn run<R: Run>(&self, memory: RunMemory<'_, Self>, run: R) -> Result<(), DeviceError> {
-        if self.is_seen() {
-            return self.run_seen(memory, run);
+        if let Some(onlookers) = &self.onlookers {
+            return self.run_seen(onlookers, memory, run);
         } else if self.threads.flushes() {
             self.run_flushed(memory, run);
         } else if R::MAY_BE_TINY && run.is_tiny() {
@@ -467,7 +468,9 @@ impl<'a> CpuKernels<'a> {
         writes: [Buf; W],
         reads: [Buf; R],
     ) -> ([&mut [f32]; W], [&[f32]; R]) {
-        self.note(&reads, &writes);
+        if self.is_observed() {
+            self.note(&reads, &writes);
+        }
         for (i, w) in writes.iter().enumerate() {
             let apart = writes[..i].iter().chain(&reads).all(|other| !w.overlaps(*other));
             assert!(apart, "gradiron: a written range is in use: {writes:?} {reads:?} (a bug)");

@@ -1,12 +1,49 @@
 //! What looks on while a step runs on the CPU: nothing, a profile, or observers.
 
 use std::cell::RefCell;
+use std::fmt;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Buf, CpuKernels};
 use crate::arena::Sizes;
-use crate::debug::Watch;
-use crate::profile::{PassOps, Track};
+use crate::debug::{Checks, Observer, TraceFile, Watch};
+use crate::profile::{self, PassOps, Profile, Track};
+
+/// All who look on at the runs of a device.
+#[derive(Clone, Default)]
+pub(super) struct Onlookers {
+    pub profile: Option<Profile>,
+    pub observers: Vec<Arc<dyn Observer>>,
+    /// Where a run is written that an observer ends.
+    pub trace: Option<TraceFile>,
+}
+
+impl Onlookers {
+    /// What `GRADIRON_PROFILE` and `GRADIRON_TRACE` ask for.
+    pub fn from_environment() -> Option<Box<Self>> {
+        let profile = profile::from_environment();
+        let file = TraceFile::from_environment();
+        (profile.is_some() || file.is_some()).then(|| {
+            let mut onlookers = Self { profile, ..Self::default() };
+            file.into_iter().for_each(|file| onlookers.trace_to(file));
+            Box::new(onlookers)
+        })
+    }
+
+    /// Checks, and the first run that fails one in a file.
+    pub fn trace_to(&mut self, file: TraceFile) {
+        self.observers.push(Arc::new(Checks));
+        self.trace = Some(file);
+    }
+}
+
+impl fmt::Debug for Onlookers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { profile, observers, trace } = self;
+        write!(f, "{profile:?}, {} observers, {trace:?}", observers.len())
+    }
+}
 
 /// Who is told of the operations of a step.
 pub(super) enum Hook<'a> {
@@ -62,19 +99,20 @@ impl<'a> CpuKernels<'a> {
         }
     }
 
-    /// Tells observers what a kernel is about to read and to write. Kernels that go through
-    /// [`views`](Self::views) need not.
+    /// Whether observers are to be told ([`note`](Self::note)).
     #[inline(always)]
-    pub(crate) fn note(&self, reads: &[Buf], writes: &[Buf]) {
-        if let Hook::Watch(watch) = &self.hook {
-            self.noted(watch, reads, writes);
-        }
+    pub(crate) fn is_observed(&self) -> bool {
+        matches!(self.hook, Hook::Watch(_))
     }
 
+    /// Tells observers what a kernel is about to read and to write. Kernels that go through
+    /// [`views`](Self::views) need not.
     #[cold]
     #[inline(never)]
-    fn noted(&self, watch: &RefCell<Watch>, reads: &[Buf], writes: &[Buf]) {
-        watch.borrow_mut().note(reads, writes, |buf| self.seen(buf));
+    pub(crate) fn note(&self, reads: &[Buf], writes: &[Buf]) {
+        if let Hook::Watch(watch) = &self.hook {
+            watch.borrow_mut().note(reads, writes, |buf| self.seen(buf));
+        }
     }
 
     #[cold]
