@@ -41,7 +41,8 @@ pub struct Statistics {
     rows: Arc<Mutex<Vec<Row>>>,
 }
 
-/// The statistics of an operation, over all runs.
+/// The statistics of an operation, over all runs. Operations of one name and kind, such as the
+/// products of an attention, are one row.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Row {
