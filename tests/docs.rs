@@ -17,6 +17,7 @@ macro_rules! pages {
 #[cfg(doctest)]
 pages! {
     budgets: "../docs/budgets.md",
+    debugging: "../docs/debugging.md",
     deployment: "../docs/deployment.md",
     editor: "../docs/editor.md",
     language: "../docs/language.md",

@@ -18,12 +18,16 @@ pub enum DeviceError {
     OutOfMemory { device: &'static str, bytes: usize },
     #[error(transparent)]
     Failed(#[from] Failure),
+    /// An [`Observer`](crate::debug::Observer) ended the run. The device is as it was, and so are
+    /// workspaces.
+    #[error(transparent)]
+    Stopped(Failure),
 }
 
 impl DeviceError {
     /// An error of a device's own type.
     pub fn failed(error: impl Error + Send + Sync + 'static) -> Self {
-        Self::Failed(Failure(Arc::new(error)))
+        Self::Failed(Failure::new(error))
     }
 
     /// What later calls say of it.
@@ -41,6 +45,11 @@ impl DeviceError {
 pub struct Failure(Arc<dyn Error + Send + Sync>);
 
 impl Failure {
+    /// The failure that is this error.
+    pub fn new(error: impl Error + Send + Sync + 'static) -> Self {
+        Self(Arc::new(error))
+    }
+
     /// The error, to ask for its type: `failure.error().downcast_ref::<CudaError>()`.
     pub fn error(&self) -> &(dyn Error + Send + Sync + 'static) {
         &*self.0

@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 
 use crate::arena::{Sizes, padded, sum};
+use crate::debug::named_tensors;
 use crate::device::{Buf, Indices, Kernels, Region, Run, RunKey, Target};
 use crate::layout::Layout;
 use crate::profile::{PassOps, Phase};
@@ -279,6 +280,10 @@ impl<M: Program> Run for Preparation<M> {
         0
     }
 
+    fn tensors() -> Vec<(String, usize, usize)> {
+        named_tensors::<M>()
+    }
+
     fn run<K: Kernels>(self, k: &mut K) {
         let prepared = Buf::new(Region::Arena, 0, *M::PREPARED.of(K::ON_HOST));
         M::prepare(k, owned::<M>(Region::Params), prepared);
@@ -325,6 +330,10 @@ where
     #[inline(always)]
     fn is_tiny(&self) -> bool {
         F::flops(self.call.n) <= TINY_RUN
+    }
+
+    fn tensors() -> Vec<(String, usize, usize)> {
+        named_tensors::<F::Model>()
     }
 
     #[inline(always)]

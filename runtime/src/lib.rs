@@ -67,6 +67,7 @@ mod buf;
 mod check;
 mod constant;
 pub mod data;
+pub mod debug;
 pub mod device;
 mod failure;
 mod files;

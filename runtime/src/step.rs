@@ -8,6 +8,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use crate::arena::Sizes;
+use crate::debug::named_tensors;
 use crate::device::{Buf, Cpu, Device, Kernels, Region, Run, RunKey};
 use crate::function::{Call, Function, Infer, owned};
 use crate::profile::Phase;
@@ -206,6 +207,10 @@ where
 
     fn flops(&self) -> usize {
         0
+    }
+
+    fn tensors() -> Vec<(String, usize, usize)> {
+        named_tensors::<F::Model>()
     }
 
     fn run<K: Kernels>(self, k: &mut K) {

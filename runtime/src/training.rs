@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 
+use crate::debug::named_tensors;
 use crate::device::{Buf, Kernels, Region, Run, RunKey};
 use crate::function::{Call, Forward, Function, owned};
 use crate::profile::Phase;
@@ -41,6 +42,10 @@ where
 
     fn flops(&self) -> usize {
         F::OPS[1].flops(self.call.n, false)
+    }
+
+    fn tensors() -> Vec<(String, usize, usize)> {
+        named_tensors::<F::Model>()
     }
 
     fn run<K: Kernels>(self, k: &mut K) {

@@ -189,7 +189,11 @@ impl<M: Program, D: Device, P: Purpose> Workspace<M, D, P> {
     /// An outcome of the device. After a failure the workspace is lost.
     #[inline]
     fn outcome<T>(&self, outcome: Result<T, DeviceError>) -> Result<T, DeviceError> {
-        outcome.inspect_err(|error| drop(self.lost.set(error.clone())))
+        outcome.inspect_err(|error| {
+            if !matches!(error, DeviceError::Stopped(_)) {
+                let _ = self.lost.set(error.clone());
+            }
+        })
     }
 }
 
@@ -205,6 +209,16 @@ impl<M: Program, D: Device> Workspace<M, D> {
     /// after the same seed the same calls draw the same. A new workspace has the seed 0.
     pub fn manual_seed(&mut self, seed: Seed) {
         self.random = Random { seed, step: 0 };
+    }
+
+    /// What the random numbers of the next call follow from.
+    pub(crate) fn random(&self) -> Random {
+        self.random
+    }
+
+    /// Lets the next call draw what one drew before.
+    pub(crate) fn draw_again(&mut self, random: Random) {
+        self.random = random;
     }
 
     /// Whether calls without gradients, such as `net.forward`, run as those with gradients do:

@@ -92,7 +92,8 @@ pub fn pass(
     let phase = if is_backward { "Backward" } else { "Forward" };
     let ran = nodes.iter().map(|n| (&graph.nodes[*n], graph, plan));
     let sizes = if form == Form::Step { model.bind_step_sizes() } else { model.bind_sizes() };
-    let profile = profile::items(&sizes, [&ops, &costs], phase, &ran.collect::<Vec<_>>());
+    let names = model.sizes();
+    let profile = profile::items((&sizes, &names), [&ops, &costs], phase, &ran.collect::<Vec<_>>());
     let (given, names) = half.given();
     let (want, saved) = match form {
         Form::Train => (quote!(want), quote!(saved)),

@@ -88,7 +88,8 @@ pub fn items(model: &Model, values: &Values, chains: &Chains) -> TokenStream {
         (&graph.nodes[*n], graph, plan)
     });
     let [ops, costs] = ["__PREPARE_OPS", "__prepare_costs"].map(|item| format_ident!("{item}"));
-    let profile = profile::items(&quote!(), [&ops, &costs], "Prepare", &ran.collect::<Vec<_>>());
+    let profile =
+        profile::items((&quote!(), &[]), [&ops, &costs], "Prepare", &ran.collect::<Vec<_>>());
     let (declared, path) = (model.generic_lists().0, model.generics().1);
     let [buf, per_side] = [quote!(__private::Buf), quote!(__private::PerSide)];
     quote! {

@@ -1,27 +1,25 @@
-//! What a profile knows of a pass: names and costs of its operations.
+//! What profiles and observers know of a pass: names, places, costs and shapes of its operations.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::format_ident;
 
 use super::calls::PIECE;
 use crate::dim::Dim;
-use crate::graph::{Graph, Node, Phase};
+use crate::graph::{Graph, Kind, Node, Phase, ValueId};
 use crate::hygiene::quote;
 use crate::outline::{bytes, flops, name};
 use crate::passes::plan::Plan;
 
 /// The items `ops` and `costs` of a pass that runs `nodes`, each of a graph and its plan; `bind`
-/// binds the run-time sizes.
+/// binds the run-time sizes, which have the names `sizes`.
 pub fn items(
-    bind: &TokenStream,
+    (bind, sizes): (&TokenStream, &[String]),
     [ops, costs]: [&Ident; 2],
     phase: &str,
     nodes: &[(&Node, &Graph, &Plan)],
 ) -> TokenStream {
     let phase = format_ident!("{phase}");
-    let lines =
-        nodes.iter().map(|(node, ..)| format!("{}\t{}\n", name(&node.label), node.op.kind()));
-    let text: String = lines.collect();
+    let text: String = nodes.iter().map(|(node, graph, _)| line(node, graph, sizes)).collect();
     let rows = nodes.iter().map(|(node, graph, plan)| {
         let [flops, bytes] = [flops(graph, node), bytes(graph, plan, node)];
         let (flops, bytes) = (flops.short_saturating_tokens(), bytes.short_saturating_tokens());
@@ -46,6 +44,7 @@ pub fn items(
         const #ops: &'static __private::PassOps = &__private::PassOps {
             phase: __private::Phase::#phase,
             text: #text,
+            file: ::core::file!(),
             costs: Self::#costs,
         };
         fn #costs(n: __private::Sizes, want_inputs: bool, out: &mut __private::Vec<[usize; 2]>) {
@@ -57,4 +56,38 @@ pub fn items(
             #pieces
         }
     }
+}
+
+/// What an operation is called, its kind, where its steps stand, and the shapes of what it makes:
+/// `fc1 + relu`, `matmul.nt + add + relu`, `12:17 12:25` and `$0 128`, tabs between them. A size
+/// is a number, that of the run-time size `$0`, or `?` for others; several shapes have a `;`
+/// between them, and `-` stands for none.
+fn line(node: &Node, graph: &Graph, sizes: &[String]) -> String {
+    let places: Vec<String> = node.places.iter().map(|span| place(*span)).collect();
+    let size = |dim: &Dim| match (dim.as_lit(), dim.as_run()) {
+        (Some(number), _) => number.to_string(),
+        (_, Some(run)) => match sizes.iter().position(|name| name == run) {
+            Some(at) => format!("${at}"),
+            None => "?".to_owned(),
+        },
+        _ => "?".to_owned(),
+    };
+    let shape = |value: &ValueId| -> String {
+        graph.ty(*value).dims().iter().map(size).collect::<Vec<_>>().join(" ")
+    };
+    // What is no number, and another form of a value that is there already, is nothing to look at.
+    let is_seen =
+        |value: &&ValueId| graph.ty(**value).kind != Kind::Saved && !node.op.is_conversion();
+    let shapes: Vec<String> = match node.outputs.iter().filter(is_seen).map(shape).collect() {
+        none if Vec::is_empty(&none) => vec!["-".to_owned()],
+        shapes => shapes,
+    };
+    let (name, kind) = (name(&node.label), node.op.kind());
+    format!("{name}\t{kind}\t{}\t{}\n", places.join(" "), shapes.join(";"))
+}
+
+/// The line and the column, both counted from 1, as rustc prints them.
+fn place(span: Span) -> String {
+    let start = span.start();
+    format!("{}:{}", start.line, start.column + 1)
 }

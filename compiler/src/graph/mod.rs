@@ -24,6 +24,8 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::rc::Rc;
 
+use proc_macro2::Span;
+
 use crate::facts::Facts;
 
 pub type ValueId = usize;
@@ -83,6 +85,8 @@ pub struct Node {
     pub phase: Phase,
     /// The step of the user's that this node belongs to: `fc1`.
     pub label: String,
+    /// Where that step, or each of them, stands in the user's text.
+    pub places: Vec<Span>,
 }
 
 /// What becomes of a value at the end.
@@ -105,6 +109,8 @@ pub struct Graph {
     pub outputs: Vec<(Dest, ValueId)>,
     /// The label that new nodes carry.
     pub label: String,
+    /// The places that new nodes carry.
+    pub places: Vec<Span>,
     /// What is known of sizes: types have them in one form.
     pub facts: Rc<Facts>,
     /// The parameters that have no gradient, by their index.
@@ -125,6 +131,12 @@ impl Graph {
     pub fn given(&mut self, source: Source, ty: Ty, name: &str) -> ValueId {
         let known = self.values.iter().position(|v| v.source == source);
         known.unwrap_or_else(|| self.add_value(ty, source, name))
+    }
+
+    /// New nodes belong to the step of the user's that `node` belongs to.
+    pub fn go_on_from(&mut self, node: &Node) {
+        self.label.clone_from(&node.label);
+        self.places.clone_from(&node.places);
     }
 
     /// Appends a node after its shape rule has agreed.
@@ -150,8 +162,8 @@ impl Graph {
             self.values.len() - 1
         });
         let outputs: Vec<_> = outputs.collect();
-        let inputs = inputs.to_vec();
-        self.nodes.push(Node { op, inputs, outputs: outputs.clone(), phase, label });
+        let (inputs, places) = (inputs.to_vec(), self.places.clone());
+        self.nodes.push(Node { op, inputs, outputs: outputs.clone(), phase, label, places });
         Ok(outputs)
     }
 

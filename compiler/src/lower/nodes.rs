@@ -84,6 +84,7 @@ impl FnCx<'_, '_> {
         self.rule.subject = name.to_string();
         self.rule.span = span;
         self.graph.label = name.to_string();
+        self.graph.places = vec![span];
     }
 
     /// Ends a step: `value` is what `name` made from `from`.

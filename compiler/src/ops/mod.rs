@@ -29,6 +29,7 @@ pub mod matmul;
 pub mod narrow;
 pub mod number;
 pub mod pool2d;
+pub mod probe;
 pub mod recurrent;
 pub mod reduce;
 pub mod rotary;

@@ -112,7 +112,7 @@ impl Walk {
         if has_none {
             return Ok(());
         }
-        self.graph.label.clone_from(&node.label);
+        self.graph.go_on_from(node);
         let known = self.graph.values.len();
         let mut backward = Backward {
             graph: &mut self.graph,
@@ -154,7 +154,7 @@ impl Walk {
         }
         for (input, gradient) in node.inputs.iter().zip(d_inputs) {
             if let (Some(gradient), Some(phase)) = (gradient, needs[*input]) {
-                self.graph.label.clone_from(&node.label);
+                self.graph.go_on_from(node);
                 self.accumulate(*input, gradient, phase);
             }
         }

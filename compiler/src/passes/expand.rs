@@ -26,7 +26,7 @@ pub fn expand_ops(graph: &mut Graph, inference: bool) {
         if inference {
             hold_state(graph, &node, &mut now);
         }
-        graph.label.clone_from(&node.label);
+        graph.go_on_from(&node);
         let (inputs, phase, known) = (node.inputs.clone(), node.phase, graph.values.len());
         let op = Rc::clone(&node.op);
         let Some(outputs) = op.expand(&mut Expand { graph, inputs, inference, phase }) else {

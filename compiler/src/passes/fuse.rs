@@ -3,6 +3,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use proc_macro2::Span;
+
 use super::{About, Work};
 use crate::diagnostics::Diagnostic;
 use crate::graph::{Dest, Graph, Node, Phase, Role, Rule, Source, ValueId};
@@ -49,6 +51,7 @@ fn own_outputs(graph: &mut Graph) {
             continue;
         }
         graph.label.clone_from(&graph.values[value].label.clone());
+        graph.places.clear();
         let made = graph.apply(&mut Rule::default(), builtin::copy(), &[value], phase);
         let copied = made.expect("a copy has a shape")[0];
         copies.push(graph.nodes.pop().expect("just applied"));
@@ -140,21 +143,22 @@ fn rewrite(graph: &mut Graph, group: &[Option<usize>]) {
             .map(|m| graph.nodes[*m].outputs[0])
             .filter(|v| used_outside(*v))
             .collect();
-        let labels: Vec<_> = members.iter().map(|m| graph.nodes[*m].label.clone()).collect();
+        let steps = members.iter().map(|m| &graph.nodes[*m]);
         let (phase, fused) = (node.phase, Fused::new(graph, &members, &kept));
         let followed = places.followed(graph, &nodes, &fused, phase);
         let node = match followed.and_then(|at| nodes[at].take()) {
             None => {
                 let (op, inputs) = fused.alone();
-                Node { op, inputs, outputs: kept, phase, label: joined(labels) }
+                let (label, places) = joined(steps);
+                Node { op, inputs, outputs: kept, phase, label, places }
             }
             Some(before) => {
-                let (result, label) = (before.outputs[0], before.label.clone());
+                let result = before.outputs[0];
+                let (label, places) = joined([&before].into_iter().chain(steps));
                 let is_kept = used_outside(result);
                 let (op, inputs) = fused.behind(before, is_kept);
                 let outputs = kept.into_iter().chain(is_kept.then_some(result)).collect();
-                let label = joined([label].into_iter().chain(labels).collect());
-                Node { op, inputs, outputs, phase, label }
+                Node { op, inputs, outputs, phase, label, places }
             }
         };
         places.push(&mut nodes, node);
@@ -171,10 +175,16 @@ fn users(graph: &Graph) -> Vec<Vec<usize>> {
     users
 }
 
-/// `fc1 → relu`
-fn joined(mut labels: Vec<String>) -> String {
-    labels.dedup();
-    labels.join(" → ")
+/// `fc1 → relu`, and where these steps stand.
+fn joined<'a>(steps: impl Iterator<Item = &'a Node>) -> (String, Vec<Span>) {
+    let (mut labels, mut places): (Vec<&str>, Vec<Span>) = (Vec::new(), Vec::new());
+    for step in steps {
+        if labels.last() != Some(&step.label.as_str()) {
+            labels.push(&step.label);
+            places.extend(&step.places);
+        }
+    }
+    (labels.join(" → "), places)
 }
 
 /// Where values are made and last read among the nodes that are written so far.

@@ -36,7 +36,7 @@ pub fn prepare(graph: &mut Graph) {
             && reads.iter().all(|i| lasting[node.inputs[*i]])
         {
             let read: Vec<_> = reads.iter().map(|i| node.inputs[*i]).collect();
-            graph.label.clone_from(&node.label);
+            graph.go_on_from(&node);
             let made = graph.apply(&mut Rule::default(), op, &read, Phase::Prepare);
             node.inputs.extend(made.expect("what is prepared has a shape"));
             node.op = then;

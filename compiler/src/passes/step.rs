@@ -97,7 +97,7 @@ impl Walk<'_> {
     }
 
     fn node(&mut self, whole: &Graph, node: &Node) -> Result<(), Refused> {
-        self.graph.label.clone_from(&node.label);
+        self.graph.go_on_from(node);
         let given: Vec<_> = node.inputs.iter().map(|v| self.value(whole, *v)).collect();
         let (inputs, axes): (Vec<_>, Vec<_>) = given.into_iter().unzip();
         if node.inputs.iter().any(|v| self.late.contains(v)) {

@@ -127,6 +127,7 @@ impl Writer<'_> {
     /// Appends a node that makes another form of `named`.
     fn apply(&mut self, op: Rc<dyn Op>, of: ValueId, named: ValueId, phase: Phase) -> ValueId {
         self.graph.label.clone_from(&self.graph.values[named].label);
+        self.graph.places.clear();
         let made = self.graph.apply(&mut Rule::default(), op, &[of], phase);
         made.expect("a form of a value has a shape")[0]
     }

@@ -1,9 +1,13 @@
 //! The CPU as a device: ranges become slices.
 
+use std::cell::RefCell;
 use std::marker::PhantomData;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::blocks;
+use super::hook::{Hook, Onlookers};
 use super::tiny::run_tiny;
 use super::{
     Buf, Changing, Device, DeviceError, Element, Host, Indices, Kernels, Lent, Precision, Random,
@@ -11,9 +15,10 @@ use super::{
 };
 use crate::arena::Sizes;
 use crate::constant::Constant;
+use crate::debug::{Checks, Given, Observer, TraceFile, Watch};
 use crate::math::SimdLevel;
 use crate::ops::conv2d::{Algorithm, Choice};
-use crate::profile::{self, PassOps, Profile, Track};
+use crate::profile::{PassOps, Profile};
 use crate::storage::Storage;
 
 /// The processor that the program runs on.
@@ -23,7 +28,8 @@ pub struct Cpu {
     level: SimdLevel,
     convolution: Choice,
     precision: Precision,
-    profile: Option<Profile>,
+    /// Who looks on, if anybody does.
+    onlookers: Option<Box<Onlookers>>,
 }
 
 impl Cpu {
@@ -41,7 +47,7 @@ impl Cpu {
             level: SimdLevel::detect(),
             precision: Precision::F32,
             convolution: Choice::Any,
-            profile: profile::from_environment(),
+            onlookers: Onlookers::from_environment(),
         }
     }
 
@@ -89,7 +95,47 @@ impl Cpu {
     /// The same threads; what runs on them is recorded in `profile`, and not in the record that
     /// `GRADIRON_PROFILE` asks for ([`profile`](crate::profile)).
     pub fn with_profile(self, profile: &Profile) -> Self {
-        Self { profile: Some(profile.clone()), ..self }
+        self.seen_by(|onlookers| onlookers.profile = Some(profile.clone()))
+    }
+
+    /// The same threads; after each operation of a run, `observer` sees what it read and wrote,
+    /// behind the observers that are there already ([`debug`](crate::debug)).
+    pub fn with_observer(self, observer: impl Observer + 'static) -> Self {
+        self.seen_by(|onlookers| onlookers.observers.push(Arc::new(observer)))
+    }
+
+    /// The same threads; a run in which a value is not finite is an error
+    /// ([`DeviceError::Stopped`]), which says where the first one is, which line of the model made
+    /// it, and what of. Its source is a [`NotFinite`](crate::debug::NotFinite).
+    ///
+    /// Infinities that `masked_fill` and `where` make, and what follows from these, are none of
+    /// them. A run takes several times as long.
+    ///
+    /// ```
+    /// use gradiron::prelude::*;
+    ///
+    /// model! {
+    ///     struct Net { fc: Linear(2 -> 3) }
+    ///     fn loss(&self, x: [batch, 2]) -> [] { self.fc(x).square().neg().log().mean() }
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let net = Net::init(Seed(0));
+    /// let mut ws = Net::workspace_on(Cpu::new().with_checks(), 4)?;
+    /// let error = net.loss_grad(&mut ws, &[[1.0, 2.0]; 4]).unwrap_err().to_string();
+    /// assert!(error.contains("NaN at [0, 0] of `fc + square + neg + log`"), "{error}");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn with_checks(self) -> Self {
+        self.with_observer(Checks)
+    }
+
+    /// The same threads, with [checks](Self::with_checks); the first run that fails one is written
+    /// to a file, with all that it was given, for [`StepTrace`](crate::debug::StepTrace) to run it
+    /// again. `GRADIRON_TRACE=path` asks for it without a change of the program.
+    pub fn with_trace(self, path: impl AsRef<Path>) -> Self {
+        self.seen_by(|onlookers| onlookers.trace_to(TraceFile::new(path.as_ref())))
     }
 
     /// Has the system bring in the blocks that its threads borrow.
@@ -115,7 +161,7 @@ impl Cpu {
             level: self.level,
             convolution: self.convolution,
             precision: self.precision,
-            track: None,
+            hook: Hook::None,
         }
     }
 
@@ -130,25 +176,58 @@ impl Cpu {
         }
     }
 
-    /// A run that is recorded.
+    /// The same threads, with one more who looks on.
+    fn seen_by(mut self, add: impl FnOnce(&mut Onlookers)) -> Self {
+        add(self.onlookers.get_or_insert_default());
+        self
+    }
+
+    /// A run that is recorded or observed.
     #[cold]
     #[inline(never)]
-    fn run_recorded<R: Run>(&self, profile: &Profile, memory: RunMemory<'_, Self>, run: R) {
+    fn run_seen<R: Run>(
+        &self,
+        Onlookers { profile, observers, trace }: &Onlookers,
+        memory: RunMemory<'_, Self>,
+        run: R,
+    ) -> Result<(), DeviceError> {
         let _flush = self.threads.flush();
-        let mut track = profile.take_track();
-        if R::MAY_BE_TINY && run.is_tiny() {
+        let is_observed = !observers.is_empty();
+        let mut track = profile.as_ref().filter(|_| !is_observed).map(Profile::take_track);
+        if let (true, Some(track)) = (R::MAY_BE_TINY && run.is_tiny(), &mut track) {
             let (flops, start) = (run.flops(), Instant::now());
             run_tiny(self.level, self.step(memory), run);
             track.add_run(R::NAME, R::PHASE, start, flops);
         } else {
-            track.begin(R::NAME, R::PHASE, Instant::now());
+            let watch = is_observed
+                .then(|| RefCell::new(Watch::new(observers.clone(), R::NAME, R::tensors())));
+            if let Some(track) = &mut track {
+                track.begin(R::NAME, R::PHASE, Instant::now());
+            }
+            let (params, random) = (memory.params, memory.random);
+            let (inputs, indices) = (memory.inputs, memory.indices);
             let mut step = self.step(memory);
-            step.track = Some(&mut track);
+            step.hook = match (&watch, &mut track) {
+                (Some(watch), _) => Hook::Watch(watch),
+                (None, Some(track)) => Hook::Profile(track),
+                (None, None) => Hook::None,
+            };
             run.run(&mut step);
             drop(step);
-            track.end(Instant::now());
+            if let Some(track) = &mut track {
+                track.end(Instant::now());
+            }
+            let outcome = watch.map_or(Ok(()), |watch| watch.into_inner().outcome());
+            if let (Err(_), Some(file)) = (&outcome, trace) {
+                let (function, tensors, params) = (R::NAME, R::tensors(), params.as_slice());
+                file.write(&Given { function, tensors, params, random, inputs, indices });
+            }
+            outcome.map_err(DeviceError::Stopped)?;
         }
-        profile.give_back(track);
+        if let (Some(profile), Some(track)) = (profile, track) {
+            profile.give_back(track);
+        }
+        Ok(())
     }
 }
 
@@ -215,13 +294,13 @@ impl Device for Cpu {
     }
 
     fn profile(&self) -> Option<&Profile> {
-        self.profile.as_ref()
+        self.onlookers.as_ref()?.profile.as_ref()
     }
 
     #[inline(always)]
     fn run<R: Run>(&self, memory: RunMemory<'_, Self>, run: R) -> Result<(), DeviceError> {
-        if let Some(profile) = &self.profile {
-            self.run_recorded(profile, memory, run);
+        if let Some(onlookers) = &self.onlookers {
+            return self.run_seen(onlookers, memory, run);
         } else if self.threads.flushes() {
             self.run_flushed(memory, run);
         } else if R::MAY_BE_TINY && run.is_tiny() {
@@ -249,8 +328,7 @@ pub struct CpuKernels<'a> {
     level: SimdLevel,
     convolution: Choice,
     precision: Precision,
-    /// Where the step is recorded.
-    track: Option<&'a mut Track>,
+    pub(super) hook: Hook<'a>,
 }
 
 /// An exclusively borrowed slice that is handed out in parts.
@@ -306,30 +384,22 @@ impl Kernels for CpuKernels<'_> {
 
     #[inline(always)]
     fn enter(&mut self, ops: &'static PassOps, n: Sizes) {
-        if let Some(track) = &mut self.track {
-            track.enter(ops, n, Instant::now);
-        }
+        self.hook_enter(ops, n);
     }
 
     #[inline(always)]
     fn op(&mut self, number: usize) {
-        if let Some(track) = &mut self.track {
-            track.op(number, Instant::now);
-        }
+        self.hook_op(number);
     }
 
     #[inline(always)]
     fn item(&mut self, number: usize) {
-        if let Some(track) = &mut self.track {
-            track.item(number);
-        }
+        self.hook_item(number);
     }
 
     #[inline(always)]
     fn leave(&mut self) {
-        if let Some(track) = &mut self.track {
-            track.leave(Instant::now());
-        }
+        self.hook_leave();
     }
 }
 
@@ -398,6 +468,9 @@ impl<'a> CpuKernels<'a> {
         writes: [Buf; W],
         reads: [Buf; R],
     ) -> ([&mut [f32]; W], [&[f32]; R]) {
+        if self.is_observed() {
+            self.note(&reads, &writes);
+        }
         for (i, w) in writes.iter().enumerate() {
             let apart = writes[..i].iter().chain(&reads).all(|other| !w.overlaps(*other));
             assert!(apart, "gradiron: a written range is in use: {writes:?} {reads:?} (a bug)");

@@ -13,6 +13,7 @@ mod cuda;
 mod either;
 mod flush;
 mod fork;
+mod hook;
 mod loss;
 mod precision;
 mod remote;
@@ -218,6 +219,12 @@ pub trait Run {
 
     /// Its floating-point operations, asked of a tiny step.
     fn flops(&self) -> usize;
+
+    /// The parameters and the state of its model, asked where observers look on: the name of a
+    /// tensor, its first float and how many it has.
+    fn tensors() -> Vec<(String, usize, usize)> {
+        Vec::new()
+    }
 
     /// Makes the calls.
     fn run<K: Kernels>(self, k: &mut K);

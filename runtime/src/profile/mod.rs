@@ -222,14 +222,58 @@ pub(crate) struct Timed {
 #[derive(Debug)]
 pub struct PassOps {
     pub phase: Phase,
-    /// In their order, a line each: name, tab, kind.
+    /// In their order, a line each, with tabs between its parts ([`Line`]).
     pub text: &'static str,
+    /// The file of the model.
+    pub file: &'static str,
     /// Appends floating-point operations and bytes of each. Those that only the gradients of the
     /// arguments need are 0 unless `want_inputs`.
     pub costs: fn(n: Sizes, want_inputs: bool, out: &mut Vec<[usize; 2]>),
 }
 
+/// What is known of an operation.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Line<'a> {
+    /// `fc1 + relu`
+    pub name: &'a str,
+    /// `matmul.nt + add + relu`
+    pub kind: &'a str,
+    /// Line and column of each step: `12:17 12:25`
+    places: &'a str,
+    /// The shapes of its results, with run-time sizes by number and `?` for what only a constant
+    /// says: `$0 128;$0 ?`, or `-` for none
+    shapes: &'a str,
+}
+
+impl Line<'_> {
+    /// Line and column of each step.
+    pub fn places(&self) -> Vec<[usize; 2]> {
+        let places = self.places.split_whitespace().filter_map(|place| {
+            let (line, column) = place.split_once(':')?;
+            Some([line.parse().ok()?, column.parse().ok()?])
+        });
+        places.collect()
+    }
+
+    /// The sizes of the results, as far as they are known.
+    pub fn shapes(&self, n: Sizes) -> Vec<Vec<Option<usize>>> {
+        let size = |text: &str| match text.strip_prefix('$') {
+            Some(at) => n.get(at.parse::<usize>().ok()?).copied(),
+            None => text.parse().ok(),
+        };
+        let shapes = self.shapes.split(';').filter(|shape| *shape != "-");
+        shapes.map(|shape| shape.split_whitespace().map(size).collect()).collect()
+    }
+}
+
 impl PassOps {
+    /// The operation `number`.
+    pub(crate) fn line(&self, number: usize) -> Line<'static> {
+        let mut parts = self.text.lines().nth(number).unwrap_or_default().split('\t');
+        let mut part = || parts.next().unwrap_or_default();
+        Line { name: part(), kind: part(), places: part(), shapes: part() }
+    }
+
     /// The sum over all operations.
     pub(crate) fn flops(&self, n: Sizes, want_inputs: bool) -> usize {
         let mut costs = Vec::new();

@@ -186,10 +186,8 @@ impl Track {
         let (parent, ops) = (*site, *ops);
         let [flops, bytes] = self.costs[first_cost + number];
         let site = self.child(parent, number, ops.phase, |around| {
-            let line = ops.text.lines().nth(number).unwrap_or_default();
-            let (name, kind) = line.split_once('\t').unwrap_or((line, ""));
-            let dot = if around.is_empty() { "" } else { "." };
-            (format!("{around}{dot}{name}"), kind.to_owned())
+            let (line, dot) = (ops.line(number), if around.is_empty() { "" } else { "." });
+            (format!("{around}{dot}{}", line.name), line.kind.to_owned())
         });
         let what = What::Op(Cost { flops, bytes });
         self.stack.push(Frame { site, start: now(), what });

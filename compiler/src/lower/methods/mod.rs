@@ -50,6 +50,7 @@ const METHODS: &[Method] = &[
     axes::ROTARY,
     values::DROPOUT_ROW,
     values::DETACH,
+    values::PROBE,
     axes::SUM,
     axes::MEAN,
     axes::AMAX,

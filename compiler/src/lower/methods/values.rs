@@ -1,6 +1,10 @@
-//! Methods of two values, and dropout.
+//! Methods of two values, and those that give the value itself: dropout, `detach` and `probe`.
+
+use syn::spanned::Spanned;
+use syn::{Expr, ExprLit, Lit};
 
 use super::Method;
+use crate::diagnostics::Diagnostic;
 use crate::graph::ValueId;
 use crate::lower::{FnCx, Lowering, Options};
 use crate::ops::bmm::Bmm;
@@ -8,6 +12,7 @@ use crate::ops::detach::Detach;
 use crate::ops::dropout::Dropout;
 use crate::ops::elementwise::Elementwise;
 use crate::ops::matmul::{Layout, Matmul};
+use crate::ops::probe::Probe;
 use crate::vocabulary::{Domain, Example, OptionRow, Range};
 
 pub const DROPOUT_OPTIONS: &[OptionRow] = &[OptionRow::number("p", 0.5, Range::Unit)];
@@ -56,6 +61,31 @@ pub(super) const DETACH: Method = Method {
     example: Example::function("x: [batch, 64]) -> [batch, 64] { x * x.detach() }"),
     ..Method::new("detach", |cx, x, _| cx.op(Detach, &[x]))
 };
+pub(super) const PROBE: Method = Method {
+    options: &[OptionRow::new("name", Domain::Other("a text in quotes"), "\"hidden\"|\"sum\"")],
+    shapes: "`x` of any shape → `y`, the same",
+    formula: "y = x, which observers see under that name, and the gradient of it too",
+    source: "torch.nn.modules.module.register_module_forward_hook",
+    example: Example::function("x: [batch, 64]) -> [batch, 64] { x.probe(\"input\").relu() }"),
+    ..Method::new("probe", probe)
+};
+
+/// `x.probe("hidden")`: a step that is called as its name says.
+fn probe(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
+    let (text, place) = match o.take("name") {
+        Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) if !text.value().trim().is_empty() => {
+            (text.value(), text.span())
+        }
+        other => {
+            let span = other.map_or(o.span, |other| other.span());
+            let error = Diagnostic::new(span, "`probe` needs a name, a text in quotes");
+            return Err(cx.model.report(error.help("write `x.probe(\"hidden\")`")));
+        }
+    };
+    // Tabs and ends of lines stand between the parts of what profiles read.
+    cx.step(&text.split_whitespace().collect::<Vec<_>>().join(" "), place);
+    cx.op(Probe, &[x])
+}
 
 fn matmul(cx: &mut FnCx, x: ValueId, o: &mut Options) -> Lowering<ValueId> {
     let b = cx.operand_option(o, "other", ["a second matrix", "write `a.matmul(b)`"])?;

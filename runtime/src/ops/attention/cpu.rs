@@ -59,6 +59,9 @@ impl CpuKernels<'_> {
     /// An operand of `sizes`: samples, heads, rows, floats of a row.
     fn operand(&self, view: View, sizes: [usize; 4]) -> Operand {
         check_inside(view, sizes);
+        if self.is_observed() {
+            self.note(&[view.buf], &[]);
+        }
         Operand { start: self.read(view.buf).cast_mut(), strides: view.strides }
     }
 
@@ -66,6 +69,9 @@ impl CpuKernels<'_> {
     fn operand_mut(&self, view: View, sizes: [usize; 4]) -> Operand {
         check_inside(view, sizes);
         check_rows_apart(view, sizes);
+        if self.is_observed() {
+            self.note(&[], &[view.buf]);
+        }
         Operand { start: self.written(view.buf), strides: view.strides }
     }
 

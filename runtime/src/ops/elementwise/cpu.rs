@@ -28,6 +28,9 @@ impl Map for CpuKernels<'_> {
     ) where
         E: Elementwise<IN, OUT, S>,
     {
+        if self.is_observed() {
+            self.note(&inputs.map(|(buf, _)| buf), &outputs);
+        }
         let map = self.mapped::<E, IN, OUT, S, R>(Operands { outputs, inputs, dims, constants });
         let (level, len) = (self.level(), map.len);
         self.threads().run_if(WORK * len, len.div_ceil(CHUNK), &|chunk| {
@@ -83,6 +86,10 @@ impl CpuKernels<'_> {
         reads: &[Buf],
         then: Operands<IN, OUT, S, R>,
     ) -> Mapped<E, IN, OUT, S, R> {
+        if self.is_observed() {
+            then.inputs[1..].iter().for_each(|(buf, _)| self.note(&[*buf], &[]));
+            self.note(&[], &then.outputs);
+        }
         let map = self.mapped::<E, IN, OUT, S, R>(then);
         let result = writes[0];
         let first = then.inputs.first().is_some_and(|(buf, _)| *buf == result);

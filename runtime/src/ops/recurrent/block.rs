@@ -57,6 +57,9 @@ impl RecurrentSpec {
         [steps, width]: [usize; 2],
     ) -> Operand {
         let buf = buf.part(0, product([self.batch, steps, width]));
+        if step.is_observed() {
+            step.note(&[buf], &[]);
+        }
         Operand { start: step.read(buf).cast_mut(), steps, width }
     }
 
@@ -68,6 +71,9 @@ impl RecurrentSpec {
         [steps, width]: [usize; 2],
     ) -> Operand {
         let buf = buf.part(0, product([self.batch, steps, width]));
+        if step.is_observed() {
+            step.note(&[], &[buf]);
+        }
         Operand { start: step.written(buf), steps, width }
     }
 

@@ -204,6 +204,9 @@ impl Recurrent for CpuKernels<'_> {
         let call = Call::new(self, &inputs, scratch, spec);
         // The columns of `p = h · wᵀ` are rows of the weights.
         let (rows, k) = (spec.width(), spec.hidden);
+        if self.is_observed() {
+            self.note(&[w], &[]);
+        }
         let from = self.read(w.part(0, rows * k));
         call.pack(rows, k, |panel, first, cols| {
             let part = Part { data: from.wrapping_add(first * k), row: k, col: 1 };
@@ -257,6 +260,9 @@ impl Recurrent for CpuKernels<'_> {
         };
         let call = Call::new(self, &inputs, scratch, spec);
         let (cols, k) = (spec.hidden, spec.width());
+        if self.is_observed() {
+            self.note(&[inputs.w], &[]);
+        }
         let from = self.read(inputs.w.part(0, cols * k));
         let row = cols;
         call.pack(cols, k, |panel, first, cols| {
