@@ -7,7 +7,7 @@ use gradiron_compiler::diagnostics::Diagnostics;
 use gradiron_compiler::dim::{Atom, Dim};
 use gradiron_compiler::graph::{Kind, Ty};
 use gradiron_compiler::lower::{Bound, ModelCx, Param, Scope, Siblings, bound, dim};
-use gradiron_compiler::syntax::parse_model;
+use gradiron_compiler::syntax::{ModelItem, parse_model};
 use proc_macro2::{Group, Literal, TokenStream, TokenTree};
 
 use super::model::Model;
@@ -198,7 +198,9 @@ impl World {
     pub fn number(&self, model: &Model, text: &str) -> Option<usize> {
         let (sizes, consts) = (HashMap::new(), HashSet::new());
         let facts = gradiron_compiler::facts::Facts::default();
-        let scope = Scope { sizes: &sizes, consts: &consts, facts: &facts, run_time: false };
+        let item = ModelItem::default();
+        let (sizes, consts, facts) = (&sizes, &consts, &facts);
+        let scope = Scope { sizes, consts, facts, item: &item, run_time: false };
         let expr = syn::parse_str(text).ok()?;
         dim(&expr, &scope).ok()?.evaluate(&|atom| self.atom(model, atom))
     }
