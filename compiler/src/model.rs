@@ -61,6 +61,13 @@ pub fn compile_all(items: &mut [ModelItem], diagnostics: &mut Diagnostics) -> To
         check_layers(item, diagnostics);
     }
     let order = order(items, diagnostics);
+    let is_again = |at: usize| {
+        let name = |item: &ModelItem| item.header.as_ref().map(|header| header.name.clone());
+        let before = items[..at].iter().filter_map(name);
+        name(&items[at]).is_some_and(|own| before.into_iter().any(|other| other == own))
+    };
+    // The second of two with one name would be the first once more.
+    let order: Vec<_> = order.into_iter().filter(|at| !is_again(*at)).collect();
     let mut siblings = Siblings::default();
     let mut made: Vec<TokenStream> = vec![TokenStream::new(); items.len()];
     for at in order {

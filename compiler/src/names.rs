@@ -10,7 +10,7 @@ pub fn plain(name: &str) -> &str {
 
 /// Whether a word needs `r#` to be a name.
 pub fn is_keyword(word: &str) -> bool {
-    syn::parse_str::<Ident>(word).is_err()
+    word.chars().all(|c| c.is_ascii_alphabetic() || c == '_') && syn::parse_str::<Ident>(word).is_err()
 }
 
 /// The same tokens with `x` in place of `r#x` where both are one name.

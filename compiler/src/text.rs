@@ -34,9 +34,19 @@ pub fn mentions(tokens: &impl ToTokens, names: &HashSet<String>) -> bool {
 }
 
 fn uses(tokens: TokenStream, names: &HashSet<String>) -> bool {
-    tokens.into_iter().any(|token| match token {
-        TokenTree::Ident(ident) => names.contains(&ident.to_string()),
-        TokenTree::Group(group) => uses(group.stream(), names),
-        _ => false,
+    // What stands behind a `.` is a method or a field.
+    let mut is_member = false;
+    tokens.into_iter().any(|token| {
+        let before = std::mem::replace(&mut is_member, false);
+        match token {
+            TokenTree::Ident(ident) => !before && names.contains(&ident.to_string()),
+            TokenTree::Group(group) => uses(group.stream(), names),
+            TokenTree::Punct(sign) => {
+                // `0..x` is no member.
+                is_member = sign.as_char() == '.' && !before;
+                false
+            }
+            TokenTree::Literal(_) => false,
+        }
     })
 }

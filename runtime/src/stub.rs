@@ -7,7 +7,6 @@
 #![allow(missing_docs)]
 
 use std::fmt;
-use std::marker::PhantomData;
 use std::ops::Deref;
 
 use crate::arena::Sizes;
@@ -162,44 +161,44 @@ impl NoStep {
 /// A result whose shape is not known, since what says it has a mistake: what programs do with results they
 /// can do with it, so that the mistake is all that is reported. No program that runs has a value of it.
 #[derive(Clone, Copy, Debug)]
-pub struct Unknown<'w>(PhantomData<&'w f32>);
+pub struct Unknown(());
 
-impl<'w> Deref for Unknown<'w> {
-    type Target = [Unknown<'w>];
+impl Deref for Unknown {
+    type Target = [Unknown];
 
     fn deref(&self) -> &Self::Target {
         &[]
     }
 }
 
-impl<'w> IntoIterator for Unknown<'w> {
-    type Item = Unknown<'w>;
-    type IntoIter = std::iter::Empty<Unknown<'w>>;
+impl IntoIterator for Unknown {
+    type Item = Unknown;
+    type IntoIter = std::iter::Empty<Unknown>;
 
     fn into_iter(self) -> Self::IntoIter {
         std::iter::empty()
     }
 }
 
-impl fmt::Display for Unknown<'_> {
+impl fmt::Display for Unknown {
     fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
         Ok(())
     }
 }
 
-impl PartialEq<f32> for Unknown<'_> {
+impl PartialEq<f32> for Unknown {
     fn eq(&self, _: &f32) -> bool {
         false
     }
 }
 
-impl PartialOrd<f32> for Unknown<'_> {
+impl PartialOrd<f32> for Unknown {
     fn partial_cmp(&self, _: &f32) -> Option<std::cmp::Ordering> {
         None
     }
 }
 
-impl From<Unknown<'_>> for f32 {
+impl From<Unknown> for f32 {
     fn from(_: Unknown) -> Self {
         f32::NAN
     }

@@ -113,7 +113,7 @@ fn method(
     let generics = model.generic_names();
     let life = quote!('w);
     let type_of = |t: &Ty| match t.kind {
-        Kind::Unknown if receiver != Receiver::Params => quote!(__private::Unknown<'w>),
+        Kind::Unknown if receiver != Receiver::Params => quote!(__private::Unknown),
         _ => ty(&t.shape, &view_of(&t.shape, &generics), &life),
     };
     let results: Vec<_> = interface.results.iter().map(type_of).collect();

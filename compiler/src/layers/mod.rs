@@ -171,6 +171,12 @@ pub fn has_params(path: &Path) -> bool {
     find(path).is_none_or(|layer| !layer.params.is_empty())
 }
 
+/// Whether an option of the layer is an axis.
+pub fn has_axis(path: &Path) -> bool {
+    let is_axis = |option: &OptionRow| option.takes == Domain::Axis;
+    find(path).is_some_and(|layer| layer.options.iter().any(is_axis))
+}
+
 /// Whether a call of the layer may have options.
 pub fn has_options(path: &Path) -> bool {
     find(path).is_some_and(|layer| !layer.call_options.is_empty())
@@ -305,14 +311,17 @@ pub fn declare(
         _ => None,
     });
     let takes_sizes = layer.is_some_and(|layer| layer.sizes.is_some());
+    // `LayerNorm([28, 28])`, whose shape is an option.
+    let is_shape = |option: &OptionRow| matches!(option.takes, Domain::Other(_) | Domain::Size(_));
+    let has_size =
+        takes_sizes || options.iter().any(is_size) || options.first().is_some_and(is_shape);
     let placed = match (decl.args.get(at), decl.args.get(at + 1)) {
         (Some(Arg::Sizes(size, _)), _) => Some(size),
         // `Linear(128)` is the size of the output alone.
         (Some(Arg::Value(_)), next) if takes_sizes && !matches!(next, Some(Arg::Value(_))) => None,
-        (Some(Arg::Value(size)), _) if takes_sizes || options.iter().any(is_size) => Some(size),
+        (Some(Arg::Value(size)), _) if has_size => Some(size),
         _ => None,
     };
-    let has_size = takes_sizes || options.iter().any(is_size);
     let needs_none = !has_size || takes_sizes && !matches!(decl.args.first(), Some(Arg::Sizes(..)));
     let any = any.filter(|_| needs_none).map(proc_macro2::Literal::usize_unsuffixed);
     let any: Option<Expr> = any.map(|any| syn::parse_quote!(#any));

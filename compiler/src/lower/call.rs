@@ -196,23 +196,11 @@ impl<'a> FnCx<'a, '_> {
         self.seen.allow = outside.and(function.allow);
         let made = self.body(function);
         self.seen.allow = outside;
-        let made = made?;
+        // What calls it would say the same once more.
         match self.model.misdeclared.contains(&name.to_string()) {
-            true => self.as_declared(function, &made),
-            false => Ok(made),
+            true => Err(Poison),
+            false => made,
         }
-    }
-
-    /// Values of the types that a function declares, whatever its body makes.
-    fn as_declared(&mut self, function: &Function, made: &[ValueId]) -> Lowering<Vec<ValueId>> {
-        let types = self.result_types(function)?;
-        let from = made.first().copied();
-        let values = types.into_iter().map(|ty| {
-            let value = self.graph.add_value(ty, Source::Arg(0), &function.name.to_string());
-            self.graph.values[value].from = from;
-            value
-        });
-        Ok(values.collect())
     }
 
     /// A call of another model. The results of one in the same `model!` follow from its

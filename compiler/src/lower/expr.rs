@@ -99,7 +99,7 @@ impl FnCx<'_, '_> {
             }
             Expr::Binary(binary) => self.binary(binary),
             Expr::Field(field) => self.field_value(field),
-            Expr::MethodCall(call) if is_self(&call.receiver) => {
+            Expr::MethodCall(call) if is_self(&call.receiver) && call.turbofish.is_none() => {
                 let args = call_args(&call.args);
                 self.self_call(&call.method, args, expected)
             }
@@ -123,6 +123,7 @@ impl FnCx<'_, '_> {
                 self.call_model(place, ty, None, &call.method, &values, expected)
             }
             Expr::MethodCall(call) if self.is_module(&call.receiver) => self.call_in_module(call),
+            Expr::MethodCall(call) if call.turbofish.is_some() => Err(self.has_turbofish(call)),
             Expr::MethodCall(call) => {
                 if let Some(constant) = self.constant(expr)? {
                     return self.number(constant, expr);
@@ -220,6 +221,11 @@ impl FnCx<'_, '_> {
         if first == "self" || first == "Self" || model {
             let error = error.write(path, format!("self.{last}"));
             self.model.report(error);
+            // `Self::forward(self, x)`
+            let is_this = |arg: &crate::syntax::Arg| {
+                matches!(arg, crate::syntax::Arg::Value(value) if is_self(value))
+            };
+            let args = args.into_iter().filter(|arg| !is_this(arg)).collect();
             return self.self_call(&last, args, expected);
         }
         if self.is_module(&Expr::Path(path.clone())) {
@@ -312,8 +318,11 @@ impl FnCx<'_, '_> {
             return self.weight(layer, &tensor, field).map(Lowered::Value);
         }
         let syn::Member::Named(name) = &field.member else {
-            let error = Diagnostic::over(field, "fields have names here");
-            return Err(self.model.report(error));
+            let text = "the parts of a tuple have no numbers here";
+            let error = Diagnostic::over(field, text).of_all();
+            let value = text_of(&field.base);
+            let help = format!("give them names: `let (a, b) = {value};`");
+            return Err(self.model.report(error.help(help)));
         };
         if !is_self(&field.base) {
             return Err(self.attribute(field, name));
@@ -400,7 +409,8 @@ impl FnCx<'_, '_> {
     }
 
     pub fn unknown_member(&mut self, name: &Ident) -> Poison {
-        if self.model.item.lost {
+        // What is declared twice may be it.
+        if self.model.item.lost || !self.model.ambiguous.is_empty() {
             return Poison;
         }
         let text = format!("the model has no layer or function `{name}`");

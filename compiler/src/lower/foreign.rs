@@ -5,6 +5,7 @@ use syn::spanned::Spanned;
 use syn::{BinOp, Expr, ExprMethodCall, Lit, UnOp};
 
 use super::call::call_args;
+use super::is_self;
 use super::expr::Lowered;
 use super::functions::FUNCTIONS;
 use super::sizes::power;
@@ -51,6 +52,14 @@ impl FnCx<'_, '_> {
             Expr::Field(field) => self.is_module(&field.base),
             _ => false,
         }
+    }
+
+    /// `x.relu::<f32>()`
+    pub fn has_turbofish(&mut self, call: &ExprMethodCall) -> Poison {
+        let turbofish = call.turbofish.as_ref().map(text_of).unwrap_or_default();
+        let text = format!("`{}` has no parameters in angles", call.method);
+        let error = Diagnostic::over(&call.turbofish, text).fix(&call.turbofish, "");
+        self.model.report(error.help(format!("take `{turbofish}` out")))
     }
 
     /// `torch.relu(x)`
@@ -140,6 +149,10 @@ impl FnCx<'_, '_> {
             return self.model.report(explained(name, here));
         }
         let error = Diagnostic::new(name.span(), format!("no function is named `{name}`"));
+        if matches!(text.as_str(), "Ok" | "Some" | "Err" | "Box") {
+            let error = Diagnostic::new(name.span(), "a body gives its value alone");
+            return self.model.report(error.help(format!("take `{name}(` and its `)` out")));
+        }
         let functions = FUNCTIONS.iter().map(|row| row.name);
         let own = self.model.item.functions.iter().map(|function| function.name.to_string());
         let own: Vec<_> = own.collect();
@@ -169,6 +182,15 @@ impl FnCx<'_, '_> {
         };
         let error = |text: String| Diagnostic::new(name.span(), text);
         let item = self.model.item;
+        // `self.fc.forward(x)`
+        if text == "forward"
+            && let Expr::Field(field) = &*call.receiver
+            && is_self(&field.base)
+        {
+            let name = text_of(&field.member);
+            let error = error("a layer is called by its name".into());
+            return Some(self.model.report(error.write(call, format!("self.{name}({})", args.join(", ")))));
+        }
         // `slef.fc1(x)`: what is wrong is in front of the `.`.
         if let Expr::Path(path) = &*call.receiver
             && let Some(value) = path.path.get_ident().map(ToString::to_string)
@@ -213,7 +235,17 @@ impl FnCx<'_, '_> {
             return Some(self.model.report(error.write(call, written)));
         }
         let said = self.by_its_arguments(call, &args);
-        let said = said.or_else(|| pytorch::method(&text).map(|here| explained(name, here)));
+        let said = said.or_else(|| {
+            let mut error = explained(name, pytorch::method(&text)?);
+            // The value of the help is the one that is meant.
+            let receiver = operand(&call.receiver);
+            for note in &mut error.notes {
+                *note = note.replace("`x.", &format!("`{receiver}.")).replace("(x ", &format!("({receiver} "));
+                *note = note.replace("`x ", &format!("`{receiver} ")).replace(" x.", &format!(" {receiver}."));
+                *note = note.replace("(x.", &format!("({receiver}."));
+            }
+            Some(error)
+        });
         if let Some(error) = said {
             return Some(self.model.report(error));
         }
@@ -232,6 +264,7 @@ impl FnCx<'_, '_> {
         let is_list = args.iter().any(|arg| arg.starts_with('['));
         match (name.as_str(), args) {
             ("view" | "view_as", args) if !args.is_empty() && !is_list => {
+                let args: Vec<_> = call.args.iter().map(|size| self.size_text(size)).collect();
                 let written = format!("{receiver}.reshape([{}])", args.join(", "));
                 Some(
                     error("`view` is called `reshape` here, and takes a list").write(call, written),
@@ -241,20 +274,44 @@ impl FnCx<'_, '_> {
                 let written = format!("{receiver}.transpose(0, 1)");
                 Some(error("`t` is called `transpose` here").write(call, written))
             }
-            ("size", [axis]) => {
-                let axis: isize = axis.replace(' ', "").parse().ok()?;
-                // Whatever is wrong with the value, it is told where it is used.
-                let before = self.model.diagnostics.len();
-                let value = self.one(&call.receiver).ok()?;
-                self.model.diagnostics.truncate(before);
-                let dims = self.graph.ty(value).dims();
-                let at =
-                    if axis < 0 { dims.len().checked_add_signed(axis)? } else { axis as usize };
-                let size = dims.get(at)?.to_string();
+            ("size", [_]) => {
+                let size = self.size_of(&Expr::MethodCall(call.clone()))?;
                 Some(error("a size is its name, or a number").write(call, size))
             }
             _ => None,
         }
+    }
+
+    /// The size that `x.size(0)` and `x.shape[0]` are.
+    pub fn size_of(&mut self, expr: &Expr) -> Option<String> {
+        let (value, axis) = match expr {
+            Expr::MethodCall(call) if call.method == "size" && call.args.len() == 1 => {
+                (&*call.receiver, call.args.first()?)
+            }
+            Expr::Index(index) => match &*index.expr {
+                Expr::Field(field) if text_of(&field.member) == "shape" => {
+                    (&*field.base, &*index.index)
+                }
+                Expr::MethodCall(call) if call.method == "size" || call.method == "shape" => {
+                    (&*call.receiver, &*index.index)
+                }
+                _ => return None,
+            },
+            _ => return None,
+        };
+        let axis: isize = text_of(axis).replace(' ', "").parse().ok()?;
+        // Whatever is wrong with the value, it is told where it is used.
+        let before = self.model.diagnostics.len();
+        let value = self.one(value);
+        self.model.diagnostics.truncate(before);
+        let dims = self.graph.ty(value.ok()?).dims();
+        let at = if axis < 0 { dims.len().checked_add_signed(axis)? } else { axis as usize };
+        Some(dims.get(at)?.to_string())
+    }
+
+    /// A size as it is to be written.
+    pub fn size_text(&mut self, expr: &Expr) -> String {
+        self.size_of(expr).unwrap_or_else(|| text_of(expr).replace("- ", "-"))
     }
 
     /// An operator that bodies do not have.
@@ -336,7 +393,12 @@ impl FnCx<'_, '_> {
             Expr::Index(index) => {
                 let (value, at) = (operand(&index.expr), text_of(&index.index));
                 let at = at.replace("- ", "-").replace(" .. ", "..");
+                if let Some(size) = self.size_of(expr) {
+                    let error = error("a size is its name, or a number").write(expr, size);
+                    return Some(self.model.report(error));
+                }
                 let written = match &*index.index {
+                    Expr::Path(none) if none.path.is_ident("None") => format!("{value}.unsqueeze(0)"),
                     Expr::Range(_) => format!("{value}.slice(0, {at})"),
                     _ => format!("{value}.select(0, {at})"),
                 };

@@ -65,6 +65,10 @@ pub fn check_unapplied(model: &mut ModelCx) {
     let mut found = Diagnostics::default();
     for (i, field) in model.item.fields.iter().enumerate() {
         let (FieldDecl::Layer(layer) | FieldDecl::Layers(layer, _)) = &field.decl else { continue };
+        // What an axis is depends on the value.
+        if layers::has_axis(&layer.path) {
+            continue;
+        }
         // A weight of another layer is known where that is applied.
         let is_tied = layer.args.iter().any(|arg| matches!(arg, Arg::Named(n, _) if n == "tied"));
         if model.applied.contains(&i) || model.broken_fields.contains(&i) || is_tied {

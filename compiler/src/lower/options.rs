@@ -11,7 +11,7 @@ use crate::diagnostics::{Diagnostic, list, nearest};
 use crate::dim::Dim;
 use crate::ops::elementwise::Constant;
 use crate::syntax::Arg;
-use crate::vocabulary::{OptionRow, pytorch};
+use crate::vocabulary::{Domain, OptionRow, Preset, pytorch};
 
 /// The arguments not taken yet. Positional ones go by the order in which names are asked for.
 pub struct Options {
@@ -23,6 +23,8 @@ pub struct Options {
     rows: &'static [OptionRow],
     /// Every name asked for.
     asked: Vec<&'static str>,
+    /// Whether one was found by its name, before others that were not.
+    is_named: bool,
 }
 
 impl Options {
@@ -32,7 +34,7 @@ impl Options {
         args: Vec<Arg>,
         rows: &'static [OptionRow],
     ) -> Self {
-        Self { owner: owner.into(), span, args, rows, asked: Vec::new() }
+        Self { owner: owner.into(), span, args, rows, asked: Vec::new(), is_named: false }
     }
 
     /// The row of an option.
@@ -43,7 +45,15 @@ impl Options {
 
     /// The value of `name`, by name or as the next positional argument.
     pub fn take(&mut self, name: &'static str) -> Option<Expr> {
-        self.take_named(name).or_else(|| self.take_next())
+        match self.take_named(name) {
+            Some(named) => {
+                // A value without a name is none of an option behind one that has its name.
+                self.is_named = true;
+                Some(named)
+            }
+            None if self.is_named => None,
+            None => self.take_next(),
+        }
     }
 
     /// The value of `name`, by name only.
@@ -55,6 +65,14 @@ impl Options {
             Arg::Named(_, value) => Some(value),
             _ => None,
         }
+    }
+
+    /// The axes that have to be written.
+    pub fn axes_needed(&self) -> Vec<&'static str> {
+        let needed = |row: &&OptionRow| {
+            row.takes == Domain::Axis && row.default == Preset::Needed
+        };
+        self.rows.iter().filter(needed).map(|row| row.name).collect()
     }
 
     /// All values that are left without names.

@@ -130,7 +130,8 @@ impl FnCx<'_, '_> {
     }
 
     /// Remembers that a function declares other results than it makes. What users see of it is what
-    /// it declares; a number where one of both is one, since losses are called in a way of their own.
+    /// it declares; nothing is known of it where a number is made, since losses are called in a way of
+    /// their own.
     fn misdeclares(&mut self, function: &Function, declared: &[Ty], made: &[ValueId]) {
         let name = function.name.to_string();
         let makes_loss = made.first().is_some_and(|made| self.graph.ty(*made).shape.rank() == 0);
@@ -138,8 +139,8 @@ impl FnCx<'_, '_> {
             && one.shape.rank() > 0
             && makes_loss
         {
-            let made = self.graph.ty(made[0]).clone();
-            self.model.inferred.insert(name.clone(), vec![made]);
+            let unknown = Ty { kind: Kind::Unknown, ..one.clone() };
+            self.model.inferred.insert(name.clone(), vec![unknown]);
         }
         self.model.misdeclared.insert(name);
     }

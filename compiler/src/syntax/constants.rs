@@ -16,7 +16,7 @@ pub(super) fn constant(input: ParseStream) -> syn::Result<Option<(ConstItem, Tok
     ahead.call(Attribute::parse_outer)?;
     ahead.parse::<Visibility>()?;
     let is_one =
-        ahead.peek(Token![static]) || ahead.peek(Token![const]) && !ahead.peek2(Token![fn]);
+        (ahead.peek(Token![static]) || ahead.peek(Token![const])) && !ahead.peek2(Token![fn]);
     if !is_one {
         return Ok(None);
     }

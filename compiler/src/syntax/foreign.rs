@@ -9,7 +9,7 @@ use crate::names::{is_keyword, made_a_name};
 
 /// The same text in Rust.
 pub fn translated(tokens: TokenStream, diagnostics: &mut Diagnostics) -> TokenStream {
-    changed(&tokens, Place::Open, diagnostics).unwrap_or(tokens)
+    changed(&tokens, Place::Items, diagnostics).unwrap_or(tokens)
 }
 
 /// Where tokens stand.
@@ -17,6 +17,8 @@ pub fn translated(tokens: TokenStream, diagnostics: &mut Diagnostics) -> TokenSt
 enum Place {
     /// In the `( … )` of a call or of a layer.
     Args,
+    /// Between functions.
+    Items,
     Open,
 }
 
@@ -78,13 +80,16 @@ fn changed(
                 made.push(product.into());
                 is_changed = true;
             }
-            TokenTree::Group(group) => match cut(group, &trees[..at], diagnostics) {
+            TokenTree::Group(group) => match cut(group, value_before(place, &trees[..at]), diagnostics) {
                 Some(methods) => {
                     made.extend(methods);
                     is_changed = true;
                 }
                 None => {
-                    let place = place_within(group, &trees[..at]);
+                    let place = match place {
+                        Place::Items => Place::Open,
+                        _ => place_within(group, &trees[..at]),
+                    };
                     let new = changed(&group.stream(), place, diagnostics).map(|inside| {
                         let mut new = Group::new(group.delimiter(), inside);
                         new.set_span(group.span());
@@ -119,6 +124,11 @@ fn is_keyword_field(word: &Ident, trees: &[TokenTree], at: usize) -> bool {
 
 fn is(token: &TokenTree, sign: char) -> bool {
     matches!(token, TokenTree::Punct(punct) if punct.as_char() == sign)
+}
+
+/// What may be a value in front of a group: none stands between functions.
+fn value_before(place: Place, before: &[TokenTree]) -> &[TokenTree] {
+    if place == Place::Items { &[] } else { before }
 }
 
 /// Whether a group holds the arguments of a call, and not the inputs of a function.
@@ -184,24 +194,34 @@ fn cut(
     // Axes before an index that takes one away keep their numbers from behind.
     let parts: Vec<_> = inside.split(|token| is(token, ',')).collect();
     let mut axis = parts.iter().filter(|part| !part.is_empty() && !is_new_axis(part)).count();
+    // `[..., 0]` counts from the end.
+    if parts.first().is_some_and(|part| part.len() == 3 && part.iter().all(|dot| is(dot, '.'))) {
+        let [_, last] = &parts[..] else { return None };
+        return Some(said(group, &part_as_method(last, "-1".into())?, diagnostics));
+    }
     for part in parts.iter().rev().filter(|part| !part.is_empty()) {
         if is_new_axis(part) {
             text.push_str(&format!(".unsqueeze({axis})"));
             continue;
         }
         axis -= 1;
-        text.push_str(&part_as_method(part, axis)?);
+        text.push_str(&part_as_method(part, axis.to_string())?);
     }
+    Some(said(group, &text, diagnostics))
+}
+
+/// Says which methods cut the same, and gives them.
+fn said(group: &Group, text: &str, diagnostics: &mut Diagnostics) -> Vec<TokenTree> {
     let what = quote!(#group).to_string().replace(' ', "");
     let error = Diagnostic::over(group, format!("a value is cut by methods, not by `{what}`"));
     diagnostics.push(if text.is_empty() {
         error.help("all of it is the value itself")
     } else {
-        error.write(group, text.as_str())
+        error.write(group, text)
     });
     let span = group.span();
-    let methods: TokenStream = text.parse().ok()?;
-    Some(methods.into_iter().map(|token| at_span(token, span)).collect())
+    let methods: TokenStream = text.parse().unwrap_or_default();
+    methods.into_iter().map(|token| at_span(token, span)).collect()
 }
 
 fn is_new_axis(part: &[TokenTree]) -> bool {
@@ -209,7 +229,7 @@ fn is_new_axis(part: &[TokenTree]) -> bool {
 }
 
 /// `0`, `:`, `2:5`, `..`, `2..5` of an axis.
-fn part_as_method(part: &[TokenTree], axis: usize) -> Option<String> {
+fn part_as_method(part: &[TokenTree], axis: String) -> Option<String> {
     let number = |tokens: &[TokenTree]| {
         let text: String = tokens.iter().map(ToString::to_string).collect();
         text

@@ -165,7 +165,7 @@ fn item(
 }
 
 /// Words in front of `fn` that a model's functions do not have.
-const QUALIFIERS: [&str; 4] = ["async", "unsafe", "const", "extern"];
+const QUALIFIERS: [&str; 6] = ["async", "unsafe", "const", "extern", "static", "inline"];
 
 /// Items that are no part of a model.
 const OUTSIDE: [&str; 9] =
@@ -183,11 +183,9 @@ fn kind(input: ParseStream, diagnostics: &mut Diagnostics) -> Result<Kind, Diagn
             before.extend(ahead.parse::<TokenTree>());
         }
         if ahead.peek(Token![fn]) {
-            let words = text_of(&before);
-            let text = format!("a function of a model is not `{words}`");
-            let error = Diagnostic::over(&before, text);
+            let text = format!("a function of a model is not `{}`", text_of(&before));
             ahead.parse::<Token![fn]>()?.to_tokens(&mut before);
-            diagnostics.push(error.write(&before, "fn"));
+            diagnostics.push(Diagnostic::over(&before, text).write(&before, "fn"));
             while !input.peek(Token![fn]) {
                 input.parse::<TokenTree>()?;
             }
@@ -228,6 +226,12 @@ fn kind(input: ParseStream, diagnostics: &mut Diagnostics) -> Result<Kind, Diagn
         let error = Diagnostic::over(&word, "a `let` stands in the body of a function");
         diagnostics.push(error.help("a number of the whole model is a `const`"));
         return Ok(Kind::Other);
+    }
+    // `loss(&self, x: [batch, 784]) -> []`
+    if ahead.peek(syn::token::Paren) {
+        let error = Diagnostic::over(&word, "a function starts with `fn`");
+        diagnostics.push(error.write(&word, format!("fn {word}")));
+        return Ok(Kind::Fn);
     }
     let name = ahead.call(Ident::parse_any);
     // `class Net(nn.Module):`

@@ -1,6 +1,7 @@
 //! The signatures of functions: `fn forward(&self, x: [batch, 784]) -> [batch, 10]`.
 
 use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::ParseStream;
 use syn::punctuated::Punctuated;
@@ -166,7 +167,16 @@ fn trains(attrs: &mut Vec<Attribute>, diagnostics: &mut Diagnostics) -> Option<V
         _ => {
             let text = "`trains` needs the names of the fields that the gradient goes to";
             let error = Diagnostic::over(&attr, text);
-            diagnostics.push(error.help("write `#[trains(head)]`, or `#[trains(body, head)]`"));
+            let names = attr.to_token_stream().to_string();
+            let names = names.split(|c: char| !c.is_alphanumeric() && c != '_').skip(1);
+            let named = names.filter(|word| {
+                !matches!(*word, "" | "trains" | "self") && !word.starts_with(char::is_numeric)
+            });
+            let named: Vec<_> = named.take(1).collect();
+            diagnostics.push(match named.first() {
+                Some(name) => error.write(&attr, format!("#[trains({name})]")),
+                None => error.help("write their names in parentheses: `#[trains(head)]`"),
+            });
             None
         }
     }
@@ -200,6 +210,9 @@ fn param(
         } else if !args.is_empty() {
             let error = Diagnostic::over(&this, "`&self` is the first of the inputs");
             diagnostics.push(error.help("write it in front of the others"));
+        } else if text_of(&this) == "self" {
+            let error = Diagnostic::over(&this, "a function borrows its model");
+            diagnostics.push(error.write(&this, "&self"));
         } else if text_of(&this).contains("mut") {
             let error = Diagnostic::over(&this, "a function of a model changes nothing");
             diagnostics.push(error.write(&this, "&self"));
@@ -215,9 +228,13 @@ fn param(
 /// `&self`, `self`, `&mut self` and what stands behind.
 fn this(tokens: &TokenStream) -> Option<(TokenStream, TokenStream)> {
     let trees: Vec<TokenTree> = tokens.clone().into_iter().collect();
-    let is_before = |token: &TokenTree| match token {
-        TokenTree::Punct(sign) => sign.as_char() == '&',
-        TokenTree::Ident(word) => word == "mut",
+    let mut is_life = false;
+    let mut is_before = |token: &TokenTree| match token {
+        TokenTree::Punct(sign) => {
+            is_life = sign.as_char() == '\'';
+            is_life || sign.as_char() == '&'
+        }
+        TokenTree::Ident(word) => std::mem::take(&mut is_life) || word == "mut",
         _ => false,
     };
     let at = trees.iter().take_while(|token| is_before(token)).count();
@@ -236,8 +253,8 @@ fn fn_arg(
     end: Span,
     behind: &mut TokenStream,
     diagnostics: &mut Diagnostics,
-) -> Option<FnArg> {
-    let mut name = None;
+) -> Vec<FnArg> {
+    let (mut name, mut others) = (None, Vec::new());
     let broken = TypeExpr::broken(tokens.clone(), end);
     let unnamed = tokens.clone();
     let ty = parse_piece(tokens, end, |input| {
@@ -260,7 +277,14 @@ fn fn_arg(
             let error = Diagnostic::over(&unnamed, "an input has one name and one shape");
             diagnostics
                 .push(error.help("write an input for each: `a: [batch, 784], b: [batch, 10]`"));
-            name = Some(quote::format_ident!("x", span = input.span()));
+            let Ok(TokenTree::Group(pattern)) = input.parse() else { unreachable!("peeked") };
+            let names = pattern.stream().into_iter().filter_map(|token| match token {
+                TokenTree::Ident(name) if name != "mut" => Some(name),
+                _ => None,
+            });
+            let mut names = names.into_iter();
+            name = names.next();
+            others.extend(names);
             input.parse::<TokenStream>()?;
             return Ok(TypeExpr::any_batch(end));
         }
@@ -305,7 +329,9 @@ fn fn_arg(
         Ok(ty)
     });
     let ty = diagnostics.keep(ty).unwrap_or(broken);
-    name.map(|name| FnArg { name: checked_name(name, diagnostics), ty })
+    let first = name.map(|name| FnArg { name: checked_name(name, diagnostics), ty });
+    let others = others.into_iter().map(|name| FnArg { name, ty: TypeExpr::any_batch(end) });
+    first.into_iter().chain(others).collect()
 }
 
 /// What stands behind `->`.
@@ -317,7 +343,16 @@ fn results(tokens: TokenStream, end: Span, diagnostics: &mut Diagnostics) -> (Ve
             input.parse::<TokenStream>()?;
             return Ok((vec![scalar], false));
         }
-        shapes::several(input, diagnostics)
+        let (mut types, is_tuple) = shapes::several(input, diagnostics)?;
+        if input.peek(Token![,]) {
+            let error = Diagnostic::over(&whole, "several results are a tuple");
+            diagnostics.push(error.write(&whole, format!("({})", text_of(&whole))));
+            while input.parse::<Option<Token![,]>>()?.is_some() && !input.is_empty() {
+                types.push(shapes::read(input, diagnostics)?);
+            }
+            return Ok((types, true));
+        }
+        Ok((types, is_tuple))
     });
     diagnostics.keep(parsed).unwrap_or((vec![broken], false))
 }

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use proc_macro2::Ident;
 
 use super::{FnCx, Lowering, Options, Word};
-use crate::diagnostics::Diagnostic;
+use crate::diagnostics::{Diagnostic, list};
 use crate::graph::ValueId;
 use crate::ops::elementwise::{self, Constant, Elementwise};
 use crate::ops::{self, Mismatch, Op};
@@ -175,6 +175,15 @@ impl FnCx<'_, '_> {
             };
             inputs.push(self.one(&expr)?);
         }
+        let needed = row.constants.iter().filter(|option| option.default_number().is_none());
+        let needed: Vec<_> = needed.map(|option| option.name).collect();
+        if needed.len() > 1 && o.args.len() < needed.len() {
+            let all: Vec<_> =
+                needed.iter().enumerate().map(|(i, name)| format!("{name} = {i}.0")).collect();
+            let text = format!("`{name}` needs {}", list(&needed));
+            let help = format!("write `{name}({})`", all.join(", "));
+            return Err(self.model.report(Diagnostic::new(o.span, text).help(help)));
+        }
         let mut constants = Vec::new();
         for option in row.constants {
             let (default, range) = (option.default_number(), option.range());
@@ -210,7 +219,11 @@ impl FnCx<'_, '_> {
             }
             (None, _) => {
                 let error = Diagnostic::new(o.span, format!("`{owner}` needs an axis"));
-                Err(self.model.report(error.help(format!("write `{owner}({name} = 1)`"))))
+                let axes = o.axes_needed();
+                let all: Vec<_> =
+                    axes.iter().enumerate().map(|(i, name)| format!("{name} = {}", i + 1)).collect();
+                let all = if all.len() > 1 { all.join(", ") } else { format!("{name} = 1") };
+                Err(self.model.report(error.help(format!("write `{owner}({all})`"))))
             }
         }
     }

@@ -150,11 +150,17 @@ fn listed(cx: &mut FnCx, o: &mut Options) -> Lowering<(syn::ExprArray, Vec<Optio
     };
     let syn::Expr::Array(array) = expr else {
         let all: Vec<_> = [expr].into_iter().chain(o.values()).collect();
-        let written: Vec<_> = all.iter().map(|size| text_of(size).replace("- ", "-")).collect();
+        let written: Vec<_> = all.iter().map(|size| cx.size_text(size)).collect();
         let whole = quote::quote!(#(#all),*);
         let error = Diagnostic::over(&whole, "a shape is a list");
         return Err(cx.model.report(error.write(&whole, format!("[{}]", written.join(", ")))));
     };
+    for written in &array.elems {
+        if let Some(size) = cx.size_of(written) {
+            let error = Diagnostic::over(written, "a size is its name, or a number");
+            return Err(cx.model.report(error.write(written, size)));
+        }
+    }
     let sizes = array.elems.iter().map(|size| match text_of(size).replace(' ', "") == "-1" {
         true => Ok(None),
         false => dim(size, &cx.scope()).map(Some),
