@@ -10,7 +10,7 @@ use super::losses::{
 };
 use super::scan::SCAN;
 use super::weights::{CONV2D, EMBEDDING, LAYER_NORM, LINEAR, RMS_NORM};
-use super::{FnCx, Item, Lowering, Options, Poison, Word, methods};
+use super::{FnCx, Item, Lowering, Options, Poison, Word, methods, text_of};
 use crate::diagnostics::Diagnostic;
 use crate::dim::Dim;
 use crate::graph::ValueId;
@@ -155,6 +155,11 @@ impl FnCx<'_, '_> {
         }
         let inputs = self.arg_values(&args[..names.len()])?;
         let options = args[names.len()..].to_vec();
+        if let (Some(Arg::Value(value)), Some(first)) = (options.first(), row.options.first()) {
+            let text = format!("the options of `{name}` have names");
+            let written = format!("{} = {}", first.name, text_of(value));
+            return Err(self.model.report(Diagnostic::over(value, text).write(value, written)));
+        }
         let mut options = Options::new(row.name, name.span(), options, row.options);
         self.step(row.name, name.span());
         let y = build(self, &inputs, &mut options)?;
@@ -207,8 +212,7 @@ impl FnCx<'_, '_> {
     /// `cat([a, b], 1)`: values one behind the other along an axis, PyTorch's `torch.cat`.
     fn cat(&mut self, name: &Ident, mut args: Vec<Arg>) -> Lowering<Vec<ValueId>> {
         let Some(Arg::Value(Expr::Array(list))) = args.first().cloned() else {
-            let error = Diagnostic::new(name.span(), "`cat` joins a list of values");
-            return Err(self.model.report(error.help("write `cat([a, b], 1)`")));
+            return Err(self.no_list(name, &args));
         };
         args.remove(0);
         // All of them first, so that each reports its own mistakes.
@@ -229,6 +233,26 @@ impl FnCx<'_, '_> {
         self.ok(finished)?;
         self.made(y, CAT.name, Some(first));
         Ok(vec![y])
+    }
+
+    /// `cat(a, b)`, `cat((a, b), 1)`: the values stand in a list.
+    fn no_list(&mut self, name: &Ident, args: &[Arg]) -> Poison {
+        let error = Diagnostic::new(name.span(), "`cat` joins a list of values");
+        let first: Vec<String> = match args.first() {
+            Some(Arg::Value(Expr::Tuple(tuple))) => tuple.elems.iter().map(text_of).collect(),
+            Some(Arg::Value(Expr::Macro(list))) => vec![text_of(&list.mac.tokens)],
+            _ => Vec::new(),
+        };
+        let is_value = |arg: &&Arg| matches!(arg, Arg::Value(value) if !matches!(value, Expr::Lit(_)));
+        let values = match first.is_empty() {
+            true => args.iter().take_while(is_value).map(ToString::to_string).collect(),
+            false => first,
+        };
+        let help = match values.is_empty() {
+            true => "write `cat([a, b], dim = 1)`".into(),
+            false => format!("write `cat([{}], dim = 1)`", values.join(", ")),
+        };
+        self.model.report(error.help(help))
     }
 
     /// PyTorch's `scaled_dot_product_attention(q, k, v)`.

@@ -192,13 +192,21 @@ impl Options {
                 match (pytorch::needless_option(&written), self.other_name(&written).or(near)) {
                     (Some(why), None) => error.help(format!("leave it out: {why}")),
                     (_, Some(near)) => error.did_you_mean(&name, near),
+                    (None, None) if pytorch::missing_option(&written) => {
+                        let text = format!("`{owner}` has no `{name}` yet");
+                        Diagnostic::new(name.span(), text).help(known)
+                    }
                     (None, None) if text_of(&value) == "None" => error.help("leave it out"),
                     (None, None) => error.help(known),
                 }
             }
             Arg::Value(value) => {
                 let error = Diagnostic::over(&value, format!("`{owner}` has an argument too many"));
+                let is_flag = matches!(text_of(&value).as_str(), "true" | "false");
                 match self.asked.len() {
+                    _ if is_flag && self.asked.contains(&"bias") => {
+                        error.write(&value, format!("bias = {}", text_of(&value)))
+                    }
                     0 => error.help(format!("write `{owner}()`")),
                     _ => error.help(known),
                 }

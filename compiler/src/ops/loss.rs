@@ -34,7 +34,14 @@ fn check(rule: &mut Rule, inputs: &[Ty]) -> Result<(), Mismatch> {
         return Err(Mismatch::new(format!(
             "expects {expected} as its target, but receives {label}"
         ))
-        .help(format!("declare the target as `{expected}`")));
+        .help(match scores.dims().split_last() {
+            // [batch, T, C] and Classes[batch, T].
+            Some((_, rest)) if rest == label.dims() && scores.shape.rank() > 2 => {
+                "the classes are on axis 1, as in PyTorch: write `.transpose(1, 2)` behind the scores"
+                    .into()
+            }
+            _ => format!("declare the target as `{expected}`"),
+        }));
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Path, Token, parse_quote};
 
-use crate::diagnostics::{Diagnostic, Diagnostics};
+use crate::diagnostics::{Diagnostic, Diagnostics, nearest};
 use crate::text::text_of;
 
 /// Traits that a model cannot have, and what to do.
@@ -60,4 +60,41 @@ pub fn attributes(attrs: Vec<Attribute>, diagnostics: &mut Diagnostics) -> Vec<A
         }
     }
     kept
+}
+
+/// Attributes of models, and above what they stand.
+const OURS: [(&str, &str); 5] = [
+    ("frozen", "field"),
+    ("name", "field"),
+    ("step", "function"),
+    ("trains", "function"),
+    ("budget", "struct"),
+];
+
+/// Takes attributes out that stand above other things, or have a slip in their name: rustc knows none of
+/// them.
+pub fn of_others(attrs: &mut Vec<Attribute>, place: &str, diagnostics: &mut Diagnostics) {
+    attrs.retain(|attr| {
+        let Some(name) = attr.path().get_ident().map(ToString::to_string) else { return true };
+        let meant = OURS.iter().find(|(known, _)| *known == name);
+        let error = match meant {
+            Some((_, other)) if *other == place => {
+                Diagnostic::over(attr, format!("`{name}` stands here twice"))
+                    .help("write it once, with all that it says")
+            }
+            Some((_, other)) => {
+                let text = format!("`{name}` stands above a {other}, and not above a {place}");
+                Diagnostic::over(attr, text).help(format!("write it above the {other} that is meant"))
+            }
+            None => {
+                let rustc = ["doc", "cfg", "allow", "expect", "warn", "deny", "inline", "must_use"];
+                let near = nearest(&name, OURS.iter().map(|(known, _)| *known));
+                let Some(near) = near.filter(|_| !rustc.contains(&&*name)) else { return true };
+                let error = Diagnostic::over(attr.path(), format!("no attribute is named `{name}`"));
+                error.did_you_mean(attr.path(), near)
+            }
+        };
+        diagnostics.push(error);
+        false
+    });
 }

@@ -26,6 +26,11 @@ pub fn statements(body: &Group, diagnostics: &mut Diagnostics) -> Vec<Stmt> {
         let last = i + 1 == count && ends_open;
         let names = bound_names(tokens.clone());
         let keyword = keyword(&tokens);
+        if let Some(error) = python(&tokens) {
+            diagnostics.push(error);
+            statements.push(Stmt::Broken { names });
+            continue;
+        }
         let parsed = parse_piece(tokens, body.span_close(), |input| {
             // No `;` ends a block, so the next statement is in the same piece.
             while !input.is_empty() {
@@ -43,6 +48,34 @@ pub fn statements(body: &Group, diagnostics: &mut Diagnostics) -> Vec<Stmt> {
         }
     }
     statements
+}
+
+/// Words that statements of Python start with, and what stands for them.
+const PYTHON: &[(&str, &str)] = &[
+    ("with", "a call without `_grad` computes no gradients, and `x.detach()` lets none through"),
+    ("assert", "a shape is stated by `let y: [batch, 10] = x;`"),
+    ("pass", "take it out"),
+    ("def", "a function is written `fn name(&self, x: [batch, 10]) -> [batch, 10] { … }`, outside of this one"),
+    ("elif", "write `else if`"),
+    ("try", "a value is there: take it out"),
+    ("raise", "take it out"),
+    ("del", "memory is planned: take it out"),
+    ("global", "take it out"),
+    ("import", "write `use` outside of the model"),
+    ("from", "write `use` outside of the model"),
+    ("print", "return a value to look at it in the program, or write `x.probe(\"name\")`"),
+];
+
+/// A statement that starts with a word of Python's.
+fn python(tokens: &TokenStream) -> Option<Diagnostic> {
+    let mut tokens = tokens.clone().into_iter();
+    let Some(TokenTree::Ident(word)) = tokens.next() else { return None };
+    // `with.relu()`, `pass = x`: a name of the user's.
+    if matches!(tokens.next(), Some(TokenTree::Punct(sign)) if ".=+-*/".contains(sign.as_char())) {
+        return None;
+    }
+    let (_, help) = PYTHON.iter().find(|(known, _)| word == known)?;
+    Some(Diagnostic::new(word.span(), format!("`{word}` is Python")).help(help))
 }
 
 /// `where`, PyTorch's name, which Rust does not read as one.
@@ -94,6 +127,10 @@ fn bare_statement(
             let names =
                 Punctuated::<Ident, Token![,]>::parse_separated_nonempty_with(&content, |input| {
                     input.parse::<Option<Token![mut]>>()?;
+                    if input.peek(syn::token::Paren) {
+                        let text = "the values of a tuple are named in one list: `let (y, h, c)`";
+                        return Err(syn::Error::new(input.span(), text));
+                    }
                     Ident::parse_any(input)
                 })?;
             names.into_iter().collect()
@@ -116,6 +153,14 @@ fn bare_statement(
         return Ok(Stmt::Assign { name, value: value(input, diagnostics)? });
     }
     let value = whole_expr(input)?;
+    if let Expr::Return(end) = &value
+        && let Some(made) = &end.expr
+    {
+        let made = text_of(made);
+        let error = Diagnostic::over(&value, "the last expression is what a function returns");
+        diagnostics.push(error.help(format!("write `{made}` at the end, without `return` and `;`")));
+        return Ok(Stmt::Broken { names: Vec::new() });
+    }
     match value {
         Expr::Assign(assign) => Err(syn::Error::new_spanned(assign.left, ONLY_NAMES)),
         value if last || is_unsupported(&value) => Ok(Stmt::Tail(value)),

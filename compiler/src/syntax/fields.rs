@@ -49,7 +49,9 @@ fn field(
     let decl = parse_piece(tokens, end, |input| {
         let attrs = input.call(Attribute::parse_outer)?;
         // Docs behind the last field are those of none.
-        if input.is_empty() && attrs.iter().all(|attr| attr.path().is_ident("doc")) {
+        if let (true, Some(last)) = (input.is_empty(), attrs.last()) {
+            let error = Diagnostic::over(last, "this stands before nothing");
+            diagnostics.push(error.help("write `//` for a comment, or take it out"));
             return Ok(FieldDecl::Broken);
         }
         input.parse::<Visibility>()?;
@@ -116,6 +118,19 @@ fn field_name(input: ParseStream, before: &mut TokenStream) -> syn::Result<Ident
     while input.peek(Token![let]) || input.peek(Token![mut]) {
         before.extend([input.parse::<TokenTree>()?]);
     }
+    if input.peek(Token![const]) {
+        let text = "a constant stands above the `struct`: a struct holds layers alone";
+        return Err(syn::Error::new(input.span(), text));
+    }
+    if let Ok(literal) = input.fork().parse::<proc_macro2::Literal>() {
+        let text = match literal.to_string().trim_matches('"') {
+            name if literal.to_string().starts_with('"') => {
+                format!("the name of a layer stands without quotes: write `{name}`")
+            }
+            number => format!("a name starts with a letter: write `layer{number}`"),
+        };
+        return Err(syn::Error::new(literal.span(), text));
+    }
     input.call(Ident::parse_any)
 }
 
@@ -136,8 +151,18 @@ fn colon(
         return Ok(true);
     }
     let expected = format!("expected `:` and a layer, as in `{name}: Linear(2 -> 1)`");
-    if input.peek(Token![=]) && !input.peek(Token![==]) {
-        let sign: Token![=] = input.parse()?;
+    // `=`, `->`, `:=`, `::`
+    let ahead = input.fork();
+    let mut sign = TokenStream::new();
+    while let Ok(TokenTree::Punct(punct)) = ahead.fork().parse::<TokenTree>()
+        && "=-<>~:".contains(punct.as_char())
+    {
+        sign.extend([ahead.parse::<TokenTree>()?]);
+    }
+    if !sign.is_empty() && ahead.peek(syn::Ident) {
+        for _ in sign.clone() {
+            input.parse::<TokenTree>()?;
+        }
         let module = module(input)?;
         let whole = quote::quote!(#before #name #sign #module);
         let error = Diagnostic::over(&whole, format!("a layer stands behind `{name}:`"));
@@ -229,12 +254,15 @@ fn field_decl(
     if let Some(parameter) = parameter(input, diagnostics)? {
         return Ok(parameter);
     }
+    if let Some(layer) = in_braces(input, diagnostics)? {
+        return Ok(layer);
+    }
     let ours = without_module(input, diagnostics)?;
     let ahead = input.fork();
     if let Ok(path) = ahead.call(Path::parse_mod_style) {
         if ahead.peek(syn::token::Paren) {
             input.call(Path::parse_mod_style)?;
-            let path = ours.unwrap_or(path);
+            let path = bare(ours.unwrap_or(path), diagnostics);
             let TokenTree::Group(group) = input.parse()? else { unreachable!("peeked") };
             return layer(path, &group, diagnostics).map(FieldDecl::Layer);
         }
@@ -322,6 +350,35 @@ fn layer(path: Path, group: &Group, diagnostics: &mut Diagnostics) -> syn::Resul
     let mut args = args(with_arrow(group.stream(), diagnostics), group.span_close())?;
     sizes_first(&path, group, &mut args, diagnostics);
     Ok(LayerDecl { path, args, written: Written::Call, span: group.span() })
+}
+
+/// `Linear { 48 -> 24 }`: a layer is written with parentheses.
+fn in_braces(input: ParseStream, diagnostics: &mut Diagnostics) -> syn::Result<Option<FieldDecl>> {
+    let ahead = input.fork();
+    let Ok(name) = ahead.parse::<Ident>() else { return Ok(None) };
+    let Ok(TokenTree::Group(args)) = ahead.parse::<TokenTree>() else { return Ok(None) };
+    if args.delimiter() != Delimiter::Brace && args.delimiter() != Delimiter::Bracket {
+        return Ok(None);
+    }
+    let whole: TokenStream = [input.parse::<TokenTree>()?, input.parse()?].into_iter().collect();
+    let error = Diagnostic::over(&whole, "a layer is written with parentheses");
+    diagnostics.push(error.write(&whole, format!("{name}({})", text_of(&args.stream()).trim())));
+    layer(name.into(), &args, diagnostics).map(|layer| Some(FieldDecl::Layer(layer)))
+}
+
+/// The path of a layer without what others have around it: `Linear::new`, `models::Linear`.
+fn bare(path: Path, diagnostics: &mut Diagnostics) -> Path {
+    let names: Vec<_> = path.segments.iter().map(|segment| segment.ident.clone()).collect();
+    let is_made = |name: &Ident| name == "new" || name == "default" || name == "init";
+    let layer = match &names[..] {
+        [first, ..] if first == "gradiron" => return path,
+        [.., layer, made] if is_made(made) => layer,
+        [_, .., layer] if layer.to_string().starts_with(char::is_uppercase) => layer,
+        _ => return path,
+    };
+    let error = Diagnostic::over(&path, "a layer is named without a path");
+    diagnostics.push(error.write(&path, layer.to_string()));
+    layer.clone().into()
 }
 
 /// `nn.Parameter(torch.randn(32))`: a parameter is declared by its shape, and has first values by itself.

@@ -9,7 +9,7 @@ use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, Token, Visibility};
 
-use super::attributes::attributes;
+use super::attributes::{attributes, of_others};
 use super::budget::budget;
 use super::constants::{constant, uses};
 use super::fields::fields;
@@ -287,6 +287,16 @@ fn header(
             )
             .fix(&behind, "")
             .help("take it out"),
+            (Some(TokenTree::Group(group)), _) if group.delimiter() == Delimiter::Bracket => {
+                let inside = text_of(&group.stream());
+                Diagnostic::over(&behind, "the parameters of a model stand in angles")
+                    .write(&behind, format!("<{inside}>"))
+            }
+            (Some(TokenTree::Punct(colon)), _) if colon.as_char() == ':' => {
+                Diagnostic::over(&behind, "a model inherits from nothing")
+                    .fix(&behind, "")
+                    .help("take it out")
+            }
             (Some(TokenTree::Group(_)), _) => {
                 Diagnostic::over(&behind, format!("the layers of `{name}` have names"))
                     .help(format!("write `struct {name} {{ fc1: Linear(784 -> 128) }}`"))
@@ -299,6 +309,7 @@ fn header(
     }
     let allow = allow::take(&mut attrs, diagnostics);
     let budget = budget(&mut attrs, diagnostics);
+    of_others(&mut attrs, "struct", diagnostics);
     Ok(Header { allow, attrs, vis, name, generics, budget })
 }
 
@@ -321,6 +332,11 @@ pub(super) fn checked_name(word: Ident, diagnostics: &mut Diagnostics) -> Ident 
         return word;
     }
     let name = made_a_name(&word);
+    if word == "_" {
+        let error = Diagnostic::over(&word, "`_` is no name");
+        diagnostics.push(error.write(&word, name.to_string()));
+        return name;
+    }
     let error = Diagnostic::over(&word, is_rusts_own(&word));
     diagnostics.push(error.write(&word, name.to_string()).of_all());
     name

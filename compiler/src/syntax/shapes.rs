@@ -196,6 +196,16 @@ fn of_name(
         _ => format!("a value has a shape, and no type such as `{}`", text_of(&ty)),
     };
     let error = Diagnostic::over(&ty, text);
+    // `Result<[batch, 10], Error>`, `Vec<[f32; 784]>`
+    let inner = ty.clone().into_iter().find_map(|token| match token {
+        TokenTree::Group(group) if group.delimiter() == Delimiter::Bracket => Some(group),
+        _ => None,
+    });
+    if let Some(inner) = inner {
+        let found = dims(false, &inner, &mut Diagnostics::default())?;
+        diagnostics.push(error.write(&ty, found.to_string()).of_all());
+        return Ok(found);
+    }
     diagnostics.push(match is_size {
         true => error.write(&ty, format!("[{name}]")),
         false => error
@@ -255,6 +265,14 @@ fn other_brackets(
     } else {
         return Ok(None);
     };
+    // `Classes<5>[batch]`
+    if input.peek(syn::token::Bracket) {
+        let TokenTree::Group(shape) = input.parse()? else { unreachable!("peeked") };
+        let whole = quote!(#written #shape);
+        let error = Diagnostic::over(&whole, "how many classes there are follows from the loss");
+        diagnostics.push(error.write(&whole, format!("Classes{}", text_of(&shape))));
+        return Ok(Some(shape));
+    }
     let error = Diagnostic::over(&written, "the sizes of class indices stand in brackets");
     diagnostics.push(error.write(&written, format!("Classes[{}]", text_of(&inside))));
     let mut group = Group::new(Delimiter::Bracket, inside);
@@ -270,7 +288,17 @@ fn dims(classes: bool, group: &Group, diagnostics: &mut Diagnostics) -> syn::Res
     }
     let mut sizes = Vec::new();
     for (at, tokens) in split(group.stream(), ',').into_iter().enumerate() {
+        let tokens = without_colon(tokens, at, &mut sizes, diagnostics)?;
         size(tokens, at, group.span_close(), &mut sizes, diagnostics)?;
+    }
+    // `[[f32; 784]]`, a slice of arrays.
+    if let [Expr::Repeat(_)] = &sizes[..]
+        && let Some(TokenTree::Group(sample)) = group.stream().into_iter().next()
+        && let Some(ty) = array(&sample, &mut Diagnostics::default())
+    {
+        let error = Diagnostic::over(group, "a shape is a list of sizes");
+        diagnostics.push(error.write(group, ty.to_string()).of_all());
+        return Ok(ty);
     }
     let of_numbers = |size: &Expr| super::PRIMITIVES.contains(&text_of(size).as_str());
     if sizes.iter().any(of_numbers) {
@@ -320,6 +348,27 @@ fn array(group: &Group, diagnostics: &mut Diagnostics) -> Option<TypeExpr> {
     let error = Diagnostic::over(group, "a shape is a list of sizes");
     diagnostics.push(error.write(group, ty.to_string()).of_all());
     Some(ty)
+}
+
+/// `batch: 13`, with a `:` in place of the comma: reads the first of both.
+fn without_colon(
+    tokens: TokenStream,
+    at: usize,
+    sizes: &mut Vec<Expr>,
+    diagnostics: &mut Diagnostics,
+) -> syn::Result<TokenStream> {
+    let trees: Vec<TokenTree> = tokens.clone().into_iter().collect();
+    match &trees[..] {
+        [first, TokenTree::Punct(colon), rest @ ..]
+            if colon.as_char() == ':' && at == 0 && !rest.is_empty() =>
+        {
+            let error = Diagnostic::new(colon.span(), "a `,` stands between two sizes");
+            diagnostics.push(error.write(colon, ","));
+            sizes.push(syn::parse2(first.clone().into())?);
+            Ok(rest.iter().cloned().collect())
+        }
+        _ => Ok(tokens),
+    }
 }
 
 /// A size, or several where commas are missing.

@@ -78,6 +78,7 @@ pub(super) fn function(
     let trains = trains(&mut attrs, diagnostics);
     let allow = allow::take(&mut attrs, diagnostics);
     misplaced(&mut attrs, diagnostics);
+    super::attributes::of_others(&mut attrs, "function", diagnostics);
     Ok(Function {
         attrs,
         step,

@@ -75,6 +75,18 @@ pub fn option(name: &str) -> &'static [&'static str] {
     found.map_or(&[], |(_, ours)| ours)
 }
 
+/// An option that PyTorch has, and that is not there yet.
+pub fn missing_option(name: &str) -> bool {
+    MISSING_OPTIONS.contains(&name)
+}
+
+const MISSING_OPTIONS: [&str; 22] = [
+    "weight", "pos_weight", "ignore_index", "padding_idx", "max_norm", "norm_type", "sparse",
+    "padding_mode", "ceil_mode", "count_include_pad", "divisor_override", "return_indices",
+    "output_size", "mode", "align_corners", "proj_size", "add_bias_kv", "kdim", "vdim", "swap",
+    "log_target", "dropout",
+];
+
 /// An option that needs nothing in its place, with the reason.
 pub fn needless_option(name: &str) -> Option<&'static str> {
     NEEDLESS.iter().find(|(theirs, _)| *theirs == name).map(|(_, why)| *why)
@@ -529,7 +541,8 @@ const NEEDLESS: &[(&str, &str)] = &[
     ("out", "a function returns its value"),
     ("name", "the field is the name"),
     ("track_running_stats", "running statistics are kept always"),
-    ("need_weights", "the weights are not returned"),
     ("input_shape", "the shapes are those of the function"),
+    ("training", "a call with `_grad` or `_train` trains, every other one is inference"),
+    ("need_weights", "the weights are not returned"),
     ("activation", "write it in the body: `self.fc1(x).relu()`"),
 ];
