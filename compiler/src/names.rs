@@ -10,7 +10,8 @@ pub fn plain(name: &str) -> &str {
 
 /// Whether a word needs `r#` to be a name.
 pub fn is_keyword(word: &str) -> bool {
-    word.chars().all(|c| c.is_ascii_alphabetic() || c == '_') && syn::parse_str::<Ident>(word).is_err()
+    word.chars().all(|c| c.is_ascii_alphabetic() || c == '_')
+        && syn::parse_str::<Ident>(word).is_err()
 }
 
 /// The same tokens with `x` in place of `r#x` where both are one name.
@@ -43,6 +44,12 @@ fn changed(tokens: &TokenStream) -> Option<TokenStream> {
 
 fn needless(name: &Ident) -> Option<Ident> {
     let text = name.to_string();
+    // rustc refuses an emoji in a name, and gives it on all the same.
+    if text.chars().any(|c| !c.is_alphanumeric() && c != '_' && c != '#') {
+        let plain: String = text.chars().filter(|c| c.is_alphanumeric() || *c == '_').collect();
+        let plain = if plain.is_empty() { "x".into() } else { plain };
+        return Some(quote::format_ident!("{plain}", span = name.span()));
+    }
     let rest = text.strip_prefix("r#")?;
     (!is_keyword(rest)).then(|| Ident::new(rest, name.span()))
 }

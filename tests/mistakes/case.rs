@@ -12,6 +12,8 @@ pub struct Case {
     pub mistakes: usize,
     /// Whether a help may be one step of several: `// needs more`.
     pub needs_more: bool,
+    /// Why the answer is not as it should be: `// weak: …`.
+    pub weak: Option<String>,
 }
 
 /// What a line with an error starts with.
@@ -26,7 +28,9 @@ impl Case {
         let mistakes = program.lines().find_map(|line| line.strip_prefix("// mistakes: "));
         let mistakes = mistakes.map_or(1, |count| count.parse().expect("a number of mistakes"));
         let needs_more = program.lines().any(|line| line == "// needs more");
-        Self { program, mistakes, needs_more }
+        let weak = program.lines().find_map(|line| line.strip_prefix("// weak: "));
+        let weak = weak.map(str::to_string);
+        Self { program, mistakes, needs_more, weak }
     }
 
     /// The program with errors in it.

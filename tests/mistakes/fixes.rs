@@ -20,16 +20,19 @@ pub fn applied(program: &str, found: &[Found]) -> Result<Option<String>, String>
         let edit = match mistakes.iter().find(is_it) {
             Some(mistake) => {
                 let text = mistake.text();
+                // The other places follow from the first.
                 for fix in mistake.others.iter().flatten() {
-                    edits.push(edit(program, fix, &text)?);
+                    edits.push(edit(program, fix, &fix.text)?);
                 }
                 let Some(fix) = &mistake.fix else { return Ok(None) };
                 edit(program, fix, &text)?
             }
             // A check of rustc's, whose text says what to write where it underlines.
             None => {
-                let written = error.text.rsplit_once("write `").map(|(_, rest)| rest);
-                let Some(written) = written.and_then(|rest| rest.split('`').next()) else {
+                // Where that is all of the help.
+                let written = error.text.rsplit_once("help: write `").map(|(_, rest)| rest);
+                let written = written.and_then(|rest| rest.split('`').next());
+                let Some(written) = written.filter(|text| !text.contains('…')) else {
                     return Ok(None);
                 };
                 let offset = |column| at(program, LineColumn { line: place.line, column });

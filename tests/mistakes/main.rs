@@ -4,7 +4,8 @@
 //! The texts of rustc itself are left out, so that another rustc changes nothing.
 //!
 //! Of each case it is checked that there is one error, at a token of the user's, with the names of the
-//! user alone, and that a help which says what to write makes a program that compiles.
+//! user alone, and that a help which says what to write makes a program that compiles. A case whose answer is
+//! not so says why, `// weak: …`, and fails once it is.
 
 mod case;
 mod fixes;
@@ -53,7 +54,11 @@ fn each_mistake_has_one_answer() {
 fn look_at(file: &Path, rustc: &Rustc) -> Vec<String> {
     let text = std::fs::read_to_string(file).expect("a case is a text");
     let case = Case::read(&text);
-    let found = rustc.errors(file, &case.program);
+    let mut found = rustc.errors(file, &case.program);
+    // A warning is the answer where nothing is an error.
+    if found.iter().any(|one| !one.is_lint()) {
+        found.retain(|one| !one.is_lint());
+    }
     let mut complaints: Vec<String> =
         found.iter().filter_map(|error| what_is_bad(error, &case.program)).collect();
     if found.len() != case.mistakes {
@@ -70,7 +75,8 @@ fn look_at(file: &Path, rustc: &Rustc) -> Vec<String> {
         complaints.push(text.clone());
     }
     if let Ok(Some(fixed)) = fixed {
-        let left = rustc.errors(&file.with_extension("fixed.rs"), &fixed);
+        let mut left = rustc.errors(&file.with_extension("fixed.rs"), &fixed);
+        left.retain(|one| !one.is_lint());
         if !left.is_empty() && !case.needs_more {
             let texts: Vec<_> = left.iter().map(Found::line_of_text).collect();
             complaints.push(format!(
@@ -79,6 +85,11 @@ fn look_at(file: &Path, rustc: &Rustc) -> Vec<String> {
             ));
         }
     }
+    complaints = match (&case.weak, complaints.is_empty()) {
+        (Some(_), true) => vec!["is called weak, and is not".into()],
+        (Some(_), false) => Vec::new(),
+        (None, _) => complaints,
+    };
     let now = case.with_errors(&found);
     if now != text {
         match std::env::var_os("GRADIRON_UPDATE") {

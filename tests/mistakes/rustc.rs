@@ -27,9 +27,14 @@ pub struct Found {
 }
 
 impl Found {
+    /// Whether it is a warning of ours.
+    pub fn is_lint(&self) -> bool {
+        self.code.as_deref() == Some("deprecated")
+    }
+
     /// Whether its text is ours.
     pub fn is_ours(&self) -> bool {
-        self.code.as_deref().is_none_or(|code| code == "E0080")
+        self.code.as_deref().is_none_or(|code| code == "E0080" || code == "deprecated")
     }
 
     /// The first line of what stands in a case. Of rustc's own errors, which change with it, the number.
@@ -105,7 +110,9 @@ impl Rustc {
         let messages = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         let is_error = |message: &Value| {
             let text = message["message"].as_str().unwrap_or_default();
-            message["level"] == "error"
+            // Lints are warnings of a constant that is deprecated.
+            let is_lint = message["code"]["code"] == "deprecated";
+            (message["level"] == "error" || is_lint)
                 && !text.starts_with("aborting due to")
                 && !text.starts_with("could not compile")
         };
@@ -118,7 +125,8 @@ impl Rustc {
 
 fn read(message: &Value, source: &Path) -> Found {
     let text = message["message"].as_str().unwrap_or_default();
-    let text = text.strip_prefix("evaluation panicked: ").unwrap_or(text).to_string();
+    let text = text.strip_prefix("evaluation panicked: ").unwrap_or(text);
+    let text = text.strip_prefix("use of deprecated constant ").unwrap_or(text).to_string();
     let spans = message["spans"].as_array().map_or(&[][..], Vec::as_slice);
     let primary = spans.iter().find(|span| span["is_primary"] == true);
     let user = source.to_string_lossy();

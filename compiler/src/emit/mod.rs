@@ -261,6 +261,7 @@ pub fn step_type(function: &Ident) -> Ident {
 fn bound_sizes(model: &Model) -> TokenStream {
     let each = model.bound.iter().map(|(name, size)| {
         let span = syn::spanned::Spanned::span(size);
+        let number = quote_spanned!(span=> (#size) as usize);
         let check = quote_spanned!(span=> __private::check::size_of_program(&(#size)));
         quote! {
             #[doc(hidden)]
@@ -269,7 +270,7 @@ fn bound_sizes(model: &Model) -> TokenStream {
             )]
             const #name: usize = {
                 #check;
-                (#size) as usize
+                #number
             };
         }
     });

@@ -222,9 +222,7 @@ impl FnCx<'_, '_> {
             let error = error.write(path, format!("self.{last}"));
             self.model.report(error);
             // `Self::forward(self, x)`
-            let is_this = |arg: &crate::syntax::Arg| {
-                matches!(arg, crate::syntax::Arg::Value(value) if is_self(value))
-            };
+            let is_this = |arg: &crate::syntax::Arg| matches!(arg, crate::syntax::Arg::Value(value) if is_self(value));
             let args = args.into_iter().filter(|arg| !is_this(arg)).collect();
             return self.self_call(&last, args, expected);
         }

@@ -5,9 +5,9 @@ use syn::spanned::Spanned;
 use syn::{BinOp, Expr, ExprMethodCall, Lit, UnOp};
 
 use super::call::call_args;
-use super::is_self;
 use super::expr::Lowered;
 use super::functions::FUNCTIONS;
+use super::is_self;
 use super::sizes::power;
 use super::{FnCx, Lowering, Poison, methods, text_of};
 use crate::diagnostics::{Diagnostic, nearest};
@@ -189,7 +189,9 @@ impl FnCx<'_, '_> {
         {
             let name = text_of(&field.member);
             let error = error("a layer is called by its name".into());
-            return Some(self.model.report(error.write(call, format!("self.{name}({})", args.join(", ")))));
+            return Some(
+                self.model.report(error.write(call, format!("self.{name}({})", args.join(", ")))),
+            );
         }
         // `slef.fc1(x)`: what is wrong is in front of the `.`.
         if let Expr::Path(path) = &*call.receiver
@@ -240,8 +242,12 @@ impl FnCx<'_, '_> {
             // The value of the help is the one that is meant.
             let receiver = operand(&call.receiver);
             for note in &mut error.notes {
-                *note = note.replace("`x.", &format!("`{receiver}.")).replace("(x ", &format!("({receiver} "));
-                *note = note.replace("`x ", &format!("`{receiver} ")).replace(" x.", &format!(" {receiver}."));
+                *note = note
+                    .replace("`x.", &format!("`{receiver}."))
+                    .replace("(x ", &format!("({receiver} "));
+                *note = note
+                    .replace("`x ", &format!("`{receiver} "))
+                    .replace(" x.", &format!(" {receiver}."));
                 *note = note.replace("(x.", &format!("({receiver}."));
             }
             Some(error)
@@ -398,7 +404,9 @@ impl FnCx<'_, '_> {
                     return Some(self.model.report(error));
                 }
                 let written = match &*index.index {
-                    Expr::Path(none) if none.path.is_ident("None") => format!("{value}.unsqueeze(0)"),
+                    Expr::Path(none) if none.path.is_ident("None") => {
+                        format!("{value}.unsqueeze(0)")
+                    }
                     Expr::Range(_) => format!("{value}.slice(0, {at})"),
                     _ => format!("{value}.select(0, {at})"),
                 };

@@ -243,7 +243,8 @@ impl FnCx<'_, '_> {
             Some(Arg::Value(Expr::Macro(list))) => vec![text_of(&list.mac.tokens)],
             _ => Vec::new(),
         };
-        let is_value = |arg: &&Arg| matches!(arg, Arg::Value(value) if !matches!(value, Expr::Lit(_)));
+        let is_value =
+            |arg: &&Arg| matches!(arg, Arg::Value(value) if !matches!(value, Expr::Lit(_)));
         let values = match first.is_empty() {
             true => args.iter().take_while(is_value).map(ToString::to_string).collect(),
             false => first,

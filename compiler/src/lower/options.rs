@@ -69,9 +69,7 @@ impl Options {
 
     /// The axes that have to be written.
     pub fn axes_needed(&self) -> Vec<&'static str> {
-        let needed = |row: &&OptionRow| {
-            row.takes == Domain::Axis && row.default == Preset::Needed
-        };
+        let needed = |row: &&OptionRow| row.takes == Domain::Axis && row.default == Preset::Needed;
         self.rows.iter().filter(needed).map(|row| row.name).collect()
     }
 

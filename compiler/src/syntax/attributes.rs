@@ -84,13 +84,15 @@ pub fn of_others(attrs: &mut Vec<Attribute>, place: &str, diagnostics: &mut Diag
             }
             Some((_, other)) => {
                 let text = format!("`{name}` stands above a {other}, and not above a {place}");
-                Diagnostic::over(attr, text).help(format!("write it above the {other} that is meant"))
+                Diagnostic::over(attr, text)
+                    .help(format!("write it above the {other} that is meant"))
             }
             None => {
                 let rustc = ["doc", "cfg", "allow", "expect", "warn", "deny", "inline", "must_use"];
                 let near = nearest(&name, OURS.iter().map(|(known, _)| *known));
                 let Some(near) = near.filter(|_| !rustc.contains(&&*name)) else { return true };
-                let error = Diagnostic::over(attr.path(), format!("no attribute is named `{name}`"));
+                let error =
+                    Diagnostic::over(attr.path(), format!("no attribute is named `{name}`"));
                 error.did_you_mean(attr.path(), near)
             }
         };

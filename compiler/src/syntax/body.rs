@@ -55,7 +55,10 @@ const PYTHON: &[(&str, &str)] = &[
     ("with", "a call without `_grad` computes no gradients, and `x.detach()` lets none through"),
     ("assert", "a shape is stated by `let y: [batch, 10] = x;`"),
     ("pass", "take it out"),
-    ("def", "a function is written `fn name(&self, x: [batch, 10]) -> [batch, 10] { … }`, outside of this one"),
+    (
+        "def",
+        "a function is written `fn name(&self, x: [batch, 10]) -> [batch, 10] { … }`, outside of this one",
+    ),
     ("elif", "write `else if`"),
     ("try", "a value is there: take it out"),
     ("raise", "take it out"),
@@ -158,7 +161,8 @@ fn bare_statement(
     {
         let made = text_of(made);
         let error = Diagnostic::over(&value, "the last expression is what a function returns");
-        diagnostics.push(error.help(format!("write `{made}` at the end, without `return` and `;`")));
+        diagnostics
+            .push(error.help(format!("write `{made}` at the end, without `return` and `;`")));
         return Ok(Stmt::Broken { names: Vec::new() });
     }
     match value {

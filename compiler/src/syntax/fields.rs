@@ -66,8 +66,9 @@ fn field(
             behind = input.parse()?;
             return Ok(FieldDecl::Broken);
         }
+        let is_nameless = word == "_";
         let ident = checked_name(word, diagnostics);
-        name = Some(ident.clone());
+        name = Some(ident.clone()).filter(|_| !is_nameless);
         let is_known = |attr: &Attribute| {
             ["doc", "name", "frozen", "allow"].iter().any(|known| attr.path().is_ident(known))
         };

@@ -80,25 +80,27 @@ fn changed(
                 made.push(product.into());
                 is_changed = true;
             }
-            TokenTree::Group(group) => match cut(group, value_before(place, &trees[..at]), diagnostics) {
-                Some(methods) => {
-                    made.extend(methods);
-                    is_changed = true;
+            TokenTree::Group(group) => {
+                match cut(group, value_before(place, &trees[..at]), diagnostics) {
+                    Some(methods) => {
+                        made.extend(methods);
+                        is_changed = true;
+                    }
+                    None => {
+                        let place = match place {
+                            Place::Items => Place::Open,
+                            _ => place_within(group, &trees[..at]),
+                        };
+                        let new = changed(&group.stream(), place, diagnostics).map(|inside| {
+                            let mut new = Group::new(group.delimiter(), inside);
+                            new.set_span(group.span());
+                            new
+                        });
+                        is_changed |= new.is_some();
+                        made.push(new.unwrap_or_else(|| group.clone()).into());
+                    }
                 }
-                None => {
-                    let place = match place {
-                        Place::Items => Place::Open,
-                        _ => place_within(group, &trees[..at]),
-                    };
-                    let new = changed(&group.stream(), place, diagnostics).map(|inside| {
-                        let mut new = Group::new(group.delimiter(), inside);
-                        new.set_span(group.span());
-                        new
-                    });
-                    is_changed |= new.is_some();
-                    made.push(new.unwrap_or_else(|| group.clone()).into());
-                }
-            },
+            }
             other => made.push(other.clone()),
         }
         at += 1;

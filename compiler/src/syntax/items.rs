@@ -334,7 +334,7 @@ pub(super) fn checked_name(word: Ident, diagnostics: &mut Diagnostics) -> Ident 
     let name = made_a_name(&word);
     if word == "_" {
         let error = Diagnostic::over(&word, "`_` is no name");
-        diagnostics.push(error.write(&word, name.to_string()));
+        diagnostics.push(error.help("a layer is called by its name: `fc1: Linear(784 -> 128)`"));
         return name;
     }
     let error = Diagnostic::over(&word, is_rusts_own(&word));

@@ -50,7 +50,9 @@ pub(super) fn function(
     let arrow: Option<Token![->]> = input.parse()?;
     end = arrow.as_ref().map_or(end, |arrow| arrow.spans[1]);
     let mut written = until_body(input);
-    if let Some(semicolon) = ends_with_semicolon(&mut written) {
+    let has_body = input.peek(syn::token::Brace);
+    let semicolon = ends_with_semicolon(&mut written);
+    if let Some(semicolon) = semicolon.filter(|_| has_body) {
         let error = Diagnostic::new(semicolon.span(), "a `;` stands before the body");
         diagnostics.push(error.fix(&semicolon, "").help("take it out"));
     }
@@ -61,6 +63,8 @@ pub(super) fn function(
     }
     let (returns, returns_tuple) = match arrow_missing {
         Some(_) => (Vec::new(), false),
+        // `-> [] = mse_loss(x, y);`: what stands behind the result is told below.
+        None if !has_body => results(written, end, &mut Diagnostics::default()),
         None => results(written, end, diagnostics),
     };
     let (body, body_span) = match group(input, Delimiter::Brace, "the body in `{ … }`") {

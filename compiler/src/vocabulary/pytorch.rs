@@ -81,10 +81,28 @@ pub fn missing_option(name: &str) -> bool {
 }
 
 const MISSING_OPTIONS: [&str; 22] = [
-    "weight", "pos_weight", "ignore_index", "padding_idx", "max_norm", "norm_type", "sparse",
-    "padding_mode", "ceil_mode", "count_include_pad", "divisor_override", "return_indices",
-    "output_size", "mode", "align_corners", "proj_size", "add_bias_kv", "kdim", "vdim", "swap",
-    "log_target", "dropout",
+    "weight",
+    "pos_weight",
+    "ignore_index",
+    "padding_idx",
+    "max_norm",
+    "norm_type",
+    "sparse",
+    "padding_mode",
+    "ceil_mode",
+    "count_include_pad",
+    "divisor_override",
+    "return_indices",
+    "output_size",
+    "mode",
+    "align_corners",
+    "proj_size",
+    "add_bias_kv",
+    "kdim",
+    "vdim",
+    "swap",
+    "log_target",
+    "dropout",
 ];
 
 /// An option that needs nothing in its place, with the reason.

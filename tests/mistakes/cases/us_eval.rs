@@ -1,3 +1,4 @@
+// weak: rustc adds the trait that the method is of
 #![allow(dead_code)]
 use gradiron::prelude::*;
 

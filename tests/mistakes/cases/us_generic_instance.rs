@@ -1,3 +1,4 @@
+// weak: rustc adds where it evaluated the check
 use gradiron::prelude::*;
 
 model! {

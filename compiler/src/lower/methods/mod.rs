@@ -220,8 +220,11 @@ impl FnCx<'_, '_> {
             (None, _) => {
                 let error = Diagnostic::new(o.span, format!("`{owner}` needs an axis"));
                 let axes = o.axes_needed();
-                let all: Vec<_> =
-                    axes.iter().enumerate().map(|(i, name)| format!("{name} = {}", i + 1)).collect();
+                let all: Vec<_> = axes
+                    .iter()
+                    .enumerate()
+                    .map(|(i, name)| format!("{name} = {}", i + 1))
+                    .collect();
                 let all = if all.len() > 1 { all.join(", ") } else { format!("{name} = 1") };
                 Err(self.model.report(error.help(format!("write `{owner}({all})`"))))
             }
