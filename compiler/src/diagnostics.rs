@@ -15,7 +15,7 @@ pub struct Diagnostic {
     pub notes: Vec<String>,
     /// A type of the user's of which rustc says what is wrong by itself, and what its parameters are
     /// where it names some: the message is for where it does not.
-    pub of_type: Option<[TokenStream; 2]>,
+    pub of_type: Option<Box<[TokenStream; 2]>>,
 }
 
 impl Diagnostic {
@@ -44,7 +44,7 @@ impl Diagnostic {
 
     /// Of a type of which rustc speaks by itself.
     pub fn unless_rustc(mut self, ty: &impl quote::ToTokens, params: TokenStream) -> Self {
-        self.of_type = Some([ty.to_token_stream(), params]);
+        self.of_type = Some(Box::new([ty.to_token_stream(), params]));
         self
     }
 
@@ -126,7 +126,7 @@ impl Diagnostics {
 
     /// One `compile_error!` a message.
     pub fn emit(&self) -> TokenStream {
-        let error = |diagnostic: &Diagnostic| match &diagnostic.of_type {
+        let error = |diagnostic: &Diagnostic| match diagnostic.of_type.as_deref() {
             // Of a type that is wrong, rustc evaluates nothing.
             Some([ty, params]) => {
                 let text = diagnostic.text();
@@ -154,7 +154,7 @@ impl Diagnostics {
             let error = own.error();
             quote::quote!([u8; #error])
         });
-        own.or_else(|| sorted.first()?.of_type.clone().map(|[ty, _]| ty))
+        own.or_else(|| sorted.first()?.of_type.as_ref().map(|of| of[0].clone()))
     }
 }
 

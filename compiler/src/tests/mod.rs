@@ -13,6 +13,7 @@ mod limits;
 mod messages;
 mod recovery;
 mod reference;
+mod reserved;
 mod snapshots;
 mod structure;
 mod trained;
