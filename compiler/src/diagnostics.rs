@@ -22,7 +22,7 @@ pub struct Diagnostic {
     pub follows: Option<String>,
     /// A type of the user's of which rustc says what is wrong by itself, and what its parameters are
     /// where it names some: the message is for where it does not.
-    pub of_type: Option<[TokenStream; 2]>,
+    pub of_type: Option<Box<[TokenStream; 2]>>,
 }
 
 /// A piece of the user's text, and what to write in its place.
@@ -118,7 +118,7 @@ impl Diagnostic {
 
     /// Of a type of which rustc speaks by itself.
     pub fn unless_rustc(mut self, ty: &impl ToTokens, params: TokenStream) -> Self {
-        self.of_type = Some([ty.to_token_stream(), params]);
+        self.of_type = Some(Box::new([ty.to_token_stream(), params]));
         self
     }
 
@@ -301,7 +301,7 @@ impl Diagnostics {
 
     /// One `compile_error!` a message, and the warnings.
     pub fn emit(&self) -> TokenStream {
-        let error = |diagnostic: &Diagnostic| match &diagnostic.of_type {
+        let error = |diagnostic: &Diagnostic| match diagnostic.of_type.as_deref() {
             // Of a type that is wrong, rustc evaluates nothing.
             Some([ty, params]) => {
                 let text = diagnostic.text();
@@ -330,7 +330,7 @@ impl Diagnostics {
             let error = own.error();
             quote::quote!([u8; #error])
         });
-        own.or_else(|| sorted.first()?.of_type.clone().map(|[ty, _]| ty))
+        own.or_else(|| sorted.first()?.of_type.as_ref().map(|of| of[0].clone()))
     }
 }
 

@@ -1,6 +1,6 @@
-//! Methods that PyTorch's networks, losses and optimizers have and those here have not: a call is an
-//! error that says what to write. Each stands on a bound that nothing meets, so that a method of the
-//! user's own by the same name is the only one.
+//! Methods that PyTorch's networks, losses and optimizers have and those here have not: a call is
+//! an error that says what to write. Each stands on a bound that nothing meets, so that a method of
+//! the user's own by the same name is the only one.
 #![allow(missing_docs)]
 
 use crate::check::Number;
@@ -9,7 +9,8 @@ use crate::optim::each::{Adam, AdamW, Lion, RMSprop, Sgd};
 
 #[diagnostic::on_unimplemented(
     message = "a network has no modes: what ends in `_grad` or `_train` runs as in training, all else as in inference",
-    label = "take it out"
+    label = "take it out",
+    note = "`ws.set_training(true)` is for a run without gradients that is as in training"
 )]
 pub trait HasModes {}
 

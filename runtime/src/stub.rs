@@ -1,7 +1,7 @@
 //! What models around a function ask of it where it has nothing to say: its model has mistakes,
 //! which are all that is to be reported; it has no step, which is reported by
-//! [`check::steps`](crate::check::steps) alone; or there is no such function, or no such model, which
-//! [`check::has`](crate::check::has) and [`Module`](crate::Module) say.
+//! [`check::steps`](crate::check::steps) alone; or there is no such function, or no such model,
+//! which [`check::has`](crate::check::has) and [`Module`](crate::Module) say.
 //!
 //! The methods are called as those of functions that have something to say.
 #![allow(missing_docs)]

@@ -165,10 +165,9 @@ pub fn items_at(items: TokenStream, span: Span) -> TokenStream {
         let is_body =
             matches!(&tokens[at], TokenTree::Group(group) if group.delimiter() == Delimiter::Brace);
         if (is_body || sign == '=') && at > start {
-            for edge in start..at {
-                if edge == start || edge + 1 == at || is_keyword(&tokens[edge]) {
-                    let moved = tokens[edge].span().located_at(span);
-                    tokens[edge].set_span(moved);
+            for (edge, token) in tokens[start..at].iter_mut().enumerate() {
+                if edge == 0 || start + edge + 1 == at || is_keyword(token) {
+                    token.set_span(token.span().located_at(span));
                 }
             }
             first = (sign == '=').then_some(at);

@@ -15,6 +15,7 @@ mod messages;
 mod outline;
 mod recovery;
 mod reference;
+mod reserved;
 mod snapshots;
 mod structure;
 mod trained;

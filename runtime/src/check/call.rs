@@ -6,7 +6,8 @@ use super::signature::{
 use super::text::{Text, same_text};
 
 /// Fails when a model has no function of a name: `[model, function, step]` are the texts of the
-/// call, without the last where no body calls it. Of a model with mistakes, or of what is no model, others speak.
+/// call, without the last where no body calls it. Of a model with mistakes, or of what is no model,
+/// others speak.
 ///
 /// # Panics
 /// Then, while rustc evaluates the constant: that is the error the user sees.
@@ -32,7 +33,7 @@ pub const fn has(functions: Option<&[&str]>, [model, function, step]: [&str; 3])
         text = text.str("`").str(functions[i]).str("`");
         i += 1;
     }
-    if functions.len() > 0 && step.len() > 0 {
+    if !functions.is_empty() && !step.is_empty() {
         let near = functions[nearest(functions, function)];
         let text_of_call = text.str("; write `self.").str(step);
         text = match same_text(near, "forward") {
