@@ -3,9 +3,9 @@
 use std::marker::PhantomData;
 
 use crate::arena::{Sizes, padded, sum};
-use crate::debug::named_tensors;
 use crate::device::{Buf, Indices, Kernels, Region, Run, RunKey, Target};
 use crate::layout::Layout;
+use crate::module::named_tensors;
 use crate::profile::{PassOps, Phase};
 use crate::program::{FunctionPlan, Pass, Program};
 use crate::want::Want;

@@ -11,14 +11,17 @@ const LAYERS: [&[&str]; 12] = [
     &["buf", "constant", "failure", "math", "rng", "tensor"],
     &["arena", "files", "init", "storage", "want"],
     &["profile"],
-    &["device", "ops"],
+    &["device", "observe", "ops"],
     &["io", "module", "optim"],
-    &["layout", "program"],
+    &["check", "layout", "program"],
     &["function", "memory"],
     &["step", "training"],
-    &["check", "view"],
+    &["view"],
     &["workspace"],
-    &["data", "layers", "net", "sample", "stub", "typed"],
+    &[
+        "data", "debug", "language", "layers", "net", "pytorch", "sample", "stub", "summary",
+        "typed",
+    ],
     &["__private"],
 ];
 

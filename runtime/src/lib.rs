@@ -84,6 +84,7 @@ pub mod math;
 mod memory;
 pub mod module;
 mod net;
+mod observe;
 #[doc(hidden)]
 pub mod ops;
 pub mod optim;

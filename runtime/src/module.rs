@@ -15,6 +15,7 @@ pub use selected::{CopyError, Selected, Tensor};
 use crate::device::DeviceError;
 pub use crate::init::Init;
 use crate::io::{self, LoadError, Loading, SaveError};
+use crate::observe::NamedTensor;
 use crate::optim::Grads;
 use crate::rng::Seed;
 use crate::storage::Storage;
@@ -447,4 +448,14 @@ pub fn init_params<M: Module>(seed: Seed) -> Storage {
     }
     storage.keep(buffers(&specs));
     storage
+}
+
+/// The parameters of a model and behind them its state, as runs have them in memory.
+pub(crate) fn named_tensors<M: Module>() -> Vec<NamedTensor> {
+    let (mut params, mut state) = (Vec::new(), Vec::new());
+    M::describe("", 0, &mut params);
+    M::describe_state("", M::PARAMS, &mut state);
+    let params = params.into_iter().map(|spec| (spec.len(), spec.name, spec.start));
+    let state = state.into_iter().map(|spec| (spec.len(), spec.name, spec.start));
+    params.chain(state).map(|(len, name, start)| (name, start, len)).collect()
 }

@@ -8,9 +8,9 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use crate::arena::Sizes;
-use crate::debug::named_tensors;
 use crate::device::{Buf, Cpu, Device, Kernels, Region, Run, RunKey};
 use crate::function::{Call, Function, Infer, owned};
+use crate::module::named_tensors;
 use crate::profile::Phase;
 use crate::program::Program;
 use crate::storage::Version;

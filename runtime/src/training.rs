@@ -2,9 +2,9 @@
 
 use std::marker::PhantomData;
 
-use crate::debug::named_tensors;
 use crate::device::{Buf, Kernels, Region, Run, RunKey};
 use crate::function::{Call, Forward, Function, owned};
+use crate::module::named_tensors;
 use crate::profile::Phase;
 use crate::want::Want;
 

@@ -7,6 +7,7 @@ use crate::Outcome;
 
 model! {
     struct Net {
+        #[allow(bias_before_batch_norm)]
         conv: Conv2d(1 -> 3, kernel = 3),
         bn: BatchNorm2d(3),
         fc: Linear(12 -> 8),

@@ -10,6 +10,7 @@ use crate::Outcome;
 
 model! {
     struct Net {
+        #[allow(bias_before_batch_norm)]
         fc: Linear(3 -> 8),
         bn: BatchNorm1d(8),
         head: Linear(8 -> 2),

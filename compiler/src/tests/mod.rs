@@ -13,6 +13,7 @@ mod limits;
 mod lints;
 mod messages;
 mod outline;
+mod pytorch;
 mod recovery;
 mod reference;
 mod reserved;

@@ -17,7 +17,7 @@ pub enum Here {
 use Here::{Missing, Named, Outside, Written};
 
 /// A word and what it is.
-type Entry = (&'static str, Here);
+pub type Entry = (&'static str, Here);
 
 fn find(table: &'static [Entry], word: &str) -> Option<Here> {
     table.iter().find(|(known, _)| *known == word).map(|(_, here)| *here)
@@ -42,6 +42,16 @@ pub const MODULES: [&str; 16] = [
     "tch",
     "einops",
 ];
+
+/// All words, for tests.
+pub fn entries() -> impl Iterator<Item = &'static Entry> {
+    LAYERS.iter().chain(LOSSES).chain(FUNCTIONS).chain(METHODS)
+}
+
+/// All options, for tests.
+pub fn option_entries() -> &'static [(&'static str, &'static [&'static str])] {
+    OPTIONS
+}
 
 /// A layer that has another name, or none.
 pub fn layer(name: &str) -> Option<Here> {

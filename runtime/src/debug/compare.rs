@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use safetensors::{Dtype, SafeTensors};
 
-use super::{Observation, Observer, Output, Short};
 use crate::device::Failure;
+use crate::observe::{Observation, Observer, Output, Short};
 use crate::ops::elementwise::reference::by_name;
 use crate::profile::Phase;
 

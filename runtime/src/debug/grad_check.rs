@@ -9,9 +9,9 @@
 
 use std::fmt;
 
-use super::Short;
 use crate::device::Device;
 use crate::module::ParamSpec;
+use crate::observe::Short;
 use crate::program::Network;
 use crate::rng::{Rng, Seed};
 use crate::workspace::{InputError, Workspace};

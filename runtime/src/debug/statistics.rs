@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Observation, Observer, Output, Place, Range, Short};
 use crate::device::Failure;
+use crate::observe::{Observation, Observer, Output, Place, Range, Short};
 use crate::profile::Phase;
 
 /// From here on a number counts as a limit of its function: 1 of a tanh, a sigmoid or a softmax.

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::Short;
 use crate::module::Model;
+use crate::observe::Short;
 use crate::optim::Grads;
 
 /// The norms of parameters, of their gradients and of what the last step changed, by tensor. A

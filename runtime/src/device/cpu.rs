@@ -15,8 +15,8 @@ use super::{
 };
 use crate::arena::Sizes;
 use crate::constant::Constant;
-use crate::debug::{Checks, Given, Observer, TraceFile, Watch};
 use crate::math::SimdLevel;
+use crate::observe::{Checks, Given, Observer, TraceFile, Watch};
 use crate::ops::conv2d::{Algorithm, Choice};
 use crate::profile::{PassOps, Profile};
 use crate::storage::Storage;

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::{Buf, CpuKernels};
 use crate::arena::Sizes;
-use crate::debug::{Checks, Observer, TraceFile, Watch};
+use crate::observe::{Checks, Observer, TraceFile, Watch};
 use crate::profile::{self, PassOps, Profile, Track};
 
 /// All who look on at the runs of a device.

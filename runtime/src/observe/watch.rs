@@ -6,21 +6,10 @@ use super::{Input, Observation, Observer, Output, Place, Range};
 use crate::arena::Sizes;
 use crate::buf::{Buf, Region};
 use crate::device::Failure;
-use crate::module::Module;
 use crate::profile::PassOps;
 
 /// A tensor of the parameters or of the state: its name, its first float and how many it has.
 pub(crate) type NamedTensor = (String, usize, usize);
-
-/// The parameters of a model and behind them its state, as runs have them in memory.
-pub(crate) fn named_tensors<M: Module>() -> Vec<NamedTensor> {
-    let (mut params, mut state) = (Vec::new(), Vec::new());
-    M::describe("", 0, &mut params);
-    M::describe_state("", M::PARAMS, &mut state);
-    let params = params.into_iter().map(|spec| (spec.len(), spec.name, spec.start));
-    let state = state.into_iter().map(|spec| (spec.len(), spec.name, spec.start));
-    params.chain(state).map(|(len, name, start)| (name, start, len)).collect()
-}
 
 /// What one run shows to observers.
 pub(crate) struct Watch {
