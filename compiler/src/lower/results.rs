@@ -59,7 +59,7 @@ impl FnCx<'_, '_> {
                 counted(declared.len(), "result"),
                 made.len()
             );
-            let span = function.returns.first().map_or(function.body_span, |first| first.span);
+            let span = function.returns.first().map_or(name.span(), |first| first.span);
             let types: Vec<_> = made.iter().map(|v| self.graph.ty(*v).to_string()).collect();
             let written = match types.as_slice() {
                 [one] => one.clone(),
@@ -140,6 +140,11 @@ impl FnCx<'_, '_> {
             && makes_loss
         {
             let unknown = Ty { kind: Kind::Unknown, ..one.clone() };
+            self.model.inferred.insert(name.clone(), vec![unknown]);
+        }
+        // `-> ()`
+        if let ([], [value]) = (declared, made) {
+            let unknown = Ty { kind: Kind::Unknown, ..self.graph.ty(*value).clone() };
             self.model.inferred.insert(name.clone(), vec![unknown]);
         }
         self.model.misdeclared.insert(name);

@@ -36,15 +36,12 @@ pub(super) fn several(
 /// A result that is one number, written as Rust's type of it; or none of a model.
 pub(super) fn scalar(whole: &TokenStream, diagnostics: &mut Diagnostics) -> Option<TypeExpr> {
     let text = text_of(whole);
-    let is_number = matches!(text.as_str(), "f32" | "f64" | "()" | "Scalar" | "Loss" | "float");
+    let is_number = matches!(text.as_str(), "f32" | "f64" | "Scalar" | "Loss" | "float");
     if !is_number {
         return None;
     }
-    let said = match text.as_str() {
-        "()" => "a function of a model returns a value",
-        _ => "a number is a value without axes",
-    };
-    diagnostics.push(Diagnostic::over(whole, said).write(whole, "[]"));
+    let error = Diagnostic::over(whole, "a number is a value without axes");
+    diagnostics.push(error.write(whole, "[]"));
     let span = syn::spanned::Spanned::span(whole);
     Some(TypeExpr { classes: false, dims: Vec::new(), span, broken: false })
 }
