@@ -68,7 +68,11 @@ fn read(expr: &Expr, scope: &Scope) -> Result<Dim, Diagnostic> {
         },
         Expr::Paren(inner) => read(&inner.expr, scope),
         Expr::Group(inner) => read(&inner.expr, scope),
-        Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => Err(negative(expr, &unary.expr)),
+        Expr::Unary(unary)
+            if matches!(unary.op, UnOp::Neg(_)) && matches!(*unary.expr, Expr::Lit(_)) =>
+        {
+            Err(negative(expr, &unary.expr))
+        }
         Expr::Binary(binary) if power(binary).is_some() => Err(no_power(expr, binary, scope)),
         Expr::Binary(binary) => {
             let (left, right) = (read(&binary.left, scope)?, read(&binary.right, scope)?);

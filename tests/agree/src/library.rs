@@ -194,7 +194,11 @@ impl<'l> Scope<'l> {
     pub fn try_size(&self, dim: &Dim) -> Option<usize> {
         dim.evaluate(&|atom| match atom {
             Atom::Run(name) => self.sizes.get(name).copied(),
-            Atom::Const(_, tokens) => self.number(&syn::parse2(tokens.clone()).ok()?),
+            // What is written: the tokens have the model's own name for a constant.
+            Atom::Const(text, tokens) => syn::parse_str(text)
+                .ok()
+                .and_then(|size| self.number(&size))
+                .or_else(|| self.number(&syn::parse2(tokens.clone()).ok()?)),
             Atom::Quotient(..) | Atom::Sum(_) => None,
         })
     }
