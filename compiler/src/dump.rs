@@ -54,6 +54,11 @@ impl Dump {
         })
     }
 
+    /// Whether there is one.
+    pub fn is_requested(&self) -> bool {
+        self.folder.is_some()
+    }
+
     fn new(folder: PathBuf, levels: &[&'static str]) -> Self {
         let texts = levels.iter().map(|level| (*level, String::new())).collect();
         Self { folder: Some(folder), texts }

@@ -90,10 +90,15 @@ fn compile_one(
     diagnostics: &mut Diagnostics,
 ) -> TokenStream {
     let mut dump = Dump::requested();
-    let model = analyse(item, siblings, diagnostics, &mut |seen| dump.see(seen));
+    let mut model = analyse(item, siblings, diagnostics, &mut |seen| dump.see(seen));
     let (items, made) = (&item.items, emit::emit(&model));
     let rust = quote::quote!(#items #made);
-    dump.write(&model, &rust);
+    if dump.is_requested() {
+        // What is there for editors alone has the places of the user's text, which a paste has not.
+        model.mentions = Default::default();
+        let made = emit::emit(&model);
+        dump.write(&model, &quote::quote!(#items #made));
+    }
     siblings.add(model.header, &model.interfaces);
     rust
 }

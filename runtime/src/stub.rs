@@ -158,8 +158,9 @@ impl NoStep {
     }
 }
 
-/// A result whose shape is not known, since what says it has a mistake: what programs do with results they
-/// can do with it, so that the mistake is all that is reported. No program that runs has a value of it.
+/// A result whose shape is not known, since what says it has a mistake: what programs do with
+/// results they can do with it, so that the mistake is all that is reported. No program that runs
+/// has a value of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Unknown(());
 

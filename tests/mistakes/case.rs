@@ -1,7 +1,7 @@
 //! A case: a program, and the errors that stand in it as comments.
 //!
-//! `//~   ^^^ text` is an error of the line above at these columns, `//~| text` more of its text. What
-//! starts left of the fourth column is counted: `//~[1..7] text`.
+//! `//~   ^^^ text` is an error of the line above at these columns, `//~| text` more of its text.
+//! What starts left of the fourth column is counted: `//~[1..7] text`.
 
 use crate::rustc::Found;
 

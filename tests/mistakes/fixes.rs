@@ -6,8 +6,8 @@ use syn::visit::{self, Visit};
 
 use crate::rustc::Found;
 
-/// The program with all its helps applied; nothing where an error has none to apply. A help that does not
-/// say what is to be written is an error.
+/// The program with all its helps applied; nothing where an error has none to apply. A help that
+/// does not say what is to be written is an error.
 pub fn applied(program: &str, found: &[Found]) -> Result<Option<String>, String> {
     let mistakes = mistakes(program);
     let mut edits = Vec::new();

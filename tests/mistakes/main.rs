@@ -1,11 +1,11 @@
 //! What users read when they make a mistake. Each file of `cases` is a program with one, and with a
-//! correct `main` below it, so that what follows from a mistake is seen as well. Behind each line with
-//! an error stand, as comments, what rustc underlines and our text; `GRADIRON_UPDATE=1` writes them anew.
-//! The texts of rustc itself are left out, so that another rustc changes nothing.
+//! correct `main` below it, so that what follows from a mistake is seen as well. Behind each line
+//! with an error stand, as comments, what rustc underlines and our text; `GRADIRON_UPDATE=1` writes
+//! them anew. The texts of rustc itself are left out, so that another rustc changes nothing.
 //!
-//! Of each case it is checked that there is one error, at a token of the user's, with the names of the
-//! user alone, and that a help which says what to write makes a program that compiles. A case whose answer is
-//! not so says why, `// weak: …`, and fails once it is.
+//! Of each case it is checked that there is one error, at a token of the user's, with the names of
+//! the user alone, and that a help which says what to write makes a program that compiles. A case
+//! whose answer is not so says why, `// weak: …`, and fails once it is.
 
 mod case;
 mod fixes;

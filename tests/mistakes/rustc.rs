@@ -37,7 +37,8 @@ impl Found {
         self.code.as_deref().is_none_or(|code| code == "E0080" || code == "deprecated")
     }
 
-    /// The first line of what stands in a case. Of rustc's own errors, which change with it, the number.
+    /// The first line of what stands in a case. Of rustc's own errors, which change with it, the
+    /// number.
     pub fn title(&self) -> &str {
         match (&self.code, self.is_ours()) {
             (Some(code), false) => code,

@@ -1,4 +1,5 @@
-//! What was meant where a layer receives a value of another shape: the step that is missing in front of it.
+//! What was meant where a layer receives a value of another shape: the step that is missing in
+//! front of it.
 
 use super::usage::Use;
 use crate::diagnostics::Diagnostic;
@@ -9,8 +10,8 @@ use crate::ops::shaping::{Permute, Reshape};
 use crate::text::text_of;
 
 impl Use<'_, '_, '_> {
-    /// Whether the value has what the layer expects, but not on its axis: says so, and goes on with the
-    /// value as it was meant.
+    /// Whether the value has what the layer expects, but not on its axis: says so, and goes on with
+    /// the value as it was meant.
     pub(super) fn is_meant_otherwise(&mut self, expected: &Dim, axis: usize) -> Lowering<bool> {
         let dims = self.cx.graph.ty(self.x).dims().to_vec();
         let rank = dims.len();

@@ -1,4 +1,5 @@
-//! What users of PyTorch write, and what it is here. Where the meaning is plain, lowering goes on with it.
+//! What users of PyTorch write, and what it is here. Where the meaning is plain, lowering goes on
+//! with it.
 
 use proc_macro2::{Ident, TokenStream};
 use syn::spanned::Spanned;

@@ -59,8 +59,8 @@ impl FnCx<'_, '_> {
     }
 }
 
-/// Reports what is wrong with the declarations of layers that no function applies: a layer is checked where
-/// it stands.
+/// Reports what is wrong with the declarations of layers that no function applies: a layer is
+/// checked where it stands.
 pub fn check_unapplied(model: &mut ModelCx) {
     let mut found = Diagnostics::default();
     for (i, field) in model.item.fields.iter().enumerate() {

@@ -130,8 +130,8 @@ impl FnCx<'_, '_> {
     }
 
     /// Remembers that a function declares other results than it makes. What users see of it is what
-    /// it declares; nothing is known of it where a number is made, since losses are called in a way of
-    /// their own.
+    /// it declares; nothing is known of it where a number is made, since losses are called in a way
+    /// of their own.
     fn misdeclares(&mut self, function: &Function, declared: &[Ty], made: &[ValueId]) {
         let name = function.name.to_string();
         let makes_loss = made.first().is_some_and(|made| self.graph.ty(*made).shape.rank() == 0);

@@ -169,8 +169,11 @@ impl<'a> FnCx<'a, '_> {
         let has_options = layers::has_options(&decl.path);
         let is_option = |arg: &Arg| has_options && matches!(arg, Arg::Named(..));
         let (options, args): (Vec<_>, Vec<_>) = args.into_iter().partition(is_option);
-        if let Some(error) = layers::wrong_count(&decl.path, &self.called(place), span, args.len())
-        {
+        // Of an option in the call of a layer that has none, `arg_values` says where it stands.
+        let named = args.iter().any(|arg| matches!(arg, Arg::Named(..)));
+        let name = self.called(place);
+        let wrong = layers::wrong_count(&decl.path, &name, span, args.len());
+        if let Some(error) = wrong.filter(|_| !named) {
             return Err(self.model.report(error));
         }
         let mut values = self.arg_values(&args)?;

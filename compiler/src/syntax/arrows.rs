@@ -73,8 +73,8 @@ pub(super) fn sizes_first(
     diagnostics.push(error.write(&whole, format!("{name}({})", all.join(", "))));
 }
 
-/// The two sides of `784 > 128`, `784 - 128`, `784..128` and their like: of two numbers, or of any two
-/// sizes where no size has the sign.
+/// The two sides of `784 > 128`, `784 - 128`, `784..128` and their like: of two numbers, or of any
+/// two sizes where no size has the sign.
 pub fn sides(expr: &Expr) -> Option<(&Expr, &Expr)> {
     let is_number = |expr: &Expr| matches!(expr, Expr::Lit(_));
     match expr {

@@ -71,8 +71,8 @@ const OURS: [(&str, &str); 5] = [
     ("budget", "struct"),
 ];
 
-/// Takes attributes out that stand above other things, or have a slip in their name: rustc knows none of
-/// them.
+/// Takes attributes out that stand above other things, or have a slip in their name: rustc knows
+/// none of them.
 pub fn of_others(attrs: &mut Vec<Attribute>, place: &str, diagnostics: &mut Diagnostics) {
     attrs.retain(|attr| {
         let Some(name) = attr.path().get_ident().map(ToString::to_string) else { return true };

@@ -1,5 +1,5 @@
-//! The constants of the program that are sizes of a model. Each has one constant of the model's own, so that
-//! what is wrong with it is said once, where it stands first.
+//! The constants of the program that are sizes of a model. Each has one constant of the model's
+//! own, so that what is wrong with it is said once, where it stands first.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -85,8 +85,8 @@ pub fn run_time_names(item: &ModelItem) -> Vec<(String, &Expr)> {
     known
 }
 
-/// A run-time size that is another one with a slip, as `bathc` is `batch`: the rarer one, and the other. Both
-/// may be meant, so that it is a mistake only where something else is wrong.
+/// A run-time size that is another one with a slip, as `bathc` is `batch`: the rarer one, and the
+/// other. Both may be meant, so that it is a mistake only where something else is wrong.
 pub fn slip(item: &ModelItem) -> Option<(String, String)> {
     let names: Vec<String> = run_time_names(item).into_iter().map(|(name, _)| name).collect();
     let uses = |name: &str| uses_of(item, name).count();

@@ -382,7 +382,8 @@ fn bare(path: Path, diagnostics: &mut Diagnostics) -> Path {
     layer.clone().into()
 }
 
-/// `nn.Parameter(torch.randn(32))`: a parameter is declared by its shape, and has first values by itself.
+/// `nn.Parameter(torch.randn(32))`: a parameter is declared by its shape, and has first values by
+/// itself.
 fn parameter(input: ParseStream, diagnostics: &mut Diagnostics) -> syn::Result<Option<FieldDecl>> {
     let ahead = input.fork();
     module(&ahead)?;

@@ -1,5 +1,5 @@
-//! Python's words and signs in the text of a model: each is said to be no Rust, once, and read as what was
-//! meant, so that nothing follows from it.
+//! Python's words and signs in the text of a model: each is said to be no Rust, once, and read as
+//! what was meant, so that nothing follows from it.
 
 use proc_macro2::{Delimiter, Group, Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
 use quote::quote;

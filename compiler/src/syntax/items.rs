@@ -1,5 +1,5 @@
-//! The items of a `model!`: structs of layers and functions. What stands in their place is reported, and
-//! read as what was meant; the rest goes on at the next item.
+//! The items of a `model!`: structs of layers and functions. What stands in their place is
+//! reported, and read as what was meant; the rest goes on at the next item.
 
 use std::rc::Rc;
 

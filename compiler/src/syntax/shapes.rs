@@ -1,5 +1,5 @@
-//! Shapes: `[batch, 784]`, `Classes[batch]`. What other libraries write in their place is reported, and read
-//! as the shape that it means.
+//! Shapes: `[batch, 784]`, `Classes[batch]`. What other libraries write in their place is reported,
+//! and read as the shape that it means.
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::quote;

@@ -1,5 +1,5 @@
-//! PyTorch's words, and NumPy's, that are not ours: what each is here, or that it is missing, and what to
-//! write meanwhile. It is asked before names that only look alike.
+//! PyTorch's words, and NumPy's, that are not ours: what each is here, or that it is missing, and
+//! what to write meanwhile. It is asked before names that only look alike.
 
 /// What a word of PyTorch is here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

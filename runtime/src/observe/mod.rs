@@ -1,5 +1,5 @@
-//! Who looks on at a run: what observers see of it, checks, and the file of a run that failed one. What they
-//! are for is in [`debug`](crate::debug).
+//! Who looks on at a run: what observers see of it, checks, and the file of a run that failed one.
+//! What they are for is in [`debug`](crate::debug).
 
 mod checks;
 mod trace_file;
