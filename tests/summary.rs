@@ -89,6 +89,7 @@ model! {
     }
 
     fn loss(&self, x: [batch, t, 10], y: [batch, 2]) -> [] {
+        #[allow(linear_after_linear)]
         mse_loss(self.later(self.forward(x)), y)
     }
 }

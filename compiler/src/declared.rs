@@ -124,7 +124,7 @@ impl Interface {
     /// Of a size with a slip in its name: it is the one that was meant.
     pub fn rename_size(&mut self, name: &str, meant: &str) {
         let dims = self.args.iter_mut().flat_map(|arg| &mut arg.ty.shape.0);
-        dims.filter(|dim| dim.as_run() == Some(&name.to_string())).for_each(|dim| {
+        dims.filter(|dim| dim.as_run() == Some(name)).for_each(|dim| {
             *dim = Dim::atom(Atom::Run(meant.into()));
         });
     }

@@ -13,6 +13,15 @@ pub struct Diagnostic {
     pub message: String,
     /// Lines below the message, `help: …` or `shapes: …`.
     pub notes: Vec<String>,
+    pub told: Box<Told>,
+    /// A type of the user's of which rustc says what is wrong by itself, and what its parameters are
+    /// where it names some: the message is for where it does not.
+    pub of_type: Option<Box<[TokenStream; 2]>>,
+}
+
+/// How a mistake is told, beside its text.
+#[derive(Debug, Default)]
+pub struct Told {
     /// What the help says to write, where it says that to the letter.
     pub fix: Option<Fix>,
     /// Whether the same mistake is told once for all its places, and the other places.
@@ -20,9 +29,6 @@ pub struct Diagnostic {
     pub others: Vec<Option<Fix>>,
     /// The function whose mistakes it follows from: without any, it is one of its own.
     pub follows: Option<String>,
-    /// A type of the user's of which rustc says what is wrong by itself, and what its parameters are
-    /// where it names some: the message is for where it does not.
-    pub of_type: Option<Box<[TokenStream; 2]>>,
 }
 
 /// A piece of the user's text, and what to write in its place.
@@ -46,10 +52,7 @@ impl Diagnostic {
             end: span,
             message: message.into(),
             notes: Vec::new(),
-            fix: None,
-            is_of_all: false,
-            others: Vec::new(),
-            follows: None,
+            told: Box::default(),
             of_type: None,
         }
     }
@@ -73,32 +76,32 @@ impl Diagnostic {
     /// The help says to write `text` in place of `tokens`.
     pub fn fix(mut self, tokens: &impl ToTokens, text: impl Into<String>) -> Self {
         let (start, end) = ends(tokens);
-        self.fix = Some(Fix { start, end, text: text.into() });
+        self.told.fix = Some(Fix { start, end, text: text.into() });
         self
     }
 
     /// Told where nothing else is wrong with a function.
     pub fn follows(mut self, function: &str) -> Self {
-        self.follows = Some(function.into());
+        self.told.follows = Some(function.into());
         self
     }
 
     /// Told once for all places where it is made.
     pub fn of_all(mut self) -> Self {
-        self.is_of_all = true;
+        self.told.is_of_all = true;
         self
     }
 
     /// The same where one span is what stands there.
     pub fn fix_at(mut self, span: Span, text: impl Into<String>) -> Self {
-        self.fix = Some(Fix { start: span, end: span, text: text.into() });
+        self.told.fix = Some(Fix { start: span, end: span, text: text.into() });
         self
     }
 
     /// The same with what is wrong from `tokens` on: what stands there goes as well.
     pub fn starting_at(mut self, tokens: &impl ToTokens) -> Self {
         (self.start, _) = ends(tokens);
-        if let Some(fix) = &mut self.fix {
+        if let Some(fix) = &mut self.told.fix {
             fix.start = self.start;
         }
         self
@@ -144,8 +147,8 @@ impl Diagnostic {
             text.push_str("\n  ");
             text.push_str(note);
         }
-        match self.others.len() {
-            _ if !self.is_of_all => {}
+        match self.told.others.len() {
+            _ if !self.told.is_of_all => {}
             0 => {}
             1 => text.push_str("\n  and once more below"),
             count => text.push_str(&format!("\n  and in {count} more places below")),
@@ -215,18 +218,18 @@ impl Diagnostics {
     /// One token is wrong once: a mistake in a function that others call is met at each call.
     pub fn push(&mut self, diagnostic: impl Into<Diagnostic>) {
         let new = diagnostic.into();
-        let same = |known: &&mut Diagnostic| known.is_of_all && known.message == new.message;
-        if let Some(known) = self.found.iter_mut().find(same).filter(|_| new.is_of_all) {
+        let same = |known: &&mut Diagnostic| known.told.is_of_all && known.message == new.message;
+        if let Some(known) = self.found.iter_mut().find(same).filter(|_| new.told.is_of_all) {
             if self.places.insert(new.place()) {
                 // The first place in the text is the one that is told.
                 let mut new = new;
                 if new.place() < known.place() {
                     std::mem::swap(&mut known.start, &mut new.start);
                     std::mem::swap(&mut known.end, &mut new.end);
-                    std::mem::swap(&mut known.fix, &mut new.fix);
+                    std::mem::swap(&mut known.told.fix, &mut new.told.fix);
                 }
-                known.others.push(new.fix);
-                known.others.extend(new.others);
+                known.told.others.push(new.told.fix);
+                known.told.others.extend(new.told.others);
             }
             return;
         }
@@ -274,7 +277,7 @@ impl Diagnostics {
 
     /// Forgets what follows from mistakes of these functions.
     pub fn without_what_follows(&mut self, have_mistakes: impl Fn(&str) -> bool) {
-        self.found.retain(|one| !one.follows.as_deref().is_some_and(&have_mistakes));
+        self.found.retain(|one| !one.told.follows.as_deref().is_some_and(&have_mistakes));
     }
 
     /// Forgets all but the first ones.

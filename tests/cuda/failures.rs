@@ -15,6 +15,7 @@ const LENGTH: usize = 4;
 
 model! {
     pub struct Net {
+        #[allow(bias_before_batch_norm)]
         fc1: Linear(6 -> 64),
         norm: BatchNorm1d(64),
         fc2: Linear(64 -> 3),

@@ -34,6 +34,7 @@ model! {
     pub struct Residual {
         stem: Conv2d(3 -> 8, kernel = 3, padding = 1, bias = false),
         norm: BatchNorm2d(8),
+        #[allow(bias_before_batch_norm)]
         conv: Conv2d(8 -> 8, kernel = 3, padding = 1, groups = 2),
         norm2: BatchNorm2d(8),
         fc: Linear(8 -> 5),
@@ -421,6 +422,7 @@ fn bf16_learns_as_f32_does() {
 model! {
     /// Written once for images of all sizes and texts of all lengths.
     pub struct Sized {
+        #[allow(bias_before_batch_norm)]
         conv: Conv2d(1 -> 8, kernel = 3, stride = 2, padding = 1),
         norm: BatchNorm2d(8),
         up: ConvTranspose2d(8 -> 1, kernel = 2, stride = 2),

@@ -13,6 +13,7 @@ model! {
     }
 
     fn loss(&self, x: [batch, 4]) -> [] {
+        #[allow(sum_over_batch)]
         (x * self.w).sum()
     }
 }
@@ -210,6 +211,7 @@ fn an_optimizer_of_another_hand() {
 
 model! {
     struct Normed {
+        #[allow(bias_before_batch_norm)]
         fc: Linear(4 -> 4),
         norm: BatchNorm1d(4),
     }

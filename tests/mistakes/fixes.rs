@@ -21,10 +21,10 @@ pub fn applied(program: &str, found: &[Found]) -> Result<Option<String>, String>
             Some(mistake) => {
                 let text = mistake.text();
                 // The other places follow from the first.
-                for fix in mistake.others.iter().flatten() {
+                for fix in mistake.told.others.iter().flatten() {
                     edits.push(edit(program, fix, &fix.text)?);
                 }
-                let Some(fix) = &mistake.fix else { return Ok(None) };
+                let Some(fix) = &mistake.told.fix else { return Ok(None) };
                 edit(program, fix, &text)?
             }
             // A check of rustc's, whose text says what to write where it underlines.

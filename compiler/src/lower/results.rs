@@ -109,7 +109,7 @@ impl FnCx<'_, '_> {
                     for ((declared, value), written) in all {
                         let found = self.graph.ty(*value);
                         if found != declared {
-                            error.others.push(Some(Fix::at(written.span, found.to_string())));
+                            error.told.others.push(Some(Fix::at(written.span, found.to_string())));
                         }
                     }
                     error.notes[0] = format!("help: write `-> ({})`", types.join(", "));

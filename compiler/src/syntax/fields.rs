@@ -417,7 +417,8 @@ fn module(input: ParseStream) -> syn::Result<TokenStream> {
     while input.peek(syn::Ident) {
         let (is_path, is_field) = (input.peek2(Token![::]), input.peek2(Token![.]));
         let word: Ident = input.fork().parse()?;
-        if !is_field && !(is_path && pytorch::MODULES.iter().any(|module| word == module)) {
+        let is_module = is_path && pytorch::MODULES.iter().any(|module| word == module);
+        if !is_field && !is_module {
             break;
         }
         for _ in 0..if is_path { 3 } else { 2 } {

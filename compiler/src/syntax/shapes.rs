@@ -221,7 +221,8 @@ fn of_name(
 /// The tokens of a type, up to a comma outside of its angles.
 fn until_comma(input: ParseStream) -> syn::Result<TokenStream> {
     let (mut tokens, mut depth) = (TokenStream::new(), 0_usize);
-    while !input.is_empty() && !(input.peek(Token![,]) && depth == 0) && !input.peek(Token![=]) {
+    let ends = |depth| input.peek(Token![=]) || depth == 0 && input.peek(Token![,]);
+    while !input.is_empty() && !ends(depth) {
         let token: TokenTree = input.parse()?;
         if let TokenTree::Punct(sign) = &token {
             match sign.as_char() {
