@@ -11,6 +11,7 @@ mod check;
 mod constants;
 mod fields;
 mod foreign;
+mod foreign_layers;
 mod generics;
 mod held;
 mod items;
