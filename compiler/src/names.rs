@@ -54,6 +54,11 @@ fn needless(name: &Ident) -> Option<Ident> {
     (!is_keyword(rest)).then(|| Ident::new(rest, name.span()))
 }
 
+/// What is said of a keyword in the place of a name.
+pub fn keyword_text(word: &Ident) -> String {
+    format!("`{word}` is a word of Rust's own")
+}
+
 /// A keyword as the name that it was meant to be.
 pub fn made_a_name(word: &Ident) -> Ident {
     match word.to_string().as_str() {

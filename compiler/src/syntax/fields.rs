@@ -153,7 +153,6 @@ fn colon(
         }
         return Ok(true);
     }
-    let expected = format!("expected `:` and a layer, as in `{name}: Linear(2 -> 1)`");
     // `=`, `->`, `:=`, `::`
     let ahead = input.fork();
     let mut sign = TokenStream::new();
@@ -181,12 +180,13 @@ fn colon(
         diagnostics.push(error.write(name, format!("{name}:")));
         return Ok(true);
     }
-    let place = if input.is_empty() { name.span() } else { input.span() };
-    let text = match input.is_empty() || input.peek(syn::Ident) {
-        true => format!("`{name}` has no layer"),
-        false => expected.clone(),
+    let (at, text) = match input.is_empty() || input.peek(syn::Ident) {
+        true => (name.span(), format!("`{name}` has no layer")),
+        false => {
+            let example = format!("{name}: Linear(2 -> 1)");
+            (input.span(), format!("expected `:` and a layer, as in `{example}`"))
+        }
     };
-    let at = if input.peek(syn::Ident) { name.span() } else { place };
     diagnostics.push(Diagnostic::new(at, text).help(format!("write `{name}: Linear(784 -> 128)`")));
     Ok(false)
 }

@@ -5,7 +5,7 @@ use proc_macro2::{Delimiter, Group, Ident, Literal, Punct, Spacing, Span, TokenS
 use quote::quote;
 
 use crate::diagnostics::{Diagnostic, Diagnostics};
-use crate::names::{is_keyword, made_a_name};
+use crate::names::{is_keyword, keyword_text, made_a_name};
 
 /// The same text in Rust.
 pub fn translated(tokens: TokenStream, diagnostics: &mut Diagnostics) -> TokenStream {
@@ -67,7 +67,7 @@ fn changed(
             // `self.in(x)`: a name that needs `r#`, as the field does.
             TokenTree::Ident(word) if is_keyword_field(word, &trees, at) => {
                 let name = made_a_name(word);
-                let error = Diagnostic::new(word.span(), is_rusts_own(word));
+                let error = Diagnostic::new(word.span(), keyword_text(word));
                 diagnostics.push(error.write(word, name.to_string()).of_all());
                 made.push(name.into());
                 is_changed = true;
@@ -106,11 +106,6 @@ fn changed(
         at += 1;
     }
     is_changed.then(|| made.into_iter().collect())
-}
-
-/// What is said of a keyword in the place of a name.
-pub fn is_rusts_own(word: &Ident) -> String {
-    format!("`{word}` is a word of Rust's own")
 }
 
 /// Whether a keyword is called behind a `.`.
@@ -193,7 +188,7 @@ fn cut(
         return None;
     }
     let mut text = String::new();
-    // Axes before an index that takes one away keep their numbers from behind.
+    // From the last axis to the first: what is cut from one leaves the numbers of those before it.
     let parts: Vec<_> = inside.split(|token| is(token, ',')).collect();
     let mut axis = parts.iter().filter(|part| !part.is_empty() && !is_new_axis(part)).count();
     // `[..., 0]` counts from the end.

@@ -13,14 +13,14 @@ use super::attributes::{attributes, of_others};
 use super::budget::budget;
 use super::constants::{constant, uses};
 use super::fields::fields;
-use super::foreign::{is_rusts_own, translated};
+use super::foreign::translated;
 use super::generics::generics;
 use super::limits::too_deep;
 use super::recover::{parse_piece, skip_item, skip_to_item, until_body};
 use super::signature::function;
 use super::{ConstItem, Header, ModelItem, allow};
 use crate::diagnostics::{Diagnostic, Diagnostics};
-use crate::names::{is_keyword, made_a_name, without_needless};
+use crate::names::{is_keyword, keyword_text, made_a_name, without_needless};
 use crate::text::text_of;
 
 /// Parses the text of a `model! { … }`: models, each a struct and the functions behind it.
@@ -204,8 +204,7 @@ fn kind(input: ParseStream, diagnostics: &mut Diagnostics) -> Result<Kind, Diagn
     let Ok(word) = ahead.call(Ident::parse_any) else {
         if let Ok(semicolon) = input.parse::<Token![;]>() {
             let error = Diagnostic::over(&semicolon, "a `;` stands between items here");
-            diagnostics.push(error.help("take it out"));
-            return Err(Diagnostic::over(&semicolon, "a `;` stands between items here"));
+            return Err(error.help("take it out"));
         }
         return Err(Diagnostic::new(span, expected));
     };
@@ -337,7 +336,7 @@ pub(super) fn checked_name(word: Ident, diagnostics: &mut Diagnostics) -> Ident 
         diagnostics.push(error.help("a layer is called by its name: `fc1: Linear(784 -> 128)`"));
         return name;
     }
-    let error = Diagnostic::over(&word, is_rusts_own(&word));
+    let error = Diagnostic::over(&word, keyword_text(&word));
     diagnostics.push(error.write(&word, name.to_string()).of_all());
     name
 }

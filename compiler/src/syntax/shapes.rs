@@ -10,7 +10,7 @@ use syn::{Expr, Token};
 use super::TypeExpr;
 use super::recover::{parse_piece, split};
 use crate::diagnostics::{Diagnostic, Diagnostics};
-use crate::names::{is_keyword, made_a_name};
+use crate::names::{is_keyword, keyword_text, made_a_name};
 use crate::text::text_of;
 
 /// A shape, or those of a tuple, and whether it is one.
@@ -131,21 +131,11 @@ fn reference(input: ParseStream) -> syn::Result<TokenStream> {
 }
 
 /// Other names for class indices.
-const INDICES: [&str; 13] = [
-    "Class",
-    "classes",
-    "class",
-    "Labels",
-    "Label",
-    "Indices",
-    "Index",
-    "Tokens",
-    "LongTensor",
-    "usize",
-    "i64",
-    "u32",
-    "u8",
-];
+const INDICES: [&str; 8] =
+    ["Class", "classes", "class", "Labels", "Label", "Indices", "Index", "Tokens"];
+
+/// Types of the elements that class indices are in other libraries.
+const INTEGERS: [&str; 4] = ["usize", "i64", "u32", "u8"];
 
 /// A type in the place of a shape.
 fn of_name(
@@ -154,7 +144,9 @@ fn of_name(
     diagnostics: &mut Diagnostics,
 ) -> syn::Result<TypeExpr> {
     let name = word.to_string();
-    let classes = INDICES.contains(&name.as_str());
+    let classes = name == "LongTensor"
+        || INDICES.contains(&name.as_str())
+        || INTEGERS.contains(&name.as_str());
     let ahead = input.fork();
     ahead.call(Ident::parse_any)?;
     // `Tensor[batch, 784]`, `f32[784]`
@@ -242,7 +234,7 @@ fn other_brackets(
     input: ParseStream,
     diagnostics: &mut Diagnostics,
 ) -> syn::Result<Option<Group>> {
-    if word != "Classes" && !INDICES[..8].iter().any(|other| word == other) {
+    if word != "Classes" && !INDICES.iter().any(|other| word == other) {
         return Ok(None);
     }
     let (written, inside): (TokenStream, TokenStream) = if input.peek(syn::token::Paren) {
@@ -332,7 +324,7 @@ fn array(group: &Group, diagnostics: &mut Diagnostics) -> Option<TypeExpr> {
     };
     let name = text_of(&element);
     let (is_float, is_index) =
-        (matches!(name.as_str(), "f32" | "f64"), INDICES[9..].contains(&name.as_str()));
+        (matches!(name.as_str(), "f32" | "f64"), INTEGERS.contains(&name.as_str()));
     if !is_float && !is_index {
         outer.push(syn::parse2::<Expr>(element).ok()?);
         outer.reverse();
@@ -389,7 +381,7 @@ fn size(
     } else if is_word(&written) && is_keyword(&written) {
         let word = syn::ext::IdentExt::parse_any;
         let word = syn::parse::Parser::parse2(word, tokens.clone())?;
-        (format!("`{word}` is a word of Rust's own"), made_a_name(&word).to_string())
+        (keyword_text(&word), made_a_name(&word).to_string())
     } else {
         return parse_piece(tokens, end, |input| {
             sizes.push(input.parse()?);

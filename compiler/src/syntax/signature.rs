@@ -13,7 +13,7 @@ use super::items::{checked_name, group, name};
 use super::recover::{parse_piece, skip_item, split, until_body};
 use super::{FnArg, Function, TypeExpr, allow, shapes};
 use crate::diagnostics::{Diagnostic, Diagnostics};
-use crate::names::{is_keyword, made_a_name};
+use crate::names::{is_keyword, keyword_text, made_a_name};
 use crate::text::text_of;
 
 /// A function behind its `fn`.
@@ -296,8 +296,7 @@ fn fn_arg(
         let ident = input.call(Ident::parse_any)?;
         name = Some(if is_keyword(&ident.to_string()) {
             let named = made_a_name(&ident);
-            let text = format!("`{ident}` is a word of Rust's own");
-            let error = Diagnostic::new(ident.span(), text);
+            let error = Diagnostic::new(ident.span(), keyword_text(&ident));
             let help = format!("give the input another name, such as `{named}`");
             diagnostics.push(error.help(help).fix(&ident, named.to_string()));
             named

@@ -64,7 +64,6 @@ pub fn layer(name: &str) -> Option<Here> {
 
 /// A method of values.
 pub fn method(name: &str) -> Option<Here> {
-    // `x.relu_()`
     find(METHODS, name).or_else(|| find(FUNCTIONS, name))
 }
 
